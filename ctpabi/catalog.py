@@ -1,0 +1,149 @@
+"""The catalog: every struct, request, callback and enum of one version of the CTP trader API.
+
+Built by `ctpabi.introspect` from the installed binding, kept as data in `ctpabi/generated/`.
+Offsets and sizes are bytes of the C struct on x86-64; slots are positions in the C++ vtable.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """How a field's bytes are read."""
+
+    TEXT = "text"
+    """char[n], NUL-terminated GB18030"""
+    BYTES = "bytes"
+    """char[n] whose content is binary or cut inside a character; its length is given elsewhere"""
+    CHAR = "char"
+    """one char; an enum where `Field.enum` names one"""
+    INT = "int"
+    SHORT = "short"
+    DOUBLE = "double"
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of a struct."""
+
+    name: str
+    """CTP's name: BrokerID"""
+    proto_name: str
+    """name in the protobuf message: broker_id"""
+    kind: Kind
+    offset: int
+    size: int
+    """bytes, for TEXT including the terminating NUL"""
+    type_name: str
+    """CTP's typedef without TThostFtdc…Type: BrokerID"""
+    enum: str
+    """name in `Catalog.enums`, or empty"""
+    doc: str
+    """the vendor's Chinese comment"""
+
+
+@dataclass(frozen=True, slots=True)
+class Struct:
+    """One CThostFtdc…Field struct."""
+
+    name: str
+    """without prefix and suffix: InputOrder"""
+    size: int
+    fields: tuple[Field, ...]
+    doc: str
+
+    def field(self, name: str) -> Field:
+        """The field called `name` (CTP's name); KeyError names struct and field."""
+        for field in self.fields:
+            if field.name == name:
+                return field
+        raise KeyError(f"{self.name} has no field {name}")
+
+    def has(self, name: str) -> bool:
+        return any(field.name == name for field in self.fields)
+
+
+class Shape(StrEnum):
+    """How a method of the API or the Spi is called."""
+
+    REQUEST = "request"
+    """int (S*, int nRequestID)"""
+    REPORT = "report"
+    """int (S*): Register/SubmitUserSystemInfo and the WeChat pair"""
+    LIFECYCLE = "lifecycle"
+    """everything else of the API: Init, Release, RegisterFront …"""
+    RESPONSE = "response"
+    """void (S*, RspInfo*, int nRequestID, bool bIsLast)"""
+    RESPONSE_ERROR = "response_error"
+    """void (RspInfo*, int nRequestID, bool bIsLast): OnRspError"""
+    ERROR_NOTICE = "error_notice"
+    """void (S*, RspInfo*): OnErrRtn…"""
+    NOTICE = "notice"
+    """void (S*): OnRtn…"""
+    CONNECTION = "connection"
+    """void () or void (int): OnFrontConnected, OnFrontDisconnected, OnHeartBeatWarning"""
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """One virtual method of CThostFtdcTraderApi."""
+
+    name: str
+    slot: int
+    shape: Shape
+    struct: str
+    """name in `Catalog.structs`, or empty"""
+    proto_name: str
+    """member of ctp.v1.Request's oneof, or empty: order_insert for ReqOrderInsert"""
+    doc: str
+
+
+@dataclass(frozen=True, slots=True)
+class Callback:
+    """One virtual method of CThostFtdcTraderSpi."""
+
+    name: str
+    slot: int
+    shape: Shape
+    struct: str
+    proto_name: str
+    """member of ctp.v1.Event's oneof, or empty: rtn_order for OnRtnOrder"""
+    doc: str
+
+
+@dataclass(frozen=True, slots=True)
+class EnumValue:
+    name: str
+    """CTP's constant without THOST_FTDC_: D_Buy"""
+    proto_name: str
+    """DIRECTION_BUY"""
+    char: str
+    """the character CTP sends: '0'; its protobuf number is ord(char)"""
+    doc: str
+
+
+@dataclass(frozen=True, slots=True)
+class Enum:
+    name: str
+    """CTP's typedef without TThostFtdc…Type: Direction"""
+    values: tuple[EnumValue, ...]
+    doc: str
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """One version of the trader API."""
+
+    version: str
+    """the openctp-ctp distribution's version: 6.7.11.0"""
+    structs: dict[str, Struct]
+    methods: dict[str, Method]
+    """all API virtuals by name; the 118 requests are those of Shape.REQUEST"""
+    callbacks: dict[str, Callback]
+    enums: dict[str, Enum]
+
+    @property
+    def requests(self) -> tuple[Method, ...]:
+        return tuple(m for m in self.methods.values() if m.shape is Shape.REQUEST)

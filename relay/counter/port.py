@@ -1,0 +1,160 @@
+"""The port to a counter: what the relay needs from a broker's system, whatever mode or product it is.
+
+A `Counter` is a mode (many-to-many, many-to-one). It attaches terminals; each attached terminal is a
+`CounterLink`. Requests go down through `call`, events come up through `events` — nobody calls upward.
+The one thing injected from above is `Evidence`, because the ledger must have an entry before the
+counter is told anything (ledger first).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from ctpabi.catalog import Callback, Method
+
+
+class Mode(StrEnum):
+    MANY_TO_MANY = "many_to_many"
+    """one counter session per terminal; RegisterUserSystemInfo before the investor's own login"""
+    MANY_TO_ONE = "many_to_one"
+    """one operator session for all terminals; SubmitUserSystemInfo after the operator's login"""
+
+
+@dataclass(frozen=True, slots=True)
+class Investor:
+    """Whose account it is; CTP's BrokerID and InvestorID."""
+
+    broker_id: str
+    investor_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class TerminalReport:
+    """What is reported about one terminal: the content of CThostFtdcUserSystemInfoField.
+
+    Public IP, port and login time are the relay's own observation, never the terminal's word.
+    """
+
+    investor: Investor
+    system_info: bytes
+    """the collector's bytes, unchanged; 264 to 273 of them"""
+    app_id: str
+    """the TERMINAL's app id, not the relay's"""
+    public_ip: str
+    """IPv4 dotted, or IPv6 as 32 hex digits"""
+    port: int
+    logged_in_at: dt.datetime
+    """when the terminal logged in to the relay, aware, UTC+8"""
+    remark: str = ""
+    mac_address: str = ""
+    wechat: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TerminalLogin:
+    """One admitted terminal on its way to the counter."""
+
+    session: str
+    """the relay's own id of the terminal session, for ledger and log"""
+    report: TerminalReport
+    password: str = field(repr=False)
+    one_time_password: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """What the counter said when the terminal was attached."""
+
+    trading_day: str
+    login_time: str
+    front_id: int
+    session_id: int
+    max_order_ref: int
+    app_type: str
+    system_name: str
+    report_return_code: int
+    must_change_password: int = 0
+    """131, 140 or 141 where the login was refused for it and the session is kept for a password change"""
+
+
+class LinkState(StrEnum):
+    LIVE = "live"
+    RECOVERING = "recovering"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class LinkStatus:
+    """The counter session behind a link changed; an item of `CounterLink.events`."""
+
+    state: LinkState
+    reason: str = ""
+    attached: Attached | None = None
+    """after LIVE: the new login's answer"""
+
+
+@dataclass(frozen=True, slots=True)
+class CounterEvent:
+    """One callback of the API, as bytes; an item of `CounterLink.events`."""
+
+    callback: Callback
+    body: bytes | None
+    """the struct's bytes, or None where the API passed NULL (an empty answer)"""
+    error_id: int
+    error_msg: bytes
+    """GB18030, without the terminating NUL"""
+    request_id: int
+    """the terminal's own request id; 0 for notices"""
+    is_last: bool
+
+
+class CounterLink(Protocol):
+    """One terminal's way to the counter."""
+
+    @property
+    def attached(self) -> Attached: ...
+
+    async def call(self, method: Method, body: bytes, request_id: int, *, valid_for: float) -> int:
+        """Send one request; returns the API's return code (0, -1, -2, -3).
+
+        `body` is the struct's bytes as the terminal filled it; identity fields are overwritten here.
+        Raises `relay.errors.Refused` for what the relay itself does not let through.
+        """
+        ...
+
+    def events(self) -> AsyncIterator[CounterEvent | LinkStatus]:
+        """Everything for this terminal, in order; ends after LinkStatus ENDED."""
+        ...
+
+    async def detach(self, reason: str) -> None:
+        """End the link; idempotent. In many-to-many this logs out and releases the API instance."""
+        ...
+
+
+class Counter(Protocol):
+    """A mode."""
+
+    @property
+    def mode(self) -> Mode: ...
+
+    async def start(self) -> None:
+        """Make ready; in many-to-one the operator's login is begun, not awaited."""
+        ...
+
+    async def attach(self, login: TerminalLogin) -> CounterLink:
+        """Report the terminal and, in many-to-many, log the investor in. Raises Refused."""
+        ...
+
+    async def stop(self) -> None: ...
+
+
+class Evidence(Protocol):
+    """Where the counter side writes what it is about to do, and what came of it (ledger first)."""
+
+    async def record(self, kind: str, session: str, data: Mapping[str, object]) -> None:
+        """Committed when it returns; raises LedgerUnavailable, and then nothing may be sent."""
+        ...
