@@ -1,0 +1,51 @@
+# The two commands: make demo, make test. `make` alone lists the rest.
+# The virtual environment and what the machine lacks are made by scripts/set-up; it is silent when there is nothing to do.
+.DEFAULT_GOAL := help
+.PHONY: help demo demo-json test check fix gen bench docs up set-up
+
+BIN := $(or $(CTP_RELAY_VENV),.venv)/bin
+TESTS ?= tests
+
+help: ## list the commands
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+demo: ## a terminal logs in through the relay to the simulated counter and trades (both modes)
+	@scripts/set-up demo
+	@$(BIN)/ctp-relay demo
+
+demo-json: ## the same, for programs: make -s demo-json
+	@scripts/set-up demo
+	@$(BIN)/ctp-relay demo --json
+
+test: ## all tests; TESTS=tests/relay for some
+	@scripts/set-up test
+	@PYTHONASYNCIODEBUG=1 $(BIN)/python -m pytest -q $(TESTS)
+
+check: ## lint, types, floors, generated code, documents; changes nothing
+	@scripts/set-up test
+	@scripts/check
+
+fix: ## what lint and format can put right by themselves
+	@scripts/set-up test
+	@$(BIN)/ruff check --fix --quiet .; $(BIN)/ruff format --quiet .
+
+gen: ## regenerate messages, catalog, the terminal's methods and the generated documents
+	@scripts/set-up test
+	@$(BIN)/python -m codegen
+	@$(BIN)/python -m codegen.client_stubs
+	@$(MAKE) --no-print-directory docs
+
+docs: ## regenerate docs/settings.md and relay.example.toml
+	@scripts/set-up test
+	@$(BIN)/ctp-relay settings --markdown > docs/settings.md
+	@$(BIN)/ctp-relay settings --example > relay.example.toml
+
+bench: ## measure; see benchmarks/
+	@scripts/set-up test
+	@$(BIN)/python -m benchmarks
+
+up: ## relay, PostgreSQL and Prometheus in containers; see docker-compose.yml
+	docker compose --profile metrics up --build
+
+set-up: ## only make ready
+	@scripts/set-up test

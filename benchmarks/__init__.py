@@ -1,0 +1,1 @@
+"""Measurements: what the relay costs an order, a login, a notice."""

@@ -1,0 +1,1 @@
+"""The terminal: collects the machine's identity, logs in at a relay and trades."""

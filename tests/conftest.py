@@ -1,0 +1,38 @@
+"""What every test may lean on: the vendor's locale, a free port, a state directory, quick property tests."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import socket
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+settings.register_profile("quick", max_examples=50, deadline=None)
+settings.register_profile("deep", max_examples=2000, deadline=None)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The binding aborts the process without its locale, so it is made ready before any test module is imported."""
+    settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+    if importlib.util.find_spec("ctpabi.locale"):
+        importlib.import_module("ctpabi.locale").ensure()
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A loopback TCP port that was free a moment ago; prefer port 0 where the server can say what it got."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+@pytest.fixture
+def state_dir(tmp_path: Path) -> Path:
+    """An empty directory of mode 0700, as `relay.state_dir` wants it."""
+    directory = tmp_path / "state"
+    directory.mkdir(mode=0o700)
+    return directory
