@@ -1,0 +1,163 @@
+"""The house rules, checked: names, sizes, what may be in the tree, and that documents lead somewhere."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from scripts.links import anchors, broken_links
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = ("relay", "ctpabi", "codegen", "simcounter", "terminal_client")
+MODULE_LINES = 250
+
+TOO_LONG: dict[str, int] = {}
+"""Modules over MODULE_LINES and their length; may only shrink. Say in the commit why one is added."""
+
+VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "base", "manager", "misc", "handlers"}
+VAGUE_CLASS = re.compile(r"(Manager|Handler|Helper|Utils?)$")
+MACHINE_PATH = re.compile(r"(?<![\w./])/(?:work|root|Users|home/(?!ctp\b))/?[\w.-]*/")
+BINARY = re.compile(r"\.(so|dll|dylib|a|o|pyd|exe|whl|pyc|con|db|sqlite3?|pem|key|crt|p12)$")
+VENDOR_FILE = re.compile(r"(thost\w*|ThostFtdc\w*|DataCollect\w*)\.(h|hpp|so|dll|lib|dtd|xml)", re.IGNORECASE)
+
+
+@cache
+def tracked() -> tuple[Path, ...]:
+    """Files in the commit, or on the way into it."""
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, check=True, text=True).stdout
+    return tuple(path for name in listed.split("\0") if name and (path := ROOT / name).is_file())
+
+
+def is_generated(path: Path) -> bool:
+    parts = path.relative_to(ROOT).as_posix()
+    return "/generated/" in parts or "_pb2" in path.name or parts.startswith("proto/ctprelay/ctp/")
+
+
+def source_modules() -> Iterator[Path]:
+    for path in tracked():
+        if path.suffix == ".py" and path.relative_to(ROOT).parts[0] in PACKAGES and not is_generated(path):
+            yield path
+
+
+def text_files() -> Iterator[tuple[Path, str]]:
+    for path in tracked():
+        try:
+            yield path, path.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            continue
+
+
+def named(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def test_module_names_say_what_they_know() -> None:
+    """No module is called utils, helpers, common, base or manager."""
+    assert [named(p) for p in source_modules() if p.stem in VAGUE_NAMES] == []
+
+
+def test_class_names_say_what_they_are() -> None:
+    """No class ends in Manager, Handler or Helper."""
+    vague = [
+        f"{named(path)}: {node.name}"
+        for path in source_modules()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ClassDef) and VAGUE_CLASS.search(node.name)
+    ]
+
+    assert vague == []
+
+
+def test_modules_stay_readable() -> None:
+    """A module has at most 250 lines; the exceptions are listed and may only shrink."""
+    lengths = {named(p): len(p.read_text(encoding="utf-8").splitlines()) for p in source_modules()}
+    too_long = {name: lines for name, lines in lengths.items() if lines > TOO_LONG.get(name, MODULE_LINES)}
+
+    assert too_long == {}
+    assert [name for name in TOO_LONG if lengths.get(name, 0) <= MODULE_LINES] == [], "no longer an exception"
+
+
+def test_every_module_says_what_it_knows() -> None:
+    """Every module of ours opens with a docstring."""
+    silent = [named(p) for p in source_modules() if not ast.get_docstring(ast.parse(p.read_text(encoding="utf-8")))]
+
+    assert silent == []
+
+
+def test_the_domain_explains_its_public_functions() -> None:
+    """Every public function of relay/domain, where the rules live, has a docstring."""
+    silent = [
+        f"{named(path)}: {node.name}"
+        for path in source_modules()
+        if named(path).startswith("relay/domain/")
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_") and not ast.get_docstring(node)
+    ]
+
+    assert silent == []
+
+
+def test_no_machine_paths() -> None:
+    """No tracked file names a path of the machine it was written on."""
+    found = [f"{named(path)}: {hit[0]}" for path, text in text_files() if (hit := MACHINE_PATH.search(text))]
+
+    assert found == []
+
+
+def test_no_addresses_of_package_sources() -> None:
+    """Dependencies are named, never located: no index or mirror in what installs them."""
+    installing = [ROOT / name for name in ("constraints.txt", "pyproject.toml", "Dockerfile", "scripts/set-up")]
+
+    assert [
+        p.name for p in installing if p.exists() and re.search(r"https?://|--index|find-links", p.read_text())
+    ] == []
+
+
+def test_nothing_compiled_and_nothing_of_the_vendor() -> None:
+    """No library, archive, database, key or file of the vendor's is in the tree."""
+    wrong = [named(p) for p in tracked() if BINARY.search(p.name) or VENDOR_FILE.search(p.name)]
+    binary = [named(p) for p in tracked() if p.suffix not in {".png", ".ico"} and b"\0" in p.read_bytes()[:8000]]
+
+    assert wrong == []
+    assert binary == []
+
+
+def test_the_tests_mirror_the_source() -> None:
+    """Every source folder with modules of its own has a folder of tests beside the others."""
+    folders = {path.parent.relative_to(ROOT) for path in source_modules() if path.stem != "__init__"}
+    tested = {p.relative_to(ROOT / "tests").parts for p in tracked() if named(p).startswith("tests/")}
+    # Loosely: the two upper levels; what is deeper may be tested from there.
+    wanted = {folder.parts[:2] for folder in folders if folder.parts[1:2] != ("migrations",)}
+
+    assert sorted("/".join(w) for w in wanted if not any(t[: len(w)] == w for t in tested)) == []
+
+
+def test_links_in_the_documents_resolve() -> None:
+    """Every relative link of every document leads to a file, and to a heading where it names one."""
+    assert broken_links(ROOT) == []
+
+
+@pytest.mark.parametrize(
+    ("heading", "anchor"),
+    [("# 中继 (relay)", "中继-relay"), ("## The `ledger` chain", "the-ledger-chain"), ("# A, b: c", "a-b-c")],
+)
+def test_headings_are_linked_as_the_forge_links_them(heading: str, anchor: str) -> None:
+    """Punctuation goes, spaces become hyphens, Chinese stays."""
+    assert anchors(heading) == {anchor}
+
+
+def test_a_link_to_nowhere_is_found(tmp_path: Path) -> None:
+    """A missing file and a missing heading are both told; an existing pair, the web and code blocks are not."""
+    (tmp_path / "a.md").write_text(
+        "# One\n[x](b.md#two) [y](c.md) [z](b.md#six) [w](https://x.y)\n```\n[q](no.md)\n```\n"
+    )
+    (tmp_path / "b.md").write_text("## Two\n")
+
+    assert broken_links(tmp_path) == ["a.md: c.md", "a.md: b.md#six"]
