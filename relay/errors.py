@@ -36,3 +36,7 @@ class Refused(Exception):
     def __init__(self, refusal: Refusal) -> None:
         super().__init__(f"{refusal.source}: {refusal.reason}: {refusal.message}")
         self.refusal = refusal
+
+
+class LedgerUnavailable(Exception):
+    """The ledger could not commit an entry. What the entry announced must not be done."""

@@ -8,13 +8,15 @@ counter is told anything (ledger first).
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
-from collections.abc import AsyncIterator, Mapping
+import hashlib
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
-from ctpabi.catalog import Callback, Method
+from ctpabi.catalog import Method
 
 
 class Mode(StrEnum):
@@ -52,6 +54,23 @@ class TerminalReport:
     remark: str = ""
     mac_address: str = ""
     wechat: bool = False
+
+    def as_evidence(self) -> dict[str, object]:
+        """What the ledger keeps of it: everything, the collector's bytes as Base64 beside their SHA-256."""
+        return {
+            "broker_id": self.investor.broker_id,
+            "investor_id": self.investor.investor_id,
+            "system_info": base64.b64encode(self.system_info).decode(),
+            "system_info_length": len(self.system_info),
+            "system_info_sha256": hashlib.sha256(self.system_info).hexdigest(),
+            "terminal_app_id": self.app_id,
+            "public_ip": self.public_ip,
+            "port": self.port,
+            "logged_in_at": self.logged_in_at.isoformat(timespec="seconds"),
+            "remark": self.remark,
+            "mac_address": self.mac_address,
+            "wechat": self.wechat,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,21 +114,48 @@ class LinkStatus:
     reason: str = ""
     attached: Attached | None = None
     """after LIVE: the new login's answer"""
+    day_changed: bool = False
+    """the recovered session belongs to a new trading day"""
 
 
 @dataclass(frozen=True, slots=True)
 class CounterEvent:
-    """One callback of the API, as bytes; an item of `CounterLink.events`."""
+    """One callback of the API for one terminal; encoded once, however many terminals get it."""
 
-    callback: Callback
-    body: bytes | None
-    """the struct's bytes, or None where the API passed NULL (an empty answer)"""
-    error_id: int
-    error_msg: bytes
-    """GB18030, without the terminating NUL"""
-    request_id: int
+    callback: str
+    """OnRtnOrder"""
+    wire: bytes
+    """serialized ctp.v1.Event"""
+    request_id: int = 0
     """the terminal's own request id; 0 for notices"""
-    is_last: bool
+    error_id: int = 0
+    is_last: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class TerminalCall:
+    """One request of a terminal on its way to the counter."""
+
+    method: Method
+    body: bytes
+    """the struct's bytes as the terminal filled it; identity fields are overwritten on the way"""
+    request_id: int
+    """the terminal's own"""
+    valid_for: float
+    """seconds it may wait in the relay"""
+    client_order_key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CallOutcome:
+    """What became of a call when it left the relay."""
+
+    return_code: int
+    """the API's: 0 sent, -1 no connection, -2 too many unanswered, -3 too many a second"""
+    order_ref: str = ""
+    """the terminal's order reference, where the relay chose one"""
+    first_order_ref: str = ""
+    """the first order's reference, where client_order_key was seen before and nothing was sent"""
 
 
 class CounterLink(Protocol):
@@ -118,16 +164,15 @@ class CounterLink(Protocol):
     @property
     def attached(self) -> Attached: ...
 
-    async def call(self, method: Method, body: bytes, request_id: int, *, valid_for: float) -> int:
-        """Send one request; returns the API's return code (0, -1, -2, -3).
+    async def call(self, call: TerminalCall) -> CallOutcome:
+        """Send one request; returns once it was sent, refused by the API, or its time ran out.
 
-        `body` is the struct's bytes as the terminal filled it; identity fields are overwritten here.
         Raises `relay.errors.Refused` for what the relay itself does not let through.
         """
         ...
 
-    def events(self) -> AsyncIterator[CounterEvent | LinkStatus]:
-        """Everything for this terminal, in order; ends after LinkStatus ENDED."""
+    def batches(self) -> AsyncIterator[Sequence[CounterEvent | LinkStatus]]:
+        """Everything for this terminal, in order, as bursts; ends after LinkStatus ENDED."""
         ...
 
     async def detach(self, reason: str) -> None:

@@ -1,0 +1,102 @@
+"""One instance of the vendor's TraderApi, and the rules for handling it without crashing the process.
+
+Sources: the vendor's API pages for Init, Release and CreateFtdcTraderApi; the measurements in
+`docs/simulated-counter.md`. Init and Release are not thread-safe across instances, a missing flow directory
+kills the process, a garbage-collected Spi is called all the same.
+"""
+
+from __future__ import annotations
+
+import atexit
+import ctypes
+import threading
+import weakref
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ctpabi.binding import Binding
+from ctpabi.catalog import Method
+from relay.counter.ctp.spi import Put, make_spi
+
+RESTART = 0
+"""THOST_TERT_RESTART: the private topic replays the whole trading day"""
+
+_lifecycle = threading.Lock()
+_open: weakref.WeakSet[TraderApi] = weakref.WeakSet()
+
+
+class TraderApi:
+    """A created but not yet initialised instance; `flow_dir` is its own, nobody else's."""
+
+    def __init__(self, binding: Binding, flow_dir: Path, put: Put) -> None:
+        flow_dir.mkdir(parents=True, exist_ok=True)  # the vendor's library crashes where it is missing
+        self._structs: dict[str, Any] = {}
+        self._binding = binding
+        with _lifecycle:
+            self._api = binding.tdapi.CThostFtdcTraderApi.CreateFtdcTraderApi(f"{flow_dir}/")
+        self._spi = make_spi(binding, put)
+        self._api.RegisterSpi(self._spi)
+        self._calls: dict[str, Any] = {}
+        self._released = False
+        _open.add(self)
+
+    def connect(self, fronts: Sequence[str]) -> None:
+        """Subscribe to the topics from the start of the day, name the fronts and start the API's threads."""
+        self._api.SubscribePrivateTopic(RESTART)
+        self._api.SubscribePublicTopic(RESTART)
+        for front in fronts:
+            self._api.RegisterFront(front)
+        with _lifecycle:
+            self._api.Init()
+
+    def call(self, method: Method, body: bytes | bytearray, request_id: int) -> int:
+        """Call one Req…; `body` is the struct's bytes. Returns 0, -1, -2 or -3 (-1 after `release`)."""
+        if self._released:
+            return -1
+        return int(self._bound(method)(self._struct(method.struct, body), request_id))
+
+    def report(self, method: Method, body: bytes) -> int:
+        """Call Register… or Submit…; always with a struct of its own, since the call rewrites its memory."""
+        if self._released:
+            return -1
+        return int(self._bound(method)(self._struct(method.struct, body)))
+
+    def front_info(self) -> tuple[int, int]:
+        """(queries per second, packages per second) the front allows; 0 where it does not say."""
+        field = self._binding.tdapi.CThostFtdcFrontInfoField()
+        self._api.GetFrontInfo(field)
+        return int(field.QryFreq), int(field.FTDPkgFreq)
+
+    def release(self) -> None:
+        """Stop the API's threads and free it; idempotent. Blocks shortly: not for the event loop's thread."""
+        if self._released:
+            return
+        self._released = True
+        with _lifecycle:
+            self._api.RegisterSpi(None)  # before Release: late callbacks into a freed Spi crash
+            self._api.Release()
+        _open.discard(self)
+
+    def _bound(self, method: Method) -> Any:
+        bound = self._calls.get(method.name)
+        if bound is None:
+            bound = self._calls[method.name] = getattr(self._api, method.name)
+        return bound
+
+    def _struct(self, name: str, body: bytes | bytearray) -> Any:
+        kind = self._structs.get(name)
+        if kind is None:
+            kind = self._structs[name] = getattr(self._binding.tdapi, f"CThostFtdc{name}Field")
+        struct = kind()
+        size = self._binding.catalog.structs[name].size
+        # Never the binding's setters: they encode UTF-8 where CTP wants GB18030 and reject binary (D5).
+        ctypes.memmove(int(struct.this), bytes(body), min(size, len(body)))
+        return struct
+
+
+@atexit.register
+def _release_all() -> None:
+    """A process that exits with running API threads may abort; whatever is still open is released first."""
+    for api in list(_open):
+        api.release()

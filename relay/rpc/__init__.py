@@ -1,0 +1,1 @@
+"""The wire in front of the services: gRPC servicers that move bytes and know nothing of CTP."""

@@ -1,0 +1,136 @@
+"""How a session's messages look on the wire: serialized RelayMessage and RelayBatch.
+
+Events are framed by hand around bytes that are encoded once, however many terminals get them; everything
+rarer goes through the protobuf library.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ctprelay.v1 import terminal_pb2 as pb
+from relay.counter.port import Attached, LinkState, LinkStatus, Mode
+from relay.errors import Refusal, Source
+
+_SEQUENCE = b"\x08"  # RelayMessage.sequence = 1, varint
+_EVENT = b"\x32"  # RelayMessage.event = 6, length-delimited
+_MESSAGE = b"\x0a"  # RelayBatch.messages = 1, length-delimited
+
+_SOURCES = {
+    Source.RELAY: pb.SOURCE_RELAY,
+    Source.COUNTER: pb.SOURCE_COUNTER,
+    Source.COLLECTOR: pb.SOURCE_COLLECTOR,
+}
+_STATES = {
+    LinkState.LIVE: pb.SessionStatus.STATE_LIVE,
+    LinkState.RECOVERING: pb.SessionStatus.STATE_RECOVERING,
+    LinkState.ENDED: pb.SessionStatus.STATE_ENDED,
+}
+
+
+def varint(value: int) -> bytes:
+    """Protobuf's base-128 form of a non-negative integer."""
+    if value < 0x80:
+        return bytes((value,))
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+def event(wire: bytes) -> bytes:
+    """RelayMessage, yet without a sequence, of one serialized ctp.v1.Event."""
+    return b"".join((_EVENT, varint(len(wire)), wire))
+
+
+def numbered(sequence: int, message: bytes) -> bytes:
+    """The RelayMessage with its sequence: fields of a protobuf message may simply be put one after another."""
+    return b"".join((_SEQUENCE, varint(sequence), message))
+
+
+def batch(messages: Iterable[bytes]) -> bytes:
+    """RelayBatch of serialized RelayMessages."""
+    return b"".join(part for message in messages for part in (_MESSAGE, varint(len(message)), message))
+
+
+def challenge(timestamp: bytes, version: str) -> bytes:
+    return pb.RelayMessage(challenge=pb.Challenge(timestamp=timestamp, relay_version=version)).SerializeToString()
+
+
+def rejected(refusal: Refusal) -> bytes:
+    return pb.RelayMessage(rejected=rejection(refusal)).SerializeToString()
+
+
+def rejection(refusal: Refusal) -> pb.Rejected:
+    """A refusal as the terminal reads it."""
+    return pb.Rejected(
+        source=_SOURCES[refusal.source],
+        reason=refusal.reason,
+        code=refusal.code,
+        message=refusal.message,
+        advice=refusal.advice,
+        retry_after_seconds=refusal.retry_after_seconds,
+    )
+
+
+def logged_in(
+    attached: Attached,
+    *,
+    broker_id: str,
+    investor_id: str,
+    mode: Mode,
+    token: bytes,
+    linger: int,
+    advice: str = "",
+    resumed: bool = False,
+    lost_history: bool = False,
+) -> bytes:
+    answer = pb.LoggedIn(
+        broker_id=broker_id,
+        investor_id=investor_id,
+        trading_day=attached.trading_day,
+        login_time=attached.login_time,
+        front_id=attached.front_id,
+        session_id=attached.session_id,
+        max_order_ref=attached.max_order_ref,
+        mode=mode.value,
+        relay_app_type=attached.app_type,
+        resume_token=token,
+        linger_seconds=linger,
+        must_change_password=attached.must_change_password != 0,
+        advice=advice,
+        report_return_code=attached.report_return_code,
+        system_name=attached.system_name,
+        resumed=resumed,
+        lost_history=lost_history,
+    )
+    return pb.RelayMessage(logged_in=answer).SerializeToString()
+
+
+def call_result(request_id: int, return_code: int, *, order_ref: str = "", first_order_ref: str = "") -> bytes:
+    result = pb.CallResult(
+        request_id=request_id, return_code=return_code, order_ref=order_ref, first_order_ref=first_order_ref
+    )
+    return pb.RelayMessage(call_result=result).SerializeToString()
+
+
+def call_refused(request_id: int, refusal: Refusal) -> bytes:
+    result = pb.CallResult(request_id=request_id, return_code=-100, rejected=rejection(refusal))
+    return pb.RelayMessage(call_result=result).SerializeToString()
+
+
+def status(link: LinkStatus) -> bytes:
+    """RelayMessage, yet without a sequence, of a session status."""
+    answer = pb.SessionStatus(
+        state=_STATES[link.state],
+        reason=link.reason,
+        trading_day=link.attached.trading_day if link.attached else "",
+        trading_day_changed=link.day_changed,
+    )
+    return pb.RelayMessage(status=answer).SerializeToString()
+
+
+def goodbye(reason: str) -> bytes:
+    return pb.RelayMessage(goodbye=pb.Goodbye(reason=reason)).SerializeToString()

@@ -1,0 +1,199 @@
+"""One logged-in terminal: its link to the counter below, its journal, and the stream it reads from above.
+
+The session outlives a broken stream by the linger time; a terminal that comes back with its resume token gets
+what it missed from the journal. Whatever ends it (logout, linger over, the counter, an operator of the relay)
+goes through `end`, once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from dataclasses import dataclass
+
+from ctpabi.messages import request_body
+from ctprelay.v1 import terminal_pb2 as pb
+from relay.counter.port import (
+    CallOutcome,
+    CounterEvent,
+    CounterLink,
+    Evidence,
+    Investor,
+    LinkState,
+    LinkStatus,
+    Mode,
+    TerminalCall,
+)
+from relay.domain import reasons
+from relay.domain.journal import Journal
+from relay.errors import LedgerUnavailable, Refused
+from relay.services import frames
+from relay.services.outbox import Outbox
+
+_MAX_UNANSWERED = 1024
+"""calls of one terminal that may wait in the relay at a time"""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who this session is, for the welcome, the ledger and the console."""
+
+    session: str
+    investor: Investor
+    app_id: str
+    public_ip: str
+    mode: Mode
+
+
+class TerminalSession:
+    """A session from its admission to its end."""
+
+    def __init__(
+        self,
+        identity: Identity,
+        link: CounterLink,
+        journal: Journal,
+        evidence: Evidence,
+        *,
+        linger_seconds: float,
+        default_valid_for: float,
+    ) -> None:
+        self.identity = identity
+        self.resume_token = secrets.token_bytes(32)
+        self._link = link
+        self._journal = journal
+        self._evidence = evidence
+        self._linger_seconds = linger_seconds
+        self._default_valid_for = default_valid_for
+        self._outbox: Outbox | None = None
+        self._calls: set[asyncio.Task[None]] = set()
+        self._linger: asyncio.TimerHandle | None = None
+        self._ending: asyncio.Task[None] | None = None
+        self._pump: asyncio.Task[None] | None = None
+        self.ended = asyncio.Event()
+
+    def __repr__(self) -> str:
+        return f"<TerminalSession {self.identity.session} {self.identity.investor.investor_id}>"
+
+    # The stream above ----------------------------------------------------------------------------------------
+
+    def attach(self, outbox: Outbox, *, after_sequence: int | None = None) -> None:
+        """Give the session a stream: the welcome, then what the terminal missed, then everything live."""
+        if self._linger is not None:
+            self._linger.cancel()
+            self._linger = None
+        if self._outbox is not None and self._outbox is not outbox:
+            self._outbox.close("taken_over: the session was resumed on another stream 会话已在别处恢复")
+        missed, lost = self._journal.replay(after_sequence) if after_sequence is not None else ((), False)
+        outbox.put(self._welcome(resumed=after_sequence is not None, lost_history=lost))
+        for sequence, message in missed:
+            outbox.put(frames.numbered(sequence, message))
+        self._outbox = outbox
+        if self._pump is None:
+            self._pump = asyncio.create_task(self._run_pump(), name=f"pump {self.identity.session}")
+
+    def detach(self, outbox: Outbox) -> None:
+        """The stream broke: keep the session for the linger time."""
+        if self._outbox is not outbox or self.ended.is_set():
+            return
+        self._outbox = None
+        loop = asyncio.get_running_loop()
+        self._linger = loop.call_later(self._linger_seconds, self.end_soon, "linger time over")
+
+    def _welcome(self, *, resumed: bool, lost_history: bool) -> bytes:
+        attached = self._link.attached
+        return frames.logged_in(
+            attached,
+            broker_id=self.identity.investor.broker_id,
+            investor_id=self.identity.investor.investor_id,
+            mode=self.identity.mode,
+            token=self.resume_token,
+            linger=int(self._linger_seconds),
+            advice=reasons.password_due_advice(attached.must_change_password),
+            resumed=resumed,
+            lost_history=lost_history,
+        )
+
+    # Down: calls ---------------------------------------------------------------------------------------------
+
+    def call(self, call: pb.Call) -> None:
+        """Take one call; its CallResult and its answers come through the stream."""
+        if len(self._calls) >= _MAX_UNANSWERED:
+            self._put(frames.call_refused(call.request_id, reasons.too_many_calls(_MAX_UNANSWERED)))
+            return
+        task = asyncio.create_task(self._call(call), name="call")
+        self._calls.add(task)
+        task.add_done_callback(self._calls.discard)
+
+    async def _call(self, call: pb.Call) -> None:
+        try:
+            outcome = await self._link.call(self._terminal_call(call))
+        except Refused as refused:
+            self._put(frames.call_refused(call.request_id, refused.refusal))
+        except LedgerUnavailable:
+            self._put(frames.call_refused(call.request_id, reasons.ledger_unavailable()))
+        else:
+            self._put(_result(call.request_id, outcome))
+
+    def _terminal_call(self, call: pb.Call) -> TerminalCall:
+        if call.request_id <= 0:
+            raise Refused(reasons.request_malformed("request_id must be greater than 0"))
+        if call.request.WhichOneof("body") is None:
+            raise Refused(reasons.request_malformed("the call carries no request this relay's CTP version knows"))
+        try:
+            method, body = request_body(call.request)
+        except ValueError as error:
+            raise Refused(reasons.request_malformed(str(error))) from None
+        valid_for = call.valid_for_milliseconds / 1000 or self._default_valid_for
+        return TerminalCall(method, body, call.request_id, valid_for, call.client_order_key)
+
+    # Up: events ----------------------------------------------------------------------------------------------
+
+    async def _run_pump(self) -> None:
+        async for batch in self._link.batches():
+            for item in batch:
+                self._deliver(item)
+        self.end_soon("the counter session ended")
+
+    def _deliver(self, item: CounterEvent | LinkStatus) -> None:
+        message = frames.status(item) if isinstance(item, LinkStatus) else frames.event(item.wire)
+        self._put(frames.numbered(self._journal.append(message), message))
+        if isinstance(item, LinkStatus) and item.state is LinkState.ENDED:
+            self.end_soon(item.reason)
+
+    def _put(self, message: bytes) -> None:
+        if self._outbox is not None:
+            self._outbox.put(message)
+
+    # The end -------------------------------------------------------------------------------------------------
+
+    def end_soon(self, reason: str) -> None:
+        """Begin to end; idempotent."""
+        if self._ending is None:
+            self._ending = asyncio.create_task(self._end(reason), name=f"end {self.identity.session}")
+
+    async def end(self, reason: str) -> None:
+        """End and wait until everything is settled; idempotent."""
+        self.end_soon(reason)
+        await self.ended.wait()
+
+    async def _end(self, reason: str) -> None:
+        if self._linger is not None:
+            self._linger.cancel()
+        for task in (*self._calls, self._pump):
+            if task is not None:
+                task.cancel()
+        await self._link.detach(reason)
+        try:
+            await self._evidence.record("terminal_logout", self.identity.session, {"reason": reason})
+        except LedgerUnavailable:
+            pass  # the session is over whether or not it can be written; the gap shows in the ledger
+        if self._outbox is not None:
+            self._outbox.close(reason)
+        self.ended.set()
+
+
+def _result(request_id: int, outcome: CallOutcome) -> bytes:
+    return frames.call_result(
+        request_id, outcome.return_code, order_ref=outcome.order_ref, first_order_ref=outcome.first_order_ref
+    )
