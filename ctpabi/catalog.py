@@ -42,6 +42,8 @@ class Field:
     """name in `Catalog.enums`, or empty"""
     doc: str
     """the vendor's Chinese comment"""
+    length_field: str = ""
+    """for BYTES: the field of the same struct that holds the content's length; empty where it ends at the first NUL"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,10 @@ class Struct:
     size: int
     fields: tuple[Field, ...]
     doc: str
+
+    def __hash__(self) -> int:
+        # Plans are looked up by struct for every event; hashing 60 fields would cost more than the event.
+        return hash(self.name)
 
     def field(self, name: str) -> Field:
         """The field called `name` (CTP's name); KeyError names struct and field."""
@@ -111,6 +117,10 @@ class Callback:
     proto_name: str
     """member of ctp.v1.Event's oneof, or empty: rtn_order for OnRtnOrder"""
     doc: str
+
+    def __hash__(self) -> int:
+        # Looked up for every event.
+        return hash(self.name)
 
 
 @dataclass(frozen=True, slots=True)

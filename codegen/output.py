@@ -1,0 +1,51 @@
+"""All files of one run of the generator, written below any root: the source tree, or a scratch copy for --check."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from codegen.field_numbers import FieldNumbers
+from codegen.proto_text import FOLDER, proto_files
+from codegen.protoc import compile_protos
+from ctpabi.catalog import Catalog
+from ctpabi.catalog_data import to_json
+
+CATALOG = Path("ctpabi/generated/catalog.json")
+_PROTO_ROOT = Path("proto")
+_NUMBERS = _PROTO_ROOT / FOLDER / "field_numbers.json"
+_CONVERSATION = Path("ctprelay/v1")
+"""the hand-written .proto files, compiled with the generated ones"""
+
+
+def write(catalog: Catalog, source: Path, target: Path) -> list[Path]:
+    """Generate into `target`, reading the field numbers and hand-written .proto files of `source`.
+
+    Returns the files written, relative to `target`. Raises ProtocFailed, NameCollision, UnusableName.
+    """
+    numbers_file = source / _NUMBERS
+    known = FieldNumbers.from_json(numbers_file.read_text(encoding="utf-8")) if numbers_file.exists() else None
+    numbers = known or FieldNumbers()
+    generated = {_PROTO_ROOT / FOLDER / name: text for name, text in proto_files(catalog, numbers).items()}
+    texts = {CATALOG: to_json(catalog), **generated, _NUMBERS: numbers.to_json()}
+    for path, text in {**texts, **dict(_copied(source))}.items():
+        (target / path).parent.mkdir(parents=True, exist_ok=True)
+        (target / path).write_text(text, encoding="utf-8")
+    root = target / _PROTO_ROOT
+    protos = sorted(str(path.relative_to(root)) for path in root.rglob("*.proto"))
+    compiled = compile_protos(root, protos, root)
+    return [*texts, *(_PROTO_ROOT / path for path in compiled)]
+
+
+def differing(files: list[Path], one: Path, other: Path) -> list[Path]:
+    """Which of `files` are missing from one of the two trees or are not the same in both."""
+    return [path for path in files if _content(one / path) != _content(other / path)]
+
+
+def _copied(source: Path) -> Iterator[tuple[Path, str]]:
+    for path in sorted((source / _PROTO_ROOT / _CONVERSATION).glob("*.proto")):
+        yield path.relative_to(source), path.read_text(encoding="utf-8")
+
+
+def _content(path: Path) -> bytes | None:
+    return path.read_bytes() if path.exists() else None

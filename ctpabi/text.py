@@ -1,0 +1,24 @@
+"""CTP's text: GB18030, NUL-terminated, in fields of fixed size."""
+
+from __future__ import annotations
+
+ENCODING = "gb18030"
+
+
+class UnencodableText(ValueError):
+    """The text cannot stand in a CTP field: a lone surrogate, or a NUL that would hide what follows it."""
+
+
+def encode(text: str) -> bytes:
+    """GB18030 bytes of `text`, without a terminating NUL; raises UnencodableText."""
+    if "\0" in text:
+        raise UnencodableText("text contains NUL, which would end the field there")
+    try:
+        return text.encode(ENCODING)
+    except UnicodeEncodeError as error:
+        raise UnencodableText(f"character {error.start} is a lone surrogate, which GB18030 has no code for") from None
+
+
+def decode(data: bytes) -> str:
+    """The text up to the first NUL; bytes that are no GB18030 become U+FFFD."""
+    return data.split(b"\0", 1)[0].decode(ENCODING, "replace")

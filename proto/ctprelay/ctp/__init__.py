@@ -1,0 +1,1 @@
+"""CTP, by version of these messages."""
