@@ -1,0 +1,69 @@
+"""Where the fields lie that routing reads and rewrites: offsets looked up once per struct, bytes touched per event.
+
+`ctpabi.layout` converts whole structs; the order path needs two to ten fields of one, some thousand times a second.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from struct import Struct as Packing
+
+from ctpabi.catalog import Kind, Struct
+
+_INT = Packing("<i")
+INT_MAX = 2**31 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class TextCell:
+    """One char[n] field of one struct."""
+
+    start: int
+    stop: int
+
+    def read(self, body: bytes | bytearray) -> bytes:
+        """The text up to its NUL, spaces kept: CTP right-aligns OrderSysID and compares it untrimmed."""
+        raw = bytes(body[self.start : self.stop])
+        end = raw.find(0)
+        return raw if end < 0 else raw[:end]
+
+    def write(self, body: bytearray, text: bytes) -> None:
+        body[self.start : self.stop] = self.padded(text)
+
+    def padded(self, text: bytes) -> bytes:
+        """The field's bytes for `text`; ValueError where the text and its NUL do not fit."""
+        size = self.stop - self.start
+        if len(text) >= size:
+            raise ValueError(f"{len(text)} bytes of text do not fit a field of {size}")
+        return text.ljust(size, b"\0")
+
+
+@dataclass(frozen=True, slots=True)
+class IntCell:
+    """One int field of one struct."""
+
+    start: int
+
+    def read(self, body: bytes | bytearray) -> int:
+        number: int = _INT.unpack_from(body, self.start)[0]
+        return number
+
+    def write(self, body: bytearray, number: int) -> None:
+        _INT.pack_into(body, self.start, number)
+
+
+def text_cell(struct: Struct, name: str) -> TextCell | None:
+    """The char[n] field `name` of `struct`; None where it has no such field."""
+    if not struct.has(name):
+        return None
+    field = struct.field(name)
+    if field.kind not in {Kind.TEXT, Kind.BYTES, Kind.CHAR}:
+        return None
+    return TextCell(field.offset, field.offset + field.size)
+
+
+def int_cell(struct: Struct, name: str) -> IntCell | None:
+    """The int field `name` of `struct`; None where it has no such field."""
+    if not struct.has(name) or struct.field(name).kind is not Kind.INT:
+        return None
+    return IntCell(struct.field(name).offset)

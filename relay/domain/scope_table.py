@@ -1,0 +1,126 @@
+"""Which scope, urgency and mode each of the 118 requests of the API has (DOMAIN 7.2 to 7.5, 6.7.11).
+
+Names are CTP's. A name that is missing here is refused, so an upgrade of the binding opens nothing by itself.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum, StrEnum
+
+
+class Scope(StrEnum):
+    """Whose data a request reaches, or who does it."""
+
+    SESSION = "session"
+    """done by the relay itself"""
+    PASSWORD = "password"  # noqa: S105 - a scope's name
+    INVESTOR = "investor"
+    ACCOUNT = "account"
+    """named by AccountID alone"""
+    USER = "user"
+    BROKER = "broker"
+    """the whole firm's, not secret among its investors"""
+    PUBLIC = "public"
+    """the same for everybody, all trading day"""
+    MARKET = "market"
+    """the same for everybody, but of this moment"""
+    TRADING = "trading"
+    TRANSFER = "transfer"
+    """between bank and futures account, named by AccountID alone"""
+
+
+class Priority(IntEnum):
+    """The order in which waiting requests are sent; smaller first."""
+
+    CANCEL = 0
+    ORDER = 1
+    OTHER = 2
+    EXEMPT_QUERY = 3
+    """ReqQuery…: answered by the trading core, outside the one-in-flight rule"""
+    QUERY = 4
+
+
+def _names(prefix: str, text: str) -> tuple[str, ...]:
+    return tuple(prefix + name for name in text.split())
+
+
+_BY_SCOPE: dict[Scope, tuple[str, ...]] = {
+    Scope.SESSION: _names(
+        "Req",
+        "Authenticate UserLogin UserLogout UserAuthMethod GenUserCaptcha GenUserText UserLoginWithCaptcha "
+        "UserLoginWithText UserLoginWithOTP",
+    ),
+    Scope.PASSWORD: _names("Req", "UserPasswordUpdate TradingAccountPasswordUpdate"),
+    Scope.TRADING: _names(
+        "Req",
+        "OrderInsert OrderAction ParkedOrderInsert ParkedOrderAction RemoveParkedOrder RemoveParkedOrderAction "
+        "SettlementInfoConfirm ExecOrderInsert ExecOrderAction ForQuoteInsert QuoteInsert QuoteAction "
+        "BatchOrderAction OptionSelfCloseInsert OptionSelfCloseAction CombActionInsert OffsetSetting "
+        "CancelOffsetSetting",
+    ),
+    Scope.TRANSFER: _names("Req", "FromBankToFutureByFuture FromFutureToBankByFuture QueryBankAccountMoneyByFuture"),
+    Scope.INVESTOR: (
+        "ReqQueryCFMMCTradingAccountToken",
+        *_names(
+            "ReqQry",
+            "MaxOrderVolume Order Trade InvestorPosition TradingAccount Investor TradingCode InstrumentMarginRate "
+            "InstrumentCommissionRate SettlementInfo InvestorPositionDetail SettlementInfoConfirm "
+            "InvestorPositionCombineDetail CFMMCTradingAccountKey EWarrantOffset InvestorProductGroupMargin "
+            "MMInstrumentCommissionRate MMOptionInstrCommRate InstrumentOrderCommRate SecAgentTradingAccount "
+            "SecAgentCheckMode OptionInstrTradeCost OptionInstrCommRate ExecOrder ForQuote Quote OptionSelfClose "
+            "InvestUnit CombAction ParkedOrder ParkedOrderAction TradingNotice BrokerTradingParams "
+            "RiskSettleInvstPosition SPBMInvestorPortfDef InvestorPortfMarginRatio InvestorProdSPBMDetail "
+            "InvestorCommoditySPMMMargin InvestorCommodityGroupSPMMMargin RCAMSInvestorCombPosition "
+            "InvestorProdRCAMSMargin InvestorProdRULEMargin InvestorPortfSetting InvestorInfoCommRec OffsetSetting",
+        ),
+    ),
+    Scope.ACCOUNT: _names("ReqQry", "SecAgentACIDMap TransferSerial Accountregister"),
+    Scope.USER: _names("ReqQry", "UserSession"),
+    Scope.BROKER: _names(
+        "ReqQry",
+        "Notice ExchangeMarginRate ExchangeMarginRateAdjust ExchangeRate SecAgentTradeInfo CombInstrumentGuard "
+        "ContractBank BrokerTradingAlgos",
+    ),
+    Scope.MARKET: _names("ReqQry", "DepthMarketData"),
+    Scope.PUBLIC: _names(
+        "ReqQry",
+        "Exchange Product Instrument TraderOffer TransferBank ProductExchRate ProductGroup ClassifiedInstrument "
+        "CombPromotionParam RiskSettleProductStatus SPBMFutureParameter SPBMOptionParameter SPBMIntraParameter "
+        "SPBMInterParameter SPBMPortfDefinition SPMMInstParam SPMMProductParam SPBMAddOnInterParameter "
+        "RCAMSCombProductInfo RCAMSInstrParameter RCAMSIntraParameter RCAMSInterParameter "
+        "RCAMSShortOptAdjustParam RULEInstrParameter RULEIntraParameter RULEInterParameter CombLeg",
+    ),
+}
+
+SCOPES: dict[str, Scope] = {name: scope for scope, names in _BY_SCOPE.items() for name in names}
+
+_CANCELS = frozenset(
+    _names(
+        "Req",
+        "OrderAction ExecOrderAction QuoteAction BatchOrderAction OptionSelfCloseAction RemoveParkedOrder "
+        "RemoveParkedOrderAction CancelOffsetSetting",
+    )
+)
+_NO_ORDERS = frozenset({"ReqSettlementInfoConfirm"})
+
+CLOSED_TO_SHARED_SESSIONS = frozenset(
+    {
+        "ReqQryUserSession",  # lists the operator's own sessions and addresses
+        "ReqQrySecAgentTradeInfo",  # the firm's second-level agents, by broker alone
+        "ReqBatchOrderAction",  # cancels by front and session, which every terminal shares here
+    }
+)
+"""Refused in many-to-one, whoever asks."""
+
+
+def priority_of(name: str) -> Priority:
+    """The urgency of the request called `name`."""
+    if name.startswith("ReqQry"):
+        return Priority.QUERY
+    if name.startswith("ReqQuery"):
+        return Priority.EXEMPT_QUERY
+    if name in _CANCELS:
+        return Priority.CANCEL
+    if SCOPES.get(name) is Scope.TRADING and name not in _NO_ORDERS:
+        return Priority.ORDER
+    return Priority.OTHER
