@@ -24,7 +24,9 @@ _SCALARS = {
     Kind.SHORT: "int32",
     Kind.DOUBLE: "optional double",
 }
-_RESERVED_WORDS = frozenset({*map(str.lower, keyword.kwlist), "null", "eof", "nan", "inf", "major", "minor", "linux", "unix"})
+_RESERVED_WORDS = frozenset(
+    {*map(str.lower, keyword.kwlist), "null", "eof", "nan", "inf", "major", "minor", "linux", "unix"}
+)
 """words no member may be called: Python's keywords, and macros of C and C++ system headers"""
 
 
@@ -113,9 +115,7 @@ def _event_type(callback: Callback) -> str:
     return callback.struct or "RspError"
 
 
-def _message(
-    name: str, doc: str, members: Sequence[_Member], oneof: Sequence[_Member], numbers: FieldNumbers
-) -> str:
+def _message(name: str, doc: str, members: Sequence[_Member], oneof: Sequence[_Member], numbers: FieldNumbers) -> str:
     names = [member.name for member in (*members, *oneof)]
     unusable = sorted(set(names) & _RESERVED_WORDS)
     if unusable:

@@ -73,10 +73,9 @@ class SourceModule:
         for name, comment in self._constants():
             opening = _GROUP_COMMENT.search(comment)
             if opening:
-                type_name, doc, comment = opening.groups()
-                group = groups.setdefault(type_name, SourceEnum(type_name, doc))
+                group = groups.setdefault(opening[1], SourceEnum(opening[1], opening[2]))
             if group is not None:
-                group.members.append((name, _one_line(comment)))
+                group.members.append((name, _one_line(opening[3] if opening else comment)))
         return groups
 
     def _classes(self) -> Iterator[ast.ClassDef]:
@@ -87,15 +86,17 @@ class SourceModule:
             match node:
                 case ast.Assign(targets=[ast.Name(id=name)]) if _CONSTANT.fullmatch(name):
                     yield name, _comment(following)
+                case _:
+                    pass
 
 
 def _fields(node: ast.ClassDef) -> Iterator[SourceField]:
+    """A field is an annotated property: Name: "TThostFtdcNameType" = property(get, set, doc="...")."""
     for item in node.body:
-        match item:
-            case ast.AnnAssign(target=ast.Name(id=name), annotation=ast.Constant(value=str(typedef)), value=ast.Call()):
-                keywords = item.value.keywords if isinstance(item.value, ast.Call) else []
-                doc = next((k.value.value for k in keywords if isinstance(k.value, ast.Constant)), "")
-                yield SourceField(name, _typedef_name(typedef), _one_line(str(doc)))
+        if not isinstance(item, ast.AnnAssign) or not isinstance(item.value, ast.Call):
+            continue
+        doc = next((ast.literal_eval(keyword.value) for keyword in item.value.keywords if keyword.arg == "doc"), "")
+        yield SourceField(ast.unparse(item.target), _typedef_name(ast.literal_eval(item.annotation)), _one_line(doc))
 
 
 def _typedef_name(typedef: str) -> str:
@@ -120,7 +121,8 @@ def _comment(node: ast.stmt) -> str:
     match node:
         case ast.Expr(value=ast.Constant(value=str(text))):
             return text
-    return ""
+        case _:
+            return ""
 
 
 def _one_line(text: str | None) -> str:

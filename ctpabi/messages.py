@@ -1,0 +1,153 @@
+"""Struct bytes <-> protobuf messages of ctprelay.ctp.v1, by the catalog.
+
+Text is GB18030 on CTP's side and Unicode on ours; an enum's number is the character CTP sends; a double CTP has no
+value for (DBL_MAX) is absent. An absent double of a request is 0.0, as in a zeroed struct.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from google.protobuf.message import Message
+
+from ctpabi import layout, wire
+from ctpabi.catalog import Callback, Field, Method, Struct
+from ctpabi.catalog_data import load_catalog
+from ctprelay.ctp.v1 import events_pb2, requests_pb2, structs_pb2
+
+
+class EmptyRequest(ValueError):
+    """The request's oneof is not set, or holds what this version does not know."""
+
+
+def struct_from_message(message: Message) -> bytes:
+    """The bytes of the struct the message stands for. Raises layout.LayoutError naming struct and field."""
+    plan = _decoding(message.DESCRIPTOR.name)
+    raw = list(plan.zeros)
+    for descriptor, value in message.ListFields():
+        index, convert, field = plan.fields[descriptor.number]
+        raw[index] = layout.raw_value(plan.struct, field, convert(value) if convert else value)
+    return plan.pack(*raw)
+
+
+def message_from_struct(struct: Struct, data: bytes) -> Message:
+    """The message for the struct's bytes. Raises layout.WrongSize."""
+    message: Message = _message_class(struct.name)()
+    message.ParseFromString(_encoder(struct)(data))
+    return message
+
+
+def event_bytes(
+    callback: Callback,
+    body: bytes | None,
+    *,
+    error_id: int = 0,
+    error_msg: bytes = b"",
+    request_id: int = 0,
+    is_last: bool = True,
+) -> bytes:
+    """A serialized Event: one callback of the Spi.
+
+    `body` is the struct's bytes, or None where CTP passed NULL. `error_msg` is GB18030 up to the first NUL.
+    Raises ValueError for a callback that is no event (OnFrontConnected …) and layout.WrongSize.
+    """
+    plan = _event_plan(callback)
+    content = b"" if body is None else plan.encode(body)
+    parts = [plan.tag, wire.varint(len(content)), content]
+    if request_id:
+        parts += (_REQUEST_ID, wire.varint(request_id))
+    if is_last:
+        parts.append(_IS_LAST)
+    if error_id or error_msg:
+        parts.append(_rsp_info(error_id, error_msg))
+    if body is None and plan.has_struct:
+        parts.append(_EMPTY)
+    return b"".join(parts)
+
+
+def request_body(request: requests_pb2.Request) -> tuple[Method, bytes]:
+    """The method the request calls and its struct's bytes. Raises EmptyRequest, layout.LayoutError."""
+    member = request.WhichOneof("body")
+    if member is None:
+        raise EmptyRequest("the request names no method this relay knows")
+    return _methods()[member], struct_from_message(getattr(request, member))
+
+
+@dataclass(frozen=True, slots=True)
+class _Decoding:
+    struct: Struct
+    zeros: tuple[Any, ...]
+    fields: dict[int, tuple[int, Callable[[int], str] | None, Field]]
+    """by field number: index in the struct, conversion of the value, field"""
+    pack: Callable[..., bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class _EventPlan:
+    tag: bytes
+    encode: wire.Encoder
+    has_struct: bool
+
+
+@cache
+def _decoding(name: str) -> _Decoding:
+    struct = load_catalog().structs[name]
+    numbers = _numbers(_message_class(name).DESCRIPTOR)
+    plan = layout.layout_of(struct)
+    fields: dict[int, tuple[int, Callable[[int], str] | None, Field]] = {
+        numbers[field.proto_name]: (index, _enum_character if field.enum else None, field)
+        for index, field in enumerate(struct.fields)
+    }
+    return _Decoding(struct, plan.zeros, fields, plan.codec.pack)
+
+
+def _enum_character(number: int) -> str:
+    # Beyond one byte, layout refuses it and names the field.
+    return chr(number) if 0 < number <= 0x10FFFF else "" if number == 0 else chr(0x10FFFF)
+
+
+@cache
+def _event_plan(callback: Callback) -> _EventPlan:
+    if not callback.proto_name:
+        raise ValueError(f"{callback.name} tells of the connection and is no event")
+    key = wire.tag(_EVENT_NUMBERS[callback.proto_name], wire.LENGTH)
+    if not callback.struct:
+        return _EventPlan(key, bytes, has_struct=False)
+    return _EventPlan(key, _encoder(load_catalog().structs[callback.struct]), has_struct=True)
+
+
+@cache
+def _encoder(struct: Struct) -> wire.Encoder:
+    return wire.encoder(struct, _numbers(_message_class(struct.name).DESCRIPTOR))
+
+
+@cache
+def _methods() -> dict[str, Method]:
+    return {method.proto_name: method for method in load_catalog().requests}
+
+
+def _message_class(name: str) -> type[Message]:
+    found: type[Message] = getattr(structs_pb2, name)
+    return found
+
+
+def _numbers(descriptor: Any) -> dict[str, int]:
+    return {field.name: field.number for field in descriptor.fields}
+
+
+_EVENT_NUMBERS = _numbers(events_pb2.Event.DESCRIPTOR)
+_RSP_INFO_NUMBERS = _numbers(structs_pb2.RspInfo.DESCRIPTOR)
+_REQUEST_ID = wire.tag(_EVENT_NUMBERS["request_id"], wire.VARINT)
+_IS_LAST = wire.unsigned(_EVENT_NUMBERS["is_last"], value=True)
+_EMPTY = wire.unsigned(_EVENT_NUMBERS["empty"], value=True)
+
+
+def _rsp_info(error_id: int, error_msg: bytes) -> bytes:
+    text = wire.utf8(error_msg.split(b"\0", 1)[0])
+    content = wire.unsigned(_RSP_INFO_NUMBERS["error_id"], error_id)
+    if text:
+        content += wire.delimited(_RSP_INFO_NUMBERS["error_msg"], text)
+    return wire.delimited(_EVENT_NUMBERS["rsp_info"], content)
