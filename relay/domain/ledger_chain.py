@@ -1,0 +1,164 @@
+"""The ledger's chain: how entries hold on to each other, and what tampering looks like.
+
+Each entry's hash covers all its fields and the hash of the entry before it. Whoever can write the whole
+database can make a new chain that fits; against that, the head's hash must be kept elsewhere and be given
+to the verification.
+"""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+FIRST_SEQUENCE: Final = 1
+GENESIS_HASH: Final = "0" * 64
+"""what the first entry names as the hash before it"""
+
+_DENIED = re.compile(r"(?i)password|passwd|auth_?code|auth_?info|token|secret|private_?key|credential")
+_SURROGATES = re.compile("[\ud800-\udfff]")
+
+
+class SecretInLedger(ValueError):
+    """A key that sounds like a secret; the ledger is read by many and kept for decades."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One stored entry; every field is text or a number, exactly as stored."""
+
+    chain: str
+    sequence: int
+    at: str
+    """ISO 8601, UTC+8, microseconds"""
+    kind: str
+    session: str
+    """the relay's own id of the terminal session, or empty"""
+    data: str
+    """canonical JSON"""
+    previous_hash: str
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The last entry of a chain, as kept apart from the entries."""
+
+    chain: str
+    sequence: int
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One place where a chain is not what was written."""
+
+    chain: str
+    sequence: int
+    """the entry concerned; of several, the first"""
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.chain} entry {self.sequence}: {self.what}"
+
+
+def canonical(data: Mapping[str, object]) -> str:
+    """The JSON text of an entry's data: sorted keys, no spaces, bytes as Base64. Raises SecretInLedger."""
+    return json.dumps(_plain(data), ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def link(head: Head, *, at: str, kind: str, session: str, data: str) -> Entry:
+    """The entry that follows `head`."""
+    sequence = head.sequence + 1
+    digest = _digest(head.chain, sequence, at, kind, session, data, head.hash)
+    return Entry(head.chain, sequence, at, kind, session, data, head.hash, digest)
+
+
+def empty_head(chain: str) -> Head:
+    """The head of a chain without entries."""
+    return Head(chain, FIRST_SEQUENCE - 1, GENESIS_HASH)
+
+
+def head_after(entry: Entry) -> Head:
+    return Head(entry.chain, entry.sequence, entry.hash)
+
+
+def verify(chain: str, entries: Iterable[Entry], head: Head | None) -> Iterator[Problem]:
+    """Every problem of one chain, its entries given in order; `head` None is a head that was removed."""
+    before = empty_head(chain)
+    for entry in entries:
+        yield from _compare(before, entry)
+        before = Head(chain, max(entry.sequence, before.sequence), entry.hash)
+    yield from _compare_head(before, head)
+
+
+def _compare(before: Head, entry: Entry) -> Iterator[Problem]:
+    expected = before.sequence + 1
+    if entry.sequence > expected:
+        last = entry.sequence - 1
+        gone = f"entry {expected} is" if last == expected else f"entries {expected} to {last} are"
+        yield Problem(before.chain, expected, f"{gone} missing")
+    elif entry.sequence < expected:
+        yield Problem(before.chain, entry.sequence, "stands out of order, or twice")
+    fields = (entry.chain, entry.sequence, entry.at, entry.kind, entry.session, entry.data, entry.previous_hash)
+    if entry.chain != before.chain or _digest(*fields) != entry.hash:
+        yield Problem(before.chain, entry.sequence, "was changed")
+    elif entry.sequence == expected and entry.previous_hash != before.hash:
+        what = (
+            "does not start its chain" if expected == FIRST_SEQUENCE else "is not the one its successor was linked to"
+        )
+        yield Problem(before.chain, max(before.sequence, FIRST_SEQUENCE), what)
+
+
+def _compare_head(last: Head, head: Head | None) -> Iterator[Problem]:
+    if head is None:
+        if last.sequence >= FIRST_SEQUENCE:
+            yield Problem(last.chain, last.sequence, "the recorded head of the chain is missing")
+    elif head.sequence > last.sequence:
+        yield Problem(
+            last.chain, last.sequence + 1, f"entries {last.sequence + 1} to {head.sequence} are missing at the end"
+        )
+    elif head.sequence < last.sequence:
+        yield Problem(last.chain, head.sequence + 1, "stands after the recorded head of the chain")
+    elif head.hash != last.hash:
+        yield Problem(last.chain, last.sequence, "is not the recorded head of the chain")
+
+
+def _digest(*fields: str | int) -> str:
+    # A JSON array keeps the fields apart: no text can slide from one into the next.
+    text = json.dumps(fields, ensure_ascii=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+def _plain(value: object) -> object:
+    match value:
+        case None | bool() | int() | float():
+            return value
+        case Enum():
+            return _plain(value.value)
+        case str():
+            return _SURROGATES.sub("\ufffd", value)  # cannot be stored as UTF-8
+        case bytes() | bytearray() | memoryview():
+            return base64.b64encode(value).decode("ascii")
+        case dt.datetime():
+            return value.isoformat()
+        case Mapping():
+            return {_plain_key(key): _plain(inner) for key, inner in value.items()}
+        case list() | tuple() | set() | frozenset():
+            items = sorted(value, key=str) if isinstance(value, set | frozenset) else value
+            return [_plain(item) for item in items]
+        case _:
+            raise TypeError(f"the ledger cannot keep a {type(value).__name__}")
+
+
+def _plain_key(key: object) -> str:
+    text = _SURROGATES.sub("\ufffd", str(key))
+    if _DENIED.search(text):
+        raise SecretInLedger(f"the ledger does not take a key called {text!r}")
+    return text

@@ -1,0 +1,83 @@
+"""Which address a terminal comes from, and how CTP writes it.
+
+The relay observes the address; a terminal's word is never taken. Behind a proxy the address stands in
+x-forwarded-for, which is believed only as far as the proxies that wrote it are configured as trusted.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+Ip = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a terminal's connection comes from."""
+
+    ip: Ip
+    port: int
+    """0 where a proxy did not tell it"""
+
+    @property
+    def public_ip(self) -> str:
+        """CTP's ClientPublicIP: IPv4 dotted, IPv6 as 32 hex digits without colons."""
+        return str(self.ip) if self.ip.version == 4 else self.ip.packed.hex()
+
+
+class OriginUnknown(ValueError):
+    """The peer is no IP address and port."""
+
+
+def parse_networks(texts: Sequence[str]) -> tuple[Network, ...]:
+    """The trusted proxies' networks; ValueError names the one that is none."""
+    return tuple(ipaddress.ip_network(text, strict=False) for text in texts)
+
+
+def parse_peer(peer: str) -> Origin:
+    """A peer as gRPC tells it, `ipv4:192.0.2.1:5000` or `ipv6:[2001:db8::1]:5000` (also percent-encoded); raises OriginUnknown."""
+    scheme, _, rest = unquote(peer).partition(":")
+    if scheme not in {"ipv4", "ipv6"}:
+        raise OriginUnknown(f"the peer is not an IP address: {scheme}")
+    return _parse_address(rest)
+
+
+def origin_of(peer: Origin, forwarded_for: Sequence[str], trusted: Sequence[Network]) -> Origin:
+    """The terminal's origin: the peer, or the nearest address in x-forwarded-for that no trusted proxy has.
+
+    The header is read from its end, because each proxy appends whom it saw; what stands before the first
+    untrusted address was written by that address itself. Raises OriginUnknown for a malformed entry of a
+    trusted proxy, since guessing would put a false address into the report.
+    """
+    origin = peer
+    entries = [entry.strip() for value in forwarded_for for entry in value.split(",")]
+    while entries and _is_trusted(origin.ip, trusted):
+        origin = _parse_address(entries.pop())
+    return origin
+
+
+def _is_trusted(ip: Ip, trusted: Sequence[Network]) -> bool:
+    return any(ip.version == network.version and ip in network for network in trusted)
+
+
+def _parse_address(text: str) -> Origin:
+    host, port = text, "0"
+    if text.startswith("["):
+        host, _, rest = text[1:].partition("]")
+        port = rest.removeprefix(":") or "0"
+    elif text.count(":") == 1:
+        host, _, port = text.partition(":")
+    try:
+        # A scope ("fe80::1%eth0") names an interface of this machine, not a part of the address.
+        ip = ipaddress.ip_address(host.partition("%")[0])
+        number = int(port)
+    except ValueError:
+        raise OriginUnknown("the address cannot be read") from None
+    if not 0 <= number <= 65535:
+        raise OriginUnknown("the port is out of range")
+    mapped = ip.ipv4_mapped if isinstance(ip, ipaddress.IPv6Address) else None
+    return Origin(mapped or ip, number)

@@ -1,0 +1,46 @@
+"""Why the relay itself cannot serve at the moment."""
+
+from __future__ import annotations
+
+from relay.domain.reasons.wording import relay_refuses
+from relay.errors import Refusal
+
+_LATER = ("请稍后重试", "try again later")
+_TELL_FIRM = ("请稍后重试; 持续出现请联系期货公司", "try again later; if it stays, tell your futures firm")
+
+
+def ledger_unavailable() -> Refusal:
+    """Nothing may be done that the ledger cannot announce."""
+    message = ("审计记录暂不可写, 登录与下单暂停", "the ledger cannot be written: nothing is sent until it can")
+    return relay_refuses("ledger_unavailable", message, _TELL_FIRM, retry_after=10)
+
+
+def directory_unavailable() -> Refusal:
+    """Terminals and investors cannot be looked up."""
+    message = ("终端与投资者目录暂不可读", "the directory of terminals and investors cannot be read")
+    return relay_refuses("directory_unavailable", message, _TELL_FIRM, retry_after=10)
+
+
+def verifier_unavailable() -> Refusal:
+    """Nobody can say whether the system info is genuine."""
+    message = ("采集信息校验暂不可用", "system info cannot be verified at the moment")
+    return relay_refuses("verifier_unavailable", message, _TELL_FIRM, retry_after=10)
+
+
+def counter_unavailable(why: str = "") -> Refusal:
+    """No front answers, or the session at the counter is down."""
+    message = (f"柜台暂不可用 {why}".rstrip(), f"the counter cannot be reached {why}".rstrip())
+    return relay_refuses("counter_unavailable", message, _LATER, retry_after=5)
+
+
+def relay_draining() -> Refusal:
+    """The relay takes no new sessions because it stops."""
+    message = ("中继正在停机维护", "the relay is about to stop")
+    return relay_refuses("relay_draining", message, ("请重新连接", "connect again"), retry_after=5)
+
+
+def relay_full() -> Refusal:
+    """The process has as many sessions as it may have."""
+    return relay_refuses(
+        "relay_full", ("中继会话已满", "the relay has no room for another session"), _LATER, retry_after=30
+    )

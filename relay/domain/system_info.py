@@ -1,0 +1,74 @@
+"""What can be told about a terminal's system info from the bytes alone, and from their unwrapped header.
+
+The bytes are encrypted for the monitoring center; only the length and the first block, once the vendor's
+library has unwrapped it, mean anything here. The header's layout was measured, it is no public contract.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Final
+
+from relay.domain import reasons
+from relay.errors import Refusal
+
+SHORTEST: Final = 264
+LONGEST: Final = 273
+"""the size of ClientSystemInfo; the vendor's call checks no upper bound"""
+HEADER_BYTES: Final = 8
+COUNTER_ZONE: Final = dt.timezone(dt.timedelta(hours=8), "UTC+8")
+
+
+@dataclass(frozen=True, slots=True)
+class AgeLimits:
+    """How far the collection may lie from the login, in seconds."""
+
+    oldest: float
+    ahead: float
+
+
+@dataclass(frozen=True, slots=True)
+class UnwrappedHeader:
+    """The first eight bytes of system info after the vendor's library removed its wrapping."""
+
+    version: int
+    completeness: str
+    """'0' when the collector had every item, another digit when some are missing"""
+    collected_at: dt.datetime | None
+    """the terminal's local time read as UTC+8; None where the six bytes are no date"""
+
+    @classmethod
+    def parse(cls, data: bytes) -> UnwrappedHeader:
+        """Read the header; ValueError where there are fewer than eight bytes."""
+        if len(data) < HEADER_BYTES:
+            raise ValueError(f"a header has {HEADER_BYTES} bytes, not {len(data)}")
+        year, month, day, hour, minute, second = data[2:HEADER_BYTES]
+        try:
+            collected_at = dt.datetime(2000 + year, month, day, hour, minute, second, tzinfo=COUNTER_ZONE)
+        except ValueError:
+            collected_at = None
+        return cls(data[0], chr(data[1]), collected_at)
+
+    @property
+    def complete(self) -> bool:
+        return self.completeness == "0"
+
+
+def check_length(system_info: bytes, stated_length: int) -> Refusal | None:
+    """Refuse bytes that cannot be the collector's, or of which some were lost on the way."""
+    if len(system_info) != stated_length or not SHORTEST <= len(system_info) <= LONGEST:
+        return reasons.system_info_length(len(system_info), stated_length)
+    return None
+
+
+def check_age(header: UnwrappedHeader, now: dt.datetime, limits: AgeLimits) -> Refusal | None:
+    """Refuse system info that was not collected for this login; `now` is aware."""
+    if header.collected_at is None:
+        return reasons.system_info_undated()
+    age = (now - header.collected_at).total_seconds()
+    if age > limits.oldest:
+        return reasons.system_info_stale(age, limits.oldest)
+    if age < -limits.ahead:
+        return reasons.system_info_from_the_future(-age, limits.ahead)
+    return None

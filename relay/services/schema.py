@@ -1,0 +1,65 @@
+"""The tables: the ledger and its heads, terminals, investors, system info seen before.
+
+Times are ISO 8601 texts, so that every database keeps and compares them alike.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Boolean, Column, Index, LargeBinary, MetaData, String, Table, Text
+
+METADATA = MetaData()
+
+LEDGER = Table(
+    "ledger",
+    METADATA,
+    Column("chain", String(64), primary_key=True),
+    Column("sequence", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", String(40), nullable=False),
+    Column("kind", String(64), nullable=False),
+    Column("session", String(64), nullable=False),
+    Column("data", Text, nullable=False),
+    Column("previous_hash", String(64), nullable=False),
+    Column("hash", String(64), nullable=False),
+    Index("ledger_at", "at"),
+    Index("ledger_session", "session"),
+)
+
+LEDGER_HEAD = Table(
+    "ledger_head",
+    METADATA,
+    Column("chain", String(64), primary_key=True),
+    Column("sequence", BigInteger, nullable=False),
+    Column("hash", String(64), nullable=False),
+)
+
+TERMINAL = Table(
+    "terminal",
+    METADATA,
+    Column("app_id", String(32), primary_key=True),
+    Column("auth_code", LargeBinary, nullable=False),
+    Column("modes", String(64), nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    Column("created_at", String(40), nullable=False),
+    Column("rotated_at", String(40), nullable=False),
+)
+
+INVESTOR = Table(
+    "investor",
+    METADATA,
+    Column("broker_id", String(10), primary_key=True),
+    Column("investor_id", String(12), primary_key=True),
+    Column("password_hash", String(255), nullable=False),
+    Column("account_ids", Text, nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    Column("created_at", String(40), nullable=False),
+    Column("password_changed_at", String(40), nullable=False),
+)
+
+SYSTEM_INFO_SEEN = Table(
+    "system_info_seen",
+    METADATA,
+    Column("sha256", String(64), primary_key=True),
+    Column("seen_at", String(40), nullable=False),
+    Column("session", String(64), nullable=False),
+    Index("system_info_seen_at", "seen_at"),
+)

@@ -1,0 +1,124 @@
+"""The terminals the relay admits: app id, auth code, modes, and whether they are enabled."""
+
+from __future__ import annotations
+
+import secrets
+import string
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Engine, Row, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from relay.counter.port import Mode
+from relay.domain.challenge import AUTH_CODE_CHARACTERS, auth_code_key
+from relay.services.database import writing
+from relay.services.directory_access import DirectoryAccess
+from relay.services.ledger import stamp
+from relay.services.schema import TERMINAL
+from relay.services.secrets_box import SecretsBox, SecretUnreadable
+from relay.services.unavailable import DirectoryUnavailable
+
+_LETTERS = string.ascii_uppercase + string.digits
+
+
+class EntryExists(Exception):
+    """There is an entry of this name already."""
+
+
+class EntryUnknown(Exception):
+    """There is no entry of this name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terminal:
+    """One registered terminal software."""
+
+    app_id: str
+    auth_code: str = field(repr=False)
+    modes: frozenset[Mode]
+    enabled: bool
+    created_at: str
+    rotated_at: str
+    """when the auth code was last changed"""
+
+
+def new_auth_code() -> str:
+    """A random auth code: 16 capital letters and digits, 82 bits."""
+    return "".join(secrets.choice(_LETTERS) for _ in range(AUTH_CODE_CHARACTERS))
+
+
+class Terminals:
+    """The table of terminals. The plain methods block and are thread-safe; `look_up` is for the loop."""
+
+    def __init__(self, engine: Engine, box: SecretsBox, *, clock: Callable[[], datetime]) -> None:
+        self._engine = engine
+        self._box = box
+        self._clock = clock
+
+    async def look_up(self, access: DirectoryAccess, app_id: str) -> Terminal | None:
+        """The terminal, or None; raises DirectoryUnavailable."""
+        try:
+            return await access.run(lambda: self.find(app_id))
+        except SecretUnreadable as error:
+            raise DirectoryUnavailable(str(error)) from None
+
+    def find(self, app_id: str) -> Terminal | None:
+        """The terminal, or None."""
+        with self._engine.connect() as connection:
+            row = connection.execute(select(TERMINAL).where(TERMINAL.c.app_id == app_id)).one_or_none()
+        return None if row is None else self._terminal(row)
+
+    def all(self) -> list[Terminal]:
+        """Every terminal, by app id."""
+        with self._engine.connect() as connection:
+            return [self._terminal(row) for row in connection.execute(select(TERMINAL).order_by(TERMINAL.c.app_id))]
+
+    def add(self, app_id: str, auth_code: str, modes: Iterable[Mode] = tuple(Mode)) -> Terminal:
+        """Register a terminal; raises EntryExists, AuthCodeMalformed, or ValueError for an app id CTP cannot carry."""
+        auth_code_key(auth_code)
+        if not 1 <= len(app_id) <= 32 or not app_id.isascii() or not app_id.isprintable() or "@" in app_id:
+            raise ValueError("an app id has 1 to 32 printable ASCII characters and no @")
+        now = stamp(self._clock())
+        terminal = Terminal(app_id, auth_code, frozenset(modes), True, now, now)
+        values = {
+            "app_id": app_id,
+            "auth_code": self._box.lock(auth_code),
+            "modes": " ".join(sorted(terminal.modes)),
+            "enabled": True,
+            "created_at": now,
+            "rotated_at": now,
+        }
+        try:
+            with writing(self._engine) as connection:
+                connection.execute(insert(TERMINAL).values(values))
+        except IntegrityError:
+            raise EntryExists(f"app id {app_id} is registered already; change it with `terminal rotate`") from None
+        return terminal
+
+    def set_enabled(self, app_id: str, enabled: bool) -> None:
+        """Admit or shut out a terminal from its next login on; raises EntryUnknown."""
+        self._change(app_id, enabled=enabled)
+
+    def rotate(self, app_id: str, auth_code: str) -> None:
+        """Give a terminal a new auth code; raises EntryUnknown, AuthCodeMalformed."""
+        auth_code_key(auth_code)
+        self._change(app_id, auth_code=self._box.lock(auth_code), rotated_at=stamp(self._clock()))
+
+    def _change(self, app_id: str, **values: object) -> None:
+        with writing(self._engine) as connection:
+            changed = connection.execute(update(TERMINAL).where(TERMINAL.c.app_id == app_id).values(values))
+        if changed.rowcount != 1:
+            raise EntryUnknown(f"app id {app_id} is not registered")
+
+    def _terminal(self, row: Row[Any]) -> Terminal:
+        return Terminal(
+            row.app_id,
+            self._box.unlock(row.auth_code),
+            frozenset(Mode(mode) for mode in row.modes.split()),
+            row.enabled,
+            row.created_at,
+            row.rotated_at,
+        )

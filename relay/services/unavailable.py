@@ -1,0 +1,22 @@
+"""What is raised when a part that a login cannot do without is away; the login is refused, nothing is guessed."""
+
+from __future__ import annotations
+
+from relay.domain import reasons
+from relay.errors import Refused
+
+
+class DirectoryUnavailable(Refused):
+    """Terminals and investors cannot be looked up; `why` is for the log."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(reasons.directory_unavailable())
+        self.why = why
+
+
+class VerifierUnavailable(Refused):
+    """System info cannot be judged; `why` is for the log."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(reasons.verifier_unavailable())
+        self.why = why

@@ -1,0 +1,238 @@
+"""Every setting of the relay: its name, meaning, unit, default and allowed values.
+
+A setting is read from the TOML file and may be overridden by an environment variable
+`CTP_RELAY__SECTION__KEY`. Relative paths are taken from the directory of the TOML file.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+
+from relay.setting_values import Address, Count, Front, Network, Seconds, is_loopback, split_list
+
+ENVIRONMENT_PREFIX = "CTP_RELAY__"
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class Relay(Section):
+    """The relay itself."""
+
+    name: str = Field(
+        default="relay", pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$", description="names the relay's ledger chain"
+    )
+    mode: Literal["many_to_many", "many_to_one"] = Field(
+        default="many_to_many",
+        description="many_to_many: every investor logs in at the counter; many_to_one: one operator serves them all",
+    )
+    state_dir: Path = Field(default=Path("var/relay"), description="directory for the database and the key file")
+    drain_seconds: Seconds = Field(default=30.0, description="seconds a stopping relay waits for terminals to leave")
+
+
+class Listen(Section):
+    """Where terminals connect."""
+
+    address: Address = Field(default="127.0.0.1:50051", description="HOST:PORT of the terminal service")
+    tls_certificate: Path | None = Field(
+        default=None, description="PEM certificate chain of the terminal service", examples=["tls/relay.crt"]
+    )
+    tls_key: Path | None = Field(
+        default=None, description="PEM private key of tls_certificate", examples=["tls/relay.key"]
+    )
+    plaintext_on_loopback: bool = Field(
+        default=False, description="serve without TLS; allowed only on a loopback address, for trying out"
+    )
+    max_message_bytes: int = Field(
+        default=65536, ge=4096, le=4 * 1024 * 1024, description="largest message a terminal may send, in bytes"
+    )
+    trusted_proxies: Annotated[tuple[Network, ...], BeforeValidator(split_list)] = Field(
+        default=(), description="networks of proxies whose x-forwarded-for is believed; from all others it is ignored"
+    )
+    max_streams: Count = Field(default=1000, description="most terminal streams at a time, logged in or not")
+    hello_timeout_seconds: Seconds = Field(
+        default=10.0, description="seconds from the challenge to the terminal's login"
+    )
+
+
+class Operator(Section):
+    """The operator all investors share in many_to_one."""
+
+    user_id: str = Field(max_length=15, min_length=1, description="operator's UserID at the counter", examples=["op01"])
+    password_file: Path | None = Field(
+        default=None,
+        description="file with the operator's password, readable by the relay only",
+        examples=["operator.secret"],
+    )
+    password: SecretStr | None = Field(
+        default=None, description="the password itself; from the environment, never in the file"
+    )
+
+
+class Counter(Section):
+    """The broker's counter."""
+
+    fronts: Annotated[tuple[Front, ...], BeforeValidator(split_list), Field(min_length=1)] = Field(
+        description="addresses of the trading fronts; the API takes the one that answers first",
+        examples=[["tcp://198.51.100.10:41205", "tcp://198.51.100.11:41205"]],
+    )
+    broker_id: str = Field(max_length=10, min_length=1, description="BrokerID", examples=["9999"])
+    relay_app_id: str = Field(
+        max_length=32, min_length=1, description="the relay's own AppID; differs per mode", examples=["firm_relay_1.0"]
+    )
+    relay_auth_code_file: Path | None = Field(
+        default=None,
+        description="file with the 16-character auth code of relay_app_id",
+        examples=["relay_auth_code.secret"],
+    )
+    relay_auth_code: SecretStr | None = Field(
+        default=None, description="the auth code itself; from the environment, never in the file"
+    )
+    user_product_info: str = Field(
+        default="ctprelay", max_length=10, description="UserProductInfo shown in the broker's logs"
+    )
+    flow_dir: Path | None = Field(
+        default=None, description="directory of the API's flow files; default: state_dir/flow"
+    )
+    production: bool = Field(
+        default=True, description="false: the counter's evaluation edition (评测), for admission tests"
+    )
+    connect_timeout_seconds: Seconds = Field(
+        default=10.0, description="seconds a front may take to accept the connection"
+    )
+    login_timeout_seconds: Seconds = Field(
+        default=10.0, description="seconds the counter may take for each step of a login"
+    )
+    inits_per_second: Seconds = Field(default=5.0, description="new connections a second; all come from one address")
+    operator: Operator | None = Field(default=None, description="needed in many_to_one")
+
+
+class Ledger(Section):
+    """The permanent, hash-chained record."""
+
+    url: SecretStr | None = Field(
+        default=None,
+        description="database URL; default: SQLite in state_dir",
+        examples=["postgresql+psycopg://ctp_relay@db.example.net/ctp_relay"],
+    )
+    queue_entries: Count = Field(
+        default=4096, description="entries that may wait for the database; more refuses logins"
+    )
+    commit_timeout_seconds: Seconds = Field(default=5.0, description="seconds an entry may take until it is committed")
+    line_format: str = Field(
+        default="{flag}@{app_id}@{public_ip}@{port}@{logged_in_at}@{system_info}",
+        description="the line of `ledger export --format line`, one for each reported terminal",
+    )
+
+
+class Directory(Section):
+    """Terminals and investors the relay admits."""
+
+    url: SecretStr | None = Field(default=None, description="database URL; default: the ledger's database")
+    secrets_key_file: Path | None = Field(
+        default=None,
+        description="key that encrypts the terminals' auth codes; default: state_dir/secrets.key, made once",
+    )
+
+
+class Verification(Section):
+    """How a terminal's system info is judged before anything is reported."""
+
+    genuineness: bool = Field(default=True, description="ask the vendor's library whether its collector made the bytes")
+    collector_edition: Literal["production", "evaluation"] = Field(
+        default="production", description="edition of the collector that terminals must use"
+    )
+    max_age_seconds: Seconds = Field(
+        default=300.0, description="oldest collection accepted, in seconds before the login"
+    )
+    max_future_seconds: Seconds = Field(
+        default=60.0, description="how far a terminal's clock may run ahead, in seconds"
+    )
+    timeout_seconds: Seconds = Field(
+        default=2.0, description="seconds one judgement may take before the login is refused"
+    )
+    queue: Count = Field(default=64, description="judgements that may wait; more are refused")
+
+
+class Sessions(Section):
+    """Terminal sessions."""
+
+    linger_seconds: Seconds = Field(default=60.0, description="seconds a session survives its broken stream")
+    max_per_process: Count = Field(default=50, description="most terminal sessions of one process (many_to_many)")
+    max_per_investor: Count = Field(default=4, description="most sessions one investor may have")
+    journal_events: Count = Field(default=10000, description="events kept for each session to resume from")
+    journal_bytes: Count = Field(default=8 * 1024 * 1024, description="bytes kept for each session to resume from")
+
+
+class Limits(Section):
+    """What one terminal, investor or address may do."""
+
+    login_failures_per_investor: Count = Field(default=3, description="wrong passwords in a window before a lock-out")
+    login_failures_per_app_id: Count = Field(default=50, description="failed logins of one app id in a window")
+    login_failures_per_ip: Count = Field(default=20, description="failed logins from one address in a window")
+    window_seconds: Seconds = Field(default=600.0, description="length of the window, in seconds")
+    lock_out_seconds: Seconds = Field(default=900.0, description="length of a lock-out, in seconds")
+    orders_per_second: Count = Field(default=50, description="orders and cancels a second for each session")
+    queries_per_second: Count = Field(default=5, description="queries a second for each session")
+    orders_per_day: Count = Field(default=100000, description="orders a trading day for each counter session")
+
+
+class Trading(Section):
+    """Requests on their way to the counter."""
+
+    default_valid_for_milliseconds: Count = Field(
+        default=3000, description="how long a request may wait in the relay when the terminal does not say"
+    )
+
+
+class Metrics(Section):
+    """Prometheus metrics and health over HTTP."""
+
+    address: Address | None = Field(
+        default=None, description="HOST:PORT of /metrics and /healthz; default: off", examples=["127.0.0.1:9100"]
+    )
+
+
+class Log(Section):
+    """Operator messages on standard output."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="least level that is written"
+    )
+    format: Literal["auto", "console", "json"] = Field(
+        default="auto", description="auto: console on a terminal, else JSON"
+    )
+
+
+class Settings(Section):
+    """All settings; made by `relay.settings_file.load`."""
+
+    relay: Relay = Relay()
+    listen: Listen = Listen()
+    counter: Counter
+    ledger: Ledger = Ledger()
+    directory: Directory = Directory()
+    verification: Verification = Verification()
+    sessions: Sessions = Sessions()
+    limits: Limits = Limits()
+    trading: Trading = Trading()
+    metrics: Metrics = Metrics()
+    log: Log = Log()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Settings:
+        listen = self.listen
+        if (listen.tls_certificate is None) != (listen.tls_key is None):
+            raise ValueError("listen.tls_certificate and listen.tls_key: set both or neither")
+        if listen.tls_certificate is None and not (listen.plaintext_on_loopback and is_loopback(listen.address)):
+            raise ValueError(
+                "listen.tls_certificate: is required; without TLS set listen.plaintext_on_loopback = true"
+                " and a loopback listen.address"
+            )
+        if self.relay.mode == "many_to_one" and self.counter.operator is None:
+            raise ValueError("counter.operator: is required when relay.mode is many_to_one")
+        return self

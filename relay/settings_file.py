@@ -1,0 +1,174 @@
+"""How settings come together from a TOML file and the environment, and what is said when they are wrong."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic_core import ErrorDetails
+
+from relay.secret_files import SecretFileRefused, read_secret
+from relay.settings import ENVIRONMENT_PREFIX, Settings
+from relay.settings_text import allowed_values, section_at
+
+_M = TypeVar("_M", bound=BaseModel)
+_ONLY_FROM_ENVIRONMENT = (("counter", "relay_auth_code"), ("counter", "operator", "password"))
+
+
+class SettingsInvalid(Exception):
+    """The settings cannot be used; `problems` has a line for each key that is wrong."""
+
+    def __init__(self, source: str, problems: list[str]) -> None:
+        super().__init__(f"{source}:\n" + "\n".join(f"  {problem}" for problem in problems))
+        self.problems = problems
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """What the relay proves itself with at the counter."""
+
+    relay_auth_code: SecretStr = field(repr=False)
+    operator_password: SecretStr | None = field(repr=False)
+    """in many_to_one only"""
+
+
+def load(path: Path, environment: Mapping[str, str] | None = None) -> Settings:
+    """Read the file, apply `CTP_RELAY__…` variables and check everything; raises SettingsInvalid."""
+    values = _read(path)
+    problems = [f"{'.'.join(keys)}: belongs in {_variable(keys)} or a file, not here" for keys in _misplaced(values)]
+    problems += _overlay(values, os.environ if environment is None else environment)
+    if problems:
+        raise SettingsInvalid(str(path), problems)
+    try:
+        settings = Settings.model_validate(values)
+    except ValidationError as error:
+        raise SettingsInvalid(str(path), [_tell(problem) for problem in error.errors()]) from None
+    return _anchored(settings, path.resolve().parent)
+
+
+def secrets_of(settings: Settings) -> Secrets:
+    """Read the secrets the settings point to; raises SettingsInvalid naming the key, never the secret."""
+    counter, operator = settings.counter, settings.counter.operator
+    password = None
+    if operator is not None and settings.relay.mode == "many_to_one":
+        password = _secret("counter.operator.password", operator.password, operator.password_file)
+    return Secrets(_secret("counter.relay_auth_code", counter.relay_auth_code, counter.relay_auth_code_file), password)
+
+
+def ledger_url(settings: Settings) -> SecretStr:
+    """The ledger's database, with the default filled in."""
+    return settings.ledger.url or SecretStr(f"sqlite:///{settings.relay.state_dir.absolute() / 'relay.sqlite3'}")
+
+
+def directory_url(settings: Settings) -> SecretStr:
+    """The directory's database, with the default filled in."""
+    return settings.directory.url or ledger_url(settings)
+
+
+def secrets_key_file(settings: Settings) -> Path:
+    """The key file of the directory, with the default filled in."""
+    return settings.directory.secrets_key_file or settings.relay.state_dir / "secrets.key"
+
+
+def flow_dir(settings: Settings) -> Path:
+    """The flow files' directory, with the default filled in."""
+    return settings.counter.flow_dir or settings.relay.state_dir / "flow"
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SettingsInvalid(
+            str(path), ["there is no such file; make one with: ctp-relay settings --example"]
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsInvalid(str(path), [f"cannot be read: {error}"]) from None
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsInvalid(str(path), [f"is not TOML: {error}"]) from None
+
+
+def _misplaced(values: dict[str, Any]) -> list[tuple[str, ...]]:
+    def present(keys: tuple[str, ...]) -> bool:
+        at: Any = values
+        for key in keys:
+            if not isinstance(at, dict) or key not in at:
+                return False
+            at = at[key]
+        return True
+
+    return [keys for keys in _ONLY_FROM_ENVIRONMENT if present(keys)]
+
+
+def _overlay(values: dict[str, Any], environment: Mapping[str, str]) -> list[str]:
+    """Put the environment's values over the file's; returns what is wrong with the variables' names."""
+    problems = []
+    for name in sorted(environment):
+        if not name.upper().startswith(ENVIRONMENT_PREFIX):
+            continue
+        *sections, key = name[len(ENVIRONMENT_PREFIX) :].lower().split("__")
+        at: Any = values
+        for section in sections:
+            at = at.setdefault(section, {}) if isinstance(at, dict) else None
+        if not sections or not isinstance(at, dict):
+            problems.append(f"{name}: must be {ENVIRONMENT_PREFIX}SECTION__KEY")
+        else:
+            at[key] = _from_text(environment[name])
+    return problems
+
+
+def _from_text(text: str) -> object:
+    if not text.startswith("["):
+        return text
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _secret(key: str, value: SecretStr | None, path: Path | None) -> SecretStr:
+    if value is not None:
+        return value
+    if path is None:
+        raise SettingsInvalid("settings", [f"{key}_file: is required (or {_variable(tuple(key.split('.')))})"])
+    try:
+        return read_secret(path)
+    except SecretFileRefused as error:
+        raise SettingsInvalid("settings", [f"{key}_file: {error}"]) from None
+
+
+def _variable(keys: tuple[str, ...]) -> str:
+    return ENVIRONMENT_PREFIX + "__".join(keys).upper()
+
+
+def _tell(problem: ErrorDetails) -> str:
+    """One line for one problem. Values are not shown: the one that is wrong may be a secret at the wrong key."""
+    keys = [str(part) for part in problem["loc"]]
+    name = ".".join(keys)
+    if not keys:
+        return problem["msg"].removeprefix("Value error, ")
+    if problem["type"] == "extra_forbidden":
+        known = sorted(section_at(keys[:-1]).model_fields)
+        close = difflib.get_close_matches(keys[-1], known, n=1)
+        hint = f"did you mean {close[0]}?" if close else f"known here: {', '.join(known)}"
+        return f"{name}: there is no such setting; {hint}"
+    said = problem["msg"].removeprefix("Value error, ")
+    return f"{name}: {said[:1].lower()}{said[1:]}; {allowed_values(keys)}".rstrip("; ")
+
+
+def _anchored(model: _M, base: Path) -> _M:
+    """The same settings with relative paths taken from `base`."""
+    changed: dict[str, object] = {}
+    for name, value in model:
+        if isinstance(value, BaseModel):
+            changed[name] = _anchored(value, base)
+        elif isinstance(value, Path) and not value.is_absolute():
+            changed[name] = base / value
+    return model.model_copy(update=changed)

@@ -1,0 +1,159 @@
+"""The settings as text for people: an example file and a reference page, both from the descriptions."""
+
+from __future__ import annotations
+
+import json
+import types
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal, Union, get_args, get_origin
+
+from annotated_types import Ge, Gt, Le, MaxLen, MinLen
+from pydantic import BaseModel, SecretStr
+from pydantic.fields import FieldInfo
+
+from relay.settings import ENVIRONMENT_PREFIX, Settings
+
+_NAMES: dict[type, str] = {str: "text", int: "whole number", float: "number", bool: "true or false", Path: "path"}
+
+
+def section_at(keys: Sequence[str]) -> type[BaseModel]:
+    """The section class at these keys, as far as they lead."""
+    section: type[BaseModel] = Settings
+    for key in keys:
+        inner = _section_of(section.model_fields.get(key))
+        if inner is None:
+            break
+        section = inner
+    return section
+
+
+def allowed_values(keys: Sequence[str]) -> str:
+    """What the setting at these keys may be, in words; empty where there is no such setting."""
+    section = section_at(keys)
+    for key in keys:
+        field = section.model_fields.get(key)
+        if field is not None and _section_of(field) is None:
+            return f"allowed: {_kind(field)}"
+    return ""
+
+
+def example() -> str:
+    """A settings file with every key: the required ones set to an example, the others commented out."""
+    lines = [
+        "# Settings of the CTP relay. Lines that are commented out show the default.",
+        f"# Every setting may also be given as an environment variable {ENVIRONMENT_PREFIX}SECTION__KEY.",
+        "# Relative paths are taken from this file's directory.",
+    ]
+    for path, section in _sections():
+        optional = path == "counter.operator"
+        lines += ["", f"# {section.__doc__}", f"{'# ' if optional else ''}[{path}]"]
+        for name, field in section.model_fields.items():
+            if _section_of(field) is None and not _only_from_environment(field):
+                lines += [f"# {field.description} ({_kind(field)})", _line(path, name, field, optional)]
+    return "\n".join(lines) + "\n"
+
+
+def markdown() -> str:
+    """The reference page."""
+    lines = [
+        "# Settings",
+        "",
+        "The relay reads one TOML file (`ctp-relay serve -c relay.toml`). Every key can be overridden by an environment",
+        f"variable, `{ENVIRONMENT_PREFIX}SECTION__KEY`; lists are written with commas there. Unknown keys are refused.",
+        "Secrets stand in files only their owner can read, or in the environment.",
+        "",
+        "This page is made by `ctp-relay settings --markdown`.",
+    ]
+    for path, section in _sections():
+        lines += [
+            "",
+            f"## [{path}]",
+            "",
+            section.__doc__ or "",
+            "",
+            "| key | allowed | default | meaning |",
+            "|---|---|---|---|",
+        ]
+        for name, field in section.model_fields.items():
+            if _section_of(field) is None:
+                default = "**required**" if field.is_required() else _default(field)
+                where = f"`{name}`"
+                lines.append(f"| {where} | {_kind(field)} | {default} | {field.description} |")
+    return "\n".join(lines) + "\n"
+
+
+def _sections(at: type[BaseModel] = Settings, prefix: str = "") -> Iterator[tuple[str, type[BaseModel]]]:
+    for name, field in at.model_fields.items():
+        section = _section_of(field)
+        if section is not None:
+            yield prefix + name, section
+            yield from _sections(section, f"{prefix}{name}.")
+
+
+def _line(path: str, name: str, field: FieldInfo, optional: bool) -> str:
+    given = name in {"tls_certificate", "tls_key", "relay_auth_code_file"} and path in {"listen", "counter"}
+    if field.is_required() or given:
+        return f"{'# ' if optional else ''}{name} = {_toml(field.examples[0] if field.examples else '')}"
+    if field.default is None:
+        return f"# {name} = {_toml(field.examples[0]) if field.examples else '…'}"
+    return f"# {name} = {_toml(field.default)}"
+
+
+def _default(field: FieldInfo) -> str:
+    return "" if field.default is None else f"`{_toml(field.default)}`"
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, Path):
+        value = str(value)
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _section_of(field: FieldInfo | None) -> type[BaseModel] | None:
+    if field is None:
+        return None
+    for kind in (field.annotation, *get_args(field.annotation)):
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            return kind
+    return None
+
+
+def _only_from_environment(field: FieldInfo) -> bool:
+    return "from the environment" in (field.description or "")
+
+
+def _kind(field: FieldInfo) -> str:
+    return ", ".join([_type_words(field.annotation), *_bounds(field.metadata)])
+
+
+def _type_words(annotation: Any) -> str:
+    origin = get_origin(annotation)
+    if origin is Literal:
+        return " or ".join(get_args(annotation))
+    if origin in {Union, types.UnionType}:
+        return _type_words(next(part for part in get_args(annotation) if part is not type(None)))
+    if origin is tuple:
+        return "list of texts"
+    if annotation is SecretStr:
+        return "text"
+    if origin is not None:  # Annotated
+        return _type_words(get_args(annotation)[0])
+    return _NAMES.get(annotation, "text")
+
+
+def _bounds(metadata: Sequence[object]) -> Iterator[str]:
+    for item in metadata:
+        match item:
+            case Ge():
+                yield f"at least {item.ge}"
+            case Gt():
+                yield f"greater than {item.gt}"
+            case Le():
+                yield f"at most {item.le}"
+            case MaxLen():
+                yield f"at most {item.max_length} characters"
+            case MinLen(min_length=1):
+                yield "not empty"
+            case _:
+                pass
