@@ -1,1 +1,62 @@
-"""The terminal: collects the machine's identity, logs in at a relay and trades."""
+"""The terminal's side of the relay: what a terminal vendor integrates in an afternoon.
+
+* `collect`        runs the vendor's CTP_GetSystemInfo in a child process (`collector`)
+* `RelayTerminal`  one terminal session at the relay, for asyncio programs (`client`)
+* `SyncTerminal`   the same with ordinary blocking calls (`sync`)
+* `DirectTerminal` the same straight to a front, without a relay (`direct`)
+* `ctp-terminal`   the command line program (`cli`)
+
+Below them: `errors` (everything that can go wrong), `dispatch` (which answer belongs to which request),
+`subscriptions` (bounded notice queues), `conversation` (hello, challenge, login or resume on one stream),
+`channel` (TLS), `proof` (the auth code's proof). Imports `ctpabi` and the generated messages, never the relay.
+"""
+
+from __future__ import annotations
+
+from terminal_client.channel import Tls
+from terminal_client.client import RelayTerminal
+from terminal_client.collector import Collected, collect
+from terminal_client.errors import (
+    CallFailed,
+    CallNotSent,
+    CallRefused,
+    CollectorFailed,
+    CounterRejected,
+    LoginRejected,
+    NoAnswer,
+    NotConnected,
+    OutcomeUnknown,
+    Refusal,
+    SessionEnded,
+    SlowConsumer,
+    TerminalError,
+)
+from terminal_client.session import Credentials, SessionInfo, State, Status
+from terminal_client.dispatch import Reply
+from terminal_client.sync import SyncTerminal
+
+__all__ = [
+    "CallFailed",
+    "CallNotSent",
+    "CallRefused",
+    "Collected",
+    "CollectorFailed",
+    "CounterRejected",
+    "Credentials",
+    "LoginRejected",
+    "NoAnswer",
+    "NotConnected",
+    "OutcomeUnknown",
+    "Refusal",
+    "RelayTerminal",
+    "Reply",
+    "SessionEnded",
+    "SessionInfo",
+    "SlowConsumer",
+    "State",
+    "Status",
+    "SyncTerminal",
+    "TerminalError",
+    "Tls",
+    "collect",
+]

@@ -1,0 +1,180 @@
+"""Which answer belongs to which request, and who hears what nobody asked for.
+
+No I/O: the session's reader feeds it, requests wait in it. Shared by the relay client and direct mode.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from google.protobuf.message import Message
+
+from ctprelay.ctp.v1 import events_pb2, structs_pb2
+from terminal_client.answers import ends_with_result, is_response
+from terminal_client.errors import (
+    CallFailed,
+    CallNotSent,
+    CallRefused,
+    CounterRejected,
+    NoAnswer,
+    OutcomeUnknown,
+    Refusal,
+    TerminalError,
+)
+from terminal_client.session import Deadlines, Status
+from terminal_client.subscriptions import Feed
+
+REFUSED_BY_RELAY = -100
+Row = TypeVar("Row", bound=Message)
+
+
+@dataclass(frozen=True, slots=True)
+class CallOutcome:
+    """Whether a request was sent: the relay's CallResult, or the API's return code in direct mode."""
+
+    request_id: int
+    return_code: int = 0
+    refusal: Refusal | None = None
+    order_ref: str = ""
+    first_order_ref: str = ""
+    queue_position: int = 0
+    waited_milliseconds: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Reply(Generic[Row]):
+    """The answer to one request."""
+
+    name: str
+    outcome: CallOutcome
+    rows: tuple[Row, ...] = ()
+    """empty where the counter had nothing, or answers with notices only"""
+
+    @property
+    def order_ref(self) -> str:
+        """the order reference in use; the first order's where the client order key was seen before"""
+        return self.outcome.first_order_ref or self.outcome.order_ref
+
+    @property
+    def row(self) -> Row:
+        """the only row; CallFailed where there is none or more than one"""
+        if len(self.rows) != 1:
+            raise CallFailed(self.name, f"one row expected, {len(self.rows)} came")
+        return self.rows[0]
+
+
+@dataclass(slots=True)
+class PendingCall:
+    """One request on its way."""
+
+    name: str
+    request_id: int
+    done: asyncio.Future[Reply[Message]]
+    outcome: CallOutcome | None = None
+    rows: list[Message] = field(default_factory=list)
+
+    def fail(self, error: TerminalError) -> None:
+        if not self.done.done():
+            self.done.set_exception(error)
+
+    def finish(self) -> None:
+        if not self.done.done():
+            outcome = self.outcome or CallOutcome(self.request_id)
+            self.done.set_result(Reply(self.name, outcome, tuple(self.rows)))
+
+
+class Dispatch:
+    """Pending requests and notice feeds of one terminal."""
+
+    def __init__(self, deadlines: Deadlines) -> None:
+        self._deadlines = deadlines
+        self._pending: dict[int, PendingCall] = {}
+        self._last_request_id = 0
+        self.notices = Feed[events_pb2.Event](deadlines.notice_capacity)
+        self.orders = Feed[structs_pb2.Order](deadlines.notice_capacity)
+        self.trades = Feed[structs_pb2.Trade](deadlines.notice_capacity)
+        self.statuses = Feed[Status](deadlines.notice_capacity)
+
+    @property
+    def unanswered(self) -> int:
+        return len(self._pending)
+
+    @contextmanager
+    def pending(self, name: str) -> Iterator[PendingCall]:
+        """A new request id and the future of its answer, forgotten on the way out."""
+        if len(self._pending) >= self._deadlines.call_capacity:
+            raise CallFailed(name, f"{len(self._pending)} requests are already unanswered")
+        call = PendingCall(name, self._next_request_id(), asyncio.get_running_loop().create_future())
+        self._pending[call.request_id] = call
+        try:
+            yield call
+        finally:
+            del self._pending[call.request_id]
+            if call.done.done() and not call.done.cancelled():
+                call.done.exception()  # retrieved, or asyncio warns about a failure nobody awaited any more
+
+    def _next_request_id(self) -> int:
+        while True:
+            self._last_request_id = self._last_request_id % 0x7FFFFFFF + 1
+            if self._last_request_id not in self._pending:
+                return self._last_request_id
+
+    def sent(self, outcome: CallOutcome) -> None:
+        """The relay, or the API, said whether the request was sent."""
+        call = self._pending.get(outcome.request_id)
+        if call is None:
+            return
+        call.outcome = outcome
+        if outcome.refusal is not None:
+            call.fail(CallRefused(call.name, outcome.refusal))
+        elif outcome.return_code != 0:
+            call.fail(CallNotSent(call.name, outcome.return_code))
+        elif ends_with_result(call.name) or outcome.first_order_ref:
+            call.finish()
+
+    def event(self, event: events_pb2.Event) -> None:
+        """One event of the counter: an answer to a waiting request, or a notice."""
+        kind = event.WhichOneof("body")
+        call = self._pending.get(event.request_id) if kind is not None and is_response(kind) else None
+        if call is not None and not call.done.done():
+            self._answer(call, kind or "", event)
+            return
+        self.notices.publish(event)
+        match kind:
+            case "rtn_order":
+                self.orders.publish(event.rtn_order)
+            case "rtn_trade":
+                self.trades.publish(event.rtn_trade)
+
+    def _answer(self, call: PendingCall, kind: str, event: events_pb2.Event) -> None:
+        if not event.empty and kind != "rsp_error":
+            call.rows.append(getattr(event, kind))
+        if event.rsp_info.error_id != 0:
+            info = event.rsp_info
+            call.fail(CounterRejected(call.name, info.error_id, info.error_msg, call.rows))
+        elif event.is_last:
+            call.finish()
+        elif len(call.rows) >= self._deadlines.row_capacity:
+            call.fail(NoAnswer(call.name, f"more than {self._deadlines.row_capacity} rows came"))
+
+    def fail_unsent(self) -> None:
+        """The stream broke: nobody will say any more whether these were sent."""
+        for call in self._pending.values():
+            if call.outcome is None:
+                call.fail(OutcomeUnknown(call.name, "the stream broke before the relay said whether it was sent"))
+
+    def fail_unanswered(self, why: str) -> None:
+        """Answers cannot come any more."""
+        self.fail_unsent()
+        for call in self._pending.values():
+            call.fail(NoAnswer(call.name, why))
+
+    def end(self, why: str, error: TerminalError | None = None) -> None:
+        """The one place that settles everything: requests fail, notice readers end."""
+        self.fail_unanswered(why)
+        for feed in (self.notices, self.orders, self.trades, self.statuses):
+            feed.end(error)

@@ -1,0 +1,155 @@
+"""Everything that can go wrong for a terminal, and whose fault it is.
+
+    TerminalError
+      CollectorFailed     the vendor's collector could not be run (this machine)
+      LoginRejected       relay, counter or collector check refused the login
+      NotConnected        no session at the moment; nothing was sent
+      SessionEnded        the session is over; log in again
+      SlowConsumer        this program did not read its notices in time
+      CallFailed
+        CallRefused       the relay did not send the request
+        CallNotSent       the counter's API did not send it (-1, -2, -3)
+        CounterRejected   the counter answered with an error id
+        NoAnswer          sent, but the answer did not come in time
+        OutcomeUnknown    the stream broke before anybody said whether it was sent
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from google.protobuf.message import Message
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """One refusal in the relay's words."""
+
+    source: str
+    """relay, counter or collector"""
+    reason: str
+    """stable word for programs"""
+    message: str
+    code: int = 0
+    """CTP's ErrorID, or the report's return code, or 0"""
+    advice: str = ""
+    """what the terminal or its user can do"""
+    retry_after_seconds: int = 0
+    """0: trying again does not help by itself"""
+
+    def __str__(self) -> str:
+        code = f" [{self.code}]" if self.code else ""
+        advice = f" — {self.advice}" if self.advice else ""
+        return f"{self.source}: {self.reason}{code}: {self.message}{advice}"
+
+
+class TerminalError(Exception):
+    """Base of everything this package raises on purpose."""
+
+
+class CollectorFailed(TerminalError):
+    """The collector gave no system info."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+        """library_missing, symbol_missing, crashed, timed_out or bad_answer"""
+
+
+class LoginRejected(TerminalError):
+    """The login was refused; nothing of it has effect at the counter."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(str(refusal))
+        self.refusal = refusal
+
+    @property
+    def source(self) -> str:
+        return self.refusal.source
+
+    @property
+    def reason(self) -> str:
+        return self.refusal.reason
+
+    @property
+    def code(self) -> int:
+        return self.refusal.code
+
+    @property
+    def message(self) -> str:
+        return self.refusal.message
+
+    @property
+    def advice(self) -> str:
+        return self.refusal.advice
+
+
+class NotConnected(TerminalError):
+    """There is no session at the moment; nothing was sent."""
+
+
+class SessionEnded(TerminalError):
+    """The session is over and will not come back by itself."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"session ended: {reason}")
+        self.reason = reason
+
+
+class SlowConsumer(TerminalError):
+    """A notice queue was full; the notices that did not fit are gone: query to catch up."""
+
+    def __init__(self, lost: int) -> None:
+        super().__init__(f"{lost} notices were dropped because they were not read in time; query to catch up")
+        self.lost = lost
+
+
+class CallFailed(TerminalError):
+    """A request did not succeed."""
+
+    def __init__(self, name: str, message: str) -> None:
+        super().__init__(f"{name}: {message}")
+        self.name = name
+        """the request: order_insert"""
+
+
+class CallRefused(CallFailed):
+    """The relay refused the request; it was not sent to the counter."""
+
+    def __init__(self, name: str, refusal: Refusal) -> None:
+        super().__init__(name, str(refusal))
+        self.refusal = refusal
+
+
+class CallNotSent(CallFailed):
+    """The API call returned non-zero; the request was not sent."""
+
+    TEXTS = {
+        -1: "no connection to the counter",
+        -2: "too many unanswered requests",
+        -3: "too many requests per second",
+    }
+
+    def __init__(self, name: str, return_code: int) -> None:
+        super().__init__(name, f"not sent, return code {return_code}: {self.TEXTS.get(return_code, 'unknown')}")
+        self.return_code = return_code
+
+
+class CounterRejected(CallFailed):
+    """The counter answered with an error id."""
+
+    def __init__(self, name: str, error_id: int, text: str, rows: Sequence[Message] = ()) -> None:
+        super().__init__(name, f"counter error {error_id}: {text}")
+        self.error_id = error_id
+        self.text = text
+        self.rows = tuple(rows)
+        """what the counter sent along, usually the request it rejects"""
+
+
+class NoAnswer(CallFailed):
+    """The request was sent; its answer did not come within the deadline (seconds) or cannot come any more."""
+
+
+class OutcomeUnknown(CallFailed):
+    """Nobody said whether the request was sent. It is never sent again by itself: query, or repeat with its key."""

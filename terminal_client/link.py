@@ -1,0 +1,268 @@
+"""The session across streams: reading it, resuming it, replacing it by a new login, ending it.
+
+Requests are never sent again from here: what a broken stream swallowed is reported as OutcomeUnknown.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import grpc
+
+from ctprelay.v1 import terminal_pb2 as pb
+from ctprelay.v1 import terminal_pb2_grpc
+from terminal_client import conversation
+from terminal_client.backoff import TryLater, retrying
+from terminal_client.channel import Tls, open_channel
+from terminal_client.conversation import Stream, StreamBroken
+from terminal_client.dispatch import Dispatch
+from terminal_client.errors import LoginRejected, NotConnected, SessionEnded, TerminalError
+from terminal_client.secret import Secret
+from terminal_client.session import Credentials, CredentialsProvider, Deadlines, SessionInfo, State, Status
+from terminal_client.translation import outcome_of, session_info, status_of
+
+log = logging.getLogger(__name__)
+
+# The relay ends the session but invites back: it is being restarted or emptied.
+COME_BACK_REASONS = frozenset({"relay_draining", "relay_shutdown"})
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Which relay, and as which terminal software."""
+
+    address: str
+    """host:port"""
+    app_id: str
+    auth_code: Secret
+    tls: Tls
+    client_version: str
+
+
+class RelayLink:
+    """One terminal session at the relay."""
+
+    def __init__(
+        self, endpoint: Endpoint, dispatch: Dispatch, deadlines: Deadlines, provider: CredentialsProvider | None
+    ) -> None:
+        self.state = State.IDLE
+        self.info: SessionInfo | None = None
+        self.last_sequence = 0
+        """of the last event delivered; gap-free"""
+        self._endpoint = endpoint
+        self._dispatch = dispatch
+        self._deadlines = deadlines
+        self._provider = provider
+        self._channel: grpc.aio.Channel | None = None
+        self._stream: Stream | None = None
+        self._token = Secret("")
+        self._any_sequence = False
+        self._goodbye: str | None = None
+        self._reader: asyncio.Task[None] | None = None
+
+    async def log_in(self, credentials: Credentials) -> SessionInfo:
+        """Open a session. LoginRejected, or NotConnected when the relay cannot be reached in time."""
+        if self.state is not State.IDLE:
+            raise NotConnected(f"no login on this terminal now: it is {self.state}")
+        self.state = State.LOGGING_IN
+        if self._channel is None:
+            self._channel = open_channel(
+                self._endpoint.address, self._endpoint.tls, self._deadlines.keepalive_seconds
+            )
+        try:
+            stream = await self._open(credentials)
+        except StreamBroken as error:
+            raise NotConnected(f"no session at relay {self._endpoint.address}: {error}") from None
+        finally:
+            if self.state is State.LOGGING_IN:
+                self.state = State.IDLE
+        self._reader = asyncio.get_running_loop().create_task(self._run(stream), name="terminal-reader")
+        assert self.info is not None
+        return self.info
+
+    async def send(self, message: pb.TerminalMessage) -> None:
+        """Send on the live stream. NotConnected or SessionEnded without one; StreamBroken while it breaks."""
+        if self.state is State.ENDED:
+            raise SessionEnded(self._goodbye or "logged out")
+        if self.state is not State.LIVE or self._stream is None:
+            raise NotConnected(f"nothing was sent: the terminal is {self.state}")
+        await self._stream.send(message)
+
+    async def close(self) -> None:
+        """Log out where logged in, and settle everything; may be called again."""
+        reader, self._reader = self._reader, None
+        if reader is not None:
+            if self.state is State.LIVE and self._stream is not None:
+                await self._say_goodbye(self._stream, reader)
+            reader.cancel()
+            await asyncio.gather(reader, return_exceptions=True)
+        self._settle("logged out", None)
+        channel, self._channel = self._channel, None
+        if channel is not None:
+            await channel.close()
+
+    async def _say_goodbye(self, stream: Stream, reader: asyncio.Task[None]) -> None:
+        self._goodbye = "logged out"
+        try:
+            async with asyncio.timeout(self._deadlines.close_seconds):
+                await stream.send(pb.TerminalMessage(logout=pb.Logout()))
+                await asyncio.wait([reader])
+        except (TimeoutError, StreamBroken):
+            log.debug("the relay did not answer the logout")
+
+    async def _open(self, credentials: Credentials) -> Stream:
+        async with self._fresh_stream() as stream:
+            endpoint = self._endpoint
+            logged_in = await conversation.log_in(
+                stream, endpoint.app_id, endpoint.auth_code, endpoint.client_version, credentials
+            )
+        self.last_sequence = 0
+        self._adopt(stream, logged_in)
+        return stream
+
+    async def _resume(self) -> Stream:
+        async with self._fresh_stream() as stream:
+            endpoint = self._endpoint
+            logged_in = await conversation.resume(
+                stream, endpoint.app_id, endpoint.client_version, self._token, self.last_sequence
+            )
+        if logged_in.lost_history:
+            self._dispatch.fail_unanswered("events were lost while the stream was broken")
+        self._adopt(stream, logged_in)
+        return stream
+
+    @asynccontextmanager
+    async def _fresh_stream(self) -> AsyncIterator[Stream]:
+        """A new stream, cancelled again when the conversation on it fails or takes too long."""
+        assert self._channel is not None
+        stub = terminal_pb2_grpc.TerminalServiceStub(self._channel)
+        stream = Stream(stub.Session())
+        try:
+            async with asyncio.timeout(self._deadlines.login_seconds):
+                yield stream
+        except TimeoutError:
+            stream.cancel()
+            raise StreamBroken(f"no answer to the login within {self._deadlines.login_seconds:g} s") from None
+        except BaseException:
+            stream.cancel()
+            raise
+
+    def _adopt(self, stream: Stream, logged_in: pb.LoggedIn) -> None:
+        self._stream, self._goodbye = stream, None
+        self.info = session_info(logged_in)
+        self._token = Secret(logged_in.resume_token.hex())
+        self._any_sequence = logged_in.lost_history
+        self._enter(State.LIVE, "resumed" if logged_in.resumed else "logged in", logged_in)
+
+    def _enter(self, state: State, reason: str, logged_in: pb.LoggedIn | None = None) -> None:
+        log.info("terminal %s: %s", state, reason)
+        self.state = state
+        lost = logged_in is not None and logged_in.lost_history
+        day = "" if logged_in is None else logged_in.trading_day
+        self._dispatch.statuses.publish(
+            Status("relay", state, reason, trading_day=day, lost_history=lost)
+        )
+
+    async def _run(self, stream: Stream) -> None:
+        """The reader: every message of the session, over as many streams as it takes."""
+        error: TerminalError | None = None
+        try:
+            while True:
+                why = await self._read(stream)
+                stream.cancel()
+                if self._goodbye is not None and self._goodbye not in COME_BACK_REASONS:
+                    error = SessionEnded(self._goodbye)
+                    return
+                self._enter(State.RECONNECTING, why)
+                self._dispatch.fail_unsent()
+                stream = await self._recover()
+        except TerminalError as failure:
+            error = failure
+        finally:
+            stream.cancel()
+            if self._reader is not None:  # not while close() waits: it settles by itself, without an error
+                self._settle(str(error or "reader stopped"), error)
+
+    def _settle(self, why: str, error: TerminalError | None) -> None:
+        if self.state is not State.ENDED:
+            self._goodbye = self._goodbye or why
+            self._token = Secret("")
+            self._enter(State.ENDED, why)
+            self._dispatch.end(why, error)
+
+    async def _read(self, stream: Stream) -> str:
+        try:
+            async for message in stream.messages():
+                self._deliver(message)
+                if self._goodbye is not None and message.WhichOneof("body") == "goodbye":
+                    return self._goodbye
+        except StreamBroken as error:
+            return str(error)
+        raise AssertionError("a stream ends by StreamBroken")
+
+    def _deliver(self, message: pb.RelayMessage) -> None:
+        match message.WhichOneof("body"):
+            case "event":
+                if self._is_next(message.sequence):
+                    self._dispatch.event(message.event)
+            case "call_result":
+                self._dispatch.sent(outcome_of(message.call_result))
+            case "status":
+                if self._is_next(message.sequence):
+                    self._dispatch.statuses.publish(status_of(message.status))
+            case "goodbye":
+                self._goodbye = self._goodbye or message.goodbye.reason or "goodbye"
+            case other:
+                log.debug("ignored %s from the relay", other)
+
+    def _is_next(self, sequence: int) -> bool:
+        """Whether this event is new. StreamBroken on a gap: resuming fetches what is missing."""
+        if sequence <= self.last_sequence:
+            return False
+        if sequence != self.last_sequence + 1 and not self._any_sequence:
+            raise StreamBroken(f"event {sequence} came after event {self.last_sequence}")
+        self.last_sequence, self._any_sequence = sequence, False
+        return True
+
+    async def _recover(self) -> Stream:
+        """A stream with a session again; SessionEnded or LoginRejected when that is not to be had."""
+        if self._goodbye is not None:
+            self._replace("the relay ended the session")
+        try:
+            async for attempt in retrying(self._deadlines):
+                with attempt:
+                    return await self._reattach()
+        except TryLater as failure:
+            raise SessionEnded(f"gave up reconnecting: {failure}") from None
+        raise AssertionError("tenacity either returns or raises")
+
+    async def _reattach(self) -> Stream:
+        try:
+            if self._token:
+                return await self._resume_or_forget()
+            if self._provider is None:
+                raise SessionEnded("the relay does not have the session any more, and no credentials were provided")
+            return await self._open(await self._provider())
+        except StreamBroken as error:
+            raise TryLater(str(error)) from None
+        except LoginRejected as rejection:
+            if rejection.refusal.retry_after_seconds:
+                raise TryLater(str(rejection), rejection.refusal.retry_after_seconds) from None
+            raise
+
+    async def _resume_or_forget(self) -> Stream:
+        try:
+            return await self._resume()
+        except LoginRejected as rejection:
+            log.info("the relay did not resume the session: %s", rejection.reason)
+            self._replace("the session was replaced by a new login")
+            raise TryLater(str(rejection)) from None
+
+    def _replace(self, why: str) -> None:
+        """Forget the old session: only a new login can follow."""
+        self._token, self._goodbye = Secret(""), None
+        self._dispatch.fail_unanswered(why)

@@ -1,0 +1,107 @@
+"""What a terminal session is: who logs in, what the login gave, and its states."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from terminal_client.collector import Collected
+from terminal_client.secret import Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """All that one login needs. Collect anew for every login: the relay refuses used system info."""
+
+    broker_id: str
+    investor_id: str
+    password: Secret
+    collected: Collected
+    confirm_settlement: bool = False
+    mac_address: str = ""
+    login_remark: str = ""
+    """goes into the report's ClientLoginRemark; 150 bytes at most"""
+    one_time_password: Secret = field(default_factory=lambda: Secret(""))
+    live_only: bool = False
+    """only what happens from now on, without the trading day's earlier notices"""
+
+
+CredentialsProvider = Callable[[], Awaitable[Credentials]]
+"""Asked for fresh credentials when a broken session can only be replaced by a new login."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionInfo:
+    """What a successful login, or a resume, gave."""
+
+    broker_id: str
+    investor_id: str
+    trading_day: str
+    login_time: str
+    front_id: int
+    """with session_id and an order reference, the name of this terminal's own orders"""
+    session_id: int
+    max_order_ref: int
+    """greatest order reference used so far; the first free one is +1"""
+    mode: str
+    relay_app_type: str
+    system_name: str
+    must_change_password: bool
+    """only password updates are accepted until it is changed"""
+    advice: str
+    linger_seconds: int
+    resumed: bool
+    lost_history: bool
+    """events are missing after a resume: query to catch up"""
+
+
+class State(StrEnum):
+    """How this terminal stands with the relay."""
+
+    IDLE = "idle"
+    """not logged in yet"""
+    LOGGING_IN = "logging in"
+    LIVE = "live"
+    RECONNECTING = "reconnecting"
+    """the stream broke; resuming, or logging in again"""
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """A change worth telling: of the stream to the relay, or of the relay's session at the counter."""
+
+    of: str
+    """relay or counter"""
+    state: str
+    """relay: a State; counter: live, recovering or ended"""
+    reason: str = ""
+    trading_day: str = ""
+    trading_day_changed: bool = False
+    """forget yesterday's orders"""
+    lost_history: bool = False
+    """notices were missed: query to catch up"""
+
+
+@dataclass(frozen=True, slots=True)
+class Deadlines:
+    """How long things may take, and how much may pile up."""
+
+    login_seconds: float = 60.0
+    """from opening the stream to LoggedIn"""
+    answer_seconds: float = 30.0
+    """from a request to its last row, where the call names no other deadline"""
+    close_seconds: float = 3.0
+    keepalive_seconds: float = 30.0
+    """how often a quiet connection is tested; 0 never"""
+    first_retry_seconds: float = 0.2
+    longest_retry_seconds: float = 10.0
+    give_up_after_seconds: float = 3600.0
+    """reconnecting stops after this long without a session"""
+    notice_capacity: int = 10_000
+    """notices kept for one slow reader"""
+    row_capacity: int = 200_000
+    """rows of one answer"""
+    call_capacity: int = 1_000
+    """requests unanswered at the same time"""

@@ -1,0 +1,73 @@
+"""The relay's messages as this package's own records."""
+
+from __future__ import annotations
+
+from ctprelay.v1 import terminal_pb2 as pb
+from terminal_client.dispatch import REFUSED_BY_RELAY, CallOutcome
+from terminal_client.errors import Refusal
+from terminal_client.session import SessionInfo, Status
+
+SOURCES = {pb.SOURCE_RELAY: "relay", pb.SOURCE_COUNTER: "counter", pb.SOURCE_COLLECTOR: "collector"}
+COUNTER_STATES = {
+    pb.SessionStatus.STATE_LIVE: "live",
+    pb.SessionStatus.STATE_RECOVERING: "recovering",
+    pb.SessionStatus.STATE_ENDED: "ended",
+}
+
+
+def refusal_of(rejected: pb.Rejected) -> Refusal:
+    """The relay's refusal as this package tells it."""
+    return Refusal(
+        source=SOURCES.get(rejected.source, "relay"),
+        reason=rejected.reason,
+        message=rejected.message,
+        code=rejected.code,
+        advice=rejected.advice,
+        retry_after_seconds=rejected.retry_after_seconds,
+    )
+
+
+def session_info(logged_in: pb.LoggedIn) -> SessionInfo:
+    """What the login gave, without the resume token."""
+    return SessionInfo(
+        broker_id=logged_in.broker_id,
+        investor_id=logged_in.investor_id,
+        trading_day=logged_in.trading_day,
+        login_time=logged_in.login_time,
+        front_id=logged_in.front_id,
+        session_id=logged_in.session_id,
+        max_order_ref=logged_in.max_order_ref,
+        mode=logged_in.mode,
+        relay_app_type=logged_in.relay_app_type,
+        system_name=logged_in.system_name,
+        must_change_password=logged_in.must_change_password,
+        advice=logged_in.advice,
+        linger_seconds=logged_in.linger_seconds,
+        resumed=logged_in.resumed,
+        lost_history=logged_in.lost_history,
+    )
+
+
+def outcome_of(result: pb.CallResult) -> CallOutcome:
+    """The relay's word on one request."""
+    refused = result.HasField("rejected") or result.return_code == REFUSED_BY_RELAY
+    return CallOutcome(
+        request_id=result.request_id,
+        return_code=result.return_code,
+        refusal=refusal_of(result.rejected) if refused else None,
+        order_ref=result.order_ref,
+        first_order_ref=result.first_order_ref,
+        queue_position=result.queue_position,
+        waited_milliseconds=result.waited_milliseconds,
+    )
+
+
+def status_of(status: pb.SessionStatus) -> Status:
+    """The relay's word on its session at the counter."""
+    return Status(
+        of="counter",
+        state=COUNTER_STATES.get(status.state, "unknown"),
+        reason=status.reason,
+        trading_day=status.trading_day,
+        trading_day_changed=status.trading_day_changed,
+    )

@@ -1,0 +1,206 @@
+"""A relay that does what a test tells it: a real gRPC server over real TLS, with a script instead of a counter."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import grpc
+import trustme
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+
+from ctprelay.ctp.v1 import events_pb2
+from ctprelay.v1 import terminal_pb2 as pb
+from ctprelay.v1 import terminal_pb2_grpc
+
+AUTH_CODE = "0123456789abcdef"
+Answer = Callable[[pb.Call], Iterable[pb.RelayMessage | events_pb2.Event]]
+
+
+@dataclass
+class ScriptedSession:
+    """One session: what it sent so far, and the stream it is on."""
+
+    token: bytes
+    sent: list[pb.RelayMessage] = field(default_factory=list)
+    outbox: asyncio.Queue[pb.RelayMessage | None] = field(default_factory=asyncio.Queue)
+
+
+class ScriptedRelay(terminal_pb2_grpc.TerminalServiceServicer):
+    """Accepts the one demo terminal; everything else is set by the test."""
+
+    def __init__(self) -> None:
+        self.received: list[pb.TerminalMessage] = []
+        self.login_refusals: list[pb.Rejected] = []
+        """each refuses one login"""
+        self.resumable = True
+        self.answers: dict[str, Answer] = {}
+        self.before_login_ends: list[events_pb2.Event] = []
+        """events that travel in one batch with LoggedIn"""
+        self.silent = False
+        """neither challenge nor anything else"""
+        self.sessions: dict[bytes, ScriptedSession] = {}
+        self.streams = 0
+        self.changed = asyncio.Condition()
+        self.port = 0
+
+    @property
+    def logins(self) -> list[pb.Login]:
+        return [message.login for message in self.received if message.HasField("login")]
+
+    @property
+    def calls(self) -> list[pb.Call]:
+        return [message.call for message in self.received if message.HasField("call")]
+
+    async def Session(
+        self, request_iterator: AsyncIterator[pb.TerminalMessage], context: grpc.aio.ServicerContext
+    ) -> AsyncIterator[pb.RelayBatch]:
+        self.streams += 1
+        hello = await anext(request_iterator)
+        self.received.append(hello)
+        if self.silent:
+            await asyncio.Event().wait()
+        timestamp = os.urandom(128)
+        yield batch(pb.RelayMessage(challenge=pb.Challenge(timestamp=timestamp)))
+        request = await anext(request_iterator)
+        self.received.append(request)
+        rejected = self.refusal(request, timestamp)
+        if rejected is not None:
+            yield batch(pb.RelayMessage(rejected=rejected))
+            return
+        session, greeting = self.admit(request)
+        yield greeting
+        reader = asyncio.get_running_loop().create_task(self.read(request_iterator, session), name="scripted-reader")
+        try:
+            while (message := await session.outbox.get()) is not None:
+                yield batch(message)
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "scripted break")
+        finally:
+            reader.cancel()
+
+    def refusal(self, request: pb.TerminalMessage, timestamp: bytes) -> pb.Rejected | None:
+        if request.HasField("resume"):
+            known = self.resumable and request.resume.resume_token in self.sessions
+            return None if known else pb.Rejected(source=pb.SOURCE_RELAY, reason="unknown_session")
+        if self.login_refusals:
+            return self.login_refusals.pop(0)
+        decryptor = Cipher(algorithms.AES(AUTH_CODE.encode()), modes.CBC(bytes(16))).decryptor()
+        if decryptor.update(request.login.auth_info) + decryptor.finalize() != timestamp:
+            return pb.Rejected(
+                source=pb.SOURCE_RELAY,
+                reason="terminal_not_accepted",
+                message="app id or auth code not accepted",
+                advice="check both with your futures firm",
+            )
+        return None
+
+    def admit(self, request: pb.TerminalMessage) -> tuple[ScriptedSession, pb.RelayBatch]:
+        resumed = request.HasField("resume")
+        if resumed:
+            session = self.sessions[request.resume.resume_token]
+            session.outbox = asyncio.Queue()
+            missed = [m for m in session.sent if m.sequence > request.resume.after_sequence]
+        else:
+            session = ScriptedSession(os.urandom(16))
+            self.sessions[session.token] = session
+            missed = [numbered(session, event) for event in self.before_login_ends]
+        logged_in = pb.LoggedIn(
+            broker_id="9999",
+            investor_id="100001",
+            trading_day="20261123",
+            front_id=-7,
+            session_id=len(self.sessions),
+            max_order_ref=100,
+            mode="many_to_many",
+            resume_token=session.token,
+            linger_seconds=30,
+            resumed=resumed,
+        )
+        return session, pb.RelayBatch(messages=[pb.RelayMessage(logged_in=logged_in), *missed])
+
+    async def read(self, requests: AsyncIterator[pb.TerminalMessage], session: ScriptedSession) -> None:
+        async for message in requests:
+            self.received.append(message)
+            if message.HasField("logout"):
+                session.outbox.put_nowait(pb.RelayMessage(goodbye=pb.Goodbye(reason="logged out")))
+            elif message.HasField("call"):
+                self.answer(message.call, session)
+            async with self.changed:
+                self.changed.notify_all()
+
+    def answer(self, call: pb.Call, session: ScriptedSession) -> None:
+        script = self.answers.get(call.request.WhichOneof("body") or "", lambda call: [result(call)])
+        for item in script(call):
+            message = numbered(session, item) if isinstance(item, events_pb2.Event) else item
+            session.outbox.put_nowait(message)
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait until something received makes `condition` true."""
+        async with self.changed:
+            await self.changed.wait_for(condition)
+
+    def notice(self, event: events_pb2.Event) -> None:
+        """Send an event nobody asked for to every session, and keep it for a resume."""
+        for session in self.sessions.values():
+            session.outbox.put_nowait(numbered(session, event))
+
+    def send(self, message: pb.RelayMessage) -> None:
+        """Send a message without a sequence to every session."""
+        for session in self.sessions.values():
+            session.outbox.put_nowait(message)
+
+    def miss(self, event: events_pb2.Event) -> None:
+        """Keep an event for a resume without sending it now."""
+        for session in self.sessions.values():
+            numbered(session, event)
+
+    def break_streams(self) -> None:
+        """End every stream with UNAVAILABLE, as a lost connection does."""
+        for session in self.sessions.values():
+            session.outbox.put_nowait(None)
+
+
+def numbered(session: ScriptedSession, event: events_pb2.Event) -> pb.RelayMessage:
+    message = pb.RelayMessage(sequence=len(session.sent) + 1, event=event)
+    session.sent.append(message)
+    return message
+
+
+def batch(*messages: pb.RelayMessage) -> pb.RelayBatch:
+    return pb.RelayBatch(messages=messages)
+
+
+def result(call: pb.Call, return_code: int = 0, **fields: object) -> pb.RelayMessage:
+    """The CallResult of `call`."""
+    outcome = pb.CallResult(request_id=call.request_id, return_code=return_code, **fields)  # type: ignore[arg-type]
+    return pb.RelayMessage(call_result=outcome)
+
+
+class ServedRelay:
+    """A scripted relay on a loopback port, under TLS; `authority` is the file with its root."""
+
+    def __init__(self, folder: Path) -> None:
+        self.relay = ScriptedRelay()
+        self.authority = folder / "authority.pem"
+        self._certificates = trustme.CA()
+        self._server = grpc.aio.server()
+
+    @property
+    def address(self) -> str:
+        return f"localhost:{self.relay.port}"
+
+    async def __aenter__(self) -> ServedRelay:
+        issued = self._certificates.issue_cert("localhost")
+        self._certificates.cert_pem.write_to_path(str(self.authority))
+        chain = b"".join(blob.bytes() for blob in issued.cert_chain_pems)
+        credentials = grpc.ssl_server_credentials([(issued.private_key_pem.bytes(), chain)])
+        terminal_pb2_grpc.add_TerminalServiceServicer_to_server(self.relay, self._server)
+        self.relay.port = self._server.add_secure_port("localhost:0", credentials)
+        await self._server.start()
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self._server.stop(grace=None)
