@@ -48,15 +48,21 @@ def pack(struct: Struct, values: Mapping[str, Any]) -> bytes:
     raw = list(plan.zeros)
     for name, value in values.items():
         index = plan.index(name)
-        raw[index] = raw_value(struct, struct.fields[index], value)
+        raw[index] = plan.raw(index, value)
     return plan.codec.pack(*raw)
 
 
 def unpack(struct: Struct, data: bytes) -> dict[str, Any]:
     """All fields of the struct by CTP's names. Raises WrongSize."""
     plan = layout_of(struct)
-    raw = plan.unpack(data)
-    return {field.name: field_value(field, value, raw, plan) for field, value in zip(struct.fields, raw, strict=True)}
+    values: list[Any] = list(plan.unpack(data))
+    for index, length_index in plan.binaries:
+        values[index] = binary_content(values[index], None if length_index is None else values[length_index])
+    for index in plan.texts:
+        values[index] = text.decode(values[index])
+    for index in plan.chars:
+        values[index] = _char(values[index])
+    return dict(zip(plan.indexes, values, strict=True))
 
 
 def get(struct: Struct, data: bytes | bytearray | memoryview, name: str) -> Any:
@@ -77,9 +83,10 @@ def get(struct: Struct, data: bytes | bytearray | memoryview, name: str) -> Any:
 
 def put(struct: Struct, data: bytearray, name: str, value: Any) -> None:
     """Write one field in place, the rest of its bytes zero. Raises LayoutError."""
-    field = struct.fields[layout_of(struct).index(name)]
-    raw = raw_value(struct, field, value)
-    machine.pack_into(f"<{_format(field)}", data, field.offset, raw)
+    plan = layout_of(struct)
+    index = plan.index(name)
+    field = struct.fields[index]
+    machine.pack_into(f"<{_format(field)}", data, field.offset, plan.raw(index, value))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +96,30 @@ class Layout:
     struct: Struct
     codec: machine.Struct
     zeros: tuple[Any, ...]
+    """the raw values of a zeroed struct"""
     indexes: dict[str, int]
+    """by CTP's name, in field order"""
+    converters: tuple[Callable[[Field, Any], Any], ...]
+    texts: tuple[int, ...]
+    chars: tuple[int, ...]
+    binaries: tuple[tuple[int, int | None], ...]
+    """index of the field, index of its length field"""
 
     def index(self, name: str) -> int:
         try:
             return self.indexes[name]
         except KeyError:
             raise UnknownField(f"{self.struct.name} has no field {name}") from None
+
+    def raw(self, index: int, value: Any) -> Any:
+        """What the codec packs for a value of the field at `index`. Raises FieldTooLong, BadValue."""
+        field = self.struct.fields[index]
+        try:
+            return self.converters[index](field, value)
+        except FieldTooLong as error:
+            raise FieldTooLong(f"{self.struct.name}.{field.name}: {error}") from None
+        except (TypeError, ValueError, OverflowError) as error:
+            raise BadValue(f"{self.struct.name}.{field.name}: {error}") from None
 
     def unpack(self, data: bytes) -> tuple[Any, ...]:
         """Raw values in field order. Raises WrongSize."""
@@ -107,37 +131,33 @@ class Layout:
 @cache
 def layout_of(struct: Struct) -> Layout:
     """The struct's layout; the same object for the same struct."""
+    codec = machine.Struct(_struct_format(struct, tuple(Kind)))
+    indexes = {field.name: index for index, field in enumerate(struct.fields)}
+    of_kind = {kind: tuple(i for i, field in enumerate(struct.fields) if field.kind is kind) for kind in Kind}
+    return Layout(
+        struct=struct,
+        codec=codec,
+        zeros=codec.unpack(bytes(struct.size)),
+        indexes=indexes,
+        converters=tuple(_RAW[field.kind] for field in struct.fields),
+        texts=of_kind[Kind.TEXT],
+        chars=of_kind[Kind.CHAR],
+        binaries=tuple((i, indexes.get(struct.fields[i].length_field)) for i in of_kind[Kind.BYTES]),
+    )
+
+
+def codec_of(struct: Struct, *kinds: Kind) -> machine.Struct:
+    """Reads the struct's fields of these kinds, in field order, and skips the others."""
+    return machine.Struct(_struct_format(struct, kinds))
+
+
+def _struct_format(struct: Struct, kinds: tuple[Kind, ...]) -> str:
     parts, end = ["<"], 0
     for field in struct.fields:
-        parts.append(f"{field.offset - end}x{_format(field)}")
-        end = field.offset + field.size
-    codec = machine.Struct("".join([*parts, f"{struct.size - end}x"]))
-    indexes = {field.name: index for index, field in enumerate(struct.fields)}
-    return Layout(struct, codec, codec.unpack(bytes(struct.size)), indexes)
-
-
-def raw_value(struct: Struct, field: Field, value: Any) -> Any:
-    """What `struct.pack` takes for the field; raises FieldTooLong, BadValue."""
-    try:
-        return _RAW[field.kind](field, value)
-    except FieldTooLong as error:
-        raise FieldTooLong(f"{struct.name}.{field.name}: {error}") from None
-    except (TypeError, ValueError, OverflowError, text.UnencodableText) as error:
-        raise BadValue(f"{struct.name}.{field.name}: {error}") from None
-
-
-def field_value(field: Field, raw: Any, record: tuple[Any, ...], plan: Layout) -> Any:
-    """The Python value of one raw value of the struct's record."""
-    match field.kind:
-        case Kind.TEXT:
-            return text.decode(raw)
-        case Kind.BYTES:
-            length = record[plan.indexes[field.length_field]] if field.length_field else None
-            return binary_content(raw, length)
-        case Kind.CHAR:
-            return _char(raw)
-        case Kind.SHORT | Kind.INT | Kind.DOUBLE:
-            return raw
+        if field.kind in kinds:
+            parts.append(f"{field.offset - end}x{_format(field)}")
+            end = field.offset + field.size
+    return "".join([*parts, f"{struct.size - end}x"])
 
 
 def binary_content(raw: bytes, length: int | None) -> bytes:

@@ -6,7 +6,6 @@ value for (DBL_MAX) is absent. An absent double of a request is 0.0, as in a zer
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -14,7 +13,7 @@ from typing import Any
 from google.protobuf.message import Message
 
 from ctpabi import layout, wire
-from ctpabi.catalog import Callback, Field, Method, Struct
+from ctpabi.catalog import Callback, Method, Struct
 from ctpabi.catalog_data import load_catalog
 from ctprelay.ctp.v1 import events_pb2, requests_pb2, structs_pb2
 
@@ -26,11 +25,11 @@ class EmptyRequest(ValueError):
 def struct_from_message(message: Message) -> bytes:
     """The bytes of the struct the message stands for. Raises layout.LayoutError naming struct and field."""
     plan = _decoding(message.DESCRIPTOR.name)
-    raw = list(plan.zeros)
+    raw = list(plan.layout.zeros)
     for descriptor, value in message.ListFields():
-        index, convert, field = plan.fields[descriptor.number]
-        raw[index] = layout.raw_value(plan.struct, field, convert(value) if convert else value)
-    return plan.pack(*raw)
+        index, is_enum = plan.fields[descriptor.number]
+        raw[index] = plan.layout.raw(index, _enum_character(value) if is_enum else value)
+    return plan.layout.codec.pack(*raw)
 
 
 def message_from_struct(struct: Struct, data: bytes) -> Message:
@@ -78,11 +77,9 @@ def request_body(request: requests_pb2.Request) -> tuple[Method, bytes]:
 
 @dataclass(frozen=True, slots=True)
 class _Decoding:
-    struct: Struct
-    zeros: tuple[Any, ...]
-    fields: dict[int, tuple[int, Callable[[int], str] | None, Field]]
-    """by field number: index in the struct, conversion of the value, field"""
-    pack: Callable[..., bytes]
+    layout: layout.Layout
+    fields: dict[int, tuple[int, bool]]
+    """by field number: index in the struct, whether it is an enum"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +93,8 @@ class _EventPlan:
 def _decoding(name: str) -> _Decoding:
     struct = load_catalog().structs[name]
     numbers = _numbers(_message_class(name).DESCRIPTOR)
-    plan = layout.layout_of(struct)
-    fields: dict[int, tuple[int, Callable[[int], str] | None, Field]] = {
-        numbers[field.proto_name]: (index, _enum_character if field.enum else None, field)
-        for index, field in enumerate(struct.fields)
-    }
-    return _Decoding(struct, plan.zeros, fields, plan.codec.pack)
+    fields = {numbers[f.proto_name]: (index, bool(f.enum)) for index, f in enumerate(struct.fields)}
+    return _Decoding(layout.layout_of(struct), fields)
 
 
 def _enum_character(number: int) -> str:

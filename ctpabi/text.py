@@ -13,6 +13,8 @@ def encode(text: str) -> bytes:
     """GB18030 bytes of `text`, without a terminating NUL; raises UnencodableText."""
     if "\0" in text:
         raise UnencodableText("text contains NUL, which would end the field there")
+    if text.isascii():
+        return text.encode()
     try:
         return text.encode(ENCODING)
     except UnicodeEncodeError as error:
@@ -21,4 +23,5 @@ def encode(text: str) -> bytes:
 
 def decode(data: bytes) -> str:
     """The text up to the first NUL; bytes that are no GB18030 become U+FFFD."""
-    return data.split(b"\0", 1)[0].decode(ENCODING, "replace")
+    content = data.partition(b"\0")[0]
+    return content.decode() if content.isascii() else content.decode(ENCODING, "replace")

@@ -10,11 +10,10 @@ from __future__ import annotations
 import struct as machine
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import chain
 from typing import Any
 
 from ctpabi.catalog import Field, Kind, Struct
-from ctpabi.layout import DBL_MAX, binary_content, layout_of
+from ctpabi.layout import DBL_MAX, binary_content, codec_of, layout_of
 from ctpabi.text import ENCODING
 
 VARINT, FIXED64, LENGTH = 0, 1, 2
@@ -24,8 +23,8 @@ _NO_VALUE = machine.pack("<d", DBL_MAX)
 _ABSENT = b""
 
 Encoder = Callable[[bytes], bytes]
-_TextPlan = tuple[slice, bytes, tuple[bytes, ...]]
-"""slice of the struct, tag, and tag with length for every length an ASCII text can have"""
+_TextPlan = tuple[bytes, tuple[bytes, ...]]
+"""tag, and tag with length for every length an ASCII text can have"""
 
 
 def varint(value: int) -> bytes:
@@ -67,13 +66,13 @@ def encoder(struct: Struct, numbers: dict[str, int]) -> Encoder:
     """
     layout = layout_of(struct)
     plan = _plan(struct, numbers)
-    size = struct.size
+    size, read_texts = struct.size, codec_of(struct, Kind.TEXT).unpack
 
     def encode(data: bytes) -> bytes:
         if len(data) != size:
             layout.unpack(data)
         out: list[bytes] = []
-        _write_texts(out, data, plan.texts)
+        _write_texts(out, read_texts(data), plan.texts)
         _write_numbers(out, data, plan)
         for binary in plan.binaries:
             _write_binary(out, data, *binary)
@@ -86,13 +85,15 @@ _ONE_BYTE = 128
 _SMALL = tuple(bytes((value,)) for value in range(_ONE_BYTE))
 
 
-def _write_texts(out: list[bytes], data: bytes, texts: tuple[_TextPlan, ...]) -> None:
-    for where, key, heads in texts:
-        raw = data[where].partition(b"\0")[0]
-        if not raw:
+def _write_texts(out: list[bytes], values: tuple[bytes, ...], texts: tuple[_TextPlan, ...]) -> None:
+    write = out.append
+    for value, (key, heads) in zip(values, texts, strict=True):
+        if not value[0]:
             continue
+        raw = value.partition(b"\0")[0]
         if raw.isascii():
-            out += (heads[len(raw)], raw)
+            write(heads[len(raw)])
+            write(raw)
         else:
             encoded = utf8(raw)
             out += (key, varint(len(encoded)), encoded)
@@ -129,7 +130,7 @@ def _plan(struct: Struct, numbers: dict[str, int]) -> _Plan:
         texts=tuple(_text_plan(f, tag(number[f.name], LENGTH)) for f in of_kind[Kind.TEXT]),
         chars=tuple((f.offset, _char_table(f, number[f.name])) for f in of_kind[Kind.CHAR]),
         doubles=tuple((_where(f), tag(number[f.name], FIXED64)) for f in of_kind[Kind.DOUBLE]),
-        integers=machine.Struct(_integers_only(struct, integers)),
+        integers=codec_of(struct, Kind.INT, Kind.SHORT),
         integer_tags=tuple(tag(number[f.name], VARINT) for f in integers),
         binaries=tuple(_binary_plan(struct, f, tag(number[f.name], LENGTH)) for f in of_kind[Kind.BYTES]),
     )
@@ -140,7 +141,7 @@ def _where(field: Field) -> slice:
 
 
 def _text_plan(field: Field, key: bytes) -> _TextPlan:
-    return _where(field), key, tuple(key + varint(length) for length in range(field.size + 1))
+    return key, tuple(key + varint(length) for length in range(field.size + 1))
 
 
 def _char_table(field: Field, number: int) -> tuple[bytes, ...]:
@@ -155,15 +156,6 @@ def _char_table(field: Field, number: int) -> tuple[bytes, ...]:
 def _binary_plan(struct: Struct, field: Field, key: bytes) -> tuple[slice, bytes, slice | None]:
     length = _where(struct.field(field.length_field)) if field.length_field else None
     return _where(field), key, length
-
-
-def _integers_only(struct: Struct, integers: list[Field]) -> str:
-    """The struct's format with everything but the integers skipped."""
-    parts, end = ["<"], 0
-    for field in integers:
-        parts.append(f"{field.offset - end}x{'i' if field.kind is Kind.INT else 'h'}")
-        end = field.offset + field.size
-    return "".join(chain(parts, (f"{struct.size - end}x",)))
 
 
 def delimited(number: int, content: bytes) -> bytes:
