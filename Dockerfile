@@ -1,0 +1,49 @@
+# The relay. Nothing of the vendor's is copied in: the trader library comes with openctp-ctp from the package index.
+#
+#   docker build -t ctp-relay .                       the relay
+#   docker build -t ctp-relay-demo --target demo .    with the simulated counter and a terminal, for trying out
+
+FROM python:3.11-slim-bookworm AS packages
+WORKDIR /source
+COPY constraints.txt pyproject.toml README.md LICENSE NOTICE ./
+COPY codegen codegen
+COPY ctpabi ctpabi
+COPY proto proto
+COPY relay relay
+COPY simcounter simcounter
+COPY terminal_client terminal_client
+RUN python -m venv /opt/ctp-relay \
+    && /opt/ctp-relay/bin/pip install --no-cache-dir --disable-pip-version-check -c constraints.txt .
+
+FROM python:3.11-slim-bookworm AS relay
+# The binding stops the process where this locale is absent.
+RUN apt-get update \
+    && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends locales \
+    && localedef -i zh_CN -f GB18030 zh_CN.GB18030 \
+    && rm -rf /var/lib/apt/lists/*
+RUN useradd --system --uid 10001 --create-home --home-dir /var/lib/ctp-relay --shell /usr/sbin/nologin ctp-relay \
+    && install -d -o ctp-relay -g ctp-relay -m 0700 /var/lib/ctp-relay/state /etc/ctp-relay
+COPY --from=packages /opt/ctp-relay /opt/ctp-relay
+ENV PATH=/opt/ctp-relay/bin:$PATH PYTHONUNBUFFERED=1
+USER ctp-relay
+WORKDIR /var/lib/ctp-relay
+EXPOSE 50051 9100
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=10s --timeout=5s --start-period=20s \
+    CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:9100/healthz', timeout=3)"]
+ENTRYPOINT ["ctp-relay"]
+CMD ["serve", "-c", "/etc/ctp-relay/relay.toml"]
+
+FROM relay AS demo
+USER root
+# The simulated counter's library is compiled from the catalog of the installed binding.
+RUN apt-get update \
+    && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends g++ \
+    && rm -rf /var/lib/apt/lists/*
+USER ctp-relay
+RUN ctp-simcounter build
+HEALTHCHECK NONE
+CMD ["demo"]
+
+# The plain `docker build` makes the relay.
+FROM relay
