@@ -1,0 +1,236 @@
+"""How a lane's request is rewritten for the counter: inserts get the counter's next reference, cancels the order's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from relay.domain import call_reasons
+from relay.domain.cells import IntCell, TextCell
+from relay.domain.lane import Action, ActionMap, Binding, Lane, is_virtual
+from relay.domain.order_keys import OrderKeys, digest
+from relay.domain.ref_map import MapEntry, RefMap, system_id
+from relay.domain.refs import INT_SPACES, BadRef, RefPlaces, RefSpace, read_ref
+from relay.errors import Refusal, Refused
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A request rewritten and ready to be sent."""
+
+    entries: tuple[MapEntry, ...] = ()
+    """to be stored before the request is sent"""
+    order_ref: str = ""
+    """the lane's reference, where the terminal left it to the relay"""
+    repeated: bool = False
+    """client_order_key was seen before: nothing is to be sent, `order_ref` is the first order's"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """One reference of an insert: the lane's and the counter's."""
+
+    space: RefSpace
+    cell: TextCell | IntCell
+    lane_ref: str
+    number: int
+    assigned: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DayLimits:
+    """How many references a trading day may use."""
+
+    total: int = 500_000
+    per_lane: int = 50_000
+
+
+class RequestWriter:
+    """Rewrites requests in place. Allocate and send in the same order: the counter wants increasing references."""
+
+    def __init__(self, binding: Binding, refs: RefMap, actions: ActionMap, keys: OrderKeys, limits: DayLimits) -> None:
+        self._binding = binding
+        self._refs = refs
+        self._actions = actions
+        self._keys = keys
+        self._limits = limits
+
+    def insert(self, lane: Lane, method: str, places: RefPlaces, body: bytearray, key: str) -> Outgoing:
+        """Rewrite an insert. Raises Refused; a refused request used nothing up."""
+        content = _content(method, places, body) if key else b""
+        first = self._keys.first(lane.identity.investor_id, key, content) if key else None
+        if isinstance(first, Refusal):
+            raise Refused(first)
+        if first is not None:
+            return Outgoing(order_ref=first, repeated=True)
+        self._make_room(lane, 1 + len(places.derived))
+        chosen = _choose(lane, places, body)
+        entries = tuple(self._entry(lane, places, body, part) for part in chosen)
+        if key:
+            entries = (_with_key(entries[0], key, content), *entries[1:])
+            self._keys.remember(lane.identity.investor_id, key, content, chosen[0].lane_ref)
+        self._write(places, body, chosen, entries)
+        return Outgoing(entries, chosen[0].lane_ref if chosen[0].assigned else "")
+
+    def action(self, lane: Lane, places: RefPlaces, body: bytearray) -> Outgoing:
+        """Rewrite a cancel. Raises Refused where it names no order of this investor."""
+        target = self._target(lane, places, body)
+        if target is not None:
+            self._point_at(places, body, target)
+        elif places.ref is None and places.front is not None and places.session is not None:
+            # A batch names no order, only the session it cancels in.
+            places.front.write(body, self._binding.front)
+            places.session.write(body, self._binding.session)
+        if places.action_space is not None and places.action_ref is not None:
+            self._number_action(lane, places.action_space, places.action_ref, places, body)
+        return Outgoing()
+
+    def retract(self, lane: Lane, outgoing: Outgoing) -> None:
+        """The request was never sent: the terminal may use its references again; the counter's are passed over."""
+        for entry in reversed(outgoing.entries):
+            self._refs.remove(entry)
+            lane.refs.release(entry.space, entry.lane_number)
+            if entry.order_key:
+                self._keys.forget(entry.investor_id, entry.order_key)
+
+    def _make_room(self, lane: Lane, more: int) -> None:
+        if self._refs.full(more):
+            raise Refused(call_reasons.day_limit_reached(self._limits.total))
+        if self._refs.held_by(lane.session) + more > self._limits.per_lane:
+            raise Refused(call_reasons.day_limit_reached(self._limits.per_lane))
+
+    def _entry(self, lane: Lane, places: RefPlaces, body: bytearray, part: _Chosen) -> MapEntry:
+        counter_ref = self._binding.refs.next(part.space)
+        return MapEntry(
+            part.space,
+            self._binding.front,
+            self._binding.session,
+            counter_ref,
+            self._binding.mark(counter_ref),
+            lane.front,
+            lane.session,
+            part.lane_ref,
+            places.request_id.read(body) if places.request_id else 0,
+            lane.identity.investor_id,
+        )
+
+    def _write(
+        self, places: RefPlaces, body: bytearray, chosen: tuple[_Chosen, ...], entries: tuple[MapEntry, ...]
+    ) -> None:
+        if places.front is not None:
+            places.front.write(body, self._binding.front)
+        if places.session is not None:
+            places.session.write(body, self._binding.session)
+        if places.request_id is not None:
+            places.request_id.write(body, entries[0].request_mark)
+        for part, entry in zip(chosen, entries, strict=True):
+            _put(part.cell, body, entry.counter_ref)
+            self._refs.add(entry)
+
+    def _target(self, lane: Lane, places: RefPlaces, body: bytearray) -> MapEntry | None:
+        """The order a cancel names by its triple; None where it names one by OrderSysID or by a foreign triple."""
+        if places.space is None or places.ref is None or places.front is None or places.session is None:
+            return None
+        front, session = places.front.read(body), places.session.read(body)
+        try:
+            number = read_ref(places.ref, body)
+        except BadRef:
+            raise Refused(call_reasons.reference_malformed(places.space)) from None
+        by_system_id = places.system_id is not None and bool(places.system_id.read(body))
+        if front == 0 and session == 0 and number and not by_system_id:
+            front, session = lane.front, lane.session
+        if is_virtual(front):
+            entry = self._refs.of_lane(places.space, front, session, number)
+            if entry is None and not by_system_id:
+                raise Refused(call_reasons.order_not_found())
+        else:
+            entry = None
+            self._spare_others(lane, self._refs.in_session(places.space, front, session, number))
+        self._spare_others(lane, entry)
+        if by_system_id:
+            self._spare_others(lane, self._refs.by_system(*system_id(places, body)))
+        return entry
+
+    @staticmethod
+    def _spare_others(lane: Lane, entry: MapEntry | None) -> None:
+        """Another investor's order is told from none at all by nobody."""
+        if entry is not None and entry.investor_id != lane.identity.investor_id:
+            raise Refused(call_reasons.order_not_found())
+
+    def _point_at(self, places: RefPlaces, body: bytearray, entry: MapEntry) -> None:
+        """Name the order as the counter knows it; by the exchange's number too where its session is gone."""
+        if places.ref is not None:
+            _put(places.ref, body, entry.counter_ref)
+        if places.front is not None and places.session is not None:
+            places.front.write(body, entry.counter_front)
+            places.session.write(body, entry.counter_session)
+        system = self._refs.system_of(entry)
+        current = (entry.counter_front, entry.counter_session) == (self._binding.front, self._binding.session)
+        if system is None or current or places.exchange is None or places.system_id is None:
+            return
+        if not places.system_id.read(body):
+            places.exchange.write(body, system[0])
+            places.system_id.write(body, system[1])
+
+    def _number_action(self, lane: Lane, space: RefSpace, cell: IntCell, places: RefPlaces, body: bytearray) -> None:
+        # A lane's own action reference is not checked: many terminals leave it 0, and no cancel is to fail for it.
+        counter_ref = self._binding.refs.next(space)
+        mark = self._binding.mark(counter_ref)
+        own_request = places.request_id.read(body) if places.request_id else 0
+        self._actions.add(space, counter_ref, Action(lane, cell.read(body), own_request, mark))
+        cell.write(body, counter_ref)
+        if places.request_id is not None:
+            places.request_id.write(body, mark)
+
+
+def _choose(lane: Lane, places: RefPlaces, body: bytearray) -> tuple[_Chosen, ...]:
+    """The lane's references of one insert, main one first. Raises Refused before anything is used up."""
+    if places.space is None or places.ref is None:
+        return ()
+    wanted = [(places.space, places.ref), *((RefSpace.ORDER, cell) for cell in places.derived)]
+    before = {space: lane.refs.last(space) for space, _ in wanted}
+    try:
+        return tuple(_choose_one(lane, space, cell, body) for space, cell in wanted)
+    except Refused:
+        for space, last in before.items():
+            lane.refs.reset(space, last)
+        raise
+
+
+def _choose_one(lane: Lane, space: RefSpace, cell: TextCell | IntCell, body: bytearray) -> _Chosen:
+    last = lane.refs.last(space)
+    try:
+        number = read_ref(cell, body)
+        if space in INT_SPACES:
+            return _Chosen(space, cell, str(number), number, assigned=False)
+        if number == 0:
+            number = lane.refs.next(space)
+            return _Chosen(space, cell, str(number), number, assigned=True)
+    except BadRef:
+        raise Refused(call_reasons.reference_malformed(space)) from None
+    if number <= last:
+        raise Refused(call_reasons.reference_not_increasing(space, str(number), last))
+    lane.refs.used(space, number)
+    text = cell.read(body).decode("ascii") if isinstance(cell, TextCell) else str(number)
+    return _Chosen(space, cell, text, number, assigned=False)
+
+
+def _put(cell: TextCell | IntCell, body: bytearray, ref: int) -> None:
+    if isinstance(cell, IntCell):
+        cell.write(body, ref)
+    else:
+        cell.write(body, str(ref).encode("ascii"))
+
+
+def _content(method: str, places: RefPlaces, body: bytearray) -> bytes:
+    """What is ordered, without the references and the RequestID, which differ between a request and its repetition."""
+    bare = bytearray(body)
+    for cell in (places.ref, places.request_id, *places.derived):
+        if isinstance(cell, IntCell):
+            cell.write(bare, 0)
+        elif cell is not None:
+            cell.write(bare, b"")
+    return digest(method, bare)
+
+
+def _with_key(entry: MapEntry, key: str, content: bytes) -> MapEntry:
+    return replace(entry, order_key=key, content=content)

@@ -1,0 +1,213 @@
+"""Whose reference is whose: many terminals share one counter session without noticing each other.
+
+Each terminal session is a lane with a FrontID, SessionID and references of its own, which stay the same however
+often the counter session behind it is replaced. On the way down they become the counter's, on the way up they
+become the lane's again. Both modes work so, and a terminal cannot tell them apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ctpabi.catalog import Callback, Catalog, Method, Shape
+from relay.domain import call_reasons
+from relay.domain.cells import IntCell
+from relay.domain.lane import Action, ActionMap, Binding, Lane, virtual_front
+from relay.domain.lane_requests import DayLimits, Outgoing, RequestWriter
+from relay.domain.order_keys import OrderKeys
+from relay.domain.ownership import Owner, OwnershipTable
+from relay.domain.ref_map import MapEntry, RefMap
+from relay.domain.refs import RefCounter, RefPlaces, RefSpace, ref_places
+from relay.domain.scope import Identity
+from relay.errors import Refusal, Refused
+
+_ACTIONS_KEPT = 100_000
+
+
+class Lanes:
+    """The lanes of one counter session, through all its logins of a trading day."""
+
+    def __init__(
+        self, catalog: Catalog, ownership: OwnershipTable, *, relay_number: int = 0, limits: DayLimits | None = None
+    ) -> None:
+        """`relay_number` is unique among the relay's processes, so that their lanes' FrontIDs differ."""
+        limits = limits or DayLimits()
+        self._ownership = ownership
+        self._front = virtual_front(relay_number)
+        self._binding = Binding()
+        self._refs = RefMap(limits.total)
+        self._actions = ActionMap(_ACTIONS_KEPT)
+        self._keys = OrderKeys()
+        self._writer = RequestWriter(self._binding, self._refs, self._actions, self._keys, limits)
+        self._requests = {m.name: ref_places(catalog.structs[m.struct]) for m in catalog.requests}
+        self._events = {c.name: ref_places(catalog.structs[c.struct]) for c in catalog.callbacks.values() if c.struct}
+        self._open: dict[int, Lane] = {}
+        self._of_investor: dict[bytes, list[Lane]] = {}
+        self._past: dict[int, RefCounter] = {}
+        self._last_session = 0
+
+    # Lanes ------------------------------------------------------------------------------------------------------
+
+    def open(self, identity: Identity, session: int = 0) -> Lane:
+        """A lane for a terminal session; `session` names an earlier one of the day whose references it goes on with.
+
+        Raises ValueError where that lane is open already.
+        """
+        if session in self._open:
+            raise ValueError(f"lane {session} is open already")
+        number = session or self._last_session + 1
+        self._last_session = max(self._last_session, number)
+        lane = Lane(self._front, number, identity)
+        lane.refs = self._past.pop(number, lane.refs)
+        self._open[number] = lane
+        self._of_investor.setdefault(identity.investor, []).append(lane)
+        return lane
+
+    def close(self, lane: Lane) -> None:
+        """The terminal session is over; its orders stay known for the day. Idempotent."""
+        if self._open.pop(lane.session, None) is None:
+            return
+        self._past[lane.session] = lane.refs
+        mates = self._of_investor[lane.identity.investor]
+        mates.remove(lane)
+        if not mates:
+            del self._of_investor[lane.identity.investor]
+
+    # The counter session ----------------------------------------------------------------------------------------
+
+    def rebind(self, front_id: int, session_id: int, max_order_ref: int) -> None:
+        """The counter session logged in (again). Orders of its earlier logins stay known."""
+        self._binding.rebind(front_id, session_id, max_order_ref)
+
+    def unbind(self) -> None:
+        """The counter session is lost: orders and cancels are refused until the next `rebind`."""
+        self._binding.bound = False
+
+    def start_day(self) -> None:
+        """A new trading day: references start anew on both sides, yesterday's orders are forgotten."""
+        for table in (self._refs, self._actions, self._keys, self._past):
+            table.clear()
+        self._binding.refs = RefCounter()
+        for lane in self._open.values():
+            lane.refs = Lane(lane.front, lane.session, lane.identity).refs
+
+    def restore(self, entries: Iterable[MapEntry]) -> None:
+        """Know again, after a restart of the relay, what the stored entries of this trading day say."""
+        for entry in entries:
+            self._refs.add(entry)
+            self._binding.refs.used(entry.space, entry.counter_ref)
+            self._last_session = max(self._last_session, entry.lane_session)
+            if entry.lane_front == self._front:
+                past = self._past.setdefault(entry.lane_session, Lane(self._front, 0, _NO_ONE).refs)
+                past.used(entry.space, entry.lane_number)
+            if entry.order_key:
+                self._keys.remember(entry.investor_id, entry.order_key, entry.content, entry.lane_ref)
+
+    def snapshot(self) -> tuple[MapEntry, ...]:
+        """Every entry of the day, as `restore` takes them."""
+        return tuple(self._refs.entries)
+
+    # Down -------------------------------------------------------------------------------------------------------
+
+    def outgoing(self, lane: Lane, method: Method, body: bytearray, order_key: str = "") -> Outgoing | Refusal:
+        """Rewrite a request for the counter in place. Send in the order of these calls.
+
+        A refusal leaves `body` and all references as they were.
+        """
+        places = self._requests.get(method.name)
+        if places is None:
+            return Outgoing()
+        if not self._binding.bound:
+            return call_reasons.not_bound()
+        try:
+            if places.action_space is not None:
+                return self._writer.action(lane, places, body)
+            return self._writer.insert(lane, method.name, places, body, order_key)
+        except Refused as refused:
+            return refused.refusal
+
+    def retract(self, lane: Lane, outgoing: Outgoing) -> None:
+        """The API did not take the request (return code other than 0): the terminal may use its reference again."""
+        self._writer.retract(lane, outgoing)
+
+    # Up ---------------------------------------------------------------------------------------------------------
+
+    def incoming(self, callback: Callback, body: bytes) -> list[tuple[Lane, bytes]]:
+        """A notice: the lanes that may see it, and what they see. The same bytes object for every lane."""
+        owned = self._ownership.owner(callback, body)
+        if owned.owner is Owner.INVESTOR:
+            candidates: Iterable[Lane] = self._of_investor.get(owned.name, ())
+        elif owned.owner in {Owner.EVERYBODY, Owner.ACCOUNT}:
+            candidates = self._open.values()
+        else:
+            return []
+        places = self._events.get(callback.name)
+        entry = self._refs.find(places, body) if places else None
+        shown = self._shown(places, body, entry) if places else body
+        belongs, private = self._ownership.belongs, _is_private(callback, places, entry)
+        return [
+            (lane, shown)
+            for lane in candidates
+            if belongs(callback, body, lane.identity) and (private is None or private == (lane.front, lane.session))
+        ]
+
+    def show(self, callback: Callback, body: bytes) -> bytes:
+        """What any lane sees of an event: references, front and session as its lane numbered them."""
+        places = self._events.get(callback.name)
+        return self._shown(places, body, self._refs.find(places, body)) if places else body
+
+    def _shown(self, places: RefPlaces, body: bytes, entry: MapEntry | None) -> bytes:
+        action = self._action(places, body)
+        if entry is None and action is None:
+            return body
+        out = bytearray(body)
+        if entry is not None:
+            self._show_order(places, body, out, entry)
+        if action is not None:
+            _show_action(places, out, action, of_session=entry is None and places.ref is None)
+        return bytes(out)
+
+    def _action(self, places: RefPlaces, body: bytes) -> Action | None:
+        if places.action_space is None or places.action_ref is None or places.request_id is None:
+            return None
+        return self._actions.find(places.action_space, places.action_ref.read(body), places.request_id.read(body))
+
+    def _show_order(self, places: RefPlaces, body: bytes, out: bytearray, entry: MapEntry) -> None:
+        if isinstance(places.ref, IntCell):
+            places.ref.write(out, entry.lane_number)
+        elif places.ref is not None:
+            places.ref.write(out, entry.lane_ref.encode("ascii"))
+        if places.front is not None:
+            places.front.write(out, entry.lane_front)
+        if places.session is not None:
+            places.session.write(out, entry.lane_session)
+        if places.request_id is not None and places.action_space is None:
+            places.request_id.write(out, entry.lane_request_id)
+        for cell in places.derived:
+            text = cell.read(body)
+            derived = self._refs.at_counter(RefSpace.ORDER, int(text)) if text.isdigit() else None
+            if derived is not None:
+                cell.write(out, derived.lane_ref.encode("ascii"))
+        # A cancel's own OrderSysID is what the terminal claimed; only the counter's word on the order is learned.
+        if places.keyed and places.action_space is None:
+            self._refs.learn(places, body, entry)
+
+
+_NO_ONE = Identity("", "")
+
+
+def _is_private(callback: Callback, places: RefPlaces | None, entry: MapEntry | None) -> tuple[int, int] | None:
+    """The one lane an event is for: an error notice without front and session would look like anybody's own."""
+    if places is None or entry is None or places.keyed or callback.shape is not Shape.ERROR_NOTICE:
+        return None
+    return entry.lane_front, entry.lane_session
+
+
+def _show_action(places: RefPlaces, out: bytearray, action: Action, *, of_session: bool) -> None:
+    if places.action_ref is not None:
+        places.action_ref.write(out, action.ref)
+    if places.request_id is not None:
+        places.request_id.write(out, action.request_id)
+    if of_session and places.front is not None and places.session is not None:
+        places.front.write(out, action.lane.front)
+        places.session.write(out, action.lane.session)

@@ -1,0 +1,153 @@
+"""Which reference at the counter is which reference of which lane, for one trading day.
+
+Both directions, and the exchange's own numbers as they become known. Counter references are never used twice in a
+day, so (space, reference) names an entry, and the counter session it was sent in is then compared. The map is
+bounded by refusing new orders; nothing live is ever evicted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from relay.domain.refs import RefPlaces, RefSpace, read_ref
+
+SystemId = tuple[RefSpace, bytes, bytes]
+"""space, ExchangeID, OrderSysID with its leading spaces"""
+
+
+@dataclass(frozen=True, slots=True)
+class MapEntry:
+    """One reference sent to the counter: to be stored before it is sent, and restored after a restart."""
+
+    space: RefSpace
+    counter_front: int
+    counter_session: int
+    counter_ref: int
+    request_mark: int
+    """the struct's RequestID at the counter: tells our order from another program's with the same reference"""
+    lane_front: int
+    lane_session: int
+    lane_ref: str
+    """as the terminal wrote it"""
+    lane_request_id: int
+    """the struct's RequestID as the terminal wrote it"""
+    investor_id: str
+    order_key: str = ""
+    """client_order_key, where this is the order's main reference"""
+    content: bytes = b""
+    """digest of what was ordered under `order_key`"""
+
+    @property
+    def lane_number(self) -> int:
+        return int(self.lane_ref)
+
+
+class RefMap:
+    """The entries of one trading day."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._by_ref: dict[tuple[RefSpace, int], MapEntry] = {}
+        self._by_lane: dict[tuple[RefSpace, int, int, int], MapEntry] = {}
+        self._by_system: dict[SystemId, MapEntry] = {}
+        self._system_of: dict[tuple[RefSpace, int], tuple[bytes, bytes]] = {}
+        self._of_lane: dict[int, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._by_ref)
+
+    @property
+    def entries(self) -> Iterable[MapEntry]:
+        return self._by_ref.values()
+
+    def full(self, more: int) -> bool:
+        return len(self._by_ref) + more > self._limit
+
+    def held_by(self, lane_session: int) -> int:
+        """How many references this lane has used today."""
+        return self._of_lane.get(lane_session, 0)
+
+    def add(self, entry: MapEntry) -> None:
+        self._by_ref[entry.space, entry.counter_ref] = entry
+        self._by_lane[_lane_key(entry)] = entry
+        self._of_lane[entry.lane_session] = self.held_by(entry.lane_session) + 1
+
+    def remove(self, entry: MapEntry) -> None:
+        """Forget a reference that was never sent."""
+        if self._by_ref.pop((entry.space, entry.counter_ref), None) is not None:
+            self._by_lane.pop(_lane_key(entry), None)
+            self._of_lane[entry.lane_session] -= 1
+
+    def at_counter(self, space: RefSpace, counter_ref: int) -> MapEntry | None:
+        return self._by_ref.get((space, counter_ref))
+
+    def in_session(self, space: RefSpace, front: int, session: int, counter_ref: int) -> MapEntry | None:
+        """The entry the counter itself knows by this triple."""
+        entry = self._by_ref.get((space, counter_ref))
+        same = entry is not None and (entry.counter_front, entry.counter_session) == (front, session)
+        return entry if same else None
+
+    def by_system(self, space: RefSpace, exchange: bytes, number: bytes) -> MapEntry | None:
+        return self._by_system.get((space, exchange, number))
+
+    def of_lane(self, space: RefSpace, front: int, session: int, number: int) -> MapEntry | None:
+        return self._by_lane.get((space, front, session, number))
+
+    def system_of(self, entry: MapEntry) -> tuple[bytes, bytes] | None:
+        """ExchangeID and OrderSysID, once the exchange has the order."""
+        return self._system_of.get((entry.space, entry.counter_ref))
+
+    def find(self, places: RefPlaces, body: bytes) -> MapEntry | None:
+        """The entry an event of the counter speaks of; None for orders not sent through this relay."""
+        if places.space is None or places.ref is None:
+            return None
+        if not places.keyed and places.system_id is not None:
+            return self._same_investor(places, body, self._by_system.get(system_id(places, body)))
+        try:
+            number = read_ref(places.ref, body)
+        except ValueError:
+            return None
+        entry = self._by_ref.get((places.space, number))
+        if entry is None or not _same_origin(places, body, entry):
+            return None
+        return self._same_investor(places, body, entry)
+
+    def learn(self, places: RefPlaces, body: bytes, entry: MapEntry) -> None:
+        """Keep the exchange's number of an order, once a notice brings it: trades and cancels are found by it."""
+        system = system_id(places, body)
+        if system[2] and system not in self._by_system:
+            self._by_system[system] = entry
+            self._system_of[entry.space, entry.counter_ref] = system[1:]
+
+    def clear(self) -> None:
+        for table in (self._by_ref, self._by_lane, self._by_system, self._system_of, self._of_lane):
+            table.clear()
+
+    @staticmethod
+    def _same_investor(places: RefPlaces, body: bytes, entry: MapEntry | None) -> MapEntry | None:
+        if entry is None or places.investor is None:
+            return entry
+        return entry if places.investor.read(body) == entry.investor_id.encode() else None
+
+
+def _lane_key(entry: MapEntry) -> tuple[RefSpace, int, int, int]:
+    return entry.space, entry.lane_front, entry.lane_session, entry.lane_number
+
+
+def system_id(places: RefPlaces, body: bytes | bytearray) -> SystemId:
+    """The exchange's number in `body`, its last part empty where there is none yet."""
+    if places.space is None or places.exchange is None or places.system_id is None:
+        return RefSpace.ORDER, b"", b""
+    return places.space, places.exchange.read(body), places.system_id.read(body)
+
+
+def _same_origin(places: RefPlaces, body: bytes, entry: MapEntry) -> bool:
+    """Whether the event is of the counter session the entry was sent in, by whatever the struct has."""
+    if places.session is not None and places.session.read(body) != entry.counter_session:
+        return False
+    if places.front is not None and places.front.read(body) != entry.counter_front:
+        return False
+    if places.keyed or places.request_id is None:
+        return True
+    return places.request_id.read(body) == entry.request_mark

@@ -1,0 +1,170 @@
+"""The references CTP numbers requests with, and where they lie in each struct.
+
+A reference is unique within one counter session (FrontID, SessionID) and must increase there. The text ones are
+char[13] decimal digits; the others are ints. Two requests carry none: an offset setting and a bank transfer are
+recognized by the struct's own RequestID, which is treated as their reference.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from ctpabi.catalog import Struct
+from relay.domain.cells import INT_MAX, IntCell, TextCell, int_cell, text_cell
+
+DIGITS_MAX = 12
+
+
+class RefSpace(StrEnum):
+    """One kind of reference; the value is the field's name in CTP."""
+
+    ORDER = "OrderRef"
+    QUOTE = "QuoteRef"
+    EXEC_ORDER = "ExecOrderRef"
+    FOR_QUOTE = "ForQuoteRef"
+    OPTION_SELF_CLOSE = "OptionSelfCloseRef"
+    COMB_ACTION = "CombActionRef"
+    OFFSET_SETTING = "OffsetSetting.RequestID"
+    TRANSFER = "Transfer.RequestID"
+    ORDER_ACTION = "OrderActionRef"
+    QUOTE_ACTION = "QuoteActionRef"
+    EXEC_ORDER_ACTION = "ExecOrderActionRef"
+    OPTION_SELF_CLOSE_ACTION = "OptionSelfCloseActionRef"
+
+
+_MAIN = (
+    RefSpace.ORDER,
+    RefSpace.QUOTE,
+    RefSpace.EXEC_ORDER,
+    RefSpace.FOR_QUOTE,
+    RefSpace.OPTION_SELF_CLOSE,
+    RefSpace.COMB_ACTION,
+)
+_ACTION = (
+    RefSpace.ORDER_ACTION,
+    RefSpace.QUOTE_ACTION,
+    RefSpace.EXEC_ORDER_ACTION,
+    RefSpace.OPTION_SELF_CLOSE_ACTION,
+)
+_SYSTEM_IDS = {
+    RefSpace.ORDER: "OrderSysID",
+    RefSpace.QUOTE: "QuoteSysID",
+    RefSpace.EXEC_ORDER: "ExecOrderSysID",
+    RefSpace.OPTION_SELF_CLOSE: "OptionSelfCloseSysID",
+}
+_BY_REQUEST_ID = {
+    "InputOffsetSetting": RefSpace.OFFSET_SETTING,
+    "OffsetSetting": RefSpace.OFFSET_SETTING,
+    "CancelOffsetSetting": RefSpace.OFFSET_SETTING,
+    "ReqTransfer": RefSpace.TRANSFER,
+    "RspTransfer": RefSpace.TRANSFER,
+    "ReqRepeal": RefSpace.TRANSFER,
+    "RspRepeal": RefSpace.TRANSFER,
+    "ReqQueryAccount": RefSpace.TRANSFER,
+    "NotifyQueryAccount": RefSpace.TRANSFER,
+}
+INT_SPACES = frozenset({RefSpace.OFFSET_SETTING, RefSpace.TRANSFER, *_ACTION})
+
+
+class BadRef(ValueError):
+    """The text is no reference: not decimal digits, or too many."""
+
+
+def parse_ref(text: bytes) -> int:
+    """The number a reference stands for, 0 where it is empty; surrounding spaces do not count. Raises BadRef."""
+    digits = text.strip(b" ")
+    if not digits:
+        return 0
+    if len(digits) > DIGITS_MAX or not digits.isdigit():
+        raise BadRef(text)
+    return int(digits)
+
+
+@dataclass(frozen=True, slots=True)
+class RefPlaces:
+    """Where one struct keeps its references and the session they count in."""
+
+    size: int
+    space: RefSpace | None
+    ref: TextCell | IntCell | None
+    action_space: RefSpace | None
+    action_ref: IntCell | None
+    derived: tuple[TextCell, ...]
+    """AskOrderRef and BidOrderRef: the references of the two orders a quote becomes"""
+    front: IntCell | None
+    session: IntCell | None
+    request_id: IntCell | None
+    investor: TextCell | None
+    exchange: TextCell | None
+    system_id: TextCell | None
+
+    @property
+    def keyed(self) -> bool:
+        """Whether the struct itself says which counter session its reference counts in."""
+        return self.front is not None and self.session is not None
+
+
+def ref_places(struct: Struct) -> RefPlaces | None:
+    """Where `struct` keeps references; None where it has none and passes unchanged."""
+    space = _BY_REQUEST_ID.get(struct.name) or next((s for s in _MAIN if struct.has(s.value)), None)
+    action = next((s for s in _ACTION if struct.has(s.value)), None)
+    if space is None and action is None:
+        return None
+    by_request_id = struct.name in _BY_REQUEST_ID
+    derived = (text_cell(struct, name) for name in ("AskOrderRef", "BidOrderRef"))
+    main = int_cell(struct, "RequestID") if by_request_id else text_cell(struct, space.value) if space else None
+    return RefPlaces(
+        size=struct.size,
+        space=space,
+        ref=main,
+        action_space=action,
+        action_ref=int_cell(struct, action.value) if action else None,
+        derived=tuple(cell for cell in derived if cell is not None),
+        front=int_cell(struct, "FrontID"),
+        session=int_cell(struct, "SessionID"),
+        request_id=None if by_request_id else int_cell(struct, "RequestID"),
+        investor=text_cell(struct, "InvestorID"),
+        exchange=text_cell(struct, "ExchangeID"),
+        system_id=text_cell(struct, _SYSTEM_IDS[space]) if space in _SYSTEM_IDS else None,
+    )
+
+
+def read_ref(cell: TextCell | IntCell, body: bytes | bytearray) -> int:
+    """The reference in `cell` as a number; 0 where it is empty. Raises BadRef."""
+    return cell.read(body) if isinstance(cell, IntCell) else parse_ref(cell.read(body))
+
+
+class RefCounter:
+    """The increasing references of one counter session, or of one lane, in every space."""
+
+    __slots__ = ("_last", "_most")
+
+    def __init__(self, most: int = INT_MAX) -> None:
+        self._last: dict[RefSpace, int] = {}
+        self._most = most
+
+    def last(self, space: RefSpace) -> int:
+        return self._last.get(space, 0)
+
+    def next(self, space: RefSpace) -> int:
+        """A reference greater than any before. Raises BadRef where none is left."""
+        number = self._last.get(space, 0) + 1
+        if number > self._most:
+            raise BadRef(f"no {space} is left")
+        self._last[space] = number
+        return number
+
+    def used(self, space: RefSpace, number: int) -> None:
+        """`number` is taken; what comes after is greater."""
+        if number > self._last.get(space, 0):
+            self._last[space] = number
+
+    def reset(self, space: RefSpace, last: int) -> None:
+        """Back to `last`: what was numbered since was refused before it was sent."""
+        self._last[space] = last
+
+    def release(self, space: RefSpace, number: int) -> None:
+        """`number` was never sent; it may be used again where nothing came after it."""
+        if self._last.get(space, 0) == number:
+            self._last[space] = number - 1
