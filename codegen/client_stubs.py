@@ -1,7 +1,7 @@
 """Writes the terminal client's typed request methods: one for each request of the catalog, async and blocking.
 
-    python -m codegen.client_stubs            write terminal_client/generated/{requests,sync_requests}.py
-    python -m codegen.client_stubs --check    exit 1 and name the file that differs from what would be written
+python -m codegen.client_stubs            write terminal_client/generated/{requests,sync_requests}.py
+python -m codegen.client_stubs --check    exit 1 and name the file that differs from what would be written
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ from __future__ import annotations
 from terminal_client.channel import Tls
 from terminal_client.client import RelayTerminal
 from terminal_client.collector import Collected, collect
+from terminal_client.dispatch import Reply
 from terminal_client.errors import (
     CallFailed,
     CallNotSent,
@@ -32,7 +33,6 @@ from terminal_client.errors import (
     TerminalError,
 )
 from terminal_client.session import Credentials, SessionInfo, State, Status
-from terminal_client.dispatch import Reply
 from terminal_client.sync import SyncTerminal
 
 __all__ = [

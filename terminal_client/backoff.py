@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
 from terminal_client.session import Deadlines
@@ -24,6 +26,7 @@ def retrying(deadlines: Deadlines) -> AsyncRetrying:
         return max(jitter(attempt), failure.seconds if isinstance(failure, TryLater) else 0.0)
 
     return AsyncRetrying(
+        sleep=asyncio.sleep,
         wait=wait,
         stop=stop_after_delay(deadlines.give_up_after_seconds),
         retry=retry_if_exception_type(TryLater),

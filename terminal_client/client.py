@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from google.protobuf.message import Message
 
@@ -73,12 +73,12 @@ class RelayTerminal:
 
     @property
     def info(self) -> SessionInfo | None:
-        """what the last login or resume gave"""
+        """What the last login or resume gave."""
         return self._link.info
 
     @property
     def last_sequence(self) -> int:
-        """number of the last event delivered"""
+        """Number of the last event delivered."""
         return self._link.last_sequence
 
     async def login(
@@ -125,9 +125,11 @@ class RelayTerminal:
 
         `valid_for` seconds it may wait in the relay's queue (0: the relay's default), `deadline` seconds for
         the whole answer (0: `Deadlines.answer_seconds`). `client_order_key` makes an order idempotent for the
-        trading day. Raises the CallFailed family, NotConnected, SessionEnded.
+        trading day. Raises the CallFailed family, NotConnected, SessionEnded; ValueError or TypeError where
+        there is no such request or it takes another body.
         """
-        request = requests_pb2.Request(**{name: body})
+        members: dict[str, Any] = {name: body}
+        request = requests_pb2.Request(**members)
         seconds = deadline or self._deadlines.answer_seconds
         with self._dispatch.pending(name) as call:
             message = pb.TerminalMessage(

@@ -18,10 +18,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ctpabi import binding
 from ctpabi.collector_items import CollectorItem, missing_items
 from terminal_client import collector_child
 from terminal_client.errors import CollectorFailed
 
+CHILD = Path(collector_child.__file__)
 # The collector stamps the process's local time and the regulator wants UTC+8. POSIX form, because
 # a bare machine has no time zone database and would silently take "Asia/Shanghai" for UTC.
 CHINA_TIME = "CST-8"
@@ -84,8 +86,6 @@ def collect(
 
 def installed_library() -> Path:
     """The vendor library inside the installed openctp-ctp, which contains the collector."""
-    from ctpabi import binding  # only here: a terminal with its own collector needs no openctp-ctp
-
     try:
         return binding.vendor_library()
     except Exception as error:
@@ -104,7 +104,7 @@ def child_environment(inherited: Mapping[str, str]) -> dict[str, str]:
 
 
 def _run_child(path: Path, edition: str, deadline_seconds: float) -> subprocess.CompletedProcess[bytes]:
-    command = [sys.executable, "-I", collector_child.__file__, str(path), edition]
+    command = [sys.executable, "-I", str(CHILD), str(path), edition]
     with subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
@@ -137,13 +137,12 @@ def _answer(child: subprocess.CompletedProcess[bytes], path: Path, edition: str)
         tail = child.stderr.decode("utf-8", "replace").strip()[-300:]
         raise CollectorFailed("crashed", f"the collector {path.name} ended with {child.returncode}: {tail}")
     answer: dict[str, Any] = json.loads(child.stdout)
-    match answer.get("failed"):
-        case "symbol_missing":
-            raise CollectorFailed(
-                "symbol_missing", f"{path.name} is not a collector of the {edition} edition: it has no {answer['why']}"
-            )
-        case "library_missing":
-            raise CollectorFailed("library_missing", f"the collector library cannot be loaded: {answer['why']}")
+    if answer.get("failed") == "symbol_missing":
+        raise CollectorFailed(
+            "symbol_missing", f"{path.name} is not a collector of the {edition} edition: it has no {answer['why']}"
+        )
+    if answer.get("failed") == "library_missing":
+        raise CollectorFailed("library_missing", f"the collector library cannot be loaded: {answer['why']}")
     if answer["length"] != len(base64.b64decode(answer["system_info"])):
         raise CollectorFailed("bad_answer", f"{path.name} claims {answer['length']} bytes, more than its buffer")
     return answer

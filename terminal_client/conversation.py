@@ -62,7 +62,7 @@ class Stream:
                 batch = await self._call.read()
             except grpc.RpcError as error:
                 raise StreamBroken(_cause(error)) from None
-            if batch is grpc.aio.EOF:
+            if not isinstance(batch, pb.RelayBatch):
                 raise StreamBroken(await self._end_reason())
             self._received.extend(batch.messages)
         return self._received.popleft()
@@ -148,3 +148,5 @@ def _refuse(message: pb.RelayMessage) -> None:
             raise LoginRejected(refusal_of(message.rejected))
         case "goodbye":
             raise LoginRejected(Refusal("relay", message.goodbye.reason, "the relay said goodbye"))
+        case _:
+            return

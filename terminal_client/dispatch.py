@@ -56,12 +56,12 @@ class Reply(Generic[Row]):
 
     @property
     def order_ref(self) -> str:
-        """the order reference in use; the first order's where the client order key was seen before"""
+        """The order reference in use; the first order's where the client order key was seen before"""
         return self.outcome.first_order_ref or self.outcome.order_ref
 
     @property
     def row(self) -> Row:
-        """the only row; CallFailed where there is none or more than one"""
+        """The only row; CallFailed where there is none or more than one"""
         if len(self.rows) != 1:
             raise CallFailed(self.name, f"one row expected, {len(self.rows)} came")
         return self.rows[0]
@@ -149,6 +149,8 @@ class Dispatch:
                 self.orders.publish(event.rtn_order)
             case "rtn_trade":
                 self.trades.publish(event.rtn_trade)
+            case _:
+                return
 
     def _answer(self, call: PendingCall, kind: str, event: events_pb2.Event) -> None:
         if not event.empty and kind != "rsp_error":

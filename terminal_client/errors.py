@@ -1,17 +1,17 @@
 """Everything that can go wrong for a terminal, and whose fault it is.
 
-    TerminalError
-      CollectorFailed     the vendor's collector could not be run (this machine)
-      LoginRejected       relay, counter or collector check refused the login
-      NotConnected        no session at the moment; nothing was sent
-      SessionEnded        the session is over; log in again
-      SlowConsumer        this program did not read its notices in time
-      CallFailed
-        CallRefused       the relay did not send the request
-        CallNotSent       the counter's API did not send it (-1, -2, -3)
-        CounterRejected   the counter answered with an error id
-        NoAnswer          sent, but the answer did not come in time
-        OutcomeUnknown    the stream broke before anybody said whether it was sent
+TerminalError
+  CollectorFailed     the vendor's collector could not be run (this machine)
+  LoginRejected       relay, counter or collector check refused the login
+  NotConnected        no session at the moment; nothing was sent
+  SessionEnded        the session is over; log in again
+  SlowConsumer        this program did not read its notices in time
+  CallFailed
+    CallRefused       the relay did not send the request
+    CallNotSent       the counter's API did not send it (-1, -2, -3)
+    CounterRejected   the counter answered with an error id
+    NoAnswer          sent, but the answer did not come in time
+    OutcomeUnknown    the stream broke before anybody said whether it was sent
 """
 
 from __future__ import annotations
@@ -20,6 +20,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from google.protobuf.message import Message
+
+RETURN_CODES = {
+    -1: "no connection to the counter",
+    -2: "too many unanswered requests",
+    -3: "too many requests per second",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,14 +131,8 @@ class CallRefused(CallFailed):
 class CallNotSent(CallFailed):
     """The API call returned non-zero; the request was not sent."""
 
-    TEXTS = {
-        -1: "no connection to the counter",
-        -2: "too many unanswered requests",
-        -3: "too many requests per second",
-    }
-
     def __init__(self, name: str, return_code: int) -> None:
-        super().__init__(name, f"not sent, return code {return_code}: {self.TEXTS.get(return_code, 'unknown')}")
+        super().__init__(name, f"not sent, return code {return_code}: {RETURN_CODES.get(return_code, 'unknown')}")
         self.return_code = return_code
 
 

@@ -43,6 +43,14 @@ class Endpoint:
     client_version: str
 
 
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A session on a stream."""
+
+    stream: Stream
+    info: SessionInfo
+
+
 class RelayLink:
     """One terminal session at the relay."""
 
@@ -69,20 +77,15 @@ class RelayLink:
         if self.state is not State.IDLE:
             raise NotConnected(f"no login on this terminal now: it is {self.state}")
         self.state = State.LOGGING_IN
-        if self._channel is None:
-            self._channel = open_channel(
-                self._endpoint.address, self._endpoint.tls, self._deadlines.keepalive_seconds
-            )
         try:
-            stream = await self._open(credentials)
+            session = await self._open(credentials)
         except StreamBroken as error:
             raise NotConnected(f"no session at relay {self._endpoint.address}: {error}") from None
         finally:
             if self.state is State.LOGGING_IN:
                 self.state = State.IDLE
-        self._reader = asyncio.get_running_loop().create_task(self._run(stream), name="terminal-reader")
-        assert self.info is not None
-        return self.info
+        self._reader = asyncio.get_running_loop().create_task(self._run(session.stream), name="terminal-reader")
+        return session.info
 
     async def send(self, message: pb.TerminalMessage) -> None:
         """Send on the live stream. NotConnected or SessionEnded without one; StreamBroken while it breaks."""
@@ -114,17 +117,16 @@ class RelayLink:
         except (TimeoutError, StreamBroken):
             log.debug("the relay did not answer the logout")
 
-    async def _open(self, credentials: Credentials) -> Stream:
+    async def _open(self, credentials: Credentials) -> Attachment:
         async with self._fresh_stream() as stream:
             endpoint = self._endpoint
             logged_in = await conversation.log_in(
                 stream, endpoint.app_id, endpoint.auth_code, endpoint.client_version, credentials
             )
         self.last_sequence = 0
-        self._adopt(stream, logged_in)
-        return stream
+        return self._adopt(stream, logged_in)
 
-    async def _resume(self) -> Stream:
+    async def _resume(self) -> Attachment:
         async with self._fresh_stream() as stream:
             endpoint = self._endpoint
             logged_in = await conversation.resume(
@@ -132,14 +134,15 @@ class RelayLink:
             )
         if logged_in.lost_history:
             self._dispatch.fail_unanswered("events were lost while the stream was broken")
-        self._adopt(stream, logged_in)
-        return stream
+        return self._adopt(stream, logged_in)
 
     @asynccontextmanager
     async def _fresh_stream(self) -> AsyncIterator[Stream]:
         """A new stream, cancelled again when the conversation on it fails or takes too long."""
-        assert self._channel is not None
-        stub = terminal_pb2_grpc.TerminalServiceStub(self._channel)
+        if self._channel is None:
+            endpoint = self._endpoint
+            self._channel = open_channel(endpoint.address, endpoint.tls, self._deadlines.keepalive_seconds)
+        stub = terminal_pb2_grpc.TerminalServiceStub(self._channel)  # type: ignore[no-untyped-call]  # generated
         stream = Stream(stub.Session())
         try:
             async with asyncio.timeout(self._deadlines.login_seconds):
@@ -151,21 +154,20 @@ class RelayLink:
             stream.cancel()
             raise
 
-    def _adopt(self, stream: Stream, logged_in: pb.LoggedIn) -> None:
+    def _adopt(self, stream: Stream, logged_in: pb.LoggedIn) -> Attachment:
         self._stream, self._goodbye = stream, None
         self.info = session_info(logged_in)
         self._token = Secret(logged_in.resume_token.hex())
         self._any_sequence = logged_in.lost_history
         self._enter(State.LIVE, "resumed" if logged_in.resumed else "logged in", logged_in)
+        return Attachment(stream, self.info)
 
     def _enter(self, state: State, reason: str, logged_in: pb.LoggedIn | None = None) -> None:
         log.info("terminal %s: %s", state, reason)
         self.state = state
         lost = logged_in is not None and logged_in.lost_history
         day = "" if logged_in is None else logged_in.trading_day
-        self._dispatch.statuses.publish(
-            Status("relay", state, reason, trading_day=day, lost_history=lost)
-        )
+        self._dispatch.statuses.publish(Status("relay", state, reason, trading_day=day, lost_history=lost))
 
     async def _run(self, stream: Stream) -> None:
         """The reader: every message of the session, over as many streams as it takes."""
@@ -179,13 +181,13 @@ class RelayLink:
                     return
                 self._enter(State.RECONNECTING, why)
                 self._dispatch.fail_unsent()
-                stream = await self._recover()
+                stream = (await self._recover()).stream
         except TerminalError as failure:
             error = failure
         finally:
             stream.cancel()
             if self._reader is not None:  # not while close() waits: it settles by itself, without an error
-                self._settle(str(error or "reader stopped"), error)
+                self._settle("reader stopped" if error is None else str(error), error)
 
     def _settle(self, why: str, error: TerminalError | None) -> None:
         if self.state is not State.ENDED:
@@ -228,7 +230,7 @@ class RelayLink:
         self.last_sequence, self._any_sequence = sequence, False
         return True
 
-    async def _recover(self) -> Stream:
+    async def _recover(self) -> Attachment:
         """A stream with a session again; SessionEnded or LoginRejected when that is not to be had."""
         if self._goodbye is not None:
             self._replace("the relay ended the session")
@@ -240,7 +242,7 @@ class RelayLink:
             raise SessionEnded(f"gave up reconnecting: {failure}") from None
         raise AssertionError("tenacity either returns or raises")
 
-    async def _reattach(self) -> Stream:
+    async def _reattach(self) -> Attachment:
         try:
             if self._token:
                 return await self._resume_or_forget()
@@ -254,7 +256,7 @@ class RelayLink:
                 raise TryLater(str(rejection), rejection.refusal.retry_after_seconds) from None
             raise
 
-    async def _resume_or_forget(self) -> Stream:
+    async def _resume_or_forget(self) -> Attachment:
         try:
             return await self._resume()
         except LoginRejected as rejection:

@@ -7,6 +7,7 @@ import os
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Self
 
 import grpc
 import trustme
@@ -56,7 +57,7 @@ class ScriptedRelay(terminal_pb2_grpc.TerminalServiceServicer):
         return [message.call for message in self.received if message.HasField("call")]
 
     async def Session(
-        self, request_iterator: AsyncIterator[pb.TerminalMessage], context: grpc.aio.ServicerContext
+        self, request_iterator: AsyncIterator[pb.TerminalMessage], context: grpc.aio.ServicerContext[Any, Any]
     ) -> AsyncIterator[pb.RelayBatch]:
         self.streams += 1
         hello = await anext(request_iterator)
@@ -132,7 +133,7 @@ class ScriptedRelay(terminal_pb2_grpc.TerminalServiceServicer):
                 self.changed.notify_all()
 
     def answer(self, call: pb.Call, session: ScriptedSession) -> None:
-        script = self.answers.get(call.request.WhichOneof("body") or "", lambda call: [result(call)])
+        script = self.answers.get(call.request.WhichOneof("body") or "", sent)
         for item in script(call):
             message = numbered(session, item) if isinstance(item, events_pb2.Event) else item
             session.outbox.put_nowait(message)
@@ -173,10 +174,15 @@ def batch(*messages: pb.RelayMessage) -> pb.RelayBatch:
     return pb.RelayBatch(messages=messages)
 
 
-def result(call: pb.Call, return_code: int = 0, **fields: object) -> pb.RelayMessage:
+def result(call: pb.Call, return_code: int = 0, **fields: Any) -> pb.RelayMessage:
     """The CallResult of `call`."""
-    outcome = pb.CallResult(request_id=call.request_id, return_code=return_code, **fields)  # type: ignore[arg-type]
+    outcome = pb.CallResult(request_id=call.request_id, return_code=return_code, **fields)
     return pb.RelayMessage(call_result=outcome)
+
+
+def sent(call: pb.Call) -> list[pb.RelayMessage | events_pb2.Event]:
+    """The answer of a relay that sent the request and heard nothing."""
+    return [result(call)]
 
 
 class ServedRelay:
@@ -192,12 +198,12 @@ class ServedRelay:
     def address(self) -> str:
         return f"localhost:{self.relay.port}"
 
-    async def __aenter__(self) -> ServedRelay:
+    async def __aenter__(self) -> Self:
         issued = self._certificates.issue_cert("localhost")
         self._certificates.cert_pem.write_to_path(str(self.authority))
         chain = b"".join(blob.bytes() for blob in issued.cert_chain_pems)
         credentials = grpc.ssl_server_credentials([(issued.private_key_pem.bytes(), chain)])
-        terminal_pb2_grpc.add_TerminalServiceServicer_to_server(self.relay, self._server)
+        terminal_pb2_grpc.add_TerminalServiceServicer_to_server(self.relay, self._server)  # type: ignore[no-untyped-call]  # generated
         self.relay.port = self._server.add_secure_port("localhost:0", credentials)
         await self._server.start()
         return self

@@ -117,7 +117,7 @@ async def test_a_silent_relay_does_not_hold_the_login_for_ever(
     relay.silent = True
     terminal = connect(deadlines=Deadlines(login_seconds=0.2))
 
-    with pytest.raises(NotConnected, match="no answer to the login within 0.2 s"):
+    with pytest.raises(NotConnected, match="no answer to the login"):
         await terminal.login(*LOGIN, collected)
 
 

@@ -1,0 +1,297 @@
+"""What becomes of a session whose stream breaks: resumed, replaced by a new login, or ended."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from ctprelay.ctp.v1 import events_pb2, structs_pb2
+from ctprelay.v1 import terminal_pb2 as pb
+from terminal_client import (
+    Collected,
+    Credentials,
+    LoginRejected,
+    NoAnswer,
+    OutcomeUnknown,
+    RelayTerminal,
+    SessionEnded,
+    State,
+    link,
+)
+from terminal_client.backoff import retrying
+from terminal_client.secret import Secret
+from terminal_client.session import Deadlines
+from tests.terminal_client.scripted_relay import ScriptedRelay, result
+
+Connect = Callable[..., RelayTerminal]
+LOGIN = ("9999", "100001", "password")
+
+
+def order_notice(ref: str) -> events_pb2.Event:
+    return events_pb2.Event(is_last=True, rtn_order=structs_pb2.Order(order_ref=ref))
+
+
+def trade_answer(call: pb.Call) -> events_pb2.Event:
+    return events_pb2.Event(request_id=call.request_id, is_last=True, rsp_qry_trade=structs_pb2.Trade(trade_id="7"))
+
+
+class Provider:
+    """Fresh credentials at every call, counted."""
+
+    def __init__(self, collected: Collected) -> None:
+        self.asked = 0
+        self._collected = collected
+
+    async def __call__(self) -> Credentials:
+        self.asked += 1
+        return Credentials("9999", "100001", Secret("password"), self._collected, login_remark=f"login {self.asked}")
+
+
+async def test_a_broken_stream_is_resumed_without_losing_or_doubling(
+    relay: ScriptedRelay, connect: Connect, collected: Collected
+) -> None:
+    """After a break the terminal gets what it missed, once, and does not log in again."""
+    terminal = connect()
+    orders, statuses = terminal.orders(), terminal.statuses()
+    await terminal.login(*LOGIN, collected)
+    relay.notice(order_notice("1"))
+    assert (await anext(orders)).order_ref == "1"
+
+    relay.miss(order_notice("2"))
+    relay.break_streams()
+    assert (await anext(orders)).order_ref == "2"
+    relay.notice(order_notice("3"))
+    assert (await anext(orders)).order_ref == "3"
+
+    assert [(await anext(statuses)).state for _ in range(3)] == ["live", "reconnecting", "live"]
+    assert len(relay.logins) == 1
+    assert relay.received[-1].resume.after_sequence == 1
+    assert terminal.info is not None
+    assert terminal.info.resumed
+
+
+async def test_events_sent_twice_are_delivered_once(
+    relay: ScriptedRelay, connect: Connect, collected: Collected
+) -> None:
+    """A replay that overlaps what was already delivered changes nothing."""
+    terminal = connect()
+    orders = terminal.orders()
+    await terminal.login(*LOGIN, collected)
+    session = next(iter(relay.sessions.values()))
+    relay.notice(order_notice("1"))
+    session.outbox.put_nowait(session.sent[0])
+    relay.notice(order_notice("2"))
+
+    assert [(await anext(orders)).order_ref for _ in range(2)] == ["1", "2"]
+    assert relay.streams == 1
+
+
+async def test_a_gap_is_filled_by_resuming(relay: ScriptedRelay, connect: Connect, collected: Collected) -> None:
+    """An event whose number is not the next one makes the terminal fetch what is missing."""
+    terminal = connect()
+    orders = terminal.orders()
+    await terminal.login(*LOGIN, collected)
+
+    relay.miss(order_notice("1"))
+    relay.notice(order_notice("2"))
+
+    assert [(await anext(orders)).order_ref for _ in range(2)] == ["1", "2"]
+    assert relay.streams == 2
+
+
+async def test_a_sent_query_is_answered_after_the_resume(
+    relay: ScriptedRelay, connect: Connect, collected: Collected
+) -> None:
+    """A request known to be sent keeps waiting over a break: its answer is replayed."""
+    relay.answers["qry_trade"] = lambda call: [result(call), order_notice("sent")]
+    terminal = connect()
+    orders = terminal.orders()
+    await terminal.login(*LOGIN, collected)
+    async with asyncio.TaskGroup() as group:
+        query = group.create_task(terminal.requests.qry_trade(structs_pb2.QryTrade()))
+        assert (await anext(orders)).order_ref == "sent"
+        relay.miss(trade_answer(relay.calls[0]))
+        relay.break_streams()
+
+    assert query.result().row.trade_id == "7"
+    assert len(relay.calls) == 1
+
+
+async def test_an_order_swallowed_by_a_break_is_never_sent_again(
+    relay: ScriptedRelay, connect: Connect, collected: Collected
+) -> None:
+    """Without the relay's word the order's outcome is unknown, and it is up to the caller to ask."""
+    relay.answers["order_insert"] = lambda call: []
+    terminal = connect()
+    statuses = terminal.statuses()
+    await terminal.login(*LOGIN, collected)
+
+    async def order() -> None:
+        with pytest.raises(OutcomeUnknown, match="broke"):
+            await terminal.requests.order_insert(structs_pb2.InputOrder())
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(order())
+        await relay.until(lambda: bool(relay.calls))
+        relay.break_streams()
+    assert [(await anext(statuses)).state for _ in range(3)] == ["live", "reconnecting", "live"]
+    relay.answers["qry_trade"] = lambda call: [result(call), trade_answer(call)]
+    await terminal.requests.qry_trade(structs_pb2.QryTrade())
+
+    assert [call.request.WhichOneof("body") for call in relay.calls] == ["order_insert", "qry_trade"]
+
+
+async def test_a_refused_resume_becomes_a_new_login(
+    relay: ScriptedRelay, connect: Connect, collected: Collected
+) -> None:
+    """When the relay does not have the session any more, fresh credentials are asked for and used."""
+    provider = Provider(collected)
+    terminal = connect(credentials=provider)
+    statuses, orders = terminal.statuses(), terminal.orders()
+    await terminal.login(*LOGIN, collected)
+    first = terminal.info
+    relay.notice(order_notice("1"))
+    assert (await anext(orders)).order_ref == "1"
+
+    relay.resumable = False
+    relay.break_streams()
+    assert [(await anext(statuses)).state for _ in range(3)] == ["live", "reconnecting", "live"]
+    relay.notice(order_notice("2"))
+
+    assert (await anext(orders)).order_ref == "2"
+    assert provider.asked == 1
+    assert relay.logins[1].login_remark == "login 1"
+    assert first is not None
+    assert terminal.info is not None
+    assert terminal.info.session_id != first.session_id
+    assert terminal.last_sequence == 1
+
+
+async def test_requests_of_the_replaced_session_fail(
+    relay: ScriptedRelay, connect: Connect, collected: Collected
+) -> None:
+    """Answers of a session that is gone cannot come: its requests fail at once, not at their deadline."""
+    relay.answers["qry_trade"] = lambda call: [result(call), order_notice("sent")]
+    terminal = connect(credentials=Provider(collected))
+    orders = terminal.orders()
+    await terminal.login(*LOGIN, collected)
+
+    async def query() -> None:
+        with pytest.raises(NoAnswer, match="replaced"):
+            await terminal.requests.qry_trade(structs_pb2.QryTrade())
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(query())
+        assert (await anext(orders)).order_ref == "sent"
+        relay.resumable = False
+        relay.break_streams()
+
+
+async def test_without_credentials_a_refused_resume_ends_the_session(
+    relay: ScriptedRelay, connect: Connect, collected: Collected
+) -> None:
+    """Nobody to ask for credentials: readers are told that the session is over."""
+    terminal = connect()
+    orders = terminal.orders()
+    await terminal.login(*LOGIN, collected)
+
+    relay.resumable = False
+    relay.break_streams()
+
+    with pytest.raises(SessionEnded, match="no credentials"):
+        await anext(orders)
+    assert terminal.state is State.ENDED
+
+
+async def test_a_wrong_password_is_not_tried_again(
+    relay: ScriptedRelay, connect: Connect, collected: Collected
+) -> None:
+    """A refusal that waiting does not cure ends the session: retrying would lock the account."""
+    provider = Provider(collected)
+    terminal = connect(credentials=provider)
+    orders = terminal.orders()
+    await terminal.login(*LOGIN, collected)
+
+    relay.resumable = False
+    relay.login_refusals = [pb.Rejected(source=pb.SOURCE_COUNTER, reason="wrong_password", code=3)] * 5
+    relay.break_streams()
+
+    with pytest.raises(LoginRejected, match="wrong_password"):
+        await anext(orders)
+    assert provider.asked == 1
+
+
+async def test_a_refusal_that_passes_is_tried_again(
+    relay: ScriptedRelay, connect: Connect, collected: Collected, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the relay says when to come back, the terminal comes back, not earlier."""
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    monkeypatch.setattr(link, "retrying", lambda deadlines: retrying(deadlines).copy(sleep=sleep))
+    terminal = connect(credentials=Provider(collected))
+    statuses = terminal.statuses()
+    await terminal.login(*LOGIN, collected)
+
+    relay.resumable = False
+    relay.login_refusals = [pb.Rejected(source=pb.SOURCE_COUNTER, reason="not_ready", code=7, retry_after_seconds=60)]
+    relay.break_streams()
+
+    assert [(await anext(statuses)).state for _ in range(3)] == ["live", "reconnecting", "live"]
+    assert 60 in slept
+    assert len(relay.logins) == 3
+
+
+async def test_a_draining_relay_is_left_and_logged_in_to_again(
+    relay: ScriptedRelay, connect: Connect, collected: Collected
+) -> None:
+    """A relay that is being emptied says so; the terminal logs in anew instead of resuming."""
+    provider = Provider(collected)
+    terminal = connect(credentials=provider)
+    statuses = terminal.statuses()
+    await terminal.login(*LOGIN, collected)
+
+    relay.send(pb.RelayMessage(goodbye=pb.Goodbye(reason="relay_draining")))
+
+    assert [(await anext(statuses)).state for _ in range(3)] == ["live", "reconnecting", "live"]
+    assert provider.asked == 1
+    assert not any(message.HasField("resume") for message in relay.received)
+
+
+async def test_reconnecting_is_given_up_in_the_end(
+    relay: ScriptedRelay, connect: Connect, collected: Collected
+) -> None:
+    """A relay that stays away ends the session after the time set for it."""
+    deadlines = Deadlines(
+        first_retry_seconds=0.01, longest_retry_seconds=0.02, give_up_after_seconds=0.3, login_seconds=0.1
+    )
+    terminal = connect(deadlines=deadlines)
+    orders = terminal.orders()
+    await terminal.login(*LOGIN, collected)
+
+    relay.silent = True
+    relay.break_streams()
+
+    with pytest.raises(SessionEnded, match="gave up"):
+        await anext(orders)
+
+
+async def test_closing_while_reconnecting_ends_quietly(
+    relay: ScriptedRelay, connect: Connect, collected: Collected
+) -> None:
+    """Leaving during a break waits for nobody."""
+    terminal = connect()
+    orders, statuses = terminal.orders(), terminal.statuses()
+    await terminal.login(*LOGIN, collected)
+    relay.silent = True
+    relay.break_streams()
+    assert [(await anext(statuses)).state for _ in range(2)] == ["live", "reconnecting"]
+
+    await terminal.close()
+
+    assert [order async for order in orders] == []
+    assert terminal.state is State.ENDED
