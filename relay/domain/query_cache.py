@@ -1,0 +1,123 @@
+"""Answers that are the same for everybody all trading day: asked once, given to every terminal.
+
+Equal questions asked while the first is still being answered join it: they get the rows so far, then the rest.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+
+from ctpabi.catalog import Callback, Catalog, Kind, Method, Struct
+from relay.domain.cells import text_cell
+
+Key = tuple[str, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One callback of an answer."""
+
+    callback: Callback
+    body: bytes | None
+    is_last: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What there is already; the asker gets `rows`, and where `complete` is False the coming ones too."""
+
+    rows: tuple[Row, ...]
+    complete: bool
+
+
+@dataclass(slots=True)
+class _Question:
+    rows: list[Row] = field(default_factory=list)
+    askers: list[Hashable] = field(default_factory=list)
+
+
+class QueryCache:
+    """The public answers of one trading day; bounded by bytes, the least recently asked is forgotten first."""
+
+    def __init__(self, catalog: Catalog, *, most_bytes: int = 64 * 1024 * 1024) -> None:
+        self._structs = {m.name: catalog.structs[m.struct] for m in catalog.requests}
+        self._most = most_bytes
+        self._bytes = 0
+        self._answers: OrderedDict[Key, tuple[Row, ...]] = OrderedDict()
+        self._open: dict[Key, _Question] = {}
+
+    def key(self, method: Method, body: bytes | bytearray) -> Key:
+        """What is asked: the request without the rubbish behind its texts' NULs and between its fields."""
+        return method.name, _normal(self._structs[method.name], body)
+
+    def ask(self, key: Key, asker: Hashable) -> Known | None:
+        """What is known; None: the asker is the first and its query is to be sent."""
+        rows = self._answers.get(key)
+        if rows is not None:
+            self._answers.move_to_end(key)
+            return Known(rows, complete=True)
+        question = self._open.get(key)
+        if question is not None:
+            question.askers.append(asker)
+            return Known(tuple(question.rows), complete=False)
+        self._open[key] = _Question(askers=[asker])
+        return None
+
+    def answered(self, key: Key, row: Row, *, error_id: int = 0) -> tuple[Hashable, ...]:
+        """An answer to a query that was sent; returns who gets it. An error answers everybody and is not kept."""
+        question = self._open.get(key)
+        if question is None:
+            return ()
+        question.rows.append(row)
+        askers = tuple(question.askers)
+        if error_id or row.is_last:
+            del self._open[key]
+            if not error_id:
+                self._keep(key, tuple(question.rows))
+        return askers
+
+    def abandon(self, key: Key) -> tuple[Hashable, ...]:
+        """The query will not be answered; returns everybody who waited and must be told."""
+        question = self._open.pop(key, None)
+        return tuple(question.askers) if question is not None else ()
+
+    def leave(self, asker: Hashable) -> None:
+        """An asker is gone. Its query, if it was sent, still serves the others."""
+        for question in self._open.values():
+            if asker in question.askers:
+                question.askers.remove(asker)
+
+    def start_day(self) -> tuple[Hashable, ...]:
+        """A new trading day: nothing is known. Returns everybody who still waited and must be told."""
+        self._answers.clear()
+        self._bytes = 0
+        askers = tuple(asker for question in self._open.values() for asker in question.askers)
+        self._open.clear()
+        return askers
+
+    def _keep(self, key: Key, rows: tuple[Row, ...]) -> None:
+        size = _size(rows)
+        if size > self._most:
+            return
+        self._answers[key] = rows
+        self._bytes += size
+        while self._bytes > self._most:
+            self._bytes -= _size(self._answers.popitem(last=False)[1])
+
+
+def _size(rows: tuple[Row, ...]) -> int:
+    return sum(len(row.body or b"") + 100 for row in rows)
+
+
+def _normal(struct: Struct, body: bytes | bytearray) -> bytes:
+    clean = bytearray(struct.size)
+    for item in struct.fields:
+        cell = text_cell(struct, item.name) if item.kind is Kind.TEXT else None
+        if cell is not None:
+            text = cell.read(body)
+            clean[cell.start : cell.start + len(text)] = text
+        else:
+            clean[item.offset : item.offset + item.size] = body[item.offset : item.offset + item.size]
+    return bytes(clean)
