@@ -31,6 +31,7 @@ class Relay(Section):
         description="many_to_many: every investor logs in at the counter; many_to_one: one operator serves them all",
     )
     state_dir: Path = Field(default=Path("var/relay"), description="directory for the database and the key file")
+    workers: Count = Field(default=1, description="equal processes on one port; more than one needs PostgreSQL")
     drain_seconds: Seconds = Field(default=30.0, description="seconds a stopping relay waits for terminals to leave")
 
 
@@ -125,7 +126,7 @@ class Ledger(Section):
     commit_timeout_seconds: Seconds = Field(default=5.0, description="seconds an entry may take until it is committed")
     line_format: str = Field(
         default="{flag}@{app_id}@{public_ip}@{port}@{logged_in_at}@{system_info}",
-        description="the line of `ledger export --format line`, one for each reported terminal",
+        description="the line of `ledger export --format line`, one for each terminal that logged in",
     )
 
 
@@ -235,4 +236,6 @@ class Settings(Section):
             )
         if self.relay.mode == "many_to_one" and self.counter.operator is None:
             raise ValueError("counter.operator: is required when relay.mode is many_to_one")
+        if self.relay.workers > 1 and self.ledger.url is None:
+            raise ValueError("ledger.url: several workers need PostgreSQL, the default is SQLite")
         return self

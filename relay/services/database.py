@@ -65,6 +65,19 @@ def upgrade(engine: Engine) -> None:
         connection.commit()
 
 
+def prepare(engine: Engine) -> None:
+    """Make the database ready for use: SQLite's tables are brought up to date, PostgreSQL's must be already.
+
+    Raises DatabaseUnusable. A shared database is upgraded by whoever runs it, not by whichever process starts first.
+    """
+    try:
+        if engine.dialect.name == "sqlite" and len(set(revisions(engine))) > 1:
+            upgrade(engine)
+    except SQLAlchemyError as error:
+        raise DatabaseUnusable(f"the database cannot be used: {brief(error)}") from None
+    require_current(engine)
+
+
 def revisions(engine: Engine) -> tuple[str | None, str]:
     """The tables' revision, None where there are no tables, and the revision this version needs."""
     wanted = ScriptDirectory.from_config(_config()).get_current_head()
@@ -92,7 +105,13 @@ def brief(error: Exception) -> str:
 def _open_sqlite(url: str, path: str | None) -> Engine:
     if not path or path == ":memory:":
         raise DatabaseUnusable("SQLite needs a file: sqlite:////var/lib/ctp-relay/relay.sqlite3")
-    Path(path).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    file = Path(path)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        # What SQLite makes beside it (-wal, -shm) takes over the file's mode.
+        file.touch(mode=0o600, exist_ok=True)
+    except OSError as error:
+        raise DatabaseUnusable(f"{file}: {error.strerror}") from None
     engine = create_engine(url, hide_parameters=True, pool_timeout=_STATEMENT_MILLISECONDS / 1000)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)

@@ -10,7 +10,7 @@ import asyncio
 import datetime as dt
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Self
 
@@ -160,37 +160,3 @@ def _settle(group: Sequence[_Waiting], head: Head | None, why: str) -> None:
         group[0].done.get_loop().call_soon_threadsafe(tell)
     except RuntimeError:
         return  # the loop is closed: nobody waits any more
-
-
-def heads(engine: Engine) -> dict[str, Head]:
-    """The recorded head of every chain."""
-    with engine.connect() as connection:
-        return {row.chain: Head(row.chain, row.sequence, row.hash) for row in connection.execute(select(LEDGER_HEAD))}
-
-
-def chains(engine: Engine) -> list[str]:
-    """The chains that have entries or a head."""
-    with engine.connect() as connection:
-        names = set(connection.execute(select(LEDGER.c.chain).distinct()).scalars())
-        return sorted(names | set(connection.execute(select(LEDGER_HEAD.c.chain)).scalars()))
-
-
-def read(engine: Engine, chain: str | None = None, *, since: str = "", until: str = "") -> Iterator[Entry]:
-    """Entries in chain order; `since` and `until` are ISO times in UTC+8 or leading parts of them (2025-07-10)."""
-    wanted = select(LEDGER).order_by(LEDGER.c.chain, LEDGER.c.sequence)
-    if chain is not None:
-        wanted = wanted.where(LEDGER.c.chain == chain)
-    if since:
-        wanted = wanted.where(LEDGER.c.at >= since)
-    if until:
-        wanted = wanted.where(LEDGER.c.at < until)
-    with engine.connect().execution_options(yield_per=1000) as connection:
-        for row in connection.execute(wanted):
-            yield Entry(*row)
-
-
-def tail(engine: Engine, count: int) -> list[Entry]:
-    """The newest entries of all chains, oldest first."""
-    newest = select(LEDGER).order_by(LEDGER.c.at.desc(), LEDGER.c.chain, LEDGER.c.sequence.desc()).limit(count)
-    with engine.connect() as connection:
-        return [Entry(*row) for row in connection.execute(newest)][::-1]

@@ -1,0 +1,107 @@
+"""`ctp-relay`: every command of the relay, and which module answers it."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+from typing import Annotated, Any
+
+import typer
+
+from relay import cli_investor, cli_ledger, cli_terminal
+from relay.cli_context import DEFAULT_CONFIG, ConfigPath
+from relay.cli_output import EPILOG, AsJson, reporting, say, show, write_json
+from relay.services.database import open_database, require_current, revisions, upgrade
+from relay.settings import Settings
+from relay.settings_file import directory_url, ledger_url, load, secrets_of
+from relay.settings_text import example, markdown
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_show_locals=False,  # locals may hold secrets
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="CTP relay server (CTP 中继服务器): admits terminals, reports them, and passes their trading on to the counter.",
+    epilog=EPILOG,
+)
+database_app = typer.Typer(no_args_is_help=True, help="The relay's database.", epilog=EPILOG)
+app.add_typer(cli_terminal.app, name="terminal")
+app.add_typer(cli_investor.app, name="investor")
+app.add_typer(cli_ledger.app, name="ledger")
+app.add_typer(database_app, name="database")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        say(importlib.metadata.version("ctp-relay"))
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Only there for --version."""
+
+
+@app.command(epilog="Example: ctp-relay serve -c relay.toml")
+def serve(
+    config: ConfigPath = DEFAULT_CONFIG,
+    workers: Annotated[int | None, typer.Option(min=1, help="Equal processes; overrides relay.workers.")] = None,
+) -> None:
+    """Run the relay until it is told to stop (SIGTERM drains, a second one stops at once)."""
+    with reporting():
+        settings = load(config)
+        secrets_of(settings)
+        if workers is not None:
+            settings = settings.model_copy(update={"relay": settings.relay.model_copy(update={"workers": workers})})
+            settings = Settings.model_validate(settings.model_dump())
+    _part("relay.server").run(settings)
+
+
+@app.command()
+def demo(as_json: AsJson = False) -> None:
+    """Show the whole path on this machine: a terminal, the relay and a simulated counter."""
+    raise typer.Exit(_part("relay.demo").run(as_json=as_json))
+
+
+@app.command("settings", epilog="Example: ctp-relay settings --example > relay.toml")
+def settings_(
+    config: ConfigPath = DEFAULT_CONFIG,
+    write_example: Annotated[bool, typer.Option("--example", help="Write a settings file to start from.")] = False,
+    write_markdown: Annotated[bool, typer.Option("--markdown", help="Write the reference page.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Check the settings and the secret files.")] = False,
+) -> None:
+    """Show the settings in force as JSON, secrets hidden; or write an example or the reference page."""
+    if write_example or write_markdown:
+        typer.echo(example() if write_example else markdown(), nl=False)
+        return
+    with reporting():
+        settings = load(config)
+        if check:
+            secrets_of(settings)
+            say(f"{config}: all settings are right")
+            return
+        write_json(settings.model_dump(mode="json"))
+
+
+@database_app.command("upgrade", epilog="Example: ctp-relay database upgrade -c relay.toml")
+def database_upgrade(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
+    """Bring the tables of ledger and directory to this version; does nothing where they are."""
+    with reporting():
+        settings = load(config)
+        rows: list[dict[str, object]] = []
+        for name, url in {"ledger": ledger_url(settings), "directory": directory_url(settings)}.items():
+            engine = open_database(url)
+            before, wanted = revisions(engine)
+            upgrade(engine)
+            require_current(engine)
+            rows.append({"database": name, "before": before or "no tables", "now": wanted})
+        show("database", rows, as_json=as_json)
+
+
+def _part(name: str) -> Any:
+    """A part that is loaded only by the command that needs it: it brings the vendor's library along."""
+    return importlib.import_module(name)

@@ -1,0 +1,102 @@
+"""`ctp-relay investor`: whom the relay itself admits in many_to_one."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from relay.cli_context import DEFAULT_CONFIG, ConfigPath, Workplace, ask_secret
+from relay.cli_output import EPILOG, AsJson, reporting, say, show, write_json
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Investors of the many_to_one mode, whose passwords the relay checks itself.",
+    epilog=EPILOG,
+)
+
+InvestorId = Annotated[str, typer.Argument(help="InvestorID, e.g. 100001", show_default=False)]
+BrokerId = Annotated[str | None, typer.Option("--broker", help="BrokerID; default: counter.broker_id.")]
+PasswordFile = Annotated[Path | None, typer.Option(help="Take the password from this file; - is standard input.")]
+
+
+@app.command(epilog="Example: ctp-relay investor add 100001 --password-file 100001.secret")
+def add(
+    investor_id: InvestorId,
+    config: ConfigPath = DEFAULT_CONFIG,
+    broker: BrokerId = None,
+    password_file: PasswordFile = None,
+    account: Annotated[list[str] | None, typer.Option(help="AccountID; may be repeated. Default: INVESTOR_ID.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Register an investor; asks for the password where no file is given."""
+    with reporting():
+        place = Workplace(config)
+        broker_id = broker or place.settings.counter.broker_id
+        password = ask_secret("password", password_file)
+        accounts = account or [investor_id]
+        facts = {"broker_id": broker_id, "investor_id": investor_id, "account_ids": accounts}
+        with place.recorded("investor_add", facts):
+            record = place.investors.add(broker_id, investor_id, password, accounts)
+        _tell(asdict(record), "registered", as_json=as_json)
+
+
+@app.command(epilog="Example: ctp-relay investor passwd 100001 --password-file -")
+def passwd(
+    investor_id: InvestorId,
+    config: ConfigPath = DEFAULT_CONFIG,
+    broker: BrokerId = None,
+    password_file: PasswordFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Replace an investor's password."""
+    with reporting():
+        place = Workplace(config)
+        broker_id = broker or place.settings.counter.broker_id
+        password = ask_secret("new password", password_file)
+        facts: dict[str, object] = {"broker_id": broker_id, "investor_id": investor_id}
+        with place.recorded("investor_passwd", facts):
+            place.investors.set_password(broker_id, investor_id, password)
+        _tell(facts, "has a new password", as_json=as_json)
+
+
+@app.command("list")
+def list_(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
+    """List the investors."""
+    with reporting():
+        show("investors", [asdict(record) for record in Workplace(config).investors.all()], as_json=as_json)
+
+
+@app.command()
+def enable(
+    investor_id: InvestorId, config: ConfigPath = DEFAULT_CONFIG, broker: BrokerId = None, as_json: AsJson = False
+) -> None:
+    """Admit an investor again."""
+    _set_enabled(investor_id, config, broker, enabled=True, as_json=as_json)
+
+
+@app.command()
+def disable(
+    investor_id: InvestorId, config: ConfigPath = DEFAULT_CONFIG, broker: BrokerId = None, as_json: AsJson = False
+) -> None:
+    """Refuse an investor from the next login on; sessions of the investor go on."""
+    _set_enabled(investor_id, config, broker, enabled=False, as_json=as_json)
+
+
+def _set_enabled(investor_id: str, config: Path, broker: str | None, *, enabled: bool, as_json: bool) -> None:
+    with reporting():
+        place = Workplace(config)
+        broker_id = broker or place.settings.counter.broker_id
+        facts: dict[str, object] = {"broker_id": broker_id, "investor_id": investor_id}
+        with place.recorded("investor_enable" if enabled else "investor_disable", facts):
+            place.investors.set_enabled(broker_id, investor_id, enabled)
+        _tell(facts | {"enabled": enabled}, "is enabled" if enabled else "is disabled", as_json=as_json)
+
+
+def _tell(row: dict[str, object], what: str, *, as_json: bool) -> None:
+    if as_json:
+        write_json(row)
+    else:
+        say(f"{row['investor_id']} of broker {row['broker_id']}: {what}")

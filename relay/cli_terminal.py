@@ -1,0 +1,125 @@
+"""`ctp-relay terminal`: which terminal software is admitted."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from relay.cli_context import DEFAULT_CONFIG, ConfigPath, Workplace, ask_secret
+from relay.cli_output import EPILOG, AsJson, CommandRefused, reporting, say, show, write_json
+from relay.counter.port import Mode
+from relay.secret_files import create_private
+from relay.services.terminals import Terminal, new_auth_code
+
+app = typer.Typer(no_args_is_help=True, help="Terminal software that may connect (终端).", epilog=EPILOG)
+
+AppId = Annotated[str, typer.Argument(help="The terminal's AppID, e.g. client_demo_1.0", show_default=False)]
+FromFile = Annotated[
+    Path | None, typer.Option("--auth-code-file", help="Take the auth code from this file; - is standard input.")
+]
+ToFile = Annotated[Path | None, typer.Option("--write-auth-code", help="Make an auth code and write it to a new file.")]
+ShowOnce = Annotated[bool, typer.Option("--show-once", help="Make an auth code and show it, this one time.")]
+
+
+@app.command(epilog="Example: ctp-relay terminal add client_demo_1.0 --show-once")
+def add(
+    app_id: AppId,
+    config: ConfigPath = DEFAULT_CONFIG,
+    auth_code_file: FromFile = None,
+    write_auth_code: ToFile = None,
+    show_once: ShowOnce = False,
+    mode: Annotated[list[Mode] | None, typer.Option(help="Admit in this mode only; may be repeated.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Register a terminal, with an auth code you have or with a new one."""
+    with reporting():
+        place = Workplace(config)
+        code, shown = _auth_code(auth_code_file, write_auth_code, show_once=show_once)
+        with place.recorded("terminal_add", {"app_id": app_id, "modes": mode or list(Mode)}):
+            terminal = place.terminals.add(app_id, code, mode or tuple(Mode))
+        _tell(_row(terminal) | shown, "registered", as_json=as_json)
+
+
+@app.command("list")
+def list_(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
+    """List the terminals, without their auth codes."""
+    with reporting():
+        show("terminals", [_row(terminal) for terminal in Workplace(config).terminals.all()], as_json=as_json)
+
+
+@app.command()
+def enable(app_id: AppId, config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
+    """Admit a terminal again."""
+    _set_enabled(app_id, config, enabled=True, as_json=as_json)
+
+
+@app.command()
+def disable(app_id: AppId, config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
+    """Refuse a terminal from its next login on; sessions it has go on."""
+    _set_enabled(app_id, config, enabled=False, as_json=as_json)
+
+
+@app.command(epilog="Example: ctp-relay terminal rotate client_demo_1.0 --write-auth-code new.secret")
+def rotate(
+    app_id: AppId,
+    config: ConfigPath = DEFAULT_CONFIG,
+    auth_code_file: FromFile = None,
+    write_auth_code: ToFile = None,
+    show_once: ShowOnce = False,
+    as_json: AsJson = False,
+) -> None:
+    """Give a terminal another auth code; the old one ends at once."""
+    with reporting():
+        place = Workplace(config)
+        code, shown = _auth_code(auth_code_file, write_auth_code, show_once=show_once)
+        with place.recorded("terminal_rotate", {"app_id": app_id}):
+            place.terminals.rotate(app_id, code)
+        _tell({"app_id": app_id} | shown, "has a new auth code", as_json=as_json)
+
+
+def _auth_code(from_file: Path | None, to_file: Path | None, *, show_once: bool) -> tuple[str, dict[str, object]]:
+    """The auth code, and what of it may be shown."""
+    if sum((from_file is not None, to_file is not None, show_once)) > 1:
+        raise CommandRefused("--auth-code-file, --write-auth-code and --show-once exclude each other")
+    if from_file is not None:
+        return ask_secret("auth code", from_file), {}
+    if to_file is None and not show_once and not sys.stdout.isatty():
+        raise CommandRefused("the new auth code would be lost: use --write-auth-code FILE or --show-once")
+    code = new_auth_code()
+    if to_file is None:
+        return code, {"auth_code": code}
+    try:
+        create_private(to_file, code.encode("ascii") + b"\n")
+    except FileExistsError:
+        raise CommandRefused(f"{to_file} exists already") from None
+    return code, {"auth_code_file": str(to_file)}
+
+
+def _set_enabled(app_id: str, config: Path, *, enabled: bool, as_json: bool) -> None:
+    with reporting():
+        place = Workplace(config)
+        with place.recorded("terminal_enable" if enabled else "terminal_disable", {"app_id": app_id}):
+            place.terminals.set_enabled(app_id, enabled)
+        _tell({"app_id": app_id, "enabled": enabled}, "is enabled" if enabled else "is disabled", as_json=as_json)
+
+
+def _tell(row: dict[str, object], what: str, *, as_json: bool) -> None:
+    if as_json:
+        write_json(row)
+        return
+    say(f"{row['app_id']}: {what}")
+    if "auth_code" in row:
+        say(f"auth code: {row['auth_code']}   (shown this once; give it to the terminal's vendor)")
+
+
+def _row(terminal: Terminal) -> dict[str, object]:
+    return {
+        "app_id": terminal.app_id,
+        "modes": sorted(mode.value for mode in terminal.modes),
+        "enabled": terminal.enabled,
+        "created_at": terminal.created_at,
+        "rotated_at": terminal.rotated_at,
+    }

@@ -1,0 +1,87 @@
+"""Reading the ledger: entries, heads, and whether a stored chain still is what was written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Select, select
+
+from relay.domain.ledger_chain import Entry, Head, Problem, verify
+from relay.services.schema import LEDGER, LEDGER_HEAD
+
+_ROWS_AT_A_TIME = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """What the verification of one chain found."""
+
+    chain: str
+    entries: int
+    head: Head | None
+    """the recorded head; its hash kept elsewhere proves later that nothing before it was rewritten"""
+    problems: tuple[Problem, ...]
+
+
+def audit(engine: Engine, *, most_problems: int = 100) -> list[Audit]:
+    """Verify every chain, as one moment's picture; a chain's problems beyond `most_problems` are not listed."""
+    isolation = {} if engine.dialect.name == "sqlite" else {"isolation_level": "REPEATABLE READ"}
+    with engine.connect().execution_options(**isolation) as connection, connection.begin():
+        recorded = _heads(connection)
+        names = set(connection.execute(select(LEDGER.c.chain).distinct()).scalars()) | set(recorded)
+        return [_audit_chain(connection, name, recorded.get(name), most_problems) for name in sorted(names)]
+
+
+def heads(engine: Engine) -> dict[str, Head]:
+    """The recorded head of every chain."""
+    with engine.connect() as connection:
+        return _heads(connection)
+
+
+def read(engine: Engine, *, since: str = "", until: str = "") -> Iterator[Entry]:
+    """Entries by chain and sequence; `since` and `until` are ISO times in UTC+8, or days: 2025-07-10."""
+    wanted = _ordered()
+    if since:
+        wanted = wanted.where(LEDGER.c.at >= since)
+    if until:
+        wanted = wanted.where(LEDGER.c.at < until)
+    with engine.connect() as connection:
+        yield from _entries(connection, wanted)
+
+
+def tail(engine: Engine, count: int) -> list[Entry]:
+    """The newest entries of all chains, oldest first."""
+    newest = select(LEDGER).order_by(LEDGER.c.at.desc(), LEDGER.c.chain, LEDGER.c.sequence.desc()).limit(count)
+    with engine.connect() as connection:
+        return [Entry(*row) for row in connection.execute(newest)][::-1]
+
+
+def _audit_chain(connection: Connection, chain: str, head: Head | None, most: int) -> Audit:
+    seen = 0
+
+    def counted() -> Iterator[Entry]:
+        nonlocal seen
+        for entry in _entries(connection, _ordered().where(LEDGER.c.chain == chain)):
+            seen += 1
+            yield entry
+
+    problems: list[Problem] = []
+    for problem in verify(chain, counted(), head):
+        if len(problems) < most:
+            problems.append(problem)
+    return Audit(chain, seen, head, tuple(problems))
+
+
+def _heads(connection: Connection) -> dict[str, Head]:
+    return {row.chain: Head(row.chain, row.sequence, row.hash) for row in connection.execute(select(LEDGER_HEAD))}
+
+
+def _ordered() -> Select[Any]:
+    return select(LEDGER).order_by(LEDGER.c.chain, LEDGER.c.sequence)
+
+
+def _entries(connection: Connection, wanted: Select[Any]) -> Iterator[Entry]:
+    rows = connection.execution_options(yield_per=_ROWS_AT_A_TIME).execute(wanted)
+    return (Entry(*row) for row in rows)
