@@ -75,8 +75,8 @@ def _by_slot(members: dict[str, _Member]) -> list[_Member]:
 
 def _used_structs(catalog: Catalog) -> list[Struct]:
     """The structs methods and callbacks pass; the others exist in the vendor's headers only."""
-    members = [*catalog.methods.values(), *catalog.callbacks.values()]
-    return [catalog.structs[name] for name in sorted({m.struct for m in members if m.struct} | {_RSP_INFO})]
+    passed = {m.struct for m in catalog.methods.values()} | {c.struct for c in catalog.callbacks.values()}
+    return [catalog.structs[name] for name in sorted(passed - {""} | {_RSP_INFO})]
 
 
 def _c_struct(name: str) -> str:

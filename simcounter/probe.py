@@ -121,7 +121,7 @@ class _Recorder:
         self._api = binding.CThostFtdcTraderApi.CreateFtdcTraderApi("")
 
     def method(self, method: Method) -> str:
-        record = getattr(self._binding, f"CThostFtdc{method.struct}Field")() if method.struct else None
+        record: Any = getattr(self._binding, f"CThostFtdc{method.struct}Field")() if method.struct else None
         before = self._library.probe_calls()
         self._call(method, record)
         if self._library.probe_calls() != before + 1:

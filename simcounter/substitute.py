@@ -90,7 +90,9 @@ def needed_trader_library(extension: Path) -> str:
     for name in dynamic_names(extension).needed:
         if _TRADER_LIBRARY in name:
             return name
-    raise BindingMissing(f"{extension.name} needs no {_TRADER_LIBRARY} library: not the openctp-ctp this was written for")
+    raise BindingMissing(
+        f"{extension.name} needs no {_TRADER_LIBRARY} library: not the openctp-ctp this was written for"
+    )
 
 
 def environment(base: Mapping[str, str], library: Path, front: str | None = None) -> dict[str, str]:

@@ -1,0 +1,103 @@
+"""Building the shim: once, whole, and with words that help when it cannot be done."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from ctpabi.catalog import Catalog
+from simcounter import build as builder
+from simcounter.abi_headers import headers
+
+SHIM_SOURCES = Path(builder.__file__).with_name("shim")
+
+
+@pytest.fixture
+def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    return tmp_path / "ctp-relay" / "simcounter"
+
+
+@pytest.fixture
+def quick_compiler(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Takes the place of everything slow; lists what it was asked to make."""
+    made: list[Path] = []
+
+    def build_into(place: Path, _extension: Path, soname: str) -> None:
+        made.append(place)
+        place.mkdir()
+        (place / soname).write_bytes(b"a library")
+
+    monkeypatch.setattr(builder, "_build_into", build_into)
+    return made
+
+
+def test_a_second_build_finds_the_first(shim: Path) -> None:
+    """The same sources and the same binding give the same file, without compiling."""
+    assert builder.build() == shim
+
+
+def test_a_missing_compiler_is_named_with_its_command(empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """CompilerMissing says what to run, and nothing half-made stays behind."""
+    monkeypatch.setenv("PATH", "")
+
+    with pytest.raises(builder.CompilerMissing, match=r"apt-get install -y g\+\+"):
+        builder.build()
+    assert [path.suffix for path in empty_cache.iterdir()] == [".lock"]
+
+
+def test_two_builders_at_once_build_once(empty_cache: Path, quick_compiler: list[Path]) -> None:
+    """One builds, the others wait and use it."""
+    with ThreadPoolExecutor(4) as pool:
+        libraries = set(pool.map(lambda _: builder.build(), range(4)))
+
+    assert len(libraries) == 1
+    assert quick_compiler == [next(iter(libraries)).parent]
+
+
+@pytest.mark.usefixtures("empty_cache", "quick_compiler")
+def test_a_changed_source_is_a_new_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The key covers the shim's sources and the generators."""
+    before = builder.build()
+    (tmp_path / "shim").mkdir()
+    for source in SHIM_SOURCES.iterdir():
+        (tmp_path / "shim" / source.name).write_bytes(source.read_bytes() + b"\n")
+    monkeypatch.setattr(builder, "_SHIM", tmp_path / "shim")
+
+    assert builder.build() != before
+
+
+def test_a_compile_error_keeps_the_compilers_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """BuildFailed carries what g++ said."""
+    (tmp_path / "probe.cpp").write_text("this is not C++\n")
+    monkeypatch.setattr(builder, "_SHIM", tmp_path)
+
+    with pytest.raises(builder.BuildFailed, match="this is not C"):
+        builder.compile_probe("g++", "x.so", tmp_path / "x.so")
+
+
+def test_the_shim_compiles_without_warnings(tmp_path: Path, catalog: Catalog) -> None:
+    """Strict warnings are for this test, not for a user whose compiler knows new ones."""
+    for name, content in headers(catalog).items():
+        (tmp_path / name).write_text(content, encoding="utf-8")
+    sources = [str(source) for source in sorted(SHIM_SOURCES.glob("*.cpp"))]
+    command = ["g++", "-std=c++17", "-fsyntax-only", "-Wall", "-Wextra", "-Wshadow", "-Wconversion", "-Werror"]
+    result = subprocess.run(
+        [*command, f"-I{tmp_path}", f"-I{SHIM_SOURCES}", *sources], capture_output=True, text=True, check=False
+    )
+
+    assert result.stderr == ""
+
+
+def test_the_module_is_a_command(shim: Path) -> None:
+    """`python -m simcounter.build` prints the library's path."""
+    root = Path(builder.__file__).parents[1]
+    result = subprocess.run(
+        [sys.executable, "-m", "simcounter.build"], cwd=root, capture_output=True, text=True, check=True
+    )
+
+    assert result.stdout.strip() == str(shim)
