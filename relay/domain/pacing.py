@@ -116,11 +116,6 @@ class Pacer:
     def waiting(self) -> int:
         return sum(len(queue) for queue in self._queues.values())
 
-    @property
-    def in_flight(self) -> Ticket | None:
-        """The query that blocks the others."""
-        return self._in_flight
-
     def submit(self, ticket: Ticket) -> int | Refusal:
         """Queue a request; returns how many are ahead of it, or why there is no room."""
         queues = self._queues
