@@ -14,9 +14,10 @@ from terminal_client.channel import Tls
 from terminal_client.collector import Collected
 from terminal_client.conversation import StreamBroken
 from terminal_client.dispatch import Dispatch, Reply
+from terminal_client.entrance import Endpoint
 from terminal_client.errors import NoAnswer, OutcomeUnknown
 from terminal_client.generated.requests import Requests
-from terminal_client.link import Endpoint, RelayLink
+from terminal_client.link import RelayLink
 from terminal_client.proof import key_of
 from terminal_client.secret import Secret
 from terminal_client.session import Credentials, CredentialsProvider, Deadlines, SessionInfo, State, Status

@@ -7,48 +7,24 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-
-import grpc
 
 from ctprelay.v1 import terminal_pb2 as pb
-from ctprelay.v1 import terminal_pb2_grpc
-from terminal_client import conversation
 from terminal_client.backoff import TryLater, retrying
-from terminal_client.channel import Tls, open_channel
 from terminal_client.conversation import Stream, StreamBroken
 from terminal_client.dispatch import Dispatch
+from terminal_client.entrance import Endpoint, Entrance, Welcome
 from terminal_client.errors import LoginRejected, NotConnected, SessionEnded, TerminalError
 from terminal_client.secret import Secret
 from terminal_client.session import Credentials, CredentialsProvider, Deadlines, SessionInfo, State, Status
-from terminal_client.translation import outcome_of, session_info, status_of
+from terminal_client.translation import outcome_of, refusal_of, session_info, status_of, word_of
 
 log = logging.getLogger(__name__)
 
-# The relay ends the session but invites back: it is being restarted or emptied.
-COME_BACK_REASONS = frozenset({"relay_draining", "relay_shutdown"})
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """Which relay, and as which terminal software."""
-
-    address: str
-    """host:port"""
-    app_id: str
-    auth_code: Secret
-    tls: Tls
-    client_version: str
-
-
-@dataclass(frozen=True, slots=True)
-class Attachment:
-    """A session on a stream."""
-
-    stream: Stream
-    info: SessionInfo
+# A goodbye's reason begins with a word and a colon. These end the stream only: the session can be resumed.
+RESUMABLE_WORDS = frozenset({"slow_reader"})
+# The relay is being restarted or emptied: the session is over, a new login is welcome.
+COME_BACK_WORDS = frozenset({"relay_draining", "relay_stopping", "the relay is stopping 中继停机"})
+FAREWELLS = frozenset({"goodbye", "rejected"})
 
 
 class RelayLink:
@@ -61,11 +37,11 @@ class RelayLink:
         self.info: SessionInfo | None = None
         self.last_sequence = 0
         """of the last event delivered; gap-free"""
-        self._endpoint = endpoint
+        self._entrance = Entrance(endpoint, deadlines)
+        self._address = endpoint.address
         self._dispatch = dispatch
         self._deadlines = deadlines
         self._provider = provider
-        self._channel: grpc.aio.Channel | None = None
         self._stream: Stream | None = None
         self._token = Secret("")
         self._any_sequence = False
@@ -78,14 +54,14 @@ class RelayLink:
             raise NotConnected(f"no login on this terminal now: it is {self.state}")
         self.state = State.LOGGING_IN
         try:
-            session = await self._open(credentials)
+            welcome = await self._open(credentials)
         except StreamBroken as error:
-            raise NotConnected(f"no session at relay {self._endpoint.address}: {error}") from None
+            raise NotConnected(f"no session at relay {self._address}: {error}") from None
         finally:
             if self.state is State.LOGGING_IN:
                 self.state = State.IDLE
-        self._reader = asyncio.get_running_loop().create_task(self._run(session.stream), name="terminal-reader")
-        return session.info
+        self._reader = asyncio.get_running_loop().create_task(self._run(welcome.stream), name="terminal-reader")
+        return session_info(welcome.logged_in)
 
     async def send(self, message: pb.TerminalMessage) -> None:
         """Send on the live stream. NotConnected or SessionEnded without one; StreamBroken while it breaks."""
@@ -104,9 +80,7 @@ class RelayLink:
             reader.cancel()
             await asyncio.gather(reader, return_exceptions=True)
         self._settle("logged out", None)
-        channel, self._channel = self._channel, None
-        if channel is not None:
-            await channel.close()
+        await self._entrance.close()
 
     async def _say_goodbye(self, stream: Stream, reader: asyncio.Task[None]) -> None:
         self._goodbye = "logged out"
@@ -117,50 +91,25 @@ class RelayLink:
         except (TimeoutError, StreamBroken):
             log.debug("the relay did not answer the logout")
 
-    async def _open(self, credentials: Credentials) -> Attachment:
-        async with self._fresh_stream() as stream:
-            endpoint = self._endpoint
-            logged_in = await conversation.log_in(
-                stream, endpoint.app_id, endpoint.auth_code, endpoint.client_version, credentials
-            )
+    async def _open(self, credentials: Credentials) -> Welcome:
+        welcome = await self._entrance.log_in(credentials)
         self.last_sequence = 0
-        return self._adopt(stream, logged_in)
+        return self._adopt(welcome)
 
-    async def _resume(self) -> Attachment:
-        async with self._fresh_stream() as stream:
-            endpoint = self._endpoint
-            logged_in = await conversation.resume(
-                stream, endpoint.app_id, endpoint.client_version, self._token, self.last_sequence
-            )
-        if logged_in.lost_history:
+    async def _resume(self) -> Welcome:
+        welcome = await self._entrance.resume(self._token, self.last_sequence)
+        if welcome.logged_in.lost_history:
             self._dispatch.fail_unanswered("events were lost while the stream was broken")
-        return self._adopt(stream, logged_in)
+        return self._adopt(welcome)
 
-    @asynccontextmanager
-    async def _fresh_stream(self) -> AsyncIterator[Stream]:
-        """A new stream, cancelled again when the conversation on it fails or takes too long."""
-        if self._channel is None:
-            endpoint = self._endpoint
-            self._channel = open_channel(endpoint.address, endpoint.tls, self._deadlines.keepalive_seconds)
-        stub = terminal_pb2_grpc.TerminalServiceStub(self._channel)  # type: ignore[no-untyped-call]  # generated
-        stream = Stream(stub.Session())
-        try:
-            async with asyncio.timeout(self._deadlines.login_seconds):
-                yield stream
-        except TimeoutError:
-            stream.cancel()
-            raise StreamBroken(f"no answer to the login within {self._deadlines.login_seconds:g} s") from None
-        except BaseException:
-            stream.cancel()
-            raise
-
-    def _adopt(self, stream: Stream, logged_in: pb.LoggedIn) -> Attachment:
-        self._stream, self._goodbye = stream, None
+    def _adopt(self, welcome: Welcome) -> Welcome:
+        logged_in = welcome.logged_in
+        self._stream, self._goodbye = welcome.stream, None
         self.info = session_info(logged_in)
         self._token = Secret(logged_in.resume_token.hex())
         self._any_sequence = logged_in.lost_history
         self._enter(State.LIVE, "resumed" if logged_in.resumed else "logged in", logged_in)
-        return Attachment(stream, self.info)
+        return welcome
 
     def _enter(self, state: State, reason: str, logged_in: pb.LoggedIn | None = None) -> None:
         log.info("terminal %s: %s", state, reason)
@@ -176,7 +125,7 @@ class RelayLink:
             while True:
                 why = await self._read(stream)
                 stream.cancel()
-                if self._goodbye is not None and self._goodbye not in COME_BACK_REASONS:
+                if self._goodbye is not None and word_of(self._goodbye) not in COME_BACK_WORDS:
                     error = SessionEnded(self._goodbye)
                     return
                 self._enter(State.RECONNECTING, why)
@@ -200,7 +149,7 @@ class RelayLink:
         try:
             async for message in stream.messages():
                 self._deliver(message)
-                if self._goodbye is not None and message.WhichOneof("body") == "goodbye":
+                if self._goodbye is not None and message.WhichOneof("body") in FAREWELLS:
                     return self._goodbye
         except StreamBroken as error:
             return str(error)
@@ -216,8 +165,12 @@ class RelayLink:
             case "status":
                 if self._is_next(message.sequence):
                     self._dispatch.statuses.publish(status_of(message.status))
+            case "goodbye" if word_of(message.goodbye.reason) in RESUMABLE_WORDS:
+                raise StreamBroken(message.goodbye.reason)
             case "goodbye":
                 self._goodbye = self._goodbye or message.goodbye.reason or "goodbye"
+            case "rejected":  # something this terminal said was out of turn or malformed; the session is over
+                self._goodbye = self._goodbye or str(refusal_of(message.rejected))
             case other:
                 log.debug("ignored %s from the relay", other)
 
@@ -230,7 +183,7 @@ class RelayLink:
         self.last_sequence, self._any_sequence = sequence, False
         return True
 
-    async def _recover(self) -> Attachment:
+    async def _recover(self) -> Welcome:
         """A stream with a session again; SessionEnded or LoginRejected when that is not to be had."""
         if self._goodbye is not None:
             self._replace("the relay ended the session")
@@ -242,7 +195,7 @@ class RelayLink:
             raise SessionEnded(f"gave up reconnecting: {failure}") from None
         raise AssertionError("tenacity either returns or raises")
 
-    async def _reattach(self) -> Attachment:
+    async def _reattach(self) -> Welcome:
         try:
             if self._token:
                 return await self._resume_or_forget()
@@ -256,7 +209,7 @@ class RelayLink:
                 raise TryLater(str(rejection), rejection.refusal.retry_after_seconds) from None
             raise
 
-    async def _resume_or_forget(self) -> Attachment:
+    async def _resume_or_forget(self) -> Welcome:
         try:
             return await self._resume()
         except LoginRejected as rejection:

@@ -71,3 +71,8 @@ def status_of(status: pb.SessionStatus) -> Status:
         trading_day=status.trading_day,
         trading_day_changed=status.trading_day_changed,
     )
+
+
+def word_of(reason: str) -> str:
+    """The stable word a reason begins with: slow_reader of "slow_reader: the terminal does not …"."""
+    return reason.partition(":")[0]

@@ -262,6 +262,37 @@ async def test_a_draining_relay_is_left_and_logged_in_to_again(
     assert not any(message.HasField("resume") for message in relay.received)
 
 
+async def test_a_terminal_cut_for_reading_slowly_resumes(
+    relay: ScriptedRelay, connect: Connect, collected: Collected
+) -> None:
+    """The relay cuts the stream, not the session: what was not read is fetched again."""
+    terminal = connect()
+    orders = terminal.orders()
+    await terminal.login(*LOGIN, collected)
+
+    relay.miss(order_notice("1"))
+    relay.send(pb.RelayMessage(goodbye=pb.Goodbye(reason="slow_reader: the terminal does not read fast enough")))
+
+    assert (await anext(orders)).order_ref == "1"
+    assert len(relay.logins) == 1
+
+
+async def test_a_session_the_relay_rejects_is_over(
+    relay: ScriptedRelay, connect: Connect, collected: Collected
+) -> None:
+    """A refusal in the middle of a session ends it with the relay's reason, also where credentials are at hand."""
+    provider = Provider(collected)
+    terminal = connect(credentials=provider)
+    orders = terminal.orders()
+    await terminal.login(*LOGIN, collected)
+
+    relay.send(pb.RelayMessage(rejected=pb.Rejected(source=pb.SOURCE_RELAY, reason="message_too_large")))
+
+    with pytest.raises(SessionEnded, match="message_too_large"):
+        await anext(orders)
+    assert provider.asked == 0
+
+
 async def test_reconnecting_is_given_up_in_the_end(
     relay: ScriptedRelay, connect: Connect, collected: Collected
 ) -> None:
