@@ -1,0 +1,182 @@
+"""Commands to a running counter: each public method is one, in-process and over the control socket alike.
+
+Arguments and results are plain JSON values, so `counter.control.refuse(...)` in a test and
+`ctp-simcounter control refuse ...` from a shell are the same thing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from simcounter.events import Disconnect, Effect
+from simcounter.settlement import day_report
+
+if TYPE_CHECKING:
+    from simcounter.counter import SimulatedCounter
+
+MAX_FLOOD = 1_000_000
+"""events in one flood"""
+
+
+class Control:
+    """What can be done to a counter while it runs."""
+
+    def __init__(self, counter: SimulatedCounter) -> None:
+        self._counter = counter
+
+    def commands(self) -> dict[str, Callable[..., Any]]:
+        """All commands by name."""
+        names = [name for name in vars(Control) if not name.startswith("_") and name != "commands"]
+        return {name: getattr(self, name) for name in names}
+
+    # Rules ----------------------------------------------------------------------------------------------------
+
+    def refuse(self, method: str, error_id: int, text: str = "", times: int = 0) -> None:
+        """`method` (ReqAuthenticate, ReqUserLogin …) is answered with this error; `times` 0 means always."""
+        self._counter.scenario.refuse(method, error_id, text, times)
+
+    def ignore(self, method: str, times: int = 0) -> None:
+        """`method` gets no answer."""
+        self._counter.scenario.ignore(method, times)
+
+    def mute(self, *, on: bool = True) -> None:
+        """The counter answers nothing at all, but the connection stays."""
+        self._counter.scenario.is_mute = on
+
+    def delay(self, callback: str, seconds: float, times: int = 0) -> None:
+        """`callback` (OnRspUserLogin, OnRtnTrade …) arrives late."""
+        self._counter.scenario.delay(callback, seconds, times)
+
+    def duplicate(self, callback: str, times: int = 0) -> None:
+        """`callback` arrives twice."""
+        self._counter.scenario.duplicate(callback, times)
+
+    def trades_first(self, *, on: bool = True) -> None:
+        """Each trade overtakes its order's return."""
+        self._counter.scenario.trades_first = on
+
+    def return_code(self, method: str, code: int) -> None:
+        """The shim returns `code` for `method` without sending it; 0 takes the rule back."""
+        codes = dict(self._counter.scenario.return_codes)
+        if code:
+            codes[method] = code
+        else:
+            codes.pop(method, None)
+        self._counter.scenario.return_codes = codes
+        self._tell_states()
+
+    def frequencies(self, queries: int = 0, packets: int = 0, *, limit_queries: bool = False) -> None:
+        """What GetFrontInfo tells (per second); packets above are held back, queries above get −3 when limited."""
+        scenario = self._counter.scenario
+        scenario.qry_freq, scenario.ftd_pkg_freq, scenario.limit_queries = queries, packets, limit_queries
+        self._tell_states()
+
+    def order_limit(self, per_second: int) -> None:
+        """Orders and cancels per user and second, then 116; 0: unlimited."""
+        self._counter.kernel.desk.pace.limit = per_second
+
+    def query_limit(self, per_second: int) -> None:
+        """Queries per investor session and second, then 90; 0: unlimited."""
+        self._counter.kernel.query_pace.limit = per_second
+
+    def initialized(self, *, on: bool) -> None:
+        """False: logins get 7, as before the counter is ready in the morning."""
+        self._counter.kernel.access.initialized = on
+
+    def clear(self) -> None:
+        """Takes all rules back."""
+        self._counter.scenario.clear()
+        self._counter.kernel.access.initialized = True
+        self._tell_states()
+
+    def _tell_states(self) -> None:
+        for session_id in list(self._counter.front.connections):
+            self._counter.front.tell_state(session_id)
+
+    # Events ---------------------------------------------------------------------------------------------------
+
+    def drop(self, user_id: str = "") -> int:
+        """Cuts the connections of `user_id`, or all; returns how many."""
+        if not user_id:
+            return self._counter.drop_all()
+        sessions = self._sessions_of(user_id)
+        for session_id in sessions:
+            self._counter.front.connections[session_id].abort()
+        return len(sessions)
+
+    def force_out(self, user_id: str, *, silently: bool = False) -> int:
+        """Logs `user_id` out unasked: OnRspUserLogout without a request and the cut, or only the cut."""
+        counter = self._counter
+        sessions = self._sessions_of(user_id)
+        for session_id in sessions:
+            session = counter.kernel.sessions[session_id]
+            effects: list[Effect] = [Disconnect(session_id)]
+            if not silently:
+                values = {"BrokerID": counter.config.broker_id, "UserID": user_id}
+                effects.insert(0, counter.records.answer(session, "OnRspUserLogout", values, 0))
+            counter.front.carry_out(effects)
+        return len(sessions)
+
+    def _sessions_of(self, user_id: str) -> list[int]:
+        sessions = self._counter.kernel.sessions.values()
+        return [s.session_id for s in sessions if s.user is not None and s.user.user_id == user_id]
+
+    def flood(self, count: int, callback: str = "OnRtnInstrumentStatus", investor_id: str = "") -> int:
+        """`count` empty `callback`s at once, to one investor or to everybody; they are not replayed later."""
+        count = max(0, min(count, MAX_FLOOD))
+        records = self._counter.records
+        values = {"InvestorID": investor_id, "BrokerID": self._counter.config.broker_id}
+        notice = records.notice(investor_id, callback, values)
+        self._counter.front.flood(notice, count)
+        return count
+
+    def move_market(self, instrument_id: str, price: float) -> int:
+        """The market goes to `price`, filling resting orders on the way; returns the number of returns."""
+        effects = self._counter.kernel.desk.move_market(instrument_id, price)
+        self._counter.front.carry_out(effects)
+        return len(effects)
+
+    def open_market(self, instrument_id: str, *, on: bool) -> None:
+        """Opens or closes trading in one instrument (ErrorID 17 while closed)."""
+        self._counter.kernel.desk.markets.by_id[instrument_id].is_open = on
+
+    def trading_day(self, day: str) -> None:
+        """Day change (YYYYMMDD): everything fresh, all connections cut."""
+        self._counter.start_day(day)
+
+    def account(self, user_id: str, **flags: bool) -> None:
+        """Sets first_login, expired, weak or locked of a user."""
+        user = self._counter.directory.users[user_id]
+        for name, value in flags.items():
+            if name not in {"first_login", "expired", "weak", "locked"}:
+                raise ValueError(f"unknown flag {name}")
+            setattr(user, name, value)
+
+    # Questions ------------------------------------------------------------------------------------------------
+
+    def status(self) -> dict[str, Any]:
+        counter, counts = self._counter, self._counter.front.counts
+        users = [s.user.user_id for s in counter.kernel.sessions.values() if s.user is not None]
+        return {
+            "address": counter.address,
+            "trading_day": counter.kernel.access.trading_day,
+            "connections": len(counter.front.connections),
+            "logged_in": sorted(users),
+            "logins_today": dict(counter.kernel.access.logins),
+            "orders": len(counter.kernel.desk.orders),
+            "trades": len(counter.kernel.desk.trades),
+            "calls": counts.calls,
+            "by_method": dict(counts.by_method),
+            "reports": counts.reports,
+            "dropped_reports": len(counter.kernel.reports.dropped),
+            "events": counts.events,
+            "cut_slow_readers": counts.cut_slow_readers,
+        }
+
+    def reports(self) -> list[dict[str, Any]]:
+        """The day's report, readable where the counter has the private test key."""
+        counter = self._counter
+        day = counter.kernel.access.trading_day
+        return [asdict(line) for line in day_report(counter.tmdb.reports(trading_day=day), counter.monitoring_key)]

@@ -1,0 +1,131 @@
+"""The simulated counter, put together: `async with SimulatedCounter(config) as counter: ...`."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import ipaddress
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from ctpabi.catalog import Catalog
+from ctpabi.catalog_data import load_catalog
+from simcounter.accounts import Directory
+from simcounter.config import CounterConfig
+from simcounter.control import Control
+from simcounter.control_server import ControlServer
+from simcounter.events import Notice
+from simcounter.front import Front
+from simcounter.kernel import Kernel
+from simcounter.records import Records
+from simcounter.scenario import Scenario
+from simcounter.session import Clock, china_now
+from simcounter.tmdb import MonitoringKey, Tmdb
+from simcounter.trading.instruments import PRODUCTS
+
+BACKLOG = 1024
+"""asyncio's own 100 drops connections when a few hundred arrive at once"""
+
+
+class SimulatedCounter:
+    """Front, kernel, trading, TMDB; lives while the context is open."""
+
+    def __init__(
+        self, config: CounterConfig | None = None, *, catalog: Catalog | None = None, clock: Clock = china_now
+    ) -> None:
+        self.config = config or CounterConfig()
+        if not ipaddress.ip_address(self.config.host).is_loopback:
+            raise ValueError(f"{self.config.host} is not a loopback address; the simulated counter has no protection")
+        users = [dataclasses.replace(user) for user in self.config.users]
+        self.directory = Directory(self.config.broker_id, self.config.apps, users)
+        self.scenario = Scenario()
+        self.records = Records(catalog or load_catalog())
+        self.kernel = Kernel(self.config, self.directory, self.records, clock)
+        given = self.config.monitoring_key
+        self.monitoring_key = MonitoringKey.load(Path(given)) if given else MonitoringKey.generate()
+        self.tmdb = Tmdb(self.config.database, self.monitoring_key)
+        self.front = Front(self.config, self.kernel, self.records, self.scenario, self.tmdb.store)
+        self.control = Control(self)
+        self._server: asyncio.Server | None = None
+        self._control_server: ControlServer | None = None
+        self.port = self.config.port
+
+    @property
+    def address(self) -> str:
+        """For RegisterFront: tcp://127.0.0.1:PORT."""
+        return f"tcp://{self.config.host}:{self.port}"
+
+    @property
+    def control_address(self) -> str:
+        """HOST:PORT of the control socket, or empty."""
+        return self._control_server.address if self._control_server is not None else ""
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    async def start(self) -> None:
+        """Begins the day and listens."""
+        self.announce_day()
+        await self.listen()
+        if self.config.control_port is not None:
+            self._control_server = ControlServer(self.control)
+            await self._control_server.start(self.config.host, self.config.control_port)
+
+    async def listen(self) -> None:
+        """Opens the front; on the same port again after `stop_listening`."""
+        if self._server is not None:
+            return
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(self.front.accept, self.config.host, self.port, backlog=BACKLOG)
+        self.port = self._server.sockets[0].getsockname()[1]
+        self.front.address = self.address
+
+    async def stop_listening(self) -> None:
+        """The front is down: new connections are refused, the present ones are cut."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+        self.drop_all()
+        await asyncio.sleep(0)
+
+    def drop_all(self) -> int:
+        """Cuts every connection, as a restarted front does; returns how many."""
+        connections = list(self.front.connections.values())
+        for connection in connections:
+            connection.abort()
+        return len(connections)
+
+    async def stop(self) -> None:
+        await self.stop_listening()
+        if self._control_server is not None:
+            await self._control_server.stop()
+        self.tmdb.close()
+
+    def announce_day(self) -> None:
+        """Every product opens: the public topic that a RESTART subscription replays."""
+        for product in PRODUCTS:
+            status = {
+                "ExchangeID": product.exchange_id,
+                "ExchangeInstID": product.product_id,
+                "InstrumentID": product.product_id,
+                "InstrumentStatus": "2",
+                "TradingSegmentSN": 1,
+                "EnterTime": "09:00:00",
+                "EnterReason": "1",
+            }
+            notice: Notice = self.records.notice("", "OnRtnInstrumentStatus", status)
+            self.front.carry_out([notice])
+
+    def start_day(self, trading_day: str) -> None:
+        """Day change: fresh books, statements to confirm, emptied topics; then the front restarts, as CTP's does."""
+        self.kernel.start_day(trading_day)
+        self.front.journal.start_day()
+        self.announce_day()
+        self.drop_all()

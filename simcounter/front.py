@@ -1,0 +1,207 @@
+"""The front: which connection is which session, who receives what, and what the database must keep."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from simcounter.config import CounterConfig
+from simcounter.connection import Connection
+from simcounter.events import Answer, Disconnect, Effect, Notice, Replay, RspInfo, StateChanged, TerminalReport
+from simcounter.kernel import Kernel, topic
+from simcounter.records import Records
+from simcounter.replay import Entry, Journal, sees
+from simcounter.scenario import Counts, Scenario
+from simcounter.session import Session
+from simcounter.wire import Frame, FrameType, event_frame, json_frame
+
+MAX_CONNECTIONS = 4096
+
+Store = Callable[[TerminalReport], None]
+
+
+class Front:
+    """Owner of all connections; carries out what the kernel decides."""
+
+    def __init__(
+        self, config: CounterConfig, kernel: Kernel, records: Records, scenario: Scenario, store: Store
+    ) -> None:
+        self._config = config
+        self._kernel = kernel
+        self._records = records
+        self._scenario = scenario
+        self._store = store
+        self._methods = {method.slot: method for method in records.catalog.methods.values()}
+        self._slots = {callback.name: callback.slot for callback in records.catalog.callbacks.values()}
+        self.connections: dict[int, Connection] = {}
+        """by SessionID"""
+        self.journal = Journal(kernel.directory)
+        self.counts = Counts()
+        self.address = ""
+
+    def accept(self) -> Connection:
+        """The protocol of a new connection."""
+        return Connection(self, lambda: self._scenario.ftd_pkg_freq or self._config.packets_per_second)
+
+    # Owner ----------------------------------------------------------------------------------------------------
+
+    def greet(self, connection: Connection, hello: dict[str, object]) -> dict[str, object]:
+        """The first frame: topics and flow path of the API instance; a shim of another version is refused."""
+        expected = self._config.abi_hash
+        if expected and hello.get("abi_hash") != expected:
+            return {"ok": False, "why": "this library was built for another version of the interface; build it again"}
+        if len(self.connections) >= MAX_CONNECTIONS:
+            return {"ok": False, "why": "too many connections"}
+        session = self._kernel.open(connection.peer_ip, connection.peer_port)
+        session.private_topic = topic(hello.get("private_topic"))
+        session.public_topic = topic(hello.get("public_topic"))
+        session.flow_path = str(hello.get("flow_path", ""))
+        connection.session = session
+        self.connections[session.session_id] = connection
+        self.counts.connections += 1
+        return {"ok": True, **self.state_of(session)}
+
+    def state_of(self, session: Session) -> dict[str, object]:
+        """What the shim answers synchronous calls from."""
+        app_type = session.app.app_type.value if session.app is not None else ""
+        submit_is_lost = app_type == "3" and session.login_failed
+        front_info = {
+            "FrontAddr": self.address,
+            "QryFreq": self._scenario.qry_freq or self._config.queries_per_second,
+            "FTDPkgFreq": self._scenario.ftd_pkg_freq or self._config.packets_per_second,
+        }
+        return {
+            "trading_day": self._kernel.access.trading_day,
+            "front_info": front_info,
+            "return_codes": self._scenario.return_codes,
+            "app_type": "4" if submit_is_lost else app_type,
+            "operator": session.may_submit,
+            "logged_in": session.user is not None,
+            "limit_queries": self._scenario.limit_queries,
+        }
+
+    def receive(self, connection: Connection, frame: Frame) -> None:
+        session, method = connection.session, self._methods.get(frame.slot)
+        if session is None or method is None or session.session_id not in self._kernel.sessions:
+            return
+        if frame.type is FrameType.REPORT:
+            self.counts.reports += 1
+            self.carry_out(self._kernel.report(session, method.name, frame.body))
+        elif frame.type is FrameType.CALL:
+            self.counts.calls += 1
+            self.counts.by_method[method.name] = self.counts.by_method.get(method.name, 0) + 1
+            self._call(session, method.name, frame)
+
+    def _call(self, session: Session, method: str, frame: Frame) -> None:
+        if self._scenario.ignores(method):
+            return
+        refusal = self._scenario.refusal(method)
+        if refusal is not None:
+            self.carry_out(self._refused(session, method, frame, refusal))
+        else:
+            self.carry_out(self._kernel.call(session, method, frame.body, frame.request_id))
+
+    def _refused(self, session: Session, method: str, frame: Frame, rsp_info: RspInfo) -> list[Effect]:
+        callback = self._records.callback_of(method)
+        struct = self._records.catalog.callbacks[callback].struct
+        values = self._records.unpack(self._records.catalog.methods[method].struct, frame.body)
+        body = self._records.pack(struct, self._records.common(struct, values)) if struct else None
+        return [Answer(session.session_id, callback, body, frame.request_id, rsp_info)]
+
+    def lost(self, connection: Connection) -> None:
+        session = connection.session
+        if session is not None:
+            self.connections.pop(session.session_id, None)
+            self.journal.leave(session)
+            self._kernel.close(session.session_id)
+
+    def cut_slow_reader(self, connection: Connection) -> None:
+        del connection
+        self.counts.cut_slow_readers += 1
+
+    # Effects --------------------------------------------------------------------------------------------------
+
+    def carry_out(self, effects: list[Effect]) -> None:
+        for effect in self._scenario.shape(effects):
+            match effect:
+                case Answer():
+                    self._answer(effect)
+                case Notice():
+                    self._notify(effect)
+                case StateChanged():
+                    self.tell_state(effect.session_id)
+                case Replay():
+                    self._replay(effect.session_id)
+                case Disconnect():
+                    self._disconnect(effect.session_id)
+                case TerminalReport():
+                    self._store(effect)
+
+    def _answer(self, answer: Answer) -> None:
+        info = self._rsp_info(answer.rsp_info)
+        slot = self._slots[answer.callback]
+        frame = event_frame(slot, answer.body, info, answer.request_id, is_last=answer.is_last).encode()
+        self._send_later(answer.callback, [answer.session_id], frame)
+
+    def _notify(self, notice: Notice) -> None:
+        frame = self._notice_frame(notice)
+        if notice.is_public:
+            self.journal.public.append(frame)
+        else:
+            self.journal.private.append(Entry(notice.investor_id, notice.user_id, frame))
+        self._send_later(notice.callback, self._recipients(notice), frame)
+
+    def _notice_frame(self, notice: Notice) -> bytes:
+        info = self._rsp_info(notice.rsp_info)
+        return event_frame(self._slots[notice.callback], notice.body, info, 0, is_last=True).encode()
+
+    def flood(self, notice: Notice, count: int) -> None:
+        """The same notice `count` times in one write each; the topics do not keep it."""
+        recipients = self._recipients(notice)
+        self._send(recipients, self._notice_frame(notice) * count)
+
+    def _recipients(self, notice: Notice) -> list[int]:
+        directory = self._kernel.directory
+        return [
+            session.session_id
+            for session in self._kernel.sessions.values()
+            if session.user is not None
+            and (notice.is_public or sees(directory, session.user, notice.investor_id, notice.user_id))
+        ]
+
+    def _rsp_info(self, info: RspInfo | None) -> bytes | None:
+        if info is None:
+            return None
+        return self._records.pack("RspInfo", {"ErrorID": info.error_id, "ErrorMsg": info.error_msg})
+
+    def _send_later(self, callback: str, sessions: list[int], frame: bytes) -> None:
+        seconds = self._scenario.delay_of(callback)
+        if seconds:
+            asyncio.get_running_loop().call_later(seconds, self._send, sessions, frame)
+        else:
+            self._send(sessions, frame)
+
+    def _send(self, sessions: list[int], frame: bytes) -> None:
+        for session_id in sessions:
+            connection = self.connections.get(session_id)
+            if connection is not None:
+                self.counts.events += 1
+                connection.send(frame)
+
+    def tell_state(self, session_id: int) -> None:
+        """Sends the shim what its synchronous calls answer."""
+        connection = self.connections.get(session_id)
+        if connection is not None and connection.session is not None:
+            connection.send(json_frame(FrameType.STATE, self.state_of(connection.session)).encode())
+
+    def _replay(self, session_id: int) -> None:
+        connection = self.connections.get(session_id)
+        if connection is not None and connection.session is not None:
+            for frame in self.journal.after_login(connection.session):
+                self.counts.events += 1
+                connection.send(frame)
+
+    def _disconnect(self, session_id: int) -> None:
+        connection = self.connections.get(session_id)
+        if connection is not None:
+            connection.close()

@@ -1,0 +1,99 @@
+"""The kernel: takes one decoded request of one session and returns what must happen. No I/O, no clock of its own."""
+
+from __future__ import annotations
+
+from simcounter.access import Access
+from simcounter.accounts import Directory
+from simcounter.config import CounterConfig
+from simcounter.errors_text import ErrorId
+from simcounter.events import Answer, Effect, RspInfo
+from simcounter.pace import PerSecond
+from simcounter.permissions import ReportDesk
+from simcounter.records import Records
+from simcounter.session import Clock, Handler, Session, Topic
+from simcounter.trading.bank import Bank
+from simcounter.trading.desk import TradingDesk
+from simcounter.trading.generic import GenericDesk
+from simcounter.trading.queries import Queries
+from simcounter.trading.statement import Statements
+
+
+class Kernel:
+    """All sessions and everything they can ask for."""
+
+    def __init__(self, config: CounterConfig, directory: Directory, records: Records, clock: Clock) -> None:
+        self._config = config
+        self._records = records
+        self.directory = directory
+        self.sessions: dict[int, Session] = {}
+        self._next_session_id = config.first_session_id
+        self.access = Access(config, directory, records, clock, self._sessions_of)
+        self.reports = ReportDesk(directory, records)
+        self.desk = TradingDesk(config, directory, records, clock, self._trading_day)
+        self.generic = GenericDesk(directory, records, clock, self._trading_day)
+        self.bank = Bank(directory, records, clock, self.desk)
+        statements = Statements(directory, records, clock, self.desk)
+        self._queries = Queries(directory, records, clock, self.desk, self.bank, self.generic, self.sessions)
+        self._before_login = self.access.handlers()
+        self._after_login: dict[str, Handler] = {
+            **self._queries.handlers(),
+            **self.desk.handlers(),
+            **self.bank.handlers(),
+            **statements.handlers(),
+        }
+        self.query_pace = PerSecond(config.queries_per_second, clock)
+
+    def _trading_day(self) -> str:
+        return self.access.trading_day
+
+    def _sessions_of(self, user_id: str) -> int:
+        return sum(1 for s in self.sessions.values() if s.user is not None and s.user.user_id == user_id)
+
+    def open(self, peer_ip: str, peer_port: int) -> Session:
+        """A new connection: it gets its SessionID now and keeps it until it ends."""
+        session = Session(self._next_session_id, self._config.front_id, peer_ip, peer_port)
+        self._next_session_id += 1
+        self.sessions[session.session_id] = session
+        return session
+
+    def close(self, session_id: int) -> None:
+        self.sessions.pop(session_id, None)
+
+    def call(self, session: Session, method: str, body: bytes, request_id: int) -> list[Effect]:
+        """One request; an empty list is a request that CTP never answers."""
+        values = self._records.unpack(self._records.catalog.methods[method].struct, body)
+        early = self._before_login.get(method)
+        if early is not None:
+            return early(session, values, request_id)
+        if session.user is None:
+            return self._records.refusal(session, method, values, request_id, ErrorId.NOT_LOGIN_YET)
+        if method.startswith("ReqQry") and self._queried_too_often(session):
+            rsp_info = RspInfo.of(ErrorId.NEED_RETRY)
+            return [Answer(session.session_id, "OnRspError", None, request_id, rsp_info)]
+        handler = self._after_login.get(method)
+        if handler is not None:
+            return handler(session, values, request_id)
+        if method.startswith("ReqQry"):
+            return self._queries.other(session, method, values, request_id)
+        return self.generic.request(session, method, values, request_id)
+
+    def _queried_too_often(self, session: Session) -> bool:
+        """CTP limits the queries of investors; operators are exempt."""
+        limited = session.user is not None and session.user.role == "investor"
+        return limited and self.query_pace.exceeds(str(session.session_id))
+
+    def report(self, session: Session, method: str, body: bytes) -> list[Effect]:
+        """A Register… or Submit… that the shim accepted."""
+        return list(self.reports.accept(session, method, body, self.access.trading_day))
+
+    def start_day(self, trading_day: str) -> None:
+        """A new trading day: fresh orders, books and statements. Sessions stay until the front restarts."""
+        self.access.trading_day = trading_day
+        self.access.logins.clear()
+        self.desk.start_day()
+        self.generic.start_day()
+
+
+def topic(number: object) -> Topic:
+    """A resume type as the shim sends it; what is unknown counts as RESTART, CTP's default."""
+    return Topic(number) if isinstance(number, int) and number in {0, 1, 2, 3} else Topic.RESTART

@@ -1,0 +1,93 @@
+"""Struct bytes by name: what to pack for which callback, and which fields two structs share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ctpabi import layout
+from ctpabi.catalog import Catalog, Struct
+from simcounter.events import Answer, Effect, Notice, RspInfo
+from simcounter.session import Session, Values
+
+_IRREGULAR = {
+    "ReqUserLoginWithCaptcha": "OnRspUserLogin",
+    "ReqUserLoginWithText": "OnRspUserLogin",
+    "ReqUserLoginWithOTP": "OnRspUserLogin",
+}
+
+
+class Records:
+    """The catalog, as the counter uses it."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self.catalog = catalog
+        self._fields = {
+            name: {field.name for field in struct.fields if not field.name.startswith("reserve")}
+            for name, struct in catalog.structs.items()
+        }
+
+    def struct(self, name: str) -> Struct:
+        return self.catalog.structs[name]
+
+    def unpack(self, struct: str, body: bytes) -> Values:
+        return layout.unpack(self.struct(struct), body)
+
+    def pack(self, struct: str, values: Mapping[str, Any]) -> bytes:
+        return layout.pack(self.struct(struct), values)
+
+    def common(self, struct: str, values: Mapping[str, Any]) -> Values:
+        """The part of `values` that `struct` has fields for."""
+        names = self._fields[struct]
+        return {name: value for name, value in values.items() if name in names}
+
+    def has_field(self, struct: str, name: str) -> bool:
+        return name in self._fields[struct]
+
+    def callback_of(self, method: str) -> str:
+        """The OnRsp… that answers `method`; OnRspError when CTP has none for it."""
+        name = _IRREGULAR.get(method, f"OnRsp{method[3:]}")
+        return name if name in self.catalog.callbacks else "OnRspError"
+
+    def answer(
+        self, session: Session, callback: str, values: Mapping[str, Any], request_id: int, error_id: int = 0
+    ) -> Answer:
+        """An OnRsp… with what its struct has of `values`, and a RspInfo (0 is CTP's "correct")."""
+        struct = self.catalog.callbacks[callback].struct
+        body = self.pack(struct, self.common(struct, values)) if struct else None
+        return Answer(session.session_id, callback, body, request_id, RspInfo.of(error_id))
+
+    def rows(self, session: Session, callback: str, rows: Sequence[Values | bytes], request_id: int) -> list[Effect]:
+        """The answer to a query: one callback a row, or one with a NULL struct; never a RspInfo."""
+        if not rows:
+            return [Answer(session.session_id, callback, None, request_id)]
+        struct = self.catalog.callbacks[callback].struct
+        last = len(rows) - 1
+        bodies = (row if isinstance(row, bytes) else self.pack(struct, row) for row in rows)
+        return [
+            Answer(session.session_id, callback, body, request_id, is_last=number == last)
+            for number, body in enumerate(bodies)
+        ]
+
+    def notice(
+        self, investor_id: str, callback: str, values: Mapping[str, Any], *, user_id: str = "", error_id: int = 0
+    ) -> Notice:
+        """An OnRtn…, or with `error_id` an OnErrRtn…."""
+        struct = self.catalog.callbacks[callback].struct
+        body = self.pack(struct, self.common(struct, values))
+        return Notice(investor_id, callback, body, RspInfo.of(error_id) if error_id else None, user_id)
+
+    def refusal(
+        self, session: Session, method: str, values: Values, request_id: int, error_id: int, *, investor_id: str = ""
+    ) -> list[Effect]:
+        """What CTP says to a request it refuses: OnRsp… to the session and, where CTP has one, OnErrRtn… to the user.
+
+        `investor_id` is set where the user may act for that investor, who then hears of it too. Without a
+        UserID in the request the OnErrRtn… finds nobody, as at CTP.
+        """
+        effects: list[Effect] = [self.answer(session, self.callback_of(method), values, request_id, error_id)]
+        notice = f"OnErrRtn{method[3:]}"
+        user_id = session.user.user_id if session.user is not None else ""
+        if notice in self.catalog.callbacks and values.get("UserID") and user_id:
+            effects.append(self.notice(investor_id, notice, values, user_id=user_id, error_id=error_id))
+        return effects

@@ -1,0 +1,57 @@
+"""The private and the public topic: what was sent today, and from where a session's subscription continues."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from simcounter.accounts import Directory, User
+from simcounter.session import Session, Topic
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    investor_id: str
+    user_id: str
+    frame: bytes
+
+
+def sees(directory: Directory, user: User, investor_id: str, user_id: str) -> bool:
+    """CTP's private topic: one's own returns, and for operators those of the organization."""
+    return user.user_id == user_id or (bool(investor_id) and directory.may_act_for(user, investor_id))
+
+
+class Journal:
+    """The day's notices, in order; one list for each topic."""
+
+    def __init__(self, directory: Directory) -> None:
+        self._directory = directory
+        self.private: list[Entry] = []
+        self.public: list[bytes] = []
+        self._positions: dict[tuple[str, str], int] = {}
+        """(user, flow path) -> private entries already sent: what RESUME finds in its .con file"""
+
+    def start_day(self) -> None:
+        self.private.clear()
+        self.public.clear()
+        self._positions.clear()
+
+    def after_login(self, session: Session) -> list[bytes]:
+        """Frames a fresh login gets; RESTART again and again gives everything, so clients see duplicates."""
+        if session.user is None:
+            return []
+        start = {
+            Topic.RESTART: 0,
+            Topic.RESUME: self._positions.get((session.user.user_id, session.flow_path), 0),
+        }.get(session.private_topic, len(self.private))
+        user = session.user
+        private = [
+            entry.frame
+            for entry in self.private[start:]
+            if sees(self._directory, user, entry.investor_id, entry.user_id)
+        ]
+        return (self.public if session.public_topic in {Topic.RESTART, Topic.RESUME} else []) + private
+
+    def leave(self, session: Session) -> None:
+        """Remembers how far a session had read, for its next RESUME."""
+        if session.reads_for:
+            self._positions[session.reads_for, session.flow_path] = len(self.private)

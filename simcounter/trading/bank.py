@@ -1,0 +1,151 @@
+"""Bank and futures account transfers, the bank's balance, and the token of the monitoring center.
+
+The names of CTP's answers do not follow its requests here, so they are written down. Success and the bank's own
+refusal both arrive as OnRtn…, with ErrorID inside the struct; only CTP's refusal is an OnErrRtn….
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from simcounter.accounts import Directory
+from simcounter.errors_text import ErrorId, text_of
+from simcounter.events import Effect
+from simcounter.records import Records
+from simcounter.session import Clock, Handler, Session, Values
+from simcounter.trading.desk import TradingDesk
+
+BANKS = {"1": "工商银行", "2": "农业银行", "4": "建设银行"}
+DEMO_BANK = "1"
+_SECRETS = ("BankPassWord", "Password")
+
+
+@dataclass(frozen=True, slots=True)
+class _Names:
+    trade_code: str
+    response: str
+    error_notice: str
+    notice: str
+
+
+_TO_FUTURES = _Names(
+    "202001", "OnRspFromBankToFutureByFuture", "OnErrRtnBankToFutureByFuture", "OnRtnFromBankToFutureByFuture"
+)
+_TO_BANK = _Names(
+    "202002", "OnRspFromFutureToBankByFuture", "OnErrRtnFutureToBankByFuture", "OnRtnFromFutureToBankByFuture"
+)
+_BALANCE = _Names(
+    "204002", "OnRspQueryBankAccountMoneyByFuture", "OnErrRtnQueryBankBalanceByFuture", "OnRtnQueryBankBalanceByFuture"
+)
+
+
+class Bank:
+    """One bank account an investor, at the demonstration bank."""
+
+    def __init__(self, directory: Directory, records: Records, clock: Clock, desk: TradingDesk) -> None:
+        self._directory = directory
+        self._records = records
+        self._clock = clock
+        self._desk = desk
+        self.balances: dict[str, float] = {}
+        self.serials: list[tuple[str, Values]] = []
+        """(InvestorID, TransferSerial) of the day"""
+
+    def handlers(self) -> dict[str, Handler]:
+        return {
+            "ReqFromBankToFutureByFuture": self.to_futures,
+            "ReqFromFutureToBankByFuture": self.to_bank,
+            "ReqQueryBankAccountMoneyByFuture": self.balance,
+            "ReqQueryCFMMCTradingAccountToken": self.token,
+        }
+
+    def money_of(self, account_id: str) -> float:
+        """Yuan at the bank."""
+        return self.balances.setdefault(account_id, 1_000_000.0)
+
+    def to_futures(self, session: Session, values: Values, request_id: int) -> list[Effect]:
+        return self._transfer(session, values, request_id, _TO_FUTURES)
+
+    def to_bank(self, session: Session, values: Values, request_id: int) -> list[Effect]:
+        return self._transfer(session, values, request_id, _TO_BANK)
+
+    def _transfer(self, session: Session, values: Values, request_id: int, names: _Names) -> list[Effect]:
+        error_id = self._refusal(session, values) or (0 if values["TradeAmount"] > 0 else ErrorId.BAD_FIELD)
+        if error_id:
+            return self._refused(session, values, request_id, names, error_id)
+        account_id, amount = values["AccountID"], values["TradeAmount"]
+        portfolio = self._desk.portfolios[account_id]
+        available = portfolio.available(self._desk.markets.last_ticks)
+        if amount > (self.money_of(account_id) if names is _TO_FUTURES else available):
+            return [self._told(session, values, names, ErrorId.BANK_INSUFFICIENT_MONEY)]
+        sign = 1 if names is _TO_FUTURES else -1
+        self.balances[account_id] = self.money_of(account_id) - sign * amount
+        if sign > 0:
+            portfolio.deposit += amount
+        else:
+            portfolio.withdraw += amount
+        return [self._told(session, values, names, 0)]
+
+    def _refusal(self, session: Session, values: Values) -> int:
+        if values["BrokerID"] != self._directory.broker_id:
+            return ErrorId.BROKER_NOT_FOUND
+        if session.user is None or not self._directory.may_act_for(session.user, values["AccountID"]):
+            return ErrorId.NO_PRIVILEGE
+        return ErrorId.NONE if values["BankID"] in BANKS else ErrorId.BANK_ACCOUNT_MISMATCH
+
+    def _refused(self, session: Session, values: Values, request_id: int, names: _Names, error_id: int) -> list[Effect]:
+        shown = _without_secrets(values)
+        user_id = session.user.user_id if session.user is not None else ""
+        return [
+            self._records.answer(session, names.response, shown, request_id, error_id),
+            self._records.notice("", names.error_notice, shown, user_id=user_id, error_id=error_id),
+        ]
+
+    def _told(self, session: Session, values: Values, names: _Names, error_id: int) -> Effect:
+        """The OnRtn… of a request that reached the bank; the serial is kept for the query."""
+        now = self._clock()
+        told: Values = {
+            **_without_secrets(values),
+            "TradeCode": names.trade_code,
+            "TradeDate": now.strftime("%Y%m%d"),
+            "TradeTime": now.strftime("%H:%M:%S"),
+            "TradingDay": self._desk.trading_day(),
+            "PlateSerial": len(self.serials) + 1,
+            "SessionID": session.session_id,
+            "UserID": session.user.user_id if session.user is not None else "",
+            "BankUseAmount": self.money_of(values["AccountID"]),
+            "BankFetchAmount": self.money_of(values["AccountID"]),
+            "ErrorID": int(error_id),
+            "ErrorMsg": text_of(error_id),
+        }
+        serial = self._records.common("TransferSerial", {**told, "InvestorID": values["AccountID"]})
+        if names is not _BALANCE:
+            self.serials.append((values["AccountID"], serial))
+        return self._records.notice(values["AccountID"], names.notice, told, user_id=told["UserID"])
+
+    def balance(self, session: Session, values: Values, request_id: int) -> list[Effect]:
+        """ReqQueryBankAccountMoneyByFuture: taken (OnRsp…), then told (OnRtnQueryBankBalanceByFuture)."""
+        error_id = self._refusal(session, values)
+        if error_id:
+            return self._refused(session, values, request_id, _BALANCE, error_id)
+        taken = self._records.answer(session, _BALANCE.response, _without_secrets(values), request_id)
+        return [taken, self._told(session, values, _BALANCE, 0)]
+
+    def token(self, session: Session, values: Values, request_id: int) -> list[Effect]:
+        """ReqQueryCFMMCTradingAccountToken: the notice names the account, not the investor."""
+        callback = "OnRspQueryCFMMCTradingAccountToken"
+        if session.user is None or not self._directory.may_act_for(session.user, values["InvestorID"]):
+            return [self._records.answer(session, callback, values, request_id, ErrorId.NO_PRIVILEGE)]
+        content = {
+            "BrokerID": self._directory.broker_id,
+            "ParticipantID": self._directory.broker_id,
+            "AccountID": values["InvestorID"],
+            "KeyID": 1,
+            "Token": f"SIM{len(self.serials):017d}",
+        }
+        answer = self._records.answer(session, callback, values, request_id)
+        return [answer, self._records.notice(values["InvestorID"], "OnRtnCFMMCTradingAccountToken", content)]
+
+
+def _without_secrets(values: Values) -> Values:
+    return {**values, **dict.fromkeys(_SECRETS, "")}

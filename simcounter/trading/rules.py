@@ -1,0 +1,128 @@
+"""What makes CTP or the exchange refuse an order, in the order in which they look."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from simcounter.accounts import Directory
+from simcounter.errors_text import ErrorId
+from simcounter.session import Session, Values
+from simcounter.trading.book import Side
+from simcounter.trading.instruments import Instrument
+from simcounter.trading.market import Markets
+from simcounter.trading.portfolio import CLOSE_FLAGS, CLOSE_TODAY, OPEN, Portfolio, PositionKey
+
+ANY_PRICE = "1"
+LIMIT_PRICE = "2"
+BEST_PRICE = "3"
+FIVE_LEVELS = "G"
+"""CTP's OrderPriceType"""
+IMMEDIATE = "1"
+GOOD_FOR_DAY = "3"
+"""CTP's TimeCondition"""
+ANY_VOLUME = "1"
+MINIMUM_VOLUME = "2"
+COMPLETE_VOLUME = "3"
+"""CTP's VolumeCondition"""
+MAX_VOLUME = 1000
+"""lots in one order"""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """An InputOrder in the counter's terms."""
+
+    instrument: Instrument
+    side: Side
+    offset: str
+    hedge_flag: str
+    limit_ticks: int
+    volume: int
+
+    @property
+    def position_key(self) -> PositionKey:
+        side = self.side if self.offset == OPEN else self.side.opposite
+        return PositionKey(self.instrument.instrument_id, side, self.hedge_flag)
+
+
+def identity_error(directory: Directory, session: Session, values: Values) -> int:
+    """9 unless the session's user may act for the InvestorID, under its own UserID."""
+    user = session.user
+    if user is None:
+        return ErrorId.NOT_LOGIN_YET
+    if values["BrokerID"] != directory.broker_id:
+        return ErrorId.BROKER_NOT_FOUND
+    if values.get("UserID", "") not in {"", user.user_id}:
+        return ErrorId.NO_PRIVILEGE
+    return ErrorId.NONE if directory.may_act_for(user, values["InvestorID"]) else ErrorId.NO_PRIVILEGE
+
+
+def field_error(values: Values) -> int:
+    """15 for an order no counter would understand."""
+    fields_known = (
+        values["Direction"] in {"0", "1"}
+        and values["CombOffsetFlag"][:1] in {OPEN, *CLOSE_FLAGS}
+        and values["OrderPriceType"] in {ANY_PRICE, LIMIT_PRICE, BEST_PRICE, FIVE_LEVELS}
+        and values["TimeCondition"] in {IMMEDIATE, GOOD_FOR_DAY}
+        and values["VolumeCondition"] in {ANY_VOLUME, MINIMUM_VOLUME, COMPLETE_VOLUME}
+        and values["CombHedgeFlag"][:1] in {"1", "2", "3"}
+    )
+    waits = values["TimeCondition"] == GOOD_FOR_DAY
+    sensible = 0 < values["VolumeTotalOriginal"] <= MAX_VOLUME and not (
+        waits and (values["OrderPriceType"] == ANY_PRICE or values["VolumeCondition"] != ANY_VOLUME)
+    )
+    return ErrorId.NONE if fields_known and sensible else ErrorId.BAD_FIELD
+
+
+def reference_error(session: Session, order_ref: str) -> int:
+    """22 unless the OrderRef is blank or a number above the session's last."""
+    if not order_ref.strip():
+        return ErrorId.NONE
+    if not order_ref.strip().isdecimal():
+        return ErrorId.BAD_FIELD
+    return ErrorId.NONE if int(order_ref) > session.max_order_ref else ErrorId.DUPLICATE_ORDER_REF
+
+
+def instrument_error(markets: Markets, values: Values) -> int:
+    """16 for an unknown instrument or another exchange's, 17 while it is closed."""
+    market = markets.by_id.get(values["InstrumentID"])
+    if market is None or values["ExchangeID"] not in {"", market.instrument.exchange_id}:
+        return ErrorId.INSTRUMENT_NOT_FOUND
+    return ErrorId.NONE if market.is_open else ErrorId.NOT_TRADING
+
+
+def wish_of(instrument: Instrument, values: Values) -> Wish:
+    """The order in integers; an order without a limit gets the day's price limit."""
+    side = Side(values["Direction"])
+    if values["OrderPriceType"] == LIMIT_PRICE:
+        limit = instrument.ticks(values["LimitPrice"])
+    else:
+        limit = instrument.upper_ticks if side is Side.BUY else instrument.lower_ticks
+    offset, hedge_flag = values["CombOffsetFlag"][:1], values["CombHedgeFlag"][:1]
+    return Wish(instrument, side, offset, hedge_flag, limit, values["VolumeTotalOriginal"])
+
+
+def risk_error(markets: Markets, portfolio: Portfolio, wish: Wish) -> int:
+    """31 without the money to open, 30, 50 or 51 without the position to close."""
+    if wish.offset == OPEN:
+        needed = wish.instrument.margin(wish.limit_ticks, wish.volume)
+        needed += wish.instrument.commission(wish.limit_ticks, wish.volume)
+        return ErrorId.INSUFFICIENT_MONEY if needed > portfolio.available(markets.last_ticks) else ErrorId.NONE
+    position = portfolio.positions.get(wish.position_key)
+    if position is not None and wish.volume <= position.closable(wish.offset):
+        return ErrorId.NONE
+    if not wish.instrument.product.tells_today_from_yesterday:
+        return ErrorId.OVER_CLOSE_POSITION
+    today = wish.offset == CLOSE_TODAY
+    return ErrorId.OVER_CLOSE_TODAY_POSITION if today else ErrorId.OVER_CLOSE_YESTERDAY_POSITION
+
+
+def exchange_refusal(wish: Wish, values: Values) -> str:
+    """Why the exchange itself turns the order down, or empty."""
+    if values["OrderPriceType"] != LIMIT_PRICE:
+        return ""
+    if not wish.instrument.on_tick(values["LimitPrice"]):
+        return "已撤单报单被拒绝:价格不是最小变动价位的整数倍"
+    if not wish.instrument.lower_ticks <= wish.limit_ticks <= wish.instrument.upper_ticks:
+        return "已撤单报单被拒绝:价格超出涨跌停板"
+    return ""
