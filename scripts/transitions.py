@@ -13,6 +13,7 @@ from pathlib import Path
 
 from relay.domain import conversation as talk
 from relay.domain import counter_session as session
+from relay.domain.challenge import VALID_SECONDS
 from relay.errors import Refusal, Source
 
 PAGE = Path(__file__).resolve().parent.parent / "docs/state-machines.md"
@@ -89,7 +90,7 @@ def _counter_events(*, operator: bool) -> list[tuple[str, session.Event]]:
 
 
 def _conversation_events() -> list[tuple[str, talk.Event]]:
-    late = talk.CHALLENGE_SECONDS + 1
+    late = VALID_SECONDS + 1
     return [
         ("Hello", talk.HelloReceived(talk.PROTOCOL, 0.0)),
         ("Hello of another protocol", talk.HelloReceived(talk.PROTOCOL + 1, 0.0)),
