@@ -82,6 +82,8 @@ class TerminalLogin:
     report: TerminalReport
     password: str = field(repr=False)
     one_time_password: str = field(default="", repr=False)
+    accounts: frozenset[str] = frozenset()
+    """AccountIDs known to be this investor's, from the relay's directory"""
 
 
 @dataclass(frozen=True, slots=True)

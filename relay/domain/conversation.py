@@ -15,10 +15,9 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from relay.domain import reasons
+from relay.domain.challenge import VALID_SECONDS
 from relay.errors import Refusal
 
-CHALLENGE_SECONDS = 10.0
-"""how long a challenge may be answered"""
 PROTOCOL = 1
 
 
@@ -148,7 +147,7 @@ class Conversation:
         return self._in_time(event.at, AttachAgain())
 
     def _in_time(self, at: float, command: Command) -> Command:
-        if at - self._challenged_at > CHALLENGE_SECONDS:
+        if at - self._challenged_at > VALID_SECONDS:
             return self._close(reasons.challenge_expired())
         self.state = State.ADMITTING
         return command

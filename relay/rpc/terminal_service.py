@@ -7,18 +7,22 @@ here so that a message that is too large or malformed becomes a refusal with a n
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any
 
 import grpc
 from google.protobuf.message import DecodeError
 
 from ctprelay.v1 import terminal_pb2 as pb
-from relay.domain.public_ip import PeerAddress
+from relay.domain.public_ip import Origin
 from relay.services.terminal_stream import Malformed, TerminalStream
+from relay.tasks import Tasks
 
-PeerOf = Callable[[str, tuple[tuple[str, str], ...]], PeerAddress]
+OriginOf = Callable[[str, Sequence[tuple[str, str | bytes]]], Origin]
 """(gRPC peer text, request metadata) -> the terminal's public address as the relay observed it"""
+
+Context = Any
+"""grpc.aio.ServicerContext, which is generic in messages that travel as bytes here"""
 
 _CUT_SECONDS = 5.0
 """how long a terminal that does not read may take to read why it is cut"""
@@ -27,15 +31,15 @@ _CUT_SECONDS = 5.0
 class TerminalService(grpc.GenericRpcHandler):
     """The one service terminals talk to."""
 
-    def __init__(self, open_stream: Callable[[PeerAddress], TerminalStream], peer_of: PeerOf, max_message: int) -> None:
+    def __init__(self, open_stream: Callable[[Origin], TerminalStream], origin_of: OriginOf, max_message: int) -> None:
         self._open_stream = open_stream
-        self._peer_of = peer_of
+        self._origin_of = origin_of
         self._max_message = max_message
-        self._handler = grpc.stream_stream_rpc_method_handler(
+        self._handler: Any = grpc.stream_stream_rpc_method_handler(
             self._session, request_deserializer=self._parse, response_serializer=None
         )
 
-    def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler | None:
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:
         """The handler for our one method, None for everything else."""
         if handler_call_details.method == "/ctprelay.v1.TerminalService/Session":
             return self._handler
@@ -43,25 +47,26 @@ class TerminalService(grpc.GenericRpcHandler):
 
     def _parse(self, data: bytes) -> pb.TerminalMessage | Malformed:
         if len(data) > self._max_message:
-            return Malformed(f"a message of {len(data)} bytes; {self._max_message} is the most", too_large=True)
+            return Malformed(len(data), self._max_message)
         try:
             return pb.TerminalMessage.FromString(data)
         except DecodeError:
-            return Malformed("bytes that are not a ctprelay.v1.TerminalMessage")
+            return Malformed(len(data), self._max_message)
 
     async def _session(
-        self, requests: AsyncIterator[pb.TerminalMessage | Malformed], context: grpc.aio.ServicerContext
+        self, requests: AsyncIterator[pb.TerminalMessage | Malformed], context: Context
     ) -> None:
-        peer = self._peer_of(context.peer(), tuple(context.invocation_metadata() or ()))
-        stream = self._open_stream(peer)
-        reader = asyncio.create_task(_read(requests, stream), name="terminal stream reader")
-        writer = asyncio.create_task(_write(context, stream), name="terminal stream writer")
+        origin = self._origin_of(context.peer(), tuple(context.invocation_metadata() or ()))
+        stream = self._open_stream(origin)
+        tasks = Tasks()
+        tasks.start(_read(requests, stream), "terminal stream reader")
+        writer = tasks.start(_write(context, stream), "terminal stream writer")
+        cut = tasks.start(stream.outbox.wait_overrun(), "terminal stream cut")
         try:
-            await _until_done(stream, writer)
+            await asyncio.wait({writer, cut}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({writer}, timeout=_CUT_SECONDS)
         finally:
-            for task in (reader, writer):
-                task.cancel()
-            await asyncio.gather(reader, writer, return_exceptions=True)
+            await tasks.cancel()
             await stream.ended()
 
 
@@ -71,19 +76,6 @@ async def _read(requests: AsyncIterator[pb.TerminalMessage | Malformed], stream:
     stream.terminal_is_silent()
 
 
-async def _write(context: grpc.aio.ServicerContext, stream: TerminalStream) -> None:
+async def _write(context: Context, stream: TerminalStream) -> None:
     while (batch := await stream.outbox.next_batch()) is not None:
         await context.write(batch)
-
-
-async def _until_done(stream: TerminalStream, writer: asyncio.Task[None]) -> None:
-    cut = asyncio.create_task(stream.outbox.wait_overrun(), name="terminal stream cut")
-    try:
-        await asyncio.wait({writer, cut}, return_when=asyncio.FIRST_COMPLETED)
-        if not writer.done():
-            await asyncio.wait({writer}, timeout=_CUT_SECONDS)
-        if writer.done():
-            with contextlib.suppress(grpc.aio.UsageError, asyncio.CancelledError):
-                writer.result()
-    finally:
-        cut.cancel()

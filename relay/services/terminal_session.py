@@ -8,7 +8,9 @@ goes through `end`, once.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from ctpabi.messages import request_body
@@ -25,11 +27,13 @@ from relay.counter.port import (
     TerminalCall,
 )
 from relay.domain import reasons
-from relay.domain.journal import Journal
+from relay.domain.journal import Journal, Replay
 from relay.errors import LedgerUnavailable, Refused
 from relay.services import frames
 from relay.services.outbox import Outbox
+from relay.tasks import Tasks
 
+_NOTHING_MISSED = Replay((), lost_history=False)
 _MAX_UNANSWERED = 1024
 """calls of one terminal that may wait in the relay at a time"""
 
@@ -57,6 +61,7 @@ class TerminalSession:
         *,
         linger_seconds: float,
         default_valid_for: float,
+        on_end: Callable[[TerminalSession], None],
     ) -> None:
         self.identity = identity
         self.resume_token = secrets.token_bytes(32)
@@ -66,10 +71,12 @@ class TerminalSession:
         self._linger_seconds = linger_seconds
         self._default_valid_for = default_valid_for
         self._outbox: Outbox | None = None
-        self._calls: set[asyncio.Task[None]] = set()
+        self._calls = Tasks()
+        self._tasks = Tasks()
         self._linger: asyncio.TimerHandle | None = None
-        self._ending: asyncio.Task[None] | None = None
-        self._pump: asyncio.Task[None] | None = None
+        self._pumping = False
+        self.ending = False
+        self._on_end = on_end
         self.ended = asyncio.Event()
 
     def __repr__(self) -> str:
@@ -84,13 +91,14 @@ class TerminalSession:
             self._linger = None
         if self._outbox is not None and self._outbox is not outbox:
             self._outbox.close("taken_over: the session was resumed on another stream 会话已在别处恢复")
-        missed, lost = self._journal.replay(after_sequence) if after_sequence is not None else ((), False)
-        outbox.put(self._welcome(resumed=after_sequence is not None, lost_history=lost))
-        for sequence, message in missed:
+        replay = self._journal.replay(after_sequence) if after_sequence is not None else _NOTHING_MISSED
+        outbox.put(self._welcome(resumed=after_sequence is not None, lost_history=replay.lost_history))
+        for sequence, message in replay.items:
             outbox.put(frames.numbered(sequence, message))
         self._outbox = outbox
-        if self._pump is None:
-            self._pump = asyncio.create_task(self._run_pump(), name=f"pump {self.identity.session}")
+        if not self._pumping:
+            self._pumping = True
+            self._tasks.start(self._pump(), f"pump {self.identity.session}")
 
     def detach(self, outbox: Outbox) -> None:
         """The stream broke: keep the session for the linger time."""
@@ -121,9 +129,7 @@ class TerminalSession:
         if len(self._calls) >= _MAX_UNANSWERED:
             self._put(frames.call_refused(call.request_id, reasons.too_many_calls(_MAX_UNANSWERED)))
             return
-        task = asyncio.create_task(self._call(call), name="call")
-        self._calls.add(task)
-        task.add_done_callback(self._calls.discard)
+        self._calls.start(self._call(call), f"call {self.identity.session}")
 
     async def _call(self, call: pb.Call) -> None:
         try:
@@ -149,7 +155,7 @@ class TerminalSession:
 
     # Up: events ----------------------------------------------------------------------------------------------
 
-    async def _run_pump(self) -> None:
+    async def _pump(self) -> None:
         async for batch in self._link.batches():
             for item in batch:
                 self._deliver(item)
@@ -169,8 +175,9 @@ class TerminalSession:
 
     def end_soon(self, reason: str) -> None:
         """Begin to end; idempotent."""
-        if self._ending is None:
-            self._ending = asyncio.create_task(self._end(reason), name=f"end {self.identity.session}")
+        if not self.ending:
+            self.ending = True
+            self._tasks.start(self._end(reason), f"end {self.identity.session}")
 
     async def end(self, reason: str) -> None:
         """End and wait until everything is settled; idempotent."""
@@ -180,16 +187,15 @@ class TerminalSession:
     async def _end(self, reason: str) -> None:
         if self._linger is not None:
             self._linger.cancel()
-        for task in (*self._calls, self._pump):
-            if task is not None:
-                task.cancel()
+        await self._calls.cancel()
+        await self._tasks.cancel()
         await self._link.detach(reason)
-        try:
+        # The session is over whether or not it can be written; a gap shows in the ledger.
+        with contextlib.suppress(LedgerUnavailable):
             await self._evidence.record("terminal_logout", self.identity.session, {"reason": reason})
-        except LedgerUnavailable:
-            pass  # the session is over whether or not it can be written; the gap shows in the ledger
         if self._outbox is not None:
             self._outbox.close(reason)
+        self._on_end(self)
         self.ended.set()
 
 

@@ -24,6 +24,7 @@ from relay.counter.inbox import Inbox
 from relay.counter.port import Evidence, TerminalReport
 from relay.domain import counter_session as machine
 from relay.errors import LedgerUnavailable
+from relay.tasks import Tasks
 
 
 @dataclass(slots=True)
@@ -75,7 +76,8 @@ class _Alarm:
     decision: int
 
 
-SessionItem = RawEvent | SessionLive | SessionPasswordDue | SessionRecovering | SessionEnded
+SessionChange = SessionLive | SessionPasswordDue | SessionRecovering | SessionEnded
+SessionItem = RawEvent | SessionChange
 
 _LIFECYCLE = frozenset(
     {"OnFrontConnected", "OnFrontDisconnected", "OnRspAuthenticate", "OnRspUserLogin", "OnRspUserLogout"}
@@ -121,7 +123,7 @@ class CtpSession:
         self._login_body = b""
         self._app_type = ""
         self._report_code = 0
-        self._driver: asyncio.Task[None] | None = None
+        self._tasks = Tasks()
 
     @property
     def live(self) -> bool:
@@ -133,7 +135,7 @@ class CtpSession:
 
     def open(self, fronts: Sequence[str]) -> None:
         """Start the API's threads and the driver."""
-        self._driver = self._loop.create_task(self._drive(), name=f"counter session {self.name}")
+        self._tasks.start(self._drive(), f"counter session {self.name}")
         self._apply_timer(self._machine.start())
         self._api.connect(fronts)
 
@@ -172,9 +174,7 @@ class CtpSession:
         """Log out where logged in, then release the instance; idempotent."""
         if self._timer is not None:
             self._timer.cancel()
-        if self._driver is not None:
-            self._driver.cancel()
-            await asyncio.gather(self._driver, return_exceptions=True)
+        await self._tasks.cancel()
         if self.live:
             await self._log_out()
         self._machine.state = machine.State.ENDED
@@ -195,7 +195,7 @@ class CtpSession:
     def _burst(self, events: list[RawEvent]) -> None:
         for event in events:
             name = event.callback.name
-            if name == "OnRspUserLogout" or name == "OnFrontDisconnected":
+            if name in {"OnRspUserLogout", "OnFrontDisconnected"}:
                 self._logged_out.set()
             if name in _LIFECYCLE or self._steps or self._answers_step(event):
                 self._step(event)
@@ -234,8 +234,8 @@ class CtpSession:
         for command in decision:
             try:
                 await self._do(command)
-            except LedgerUnavailable as error:
-                self._step(machine.StepFailed(f"ledger unavailable: {error}"))
+            except LedgerUnavailable:
+                self._step(machine.StepFailed("the ledger cannot be written"))
                 return
 
     def _apply_timer(self, decision: machine.Decision) -> None:
@@ -254,9 +254,7 @@ class CtpSession:
             case machine.Authenticate():
                 await self._authenticate()
             case machine.Report():
-                assert self._report is not None
-                self._report_code = await self._report_terminal(self.name, self._report, operator=False)
-                self._steps.insert(1, machine.Reported(self._report_code))
+                await self._register()
             case machine.LogIn():
                 await self._log_in()
             case machine.GoLive(day_changed):
@@ -306,6 +304,13 @@ class CtpSession:
                 "OneTimePassword": known.one_time_password,
             },
         )
+
+    async def _register(self) -> None:
+        if self._report is None:
+            raise TypeError("an operator session has no report of its own")
+        self._report_code = await self._report_terminal(self.name, self._report, operator=False)
+        # Right behind the step under way: nothing that came meanwhile may be handled in between.
+        self._steps.insert(1, machine.Reported(self._report_code))
 
     def _send_step(self, method_name: str, values: dict[str, object]) -> None:
         method = self._catalog.methods[method_name]

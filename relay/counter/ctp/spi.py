@@ -73,13 +73,14 @@ def _forwarder(catalog: Catalog, callback: Callback, put: Put) -> Callable[..., 
 
     if callback.name == "OnFrontConnected":
         return connected
-    return {
+    by_shape: dict[Shape, Callable[..., None]] = {
         Shape.RESPONSE: response,
         Shape.RESPONSE_ERROR: response_error,
         Shape.ERROR_NOTICE: error_notice,
         Shape.NOTICE: notice,
         Shape.CONNECTION: connection,
-    }[callback.shape]
+    }
+    return by_shape[callback.shape]
 
 
 def pin_thread() -> None:

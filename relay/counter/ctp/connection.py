@@ -1,0 +1,80 @@
+"""What every counter session of this process has in common: the binding, the fronts, who the relay is, how fast."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ctpabi.binding import Binding
+from relay.counter.ctp.session import Credentials, CtpSession
+from relay.counter.port import Evidence, TerminalReport
+from relay.domain.counter_session import Patience
+
+
+@dataclass(frozen=True, slots=True)
+class CounterAddress:
+    """Which counter, and as whom the relay authenticates there."""
+
+    fronts: tuple[str, ...]
+    broker_id: str
+    relay_app_id: str
+    relay_auth_code: str = field(repr=False)
+    user_product_info: str
+    flow_dir: Path
+    patience: Patience
+    inits_per_second: float
+
+
+class Connector:
+    """Opens counter sessions, paced: a front limits how many connections one address may make a second."""
+
+    def __init__(self, binding: Binding, address: CounterAddress, evidence: Evidence) -> None:
+        self.binding = binding
+        self._address = address
+        self._evidence = evidence
+        self._turn = asyncio.Lock()
+        self._free_at = 0.0
+
+    def session(
+        self,
+        name: str,
+        *,
+        user_id: str,
+        password: str,
+        report: TerminalReport | None,
+        one_time_password: str = "",
+    ) -> CtpSession:
+        """A session that is not open yet, with a flow directory of its own; `report` None makes it an operator's."""
+        known = self._address
+        return CtpSession(
+            name=name,
+            binding=self.binding,
+            flow_dir=known.flow_dir / name,
+            credentials=Credentials(
+                broker_id=known.broker_id,
+                user_id=user_id,
+                password=password,
+                relay_app_id=known.relay_app_id,
+                relay_auth_code=known.relay_auth_code,
+                user_product_info=known.user_product_info,
+                one_time_password=one_time_password,
+            ),
+            report=report,
+            patience=known.patience,
+            evidence=self._evidence,
+        )
+
+    async def open(self, session: CtpSession) -> None:
+        """Wait for this session's turn, then connect it."""
+        loop = asyncio.get_running_loop()
+        async with self._turn:
+            await asyncio.sleep(self._free_at - loop.time())
+            self._free_at = loop.time() + 1 / self._address.inits_per_second
+            session.open(self._address.fronts)
+
+    async def close(self, session: CtpSession) -> None:
+        """Log out, release, and remove the flow files, which only hold positions the relay never resumes from."""
+        await session.close()
+        await asyncio.to_thread(shutil.rmtree, self._address.flow_dir / session.name, ignore_errors=True)

@@ -1,0 +1,68 @@
+"""Many-to-many: every terminal has a counter session of its own, logged in as the investor.
+
+The terminal is reported with RegisterUserSystemInfo between authentication and login, by the session itself.
+"""
+
+from __future__ import annotations
+
+from relay.counter.ctp.connection import Connector
+from relay.counter.ctp.link import CtpLink, Detach
+from relay.counter.ctp.switchboard import Switchboard, SwitchboardTools
+from relay.counter.port import CounterLink, Mode, TerminalLogin
+from relay.domain.scope import Identity
+
+
+class ManyToMany:
+    """One switchboard with one link for each terminal."""
+
+    mode = Mode.MANY_TO_MANY
+
+    def __init__(self, connector: Connector, tools: SwitchboardTools) -> None:
+        self._connector = connector
+        self._tools = tools
+
+    async def start(self) -> None:
+        """Nothing to do: sessions are opened as terminals come."""
+
+    async def attach(self, login: TerminalLogin) -> CounterLink:
+        """Open a session for this terminal and log it in; raises Refused with whatever stopped it."""
+        report = login.report
+        session = self._connector.session(
+            login.session,
+            user_id=report.investor.investor_id,
+            password=login.password,
+            report=report,
+            one_time_password=login.one_time_password,
+        )
+        switchboard = Switchboard(session, self._tools)
+        link = switchboard.add(login.session, _identity(login), self._hang_up(switchboard))
+        try:
+            await self._connector.open(session)
+            switchboard.start()
+            await switchboard.first_login()
+        except BaseException:
+            await switchboard.stop()
+            await self._connector.close(session)
+            raise
+        return link
+
+    def _hang_up(self, switchboard: Switchboard) -> Detach:
+        async def hang_up(_: CtpLink, __: str) -> None:
+            await switchboard.stop()
+            await self._connector.close(switchboard.session)
+
+        return hang_up
+
+    async def stop(self) -> None:
+        """Nothing to do: the last session ended with its terminal."""
+
+
+def _identity(login: TerminalLogin) -> Identity:
+    report = login.report
+    return Identity(
+        broker_id=report.investor.broker_id,
+        investor_id=report.investor.investor_id,
+        accounts=login.accounts,
+        public_ip=report.public_ip,
+        mac_address=report.mac_address,
+    )

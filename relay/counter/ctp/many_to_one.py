@@ -1,0 +1,125 @@
+"""Many-to-one: one operator session for all terminals of this process, each reported with SubmitUserSystemInfo.
+
+The relay alone knows whether an investor is who it says (services.admission checked that before). After every new
+login of the operator each terminal that is online is submitted again; until then nothing is sent for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import structlog
+
+from relay.counter.ctp.connection import Connector
+from relay.counter.ctp.link import CtpLink
+from relay.counter.ctp.switchboard import Switchboard, SwitchboardTools
+from relay.counter.port import CounterLink, LinkState, LinkStatus, Mode, TerminalLogin, TerminalReport
+from relay.domain import reasons
+from relay.domain.scope import Identity
+from relay.errors import LedgerUnavailable, Refused
+from relay.tasks import Tasks
+
+_log = structlog.get_logger(__name__)
+_SUBMITS_AT_A_TIME = 32
+_RETRY_SECONDS = 5.0
+
+
+class ManyToOne:
+    """One switchboard, one operator session, a link for every terminal."""
+
+    mode = Mode.MANY_TO_ONE
+
+    def __init__(self, connector: Connector, tools: SwitchboardTools, *, operator_id: str, password: str) -> None:
+        self._connector = connector
+        self._tools = tools
+        self._operator_id = operator_id
+        self._password = password
+        self._reports: dict[str, TerminalReport] = {}
+        self._switchboard: Switchboard | None = None
+        self._tasks = Tasks()
+        self._why_not = reasons.counter_unavailable("the operator is not logged in")
+
+    async def start(self) -> None:
+        """Begin to log the operator in, and to keep it logged in."""
+        self._tasks.start(self._keep_operator(), "operator session")
+
+    async def attach(self, login: TerminalLogin) -> CounterLink:
+        """Submit this terminal's report on the operator's session; raises Refused."""
+        board = self._switchboard
+        if board is None or not board.session.live:
+            raise Refused(self._why_not)
+        code = await board.session.submit(login.session, login.report)
+        if code != 0:
+            raise Refused(reasons.report_refused(code))
+        if board is not self._switchboard or not board.session.live:
+            raise Refused(reasons.counter_unavailable("the operator's session broke during the report"))
+        self._reports[login.session] = login.report
+        return board.add(login.session, self._identity(login), self._hang_up)
+
+    async def stop(self) -> None:
+        """Log the operator out."""
+        await self._tasks.cancel()
+
+    def _identity(self, login: TerminalLogin) -> Identity:
+        report = login.report
+        return Identity(
+            broker_id=report.investor.broker_id,
+            investor_id=report.investor.investor_id,
+            operator_id=self._operator_id,
+            accounts=login.accounts,
+            public_ip=report.public_ip,
+            mac_address=report.mac_address,
+        )
+
+    async def _hang_up(self, link: CtpLink, _reason: str) -> None:
+        self._reports.pop(link.session, None)
+        if self._switchboard is not None:
+            self._switchboard.remove(link)
+
+    # The operator --------------------------------------------------------------------------------------------
+
+    async def _keep_operator(self) -> None:
+        """One session after another, for as long as the relay runs; a final refusal of the counter ends it."""
+        number = 0
+        while True:
+            number += 1
+            session = self._connector.session(
+                f"operator-{number}", user_id=self._operator_id, password=self._password, report=None
+            )
+            board = self._switchboard = Switchboard(session, self._tools, on_live=self._submit_again)
+            try:
+                await self._connector.open(session)
+                board.start()
+                await board.ended.wait()
+            finally:
+                self._why_not = board.why_ended
+                await board.stop()
+                await self._connector.close(session)
+            _log.error("operator_session_ended", reason=board.why_ended.reason, message=board.why_ended.message)
+            if not board.may_retry:
+                return
+            await asyncio.sleep(_RETRY_SECONDS)
+
+    async def _submit_again(self, board: Switchboard) -> None:
+        limit = asyncio.Semaphore(_SUBMITS_AT_A_TIME)
+
+        async def submit(link: CtpLink) -> None:
+            async with limit:
+                await self._submit_one(board, link)
+
+        await asyncio.gather(*(submit(link) for link in board))
+
+    async def _submit_one(self, board: Switchboard, link: CtpLink) -> None:
+        report = self._reports.get(link.session)
+        if report is None:
+            return
+        try:
+            code = await board.session.submit(link.session, report)
+        except LedgerUnavailable:
+            link.reported = False
+            link.put(LinkStatus(LinkState.ENDED, "the report could not be made again: ledger unavailable"))
+            return
+        link.reported = code == 0
+        if code != 0:
+            refusal = reasons.report_refused(code)
+            link.put(LinkStatus(LinkState.ENDED, f"{refusal.reason}: {refusal.message}"))

@@ -1,0 +1,261 @@
+"""The composition root: builds the relay from its settings, serves, and takes it down again in the same order.
+
+Read `serve` from top to bottom: what is opened first is closed last.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime as dt
+import itertools
+import signal
+from collections.abc import AsyncIterator, Callable
+from importlib.metadata import version
+from pathlib import Path
+
+import grpc
+import structlog
+import uvloop
+
+from ctpabi import binding
+from relay import logs, settings_file
+from relay.counter.ctp.connection import Connector, CounterAddress
+from relay.counter.ctp.many_to_many import ManyToMany
+from relay.counter.ctp.many_to_one import ManyToOne
+from relay.counter.ctp.switchboard import SwitchboardTools
+from relay.counter.order_map import OrderMapFile
+from relay.counter.port import Counter, Evidence, Mode
+from relay.domain.counter_session import Patience
+from relay.domain.journal import Journal, JournalLimits
+from relay.domain.lanes import Lanes
+from relay.domain.ownership import OwnershipTable
+from relay.domain.public_ip import Origin, origin_of, parse_networks, parse_peer
+from relay.domain.scope import ScopeTable
+from relay.domain.system_info import COUNTER_ZONE, AgeLimits
+from relay.rpc.terminal_service import TerminalService
+from relay.services import verifier as genuineness
+from relay.services.admission import Admission, AdmissionRules, Directory
+from relay.services.database import open_database, require_current, upgrade
+from relay.services.directory_access import DirectoryAccess
+from relay.services.investors import Investors
+from relay.services.ledger import Ledger
+from relay.services.login_guard import LoginGuard
+from relay.services.secrets_box import SecretsBox
+from relay.services.sessions import SessionLimits, Sessions
+from relay.services.system_info_seen import SystemInfoSeen
+from relay.services.terminal_stream import StreamSettings, TerminalStream
+from relay.services.terminals import Terminals
+from relay.services.verifier import Verifier
+from relay.settings import Settings
+
+_log = structlog.get_logger(__name__)
+_TRANSPORT_MESSAGE_BYTES = 16 * 1024 * 1024
+"""what gRPC itself lets through: far more than the setting, so that a larger message is refused by name"""
+
+_LANE_PERIOD, _LANES_PER_SECOND = 4 * 86400, 5000
+
+
+def run(settings: Settings) -> None:
+    """Serve until SIGINT or SIGTERM; a second signal ends without draining."""
+    secrets = settings_file.secrets_of(settings)
+    logs.configure(level=settings.log.level, form=settings.log.format)
+    uvloop.run(serve(settings, secrets))
+
+
+async def serve(
+    settings: Settings, secrets: settings_file.Secrets, ready: Callable[[int], None] | None = None
+) -> None:
+    """Build, announce the port, wait for a signal, drain. Raises what makes the relay unfit to start."""
+    async with contextlib.AsyncExitStack() as stack:
+        ledger, directory = _open_databases(settings, stack)
+        verifier = await _open_verifier(settings, stack)
+        counter = _make_counter(settings, secrets, ledger, stack)
+        sessions = _make_sessions(settings, directory, verifier, counter, ledger)
+        await ledger.record("relay_started", "", _started(settings))
+        await counter.start()
+        stack.push_async_callback(counter.stop)
+        port = await _listen(settings, sessions, ledger, stack)
+        _log.info("relay_ready", port=port, mode=settings.relay.mode, tls=settings.listen.tls_certificate is not None)
+        if ready is not None:
+            ready(port)
+        async with _stop_signal() as stop:
+            await stop.wait()
+        _log.info("relay_draining", sessions=len(sessions))
+        await sessions.drain(settings.relay.drain_seconds)
+        await ledger.record("relay_stopped", "", {"sessions": len(sessions)})
+
+
+def _open_databases(settings: Settings, stack: contextlib.AsyncExitStack) -> tuple[Ledger, Directory]:
+    settings.relay.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    ledger_url, directory_url = settings_file.ledger_url(settings), settings_file.directory_url(settings)
+    ledger_engine = open_database(ledger_url)
+    stack.callback(ledger_engine.dispose)
+    directory_engine = ledger_engine
+    if directory_url != ledger_url:
+        directory_engine = open_database(directory_url)
+        stack.callback(directory_engine.dispose)
+    for engine in {ledger_engine, directory_engine}:
+        if engine.dialect.name == "sqlite":
+            upgrade(engine)
+        require_current(engine)
+    ledger = stack.enter_context(
+        Ledger(
+            ledger_engine,
+            settings.relay.name,
+            clock=_now,
+            capacity=settings.ledger.queue_entries,
+            commit_timeout=settings.ledger.commit_timeout_seconds,
+        )
+    )
+    box = SecretsBox.open_or_create(settings_file.secrets_key_file(settings))
+    directory = Directory(
+        access=stack.enter_context(DirectoryAccess()),
+        terminals=Terminals(directory_engine, box, clock=_now),
+        investors=Investors(directory_engine, clock=_now),
+        seen=SystemInfoSeen(directory_engine, clock=_now),
+    )
+    return ledger, directory
+
+
+async def _open_verifier(settings: Settings, stack: contextlib.AsyncExitStack) -> Verifier | None:
+    rules = settings.verification
+    if not rules.genuineness:
+        _log.warning("genuineness_not_checked", advice="verification.genuineness is off; the ledger says so too")
+        return None
+    verifier = Verifier(
+        genuineness.command(rules.collector_edition),
+        timeout=rules.timeout_seconds,
+        queue=rules.queue,
+        now=asyncio.get_running_loop().time,
+    )
+    await stack.enter_async_context(verifier)
+    await verifier.start()
+    return verifier
+
+
+def _make_counter(
+    settings: Settings, secrets: settings_file.Secrets, evidence: Evidence, stack: contextlib.AsyncExitStack
+) -> Counter:
+    """The one place that picks a mode; a third mode would be a third branch here."""
+    loaded = binding.load()
+    at = settings.counter
+    address = CounterAddress(
+        fronts=at.fronts,
+        broker_id=at.broker_id,
+        relay_app_id=at.relay_app_id,
+        relay_auth_code=secrets.relay_auth_code.get_secret_value(),
+        user_product_info=at.user_product_info,
+        flow_dir=settings_file.flow_dir(settings),
+        patience=Patience(connect=at.connect_timeout_seconds, answer=at.login_timeout_seconds),
+        inits_per_second=at.inits_per_second,
+    )
+    connector = Connector(loaded, address, evidence)
+    ownership = OwnershipTable(loaded.catalog)
+    order_map = OrderMapFile(settings.relay.state_dir / "order_map")
+    stack.callback(order_map.close)
+    # Numbers no lane of the last days had, whatever happened to this process: 5000 for every second since then.
+    lane_numbers = itertools.count(int(_now().timestamp()) % _LANE_PERIOD * _LANES_PER_SECOND + 1)
+    tools = SwitchboardTools(
+        catalog=loaded.catalog,
+        scope=ScopeTable(loaded.catalog),
+        ownership=ownership,
+        order_map=order_map,
+        new_lanes=lambda: Lanes(loaded.catalog, ownership),
+        next_lane=lambda: next(lane_numbers),
+    )
+    if settings.relay.mode == Mode.MANY_TO_MANY.value:
+        return ManyToMany(connector, tools)
+    if at.operator is None or secrets.operator_password is None:
+        raise settings_file.SettingsInvalid("settings", ["counter.operator: is required in many_to_one"])
+    password = secrets.operator_password.get_secret_value()
+    return ManyToOne(connector, tools, operator_id=at.operator.user_id, password=password)
+
+
+def _make_sessions(
+    settings: Settings, directory: Directory, verifier: Verifier | None, counter: Counter, evidence: Evidence
+) -> Sessions:
+    rules = settings.verification
+    age = AgeLimits(rules.max_age_seconds, rules.max_future_seconds)
+    guard = LoginGuard(settings.limits, asyncio.get_running_loop().time)
+    admission = Admission(
+        AdmissionRules(counter.mode, settings.counter.broker_id, age), directory, verifier, guard, evidence, _now
+    )
+    limits = SessionLimits(
+        linger_seconds=settings.sessions.linger_seconds,
+        max_sessions=settings.sessions.max_per_process,
+        max_per_investor=settings.sessions.max_per_investor,
+        default_valid_for=settings.trading.default_valid_for_milliseconds / 1000,
+    )
+    kept = JournalLimits(items=settings.sessions.journal_events, size_bytes=settings.sessions.journal_bytes)
+    return Sessions(admission, counter, evidence, limits, lambda: Journal(kept))
+
+
+async def _listen(
+    settings: Settings, sessions: Sessions, evidence: Evidence, stack: contextlib.AsyncExitStack
+) -> int:
+    at = settings.listen
+    trusted = parse_networks(at.trusted_proxies)
+    about = StreamSettings(version("ctp-relay"), at.hello_timeout_seconds, settings.sessions.journal_bytes)
+    clock = asyncio.get_running_loop().time
+
+    def open_stream(origin: Origin) -> TerminalStream:
+        return TerminalStream(origin, sessions, evidence, clock, about)
+
+    def origin(peer: str, metadata: object) -> Origin:
+        forwarded = [str(value) for key, value in metadata if key == "x-forwarded-for"]  # type: ignore[attr-defined]
+        return origin_of(parse_peer(peer), forwarded, trusted)
+
+    server = grpc.aio.server(
+        options=[
+            ("grpc.max_receive_message_length", _TRANSPORT_MESSAGE_BYTES),
+            ("grpc.max_concurrent_streams", at.max_streams),
+            ("grpc.so_reuseport", 0),
+            ("grpc.keepalive_time_ms", 20_000),
+            ("grpc.keepalive_timeout_ms", 10_000),
+            ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
+        ],
+        maximum_concurrent_rpcs=at.max_streams,
+    )
+    server.add_generic_rpc_handlers((TerminalService(open_stream, origin, at.max_message_bytes),))
+    if at.tls_certificate is None or at.tls_key is None:
+        port = server.add_insecure_port(at.address)
+    else:
+        port = server.add_secure_port(at.address, _credentials(at.tls_certificate, at.tls_key))
+    await server.start()
+    stack.push_async_callback(server.stop, 1.0)
+    return int(port)
+
+
+def _credentials(certificate: Path, key: Path) -> grpc.ServerCredentials:
+    return grpc.ssl_server_credentials([(key.read_bytes(), certificate.read_bytes())])
+
+
+@contextlib.asynccontextmanager
+async def _stop_signal() -> AsyncIterator[asyncio.Event]:
+    """Set by the first SIGINT or SIGTERM; the second one is left to end the process."""
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+
+    def heard() -> None:
+        stop.set()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, heard)
+    yield stop
+
+
+def _started(settings: Settings) -> dict[str, object]:
+    return {
+        "relay": settings.relay.name,
+        "version": version("ctp-relay"),
+        "mode": settings.relay.mode,
+        "relay_app_id": settings.counter.relay_app_id,
+        "broker_id": settings.counter.broker_id,
+        "genuineness_checked": settings.verification.genuineness,
+    }
+
+
+def _now() -> dt.datetime:
+    return dt.datetime.now(COUNTER_ZONE)

@@ -1,0 +1,130 @@
+"""The terminal sessions of this process: admitted, found again by their resume token, counted and drained."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import structlog
+
+from relay.counter.port import Counter, Evidence, Investor, TerminalLogin
+from relay.domain import reasons
+from relay.domain.journal import Journal
+from relay.errors import Refused
+from relay.services.admission import Admission, Applicant
+from relay.services.terminal_session import Identity, TerminalSession
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class SessionLimits:
+    """What the settings allow."""
+
+    linger_seconds: float
+    max_sessions: int
+    max_per_investor: int
+    default_valid_for: float
+    """seconds"""
+
+
+class Sessions:
+    """Every terminal session of this process."""
+
+    def __init__(
+        self,
+        admission: Admission,
+        counter: Counter,
+        evidence: Evidence,
+        limits: SessionLimits,
+        new_journal: Callable[[], Journal],
+    ) -> None:
+        self._admission = admission
+        self._counter = counter
+        self._evidence = evidence
+        self._limits = limits
+        self._new_journal = new_journal
+        self._by_token: dict[bytes, TerminalSession] = {}
+        self._entering: dict[str, Investor] = {}
+        """logins under way: they count, or a burst of them would pass the limits together"""
+        self.draining = False
+
+    def __len__(self) -> int:
+        return len(self._by_token)
+
+    def __iter__(self) -> Iterator[TerminalSession]:
+        return iter(tuple(self._by_token.values()))
+
+    async def admit(self, applicant: Applicant) -> TerminalSession:
+        """Verify the terminal, report it and log it in at the counter. Raises Refused."""
+        investor = Investor(applicant.login.broker_id, applicant.login.investor_id)
+        self._reserve(applicant.name, investor)
+        try:
+            login = await self._admission.admit(applicant)
+            session = await self._open(applicant, login)
+        finally:
+            del self._entering[applicant.name]
+        self._by_token[_key(session.resume_token)] = session
+        return session
+
+    def resume(self, token: bytes, app_id: str, public_ip: str) -> TerminalSession:
+        """The lingering session of this token; only for the same app id and address. Raises Refused."""
+        session = self._by_token.get(_key(token))
+        if session is None or session.ending:
+            raise Refused(reasons.session_gone())
+        if (session.identity.app_id, session.identity.public_ip) != (app_id, public_ip):
+            raise Refused(reasons.session_gone())
+        return session
+
+    async def drain(self, seconds: float) -> None:
+        """Take no new terminals, wait for those there are, then end the rest."""
+        self.draining = True
+        waits = [asyncio.ensure_future(session.ended.wait()) for session in self]
+        if waits:
+            await asyncio.wait(waits, timeout=seconds)
+        for wait in waits:
+            wait.cancel()
+        await asyncio.gather(*(session.end("the relay is stopping 中继停机") for session in self))
+
+    def _reserve(self, name: str, investor: Investor) -> None:
+        if self.draining:
+            raise Refused(reasons.relay_draining())
+        if len(self._by_token) + len(self._entering) >= self._limits.max_sessions:
+            raise Refused(reasons.relay_full())
+        mine = sum(session.identity.investor == investor for session in self._by_token.values())
+        mine += sum(entering == investor for entering in self._entering.values())
+        if mine >= self._limits.max_per_investor:
+            raise Refused(reasons.too_many_sessions(self._limits.max_per_investor))
+        self._entering[name] = investor
+
+    async def _open(self, applicant: Applicant, login: TerminalLogin) -> TerminalSession:
+        try:
+            link = await self._counter.attach(login)
+        except Refused as refused:
+            self._admission.counter_refused(applicant, refused.refusal)
+            raise
+        self._admission.succeeded(applicant)
+        identity = Identity(
+            login.session, login.report.investor, login.report.app_id, login.report.public_ip, self._counter.mode
+        )
+        session = TerminalSession(
+            identity,
+            link,
+            self._new_journal(),
+            self._evidence,
+            linger_seconds=self._limits.linger_seconds,
+            default_valid_for=self._limits.default_valid_for,
+            on_end=self._forget,
+        )
+        _log.info("terminal_logged_in", session=login.session, investor=login.report.investor.investor_id)
+        return session
+
+    def _forget(self, session: TerminalSession) -> None:
+        self._by_token.pop(_key(session.resume_token), None)
+
+
+def _key(token: bytes) -> bytes:
+    """Looked up by hash, so that the time of a failed look-up says nothing about any token."""
+    return hashlib.sha256(token).digest()

@@ -1,0 +1,204 @@
+"""One terminal stream: the pure conversation of `domain.conversation`, carried out.
+
+Messages go in through `receive`, what is to be written comes out of `outbox`. Every refusal is in the ledger
+before the terminal hears of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import structlog
+
+from ctprelay.v1 import terminal_pb2 as pb
+from relay.counter.port import Evidence
+from relay.domain import conversation as talk
+from relay.domain import reasons
+from relay.domain.challenge import TIMESTAMP_BYTES
+from relay.domain.public_ip import Origin
+from relay.errors import LedgerUnavailable, Refusal, Refused
+from relay.services import frames
+from relay.services.admission import Applicant
+from relay.services.outbox import Outbox
+from relay.services.sessions import Sessions
+from relay.services.terminal_session import TerminalSession
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Malformed:
+    """A message that could not be parsed, or is larger than allowed; `size` and `most` are bytes."""
+
+    size: int
+    most: int
+
+    @property
+    def refusal(self) -> Refusal:
+        if self.size > self.most:
+            return reasons.message_too_large(self.size, self.most)
+        return reasons.request_malformed("bytes that are not a ctprelay.v1.TerminalMessage")
+
+
+@dataclass(slots=True)
+class StreamSettings:
+    """What a stream needs to know of the settings."""
+
+    version: str
+    hello_timeout_seconds: float
+    outbox_bytes: int
+
+
+@dataclass(slots=True)
+class _Greeting:
+    app_id: str = ""
+    client_version: str = ""
+    challenge: bytes = field(default=b"", repr=False)
+
+
+class TerminalStream:
+    """A stream from its first byte to its end; the session may outlive it."""
+
+    def __init__(
+        self, origin: Origin, sessions: Sessions, evidence: Evidence, clock: Callable[[], float], settings: StreamSettings
+    ) -> None:
+        self.outbox = Outbox(settings.outbox_bytes)
+        self._origin = origin
+        self._sessions = sessions
+        self._evidence = evidence
+        self._clock = clock
+        self._settings = settings
+        self._talk = talk.Conversation()
+        self._name = secrets.token_hex(6)
+        self._greeting = _Greeting()
+        self._session: TerminalSession | None = None
+        loop = asyncio.get_running_loop()
+        self._patience = loop.call_later(settings.hello_timeout_seconds, self._out_of_patience)
+
+    async def receive(self, message: pb.TerminalMessage | Malformed) -> None:
+        """Take one message from the terminal; returns when the next one may come."""
+        if isinstance(message, Malformed):
+            await self._reject(message.refusal)
+            return
+        match message.WhichOneof("body"):
+            case "call":
+                await self._call(message.call)
+            case "hello":
+                await self._hello(message.hello)
+            case "login":
+                await self._login(message.login)
+            case "resume":
+                await self._resume(message.resume)
+            case "logout":
+                await self._logout()
+            case _:
+                await self._reject(reasons.request_malformed("a message of no kind this relay knows"))
+
+    async def ended(self) -> None:
+        """The stream is gone, for whatever reason: the session lingers, everything else is settled."""
+        self._patience.cancel()
+        self.outbox.close()
+        if self._session is not None:
+            self._session.detach(self.outbox)
+
+    def terminal_is_silent(self) -> None:
+        """The terminal closed its half: what is under way is still answered to a session, nothing to others."""
+        if self._session is None:
+            self.outbox.close()
+
+    # What the conversation decides -----------------------------------------------------------------------------
+
+    async def _hello(self, hello: pb.Hello) -> None:
+        command = self._talk.on(talk.HelloReceived(hello.protocol, self._clock()))
+        if isinstance(command, talk.Reject):
+            await self._reject(command.refusal)
+            return
+        challenge = secrets.token_bytes(TIMESTAMP_BYTES)
+        self._greeting = _Greeting(hello.app_id[:64], hello.client_version[:64], challenge)
+        self.outbox.put(frames.challenge(challenge, self._settings.version))
+
+    async def _login(self, login: pb.Login) -> None:
+        command = self._talk.on(talk.LoginReceived(self._clock()))
+        if isinstance(command, talk.Reject):
+            await self._reject(command.refusal)
+            return
+        applicant = Applicant(
+            name=self._name,
+            app_id=self._greeting.app_id,
+            client_version=self._greeting.client_version,
+            challenge=self._greeting.challenge,
+            origin=self._origin,
+            login=login,
+        )
+        try:
+            session = await self._sessions.admit(applicant)
+        except Refused as refused:
+            await self._turned(refused.refusal)
+        except LedgerUnavailable:
+            await self._turned(reasons.ledger_unavailable())
+        else:
+            self._welcome(session, after_sequence=None)
+
+    async def _resume(self, resume: pb.Resume) -> None:
+        command = self._talk.on(talk.ResumeReceived(self._clock()))
+        if isinstance(command, talk.Reject):
+            await self._reject(command.refusal)
+            return
+        try:
+            session = self._sessions.resume(resume.resume_token, self._greeting.app_id, self._origin.public_ip)
+        except Refused as refused:
+            await self._turned(refused.refusal)
+        else:
+            self._welcome(session, after_sequence=resume.after_sequence)
+
+    def _welcome(self, session: TerminalSession, *, after_sequence: int | None) -> None:
+        self._talk.on(talk.Admitted())
+        self._patience.cancel()
+        self._session = session
+        session.attach(self.outbox, after_sequence=after_sequence)
+
+    async def _call(self, call: pb.Call) -> None:
+        command = self._talk.on(talk.CallReceived())
+        if self._session is None or isinstance(command, talk.Reject):
+            await self._reject(command.refusal if isinstance(command, talk.Reject) else reasons.not_logged_in())
+            return
+        self._session.call(call)
+
+    async def _logout(self) -> None:
+        command = self._talk.on(talk.LogoutReceived())
+        if self._session is None or isinstance(command, talk.Reject):
+            await self._reject(command.refusal if isinstance(command, talk.Reject) else reasons.not_logged_in())
+            return
+        await self._session.end("logged out")
+
+    async def _turned(self, refusal: Refusal) -> None:
+        self._talk.on(talk.Turned(refusal))
+        await self._reject(refusal)
+
+    async def _reject(self, refusal: Refusal) -> None:
+        """One refusal: to the ledger and the log as it is, to the terminal as it may know it; then the end."""
+        if self._session is not None:
+            self._session.end_soon(refusal.reason)
+        facts = {
+            "source": refusal.source.value,
+            "reason": refusal.reason,
+            "code": refusal.code,
+            "message": refusal.message,
+            "terminal_app_id": self._greeting.app_id,
+            "public_ip": self._origin.public_ip,
+            "port": self._origin.port,
+        }
+        _log.info("terminal_refused", session=self._name, **facts)
+        # Told even where it cannot be written: nothing has been done that the ledger would have to announce.
+        with contextlib.suppress(LedgerUnavailable):
+            await self._evidence.record("terminal_refused", self._name, facts)
+        self.outbox.put(frames.rejected(reasons.told_to_terminal(refusal)))
+        self.outbox.close()
+
+    def _out_of_patience(self) -> None:
+        self.outbox.put(frames.rejected(reasons.challenge_expired()))
+        self.outbox.close()
