@@ -89,7 +89,7 @@ class _Prober:
             )
         alignment = max((_SCALARS.get(f.kind, 1) for f in fields), default=1)
         struct = Struct(source.name, max(-(-end // alignment) * alignment, 1), tuple(fields), source.doc)
-        _prove(struct, instance)
+        prove(struct, instance)
         return struct
 
     def _kind(self, instance: Any, struct: str, name: str, type_name: str) -> tuple[Kind, int]:
@@ -142,7 +142,7 @@ _PROOFS: dict[Kind, tuple[object, bytes]] = {
 }
 
 
-def _prove(struct: Struct, instance: Any) -> None:
+def prove(struct: Struct, instance: Any) -> None:
     """Write each field through its setter; the struct's memory must be exactly what the layout says, each time."""
     address = int(instance.this)
     libc = ctypes.CDLL(None)

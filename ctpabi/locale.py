@@ -30,12 +30,19 @@ def ensure() -> None:
     """
     if available():
         return
-    # glibc looks into LOCPATH only, when it is set: a wrong one of the environment is replaced, not appended to.
-    os.environ["LOCPATH"] = str(_private_directory())
+    try:
+        directory = _private_directory()
+        # glibc looks into LOCPATH only, when it is set: a useless one is replaced, not appended to.
+        os.environ["LOCPATH"] = str(directory)
+        # Look at the file, do not ask glibc: it would remember for ever that there was nothing in that directory.
+        if not _is_built(directory / NAME):
+            _build(directory)
+    except (OSError, RuntimeError, subprocess.TimeoutExpired) as error:
+        if isinstance(error, LocaleMissing):
+            raise
+        raise LocaleMissing(f"locale {NAME} is missing and cannot be built ({error}): {INSTALL_COMMAND}") from error
     if not available():
-        _build(_private_directory())
-    if not available():
-        raise LocaleMissing(f"locale {NAME} was built in {_private_directory()} but does not load")
+        raise LocaleMissing(f"locale {NAME} was built in {directory} but does not load: {INSTALL_COMMAND}")
 
 
 def available() -> bool:
@@ -66,7 +73,7 @@ def _build(directory: Path) -> None:
         command = [localedef, "-i", "POSIX", "-f", "GB18030", "--no-archive", str(built)]
         # Exit status 1 only says that there were warnings, which POSIX's definition always gives.
         result = subprocess.run(command, capture_output=True, text=True, timeout=_BUILD_TIMEOUT_SECONDS, check=False)
-        if not (built / "LC_CTYPE").exists():
+        if not _is_built(built):
             reason = result.stderr.strip().splitlines()[-1:] or [f"exit status {result.returncode}"]
             raise LocaleMissing(f"locale {NAME} cannot be built ({reason[0]}): {INSTALL_COMMAND}")
         _move_into_place(built, directory / NAME)
@@ -76,5 +83,9 @@ def _move_into_place(built: Path, place: Path) -> None:
     try:
         built.rename(place)
     except OSError:
-        if not (place / "LC_CTYPE").exists():
+        if not _is_built(place):
             raise
+
+
+def _is_built(place: Path) -> bool:
+    return (place / "LC_CTYPE").exists()

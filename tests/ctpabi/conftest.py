@@ -1,0 +1,13 @@
+"""The committed catalog."""
+
+from __future__ import annotations
+
+import pytest
+
+from ctpabi.catalog import Catalog
+from ctpabi.catalog_data import load_catalog
+
+
+@pytest.fixture(scope="session")
+def catalog() -> Catalog:
+    return load_catalog()
