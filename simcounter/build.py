@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
+import inspect
 import os
 import shutil
 import subprocess
@@ -17,13 +18,13 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from ctpabi import introspect, introspect_source
+from ctpabi import introspect, introspect_source, special_fields
 from ctpabi.catalog import Catalog
 from simcounter import abi_headers, probe, substitute
 
 INSTALL_COMMAND = "apt-get install -y g++"
 _SHIM = Path(__file__).with_name("shim")
-_GENERATORS = (__file__, abi_headers.__file__, probe.__file__, introspect.__file__, introspect_source.__file__)
+_GENERATORS = tuple(map(inspect.getfile, (abi_headers, probe, introspect, introspect_source, special_fields)))
 _PROBE_SOURCE = "probe.cpp"
 _FLAGS = ("-std=c++17", "-O2", "-fvisibility=hidden", "-shared", "-fPIC")
 _LIBRARIES = ("-lpthread", "-ldl")
@@ -63,7 +64,7 @@ def _cache() -> Path:
 def _key(extension: Path) -> str:
     """Changes when the binding, the shim's source or whatever generates the rest of it changes."""
     digest = hashlib.sha256()
-    for source in (extension, *sorted(_SHIM.glob("*.[ch]*")), *map(Path, _GENERATORS)):
+    for source in (extension, *sorted(_SHIM.glob("*.[ch]*")), Path(__file__), *map(Path, _GENERATORS)):
         digest.update(source.name.encode() + b"\0")
         digest.update(hashlib.sha256(source.read_bytes()).digest())
     return digest.hexdigest()[:32]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import socket
+import time
 from collections.abc import Callable
 
 from simcounter.wire import FrameType, json_frame
 from tests.simcounter.conftest import Program
-from tests.simcounter.scripted_counter import ScriptedCounter
+from tests.simcounter.scripted_counter import DEADLINE_SECONDS, ScriptedCounter
 
 Start = Callable[..., Program]
 
@@ -121,3 +123,34 @@ def test_a_counter_that_talks_nonsense_is_left(start: Start, scripted: ScriptedC
     connection.send_bytes(b"HTTP/1.1 400 Bad Request\r\n\r\n")
 
     assert program.end().findings == [[4097]]
+
+
+def test_a_counter_that_drops_at_once_is_not_stormed(start: Start, scripted: ScriptedCounter) -> None:
+    """Each useless connection in a row doubles the wait, at most to four times; a useful one resets it."""
+    start("api, spy = create(); api.Join()", CTP_SIMCOUNTER_RECONNECT_MS="20")
+    began_at = time.monotonic()
+    for _ in range(5):
+        scripted.accept_and_greet().close()
+
+    assert time.monotonic() - began_at >= 0.020 + 0.040 + 0.080 + 0.080
+
+
+def test_a_counter_that_stops_reading_does_not_block_for_ever(start: Start) -> None:
+    """When the connection is full, a request gives up after a second with -1 and the connection is over."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        program = start(
+            """
+            api, spy = connect()
+            order = tdapi.CThostFtdcInputOrderField()
+            while (code := api.ReqOrderInsert(order, 1)) == 0:
+                pass
+            say(code, *spy.wait("OnFrontDisconnected"))
+            """,
+            front=f"tcp://127.0.0.1:{listener.getsockname()[1]}",
+        )
+        listener.settimeout(DEADLINE_SECONDS)
+        peer, _ = listener.accept()
+        with peer:
+            peer.sendall(json_frame(FrameType.HELLO, {"ok": True}).encode())
+
+            assert program.end().findings == [[-1, 4097]]
