@@ -24,7 +24,7 @@ RUN apt-get update \
 RUN useradd --system --uid 10001 --create-home --home-dir /var/lib/ctp-relay --shell /usr/sbin/nologin ctp-relay \
     && install -d -o ctp-relay -g ctp-relay -m 0700 /var/lib/ctp-relay/state /etc/ctp-relay
 COPY --from=packages /opt/ctp-relay /opt/ctp-relay
-ENV PATH=/opt/ctp-relay/bin:$PATH PYTHONUNBUFFERED=1
+ENV PATH=/opt/ctp-relay/bin:$PATH PYTHONUNBUFFERED=1 CTP_RELAY_CONFIG=/etc/ctp-relay/relay.toml
 USER ctp-relay
 WORKDIR /var/lib/ctp-relay
 EXPOSE 50051 9100
@@ -32,7 +32,7 @@ STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s \
     CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:9100/healthz', timeout=3)"]
 ENTRYPOINT ["ctp-relay"]
-CMD ["serve", "-c", "/etc/ctp-relay/relay.toml"]
+CMD ["serve"]
 
 FROM relay AS demo
 USER root
