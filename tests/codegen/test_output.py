@@ -50,6 +50,16 @@ def test_check_names_what_differs_and_changes_nothing(tree: Path, capsys: pytest
     assert not (tree / CATALOG).exists()
 
 
+def test_without_check_it_writes(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What was missing or edited is as it should be afterwards, and the version it is from is said."""
+    (tree / CATALOG).write_text("{}")
+
+    assert main([], root=tree) == 0
+
+    assert (tree / CATALOG).read_bytes() == (ROOT / CATALOG).read_bytes()
+    assert "files written from openctp-ctp 6." in capsys.readouterr().out
+
+
 def test_writing_again_changes_nothing(tree: Path, catalog: Catalog) -> None:
     """The generator is deterministic, and knows every generated file there is."""
     files = write(catalog, tree, tree)

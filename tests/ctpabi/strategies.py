@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from ctpabi.catalog import Catalog, Field, Kind, Struct
 from ctpabi.layout import DBL_MAX
 
-INT32 = st.integers(-(2**31), 2**31 - 1)
+INT32 = st.one_of(st.sampled_from([1, 127, 128, 16383, 16384, -1]), st.integers(-(2**31), 2**31 - 1))
 INT16 = st.integers(-(2**15), 2**15 - 1)
 DOUBLE = st.one_of(st.sampled_from([0.0, -0.0, DBL_MAX, -DBL_MAX]), st.floats(allow_nan=False))
 TEXT = st.text(st.one_of(st.characters(codec="utf-8", exclude_characters="\0"), st.sampled_from("报单已提交01AZ")))

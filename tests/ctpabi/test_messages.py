@@ -9,7 +9,7 @@ from google.protobuf.message import Message
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ctpabi import layout, messages
+from ctpabi import layout, messages, text
 from ctpabi.catalog import Callback, Catalog, Field, Kind, Shape, Struct
 from ctpabi.catalog_data import load_catalog
 from ctpabi.wire import varint
@@ -105,6 +105,34 @@ def test_an_event_reads_as_it_was_called(
     assert event.empty == (body is None and callback.shape is not Shape.RESPONSE_ERROR)
     if body is not None:
         assert wire(getattr(event, callback.proto_name)) == wire(by_hand(catalog.structs[callback.struct], body))
+
+
+def test_a_null_struct_is_an_empty_event(catalog: Catalog) -> None:
+    """An answer without rows still says which callback it is; OnRspError has no struct, so it lacks none."""
+    for callback in catalog.callbacks.values():
+        if callback.proto_name:
+            event = events_pb2.Event.FromString(messages.event_bytes(callback, None))
+            assert event.WhichOneof("body") == callback.proto_name
+            assert event.empty == (callback.name != "OnRspError"), callback.name
+
+
+@pytest.mark.parametrize(("error_id", "error_msg"), [(0, b""), (0, b"\xd5\xfd\xc8\xb7"), (3, b""), (-1, b"no\0behind")])
+def test_rsp_info_is_there_when_it_says_something(catalog: Catalog, error_id: int, error_msg: bytes) -> None:
+    """Number or text alone are enough; neither is no RspInfo."""
+    callback = catalog.callbacks["OnRspUserLogin"]
+
+    event = events_pb2.Event.FromString(messages.event_bytes(callback, None, error_id=error_id, error_msg=error_msg))
+
+    assert event.HasField("rsp_info") == bool(error_id or error_msg)
+    assert (event.rsp_info.error_id, event.rsp_info.error_msg) == (error_id, text.decode(error_msg))
+
+
+def test_integers_of_every_length_are_written(catalog: Catalog) -> None:
+    """One byte up to 127, ten for what is negative."""
+    struct = catalog.structs["RspInfo"]
+    for number in (1, 127, 128, 16383, 16384, 2**31 - 1, -1, -(2**31)):
+        message = messages.message_from_struct(struct, layout.pack(struct, {"ErrorID": number}))
+        assert message == structs_pb2.RspInfo(error_id=number)
 
 
 def _body(data: st.DataObject, catalog: Catalog, callback: Callback) -> bytes | None:
