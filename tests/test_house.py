@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import subprocess
+import tomllib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -117,6 +118,19 @@ def test_no_addresses_of_package_sources() -> None:
     installing = [ROOT / name for name in ("constraints.txt", "pyproject.toml", "Dockerfile", "scripts/set-up")]
 
     assert [path.name for path in installing if located.search(path.read_text(encoding="utf-8"))] == []
+
+
+def test_every_dependency_is_pinned_and_explained() -> None:
+    """What pyproject.toml asks for has a version in constraints.txt and a line in docs/dependencies.md."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
+    names = {re.split(r"[\[<>=;~ ]", line)[0].lower() for line in wanted}
+    pins = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    pinned = {line.split("==")[0].lower().replace("_", "-") for line in pins if "==" in line}
+    explained = (ROOT / "docs/dependencies.md").read_text(encoding="utf-8").lower()
+
+    assert sorted(names - pinned) == []
+    assert sorted(name for name in names if not re.search(rf"^\|[^|]*\b{name}\b[^|]*\|", explained, re.MULTILINE)) == []
 
 
 def test_nothing_compiled_and_nothing_of_the_vendor() -> None:
