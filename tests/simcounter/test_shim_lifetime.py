@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -40,30 +41,33 @@ def test_release_from_inside_a_callback_stops_callbacks(
 
 
 def test_release_from_another_thread_waits_for_the_running_callback(
-    start: Start, scripted: ScriptedCounter, catalog: Catalog
+    start: Start, scripted: ScriptedCounter, catalog: Catalog, tmp_path: Path
 ) -> None:
     """When Release returns, the callback that was running has ended and none begins."""
-    program = start("""
-        import threading
-        entered, leave = threading.Event(), threading.Event()
+    released = tmp_path / "the counter saw the connection end"
+    program = start(f"""
+        import pathlib, threading, time
+        entered, released = threading.Event(), pathlib.Path({str(released)!r})
         class Slow(Spy):
             def react(self, name, *arguments):
                 if name == "OnRtnOrder":
-                    entered.set(); leave.wait(DEADLINE_SECONDS); say("callback ended")
+                    entered.set()
+                    while not released.exists():
+                        time.sleep(0.005)
+                    say("callback ended")
         api, spy = connect(spy=Slow())
         entered.wait(DEADLINE_SECONDS)
-        releasing = threading.Thread(target=lambda: (api.Release(), say("released")))
-        releasing.start()
-        leave.set()
-        releasing.join()
+        api.Release()
         spy.wait("OnRtnOrder")
-        say(spy.noted.empty())
+        say("released", spy.noted.empty())
     """)
     connection = scripted.accept_and_greet()
     for _ in range(10):
         connection.event("OnRtnOrder", bytes(catalog.structs["Order"].size))
+    assert connection.is_closed()
+    released.touch()
 
-    assert program.end().findings == [["callback ended"], ["released"], [True]]
+    assert program.end().findings == [["callback ended"], ["released", True]]
 
 
 def test_join_returns_after_release(start: Start, scripted: ScriptedCounter) -> None:
