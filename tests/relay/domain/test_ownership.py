@@ -1,0 +1,111 @@
+"""Who may see an event."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from ctpabi.catalog import Shape
+from relay.domain.ownership import Owner
+from tests.relay.domain.ctp_bodies import BROKER, CATALOG, OWNERSHIP, callback, event, investor
+
+ALICE, BOB = investor("10001"), investor("10002")
+NOTICES = [c.name for c in CATALOG.callbacks.values() if c.shape in {Shape.NOTICE, Shape.ERROR_NOTICE}]
+PUBLIC = {"OnRtnInstrumentStatus", "OnRtnBulletin", "OnRtnForQuoteRsp"}
+
+
+def has(name: str, field: str) -> bool:
+    return CATALOG.structs[callback(name).struct].has(field)
+
+
+@pytest.mark.parametrize("name", NOTICES)
+def test_a_notice_reaches_its_investor_and_nobody_else(name: str) -> None:
+    """Of all 45 kinds of notices: the one named in it sees it, by InvestorID or by AccountID; public ones everybody."""
+    named = {"InvestorID": "10001"} if has(name, "InvestorID") else {"AccountID": "10001"} if has(name, "AccountID") else {}
+    notice = event(name, **named, **({"BrokerID": BROKER} if has(name, "BrokerID") else {}))
+
+    assert OWNERSHIP.belongs(callback(name), notice, ALICE)
+    assert OWNERSHIP.belongs(callback(name), notice, BOB) == (name in PUBLIC)
+    assert bool(named) == (name not in PUBLIC)
+
+
+@pytest.mark.parametrize("name", sorted(set(NOTICES) - PUBLIC - {"OnRtnTradingNotice"}))
+def test_a_notice_without_an_owner_goes_to_nobody(name: str) -> None:
+    """What the relay cannot attribute is shown to no terminal."""
+    notice = event(name)
+
+    assert OWNERSHIP.owner(callback(name), notice).owner is Owner.NOBODY
+    assert not OWNERSHIP.belongs(callback(name), notice, ALICE)
+
+
+def test_a_trading_notice_without_investor_is_for_all() -> None:
+    """OnRtnTradingNotice with an empty InvestorID is the firm speaking to everybody (DOMAIN 6.2)."""
+    notice = event("OnRtnTradingNotice", BrokerID=BROKER)
+
+    assert OWNERSHIP.belongs(callback("OnRtnTradingNotice"), notice, ALICE)
+    assert OWNERSHIP.belongs(callback("OnRtnTradingNotice"), notice, BOB)
+
+
+def test_a_bank_notice_finds_the_investor_whose_account_it_is() -> None:
+    """Accounts are usually called like their investors, but not always."""
+    carol = investor("10003", "88001", "88002")
+    notice = event("OnRtnFromBankToFutureByBank", BrokerID=BROKER, AccountID="88002")
+
+    assert OWNERSHIP.belongs(callback("OnRtnFromBankToFutureByBank"), notice, carol)
+    assert not OWNERSHIP.belongs(callback("OnRtnFromBankToFutureByBank"), notice, ALICE)
+
+
+def test_an_account_called_like_another_investor_is_not_that_investors() -> None:
+    """Once accounts are known, only they count."""
+    carol = investor("10003", "88001")
+    notice = event("OnRtnFromBankToFutureByBank", BrokerID=BROKER, AccountID="10003")
+
+    assert not OWNERSHIP.belongs(callback("OnRtnFromBankToFutureByBank"), notice, carol)
+
+
+def test_another_brokers_investor_of_the_same_number_is_somebody_else() -> None:
+    """An investor is named by broker and number together."""
+    notice = event("OnRtnOrder", BrokerID="0001", InvestorID="10001")
+
+    assert not OWNERSHIP.belongs(callback("OnRtnOrder"), notice, ALICE)
+
+
+def test_an_answer_that_names_somebody_else_is_withheld() -> None:
+    """Answers are routed by request id; a row of another investor is still not shown."""
+    assert OWNERSHIP.belongs(callback("OnRspQryOrder"), event("OnRspQryOrder", InvestorID="10001"), ALICE)
+    assert not OWNERSHIP.belongs(callback("OnRspQryOrder"), event("OnRspQryOrder", InvestorID="10002"), ALICE)
+    assert OWNERSHIP.belongs(callback("OnRspQryOrder"), None, ALICE)
+
+
+def test_rates_for_all_investors_are_anybodys() -> None:
+    """A rate with an InvestorRange names a group or everybody in InvestorID."""
+    rate = event("OnRspQryInstrumentMarginRate", InvestorRange="1", InvestorID="00000000")
+
+    assert OWNERSHIP.belongs(callback("OnRspQryInstrumentMarginRate"), rate, ALICE)
+
+
+def test_the_connection_is_the_relays_own_business() -> None:
+    """OnFrontConnected and OnFrontDisconnected are shown to no terminal."""
+    assert not OWNERSHIP.belongs(callback("OnFrontDisconnected"), None, ALICE)
+
+
+def test_a_notice_of_another_size_goes_to_nobody() -> None:
+    """Bytes that are not the struct's are not read at guessed places."""
+    assert not OWNERSHIP.belongs(callback("OnRtnOrder"), b"9999\0", ALICE)
+
+
+def test_accounts_are_learned_from_what_names_both() -> None:
+    """An order carries InvestorID and AccountID: that is how accounts become known."""
+    order = event("OnRtnOrder", InvestorID="10003", AccountID="88001")
+
+    assert OWNERSHIP.account_of(callback("OnRtnOrder"), order) == (b"10003", b"88001")
+    assert OWNERSHIP.account_of(callback("OnRtnTrade"), event("OnRtnTrade", InvestorID="10003")) is None
+
+
+def test_an_unknown_account_belongs_to_the_investor_of_that_name_only() -> None:
+    """Before accounts are known the usual rule holds: the account is called like its investor."""
+    new = replace(ALICE, accounts=frozenset())
+    token = event("OnRtnCFMMCTradingAccountToken", BrokerID=BROKER, AccountID="10001")
+
+    assert OWNERSHIP.belongs(callback("OnRtnCFMMCTradingAccountToken"), token, new)
