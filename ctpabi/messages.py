@@ -48,10 +48,9 @@ def event_bytes(
     request_id: int = 0,
     is_last: bool = True,
 ) -> bytes:
-    """A serialized Event: one callback of the Spi.
+    """A serialized Event. `body` is the struct's bytes, None where CTP passed NULL; `error_msg` is GB18030.
 
-    `body` is the struct's bytes, or None where CTP passed NULL. `error_msg` is GB18030 up to the first NUL.
-    Raises ValueError for a callback that is no event (OnFrontConnected …) and layout.WrongSize.
+    Raises layout.WrongSize, and ValueError for a callback that is no event (OnFrontConnected …).
     """
     plan = _event_plan(callback)
     content = b"" if body is None else plan.encode(body)
