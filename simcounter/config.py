@@ -51,7 +51,7 @@ class CounterConfig:
     """a seeded market on both sides of every instrument"""
     seed: int = 1
     abi_hash: str = ""
-    """when set, a shim with another one is refused"""
+    """a shim with another one is refused; empty: the one of the catalog in use"""
 
 
 def load_config(path: Path) -> CounterConfig:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from simcounter.abi_headers import abi_hash
 from simcounter.config import CounterConfig
 from simcounter.connection import Connection
 from simcounter.events import Answer, Disconnect, Effect, Notice, Replay, RspInfo, StateChanged, TerminalReport
@@ -26,6 +27,7 @@ class Front:
     def __init__(
         self, config: CounterConfig, kernel: Kernel, records: Records, scenario: Scenario, store: Store
     ) -> None:
+        self._abi_hash = config.abi_hash or abi_hash(records.catalog)
         self._config = config
         self._kernel = kernel
         self._records = records
@@ -35,6 +37,8 @@ class Front:
         self._slots = {callback.name: callback.slot for callback in records.catalog.callbacks.values()}
         self.connections: dict[int, Connection] = {}
         """by SessionID"""
+        self._audiences: dict[tuple[str, str], list[int]] = {}
+        """(InvestorID, UserID) of a notice -> who hears it; forgotten when anybody comes or goes"""
         self.journal = Journal(kernel.directory)
         self.counts = Counts()
         self.address = ""
@@ -47,8 +51,7 @@ class Front:
 
     def greet(self, connection: Connection, hello: dict[str, object]) -> dict[str, object]:
         """The first frame: topics and flow path of the API instance; a shim of another version is refused."""
-        expected = self._config.abi_hash
-        if expected and hello.get("abi_hash") != expected:
+        if hello.get("abi_hash", self._abi_hash) != self._abi_hash:
             return {"ok": False, "why": "this library was built for another version of the interface; build it again"}
         if len(self.connections) >= MAX_CONNECTIONS:
             return {"ok": False, "why": "too many connections"}
@@ -111,6 +114,7 @@ class Front:
     def lost(self, connection: Connection) -> None:
         session = connection.session
         if session is not None:
+            self._audiences.clear()
             self.connections.pop(session.session_id, None)
             self.journal.leave(session)
             self._kernel.close(session.session_id)
@@ -161,13 +165,16 @@ class Front:
         self._send(recipients, self._notice_frame(notice) * count)
 
     def _recipients(self, notice: Notice) -> list[int]:
-        directory = self._kernel.directory
-        return [
-            session.session_id
-            for session in self._kernel.sessions.values()
-            if session.user is not None
-            and (notice.is_public or sees(directory, session.user, notice.investor_id, notice.user_id))
-        ]
+        key = (notice.investor_id, notice.user_id)
+        audience = self._audiences.get(key)
+        if audience is None:
+            directory = self._kernel.directory
+            audience = self._audiences[key] = [
+                session.session_id
+                for session in self._kernel.sessions.values()
+                if session.user is not None and (notice.is_public or sees(directory, session.user, *key))
+            ]
+        return audience
 
     def _rsp_info(self, info: RspInfo | None) -> bytes | None:
         if info is None:
@@ -190,6 +197,7 @@ class Front:
 
     def tell_state(self, session_id: int) -> None:
         """Sends the shim what its synchronous calls answer."""
+        self._audiences.clear()
         connection = self.connections.get(session_id)
         if connection is not None and connection.session is not None:
             connection.send(json_frame(FrameType.STATE, self.state_of(connection.session)).encode())
@@ -202,6 +210,7 @@ class Front:
                 connection.send(frame)
 
     def _disconnect(self, session_id: int) -> None:
+        self._audiences.clear()
         connection = self.connections.get(session_id)
         if connection is not None:
             connection.close()

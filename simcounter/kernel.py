@@ -70,6 +70,8 @@ class Kernel:
         if method.startswith("ReqQry") and self._queried_too_often(session):
             rsp_info = RspInfo.of(ErrorId.NEED_RETRY)
             return [Answer(session.session_id, "OnRspError", None, request_id, rsp_info)]
+        if method == "ReqOrderInsert":
+            return self.desk.insert(session, values, request_id, body)
         handler = self._after_login.get(method)
         if handler is not None:
             return handler(session, values, request_id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ctpabi import layout
@@ -10,11 +11,47 @@ from ctpabi.catalog import Catalog, Struct
 from simcounter.events import Answer, Effect, Notice, RspInfo
 from simcounter.session import Session, Values
 
+_ALIGNMENT = 8
+"""no padding is longer"""
 _IRREGULAR = {
     "ReqUserLoginWithCaptcha": "OnRspUserLogin",
     "ReqUserLoginWithText": "OnRspUserLogin",
     "ReqUserLoginWithOTP": "OnRspUserLogin",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Transplant:
+    """How the fields two structs share move from one's bytes to the other's: as few slices as possible."""
+
+    slices: tuple[tuple[int, int, int], ...]
+    """(offset in the source, offset in the target, bytes)"""
+
+    @classmethod
+    def between(cls, source: Struct, target: Struct) -> Transplant:
+        slices: list[tuple[int, int, int]] = []
+        for field in source.fields:
+            if field.name.startswith("reserve") or not target.has(field.name):
+                continue
+            there = target.field(field.name)
+            if there.size != field.size:
+                continue
+            if slices and _continues(slices[-1], field.offset, there.offset):
+                start, target_start, _ = slices[-1]
+                slices[-1] = (start, target_start, field.offset + field.size - start)
+            else:
+                slices.append((field.offset, there.offset, field.size))
+        return cls(tuple(slices))
+
+    def into(self, target: bytearray, source: bytes | bytearray) -> None:
+        for start, target_start, size in self.slices:
+            target[target_start : target_start + size] = source[start : start + size]
+
+
+def _continues(last: tuple[int, int, int], start: int, target_start: int) -> bool:
+    """Whether a field follows the last slice in both structs, with at most the same padding between."""
+    gap = start - (last[0] + last[2])
+    return gap == target_start - (last[1] + last[2]) and 0 <= gap < _ALIGNMENT
 
 
 class Records:

@@ -25,6 +25,23 @@ def china_now() -> datetime:
     return datetime.now(CHINA)
 
 
+class Stamps:
+    """Date and time as CTP writes them; formatted once a second, because every return carries them."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._second = -1
+        self._date = self._time = ""
+
+    def now(self) -> tuple[str, str]:
+        """YYYYMMDD and HH:MM:SS."""
+        at = self._clock()
+        second = int(at.timestamp())
+        if second != self._second:
+            self._second, self._date, self._time = second, at.strftime("%Y%m%d"), at.strftime("%H:%M:%S")
+        return self._date, self._time
+
+
 class Topic(IntEnum):
     """THOST_TE_RESUME_TYPE."""
 

@@ -10,11 +10,12 @@ from simcounter.errors_text import ErrorId
 from simcounter.events import Effect
 from simcounter.pace import PerSecond
 from simcounter.records import Records
-from simcounter.session import Clock, Handler, Session, Values
+from simcounter.session import Clock, Handler, Session, Stamps, Values
 from simcounter.trading import rules
 from simcounter.trading.book import Fill, Resting, Side
 from simcounter.trading.fills import Fills
 from simcounter.trading.instruments import demo_instruments
+from simcounter.trading.intake import Intake
 from simcounter.trading.market import HOUSE, Market, Markets
 from simcounter.trading.order import ACCEPTED, INSERT_REJECTED, Order, OrderStatus
 from simcounter.trading.portfolio import OPEN, Lot, Portfolio, PositionKey
@@ -45,7 +46,10 @@ class TradingDesk:
         self._by_reference: dict[tuple[int, int, str], Order] = {}
         self._by_system_id: dict[tuple[str, str], Order] = {}
         self.portfolios: dict[str, Portfolio] = {}
-        self._fills = Fills(self._directory.broker_id, self._records, self._clock, self.trading_day)
+        stamps = Stamps(self._clock)
+        self._stamps = stamps
+        self._fills = Fills(self._records, stamps, self.trading_day)
+        self._intake = Intake(self._directory.broker_id, self._records, stamps, self.trading_day())
         for user in self._directory.users.values():
             if user.role is Role.INVESTOR:
                 self._open_account(user.user_id, user.balance, user.positions)
@@ -64,9 +68,9 @@ class TradingDesk:
         return self._fills.trades
 
     def handlers(self) -> dict[str, Handler]:
-        return {"ReqOrderInsert": self.insert, "ReqOrderAction": self.action}
+        return {"ReqOrderAction": self.action}
 
-    def insert(self, session: Session, values: Values, request_id: int) -> list[Effect]:
+    def insert(self, session: Session, values: Values, request_id: int, body: bytes) -> list[Effect]:
         """ReqOrderInsert: refused twice over (OnRsp… and OnErrRtn…), or OnRtnOrder and what follows."""
         identity = rules.identity_error(self._directory, session, values)
         error_id = identity or self._insert_error(session, values)
@@ -77,7 +81,7 @@ class TradingDesk:
             )
         market = self.markets.by_id[values["InstrumentID"]]
         wish = rules.wish_of(market.instrument, values)
-        order = self._accept(session, values, wish)
+        order = self._accept(session, values, wish, body)
         effects: list[Effect] = [order.notice()]
         why = rules.exchange_refusal(wish, values)
         if why:
@@ -102,51 +106,13 @@ class TradingDesk:
         wish = rules.wish_of(self.markets.instruments[values["InstrumentID"]], values)
         return rules.risk_error(self.markets, portfolio, wish)
 
-    def _accept(self, session: Session, values: Values, wish: Wish) -> Order:
+    def _accept(self, session: Session, values: Values, wish: Wish, body: bytes) -> Order:
         """Registers the order, unknown to the exchange yet, and freezes what it may cost."""
-        key = len(self.orders) + 1
-        reference = values["OrderRef"].strip()
-        session.max_order_ref = int(reference) if reference else session.max_order_ref + 1
-        order_ref = values["OrderRef"] or str(session.max_order_ref)
-        struct = self._records.struct("Order")
-        order = Order(
-            key, wish.instrument, wish.side, wish.offset, wish.hedge_flag, wish.limit_ticks, wish.volume,
-            values["InvestorID"], session.user.user_id if session.user is not None else "", order_ref, struct,
-            bytearray(self._records.pack("Order", self._order_values(session, values, wish, key, order_ref))),
-        )  # fmt: skip
-        order.become(OrderStatus.UNKNOWN)
-        self.orders[key] = order
-        self._by_reference[session.front_id, session.session_id, order_ref.strip()] = order
+        order = self._intake.order(session, values, wish, body, len(self.orders) + 1)
+        self.orders[order.key] = order
+        self._by_reference[session.front_id, session.session_id, order.order_ref.strip()] = order
         self._freeze(order)
         return order
-
-    def _order_values(self, session: Session, values: Values, wish: Wish, key: int, order_ref: str) -> Values:
-        now = self._clock()
-        return {
-            **self._records.common("Order", values),
-            "OrderRef": order_ref,
-            "UserID": session.user.user_id if session.user is not None else "",
-            "ActiveUserID": session.user.user_id if session.user is not None else "",
-            "ExchangeID": wish.instrument.exchange_id,
-            "ExchangeInstID": wish.instrument.instrument_id,
-            "OrderLocalID": f"{key:>12}",
-            "ParticipantID": self._directory.broker_id,
-            "ClientID": values["InvestorID"],
-            "TraderID": f"trader{wish.instrument.exchange_id}",
-            "InstallID": 1,
-            "OrderSubmitStatus": "0",
-            "TradingDay": self.trading_day(),
-            "SettlementID": 1,
-            "OrderSource": "0",
-            "OrderType": "0",
-            "InsertDate": now.strftime("%Y%m%d"),
-            "InsertTime": now.strftime("%H:%M:%S"),
-            "FrontID": session.front_id,
-            "SessionID": session.session_id,
-            "UserProductInfo": session.product_info,
-            "BrokerOrderSeq": key,
-            "SequenceNo": key,
-        }
 
     def _freeze(self, order: Order) -> None:
         portfolio = self.portfolios[order.investor_id]
@@ -172,9 +138,8 @@ class TradingDesk:
 
     def _number(self, order: Order) -> None:
         """The exchange has taken the order: it gets the OrderSysID, right-aligned in its field."""
-        system_id = f"{order.key:>20}"
-        self._by_system_id[order.instrument.exchange_id, system_id.strip()] = order
-        order.put(OrderSysID=system_id, OrderSubmitStatus=ACCEPTED, ActiveTraderID=f"trader{order.key % 3}")
+        self._by_system_id[order.instrument.exchange_id, str(order.key)] = order
+        order.pen.put(order.body, OrderSysID=f"{order.key:>20}", OrderSubmitStatus=ACCEPTED)
 
     def _execute(self, market: Market, order: Order, values: Values) -> list[Effect]:
         market.refill()
@@ -245,5 +210,5 @@ class TradingDesk:
             self.markets.by_id[order.instrument.instrument_id].book.cancel(order.resting)
             order.resting = None
         self._release(order)
-        order.become(OrderStatus.CANCELED, CancelTime=self._clock().strftime("%H:%M:%S"))
+        order.become(OrderStatus.CANCELED, CancelTime=self._stamps.now()[1])
         return [order.notice()]

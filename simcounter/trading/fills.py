@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from simcounter.events import Effect, Notice
-from simcounter.records import Records
-from simcounter.session import Clock, Values
+from simcounter.records import Records, Transplant
+from simcounter.session import Stamps
 from simcounter.trading.order import Order, OrderStatus
+from simcounter.trading.pen import Pen
 from simcounter.trading.portfolio import OPEN, Lot, Portfolio, Position
 
 
 class Fills:
     """The day's trades."""
 
-    def __init__(self, broker_id: str, records: Records, clock: Clock, trading_day: Callable[[], str]) -> None:
-        self._broker_id = broker_id
-        self._records = records
-        self._clock = clock
+    def __init__(self, records: Records, stamps: Stamps, trading_day: Callable[[], str]) -> None:
+        self._stamps = stamps
         self._trading_day = trading_day
+        self._pen = Pen(records.struct("Trade"))
+        self._transplant = Transplant.between(records.struct("Order"), self._pen.struct)
+        self._blank = records.pack("Trade", {"TradeType": "0", "PriceSource": "0"})
         self.trades: list[tuple[str, bytes]] = []
 
     def trade(self, order: Order, portfolio: Portfolio, ticks: int, volume: int) -> list[Effect]:
@@ -28,10 +30,10 @@ class Fills:
         self._book(order, portfolio, ticks, volume, trade_id)
         order.traded += volume
         status = OrderStatus.PART_TRADED if order.remaining else OrderStatus.ALL_TRADED
-        order.become(status, UpdateTime=self._clock().strftime("%H:%M:%S"))
+        order.become(status, UpdateTime=self._stamps.now()[1])
         if not order.remaining:
             order.resting = None
-        body = self._records.pack("Trade", self._trade_values(order, ticks, volume, trade_id, number))
+        body = self._trade_body(order, ticks, volume, trade_id, number)
         self.trades.append((order.investor_id, body))
         return [order.notice(), Notice(order.investor_id, "OnRtnTrade", body, user_id=order.user_id)]
 
@@ -65,33 +67,20 @@ class Fills:
         position.thaw(today, yesterday)
         return position.close(order.position_key.side, ticks, today, yesterday)
 
-    def _trade_values(self, order: Order, ticks: int, volume: int, trade_id: str, number: int) -> Values:
-        now = self._clock()
-        return {
-            "BrokerID": self._broker_id,
-            "InvestorID": order.investor_id,
-            "OrderRef": order.order_ref,
-            "UserID": order.user_id,
-            "ExchangeID": order.instrument.exchange_id,
-            "TradeID": trade_id,
-            "Direction": order.side.value,
-            "OrderSysID": f"{order.key:>20}",
-            "ParticipantID": self._broker_id,
-            "ClientID": order.investor_id,
-            "OffsetFlag": order.offset,
-            "HedgeFlag": order.hedge_flag,
-            "Price": order.instrument.price(ticks),
-            "Volume": volume,
-            "TradeDate": now.strftime("%Y%m%d"),
-            "TradeTime": now.strftime("%H:%M:%S"),
-            "TradeType": "0",
-            "PriceSource": "0",
-            "TraderID": f"trader{order.instrument.exchange_id}",
-            "OrderLocalID": f"{order.key:>12}",
-            "SequenceNo": number,
-            "TradingDay": self._trading_day(),
-            "SettlementID": 1,
-            "BrokerOrderSeq": order.key,
-            "InstrumentID": order.instrument.instrument_id,
-            "ExchangeInstID": order.instrument.instrument_id,
-        }
+    def _trade_body(self, order: Order, ticks: int, volume: int, trade_id: str, number: int) -> bytes:
+        """A Trade struct: what it shares with the Order is taken from there."""
+        body = bytearray(self._blank)
+        self._transplant.into(body, order.body)
+        date, time = self._stamps.now()
+        self._pen.put(
+            body,
+            TradeID=trade_id,
+            OffsetFlag=order.offset,
+            HedgeFlag=order.hedge_flag,
+            Price=order.instrument.price(ticks),
+            Volume=volume,
+            TradeDate=date,
+            TradeTime=time,
+            SequenceNo=number,
+        )
+        return bytes(body)

@@ -40,34 +40,49 @@ class Market:
         self._random = random.Random(f"{seed}/{instrument.instrument_id}")
         self._house: dict[tuple[Side, int], Resting] = {}
         self._sizes = [self._random.randint(20, 100) for _ in range(2 * LEVELS)]
+        self._thin: dict[tuple[Side, int], int] = {}
+        """levels to bring back -> their full size; those that would cross stay here"""
+        self._thin_all()
         self.refill()
 
-    def refill(self) -> None:
-        """Brings every level of the house back to its full size."""
-        if not self._liquid:
-            return
+    def _thin_all(self) -> None:
         for level in range(1, LEVELS + 1):
-            self._quote(Side.BUY, self._center - level, self._sizes[level - 1])
-            self._quote(Side.SELL, self._center + level, self._sizes[-level])
+            self._thin[Side.BUY, self._center - level] = self._sizes[level - 1]
+            self._thin[Side.SELL, self._center + level] = self._sizes[-level]
 
-    def _quote(self, side: Side, ticks: int, size: int) -> None:
+    def refill(self) -> None:
+        """Brings every thinned level of the house back to its full size."""
+        if not self._liquid or not self._thin:
+            return
+        self._thin = {
+            (side, ticks): size for (side, ticks), size in self._thin.items() if not self._quote(side, ticks, size)
+        }
+
+    def _quote(self, side: Side, ticks: int, size: int) -> bool:
+        """Whether the level stands now; it does not while it would cross a resting order."""
         facing = self.book.best(side.opposite)
         if facing is not None and side.accepts(ticks, facing):
-            return
+            return False
         standing = self._house.get((side, ticks))
         if standing is not None and standing.volume > 0:
             standing.volume = size
-            return
-        resting = Resting(HOUSE, side, ticks, size)
-        self._house[side, ticks] = resting
-        self.book.rest(resting)
+        else:
+            self._house[side, ticks] = Resting(HOUSE, side, ticks, size)
+            self.book.rest(self._house[side, ticks])
+        return True
 
     def trade(self, side: Side, limit: int, volume: int) -> list[Fill]:
         """Matches an incoming order; the caller rests or cancels what remains."""
         fills = self.book.match(side, limit, volume)
         for fill in fills:
             self._count(fill)
+            if fill.key == HOUSE:
+                self._thin_out(side.opposite, fill.ticks)
         return fills
+
+    def _thin_out(self, side: Side, ticks: int) -> None:
+        level = abs(ticks - self._center)
+        self._thin[side, ticks] = self._sizes[level - 1] if side is Side.BUY else self._sizes[-level]
 
     def _count(self, fill: Fill) -> None:
         today = self.today
@@ -85,7 +100,9 @@ class Market:
             if resting.volume > 0:
                 self.book.cancel(resting)
         self._house.clear()
+        self._thin.clear()
         self._center = ticks
+        self._thin_all()
         traded: list[tuple[Side, Fill]] = []
         for side, limit in ((Side.SELL, ticks), (Side.BUY, ticks)):
             volume = self.book.available(side, limit)

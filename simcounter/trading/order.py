@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from ctpabi import layout
-from ctpabi.catalog import Struct
 from simcounter.events import Notice
 from simcounter.trading.book import Resting, Side
 from simcounter.trading.instruments import Instrument
+from simcounter.trading.pen import Pen
 from simcounter.trading.portfolio import OPEN, PositionKey
 
 
@@ -51,7 +50,7 @@ class Order:
     user_id: str
     """who sent it: the investor or an operator"""
     order_ref: str
-    struct: Struct
+    pen: Pen
     body: bytearray
     """the Order struct, kept current"""
     traded: int = 0
@@ -77,17 +76,11 @@ class Order:
         side = self.side if self.offset == OPEN else self.side.opposite
         return PositionKey(self.instrument.instrument_id, side, self.hedge_flag)
 
-    def put(self, **fields: Any) -> None:
-        for name, value in fields.items():
-            layout.put(self.struct, self.body, name, value)
-
-    def get(self, name: str) -> Any:
-        return layout.get(self.struct, self.body, name)
-
     def become(self, status: OrderStatus, text: str = "", **fields: Any) -> None:
         """Moves to `status` and writes everything that follows from it into the struct."""
         self.status = status
-        self.put(
+        self.pen.put(
+            self.body,
             OrderStatus=status.value,
             VolumeTraded=self.traded,
             VolumeTotal=self.remaining,

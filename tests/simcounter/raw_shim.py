@@ -115,7 +115,9 @@ class RawShim:
 def decoded(frame: Frame) -> Event:
     callback = CALLBACKS[frame.slot]
     flags = EventFlag(frame.flags)
-    values = layout.unpack(CATALOG.structs[callback.struct], frame.body[: frame.aux]) if EventFlag.STRUCT in flags else None
+    values = (
+        layout.unpack(CATALOG.structs[callback.struct], frame.body[: frame.aux]) if EventFlag.STRUCT in flags else None
+    )
     info = layout.unpack(CATALOG.structs["RspInfo"], frame.body[frame.aux :]) if EventFlag.RSP_INFO in flags else {}
     return Event(
         callback.name, values, info.get("ErrorID"), info.get("ErrorMsg", ""), frame.request_id, EventFlag.LAST in flags

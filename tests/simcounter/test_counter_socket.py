@@ -79,7 +79,9 @@ async def test_an_operator_submits_and_trades_for_a_customer(counter: SimulatedC
     async with RawShim(counter) as operator, RawShim(counter) as customer:
         await customer.log_in("100001")
         await operator.log_in(OPERATOR_ID, OPERATOR_RELAY_APP_ID)
-        operator.report("SubmitUserSystemInfo", BrokerID="9999", UserID="100001", ClientSystemInfoLen=3, ClientSystemInfo=b"abc")
+        operator.report(
+            "SubmitUserSystemInfo", BrokerID="9999", UserID="100001", ClientSystemInfoLen=3, ClientSystemInfo=b"abc"
+        )
         operator.call("ReqSettlementInfoConfirm", BrokerID="9999", InvestorID="100001")
         await operator.event()
         operator.call("ReqOrderInsert", **limit_order(UserID=OPERATOR_ID, LimitPrice=3400.0))
