@@ -1,6 +1,5 @@
 #include "session.h"
 
-#include <dlfcn.h>
 #include <pthread.h>
 #include <unistd.h>
 
@@ -10,6 +9,7 @@
 #include <cstring>
 
 #include "dispatch.h"
+#include "interpreter_exit.h"
 
 namespace shim {
 
@@ -19,17 +19,6 @@ constexpr unsigned kHelloMilliseconds = 5000;
 constexpr unsigned kReconnectMilliseconds = 1000;  // the vendor's since 6.7.9
 constexpr unsigned kMostDoublings = 2;
 constexpr char kPoison = static_cast<char>(0xDD);
-
-// A callback into an interpreter that is shutting down ends the process in an abort; CTP programs that never
-// call Release get this far. Looked up by name because the shim also serves programs without Python.
-bool interpreter_is_gone() {
-  using Question = int (*)();
-  static const auto question = [] {
-    void* const found = dlsym(RTLD_DEFAULT, "Py_IsFinalizing");
-    return reinterpret_cast<Question>(found ? found : dlsym(RTLD_DEFAULT, "_Py_IsFinalizing"));
-  }();
-  return question && question();
-}
 
 unsigned reconnect_milliseconds() {
   const char* const text = std::getenv("CTP_SIMCOUNTER_RECONNECT_MS");
@@ -142,6 +131,7 @@ CThostFtdcTraderSpi* Session::listener() { return stopping_ || interpreter_is_go
 
 void Session::run() {
   pthread_setname_np(pthread_self(), "ctp-sim-front");
+  mark_callback_thread();
   unsigned useless_in_a_row = 0;
   for (size_t turn = 0; !stopping_; ++turn) {
     Front front;

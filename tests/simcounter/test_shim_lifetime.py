@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from ctpabi.catalog import Catalog
+from simcounter.wire import event_frame
 from tests.simcounter.conftest import Program
 from tests.simcounter.scripted_counter import ScriptedCounter
 
@@ -164,9 +166,12 @@ def test_exit_without_release_is_clean(start: Start, scripted: ScriptedCounter, 
         {ending}
     """)
     connections = [scripted.accept_and_greet() for _ in range(4)]
-    for _ in range(300):
-        for connection in connections:
-            connection.event("OnRtnOrder", bytes(catalog.structs["Order"].size))
+    order = event_frame(
+        catalog.callbacks["OnRtnOrder"].slot, bytes(catalog.structs["Order"].size), None, 0, is_last=True
+    )
+    with ThreadPoolExecutor(4) as pool:
+        # More than the program ever reads: it ends with callbacks under way on all four threads.
+        list(pool.map(lambda connection: connection.send_bytes(order.encode() * 20_000), connections))
 
     ended = program.end()
     assert ended.status == (7 if ending else 0)
