@@ -23,9 +23,8 @@ class TextCell:
 
     def read(self, body: bytes | bytearray) -> bytes:
         """The text up to its NUL, spaces kept: CTP right-aligns OrderSysID and compares it untrimmed."""
-        raw = bytes(body[self.start : self.stop])
-        end = raw.find(0)
-        return raw if end < 0 else raw[:end]
+        end = body.find(0, self.start, self.stop)
+        return bytes(body[self.start : self.stop if end < 0 else end])
 
     def write(self, body: bytearray, text: bytes) -> None:
         body[self.start : self.stop] = self.padded(text)

@@ -222,9 +222,9 @@ def _put(cell: TextCell | IntCell, body: bytearray, ref: int) -> None:
 
 
 def _content(method: str, places: RefPlaces, body: bytearray) -> bytes:
-    """What is ordered, without the references and the RequestID, which differ between a request and its repetition."""
+    """What is ordered; a repetition may have other references, and come from another address."""
     bare = bytearray(body)
-    for cell in (places.ref, places.request_id, *places.derived):
+    for cell in (places.ref, places.request_id, places.front, places.session, *places.derived, *places.origin):
         if isinstance(cell, IntCell):
             cell.write(bare, 0)
         elif cell is not None:

@@ -1,0 +1,487 @@
+"""How terminals share a counter session: references, fronts and sessions down and up."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from relay.domain.lane import VIRTUAL_FRONT, Lane
+from relay.domain.lane_requests import DayLimits, Outgoing
+from relay.domain.lanes import Lanes
+from relay.errors import Refusal
+from tests.relay.domain.ctp_bodies import BROKER, CATALOG, OWNERSHIP, callback, event, investor, method, read, request
+
+FRONT, SESSION = 3, -77_000_111
+
+
+def lanes_at_counter(**options: Any) -> Lanes:
+    lanes = Lanes(CATALOG, OWNERSHIP, **options)
+    lanes.rebind(FRONT, SESSION, 40)
+    return lanes
+
+
+def send(lanes: Lanes, lane: Lane, name: str, order_key: str = "", **fields: Any) -> tuple[bytearray, Outgoing]:
+    data = request(name, InvestorID=lane.identity.investor_id, **fields)
+    sent = lanes.outgoing(lane, method(name), data, order_key)
+    assert isinstance(sent, Outgoing), sent
+    return data, sent
+
+
+def refused(lanes: Lanes, lane: Lane, name: str, order_key: str = "", **fields: Any) -> Refusal:
+    data = request(name, **fields)
+    before = bytes(data)
+    refusal = lanes.outgoing(lane, method(name), data, order_key)
+    assert isinstance(refusal, Refusal), refusal
+    assert data == before
+    return refusal
+
+
+def order_of(sent: bytearray, system_id: str = "", front: int = FRONT, session: int = SESSION) -> bytes:
+    """OnRtnOrder as the counter sends it for a sent InputOrder."""
+    copied = ("InvestorID", "OrderRef", "RequestID", "InstrumentID")
+    values = dict(zip(copied, read("InputOrder", sent, *copied), strict=True))
+    return event(
+        "OnRtnOrder",
+        BrokerID=BROKER,
+        FrontID=front,
+        SessionID=session,
+        ExchangeID="SHFE",
+        OrderSysID=system_id,
+        **values,
+    )
+
+
+def triple(data: bytes) -> tuple[int, int, str]:
+    front, session, ref = read("Order", data, "FrontID", "SessionID", "OrderRef")
+    return front, session, ref
+
+
+# Down -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_counter_sees_one_increasing_sequence() -> None:
+    """Two lanes that both count from 1 become one sequence above the counter's MaxOrderRef."""
+    lanes = lanes_at_counter()
+    alice, bob = lanes.open(investor("10001")), lanes.open(investor("10002"))
+
+    refs = [
+        read("InputOrder", send(lanes, lane, "ReqOrderInsert", OrderRef=ref)[0], "OrderRef")
+        for lane, ref in ((alice, "1"), (bob, "1"), (bob, "000000000002"), (alice, "7"))
+    ]
+
+    assert refs == ["41", "42", "43", "44"]
+
+
+def test_an_empty_reference_is_chosen_by_the_relay() -> None:
+    """The terminal is told which of its own references the order got."""
+    lanes = lanes_at_counter()
+    lane = lanes.open(investor("10001"))
+    send(lanes, lane, "ReqOrderInsert", OrderRef="5")
+
+    _, sent = send(lanes, lane, "ReqOrderInsert")
+
+    assert sent.order_ref == "6"
+    assert lane.max_order_ref == 6
+
+
+@pytest.mark.parametrize("ref", ["5", "4", " 5", "0005"])
+def test_a_reference_that_does_not_increase_is_refused_as_ctp_does(ref: str) -> None:
+    """22 DUPLICATE_ORDER_REF, before the counter has to say it; however the number is written."""
+    lanes = lanes_at_counter()
+    lane = lanes.open(investor("10001"))
+    send(lanes, lane, "ReqOrderInsert", OrderRef="5")
+
+    refusal = refused(lanes, lane, "ReqOrderInsert", OrderRef=ref)
+
+    assert refusal.code == 22
+    assert "不允许重复报单" in refusal.message
+
+
+def test_a_reference_that_is_no_number_is_refused() -> None:
+    """References are decimal digits."""
+    lanes = lanes_at_counter()
+
+    assert (
+        refused(lanes, lanes.open(investor("10001")), "ReqOrderInsert", OrderRef="abc").reason == "reference_malformed"
+    )
+
+
+def test_a_refused_quote_uses_nothing_up() -> None:
+    """A quote has three references; where the third is bad the first two are still free."""
+    lanes = lanes_at_counter()
+    lane = lanes.open(investor("10001"))
+
+    refused(lanes, lane, "ReqQuoteInsert", QuoteRef="3", AskOrderRef="4", BidOrderRef="4")
+    sent, _ = send(lanes, lane, "ReqQuoteInsert", QuoteRef="3", AskOrderRef="4", BidOrderRef="5")
+
+    assert read("InputQuote", sent, "QuoteRef", "AskOrderRef", "BidOrderRef") == ("1", "41", "42")
+
+
+def test_an_order_that_the_api_did_not_take_gives_its_reference_back() -> None:
+    """After -1 nothing was sent: the terminal may use the reference again, the counter's is passed over."""
+    lanes = lanes_at_counter()
+    lane = lanes.open(investor("10001"))
+    _, sent = send(lanes, lane, "ReqOrderInsert", OrderRef="9")
+    lanes.retract(lane, sent)
+
+    again, _ = send(lanes, lane, "ReqOrderInsert", OrderRef="9")
+
+    assert read("InputOrder", again, "OrderRef") == "42"
+    assert len(lanes.snapshot()) == 1
+
+
+def test_without_a_counter_session_no_reference_is_given() -> None:
+    """Between two logins an order has no session to count in."""
+    lanes = lanes_at_counter()
+    lane = lanes.open(investor("10001"))
+    lanes.unbind()
+
+    assert refused(lanes, lane, "ReqOrderInsert").reason == "counter_unavailable"
+
+
+def test_the_day_is_bounded_by_refusing_new_orders() -> None:
+    """A full map refuses, for the whole relay or for one lane; what is live stays."""
+    lanes = lanes_at_counter(limits=DayLimits(total=3, per_lane=2))
+    alice, bob = lanes.open(investor("10001")), lanes.open(investor("10002"))
+    send(lanes, alice, "ReqOrderInsert")
+    send(lanes, alice, "ReqOrderInsert")
+
+    assert refused(lanes, alice, "ReqOrderInsert").reason == "day_limit_reached"
+    send(lanes, bob, "ReqOrderInsert")
+    assert refused(lanes, bob, "ReqOrderInsert").reason == "day_limit_reached"
+
+
+@pytest.mark.parametrize(
+    ("name", "field"),
+    [
+        ("ReqQuoteInsert", "QuoteRef"),
+        ("ReqExecOrderInsert", "ExecOrderRef"),
+        ("ReqForQuoteInsert", "ForQuoteRef"),
+        ("ReqOptionSelfCloseInsert", "OptionSelfCloseRef"),
+        ("ReqCombActionInsert", "CombActionRef"),
+        ("ReqParkedOrderInsert", "OrderRef"),
+    ],
+)
+def test_every_kind_of_reference_is_shared_the_same_way(name: str, field: str) -> None:
+    """Each space counts by itself, and each lane starts where it likes."""
+    lanes = lanes_at_counter()
+    alice, bob = lanes.open(investor("10001")), lanes.open(investor("10002"))
+    first, _ = send(lanes, alice, name, **{field: "8"})
+    second, _ = send(lanes, bob, name, **{field: "8"})
+
+    a, b = (int(read(method(name).struct, data, field)) for data in (first, second))
+
+    assert b > a
+    assert refused(lanes, alice, name, **{field: "8"}).code == 22
+
+
+# Up -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_notice_shows_the_lanes_own_triple_to_all_lanes_of_the_investor() -> None:
+    """Each recognizes its own order, because lanes' sessions differ; other investors see nothing."""
+    lanes = lanes_at_counter()
+    desk, phone, bob = (lanes.open(investor(who)) for who in ("10001", "10001", "10002"))
+    sent, _ = send(lanes, desk, "ReqOrderInsert", OrderRef="0012", RequestID=5)
+
+    seen = lanes.incoming(callback("OnRtnOrder"), order_of(sent))
+
+    assert [lane for lane, _ in seen] == [desk, phone]
+    assert {triple(data) for _, data in seen} == {(desk.front, desk.session, "0012")}
+    assert read("Order", seen[0][1], "RequestID") == 5
+    assert (desk.front, desk.session) != (phone.front, phone.session)
+    assert bob not in dict(seen)
+
+
+def test_an_order_of_another_program_keeps_its_triple() -> None:
+    """It cannot be mistaken for a lane's own: no counter has fronts as high as lanes have."""
+    lanes = lanes_at_counter()
+    lane = lanes.open(investor("10001"))
+    send(lanes, lane, "ReqOrderInsert", OrderRef="1")
+    foreign = event("OnRtnOrder", BrokerID=BROKER, InvestorID="10001", FrontID=1, SessionID=99, OrderRef="41")
+
+    [(seen_by, data)] = lanes.incoming(callback("OnRtnOrder"), foreign)
+
+    assert (seen_by, data) == (lane, foreign)
+    assert lane.front >= VIRTUAL_FRONT
+
+
+def test_a_trade_finds_its_order_by_the_exchanges_number() -> None:
+    """Trades carry no front and session; ExchangeID with OrderSysID, spaces and all, leads to the lane's reference."""
+    lanes = lanes_at_counter()
+    lane = lanes.open(investor("10001"))
+    sent, _ = send(lanes, lane, "ReqOrderInsert", OrderRef="3")
+    lanes.incoming(callback("OnRtnOrder"), order_of(sent, "        8001"))
+    trade = {"BrokerID": BROKER, "InvestorID": "10001", "OrderRef": "41", "ExchangeID": "SHFE"}
+
+    own = lanes.show(callback("OnRtnTrade"), event("OnRtnTrade", **trade, OrderSysID="        8001"))
+    other = lanes.show(callback("OnRtnTrade"), event("OnRtnTrade", **trade, OrderSysID="        8002"))
+
+    assert read("Trade", own, "OrderRef") == "3"
+    assert read("Trade", other, "OrderRef") == "41"
+
+
+def test_an_error_notice_is_for_the_lane_that_sent_the_order() -> None:
+    """OnErrRtnOrderInsert has no front and session: another lane would take it for its own order of that reference."""
+    lanes = lanes_at_counter()
+    desk, phone = lanes.open(investor("10001")), lanes.open(investor("10001"))
+    send(lanes, phone, "ReqOrderInsert", OrderRef="1")
+    sent, _ = send(lanes, desk, "ReqOrderInsert", OrderRef="1", RequestID=9)
+    echoed = bytes(sent)
+
+    seen = lanes.incoming(callback("OnErrRtnOrderInsert"), echoed)
+
+    assert [lane for lane, _ in seen] == [desk]
+    assert read("InputOrder", seen[0][1], "OrderRef", "RequestID") == ("1", 9)
+
+
+def test_an_error_notice_of_another_program_is_not_taken_for_ours() -> None:
+    """The same user's other program counts from 1 as well; the RequestID tells the two apart."""
+    lanes = lanes_at_counter()
+    lane = lanes.open(investor("10001"))
+    sent, _ = send(lanes, lane, "ReqOrderInsert", OrderRef="1")
+    foreign = event("OnErrRtnOrderInsert", BrokerID=BROKER, InvestorID="10001", OrderRef="41", RequestID=1)
+
+    assert read("InputOrder", sent, "OrderRef") == "41"
+    assert lanes.show(callback("OnErrRtnOrderInsert"), foreign) == foreign
+
+
+def test_the_orders_a_quote_becomes_are_recognized() -> None:
+    """A quote's two orders come back as orders of the lane, also where the terminal left their references empty."""
+    lanes = lanes_at_counter()
+    lane = lanes.open(investor("10001"))
+    sent, _ = send(lanes, lane, "ReqQuoteInsert", QuoteRef="4", BidOrderRef="")
+    ask = read("InputQuote", sent, "AskOrderRef")
+    quote = event(
+        "OnRtnQuote",
+        BrokerID=BROKER,
+        InvestorID="10001",
+        FrontID=FRONT,
+        SessionID=SESSION,
+        QuoteRef=read("InputQuote", sent, "QuoteRef"),
+        AskOrderRef=ask,
+        BidOrderRef=read("InputQuote", sent, "BidOrderRef"),
+    )
+    order = event("OnRtnOrder", BrokerID=BROKER, InvestorID="10001", FrontID=FRONT, SessionID=SESSION, OrderRef=ask)
+
+    shown = lanes.show(callback("OnRtnQuote"), quote)
+
+    assert read("Quote", shown, "QuoteRef", "AskOrderRef", "BidOrderRef") == ("4", "1", "2")
+    assert triple(lanes.show(callback("OnRtnOrder"), order)) == (lane.front, lane.session, "1")
+
+
+def test_a_bank_transfer_comes_back_to_the_session_that_asked() -> None:
+    """Bank structs have a SessionID and a RequestID but no front and no investor."""
+    lanes = lanes_at_counter()
+    lane = lanes.open(investor("10001"))
+    data = request("ReqFromBankToFutureByFuture", AccountID="10001", RequestID=6)
+    assert isinstance(lanes.outgoing(lane, method("ReqFromBankToFutureByFuture"), data), Outgoing)
+    session, number = read("ReqTransfer", data, "SessionID", "RequestID")
+    answer = event(
+        "OnRtnFromBankToFutureByFuture", BrokerID=BROKER, AccountID="10001", SessionID=session, RequestID=number
+    )
+
+    [(seen_by, shown)] = lanes.incoming(callback("OnRtnFromBankToFutureByFuture"), answer)
+
+    assert session == SESSION
+    assert seen_by is lane
+    assert read("RspTransfer", shown, "SessionID", "RequestID") == (lane.session, 6)
+
+
+def test_public_notices_reach_every_lane_unchanged() -> None:
+    """Instrument status is the same for all."""
+    lanes = lanes_at_counter()
+    both = [lanes.open(investor(who)) for who in ("10001", "10002")]
+    status = event("OnRtnInstrumentStatus", ExchangeID="SHFE")
+
+    assert lanes.incoming(callback("OnRtnInstrumentStatus"), status) == [(lane, status) for lane in both]
+
+
+def test_a_closed_lane_gets_nothing_and_its_orders_stay_known() -> None:
+    """The investor's other terminals still see the order by the closed lane's triple."""
+    lanes = lanes_at_counter()
+    desk, phone = lanes.open(investor("10001")), lanes.open(investor("10001"))
+    sent, _ = send(lanes, desk, "ReqOrderInsert", OrderRef="2")
+    lanes.close(desk)
+    lanes.close(desk)
+
+    [(seen_by, data)] = lanes.incoming(callback("OnRtnOrder"), order_of(sent))
+
+    assert seen_by is phone
+    assert triple(data) == (desk.front, desk.session, "2")
+
+
+# Cancels --------------------------------------------------------------------------------------------------------
+
+
+def test_a_cancel_by_the_lanes_triple_reaches_the_order() -> None:
+    """The counter gets its own triple; the terminal's action reference and RequestID come back with the error."""
+    lanes = lanes_at_counter()
+    lane = lanes.open(investor("10001"))
+    send(lanes, lane, "ReqOrderInsert", OrderRef="3")
+
+    own: dict[str, Any] = {"FrontID": lane.front, "SessionID": lane.session, "OrderRef": "3"}
+    cancel, _ = send(lanes, lane, "ReqOrderAction", **own, OrderActionRef=70, RequestID=8)
+
+    fields = ("FrontID", "SessionID", "OrderRef", "OrderActionRef", "RequestID", "InvestorID")
+    values = dict(zip(fields, read("InputOrderAction", cancel, *fields), strict=True))
+    assert (values["FrontID"], values["SessionID"], values["OrderRef"]) == (FRONT, SESSION, "41")
+    [(_, shown)] = lanes.incoming(
+        callback("OnErrRtnOrderAction"), event("OnErrRtnOrderAction", BrokerID=BROKER, **values)
+    )
+    assert read("OrderAction", shown, "FrontID", "SessionID", "OrderRef") == (lane.front, lane.session, "3")
+    assert read("OrderAction", shown, "OrderActionRef", "RequestID") == (70, 8)
+
+
+def test_a_cancel_by_reference_alone_means_the_lanes_own_order() -> None:
+    """Front and session 0 are taken as this session's."""
+    lanes = lanes_at_counter()
+    lane = lanes.open(investor("10001"))
+    send(lanes, lane, "ReqOrderInsert", OrderRef="3")
+
+    cancel, _ = send(lanes, lane, "ReqOrderAction", OrderRef="3")
+
+    assert read("InputOrderAction", cancel, "FrontID", "SessionID", "OrderRef") == (FRONT, SESSION, "41")
+
+
+def test_a_cancel_by_the_exchanges_number_passes() -> None:
+    """ExchangeID and OrderSysID are the same for everybody."""
+    lanes = lanes_at_counter()
+    lane = lanes.open(investor("10001"))
+
+    cancel, _ = send(lanes, lane, "ReqOrderAction", ExchangeID="SHFE", OrderSysID="        8001")
+
+    assert read("InputOrderAction", cancel, "ExchangeID", "OrderSysID", "FrontID") == ("SHFE", "        8001", 0)
+
+
+def test_an_order_of_an_earlier_counter_session_is_still_cancelled() -> None:
+    """After a reconnect the old triple still names the order at the counter, and the exchange's number is added."""
+    lanes = lanes_at_counter()
+    lane = lanes.open(investor("10001"))
+    sent, _ = send(lanes, lane, "ReqOrderInsert", OrderRef="3")
+    lanes.incoming(callback("OnRtnOrder"), order_of(sent, "        8001"))
+    lanes.unbind()
+    lanes.rebind(FRONT, 555, 0)
+
+    cancel, _ = send(lanes, lane, "ReqOrderAction", FrontID=lane.front, SessionID=lane.session, OrderRef="3")
+    later, _ = send(lanes, lane, "ReqOrderInsert", OrderRef="4")
+
+    fields = ("FrontID", "SessionID", "OrderRef", "ExchangeID", "OrderSysID")
+    assert read("InputOrderAction", cancel, *fields) == (FRONT, SESSION, "41", "SHFE", "        8001")
+    assert read("InputOrder", later, "OrderRef") == "42"
+    assert triple(lanes.show(callback("OnRtnOrder"), order_of(sent, "        8001")))[2] == "3"
+
+
+@pytest.mark.parametrize("key", ["virtual", "counter", "exchange"])
+def test_another_investors_order_cannot_be_cancelled_by_any_key(key: str) -> None:
+    """It is told from an order that does not exist by nobody (25)."""
+    lanes = lanes_at_counter()
+    alice, bob = lanes.open(investor("10001")), lanes.open(investor("10002"))
+    sent, _ = send(lanes, alice, "ReqOrderInsert", OrderRef="3")
+    lanes.incoming(callback("OnRtnOrder"), order_of(sent, "        8001"))
+    keys: dict[str, dict[str, Any]] = {
+        "virtual": {"FrontID": alice.front, "SessionID": alice.session, "OrderRef": "3"},
+        "counter": {"FrontID": FRONT, "SessionID": SESSION, "OrderRef": "41"},
+        "exchange": {"ExchangeID": "SHFE", "OrderSysID": "        8001"},
+    }
+
+    assert refused(lanes, bob, "ReqOrderAction", **keys[key]).code == 25
+
+
+def test_a_cancel_of_an_order_that_never_was_is_refused() -> None:
+    """25, without asking the counter: a virtual front and session mean nothing there."""
+    lanes = lanes_at_counter()
+    lane = lanes.open(investor("10001"))
+
+    own: dict[str, Any] = {"FrontID": lane.front, "SessionID": lane.session}
+    assert refused(lanes, lane, "ReqOrderAction", **own, OrderRef="9").code == 25
+
+
+def test_a_cancel_never_teaches_the_map_a_wrong_number() -> None:
+    """The OrderSysID in a cancel is the terminal's claim, so the error notice that echoes it is no source."""
+    lanes = lanes_at_counter()
+    lane = lanes.open(investor("10001"))
+    send(lanes, lane, "ReqOrderInsert", OrderRef="3")
+    echo = {"FrontID": FRONT, "SessionID": SESSION, "OrderRef": "41", "ExchangeID": "SHFE", "OrderSysID": "1"}
+    lanes.show(callback("OnErrRtnOrderAction"), event("OnErrRtnOrderAction", InvestorID="10001", **echo))
+    trade = event("OnRtnTrade", InvestorID="10001", ExchangeID="SHFE", OrderSysID="1", OrderRef="77")
+
+    assert lanes.show(callback("OnRtnTrade"), trade) == trade
+
+
+# Restart, day, keys ---------------------------------------------------------------------------------------------
+
+
+def test_a_restarted_relay_knows_the_days_orders_again() -> None:
+    """From the stored entries: notices, cancels, the lane's references, and no counter reference twice."""
+    before = lanes_at_counter()
+    lane = before.open(investor("10001"))
+    sent, _ = send(before, lane, "ReqOrderInsert", OrderRef="12", order_key="k1")
+    after = Lanes(CATALOG, OWNERSHIP)
+    after.restore(before.snapshot())
+    after.rebind(FRONT, 888, 0)
+
+    same = after.open(investor("10001"), session=lane.session)
+    new = after.open(investor("10001"))
+
+    assert triple(after.show(callback("OnRtnOrder"), order_of(sent))) == (lane.front, lane.session, "12")
+    assert (same.max_order_ref, new.max_order_ref) == (12, 0)
+    assert new.session > lane.session
+    assert read("InputOrder", send(after, same, "ReqOrderInsert", OrderRef="13")[0], "OrderRef") == "42"
+    assert send(after, same, "ReqOrderInsert", order_key="k1")[1].repeated
+
+
+def test_a_new_trading_day_starts_anew() -> None:
+    """References on both sides start again and yesterday's orders are strangers."""
+    lanes = lanes_at_counter()
+    lane = lanes.open(investor("10001"))
+    sent, _ = send(lanes, lane, "ReqOrderInsert", OrderRef="12", order_key="k1")
+    lanes.start_day()
+    lanes.rebind(FRONT, SESSION, 0)
+
+    assert triple(lanes.show(callback("OnRtnOrder"), order_of(sent))) == (FRONT, SESSION, "41")
+    again, outgoing = send(lanes, lane, "ReqOrderInsert", OrderRef="1", order_key="k1")
+    assert read("InputOrder", again, "OrderRef") == "1"
+    assert not outgoing.repeated
+
+
+def test_an_order_sent_twice_under_one_key_is_sent_once() -> None:
+    """The repetition answers with the first order's reference, whatever reference and address it comes with itself."""
+    lanes = lanes_at_counter()
+    desk, phone = lanes.open(investor("10001")), lanes.open(investor("10001"))
+    send(lanes, desk, "ReqOrderInsert", "k1", OrderRef="3", VolumeTotalOriginal=2)
+
+    _, again = send(lanes, phone, "ReqOrderInsert", "k1", OrderRef="9", VolumeTotalOriginal=2, IPAddress="203.0.113.9")
+
+    assert (again.repeated, again.order_ref, again.entries) == (True, "3", ())
+    assert phone.max_order_ref == 0
+
+
+def test_a_key_names_one_order_only() -> None:
+    """The same key for another order is a mistake, and refused; another investor's keys are another matter."""
+    lanes = lanes_at_counter()
+    alice, bob = lanes.open(investor("10001")), lanes.open(investor("10002"))
+    send(lanes, alice, "ReqOrderInsert", "k1", VolumeTotalOriginal=2)
+
+    assert refused(lanes, alice, "ReqOrderInsert", "k1", VolumeTotalOriginal=3).reason == "order_key_reused"
+    assert not send(lanes, bob, "ReqOrderInsert", "k1", VolumeTotalOriginal=3)[1].repeated
+
+
+def test_a_key_of_an_order_that_was_not_sent_is_free_again() -> None:
+    """After -1 the terminal repeats the order under the same key, and it is sent."""
+    lanes = lanes_at_counter()
+    lane = lanes.open(investor("10001"))
+    _, sent = send(lanes, lane, "ReqOrderInsert", "k1")
+    lanes.retract(lane, sent)
+
+    assert not send(lanes, lane, "ReqOrderInsert", "k1")[1].repeated
+
+
+def test_a_lane_is_open_once() -> None:
+    """Two terminals cannot be the same lane."""
+    lanes = lanes_at_counter()
+    lane = lanes.open(investor("10001"))
+
+    with pytest.raises(ValueError, match="open already"):
+        lanes.open(investor("10001"), session=lane.session)
