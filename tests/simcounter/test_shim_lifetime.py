@@ -160,7 +160,11 @@ def test_without_a_spi_events_are_dropped(start: Start, scripted: ScriptedCounte
 def test_exit_without_release_is_clean(start: Start, scripted: ScriptedCounter, catalog: Catalog, ending: str) -> None:
     """A program that ends in the middle of a stream of callbacks ends with its own status, not in a crash."""
     program = start(f"""
-        instances = [create() for _ in range(4)]
+        class Reader(Spy):
+            def react(self, name, *arguments):
+                for order in arguments:
+                    order.InstrumentID, order.LimitPrice, order.OrderRef  # each gives the GIL up and takes it again
+        instances = [create(spy=Reader()) for _ in range(4)]
         for api, spy in instances:
             spy.wait("OnFrontConnected"); spy.wait("OnRtnOrder")
         {ending}
