@@ -21,6 +21,7 @@ import uvloop
 from ctpabi import binding
 from relay import logs, settings_file
 from relay.counter.ctp.connection import Connector, CounterAddress
+from relay.counter.ctp.link import LinkLimits
 from relay.counter.ctp.many_to_many import ManyToMany
 from relay.counter.ctp.many_to_one import ManyToOne
 from relay.counter.ctp.switchboard import SwitchboardTools
@@ -28,6 +29,7 @@ from relay.counter.order_map import OrderMapFile
 from relay.counter.port import Counter, Evidence, Mode
 from relay.domain.counter_session import Patience
 from relay.domain.journal import Journal, JournalLimits
+from relay.domain.lane_requests import DayLimits
 from relay.domain.lanes import Lanes
 from relay.domain.ownership import OwnershipTable
 from relay.domain.public_ip import Origin, origin_of, parse_networks, parse_peer
@@ -63,9 +65,7 @@ def run(settings: Settings) -> None:
     uvloop.run(serve(settings, secrets))
 
 
-async def serve(
-    settings: Settings, secrets: settings_file.Secrets, ready: Callable[[int], None] | None = None
-) -> None:
+async def serve(settings: Settings, secrets: settings_file.Secrets, ready: Callable[[int], None] | None = None) -> None:
     """Build, announce the port, wait for a signal, drain. Raises what makes the relay unfit to start."""
     async with contextlib.AsyncExitStack() as stack:
         ledger, directory = _open_databases(settings, stack)
@@ -161,8 +161,9 @@ def _make_counter(
         scope=ScopeTable(loaded.catalog),
         ownership=ownership,
         order_map=order_map,
-        new_lanes=lambda: Lanes(loaded.catalog, ownership),
+        new_lanes=lambda: Lanes(loaded.catalog, ownership, limits=DayLimits(settings.limits.orders_per_day)),
         next_lane=lambda: next(lane_numbers),
+        limits=LinkLimits(settings.limits.orders_per_second, settings.limits.queries_per_second),
     )
     if settings.relay.mode == Mode.MANY_TO_MANY.value:
         return ManyToMany(connector, tools)
@@ -191,9 +192,7 @@ def _make_sessions(
     return Sessions(admission, counter, evidence, limits, lambda: Journal(kept))
 
 
-async def _listen(
-    settings: Settings, sessions: Sessions, evidence: Evidence, stack: contextlib.AsyncExitStack
-) -> int:
+async def _listen(settings: Settings, sessions: Sessions, evidence: Evidence, stack: contextlib.AsyncExitStack) -> int:
     at = settings.listen
     trusted = parse_networks(at.trusted_proxies)
     about = StreamSettings(version("ctp-relay"), at.hello_timeout_seconds, settings.sessions.journal_bytes)

@@ -177,6 +177,9 @@ class Limits(Section):
     login_failures_per_ip: Count = Field(default=20, description="failed logins from one address in a window")
     window_seconds: Seconds = Field(default=600.0, description="length of the window, in seconds")
     lock_out_seconds: Seconds = Field(default=900.0, description="length of a lock-out, in seconds")
+    breaker_pause_seconds: Seconds = Field(
+        default=300.0, description="how long no login is tried after the counter refused the relay itself, in seconds"
+    )
     orders_per_second: Count = Field(default=50, description="orders and cancels a second for each session")
     queries_per_second: Count = Field(default=5, description="queries a second for each session")
     orders_per_day: Count = Field(default=100000, description="orders a trading day for each counter session")

@@ -84,6 +84,10 @@ class TerminalLogin:
     one_time_password: str = field(default="", repr=False)
     accounts: frozenset[str] = frozenset()
     """AccountIDs known to be this investor's, from the relay's directory"""
+    from_now: bool = False
+    """the terminal wants no notices from before this login"""
+    confirm_settlement: bool = False
+    """the terminal asks the relay to confirm the day's settlement statement for it"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +162,9 @@ class CallOutcome:
     """the terminal's order reference, where the relay chose one"""
     first_order_ref: str = ""
     """the first order's reference, where client_order_key was seen before and nothing was sent"""
+    queue_position: int = 0
+    """how many requests were ahead of it when it came"""
+    waited_milliseconds: int = 0
 
 
 class CounterLink(Protocol):

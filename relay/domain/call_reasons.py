@@ -163,3 +163,12 @@ def queue_full(what: str, most: int) -> Refusal:
         (f"{what} 队列已满 ({most})", f"{most} requests of this kind ({what}) are waiting already"),
         ("请降低请求频率", "send more slowly"),
     )
+
+
+def too_fast(what: str, most: int) -> Refusal:
+    """One terminal's own limit; `what` is orders or queries."""
+    return _relay(
+        "too_fast",
+        (f"每秒 {what} 超过 {most} 笔", f"more than {most} {what} a second from this terminal"),
+        ("请降低频率", "send them more slowly"),
+    )

@@ -53,9 +53,7 @@ class TerminalService(grpc.GenericRpcHandler):
         except DecodeError:
             return Malformed(len(data), self._max_message)
 
-    async def _session(
-        self, requests: AsyncIterator[pb.TerminalMessage | Malformed], context: Context
-    ) -> None:
+    async def _session(self, requests: AsyncIterator[pb.TerminalMessage | Malformed], context: Context) -> None:
         origin = self._origin_of(context.peer(), tuple(context.invocation_metadata() or ()))
         stream = self._open_stream(origin)
         tasks = Tasks()

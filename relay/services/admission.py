@@ -44,6 +44,10 @@ class Applicant:
     def investor(self) -> Investor:
         return Investor(self.login.broker_id, self.login.investor_id)
 
+    @property
+    def investor_id(self) -> str:
+        return str(self.login.investor_id)
+
 
 @dataclass(slots=True)
 class Directory:
@@ -163,7 +167,15 @@ class Admission:
             mac_address=login.mac_address,
             wechat=login.report_kind == pb.REPORT_KIND_WECHAT,
         )
-        return TerminalLogin(applicant.name, report, login.password, login.one_time_password, accounts)
+        return TerminalLogin(
+            session=applicant.name,
+            report=report,
+            password=login.password,
+            one_time_password=login.one_time_password,
+            accounts=accounts,
+            from_now=login.start_from == pb.START_FROM_NOW,
+            confirm_settlement=login.confirm_settlement,
+        )
 
     def _facts(self, applicant: Applicant, login: TerminalLogin) -> dict[str, object]:
         return {

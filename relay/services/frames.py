@@ -7,9 +7,10 @@ rarer goes through the protobuf library.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 from ctprelay.v1 import terminal_pb2 as pb
-from relay.counter.port import Attached, LinkState, LinkStatus, Mode
+from relay.counter.port import Attached, CallOutcome, Investor, LinkState, LinkStatus, Mode
 from relay.errors import Refusal, Source
 
 _SEQUENCE = b"\x08"  # RelayMessage.sequence = 1, varint
@@ -75,43 +76,50 @@ def rejection(refusal: Refusal) -> pb.Rejected:
     )
 
 
-def logged_in(
-    attached: Attached,
-    *,
-    broker_id: str,
-    investor_id: str,
-    mode: Mode,
-    token: bytes,
-    linger: int,
-    advice: str = "",
-    resumed: bool = False,
-    lost_history: bool = False,
-) -> bytes:
+@dataclass(frozen=True, slots=True)
+class Welcome:
+    """What a terminal is told when it is logged in, beside the counter's own answer."""
+
+    investor: Investor
+    mode: Mode
+    resume_token: bytes = field(repr=False)
+    linger_seconds: int
+    advice: str = ""
+    resumed: bool = False
+    lost_history: bool = False
+
+
+def logged_in(welcome: Welcome, attached: Attached) -> bytes:
     answer = pb.LoggedIn(
-        broker_id=broker_id,
-        investor_id=investor_id,
+        broker_id=welcome.investor.broker_id,
+        investor_id=welcome.investor.investor_id,
         trading_day=attached.trading_day,
         login_time=attached.login_time,
         front_id=attached.front_id,
         session_id=attached.session_id,
         max_order_ref=attached.max_order_ref,
-        mode=mode.value,
+        mode=welcome.mode.value,
         relay_app_type=attached.app_type,
-        resume_token=token,
-        linger_seconds=linger,
+        resume_token=welcome.resume_token,
+        linger_seconds=welcome.linger_seconds,
         must_change_password=attached.must_change_password != 0,
-        advice=advice,
+        advice=welcome.advice,
         report_return_code=attached.report_return_code,
         system_name=attached.system_name,
-        resumed=resumed,
-        lost_history=lost_history,
+        resumed=welcome.resumed,
+        lost_history=welcome.lost_history,
     )
     return pb.RelayMessage(logged_in=answer).SerializeToString()
 
 
-def call_result(request_id: int, return_code: int, *, order_ref: str = "", first_order_ref: str = "") -> bytes:
+def call_result(request_id: int, outcome: CallOutcome) -> bytes:
     result = pb.CallResult(
-        request_id=request_id, return_code=return_code, order_ref=order_ref, first_order_ref=first_order_ref
+        request_id=request_id,
+        return_code=outcome.return_code,
+        order_ref=outcome.order_ref,
+        first_order_ref=outcome.first_order_ref,
+        queue_position=outcome.queue_position,
+        waited_milliseconds=outcome.waited_milliseconds,
     )
     return pb.RelayMessage(call_result=result).SerializeToString()
 

@@ -36,8 +36,14 @@ class SystemInfoSeen:
             "session": session,
         }
         with writing(self._engine) as connection:
-            stored = connection.execute(statement(SYSTEM_INFO_SEEN).values(values).on_conflict_do_nothing())
-        return stored.rowcount == 1
+            stored = connection.execute(
+                statement(SYSTEM_INFO_SEEN)
+                .values(values)
+                .on_conflict_do_nothing()
+                # A row comes back only when it was stored; not every driver counts inserted rows.
+                .returning(SYSTEM_INFO_SEEN.c.sha256)
+            )
+            return stored.one_or_none() is not None
 
     def forget_older_than(self, age: timedelta) -> int:
         """Drop what is too old to be accepted anyway; returns how many."""

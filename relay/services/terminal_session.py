@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from ctpabi.messages import request_body
 from ctprelay.v1 import terminal_pb2 as pb
 from relay.counter.port import (
-    CallOutcome,
     CounterEvent,
     CounterLink,
     Evidence,
@@ -110,17 +109,16 @@ class TerminalSession:
 
     def _welcome(self, *, resumed: bool, lost_history: bool) -> bytes:
         attached = self._link.attached
-        return frames.logged_in(
-            attached,
-            broker_id=self.identity.investor.broker_id,
-            investor_id=self.identity.investor.investor_id,
+        welcome = frames.Welcome(
+            investor=self.identity.investor,
             mode=self.identity.mode,
-            token=self.resume_token,
-            linger=int(self._linger_seconds),
+            resume_token=self.resume_token,
+            linger_seconds=int(self._linger_seconds),
             advice=reasons.password_due_advice(attached.must_change_password),
             resumed=resumed,
             lost_history=lost_history,
         )
+        return frames.logged_in(welcome, attached)
 
     # Down: calls ---------------------------------------------------------------------------------------------
 
@@ -139,7 +137,7 @@ class TerminalSession:
         except LedgerUnavailable:
             self._put(frames.call_refused(call.request_id, reasons.ledger_unavailable()))
         else:
-            self._put(_result(call.request_id, outcome))
+            self._put(frames.call_result(call.request_id, outcome))
 
     def _terminal_call(self, call: pb.Call) -> TerminalCall:
         if call.request_id <= 0:
@@ -197,9 +195,3 @@ class TerminalSession:
             self._outbox.close(reason)
         self._on_end(self)
         self.ended.set()
-
-
-def _result(request_id: int, outcome: CallOutcome) -> bytes:
-    return frames.call_result(
-        request_id, outcome.return_code, order_ref=outcome.order_ref, first_order_ref=outcome.first_order_ref
-    )

@@ -64,7 +64,12 @@ class TerminalStream:
     """A stream from its first byte to its end; the session may outlive it."""
 
     def __init__(
-        self, origin: Origin, sessions: Sessions, evidence: Evidence, clock: Callable[[], float], settings: StreamSettings
+        self,
+        origin: Origin,
+        sessions: Sessions,
+        evidence: Evidence,
+        clock: Callable[[], float],
+        settings: StreamSettings,
     ) -> None:
         self.outbox = Outbox(settings.outbox_bytes)
         self._origin = origin

@@ -21,6 +21,8 @@ from relay.counter.ctp.spi import Put, make_spi
 
 RESTART = 0
 """THOST_TERT_RESTART: the private topic replays the whole trading day"""
+QUICK = 2
+"""THOST_TERT_QUICK: only what happens after the login"""
 
 _lifecycle = threading.Lock()
 _open: weakref.WeakSet[TraderApi] = weakref.WeakSet()
@@ -41,9 +43,9 @@ class TraderApi:
         self._released = False
         _open.add(self)
 
-    def connect(self, fronts: Sequence[str]) -> None:
-        """Subscribe to the topics from the start of the day, name the fronts and start the API's threads."""
-        self._api.SubscribePrivateTopic(RESTART)
+    def connect(self, fronts: Sequence[str], private_topic: int) -> None:
+        """Subscribe to the topics, name the fronts and start the API's threads."""
+        self._api.SubscribePrivateTopic(private_topic)
         self._api.SubscribePublicTopic(RESTART)
         for front in fronts:
             self._api.RegisterFront(front)

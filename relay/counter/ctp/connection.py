@@ -8,9 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ctpabi.binding import Binding
+from relay.counter.ctp.link import CtpLink
 from relay.counter.ctp.session import Credentials, CtpSession
+from relay.counter.ctp.switchboard import Switchboard
 from relay.counter.port import Evidence, TerminalReport
 from relay.domain.counter_session import Patience
+from relay.errors import Refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,7 @@ class Connector:
         password: str,
         report: TerminalReport | None,
         one_time_password: str = "",
+        from_now: bool = False,
     ) -> CtpSession:
         """A session that is not open yet, with a flow directory of its own; `report` None makes it an operator's."""
         known = self._address
@@ -64,6 +68,7 @@ class Connector:
             report=report,
             patience=known.patience,
             evidence=self._evidence,
+            from_now=from_now,
         )
 
     async def open(self, session: CtpSession) -> None:
@@ -73,6 +78,17 @@ class Connector:
             await asyncio.sleep(self._free_at - loop.time())
             self._free_at = loop.time() + 1 / self._address.inits_per_second
             session.open(self._address.fronts)
+
+    async def confirm(self, board: Switchboard, link: CtpLink) -> None:
+        """Confirm the settlement statement for a terminal that asked for it; what came of it is in the ledger.
+
+        Not confirmed is no reason to refuse the login: the terminal may read the statement and confirm itself.
+        """
+        try:
+            error_id = await board.confirm_settlement(link)
+        except Refused as refused:
+            error_id = refused.refusal.code or -1
+        await self._evidence.record("settlement_confirm", link.session, {"error_id": error_id})
 
     async def close(self, session: CtpSession) -> None:
         """Log out, release, and remove the flow files, which only hold positions the relay never resumes from."""

@@ -5,13 +5,24 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
 
 from relay.counter.port import Attached, CallOutcome, CounterEvent, LinkState, LinkStatus, TerminalCall
 from relay.domain.lane import Lane
+from relay.domain.rate_window import RateWindow
 
 Item = CounterEvent | LinkStatus
 Call = Callable[["CtpLink", TerminalCall], Awaitable[CallOutcome]]
 Detach = Callable[["CtpLink", str], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class LinkLimits:
+    """What one terminal may send a second."""
+
+    orders: int
+    queries: int
+
 
 NOT_ATTACHED = Attached("", "", 0, 0, 0, "", "", 0)
 
@@ -19,13 +30,16 @@ NOT_ATTACHED = Attached("", "", 0, 0, 0, "", "", 0)
 class CtpLink:
     """A `port.CounterLink` on a switchboard."""
 
-    def __init__(self, session: str, lane: Lane, call: Call, on_detach: Detach) -> None:
+    def __init__(self, session: str, lane: Lane, limits: LinkLimits, call: Call, on_detach: Detach) -> None:
         self.session = session
         """the terminal session's id, for the ledger"""
         self.lane = lane
         self.attached = NOT_ATTACHED
         self.reported = True
         """whether this terminal's report stands at the counter; nothing is sent for it while not"""
+        self.limits = limits
+        self.orders = RateWindow(limits.orders)
+        self.queries = RateWindow(limits.queries)
         self._call = call
         self._on_detach = on_detach
         self._items: deque[Item] = deque()

@@ -33,13 +33,16 @@ class ManyToMany:
             password=login.password,
             report=report,
             one_time_password=login.one_time_password,
+            from_now=login.from_now,
         )
         switchboard = Switchboard(session, self._tools)
-        link = switchboard.add(login.session, _identity(login), self._hang_up(switchboard))
+        link = switchboard.add(login.session, _identity(login), self._hang_up(switchboard), from_now=False)
         try:
             await self._connector.open(session)
             switchboard.start()
             await switchboard.first_login()
+            if login.confirm_settlement:
+                await self._connector.confirm(switchboard, link)
         except BaseException:
             await switchboard.stop()
             await self._connector.close(session)

@@ -54,7 +54,10 @@ class ManyToOne:
         if board is not self._switchboard or not board.session.live:
             raise Refused(reasons.counter_unavailable("the operator's session broke during the report"))
         self._reports[login.session] = login.report
-        return board.add(login.session, self._identity(login), self._hang_up)
+        link = board.add(login.session, self._identity(login), self._hang_up, from_now=login.from_now)
+        if login.confirm_settlement:
+            await self._connector.confirm(board, link)
+        return link
 
     async def stop(self) -> None:
         """Log the operator out."""

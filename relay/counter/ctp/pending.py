@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
 from ctpabi.catalog import Method
 from relay.counter.ctp.link import CtpLink
+from relay.domain.query_cache import Key
 
 _LIMIT = 100_000
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One request on its way."""
+    """One request of a terminal on its way."""
 
     link: CtpLink
     method: Method
     request_id: int
-    """the terminal's own"""
+    """the terminal's own; 0 for what the relay asks by itself"""
+    cache_key: Key | None = None
+    """of a public query: whoever asked the same gets the answer too"""
     new_password: str = field(default="", repr=False)
     """of a password change: what the relay logs in with once the counter has accepted it"""
+    done: asyncio.Future[int] | None = None
+    """of what the relay asks by itself: the answer's ErrorID"""
 
 
 class Pending:
@@ -32,6 +38,9 @@ class Pending:
 
     def __init__(self) -> None:
         self._asked: OrderedDict[int, Asked] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._asked)
 
     def add(self, counter_request_id: int, asked: Asked) -> None:
         self._asked[counter_request_id] = asked
@@ -46,8 +55,8 @@ class Pending:
         return asked
 
     def forget(self, link: CtpLink) -> None:
-        """The terminal is gone: its answers go to nobody."""
-        for request_id in [key for key, asked in self._asked.items() if asked.link is link]:
+        """The terminal is gone: its answers go to nobody. Public queries go on, others may wait for them too."""
+        for request_id in [key for key, asked in self._asked.items() if asked.link is link and not asked.cache_key]:
             del self._asked[request_id]
 
     def drain(self) -> list[Asked]:

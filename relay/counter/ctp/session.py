@@ -17,7 +17,7 @@ from pathlib import Path
 from ctpabi import layout, text
 from ctpabi.binding import Binding
 from ctpabi.catalog import Method
-from relay.counter.ctp.api import TraderApi
+from relay.counter.ctp.api import QUICK, RESTART, TraderApi
 from relay.counter.ctp.spi import RawEvent
 from relay.counter.ctp.user_system_info import report_body, report_method
 from relay.counter.inbox import Inbox
@@ -99,8 +99,10 @@ class CtpSession:
         report: TerminalReport | None,
         patience: machine.Patience,
         evidence: Evidence,
+        from_now: bool = False,
     ) -> None:
         self.name = name
+        self._from_now = from_now
         self.credentials = credentials
         self._binding = binding
         self._catalog = binding.catalog
@@ -137,12 +139,11 @@ class CtpSession:
         """Start the API's threads and the driver."""
         self._tasks.start(self._drive(), f"counter session {self.name}")
         self._apply_timer(self._machine.start())
-        self._api.connect(fronts)
+        self._api.connect(fronts, QUICK if self._from_now else RESTART)
 
-    def call(self, method: Method, body: bytes | bytearray) -> tuple[int, int]:
-        """Send one request; (return code, the request id the answers will carry)."""
-        request_id = self.next_request_id()
-        return self._api.call(method, body, request_id), request_id
+    def call(self, method: Method, body: bytes | bytearray, request_id: int) -> int:
+        """Send one request whose answers will carry `request_id`; returns 0, -1, -2 or -3."""
+        return self._api.call(method, body, request_id)
 
     def next_request_id(self) -> int:
         self._last_request_id = self._last_request_id % 0x7FFFFFFF + 1
@@ -185,8 +186,8 @@ class CtpSession:
         method = self._catalog.methods["ReqUserLogout"]
         values = {"BrokerID": known.broker_id, "UserID": known.user_id}
         self._logged_out.clear()
-        code, _ = self.call(method, layout.pack(self._catalog.structs[method.struct], values))
-        if code == 0:
+        body = layout.pack(self._catalog.structs[method.struct], values)
+        if self.call(method, body, self.next_request_id()) == 0:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._logged_out.wait(), _LOGOUT_SECONDS)
 
@@ -314,7 +315,8 @@ class CtpSession:
 
     def _send_step(self, method_name: str, values: dict[str, object]) -> None:
         method = self._catalog.methods[method_name]
-        code, self._pending_step = self.call(method, layout.pack(self._catalog.structs[method.struct], values))
+        self._pending_step = self.next_request_id()
+        code = self.call(method, layout.pack(self._catalog.structs[method.struct], values), self._pending_step)
         if code != 0:
             self._step(machine.StepFailed(f"{method_name} returned {code}"))
 

@@ -1,44 +1,47 @@
-"""One counter session and the terminals on it: who may send what, and who gets which event.
+"""One counter session and the terminals on it: in many-to-many there is one, in many-to-one there are all of them.
 
-Requests come down through `call`: the scope table writes the identity, the lane writes the references, the order
-map keeps them, then the API has the request. Events come up through `_run`: answers go by their request id,
-notices by their investor and lane. In many-to-many there is one link, in many-to-one there are all of them.
+`request_desk` is the way down, `event_router` the way up; this is where they meet, and where the session's own
+changes (live, recovering, ended, a new trading day) are carried out for every link.
 """
 
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 
 import structlog
 
 from ctpabi import layout
-from ctpabi.catalog import Catalog, Method, Shape
-from ctpabi.messages import event_bytes
-from relay.counter.ctp.link import CtpLink, Detach
+from ctpabi.catalog import Catalog
+from relay.counter.ctp.event_router import EventRouter, is_answer, rsp_info
+from relay.counter.ctp.link import CtpLink, Detach, LinkLimits
 from relay.counter.ctp.pending import Asked, Pending
+from relay.counter.ctp.request_desk import PASSWORD_UPDATE, RequestDesk, not_ready
 from relay.counter.ctp.session import (
     CtpSession,
-    SessionEnded,
     SessionChange,
+    SessionEnded,
     SessionLive,
     SessionPasswordDue,
     SessionRecovering,
 )
 from relay.counter.ctp.spi import RawEvent
 from relay.counter.order_map import OrderMapFile
-from relay.counter.port import Attached, CallOutcome, CounterEvent, LinkState, LinkStatus, TerminalCall
+from relay.counter.port import Attached, CallOutcome, LinkState, LinkStatus, TerminalCall
 from relay.domain import call_reasons, reasons
 from relay.domain.lanes import Lanes
 from relay.domain.ownership import OwnershipTable
+from relay.domain.query_cache import Key, QueryCache
 from relay.domain.scope import Identity, ScopeTable
 from relay.errors import Refusal, Refused
 from relay.tasks import Tasks
 
 _log = structlog.get_logger(__name__)
-_PASSWORD_UPDATE = "ReqUserPasswordUpdate"  # noqa: S105 - a method's name
-_LEGAL_WHILE_PASSWORD_DUE = frozenset({_PASSWORD_UPDATE, "ReqTradingAccountPasswordUpdate"})
+_LEGAL_WHILE_PASSWORD_DUE = frozenset({PASSWORD_UPDATE, "ReqTradingAccountPasswordUpdate"})
+_CONFIRM = "ReqSettlementInfoConfirm"
+_CONFIRM_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,7 @@ class SwitchboardTools:
     new_lanes: Callable[[], Lanes]
     next_lane: Callable[[], int]
     """a lane number no other terminal session of the day has"""
+    limits: LinkLimits
 
 
 LiveHook = Callable[["Switchboard"], Awaitable[None]]
@@ -61,15 +65,27 @@ class Switchboard:
     """The links of one counter session."""
 
     def __init__(self, session: CtpSession, tools: SwitchboardTools, *, on_live: LiveHook | None = None) -> None:
+        """`on_live` makes it a shared one: it is awaited after every login, before anything is sent or told."""
         self.session = session
         self._tools = tools
         self._on_live = on_live
         self._lanes = tools.new_lanes()
         self._links: dict[int, CtpLink] = {}
         self._pending = Pending()
+        self._cache = QueryCache(tools.catalog)
+        self._desk = RequestDesk(session, tools.catalog, tools.scope, self._lanes, self._pending, tools.order_map)
+        self._router = EventRouter(
+            tools.catalog,
+            tools.ownership,
+            self._lanes,
+            self._pending,
+            self._cache,
+            lambda lane: self._links.get(lane.session),
+            keep_day=on_live is not None,
+        )
         self._tasks = Tasks()
         self._first: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._template: Attached | None = None
+        self._login: Attached | None = None
         self._password_due = False
         self.ended = asyncio.Event()
         self.why_ended = reasons.counter_unavailable("not logged in yet")
@@ -80,18 +96,21 @@ class Switchboard:
 
     # Links ---------------------------------------------------------------------------------------------------
 
-    def add(self, session: str, identity: Identity, on_detach: Detach) -> CtpLink:
-        """A link for one more terminal."""
+    def add(self, session: str, identity: Identity, on_detach: Detach, *, from_now: bool) -> CtpLink:
+        """A link for one more terminal; with the day's notices waiting in it, unless `from_now`."""
         lane = self._lanes.open(identity, self._tools.next_lane())
-        link = CtpLink(session, lane, self.call, on_detach)
+        link = CtpLink(session, lane, self._tools.limits, self.call, on_detach)
         self._links[lane.session] = link
-        if self._template is not None:
-            link.attached = _attached_as(self._template, link)
+        if self._login is not None:
+            link.attached = _seen_by(self._login, link)
+        self._router.open(link, from_now=from_now)
         return link
 
     def remove(self, link: CtpLink) -> None:
         """The terminal is gone; idempotent."""
+        self._desk.drop(link, reasons.session_gone())
         self._pending.forget(link)
+        self._router.close(link)
         self._lanes.close(link.lane)
         self._links.pop(link.lane.session, None)
 
@@ -106,44 +125,57 @@ class Switchboard:
     async def stop(self) -> None:
         """Take no more events."""
         await self._tasks.cancel()
+        self._desk.close()
+        self._router.stop()
         self._first.cancel()
 
     # Down ----------------------------------------------------------------------------------------------------
 
     async def call(self, link: CtpLink, call: TerminalCall) -> CallOutcome:
         """Send one terminal's request; raises Refused."""
-        self._refuse_if_not_ready(link, call.method)
-        body = bytearray(call.body)
-        _refuse(self._tools.scope.authorize(call.method, link.lane.identity, body))
-        outgoing = self._lanes.outgoing(link.lane, call.method, body, call.client_order_key)
-        if isinstance(outgoing, Refusal):
-            raise Refused(outgoing)
-        if outgoing.repeated:
-            return CallOutcome(0, first_order_ref=outgoing.order_ref)
+        if not (self._password_due and call.method.name in _LEGAL_WHILE_PASSWORD_DUE):
+            _refuse(not_ready(link, live=self.session.live))
+        body = self._desk.prepare(link, call)
+        rule = self._tools.scope.rule(call.method)
+        key = self._cache.key(call.method, body) if rule is not None and rule.cacheable else None
+        if key is not None and self._known(link, call, key):
+            return CallOutcome(0)
+        asked = Asked(link, call.method, call.request_id, key, self._desk.new_password(call, body))
         try:
-            self._tools.order_map.append(outgoing.entries)
-        except OSError as error:
-            self._lanes.retract(link.lane, outgoing)
-            _log.error("order_map_unwritable", error=str(error))
-            raise Refused(reasons.ledger_unavailable()) from None
-        code, request_id = self.session.call(call.method, body)
-        if code != 0:
-            self._lanes.retract(link.lane, outgoing)
-        else:
-            self._pending.add(request_id, self._asked(link, call, body))
-        return CallOutcome(code, order_ref=outgoing.order_ref)
+            outcome = await self._desk.send(call, body, asked)
+        except (Refused, asyncio.CancelledError):
+            self._abandon(asked)
+            raise
+        if outcome.return_code != 0:
+            self._abandon(asked)
+        return outcome
 
-    def _refuse_if_not_ready(self, link: CtpLink, method: Method) -> None:
-        if self._password_due and method.name in _LEGAL_WHILE_PASSWORD_DUE:
-            return
-        if not self.session.live or not link.reported:
-            raise Refused(call_reasons.not_bound())
+    async def confirm_settlement(self, link: CtpLink) -> int:
+        """Confirm the day's statement in the investor's name; returns the answer's ErrorID, -1 where none came."""
+        method = self._tools.catalog.methods[_CONFIRM]
+        call = TerminalCall(method, bytes(self._tools.catalog.structs[method.struct].size), 0, _CONFIRM_SECONDS)
+        done: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        outcome = await self._desk.send(call, self._desk.prepare(link, call), Asked(link, method, 0, done=done))
+        if outcome.return_code != 0:
+            return -1
+        try:
+            return await asyncio.wait_for(done, _CONFIRM_SECONDS)
+        except TimeoutError:
+            return -1
 
-    def _asked(self, link: CtpLink, call: TerminalCall, body: bytearray) -> Asked:
-        password = ""
-        if call.method.name == _PASSWORD_UPDATE:
-            password = layout.get(self._tools.catalog.structs[call.method.struct], body, "NewPassword")
-        return Asked(link, call.method, call.request_id, password)
+    def _known(self, link: CtpLink, call: TerminalCall, key: Key) -> bool:
+        """Whether the answer is known or under way; what there is of it is given at once."""
+        known = self._cache.ask(key, (link, call.request_id))
+        if known is None:
+            return False
+        for row in known.rows:
+            self._router.tell_row(link, call.request_id, row)
+        return True
+
+    def _abandon(self, asked: Asked) -> None:
+        """The first asker of a public question did not get through: nobody else may wait for its answer."""
+        if asked.cache_key is not None:
+            self._router.lost(asked, but=(asked.link, asked.request_id))
 
     # Up ------------------------------------------------------------------------------------------------------
 
@@ -156,46 +188,18 @@ class Switchboard:
                     await self._session_changed(item)
 
     def _deliver(self, event: RawEvent) -> None:
-        if event.callback.shape in {Shape.RESPONSE, Shape.RESPONSE_ERROR}:
-            self._answer(event)
-        elif event.body is not None:
-            self._notify(event, event.body)
-
-    def _answer(self, event: RawEvent) -> None:
-        error_id, error_msg = _rsp_info(event)
-        asked = self._pending.answered(event.request_id, is_last=event.is_last)
-        if asked is None:
+        if not is_answer(event):
+            self._router.notify(event)
             return
-        if asked.new_password and error_id == 0 and event.callback.name == "OnRspUserPasswordUpdate":
-            self.session.password_changed(asked.new_password)
-        body = event.body
-        if body is not None and not self._tools.ownership.belongs(event.callback, body, asked.link.lane.identity):
-            body = None
-            if not event.is_last:
-                return
-        if body is not None:
-            body = self._lanes.show(event.callback, body)
-        wire = event_bytes(
-            event.callback,
-            body,
-            error_id=error_id,
-            error_msg=error_msg,
-            request_id=asked.request_id,
-            is_last=event.is_last,
-        )
-        asked.link.put(CounterEvent(event.callback.name, wire, asked.request_id, error_id, event.is_last))
-
-    def _notify(self, event: RawEvent, body: bytes) -> None:
-        error_id, error_msg = _rsp_info(event)
-        told: CounterEvent | None = None
-        for lane, shown in self._lanes.incoming(event.callback, body):
-            link = self._links.get(lane.session)
-            if link is None:
-                continue
-            if told is None:
-                wire = event_bytes(event.callback, shown, error_id=error_id, error_msg=error_msg)
-                told = CounterEvent(event.callback.name, wire, error_id=error_id)
-            link.put(told)
+        error_id, _ = rsp_info(event)
+        if self._desk.answered(event.request_id, is_last=event.is_last, error_id=error_id):
+            asked = self._router.answer(event)
+            if asked is not None and asked.new_password and error_id == 0:
+                self.session.password_changed(asked.new_password)
+        else:
+            self._pending.answered(event.request_id, is_last=True)
+        if event.is_last:
+            self._desk.pump()
 
     # The session ---------------------------------------------------------------------------------------------
 
@@ -203,8 +207,8 @@ class Switchboard:
         match item:
             case SessionLive():
                 await self._live(item)
-            case SessionPasswordDue():
-                self._due(item)
+            case SessionPasswordDue(error_id, _):
+                self._due(error_id)
             case SessionRecovering(reason):
                 self._lost(LinkStatus(LinkState.RECOVERING, reason))
             case SessionEnded():
@@ -212,14 +216,11 @@ class Switchboard:
 
     async def _live(self, item: SessionLive) -> None:
         login = layout.unpack(self._tools.catalog.structs["RspUserLogin"], item.login)
-        self._tools.order_map.begin(login["TradingDay"])
-        if item.day_changed:
-            self._lanes.start_day()
-        elif self._template is None:
-            self._lanes.restore(self._tools.order_map.load(self._only_investor()))
+        self._begin_day(login["TradingDay"], changed=item.day_changed)
         self._password_due = False
         self._lanes.rebind(login["FrontID"], login["SessionID"], int(login["MaxOrderRef"].strip() or 0))
-        self._template = Attached(
+        self._desk.limits(*self.session.front_info())
+        self._login = Attached(
             trading_day=login["TradingDay"],
             login_time=login["LoginTime"],
             front_id=0,
@@ -230,57 +231,58 @@ class Switchboard:
             report_return_code=item.report_return_code,
         )
         for link in self:
-            link.attached = _attached_as(self._template, link)
+            link.attached = _seen_by(self._login, link)
         if self._on_live is not None:
             await self._on_live(self)
-        if self._first.done():
-            for link in self:
-                if link.reported:
-                    link.put(LinkStatus(LinkState.LIVE, "", link.attached, item.day_changed))
-        else:
+        if not self._first.done():
             self._first.set_result(None)
+            return
+        for link in self:
+            if link.reported:
+                link.put(LinkStatus(LinkState.LIVE, "", link.attached, item.day_changed))
 
-    def _only_investor(self) -> str | None:
-        links = tuple(self)
-        return links[0].lane.identity.investor_id if self._on_live is None and len(links) == 1 else None
+    def _begin_day(self, trading_day: str, *, changed: bool) -> None:
+        self._tools.order_map.begin(trading_day)
+        if changed:
+            self._lanes.start_day()
+            self._router.start_day()
+            self._cache.start_day()
+        elif self._login is None:
+            # Orders of this day's earlier life of the relay are known again, by whom they belong to.
+            alone = next(iter(self), None) if self._on_live is None else None
+            self._lanes.restore(self._tools.order_map.load(alone.lane.identity.investor_id if alone else None))
 
-    def _due(self, item: SessionPasswordDue) -> None:
+    def _due(self, error_id: int) -> None:
         self._password_due = True
         for link in self:
-            link.attached = Attached("", "", link.lane.front, link.lane.session, 0, "", "", 0, item.error_id)
+            link.attached = Attached("", "", link.lane.front, link.lane.session, 0, "", "", 0, error_id)
         if not self._first.done():
             self._first.set_result(None)
 
     def _lost(self, status: LinkStatus) -> None:
         self._lanes.unbind()
+        self._desk.disconnected()
+        for link in self:
+            self._desk.drop(link, call_reasons.not_bound())
         for asked in self._pending.drain():
-            _log.info("unanswered", method=asked.method.name, session=asked.link.session)
+            self._router.lost(asked)
         for link in self:
             link.put(status)
 
     def _ended(self, item: SessionEnded) -> None:
         refusal = _refusal_of(item)
         self._lost(LinkStatus(LinkState.ENDED, f"{refusal.reason}: {refusal.message}"))
-        self.why_ended = refusal
-        self.may_retry = item.code == 0
+        self.why_ended, self.may_retry = refusal, item.code == 0
         self.ended.set()
         if not self._first.done():
             self._first.set_exception(Refused(refusal))
             self._first.exception()  # many-to-one does not wait for it
 
 
-def _attached_as(template: Attached, link: CtpLink) -> Attached:
+def _seen_by(login: Attached, link: CtpLink) -> Attached:
     """The login's answer as this terminal sees it: with its lane's own front, session and references."""
-    return Attached(
-        trading_day=template.trading_day,
-        login_time=template.login_time,
-        front_id=link.lane.front,
-        session_id=link.lane.session,
-        max_order_ref=link.lane.max_order_ref,
-        app_type=template.app_type,
-        system_name=template.system_name,
-        report_return_code=template.report_return_code,
-    )
+    lane = link.lane
+    return dataclasses.replace(login, front_id=lane.front, session_id=lane.session, max_order_ref=lane.max_order_ref)
 
 
 def _refusal_of(item: SessionEnded) -> Refusal:
@@ -289,13 +291,6 @@ def _refusal_of(item: SessionEnded) -> Refusal:
     if item.step in {"authenticate", "login"} and item.code:
         return reasons.counter_refused(item.code, item.text)
     return reasons.counter_unavailable(item.text)
-
-
-def _rsp_info(event: RawEvent) -> tuple[int, bytes]:
-    """(ErrorID, ErrorMsg up to its NUL); (0, b"") where the API passed NULL."""
-    if event.rsp_info is None:
-        return 0, b""
-    return int.from_bytes(event.rsp_info[:4], "little", signed=True), event.rsp_info[4:].partition(b"\0")[0]
 
 
 def _refuse(refusal: Refusal | None) -> None:

@@ -1,0 +1,195 @@
+"""Events on their way up: answers by their request id, notices by investor and lane, each once and in order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+
+from ctpabi.catalog import Callback, Catalog, Shape
+from ctpabi.messages import event_bytes
+from relay.counter.ctp.day_notices import DayNotices
+from relay.counter.ctp.link import CtpLink
+from relay.counter.ctp.pending import Asked, Pending
+from relay.counter.ctp.spi import RawEvent
+from relay.counter.port import CounterEvent
+from relay.domain.delivery import Delivery, Notice
+from relay.domain.lane import Lane
+from relay.domain.lanes import Lanes
+from relay.domain.ownership import OwnershipTable
+from relay.domain.query_cache import QueryCache, Row
+
+_LOST = "连接中断, 未得到答复 / the connection broke before the answer".encode("gb18030")
+LOST_ERROR_ID = -1
+"""ErrorID of the answer the relay gives where the counter's will never come; CTP's own are positive"""
+
+LinkOf = Callable[[Lane], CtpLink | None]
+
+
+class EventRouter:
+    """The way up of one counter session."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        ownership: OwnershipTable,
+        lanes: Lanes,
+        pending: Pending,
+        cache: QueryCache,
+        link_of: LinkOf,
+        *,
+        keep_day: bool,
+    ) -> None:
+        """`keep_day`: terminals may join later and want the day's notices then."""
+        self._catalog = catalog
+        self._ownership = ownership
+        self._lanes = lanes
+        self._pending = pending
+        self._cache = cache
+        self._link_of = link_of
+        self._deliveries: dict[CtpLink, Delivery] = {}
+        self._day = DayNotices(catalog) if keep_day else None
+        self._loop = asyncio.get_running_loop()
+        self._alarm: asyncio.TimerHandle | None = None
+
+    # Links ---------------------------------------------------------------------------------------------------
+
+    def open(self, link: CtpLink, *, from_now: bool) -> None:
+        """A terminal joined; it gets the day's notices of its investor first, unless it wants only new ones."""
+        self._deliveries[link] = Delivery(self._catalog, self._lanes.show)
+        if from_now or self._day is None:
+            return
+        for callback, body in self._day.of(link.lane.identity.investor):
+            for lane, shown in self._lanes.incoming(callback, body):
+                if lane is link.lane:
+                    self._give(link, Notice(callback, shown), {})
+
+    def close(self, link: CtpLink) -> None:
+        self._deliveries.pop(link, None)
+
+    def start_day(self) -> None:
+        """A new trading day: yesterday's notices are forgotten."""
+        if self._day is not None:
+            self._day.clear()
+        for delivery in self._deliveries.values():
+            delivery.start_day()
+
+    def stop(self) -> None:
+        """No more alarms."""
+        if self._alarm is not None:
+            self._alarm.cancel()
+
+    # Notices -------------------------------------------------------------------------------------------------
+
+    def notify(self, event: RawEvent) -> None:
+        """One OnRtn… or OnErrRtn…, to every lane that may see it."""
+        if event.body is None:
+            return
+        if self._day is not None:
+            self._day.keep(event.callback, event.body)
+        error_id, error_msg = rsp_info(event)
+        encoded: dict[int, CounterEvent] = {}
+        for lane, shown in self._lanes.incoming(event.callback, event.body):
+            link = self._link_of(lane)
+            if link is not None:
+                self._give(link, Notice(event.callback, shown, error_id), encoded, error_msg)
+
+    def _give(self, link: CtpLink, notice: Notice, encoded: dict[int, CounterEvent], error_msg: bytes = b"") -> None:
+        delivery = self._deliveries.get(link)
+        if delivery is None:
+            return
+        for item in delivery.accept(notice, self._loop.time()):
+            link.put(_encoded(item, encoded, error_msg))
+        if delivery.held:
+            self._wake_for(delivery)
+
+    def _wake_for(self, delivery: Delivery) -> None:
+        if self._alarm is None and delivery.due_at is not None:
+            self._alarm = self._loop.call_at(delivery.due_at, self._release)
+
+    def _release(self) -> None:
+        self._alarm = None
+        for link, delivery in self._deliveries.items():
+            for item in delivery.release(self._loop.time()):
+                link.put(_encoded(item, {}, b""))
+            self._wake_for(delivery)
+
+    # Answers -------------------------------------------------------------------------------------------------
+
+    def answer(self, event: RawEvent) -> Asked | None:
+        """One OnRsp…, to whoever asked; returns the question, for what the relay itself learns from it."""
+        error_id, error_msg = rsp_info(event)
+        asked = self._pending.answered(event.request_id, is_last=event.is_last)
+        if asked is None:
+            return None
+        if asked.done is not None:
+            if event.is_last and not asked.done.done():
+                asked.done.set_result(error_id)
+            return asked
+        for link, request_id in self._askers(asked, event, error_id):
+            self._tell(link, request_id, event.callback, event.body, (error_id, error_msg), is_last=event.is_last)
+        return asked
+
+    def tell_row(self, link: CtpLink, request_id: int, row: Row) -> None:
+        """One row of an answer that was known already."""
+        self._tell(link, request_id, row.callback, row.body, (0, b""), is_last=row.is_last)
+
+    def lost(self, asked: Asked, but: tuple[CtpLink, int] | None = None) -> None:
+        """The answer will not come: whoever waits is told, except `but`, who knows."""
+        callback = self._catalog.callbacks["OnRspError"]
+        askers: tuple[object, ...] = ((asked.link, asked.request_id),)
+        if asked.cache_key is not None:
+            askers = self._cache.abandon(asked.cache_key)
+        if asked.done is not None and not asked.done.done():
+            asked.done.set_result(LOST_ERROR_ID)
+        for link, request_id in _pairs(tuple(asker for asker in askers if asker != but)):
+            self._tell(link, request_id, callback, None, (LOST_ERROR_ID, _LOST), is_last=True)
+
+    def _askers(self, asked: Asked, event: RawEvent, error_id: int) -> Iterator[tuple[CtpLink, int]]:
+        if asked.cache_key is None:
+            return iter(((asked.link, asked.request_id),))
+        row = Row(event.callback, event.body, event.is_last)
+        return _pairs(self._cache.answered(asked.cache_key, row, error_id=error_id))
+
+    def _tell(
+        self,
+        link: CtpLink,
+        request_id: int,
+        callback: Callback,
+        body: bytes | None,
+        rsp: tuple[int, bytes],
+        *,
+        is_last: bool,
+    ) -> None:
+        if body is not None and not self._ownership.belongs(callback, body, link.lane.identity):
+            if not is_last:
+                return
+            body = None
+        shown = self._lanes.show(callback, body) if body is not None else None
+        wire = event_bytes(callback, shown, error_id=rsp[0], error_msg=rsp[1], request_id=request_id, is_last=is_last)
+        link.put(CounterEvent(callback.name, wire, request_id, rsp[0], is_last))
+
+
+def rsp_info(event: RawEvent) -> tuple[int, bytes]:
+    """(ErrorID, ErrorMsg up to its NUL); (0, b"") where the API passed NULL."""
+    if event.rsp_info is None:
+        return 0, b""
+    return int.from_bytes(event.rsp_info[:4], "little", signed=True), event.rsp_info[4:].partition(b"\0")[0]
+
+
+def is_answer(event: RawEvent) -> bool:
+    return event.callback.shape in {Shape.RESPONSE, Shape.RESPONSE_ERROR}
+
+
+def _encoded(notice: Notice, known: dict[int, CounterEvent], error_msg: bytes) -> CounterEvent:
+    """Encoded once, however many terminals get it: they share the shown struct's bytes."""
+    event = known.get(id(notice.body))
+    if event is None:
+        wire = event_bytes(notice.callback, notice.body, error_id=notice.error_id, error_msg=error_msg)
+        event = known[id(notice.body)] = CounterEvent(notice.callback.name, wire, error_id=notice.error_id)
+    return event
+
+
+def _pairs(askers: tuple[object, ...]) -> Iterator[tuple[CtpLink, int]]:
+    for asker in askers:
+        if isinstance(asker, tuple) and isinstance(asker[0], CtpLink):
+            yield asker

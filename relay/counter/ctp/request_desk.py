@@ -1,0 +1,202 @@
+"""Requests on their way down: whose identity, which references, when to send, and the API call itself.
+
+A request is authorized when it comes and gets its references when it is sent, so that the counter sees them
+increase whatever the queue did in between. Nothing that carries an order is ever sent twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+import structlog
+
+from ctpabi import layout
+from ctpabi.catalog import Catalog
+from relay.counter.ctp.link import CtpLink
+from relay.counter.ctp.pending import Asked, Pending
+from relay.counter.ctp.session import CtpSession
+from relay.counter.order_map import OrderMapFile
+from relay.counter.port import CallOutcome, TerminalCall
+from relay.domain import call_reasons, reasons
+from relay.domain.lane_requests import Outgoing
+from relay.domain.lanes import Lanes
+from relay.domain.pacing import Outcome, Pacer, PacingLimits, Ticket
+from relay.domain.scope import ScopeTable
+from relay.domain.scope_table import Priority
+from relay.errors import Refusal, Refused
+
+_log = structlog.get_logger(__name__)
+PASSWORD_UPDATE = "ReqUserPasswordUpdate"  # noqa: S105 - a method's name
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """What a ticket carries."""
+
+    call: TerminalCall
+    body: bytearray
+    asked: Asked
+    sent: asyncio.Future[CallOutcome] = field(repr=False)
+
+
+class RequestDesk:
+    """The way down of one counter session."""
+
+    def __init__(
+        self,
+        session: CtpSession,
+        catalog: Catalog,
+        scope: ScopeTable,
+        lanes: Lanes,
+        pending: Pending,
+        order_map: OrderMapFile,
+    ) -> None:
+        self._session = session
+        self._catalog = catalog
+        self._scope = scope
+        self._lanes = lanes
+        self._pending = pending
+        self._order_map = order_map
+        self._pacer = Pacer(PacingLimits())
+        self._loop = asyncio.get_running_loop()
+        self._alarm: asyncio.TimerHandle | None = None
+
+    def prepare(self, link: CtpLink, call: TerminalCall) -> bytearray:
+        """The request's struct with this terminal's identity written into it; raises Refused."""
+        body = bytearray(call.body)
+        refusal = self._scope.authorize(call.method, link.lane.identity, body)
+        if refusal is not None:
+            raise Refused(refusal)
+        return body
+
+    async def send(self, call: TerminalCall, body: bytearray, asked: Asked) -> CallOutcome:
+        """Wait for the request's turn and send it; raises Refused, e.g. when its time runs out first."""
+        rule = self._scope.rule(call.method)
+        priority = rule.priority if rule else Priority.OTHER
+        now = self._loop.time()
+        _hold_to_limits(asked.link, priority, now)
+        waiting = _Waiting(call, body, asked, self._loop.create_future())
+        ticket = Ticket(asked.link, priority, now + call.valid_for, payload=waiting)
+        ahead = self._pacer.submit(ticket)
+        if isinstance(ahead, Refusal):
+            raise Refused(ahead)
+        self.pump()
+        outcome = await waiting.sent
+        if not ahead:
+            return outcome
+        waited = round((self._loop.time() - now) * 1000)
+        return CallOutcome(outcome.return_code, outcome.order_ref, outcome.first_order_ref, ahead, waited)
+
+    def limits(self, queries_per_second: int, packages_per_second: int) -> None:
+        """What this login's front allows; 0 is unlimited."""
+        self._pacer.limit(PacingLimits(queries_per_second=queries_per_second, packages_per_second=packages_per_second))
+
+    def answered(self, request_id: int, *, is_last: bool, error_id: int) -> bool:
+        """An answer came; False: the query is sent again and nobody is told. Call `pump` when it was handled."""
+        return self._pacer.answered(request_id, self._loop.time(), is_last=is_last, error_id=error_id)
+
+    def drop(self, link: CtpLink, refusal: Refusal) -> None:
+        """The terminal, or the session it waited for, is gone: nothing of it is sent any more."""
+        for ticket in self._pacer.drop(link):
+            _refuse(ticket, refusal)
+
+    def disconnected(self) -> None:
+        """The counter session broke: no query is in flight any more."""
+        self._pacer.disconnected()
+
+    def pump(self) -> None:
+        """Send everything whose turn it is; set the alarm for the rest."""
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+        while True:
+            step = self._pacer.next(self._loop.time())
+            for ticket in step.expired:
+                _refuse(ticket, reasons.deadline_passed())
+            if step.send is None:
+                break
+            self._send(step.send)
+        if step.wake_at is not None:
+            self._alarm = self._loop.call_at(step.wake_at, self.pump)
+
+    def close(self) -> None:
+        """No more alarms."""
+        if self._alarm is not None:
+            self._alarm.cancel()
+
+    def _send(self, ticket: Ticket) -> None:
+        waiting = ticket.payload
+        if not isinstance(waiting, _Waiting):
+            raise TypeError("a ticket of another desk")
+        if waiting.sent.cancelled():
+            self._pacer.returned(ticket, -1, self._loop.time())
+            return
+        try:
+            outgoing = self._write_references(waiting)
+        except Refused as refused:
+            self._pacer.returned(ticket, -1, self._loop.time())
+            _refuse(ticket, refused.refusal)
+            return
+        if outgoing.repeated:
+            self._pacer.returned(ticket, -1, self._loop.time())
+            waiting.sent.set_result(CallOutcome(0, first_order_ref=outgoing.order_ref))
+            return
+        self._call(ticket, waiting, outgoing)
+
+    def _call(self, ticket: Ticket, waiting: _Waiting, outgoing: Outgoing) -> None:
+        ticket.request_id = self._session.next_request_id()
+        # Known before the call: the answer may come on the vendor's thread before the call returns.
+        self._pending.add(ticket.request_id, waiting.asked)
+        code = self._session.call(waiting.call.method, waiting.body, ticket.request_id)
+        outcome = self._pacer.returned(ticket, code, self._loop.time())
+        if outcome is not Outcome.SENT:
+            self._pending.answered(ticket.request_id, is_last=True)
+            self._lanes.retract(waiting.asked.link.lane, outgoing)
+        if outcome is not Outcome.REQUEUED and not waiting.sent.done():
+            waiting.sent.set_result(CallOutcome(code, order_ref=outgoing.order_ref))
+
+    def _write_references(self, waiting: _Waiting) -> Outgoing:
+        """The lane's references become the counter's, and are kept on disk before the order is sent."""
+        lane = waiting.asked.link.lane
+        outgoing = self._lanes.outgoing(lane, waiting.call.method, waiting.body, waiting.call.client_order_key)
+        if isinstance(outgoing, Refusal):
+            raise Refused(outgoing)
+        try:
+            self._order_map.append(outgoing.entries)
+        except OSError as error:
+            self._lanes.retract(lane, outgoing)
+            _log.error("order_map_unwritable", error=str(error))
+            raise Refused(reasons.ledger_unavailable()) from None
+        return outgoing
+
+    def new_password(self, call: TerminalCall, body: bytearray) -> str:
+        """What a password change would make the password; empty for every other request."""
+        if call.method.name != PASSWORD_UPDATE:
+            return ""
+        return str(layout.get(self._catalog.structs[call.method.struct], body, "NewPassword"))
+
+
+def not_ready(link: CtpLink, *, live: bool) -> Refusal | None:
+    """Why nothing can be sent for this terminal now."""
+    return None if live and link.reported else call_reasons.not_bound()
+
+
+def _hold_to_limits(link: CtpLink, priority: Priority, now: float) -> None:
+    """One terminal must not use up what all share; raises Refused."""
+    match priority:
+        case Priority.CANCEL | Priority.ORDER:
+            window, what, most = link.orders, "orders 报撤单", link.limits.orders
+        case Priority.QUERY:
+            window, what, most = link.queries, "queries 查询", link.limits.queries
+        case _:
+            return
+    if window.free_at(now) > now:
+        raise Refused(call_reasons.too_fast(what, most))
+    window.take(now)
+
+
+def _refuse(ticket: Ticket, refusal: Refusal) -> None:
+    waiting = ticket.payload
+    if isinstance(waiting, _Waiting) and not waiting.sent.done():
+        waiting.sent.set_exception(Refused(refusal))
