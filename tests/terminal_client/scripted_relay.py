@@ -41,6 +41,8 @@ class ScriptedRelay(terminal_pb2_grpc.TerminalServiceServicer):
         self.answers: dict[str, Answer] = {}
         self.before_login_ends: list[events_pb2.Event] = []
         """events that travel in one batch with LoggedIn"""
+        self.greeting_ends: list[pb.RelayMessage] = []
+        """any other messages in that batch"""
         self.silent = False
         """neither challenge nor anything else"""
         self.sessions: dict[bytes, ScriptedSession] = {}
@@ -120,7 +122,7 @@ class ScriptedRelay(terminal_pb2_grpc.TerminalServiceServicer):
             linger_seconds=30,
             resumed=resumed,
         )
-        return session, pb.RelayBatch(messages=[pb.RelayMessage(logged_in=logged_in), *missed])
+        return session, pb.RelayBatch(messages=[pb.RelayMessage(logged_in=logged_in), *missed, *self.greeting_ends])
 
     async def read(self, requests: AsyncIterator[pb.TerminalMessage], session: ScriptedSession) -> None:
         async for message in requests:

@@ -282,6 +282,16 @@ async def test_watch_shows_notices_as_they_come(run: Run, relay: ScriptedRelay) 
     assert [line["kind"] for line in lines(outcome) if line["kind"] != "status"] == ["rtn_order", "rtn_order"]
 
 
+async def test_watch_ends_with_the_session(run: Run, relay: ScriptedRelay) -> None:
+    """A session the relay ends is exit code 4 with the relay's reason."""
+    relay.greeting_ends = [pb.RelayMessage(goodbye=pb.Goodbye(reason="kicked by the firm"))]
+
+    outcome = await run("watch")
+
+    assert outcome.exit_code == 4
+    assert "kicked by the firm" in outcome.stderr
+
+
 async def test_password_is_changed_from_files(run: Run, relay: ScriptedRelay, tmp_path: Path) -> None:
     """Old and new password come from files; neither is shown."""
     new = tmp_path / "new"
