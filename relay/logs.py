@@ -34,9 +34,9 @@ def configure(*, level: str, form: Literal["auto", "console", "json"], stream: T
         redact,
     ]
     last: list[Processor] = (
-        [structlog.dev.ConsoleRenderer(colors=out.isatty())]
+        # The default formatter shows local variables, which may hold secrets.
+        [structlog.dev.ConsoleRenderer(colors=out.isatty(), exception_formatter=structlog.dev.plain_traceback)]
         if console
-        # A traceback's locals may hold secrets: only the frames are written.
         else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
     )
     structlog.configure(

@@ -1,0 +1,175 @@
+"""Recording: committed before it returns, in one chain, in one order, or refused."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from sqlalchemy import Connection, Engine, event, text
+
+from relay.domain.ledger_chain import SecretInLedger
+from relay.errors import LedgerUnavailable
+from relay.services.database import writing
+from relay.services.ledger import Ledger, record_now
+from relay.services.ledger_reader import audit, heads, read
+from tests.relay.services.conftest import HandClock
+
+
+async def test_an_entry_is_in_the_database_when_record_returns(engine: Engine, clock: HandClock) -> None:
+    """Readable by another connection, with the time in UTC+8 and the data as given."""
+    with Ledger(engine, "relay", clock=clock) as ledger:
+        await ledger.record("terminal_admitted", "s-1", {"public_ip": "198.51.100.7"})
+
+        (entry,) = read(engine)
+    assert (entry.chain, entry.sequence, entry.kind, entry.session) == ("relay", 1, "terminal_admitted", "s-1")
+    assert entry.at == "2026-11-22T09:00:00.000000+08:00"
+    assert entry.data == '{"public_ip":"198.51.100.7"}'
+
+
+async def test_many_at_once_are_one_whole_chain(engine: Engine, clock: HandClock) -> None:
+    """Every entry once, in the order they were recorded, however they were grouped."""
+    with Ledger(engine, "relay", clock=clock) as ledger:
+        await asyncio.gather(*(ledger.record("k", "s", {"number": number}) for number in range(600)))
+
+    assert [entry.data for entry in read(engine)] == [f'{{"number":{number}}}' for number in range(600)]
+    assert [found.problems for found in audit(engine)] == [()]
+
+
+async def test_a_restarted_relay_continues_its_chain(engine: Engine, clock: HandClock) -> None:
+    """The chain goes on where the database's head is."""
+    for number in range(3):
+        with Ledger(engine, "relay", clock=clock) as ledger:
+            await ledger.record("start", "", {"number": number})
+
+    assert heads(engine)["relay"].sequence == 3
+    assert audit(engine)[0].problems == ()
+
+
+async def test_two_writers_of_one_chain_do_not_break_it(engine: Engine, clock: HandClock) -> None:
+    """A mistake in the deployment costs speed, not the chain."""
+    with Ledger(engine, "relay", clock=clock) as one, Ledger(engine, "relay", clock=clock) as two:
+        await asyncio.gather(*(writer.record("k", "", {}) for writer in (one, two) for _ in range(50)))
+
+    (found,) = audit(engine)
+    assert (found.entries, found.problems) == (100, ())
+
+
+def test_commands_record_without_a_loop(engine: Engine, clock: HandClock) -> None:
+    """In a chain of their own beside the relay's."""
+    head = record_now(engine, "relay/admin", clock, "admin_terminal_add", {"app_id": "x"})
+
+    assert heads(engine) == {"relay/admin": head}
+
+
+@contextmanager
+def failing(engine: Engine, what: str) -> Iterator[list[str]]:
+    """Make every statement that starts with `what` fail."""
+    hits: list[str] = []
+
+    def fail(_: Connection, __: object, statement: str, *rest: object) -> None:
+        if statement.startswith(what):
+            hits.append(statement)
+            raise OSError("disk full")
+
+    event.listen(engine, "before_cursor_execute", fail)
+    try:
+        yield hits
+    finally:
+        event.remove(engine, "before_cursor_execute", fail)
+
+
+async def test_a_failed_commit_refuses_everybody_in_it_and_the_next_one_works(engine: Engine, clock: HandClock) -> None:
+    """Nothing of the failed group is kept, and the chain goes on without a gap."""
+    with Ledger(engine, "relay", clock=clock) as ledger:
+        await ledger.record("before", "", {})
+        with failing(engine, "INSERT INTO ledger ") as hits:
+            results = await asyncio.gather(*(ledger.record("lost", "", {}) for _ in range(3)), return_exceptions=True)
+        await ledger.record("after", "", {})
+
+    assert hits
+    assert [type(result) for result in results] == [LedgerUnavailable] * 3
+    assert "disk full" in str(results[0])
+    assert [entry.kind for entry in read(engine)] == ["before", "after"]
+    assert audit(engine)[0].problems == ()
+
+
+async def test_a_database_without_tables_refuses(sqlite_engine: Engine, clock: HandClock) -> None:
+    """Whatever the reason: what cannot be recorded is refused."""
+    with writing(sqlite_engine) as connection:
+        connection.execute(text("DROP TABLE ledger_head"))
+
+    with Ledger(sqlite_engine, "relay", clock=clock) as ledger:
+        with pytest.raises(LedgerUnavailable, match="no such table"):
+            await ledger.record("k", "", {})
+        assert ledger.statistics()["failed"] == 1
+
+
+@pytest.fixture
+def blocked(sqlite_engine: Engine) -> Iterator[threading.Event]:
+    """A database whose writers wait until the event is set."""
+    go = threading.Event()
+
+    def wait(*_: object) -> None:
+        go.wait(20)
+
+    event.listen(sqlite_engine, "before_cursor_execute", wait)
+    yield go
+    go.set()
+    event.remove(sqlite_engine, "before_cursor_execute", wait)
+
+
+async def test_a_slow_database_does_not_hold_a_login_for_ever(
+    sqlite_engine: Engine, clock: HandClock, blocked: threading.Event
+) -> None:
+    """After the commit timeout the entry counts as refused."""
+    with Ledger(sqlite_engine, "relay", clock=clock, commit_timeout=0.05) as ledger:
+        with pytest.raises(LedgerUnavailable, match=r"0\.05 s"):
+            await ledger.record("k", "", {})
+        blocked.set()
+
+
+async def test_the_queue_is_bounded(sqlite_engine: Engine, clock: HandClock, blocked: threading.Event) -> None:
+    """More entries than may wait are refused at once, the others are committed later."""
+    with Ledger(sqlite_engine, "relay", clock=clock, capacity=2) as ledger:
+        waiting = [asyncio.ensure_future(ledger.record("k", "", {})) for _ in range(8)]
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        blocked.set()
+        results = await asyncio.gather(*waiting, return_exceptions=True)
+
+    refused = [result for result in results if isinstance(result, LedgerUnavailable)]
+    assert refused
+    assert len(list(read(sqlite_engine))) == 8 - len(refused)
+
+
+async def test_closing_commits_what_waits(engine: Engine, clock: HandClock) -> None:
+    """An orderly end loses nothing, and takes nothing more."""
+    ledger = Ledger(engine, "relay", clock=clock)
+    with ledger:
+        waiting = [asyncio.ensure_future(ledger.record("k", "", {})) for _ in range(20)]
+        await asyncio.sleep(0)
+
+    assert await asyncio.gather(*waiting) == [None] * 20
+    with pytest.raises(LedgerUnavailable, match="closed"):
+        await ledger.record("late", "", {})
+
+
+async def test_a_login_that_gave_up_does_not_disturb_the_others(engine: Engine, clock: HandClock) -> None:
+    """A canceled record may be committed all the same; the next ones are."""
+    with Ledger(engine, "relay", clock=clock) as ledger:
+        gone = asyncio.ensure_future(ledger.record("gone", "", {}))
+        await asyncio.sleep(0)
+        gone.cancel()
+        await ledger.record("next", "", {})
+
+    assert [entry.kind for entry in read(engine)][-1] == "next"
+
+
+async def test_secrets_are_not_taken(sqlite_engine: Engine, clock: HandClock) -> None:
+    """Nothing is queued for a key that sounds like a secret."""
+    with Ledger(sqlite_engine, "relay", clock=clock) as ledger, pytest.raises(SecretInLedger):
+        await ledger.record("k", "", {"password": "hunter2"})
+
+    assert list(read(sqlite_engine)) == []

@@ -1,0 +1,135 @@
+"""The terminals of the directory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cryptography.fernet import Fernet
+from sqlalchemy import Engine, select, text
+
+from relay.counter.port import Mode
+from relay.domain.challenge import AuthCodeMalformed, auth_code_key
+from relay.services.database import writing
+from relay.services.directory_access import DirectoryAccess
+from relay.services.schema import TERMINAL
+from relay.services.secrets_box import SecretsBox
+from relay.services.terminals import EntryExists, EntryUnknown, Terminals, new_auth_code
+from relay.services.unavailable import DirectoryUnavailable
+from tests.relay.services.conftest import HandClock
+
+CODE = "ABCDEFGHJKLMNPQ1"
+APP = "client_demo_1.0"
+
+
+@pytest.fixture
+def terminals(engine: Engine, clock: HandClock) -> Terminals:
+    return Terminals(engine, SecretsBox(Fernet.generate_key()), clock=clock)
+
+
+@pytest.fixture
+def access() -> Iterator[DirectoryAccess]:
+    with DirectoryAccess(threads=1) as opened:
+        yield opened
+
+
+async def test_a_registered_terminal_is_found(terminals: Terminals, access: DirectoryAccess) -> None:
+    """With its auth code, modes and times."""
+    terminals.add(APP, CODE, [Mode.MANY_TO_ONE])
+
+    terminal = await terminals.look_up(access, APP)
+    assert terminal is not None
+    assert (terminal.auth_code, terminal.modes, terminal.enabled) == (CODE, frozenset({Mode.MANY_TO_ONE}), True)
+    assert terminal.created_at == "2026-11-22T09:00:00.000000+08:00"
+    assert await terminals.look_up(access, "another") is None
+
+
+def test_the_auth_code_is_neither_in_the_database_nor_in_the_repr(terminals: Terminals, engine: Engine) -> None:
+    """A copy of the database, or a log line with the object, gives nothing away."""
+    terminal = terminals.add(APP, CODE)
+
+    with engine.connect() as connection:
+        stored = connection.execute(select(TERMINAL.c.auth_code)).scalar_one()
+    assert CODE.encode() not in stored
+    assert CODE not in repr(terminal)
+
+
+def test_an_app_id_is_registered_once(terminals: Terminals) -> None:
+    """The second time is refused, and the first auth code stays."""
+    terminals.add(APP, CODE)
+
+    with pytest.raises(EntryExists, match=APP):
+        terminals.add(APP, new_auth_code())
+    found = terminals.find(APP)
+    assert found is not None
+    assert found.auth_code == CODE
+
+
+@pytest.mark.parametrize("app_id", ["", "x" * 33, "终端", "a b\n", "a@b"])
+def test_app_ids_ctp_cannot_carry_are_refused(terminals: Terminals, app_id: str) -> None:
+    """32 bytes of ASCII, and no separator of the login line."""
+    with pytest.raises(ValueError, match="app id"):
+        terminals.add(app_id, CODE)
+
+
+def test_a_malformed_auth_code_is_refused(terminals: Terminals) -> None:
+    """Before anything is stored."""
+    with pytest.raises(AuthCodeMalformed):
+        terminals.add(APP, "short")
+    assert terminals.all() == []
+
+
+def test_a_terminal_is_disabled_enabled_and_given_a_new_code(terminals: Terminals, clock: HandClock) -> None:
+    """Each change is seen by the next look-up."""
+    terminals.add(APP, CODE)
+    clock.move(60)
+    new = new_auth_code()
+
+    terminals.set_enabled(APP, False)
+    terminals.rotate(APP, new)
+
+    (terminal,) = terminals.all()
+    assert (terminal.enabled, terminal.auth_code) == (False, new)
+    assert terminal.rotated_at > terminal.created_at
+    terminals.set_enabled(APP, True)
+    assert terminals.all()[0].enabled
+
+
+def test_changes_to_unknown_terminals_are_refused(terminals: Terminals) -> None:
+    """Nothing is created on the way."""
+    with pytest.raises(EntryUnknown, match=APP):
+        terminals.set_enabled(APP, False)
+    with pytest.raises(EntryUnknown, match=APP):
+        terminals.rotate(APP, CODE)
+
+
+def test_new_auth_codes_are_of_the_right_form_and_differ() -> None:
+    """16 characters that a vendor can type."""
+    codes = {new_auth_code() for _ in range(50)}
+
+    assert len(codes) == 50
+    assert all(auth_code_key(code).isalnum() for code in codes)
+
+
+async def test_a_failing_database_is_told_as_unavailable(
+    terminals: Terminals, engine: Engine, access: DirectoryAccess
+) -> None:
+    """The login is refused; it is not taken for an unknown terminal."""
+    with writing(engine) as connection:
+        connection.execute(text("DROP TABLE terminal"))
+
+    with pytest.raises(DirectoryUnavailable) as caught:
+        await terminals.look_up(access, APP)
+    assert "terminal" in caught.value.why
+
+
+async def test_the_wrong_key_is_told_as_unavailable(
+    terminals: Terminals, engine: Engine, clock: HandClock, access: DirectoryAccess, tmp_path: Path
+) -> None:
+    """Not as a wrong auth code."""
+    terminals.add(APP, CODE)
+    other = Terminals(engine, SecretsBox.open_or_create(tmp_path / "other.key"), clock=clock)
+
+    with pytest.raises(DirectoryUnavailable):
+        await other.look_up(access, APP)

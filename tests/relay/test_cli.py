@@ -1,0 +1,235 @@
+"""The commands, as somebody types them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from relay import cli
+from relay.settings_text import example
+
+CODE = "ABCDEFGHJKLMNPQ1"
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A directory with a settings file and the relay's auth code, where commands are typed."""
+    (tmp_path / "relay.toml").write_text(example(), encoding="utf-8")
+    secret(tmp_path / "relay_auth_code.secret", CODE)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("CTP_RELAY_CONFIG", raising=False)
+    monkeypatch.setenv("COLUMNS", "200")
+    return tmp_path
+
+
+@pytest.fixture
+def run(place: Path) -> Run:
+    def run(*arguments: str, exit_code: int = 0, stdin: str | None = None) -> Result:
+        result = CliRunner().invoke(cli.app, arguments, input=stdin)
+        assert result.exit_code == exit_code, result.output
+        return result
+
+    return run
+
+
+def secret(path: Path, text: str) -> Path:
+    path.touch(mode=0o600)
+    path.write_text(text + "\n")
+    return path
+
+
+def written(result: Result) -> Any:
+    return json.loads(result.stdout)
+
+
+def ledger(run: Run) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in run("ledger", "export").stdout.splitlines()]
+
+
+def test_a_terminal_is_registered_with_a_code_it_has(run: Run, place: Path) -> None:
+    """From a file, and the code is shown nowhere afterwards."""
+    secret(place / "demo.secret", CODE)
+    run("terminal", "add", "client_demo_1.0", "--auth-code-file", "demo.secret", "--mode", "many_to_one")
+    listed = run("terminal", "list", "--json")
+
+    (terminal,) = written(listed)
+    assert (terminal["app_id"], terminal["modes"], terminal["enabled"]) == ("client_demo_1.0", ["many_to_one"], True)
+    assert CODE not in listed.stdout + run("ledger", "export").stdout
+
+
+def test_a_new_code_is_shown_once_or_written_to_a_private_file(run: Run, place: Path) -> None:
+    """Otherwise it would be lost, which is refused."""
+    shown = written(run("terminal", "add", "one", "--show-once", "--json"))["auth_code"]
+    run("terminal", "add", "two", "--write-auth-code", "two.secret")
+    refused = run("terminal", "add", "three", exit_code=1)
+
+    assert len(shown) == 16
+    assert (place / "two.secret").stat().st_mode & 0o777 == 0o600
+    assert len((place / "two.secret").read_text().strip()) == 16
+    assert "would be lost" in refused.stderr
+    assert [terminal["app_id"] for terminal in written(run("terminal", "list", "--json"))] == ["one", "two"]
+
+
+def test_a_secret_is_never_an_argument(run: Run) -> None:
+    """There is no option that takes the code or a password itself."""
+    run("terminal", "add", "one", "--auth-code", CODE, exit_code=2)
+    run("investor", "add", "100001", "--password", "hunter2", exit_code=2)
+
+
+def test_a_terminal_is_disabled_enabled_and_rotated(run: Run) -> None:
+    """Each change in the next list."""
+    run("terminal", "add", "one", "--show-once")
+    run("terminal", "disable", "one")
+    assert not written(run("terminal", "list", "--json"))[0]["enabled"]
+
+    run("terminal", "enable", "one")
+    run("terminal", "rotate", "one", "--auth-code-file", "-", stdin=CODE + "\n")
+    assert written(run("terminal", "list", "--json"))[0]["enabled"]
+
+
+def test_an_investor_is_registered_and_given_a_password(run: Run, place: Path) -> None:
+    """From a file or standard input; the broker is the counter's unless given."""
+    secret(place / "p.secret", "hunter2")
+    run("investor", "add", "100001", "--password-file", "p.secret", "--account", "A1", "--account", "A2")
+    run("investor", "add", "100002", "--broker", "8888", "--password-file", "-", stdin="hunter3\n")
+    run("investor", "passwd", "100001", "--password-file", "-", stdin="hunter4\n")
+    run("investor", "disable", "100001")
+    listed = run("investor", "list", "--json")
+
+    other, first = written(listed)
+    assert (first["investor_id"], first["broker_id"], first["account_ids"]) == ("100001", "9999", ["A1", "A2"])
+    assert not first["enabled"]
+    assert other["broker_id"] == "8888"
+    assert "hunter" not in listed.stdout + run("ledger", "export").stdout
+
+
+def test_without_a_file_and_without_a_terminal_nobody_can_be_asked(run: Run) -> None:
+    """Said instead of waiting for ever."""
+    assert "nobody to ask" in run("investor", "add", "100001", exit_code=1).stderr
+
+
+def test_every_change_is_in_the_ledger_and_its_failure_as_well(run: Run) -> None:
+    """Who did what; a refused change is announced and then told as failed."""
+    run("terminal", "add", "one", "--show-once")
+    run("terminal", "add", "one", "--show-once", exit_code=1)
+    run("investor", "enable", "nobody", exit_code=1)
+
+    entries = ledger(run)
+    assert [entry["kind"] for entry in entries] == [
+        "admin_terminal_add",
+        "admin_terminal_add",
+        "admin_terminal_add_failed",
+        "admin_investor_enable",
+        "admin_investor_enable_failed",
+    ]
+    assert all(entry["data"]["by"] for entry in entries)
+    assert entries[2]["data"]["why"] == "EntryExists"
+
+
+def test_the_ledger_is_verified(run: Run, place: Path) -> None:
+    """Whole, with a head to keep elsewhere; the exported file too; a change in the file is named."""
+    run("terminal", "add", "one", "--show-once")
+    run("terminal", "disable", "one")
+    verdict = written(run("ledger", "verify", "--json"))
+    head = verdict["chains"][0]["head"]["hash"]
+    run("ledger", "export", "--output", "ledger.json")
+
+    assert verdict["whole"]
+    assert "is whole" in run("ledger", "verify", "--expect-head", head).stdout
+    assert "is whole" in run("ledger", "verify", "--file", "ledger.json", "--expect-head", head).stdout
+    assert "no entry has the expected head" in run("ledger", "verify", "--expect-head", "0f" * 32, exit_code=1).stderr
+    exported = place / "ledger.json"
+    assert exported.stat().st_mode & 0o777 == 0o600
+    exported.write_text(exported.read_text().replace('"one"', '"two"', 1))
+    assert "relay/admin entry 1: was changed" in run("ledger", "verify", "--file", "ledger.json", exit_code=1).stderr
+
+
+def test_the_ledger_is_exported_by_day_and_form(run: Run) -> None:
+    """CSV with a header; nothing on another day; no overwriting."""
+    run("terminal", "add", "one", "--show-once")
+
+    assert run("ledger", "export", "--format", "csv").stdout.startswith("chain,sequence,at,kind,")
+    assert run("ledger", "export", "--format", "line").stdout == ""
+    assert run("ledger", "export", "--day", "2001-01-01").stdout == ""
+    assert "no day" in run("ledger", "export", "--day", "yesterday", exit_code=1).stderr
+    run("ledger", "export", "--output", "x.json")
+    assert "exists already" in run("ledger", "export", "--output", "x.json", exit_code=1).stderr
+
+
+def test_the_newest_entries_are_shown(run: Run) -> None:
+    """As a table or as JSON lines."""
+    run("terminal", "add", "one", "--show-once")
+    run("terminal", "disable", "one")
+
+    assert "admin_terminal_disable" in run("ledger", "tail").stdout
+    (line,) = run("ledger", "tail", "-n", "1", "--json").stdout.splitlines()
+    assert json.loads(line)["kind"] == "admin_terminal_disable"
+
+
+def test_settings_are_shown_without_secrets(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Checked, shown, written as example and page."""
+    monkeypatch.setenv("CTP_RELAY__LEDGER__URL", "postgresql+psycopg://u:hunter2@127.0.0.1/d")
+    shown = run("settings")
+
+    assert "hunter2" not in shown.stdout
+    assert written(shown)["counter"]["broker_id"] == "9999"
+    assert "all settings are right" in run("settings", "--check").stdout
+    assert run("settings", "--example").stdout == example()
+    assert run("settings", "--markdown").stdout.startswith("# Settings")
+
+
+def test_failures_have_their_exit_codes(run: Run, place: Path, monkeypatch: pytest.MonkeyPatch, free_port: int) -> None:
+    """3 for settings and secret files, 4 for databases, one message and no traceback."""
+    missing = run("terminal", "list", "-c", "no.toml", exit_code=3)
+    assert "no such file" in missing.stderr
+    assert "Traceback" not in missing.output
+
+    (place / "relay_auth_code.secret").chmod(0o644)
+    assert "chmod 600" in run("settings", "--check", exit_code=3).stderr
+
+    monkeypatch.setenv("CTP_RELAY__LEDGER__URL", f"postgresql+psycopg://u:hunter2@127.0.0.1:{free_port}/d")
+    down = run("ledger", "verify", exit_code=4)
+    assert "does not answer" in down.stderr
+    assert "hunter2" not in down.output
+
+
+def test_the_database_is_upgraded(run: Run) -> None:
+    """Once; again it is where it was."""
+    first = written(run("database", "upgrade", "--json"))
+    again = written(run("database", "upgrade", "--json"))
+
+    assert first[0]["before"] == "no tables"
+    assert again[0]["before"] == again[0]["now"] == first[0]["now"]
+
+
+def test_serving_starts_with_checked_settings(run: Run, monkeypatch: pytest.MonkeyPatch, place: Path) -> None:
+    """The server gets the settings, workers overridden; without the auth code it is not started."""
+    started: list[Any] = []
+
+    class Server:
+        @staticmethod
+        def run(settings: Any) -> None:
+            started.append(settings)
+
+    monkeypatch.setattr(cli, "_part", lambda name: {"relay.server": Server}[name])
+    monkeypatch.setenv("CTP_RELAY__LEDGER__URL", "postgresql+psycopg://u@127.0.0.1/d")
+    run("serve", "--workers", "3")
+    (place / "relay_auth_code.secret").unlink()
+    run("serve", exit_code=3)
+
+    assert [settings.relay.workers for settings in started] == [3]
+
+
+def test_help_and_version() -> None:
+    """Examples and exit codes stand in the help."""
+    runner = CliRunner(env={"COLUMNS": "200"})
+
+    assert "Exit codes" in runner.invoke(cli.app, ["--help"]).output
+    assert "Example" in runner.invoke(cli.app, ["terminal", "add", "--help"]).output
+    assert runner.invoke(cli.app, ["--version"]).exit_code == 0

@@ -1,0 +1,70 @@
+"""The settings as an example and as a page."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+from relay.settings import Settings
+from relay.settings_file import load
+from relay.settings_text import allowed_values, example, markdown, section_at
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_the_committed_example_is_current() -> None:
+    """Made by `ctp-relay settings --example > relay.example.toml`."""
+    assert (ROOT / "relay.example.toml").read_text(encoding="utf-8") == example()
+
+
+def test_the_committed_page_is_current() -> None:
+    """Made by `ctp-relay settings --markdown > docs/settings.md`."""
+    assert (ROOT / "docs" / "settings.md").read_text(encoding="utf-8") == markdown()
+
+
+def test_the_example_loads_as_it_is() -> None:
+    """Somebody who only fills in the counter's data has a working file."""
+    settings = load(ROOT / "relay.example.toml", {})
+
+    assert settings.counter.broker_id == "9999"
+
+
+def test_the_commented_lines_are_the_defaults(tmp_path: Path) -> None:
+    """Taking the comment signs away changes nothing."""
+    lines = [line.removeprefix("# ") if " = " in line and "…" not in line else line for line in example().splitlines()]
+    values = tomllib.loads("\n".join(lines).replace("# [counter.operator]", "[counter.operator]"))
+    given = load(ROOT / "relay.example.toml", {})
+
+    for name, section in values.items():
+        for key, value in section.items():
+            default = getattr(getattr(given, name), key)
+            if key not in {"operator", "url", "address"} and not isinstance(default, Path):
+                assert default == (tuple(value) if isinstance(value, list) else value), f"{name}.{key}"
+
+
+def test_every_setting_is_described_and_on_the_page() -> None:
+    """Descriptions are the documentation."""
+    page = markdown()
+
+    def check(section: type) -> None:
+        assert section.__doc__
+        for name, field in section.model_fields.items():  # type: ignore[attr-defined]
+            inner = section_at([*path, name])
+            if inner is not section_at(path):
+                path.append(name)
+                check(inner)
+                path.pop()
+            else:
+                assert field.description, name
+                assert f"`{name}`" in page
+
+    path: list[str] = []
+    check(Settings)
+
+
+def test_what_is_allowed_is_told_in_words() -> None:
+    """As error messages and the page have it."""
+    assert allowed_values(["relay", "mode"]) == "allowed: many_to_many or many_to_one"
+    assert allowed_values(["sessions", "max_per_process"]) == "allowed: whole number, at least 1"
+    assert allowed_values(["counter", "fronts", "0"]) == "allowed: list of texts, not empty"
+    assert allowed_values(["relay", "nonsense"]) == ""
