@@ -239,6 +239,12 @@ class Settings(Section):
             )
         if self.relay.mode == "many_to_one" and self.counter.operator is None:
             raise ValueError("counter.operator: is required when relay.mode is many_to_one")
+        if self.counter.production != (self.verification.collector_edition == "production"):
+            wanted = "production" if self.counter.production else "evaluation"
+            raise ValueError(
+                f"verification.collector_edition: must be {wanted} as counter.production is"
+                f" {str(self.counter.production).lower()}; the counter refuses reports of the other edition"
+            )
         if self.relay.workers > 1 and self.ledger.url is None:
             raise ValueError("ledger.url: several workers need PostgreSQL, the default is SQLite")
         return self

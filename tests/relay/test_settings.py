@@ -98,6 +98,10 @@ def test_the_environment_overrides_the_file(write: Write) -> None:
         ("[listen]\naddress = 'localhost'", "listen.address: must be HOST:PORT"),
         ("[relay]\nmode = 'many_to_one'", "counter.operator: is required when relay.mode is many_to_one"),
         ("[relay]\nworkers = 2", "ledger.url: several workers need PostgreSQL"),
+        (
+            "[counter]\nproduction = false",
+            "verification.collector_edition: must be evaluation as counter.production is",
+        ),
         ("[listen]\ntls_certificate = 'x'", "listen.tls_certificate and listen.tls_key: set both or neither"),
         ("[listen]\nplaintext_on_loopback = false", "listen.tls_certificate: is required"),
         ("[listen]\naddress = '0.0.0.0:50051'", "listen.tls_certificate: is required"),

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import Connection, Engine, event, text
 
 from relay.domain.ledger_chain import SecretInLedger
 from relay.errors import LedgerUnavailable
-from relay.services.database import writing
+from relay.services.database import open_database, upgrade, writing
 from relay.services.ledger import Ledger, record_now
 from relay.services.ledger_reader import audit, heads, read
+from tests.postgres import PostgresServer
 from tests.relay.services.conftest import HandClock
 
 
@@ -142,6 +147,62 @@ async def test_the_queue_is_bounded(sqlite_engine: Engine, clock: HandClock, blo
     refused = [result for result in results if isinstance(result, LedgerUnavailable)]
     assert refused
     assert len(list(read(sqlite_engine))) == 8 - len(refused)
+
+
+_RECORD_UNTIL_KILLED = """
+import asyncio, datetime, sys
+from pydantic import SecretStr
+from relay.services.database import open_database
+from relay.services.ledger import Ledger
+
+async def main():
+    with Ledger(open_database(SecretStr(sys.argv[1])), "relay", clock=lambda: datetime.datetime.now(datetime.UTC)) as ledger:
+        async def one(number):
+            await ledger.record("k", "", {"number": number})
+            print(number, flush=True)
+        for first in range(0, 1_000_000, 20):
+            await asyncio.gather(*(one(number) for number in range(first, first + 20)))
+
+asyncio.run(main())
+"""
+
+
+def test_what_was_recorded_survives_a_kill(engine: Engine, database_url: SecretStr) -> None:
+    """kill -9 at any moment: every entry whose record had returned is there, and the chain is whole."""
+    url = database_url.get_secret_value()
+    with subprocess.Popen(
+        [sys.executable, "-c", _RECORD_UNTIL_KILLED, url], stdout=subprocess.PIPE, text=True
+    ) as writer:
+        assert writer.stdout is not None
+        told = [int(writer.stdout.readline()) for _ in range(130)]
+        writer.kill()
+        told += [int(line) for line in writer.stdout.read().split("\n")[:-1]]
+
+    stored = {json.loads(entry.data)["number"] for entry in read(engine)}
+    assert set(told) <= stored
+    assert audit(engine)[0].problems == ()
+
+
+@pytest.mark.postgres
+async def test_a_database_that_went_away_and_came_back(
+    postgres_server: PostgresServer, postgres_url: str, clock: HandClock
+) -> None:
+    """Refused while it is gone, recorded again afterwards, without restarting the relay."""
+    engine = open_database(SecretStr(postgres_url))
+    upgrade(engine)
+    with Ledger(engine, "relay", clock=clock, commit_timeout=20) as ledger:
+        await ledger.record("before", "", {})
+        await asyncio.to_thread(postgres_server.stop)
+        try:
+            with pytest.raises(LedgerUnavailable):
+                await ledger.record("meanwhile", "", {})
+        finally:
+            await asyncio.to_thread(postgres_server.start)
+        await ledger.record("after", "", {})
+
+    assert [entry.kind for entry in read(engine)] == ["before", "after"]
+    assert audit(engine)[0].problems == ()
+    engine.dispose()
 
 
 async def test_closing_commits_what_waits(engine: Engine, clock: HandClock) -> None:
