@@ -8,6 +8,7 @@ WORKDIR /source
 COPY constraints.txt pyproject.toml README.md LICENSE NOTICE ./
 COPY codegen codegen
 COPY ctpabi ctpabi
+COPY demo demo
 COPY proto proto
 COPY relay relay
 COPY simcounter simcounter
