@@ -1,0 +1,135 @@
+"""`python -m demo`: the demonstration for people, or as one JSON object a line and mode; exit code 1 when it failed."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import io
+import os
+import re
+import secrets
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from demo.cast import MODES, TERMINAL_APP_ID, Cast
+from demo.certificates import make_tls_files
+from demo.outcome import Outcome
+from demo.performance import Performance, relay_environment
+from demo.relay_site import RelaySite
+from demo.story import Part, StepFailed, Story, tell_failure
+from simcounter.config import CounterConfig
+from simcounter.counter import SimulatedCounter
+from simcounter.settlement import as_table, day_report
+
+PLAIN_WIDTH = 110
+_FONT_FACE = re.compile(r"@font-face\s*\{.*?\}\s*", re.DOTALL)
+
+
+class ModeName(StrEnum):
+    MANY_TO_MANY = "many_to_many"
+    MANY_TO_ONE = "many_to_one"
+
+
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line and mode, and nothing else.")]
+Modes = Annotated[list[ModeName] | None, typer.Option("--mode", help="Only this mode; may be repeated.")]
+Keep = Annotated[Path | None, typer.Option(help="Work in this new directory and leave it behind.")]
+Svg = Annotated[Path | None, typer.Option(help="Also write what was shown as a picture.")]
+
+
+def main(as_json: AsJson = False, mode: Modes = None, keep: Keep = None, svg: Svg = None) -> None:
+    """Start a simulated counter and a relay, send a terminal through it in each mode, and show what happened."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
+    # gRPC would take a proxy of the environment even to this machine.
+    os.environ.setdefault("no_grpc_proxy", "127.0.0.1,localhost")
+    console = _console(quiet=as_json, record=svg is not None)
+    casts = [MODES[name.value] for name in dict.fromkeys(mode or ModeName)]
+    try:
+        with _folder(keep) as folder:
+            good = asyncio.run(_perform(Story(console), casts, folder, as_json=as_json, kept=str(keep or "")))
+    except StepFailed as failure:
+        tell_failure(Console(stderr=True, highlight=False), failure)
+        raise typer.Exit(1) from None
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        raise typer.Exit(130) from None
+    if svg is not None:
+        svg.write_text(picture(console), encoding="utf-8")
+    raise typer.Exit(0 if good else 1)
+
+
+def picture(console: Console) -> str:
+    """What the console showed, as an SVG that loads no fonts from elsewhere."""
+    return _FONT_FACE.sub("", console.export_svg(title="ctp-relay demo"))
+
+
+async def _perform(story: Story, casts: list[Cast], folder: Path, *, as_json: bool, kept: str) -> bool:
+    """Whether every mode showed what it must."""
+    _cancel_on_sigterm()
+    started = time.monotonic()
+    story.opening()
+    why = "第一次运行时编译替身库，约 20 秒。The stand-in for the vendor's library is compiled once, about 20 s."
+    async with story.step(Part.COUNTER, "准备模拟柜台 make the simulated counter ready", why, seconds=320.0) as say:
+        environment = await asyncio.to_thread(relay_environment)
+        tls = make_tls_files(folder, dt.datetime.now(dt.UTC))
+        say("内部 CA 与中继证书已生成 internal CA and the relay's certificate made")
+    good = True
+    config = CounterConfig(database=str(folder / "terminal_store.sqlite3"))
+    async with SimulatedCounter(config) as counter:
+        for cast in casts:
+            site = RelaySite(folder / cast.mode, cast, tls, secrets.token_hex(8))
+            outcome = await Performance(story, counter, site, environment).play()
+            good = _tell(story, cast, outcome, as_json=as_json) and good
+        story.day_report(as_table(day_report(counter.tmdb.reports(), counter.monitoring_key)))
+    story.closing(time.monotonic() - started, kept)
+    return good
+
+
+def _tell(story: Story, cast: Cast, outcome: Outcome, *, as_json: bool) -> bool:
+    problems = outcome.problems(app_type=cast.app_type, app_id=TERMINAL_APP_ID)
+    story.result(outcome, problems)
+    if as_json:
+        sys.stdout.write(outcome.as_json() + "\n")
+        sys.stdout.flush()
+        for problem in problems:
+            sys.stderr.write(f"{cast.mode}: {problem}\n")
+    return not problems
+
+
+@contextmanager
+def _folder(keep: Path | None) -> Iterator[Path]:
+    """A directory for its owner only, gone afterwards unless it is to be kept."""
+    if keep is None:
+        with tempfile.TemporaryDirectory(prefix="ctp-relay-demo-") as folder:
+            yield Path(folder)
+        return
+    try:
+        keep.mkdir(mode=0o700, parents=True)
+    except FileExistsError:
+        raise typer.BadParameter(f"{keep} exists already", param_hint="--keep") from None
+    yield keep.resolve()
+
+
+def _cancel_on_sigterm() -> None:
+    """SIGTERM ends the demonstration as Ctrl-C does: the relay is stopped and the directory removed."""
+    task = asyncio.current_task()
+    if task is not None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+
+
+def _console(*, quiet: bool, record: bool) -> Console:
+    width = None if sys.stdout.isatty() and not record else PLAIN_WIDTH
+    return Console(quiet=quiet, record=record, width=width, highlight=False)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,67 @@
+"""The facts of one mode, and whether they are what they must be."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One JSON object of `--json`."""
+
+    mode: str
+    investor_id: str
+    collector_code: int
+    """CTP_GetSystemInfo's return value: a bitmask of the items it could not collect"""
+    system_info_length: int
+    system_info_sha256: str
+    """of what the collector gave"""
+    ledger_system_info_sha256: str
+    """of what the relay wrote into its ledger before it called the counter"""
+    counter_system_info_sha256: str
+    """of what the counter received"""
+    report_system_info_sha256: str
+    """of what the day's report to the monitoring center holds"""
+    report_kind: str
+    report_public_ip: str
+    report_app_id: str
+    report_call: str
+    return_code: int
+    """of RegisterUserSystemInfo or SubmitUserSystemInfo"""
+    relay_app_id: str
+    relay_app_type: str
+    """CTP's AppType of the relay: 2 or 3"""
+    order_status: str
+    trades: int
+    position: int
+    ledger_entries: int
+    ledger_verified: bool
+    seconds: float
+
+    def as_json(self) -> str:
+        """One line."""
+        return json.dumps(asdict(self))
+
+    @property
+    def digests(self) -> tuple[str, ...]:
+        """The same bytes, at every place on their way."""
+        return (
+            self.system_info_sha256,
+            self.ledger_system_info_sha256,
+            self.counter_system_info_sha256,
+            self.report_system_info_sha256,
+        )
+
+    def problems(self, *, app_type: str, app_id: str) -> list[str]:
+        """What is not as it must be; empty when the demonstration showed what it is there to show."""
+        wrong = {
+            "the system info did not arrive unchanged 终端信息在途中被改动": len(set(self.digests)) != 1,
+            f"the report's return code is {self.return_code} 上报返回码不为 0": self.return_code != 0,
+            f"the report names the terminal {self.report_app_id!r} 日报中的终端不符": self.report_app_id != app_id,
+            "the report has no public address 日报中没有公网地址": not self.report_public_ip,
+            f"the relay's AppType is {self.relay_app_type!r} 中继类型不符": self.relay_app_type != app_type,
+            f"the order is {self.order_status} 报单未成交": self.order_status != "all_traded" or self.trades < 1,
+            "the ledger is not whole 台账校验未通过": not self.ledger_verified,
+        }
+        return [text for text, found in wrong.items() if found]

@@ -1,0 +1,223 @@
+"""One mode from the first command to the verified ledger, step by step."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from demo import errand, evidence
+from demo.cast import EXCHANGE_ID, INSTRUMENT_ID, TERMINAL_APP_ID, Cast
+from demo.errand import Bought, Holdings
+from demo.evidence import LedgerFacts
+from demo.outcome import Outcome
+from demo.relay_run import RelayRun
+from demo.relay_site import RelaySite, clean_environment
+from demo.story import Part, StepFailed, Story
+from simcounter import demo_accounts
+from simcounter.counter import SimulatedCounter
+from simcounter.exec import program_environment
+from simcounter.settlement import ReportLine
+from terminal_client.channel import Tls
+from terminal_client.client import RelayTerminal
+from terminal_client.collector import Collected, collect
+from terminal_client.session import SessionInfo
+
+
+@dataclass(slots=True)
+class Findings:
+    """What the steps learned."""
+
+    collected: Collected
+    info: SessionInfo
+    counter_digest: str = ""
+    bought: Bought | None = None
+    holdings: Holdings | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Performance:
+    """One mode on its stage."""
+
+    story: Story
+    counter: SimulatedCounter
+    site: RelaySite
+    environment: Mapping[str, str] = field(repr=False)
+    """of the relay's process: with the simulated library in the vendor's place"""
+
+    @property
+    def cast(self) -> Cast:
+        return self.site.cast
+
+    async def play(self) -> Outcome:
+        """The facts; raises StepFailed. The relay has ended when this returns or raises."""
+        started = time.monotonic()
+        self.story.act(self.cast)
+        async with RelayRun(self.site.folder, self.environment) as relay:
+            try:
+                await self._register()
+                port = await self._start(relay)
+                collected = await self._collect()
+                findings = await self._visit(port, collected)
+                await self._end(relay)
+                line, ledger = await self._read_report(), await self._verify()
+            except StepFailed as failure:
+                failure.relay_log = tuple(relay.last_lines)
+                raise
+        return self._outcome(findings, line, ledger, time.monotonic() - started)
+
+    async def _register(self) -> None:
+        add = ["terminal", "add", TERMINAL_APP_ID, "--auth-code-file", "terminal_auth_code.secret"]
+        add_investor = ["investor", "add", self.cast.investor_id, "--password-file", "investor.secret"]
+        why = "只有登记过的终端软件才能连接；授权码从不经过网络。Only registered terminal software may connect."
+        async with self.story.step(Part.FIRM, "登记终端 register the terminal", why) as say:
+            self.site.furnish(self.counter.address)
+            say(f"$ ctp-relay {' '.join(add)}")
+            say((await self.site.run(*add)).strip())
+            if self.cast.relay_knows_investor:
+                say(f"$ ctp-relay {' '.join(add_investor)}")
+                say((await self.site.run(*add_investor)).strip())
+
+    async def _start(self, relay: RelayRun) -> int:
+        why = "中继用自己的 AppID 向柜台认证；终端只经 TLS 连接中继。The relay serves TLS; its own app id opens the counter."
+        async with self.story.step(Part.RELAY, "启动中继 start the relay", why) as say:
+            say("$ ctp-relay serve")
+            port = await relay.start()
+            say(f"就绪 ready: 127.0.0.1:{port} (TLS), {self.cast.mode}, AppID {self.cast.relay_app_id}")
+        return port
+
+    async def _collect(self) -> Collected:
+        why = "官方采集库把本机的地址、硬盘、CPU 等加密写成一串字节。The vendor's collector encrypts this machine's identity."
+        async with self.story.step(Part.TERMINAL, "采集本机信息 CTP_GetSystemInfo", why, seconds=45.0) as say:
+            collected = await asyncio.to_thread(collect)
+            missing = "、".join(f"{item.chinese} {item.english}" for item in collected.missing) or "无 none"
+            say(f"{collected.length} 字节 bytes，采集库 collector {collected.version}")
+            say(f"返回码 code {collected.code}，未能采集 not collected: {missing}")
+            say(f"sha256 {_digest(collected)}")
+        return collected
+
+    async def _visit(self, port: int, collected: Collected) -> Findings:
+        terminal = RelayTerminal(
+            f"127.0.0.1:{port}",
+            app_id=TERMINAL_APP_ID,
+            auth_code=self.site.terminal_auth_code,
+            tls=Tls(ca_file=self.site.tls.authority),
+        )
+        async with terminal:
+            findings = Findings(collected, await self._log_in(terminal, collected))
+            findings.counter_digest = await self._received()
+            await self._confirm(terminal)
+            findings.bought = await self._buy(terminal)
+            findings.holdings = await self._look(terminal)
+            why = "会话在柜台一并结束，台账记下。The session ends at the counter too, and in the ledger."
+            async with self.story.step(Part.TERMINAL, "退出 log out", why):
+                await terminal.close()
+        return findings
+
+    async def _log_in(self, terminal: RelayTerminal, collected: Collected) -> SessionInfo:
+        cast = self.cast
+        why = (
+            "终端证明持有授权码；中继核验、先记台账，再上报，再登录。The terminal proves its auth code; the relay checks, "
+            "writes its ledger, reports, and only then logs in."
+        )
+        async with self.story.step(Part.TERMINAL, "登录 log in", why, seconds=60.0) as say:
+            password = demo_accounts.password_of(cast.investor_id)
+            info = await terminal.login(demo_accounts.BROKER_ID, cast.investor_id, password, collected)
+            say(f"柜台认定中继类型 AppType {info.relay_app_type}，上报经 reported by {cast.report_call}")
+            say(f"投资者 investor {cast.investor_id}，交易日 trading day {info.trading_day}，登录 at {info.login_time}")
+        return info
+
+    async def _received(self) -> str:
+        why = "柜台把中继的上报存进终端信息库；外层信息用监测中心公钥加密。Stored; the outer part encrypted for the center."
+        async with self.story.step(Part.COUNTER, "收到终端信息 receive the system info", why) as say:
+            row = evidence.stored_report(self.counter, self.cast.investor_id)
+            digest = evidence.digest_of(row)
+            say(f"{len(row.inner_info)} 字节 bytes，sha256 {digest}")
+            say(f"外层密文 outer part, encrypted: {len(row.remote_outer)} 字节 bytes {row.remote_outer[:12].hex()}…")
+        return digest
+
+    async def _confirm(self, terminal: RelayTerminal) -> None:
+        why = "当日第一笔报单之前必须确认。CTP refuses the day's first order without it."
+        async with self.story.step(Part.TERMINAL, "确认结算单 confirm the settlement statement", why) as say:
+            say(f"已确认 confirmed: {await errand.confirm_settlement(terminal)}")
+
+    async def _buy(self, terminal: RelayTerminal) -> Bought:
+        why = "身份字段由中继填写，回报只送回该投资者。The relay fills in who is trading; notices go back to that investor only."
+        async with self.story.step(Part.TERMINAL, "买开一手 buy one lot", why) as say:
+            price = await errand.best_offer(terminal)
+            say(f"{INSTRUMENT_ID}.{EXCHANGE_ID} 卖一价 best offer {price:g}，限价买入 limit order")
+            return await errand.buy(terminal, price, say)
+
+    async def _look(self, terminal: RelayTerminal) -> Holdings:
+        why = "查询也经过中继，按柜台限速排队。Queries pass the relay too, paced as the counter wants."
+        async with self.story.step(Part.TERMINAL, "查询资金与持仓 query account and position", why) as say:
+            have = await errand.holdings(terminal)
+            say(
+                f"可用 available {have.available:,.2f}，保证金 margin {have.margin:,.2f}，手续费 fee {have.commission:,.2f}"
+            )
+            say(f"持仓 position {INSTRUMENT_ID} {have.position} 手 lot")
+        return have
+
+    async def _end(self, relay: RelayRun) -> None:
+        why = "先让终端走完，再停。It lets terminals leave, then stops."
+        async with self.story.step(Part.FIRM, "停止中继 stop the relay (SIGTERM)", why) as say:
+            say(f"退出码 exit status {await relay.stop()}")
+
+    async def _read_report(self) -> ReportLine:
+        why = "收市后日报送监测中心，用私钥解开外层。The day's report, its outer part decrypted with the (test) private key."
+        async with self.story.step(Part.CENTER, "打开当日日报 open the day's report", why) as say:
+            line = evidence.report_line(self.counter, self.cast.investor_id)
+            say(
+                f"终端 terminal {line.terminal_ip}:{line.terminal_port}，{line.terminal_app_id}，{line.terminal_login_time}"
+            )
+            say(f"中继 relay {line.app_id}，前置所见 seen by the front {line.relay_ip}（都在本机 all on this machine）")
+            say(f"终端信息 system info {line.inner_length} 字节 bytes，sha256 {line.inner_sha256}")
+        return line
+
+    async def _verify(self) -> LedgerFacts:
+        why = "每条记录含前一条的哈希，改一条就断。Each entry holds the hash of the one before: a change breaks the chain."
+        async with self.story.step(Part.FIRM, "校验台账 verify the ledger", why) as say:
+            say("$ ctp-relay ledger verify")
+            facts = await evidence.ledger_facts(self.site)
+            say(
+                f"{facts.entries} 条 entries，完整 whole；{self.cast.report_call} 返回码 return code {facts.return_code}"
+            )
+        return facts
+
+    def _outcome(self, findings: Findings, line: ReportLine, ledger: LedgerFacts, seconds: float) -> Outcome:
+        bought, have = findings.bought, findings.holdings
+        return Outcome(
+            mode=self.cast.mode,
+            investor_id=self.cast.investor_id,
+            collector_code=findings.collected.code,
+            system_info_length=findings.collected.length,
+            system_info_sha256=_digest(findings.collected),
+            ledger_system_info_sha256=ledger.system_info_sha256,
+            counter_system_info_sha256=findings.counter_digest,
+            report_system_info_sha256=line.inner_sha256,
+            report_kind=line.kind,
+            report_public_ip=line.terminal_ip,
+            report_app_id=line.terminal_app_id,
+            report_call=self.cast.report_call,
+            return_code=ledger.return_code,
+            relay_app_id=line.app_id,
+            relay_app_type=findings.info.relay_app_type,
+            order_status=bought.order_status if bought is not None else "",
+            trades=bought.trades if bought is not None else 0,
+            position=have.position if have is not None else 0,
+            ledger_entries=ledger.entries,
+            ledger_verified=ledger.verified,
+            seconds=round(seconds, 2),
+        )
+
+
+def relay_environment() -> dict[str, str]:
+    """The environment of relay processes; builds the simulated library the first time (about 20 s)."""
+    return program_environment(clean_environment(os.environ))
+
+
+def _digest(collected: Collected) -> str:
+    return hashlib.sha256(collected.system_info).hexdigest()
