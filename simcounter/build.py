@@ -36,14 +36,14 @@ class CompilerMissing(RuntimeError):
 
 
 class BuildFailed(RuntimeError):
-    """g++ refused the shim; the message carries its words."""
+    """The binding could not be read or does not fit what was read, or g++ refused the shim; the message says which."""
 
 
 def build(directory: Path | None = None) -> Path:
     """The drop-in library for the installed openctp-ctp, built if it is not there yet (about ten seconds).
 
     `directory` is a `pip --target` directory with another version. Two builders at once: one builds, the other waits.
-    Raises BindingMissing, CompilerMissing, BuildFailed, ProbeMismatch, LocaleMissing.
+    Raises BindingMissing, CompilerMissing, BuildFailed, LocaleMissing.
     """
     extension = substitute.binding_extension(directory)
     place = _cache() / _key(extension)
@@ -52,7 +52,10 @@ def build(directory: Path | None = None) -> Path:
         return library
     with _only_builder(place):
         if not library.exists():
-            _build_into(place, extension, library.name)
+            try:
+                _build_into(place, extension, library.name)
+            except (introspect.LayoutMismatch, probe.ProbeMismatch, subprocess.TimeoutExpired) as error:
+                raise BuildFailed(f"the simulated counter's library cannot be built: {error}") from error
     return library
 
 

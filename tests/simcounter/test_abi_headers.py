@@ -8,6 +8,7 @@ import re
 import pytest
 
 from ctpabi.catalog import Catalog, Shape
+from ctpabi.catalog_data import load_catalog
 from simcounter.abi_headers import UnknownMethod, abi_hash, headers
 
 
@@ -46,6 +47,15 @@ def test_the_hash_changes_with_anything_that_moves(catalog: Catalog) -> None:
     assert abi_hash(dataclasses.replace(catalog, methods={**catalog.methods, "ReqOrderInsert": method})) != abi_hash(
         catalog
     )
+
+
+def test_the_hash_of_a_version_never_changes() -> None:
+    """What was read from openctp-ctp 6.7.11.0 once is what is read from it always: a difference is a mistake in reading."""
+    committed = load_catalog()
+
+    assert {committed.version: abi_hash(committed)} == {
+        "6.7.11.0": "15fd99092d8b6d44e4dbeaddedb214eb96bdb2b5a6a39d2d7cc9d90600653101"
+    }
 
 
 def test_a_method_without_a_rule_stops_the_generator(catalog: Catalog) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -9,9 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from ctpabi import introspect
 from ctpabi.catalog import Catalog
 from simcounter import build as builder
-from simcounter.abi_headers import headers
+from simcounter.abi_headers import abi_hash, headers
+from tests.ctpabi.other_bindings import binding_of
+from tests.simcounter.conftest import Program
+from tests.simcounter.scripted_counter import ScriptedCounter
 
 SHIM_SOURCES = Path(builder.__file__).with_name("shim")
 
@@ -101,3 +106,47 @@ def test_the_module_is_a_command(shim: Path) -> None:
     )
 
     assert result.stdout.strip() == str(shim)
+
+
+def test_a_binding_that_does_not_fit_is_never_built_for(
+    empty_cache: Path, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the probe found is what the build says; no library appears."""
+    order, action = catalog.methods["ReqOrderInsert"], catalog.methods["ReqOrderAction"]
+    swapped = {"ReqOrderInsert": dataclasses.replace(order, slot=action.slot)}
+    wrong = dataclasses.replace(catalog, methods={**catalog.methods, **swapped})
+    monkeypatch.setattr(introspect, "introspect_at", lambda _site: wrong)
+
+    with pytest.raises(
+        builder.BuildFailed, match=f"ReqOrderInsert should be slot {action.slot}.*, is slot {order.slot}"
+    ):
+        builder.build()
+    assert [path.suffix for path in empty_cache.iterdir()] == [".lock"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("version", ["6.7.7.1", "6.6.9.9"])
+def test_an_older_binding_gets_a_shim_of_its_own(version: str) -> None:
+    """Other methods, other slots, other structs, another SONAME: introspected, generated, probed, and it talks."""
+    directory = binding_of(version)
+    catalog = introspect.introspect_at(directory)
+    login = bytes(catalog.structs["RspUserLogin"].size)
+    with ScriptedCounter(catalog) as counter:
+        program = Program(
+            builder.build(directory),
+            counter.front,
+            """
+            api, spy = connect()
+            say(api.ReqUserLogin(tdapi.CThostFtdcReqUserLoginField(), 5), api.GetApiVersion())
+            say(*spy.wait("OnRspUserLogin")[2:])
+            """,
+            PYTHONPATH=str(directory),
+        )
+        connection = counter.accept()
+        hello = connection.greet()
+        connection.receive_call("ReqUserLogin")
+        connection.event("OnRspUserLogin", login, None, 5)
+        ended = program.end()
+
+    assert hello["abi_hash"] == abi_hash(catalog)
+    assert ended.findings == [[0, f"v{version[:5]}_SIMCOUNTER"], [5, True]]
