@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from relay.domain import conversation as talk
+from relay.domain import counter_events as facts
 from relay.domain import counter_session as session
 from relay.domain.challenge import VALID_SECONDS
 from relay.errors import Refusal, Source
@@ -68,24 +69,24 @@ def conversation_steps() -> Iterator[Step]:
                 yield Step(state.name, fact, _named((command,)), conversation.state.name)
 
 
-def _counter_events(*, operator: bool) -> list[tuple[str, session.Event]]:
+def _counter_events(*, operator: bool) -> list[tuple[str, facts.Event]]:
     right, wrong = (_OPERATOR, _RELAY) if operator else (_RELAY, _OPERATOR)
     return [
-        ("front connected", session.FrontConnected()),
-        ("front disconnected", session.FrontDisconnected(4097)),
-        (f"authenticated, AppType {right}", session.Authenticated(right)),
-        (f"authenticated, AppType {wrong}", session.Authenticated(wrong)),
-        ("reported, return code 0", session.Reported(0)),
-        ("reported, other return code", session.Reported(-6)),
-        ("logged in", session.LoggedIn("20260105")),
-        ("logged in, another trading day", session.LoggedIn("20260106")),
-        ("refused, passing reason", session.Refused(_PASSING, "")),
-        ("refused, password due", session.Refused(_PASSWORD_DUE, "")),
-        ("refused, any other reason", session.Refused(_FINAL, "")),
-        ("logged out by the counter", session.ForcedOut()),
-        ("deadline passed", session.DeadlinePassed()),
-        ("password changed", session.PasswordChanged()),
-        ("step could not be sent or written", session.StepFailed("")),
+        ("front connected", facts.FrontConnected()),
+        ("front disconnected", facts.FrontDisconnected(4097)),
+        (f"authenticated, AppType {right}", facts.Authenticated(right)),
+        (f"authenticated, AppType {wrong}", facts.Authenticated(wrong)),
+        ("reported, return code 0", facts.Reported(0)),
+        ("reported, other return code", facts.Reported(-6)),
+        ("logged in", facts.LoggedIn("20260105")),
+        ("logged in, another trading day", facts.LoggedIn("20260106")),
+        ("refused, passing reason", facts.Refused(_PASSING, "")),
+        ("refused, password due", facts.Refused(_PASSWORD_DUE, "")),
+        ("refused, any other reason", facts.Refused(_FINAL, "")),
+        ("logged out by the counter", facts.ForcedOut()),
+        ("deadline passed", facts.DeadlinePassed()),
+        ("password changed", facts.PasswordChanged()),
+        ("step could not be sent or written", facts.StepFailed("")),
     ]
 
 
