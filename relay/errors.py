@@ -38,5 +38,11 @@ class Refused(Exception):
         self.refusal = refusal
 
 
+def refuse(refusal: Refusal | None) -> None:
+    """Raise Refused where a check found something, do nothing where it did not."""
+    if refusal is not None:
+        raise Refused(refusal)
+
+
 class LedgerUnavailable(Exception):
     """The ledger could not commit an entry. What the entry announced must not be done."""

@@ -12,9 +12,7 @@ import itertools
 import signal
 from collections.abc import AsyncIterator, Callable
 from importlib.metadata import version
-from pathlib import Path
 
-import grpc
 import structlog
 import uvloop
 
@@ -24,7 +22,7 @@ from relay.counter.ctp.connection import Connector, CounterAddress
 from relay.counter.ctp.link import LinkLimits
 from relay.counter.ctp.many_to_many import ManyToMany
 from relay.counter.ctp.many_to_one import ManyToOne
-from relay.counter.ctp.switchboard import SwitchboardTools
+from relay.counter.ctp.tools import SwitchboardTools
 from relay.counter.order_map import OrderMapFile
 from relay.counter.port import Counter, Evidence, Mode
 from relay.domain.counter_session import Patience
@@ -32,10 +30,10 @@ from relay.domain.journal import Journal, JournalLimits
 from relay.domain.lane_requests import DayLimits
 from relay.domain.lanes import Lanes
 from relay.domain.ownership import OwnershipTable
-from relay.domain.public_ip import Origin, origin_of, parse_networks, parse_peer
+from relay.domain.public_ip import Origin
 from relay.domain.scope import ScopeTable
 from relay.domain.system_info import COUNTER_ZONE, AgeLimits
-from relay.rpc.terminal_service import TerminalService
+from relay.rpc import listener
 from relay.services import verifier as genuineness
 from relay.services.admission import Admission, AdmissionRules, Directory
 from relay.services.database import open_database, require_current, upgrade
@@ -52,8 +50,6 @@ from relay.services.verifier import Verifier
 from relay.settings import Settings
 
 _log = structlog.get_logger(__name__)
-_TRANSPORT_MESSAGE_BYTES = 16 * 1024 * 1024
-"""what gRPC itself lets through: far more than the setting, so that a larger message is refused by name"""
 
 _LANE_PERIOD, _LANES_PER_SECOND = 4 * 86400, 5000
 
@@ -193,41 +189,15 @@ def _make_sessions(
 
 
 async def _listen(settings: Settings, sessions: Sessions, evidence: Evidence, stack: contextlib.AsyncExitStack) -> int:
-    at = settings.listen
-    trusted = parse_networks(at.trusted_proxies)
-    about = StreamSettings(version("ctp-relay"), at.hello_timeout_seconds, settings.sessions.journal_bytes)
+    about = StreamSettings(version("ctp-relay"), settings.listen.hello_timeout_seconds, settings.sessions.journal_bytes)
     clock = asyncio.get_running_loop().time
 
     def open_stream(origin: Origin) -> TerminalStream:
         return TerminalStream(origin, sessions, evidence, clock, about)
 
-    def origin(peer: str, metadata: object) -> Origin:
-        forwarded = [str(value) for key, value in metadata if key == "x-forwarded-for"]  # type: ignore[attr-defined]
-        return origin_of(parse_peer(peer), forwarded, trusted)
-
-    server = grpc.aio.server(
-        options=[
-            ("grpc.max_receive_message_length", _TRANSPORT_MESSAGE_BYTES),
-            ("grpc.max_concurrent_streams", at.max_streams),
-            ("grpc.so_reuseport", 0),
-            ("grpc.keepalive_time_ms", 20_000),
-            ("grpc.keepalive_timeout_ms", 10_000),
-            ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
-        ],
-        maximum_concurrent_rpcs=at.max_streams,
-    )
-    server.add_generic_rpc_handlers((TerminalService(open_stream, origin, at.max_message_bytes),))
-    if at.tls_certificate is None or at.tls_key is None:
-        port = server.add_insecure_port(at.address)
-    else:
-        port = server.add_secure_port(at.address, _credentials(at.tls_certificate, at.tls_key))
-    await server.start()
+    server, port = await listener.listen(settings.listen, open_stream)
     stack.push_async_callback(server.stop, 1.0)
-    return int(port)
-
-
-def _credentials(certificate: Path, key: Path) -> grpc.ServerCredentials:
-    return grpc.ssl_server_credentials([(key.read_bytes(), certificate.read_bytes())])
+    return port
 
 
 @contextlib.asynccontextmanager

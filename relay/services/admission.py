@@ -17,7 +17,7 @@ from relay.counter.port import Evidence, Investor, Mode, TerminalLogin, Terminal
 from relay.domain import reasons, system_info
 from relay.domain.challenge import proof_is_right
 from relay.domain.public_ip import Origin
-from relay.errors import Refusal, Refused
+from relay.errors import Refusal, Refused, refuse
 from relay.services.directory_access import DirectoryAccess
 from relay.services.investors import Investors
 from relay.services.login_guard import LoginGuard
@@ -110,7 +110,7 @@ class Admission:
         self._guard.failed(applicant, refusal)
 
     async def _check_terminal(self, applicant: Applicant) -> None:
-        _refuse(self._guard.check(applicant))
+        refuse(self._guard.check(applicant))
         if applicant.login.broker_id != self._rules.broker_id:
             raise Refused(reasons.wrong_broker(applicant.login.broker_id))
         terminal = await self._directory.terminals.look_up(self._directory.access, applicant.app_id)
@@ -135,13 +135,13 @@ class Admission:
 
     async def _check_system_info(self, applicant: Applicant) -> None:
         login = applicant.login
-        _refuse(system_info.check_length(login.system_info, login.system_info_length))
+        refuse(system_info.check_length(login.system_info, login.system_info_length))
         if self._verifier is not None and login.report_kind != pb.REPORT_KIND_WECHAT:
             judgement = await self._verifier.check(login.system_info)
             if judgement.code not in reasons.WELL_FORMED:
                 raise Refused(reasons.report_refused(judgement.code))
             header = system_info.UnwrappedHeader.parse(judgement.header)
-            _refuse(system_info.check_age(header, self._clock(), self._rules.age))
+            refuse(system_info.check_age(header, self._clock(), self._rules.age))
         if not await self._directory.seen.is_new(self._directory.access, login.system_info, applicant.name):
             raise Refused(reasons.system_info_replayed())
 
@@ -186,8 +186,3 @@ class Admission:
             "mode": self._rules.mode.value,
             "genuineness_checked": self._verifier is not None and not login.report.wechat,
         }
-
-
-def _refuse(refusal: Refusal | None) -> None:
-    if refusal is not None:
-        raise Refused(refusal)

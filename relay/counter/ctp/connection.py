@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ctpabi.binding import Binding
+from relay.counter.ctp.api import QUICK, RESTART, TraderApi
 from relay.counter.ctp.link import CtpLink
-from relay.counter.ctp.session import Credentials, CtpSession
+from relay.counter.ctp.login_steps import Credentials, LoginSteps
+from relay.counter.ctp.session import CtpSession
 from relay.counter.ctp.switchboard import Switchboard
 from relay.counter.port import Evidence, TerminalReport
 from relay.domain.counter_session import Patience
@@ -48,36 +50,33 @@ class Connector:
         password: str,
         report: TerminalReport | None,
         one_time_password: str = "",
-        from_now: bool = False,
     ) -> CtpSession:
         """A session that is not open yet, with a flow directory of its own; `report` None makes it an operator's."""
-        known = self._address
+        known, binding = self._address, self.binding
+        credentials = Credentials(
+            broker_id=known.broker_id,
+            user_id=user_id,
+            password=password,
+            relay_app_id=known.relay_app_id,
+            relay_auth_code=known.relay_auth_code,
+            user_product_info=known.user_product_info,
+            one_time_password=one_time_password,
+        )
         return CtpSession(
-            name=name,
-            binding=self.binding,
-            flow_dir=known.flow_dir / name,
-            credentials=Credentials(
-                broker_id=known.broker_id,
-                user_id=user_id,
-                password=password,
-                relay_app_id=known.relay_app_id,
-                relay_auth_code=known.relay_auth_code,
-                user_product_info=known.user_product_info,
-                one_time_password=one_time_password,
-            ),
-            report=report,
-            patience=known.patience,
-            evidence=self._evidence,
-            from_now=from_now,
+            name,
+            lambda put: TraderApi(binding, known.flow_dir / name, put),
+            lambda api: LoginSteps(name, api, binding.catalog, credentials, self._evidence),
+            report,
+            known.patience,
         )
 
-    async def open(self, session: CtpSession) -> None:
-        """Wait for this session's turn, then connect it."""
+    async def open(self, session: CtpSession, *, from_now: bool = False) -> None:
+        """Wait for this session's turn, then connect it; `from_now` leaves out the day's earlier notices."""
         loop = asyncio.get_running_loop()
         async with self._turn:
             await asyncio.sleep(self._free_at - loop.time())
             self._free_at = loop.time() + 1 / self._address.inits_per_second
-            session.open(self._address.fronts)
+            session.open(self._address.fronts, QUICK if from_now else RESTART)
 
     async def confirm(self, board: Switchboard, link: CtpLink) -> None:
         """Confirm the settlement statement for a terminal that asked for it; what came of it is in the ledger.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from relay.counter.port import Attached, CallOutcome, CounterEvent, LinkState, LinkStatus, TerminalCall
 from relay.domain.lane import Lane
@@ -45,6 +45,11 @@ class CtpLink:
         self._items: deque[Item] = deque()
         self._ready = asyncio.Event()
         self._detached = False
+
+    def see(self, login: Attached) -> None:
+        """The counter session's login as this terminal sees it: with its lane's own front, session and references."""
+        lane = self.lane
+        self.attached = replace(login, front_id=lane.front, session_id=lane.session, max_order_ref=lane.max_order_ref)
 
     async def call(self, call: TerminalCall) -> CallOutcome:
         """Send one request; see `port.CounterLink.call`."""

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from relay.counter.ctp.connection import Connector
 from relay.counter.ctp.link import CtpLink, Detach
-from relay.counter.ctp.switchboard import Switchboard, SwitchboardTools
+from relay.counter.ctp.switchboard import Switchboard
+from relay.counter.ctp.tools import SwitchboardTools
 from relay.counter.port import CounterLink, Mode, TerminalLogin
 from relay.domain.scope import Identity
 
@@ -33,12 +34,11 @@ class ManyToMany:
             password=login.password,
             report=report,
             one_time_password=login.one_time_password,
-            from_now=login.from_now,
         )
         switchboard = Switchboard(session, self._tools)
         link = switchboard.add(login.session, _identity(login), self._hang_up(switchboard), from_now=False)
         try:
-            await self._connector.open(session)
+            await self._connector.open(session, from_now=login.from_now)
             switchboard.start()
             await switchboard.first_login()
             if login.confirm_settlement:

@@ -12,7 +12,8 @@ import structlog
 
 from relay.counter.ctp.connection import Connector
 from relay.counter.ctp.link import CtpLink
-from relay.counter.ctp.switchboard import Switchboard, SwitchboardTools
+from relay.counter.ctp.switchboard import Switchboard
+from relay.counter.ctp.tools import SwitchboardTools
 from relay.counter.port import CounterLink, LinkState, LinkStatus, Mode, TerminalLogin, TerminalReport
 from relay.domain import reasons
 from relay.domain.scope import Identity
@@ -48,7 +49,7 @@ class ManyToOne:
         board = self._switchboard
         if board is None or not board.session.live:
             raise Refused(self._why_not)
-        code = await board.session.submit(login.session, login.report)
+        code = await board.session.steps.submit(login.session, login.report)
         if code != 0:
             raise Refused(reasons.report_refused(code))
         if board is not self._switchboard or not board.session.live:
@@ -117,7 +118,7 @@ class ManyToOne:
         if report is None:
             return
         try:
-            code = await board.session.submit(link.session, report)
+            code = await board.session.steps.submit(link.session, report)
         except LedgerUnavailable:
             link.reported = False
             link.put(LinkStatus(LinkState.ENDED, "the report could not be made again: ledger unavailable"))

@@ -27,6 +27,7 @@ from relay.domain.scope_table import Priority
 from relay.errors import Refusal, Refused
 
 _log = structlog.get_logger(__name__)
+_OWN_SECONDS = 10.0
 PASSWORD_UPDATE = "ReqUserPasswordUpdate"  # noqa: S105 - a method's name
 
 
@@ -87,6 +88,19 @@ class RequestDesk:
             return outcome
         waited = round((self._loop.time() - now) * 1000)
         return CallOutcome(outcome.return_code, outcome.order_ref, outcome.first_order_ref, ahead, waited)
+
+    async def ask_itself(self, link: CtpLink, method_name: str) -> int:
+        """Send an otherwise empty request in this terminal's name; returns the answer's ErrorID, -1 without one."""
+        method = self._catalog.methods[method_name]
+        call = TerminalCall(method, bytes(self._catalog.structs[method.struct].size), 0, _OWN_SECONDS)
+        done: asyncio.Future[int] = self._loop.create_future()
+        outcome = await self.send(call, self.prepare(link, call), Asked(link, method, 0, done=done))
+        if outcome.return_code != 0:
+            return -1
+        try:
+            return await asyncio.wait_for(done, _OWN_SECONDS)
+        except TimeoutError:
+            return -1
 
     def limits(self, queries_per_second: int, packages_per_second: int) -> None:
         """What this login's front allows; 0 is unlimited."""

@@ -9,18 +9,16 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass
 
 import structlog
 
 from ctpabi import layout
-from ctpabi.catalog import Catalog
 from relay.counter.ctp.event_router import EventRouter, is_answer, rsp_info
-from relay.counter.ctp.link import CtpLink, Detach, LinkLimits
+from relay.counter.ctp.link import NOT_ATTACHED, CtpLink, Detach
 from relay.counter.ctp.pending import Asked, Pending
 from relay.counter.ctp.request_desk import PASSWORD_UPDATE, RequestDesk, not_ready
-from relay.counter.ctp.session import (
-    CtpSession,
+from relay.counter.ctp.session import CtpSession
+from relay.counter.ctp.session_items import (
     SessionChange,
     SessionEnded,
     SessionLive,
@@ -28,34 +26,16 @@ from relay.counter.ctp.session import (
     SessionRecovering,
 )
 from relay.counter.ctp.spi import RawEvent
-from relay.counter.order_map import OrderMapFile
+from relay.counter.ctp.tools import SwitchboardTools
 from relay.counter.port import Attached, CallOutcome, LinkState, LinkStatus, TerminalCall
 from relay.domain import call_reasons, reasons
-from relay.domain.lanes import Lanes
-from relay.domain.ownership import OwnershipTable
 from relay.domain.query_cache import Key, QueryCache
-from relay.domain.scope import Identity, ScopeTable
-from relay.errors import Refusal, Refused
+from relay.domain.scope import Identity
+from relay.errors import Refused, refuse
 from relay.tasks import Tasks
 
 _log = structlog.get_logger(__name__)
 _LEGAL_WHILE_PASSWORD_DUE = frozenset({PASSWORD_UPDATE, "ReqTradingAccountPasswordUpdate"})
-_CONFIRM = "ReqSettlementInfoConfirm"
-_CONFIRM_SECONDS = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class SwitchboardTools:
-    """What all switchboards of a process share."""
-
-    catalog: Catalog
-    scope: ScopeTable
-    ownership: OwnershipTable
-    order_map: OrderMapFile
-    new_lanes: Callable[[], Lanes]
-    next_lane: Callable[[], int]
-    """a lane number no other terminal session of the day has"""
-    limits: LinkLimits
 
 
 LiveHook = Callable[["Switchboard"], Awaitable[None]]
@@ -102,7 +82,7 @@ class Switchboard:
         link = CtpLink(session, lane, self._tools.limits, self.call, on_detach)
         self._links[lane.session] = link
         if self._login is not None:
-            link.attached = _seen_by(self._login, link)
+            link.see(self._login)
         self._router.open(link, from_now=from_now)
         return link
 
@@ -134,7 +114,7 @@ class Switchboard:
     async def call(self, link: CtpLink, call: TerminalCall) -> CallOutcome:
         """Send one terminal's request; raises Refused."""
         if not (self._password_due and call.method.name in _LEGAL_WHILE_PASSWORD_DUE):
-            _refuse(not_ready(link, live=self.session.live))
+            refuse(not_ready(link, live=self.session.live))
         body = self._desk.prepare(link, call)
         rule = self._tools.scope.rule(call.method)
         key = self._cache.key(call.method, body) if rule is not None and rule.cacheable else None
@@ -152,16 +132,7 @@ class Switchboard:
 
     async def confirm_settlement(self, link: CtpLink) -> int:
         """Confirm the day's statement in the investor's name; returns the answer's ErrorID, -1 where none came."""
-        method = self._tools.catalog.methods[_CONFIRM]
-        call = TerminalCall(method, bytes(self._tools.catalog.structs[method.struct].size), 0, _CONFIRM_SECONDS)
-        done: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        outcome = await self._desk.send(call, self._desk.prepare(link, call), Asked(link, method, 0, done=done))
-        if outcome.return_code != 0:
-            return -1
-        try:
-            return await asyncio.wait_for(done, _CONFIRM_SECONDS)
-        except TimeoutError:
-            return -1
+        return await self._desk.ask_itself(link, "ReqSettlementInfoConfirm")
 
     def _known(self, link: CtpLink, call: TerminalCall, key: Key) -> bool:
         """Whether the answer is known or under way; what there is of it is given at once."""
@@ -220,18 +191,16 @@ class Switchboard:
         self._password_due = False
         self._lanes.rebind(login["FrontID"], login["SessionID"], int(login["MaxOrderRef"].strip() or 0))
         self._desk.limits(*self.session.front_info())
-        self._login = Attached(
+        self._login = dataclasses.replace(
+            NOT_ATTACHED,
             trading_day=login["TradingDay"],
             login_time=login["LoginTime"],
-            front_id=0,
-            session_id=0,
-            max_order_ref=0,
             app_type=item.app_type,
             system_name=login["SystemName"],
             report_return_code=item.report_return_code,
         )
         for link in self:
-            link.attached = _seen_by(self._login, link)
+            link.see(self._login)
         if self._on_live is not None:
             await self._on_live(self)
         if not self._first.done():
@@ -255,7 +224,7 @@ class Switchboard:
     def _due(self, error_id: int) -> None:
         self._password_due = True
         for link in self:
-            link.attached = Attached("", "", link.lane.front, link.lane.session, 0, "", "", 0, error_id)
+            link.see(dataclasses.replace(NOT_ATTACHED, must_change_password=error_id))
         if not self._first.done():
             self._first.set_result(None)
 
@@ -270,29 +239,10 @@ class Switchboard:
             link.put(status)
 
     def _ended(self, item: SessionEnded) -> None:
-        refusal = _refusal_of(item)
+        refusal = item.refusal
         self._lost(LinkStatus(LinkState.ENDED, f"{refusal.reason}: {refusal.message}"))
         self.why_ended, self.may_retry = refusal, item.code == 0
         self.ended.set()
         if not self._first.done():
             self._first.set_exception(Refused(refusal))
             self._first.exception()  # many-to-one does not wait for it
-
-
-def _seen_by(login: Attached, link: CtpLink) -> Attached:
-    """The login's answer as this terminal sees it: with its lane's own front, session and references."""
-    lane = link.lane
-    return dataclasses.replace(login, front_id=lane.front, session_id=lane.session, max_order_ref=lane.max_order_ref)
-
-
-def _refusal_of(item: SessionEnded) -> Refusal:
-    if item.step == "report":
-        return reasons.report_refused(item.code)
-    if item.step in {"authenticate", "login"} and item.code:
-        return reasons.counter_refused(item.code, item.text)
-    return reasons.counter_unavailable(item.text)
-
-
-def _refuse(refusal: Refusal | None) -> None:
-    if refusal is not None:
-        raise Refused(refusal)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from relay.domain.counter_session import (
+from relay.domain.counter_events import (
     AskForPassword,
     Authenticate,
     Authenticated,
-    CounterSession,
     DeadlinePassed,
     End,
     ForcedOut,
@@ -18,16 +17,14 @@ from relay.domain.counter_session import (
     LoggedIn,
     LogIn,
     PasswordChanged,
-    Patience,
     Refused,
     Report,
     Reported,
-    State,
     StepFailed,
     TellRecovering,
-    UnexpectedEvent,
     Wait,
 )
+from relay.domain.counter_session import CounterSession, Patience, State, UnexpectedEvent
 
 PATIENCE = Patience(connect=10, answer=8, pause=5)
 

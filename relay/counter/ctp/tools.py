@@ -1,0 +1,27 @@
+"""What all switchboards of a process share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ctpabi.catalog import Catalog
+from relay.counter.ctp.link import LinkLimits
+from relay.counter.order_map import OrderMapFile
+from relay.domain.lanes import Lanes
+from relay.domain.ownership import OwnershipTable
+from relay.domain.scope import ScopeTable
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchboardTools:
+    """What all switchboards of a process share."""
+
+    catalog: Catalog
+    scope: ScopeTable
+    ownership: OwnershipTable
+    order_map: OrderMapFile
+    new_lanes: Callable[[], Lanes]
+    next_lane: Callable[[], int]
+    """a lane number no other terminal session of the day has"""
+    limits: LinkLimits

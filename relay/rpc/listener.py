@@ -1,0 +1,44 @@
+"""The listening gRPC server: address, TLS, limits of the transport, and where a terminal's address comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import grpc
+
+from relay.domain.public_ip import Origin, origin_of, parse_networks, parse_peer
+from relay.rpc.terminal_service import TerminalService
+from relay.services.terminal_stream import TerminalStream
+from relay.settings import Listen
+
+_TRANSPORT_MESSAGE_BYTES = 16 * 1024 * 1024
+"""what gRPC itself lets through: far more than the setting, so that a larger message is refused by name"""
+
+
+async def listen(settings: Listen, open_stream: Callable[[Origin], TerminalStream]) -> tuple[grpc.aio.Server, int]:
+    """Start serving; returns the server and the port it got. OSError where certificate or key cannot be read."""
+    trusted = parse_networks(settings.trusted_proxies)
+
+    def origin(peer: str, metadata: Sequence[tuple[str, str | bytes]]) -> Origin:
+        forwarded = [str(value) for key, value in metadata if key == "x-forwarded-for"]
+        return origin_of(parse_peer(peer), forwarded, trusted)
+
+    server = grpc.aio.server(
+        options=[
+            ("grpc.max_receive_message_length", _TRANSPORT_MESSAGE_BYTES),
+            ("grpc.max_concurrent_streams", settings.max_streams),
+            ("grpc.so_reuseport", 0),
+            ("grpc.keepalive_time_ms", 20_000),
+            ("grpc.keepalive_timeout_ms", 10_000),
+            ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
+        ],
+        maximum_concurrent_rpcs=settings.max_streams,
+    )
+    server.add_generic_rpc_handlers((TerminalService(open_stream, origin, settings.max_message_bytes),))
+    if settings.tls_certificate is None or settings.tls_key is None:
+        port = server.add_insecure_port(settings.address)
+    else:
+        pair = (settings.tls_key.read_bytes(), settings.tls_certificate.read_bytes())
+        port = server.add_secure_port(settings.address, grpc.ssl_server_credentials([pair]))
+    await server.start()
+    return server, int(port)
