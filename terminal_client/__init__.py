@@ -16,6 +16,7 @@ from __future__ import annotations
 from terminal_client.channel import Tls
 from terminal_client.client import RelayTerminal
 from terminal_client.collector import Collected, collect
+from terminal_client.direct import DirectTerminal
 from terminal_client.dispatch import Reply
 from terminal_client.errors import (
     CallFailed,
@@ -43,6 +44,7 @@ __all__ = [
     "CollectorFailed",
     "CounterRejected",
     "Credentials",
+    "DirectTerminal",
     "LoginRejected",
     "NoAnswer",
     "NotConnected",

@@ -1,0 +1,135 @@
+"""The same terminal without a relay: openctp-ctp in this process, straight to a front.
+
+For software with a direct AppID (直连), whose API collects the system info by itself at the login; and as what
+the relay's speed is compared with. After a lost connection it authenticates and logs in again by itself. With the
+day's notices asked for, the counter sends them again after every login.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from google.protobuf.message import Message
+
+from ctprelay.ctp.v1 import events_pb2, structs_pb2
+from terminal_client.direct_link import Account, Counter, DirectLink
+from terminal_client.dispatch import Dispatch, Reply
+from terminal_client.errors import NotConnected, SessionEnded
+from terminal_client.generated.requests import Requests
+from terminal_client.proof import key_of
+from terminal_client.secret import Secret
+from terminal_client.session import Deadlines, SessionInfo, State, Status
+from terminal_client.subscriptions import Subscription
+
+
+class DirectTerminal:
+    """A terminal at one counter; the same requests and notices as `RelayTerminal`."""
+
+    def __init__(
+        self,
+        fronts: Sequence[str],
+        *,
+        app_id: str,
+        auth_code: str,
+        flow_folder: Path,
+        deadlines: Deadlines | None = None,
+    ) -> None:
+        """`fronts` are tcp://host:port; `flow_folder` belongs to this terminal alone."""
+        key_of(auth_code)
+        self._deadlines = deadlines or Deadlines()
+        self._dispatch = Dispatch(self._deadlines)
+        counter = Counter(tuple(fronts), app_id, Secret(auth_code), flow_folder)
+        self._link = DirectLink(counter, self._dispatch, self._deadlines)
+        self._order_ref = 0
+        self.requests = Requests(self)
+        """one method for each of the counter's requests"""
+
+    def __repr__(self) -> str:
+        return f"DirectTerminal(state={self.state.value}, info={self.info})"
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    @property
+    def state(self) -> State:
+        return self._link.state
+
+    @property
+    def info(self) -> SessionInfo | None:
+        """What the last login gave."""
+        return self._link.info
+
+    async def login(
+        self,
+        broker_id: str,
+        investor_id: str,
+        password: str,
+        *,
+        confirm_settlement: bool = False,
+        live_only: bool = False,
+    ) -> SessionInfo:
+        """Connect, authenticate, log in. LoginRejected, NotConnected."""
+        info = await self._link.log_in(Account(broker_id, investor_id, Secret(password)), live_only=live_only)
+        self._order_ref = info.max_order_ref
+        if confirm_settlement:
+            await self.requests.settlement_info_confirm(structs_pb2.SettlementInfoConfirm())
+        return info
+
+    async def request(
+        self, name: str, body: Message, *, valid_for: float = 0.0, client_order_key: str = "", deadline: float = 0.0
+    ) -> Reply[Message]:
+        """Send one request and wait for its answer; see `RelayTerminal.request`.
+
+        There is no queue and no memory of keys here: ValueError for a `client_order_key`. What
+        the relay fills in — BrokerID, InvestorID, UserID, an empty OrderRef — is filled in here where empty.
+        """
+        if client_order_key:
+            raise ValueError("without a relay nobody remembers a client_order_key")
+        del valid_for  # nothing waits here: sent at once or not at all
+        if self.state is State.ENDED:
+            raise SessionEnded("closed")
+        if self.state is not State.LIVE:
+            raise NotConnected(f"nothing was sent: the terminal is {self.state}")
+        filled = type(body)()
+        filled.CopyFrom(body)
+        self._fill_in(filled)
+        return await self._link.send(name, filled, deadline or self._deadlines.answer_seconds)
+
+    def _fill_in(self, body: Message) -> None:
+        account = self._link.account
+        fields = body.DESCRIPTOR.fields_by_name
+        if account is not None:
+            known = {"broker_id": account.broker_id, "investor_id": account.investor_id, "user_id": account.investor_id}
+            for name, value in known.items():
+                if name in fields and not getattr(body, name):
+                    setattr(body, name, value)
+        if isinstance(body, structs_pb2.InputOrder) and not body.order_ref.strip():
+            # After a new login the counter may have seen greater ones.
+            seen = 0 if self.info is None else self.info.max_order_ref
+            self._order_ref = max(self._order_ref, seen) + 1
+            body.order_ref = str(self._order_ref)
+
+    def notices(self, capacity: int = 0) -> Subscription[events_pb2.Event]:
+        """Every event that answers no waiting request, from now on."""
+        return self._dispatch.notices.subscribe(capacity)
+
+    def orders(self, capacity: int = 0) -> Subscription[structs_pb2.Order]:
+        return self._dispatch.orders.subscribe(capacity)
+
+    def trades(self, capacity: int = 0) -> Subscription[structs_pb2.Trade]:
+        return self._dispatch.trades.subscribe(capacity)
+
+    def statuses(self, capacity: int = 0) -> Subscription[Status]:
+        return self._dispatch.statuses.subscribe(capacity)
+
+    async def close(self) -> None:
+        """Release the API and settle everything; may be called again."""
+        await self._link.close()

@@ -1,0 +1,238 @@
+"""One session at one counter over the vendor's API: logging in, logging in again, ending."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from google.protobuf.message import Message
+
+from ctpabi import layout
+from ctpabi.catalog import Shape
+from ctpabi.catalog_data import load_catalog
+from ctpabi.messages import event_bytes, struct_from_message
+from ctprelay.ctp.v1 import events_pb2, structs_pb2
+from terminal_client.backoff import TryLater, retrying
+from terminal_client.dispatch import CallOutcome, Dispatch, Reply
+from terminal_client.errors import (
+    CallFailed,
+    CounterRejected,
+    LoginRejected,
+    NoAnswer,
+    NotConnected,
+    Refusal,
+    SessionEnded,
+    TerminalError,
+)
+from terminal_client.secret import Secret
+from terminal_client.session import Deadlines, SessionInfo, State, Status
+from terminal_client.vendor_api import PRIVATE_QUICK, PRIVATE_RESTART, Copied, VendorApi
+
+# The counter is not ready yet, or busy: the same login succeeds later.
+PASSING_ERRORS = frozenset({7, 8, 90, 154, 5002})
+# Logged in, but nothing goes until the password is changed in this session.
+PASSWORD_ERRORS = frozenset({131, 132, 140, 141})
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Who logs in."""
+
+    broker_id: str
+    investor_id: str
+    password: Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """Where to, and as which software."""
+
+    fronts: Sequence[str]
+    """tcp://host:port"""
+    app_id: str
+    auth_code: Secret
+    flow_folder: Path
+
+
+class DirectLink:
+    """The session; requests go through `send`, everything the counter says to `dispatch`."""
+
+    def __init__(self, counter: Counter, dispatch: Dispatch, deadlines: Deadlines) -> None:
+        self.state = State.IDLE
+        self.info: SessionInfo | None = None
+        self.account: Account | None = None
+        self._counter = counter
+        self._dispatch = dispatch
+        self._deadlines = deadlines
+        self._methods = {method.proto_name: method for method in load_catalog().requests}
+        self._connected = asyncio.Event()
+        self._api: VendorApi | None = None
+        self._again: asyncio.Task[None] | None = None
+
+    async def log_in(self, account: Account, *, live_only: bool) -> SessionInfo:
+        """Connect, authenticate, log in. LoginRejected or NotConnected, after which it may be tried again."""
+        if self.state is not State.IDLE:
+            raise NotConnected(f"no login on this terminal now: it is {self.state}")
+        self.state, self.account = State.LOGGING_IN, account
+        api = self._api = VendorApi(self._counter.flow_folder, asyncio.get_running_loop(), self._take)
+        api.connect(self._counter.fronts, PRIVATE_QUICK if live_only else PRIVATE_RESTART)
+        try:
+            return await self._log_in(account)
+        except BaseException:
+            self.state, self._api = State.IDLE, None
+            self._connected.clear()
+            await asyncio.to_thread(api.release)
+            raise
+
+    async def send(self, name: str, body: Message, seconds: float) -> Reply[Message]:
+        """Send one request as it is and wait for its answer."""
+        if name not in self._methods:
+            raise ValueError(f"there is no request {name}")
+        method, content = self._methods[name], struct_from_message(body)
+        with self._dispatch.pending(name) as call:
+            code = -1 if self._api is None else self._api.call(method, content, call.request_id)
+            order_ref = body.order_ref if isinstance(body, structs_pb2.InputOrder) else ""
+            self._dispatch.sent(CallOutcome(call.request_id, code, order_ref=order_ref))
+            try:
+                async with asyncio.timeout(seconds):
+                    return await call.done
+            except TimeoutError:
+                raise NoAnswer(name, f"sent, but not answered within {seconds:g} s") from None
+
+    async def close(self) -> None:
+        """Release the API and settle everything; may be called again."""
+        again, self._again = self._again, None
+        if again is not None:
+            again.cancel()
+            await asyncio.gather(again, return_exceptions=True)
+        api, self._api = self._api, None
+        if api is not None:
+            await asyncio.to_thread(api.release)
+        self._settle("logged out", None)
+
+    async def _log_in(self, account: Account) -> SessionInfo:
+        seconds = self._deadlines.login_seconds
+        self.state = State.LOGGING_IN
+        try:
+            async with asyncio.timeout(seconds):
+                await self._connected.wait()
+            await self._authenticate(account)
+            answer, due = await self._user_login(account)
+        except TimeoutError:
+            raise NotConnected(f"no front of {', '.join(self._counter.fronts)} answered within {seconds:g} s") from None
+        except CounterRejected as rejection:
+            refusal = Refusal("counter", rejection.name, rejection.text, rejection.error_id)
+            raise LoginRejected(refusal) from None
+        except CallFailed as failure:
+            raise NotConnected(str(failure)) from None
+        self.info = session_of(answer, account, must_change_password=due)
+        self._enter(State.LIVE, "logged in")
+        return self.info
+
+    async def _authenticate(self, account: Account) -> None:
+        counter = self._counter
+        body = structs_pb2.ReqAuthenticate(
+            broker_id=account.broker_id,
+            user_id=account.investor_id,
+            app_id=counter.app_id,
+            auth_code=counter.auth_code.reveal(),
+        )
+        await self.send("authenticate", body, self._deadlines.login_seconds)
+
+    async def _user_login(self, account: Account) -> tuple[structs_pb2.RspUserLogin, bool]:
+        """The counter's answer, and whether the password must be changed."""
+        body = structs_pb2.ReqUserLogin(
+            broker_id=account.broker_id, user_id=account.investor_id, password=account.password.reveal()
+        )
+        try:
+            reply = await self.send("user_login", body, self._deadlines.login_seconds)
+        except CounterRejected as rejection:
+            if rejection.error_id not in PASSWORD_ERRORS:
+                raise
+            return structs_pb2.RspUserLogin(), True
+        rows = (row for row in reply.rows if isinstance(row, structs_pb2.RspUserLogin))
+        return next(rows, structs_pb2.RspUserLogin()), False
+
+    def _take(self, item: Copied) -> None:
+        """One callback, on the loop."""
+        if item.callback.shape is Shape.CONNECTION:
+            self._connection(item)
+            return
+        info = load_catalog().structs["RspInfo"]
+        error_id = layout.get(info, item.rsp_info, "ErrorID") if item.rsp_info else 0
+        message = item.rsp_info[4:] if item.rsp_info else b""
+        data = event_bytes(
+            item.callback,
+            item.body,
+            error_id=error_id,
+            error_msg=message,
+            request_id=item.request_id,
+            is_last=item.is_last,
+        )
+        self._dispatch.event(events_pb2.Event.FromString(data))
+
+    def _connection(self, item: Copied) -> None:
+        if item.callback.name == "OnFrontConnected":
+            self._connected.set()
+            if self.state is State.RECONNECTING and self.account is not None:
+                work = self._log_in_again(self.account)
+                self._again = asyncio.get_running_loop().create_task(work, name="direct-login")
+        elif item.callback.name == "OnFrontDisconnected":
+            self._connected.clear()
+            self._dispatch.fail_unanswered(f"the front is disconnected ({item.reason:#x})")
+            if self.state is State.LIVE:
+                self._enter(State.RECONNECTING, f"front disconnected ({item.reason:#x})")
+
+    async def _log_in_again(self, account: Account) -> None:
+        try:
+            async for attempt in retrying(self._deadlines):
+                with attempt:
+                    await self._try_again(account)
+        except TerminalError as error:
+            self._settle(str(error), error)
+        except TryLater as failure:
+            self._settle(str(failure), SessionEnded(f"gave up reconnecting: {failure}"))
+
+    async def _try_again(self, account: Account) -> None:
+        try:
+            await self._log_in(account)
+        except LoginRejected as rejection:
+            if rejection.code in PASSING_ERRORS:
+                raise TryLater(str(rejection)) from None
+            raise
+        except NotConnected as failure:
+            raise TryLater(str(failure)) from None
+
+    def _enter(self, state: State, reason: str) -> None:
+        self.state = state
+        day = self.info.trading_day if self.info is not None else ""
+        self._dispatch.statuses.publish(Status("counter", state, reason, trading_day=day))
+
+    def _settle(self, why: str, error: TerminalError | None) -> None:
+        if self.state is not State.ENDED:
+            self._enter(State.ENDED, why)
+            self._dispatch.end(why, error)
+
+
+def session_of(answer: structs_pb2.RspUserLogin, account: Account, *, must_change_password: bool) -> SessionInfo:
+    """What a direct login gave, in the relay's terms."""
+    ref = answer.max_order_ref.strip()
+    return SessionInfo(
+        broker_id=account.broker_id,
+        investor_id=account.investor_id,
+        trading_day=answer.trading_day,
+        login_time=answer.login_time,
+        front_id=answer.front_id,
+        session_id=answer.session_id,
+        max_order_ref=int(ref) if ref.isdigit() else 0,
+        mode="direct",
+        relay_app_type="",
+        system_name=answer.system_name,
+        must_change_password=must_change_password,
+        advice="请修改密码 change the password" if must_change_password else "",
+        linger_seconds=0,
+        resumed=False,
+        lost_history=False,
+    )
