@@ -11,11 +11,11 @@ help: ## list the commands
 
 demo: ## a terminal logs in through the relay to the simulated counter and trades (both modes)
 	@scripts/set-up demo
-	@$(BIN)/ctp-relay demo
+	@$(BIN)/python -m demo
 
 demo-json: ## the same, for programs: make -s demo-json
 	@scripts/set-up demo
-	@$(BIN)/ctp-relay demo --json
+	@$(BIN)/python -m demo --json
 
 test: ## all tests; TESTS=tests/relay for some
 	@scripts/set-up test
