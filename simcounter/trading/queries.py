@@ -59,8 +59,7 @@ class Queries:
         instruments = self._desk.markets.instruments
         banks: list[Values] = [{"BankID": b, "BankBrchID": "0000", "BankName": n} for b, n in BANKS.items()]
         broker_id = self._directory.broker_id
-        notice = {"BrokerID": broker_id, "Content": b"", "SequenceLabel": "1"}
-        notice["Content"] = "欢迎使用模拟柜台".encode("gb18030")
+        notice = {"BrokerID": broker_id, "Content": "欢迎使用模拟柜台", "SequenceLabel": "1"}
         return {
             "ReqQryExchange": reference.exchange_rows,
             "ReqQryProduct": lambda: [reference.product_row(product) for product in PRODUCTS],

@@ -1,0 +1,192 @@
+"""The command `ctp-simcounter`, as a shell sees it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from simcounter.cli import app
+from simcounter.config import CounterConfig, load_config
+from simcounter.counter import SimulatedCounter
+from simcounter.demo_accounts import AUTH_CODES, INVESTOR_RELAY_APP_ID, password_of, users
+from simcounter.serving import introduction, key_beside
+from tests.simcounter.raw_shim import RawShim
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def runner() -> CliRunner:
+    return CliRunner()
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """`ctp-simcounter run` in a process of its own, and what it printed until it was ready."""
+    command = [sys.executable, "-m", "simcounter.cli", "run", "--port", "0", "--control-port", "0"]
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'proto'}", "PYTHONUNBUFFERED": "1"}
+    process = subprocess.Popen(
+        [*command, "--database", str(tmp_path / "tmdb.sqlite3")], env=environment, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if "Ctrl-C" in line:
+            break
+    try:
+        yield process, "".join(lines)
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+def test_a_running_counter_is_controlled_stopped_and_reported(
+    running: tuple[subprocess.Popen[str], str], runner: CliRunner, tmp_path: Path
+) -> None:
+    """run, control status, control refuse, SIGTERM, report."""
+    process, printed = running
+    control = re.search(r"control\s+(\S+)", printed)
+    assert control is not None
+
+    status = runner.invoke(app, ["control", "status", "--address", control[1]])
+    assert json.loads(status.stdout)["connections"] == 0
+    refuse = ["control", "refuse", "method=ReqUserLogin", "error_id=3", "--address", control[1]]
+    assert runner.invoke(app, refuse).exit_code == 0
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(10) == 0
+
+    report = runner.invoke(app, ["report", "--database", str(tmp_path / "tmdb.sqlite3"), "--json"])
+    assert (report.exit_code, report.stdout) == (0, "")
+
+
+def test_wrong_commands_are_answered_with_what_is_wrong(
+    running: tuple[subprocess.Popen[str], str], runner: CliRunner
+) -> None:
+    """Unknown commands and arguments fail, and the counter lives on."""
+    control = re.search(r"control\s+(\S+)", running[1])
+    assert control is not None
+    address = ["--address", control[1]]
+
+    for words in (["nonsense"], ["refuse"], ["refuse", "oops"], ["account", "user_id=100001", "rich=true"]):
+        result = runner.invoke(app, ["control", *words, *address])
+        assert result.exit_code == 1
+        assert result.stderr.startswith("ctp-simcounter: ")
+    assert runner.invoke(app, ["control", "clear", *address]).exit_code == 0
+
+
+def test_no_counter_no_control(runner: CliRunner, free_port: int) -> None:
+    """A plain message instead of a traceback."""
+    result = runner.invoke(app, ["control", "status", "--address", f"127.0.0.1:{free_port}"])
+
+    assert result.exit_code == 1
+    assert result.stderr.startswith("ctp-simcounter: ")
+
+
+async def test_the_report_shows_the_days_logins(tmp_path: Path, runner: CliRunner) -> None:
+    """As table and as JSON; the test key is found beside the database."""
+    database = tmp_path / "tmdb.sqlite3"
+    async with SimulatedCounter(key_beside(CounterConfig(database=str(database)))) as counter, RawShim(counter) as shim:
+        await shim.authenticate(INVESTOR_RELAY_APP_ID)
+        shim.report(
+            "RegisterUserSystemInfo",
+            UserID="100001",
+            ClientSystemInfoLen=2,
+            ClientSystemInfo=b"ab",
+            ClientPublicIP="203.0.113.7",
+        )
+        shim.call("ReqUserLogin", BrokerID="9999", UserID="100001", Password=password_of("100001"))
+        await shim.event()
+
+    table = await asyncio.to_thread(runner.invoke, app, ["report", "--database", str(database)], env={"COLUMNS": "200"})
+    lines = await asyncio.to_thread(runner.invoke, app, ["report", "--database", str(database), "--json"])
+
+    assert "203.0.113.7" in table.stdout
+    (line,) = [json.loads(text) for text in lines.stdout.splitlines()]
+    assert (line["user_id"], line["terminal_ip"], line["kind"]) == ("100001", "203.0.113.7", "register")
+
+
+async def test_the_introduction_names_everything_but_secrets() -> None:
+    """Front, app ids, investors; no password, no auth code."""
+    from rich.console import Console
+
+    console = Console(width=120)
+    async with SimulatedCounter() as counter:
+        with console.capture() as shown:
+            console.print(introduction(counter))
+
+    assert counter.address in shown.get()
+    assert INVESTOR_RELAY_APP_ID in shown.get()
+    assert not any(secret in shown.get() for secret in [*AUTH_CODES.values(), *(user.password for user in users())])
+
+
+def test_settings_come_from_a_file(tmp_path: Path) -> None:
+    """TOML with CounterConfig's names; apps and users replace the demonstration's."""
+    path = tmp_path / "counter.toml"
+    path.write_text(
+        """
+        trading_day = "20270104"
+        sessions_per_user = 2
+        [[apps]]
+        app_id = "firm_relay_1.0"
+        app_type = "3"
+        auth_code = "0123456789abcdef"
+        [[users]]
+        user_id = "op9"
+        password = "made-up"
+        role = "operator"
+        [[users]]
+        user_id = "200001"
+        password = "made-up"
+        positions = [["rb2701", "0", 3]]
+        """
+    )
+
+    config = load_config(path)
+
+    assert (config.trading_day, config.sessions_per_user) == ("20270104", 2)
+    assert [(app.app_id, app.app_type.value) for app in config.apps] == [("firm_relay_1.0", "3")]
+    assert [(user.user_id, user.role.value) for user in config.users] == [("op9", "operator"), ("200001", "investor")]
+    assert config.users[1].positions == (("rb2701", "0", 3),)
+
+
+def test_an_unknown_setting_is_named(tmp_path: Path, runner: CliRunner) -> None:
+    """A typing error does not pass silently."""
+    path = tmp_path / "counter.toml"
+    path.write_text("trading_days = 3")
+
+    result = runner.invoke(app, ["run", "--config", str(path)])
+
+    assert result.exit_code == 2
+    assert "trading_days" in result.stderr
+
+
+def test_an_occupied_port_is_told(runner: CliRunner) -> None:
+    """No traceback."""
+
+    async def occupied() -> int:
+        async with SimulatedCounter() as counter:
+            command = ["run", "--port", str(counter.port), "--control-port", "0"]
+            return (
+                await asyncio.to_thread(
+                    subprocess.run,
+                    [sys.executable, "-m", "simcounter.cli", *command],
+                    cwd=ROOT,
+                    env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'proto'}"},
+                    capture_output=True,
+                    timeout=60,
+                )
+            ).returncode
+
+    assert asyncio.run(occupied()) == 1

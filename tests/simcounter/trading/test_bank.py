@@ -1,0 +1,109 @@
+"""Transfers between bank and futures account."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from simcounter.session import Session
+from tests.simcounter.kernel_driver import Driver, Told
+
+TRANSFER: dict[str, Any] = {
+    "BrokerID": "9999",
+    "BankID": "1",
+    "BankBranchID": "0000",
+    "AccountID": "100001",
+    "BankPassWord": "bank-secret",
+    "Password": "fund-secret",
+    "CurrencyID": "CNY",
+    "TradeAmount": 5000.0,
+}
+
+
+@pytest.fixture
+def driver() -> Driver:
+    return Driver()
+
+
+@pytest.fixture
+def trader(driver: Driver) -> Session:
+    return driver.trader()
+
+
+def balance(driver: Driver, session: Session) -> float:
+    (row,) = driver.query(session, "TradingAccount", InvestorID="100001")
+    amount: float = row["Balance"]
+    return amount
+
+
+def transfer(driver: Driver, session: Session, direction: str = "FromBankToFuture", **changes: Any) -> list[Told]:
+    return driver.call(session, f"Req{direction}ByFuture", **{**TRANSFER, **changes})
+
+
+def test_money_comes_and_goes(driver: Driver, trader: Session) -> None:
+    """Success is an OnRtn with ErrorID 0 inside the struct; the account follows; the serials are kept."""
+    (told,) = transfer(driver, trader)
+    assert (told.callback, told["ErrorID"], told["PlateSerial"]) == ("OnRtnFromBankToFutureByFuture", 0, 1)
+    assert balance(driver, trader) == pytest.approx(10_005_000)
+
+    (told,) = transfer(driver, trader, "FromFutureToBank", TradeAmount=3000.0)
+    assert (told.callback, told["ErrorID"]) == ("OnRtnFromFutureToBankByFuture", 0)
+    assert balance(driver, trader) == pytest.approx(10_002_000)
+
+    serials = driver.query(trader, "TransferSerial", BrokerID="9999", AccountID="100001")
+    assert [(row["TradeCode"], row["TradeAmount"]) for row in serials] == [("202001", 5000.0), ("202002", 3000.0)]
+
+
+def test_no_password_comes_back(driver: Driver, trader: Session) -> None:
+    """Neither the bank's nor the fund's, in success or refusal."""
+    told = transfer(driver, trader) + transfer(driver, trader, BankID="99")
+
+    assert all((t["BankPassWord"], t["Password"]) == ("", "") for t in told)
+
+
+@pytest.mark.parametrize(
+    ("direction", "amount"), [("FromBankToFuture", 2_000_000.0), ("FromFutureToBank", 20_000_000.0)]
+)
+def test_too_little_money_is_told_inside_the_return(
+    driver: Driver, trader: Session, direction: str, amount: float
+) -> None:
+    """The request reached the bank, so there is no OnErrRtn; nothing moves."""
+    (told,) = transfer(driver, trader, direction, TradeAmount=amount)
+
+    assert (told.callback, told["ErrorID"]) == (f"OnRtn{direction}ByFuture", 1011)
+    assert balance(driver, trader) == pytest.approx(10_000_000)
+
+
+@pytest.mark.parametrize(
+    ("changes", "error_id"),
+    [({"AccountID": "100002"}, 9), ({"BankID": "99"}, 1006), ({"TradeAmount": 0.0}, 15), ({"BrokerID": "1"}, 12)],
+)
+def test_ctps_own_refusal_has_names_of_its_own(
+    driver: Driver, trader: Session, changes: dict[str, Any], error_id: int
+) -> None:
+    """OnRspFromBankToFutureByFuture and OnErrRtnBankToFutureByFuture, without "From"."""
+    told = transfer(driver, trader, **changes)
+
+    assert [(t.callback, t.error_id) for t in told] == [
+        ("OnRspFromBankToFutureByFuture", error_id),
+        ("OnErrRtnBankToFutureByFuture", error_id),
+    ]
+
+
+def test_the_banks_balance_is_taken_then_told(driver: Driver, trader: Session) -> None:
+    """OnRspQueryBankAccountMoneyByFuture, then OnRtnQueryBankBalanceByFuture with the amounts."""
+    asked = {name: value for name, value in TRANSFER.items() if name != "TradeAmount"}
+
+    taken, told = driver.call(trader, "ReqQueryBankAccountMoneyByFuture", **asked)
+
+    assert (taken.callback, taken.error_id) == ("OnRspQueryBankAccountMoneyByFuture", 0)
+    assert (told.callback, told["BankFetchAmount"]) == ("OnRtnQueryBankBalanceByFuture", 1_000_000.0)
+
+
+def test_the_monitoring_centers_token_names_the_account(driver: Driver, trader: Session) -> None:
+    """OnRtnCFMMCTradingAccountToken has no InvestorID."""
+    answer, token = driver.call(trader, "ReqQueryCFMMCTradingAccountToken", BrokerID="9999", InvestorID="100001")
+
+    assert (answer.callback, answer.error_id) == ("OnRspQueryCFMMCTradingAccountToken", 0)
+    assert (token.callback, token["AccountID"], token["KeyID"]) == ("OnRtnCFMMCTradingAccountToken", "100001", 1)
