@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+import uvloop
 from rich.console import Console
 
 from simcounter import demo_accounts
@@ -57,7 +58,7 @@ def run(
     settings = key_beside(settings)
     console = Console()
     try:
-        asyncio.run(serve_until_stopped(settings, lambda counter: console.print(introduction(counter))))
+        uvloop.run(serve_until_stopped(settings, lambda counter: console.print(introduction(counter))))
     except OSError as error:
         console.print(f"cannot listen: {error}", style="red")
         raise typer.Exit(1) from error
@@ -76,7 +77,7 @@ def execute(
     try:
         if front:
             run_program(program, front)
-        status = asyncio.run(serve_while_running(_settings(config, users), program))
+        status = uvloop.run(serve_while_running(_settings(config, users), program))
     except (CompilerMissing, BuildFailed, BindingMissing, FileNotFoundError) as error:
         print(f"ctp-simcounter: {error}", file=sys.stderr)
         raise typer.Exit(127) from error

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
+from ctpabi.layout import LayoutError
 from simcounter.session import Session
 from simcounter.wire import Frame, FrameReader, FrameType, WireError, json_body, json_frame
 
@@ -57,7 +58,7 @@ class Connection(asyncio.Protocol):
         try:
             for frame in self._reader.feed(data):
                 self._take(frame)
-        except WireError:
+        except (WireError, LayoutError):
             self.close()
 
     def _take(self, frame: Frame) -> None:
@@ -99,8 +100,11 @@ class Connection(asyncio.Protocol):
 
     def _release(self) -> None:
         held, self._held = self._held, deque()
-        for frame in held:
-            self._take(frame)
+        try:
+            for frame in held:
+                self._take(frame)
+        except (WireError, LayoutError):
+            self.close()
 
     def send(self, data: bytes) -> None:
         if self._transport is None or self._transport.is_closing():

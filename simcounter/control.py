@@ -95,6 +95,20 @@ class Control:
         for session_id in list(self._counter.front.connections):
             self._counter.front.tell_state(session_id)
 
+    def flap(self, *, on: bool = True) -> None:
+        """The front takes every connection and ends it at once; the present ones are cut."""
+        self._counter.scenario.is_flapping = on
+        if on:
+            self._counter.drop_all()
+
+    async def pause(self) -> None:
+        """The front is down: connections are refused, the present ones cut; kernel and day go on."""
+        await self._counter.stop_listening()
+
+    async def resume(self) -> None:
+        """The front is back on its port."""
+        await self._counter.listen()
+
     # Events ---------------------------------------------------------------------------------------------------
 
     def drop(self, user_id: str = "") -> int:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import json
 from typing import Any
 
@@ -39,7 +40,7 @@ class ControlServer:
         self._writers.add(writer)
         try:
             while line := await asyncio.wait_for(reader.readline(), IDLE_SECONDS):
-                writer.write(json.dumps(self.answer(line), ensure_ascii=False).encode() + b"\n")
+                writer.write(json.dumps(await self.answer(line), ensure_ascii=False).encode() + b"\n")
                 await writer.drain()
         except (TimeoutError, ConnectionError, ValueError):
             pass  # idle, gone, or a line beyond the limit: the connection simply ends
@@ -47,13 +48,14 @@ class ControlServer:
             self._writers.discard(writer)
             writer.close()
 
-    def answer(self, line: bytes) -> dict[str, Any]:
+    async def answer(self, line: bytes) -> dict[str, Any]:
         """One command carried out; what was wrong with it, where it was."""
         try:
             request = json.loads(line)
             command = self._commands[request["command"]]
-            return {"ok": True, "result": command(**request.get("arguments", {}))}
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            result = command(**request.get("arguments", {}))
+            return {"ok": True, "result": await result if inspect.isawaitable(result) else result}
+        except (ValueError, TypeError, KeyError, AttributeError, OSError) as error:
             return {"ok": False, "error": f"{type(error).__name__}: {error}"}
 
 

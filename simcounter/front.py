@@ -53,6 +53,8 @@ class Front:
         """The first frame: topics and flow path of the API instance; a shim of another version is refused."""
         if hello.get("abi_hash", self._abi_hash) != self._abi_hash:
             return {"ok": False, "why": "this library was built for another version of the interface; build it again"}
+        if self._scenario.is_flapping:
+            return {"ok": False, "why": "the front is flapping, as it was told to"}
         if len(self.connections) >= MAX_CONNECTIONS:
             return {"ok": False, "why": "too many connections"}
         session = self._kernel.open(connection.peer_ip, connection.peer_port)
@@ -108,7 +110,7 @@ class Front:
         callback = self._records.callback_of(method)
         struct = self._records.catalog.callbacks[callback].struct
         values = self._records.unpack(self._records.catalog.methods[method].struct, frame.body)
-        body = self._records.pack(struct, self._records.common(struct, values)) if struct else None
+        body = self._records.echo(struct, values) if struct else None
         return [Answer(session.session_id, callback, body, frame.request_id, rsp_info)]
 
     def lost(self, connection: Connection) -> None:

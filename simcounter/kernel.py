@@ -8,7 +8,7 @@ from simcounter.config import CounterConfig
 from simcounter.errors_text import ErrorId
 from simcounter.events import Answer, Effect, RspInfo
 from simcounter.pace import PerSecond
-from simcounter.permissions import ReportDesk
+from simcounter.permissions import Dropped, ReportDesk
 from simcounter.records import Records
 from simcounter.session import Clock, Handler, Session, Topic
 from simcounter.trading.bank import Bank
@@ -87,6 +87,11 @@ class Kernel:
     def report(self, session: Session, method: str, body: bytes) -> list[Effect]:
         """A Register… or Submit… that the shim accepted."""
         return list(self.reports.accept(session, method, body, self.access.trading_day))
+
+    @property
+    def dropped(self) -> list[Dropped]:
+        """Reports that were thrown away because their sender had no right to send them."""
+        return list(self.reports.dropped)
 
     def start_day(self, trading_day: str) -> None:
         """A new trading day: fresh orders, books and statements. Sessions stay until the front restarts."""

@@ -78,6 +78,24 @@ class Records:
         names = self._fields[struct]
         return {name: value for name, value in values.items() if name in names}
 
+    def echo(self, struct: str, values: Mapping[str, Any]) -> bytes:
+        """The struct with what it has of `values`; a client's text that does not fit back is left out.
+
+        Bytes that are no GB18030 become longer when they are read and written again.
+        """
+        known = self.common(struct, values)
+        try:
+            return self.pack(struct, known)
+        except layout.LayoutError:
+            return self.pack(struct, {name: value for name, value in known.items() if self._fits(struct, name, value)})
+
+    def _fits(self, struct: str, name: str, value: object) -> bool:
+        try:
+            self.pack(struct, {name: value})
+        except layout.LayoutError:
+            return False
+        return True
+
     def has_field(self, struct: str, name: str) -> bool:
         return name in self._fields[struct]
 
@@ -91,7 +109,7 @@ class Records:
     ) -> Answer:
         """An OnRsp… with what its struct has of `values`, and a RspInfo (0 is CTP's "correct")."""
         struct = self.catalog.callbacks[callback].struct
-        body = self.pack(struct, self.common(struct, values)) if struct else None
+        body = self.echo(struct, values) if struct else None
         return Answer(session.session_id, callback, body, request_id, RspInfo.of(error_id))
 
     def rows(self, session: Session, callback: str, rows: Sequence[Values | bytes], request_id: int) -> list[Effect]:
@@ -100,7 +118,7 @@ class Records:
             return [Answer(session.session_id, callback, None, request_id)]
         struct = self.catalog.callbacks[callback].struct
         last = len(rows) - 1
-        bodies = (row if isinstance(row, bytes) else self.pack(struct, row) for row in rows)
+        bodies = (row if isinstance(row, bytes) else self.echo(struct, row) for row in rows)
         return [
             Answer(session.session_id, callback, body, request_id, is_last=number == last)
             for number, body in enumerate(bodies)
@@ -111,7 +129,7 @@ class Records:
     ) -> Notice:
         """An OnRtn…, or with `error_id` an OnErrRtn…."""
         struct = self.catalog.callbacks[callback].struct
-        body = self.pack(struct, self.common(struct, values))
+        body = self.echo(struct, values)
         return Notice(investor_id, callback, body, RspInfo.of(error_id) if error_id else None, user_id)
 
     def refusal(

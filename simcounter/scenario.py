@@ -38,6 +38,8 @@ class Scenario:
         """OnRtnTrade overtakes the OnRtnOrder before it"""
         self.is_mute = False
         """no request is answered at all"""
+        self.is_flapping = False
+        """new connections are accepted and ended at once"""
         self.limit_queries = False
         """the shim returns −3 above the front's QryFreq"""
         self.qry_freq = 0

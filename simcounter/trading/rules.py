@@ -24,6 +24,8 @@ ANY_VOLUME = "1"
 MINIMUM_VOLUME = "2"
 COMPLETE_VOLUME = "3"
 """CTP's VolumeCondition"""
+MAX_PRICE = 1e9
+"""yuan; also keeps out CTP's "no value", infinity and not-a-number"""
 MAX_VOLUME = 1000
 """lots in one order"""
 
@@ -67,6 +69,8 @@ def field_error(values: Values) -> int:
         and values["VolumeCondition"] in {ANY_VOLUME, MINIMUM_VOLUME, COMPLETE_VOLUME}
         and values["CombHedgeFlag"][:1] in {"1", "2", "3"}
     )
+    if not abs(values["LimitPrice"]) < MAX_PRICE:
+        return ErrorId.BAD_FIELD
     waits = values["TimeCondition"] == GOOD_FOR_DAY
     sensible = 0 < values["VolumeTotalOriginal"] <= MAX_VOLUME and not (
         waits and (values["OrderPriceType"] == ANY_PRICE or values["VolumeCondition"] != ANY_VOLUME)

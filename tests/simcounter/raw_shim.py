@@ -97,6 +97,13 @@ class RawShim:
         except ConnectionError:
             return True
 
+    async def is_silent(self, calls: int) -> bool:
+        """Once the counter has taken `calls` requests: whether it has sent nothing."""
+        async with asyncio.timeout(SECONDS):
+            while self._counter.front.counts.calls < calls:  # noqa: ASYNC110 - the counter under test has no event for it
+                await asyncio.sleep(0)
+        return not self._frames and not self._parser.feed(b"")
+
     async def authenticate(self, app_id: str, user_id: str = "100001") -> Event:
         code = demo_accounts.AUTH_CODES[app_id]
         self.call("ReqAuthenticate", BrokerID="9999", UserID=user_id, AppID=app_id, AuthCode=code)

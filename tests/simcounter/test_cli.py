@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from simcounter.cli import app
@@ -23,6 +24,7 @@ from simcounter.serving import introduction, key_beside
 from tests.simcounter.raw_shim import RawShim
 
 ROOT = Path(__file__).resolve().parents[2]
+ENVIRONMENT = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'proto'}", "PYTHONUNBUFFERED": "1"}
 
 
 @pytest.fixture
@@ -34,9 +36,8 @@ def runner() -> CliRunner:
 def running(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """`ctp-simcounter run` in a process of its own, and what it printed until it was ready."""
     command = [sys.executable, "-m", "simcounter.cli", "run", "--port", "0", "--control-port", "0"]
-    environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'proto'}", "PYTHONUNBUFFERED": "1"}
     process = subprocess.Popen(
-        [*command, "--database", str(tmp_path / "tmdb.sqlite3")], env=environment, stdout=subprocess.PIPE, text=True
+        [*command, "--database", str(tmp_path / "tmdb.sqlite3")], env=ENVIRONMENT, stdout=subprocess.PIPE, text=True
     )
     assert process.stdout is not None
     lines = []
@@ -119,8 +120,6 @@ async def test_the_report_shows_the_days_logins(tmp_path: Path, runner: CliRunne
 
 async def test_the_introduction_names_everything_but_secrets() -> None:
     """Front, app ids, investors; no password, no auth code."""
-    from rich.console import Console
-
     console = Console(width=120)
     async with SimulatedCounter() as counter:
         with console.capture() as shown:
@@ -172,21 +171,13 @@ def test_an_unknown_setting_is_named(tmp_path: Path, runner: CliRunner) -> None:
     assert "trading_days" in result.stderr
 
 
-def test_an_occupied_port_is_told(runner: CliRunner) -> None:
-    """No traceback."""
+async def test_an_occupied_port_is_told() -> None:
+    """One line instead of a traceback."""
+    async with SimulatedCounter() as counter:
+        command = [sys.executable, "-m", "simcounter.cli", "run", "--port", str(counter.port), "--control-port", "0"]
+        ended = await asyncio.to_thread(
+            subprocess.run, command, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, timeout=60, check=False
+        )
 
-    async def occupied() -> int:
-        async with SimulatedCounter() as counter:
-            command = ["run", "--port", str(counter.port), "--control-port", "0"]
-            return (
-                await asyncio.to_thread(
-                    subprocess.run,
-                    [sys.executable, "-m", "simcounter.cli", *command],
-                    cwd=ROOT,
-                    env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'proto'}"},
-                    capture_output=True,
-                    timeout=60,
-                )
-            ).returncode
-
-    assert asyncio.run(occupied()) == 1
+    assert ended.returncode == 1
+    assert "cannot listen" in ended.stdout

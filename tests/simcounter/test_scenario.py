@@ -11,7 +11,8 @@ from simcounter.config import CounterConfig
 from simcounter.counter import SimulatedCounter
 from simcounter.demo_accounts import DIRECT_APP_ID
 from simcounter.scenario import Scenario
-from tests.simcounter.raw_shim import RawShim, limit_order
+from simcounter.wire import Frame, FrameType
+from tests.simcounter.raw_shim import CATALOG, RawShim, limit_order
 
 
 @pytest.fixture
@@ -37,13 +38,11 @@ async def test_a_muted_counter_keeps_the_line_and_says_nothing(counter: Simulate
     """What was asked meanwhile is lost, as with a hung kernel."""
     async with RawShim(counter) as shim:
         counter.control.mute()
-        shim.call("ReqAuthenticate", BrokerID="9999")
-        while counter.front.counts.calls == 0:
-            await asyncio.sleep(0)
+        shim.call("ReqQryExchange")
+        assert await shim.is_silent(calls=1)
         counter.control.mute(on=False)
 
         assert (await shim.log_in()).error_id == 0
-        assert shim.request_id == 3
 
 
 async def test_an_ignored_request_has_no_answer(counter: SimulatedCounter) -> None:
@@ -148,13 +147,35 @@ async def test_the_trading_day_changes_with_a_front_restart(counter: SimulatedCo
 async def test_a_stopped_front_refuses_and_comes_back_on_its_port(counter: SimulatedCounter) -> None:
     """The counter keeps its day while the front is away."""
     port = counter.port
-    await counter.stop_listening()
+    await counter.control.pause()
     with pytest.raises(OSError, match=r".*"):
         await asyncio.open_connection("127.0.0.1", port)
 
-    await counter.listen()
+    await counter.control.resume()
     async with RawShim(counter) as shim:
         assert counter.port == port
+        assert (await shim.log_in()).error_id == 0
+
+
+async def test_a_flapping_front_takes_and_drops(counter: SimulatedCounter) -> None:
+    """Accepted, refused at hello, closed."""
+    async with RawShim(counter) as before:
+        counter.control.flap()
+        assert await before.is_closed()
+    async with RawShim(counter) as shim:
+        assert shim.greeting["ok"] is False
+    counter.control.flap(on=False)
+    async with RawShim(counter) as shim:
+        assert shim.greeting["ok"] is True
+
+
+async def test_a_body_of_the_wrong_size_ends_the_connection(counter: SimulatedCounter) -> None:
+    """Not the counter."""
+    async with RawShim(counter) as shim:
+        slot = CATALOG.methods["ReqUserLogin"].slot
+        shim.send(Frame(FrameType.CALL, slot, body=b"short"))
+        assert await shim.is_closed()
+    async with RawShim(counter) as shim:
         assert (await shim.log_in()).error_id == 0
 
 
