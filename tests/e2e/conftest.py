@@ -1,0 +1,83 @@
+"""A running site for each mode, shared by the tests of one module; relays of one's own for those that need them."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+import trustme
+
+from relay.counter.port import Mode
+from simcounter.build import CompilerMissing, build
+from simcounter.config import CounterConfig
+from simcounter.counter import SimulatedCounter
+from simcounter.substitute import BindingMissing
+from tests.e2e.relay_process import RelayProcess, TlsFiles
+from tests.e2e.site import Site, register
+
+StartRelay = Callable[..., Awaitable[Site]]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def shim() -> Path:
+    """The drop-in library under the binding; without a compiler these tests cannot run."""
+    try:
+        return build()
+    except (CompilerMissing, BindingMissing) as missing:
+        pytest.skip(str(missing))
+
+
+@pytest.fixture(scope="session")
+def tls(tmp_path_factory: pytest.TempPathFactory) -> TlsFiles:
+    directory = tmp_path_factory.mktemp("tls")
+    files = TlsFiles(directory / "relay.crt", directory / "relay.key", directory / "authority.crt")
+    authority = trustme.CA()
+    issued = authority.issue_cert("127.0.0.1")
+    authority.cert_pem.write_to_path(files.authority)
+    files.certificate.write_bytes(b"".join(blob.bytes() for blob in issued.cert_chain_pems))
+    issued.private_key_pem.write_to_path(files.key)
+    files.key.chmod(0o600)
+    return files
+
+
+@pytest.fixture(scope="module", params=list(Mode), ids=lambda mode: mode.value)
+def mode(request: pytest.FixtureRequest) -> Mode:
+    found: Mode = request.param
+    return found
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def site(mode: Mode, tls: TlsFiles, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
+    """A counter and a relay that all tests of the module use."""
+    async with SimulatedCounter(CounterConfig()) as counter:
+        relay = RelayProcess(tmp_path_factory.mktemp("site") / mode.value, mode, counter.address, tls)
+        register(relay)
+        await relay.start()
+        try:
+            yield Site(counter, relay, tls)
+        finally:
+            await relay.stop()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def start_site(tls: TlsFiles, tmp_path: Path) -> AsyncIterator[StartRelay]:
+    """`await start_site(mode, section__key=value)`: a counter and a relay for one test alone."""
+    started: list[tuple[SimulatedCounter, RelayProcess]] = []
+    numbers = itertools.count(1)
+
+    async def start(mode: Mode, **settings: object) -> Site:
+        counter = SimulatedCounter(CounterConfig())
+        await counter.start()
+        relay = RelayProcess(tmp_path / f"relay-{next(numbers)}", mode, counter.address, tls, settings)
+        started.append((counter, relay))
+        register(relay)
+        await relay.start()
+        return Site(counter, relay, tls)
+
+    yield start
+    for counter, relay in started:
+        await relay.stop()
+        await counter.stop()

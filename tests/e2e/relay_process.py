@@ -1,0 +1,235 @@
+"""A relay as its operator runs it: a settings file, `ctp-relay serve` in a process of its own, a ledger on disk."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from relay.cli_context import Workplace
+from relay.counter.port import Mode
+from relay.services import ledger_reader
+from simcounter import demo_accounts
+from simcounter.exec import program_environment
+
+READY_SECONDS = 60.0
+STOP_SECONDS = 30.0
+RELAY_APP_IDS = {
+    Mode.MANY_TO_MANY: demo_accounts.INVESTOR_RELAY_APP_ID,
+    Mode.MANY_TO_ONE: demo_accounts.OPERATOR_RELAY_APP_ID,
+}
+_PROGRAM = [sys.executable, "-c", "from relay.cli import app; app()"]
+_IMPORTS = {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+Sections = dict[str, dict[str, object]]
+
+
+@dataclass(frozen=True, slots=True)
+class TlsFiles:
+    """A certificate for 127.0.0.1 and the authority to trust for it."""
+
+    certificate: Path
+    key: Path
+    authority: Path
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerEntry:
+    """One entry with its data decoded."""
+
+    kind: str
+    session: str
+    data: dict[str, Any]
+
+
+class RelayProcess:
+    """One relay with a directory of its own; may be killed and started again on the same state."""
+
+    def __init__(
+        self, directory: Path, mode: Mode, front: str, tls: TlsFiles, settings: Mapping[str, object] | None = None
+    ) -> None:
+        """`settings` are further ones, by section__key."""
+        directory.mkdir(mode=0o700)
+        self.mode = mode
+        self.directory = directory
+        self.config = directory / "relay.toml"
+        self.output_file = directory / "output.log"
+        self.state_dir = directory / "state"
+        self.port = 0
+        self._process: subprocess.Popen[bytes] | None = None
+        sections = self._sections(front, tls)
+        for name, value in (settings or {}).items():
+            section, _, key = name.rpartition("__")
+            sections.setdefault(section.replace("__", "."), {})[key] = value
+        self.config.write_text(_toml(sections), encoding="utf-8")
+
+    def _sections(self, front: str, tls: TlsFiles) -> Sections:
+        app_id = RELAY_APP_IDS[self.mode]
+        operator = demo_accounts.OPERATOR_ID
+        code = self._secret("relay_auth_code.secret", demo_accounts.AUTH_CODES[app_id])
+        return {
+            "relay": {"mode": self.mode.value, "state_dir": "state", "drain_seconds": 1.0},
+            "listen": {
+                "address": "127.0.0.1:0",
+                "tls_certificate": str(tls.certificate),
+                "tls_key": str(tls.key),
+            },
+            "counter": {
+                "fronts": [front],
+                "broker_id": demo_accounts.BROKER_ID,
+                "relay_app_id": app_id,
+                "relay_auth_code_file": code,
+                "inits_per_second": 1000.0,
+                "connect_timeout_seconds": 5.0,
+            },
+            "counter.operator": {
+                "user_id": operator,
+                "password_file": self._secret("operator.secret", demo_accounts.password_of(operator)),
+            },
+            # All terminals of a test come from one address; only the tests about locks want to see one.
+            "limits": {
+                "login_failures_per_investor": 1000,
+                "login_failures_per_app_id": 1000,
+                "login_failures_per_ip": 1000,
+                "orders_per_second": 1000,
+                "queries_per_second": 1000,
+                "breaker_pause_seconds": 0.01,
+            },
+            "verification": {"timeout_seconds": 30.0},
+            "log": {"format": "json"},
+        }
+
+    def _secret(self, name: str, text: str) -> str:
+        path = self.directory / name
+        path.write_text(text, encoding="utf-8")
+        path.chmod(0o600)
+        return name
+
+    async def start(self, *, await_operator: bool = True) -> None:
+        """Start it and wait until it serves; in many-to-one also until its operator is logged in."""
+        logins = self._operator_logins() if self.state_dir.exists() else 0
+        begin = self._spawn()
+        await self._until(lambda: self._announced(begin) > 0)
+        self.port = self._announced(begin)
+        if self.mode is Mode.MANY_TO_ONE and await_operator:
+            await self._until(lambda: self._operator_logins() > logins)
+
+    def _spawn(self) -> int:
+        """Begin the process; returns where its output begins in the file."""
+        environment = program_environment({**os.environ, "CTP_SIMCOUNTER_RECONNECT_MS": "50"})
+        with self.output_file.open("ab") as output:
+            begin = output.tell()
+            self._process = subprocess.Popen(
+                [*_PROGRAM, "serve", "-c", self.config.name],
+                cwd=self.directory,
+                env=environment | _IMPORTS,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        return begin
+
+    async def _until(self, holds: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + READY_SECONDS
+        while not holds():
+            if self.status() is not None or time.monotonic() > deadline:
+                raise AssertionError(f"the relay does not serve:\n{self.output}")
+            await asyncio.sleep(0.03)
+
+    def _announced(self, begin: int) -> int:
+        for line in self.output_file.read_bytes()[begin:].splitlines(keepends=True):
+            if b'"relay_ready"' in line and line.endswith(b"\n"):
+                return int(json.loads(line)["port"])
+        return 0
+
+    def _operator_logins(self) -> int:
+        answers = [entry.data for entry in self.ledger() if entry.kind == "counter_login_answer"]
+        return sum(answer["error_id"] == 0 for answer in answers)
+
+    def status(self) -> int | None:
+        """The exit status; None while it runs."""
+        return self._process.poll() if self._process is not None else 0
+
+    async def stop(self) -> int:
+        """SIGTERM, and its exit status; killed when it does not end."""
+        return await self._end("terminate")
+
+    async def kill(self) -> None:
+        """SIGKILL: no chance to write or say anything."""
+        await self._end("kill")
+
+    async def _end(self, how: str) -> int:
+        process, self._process = self._process, None
+        if process is None:
+            return 0
+        getattr(process, how)()
+        try:
+            return await asyncio.to_thread(process.wait, STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise AssertionError(f"the relay did not stop:\n{self.output}") from None
+
+    # What it leaves behind -------------------------------------------------------------------------------------
+
+    @property
+    def output(self) -> str:
+        """Everything it wrote to standard output and standard error."""
+        return self.output_file.read_text(encoding="utf-8", errors="replace")
+
+    def ledger(self) -> list[LedgerEntry]:
+        """Every entry there is now."""
+        place = Workplace(self.config)
+        try:
+            entries = list(ledger_reader.read(place.ledger))
+        finally:
+            place.ledger.dispose()
+        return [LedgerEntry(entry.kind, entry.session, json.loads(entry.data)) for entry in entries]
+
+    def refusals(self) -> list[dict[str, Any]]:
+        """What the ledger says about refused terminals."""
+        return [entry.data for entry in self.ledger() if entry.kind == "terminal_refused"]
+
+    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run `ctp-relay ARGUMENTS -c relay.toml`."""
+        return run_command(self.directory, *arguments, "-c", self.config.name)
+
+
+def run_command(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run `ctp-relay ARGUMENTS` in a directory."""
+    return subprocess.run(
+        [*_PROGRAM, *arguments],
+        cwd=directory,
+        env={**os.environ, **_IMPORTS},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def _toml(sections: Sections) -> str:
+    """JSON's strings, numbers, booleans and lists are TOML's too."""
+    lines: list[str] = []
+    for section, values in sections.items():
+        lines += [f"[{section}]", *(f"{key} = {json.dumps(value)}" for key, value in values.items())]
+    return "\n".join(lines) + "\n"
+
+
+def found_in(directory: Path, secrets: Sequence[bytes]) -> list[tuple[str, bytes]]:
+    """Which of `secrets` stand in which file below `directory`."""
+    return [
+        (str(path.relative_to(directory)), secret)
+        for path in sorted(directory.rglob("*"))
+        if path.is_file()
+        for content in [path.read_bytes()]
+        for secret in secrets
+        if secret in content
+    ]
