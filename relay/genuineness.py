@@ -3,6 +3,7 @@
 Only the vendor's library can tell, so it is loaded here without anything preloaded in its place, in a process
 that holds no secrets and no connection: an API instance without a front. To genuine bytes such an instance
 answers "not permitted" (-3), to others -1, -6 or -7, and it leaves the unwrapped first block in the struct.
+By chance it takes one in sixty damaged blocks for genuine; whoever asks must look at the header's time as well.
 
 Spoken on one socket, a JSON object a line: {"id", "system_info"} is answered by {"id", "code", "header"}, bytes
 in Base64. The first line is {"ready": version}, or {"unfit": why}. The process ends with the socket.
@@ -76,9 +77,9 @@ def _silence_vendor() -> None:
 
 def _make_judge(flow: Path, *, production: bool) -> tuple[Judge, str]:
     binding = load()
-    _require_vendor_library()
     # Without its directory the vendor's library ends the process; the slash makes files in it, not beside it.
     api = binding.tdapi.CThostFtdcTraderApi.CreateFtdcTraderApi(f"{flow}/", production)
+    _require_vendor_library(api)
     api.Init()
     return _judge_with(binding, api), str(api.GetApiVersion())
 
@@ -102,13 +103,24 @@ def _judge_with(binding: Binding, api: Any) -> Judge:
     return judge
 
 
-def _require_vendor_library() -> None:
-    """Judging with a substituted library would let anything pass, or nothing."""
-    wanted = vendor_library().resolve()
-    maps = Path("/proc/self/maps").read_text(encoding="utf-8", errors="replace")
-    loaded = {Path(line.split(maxsplit=5)[5]) for line in maps.splitlines() if "thosttraderapi_se" in line}
-    if loaded != {wanted}:
-        raise Unfit(f"{', '.join(map(str, sorted(loaded))) or 'no library'} is loaded instead of {wanted.name}")
+def _require_vendor_library(api: Any) -> None:
+    """Raise Unfit unless the instance is the vendor's: a substituted library would let anything pass, or nothing.
+
+    The address of the instance's virtual table tells which library made it, whatever names the libraries have.
+    """
+    table = ctypes.c_uint64.from_address(struct_pointer(api)).value
+    made_by = _file_mapped_at(table)
+    if made_by != vendor_library().resolve():
+        raise Unfit(f"the API is not the vendor's but that of {made_by}")
+
+
+def _file_mapped_at(address: int) -> Path | None:
+    for line in Path("/proc/self/maps").read_text(encoding="utf-8", errors="replace").splitlines():
+        first, _, last = line.split(maxsplit=1)[0].partition("-")
+        if int(first, 16) <= address < int(last, 16):
+            named = line.split(maxsplit=5)[5:]
+            return Path(named[0]) if named else None
+    return None
 
 
 if __name__ == "__main__":

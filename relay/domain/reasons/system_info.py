@@ -83,7 +83,7 @@ def system_info_from_the_future(ahead: float, most: float) -> Refusal:
 
 
 def system_info_undated() -> Refusal:
-    """The unwrapped header's time is no date."""
+    """The unwrapped header's time is no date: the vendor's library let it pass, but its collector did not make it."""
     return relay_refuses(
-        "system_info_stale", ("采集信息无有效时间", "system info carries no readable time"), _COLLECT_AGAIN
+        "system_info_not_genuine", ("采集信息无有效时间", "system info carries no readable time"), _COLLECT_AGAIN
     )

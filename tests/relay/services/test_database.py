@@ -64,6 +64,15 @@ def test_sqlite_is_made_ready_by_itself(tmp_path: Path) -> None:
     opened.dispose()
 
 
+def test_sqlite_keeps_what_it_committed_through_a_power_cut(sqlite_engine: Engine) -> None:
+    """Written through at every commit, with a log that readers do not block."""
+    with sqlite_engine.connect() as connection:
+        synchronous = connection.execute(text("PRAGMA synchronous")).scalar_one()
+        journal = connection.execute(text("PRAGMA journal_mode")).scalar_one()
+
+    assert (synchronous, journal) == (2, "wal")
+
+
 @pytest.mark.postgres
 def test_postgresql_is_not_upgraded_by_a_starting_relay(postgres_url: str) -> None:
     """Of several relays the first to start would change the tables under the others."""

@@ -56,10 +56,15 @@ async def test_a_restarted_relay_continues_its_chain(engine: Engine, clock: Hand
 async def test_two_writers_of_one_chain_do_not_break_it(engine: Engine, clock: HandClock) -> None:
     """A mistake in the deployment costs speed, not the chain."""
     with Ledger(engine, "relay", clock=clock) as one, Ledger(engine, "relay", clock=clock) as two:
-        await asyncio.gather(*(writer.record("k", "", {}) for writer in (one, two) for _ in range(50)))
+
+        async def record(writer: Ledger) -> None:
+            for _ in range(40):
+                await writer.record("k", "", {})
+
+        await asyncio.gather(record(one), record(two))
 
     (found,) = audit(engine)
-    assert (found.entries, found.problems) == (100, ())
+    assert (found.entries, found.problems) == (80, ())
 
 
 def test_commands_record_without_a_loop(engine: Engine, clock: HandClock) -> None:
