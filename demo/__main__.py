@@ -26,10 +26,10 @@ from demo.certificates import make_tls_files
 from demo.outcome import Outcome
 from demo.performance import Performance, relay_environment
 from demo.relay_site import RelaySite
-from demo.story import Part, StepFailed, Story, tell_failure
+from demo.story import Part, Screen, StepFailed, Story, tell_failure
 from simcounter.config import CounterConfig
 from simcounter.counter import SimulatedCounter
-from simcounter.settlement import as_table, day_report
+from simcounter.settlement import day_report
 
 PLAIN_WIDTH = 110
 _FONT_FACE = re.compile(r"@font-face\s*\{.*?\}\s*", re.DOTALL)
@@ -40,12 +40,18 @@ class ModeName(StrEnum):
     MANY_TO_ONE = "many_to_one"
 
 
+app = typer.Typer(
+    add_completion=False,
+    pretty_exceptions_show_locals=False,  # locals may hold secrets
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line and mode, and nothing else.")]
 Modes = Annotated[list[ModeName] | None, typer.Option("--mode", help="Only this mode; may be repeated.")]
 Keep = Annotated[Path | None, typer.Option(help="Work in this new directory and leave it behind.")]
 Svg = Annotated[Path | None, typer.Option(help="Also write what was shown as a picture.")]
 
 
+@app.command(epilog="Exit codes: 0 all was as it must be, 1 a step failed or a fact is wrong, 2 wrong usage.")
 def main(as_json: AsJson = False, mode: Modes = None, keep: Keep = None, svg: Svg = None) -> None:
     """Start a simulated counter and a relay, send a terminal through it in each mode, and show what happened."""
     if isinstance(sys.stdout, io.TextIOWrapper):
@@ -56,7 +62,7 @@ def main(as_json: AsJson = False, mode: Modes = None, keep: Keep = None, svg: Sv
     casts = [MODES[name.value] for name in dict.fromkeys(mode or ModeName)]
     try:
         with _folder(keep) as folder:
-            good = asyncio.run(_perform(Story(console), casts, folder, as_json=as_json, kept=str(keep or "")))
+            good = asyncio.run(_perform(Screen(console), casts, folder, as_json=as_json, kept=str(keep or "")))
     except StepFailed as failure:
         tell_failure(Console(stderr=True, highlight=False), failure)
         raise typer.Exit(1) from None
@@ -72,25 +78,48 @@ def picture(console: Console) -> str:
     return _FONT_FACE.sub("", console.export_svg(title="ctp-relay demo"))
 
 
-async def _perform(story: Story, casts: list[Cast], folder: Path, *, as_json: bool, kept: str) -> bool:
+async def _perform(screen: Screen, casts: list[Cast], folder: Path, *, as_json: bool, kept: str) -> bool:
     """Whether every mode showed what it must."""
     _cancel_on_sigterm()
     started = time.monotonic()
+    story = Story(screen)
     story.opening()
-    why = "第一次运行时编译替身库，约 20 秒。The stand-in for the vendor's library is compiled once, about 20 s."
+    why = (
+        "替代官方交易库的替身库只在第一次编译，约 20 秒。\n"
+        "The stand-in for the vendor's library is compiled once, about 20 s."
+    )
     async with story.step(Part.COUNTER, "准备模拟柜台 make the simulated counter ready", why, seconds=320.0) as say:
         environment = await asyncio.to_thread(relay_environment)
         tls = make_tls_files(folder, dt.datetime.now(dt.UTC))
         say("内部 CA 与中继证书已生成 internal CA and the relay's certificate made")
-    good = True
     config = CounterConfig(database=str(folder / "terminal_store.sqlite3"))
     async with SimulatedCounter(config) as counter:
-        for cast in casts:
-            site = RelaySite(folder / cast.mode, cast, tls, secrets.token_hex(8))
-            outcome = await Performance(story, counter, site, environment).play()
-            good = _tell(story, cast, outcome, as_json=as_json) and good
-        story.day_report(as_table(day_report(counter.tmdb.reports(), counter.monitoring_key)))
+        sites = [RelaySite(folder / cast.mode, cast, tls, secrets.token_hex(8)) for cast in casts]
+        good = await _play(screen, counter, sites, environment, as_json=as_json)
+        story.day_report(day_report(counter.tmdb.reports(), counter.monitoring_key))
     story.closing(time.monotonic() - started, kept)
+    return good
+
+
+async def _play(
+    screen: Screen, counter: SimulatedCounter, sites: list[RelaySite], environment: dict[str, str], *, as_json: bool
+) -> bool:
+    """All modes at the same time, shown one after the other; raises the first StepFailed."""
+    stories = [Story(screen, waits=bool(number)) for number in range(len(sites))]
+    good = True
+    try:
+        async with asyncio.TaskGroup() as group:
+            performances = [
+                group.create_task(Performance(story, counter, site, environment).play(), name=site.cast.mode)
+                for story, site in zip(stories, sites, strict=True)
+            ]
+            for story, site, performance in zip(stories, sites, performances, strict=True):
+                story.begin()
+                good = _tell(story, site.cast, await performance, as_json=as_json) and good
+    except* StepFailed as failures:
+        first = next(failure for failure in failures.exceptions if isinstance(failure, StepFailed))
+        stories[[site.cast.mode for site in sites].index(first.mode)].begin()
+        raise first from None
     return good
 
 
@@ -132,4 +161,4 @@ def _console(*, quiet: bool, record: bool) -> Console:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    app(prog_name="ctp-relay demo")

@@ -34,8 +34,7 @@ MANY_TO_MANY = Cast(
     mode="many_to_many",
     title="多对多 many-to-many",
     explanation="每个投资者在柜台各有一个会话：中继先登记终端信息，投资者再登录，密码由柜台核验。",
-    english="A counter session for each investor: the relay registers the terminal's information, then the investor "
-    "logs in; the counter checks the password.",
+    english="A counter session for each investor: the relay registers the terminal, then the investor logs in.",
     relay_app_id=demo_accounts.INVESTOR_RELAY_APP_ID,
     app_type="2",
     investor_id="100001",
@@ -46,8 +45,7 @@ MANY_TO_ONE = Cast(
     mode="many_to_one",
     title="多对一 many-to-one",
     explanation="所有投资者共用一个操作员会话：投资者密码由中继核验，终端信息由操作员逐个上报。",
-    english="All investors share one operator session: the relay checks the password itself, and the operator submits "
-    "each terminal's information.",
+    english="One operator session for all: the relay checks the password, the operator submits each terminal.",
     relay_app_id=demo_accounts.OPERATOR_RELAY_APP_ID,
     app_type="3",
     investor_id="100003",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 from dataclasses import dataclass
@@ -50,9 +51,10 @@ def report_line(counter: SimulatedCounter, investor_id: str) -> ReportLine:
 
 async def ledger_facts(site: RelaySite) -> LedgerFacts:
     """The login's entries, and the verdict of `ctp-relay ledger verify`."""
-    exported = (await site.run("ledger", "export", "--format", "json")).splitlines()
-    entries = [json.loads(line) for line in exported]
-    verdict = await site.run_json("ledger", "verify", "--json")
+    exported, verdict = await asyncio.gather(
+        site.run("ledger", "export", "--format", "json"), site.run_json("ledger", "verify", "--json")
+    )
+    entries = [json.loads(line) for line in exported.splitlines()]
     reported = [entry["data"] for entry in entries if entry["kind"] == "terminal_report"]
     results = [entry["data"] for entry in entries if entry["kind"] == "terminal_report_result"]
     if len(reported) != 1 or len(results) != 1:

@@ -65,14 +65,14 @@ class Performance:
                 await self._end(relay)
                 line, ledger = await self._read_report(), await self._verify()
             except StepFailed as failure:
-                failure.relay_log = tuple(relay.last_lines)
+                failure.mode, failure.relay_log = self.cast.mode, tuple(relay.last_lines)
                 raise
         return self._outcome(findings, line, ledger, time.monotonic() - started)
 
     async def _register(self) -> None:
         add = ["terminal", "add", TERMINAL_APP_ID, "--auth-code-file", "terminal_auth_code.secret"]
         add_investor = ["investor", "add", self.cast.investor_id, "--password-file", "investor.secret"]
-        why = "只有登记过的终端软件才能连接；授权码从不经过网络。Only registered terminal software may connect."
+        why = "只有登记过的终端软件才能连接。\nOnly registered terminal software may connect."
         async with self.story.step(Part.FIRM, "登记终端 register the terminal", why) as say:
             self.site.furnish(self.counter.address)
             say(f"$ ctp-relay {' '.join(add)}")
@@ -82,7 +82,7 @@ class Performance:
                 say((await self.site.run(*add_investor)).strip())
 
     async def _start(self, relay: RelayRun) -> int:
-        why = "中继用自己的 AppID 向柜台认证；终端只经 TLS 连接中继。The relay serves TLS; its own app id opens the counter."
+        why = "终端经 TLS 连接中继；中继用自己的 AppID 向柜台认证。\nTerminals come over TLS; the relay's own app id opens the counter."
         async with self.story.step(Part.RELAY, "启动中继 start the relay", why) as say:
             say("$ ctp-relay serve")
             port = await relay.start()
@@ -90,12 +90,12 @@ class Performance:
         return port
 
     async def _collect(self) -> Collected:
-        why = "官方采集库把本机的地址、硬盘、CPU 等加密写成一串字节。The vendor's collector encrypts this machine's identity."
+        why = "官方采集库把本机地址、硬盘、CPU 等写成一串加密字节。\nThe vendor's collector encrypts what identifies this machine."
         async with self.story.step(Part.TERMINAL, "采集本机信息 CTP_GetSystemInfo", why, seconds=45.0) as say:
             collected = await asyncio.to_thread(collect)
-            missing = "、".join(f"{item.chinese} {item.english}" for item in collected.missing) or "无 none"
-            say(f"{collected.length} 字节 bytes，采集库 collector {collected.version}")
-            say(f"返回码 code {collected.code}，未能采集 not collected: {missing}")
+            say(f"{collected.length} 字节 bytes，采集库 collector {collected.version}，返回码 code {collected.code}")
+            for missing in _missing(collected) if collected.missing else ():
+                say(missing)
             say(f"sha256 {_digest(collected)}")
         return collected
 
@@ -112,7 +112,7 @@ class Performance:
             await self._confirm(terminal)
             findings.bought = await self._buy(terminal)
             findings.holdings = await self._look(terminal)
-            why = "会话在柜台一并结束，台账记下。The session ends at the counter too, and in the ledger."
+            why = "会话在柜台一并结束，记入台账。\nThe session ends at the counter too, and the ledger says so."
             async with self.story.step(Part.TERMINAL, "退出 log out", why):
                 await terminal.close()
         return findings
@@ -120,8 +120,8 @@ class Performance:
     async def _log_in(self, terminal: RelayTerminal, collected: Collected) -> SessionInfo:
         cast = self.cast
         why = (
-            "终端证明持有授权码；中继核验、先记台账，再上报，再登录。The terminal proves its auth code; the relay checks, "
-            "writes its ledger, reports, and only then logs in."
+            "终端证明自己有授权码，授权码不经过网络；中继核验，先记台账再上报。\n"
+            "The terminal proves its auth code without sending it; the relay checks, writes its ledger, then reports."
         )
         async with self.story.step(Part.TERMINAL, "登录 log in", why, seconds=60.0) as say:
             password = demo_accounts.password_of(cast.investor_id)
@@ -131,7 +131,7 @@ class Performance:
         return info
 
     async def _received(self) -> str:
-        why = "柜台把中继的上报存进终端信息库；外层信息用监测中心公钥加密。Stored; the outer part encrypted for the center."
+        why = "柜台存下上报；中继补充的外层信息用监测中心公钥加密。\nStored; what the relay added is encrypted for the center."
         async with self.story.step(Part.COUNTER, "收到终端信息 receive the system info", why) as say:
             row = evidence.stored_report(self.counter, self.cast.investor_id)
             digest = evidence.digest_of(row)
@@ -140,19 +140,19 @@ class Performance:
         return digest
 
     async def _confirm(self, terminal: RelayTerminal) -> None:
-        why = "当日第一笔报单之前必须确认。CTP refuses the day's first order without it."
+        why = "当日第一笔报单之前必须确认。\nCTP refuses the day's first order without it."
         async with self.story.step(Part.TERMINAL, "确认结算单 confirm the settlement statement", why) as say:
             say(f"已确认 confirmed: {await errand.confirm_settlement(terminal)}")
 
     async def _buy(self, terminal: RelayTerminal) -> Bought:
-        why = "身份字段由中继填写，回报只送回该投资者。The relay fills in who is trading; notices go back to that investor only."
+        why = "身份由中继填写，回报只送回该投资者。\nThe relay fills in who trades; notices go to that investor only."
         async with self.story.step(Part.TERMINAL, "买开一手 buy one lot", why) as say:
             price = await errand.best_offer(terminal)
             say(f"{INSTRUMENT_ID}.{EXCHANGE_ID} 卖一价 best offer {price:g}，限价买入 limit order")
             return await errand.buy(terminal, price, say)
 
     async def _look(self, terminal: RelayTerminal) -> Holdings:
-        why = "查询也经过中继，按柜台限速排队。Queries pass the relay too, paced as the counter wants."
+        why = "查询也经过中继，按柜台限速排队。\nQueries pass the relay too, paced as the counter wants."
         async with self.story.step(Part.TERMINAL, "查询资金与持仓 query account and position", why) as say:
             have = await errand.holdings(terminal)
             say(
@@ -162,23 +162,23 @@ class Performance:
         return have
 
     async def _end(self, relay: RelayRun) -> None:
-        why = "先让终端走完，再停。It lets terminals leave, then stops."
+        why = "先让终端走完，再停。\nIt lets terminals leave, then stops."
         async with self.story.step(Part.FIRM, "停止中继 stop the relay (SIGTERM)", why) as say:
             say(f"退出码 exit status {await relay.stop()}")
 
     async def _read_report(self) -> ReportLine:
-        why = "收市后日报送监测中心，用私钥解开外层。The day's report, its outer part decrypted with the (test) private key."
+        why = "日报送监测中心，用私钥解开外层；这里是测试密钥。\nThe report's outer part opens with the private key, here a test key."
         async with self.story.step(Part.CENTER, "打开当日日报 open the day's report", why) as say:
             line = evidence.report_line(self.counter, self.cast.investor_id)
             say(
                 f"终端 terminal {line.terminal_ip}:{line.terminal_port}，{line.terminal_app_id}，{line.terminal_login_time}"
             )
             say(f"中继 relay {line.app_id}，前置所见 seen by the front {line.relay_ip}（都在本机 all on this machine）")
-            say(f"终端信息 system info {line.inner_length} 字节 bytes，sha256 {line.inner_sha256}")
+            say(f"{line.inner_length} 字节 bytes，sha256 {line.inner_sha256}")
         return line
 
     async def _verify(self) -> LedgerFacts:
-        why = "每条记录含前一条的哈希，改一条就断。Each entry holds the hash of the one before: a change breaks the chain."
+        why = "每条记录含前一条的哈希，改动一条，链就断。\nEach entry holds the hash of the one before: a change breaks the chain."
         async with self.story.step(Part.FIRM, "校验台账 verify the ledger", why) as say:
             say("$ ctp-relay ledger verify")
             facts = await evidence.ledger_facts(self.site)
@@ -217,6 +217,13 @@ class Performance:
 def relay_environment() -> dict[str, str]:
     """The environment of relay processes; builds the simulated library the first time (about 20 s)."""
     return program_environment(clean_environment(os.environ))
+
+
+def _missing(collected: Collected) -> tuple[str, str]:
+    """The return code in words."""
+    chinese = "，".join(item.chinese for item in collected.missing)
+    english = ", ".join(item.english for item in collected.missing)
+    return f"本机未能采集：{chinese}", f"missing on this machine: {english}"
 
 
 def _digest(collected: Collected) -> str:

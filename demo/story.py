@@ -4,36 +4,39 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from enum import StrEnum
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.markup import escape
 from rich.padding import Padding
 from rich.panel import Panel
+from rich.rule import Rule
 from rich.table import Table
 
 from demo.cast import Cast
 from demo.outcome import Outcome
+from simcounter.settlement import KINDS, ReportLine
 
 Say = Callable[[str], None]
+WORTH_TELLING_SECONDS = 0.1
 
 OPENING = """\
-[b]看穿式监管[/b]（穿透式监管）要求：每一次登录期货柜台，都要报告投资者用的是哪一台终端。
-Look-through supervision: for every login, the monitoring center learns from which machine it came.
+[b]看穿式监管[/b]（穿透式监管）：每一次登录期货柜台，都要报告投资者用的是哪一台终端。
+[dim]Look-through supervision: every login tells the monitoring center which machine it came from.[/dim]
 
-终端程序用 CTP 采集库取得[b]终端信息[/b]（加密的，只有监测中心能解开）；经中继登录时，中继必须把它[b]一个字节不差[/b]地
-交给柜台，并补上自己看到的公网地址、时间和终端 AppID。本演示跟着这串字节走完全程，用 sha256 对照。
-The collector writes encrypted [b]system info[/b] that only the monitoring center can read. A relay hands it on unchanged
-and adds what it saw itself: public address, time, terminal app id. Here we follow those bytes all the way, by sha256.
+终端用官方采集库取得[b]终端信息[/b]，一串加密的字节，只有监测中心能解开。经中继登录时，中继必须
+[b]一个字节不差[/b]地交给柜台，并补上它看到的公网地址、时间和终端 AppID。下面跟着这串字节走完全程。
+[dim]The vendor's collector writes encrypted [b]system info[/b] that only the monitoring center can read. A relay
+must hand it on unchanged and add what it saw itself. Below we follow those bytes all the way, by sha256.[/dim]
 
-[green]真实 real[/green]      CTP_GetSystemInfo（官方采集库 the vendor's collector）、openctp-ctp、gRPC/TLS、ctp-relay 命令与进程
-[yellow]模拟 simulated[/yellow] 柜台、交易所、监测中心 counter, exchange, monitoring center"""
+[green]真实 real[/green]       CTP_GetSystemInfo（官方采集库），openctp-ctp，gRPC/TLS，ctp-relay 进程与命令
+[yellow]模拟 simulated[/yellow]  柜台，交易所，监测中心 · counter, exchange, monitoring center"""
 
 CLOSING = """\
-模拟柜台证明的是[b]协议[/b]，不是交易所：哪些已证明、哪些只有期货公司的评测柜台能证明，见 docs/simulated-counter.md。
-The simulated counter proves the [b]protocol[/b], not an exchange: docs/simulated-counter.md says what that leaves open."""
+模拟柜台证明的是[b]协议[/b]，不是交易所。哪些只有期货公司的评测柜台能证明：docs/simulated-counter.md
+[dim]The simulated counter proves the [b]protocol[/b], not an exchange; the document says what that leaves open.[/dim]"""
 
 
 class Part(StrEnum):
@@ -55,97 +58,153 @@ COLORS = {
 }
 
 
+PLACES = ("采集库给出 collector gave", "中继台账 relay's ledger", "柜台收到 counter received", "监测日报 day's report")
+REPORT_HEADINGS = (
+    "投资者\ninvestor",
+    "方式\nhow",
+    "中继\nrelay",
+    "终端\nterminal",
+    "终端地址\naddress",
+    "登录\nlogin",
+    "终端信息\nsystem info",
+)
+
+
 class StepFailed(Exception):
-    """A step of the demonstration did not succeed; `relay_log` has the relay's last lines."""
+    """A step did not succeed; `mode` and `relay_log` (the relay's last lines) are known within a mode."""
 
     def __init__(self, step: str, why: str) -> None:
         super().__init__(why)
         self.step = step
+        self.mode = ""
         self.relay_log: tuple[str, ...] = ()
 
 
-class Story:
-    """What is shown on the console."""
+class Screen:
+    """The console that all stories share; a quiet one shows nothing."""
 
-    def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, console: Console) -> None:
         self._console = console
+        self._told: set[str] = set()
+
+    def show(self, shown: RenderableType, *, once: bool = False) -> None:
+        """Print it; `once` keeps what was told before from being told again."""
+        if once and shown in self._told:
+            return
+        if once and isinstance(shown, str):
+            self._told.add(shown)
+        self._console.print(shown)
+
+
+class Story:
+    """What one act shows, in its order; a story that has to wait shows nothing before `begin`."""
+
+    def __init__(self, screen: Screen, *, waits: bool = False, clock: Callable[[], float] = time.monotonic) -> None:
+        self._screen = screen
         self._clock = clock
+        self._waiting: list[tuple[RenderableType, bool]] | None = [] if waits else None
         self._number = 0
+
+    def begin(self) -> None:
+        """Show what happened so far, and from now on at once."""
+        waiting, self._waiting = self._waiting or [], None
+        for shown, once in waiting:
+            self._screen.show(shown, once=once)
 
     def opening(self) -> None:
         """What this is about, in ten lines."""
-        self._console.print(Panel(OPENING, title="CTP 中继演示 · CTP relay demonstration", padding=(1, 2)))
+        self._show(Panel(OPENING, title="CTP 中继演示 · CTP relay demonstration", padding=(1, 2)))
 
     def closing(self, seconds: float, kept: str) -> None:
         """What was proved and what not."""
-        self._console.print(Panel(CLOSING, padding=(0, 2)))
-        where = f"，文件留在 files kept in {kept}" if kept else ""
-        self._console.print(f"用时 {seconds:.1f} 秒 seconds{where}", style="dim")
+        self._show(Panel(CLOSING, padding=(0, 2)))
+        where = f"，文件留在 files kept in {escape(kept)}" if kept else ""
+        self._show(f"[dim]用时 {seconds:.1f} 秒 seconds{where}[/dim]")
 
     def act(self, cast: Cast) -> None:
-        """A mode begins; its steps count from 1."""
-        self._number = 0
-        self._console.print()
-        self._console.rule(f"[b]{cast.title}")
-        self._console.print(f"{cast.explanation}\n[dim]{cast.english}[/dim]")
+        """A mode begins."""
+        self._show("")
+        self._show(Rule(f"[b]{cast.title}"))
+        self._show(f"{cast.explanation}\n[dim]{cast.english}[/dim]")
 
     @asynccontextmanager
-    async def step(self, part: Part, what: str, why: str, *, seconds: float = 30.0) -> AsyncIterator[Say]:
+    async def step(self, part: Part, what: str, why: str, *, seconds: float = 60.0) -> AsyncIterator[Say]:
         """One step, with at most `seconds`; StepFailed says which one went wrong and why."""
         self._number += 1
-        number = f"{self._number}" if self._number else ""
-        self._console.print(f"\n[b]{number:>2}[/b]  [{COLORS[part]}]{part}[/]  [b]{what}[/b]")
-        self._indented(f"[dim]{why}[/dim]")
+        self._show(f"\n[b]{self._number:>2}[/b]  [{COLORS[part]}]{part}[/]  [b]{what}[/b]")
+        for line in why.splitlines():
+            self._show(f"    [dim]{line}[/dim]", once=True)
         started = self._clock()
         try:
             async with asyncio.timeout(seconds):
                 yield self._say
-        except StepFailed:
-            raise
         except TimeoutError as error:
             raise StepFailed(what, f"没有在 {seconds:g} 秒内完成 not done within {seconds:g} s") from error
         except Exception as error:
             raise StepFailed(what, f"{type(error).__name__}: {error}") from error
-        self._indented(f"[dim]✓ {self._clock() - started:.2f} s[/dim]")
+        seconds = self._clock() - started
+        if seconds >= WORTH_TELLING_SECONDS:
+            self._indented(f"[dim]{seconds:.1f} s[/dim]")
 
     def result(self, outcome: Outcome, problems: Sequence[str]) -> None:
         """The digests side by side, and the verdict."""
-        table = Table(title="同一串字节，四处对照 · the same bytes at four places", title_justify="left")
-        table.add_column("何处 where")
-        table.add_column("sha256", no_wrap=True)
-        places = (
-            "采集库给出 collector gave",
-            "中继台账 relay's ledger",
-            "柜台收到 counter received",
-            "监测日报 day's report",
-        )
-        for place, digest in zip(places, outcome.digests, strict=True):
-            table.add_row(place, digest)
-        self._console.print()
-        self._console.print(table)
+        self._show("")
+        self._show(digest_table(outcome))
         for problem in problems:
-            self._console.print(f"[red]✗ {escape(problem)}")
+            self._show(f"[red]✗ {escape(problem)}")
         if not problems:
-            self._console.print(
-                f"[green]✓ 四处一致 all equal；报单 order {outcome.order_status}，成交 trades {outcome.trades}；"
-                f"台账 ledger {outcome.ledger_entries} 条 entries，校验通过 verified；{outcome.seconds:.1f} 秒 s"
+            self._show(
+                f"[green]✓ 四处一致 all equal · 报单 order {outcome.order_status} · 成交 trades {outcome.trades} · "
+                f"台账 ledger {outcome.ledger_entries} 条 verified · {outcome.seconds:.1f} s"
             )
 
-    def day_report(self, table: Table) -> None:
-        """The simulated monitoring center's report of the day."""
-        self._console.print()
-        self._console.print(table)
+    def day_report(self, lines: Iterable[ReportLine]) -> None:
+        """The terminals of the day, as the simulated monitoring center reads them."""
+        self._show("")
+        self._show(report_table(lines))
 
     def _say(self, text: str) -> None:
         self._indented(f"→ {escape(text)}")
 
     def _indented(self, text: str) -> None:
-        self._console.print(Padding(text, (0, 0, 0, 4)))
+        self._show(Padding(text, (0, 0, 0, 4), expand=False))
+
+    def _show(self, shown: RenderableType, *, once: bool = False) -> None:
+        if self._waiting is None:
+            self._screen.show(shown, once=once)
+        else:
+            self._waiting.append((shown, once))
+
+
+def digest_table(outcome: Outcome) -> Table:
+    """The same bytes' sha256 at every place on their way."""
+    table = Table(title="同一串字节，四处对照 · the same bytes at four places", title_justify="left")
+    table.add_column("何处 where")
+    table.add_column("sha256", no_wrap=True)
+    for place, digest in zip(PLACES, outcome.digests, strict=True):
+        table.add_row(place, digest)
+    return table
+
+
+def report_table(lines: Iterable[ReportLine]) -> Table:
+    """The day's report about terminals; a login that CTP's own library reports, as the operator's, is left out."""
+    table = Table(title="当日终端信息日报 · the day's report, decrypted with the test key", title_justify="left")
+    for heading in REPORT_HEADINGS:
+        table.add_column(heading)
+    for line in (line for line in lines if line.kind != "direct"):
+        table.add_row(
+            line.user_id, KINDS.get(line.kind, line.kind), line.app_id, line.terminal_app_id,
+            f"{line.terminal_ip}:{line.terminal_port}", line.terminal_login_time,
+            f"{line.inner_length} B {line.inner_sha256[:8]}…",
+        )  # fmt: skip
+    return table
 
 
 def tell_failure(console: Console, failure: StepFailed) -> None:
     """Which step failed, why, and the relay's last log lines."""
-    console.print(f"[red]演示未完成，失败的步骤 failed at: [b]{escape(failure.step)}[/b]\n{escape(str(failure))}")
+    console.print(
+        f"[red]演示未完成，失败的步骤 failed at: [b]{failure.mode} {escape(failure.step)}[/b]\n{escape(str(failure))}"
+    )
     if failure.relay_log:
         console.print("中继最后的日志 the relay's last log lines:")
         for line in failure.relay_log[-15:]:

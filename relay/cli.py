@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
+import os
+import sys
 from typing import Annotated, Any
 
 import typer
@@ -61,10 +63,14 @@ def serve(
     _part("relay.server").run(settings)
 
 
-@app.command()
-def demo(as_json: AsJson = False) -> None:
-    """Show the whole path on this machine: a terminal, the relay and a simulated counter."""
-    raise typer.Exit(_part("relay.demo").run(as_json=as_json))
+@app.command(
+    add_help_option=False,
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
+)
+def demo(context: typer.Context) -> None:
+    """Show the whole path on this machine: a terminal, the relay and a simulated counter (--json for programs)."""
+    # The relay knows neither the simulated counter nor a terminal, so this process becomes the demonstration.
+    os.execv(sys.executable, [sys.executable, "-P", "-m", "demo", *context.args])  # noqa: S606 - no shell is wanted
 
 
 @app.command("settings", epilog="Example: ctp-relay settings --example > relay.toml")
