@@ -1,0 +1,324 @@
+"""Several investors with several terminals on one counter session, through any history: the relay's core promises.
+
+A little counter stands on the other side: it numbers orders, repeats them, trades, replays the whole day after
+every reconnect, and another program trades for the same investors beside the relay.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    consumes,
+    initialize,
+    invariant,
+    multiple,
+    precondition,
+    rule,
+)
+
+from relay.domain.delivery import Delivery, Notice
+from relay.domain.lane import Lane
+from relay.domain.lane_requests import Outgoing
+from relay.domain.lanes import Lanes
+from relay.domain.ref_map import MapEntry
+from relay.errors import Refusal
+from tests.relay.domain.ctp_bodies import (
+    BROKER,
+    CATALOG,
+    OWNERSHIP,
+    SCOPES,
+    callback,
+    event,
+    investor,
+    method,
+    read,
+    request,
+)
+
+INVESTORS = ("10001", "10002", "10003")
+FRONT = 2
+
+
+@dataclass
+class CounterOrder:
+    """An order as the counter knows it, and what the test knows of who sent it."""
+
+    investor: str
+    session: int
+    ref: str
+    mark: int
+    of_lane: int
+    """virtual session, or 0 for the other program's"""
+    lane_ref: int
+    system_id: str = ""
+    traded: int = 0
+
+
+@dataclass
+class Terminal:
+    """A terminal and all it has seen."""
+
+    lane: Lane
+    delivery: Delivery
+    since: int
+    """where in the day it came"""
+    seen: list[Notice] = field(default_factory=list)
+
+
+class SharedSession(RuleBasedStateMachine):
+    """One counter session; `day` is its private topic, replayed from the start after each login."""
+
+    terminals = Bundle("terminals")
+    orders = Bundle("orders")
+
+    @initialize()
+    def log_in(self) -> None:
+        self.session = 1000
+        self.day: list[Notice] = []
+        self.refs: dict[int, set[int]] = {}
+        self.stored: list[MapEntry] = []
+        self.open: list[Terminal] = []
+        self.by_triple: dict[tuple[int, str], CounterOrder] = {}
+        self.last_number = 0
+        self.lanes = Lanes(CATALOG, OWNERSHIP)
+        self.lanes.rebind(FRONT, self.session, 0)
+
+    # Terminals --------------------------------------------------------------------------------------------------
+
+    @rule(target=terminals, who=st.sampled_from(INVESTORS))
+    def attach(self, who: str) -> Terminal:
+        return self._attached(self.lanes.open(investor(who)))
+
+    def _attached(self, lane: Lane) -> Terminal:
+        terminal = Terminal(lane, Delivery(CATALOG, self.lanes.show), len(self.day))
+        self.open.append(terminal)
+        return terminal
+
+    @rule(terminal=consumes(terminals))
+    def detach(self, terminal: Terminal) -> None:
+        if terminal in self.open:
+            self.lanes.close(terminal.lane)
+            self.open.remove(terminal)
+
+    # Orders -----------------------------------------------------------------------------------------------------
+
+    @rule(target=orders, terminal=terminals, step=st.integers(0, 3), gets_through=st.booleans())
+    def order(self, terminal: Terminal, step: int, gets_through: bool) -> Any:
+        lane = terminal.lane
+        if terminal not in self.open:
+            return multiple()
+        before = lane.max_order_ref
+        data = request("ReqOrderInsert", OrderRef=str(before + step) if step else "", UserID="intruder")
+        assert SCOPES.authorize(method("ReqOrderInsert"), lane.identity, data) is None
+        sent = self.lanes.outgoing(lane, method("ReqOrderInsert"), data)
+        assert isinstance(sent, Outgoing)
+        if not gets_through:
+            self.lanes.retract(lane, sent)
+            return multiple()
+        self.stored += sent.entries
+        ref, mark, who = read("InputOrder", data, "OrderRef", "RequestID", "InvestorID")
+        assert int(ref) > max(self.refs.get(self.session, {0}), default=0), "the counter would answer 22"
+        assert all(int(ref) not in used for used in self.refs.values()), "a counter reference was used twice"
+        self.refs.setdefault(self.session, set()).add(int(ref))
+        return self._known(CounterOrder(who, self.session, ref, mark, lane.session, before + max(step, 1)))
+
+    @rule(target=orders, who=st.sampled_from(INVESTORS), ref=st.integers(1, 5))
+    def another_program_orders(self, who: str, ref: int) -> Any:
+        if (77, str(ref)) in self.by_triple:
+            return multiple()
+        return self._known(CounterOrder(who, 77, str(ref), ref, 0, ref))
+
+    def _known(self, order: CounterOrder) -> CounterOrder:
+        self.by_triple[order.session, order.ref] = order
+        self._notice("OnRtnOrder", self._order_body(order))
+        return order
+
+    @rule(terminal=terminals, ref=st.integers(1, 3))
+    def a_used_reference_is_refused(self, terminal: Terminal, ref: int) -> None:
+        if ref <= terminal.lane.max_order_ref:
+            data = request("ReqOrderInsert", OrderRef=str(ref))
+            refusal = self.lanes.outgoing(terminal.lane, method("ReqOrderInsert"), data)
+            assert isinstance(refusal, Refusal)
+            assert refusal.code == 22
+
+    @rule(terminal=terminals, order=orders)
+    def cancel(self, terminal: Terminal, order: CounterOrder) -> None:
+        """By the lane's triple: one's own investor's order is found whatever session it is of, nobody else's is."""
+        if not order.of_lane or terminal not in self.open:
+            return
+        own = {"FrontID": terminal.lane.front, "SessionID": order.of_lane, "OrderRef": str(order.lane_ref)}
+        data = request("ReqOrderAction", InvestorID=terminal.lane.identity.investor_id, **own)
+        sent = self.lanes.outgoing(terminal.lane, method("ReqOrderAction"), data)
+        if order.investor != terminal.lane.identity.investor_id:
+            assert isinstance(sent, Refusal)
+            assert sent.code == 25
+        else:
+            assert read("InputOrderAction", data, "FrontID", "SessionID", "OrderRef") == (
+                FRONT,
+                order.session,
+                order.ref,
+            )
+
+    # The counter ------------------------------------------------------------------------------------------------
+
+    @rule(order=orders, trade_first=st.booleans())
+    def the_exchange_trades(self, order: CounterOrder, trade_first: bool) -> None:
+        if not order.system_id:
+            self.last_number += 1
+            order.system_id = f"{self.last_number:>12}"
+        order.traded += 1
+        trade = event(
+            "OnRtnTrade",
+            BrokerID=BROKER,
+            InvestorID=order.investor,
+            ExchangeID="SHFE",
+            OrderSysID=order.system_id,
+            OrderRef=order.ref,
+            TradeID=f"{order.system_id.strip()}-{order.traded}",
+            Direction="0",
+        )
+        notices = [("OnRtnOrder", self._order_body(order)), ("OnRtnTrade", trade)]
+        for name, data in reversed(notices) if trade_first else notices:
+            self._notice(name, data)
+
+    @rule(order=orders)
+    def the_counter_repeats_itself(self, order: CounterOrder) -> None:
+        self._notice("OnRtnOrder", self._order_body(order))
+
+    @rule(order=orders)
+    def the_counter_refuses(self, order: CounterOrder) -> None:
+        data = event(
+            "OnErrRtnOrderInsert", BrokerID=BROKER, InvestorID=order.investor, OrderRef=order.ref, RequestID=order.mark
+        )
+        self._notice("OnErrRtnOrderInsert", data, error_id=31)
+
+    @precondition(lambda self: len(self.day) < 200)
+    @rule(max_order_ref=st.integers(0, 60))
+    def reconnect(self, max_order_ref: int) -> None:
+        self.lanes.unbind()
+        self.session += 1
+        self.refs[self.session] = {max_order_ref} if max_order_ref not in set().union(*self.refs.values()) else set()
+        self.lanes.rebind(FRONT, self.session, max_order_ref)
+        self._replay()
+
+    @rule()
+    def the_relay_restarts(self) -> None:
+        """The map comes back from storage; terminals' lanes go on, their delivery starts anew."""
+        old, self.open = self.open, []
+        self.lanes = Lanes(CATALOG, OWNERSHIP)
+        self.lanes.restore(self.stored)
+        self.session += 1
+        self.lanes.rebind(FRONT, self.session, 0)
+        for terminal in old:
+            fresh = self.lanes.open(terminal.lane.identity, session=terminal.lane.session)
+            terminal.lane, terminal.seen = fresh, []
+            terminal.delivery = Delivery(CATALOG, self.lanes.show)
+            self.open.append(terminal)
+        self._replay()
+
+    # The promises -----------------------------------------------------------------------------------------------
+
+    def _order_body(self, order: CounterOrder) -> bytes:
+        return event(
+            "OnRtnOrder",
+            BrokerID=BROKER,
+            InvestorID=order.investor,
+            FrontID=FRONT,
+            SessionID=order.session,
+            OrderRef=order.ref,
+            RequestID=order.mark,
+            ExchangeID="SHFE",
+            OrderSysID=order.system_id,
+            VolumeTraded=order.traded,
+        )
+
+    def _notice(self, name: str, data: bytes, error_id: int = 0) -> None:
+        notice = Notice(callback(name), data, error_id)
+        self.day.append(notice)
+        self._up(notice)
+
+    def _replay(self) -> None:
+        for terminal in self.open:
+            terminal.since = 0
+        for notice in self.day:
+            self._up(notice)
+
+    def _up(self, notice: Notice) -> None:
+        seen_by = {lane.session: shown for lane, shown in self.lanes.incoming(notice.callback, notice.body)}
+        for terminal in self.open:
+            shown = seen_by.get(terminal.lane.session)
+            if shown is not None:
+                passed = terminal.delivery.accept(Notice(notice.callback, shown, notice.error_id), 0.0)
+                terminal.seen += passed
+
+    @invariant()
+    def nobody_sees_another_investors_events(self) -> None:
+        for terminal in self.open:
+            who = {read(n.callback.struct, n.body, "InvestorID") for n in terminal.seen}
+            assert who <= {terminal.lane.identity.investor_id}
+
+    @invariant()
+    def every_order_shows_its_own_lane_and_reference(self) -> None:
+        for terminal in self.open:
+            for notice in terminal.seen:
+                if notice.callback.name == "OnRtnOrder":
+                    self._check_triple(terminal, notice.body)
+
+    def _check_triple(self, terminal: Terminal, shown: bytes) -> None:
+        front, session, ref, system_id = read("Order", shown, "FrontID", "SessionID", "OrderRef", "OrderSysID")
+        if front == FRONT:
+            order = self.by_triple[session, ref]
+            assert order.of_lane == 0, "an order of a lane was shown with the counter's triple"
+        else:
+            assert front == terminal.lane.front
+            [order] = [o for o in self.by_triple.values() if (o.of_lane, str(o.lane_ref)) == (session, ref)]
+        assert order.investor == terminal.lane.identity.investor_id
+        assert system_id in {"", order.system_id}
+
+    @invariant()
+    def trades_come_once_after_their_order_and_with_its_reference(self) -> None:
+        by_number = {o.system_id: o for o in self.by_triple.values() if o.system_id}
+        for terminal in self.open:
+            known: set[str] = set()
+            trades: list[str] = []
+            for notice in terminal.seen:
+                if notice.callback.name == "OnRtnOrder":
+                    known.add(read("Order", notice.body, "OrderSysID"))
+                elif notice.callback.name == "OnRtnTrade":
+                    system_id, ref, trade_id = read("Trade", notice.body, "OrderSysID", "OrderRef", "TradeID")
+                    order = by_number[system_id]
+                    assert system_id in known
+                    assert ref == (str(order.lane_ref) if order.of_lane else order.ref)
+                    trades.append(trade_id)
+            assert len(trades) == len(set(trades))
+
+    @invariant()
+    def nothing_is_lost_or_doubled(self) -> None:
+        """Every trade of the investor and every refusal of an own order since the terminal came, each once."""
+        for terminal in self.open:
+            assert terminal.delivery.held == 0
+            for name in ("OnRtnTrade", "OnErrRtnOrderInsert"):
+                due = {n.body for n in self.day[terminal.since :] if self._is_for(terminal, n, name)}
+                got = [n.body for n in terminal.seen if n.callback.name == name]
+                assert len(got) == len(set(got)) == len(due)
+
+    def _is_for(self, terminal: Terminal, notice: Notice, name: str) -> bool:
+        if notice.callback.name != name:
+            return False
+        struct = notice.callback.struct
+        own = bool(read(struct, notice.body, "InvestorID") == terminal.lane.identity.investor_id)
+        if name == "OnRtnTrade":
+            return own
+        ref, mark = read(struct, notice.body, "OrderRef", "RequestID")
+        [order] = [o for o in self.by_triple.values() if (o.ref, o.mark) == (ref, mark)]
+        return own and order.of_lane in {0, terminal.lane.session}
+
+
+SharedSession.TestCase.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
+TestSharedSession = SharedSession.TestCase
