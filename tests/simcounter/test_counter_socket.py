@@ -18,8 +18,8 @@ async def counter() -> AsyncIterator[SimulatedCounter]:
         yield running
 
 
-async def test_a_program_logs_in_trades_cancels_and_logs_out(counter: SimulatedCounter) -> None:
-    """Authentication, login, confirmation, a filled order, a resting order, its cancel, a query, logout."""
+async def test_a_program_logs_in_and_trades(counter: SimulatedCounter) -> None:
+    """Authentication, login, confirmation, a filled order; the shim knows before the program does."""
     async with RawShim(counter) as shim:
         login = await shim.log_in()
         assert (login.callback, login.error_id) == ("OnRspUserLogin", 0)
@@ -33,7 +33,13 @@ async def test_a_program_logs_in_trades_cancels_and_logs_out(counter: SimulatedC
         filled = await shim.events_until("OnRtnTrade")
         assert [e.values["OrderStatus"] for e in filled[:-1] if e.values] == ["a", "0"]
 
-        shim.call("ReqOrderInsert", **limit_order(OrderRef="2", LimitPrice=3400.0))
+
+async def test_a_program_cancels_queries_and_logs_out(counter: SimulatedCounter) -> None:
+    """A resting order, its cancel, a query with its request id, logout and the end of the connection."""
+    async with RawShim(counter) as shim:
+        await shim.log_in()
+        await shim.confirm()
+        shim.call("ReqOrderInsert", **limit_order(LimitPrice=3400.0))
         await shim.event()
         resting = (await shim.event()).values
         assert resting is not None
@@ -46,8 +52,8 @@ async def test_a_program_logs_in_trades_cancels_and_logs_out(counter: SimulatedC
         assert canceled["OrderStatus"] == "5"
 
         request_id = shim.call("ReqQryOrder", BrokerID="9999", InvestorID="100001")
-        rows = [await shim.event(), await shim.event()]
-        assert [(row.request_id, row.is_last) for row in rows] == [(request_id, False), (request_id, True)]
+        row = await shim.event()
+        assert (row.callback, row.request_id, row.is_last) == ("OnRspQryOrder", request_id, True)
 
         shim.call("ReqUserLogout", BrokerID="9999", UserID="100001")
         assert (await shim.event()).callback == "OnRspUserLogout"
