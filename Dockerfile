@@ -30,8 +30,9 @@ USER ctp-relay
 WORKDIR /var/lib/ctp-relay
 EXPOSE 50051 9100
 STOPSIGNAL SIGTERM
+# The terminal service answers; works with every setting but another port.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s \
-    CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:9100/healthz', timeout=3)"]
+    CMD ["python", "-c", "import socket; socket.create_connection(('127.0.0.1', 50051), 3).close()"]
 ENTRYPOINT ["ctp-relay"]
 CMD ["serve"]
 
@@ -44,7 +45,8 @@ RUN apt-get update \
 USER ctp-relay
 RUN ctp-simcounter build
 HEALTHCHECK NONE
-CMD ["demo"]
+ENTRYPOINT ["python", "-m", "demo"]
+CMD []
 
 # The plain `docker build` makes the relay.
 FROM relay
