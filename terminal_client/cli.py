@@ -12,11 +12,10 @@ from typing import Annotated
 import typer
 
 from ctprelay.ctp.v1 import events_pb2, structs_pb2
-from terminal_client import cli_queries, cli_trading
+from terminal_client import cli_queries, cli_trading, cli_transfer
 from terminal_client.cli_options import DEFAULT_FILE, PREFIX, load, secret
 from terminal_client.cli_output import EPILOG, Output, reporting
-from terminal_client.cli_session import collected_by, in_session
-from terminal_client.cli_trading import options_of
+from terminal_client.cli_session import collected_by, in_session, options_of
 from terminal_client.client import RelayTerminal
 from terminal_client.errors import SlowConsumer
 from terminal_client.session import Status
@@ -192,7 +191,7 @@ def password(
 
 app.command()(cli_trading.order)
 app.command()(cli_trading.cancel)
-app.command()(cli_trading.transfer)
+app.command()(cli_transfer.transfer)
 app.command()(cli_queries.query)
 app.command()(cli_queries.account)
 app.command()(cli_queries.positions)

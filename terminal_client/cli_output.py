@@ -120,7 +120,7 @@ def table_of(rows: Sequence[Message]) -> Table:
     for name in columns:
         table.add_column(f"{words.get(name, '')}\n{name}", overflow="fold")
     for row in rows:
-        table.add_row(*(escape(cell(row, name)) for name in columns))
+        table.add_row(*(escape(cell(row, name).strip()) for name in columns))
     return table
 
 

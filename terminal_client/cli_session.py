@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import typer
+
 from terminal_client.cli_options import Options
 from terminal_client.cli_output import Output, reporting
 from terminal_client.client import RelayTerminal
@@ -56,3 +58,11 @@ async def _session(options: Options, auth_code: Secret, password: Secret, work: 
     ) as terminal:
         await terminal.login_with(await credentials())
         await work(terminal, output)
+
+
+def options_of(context: typer.Context) -> Options:
+    """The options the program was started with."""
+    options = context.obj
+    if not isinstance(options, Options):
+        raise TypeError("started without options")
+    return options

@@ -1,22 +1,20 @@
-"""`ctp-terminal order`, `cancel` and `transfer`: what moves money, told step by step."""
+"""`ctp-terminal order` and `cancel`: each notice about the order, until its fate is decided."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
 from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from ctprelay.ctp.v1 import enums_pb2, events_pb2, structs_pb2
-from terminal_client.cli_options import Options, secret
 from terminal_client.cli_output import ExitCode, Output
-from terminal_client.cli_session import in_session
+from terminal_client.cli_session import in_session, options_of
+from terminal_client.cli_waiting import Step, until
 from terminal_client.client import RelayTerminal
 from terminal_client.order_fate import DEAD, OrderFate, OrderKey, same_ref
-from terminal_client.subscriptions import Subscription
 
 
 class Side(StrEnum):
@@ -35,11 +33,6 @@ class Validity(StrEnum):
     DAY = "day"
     FAK = "fak"
     FOK = "fok"
-
-
-class Way(StrEnum):
-    IN = "in"
-    OUT = "out"
 
 
 # CTP's characters: these two fields are strings of one character per leg.
@@ -158,89 +151,24 @@ def cancel(
         notices = terminal.notices()
         await terminal.requests.order_action(body)
         output.text("撤单已报 Cancel sent")
-        await until(notices, output, lambda notice: answers_cancel(notice, body), wait)
+        await until(notices, output, lambda notice: cancel_step(notice, body), wait)
 
     in_session(options_of(context), work)
 
 
-def transfer(
-    context: typer.Context,
-    way: Annotated[Way, typer.Argument(help="in 银行转期货 bank to futures; out 期货转银行 futures to bank")],
-    amount: Annotated[float, typer.Argument(help="金额 Amount", min=0.01)],
-    bank: Annotated[str, typer.Option(help="银行代码 Bank code")],
-    branch: Annotated[str, typer.Option(help="分支机构 Branch")] = "0000",
-    currency: Annotated[str, typer.Option(help="币种 Currency")] = "CNY",
-    bank_password_file: Annotated[str, typer.Option(help="银行密码文件 File with the bank password")] = "",
-    fund_password_file: Annotated[str, typer.Option(help="资金密码文件 File with the fund password")] = "",
-    wait: Annotated[float, typer.Option(help="等待秒数 Seconds to wait for the bank")] = 20.0,
-) -> None:
-    """银期转账: move money between bank and futures account, and wait for the bank's notice."""
-    options = options_of(context)
-    bank_password = secret("bank_password", bank_password_file, "银行密码 Bank password") if way is Way.IN else None
-    fund_password = secret("fund_password", fund_password_file, "资金密码 Fund password")
-    body = structs_pb2.ReqTransfer(
-        bank_id=bank,
-        bank_branch_id=branch,
-        currency_id=currency,
-        trade_amount=amount,
-        account_id=options.investor,
-        bank_pass_word="" if bank_password is None else bank_password.reveal(),
-        password=fund_password.reveal(),
-        bank_pwd_flag=enums_pb2.PWD_FLAG_NO_CHECK if bank_password is None else enums_pb2.PWD_FLAG_BLANK_CHECK,
-        secu_pwd_flag=enums_pb2.PWD_FLAG_BLANK_CHECK,
-    )
-    name, error = {
-        Way.IN: ("from_bank_to_future_by_future", "err_rtn_bank_to_future_by_future"),
-        Way.OUT: ("from_future_to_bank_by_future", "err_rtn_future_to_bank_by_future"),
-    }[way]
-    kinds = (f"rtn_{name}", f"rsp_{name}", error, "rsp_error")
-
-    async def work(terminal: RelayTerminal, output: Output) -> None:
-        notices = terminal.notices()
-        await terminal.request(name, body)
-        output.text("转账已报 Transfer sent")
-        await until(notices, output, lambda notice: notice.WhichOneof("body") in kinds, wait)
-
-    in_session(options, work)
-
-
-def answers_cancel(notice: events_pb2.Event, asked: structs_pb2.InputOrderAction) -> bool:
-    """Whether the notice tells what became of this cancel."""
+def cancel_step(notice: events_pb2.Event, asked: structs_pb2.InputOrderAction) -> Step:
+    """What the notice says about this cancel."""
     kind = notice.WhichOneof("body")
     if kind in ("rsp_order_action", "err_rtn_order_action", "rsp_error"):
-        return True
-    if kind != "rtn_order" or notice.rtn_order.order_status not in DEAD:
-        return False
-    order = notice.rtn_order
+        return Step.LAST
+    if kind != "rtn_order" or not is_order(notice.rtn_order, asked):
+        return Step.NONE
+    return Step.LAST if notice.rtn_order.order_status in DEAD else Step.SHOWN
+
+
+def is_order(order: structs_pb2.Order, asked: structs_pb2.InputOrderAction) -> bool:
+    """Whether this is the order the cancel names."""
     if asked.order_sys_id:
         return (order.exchange_id, order.order_sys_id) == (asked.exchange_id, asked.order_sys_id)
     own = (order.front_id, order.session_id) == (asked.front_id, asked.session_id)
     return own and same_ref(order.order_ref, asked.order_ref)
-
-
-async def until(
-    notices: Subscription[events_pb2.Event],
-    output: Output,
-    wanted: Callable[[events_pb2.Event], bool],
-    seconds: float,
-) -> None:
-    """Show notices until a wanted one came; exit code 1 for an error, or when none came in time."""
-    try:
-        async with asyncio.timeout(seconds):
-            async for notice in notices:
-                output.event(notice)
-                if wanted(notice):
-                    if notice.rsp_info.error_id:
-                        raise typer.Exit(ExitCode.CALL_FAILED)
-                    return
-    except TimeoutError:
-        output.warning("没有回报, 请查询 No notice came in time: query what became of it")
-        raise typer.Exit(ExitCode.CALL_FAILED) from None
-
-
-def options_of(context: typer.Context) -> Options:
-    """The options the program was started with."""
-    options = context.obj
-    if not isinstance(options, Options):
-        raise TypeError("started without options")
-    return options

@@ -64,8 +64,8 @@ class OrderFate:
             return False
         if order.order_sys_id.strip():
             self._order_sys_id = (order.exchange_id, order.order_sys_id)
-        self.state = enums_pb2.OrderStatus.Name(order.order_status).removeprefix("ORDER_STATUS_").lower()
         self.rejected = order.order_submit_status == enums_pb2.ORDER_SUBMIT_STATUS_INSERT_REJECTED
+        self.state = "rejected" if self.rejected else status_word(order.order_status)
         self._due = order.volume_traded
         self._dead = order.order_status in DEAD or order.order_status == enums_pb2.ORDER_STATUS_ALL_TRADED
         return True
@@ -81,6 +81,12 @@ class OrderFate:
         if mine:
             self.rejected, self.state = True, "rejected"
         return mine
+
+
+def status_word(status: int) -> str:
+    """CTP's OrderStatus in one word: all_traded; the number itself where this version does not know it."""
+    value = enums_pb2.OrderStatus.DESCRIPTOR.values_by_number.get(status)
+    return str(status) if value is None else str(value.name).removeprefix("ORDER_STATUS_").lower()
 
 
 def same_ref(one: str, other: str) -> bool:
