@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import os
 import sys
 from collections.abc import Iterator
@@ -16,13 +17,16 @@ from typing import Annotated, TextIO
 import typer
 
 from relay.cli_context import DEFAULT_CONFIG, ConfigPath, Workplace
-from relay.cli_output import EPILOG, AsJson, CommandRefused, ExitCode, reporting, say, show, warn, write_json
+from relay.cli_output import EPILOG, AsJson, CommandRefused, ExitCode, reporting, say, warn, write_json
 from relay.domain.ledger_chain import Entry, Problem, head_after
 from relay.domain.ledger_chain import verify as verify_chain
 from relay.services import ledger_reader
 from relay.services.ledger_text import csv_rows, from_json_lines, json_lines, login_lines
 
 app = typer.Typer(no_args_is_help=True, help="The permanent record (审计记录).", epilog=EPILOG)
+
+
+_LONGEST_VALUE = 40
 
 
 class Form(StrEnum):
@@ -87,7 +91,8 @@ def tail(
         if as_json:
             sys.stdout.writelines(json_lines(entries))
             return
-        show("ledger", [_short(entry) for entry in entries], as_json=False)
+        for entry in entries:
+            say(_short(entry))
 
 
 def _lines(form: Form, entries: Iterator[Entry], line_format: str) -> Iterator[str]:
@@ -155,13 +160,13 @@ def _target(path: Path | None) -> Iterator[TextIO]:
         yield file
 
 
-def _short(entry: Entry) -> dict[str, object]:
-    data = entry.data if len(entry.data) <= 200 else entry.data[:199] + "…"
-    return {
-        "at": entry.at,
-        "chain": entry.chain,
-        "no.": entry.sequence,
-        "kind": entry.kind,
-        "session": entry.session,
-        "data": data,
-    }
+def _short(entry: Entry) -> str:
+    """One line for people: seconds, and long values cut."""
+    at = entry.at[:19].replace("T", " ")
+    values = [f"{name}={_cut(value)}" for name, value in json.loads(entry.data).items()]
+    return " ".join([at, f"{entry.chain}#{entry.sequence}", entry.kind, entry.session, *values])
+
+
+def _cut(value: object) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"

@@ -47,14 +47,19 @@ class CommandRefused(Exception):
     """A command cannot do what was asked; the message is all the user sees."""
 
 
+def printable(text: str) -> str:
+    """The text without what moves a screen's cursor or changes its colors; terminals choose some of it."""
+    return "".join(character if character.isprintable() or character == "\n" else "\ufffd" for character in text)
+
+
 def say(text: str) -> None:
     """A line for people, on standard output."""
-    Console(highlight=False).print(escape(text), soft_wrap=True)
+    Console(highlight=False).print(escape(printable(text)), soft_wrap=True)
 
 
 def warn(text: str) -> None:
     """A line for people, on standard error."""
-    Console(stderr=True, highlight=False).print(escape(text), style="yellow", soft_wrap=True)
+    Console(stderr=True, highlight=False).print(escape(printable(text)), style="yellow", soft_wrap=True)
 
 
 def write_json(value: object) -> None:
@@ -74,7 +79,7 @@ def show(title: str, rows: Sequence[Mapping[str, object]], *, as_json: bool) -> 
     for name in rows[0]:
         table.add_column(name.replace("_", " "), overflow="fold")
     for row in rows:
-        table.add_row(*(escape(_cell(value)) for value in row.values()))
+        table.add_row(*(escape(printable(_cell(value))) for value in row.values()))
     Console().print(table)
 
 
@@ -96,7 +101,7 @@ def reporting() -> Iterator[None]:
 
 
 def _leave(message: str, code: ExitCode) -> typer.Exit:
-    Console(stderr=True, highlight=False).print(escape(message), style="red", soft_wrap=True)
+    Console(stderr=True, highlight=False).print(escape(printable(message)), style="red", soft_wrap=True)
     return typer.Exit(code)
 
 

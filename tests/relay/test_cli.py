@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 from typer.testing import CliRunner, Result
 
 from relay import cli
+from relay.services.database import open_database
+from relay.services.ledger import record_now
 from relay.settings_text import example
 
 CODE = "ABCDEFGHJKLMNPQ1"
@@ -163,13 +167,27 @@ def test_the_ledger_is_exported_by_day_and_form(run: Run) -> None:
 
 
 def test_the_newest_entries_are_shown(run: Run) -> None:
-    """As a table or as JSON lines."""
+    """A line each for people, or as JSON lines."""
     run("terminal", "add", "one", "--show-once")
     run("terminal", "disable", "one")
 
-    assert "admin_terminal_disable" in run("ledger", "tail").stdout
+    first, second = run("ledger", "tail").stdout.splitlines()
+    assert "relay/admin#1 admin_terminal_add" in first
+    assert second.endswith("app_id=one by=" + ledger(run)[0]["data"]["by"])
     (line,) = run("ledger", "tail", "-n", "1", "--json").stdout.splitlines()
     assert json.loads(line)["kind"] == "admin_terminal_disable"
+
+
+def test_what_terminals_sent_cannot_play_with_the_screen(run: Run, place: Path) -> None:
+    """Escape sequences in the ledger are shown as replacement characters."""
+    run("terminal", "list")
+    engine = open_database(SecretStr(f"sqlite:///{place}/var/relay/relay.sqlite3"))
+    record_now(engine, "relay", lambda: dt.datetime.now(dt.UTC), "terminal_refused", {"app_id": "\x1b[2Jx"})
+    engine.dispose()
+
+    shown = run("ledger", "tail").stdout
+    assert "\x1b" not in shown
+    assert "app_id=\ufffd[2Jx" in shown
 
 
 def test_settings_are_shown_without_secrets(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
