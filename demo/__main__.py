@@ -89,7 +89,7 @@ async def _perform(screen: Screen, casts: list[Cast], folder: Path, *, as_json: 
         "The stand-in for the vendor's library is compiled once, about 20 s."
     )
     async with story.step(Part.COUNTER, "准备模拟柜台 make the simulated counter ready", why, seconds=320.0) as say:
-        environment = await asyncio.to_thread(relay_environment)
+        environment = await asyncio.to_thread(relay_environment, folder / "tmp")
         tls = make_tls_files(folder, dt.datetime.now(dt.UTC))
         say("内部 CA 与中继证书已生成 internal CA and the relay's certificate made")
     config = CounterConfig(database=str(folder / "terminal_store.sqlite3"))

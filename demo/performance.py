@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from demo import errand, evidence
 from demo.cast import EXCHANGE_ID, INSTRUMENT_ID, TERMINAL_APP_ID, Cast
@@ -214,9 +215,13 @@ class Performance:
         )
 
 
-def relay_environment() -> dict[str, str]:
-    """The environment of relay processes; builds the simulated library the first time (about 20 s)."""
-    return program_environment(clean_environment(os.environ))
+def relay_environment(temporary: Path) -> dict[str, str]:
+    """The environment of relay processes; builds the simulated library the first time (about 20 s).
+
+    What they leave in their `temporary` directory even when they are killed is gone with the demonstration.
+    """
+    temporary.mkdir(mode=0o700)
+    return program_environment({**clean_environment(os.environ), "TMPDIR": str(temporary)})
 
 
 def _missing(collected: Collected) -> tuple[str, str]:
