@@ -189,7 +189,9 @@ def _make_sessions(
 
 
 async def _listen(settings: Settings, sessions: Sessions, evidence: Evidence, stack: contextlib.AsyncExitStack) -> int:
-    about = StreamSettings(version("ctp-relay"), settings.listen.hello_timeout_seconds, settings.sessions.journal_bytes)
+    about = StreamSettings(
+        version("ctp-relay"), settings.listen.hello_timeout_seconds, 2 * settings.sessions.journal_bytes
+    )
     clock = asyncio.get_running_loop().time
 
     def open_stream(origin: Origin) -> TerminalStream:

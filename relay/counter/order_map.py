@@ -12,11 +12,13 @@ import dataclasses
 import errno
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from relay.domain.ref_map import MapEntry
 from relay.domain.refs import RefSpace
+
+_LONGEST_LINE = 4096
 
 
 class OrderMapFile:
@@ -27,6 +29,8 @@ class OrderMapFile:
         self._directory = directory
         self._day = ""
         self._file = -1
+        self._kept: dict[str, list[MapEntry]] = {}
+        """this day's entries by investor, so that a login does not read the file again"""
 
     def begin(self, trading_day: str) -> None:
         """Write to this day's file from here on; idempotent."""
@@ -37,24 +41,29 @@ class OrderMapFile:
         for path in self._directory.glob("*.jsonl"):
             if path.stem < trading_day:
                 path.unlink(missing_ok=True)
-        self._file = os.open(self._path(), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        self._file = os.open(self._path(), os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
+        _cut_torn_line(self._file)
+        self._kept = {}
+        self._keep(_read(self._path()))
 
-    def append(self, entries: Iterable[MapEntry]) -> None:
+    def append(self, entries: Sequence[MapEntry]) -> None:
         """Store entries; in the operating system's hands when this returns. Raises OSError, e.g. disk full."""
         data = "".join(_to_line(entry) for entry in entries).encode()
         if data and (written := os.write(self._file, data)) != len(data):
             # A torn line would spoil the next one; what was announced only in part must not be sent.
             os.ftruncate(self._file, os.fstat(self._file).st_size - written)
             raise OSError(errno.ENOSPC, "the order map cannot be written", str(self._path()))
+        self._keep(entries)
 
     def load(self, investor_id: str | None = None) -> Iterator[MapEntry]:
-        """This day's entries, of one investor or of all. A last line cut by a crash was never acted upon."""
-        with self._path().open(encoding="utf-8") as file:
-            for line in file:
-                if line.endswith("\n") and (entry := _from_line(line)).investor_id == (
-                    investor_id or entry.investor_id
-                ):
-                    yield entry
+        """This day's entries, of one investor or of all, in the order they were stored."""
+        if investor_id is not None:
+            return iter(tuple(self._kept.get(investor_id, ())))
+        return iter([entry for entries in self._kept.values() for entry in entries])
+
+    def _keep(self, entries: Iterable[MapEntry]) -> None:
+        for entry in entries:
+            self._kept.setdefault(entry.investor_id, []).append(entry)
 
     def close(self) -> None:
         """Idempotent."""
@@ -64,6 +73,18 @@ class OrderMapFile:
 
     def _path(self) -> Path:
         return self._directory / f"{self._day}.jsonl"
+
+
+def _read(path: Path) -> Iterator[MapEntry]:
+    with path.open(encoding="utf-8") as file:
+        yield from map(_from_line, file)
+
+
+def _cut_torn_line(file: int) -> None:
+    """A last line cut by a crash was never acted upon: its order was not sent, and it would spoil the next line."""
+    size = os.fstat(file).st_size
+    tail = os.pread(file, _LONGEST_LINE, max(0, size - _LONGEST_LINE))
+    os.ftruncate(file, size - len(tail) + tail.rfind(b"\n") + 1)
 
 
 def _to_line(entry: MapEntry) -> str:

@@ -48,6 +48,11 @@ class ForcedOut:
 
 
 @dataclass(frozen=True, slots=True)
+class Overrun:
+    """More callbacks came than could be handled, and some were lost: only a new session is whole again."""
+
+
+@dataclass(frozen=True, slots=True)
 class DeadlinePassed:
     """No answer to the step under way in the time allowed; or the pause of WAITING is over."""
 
@@ -72,6 +77,7 @@ Event = (
     | LoggedIn
     | Refused
     | ForcedOut
+    | Overrun
     | DeadlinePassed
     | PasswordChanged
     | StepFailed

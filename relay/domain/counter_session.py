@@ -30,6 +30,7 @@ from relay.domain.counter_events import (
     GoLive,
     LoggedIn,
     LogIn,
+    Overrun,
     PasswordChanged,
     Refused,
     Report,
@@ -120,6 +121,8 @@ class CounterSession:
             return ()
         if isinstance(event, FrontDisconnected):
             return self._disconnected(event)
+        if isinstance(event, Overrun):
+            return self._end("overrun", 0, "more callbacks came than could be handled")
         rule = self._rules.get((self.state, type(event)))
         if rule is None:
             raise UnexpectedEvent(f"{type(event).__name__} while {self.state.name}")

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from ctpabi.catalog_data import load_catalog
 from ctprelay.v1 import terminal_pb2 as pb
 from relay.counter.port import Evidence, Investor, Mode, TerminalLogin, TerminalReport
 from relay.domain import reasons, system_info
@@ -20,6 +21,7 @@ from relay.domain.public_ip import Origin
 from relay.errors import Refusal, Refused, refuse
 from relay.services.directory_access import DirectoryAccess
 from relay.services.investors import Investors
+from relay.services.login_fields import check_fields
 from relay.services.login_guard import LoginGuard
 from relay.services.system_info_seen import SystemInfoSeen
 from relay.services.terminals import Terminal, Terminals
@@ -86,6 +88,7 @@ class Admission:
         self._guard = guard
         self._evidence = evidence
         self._clock = clock
+        self._catalog = load_catalog()
         self._challenges: deque[bytes] = deque(maxlen=_REMEMBERED_CHALLENGES)
 
     async def admit(self, applicant: Applicant) -> TerminalLogin:
@@ -111,6 +114,7 @@ class Admission:
 
     async def _check_terminal(self, applicant: Applicant) -> None:
         refuse(self._guard.check(applicant))
+        refuse(check_fields(self._catalog, applicant.login))
         if applicant.login.broker_id != self._rules.broker_id:
             raise Refused(reasons.wrong_broker(applicant.login.broker_id))
         terminal = await self._directory.terminals.look_up(self._directory.access, applicant.app_id)

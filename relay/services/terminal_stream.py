@@ -26,6 +26,7 @@ from relay.services.admission import Applicant
 from relay.services.outbox import Outbox
 from relay.services.sessions import Sessions
 from relay.services.terminal_session import TerminalSession
+from relay.tasks import Tasks
 
 _log = structlog.get_logger(__name__)
 
@@ -81,6 +82,7 @@ class TerminalStream:
         self._name = secrets.token_hex(6)
         self._greeting = _Greeting()
         self._session: TerminalSession | None = None
+        self._tasks = Tasks()
         loop = asyncio.get_running_loop()
         self._patience = loop.call_later(settings.hello_timeout_seconds, self._out_of_patience)
 
@@ -106,6 +108,7 @@ class TerminalStream:
     async def ended(self) -> None:
         """The stream is gone, for whatever reason: the session lingers, everything else is settled."""
         self._patience.cancel()
+        await self._tasks.cancel()
         self.outbox.close()
         if self._session is not None:
             self._session.detach(self.outbox)
@@ -139,6 +142,7 @@ class TerminalStream:
             origin=self._origin,
             login=login,
         )
+        self._patience.cancel()  # from here on every step has a deadline of its own
         try:
             session = await self._sessions.admit(applicant)
         except Refused as refused:
@@ -205,5 +209,4 @@ class TerminalStream:
         self.outbox.close()
 
     def _out_of_patience(self) -> None:
-        self.outbox.put(frames.rejected(reasons.challenge_expired()))
-        self.outbox.close()
+        self._tasks.start(self._reject(reasons.challenge_expired()), "stream out of patience")

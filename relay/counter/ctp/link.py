@@ -69,8 +69,7 @@ class CtpLink:
             batch = list(self._items)
             self._items.clear()
             yield batch
-            last = batch[-1]
-            if isinstance(last, LinkStatus) and last.state is LinkState.ENDED:
+            if any(isinstance(item, LinkStatus) and item.state is LinkState.ENDED for item in batch):
                 return
 
     async def detach(self, reason: str) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from relay.counter.ctp.connection import Connector
 from relay.counter.ctp.link import CtpLink, Detach
+from relay.counter.ctp.login_steps import check_sendable
 from relay.counter.ctp.switchboard import Switchboard
 from relay.counter.ctp.tools import SwitchboardTools
 from relay.counter.port import CounterLink, Mode, TerminalLogin
@@ -27,6 +28,7 @@ class ManyToMany:
 
     async def attach(self, login: TerminalLogin) -> CounterLink:
         """Open a session for this terminal and log it in; raises Refused with whatever stopped it."""
+        check_sendable(self._connector.binding.catalog, login)
         report = login.report
         session = self._connector.session(
             login.session,

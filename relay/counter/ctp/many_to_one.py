@@ -12,6 +12,7 @@ import structlog
 
 from relay.counter.ctp.connection import Connector
 from relay.counter.ctp.link import CtpLink
+from relay.counter.ctp.login_steps import check_sendable
 from relay.counter.ctp.switchboard import Switchboard
 from relay.counter.ctp.tools import SwitchboardTools
 from relay.counter.port import CounterLink, LinkState, LinkStatus, Mode, TerminalLogin, TerminalReport
@@ -46,6 +47,7 @@ class ManyToOne:
 
     async def attach(self, login: TerminalLogin) -> CounterLink:
         """Submit this terminal's report on the operator's session; raises Refused."""
+        check_sendable(self._connector.binding.catalog, login)
         board = self._switchboard
         if board is None or not board.session.live:
             raise Refused(self._why_not)
@@ -56,8 +58,12 @@ class ManyToOne:
             raise Refused(reasons.counter_unavailable("the operator's session broke during the report"))
         self._reports[login.session] = login.report
         link = board.add(login.session, self._identity(login), self._hang_up, from_now=login.from_now)
-        if login.confirm_settlement:
-            await self._connector.confirm(board, link)
+        try:
+            if login.confirm_settlement:
+                await self._connector.confirm(board, link)
+        except BaseException:
+            await link.detach("the login was abandoned")
+            raise
         return link
 
     async def stop(self) -> None:

@@ -146,7 +146,7 @@ class CtpSession:
         if self._out:
             self._out_ready.set()
         if self._inbox.overflowed:
-            self._step(fact.ForcedOut())
+            self._step(fact.Overrun())
 
     def _answers_step(self, event: RawEvent) -> bool:
         return event.callback.name == "OnRspError" and event.request_id == self._pending_step != 0

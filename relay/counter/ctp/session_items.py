@@ -33,7 +33,7 @@ class SessionRecovering:
 @dataclass(frozen=True, slots=True)
 class SessionEnded:
     step: str
-    """connect, authenticate, report, login or session"""
+    """connect, authenticate, report, login, session (forced out) or overrun"""
     code: int
     """CTP's ErrorID, or the report's return code, or 0"""
     text: str

@@ -69,7 +69,8 @@ class Switchboard:
         self._password_due = False
         self.ended = asyncio.Event()
         self.why_ended = reasons.counter_unavailable("not logged in yet")
-        self.may_retry = True
+        self.may_retry = False
+        """whether another session may do better; every refusal that passes was waited for by the session itself"""
 
     def __iter__(self) -> Iterator[CtpLink]:
         return iter(tuple(self._links.values()))
@@ -241,7 +242,7 @@ class Switchboard:
     def _ended(self, item: SessionEnded) -> None:
         refusal = item.refusal
         self._lost(LinkStatus(LinkState.ENDED, f"{refusal.reason}: {refusal.message}"))
-        self.why_ended, self.may_retry = refusal, item.code == 0
+        self.why_ended, self.may_retry = refusal, item.step == "overrun"
         self.ended.set()
         if not self._first.done():
             self._first.set_exception(Refused(refusal))

@@ -1,0 +1,35 @@
+"""Which of a login's texts fit into the counter's structs: what does not fit is refused, never cut.
+
+Half a password is another password, and a struct that cannot be packed would only be found with a counter
+session already open.
+"""
+
+from __future__ import annotations
+
+from ctpabi import text
+from ctpabi.catalog import Catalog
+from ctprelay.v1 import terminal_pb2 as pb
+from relay.domain import reasons
+from relay.errors import Refusal
+
+_FIELDS = {
+    "investor_id": ("InputOrder", "InvestorID"),
+    "password": ("ReqUserLogin", "Password"),
+    "one_time_password": ("ReqUserLogin", "OneTimePassword"),
+    "mac_address": ("InputOrder", "MacAddress"),
+    "login_remark": ("UserSystemInfo", "ClientLoginRemark"),
+}
+"""member of Login -> the narrowest struct field it goes into"""
+
+
+def check_fields(catalog: Catalog, login: pb.Login) -> Refusal | None:
+    """Refuse a login with a text that CTP cannot carry; the refusal names the member, never its value."""
+    for name, (struct, field) in _FIELDS.items():
+        most = catalog.structs[struct].field(field).size - 1  # CTP ends every text by a NUL
+        try:
+            size = len(text.encode(getattr(login, name)))
+        except text.UnencodableText as error:
+            return reasons.request_malformed(f"{name}: {error}")
+        if size > most:
+            return reasons.request_malformed(f"{name} has {size} bytes in GB18030, {most} at most")
+    return None
