@@ -13,9 +13,9 @@ from ctprelay.v1 import terminal_pb2 as pb
 from ctprelay.v1 import terminal_pb2_grpc
 from terminal_client import conversation
 from terminal_client.channel import Tls, open_channel
-from terminal_client.conversation import Stream, StreamBroken
 from terminal_client.secret import Secret
 from terminal_client.session import Credentials, Deadlines
+from terminal_client.stream import Stream, StreamBroken
 
 
 @dataclass(frozen=True, slots=True)

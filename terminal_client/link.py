@@ -10,12 +10,12 @@ import logging
 
 from ctprelay.v1 import terminal_pb2 as pb
 from terminal_client.backoff import TryLater, retrying
-from terminal_client.conversation import Stream, StreamBroken
 from terminal_client.dispatch import Dispatch
 from terminal_client.entrance import Endpoint, Entrance, Welcome
 from terminal_client.errors import LoginRejected, NotConnected, SessionEnded, TerminalError
 from terminal_client.secret import Secret
 from terminal_client.session import Credentials, CredentialsProvider, Deadlines, SessionInfo, State, Status
+from terminal_client.stream import Stream, StreamBroken
 from terminal_client.translation import outcome_of, refusal_of, session_info, status_of, word_of
 
 log = logging.getLogger(__name__)
@@ -63,13 +63,17 @@ class RelayLink:
         self._reader = asyncio.get_running_loop().create_task(self._run(welcome.stream), name="terminal-reader")
         return session_info(welcome.logged_in)
 
-    async def send(self, message: pb.TerminalMessage) -> None:
-        """Send on the live stream. NotConnected or SessionEnded without one; StreamBroken while it breaks."""
+    def send(self, message: pb.TerminalMessage) -> None:
+        """Send on the live stream. NotConnected or SessionEnded without one."""
         if self.state is State.ENDED:
             raise SessionEnded(self._goodbye or "logged out")
         if self.state is not State.LIVE or self._stream is None:
             raise NotConnected(f"nothing was sent: the terminal is {self.state}")
-        await self._stream.send(message)
+        self._stream.send(message)
+
+    def withdraw(self, message: pb.TerminalMessage) -> bool:
+        """Take back a message that did not leave yet; whether it was."""
+        return self._stream is not None and self._stream.withdraw(message)
 
     async def close(self) -> None:
         """Log out where logged in, and settle everything; may be called again."""
@@ -86,9 +90,9 @@ class RelayLink:
         self._goodbye = "logged out"
         try:
             async with asyncio.timeout(self._deadlines.close_seconds):
-                await stream.send(pb.TerminalMessage(logout=pb.Logout()))
+                stream.send(pb.TerminalMessage(logout=pb.Logout()))
                 await asyncio.wait([reader])
-        except (TimeoutError, StreamBroken):
+        except TimeoutError:
             log.debug("the relay did not answer the logout")
 
     async def _open(self, credentials: Credentials) -> Welcome:

@@ -288,6 +288,25 @@ async def test_an_unanswered_request_ends_at_its_deadline(
     assert terminal.state is State.LIVE
 
 
+async def test_an_order_that_did_not_leave_is_told_as_not_sent(
+    relay: ScriptedRelay, connect: Connect, collected: Collected
+) -> None:
+    """With a relay that takes nothing, the order is taken back at its deadline: certainly not sent, also not later."""
+    terminal = connect()
+    await terminal.login(*LOGIN, collected)
+    stream = terminal._link._stream
+    assert stream is not None
+    stream._writer.cancel()
+
+    with pytest.raises(NotConnected, match="order_insert was not sent"):
+        await terminal.requests.order_insert(structs_pb2.InputOrder(), deadline=0.05)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.05):
+            await terminal.requests.order_insert(structs_pb2.InputOrder())
+
+    assert not stream._unsent
+
+
 async def test_requests_need_a_login(connect: Connect) -> None:
     """Before the login nothing is sent."""
     with pytest.raises(NotConnected, match="nothing was sent"):

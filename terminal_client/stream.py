@@ -1,0 +1,88 @@
+"""One gRPC stream to the relay, message by message in both directions."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc
+
+from ctprelay.v1 import terminal_pb2 as pb
+
+log = logging.getLogger(__name__)
+
+
+class StreamBroken(Exception):
+    """The stream ended without a word from the relay; trying again can help."""
+
+
+class Stream:
+    """One open stream, message by message in both directions."""
+
+    def __init__(self, call: grpc.aio.StreamStreamCall[Any, Any]) -> None:
+        self._call = call
+        self._received: deque[pb.RelayMessage] = deque()
+        self._unsent: deque[pb.TerminalMessage] = deque()
+        self._more = asyncio.Event()
+        self._writer = asyncio.get_running_loop().create_task(self._write_all(), name="terminal-writer")
+
+    def send(self, message: pb.TerminalMessage) -> None:
+        """Queue one message; that it cannot be sent any more shows in `receive`."""
+        # Not written here: a caller's deadline would cancel gRPC's write, and that cancels the whole stream.
+        self._unsent.append(message)
+        self._more.set()
+
+    def withdraw(self, message: pb.TerminalMessage) -> bool:
+        """Take back a message that is not written yet; whether it was."""
+        for index, waiting in enumerate(self._unsent):
+            if waiting is message:
+                del self._unsent[index]
+                return True
+        return False
+
+    async def _write_all(self) -> None:
+        while True:
+            while self._unsent:
+                try:
+                    await self._call.write(self._unsent.popleft())
+                except (grpc.RpcError, asyncio.InvalidStateError) as error:
+                    log.debug("the stream takes nothing any more: %s", _cause(error))
+                    return
+            self._more.clear()
+            await self._more.wait()
+
+    async def receive(self) -> pb.RelayMessage:
+        """The next message. StreamBroken at the stream's end."""
+        while not self._received:
+            try:
+                batch = await self._call.read()
+            except grpc.RpcError as error:
+                raise StreamBroken(_cause(error)) from None
+            if not isinstance(batch, pb.RelayBatch):
+                raise StreamBroken(await self._end_reason())
+            self._received.extend(batch.messages)
+        return self._received.popleft()
+
+    async def messages(self) -> AsyncIterator[pb.RelayMessage]:
+        """Every further message; ends by StreamBroken."""
+        while True:
+            yield await self.receive()
+
+    async def _end_reason(self) -> str:
+        code = await self._call.code()
+        details = await self._call.details()
+        return "the relay closed the stream" if code is grpc.StatusCode.OK else f"{code.name}: {details}"
+
+    def cancel(self) -> None:
+        """End the stream at once."""
+        self._call.cancel()
+        self._writer.cancel()
+
+
+def _cause(error: Exception) -> str:
+    if isinstance(error, grpc.aio.AioRpcError):
+        return f"{error.code().name}: {error.details()}"
+    return str(error) or type(error).__name__
