@@ -7,17 +7,13 @@ every reconnect, and another program trades for the same investors beside the re
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
-    Bundle,
     RuleBasedStateMachine,
-    consumes,
     initialize,
     invariant,
-    multiple,
     precondition,
     rule,
 )
@@ -41,7 +37,9 @@ from tests.relay.domain.ctp_bodies import (
     request,
 )
 
-INVESTORS = ("10001", "10002", "10003")
+INVESTORS = ("10001", "10002")
+ANY = st.integers(0, 99)
+"""Picks one of what there is at that moment."""
 FRONT = 2
 
 
@@ -74,45 +72,42 @@ class Terminal:
 class SharedSession(RuleBasedStateMachine):
     """One counter session; `day` is its private topic, replayed from the start after each login."""
 
-    terminals = Bundle("terminals")
-    orders = Bundle("orders")
-
     @initialize()
     def log_in(self) -> None:
         self.session = 1000
         self.day: list[Notice] = []
-        self.refs: dict[int, set[int]] = {}
+        self.used: set[int] = set()
+        self.least = 0
         self.stored: list[MapEntry] = []
         self.open: list[Terminal] = []
         self.by_triple: dict[tuple[int, str], CounterOrder] = {}
         self.last_number = 0
         self.lanes = Lanes(CATALOG, OWNERSHIP)
         self.lanes.rebind(FRONT, self.session, 0)
+        for who in (*INVESTORS, INVESTORS[0]):
+            self.attach(who)
 
     # Terminals --------------------------------------------------------------------------------------------------
 
-    @rule(target=terminals, who=st.sampled_from(INVESTORS))
-    def attach(self, who: str) -> Terminal:
-        return self._attached(self.lanes.open(investor(who)))
+    @precondition(lambda self: len(self.open) < 5)
+    @rule(who=st.sampled_from(INVESTORS))
+    def a_terminal_comes(self, who: str) -> None:
+        self.attach(who)
 
-    def _attached(self, lane: Lane) -> Terminal:
-        terminal = Terminal(lane, Delivery(CATALOG, self.lanes.show), len(self.day))
-        self.open.append(terminal)
-        return terminal
+    def attach(self, who: str) -> None:
+        lane = self.lanes.open(investor(who))
+        self.open.append(Terminal(lane, Delivery(CATALOG, self.lanes.show), len(self.day)))
 
-    @rule(terminal=consumes(terminals))
-    def detach(self, terminal: Terminal) -> None:
-        if terminal in self.open:
-            self.lanes.close(terminal.lane)
-            self.open.remove(terminal)
+    @precondition(lambda self: len(self.open) > 2)
+    @rule(pick=ANY)
+    def a_terminal_goes(self, pick: int) -> None:
+        self.lanes.close(self.open.pop(pick % len(self.open)).lane)
 
     # Orders -----------------------------------------------------------------------------------------------------
 
-    @rule(target=orders, terminal=terminals, step=st.integers(0, 3), gets_through=st.booleans())
-    def order(self, terminal: Terminal, step: int, gets_through: bool) -> Any:
-        lane = terminal.lane
-        if terminal not in self.open:
-            return multiple()
+    @rule(pick=ANY, step=st.integers(0, 3), gets_through=st.sampled_from([True, True, True, False]))
+    def order(self, pick: int, step: int, gets_through: bool) -> None:
+        lane = self.open[pick % len(self.open)].lane
         before = lane.max_order_ref
         data = request("ReqOrderInsert", OrderRef=str(before + step) if step else "", UserID="intruder")
         assert SCOPES.authorize(method("ReqOrderInsert"), lane.identity, data) is None
@@ -120,37 +115,42 @@ class SharedSession(RuleBasedStateMachine):
         assert isinstance(sent, Outgoing)
         if not gets_through:
             self.lanes.retract(lane, sent)
-            return multiple()
+            return
         self.stored += sent.entries
         ref, mark, who = read("InputOrder", data, "OrderRef", "RequestID", "InvestorID")
-        assert int(ref) > max(self.refs.get(self.session, {0}), default=0), "the counter would answer 22"
-        assert all(int(ref) not in used for used in self.refs.values()), "a counter reference was used twice"
-        self.refs.setdefault(self.session, set()).add(int(ref))
-        return self._known(CounterOrder(who, self.session, ref, mark, lane.session, before + max(step, 1)))
+        assert int(ref) > self.least, "the counter would answer 22"
+        self.least = int(ref)
+        assert int(ref) not in self.used, "a counter reference was used twice"
+        self.used.add(int(ref))
+        self._known(CounterOrder(who, self.session, ref, mark, lane.session, before + max(step, 1)))
 
-    @rule(target=orders, who=st.sampled_from(INVESTORS), ref=st.integers(1, 5))
-    def another_program_orders(self, who: str, ref: int) -> Any:
-        if (77, str(ref)) in self.by_triple:
-            return multiple()
-        return self._known(CounterOrder(who, 77, str(ref), ref, 0, ref))
+    @rule(who=st.sampled_from(INVESTORS), ref=st.integers(1, 5))
+    def another_program_orders(self, who: str, ref: int) -> None:
+        if (77, str(ref)) not in self.by_triple:
+            self._known(CounterOrder(who, 77, str(ref), ref, 0, ref))
 
-    def _known(self, order: CounterOrder) -> CounterOrder:
+    def _known(self, order: CounterOrder) -> None:
         self.by_triple[order.session, order.ref] = order
         self._notice("OnRtnOrder", self._order_body(order))
-        return order
 
-    @rule(terminal=terminals, ref=st.integers(1, 3))
-    def a_used_reference_is_refused(self, terminal: Terminal, ref: int) -> None:
+    def _order(self, pick: int) -> CounterOrder:
+        return list(self.by_triple.values())[pick % len(self.by_triple)]
+
+    @rule(pick=ANY, ref=st.integers(1, 3))
+    def a_used_reference_is_refused(self, pick: int, ref: int) -> None:
+        terminal = self.open[pick % len(self.open)]
         if ref <= terminal.lane.max_order_ref:
             data = request("ReqOrderInsert", OrderRef=str(ref))
             refusal = self.lanes.outgoing(terminal.lane, method("ReqOrderInsert"), data)
             assert isinstance(refusal, Refusal)
             assert refusal.code == 22
 
-    @rule(terminal=terminals, order=orders)
-    def cancel(self, terminal: Terminal, order: CounterOrder) -> None:
+    @precondition(lambda self: self.by_triple)
+    @rule(who=ANY, which=ANY)
+    def cancel(self, who: int, which: int) -> None:
         """By the lane's triple: one's own investor's order is found whatever session it is of, nobody else's is."""
-        if not order.of_lane or terminal not in self.open:
+        terminal, order = self.open[who % len(self.open)], self._order(which)
+        if not order.of_lane:
             return
         own = {"FrontID": terminal.lane.front, "SessionID": order.of_lane, "OrderRef": str(order.lane_ref)}
         data = request("ReqOrderAction", InvestorID=terminal.lane.identity.investor_id, **own)
@@ -167,8 +167,10 @@ class SharedSession(RuleBasedStateMachine):
 
     # The counter ------------------------------------------------------------------------------------------------
 
-    @rule(order=orders, trade_first=st.booleans())
-    def the_exchange_trades(self, order: CounterOrder, trade_first: bool) -> None:
+    @precondition(lambda self: self.by_triple)
+    @rule(pick=ANY, trade_first=st.booleans())
+    def the_exchange_trades(self, pick: int, trade_first: bool) -> None:
+        order = self._order(pick)
         if not order.system_id:
             self.last_number += 1
             order.system_id = f"{self.last_number:>12}"
@@ -187,26 +189,31 @@ class SharedSession(RuleBasedStateMachine):
         for name, data in reversed(notices) if trade_first else notices:
             self._notice(name, data)
 
-    @rule(order=orders)
-    def the_counter_repeats_itself(self, order: CounterOrder) -> None:
+    @precondition(lambda self: self.by_triple)
+    @rule(pick=ANY)
+    def the_counter_repeats_itself(self, pick: int) -> None:
+        order = self._order(pick)
         self._notice("OnRtnOrder", self._order_body(order))
 
-    @rule(order=orders)
-    def the_counter_refuses(self, order: CounterOrder) -> None:
+    @precondition(lambda self: self.by_triple)
+    @rule(pick=ANY)
+    def the_counter_refuses(self, pick: int) -> None:
+        order = self._order(pick)
         data = event(
             "OnErrRtnOrderInsert", BrokerID=BROKER, InvestorID=order.investor, OrderRef=order.ref, RequestID=order.mark
         )
         self._notice("OnErrRtnOrderInsert", data, error_id=31)
 
-    @precondition(lambda self: len(self.day) < 200)
-    @rule(max_order_ref=st.integers(0, 60))
-    def reconnect(self, max_order_ref: int) -> None:
+    @precondition(lambda self: self.day)
+    @rule(max_order_ref=st.sampled_from([0, 0, 3, 30]))
+    def the_front_breaks_and_comes_back(self, max_order_ref: int) -> None:
         self.lanes.unbind()
         self.session += 1
-        self.refs[self.session] = {max_order_ref} if max_order_ref not in set().union(*self.refs.values()) else set()
+        self.least = max_order_ref
         self.lanes.rebind(FRONT, self.session, max_order_ref)
         self._replay()
 
+    @precondition(lambda self: self.day)
     @rule()
     def the_relay_restarts(self) -> None:
         """The map comes back from storage; terminals' lanes go on, their delivery starts anew."""
@@ -214,6 +221,7 @@ class SharedSession(RuleBasedStateMachine):
         self.lanes = Lanes(CATALOG, OWNERSHIP)
         self.lanes.restore(self.stored)
         self.session += 1
+        self.least = 0
         self.lanes.rebind(FRONT, self.session, 0)
         for terminal in old:
             fresh = self.lanes.open(terminal.lane.identity, session=terminal.lane.session)
@@ -320,5 +328,5 @@ class SharedSession(RuleBasedStateMachine):
         return own and order.of_lane in {0, terminal.lane.session}
 
 
-SharedSession.TestCase.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
+SharedSession.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
 TestSharedSession = SharedSession.TestCase
