@@ -132,3 +132,17 @@ def test_a_new_day_starts_from_the_configured_accounts(driver: Driver, trader: S
 
     assert account(driver, trader)["Balance"] == pytest.approx(10_000_000)
     assert driver.query(trader, "Order", BrokerID="9999", InvestorID="100001")[0].values is None
+
+
+def test_a_closing_trade_frees_what_it_reserved(driver: Driver, trader: Session) -> None:
+    """Also when only a part of the order trades: frozen is exactly what still waits."""
+    driver.insert(trader, LimitPrice=3505.0, VolumeTotalOriginal=400)
+    opened = positions(driver, trader)[0]["Position"]
+    close = {"Direction": "1", "CombOffsetFlag": "3", "LimitPrice": 3499.0}
+    *_, order, _trade = driver.insert(trader, **close, VolumeTotalOriginal=opened)
+
+    (row,) = positions(driver, trader)
+    assert 0 < order["VolumeTotal"] < opened
+    assert (row["Position"], row["ShortFrozen"]) == (order["VolumeTotal"], order["VolumeTotal"])
+    driver.cancel(trader, order)
+    assert positions(driver, trader)[0]["ShortFrozen"] == 0
