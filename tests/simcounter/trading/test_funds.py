@@ -136,7 +136,7 @@ def test_a_new_day_starts_from_the_configured_accounts(driver: Driver, trader: S
 
 def test_a_closing_trade_frees_what_it_reserved(driver: Driver, trader: Session) -> None:
     """Also when only a part of the order trades: frozen is exactly what still waits."""
-    driver.insert(trader, LimitPrice=3505.0, VolumeTotalOriginal=400)
+    driver.insert(trader, LimitPrice=3505.0, VolumeTotalOriginal=400, TimeCondition="1")
     opened = positions(driver, trader)[0]["Position"]
     close = {"Direction": "1", "CombOffsetFlag": "3", "LimitPrice": 3499.0}
     *_, order, _trade = driver.insert(trader, **close, VolumeTotalOriginal=opened)
