@@ -1,0 +1,47 @@
+"""Lanes take turns."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from relay.domain.turns import Turns
+
+
+def test_each_lane_is_served_once_a_round() -> None:
+    """Two items of one lane have another lane's item between them."""
+    turns: Turns[str] = Turns()
+    for lane, item in (("a", "a1"), ("a", "a2"), ("b", "b1"), ("a", "a3")):
+        turns.push(lane, item)
+
+    assert [turns.pop() for _ in range(4)] == ["a1", "b1", "a2", "a3"]
+
+
+def test_what_is_pushed_back_is_next() -> None:
+    """It had its turn already."""
+    turns: Turns[str] = Turns()
+    turns.push("a", "a1")
+    turns.push("b", "b1")
+    turns.push_back("b", "again")
+
+    assert [turns.pop() for _ in range(3)] == ["again", "a1", "b1"]
+
+
+def test_removing_what_does_not_wait_is_an_error() -> None:
+    """The caller has lost count."""
+    with pytest.raises(ValueError, match="not in deque"):
+        Turns[str]().remove("a", "a1")
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.integers()), max_size=30), st.sampled_from("abc"))
+def test_nothing_is_lost_and_each_lane_keeps_its_order(items: list[tuple[str, int]], dropped: str) -> None:
+    """For any items: dropping one lane leaves the others' as they came."""
+    turns: Turns[tuple[str, int]] = Turns()
+    for item in items:
+        turns.push(item[0], item)
+
+    assert list(turns.drop(dropped)) == [item for item in items if item[0] == dropped]
+    rest = [turns.pop() for _ in range(len(turns))]
+    for lane in "abc":
+        assert [i for i in rest if i[0] == lane] == [i for i in items if i[0] == lane and lane != dropped]
