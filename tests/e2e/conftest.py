@@ -1,4 +1,4 @@
-"""A running site for each mode, shared by the tests of one module; relays of one's own for those that need them."""
+"""A running site for each mode, shared by all tests; relays of one's own for those that need them."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from simcounter.build import CompilerMissing, build
 from simcounter.config import CounterConfig
 from simcounter.counter import SimulatedCounter
 from simcounter.substitute import BindingMissing
+from terminal_client import RelayTerminal
 from tests.e2e.relay_process import RelayProcess, TlsFiles
-from tests.e2e.site import Site, register
+from tests.e2e.site import BYSTANDER, Site, register
 
 StartRelay = Callable[..., Awaitable[Site]]
 
@@ -43,15 +44,15 @@ def tls(tmp_path_factory: pytest.TempPathFactory) -> TlsFiles:
     return files
 
 
-@pytest.fixture(scope="module", params=list(Mode), ids=lambda mode: mode.value)
+@pytest.fixture(scope="session", params=list(Mode), ids=lambda mode: mode.value)
 def mode(request: pytest.FixtureRequest) -> Mode:
     found: Mode = request.param
     return found
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def site(mode: Mode, tls: TlsFiles, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
-    """A counter and a relay that all tests of the module use."""
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def shared_site(mode: Mode, tls: TlsFiles, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
+    """A counter and a relay that the tests of all modules use; starting one takes seconds."""
     async with SimulatedCounter(CounterConfig()) as counter:
         relay = RelayProcess(tmp_path_factory.mktemp("site") / mode.value, mode, counter.address, tls)
         register(relay)
@@ -62,7 +63,21 @@ async def site(mode: Mode, tls: TlsFiles, tmp_path_factory: pytest.TempPathFacto
             await relay.stop()
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="session")
+async def site(shared_site: Site) -> AsyncIterator[Site]:
+    """The shared site, its counter well-behaved again afterwards."""
+    yield shared_site
+    shared_site.counter.control.clear()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def bystander(site: Site) -> AsyncIterator[RelayTerminal]:
+    """Somebody else's terminal, logged in and trading."""
+    async with site.logged_in(BYSTANDER) as terminal:
+        yield terminal
+
+
+@pytest_asyncio.fixture(loop_scope="session")
 async def start_site(tls: TlsFiles, tmp_path: Path) -> AsyncIterator[StartRelay]:
     """`await start_site(mode, section__key=value)`: a counter and a relay for one test alone."""
     started: list[tuple[SimulatedCounter, RelayProcess]] = []

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
+
+import pytest
 
 from ctprelay.ctp.v1 import enums_pb2 as enums
 from ctprelay.ctp.v1 import structs_pb2 as ctp
@@ -26,12 +28,20 @@ from tests.e2e.relay_process import RelayProcess, TlsFiles
 
 T = TypeVar("T")
 
+many_to_many_only = pytest.mark.parametrize(
+    "mode", [Mode.MANY_TO_MANY], indirect=True, scope="session", ids=["many_to_many"]
+)
+many_to_one_only = pytest.mark.parametrize(
+    "mode", [Mode.MANY_TO_ONE], indirect=True, scope="session", ids=["many_to_one"]
+)
+
 TERMINAL = "demo_terminal_1.0"
 AUTH_CODE = "TERMINAL00000001"
 DISABLED_TERMINAL = "retired_terminal_1.0"
 OTHER_MODE_TERMINAL = "other_mode_1.0"
 BROKER = demo_accounts.BROKER_ID
-INVESTORS = demo_accounts.investor_ids()
+*INVESTORS, BYSTANDER = demo_accounts.investor_ids()
+DISABLED_INVESTOR = "199999"
 DEADLINE_SECONDS = 30.0
 
 WILL_FILL, WILL_REST = 3501.0, 3400.0
@@ -174,7 +184,7 @@ async def eventually(what: str, holds: Callable[[], bool]) -> None:
         await asyncio.sleep(0.01)
 
 
-def register(relay: RelayProcess, investors: Iterable[str] = INVESTORS) -> None:
+def register(relay: RelayProcess) -> None:
     """Put the terminals and, for many-to-one, the investors into the relay's directory."""
     place = Workplace(relay.config)
     other = Mode.MANY_TO_ONE if relay.mode is Mode.MANY_TO_MANY else Mode.MANY_TO_MANY
@@ -184,8 +194,9 @@ def register(relay: RelayProcess, investors: Iterable[str] = INVESTORS) -> None:
         place.terminals.set_enabled(DISABLED_TERMINAL, False)
         place.terminals.add(OTHER_MODE_TERMINAL, AUTH_CODE, [other])
         if relay.mode is Mode.MANY_TO_ONE:
-            for investor_id in investors:
+            for investor_id in [*INVESTORS, BYSTANDER, DISABLED_INVESTOR]:
                 place.investors.add(BROKER, investor_id, demo_accounts.password_of(investor_id), [investor_id])
+            place.investors.set_enabled(BROKER, DISABLED_INVESTOR, False)
     finally:
         place.directory.dispose()
 

@@ -12,7 +12,7 @@ from simcounter.session import china_now
 from tests.e2e.relay_process import RELAY_APP_IDS
 from tests.e2e.site import BROKER, INVESTORS, TERMINAL, Site, collect_now, eventually, log_in, ports_to, trade
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 async def test_the_report_is_the_collectors_byte_for_byte(site: Site) -> None:
