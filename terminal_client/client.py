@@ -21,7 +21,7 @@ from terminal_client.proof import key_of
 from terminal_client.secret import Secret
 from terminal_client.session import Credentials, CredentialsProvider, Deadlines, SessionInfo, State, Status
 from terminal_client.subscriptions import Subscription
-from terminal_client.version import CLIENT_VERSION
+from terminal_client.version import client_version
 
 
 class RelayTerminal:
@@ -45,13 +45,13 @@ class RelayTerminal:
         tls: Tls | None = None,
         credentials: CredentialsProvider | None = None,
         deadlines: Deadlines | None = None,
-        client_version: str = CLIENT_VERSION,
+        version: str = "",
     ) -> None:
         """`auth_code` is the firm's 16 characters (BadAuthCode otherwise); it never leaves this program."""
         key_of(auth_code)
         self._deadlines = deadlines or Deadlines()
         self._dispatch = Dispatch(self._deadlines)
-        endpoint = Endpoint(address, app_id, Secret(auth_code), tls or Tls(), client_version)
+        endpoint = Endpoint(address, app_id, Secret(auth_code), tls or Tls(), version or client_version())
         self._link = RelayLink(endpoint, self._dispatch, self._deadlines, credentials)
         self.requests = Requests(self)
         """one method for each of the counter's requests"""

@@ -2,4 +2,14 @@
 
 from __future__ import annotations
 
-CLIENT_VERSION = "ctp-terminal 1.0 (Python)"
+import importlib.metadata
+
+DISTRIBUTION = "ctp-relay"
+
+
+def client_version() -> str:
+    """Free text for the relay's ledger and log."""
+    try:
+        return f"ctp-terminal {importlib.metadata.version(DISTRIBUTION)} (Python)"
+    except importlib.metadata.PackageNotFoundError:  # run from a checkout
+        return "ctp-terminal (Python)"
