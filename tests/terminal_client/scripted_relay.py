@@ -206,7 +206,7 @@ class ServedRelay:
         chain = b"".join(blob.bytes() for blob in issued.cert_chain_pems)
         credentials = grpc.ssl_server_credentials([(issued.private_key_pem.bytes(), chain)])
         terminal_pb2_grpc.add_TerminalServiceServicer_to_server(self.relay, self._server)  # type: ignore[no-untyped-call]  # generated
-        self.relay.port = self._server.add_secure_port("localhost:0", credentials)
+        self.relay.port = self._server.add_secure_port("127.0.0.1:0", credentials)
         await self._server.start()
         return self
 

@@ -102,6 +102,22 @@ async def test_unknown_authority_is_not_trusted(connect: Connect, collected: Col
         await terminal.login(*LOGIN, collected)
 
 
+async def test_the_certificates_name_may_differ_from_the_address(
+    served: ServedRelay, relay: ScriptedRelay, connect: Connect, collected: Collected
+) -> None:
+    """A relay reached by another name than its certificate's is trusted only where that name is expected."""
+
+    def by_number(tls: Tls) -> RelayTerminal:
+        deadlines = Deadlines(login_seconds=10)
+        return RelayTerminal(f"127.0.0.1:{relay.port}", app_id="a", auth_code=AUTH_CODE, tls=tls, deadlines=deadlines)
+
+    async with by_number(Tls(ca_file=served.authority)) as terminal:
+        with pytest.raises(NotConnected, match="UNAVAILABLE"):
+            await terminal.login(*LOGIN, collected)
+    async with by_number(Tls(ca_file=served.authority, server_name="localhost")) as terminal:
+        assert (await terminal.login(*LOGIN, collected)).investor_id == "100001"
+
+
 async def test_plaintext_to_another_machine_is_refused(collected: Collected) -> None:
     """Without TLS only this machine can be reached."""
     terminal = RelayTerminal("relay.example:50051", app_id="a", auth_code=AUTH_CODE, tls=Tls(insecure=True))
