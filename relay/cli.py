@@ -14,7 +14,6 @@ from relay import cli_investor, cli_ledger, cli_terminal
 from relay.cli_context import DEFAULT_CONFIG, ConfigPath
 from relay.cli_output import EPILOG, AsJson, reporting, say, show, write_json
 from relay.services.database import open_database, require_current, revisions, upgrade
-from relay.settings import Settings
 from relay.settings_file import directory_url, ledger_url, load, secrets_of
 from relay.settings_text import example, markdown
 
@@ -49,17 +48,11 @@ def main(
 
 
 @app.command(epilog="Example: ctp-relay serve -c relay.toml")
-def serve(
-    config: ConfigPath = DEFAULT_CONFIG,
-    workers: Annotated[int | None, typer.Option(min=1, help="Equal processes; overrides relay.workers.")] = None,
-) -> None:
+def serve(config: ConfigPath = DEFAULT_CONFIG) -> None:
     """Run the relay until it is told to stop (SIGTERM drains, a second one stops at once)."""
     with reporting():
         settings = load(config)
         secrets_of(settings)
-        if workers is not None:
-            settings = settings.model_copy(update={"relay": settings.relay.model_copy(update={"workers": workers})})
-            settings = Settings.model_validate(settings.model_dump())
     _part("relay.server").run(settings)
 
 

@@ -31,7 +31,6 @@ class Relay(Section):
         description="many_to_many: every investor logs in at the counter; many_to_one: one operator serves them all",
     )
     state_dir: Path = Field(default=Path("var/relay"), description="directory for the database and the key file")
-    workers: Count = Field(default=1, description="equal processes on one port; more than one needs PostgreSQL")
     drain_seconds: Seconds = Field(default=30.0, description="seconds a stopping relay waits for terminals to leave")
 
 
@@ -245,6 +244,4 @@ class Settings(Section):
                 f"verification.collector_edition: must be {wanted} as counter.production is"
                 f" {str(self.counter.production).lower()}; the counter refuses reports of the other edition"
             )
-        if self.relay.workers > 1 and self.ledger.url is None:
-            raise ValueError("ledger.url: several workers need PostgreSQL, the default is SQLite")
         return self

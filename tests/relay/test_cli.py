@@ -227,7 +227,7 @@ def test_the_database_is_upgraded(run: Run) -> None:
 
 
 def test_serving_starts_with_checked_settings(run: Run, monkeypatch: pytest.MonkeyPatch, place: Path) -> None:
-    """The server gets the settings, workers overridden; without the auth code it is not started."""
+    """The server gets the settings; without the auth code it is not started."""
     started: list[Any] = []
 
     class Server:
@@ -237,11 +237,11 @@ def test_serving_starts_with_checked_settings(run: Run, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(cli, "_part", lambda name: {"relay.server": Server}[name])
     monkeypatch.setenv("CTP_RELAY__LEDGER__URL", "postgresql+psycopg://u@127.0.0.1/d")
-    run("serve", "--workers", "3")
+    run("serve")
     (place / "relay_auth_code.secret").unlink()
     run("serve", exit_code=3)
 
-    assert [settings.relay.workers for settings in started] == [3]
+    assert [settings.counter.broker_id for settings in started] == ["9999"]
 
 
 def test_help_and_version() -> None:

@@ -97,7 +97,6 @@ def test_the_environment_overrides_the_file(write: Write) -> None:
         ("[listen]\ntrusted_proxies = ['everybody']", "listen.trusted_proxies.0: "),
         ("[listen]\naddress = 'localhost'", "listen.address: must be HOST:PORT"),
         ("[relay]\nmode = 'many_to_one'", "counter.operator: is required when relay.mode is many_to_one"),
-        ("[relay]\nworkers = 2", "ledger.url: several workers need PostgreSQL"),
         (
             "[counter]\nproduction = false",
             "verification.collector_edition: must be evaluation as counter.production is",

@@ -31,12 +31,12 @@ _open: weakref.WeakSet[TraderApi] = weakref.WeakSet()
 class TraderApi:
     """A created but not yet initialised instance; `flow_dir` is its own, nobody else's."""
 
-    def __init__(self, binding: Binding, flow_dir: Path, put: Put) -> None:
+    def __init__(self, binding: Binding, flow_dir: Path, put: Put, *, production: bool = True) -> None:
         flow_dir.mkdir(parents=True, exist_ok=True)  # the vendor's library crashes where it is missing
         self._structs: dict[str, Any] = {}
         self._binding = binding
         with _lifecycle:
-            self._api = binding.tdapi.CThostFtdcTraderApi.CreateFtdcTraderApi(f"{flow_dir}/")
+            self._api = binding.tdapi.CThostFtdcTraderApi.CreateFtdcTraderApi(f"{flow_dir}/", production)
         self._spi = make_spi(binding, put)
         self._api.RegisterSpi(self._spi)
         self._calls: dict[str, Any] = {}

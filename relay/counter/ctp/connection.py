@@ -26,6 +26,8 @@ class CounterAddress:
     broker_id: str
     relay_app_id: str
     relay_auth_code: str = field(repr=False)
+    production: bool
+    """False: the vendor's evaluation edition (评测)"""
     user_product_info: str
     flow_dir: Path
     patience: Patience
@@ -64,7 +66,7 @@ class Connector:
         )
         return CtpSession(
             name,
-            lambda put: TraderApi(binding, known.flow_dir / name, put),
+            lambda put: TraderApi(binding, known.flow_dir / name, put, production=known.production),
             lambda api: LoginSteps(name, api, binding.catalog, credentials, self._evidence),
             report,
             known.patience,
