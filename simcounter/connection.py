@@ -114,6 +114,11 @@ class Connection(asyncio.Protocol):
             self._owner.cut_slow_reader(self)
             self._transport.abort()
 
+    @property
+    def unsent(self) -> int:
+        """Bytes that wait for the shim to read."""
+        return self._transport.get_write_buffer_size() if self._transport is not None else 0
+
     def pause_writing(self) -> None:
         """A shim that does not read its events may not send more requests either."""
         if self._transport is not None:

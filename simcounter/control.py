@@ -137,13 +137,17 @@ class Control:
         sessions = self._counter.kernel.sessions.values()
         return [s.session_id for s in sessions if s.user is not None and s.user.user_id == user_id]
 
-    def flood(self, count: int, callback: str = "OnRtnInstrumentStatus", investor_id: str = "") -> int:
-        """`count` empty `callback`s at once, to one investor or to everybody; they are not replayed later."""
+    async def flood(
+        self, count: int, callback: str = "OnRtnInstrumentStatus", investor_id: str = "", *, patient: bool = False
+    ) -> int:
+        """`count` empty `callback`s at once, to one investor or to everybody; they are not replayed later.
+
+        A reader too slow for it is cut, unless `patient`.
+        """
         count = max(0, min(count, MAX_FLOOD))
-        records = self._counter.records
         values = {"InvestorID": investor_id, "BrokerID": self._counter.config.broker_id}
-        notice = records.notice(investor_id, callback, values)
-        self._counter.front.flood(notice, count)
+        notice = self._counter.records.notice(investor_id, callback, values)
+        await self._counter.front.flood(notice, count, patient=patient)
         return count
 
     def move_market(self, instrument_id: str, price: float) -> int:

@@ -52,7 +52,10 @@ class ControlServer:
         """One command carried out; what was wrong with it, where it was."""
         try:
             request = json.loads(line)
-            command = self._commands[request["command"]]
+            command = self._commands.get(request["command"])
+            if command is None:
+                known = ", ".join(sorted(self._commands))
+                return {"ok": False, "error": f"no command {request['command']}; there are {known}"}
             result = command(**request.get("arguments", {}))
             return {"ok": True, "result": await result if inspect.isawaitable(result) else result}
         except (ValueError, TypeError, KeyError, AttributeError, OSError) as error:

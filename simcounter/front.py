@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from simcounter.abi_headers import abi_hash
 from simcounter.config import CounterConfig
-from simcounter.connection import Connection
+from simcounter.connection import MAX_UNSENT, Connection
 from simcounter.events import Answer, Disconnect, Effect, Notice, Replay, RspInfo, StateChanged, TerminalReport
 from simcounter.kernel import Kernel, topic
 from simcounter.records import Records
@@ -17,6 +17,10 @@ from simcounter.session import Session
 from simcounter.wire import Frame, FrameType, event_frame, json_frame
 
 MAX_CONNECTIONS = 4096
+FLOOD_CHUNK = 1000
+"""events in one write of a flood"""
+PATIENCE_SECONDS = 30.0
+"""how long a patient flood waits for its readers, all in all"""
 
 Store = Callable[[TerminalReport], None]
 
@@ -154,17 +158,26 @@ class Front:
         if notice.is_public:
             self.journal.public.append(frame)
         else:
-            self.journal.private.append(Entry(notice.investor_id, notice.user_id, frame))
+            self.journal.add(Entry(notice.investor_id, notice.user_id, frame))
         self._send_later(notice.callback, self._recipients(notice), frame)
 
     def _notice_frame(self, notice: Notice) -> bytes:
         info = self._rsp_info(notice.rsp_info)
         return event_frame(self._slots[notice.callback], notice.body, info, 0, is_last=True).encode()
 
-    def flood(self, notice: Notice, count: int) -> None:
-        """The same notice `count` times in one write each; the topics do not keep it."""
-        recipients = self._recipients(notice)
-        self._send(recipients, self._notice_frame(notice) * count)
+    async def flood(self, notice: Notice, count: int, *, patient: bool) -> None:
+        """The same notice `count` times; the topics do not keep it. Patient: waits for readers instead of cutting them."""
+        frame = self._notice_frame(notice)
+        deadline = asyncio.get_running_loop().time() + PATIENCE_SECONDS
+        for start in range(0, count, FLOOD_CHUNK):
+            recipients = self._recipients(notice)
+            self._send(recipients, frame, min(FLOOD_CHUNK, count - start))
+            await asyncio.sleep(0)
+            while patient and self._are_behind(recipients) and asyncio.get_running_loop().time() < deadline:
+                await asyncio.sleep(0.001)  # noqa: ASYNC110 - the condition is of several connections at once
+
+    def _are_behind(self, sessions: list[int]) -> bool:
+        return any(self.connections[s].unsent > MAX_UNSENT // 4 for s in sessions if s in self.connections)
 
     def _recipients(self, notice: Notice) -> list[int]:
         key = (notice.investor_id, notice.user_id)
@@ -190,12 +203,12 @@ class Front:
         else:
             self._send(sessions, frame)
 
-    def _send(self, sessions: list[int], frame: bytes) -> None:
+    def _send(self, sessions: list[int], frame: bytes, times: int = 1) -> None:
         for session_id in sessions:
             connection = self.connections.get(session_id)
             if connection is not None:
-                self.counts.events += 1
-                connection.send(frame)
+                self.counts.events += times
+                connection.send(frame * times)
 
     def tell_state(self, session_id: int) -> None:
         """Sends the shim what its synchronous calls answer."""

@@ -20,20 +20,34 @@ def sees(directory: Directory, user: User, investor_id: str, user_id: str) -> bo
     return user.user_id == user_id or (bool(investor_id) and directory.may_act_for(user, investor_id))
 
 
+MAX_PRIVATE = 500_000
+"""entries kept of the private topic, about 450 MB; the oldest tenth goes when there are more"""
+
+
 class Journal:
     """The day's notices, in order; one list for each topic."""
 
     def __init__(self, directory: Directory) -> None:
         self._directory = directory
         self.private: list[Entry] = []
+        self._forgotten = 0
+        """private entries of the day that are no longer kept"""
         self.public: list[bytes] = []
         self._positions: dict[tuple[str, str], int] = {}
         """(user, flow path) -> private entries already sent: what RESUME finds in its .con file"""
 
     def start_day(self) -> None:
         self.private.clear()
+        self._forgotten = 0
         self.public.clear()
         self._positions.clear()
+
+    def add(self, entry: Entry) -> None:
+        """One more private notice."""
+        self.private.append(entry)
+        if len(self.private) > MAX_PRIVATE:
+            del self.private[: MAX_PRIVATE // 10]
+            self._forgotten += MAX_PRIVATE // 10
 
     def after_login(self, session: Session) -> list[bytes]:
         """Frames a fresh login gets; RESTART again and again gives everything, so clients see duplicates."""
@@ -41,7 +55,7 @@ class Journal:
             return []
         start = {
             Topic.RESTART: 0,
-            Topic.RESUME: self._positions.get((session.user.user_id, session.flow_path), 0),
+            Topic.RESUME: max(0, self._positions.get((session.user.user_id, session.flow_path), 0) - self._forgotten),
         }.get(session.private_topic, len(self.private))
         user = session.user
         private = [
@@ -54,4 +68,4 @@ class Journal:
     def leave(self, session: Session) -> None:
         """Remembers how far a session had read, for its next RESUME."""
         if session.reads_for:
-            self._positions[session.reads_for, session.flow_path] = len(self.private)
+            self._positions[session.reads_for, session.flow_path] = self._forgotten + len(self.private)

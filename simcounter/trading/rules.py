@@ -24,6 +24,8 @@ ANY_VOLUME = "1"
 MINIMUM_VOLUME = "2"
 COMPLETE_VOLUME = "3"
 """CTP's VolumeCondition"""
+IMMEDIATELY = "1"
+"""CTP's ContingentCondition; conditional orders are not played"""
 MAX_PRICE = 1e9
 """yuan; also keeps out CTP's "no value", infinity and not-a-number"""
 MAX_VOLUME = 1000
@@ -68,6 +70,7 @@ def field_error(values: Values) -> int:
         and values["TimeCondition"] in {IMMEDIATE, GOOD_FOR_DAY}
         and values["VolumeCondition"] in {ANY_VOLUME, MINIMUM_VOLUME, COMPLETE_VOLUME}
         and values["CombHedgeFlag"][:1] in {"1", "2", "3"}
+        and values["ContingentCondition"] in {"", IMMEDIATELY}
     )
     if not abs(values["LimitPrice"]) < MAX_PRICE:
         return ErrorId.BAD_FIELD

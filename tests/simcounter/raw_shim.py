@@ -97,6 +97,15 @@ class RawShim:
         except ConnectionError:
             return True
 
+    async def count_events(self, wanted: int) -> int:
+        """Reads until `wanted` events have come; their content is not looked at."""
+        received = len(self._frames)
+        self._frames.clear()
+        async with asyncio.timeout(SECONDS * 3):
+            while received < wanted and (data := await self._reader.read(1 << 20)):
+                received += len(self._parser.feed(data))
+        return received
+
     async def is_silent(self, calls: int) -> bool:
         """Once the counter has taken `calls` requests: whether it has sent nothing."""
         async with asyncio.timeout(SECONDS):

@@ -84,6 +84,9 @@ def test_wrong_commands_are_answered_with_what_is_wrong(
         result = runner.invoke(app, ["control", *words, *address])
         assert result.exit_code == 1
         assert result.stderr.startswith("ctp-simcounter: ")
+    unknown = runner.invoke(app, ["control", "nonsense", *address])
+    assert "force_out" in unknown.stderr, "the known commands are named"
+    assert json.loads(runner.invoke(app, ["control", "flood", "count=3", *address]).stdout) == 3
     assert runner.invoke(app, ["control", "clear", *address]).exit_code == 0
 
 

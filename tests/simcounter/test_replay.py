@@ -56,6 +56,19 @@ def test_resume_continues_where_the_flow_file_ended(journal: Journal) -> None:
     assert len(journal.after_login(session_of(journal, "100001", Topic.RESUME, flow_path="b"))) == 3
 
 
+def test_a_very_long_day_forgets_its_beginning(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory is bounded; a RESUME position still means the same entry."""
+    monkeypatch.setattr("simcounter.replay.MAX_PRIVATE", 20)
+    session = session_of(journal, "100001", Topic.RESUME)
+    for number in range(30):
+        if number == 25:
+            journal.leave(session)
+        journal.add(Entry("100001", "100001", str(number).encode()))
+
+    assert len(journal.private) <= 20
+    assert journal.after_login(session) == [b"25", b"26", b"27", b"28", b"29"]
+
+
 @pytest.mark.parametrize("topic", [Topic.QUICK, Topic.NONE])
 def test_quick_misses_what_was_before(journal: Journal, topic: Topic) -> None:
     """It must query."""

@@ -184,8 +184,8 @@ async def test_a_flood_reaches_everybody_who_may_see_it(counter: SimulatedCounte
     async with RawShim(counter) as shim, RawShim(counter) as other:
         await shim.log_in("100001")
         await other.log_in("100002")
-        counter.control.flood(500, "OnRtnTrade", "100001")
-        counter.control.flood(1)
+        await counter.control.flood(500, "OnRtnTrade", "100001")
+        await counter.control.flood(1)
 
         seen = await shim.events_until("OnRtnInstrumentStatus")
         assert len(seen) == 501
@@ -203,12 +203,23 @@ async def test_packets_above_the_limit_wait_for_the_next_second() -> None:
     assert [row["ExchangeID"] for row in rows if row] == ["SHFE", "DCE", "CZCE"]
 
 
+async def test_a_patient_flood_waits_for_its_reader(counter: SimulatedCounter) -> None:
+    """More than a connection may owe, and still every event arrives."""
+    async with RawShim(counter) as shim:
+        await shim.log_in("100001")
+        flood = asyncio.ensure_future(counter.control.flood(80_000, "OnRtnOrder", "100001", patient=True))
+        received = await shim.count_events(80_000)
+
+        assert (await flood, received) == (80_000, 80_000)
+    assert counter.control.status()["cut_slow_readers"] == 0
+
+
 async def test_a_reader_that_never_reads_is_cut(counter: SimulatedCounter) -> None:
     """Its backlog is bounded; the others do not notice."""
     async with RawShim(counter) as deaf, RawShim(counter) as other:
         await deaf.log_in("100001")
         await other.log_in("100002")
-        counter.control.flood(90_000, "OnRtnOrder", "100001")
+        await counter.control.flood(90_000, "OnRtnOrder", "100001")
 
         assert counter.control.status()["cut_slow_readers"] == 1
         other.call("ReqQryInvestor")

@@ -186,6 +186,7 @@ def test_somebody_elses_order_cannot_be_canceled(driver: Driver, trader: Session
         ({"CombOffsetFlag": ""}, 15),
         ({"OrderPriceType": "1"}, 15),
         ({"VolumeCondition": "3"}, 15),
+        ({"ContingentCondition": "5"}, 15),
         ({"CombOffsetFlag": "1"}, 51),
         ({"CombOffsetFlag": "3"}, 50),
         ({"InstrumentID": "m2701", "ExchangeID": "DCE", "LimitPrice": 3000.0, "CombOffsetFlag": "1"}, 30),
