@@ -70,6 +70,7 @@ def not_your_investor() -> Refusal:
 
 
 def not_your_account() -> Refusal:
+    """The request names an AccountID that is not known to be this investor's."""
     return _relay(
         "not_your_account",
         ("请求中的资金账号不属于本投资者", "the request names an account that is not this investor's"),
@@ -78,6 +79,7 @@ def not_your_account() -> Refusal:
 
 
 def account_unknown() -> Refusal:
+    """AccountID alone would say whose data it is, and neither the terminal nor the relay knows one."""
     return _relay(
         "account_unknown",
         ("中继尚不知道本投资者的资金账号", "the relay does not know this investor's account yet"),
@@ -102,6 +104,7 @@ def reference_not_increasing(field: str, given: str, last: int) -> Refusal:
 
 
 def reference_malformed(field: str) -> Refusal:
+    """The reference is no decimal number."""
     return _relay(
         "reference_malformed",
         (f"{field} 应为十进制数字", f"{field} takes up to 12 decimal digits"),
@@ -121,6 +124,7 @@ def order_not_found() -> Refusal:
 
 
 def order_key_reused(key: str) -> Refusal:
+    """client_order_key was used for an order with another content."""
     return _relay(
         "order_key_reused",
         (f"报单幂等键 {key!r} 已用于另一笔报单", f"client_order_key {key!r} already names a different order"),
@@ -129,6 +133,7 @@ def order_key_reused(key: str) -> Refusal:
 
 
 def order_key_too_long(most: int) -> Refusal:
+    """client_order_key has more than `most` bytes."""
     return _relay(
         "order_key_too_long",
         (f"报单幂等键超过 {most} 字节", f"client_order_key is longer than {most} bytes"),
@@ -146,6 +151,7 @@ def day_limit_reached(most: int) -> Refusal:
 
 
 def not_bound() -> Refusal:
+    """There is no counter session whose references could be used."""
     return _relay(
         "counter_unavailable",
         ("柜台尚未登录", "the relay is not logged in at the counter"),

@@ -48,81 +48,94 @@ class RefMap:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._by_ref: dict[tuple[RefSpace, int], MapEntry] = {}
-        self._by_lane: dict[tuple[RefSpace, int, int, int], MapEntry] = {}
-        self._by_system: dict[SystemId, MapEntry] = {}
-        self._system_of: dict[tuple[RefSpace, int], tuple[bytes, bytes]] = {}
+        # A table for each space, with keys of plain numbers and bytes: the garbage collector lets go of those, while
+        # a key that holds an enum is visited again and again, all day long.
+        self._by_ref: dict[RefSpace, dict[int, MapEntry]] = {space: {} for space in RefSpace}
+        self._by_lane: dict[RefSpace, dict[tuple[int, int, int], MapEntry]] = {space: {} for space in RefSpace}
+        self._by_system: dict[RefSpace, dict[tuple[bytes, bytes], MapEntry]] = {space: {} for space in RefSpace}
+        self._system_of: dict[RefSpace, dict[int, tuple[bytes, bytes]]] = {space: {} for space in RefSpace}
+        self._count = 0
         self._of_lane: dict[int, int] = {}
 
     def __len__(self) -> int:
-        return len(self._by_ref)
+        return self._count
 
     @property
     def entries(self) -> Iterable[MapEntry]:
-        return self._by_ref.values()
+        return (entry for table in self._by_ref.values() for entry in table.values())
 
     def full(self, more: int) -> bool:
-        return len(self._by_ref) + more > self._limit
+        return self._count + more > self._limit
 
     def held_by(self, lane_session: int) -> int:
         """How many references this lane has used today."""
         return self._of_lane.get(lane_session, 0)
 
     def add(self, entry: MapEntry) -> None:
-        self._by_ref[entry.space, entry.counter_ref] = entry
-        self._by_lane[_lane_key(entry)] = entry
+        self._count += entry.counter_ref not in self._by_ref[entry.space]
+        self._by_ref[entry.space][entry.counter_ref] = entry
+        self._by_lane[entry.space][_lane_key(entry)] = entry
         self._of_lane[entry.lane_session] = self.held_by(entry.lane_session) + 1
 
     def remove(self, entry: MapEntry) -> None:
         """Forget a reference that was never sent."""
-        if self._by_ref.pop((entry.space, entry.counter_ref), None) is not None:
-            self._by_lane.pop(_lane_key(entry), None)
+        if self._by_ref[entry.space].pop(entry.counter_ref, None) is not None:
+            self._count -= 1
+            self._by_lane[entry.space].pop(_lane_key(entry), None)
             self._of_lane[entry.lane_session] -= 1
 
     def at_counter(self, space: RefSpace, counter_ref: int) -> MapEntry | None:
-        return self._by_ref.get((space, counter_ref))
+        return self._by_ref[space].get(counter_ref)
 
     def in_session(self, space: RefSpace, front: int, session: int, counter_ref: int) -> MapEntry | None:
         """The entry the counter itself knows by this triple."""
-        entry = self._by_ref.get((space, counter_ref))
+        entry = self._by_ref[space].get(counter_ref)
         same = entry is not None and (entry.counter_front, entry.counter_session) == (front, session)
         return entry if same else None
 
     def by_system(self, space: RefSpace, exchange: bytes, number: bytes) -> MapEntry | None:
-        return self._by_system.get((space, exchange, number))
+        return self._by_system[space].get((exchange, number))
 
     def of_lane(self, space: RefSpace, front: int, session: int, number: int) -> MapEntry | None:
-        return self._by_lane.get((space, front, session, number))
+        return self._by_lane[space].get((front, session, number))
 
     def system_of(self, entry: MapEntry) -> tuple[bytes, bytes] | None:
         """ExchangeID and OrderSysID, once the exchange has the order."""
-        return self._system_of.get((entry.space, entry.counter_ref))
+        return self._system_of[entry.space].get(entry.counter_ref)
 
     def find(self, places: RefPlaces, body: bytes) -> MapEntry | None:
         """The entry an event of the counter speaks of; None for orders not sent through this relay."""
         if places.space is None or places.ref is None:
             return None
         if not places.keyed and places.system_id is not None:
-            return self._same_investor(places, body, self._by_system.get(system_id(places, body)))
+            return self._same_investor(places, body, self.by_system(*system_id(places, body)))
         try:
             number = read_ref(places.ref, body)
         except ValueError:
             return None
-        entry = self._by_ref.get((places.space, number))
+        entry = self._by_ref[places.space].get(number)
         if entry is None or not _same_origin(places, body, entry):
             return None
         return self._same_investor(places, body, entry)
 
     def learn(self, places: RefPlaces, body: bytes, entry: MapEntry) -> None:
-        """Keep the exchange's number of an order, once a notice brings it: trades and cancels are found by it."""
-        system = system_id(places, body)
-        if system[2] and system not in self._by_system:
-            self._by_system[system] = entry
-            self._system_of[entry.space, entry.counter_ref] = system[1:]
+        """Keep the exchange's number of an order, once a notice brings it: trades and cancels are found by it.
+
+        A conditional order has one before and another after it is triggered; cancels use the latest.
+        """
+        space, exchange, number = system_id(places, body)
+        if number and (exchange, number) not in self._by_system[space]:
+            self._by_system[space][exchange, number] = entry
+            self._system_of[space][entry.counter_ref] = exchange, number
 
     def clear(self) -> None:
-        for table in (self._by_ref, self._by_lane, self._by_system, self._system_of, self._of_lane):
-            table.clear()
+        for space in RefSpace:
+            self._by_ref[space].clear()
+            self._by_lane[space].clear()
+            self._by_system[space].clear()
+            self._system_of[space].clear()
+        self._of_lane.clear()
+        self._count = 0
 
     @staticmethod
     def _same_investor(places: RefPlaces, body: bytes, entry: MapEntry | None) -> MapEntry | None:
@@ -131,8 +144,8 @@ class RefMap:
         return entry if places.investor.read(body) == entry.investor_id.encode() else None
 
 
-def _lane_key(entry: MapEntry) -> tuple[RefSpace, int, int, int]:
-    return entry.space, entry.lane_front, entry.lane_session, entry.lane_number
+def _lane_key(entry: MapEntry) -> tuple[int, int, int]:
+    return entry.lane_front, entry.lane_session, entry.lane_number
 
 
 def system_id(places: RefPlaces, body: bytes | bytearray) -> SystemId:

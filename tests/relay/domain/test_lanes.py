@@ -222,6 +222,18 @@ def test_a_trade_finds_its_order_by_the_exchanges_number() -> None:
     assert read("Trade", other, "OrderRef") == "41"
 
 
+def test_a_triggered_conditional_order_is_found_by_its_new_number() -> None:
+    """It had a number of its own kind (TJBD_) before; trades come under the exchange's."""
+    lanes = lanes_at_counter()
+    lane = lanes.open(investor("10001"))
+    sent, _ = send(lanes, lane, "ReqOrderInsert", OrderRef="3")
+    for number in ("TJBD_1", "        8001"):
+        lanes.incoming(callback("OnRtnOrder"), order_of(sent, number))
+    trade = event("OnRtnTrade", InvestorID="10001", OrderRef="41", ExchangeID="SHFE", OrderSysID="        8001")
+
+    assert read("Trade", lanes.show(callback("OnRtnTrade"), trade), "OrderRef") == "3"
+
+
 def test_an_error_notice_is_for_the_lane_that_sent_the_order() -> None:
     """OnErrRtnOrderInsert has no front and session: another lane would take it for its own order of that reference."""
     lanes = lanes_at_counter()
