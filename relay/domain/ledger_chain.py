@@ -86,6 +86,7 @@ def empty_head(chain: str) -> Head:
 
 
 def head_after(entry: Entry) -> Head:
+    """The chain's head once this entry is its last."""
     return Head(entry.chain, entry.sequence, entry.hash)
 
 
