@@ -173,8 +173,13 @@ class Front:
             recipients = self._recipients(notice)
             self._send(recipients, frame, min(FLOOD_CHUNK, count - start))
             await asyncio.sleep(0)
-            while patient and self._are_behind(recipients) and asyncio.get_running_loop().time() < deadline:
-                await asyncio.sleep(0.001)  # noqa: ASYNC110 - the condition is of several connections at once
+            if patient:
+                await self._wait_for(recipients, deadline)
+
+    async def _wait_for(self, sessions: list[int], deadline: float) -> None:
+        loop = asyncio.get_running_loop()
+        while self._are_behind(sessions) and loop.time() < deadline:  # noqa: ASYNC110 - several connections, no one event
+            await asyncio.sleep(0.001)
 
     def _are_behind(self, sessions: list[int]) -> bool:
         return any(self.connections[s].unsent > MAX_UNSENT // 4 for s in sessions if s in self.connections)
