@@ -32,7 +32,8 @@ from simcounter.counter import SimulatedCounter
 from simcounter.settlement import day_report
 
 PLAIN_WIDTH = 110
-_FONT_FACE = re.compile(r"@font-face\s*\{.*?\}\s*", re.DOTALL)
+FONTS = "ui-monospace, Menlo, Consolas, 'DejaVu Sans Mono', monospace"
+_LOADED_FONT = re.compile(r"@font-face\s*\{.*?\}\s*", re.DOTALL)
 
 
 class ModeName(StrEnum):
@@ -64,7 +65,7 @@ def main(as_json: AsJson = False, mode: Modes = None, keep: Keep = None, svg: Sv
         with _folder(keep) as folder:
             good = asyncio.run(_perform(Screen(console), casts, folder, as_json=as_json, kept=str(keep or "")))
     except StepFailed as failure:
-        tell_failure(Console(stderr=True, highlight=False), failure)
+        tell_failure(Console(stderr=True, highlight=False, width=PLAIN_WIDTH), failure)
         raise typer.Exit(1) from None
     except (KeyboardInterrupt, asyncio.CancelledError):
         raise typer.Exit(130) from None
@@ -75,7 +76,9 @@ def main(as_json: AsJson = False, mode: Modes = None, keep: Keep = None, svg: Sv
 
 def picture(console: Console) -> str:
     """What the console showed, as an SVG that loads no fonts from elsewhere."""
-    return _FONT_FACE.sub("", console.export_svg(title="ctp-relay demo"))
+    exported = _LOADED_FONT.sub("", console.export_svg(title="ctp-relay demo"))
+    # Chinese glyphs are wide by themselves; the variant would widen Latin ones in some fonts.
+    return exported.replace("Fira Code, monospace", FONTS).replace("font-variant-east-asian: full-width;", "")
 
 
 async def _perform(screen: Screen, casts: list[Cast], folder: Path, *, as_json: bool, kept: str) -> bool:
