@@ -64,6 +64,15 @@ class Entrance:
             )
         return Welcome(stream, logged_in)
 
+    async def reached(self) -> None:
+        """Wait until the relay is connected. StreamBroken when it is not in time."""
+        seconds = self._deadlines.login_seconds
+        try:
+            async with asyncio.timeout(seconds):
+                await self._connection().channel_ready()
+        except TimeoutError:
+            raise StreamBroken(f"the relay was not reached within {seconds:g} s") from None
+
     async def close(self) -> None:
         """Let go of the connection."""
         channel, self._channel = self._channel, None
@@ -73,10 +82,8 @@ class Entrance:
     @asynccontextmanager
     async def _fresh_stream(self) -> AsyncIterator[Stream]:
         """A new stream, cancelled again when the conversation on it fails or takes too long."""
-        endpoint, deadlines = self._endpoint, self._deadlines
-        if self._channel is None:
-            self._channel = open_channel(endpoint.address, endpoint.tls, deadlines.keepalive_seconds)
-        stub = terminal_pb2_grpc.TerminalServiceStub(self._channel)  # type: ignore[no-untyped-call]  # generated
+        deadlines = self._deadlines
+        stub = terminal_pb2_grpc.TerminalServiceStub(self._connection())  # type: ignore[no-untyped-call]  # generated
         stream = Stream(stub.Session())
         try:
             async with asyncio.timeout(deadlines.login_seconds):
@@ -87,3 +94,9 @@ class Entrance:
         except BaseException:
             stream.cancel()
             raise
+
+    def _connection(self) -> grpc.aio.Channel:
+        if self._channel is None:
+            endpoint = self._endpoint
+            self._channel = open_channel(endpoint.address, endpoint.tls, self._deadlines.keepalive_seconds)
+        return self._channel

@@ -205,6 +205,8 @@ class RelayLink:
                 return await self._resume_or_forget()
             if self._provider is None:
                 raise SessionEnded("the relay does not have the session any more, and no credentials were provided")
+            # Asked only when somebody is there to log in to: a person may have to type, and a collection ages.
+            await self._entrance.reached()
             return await self._open(await self._provider())
         except StreamBroken as error:
             raise TryLater(str(error)) from None

@@ -194,7 +194,6 @@ class ServedRelay:
         self.relay = ScriptedRelay()
         self.authority = folder / "authority.pem"
         self._certificates = trustme.CA()
-        self._server = grpc.aio.server()
 
     @property
     def address(self) -> str:
@@ -204,11 +203,20 @@ class ServedRelay:
         issued = self._certificates.issue_cert("localhost")
         self._certificates.cert_pem.write_to_path(str(self.authority))
         chain = b"".join(blob.bytes() for blob in issued.cert_chain_pems)
-        credentials = grpc.ssl_server_credentials([(issued.private_key_pem.bytes(), chain)])
-        terminal_pb2_grpc.add_TerminalServiceServicer_to_server(self.relay, self._server)  # type: ignore[no-untyped-call]  # generated
-        self.relay.port = self._server.add_secure_port("127.0.0.1:0", credentials)
-        await self._server.start()
+        self._credentials = grpc.ssl_server_credentials([(issued.private_key_pem.bytes(), chain)])
+        await self.start()
         return self
 
-    async def __aexit__(self, *exc_info: object) -> None:
+    async def start(self) -> None:
+        """Serve, on the port of the last time where there was one."""
+        self._server = grpc.aio.server()
+        terminal_pb2_grpc.add_TerminalServiceServicer_to_server(self.relay, self._server)  # type: ignore[no-untyped-call]  # generated
+        self.relay.port = self._server.add_secure_port(f"127.0.0.1:{self.relay.port}", self._credentials)
+        await self._server.start()
+
+    async def stop(self) -> None:
+        """Be gone, as a machine that was switched off."""
         await self._server.stop(grace=None)
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.stop()

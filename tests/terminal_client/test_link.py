@@ -23,7 +23,7 @@ from terminal_client import (
 from terminal_client.backoff import retrying
 from terminal_client.secret import Secret
 from terminal_client.session import Deadlines
-from tests.terminal_client.scripted_relay import ScriptedRelay, result
+from tests.terminal_client.scripted_relay import ScriptedRelay, ServedRelay, result
 
 Connect = Callable[..., RelayTerminal]
 LOGIN = ("9999", "100001", "password")
@@ -260,6 +260,27 @@ async def test_a_draining_relay_is_left_and_logged_in_to_again(
     assert [(await anext(statuses)).state for _ in range(3)] == ["live", "reconnecting", "live"]
     assert provider.asked == 1
     assert not any(message.HasField("resume") for message in relay.received)
+
+
+async def test_credentials_are_asked_for_when_somebody_is_there_to_log_in_to(
+    served: ServedRelay, relay: ScriptedRelay, connect: Connect, collected: Collected
+) -> None:
+    """While the relay is away nobody is bothered for a password; once it is back, once."""
+    provider = Provider(collected)
+    terminal = connect(credentials=provider)
+    statuses = terminal.statuses()
+    await terminal.login(*LOGIN, collected)
+
+    relay.resumable = False  # where the goodbye is cut off, the terminal tries to resume first
+    relay.send(pb.RelayMessage(goodbye=pb.Goodbye(reason="relay_draining")))
+    await served.stop()
+    assert [(await anext(statuses)).state for _ in range(2)] == ["live", "reconnecting"]
+    await asyncio.sleep(0.2)  # long enough for many tries of the test's back-off; without any, nothing is asked either
+    asked_meanwhile = provider.asked
+    await served.start()
+
+    assert (await anext(statuses)).state == "live"
+    assert (asked_meanwhile, provider.asked) == (0, 1)
 
 
 async def test_a_terminal_cut_for_reading_slowly_resumes(
