@@ -12,7 +12,7 @@ from ctprelay.ctp.v1 import events_pb2, requests_pb2, structs_pb2
 from ctprelay.v1 import terminal_pb2 as pb
 from terminal_client.channel import Tls
 from terminal_client.collector import Collected
-from terminal_client.dispatch import Dispatch, Reply
+from terminal_client.dispatch import Dispatch, PendingCall, Reply
 from terminal_client.entrance import Endpoint
 from terminal_client.errors import NoAnswer, NotConnected, OutcomeUnknown
 from terminal_client.generated.requests import Requests
@@ -140,19 +140,23 @@ class RelayTerminal:
                     client_order_key=client_order_key,
                 )
             )
-            try:
-                async with asyncio.timeout(seconds):
-                    self._link.send(message)
-                    return await call.done
-            except TimeoutError:
-                if call.outcome is not None:
-                    raise NoAnswer(name, f"sent, but not answered within {seconds:g} s") from None
-                if self._link.withdraw(message):
-                    raise NotConnected(f"{name} was not sent: the relay took nothing for {seconds:g} s") from None
-                raise OutcomeUnknown(name, f"the relay said nothing within {seconds:g} s") from None
-            except asyncio.CancelledError:
-                self._link.withdraw(message)  # nobody waits for it any more, so it must not leave later
-                raise
+            return await self._answer(call, message, seconds)
+
+    async def _answer(self, call: PendingCall, message: pb.TerminalMessage, seconds: float) -> Reply[Message]:
+        name = call.name
+        try:
+            async with asyncio.timeout(seconds):
+                self._link.send(message)
+                return await call.done
+        except TimeoutError:
+            if call.outcome is not None:
+                raise NoAnswer(name, f"sent, but not answered within {seconds:g} s") from None
+            if self._link.withdraw(message):
+                raise NotConnected(f"{name} was not sent: the relay took nothing for {seconds:g} s") from None
+            raise OutcomeUnknown(name, f"the relay said nothing within {seconds:g} s") from None
+        except asyncio.CancelledError:
+            self._link.withdraw(message)  # nobody waits for it any more, so it must not leave later
+            raise
 
     def notices(self, capacity: int = 0) -> Subscription[events_pb2.Event]:
         """Every event that answers no waiting request, from now on."""
