@@ -52,17 +52,12 @@ async def test_a_direct_session_from_login_to_reconnect(
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    assert program.stdout is not None
-    assert program.stdin is not None
-    said: dict[str, list[object]] = {}
-    async for line in program.stdout:
-        word, *rest = json.loads(line)
-        said[word] = rest
-        if word == "drop":
-            counter.control.drop()
-            program.stdin.write(b"go on\n")
-    status = await program.wait()
-    errors = (await program.stderr.read()).decode() if program.stderr is not None else ""
+    try:
+        said, status, errors = await listen(program, counter)
+    finally:
+        if program.returncode is None:
+            program.kill()
+            await program.wait()
 
     assert status == 0, errors
     assert said["refused"][:2] == ["counter", 3]
@@ -73,3 +68,20 @@ async def test_a_direct_session_from_login_to_reconnect(
     assert said["states"] == ["live", "reconnecting", "live"]
     assert said["rejected"] == [9]
     assert "ended" in said
+
+
+async def listen(
+    program: asyncio.subprocess.Process, counter: SimulatedCounter
+) -> tuple[dict[str, list[object]], int, str]:
+    """What the program says, its exit status and its errors; its connection is dropped when it says so."""
+    assert program.stdout is not None
+    assert program.stdin is not None
+    assert program.stderr is not None
+    said: dict[str, list[object]] = {}
+    async for line in program.stdout:
+        word, *rest = json.loads(line)
+        said[word] = rest
+        if word == "drop":
+            counter.control.drop()
+            program.stdin.write(b"go on\n")
+    return said, await program.wait(), (await program.stderr.read()).decode()
