@@ -144,7 +144,7 @@ class RequestWriter:
                 raise Refused(call_reasons.order_not_found())
         else:
             entry = None
-            self._spare_others(lane, self._refs.in_session(places.space, front, session, number))
+            self._spare_others(lane, self._refs.at_counter(places.space, front, session, number))
         self._spare_others(lane, entry)
         if by_system_id:
             self._spare_others(lane, self._refs.by_system(*system_id(places, body)))

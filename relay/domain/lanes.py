@@ -185,7 +185,8 @@ class Lanes:
             places.request_id.write(out, entry.lane_request_id)
         for cell in places.derived:
             text = cell.read(body)
-            derived = self._refs.at_counter(RefSpace.ORDER, int(text)) if text.isdigit() else None
+            number = int(text) if text.isdigit() else 0
+            derived = self._refs.at_counter(RefSpace.ORDER, entry.counter_front, entry.counter_session, number)
             if derived is not None:
                 cell.write(out, derived.lane_ref.encode("ascii"))
         # A cancel's own OrderSysID is what the terminal claimed; only the counter's word on the order is learned.

@@ -1,8 +1,8 @@
 """Which reference at the counter is which reference of which lane, for one trading day.
 
-Both directions, and the exchange's own numbers as they become known. Counter references are never used twice in a
-day, so (space, reference) names an entry, and the counter session it was sent in is then compared. The map is
-bounded by refusing new orders; nothing live is ever evicted.
+Both directions, and the exchange's own numbers as they become known. FrontID, SessionID and reference name an entry;
+where a struct brings the reference alone, the latest entry of that reference is compared with the rest of it. The
+map is bounded by refusing new orders; nothing live is ever evicted.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 from relay.domain.refs import RefPlaces, RefSpace, read_ref
 
+Triple = tuple[int, int, int]
+"""FrontID, SessionID, reference"""
 SystemId = tuple[RefSpace, bytes, bytes]
 """space, ExchangeID, OrderSysID with its leading spaces"""
 
@@ -50,10 +52,11 @@ class RefMap:
         self._limit = limit
         # A table for each space, with keys of plain numbers and bytes: the garbage collector lets go of those, while
         # a key that holds an enum is visited again and again, all day long.
-        self._by_ref: dict[RefSpace, dict[int, MapEntry]] = {space: {} for space in RefSpace}
-        self._by_lane: dict[RefSpace, dict[tuple[int, int, int], MapEntry]] = {space: {} for space in RefSpace}
+        self._by_triple: dict[RefSpace, dict[Triple, MapEntry]] = {space: {} for space in RefSpace}
+        self._latest: dict[RefSpace, dict[int, MapEntry]] = {space: {} for space in RefSpace}
+        self._by_lane: dict[RefSpace, dict[Triple, MapEntry]] = {space: {} for space in RefSpace}
         self._by_system: dict[RefSpace, dict[tuple[bytes, bytes], MapEntry]] = {space: {} for space in RefSpace}
-        self._system_of: dict[RefSpace, dict[int, tuple[bytes, bytes]]] = {space: {} for space in RefSpace}
+        self._system_of: dict[RefSpace, dict[Triple, tuple[bytes, bytes]]] = {space: {} for space in RefSpace}
         self._count = 0
         self._of_lane: dict[int, int] = {}
 
@@ -62,7 +65,7 @@ class RefMap:
 
     @property
     def entries(self) -> Iterable[MapEntry]:
-        return (entry for table in self._by_ref.values() for entry in table.values())
+        return (entry for table in self._by_triple.values() for entry in table.values())
 
     def full(self, more: int) -> bool:
         return self._count + more > self._limit
@@ -72,26 +75,24 @@ class RefMap:
         return self._of_lane.get(lane_session, 0)
 
     def add(self, entry: MapEntry) -> None:
-        self._count += entry.counter_ref not in self._by_ref[entry.space]
-        self._by_ref[entry.space][entry.counter_ref] = entry
+        triple = _triple(entry)
+        self._count += triple not in self._by_triple[entry.space]
+        self._by_triple[entry.space][triple] = entry
+        self._latest[entry.space][entry.counter_ref] = entry
         self._by_lane[entry.space][_lane_key(entry)] = entry
         self._of_lane[entry.lane_session] = self.held_by(entry.lane_session) + 1
 
     def remove(self, entry: MapEntry) -> None:
         """Forget a reference that was never sent."""
-        if self._by_ref[entry.space].pop(entry.counter_ref, None) is not None:
+        if self._by_triple[entry.space].pop(_triple(entry), None) is not None:
             self._count -= 1
+            self._latest[entry.space].pop(entry.counter_ref, None)
             self._by_lane[entry.space].pop(_lane_key(entry), None)
             self._of_lane[entry.lane_session] -= 1
 
-    def at_counter(self, space: RefSpace, counter_ref: int) -> MapEntry | None:
-        return self._by_ref[space].get(counter_ref)
-
-    def in_session(self, space: RefSpace, front: int, session: int, counter_ref: int) -> MapEntry | None:
+    def at_counter(self, space: RefSpace, front: int, session: int, counter_ref: int) -> MapEntry | None:
         """The entry the counter itself knows by this triple."""
-        entry = self._by_ref[space].get(counter_ref)
-        same = entry is not None and (entry.counter_front, entry.counter_session) == (front, session)
-        return entry if same else None
+        return self._by_triple[space].get((front, session, counter_ref))
 
     def by_system(self, space: RefSpace, exchange: bytes, number: bytes) -> MapEntry | None:
         return self._by_system[space].get((exchange, number))
@@ -101,7 +102,7 @@ class RefMap:
 
     def system_of(self, entry: MapEntry) -> tuple[bytes, bytes] | None:
         """ExchangeID and OrderSysID, once the exchange has the order."""
-        return self._system_of[entry.space].get(entry.counter_ref)
+        return self._system_of[entry.space].get(_triple(entry))
 
     def find(self, places: RefPlaces, body: bytes) -> MapEntry | None:
         """The entry an event of the counter speaks of; None for orders not sent through this relay."""
@@ -113,7 +114,10 @@ class RefMap:
             number = read_ref(places.ref, body)
         except ValueError:
             return None
-        entry = self._by_ref[places.space].get(number)
+        if places.front is not None and places.session is not None:
+            triple = places.front.read(body), places.session.read(body), number
+            return self._same_investor(places, body, self._by_triple[places.space].get(triple))
+        entry = self._latest[places.space].get(number)
         if entry is None or not _same_origin(places, body, entry):
             return None
         return self._same_investor(places, body, entry)
@@ -126,11 +130,12 @@ class RefMap:
         space, exchange, number = system_id(places, body)
         if number and (exchange, number) not in self._by_system[space]:
             self._by_system[space][exchange, number] = entry
-            self._system_of[space][entry.counter_ref] = exchange, number
+            self._system_of[space][_triple(entry)] = exchange, number
 
     def clear(self) -> None:
         for space in RefSpace:
-            self._by_ref[space].clear()
+            self._by_triple[space].clear()
+            self._latest[space].clear()
             self._by_lane[space].clear()
             self._by_system[space].clear()
             self._system_of[space].clear()
@@ -144,7 +149,11 @@ class RefMap:
         return entry if places.investor.read(body) == entry.investor_id.encode() else None
 
 
-def _lane_key(entry: MapEntry) -> tuple[int, int, int]:
+def _triple(entry: MapEntry) -> Triple:
+    return entry.counter_front, entry.counter_session, entry.counter_ref
+
+
+def _lane_key(entry: MapEntry) -> Triple:
     return entry.lane_front, entry.lane_session, entry.lane_number
 
 
@@ -156,11 +165,7 @@ def system_id(places: RefPlaces, body: bytes | bytearray) -> SystemId:
 
 
 def _same_origin(places: RefPlaces, body: bytes, entry: MapEntry) -> bool:
-    """Whether the event is of the counter session the entry was sent in, by whatever the struct has."""
-    if places.session is not None and places.session.read(body) != entry.counter_session:
-        return False
-    if places.front is not None and places.front.read(body) != entry.counter_front:
-        return False
-    if places.keyed or places.request_id is None:
-        return True
-    return places.request_id.read(body) == entry.request_mark
+    """Whether an event without FrontID is of the counter session the entry was sent in, by what else it has."""
+    if places.session is not None:
+        return places.session.read(body) == entry.counter_session
+    return places.request_id is None or places.request_id.read(body) == entry.request_mark

@@ -1,7 +1,9 @@
 """The trading day, and what ends with it.
 
 CTP has no callback for it: the TradingDay of each login is compared with the one known. A night session belongs to
-the next trading day already (DOMAIN 1.6).
+the next trading day already (DOMAIN 1.6). With the day end the references (`Lanes.start_day`), what terminals have had
+(`Delivery.start_day`), the public answers (`QueryCache.start_day`), the notices kept for terminals that come later,
+and each investor's settlement confirmation.
 """
 
 from __future__ import annotations
@@ -22,21 +24,6 @@ class DayChange(StrEnum):
     """no date: nothing is to be reset for it"""
 
 
-class EndsWithDay(StrEnum):
-    """What is forgotten on `DayChange.NEXT`; each owner clears its own."""
-
-    REFERENCES = "references"
-    """`Lanes.start_day`: the maps of references, cancels and client_order_keys"""
-    DELIVERED = "delivered"
-    """`Delivery.start_day`: which notices a terminal has had"""
-    PUBLIC_ANSWERS = "public_answers"
-    """`QueryCache.start_day`"""
-    SETTLEMENT_CONFIRMED = "settlement_confirmed"
-    """each investor confirms the new statement"""
-    NOTICES = "notices"
-    """the day's notices kept for terminals that come later"""
-
-
 def is_trading_day(text: str) -> bool:
     """Whether `text` is a date as CTP writes it: eight digits, and not the one it answers before a login."""
     return len(text) == 8 and text.isascii() and text.isdigit() and text != NOT_LOGGED_IN
@@ -55,7 +42,7 @@ class TradingDay:
         return self._day
 
     def logged_in(self, trading_day: str) -> DayChange:
-        """Take the TradingDay of a login's answer. On NEXT everything in `EndsWithDay` is to be cleared first.
+        """Take the TradingDay of a login's answer. On NEXT everything that ends with the day is to be cleared first.
 
         A day earlier than the known one is taken as well: the counter is right, and yesterday's references would
         be wrong on either side.

@@ -444,6 +444,23 @@ def test_a_restarted_relay_knows_the_days_orders_again() -> None:
     assert send(after, same, "ReqOrderInsert", order_key="k1")[1].repeated
 
 
+def test_sessions_that_counted_alike_are_told_apart() -> None:
+    """Two of the investor's own counter sessions both had a reference 41; a restarted relay knows both orders."""
+    desk, phone = lanes_at_counter(), lanes_at_counter()
+    phone.rebind(FRONT, 555, 0)
+    sent = [
+        send(lanes, lanes.open(investor("10001"), session=number), "ReqOrderInsert", OrderRef=f"{number}")[0]
+        for lanes, number in ((desk, 7), (phone, 8))
+    ]
+    after = Lanes(CATALOG, OWNERSHIP)
+    after.restore((*desk.snapshot(), *phone.snapshot()))
+
+    orders = order_of(sent[0], session=SESSION), order_of(sent[1], session=555)
+
+    assert [read("InputOrder", one, "OrderRef") for one in sent] == ["41", "41"]
+    assert [triple(after.show(callback("OnRtnOrder"), one))[1:] for one in orders] == [(7, "7"), (8, "8")]
+
+
 def test_a_new_trading_day_starts_anew() -> None:
     """References on both sides start again and yesterday's orders are strangers."""
     lanes = lanes_at_counter()

@@ -1,4 +1,4 @@
-"""When a new trading day begins, and that everything that ends with the day is named."""
+"""When a new trading day begins."""
 
 from __future__ import annotations
 
