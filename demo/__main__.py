@@ -147,7 +147,8 @@ def _folder(keep: Path | None) -> Iterator[Path]:
     try:
         keep.mkdir(mode=0o700, parents=True)
     except FileExistsError:
-        raise typer.BadParameter(f"{keep} exists already", param_hint="--keep") from None
+        sys.stderr.write(f"--keep: {keep} exists already 目录已存在\n")
+        raise typer.Exit(2) from None
     yield keep.resolve()
 
 
