@@ -1,0 +1,147 @@
+"""Simulated counter, both relays and a terminal for each variant, every one a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime as dt
+import json
+import os
+import secrets
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from demo.cast import MODES, TERMINAL_APP_ID, Cast
+from demo.certificates import TlsFiles, make_tls_files
+from demo.relay_run import RelayRun
+from demo.relay_site import RelaySite, clean_environment
+from simcounter import demo_accounts
+from simcounter.config import CounterConfig
+from simcounter.counter import SimulatedCounter
+from simcounter.exec import program_environment
+
+_DEADLINE_SECONDS = 120.0
+_ROOM = """
+[limits]
+orders_per_second = 100000
+orders_per_day = 1000000
+login_failures_per_ip = 1000000
+
+[sessions]
+max_per_investor = 1000
+max_per_process = 1000
+"""
+DIRECT = "direct"
+
+
+class CallerProcess:
+    """A `benchmarks.caller`; `ask` sends one command and waits for its answer."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+
+    async def ask(self, command: str) -> Any:
+        await self.tell(command)
+        return await self.answer()
+
+    async def tell(self, command: str) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{command}\n".encode())
+        await self._process.stdin.drain()
+
+    async def answer(self) -> Any:
+        assert self._process.stdout is not None
+        async with asyncio.timeout(_DEADLINE_SECONDS):
+            line = await self._process.stdout.readline()
+        if not line:
+            raise RuntimeError("a terminal of the benchmark ended before it answered")
+        return json.loads(line)
+
+    async def stop(self) -> None:
+        with contextlib.suppress(ConnectionError):
+            await self.tell("end")
+        try:
+            async with asyncio.timeout(10):
+                await self._process.wait()
+        except TimeoutError:
+            self._process.kill()
+            await self._process.wait()
+
+
+class Scene:
+    """Everything that is measured; `callers` by variant: direct, many_to_many, many_to_one."""
+
+    def __init__(self, counter: SimulatedCounter) -> None:
+        self.counter = counter
+        self.callers: dict[str, CallerProcess] = {}
+
+
+@asynccontextmanager
+async def set_up(folder: Path) -> AsyncIterator[Scene]:
+    """Start everything under `folder`, end everything at the end."""
+    async with AsyncExitStack() as stack:
+        users = demo_accounts.users()
+        counter = await stack.enter_async_context(SimulatedCounter(CounterConfig(users=tuple(users))))
+        tls = make_tls_files(folder, dt.datetime.now(dt.UTC))
+        scene = Scene(counter)
+        code = folder / "direct_auth_code.secret"
+        code.write_text(demo_accounts.AUTH_CODES[demo_accounts.DIRECT_APP_ID])
+        scene.callers[DIRECT] = await _caller(
+            stack, DIRECT, counter.address, "100005", demo_accounts.DIRECT_APP_ID, code, None
+        )
+        for mode, cast in MODES.items():
+            port, site = await _relay(stack, folder / mode, cast, tls, counter)
+            scene.callers[mode] = await _caller(
+                stack,
+                "relay",
+                f"127.0.0.1:{port}",
+                cast.investor_id,
+                TERMINAL_APP_ID,
+                site.folder / "terminal_auth_code.secret",
+                tls.authority,
+            )
+        yield scene
+
+
+async def _relay(
+    stack: AsyncExitStack, folder: Path, cast: Cast, tls: TlsFiles, counter: SimulatedCounter
+) -> tuple[int, RelaySite]:
+    site = RelaySite(folder, cast, tls, "".join(secrets.choice("ABCDEFGH01234567") for _ in range(16)))
+    site.furnish(counter.address)
+    with (folder / "relay.toml").open("a") as settings:
+        settings.write(_ROOM)
+    await site.run("terminal", "add", TERMINAL_APP_ID, "--auth-code-file", "terminal_auth_code.secret")
+    if cast.relay_knows_investor:
+        await site.run("investor", "add", cast.investor_id, "--password-file", "investor.secret")
+    run = await stack.enter_async_context(RelayRun(folder, program_environment(clean_environment(os.environ))))
+    return await run.start(), site
+
+
+async def _caller(
+    stack: AsyncExitStack, variant: str, address: str, investor: str, app_id: str, code: Path, ca: Path | None
+) -> CallerProcess:
+    arguments = ["--address", address, "--investor", investor, "--app-id", app_id, "--auth-code-file", str(code)]
+    if ca is not None:
+        arguments += ["--ca", str(ca)]
+    # The collector writes the process's own time; the regulator wants China's.
+    environment = {**clean_environment(os.environ), "TZ": "CST-8"}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "benchmarks.caller",
+        variant,
+        *arguments,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,  # the collector's shell commands complain there
+        env=program_environment(environment) if variant == DIRECT else environment,
+        limit=1 << 24,
+    )
+    caller = CallerProcess(process)
+    stack.push_async_callback(caller.stop)
+    if await caller.answer() != "ready":
+        raise RuntimeError(f"the {variant} terminal did not log in")
+    return caller
