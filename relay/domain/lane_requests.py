@@ -186,6 +186,8 @@ def _choose(lane: Lane, places: RefPlaces, body: bytearray) -> tuple[_Chosen, ..
     """The lane's references of one insert, main one first. Raises Refused before anything is used up."""
     if places.space is None or places.ref is None:
         return ()
+    if not places.derived:
+        return (_choose_one(lane, places.space, places.ref, body),)
     wanted = [(places.space, places.ref), *((RefSpace.ORDER, cell) for cell in places.derived)]
     before = {space: lane.refs.last(space) for space, _ in wanted}
     try:
