@@ -13,6 +13,7 @@ import trustme
 from relay.counter.port import Mode
 from simcounter.build import CompilerMissing, build
 from simcounter.config import CounterConfig
+from simcounter.control import Control
 from simcounter.counter import SimulatedCounter
 from simcounter.substitute import BindingMissing
 from terminal_client import RelayTerminal
@@ -79,17 +80,22 @@ async def bystander(site: Site) -> AsyncIterator[RelayTerminal]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def start_site(tls: TlsFiles, tmp_path: Path) -> AsyncIterator[StartRelay]:
-    """`await start_site(mode, section__key=value)`: a counter and a relay for one test alone."""
+    """`await start_site(mode, section__key=value)`: a counter and a relay for one test alone.
+
+    `prepare(counter.control)` makes the counter misbehave from the start, so the operator is not waited for.
+    """
     started: list[tuple[SimulatedCounter, RelayProcess]] = []
     numbers = itertools.count(1)
 
-    async def start(mode: Mode, **settings: object) -> Site:
+    async def start(mode: Mode, prepare: Callable[[Control], None] | None = None, **settings: object) -> Site:
         counter = SimulatedCounter(CounterConfig())
         await counter.start()
         relay = RelayProcess(tmp_path / f"relay-{next(numbers)}", mode, counter.address, tls, settings)
         started.append((counter, relay))
         register(relay)
-        await relay.start()
+        if prepare is not None:
+            prepare(counter.control)
+        await relay.start(await_operator=prepare is None)
         return Site(counter, relay, tls)
 
     yield start
