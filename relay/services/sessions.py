@@ -86,7 +86,7 @@ class Sessions:
             await asyncio.wait(waits, timeout=seconds)
         for wait in waits:
             wait.cancel()
-        await asyncio.gather(*(session.end("the relay is stopping 中继停机") for session in self))
+        await asyncio.gather(*(session.end("relay_stopping: the relay is about to stop 中继停机") for session in self))
 
     def _reserve(self, name: str, investor: Investor) -> None:
         if self.draining:

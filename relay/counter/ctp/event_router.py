@@ -15,6 +15,7 @@ from relay.counter.port import CounterEvent
 from relay.domain.delivery import Delivery, Notice
 from relay.domain.lane import Lane
 from relay.domain.lanes import Lanes
+from relay.domain.operator_mask import OperatorMask
 from relay.domain.ownership import OwnershipTable
 from relay.domain.query_cache import QueryCache, Row
 
@@ -37,9 +38,9 @@ class EventRouter:
         cache: QueryCache,
         link_of: LinkOf,
         *,
-        keep_day: bool,
+        operator_id: str,
     ) -> None:
-        """`keep_day`: terminals may join later and want the day's notices then."""
+        """With an operator the session is shared: terminals may join later and want the day's notices then."""
         self._catalog = catalog
         self._ownership = ownership
         self._lanes = lanes
@@ -47,7 +48,8 @@ class EventRouter:
         self._cache = cache
         self._link_of = link_of
         self._deliveries: dict[CtpLink, Delivery] = {}
-        self._day = DayNotices(catalog) if keep_day else None
+        self._day = DayNotices(catalog) if operator_id else None
+        self._mask = OperatorMask(catalog, operator_id)
         self._loop = asyncio.get_running_loop()
         self._alarm: asyncio.TimerHandle | None = None
 
@@ -61,7 +63,8 @@ class EventRouter:
         for callback, body in self._day.of(link.lane.identity.investor):
             for lane, shown in self._lanes.incoming(callback, body):
                 if lane is link.lane:
-                    self._give(link, Notice(callback, shown), {})
+                    masked = self._mask.show(callback, shown, lane.identity.investor)
+                    self._give(link, Notice(callback, masked), {})
 
     def close(self, link: CtpLink) -> None:
         self._deliveries.pop(link, None)
@@ -88,10 +91,13 @@ class EventRouter:
             self._day.keep(event.callback, event.body)
         error_id, error_msg = rsp_info(event)
         encoded: dict[int, CounterEvent] = {}
+        masked: bytes | None = None
         for lane, shown in self._lanes.incoming(event.callback, event.body):
+            if masked is None:  # all lanes see the same: they are one investor's, or the event names nobody
+                masked = self._mask.show(event.callback, shown, lane.identity.investor)
             link = self._link_of(lane)
             if link is not None:
-                self._give(link, Notice(event.callback, shown, error_id), encoded, error_msg)
+                self._give(link, Notice(event.callback, masked, error_id), encoded, error_msg)
 
     def _give(self, link: CtpLink, notice: Notice, encoded: dict[int, CounterEvent], error_msg: bytes = b"") -> None:
         delivery = self._deliveries.get(link)
@@ -164,7 +170,9 @@ class EventRouter:
             if not is_last:
                 return
             body = None
-        shown = self._lanes.show(callback, body) if body is not None else None
+        shown = None
+        if body is not None:
+            shown = self._mask.show(callback, self._lanes.show(callback, body), link.lane.identity.investor)
         wire = event_bytes(callback, shown, error_id=rsp[0], error_msg=rsp[1], request_id=request_id, is_last=is_last)
         link.put(CounterEvent(callback.name, wire, request_id, rsp[0], is_last))
 

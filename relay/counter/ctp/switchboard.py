@@ -61,7 +61,7 @@ class Switchboard:
             self._pending,
             self._cache,
             lambda lane: self._links.get(lane.session),
-            keep_day=on_live is not None,
+            operator_id=session.steps.credentials.user_id if on_live is not None else "",
         )
         self._tasks = Tasks()
         self._first: asyncio.Future[None] = asyncio.get_running_loop().create_future()
