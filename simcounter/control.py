@@ -10,7 +10,9 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from simcounter.events import Disconnect, Effect
+from simcounter.errors_text import text_of
+from simcounter.events import Disconnect, Effect, Notice, RspInfo
+from simcounter.scenario import Rule
 from simcounter.settlement import day_report
 
 if TYPE_CHECKING:
@@ -40,6 +42,18 @@ class Control:
     def ignore(self, method: str, times: int = 0) -> None:
         """`method` gets no answer."""
         self._counter.scenario.ignore(method, times)
+
+    def answer(
+        self, method: str, callback: str, values: dict[str, Any] | None = None, error_id: int = 0, times: int = 1
+    ) -> None:
+        """`method` is answered by `callback` (OnRsp…) with these fields instead; without any it is NULL.
+
+        Fields by CTP's names, binary ones as hexadecimal text.
+        """
+        body = self._packed(callback, values) if values is not None else None
+        text = text_of(error_id) if error_id else ""
+        rule = Rule(error_id, text, times=times, callback=self._known(callback), body=body)
+        self._counter.scenario.substitute(method, rule)
 
     def mute(self, *, on: bool = True) -> None:
         """The counter answers nothing at all, but the connection stays."""
@@ -136,6 +150,24 @@ class Control:
     def _sessions_of(self, user_id: str) -> list[int]:
         sessions = self._counter.kernel.sessions.values()
         return [s.session_id for s in sessions if s.user is not None and s.user.user_id == user_id]
+
+    def tell(self, callback: str, values: dict[str, Any], investor_id: str = "", error_id: int = 0) -> None:
+        """`callback` (OnRtn…, OnErrRtn…) with these fields, as `answer` takes them, to one investor or to everybody.
+
+        It is kept like any other: later logins of the day get it too.
+        """
+        info = RspInfo.of(error_id) if error_id else None
+        notice = Notice(investor_id, self._known(callback), self._packed(callback, values), info)
+        self._counter.front.carry_out([notice])
+
+    def _known(self, callback: str) -> str:
+        if callback not in self._counter.records.catalog.callbacks:
+            raise ValueError(f"unknown callback {callback}")
+        return callback
+
+    def _packed(self, callback: str, values: dict[str, Any]) -> bytes:
+        records = self._counter.records
+        return records.pack_plain(records.catalog.callbacks[self._known(callback)].struct, values)
 
     async def flood(
         self, count: int, callback: str = "OnRtnInstrumentStatus", investor_id: str = "", *, patient: bool = False

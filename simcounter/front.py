@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 
 from simcounter.abi_headers import abi_hash
 from simcounter.config import CounterConfig
@@ -105,17 +106,19 @@ class Front:
         if self._scenario.ignores(method):
             return
         refusal = self._scenario.refusal(method)
+        other = self._scenario.substitution(method)
         if refusal is not None:
             self.carry_out(self._refused(session, method, frame, refusal))
+        elif other is not None:
+            info = RspInfo(other.error_id, other.text) if other.error_id else None
+            self.carry_out([Answer(session.session_id, other.callback, other.body, frame.request_id, info)])
         else:
             self.carry_out(self._kernel.call(session, method, frame.body, frame.request_id))
 
     def _refused(self, session: Session, method: str, frame: Frame, rsp_info: RspInfo) -> list[Effect]:
-        callback = self._records.callback_of(method)
-        struct = self._records.catalog.callbacks[callback].struct
         values = self._records.unpack(self._records.catalog.methods[method].struct, frame.body)
-        body = self._records.echo(struct, values) if struct else None
-        return [Answer(session.session_id, callback, body, frame.request_id, rsp_info)]
+        told = self._records.refusal(session, method, values, frame.request_id, rsp_info.error_id)
+        return [replace(effect, rsp_info=rsp_info) for effect in told if isinstance(effect, Answer | Notice)]
 
     def lost(self, connection: Connection) -> None:
         session = connection.session

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ctpabi import layout
-from ctpabi.catalog import Catalog, Struct
+from ctpabi.catalog import Catalog, Kind, Struct
 from simcounter.events import Answer, Effect, Notice, RspInfo
 from simcounter.session import Session, Values
 
@@ -17,6 +17,11 @@ _IRREGULAR = {
     "ReqUserLoginWithCaptcha": "OnRspUserLogin",
     "ReqUserLoginWithText": "OnRspUserLogin",
     "ReqUserLoginWithOTP": "OnRspUserLogin",
+}
+_IRREGULAR_ERRORS = {
+    "ReqFromBankToFutureByFuture": "OnErrRtnBankToFutureByFuture",
+    "ReqFromFutureToBankByFuture": "OnErrRtnFutureToBankByFuture",
+    "ReqQueryBankAccountMoneyByFuture": "OnErrRtnQueryBankBalanceByFuture",
 }
 
 
@@ -72,6 +77,11 @@ class Records:
 
     def pack(self, struct: str, values: Mapping[str, Any]) -> bytes:
         return layout.pack(self.struct(struct), values)
+
+    def pack_plain(self, struct: str, values: Mapping[str, Any]) -> bytes:
+        """`pack` for values that came as JSON: binary fields are hexadecimal text. Raises ValueError."""
+        binary = {field.name for field in self.struct(struct).fields if field.kind is Kind.BYTES}
+        return self.pack(struct, {name: bytes.fromhex(v) if name in binary else v for name, v in values.items()})
 
     def common(self, struct: str, values: Mapping[str, Any]) -> Values:
         """The part of `values` that `struct` has fields for."""
@@ -141,7 +151,7 @@ class Records:
         UserID in the request the OnErrRtn… finds nobody, as at CTP.
         """
         effects: list[Effect] = [self.answer(session, self.callback_of(method), values, request_id, error_id)]
-        notice = f"OnErrRtn{method[3:]}"
+        notice = _IRREGULAR_ERRORS.get(method, f"OnErrRtn{method[3:]}")
         user_id = session.user.user_id if session.user is not None else ""
         if notice in self.catalog.callbacks and values.get("UserID") and user_id:
             effects.append(self.notice(investor_id, notice, values, user_id=user_id, error_id=error_id))

@@ -18,6 +18,9 @@ class Rule:
     seconds: float = 0.0
     times: int = 0
     used: int = 0
+    callback: str = ""
+    body: bytes | None = None
+    """what another callback answers with; None is its NULL pointer"""
 
     @property
     def is_worn_out(self) -> bool:
@@ -30,6 +33,7 @@ class Scenario:
     def __init__(self) -> None:
         self._refusals: dict[str, Rule] = {}
         self._silences: dict[str, Rule] = {}
+        self._substitutes: dict[str, Rule] = {}
         self._delays: dict[str, Rule] = {}
         self._duplicates: dict[str, Rule] = {}
         self.return_codes: dict[str, int] = {}
@@ -58,6 +62,10 @@ class Scenario:
         """`method` gets no answer."""
         self._silences[method] = Rule(times=times)
 
+    def substitute(self, method: str, rule: Rule) -> None:
+        """`method` is answered by the rule's callback and body."""
+        self._substitutes[method] = rule
+
     def delay(self, callback: str, seconds: float, times: int = 0) -> None:
         """`callback` arrives `seconds` late; what follows is not held up."""
         self._delays[callback] = Rule(seconds=seconds, times=times)
@@ -72,6 +80,9 @@ class Scenario:
     def refusal(self, method: str) -> RspInfo | None:
         rule = _use(self._refusals, method)
         return RspInfo(rule.error_id, rule.text) if rule is not None else None
+
+    def substitution(self, method: str) -> Rule | None:
+        return _use(self._substitutes, method)
 
     def delay_of(self, callback: str) -> float:
         """Seconds."""
