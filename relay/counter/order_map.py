@@ -44,7 +44,7 @@ class OrderMapFile:
         self._file = os.open(self._path(), os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
         _cut_torn_line(self._file)
         self._kept = {}
-        self._keep(_read(self._path()))
+        self._keep(_read(self._path()).values())
 
     def append(self, entries: Sequence[MapEntry]) -> None:
         """Store entries; in the operating system's hands when this returns. Raises OSError, e.g. disk full."""
@@ -54,6 +54,14 @@ class OrderMapFile:
             os.ftruncate(self._file, os.fstat(self._file).st_size - written)
             raise OSError(errno.ENOSPC, "the order map cannot be written", str(self._path()))
         self._keep(entries)
+
+    def retract(self, entries: Sequence[MapEntry]) -> None:
+        """These were never sent after all: the terminal may use their references again, also after a restart."""
+        if not entries:
+            return
+        os.write(self._file, "".join(_to_line(entry, retracted=True) for entry in entries).encode())
+        for entry in entries:
+            self._kept[entry.investor_id].remove(entry)
 
     def load(self, investor_id: str | None = None) -> Iterator[MapEntry]:
         """This day's entries, of one investor or of all, in the order they were stored."""
@@ -75,9 +83,17 @@ class OrderMapFile:
         return self._directory / f"{self._day}.jsonl"
 
 
-def _read(path: Path) -> Iterator[MapEntry]:
+def _read(path: Path) -> dict[tuple[RefSpace, int], MapEntry]:
+    """By the counter's reference, which is never used twice in a day."""
+    entries: dict[tuple[RefSpace, int], MapEntry] = {}
     with path.open(encoding="utf-8") as file:
-        yield from map(_from_line, file)
+        for line in file:
+            entry, retracted = _from_line(line)
+            if retracted:
+                entries.pop((entry.space, entry.counter_ref), None)
+            else:
+                entries[entry.space, entry.counter_ref] = entry
+    return entries
 
 
 def _cut_torn_line(file: int) -> None:
@@ -87,14 +103,17 @@ def _cut_torn_line(file: int) -> None:
     os.ftruncate(file, size - len(tail) + tail.rfind(b"\n") + 1)
 
 
-def _to_line(entry: MapEntry) -> str:
-    values = {field.name: getattr(entry, field.name) for field in dataclasses.fields(entry)}
+def _to_line(entry: MapEntry, *, retracted: bool = False) -> str:
+    values: dict[str, object] = {field.name: getattr(entry, field.name) for field in dataclasses.fields(entry)}
     values["content"] = base64.b64encode(entry.content).decode()
+    if retracted:
+        values["retracted"] = True
     return json.dumps(values, ensure_ascii=False, separators=(",", ":")) + "\n"
 
 
-def _from_line(line: str) -> MapEntry:
+def _from_line(line: str) -> tuple[MapEntry, bool]:
     values = json.loads(line)
+    retracted = bool(values.pop("retracted", False))
     values["space"] = RefSpace(values["space"])
     values["content"] = base64.b64decode(values["content"])
-    return MapEntry(**values)
+    return MapEntry(**values), retracted

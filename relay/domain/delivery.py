@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ctpabi.catalog import Callback, Catalog, Shape, Struct
 from relay.domain.cells import TextCell, text_cell
@@ -40,6 +40,8 @@ class Notice:
     callback: Callback
     body: bytes
     error_id: int = 0
+    error_msg: bytes = b""
+    """GB18030, without the terminating NUL"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +128,7 @@ class Delivery:
     def _let_go(self, key: OrderKey) -> list[Notice]:
         waiting = self._held.pop(key, [])
         self._held_count -= len(waiting)
-        return [Notice(n.callback, self._show(n.callback, n.body), n.error_id) for _, n in waiting]
+        return [replace(n, body=self._show(n.callback, n.body)) for _, n in waiting]
 
     def _identity(self, notice: Notice) -> object:
         if notice.callback.name in _ANSWERS or notice.callback.shape not in {Shape.NOTICE, Shape.ERROR_NOTICE}:

@@ -26,6 +26,7 @@ _log = structlog.get_logger(__name__)
 _LONGEST_LINE = 4096
 _START_SECONDS = 20.0
 _LONGEST_PAUSE = 30.0
+_FAREWELL_SECONDS = 1.0
 _ROOT = Path(__file__).parents[2]
 
 
@@ -164,9 +165,13 @@ class Verifier:
         if child is None:
             return
         child.writer.close()
-        with contextlib.suppress(ProcessLookupError):
-            child.process.kill()
-        await child.process.wait()
+        try:
+            # It ends with its socket and cleans up behind itself; killed it could not.
+            await asyncio.wait_for(child.process.wait(), _FAREWELL_SECONDS)
+        except TimeoutError:
+            with contextlib.suppress(ProcessLookupError):
+                child.process.kill()
+            await child.process.wait()
 
 
 def _ready(line: bytes) -> str:

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
-from ctpabi.catalog import Callback, Catalog, Shape
+import structlog
+
+from ctpabi.catalog import Callback, Shape
 from ctpabi.messages import event_bytes
-from relay.counter.ctp.day_notices import DayNotices
 from relay.counter.ctp.link import CtpLink
 from relay.counter.ctp.pending import Asked, Pending
 from relay.counter.ctp.spi import RawEvent
+from relay.counter.ctp.tools import SwitchboardTools
 from relay.counter.port import CounterEvent
+from relay.domain.day_notices import DayNotices
 from relay.domain.delivery import Delivery, Notice
 from relay.domain.lane import Lane
 from relay.domain.lanes import Lanes
 from relay.domain.operator_mask import OperatorMask
-from relay.domain.ownership import OwnershipTable
 from relay.domain.query_cache import QueryCache, Row
+
+_log = structlog.get_logger(__name__)
 
 _LOST = "连接中断, 未得到答复 / the connection broke before the answer".encode("gb18030")
 LOST_ERROR_ID = -1
@@ -31,8 +36,7 @@ class EventRouter:
 
     def __init__(
         self,
-        catalog: Catalog,
-        ownership: OwnershipTable,
+        tools: SwitchboardTools,
         lanes: Lanes,
         pending: Pending,
         cache: QueryCache,
@@ -41,15 +45,15 @@ class EventRouter:
         operator_id: str,
     ) -> None:
         """With an operator the session is shared: terminals may join later and want the day's notices then."""
-        self._catalog = catalog
-        self._ownership = ownership
+        self._catalog = tools.catalog
+        self._ownership = tools.ownership
         self._lanes = lanes
         self._pending = pending
         self._cache = cache
         self._link_of = link_of
         self._deliveries: dict[CtpLink, Delivery] = {}
-        self._day = DayNotices(catalog) if operator_id else None
-        self._mask = OperatorMask(catalog, operator_id)
+        self._day = DayNotices(tools.ownership) if operator_id else None
+        self._mask = OperatorMask(tools.catalog, operator_id)
         self._loop = asyncio.get_running_loop()
         self._alarm: asyncio.TimerHandle | None = None
 
@@ -60,11 +64,11 @@ class EventRouter:
         self._deliveries[link] = Delivery(self._catalog, self._lanes.show)
         if from_now or self._day is None:
             return
-        for callback, body in self._day.of(link.lane.identity.investor):
-            for lane, shown in self._lanes.incoming(callback, body):
-                if lane is link.lane:
-                    masked = self._mask.show(callback, shown, lane.identity.investor)
-                    self._give(link, Notice(callback, masked), {})
+        replay = self._day.replay(link.lane.identity)
+        for notice in replay.notices:
+            self._give(link, self._as_seen(notice, self._lanes.show(notice.callback, notice.body), link.lane), {})
+        if not replay.complete:
+            _log.warning("day_notices_incomplete", investor=link.lane.identity.investor_id)
 
     def close(self, link: CtpLink) -> None:
         self._deliveries.pop(link, None)
@@ -72,7 +76,7 @@ class EventRouter:
     def start_day(self) -> None:
         """A new trading day: yesterday's notices are forgotten."""
         if self._day is not None:
-            self._day.clear()
+            self._day.start_day()
         for delivery in self._deliveries.values():
             delivery.start_day()
 
@@ -87,24 +91,27 @@ class EventRouter:
         """One OnRtn… or OnErrRtn…, to every lane that may see it."""
         if event.body is None:
             return
+        notice = Notice(event.callback, event.body, *rsp_info(event))
         if self._day is not None:
-            self._day.keep(event.callback, event.body)
-        error_id, error_msg = rsp_info(event)
+            self._day.record(notice)
         encoded: dict[int, CounterEvent] = {}
-        masked: bytes | None = None
+        seen: Notice | None = None
         for lane, shown in self._lanes.incoming(event.callback, event.body):
-            if masked is None:  # all lanes see the same: they are one investor's, or the event names nobody
-                masked = self._mask.show(event.callback, shown, lane.identity.investor)
+            if seen is None:  # all lanes see the same: they are one investor's, or the event names nobody
+                seen = self._as_seen(notice, shown, lane)
             link = self._link_of(lane)
             if link is not None:
-                self._give(link, Notice(event.callback, masked, error_id), encoded, error_msg)
+                self._give(link, seen, encoded)
 
-    def _give(self, link: CtpLink, notice: Notice, encoded: dict[int, CounterEvent], error_msg: bytes = b"") -> None:
+    def _as_seen(self, notice: Notice, shown: bytes, lane: Lane) -> Notice:
+        return replace(notice, body=self._mask.show(notice.callback, shown, lane.identity.investor))
+
+    def _give(self, link: CtpLink, notice: Notice, encoded: dict[int, CounterEvent]) -> None:
         delivery = self._deliveries.get(link)
         if delivery is None:
             return
         for item in delivery.accept(notice, self._loop.time()):
-            link.put(_encoded(item, encoded, error_msg))
+            link.put(_encoded(item, encoded))
         if delivery.held:
             self._wake_for(delivery)
 
@@ -116,7 +123,7 @@ class EventRouter:
         self._alarm = None
         for link, delivery in self._deliveries.items():
             for item in delivery.release(self._loop.time()):
-                link.put(_encoded(item, {}, b""))
+                link.put(_encoded(item, {}))
             self._wake_for(delivery)
 
     # Answers -------------------------------------------------------------------------------------------------
@@ -188,11 +195,11 @@ def is_answer(event: RawEvent) -> bool:
     return event.callback.shape in {Shape.RESPONSE, Shape.RESPONSE_ERROR}
 
 
-def _encoded(notice: Notice, known: dict[int, CounterEvent], error_msg: bytes) -> CounterEvent:
+def _encoded(notice: Notice, known: dict[int, CounterEvent]) -> CounterEvent:
     """Encoded once, however many terminals get it: they share the shown struct's bytes."""
     event = known.get(id(notice.body))
     if event is None:
-        wire = event_bytes(notice.callback, notice.body, error_id=notice.error_id, error_msg=error_msg)
+        wire = event_bytes(notice.callback, notice.body, error_id=notice.error_id, error_msg=notice.error_msg)
         event = known[id(notice.body)] = CounterEvent(notice.callback.name, wire, error_id=notice.error_id)
     return event
 

@@ -7,22 +7,21 @@ increase whatever the queue did in between. Nothing that carries an order is eve
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import structlog
 
 from ctpabi import layout
-from ctpabi.catalog import Catalog
 from relay.counter.ctp.link import CtpLink
 from relay.counter.ctp.pending import Asked, Pending
 from relay.counter.ctp.session import CtpSession
-from relay.counter.order_map import OrderMapFile
+from relay.counter.ctp.tools import SwitchboardTools
 from relay.counter.port import CallOutcome, TerminalCall
 from relay.domain import call_reasons, reasons
 from relay.domain.lane_requests import Outgoing
 from relay.domain.lanes import Lanes
 from relay.domain.pacing import Outcome, Pacer, PacingLimits, Ticket
-from relay.domain.scope import ScopeTable
 from relay.domain.scope_table import Priority
 from relay.errors import Refusal, Refused
 
@@ -47,18 +46,19 @@ class RequestDesk:
     def __init__(
         self,
         session: CtpSession,
-        catalog: Catalog,
-        scope: ScopeTable,
+        tools: SwitchboardTools,
         lanes: Lanes,
         pending: Pending,
-        order_map: OrderMapFile,
+        unanswered: Callable[[Asked], None],
     ) -> None:
+        """`unanswered` is told of a query whose answer never ended; it blocks the others no longer."""
         self._session = session
-        self._catalog = catalog
-        self._scope = scope
+        self._catalog = tools.catalog
+        self._scope = tools.scope
+        self._order_map = tools.order_map
         self._lanes = lanes
         self._pending = pending
-        self._order_map = order_map
+        self._unanswered = unanswered
         self._pacer = Pacer(PacingLimits())
         self._loop = asyncio.get_running_loop()
         self._alarm: asyncio.TimerHandle | None = None
@@ -128,6 +128,10 @@ class RequestDesk:
             step = self._pacer.next(self._loop.time())
             for ticket in step.expired:
                 _refuse(ticket, reasons.deadline_passed())
+            if step.unanswered is not None:
+                asked = self._pending.answered(step.unanswered.request_id, is_last=True)
+                if asked is not None:
+                    self._unanswered(asked)
             if step.send is None:
                 break
             self._send(step.send)
@@ -167,6 +171,7 @@ class RequestDesk:
         if outcome is not Outcome.SENT:
             self._pending.answered(ticket.request_id, is_last=True)
             self._lanes.retract(waiting.asked.link.lane, outgoing)
+            self._order_map.retract(outgoing.entries)
         if outcome is not Outcome.REQUEUED and not waiting.sent.done():
             waiting.sent.set_result(CallOutcome(code, order_ref=outgoing.order_ref))
 

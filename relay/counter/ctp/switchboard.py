@@ -53,16 +53,15 @@ class Switchboard:
         self._links: dict[int, CtpLink] = {}
         self._pending = Pending()
         self._cache = QueryCache(tools.catalog)
-        self._desk = RequestDesk(session, tools.catalog, tools.scope, self._lanes, self._pending, tools.order_map)
         self._router = EventRouter(
-            tools.catalog,
-            tools.ownership,
+            tools,
             self._lanes,
             self._pending,
             self._cache,
             lambda lane: self._links.get(lane.session),
             operator_id=session.steps.credentials.user_id if on_live is not None else "",
         )
+        self._desk = RequestDesk(session, tools, self._lanes, self._pending, self._router.lost)
         self._tasks = Tasks()
         self._first: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._login: Attached | None = None

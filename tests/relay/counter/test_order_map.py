@@ -86,6 +86,16 @@ def test_a_disk_that_takes_only_part_is_an_error_and_leaves_no_torn_line(
     assert [e.counter_ref for e in opened(tmp_path).load()] == [1, 3]
 
 
+def test_what_was_never_sent_is_forgotten_also_by_the_next_process(tmp_path: Path) -> None:
+    """The API answered -1: the terminal may use the reference, or the client_order_key, again."""
+    order_map = opened(tmp_path)
+    order_map.append([entry(1), entry(2)])
+    order_map.retract([entry(1)])
+
+    assert [e.counter_ref for e in order_map.load()] == [2]
+    assert [e.counter_ref for e in opened(tmp_path).load()] == [2]
+
+
 def test_only_the_relay_may_read_the_files(tmp_path: Path) -> None:
     """They say who trades what."""
     opened(tmp_path / "map").append([entry(1)])
