@@ -96,7 +96,8 @@ class OwnershipTable:
             case Owner.INVESTOR:
                 return owned.name == identity.investor
             case Owner.ACCOUNT:
-                return owned.name in (identity.account_names or {identity.investor})
+                # An investor's own session hears of nobody else's accounts, and only the counter knows all of its own.
+                return not identity.operator_id or owned.name in (identity.account_names or {identity.investor})
             case Owner.SESSION:
                 return _own_row(places, body, identity)
             case Owner.NOBODY:

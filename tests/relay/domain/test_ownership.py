@@ -56,6 +56,15 @@ def test_a_bank_notice_finds_the_investor_whose_account_it_is() -> None:
     assert not OWNERSHIP.belongs(callback("OnRtnFromBankToFutureByBank"), notice, ALICE)
 
 
+def test_an_investors_own_session_sees_all_accounts_it_hears_of() -> None:
+    """Only the counter knows how they are called, and it tells an investor's session of no others."""
+    alone = replace(ALICE, operator_id="", accounts=frozenset())
+    notice = event("OnRtnFromBankToFutureByBank", BrokerID=BROKER, AccountID="88001")
+
+    assert OWNERSHIP.belongs(callback("OnRtnFromBankToFutureByBank"), notice, alone)
+    assert not OWNERSHIP.belongs(callback("OnRtnFromBankToFutureByBank"), notice, replace(alone, operator_id="op01"))
+
+
 def test_an_account_called_like_another_investor_is_not_that_investors() -> None:
     """Once accounts are known, only they count."""
     carol = investor("10003", "88001")
