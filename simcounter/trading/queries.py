@@ -105,7 +105,7 @@ class Queries:
         """A family without rules: what the generic desk accepted, or one plausible row, or the empty form."""
         callback = self._records.callback_of(method)
         struct = self._records.struct(self._records.catalog.callbacks[callback].struct)
-        is_scoped = self._records.has_field(struct.name, "InvestorID") and "InvestorID" in values
+        is_scoped = any(self._records.has_field(struct.name, n) and n in values for n in ("InvestorID", "AccountID"))
         investors = investors_in_scope(self._directory, session, values) if is_scoped else [""]
         if investors is None:
             return self._no_privilege(session, method, values, request_id)

@@ -30,6 +30,7 @@ async def test_a_notice_is_told_to_its_investor(counter: SimulatedCounter) -> No
         event = await shim.event()
 
     assert (event.callback, event.error_id) == ("OnErrRtnQuoteInsert", 31)
+    assert event.values is not None
     assert event.values["InvestorID"] == INVESTOR
 
 
@@ -45,6 +46,7 @@ async def test_a_request_is_answered_by_another_callback(counter: SimulatedCount
         usual = await shim.event()
 
     assert (event.callback, event.request_id) == ("OnRspGenUserCaptcha", asked)
+    assert event.values is not None
     assert event.values["CaptchaInfo"] == b"\x00\xff\x41"
     assert usual.callback == "OnRspQryOrder"
 
