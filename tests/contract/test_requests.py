@@ -1,0 +1,161 @@
+"""All 118 requests, in both modes: who may send them, what reaches the counter, and what comes back.
+
+docs/requests.md is the specification; these tests hold relay and simulated counter to it.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from ctpabi.catalog import Method
+from ctprelay.ctp.v1 import events_pb2
+from relay.counter.port import Mode
+from relay.domain.scope_table import CLOSED_TO_SHARED_SESSIONS, Scope
+from scripts.request_answers import Answer, Kind, answer_to
+from scripts.request_table import rule_of
+from simcounter.errors_text import ErrorId
+from tests.contract.request_bodies import asking_for_nothing, body_for, empty, set_fields, undo
+from tests.contract.watched import CATALOG, MAC_ADDRESS, Exchange, Watched
+from tests.e2e.site import BROKER, INVESTORS
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+PUBLIC = [method for method in CATALOG.requests if rule_of(method).scope is Scope.PUBLIC]
+UNSUPPORTED = {"ReqBatchOrderAction": ErrorId.UNSUPPORTED_BATCH_ACTION}
+"""what CTP itself refuses nearly everybody"""
+REFUSED = "CTP:无此权限,请联系期货公司"
+every_request = pytest.mark.parametrize("method", CATALOG.requests, ids=lambda method: method.name)
+
+
+def documented_refusal(method: Method, mode: Mode) -> str:
+    """The relay's reason not to send a request whose body is in order; empty where it sends it."""
+    if rule_of(method).scope is Scope.SESSION:
+        return "session_method"
+    if mode is Mode.MANY_TO_MANY:
+        return ""
+    if method.name == "ReqUserPasswordUpdate":
+        return "password_is_with_the_relay"
+    return "not_in_this_mode" if method.name in CLOSED_TO_SHARED_SESSIONS else ""
+
+
+def assert_answered(answer: Answer, done: Exchange) -> None:
+    """The events are the ones documented for success, in their order."""
+    match answer.kind:
+        case Kind.ROWS:
+            assert set(done.callbacks) == {answer.success[0]}
+            assert [event.is_last for event in done.events] == [False] * (len(done.events) - 1) + [True]
+        case Kind.NOTICES:
+            assert done.callbacks[:1] == [answer.success[0]]
+            assert set(done.callbacks) <= set(answer.success)
+        case Kind.ANSWER | Kind.ANSWER_THEN_NOTICE | Kind.SILENCE:
+            assert done.callbacks == list(answer.success)
+
+
+@every_request
+async def test_a_request_is_answered_or_refused_as_documented(watched: Watched, method: Method) -> None:
+    """Sent once and answered by the documented callbacks; or refused with its reason, and the counter hears nothing."""
+    refusal, answer = documented_refusal(method, watched.site.mode), answer_to(method, CATALOG)
+    body = await body_for(method, watched) if not refusal else empty(method)
+    await watched.until_now()
+
+    done = await watched.exchange(method, body)
+    assert done.refusal == refusal
+    if not refusal:
+        await undo(method, watched)
+
+    if refusal:
+        assert (done.heard, done.events) == ([], [])
+    elif method.name in UNSUPPORTED:
+        assert (done.callbacks, len(done.heard)) == (list(answer.error), 1)
+        assert {event.rsp_info.error_id for event in done.events} == {UNSUPPORTED[method.name]}
+    else:
+        assert (done.error_id, len(done.heard)) == (0, 1)
+        assert_answered(answer, done)
+
+
+@every_request
+async def test_the_counters_refusal_is_told_as_documented(watched: Watched, method: Method) -> None:
+    """OnRsp… with ErrorID and Chinese text, and OnErrRtn… with the same where CTP has one."""
+    answer = answer_to(method, CATALOG)
+    if documented_refusal(method, watched.site.mode):
+        return
+    body = asking_for_nothing(method) if method in PUBLIC else await body_for(method, watched)
+    await watched.until_now()
+    watched.site.counter.control.refuse(method.name, ErrorId.NO_PRIVILEGE, REFUSED, times=1)
+
+    done = await watched.exchange(method, body)
+
+    assert done.callbacks == list(answer.error[:1] if answer.kind is Kind.ROWS else answer.error)
+    assert {(e.rsp_info.error_id, e.rsp_info.error_msg) for e in done.events} == {(ErrorId.NO_PRIVILEGE, REFUSED)}
+
+
+@every_request
+async def test_the_counter_sees_the_sessions_identity(watched: Watched, method: Method) -> None:
+    """Whatever the terminal writes there: broker, investor, user, address and MAC are the session's own."""
+    scope, operated = rule_of(method).scope, watched.site.mode is Mode.MANY_TO_ONE
+    if documented_refusal(method, watched.site.mode):
+        return
+    struct = CATALOG.structs[method.struct]
+    lies = {"BrokerID": "8888", "UserID": "intruder", "IPAddress": "6.6.6.6", "MacAddress": "666666666666"}
+    truth = {
+        "BrokerID": BROKER,
+        "InvestorID": watched.investor,
+        "UserID": watched.user if scope in {Scope.TRADING, Scope.TRANSFER} else watched.investor,
+        "AccountID": watched.investor if operated and not struct.has("InvestorID") else "",
+        "IPAddress": "127.0.0.1",
+        "MacAddress": MAC_ADDRESS,
+    }
+    body = asking_for_nothing(method) if method in PUBLIC else empty(method)
+    set_fields(body, method, {name: lie for name, lie in lies.items() if struct.has(name)})
+    watched.site.counter.control.refuse(method.name, ErrorId.NO_PRIVILEGE, REFUSED, times=1)
+
+    (heard,) = (await watched.exchange(method, body)).heard
+
+    told = {name: value for name, value in heard.items() if name in truth}
+    assert told == {name: value for name, value in truth.items() if struct.has(name)}
+
+
+async def test_another_investors_name_is_refused_in_every_request(watched: Watched) -> None:
+    """Not sent in the caller's own name instead: it could trade on the wrong account."""
+    reasons = {}
+    for method in (m for m in CATALOG.requests if CATALOG.structs[m.struct].has("InvestorID")):
+        body = empty(method)
+        set_fields(body, method, {"InvestorID": INVESTORS[1]})
+        done = await watched.exchange(method, body)
+        reasons[method.name] = (done.refusal, len(done.heard))
+
+    wanted = {name: documented_refusal(CATALOG.methods[name], watched.site.mode) for name in reasons}
+    assert reasons == {name: (refusal or "not_your_investor", 0) for name, refusal in wanted.items()}
+    assert len(reasons) > 60
+
+
+async def test_another_investors_account_is_kept_from_every_request(watched: Watched) -> None:
+    """In many-to-one the relay refuses it; in many-to-many the counter does, or shows nothing."""
+    by_account = [m for m in CATALOG.requests if rule_of(m).account is not None and rule_of(m).investor is None]
+    for method in by_account:
+        body = empty(method)
+        set_fields(body, method, {"AccountID": INVESTORS[1]})
+        done = await watched.exchange(method, body)
+        if watched.site.mode is Mode.MANY_TO_ONE:
+            assert (done.refusal, done.heard) == ("not_your_account", [])
+        else:
+            assert all(event.rsp_info.error_id or event.empty for event in done.events), method.name
+            assert done.events, method.name
+
+
+@pytest.mark.parametrize("method", PUBLIC, ids=lambda method: method.name)
+async def test_a_public_question_is_asked_once_a_day(watched: Watched, method: Method) -> None:
+    """The second answer is the first one's rows, and the counter is not asked."""
+    first = await watched.exchange(method, empty(method))
+    again = await watched.exchange(method, empty(method))
+
+    assert again.heard == []
+    assert again.callbacks == first.callbacks
+    bodies = [[e.SerializeToString() for e in _without_request_ids(done)] for done in (first, again)]
+    assert bodies[0] == bodies[1]
+
+
+def _without_request_ids(done: Exchange) -> list[events_pb2.Event]:
+    for event in done.events:
+        event.request_id = 0
+    return list(done.events)
