@@ -60,6 +60,7 @@ class Stream:
             try:
                 batch = await self._call.read()
             except grpc.RpcError as error:
+                _honor_cancellation()
                 raise StreamBroken(_cause(error)) from None
             if not isinstance(batch, pb.RelayBatch):
                 raise StreamBroken(await self._end_reason())
@@ -80,6 +81,17 @@ class Stream:
         """End the stream at once."""
         self._call.cancel()
         self._writer.cancel()
+
+
+def _honor_cancellation() -> None:
+    """Raise the CancelledError that gRPC swallowed.
+
+    A cancellation that meets a call failing at the same moment comes out of gRPC as the call's failure; whoever
+    canceled would wait for this task forever.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def _cause(error: Exception) -> str:
