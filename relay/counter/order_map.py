@@ -83,16 +83,20 @@ class OrderMapFile:
         return self._directory / f"{self._day}.jsonl"
 
 
-def _read(path: Path) -> dict[tuple[RefSpace, int], MapEntry]:
-    """By the counter's reference, which is never used twice in a day."""
-    entries: dict[tuple[RefSpace, int], MapEntry] = {}
+_AtCounter = tuple[RefSpace, int, int, int]
+
+
+def _read(path: Path) -> dict[_AtCounter, MapEntry]:
+    """By what names each at the counter; in many-to-many every counter session counts its references from one."""
+    entries: dict[_AtCounter, MapEntry] = {}
     with path.open(encoding="utf-8") as file:
         for line in file:
             entry, retracted = _from_line(line)
+            key = entry.space, entry.counter_front, entry.counter_session, entry.counter_ref
             if retracted:
-                entries.pop((entry.space, entry.counter_ref), None)
+                entries.pop(key, None)
             else:
-                entries[entry.space, entry.counter_ref] = entry
+                entries[key] = entry
     return entries
 
 

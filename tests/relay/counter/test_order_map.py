@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from pathlib import Path
 
@@ -34,6 +35,19 @@ def test_what_was_stored_is_known_to_the_next_process(tmp_path: Path) -> None:
     entries = list(opened(tmp_path).load())
 
     assert entries == [entry(1), entry(2, "100002", "my-key")]
+    killed.close()
+
+
+def test_counter_sessions_may_have_used_the_same_references(tmp_path: Path) -> None:
+    """In many-to-many each terminal's counter session counts from one; none of their orders is forgotten."""
+    killed = opened(tmp_path)
+    desk, phone = entry(1), dataclasses.replace(entry(1), counter_session=1002, lane_session=8)
+    killed.append([desk])
+    killed.append([phone])
+    killed.retract([desk])
+
+    assert list(killed.load()) == [phone]
+    assert list(opened(tmp_path).load()) == [phone]
     killed.close()
 
 
