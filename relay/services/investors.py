@@ -41,7 +41,7 @@ class Investors:
     def __init__(self, engine: Engine, *, clock: Callable[[], datetime], hasher: PasswordHasher | None = None) -> None:
         self._engine = engine
         self._clock = clock
-        self._hasher = hasher or PasswordHasher()
+        self._hasher = hasher or PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
         self._nobody = self._hasher.hash("")
 
     async def verify(self, access: DirectoryAccess, broker_id: str, investor_id: str, password: str) -> InvestorRecord:
