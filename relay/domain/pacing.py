@@ -238,9 +238,11 @@ class Pacer:
             self._in_flight = None
 
     def _again(self, ticket: Ticket, now: float) -> bool:
-        """Queue a query once more; False where it is no query, or had its attempts, or is too late."""
+        """Queue a query once more; False where it is no query, or had its attempts, or its time ends before its turn."""
         is_query = ticket.priority in {Priority.QUERY, Priority.EXEMPT_QUERY}
-        if not is_query or ticket.attempts >= self._limits.attempts or ticket.deadline <= now:
+        if not is_query or ticket.attempts >= self._limits.attempts:
+            return False
+        if ticket.deadline <= max(now, self._free_at(ticket.priority, now)):
             return False
         ticket.stage = Stage.WAITING
         self._queues[ticket.priority].push_back(ticket.lane, ticket)

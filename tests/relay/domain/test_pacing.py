@@ -213,15 +213,25 @@ def test_what_waited_too_long_is_never_sent() -> None:
 
 
 def test_a_query_waiting_for_its_retry_expires_as_well() -> None:
-    """The pause after error 90 does not outlive the deadline."""
-    schedule = pacer(retry_seconds=5.0)
+    """Its turn would have come in time, but nobody sent it."""
+    schedule = pacer(retry_seconds=1.0)
     one = ticket(QUERY, deadline=3.0, request_id=1)
     submit(schedule, one)
     sent(schedule, 0.0)
-    schedule.answered(1, 1.0, is_last=True, error_id=90)
+    assert not schedule.answered(1, 1.0, is_last=True, error_id=90)
 
-    assert schedule.next(2.0).wake_at == 3.0
+    assert schedule.next(1.5).wake_at == 2.0
     assert schedule.next(3.0).expired == (one,)
+
+
+def test_a_query_without_time_for_a_retry_is_answered_with_90() -> None:
+    """The terminal gets the counter's word at once instead of waiting for a deadline."""
+    schedule = pacer(retry_seconds=5.0)
+    submit(schedule, ticket(QUERY, deadline=3.0, request_id=1))
+    sent(schedule, 0.0)
+
+    assert schedule.answered(1, 1.0, is_last=True, error_id=90)
+    assert schedule.next(2.0).wake_at is None
 
 
 def test_a_lane_is_bounded_and_told_its_place() -> None:
