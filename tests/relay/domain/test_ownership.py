@@ -22,7 +22,9 @@ def has(name: str, field: str) -> bool:
 @pytest.mark.parametrize("name", NOTICES)
 def test_a_notice_reaches_its_investor_and_nobody_else(name: str) -> None:
     """Of all 45 kinds of notices: the one named in it sees it, by InvestorID or by AccountID; public ones everybody."""
-    named = {"InvestorID": "10001"} if has(name, "InvestorID") else {"AccountID": "10001"} if has(name, "AccountID") else {}
+    named = (
+        {"InvestorID": "10001"} if has(name, "InvestorID") else {"AccountID": "10001"} if has(name, "AccountID") else {}
+    )
     notice = event(name, **named, **({"BrokerID": BROKER} if has(name, "BrokerID") else {}))
 
     assert OWNERSHIP.belongs(callback(name), notice, ALICE)
