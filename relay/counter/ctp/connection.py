@@ -83,8 +83,11 @@ class Connector:
     async def confirm(self, board: Switchboard, link: CtpLink) -> None:
         """Confirm the settlement statement for a terminal that asked for it; what came of it is in the ledger.
 
-        Not confirmed is no reason to refuse the login: the terminal may read the statement and confirm itself.
+        Not confirmed is no reason to refuse the login: the terminal may read the statement and confirm itself. While
+        a password change is due the counter has not logged anybody in yet, so nothing is sent.
         """
+        if link.attached.must_change_password:
+            return
         try:
             error_id = await board.confirm_settlement(link)
         except Refused as refused:
