@@ -158,12 +158,13 @@ def _make_counter(
     stack.callback(order_map.close)
     # Numbers no lane of the last days had, whatever happened to this process: 5000 for every second since then.
     lane_numbers = itertools.count(int(_now().timestamp()) % _LANE_PERIOD * _LANES_PER_SECOND + 1)
+    day_limits = DayLimits(settings.limits.orders_per_day)
     tools = SwitchboardTools(
         catalog=loaded.catalog,
         scope=ScopeTable(loaded.catalog),
         ownership=ownership,
         order_map=order_map,
-        new_lanes=lambda: Lanes(loaded.catalog, ownership, limits=DayLimits(settings.limits.orders_per_day)),
+        new_lanes=lambda: Lanes(loaded.catalog, ownership, limits=day_limits, keys=order_map.order_keys),
         next_lane=lambda: next(lane_numbers),
         limits=LinkLimits(settings.limits.orders_per_second, settings.limits.queries_per_second),
     )

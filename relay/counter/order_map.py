@@ -15,6 +15,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from relay.domain.order_keys import OrderKeys
 from relay.domain.ref_map import MapEntry
 from relay.domain.refs import RefSpace
 
@@ -31,6 +32,8 @@ class OrderMapFile:
         self._file = -1
         self._kept: dict[str, list[MapEntry]] = {}
         """this day's entries by investor, so that a login does not read the file again"""
+        self.order_keys = OrderKeys()
+        """the day's client_order_keys: in many-to-many an investor's terminals share nothing else"""
 
     def begin(self, trading_day: str) -> None:
         """Write to this day's file from here on; idempotent."""
@@ -44,6 +47,7 @@ class OrderMapFile:
         self._file = os.open(self._path(), os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
         _cut_torn_line(self._file)
         self._kept = {}
+        self.order_keys.clear()
         self._keep(_read(self._path()).values())
 
     def append(self, entries: Sequence[MapEntry]) -> None:
@@ -72,6 +76,8 @@ class OrderMapFile:
     def _keep(self, entries: Iterable[MapEntry]) -> None:
         for entry in entries:
             self._kept.setdefault(entry.investor_id, []).append(entry)
+            if entry.order_key:
+                self.order_keys.remember(entry.investor_id, entry.order_key, entry.content, entry.lane_ref)
 
     def close(self) -> None:
         """Idempotent."""

@@ -28,16 +28,26 @@ class Lanes:
     """The lanes of one counter session, through all its logins of a trading day."""
 
     def __init__(
-        self, catalog: Catalog, ownership: OwnershipTable, *, relay_number: int = 0, limits: DayLimits | None = None
+        self,
+        catalog: Catalog,
+        ownership: OwnershipTable,
+        *,
+        relay_number: int = 0,
+        limits: DayLimits | None = None,
+        keys: OrderKeys | None = None,
     ) -> None:
-        """`relay_number` is unique among the relay's processes, so that their lanes' FrontIDs differ."""
+        """`relay_number` is unique among the relay's processes, so that their lanes' FrontIDs differ.
+
+        `keys` are shared with other counter sessions; whoever shares them clears them when a day begins.
+        """
         limits = limits or DayLimits()
         self._ownership = ownership
         self._front = virtual_front(relay_number)
         self._binding = Binding()
         self._refs = RefMap(limits.total)
         self._actions = ActionMap(_ACTIONS_KEPT)
-        self._keys = OrderKeys()
+        self._keys = OrderKeys() if keys is None else keys
+        self._keys_are_shared = keys is not None
         self._writer = RequestWriter(self._binding, self._refs, self._actions, self._keys, limits)
         self._requests = {m.name: ref_places(catalog.structs[m.struct]) for m in catalog.requests}
         self._events = {c.name: ref_places(catalog.structs[c.struct]) for c in catalog.callbacks.values() if c.struct}
@@ -85,8 +95,10 @@ class Lanes:
 
     def start_day(self) -> None:
         """A new trading day: references start anew on both sides, yesterday's orders are forgotten."""
-        for table in (self._refs, self._actions, self._keys, self._past):
+        for table in (self._refs, self._actions, self._past):
             table.clear()
+        if not self._keys_are_shared:
+            self._keys.clear()
         self._binding.refs = RefCounter()
         for lane in self._open.values():
             lane.refs = Lane(lane.front, lane.session, lane.identity).refs

@@ -115,3 +115,16 @@ def test_only_the_relay_may_read_the_files(tmp_path: Path) -> None:
     opened(tmp_path / "map").append([entry(1)])
 
     assert (tmp_path / "map" / f"{DAY}.jsonl").stat().st_mode & 0o777 == 0o600
+
+
+def test_the_days_keys_are_known_to_every_session(tmp_path: Path) -> None:
+    """A client_order_key of one counter session, or of the killed process, is recognized in all others, until tomorrow."""
+    killed = opened(tmp_path)
+    killed.append([entry(1, key="my-key")])
+    order_map = opened(tmp_path)
+
+    assert order_map.order_keys.first("100001", "my-key", entry(1).content) == "1"
+    assert order_map.order_keys.first("100002", "my-key", entry(1).content) is None
+    order_map.begin("20261124")
+    assert order_map.order_keys.first("100001", "my-key", entry(1).content) is None
+    killed.close()
