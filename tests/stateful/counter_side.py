@@ -1,0 +1,189 @@
+"""The simulated counter of one history: what it was really sent, and what it really has. The truth of every check.
+
+Every order carries a mark of its own (BusinessUnit), which the counter keeps and the relay must not touch: by it
+an order is recognized wherever it appears, whatever references it is shown with.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ctpabi import layout
+from simcounter import demo_accounts
+from simcounter.config import CounterConfig
+from simcounter.counter import SimulatedCounter
+from simcounter.events import Effect
+from simcounter.session import Session, Values
+from simcounter.trading.order import Order
+from simcounter.wire import Frame
+
+BARRIER = "ReqUserPasswordUpdate"
+"""Nobody in these histories changes a password: as a barrier it is echoed to its session and goes no further."""
+DAYS = [f"2026{month:02}{day:02}" for month in (11, 12) for day in range(1, 29)]
+RICH = 1e12
+
+
+@dataclass(frozen=True, slots=True)
+class Insert:
+    """One ReqOrderInsert as it arrived."""
+
+    session: int
+    ref: int
+    mark: str
+    investor: str
+    user: str
+
+
+@dataclass(frozen=True, slots=True)
+class OrderTruth:
+    """One order as the counter has it now."""
+
+    mark: str
+    triple: tuple[int, int, str]
+    exchange: str
+    system_id: str
+    status: str
+    traded: int
+    text: str
+    is_final: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TradeTruth:
+    mark: str
+    trade_id: str
+    volume: int
+
+
+@dataclass
+class CounterSide:
+    """One counter; `inserts` and `faults` are of the current trading day."""
+
+    counter: SimulatedCounter
+    day: int = 0
+    inserts: list[Insert] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+    _reported: dict[int, set[str]] = field(default_factory=lambda: defaultdict(set))
+    _other: dict[str, Session] = field(default_factory=dict)
+    _marks: Callable[[], int] = field(default_factory=lambda: itertools.count(1).__next__)
+
+    @classmethod
+    async def open(cls, monitoring_key: str) -> CounterSide:
+        users = tuple(replace(user, balance=RICH) for user in demo_accounts.users())
+        counter = SimulatedCounter(
+            CounterConfig(
+                users=users,
+                trading_day=DAYS[0],
+                settlement_confirm_required=False,
+                sessions_per_user=1000,
+                monitoring_key=monitoring_key,
+            )
+        )
+        side = cls(counter)
+        side._listen_in()
+        await counter.start()
+        return side
+
+    def _listen_in(self) -> None:
+        front, kernel = self.counter.front, self.counter.kernel
+        call, insert, report = front._call, kernel.desk.insert, kernel.report
+
+        def heard_call(session: Session, method: str, frame: Frame) -> None:
+            if method == BARRIER:
+                notice = self.counter.records.notice("", "OnRtnBulletin", {"BulletinID": frame.request_id})
+                front._send([session.session_id], front._notice_frame(notice))
+            else:
+                call(session, method, frame)
+
+        def heard_insert(session: Session, values: Values, request_id: int, body: bytes) -> list[Effect]:
+            self._note(session, values)
+            return insert(session, values, request_id, body)
+
+        def heard_report(session: Session, method: str, body: bytes) -> list[Effect]:
+            who = self.counter.records.unpack("UserSystemInfo", body)["UserID"]
+            self._reported[session.session_id].add(who)
+            return report(session, method, body)
+
+        front._call = heard_call  # type: ignore[method-assign]
+        kernel.desk.insert = heard_insert  # type: ignore[method-assign]
+        kernel.report = heard_report  # type: ignore[method-assign]
+
+    def _note(self, session: Session, values: Values) -> None:
+        if session in self._other.values():
+            return
+        ref, investor = int(values["OrderRef"]), values["InvestorID"]
+        user = session.user.user_id if session.user else ""
+        self.inserts.append(Insert(session.session_id, ref, values["BusinessUnit"], investor, user))
+        if investor not in self._reported[session.session_id]:
+            self.faults.append(f"an order of {investor} came before its terminal was reported")
+
+    # What it has ----------------------------------------------------------------------------------------------
+
+    @property
+    def trading_day(self) -> str:
+        return self.counter.kernel.access.trading_day
+
+    def orders(self, investor: str) -> dict[str, OrderTruth]:
+        """The day's orders of one investor, by mark."""
+        found = (order for order in self.counter.kernel.desk.orders.values() if order.investor_id == investor)
+        return {truth.mark: truth for truth in map(self._order_truth, found)}
+
+    def trades(self, investor: str) -> dict[str, TradeTruth]:
+        """The day's trades of one investor, by TradeID."""
+        found: dict[str, TradeTruth] = {}
+        for owner, body in self.counter.kernel.desk.trades:
+            if owner == investor:
+                trade_id, mark, volume = self._read("Trade", body, "TradeID", "BusinessUnit", "Volume")
+                found[trade_id] = TradeTruth(mark, trade_id, volume)
+        return found
+
+    def _order_truth(self, order: Order) -> OrderTruth:
+        mark, front, session, ref, exchange, system_id, text = self._read(
+            "Order", order.body, "BusinessUnit", "FrontID", "SessionID", "OrderRef", "ExchangeID", "OrderSysID",
+            "StatusMsg",
+        )  # fmt: skip
+        return OrderTruth(
+            mark, (front, session, ref), exchange, system_id, order.status.value, order.traded, text, order.is_final
+        )
+
+    def _read(self, struct: str, body: bytes | bytearray, *names: str) -> tuple[Any, ...]:
+        place = self.counter.records.struct(struct)
+        return tuple(layout.get(place, body, name) for name in names)
+
+    # What happens beside the relay ----------------------------------------------------------------------------
+
+    def another_program_orders(self, investor: str, wish: Values) -> None:
+        """Somebody else's program trades on the same account: its references are like anybody's, from 1."""
+        session = self._other.get(investor)
+        if session is None:
+            session = self._other[investor] = self.counter.kernel.open("127.0.0.1", 1)
+            session.user = self.counter.directory.users[investor]
+        mark, ref = f"other-{self._marks()}", session.max_order_ref + 1
+        own = {"BrokerID": demo_accounts.BROKER_ID, "InvestorID": investor, "UserID": investor, "RequestID": ref}
+        values = {**wish, **own, "OrderRef": str(ref), "BusinessUnit": mark}
+        body = self.counter.records.pack("InputOrder", values)
+        full = self.counter.records.unpack("InputOrder", body)
+        self.counter.front.carry_out(self.counter.kernel.desk.insert(session, full, 0, body))
+
+    def cut(self, user: str) -> None:
+        """The connections of one user break."""
+        for connection in list(self.counter.front.connections.values()):
+            if connection.session and connection.session.user and connection.session.user.user_id == user:
+                connection.abort()
+
+    def next_day(self) -> None:
+        """The counter's trading day ends; all its orders are history and its connections cut."""
+        self.day += 1
+        self.inserts.clear()
+        for session in self._other.values():
+            session.max_order_ref = 0
+        self.counter.control.trading_day(DAYS[self.day % len(DAYS)])
+
+    async def close(self) -> None:
+        await self.counter.stop()
+        await asyncio.sleep(0)

@@ -1,0 +1,112 @@
+"""What must hold whenever all is still: each terminal's view against the counter's own books."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from itertools import pairwise
+
+from relay.counter.port import Mode
+from tests.stateful.counter_side import OrderTruth
+from tests.stateful.firm import Firm, Placed
+from tests.stateful.terminal import TerminalSession
+
+
+def check(firm: Firm) -> None:
+    """Raises AssertionError naming the promise that was broken."""
+    nothing_went_wrong_on_the_way(firm)
+    counter_references_increase_and_are_never_reused(firm)
+    nothing_is_sent_twice_and_nothing_is_forgotten(firm)
+    for terminal in firm.terminals:
+        orders_are_the_counters(firm, terminal)
+        trades_are_the_counters(firm, terminal)
+        refusals_are_told_once(firm, terminal)
+    keys_name_one_order(firm)
+
+
+def nothing_went_wrong_on_the_way(firm: Firm) -> None:
+    """What terminals, the counter and the ledger noticed themselves: another's event, a repetition, a secret."""
+    faults = [*firm.faults, *firm.side.faults, *firm.relay.witness.faults]
+    for terminal in firm.terminals:
+        faults += terminal.faults
+    assert faults == []
+
+
+def counter_references_increase_and_are_never_reused(firm: Firm) -> None:
+    of_session: dict[int, list[int]] = defaultdict(list)
+    for insert in firm.side.inserts:
+        of_session[insert.session].append(insert.ref)
+    for session, refs in of_session.items():
+        assert all(a < b for a, b in pairwise(refs)), f"session {session} used references {refs}"
+    if firm.mode is Mode.MANY_TO_ONE:
+        day = Counter(insert.ref for insert in firm.side.inserts)
+        assert [ref for ref, times in day.items() if times > 1] == [], "a reference was used twice in the day"
+
+
+def nothing_is_sent_twice_and_nothing_is_forgotten(firm: Firm) -> None:
+    arrived = Counter(insert.mark for insert in firm.side.inserts)
+    assert [mark for mark, times in arrived.items() if times > 1] == [], "an order was sent twice"
+    assert arrived.keys() & firm.refused == set(), "an order arrived that the terminal was told was refused"
+    lost = [p.mark for p in firm.placed.values() if p.mark not in arrived and not p.may_be_lost]
+    assert lost == [], "an order the terminal was told was sent never arrived"
+    for insert in firm.side.inserts:
+        placed = firm.placed.get(insert.mark)
+        assert placed is not None, f"{insert.mark} was sent by nobody"
+        assert insert.investor == placed.investor, f"{insert.mark} was sent for {insert.investor}"
+
+
+def orders_are_the_counters(firm: Firm, terminal: TerminalSession) -> None:
+    """Exactly the investor's orders, each in the state the counter has it, under the triple its sender knows."""
+    truth = firm.side.orders(terminal.investor)
+    who = f"{terminal.investor} in {terminal.front_and_session}"
+    assert terminal.orders.keys() == truth.keys(), f"{who}: {sorted(terminal.orders.keys() ^ truth.keys())}"
+    for mark, order in truth.items():
+        shown = terminal.orders[mark][-1]
+        assert (shown.status, shown.traded, shown.text, shown.exchange, shown.system_id) == (
+            order.status,
+            order.traded,
+            order.text,
+            order.exchange,
+            order.system_id,
+        ), f"{who}: {mark} is shown as {shown.status}/{shown.traded}, the counter has {order.status}/{order.traded}"
+        allowed = _triples(firm, terminal, order)
+        assert shown.triple in allowed, f"{who}: {mark} is shown as {shown.triple}, should be {allowed}"
+
+
+def _triples(firm: Firm, terminal: TerminalSession, order: OrderTruth) -> set[tuple[int, int, str]]:
+    placed = firm.placed.get(order.mark)
+    if placed is None:
+        return {order.triple}
+    if firm.mode is Mode.MANY_TO_ONE or placed.session is terminal or _was_before(firm, placed, terminal):
+        return {placed.triple}
+    # Many-to-many: each terminal has a counter session of its own, and sees what others send as CTP shows it.
+    return {placed.triple, order.triple}
+
+
+def _was_before(firm: Firm, placed: Placed, terminal: TerminalSession) -> bool:
+    return list(firm.placed).index(placed.mark) < terminal.after
+
+
+def trades_are_the_counters(firm: Firm, terminal: TerminalSession) -> None:
+    """Every trade of the investor, once; that it follows its order was seen when it came."""
+    truth = firm.side.trades(terminal.investor)
+    assert terminal.trades.keys() == truth.keys(), f"{terminal.investor}: trades lost or made up"
+
+
+def refusals_are_told_once(firm: Firm, terminal: TerminalSession) -> None:
+    """An order the counter refused is answered to its sender, once each way; one it took is answered by notices."""
+    taken = firm.side.orders(terminal.investor)
+    arrived = {insert.mark for insert in firm.side.inserts}
+    for placed in firm.placed.values():
+        if placed.session is not terminal or placed.may_be_lost:
+            continue
+        errors = [s for s in terminal.answers.get(placed.request_id, ()) if s.error_id > 0]
+        if placed.mark in taken:
+            assert errors == [], f"{placed.mark} stands in the book and was refused"
+        elif placed.mark in arrived:
+            assert len(errors) == 1, f"{placed.mark} was refused {len(errors)} times"
+
+
+def keys_name_one_order(firm: Firm) -> None:
+    """No two orders of an investor have the same client_order_key."""
+    keys = Counter((p.investor, p.key) for p in firm.placed.values() if p.key)
+    assert [key for key, times in keys.items() if times > 1] == [], "a client_order_key gave two orders"
