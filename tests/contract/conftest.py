@@ -4,14 +4,29 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
+import pytest
 import pytest_asyncio
 
+from relay.counter.port import Mode
 from simcounter import demo_accounts
+from simcounter.build import CompilerMissing, build
+from simcounter.substitute import BindingMissing
 from tests.contract.watched import MAC_ADDRESS, Watched
-from tests.e2e.conftest import mode, shared_site, shim, site, tls
+from tests.e2e.conftest import shared_site, site, tls
 from tests.e2e.site import BROKER, INVESTORS, Site, collect_now
 
-__all__ = ["mode", "shared_site", "shim", "site", "tls"]
+__all__ = ["shared_site", "site", "tls"]
+
+
+@pytest.fixture(scope="session", params=list(Mode), ids=lambda mode: mode.value)
+def mode(request: pytest.FixtureRequest) -> Mode:
+    """Both, where there is a compiler for the drop-in library under the binding."""
+    try:
+        build()
+    except (CompilerMissing, BindingMissing) as missing:
+        pytest.skip(str(missing))
+    found: Mode = request.param
+    return found
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -10,7 +10,7 @@ import pytest
 from ctpabi.catalog import Method
 from ctprelay.ctp.v1 import events_pb2
 from relay.counter.port import Mode
-from relay.domain.scope_table import CLOSED_TO_SHARED_SESSIONS, Scope
+from relay.domain.scope_table import Scope
 from scripts.request_answers import Answer, Kind, answer_to
 from scripts.request_table import rule_of
 from simcounter.errors_text import ErrorId
@@ -23,19 +23,27 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 PUBLIC = [method for method in CATALOG.requests if rule_of(method).scope is Scope.PUBLIC]
 UNSUPPORTED = {"ReqBatchOrderAction": ErrorId.UNSUPPORTED_BATCH_ACTION}
 """what CTP itself refuses nearly everybody"""
+DONE_BY_THE_RELAY = {
+    "ReqAuthenticate", "ReqUserLogin", "ReqUserLogout", "ReqUserAuthMethod", "ReqGenUserCaptcha", "ReqGenUserText",
+    "ReqUserLoginWithCaptcha", "ReqUserLoginWithText", "ReqUserLoginWithOTP",
+}  # fmt: skip
+BEYOND_ONE_INVESTOR = {"ReqQryUserSession", "ReqQrySecAgentTradeInfo", "ReqBatchOrderAction"}
+"""what an operator's session would do or show for all of its investors"""
+ONLY_ASK = ("ReqQry", "ReqUserPassword", "ReqTradingAccountPassword", "ReqQueryCFMMC")
+"""requests whose UserID is the investor in both modes; all others act, in the name of who is logged in"""
 REFUSED = "CTP:无此权限,请联系期货公司"
 every_request = pytest.mark.parametrize("method", CATALOG.requests, ids=lambda method: method.name)
 
 
 def documented_refusal(method: Method, mode: Mode) -> str:
     """The relay's reason not to send a request whose body is in order; empty where it sends it."""
-    if rule_of(method).scope is Scope.SESSION:
+    if method.name in DONE_BY_THE_RELAY:
         return "session_method"
     if mode is Mode.MANY_TO_MANY:
         return ""
     if method.name == "ReqUserPasswordUpdate":
         return "password_is_with_the_relay"
-    return "not_in_this_mode" if method.name in CLOSED_TO_SHARED_SESSIONS else ""
+    return "not_in_this_mode" if method.name in BEYOND_ONE_INVESTOR else ""
 
 
 def assert_answered(answer: Answer, done: Exchange) -> None:
@@ -92,7 +100,7 @@ async def test_the_counters_refusal_is_told_as_documented(watched: Watched, meth
 @every_request
 async def test_the_counter_sees_the_sessions_identity(watched: Watched, method: Method) -> None:
     """Whatever the terminal writes there: broker, investor, user, address and MAC are the session's own."""
-    scope, operated = rule_of(method).scope, watched.site.mode is Mode.MANY_TO_ONE
+    operated, asks = watched.site.mode is Mode.MANY_TO_ONE, method.name.startswith(ONLY_ASK)
     if documented_refusal(method, watched.site.mode):
         return
     struct = CATALOG.structs[method.struct]
@@ -100,7 +108,7 @@ async def test_the_counter_sees_the_sessions_identity(watched: Watched, method: 
     truth = {
         "BrokerID": BROKER,
         "InvestorID": watched.investor,
-        "UserID": watched.user if scope in {Scope.TRADING, Scope.TRANSFER} else watched.investor,
+        "UserID": watched.investor if asks else watched.user,
         "AccountID": watched.investor if operated and not struct.has("InvestorID") else "",
         "IPAddress": "127.0.0.1",
         "MacAddress": MAC_ADDRESS,
@@ -141,6 +149,19 @@ async def test_another_investors_account_is_kept_from_every_request(watched: Wat
         else:
             assert all(event.rsp_info.error_id or event.empty for event in done.events), method.name
             assert done.events, method.name
+
+
+async def test_the_public_questions_are_these_27() -> None:
+    """DOMAIN 7.5: 28 without an identity, of which the market's depth is of the moment."""
+    without = [m for m in CATALOG.requests if m.name.startswith("ReqQry") and not _names_somebody(m)]
+
+    assert {m.name for m in without} - {m.name for m in PUBLIC} == {"ReqQryDepthMarketData"}
+    assert len(PUBLIC) == 27
+
+
+def _names_somebody(method: Method) -> bool:
+    struct = CATALOG.structs[method.struct]
+    return any(struct.has(name) for name in ("BrokerID", "InvestorID", "UserID", "AccountID"))
 
 
 @pytest.mark.parametrize("method", PUBLIC, ids=lambda method: method.name)
