@@ -148,12 +148,14 @@ class EventRouter:
 
     def lost(self, asked: Asked, but: tuple[CtpLink, int] | None = None) -> None:
         """The answer will not come: whoever waits is told, except `but`, who knows."""
+        if asked.done is not None:
+            if not asked.done.done():
+                asked.done.set_result(LOST_ERROR_ID)
+            return
         callback = self._catalog.callbacks["OnRspError"]
         askers: tuple[object, ...] = ((asked.link, asked.request_id),)
         if asked.cache_key is not None:
             askers = self._cache.abandon(asked.cache_key)
-        if asked.done is not None and not asked.done.done():
-            asked.done.set_result(LOST_ERROR_ID)
         for link, request_id in _pairs(tuple(asker for asker in askers if asker != but)):
             self._tell(link, request_id, callback, None, (LOST_ERROR_ID, _LOST), is_last=True)
 

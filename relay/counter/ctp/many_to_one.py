@@ -51,10 +51,11 @@ class ManyToOne:
         board = self._switchboard
         if board is None or not board.session.live:
             raise Refused(self._why_not)
+        during = board.logins
         code = await board.session.steps.submit(login.session, login.report)
         if code != 0:
             raise Refused(reasons.report_refused(code))
-        if board is not self._switchboard or not board.session.live:
+        if board.logins != during or board is not self._switchboard or not board.session.live:
             raise Refused(reasons.counter_unavailable("the operator's session broke during the report"))
         self._reports[login.session] = login.report
         link = board.add(login.session, self._identity(login), self._hang_up, from_now=login.from_now)
@@ -130,6 +131,6 @@ class ManyToOne:
             link.put(LinkStatus(LinkState.ENDED, "the report could not be made again: ledger unavailable"))
             return
         link.reported = code == 0
-        if code != 0:
+        if code != 0 and board.session.live:  # otherwise the next login of the operator submits it again
             refusal = reasons.report_refused(code)
             link.put(LinkStatus(LinkState.ENDED, f"{refusal.reason}: {refusal.message}"))

@@ -51,7 +51,7 @@ class RequestDesk:
         pending: Pending,
         unanswered: Callable[[Asked], None],
     ) -> None:
-        """`unanswered` is told of a query whose answer never ended; it blocks the others no longer."""
+        """`unanswered` is told of a request that was sent and will have no answer."""
         self._session = session
         self._catalog = tools.catalog
         self._scope = tools.scope
@@ -113,7 +113,7 @@ class RequestDesk:
     def drop(self, link: CtpLink, refusal: Refusal) -> None:
         """The terminal, or the session it waited for, is gone: nothing of it is sent any more."""
         for ticket in self._pacer.drop(link):
-            _refuse(ticket, refusal)
+            self._turn_away(ticket, refusal)
 
     def disconnected(self) -> None:
         """The counter session broke: no query is in flight any more."""
@@ -127,7 +127,7 @@ class RequestDesk:
         while True:
             step = self._pacer.next(self._loop.time())
             for ticket in step.expired:
-                _refuse(ticket, reasons.deadline_passed())
+                self._turn_away(ticket, reasons.deadline_passed())
             if step.unanswered is not None:
                 asked = self._pending.answered(step.unanswered.request_id, is_last=True)
                 if asked is not None:
@@ -154,7 +154,7 @@ class RequestDesk:
             outgoing = self._write_references(waiting)
         except Refused as refused:
             self._pacer.returned(ticket, -1, self._loop.time())
-            _refuse(ticket, refused.refusal)
+            self._turn_away(ticket, refused.refusal)
             return
         if outgoing.repeated:
             self._pacer.returned(ticket, -1, self._loop.time())
@@ -172,8 +172,12 @@ class RequestDesk:
             self._pending.answered(ticket.request_id, is_last=True)
             self._lanes.retract(waiting.asked.link.lane, outgoing)
             self._order_map.retract(outgoing.entries)
-        if outcome is not Outcome.REQUEUED and not waiting.sent.done():
+        if outcome is Outcome.REQUEUED:
+            return
+        if not waiting.sent.done():
             waiting.sent.set_result(CallOutcome(code, order_ref=outgoing.order_ref))
+        elif outcome is Outcome.FAILED:
+            self._unanswered(waiting.asked)
 
     def _write_references(self, waiting: _Waiting) -> Outgoing:
         """The lane's references become the counter's, and are kept on disk before the order is sent."""
@@ -188,6 +192,17 @@ class RequestDesk:
             _log.error("order_map_unwritable", error=str(error))
             raise Refused(reasons.ledger_unavailable()) from None
         return outgoing
+
+    def _turn_away(self, ticket: Ticket, refusal: Refusal) -> None:
+        """The request is not sent: whoever asked hears of it, once."""
+        waiting = ticket.payload
+        if not isinstance(waiting, _Waiting) or waiting.sent.cancelled():
+            return
+        if waiting.sent.done():
+            # Sent before and put back because the counter asked for a retry: by now an answer is waited for.
+            self._unanswered(waiting.asked)
+        else:
+            waiting.sent.set_exception(Refused(refusal))
 
     def new_password(self, call: TerminalCall, body: bytearray) -> str:
         """What a password change would make the password; empty for every other request."""
@@ -213,9 +228,3 @@ def _hold_to_limits(link: CtpLink, priority: Priority, now: float) -> None:
     if window.free_at(now) > now:
         raise Refused(call_reasons.too_fast(what, most))
     window.take(now)
-
-
-def _refuse(ticket: Ticket, refusal: Refusal) -> None:
-    waiting = ticket.payload
-    if isinstance(waiting, _Waiting) and not waiting.sent.done():
-        waiting.sent.set_exception(Refused(refusal))

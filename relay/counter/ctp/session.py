@@ -16,12 +16,7 @@ from dataclasses import dataclass
 from ctpabi.catalog import Method
 from relay.counter.ctp.api import TraderApi
 from relay.counter.ctp.login_steps import LoginSteps
-from relay.counter.ctp.session_items import (
-    SessionEnded,
-    SessionItem,
-    SessionPasswordDue,
-    SessionRecovering,
-)
+from relay.counter.ctp.session_items import SessionEnded, SessionItem, SessionPasswordDue, SessionRecovering, fault
 from relay.counter.ctp.spi import Put, RawEvent
 from relay.counter.inbox import Inbox
 from relay.counter.port import TerminalReport
@@ -77,11 +72,8 @@ class CtpSession:
 
     @property
     def live(self) -> bool:
+        """Whether it is logged in now."""
         return self._machine.state is State.LIVE
-
-    @property
-    def state(self) -> State:
-        return self._machine.state
 
     def open(self, fronts: Sequence[str], private_topic: int) -> None:
         """Start the API's threads and the driver."""
@@ -94,10 +86,12 @@ class CtpSession:
         return self._api.call(method, body, request_id)
 
     def next_request_id(self) -> int:
+        """An nRequestID no unanswered request of this session has."""
         self._last_request_id = self._last_request_id % 0x7FFFFFFF + 1
         return self._last_request_id
 
     def front_info(self) -> tuple[int, int]:
+        """See `TraderApi.front_info`."""
         return self._api.front_info()
 
     def password_changed(self, password: str) -> None:
@@ -158,18 +152,25 @@ class CtpSession:
     # The driver ----------------------------------------------------------------------------------------------
 
     async def _drive(self) -> None:
-        while self._machine.state is not State.ENDED:
-            if not self._queue:
-                self._queue_filled.clear()
-                await self._queue_filled.wait()
-            # Looked at first and taken off afterwards: events that come meanwhile must queue behind it.
-            step = self._queue[0]
-            fact = await self._fact(step)
-            if fact is not None:
-                await self._carry_out(self._machine.on(fact))
-            elif isinstance(step, RawEvent) and step.callback.name not in _LIFECYCLE:
-                self._emit(step)
-            self._queue.popleft()
+        try:
+            while self._machine.state is not State.ENDED:
+                if not self._queue:
+                    self._queue_filled.clear()
+                    await self._queue_filled.wait()
+                # Looked at first and taken off afterwards: events that come meanwhile must queue behind it.
+                await self._take(self._queue[0])
+                self._queue.popleft()
+        except Exception:
+            self._machine.state = State.ENDED
+            self._emit(fault())
+            raise
+
+    async def _take(self, step: RawEvent | fact.Event | _Alarm) -> None:
+        known = await self._fact(step)
+        if known is not None:
+            await self._carry_out(self._machine.on(known))
+        elif isinstance(step, RawEvent) and step.callback.name not in _LIFECYCLE:
+            self._emit(step)
 
     async def _carry_out(self, decision: Decision) -> None:
         self._apply_timer(decision)
@@ -243,6 +244,7 @@ class CtpSession:
                 return fact.ForcedOut() if self._machine.state is State.LIVE else None
             case "OnRspAuthenticate" | "OnRspUserLogin" | "OnRspError" if event.request_id == self._pending_step:
                 self._pending_step = 0
-                authenticating = self._machine.state is State.AUTHENTICATING
-                return await (self.steps.authenticated(event) if authenticating else self.steps.logged_in(event))
+                readers = {State.AUTHENTICATING: self.steps.authenticated, State.LOGGING_IN: self.steps.logged_in}
+                read = readers.get(self._machine.state)  # None: its time was over before it came
+                return await read(event) if read else None
         return None  # an answer to a step that is over: late, and of no use

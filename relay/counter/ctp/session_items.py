@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ctpabi import layout
+from ctpabi.catalog import Catalog
 from relay.counter.ctp.spi import RawEvent
+from relay.counter.port import Attached
 from relay.domain import reasons
 from relay.errors import Refusal
 
@@ -18,22 +21,42 @@ class SessionLive:
     report_return_code: int
     day_changed: bool
 
+    def attached(self, catalog: Catalog) -> Attached:
+        """The login's answer, with the counter's own front, session and greatest reference; ValueError if malformed."""
+        login = layout.unpack(catalog.structs["RspUserLogin"], self.login)
+        return Attached(
+            trading_day=login["TradingDay"],
+            login_time=login["LoginTime"],
+            front_id=login["FrontID"],
+            session_id=login["SessionID"],
+            max_order_ref=int(login["MaxOrderRef"].strip() or 0),
+            app_type=self.app_type,
+            system_name=login["SystemName"],
+            report_return_code=self.report_return_code,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class SessionPasswordDue:
+    """The login was refused until the password is changed, in this very session."""
+
     error_id: int
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class SessionRecovering:
+    """The session broke, or could not log in yet, and tries again by itself."""
+
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class SessionEnded:
+    """The session is over for good."""
+
     step: str
-    """connect, authenticate, report, login, session (forced out) or overrun"""
+    """connect, authenticate, report, login, session (forced out), overrun or fault"""
     code: int
     """CTP's ErrorID, or the report's return code, or 0"""
     text: str
@@ -46,6 +69,11 @@ class SessionEnded:
         if self.step in {"authenticate", "login"} and self.code:
             return reasons.counter_refused(self.code, self.text)
         return reasons.counter_unavailable(self.text)
+
+
+def fault() -> SessionEnded:
+    """A fault of the relay's own: a session that stood still without a word would keep its terminals waiting."""
+    return SessionEnded("fault", 0, "the relay could not go on with this session")
 
 
 SessionChange = SessionLive | SessionPasswordDue | SessionRecovering | SessionEnded

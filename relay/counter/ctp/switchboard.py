@@ -10,9 +10,6 @@ import asyncio
 import dataclasses
 from collections.abc import Awaitable, Callable, Iterator
 
-import structlog
-
-from ctpabi import layout
 from relay.counter.ctp.event_router import EventRouter, is_answer, rsp_info
 from relay.counter.ctp.link import NOT_ATTACHED, CtpLink, Detach
 from relay.counter.ctp.pending import Asked, Pending
@@ -24,6 +21,7 @@ from relay.counter.ctp.session_items import (
     SessionLive,
     SessionPasswordDue,
     SessionRecovering,
+    fault,
 )
 from relay.counter.ctp.spi import RawEvent
 from relay.counter.ctp.tools import SwitchboardTools
@@ -34,9 +32,7 @@ from relay.domain.scope import Identity
 from relay.errors import Refused, refuse
 from relay.tasks import Tasks
 
-_log = structlog.get_logger(__name__)
 _LEGAL_WHILE_PASSWORD_DUE = frozenset({PASSWORD_UPDATE, "ReqTradingAccountPasswordUpdate"})
-
 
 LiveHook = Callable[["Switchboard"], Awaitable[None]]
 
@@ -66,6 +62,8 @@ class Switchboard:
         self._first: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._login: Attached | None = None
         self._password_due = False
+        self.logins = 0
+        """how often the session went live: what was reported during an earlier login does not stand in this one"""
         self.ended = asyncio.Event()
         self.why_ended = reasons.counter_unavailable("not logged in yet")
         self.may_retry = False
@@ -151,12 +149,16 @@ class Switchboard:
     # Up ------------------------------------------------------------------------------------------------------
 
     async def _run(self) -> None:
-        while True:
-            for item in await self.session.next_batch():
-                if isinstance(item, RawEvent):
-                    self._deliver(item)
-                else:
-                    await self._session_changed(item)
+        try:
+            while True:
+                for item in await self.session.next_batch():
+                    if isinstance(item, RawEvent):
+                        self._deliver(item)
+                    else:
+                        await self._session_changed(item)
+        except Exception:  # a full disk, say
+            self._ended(fault())
+            raise
 
     def _deliver(self, event: RawEvent) -> None:
         if not is_answer(event):
@@ -186,21 +188,15 @@ class Switchboard:
                 self._ended(item)
 
     async def _live(self, item: SessionLive) -> None:
-        login = layout.unpack(self._tools.catalog.structs["RspUserLogin"], item.login)
-        self._begin_day(login["TradingDay"], changed=item.day_changed)
+        login = item.attached(self._tools.catalog)
+        self._begin_day(login.trading_day, changed=item.day_changed)
         self._password_due = False
-        self._lanes.rebind(login["FrontID"], login["SessionID"], int(login["MaxOrderRef"].strip() or 0))
+        self._lanes.rebind(login.front_id, login.session_id, login.max_order_ref)
         self._desk.limits(*self.session.front_info())
-        self._login = dataclasses.replace(
-            NOT_ATTACHED,
-            trading_day=login["TradingDay"],
-            login_time=login["LoginTime"],
-            app_type=item.app_type,
-            system_name=login["SystemName"],
-            report_return_code=item.report_return_code,
-        )
+        self._login = login
+        self.logins += 1
         for link in self:
-            link.see(self._login)
+            link.see(login)
         if self._on_live is not None:
             await self._on_live(self)
         if not self._first.done():
@@ -223,8 +219,11 @@ class Switchboard:
 
     def _due(self, error_id: int) -> None:
         self._password_due = True
+        advice = reasons.password_due_advice(error_id)
         for link in self:
             link.see(dataclasses.replace(NOT_ATTACHED, must_change_password=error_id))
+            if self._first.done():
+                link.put(LinkStatus(LinkState.RECOVERING, f"password_due: {advice}"))
         if not self._first.done():
             self._first.set_result(None)
 
@@ -232,6 +231,8 @@ class Switchboard:
         self._lanes.unbind()
         self._desk.disconnected()
         for link in self:
+            # A report stands in the login it was made in; with a shared session `on_live` makes the next one.
+            link.reported = link.reported and self._on_live is None
             self._desk.drop(link, call_reasons.not_bound())
         for asked in self._pending.drain():
             self._router.lost(asked)
@@ -241,7 +242,7 @@ class Switchboard:
     def _ended(self, item: SessionEnded) -> None:
         refusal = item.refusal
         self._lost(LinkStatus(LinkState.ENDED, f"{refusal.reason}: {refusal.message}"))
-        self.why_ended, self.may_retry = refusal, item.step == "overrun"
+        self.why_ended, self.may_retry = refusal, item.step in {"overrun", "fault"}
         self.ended.set()
         if not self._first.done():
             self._first.set_exception(Refused(refusal))

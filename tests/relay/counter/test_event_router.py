@@ -1,0 +1,223 @@
+"""Events on their way up: answers only to whoever asked, notices only to their investor, each once and in order."""
+
+from __future__ import annotations
+
+import asyncio
+
+from relay.counter.ctp.event_router import LOST_ERROR_ID
+from relay.counter.ctp.pending import Asked
+from relay.counter.ctp.spi import RawEvent
+from tests.relay.counter.played_board import Board, event_body, order_fields, unanswered
+from tests.relay.domain.ctp_bodies import BROKER, callback, method, read
+from tests.relay.hand_loop import HandLoop
+
+HOLD_SECONDS = 5.1
+
+
+async def test_an_answer_goes_to_whoever_asked_with_the_terminals_own_number(shared: Board) -> None:
+    """The counter knows only the relay's request ids."""
+    mine, other = shared.terminal("100001"), shared.terminal("100002")
+    await shared.call(other, "ReqQryTradingAccount", 5)
+    await shared.answer("OnRspQryTradingAccount", 1, BrokerID=BROKER, AccountID="100002", Balance=1.0)
+    await shared.call(mine, "ReqQryTradingAccount", 5)
+
+    await shared.answer("OnRspQryTradingAccount", 2, BrokerID=BROKER, AccountID="100001", Balance=2.0)
+
+    assert [e.rsp_qry_trading_account.balance for e in mine.events()] == [2.0]
+    assert [e.rsp_qry_trading_account.balance for e in other.events()] == [1.0]
+
+
+async def test_two_terminals_of_one_investor_do_not_get_each_others_answers(shared: Board) -> None:
+    """One investor may sit at two machines; request ids are each machine's own."""
+    left, right = shared.terminal("100001"), shared.terminal("100001")
+    await shared.call(left, "ReqQryTrade", 5)
+
+    await shared.answer("OnRspQryTrade", 1)
+
+    assert left.answers(5) == [(0, True)]
+    assert right.events() == []
+
+
+async def test_an_empty_answer_is_passed_on_as_one(shared: Board) -> None:
+    """NULL with is_last says: there is nothing; without it the terminal would wait."""
+    mine = shared.terminal("100001")
+    await shared.call(mine, "ReqQryTrade", 5)
+
+    await shared.answer("OnRspQryTrade", 1)
+
+    (event,) = mine.events()
+    assert event.empty
+    assert mine.answers(5) == [(0, True)]
+
+
+async def test_a_row_of_another_investor_is_withheld_and_the_answer_still_ends(shared: Board) -> None:
+    """Whatever the counter mixes up, nobody sees another's position, and nobody hangs."""
+    mine = shared.terminal("100001")
+    await shared.call(mine, "ReqQryInvestorPosition", 5)
+
+    await shared.answer(
+        "OnRspQryInvestorPosition", 1, is_last=False, BrokerID=BROKER, InvestorID="100002", Position=900
+    )
+    await shared.answer("OnRspQryInvestorPosition", 1, is_last=True, BrokerID=BROKER, InvestorID="100002", Position=901)
+
+    (event,) = mine.events()
+    assert event.empty
+    assert mine.answers(5) == [(0, True)]
+
+
+async def test_a_refusal_of_the_counter_reaches_the_terminal_with_number_and_text(shared: Board) -> None:
+    """CTP's own ErrorID is what users and their help desks know."""
+    mine = shared.terminal("100001")
+    await shared.call(mine, "ReqOrderInsert", 5, **order_fields())
+
+    await shared.answer("OnRspOrderInsert", 1, 31, BrokerID=BROKER, InvestorID="100001", InstrumentID="rb2701")
+
+    (event,) = mine.events()
+    assert (event.rsp_info.error_id, event.rsp_info.error_msg) == (31, "refused")
+
+
+async def test_on_rsp_error_answers_the_question_it_names(shared: Board) -> None:
+    """Some refusals come as OnRspError instead of the request's own callback."""
+    mine, other = shared.terminal("100001"), shared.terminal("100002")
+    await shared.call(mine, "ReqOrderInsert", 5, **order_fields())
+
+    await shared.answer("OnRspError", 1, 68)
+
+    assert mine.answers(5) == [(68, True)]
+    assert other.events() == []
+
+
+async def test_an_answer_to_nobody_is_dropped(shared: Board) -> None:
+    """Late, or to a terminal that left."""
+    mine = shared.terminal("100001")
+
+    await shared.answer("OnRspQryTrade", 999, BrokerID=BROKER, InvestorID="100001")
+
+    assert mine.events() == []
+
+
+async def test_answers_end_with_the_session_that_was_asked(shared: Board) -> None:
+    """A broken connection never answers: each asker is told so, once, before it is told that the session is down."""
+    mine, other = shared.terminal("100001"), shared.terminal("100002")
+    await shared.call(mine, "ReqOrderInsert", 5, **order_fields())
+    await shared.call(mine, "ReqQryTrade", 6)
+
+    await shared.break_off()
+
+    assert mine.answers(5) == [(LOST_ERROR_ID, True)]
+    assert mine.answers(6) == [(LOST_ERROR_ID, True)]
+    assert mine.states == ["recovering"]
+    assert other.events() == []
+    assert list(unanswered(shared)) == [0, 0]
+
+
+async def test_what_the_relay_asks_itself_is_never_answered_to_a_terminal(shared: Board) -> None:
+    """A terminal would take an answer it did not ask for as its own fault."""
+    mine = shared.terminal("100001")
+    done: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    own = Asked(mine.link, method("ReqSettlementInfoConfirm"), 0, done=done)
+
+    shared.board._router.lost(own)
+
+    assert await done == LOST_ERROR_ID
+    assert mine.events() == []
+
+
+async def test_a_notice_reaches_every_terminal_of_its_investor_and_no_other(shared: Board) -> None:
+    """Order returns are the most private thing a relay carries."""
+    left, right, other = shared.terminal("100001"), shared.terminal("100001"), shared.terminal("100002")
+
+    await shared.notice("OnRtnOrder", BrokerID=BROKER, InvestorID="100001", OrderSysID="9", ExchangeID="SHFE")
+
+    assert [len(t.events("OnRtnOrder")) for t in (left, right, other)] == [1, 1, 0]
+
+
+async def test_a_notice_for_two_terminals_is_encoded_once(shared: Board) -> None:
+    """Encoding is the dear part of a fan-out."""
+    left, right = shared.terminal("100001"), shared.terminal("100001")
+
+    await shared.notice("OnRtnOrder", BrokerID=BROKER, InvestorID="100001", OrderSysID="9", ExchangeID="SHFE")
+
+    assert left.items[0] is right.items[0]
+
+
+async def test_the_order_in_a_notice_is_the_terminals_own(shared: Board) -> None:
+    """A terminal finds its order by its own FrontID, SessionID and OrderRef."""
+    mine = shared.terminal("100001")
+    await shared.call(mine, "ReqOrderInsert", 5, OrderRef="12", **order_fields())
+    sent = read("InputOrder", shared.session.called[0].body, "OrderRef")
+
+    await shared.notice(
+        "OnRtnOrder", BrokerID=BROKER, InvestorID="100001", UserID="op01", FrontID=1, SessionID=77, OrderRef=sent
+    )
+
+    order = mine.events("OnRtnOrder")[0].rtn_order
+    lane = mine.link.lane
+    assert (order.front_id, order.session_id, order.order_ref) == (lane.front, lane.session, "12")
+    assert order.user_id != "op01"
+
+
+async def test_a_trade_waits_for_its_order_and_comes_alone_when_that_never_comes(shared: Board) -> None:
+    """Terminals book a trade on the order it belongs to; without one they lose it or crash."""
+    loop, mine = HandLoop(), shared.terminal("100001")
+    names = {"BrokerID": BROKER, "InvestorID": "100001", "ExchangeID": "SHFE"}
+
+    await shared.notice("OnRtnTrade", **names, OrderSysID="1", TradeID="t1")
+    await shared.notice("OnRtnTrade", **names, OrderSysID="2", TradeID="t2")
+    await shared.notice("OnRtnOrder", **names, OrderSysID="1")
+    before = [item.callback for item in mine.items if hasattr(item, "callback")]
+    await loop.move(HOLD_SECONDS)
+
+    assert before == ["OnRtnOrder", "OnRtnTrade"]
+    assert [e.rtn_trade.trade_id for e in mine.events("OnRtnTrade")] == ["t1", "t2"]
+
+
+async def test_a_replayed_day_is_not_told_twice(shared: Board) -> None:
+    """After every reconnect the counter sends the whole day again."""
+    mine = shared.terminal("100001")
+    order = {"BrokerID": BROKER, "InvestorID": "100001", "OrderSysID": "9", "ExchangeID": "SHFE"}
+    await shared.notice("OnRtnOrder", **order)
+    await shared.break_off()
+    await shared.log_in(session_id=78)
+
+    await shared.notice("OnRtnOrder", **order)
+
+    assert len(mine.events("OnRtnOrder")) == 1
+
+
+async def test_who_joins_later_gets_the_days_notices_of_its_investor_first(shared: Board) -> None:
+    """In an operator's session the counter replays nothing for a terminal that comes at noon."""
+    order = {"BrokerID": BROKER, "OrderSysID": "9", "ExchangeID": "SHFE"}
+    await shared.notice("OnRtnOrder", **order, InvestorID="100001")
+    await shared.notice("OnRtnOrder", **order, InvestorID="100002")
+
+    late, only_new = shared.terminal("100001"), shared.terminal("100001", from_now=True)
+    await shared.notice("OnRtnInstrumentStatus", InstrumentID="rb2701")
+
+    assert [e.WhichOneof("body") for e in late.events()] == ["rtn_order", "rtn_instrument_status"]
+    assert [e.WhichOneof("body") for e in only_new.events()] == ["rtn_instrument_status"]
+
+
+async def test_yesterdays_notices_are_not_told_on_a_new_day(shared: Board) -> None:
+    """System numbers start anew, and so may be met again."""
+    order = {"BrokerID": BROKER, "InvestorID": "100001", "OrderSysID": "9", "ExchangeID": "SHFE"}
+    mine = shared.terminal("100001")
+    await shared.notice("OnRtnOrder", **order)
+    await shared.break_off()
+    await shared.log_in("20261124", session_id=78, day_changed=True)
+
+    late = shared.terminal("100001")
+    await shared.notice("OnRtnOrder", **order)
+
+    assert len(mine.events("OnRtnOrder")) == 2
+    assert len(late.events("OnRtnOrder")) == 1
+
+
+async def test_a_notice_without_content_is_nobodys(shared: Board) -> None:
+    """NULL names no investor."""
+    mine = shared.terminal("100001")
+
+    await shared.session.say(RawEvent(callback("OnRtnOrder"), None, None))
+    await shared.session.say(RawEvent(callback("OnRtnOrder"), event_body("OnRtnOrder"), None))
+
+    assert mine.events() == []

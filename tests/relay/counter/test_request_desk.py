@@ -1,0 +1,211 @@
+"""Requests on their way down: in whose name, in which order, and that each call ends in one answer."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from relay.domain.pacing import NEED_RETRY
+from tests.relay.counter.played_board import OPERATOR, Board, order_fields, refusal_of, unanswered
+from tests.relay.domain.ctp_bodies import BROKER, read
+from tests.relay.hand_loop import HandLoop, settled
+
+RETRY_SECONDS = 1.2
+
+
+async def test_a_request_goes_out_in_the_terminals_own_name(shared: Board) -> None:
+    """An empty InvestorID in an operator's session would mean everybody."""
+    mine = shared.terminal("100001")
+
+    await shared.call(mine, "ReqQryInvestorPosition")
+
+    (called,) = shared.session.called
+    assert read("QryInvestorPosition", called.body, "BrokerID", "InvestorID") == (BROKER, "100001")
+
+
+async def test_a_request_that_names_another_investor_never_leaves(shared: Board) -> None:
+    """Rewritten into the caller's name it would trade on the wrong account."""
+    mine = shared.terminal("100001")
+
+    reason = await refusal_of(shared.begin(mine, "ReqQryInvestorPosition", InvestorID="100002"))
+
+    assert reason == "not_your_investor"
+    assert shared.session.called == []
+
+
+async def test_orders_of_all_terminals_get_increasing_references(shared: Board) -> None:
+    """The counter refuses a reference that is not greater than the last, whoever sent it."""
+    first, second = shared.terminal("100001"), shared.terminal("100002")
+
+    for number, terminal in enumerate((first, second, first), 1):
+        await shared.call(terminal, "ReqOrderInsert", number, **order_fields())
+
+    refs = [int(read("InputOrder", called.body, "OrderRef")) for called in shared.session.called]
+    assert refs == sorted(set(refs))
+    assert {read("InputOrder", called.body, "UserID") for called in shared.session.called} == {OPERATOR}
+
+
+async def test_an_order_the_api_does_not_take_is_answered_with_its_code_and_never_sent_again(shared: Board) -> None:
+    """-2 and -3 too: an order sent twice may be filled twice."""
+    mine = shared.terminal("100001")
+    shared.session.return_codes = [-1, -2, -3]
+
+    codes = [(await shared.call(mine, "ReqOrderInsert", n, **order_fields())).return_code for n in (1, 2, 3)]
+
+    assert codes == [-1, -2, -3]
+    assert len(shared.session.called) == 3
+    assert list(unanswered(shared)) == [0, 0]
+
+
+@pytest.mark.parametrize("code", [-2, -3])
+async def test_a_query_the_api_does_not_take_is_sent_again_later(shared: Board, code: int) -> None:
+    """The terminal hears nothing of it: the relay shares one query slot among all and knows when it is free."""
+    loop, mine = HandLoop(), shared.terminal("100001")
+    shared.session.return_codes = [code]
+
+    call = shared.begin(mine, "ReqQryInvestorPosition")
+    await settled()
+    assert not call.done()
+    await loop.move(RETRY_SECONDS)
+
+    assert (await call).return_code == 0
+    assert len(shared.session.called) == 2
+
+
+async def test_a_query_without_a_connection_is_answered_minus_one(shared: Board) -> None:
+    """Only the terminal knows whether it still wants it later."""
+    mine = shared.terminal("100001")
+    shared.session.return_codes = [-1]
+
+    outcome = await shared.call(mine, "ReqQryInvestorPosition")
+
+    assert outcome.return_code == -1
+    assert list(unanswered(shared)) == [0, 0]
+
+
+async def test_a_query_the_counter_was_not_ready_for_is_asked_again_and_answered_once(shared: Board) -> None:
+    """ErrorID 90 of the query core is not an answer a user can do anything with."""
+    loop, mine = HandLoop(), shared.terminal("100001")
+    await shared.call(mine, "ReqQryInvestorPosition", 7)
+
+    await shared.answer("OnRspQryInvestorPosition", 1, NEED_RETRY)
+    await loop.move(RETRY_SECONDS)
+    await shared.answer("OnRspQryInvestorPosition", 2)
+
+    assert mine.answers(7) == [(0, True)]
+
+
+async def test_a_repeated_query_whose_time_runs_out_is_still_answered(shared: Board) -> None:
+    """Its CallResult said 0, so the terminal waits for OnRsp…; silence would hang it."""
+    loop, mine = HandLoop(), shared.terminal("100001")
+    await asyncio.wait_for(shared.begin(mine, "ReqQryInvestorPosition", 7, valid_for=1.5), 5)
+
+    await shared.answer("OnRspQryInvestorPosition", 1, NEED_RETRY)
+    await loop.move(5.0)
+
+    assert mine.answers(7) == [(-1, True)]
+    assert list(unanswered(shared)) == [0, 0]
+
+
+async def test_a_repeated_query_the_api_refuses_for_good_is_still_answered(shared: Board) -> None:
+    """The same, where the second sending ends with -1."""
+    loop, mine = HandLoop(), shared.terminal("100001")
+    await shared.call(mine, "ReqQryInvestorPosition", 7)
+    shared.session.return_codes = [-1]
+
+    await shared.answer("OnRspQryInvestorPosition", 1, NEED_RETRY)
+    await loop.move(RETRY_SECONDS)
+
+    assert mine.answers(7) == [(-1, True)]
+    assert list(unanswered(shared)) == [0, 0]
+
+
+async def test_a_repeated_query_is_answered_when_the_session_breaks_before_it_went_out(shared: Board) -> None:
+    """The same, where nothing can be sent any more."""
+    mine = shared.terminal("100001")
+    await shared.call(mine, "ReqQryInvestorPosition", 7)
+
+    await shared.answer("OnRspQryInvestorPosition", 1, NEED_RETRY)
+    await shared.break_off()
+
+    assert mine.answers(7) == [(-1, True)]
+    assert list(unanswered(shared)) == [0, 0]
+
+
+async def test_queries_go_one_at_a_time_and_orders_pass_them(shared: Board) -> None:
+    """A second query in flight is refused by the API with -2; an order must never wait for one."""
+    mine = shared.terminal("100001")
+    await shared.call(mine, "ReqQryInvestorPosition", 1)
+    second = shared.begin(mine, "ReqQryTrade", 2)
+    await settled()
+
+    await shared.call(mine, "ReqOrderInsert", 3, **order_fields())
+    assert not second.done()
+    await shared.answer("OnRspQryInvestorPosition", 1)
+    outcome = await second
+
+    assert [called.name for called in shared.session.called] == [
+        "ReqQryInvestorPosition",
+        "ReqOrderInsert",
+        "ReqQryTrade",
+    ]
+    assert outcome.queue_position == 0
+
+
+async def test_what_waits_longer_than_the_terminal_allows_is_refused_and_never_sent(shared: Board) -> None:
+    """An answer to a question nobody asks any more helps nobody."""
+    loop, mine = HandLoop(), shared.terminal("100001")
+    await shared.call(mine, "ReqQryInvestorPosition", 1)
+    late = shared.begin(mine, "ReqQryTrade", 2, valid_for=1.0)
+    await settled()
+
+    await loop.move(1.1)
+
+    assert await refusal_of(late) == "deadline_passed"
+    assert len(shared.session.called) == 1
+    assert list(unanswered(shared))[1] == 0
+
+
+async def test_a_call_given_up_while_it_waits_is_not_sent(shared: Board) -> None:
+    """The terminal logged out or its session ended; nothing of it is left behind."""
+    mine = shared.terminal("100001")
+    await shared.call(mine, "ReqQryInvestorPosition", 1)
+    waiting = shared.begin(mine, "ReqQryTrade", 2)
+    await settled()
+
+    waiting.cancel()
+    await shared.answer("OnRspQryInvestorPosition", 1)
+
+    assert len(shared.session.called) == 1
+    assert list(unanswered(shared)) == [0, 0]
+
+
+async def test_an_order_whose_owner_cannot_be_kept_is_refused_and_not_sent(
+    shared: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a restart nobody would know whose fill it is."""
+    mine = shared.terminal("100001")
+
+    def full(_: object) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr(shared.tools.order_map, "append", full)
+    reason = await refusal_of(shared.begin(mine, "ReqOrderInsert", 1, **order_fields()))
+
+    assert reason == "ledger_unavailable"
+    assert shared.session.called == []
+
+
+async def test_a_terminal_that_floods_is_refused_while_others_go_on(shared: Board) -> None:
+    """One terminal must not use up what all share."""
+    mine, other = shared.terminal("100001"), shared.terminal("100002")
+    HandLoop()
+    for number in range(1, 1001):
+        await shared.call(mine, "ReqOrderInsert", number, **order_fields())
+
+    reason = await refusal_of(shared.begin(mine, "ReqOrderInsert", 1001, **order_fields()))
+    outcome = await shared.call(other, "ReqOrderInsert", 1, **order_fields())
+
+    assert reason == "too_fast"
+    assert outcome.return_code == 0
