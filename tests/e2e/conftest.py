@@ -18,6 +18,7 @@ from simcounter.counter import SimulatedCounter
 from simcounter.substitute import BindingMissing
 from terminal_client import RelayTerminal
 from tests.e2e.relay_process import RelayProcess, TlsFiles
+from tests.e2e.secrecy import leaks
 from tests.e2e.site import BYSTANDER, Site, register
 
 StartRelay = Callable[..., Awaitable[Site]]
@@ -62,6 +63,7 @@ async def shared_site(mode: Mode, tls: TlsFiles, tmp_path_factory: pytest.TempPa
             yield Site(counter, relay, tls)
         finally:
             await relay.stop()
+        assert leaks(relay) == []
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -102,3 +104,4 @@ async def start_site(tls: TlsFiles, tmp_path: Path) -> AsyncIterator[StartRelay]
     for counter, relay in started:
         await relay.stop()
         await counter.stop()
+    assert [leak for _, relay in started for leak in leaks(relay)] == []

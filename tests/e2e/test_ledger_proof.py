@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.relay_process import run_command
-from tests.e2e.site import INVESTORS, Site
+from tests.e2e.site import INVESTORS, Site, many_to_many_only
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -30,6 +30,7 @@ def swap_with_the_next(copy: sqlite3.Connection, sequence: int) -> None:
         copy.execute("update ledger set sequence = ? where sequence = ?", (new, old))
 
 
+@many_to_many_only
 @pytest.mark.parametrize("tamper", [change_a_byte, remove, swap_with_the_next], ids=lambda how: how.__name__)
 async def test_an_entry_somebody_touched(
     site: Site, tmp_path: Path, tamper: Callable[[sqlite3.Connection, int], None]

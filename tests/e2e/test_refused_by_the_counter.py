@@ -11,6 +11,7 @@ from simcounter.errors_text import text_of
 from terminal_client import CallRefused, LoginRejected, RelayTerminal
 from tests.e2e.conftest import StartRelay
 from tests.e2e.refusals import Attempt, refused
+from tests.e2e.secrecy import NEW_PASSWORD
 from tests.e2e.site import (
     INVESTORS,
     Site,
@@ -103,7 +104,7 @@ async def test_a_password_that_is_due_is_changed_in_the_same_session(site: Site,
             info = await log_in(terminal, investor)
             with pytest.raises(CallRefused):
                 await terminal.requests.order_insert(buy())
-            change = ctp.UserPasswordUpdate(old_password=old, new_password="changed-001")
+            change = ctp.UserPasswordUpdate(old_password=old, new_password=NEW_PASSWORD)
             await terminal.requests.user_password_update(change)
             await counter_state(statuses, "live")
             await terminal.requests.settlement_info_confirm(ctp.SettlementInfoConfirm())

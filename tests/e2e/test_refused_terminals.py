@@ -15,6 +15,7 @@ from simcounter import demo_accounts
 from terminal_client import RelayTerminal
 from terminal_client.collector import CHILD, installed_library
 from tests.e2e.refusals import Attempt, refused, sent
+from tests.e2e.secrecy import WRONG_AUTH_CODE, WRONG_PASSWORD
 from tests.e2e.site import (
     DISABLED_INVESTOR,
     DISABLED_TERMINAL,
@@ -33,7 +34,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
     ("attempt", "told", "recorded"),
     [
         (Attempt(app_id="nobody_1.0"), "terminal_not_accepted", "unknown_terminal"),
-        (Attempt(auth_code="WRONG00000000001"), "terminal_not_accepted", "wrong_proof"),
+        (Attempt(auth_code=WRONG_AUTH_CODE), "terminal_not_accepted", "wrong_proof"),
         (Attempt(app_id=DISABLED_TERMINAL), "terminal_disabled", "terminal_disabled"),
         (Attempt(app_id=OTHER_MODE_TERMINAL), "mode_not_allowed", "mode_not_allowed"),
         (Attempt(broker_id="8888"), "wrong_broker", "wrong_broker"),
@@ -161,7 +162,7 @@ async def test_a_field_that_does_not_fit_into_the_counters_struct(
 @pytest.mark.parametrize(
     ("attempt", "told", "recorded"),
     [
-        (Attempt(password="guessed"), "investor_not_accepted", "wrong_investor_password"),
+        (Attempt(password=WRONG_PASSWORD), "investor_not_accepted", "wrong_investor_password"),
         (Attempt(investor_id="000000"), "investor_not_accepted", "investor_unknown"),
         (
             Attempt(investor_id=DISABLED_INVESTOR, password=demo_accounts.password_of(DISABLED_INVESTOR)),
@@ -186,7 +187,7 @@ async def test_a_wrong_password_at_the_counter(site: Site, bystander: RelayTermi
     """In many-to-many the counter's 3 is passed on with its own text; nothing was reported to it that counts."""
     reported = len(site.reports_of(INVESTORS[0]))
 
-    login = Attempt(password="guessed").log_in(site, await collect_now())
+    login = Attempt(password=WRONG_PASSWORD).log_in(site, await collect_now())
     refusal = await refused(site, bystander, login, counter_hears=True)
 
     assert (refusal.reason, refusal.terminal.code, refusal.terminal.source) == ("wrong_password", 3, "counter")
