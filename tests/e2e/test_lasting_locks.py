@@ -1,0 +1,146 @@
+"""The relay locks whoever fails before CTP locks everybody behind it; those who are in, and all others, notice nothing."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from ctprelay.v1 import terminal_pb2 as pb
+from relay.counter.port import Mode
+from simcounter import demo_accounts
+from simcounter.errors_text import text_of
+from terminal_client import LoginRejected, Refusal
+from tests.e2e.broken_network import way_to
+from tests.e2e.conftest import StartRelay
+from tests.e2e.raw_stream import RawStream, open_raw
+from tests.e2e.refusals import Attempt
+from tests.e2e.site import (
+    INVESTORS,
+    OTHER_MODE_TERMINAL,
+    TERMINAL,
+    Site,
+    collect_now,
+    log_in,
+    login_message,
+    many_to_many_only,
+    trade,
+)
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+CTP_LOCKS_AT = 6
+both_modes = pytest.mark.parametrize("mode", list(Mode), ids=lambda mode: mode.value)
+
+
+async def refusal(site: Site, attempt: Attempt) -> Refusal:
+    with pytest.raises(LoginRejected) as caught:
+        await attempt.log_in(site, await collect_now())
+    return caught.value.refusal
+
+
+@both_modes
+async def test_an_investor_whose_password_is_guessed(start_site: StartRelay, mode: Mode) -> None:
+    """Locked at the relay with the time to wait, also with the right password, while its live session trades on."""
+    site = await start_site(mode, limits__login_failures_per_investor=3, limits__lock_out_seconds=3600.0)
+    guess = Attempt(password="guessed-0001")
+    async with site.terminal() as lives:
+        await log_in(lives, INVESTORS[0])
+        before = site.called("ReqUserLogin")
+        guesses = [await refusal(site, guess) for _ in range(3)]
+        locked = [await refusal(site, guess), await refusal(site, Attempt())]
+        await trade(lives)
+        async with site.logged_in(INVESTORS[1]) as other:
+            await trade(other)
+
+    assert [item.code for item in guesses] == [3, 3, 3]
+    assert [item.reason for item in locked] == ["locked_out", "locked_out"]
+    assert all(0 < item.retry_after_seconds <= 3600 for item in locked)
+    logins = site.called("ReqUserLogin") - before
+    assert logins == (3 + 1 if mode is Mode.MANY_TO_MANY else 0)
+    assert logins < CTP_LOCKS_AT
+
+
+async def test_an_app_id_that_fails_its_proof(start_site: StartRelay) -> None:
+    """The software with the wrong auth code is locked; that says nothing about the investor it named."""
+    site = await start_site(Mode.MANY_TO_ONE, limits__login_failures_per_app_id=2, limits__lock_out_seconds=3600.0)
+    guess = Attempt(app_id=OTHER_MODE_TERMINAL, auth_code="GUESSED000000001")
+    reasons = [(await refusal(site, guess)).reason for _ in range(3)]
+    async with site.logged_in(INVESTORS[0]) as same_investor:
+        await trade(same_investor)
+
+    assert reasons == ["terminal_not_accepted", "terminal_not_accepted", "locked_out"]
+
+
+async def test_an_address_that_tries_one_investor_after_the_other(start_site: StartRelay) -> None:
+    """The address is locked for every investor; the same investors log in from elsewhere."""
+    site = await start_site(Mode.MANY_TO_ONE, limits__login_failures_per_ip=3, limits__lock_out_seconds=3600.0)
+    authority = site.tls.authority.read_bytes()
+    reasons = []
+    async with way_to(site.relay.port, "127.0.0.2") as way:
+        for investor in INVESTORS[:4]:
+            async with open_raw(way.port, authority) as stream:
+                reasons.append((await guess_on(stream, investor)).reason)
+    for investor in INVESTORS[:4]:
+        async with site.logged_in(investor) as terminal:
+            await trade(terminal)
+
+    assert reasons == ["investor_not_accepted"] * 3 + ["locked_out"]
+
+
+@pytest.mark.parametrize(("method", "error_id"), [("ReqAuthenticate", 63), ("ReqUserLogin", 143)])
+async def test_a_counter_that_refuses_the_relay_is_left_alone(
+    start_site: StartRelay, method: str, error_id: int
+) -> None:
+    """Every further login would make it worse for all: none reaches the counter in the pause; who is in trades on."""
+    site = await start_site(Mode.MANY_TO_MANY, limits__breaker_pause_seconds=3600.0)
+    async with site.terminal() as lives:
+        await log_in(lives, INVESTORS[0])
+        site.counter.control.refuse(method, error_id, times=1)
+        first = await refusal(site, Attempt(investor_id=INVESTORS[1], password=demo_accounts.password_of(INVESTORS[1])))
+        before = site.seen()
+        others = await asyncio.gather(*(refusal(site, Attempt(investor_id=investor)) for investor in INVESTORS[2:]))
+        await trade(lives)
+
+        assert site.seen() == before
+    assert (first.source, first.code) == ("counter", error_id)
+    assert text_of(error_id) in first.message
+    assert {item.reason for item in others} == {"counter_unavailable"}
+    assert all(item.retry_after_seconds for item in others)
+    assert all(str(error_id) in item.message for item in others)
+
+
+@many_to_many_only
+async def test_after_the_pause_one_login_tells_whether_all_may_come_again(site: Site) -> None:
+    """A pause of 10 ms here: the next login is let through, succeeds, and everybody is admitted again."""
+    site.counter.control.refuse("ReqUserLogin", 143, times=1)
+    refused = await refusal(site, Attempt())
+    await asyncio.sleep(0.02)  # the pause itself
+    for investor in INVESTORS[:3]:
+        async with site.logged_in(investor) as terminal:
+            await trade(terminal)
+
+    assert refused.code == 143
+
+
+@both_modes
+async def test_an_investor_has_only_so_many_sessions(start_site: StartRelay, mode: Mode) -> None:
+    """One more is refused with what to do about it; a session that ends makes room; others are not counted."""
+    site = await start_site(mode, sessions__max_per_investor=2)
+    async with site.logged_in(INVESTORS[0]) as first, site.logged_in(INVESTORS[1]):
+        async with site.logged_in(INVESTORS[0]):
+            third = await refusal(site, Attempt())
+            await trade(first)
+        async with site.logged_in(INVESTORS[0]) as again:
+            await trade(again)
+
+    assert third.reason == "too_many_sessions"
+    assert third.advice
+
+
+async def guess_on(stream: RawStream, investor_id: str) -> pb.Rejected:
+    challenge = await stream.hello(TERMINAL)
+    login = login_message(challenge, investor_id, await collect_now())
+    login.password = "guessed-0001"
+    await stream.send(pb.TerminalMessage(login=login))
+    return await stream.rejection()
