@@ -1,10 +1,12 @@
 # The two commands: make demo, make test. `make` alone lists the rest.
 # The virtual environment and what the machine lacks are made by scripts/set-up; it is silent when there is nothing to do.
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-json test check fix gen bench docs up set-up
+.PHONY: help demo demo-json test soak check fix gen bench docs up set-up
 
 BIN := $(or $(CTP_RELAY_VENV),.venv)/bin
 TESTS ?= tests
+STEPS ?= 10000
+SEED ?= 1
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -20,6 +22,10 @@ demo-json: ## the same, for programs: make -s demo-json
 test: ## all tests; TESTS=tests/relay for some
 	@scripts/set-up test
 	@PYTHONASYNCIODEBUG=1 $(BIN)/python -m pytest -q $(TESTS)
+
+soak: ## random histories of the whole relay, both modes; STEPS=100000 SEED=2 for more or other ones
+	@scripts/set-up test
+	@$(BIN)/python -m tests.stateful --steps $(STEPS) --seed $(SEED)
 
 check: ## lint, types, floors, generated code, documents; changes nothing
 	@scripts/set-up test

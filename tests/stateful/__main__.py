@@ -17,15 +17,19 @@ from pathlib import Path
 from typing import Any
 
 from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis.internal.conjecture import engine
 from hypothesis.stateful import run_state_machine_as_test
 
+from ctpabi import binding
 from relay.counter.port import Mode
 from simcounter.exec import program_environment
 from simcounter.tmdb import MonitoringKey
-from tests.stateful import sabotage
+from tests.stateful import fast_retries, relay_errors, sabotage
+from tests.stateful.machine import Histories
 
 HISTORY_STEPS = 50
 HISTORIES_A_ROUND = 10
+SHRINKING_SECONDS = 90
 RECONNECT_MILLISECONDS = "2"
 
 
@@ -50,8 +54,6 @@ def on_the_simulated_library(given: Sequence[str]) -> None:
 
 def run(mode: Mode, steps: int, first_seed: int, runner: asyncio.Runner, options: dict[str, Any]) -> int:
     """Rounds of histories until `steps` steps were done; returns how many. Raises what broke."""
-    from tests.stateful.machine import Histories
-
     machine: Any = type(f"Histories_{mode.value}", (Histories,), {**options, "mode": mode, "runner": runner})
     phases = (Phase.generate,) if options["no_shrink"] else (Phase.generate, Phase.shrink)
     rules = settings(
@@ -62,6 +64,7 @@ def run(mode: Mode, steps: int, first_seed: int, runner: asyncio.Runner, options
         phases=phases,
         suppress_health_check=list(HealthCheck),
     )
+    engine.MAX_SHRINKING_SECONDS = SHRINKING_SECONDS
     number = first_seed
     while machine.steps_done < steps:
         seed(number)(machine)
@@ -77,10 +80,8 @@ def run(mode: Mode, steps: int, first_seed: int, runner: asyncio.Runner, options
 def main(given: Sequence[str]) -> int:
     wanted = arguments(given)
     on_the_simulated_library(given)
-    from ctpabi import binding
-    from tests.stateful import fast_retries
-
     fast_retries.arrange()
+    relay_errors.listen()
     if wanted.broken:
         sabotage.BREAKS[wanted.broken]()
     modes = [Mode(wanted.mode)] if wanted.mode else list(Mode)
@@ -94,7 +95,7 @@ def main(given: Sequence[str]) -> int:
             done = run(mode, -(-wanted.steps // len(modes)), wanted.seed, runner, options)
             seconds = time.perf_counter() - began
             verdict["steps"][mode.value] = {"steps": done, "a_second": round(done / seconds, 1)}
-    print(json.dumps(verdict))
+    sys.stdout.write(json.dumps(verdict) + "\n")
     return 0
 
 

@@ -11,7 +11,7 @@ import itertools
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from ctpabi import layout
 from simcounter import demo_accounts
@@ -39,6 +39,16 @@ class Insert:
     user: str
 
 
+class State(NamedTuple):
+    """What changes of an order while it lives."""
+
+    exchange: str
+    system_id: str
+    status: str
+    traded: int
+    text: str
+
+
 @dataclass(frozen=True, slots=True)
 class OrderTruth:
     """One order as the counter has it now."""
@@ -51,6 +61,10 @@ class OrderTruth:
     traded: int
     text: str
     is_final: bool
+
+    @property
+    def state(self) -> State:
+        return State(self.exchange, self.system_id, self.status, self.traded, self.text)
 
 
 @dataclass(frozen=True, slots=True)

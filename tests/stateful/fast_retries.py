@@ -10,4 +10,4 @@ from relay.domain.pacing import PacingLimits
 
 def arrange() -> None:
     """Make the pause short, for this process."""
-    request_desk.PacingLimits = functools.partial(PacingLimits, retry_seconds=0.01)  # type: ignore[misc,assignment]
+    setattr(request_desk, "PacingLimits", functools.partial(PacingLimits, retry_seconds=0.01))  # noqa: B010

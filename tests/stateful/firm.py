@@ -18,6 +18,7 @@ from relay.counter.port import CallOutcome, LinkState, Mode
 from relay.errors import Refused
 from simcounter import demo_accounts
 from simcounter.session import Values
+from tests.stateful import relay_errors
 from tests.stateful.counter_side import CounterSide
 from tests.stateful.relay_life import RelayLife
 from tests.stateful.terminal import CATALOG, TerminalSession, Triple
@@ -50,6 +51,7 @@ class Firm:
     def __init__(self, mode: Mode, binding: Binding, side: CounterSide, state_dir: Path) -> None:
         self.mode = mode
         self.side = side
+        relay_errors.heard.clear()
         self._binding = binding
         self._state_dir = state_dir
         self._lives = itertools.count()
@@ -62,6 +64,8 @@ class Firm:
         self.relay = self._next_life()
         self.faults: list[str] = []
         self.delays_armed = False
+        self.orders_came_late = False
+        """the counter itself sent an order's earlier state after a later one"""
 
     def _next_life(self) -> RelayLife:
         return RelayLife(self.mode, self._binding, self.side.counter.address, self._state_dir, next(self._lives))
@@ -142,6 +146,7 @@ class Firm:
         """Wait for something that must come."""
         deadline = asyncio.get_running_loop().time() + PATIENCE_SECONDS
         while not what():
+            assert relay_errors.heard == [], relay_errors.heard[:3]
             if asyncio.get_running_loop().time() > deadline:
                 states = [(t.investor, t.state.value, t.faults) for t in self.terminals]
                 raise AssertionError(f"{otherwise} after {PATIENCE_SECONDS:g} seconds; terminals: {states}")
@@ -158,6 +163,8 @@ class Firm:
             await self._barrier()
 
     def _all_live(self) -> bool:
+        ended = [t.investor for t in self.terminals if t.state is LinkState.ENDED]
+        assert ended == [], f"terminals of {ended} were thrown out"
         return all(terminal.state is LinkState.LIVE for terminal in self.terminals)
 
     async def _barrier(self) -> None:

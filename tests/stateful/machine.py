@@ -17,7 +17,7 @@ from relay.counter.port import CallOutcome, Mode
 from relay.errors import Refused
 from simcounter import demo_accounts
 from simcounter.session import Values
-from tests.stateful.counter_side import CounterSide
+from tests.stateful.counter_side import CounterSide, State
 from tests.stateful.firm import DELAY_SECONDS, Firm, Placed
 from tests.stateful.promises import check
 from tests.stateful.terminal import TerminalSession, Triple
@@ -76,7 +76,7 @@ class Histories(RuleBasedStateMachine):
         super().__init__()
         self._directory = tempfile.TemporaryDirectory(prefix="ctp-stateful-")
         self._keys = itertools.count(1)
-        self.firm = self.run(self._open())
+        self.firm: Firm = self.run(self._open())
 
     async def _open(self) -> Firm:
         side = await CounterSide.open(self.monitoring_key)
@@ -140,20 +140,20 @@ class Histories(RuleBasedStateMachine):
         own = ref.format(terminal.max_order_ref + step)
         outcome = await self.firm.place(terminal, what, own, key)
         assert isinstance(outcome, CallOutcome), f"{outcome}"
-        assert outcome.return_code == 0
-        assert bool(outcome.order_ref) == (own == "")
+        assert outcome.return_code == 0, f"{outcome}"
+        assert bool(outcome.order_ref) == (own == ""), f"{outcome} for reference {own!r}"
 
     @rule(pick=ANY, what=good_wishes, how=st.sampled_from(["instrument", "volume", "price", "half", "direction"]))
     def a_terminal_orders_nonsense(self, pick: int, what: tuple[Any, ...], how: str) -> None:
         """Refused by the counter or the exchange."""
-        spoiled: Values = {
+        kinds: dict[str, Values] = {
             "instrument": {"InstrumentID": "zz9999"},
             "volume": {"VolumeTotalOriginal": 0},
             "price": {"LimitPrice": 1.0},
             "half": {"LimitPrice": self.centres[what[0]] + 0.25},
             "direction": {"Direction": "9"},
-        }[how]
-        self.step(self._must_be_sent(self.terminal(pick), {**wish(*what), **spoiled}, "", 1))
+        }
+        self.step(self._must_be_sent(self.terminal(pick), {**wish(*what), **kinds[how]}, "", 1))
 
     @precondition(lambda self: any(t.max_order_ref for t in self.firm.terminals))
     @rule(pick=ANY, what=good_wishes, back=st.integers(0, 3))
@@ -163,8 +163,8 @@ class Histories(RuleBasedStateMachine):
             terminal = used[pick % len(used)]
             again = max(1, terminal.max_order_ref - back)
             outcome = await self.firm.place(terminal, wish(*what), str(again))
-            assert isinstance(outcome, Refused)
-            assert outcome.refusal.code == 22
+            assert isinstance(outcome, Refused), f"reference {again} was taken again: {outcome}"
+            assert outcome.refusal.code == 22, f"{outcome}"
 
         self.step(work())
 
@@ -193,7 +193,7 @@ class Histories(RuleBasedStateMachine):
                 terminal = mates[pick % len(mates)]
                 _, outcome = await terminal.call("ReqOrderInsert", first.key, **first.values)
                 assert isinstance(outcome, CallOutcome), f"{outcome}"
-                assert outcome.first_order_ref == first.triple[2]
+                assert outcome.first_order_ref == first.triple[2], "a client_order_key gave a second order"
 
         self.step(work())
 
@@ -210,13 +210,11 @@ class Histories(RuleBasedStateMachine):
             mark = list(terminal.orders)[which % len(terminal.orders)]
             shown = terminal.orders[mark][-1]
             own = shown.triple[:2] == terminal.front_and_session
-            by = "triple" if (how == "short" and not own) or (how == "number" and not shown.system_id) else how
+            by = "triple" if (how == "short" and not own) or (how == "number" and not shown.state.system_id) else how
             was_final = self.firm.side.orders(terminal.investor)[mark].is_final
-            request_id, outcome = await terminal.call(
-                "ReqOrderAction", **_naming(by, shown.triple, shown.exchange, shown.system_id)
-            )
+            request_id, outcome = await terminal.call("ReqOrderAction", **_naming(by, shown.triple, shown.state))
             assert isinstance(outcome, CallOutcome), f"{outcome}"
-            assert outcome.return_code == 0
+            assert outcome.return_code == 0, f"{outcome}"
             await self.firm.rest()
             assert self.firm.side.orders(terminal.investor)[mark].is_final, f"{mark} was not canceled by {by}"
             errors = [said.error_id for said in terminal.answers.get(request_id, ())]
@@ -240,15 +238,15 @@ class Histories(RuleBasedStateMachine):
             return
         triple = before.triple if how == "counter" else placed.triple
         by = "number" if how == "number" and before.system_id else "triple"
-        request_id, outcome = await terminal.call(
-            "ReqOrderAction", **_naming(by, triple, before.exchange, before.system_id)
-        )
+        request_id, outcome = await terminal.call("ReqOrderAction", **_naming(by, triple, before.state))
         await self.firm.rest()
         if isinstance(outcome, Refused):
-            assert outcome.refusal.code == 25
+            assert outcome.refusal.code == 25, f"{outcome}"
         else:
-            assert [said.error_id for said in terminal.answers[request_id]] == [25]
-        assert self.firm.side.orders(placed.investor)[placed.mark] == before
+            errors = [said.error_id for said in terminal.answers[request_id]]
+            assert errors == [25], f"a cancel of another's order was answered {errors}"
+        after = self.firm.side.orders(placed.investor)[placed.mark]
+        assert after == before, f"{terminal.investor} changed an order of {placed.investor}"
 
     # Questions ------------------------------------------------------------------------------------------------
 
@@ -272,7 +270,8 @@ class Histories(RuleBasedStateMachine):
             seen = {
                 row.business_unit: (row.front_id, row.session_id, row.order_ref) for row in terminal.rows(request_id)
             }
-            assert seen == {mark: states[-1].triple for mark, states in terminal.orders.items()}
+            known = {mark: states[-1].triple for mark, states in terminal.orders.items()}
+            assert seen == known, f"the query says {seen}, the notices said {known}"
 
         self.step(work())
 
@@ -291,7 +290,7 @@ class Histories(RuleBasedStateMachine):
             await self.firm.until(lambda: _is_answered(terminal, request_id), "a query was not answered")
             if method == "ReqQryTrade":
                 rows = [row.trade_id for row in terminal.rows(request_id)]
-                assert sorted(rows) == sorted(terminal.trades)
+                assert sorted(rows) == sorted(terminal.trades), "the query and the notices tell other trades"
 
         self.step(work())
 
@@ -305,11 +304,11 @@ class Histories(RuleBasedStateMachine):
             ref = str(terminal.max_order_ref + 1)
             outcome = await self.firm.place(terminal, wish(*what), ref, f"key-{next(self._keys)}")
             assert isinstance(outcome, CallOutcome), f"{outcome}"
-            assert outcome.return_code == code
+            assert outcome.return_code == code, f"{outcome}"
             await self._return_code("ReqOrderInsert", 0)
             again = await self.firm.place(terminal, wish(*what), ref)
             assert isinstance(again, CallOutcome), f"{again}"
-            assert again.return_code == 0
+            assert again.return_code == 0, f"{again}"
 
         self.step(work())
 
@@ -330,7 +329,7 @@ class Histories(RuleBasedStateMachine):
 
         self.step(work())
 
-    @rule(how=st.sampled_from(["trades first", "in order", "orders twice", "trades twice", "trade late"]))
+    @rule(how=st.sampled_from(["trades first", "in order", "orders twice", "trades twice", "order late", "trade late"]))
     def the_counter_misbehaves(self, how: str) -> None:
         """From the next order on."""
 
@@ -343,6 +342,7 @@ class Histories(RuleBasedStateMachine):
                     control.duplicate("OnRtnOrder" if how == "orders twice" else "OnRtnTrade", times=3)
                 case _:
                     self.firm.delays_armed = True
+                    self.firm.orders_came_late = self.firm.orders_came_late or how == "order late"
                     control.delay("OnRtnOrder" if how == "order late" else "OnRtnTrade", DELAY_SECONDS, times=1)
 
         self.step(work())
@@ -398,9 +398,9 @@ class Histories(RuleBasedStateMachine):
         self.step(work())
 
 
-def _naming(by: str, triple: Triple, exchange: str, system_id: str) -> Values:
+def _naming(by: str, triple: Triple, state: State) -> Values:
     if by == "number":
-        return {"ExchangeID": exchange, "OrderSysID": system_id, "ActionFlag": "0"}
+        return {"ExchangeID": state.exchange, "OrderSysID": state.system_id, "ActionFlag": "0"}
     front, session = (0, 0) if by == "short" else triple[:2]
     return {"FrontID": front, "SessionID": session, "OrderRef": triple[2], "ActionFlag": "0"}
 

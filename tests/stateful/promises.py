@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from itertools import pairwise
 
 from relay.counter.port import Mode
+from tests.stateful import relay_errors
 from tests.stateful.counter_side import OrderTruth
 from tests.stateful.firm import Firm, Placed
 from tests.stateful.terminal import TerminalSession
@@ -28,7 +29,8 @@ def nothing_went_wrong_on_the_way(firm: Firm) -> None:
     faults = [*firm.faults, *firm.side.faults, *firm.relay.witness.faults]
     for terminal in firm.terminals:
         faults += terminal.faults
-    assert faults == []
+    faults += relay_errors.heard
+    assert faults == [], faults[:5]
 
 
 def counter_references_increase_and_are_never_reused(firm: Firm) -> None:
@@ -39,15 +41,18 @@ def counter_references_increase_and_are_never_reused(firm: Firm) -> None:
         assert all(a < b for a, b in pairwise(refs)), f"session {session} used references {refs}"
     if firm.mode is Mode.MANY_TO_ONE:
         day = Counter(insert.ref for insert in firm.side.inserts)
-        assert [ref for ref, times in day.items() if times > 1] == [], "a reference was used twice in the day"
+        twice = [ref for ref, times in day.items() if times > 1]
+        assert twice == [], f"counter references {twice} were used twice in the day"
 
 
 def nothing_is_sent_twice_and_nothing_is_forgotten(firm: Firm) -> None:
     arrived = Counter(insert.mark for insert in firm.side.inserts)
-    assert [mark for mark, times in arrived.items() if times > 1] == [], "an order was sent twice"
-    assert arrived.keys() & firm.refused == set(), "an order arrived that the terminal was told was refused"
+    twice = [mark for mark, times in arrived.items() if times > 1]
+    assert twice == [], f"{twice} were sent twice"
+    refused = arrived.keys() & firm.refused
+    assert refused == set(), f"{refused} arrived, and the terminal was told they were refused"
     lost = [p.mark for p in firm.placed.values() if p.mark not in arrived and not p.may_be_lost]
-    assert lost == [], "an order the terminal was told was sent never arrived"
+    assert lost == [], f"{lost} never arrived, and the terminal was told they were sent"
     for insert in firm.side.inserts:
         placed = firm.placed.get(insert.mark)
         assert placed is not None, f"{insert.mark} was sent by nobody"
@@ -61,13 +66,8 @@ def orders_are_the_counters(firm: Firm, terminal: TerminalSession) -> None:
     assert terminal.orders.keys() == truth.keys(), f"{who}: {sorted(terminal.orders.keys() ^ truth.keys())}"
     for mark, order in truth.items():
         shown = terminal.orders[mark][-1]
-        assert (shown.status, shown.traded, shown.text, shown.exchange, shown.system_id) == (
-            order.status,
-            order.traded,
-            order.text,
-            order.exchange,
-            order.system_id,
-        ), f"{who}: {mark} is shown as {shown.status}/{shown.traded}, the counter has {order.status}/{order.traded}"
+        states = [s.state for s in (terminal.orders[mark] if firm.orders_came_late else [shown])]
+        assert order.state in states, f"{who}: {mark} is shown as {shown.state}, the counter has {order.state}"
         allowed = _triples(firm, terminal, order)
         assert shown.triple in allowed, f"{who}: {mark} is shown as {shown.triple}, should be {allowed}"
 
@@ -89,7 +89,9 @@ def _was_before(firm: Firm, placed: Placed, terminal: TerminalSession) -> bool:
 def trades_are_the_counters(firm: Firm, terminal: TerminalSession) -> None:
     """Every trade of the investor, once; that it follows its order was seen when it came."""
     truth = firm.side.trades(terminal.investor)
-    assert terminal.trades.keys() == truth.keys(), f"{terminal.investor}: trades lost or made up"
+    assert terminal.trades.keys() == truth.keys(), (
+        f"{terminal.investor} in {terminal.front_and_session}: trades {sorted(terminal.trades.keys() ^ truth.keys())}"
+    )
 
 
 def refusals_are_told_once(firm: Firm, terminal: TerminalSession) -> None:
@@ -109,4 +111,5 @@ def refusals_are_told_once(firm: Firm, terminal: TerminalSession) -> None:
 def keys_name_one_order(firm: Firm) -> None:
     """No two orders of an investor have the same client_order_key."""
     keys = Counter((p.investor, p.key) for p in firm.placed.values() if p.key)
-    assert [key for key, times in keys.items() if times > 1] == [], "a client_order_key gave two orders"
+    twice = [key for key, times in keys.items() if times > 1]
+    assert twice == [], f"client_order_keys {twice} gave two orders"

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from relay.domain.delivery import Delivery, Notice
+from ctpabi.catalog_data import load_catalog
+from relay.domain.delivery import Delivery
 from relay.domain.lanes import Lanes
 from relay.domain.order_keys import OrderKeys
 from relay.domain.ownership import Owner, Ownership, OwnershipTable
 from relay.domain.ref_map import MapEntry, RefMap
 from relay.domain.refs import RefCounter, RefSpace
+
+ORDER_SLOT = load_catalog().callbacks["OnRtnOrder"].slot
 
 
 def everybody_sees_everything() -> None:
@@ -27,7 +30,8 @@ def the_map_finds_the_order_before() -> None:
         entry = find(self, places, body)
         if entry is None:
             return None
-        return self.at_counter(entry.space, entry.counter_ref - 1) or entry
+        before = self.at_counter(entry.space, entry.counter_front, entry.counter_session, entry.counter_ref - 1)
+        return before or entry
 
     RefMap.find = off_by_one  # type: ignore[method-assign]
 
@@ -51,14 +55,21 @@ def the_map_is_not_read_again() -> None:
     Lanes.restore = restore  # type: ignore[method-assign]
 
 
-def everything_is_passed_on_as_it_comes() -> None:
-    """Replays, repetitions and trades before their orders reach the terminal."""
+def repetitions_are_passed_on() -> None:
+    """What the terminal had of orders and trades already, it gets again with every replay."""
+    first_time = Delivery._first_time
 
-    def accept(self: Delivery, notice: Notice, now: float) -> list[Notice]:
-        del self, now
-        return [notice]
+    def always(self: Delivery, identity: object) -> bool:
+        private = isinstance(identity, tuple) and (isinstance(identity[0], bytes) or identity[0] == ORDER_SLOT)
+        return private or first_time(self, identity)
 
-    Delivery.accept = accept  # type: ignore[method-assign]
+    Delivery._first_time = always  # type: ignore[method-assign]
+
+
+def trades_do_not_wait() -> None:
+    """A trade that overtook its order is passed on at once."""
+
+    Delivery._full = property(lambda _: True)  # type: ignore[assignment,method-assign]
 
 
 def keys_are_forgotten() -> None:
@@ -75,6 +86,7 @@ BREAKS: dict[str, Callable[[], None]] = {
     "ref-map": the_map_finds_the_order_before,
     "ref-counter": references_start_anew_with_every_login,
     "restart": the_map_is_not_read_again,
-    "delivery": everything_is_passed_on_as_it_comes,
+    "repetitions": repetitions_are_passed_on,
+    "trades-wait": trades_do_not_wait,
     "order-keys": keys_are_forgotten,
 }

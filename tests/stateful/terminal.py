@@ -14,6 +14,7 @@ from ctprelay.ctp.v1.events_pb2 import Event
 from relay.counter.ctp.link import CtpLink
 from relay.counter.port import CallOutcome, CounterEvent, LinkState, LinkStatus, TerminalCall
 from relay.errors import Refused
+from tests.stateful.counter_side import State
 
 CATALOG = load_catalog()
 Triple = tuple[int, int, str]
@@ -26,11 +27,7 @@ class Shown:
 
     mark: str
     triple: Triple
-    exchange: str
-    system_id: str
-    status: str
-    traded: int
-    text: str
+    state: State
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,25 +128,21 @@ class TerminalSession:
                 self._trade(body)
             case "OnErrRtnOrderInsert":
                 self.refusals[body.business_unit] += 1
+            case _:
+                pass
         self._expect(item.wire not in self._seen, f"{item.callback} came twice")
         self._seen.add(item.wire)
 
     def _order(self, body: Any) -> None:
-        shown = Shown(
-            body.business_unit,
-            (body.front_id, body.session_id, body.order_ref),
-            body.exchange_id,
-            body.order_sys_id,
-            chr(body.order_status),
-            body.volume_traded,
-            body.status_msg,
-        )
+        number = body.exchange_id, body.order_sys_id
+        state = State(*number, chr(body.order_status), body.volume_traded, body.status_msg)
+        shown = Shown(body.business_unit, (body.front_id, body.session_id, body.order_ref), state)
         states = self.orders.setdefault(shown.mark, [])
         if states:
             self._expect(shown.triple == states[-1].triple, f"{shown.mark} was {states[-1].triple}, is {shown.triple}")
         states.append(shown)
-        if shown.system_id:
-            self._numbers.add((shown.exchange, shown.system_id))
+        if state.system_id:
+            self._numbers.add(number)
 
     def _trade(self, body: Any) -> None:
         mark, trade_id = body.business_unit, body.trade_id

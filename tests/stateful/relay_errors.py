@@ -1,0 +1,25 @@
+"""What the relay's own log calls an error: a task of it that died, an order map it could not write."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import MutableMapping
+from typing import Any, Final
+
+import structlog
+
+heard: Final[list[str]] = []
+"""of this process; a history that finds something here has failed"""
+
+
+def listen() -> None:
+    """From now on; nothing of the log is printed."""
+    structlog.configure(processors=[_note])
+
+
+def _note(_logger: object, level: str, event: MutableMapping[str, Any]) -> str:
+    if level == "error":
+        error = event.pop("exc_info", None)
+        trace = "".join(traceback.format_exception(error)) if isinstance(error, BaseException) else ""
+        heard.append(f"{dict(event)} {trace}")
+    raise structlog.DropEvent

@@ -1,0 +1,86 @@
+"""The relay through random histories, each in a process of its own with the simulated counter's library underneath.
+
+`make soak` runs ten thousand steps; `STEPS` and `SEED` make it longer, or another. A failure prints the steps of
+the history that broke a promise and the command that repeats it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from relay.counter.port import Mode
+from simcounter.build import CompilerMissing, build
+from simcounter.substitute import BindingMissing
+from tests.stateful.sabotage import BREAKS
+
+ROOT = Path(__file__).resolve().parents[2]
+DEADLINE_SECONDS = 110
+STEPS = 400 if os.environ.get("HYPOTHESIS_PROFILE") != "deep" else 1500
+SEED = 1
+FOUND_WITHIN = 1000
+"""steps in which each break must be found; most take a tenth of that"""
+BROKEN_IN = {
+    "investor-filter": Mode.MANY_TO_ONE,  # in many-to-many the counter itself tells investors apart
+    "ref-counter": Mode.MANY_TO_ONE,
+    "restart": Mode.MANY_TO_MANY,
+}
+TELLING = {
+    "investor-filter": "OnRtnOrder of 10000",
+    "ref-map": "is shown as",
+    "ref-counter": "were used twice in the day",
+    "restart": "is shown as",
+    "repetitions": "came twice",
+    "trades-wait": "before its order",
+    "order-keys": "gave a second order",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    status: int
+    said: dict[str, Any]
+    output: str
+
+
+@pytest.fixture(scope="module", autouse=True)
+def shim() -> None:
+    """Without a compiler these tests cannot run."""
+    try:
+        build()
+    except (CompilerMissing, BindingMissing) as missing:
+        pytest.skip(str(missing))
+
+
+def history(mode: Mode, steps: int, *more: str) -> Verdict:
+    arguments = ["-m", "tests.stateful", "--steps", str(steps), "--seed", str(SEED), "--mode", mode.value, *more]
+    ended = subprocess.run(
+        [sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=DEADLINE_SECONDS, check=False
+    )
+    output = f"again with: python {' '.join(arguments)}\n{ended.stderr}"
+    return Verdict(ended.returncode, json.loads(ended.stdout or "{}"), output)
+
+
+@pytest.mark.parametrize("mode", list(Mode), ids=lambda mode: mode.value)
+def test_no_history_breaks_a_promise(mode: Mode) -> None:
+    """No event at the wrong investor, no order or trade lost, doubled or out of order, no reference used twice."""
+    verdict = history(mode, STEPS, "--no-shrink")
+
+    assert verdict.status == 0, verdict.output
+    assert verdict.said["steps"][mode.value]["steps"] >= STEPS
+
+
+@pytest.mark.parametrize("broken", sorted(BREAKS))
+def test_a_relay_broken_on_purpose_is_found(broken: str) -> None:
+    """Each of the mechanisms the promises rest on is needed, and its loss is noticed."""
+    verdict = history(BROKEN_IN.get(broken, Mode.MANY_TO_ONE), FOUND_WITHIN, "--no-shrink", "--break", broken)
+
+    assert verdict.status == 1, f"{broken} was not noticed in {FOUND_WITHIN} steps"
+    assert TELLING[broken] in verdict.output
