@@ -52,7 +52,8 @@ class ManyToMany:
         return link
 
     def _hang_up(self, switchboard: Switchboard) -> Detach:
-        async def hang_up(_: CtpLink, __: str) -> None:
+        async def hang_up(link: CtpLink, _reason: str) -> None:
+            switchboard.remove(link)
             await switchboard.stop()
             await self._connector.close(switchboard.session)
 

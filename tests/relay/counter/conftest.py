@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.relay.counter.played_api import Counter
 from tests.relay.counter.played_board import Board
 from tests.relay.evidence import KeptEvidence
 
@@ -32,3 +33,11 @@ async def own(tmp_path: Path) -> AsyncIterator[Board]:
 @pytest.fixture
 def evidence() -> KeptEvidence:
     return KeptEvidence()
+
+
+@pytest.fixture
+def counter(tmp_path: Path, evidence: KeptEvidence, monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter]:
+    """A counter whose API is played in the process."""
+    played = Counter(tmp_path, evidence, monkeypatch)
+    yield played
+    played.order_map.close()

@@ -1,0 +1,180 @@
+"""Many-to-many: each terminal its own counter session, opened, reported and given up together with it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, cast
+
+import pytest
+
+from relay.counter.ctp.api import QUICK, RESTART
+from relay.counter.ctp.link import CtpLink
+from relay.counter.ctp.many_to_many import ManyToMany
+from relay.counter.port import TerminalCall
+from relay.errors import LedgerUnavailable, Refused
+from tests.relay.counter.played_api import Counter, login
+from tests.relay.domain.ctp_bodies import method, request
+from tests.relay.evidence import KeptEvidence
+from tests.relay.hand_loop import settled
+
+
+@pytest.fixture
+def mode(counter: Counter) -> ManyToMany:
+    return ManyToMany(counter.connector, counter.tools)
+
+
+async def attached(mode: ManyToMany, **more: Any) -> CtpLink:
+    return cast("CtpLink", await asyncio.wait_for(mode.attach(login(**more)), 5))
+
+
+def nothing_is_left(counter: Counter) -> bool:
+    """Threads, descriptors and flow files of every session are given back."""
+    return all(api.released for api in counter.apis) and list((counter.directory / "flow").iterdir()) == []
+
+
+async def test_a_terminal_gets_a_session_of_its_own(mode: ManyToMany, counter: Counter) -> None:
+    """Reported and logged in as the investor; its welcome says so."""
+    link = await attached(mode)
+
+    assert link.attached.app_type == "2"
+    assert link.attached.report_return_code == 0
+    assert counter.api.topic == RESTART
+    await link.detach("logged out")
+
+
+async def test_a_terminal_that_wants_only_what_is_new_gets_no_replay(mode: ManyToMany, counter: Counter) -> None:
+    """CTP's QUICK instead of RESTART."""
+    link = await attached(mode, from_now=True)
+
+    assert counter.api.topic == QUICK
+    await link.detach("logged out")
+
+
+async def test_leaving_logs_out_and_leaves_nothing_behind(mode: ManyToMany, counter: Counter) -> None:
+    """Fifty users a process, hundreds of logins a day."""
+    link = await attached(mode)
+
+    await link.detach("logged out")
+
+    assert counter.api.steps[-1] == "ReqUserLogout"
+    assert nothing_is_left(counter)
+
+
+async def test_a_call_that_waits_when_its_terminal_leaves_is_refused(mode: ManyToMany) -> None:
+    """It must not hang whoever waits for it."""
+    link = await attached(mode)
+    await link.call(call("ReqQryTrade", 1))
+    waiting = asyncio.ensure_future(link.call(call("ReqQryOrder", 2)))
+    await settled()
+
+    await link.detach("logged out")
+
+    with pytest.raises(Refused):
+        await asyncio.wait_for(waiting, 5)
+
+
+@pytest.mark.parametrize(
+    ("step", "code", "source", "told"),
+    [("ReqAuthenticate", 63, "counter", 63), ("ReqUserLogin", 3, "counter", 3), ("ReqUserLogin", 75, "counter", 75)],
+)
+async def test_what_the_counter_refuses_is_told_as_it_said_it_and_nothing_is_left(
+    mode: ManyToMany, counter: Counter, step: str, code: int, source: str, told: int
+) -> None:
+    """A refused login costs no session."""
+    counter.mood.errors[step] = code
+
+    with pytest.raises(Refused) as refused:
+        await attached(mode)
+
+    assert (refused.value.refusal.source.value, refused.value.refusal.code) == (source, told)
+    assert nothing_is_left(counter)
+
+
+async def test_a_terminal_that_cannot_be_reported_is_not_logged_in(mode: ManyToMany, counter: Counter) -> None:
+    """The relay is the one that answers to the regulator; CTP would have let it in."""
+    counter.mood.codes["RegisterUserSystemInfo"] = -6
+
+    with pytest.raises(Refused) as refused:
+        await attached(mode)
+
+    assert refused.value.refusal.code == -6
+    assert "ReqUserLogin" not in counter.api.steps
+    assert nothing_is_left(counter)
+
+
+async def test_without_a_ledger_nobody_is_told_anything(
+    mode: ManyToMany, counter: Counter, evidence: KeptEvidence
+) -> None:
+    """Not even an authentication is sent."""
+    evidence.available = False
+
+    with pytest.raises(Refused):
+        await attached(mode)
+
+    assert counter.api.called == []
+    assert nothing_is_left(counter)
+
+
+async def test_a_terminal_that_goes_away_during_its_login_leaves_nothing_behind(
+    mode: ManyToMany, counter: Counter
+) -> None:
+    """Its program crashed while the counter took its time."""
+    counter.mood.silent.add("ReqUserLogin")
+    attaching = asyncio.ensure_future(mode.attach(login()))
+    await settled()
+
+    attaching.cancel()
+    await asyncio.gather(attaching, return_exceptions=True)
+
+    assert nothing_is_left(counter)
+
+
+async def test_what_does_not_fit_opens_no_session(mode: ManyToMany, counter: Counter) -> None:
+    """It would be found with the API's threads running."""
+    with pytest.raises(Refused):
+        await mode.attach(login("1" * 40))
+
+    assert counter.apis == []
+
+
+async def test_the_statement_is_confirmed_for_a_terminal_that_asks(
+    mode: ManyToMany, counter: Counter, evidence: KeptEvidence
+) -> None:
+    """Before its first order, with what came of it in the ledger."""
+    link = await attached(mode, confirm_settlement=True)
+
+    assert counter.api.steps[-1] == "ReqSettlementInfoConfirm"
+    assert evidence.data("settlement_confirm") == {"error_id": 0}
+    await link.detach("logged out")
+
+
+async def test_a_refused_confirmation_refuses_no_login(
+    mode: ManyToMany, counter: Counter, evidence: KeptEvidence
+) -> None:
+    """The user may read the statement and confirm it himself."""
+    counter.mood.errors["ReqSettlementInfoConfirm"] = 26
+
+    link = await attached(mode, confirm_settlement=True)
+
+    assert evidence.data("settlement_confirm") == {"error_id": 26}
+    await link.detach("logged out")
+
+
+async def test_a_ledger_lost_at_the_last_moment_leaves_no_session(
+    mode: ManyToMany, counter: Counter, evidence: KeptEvidence
+) -> None:
+    """A session the ledger cannot follow is not kept."""
+    counter.mood.silent.add("ReqSettlementInfoConfirm")
+    attaching = asyncio.ensure_future(mode.attach(login(confirm_settlement=True)))
+    await settled()
+    evidence.available = False
+
+    counter.api.answer("ReqSettlementInfoConfirm", counter.api.called[-1].request_id)
+
+    with pytest.raises(LedgerUnavailable):
+        await asyncio.wait_for(attaching, 5)
+    assert nothing_is_left(counter)
+
+
+def call(name: str, request_id: int) -> TerminalCall:
+    return TerminalCall(method(name), bytes(request(name)), request_id, 3.0)

@@ -1,0 +1,330 @@
+"""One counter session driven through an API: the order of its steps, late and missing answers, and its end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from relay.counter.ctp.session import CtpSession
+from relay.counter.ctp.session_items import (
+    SessionEnded,
+    SessionItem,
+    SessionLive,
+    SessionPasswordDue,
+    SessionRecovering,
+)
+from relay.counter.ctp.spi import RawEvent
+from relay.domain.counter_session import State
+from tests.relay.counter.played_api import PASSWORD, PATIENCE, Counter, report
+from tests.relay.domain.ctp_bodies import BROKER
+from tests.relay.evidence import KeptEvidence
+from tests.relay.hand_loop import HandLoop, settled
+
+
+class Played:
+    """Sessions of one test; each is closed at its end."""
+
+    def __init__(self, counter: Counter) -> None:
+        self.counter = counter
+        self.sessions: list[CtpSession] = []
+
+    async def open(self, *, operator: bool = False) -> CtpSession:
+        if operator:
+            self.counter.mood.app_type = "3"
+        session = self.counter.connector.session(
+            "s-1", user_id="100001", password=PASSWORD, report=None if operator else report()
+        )
+        self.sessions.append(session)
+        await self.counter.connector.open(session)
+        await settled()
+        return session
+
+
+@pytest.fixture
+async def played(counter: Counter) -> AsyncIterator[Played]:
+    opened = Played(counter)
+    yield opened
+    for session in opened.sessions:
+        await session.close()
+
+
+async def items(session: CtpSession) -> list[SessionItem]:
+    """Everything that happened; nothing where nothing did."""
+    await settled()
+    taking = asyncio.ensure_future(session.next_batch())
+    await settled()
+    if not taking.done():
+        taking.cancel()
+        return []
+    return await taking
+
+
+async def kinds(session: CtpSession) -> list[Any]:
+    return [item.callback.name if isinstance(item, RawEvent) else type(item) for item in await items(session)]
+
+
+# The way to being live -----------------------------------------------------------------------------------------
+
+
+async def test_a_terminals_session_authenticates_reports_and_logs_in(played: Played, evidence: KeptEvidence) -> None:
+    """In this order: a report before the authentication or after the login is not counted."""
+    session = await played.open()
+
+    assert await kinds(session) == [SessionLive]
+    assert session.live
+    assert [k for k in evidence.kinds if not k.endswith(("_answer", "_result"))] == [
+        "counter_authenticate",
+        "terminal_report",
+        "counter_login",
+    ]
+    assert [called.name for called in played.counter.api.reported] == ["RegisterUserSystemInfo"]
+
+
+async def test_an_operators_session_reports_nobody_by_itself(played: Played) -> None:
+    """Its terminals are reported one by one, after the login."""
+    session = await played.open(operator=True)
+
+    assert await kinds(session) == [SessionLive]
+    assert played.counter.api.reported == []
+
+
+@pytest.mark.parametrize(
+    ("codes", "errors", "step", "code"),
+    [
+        ({}, {"ReqAuthenticate": 63}, "authenticate", 63),
+        ({"RegisterUserSystemInfo": -1}, {}, "report", -1),
+        ({}, {"ReqUserLogin": 3}, "login", 3),
+        ({"ReqUserLogin": -1}, {}, "login", 0),
+    ],
+)
+async def test_a_refused_step_ends_the_first_login_and_nothing_follows_it(
+    played: Played, codes: dict[str, int], errors: dict[str, int], step: str, code: int
+) -> None:
+    """The terminal is told which step it was; a second try would bring its user closer to a lock-out."""
+    played.counter.mood.codes, played.counter.mood.errors = codes, errors
+    session = await played.open()
+
+    (ended,) = await items(session)
+
+    assert isinstance(ended, SessionEnded)
+    assert (ended.step, ended.code) == (step, code)
+    sent = [*played.counter.api.steps, *(called.name for called in played.counter.api.reported)]
+    assert ("ReqUserLogin" in sent) == (step == "login")
+
+
+async def test_the_wrong_kind_of_relay_is_never_logged_in(played: Played) -> None:
+    """An app id registered for the other mode would report the wrong thing all day."""
+    played.counter.mood.app_type = "3"
+    session = await played.open()
+
+    (ended,) = await items(session)
+
+    assert isinstance(ended, SessionEnded)
+    assert "app id" in ended.text
+    assert played.counter.api.reported == []
+
+
+async def test_without_a_ledger_nothing_is_sent_and_the_login_ends(played: Played, evidence: KeptEvidence) -> None:
+    """Ledger first."""
+    evidence.available = False
+    session = await played.open()
+
+    assert await kinds(session) == [SessionEnded]
+    assert played.counter.api.called == []
+
+
+async def test_a_front_that_never_answers_ends_the_first_login_in_time(played: Played) -> None:
+    """The terminal's user waits in front of a screen."""
+    loop = HandLoop()
+    played.counter.mood.connects = False
+    session = await played.open()
+    assert await items(session) == []
+
+    await loop.move(PATIENCE.connect + 1)
+
+    assert await kinds(session) == [SessionEnded]
+
+
+async def test_a_due_password_keeps_the_session_for_its_change(played: Played) -> None:
+    """140: nothing but a password change is legal now; with the new one the login is repeated."""
+    played.counter.mood.errors["ReqUserLogin"] = 140
+    session = await played.open()
+    due = await items(session)
+    played.counter.mood.errors.clear()
+
+    session.password_changed("new-password")
+
+    assert due == [SessionPasswordDue(140, "refused")]
+    assert await kinds(session) == [SessionLive]
+    assert played.counter.api.steps.count("ReqAuthenticate") == 1
+
+
+# Events --------------------------------------------------------------------------------------------------------
+
+
+async def test_notices_that_follow_the_login_come_after_it(played: Played) -> None:
+    """They arrive in the same burst; a terminal must know its session before its orders."""
+    played.counter.mood.silent.add("ReqUserLogin")
+    session = await played.open()
+    api = played.counter.api
+
+    api.answer("ReqUserLogin", api.called[-1].request_id)
+    api.say("OnRtnOrder", BrokerID=BROKER, InvestorID="100001")
+    api.say("OnRtnTrade", BrokerID=BROKER, InvestorID="100001")
+
+    assert await kinds(session) == [SessionLive, "OnRtnOrder", "OnRtnTrade"]
+
+
+async def test_a_heartbeat_warning_is_nobodys_news(played: Played) -> None:
+    """It says only that the line was quiet."""
+    session = await played.open()
+    await items(session)
+
+    played.counter.api.say("OnHeartBeatWarning", reason=30)
+
+    assert await items(session) == []
+
+
+# Breaks --------------------------------------------------------------------------------------------------------
+
+
+async def test_a_broken_session_takes_all_steps_again(played: Played) -> None:
+    """The counter forgets authentication and report with the connection."""
+    session = await played.open()
+    await items(session)
+
+    played.counter.api.break_off()
+    broken = await kinds(session)
+    assert not session.live
+    played.counter.api.say("OnFrontConnected")
+
+    assert broken == [SessionRecovering]
+    assert await kinds(session) == [SessionLive]
+    assert played.counter.api.steps == ["ReqAuthenticate", "ReqUserLogin"] * 2
+    assert len(played.counter.api.reported) == 2
+
+
+async def test_a_new_trading_day_is_noticed_at_the_next_login(played: Played) -> None:
+    """References and caches of yesterday are worthless."""
+    session = await played.open()
+    await items(session)
+    played.counter.mood.day = "20261124"
+
+    played.counter.api.break_off()
+    played.counter.api.say("OnFrontConnected")
+
+    (_, live) = await items(session)
+    assert isinstance(live, SessionLive)
+    assert live.day_changed
+
+
+async def test_an_answer_after_its_deadline_stops_nothing(played: Played) -> None:
+    """A slow counter at the open: the operator's session tries again and gets there."""
+    loop = HandLoop()
+    played.counter.mood.silent.add("ReqAuthenticate")
+    session = await played.open(operator=True)
+    api = played.counter.api
+    await loop.move(PATIENCE.answer + 1)
+    assert await kinds(session) == [SessionRecovering]
+
+    api.answer("ReqAuthenticate", api.called[-1].request_id)
+    await settled()
+    assert await items(session) == []
+    played.counter.mood.silent.clear()
+    await loop.move(PATIENCE.pause + 1)
+
+    assert await kinds(session) == [SessionLive]
+    assert api.steps == ["ReqAuthenticate", "ReqAuthenticate", "ReqUserLogin"]
+
+
+async def test_an_answer_to_the_login_before_the_break_is_not_taken_for_the_next_ones(played: Played) -> None:
+    """It would make a session live that is not."""
+    played.counter.mood.silent.add("ReqUserLogin")
+    session = await played.open(operator=True)
+    api = played.counter.api
+    asked = api.called[-1].request_id
+
+    api.break_off()
+    api.say("OnFrontConnected")
+    await settled()
+    api.answer("ReqUserLogin", asked)
+
+    assert SessionLive not in await kinds(session)
+    assert not session.live
+
+
+async def test_a_ledger_that_fails_under_a_running_operator_is_waited_for(
+    played: Played, evidence: KeptEvidence
+) -> None:
+    """The session comes back by itself when the ledger does."""
+    loop = HandLoop()
+    session = await played.open(operator=True)
+    await items(session)
+    evidence.available = False
+    played.counter.api.break_off()
+    played.counter.api.say("OnFrontConnected")
+    await settled()
+    assert SessionLive not in await kinds(session)
+
+    evidence.available = True
+    await loop.move(PATIENCE.pause + 1)
+
+    assert (await kinds(session))[-1] is SessionLive
+
+
+async def test_a_session_the_counter_ends_stays_ended(played: Played) -> None:
+    """Forced out, by the same user at another place: logging in again would force that one out."""
+    session = await played.open()
+    await items(session)
+
+    played.counter.api.say("OnRspUserLogout")
+
+    assert await kinds(session) == [SessionEnded]
+
+
+async def test_a_fault_in_the_driver_ends_the_session_with_a_word(
+    played: Played, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Standing still, it would keep its terminals waiting and its queue growing."""
+    session = await played.open(operator=True)
+    await items(session)
+
+    def broken(_: object) -> None:
+        raise RuntimeError("a fault")
+
+    monkeypatch.setattr(session._machine, "on", broken)
+    played.counter.api.break_off()
+
+    (ended,) = await items(session)
+    assert isinstance(ended, SessionEnded)
+    assert ended.step == "fault"
+    assert not session.live
+
+
+# The end -------------------------------------------------------------------------------------------------------
+
+
+async def test_closing_logs_out_and_releases_the_api(played: Played) -> None:
+    """A session left behind counts against the investor's limit at the counter."""
+    session = await played.open()
+    await items(session)
+
+    await session.close()
+
+    assert played.counter.api.steps[-1] == "ReqUserLogout"
+    assert played.counter.api.released
+
+
+async def test_closing_an_unfinished_login_only_releases(played: Played) -> None:
+    """There is nobody to log out."""
+    played.counter.mood.silent.add("ReqAuthenticate")
+    session = await played.open()
+
+    await session.close()
+
+    assert "ReqUserLogout" not in played.counter.api.steps
+    assert played.counter.api.released
+    assert session._machine.state is State.ENDED
