@@ -18,7 +18,7 @@ from relay.counter.ctp.tools import SwitchboardTools
 from relay.counter.port import CounterLink, LinkState, LinkStatus, Mode, TerminalLogin, TerminalReport
 from relay.domain import reasons
 from relay.domain.scope import Identity
-from relay.errors import LedgerUnavailable, Refused
+from relay.errors import LedgerUnavailable, Refusal, Refused, Source
 from relay.tasks import Tasks
 
 _log = structlog.get_logger(__name__)
@@ -103,7 +103,7 @@ class ManyToOne:
                 board.start()
                 await board.ended.wait()
             finally:
-                self._why_not = board.why_ended
+                self._why_not = _as_the_terminals_hear(board.why_ended)
                 await board.stop()
                 await self._connector.close(session)
             _log.error("operator_session_ended", reason=board.why_ended.reason, message=board.why_ended.message)
@@ -134,3 +134,8 @@ class ManyToOne:
         if code != 0 and board.session.live:  # otherwise the next login of the operator submits it again
             refusal = reasons.report_refused(code)
             link.put(LinkStatus(LinkState.ENDED, f"{refusal.reason}: {refusal.message}"))
+
+
+def _as_the_terminals_hear(refusal: Refusal) -> Refusal:
+    """What the counter said to the operator must not be taken for an answer to the investor."""
+    return reasons.operator_refused(refusal) if refusal.source is Source.COUNTER else refusal

@@ -36,7 +36,7 @@ from relay.domain.reasons.conversation import (
     too_many_calls,
     unexpected_message,
 )
-from relay.domain.reasons.counter import advice_for, counter_refused, password_due_advice
+from relay.domain.reasons.counter import advice_for, counter_refused, operator_refused, password_due_advice
 from relay.domain.reasons.report import WELL_FORMED, report_refused
 from relay.domain.reasons.service import (
     counter_unavailable,
@@ -73,6 +73,7 @@ __all__ = [
     "message_too_large",
     "mode_not_allowed",
     "not_logged_in",
+    "operator_refused",
     "password_due_advice",
     "protocol_unsupported",
     "relay_draining",

@@ -121,6 +121,16 @@ def counter_refused(error_id: int, text: str) -> Refusal:
     return Refusal(Source.COUNTER, known.reason, message, known.advice, error_id, retry_after)
 
 
+def operator_refused(refusal: Refusal) -> Refusal:
+    """What every terminal is told while the counter refuses the operator of many-to-one: not the terminal's doing.
+
+    Without CTP's number in `code`, because a program would take 3 for its investor's wrong password.
+    """
+    number = f" [{refusal.code}]" if refusal.code else ""
+    message = f"中继操作员未能登录柜台 / the counter refuses the relay's operator{number}: {refusal.message}"
+    return Refusal(Source.RELAY, "operator_refused", message, _ALARM, retry_after_seconds=60)
+
+
 def advice_for(error_id: int) -> str:
     """What to do about an ErrorID; empty where there is nothing to add to the counter's text."""
     known = _KNOWN.get(error_id)

@@ -33,6 +33,7 @@ RELAY_REFUSALS = [
     reasons.directory_unavailable(),
     reasons.verifier_unavailable(),
     reasons.counter_unavailable(),
+    reasons.operator_refused(reasons.counter_refused(63, "CTP:认证失败")),
     reasons.relay_draining(),
     reasons.relay_full(),
     reasons.message_too_large(2, 1),
