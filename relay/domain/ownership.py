@@ -103,14 +103,6 @@ class OwnershipTable:
             case Owner.NOBODY:
                 return False
 
-    def account_of(self, callback: Callback, body: bytes) -> tuple[bytes, bytes] | None:
-        """InvestorID and AccountID where the struct says both: how the relay learns whose account is whose."""
-        places = self._places.get(callback.name)
-        if places is None or places.investor is None or places.account is None or len(body) != places.size:
-            return None
-        investor, account = places.investor.read(body), places.account.read(body)
-        return (investor, account) if investor and account else None
-
 
 def _places(callback: Callback, struct: Struct | None) -> _Places:
     if struct is None:

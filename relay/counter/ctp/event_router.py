@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import structlog
 
+from ctpabi import text
 from ctpabi.catalog import Callback, Shape
 from ctpabi.messages import event_bytes
 from relay.counter.ctp.link import CtpLink
@@ -15,6 +16,7 @@ from relay.counter.ctp.pending import Asked, Pending
 from relay.counter.ctp.spi import RawEvent
 from relay.counter.ctp.tools import SwitchboardTools
 from relay.counter.port import CounterEvent
+from relay.domain.cells import text_cell
 from relay.domain.day_notices import DayNotices
 from relay.domain.delivery import Delivery, Notice
 from relay.domain.lane import Lane
@@ -24,6 +26,7 @@ from relay.domain.query_cache import QueryCache, Row
 
 _log = structlog.get_logger(__name__)
 
+_FUNDS = "OnRspQryTradingAccount"
 _LOST = "连接中断, 未得到答复 / the connection broke before the answer".encode("gb18030")
 LOST_ERROR_ID = -1
 """ErrorID of the answer the relay gives where the counter's will never come; CTP's own are positive"""
@@ -54,6 +57,7 @@ class EventRouter:
         self._deliveries: dict[CtpLink, Delivery] = {}
         self._day = DayNotices(tools.ownership) if operator_id else None
         self._mask = OperatorMask(tools.catalog, operator_id)
+        self._account_cell = text_cell(tools.catalog.structs["TradingAccount"], "AccountID")
         self._loop = asyncio.get_running_loop()
         self._alarm: asyncio.TimerHandle | None = None
 
@@ -94,6 +98,9 @@ class EventRouter:
         notice = Notice(event.callback, event.body, *rsp_info(event))
         if self._day is not None:
             self._day.record(notice)
+        order = self._lanes.order_of(event.callback, event.body)
+        if order is not None:
+            self._pending.noticed(order)
         encoded: dict[int, CounterEvent] = {}
         seen: Notice | None = None
         for lane, shown in self._lanes.incoming(event.callback, event.body):
@@ -159,6 +166,14 @@ class EventRouter:
         for link, request_id in _pairs(tuple(asker for asker in askers if asker != but)):
             self._tell(link, request_id, callback, None, (LOST_ERROR_ID, _LOST), is_last=True)
 
+    def _learn_account(self, link: CtpLink, callback: Callback, body: bytes) -> None:
+        """Which fund account is this investor's, as the counter answers it: transfers and bank notices name only that."""
+        if callback.name != _FUNDS or self._account_cell is None:
+            return  # other answers may only repeat what a terminal wrote
+        identity, account = link.lane.identity, text.decode(self._account_cell.read(body))
+        if account and account not in identity.accounts:
+            link.lane.identity = replace(identity, accounts=identity.accounts | {account})
+
     def _askers(self, asked: Asked, event: RawEvent, error_id: int) -> Iterator[tuple[CtpLink, int]]:
         if asked.cache_key is None:
             return iter(((asked.link, asked.request_id),))
@@ -181,6 +196,7 @@ class EventRouter:
             body = None
         shown = None
         if body is not None:
+            self._learn_account(link, callback, body)
             shown = self._mask.show(callback, self._lanes.show(callback, body), link.lane.identity.investor)
         wire = event_bytes(callback, shown, error_id=rsp[0], error_msg=rsp[1], request_id=request_id, is_last=is_last)
         link.put(CounterEvent(callback.name, wire, request_id, rsp[0], is_last))

@@ -87,6 +87,22 @@ async def test_on_rsp_error_answers_the_question_it_names(shared: Board) -> None
     assert other.events() == []
 
 
+async def test_the_fund_account_of_an_investor_is_learned_from_the_counter(shared: Board) -> None:
+    """It may be called otherwise than the investor, and transfers and bank notices name only it."""
+    mine, other = shared.terminal("100001"), shared.terminal("100002")
+    transfer = {"BrokerID": BROKER, "AccountID": "88001", "TradeAmount": 5.0}
+    await shared.notice("OnRtnFromBankToFutureByFuture", **transfer)
+    await shared.call(mine, "ReqQryTradingAccount", 5)
+    await shared.answer("OnRspQryTradingAccount", 1, BrokerID=BROKER, AccountID="88001")
+
+    await shared.notice("OnRtnFromBankToFutureByFuture", **{**transfer, "TradeAmount": 6.0})
+
+    answer, told = mine.events()
+    assert answer.rsp_qry_trading_account.account_id == "88001"
+    assert told.rtn_from_bank_to_future_by_future.trade_amount == 6.0
+    assert other.events() == []
+
+
 async def test_an_answer_to_nobody_is_dropped(shared: Board) -> None:
     """Late, or to a terminal that left."""
     mine = shared.terminal("100001")
@@ -109,6 +125,19 @@ async def test_answers_end_with_the_session_that_was_asked(shared: Board) -> Non
     assert mine.states == ["recovering"]
     assert other.events() == []
     assert list(unanswered(shared)) == [0, 0]
+
+
+async def test_an_order_that_stands_and_a_cancel_are_not_called_lost(shared: Board) -> None:
+    """CTP answers both by the order's notices alone; a terminal told otherwise would take its order for refused."""
+    mine = shared.terminal("100001")
+    await shared.call(mine, "ReqOrderInsert", 5, **order_fields())
+    sent = read("InputOrder", shared.session.called[0].body, "OrderRef")
+    await shared.notice("OnRtnOrder", BrokerID=BROKER, InvestorID="100001", FrontID=1, SessionID=77, OrderRef=sent)
+    await shared.call(mine, "ReqOrderAction", 6, OrderRef="1", ActionFlag="0")
+
+    await shared.break_off()
+
+    assert (mine.answers(5), mine.answers(6)) == ([], [])
 
 
 async def test_what_the_relay_asks_itself_is_never_answered_to_a_terminal(shared: Board) -> None:

@@ -106,14 +106,6 @@ def test_a_notice_of_another_size_goes_to_nobody() -> None:
     assert not OWNERSHIP.belongs(callback("OnRtnOrder"), b"9999\0", ALICE)
 
 
-def test_accounts_are_learned_from_what_names_both() -> None:
-    """An order carries InvestorID and AccountID: that is how accounts become known."""
-    order = event("OnRtnOrder", InvestorID="10003", AccountID="88001")
-
-    assert OWNERSHIP.account_of(callback("OnRtnOrder"), order) == (b"10003", b"88001")
-    assert OWNERSHIP.account_of(callback("OnRtnTrade"), event("OnRtnTrade", InvestorID="10003")) is None
-
-
 def test_an_unknown_account_belongs_to_the_investor_of_that_name_only() -> None:
     """Before accounts are known the usual rule holds: the account is called like its investor."""
     new = replace(ALICE, accounts=frozenset())
