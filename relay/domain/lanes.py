@@ -163,6 +163,11 @@ class Lanes:
             if belongs(callback, body, lane.identity) and (private is None or private == (lane.front, lane.session))
         ]
 
+    def order_of(self, callback: Callback, body: bytes) -> MapEntry | None:
+        """The order, quote … of these lanes that a notice names by its counter session and reference."""
+        places = self._events.get(callback.name)
+        return self._refs.find(places, body) if places is not None and places.keyed else None
+
     def show(self, callback: Callback, body: bytes) -> bytes:
         """What any lane sees of an event: references, front and session as its lane numbered them."""
         places = self._events.get(callback.name)

@@ -94,7 +94,7 @@ _BY_SCOPE: dict[Scope, tuple[str, ...]] = {
 
 SCOPES: dict[str, Scope] = {name: scope for scope, names in _BY_SCOPE.items() for name in names}
 
-_CANCELS = frozenset(
+CANCELS = frozenset(
     _names(
         "Req",
         "OrderAction ExecOrderAction QuoteAction BatchOrderAction OptionSelfCloseAction RemoveParkedOrder "
@@ -119,7 +119,7 @@ def priority_of(name: str) -> Priority:
         return Priority.QUERY
     if name.startswith("ReqQuery"):
         return Priority.EXEMPT_QUERY
-    if name in _CANCELS:
+    if name in CANCELS:
         return Priority.CANCEL
     if SCOPES.get(name) is Scope.TRADING and name not in _NO_ORDERS:
         return Priority.ORDER

@@ -101,6 +101,9 @@ class EventRouter:
         order = self._lanes.order_of(event.callback, event.body)
         if order is not None:
             self._pending.noticed(order)
+        order = self._lanes.order_of(event.callback, event.body)
+        if order is not None:
+            self._pending.noticed(order)
         encoded: dict[int, CounterEvent] = {}
         seen: Notice | None = None
         for lane, shown in self._lanes.incoming(event.callback, event.body):

@@ -165,7 +165,7 @@ class RequestDesk:
     def _call(self, ticket: Ticket, waiting: _Waiting, outgoing: Outgoing) -> None:
         ticket.request_id = self._session.next_request_id()
         # Known before the call: the answer may come on the vendor's thread before the call returns.
-        self._pending.add(ticket.request_id, waiting.asked)
+        self._pending.add(ticket.request_id, waiting.asked, outgoing.entries)
         code = self._session.call(waiting.call.method, waiting.body, ticket.request_id)
         outcome = self._pacer.returned(ticket, code, self._loop.time())
         if outcome is not Outcome.SENT:
