@@ -17,7 +17,7 @@ from ctpabi import layout
 from simcounter import demo_accounts
 from simcounter.config import CounterConfig
 from simcounter.counter import SimulatedCounter
-from simcounter.events import Effect
+from simcounter.events import Effect, Notice
 from simcounter.session import Session, Values
 from simcounter.trading.order import Order
 from simcounter.wire import Frame
@@ -55,16 +55,8 @@ class OrderTruth:
 
     mark: str
     triple: tuple[int, int, str]
-    exchange: str
-    system_id: str
-    status: str
-    traded: int
-    text: str
+    state: State
     is_final: bool
-
-    @property
-    def state(self) -> State:
-        return State(self.exchange, self.system_id, self.status, self.traded, self.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +74,8 @@ class CounterSide:
     day: int = 0
     inserts: list[Insert] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
+    states: dict[str, list[State]] = field(default_factory=dict)
+    """what was sent of each order, by mark, each state once"""
     _reported: dict[int, set[str]] = field(default_factory=lambda: defaultdict(set))
     _other: dict[str, Session] = field(default_factory=dict)
     _marks: Callable[[], int] = field(default_factory=lambda: itertools.count(1).__next__)
@@ -123,6 +117,16 @@ class CounterSide:
             self._reported[session.session_id].add(who)
             return report(session, method, body)
 
+        notify = front._notify
+
+        def heard_notice(notice: Notice) -> None:
+            if notice.callback == "OnRtnOrder":
+                mark, state = self._state(notice.body)
+                states = self.states.setdefault(mark, [])
+                states += [] if state in states else [state]
+            notify(notice)
+
+        front._notify = heard_notice  # type: ignore[method-assign]
         front._call = heard_call  # type: ignore[method-assign]
         kernel.desk.insert = heard_insert  # type: ignore[method-assign]
         kernel.report = heard_report  # type: ignore[method-assign]
@@ -157,13 +161,14 @@ class CounterSide:
         return found
 
     def _order_truth(self, order: Order) -> OrderTruth:
-        mark, front, session, ref, exchange, system_id, text = self._read(
-            "Order", order.body, "BusinessUnit", "FrontID", "SessionID", "OrderRef", "ExchangeID", "OrderSysID",
-            "StatusMsg",
-        )  # fmt: skip
-        return OrderTruth(
-            mark, (front, session, ref), exchange, system_id, order.status.value, order.traded, text, order.is_final
-        )
+        triple = self._read("Order", order.body, "FrontID", "SessionID", "OrderRef")
+        mark, state = self._state(order.body)
+        return OrderTruth(mark, (triple[0], triple[1], triple[2]), state, order.is_final)
+
+    def _state(self, body: bytes | bytearray) -> tuple[str, State]:
+        names = "BusinessUnit", "ExchangeID", "OrderSysID", "OrderStatus", "VolumeTraded", "StatusMsg"
+        mark, *values = self._read("Order", body, *names)
+        return mark, State(*values)
 
     def _read(self, struct: str, body: bytes | bytearray, *names: str) -> tuple[Any, ...]:
         place = self.counter.records.struct(struct)
@@ -194,6 +199,7 @@ class CounterSide:
         """The counter's trading day ends; all its orders are history and its connections cut."""
         self.day += 1
         self.inserts.clear()
+        self.states.clear()
         for session in self._other.values():
             session.max_order_ref = 0
         self.counter.control.trading_day(DAYS[self.day % len(DAYS)])

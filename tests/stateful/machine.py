@@ -237,7 +237,7 @@ class Histories(RuleBasedStateMachine):
         if before is None:
             return
         triple = before.triple if how == "counter" else placed.triple
-        by = "number" if how == "number" and before.system_id else "triple"
+        by = "number" if how == "number" and before.state.system_id else "triple"
         request_id, outcome = await terminal.call("ReqOrderAction", **_naming(by, triple, before.state))
         await self.firm.rest()
         if isinstance(outcome, Refused):

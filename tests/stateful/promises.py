@@ -66,8 +66,12 @@ def orders_are_the_counters(firm: Firm, terminal: TerminalSession) -> None:
     assert terminal.orders.keys() == truth.keys(), f"{who}: {sorted(terminal.orders.keys() ^ truth.keys())}"
     for mark, order in truth.items():
         shown = terminal.orders[mark][-1]
-        states = [s.state for s in (terminal.orders[mark] if firm.orders_came_late else [shown])]
-        assert order.state in states, f"{who}: {mark} is shown as {shown.state}, the counter has {order.state}"
+        states, sent = [shown.state for shown in terminal.orders[mark]], firm.side.states[mark]
+        if firm.orders_came_late:
+            assert set(states) == set(sent), f"{who}: {mark} is shown as {states}, the counter sent {sent}"
+        else:
+            assert states == sent, f"{who}: {mark} is shown as {states}, the counter sent {sent}"
+            assert states[-1] == order.state
         allowed = _triples(firm, terminal, order)
         assert shown.triple in allowed, f"{who}: {mark} is shown as {shown.triple}, should be {allowed}"
 
@@ -106,6 +110,8 @@ def refusals_are_told_once(firm: Firm, terminal: TerminalSession) -> None:
             assert errors == [], f"{placed.mark} stands in the book and was refused"
         elif placed.mark in arrived:
             assert len(errors) == 1, f"{placed.mark} was refused {len(errors)} times"
+            told = terminal.refusals[placed.mark]
+            assert told == 1, f"the refusal of {placed.mark} was told {told} times"
 
 
 def keys_name_one_order(firm: Firm) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from ctpabi import layout
 from ctpabi.catalog_data import load_catalog
 from ctprelay.ctp.v1.events_pb2 import Event
+from relay.counter.ctp.event_router import LOST_ERROR_ID
 from relay.counter.ctp.link import CtpLink
 from relay.counter.port import CallOutcome, CounterEvent, LinkState, LinkStatus, TerminalCall
 from relay.errors import Refused
@@ -53,6 +54,7 @@ class TerminalSession:
         self.barriers: set[str] = set()
         self.breaks = 0
         self._request_id = 0
+        self._sent: dict[int, str] = {}
         self._listener = asyncio.get_running_loop().create_task(self._listen(), name="terminal")
         self._start_day()
 
@@ -83,6 +85,7 @@ class TerminalSession:
         """One request; its request id, and what became of it when it left the relay."""
         self._request_id += 1
         request_id, described = self._request_id, CATALOG.methods[method]
+        self._sent[request_id] = values.get("BusinessUnit", "")
         body = layout.pack(CATALOG.structs[described.struct], values)
         try:
             return request_id, await self.link.call(TerminalCall(described, body, request_id, VALID_FOR, key))
@@ -113,6 +116,11 @@ class TerminalSession:
         whose = getattr(body, "investor_id", "")
         self._expect(whose in {"", self.investor}, f"{item.callback} of {whose}")
         if item.request_id:
+            is_lost = item.callback == "OnRspError" and item.error_id == LOST_ERROR_ID
+            mark = self._sent.get(item.request_id, "")
+            self._expect(
+                not (is_lost and mark in self.orders), f"{mark} stands in the book and its answer is called lost"
+            )
             self.answers[item.request_id].append(Said(item.callback, item.error_id, body, item.is_last))
         else:
             self._notice(item, body)
