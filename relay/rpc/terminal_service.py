@@ -14,7 +14,8 @@ import grpc
 from google.protobuf.message import DecodeError
 
 from ctprelay.v1 import terminal_pb2 as pb
-from relay.domain.public_ip import Origin
+from relay.domain.public_ip import Origin, OriginUnknown
+from relay.services.outbox import SLOW_READER
 from relay.services.terminal_stream import Malformed, TerminalStream
 from relay.tasks import Tasks
 
@@ -54,7 +55,11 @@ class TerminalService(grpc.GenericRpcHandler):
             return Malformed(len(data), self._max_message)
 
     async def _session(self, requests: AsyncIterator[pb.TerminalMessage | Malformed], context: Context) -> None:
-        origin = self._origin_of(context.peer(), tuple(context.invocation_metadata() or ()))
+        try:
+            origin = self._origin_of(context.peer(), tuple(context.invocation_metadata() or ()))
+        except OriginUnknown as unknown:  # no guess goes into a report
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"origin_unknown: {unknown}")
+            return
         stream = self._open_stream(origin)
         tasks = Tasks()
         tasks.start(_read(requests, stream), "terminal stream reader")
@@ -64,13 +69,20 @@ class TerminalService(grpc.GenericRpcHandler):
             await asyncio.wait({writer, cut}, return_when=asyncio.FIRST_COMPLETED)
             await asyncio.wait({writer}, timeout=_CUT_SECONDS)
         finally:
+            unread = not writer.done()
             await tasks.cancel()
             await stream.ended()
+        if unread:  # the goodbye could not be written any more, so the stream's status says it
+            await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, SLOW_READER)
 
 
 async def _read(requests: AsyncIterator[pb.TerminalMessage | Malformed], stream: TerminalStream) -> None:
-    async for message in requests:
-        await stream.receive(message)
+    try:
+        async for message in requests:
+            await stream.receive(message)
+    except Exception:
+        stream.outbox.close("relay_fault: the relay could not go on with this stream 中继内部错误")
+        raise
     stream.terminal_is_silent()
 
 

@@ -13,6 +13,7 @@ from relay.services import frames
 
 _BATCH_MESSAGES = 64
 _BATCH_BYTES = 32 * 1024
+SLOW_READER = "slow_reader: the terminal does not read fast enough; resume to get what it missed 读取过慢"
 
 
 class Outbox:
@@ -35,7 +36,7 @@ class Outbox:
         if self._bytes > self._limit:
             self._overrun.set()
             self._waiting.clear()
-            self.close("slow_reader: the terminal does not read fast enough; resume to get what it missed 读取过慢")
+            self.close(SLOW_READER)
         self._ready.set()
 
     def close(self, reason: str = "") -> None:
@@ -46,6 +47,11 @@ class Outbox:
             self._waiting.append(frames.goodbye(reason))
         self.closed = True
         self._ready.set()
+
+    @property
+    def overran(self) -> bool:
+        """Whether the terminal did not keep up."""
+        return self._overrun.is_set()
 
     async def wait_overrun(self) -> None:
         """Returns when the terminal did not keep up: its stream is to be cut even if it never reads again."""

@@ -87,7 +87,9 @@ class TerminalStream:
         self._patience = loop.call_later(settings.hello_timeout_seconds, self._out_of_patience)
 
     async def receive(self, message: pb.TerminalMessage | Malformed) -> None:
-        """Take one message from the terminal; returns when the next one may come."""
+        """Take one message from the terminal; returns when the next one may come. Nothing is heard after the end."""
+        if self.outbox.closed:
+            return
         if isinstance(message, Malformed):
             await self._reject(message.refusal)
             return
@@ -111,6 +113,8 @@ class TerminalStream:
         await self._tasks.cancel()
         self.outbox.close()
         if self._session is not None:
+            if self.outbox.overran:
+                _log.warning("terminal_too_slow", session=self._session.identity.session)
             self._session.detach(self.outbox)
 
     def terminal_is_silent(self) -> None:
@@ -146,9 +150,9 @@ class TerminalStream:
         try:
             session = await self._sessions.admit(applicant)
         except Refused as refused:
-            await self._turned(refused.refusal)
+            await self._reject(refused.refusal)
         except LedgerUnavailable:
-            await self._turned(reasons.ledger_unavailable())
+            await self._reject(reasons.ledger_unavailable())
         else:
             self._welcome(session, after_sequence=None)
 
@@ -160,7 +164,7 @@ class TerminalStream:
         try:
             session = self._sessions.resume(resume.resume_token, self._greeting.app_id, self._origin.public_ip)
         except Refused as refused:
-            await self._turned(refused.refusal)
+            await self._reject(refused.refusal)
         else:
             self._welcome(session, after_sequence=resume.after_sequence)
 
@@ -184,14 +188,9 @@ class TerminalStream:
             return
         await self._session.end("logged out")
 
-    async def _turned(self, refusal: Refusal) -> None:
-        self._talk.on(talk.Turned(refusal))
-        await self._reject(refusal)
-
     async def _reject(self, refusal: Refusal) -> None:
         """One refusal: to the ledger and the log as it is, to the terminal as it may know it; then the end."""
-        if self._session is not None:
-            self._session.end_soon(refusal.reason)
+        self._talk.on(talk.Turned(refusal))
         facts = {
             "source": refusal.source.value,
             "reason": refusal.reason,
@@ -203,10 +202,17 @@ class TerminalStream:
         }
         _log.info("terminal_refused", session=self._name, **facts)
         # Told even where it cannot be written: nothing has been done that the ledger would have to announce.
-        with contextlib.suppress(LedgerUnavailable):
-            await self._evidence.record("terminal_refused", self._name, facts)
-        self.outbox.put(frames.rejected(reasons.told_to_terminal(refusal)))
-        self.outbox.close()
+        try:
+            with contextlib.suppress(LedgerUnavailable):
+                await self._evidence.record("terminal_refused", self._name, facts)
+            self.outbox.put(frames.rejected(reasons.told_to_terminal(refusal)))
+            self.outbox.close()
+        finally:
+            # Afterwards, because the session's own goodbye would end the stream before the refusal is in it.
+            if self._session is not None:
+                self._session.end_soon(refusal.reason)
 
     def _out_of_patience(self) -> None:
-        self._tasks.start(self._reject(reasons.challenge_expired()), "stream out of patience")
+        refusal = reasons.challenge_expired()
+        self._talk.on(talk.Turned(refusal))  # at once: a login may be waiting to be read
+        self._tasks.start(self._reject(refusal), "stream out of patience")

@@ -11,13 +11,15 @@ from terminal_client.subscriptions import Subscription
 from tests.e2e.site import BROKER, DEADLINE_SECONDS, Site, first
 
 _REF = "999999"
-_TEXT = "a state like any other ".ljust(79, ".")
+_LONG = dict.fromkeys(("StatusMsg", "InstrumentID", "ExchangeInstID"), "一样的状态".ljust(35, "。"))
+_SHORT = {"IPAddress": "9" * 32, "BusinessUnit": "9" * 20, "TraderID": "9" * 20, "MacAddress": "9" * 20}
 
 
 async def tell_orders(site: Site, investor_id: str, numbers: Iterable[int]) -> None:
-    """The counter tells the investor of these states; a later login does not get them again."""
+    """The counter tells the investor of these states, half a kilobyte each; a later login does not get them again."""
     records = site.counter.records
-    same = {"BrokerID": BROKER, "InvestorID": investor_id, "UserID": investor_id, "OrderRef": _REF, "StatusMsg": _TEXT}
+    same = {"BrokerID": BROKER, "InvestorID": investor_id, "UserID": investor_id, "OrderRef": _REF}
+    same |= _LONG | _SHORT
     for number in numbers:
         notice = records.notice(investor_id, "OnRtnOrder", {**same, "SequenceNo": number})
         await site.counter.front.flood(notice, 1, patient=True)

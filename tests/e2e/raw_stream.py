@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -62,10 +62,10 @@ class RawStream:
 
 
 @asynccontextmanager
-async def open_raw(port: int, authority: bytes) -> AsyncIterator[RawStream]:
-    """A stream to the relay at this port; `authority` is the PEM certificate to trust."""
+async def open_raw(port: int, authority: bytes, options: Sequence[tuple[str, int]] = ()) -> AsyncIterator[RawStream]:
+    """A stream to the relay at this port; `authority` is the PEM certificate to trust, `options` are gRPC's."""
     credentials = grpc.ssl_channel_credentials(authority)
-    async with grpc.aio.secure_channel(f"127.0.0.1:{port}", credentials) as channel:
+    async with grpc.aio.secure_channel(f"127.0.0.1:{port}", credentials, options=tuple(options)) as channel:
         call: Any = channel.stream_stream(_METHOD, response_deserializer=pb.RelayBatch.FromString)()
         try:
             yield RawStream(call)

@@ -192,6 +192,12 @@ class RelayProcess:
             place.ledger.dispose()
         return [LedgerEntry(entry.kind, entry.session, json.loads(entry.data)) for entry in entries]
 
+    def memory(self) -> int:
+        """Bytes it has resident now."""
+        assert self._process is not None
+        status = Path(f"/proc/{self._process.pid}/status").read_text(encoding="ascii")
+        return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmRSS:"))
+
     def refusals(self) -> list[dict[str, Any]]:
         """What the ledger says about refused terminals."""
         return [entry.data for entry in self.ledger() if entry.kind == "terminal_refused"]
