@@ -110,6 +110,8 @@ async def test_an_answer_to_an_earlier_challenge(site: Site, bystander: RelayTer
         challenge = await stream.hello(TERMINAL)
         recorded = login_message(challenge, INVESTORS[0], await collect_now())
         await stream.log_in(recorded)
+        await stream.send(pb.TerminalMessage(logout=pb.Logout()))
+        await stream.receive_until("goodbye")
 
     recorded.system_info = (await collect_now()).system_info
     async with site.raw() as stream:
