@@ -17,6 +17,7 @@ from relay.services.admission import Admission, Applicant
 from relay.services.terminal_session import Identity, TerminalSession
 
 _log = structlog.get_logger(__name__)
+_STOPPING = "relay_stopping: the relay is about to stop 中继停机"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,9 @@ class Sessions:
         finally:
             del self._entering[applicant.name]
         self._by_token[_key(session.resume_token)] = session
+        if self.draining:  # it came in while the others were shown out
+            await session.end(_STOPPING)
+            raise Refused(reasons.relay_draining())
         return session
 
     def resume(self, token: bytes, app_id: str, public_ip: str) -> TerminalSession:
@@ -86,7 +90,7 @@ class Sessions:
             await asyncio.wait(waits, timeout=seconds)
         for wait in waits:
             wait.cancel()
-        await asyncio.gather(*(session.end("relay_stopping: the relay is about to stop 中继停机") for session in self))
+        await asyncio.gather(*(session.end(_STOPPING) for session in self))
 
     def _reserve(self, name: str, investor: Investor) -> None:
         if self.draining:

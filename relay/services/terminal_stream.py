@@ -191,15 +191,7 @@ class TerminalStream:
     async def _reject(self, refusal: Refusal) -> None:
         """One refusal: to the ledger and the log as it is, to the terminal as it may know it; then the end."""
         self._talk.on(talk.Turned(refusal))
-        facts = {
-            "source": refusal.source.value,
-            "reason": refusal.reason,
-            "code": refusal.code,
-            "message": refusal.message,
-            "terminal_app_id": self._greeting.app_id,
-            "public_ip": self._origin.public_ip,
-            "port": self._origin.port,
-        }
+        facts = self._facts(refusal)
         _log.info("terminal_refused", session=self._name, **facts)
         # Told even where it cannot be written: nothing has been done that the ledger would have to announce.
         try:
@@ -211,6 +203,17 @@ class TerminalStream:
             # Afterwards, because the session's own goodbye would end the stream before the refusal is in it.
             if self._session is not None:
                 self._session.end_soon(refusal.reason)
+
+    def _facts(self, refusal: Refusal) -> dict[str, object]:
+        return {
+            "source": refusal.source.value,
+            "reason": refusal.reason,
+            "code": refusal.code,
+            "message": refusal.message,
+            "terminal_app_id": self._greeting.app_id,
+            "public_ip": self._origin.public_ip,
+            "port": self._origin.port,
+        }
 
     def _out_of_patience(self) -> None:
         refusal = reasons.challenge_expired()

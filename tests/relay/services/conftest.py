@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 
 from relay.services.database import open_database, upgrade
 from tests.postgres import postgres_server, postgres_url
+from tests.relay.evidence import KeptEvidence
 
 __all__ = ["postgres_server", "postgres_url"]
 
@@ -59,3 +60,9 @@ class HandClock:
 @pytest.fixture
 def clock() -> HandClock:
     return HandClock()
+
+
+@pytest.fixture
+def kept() -> KeptEvidence:
+    """A ledger in memory."""
+    return KeptEvidence()

@@ -1,0 +1,95 @@
+"""A session's messages on the wire: what a terminal reads is what was meant."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ctprelay.ctp.v1 import events_pb2
+from ctprelay.v1 import terminal_pb2 as pb
+from relay.counter.port import Attached, CallOutcome, Investor, LinkState, LinkStatus, Mode
+from relay.domain import reasons
+from relay.errors import Refusal, Source
+from relay.services import frames
+
+ATTACHED = Attached("20261123", "09:00:00", 1_000_000_000, 7, 41, "2", "TradingHosting", 0, must_change_password=131)
+
+
+def parsed(data: bytes) -> pb.RelayMessage:
+    return pb.RelayMessage.FromString(data)
+
+
+@given(sequence=st.integers(1, 2**64 - 1), wire=st.binary(max_size=300))
+def test_a_frame_put_together_by_hand_reads_as_the_librarys(sequence: int, wire: bytes) -> None:
+    """Whatever the number and however long the event."""
+    event = events_pb2.Event(request_id=1)
+    event.rsp_info.error_msg = wire.hex()
+    by_library = pb.RelayMessage(sequence=sequence, event=event)
+
+    by_hand = frames.numbered(sequence, frames.event(event.SerializeToString()))
+
+    assert parsed(by_hand) == by_library
+    assert pb.RelayBatch.FromString(frames.batch([by_hand, by_hand])) == pb.RelayBatch(messages=[by_library] * 2)
+
+
+@given(st.integers(0, 2**64 - 1))
+def test_a_varint_is_protobufs(value: int) -> None:
+    """Little ends first, seven bits each."""
+    assert parsed(b"\x08" + frames.varint(value)).sequence == value
+
+
+@pytest.mark.parametrize("source", list(Source))
+def test_a_refusal_keeps_all_it_says(source: Source) -> None:
+    """Whose it was, its word, CTP's number, the text, the advice and when to come again."""
+    refusal = Refusal(source, "stale_system_info", "采集信息过期", "collect again", -6, 30)
+
+    told = parsed(frames.rejected(refusal)).rejected
+
+    assert pb.Source.Name(told.source) == f"SOURCE_{source.name}"
+    assert (told.reason, told.message, told.advice) == ("stale_system_info", "采集信息过期", "collect again")
+    assert (told.code, told.retry_after_seconds) == (-6, 30)
+
+
+@pytest.mark.parametrize("state", list(LinkState))
+def test_every_state_of_a_session_has_its_word(state: LinkState) -> None:
+    """A new one that nobody translated would be a crash in the pump."""
+    told = parsed(frames.status(LinkStatus(state, "why", ATTACHED, day_changed=True))).status
+
+    assert pb.SessionStatus.State.Name(told.state) == f"STATE_{state.name}"
+    assert (told.reason, told.trading_day, told.trading_day_changed) == ("why", "20261123", True)
+
+
+def test_a_state_without_a_login_names_no_day() -> None:
+    """An empty day is no day."""
+    assert parsed(frames.status(LinkStatus(LinkState.RECOVERING))).status.trading_day == ""
+
+
+def test_the_welcome_carries_what_a_terminal_works_with() -> None:
+    """Its numbers, its way back, and that its password is due."""
+    welcome = frames.Welcome(Investor("9999", "100001"), Mode.MANY_TO_ONE, b"t" * 32, 60, "change it", resumed=True)
+
+    told = parsed(frames.logged_in(welcome, ATTACHED)).logged_in
+
+    assert (told.front_id, told.session_id, told.max_order_ref) == (1_000_000_000, 7, 41)
+    assert (told.broker_id, told.investor_id, told.mode) == ("9999", "100001", "many_to_one")
+    assert (told.resume_token, told.linger_seconds, told.resumed) == (b"t" * 32, 60, True)
+    assert told.must_change_password
+    assert told.advice == "change it"
+    assert "tttt" not in repr(welcome)
+
+
+def test_the_result_of_a_call_says_what_became_of_it() -> None:
+    """The reference the relay chose, the first order's, and how long it waited."""
+    told = parsed(frames.call_result(7, CallOutcome(-3, "12", "11", 4, 250))).call_result
+
+    assert (told.request_id, told.return_code, told.order_ref, told.first_order_ref) == (7, -3, "12", "11")
+    assert (told.queue_position, told.waited_milliseconds) == (4, 250)
+    assert not told.HasField("rejected")
+
+
+def test_a_refused_call_is_told_from_one_the_api_refused() -> None:
+    """-100 is the relay's; the API's codes are small."""
+    told = parsed(frames.call_refused(7, reasons.deadline_passed())).call_result
+
+    assert (told.request_id, told.return_code, told.rejected.reason) == (7, -100, "deadline_passed")

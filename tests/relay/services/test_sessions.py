@@ -1,0 +1,167 @@
+"""All sessions of a process: how many there may be, who finds one again, and how they are shown out."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from relay.domain import reasons
+from relay.errors import LedgerUnavailable, Refused
+from relay.services.outbox import Outbox
+from tests.relay.evidence import KeptEvidence
+from tests.relay.hand_loop import HandLoop, settled
+from tests.relay.services.played_counter import House, applicant, read
+
+
+async def refused(house: House, name: str, investor_id: str = "100001") -> str:
+    with pytest.raises(Refused) as caught:
+        await house.sessions.admit(applicant(name, investor_id))
+    return caught.value.refusal.reason
+
+
+async def test_logins_under_way_count_towards_the_limit_of_an_investor(kept: KeptEvidence) -> None:
+    """A burst of them would pass it together."""
+    house = House(kept, max_per_investor=2)
+    house.counter.busy = asyncio.Event()
+    entering = [asyncio.ensure_future(house.sessions.admit(applicant(f"s-{n}"))) for n in (1, 2)]
+    await settled()
+
+    third = await refused(house, "s-3")
+    house.counter.busy.set()
+    await asyncio.gather(*entering)
+
+    assert third == "too_many_sessions"
+    assert len(house.counter.logins) == 2
+    assert await refused(house, "s-4") == "too_many_sessions"
+
+
+async def test_a_full_relay_says_so_before_it_checks_anything(kept: KeptEvidence) -> None:
+    """A check costs a password hash or a side process."""
+    house = House(kept, max_sessions=1)
+    await house.sessions.admit(applicant("s-1"))
+
+    assert await refused(house, "s-2", "100002") == "relay_full"
+    assert len(house.door.applicants) == 1
+
+
+async def test_a_login_that_fails_gives_its_place_back(kept: KeptEvidence) -> None:
+    """Otherwise failed logins would fill the relay."""
+    house = House(kept, max_sessions=1)
+    house.door.refusal = reasons.wrong_proof("terminal_1.0")
+    assert await refused(house, "s-1") == "wrong_proof"
+    house.door.refusal, house.counter.refusal = None, reasons.counter_refused(3, "不合法的登录")
+    assert await refused(house, "s-2") != ""
+    house.counter.refusal = None
+    house.door.ledger_away = True
+    with pytest.raises(LedgerUnavailable):
+        await house.sessions.admit(applicant("s-3"))
+    house.door.ledger_away = False
+
+    await house.sessions.admit(applicant("s-4"))
+
+    assert len(house.sessions) == 1
+    assert house.sessions._entering == {}
+
+
+async def test_a_login_that_is_given_up_gives_its_place_back(kept: KeptEvidence) -> None:
+    """The terminal's stream broke in the middle."""
+    house = House(kept, max_sessions=1)
+    house.counter.busy = asyncio.Event()
+    entering = asyncio.ensure_future(house.sessions.admit(applicant("s-1")))
+    await settled()
+
+    entering.cancel()
+    await asyncio.gather(entering, return_exceptions=True)
+    house.counter.busy = None
+
+    await house.sessions.admit(applicant("s-2"))
+    assert house.sessions._entering == {}
+
+
+async def test_who_was_refused_by_the_counter_is_told_to_the_guard(kept: KeptEvidence) -> None:
+    """The relay's lock must come before CTP's."""
+    house = House(kept)
+    house.counter.refusal = reasons.counter_refused(3, "不合法的登录")
+    await refused(house, "s-1")
+    house.counter.refusal = None
+    await house.sessions.admit(applicant("s-2"))
+
+    assert house.door.told == ["counter_refused 3", "succeeded"]
+
+
+async def test_a_session_is_found_again_only_by_its_own_terminal(kept: KeptEvidence) -> None:
+    """A stolen token is worth nothing from another place or program; and the refusal does not say which it was."""
+    house = House(kept)
+    session = await house.sessions.admit(applicant())
+    here = "198.51.100.7"
+
+    found = house.sessions.resume(session.resume_token, "terminal_1.0", here)
+
+    assert found is session
+    for token, app_id, address in (
+        (session.resume_token, "terminal_1.0", "203.0.113.9"),
+        (session.resume_token, "other_1.0", here),
+        (b"x" * 32, "terminal_1.0", here),
+        (b"", "terminal_1.0", here),
+    ):
+        with pytest.raises(Refused) as caught:
+            house.sessions.resume(token, app_id, address)
+        assert caught.value.refusal == reasons.session_gone()
+
+
+async def test_a_session_that_is_ending_is_gone(kept: KeptEvidence) -> None:
+    """Its welcome would be followed by a goodbye."""
+    house = House(kept)
+    session = await house.sessions.admit(applicant())
+    session.end_soon("logged out")
+
+    with pytest.raises(Refused):
+        house.sessions.resume(session.resume_token, "terminal_1.0", "198.51.100.7")
+
+
+async def test_draining_waits_for_terminals_and_then_ends_the_rest(kept: KeptEvidence) -> None:
+    """Each is told why, and each is logged out at the counter."""
+    loop, house = HandLoop(), House(kept)
+    leaving, staying = await house.sessions.admit(applicant("s-1")), await house.sessions.admit(applicant("s-2"))
+    outbox = Outbox(100_000)
+    staying.attach(outbox)
+    await read(outbox)
+    draining = asyncio.ensure_future(house.sessions.drain(30.0))
+    await settled()
+
+    assert await refused(house, "s-3") == "relay_draining"
+    await leaving.end("logged out")
+    assert not draining.done()
+    await loop.move(31)
+    await draining
+
+    (goodbye,) = await read(outbox)
+    assert goodbye.goodbye.reason.startswith("relay_stopping")
+    assert [link.detached for link in house.counter.links] == [
+        ["logged out"],
+        ["relay_stopping: the relay is about to stop 中继停机"],
+    ]
+    assert len(house.sessions) == 0
+
+
+async def test_draining_an_empty_relay_takes_no_time(kept: KeptEvidence) -> None:
+    """There is nobody to wait for."""
+    await asyncio.wait_for(House(kept).sessions.drain(3600), 5)
+
+
+async def test_a_login_that_comes_through_while_the_relay_drains_is_undone(kept: KeptEvidence) -> None:
+    """It would be left at the counter by a process that is gone."""
+    house = House(kept)
+    house.counter.busy = asyncio.Event()
+    entering = asyncio.ensure_future(house.sessions.admit(applicant("s-1")))
+    await settled()
+    await asyncio.wait_for(house.sessions.drain(30.0), 5)
+
+    house.counter.busy.set()
+
+    with pytest.raises(Refused) as caught:
+        await asyncio.wait_for(entering, 5)
+    assert caught.value.refusal.reason == "relay_draining"
+    assert len(house.counter.links[0].detached) == 1
+    assert len(house.sessions) == 0
