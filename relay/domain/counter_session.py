@@ -75,6 +75,9 @@ class UnexpectedEvent(Exception):
     """An event this state has no rule for: a fault in the driver, not in the counter."""
 
 
+NOT_PERMITTED = frozenset({-3, -4})
+"""return codes of Register and Submit: nothing is wrong with the report, but whoever sends it may not"""
+
 _STEPS = {State.AUTHENTICATING: "authenticate", State.REPORTING: "report", State.LOGGING_IN: "login"}
 _APP_TYPE = {True: "3", False: "2"}
 _APP_TYPE_NAMES = {"1": "a direct terminal", "2": "a many-to-many relay", "3": "an operator relay"}
@@ -148,9 +151,20 @@ class CounterSession:
         return (Report(),)
 
     def _reported(self, event: Reported) -> Decision:
+        if event.return_code in NOT_PERMITTED:
+            return self._broken_while_reporting()
         if event.return_code != 0:
             return self._end("report", event.return_code, "")
         return self._log_in(event)
+
+    def _broken_while_reporting(self) -> Decision:
+        # The counter had just said that the app id may report. The API says otherwise only once it has lost the
+        # connection, and with it who it is; OnFrontDisconnected is on its way.
+        why = "the connection broke before the report"
+        if not self.ever_live:
+            return self._end("connect", 0, why)
+        self.state = State.WAITING
+        return TellRecovering(why), Wait(self._patience.pause)
 
     def _log_in(self, _: Event) -> Decision:
         self.state = State.LOGGING_IN

@@ -17,6 +17,7 @@ from relay.counter.ctp.switchboard import Switchboard
 from relay.counter.ctp.tools import SwitchboardTools
 from relay.counter.port import CounterLink, LinkState, LinkStatus, Mode, TerminalLogin, TerminalReport
 from relay.domain import reasons
+from relay.domain.counter_session import NOT_PERMITTED
 from relay.domain.scope import Identity
 from relay.errors import LedgerUnavailable, Refusal, Refused, Source
 from relay.tasks import Tasks
@@ -24,6 +25,7 @@ from relay.tasks import Tasks
 _log = structlog.get_logger(__name__)
 _SUBMITS_AT_A_TIME = 32
 _RETRY_SECONDS = 5.0
+_BREAK_SECONDS = 0.2
 
 
 class ManyToOne:
@@ -52,11 +54,11 @@ class ManyToOne:
         if board is None or not board.session.live:
             raise Refused(self._why_not)
         during = board.logins
-        code = await board.session.steps.submit(login.session, login.report)
-        if code != 0:
-            raise Refused(reasons.report_refused(code))
+        code = await _submit(board, login.session, login.report)
         if board.logins != during or board is not self._switchboard or not board.session.live:
             raise Refused(reasons.counter_unavailable("the operator's session broke during the report"))
+        if code != 0:
+            raise Refused(reasons.report_refused(code))
         self._reports[login.session] = login.report
         link = board.add(login.session, self._identity(login), self._hang_up, from_now=login.from_now)
         try:
@@ -131,9 +133,21 @@ class ManyToOne:
             link.put(LinkStatus(LinkState.ENDED, "the report could not be made again: ledger unavailable"))
             return
         link.reported = code == 0
-        if code != 0 and board.session.live:  # otherwise the next login of the operator submits it again
+        if code in NOT_PERMITTED:
+            # It was permitted at the first login: the connection has broken again, and the next login submits it again.
+            _log.warning("report_not_permitted", session=link.session, return_code=code)
+        elif code != 0 and board.session.live:  # otherwise the next login of the operator submits it again
             refusal = reasons.report_refused(code)
             link.put(LinkStatus(LinkState.ENDED, f"{refusal.reason}: {refusal.message}"))
+
+
+async def _submit(board: Switchboard, session: str, report: TerminalReport) -> int:
+    """SubmitUserSystemInfo; when it returns, a break that made the API refuse is known to the session as well."""
+    code = await board.session.steps.submit(session, report)
+    if code in NOT_PERMITTED and board.session.live:
+        # An API that lost its connection forgets whose it is at once, and tells of the loss a moment later.
+        await asyncio.sleep(_BREAK_SECONDS)
+    return code
 
 
 def _as_the_terminals_hear(refusal: Refusal) -> Refusal:
