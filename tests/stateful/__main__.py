@@ -54,7 +54,9 @@ def on_the_simulated_library(given: Sequence[str]) -> None:
 
 def run(mode: Mode, steps: int, first_seed: int, runner: asyncio.Runner, options: dict[str, Any]) -> int:
     """Rounds of histories until `steps` steps were done; returns how many. Raises what broke."""
-    machine: Any = type(f"Histories_{mode.value}", (Histories,), {**options, "mode": mode, "runner": runner})
+    machine: Any = type(
+        f"Histories_{mode.value}", (Histories,), {**options, "mode": mode, "runner": runner, "failures": []}
+    )
     phases = (Phase.generate,) if options["no_shrink"] else (Phase.generate, Phase.shrink)
     rules = settings(
         max_examples=HISTORIES_A_ROUND,
@@ -71,6 +73,7 @@ def run(mode: Mode, steps: int, first_seed: int, runner: asyncio.Runner, options
         try:
             run_state_machine_as_test(machine, settings=rules)
         except BaseException as error:
+            error.add_note("".join(machine.failures[:1]))
             error.add_note(f"round {number}, after {machine.steps_done} steps")
             raise
         number += 1
