@@ -142,7 +142,7 @@ class Caller:
 def collect_many(count: int) -> list[Collected]:
     """Fresh system info for each login, without a process for each; this process has nothing of the vendor's loaded."""
     first = collect()
-    function = ctypes.CDLL(str(binding.vendor_library()))._Z17CTP_GetSystemInfoPcRi
+    function = ctypes.CDLL(str(binding.vendor_library()))._Z17CTP_GetSystemInfoPcRi  # noqa: SLF001 — C++ as the compiler spells it
     many = []
     for _ in range(count):
         buffer, length = ctypes.create_string_buffer(344), ctypes.c_int(0)
