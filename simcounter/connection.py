@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, cast
 
 from ctpabi.layout import LayoutError
 from simcounter.session import Session
@@ -48,9 +48,8 @@ class Connection(asyncio.Protocol):
         self.peer_port = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        if not isinstance(transport, asyncio.Transport):
-            raise TypeError("a TCP transport is needed")
-        self._transport = transport
+        # Not asked by isinstance: uvloop's TCP transport does all that asyncio.Transport does without being one.
+        self._transport = cast("asyncio.Transport", transport)
         self.peer_ip, self.peer_port = transport.get_extra_info("peername")[:2]
         self._timer = asyncio.get_running_loop().call_later(HELLO_SECONDS, self.close)
 
