@@ -140,19 +140,6 @@ async def test_an_order_that_stands_and_a_cancel_are_not_called_lost(shared: Boa
     assert (mine.answers(5), mine.answers(6)) == ([], [])
 
 
-async def test_an_order_that_stands_and_a_cancel_are_not_called_lost(shared: Board) -> None:
-    """CTP answers both by the order's notices alone; a terminal told otherwise would take its order for refused."""
-    mine = shared.terminal("100001")
-    await shared.call(mine, "ReqOrderInsert", 5, **order_fields())
-    sent = read("InputOrder", shared.session.called[0].body, "OrderRef")
-    await shared.notice("OnRtnOrder", BrokerID=BROKER, InvestorID="100001", FrontID=1, SessionID=77, OrderRef=sent)
-    await shared.call(mine, "ReqOrderAction", 6, OrderRef="1", ActionFlag="0")
-
-    await shared.break_off()
-
-    assert (mine.answers(5), mine.answers(6)) == ([], [])
-
-
 async def test_what_the_relay_asks_itself_is_never_answered_to_a_terminal(shared: Board) -> None:
     """A terminal would take an answer it did not ask for as its own fault."""
     mine = shared.terminal("100001")

@@ -39,7 +39,8 @@ def test_a_challenge_answered_too_late_is_refused_by_name(answer: c.Event) -> No
 
     command = talk.on(answer)
 
-    assert isinstance(command, c.Reject) and command.refusal.reason == "challenge_expired"
+    assert isinstance(command, c.Reject)
+    assert command.refusal.reason == "challenge_expired"
     assert talk.state is c.State.CLOSED
 
 
@@ -50,7 +51,8 @@ def test_a_request_before_the_login_is_refused_by_name(state: str) -> None:
 
     command = talk.on(c.CallReceived())
 
-    assert isinstance(command, c.Reject) and command.refusal.reason == "not_logged_in"
+    assert isinstance(command, c.Reject)
+    assert command.refusal.reason == "not_logged_in"
 
 
 @pytest.mark.parametrize("event", [c.HelloReceived(1, at=1.0), c.LoginReceived(at=102.0), c.ResumeReceived(at=102.0)])
@@ -60,7 +62,8 @@ def test_what_is_said_out_of_turn_is_refused_and_ends_the_stream(event: c.Event)
 
     command = talk.on(event)
 
-    assert isinstance(command, c.Reject) and command.refusal.reason == "unexpected_message"
+    assert isinstance(command, c.Reject)
+    assert command.refusal.reason == "unexpected_message"
     assert talk.state is c.State.CLOSED
 
 
@@ -68,7 +71,8 @@ def test_a_terminal_of_another_protocol_is_told_which_one_is_spoken() -> None:
     """The version is checked before anything else is believed."""
     command = c.Conversation().on(c.HelloReceived(2, at=0.0))
 
-    assert isinstance(command, c.Reject) and "version 1" in command.refusal.advice
+    assert isinstance(command, c.Reject)
+    assert "version 1" in command.refusal.advice
 
 
 def test_a_refused_login_closes_the_conversation_with_that_refusal() -> None:

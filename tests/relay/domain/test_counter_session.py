@@ -76,7 +76,9 @@ def test_an_app_id_of_the_wrong_kind_ends_the_session_before_any_login(operator:
 
     (end,) = session.on(Authenticated(app_type))
 
-    assert isinstance(end, End) and end.step == "authenticate" and "relay app id" in end.text
+    assert isinstance(end, End)
+    assert end.step == "authenticate"
+    assert "relay app id" in end.text
 
 
 @pytest.mark.parametrize("code", [-3, -4])

@@ -193,6 +193,12 @@ def test_a_body_of_another_size_is_refused() -> None:
 
 def test_cancels_come_before_orders_before_queries() -> None:
     """The urgency of a request is its kind; ReqQuery… are outside the one-query rule."""
-    names = "ReqOrderAction", "ReqOrderInsert", "ReqSettlementInfoConfirm", "ReqQueryCFMMCTradingAccountToken", "ReqQryOrder"
+    names = (
+        "ReqOrderAction",
+        "ReqOrderInsert",
+        "ReqSettlementInfoConfirm",
+        "ReqQueryCFMMCTradingAccountToken",
+        "ReqQryOrder",
+    )
 
     assert [SCOPES.rule(method(name)).priority for name in names] == list(Priority)  # type: ignore[union-attr]
