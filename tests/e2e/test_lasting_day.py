@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -13,12 +11,12 @@ from ctprelay.ctp.v1 import enums_pb2 as enums
 from ctprelay.ctp.v1 import structs_pb2 as ctp
 from relay.counter.port import Mode
 from simcounter.config import CounterConfig
-from simcounter.counter import SimulatedCounter
 from simcounter.session import CHINA
 from terminal_client import RelayTerminal
 from tests.e2e.conftest import StartRelay
 from tests.e2e.order_notices import refusal_of
-from tests.e2e.relay_process import RelayProcess, TlsFiles
+from tests.e2e.own_site import own_site
+from tests.e2e.relay_process import TlsFiles
 from tests.e2e.site import (
     INVESTORS,
     WILL_REST,
@@ -27,7 +25,6 @@ from tests.e2e.site import (
     counter_state,
     first,
     log_in,
-    register,
     trade,
 )
 
@@ -107,7 +104,7 @@ async def test_a_night_sessions_order_belongs_to_the_next_trading_day(
     mode: Mode, tls: TlsFiles, tmp_path: Path
 ) -> None:
     """Sent on Friday night, it is Monday's: after a restart of everything but the counter it has its old name."""
-    async with night_site(mode, tls, tmp_path) as site:
+    async with own_site(mode, tls, tmp_path, CounterConfig(trading_day=MONDAY), lambda: FRIDAY_NIGHT) as site:
         async with site.terminal() as terminal:
             orders = terminal.orders()
             evening = await log_in(terminal, INVESTOR)
@@ -137,16 +134,3 @@ async def resting_order(terminal: RelayTerminal) -> str:
     await first(with_orders, lambda order: order.order_ref.strip() == sent.order_ref.strip())
     with_orders.close()
     return sent.order_ref
-
-
-@asynccontextmanager
-async def night_site(mode: Mode, tls: TlsFiles, directory: Path) -> AsyncIterator[Site]:
-    """A counter whose clock says Friday, 21:05, and whose trading day is Monday."""
-    async with SimulatedCounter(CounterConfig(trading_day=MONDAY), clock=lambda: FRIDAY_NIGHT) as counter:
-        relay = RelayProcess(directory / mode.value, mode, counter.address, tls)
-        register(relay)
-        await relay.start()
-        try:
-            yield Site(counter, relay, tls)
-        finally:
-            await relay.stop()
