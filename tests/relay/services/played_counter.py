@@ -43,6 +43,8 @@ class PlayedLink:
     def __init__(self) -> None:
         self.attached = Attached("20261123", "09:00:00", 1_000_000_000, 7, 0, "2", "TradingHosting", 0)
         self.calls: list[TerminalCall] = []
+        self.sent: list[int] = []
+        """request ids of the calls that got through"""
         self.refusal: Refusal | None = None
         self.ledger_away = False
         self.busy: asyncio.Event | None = None
@@ -58,6 +60,7 @@ class PlayedLink:
             raise LedgerUnavailable("the disk is full")
         if self.refusal is not None:
             raise Refused(self.refusal)
+        self.sent.append(call.request_id)
         return CallOutcome(0, order_ref="1")
 
     async def batches(self) -> AsyncIterator[Sequence[CounterEvent | LinkStatus]]:

@@ -274,6 +274,7 @@ async def test_a_call_under_way_does_not_outlive_its_session(house: House) -> No
     await settled()
 
     assert kinds(await read(outbox)) == ["goodbye"]
+    assert link.sent == []
     assert len(session._calls) == 0
 
 

@@ -159,17 +159,16 @@ async def test_a_silent_terminal_is_told_and_let_go(house: House) -> None:
     await talk.stream.ended()
 
 
-async def test_a_login_that_comes_while_the_relay_gives_up_is_not_let_in(house: House, kept: KeptEvidence) -> None:
+async def test_a_login_that_comes_while_the_relay_gives_up_is_not_let_in(house: House) -> None:
     """It would be a session whose terminal was told that it has none."""
-    loop, talk = HandLoop(), Talk(house)
+    talk = Talk(house)
     await talk.says(HELLO)
-    kept.open = asyncio.Event()
-    await loop.move(SETTINGS.hello_timeout_seconds + 1)
+    talk.stream._patience.cancel()
 
     receiving = asyncio.ensure_future(talk.stream.receive(LOGIN))
-    await settled()
-    kept.open.set()
+    talk.stream._out_of_patience()
     await asyncio.wait_for(receiving, 5)
+    await settled()
 
     assert house.door.applicants == []
     assert kinds(await read(talk.stream.outbox)) == ["rejected"]
