@@ -1,0 +1,85 @@
+"""Background tasks: kept while they run, ended with their owner, and never dead without a word."""
+
+from __future__ import annotations
+
+import asyncio
+
+import structlog
+from structlog.testing import capture_logs
+
+from relay.tasks import Tasks
+from tests.relay.hand_loop import settled
+
+
+async def test_a_task_that_ends_is_forgotten() -> None:
+    """An owner lives for hours and starts thousands."""
+    tasks = Tasks()
+    task = tasks.start(asyncio.sleep(0, "done"), "short")
+    assert len(tasks) == 1
+
+    await task
+    await settled()
+
+    assert len(tasks) == 0
+
+
+async def test_a_task_that_dies_is_logged_by_its_name() -> None:
+    """Nobody awaits it, so nobody else would ever know."""
+    structlog.reset_defaults()
+
+    async def die() -> None:
+        raise OSError("no space left")
+
+    with capture_logs() as logged:
+        Tasks().start(die(), "pump s-1")
+        await settled()
+
+    assert [(line["event"], line["task"], line["log_level"]) for line in logged] == [("task_died", "pump s-1", "error")]
+
+
+async def test_the_end_of_the_owner_is_the_end_of_its_tasks() -> None:
+    """Waited for: what a task cleans up is clean when `cancel` returns."""
+    tasks, cleaned = Tasks(), []
+
+    async def work() -> None:
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            await asyncio.sleep(0)
+            cleaned.append(True)
+
+    for _ in range(3):
+        tasks.start(work(), "work")
+    await settled()
+
+    await tasks.cancel()
+
+    assert cleaned == [True] * 3
+    assert len(tasks) == 0
+
+
+async def test_a_task_may_end_its_owner_without_ending_itself() -> None:
+    """The end of a session runs as one of its own tasks."""
+    tasks, ended = Tasks(), asyncio.Event()
+
+    async def end() -> None:
+        await tasks.cancel()
+        ended.set()
+
+    other = tasks.start(asyncio.sleep(3600), "other")
+    tasks.start(end(), "end")
+    await asyncio.wait_for(ended.wait(), 5)
+
+    assert other.cancelled()
+
+
+async def test_a_canceled_task_is_no_failure() -> None:
+    """It would fill the log at every shutdown."""
+    tasks = Tasks()
+    tasks.start(asyncio.sleep(3600), "long")
+
+    with capture_logs() as logged:
+        await tasks.cancel()
+        await settled()
+
+    assert logged == []
