@@ -33,14 +33,15 @@ BROKEN_IN = {
     "restart": Mode.MANY_TO_MANY,
 }
 TELLING = {
-    "investor-filter": "OnRtnOrder of 10000",
-    "ref-map": "is shown as",
-    "ref-counter": "were used twice in the day",
-    "restart": "is shown as",
-    "repetitions": "came twice",
-    "trades-wait": "before its order",
-    "order-keys": "gave a second order",
+    "investor-filter": ("OnRtnOrder of 10000",),
+    "ref-map": ("is shown as", "with reference", "was refused"),
+    "ref-counter": ("were used twice in the day",),
+    "restart": ("is shown as", "with reference"),
+    "repetitions": ("came twice",),
+    "trades-wait": ("before its order",),
+    "order-keys": ("gave a second order",),
 }
+"""What is said of each; what it is noticed by first depends on the history."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +62,15 @@ def shim() -> None:
 
 def history(mode: Mode, steps: int, *more: str) -> Verdict:
     arguments = ["-m", "tests.stateful", "--steps", str(steps), "--seed", str(SEED), "--mode", mode.value, *more]
+    # The loop's debug mode takes half of the speed and tells nothing here.
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONASYNCIODEBUG"}
+    command = [sys.executable, *arguments]
     ended = subprocess.run(
-        [sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=DEADLINE_SECONDS, check=False
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=DEADLINE_SECONDS, check=False
     )
     output = f"again with: python {' '.join(arguments)}\n{ended.stderr}"
-    return Verdict(ended.returncode, json.loads(ended.stdout or "{}"), output)
+    said = [line for line in ended.stdout.splitlines() if line.startswith("{")]  # the library prints, too
+    return Verdict(ended.returncode, json.loads(said[-1] if said else "{}"), output)
 
 
 @pytest.mark.parametrize("mode", list(Mode), ids=lambda mode: mode.value)
@@ -83,4 +88,4 @@ def test_a_relay_broken_on_purpose_is_found(broken: str) -> None:
     verdict = history(BROKEN_IN.get(broken, Mode.MANY_TO_ONE), FOUND_WITHIN, "--no-shrink", "--break", broken)
 
     assert verdict.status == 1, f"{broken} was not noticed in {FOUND_WITHIN} steps"
-    assert TELLING[broken] in verdict.output
+    assert any(words in verdict.output for words in TELLING[broken]), verdict.output
