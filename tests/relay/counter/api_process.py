@@ -1,0 +1,91 @@
+"""A process of its own with the real binding on the simulated library, in which `relay.counter.ctp.api` is used."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from simcounter.build import CompilerMissing
+from simcounter.exec import program_environment
+from simcounter.substitute import BindingMissing
+from tests.relay.domain.ctp_bodies import CATALOG
+from tests.simcounter.scripted_counter import DEADLINE_SECONDS, ScriptedCounter
+
+BEGINNING = """
+import json, queue, sys
+from pathlib import Path
+from ctpabi import binding
+from relay.counter.ctp.api import RESTART, TraderApi
+
+loaded = binding.load()
+events = queue.Queue()
+flow = Path(sys.argv[2]) / "not" / "there" / "yet"
+api = TraderApi(loaded, flow, events.put)
+method = loaded.catalog.methods.__getitem__
+
+def say(*values):
+    print(json.dumps(values), flush=True)
+
+def wait():
+    return events.get(timeout=20)
+
+def connect():
+    api.connect([sys.argv[1]], RESTART)
+    assert wait().callback.name == "OnFrontConnected"
+"""
+
+Start = Callable[[str], "Process"]
+
+
+class Process:
+    """The running program; `end` gives what it said."""
+
+    def __init__(self, source: str, front: str, directory: Path) -> None:
+        self._running = subprocess.Popen(
+            [sys.executable, "-c", BEGINNING + textwrap.dedent(source), front, str(directory)],
+            env=program_environment({**os.environ, "CTP_SIMCOUNTER_RECONNECT_MS": "10"}),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def end(self) -> list[Any]:
+        """What it said, in order; fails where it did not end well."""
+        output, errors = self._running.communicate(timeout=DEADLINE_SECONDS)
+        assert self._running.returncode == 0, errors
+        return [json.loads(line) for line in output.splitlines()]
+
+    def kill(self) -> None:
+        self._running.kill()
+        self._running.communicate()
+
+
+@pytest.fixture
+def scripted() -> Iterator[ScriptedCounter]:
+    with ScriptedCounter(CATALOG) as counter:
+        yield counter
+
+
+@pytest.fixture
+def start(scripted: ScriptedCounter, tmp_path: Path) -> Iterator[Start]:
+    """`start(source)` runs a program that has an `api`; skipped where the library cannot be built."""
+    processes: list[Process] = []
+
+    def start_one(source: str) -> Process:
+        try:
+            processes.append(Process(source, scripted.front, tmp_path))
+        except (CompilerMissing, BindingMissing) as missing:
+            pytest.skip(str(missing))
+        return processes[-1]
+
+    yield start_one
+    for process in processes:
+        process.kill()

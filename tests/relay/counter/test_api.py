@@ -1,0 +1,90 @@
+"""One instance of the vendor's API, through the real binding: bytes out unchanged, and no crash at its end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from relay.counter.ctp.user_system_info import report_body
+from simcounter.wire import FrameType
+from tests.relay.counter.api_process import Start, scripted, start
+from tests.relay.counter.played_api import report
+from tests.relay.domain.ctp_bodies import CATALOG, request
+from tests.simcounter.scripted_counter import ScriptedCounter
+
+__all__ = ["scripted", "start"]
+
+
+def test_a_request_leaves_as_the_bytes_it_was_given(start: Start, scripted: ScriptedCounter) -> None:
+    """Chinese text in GB18030 and all: the binding's own setters would have spoiled it."""
+    body = bytes(request("ReqUserLogin", BrokerID="9999", UserID="100001", Password="密码", ClientIPPort=50123))
+    program = start(f"connect(); say(api.call(method('ReqUserLogin'), bytes.fromhex('{body.hex()}'), 41))")
+    connection = scripted.accept_and_greet()
+
+    frame = connection.receive_call("ReqUserLogin")
+
+    assert program.end() == [[0]]
+    assert (frame.body, frame.request_id) == (body, 41)
+
+
+def test_the_same_report_can_be_made_again_and_arrives_unchanged_each_time(
+    start: Start, scripted: ScriptedCounter
+) -> None:
+    """The vendor's call rewrites its argument, and refuses what it rewrote with -6; reconnects need it again."""
+    body = report_body(CATALOG, report())
+    program = start(
+        f"""
+        body = bytes.fromhex('{body.hex()}')
+        connect()
+        say([api.report(method('RegisterUserSystemInfo'), body) for _ in range(3)])
+        """
+    )
+    connection = scripted.accept_and_greet(app_type="2")
+
+    arrived = [connection.receive(FrameType.REPORT).body for _ in range(3)]
+
+    assert program.end() == [[[0, 0, 0]]]
+    assert arrived == [body] * 3
+
+
+def test_the_apis_refusals_are_returned_as_they_are(start: Start, scripted: ScriptedCounter) -> None:
+    """-2 and -3 mean different things to the schedule."""
+    program = start(
+        """
+        connect()
+        say([api.call(method(name), bytes(400), 1) for name in ("ReqQryNotice", "ReqQryTrade")])
+        """
+    )
+    scripted.accept_and_greet(return_codes={"ReqQryNotice": -3, "ReqQryTrade": -2})
+
+    assert program.end() == [[[-3, -2]]]
+
+
+def test_what_a_front_allows_is_read(start: Start, scripted: ScriptedCounter) -> None:
+    """The schedule of queries is made from it."""
+    program = start("connect(); say(api.front_info())")
+    scripted.accept_and_greet(front_info={"FTDPkgFreq": 60, "QryFreq": 7})
+
+    assert program.end() == [[[7, 60]]]
+
+
+def test_a_released_api_answers_like_one_without_a_connection(start: Start, scripted: ScriptedCounter) -> None:
+    """A call into freed memory would end the process, and with it everybody's session."""
+    program = start(
+        """
+        connect()
+        api.release(); api.release()
+        say(api.call(method('ReqQryTrade'), b'', 1), api.report(method('RegisterUserSystemInfo'), b''))
+        """
+    )
+    scripted.accept_and_greet()
+
+    assert program.end() == [[-1, -1]]
+
+
+def test_a_process_that_ends_with_open_apis_ends_well(start: Start, scripted: ScriptedCounter, tmp_path: Path) -> None:
+    """Threads of the library that run on into the interpreter's end abort it; and the flow directory was made."""
+    program = start("connect(); say(flow.is_dir())")
+    scripted.accept_and_greet()
+
+    assert program.end() == [[True]]
+    assert (tmp_path / "not/there/yet").is_dir()
