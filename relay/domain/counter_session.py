@@ -151,20 +151,14 @@ class CounterSession:
         return (Report(),)
 
     def _reported(self, event: Reported) -> Decision:
-        if event.return_code in NOT_PERMITTED:
-            return self._broken_while_reporting()
+        if event.return_code in NOT_PERMITTED and self.ever_live:
+            # It was permitted before: the API has lost the connection, and with it who it is; OnFrontDisconnected is
+            # on its way.
+            self.state = State.WAITING
+            return TellRecovering("the connection broke before the report"), Wait(self._patience.pause)
         if event.return_code != 0:
             return self._end("report", event.return_code, "")
         return self._log_in(event)
-
-    def _broken_while_reporting(self) -> Decision:
-        # The counter had just said that the app id may report. The API says otherwise only once it has lost the
-        # connection, and with it who it is; OnFrontDisconnected is on its way.
-        why = "the connection broke before the report"
-        if not self.ever_live:
-            return self._end("connect", 0, why)
-        self.state = State.WAITING
-        return TellRecovering(why), Wait(self._patience.pause)
 
     def _log_in(self, _: Event) -> Decision:
         self.state = State.LOGGING_IN

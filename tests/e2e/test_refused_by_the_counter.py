@@ -43,15 +43,7 @@ REPORT = {Mode.MANY_TO_MANY: "RegisterUserSystemInfo", Mode.MANY_TO_ONE: "Submit
     ],
 )
 async def test_a_report_that_is_not_taken(site: Site, bystander: RelayTerminal, code: int, reason: str) -> None:
-    """Without its report a terminal is not logged in, whatever the return code; the code is told.
-
-    Except for "not permitted" after an authentication that permitted it: in many-to-many the API says so only when
-    its connection is gone, so the terminal is asked to try again.
-    """
-    if site.mode is Mode.MANY_TO_MANY and code in {-3, -4}:
-        reason, told = "counter_unavailable", 0
-    else:
-        told = code
+    """Without its report a terminal is not logged in, whatever the return code; the code is told."""
     before = site.seen()
     site.counter.control.return_code(REPORT[site.mode], code)
     # Its answer comes behind the new state on the same connection, so the operator's shim knows the state then.
@@ -59,8 +51,8 @@ async def test_a_report_that_is_not_taken(site: Site, bystander: RelayTerminal, 
 
     refusal = await refused(site, bystander, Attempt().log_in(site, await collect_now()), counter_hears=True)
 
-    assert (refusal.reason, refusal.terminal.code) == (reason, told)
-    assert (refusal.ledger["reason"], refusal.ledger["code"]) == (reason, told)
+    assert (refusal.reason, refusal.terminal.code) == (reason, code)
+    assert (refusal.ledger["reason"], refusal.ledger["code"]) == (reason, code)
     assert (site.seen().reports, site.seen().logins) == (before.reports, before.logins)
     results = [entry.data for entry in site.relay.ledger() if entry.kind == "terminal_report_result"]
     assert results[-1]["return_code"] == code

@@ -22,13 +22,13 @@ _TOLD: dict[int, tuple[str, str, str]] = {
     ),
     -3: (
         "report_not_permitted",
-        "中继 AppID 不是多对多中继, 或尚未认证 / the relay's app id is no many-to-many relay, or is not authenticated",
-        "请联系期货公司 / tell your futures firm: the relay's app id or mode is wrong",
+        "中继 AppID 不是多对多中继, 或连接中断失去认证 / the relay's app id is no many-to-many relay, or the connection broke",
+        "请重试; 持续出现请联系期货公司 / try again; if it stays, tell your futures firm: the relay's app id or mode is wrong",
     ),
     -4: (
         "report_not_permitted",
-        "当前用户不是一对多操作员 / the relay's user is no operator",
-        "请联系期货公司 / tell your futures firm: the operator or the mode is wrong",
+        "当前用户不是一对多操作员, 或连接中断 / the relay's user is no operator, or the connection broke",
+        "请重试; 持续出现请联系期货公司 / try again; if it stays, tell your futures firm: the operator or the mode is wrong",
     ),
     -5: (
         "report_illegal_field",
