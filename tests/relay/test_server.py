@@ -1,0 +1,131 @@
+"""The whole relay in this process: what it does at its start and at its end, and when it does not start at all."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from pydantic import SecretStr
+
+from ctprelay.v1 import terminal_pb2 as pb
+from ctprelay.v1 import terminal_pb2_grpc
+from relay import server
+from relay.settings import Settings
+from relay.settings_file import Secrets
+
+AUTH_CODE = "RELAYAUTH0000001"
+SECRETS = Secrets(SecretStr(AUTH_CODE), None)
+
+
+def settings(state_dir: Path, **sections: dict[str, Any]) -> Settings:
+    """A relay that judges no system info and has nobody to talk to."""
+    values: dict[str, Any] = {
+        "relay": {"state_dir": state_dir, "drain_seconds": 1},
+        "listen": {"address": "127.0.0.1:0", "plaintext_on_loopback": True},
+        "counter": {
+            "fronts": ["tcp://127.0.0.1:1"],
+            "broker_id": "9999",
+            "relay_app_id": "relay_1.0",
+            "relay_auth_code": AUTH_CODE,
+        },
+        "verification": {"genuineness": False},
+    }
+    for name, section in sections.items():
+        values[name] = {**values.get(name, {}), **section}
+    return Settings.model_validate(values)
+
+
+def ledger(state_dir: Path) -> list[str]:
+    """The kinds of entries, in order."""
+    with closing(sqlite3.connect(state_dir / "relay.sqlite3")) as database:
+        (table,) = [
+            name
+            for (name,) in database.execute("select name from sqlite_master where type = 'table'")
+            if "kind" in [column[1] for column in database.execute(f"pragma table_info({name})")]
+        ]
+        return [kind for (kind,) in database.execute(f"select kind from {table} order by rowid")]
+
+
+async def started(told: Settings) -> tuple[asyncio.Task[None], int]:
+    """The serving relay and its port; raises what keeps it from starting."""
+    ready: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    serving = asyncio.get_running_loop().create_task(server.serve(told, SECRETS, ready.set_result))
+    either: set[asyncio.Future[Any]] = {serving, ready}
+    await asyncio.wait(either, timeout=30, return_when=asyncio.FIRST_COMPLETED)
+    if serving.done():
+        await serving
+    return serving, ready.result()
+
+
+async def greeting(port: int) -> pb.RelayMessage:
+    """The relay's answer to a terminal's hello."""
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        call = terminal_pb2_grpc.TerminalServiceStub(channel).Session()  # type: ignore[no-untyped-call]
+        await call.write(pb.TerminalMessage(hello=pb.Hello(protocol=1, app_id="terminal_1.0")))
+        batch: pb.RelayBatch = await asyncio.wait_for(call.read(), 10)
+        call.cancel()
+    return batch.messages[0]
+
+
+async def test_a_relay_serves_until_it_is_told_to_stop_and_writes_both_down(state_dir: Path) -> None:
+    """SIGTERM drains; the ledger says from when to when this process answered for its terminals."""
+    serving, port = await started(settings(state_dir))
+    challenge = await greeting(port)
+
+    os.kill(os.getpid(), signal.SIGTERM)
+    await asyncio.wait_for(serving, 30)
+
+    assert len(challenge.challenge.timestamp) == 128
+    assert ledger(state_dir) == ["relay_started", "relay_stopped"]
+
+
+async def test_a_second_signal_is_the_systems_again() -> None:
+    """A drain that takes too long can be cut short."""
+    before = signal.getsignal(signal.SIGTERM)
+    async with server._stop_signal() as stop:
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.wait_for(stop.wait(), 5)
+
+        assert signal.getsignal(signal.SIGTERM) in {before, signal.SIG_DFL}
+
+
+async def test_a_relay_without_its_key_does_not_start(state_dir: Path, tmp_path: Path) -> None:
+    """It never serves in the clear instead; and it leaves no file behind that keeps the next one out."""
+    tls = {"tls_certificate": tmp_path / "none.crt", "tls_key": tmp_path / "none.key", "plaintext_on_loopback": False}
+
+    with pytest.raises(OSError, match=r"none\.(crt|key)"):
+        await started(settings(state_dir, listen=tls))
+
+    serving, _ = await started(settings(state_dir))
+    os.kill(os.getpid(), signal.SIGTERM)
+    await asyncio.wait_for(serving, 30)
+
+
+async def test_two_relays_of_one_name_do_not_serve_on_one_port(state_dir: Path) -> None:
+    """Terminals would reach now one, now the other, and resume at the wrong one."""
+    serving, port = await started(settings(state_dir))
+    other = settings(state_dir.parent / "other", listen={"address": f"127.0.0.1:{port}"})
+
+    with pytest.raises(RuntimeError, match=str(port)):
+        await started(other)
+
+    os.kill(os.getpid(), signal.SIGTERM)
+    await asyncio.wait_for(serving, 30)
+
+
+def test_what_is_written_at_the_start_names_the_relay_and_no_secret(state_dir: Path) -> None:
+    """Mode, app id, broker, and whether system info is judged: what an inspector asks for first."""
+    written = server._started(settings(state_dir))
+
+    assert written["mode"] == "many_to_many"
+    assert written["relay_app_id"] == "relay_1.0"
+    assert written["genuineness_checked"] is False
+    assert AUTH_CODE not in json.dumps(written)
