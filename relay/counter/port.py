@@ -20,6 +20,8 @@ from ctpabi.catalog import Method
 
 
 class Mode(StrEnum):
+    """How terminals reach the counter; the one thing `relay.mode` chooses."""
+
     MANY_TO_MANY = "many_to_many"
     """one counter session per terminal; RegisterUserSystemInfo before the investor's own login"""
     MANY_TO_ONE = "many_to_one"
@@ -107,6 +109,8 @@ class Attached:
 
 
 class LinkState(StrEnum):
+    """What a terminal may expect of its link."""
+
     LIVE = "live"
     RECOVERING = "recovering"
     ENDED = "ended"
@@ -171,7 +175,9 @@ class CounterLink(Protocol):
     """One terminal's way to the counter."""
 
     @property
-    def attached(self) -> Attached: ...
+    def attached(self) -> Attached:
+        """The latest login's answer, with the terminal's own numbers."""
+        ...
 
     async def call(self, call: TerminalCall) -> CallOutcome:
         """Send one request; returns once it was sent, refused by the API, or its time ran out.
@@ -193,7 +199,9 @@ class Counter(Protocol):
     """A mode."""
 
     @property
-    def mode(self) -> Mode: ...
+    def mode(self) -> Mode:
+        """Which mode it is."""
+        ...
 
     async def start(self) -> None:
         """Make ready; in many-to-one the operator's login is begun, not awaited."""
@@ -203,7 +211,9 @@ class Counter(Protocol):
         """Report the terminal and, in many-to-many, log the investor in. Raises Refused."""
         ...
 
-    async def stop(self) -> None: ...
+    async def stop(self) -> None:
+        """Log out what is still logged in; the links were detached before."""
+        ...
 
 
 class Evidence(Protocol):

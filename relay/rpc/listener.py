@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import grpc
 
 from relay.domain.public_ip import Origin, origin_of, parse_networks, parse_peer
-from relay.rpc.terminal_service import TerminalService
+from relay.rpc.terminal_service import OriginOf, TerminalService
 from relay.services.terminal_stream import TerminalStream
 from relay.settings import Listen
 
@@ -17,12 +17,6 @@ _TRANSPORT_MESSAGE_BYTES = 16 * 1024 * 1024
 
 async def listen(settings: Listen, open_stream: Callable[[Origin], TerminalStream]) -> tuple[grpc.aio.Server, int]:
     """Start serving; returns the server and the port it got. OSError where certificate or key cannot be read."""
-    trusted = parse_networks(settings.trusted_proxies)
-
-    def origin(peer: str, metadata: Sequence[tuple[str, str | bytes]]) -> Origin:
-        forwarded = [str(value) for key, value in metadata if key == "x-forwarded-for"]
-        return origin_of(parse_peer(peer), forwarded, trusted)
-
     server = grpc.aio.server(
         options=[
             ("grpc.max_receive_message_length", _TRANSPORT_MESSAGE_BYTES),
@@ -34,7 +28,8 @@ async def listen(settings: Listen, open_stream: Callable[[Origin], TerminalStrea
         ],
         maximum_concurrent_rpcs=settings.max_streams,
     )
-    server.add_generic_rpc_handlers((TerminalService(open_stream, origin, settings.max_message_bytes),))
+    service = TerminalService(open_stream, _origins(settings.trusted_proxies), settings.max_message_bytes)
+    server.add_generic_rpc_handlers((service,))
     if settings.tls_certificate is None or settings.tls_key is None:
         port = server.add_insecure_port(settings.address)
     else:
@@ -42,3 +37,13 @@ async def listen(settings: Listen, open_stream: Callable[[Origin], TerminalStrea
         port = server.add_secure_port(settings.address, grpc.ssl_server_credentials([pair]))
     await server.start()
     return server, int(port)
+
+
+def _origins(trusted_proxies: Sequence[str]) -> OriginOf:
+    trusted = parse_networks(trusted_proxies)
+
+    def origin(peer: str, metadata: Sequence[tuple[str, str | bytes]]) -> Origin:
+        forwarded = [str(value) for key, value in metadata if key == "x-forwarded-for"]
+        return origin_of(parse_peer(peer), forwarded, trusted)
+
+    return origin

@@ -2,7 +2,7 @@
 truly reported, and, where the relay is the one who must know, that the investor is who it says.
 
 The order is from cheap to dear, and nothing reaches the counter before the last check has passed. Each check
-refuses with a reason of its own (`domain.reasons`, `domain.report_reasons`).
+refuses with a reason of its own (`domain.reasons`).
 """
 
 from __future__ import annotations
@@ -44,10 +44,12 @@ class Applicant:
 
     @property
     def investor(self) -> Investor:
+        """Whom it says it is."""
         return Investor(self.login.broker_id, self.login.investor_id)
 
     @property
     def investor_id(self) -> str:
+        """The investor's id alone, as the locks count it."""
         return str(self.login.investor_id)
 
 

@@ -57,10 +57,12 @@ def batch(messages: Iterable[bytes]) -> bytes:
 
 
 def challenge(timestamp: bytes, version: str) -> bytes:
+    """RelayMessage of a challenge; `timestamp` is 128 random bytes, `version` the relay's."""
     return pb.RelayMessage(challenge=pb.Challenge(timestamp=timestamp, relay_version=version)).SerializeToString()
 
 
 def rejected(refusal: Refusal) -> bytes:
+    """RelayMessage of a refused login, resume or conversation."""
     return pb.RelayMessage(rejected=rejection(refusal)).SerializeToString()
 
 
@@ -90,6 +92,7 @@ class Welcome:
 
 
 def logged_in(welcome: Welcome, attached: Attached) -> bytes:
+    """RelayMessage of a welcome: what the relay says, and what the counter said."""
     answer = pb.LoggedIn(
         broker_id=welcome.investor.broker_id,
         investor_id=welcome.investor.investor_id,
@@ -113,6 +116,7 @@ def logged_in(welcome: Welcome, attached: Attached) -> bytes:
 
 
 def call_result(request_id: int, outcome: CallOutcome) -> bytes:
+    """RelayMessage of what became of a call; `request_id` is the terminal's own."""
     result = pb.CallResult(
         request_id=request_id,
         return_code=outcome.return_code,
@@ -125,6 +129,7 @@ def call_result(request_id: int, outcome: CallOutcome) -> bytes:
 
 
 def call_refused(request_id: int, refusal: Refusal) -> bytes:
+    """RelayMessage of a call the relay did not let through; its return code is -100, which is none of CTP's."""
     result = pb.CallResult(request_id=request_id, return_code=-100, rejected=rejection(refusal))
     return pb.RelayMessage(call_result=result).SerializeToString()
 
@@ -141,4 +146,5 @@ def status(link: LinkStatus) -> bytes:
 
 
 def goodbye(reason: str) -> bytes:
+    """RelayMessage of a stream's last word."""
     return pb.RelayMessage(goodbye=pb.Goodbye(reason=reason)).SerializeToString()

@@ -60,8 +60,7 @@ class Sessions:
 
     async def admit(self, applicant: Applicant) -> TerminalSession:
         """Verify the terminal, report it and log it in at the counter. Raises Refused."""
-        investor = Investor(applicant.login.broker_id, applicant.login.investor_id)
-        self._reserve(applicant.name, investor)
+        self._reserve(applicant.name, applicant.investor)
         try:
             login = await self._admission.admit(applicant)
             session = await self._open(applicant, login)

@@ -40,6 +40,7 @@ class Malformed:
 
     @property
     def refusal(self) -> Refusal:
+        """Which of the two it is."""
         if self.size > self.most:
             return reasons.message_too_large(self.size, self.most)
         return reasons.request_malformed("bytes that are not a ctprelay.v1.TerminalMessage")

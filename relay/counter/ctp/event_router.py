@@ -75,6 +75,7 @@ class EventRouter:
             _log.warning("day_notices_incomplete", investor=link.lane.identity.investor_id)
 
     def close(self, link: CtpLink) -> None:
+        """A terminal left; idempotent."""
         self._deliveries.pop(link, None)
 
     def start_day(self) -> None:
@@ -213,6 +214,7 @@ def rsp_info(event: RawEvent) -> tuple[int, bytes]:
 
 
 def is_answer(event: RawEvent) -> bool:
+    """Whether it answers a request; everything else is a notice."""
     return event.callback.shape in {Shape.RESPONSE, Shape.RESPONSE_ERROR}
 
 
