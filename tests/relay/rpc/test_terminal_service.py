@@ -135,7 +135,8 @@ async def test_a_fault_of_the_relay_ends_the_stream_with_a_word(site: Site) -> N
     site.fault = RuntimeError("a fault")
     call = await site.call(HELLO)
 
-    read = [message async for batch in call for message in batch.messages]
+    async with asyncio.timeout(10):
+        read = [message async for batch in call for message in batch.messages]
 
     assert read[-1].goodbye.reason.startswith("relay_fault")
     await asyncio.wait_for(site.streams[0].over.wait(), 5)
