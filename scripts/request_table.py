@@ -25,7 +25,7 @@ from scripts.request_answers import Kind, answer_to
 PAGE = Path(__file__).resolve().parent.parent / "docs/requests.md"
 
 INVESTOR = Identity("broker", "investor", public_ip="ip", mac_address="mac")
-"""a terminal of many-to-many, whose accounts only the counter knows"""
+"""a terminal of many-to-many, before the counter has said which account is its investor's"""
 OPERATED = Identity("broker", "investor", "operator", frozenset({"account"}), "ip", "mac")
 """a terminal of many-to-one"""
 
@@ -39,11 +39,11 @@ every one of them in both modes and compare. A request that is not listed here i
 nothing by itself.
 
 - **many-to-many**, **many-to-one**: `own` is sent for the session's own investor; a word in code is the reason of the relay's refusal.
-  Another's InvestorID is refused with `not_your_investor`, in many-to-one another's AccountID with `not_your_account`; in many-to-many the
-  counter knows the investor's accounts and judges AccountID.
+  Another's InvestorID is refused with `not_your_investor`, another's AccountID with `not_your_account`: in many-to-one the relay's directory
+  says whose it is, in many-to-many the counter's answer to QryTradingAccount; before that answer the counter itself judges.
 - **identity**: fields that the relay writes, whatever the terminal put there. IPAddress is the public IP as the relay saw it, MacAddress what
   the login gave (left alone where it gave none). `UserID*` is the investor in many-to-many and the operator in many-to-one. `AccountID°` is
-  filled in where it is empty, in many-to-one only.
+  filled in where it is empty and the investor's account is known.
 - **references**: fields that are renumbered for the counter and shown to the terminal in its own numbers again.
 - **urgency**: waiting requests are sent in the order cancel, order, other, exempt query, query. Only queries have CTP's one-in-flight rule.
 - **success**, **error**: the callbacks. *(nothing)*: success is told by silence. A query is also ended by `OnRspError`, as any request can be;
