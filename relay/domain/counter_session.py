@@ -111,6 +111,8 @@ class CounterSession:
             (State.WAITING, DeadlinePassed): self._authenticate,
             (State.LIVE, ForcedOut): self._forced_out,
             (State.PASSWORD_DUE, PasswordChanged): self._log_in_again,
+            (State.LOGGING_IN, PasswordChanged): self._nothing,
+            (State.LIVE, PasswordChanged): self._nothing,
             (State.PASSWORD_DUE, ForcedOut): self._forced_out,
         }
 
@@ -132,7 +134,7 @@ class CounterSession:
         return rule(event)
 
     def _nothing(self, _: Event) -> Decision:
-        return ()  # the connection broke first; the step it belonged to is over
+        return ()  # it came too late to matter: the step it belonged to is over
 
     def _authenticate(self, _: Event) -> Decision:
         self.state = State.AUTHENTICATING

@@ -83,12 +83,6 @@ class QueryCache:
         question = self._open.pop(key, None)
         return tuple(question.askers) if question is not None else ()
 
-    def leave(self, asker: Hashable) -> None:
-        """An asker is gone. Its query, if it was sent, still serves the others."""
-        for question in self._open.values():
-            if asker in question.askers:
-                question.askers.remove(asker)
-
     def start_day(self) -> tuple[Hashable, ...]:
         """A new trading day: nothing is known. Returns everybody who still waited and must be told."""
         self._answers.clear()

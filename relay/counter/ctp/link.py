@@ -8,8 +8,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
 from relay.counter.port import Attached, CallOutcome, CounterEvent, LinkState, LinkStatus, TerminalCall
+from relay.domain import reasons
 from relay.domain.lane import Lane
 from relay.domain.rate_window import RateWindow
+from relay.errors import Refused
 
 Item = CounterEvent | LinkStatus
 Call = Callable[["CtpLink", TerminalCall], Awaitable[CallOutcome]]
@@ -24,6 +26,7 @@ class LinkLimits:
     queries: int
 
 
+_QUESTIONS = ("ReqQry", "ReqQuery")
 NOT_ATTACHED = Attached("", "", 0, 0, 0, "", "", 0)
 
 
@@ -45,6 +48,8 @@ class CtpLink:
         self._items: deque[Item] = deque()
         self._ready = asyncio.Event()
         self._detached = False
+        self._questions: set[int] = set()
+        """request ids of unanswered queries: a second one could not be told from the first"""
 
     def see(self, login: Attached) -> None:
         """The counter session's login as this terminal sees it: with its lane's own front, session and references."""
@@ -53,10 +58,24 @@ class CtpLink:
 
     async def call(self, call: TerminalCall) -> CallOutcome:
         """Send one request; see `port.CounterLink.call`."""
-        return await self._call(self, call)
+        question = call.request_id if call.method.name.startswith(_QUESTIONS) else 0
+        if question in self._questions:
+            raise Refused(reasons.request_id_in_use(question))
+        if question:
+            self._questions.add(question)
+        taken = False
+        try:
+            outcome = await self._call(self, call)
+            taken = outcome.return_code == 0
+        finally:
+            if not taken:
+                self._questions.discard(question)
+        return outcome
 
     def put(self, item: Item) -> None:
         """Give the terminal something; from the switchboard."""
+        if isinstance(item, CounterEvent) and item.is_last:
+            self._questions.discard(item.request_id)
         self._items.append(item)
         self._ready.set()
 

@@ -7,6 +7,7 @@ login of the operator each terminal that is online is submitted again; until the
 from __future__ import annotations
 
 import asyncio
+import itertools
 
 import structlog
 
@@ -93,25 +94,28 @@ class ManyToOne:
 
     async def _keep_operator(self) -> None:
         """One session after another, for as long as the relay runs; a final refusal of the counter ends it."""
-        number = 0
-        while True:
-            number += 1
-            session = self._connector.session(
-                f"operator-{number}", user_id=self._operator_id, password=self._password, report=None
-            )
-            board = self._switchboard = Switchboard(session, self._tools, on_live=self._submit_again)
+        for number in itertools.count(1):
             try:
-                await self._connector.open(session)
-                board.start()
-                await board.ended.wait()
-            finally:
-                self._why_not = _as_the_terminals_hear(board.why_ended)
-                await board.stop()
-                await self._connector.close(session)
-            _log.error("operator_session_ended", reason=board.why_ended.reason, message=board.why_ended.message)
-            if not board.may_retry:
-                return
+                if not await self._serve_with(f"operator-{number}"):
+                    return
+            except OSError as error:  # no room for the flow files, for instance
+                _log.error("operator_session_failed", error=str(error))
             await asyncio.sleep(_RETRY_SECONDS)
+
+    async def _serve_with(self, name: str) -> bool:
+        """One session of the operator, until it ends; returns whether another may do better."""
+        session = self._connector.session(name, user_id=self._operator_id, password=self._password, report=None)
+        board = self._switchboard = Switchboard(session, self._tools, on_live=self._submit_again)
+        try:
+            await self._connector.open(session)
+            board.start()
+            await board.ended.wait()
+        finally:
+            self._why_not = _as_the_terminals_hear(board.why_ended)
+            await board.stop()
+            await self._connector.close(session)
+        _log.error("operator_session_ended", reason=board.why_ended.reason, message=board.why_ended.message)
+        return board.may_retry
 
     async def _submit_again(self, board: Switchboard) -> None:
         limit = asyncio.Semaphore(_SUBMITS_AT_A_TIME)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from relay.counter.ctp.link import CtpLink
 from relay.counter.port import Attached, CounterEvent, LinkState, LinkStatus
+from relay.errors import Refused
 from tests.relay.counter.played_board import Board
 from tests.relay.hand_loop import settled
 
@@ -81,3 +84,19 @@ def fresh(board: Board) -> CtpLink:
     """A link nobody reads yet."""
     identity = board.terminal("100009").link.lane.identity
     return board.board.add("fresh", identity, board._detach, from_now=True)
+
+
+async def test_a_query_whose_number_is_still_unanswered_is_refused(shared: Board) -> None:
+    """Two answers under one number could not be told apart."""
+    mine, other = shared.terminal("100001"), shared.terminal("100001")
+    await shared.call(mine, "ReqQryTrade", 5)
+
+    with pytest.raises(Refused) as refused:
+        await shared.call(mine, "ReqQryOrder", 5)
+    await shared.answer("OnRspQryTrade", 1)
+    await shared.call(other, "ReqQryOrder", 5)
+    await shared.answer("OnRspQryOrder", 2)
+    again = await shared.call(mine, "ReqQryTrade", 5)
+
+    assert refused.value.refusal.reason == "request_id_in_use"
+    assert again.return_code == 0

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.domain.journal import Journal, JournalLimits, Lag
+from relay.domain.journal import Journal, JournalLimits
 
 
 def journal(*events: bytes, **limits: Any) -> Journal:
@@ -61,33 +61,6 @@ def test_bytes_bound_the_journal_too() -> None:
     assert written.first_kept == 2
     written.append(b"d" * 100)
     assert written.replay(3).items == ((4, b"d" * 100),)
-
-
-def test_a_slow_reader_is_told_then_cut() -> None:
-    """By the number of events it has not taken."""
-    written = journal(lag_warn=2, lag_cut=4)
-    lags = []
-    for _ in range(4):
-        written.append(b"x")
-        lags.append(written.lag)
-
-    assert lags == [Lag.FINE, Lag.SLOW, Lag.SLOW, Lag.CUT]
-    written.taken(3)
-    assert written.lag is Lag.FINE
-
-
-def test_a_reader_whose_next_event_was_dropped_is_cut() -> None:
-    """It would otherwise skip events without knowing."""
-    assert journal(b"a", b"b", b"c", items=1).lag is Lag.CUT
-
-
-def test_a_resumed_reader_counts_from_where_it_resumed() -> None:
-    """It may have lost events that the old stream had taken already."""
-    written = journal(*[b"x"] * 5, lag_warn=3, lag_cut=10)
-    written.taken(5)
-    written.resumed(1)
-
-    assert written.lag is Lag.SLOW
 
 
 @given(st.lists(st.binary(max_size=5), max_size=40), st.integers(0, 45), st.integers(1, 10), st.integers(1, 30))

@@ -84,17 +84,6 @@ def test_a_query_that_dies_is_told_to_all_who_waited() -> None:
     assert known.ask(key, "c") is None
 
 
-def test_who_left_is_not_answered() -> None:
-    """The query it began still serves the others."""
-    known = cache()
-    key = key_of(known)
-    known.ask(key, "a")
-    known.ask(key, "b")
-    known.leave("a")
-
-    assert known.answered(key, row("rb2510", is_last=True)) == ("b",)
-
-
 def test_an_empty_answer_is_an_answer() -> None:
     """No rows, one callback without a struct."""
     known = cache()
