@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from ctpabi.wire import varint
 from ctprelay.v1 import terminal_pb2 as pb
 from relay.counter.port import Attached, CallOutcome, Investor, LinkState, LinkStatus, Mode
 from relay.errors import Refusal, Source
@@ -27,18 +28,6 @@ _STATES = {
     LinkState.RECOVERING: pb.SessionStatus.STATE_RECOVERING,
     LinkState.ENDED: pb.SessionStatus.STATE_ENDED,
 }
-
-
-def varint(value: int) -> bytes:
-    """Protobuf's base-128 form of a non-negative integer."""
-    if value < 0x80:
-        return bytes((value,))
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
 
 
 def event(wire: bytes) -> bytes:

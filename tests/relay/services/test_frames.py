@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ctpabi.wire import varint
 from ctprelay.ctp.v1 import events_pb2
 from ctprelay.v1 import terminal_pb2 as pb
 from relay.counter.port import Attached, CallOutcome, Investor, LinkState, LinkStatus, Mode
@@ -36,7 +37,7 @@ def test_a_frame_put_together_by_hand_reads_as_the_librarys(sequence: int, wire:
 @given(st.integers(0, 2**64 - 1))
 def test_a_varint_is_protobufs(value: int) -> None:
     """Little ends first, seven bits each."""
-    assert parsed(b"\x08" + frames.varint(value)).sequence == value
+    assert parsed(b"\x08" + varint(value)).sequence == value
 
 
 @pytest.mark.parametrize("source", list(Source))
