@@ -11,7 +11,7 @@ import datetime as dt
 import functools
 import itertools
 import signal
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from importlib.metadata import version
 
 import structlog
@@ -35,7 +35,7 @@ from relay.domain.public_ip import Origin
 from relay.domain.scope import ScopeTable
 from relay.domain.system_info import COUNTER_ZONE, AgeLimits
 from relay.rpc import listener
-from relay.rpc.metrics_http import MetricsServer, Reading
+from relay.rpc.metrics_http import MetricsServer, readings
 from relay.services import verifier as genuineness
 from relay.services.admission import Admission, AdmissionRules, Directory
 from relay.services.database import open_database, require_current, upgrade
@@ -78,7 +78,7 @@ async def serve(settings: Settings, secrets: settings_file.Secrets, ready: Calla
         if ready is not None:
             ready(port)
         if settings.metrics.address is not None:
-            read = functools.partial(_readings, sessions, ledger, verifier)
+            read = functools.partial(readings, sessions, counter, ledger, verifier)
             stack.enter_context(MetricsServer(settings.metrics.address, read, lambda: not sessions.draining))
         async with _stop_signal() as stop:
             await stop.wait()
@@ -222,16 +222,6 @@ async def _stop_signal() -> AsyncIterator[asyncio.Event]:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, heard)
     yield stop
-
-
-def _readings(sessions: Sessions, ledger: Ledger, verifier: Verifier | None) -> Iterator[Reading]:
-    written = ledger.statistics()
-    yield Reading("sessions", "terminal sessions, logged in or lingering", len(sessions))
-    yield Reading("ledger_entries_committed", "ledger entries committed since the start", written["committed"])
-    yield Reading("ledger_entries_failed", "ledger entries that could not be committed", written["failed"])
-    yield Reading("ledger_entries_waiting", "ledger entries waiting for the database", written["waiting"])
-    ready = verifier is None or verifier.state == "ready"
-    yield Reading("verifier_ready", "1 where system info can be judged, or is not to be", float(ready))
 
 
 def _started(settings: Settings) -> dict[str, object]:

@@ -203,6 +203,11 @@ class Counter(Protocol):
         """Which mode it is."""
         ...
 
+    @property
+    def ready(self) -> bool:
+        """Whether a terminal could be attached now; in many-to-one only while the operator is logged in."""
+        ...
+
     async def start(self) -> None:
         """Make ready; in many-to-one the operator's login is begun, not awaited."""
         ...

@@ -13,6 +13,10 @@ from prometheus_client import CollectorRegistry, make_wsgi_app
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from relay.counter.port import Counter
+from relay.services.ledger import Ledger
+from relay.services.sessions import Sessions
+from relay.services.verifier import Verifier
 from relay.setting_values import split_address
 
 _StartResponse = Callable[[str, list[tuple[str, str]]], Any]
@@ -30,6 +34,20 @@ class Reading:
 
 Read = Callable[[], Iterable[Reading]]
 """Called on the HTTP server's thread: reads plain numbers only"""
+
+
+def readings(sessions: Sessions, counter: Counter, ledger: Ledger, verifier: Verifier | None) -> Iterator[Reading]:
+    """The relay's figures of this moment."""
+    written = ledger.statistics()
+    yield Reading("sessions", "terminal sessions, logged in or lingering", len(sessions))
+    yield Reading(
+        "counter_ready", "1 where terminals can be attached; many-to-one: the operator is logged in", counter.ready
+    )
+    yield Reading("ledger_entries_committed", "ledger entries committed since the start", written["committed"])
+    yield Reading("ledger_entries_failed", "ledger entries that could not be committed", written["failed"])
+    yield Reading("ledger_entries_waiting", "ledger entries waiting for the database", written["waiting"])
+    ready = verifier is None or verifier.state == "ready"
+    yield Reading("verifier_ready", "1 where system info can be judged, or is not to be", float(ready))
 
 
 class _Relay(Collector):

@@ -44,6 +44,11 @@ class ManyToOne:
         self._tasks = Tasks()
         self._why_not = reasons.counter_unavailable("the operator is not logged in")
 
+    @property
+    def ready(self) -> bool:
+        """Whether the operator is logged in."""
+        return self._switchboard is not None and self._switchboard.session.live
+
     async def start(self) -> None:
         """Begin to log the operator in, and to keep it logged in."""
         self._tasks.start(self._keep_operator(), "operator session")

@@ -92,6 +92,10 @@ class PlayedCounter:
         self.refusal: Refusal | None = None
         self.busy: asyncio.Event | None = None
 
+    @property
+    def ready(self) -> bool:
+        return True
+
     async def start(self) -> None:
         """Nothing to do."""
 
