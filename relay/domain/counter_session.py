@@ -77,6 +77,8 @@ class UnexpectedEvent(Exception):
 
 NOT_PERMITTED = frozenset({-3, -4})
 """return codes of Register and Submit: nothing is wrong with the report, but whoever sends it may not"""
+BREAK_SECONDS = 0.2
+"""within this the API tells of a break that made it answer one of NOT_PERMITTED"""
 
 _STEPS = {State.AUTHENTICATING: "authenticate", State.REPORTING: "report", State.LOGGING_IN: "login"}
 _APP_TYPE = {True: "3", False: "2"}
@@ -91,6 +93,7 @@ class CounterSession:
         self._patience = patience
         self.state = State.CONNECTING
         self.trading_day = ""
+        self._report_code = 0
         self.ever_live = False
         """whether the first login succeeded: before that, failures end the session; after it, it recovers"""
         self._rules: dict[tuple[State, type], Callable[..., Decision]] = {
@@ -103,6 +106,7 @@ class CounterSession:
             (State.AUTHENTICATING, DeadlinePassed): self._no_answer,
             (State.AUTHENTICATING, StepFailed): self._step_failed,
             (State.REPORTING, Reported): self._reported,
+            (State.REPORTING, DeadlinePassed): self._not_permitted_after_all,
             (State.REPORTING, StepFailed): self._step_failed,
             (State.LOGGING_IN, LoggedIn): self._logged_in,
             (State.LOGGING_IN, Refused): self._login_refused,
@@ -153,14 +157,23 @@ class CounterSession:
         return (Report(),)
 
     def _reported(self, event: Reported) -> Decision:
-        if event.return_code in NOT_PERMITTED and self.ever_live:
-            # It was permitted before: the API has lost the connection, and with it who it is; OnFrontDisconnected is
-            # on its way.
-            self.state = State.WAITING
-            return TellRecovering("the connection broke before the report"), Wait(self._patience.pause)
+        if event.return_code in NOT_PERMITTED:
+            return self._not_permitted(event)
         if event.return_code != 0:
             return self._end("report", event.return_code, "")
         return self._log_in(event)
+
+    def _not_permitted(self, event: Reported) -> Decision:
+        # The counter had just said that the app id may report. Either it says otherwise at the report, or the API has
+        # lost the connection, and with it who it is; then OnFrontDisconnected is on its way.
+        if self.ever_live:
+            self.state = State.WAITING
+            return TellRecovering("the connection broke before the report"), Wait(self._patience.pause)
+        self._report_code = event.return_code
+        return (Wait(BREAK_SECONDS),)
+
+    def _not_permitted_after_all(self, _: DeadlinePassed) -> Decision:
+        return self._end("report", self._report_code, "")
 
     def _log_in(self, _: Event) -> Decision:
         self.state = State.LOGGING_IN

@@ -18,7 +18,7 @@ from relay.counter.ctp.switchboard import Switchboard
 from relay.counter.ctp.tools import SwitchboardTools
 from relay.counter.port import CounterLink, LinkState, LinkStatus, Mode, TerminalLogin, TerminalReport
 from relay.domain import reasons
-from relay.domain.counter_session import NOT_PERMITTED
+from relay.domain.counter_session import BREAK_SECONDS, NOT_PERMITTED
 from relay.domain.scope import Identity
 from relay.errors import LedgerUnavailable, Refusal, Refused, Source
 from relay.tasks import Tasks
@@ -26,7 +26,6 @@ from relay.tasks import Tasks
 _log = structlog.get_logger(__name__)
 _SUBMITS_AT_A_TIME = 32
 _RETRY_SECONDS = 5.0
-_BREAK_SECONDS = 0.2
 
 
 class ManyToOne:
@@ -155,7 +154,7 @@ async def _submit(board: Switchboard, session: str, report: TerminalReport) -> i
     code = await board.session.steps.submit(session, report)
     if code in NOT_PERMITTED and board.session.live:
         # An API that lost its connection forgets whose it is at once, and tells of the loss a moment later.
-        await asyncio.sleep(_BREAK_SECONDS)
+        await asyncio.sleep(BREAK_SECONDS)
     return code
 
 

@@ -24,7 +24,7 @@ from relay.domain.counter_events import (
     TellRecovering,
     Wait,
 )
-from relay.domain.counter_session import CounterSession, Patience, State, UnexpectedEvent
+from relay.domain.counter_session import BREAK_SECONDS, CounterSession, Patience, State, UnexpectedEvent
 
 PATIENCE = Patience(connect=10, answer=8, pause=5)
 
@@ -93,7 +93,23 @@ def test_a_break_between_authentication_and_report_does_not_end_a_session_that_l
     assert session.state is State.CONNECTING
 
 
-@pytest.mark.parametrize("code", [-1, -2, -3, -4, -5, -6, -7])
+@pytest.mark.parametrize("code", [-3, -4])
+def test_a_first_report_that_is_not_permitted_is_told_as_such_unless_the_connection_broke(code: int) -> None:
+    """Both look alike for a moment; the terminal must not be sent to its firm for a break, nor to try again for ever."""
+    refused, broken = investor_session(), investor_session()
+    for session in (refused, broken):
+        session.on(FrontConnected())
+        session.on(Authenticated("2"))
+        assert session.on(Reported(code)) == (Wait(BREAK_SECONDS),)
+
+    (told,) = broken.on(FrontDisconnected(4097))
+
+    assert refused.on(DeadlinePassed()) == (End("report", code, ""),)
+    assert isinstance(told, End)
+    assert told.step == "connect"
+
+
+@pytest.mark.parametrize("code", [-1, -2, -5, -6, -7])
 def test_a_report_that_is_not_accepted_ends_the_session_before_the_login(code: int) -> None:
     """A login that cannot be reported is refused (D8)."""
     session = investor_session()
