@@ -15,7 +15,6 @@ from ctpabi.special_fields import is_secret
 
 PACKAGE = "ctprelay.ctp.v1"
 FOLDER = "ctprelay/ctp/v1"
-EVENT_HEAD = ("request_id", "is_last", "rsp_info", "empty")
 _SCALARS = {
     Kind.TEXT: "string",
     Kind.BYTES: "bytes",

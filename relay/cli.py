@@ -53,7 +53,7 @@ def serve(config: ConfigPath = DEFAULT_CONFIG) -> None:
     with reporting():
         settings = load(config)
         secrets_of(settings)
-    _part("relay.server").run(settings)
+        _part("relay.server").run(settings)
 
 
 @app.command(

@@ -18,6 +18,7 @@ import structlog
 import uvloop
 
 from ctpabi import binding
+from ctpabi.locale import LocaleMissing
 from relay import logs, settings_file
 from relay.counter.ctp.connection import Connector, CounterAddress
 from relay.counter.ctp.link import LinkLimits
@@ -38,7 +39,7 @@ from relay.rpc import listener
 from relay.rpc.metrics_http import MetricsServer, readings
 from relay.services import verifier as genuineness
 from relay.services.admission import Admission, AdmissionRules, Directory
-from relay.services.database import open_database, require_current, upgrade
+from relay.services.database import open_database, prepare
 from relay.services.directory_access import DirectoryAccess
 from relay.services.investors import Investors
 from relay.services.ledger import Ledger
@@ -48,19 +49,29 @@ from relay.services.sessions import SessionLimits, Sessions
 from relay.services.system_info_seen import SystemInfoSeen
 from relay.services.terminal_stream import StreamSettings, TerminalStream
 from relay.services.terminals import Terminals
+from relay.services.unavailable import VerifierUnavailable
 from relay.services.verifier import Verifier
 from relay.settings import Settings
 
 _log = structlog.get_logger(__name__)
 
+_KEPT_BEYOND_AGE = dt.timedelta(days=2)
 _LANE_PERIOD, _LANES_PER_SECOND = 4 * 86400, 5000
 
 
 def run(settings: Settings) -> None:
-    """Serve until SIGINT or SIGTERM; a second signal ends without draining."""
+    """Serve until SIGINT or SIGTERM; a second signal ends without draining.
+
+    Raises what `settings_file`, `secret_files` and `database` raise, and SystemExit with a line in the log where the
+    machine is not fit: port taken, certificate unreadable, locale or binding missing, no side process.
+    """
     secrets = settings_file.secrets_of(settings)
     logs.configure(level=settings.log.level, form=settings.log.format)
-    uvloop.run(serve(settings, secrets))
+    try:
+        uvloop.run(serve(settings, secrets))
+    except (OSError, LocaleMissing, binding.BindingMismatch, VerifierUnavailable) as error:
+        _log.critical("relay_cannot_run", why=getattr(error, "why", str(error)))
+        raise SystemExit(1) from None
 
 
 async def serve(settings: Settings, secrets: settings_file.Secrets, ready: Callable[[int], None] | None = None) -> None:
@@ -97,9 +108,7 @@ def _open_databases(settings: Settings, stack: contextlib.AsyncExitStack) -> tup
         directory_engine = open_database(directory_url)
         stack.callback(directory_engine.dispose)
     for engine in {ledger_engine, directory_engine}:
-        if engine.dialect.name == "sqlite":
-            upgrade(engine)
-        require_current(engine)
+        prepare(engine)
     ledger = stack.enter_context(
         Ledger(
             ledger_engine,
@@ -116,6 +125,8 @@ def _open_databases(settings: Settings, stack: contextlib.AsyncExitStack) -> tup
         investors=Investors(directory_engine, clock=_now),
         seen=SystemInfoSeen(directory_engine, clock=_now),
     )
+    if settings.verification.genuineness:  # then what is this old is refused for its age
+        directory.seen.forget_older_than(_KEPT_BEYOND_AGE + dt.timedelta(seconds=settings.verification.max_age_seconds))
     return ledger, directory
 
 

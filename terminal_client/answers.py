@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from functools import cache
 
-from ctpabi.catalog import Callback, Method, Shape
+from ctpabi.catalog import Shape
 from ctpabi.catalog_data import load_catalog
 
 # Bank transfers answer with OnRtn… notices too, but their OnErrRtn… have other names than the requests.
 BANK_TRANSFERS = frozenset({"ReqFromBankToFutureByFuture", "ReqFromFutureToBankByFuture"})
 BANK_QUERY = "ReqQueryBankAccountMoneyByFuture"
-# These three logins are all answered by OnRspUserLogin.
-LOGIN_VARIANTS = frozenset({"ReqUserLoginWithCaptcha", "ReqUserLoginWithText", "ReqUserLoginWithOTP"})
 
 
 @cache
@@ -44,9 +42,3 @@ def is_response(kind: str) -> bool:
 def ends_with_result(request: str) -> bool:
     """Whether this request is answered once it was sent."""
     return request in notice_only_requests()
-
-
-def response_of(method: Method) -> Callback | None:
-    """The callback that answers `method`; None where the API has none."""
-    name = "OnRspUserLogin" if method.name in LOGIN_VARIANTS else "OnRsp" + method.name[3:]
-    return load_catalog().callbacks.get(name)

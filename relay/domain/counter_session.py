@@ -67,8 +67,6 @@ class Patience:
     answer: float = 10.0
     pause: float = 5.0
     """between tries after a passing refusal"""
-    recovery: float = 0.0
-    """how long a broken session may try to come back; 0 is for ever"""
 
 
 class UnexpectedEvent(Exception):

@@ -16,7 +16,10 @@ _TRANSPORT_MESSAGE_BYTES = 16 * 1024 * 1024
 
 
 async def listen(settings: Listen, open_stream: Callable[[Origin], TerminalStream]) -> tuple[grpc.aio.Server, int]:
-    """Start serving; returns the server and the port it got. OSError where certificate or key cannot be read."""
+    """Start serving; returns the server and the port it got.
+
+    OSError where certificate or key cannot be read, or the address cannot be used.
+    """
     server = grpc.aio.server(
         options=[
             ("grpc.max_receive_message_length", _TRANSPORT_MESSAGE_BYTES),
@@ -30,13 +33,21 @@ async def listen(settings: Listen, open_stream: Callable[[Origin], TerminalStrea
     )
     service = TerminalService(open_stream, _origins(settings.trusted_proxies), settings.max_message_bytes)
     server.add_generic_rpc_handlers((service,))
-    if settings.tls_certificate is None or settings.tls_key is None:
-        port = server.add_insecure_port(settings.address)
-    else:
-        pair = (settings.tls_key.read_bytes(), settings.tls_certificate.read_bytes())
-        port = server.add_secure_port(settings.address, grpc.ssl_server_credentials([pair]))
+    try:
+        port = _bind(server, settings)
+    except RuntimeError as error:  # grpc's only word for whatever stood in the way
+        raise OSError(
+            f"listen.address {settings.address} cannot be used: is another program there? ({error})"
+        ) from None
     await server.start()
-    return server, int(port)
+    return server, port
+
+
+def _bind(server: grpc.aio.Server, settings: Listen) -> int:
+    if settings.tls_certificate is None or settings.tls_key is None:
+        return int(server.add_insecure_port(settings.address))
+    pair = (settings.tls_key.read_bytes(), settings.tls_certificate.read_bytes())
+    return int(server.add_secure_port(settings.address, grpc.ssl_server_credentials([pair])))
 
 
 def _origins(trusted_proxies: Sequence[str]) -> OriginOf:
