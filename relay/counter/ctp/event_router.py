@@ -96,7 +96,7 @@ class EventRouter:
         """One OnRtn… or OnErrRtn…, to every lane that may see it."""
         if event.body is None:
             return
-        notice = Notice(event.callback, event.body, *rsp_info(event))
+        notice = Notice(event.callback, event.body, *event.error)
         if self._day is not None:
             self._day.record(notice)
         order = self._lanes.order_of(event.callback, event.body)
@@ -141,7 +141,7 @@ class EventRouter:
 
     def answer(self, event: RawEvent) -> Asked | None:
         """One OnRsp…, to whoever asked; returns the question, for what the relay itself learns from it."""
-        error_id, error_msg = rsp_info(event)
+        error_id, error_msg = event.error
         asked = self._pending.answered(event.request_id, is_last=event.is_last)
         if asked is None:
             return None
@@ -204,13 +204,6 @@ class EventRouter:
             shown = self._mask.show(callback, self._lanes.show(callback, body), link.lane.identity.investor)
         wire = event_bytes(callback, shown, error_id=rsp[0], error_msg=rsp[1], request_id=request_id, is_last=is_last)
         link.put(CounterEvent(callback.name, wire, request_id, rsp[0], is_last))
-
-
-def rsp_info(event: RawEvent) -> tuple[int, bytes]:
-    """(ErrorID, ErrorMsg up to its NUL); (0, b"") where the API passed NULL."""
-    if event.rsp_info is None:
-        return 0, b""
-    return int.from_bytes(event.rsp_info[:4], "little", signed=True), event.rsp_info[4:].partition(b"\0")[0]
 
 
 def is_answer(event: RawEvent) -> bool:

@@ -7,10 +7,11 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
-from relay.counter.port import Attached, CallOutcome, CounterEvent, LinkState, LinkStatus, TerminalCall
+from relay.counter.port import Attached, CallOutcome, CounterEvent, LinkState, LinkStatus, TerminalCall, TerminalLogin
 from relay.domain import reasons
 from relay.domain.lane import Lane
 from relay.domain.rate_window import RateWindow
+from relay.domain.scope import Identity
 from relay.errors import Refused
 
 Item = CounterEvent | LinkStatus
@@ -96,3 +97,16 @@ class CtpLink:
         if not self._detached:
             self._detached = True
             await self._on_detach(self, reason)
+
+
+def identity_of(login: TerminalLogin, operator_id: str = "") -> Identity:
+    """Who an admitted terminal acts as; with an operator, in a session that is not the investor's own."""
+    report = login.report
+    return Identity(
+        broker_id=report.investor.broker_id,
+        investor_id=report.investor.investor_id,
+        operator_id=operator_id,
+        accounts=login.accounts,
+        public_ip=report.public_ip,
+        mac_address=report.mac_address,
+    )

@@ -157,7 +157,6 @@ class LoginSteps:
 
 
 def _error(event: RawEvent) -> tuple[int, str]:
-    """(ErrorID, ErrorMsg); (0, "") where the API passed NULL."""
-    if event.rsp_info is None:
-        return 0, ""
-    return int.from_bytes(event.rsp_info[:4], "little", signed=True), text.decode(event.rsp_info[4:])
+    """ErrorID and ErrorMsg, the text decoded."""
+    error_id, message = event.error
+    return error_id, text.decode(message)

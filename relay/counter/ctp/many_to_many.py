@@ -6,12 +6,11 @@ The terminal is reported with RegisterUserSystemInfo between authentication and 
 from __future__ import annotations
 
 from relay.counter.ctp.connection import Connector
-from relay.counter.ctp.link import CtpLink, Detach
+from relay.counter.ctp.link import CtpLink, Detach, identity_of
 from relay.counter.ctp.login_steps import check_sendable
 from relay.counter.ctp.switchboard import Switchboard
 from relay.counter.ctp.tools import SwitchboardTools
 from relay.counter.port import CounterLink, Mode, TerminalLogin
-from relay.domain.scope import Identity
 
 
 class ManyToMany:
@@ -43,7 +42,7 @@ class ManyToMany:
             one_time_password=login.one_time_password,
         )
         switchboard = Switchboard(session, self._tools)
-        link = switchboard.add(login.session, _identity(login), self._hang_up(switchboard), from_now=False)
+        link = switchboard.add(login.session, identity_of(login), self._hang_up(switchboard), from_now=False)
         try:
             await self._connector.open(session, from_now=login.from_now)
             switchboard.start()
@@ -66,14 +65,3 @@ class ManyToMany:
 
     async def stop(self) -> None:
         """Nothing to do: the last session ended with its terminal."""
-
-
-def _identity(login: TerminalLogin) -> Identity:
-    report = login.report
-    return Identity(
-        broker_id=report.investor.broker_id,
-        investor_id=report.investor.investor_id,
-        accounts=login.accounts,
-        public_ip=report.public_ip,
-        mac_address=report.mac_address,
-    )

@@ -12,14 +12,13 @@ import itertools
 import structlog
 
 from relay.counter.ctp.connection import Connector
-from relay.counter.ctp.link import CtpLink
+from relay.counter.ctp.link import CtpLink, identity_of
 from relay.counter.ctp.login_steps import check_sendable
 from relay.counter.ctp.switchboard import Switchboard
 from relay.counter.ctp.tools import SwitchboardTools
 from relay.counter.port import CounterLink, LinkState, LinkStatus, Mode, TerminalLogin, TerminalReport
 from relay.domain import reasons
 from relay.domain.counter_session import BREAK_SECONDS, NOT_PERMITTED
-from relay.domain.scope import Identity
 from relay.errors import LedgerUnavailable, Refusal, Refused, Source
 from relay.tasks import Tasks
 
@@ -65,7 +64,7 @@ class ManyToOne:
         if code != 0:
             raise Refused(reasons.report_refused(code))
         self._reports[login.session] = login.report
-        link = board.add(login.session, self._identity(login), self._hang_up, from_now=login.from_now)
+        link = board.add(login.session, identity_of(login, self._operator_id), self._hang_up, from_now=login.from_now)
         try:
             if login.confirm_settlement:
                 await self._connector.confirm(board, link)
@@ -77,17 +76,6 @@ class ManyToOne:
     async def stop(self) -> None:
         """Log the operator out."""
         await self._tasks.cancel()
-
-    def _identity(self, login: TerminalLogin) -> Identity:
-        report = login.report
-        return Identity(
-            broker_id=report.investor.broker_id,
-            investor_id=report.investor.investor_id,
-            operator_id=self._operator_id,
-            accounts=login.accounts,
-            public_ip=report.public_ip,
-            mac_address=report.mac_address,
-        )
 
     async def _hang_up(self, link: CtpLink, _reason: str) -> None:
         self._reports.pop(link.session, None)

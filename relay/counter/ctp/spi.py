@@ -30,6 +30,13 @@ class RawEvent:
     reason: int = 0
     """the int of OnFrontDisconnected and OnHeartBeatWarning"""
 
+    @property
+    def error(self) -> tuple[int, bytes]:
+        """(ErrorID, ErrorMsg in GB18030 up to its NUL); (0, b"") where the API passed NULL."""
+        if self.rsp_info is None:
+            return 0, b""
+        return int.from_bytes(self.rsp_info[:4], "little", signed=True), self.rsp_info[4:].partition(b"\0")[0]
+
 
 def make_spi(binding: Binding, put: Put) -> Any:
     """An instance of CThostFtdcTraderSpi with every callback of the catalog forwarding to `put`.

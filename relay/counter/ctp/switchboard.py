@@ -10,7 +10,7 @@ import asyncio
 import dataclasses
 from collections.abc import Awaitable, Callable, Iterator
 
-from relay.counter.ctp.event_router import EventRouter, is_answer, rsp_info
+from relay.counter.ctp.event_router import EventRouter, is_answer
 from relay.counter.ctp.link import NOT_ATTACHED, CtpLink, Detach
 from relay.counter.ctp.pending import Asked, Pending
 from relay.counter.ctp.request_desk import PASSWORD_UPDATE, RequestDesk, not_ready
@@ -164,7 +164,7 @@ class Switchboard:
         if not is_answer(event):
             self._router.notify(event)
             return
-        error_id, _ = rsp_info(event)
+        error_id, _ = event.error
         if self._desk.answered(event.request_id, is_last=event.is_last, error_id=error_id):
             asked = self._router.answer(event)
             if asked is not None and asked.new_password and error_id == 0:
