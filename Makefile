@@ -5,6 +5,7 @@
 
 BIN := $(or $(CTP_RELAY_VENV),.venv)/bin
 TESTS ?= tests
+JOBS ?= 3
 STEPS ?= 10000
 SEED ?= 1
 
@@ -19,9 +20,9 @@ demo-json: ## the same, for programs: make -s demo-json
 	@scripts/set-up demo
 	@$(BIN)/python -m demo --json
 
-test: ## all tests; TESTS=tests/relay for some
+test: ## all tests; TESTS=tests/relay for some, JOBS=0 in one process
 	@scripts/set-up test
-	@PYTHONASYNCIODEBUG=1 $(BIN)/python -m pytest -q $(TESTS)
+	@PYTHONASYNCIODEBUG=1 $(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal $(TESTS)
 
 soak: ## random histories of the whole relay, both modes; STEPS=100000 SEED=2 for more or other ones
 	@scripts/set-up test
