@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -17,11 +18,16 @@ from simcounter.control import Control
 from simcounter.counter import SimulatedCounter
 from simcounter.substitute import BindingMissing
 from terminal_client import RelayTerminal
+from tests.e2e.relay_pair import relay_pair
 from tests.e2e.relay_process import RelayProcess, TlsFiles
 from tests.e2e.secrecy import leaks
 from tests.e2e.site import BYSTANDER, Site, register
+from tests.postgres import postgres_server, postgres_url
+
+__all__ = ["postgres_server", "postgres_url"]
 
 StartRelay = Callable[..., Awaitable[Site]]
+StartPair = Callable[..., Awaitable[tuple[Site, Site]]]
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -105,3 +111,15 @@ async def start_site(tls: TlsFiles, tmp_path: Path) -> AsyncIterator[StartRelay]
         await relay.stop()
         await counter.stop()
     assert [leak for _, relay in started for leak in leaks(relay)] == []
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def start_pair(tls: TlsFiles, tmp_path: Path) -> AsyncIterator[StartPair]:
+    """`await start_pair(mode, database_url="", section__key=value)`: two relays of one firm on one counter."""
+    async with AsyncExitStack() as stack:
+
+        async def start(mode: Mode, database_url: str = "", **settings: object) -> tuple[Site, Site]:
+            counter = await stack.enter_async_context(SimulatedCounter(CounterConfig()))
+            return await stack.enter_async_context(relay_pair(mode, tls, tmp_path, counter, database_url, settings))
+
+        yield start
