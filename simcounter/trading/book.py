@@ -75,8 +75,11 @@ class _Half:
 
 
 class Book:
+    """`changes` grows whenever an order comes, trades or goes: whoever shows the book sees from it that it moved."""
+
     def __init__(self) -> None:
         self._halves = {side: _Half(side) for side in Side}
+        self.changes = 0
 
     def best(self, side: Side) -> int | None:
         return self._halves[side].best()
@@ -98,6 +101,7 @@ class Book:
             resting = half.queue(ticks)[0]
             traded = min(volume, resting.volume)
             fills.append(Fill(ticks, traded, resting.key))
+            self.changes += 1
             volume -= traded
             if traded == resting.volume:
                 half.remove(resting)
@@ -105,10 +109,17 @@ class Book:
         return fills
 
     def rest(self, resting: Resting) -> None:
+        self.changes += 1
         self._halves[resting.side].add(resting)
 
     def cancel(self, resting: Resting) -> None:
+        self.changes += 1
         self._halves[resting.side].remove(resting)
+
+    def resize(self, resting: Resting, volume: int) -> None:
+        """Gives a waiting order another size; its place in the queue stays."""
+        self.changes += 1
+        resting.volume = volume
 
     def depth(self, side: Side, levels: int) -> list[tuple[int, int]]:
         """(price in ticks, lots) of the best levels."""

@@ -65,7 +65,7 @@ class Market:
             return False
         standing = self._house.get((side, ticks))
         if standing is not None and standing.volume > 0:
-            standing.volume = size
+            self.book.resize(standing, size)
         else:
             self._house[side, ticks] = Resting(HOUSE, side, ticks, size)
             self.book.rest(self._house[side, ticks])

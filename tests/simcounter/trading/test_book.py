@@ -40,6 +40,26 @@ def test_a_canceled_order_is_gone_and_its_price_with_it() -> None:
     assert (book.best(Side.BUY), book.depth(Side.BUY, 5)) == (None, [])
 
 
+def test_every_move_of_the_book_can_be_seen() -> None:
+    """What would show in the depth changes the counter; looking does not."""
+    book = Book()
+    resting = Resting(1, Side.SELL, 100, 5)
+    moves = (
+        lambda: book.rest(resting),
+        lambda: book.match(Side.BUY, 100, 2),
+        lambda: book.resize(resting, 9),
+        lambda: book.cancel(resting),
+    )
+
+    seen = [book.changes]
+    for move in moves:
+        move()
+        seen.append(book.changes)
+
+    assert len(set(seen)) == len(seen)
+    assert (book.depth(Side.SELL, 5), book.match(Side.BUY, 100, 2), book.changes) == ([], [], seen[-1])
+
+
 @given(incoming)
 def test_whatever_comes_lots_are_kept_and_the_book_never_crosses(orders: list[tuple[Side, int, int]]) -> None:
     """Lots in = traded twice + resting; the best buyer stays below the best seller; fills respect the limit."""
