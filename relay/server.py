@@ -198,7 +198,7 @@ def _make_sessions(
     )
     limits = SessionLimits(
         linger_seconds=settings.sessions.linger_seconds,
-        max_sessions=settings.sessions.max_per_process,
+        max_sessions=settings.max_sessions,
         max_per_investor=settings.sessions.max_per_investor,
         default_valid_for=settings.trading.default_valid_for_milliseconds / 1000,
     )

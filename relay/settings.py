@@ -14,6 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, m
 from relay.setting_values import Address, Count, Front, Network, Seconds, is_loopback, split_list
 
 ENVIRONMENT_PREFIX = "CTP_RELAY__"
+_DEFAULT_MAX_SESSIONS = {"many_to_many": 50, "many_to_one": 1000}
 
 
 class Section(BaseModel):
@@ -162,7 +163,11 @@ class Sessions(Section):
     """Terminal sessions."""
 
     linger_seconds: Seconds = Field(default=60.0, description="seconds a session survives its broken stream")
-    max_per_process: Count = Field(default=50, description="most terminal sessions of one process (many_to_many)")
+    max_per_process: Count | None = Field(
+        default=None,
+        description="most terminal sessions of one process; default: 50 in many_to_many, where each needs an instance of"
+        " the vendor's library, 1000 in many_to_one",
+    )
     max_per_investor: Count = Field(default=4, description="most sessions one investor may have")
     journal_events: Count = Field(default=10000, description="events kept for each session to resume from")
     journal_bytes: Count = Field(default=8 * 1024 * 1024, description="bytes kept for each session to resume from")
@@ -225,6 +230,11 @@ class Settings(Section):
     trading: Trading = Trading()
     metrics: Metrics = Metrics()
     log: Log = Log()
+
+    @property
+    def max_sessions(self) -> int:
+        """`sessions.max_per_process`, with the mode's default filled in."""
+        return self.sessions.max_per_process or _DEFAULT_MAX_SESSIONS[self.relay.mode]
 
     @model_validator(mode="after")
     def _consistent(self) -> Settings:

@@ -124,7 +124,7 @@ def _only_from_environment(field: FieldInfo) -> bool:
 
 
 def _kind(field: FieldInfo) -> str:
-    return ", ".join([_type_words(field.annotation), *_bounds(field.metadata)])
+    return ", ".join([_type_words(field.annotation), *_bounds(field.metadata), *_bounds_inside(field.annotation)])
 
 
 def _type_words(annotation: Any) -> str:
@@ -140,6 +140,14 @@ def _type_words(annotation: Any) -> str:
     if origin is not None:  # Annotated
         return _type_words(get_args(annotation)[0])
     return _NAMES.get(annotation, "text")
+
+
+def _bounds_inside(annotation: Any) -> Iterator[str]:
+    """The bounds of a value that may also be left out."""
+    if get_origin(annotation) in {Union, types.UnionType}:
+        for part in get_args(annotation):
+            for item in getattr(part, "__metadata__", ()):
+                yield from _bounds(item.metadata if isinstance(item, FieldInfo) else ())
 
 
 def _bounds(metadata: Sequence[object]) -> Iterator[str]:

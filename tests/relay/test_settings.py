@@ -59,6 +59,17 @@ def test_few_settings_are_required(write: Write) -> None:
     assert settings.verification.max_age_seconds == 300
 
 
+def test_the_bound_of_sessions_follows_the_mode(write: Write) -> None:
+    """An instance of the vendor's library for each terminal is many-to-many's; sixty terminals of one operator are few."""
+    operator = "[counter.operator]\nuser_id = 'op01'\n"
+    one = load(write(MINIMAL + operator + "[relay]\nmode = 'many_to_one'\n"), {})
+    chosen = load(write(MINIMAL + "[sessions]\nmax_per_process = 70\n"), {})
+
+    assert load(write(MINIMAL), {}).max_sessions == 50
+    assert one.max_sessions == 1000
+    assert chosen.max_sessions == 70
+
+
 def test_the_environment_overrides_the_file(write: Write) -> None:
     """Numbers, truth values, lists with commas or as JSON, sections the file does not have."""
     settings = load(
