@@ -12,12 +12,13 @@ import structlog
 from relay.counter.port import Counter, Evidence, Investor, TerminalLogin
 from relay.domain import reasons
 from relay.domain.journal import Journal
-from relay.errors import Refused
+from relay.errors import Refusal, Refused
 from relay.services.admission import Admission, Applicant
 from relay.services.terminal_session import Identity, TerminalSession
 
 _log = structlog.get_logger(__name__)
 _STOPPING = "relay_stopping: the relay is about to stop 中继停机"
+_REPLACED = "replaced: a new login of the same investor, terminal and address took the place 同一终端重新登录"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,8 @@ class Sessions:
         self._by_token: dict[bytes, TerminalSession] = {}
         self._entering: dict[str, Investor] = {}
         """logins under way: they count, or a burst of them would pass the limits together"""
+        self._giving_way: dict[str, TerminalSession] = {}
+        """sessions without a stream that end when the login of this name succeeds; they do not count"""
         self.draining = False
 
     def __len__(self) -> int:
@@ -60,16 +63,20 @@ class Sessions:
 
     async def admit(self, applicant: Applicant) -> TerminalSession:
         """Verify the terminal, report it and log it in at the counter. Raises Refused."""
-        self._reserve(applicant.name, applicant.investor)
+        self._reserve(applicant)
         try:
             login = await self._admission.admit(applicant)
             session = await self._open(applicant, login)
+            replaced = self._giving_way.get(applicant.name)
         finally:
             del self._entering[applicant.name]
+            self._giving_way.pop(applicant.name, None)
         self._by_token[_key(session.resume_token)] = session
         if self.draining:  # it came in while the others were shown out
             await session.end(_STOPPING)
             raise Refused(reasons.relay_draining())
+        if replaced is not None:
+            await self._replace(replaced, session)
         return session
 
     def resume(self, token: bytes, app_id: str, public_ip: str) -> TerminalSession:
@@ -91,16 +98,31 @@ class Sessions:
             wait.cancel()
         await asyncio.gather(*(session.end(_STOPPING) for session in self))
 
-    def _reserve(self, name: str, investor: Investor) -> None:
+    def _reserve(self, applicant: Applicant) -> None:
+        """Count a login that begins. Where there is no room, a session its own terminal left behind makes some."""
         if self.draining:
             raise Refused(reasons.relay_draining())
-        if len(self._by_token) + len(self._entering) >= self._limits.max_sessions:
-            raise Refused(reasons.relay_full())
-        mine = sum(session.identity.investor == investor for session in self._by_token.values())
-        mine += sum(entering == investor for entering in self._entering.values())
-        if mine >= self._limits.max_per_investor:
-            raise Refused(reasons.too_many_sessions(self._limits.max_per_investor))
-        self._entering[name] = investor
+        present = set(self._by_token.values()) - set(self._giving_way.values())
+        mine = [session for session in present if session.identity.investor == applicant.investor]
+        entering = sum(investor == applicant.investor for investor in self._entering.values())
+        full = len(present) + len(self._entering) >= self._limits.max_sessions
+        if full or len(mine) + entering >= self._limits.max_per_investor:
+            left_behind = _left_behind(applicant, mine)
+            if left_behind is None:
+                raise Refused(reasons.relay_full() if full else self._too_many_sessions(mine))
+            self._giving_way[applicant.name] = left_behind
+        self._entering[applicant.name] = applicant.investor
+
+    def _too_many_sessions(self, mine: list[TerminalSession]) -> Refusal:
+        waits = [session.linger_left for session in mine if session.linger_left is not None]
+        return reasons.too_many_sessions(self._limits.max_per_investor, max(1.0, min(waits)) if waits else 0.0)
+
+    async def _replace(self, old: TerminalSession, new: TerminalSession) -> None:
+        """End the session that gave way; only now, because only now the counter knows the password as right."""
+        if old.linger_left is None and not old.ending:  # its terminal came back in the meantime
+            await new.end("too_many_sessions")
+            raise Refused(self._too_many_sessions([]))
+        old.end_soon(_REPLACED)
 
     async def _open(self, applicant: Applicant, login: TerminalLogin) -> TerminalSession:
         try:
@@ -126,6 +148,19 @@ class Sessions:
 
     def _forget(self, session: TerminalSession) -> None:
         self._by_token.pop(_key(session.resume_token), None)
+
+
+def _left_behind(applicant: Applicant, mine: list[TerminalSession]) -> TerminalSession | None:
+    """The session longest without a stream of the same investor, terminal and address."""
+    who = (applicant.app_id, applicant.origin.public_ip)
+    waiting = [
+        (session.linger_left, session.identity.session, session)
+        for session in mine
+        if (session.identity.app_id, session.identity.public_ip) == who
+        and session.linger_left is not None
+        and not session.ending
+    ]
+    return min(waiting)[2] if waiting else None
 
 
 def _key(token: bytes) -> bytes:

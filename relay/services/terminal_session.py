@@ -81,6 +81,13 @@ class TerminalSession:
     def __repr__(self) -> str:
         return f"<TerminalSession {self.identity.session} {self.identity.investor.investor_id}>"
 
+    @property
+    def linger_left(self) -> float | None:
+        """Seconds until the session ends unless its terminal resumes; None while it has a stream."""
+        if self._linger is None:
+            return None
+        return max(0.0, self._linger.when() - asyncio.get_running_loop().time())
+
     # The stream above ----------------------------------------------------------------------------------------
 
     def attach(self, outbox: Outbox, *, after_sequence: int | None = None) -> None:

@@ -122,12 +122,13 @@ def locked_out(what: str, seconds: float) -> Refusal:
     )
 
 
-def too_many_sessions(most: int) -> Refusal:
-    """The investor has as many sessions as one may have."""
+def too_many_sessions(most: int, seconds: float = 0.0) -> Refusal:
+    """The investor has as many sessions as one may have; `seconds` until one without a stream ends, 0 for none."""
     return relay_refuses(
         "too_many_sessions",
         (f"会话数已达上限 {most}", f"there are {most} sessions already, the most allowed"),
         ("请先退出其他终端", "log out elsewhere first"),
+        retry_after=seconds,
     )
 
 

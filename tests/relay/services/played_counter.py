@@ -166,9 +166,11 @@ class House:
         )
 
 
-def applicant(name: str = "s-1", investor_id: str = "100001", app_id: str = "terminal_1.0") -> Applicant:
+def applicant(
+    name: str = "s-1", investor_id: str = "100001", app_id: str = "terminal_1.0", origin: Origin = ORIGIN
+) -> Applicant:
     login = pb.Login(broker_id=BROKER, investor_id=investor_id, password="geheim")
-    return Applicant(name, app_id, "1.0", b"c" * 128, ORIGIN, login)
+    return Applicant(name, app_id, "1.0", b"c" * 128, origin, login)
 
 
 def query(request_id: int = 1, **more: Any) -> pb.Call:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
+from typing import Any
 
 import pytest
 
 from relay.domain import reasons
+from relay.domain.public_ip import Origin
 from relay.errors import LedgerUnavailable, Refused
 from relay.services.outbox import Outbox
+from relay.services.terminal_session import TerminalSession
 from tests.relay.evidence import KeptEvidence
 from tests.relay.hand_loop import HandLoop, settled
-from tests.relay.services.played_counter import House, applicant, read
+from tests.relay.services.played_counter import LINGER_SECONDS, House, applicant, read
 
 
 async def refused(house: House, name: str, investor_id: str = "100001") -> str:
@@ -118,6 +122,121 @@ async def test_a_session_that_is_ending_is_gone(kept: KeptEvidence) -> None:
 
     with pytest.raises(Refused):
         house.sessions.resume(session.resume_token, "terminal_1.0", "198.51.100.7")
+
+
+async def left_behind(house: House, name: str, **who: Any) -> TerminalSession:
+    """A session whose terminal crashed: logged in, and its stream gone."""
+    session = await house.sessions.admit(applicant(name, **who))
+    outbox = Outbox(100_000)
+    session.attach(outbox)
+    session.detach(outbox)
+    return session
+
+
+async def test_a_terminal_that_crashes_again_and_again_is_let_in_again_and_again(kept: KeptEvidence) -> None:
+    """Its newest login takes the place of the session it left behind first; the ledger says so."""
+    loop, house = HandLoop(), House(kept, max_per_investor=2)
+    sessions = []
+    for n in range(1, 6):
+        sessions.append(await left_behind(house, f"s-{n}"))
+        await loop.move(1)
+
+    assert [session.ended.is_set() for session in sessions] == [True, True, True, False, False]
+    reasons_told = [data["reason"] for kind, _, data in kept.entries if kind == "terminal_logout"]
+    assert [str(reason).split(":")[0] for reason in reasons_told] == ["replaced"] * 3
+
+
+async def test_a_full_relay_lets_a_terminal_take_its_own_place(kept: KeptEvidence) -> None:
+    """And nobody else's."""
+    house = House(kept, max_sessions=1)
+    old = await left_behind(house, "s-1")
+
+    assert await refused(house, "s-2", "100002") == "relay_full"
+    await house.sessions.admit(applicant("s-3"))
+    await old.ended.wait()
+
+    assert len(house.sessions) == 1
+
+
+@pytest.mark.parametrize(
+    "other", [{"app_id": "other_1.0"}, {"origin": Origin(ipaddress.ip_address("203.0.113.9"), 1)}], ids=str
+)
+async def test_another_terminals_session_is_left_alone_and_the_time_to_wait_is_told(
+    kept: KeptEvidence, other: dict[str, Any]
+) -> None:
+    """It may still resume; when it cannot any more, there is room."""
+    loop, house = HandLoop(), House(kept, max_per_investor=1)
+    old = await left_behind(house, "s-1", **other)
+    await loop.move(20)
+
+    with pytest.raises(Refused) as caught:
+        await house.sessions.admit(applicant("s-2"))
+
+    assert caught.value.refusal.reason == "too_many_sessions"
+    assert caught.value.refusal.retry_after_seconds == LINGER_SECONDS - 20
+    assert not old.ending
+
+
+async def test_a_session_with_a_stream_is_left_alone(kept: KeptEvidence) -> None:
+    """Somebody sits there; nobody knows when that ends, so no time is told."""
+    house = House(kept, max_per_investor=1)
+    old = await house.sessions.admit(applicant("s-1"))
+    old.attach(Outbox(100_000))
+
+    with pytest.raises(Refused) as caught:
+        await house.sessions.admit(applicant("s-2"))
+
+    assert caught.value.refusal.retry_after_seconds == 0
+    assert not old.ending
+
+
+async def test_a_login_that_fails_takes_nobodys_place(kept: KeptEvidence) -> None:
+    """Whoever does not know the password cannot end an investor's session."""
+    house = House(kept, max_per_investor=1)
+    old = await left_behind(house, "s-1")
+    house.counter.refusal = reasons.counter_refused(3, "不合法的登录")
+    await refused(house, "s-2")
+    house.door.refusal = reasons.wrong_proof("terminal_1.0")
+    await refused(house, "s-3")
+
+    assert not old.ending
+    assert house.sessions._giving_way == {}
+
+
+async def test_a_session_that_is_resumed_meanwhile_keeps_its_place(kept: KeptEvidence) -> None:
+    """The login that was to take it is undone at the counter."""
+    house = House(kept, max_per_investor=1)
+    old = await left_behind(house, "s-1")
+    house.counter.busy = asyncio.Event()
+    entering = asyncio.ensure_future(house.sessions.admit(applicant("s-2")))
+    await settled()
+    old.attach(Outbox(100_000), after_sequence=0)
+    house.counter.busy.set()
+
+    with pytest.raises(Refused) as caught:
+        await entering
+
+    assert caught.value.refusal.reason == "too_many_sessions"
+    assert not old.ending
+    assert house.counter.links[1].detached == ["too_many_sessions"]
+    assert len(house.sessions) == 1
+
+
+async def test_two_logins_at_once_take_two_places(kept: KeptEvidence) -> None:
+    """Never the same one twice: the limit holds also for a burst."""
+    house = House(kept, max_per_investor=2)
+    old = [await left_behind(house, f"s-{n}") for n in (1, 2)]
+    house.counter.busy = asyncio.Event()
+    entering = [asyncio.ensure_future(house.sessions.admit(applicant(f"s-{n}"))) for n in (3, 4)]
+    await settled()
+
+    third = await refused(house, "s-5")
+    house.counter.busy.set()
+    await asyncio.gather(*entering)
+    await asyncio.gather(*(session.ended.wait() for session in old))
+
+    assert third == "too_many_sessions"
+    assert len(house.sessions) == 2
 
 
 async def test_draining_waits_for_terminals_and_then_ends_the_rest(kept: KeptEvidence) -> None:
