@@ -29,6 +29,7 @@ class Access:
         self._records = records
         self._clock = clock
         self._sessions_of = sessions_of
+        self.sessions_per_user = config.sessions_per_user
         self._failures: Counter[tuple[str, str]] = Counter()
         self.trading_day = config.trading_day or clock().strftime("%Y%m%d")
         self.initialized = True
@@ -99,7 +100,7 @@ class Access:
     def _account_error(self, user: User, session: Session) -> int:
         if user.locked:
             return ErrorId.USER_NOT_ACTIVE
-        if self._sessions_of(user.user_id) >= self._config.sessions_per_user:
+        if self._sessions_of(user.user_id) >= self.sessions_per_user:
             return ErrorId.SESSION_EXCEED_LIMIT
         session.password_due = user if user.password_due else None
         return user.password_due

@@ -24,6 +24,8 @@ class Owner(Protocol):
 
     def greet(self, connection: Connection, hello: dict[str, object]) -> dict[str, object]: ...
 
+    def greeted(self, connection: Connection) -> None: ...
+
     def receive(self, connection: Connection, frame: Frame) -> None: ...
 
     def lost(self, connection: Connection) -> None: ...
@@ -77,6 +79,8 @@ class Connection(asyncio.Protocol):
         self.send(json_frame(FrameType.HELLO, answer).encode())
         if not answer["ok"]:
             self.close()
+        else:
+            self._owner.greeted(self)
 
     def _is_over_pace(self) -> bool:
         limit = self._packets_per_second()

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from simcounter.errors_text import text_of
-from simcounter.events import Disconnect, Effect, Notice, RspInfo
+from simcounter.events import Answer, Disconnect, Effect, Notice, RspInfo
 from simcounter.scenario import Rule
 from simcounter.settlement import day_report
 
@@ -95,19 +95,43 @@ class Control:
         """Queries per investor session and second, then 90; 0: unlimited."""
         self._counter.kernel.query_pace.limit = per_second
 
+    def session_limit(self, per_user: int) -> None:
+        """Sessions of one user at a time; the next login gets 60."""
+        self._counter.kernel.access.sessions_per_user = per_user
+
     def initialized(self, *, on: bool) -> None:
         """False: logins get 7, as before the counter is ready in the morning."""
         self._counter.kernel.access.initialized = on
 
     def clear(self) -> None:
         """Takes all rules back."""
-        self._counter.scenario.clear()
-        self._counter.kernel.access.initialized = True
+        counter = self._counter
+        counter.scenario.clear()
+        counter.kernel.access.initialized = True
+        counter.kernel.access.sessions_per_user = counter.config.sessions_per_user
+        counter.front.notice_breaks()
         self._tell_states()
 
     def _tell_states(self) -> None:
         for session_id in list(self._counter.front.connections):
             self._counter.front.tell_state(session_id)
+
+    def foreign_rows(self, method: str, times: int = 0) -> None:
+        """`method` (ReqQry…) of an operator is answered with the rows of all its investors, whoever was asked for."""
+        self._counter.scenario.add_foreign_rows(method, times)
+
+    def rsp_error(self, error_id: int, text: str = "", user_id: str = "", *, at_connect: bool = False) -> int:
+        """OnRspError of no request (id 0) to the sessions of `user_id`, or to every connection; returns how many.
+
+        `at_connect`: to every new connection instead, until `clear`, as 4040 comes when versions do not fit.
+        """
+        counter, info = self._counter, RspInfo(error_id, text or text_of(error_id))
+        if at_connect:
+            counter.scenario.shakes_hands_badly = info
+            return 0
+        sessions = self._sessions_of(user_id) if user_id else list(counter.front.connections)
+        counter.front.carry_out([Answer(session_id, "OnRspError", None, 0, info) for session_id in sessions])
+        return len(sessions)
 
     def flap(self, *, on: bool = True) -> None:
         """The front takes every connection and ends it at once; the present ones are cut."""
@@ -134,6 +158,20 @@ class Control:
             self._counter.front.connections[session_id].abort()
         return len(sessions)
 
+    def half_open(self, user_id: str = "", seconds: float = 0.0) -> int:
+        """Breaks connections as `drop` does, but the counter goes on counting their sessions; returns how many.
+
+        It notices after `seconds`, or with `notice_breaks` when that is 0. With `session_limit` the next login gets 60.
+        """
+        sessions = self._sessions_of(user_id) if user_id else list(self._counter.front.connections)
+        for session_id in sessions:
+            self._counter.front.break_half_open(session_id, seconds)
+        return len(sessions)
+
+    def notice_breaks(self) -> None:
+        """The counter notices all half-open breaks now; their sessions count no more."""
+        self._counter.front.notice_breaks()
+
     def force_out(self, user_id: str, *, silently: bool = False) -> int:
         """Logs `user_id` out unasked: OnRspUserLogout without a request and the cut, or only the cut."""
         counter = self._counter
@@ -148,8 +186,11 @@ class Control:
         return len(sessions)
 
     def _sessions_of(self, user_id: str) -> list[int]:
+        """Those that have a connection."""
+        connected = self._counter.front.connections
         sessions = self._counter.kernel.sessions.values()
-        return [s.session_id for s in sessions if s.user is not None and s.user.user_id == user_id]
+        users = [(s.session_id, s.user.user_id) for s in sessions if s.user is not None]
+        return [session_id for session_id, name in users if name == user_id and session_id in connected]
 
     def tell(self, callback: str, values: dict[str, Any], investor_id: str = "", error_id: int = 0) -> None:
         """`callback` (OnRtn…, OnErrRtn…) with these fields, as `answer` takes them, to one investor or to everybody.
@@ -213,6 +254,7 @@ class Control:
             "address": counter.address,
             "trading_day": counter.kernel.access.trading_day,
             "connections": len(counter.front.connections),
+            "half_open": len(counter.front.half_open),
             "logged_in": sorted(users),
             "logins_today": dict(counter.kernel.access.logins),
             "orders": len(counter.kernel.desk.orders),

@@ -129,3 +129,4 @@ class SimulatedCounter:
         self.front.journal.start_day()
         self.announce_day()
         self.drop_all()
+        self.front.notice_breaks()

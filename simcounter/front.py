@@ -23,6 +23,9 @@ FLOOD_CHUNK = 1000
 PATIENCE_SECONDS = 30.0
 """how long a patient flood waits for its readers, all in all"""
 
+_OWNERS = ("InvestorID", "AccountID")
+"""request fields that say whose rows are wanted; an operator that leaves them empty gets everybody's"""
+
 Store = Callable[[TerminalReport], None]
 
 
@@ -42,6 +45,8 @@ class Front:
         self._slots = {callback.name: callback.slot for callback in records.catalog.callbacks.values()}
         self.connections: dict[int, Connection] = {}
         """by SessionID"""
+        self.half_open: set[int] = set()
+        """sessions whose connection is gone while the kernel still counts them"""
         self._audiences: dict[tuple[str, str], list[int]] = {}
         """(InvestorID, UserID) of a notice -> who hears it; forgotten when anybody comes or goes"""
         self.journal = Journal(kernel.directory)
@@ -70,6 +75,12 @@ class Front:
         self.connections[session.session_id] = connection
         self.counts.connections += 1
         return {"ok": True, **self.state_of(session)}
+
+    def greeted(self, connection: Connection) -> None:
+        """The hello was answered: what a front says of itself before any request."""
+        info, session = self._scenario.shakes_hands_badly, connection.session
+        if info is not None and session is not None:
+            self.carry_out([Answer(session.session_id, "OnRspError", None, 0, info)])
 
     def state_of(self, session: Session) -> dict[str, object]:
         """What the shim answers synchronous calls from."""
@@ -113,7 +124,10 @@ class Front:
             info = RspInfo(other.error_id, other.text) if other.error_id else None
             self.carry_out([Answer(session.session_id, other.callback, other.body, frame.request_id, info)])
         else:
-            self.carry_out(self._kernel.call(session, method, frame.body, frame.request_id))
+            body = frame.body
+            if self._scenario.has_foreign_rows(method):
+                body = self._records.without(method, body, _OWNERS)
+            self.carry_out(self._kernel.call(session, method, body, frame.request_id))
 
     def _refused(self, session: Session, method: str, frame: Frame, rsp_info: RspInfo) -> list[Effect]:
         values = self._records.unpack(self._records.catalog.methods[method].struct, frame.body)
@@ -126,7 +140,29 @@ class Front:
             self._audiences.clear()
             self.connections.pop(session.session_id, None)
             self.journal.leave(session)
-            self._kernel.close(session.session_id)
+            if session.session_id not in self.half_open:
+                self._kernel.close(session.session_id)
+
+    def break_half_open(self, session_id: int, seconds: float) -> None:
+        """The program's end breaks; this end notices only after `seconds`, or at `notice_breaks` when that is 0.
+
+        Until then the kernel counts the session: a login of the same user may get 60.
+        """
+        self.half_open.add(session_id)
+        self.connections[session_id].abort()
+        if seconds:
+            asyncio.get_running_loop().call_later(seconds, self._notice_break, session_id)
+
+    def notice_breaks(self) -> None:
+        """The kernel learns of every half-open break now."""
+        for session_id in list(self.half_open):
+            self._notice_break(session_id)
+
+    def _notice_break(self, session_id: int) -> None:
+        if session_id in self.half_open:
+            self.half_open.discard(session_id)
+            self._audiences.clear()
+            self._kernel.close(session_id)
 
     def cut_slow_reader(self, connection: Connection) -> None:
         del connection

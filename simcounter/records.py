@@ -78,6 +78,14 @@ class Records:
     def pack(self, struct: str, values: Mapping[str, Any]) -> bytes:
         return layout.pack(self.struct(struct), values)
 
+    def without(self, method: str, body: bytes, names: Sequence[str]) -> bytes:
+        """A request's body with the text fields `names` left empty, as far as it has them."""
+        struct, emptied = self.struct(self.catalog.methods[method].struct), bytearray(body)
+        for field in struct.fields:
+            if field.name in names:
+                emptied[field.offset : field.offset + field.size] = bytes(field.size)
+        return bytes(emptied)
+
     def pack_plain(self, struct: str, values: Mapping[str, Any]) -> bytes:
         """`pack` for values that came as JSON: binary fields are hexadecimal text. Raises ValueError."""
         binary = {field.name for field in self.struct(struct).fields if field.kind is Kind.BYTES}

@@ -36,6 +36,7 @@ class Scenario:
         self._substitutes: dict[str, Rule] = {}
         self._delays: dict[str, Rule] = {}
         self._duplicates: dict[str, Rule] = {}
+        self._foreign: dict[str, Rule] = {}
         self.return_codes: dict[str, int] = {}
         """method -> what the shim returns without sending: −2 and −3 of requests, −1 to −7 of reports"""
         self.trades_first = False
@@ -44,6 +45,8 @@ class Scenario:
         """no request is answered at all"""
         self.is_flapping = False
         """new connections are accepted and ended at once"""
+        self.shakes_hands_badly: RspInfo | None = None
+        """every new connection hears this OnRspError, of no request"""
         self.limit_queries = False
         """the shim returns −3 above the front's QryFreq"""
         self.qry_freq = 0
@@ -73,6 +76,13 @@ class Scenario:
     def duplicate(self, callback: str, times: int = 0) -> None:
         """`callback` arrives twice."""
         self._duplicates[callback] = Rule(times=times)
+
+    def add_foreign_rows(self, method: str, times: int = 0) -> None:
+        """An operator that asks `method` for one investor is answered with everybody's rows."""
+        self._foreign[method] = Rule(times=times)
+
+    def has_foreign_rows(self, method: str) -> bool:
+        return _use(self._foreign, method) is not None
 
     def ignores(self, method: str) -> bool:
         return self.is_mute or _use(self._silences, method) is not None
