@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
 from dataclasses import dataclass
@@ -51,10 +50,9 @@ def report_line(counter: SimulatedCounter, investor_id: str) -> ReportLine:
 
 async def ledger_facts(site: RelaySite) -> LedgerFacts:
     """The login's entries, and the verdict of `ctp-relay ledger verify`."""
-    exported, verdict = await asyncio.gather(
-        site.run("ledger", "export", "--format", "json"), site.run_json("ledger", "verify", "--json")
-    )
-    entries = [json.loads(line) for line in exported.splitlines()]
+    exported = await site.run("ledger", "export", "--format", "json")
+    verdict = await site.run_json("ledger", "verify", "--json")
+    entries = [row for row in map(json.loads, exported.split("\n")[:-1]) if "kind" in row]  # others: heads, signature
     reported = [entry["data"] for entry in entries if entry["kind"] == "terminal_report"]
     results = [entry["data"] for entry in entries if entry["kind"] == "terminal_report_result"]
     if len(reported) != 1 or len(results) != 1:

@@ -8,20 +8,22 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from enum import StrEnum
-from itertools import groupby
 from pathlib import Path
 from typing import Annotated, TextIO
 
 import typer
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from relay.cli_context import DEFAULT_CONFIG, ConfigPath, Workplace
 from relay.cli_output import EPILOG, AsJson, CommandRefused, ExitCode, reporting, say, warn, write_json
-from relay.domain.ledger_chain import Entry, Problem, head_after
-from relay.domain.ledger_chain import verify as verify_chain
+from relay.domain.ledger_chain import Entry
 from relay.services import ledger_reader
-from relay.services.ledger_text import csv_rows, from_json_lines, json_lines, login_lines
+from relay.services.ledger_file import NoLedgerFile, misfits, public_key_of, sealed_lines, verify_file
+from relay.services.ledger_text import csv_rows, json_lines, login_lines
+from relay.services.signing_key import make_signing_key, open_signing_key
+from relay.settings_file import signing_key_file
 
 app = typer.Typer(no_args_is_help=True, help="The permanent record (审计记录).", epilog=EPILOG)
 
@@ -36,47 +38,76 @@ class Form(StrEnum):
 
 
 @app.command(
-    epilog="Example: ctp-relay ledger verify --expect-head 3f1c…  (a head hash printed earlier and kept elsewhere)"
+    epilog="Example: ctp-relay ledger verify --file 2026-01-05.jsonl --file 2026-01-06.jsonl --public-key 5a1e…"
 )
 def verify(
     config: ConfigPath = DEFAULT_CONFIG,
     expect_head: Annotated[
         list[str] | None, typer.Option(help="A head hash kept elsewhere that must be in the ledger; may be repeated.")
     ] = None,
-    file: Annotated[Path | None, typer.Option(help="Verify an exported JSON file instead of the database.")] = None,
+    file: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Verify an exported JSON file instead of the database. Repeated: files of following days,"
+            " oldest first, each of which must begin where the one before it ended."
+        ),
+    ] = None,
+    public_key: Annotated[
+        str, typer.Option(help="With --file: whose signature it must be; see ctp-relay ledger public-key.")
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
     """Recompute every chain; exit code 1 names the entries that were changed, removed or reordered.
 
     Whoever may write the whole database can build a new chain that fits. Against that, keep the head hashes
-    printed here somewhere else, and give one later as --expect-head: the entry must still be there.
+    printed here somewhere else, and give one later as --expect-head: the entry must still be there. An exported file
+    needs neither the database nor the settings: it carries the heads it stands between, and a signature.
     """
     with reporting():
-        audits = _of_file(file) if file is not None else ledger_reader.audit(Workplace(config).ledger)
-        entries = _of_file_entries(file) if file is not None else ledger_reader.read(Workplace(config).ledger)
-        missing = set(expect_head or ()) - ({entry.hash for entry in entries} if expect_head else set())
-    problems = [str(problem) for audit in audits for problem in audit.problems]
+        found = _of_files(file, public_key) if file else _of_database(config, wanted=bool(expect_head))
+    problems = [str(problem) for audit in found.audits for problem in audit.problems] + found.problems
+    missing = set(expect_head or ()) - found.hashes
     problems += [f"no entry has the expected head hash {digest}" for digest in sorted(missing)]
-    _tell(audits, problems, as_json=as_json)
+    _tell(found, problems, as_json=as_json)
     if problems:
         raise typer.Exit(ExitCode.REFUSED)
 
 
-@app.command(epilog="Example: ctp-relay ledger export --day 2026-01-05 --format csv --output ledger.csv")
+@app.command(epilog="Example: ctp-relay ledger export --day 2026-01-05 --output 2026-01-05.jsonl")
 def export(
     config: ConfigPath = DEFAULT_CONFIG,
     day: Annotated[str | None, typer.Option(help="Only this day in UTC+8: YYYY-MM-DD.")] = None,
     form: Annotated[Form, typer.Option("--format", help="line: one line for each terminal login.")] = Form.JSON,
     output: Annotated[Path | None, typer.Option(help="A new file, instead of standard output.")] = None,
 ) -> None:
-    """Write entries as JSON lines, CSV, or the lines of terminal logins (`ledger.line_format`)."""
+    """Write entries as signed JSON lines, CSV, or the lines of terminal logins (`ledger.line_format`).
+
+    A JSON file proves itself: it begins with each chain's head before its first entry and after its last, and ends
+    with a signature. Check it with: ctp-relay ledger verify --file FILE.
+    """
     with reporting():
         place = Workplace(config)
         since, until = _day(day)
-        entries = ledger_reader.read(place.ledger, since=since, until=until)
-        lines = _lines(form, entries, place.settings.ledger.line_format)
+        key = _signing_key(place) if form is Form.JSON else None
+        parts = ledger_reader.stretches(place.ledger, since=since, until=until)
+        entries = ledger_reader.read(place.ledger, parts)
+        if key is not None:
+            lines = sealed_lines(parts, entries, since=since, until=until, key=key)
+        else:
+            lines = _plain_lines(form, entries, place.settings.ledger.line_format)
         with _target(output) as target:
             target.writelines(lines)
+
+
+@app.command("public-key", epilog="Example: ctp-relay ledger public-key")
+def public_key_(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
+    """Show the public key that exported files are signed with; give it to whoever verifies them."""
+    with reporting():
+        shown = public_key_of(_signing_key(Workplace(config)))
+        if as_json:
+            write_json({"public_key": shown})
+        else:
+            say(shown)
 
 
 @app.command()
@@ -95,45 +126,76 @@ def tail(
             say(_short(entry))
 
 
-def _lines(form: Form, entries: Iterator[Entry], line_format: str) -> Iterator[str]:
-    match form:
-        case Form.JSON:
-            return json_lines(entries)
-        case Form.CSV:
-            return csv_rows(entries)
-        case Form.LINE:
-            return login_lines(entries, line_format)
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What a verification looked at."""
+
+    audits: list[ledger_reader.Audit]
+    hashes: set[str]
+    problems: list[str]
+    signed_by: str = ""
 
 
-def _tell(audits: list[ledger_reader.Audit], problems: list[str], *, as_json: bool) -> None:
+def _of_database(config: Path, *, wanted: bool) -> _Found:
+    """`wanted` says whether the hashes of the entries are asked for: they fill the memory of a long ledger."""
+    engine = Workplace(config).ledger
+    audits = ledger_reader.audit(engine)
+    return _Found(audits, {entry.hash for entry in ledger_reader.read(engine)} if wanted else set(), [])
+
+
+def _of_files(paths: list[Path], public_key: str) -> _Found:
+    files, problems = [], []
+    for path in paths:
+        try:
+            files.append(verify_file(path.read_text(encoding="utf-8"), public_key=public_key))
+        except OSError as error:
+            raise CommandRefused(f"{path}: {error.strerror}") from None
+        except UnicodeDecodeError:
+            raise CommandRefused(f"{path}: is not UTF-8 text") from None
+        except NoLedgerFile as error:
+            raise CommandRefused(f"{path}: {error}") from None
+        problems += [f"{path}: {problem}" for problem in files[-1].problems]
+    problems += misfits(files)
+    return _Found(
+        [audit for found in files for audit in found.chains],
+        set().union(*(found.hashes for found in files)),
+        problems,
+        " ".join(sorted({found.signed_by for found in files if found.signed_by})),
+    )
+
+
+def _signing_key(place: Workplace) -> Ed25519PrivateKey:
+    """The key of exported files; made when it is first needed, and its public half recorded."""
+    path = signing_key_file(place.settings)
+    made = make_signing_key(path)
+    key = open_signing_key(path)
+    if made:
+        with place.recorded("ledger_signing_key", {"public_key": public_key_of(key)}):
+            warn(f"{path}: a new key that signs exported ledger files; keep a copy. Its public half is in the ledger")
+    return key
+
+
+def _plain_lines(form: Form, entries: Iterator[Entry], line_format: str) -> Iterator[str]:
+    return csv_rows(entries) if form is Form.CSV else login_lines(entries, line_format)
+
+
+def _tell(found: _Found, problems: list[str], *, as_json: bool) -> None:
     if as_json:
-        chains = [{"chain": a.chain, "entries": a.entries, "head": asdict(a.head) if a.head else None} for a in audits]
-        write_json({"whole": not problems, "problems": problems, "chains": chains})
+        chains = [
+            {"chain": audit.chain, "entries": audit.entries, "head": asdict(audit.head) if audit.head else None}
+            for audit in found.audits
+        ]
+        verdict = {"whole": not problems, "problems": problems, "chains": chains}
+        write_json(verdict | ({"signed_by": found.signed_by} if found.signed_by else {}))
         return
-    for audit in audits:
+    for audit in found.audits:
         head = audit.head.hash if audit.head else "no head"
         say(f"{audit.chain}: {audit.entries} entries, head {head}")
+    if found.signed_by:
+        say(f"signed by {found.signed_by}")
     for problem in problems:
         warn(problem)
     say("the ledger is NOT whole" if problems else "the ledger is whole")
-
-
-def _of_file(path: Path) -> list[ledger_reader.Audit]:
-    """An exported file has no recorded heads: what is missing at its end cannot be noticed."""
-    audits = []
-    for chain, group in groupby(_of_file_entries(path), key=lambda entry: entry.chain):
-        entries = list(group)
-        head = head_after(entries[-1])
-        problems: list[Problem] = list(verify_chain(chain, entries, head))
-        audits.append(ledger_reader.Audit(chain, len(entries), head, tuple(problems)))
-    return audits
-
-
-def _of_file_entries(path: Path) -> Iterator[Entry]:
-    try:
-        return from_json_lines(path.read_text(encoding="utf-8").splitlines())
-    except OSError as error:
-        raise CommandRefused(f"{path}: {error.strerror}") from None
 
 
 def _day(day: str | None) -> tuple[str, str]:

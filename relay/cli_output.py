@@ -96,6 +96,9 @@ def reporting() -> Iterator[None]:
         raise _leave(f"the ledger cannot be written, nothing was changed: {error}", ExitCode.DATABASE) from None
     except SQLAlchemyError as error:
         raise _leave(f"the database failed: {brief(error)}", ExitCode.DATABASE) from None
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        raise _leave(f"{where}{error.strerror or error}", ExitCode.REFUSED) from None
     except (CommandRefused, EntryExists, EntryUnknown, ValueError) as error:
         raise _leave(str(error), ExitCode.REFUSED) from None
 

@@ -124,6 +124,10 @@ class Ledger(Section):
         default=4096, description="entries that may wait for the database; more refuses logins"
     )
     commit_timeout_seconds: Seconds = Field(default=5.0, description="seconds an entry may take until it is committed")
+    signing_key_file: Path | None = Field(
+        default=None,
+        description="Ed25519 key (PEM) that signs exported files; default: state_dir/ledger_signing.key, made once",
+    )
     line_format: str = Field(
         default="{flag}@{app_id}@{public_ip}@{port}@{logged_in_at}@{system_info}",
         description="the line of `ledger export --format line`, one for each terminal that logged in",

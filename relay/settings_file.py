@@ -77,6 +77,11 @@ def secrets_key_file(settings: Settings) -> Path:
     return settings.directory.secrets_key_file or settings.relay.state_dir / "secrets.key"
 
 
+def signing_key_file(settings: Settings) -> Path:
+    """The key that signs exported ledger files, with the default filled in."""
+    return settings.ledger.signing_key_file or settings.relay.state_dir / "ledger_signing.key"
+
+
 def flow_dir(settings: Settings) -> Path:
     """The flow files' directory, with the default filled in."""
     return settings.counter.flow_dir or settings.relay.state_dir / "flow"

@@ -90,9 +90,12 @@ def head_after(entry: Entry) -> Head:
     return Head(entry.chain, entry.sequence, entry.hash)
 
 
-def verify(chain: str, entries: Iterable[Entry], head: Head | None) -> Iterator[Problem]:
-    """Every problem of one chain, its entries given in order; `head` None is a head that was removed."""
-    before = empty_head(chain)
+def verify(chain: str, entries: Iterable[Entry], head: Head | None, *, start: Head | None = None) -> Iterator[Problem]:
+    """Every problem of one chain, its entries given in order; `head` None is a head that was removed.
+
+    `start` is the head before the first of the entries, where they are not the chain from its beginning.
+    """
+    before = start or empty_head(chain)
     for entry in entries:
         yield from _compare(before, entry)
         before = Head(chain, max(entry.sequence, before.sequence), entry.hash)
@@ -102,9 +105,7 @@ def verify(chain: str, entries: Iterable[Entry], head: Head | None) -> Iterator[
 def _compare(before: Head, entry: Entry) -> Iterator[Problem]:
     expected = before.sequence + 1
     if entry.sequence > expected:
-        last = entry.sequence - 1
-        gone = f"entry {expected} is" if last == expected else f"entries {expected} to {last} are"
-        yield Problem(before.chain, expected, f"{gone} missing")
+        yield Problem(before.chain, expected, f"{_span(expected, entry.sequence - 1)} missing")
     elif entry.sequence < expected:
         yield Problem(before.chain, entry.sequence, "stands out of order, or twice")
     fields = (entry.chain, entry.sequence, entry.at, entry.kind, entry.session, entry.data, entry.previous_hash)
@@ -122,13 +123,16 @@ def _compare_head(last: Head, head: Head | None) -> Iterator[Problem]:
         if last.sequence >= FIRST_SEQUENCE:
             yield Problem(last.chain, last.sequence, "the recorded head of the chain is missing")
     elif head.sequence > last.sequence:
-        yield Problem(
-            last.chain, last.sequence + 1, f"entries {last.sequence + 1} to {head.sequence} are missing at the end"
-        )
+        gone = last.sequence + 1
+        yield Problem(last.chain, gone, f"{_span(gone, head.sequence)} missing at the end")
     elif head.sequence < last.sequence:
         yield Problem(last.chain, head.sequence + 1, "stands after the recorded head of the chain")
     elif head.hash != last.hash:
         yield Problem(last.chain, last.sequence, "is not the recorded head of the chain")
+
+
+def _span(first: int, last: int) -> str:
+    return f"entry {first} is" if first == last else f"entries {first} to {last} are"
 
 
 def _digest(*fields: str | int) -> str:

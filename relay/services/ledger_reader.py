@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Select, select
 
-from relay.domain.ledger_chain import Entry, Head, Problem, verify
+from relay.domain.ledger_chain import Entry, Head, Problem, empty_head, verify
 from relay.services.schema import LEDGER, LEDGER_HEAD
 
 _ROWS_AT_A_TIME = 1000
@@ -40,15 +40,37 @@ def heads(engine: Engine) -> dict[str, Head]:
         return _heads(connection)
 
 
-def read(engine: Engine, *, since: str = "", until: str = "") -> Iterator[Entry]:
-    """Entries by chain and sequence; `since` and `until` are ISO times in UTC+8, or days: 2025-07-10."""
-    wanted = _ordered()
-    if since:
-        wanted = wanted.where(LEDGER.c.at >= since)
-    if until:
-        wanted = wanted.where(LEDGER.c.at < until)
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """The part of one chain that belongs to a file: what follows `before`, up to and with `after`."""
+
+    before: Head
+    after: Head
+
+
+def stretches(engine: Engine, *, since: str = "", until: str = "") -> dict[str, Stretch]:
+    """Each chain's part between two ISO times in UTC+8, or days (2025-07-10); empty texts mean from the start, to the end.
+
+    A chain is cut where the last entry before the time stands, so that the parts of following days fit each other
+    without a gap and without an overlap, also where the clock was set back.
+    """
     with engine.connect() as connection:
-        yield from _entries(connection, wanted)
+        return {
+            name: Stretch(
+                _last_before(connection, name, since) if since else empty_head(name),
+                _last_before(connection, name, until) if until else head,
+            )
+            for name, head in sorted(_heads(connection).items())
+        }
+
+
+def read(engine: Engine, of: Mapping[str, Stretch] | None = None) -> Iterator[Entry]:
+    """Entries by chain and sequence; of all chains, or only these parts."""
+    parts = stretches(engine) if of is None else of
+    with engine.connect() as connection:
+        for chain, part in parts.items():
+            wanted = _ordered().where(LEDGER.c.chain == chain, LEDGER.c.sequence > part.before.sequence)
+            yield from _entries(connection, wanted.where(LEDGER.c.sequence <= part.after.sequence))
 
 
 def tail(engine: Engine, count: int) -> list[Entry]:
@@ -56,6 +78,13 @@ def tail(engine: Engine, count: int) -> list[Entry]:
     newest = select(LEDGER).order_by(LEDGER.c.at.desc(), LEDGER.c.chain, LEDGER.c.sequence.desc()).limit(count)
     with engine.connect() as connection:
         return [Entry(*row) for row in connection.execute(newest)][::-1]
+
+
+def _last_before(connection: Connection, chain: str, time: str) -> Head:
+    """The head the chain had at this time."""
+    earlier = select(LEDGER.c.sequence, LEDGER.c.hash).where(LEDGER.c.chain == chain, LEDGER.c.at < time)
+    row = connection.execute(earlier.order_by(LEDGER.c.sequence.desc()).limit(1)).one_or_none()
+    return Head(chain, row.sequence, row.hash) if row is not None else empty_head(chain)
 
 
 def _audit_chain(connection: Connection, chain: str, head: Head | None, most: int) -> Audit:

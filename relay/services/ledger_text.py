@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, fields
 from datetime import datetime
+from typing import Any, cast
 
 from relay.domain.ledger_chain import Entry, canonical
 
@@ -31,16 +32,15 @@ def json_lines(entries: Iterable[Entry]) -> Iterator[str]:
         yield json.dumps(asdict(entry) | {"data": json.loads(entry.data)}, ensure_ascii=False) + "\n"
 
 
-def from_json_lines(lines: Iterable[str]) -> Iterator[Entry]:
-    """The entries of an exported file; ValueError names the line that is none."""
-    names = [field.name for field in fields(Entry)]
-    for number, line in enumerate(lines, start=1):
-        try:
-            row = json.loads(line)
-            entry = Entry(**{name: row[name] for name in names} | {"data": canonical(row["data"])})
-        except (ValueError, KeyError, TypeError, AttributeError):
-            raise ValueError(f"line {number} is not an exported entry") from None
-        yield entry
+def entry_of(row: Mapping[str, Any]) -> Entry:
+    """The entry of one parsed line of `json_lines`. Raises ValueError where it is none."""
+    texts = {field.name: row.get(field.name) for field in fields(Entry)}
+    sequence, data = texts.pop("sequence"), texts.pop("data")
+    if type(sequence) is not int or not isinstance(data, dict):
+        raise ValueError("the sequence is not a number, or the data not an object")
+    if not all(isinstance(text, str) for text in texts.values()):
+        raise ValueError("a field is missing, or not a text")
+    return Entry(sequence=sequence, data=canonical(data), **cast("dict[str, str]", texts))
 
 
 def csv_rows(entries: Iterable[Entry]) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from pydantic import SecretStr
 from typer.testing import CliRunner, Result
 
 from relay import cli
+from relay.domain.system_info import COUNTER_ZONE
 from relay.services.database import open_database
 from relay.services.ledger import record_now
 from relay.settings_text import example
@@ -53,7 +55,8 @@ def written(result: Result) -> Any:
 
 
 def ledger(run: Run) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in run("ledger", "export").stdout.splitlines()]
+    rows = [json.loads(line) for line in run("ledger", "export").stdout.splitlines()]
+    return [row for row in rows if "kind" in row and row["kind"] != "admin_ledger_signing_key"]
 
 
 def test_a_terminal_is_registered_with_a_code_it_has(run: Run, place: Path) -> None:
@@ -151,7 +154,61 @@ def test_the_ledger_is_verified(run: Run, place: Path) -> None:
     exported = place / "ledger.json"
     assert exported.stat().st_mode & 0o777 == 0o600
     exported.write_text(exported.read_text().replace('"one"', '"two"', 1))
-    assert "relay/admin entry 1: was changed" in run("ledger", "verify", "--file", "ledger.json", exit_code=1).stderr
+    told = run("ledger", "verify", "--file", "ledger.json", exit_code=1).stderr
+    assert "relay/admin entry 1: was changed" in told
+    assert "the signature does not fit" in told
+
+
+def _same(at: dt.datetime) -> dt.datetime:
+    return at
+
+
+def test_the_files_of_following_days_fit_each_other(run: Run, place: Path) -> None:
+    """The second day's file is whole by itself, follows the first's, and is signed by the key that is shown."""
+    database = open_database(SecretStr(f"sqlite:///{place / 'var/relay/relay.sqlite3'}"))
+    run("terminal", "list")
+    for hour in (9, 20, 33, 40):
+        at = dt.datetime(2026, 1, 5, tzinfo=COUNTER_ZONE) + dt.timedelta(hours=hour)
+        record_now(database, "relay", partial(_same, at), "terminal_refused", {"message": "a\u2028b"})
+    database.dispose()
+    for day in ("2026-01-05", "2026-01-06"):
+        run("ledger", "export", "--day", day, "--output", f"{day}.jsonl")
+    key = run("ledger", "public-key").stdout.strip()
+    both = ("--file", "2026-01-05.jsonl", "--file", "2026-01-06.jsonl")
+
+    verdict = written(run("ledger", "verify", "--file", "2026-01-06.jsonl", "--public-key", key, "--json"))
+    assert (verdict["whole"], verdict["signed_by"], verdict["chains"][0]["entries"]) == (True, key, 2)
+    assert verdict["chains"][0]["head"]["sequence"] == 4
+    run("ledger", "verify", *both, "--public-key", key)
+    swapped = run("ledger", "verify", *both[2:], *both[:2], exit_code=1)
+    assert "relay: the file that follows begins after entry 0, the one before it ends with entry 4" in swapped.stderr
+    other = run("ledger", "verify", "--file", "2026-01-06.jsonl", "--public-key", "0f" * 32, exit_code=1)
+    assert "signed by another key" in other.stderr
+
+
+def test_what_is_no_ledger_file_is_named(run: Run, place: Path) -> None:
+    """Nothing, and something else, are no whole ledgers; a line that is no entry is named by its number."""
+    run("terminal", "add", "one", "--show-once")
+    run("ledger", "export", "--output", "whole.jsonl")
+    first, second, *_, last = (place / "whole.jsonl").read_text().splitlines(keepends=True)
+    for name, text, says in (
+        ("empty", "", "line 1 is not the first line"),
+        ("else", "[1, 2]\n", "line 1 is not the first line"),
+        ("entries only", second, "line 1 is not the first line"),
+        ("no entry", first + '{"chain": [{}]}\n' + last, "line 2 is not an exported entry"),
+        ("deep", first + "[" * 100_000 + "\n" + last, "line 2 is not an exported entry"),
+        ("cut", first + second, "cut off"),
+    ):
+        (place / name).write_text(text)
+        assert says in run("ledger", "verify", "--file", name, exit_code=1).stderr
+
+
+def test_a_path_that_cannot_be_used_is_named(run: Run, place: Path) -> None:
+    """One line with the path and the reason, no traceback."""
+    run("terminal", "add", "one", "--show-once")
+    told = run("ledger", "export", "--output", "missing/ledger.jsonl", exit_code=1)
+
+    assert told.stderr.splitlines()[-1] == "missing/ledger.jsonl: No such file or directory"
 
 
 def test_the_ledger_is_exported_by_day_and_form(run: Run) -> None:
@@ -160,7 +217,7 @@ def test_the_ledger_is_exported_by_day_and_form(run: Run) -> None:
 
     assert run("ledger", "export", "--format", "csv").stdout.startswith("chain,sequence,at,kind,")
     assert run("ledger", "export", "--format", "line").stdout == ""
-    assert run("ledger", "export", "--day", "2001-01-01").stdout == ""
+    assert '"kind"' not in run("ledger", "export", "--day", "2001-01-01").stdout
     assert "no day" in run("ledger", "export", "--day", "yesterday", exit_code=1).stderr
     run("ledger", "export", "--output", "x.json")
     assert "exists already" in run("ledger", "export", "--output", "x.json", exit_code=1).stderr
@@ -172,9 +229,9 @@ def test_the_newest_entries_are_shown(run: Run) -> None:
     run("terminal", "disable", "one")
 
     first, second = run("ledger", "tail").stdout.splitlines()
+    (line,) = run("ledger", "tail", "-n", "1", "--json").stdout.splitlines()
     assert "relay/admin#1 admin_terminal_add" in first
     assert second.endswith("app_id=one by=" + ledger(run)[0]["data"]["by"])
-    (line,) = run("ledger", "tail", "-n", "1", "--json").stdout.splitlines()
     assert json.loads(line)["kind"] == "admin_terminal_disable"
 
 

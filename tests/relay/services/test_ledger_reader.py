@@ -7,7 +7,7 @@ from sqlalchemy import Engine, text
 
 from relay.services.database import writing
 from relay.services.ledger import record_now
-from relay.services.ledger_reader import audit, read, tail
+from relay.services.ledger_reader import audit, read, stretches, tail
 from tests.relay.services.conftest import HandClock
 
 TRIGGERS = {
@@ -81,7 +81,7 @@ def test_a_chain_that_vanished_with_its_head_leaves_no_trace(written: Engine) ->
 
 def test_entries_of_a_day_are_those_of_the_day_in_utc_plus_8(written: Engine) -> None:
     """09:00 + 4 h steps: four entries of each chain before midnight."""
-    day = list(read(written, since="2026-11-22", until="2026-11-23"))
+    day = list(read(written, stretches(written, since="2026-11-22", until="2026-11-23")))
 
     assert [entry.sequence for entry in day] == [1, 2, 3, 4, 1, 2, 3, 4]
 

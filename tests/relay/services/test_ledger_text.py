@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import csv
-import json
 
 import pytest
 
-from relay.domain.ledger_chain import Entry, canonical, empty_head, head_after, link, verify
-from relay.services.ledger_text import LineFormatWrong, csv_rows, from_json_lines, json_lines, login_lines
+from relay.domain.ledger_chain import Entry, canonical, empty_head, head_after, link
+from relay.services.ledger_text import LineFormatWrong, csv_rows, login_lines
 
 LOGIN = {
     "terminal_app_id": "client_xsb_1.0",
@@ -61,24 +60,6 @@ def test_a_wrong_line_format_names_the_fields_there_are(wrong: str) -> None:
     """The setting's name and the known fields."""
     with pytest.raises(LineFormatWrong, match=r"ledger.line_format.*app_id, broker_id"):
         list(login_lines(entries_of(LOGIN), wrong))
-
-
-def test_json_lines_can_be_verified_again() -> None:
-    """An exported file proves itself without the database."""
-    entries = entries_of(LOGIN, {"姓名": "张三", "n": [1, 2.5, None]})
-    lines = list(json_lines(entries))
-
-    assert json.loads(lines[0])["data"]["public_ip"] == "192.168.202.1"
-    again = list(from_json_lines(lines))
-    assert again == entries
-    assert list(verify("relay", again, head_after(entries[-1]))) == []
-
-
-@pytest.mark.parametrize("line", ["", "[]", "{}", '{"chain": 1}', "no json"])
-def test_a_line_that_is_no_entry_is_named(line: str) -> None:
-    """With its number."""
-    with pytest.raises(ValueError, match="line 2 "):
-        list(from_json_lines([next(json_lines(entries_of(LOGIN))), line]))
 
 
 def test_csv_has_a_header_and_keeps_every_character() -> None:
