@@ -1,15 +1,22 @@
 """What may be sent to the counter now, and when to look again.
 
 CTP takes one query at a time (the next gives -2), QryFreq queries a second (error 90), and silently delays what
-exceeds FTDPkgFreq packages a second (DOMAIN 5). In many-to-one all terminals share that, so: cancels before
-orders before the rest before queries, terminals in turn within a class, and an order never waits for a query.
+exceeds FTDPkgFreq packages a second. In many-to-one all terminals share that. What waits stands in three lines:
+
+* Trading: cancels, orders and the rest. Terminals take turns; within a terminal's turn its cancels go before its
+  orders before the rest. One terminal's cancels therefore never hold up another terminal's order.
+* Exempt queries (ReqQuery...), which the trading core answers outside the limits of queries.
+* Queries, one in flight. They leave a part of the packages free, so that an order finds room right after them.
+
+The lines are served in this order. So that no flood of orders keeps the queries out, a line of queries that was
+passed over nine times sends one before the orders. A line of queries that the API refused with -2 or -3 pauses.
 Orders are never sent twice; what waited past its deadline is never sent.
 """
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from itertools import count
@@ -24,6 +31,8 @@ NEED_RETRY = 90
 """CTP's ErrorID: the query core is not ready, or QryFreq was exceeded"""
 TOO_MANY_UNANSWERED = -2
 TOO_MANY_A_SECOND = -3
+_SHARE = 10
+"""a line of queries has one package of this many, however many orders wait"""
 _SLACK = 1_000
 """how many deadlines of requests sent already are kept before they are swept out"""
 
@@ -92,16 +101,31 @@ class Outcome(Enum):
     """tell the terminal the return code"""
 
 
+class _Line:
+    """Requests that wait for the same thing."""
+
+    def __init__(self) -> None:
+        self.turns: Turns[Ticket] = Turns()
+        self.paused_until = 0.0
+        self.passed_over = 0
+        """packages sent for the other lines since one of these waits"""
+
+    @property
+    def due(self) -> bool:
+        """Whether one is sent before the orders."""
+        return self.passed_over >= _SHARE - 1
+
+
 class Pacer:
     """The schedule of one counter session."""
 
     def __init__(self, limits: PacingLimits) -> None:
         self._sequence = count()
-        self._queues: dict[Priority, Turns[Ticket]] = {priority: Turns() for priority in Priority}
+        self._trading, self._exempt, self._query = _Line(), _Line(), _Line()
+        self._lines = (self._trading, self._exempt, self._query)
         self._deadlines: list[tuple[float, int, Ticket]] = []
         self._in_flight: Ticket | None = None
         self._in_flight_until = 0.0
-        self._queries_from = 0.0
         self.limit(limits)
 
     def limit(self, limits: PacingLimits) -> None:
@@ -114,37 +138,53 @@ class Pacer:
 
     @property
     def waiting(self) -> int:
-        return sum(len(queue) for queue in self._queues.values())
+        return sum(len(line.turns) for line in self._lines)
+
+    def waiting_orders(self) -> Iterator[Ticket]:
+        """The orders that are not sent yet."""
+        return (ticket for ticket in self._trading.turns if ticket.priority is Priority.ORDER)
 
     def submit(self, ticket: Ticket) -> int | Refusal:
         """Queue a request; returns how many are ahead of it, or why there is no room."""
-        queues = self._queues
-        if sum(queue.of(ticket.lane) for queue in queues.values()) >= self._limits.waiting_per_lane:
+        if sum(line.turns.of(ticket.lane) for line in self._lines) >= self._limits.waiting_per_lane:
             return call_reasons.queue_full(ticket.priority.name.lower(), self._limits.waiting_per_lane)
         if self.waiting >= self._limits.waiting:
             return call_reasons.queue_full(ticket.priority.name.lower(), self._limits.waiting)
-        ahead = sum(len(queue) for priority, queue in queues.items() if priority <= ticket.priority)
-        queues[ticket.priority].push(ticket.lane, ticket)
+        mine = self._line(ticket.priority)
+        before = sum(len(line.turns) for line in self._lines[: self._lines.index(mine)])
+        ahead = before + mine.turns.ahead(ticket.lane, ticket.priority)
+        mine.turns.push(ticket.lane, ticket, ticket.priority)
         self._watch(ticket)
         return ahead
+
+    def withdraw(self, ticket: Ticket) -> bool:
+        """Take a request out that waits; False where it does not wait any more."""
+        if ticket.stage is not Stage.WAITING:
+            return False
+        self._line(ticket.priority).turns.remove(ticket.lane, ticket, ticket.priority)
+        ticket.stage = Stage.OVER
+        return True
 
     def next(self, now: float) -> Step:
         """What to send now. Call again at once while it gives something to send."""
         expired, unanswered = self._expire(now), self._give_up(now)
-        for priority, queue in self._queues.items():
-            if queue and self._free_at(priority, now) <= now:
-                ticket = queue.pop()
-                self._take(ticket, now)
-                return Step(ticket, expired, unanswered)
-        return Step(None, expired, unanswered, self._wake_at(now))
+        free = [line for line in self._lines if line.turns and self._free_at(line, now) <= now]
+        if not free:
+            return Step(None, expired, unanswered, self._wake_at(now))
+        line = next((line for line in free if line.due), free[0])
+        ticket = line.turns.pop()
+        self._take(line, ticket, now)
+        return Step(ticket, expired, unanswered)
 
     def returned(self, ticket: Ticket, code: int, now: float) -> Outcome:
         """The API call's return code."""
         if code == 0:
             return Outcome.SENT
         self._release(ticket)
-        if code == TOO_MANY_A_SECOND or (code == TOO_MANY_UNANSWERED and ticket.priority is Priority.QUERY):
-            self._queries_from = now + self._limits.retry_seconds
+        if code == TOO_MANY_A_SECOND:
+            self._exempt.paused_until = self._query.paused_until = now + self._limits.retry_seconds
+        elif code == TOO_MANY_UNANSWERED:
+            self._line(ticket.priority).paused_until = now + self._limits.retry_seconds
         if code in {TOO_MANY_A_SECOND, TOO_MANY_UNANSWERED} and self._again(ticket, now):
             return Outcome.REQUEUED
         ticket.stage = Stage.OVER
@@ -159,7 +199,7 @@ class Pacer:
             return True
         self._release(ticket)
         if error_id == NEED_RETRY:
-            self._queries_from = now + self._limits.retry_seconds
+            self._query.paused_until = now + self._limits.retry_seconds
             if self._again(ticket, now):
                 return False
         ticket.stage = Stage.OVER
@@ -175,31 +215,43 @@ class Pacer:
 
     def drop(self, lane: Hashable) -> tuple[Ticket, ...]:
         """The terminal is gone: what it had waiting is not sent."""
-        dropped = tuple(ticket for queue in self._queues.values() for ticket in queue.drop(lane))
+        dropped = tuple(ticket for line in self._lines for ticket in line.turns.drop(lane))
         for ticket in dropped:
             ticket.stage = Stage.OVER
         return dropped
 
-    def _take(self, ticket: Ticket, now: float) -> None:
+    def _line(self, priority: Priority) -> _Line:
+        if priority is Priority.QUERY:
+            return self._query
+        return self._exempt if priority is Priority.EXEMPT_QUERY else self._trading
+
+    def _take(self, line: _Line, ticket: Ticket, now: float) -> None:
         ticket.stage = Stage.SENT
         ticket.attempts += 1
         self._packages.take(now)
-        if ticket.priority is Priority.QUERY:
+        for other in (self._exempt, self._query):
+            other.passed_over = other.passed_over + 1 if other is not line and other.turns else 0
+        if line is self._query:
             self._queries.take(now)
             self._in_flight = ticket
             self._in_flight_until = now + self._limits.query_timeout_seconds
 
-    def _free_at(self, priority: Priority, now: float) -> float:
-        """When the next request of this class may be sent, as far as time decides it."""
-        if priority is Priority.QUERY:
-            if self._in_flight is not None:
-                return self._in_flight_until
-            return max(self._queries_from, self._queries.free_at(now), self._packages.free_at(now, self._reserve))
-        return self._packages.free_at(now)
+    def _free_at(self, line: _Line, now: float) -> float:
+        """When the next request of this line may be sent, as far as time decides it."""
+        package = self._packages.free_at(now)
+        if line is self._trading:
+            return package  # an order the API did not take does not stop the others
+        if line is self._exempt:
+            return max(line.paused_until, package)
+        if self._in_flight is not None:
+            return self._in_flight_until
+        if not line.due:
+            package = self._packages.free_at(now, self._reserve)
+        return max(line.paused_until, package, self._queries.free_at(now))
 
     def _wake_at(self, now: float) -> float | None:
         """When time alone changes something: room for what waits, a deadline, a query given up."""
-        times = [self._free_at(priority, now) for priority, queue in self._queues.items() if queue]
+        times = [self._free_at(line, now) for line in self._lines if line.turns]
         if self._in_flight is not None:
             times.append(self._in_flight_until)
         while self._deadlines and self._deadlines[0][2].stage is not Stage.WAITING:
@@ -219,7 +271,7 @@ class Pacer:
         while self._deadlines and self._deadlines[0][0] <= now:
             ticket = heapq.heappop(self._deadlines)[2]
             if ticket.stage is Stage.WAITING:
-                self._queues[ticket.priority].remove(ticket.lane, ticket)
+                self._line(ticket.priority).turns.remove(ticket.lane, ticket, ticket.priority)
                 ticket.stage = Stage.OVER
                 expired.append(ticket)
         return tuple(expired)
@@ -242,9 +294,10 @@ class Pacer:
         is_query = ticket.priority in {Priority.QUERY, Priority.EXEMPT_QUERY}
         if not is_query or ticket.attempts >= self._limits.attempts:
             return False
-        if ticket.deadline <= max(now, self._free_at(ticket.priority, now)):
+        line = self._line(ticket.priority)
+        if ticket.deadline <= max(now, self._free_at(line, now)):
             return False
         ticket.stage = Stage.WAITING
-        self._queues[ticket.priority].push_back(ticket.lane, ticket)
+        line.turns.push_back(ticket.lane, ticket, ticket.priority)
         self._watch(ticket)
         return True

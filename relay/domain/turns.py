@@ -1,59 +1,84 @@
-"""Whose turn it is: a queue in which every lane stands once, however much it has queued."""
+"""Whose turn it is: a queue in which every lane stands once, however much it has queued.
+
+The lanes are served in turn, one item each round. Within a lane the most urgent item goes first, and items of the
+same urgency in the order they came. So one lane's urgent items delay another lane's items by one each round, and
+never hold them up for good.
+"""
 
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
 
 class Turns(Generic[T]):
-    """Items by lane; `pop` serves the lanes in turn, each lane's items in the order they came."""
+    """Items by lane; `pop` serves the lanes in turn. A smaller number is more urgent."""
 
     def __init__(self) -> None:
-        self._lanes: OrderedDict[Hashable, deque[T]] = OrderedDict()
+        # No queue and no lane is kept empty.
+        self._lanes: OrderedDict[Hashable, dict[int, deque[T]]] = OrderedDict()
         self._length = 0
 
     def __len__(self) -> int:
         return self._length
 
+    def __iter__(self) -> Iterator[T]:
+        """Everything that waits, in no particular order."""
+        return (item for lane in self._lanes.values() for queue in lane.values() for item in queue)
+
     def of(self, lane: Hashable) -> int:
         """How many items this lane has waiting."""
-        queue = self._lanes.get(lane)
-        return len(queue) if queue is not None else 0
+        return _length(self._lanes.get(lane, {}))
 
-    def push(self, lane: Hashable, item: T) -> None:
-        """At the end of the lane's items."""
-        self._lanes.setdefault(lane, deque()).append(item)
+    def ahead(self, lane: Hashable, urgency: int = 0) -> int:
+        """How many items are served before one that this lane would push now, if nothing else came."""
+        own = sum(len(queue) for level, queue in self._lanes.get(lane, {}).items() if level <= urgency)
+        return own + sum(min(_length(queues), own + 1) for other, queues in self._lanes.items() if other != lane)
+
+    def push(self, lane: Hashable, item: T, urgency: int = 0) -> None:
+        """Behind the lane's items of the same urgency."""
+        self._lanes.setdefault(lane, {}).setdefault(urgency, deque()).append(item)
         self._length += 1
 
-    def push_back(self, lane: Hashable, item: T) -> None:
+    def push_back(self, lane: Hashable, item: T, urgency: int = 0) -> None:
         """Before everything else: it had its turn already and could not use it."""
-        self._lanes.setdefault(lane, deque()).appendleft(item)
+        self._lanes.setdefault(lane, {}).setdefault(urgency, deque()).appendleft(item)
         self._lanes.move_to_end(lane, last=False)
         self._length += 1
 
     def pop(self) -> T:
         """The next item. Raises KeyError where nothing waits."""
-        lane, queue = self._lanes.popitem(last=False)
-        item = queue.popleft()
-        if queue:
-            self._lanes[lane] = queue
+        lane, queues = self._lanes.popitem(last=False)
+        urgency = min(queues)
+        item = queues[urgency].popleft()
+        if not queues[urgency]:
+            del queues[urgency]
+        if queues:
+            self._lanes[lane] = queues
         self._length -= 1
         return item
 
-    def remove(self, lane: Hashable, item: T) -> None:
+    def remove(self, lane: Hashable, item: T, urgency: int = 0) -> None:
         """Take out one waiting item. Raises ValueError where it does not wait here."""
-        queue = self._lanes.get(lane, deque())
+        queues = self._lanes.get(lane, {})
+        queue = queues.get(urgency, deque())
         queue.remove(item)
         self._length -= 1
         if not queue:
+            del queues[urgency]
+        if not queues:
             del self._lanes[lane]
 
     def drop(self, lane: Hashable) -> tuple[T, ...]:
-        """Take out everything of one lane."""
-        dropped = tuple(self._lanes.pop(lane, ()))
+        """Take out everything of one lane, the most urgent first."""
+        queues = self._lanes.pop(lane, {})
+        dropped = tuple(item for urgency in sorted(queues) for item in queues[urgency])
         self._length -= len(dropped)
         return dropped
+
+
+def _length(queues: dict[int, deque[T]]) -> int:
+    return sum(len(queue) for queue in queues.values())

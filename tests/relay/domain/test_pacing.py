@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.domain.pacing import Outcome, Pacer, PacingLimits, Ticket
+from relay.domain.pacing import Outcome, Pacer, PacingLimits, Stage, Ticket
 from relay.domain.scope_table import Priority
 from relay.errors import Refusal
 
@@ -62,6 +62,49 @@ def test_terminals_take_turns() -> None:
     submit(schedule, *(ticket(ORDER, "busy", name=f"busy{n}") for n in range(3)), ticket(ORDER, "calm", name="calm0"))
 
     assert sent(schedule, 0.0) == ["busy0", "calm0", "busy1", "busy2"]
+
+
+def test_one_terminals_cancels_do_not_hold_up_anothers_orders() -> None:
+    """40 cancels a second at 20 packages a second: the other terminal's orders and transfers go in the next second."""
+    schedule = pacer(packages_per_second=20)
+    waited: dict[str, float] = {}
+    for tenth in range(150):  # 15 seconds
+        now = tenth / 10
+        for _ in range(4):
+            schedule.submit(ticket(CANCEL, "busy"))
+        if tenth % 30 == 20:
+            submit(schedule, *(ticket(p, "calm", name=f"{p.name} {now}") for p in (ORDER, OTHER)))
+        for name in sent(schedule, now):
+            waited.setdefault(name, now)
+
+    orders = {name: at - float(name.split()[1]) for name, at in waited.items() if name != "CANCEL"}
+    assert len(orders) == 10
+    assert max(orders.values()) <= 1.0
+
+
+def test_within_a_terminals_turn_its_cancel_goes_first() -> None:
+    """Its own order waits for it; the other terminal's order does not."""
+    schedule = pacer()
+    submit(schedule, ticket(ORDER, "a", name="a1"), ticket(ORDER, "b", name="b1"), ticket(CANCEL, "a", name="a cancel"))
+
+    assert sent(schedule, 0.0) == ["a cancel", "b1", "a1"]
+
+
+@pytest.mark.parametrize("priority", [EXEMPT, QUERY])
+def test_a_flood_of_orders_leaves_queries_a_share(priority: Priority) -> None:
+    """One package of ten, however many orders wait; of queries one is in flight, answered ten times a second here."""
+    schedule = pacer(packages_per_second=20)
+    queries = [ticket(priority, "calm", request_id=n) for n in range(1, 41)]
+    submit(schedule, *queries)
+    gone: list[str] = []
+    for tenth in range(100):  # 10 seconds
+        while schedule.waiting < 150:
+            submit(schedule, ticket(ORDER, "busy"))
+        gone += sent(schedule, tenth / 10)
+        for query in queries:
+            schedule.answered(query.request_id, tenth / 10, is_last=True)
+
+    assert gone.count(priority.name) >= len(gone) / (12 if priority is EXEMPT else 22)
 
 
 def test_the_last_answer_makes_room_for_the_next_query() -> None:
@@ -152,6 +195,28 @@ def test_a_query_the_api_does_not_take_is_sent_again() -> None:
         assert schedule.next(6.11).send is one
 
 
+@pytest.mark.parametrize("code", [-2, -3])
+def test_an_exempt_query_the_api_does_not_take_pauses_between_its_attempts(code: int) -> None:
+    """Five attempts within a millisecond would be one attempt; the orders do not pause."""
+    schedule = pacer(retry_seconds=1.1)
+    one = ticket(EXEMPT, name="one")
+    submit(schedule, one)
+    at, now, last = [], 0.0, Outcome.SENT
+    while one.stage is not Stage.OVER:
+        step = schedule.next(now)
+        if step.send is None:
+            submit(schedule, ticket(ORDER, name="order"))
+            assert sent(schedule, now) == ["order"]
+            assert step.wake_at is not None
+            now = step.wake_at
+            continue
+        at.append(now)
+        last = schedule.returned(one, code, now)
+
+    assert at == pytest.approx([0.0, 1.1, 2.2, 3.3, 4.4])
+    assert last is Outcome.FAILED
+
+
 @pytest.mark.parametrize("code", [-1, -2, -3])
 @pytest.mark.parametrize("priority", [CANCEL, ORDER, OTHER])
 def test_an_order_is_never_sent_twice(priority: Priority, code: int) -> None:
@@ -235,11 +300,11 @@ def test_a_query_without_time_for_a_retry_is_answered_with_90() -> None:
 
 
 def test_a_lane_is_bounded_and_told_its_place() -> None:
-    """A full lane is refused, another is not; the number is how many are ahead."""
+    """A full lane is refused, another is not; the number is how many go before it, turns counted."""
     schedule = pacer(waiting_per_lane=2, waiting=3)
     places = [schedule.submit(ticket(ORDER, lane)) for lane in ("a", "a", "b")]
 
-    assert places == [0, 1, 2]
+    assert places == [0, 1, 1]
     full = [schedule.submit(ticket(ORDER, lane)) for lane in ("a", "c")]
     assert all(isinstance(refusal, Refusal) and refusal.reason == "queue_full" for refusal in full)
 
@@ -264,6 +329,18 @@ def test_a_terminal_that_left_sends_nothing_more() -> None:
     assert sent(schedule, 0.0) == []
     schedule.answered(1, 0.1, is_last=True)
     assert sent(schedule, 0.1) == ["b"]
+
+
+def test_what_waits_can_be_taken_out() -> None:
+    """It is not sent; what was sent already cannot be taken out."""
+    schedule = pacer(packages_per_second=1)
+    gone, one, two = ticket(ORDER, name="gone"), ticket(ORDER, name="one"), ticket(ORDER, name="two")
+    submit(schedule, gone, one, two)
+    sent(schedule, 0.0)
+
+    assert (schedule.withdraw(gone), schedule.withdraw(one)) == (False, True)
+    assert list(schedule.waiting_orders()) == [two]
+    assert sent(schedule, 1.0) == ["two"]
 
 
 def test_a_broken_session_gives_up_the_query_in_flight() -> None:

@@ -28,6 +28,17 @@ def test_what_is_pushed_back_is_next() -> None:
     assert [turns.pop() for _ in range(3)] == ["again", "a1", "b1"]
 
 
+def test_the_urgent_goes_first_within_its_lane_only() -> None:
+    """Another lane is served in its turn."""
+    turns: Turns[str] = Turns()
+    for lane, item, urgency in (("a", "a later", 1), ("b", "b later", 1), ("a", "a now", 0), ("a", "a also now", 0)):
+        turns.push(lane, item, urgency)
+
+    assert turns.ahead("b") == 1
+    assert turns.ahead("a", 1) == 4
+    assert [turns.pop() for _ in range(4)] == ["a now", "b later", "a also now", "a later"]
+
+
 def test_removing_what_does_not_wait_is_an_error() -> None:
     """The caller has lost count."""
     with pytest.raises(ValueError, match="not in deque"):
