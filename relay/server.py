@@ -79,7 +79,9 @@ async def serve(settings: Settings, secrets: settings_file.Secrets, ready: Calla
     async with contextlib.AsyncExitStack() as stack:
         ledger, directory = _open_databases(settings, stack)
         verifier = await _open_verifier(settings, stack)
-        counter = _make_counter(settings, secrets, ledger, stack)
+        order_map = OrderMapFile(settings.relay.state_dir / "order_map")
+        stack.callback(order_map.close)
+        counter = _make_counter(settings, secrets, ledger, order_map)
         sessions = _make_sessions(settings, directory, verifier, counter, ledger)
         await ledger.record("relay_started", "", _started(settings))
         await counter.start()
@@ -89,7 +91,7 @@ async def serve(settings: Settings, secrets: settings_file.Secrets, ready: Calla
         if ready is not None:
             ready(port)
         if settings.metrics.address is not None:
-            read = functools.partial(readings, sessions, counter, ledger, verifier)
+            read = functools.partial(readings, sessions, counter, ledger, verifier, order_map)
             stack.enter_context(MetricsServer(settings.metrics.address, read, lambda: not sessions.draining))
         async with _stop_signal() as stop:
             await stop.wait()
@@ -147,7 +149,7 @@ async def _open_verifier(settings: Settings, stack: contextlib.AsyncExitStack) -
 
 
 def _make_counter(
-    settings: Settings, secrets: settings_file.Secrets, evidence: Evidence, stack: contextlib.AsyncExitStack
+    settings: Settings, secrets: settings_file.Secrets, evidence: Evidence, order_map: OrderMapFile
 ) -> Counter:
     """The one place that picks a mode; a third mode would be a third branch here."""
     loaded = binding.load()
@@ -165,8 +167,6 @@ def _make_counter(
     )
     connector = Connector(loaded, address, evidence)
     ownership = OwnershipTable(loaded.catalog)
-    order_map = OrderMapFile(settings.relay.state_dir / "order_map")
-    stack.callback(order_map.close)
     # Numbers no lane of the last days had, whatever happened to this process: 5000 for every second since then.
     lane_numbers = itertools.count(int(_now().timestamp()) % _LANE_PERIOD * _LANES_PER_SECOND + 1)
     day_limits = DayLimits(settings.limits.orders_per_day)

@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry, make_wsgi_app
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from relay.counter.order_map import OrderMapFile
 from relay.counter.port import Counter
 from relay.services.ledger import Ledger
 from relay.services.sessions import Sessions
@@ -36,7 +37,9 @@ Read = Callable[[], Iterable[Reading]]
 """Called on the HTTP server's thread: reads plain numbers only"""
 
 
-def readings(sessions: Sessions, counter: Counter, ledger: Ledger, verifier: Verifier | None) -> Iterator[Reading]:
+def readings(
+    sessions: Sessions, counter: Counter, ledger: Ledger, verifier: Verifier | None, order_map: OrderMapFile
+) -> Iterator[Reading]:
     """The relay's figures of this moment."""
     written = ledger.statistics()
     yield Reading("sessions", "terminal sessions, logged in or lingering", len(sessions))
@@ -46,6 +49,11 @@ def readings(sessions: Sessions, counter: Counter, ledger: Ledger, verifier: Ver
     yield Reading("ledger_entries_committed", "ledger entries committed since the start", written["committed"])
     yield Reading("ledger_entries_failed", "ledger entries that could not be committed", written["failed"])
     yield Reading("ledger_entries_waiting", "ledger entries waiting for the database", written["waiting"])
+    kept = order_map.statistics()
+    yield Reading(
+        "order_map_writes_failed", "orders refused because the order map could not be written", kept["failed"]
+    )
+    yield Reading("order_map_lines_lost", "damaged lines found when the day's order map was read", kept["bad_lines"])
     ready = verifier is None or verifier.state == "ready"
     yield Reading("verifier_ready", "1 where system info can be judged, or is not to be", float(ready))
 

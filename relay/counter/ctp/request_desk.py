@@ -10,8 +10,6 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import structlog
-
 from ctpabi import layout
 from relay.counter.ctp.link import CtpLink
 from relay.counter.ctp.pending import Asked, Pending
@@ -25,7 +23,6 @@ from relay.domain.pacing import Outcome, Pacer, PacingLimits, Ticket
 from relay.domain.scope_table import Priority
 from relay.errors import Refusal, Refused
 
-_log = structlog.get_logger(__name__)
 _OWN_SECONDS = 10.0
 PASSWORD_UPDATE = "ReqUserPasswordUpdate"  # noqa: S105 - a method's name
 
@@ -187,10 +184,9 @@ class RequestDesk:
             raise Refused(outgoing)
         try:
             self._order_map.append(outgoing.entries)
-        except OSError as error:
+        except OSError:
             self._lanes.retract(lane, outgoing)
-            _log.error("order_map_unwritable", error=str(error))
-            raise Refused(reasons.ledger_unavailable()) from None
+            raise Refused(reasons.order_map_unavailable()) from None
         return outgoing
 
     def _turn_away(self, ticket: Ticket, refusal: Refusal) -> None:

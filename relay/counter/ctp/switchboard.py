@@ -10,6 +10,8 @@ import asyncio
 import dataclasses
 from collections.abc import Awaitable, Callable, Iterator
 
+import structlog
+
 from relay.counter.ctp.event_router import EventRouter, is_answer
 from relay.counter.ctp.link import NOT_ATTACHED, CtpLink, Detach
 from relay.counter.ctp.pending import Asked, Pending
@@ -29,9 +31,10 @@ from relay.counter.port import Attached, CallOutcome, LinkState, LinkStatus, Ter
 from relay.domain import call_reasons, reasons
 from relay.domain.query_cache import Key, QueryCache
 from relay.domain.scope import Identity
-from relay.errors import Refused, refuse
+from relay.errors import Refusal, Refused, refuse
 from relay.tasks import Tasks
 
+_log = structlog.get_logger(__name__)
 _LEGAL_WHILE_PASSWORD_DUE = frozenset({PASSWORD_UPDATE, "ReqTradingAccountPasswordUpdate"})
 
 LiveHook = Callable[["Switchboard"], Awaitable[None]]
@@ -156,7 +159,9 @@ class Switchboard:
                         self._deliver(item)
                     else:
                         await self._session_changed(item)
-        except Exception:  # a full disk, say
+        except Refused as refused:  # a full disk, say
+            self._end(refused.refusal, may_retry=True)
+        except Exception:
             self._ended(fault())
             raise
 
@@ -207,7 +212,11 @@ class Switchboard:
                 link.put(LinkStatus(LinkState.LIVE, "", link.attached, item.day_changed))
 
     def _begin_day(self, trading_day: str, *, changed: bool) -> None:
-        self._tools.order_map.begin(trading_day)
+        try:
+            self._tools.order_map.begin(trading_day)
+        except OSError as error:
+            _log.error("order_map_unreadable", error=str(error))
+            raise Refused(reasons.order_map_unavailable()) from None
         if changed:
             self._lanes.start_day()
             self._router.start_day()
@@ -240,9 +249,11 @@ class Switchboard:
             link.put(status)
 
     def _ended(self, item: SessionEnded) -> None:
-        refusal = item.refusal
+        self._end(item.refusal, may_retry=item.step in {"overrun", "fault"})
+
+    def _end(self, refusal: Refusal, *, may_retry: bool) -> None:
         self._lost(LinkStatus(LinkState.ENDED, f"{refusal.reason}: {refusal.message}"))
-        self.why_ended, self.may_retry = refusal, item.step in {"overrun", "fault"}
+        self.why_ended, self.may_retry = refusal, may_retry
         self.ended.set()
         if not self._first.done():
             self._first.set_exception(Refused(refusal))

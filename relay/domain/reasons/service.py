@@ -15,6 +15,15 @@ def ledger_unavailable() -> Refusal:
     return relay_refuses("ledger_unavailable", message, _TELL_FIRM, retry_after=10)
 
 
+def order_map_unavailable() -> Refusal:
+    """An order whose owner could not be kept must not be sent; everything else goes on."""
+    message = (
+        "报单映射文件暂不可写, 报单暂停",
+        "the relay's order map cannot be written: no order is sent until it can",
+    )
+    return relay_refuses("order_map_unavailable", message, _TELL_FIRM, retry_after=10)
+
+
 def directory_unavailable() -> Refusal:
     """Terminals and investors cannot be looked up."""
     message = ("终端与投资者目录暂不可读", "the directory of terminals and investors cannot be read")

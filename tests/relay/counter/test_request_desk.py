@@ -193,7 +193,7 @@ async def test_an_order_whose_owner_cannot_be_kept_is_refused_and_not_sent(
     monkeypatch.setattr(shared.tools.order_map, "append", full)
     reason = await refusal_of(shared.begin(mine, "ReqOrderInsert", 1, **order_fields()))
 
-    assert reason == "ledger_unavailable"
+    assert reason == "order_map_unavailable"
     assert shared.session.called == []
 
 

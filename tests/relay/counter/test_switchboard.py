@@ -217,7 +217,7 @@ async def test_a_fault_of_the_relay_ends_the_session_instead_of_silencing_it(
     mine = board.terminal("100001")
     await board.log_in()
 
-    with pytest.raises(Refused):
+    with pytest.raises(Refused, match="order_map_unavailable"):
         await asyncio.wait_for(board.board.first_login(), 5)
     assert mine.states == ["ended"]
     assert board.board.may_retry
