@@ -43,6 +43,7 @@ from relay.services.database import open_database, prepare
 from relay.services.directory_access import DirectoryAccess
 from relay.services.investors import Investors
 from relay.services.ledger import Ledger
+from relay.services.ledger_spool import Spool
 from relay.services.login_guard import LoginGuard
 from relay.services.secrets_box import SecretsBox
 from relay.services.sessions import SessionLimits, Sessions
@@ -97,7 +98,7 @@ async def serve(settings: Settings, secrets: settings_file.Secrets, ready: Calla
             await stop.wait()
         _log.info("relay_draining", sessions=len(sessions))
         await sessions.drain(settings.relay.drain_seconds)
-        await ledger.record("relay_stopped", "", {"sessions": len(sessions)})
+        await ledger.note("relay_stopped", "", {"sessions": len(sessions)})
 
 
 def _open_databases(settings: Settings, stack: contextlib.AsyncExitStack) -> tuple[Ledger, Directory]:
@@ -115,6 +116,7 @@ def _open_databases(settings: Settings, stack: contextlib.AsyncExitStack) -> tup
         Ledger(
             ledger_engine,
             settings.relay.name,
+            spool=Spool(settings.relay.state_dir / "ledger_spool" / f"{settings.relay.name}.jsonl"),
             clock=_now,
             capacity=settings.ledger.queue_entries,
             commit_timeout=settings.ledger.commit_timeout_seconds,

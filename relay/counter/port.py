@@ -225,5 +225,9 @@ class Evidence(Protocol):
     """Where the counter side writes what it is about to do, and what came of it (ledger first)."""
 
     async def record(self, kind: str, session: str, data: Mapping[str, object]) -> None:
-        """Committed when it returns; raises LedgerUnavailable, and then nothing may be sent."""
+        """For what is about to happen: committed when it returns; raises LedgerUnavailable, and then it may not."""
+        ...
+
+    async def note(self, kind: str, session: str, data: Mapping[str, object]) -> None:
+        """For what has happened and cannot be taken back: kept when it returns, in the database or on disk."""
         ...

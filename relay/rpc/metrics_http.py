@@ -48,6 +48,10 @@ def readings(
     )
     yield Reading("ledger_entries_committed", "ledger entries committed since the start", written["committed"])
     yield Reading("ledger_entries_failed", "ledger entries that could not be committed", written["failed"])
+    yield Reading("ledger_entries_spooled", "ledger entries on disk until the database answers", written["spooled"])
+    yield Reading(
+        "ledger_entries_lost", "ledger entries that could be kept nowhere; the ledger says so", written["lost"]
+    )
     yield Reading("ledger_entries_waiting", "ledger entries waiting for the database", written["waiting"])
     kept = order_map.statistics()
     yield Reading(

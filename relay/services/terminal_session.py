@@ -8,7 +8,6 @@ goes through `end`, once.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -195,9 +194,7 @@ class TerminalSession:
         await self._calls.cancel()
         await self._tasks.cancel()
         await self._link.detach(reason)
-        # The session is over whether or not it can be written; a gap shows in the ledger.
-        with contextlib.suppress(LedgerUnavailable):
-            await self._evidence.record("terminal_logout", self.identity.session, {"reason": reason})
+        await self._evidence.note("terminal_logout", self.identity.session, {"reason": reason})
         if self._outbox is not None:
             self._outbox.close(reason)
         self._on_end(self)

@@ -7,7 +7,6 @@ before the terminal hears of it.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -194,10 +193,8 @@ class TerminalStream:
         self._talk.on(talk.Turned(refusal))
         facts = self._facts(refusal)
         _log.info("terminal_refused", session=self._name, **facts)
-        # Told even where it cannot be written: nothing has been done that the ledger would have to announce.
         try:
-            with contextlib.suppress(LedgerUnavailable):
-                await self._evidence.record("terminal_refused", self._name, facts)
+            await self._evidence.note("terminal_refused", self._name, facts)
             self.outbox.put(frames.rejected(reasons.told_to_terminal(refusal)))
             self.outbox.close()
         finally:

@@ -25,6 +25,9 @@ class KeptEvidence:
             raise LedgerUnavailable("the disk is full")
         self.entries.append((kind, session, dict(data)))
 
+    async def note(self, kind: str, session: str, data: Mapping[str, object]) -> None:
+        self.entries.append((kind, session, dict(data)))
+
     @property
     def kinds(self) -> list[str]:
         return [kind for kind, _, _ in self.entries]

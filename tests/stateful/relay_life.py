@@ -49,6 +49,9 @@ class Witness:
         if "demo-" in repr(data):
             self.faults.append(f"a password stood in the ledger: {kind} of {session}")
 
+    async def note(self, kind: str, session: str, data: Mapping[str, object]) -> None:
+        await self.record(kind, session, data)
+
 
 class _KnownConnector(Connector):
     """Remembers its sessions, so that they can be killed."""

@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
@@ -19,13 +20,19 @@ from relay.errors import LedgerUnavailable
 from relay.services.database import open_database, upgrade, writing
 from relay.services.ledger import Ledger, record_now
 from relay.services.ledger_reader import audit, heads, read
+from relay.services.ledger_spool import Spool
 from tests.postgres import PostgresServer
 from tests.relay.services.conftest import HandClock
 
 
-async def test_an_entry_is_in_the_database_when_record_returns(engine: Engine, clock: HandClock) -> None:
+@pytest.fixture
+def spool(tmp_path: Path) -> Spool:
+    return Spool(tmp_path / "spool.jsonl")
+
+
+async def test_an_entry_is_in_the_database_when_record_returns(engine: Engine, clock: HandClock, spool: Spool) -> None:
     """Readable by another connection, with the time in UTC+8 and the data as given."""
-    with Ledger(engine, "relay", clock=clock) as ledger:
+    with Ledger(engine, "relay", spool=spool, clock=clock) as ledger:
         await ledger.record("terminal_admitted", "s-1", {"public_ip": "198.51.100.7"})
 
         (entry,) = read(engine)
@@ -34,28 +41,31 @@ async def test_an_entry_is_in_the_database_when_record_returns(engine: Engine, c
     assert entry.data == '{"public_ip":"198.51.100.7"}'
 
 
-async def test_many_at_once_are_one_whole_chain(engine: Engine, clock: HandClock) -> None:
+async def test_many_at_once_are_one_whole_chain(engine: Engine, clock: HandClock, spool: Spool) -> None:
     """Every entry once, in the order they were recorded, however they were grouped."""
-    with Ledger(engine, "relay", clock=clock) as ledger:
+    with Ledger(engine, "relay", spool=spool, clock=clock) as ledger:
         await asyncio.gather(*(ledger.record("k", "s", {"number": number}) for number in range(600)))
 
     assert [entry.data for entry in read(engine)] == [f'{{"number":{number}}}' for number in range(600)]
     assert [found.problems for found in audit(engine)] == [()]
 
 
-async def test_a_restarted_relay_continues_its_chain(engine: Engine, clock: HandClock) -> None:
+async def test_a_restarted_relay_continues_its_chain(engine: Engine, clock: HandClock, spool: Spool) -> None:
     """The chain goes on where the database's head is."""
     for number in range(3):
-        with Ledger(engine, "relay", clock=clock) as ledger:
+        with Ledger(engine, "relay", spool=spool, clock=clock) as ledger:
             await ledger.record("start", "", {"number": number})
 
     assert heads(engine)["relay"].sequence == 3
     assert audit(engine)[0].problems == ()
 
 
-async def test_two_writers_of_one_chain_do_not_break_it(engine: Engine, clock: HandClock) -> None:
+async def test_two_writers_of_one_chain_do_not_break_it(engine: Engine, clock: HandClock, spool: Spool) -> None:
     """A mistake in the deployment costs speed, not the chain."""
-    with Ledger(engine, "relay", clock=clock) as one, Ledger(engine, "relay", clock=clock) as two:
+    with (
+        Ledger(engine, "relay", spool=spool, clock=clock) as one,
+        Ledger(engine, "relay", spool=spool, clock=clock) as two,
+    ):
 
         async def record(writer: Ledger) -> None:
             for _ in range(40):
@@ -91,9 +101,11 @@ def failing(engine: Engine, what: str) -> Iterator[list[str]]:
         event.remove(engine, "before_cursor_execute", fail)
 
 
-async def test_a_failed_commit_refuses_everybody_in_it_and_the_next_one_works(engine: Engine, clock: HandClock) -> None:
+async def test_a_failed_commit_refuses_everybody_in_it_and_the_next_one_works(
+    engine: Engine, clock: HandClock, spool: Spool
+) -> None:
     """Nothing of the failed group is kept, and the chain goes on without a gap."""
-    with Ledger(engine, "relay", clock=clock) as ledger:
+    with Ledger(engine, "relay", spool=spool, clock=clock) as ledger:
         await ledger.record("before", "", {})
         with failing(engine, "INSERT INTO ledger ") as hits:
             results = await asyncio.gather(*(ledger.record("lost", "", {}) for _ in range(3)), return_exceptions=True)
@@ -106,12 +118,12 @@ async def test_a_failed_commit_refuses_everybody_in_it_and_the_next_one_works(en
     assert audit(engine)[0].problems == ()
 
 
-async def test_a_database_without_tables_refuses(sqlite_engine: Engine, clock: HandClock) -> None:
+async def test_a_database_without_tables_refuses(sqlite_engine: Engine, clock: HandClock, spool: Spool) -> None:
     """Whatever the reason: what cannot be recorded is refused."""
     with writing(sqlite_engine) as connection:
         connection.execute(text("DROP TABLE ledger_head"))
 
-    with Ledger(sqlite_engine, "relay", clock=clock) as ledger:
+    with Ledger(sqlite_engine, "relay", spool=spool, clock=clock) as ledger:
         with pytest.raises(LedgerUnavailable, match="no such table"):
             await ledger.record("k", "", {})
         assert ledger.statistics()["failed"] == 1
@@ -132,18 +144,20 @@ def blocked(sqlite_engine: Engine) -> Iterator[threading.Event]:
 
 
 async def test_a_slow_database_does_not_hold_a_login_for_ever(
-    sqlite_engine: Engine, clock: HandClock, blocked: threading.Event
+    sqlite_engine: Engine, clock: HandClock, spool: Spool, blocked: threading.Event
 ) -> None:
     """After the commit timeout the entry counts as refused."""
-    with Ledger(sqlite_engine, "relay", clock=clock, commit_timeout=0.05) as ledger:
+    with Ledger(sqlite_engine, "relay", spool=spool, clock=clock, commit_timeout=0.05) as ledger:
         with pytest.raises(LedgerUnavailable, match=r"0\.05 s"):
             await ledger.record("k", "", {})
         blocked.set()
 
 
-async def test_the_queue_is_bounded(sqlite_engine: Engine, clock: HandClock, blocked: threading.Event) -> None:
+async def test_the_queue_is_bounded(
+    sqlite_engine: Engine, clock: HandClock, spool: Spool, blocked: threading.Event
+) -> None:
     """More entries than may wait are refused at once, the others are committed later."""
-    with Ledger(sqlite_engine, "relay", clock=clock, capacity=2) as ledger:
+    with Ledger(sqlite_engine, "relay", spool=spool, clock=clock, capacity=2) as ledger:
         waiting = [asyncio.ensure_future(ledger.record("k", "", {})) for _ in range(8)]
         await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         blocked.set()
@@ -155,13 +169,19 @@ async def test_the_queue_is_bounded(sqlite_engine: Engine, clock: HandClock, blo
 
 
 _RECORD_UNTIL_KILLED = """
-import asyncio, datetime, sys
+import asyncio, datetime, pathlib, sys
 from pydantic import SecretStr
 from relay.services.database import open_database
 from relay.services.ledger import Ledger
+from relay.services.ledger_spool import Spool
 
 async def main():
-    with Ledger(open_database(SecretStr(sys.argv[1])), "relay", clock=lambda: datetime.datetime.now(datetime.UTC)) as ledger:
+    with Ledger(
+        open_database(SecretStr(sys.argv[1])),
+        "relay",
+        spool=Spool(pathlib.Path(sys.argv[2])),
+        clock=lambda: datetime.datetime.now(datetime.UTC),
+    ) as ledger:
         async def one(number):
             await ledger.record("k", "", {"number": number})
             print(number, flush=True)
@@ -172,11 +192,11 @@ asyncio.run(main())
 """
 
 
-def test_what_was_recorded_survives_a_kill(engine: Engine, database_url: SecretStr) -> None:
+def test_what_was_recorded_survives_a_kill(engine: Engine, database_url: SecretStr, tmp_path: Path) -> None:
     """kill -9 at any moment: every entry whose record had returned is there, and the chain is whole."""
     url = database_url.get_secret_value()
     with subprocess.Popen(
-        [sys.executable, "-c", _RECORD_UNTIL_KILLED, url], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", _RECORD_UNTIL_KILLED, url, str(tmp_path / "spool")], stdout=subprocess.PIPE, text=True
     ) as writer:
         assert writer.stdout is not None
         told = [int(writer.stdout.readline()) for _ in range(130)]
@@ -190,12 +210,12 @@ def test_what_was_recorded_survives_a_kill(engine: Engine, database_url: SecretS
 
 @pytest.mark.postgres
 async def test_a_database_that_went_away_and_came_back(
-    postgres_server: PostgresServer, postgres_url: str, clock: HandClock
+    postgres_server: PostgresServer, postgres_url: str, clock: HandClock, spool: Spool
 ) -> None:
     """Refused while it is gone, recorded again afterwards, without restarting the relay."""
     engine = open_database(SecretStr(postgres_url))
     upgrade(engine)
-    with Ledger(engine, "relay", clock=clock, commit_timeout=20) as ledger:
+    with Ledger(engine, "relay", spool=spool, clock=clock, commit_timeout=20) as ledger:
         await ledger.record("before", "", {})
         await asyncio.to_thread(postgres_server.stop)
         try:
@@ -210,9 +230,9 @@ async def test_a_database_that_went_away_and_came_back(
     engine.dispose()
 
 
-async def test_closing_commits_what_waits(engine: Engine, clock: HandClock) -> None:
+async def test_closing_commits_what_waits(engine: Engine, clock: HandClock, spool: Spool) -> None:
     """An orderly end loses nothing, and takes nothing more."""
-    ledger = Ledger(engine, "relay", clock=clock)
+    ledger = Ledger(engine, "relay", spool=spool, clock=clock)
     with ledger:
         waiting = [asyncio.ensure_future(ledger.record("k", "", {})) for _ in range(20)]
         await asyncio.sleep(0)
@@ -222,9 +242,9 @@ async def test_closing_commits_what_waits(engine: Engine, clock: HandClock) -> N
         await ledger.record("late", "", {})
 
 
-async def test_a_login_that_gave_up_does_not_disturb_the_others(engine: Engine, clock: HandClock) -> None:
+async def test_a_login_that_gave_up_does_not_disturb_the_others(engine: Engine, clock: HandClock, spool: Spool) -> None:
     """A canceled record may be committed all the same; the next ones are."""
-    with Ledger(engine, "relay", clock=clock) as ledger:
+    with Ledger(engine, "relay", spool=spool, clock=clock) as ledger:
         gone = asyncio.ensure_future(ledger.record("gone", "", {}))
         await asyncio.sleep(0)
         gone.cancel()
@@ -233,9 +253,131 @@ async def test_a_login_that_gave_up_does_not_disturb_the_others(engine: Engine, 
     assert [entry.kind for entry in read(engine)][-1] == "next"
 
 
-async def test_secrets_are_not_taken(sqlite_engine: Engine, clock: HandClock) -> None:
+async def test_secrets_are_not_taken(sqlite_engine: Engine, clock: HandClock, spool: Spool) -> None:
     """Nothing is queued for a key that sounds like a secret."""
-    with Ledger(sqlite_engine, "relay", clock=clock) as ledger, pytest.raises(SecretInLedger):
+    with Ledger(sqlite_engine, "relay", spool=spool, clock=clock) as ledger, pytest.raises(SecretInLedger):
         await ledger.record("k", "", {"password": "hunter2"})
 
     assert list(read(sqlite_engine)) == []
+
+
+# What has happened already ------------------------------------------------------------------------------------
+
+
+def kinds(engine: Engine) -> list[str]:
+    return [entry.kind for entry in read(engine)]
+
+
+async def caught_up(ledger: Ledger) -> None:
+    """Wait until nothing is on disk any more."""
+    async with asyncio.timeout(60):
+        while ledger.statistics()["spooled"]:  # noqa: ASYNC110 - the writer is a thread
+            await asyncio.sleep(0.01)
+
+
+async def test_what_happened_while_the_database_was_away_stands_in_its_place(
+    engine: Engine, clock: HandClock, spool: Spool
+) -> None:
+    """On disk meanwhile, caught up by itself, before anything that came later; what was announced was refused."""
+    with Ledger(engine, "relay", spool=spool, clock=clock) as ledger:
+        await ledger.record("before", "", {})
+        with failing(engine, "INSERT INTO ledger "):
+            for number in range(3):
+                await ledger.note(f"refused {number}", "s-1", {"why": "锁"})
+                clock.move(1)
+            with pytest.raises(LedgerUnavailable):
+                await ledger.record("announced", "", {})
+            assert ledger.statistics()["spooled"] == 3
+            assert (spool_file := spool._path).stat().st_mode & 0o777 == 0o600
+        await ledger.record("after", "", {})
+
+    assert kinds(engine) == ["before", "refused 0", "refused 1", "refused 2", "after"]
+    assert audit(engine)[0].problems == ()
+    times = [entry.at for entry in read(engine)]
+    assert times == sorted(times)
+    assert not spool_file.exists()
+
+
+async def test_it_is_caught_up_without_anybody_asking(engine: Engine, clock: HandClock, spool: Spool) -> None:
+    """The writer tries again by itself."""
+    with Ledger(engine, "relay", spool=spool, clock=clock) as ledger:
+        with failing(engine, "INSERT INTO ledger "):
+            await ledger.note("refused", "", {})
+        await caught_up(ledger)
+
+        assert kinds(engine) == ["refused"]
+
+
+async def test_the_next_process_catches_up_and_doubles_nothing(
+    engine: Engine, clock: HandClock, tmp_path: Path
+) -> None:
+    """Also where the one before was killed after the commit and before it emptied its file."""
+    path = tmp_path / "spool.jsonl"
+    with Ledger(engine, "relay", spool=Spool(path), clock=clock) as ledger, failing(engine, "INSERT INTO ledger "):
+        for number in range(3):
+            await ledger.note("refused", "", {"number": number})
+        ledger.close()
+    left = path.read_bytes()
+    with Ledger(engine, "relay", spool=Spool(path), clock=clock) as ledger:
+        await ledger.record("second start", "", {})
+    path.write_bytes(left + b'["half a li')
+    with Ledger(engine, "relay", spool=Spool(path), clock=clock) as ledger:
+        await ledger.record("third start", "", {})
+
+    assert kinds(engine) == ["refused"] * 3 + ["second start", "ledger_gap", "third start"]
+    assert audit(engine)[0].problems == ()
+
+
+async def test_what_can_be_kept_nowhere_is_said_to_be_missing(engine: Engine, clock: HandClock, tmp_path: Path) -> None:
+    """A bound, or a disk that is full too: one entry says how many, from when to when and why, where they are missing."""
+    spool = Spool(tmp_path / "spool.jsonl", most=2)
+    with Ledger(engine, "relay", spool=spool, clock=clock) as ledger:
+        with failing(engine, "INSERT INTO ledger "):
+            for number in range(5):
+                await ledger.note("refused", "", {"number": number})
+                clock.move(60)
+            assert ledger.statistics()["lost"] == 3
+        await ledger.note("after", "", {})
+
+    *_, gap, after = read(engine)
+    assert kinds(engine) == ["refused", "refused", "ledger_gap", "after"]
+    assert json.loads(gap.data) == {
+        "entries": 3,
+        "since": "2026-11-22T09:02:00.000000+08:00",
+        "until": "2026-11-22T09:04:00.000000+08:00",
+        "why": "2 entries waited on disk",
+    }
+    assert audit(engine)[0].problems == ()
+    assert after.kind == "after"
+
+
+async def test_a_full_disk_costs_what_it_costs_and_no_more(engine: Engine, clock: HandClock, tmp_path: Path) -> None:
+    """Once there is room again entries are kept again, behind the gap."""
+    folder = tmp_path / "no folder"
+    spool = Spool(folder / "spool.jsonl")
+    folder.touch()
+    with Ledger(engine, "relay", spool=spool, clock=clock) as ledger:
+        with failing(engine, "INSERT INTO ledger "):
+            await ledger.note("lost", "", {})
+            folder.unlink()
+            await ledger.note("kept", "", {})
+        await caught_up(ledger)
+
+    assert kinds(engine) == ["ledger_gap", "kept"]
+    assert "cannot be written" in next(iter(read(engine))).data
+
+
+async def test_a_queue_without_room_is_a_gap_too(
+    sqlite_engine: Engine, clock: HandClock, spool: Spool, blocked: threading.Event
+) -> None:
+    """A database that hangs: what has happened never fails, waits for a bounded time, and is counted."""
+    with Ledger(sqlite_engine, "relay", spool=spool, clock=clock, capacity=2, commit_timeout=0.05) as ledger:
+        for _ in range(6):
+            await ledger.note("refused", "", {})
+        blocked.set()
+        await caught_up(ledger)
+        await ledger.record("after", "", {})
+
+    lost = sum(json.loads(entry.data)["entries"] for entry in read(sqlite_engine) if entry.kind == "ledger_gap")
+    assert lost + kinds(sqlite_engine).count("refused") == 6
+    assert lost > 0

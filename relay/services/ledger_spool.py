@@ -1,0 +1,153 @@
+"""Entries that wait on disk while the database is away.
+
+What is about to happen may be refused when it cannot be recorded. What has happened already cannot: a refusal was
+told, a session is over. Such an entry is put into this file, in the order things happened, and goes into the database
+as soon as that answers again. Everything in the file stands in the chain before anything that came later.
+
+The file has one entry a line, `[at, kind, session, data]`, and is removed when it is empty. It survives the process.
+A relay that was killed between the database's commit and the removal finds lines that are in the chain already; the
+first catching up after a start leaves those out.
+
+Where the disk refuses too, or the file has reached its bound, entries are lost. How many, since when and why is kept,
+and becomes an entry of its own: a gap that is announced is no hidden one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from relay.domain.ledger_chain import canonical
+
+Item = tuple[str, str, str, str]
+"""at, kind, session, data: an entry before it is linked to its chain"""
+
+GAP_KIND = "ledger_gap"
+_MOST_ENTRIES = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Entries that could be kept nowhere."""
+
+    entries: int
+    since: str
+    until: str
+    why: str
+
+    def __add__(self, later: Gap) -> Gap:
+        """This one and a later one together."""
+        return Gap(self.entries + later.entries, self.since, later.until, self.why)
+
+    @property
+    def item(self) -> Item:
+        """The entry that says so."""
+        facts = {"entries": self.entries, "since": self.since, "until": self.until, "why": self.why}
+        return self.until, GAP_KIND, "", canonical(facts)
+
+
+class Spool:
+    """The entries that wait for the database, in memory and on disk alike; used by one thread.
+
+    A gap stays open until an entry can be kept again: then it becomes an entry itself, before that one.
+    """
+
+    def __init__(self, path: Path, *, most: int = _MOST_ENTRIES) -> None:
+        """`most` bounds the entries that wait. Raises OSError where an earlier process's file cannot be read."""
+        self._path = path
+        self._most = most
+        self._gap: Gap | None = None
+        self.lost = 0
+        """entries lost since the start"""
+        self._items: list[Item] = []
+        self._load()
+        self.from_before = bool(self._items)
+        """whether an earlier process wrote it: part of it may be in the database already"""
+
+    def __len__(self) -> int:
+        return len(self._items) + (self._gap is not None)
+
+    @property
+    def room(self) -> int:
+        """How many more entries may wait."""
+        return self._most - len(self._items)
+
+    def first(self, count: int) -> list[Item]:
+        """The oldest entries, an open gap's at the end."""
+        gap = [] if self._gap is None else [self._gap.item]
+        return [*self._items[:count], *gap][:count]
+
+    def drop_first(self, count: int) -> None:
+        """The oldest entries are in the database now."""
+        if count > len(self._items):
+            self._gap = None
+        del self._items[:count]
+        if not self._items:
+            self.from_before = False
+            self._path.unlink(missing_ok=True)
+
+    def keep(self, items: Sequence[Item]) -> None:
+        """Put entries at the end; on disk when this returns, or counted as lost."""
+        kept, lost, why = items[: self.room], items[self.room :], f"{self._most} entries waited on disk"
+        if kept:
+            before = [] if self._gap is None else [self._gap.item]
+            try:
+                self._append([*before, *kept])
+            except OSError as error:
+                lost, why = items, f"the spool file cannot be written: {error.strerror}"
+            else:
+                self._items += [*before, *kept]
+                self._gap = None
+        if lost:
+            self.lose(Gap(len(lost), lost[0][0], lost[-1][0], why))
+
+    def lose(self, gap: Gap) -> None:
+        """Count entries that are kept nowhere."""
+        self.lost += gap.entries
+        self._gap = gap if self._gap is None else self._gap + gap
+
+    def _append(self, items: Sequence[Item]) -> None:
+        """Write whole lines, or none: what a full disk took of them is cut off again."""
+        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        content = "".join(json.dumps(item, ensure_ascii=False) + "\n" for item in items).encode()
+        file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        try:
+            size = os.fstat(file).st_size
+            try:
+                _write_all(file, content)
+                os.fsync(file)
+            except OSError:
+                os.ftruncate(file, size)
+                raise
+        finally:
+            os.close(file)
+
+    def _load(self) -> None:
+        """Read what an earlier process left; a line that cannot be read, or was cut by a crash, costs that line."""
+        try:
+            content = self._path.read_bytes()
+        except FileNotFoundError:
+            return
+        *lines, torn = content.split(b"\n")
+        if torn:
+            os.truncate(self._path, len(content) - len(torn))
+        damaged = Gap(1, "", "", "a line of the spool file is damaged")
+        for line in [*lines, torn] if torn else lines:
+            try:
+                at, kind, session, data = json.loads(line)
+                item = str(at), str(kind), str(session), str(data)
+            except (ValueError, TypeError):
+                until = self._items[-1][0] if self._items else ""
+                self.lose(replace(damaged, since=until, until=until))
+            else:
+                self._items += [item] if self._gap is None else [self._gap.item, item]
+                self._gap = None
+
+
+def _write_all(file: int, content: bytes) -> None:
+    rest = memoryview(content)
+    while rest:
+        rest = rest[os.write(file, rest) :]
