@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import grpc
@@ -67,11 +67,11 @@ class Entrance:
     async def reached(self) -> None:
         """Wait until the relay is connected. StreamBroken when it is not in time."""
         seconds = self._deadlines.login_seconds
-        try:
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._connection().channel_ready()
-        except TimeoutError:
-            raise StreamBroken(f"the relay was not reached within {seconds:g} s") from None
+                return
+        raise StreamBroken(f"the relay was not reached within {seconds:g} s")
 
     async def close(self) -> None:
         """Let go of the connection."""
@@ -79,21 +79,24 @@ class Entrance:
         if channel is not None:
             await channel.close()
 
-    @asynccontextmanager
+    @contextlib.asynccontextmanager
     async def _fresh_stream(self) -> AsyncIterator[Stream]:
         """A new stream, cancelled again when the conversation on it fails or takes too long."""
-        deadlines = self._deadlines
+        seconds = self._deadlines.login_seconds
         stub = terminal_pb2_grpc.TerminalServiceStub(self._connection())  # type: ignore[no-untyped-call]  # generated
         stream = Stream(stub.Session())
         try:
-            async with asyncio.timeout(deadlines.login_seconds):
+            async with asyncio.timeout(seconds):
                 yield stream
         except TimeoutError:
             stream.cancel()
-            raise StreamBroken(f"no answer to the login within {deadlines.login_seconds:g} s") from None
         except BaseException:
             stream.cancel()
             raise
+        else:
+            return
+        # Outside the handler: what is raised there would refer to gRPC's frames, and they to the connection.
+        raise StreamBroken(f"no answer to the login within {seconds:g} s")
 
     def _connection(self) -> grpc.aio.Channel:
         if self._channel is None:

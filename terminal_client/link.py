@@ -78,13 +78,15 @@ class RelayLink:
     async def close(self) -> None:
         """Log out where logged in, and settle everything; may be called again."""
         reader, self._reader = self._reader, None
-        if reader is not None:
-            if self.state is State.LIVE and self._stream is not None:
+        try:
+            if reader is not None and self.state is State.LIVE and self._stream is not None:
                 await self._say_goodbye(self._stream, reader)
-            reader.cancel()
-            await asyncio.gather(reader, return_exceptions=True)
-        self._settle("logged out", None)
-        await self._entrance.close()
+        finally:  # also where nobody waits for the goodbye any more
+            if reader is not None:
+                reader.cancel()
+                await asyncio.gather(reader, return_exceptions=True)
+            self._settle("logged out", None)
+            await self._entrance.close()
 
     async def _say_goodbye(self, stream: Stream, reader: asyncio.Task[None]) -> None:
         self._goodbye = "logged out"
@@ -141,6 +143,7 @@ class RelayLink:
             stream.cancel()
             if self._reader is not None:  # not while close() waits: it settles by itself, without an error
                 self._settle("reader stopped" if error is None else str(error), error)
+                await self._entrance.close()
 
     def _settle(self, why: str, error: TerminalError | None) -> None:
         if self.state is not State.ENDED:

@@ -20,14 +20,20 @@ class StreamBroken(Exception):
 
 
 class Stream:
-    """One open stream, message by message in both directions."""
+    """One open stream, message by message in both directions.
+
+    gRPC keeps the connection as long as anything refers to the call, also when the call is over and the channel is
+    closed. So the call is let go in `cancel`, and no exception that leaves this module refers to gRPC's frames.
+    """
 
     def __init__(self, call: grpc.aio.StreamStreamCall[Any, Any]) -> None:
-        self._call = call
+        self._call: grpc.aio.StreamStreamCall[Any, Any] | None = call
         self._received: deque[pb.RelayMessage] = deque()
         self._unsent: deque[pb.TerminalMessage] = deque()
         self._more = asyncio.Event()
-        self._writer = asyncio.get_running_loop().create_task(self._write_all(), name="terminal-writer")
+        self._writer: asyncio.Task[None] | None = asyncio.get_running_loop().create_task(
+            self._write_all(), name="terminal-writer"
+        )
 
     def send(self, message: pb.TerminalMessage) -> None:
         """Queue one message; that it cannot be sent any more shows in `receive`."""
@@ -44,7 +50,7 @@ class Stream:
         return False
 
     async def _write_all(self) -> None:
-        while True:
+        while self._call is not None:
             while self._unsent:
                 try:
                     await self._call.write(self._unsent.popleft())
@@ -57,30 +63,39 @@ class Stream:
     async def receive(self) -> pb.RelayMessage:
         """The next message. StreamBroken at the stream's end."""
         while not self._received:
-            try:
-                batch = await self._call.read()
-            except grpc.RpcError as error:
-                _honor_cancellation()
-                raise StreamBroken(_cause(error)) from None
-            if not isinstance(batch, pb.RelayBatch):
-                raise StreamBroken(await self._end_reason())
+            batch = await self._read()
+            if isinstance(batch, str):
+                raise StreamBroken(batch)
             self._received.extend(batch.messages)
         return self._received.popleft()
+
+    async def _read(self) -> pb.RelayBatch | str:
+        """The next batch, or why there is none any more."""
+        call = self._call
+        if call is None:
+            return "the stream was ended here"
+        try:
+            batch = await call.read()
+        except grpc.RpcError as error:
+            _honor_cancellation()
+            return _cause(error)
+        if isinstance(batch, pb.RelayBatch):
+            return batch
+        code, details = await call.code(), await call.details()
+        return "the relay closed the stream" if code is grpc.StatusCode.OK else f"{code.name}: {details}"
 
     async def messages(self) -> AsyncIterator[pb.RelayMessage]:
         """Every further message; ends by StreamBroken."""
         while True:
             yield await self.receive()
 
-    async def _end_reason(self) -> str:
-        code = await self._call.code()
-        details = await self._call.details()
-        return "the relay closed the stream" if code is grpc.StatusCode.OK else f"{code.name}: {details}"
-
     def cancel(self) -> None:
-        """End the stream at once."""
-        self._call.cancel()
-        self._writer.cancel()
+        """End the stream at once; may be called again."""
+        call, self._call = self._call, None
+        writer, self._writer = self._writer, None
+        if call is not None and writer is not None:
+            call.cancel()
+            writer.cancel()
 
 
 def _honor_cancellation() -> None:

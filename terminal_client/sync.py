@@ -175,8 +175,10 @@ class SyncTerminal:
         """Log out, let go of everything, end the thread; may be called again."""
         if not self._closed:
             self._closed = True
-            self._thread.run(self._terminal.close())
-            self._thread.stop()
+            try:
+                self._thread.run(self._terminal.close())
+            finally:
+                self._thread.stop()
 
 
 def _provider(credentials: Callable[[], Credentials] | None) -> CredentialsProvider | None:

@@ -45,6 +45,8 @@ class ScriptedRelay(terminal_pb2_grpc.TerminalServiceServicer):
         """any other messages in that batch"""
         self.silent = False
         """neither challenge nor anything else"""
+        self.deaf = False
+        """no answer to a logout"""
         self.sessions: dict[bytes, ScriptedSession] = {}
         self.streams = 0
         self.changed = asyncio.Condition()
@@ -127,7 +129,7 @@ class ScriptedRelay(terminal_pb2_grpc.TerminalServiceServicer):
     async def read(self, requests: AsyncIterator[pb.TerminalMessage], session: ScriptedSession) -> None:
         async for message in requests:
             self.received.append(message)
-            if message.HasField("logout"):
+            if message.HasField("logout") and not self.deaf:
                 session.outbox.put_nowait(pb.RelayMessage(goodbye=pb.Goodbye(reason="logged out")))
             elif message.HasField("call"):
                 self.answer(message.call, session)

@@ -312,6 +312,7 @@ async def test_an_order_that_did_not_leave_is_told_as_not_sent(
     await terminal.login(*LOGIN, collected)
     stream = terminal._link._stream
     assert stream is not None
+    assert stream._writer is not None
     stream._writer.cancel()
 
     with pytest.raises(NotConnected, match="order_insert was not sent"):
