@@ -36,7 +36,7 @@ from relay.domain.public_ip import Origin
 from relay.domain.scope import ScopeTable
 from relay.domain.system_info import COUNTER_ZONE, AgeLimits
 from relay.rpc import listener
-from relay.rpc.metrics_http import MetricsServer, readings
+from relay.rpc.metrics_http import MetricsServer, Watched, readings, why_not_healthy
 from relay.services import verifier as genuineness
 from relay.services.admission import Admission, AdmissionRules, Directory
 from relay.services.database import open_database, prepare
@@ -67,15 +67,18 @@ def run(settings: Settings) -> None:
     machine is not fit: port taken, certificate unreadable, locale or binding missing, no side process.
     """
     secrets = settings_file.secrets_of(settings)
-    logs.configure(level=settings.log.level, form=settings.log.format)
-    try:
-        uvloop.run(serve(settings, secrets))
-    except (OSError, LocaleMissing, binding.BindingMismatch, VerifierUnavailable) as error:
-        _log.critical("relay_cannot_run", why=getattr(error, "why", str(error)))
-        raise SystemExit(1) from None
+    with logs.configure(level=settings.log.level, form=settings.log.format) as log:
+        logs.catch_what_python_prints()
+        try:
+            uvloop.run(serve(settings, secrets, log))
+        except (OSError, LocaleMissing, binding.BindingMismatch, VerifierUnavailable) as error:
+            _log.critical("relay_cannot_run", why=getattr(error, "why", str(error)))
+            raise SystemExit(1) from None
 
 
-async def serve(settings: Settings, secrets: settings_file.Secrets, ready: Callable[[int], None] | None = None) -> None:
+async def serve(
+    settings: Settings, secrets: settings_file.Secrets, log: logs.Log, ready: Callable[[int], None] | None = None
+) -> None:
     """Build, announce the port, wait for a signal, drain. Raises what makes the relay unfit to start."""
     async with contextlib.AsyncExitStack() as stack:
         ledger, directory = _open_databases(settings, stack)
@@ -91,9 +94,7 @@ async def serve(settings: Settings, secrets: settings_file.Secrets, ready: Calla
         _log.info("relay_ready", port=port, mode=settings.relay.mode, tls=settings.listen.tls_certificate is not None)
         if ready is not None:
             ready(port)
-        if settings.metrics.address is not None:
-            read = functools.partial(readings, sessions, counter, ledger, verifier, order_map)
-            stack.enter_context(MetricsServer(settings.metrics.address, read, lambda: not sessions.draining))
+        _serve_metrics(settings, Watched(sessions, counter, ledger, verifier, order_map, log), stack)
         async with _stop_signal() as stop:
             await stop.wait()
         _log.info("relay_draining", sessions=len(sessions))
@@ -220,6 +221,15 @@ async def _listen(settings: Settings, sessions: Sessions, evidence: Evidence, st
     server, port = await listener.listen(settings.listen, open_stream)
     stack.push_async_callback(server.stop, 1.0)
     return port
+
+
+def _serve_metrics(settings: Settings, watched: Watched, stack: contextlib.AsyncExitStack) -> None:
+    if settings.metrics.address is None:
+        return
+    healthy = functools.partial(why_not_healthy, asyncio.get_running_loop(), watched.sessions)
+    metrics = MetricsServer(settings.metrics.address, functools.partial(readings, watched), healthy)
+    metrics.start()
+    stack.push_async_callback(asyncio.to_thread, metrics.stop)
 
 
 @contextlib.asynccontextmanager

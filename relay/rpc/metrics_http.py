@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -15,12 +16,15 @@ from prometheus_client.registry import Collector
 
 from relay.counter.order_map import OrderMapFile
 from relay.counter.port import Counter
+from relay.logs import Log
 from relay.services.ledger import Ledger
 from relay.services.sessions import Sessions
 from relay.services.verifier import Verifier
 from relay.setting_values import split_address
 
 _StartResponse = Callable[[str, list[tuple[str, str]]], Any]
+_LOOP_SECONDS = 2.0
+"""a loop that is silent for so long serves nobody: an answer to a terminal takes milliseconds"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +41,24 @@ Read = Callable[[], Iterable[Reading]]
 """Called on the HTTP server's thread: reads plain numbers only"""
 
 
-def readings(
-    sessions: Sessions, counter: Counter, ledger: Ledger, verifier: Verifier | None, order_map: OrderMapFile
-) -> Iterator[Reading]:
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """The parts of the relay that have figures."""
+
+    sessions: Sessions
+    counter: Counter
+    ledger: Ledger
+    verifier: Verifier | None
+    order_map: OrderMapFile
+    log: Log
+
+
+def readings(of: Watched) -> Iterator[Reading]:
     """The relay's figures of this moment."""
-    written = ledger.statistics()
-    yield Reading("sessions", "terminal sessions, logged in or lingering", len(sessions))
+    written = of.ledger.statistics()
+    yield Reading("sessions", "terminal sessions, logged in or lingering", len(of.sessions))
     yield Reading(
-        "counter_ready", "1 where terminals can be attached; many-to-one: the operator is logged in", counter.ready
+        "counter_ready", "1 where terminals can be attached; many-to-one: the operator is logged in", of.counter.ready
     )
     yield Reading("ledger_entries_committed", "ledger entries committed since the start", written["committed"])
     yield Reading("ledger_entries_failed", "ledger entries that could not be committed", written["failed"])
@@ -53,13 +67,29 @@ def readings(
         "ledger_entries_lost", "ledger entries that could be kept nowhere; the ledger says so", written["lost"]
     )
     yield Reading("ledger_entries_waiting", "ledger entries waiting for the database", written["waiting"])
-    kept = order_map.statistics()
+    kept = of.order_map.statistics()
     yield Reading(
         "order_map_writes_failed", "orders refused because the order map could not be written", kept["failed"]
     )
     yield Reading("order_map_lines_lost", "damaged lines found when the day's order map was read", kept["bad_lines"])
-    ready = verifier is None or verifier.state == "ready"
+    ready = of.verifier is None or of.verifier.state == "ready"
     yield Reading("verifier_ready", "1 where system info can be judged, or is not to be", float(ready))
+    yield Reading("log_lines_dropped", "log lines lost since the start because nobody read them", of.log.dropped)
+
+
+def why_not_healthy(loop: asyncio.AbstractEventLoop, sessions: Sessions, seconds: float = _LOOP_SECONDS) -> str:
+    """Why no terminal should be sent here, empty where nothing stands against it. Not for the loop's own thread.
+
+    The loop is asked, and has to answer in time: this thread runs on when the relay itself does not.
+    """
+    heard = threading.Event()
+    try:
+        loop.call_soon_threadsafe(heard.set)
+    except RuntimeError:
+        return "stopped"
+    if not heard.wait(seconds):
+        return f"stuck: the relay's loop does not answer within {seconds:g} s"
+    return "draining" if sessions.draining else ""
 
 
 class _Relay(Collector):
@@ -76,6 +106,9 @@ class _Server(ThreadingMixIn, WSGIServer):
 
 
 class _Quiet(WSGIRequestHandler):
+    timeout = 10
+    """seconds: a caller who says nothing does not keep a thread"""
+
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the library's name
         """A scrape every few seconds is not news."""
 
@@ -83,8 +116,8 @@ class _Quiet(WSGIRequestHandler):
 class MetricsServer:
     """Serves on its own thread. Use as `with MetricsServer(…)`."""
 
-    def __init__(self, address: str, read: Read, healthy: Callable[[], bool]) -> None:
-        """OSError where the address cannot be bound."""
+    def __init__(self, address: str, read: Read, why_not_healthy: Callable[[], str]) -> None:
+        """`why_not_healthy` is empty for a healthy relay. OSError where the address cannot be bound."""
         registry = CollectorRegistry()
         registry.register(_Relay(read))
         metrics = make_wsgi_app(registry)
@@ -93,7 +126,7 @@ class MetricsServer:
             if environ.get("PATH_INFO") == "/metrics":
                 return metrics(environ, start_response)  # type: ignore[no-any-return]
             if environ.get("PATH_INFO") == "/healthz":
-                return _health(start_response, healthy=healthy())
+                return _health(start_response, why_not_healthy())
             start_response("404 Not Found", [("Content-Type", "text/plain")])
             return [b"/metrics and /healthz are here\n"]
 
@@ -106,15 +139,22 @@ class MetricsServer:
         return int(self._server.server_port)
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self.start()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Answer from here on."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Answer nobody any more; blocks up to half a second, so not for the event loop's thread."""
         self._server.shutdown()
         self._server.server_close()
 
 
-def _health(start_response: _StartResponse, *, healthy: bool) -> Iterable[bytes]:
-    status, text = ("200 OK", b"ok\n") if healthy else ("503 Service Unavailable", b"draining\n")
-    start_response(status, [("Content-Type", "text/plain")])
-    return [text]
+def _health(start_response: _StartResponse, why_not: str) -> Iterable[bytes]:
+    start_response("503 Service Unavailable" if why_not else "200 OK", [("Content-Type", "text/plain")])
+    return [f"{why_not or 'ok'}\n".encode()]

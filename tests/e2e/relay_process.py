@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import json
 import os
 import subprocess
@@ -120,20 +121,32 @@ class RelayProcess:
         if self.mode is Mode.MANY_TO_ONE and await_operator:
             await self._until(lambda: self._operator_logins() > logins)
 
+    async def start_unread(self) -> int:
+        """Start it with a small pipe as its output, read until it serves and never again; returns the pipe's end."""
+        reader, writer = os.pipe()
+        fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
+        self._popen(writer)
+        os.close(writer)
+        self.port = await asyncio.to_thread(_port_announced, reader)
+        return reader
+
     def _spawn(self) -> int:
         """Begin the process; returns where its output begins in the file."""
-        environment = program_environment({**os.environ, "CTP_SIMCOUNTER_RECONNECT_MS": "50"})
         with self.output_file.open("ab") as output:
             begin = output.tell()
-            self._process = subprocess.Popen(
-                [*_PROGRAM, "serve", "-c", self.config.name],
-                cwd=self.directory,
-                env=environment | _IMPORTS,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
+            self._popen(output.fileno())
         return begin
+
+    def _popen(self, output: int) -> None:
+        environment = program_environment({**os.environ, "CTP_SIMCOUNTER_RECONNECT_MS": "50"})
+        self._process = subprocess.Popen(
+            [*_PROGRAM, "serve", "-c", self.config.name],
+            cwd=self.directory,
+            env=environment | _IMPORTS,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
 
     async def _until(self, holds: Callable[[], bool]) -> None:
         deadline = time.monotonic() + READY_SECONDS
@@ -219,6 +232,15 @@ def run_command(directory: Path, *arguments: str) -> subprocess.CompletedProcess
         timeout=60,
         check=False,
     )
+
+
+def _port_announced(descriptor: int) -> int:
+    read = b""
+    while data := os.read(descriptor, 1):  # byte by byte: what comes after it stays in the pipe
+        read += data
+        if data == b"\n" and b'"relay_ready"' in read:
+            return int(json.loads(read.splitlines()[-1])["port"])
+    raise AssertionError(f"the relay does not serve:\n{read.decode()}")
 
 
 def _toml(sections: Sections) -> str:

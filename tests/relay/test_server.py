@@ -9,6 +9,7 @@ import signal
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import grpc
@@ -23,6 +24,7 @@ from relay.settings_file import Secrets
 
 AUTH_CODE = "RELAYAUTH0000001"
 SECRETS = Secrets(SecretStr(AUTH_CODE), None)
+_NO_LOG: Any = SimpleNamespace(dropped=0)
 
 
 def settings(state_dir: Path, **sections: dict[str, Any]) -> Settings:
@@ -57,7 +59,7 @@ def ledger(state_dir: Path) -> list[str]:
 async def started(told: Settings) -> tuple[asyncio.Task[None], int]:
     """The serving relay and its port; raises what keeps it from starting."""
     ready: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-    serving = asyncio.get_running_loop().create_task(server.serve(told, SECRETS, ready.set_result))
+    serving = asyncio.get_running_loop().create_task(server.serve(told, SECRETS, _NO_LOG, ready.set_result))
     either: set[asyncio.Future[Any]] = {serving, ready}
     await asyncio.wait(either, timeout=30, return_when=asyncio.FIRST_COMPLETED)
     if serving.done():
