@@ -15,13 +15,13 @@ import typer
 from pydantic import SecretStr
 from sqlalchemy import Engine
 
-from relay.cli_output import CommandRefused
-from relay.secret_files import read_secret
+from relay.cli_output import CommandRefused, warn
+from relay.secret_files import SecretFileRefused, read_secret
 from relay.services.database import open_database, prepare
 from relay.services.investors import Investors
 from relay.services.ledger import record_now
 from relay.services.secrets_box import SecretsBox
-from relay.services.terminals import Terminals
+from relay.services.terminals import Terminals, open_key
 from relay.settings import Settings
 from relay.settings_file import directory_url, ledger_url, load, secrets_key_file
 
@@ -56,7 +56,17 @@ class Workplace:
 
     @cached_property
     def terminals(self) -> Terminals:
-        return Terminals(self.directory, SecretsBox.open_or_create(secrets_key_file(self.settings)), clock=now)
+        """The terminals with the key of their auth codes; raises SecretFileRefused."""
+        return Terminals(self.directory, open_key(self.directory, secrets_key_file(self.settings)), clock=now)
+
+    @cached_property
+    def terminals_by_name(self) -> Terminals:
+        """The terminals for what needs no auth code, where the key is missing too."""
+        try:
+            return self.terminals
+        except SecretFileRefused as refused:
+            warn(str(refused))
+            return Terminals(self.directory, SecretsBox.without_key(), clock=now)
 
     @cached_property
     def investors(self) -> Investors:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from relay.cli_context import DEFAULT_CONFIG, ConfigPath, Workplace, ask_secret
-from relay.cli_output import EPILOG, AsJson, CommandRefused, reporting, say, show, write_json
+from relay.cli_output import EPILOG, AsJson, CommandRefused, reporting, say, show, warn, write_json
 from relay.counter.port import Mode
 from relay.secret_files import create_private
 from relay.services.terminals import Terminal, new_auth_code
@@ -37,17 +37,24 @@ def add(
     """Register a terminal, with an auth code you have or with a new one."""
     with reporting():
         place = Workplace(config)
+        terminals = place.terminals  # first: without their key nothing is announced and no code is made
         code, shown = _auth_code(auth_code_file, write_auth_code, show_once=show_once)
         with place.recorded("terminal_add", {"app_id": app_id, "modes": mode or list(Mode)}):
-            terminal = place.terminals.add(app_id, code, mode or tuple(Mode))
+            terminal = terminals.add(app_id, code, mode or tuple(Mode))
         _tell(_row(terminal) | shown, "registered", as_json=as_json)
 
 
 @app.command("list")
 def list_(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
-    """List the terminals, without their auth codes."""
+    """List the terminals, without their auth codes; names those whose auth code this relay's key cannot read."""
     with reporting():
-        show("terminals", [_row(terminal) for terminal in Workplace(config).terminals.all()], as_json=as_json)
+        terminals = Workplace(config).terminals_by_name.all()
+        show("terminals", [_row(terminal) for terminal in terminals], as_json=as_json)
+        if unreadable := [terminal.app_id for terminal in terminals if not terminal.readable]:
+            warn(
+                f"the auth code of {', '.join(unreadable)} was encrypted with another key and is refused at every login:"
+                " bring that key back, or give a new code with `ctp-relay terminal rotate`"
+            )
 
 
 @app.command()
@@ -74,9 +81,10 @@ def rotate(
     """Give a terminal another auth code; the old one ends at once."""
     with reporting():
         place = Workplace(config)
+        terminals = place.terminals  # first: without their key nothing is announced and no code is made
         code, shown = _auth_code(auth_code_file, write_auth_code, show_once=show_once)
         with place.recorded("terminal_rotate", {"app_id": app_id}):
-            place.terminals.rotate(app_id, code)
+            terminals.rotate(app_id, code)
         _tell({"app_id": app_id} | shown, "has a new auth code", as_json=as_json)
 
 
@@ -102,7 +110,7 @@ def _set_enabled(app_id: str, config: Path, *, enabled: bool, as_json: bool) -> 
     with reporting():
         place = Workplace(config)
         with place.recorded("terminal_enable" if enabled else "terminal_disable", {"app_id": app_id}):
-            place.terminals.set_enabled(app_id, enabled)
+            place.terminals_by_name.set_enabled(app_id, enabled)
         _tell({"app_id": app_id, "enabled": enabled}, "is enabled" if enabled else "is disabled", as_json=as_json)
 
 
@@ -120,6 +128,7 @@ def _row(terminal: Terminal) -> dict[str, object]:
         "app_id": terminal.app_id,
         "modes": sorted(mode.value for mode in terminal.modes),
         "enabled": terminal.enabled,
+        "auth_code_readable": terminal.readable,
         "created_at": terminal.created_at,
         "rotated_at": terminal.rotated_at,
     }

@@ -33,9 +33,11 @@ class Refusal:
 class Refused(Exception):
     """Raised where a step of a login or a call is refused; carries the Refusal."""
 
-    def __init__(self, refusal: Refusal) -> None:
+    def __init__(self, refusal: Refusal, why: str = "") -> None:
+        """`why` is for the log alone: what is wrong inside the relay."""
         super().__init__(f"{refusal.source}: {refusal.reason}: {refusal.message}")
         self.refusal = refusal
+        self.why = why
 
 
 def refuse(refusal: Refusal | None) -> None:

@@ -45,11 +45,10 @@ from relay.services.investors import Investors
 from relay.services.ledger import Ledger
 from relay.services.ledger_spool import Spool
 from relay.services.login_guard import LoginGuard
-from relay.services.secrets_box import SecretsBox
 from relay.services.sessions import SessionLimits, Sessions
 from relay.services.system_info_seen import SystemInfoSeen
 from relay.services.terminal_stream import StreamSettings, TerminalStream
-from relay.services.terminals import Terminals
+from relay.services.terminals import Terminals, open_key
 from relay.services.unavailable import VerifierUnavailable
 from relay.services.verifier import Verifier
 from relay.settings import Settings
@@ -123,7 +122,7 @@ def _open_databases(settings: Settings, stack: contextlib.AsyncExitStack) -> tup
             commit_timeout=settings.ledger.commit_timeout_seconds,
         )
     )
-    box = SecretsBox.open_or_create(settings_file.secrets_key_file(settings))
+    box = open_key(directory_engine, settings_file.secrets_key_file(settings))
     directory = Directory(
         access=stack.enter_context(DirectoryAccess()),
         terminals=Terminals(directory_engine, box, clock=_now),

@@ -20,23 +20,30 @@ class SecretUnreadable(Exception):
 class SecretsBox:
     """One key. Thread-safe."""
 
-    def __init__(self, key: bytes) -> None:
+    def __init__(self, key: bytes, file: Path | None = None) -> None:
+        """`file` is where the key stands, for messages."""
         self._fernet = Fernet(key)
+        self._file = file
 
     @classmethod
     def open(cls, path: Path) -> SecretsBox:
         """Use the key file; raises SecretFileRefused where it is missing, not private or no key."""
         try:
-            return cls(read_secret(path).get_secret_value().encode("ascii"))
+            return cls(read_secret(path).get_secret_value().encode("ascii"), path)
         except ValueError:
             raise SecretFileRefused(f"{path}: holds no key of this relay") from None
 
     @classmethod
     def open_or_create(cls, path: Path) -> SecretsBox:
-        """Use the key file, or make one; for the command that registers the first terminal."""
+        """Use the key file, or make one; only where nothing has been encrypted yet."""
         with suppress(FileExistsError):  # made before, or by another process at this moment
             create_private(path, Fernet.generate_key() + b"\n")
         return cls.open(path)
+
+    @classmethod
+    def without_key(cls) -> SecretsBox:
+        """Reads nothing that was stored; for what needs no auth code."""
+        return cls(Fernet.generate_key())
 
     def lock(self, secret: str) -> bytes:
         """Encrypt."""
@@ -47,4 +54,5 @@ class SecretsBox:
         try:
             return self._fernet.decrypt(locked).decode("utf-8")
         except InvalidToken:
-            raise SecretUnreadable("the key file is not the one this was encrypted with") from None
+            key = f"the key file {self._file}" if self._file else "this key"
+            raise SecretUnreadable(f"{key} is not the one this was encrypted with") from None

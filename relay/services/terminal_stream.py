@@ -150,7 +150,7 @@ class TerminalStream:
         try:
             session = await self._sessions.admit(applicant)
         except Refused as refused:
-            await self._reject(refused.refusal)
+            await self._reject(refused.refusal, refused.why)
         except LedgerUnavailable:
             await self._reject(reasons.ledger_unavailable())
         else:
@@ -188,11 +188,14 @@ class TerminalStream:
             return
         await self._session.end("logged out")
 
-    async def _reject(self, refusal: Refusal) -> None:
-        """One refusal: to the ledger and the log as it is, to the terminal as it may know it; then the end."""
+    async def _reject(self, refusal: Refusal, why: str = "") -> None:
+        """One refusal: to the ledger and the log as it is, to the terminal as it may know it; then the end.
+
+        `why` is what is wrong inside the relay, for the log.
+        """
         self._talk.on(talk.Turned(refusal))
         facts = self._facts(refusal)
-        _log.info("terminal_refused", session=self._name, **facts)
+        _log.info("terminal_refused", session=self._name, **facts, **({"why": why} if why else {}))
         try:
             await self._evidence.note("terminal_refused", self._name, facts)
             self.outbox.put(frames.rejected(reasons.told_to_terminal(refusal)))

@@ -7,6 +7,7 @@ import string
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, Row, insert, select, update
@@ -14,6 +15,7 @@ from sqlalchemy.exc import IntegrityError
 
 from relay.counter.port import Mode
 from relay.domain.challenge import AUTH_CODE_CHARACTERS, auth_code_key
+from relay.secret_files import SecretFileRefused
 from relay.services.database import writing
 from relay.services.directory_access import DirectoryAccess
 from relay.services.ledger import stamp
@@ -43,11 +45,42 @@ class Terminal:
     created_at: str
     rotated_at: str
     """when the auth code was last changed"""
+    readable: bool = True
+    """False where the auth code was encrypted with another key; it is empty then"""
 
 
 def new_auth_code() -> str:
     """A random auth code: 16 capital letters and digits, 82 bits."""
     return "".join(secrets.choice(_LETTERS) for _ in range(AUTH_CODE_CHARACTERS))
+
+
+def open_key(engine: Engine, path: Path) -> SecretsBox:
+    """The key of the auth codes in this directory; made only where there is none to read yet.
+
+    Raises SecretFileRefused where the file is missing, or reads none of the auth codes: a second or a restored relay
+    that made a key of its own would refuse every terminal, and what it registered nobody else could read.
+    """
+    with engine.connect() as connection:
+        rows = connection.execute(select(TERMINAL.c.app_id, TERMINAL.c.auth_code)).all()
+    if not rows:
+        return SecretsBox.open_or_create(path)
+    where = f"the database has auth codes of {len(rows)} terminals that only their key reads: {_BRING_THE_KEY} {path}"
+    if not path.exists():
+        raise SecretFileRefused(f"{path}: there is no such file; {where}")
+    box = SecretsBox.open(path)
+    if not any(_reads(box, row.auth_code) for row in rows):
+        raise SecretFileRefused(f"{path}: is another key; {where}")
+    return box
+
+
+_BRING_THE_KEY = "copy the file of the relay that registered them, or of the backup, to"
+
+
+def _reads(box: SecretsBox, locked: bytes) -> bool:
+    try:
+        return bool(box.unlock(locked))
+    except SecretUnreadable:
+        return False
 
 
 class Terminals:
@@ -63,7 +96,7 @@ class Terminals:
         try:
             return await access.run(lambda: self.find(app_id))
         except SecretUnreadable as error:
-            raise DirectoryUnavailable(str(error)) from None
+            raise DirectoryUnavailable(f"the auth code of {app_id} cannot be read: {error}") from None
 
     def find(self, app_id: str) -> Terminal | None:
         """The terminal, or None."""
@@ -72,9 +105,10 @@ class Terminals:
         return None if row is None else self._terminal(row)
 
     def all(self) -> list[Terminal]:
-        """Every terminal, by app id."""
+        """Every terminal, by app id; also those whose auth code cannot be read."""
         with self._engine.connect() as connection:
-            return [self._terminal(row) for row in connection.execute(select(TERMINAL).order_by(TERMINAL.c.app_id))]
+            rows = connection.execute(select(TERMINAL).order_by(TERMINAL.c.app_id)).all()
+        return [self._listed(row) for row in rows]
 
     def add(self, app_id: str, auth_code: str, modes: Iterable[Mode] = tuple(Mode)) -> Terminal:
         """Register a terminal; raises EntryExists, AuthCodeMalformed, or ValueError for an app id CTP cannot carry."""
@@ -113,12 +147,16 @@ class Terminals:
         if changed.rowcount != 1:
             raise EntryUnknown(f"app id {app_id} is not registered")
 
+    def _listed(self, row: Row[Any]) -> Terminal:
+        try:
+            return self._terminal(row)
+        except SecretUnreadable:
+            return _terminal(row, "", readable=False)
+
     def _terminal(self, row: Row[Any]) -> Terminal:
-        return Terminal(
-            row.app_id,
-            self._box.unlock(row.auth_code),
-            frozenset(Mode(mode) for mode in row.modes.split()),
-            row.enabled,
-            row.created_at,
-            row.rotated_at,
-        )
+        return _terminal(row, self._box.unlock(row.auth_code))
+
+
+def _terminal(row: Row[Any], auth_code: str, *, readable: bool = True) -> Terminal:
+    modes = frozenset(Mode(mode) for mode in row.modes.split())
+    return Terminal(row.app_id, auth_code, modes, row.enabled, row.created_at, row.rotated_at, readable)

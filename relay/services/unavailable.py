@@ -10,13 +10,11 @@ class DirectoryUnavailable(Refused):
     """Terminals and investors cannot be looked up; `why` is for the log."""
 
     def __init__(self, why: str) -> None:
-        super().__init__(reasons.directory_unavailable())
-        self.why = why
+        super().__init__(reasons.directory_unavailable(), why)
 
 
 class VerifierUnavailable(Refused):
     """System info cannot be judged; `why` is for the log."""
 
     def __init__(self, why: str) -> None:
-        super().__init__(reasons.verifier_unavailable())
-        self.why = why
+        super().__init__(reasons.verifier_unavailable(), why)

@@ -100,6 +100,26 @@ def test_a_terminal_is_disabled_enabled_and_rotated(run: Run) -> None:
     assert written(run("terminal", "list", "--json"))[0]["enabled"]
 
 
+def test_a_key_that_is_missing_is_named_and_not_made_anew(run: Run, place: Path) -> None:
+    """Adding is refused; listing and shutting out still work; with the key back all is as before."""
+    run("terminal", "add", "one", "--show-once")
+    key, kept = place / "var" / "relay" / "secrets.key", place / "kept.key"
+    key.rename(kept)
+
+    refused = run("terminal", "add", "two", "--show-once", exit_code=3)
+    listed = run("terminal", "list", "--json")
+    run("terminal", "disable", "one")
+
+    assert f"{key}: there is no such file" in refused.stderr
+    assert not key.exists()
+    assert [(row["app_id"], row["auth_code_readable"]) for row in written(listed)] == [("one", False)]
+    assert "one was encrypted with another key" in listed.stderr
+    kept.rename(key)
+    (row,) = written(run("terminal", "list", "--json"))
+    assert (row["auth_code_readable"], row["enabled"]) == (True, False)
+    assert [entry["kind"] for entry in ledger(run)] == ["admin_terminal_add", "admin_terminal_disable"]
+
+
 def test_an_investor_is_registered_and_given_a_password(run: Run, place: Path) -> None:
     """From a file or standard input; the broker is the counter's unless given."""
     secret(place / "p.secret", "hunter2")

@@ -19,6 +19,8 @@ from pydantic import SecretStr
 from ctprelay.v1 import terminal_pb2 as pb
 from ctprelay.v1 import terminal_pb2_grpc
 from relay import server
+from relay.secret_files import SecretFileRefused
+from relay.services.secrets_box import SecretsBox
 from relay.settings import Settings
 from relay.settings_file import Secrets
 
@@ -109,6 +111,24 @@ async def test_a_relay_without_its_key_does_not_start(state_dir: Path, tmp_path:
     serving, _ = await started(settings(state_dir))
     os.kill(os.getpid(), signal.SIGTERM)
     await asyncio.wait_for(serving, 30)
+
+
+async def test_a_restored_relay_without_its_key_does_not_start(state_dir: Path) -> None:
+    """It would refuse every login; the file it lacks is named, and none is made."""
+    serving, _ = await started(settings(state_dir))
+    os.kill(os.getpid(), signal.SIGTERM)
+    await asyncio.wait_for(serving, 30)
+    key = state_dir / "secrets.key"
+    with closing(sqlite3.connect(state_dir / "relay.sqlite3")) as database:
+        row = ("terminal_1.0", SecretsBox.open(key).lock("ABCDEFGHJKLMNPQ1"), "many_to_many", True, "", "")
+        database.execute("insert into terminal values (?, ?, ?, ?, ?, ?)", row)
+        database.commit()
+    key.unlink()
+
+    with pytest.raises(SecretFileRefused, match=str(key)):
+        await started(settings(state_dir))
+
+    assert not key.exists()
 
 
 async def test_two_relays_of_one_name_do_not_serve_on_one_port(state_dir: Path) -> None:

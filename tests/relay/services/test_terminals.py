@@ -11,11 +11,12 @@ from sqlalchemy import Engine, select, text
 
 from relay.counter.port import Mode
 from relay.domain.challenge import AuthCodeMalformed, auth_code_key
+from relay.secret_files import SecretFileRefused
 from relay.services.database import writing
 from relay.services.directory_access import DirectoryAccess
 from relay.services.schema import TERMINAL
 from relay.services.secrets_box import SecretsBox
-from relay.services.terminals import EntryExists, EntryUnknown, Terminals, new_auth_code
+from relay.services.terminals import EntryExists, EntryUnknown, Terminals, new_auth_code, open_key
 from relay.services.unavailable import DirectoryUnavailable
 from tests.relay.services.conftest import HandClock
 
@@ -131,5 +132,49 @@ async def test_the_wrong_key_is_told_as_unavailable(
     terminals.add(APP, CODE)
     other = Terminals(engine, SecretsBox.open_or_create(tmp_path / "other.key"), clock=clock)
 
-    with pytest.raises(DirectoryUnavailable):
+    with pytest.raises(DirectoryUnavailable) as caught:
         await other.look_up(access, APP)
+    assert APP in caught.value.why
+    assert str(tmp_path / "other.key") in caught.value.why
+
+
+def test_the_first_relay_makes_its_key_and_the_second_does_not(
+    engine: Engine, clock: HandClock, tmp_path: Path
+) -> None:
+    """A new key would read none of the auth codes there are: every login would be refused, and nobody told why."""
+    first, second = tmp_path / "first" / "secrets.key", tmp_path / "second" / "secrets.key"
+    Terminals(engine, open_key(engine, first), clock=clock).add(APP, CODE)
+
+    with pytest.raises(SecretFileRefused, match=f"{second}: there is no such file.*copy the file") as caught:
+        open_key(engine, second)
+    assert not second.exists()
+    assert CODE not in str(caught.value)
+
+    second.parent.mkdir()
+    second.write_bytes(first.read_bytes())
+    second.chmod(0o600)
+    found = Terminals(engine, open_key(engine, second), clock=clock).find(APP)
+    assert found is not None
+    assert found.auth_code == CODE
+
+
+def test_another_key_beside_a_restored_database_is_named(engine: Engine, clock: HandClock, tmp_path: Path) -> None:
+    """At the start, not at the first login; a key that reads some of the rows is the relay's own."""
+    right, wrong = SecretsBox.open_or_create(tmp_path / "right"), SecretsBox.open_or_create(tmp_path / "wrong")
+    Terminals(engine, right, clock=clock).add(APP, CODE)
+
+    with pytest.raises(SecretFileRefused, match=f"{tmp_path / 'wrong'}: is another key"):
+        open_key(engine, tmp_path / "wrong")
+
+    Terminals(engine, wrong, clock=clock).add("a_stray_one", CODE)
+    open_key(engine, tmp_path / "right")
+
+
+def test_a_row_of_another_key_is_listed_by_name(engine: Engine, clock: HandClock, terminals: Terminals) -> None:
+    """One stray row must not hide all the others."""
+    Terminals(engine, SecretsBox.without_key(), clock=clock).add("a_stray_one", CODE)
+    terminals.add(APP, CODE)
+
+    listed = {terminal.app_id: (terminal.readable, terminal.auth_code) for terminal in terminals.all()}
+
+    assert listed == {"a_stray_one": (False, ""), APP: (True, CODE)}
