@@ -184,6 +184,7 @@ class Ledger:
     def _write(self) -> None:
         while (group := self._next_group()) is not None:
             self._keep(group)
+            self._take_overflow()  # afterwards: what waited in the queue came before what it had no room for
 
     def _next_group(self) -> list[_Waiting] | None:
         """The entries to commit together; none where it is time to catch up; None when the ledger closes."""
@@ -201,7 +202,6 @@ class Ledger:
         return first
 
     def _keep(self, group: list[_Waiting]) -> None:
-        self._take_overflow()
         if self._spool and self._spool.room:  # on disk first: the database may hang for seconds
             group = self._to_disk(group)
         try:

@@ -269,9 +269,9 @@ def kinds(engine: Engine) -> list[str]:
 
 
 async def caught_up(ledger: Ledger) -> None:
-    """Wait until nothing is on disk any more."""
+    """Wait until nothing waits, neither in the queue nor on disk."""
     async with asyncio.timeout(60):
-        while ledger.statistics()["spooled"]:  # noqa: ASYNC110 - the writer is a thread
+        while ledger.statistics()["waiting"] or ledger.statistics()["spooled"]:  # noqa: ASYNC110 - the writer is a thread
             await asyncio.sleep(0.01)
 
 
