@@ -13,9 +13,11 @@ import itertools
 import signal
 from collections.abc import AsyncIterator, Callable
 from importlib.metadata import version
+from pathlib import Path
 
 import structlog
 import uvloop
+from sqlalchemy import Engine
 
 from ctpabi import binding
 from ctpabi.locale import LocaleMissing
@@ -45,7 +47,9 @@ from relay.services.investors import Investors
 from relay.services.ledger import Ledger
 from relay.services.ledger_spool import Spool
 from relay.services.login_guard import LoginGuard
+from relay.services.relay_numbers import take_number
 from relay.services.sessions import SessionLimits, Sessions
+from relay.services.state_lock import StateLock
 from relay.services.system_info_seen import SystemInfoSeen
 from relay.services.terminal_stream import StreamSettings, TerminalStream
 from relay.services.terminals import Terminals, open_key
@@ -56,7 +60,6 @@ from relay.settings import Settings
 _log = structlog.get_logger(__name__)
 
 _KEPT_BEYOND_AGE = dt.timedelta(days=2)
-_LANE_PERIOD, _LANES_PER_SECOND = 4 * 86400, 5000
 
 
 def run(settings: Settings) -> None:
@@ -80,13 +83,14 @@ async def serve(
 ) -> None:
     """Build, announce the port, wait for a signal, drain. Raises what makes the relay unfit to start."""
     async with contextlib.AsyncExitStack() as stack:
-        ledger, directory = _open_databases(settings, stack)
+        engine, number = _take_place(settings, stack)
+        ledger, directory = _open_databases(settings, engine, stack)
         verifier = await _open_verifier(settings, stack)
         order_map = OrderMapFile(settings.relay.state_dir / "order_map")
         stack.callback(order_map.close)
-        counter = _make_counter(settings, secrets, ledger, order_map)
+        counter = _make_counter(settings, secrets, ledger, order_map, number)
         sessions = _make_sessions(settings, directory, verifier, counter, ledger)
-        await ledger.record("relay_started", "", _started(settings))
+        await ledger.record("relay_started", "", _started(settings, number))
         await counter.start()
         stack.push_async_callback(counter.stop)
         port = await _listen(settings, sessions, ledger, stack)
@@ -101,17 +105,28 @@ async def serve(
         await ledger.note("relay_stopped", "", {"sessions": len(sessions)})
 
 
-def _open_databases(settings: Settings, stack: contextlib.AsyncExitStack) -> tuple[Ledger, Directory]:
-    settings.relay.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    ledger_url, directory_url = settings_file.ledger_url(settings), settings_file.directory_url(settings)
-    ledger_engine = open_database(ledger_url)
-    stack.callback(ledger_engine.dispose)
-    directory_engine = ledger_engine
-    if directory_url != ledger_url:
+def _take_place(settings: Settings, stack: contextlib.AsyncExitStack) -> tuple[Engine, int]:
+    """The ledger's database, and this process's own number; raises AlreadyRunning where another one is at work."""
+    state_dir = settings.relay.state_dir
+    state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    stack.enter_context(StateLock(state_dir / "relay.lock", f"the state directory {state_dir}"))
+    engine = open_database(settings_file.ledger_url(settings))
+    stack.callback(engine.dispose)
+    if engine.dialect.name == "sqlite":
+        file = str(engine.url.database)
+        stack.enter_context(StateLock(Path(f"{file}.lock"), f"the database {file}, and SQLite serves one only"))
+    prepare(engine)
+    return engine, take_number(engine)
+
+
+def _open_databases(
+    settings: Settings, ledger_engine: Engine, stack: contextlib.AsyncExitStack
+) -> tuple[Ledger, Directory]:
+    directory_engine, directory_url = ledger_engine, settings_file.directory_url(settings)
+    if directory_url != settings_file.ledger_url(settings):
         directory_engine = open_database(directory_url)
         stack.callback(directory_engine.dispose)
-    for engine in {ledger_engine, directory_engine}:
-        prepare(engine)
+        prepare(directory_engine)
     ledger = stack.enter_context(
         Ledger(
             ledger_engine,
@@ -151,7 +166,7 @@ async def _open_verifier(settings: Settings, stack: contextlib.AsyncExitStack) -
 
 
 def _make_counter(
-    settings: Settings, secrets: settings_file.Secrets, evidence: Evidence, order_map: OrderMapFile
+    settings: Settings, secrets: settings_file.Secrets, evidence: Evidence, order_map: OrderMapFile, number: int
 ) -> Counter:
     """The one place that picks a mode; a third mode would be a third branch here."""
     loaded = binding.load()
@@ -169,15 +184,16 @@ def _make_counter(
     )
     connector = Connector(loaded, address, evidence)
     ownership = OwnershipTable(loaded.catalog)
-    # Numbers no lane of the last days had, whatever happened to this process: 5000 for every second since then.
-    lane_numbers = itertools.count(int(_now().timestamp()) % _LANE_PERIOD * _LANES_PER_SECOND + 1)
+    lane_numbers = itertools.count(1)
     day_limits = DayLimits(settings.limits.orders_per_day)
     tools = SwitchboardTools(
         catalog=loaded.catalog,
         scope=ScopeTable(loaded.catalog),
         ownership=ownership,
         order_map=order_map,
-        new_lanes=lambda: Lanes(loaded.catalog, ownership, limits=day_limits, keys=order_map.order_keys),
+        new_lanes=lambda: Lanes(
+            loaded.catalog, ownership, relay_number=number, limits=day_limits, keys=order_map.order_keys
+        ),
         next_lane=lambda: next(lane_numbers),
         limits=LinkLimits(settings.limits.orders_per_second, settings.limits.queries_per_second),
     )
@@ -246,9 +262,10 @@ async def _stop_signal() -> AsyncIterator[asyncio.Event]:
     yield stop
 
 
-def _started(settings: Settings) -> dict[str, object]:
+def _started(settings: Settings, number: int) -> dict[str, object]:
     return {
         "relay": settings.relay.name,
+        "relay_number": number,
         "version": version("ctp-relay"),
         "mode": settings.relay.mode,
         "relay_app_id": settings.counter.relay_app_id,

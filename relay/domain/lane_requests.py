@@ -95,7 +95,7 @@ class RequestWriter:
     def _make_room(self, lane: Lane, more: int) -> None:
         if self._refs.full(more):
             raise Refused(call_reasons.day_limit_reached(self._limits.total))
-        if self._refs.held_by(lane.session) + more > self._limits.per_lane:
+        if self._refs.held_by(lane.front, lane.session) + more > self._limits.per_lane:
             raise Refused(call_reasons.day_limit_reached(self._limits.per_lane))
 
     def _entry(self, lane: Lane, places: RefPlaces, body: bytearray, part: _Chosen) -> MapEntry:

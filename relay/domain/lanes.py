@@ -36,7 +36,7 @@ class Lanes:
         limits: DayLimits | None = None,
         keys: OrderKeys | None = None,
     ) -> None:
-        """`relay_number` is unique among the relay's processes, so that their lanes' FrontIDs differ.
+        """`relay_number` is this process's alone, and was no earlier one's, so that their lanes' FrontIDs differ.
 
         `keys` are shared with other counter sessions; whoever shares them clears them when a day begins.
         """
@@ -108,8 +108,8 @@ class Lanes:
         for entry in entries:
             self._refs.add(entry)
             self._binding.refs.used(entry.space, entry.counter_ref)
-            self._last_session = max(self._last_session, entry.lane_session)
             if entry.lane_front == self._front:
+                self._last_session = max(self._last_session, entry.lane_session)
                 past = self._past.setdefault(entry.lane_session, Lane(self._front, 0, _NO_ONE).refs)
                 past.used(entry.space, entry.lane_number)
             if entry.order_key:

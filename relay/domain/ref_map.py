@@ -58,7 +58,7 @@ class RefMap:
         self._by_system: dict[RefSpace, dict[tuple[bytes, bytes], MapEntry]] = {space: {} for space in RefSpace}
         self._system_of: dict[RefSpace, dict[Triple, tuple[bytes, bytes]]] = {space: {} for space in RefSpace}
         self._count = 0
-        self._of_lane: dict[int, int] = {}
+        self._of_lane: dict[tuple[int, int], int] = {}
 
     def __len__(self) -> int:
         return self._count
@@ -70,9 +70,9 @@ class RefMap:
     def full(self, more: int) -> bool:
         return self._count + more > self._limit
 
-    def held_by(self, lane_session: int) -> int:
+    def held_by(self, lane_front: int, lane_session: int) -> int:
         """How many references this lane has used today."""
-        return self._of_lane.get(lane_session, 0)
+        return self._of_lane.get((lane_front, lane_session), 0)
 
     def add(self, entry: MapEntry) -> None:
         triple = _triple(entry)
@@ -80,7 +80,8 @@ class RefMap:
         self._by_triple[entry.space][triple] = entry
         self._latest[entry.space][entry.counter_ref] = entry
         self._by_lane[entry.space][_lane_key(entry)] = entry
-        self._of_lane[entry.lane_session] = self.held_by(entry.lane_session) + 1
+        lane = entry.lane_front, entry.lane_session
+        self._of_lane[lane] = self.held_by(*lane) + 1
 
     def remove(self, entry: MapEntry) -> None:
         """Forget a reference that was never sent."""
@@ -88,7 +89,7 @@ class RefMap:
             self._count -= 1
             self._latest[entry.space].pop(entry.counter_ref, None)
             self._by_lane[entry.space].pop(_lane_key(entry), None)
-            self._of_lane[entry.lane_session] -= 1
+            self._of_lane[entry.lane_front, entry.lane_session] -= 1
 
     def at_counter(self, space: RefSpace, front: int, session: int, counter_ref: int) -> MapEntry | None:
         """The entry the counter itself knows by this triple."""

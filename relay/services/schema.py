@@ -1,11 +1,11 @@
-"""The tables: the ledger and its heads, terminals, investors, system info seen before.
+"""The tables: the ledger and its heads, terminals, investors, system info seen before, numbers of relay processes.
 
 Times are ISO 8601 texts, so that every database keeps and compares them alike.
 """
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, LargeBinary, MetaData, String, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, String, Table, Text
 
 METADATA = MetaData()
 
@@ -62,4 +62,11 @@ SYSTEM_INFO_SEEN = Table(
     Column("seen_at", String(40), nullable=False),
     Column("session", String(64), nullable=False),
     Index("system_info_seen_at", "seen_at"),
+)
+
+RELAY_NUMBER = Table(
+    "relay_number",
+    METADATA,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("last", BigInteger, nullable=False),
 )

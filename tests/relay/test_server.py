@@ -21,6 +21,7 @@ from ctprelay.v1 import terminal_pb2_grpc
 from relay import server
 from relay.secret_files import SecretFileRefused
 from relay.services.secrets_box import SecretsBox
+from relay.services.state_lock import AlreadyRunning
 from relay.settings import Settings
 from relay.settings_file import Secrets
 
@@ -143,10 +144,26 @@ async def test_two_relays_of_one_name_do_not_serve_on_one_port(state_dir: Path) 
     await asyncio.wait_for(serving, 30)
 
 
+@pytest.mark.parametrize("shared", ["state directory", "SQLite database"])
+async def test_a_second_relay_on_the_same_files_does_not_start(state_dir: Path, shared: str) -> None:
+    """Each would forget the other's orders and keys; the first one goes on serving."""
+    serving, port = await started(settings(state_dir))
+    url = {"url": f"sqlite:///{state_dir / 'relay.sqlite3'}"}
+    other = settings(state_dir) if shared == "state directory" else settings(state_dir.parent / "other", ledger=url)
+
+    with pytest.raises(AlreadyRunning, match=f"another relay process runs on the {shared.removeprefix('SQLite ')}"):
+        await started(other)
+
+    assert (await greeting(port)).HasField("challenge")
+    os.kill(os.getpid(), signal.SIGTERM)
+    await asyncio.wait_for(serving, 30)
+
+
 def test_what_is_written_at_the_start_names_the_relay_and_no_secret(state_dir: Path) -> None:
     """Mode, app id, broker, and whether system info is judged: what an inspector asks for first."""
-    written = server._started(settings(state_dir))
+    written = server._started(settings(state_dir), 7)
 
+    assert written["relay_number"] == 7
     assert written["mode"] == "many_to_many"
     assert written["relay_app_id"] == "relay_1.0"
     assert written["genuineness_checked"] is False

@@ -23,5 +23,5 @@ class SwitchboardTools:
     order_map: OrderMapFile
     new_lanes: Callable[[], Lanes]
     next_lane: Callable[[], int]
-    """a lane number no other terminal session of the day has"""
+    """a lane number no other terminal session of this process had"""
     limits: LinkLimits

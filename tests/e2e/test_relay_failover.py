@@ -1,0 +1,51 @@
+"""A terminal changes from one relay process of the firm to another in the middle of the day."""
+
+from __future__ import annotations
+
+import pytest
+
+from ctprelay.ctp.v1 import enums_pb2 as enums
+from ctprelay.ctp.v1 import structs_pb2 as ctp
+from relay.counter.port import Mode
+from terminal_client import CallRefused, SessionInfo
+from tests.e2e.conftest import StartPair
+from tests.e2e.site import INVESTORS, WILL_REST, buy, first, log_in
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+ORDER_NOT_FOUND = 25
+
+
+def cancel(info: SessionInfo, order_ref: str) -> ctp.InputOrderAction:
+    """A cancel by the name an order was sent under."""
+    return ctp.InputOrderAction(
+        order_ref=order_ref,
+        front_id=info.front_id,
+        session_id=info.session_id,
+        exchange_id="SHFE",
+        instrument_id="rb2701",
+        action_flag=enums.ACTION_FLAG_DELETE,
+    )
+
+
+@pytest.mark.parametrize("mode", list(Mode), ids=lambda mode: mode.value)
+async def test_a_cancel_never_reaches_an_order_of_the_other_relays(start_pair: StartPair, mode: Mode) -> None:
+    """Relays that know nothing of each other: an order they do not know is not found, and nobody else's is canceled."""
+    one, other = await start_pair(mode)
+    async with one.terminal() as mine, other.terminal() as mate:
+        my_name, mates_name = await log_in(mine, INVESTORS[0]), await log_in(mate, INVESTORS[0])
+        sent = await mine.requests.order_insert(buy(WILL_REST))
+        await mate.requests.order_insert(buy(WILL_REST, volume=7))
+        orders = mate.orders()
+        await first(orders, lambda order: order.volume_total_original == 7 and bool(order.order_sys_id))
+        await one.relay.kill()
+
+    async with other.logged_in(INVESTORS[0]) as mine_again:
+        with pytest.raises(CallRefused) as refused:
+            await mine_again.requests.order_action(cancel(my_name, sent.order_ref))
+        resting = await mine_again.requests.qry_order(ctp.QryOrder())
+
+    assert (my_name.front_id, my_name.session_id) != (mates_name.front_id, mates_name.session_id)
+    assert refused.value.refusal.code == ORDER_NOT_FOUND
+    assert [order.order_status for order in resting.rows] == [enums.ORDER_STATUS_NO_TRADE_QUEUEING] * 2
+    assert other.called("ReqOrderAction") == 0
