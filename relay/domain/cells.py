@@ -61,6 +61,14 @@ def text_cell(struct: Struct, name: str) -> TextCell | None:
     return TextCell(field.offset, field.offset + field.size)
 
 
+def text_cells(struct: Struct, *names: str) -> tuple[TextCell, ...]:
+    """The char[n] fields `names` of `struct`; ValueError where it lacks one of them."""
+    cells = tuple(cell for name in names if (cell := text_cell(struct, name)) is not None)
+    if len(cells) != len(names):
+        raise ValueError(f"{struct.name} lacks one of {names}")
+    return cells
+
+
 def int_cell(struct: Struct, name: str) -> IntCell | None:
     """The int field `name` of `struct`; None where it has no such field."""
     if not struct.has(name) or struct.field(name).kind is not Kind.INT:

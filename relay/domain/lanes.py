@@ -22,6 +22,10 @@ from relay.domain.scope import Identity
 from relay.errors import Refusal, Refused
 
 _ACTIONS_KEPT = 100_000
+_ASKED_BY_NO_TERMINAL = frozenset(
+    {"OnErrRtnRepealBankToFutureByFutureManual", "OnErrRtnRepealFutureToBankByFutureManual"}
+)
+"""Error notices of what the firm does by hand: news for everybody of that account."""
 
 
 class Lanes:
@@ -156,17 +160,21 @@ class Lanes:
         places = self._events.get(callback.name)
         entry = self._refs.find(places, body) if places else None
         shown = self._shown(places, body, entry) if places else body
-        belongs, private = self._ownership.belongs, _is_private(callback, places, entry)
-        return [
-            (lane, shown)
-            for lane in candidates
-            if belongs(callback, body, lane.identity) and (private is None or private == (lane.front, lane.session))
-        ]
+        belongs = self._ownership.belongs
+        if places is not None and _is_private(callback, places):
+            asker = self._asker(places, body, entry)
+            candidates = [lane for lane in candidates if (lane.front, lane.session) == asker]
+        return [(lane, shown) for lane in candidates if belongs(callback, body, lane.identity)]
+
+    def is_private(self, callback: Callback) -> bool:
+        """Whether a notice is for the one lane whose request it refuses, and so of no use to any later one."""
+        places = self._events.get(callback.name)
+        return places is not None and _is_private(callback, places)
 
     def order_of(self, callback: Callback, body: bytes) -> MapEntry | None:
-        """The order, quote … of these lanes that a notice names by its counter session and reference."""
+        """The order, quote, transfer … of these lanes that a notice speaks of."""
         places = self._events.get(callback.name)
-        return self._refs.find(places, body) if places is not None and places.keyed else None
+        return self._refs.find(places, body) if places is not None else None
 
     def show(self, callback: Callback, body: bytes) -> bytes:
         """What any lane sees of an event: references, front and session as its lane numbered them."""
@@ -183,6 +191,13 @@ class Lanes:
         if action is not None:
             _show_action(places, out, action, of_session=entry is None and places.ref is None)
         return bytes(out)
+
+    def _asker(self, places: RefPlaces, body: bytes, entry: MapEntry | None) -> tuple[int, int] | None:
+        """FrontID and SessionID of the lane whose request an error notice refuses; None: it is no lane's of ours."""
+        if places.action_space is not None:
+            action = self._action(places, body)
+            return (action.lane.front, action.lane.session) if action is not None else None
+        return (entry.lane_front, entry.lane_session) if entry is not None else None
 
     def _action(self, places: RefPlaces, body: bytes) -> Action | None:
         if places.action_space is None or places.action_ref is None or places.request_id is None:
@@ -214,11 +229,15 @@ class Lanes:
 _NO_ONE = Identity("", "")
 
 
-def _is_private(callback: Callback, places: RefPlaces | None, entry: MapEntry | None) -> tuple[int, int] | None:
-    """The one lane an event is for: an error notice without front and session would look like anybody's own."""
-    if places is None or entry is None or places.keyed or callback.shape is not Shape.ERROR_NOTICE:
-        return None
-    return entry.lane_front, entry.lane_session
+def _is_private(callback: Callback, places: RefPlaces) -> bool:
+    """Whether an error notice names its request by a reference alone, which every mate would take for its own.
+
+    The counter sends it to all sessions of its user. The FrontID and SessionID in the refusal of a cancel are the
+    order's, not the sender's.
+    """
+    if callback.shape is not Shape.ERROR_NOTICE or callback.name in _ASKED_BY_NO_TERMINAL:
+        return False
+    return places.action_space is not None or not places.keyed
 
 
 def _show_action(places: RefPlaces, out: bytearray, action: Action, *, of_session: bool) -> None:

@@ -101,6 +101,8 @@ CANCELS = frozenset(
         "RemoveParkedOrderAction CancelOffsetSetting",
     )
 )
+ANSWERED_BY_SILENCE = CANCELS | {"ReqForQuoteInsert"}
+"""Success is told by another notice or not at all: without an answer nothing is missing."""
 _NO_ORDERS = frozenset({"ReqSettlementInfoConfirm"})
 
 CLOSED_TO_SHARED_SESSIONS = frozenset(

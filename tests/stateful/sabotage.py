@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from ctpabi.catalog_data import load_catalog
-from relay.domain.delivery import Delivery
+from relay.domain.delivery import Delivery, Notice
 from relay.domain.lanes import Lanes
 from relay.domain.order_keys import OrderKeys
 from relay.domain.ownership import Owner, Ownership, OwnershipTable
 from relay.domain.ref_map import MapEntry, RefMap
 from relay.domain.refs import RefCounter, RefSpace
-
-ORDER_SLOT = load_catalog().callbacks["OnRtnOrder"].slot
+from relay.domain.repetitions import Repetitions
 
 
 def everybody_sees_everything() -> None:
@@ -57,13 +55,12 @@ def the_map_is_not_read_again() -> None:
 
 def repetitions_are_passed_on() -> None:
     """What the terminal had of orders and trades already, it gets again with every replay."""
-    first_time = Delivery._first_time
+    first_time = Repetitions.first_time
 
-    def always(self: Delivery, identity: object) -> bool:
-        private = isinstance(identity, tuple) and (isinstance(identity[0], bytes) or identity[0] == ORDER_SLOT)
-        return private or first_time(self, identity)
+    def always(self: Repetitions, notice: Notice) -> bool:
+        return notice.callback.name in {"OnRtnOrder", "OnRtnTrade"} or first_time(self, notice)
 
-    Delivery._first_time = always  # type: ignore[method-assign]
+    Repetitions.first_time = always  # type: ignore[method-assign]
 
 
 def trades_do_not_wait() -> None:

@@ -86,7 +86,10 @@ class TerminalSession:
         self._request_id += 1
         request_id, described = self._request_id, CATALOG.methods[method]
         self._sent[request_id] = values.get("BusinessUnit", "")
-        body = layout.pack(CATALOG.structs[described.struct], values)
+        struct = CATALOG.structs[described.struct]
+        if struct.has("RequestID"):  # otherwise the refusals of two cancels look alike, and each is told
+            values.setdefault("RequestID", request_id)
+        body = layout.pack(struct, values)
         try:
             return request_id, await self.link.call(TerminalCall(described, body, request_id, VALID_FOR, key))
         except Refused as refused:

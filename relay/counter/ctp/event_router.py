@@ -23,6 +23,7 @@ from relay.domain.lane import Lane
 from relay.domain.lanes import Lanes
 from relay.domain.operator_mask import OperatorMask
 from relay.domain.query_cache import QueryCache, Row
+from relay.domain.repetitions import Repetitions
 
 _log = structlog.get_logger(__name__)
 
@@ -32,6 +33,8 @@ LOST_ERROR_ID = -1
 """ErrorID of the answer the relay gives where the counter's will never come; CTP's own are positive"""
 
 LinkOf = Callable[[Lane], CtpLink | None]
+_Encoded = dict[tuple[int, bytes], CounterEvent]
+"""by identity of the notice, and investor"""
 
 
 class EventRouter:
@@ -55,6 +58,7 @@ class EventRouter:
         self._cache = cache
         self._link_of = link_of
         self._deliveries: dict[CtpLink, Delivery] = {}
+        self._repetitions = Repetitions(tools.catalog)
         self._day = DayNotices(tools.ownership) if operator_id else None
         self._mask = OperatorMask(tools.catalog, operator_id)
         self._account_cell = text_cell(tools.catalog.structs["TradingAccount"], "AccountID")
@@ -65,12 +69,12 @@ class EventRouter:
 
     def open(self, link: CtpLink, *, from_now: bool) -> None:
         """A terminal joined; it gets the day's notices of its investor first, unless it wants only new ones."""
-        self._deliveries[link] = Delivery(self._catalog, self._lanes.show)
+        self._deliveries[link] = Delivery(self._catalog)
         if from_now or self._day is None:
             return
         replay = self._day.replay(link.lane.identity)
         for notice in replay.notices:
-            self._give(link, self._as_seen(notice, self._lanes.show(notice.callback, notice.body), link.lane), {})
+            self._give(link, notice, {})
         if not replay.complete:
             _log.warning("day_notices_incomplete", investor=link.lane.identity.investor_id)
 
@@ -82,6 +86,7 @@ class EventRouter:
         """A new trading day: yesterday's notices are forgotten."""
         if self._day is not None:
             self._day.start_day()
+        self._repetitions.start_day()
         for delivery in self._deliveries.values():
             delivery.start_day()
 
@@ -93,38 +98,49 @@ class EventRouter:
     # Notices -------------------------------------------------------------------------------------------------
 
     def notify(self, event: RawEvent) -> None:
-        """One OnRtn… or OnErrRtn…, to every lane that may see it."""
+        """One OnRtn… or OnErrRtn…, to every lane that may see it; the counter's own repetitions end here."""
         if event.body is None:
             return
         notice = Notice(event.callback, event.body, *event.error)
-        if self._day is not None:
+        order = self._lanes.order_of(event.callback, event.body)
+        if order is not None:
+            self._pending.noticed(order)
+        if not self._repetitions.first_time(notice):
+            return
+        if self._day is not None and not self._lanes.is_private(event.callback):
             self._day.record(notice)
-        order = self._lanes.order_of(event.callback, event.body)
-        if order is not None:
-            self._pending.noticed(order)
-        order = self._lanes.order_of(event.callback, event.body)
-        if order is not None:
-            self._pending.noticed(order)
-        encoded: dict[int, CounterEvent] = {}
-        seen: Notice | None = None
+        encoded: _Encoded = {}
         for lane, shown in self._lanes.incoming(event.callback, event.body):
-            if seen is None:  # all lanes see the same: they are one investor's, or the event names nobody
-                seen = self._as_seen(notice, shown, lane)
             link = self._link_of(lane)
-            if link is not None:
-                self._give(link, seen, encoded)
+            if link is None:
+                continue
+            key = id(notice), lane.identity.investor
+            if key not in encoded:
+                encoded[key] = self._encoded(notice, shown, lane.identity.investor)
+            self._give(link, notice, encoded)
 
-    def _as_seen(self, notice: Notice, shown: bytes, lane: Lane) -> Notice:
-        return replace(notice, body=self._mask.show(notice.callback, shown, lane.identity.investor))
-
-    def _give(self, link: CtpLink, notice: Notice, encoded: dict[int, CounterEvent]) -> None:
+    def _give(self, link: CtpLink, notice: Notice, encoded: _Encoded) -> None:
         delivery = self._deliveries.get(link)
         if delivery is None:
             return
         for item in delivery.accept(notice, self._loop.time()):
-            link.put(_encoded(item, encoded))
+            link.put(self._event(item, link.lane.identity.investor, encoded))
         if delivery.held:
             self._wake_for(delivery)
+
+    def _event(self, notice: Notice, investor: bytes, encoded: _Encoded) -> CounterEvent:
+        """As terminals of this investor see it now: worked out once, however many get it."""
+        key = id(notice), investor
+        event = encoded.get(key)
+        if event is None:
+            shown = self._lanes.show(notice.callback, notice.body)
+            event = encoded[key] = self._encoded(notice, shown, investor)
+        return event
+
+    def _encoded(self, notice: Notice, shown: bytes, investor: bytes) -> CounterEvent:
+        seen = self._mask.show(notice.callback, shown, investor)
+        wire = event_bytes(notice.callback, seen, error_id=notice.error_id, error_msg=notice.error_msg)
+        return CounterEvent(notice.callback.name, wire, error_id=notice.error_id)
 
     def _wake_for(self, delivery: Delivery) -> None:
         if self._alarm is None and delivery.due_at is not None:
@@ -134,7 +150,7 @@ class EventRouter:
         self._alarm = None
         for link, delivery in self._deliveries.items():
             for item in delivery.release(self._loop.time()):
-                link.put(_encoded(item, {}))
+                link.put(self._event(item, link.lane.identity.investor, {}))
             self._wake_for(delivery)
 
     # Answers -------------------------------------------------------------------------------------------------
@@ -209,15 +225,6 @@ class EventRouter:
 def is_answer(event: RawEvent) -> bool:
     """Whether it answers a request; everything else is a notice."""
     return event.callback.shape in {Shape.RESPONSE, Shape.RESPONSE_ERROR}
-
-
-def _encoded(notice: Notice, known: dict[int, CounterEvent]) -> CounterEvent:
-    """Encoded once, however many terminals get it: they share the shown struct's bytes."""
-    event = known.get(id(notice.body))
-    if event is None:
-        wire = event_bytes(notice.callback, notice.body, error_id=notice.error_id, error_msg=notice.error_msg)
-        event = known[id(notice.body)] = CounterEvent(notice.callback.name, wire, error_id=notice.error_id)
-    return event
 
 
 def _pairs(askers: tuple[object, ...]) -> Iterator[tuple[CtpLink, int]]:

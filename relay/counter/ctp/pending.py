@@ -12,7 +12,7 @@ from relay.counter.ctp.link import CtpLink
 from relay.domain.query_cache import Key
 from relay.domain.ref_map import MapEntry
 from relay.domain.refs import RefSpace
-from relay.domain.scope_table import CANCELS
+from relay.domain.scope_table import ANSWERED_BY_SILENCE
 
 _LIMIT = 100_000
 _AtCounter = tuple[RefSpace, int, int, int]
@@ -45,7 +45,7 @@ class Pending:
         self._asked: OrderedDict[int, Asked] = OrderedDict()
         self._of_order: dict[_AtCounter, int] = {}
         self._settled: set[int] = set()
-        """requests nobody waits for an answer to: cancels, and orders whose notices have come"""
+        """requests nobody waits for an answer to: what silence answers, and orders and transfers whose notices have come"""
 
     def __len__(self) -> int:
         return len(self._asked)
@@ -55,7 +55,7 @@ class Pending:
         self._asked[counter_request_id] = asked
         for entry in orders:
             self._of_order[_at_counter(entry)] = counter_request_id
-        if asked.method.name in CANCELS:
+        if asked.method.name in ANSWERED_BY_SILENCE:
             self._settled.add(counter_request_id)
         if len(self._asked) > _LIMIT:
             oldest, _ = self._asked.popitem(last=False)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
+from ctpabi.catalog import Shape
 from relay.counter.ctp.event_router import LOST_ERROR_ID
 from relay.counter.ctp.pending import Asked
 from relay.counter.ctp.spi import RawEvent
+from relay.counter.port import CounterEvent
 from tests.relay.counter.played_board import Board, event_body, order_fields, unanswered
-from tests.relay.domain.ctp_bodies import BROKER, callback, method, read
+from tests.relay.domain.ctp_bodies import BROKER, CATALOG, callback, method, read
 from tests.relay.hand_loop import HandLoop
 
 HOLD_SECONDS = 5.1
@@ -138,6 +142,89 @@ async def test_an_order_that_stands_and_a_cancel_are_not_called_lost(shared: Boa
     await shared.break_off()
 
     assert (mine.answers(5), mine.answers(6)) == ([], [])
+
+
+async def test_a_transfer_that_was_told_and_a_for_quote_are_not_called_lost(shared: Board) -> None:
+    """A terminal told that its transfer was lost would send the money twice; a for-quote has no answer but a refusal."""
+    mine = shared.terminal("100001")
+    await shared.call(mine, "ReqFromBankToFutureByFuture", 5, AccountID="100001", TradeAmount=9.0)
+    await shared.call(mine, "ReqFromBankToFutureByFuture", 6, AccountID="100001", TradeAmount=8.0)
+    await shared.call(mine, "ReqForQuoteInsert", 7, InstrumentID="rb2701")
+    sent = read("ReqTransfer", shared.session.called[0].body, "RequestID")
+    await shared.notice(
+        "OnRtnFromBankToFutureByFuture", BrokerID=BROKER, AccountID="100001", RequestID=sent, SessionID=77
+    )
+
+    await shared.break_off()
+
+    assert (mine.answers(5), mine.answers(6), mine.answers(7)) == ([], [(LOST_ERROR_ID, True)], [])
+
+
+async def test_two_refusals_that_look_alike_are_both_told(shared: Board) -> None:
+    """Many terminals number all their cancels 0: what they are shown is the same twice, what the counter said is not."""
+    mine = shared.terminal("100001")
+    for request_id in (5, 6):
+        await shared.call(mine, "ReqOrderAction", request_id, ExchangeID="SHFE", OrderSysID="9", ActionFlag="0")
+    names = {"BrokerID": BROKER, "InvestorID": "100001", "ExchangeID": "SHFE", "OrderSysID": "9"}
+
+    for called in shared.session.called:
+        ref, mark = read("InputOrderAction", called.body, "OrderActionRef", "RequestID")
+        for _ in range(2):
+            await shared.notice("OnErrRtnOrderAction", **names, OrderActionRef=ref, RequestID=mark)
+
+    assert len(mine.events("OnErrRtnOrderAction")) == 2
+
+
+async def test_the_refusal_of_one_terminals_request_reaches_no_mate(shared: Board) -> None:
+    """It names its request by a reference alone, and the mate has one of that number: neither live nor in the replay."""
+    mine, mate = shared.terminal("100001"), shared.terminal("100001")
+    for terminal in (mate, mine):
+        await shared.call(terminal, "ReqOrderInsert", 5, OrderRef="1", **order_fields())
+        await shared.call(terminal, "ReqOrderAction", 6, OrderRef="1", ActionFlag="0")
+    _, _, insert, cancel = shared.session.called
+    ref, mark = read("InputOrder", insert.body, "OrderRef", "RequestID")
+    who = {"BrokerID": BROKER, "InvestorID": "100001"}
+    await shared.notice("OnErrRtnOrderInsert", **who, OrderRef=ref, RequestID=mark)
+    action, mark = read("InputOrderAction", cancel.body, "OrderActionRef", "RequestID")
+    await shared.notice(
+        "OnErrRtnOrderAction", **who, FrontID=1, SessionID=77, OrderRef=ref, OrderActionRef=action, RequestID=mark
+    )
+
+    late = shared.terminal("100001")
+    await shared.notice("OnRtnInstrumentStatus", InstrumentID="rb2701")
+
+    private = ["err_rtn_order_insert", "err_rtn_order_action"]
+    assert [e.WhichOneof("body") for e in mine.events()] == [*private, "rtn_instrument_status"]
+    assert [e.WhichOneof("body") for e in mate.events()] == ["rtn_instrument_status"]
+    assert [e.WhichOneof("body") for e in late.events()] == ["rtn_instrument_status"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    sorted(c.name for c in CATALOG.callbacks.values() if c.shape is Shape.ERROR_NOTICE and "Repeal" not in c.name),
+)
+async def test_the_refusal_of_another_sessions_request_is_not_shown(own: Board, name: str) -> None:
+    """The counter sends error notices to all sessions of a user; the reference in it would be taken for an own one."""
+    mine = own.terminal("100001")
+    struct = CATALOG.structs[callback(name).struct]
+    known = {"BrokerID": BROKER, "InvestorID": "100001", "AccountID": "100001", "RequestID": 9, "OrderRef": "1"}
+    fields = {field: value for field, value in known.items() if struct.has(field)}
+
+    await own.notice(name, **fields)
+
+    told = (
+        [] if name != "OnErrRtnCombActionInsert" else [name]
+    )  # it names FrontID and SessionID: nobody takes it for own
+    assert [item.callback for item in mine.items if isinstance(item, CounterEvent)] == told
+
+
+async def test_a_repeal_by_the_firm_is_told_to_the_accounts_terminals(own: Board) -> None:
+    """No terminal asked for it, and the money is theirs."""
+    mine = own.terminal("100001")
+
+    await own.notice("OnErrRtnRepealBankToFutureByFutureManual", BrokerID=BROKER, AccountID="100001")
+
+    assert len(mine.events()) == 1
 
 
 async def test_what_the_relay_asks_itself_is_never_answered_to_a_terminal(shared: Board) -> None:

@@ -23,6 +23,7 @@ from relay.domain.lane import Lane
 from relay.domain.lane_requests import Outgoing
 from relay.domain.lanes import Lanes
 from relay.domain.ref_map import MapEntry
+from relay.domain.repetitions import Repetitions
 from relay.errors import Refusal
 from tests.relay.domain.ctp_bodies import (
     BROKER,
@@ -64,8 +65,6 @@ class Terminal:
 
     lane: Lane
     delivery: Delivery
-    since: int
-    """where in the day it came"""
     seen: list[Notice] = field(default_factory=list)
 
 
@@ -83,6 +82,7 @@ class SharedSession(RuleBasedStateMachine):
         self.by_triple: dict[tuple[int, str], CounterOrder] = {}
         self.last_number = 0
         self.lanes = Lanes(CATALOG, OWNERSHIP)
+        self.came = Repetitions(CATALOG)
         self.lanes.rebind(FRONT, self.session, 0)
         for who in (*INVESTORS, INVESTORS[0]):
             self.attach(who)
@@ -95,8 +95,13 @@ class SharedSession(RuleBasedStateMachine):
         self.attach(who)
 
     def attach(self, who: str) -> None:
-        lane = self.lanes.open(investor(who))
-        self.open.append(Terminal(lane, Delivery(CATALOG, self.lanes.show), len(self.day)))
+        """It gets the day so far, but for what was one lane's alone."""
+        terminal = Terminal(self.lanes.open(investor(who)), Delivery(CATALOG))
+        self.open.append(terminal)
+        came = Repetitions(CATALOG)
+        for notice in self.day:
+            if came.first_time(notice) and not self.lanes.is_private(notice.callback):
+                self._give(terminal, notice)
 
     @precondition(lambda self: len(self.open) > 2)
     @rule(pick=ANY)
@@ -220,13 +225,14 @@ class SharedSession(RuleBasedStateMachine):
         old, self.open = self.open, []
         self.lanes = Lanes(CATALOG, OWNERSHIP)
         self.lanes.restore(self.stored)
+        self.came = Repetitions(CATALOG)
         self.session += 1
         self.least = 0
         self.lanes.rebind(FRONT, self.session, 0)
         for terminal in old:
             fresh = self.lanes.open(terminal.lane.identity, session=terminal.lane.session)
             terminal.lane, terminal.seen = fresh, []
-            terminal.delivery = Delivery(CATALOG, self.lanes.show)
+            terminal.delivery = Delivery(CATALOG)
             self.open.append(terminal)
         self._replay()
 
@@ -252,18 +258,21 @@ class SharedSession(RuleBasedStateMachine):
         self._up(notice)
 
     def _replay(self) -> None:
-        for terminal in self.open:
-            terminal.since = 0
         for notice in self.day:
             self._up(notice)
 
     def _up(self, notice: Notice) -> None:
-        seen_by = {lane.session: shown for lane, shown in self.lanes.incoming(notice.callback, notice.body)}
-        for terminal in self.open:
-            shown = seen_by.get(terminal.lane.session)
-            if shown is not None:
-                passed = terminal.delivery.accept(Notice(notice.callback, shown, notice.error_id), 0.0)
-                terminal.seen += passed
+        if self.came.first_time(notice):
+            for_lanes = {lane.session for lane, _ in self.lanes.incoming(notice.callback, notice.body)}
+            for terminal in self.open:
+                if terminal.lane.session in for_lanes:
+                    self._give(terminal, notice)
+
+    def _give(self, terminal: Terminal, notice: Notice) -> None:
+        if OWNERSHIP.belongs(notice.callback, notice.body, terminal.lane.identity):
+            for passed in terminal.delivery.accept(notice, 0.0):
+                shown = self.lanes.show(passed.callback, passed.body)
+                terminal.seen.append(Notice(passed.callback, shown, passed.error_id))
 
     @invariant()
     def nobody_sees_another_investors_events(self) -> None:
@@ -308,11 +317,11 @@ class SharedSession(RuleBasedStateMachine):
 
     @invariant()
     def nothing_is_lost_or_doubled(self) -> None:
-        """Every trade of the investor and every refusal of an own order since the terminal came, each once."""
+        """Every trade of the investor's day and every refusal of the terminal's own orders, each once."""
         for terminal in self.open:
             assert terminal.delivery.held == 0
             for name in ("OnRtnTrade", "OnErrRtnOrderInsert"):
-                due = {n.body for n in self.day[terminal.since :] if self._is_for(terminal, n, name)}
+                due = {n.body for n in self.day if self._is_for(terminal, n, name)}
                 got = [n.body for n in terminal.seen if n.callback.name == name]
                 assert len(got) == len(set(got)) == len(due)
 
@@ -325,7 +334,7 @@ class SharedSession(RuleBasedStateMachine):
             return own
         ref, mark = read(struct, notice.body, "OrderRef", "RequestID")
         [order] = [o for o in self.by_triple.values() if (o.ref, o.mark) == (ref, mark)]
-        return own and order.of_lane in {0, terminal.lane.session}
+        return own and order.of_lane == terminal.lane.session
 
 
 SharedSession.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
