@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 from codegen.output import differing, write
+from ctpabi.catalog import Interface
 from ctpabi.catalog_data import COMMAND
 from ctpabi.introspect import introspect
 
@@ -19,13 +20,13 @@ def main(arguments: list[str] | None = None, root: Path = _ROOT) -> int:
     parser = argparse.ArgumentParser(prog=COMMAND, description="Generate from the installed openctp-ctp.")
     parser.add_argument("--check", action="store_true", help="write nothing; fail when something would change")
     options = parser.parse_args(arguments)
-    catalog = introspect()
+    catalog, market_data = introspect(), introspect(Interface.MARKET_DATA)
     if not options.check:
-        files = write(catalog, root, root)
+        files = write(catalog, root, root, market_data)
         _say(f"{len(files)} files written from openctp-ctp {catalog.version}")
         return 0
     with tempfile.TemporaryDirectory() as scratch:
-        stale = differing(write(catalog, root, Path(scratch)), root, Path(scratch))
+        stale = differing(write(catalog, root, Path(scratch), market_data), root, Path(scratch))
     for path in stale:
         _say(f"{path} is not what `{COMMAND}` writes from openctp-ctp {catalog.version}")
     return 1 if stale else 0

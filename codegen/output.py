@@ -8,26 +8,28 @@ from pathlib import Path
 from codegen.field_numbers import FieldNumbers
 from codegen.proto_text import FOLDER, proto_files
 from codegen.protoc import compile_protos
-from ctpabi.catalog import Catalog
-from ctpabi.catalog_data import to_json
+from ctpabi.catalog import Catalog, Interface
+from ctpabi.catalog_data import FILES, to_json
 
-CATALOG = Path("ctpabi/generated/catalog.json")
+GENERATED = Path("ctpabi/generated")
+CATALOG = GENERATED / FILES[Interface.TRADER]
 _PROTO_ROOT = Path("proto")
 _NUMBERS = _PROTO_ROOT / FOLDER / "field_numbers.json"
 _CONVERSATION = Path("ctprelay/v1")
 """the hand-written .proto files, compiled with the generated ones"""
 
 
-def write(catalog: Catalog, source: Path, target: Path) -> list[Path]:
+def write(catalog: Catalog, source: Path, target: Path, market_data: Catalog | None = None) -> list[Path]:
     """Generate into `target`, reading the field numbers and hand-written .proto files of `source`.
 
-    Returns the files written, relative to `target`. Raises ProtocFailed, NameCollision, UnusableName.
+    Market data travels in no message: only its catalog is written. Returns the files written, relative to `target`. Raises ProtocFailed, NameCollision, UnusableName.
     """
     numbers_file = source / _NUMBERS
     known = FieldNumbers.from_json(numbers_file.read_text(encoding="utf-8")) if numbers_file.exists() else None
     numbers = known or FieldNumbers()
     generated = {_PROTO_ROOT / FOLDER / name: text for name, text in proto_files(catalog, numbers).items()}
-    texts = {CATALOG: to_json(catalog), **generated, _NUMBERS: numbers.to_json()}
+    catalogs = {GENERATED / FILES[one.interface]: to_json(one) for one in (catalog, market_data) if one is not None}
+    texts = {**catalogs, **generated, _NUMBERS: numbers.to_json()}
     for path, text in {**texts, **dict(_copied(source))}.items():
         (target / path).parent.mkdir(parents=True, exist_ok=True)
         (target / path).write_text(text, encoding="utf-8")

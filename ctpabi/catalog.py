@@ -1,4 +1,4 @@
-"""The catalog: every struct, request, callback and enum of one version of the CTP trader API.
+"""The catalog: every struct, request, callback and enum of one version of the CTP trader or market data API.
 
 Built by `ctpabi.introspect` from the installed binding, kept as data in `ctpabi/generated/`.
 Offsets and sizes are bytes of the C struct on x86-64; slots are positions in the C++ vtable.
@@ -8,6 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+
+
+class Interface(StrEnum):
+    """CTP's two C++ interfaces, by the word in the names of their classes: CThostFtdcMdApi."""
+
+    TRADER = "Trader"
+    MARKET_DATA = "Md"
 
 
 class Kind(StrEnum):
@@ -78,6 +85,8 @@ class Shape(StrEnum):
     """int (S*, int nRequestID)"""
     REPORT = "report"
     """int (S*): Register/SubmitUserSystemInfo and the WeChat pair"""
+    SUBSCRIPTION = "subscription"
+    """int (char* names[], int nCount): the four Subscribe… of the market data API"""
     LIFECYCLE = "lifecycle"
     """everything else of the API: Init, Release, RegisterFront …"""
     RESPONSE = "response"
@@ -94,7 +103,7 @@ class Shape(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """One virtual method of CThostFtdcTraderApi."""
+    """One virtual method of CThostFtdcTraderApi or CThostFtdcMdApi."""
 
     name: str
     slot: int
@@ -108,7 +117,7 @@ class Method:
 
 @dataclass(frozen=True, slots=True)
 class Callback:
-    """One virtual method of CThostFtdcTraderSpi."""
+    """One virtual method of CThostFtdcTraderSpi or CThostFtdcMdSpi."""
 
     name: str
     slot: int
@@ -144,7 +153,7 @@ class Enum:
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """One version of the trader API."""
+    """One version of one of the two APIs; market data's has only the structs that its methods and callbacks pass."""
 
     version: str
     """the openctp-ctp distribution's version: 6.7.11.0"""
@@ -153,6 +162,7 @@ class Catalog:
     """all API virtuals by name; the 118 requests are those of Shape.REQUEST"""
     callbacks: dict[str, Callback]
     enums: dict[str, Enum]
+    interface: Interface = Interface.TRADER
 
     @property
     def requests(self) -> tuple[Method, ...]:

@@ -1,4 +1,4 @@
-"""Builds the catalog from the binding this process has imported, without any vendor header.
+"""Builds a catalog from the binding this process has imported, without any vendor header.
 
 Names and order come from the binding's Python source, sizes and kinds from what its setters accept, and every
 offset is then proved: each field is written through its setter and the whole struct compared with what was expected.
@@ -16,13 +16,17 @@ from types import ModuleType
 from typing import Any
 
 from ctpabi import locale
-from ctpabi.catalog import Callback, Catalog, Enum, EnumValue, Field, Kind, Method, Shape, Struct
+from ctpabi.catalog import Callback, Catalog, Enum, EnumValue, Field, Interface, Kind, Method, Shape, Struct
 from ctpabi.catalog_data import from_json, to_json
 from ctpabi.introspect_source import STRUCT_CLASS, SourceEnum, SourceMethod, SourceModule, SourceStruct
 from ctpabi.naming import enum_value_name, snake_case
 from ctpabi.special_fields import BINARY
 
 _PACKAGE = "openctp_ctp"
+_MODULES = {Interface.TRADER: "tdapi", Interface.MARKET_DATA: "mdapi"}
+_ROOT = Path(__file__).parents[1]
+_NAMES = ("char *[]", "int")
+"""the parameters of a subscription"""
 _SCALARS = {Kind.CHAR: 1, Kind.SHORT: 2, Kind.INT: 4, Kind.DOUBLE: 8}
 _CHAR_ARRAY = re.compile(r"'char \[(\d+)\]'")
 _MALLOC_GRANULARITY = 16
@@ -33,35 +37,47 @@ class LayoutMismatch(RuntimeError):
     """The binding's memory is not laid out as its source says; nothing may be generated from it."""
 
 
-def introspect() -> Catalog:
+def introspect(interface: Interface = Interface.TRADER) -> Catalog:
     """The catalog of the installed openctp-ctp; about two seconds. Raises LocaleMissing, LayoutMismatch."""
     locale.ensure()
     package = importlib.import_module(_PACKAGE)
-    module: ModuleType = package.tdapi
+    module: ModuleType = getattr(package, _MODULES[interface])
     source = SourceModule(Path(str(module.__file__)).read_text(encoding="utf-8"))
+    methods = [_method(*item) for item in enumerate(source.methods(f"CThostFtdc{interface}Api"))]
+    callbacks = [_callback(*item) for item in enumerate(source.methods(f"CThostFtdc{interface}Spi"))]
+    passed = {"RspInfo", *(m.struct for m in methods), *(c.struct for c in callbacks)}
     prober = _Prober(module, source.enums())
     return Catalog(
         version=package.__version__,
-        structs={struct.name: prober.struct(struct) for struct in source.structs()},
-        methods={m.name: m for m in map(_method, *_numbered(source.methods("CThostFtdcTraderApi")))},
-        callbacks={c.name: c for c in map(_callback, *_numbered(source.methods("CThostFtdcTraderSpi")))},
+        structs={
+            struct.name: prober.struct(struct)
+            for struct in source.structs()
+            # Both modules have all structs; what belongs to both is in the trader's catalog.
+            if interface is Interface.TRADER or struct.name in passed
+        },
+        methods={method.name: method for method in methods},
+        callbacks={callback.name: callback for callback in callbacks},
         enums=prober.used_enums,
+        interface=interface,
     )
 
 
-def introspect_at(directory: Path) -> Catalog:
-    """The catalog of the openctp-ctp installed in `directory`, in a process of its own: one process, one version."""
-    code = "import sys; sys.path[:0] = sys.argv[1:]; from ctpabi import introspect; introspect.main()"
-    command = [sys.executable, "-c", code, str(directory), *sys.path]
+def introspect_at(directory: Path, interface: Interface = Interface.TRADER, python: str = sys.executable) -> Catalog:
+    """The catalog of the openctp-ctp in `directory`, in a process of its own: one process, one version.
+
+    `python` is an interpreter of 3.11 or later that can import that openctp-ctp.
+    """
+    code = "import sys; sys.path[:0] = sys.argv[2:]; from ctpabi import introspect; introspect.main(sys.argv[1])"
+    command = [python, "-c", code, interface, str(directory), str(_ROOT)]
     result = subprocess.run(command, capture_output=True, check=False, timeout=_TIMEOUT_SECONDS)
     if result.returncode != 0:
         raise LayoutMismatch(result.stderr.decode(errors="replace").strip() or f"exit status {result.returncode}")
     return from_json(result.stdout.decode())
 
 
-def main() -> None:
+def main(interface: str = Interface.TRADER) -> None:
     """Write the installed binding's catalog to standard output."""
-    sys.stdout.buffer.write(to_json(introspect()).encode())
+    sys.stdout.buffer.write(to_json(introspect(Interface(interface))).encode())
 
 
 class _Prober:
@@ -161,10 +177,6 @@ def prove(struct: Struct, instance: Any) -> None:
             raise LayoutMismatch(f"{struct.name}.{field.name} is not {field.size} bytes at offset {field.offset}")
 
 
-def _numbered(methods: tuple[SourceMethod, ...]) -> tuple[range, tuple[SourceMethod, ...]]:
-    return range(len(methods)), methods
-
-
 def _struct_name(parameters: tuple[str, ...]) -> str:
     match = STRUCT_CLASS.fullmatch(parameters[0]) if parameters else None
     return match[1] if match else ""
@@ -177,6 +189,8 @@ def _method(slot: int, source: SourceMethod) -> Method:
         shape, proto_name = Shape.REQUEST, snake_case(source.name.removeprefix("Req"))
     elif source.name.endswith("UserSystemInfo"):
         shape = Shape.REPORT
+    elif source.parameters == _NAMES:
+        shape = Shape.SUBSCRIPTION
     return Method(source.name, slot, shape, struct, proto_name, source.doc)
 
 

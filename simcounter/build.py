@@ -1,4 +1,4 @@
-"""Where the shim for the installed binding is, and how it gets there: introspect, generate, compile, probe, keep.
+"""Where the shim for a binding is, and how it gets there: introspect, generate, compile, probe, keep.
 
 Kept in the user's cache under a key of everything that goes into it, so a new openctp-ctp or a changed source
 means a new build and nothing else does.
@@ -16,16 +16,24 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 from ctpabi import introspect, introspect_source, special_fields
-from ctpabi.catalog import Catalog
+from ctpabi.catalog import Catalog, Interface
+from ctpabi.catalog_data import FILES, from_json, to_json
 from simcounter import abi_headers, probe, substitute
+from simcounter.abi_headers import Caller
+from simcounter.substitute import Target
 
 INSTALL_COMMAND = "apt-get install -y g++"
 _SHIM = Path(__file__).with_name("shim")
 _GENERATORS = tuple(map(inspect.getfile, (abi_headers, probe, introspect, introspect_source, special_fields)))
 _PROBE_SOURCE = "probe.cpp"
+_APART = (_PROBE_SOURCE, "loopback_only.cpp")
+"""sources of libraries of their own"""
+_LOOPBACK_ONLY = "libloopback_only.so"
 _FLAGS = ("-std=c++17", "-O2", "-fvisibility=hidden", "-shared", "-fPIC")
 _LIBRARIES = ("-lpthread", "-ldl")
 _TIMEOUT_SECONDS = 300
@@ -39,24 +47,39 @@ class BuildFailed(RuntimeError):
     """The binding could not be read or does not fit what was read, or g++ refused the shim; the message says which."""
 
 
-def build(directory: Path | None = None) -> Path:
-    """The drop-in library for the installed openctp-ctp, built if it is not there yet (about ten seconds).
+@dataclass(frozen=True, slots=True)
+class Shim:
+    """What was built for one binding; the libraries are preloaded together."""
 
-    `directory` is a `pip --target` directory with another version. Two builders at once: one builds, the other waits.
-    Raises BindingMissing, CompilerMissing, BuildFailed, LocaleMissing.
+    trader: Path
+    market_data: Path
+
+    @property
+    def libraries(self) -> tuple[Path, ...]:
+        return self.trader, self.market_data, self.trader.with_name(_LOOPBACK_ONLY)
+
+    def catalog(self, interface: Interface) -> Catalog:
+        """What the library of `interface` was generated from."""
+        return from_json(self.trader.with_name(FILES[interface]).read_text(encoding="utf-8"))
+
+
+def build(target: Target | None = None) -> Shim:
+    """The drop-in libraries for `target` or else the installed openctp-ctp, built if needed (some twenty seconds).
+
+    Two builders at once: one builds, the other waits. Raises BindingMissing, CompilerMissing, BuildFailed, LocaleMissing.
     """
-    extension = substitute.binding_extension(directory)
-    place = _cache() / _key(extension)
-    library = place / substitute.needed_trader_library(extension)
-    if library.exists():
-        return library
+    target = target or substitute.installed()
+    place = _cache() / _key(target)
+    shim = Shim(*(place / target.library_name(interface) for interface in Interface))
+    if place.is_dir():
+        return shim
     with _only_builder(place):
-        if not library.exists():
+        if not place.is_dir():
             try:
-                _build_into(place, extension, library.name)
+                _build_into(place, target)
             except (introspect.LayoutMismatch, probe.ProbeMismatch, subprocess.TimeoutExpired) as error:
                 raise BuildFailed(f"the simulated counter's library cannot be built: {error}") from error
-    return library
+    return shim
 
 
 def _cache() -> Path:
@@ -64,10 +87,10 @@ def _cache() -> Path:
     return Path(cache_home) / "ctp-relay" / "simcounter"
 
 
-def _key(extension: Path) -> str:
+def _key(target: Target) -> str:
     """Changes when the binding, the shim's source or whatever generates the rest of it changes."""
     digest = hashlib.sha256()
-    for source in (extension, *sorted(_SHIM.glob("*.[ch]*")), Path(__file__), *map(Path, _GENERATORS)):
+    for source in (*target.callers.values(), *sorted(_SHIM.glob("*.[ch]*")), Path(__file__), *map(Path, _GENERATORS)):
         digest.update(source.name.encode() + b"\0")
         digest.update(hashlib.sha256(source.read_bytes()).digest())
     return digest.hexdigest()[:32]
@@ -81,24 +104,39 @@ def _only_builder(place: Path) -> Iterator[None]:
         yield
 
 
-def _build_into(place: Path, extension: Path, soname: str) -> None:
+def _build_into(place: Path, target: Target) -> None:
     compiler = shutil.which("g++")
     if compiler is None:
         raise CompilerMissing(
             f"the simulated counter's library is compiled once, and g++ is missing: {INSTALL_COMMAND}"
         )
-    site = extension.parent.parent
-    catalog = introspect.introspect_at(site)
-    with tempfile.TemporaryDirectory(dir=place.parent, prefix="building-") as scratch:
-        work = Path(scratch)
-        probe_library = work / "probe.so"
-        compile_probe(compiler, soname, probe_library)
-        probe.verify(probe_library, catalog, [str(site)])
-        built = work / "built"
+    with tempfile.TemporaryDirectory(dir=place.parent, prefix="building-") as scratch, ThreadPoolExecutor() as pool:
+        built = Path(scratch) / "built"
         built.mkdir()
-        compile_shim(compiler, catalog, soname, built / soname)
+        parts = [pool.submit(_build_interface, compiler, target, interface, built) for interface in Interface]
+        _compile(compiler, [_SHIM / "loopback_only.cpp"], _LOOPBACK_ONLY, built / _LOOPBACK_ONLY)
+        for part in parts:
+            part.result()
         # A directory appears whole or not at all: one killed half way leaves nothing that looks finished.
         built.rename(place)
+
+
+def _build_interface(compiler: str, target: Target, interface: Interface, built: Path) -> None:
+    """Library and catalog of one interface, proved by the probe."""
+    name = target.library_name(interface)
+    catalog = introspect.introspect_at(target.site, interface, target.python)
+    with tempfile.TemporaryDirectory(dir=built.parent) as scratch:
+        probe_library = Path(scratch, "probe.so")
+        compile_probe(compiler, substitute.needed_library(_read_extension(target, interface), interface), probe_library)
+        probe.verify(probe_library, catalog, target.site, target.python)
+    extension = target.callers[interface]
+    caller = Caller.of(extension, f"{extension.parent.name}/{extension.name} for CTP {catalog.version}")
+    compile_shim(compiler, catalog, caller, name, built / name)
+    (built / FILES[interface]).write_text(to_json(catalog), encoding="utf-8")
+
+
+def _read_extension(target: Target, interface: Interface) -> Path:
+    return substitute.binding_extension(target.site, interface)
 
 
 def compile_probe(compiler: str, soname: str, library: Path) -> None:
@@ -106,12 +144,12 @@ def compile_probe(compiler: str, soname: str, library: Path) -> None:
     _compile(compiler, [_SHIM / _PROBE_SOURCE], soname, library)
 
 
-def compile_shim(compiler: str, catalog: Catalog, soname: str, library: Path) -> None:
-    """Compile the shim for `catalog`. Raises BuildFailed, UnknownMethod."""
+def compile_shim(compiler: str, catalog: Catalog, caller: Caller, soname: str, library: Path) -> None:
+    """Compile the shim for `catalog` and `caller`. Raises BuildFailed, UnknownMethod."""
     with tempfile.TemporaryDirectory() as scratch:
-        for name, content in abi_headers.headers(catalog).items():
+        for name, content in abi_headers.headers(catalog, caller).items():
             Path(scratch, name).write_text(content, encoding="utf-8")
-        sources = [source for source in sorted(_SHIM.glob("*.cpp")) if source.name != _PROBE_SOURCE]
+        sources = [source for source in sorted(_SHIM.glob("*.cpp")) if source.name not in _APART]
         _compile(compiler, sources, soname, library, include=Path(scratch))
 
 
@@ -126,4 +164,4 @@ def _compile(compiler: str, sources: list[Path], soname: str, library: Path, inc
 
 
 if __name__ == "__main__":
-    sys.stdout.write(f"{build()}\n")
+    sys.stdout.write(f"{build().trader.parent}\n")

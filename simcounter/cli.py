@@ -19,7 +19,7 @@ from simcounter.build import build as build_shim
 from simcounter.config import CounterConfig, load_config
 from simcounter.control_server import send_command
 from simcounter.exec import run_program
-from simcounter.serving import introduction, key_beside, serve_until_stopped, serve_while_running
+from simcounter.serving import accounts, introduction, key_beside, serve_until_stopped, serve_while_running
 from simcounter.settlement import as_json_lines, as_table, day_report
 from simcounter.substitute import BindingMissing
 from simcounter.tmdb import MonitoringKey, Tmdb
@@ -70,14 +70,25 @@ def execute(
     front: Annotated[
         str, typer.Option(help="a running counter, tcp://127.0.0.1:17001; without it, one is started just for this")
     ] = "",
+    python: Annotated[
+        str, typer.Option(help="the Python whose binding the program uses; seen from the program where it can be")
+    ] = "",
+    quiet: Annotated[bool, typer.Option("--quiet", help="do not say which accounts there are")] = False,
     config: ConfigOption = None,
     users: UsersOption = demo_accounts.INVESTORS,
 ) -> None:
-    """Run an openctp-ctp PROGRAM on the simulated counter, whatever front it registers."""
+    """Run a CTP PROGRAM on the simulated counter, trading and market data, whatever front it registers."""
     try:
         if front:
-            run_program(program, front)
-        status = uvloop.run(serve_while_running(_settings(config, users), program))
+            run_program(program, front, python)
+        status = uvloop.run(
+            serve_while_running(
+                _settings(config, users),
+                program,
+                lambda counter: None if quiet else print(accounts(counter), file=sys.stderr, flush=True),
+                python,
+            )
+        )
     except (CompilerMissing, BuildFailed, BindingMissing, FileNotFoundError) as error:
         print(f"ctp-simcounter: {error}", file=sys.stderr)
         raise typer.Exit(127) from error
@@ -142,9 +153,9 @@ def _argument(text: str) -> tuple[str, Any]:
 
 @app.command()
 def build() -> None:
-    """Build the drop-in library for the installed openctp-ctp now, and say where it is."""
+    """Build the drop-in libraries for the installed openctp-ctp now, and say where they are."""
     try:
-        print(build_shim())
+        print(build_shim().trader.parent)
     except (CompilerMissing, BuildFailed, BindingMissing) as error:
         print(f"ctp-simcounter: {error}", file=sys.stderr)
         raise typer.Exit(1) from error

@@ -50,6 +50,8 @@ class CounterConfig:
     liquidity: bool = True
     """a seeded market on both sides of every instrument"""
     seed: int = 1
+    tick_milliseconds: int = 500
+    """between two ticks of a market that does not move; 0: only when it moves"""
     abi_hash: str = ""
     """a shim with another one is refused; empty: the one of the catalog in use"""
 

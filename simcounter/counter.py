@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from ctpabi.catalog import Catalog
+from ctpabi.catalog import Catalog, Interface
 from ctpabi.catalog_data import load_catalog
 from simcounter.accounts import Directory
 from simcounter.config import CounterConfig
@@ -18,6 +18,7 @@ from simcounter.control_server import ControlServer
 from simcounter.events import Notice
 from simcounter.front import Front
 from simcounter.kernel import Kernel
+from simcounter.market_data import MarketDataFront
 from simcounter.records import Records
 from simcounter.scenario import Scenario
 from simcounter.session import Clock, china_now
@@ -32,7 +33,12 @@ class SimulatedCounter:
     """Front, kernel, trading, TMDB; lives while the context is open."""
 
     def __init__(
-        self, config: CounterConfig | None = None, *, catalog: Catalog | None = None, clock: Clock = china_now
+        self,
+        config: CounterConfig | None = None,
+        *,
+        catalog: Catalog | None = None,
+        market_data: Catalog | None = None,
+        clock: Clock = china_now,
     ) -> None:
         self.config = config or CounterConfig()
         if not ipaddress.ip_address(self.config.host).is_loopback:
@@ -45,7 +51,9 @@ class SimulatedCounter:
         given = self.config.monitoring_key
         self.monitoring_key = MonitoringKey.load(Path(given)) if given else MonitoringKey.generate()
         self.tmdb = Tmdb(self.config.database, self.monitoring_key)
-        self.front = Front(self.config, self.kernel, self.records, self.scenario, self.tmdb.store)
+        md_records = Records(market_data or load_catalog(Interface.MARKET_DATA))
+        self.market_data = MarketDataFront(self.config, self.kernel, md_records, clock)
+        self.front = Front(self.config, self.kernel, self.records, self.scenario, self.tmdb.store, self.market_data)
         self.control = Control(self)
         self._server: asyncio.Server | None = None
         self._control_server: ControlServer | None = None
@@ -97,7 +105,7 @@ class SimulatedCounter:
 
     def drop_all(self) -> int:
         """Cuts every connection, as a restarted front does; returns how many."""
-        connections = list(self.front.connections.values())
+        connections = [*self.front.connections.values(), *self.market_data.connections]
         for connection in connections:
             connection.abort()
         return len(connections)

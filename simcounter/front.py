@@ -6,11 +6,13 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 
+from ctpabi.catalog import Interface
 from simcounter.abi_headers import abi_hash
 from simcounter.config import CounterConfig
 from simcounter.connection import MAX_UNSENT, Connection
 from simcounter.events import Answer, Disconnect, Effect, Notice, Replay, RspInfo, StateChanged, TerminalReport
 from simcounter.kernel import Kernel, topic
+from simcounter.market_data import MarketDataFront
 from simcounter.records import Records
 from simcounter.replay import Entry, Journal, sees
 from simcounter.scenario import Counts, Scenario
@@ -33,7 +35,13 @@ class Front:
     """Owner of all connections; carries out what the kernel decides."""
 
     def __init__(
-        self, config: CounterConfig, kernel: Kernel, records: Records, scenario: Scenario, store: Store
+        self,
+        config: CounterConfig,
+        kernel: Kernel,
+        records: Records,
+        scenario: Scenario,
+        store: Store,
+        market_data: MarketDataFront,
     ) -> None:
         self._abi_hash = config.abi_hash or abi_hash(records.catalog)
         self._config = config
@@ -41,6 +49,7 @@ class Front:
         self._records = records
         self._scenario = scenario
         self._store = store
+        self.market_data = market_data
         self._methods = {method.slot: method for method in records.catalog.methods.values()}
         self._slots = {callback.name: callback.slot for callback in records.catalog.callbacks.values()}
         self.connections: dict[int, Connection] = {}
@@ -61,10 +70,14 @@ class Front:
 
     def greet(self, connection: Connection, hello: dict[str, object]) -> dict[str, object]:
         """The first frame: topics and flow path of the API instance; a shim of another version is refused."""
-        if hello.get("abi_hash", self._abi_hash) != self._abi_hash:
-            return {"ok": False, "why": "this library was built for another version of the interface; build it again"}
         if self._scenario.is_flapping:
             return {"ok": False, "why": "the front is flapping, as it was told to"}
+        if hello.get("interface") == Interface.MARKET_DATA:
+            connection.owner = self.market_data
+            return self.market_data.greet(connection, hello)
+        if hello.get("abi_hash", self._abi_hash) != self._abi_hash:
+            version = self._records.catalog.version
+            return {"ok": False, "why": f"the counter plays CTP {version}, this program has another"}
         if len(self.connections) >= MAX_CONNECTIONS:
             return {"ok": False, "why": "too many connections"}
         session = self._kernel.open(connection.peer_ip, connection.peer_port)
@@ -127,7 +140,12 @@ class Front:
             body = frame.body
             if self._scenario.has_foreign_rows(method):
                 body = self._records.without(method, body, _OWNERS)
-            self.carry_out(self._kernel.call(session, method, body, frame.request_id))
+            effects = self._kernel.call(session, method, body, frame.request_id)
+            self.carry_out(effects)
+            if method == "ReqForQuoteInsert" and not effects:
+                # Accepted in silence; it is the market makers who hear of it.
+                asked = self._records.unpack("InputForQuote", body)
+                self.market_data.announce_quote_request(asked, self.counts.by_method[method])
 
     def _refused(self, session: Session, method: str, frame: Frame, rsp_info: RspInfo) -> list[Effect]:
         values = self._records.unpack(self._records.catalog.methods[method].struct, frame.body)
@@ -185,6 +203,7 @@ class Front:
                     self._disconnect(effect.session_id)
                 case TerminalReport():
                     self._store(effect)
+        self.market_data.look()
 
     def _answer(self, answer: Answer) -> None:
         info = self._rsp_info(answer.rsp_info)

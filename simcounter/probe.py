@@ -17,12 +17,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ctpabi.catalog import Callback, Catalog, Method, Shape
+from ctpabi.catalog import Callback, Catalog, Interface, Method, Shape
 from ctpabi.catalog_data import from_json, to_json
 from simcounter import substitute
 
 _TIMEOUT_SECONDS = 120
+_ROOT = Path(__file__).parents[1]
 _REQUEST_ID = 77_001
+_NAMES = [b"rb2701", b"au2702", b"IF2612"]
 _FAKE_RECORD, _FAKE_RSP_INFO = 0x1000, 0x2000
 """addresses that are only handed through, never read"""
 
@@ -41,9 +43,9 @@ class Observed:
     """by Spi slot: the callback that ran and its arguments, as `callback_signature` writes them"""
 
 
-def verify(library: Path, catalog: Catalog, python_path: Sequence[str] = ()) -> None:
-    """Raises ProbeMismatch unless the binding found on `python_path` fits `catalog`. `library` is the built probe."""
-    differences = mismatches(catalog, observe(library, catalog, python_path))
+def verify(library: Path, catalog: Catalog, directory: Path | None = None, python: str = sys.executable) -> None:
+    """Raises ProbeMismatch unless the binding in `directory` fits `catalog`. `library` is the built probe."""
+    differences = mismatches(catalog, observe(library, catalog, directory, python))
     if differences:
         raise ProbeMismatch(f"openctp-ctp {catalog.version} does not fit its catalog: {'; '.join(differences)}")
 
@@ -64,7 +66,7 @@ def mismatches(catalog: Catalog, observed: Observed) -> list[str]:
 
 def method_signature(method: Method) -> str:
     """How a call of `method` looks at the other side: slot 12(struct, request id)."""
-    arguments = {Shape.REQUEST: "struct, request id", Shape.REPORT: "struct"}
+    arguments = {Shape.REQUEST: "struct, request id", Shape.REPORT: "struct", Shape.SUBSCRIPTION: "names, count"}
     return f"slot {method.slot}({arguments.get(method.shape, '')})"
 
 
@@ -80,17 +82,17 @@ def callback_signature(callback: Callback) -> str:
     return f"{callback.name}({arguments[callback.shape]})"
 
 
-def observe(library: Path, catalog: Catalog, python_path: Sequence[str] = ()) -> Observed:
-    """Run the child process. Raises ProbeMismatch with the child's own words when it fails."""
+def observe(library: Path, catalog: Catalog, directory: Path | None = None, python: str = sys.executable) -> Observed:
+    """Run the child process, an interpreter of 3.11 or later. Raises ProbeMismatch with its own words when it fails."""
     code = "import sys; sys.path[:0] = sys.argv[2:]; from simcounter import probe; probe.main(sys.argv[1])"
-    command = [sys.executable, "-c", code, str(library), *python_path, *sys.path]
+    command = [python, "-c", code, str(library), *([str(directory)] if directory else []), str(_ROOT)]
     result = subprocess.run(
         command,
         input=to_json(catalog).encode(),
         capture_output=True,
         check=False,
         timeout=_TIMEOUT_SECONDS,
-        env=substitute.environment(os.environ, library),
+        env=substitute.environment(os.environ, [library]),
     )
     if result.returncode != 0:
         words = result.stderr.decode(errors="replace").strip() or f"exit status {result.returncode}"
@@ -101,8 +103,9 @@ def observe(library: Path, catalog: Catalog, python_path: Sequence[str] = ()) ->
 def main(library: str) -> None:
     """The child: the catalog's names on standard input, what was observed on standard output."""
     catalog = from_json(sys.stdin.read())
-    binding = importlib.import_module("openctp_ctp").tdapi
-    recorder = _Recorder(binding, ctypes.CDLL(library))
+    package = importlib.import_module("openctp_ctp")
+    binding = package.tdapi if catalog.interface is Interface.TRADER else package.mdapi
+    recorder = _Recorder(binding, catalog.interface, ctypes.CDLL(library))
     methods = {method.name: recorder.method(method) for method in catalog.methods.values()}
     callbacks = recorder.callbacks(catalog)
     sys.stdout.write(json.dumps({"methods": methods, "callbacks": callbacks}))
@@ -111,14 +114,18 @@ def main(library: str) -> None:
 class _Recorder:
     """Calls the binding from both sides and reads what the recording library wrote down."""
 
-    def __init__(self, binding: Any, library: ctypes.CDLL) -> None:
+    def __init__(self, binding: Any, interface: Interface, library: ctypes.CDLL) -> None:
         self._binding = binding
+        self._interface = interface
         self._library = library
         library.probe_first_argument.restype = ctypes.c_void_p
         pointer, number = ctypes.c_void_p, ctypes.c_long
         library.probe_call_back.argtypes = [pointer, number, pointer, pointer, number, number]
         library.probe_call_back.restype = None
-        self._api = binding.CThostFtdcTraderApi.CreateFtdcTraderApi("")
+        self._api = getattr(self._class("Api"), f"CreateFtdc{interface}Api")("")
+
+    def _class(self, kind: str) -> Any:
+        return getattr(self._binding, f"CThostFtdc{self._interface}{kind}")
 
     def method(self, method: Method) -> str:
         record: Any = getattr(self._binding, f"CThostFtdc{method.struct}Field")() if method.struct else None
@@ -127,6 +134,8 @@ class _Recorder:
         if self._library.probe_calls() != before + 1:
             return "not forwarded"
         words = []
+        if method.shape is Shape.SUBSCRIPTION and self._library.probe_second_argument() == len(_NAMES):
+            words += ["names", "count"]
         if method.shape in (Shape.REQUEST, Shape.REPORT) and self._library.probe_first_argument() == int(record.this):
             words.append("struct")
         if method.shape is Shape.REQUEST and self._library.probe_second_argument() == _REQUEST_ID:
@@ -137,20 +146,22 @@ class _Recorder:
         function = getattr(self._api, method.name)
         if method.shape is Shape.REQUEST:
             function(record, _REQUEST_ID)
+        elif method.shape is Shape.SUBSCRIPTION:
+            function(_NAMES, len(_NAMES))
         elif record is not None:
             function(record)
         elif method.name in ("RegisterFront", "RegisterNameServer"):
             function("")
         elif method.name == "RegisterSpi":
             function(None)
-        elif method.name.startswith("Subscribe"):
+        elif method.name.endswith("Topic"):
             function(0)
         else:
             function()
 
     def callbacks(self, catalog: Catalog) -> list[str]:
         """Slot by slot: which Python callback runs, with what."""
-        spi_class = self._binding.CThostFtdcTraderSpi
+        spi_class = self._class("Spi")
         ran: list[str] = []
         overrides = {name: _witness(name, ran) for name in dir(spi_class) if name.startswith("On")}
         spi = type("Witness", (spi_class,), overrides)()

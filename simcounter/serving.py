@@ -12,11 +12,16 @@ from pathlib import Path
 from rich.console import Group, RenderableType
 from rich.table import Table
 
+from ctpabi.catalog import Interface
+from simcounter.accounts import Role
 from simcounter.config import CounterConfig
 from simcounter.counter import SimulatedCounter
-from simcounter.exec import program_environment
+from simcounter.demo_accounts import AUTH_CODES, password_of
+from simcounter.exec import program_environment, shim_for
 from simcounter.tmdb import MonitoringKey
 
+_SHOWN = 5
+"""users named one by one"""
 _TYPES = {"1": "direct", "2": "relay, many-to-many", "3": "relay, operator"}
 
 
@@ -59,14 +64,40 @@ async def serve_until_stopped(config: CounterConfig, announce: Callable[[Simulat
         await stopped.wait()
 
 
-async def serve_while_running(config: CounterConfig, program: Sequence[str]) -> int:
+def accounts(counter: SimulatedCounter) -> str:
+    """What a program under `exec` may log in with. Passwords and auth codes are the demonstration's, or not told."""
+    config = counter.config
+    version, day = counter.records.catalog.version, counter.kernel.access.trading_day
+    lines = [
+        f"ctp-simcounter: CTP {version} at {counter.address}, trader and market data",
+        f"  broker {config.broker_id}, trading day {day}",
+    ]
+    for app in config.apps:
+        is_demo = AUTH_CODES.get(app.app_id) == app.auth_code
+        lines.append(f"  app id {app.app_id} ({_TYPES[app.app_type]}), auth code {app.auth_code if is_demo else '…'}")
+    for role in Role:
+        users = [user for user in config.users if user.role is role]
+        shown = [f"{u.user_id} {u.password if u.password == password_of(u.user_id) else '…'}" for u in users[:_SHOWN]]
+        more = [f"… {users[-1].user_id} ({len(users)})"] if len(users) > _SHOWN else []
+        lines.append(f"  {role}s and passwords: {', '.join([*shown, *more]) or '-'}")
+    lines.append("  The program reaches no other machine. --quiet leaves these lines out.")
+    return "\n".join(lines)
+
+
+async def serve_while_running(
+    config: CounterConfig, program: Sequence[str], announce: Callable[[SimulatedCounter], None], python: str = ""
+) -> int:
     """A counter for one program; returns the program's exit status, 128 + n when signal n ended it.
 
     SIGINT reaches both from the terminal; the counter waits for the program to decide what to do about it.
     """
     asyncio.get_running_loop().add_signal_handler(signal.SIGINT, lambda: None)
-    async with SimulatedCounter(dataclasses.replace(config, port=0)) as counter:
-        environment = program_environment(os.environ, counter.address)
+    shim = await asyncio.to_thread(shim_for, program, python)
+    trader, market_data = shim.catalog(Interface.TRADER), shim.catalog(Interface.MARKET_DATA)
+    config = dataclasses.replace(config, port=0)
+    async with SimulatedCounter(config, catalog=trader, market_data=market_data) as counter:
+        announce(counter)
+        environment = program_environment(os.environ, counter.address, shim)
         process = await asyncio.create_subprocess_exec(*program, env=environment)
         status = await process.wait()
     return 128 - status if status < 0 else status

@@ -1,4 +1,4 @@
-"""How a process gets the shim instead of the vendor's library: same SONAME, loaded first.
+"""How a process gets the shim instead of the vendor's libraries: same SONAME, loaded first.
 
 The binding's DT_RPATH beats LD_LIBRARY_PATH; LD_PRELOAD of a library with the SONAME the binding needs beats both.
 """
@@ -8,14 +8,16 @@ from __future__ import annotations
 import importlib.util
 import os
 import struct
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ctpabi import locale
+from ctpabi.catalog import Interface
 
-_PACKAGE = "openctp_ctp"
-_TRADER_LIBRARY = "thosttraderapi"
+PACKAGE = "openctp_ctp"
+_LIBRARIES = {Interface.TRADER: "thosttraderapi", Interface.MARKET_DATA: "thostmduserapi"}
 _ELF_HEADER = struct.Struct("<16sHHIQQQIHHHHHH")
 _SECTION_HEADER = struct.Struct("<IIQQQQIIQQ")
 _DYNAMIC_ENTRY = struct.Struct("<qQ")
@@ -66,43 +68,65 @@ def _dynamic_strings(image: bytes) -> Iterator[tuple[int, str]]:
             yield tag, image[start : image.index(b"\0", start)].decode()
 
 
-def binding_extension(directory: Path | None = None) -> Path:
-    """The installed binding's trader extension, found without importing it; `directory` is a `pip --target` one.
+def binding_extension(directory: Path | None = None, interface: Interface = Interface.TRADER) -> Path:
+    """The installed binding's extension, found without importing it; `directory` is a `pip --target` one.
 
     Raises BindingMissing.
     """
-    package = directory / _PACKAGE if directory else _installed_package()
-    extensions = sorted(package.glob(f"_{_TRADER_LIBRARY}*.so"))
+    package = directory / PACKAGE if directory else _installed_package()
+    extensions = sorted(package.glob(f"_{_LIBRARIES[interface]}*.so"))
     if not extensions:
         raise BindingMissing("openctp-ctp is not installed for this platform: pip install openctp-ctp==6.7.11.*")
     return extensions[0]
 
 
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Whose calls a shim shall answer, and which openctp-ctp is read to know how those calls look."""
+
+    callers: Mapping[Interface, Path]
+    """the extensions: the files whose code calls the vendor's libraries"""
+    site: Path
+    """the directory with the openctp-ctp that is read, usually the one the callers belong to"""
+    python: str = sys.executable
+    """an interpreter of 3.11 or later that can import it"""
+
+    def library_name(self, interface: Interface) -> str:
+        """What the shim's library must be called. Raises BindingMissing."""
+        return needed_library(self.callers[interface], interface)
+
+
+def installed(directory: Path | None = None) -> Target:
+    """The openctp-ctp of this interpreter, or the one in `directory`. Raises BindingMissing."""
+    callers = {interface: binding_extension(directory, interface) for interface in Interface}
+    return Target(callers, callers[Interface.TRADER].parent.parent)
+
+
 def _installed_package() -> Path:
-    spec = importlib.util.find_spec(_PACKAGE)
+    spec = importlib.util.find_spec(PACKAGE)
     if spec is None or spec.origin is None:
         raise BindingMissing("openctp-ctp is not installed: pip install openctp-ctp==6.7.11.*")
     return Path(spec.origin).parent
 
 
-def needed_trader_library(extension: Path) -> str:
+def needed_library(extension: Path, interface: Interface = Interface.TRADER) -> str:
     """The SONAME a replacement must have; the part after the dash differs in every release."""
     for name in dynamic_names(extension).needed:
-        if _TRADER_LIBRARY in name:
+        if _LIBRARIES[interface] in name:
             return name
     raise BindingMissing(
-        f"{extension.name} needs no {_TRADER_LIBRARY} library: not the openctp-ctp this was written for"
+        f"{extension.name} needs no {_LIBRARIES[interface]} library: not the openctp-ctp this was written for"
     )
 
 
-def environment(base: Mapping[str, str], library: Path, front: str | None = None) -> dict[str, str]:
-    """`base` changed so that a child's binding loads `library` (a shim or a probe) instead of the vendor's.
+def environment(base: Mapping[str, str], libraries: Sequence[Path], front: str | None = None) -> dict[str, str]:
+    """`base` changed so that a child's binding loads `libraries` (a shim's or a probe) instead of the vendor's.
 
     `front`, such as "tcp://127.0.0.1:17001", replaces whatever address the program registers. Raises LocaleMissing.
     """
     locale.ensure()
     changed = dict(base)
-    changed["LD_PRELOAD"] = ":".join(filter(None, [str(library), base.get("LD_PRELOAD", "")]))
+    changed["LD_PRELOAD"] = ":".join(filter(None, [*map(str, libraries), base.get("LD_PRELOAD", "")]))
     if "LOCPATH" in os.environ:
         changed["LOCPATH"] = os.environ["LOCPATH"]
     if front is not None:

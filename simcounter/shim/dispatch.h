@@ -13,7 +13,7 @@ struct Arguments {
   int reason;  // of OnFrontDisconnected and OnHeartBeatWarning
 };
 
-inline void dispatch(CThostFtdcTraderSpi* spi, int slot, const Arguments& event) {
+inline void dispatch(Spi* spi, int slot, const Arguments& event) {
   switch (slot) {
 #include "dispatch.inc"
     default:

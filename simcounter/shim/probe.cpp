@@ -1,5 +1,5 @@
-// A trader library that does nothing but write down what is called: it proves which vtable slot each of the
-// binding's methods uses, and lets each slot of a Python Spi be called by number. Knows no version of CTP.
+// A trader and market data library that does nothing but write down what is called: it proves which vtable slot each of
+// the binding's methods uses, and lets each slot of a Python Spi be called by number. Knows no version of CTP.
 #include <cstddef>
 #include <utility>
 
@@ -36,6 +36,12 @@ struct RecordingApi {
   const Slot* vtable;
 };
 
+template <class Api>
+Api* recording() {
+  static RecordingApi api{table(std::make_index_sequence<kSlots>())};
+  return reinterpret_cast<Api*>(&api);
+}
+
 }  // namespace
 
 class EXPORTED CThostFtdcTraderApi {
@@ -45,12 +51,21 @@ class EXPORTED CThostFtdcTraderApi {
   static const char* GetApiVersion();
 };
 
-CThostFtdcTraderApi* CThostFtdcTraderApi::CreateFtdcTraderApi(const char*, bool) {
-  static RecordingApi api{table(std::make_index_sequence<kSlots>())};
-  return reinterpret_cast<CThostFtdcTraderApi*>(&api);
-}
-CThostFtdcTraderApi* CThostFtdcTraderApi::CreateFtdcTraderApi(const char* path) { return CreateFtdcTraderApi(path, true); }
+class EXPORTED CThostFtdcMdApi {
+ public:
+  static CThostFtdcMdApi* CreateFtdcMdApi(const char*, bool);
+  static CThostFtdcMdApi* CreateFtdcMdApi(const char*, bool, bool);
+  static CThostFtdcMdApi* CreateFtdcMdApi(const char*, bool, bool, bool);
+  static const char* GetApiVersion();
+};
+
+CThostFtdcTraderApi* CThostFtdcTraderApi::CreateFtdcTraderApi(const char*, bool) { return recording<CThostFtdcTraderApi>(); }
+CThostFtdcTraderApi* CThostFtdcTraderApi::CreateFtdcTraderApi(const char*) { return recording<CThostFtdcTraderApi>(); }
 const char* CThostFtdcTraderApi::GetApiVersion() { return "probe"; }
+CThostFtdcMdApi* CThostFtdcMdApi::CreateFtdcMdApi(const char*, bool) { return recording<CThostFtdcMdApi>(); }
+CThostFtdcMdApi* CThostFtdcMdApi::CreateFtdcMdApi(const char*, bool, bool) { return recording<CThostFtdcMdApi>(); }
+CThostFtdcMdApi* CThostFtdcMdApi::CreateFtdcMdApi(const char*, bool, bool, bool) { return recording<CThostFtdcMdApi>(); }
+const char* CThostFtdcMdApi::GetApiVersion() { return "probe"; }
 
 extern "C" {
 

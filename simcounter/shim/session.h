@@ -33,7 +33,7 @@ class Session : public std::enable_shared_from_this<Session> {
   void add_front(const std::string& address);
   void set_topics(Topics topics);
   Topics topics();
-  void set_spi(CThostFtdcTraderSpi* spi) { spi_ = spi; }
+  void set_spi(Spi* spi) { spi_ = spi; }
 
   // Starts the thread; without a front there is nothing to do and nothing is started.
   void start();
@@ -63,10 +63,10 @@ class Session : public std::enable_shared_from_this<Session> {
   std::shared_ptr<Link> ready_link();
   int enter_gate(int slot, int32_t request_id);
   // The Spi to call, or nullptr when callbacks may not happen (any more).
-  CThostFtdcTraderSpi* listener();
+  Spi* listener();
 
   const std::string flow_path_;
-  std::atomic<CThostFtdcTraderSpi*> spi_{nullptr};
+  std::atomic<Spi*> spi_{nullptr};
   std::atomic<bool> stopping_{false};
 
   std::mutex mutex_;  // guards everything down to worker_

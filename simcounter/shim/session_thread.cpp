@@ -28,7 +28,7 @@ unsigned reconnect_milliseconds() {
 
 }  // namespace
 
-CThostFtdcTraderSpi* Session::listener() { return stopping_ || interpreter_is_gone() ? nullptr : spi_.load(); }
+Spi* Session::listener() { return stopping_ || interpreter_is_gone() ? nullptr : spi_.load(); }
 
 void Session::run() {
   pthread_setname_np(pthread_self(), "ctp-sim-front");
@@ -65,7 +65,7 @@ Session::Outcome Session::serve(const Front& front) {
 
 std::string Session::hello() {
   const Topics topics = this->topics();
-  return "{\"abi_hash\":" + Json::quote(kAbiHash) + ",\"api_version\":" + Json::quote(kVersion) +
+  return "{\"interface\":" + Json::quote(kInterface) + ",\"abi_hash\":" + Json::quote(kAbiHash) + ",\"api_version\":" + Json::quote(kVersion) +
          ",\"pid\":" + std::to_string(getpid()) + ",\"private_topic\":" + std::to_string(topics.private_topic) +
          ",\"public_topic\":" + std::to_string(topics.public_topic) + ",\"flow_path\":" + Json::quote(flow_path_) + "}";
 }
@@ -91,7 +91,7 @@ bool Session::greet(Link* link) {
 }
 
 Session::Outcome Session::pump(Link* link) {
-  if (CThostFtdcTraderSpi* const spi = listener()) spi->OnFrontConnected();
+  if (Spi* const spi = listener()) spi->OnFrontConnected();
   Outcome outcome = Outcome::kUseless;
   Frame frame;
   while (!stopping_ && link->receive(&frame)) {
@@ -130,7 +130,7 @@ bool Session::deliver(const Frame& frame) {
     const std::lock_guard<std::mutex> lock(mutex_);
     gate_.answered(header.request_id);
   }
-  if (CThostFtdcTraderSpi* const spi = listener()) {
+  if (Spi* const spi = listener()) {
     const Arguments arguments{record_size ? record_ : nullptr, info_size ? rsp_info_ : nullptr, header.request_id, is_last,
                               static_cast<int>(header.aux)};
     dispatch(spi, header.slot, arguments);
@@ -150,7 +150,7 @@ void Session::lose(const std::shared_ptr<Link>& link) {
     state_.logged_in = false;
     state_.front = FrontFacts();
   }
-  if (CThostFtdcTraderSpi* const spi = listener()) spi->OnFrontDisconnected(kReadFailed);
+  if (Spi* const spi = listener()) spi->OnFrontDisconnected(kReadFailed);
 }
 
 void Session::wait_before_reconnect(unsigned useless_in_a_row) {

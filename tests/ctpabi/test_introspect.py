@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from ctpabi import binding
-from ctpabi.catalog import Catalog, Kind, Shape
+from ctpabi.catalog import Catalog, Interface, Kind, Shape
+from ctpabi.catalog_data import load_catalog
 from ctpabi.introspect import LayoutMismatch, introspect, introspect_at, prove
 from ctpabi.layout import pack
 from tests.ctpabi.other_bindings import binding_of
@@ -26,6 +27,19 @@ def installed() -> Catalog:
 def test_the_committed_catalog_is_the_installed_binding(catalog: Catalog, installed: Catalog) -> None:
     """Introspecting now gives exactly what is committed."""
     assert installed == catalog
+
+
+def test_the_committed_market_data_is_the_installed_binding() -> None:
+    """The same for the other interface, and its structs are laid out as the trader's of the same name."""
+    market_data, trader = introspect(Interface.MARKET_DATA), load_catalog()
+
+    assert market_data == load_catalog(Interface.MARKET_DATA)
+    assert {name: trader.structs[name] for name in market_data.structs} == market_data.structs
+    assert Counter(m.shape for m in market_data.methods.values()) == {
+        Shape.LIFECYCLE: 8,
+        Shape.SUBSCRIPTION: 4,
+        Shape.REQUEST: 3,
+    }
 
 
 def test_every_class_of_the_binding_is_in_the_catalog(catalog: Catalog) -> None:

@@ -12,7 +12,7 @@ import pytest_asyncio
 import trustme
 
 from relay.counter.port import Mode
-from simcounter.build import CompilerMissing, build
+from simcounter.build import CompilerMissing, Shim, build
 from simcounter.config import CounterConfig
 from simcounter.control import Control
 from simcounter.counter import SimulatedCounter
@@ -31,8 +31,8 @@ StartPair = Callable[..., Awaitable[tuple[Site, Site]]]
 
 
 @pytest.fixture(scope="session", autouse=True)
-def shim() -> Path:
-    """The drop-in library under the binding; without a compiler these tests cannot run."""
+def shim() -> Shim:
+    """The drop-in libraries under the binding; without a compiler these tests cannot run."""
     try:
         return build()
     except (CompilerMissing, BindingMissing) as missing:

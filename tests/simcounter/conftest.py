@@ -16,7 +16,7 @@ import pytest
 
 from ctpabi.catalog import Catalog
 from ctpabi.catalog_data import load_catalog
-from simcounter.build import CompilerMissing, build
+from simcounter.build import CompilerMissing, Shim, build
 from simcounter.substitute import BindingMissing, environment
 from tests.simcounter.scripted_counter import DEADLINE_SECONDS, ScriptedCounter
 
@@ -24,8 +24,8 @@ PROGRAM = Path(__file__).with_name("trader_program.py")
 
 
 @pytest.fixture(scope="session")
-def shim() -> Path:
-    """The built drop-in library."""
+def shim() -> Shim:
+    """The built drop-in libraries."""
     try:
         return build()
     except (CompilerMissing, BindingMissing) as missing:
@@ -60,11 +60,11 @@ class Ended:
 class Program:
     """A process with the unmodified binding on top of the shim."""
 
-    def __init__(self, shim: Path, front: str, source: str, **extra: str) -> None:
+    def __init__(self, shim: Shim, front: str, source: str, **extra: str) -> None:
         base = {**os.environ, "CTP_SIMCOUNTER_RECONNECT_MS": "10", "PYTHONUNBUFFERED": "1", **extra}
         self._process = subprocess.Popen(
             [sys.executable, str(PROGRAM), front],
-            env=environment(base, shim),
+            env=environment(base, shim.libraries),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -89,7 +89,7 @@ class Program:
 
 
 @pytest.fixture
-def start(shim: Path, scripted: ScriptedCounter) -> Iterator[Callable[..., Program]]:
+def start(shim: Shim, scripted: ScriptedCounter) -> Iterator[Callable[..., Program]]:
     """`start(source)` runs a program against the scripted counter."""
     programs: list[Program] = []
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from ctpabi import layout
+from ctpabi.catalog import Catalog
 from ctpabi.catalog_data import load_catalog
 from simcounter import demo_accounts
 from simcounter.counter import SimulatedCounter
 from simcounter.wire import EventFlag, Frame, FrameReader, FrameType, json_body, json_frame
 
 CATALOG = load_catalog()
-CALLBACKS = {callback.slot: callback for callback in CATALOG.callbacks.values()}
 SECONDS = 10.0
 
 
@@ -33,9 +33,16 @@ class Event:
 class RawShim:
     """Connected and greeted within the context; frames are read on demand."""
 
-    def __init__(self, counter: SimulatedCounter, **hello: Any) -> None:
+    def __init__(self, counter: SimulatedCounter, *, catalog: Catalog = CATALOG, **hello: Any) -> None:
         self._counter = counter
-        self._hello = {"private_topic": 0, "public_topic": 3, "flow_path": "./flow/", **hello}
+        self._catalog = catalog
+        self._hello = {
+            "private_topic": 0,
+            "public_topic": 3,
+            "flow_path": "./flow/",
+            "interface": catalog.interface,
+            **hello,
+        }
         self._frames: list[Frame] = []
         self._parser = FrameReader()
         self.greeting: dict[str, Any] = {}
@@ -68,8 +75,8 @@ class RawShim:
     def call(self, method: str, **values: Any) -> int:
         """Sends a request; returns its request id."""
         self.request_id += 1
-        entry = CATALOG.methods[method]
-        body = layout.pack(CATALOG.structs[entry.struct], values)
+        entry = self._catalog.methods[method]
+        body = layout.pack(self._catalog.structs[entry.struct], values)
         self.send(Frame(FrameType.CALL, entry.slot, request_id=self.request_id, body=body))
         return self.request_id
 
@@ -81,7 +88,7 @@ class RawShim:
         """The next callback; states on the way are kept in `state`."""
         while (frame := await self._frame()).type is FrameType.STATE:
             self.state = json_body(frame)
-        return decoded(frame)
+        return decoded(frame, self._catalog)
 
     async def events_until(self, callback: str) -> list[Event]:
         events = [await self.event()]
@@ -128,8 +135,8 @@ class RawShim:
         return await self.event()
 
 
-def decoded(frame: Frame) -> Event:
-    callback = CALLBACKS[frame.slot]
+def decoded(frame: Frame, catalog: Catalog = CATALOG) -> Event:
+    callback = next(callback for callback in catalog.callbacks.values() if callback.slot == frame.slot)
     flags = EventFlag(frame.flags)
     values = (
         layout.unpack(CATALOG.structs[callback.struct], frame.body[: frame.aux]) if EventFlag.STRUCT in flags else None

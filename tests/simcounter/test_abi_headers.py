@@ -9,12 +9,14 @@ import pytest
 
 from ctpabi.catalog import Catalog, Shape
 from ctpabi.catalog_data import load_catalog
-from simcounter.abi_headers import UnknownMethod, abi_hash, headers
+from simcounter.abi_headers import Caller, UnknownMethod, abi_hash, headers
+
+CALLER = Caller("a binding", 1, 2)
 
 
 def test_every_method_and_callback_is_generated(catalog: Catalog) -> None:
     """One override per API method, one case per Spi slot, in the order of the vtables."""
-    generated = headers(catalog)
+    generated = headers(catalog, CALLER)
 
     assert re.findall(r"^\S.*?(\w+)\([^)]*\) override", generated["forward.inc"], re.MULTILINE) == list(catalog.methods)
     assert re.findall(r"^case (\d+): spi->(\w+)\(", generated["dispatch.inc"], re.MULTILINE) == [
@@ -24,7 +26,7 @@ def test_every_method_and_callback_is_generated(catalog: Catalog) -> None:
 
 def test_the_compiler_checks_every_layout(catalog: Catalog) -> None:
     """A static_assert for the size of each struct and the offset of each field that is passed."""
-    generated = headers(catalog)["abi.h"]
+    generated = headers(catalog, CALLER)["abi.h"]
     order = catalog.structs["InputOrder"]
 
     assert f"static_assert(sizeof(CThostFtdcInputOrderField) == {order.size}" in generated
@@ -63,4 +65,4 @@ def test_a_method_without_a_rule_stops_the_generator(catalog: Catalog) -> None:
     new = dataclasses.replace(catalog.methods["Join"], name="ConfigureSomething", shape=Shape.LIFECYCLE)
 
     with pytest.raises(UnknownMethod, match="ConfigureSomething"):
-        headers(dataclasses.replace(catalog, methods={"ConfigureSomething": new}))
+        headers(dataclasses.replace(catalog, methods={"ConfigureSomething": new}), CALLER)

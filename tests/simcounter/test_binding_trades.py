@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 
+from simcounter.build import Shim
 from simcounter.config import CounterConfig
 from simcounter.counter import SimulatedCounter
 from tests.simcounter.conftest import Ended, Program
@@ -74,12 +74,12 @@ EPILOGUE = """
 BLOB = bytes(range(1, 17)) + b"\x00\xff" * 124 + b"!"
 
 
-async def ended(counter: SimulatedCounter, shim: Path, story: str) -> Ended:
+async def ended(counter: SimulatedCounter, shim: Shim, story: str) -> Ended:
     program = Program(shim, counter.address, PROLOGUE + story + EPILOGUE)
     return await asyncio.to_thread(program.end)
 
 
-async def test_a_many_to_many_relay_reports_logs_in_and_trades(shim: Path) -> None:
+async def test_a_many_to_many_relay_reports_logs_in_and_trades(shim: Shim) -> None:
     """Register after authentication and before login; Chinese texts arrive readable; the blob is stored unchanged."""
     story = """
     authenticate("demo_relay_1.0", "DEMORELAY0000002", "100001")
@@ -110,7 +110,7 @@ async def test_a_many_to_many_relay_reports_logs_in_and_trades(shim: Path) -> No
     assert [(row.kind, row.user_id, row.inner_info) for row in reports] == [("register", "100001", BLOB)]
 
 
-async def test_an_operator_relay_submits_and_trades_for_a_customer(shim: Path) -> None:
+async def test_an_operator_relay_submits_and_trades_for_a_customer(shim: Shim) -> None:
     """Submit only works after the operator's login; orders carry the customer and the operator."""
     story = """
     authenticate("demo_relayb_1.0", "DEMORELAYB000003", "op0001")
@@ -134,7 +134,7 @@ async def test_an_operator_relay_submits_and_trades_for_a_customer(shim: Path) -
     ]
 
 
-async def test_a_wrong_auth_code_and_a_login_without_authentication(shim: Path) -> None:
+async def test_a_wrong_auth_code_and_a_login_without_authentication(shim: Shim) -> None:
     """63 and 64, in Chinese, through the vendor's types."""
     story = """
     authenticate("demo_relay_1.0", "WRONG", "100001")

@@ -11,9 +11,13 @@ from pathlib import Path
 import pytest
 
 from ctpabi import introspect
-from ctpabi.catalog import Catalog
+from ctpabi.catalog import Catalog, Interface
+from ctpabi.catalog_data import load_catalog
 from simcounter import build as builder
-from simcounter.abi_headers import abi_hash, headers
+from simcounter import substitute
+from simcounter.abi_headers import Caller, abi_hash, headers
+from simcounter.build import Shim
+from simcounter.substitute import Target
 from tests.ctpabi.other_bindings import binding_of
 from tests.simcounter.conftest import Program
 from tests.simcounter.scripted_counter import ScriptedCounter
@@ -32,16 +36,15 @@ def quick_compiler(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """Takes the place of everything slow; lists what it was asked to make."""
     made: list[Path] = []
 
-    def build_into(place: Path, _extension: Path, soname: str) -> None:
+    def build_into(place: Path, _target: Target) -> None:
         made.append(place)
         place.mkdir()
-        (place / soname).write_bytes(b"a library")
 
     monkeypatch.setattr(builder, "_build_into", build_into)
     return made
 
 
-def test_a_second_build_finds_the_first(shim: Path) -> None:
+def test_a_second_build_finds_the_first(shim: Shim) -> None:
     """The same sources and the same binding give the same file, without compiling."""
     assert builder.build() == shim
 
@@ -58,10 +61,10 @@ def test_a_missing_compiler_is_named_with_its_command(empty_cache: Path, monkeyp
 def test_two_builders_at_once_build_once(empty_cache: Path, quick_compiler: list[Path]) -> None:
     """One builds, the others wait and use it."""
     with ThreadPoolExecutor(4) as pool:
-        libraries = set(pool.map(lambda _: builder.build(), range(4)))
+        shims = set(pool.map(lambda _: builder.build(), range(4)))
 
-    assert len(libraries) == 1
-    assert quick_compiler == [next(iter(libraries)).parent]
+    assert len(shims) == 1
+    assert quick_compiler == [next(iter(shims)).trader.parent]
 
 
 @pytest.mark.usefixtures("empty_cache", "quick_compiler")
@@ -85,9 +88,10 @@ def test_a_compile_error_keeps_the_compilers_words(tmp_path: Path, monkeypatch: 
         builder.compile_probe("g++", "x.so", tmp_path / "x.so")
 
 
-def test_the_shim_compiles_without_warnings(tmp_path: Path, catalog: Catalog) -> None:
+@pytest.mark.parametrize("interface", Interface)
+def test_the_shim_compiles_without_warnings(tmp_path: Path, interface: Interface) -> None:
     """Strict warnings are for this test, not for a user whose compiler knows new ones."""
-    for name, content in headers(catalog).items():
+    for name, content in headers(load_catalog(interface), Caller("a binding", 1, 2)).items():
         (tmp_path / name).write_text(content, encoding="utf-8")
     sources = [str(source) for source in sorted(SHIM_SOURCES.glob("*.cpp"))]
     command = ["g++", "-std=c++17", "-fsyntax-only", "-Wall", "-Wextra", "-Wshadow", "-Wconversion", "-Werror"]
@@ -98,14 +102,14 @@ def test_the_shim_compiles_without_warnings(tmp_path: Path, catalog: Catalog) ->
     assert result.stderr == ""
 
 
-def test_the_module_is_a_command(shim: Path) -> None:
+def test_the_module_is_a_command(shim: Shim) -> None:
     """`python -m simcounter.build` prints the library's path."""
     root = Path(builder.__file__).parents[1]
     result = subprocess.run(
         [sys.executable, "-m", "simcounter.build"], cwd=root, capture_output=True, text=True, check=True
     )
 
-    assert result.stdout.strip() == str(shim)
+    assert result.stdout.strip() == str(shim.trader.parent)
 
 
 def test_a_binding_that_does_not_fit_is_never_built_for(
@@ -115,7 +119,12 @@ def test_a_binding_that_does_not_fit_is_never_built_for(
     order, action = catalog.methods["ReqOrderInsert"], catalog.methods["ReqOrderAction"]
     swapped = {"ReqOrderInsert": dataclasses.replace(order, slot=action.slot)}
     wrong = dataclasses.replace(catalog, methods={**catalog.methods, **swapped})
-    monkeypatch.setattr(introspect, "introspect_at", lambda _site: wrong)
+    introspect_at = introspect.introspect_at
+
+    def read_wrongly(site: Path, interface: Interface, python: str) -> Catalog:
+        return wrong if interface is Interface.TRADER else introspect_at(site, interface, python)
+
+    monkeypatch.setattr(introspect, "introspect_at", read_wrongly)
 
     with pytest.raises(
         builder.BuildFailed, match=f"ReqOrderInsert should be slot {action.slot}.*, is slot {order.slot}"
@@ -133,7 +142,7 @@ def test_an_older_binding_gets_a_shim_of_its_own(version: str) -> None:
     login = bytes(catalog.structs["RspUserLogin"].size)
     with ScriptedCounter(catalog) as counter:
         program = Program(
-            builder.build(directory),
+            builder.build(substitute.installed(directory)),
             counter.front,
             """
             api, spy = connect()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from simcounter.build import Shim
 from tests.simcounter.scripted_counter import ScriptedCounter
 
 ROOT = Path(__file__).parents[2]
@@ -33,7 +34,7 @@ def run(*arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen([sys.executable, "-c", code, *arguments], cwd=ROOT, stderr=subprocess.PIPE, text=True)
 
 
-def test_an_unmodified_program_reaches_the_counter(shim: Path, scripted: ScriptedCounter) -> None:
+def test_an_unmodified_program_reaches_the_counter(shim: Shim, scripted: ScriptedCounter) -> None:
     """Its own front address is replaced, and its exit status is what the caller of exec sees."""
     program = run(scripted.front, sys.executable, "-c", BROKERS_PROGRAM)
     scripted.accept_and_greet()

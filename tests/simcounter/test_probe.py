@@ -8,17 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from ctpabi.catalog import Callback, Catalog, Method
+from ctpabi.catalog import Callback, Catalog, Interface, Method
+from ctpabi.catalog_data import load_catalog
 from simcounter import build, probe, substitute
+from simcounter.build import Shim
 
 
 @pytest.fixture(scope="module")
-def observed(shim: Path, tmp_path_factory: pytest.TempPathFactory, catalog: Catalog) -> probe.Observed:
+def observed(shim: Shim, tmp_path_factory: pytest.TempPathFactory, catalog: Catalog) -> probe.Observed:
     compiler = shutil.which("g++")
     if compiler is None:
         pytest.skip(build.INSTALL_COMMAND)
     library = tmp_path_factory.mktemp("probe") / "probe.so"
-    build.compile_probe(compiler, shim.name, library)
+    build.compile_probe(compiler, shim.trader.name, library)
     return probe.observe(library, catalog)
 
 
@@ -35,6 +37,19 @@ def test_the_installed_binding_fits_its_catalog(observed: probe.Observed, catalo
     assert probe.mismatches(catalog, observed) == []
     assert observed.methods.keys() == catalog.methods.keys()
     assert len(observed.callbacks) == len(catalog.callbacks)
+
+
+def test_market_data_fits_its_catalog(shim: Shim, tmp_path: Path) -> None:
+    """The same for the other interface: its fifteen methods, the four with lists of names among them, and callbacks."""
+    catalog = load_catalog(Interface.MARKET_DATA)
+    library = tmp_path / "probe.so"
+    build.compile_probe(shutil.which("g++") or "", shim.market_data.name, library)
+
+    seen = probe.observe(library, catalog)
+
+    assert probe.mismatches(catalog, seen) == []
+    assert seen.methods["SubscribeMarketData"] == "slot 8(names, count)"
+    assert (len(seen.methods), len(seen.callbacks)) == (15, 13)
 
 
 def test_swapped_methods_are_found(observed: probe.Observed, catalog: Catalog) -> None:
@@ -71,16 +86,16 @@ def test_a_wrong_shape_is_found(observed: probe.Observed, catalog: Catalog) -> N
     assert len(probe.mismatches(with_callbacks(catalog, response), observed)) == 1
 
 
-def test_a_method_the_binding_lacks_is_found(shim: Path, tmp_path: Path, catalog: Catalog) -> None:
+def test_a_method_the_binding_lacks_is_found(shim: Shim, tmp_path: Path, catalog: Catalog) -> None:
     """A catalog newer than the binding stops the build with the method's name."""
     compiler = shutil.which("g++") or ""
-    build.compile_probe(compiler, shim.name, tmp_path / "probe.so")
+    build.compile_probe(compiler, shim.trader.name, tmp_path / "probe.so")
     newer = with_methods(catalog, dataclasses.replace(catalog.methods["ReqUserLogin"], name="ReqGenSMSCode", slot=200))
 
     with pytest.raises(probe.ProbeMismatch, match="ReqGenSMSCode"):
         probe.verify(tmp_path / "probe.so", newer)
 
 
-def test_the_probe_looks_at_the_binding_it_is_told_of(shim: Path) -> None:
+def test_the_probe_looks_at_the_binding_it_is_told_of(shim: Shim) -> None:
     """The library it preloads has the name this binding asks for."""
-    assert substitute.needed_trader_library(substitute.binding_extension()) == shim.name
+    assert substitute.needed_library(substitute.binding_extension()) == shim.trader.name

@@ -30,6 +30,7 @@ def test_the_hello_introduces_the_program(start: Start, scripted: ScriptedCounte
     program.kill()
     assert hello.pop("pid") > 0
     assert hello == {
+        "interface": "Trader",
         "abi_hash": abi_hash(catalog),
         "api_version": catalog.version,
         "private_topic": 2,

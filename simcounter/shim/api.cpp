@@ -1,4 +1,4 @@
-// The exported class: what the binding believes is the vendor's CThostFtdcTraderApi.
+// The exported class: what the binding believes is the vendor's CThostFtdcTraderApi or CThostFtdcMdApi.
 #include <atomic>
 #include <cstddef>
 #include <cstdio>
@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "abi.h"
+#include "caller.h"
 #include "session.h"
 
 namespace shim {
@@ -19,9 +20,10 @@ void copy_text(char (&field)[size], const std::string& text) {
 }
 
 // Never deleted: Release ends the session, and calls that come later find an empty shell instead of freed memory.
-class TraderApi final : public CThostFtdcTraderApi {
+// What an interface has no method for, its class leaves unused.
+class SimulatedApi final : public Api {
  public:
-  explicit TraderApi(const char* flow_path) : session_(std::make_shared<Session>(flow_path ? flow_path : "")) {}
+  explicit SimulatedApi(const char* flow_path) : session_(std::make_shared<Session>(flow_path ? flow_path : "")) {}
 
 #include "forward.inc"
 
@@ -31,6 +33,14 @@ class TraderApi final : public CThostFtdcTraderApi {
   int request(int slot, const void* record, size_t size, int request_id) {
     const auto session = this->session();
     return session ? session->request(slot, record, size, request_id) : kNotConnected;
+  }
+  int subscribe(int slot, char* names[], int count) {
+    std::string joined;
+    for (int i = 0; names && i < count; ++i) {
+      if (names[i]) joined.append(names[i]).push_back('\0');
+    }
+    if (joined.size() > kLargestBody) return kNotConnected;
+    return request(slot, joined.data(), joined.size(), 0);
   }
   int report(const ReportMethod& method, void* record, size_t size) {
     const auto session = this->session();
@@ -69,7 +79,7 @@ class TraderApi final : public CThostFtdcTraderApi {
   void do_register_name_server(const char*) {
     std::fprintf(stderr, "simulated counter: RegisterNameServer ignored: it has fronts only\n");
   }
-  void do_register_spi(CThostFtdcTraderSpi* spi) {
+  void do_register_spi(Spi* spi) {
     if (const auto session = this->session()) session->set_spi(spi);
   }
   void do_private_topic(int resume_type) {
@@ -82,16 +92,13 @@ class TraderApi final : public CThostFtdcTraderApi {
   std::shared_ptr<Session> session_;
 };
 
+Api* create(const char* flow_path, const void* called_from) {
+  require_known_caller(called_from);
+  return new SimulatedApi(flow_path);
+}
+
 }  // namespace
 
 }  // namespace shim
 
-CThostFtdcTraderApi* CThostFtdcTraderApi::CreateFtdcTraderApi(const char* flow_path, bool) {
-  return new shim::TraderApi(flow_path);
-}
-
-CThostFtdcTraderApi* CThostFtdcTraderApi::CreateFtdcTraderApi(const char* flow_path) {
-  return new shim::TraderApi(flow_path);
-}
-
-const char* CThostFtdcTraderApi::GetApiVersion() { return shim::kApiVersion; }
+#include "create.inc"

@@ -1,0 +1,150 @@
+"""Which Python runs a program, and which CTP binding that Python has: what the shim must be built for."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ctpabi.catalog import Interface
+from simcounter import substitute
+from simcounter.substitute import BindingMissing, Target
+
+_OLDEST = (3, 11)
+"""of the interpreters that can read a binding"""
+_TIMEOUT_SECONDS = 60
+_PYTHON = re.compile(r"(python|pypy)[\d.]*")
+_LONG_SHEBANG = re.compile(r"""'''exec' "?([^"]+?)"? "\$0" "\$@\"""")
+"""what pip writes where the interpreter's path is too long, or has a space, for a first line"""
+_WITH_VALUE = ("-W", "-X")
+_ENDS_OPTIONS = ("-c", "-m")
+_OTHERS = {"ctp": "ctp-python", "openctp_tts": "openctp-tts", "pyctp": "pyctp"}
+_QUESTION = """
+import importlib.util, json, os, sys
+if sys.path and sys.path[0] in ("", os.getcwd()):
+    sys.path[0] = sys.argv[1]
+def place(name):
+    spec = importlib.util.find_spec(name)
+    return os.path.dirname(os.path.abspath(spec.origin)) if spec and spec.origin else ""
+print()
+print(json.dumps([sys.version_info[:2], {name: place(name) for name in sys.argv[2:]}]))
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Interpreter:
+    """A Python, and what decides which modules a program finds in it."""
+
+    command: tuple[str, ...]
+    """the interpreter and its options"""
+    first_place: str = ""
+    """where it looks for modules first: the script's directory; empty: the working directory"""
+
+
+def target_of(program: Sequence[str], environment: Mapping[str, str], python: str = "") -> Target:
+    """What to build for the command `program`; `python` names its interpreter where that cannot be seen.
+
+    A program that is no Python script is taken for one that starts the Python this counter runs in.
+    Raises BindingMissing, FileNotFoundError.
+    """
+    interpreter = Interpreter((python,)) if python else interpreter_of(program, environment.get("PATH", ""))
+    return _target(interpreter or Interpreter((sys.executable,)), environment)
+
+
+def interpreter_of(program: Sequence[str], path: str) -> Interpreter | None:
+    """The Python that runs `program`, found on `path` as a shell finds it; None where it is not Python's.
+
+    Raises FileNotFoundError.
+    """
+    name, *arguments = program
+    if Path(name).name == "env":
+        return interpreter_of(_without_assignments(arguments), path) if arguments else None
+    found = shutil.which(name, path=path)
+    if found is None:
+        raise FileNotFoundError(f"there is no program {name}")
+    if _PYTHON.fullmatch(Path(found).name):
+        return _called_directly(found, arguments)
+    return _of_script(Path(found), path)
+
+
+def _called_directly(python: str, arguments: Sequence[str]) -> Interpreter:
+    options: list[str] = []
+    waiting = iter(arguments)
+    for argument in waiting:
+        if argument.startswith(_ENDS_OPTIONS) or argument == "-":
+            break
+        if not argument.startswith("-"):
+            return Interpreter((python, *options), str(Path(argument).resolve().parent))
+        options.append(argument)
+        if argument in _WITH_VALUE:
+            options.append(next(waiting, ""))
+    return Interpreter((python, *options))
+
+
+def _of_script(script: Path, path: str) -> Interpreter | None:
+    with script.open("rb") as file:
+        first, second = file.readline(1000).decode(errors="replace"), file.readline(1000).decode(errors="replace")
+    if not first.startswith("#!"):
+        return None
+    long = _LONG_SHEBANG.search(second)
+    words = [long[1]] if long else shlex.split(first[2:])
+    if words and Path(words[0]).name == "env":
+        words = _without_assignments(words[1:])
+    found = shutil.which(words[0], path=path) if words else None
+    if found is None or not _PYTHON.fullmatch(Path(found).name):
+        return None
+    return Interpreter((found, *words[1:]), str(script.resolve().parent))
+
+
+def _without_assignments(words: Sequence[str]) -> list[str]:
+    """What `env` starts: without its options and NAME=VALUE."""
+    rest = list(words)
+    while rest and (rest[0].startswith("-") or "=" in rest[0]):
+        rest.pop(0)
+    return rest
+
+
+def _target(interpreter: Interpreter, environment: Mapping[str, str]) -> Target:
+    python = interpreter.command[0]
+    version, places = _ask(interpreter, environment)
+    if places[substitute.PACKAGE]:
+        return _openctp(python, version, Path(places[substitute.PACKAGE]).parent)
+    other = next((name for package, name in _OTHERS.items() if places[package]), "")
+    if other:
+        raise BindingMissing(f"{python} has {other}, which the simulated counter has no library for: only openctp-ctp")
+    raise BindingMissing(f"{python} has no openctp-ctp: pip install openctp-ctp, or name another one by --python")
+
+
+def _ask(interpreter: Interpreter, environment: Mapping[str, str]) -> tuple[tuple[int, ...], dict[str, str]]:
+    """Version, and where each binding is or an empty text; nothing is imported."""
+    command = [*interpreter.command, "-c", _QUESTION, interpreter.first_place, substitute.PACKAGE, *_OTHERS]
+    try:
+        result = subprocess.run(
+            command, env=dict(environment), capture_output=True, check=True, timeout=_TIMEOUT_SECONDS
+        )
+        version, places = json.loads(result.stdout.splitlines()[-1])
+    except (OSError, ValueError, IndexError, subprocess.SubprocessError) as error:
+        raise BindingMissing(f"{interpreter.command[0]} does not answer as a Python does: {error}") from error
+    return tuple(version), places
+
+
+def _openctp(python: str, version: tuple[int, ...], site: Path) -> Target:
+    if version >= _OLDEST:
+        target = substitute.installed(site)
+        return Target(target.callers, site, python)
+    callers = {interface: substitute.binding_extension(site, interface) for interface in Interface}
+    own = substitute.installed()
+    # The name carries a hash of the vendor's library: the same name is the same interface, whatever Python calls it.
+    if any(own.library_name(item) != substitute.needed_library(callers[item], item) for item in Interface):
+        dotted = ".".join(map(str, version))
+        raise BindingMissing(
+            f"{python} is Python {dotted}, from which an openctp-ctp cannot be read: "
+            "use 3.11 or later, or the same openctp-ctp as ctp-simcounter itself"
+        )
+    return Target(callers, own.site, own.python)
