@@ -11,7 +11,8 @@ import datetime as dt
 import functools
 import itertools
 import signal
-from collections.abc import AsyncIterator, Callable
+import weakref
+from collections.abc import AsyncIterator, Awaitable, Callable
 from importlib.metadata import version
 from pathlib import Path
 
@@ -48,7 +49,7 @@ from relay.services.ledger import Ledger
 from relay.services.ledger_spool import Spool
 from relay.services.login_guard import LoginGuard
 from relay.services.relay_numbers import take_number
-from relay.services.sessions import SessionLimits, Sessions
+from relay.services.sessions import STOPPING, SessionLimits, Sessions
 from relay.services.state_lock import StateLock
 from relay.services.system_info_seen import SystemInfoSeen
 from relay.services.terminal_stream import StreamSettings, TerminalStream
@@ -60,6 +61,8 @@ from relay.settings import Settings
 _log = structlog.get_logger(__name__)
 
 _KEPT_BEYOND_AGE = dt.timedelta(days=2)
+_FAREWELL_SECONDS = 5.0
+"""how long the last words on the streams may take to be read"""
 
 
 def run(settings: Settings) -> None:
@@ -93,7 +96,8 @@ async def serve(
         await ledger.record("relay_started", "", _started(settings, number))
         await counter.start()
         stack.push_async_callback(counter.stop)
-        port = await _listen(settings, sessions, ledger, stack)
+        port, show_out = await _listen(settings, sessions, ledger)
+        stack.push_async_callback(show_out)
         _log.info("relay_ready", port=port, mode=settings.relay.mode, tls=settings.listen.tls_certificate is not None)
         if ready is not None:
             ready(port)
@@ -102,6 +106,7 @@ async def serve(
             await stop.wait()
         _log.info("relay_draining", sessions=len(sessions))
         await sessions.drain(settings.relay.drain_seconds)
+        await show_out()
         await ledger.note("relay_stopped", "", {"sessions": len(sessions)})
 
 
@@ -224,18 +229,29 @@ def _make_sessions(
     return Sessions(admission, counter, evidence, limits, lambda: Journal(kept))
 
 
-async def _listen(settings: Settings, sessions: Sessions, evidence: Evidence, stack: contextlib.AsyncExitStack) -> int:
+async def _listen(
+    settings: Settings, sessions: Sessions, evidence: Evidence
+) -> tuple[int, Callable[[], Awaitable[None]]]:
+    """Begin to serve terminals; returns the port, and how to show out those on streams and stop."""
     about = StreamSettings(
         version("ctp-relay"), settings.listen.hello_timeout_seconds, 2 * settings.sessions.journal_bytes
     )
     clock = asyncio.get_running_loop().time
+    streams: weakref.WeakSet[TerminalStream] = weakref.WeakSet()
 
     def open_stream(origin: Origin) -> TerminalStream:
-        return TerminalStream(origin, sessions, evidence, clock, about)
+        stream = TerminalStream(origin, sessions, evidence, clock, about)
+        streams.add(stream)
+        return stream
 
     server, port = await listener.listen(settings.listen, open_stream)
-    stack.push_async_callback(server.stop, 1.0)
-    return port
+
+    async def show_out() -> None:
+        for stream in tuple(streams):
+            stream.stop(STOPPING)
+        await server.stop(_FAREWELL_SECONDS)
+
+    return port, show_out
 
 
 def _serve_metrics(settings: Settings, watched: Watched, stack: contextlib.AsyncExitStack) -> None:

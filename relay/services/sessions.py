@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -17,8 +17,11 @@ from relay.services.admission import Admission, Applicant
 from relay.services.terminal_session import Identity, TerminalSession
 
 _log = structlog.get_logger(__name__)
-_STOPPING = "relay_stopping: the relay is about to stop 中继停机"
+STOPPING = "relay_stopping: the relay is about to stop 中继停机"
 _REPLACED = "replaced: a new login of the same investor, terminal and address took the place 同一终端重新登录"
+
+_UNDO_SECONDS = 10.0
+"""what a refused login may take to log out at the counter, when the time to drain is over already"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,16 @@ class SessionLimits:
     max_per_investor: int
     default_valid_for: float
     """seconds"""
+
+
+@dataclass(slots=True)
+class _Entering:
+    """A login under way."""
+
+    investor: Investor
+    until: asyncio.Timeout = field(default_factory=lambda: asyncio.timeout(None))
+    """the relay's end: a login has no time limit of its own, each of its steps has one"""
+    over: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class Sessions:
@@ -49,7 +62,7 @@ class Sessions:
         self._limits = limits
         self._new_journal = new_journal
         self._by_token: dict[bytes, TerminalSession] = {}
-        self._entering: dict[str, Investor] = {}
+        self._entering: dict[str, _Entering] = {}
         """logins under way: they count, or a burst of them would pass the limits together"""
         self._giving_way: dict[str, TerminalSession] = {}
         """sessions without a stream that end when the login of this name succeeds; they do not count"""
@@ -62,21 +75,28 @@ class Sessions:
         return iter(tuple(self._by_token.values()))
 
     async def admit(self, applicant: Applicant) -> TerminalSession:
-        """Verify the terminal, report it and log it in at the counter. Raises Refused."""
-        self._reserve(applicant)
+        """Verify the terminal, report it and log it in at the counter. Raises Refused, LedgerUnavailable."""
+        entering = self._reserve(applicant)
         try:
-            login = await self._admission.admit(applicant)
-            session = await self._open(applicant, login)
+            async with entering.until:
+                login = await self._admission.admit(applicant)
+                session = await self._open(applicant, login)
             replaced = self._giving_way.get(applicant.name)
+            self._by_token[_key(session.resume_token)] = session
+        except TimeoutError:
+            if not entering.until.expired():
+                raise
+            raise Refused(reasons.relay_draining()) from None
         finally:
             del self._entering[applicant.name]
             self._giving_way.pop(applicant.name, None)
-        self._by_token[_key(session.resume_token)] = session
+            entering.over.set()
         if self.draining:  # it came in while the others were shown out
-            await session.end(_STOPPING)
+            await session.end(STOPPING)
             raise Refused(reasons.relay_draining())
         if replaced is not None:
             await self._replace(replaced, session)
+        _log.info("terminal_logged_in", session=login.session, investor=login.report.investor.investor_id)
         return session
 
     def resume(self, token: bytes, app_id: str, public_ip: str) -> TerminalSession:
@@ -89,29 +109,31 @@ class Sessions:
         return session
 
     async def drain(self, seconds: float) -> None:
-        """Take no new terminals, wait for those there are, then end the rest."""
+        """Take no new terminals, refuse those that are logging in, wait for those there are, then end the rest."""
         self.draining = True
-        waits = [asyncio.ensure_future(session.ended.wait()) for session in self]
-        if waits:
-            await asyncio.wait(waits, timeout=seconds)
-        for wait in waits:
-            wait.cancel()
-        await asyncio.gather(*(session.end(_STOPPING) for session in self))
+        now = asyncio.get_running_loop().time()
+        entering = [entering.over for entering in self._entering.values()]
+        for login in self._entering.values():
+            login.until.reschedule(now)
+        await _all_set([session.ended for session in self] + entering, seconds)
+        await asyncio.gather(*(session.end(STOPPING) for session in self))
+        await _all_set(entering, _UNDO_SECONDS)
 
-    def _reserve(self, applicant: Applicant) -> None:
+    def _reserve(self, applicant: Applicant) -> _Entering:
         """Count a login that begins. Where there is no room, a session its own terminal left behind makes some."""
         if self.draining:
             raise Refused(reasons.relay_draining())
         present = set(self._by_token.values()) - set(self._giving_way.values())
         mine = [session for session in present if session.identity.investor == applicant.investor]
-        entering = sum(investor == applicant.investor for investor in self._entering.values())
+        entering = sum(login.investor == applicant.investor for login in self._entering.values())
         full = len(present) + len(self._entering) >= self._limits.max_sessions
         if full or len(mine) + entering >= self._limits.max_per_investor:
             left_behind = _left_behind(applicant, mine)
             if left_behind is None:
                 raise Refused(reasons.relay_full() if full else self._too_many_sessions(mine))
             self._giving_way[applicant.name] = left_behind
-        self._entering[applicant.name] = applicant.investor
+        self._entering[applicant.name] = _Entering(applicant.investor)
+        return self._entering[applicant.name]
 
     def _too_many_sessions(self, mine: list[TerminalSession]) -> Refusal:
         waits = [session.linger_left for session in mine if session.linger_left is not None]
@@ -134,7 +156,7 @@ class Sessions:
         identity = Identity(
             login.session, login.report.investor, login.report.app_id, login.report.public_ip, self._counter.mode
         )
-        session = TerminalSession(
+        return TerminalSession(
             identity,
             link,
             self._new_journal(),
@@ -143,8 +165,6 @@ class Sessions:
             default_valid_for=self._limits.default_valid_for,
             on_end=self._forget,
         )
-        _log.info("terminal_logged_in", session=login.session, investor=login.report.investor.investor_id)
-        return session
 
     def _forget(self, session: TerminalSession) -> None:
         self._by_token.pop(_key(session.resume_token), None)
@@ -161,6 +181,14 @@ def _left_behind(applicant: Applicant, mine: list[TerminalSession]) -> TerminalS
         and not session.ending
     ]
     return min(waiting)[2] if waiting else None
+
+
+async def _all_set(events: list[asyncio.Event], seconds: float) -> None:
+    waits = [asyncio.ensure_future(event.wait()) for event in events]
+    if waits:
+        await asyncio.wait(waits, timeout=seconds)
+    for wait in waits:
+        wait.cancel()
 
 
 def _key(token: bytes) -> bytes:

@@ -117,6 +117,11 @@ class TerminalStream:
                 _log.warning("terminal_too_slow", session=self._session.identity.session)
             self._session.detach(self.outbox)
 
+    def stop(self, reason: str) -> None:
+        """The relay ends: a last word for a terminal that is not being told something else."""
+        if self._talk.state not in {talk.State.ADMITTING, talk.State.CLOSED}:
+            self.outbox.close(reason)
+
     def terminal_is_silent(self) -> None:
         """The terminal closed its half: what is under way is still answered to a session, nothing to others."""
         if self._session is None:
@@ -153,6 +158,11 @@ class TerminalStream:
             await self._reject(refused.refusal, refused.why)
         except LedgerUnavailable:
             await self._reject(reasons.ledger_unavailable())
+        except BaseException as error:
+            # The terminal went away, or the relay is at fault: what the ledger says of this login still gets its end.
+            why = "the stream ended" if isinstance(error, asyncio.CancelledError) else "relay_fault"
+            await self._evidence.note("login_abandoned", self._name, {"reason": why})
+            raise
         else:
             self._welcome(session, after_sequence=None)
 

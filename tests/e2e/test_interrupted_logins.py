@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 
 import pytest
 
 from ctprelay.v1 import terminal_pb2 as pb
+from relay.counter.port import Mode
 from terminal_client import LoginRejected, RelayTerminal
+from tests.e2e.conftest import StartRelay
 from tests.e2e.refusals import Attempt
 from tests.e2e.site import (
     INVESTORS,
@@ -39,8 +42,43 @@ async def test_a_terminal_that_goes_away_during_its_login(site: Site, bystander:
         await eventually("the login is at the counter", lambda: site.called("ReqUserLogin") > logins)
 
     await eventually("the connection is closed", lambda: site.counter.control.status()["connections"] == connections)
+    await eventually("the ledger has every login's end", lambda: _without_end(site) == set())
     assert site.counter.control.status()["logged_in"].count(INVESTORS[0]) == present
     await trade(bystander)
+
+
+async def test_a_relay_that_is_stopped_while_terminals_log_in(start_site: StartRelay) -> None:
+    """Each is told that the relay drains, whoever only said hello that it stops, and the ledger has an end for each."""
+    site = await start_site(Mode.MANY_TO_MANY)
+    site.counter.control.delay("OnRspUserLogin", 3600, times=3)
+    async with AsyncExitStack() as stack:
+        streams = [await stack.enter_async_context(site.raw()) for _ in range(4)]
+        for investor_id, stream in zip(INVESTORS[:3], streams, strict=False):
+            challenge = await stream.hello(TERMINAL)
+            login = login_message(challenge, investor_id, await collect_now())
+            await stream.send(pb.TerminalMessage(login=login))
+        await streams[3].hello(TERMINAL)
+        await eventually("the logins are at the counter", lambda: site.called("ReqUserLogin") == 3)
+
+        stopping = asyncio.ensure_future(site.relay.stop())
+        told = [(await stream.rejection()).reason for stream in streams[:3]]
+        goodbye = (await streams[3].receive_until("goodbye")).reason
+        status = await stopping
+
+    assert (status, told) == (0, ["relay_draining"] * 3)
+    assert goodbye.startswith("relay_stopping")
+    assert [entry.session for entry in site.relay.ledger() if entry.kind == "terminal_admitted"] != []
+    assert _without_end(site) == set()
+    assert "terminal_logged_in" not in site.relay.output
+
+
+def _without_end(site: Site) -> set[str]:
+    """Logins that the ledger says were admitted, and not what became of them; one that is logged in has its answer."""
+    kinds: dict[str, set[str]] = {}
+    for entry in site.relay.ledger():
+        kinds.setdefault(entry.session, set()).add(entry.kind)
+    ends = {"terminal_refused", "terminal_logout", "login_abandoned", "counter_login_answer"}
+    return {session for session, seen in kinds.items() if "terminal_admitted" in seen and not seen & ends}
 
 
 @many_to_many_only

@@ -269,18 +269,38 @@ async def test_draining_an_empty_relay_takes_no_time(kept: KeptEvidence) -> None
     await asyncio.wait_for(House(kept).sessions.drain(3600), 5)
 
 
+async def test_logins_under_way_are_refused_when_the_relay_drains(kept: KeptEvidence) -> None:
+    """At once, so that each can go to another relay; none is cut off without a word."""
+    house = House(kept)
+    house.counter.busy = asyncio.Event()
+    entering = [asyncio.ensure_future(house.sessions.admit(applicant(f"s-{n}"))) for n in (1, 2)]
+    await settled()
+
+    await asyncio.wait_for(house.sessions.drain(3600), 5)
+
+    for login in entering:
+        with pytest.raises(Refused) as caught:
+            await asyncio.wait_for(login, 5)
+        assert caught.value.refusal.reason == "relay_draining"
+    assert house.counter.links == []
+    assert len(house.sessions) == 0
+
+
 async def test_a_login_that_comes_through_while_the_relay_drains_is_undone(kept: KeptEvidence) -> None:
     """It would be left at the counter by a process that is gone."""
     house = House(kept)
     house.counter.busy = asyncio.Event()
+    house.counter.deaf = True
     entering = asyncio.ensure_future(house.sessions.admit(applicant("s-1")))
     await settled()
-    await asyncio.wait_for(house.sessions.drain(30.0), 5)
+    draining = asyncio.ensure_future(house.sessions.drain(30.0))
+    await settled()
 
     house.counter.busy.set()
 
     with pytest.raises(Refused) as caught:
         await asyncio.wait_for(entering, 5)
+    await asyncio.wait_for(draining, 5)
     assert caught.value.refusal.reason == "relay_draining"
     assert len(house.counter.links[0].detached) == 1
     assert len(house.sessions) == 0

@@ -290,3 +290,51 @@ async def test_a_slow_reader_costs_no_more_than_its_outbox(house: House) -> None
 
     assert answers[-1].goodbye.reason.startswith("slow_reader")
     await talk.stream.ended()
+
+
+async def test_a_login_that_the_relays_end_cuts_into_is_told_so(house: House) -> None:
+    """With its end in the ledger, where its beginning is."""
+    house.counter.busy = asyncio.Event()
+    talk = Talk(house)
+    await talk.says(HELLO)
+    login = asyncio.ensure_future(talk.stream.receive(LOGIN))
+    await settled()
+
+    await asyncio.wait_for(house.sessions.drain(3600), 5)
+    talk.stream.stop("relay_stopping")
+    await asyncio.wait_for(login, 5)
+
+    (message,) = await read(talk.stream.outbox)
+    assert message.rejected.reason == "relay_draining"
+    assert house.evidence.data("terminal_refused")["reason"] == "relay_draining"
+    await talk.stream.ended()
+
+
+@pytest.mark.parametrize("said", [[], [HELLO], [HELLO, LOGIN]], ids=["nothing", "hello", "login"])
+async def test_whoever_is_on_a_stream_when_the_relay_stops_hears_of_it(
+    house: House, said: list[pb.TerminalMessage]
+) -> None:
+    """Also a terminal that is not logged in yet."""
+    talk = Talk(house)
+    await talk.says(*said)
+
+    talk.stream.stop("relay_stopping")
+
+    (message,) = await read(talk.stream.outbox)
+    assert message.goodbye.reason == "relay_stopping"
+    await talk.stream.ended()
+
+
+async def test_a_terminal_that_goes_away_during_its_login_leaves_an_end_in_the_ledger(house: House) -> None:
+    """Its admission is there already, and who reads the ledger asks what became of it."""
+    house.counter.busy = asyncio.Event()
+    talk = Talk(house)
+    await talk.says(HELLO)
+    login = asyncio.ensure_future(talk.stream.receive(LOGIN))
+    await settled()
+
+    login.cancel()
+    await asyncio.gather(login, return_exceptions=True)
+    await talk.stream.ended()
+
+    assert house.evidence.data("login_abandoned") == {"reason": "the stream ended"}
