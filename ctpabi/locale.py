@@ -12,6 +12,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from ctpabi.cache import cache_directory
+
 NAME = "zh_CN.GB18030"
 INSTALL_COMMAND = "apt-get install -y locales"
 _LC_ALL_MASK = 0x1FBF
@@ -58,8 +60,7 @@ def available() -> bool:
 
 
 def _private_directory() -> Path:
-    cache_home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(cache_home) / "ctp-relay" / "locale"
+    return cache_directory() / "locale"
 
 
 def _build(directory: Path) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
-import getpass
+import os
+import pwd
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -29,6 +31,8 @@ ConfigPath = Annotated[
     Path, typer.Option("--config", "-c", envvar="CTP_RELAY_CONFIG", help="Settings file.", show_default=True)
 ]
 DEFAULT_CONFIG = Path("relay.toml")
+_NO_LOGIN = 0xFFFF_FFFF
+"""the kernel's login uid of a process that nobody logged in for, a service's for instance"""
 
 
 def now() -> dt.datetime:
@@ -76,13 +80,34 @@ class Workplace:
     def recorded(self, kind: str, data: Mapping[str, object]) -> Iterator[None]:
         """A change to the directory: announced in the ledger before, and its failure after, should it fail."""
         chain = f"{self.settings.relay.name}/admin"
-        facts = {**data, "by": getpass.getuser()}
+        facts = {**data, **acting_person()}
         record_now(self.ledger, chain, now, f"admin_{kind}", facts)
         try:
             yield
         except Exception as error:
             record_now(self.ledger, chain, now, f"admin_{kind}_failed", {**facts, "why": type(error).__name__})
             raise
+
+
+def acting_person(login_uid: Path = Path("/proc/self/loginuid")) -> dict[str, str]:
+    """Who acts, as the kernel knows it: no variable of the environment is believed.
+
+    `by` is the process's user. `logged_in_as` is the user that logged in to the machine, where the kernel keeps it
+    (it stays the same through su and sudo) and it is another one.
+    """
+    acting = {"by": _user_name(os.getuid())}
+    with contextlib.suppress(OSError, ValueError):
+        logged_in = int(login_uid.read_text(encoding="ascii"))
+        if logged_in not in {_NO_LOGIN, os.getuid()}:
+            acting["logged_in_as"] = _user_name(logged_in)
+    return acting
+
+
+def _user_name(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"uid {uid}"
 
 
 def ask_secret(what: str, file: Path | None) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -38,8 +40,10 @@ def add(
     with reporting():
         place = Workplace(config)
         terminals = place.terminals  # first: without their key nothing is announced and no code is made
-        code, shown = _auth_code(auth_code_file, write_auth_code, show_once=show_once)
-        with place.recorded("terminal_add", {"app_id": app_id, "modes": mode or list(Mode)}):
+        with (
+            _auth_code(auth_code_file, write_auth_code, show_once=show_once) as (code, shown),
+            place.recorded("terminal_add", {"app_id": app_id, "modes": mode or list(Mode)}),
+        ):
             terminal = terminals.add(app_id, code, mode or tuple(Mode))
         _tell(_row(terminal) | shown, "registered", as_json=as_json)
 
@@ -82,28 +86,39 @@ def rotate(
     with reporting():
         place = Workplace(config)
         terminals = place.terminals  # first: without their key nothing is announced and no code is made
-        code, shown = _auth_code(auth_code_file, write_auth_code, show_once=show_once)
-        with place.recorded("terminal_rotate", {"app_id": app_id}):
+        with (
+            _auth_code(auth_code_file, write_auth_code, show_once=show_once) as (code, shown),
+            place.recorded("terminal_rotate", {"app_id": app_id}),
+        ):
             terminals.rotate(app_id, code)
         _tell({"app_id": app_id} | shown, "has a new auth code", as_json=as_json)
 
 
-def _auth_code(from_file: Path | None, to_file: Path | None, *, show_once: bool) -> tuple[str, dict[str, object]]:
-    """The auth code, and what of it may be shown."""
+@contextmanager
+def _auth_code(
+    from_file: Path | None, to_file: Path | None, *, show_once: bool
+) -> Iterator[tuple[str, dict[str, object]]]:
+    """The auth code, and what of it may be shown; a new file goes again where the change it was made for fails."""
     if sum((from_file is not None, to_file is not None, show_once)) > 1:
         raise CommandRefused("--auth-code-file, --write-auth-code and --show-once exclude each other")
     if from_file is not None:
-        return ask_secret("auth code", from_file), {}
+        yield ask_secret("auth code", from_file), {}
+        return
     if to_file is None and not show_once and not sys.stdout.isatty():
         raise CommandRefused("the new auth code would be lost: use --write-auth-code FILE or --show-once")
     code = new_auth_code()
     if to_file is None:
-        return code, {"auth_code": code}
+        yield code, {"auth_code": code}
+        return
     try:
         create_private(to_file, code.encode("ascii") + b"\n")
     except FileExistsError:
         raise CommandRefused(f"{to_file} exists already") from None
-    return code, {"auth_code_file": str(to_file)}
+    try:
+        yield code, {"auth_code_file": str(to_file)}
+    except BaseException:
+        to_file.unlink(missing_ok=True)
+        raise
 
 
 def _set_enabled(app_id: str, config: Path, *, enabled: bool, as_json: bool) -> None:

@@ -24,6 +24,7 @@ from ctpabi import binding
 from ctpabi.locale import LocaleMissing
 from relay import logs, settings_file
 from relay.counter.ctp.connection import Connector, CounterAddress
+from relay.counter.ctp.flow_folders import process_folder
 from relay.counter.ctp.link import LinkLimits
 from relay.counter.ctp.many_to_many import ManyToMany
 from relay.counter.ctp.many_to_one import ManyToOne
@@ -91,7 +92,8 @@ async def serve(
         verifier = await _open_verifier(settings, stack)
         order_map = OrderMapFile(settings.relay.state_dir / "order_map")
         stack.callback(order_map.close)
-        counter = _make_counter(settings, secrets, ledger, order_map, number)
+        flow_dir = stack.enter_context(process_folder(settings_file.flow_dir(settings)))
+        counter = _make_counter(settings, secrets, ledger, order_map, number, flow_dir)
         sessions = _make_sessions(settings, directory, verifier, counter, ledger)
         await ledger.record("relay_started", "", _started(settings, number))
         await counter.start()
@@ -171,7 +173,12 @@ async def _open_verifier(settings: Settings, stack: contextlib.AsyncExitStack) -
 
 
 def _make_counter(
-    settings: Settings, secrets: settings_file.Secrets, evidence: Evidence, order_map: OrderMapFile, number: int
+    settings: Settings,
+    secrets: settings_file.Secrets,
+    evidence: Evidence,
+    order_map: OrderMapFile,
+    number: int,
+    flow_dir: Path,
 ) -> Counter:
     """The one place that picks a mode; a third mode would be a third branch here."""
     loaded = binding.load()
@@ -183,7 +190,7 @@ def _make_counter(
         relay_auth_code=secrets.relay_auth_code.get_secret_value(),
         production=at.production,
         user_product_info=at.user_product_info,
-        flow_dir=settings_file.flow_dir(settings),
+        flow_dir=flow_dir,
         patience=Patience(connect=at.connect_timeout_seconds, answer=at.login_timeout_seconds),
         inits_per_second=at.inits_per_second,
     )

@@ -16,7 +16,7 @@ from pydantic_core import ErrorDetails
 
 from relay.secret_files import SecretFileRefused, read_secret
 from relay.settings import ENVIRONMENT_PREFIX, Settings
-from relay.settings_text import allowed_values, section_at
+from relay.settings_text import allowed_values, section_at, setting_keys
 
 _M = TypeVar("_M", bound=BaseModel)
 _ONLY_FROM_ENVIRONMENT = (("counter", "relay_auth_code"), ("counter", "operator", "password"))
@@ -117,6 +117,7 @@ def _overlay(values: dict[str, Any], environment: Mapping[str, str]) -> list[str
     problems = []
     for name in sorted(environment):
         if not name.upper().startswith(ENVIRONMENT_PREFIX):
+            problems += _misspelt(name)
             continue
         *sections, key = name[len(ENVIRONMENT_PREFIX) :].lower().split("__")
         at: Any = values
@@ -127,6 +128,21 @@ def _overlay(values: dict[str, Any], environment: Mapping[str, str]) -> list[str
         else:
             at[key] = _from_text(environment[name])
     return problems
+
+
+def _misspelt(name: str) -> list[str]:
+    """What is wrong with a variable that looks like the relay's and has too few underscores.
+
+    Others may begin so too: a container platform makes CTP_RELAY_PORT for a service called ctp-relay.
+    """
+    start = ENVIRONMENT_PREFIX.removesuffix("__")
+    if not name.upper().startswith(start):
+        return []
+    rest = name[len(start) :].strip("_").lower()
+    for keys in setting_keys():
+        if "_".join(keys) == rest.replace("__", "_"):
+            return [f"{name}: is not read; did you mean {_variable(keys)}?"]
+    return [f"{name}: is not read; it must be {ENVIRONMENT_PREFIX}SECTION__KEY"] if "__" in rest else []
 
 
 def _from_text(text: str) -> object:

@@ -28,6 +28,14 @@ def section_at(keys: Sequence[str]) -> type[BaseModel]:
     return section
 
 
+def setting_keys() -> Iterator[tuple[str, ...]]:
+    """The keys of every setting, as ("listen", "address")."""
+    for path, section in _sections():
+        for name, field in section.model_fields.items():
+            if _section_of(field) is None:
+                yield (*path.split("."), name)
+
+
 def allowed_values(keys: Sequence[str]) -> str:
     """What the setting at these keys may be, in words; empty where there is no such setting."""
     section = section_at(keys)

@@ -10,7 +10,6 @@ import contextlib
 import fcntl
 import hashlib
 import inspect
-import os
 import shutil
 import subprocess
 import sys
@@ -21,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ctpabi import introspect, introspect_source, special_fields
+from ctpabi.cache import cache_directory
 from ctpabi.catalog import Catalog, Interface
 from ctpabi.catalog_data import FILES, from_json, to_json
 from simcounter import abi_headers, probe, substitute
@@ -83,8 +83,7 @@ def build(target: Target | None = None) -> Shim:
 
 
 def _cache() -> Path:
-    cache_home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(cache_home) / "ctp-relay" / "simcounter"
+    return cache_directory() / "simcounter"
 
 
 def _key(target: Target) -> str:

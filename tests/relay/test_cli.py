@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import os
+import pwd
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -14,6 +16,7 @@ from pydantic import SecretStr
 from typer.testing import CliRunner, Result
 
 from relay import cli
+from relay.cli_context import acting_person
 from relay.domain.system_info import COUNTER_ZONE
 from relay.services.database import open_database
 from relay.services.ledger import record_now
@@ -81,6 +84,31 @@ def test_a_new_code_is_shown_once_or_written_to_a_private_file(run: Run, place: 
     assert len((place / "two.secret").read_text().strip()) == 16
     assert "would be lost" in refused.stderr
     assert [terminal["app_id"] for terminal in written(run("terminal", "list", "--json"))] == ["one", "two"]
+
+
+def test_a_refused_change_leaves_no_code_behind(run: Run, place: Path) -> None:
+    """A file with a code that never works would be given to a vendor."""
+    run("terminal", "add", "one", "--show-once")
+    run("terminal", "add", "one", "--write-auth-code", "one.secret", exit_code=1)
+    run("terminal", "rotate", "two", "--write-auth-code", "two.secret", exit_code=1)
+
+    assert not list(place.glob("o*.secret")) + list(place.glob("t*.secret"))
+
+
+def test_the_audit_names_who_acted_whatever_the_environment_says(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The process's user and the user that logged in to the machine, as the kernel knows them."""
+    for variable in ("LOGNAME", "USER", "LNAME", "USERNAME", "SUDO_USER"):
+        monkeypatch.setenv(variable, "somebody-else")
+    run("terminal", "add", "one", "--show-once")
+    login_uid = tmp_path / "loginuid"
+    login_uid.write_text("1")
+
+    assert ledger(run)[0]["data"]["by"] == pwd.getpwuid(os.getuid()).pw_name
+    assert acting_person(login_uid)["logged_in_as"] == pwd.getpwuid(1).pw_name
+    login_uid.write_text("4294967295")
+    assert "logged_in_as" not in acting_person(login_uid)
 
 
 def test_a_secret_is_never_an_argument(run: Run) -> None:

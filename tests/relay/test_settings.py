@@ -240,3 +240,23 @@ def test_the_process_environment_is_used_by_default(write: Write, monkeypatch: p
     monkeypatch.setenv("CTP_RELAY__LOG__LEVEL", "debug")
 
     assert load(write(MINIMAL)).log.level == "debug"
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("CTP_RELAY_LISTEN__ADDRESS", "did you mean CTP_RELAY__LISTEN__ADDRESS?"),
+        ("CTP_RELAY_LISTEN_ADDRESS", "did you mean CTP_RELAY__LISTEN__ADDRESS?"),
+        ("ctp_relay_counter_operator__user_id", "did you mean CTP_RELAY__COUNTER__OPERATOR__USER_ID?"),
+        ("CTP_RELAY_LISTEN__ADRESS", "it must be CTP_RELAY__SECTION__KEY"),
+    ],
+)
+def test_a_variable_with_too_few_underscores_is_not_ignored(write: Write, name: str, says: str) -> None:
+    """It is named, with the one that was meant."""
+    assert problems(write(MINIMAL), {name: "x"}) == f"{name}: is not read; {says}"
+
+
+@pytest.mark.parametrize("name", ["CTP_RELAY_PORT", "CTP_RELAY_SERVICE_HOST", "CTP_RELAY_CONFIG", "CTP_RELAYED"])
+def test_variables_of_others_are_left_alone(write: Write, name: str) -> None:
+    """A container platform names services so."""
+    load(write(MINIMAL), {name: "tcp://10.0.0.1:50051"})

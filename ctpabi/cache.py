@@ -1,0 +1,41 @@
+"""Where what is built once is kept: the locale, the simulated counter's library."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+
+@cache
+def cache_directory() -> Path:
+    """A directory this process may write to, made where it was missing.
+
+    `XDG_CACHE_HOME`, systemd's `CACHE_DIRECTORY`, then `.cache` in the home directory. A service user may have none of
+    them: then a temporary directory serves, for this process and its children. Raises OSError where even that fails.
+    """
+    for place in _places():
+        directory = place / "ctp-relay"
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+        except OSError:
+            continue
+        if os.access(directory, os.W_OK | os.X_OK):
+            return directory
+    temporary = Path(tempfile.mkdtemp(prefix="ctp-relay-cache-"))
+    atexit.register(shutil.rmtree, temporary, ignore_errors=True)
+    return temporary
+
+
+def _places() -> Iterator[Path]:
+    for variable in ("XDG_CACHE_HOME", "CACHE_DIRECTORY"):
+        if os.environ.get(variable):
+            yield Path(os.environ[variable])
+    try:
+        yield Path.home() / ".cache"
+    except RuntimeError:  # no HOME, and the user is not in the user database
+        return
