@@ -11,7 +11,6 @@ from functools import cache
 from pathlib import Path
 
 
-@cache
 def cache_directory() -> Path:
     """A directory this process may write to, made where it was missing.
 
@@ -26,9 +25,14 @@ def cache_directory() -> Path:
             continue
         if os.access(directory, os.W_OK | os.X_OK):
             return directory
-    temporary = Path(tempfile.mkdtemp(prefix="ctp-relay-cache-"))
-    atexit.register(shutil.rmtree, temporary, ignore_errors=True)
-    return temporary
+    return _temporary_directory()
+
+
+@cache
+def _temporary_directory() -> Path:
+    directory = Path(tempfile.mkdtemp(prefix="ctp-relay-cache-"))
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    return directory
 
 
 def _places() -> Iterator[Path]:
