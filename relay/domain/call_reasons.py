@@ -123,6 +123,15 @@ def order_not_found() -> Refusal:
     )
 
 
+def cancelled_before_sent() -> Refusal:
+    """The order still waited in the relay when its cancel came, so neither was sent."""
+    return _relay(
+        "cancelled_before_sent",
+        ("报单尚未发往柜台即已撤销", "the order was cancelled before it was sent to the counter"),
+        ("无需处理; 引用可再次使用", "nothing to do: it is not at the counter, and its reference is free again"),
+    )
+
+
 def order_key_reused(key: str) -> Refusal:
     """client_order_key was used for an order with another content."""
     return _relay(

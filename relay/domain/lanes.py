@@ -19,6 +19,7 @@ from relay.domain.ownership import Owner, OwnershipTable
 from relay.domain.ref_map import MapEntry, RefMap
 from relay.domain.refs import RefCounter, RefPlaces, RefSpace, ref_places
 from relay.domain.scope import Identity
+from relay.domain.waiting_orders import Named, OrderName, named_by_action, names_of_insert
 from relay.errors import Refusal, Refused
 
 _ACTIONS_KEPT = 100_000
@@ -141,6 +142,16 @@ class Lanes:
             return self._writer.insert(lane, method.name, places, body, order_key)
         except Refused as refused:
             return refused.refusal
+
+    def waiting_names(self, lane: Lane, method: Method, body: bytes | bytearray) -> tuple[OrderName, ...]:
+        """The names a cancel may use for an insert that is not sent yet; its own first."""
+        places = self._requests.get(method.name)
+        return names_of_insert(lane, places, body) if places is not None else ()
+
+    def named_by(self, lane: Lane, method: Method, body: bytes | bytearray) -> Named | None:
+        """Which order of a lane an action names; None where it names none, or one the exchange knows already."""
+        places = self._requests.get(method.name)
+        return named_by_action(lane, method, places, body) if places is not None else None
 
     def retract(self, lane: Lane, outgoing: Outgoing) -> None:
         """The API did not take the request (return code other than 0): the terminal may use its reference again."""

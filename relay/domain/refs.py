@@ -103,6 +103,8 @@ class RefPlaces:
     """IPAddress and MacAddress: where a request came from, not what it asks"""
     exchange: TextCell | None
     system_id: TextCell | None
+    action_flag: TextCell | None
+    """whether an action cancels or changes"""
 
     @property
     def keyed(self) -> bool:
@@ -134,6 +136,7 @@ def ref_places(struct: Struct) -> RefPlaces | None:
         origin=tuple(cell for cell in origin if cell is not None),
         exchange=text_cell(struct, "ExchangeID"),
         system_id=text_cell(struct, _SYSTEM_IDS[space]) if space in _SYSTEM_IDS else None,
+        action_flag=text_cell(struct, "ActionFlag"),
     )
 
 

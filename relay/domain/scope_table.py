@@ -30,7 +30,7 @@ class Scope(StrEnum):
 
 
 class Priority(IntEnum):
-    """The order in which waiting requests are sent; smaller first."""
+    """The order in which one terminal's waiting requests are sent; smaller first."""
 
     CANCEL = 0
     ORDER = 1
@@ -103,7 +103,14 @@ CANCELS = frozenset(
 )
 ANSWERED_BY_SILENCE = CANCELS | {"ReqForQuoteInsert"}
 """Success is told by another notice or not at all: without an answer nothing is missing."""
-_NO_ORDERS = frozenset({"ReqSettlementInfoConfirm"})
+_IN_ORDER = frozenset(
+    {
+        "ReqSettlementInfoConfirm",  # orders are refused before it
+        "ReqBatchOrderAction",  # cancels the session's orders and names none of them
+        "ReqCancelOffsetSetting",  # names no reference, so it could overtake its own setting
+    }
+)
+"""Sent in one sequence with the terminal's orders, because overtaking or being overtaken changes what they do."""
 
 CLOSED_TO_SHARED_SESSIONS = frozenset(
     {
@@ -121,8 +128,8 @@ def priority_of(name: str) -> Priority:
         return Priority.QUERY
     if name.startswith("ReqQuery"):
         return Priority.EXEMPT_QUERY
-    if name in CANCELS:
+    if name in CANCELS - _IN_ORDER:
         return Priority.CANCEL
-    if SCOPES.get(name) is Scope.TRADING and name not in _NO_ORDERS:
+    if SCOPES.get(name) is Scope.TRADING:
         return Priority.ORDER
     return Priority.OTHER

@@ -21,6 +21,7 @@ from relay.domain.lane_requests import Outgoing
 from relay.domain.lanes import Lanes
 from relay.domain.pacing import Outcome, Pacer, PacingLimits, Ticket
 from relay.domain.scope_table import Priority
+from relay.domain.waiting_orders import OrderName
 from relay.errors import Refusal, Refused
 
 _OWN_SECONDS = 10.0
@@ -74,6 +75,8 @@ class RequestDesk:
         priority = rule.priority if rule else Priority.OTHER
         now = self._loop.time()
         _hold_to_limits(asked.link, priority, now)
+        if await self._cancelled_here(asked.link, call, body):
+            return CallOutcome(0)
         waiting = _Waiting(call, body, asked, self._loop.create_future())
         ticket = Ticket(asked.link, priority, now + call.valid_for, payload=waiting)
         ahead = self._pacer.submit(ticket)
@@ -85,6 +88,40 @@ class RequestDesk:
             return outcome
         waited = round((self._loop.time() - now) * 1000)
         return CallOutcome(outcome.return_code, outcome.order_ref, outcome.first_order_ref, ahead, waited)
+
+    async def _cancelled_here(self, link: CtpLink, call: TerminalCall, body: bytearray) -> bool:
+        """Whether a cancel's order still waited here and was taken out; nothing is to be sent then.
+
+        An action that cannot end the order like that waits until the order is sent, or is not sent for another reason.
+        """
+        named = self._lanes.named_by(link.lane, call.method, body)
+        if named is None:
+            return False
+        waiting = [
+            (ticket, names[0])
+            for ticket in self._pacer.waiting_orders()
+            if (names := self._waiting_names(ticket, link)) and named.name in names
+        ]
+        if not waiting:
+            return False
+        if named.ends_it and all(own == named.name for _, own in waiting):
+            for ticket, _ in waiting:
+                self._pacer.withdraw(ticket)
+                self._turn_away(ticket, call_reasons.cancelled_before_sent())
+            return True
+        futures = [_waiting(ticket).sent for ticket, _ in waiting]
+        _, unsent = await asyncio.wait(futures, timeout=call.valid_for)
+        if unsent:
+            raise Refused(reasons.deadline_passed())
+        return False
+
+    def _waiting_names(self, ticket: Ticket, link: CtpLink) -> tuple[OrderName, ...]:
+        """What a terminal of the same investor may call a waiting order."""
+        waiting = _waiting(ticket)
+        lane = waiting.asked.link.lane
+        if lane.identity.investor != link.lane.identity.investor:
+            return ()
+        return self._lanes.waiting_names(lane, waiting.call.method, waiting.body)
 
     async def ask_itself(self, link: CtpLink, method_name: str) -> int:
         """Send an otherwise empty request in this terminal's name; returns the answer's ErrorID, -1 without one."""
@@ -141,9 +178,7 @@ class RequestDesk:
             self._alarm.cancel()
 
     def _send(self, ticket: Ticket) -> None:
-        waiting = ticket.payload
-        if not isinstance(waiting, _Waiting):
-            raise TypeError("a ticket of another desk")
+        waiting = _waiting(ticket)
         if waiting.sent.cancelled():
             self._pacer.returned(ticket, -1, self._loop.time())
             return
@@ -191,8 +226,8 @@ class RequestDesk:
 
     def _turn_away(self, ticket: Ticket, refusal: Refusal) -> None:
         """The request is not sent: whoever asked hears of it, once."""
-        waiting = ticket.payload
-        if not isinstance(waiting, _Waiting) or waiting.sent.cancelled():
+        waiting = _waiting(ticket)
+        if waiting.sent.cancelled():
             return
         if waiting.sent.done():
             # Sent before and put back because the counter asked for a retry: by now an answer is waited for.
@@ -205,6 +240,12 @@ class RequestDesk:
         if call.method.name != PASSWORD_UPDATE:
             return ""
         return str(layout.get(self._catalog.structs[call.method.struct], body, "NewPassword"))
+
+
+def _waiting(ticket: Ticket) -> _Waiting:
+    if not isinstance(ticket.payload, _Waiting):
+        raise TypeError("a ticket of another desk")
+    return ticket.payload
 
 
 def not_ready(link: CtpLink, *, live: bool) -> Refusal | None:

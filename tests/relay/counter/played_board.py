@@ -47,13 +47,15 @@ class PlayedSession:
         self.called: list[Called] = []
         self.return_codes: list[int] = []
         """each answers one call; then 0"""
+        self.front = (0, 0)
+        """queries and packages a second"""
         self.passwords: list[str] = []
         self._items: list[SessionItem] = []
         self._said = asyncio.Event()
         self._request_ids = itertools.count(1)
 
     def front_info(self) -> tuple[int, int]:
-        return 0, 0
+        return self.front
 
     def next_request_id(self) -> int:
         return next(self._request_ids)

@@ -196,7 +196,7 @@ def test_cancels_come_before_orders_before_queries() -> None:
     names = (
         "ReqOrderAction",
         "ReqOrderInsert",
-        "ReqSettlementInfoConfirm",
+        "ReqFromBankToFutureByFuture",
         "ReqQueryCFMMCTradingAccountToken",
         "ReqQryOrder",
     )
