@@ -36,14 +36,22 @@ class Caller(Protocol):
     """What sends the requests: a terminal."""
 
     {define} request(
-        self, name: str, body: Message, *, valid_for: float = ..., client_order_key: str = ..., deadline: float = ...
+        self,
+        name: str,
+        body: Message,
+        *,
+        valid_for: float = ...,
+        client_order_key: str = ...,
+        deadline: float = ...,
+        fresh: bool = ...,
     ) -> Reply[Message]: ...
 
 
 class {class_name}:
     """One method for each request; each takes and answers the counter's own structs.
 
-    Keyword arguments of all: `valid_for` and `deadline` in seconds, `client_order_key`; see `request`.
+    Keyword arguments of all: `valid_for` and `deadline` in seconds, `client_order_key`; of queries `fresh`; see
+    `request`.
     """
 
     def __init__(self, caller: Caller) -> None:
@@ -67,6 +75,25 @@ METHOD = '''
 '''
 
 
+QUERY = METHOD.replace(
+    """        deadline: float = 0.0,
+""",
+    """        deadline: float = 0.0,
+        fresh: bool = False,
+""",
+).replace(
+    """            "{name}", body, valid_for=valid_for, client_order_key=client_order_key, deadline=deadline
+""",
+    """            "{name}",
+            body,
+            valid_for=valid_for,
+            client_order_key=client_order_key,
+            deadline=deadline,
+            fresh=fresh,
+""",
+)
+
+
 def answer_of(catalog: Catalog, method: Method) -> Callback | None:
     """The callback that answers this request; None where the API has none."""
     name = LOGIN_ANSWER if method.name in LOGIN_VARIANTS else "OnRsp" + method.name.removeprefix("Req")
@@ -77,7 +104,8 @@ def method_source(catalog: Catalog, method: Method, define: str, wait: str) -> s
     """The source of one typed method."""
     answer = answer_of(catalog, method)
     doc = " ".join(method.doc.replace("\\", "/").replace('"""', "'").split())
-    return METHOD.format(
+    template = QUERY if method.name.startswith("ReqQry") else METHOD
+    return template.format(
         define=define,
         wait=wait,
         name=method.proto_name,

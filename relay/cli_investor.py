@@ -62,6 +62,24 @@ def passwd(
         _tell(facts, "has a new password", as_json=as_json)
 
 
+@app.command(epilog="Example: ctp-relay investor accounts 100001 --account 100001 --account 88001")
+def accounts(
+    investor_id: InvestorId,
+    account: Annotated[list[str], typer.Option(help="AccountID; may be repeated.", show_default=False)],
+    config: ConfigPath = DEFAULT_CONFIG,
+    broker: BrokerId = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say which accounts are an investor's, from the next login on: rows and bank notices of others are not shown."""
+    with reporting():
+        place = Workplace(config)
+        broker_id = broker or place.settings.counter.broker_id
+        facts: dict[str, object] = {"broker_id": broker_id, "investor_id": investor_id, "account_ids": account}
+        with place.recorded("investor_accounts", facts):
+            place.investors.set_accounts(broker_id, investor_id, account)
+        _tell(facts, f"has the accounts {', '.join(account)}", as_json=as_json)
+
+
 @app.command("list")
 def list_(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     """List the investors."""

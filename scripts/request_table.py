@@ -40,10 +40,10 @@ nothing by itself.
 
 - **many-to-many**, **many-to-one**: `own` is sent for the session's own investor; a word in code is the reason of the relay's refusal.
   Another's InvestorID is refused with `not_your_investor`, another's AccountID with `not_your_account`: in many-to-one the relay's directory
-  says whose it is, in many-to-many the counter's answer to QryTradingAccount; before that answer the counter itself judges.
+  says whose it is, in many-to-many the counter itself. Rows that name somebody else are withheld.
 - **identity**: fields that the relay writes, whatever the terminal put there. IPAddress is the public IP as the relay saw it, MacAddress what
   the login gave (left alone where it gave none). `UserID*` is the investor in many-to-many and the operator in many-to-one. `AccountID°` is
-  filled in where it is empty and the investor's account is known.
+  filled in where it is empty and the investor has one account: by the directory, in many-to-many by the answer to QryTradingAccount.
 - **references**: fields that are renumbered for the counter and shown to the terminal in its own numbers again.
 - **urgency**: waiting requests are sent in the order cancel, order, other, exempt query, query. Only queries have CTP's one-in-flight rule.
 - **success**, **error**: the callbacks. *(nothing)*: success is told by silence. A query is also ended by `OnRspError`, as any request can be;
@@ -59,7 +59,7 @@ _SCOPES = {
     Scope.ACCOUNT: "The investor's own data, named by AccountID alone",
     Scope.USER: "The user's own sessions",
     Scope.BROKER: "The firm's data, the same for all of its investors",
-    Scope.PUBLIC: "Public data: asked once a trading day, then answered from the relay's cache",
+    Scope.PUBLIC: "Public data: asked once in each login of the relay, then answered from its cache; `fresh` asks again",
     Scope.MARKET: "The market of this moment",
 }
 _OWNERS = {

@@ -17,7 +17,13 @@ Fields = Annotated[list[str] | None, typer.Argument(help="field=value …, e.g. 
 
 
 def ask(
-    context: typer.Context, name: str, fields: list[str] | None, json_body: str = "", *, query: bool = False
+    context: typer.Context,
+    name: str,
+    fields: list[str] | None,
+    json_body: str = "",
+    *,
+    query: bool = False,
+    fresh: bool = False,
 ) -> None:
     """Send one request built from words or JSON and show its rows."""
     with reporting():
@@ -28,7 +34,7 @@ def ask(
         fill(body, fields or ())
 
     async def work(terminal: RelayTerminal, output: Output) -> None:
-        reply = await terminal.request(method.proto_name, body)
+        reply = await terminal.request(method.proto_name, body, fresh=fresh)
         output.rows(reply.rows, method.proto_name)
 
     in_session(options_of(context), work)
@@ -38,12 +44,13 @@ def query(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="查询名 instrument, qry_instrument or ReqQryInstrument")],
     fields: Fields = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="重新查询 Ask the counter, not the relay's memory")] = False,
 ) -> None:
     """查询: any of the counter's queries.
 
     Example: ctp-terminal query instrument exchange_id=SHFE product_id=rb
     """
-    ask(context, name, fields, query=True)
+    ask(context, name, fields, query=True, fresh=fresh)
 
 
 def call(

@@ -120,12 +120,13 @@ class RelayTerminal:
         valid_for: float = 0.0,
         client_order_key: str = "",
         deadline: float = 0.0,
+        fresh: bool = False,
     ) -> Reply[Message]:
         """Send one request and wait for its answer; `name` is the member of ctp.v1.Request.
 
         `valid_for` seconds it may wait in the relay's queue (0: the relay's default), `deadline` seconds for
         the whole answer (0: `Deadlines.answer_seconds`). `client_order_key` makes an order idempotent for the
-        trading day. Raises the CallFailed family, NotConnected, SessionEnded; ValueError or TypeError where
+        trading day. `fresh` asks the counter even where the relay knows the answer to a public query. Raises the CallFailed family, NotConnected, SessionEnded; ValueError or TypeError where
         there is no such request or it takes another body.
         """
         members: dict[str, Any] = {name: body}
@@ -138,6 +139,7 @@ class RelayTerminal:
                     request=request,
                     valid_for_milliseconds=round(valid_for * 1000),
                     client_order_key=client_order_key,
+                    fresh=fresh,
                 )
             )
             return await self._answer(call, message, seconds)

@@ -84,7 +84,14 @@ class DirectTerminal:
         return info
 
     async def request(
-        self, name: str, body: Message, *, valid_for: float = 0.0, client_order_key: str = "", deadline: float = 0.0
+        self,
+        name: str,
+        body: Message,
+        *,
+        valid_for: float = 0.0,
+        client_order_key: str = "",
+        deadline: float = 0.0,
+        fresh: bool = True,
     ) -> Reply[Message]:
         """Send one request and wait for its answer; see `RelayTerminal.request`.
 
@@ -93,7 +100,7 @@ class DirectTerminal:
         """
         if client_order_key:
             raise ValueError("without a relay nobody remembers a client_order_key")
-        del valid_for  # nothing waits here: sent at once or not at all
+        del valid_for, fresh  # nothing waits here, and nothing is known: sent at once or not at all
         if self.state is State.ENDED:
             raise SessionEnded("closed")
         if self.state is not State.LIVE:

@@ -147,12 +147,24 @@ class SyncTerminal:
         return self._thread.run(self._terminal.login_with(credentials))
 
     def request(
-        self, name: str, body: Message, *, valid_for: float = 0.0, client_order_key: str = "", deadline: float = 0.0
+        self,
+        name: str,
+        body: Message,
+        *,
+        valid_for: float = 0.0,
+        client_order_key: str = "",
+        deadline: float = 0.0,
+        fresh: bool = False,
     ) -> Reply[Message]:
         """Send one request and wait for its answer; see `RelayTerminal.request`."""
         return self._thread.run(
             self._terminal.request(
-                name, body, valid_for=valid_for, client_order_key=client_order_key, deadline=deadline
+                name,
+                body,
+                valid_for=valid_for,
+                client_order_key=client_order_key,
+                deadline=deadline,
+                fresh=fresh,
             )
         )
 

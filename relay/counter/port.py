@@ -154,6 +154,8 @@ class TerminalCall:
     valid_for: float
     """seconds it may wait in the relay"""
     client_order_key: str = ""
+    fresh: bool = False
+    """asks the counter although the answer to this public query is known"""
 
 
 @dataclass(frozen=True, slots=True)

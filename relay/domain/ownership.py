@@ -48,7 +48,7 @@ class _Places:
     broker: TextCell | None
     investor: TextCell | None
     account: TextCell | None
-    ranged: bool
+    range: TextCell | None
     """a rate's InvestorID may be a group's, or 00000000 for all: InvestorRange says which"""
 
 
@@ -56,6 +56,8 @@ _SESSION = Ownership(Owner.SESSION)
 _NOBODY = Ownership(Owner.NOBODY)
 _EVERYBODY = Ownership(Owner.EVERYBODY)
 _NOTICES = frozenset({Shape.NOTICE, Shape.ERROR_NOTICE})
+_SINGLE = b"3"
+"""InvestorRange of a row that is one investor's"""
 
 
 class OwnershipTable:
@@ -96,8 +98,7 @@ class OwnershipTable:
             case Owner.INVESTOR:
                 return owned.name == identity.investor
             case Owner.ACCOUNT:
-                # An investor's own session hears of nobody else's accounts, and only the counter knows all of its own.
-                return not identity.operator_id or owned.name in (identity.account_names or {identity.investor})
+                return _own_account(owned.name, identity)
             case Owner.SESSION:
                 return _own_row(places, body, identity)
             case Owner.NOBODY:
@@ -106,10 +107,11 @@ class OwnershipTable:
 
 def _places(callback: Callback, struct: Struct | None) -> _Places:
     if struct is None:
-        return _Places(callback.name, callback.shape, 0, None, None, None, ranged=False)
+        return _Places(callback.name, callback.shape, 0, None, None, None, None)
     broker, investor, account = (text_cell(struct, name) for name in ("BrokerID", "InvestorID", "AccountID"))
-    ranged = struct.has("InvestorRange")
-    return _Places(callback.name, callback.shape, struct.size, broker, investor, account, ranged=ranged)
+    return _Places(
+        callback.name, callback.shape, struct.size, broker, investor, account, text_cell(struct, "InvestorRange")
+    )
 
 
 def _named(owner: Owner, name: bytes, callback: str) -> Ownership:
@@ -129,9 +131,19 @@ def _own_row(places: _Places, body: bytes | None, identity: Identity) -> bool:
     """An answer is routed by its request id; a row that still names somebody else is withheld."""
     if places.shape is Shape.CONNECTION:
         return False
-    if places.investor is None or body is None or places.ranged:
+    if body is None or (places.investor is None and places.account is None):
         return True
     if len(body) != places.size:
         return False
-    investor = places.investor.read(body)
-    return not investor or investor == identity.investor
+    if places.range is not None and places.range.read(body) != _SINGLE:
+        return True
+    if places.investor is not None:
+        investor = places.investor.read(body)
+        return not investor or investor == identity.investor
+    account = places.account.read(body) if places.account is not None else b""
+    return not account or _own_account(account, identity)
+
+
+def _own_account(account: bytes, identity: Identity) -> bool:
+    """An investor's own session hears of nobody else's accounts; in an operator's the directory says whose it is."""
+    return not identity.operator_id or account in (identity.account_names or {identity.investor})

@@ -1,6 +1,7 @@
 """Answers that are the same for everybody all trading day: asked once, given to every terminal.
 
 Equal questions asked while the first is still being answered join it: they get the rows so far, then the rest.
+An answer without rows is not kept: before the day's start the counter has none yet.
 """
 
 from __future__ import annotations
@@ -52,10 +53,10 @@ class QueryCache:
         """What is asked: the request without the rubbish behind its texts' NULs and between its fields."""
         return method.name, _normal(self._structs[method.name], body)
 
-    def ask(self, key: Key, asker: Hashable) -> Known | None:
-        """What is known; None: the asker is the first and its query is to be sent."""
+    def ask(self, key: Key, asker: Hashable, *, fresh: bool = False) -> Known | None:
+        """What is known; None: the asker is the first and its query is to be sent. `fresh` wants no earlier answer."""
         rows = self._answers.get(key)
-        if rows is not None:
+        if rows is not None and not fresh:
             self._answers.move_to_end(key)
             return Known(rows, complete=True)
         question = self._open.get(key)
@@ -74,7 +75,7 @@ class QueryCache:
         askers = tuple(question.askers)
         if error_id or row.is_last:
             del self._open[key]
-            if not error_id:
+            if not error_id and any(one.body is not None for one in question.rows):
                 self._keep(key, tuple(question.rows))
         return askers
 
@@ -83,16 +84,14 @@ class QueryCache:
         question = self._open.pop(key, None)
         return tuple(question.askers) if question is not None else ()
 
-    def start_day(self) -> tuple[Hashable, ...]:
-        """A new trading day: nothing is known. Returns everybody who still waited and must be told."""
+    def forget(self) -> None:
+        """The counter session logged in (again): the counter may have been restarted, and its data with it."""
         self._answers.clear()
         self._bytes = 0
-        askers = tuple(asker for question in self._open.values() for asker in question.askers)
-        self._open.clear()
-        return askers
 
     def _keep(self, key: Key, rows: tuple[Row, ...]) -> None:
         size = _size(rows)
+        self._bytes -= _size(self._answers.pop(key, ()))
         if size > self._most:
             return
         self._answers[key] = rows

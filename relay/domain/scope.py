@@ -27,7 +27,8 @@ class Identity:
     operator_id: str = ""
     """the operator's UserID in many-to-one; empty where the session is the investor's own"""
     accounts: frozenset[str] = frozenset()
-    """AccountIDs known to be this investor's; usually one, equal to InvestorID, but not always"""
+    """AccountIDs known to be this investor's; usually one, equal to InvestorID, but not always. In many-to-one the
+    directory says which; in an investor's own session they are learned from the counter, to fill in the only one"""
     public_ip: str = ""
     """as the relay saw it: IPv4 dotted, or IPv6 as 32 hex digits"""
     mac_address: str = ""
@@ -173,10 +174,9 @@ def _settle_account(rule: Rule, identity: Identity, body: bytearray) -> Refusal 
     named, own = cell.read(body), identity.account_names
     pinned = rule.investor is not None
     if named:
-        known = named in own or (pinned and named == identity.investor)
-        # Before the accounts are known, an investor's own session is confined by the counter itself.
-        confined = not identity.operator_id and not own
-        return None if known or confined else call_reasons.not_your_account()
+        # An investor's own session is confined by the counter itself, which alone knows all of his accounts.
+        known = named in own or (pinned and named == identity.investor) or not identity.operator_id
+        return None if known else call_reasons.not_your_account()
     if pinned:
         return None
     if len(own) == 1:

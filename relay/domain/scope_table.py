@@ -81,11 +81,11 @@ _BY_SCOPE: dict[Scope, tuple[str, ...]] = {
         "Notice ExchangeMarginRate ExchangeMarginRateAdjust ExchangeRate SecAgentTradeInfo CombInstrumentGuard "
         "ContractBank BrokerTradingAlgos",
     ),
-    Scope.MARKET: _names("ReqQry", "DepthMarketData"),
+    Scope.MARKET: _names("ReqQry", "DepthMarketData TraderOffer RiskSettleProductStatus"),
     Scope.PUBLIC: _names(
         "ReqQry",
-        "Exchange Product Instrument TraderOffer TransferBank ProductExchRate ProductGroup ClassifiedInstrument "
-        "CombPromotionParam RiskSettleProductStatus SPBMFutureParameter SPBMOptionParameter SPBMIntraParameter "
+        "Exchange Product Instrument TransferBank ProductExchRate ProductGroup ClassifiedInstrument "
+        "CombPromotionParam SPBMFutureParameter SPBMOptionParameter SPBMIntraParameter "
         "SPBMInterParameter SPBMPortfDefinition SPMMInstParam SPMMProductParam SPBMAddOnInterParameter "
         "RCAMSCombProductInfo RCAMSInstrParameter RCAMSIntraParameter RCAMSInterParameter "
         "RCAMSShortOptAdjustParam RULEInstrParameter RULEIntraParameter RULEInterParameter CombLeg",

@@ -104,6 +104,13 @@ class Investors:
         hashed = self._hashed(password)
         self._change(broker_id, investor_id, password_hash=hashed, password_changed_at=stamp(self._clock()))
 
+    def set_accounts(self, broker_id: str, investor_id: str, account_ids: Iterable[str]) -> None:
+        """Say which accounts are this investor's, from the next login on; raises EntryUnknown, ValueError."""
+        accounts = tuple(account_ids)
+        if not accounts:
+            raise ValueError("an investor has an account")
+        self._change(broker_id, investor_id, account_ids=json.dumps(accounts))
+
     def set_enabled(self, broker_id: str, investor_id: str, enabled: bool) -> None:
         """Admit or shut out an investor from the next login on; raises EntryUnknown."""
         self._change(broker_id, investor_id, enabled=enabled)

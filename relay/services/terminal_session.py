@@ -155,7 +155,7 @@ class TerminalSession:
         except ValueError as error:
             raise Refused(reasons.request_malformed(str(error))) from None
         valid_for = call.valid_for_milliseconds / 1000 or self._default_valid_for
-        return TerminalCall(method, body, call.request_id, valid_for, call.client_order_key)
+        return TerminalCall(method, body, call.request_id, valid_for, call.client_order_key, call.fresh)
 
     # Up: events ----------------------------------------------------------------------------------------------
 

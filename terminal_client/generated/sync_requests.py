@@ -17,14 +17,22 @@ class Caller(Protocol):
     """What sends the requests: a terminal."""
 
     def request(
-        self, name: str, body: Message, *, valid_for: float = ..., client_order_key: str = ..., deadline: float = ...
+        self,
+        name: str,
+        body: Message,
+        *,
+        valid_for: float = ...,
+        client_order_key: str = ...,
+        deadline: float = ...,
+        fresh: bool = ...,
     ) -> Reply[Message]: ...
 
 
 class SyncRequests:
     """One method for each request; each takes and answers the counter's own structs.
 
-    Keyword arguments of all: `valid_for` and `deadline` in seconds, `client_order_key`; see `request`.
+    Keyword arguments of all: `valid_for` and `deadline` in seconds, `client_order_key`; of queries `fresh`; see
+    `request`.
     """
 
     def __init__(self, caller: Caller) -> None:
@@ -247,10 +255,16 @@ class SyncRequests:
         valid_for: float = 0.0,
         client_order_key: str = "",
         deadline: float = 0.0,
+        fresh: bool = False,
     ) -> Reply[structs.QryMaxOrderVolume]:
         """查询最大报单数量请求 (ReqQryMaxOrderVolume)."""
         reply = self._caller.request(
-            "qry_max_order_volume", body, valid_for=valid_for, client_order_key=client_order_key, deadline=deadline
+            "qry_max_order_volume",
+            body,
+            valid_for=valid_for,
+            client_order_key=client_order_key,
+            deadline=deadline,
+            fresh=fresh,
         )
         return cast("Reply[Any]", reply)
 
@@ -429,10 +443,16 @@ class SyncRequests:
         valid_for: float = 0.0,
         client_order_key: str = "",
         deadline: float = 0.0,
+        fresh: bool = False,
     ) -> Reply[structs.Order]:
         """请求查询报单 (ReqQryOrder)."""
         reply = self._caller.request(
-            "qry_order", body, valid_for=valid_for, client_order_key=client_order_key, deadline=deadline
+            "qry_order",
+            body,
+            valid_for=valid_for,
+            client_order_key=client_order_key,
+            deadline=deadline,
+            fresh=fresh,
         )
         return cast("Reply[Any]", reply)
 
@@ -443,10 +463,16 @@ class SyncRequests:
         valid_for: float = 0.0,
         client_order_key: str = "",
         deadline: float = 0.0,
+        fresh: bool = False,
     ) -> Reply[structs.Trade]:
         """请求查询成交 (ReqQryTrade)."""
         reply = self._caller.request(
-            "qry_trade", body, valid_for=valid_for, client_order_key=client_order_key, deadline=deadline
+            "qry_trade",
+            body,
+            valid_for=valid_for,
+            client_order_key=client_order_key,
+            deadline=deadline,
+            fresh=fresh,
         )
         return cast("Reply[Any]", reply)
 
@@ -457,10 +483,16 @@ class SyncRequests:
         valid_for: float = 0.0,
         client_order_key: str = "",
         deadline: float = 0.0,
+        fresh: bool = False,
     ) -> Reply[structs.InvestorPosition]:
         """请求查询投资者持仓 (ReqQryInvestorPosition)."""
         reply = self._caller.request(
-            "qry_investor_position", body, valid_for=valid_for, client_order_key=client_order_key, deadline=deadline
+            "qry_investor_position",
+            body,
+            valid_for=valid_for,
+            client_order_key=client_order_key,
+            deadline=deadline,
+            fresh=fresh,
         )
         return cast("Reply[Any]", reply)
 
@@ -471,10 +503,16 @@ class SyncRequests:
         valid_for: float = 0.0,
         client_order_key: str = "",
         deadline: float = 0.0,
+        fresh: bool = False,
     ) -> Reply[structs.TradingAccount]:
         """请求查询资金账户 (ReqQryTradingAccount)."""
         reply = self._caller.request(
-            "qry_trading_account", body, valid_for=valid_for, client_order_key=client_order_key, deadline=deadline
+            "qry_trading_account",
+            body,
+            valid_for=valid_for,
+            client_order_key=client_order_key,
+            deadline=deadline,
+            fresh=fresh,
         )
         return cast("Reply[Any]", reply)
 
@@ -485,10 +523,16 @@ class SyncRequests:
         valid_for: float = 0.0,
         client_order_key: str = "",
         deadline: float = 0.0,
+        fresh: bool = False,
     ) -> Reply[structs.Investor]:
         """请求查询投资者 (ReqQryInvestor)."""
         reply = self._caller.request(
-            "qry_investor", body, valid_for=valid_for, client_order_key=client_order_key, deadline=deadline
+            "qry_investor",
+            body,
+            valid_for=valid_for,
+            client_order_key=client_order_key,
+            deadline=deadline,
+            fresh=fresh,
         )
         return cast("Reply[Any]", reply)
 
@@ -499,10 +543,16 @@ class SyncRequests:
         valid_for: float = 0.0,
         client_order_key: str = "",
         deadline: float = 0.0,
+        fresh: bool = False,
     ) -> Reply[structs.TradingCode]:
         """请求查询交易编码 (ReqQryTradingCode)."""
         reply = self._caller.request(
-            "qry_trading_code", body, valid_for=valid_for, client_order_key=client_order_key, deadline=deadline
+            "qry_trading_code",
+            body,
+            valid_for=valid_for,
+            client_order_key=client_order_key,
+            deadline=deadline,
+            fresh=fresh,
         )
         return cast("Reply[Any]", reply)
 
@@ -513,10 +563,16 @@ class SyncRequests:
         valid_for: float = 0.0,
         client_order_key: str = "",
         deadline: float = 0.0,
+        fresh: bool = False,
     ) -> Reply[structs.InstrumentMarginRate]:
         """请求查询合约保证金率 (ReqQryInstrumentMarginRate)."""
         reply = self._caller.request(
-            "qry_instrument_margin_rate", body, valid_for=valid_for, client_order_key=client_order_key, deadline=deadline
+            "qry_instrument_margin_rate",
+            body,
+            valid_for=valid_for,
+            client_order_key=client_order_key,
+            deadline=deadline,
+            fresh=fresh,
         )
         return cast("Reply[Any]", reply)
 
@@ -527,10 +583,16 @@ class SyncRequests:
         valid_for: float = 0.0,
         client_order_key: str = "",
         deadline: float = 0.0,
+        fresh: bool = False,
     ) -> Reply[structs.InstrumentCommissionRate]:
         """请求查询合约手续费率 (ReqQryInstrumentCommissionRate)."""
         reply = self._caller.request(
-            "qry_instrument_commission_rate", body, valid_for=valid_for, client_order_key=client_order_key, deadline=deadline
+            "qry_instrument_commission_rate",
+            body,
+            valid_for=valid_for,
+            client_order_key=client_order_key,
+            deadline=deadline,
+            fresh=fresh,
         )
         return cast("Reply[Any]", reply)
 
@@ -541,10 +603,16 @@ class SyncRequests:
         valid_for: float = 0.0,
         client_order_key: str = "",
         deadline: float = 0.0,
+        fresh: bool = False,
     ) -> Reply[structs.UserSession]:
         """请求查询用户会话 (ReqQryUserSession)."""
         reply = self._caller.request(
-            "qry_user_session", body, valid_for=valid_for, client_order_key=client_order_key, deadline=deadline
+            "qry_user_session",
+            body,
+            valid_for=valid_for,
+            client_order_key=client_order_key,
+            deadline=deadline,
+            fresh=fresh,
         )
         return cast("Reply[Any]", reply)
 
@@ -555,10 +623,16 @@ class SyncRequests:
         valid_for: float = 0.0,
         client_order_key: str = "",
         deadline: float = 0.0,
+        fresh: bool = False,
     ) -> Reply[structs.Exchange]:
         """请求查询交易所 (ReqQryExchange)."""
         reply = self._caller.request(
-            "qry_exchange", body, valid_for=valid_for, client_order_key=client_order_key, deadline=deadline
+            "qry_exchange",
+            body,
+            valid_for=valid_for,
+            client_order_key=client_order_key,
+            deadline=deadline,
+            fresh=fresh,
         )
         return cast("Reply[Any]", reply)
 
@@ -569,10 +643,16 @@ class SyncRequests:
         valid_for: float = 0.0,
         client_order_key: str = "",
         deadline: float = 0.0,
+        fresh: bool = False,
     ) -> Reply[structs.Product]:
         """请求查询产品 (ReqQryProduct)."""
         reply = self._caller.request(
-            "qry_product", body, valid_for=valid_for, client_order_key=client_order_key, deadline=deadline
+            "qry_product",
+            body,
+            valid_for=valid_for,
+            client_order_key=client_order_key,
+            deadline=deadline,
+            fresh=fresh,
         )
         return cast("Reply[Any]", reply)
 
@@ -583,10 +663,16 @@ class SyncRequests:
         valid_for: float = 0.0,
         client_order_key: str = "",
         deadline: float = 0.0,
+        fresh: bool = False,
     ) -> Reply[structs.Instrument]:
         """请求查询合约 (ReqQryInstrument)."""
         reply = self._caller.request(
-            "qry_instrument", body, valid_for=valid_for, client_order_key=client_order_key, deadline=deadline
+            "qry_instrument",
+            body,
+            valid_for=valid_for,
+            client_order_key=client_order_key,
+            deadline=deadline,
+            fresh=fresh,
         )
         return cast("Reply[Any]", reply)
 
@@ -597,10 +683,16 @@ class SyncRequests:
         valid_for: float = 0.0,
         client_order_key: str = "",
         deadline: float = 0.0,
+        fresh: bool = False,
     ) -> Reply[structs.DepthMarketData]:
         """请求查询行情 (ReqQryDepthMarketData)."""
         reply = self._caller.request(
-            "qry_depth_market_data", body, valid_for=valid_for, client_order_key=client_order_key, deadline=deadline
+            "qry_depth_market_data",
+            body,
+            valid_for=valid_for,
+            client_order_key=client_order_key,
+            deadline=deadline,
+            fresh=fresh,
         )
         return cast("Reply[Any]", reply)
 
@@ -611,10 +703,16 @@ class SyncRequests:
         valid_for: float = 0.0,
         client_order_key: str = "",
         deadline: float = 0.0,
+        fresh: bool = False,
     ) -> Reply[structs.TraderOffer]:
         """请求查询交易员报盘机 (ReqQryTraderOffer)."""
         reply = self._caller.request(
-            "qry_trader_offer", body, valid_for=valid_for, client_order_key=client_order_key, deadline=deadline
+            "qry_trader_offer",
+            body,
+            valid_for=valid_for,
+            client_order_key=client_order_key,
+            deadline=deadline,
+            fresh=fresh,
         )
         return cast("Reply[Any]", reply)
 
@@ -625,10 +723,16 @@ class SyncRequests:
         valid_for: float = 0.0,
         client_order_key: str = "",
         deadline: float = 0.0,
+        fresh: bool = False,
     ) -> Reply[structs.SettlementInfo]:
         """请求查询投资者结算结果 (ReqQrySettlementInfo)."""
         reply = self._caller.request(
-            "qry_settlement_info", body, valid_for=valid_for, client_order_key=client_order_key, deadline=deadline
+            "qry_settlement_info",
+            body,
+            valid_for=valid_for,
+            client_order_key=client_order_key,
+            deadline=deadline,
+            fresh=fresh,
         )
         return cast("Reply[Any]", reply)
 
@@ -639,10 +743,16 @@ class SyncRequests:
         valid_for: float = 0.0,
         client_order_key: str = "",
         deadline: float = 0.0,
+        fresh: bool = False,
     ) -> Reply[structs.TransferBank]:
         """请求查询转帐银行 (ReqQryTransferBank)."""
         reply = self._caller.request(
-            "qry_transfer_bank", body, valid_for=valid_for, client_order_key=client_order_key, deadline=deadline
+            "qry_transfer_bank",
+            body,
+            valid_for=valid_for,
+            client_order_key=client_order_key,
+            deadline=deadline,
+            fresh=fresh,
         )
         return cast("Reply[Any]", reply)
 
@@ -653,10 +763,16 @@ class SyncRequests:
         valid_for: float = 0.0,
         client_order_key: str = "",
         deadline: float = 0.0,
+        fresh: bool = False,
     ) -> Reply[structs.InvestorPositionDetail]:
         """请求查询投资者持仓明细 (ReqQryInvestorPositionDetail)."""
         reply = self._caller.request(
-            "qry_investor_position_detail", body, valid_for=valid_for, client_order_key=client_order_key, deadline=deadline
+            "qry_investor_position_detail",
+            body,
+            valid_for=valid_for,
+            client_order_key=client_order_key,
+            deadline=deadline,
+            fresh=fresh,
         )
         return cast("Reply[Any]", reply)
 
@@ -667,10 +783,16 @@ class SyncRequests:
         valid_for: float = 0.0,
         client_order_key: str = "",
         deadline: float = 0.0,
+        fresh: bool = False,
     ) -> Reply[structs.Notice]:
         """请求查询客户通知 (ReqQryNotice)."""
         reply = self._caller.request(
-            "qry_notice", body, valid_for=valid_for, client_order_key=client_order_key, deadline=deadline
+            "qry_notice",
+            body,
+            valid_for=valid_for,
+            client_order_key=client_order_key,
+            deadline=deadline,
+            fresh=fresh,
         )
         return cast("Reply[Any]", reply)
 
@@ -681,10 +803,16 @@ class SyncRequests:
         valid_for: float = 0.0,
         client_order_key: str = "",
         deadline: float = 0.0,
+        fresh: bool = False,
     ) -> Reply[structs.SettlementInfoConfirm]:
         """请求查询结算信息确认 (ReqQrySettlementInfoConfirm)."""
         reply = self._caller.request(
-            "qry_settlement_info_confirm", body, valid_for=valid_for, client_order_key=client_order_key, deadline=deadline
+            "qry_settlement_info_confirm",
+            body,
+            valid_for=valid_for,
+            client_order_key=client_order_key,
+            deadline=deadline,
+            fresh=fresh,
         )
         return cast("Reply[Any]", reply)
 
@@ -695,10 +823,16 @@ class SyncRequests:
         valid_for: float = 0.0,
         client_order_key: str = "",
         deadline: float = 0.0,
+        fresh: bool = False,
     ) -> Reply[structs.InvestorPositionCombineDetail]:
         """请求查询投资者持仓明细 (ReqQryInvestorPositionCombineDetail)."""
         reply = self._caller.request(
-            "qry_investor_position_combine_detail", body, valid_for=valid_for, client_order_key=client_order_key, deadline=deadline
+            "qry_investor_position_combine_detail",
+            body,
+            valid_for=valid_for,
+            client_order_key=client_order_key,
+            deadline=deadline,
+            fresh=fresh,
         )
         return cast("Reply[Any]", reply)
 
@@ -709,10 +843,16 @@ class SyncRequests:
         valid_for: float = 0.0,
         client_order_key: str = "",
         deadline: float = 0.0,
+        fresh: bool = False,
     ) -> Reply[structs.CFMMCTradingAccountKey]:
         """请求查询保证金监管系统经纪公司资金账户密钥 (ReqQryCFMMCTradingAccountKey)."""
         reply = self._caller.request(
-            "qry_cfmmc_trading_account_key", body, valid_for=valid_for, client_order_key=client_order_key, deadline=deadline
+            "qry_cfmmc_trading_account_key",
+            body,
+            valid_for=valid_for,
+            client_order_key=client_order_key,
+            deadline=deadline,
+            fresh=fresh,
         )
         return cast("Reply[Any]", reply)
 
@@ -723,10 +863,16 @@ class SyncRequests:
         valid_for: float = 0.0,
         client_order_key: str = "",
         deadline: float = 0.0,
+        fresh: bool = False,
     ) -> Reply[structs.EWarrantOffset]:
         """请求查询仓单折抵信息 (ReqQryEWarrantOffset)."""
         reply = self._caller.request(
-            "qry_e_warrant_offset", body, valid_for=valid_for, client_order_key=client_order_key, deadline=deadline
+            "qry_e_warrant_offset",
+            body,
+            valid_for=valid_for,
+            client_order_key=client_order_key,
+            deadline=deadline,
+            fresh=fresh,
         )
         return cast("Reply[Any]", reply)
 
@@ -737,10 +883,16 @@ class SyncRequests:
         valid_for: float = 0.0,
         client_order_key: str = "",
         deadline: float = 0.0,
+        fresh: bool = False,
     ) -> Reply[structs.InvestorProductGroupMargin]:
         """请求查询投资者品种/跨品种保证金 (ReqQryInvestorProductGroupMargin)."""
         reply = self._caller.request(
-            "qry_investor_product_group_margin", body, valid_for=valid_for, client_order_key=client_order_key, deadline=deadline
+            "qry_investor_product_group_margin",
+            body,
+            valid_for=valid_for,
+            client_order_key=client_order_key,
+            deadline=deadline,
+            fresh=fresh,
         )
         return cast("Reply[Any]", reply)
 
@@ -751,10 +903,16 @@ class SyncRequests:
         valid_for: float = 0.0,
         client_order_key: str = "",
         deadline: float = 0.0,
+        fresh: bool = False,
     ) -> Reply[structs.ExchangeMarginRate]:
         """请求查询交易所保证金率 (ReqQryExchangeMarginRate)."""
         reply = self._caller.request(
-            "qry_exchange_margin_rate", body, valid_for=valid_for, client_order_key=client_order_key, deadline=deadline
+            "qry_exchange_margin_rate",
+            body,
+            valid_for=valid_for,
+            client_order_key=client_order_key,
+            deadline=deadline,
+            fresh=fresh,
         )
         return cast("Reply[Any]", reply)
 
@@ -765,10 +923,16 @@ class SyncRequests:
         valid_for: float = 0.0,
         client_order_key: str = "",
         deadline: float = 0.0,
+        fresh: bool = False,
     ) -> Reply[structs.ExchangeMarginRateAdjust]:
         """请求查询交易所调整保证金率 (ReqQryExchangeMarginRateAdjust)."""
         reply = self._caller.request(
-            "qry_exchange_margin_rate_adjust", body, valid_for=valid_for, client_order_key=client_order_key, deadline=deadline
+            "qry_exchange_margin_rate_adjust",
+            body,
+            valid_for=valid_for,
+            client_order_key=client_order_key,
+            deadline=deadline,
+            fresh=fresh,
         )
         return cast("Reply[Any]", reply)
 
@@ -779,10 +943,16 @@ class SyncRequests:
         valid_for: float = 0.0,
         client_order_key: str = "",
         deadline: float = 0.0,
+        fresh: bool = False,
     ) -> Reply[structs.ExchangeRate]:
         """请求查询汇率 (ReqQryExchangeRate)."""
         reply = self._caller.request(
-            "qry_exchange_rate", body, valid_for=valid_for, client_order_key=client_order_key, deadline=deadline
+            "qry_exchange_rate",
+            body,
+            valid_for=valid_for,
+            client_order_key=client_order_key,
+            deadline=deadline,
+            fresh=fresh,
         )
         return cast("Reply[Any]", reply)
 
@@ -793,10 +963,16 @@ class SyncRequests:
         valid_for: float = 0.0,
         client_order_key: str = "",
         deadline: float = 0.0,
+        fresh: bool = False,
     ) -> Reply[structs.SecAgentACIDMap]:
         """请求查询二级代理操作员银期权限 (ReqQrySecAgentACIDMap)."""
         reply = self._caller.request(
-            "qry_sec_agent_acid_map", body, valid_for=valid_for, client_order_key=client_order_key, deadline=deadline
+            "qry_sec_agent_acid_map",
+            body,
+            valid_for=valid_for,
+            client_order_key=client_order_key,
+            deadline=deadline,
+            fresh=fresh,
         )
         return cast("Reply[Any]", reply)
 
@@ -807,10 +983,16 @@ class SyncRequests:
         valid_for: float = 0.0,
         client_order_key: str = "",
         deadline: float = 0.0,
+        fresh: bool = False,
     ) -> Reply[structs.ProductExchRate]:
         """请求查询产品报价汇率 (ReqQryProductExchRate)."""
         reply = self._caller.request(
-            "qry_product_exch_rate", body, valid_for=valid_for, client_order_key=client_order_key, deadline=deadline
+            "qry_product_exch_rate",
+            body,
+            valid_for=valid_for,
+            client_order_key=client_order_key,
+            deadline=deadline,
+            fresh=fresh,
         )
         return cast("Reply[Any]", reply)
 
@@ -821,10 +1003,16 @@ class SyncRequests:
         valid_for: float = 0.0,
         client_order_key: str = "",
         deadline: float = 0.0,
+        fresh: bool = False,
     ) -> Reply[structs.ProductGroup]:
         """请求查询产品组 (ReqQryProductGroup)."""
         reply = self._caller.request(
-            "qry_product_group", body, valid_for=valid_for, client_order_key=client_order_key, deadline=deadline
+            "qry_product_group",
+            body,
+            valid_for=valid_for,
+            client_order_key=client_order_key,
+            deadline=deadline,
+            fresh=fresh,
         )
         return cast("Reply[Any]", reply)
 
@@ -835,10 +1023,16 @@ class SyncRequests:
         valid_for: float = 0.0,
         client_order_key: str = "",
         deadline: float = 0.0,
+        fresh: bool = False,
     ) -> Reply[structs.MMInstrumentCommissionRate]:
         """请求查询做市商合约手续费率 (ReqQryMMInstrumentCommissionRate)."""
         reply = self._caller.request(
-            "qry_mm_instrument_commission_rate", body, valid_for=valid_for, client_order_key=client_order_key, deadline=deadline
+            "qry_mm_instrument_commission_rate",
+            body,
+            valid_for=valid_for,
+            client_order_key=client_order_key,
+            deadline=deadline,
+            fresh=fresh,
         )
         return cast("Reply[Any]", reply)
 
@@ -849,10 +1043,16 @@ class SyncRequests:
         valid_for: float = 0.0,
         client_order_key: str = "",
         deadline: float = 0.0,
+        fresh: bool = False,
     ) -> Reply[structs.MMOptionInstrCommRate]:
         """请求查询做市商期权合约手续费 (ReqQryMMOptionInstrCommRate)."""
         reply = self._caller.request(
-            "qry_mm_option_instr_comm_rate", body, valid_for=valid_for, client_order_key=client_order_key, deadline=deadline
+            "qry_mm_option_instr_comm_rate",
+            body,
+            valid_for=valid_for,
+            client_order_key=client_order_key,
+            deadline=deadline,
+            fresh=fresh,
         )
         return cast("Reply[Any]", reply)
 
@@ -863,10 +1063,16 @@ class SyncRequests:
         valid_for: float = 0.0,
         client_order_key: str = "",
         deadline: float = 0.0,
+        fresh: bool = False,
     ) -> Reply[structs.InstrumentOrderCommRate]:
         """请求查询报单手续费 (ReqQryInstrumentOrderCommRate)."""
         reply = self._caller.request(
-            "qry_instrument_order_comm_rate", body, valid_for=valid_for, client_order_key=client_order_key, deadline=deadline
+            "qry_instrument_order_comm_rate",
+            body,
+            valid_for=valid_for,
+            client_order_key=client_order_key,
+            deadline=deadline,
+            fresh=fresh,
         )
         return cast("Reply[Any]", reply)
 
@@ -877,10 +1083,16 @@ class SyncRequests:
         valid_for: float = 0.0,
         client_order_key: str = "",
         deadline: float = 0.0,
+        fresh: bool = False,
     ) -> Reply[structs.TradingAccount]:
         """请求查询资金账户 (ReqQrySecAgentTradingAccount)."""
         reply = self._caller.request(
-            "qry_sec_agent_trading_account", body, valid_for=valid_for, client_order_key=client_order_key, deadline=deadline
+            "qry_sec_agent_trading_account",
+            body,
+            valid_for=valid_for,
+            client_order_key=client_order_key,
+            deadline=deadline,
+            fresh=fresh,
         )
         return cast("Reply[Any]", reply)
 
@@ -891,10 +1103,16 @@ class SyncRequests:
         valid_for: float = 0.0,
         client_order_key: str = "",
         deadline: float = 0.0,
+        fresh: bool = False,
     ) -> Reply[structs.SecAgentCheckMode]:
         """请求查询二级代理商资金校验模式 (ReqQrySecAgentCheckMode)."""
         reply = self._caller.request(
-            "qry_sec_agent_check_mode", body, valid_for=valid_for, client_order_key=client_order_key, deadline=deadline
+            "qry_sec_agent_check_mode",
+            body,
+            valid_for=valid_for,
+            client_order_key=client_order_key,
+            deadline=deadline,
+            fresh=fresh,
         )
         return cast("Reply[Any]", reply)
 
@@ -905,10 +1123,16 @@ class SyncRequests:
         valid_for: float = 0.0,
         client_order_key: str = "",
         deadline: float = 0.0,
+        fresh: bool = False,
     ) -> Reply[structs.SecAgentTradeInfo]:
         """请求查询二级代理商信息 (ReqQrySecAgentTradeInfo)."""
         reply = self._caller.request(
-            "qry_sec_agent_trade_info", body, valid_for=valid_for, client_order_key=client_order_key, deadline=deadline
+            "qry_sec_agent_trade_info",
+            body,
+            valid_for=valid_for,
+            client_order_key=client_order_key,
+            deadline=deadline,
+            fresh=fresh,
         )
         return cast("Reply[Any]", reply)
 
@@ -919,10 +1143,16 @@ class SyncRequests:
         valid_for: float = 0.0,
         client_order_key: str = "",
         deadline: float = 0.0,
+        fresh: bool = False,
     ) -> Reply[structs.OptionInstrTradeCost]:
         """请求查询期权交易成本 (ReqQryOptionInstrTradeCost)."""
         reply = self._caller.request(
-            "qry_option_instr_trade_cost", body, valid_for=valid_for, client_order_key=client_order_key, deadline=deadline
+            "qry_option_instr_trade_cost",
+            body,
+            valid_for=valid_for,
+            client_order_key=client_order_key,
+            deadline=deadline,
+            fresh=fresh,
         )
         return cast("Reply[Any]", reply)
 
@@ -933,10 +1163,16 @@ class SyncRequests:
         valid_for: float = 0.0,
         client_order_key: str = "",
         deadline: float = 0.0,
+        fresh: bool = False,
     ) -> Reply[structs.OptionInstrCommRate]:
         """请求查询期权合约手续费 (ReqQryOptionInstrCommRate)."""
         reply = self._caller.request(
-            "qry_option_instr_comm_rate", body, valid_for=valid_for, client_order_key=client_order_key, deadline=deadline
+            "qry_option_instr_comm_rate",
+            body,
+            valid_for=valid_for,
+            client_order_key=client_order_key,
+            deadline=deadline,
+            fresh=fresh,
         )
         return cast("Reply[Any]", reply)
 
@@ -947,10 +1183,16 @@ class SyncRequests:
         valid_for: float = 0.0,
         client_order_key: str = "",
         deadline: float = 0.0,
+        fresh: bool = False,
     ) -> Reply[structs.ExecOrder]:
         """请求查询执行宣告 (ReqQryExecOrder)."""
         reply = self._caller.request(
-            "qry_exec_order", body, valid_for=valid_for, client_order_key=client_order_key, deadline=deadline
+            "qry_exec_order",
+            body,
+            valid_for=valid_for,
+            client_order_key=client_order_key,
+            deadline=deadline,
+            fresh=fresh,
         )
         return cast("Reply[Any]", reply)
 
@@ -961,10 +1203,16 @@ class SyncRequests:
         valid_for: float = 0.0,
         client_order_key: str = "",
         deadline: float = 0.0,
+        fresh: bool = False,
     ) -> Reply[structs.ForQuote]:
         """请求查询询价 (ReqQryForQuote)."""
         reply = self._caller.request(
-            "qry_for_quote", body, valid_for=valid_for, client_order_key=client_order_key, deadline=deadline
+            "qry_for_quote",
+            body,
+            valid_for=valid_for,
+            client_order_key=client_order_key,
+            deadline=deadline,
+            fresh=fresh,
         )
         return cast("Reply[Any]", reply)
 
@@ -975,10 +1223,16 @@ class SyncRequests:
         valid_for: float = 0.0,
         client_order_key: str = "",
         deadline: float = 0.0,
+        fresh: bool = False,
     ) -> Reply[structs.Quote]:
         """请求查询报价 (ReqQryQuote)."""
         reply = self._caller.request(
-            "qry_quote", body, valid_for=valid_for, client_order_key=client_order_key, deadline=deadline
+            "qry_quote",
+            body,
+            valid_for=valid_for,
+            client_order_key=client_order_key,
+            deadline=deadline,
+            fresh=fresh,
         )
         return cast("Reply[Any]", reply)
 
@@ -989,10 +1243,16 @@ class SyncRequests:
         valid_for: float = 0.0,
         client_order_key: str = "",
         deadline: float = 0.0,
+        fresh: bool = False,
     ) -> Reply[structs.OptionSelfClose]:
         """请求查询期权自对冲 (ReqQryOptionSelfClose)."""
         reply = self._caller.request(
-            "qry_option_self_close", body, valid_for=valid_for, client_order_key=client_order_key, deadline=deadline
+            "qry_option_self_close",
+            body,
+            valid_for=valid_for,
+            client_order_key=client_order_key,
+            deadline=deadline,
+            fresh=fresh,
         )
         return cast("Reply[Any]", reply)
 
@@ -1003,10 +1263,16 @@ class SyncRequests:
         valid_for: float = 0.0,
         client_order_key: str = "",
         deadline: float = 0.0,
+        fresh: bool = False,
     ) -> Reply[structs.InvestUnit]:
         """请求查询投资单元 (ReqQryInvestUnit)."""
         reply = self._caller.request(
-            "qry_invest_unit", body, valid_for=valid_for, client_order_key=client_order_key, deadline=deadline
+            "qry_invest_unit",
+            body,
+            valid_for=valid_for,
+            client_order_key=client_order_key,
+            deadline=deadline,
+            fresh=fresh,
         )
         return cast("Reply[Any]", reply)
 
@@ -1017,10 +1283,16 @@ class SyncRequests:
         valid_for: float = 0.0,
         client_order_key: str = "",
         deadline: float = 0.0,
+        fresh: bool = False,
     ) -> Reply[structs.CombInstrumentGuard]:
         """请求查询组合合约安全系数 (ReqQryCombInstrumentGuard)."""
         reply = self._caller.request(
-            "qry_comb_instrument_guard", body, valid_for=valid_for, client_order_key=client_order_key, deadline=deadline
+            "qry_comb_instrument_guard",
+            body,
+            valid_for=valid_for,
+            client_order_key=client_order_key,
+            deadline=deadline,
+            fresh=fresh,
         )
         return cast("Reply[Any]", reply)
 
@@ -1031,10 +1303,16 @@ class SyncRequests:
         valid_for: float = 0.0,
         client_order_key: str = "",
         deadline: float = 0.0,
+        fresh: bool = False,
     ) -> Reply[structs.CombAction]:
         """请求查询申请组合 (ReqQryCombAction)."""
         reply = self._caller.request(
-            "qry_comb_action", body, valid_for=valid_for, client_order_key=client_order_key, deadline=deadline
+            "qry_comb_action",
+            body,
+            valid_for=valid_for,
+            client_order_key=client_order_key,
+            deadline=deadline,
+            fresh=fresh,
         )
         return cast("Reply[Any]", reply)
 
@@ -1045,10 +1323,16 @@ class SyncRequests:
         valid_for: float = 0.0,
         client_order_key: str = "",
         deadline: float = 0.0,
+        fresh: bool = False,
     ) -> Reply[structs.TransferSerial]:
         """请求查询转帐流水 (ReqQryTransferSerial)."""
         reply = self._caller.request(
-            "qry_transfer_serial", body, valid_for=valid_for, client_order_key=client_order_key, deadline=deadline
+            "qry_transfer_serial",
+            body,
+            valid_for=valid_for,
+            client_order_key=client_order_key,
+            deadline=deadline,
+            fresh=fresh,
         )
         return cast("Reply[Any]", reply)
 
@@ -1059,10 +1343,16 @@ class SyncRequests:
         valid_for: float = 0.0,
         client_order_key: str = "",
         deadline: float = 0.0,
+        fresh: bool = False,
     ) -> Reply[structs.Accountregister]:
         """请求查询银期签约关系 (ReqQryAccountregister)."""
         reply = self._caller.request(
-            "qry_accountregister", body, valid_for=valid_for, client_order_key=client_order_key, deadline=deadline
+            "qry_accountregister",
+            body,
+            valid_for=valid_for,
+            client_order_key=client_order_key,
+            deadline=deadline,
+            fresh=fresh,
         )
         return cast("Reply[Any]", reply)
 
@@ -1073,10 +1363,16 @@ class SyncRequests:
         valid_for: float = 0.0,
         client_order_key: str = "",
         deadline: float = 0.0,
+        fresh: bool = False,
     ) -> Reply[structs.ContractBank]:
         """请求查询签约银行 (ReqQryContractBank)."""
         reply = self._caller.request(
-            "qry_contract_bank", body, valid_for=valid_for, client_order_key=client_order_key, deadline=deadline
+            "qry_contract_bank",
+            body,
+            valid_for=valid_for,
+            client_order_key=client_order_key,
+            deadline=deadline,
+            fresh=fresh,
         )
         return cast("Reply[Any]", reply)
 
@@ -1087,10 +1383,16 @@ class SyncRequests:
         valid_for: float = 0.0,
         client_order_key: str = "",
         deadline: float = 0.0,
+        fresh: bool = False,
     ) -> Reply[structs.ParkedOrder]:
         """请求查询预埋单 (ReqQryParkedOrder)."""
         reply = self._caller.request(
-            "qry_parked_order", body, valid_for=valid_for, client_order_key=client_order_key, deadline=deadline
+            "qry_parked_order",
+            body,
+            valid_for=valid_for,
+            client_order_key=client_order_key,
+            deadline=deadline,
+            fresh=fresh,
         )
         return cast("Reply[Any]", reply)
 
@@ -1101,10 +1403,16 @@ class SyncRequests:
         valid_for: float = 0.0,
         client_order_key: str = "",
         deadline: float = 0.0,
+        fresh: bool = False,
     ) -> Reply[structs.ParkedOrderAction]:
         """请求查询预埋撤单 (ReqQryParkedOrderAction)."""
         reply = self._caller.request(
-            "qry_parked_order_action", body, valid_for=valid_for, client_order_key=client_order_key, deadline=deadline
+            "qry_parked_order_action",
+            body,
+            valid_for=valid_for,
+            client_order_key=client_order_key,
+            deadline=deadline,
+            fresh=fresh,
         )
         return cast("Reply[Any]", reply)
 
@@ -1115,10 +1423,16 @@ class SyncRequests:
         valid_for: float = 0.0,
         client_order_key: str = "",
         deadline: float = 0.0,
+        fresh: bool = False,
     ) -> Reply[structs.TradingNotice]:
         """请求查询交易通知 (ReqQryTradingNotice)."""
         reply = self._caller.request(
-            "qry_trading_notice", body, valid_for=valid_for, client_order_key=client_order_key, deadline=deadline
+            "qry_trading_notice",
+            body,
+            valid_for=valid_for,
+            client_order_key=client_order_key,
+            deadline=deadline,
+            fresh=fresh,
         )
         return cast("Reply[Any]", reply)
 
@@ -1129,10 +1443,16 @@ class SyncRequests:
         valid_for: float = 0.0,
         client_order_key: str = "",
         deadline: float = 0.0,
+        fresh: bool = False,
     ) -> Reply[structs.BrokerTradingParams]:
         """请求查询经纪公司交易参数 (ReqQryBrokerTradingParams)."""
         reply = self._caller.request(
-            "qry_broker_trading_params", body, valid_for=valid_for, client_order_key=client_order_key, deadline=deadline
+            "qry_broker_trading_params",
+            body,
+            valid_for=valid_for,
+            client_order_key=client_order_key,
+            deadline=deadline,
+            fresh=fresh,
         )
         return cast("Reply[Any]", reply)
 
@@ -1143,10 +1463,16 @@ class SyncRequests:
         valid_for: float = 0.0,
         client_order_key: str = "",
         deadline: float = 0.0,
+        fresh: bool = False,
     ) -> Reply[structs.BrokerTradingAlgos]:
         """请求查询经纪公司交易算法 (ReqQryBrokerTradingAlgos)."""
         reply = self._caller.request(
-            "qry_broker_trading_algos", body, valid_for=valid_for, client_order_key=client_order_key, deadline=deadline
+            "qry_broker_trading_algos",
+            body,
+            valid_for=valid_for,
+            client_order_key=client_order_key,
+            deadline=deadline,
+            fresh=fresh,
         )
         return cast("Reply[Any]", reply)
 
@@ -1213,10 +1539,16 @@ class SyncRequests:
         valid_for: float = 0.0,
         client_order_key: str = "",
         deadline: float = 0.0,
+        fresh: bool = False,
     ) -> Reply[structs.Instrument]:
         """请求查询分类合约 (ReqQryClassifiedInstrument)."""
         reply = self._caller.request(
-            "qry_classified_instrument", body, valid_for=valid_for, client_order_key=client_order_key, deadline=deadline
+            "qry_classified_instrument",
+            body,
+            valid_for=valid_for,
+            client_order_key=client_order_key,
+            deadline=deadline,
+            fresh=fresh,
         )
         return cast("Reply[Any]", reply)
 
@@ -1227,10 +1559,16 @@ class SyncRequests:
         valid_for: float = 0.0,
         client_order_key: str = "",
         deadline: float = 0.0,
+        fresh: bool = False,
     ) -> Reply[structs.CombPromotionParam]:
         """请求组合优惠比例 (ReqQryCombPromotionParam)."""
         reply = self._caller.request(
-            "qry_comb_promotion_param", body, valid_for=valid_for, client_order_key=client_order_key, deadline=deadline
+            "qry_comb_promotion_param",
+            body,
+            valid_for=valid_for,
+            client_order_key=client_order_key,
+            deadline=deadline,
+            fresh=fresh,
         )
         return cast("Reply[Any]", reply)
 
@@ -1241,10 +1579,16 @@ class SyncRequests:
         valid_for: float = 0.0,
         client_order_key: str = "",
         deadline: float = 0.0,
+        fresh: bool = False,
     ) -> Reply[structs.RiskSettleInvstPosition]:
         """投资者风险结算持仓查询 (ReqQryRiskSettleInvstPosition)."""
         reply = self._caller.request(
-            "qry_risk_settle_invst_position", body, valid_for=valid_for, client_order_key=client_order_key, deadline=deadline
+            "qry_risk_settle_invst_position",
+            body,
+            valid_for=valid_for,
+            client_order_key=client_order_key,
+            deadline=deadline,
+            fresh=fresh,
         )
         return cast("Reply[Any]", reply)
 
@@ -1255,10 +1599,16 @@ class SyncRequests:
         valid_for: float = 0.0,
         client_order_key: str = "",
         deadline: float = 0.0,
+        fresh: bool = False,
     ) -> Reply[structs.RiskSettleProductStatus]:
         """风险结算产品查询 (ReqQryRiskSettleProductStatus)."""
         reply = self._caller.request(
-            "qry_risk_settle_product_status", body, valid_for=valid_for, client_order_key=client_order_key, deadline=deadline
+            "qry_risk_settle_product_status",
+            body,
+            valid_for=valid_for,
+            client_order_key=client_order_key,
+            deadline=deadline,
+            fresh=fresh,
         )
         return cast("Reply[Any]", reply)
 
@@ -1269,10 +1619,16 @@ class SyncRequests:
         valid_for: float = 0.0,
         client_order_key: str = "",
         deadline: float = 0.0,
+        fresh: bool = False,
     ) -> Reply[structs.SPBMFutureParameter]:
         """SPBM期货合约参数查询 (ReqQrySPBMFutureParameter)."""
         reply = self._caller.request(
-            "qry_spbm_future_parameter", body, valid_for=valid_for, client_order_key=client_order_key, deadline=deadline
+            "qry_spbm_future_parameter",
+            body,
+            valid_for=valid_for,
+            client_order_key=client_order_key,
+            deadline=deadline,
+            fresh=fresh,
         )
         return cast("Reply[Any]", reply)
 
@@ -1283,10 +1639,16 @@ class SyncRequests:
         valid_for: float = 0.0,
         client_order_key: str = "",
         deadline: float = 0.0,
+        fresh: bool = False,
     ) -> Reply[structs.SPBMOptionParameter]:
         """SPBM期权合约参数查询 (ReqQrySPBMOptionParameter)."""
         reply = self._caller.request(
-            "qry_spbm_option_parameter", body, valid_for=valid_for, client_order_key=client_order_key, deadline=deadline
+            "qry_spbm_option_parameter",
+            body,
+            valid_for=valid_for,
+            client_order_key=client_order_key,
+            deadline=deadline,
+            fresh=fresh,
         )
         return cast("Reply[Any]", reply)
 
@@ -1297,10 +1659,16 @@ class SyncRequests:
         valid_for: float = 0.0,
         client_order_key: str = "",
         deadline: float = 0.0,
+        fresh: bool = False,
     ) -> Reply[structs.SPBMIntraParameter]:
         """SPBM品种内对锁仓折扣参数查询 (ReqQrySPBMIntraParameter)."""
         reply = self._caller.request(
-            "qry_spbm_intra_parameter", body, valid_for=valid_for, client_order_key=client_order_key, deadline=deadline
+            "qry_spbm_intra_parameter",
+            body,
+            valid_for=valid_for,
+            client_order_key=client_order_key,
+            deadline=deadline,
+            fresh=fresh,
         )
         return cast("Reply[Any]", reply)
 
@@ -1311,10 +1679,16 @@ class SyncRequests:
         valid_for: float = 0.0,
         client_order_key: str = "",
         deadline: float = 0.0,
+        fresh: bool = False,
     ) -> Reply[structs.SPBMInterParameter]:
         """SPBM跨品种抵扣参数查询 (ReqQrySPBMInterParameter)."""
         reply = self._caller.request(
-            "qry_spbm_inter_parameter", body, valid_for=valid_for, client_order_key=client_order_key, deadline=deadline
+            "qry_spbm_inter_parameter",
+            body,
+            valid_for=valid_for,
+            client_order_key=client_order_key,
+            deadline=deadline,
+            fresh=fresh,
         )
         return cast("Reply[Any]", reply)
 
@@ -1325,10 +1699,16 @@ class SyncRequests:
         valid_for: float = 0.0,
         client_order_key: str = "",
         deadline: float = 0.0,
+        fresh: bool = False,
     ) -> Reply[structs.SPBMPortfDefinition]:
         """SPBM组合保证金套餐查询 (ReqQrySPBMPortfDefinition)."""
         reply = self._caller.request(
-            "qry_spbm_portf_definition", body, valid_for=valid_for, client_order_key=client_order_key, deadline=deadline
+            "qry_spbm_portf_definition",
+            body,
+            valid_for=valid_for,
+            client_order_key=client_order_key,
+            deadline=deadline,
+            fresh=fresh,
         )
         return cast("Reply[Any]", reply)
 
@@ -1339,10 +1719,16 @@ class SyncRequests:
         valid_for: float = 0.0,
         client_order_key: str = "",
         deadline: float = 0.0,
+        fresh: bool = False,
     ) -> Reply[structs.SPBMInvestorPortfDef]:
         """投资者SPBM套餐选择查询 (ReqQrySPBMInvestorPortfDef)."""
         reply = self._caller.request(
-            "qry_spbm_investor_portf_def", body, valid_for=valid_for, client_order_key=client_order_key, deadline=deadline
+            "qry_spbm_investor_portf_def",
+            body,
+            valid_for=valid_for,
+            client_order_key=client_order_key,
+            deadline=deadline,
+            fresh=fresh,
         )
         return cast("Reply[Any]", reply)
 
@@ -1353,10 +1739,16 @@ class SyncRequests:
         valid_for: float = 0.0,
         client_order_key: str = "",
         deadline: float = 0.0,
+        fresh: bool = False,
     ) -> Reply[structs.InvestorPortfMarginRatio]:
         """投资者新型组合保证金系数查询 (ReqQryInvestorPortfMarginRatio)."""
         reply = self._caller.request(
-            "qry_investor_portf_margin_ratio", body, valid_for=valid_for, client_order_key=client_order_key, deadline=deadline
+            "qry_investor_portf_margin_ratio",
+            body,
+            valid_for=valid_for,
+            client_order_key=client_order_key,
+            deadline=deadline,
+            fresh=fresh,
         )
         return cast("Reply[Any]", reply)
 
@@ -1367,10 +1759,16 @@ class SyncRequests:
         valid_for: float = 0.0,
         client_order_key: str = "",
         deadline: float = 0.0,
+        fresh: bool = False,
     ) -> Reply[structs.InvestorProdSPBMDetail]:
         """投资者产品SPBM明细查询 (ReqQryInvestorProdSPBMDetail)."""
         reply = self._caller.request(
-            "qry_investor_prod_spbm_detail", body, valid_for=valid_for, client_order_key=client_order_key, deadline=deadline
+            "qry_investor_prod_spbm_detail",
+            body,
+            valid_for=valid_for,
+            client_order_key=client_order_key,
+            deadline=deadline,
+            fresh=fresh,
         )
         return cast("Reply[Any]", reply)
 
@@ -1381,10 +1779,16 @@ class SyncRequests:
         valid_for: float = 0.0,
         client_order_key: str = "",
         deadline: float = 0.0,
+        fresh: bool = False,
     ) -> Reply[structs.InvestorCommoditySPMMMargin]:
         """投资者商品组SPMM记录查询 (ReqQryInvestorCommoditySPMMMargin)."""
         reply = self._caller.request(
-            "qry_investor_commodity_spmm_margin", body, valid_for=valid_for, client_order_key=client_order_key, deadline=deadline
+            "qry_investor_commodity_spmm_margin",
+            body,
+            valid_for=valid_for,
+            client_order_key=client_order_key,
+            deadline=deadline,
+            fresh=fresh,
         )
         return cast("Reply[Any]", reply)
 
@@ -1395,10 +1799,16 @@ class SyncRequests:
         valid_for: float = 0.0,
         client_order_key: str = "",
         deadline: float = 0.0,
+        fresh: bool = False,
     ) -> Reply[structs.InvestorCommodityGroupSPMMMargin]:
         """投资者商品群SPMM记录查询 (ReqQryInvestorCommodityGroupSPMMMargin)."""
         reply = self._caller.request(
-            "qry_investor_commodity_group_spmm_margin", body, valid_for=valid_for, client_order_key=client_order_key, deadline=deadline
+            "qry_investor_commodity_group_spmm_margin",
+            body,
+            valid_for=valid_for,
+            client_order_key=client_order_key,
+            deadline=deadline,
+            fresh=fresh,
         )
         return cast("Reply[Any]", reply)
 
@@ -1409,10 +1819,16 @@ class SyncRequests:
         valid_for: float = 0.0,
         client_order_key: str = "",
         deadline: float = 0.0,
+        fresh: bool = False,
     ) -> Reply[structs.SPMMInstParam]:
         """SPMM合约参数查询 (ReqQrySPMMInstParam)."""
         reply = self._caller.request(
-            "qry_spmm_inst_param", body, valid_for=valid_for, client_order_key=client_order_key, deadline=deadline
+            "qry_spmm_inst_param",
+            body,
+            valid_for=valid_for,
+            client_order_key=client_order_key,
+            deadline=deadline,
+            fresh=fresh,
         )
         return cast("Reply[Any]", reply)
 
@@ -1423,10 +1839,16 @@ class SyncRequests:
         valid_for: float = 0.0,
         client_order_key: str = "",
         deadline: float = 0.0,
+        fresh: bool = False,
     ) -> Reply[structs.SPMMProductParam]:
         """SPMM产品参数查询 (ReqQrySPMMProductParam)."""
         reply = self._caller.request(
-            "qry_spmm_product_param", body, valid_for=valid_for, client_order_key=client_order_key, deadline=deadline
+            "qry_spmm_product_param",
+            body,
+            valid_for=valid_for,
+            client_order_key=client_order_key,
+            deadline=deadline,
+            fresh=fresh,
         )
         return cast("Reply[Any]", reply)
 
@@ -1437,10 +1859,16 @@ class SyncRequests:
         valid_for: float = 0.0,
         client_order_key: str = "",
         deadline: float = 0.0,
+        fresh: bool = False,
     ) -> Reply[structs.SPBMAddOnInterParameter]:
         """SPBM附加跨品种抵扣参数查询 (ReqQrySPBMAddOnInterParameter)."""
         reply = self._caller.request(
-            "qry_spbm_add_on_inter_parameter", body, valid_for=valid_for, client_order_key=client_order_key, deadline=deadline
+            "qry_spbm_add_on_inter_parameter",
+            body,
+            valid_for=valid_for,
+            client_order_key=client_order_key,
+            deadline=deadline,
+            fresh=fresh,
         )
         return cast("Reply[Any]", reply)
 
@@ -1451,10 +1879,16 @@ class SyncRequests:
         valid_for: float = 0.0,
         client_order_key: str = "",
         deadline: float = 0.0,
+        fresh: bool = False,
     ) -> Reply[structs.RCAMSCombProductInfo]:
         """RCAMS产品组合信息查询 (ReqQryRCAMSCombProductInfo)."""
         reply = self._caller.request(
-            "qry_rcams_comb_product_info", body, valid_for=valid_for, client_order_key=client_order_key, deadline=deadline
+            "qry_rcams_comb_product_info",
+            body,
+            valid_for=valid_for,
+            client_order_key=client_order_key,
+            deadline=deadline,
+            fresh=fresh,
         )
         return cast("Reply[Any]", reply)
 
@@ -1465,10 +1899,16 @@ class SyncRequests:
         valid_for: float = 0.0,
         client_order_key: str = "",
         deadline: float = 0.0,
+        fresh: bool = False,
     ) -> Reply[structs.RCAMSInstrParameter]:
         """RCAMS同合约风险对冲参数查询 (ReqQryRCAMSInstrParameter)."""
         reply = self._caller.request(
-            "qry_rcams_instr_parameter", body, valid_for=valid_for, client_order_key=client_order_key, deadline=deadline
+            "qry_rcams_instr_parameter",
+            body,
+            valid_for=valid_for,
+            client_order_key=client_order_key,
+            deadline=deadline,
+            fresh=fresh,
         )
         return cast("Reply[Any]", reply)
 
@@ -1479,10 +1919,16 @@ class SyncRequests:
         valid_for: float = 0.0,
         client_order_key: str = "",
         deadline: float = 0.0,
+        fresh: bool = False,
     ) -> Reply[structs.RCAMSIntraParameter]:
         """RCAMS品种内风险对冲参数查询 (ReqQryRCAMSIntraParameter)."""
         reply = self._caller.request(
-            "qry_rcams_intra_parameter", body, valid_for=valid_for, client_order_key=client_order_key, deadline=deadline
+            "qry_rcams_intra_parameter",
+            body,
+            valid_for=valid_for,
+            client_order_key=client_order_key,
+            deadline=deadline,
+            fresh=fresh,
         )
         return cast("Reply[Any]", reply)
 
@@ -1493,10 +1939,16 @@ class SyncRequests:
         valid_for: float = 0.0,
         client_order_key: str = "",
         deadline: float = 0.0,
+        fresh: bool = False,
     ) -> Reply[structs.RCAMSInterParameter]:
         """RCAMS跨品种风险折抵参数查询 (ReqQryRCAMSInterParameter)."""
         reply = self._caller.request(
-            "qry_rcams_inter_parameter", body, valid_for=valid_for, client_order_key=client_order_key, deadline=deadline
+            "qry_rcams_inter_parameter",
+            body,
+            valid_for=valid_for,
+            client_order_key=client_order_key,
+            deadline=deadline,
+            fresh=fresh,
         )
         return cast("Reply[Any]", reply)
 
@@ -1507,10 +1959,16 @@ class SyncRequests:
         valid_for: float = 0.0,
         client_order_key: str = "",
         deadline: float = 0.0,
+        fresh: bool = False,
     ) -> Reply[structs.RCAMSShortOptAdjustParam]:
         """RCAMS空头期权风险调整参数查询 (ReqQryRCAMSShortOptAdjustParam)."""
         reply = self._caller.request(
-            "qry_rcams_short_opt_adjust_param", body, valid_for=valid_for, client_order_key=client_order_key, deadline=deadline
+            "qry_rcams_short_opt_adjust_param",
+            body,
+            valid_for=valid_for,
+            client_order_key=client_order_key,
+            deadline=deadline,
+            fresh=fresh,
         )
         return cast("Reply[Any]", reply)
 
@@ -1521,10 +1979,16 @@ class SyncRequests:
         valid_for: float = 0.0,
         client_order_key: str = "",
         deadline: float = 0.0,
+        fresh: bool = False,
     ) -> Reply[structs.RCAMSInvestorCombPosition]:
         """RCAMS策略组合持仓查询 (ReqQryRCAMSInvestorCombPosition)."""
         reply = self._caller.request(
-            "qry_rcams_investor_comb_position", body, valid_for=valid_for, client_order_key=client_order_key, deadline=deadline
+            "qry_rcams_investor_comb_position",
+            body,
+            valid_for=valid_for,
+            client_order_key=client_order_key,
+            deadline=deadline,
+            fresh=fresh,
         )
         return cast("Reply[Any]", reply)
 
@@ -1535,10 +1999,16 @@ class SyncRequests:
         valid_for: float = 0.0,
         client_order_key: str = "",
         deadline: float = 0.0,
+        fresh: bool = False,
     ) -> Reply[structs.InvestorProdRCAMSMargin]:
         """投资者品种RCAMS保证金查询 (ReqQryInvestorProdRCAMSMargin)."""
         reply = self._caller.request(
-            "qry_investor_prod_rcams_margin", body, valid_for=valid_for, client_order_key=client_order_key, deadline=deadline
+            "qry_investor_prod_rcams_margin",
+            body,
+            valid_for=valid_for,
+            client_order_key=client_order_key,
+            deadline=deadline,
+            fresh=fresh,
         )
         return cast("Reply[Any]", reply)
 
@@ -1549,10 +2019,16 @@ class SyncRequests:
         valid_for: float = 0.0,
         client_order_key: str = "",
         deadline: float = 0.0,
+        fresh: bool = False,
     ) -> Reply[structs.RULEInstrParameter]:
         """RULE合约保证金参数查询 (ReqQryRULEInstrParameter)."""
         reply = self._caller.request(
-            "qry_rule_instr_parameter", body, valid_for=valid_for, client_order_key=client_order_key, deadline=deadline
+            "qry_rule_instr_parameter",
+            body,
+            valid_for=valid_for,
+            client_order_key=client_order_key,
+            deadline=deadline,
+            fresh=fresh,
         )
         return cast("Reply[Any]", reply)
 
@@ -1563,10 +2039,16 @@ class SyncRequests:
         valid_for: float = 0.0,
         client_order_key: str = "",
         deadline: float = 0.0,
+        fresh: bool = False,
     ) -> Reply[structs.RULEIntraParameter]:
         """RULE品种内对锁仓折扣参数查询 (ReqQryRULEIntraParameter)."""
         reply = self._caller.request(
-            "qry_rule_intra_parameter", body, valid_for=valid_for, client_order_key=client_order_key, deadline=deadline
+            "qry_rule_intra_parameter",
+            body,
+            valid_for=valid_for,
+            client_order_key=client_order_key,
+            deadline=deadline,
+            fresh=fresh,
         )
         return cast("Reply[Any]", reply)
 
@@ -1577,10 +2059,16 @@ class SyncRequests:
         valid_for: float = 0.0,
         client_order_key: str = "",
         deadline: float = 0.0,
+        fresh: bool = False,
     ) -> Reply[structs.RULEInterParameter]:
         """RULE跨品种抵扣参数查询 (ReqQryRULEInterParameter)."""
         reply = self._caller.request(
-            "qry_rule_inter_parameter", body, valid_for=valid_for, client_order_key=client_order_key, deadline=deadline
+            "qry_rule_inter_parameter",
+            body,
+            valid_for=valid_for,
+            client_order_key=client_order_key,
+            deadline=deadline,
+            fresh=fresh,
         )
         return cast("Reply[Any]", reply)
 
@@ -1591,10 +2079,16 @@ class SyncRequests:
         valid_for: float = 0.0,
         client_order_key: str = "",
         deadline: float = 0.0,
+        fresh: bool = False,
     ) -> Reply[structs.InvestorProdRULEMargin]:
         """投资者产品RULE保证金查询 (ReqQryInvestorProdRULEMargin)."""
         reply = self._caller.request(
-            "qry_investor_prod_rule_margin", body, valid_for=valid_for, client_order_key=client_order_key, deadline=deadline
+            "qry_investor_prod_rule_margin",
+            body,
+            valid_for=valid_for,
+            client_order_key=client_order_key,
+            deadline=deadline,
+            fresh=fresh,
         )
         return cast("Reply[Any]", reply)
 
@@ -1605,10 +2099,16 @@ class SyncRequests:
         valid_for: float = 0.0,
         client_order_key: str = "",
         deadline: float = 0.0,
+        fresh: bool = False,
     ) -> Reply[structs.InvestorPortfSetting]:
         """投资者新型组合保证金开关查询 (ReqQryInvestorPortfSetting)."""
         reply = self._caller.request(
-            "qry_investor_portf_setting", body, valid_for=valid_for, client_order_key=client_order_key, deadline=deadline
+            "qry_investor_portf_setting",
+            body,
+            valid_for=valid_for,
+            client_order_key=client_order_key,
+            deadline=deadline,
+            fresh=fresh,
         )
         return cast("Reply[Any]", reply)
 
@@ -1619,10 +2119,16 @@ class SyncRequests:
         valid_for: float = 0.0,
         client_order_key: str = "",
         deadline: float = 0.0,
+        fresh: bool = False,
     ) -> Reply[structs.InvestorInfoCommRec]:
         """投资者申报费阶梯收取记录查询 (ReqQryInvestorInfoCommRec)."""
         reply = self._caller.request(
-            "qry_investor_info_comm_rec", body, valid_for=valid_for, client_order_key=client_order_key, deadline=deadline
+            "qry_investor_info_comm_rec",
+            body,
+            valid_for=valid_for,
+            client_order_key=client_order_key,
+            deadline=deadline,
+            fresh=fresh,
         )
         return cast("Reply[Any]", reply)
 
@@ -1633,10 +2139,16 @@ class SyncRequests:
         valid_for: float = 0.0,
         client_order_key: str = "",
         deadline: float = 0.0,
+        fresh: bool = False,
     ) -> Reply[structs.CombLeg]:
         """组合腿信息查询 (ReqQryCombLeg)."""
         reply = self._caller.request(
-            "qry_comb_leg", body, valid_for=valid_for, client_order_key=client_order_key, deadline=deadline
+            "qry_comb_leg",
+            body,
+            valid_for=valid_for,
+            client_order_key=client_order_key,
+            deadline=deadline,
+            fresh=fresh,
         )
         return cast("Reply[Any]", reply)
 
@@ -1675,9 +2187,15 @@ class SyncRequests:
         valid_for: float = 0.0,
         client_order_key: str = "",
         deadline: float = 0.0,
+        fresh: bool = False,
     ) -> Reply[structs.OffsetSetting]:
         """投资者对冲设置查询 (ReqQryOffsetSetting)."""
         reply = self._caller.request(
-            "qry_offset_setting", body, valid_for=valid_for, client_order_key=client_order_key, deadline=deadline
+            "qry_offset_setting",
+            body,
+            valid_for=valid_for,
+            client_order_key=client_order_key,
+            deadline=deadline,
+            fresh=fresh,
         )
         return cast("Reply[Any]", reply)

@@ -154,11 +154,12 @@ def test_an_investor_is_registered_and_given_a_password(run: Run, place: Path) -
     run("investor", "add", "100001", "--password-file", "p.secret", "--account", "A1", "--account", "A2")
     run("investor", "add", "100002", "--broker", "8888", "--password-file", "-", stdin="hunter3\n")
     run("investor", "passwd", "100001", "--password-file", "-", stdin="hunter4\n")
+    run("investor", "accounts", "100001", "--account", "A1", "--account", "A3")
     run("investor", "disable", "100001")
     listed = run("investor", "list", "--json")
 
     other, first = written(listed)
-    assert (first["investor_id"], first["broker_id"], first["account_ids"]) == ("100001", "9999", ["A1", "A2"])
+    assert (first["investor_id"], first["broker_id"], first["account_ids"]) == ("100001", "9999", ["A1", "A3"])
     assert not first["enabled"]
     assert other["broker_id"] == "8888"
     assert "hunter" not in listed.stdout + run("ledger", "export").stdout

@@ -241,6 +241,21 @@ async def test_an_order_is_answered_when_it_was_sent(
     assert (relay.calls[0].client_order_key, relay.calls[0].valid_for_milliseconds) == ("k1", 1500)
 
 
+async def test_a_query_may_ask_past_the_relays_memory(
+    relay: ScriptedRelay, connect: Connect, collected: Collected
+) -> None:
+    """`fresh` travels with the call; without it the relay may answer from what it knows."""
+    relay.answers["qry_instrument"] = lambda call: [result(call, return_code=-1)]
+    terminal = connect()
+    await terminal.login(*LOGIN, collected)
+
+    for fresh in (True, False):
+        with pytest.raises(CallNotSent):
+            await terminal.requests.qry_instrument(structs_pb2.QryInstrument(), fresh=fresh)
+
+    assert [call.fresh for call in relay.calls] == [True, False]
+
+
 async def test_a_rejected_order_is_a_notice(relay: ScriptedRelay, connect: Connect, collected: Collected) -> None:
     """The counter's rejection of an order comes after the reply and is not lost."""
     relay.answers["order_insert"] = lambda call: [

@@ -184,16 +184,18 @@ class Rejected(_message.Message):
     def __init__(self, source: _Optional[_Union[Source, str]] = ..., reason: _Optional[str] = ..., code: _Optional[int] = ..., message: _Optional[str] = ..., advice: _Optional[str] = ..., retry_after_seconds: _Optional[int] = ...) -> None: ...
 
 class Call(_message.Message):
-    __slots__ = ("request_id", "request", "valid_for_milliseconds", "client_order_key")
+    __slots__ = ("request_id", "request", "valid_for_milliseconds", "client_order_key", "fresh")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     REQUEST_FIELD_NUMBER: _ClassVar[int]
     VALID_FOR_MILLISECONDS_FIELD_NUMBER: _ClassVar[int]
     CLIENT_ORDER_KEY_FIELD_NUMBER: _ClassVar[int]
+    FRESH_FIELD_NUMBER: _ClassVar[int]
     request_id: int
     request: _requests_pb2.Request
     valid_for_milliseconds: int
     client_order_key: str
-    def __init__(self, request_id: _Optional[int] = ..., request: _Optional[_Union[_requests_pb2.Request, _Mapping]] = ..., valid_for_milliseconds: _Optional[int] = ..., client_order_key: _Optional[str] = ...) -> None: ...
+    fresh: bool
+    def __init__(self, request_id: _Optional[int] = ..., request: _Optional[_Union[_requests_pb2.Request, _Mapping]] = ..., valid_for_milliseconds: _Optional[int] = ..., client_order_key: _Optional[str] = ..., fresh: _Optional[bool] = ...) -> None: ...
 
 class CallResult(_message.Message):
     __slots__ = ("request_id", "return_code", "rejected", "order_ref", "first_order_ref", "queue_position", "waited_milliseconds")

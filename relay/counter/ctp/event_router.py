@@ -61,6 +61,7 @@ class EventRouter:
         self._repetitions = Repetitions(tools.catalog)
         self._day = DayNotices(tools.ownership) if operator_id else None
         self._mask = OperatorMask(tools.catalog, operator_id)
+        self._withheld_rows: set[tuple[str, str]] = set()
         self._account_cell = text_cell(tools.catalog.structs["TradingAccount"], "AccountID")
         self._loop = asyncio.get_running_loop()
         self._alarm: asyncio.TimerHandle | None = None
@@ -187,12 +188,23 @@ class EventRouter:
             self._tell(link, request_id, callback, None, (LOST_ERROR_ID, _LOST), is_last=True)
 
     def _learn_account(self, link: CtpLink, callback: Callback, body: bytes) -> None:
-        """Which fund account is this investor's, as the counter answers it: transfers and bank notices name only that."""
-        if callback.name != _FUNDS or self._account_cell is None:
+        """Which fund account is this investor's, as the counter tells his own session: transfers name only that.
+
+        An operator's session hears of everybody's accounts, so nothing is learned there: the directory decides.
+        """
+        identity = link.lane.identity
+        if callback.name != _FUNDS or self._account_cell is None or identity.operator_id:
             return  # other answers may only repeat what a terminal wrote
-        identity, account = link.lane.identity, text.decode(self._account_cell.read(body))
+        account = text.decode(self._account_cell.read(body))
         if account and account not in identity.accounts:
             link.lane.identity = replace(identity, accounts=identity.accounts | {account})
+
+    def _withheld(self, link: CtpLink, callback: Callback) -> None:
+        """Said once of each kind: the directory may lack an account of the investor."""
+        key = link.lane.identity.investor_id, callback.name
+        if key not in self._withheld_rows:
+            self._withheld_rows.add(key)
+            _log.warning("row_of_another_withheld", investor=key[0], callback=key[1], session=link.session)
 
     def _askers(self, asked: Asked, event: RawEvent, error_id: int) -> Iterator[tuple[CtpLink, int]]:
         if asked.cache_key is None:
@@ -211,6 +223,7 @@ class EventRouter:
         is_last: bool,
     ) -> None:
         if body is not None and not self._ownership.belongs(callback, body, link.lane.identity):
+            self._withheld(link, callback)
             if not is_last:
                 return
             body = None

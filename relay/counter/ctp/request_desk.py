@@ -69,12 +69,16 @@ class RequestDesk:
             raise Refused(refusal)
         return body
 
+    def hold_to_limits(self, link: CtpLink, call: TerminalCall) -> None:
+        """One terminal must not use up what all share, also where the relay itself answers; raises Refused."""
+        rule = self._scope.rule(call.method)
+        _hold_to_limits(link, rule.priority if rule else Priority.OTHER, self._loop.time())
+
     async def send(self, call: TerminalCall, body: bytearray, asked: Asked) -> CallOutcome:
         """Wait for the request's turn and send it; raises Refused, e.g. when its time runs out first."""
         rule = self._scope.rule(call.method)
         priority = rule.priority if rule else Priority.OTHER
         now = self._loop.time()
-        _hold_to_limits(asked.link, priority, now)
         if await self._cancelled_here(asked.link, call, body):
             return CallOutcome(0)
         waiting = _Waiting(call, body, asked, self._loop.create_future())

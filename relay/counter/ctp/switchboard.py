@@ -117,6 +117,7 @@ class Switchboard:
         if not (self._password_due and call.method.name in _LEGAL_WHILE_PASSWORD_DUE):
             refuse(not_ready(link, live=self.session.live))
         body = self._desk.prepare(link, call)
+        self._desk.hold_to_limits(link, call)
         rule = self._tools.scope.rule(call.method)
         key = self._cache.key(call.method, body) if rule is not None and rule.cacheable else None
         if key is not None and self._known(link, call, key):
@@ -137,7 +138,7 @@ class Switchboard:
 
     def _known(self, link: CtpLink, call: TerminalCall, key: Key) -> bool:
         """Whether the answer is known or under way; what there is of it is given at once."""
-        known = self._cache.ask(key, (link, call.request_id))
+        known = self._cache.ask(key, (link, call.request_id), fresh=call.fresh)
         if known is None:
             return False
         for row in known.rows:
@@ -195,6 +196,7 @@ class Switchboard:
     async def _live(self, item: SessionLive) -> None:
         login = item.attached(self._tools.catalog)
         self._begin_day(login.trading_day, changed=item.day_changed)
+        self._cache.forget()
         self._password_due = False
         self._lanes.rebind(login.front_id, login.session_id, login.max_order_ref)
         self._desk.limits(*self.session.front_info())
@@ -220,7 +222,6 @@ class Switchboard:
         if changed:
             self._lanes.start_day()
             self._router.start_day()
-            self._cache.start_day()
         elif self._login is None:
             # Orders of this day's earlier life of the relay are known again, by whom they belong to.
             alone = next(iter(self), None) if self._on_live is None else None

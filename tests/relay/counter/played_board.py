@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -129,8 +129,12 @@ class Board:
         self.board.start()
         self._terminals: list[Terminal] = []
 
-    def terminal(self, investor_id: str, *, from_now: bool = False) -> Terminal:
+    def terminal(
+        self, investor_id: str, *, from_now: bool = False, accounts: tuple[str, ...] | None = None
+    ) -> Terminal:
         identity = investor(investor_id, operator=OPERATOR if self._shared else "")
+        if accounts is not None:
+            identity = replace(identity, accounts=frozenset(accounts))
         link = self.board.add(f"session-{investor_id}", identity, self._detach, from_now=from_now)
         terminal = Terminal(link)
         terminal.listening = asyncio.get_running_loop().create_task(terminal.listen())
@@ -161,10 +165,17 @@ class Board:
         return await asyncio.wait_for(self.begin(terminal, name, request_id, **fields), 5)
 
     def begin(
-        self, terminal: Terminal, name: str, request_id: int = 1, valid_for: float = 3.0, **fields: Any
+        self,
+        terminal: Terminal,
+        name: str,
+        request_id: int = 1,
+        valid_for: float = 3.0,
+        *,
+        fresh: bool = False,
+        **fields: Any,
     ) -> asyncio.Task[CallOutcome]:
         """The same, where it may have to wait."""
-        call = TerminalCall(method(name), bytes(request(name, **fields)), request_id, valid_for)
+        call = TerminalCall(method(name), bytes(request(name, **fields)), request_id, valid_for, fresh=fresh)
         return asyncio.get_running_loop().create_task(_call(terminal, call))
 
     async def close(self) -> None:

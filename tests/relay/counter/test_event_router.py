@@ -91,20 +91,32 @@ async def test_on_rsp_error_answers_the_question_it_names(shared: Board) -> None
     assert other.events() == []
 
 
-async def test_the_fund_account_of_an_investor_is_learned_from_the_counter(shared: Board) -> None:
-    """It may be called otherwise than the investor, and transfers and bank notices name only it."""
-    mine, other = shared.terminal("100001"), shared.terminal("100002")
-    transfer = {"BrokerID": BROKER, "AccountID": "88001", "TradeAmount": 5.0}
-    await shared.notice("OnRtnFromBankToFutureByFuture", **transfer)
+async def test_in_an_operators_session_no_account_is_learned_from_answers(shared: Board) -> None:
+    """The directory decides: a row that names another's account is withheld, and its bank notices stay another's."""
+    mine = shared.terminal("100001")
     await shared.call(mine, "ReqQryTradingAccount", 5)
-    await shared.answer("OnRspQryTradingAccount", 1, BrokerID=BROKER, AccountID="88001")
+    await shared.answer("OnRspQryTradingAccount", 1, is_last=False, BrokerID=BROKER, AccountID="100001")
+    await shared.answer("OnRspQryTradingAccount", 1, is_last=True, BrokerID=BROKER, AccountID="100002")
 
-    await shared.notice("OnRtnFromBankToFutureByFuture", **{**transfer, "TradeAmount": 6.0})
+    await shared.notice("OnRtnFromBankToFutureByBank", BrokerID=BROKER, AccountID="100002", TradeAmount=7.0)
 
-    answer, told = mine.events()
-    assert answer.rsp_qry_trading_account.account_id == "88001"
-    assert told.rtn_from_bank_to_future_by_future.trade_amount == 6.0
-    assert other.events() == []
+    row, end = mine.events()
+    assert (row.rsp_qry_trading_account.account_id, row.is_last) == ("100001", False)
+    assert (end.empty, end.is_last) == (True, True)
+    assert mine.link.lane.identity.accounts == {"100001"}
+
+
+async def test_the_one_account_of_an_investors_own_session_is_filled_in(own: Board) -> None:
+    """It may be called otherwise than the investor; the counter says how, and transfers name only it."""
+    mine = own.terminal("100001", accounts=())
+    await own.call(mine, "ReqQryTradingAccount", 5)
+    await own.answer("OnRspQryTradingAccount", 1, BrokerID=BROKER, AccountID="88001")
+
+    await own.call(mine, "ReqFromBankToFutureByFuture", 6, TradeAmount=5.0)
+    await own.call(mine, "ReqFromBankToFutureByFuture", 7, TradeAmount=5.0, AccountID="88002")
+
+    sent = [read("ReqTransfer", called.body, "AccountID") for called in own.session.called[1:]]
+    assert sent == ["88001", "88002"]
 
 
 async def test_an_answer_to_nobody_is_dropped(shared: Board) -> None:

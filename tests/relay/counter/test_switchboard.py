@@ -9,8 +9,9 @@ import pytest
 
 from relay.counter.ctp.session_items import SessionEnded, SessionPasswordDue
 from relay.counter.ctp.switchboard import Switchboard
+from relay.domain.rate_window import RateWindow
 from relay.errors import Refused
-from tests.relay.counter.played_board import Board, order_fields, refusal_of, unanswered
+from tests.relay.counter.played_board import DAY, Board, order_fields, refusal_of, unanswered
 from tests.relay.domain.ctp_bodies import BROKER
 from tests.relay.hand_loop import settled
 
@@ -300,17 +301,56 @@ async def test_a_first_asker_that_leaves_does_not_cost_the_others_their_answer(s
     assert second.answers(2) == [(0, True)]
 
 
-async def test_a_new_day_forgets_the_public_answers(shared: Board) -> None:
-    """Yesterday's instruments have expired."""
+@pytest.mark.parametrize("day", [DAY, "20261124"], ids=["same day", "next day"])
+async def test_a_new_login_forgets_the_public_answers(shared: Board, day: str) -> None:
+    """Yesterday's instruments have expired, and a front that restarts at noon may have others too."""
     mine = shared.terminal("100001")
     await shared.call(mine, "ReqQryInstrument", 1)
     await shared.answer("OnRspQryInstrument", 1, InstrumentID="rb2611")
     await shared.break_off()
-    await shared.log_in("20261124", session_id=78, day_changed=True)
+    await shared.log_in(day, session_id=78, day_changed=day != DAY)
 
     await shared.call(mine, "ReqQryInstrument", 2)
 
     assert len(shared.session.called) == 2
+
+
+async def test_an_empty_public_answer_is_asked_again(shared: Board) -> None:
+    """Before the day's start the counter has no instruments yet."""
+    mine = shared.terminal("100001")
+    await shared.call(mine, "ReqQryInstrument", 1)
+    await shared.answer("OnRspQryInstrument", 1)
+
+    await shared.call(shared.terminal("100002"), "ReqQryInstrument", 2)
+
+    assert mine.answers(1) == [(0, True)]
+    assert len(shared.session.called) == 2
+
+
+async def test_a_terminal_may_ask_past_what_the_relay_knows(shared: Board) -> None:
+    """It knows that something has changed; what it is told, everybody is told from then on."""
+    mine, other = shared.terminal("100001"), shared.terminal("100002")
+    await shared.call(mine, "ReqQryInstrument", 1)
+    await shared.answer("OnRspQryInstrument", 1, InstrumentID="rb2701")
+    await shared.begin(mine, "ReqQryInstrument", 2, fresh=True)
+    await shared.answer("OnRspQryInstrument", 2, InstrumentID="rb2702")
+
+    await shared.call(other, "ReqQryInstrument", 3)
+    await settled()
+
+    assert len(shared.session.called) == 2
+    assert [e.rsp_qry_instrument.instrument_id for e in other.events()] == ["rb2702"]
+
+
+async def test_an_answer_the_relay_knows_counts_as_a_query(shared: Board) -> None:
+    """Twenty thousand rows cost the relay as much as the counter: nobody may ask for them without end."""
+    mine = shared.terminal("100001")
+    mine.link.queries = RateWindow(2)
+    await shared.call(mine, "ReqQryInstrument", 1)
+    await shared.answer("OnRspQryInstrument", 1, InstrumentID="rb2701")
+    await shared.call(mine, "ReqQryInstrument", 2)
+
+    assert await refusal_of(shared.begin(mine, "ReqQryInstrument", 3)) == "too_fast"
 
 
 # What the relay asks itself ------------------------------------------------------------------------------------

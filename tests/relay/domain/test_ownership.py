@@ -96,6 +96,39 @@ def test_rates_for_all_investors_are_anybodys() -> None:
     assert OWNERSHIP.belongs(callback("OnRspQryInstrumentMarginRate"), rate, ALICE)
 
 
+def test_a_rate_of_one_other_investor_is_his() -> None:
+    """InvestorRange says that InvestorID is one investor's."""
+    rate = callback("OnRspQryInstrumentCommissionRate")
+    others = event(rate.name, BrokerID=BROKER, InvestorRange="3", InvestorID="10002")
+    own = event(rate.name, BrokerID=BROKER, InvestorRange="3", InvestorID="10001")
+
+    assert not OWNERSHIP.belongs(rate, others, ALICE)
+    assert OWNERSHIP.belongs(rate, own, ALICE)
+
+
+BY_ACCOUNT = [
+    c.name
+    for c in CATALOG.callbacks.values()
+    if c.struct
+    and c.shape is Shape.RESPONSE
+    and CATALOG.structs[c.struct].has("AccountID")
+    and not CATALOG.structs[c.struct].has("InvestorID")
+]
+
+
+@pytest.mark.parametrize("name", BY_ACCOUNT)
+def test_a_row_that_names_only_an_account_is_its_investors(name: str) -> None:
+    """In an operator's session the directory says whose account it is; an investor's own hears of no others."""
+    rich = investor("10001", "A1", "A2")
+    rows = {account: event(name, AccountID=account) for account in ("A1", "A2", "10001", "10002", "")}
+
+    seen = [account for account, row in rows.items() if OWNERSHIP.belongs(callback(name), row, rich)]
+    usual = [account for account, row in rows.items() if OWNERSHIP.belongs(callback(name), row, ALICE)]
+
+    assert (seen, usual) == (["A1", "A2", ""], ["10001", ""])
+    assert all(OWNERSHIP.belongs(callback(name), row, replace(rich, operator_id="")) for row in rows.values())
+
+
 def test_the_connection_is_the_relays_own_business() -> None:
     """OnFrontConnected and OnFrontDisconnected are shown to no terminal."""
     assert not OWNERSHIP.belongs(callback("OnFrontDisconnected"), None, ALICE)

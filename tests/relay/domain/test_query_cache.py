@@ -84,27 +84,39 @@ def test_a_query_that_dies_is_told_to_all_who_waited() -> None:
     assert known.ask(key, "c") is None
 
 
-def test_an_empty_answer_is_an_answer() -> None:
-    """No rows, one callback without a struct."""
+def test_an_answer_without_rows_is_given_and_not_kept() -> None:
+    """Before the day's start the counter has no instruments; who asks later is not told that there are none."""
     known = cache()
     key = key_of(known)
     known.ask(key, "a")
-    empty = Row(ANSWER, None, is_last=True)
-    known.answered(key, empty)
 
-    assert known.ask(key, "b") == Known((empty,), complete=True)
+    assert known.answered(key, Row(ANSWER, None, is_last=True)) == ("a",)
+    assert known.ask(key, "b") is None
 
 
-def test_a_new_trading_day_knows_nothing() -> None:
-    """Who still waited is told."""
+def test_after_a_login_nothing_is_known() -> None:
+    """The counter may have been restarted with other data, on the same trading day too."""
     known = cache()
-    old, waiting = key_of(known, "SHFE"), key_of(known, "DCE")
-    known.ask(old, "a")
-    known.answered(old, row("rb2510", is_last=True))
-    known.ask(waiting, "b")
+    key = key_of(known)
+    known.ask(key, "a")
+    known.answered(key, row("rb2510", is_last=True))
+    known.forget()
 
-    assert known.start_day() == ("b",)
-    assert known.ask(old, "c") is None
+    assert known.ask(key, "c") is None
+
+
+def test_who_asks_afresh_is_answered_by_the_counter_and_so_is_everybody_after() -> None:
+    """The answer before is given to others until the new one is complete; one that is under way is fresh enough."""
+    known = cache()
+    key = key_of(known)
+    known.ask(key, "a")
+    known.answered(key, row("rb2510", is_last=True))
+
+    assert known.ask(key, "b", fresh=True) is None
+    assert known.ask(key, "c") == Known((row("rb2510", is_last=True),), complete=True)
+    assert known.ask(key, "d", fresh=True) == Known((), complete=False)
+    assert known.answered(key, row("cu2511", is_last=True)) == ("b", "d")
+    assert known.ask(key, "e") == Known((row("cu2511", is_last=True),), complete=True)
 
 
 def test_the_cache_is_bounded_by_bytes() -> None:
