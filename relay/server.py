@@ -11,8 +11,7 @@ import datetime as dt
 import functools
 import itertools
 import signal
-import weakref
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from importlib.metadata import version
 from pathlib import Path
 
@@ -36,10 +35,10 @@ from relay.domain.journal import Journal, JournalLimits
 from relay.domain.lane_requests import DayLimits
 from relay.domain.lanes import Lanes
 from relay.domain.ownership import OwnershipTable
-from relay.domain.public_ip import Origin
 from relay.domain.scope import ScopeTable
 from relay.domain.system_info import COUNTER_ZONE, AgeLimits
-from relay.rpc import listener
+from relay.reloading import Load, Reloading, Take
+from relay.rpc.doors import Doors
 from relay.rpc.metrics_http import MetricsServer, Watched, readings, why_not_healthy
 from relay.services import verifier as genuineness
 from relay.services.admission import Admission, AdmissionRules, Directory
@@ -50,24 +49,22 @@ from relay.services.ledger import Ledger
 from relay.services.ledger_spool import Spool
 from relay.services.login_guard import LoginGuard
 from relay.services.relay_numbers import take_number
-from relay.services.sessions import STOPPING, SessionLimits, Sessions
+from relay.services.sessions import SessionLimits, Sessions
 from relay.services.state_lock import StateLock
 from relay.services.system_info_seen import SystemInfoSeen
-from relay.services.terminal_stream import StreamSettings, TerminalStream
 from relay.services.terminals import Terminals, open_key
 from relay.services.unavailable import VerifierUnavailable
 from relay.services.verifier import Verifier
 from relay.settings import Settings
+from relay.tasks import Tasks
 
 _log = structlog.get_logger(__name__)
 
 _KEPT_BEYOND_AGE = dt.timedelta(days=2)
-_FAREWELL_SECONDS = 5.0
-"""how long the last words on the streams may take to be read"""
 
 
-def run(settings: Settings) -> None:
-    """Serve until SIGINT or SIGTERM; a second signal ends without draining.
+def run(settings: Settings, load: Load) -> None:
+    """Serve until SIGINT or SIGTERM; a second signal ends without draining. SIGHUP asks `load` for the settings anew.
 
     Raises what `settings_file`, `secret_files` and `database` raise, and SystemExit with a line in the log where the
     machine is not fit: port taken, certificate unreadable, locale or binding missing, no side process.
@@ -75,15 +72,20 @@ def run(settings: Settings) -> None:
     secrets = settings_file.secrets_of(settings)
     with logs.configure(level=settings.log.level, form=settings.log.format) as log:
         logs.catch_what_python_prints()
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until it is listened to: its default would end the process
         try:
-            uvloop.run(serve(settings, secrets, log))
+            uvloop.run(serve(settings, secrets, log, load))
         except (OSError, LocaleMissing, binding.BindingMismatch, VerifierUnavailable) as error:
             _log.critical("relay_cannot_run", why=getattr(error, "why", str(error)))
             raise SystemExit(1) from None
 
 
 async def serve(
-    settings: Settings, secrets: settings_file.Secrets, log: logs.Log, ready: Callable[[int], None] | None = None
+    settings: Settings,
+    secrets: settings_file.Secrets,
+    log: logs.Log,
+    load: Load,
+    ready: Callable[[int], object] = lambda _: None,
 ) -> None:
     """Build, announce the port, wait for a signal, drain. Raises what makes the relay unfit to start."""
     async with contextlib.AsyncExitStack() as stack:
@@ -93,23 +95,30 @@ async def serve(
         order_map = OrderMapFile(settings.relay.state_dir / "order_map")
         stack.callback(order_map.close)
         flow_dir = stack.enter_context(process_folder(settings_file.flow_dir(settings)))
-        counter = _make_counter(settings, secrets, ledger, order_map, number, flow_dir)
-        sessions = _make_sessions(settings, directory, verifier, counter, ledger)
+        link_limits = _link_limits(settings)
+        counter = _make_counter(settings, secrets, ledger, order_map, number, flow_dir, link_limits)
+        sessions, admission = _make_sessions(settings, directory, verifier, counter, ledger)
         await ledger.record("relay_started", "", _started(settings, number))
         await counter.start()
         stack.push_async_callback(counter.stop)
-        port, show_out = await _listen(settings, sessions, ledger)
-        stack.push_async_callback(show_out)
+        doors = Doors(settings, sessions, ledger)
+        stack.push_async_callback(doors.close)
+        port = await doors.open()
         _log.info("relay_ready", port=port, mode=settings.relay.mode, tls=settings.listen.tls_certificate is not None)
-        if ready is not None:
-            ready(port)
-        _serve_metrics(settings, Watched(sessions, counter, ledger, verifier, order_map, log), stack)
-        async with _stop_signal() as stop:
-            await stop.wait()
-        _log.info("relay_draining", sessions=len(sessions))
-        await sessions.drain(settings.relay.drain_seconds)
-        await show_out()
+        ready(port)
+        watched = Watched(sessions, counter, ledger, verifier, order_map, log, doors.certificates)
+        _serve_metrics(settings, watched, stack)
+        takes, files = _takes(sessions, admission, link_limits, doors), _files(doors)
+        await _until_stopped(Reloading(settings, load, takes, files, ledger), sessions)
+        await doors.close()
         await ledger.note("relay_stopped", "", {"sessions": len(sessions)})
+
+
+async def _until_stopped(reloading: Reloading, sessions: Sessions) -> None:
+    async with _signals(reloading) as stop:
+        await stop.wait()
+        _log.info("relay_draining", sessions=len(sessions))
+        await sessions.drain(reloading.settings.relay.drain_seconds)
 
 
 def _take_place(settings: Settings, stack: contextlib.AsyncExitStack) -> tuple[Engine, int]:
@@ -179,6 +188,7 @@ def _make_counter(
     order_map: OrderMapFile,
     number: int,
     flow_dir: Path,
+    limits: LinkLimits,
 ) -> Counter:
     """The one place that picks a mode; a third mode would be a third branch here."""
     loaded = binding.load()
@@ -207,7 +217,7 @@ def _make_counter(
             loaded.catalog, ownership, relay_number=number, limits=day_limits, keys=order_map.order_keys
         ),
         next_lane=lambda: next(lane_numbers),
-        limits=LinkLimits(settings.limits.orders_per_second, settings.limits.queries_per_second),
+        limits=limits,
     )
     if settings.relay.mode == Mode.MANY_TO_MANY.value:
         return ManyToMany(connector, tools)
@@ -219,46 +229,75 @@ def _make_counter(
 
 def _make_sessions(
     settings: Settings, directory: Directory, verifier: Verifier | None, counter: Counter, evidence: Evidence
-) -> Sessions:
-    rules = settings.verification
-    age = AgeLimits(rules.max_age_seconds, rules.max_future_seconds)
+) -> tuple[Sessions, Admission]:
     guard = LoginGuard(settings.limits, asyncio.get_running_loop().time)
     admission = Admission(
-        AdmissionRules(counter.mode, settings.counter.broker_id, age), directory, verifier, guard, evidence, _now
+        AdmissionRules(counter.mode, settings.counter.broker_id, _age_limits(settings)),
+        directory,
+        verifier,
+        guard,
+        evidence,
+        _now,
     )
-    limits = SessionLimits(
+    kept = JournalLimits(items=settings.sessions.journal_events, size_bytes=settings.sessions.journal_bytes)
+    return Sessions(admission, counter, evidence, _session_limits(settings), lambda: Journal(kept)), admission
+
+
+def _age_limits(settings: Settings) -> AgeLimits:
+    return AgeLimits(settings.verification.max_age_seconds, settings.verification.max_future_seconds)
+
+
+def _link_limits(settings: Settings) -> LinkLimits:
+    return LinkLimits(settings.limits.orders_per_second, settings.limits.queries_per_second)
+
+
+def _session_limits(settings: Settings) -> SessionLimits:
+    return SessionLimits(
         linger_seconds=settings.sessions.linger_seconds,
         max_sessions=settings.max_sessions,
         max_per_investor=settings.sessions.max_per_investor,
         default_valid_for=settings.trading.default_valid_for_milliseconds / 1000,
     )
-    kept = JournalLimits(items=settings.sessions.journal_events, size_bytes=settings.sessions.journal_bytes)
-    return Sessions(admission, counter, evidence, limits, lambda: Journal(kept))
 
 
-async def _listen(
-    settings: Settings, sessions: Sessions, evidence: Evidence
-) -> tuple[int, Callable[[], Awaitable[None]]]:
-    """Begin to serve terminals; returns the port, and how to show out those on streams and stop."""
-    about = StreamSettings(
-        version("ctp-relay"), settings.listen.hello_timeout_seconds, 2 * settings.sessions.journal_bytes
-    )
-    clock = asyncio.get_running_loop().time
-    streams: weakref.WeakSet[TerminalStream] = weakref.WeakSet()
+def _takes(sessions: Sessions, admission: Admission, link_limits: LinkLimits, doors: Doors) -> dict[str, Take]:
+    """What can change while the relay runs; every other key waits for a restart."""
 
-    def open_stream(origin: Origin) -> TerminalStream:
-        stream = TerminalStream(origin, sessions, evidence, clock, about)
-        streams.add(stream)
-        return stream
+    def sessions_take(settings: Settings) -> None:
+        sessions.use(_session_limits(settings))
 
-    server, port = await listener.listen(settings.listen, open_stream)
+    def admission_takes(settings: Settings) -> None:
+        admission.use(_age_limits(settings))
 
-    async def show_out() -> None:
-        for stream in tuple(streams):
-            stream.stop(STOPPING)
-        await server.stop(_FAREWELL_SECONDS)
+    def links_take(settings: Settings) -> None:
+        link_limits.orders, link_limits.queries = settings.limits.orders_per_second, settings.limits.queries_per_second
 
-    return port, show_out
+    def read_when_used(_: Settings) -> None:
+        """Read from the settings in force, or by the command that uses it."""
+
+    return {
+        "log.level": lambda settings: logs.set_level(settings.log.level),
+        "relay.drain_seconds": read_when_used,
+        "ledger.line_format": read_when_used,
+        "listen.tls_certificate": doors.take_certificate,
+        "listen.tls_key": doors.take_certificate,
+        "listen.trusted_proxies": doors.take,
+        "listen.max_message_bytes": doors.take,
+        "listen.hello_timeout_seconds": doors.take,
+        "sessions.linger_seconds": sessions_take,
+        "sessions.max_per_process": sessions_take,
+        "sessions.max_per_investor": sessions_take,
+        "trading.default_valid_for_milliseconds": sessions_take,
+        "verification.max_age_seconds": admission_takes,
+        "verification.max_future_seconds": admission_takes,
+        "limits.orders_per_second": links_take,
+        "limits.queries_per_second": links_take,
+    }
+
+
+def _files(doors: Doors) -> dict[str, Take]:
+    """What is read again at every reload, whether or not a setting has changed."""
+    return {"listen.tls_certificate": doors.take_certificate} if doors.certificates is not None else {}
 
 
 def _serve_metrics(settings: Settings, watched: Watched, stack: contextlib.AsyncExitStack) -> None:
@@ -271,9 +310,9 @@ def _serve_metrics(settings: Settings, watched: Watched, stack: contextlib.Async
 
 
 @contextlib.asynccontextmanager
-async def _stop_signal() -> AsyncIterator[asyncio.Event]:
-    """Set by the first SIGINT or SIGTERM; the second one is left to end the process."""
-    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+async def _signals(reloading: Reloading) -> AsyncIterator[asyncio.Event]:
+    """Set by the first SIGINT or SIGTERM; the second one is left to end the process. SIGHUP reloads."""
+    stop, loop, tasks = asyncio.Event(), asyncio.get_running_loop(), Tasks()
 
     def heard() -> None:
         stop.set()
@@ -282,7 +321,11 @@ async def _stop_signal() -> AsyncIterator[asyncio.Event]:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, heard)
-    yield stop
+    loop.add_signal_handler(signal.SIGHUP, lambda: tasks.start(reloading.reload(), "reload"))
+    try:
+        yield stop
+    finally:
+        await tasks.cancel()
 
 
 def _started(settings: Settings, number: int) -> dict[str, object]:

@@ -6,55 +6,83 @@ from collections.abc import Callable, Sequence
 
 import grpc
 
-from relay.domain.public_ip import Origin, origin_of, parse_networks, parse_peer
-from relay.rpc.terminal_service import OriginOf, TerminalService
+from relay.domain.public_ip import Network, Origin, origin_of, parse_networks, parse_peer
+from relay.rpc.certificates import Certificates, CertificateUnusable
+from relay.rpc.terminal_service import TerminalService
 from relay.services.terminal_stream import TerminalStream
 from relay.settings import Listen
+from relay.tasks import Tasks
 
 _TRANSPORT_MESSAGE_BYTES = 16 * 1024 * 1024
 """what gRPC itself lets through: far more than the setting, so that a larger message is refused by name"""
 
 
-async def listen(settings: Listen, open_stream: Callable[[Origin], TerminalStream]) -> tuple[grpc.aio.Server, int]:
-    """Start serving; returns the server and the port it got.
+class Listener:
+    """The server of one relay."""
 
-    OSError where certificate or key cannot be read, or the address cannot be used.
-    """
-    server = grpc.aio.server(
-        options=[
-            ("grpc.max_receive_message_length", _TRANSPORT_MESSAGE_BYTES),
-            ("grpc.max_concurrent_streams", settings.max_streams),
-            ("grpc.so_reuseport", 0),
-            ("grpc.keepalive_time_ms", 20_000),
-            ("grpc.keepalive_timeout_ms", 10_000),
-            ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
-        ],
-        maximum_concurrent_rpcs=settings.max_streams,
-    )
-    service = TerminalService(open_stream, _origins(settings.trusted_proxies), settings.max_message_bytes)
-    server.add_generic_rpc_handlers((service,))
-    try:
-        port = _bind(server, settings)
-    except RuntimeError as error:  # grpc's only word for whatever stood in the way
-        raise OSError(
-            f"listen.address {settings.address} cannot be used: is another program there? ({error})"
-        ) from None
-    await server.start()
-    return server, port
+    def __init__(self, settings: Listen, open_stream: Callable[[Origin], TerminalStream]) -> None:
+        """OSError where certificate or key cannot be used."""
+        self._settings = settings
+        self._origins = _Origins(parse_networks(settings.trusted_proxies))
+        self._service = TerminalService(open_stream, self._origins, settings.max_message_bytes)
+        self.certificates: Certificates | None = None
+        if settings.tls_certificate is not None and settings.tls_key is not None:
+            self.certificates = Certificates(settings.tls_certificate, settings.tls_key)
+        self._server = grpc.aio.server(
+            options=[
+                ("grpc.max_receive_message_length", _TRANSPORT_MESSAGE_BYTES),
+                ("grpc.max_concurrent_streams", settings.max_streams),
+                ("grpc.so_reuseport", 0),
+                ("grpc.keepalive_time_ms", 20_000),
+                ("grpc.keepalive_timeout_ms", 10_000),
+                ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
+            ],
+            maximum_concurrent_rpcs=settings.max_streams,
+        )
+        self._server.add_generic_rpc_handlers((self._service,))
+        self._tasks = Tasks()
+
+    async def start(self) -> int:
+        """Begin to serve; returns the port. OSError where the address cannot be used."""
+        try:
+            port = self._bind(self._settings.address)
+        except RuntimeError as error:  # grpc's only word for whatever stood in the way
+            raise OSError(
+                f"listen.address {self._settings.address} cannot be used: is another program there? ({error})"
+            ) from None
+        await self._server.start()
+        if self.certificates is not None:
+            self._tasks.start(self.certificates.watch(), "watch the certificate")
+        return port
+
+    async def stop(self, seconds: float) -> None:
+        """Take no more streams, let those there are end within this time, then cut them; idempotent."""
+        await self._tasks.cancel()
+        await self._server.stop(seconds)
+
+    def take(self, settings: Listen) -> None:
+        """What may change while it serves: trusted proxies, the largest message."""
+        self._origins.trusted = parse_networks(settings.trusted_proxies)
+        self._service.max_message = settings.max_message_bytes
+
+    def take_certificate(self, settings: Listen) -> None:
+        """Read the certificate again; blocks, raises CertificateUnusable."""
+        if self.certificates is None or settings.tls_certificate is None or settings.tls_key is None:
+            raise CertificateUnusable("TLS can be switched on or off by a restart only")
+        self.certificates.use(settings.tls_certificate, settings.tls_key)
+
+    def _bind(self, address: str) -> int:
+        if self.certificates is None:
+            return int(self._server.add_insecure_port(address))
+        return int(self._server.add_secure_port(address, self.certificates.credentials()))
 
 
-def _bind(server: grpc.aio.Server, settings: Listen) -> int:
-    if settings.tls_certificate is None or settings.tls_key is None:
-        return int(server.add_insecure_port(settings.address))
-    pair = (settings.tls_key.read_bytes(), settings.tls_certificate.read_bytes())
-    return int(server.add_secure_port(settings.address, grpc.ssl_server_credentials([pair])))
+class _Origins:
+    """Tells a terminal's origin from its connection and, behind a proxy, from what the proxy says."""
 
+    def __init__(self, trusted: Sequence[Network]) -> None:
+        self.trusted = trusted
 
-def _origins(trusted_proxies: Sequence[str]) -> OriginOf:
-    trusted = parse_networks(trusted_proxies)
-
-    def origin(peer: str, metadata: Sequence[tuple[str, str | bytes]]) -> Origin:
+    def __call__(self, peer: str, metadata: Sequence[tuple[str, str | bytes]]) -> Origin:
         forwarded = [str(value) for key, value in metadata if key == "x-forwarded-for"]
-        return origin_of(parse_peer(peer), forwarded, trusted)
-
-    return origin
+        return origin_of(parse_peer(peer), forwarded, self.trusted)

@@ -35,7 +35,7 @@ class TerminalService(grpc.GenericRpcHandler):
     def __init__(self, open_stream: Callable[[Origin], TerminalStream], origin_of: OriginOf, max_message: int) -> None:
         self._open_stream = open_stream
         self._origin_of = origin_of
-        self._max_message = max_message
+        self.max_message = max_message
         self._handler: Any = grpc.stream_stream_rpc_method_handler(
             self._session, request_deserializer=self._parse, response_serializer=None
         )
@@ -47,12 +47,12 @@ class TerminalService(grpc.GenericRpcHandler):
         return None
 
     def _parse(self, data: bytes) -> pb.TerminalMessage | Malformed:
-        if len(data) > self._max_message:
-            return Malformed(len(data), self._max_message)
+        if len(data) > self.max_message:
+            return Malformed(len(data), self.max_message)
         try:
             return pb.TerminalMessage.FromString(data)
         except DecodeError:
-            return Malformed(len(data), self._max_message)
+            return Malformed(len(data), self.max_message)
 
     async def _session(self, requests: AsyncIterator[pb.TerminalMessage | Malformed], context: Context) -> None:
         try:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ctpabi.catalog_data import load_catalog
 from ctprelay.v1 import terminal_pb2 as pb
@@ -92,6 +92,10 @@ class Admission:
         self._clock = clock
         self._catalog = load_catalog()
         self._challenges: deque[bytes] = deque(maxlen=_REMEMBERED_CHALLENGES)
+
+    def use(self, age: system_info.AgeLimits) -> None:
+        """Other bounds of a system info's age, from the next login on."""
+        self._rules = replace(self._rules, age=age)
 
     async def admit(self, applicant: Applicant) -> TerminalLogin:
         """Check everything; raises Refused, LedgerUnavailable. The answer may go to the counter."""

@@ -68,6 +68,10 @@ class Sessions:
         """sessions without a stream that end when the login of this name succeeds; they do not count"""
         self.draining = False
 
+    def use(self, limits: SessionLimits) -> None:
+        """Other limits, from the next login on; sessions there are keep theirs."""
+        self._limits = limits
+
     def __len__(self) -> int:
         return len(self._by_token)
 

@@ -169,6 +169,11 @@ class RelayProcess:
         """The exit status; None while it runs."""
         return self._process.poll() if self._process is not None else 0
 
+    def signal(self, number: int) -> None:
+        """Send it a signal."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
     async def stop(self) -> int:
         """SIGTERM, and its exit status; killed when it does not end."""
         return await self._end("terminate")

@@ -28,6 +28,7 @@ from relay.settings_file import Secrets
 AUTH_CODE = "RELAYAUTH0000001"
 SECRETS = Secrets(SecretStr(AUTH_CODE), None)
 _NO_LOG: Any = SimpleNamespace(dropped=0)
+_NOTHING: Any = None
 
 
 def settings(state_dir: Path, **sections: dict[str, Any]) -> Settings:
@@ -62,7 +63,9 @@ def ledger(state_dir: Path) -> list[str]:
 async def started(told: Settings) -> tuple[asyncio.Task[None], int]:
     """The serving relay and its port; raises what keeps it from starting."""
     ready: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-    serving = asyncio.get_running_loop().create_task(server.serve(told, SECRETS, _NO_LOG, ready.set_result))
+    serving = asyncio.get_running_loop().create_task(
+        server.serve(told, SECRETS, _NO_LOG, lambda: told, ready.set_result)
+    )
     either: set[asyncio.Future[Any]] = {serving, ready}
     await asyncio.wait(either, timeout=30, return_when=asyncio.FIRST_COMPLETED)
     if serving.done():
@@ -95,7 +98,7 @@ async def test_a_relay_serves_until_it_is_told_to_stop_and_writes_both_down(stat
 async def test_a_second_signal_is_the_systems_again() -> None:
     """A drain that takes too long can be cut short."""
     before = signal.getsignal(signal.SIGTERM)
-    async with server._stop_signal() as stop:
+    async with server._signals(_NOTHING) as stop:
         os.kill(os.getpid(), signal.SIGTERM)
         await asyncio.wait_for(stop.wait(), 5)
 

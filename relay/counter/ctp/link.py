@@ -19,9 +19,9 @@ Call = Callable[["CtpLink", TerminalCall], Awaitable[CallOutcome]]
 Detach = Callable[["CtpLink", str], Awaitable[None]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class LinkLimits:
-    """What one terminal may send a second."""
+    """What one terminal may send a second; what is changed holds for terminals that log in afterwards."""
 
     orders: int
     queries: int
@@ -41,7 +41,7 @@ class CtpLink:
         self.attached = NOT_ATTACHED
         self.reported = True
         """whether this terminal's report stands at the counter; nothing is sent for it while not"""
-        self.limits = limits
+        self.limits = replace(limits)
         self.orders = RateWindow(limits.orders)
         self.queries = RateWindow(limits.queries)
         self._call = call

@@ -14,7 +14,7 @@ import trustme
 from ctprelay.v1 import terminal_pb2 as pb
 from ctprelay.v1 import terminal_pb2_grpc
 from relay.domain.public_ip import Origin
-from relay.rpc import listener
+from relay.rpc.listener import Listener
 from relay.settings import Listen
 from tests.relay.rpc.test_terminal_service import HELLO, listening
 
@@ -56,7 +56,8 @@ async def test_with_a_certificate_nothing_travels_in_the_clear(tmp_path: Path) -
     """A terminal without TLS gets no answer, one with it does."""
     settings, authority = certified(tmp_path)
     opened: list[Origin] = []
-    server, port = await listener.listen(settings, _opening(opened))
+    listener = Listener(settings, _opening(opened))
+    port = await listener.start()
     trust = tmp_path / "ca.pem"
     authority.cert_pem.write_to_path(str(trust))
     credentials = grpc.ssl_channel_credentials(trust.read_bytes())
@@ -67,7 +68,7 @@ async def test_with_a_certificate_nothing_travels_in_the_clear(tmp_path: Path) -
     async with grpc.aio.secure_channel(f"localhost:{port}", credentials) as secure:
         with pytest.raises(grpc.aio.AioRpcError) as reached:
             await asyncio.wait_for(_say_hello(secure), 10)
-    await server.stop(None)
+    await listener.stop(0)
 
     assert len(opened) == 1
     assert reached.value.code() is grpc.StatusCode.UNKNOWN, "the played stream's own failure, so it got through"
@@ -79,7 +80,7 @@ async def test_a_key_that_is_missing_stops_the_start(tmp_path: Path) -> None:
     (tmp_path / "relay.key").unlink()
 
     with pytest.raises(OSError, match=r"relay\.key"):
-        await listener.listen(settings, _opening([]))
+        Listener(settings, _opening([]))
 
 
 def certified(directory: Path) -> tuple[Listen, trustme.CA]:

@@ -13,7 +13,8 @@ import pytest
 from ctprelay.v1 import terminal_pb2 as pb
 from ctprelay.v1 import terminal_pb2_grpc
 from relay.domain.public_ip import Origin
-from relay.rpc import listener, terminal_service
+from relay.rpc import terminal_service
+from relay.rpc.listener import Listener
 from relay.services.outbox import Outbox
 from relay.services.terminal_stream import Malformed
 from relay.settings import Listen
@@ -75,11 +76,12 @@ class Site:
 @asynccontextmanager
 async def listening(**settings: Any) -> AsyncIterator[Site]:
     site = Site()
-    server, port = await listener.listen(Listen(address="127.0.0.1:0", **settings), site.open_stream)
+    listener = Listener(Listen(address="127.0.0.1:0", **settings), site.open_stream)
+    port = await listener.start()
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
         site.channel, site.stub = channel, terminal_pb2_grpc.TerminalServiceStub(channel)  # type: ignore[no-untyped-call]
         yield site
-    await server.stop(None)
+    await listener.stop(0)
 
 
 @pytest.fixture

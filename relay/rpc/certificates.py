@@ -1,0 +1,144 @@
+"""The certificate terminals see: read again when its files change, and never replaced by one that cannot serve.
+
+gRPC asks at every new connection whether there is another one; connections that exist keep theirs. The two files are
+rarely replaced at the same moment, so a pair that does not fit is only said, and looked at again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import grpc
+import structlog
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+
+_log = structlog.get_logger(__name__)
+_LOOK_SECONDS = 2.0
+
+
+class CertificateUnusable(OSError):
+    """The files cannot serve; the message names the file and says why, never what is in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A certificate chain and its key, both PEM."""
+
+    chain: bytes
+    key: bytes = field(repr=False)
+    valid_from: dt.datetime
+    valid_until: dt.datetime
+    serial: str
+
+
+def read_pair(certificate: Path, key: Path) -> Pair:
+    """Read both files, blocking; raises CertificateUnusable unless they belong together."""
+    chain, secret = _read(certificate), _read(key)
+    try:
+        first, *_ = x509.load_pem_x509_certificates(chain)
+        known = first.public_key()
+    except (ValueError, UnsupportedAlgorithm):
+        raise CertificateUnusable(f"{certificate}: is not a PEM certificate") from None
+    try:
+        private = load_pem_private_key(secret, password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        raise CertificateUnusable(f"{key}: is not a PEM private key without a password") from None
+    if _bytes(private.public_key()) != _bytes(known):
+        raise CertificateUnusable(f"{key}: is not the key of {certificate}")
+    return Pair(chain, secret, first.not_valid_before_utc, first.not_valid_after_utc, f"{first.serial_number:x}")
+
+
+class Certificates:
+    """The pair new connections get. `look` and `use` block: not for the event loop's thread."""
+
+    def __init__(self, certificate: Path, key: Path) -> None:
+        """Raises CertificateUnusable. One that has expired is served all the same, and said."""
+        self._certificate, self._key = certificate, key
+        self._seen = _state(certificate, key)
+        self._pair = read_pair(certificate, key)
+        self._next: grpc.ServerCertificateConfiguration | None = None
+        if why := self._why_not_now(self._pair):
+            _log.error("certificate_not_valid", why=why)
+
+    @property
+    def valid_until(self) -> dt.datetime:
+        """When the certificate that is served expires."""
+        return self._pair.valid_until
+
+    def credentials(self) -> grpc.ServerCredentials:
+        """For the server's port."""
+        first = _configuration(self._pair)
+        return grpc.dynamic_ssl_server_credentials(first, self._fetch)  # type: ignore[arg-type]  # may be None
+
+    def look(self) -> None:
+        """Take what is in the files where they have changed since they were last read; says it where they are unfit."""
+        if _state(self._certificate, self._key) == self._seen:
+            return
+        try:
+            self.use(self._certificate, self._key)
+        except CertificateUnusable as error:
+            _log.error("certificate_not_taken", why=str(error), advice="the one before is served on")
+
+    def use(self, certificate: Path, key: Path) -> None:
+        """Take these files from here on, and what is in them; raises CertificateUnusable, and keeps the one before."""
+        self._certificate, self._key = certificate, key
+        self._seen = _state(certificate, key)
+        pair = read_pair(certificate, key)
+        if why := self._why_not_now(pair):
+            raise CertificateUnusable(why)
+        if pair != self._pair:
+            self._pair, self._next = pair, _configuration(pair)
+            _log.info("certificate_taken", serial=pair.serial, valid_until=pair.valid_until.isoformat())
+
+    async def watch(self, seconds: float = _LOOK_SECONDS) -> None:
+        """Look every so many seconds, for ever."""
+        while True:
+            await asyncio.sleep(seconds)
+            await asyncio.to_thread(self.look)
+
+    def _why_not_now(self, pair: Pair) -> str:
+        now = dt.datetime.now(dt.UTC)
+        if now >= pair.valid_until:
+            return f"{self._certificate}: expired at {pair.valid_until.isoformat()}"
+        if now < pair.valid_from:
+            return f"{self._certificate}: is not valid before {pair.valid_from.isoformat()}"
+        return ""
+
+    def _fetch(self) -> grpc.ServerCertificateConfiguration | None:
+        """On a thread of gRPC's, at each new connection; None leaves it at the one before."""
+        taken, self._next = self._next, None
+        return taken
+
+
+def _configuration(pair: Pair) -> grpc.ServerCertificateConfiguration:
+    return grpc.ssl_server_certificate_configuration([(pair.key, pair.chain)])
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise CertificateUnusable(f"{path}: {error.strerror}") from None
+
+
+def _bytes(key: PublicKeyTypes) -> bytes:
+    return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+
+def _state(*paths: Path) -> list[tuple[int, int, int] | None]:
+    """What tells that a file was written or replaced, also behind a symbolic link."""
+
+    def one(path: Path) -> tuple[int, int, int] | None:
+        try:
+            found = path.stat()
+        except OSError:
+            return None
+        return found.st_ino, found.st_size, found.st_mtime_ns
+
+    return [one(path) for path in paths]

@@ -1,0 +1,62 @@
+"""The relay's doors for terminals: the listener, the streams that are open, and what of both may change meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from importlib.metadata import version
+
+from relay.counter.port import Evidence
+from relay.domain.public_ip import Origin
+from relay.rpc.certificates import Certificates
+from relay.rpc.listener import Listener
+from relay.services.sessions import STOPPING, Sessions
+from relay.services.terminal_stream import StreamSettings, TerminalStream
+from relay.settings import Settings
+
+_FAREWELL_SECONDS = 5.0
+"""how long the last words on the streams may take to be read"""
+
+
+class Doors:
+    """Where terminals come in."""
+
+    def __init__(self, settings: Settings, sessions: Sessions, evidence: Evidence) -> None:
+        """OSError where certificate or key cannot be used."""
+        self._sessions = sessions
+        self._evidence = evidence
+        self._clock = asyncio.get_running_loop().time
+        self._about = StreamSettings(
+            version("ctp-relay"), settings.listen.hello_timeout_seconds, 2 * settings.sessions.journal_bytes
+        )
+        self._streams: weakref.WeakSet[TerminalStream] = weakref.WeakSet()
+        self._listener = Listener(settings.listen, self._open_stream)
+
+    @property
+    def certificates(self) -> Certificates | None:
+        """None without TLS."""
+        return self._listener.certificates
+
+    async def open(self) -> int:
+        """Begin to serve; returns the port. OSError where the address cannot be used."""
+        return await self._listener.start()
+
+    async def close(self) -> None:
+        """Tell everybody still on a stream, and stop; idempotent."""
+        for stream in tuple(self._streams):
+            stream.stop(STOPPING)
+        await self._listener.stop(_FAREWELL_SECONDS)
+
+    def take(self, settings: Settings) -> None:
+        """What may change while terminals are connected; holds from the next stream on."""
+        self._about.hello_timeout_seconds = settings.listen.hello_timeout_seconds
+        self._listener.take(settings.listen)
+
+    def take_certificate(self, settings: Settings) -> None:
+        """Read the certificate again; blocks, raises CertificateUnusable."""
+        self._listener.take_certificate(settings.listen)
+
+    def _open_stream(self, origin: Origin) -> TerminalStream:
+        stream = TerminalStream(origin, self._sessions, self._evidence, self._clock, self._about)
+        self._streams.add(stream)
+        return stream

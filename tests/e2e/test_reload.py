@@ -1,0 +1,60 @@
+"""SIGHUP: the usual word for "read it again"."""
+
+from __future__ import annotations
+
+import json
+import signal
+from pathlib import Path
+
+import pytest
+import trustme
+
+from relay.counter.port import Mode
+from tests.e2e.conftest import StartRelay
+from tests.e2e.relay_process import TlsFiles
+from tests.e2e.site import INVESTORS, TERMINAL, Site, eventually, log_in, trade
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+async def test_a_relay_reads_its_certificate_and_settings_again(start_site: StartRelay, tls: TlsFiles) -> None:
+    """Terminals trade on, new ones get the new certificate, and what waits for a restart is named; nothing ends."""
+    site = await start_site(Mode.MANY_TO_MANY)
+    before = site.relay.config.read_text(encoding="utf-8")
+    renewed = _renewed(site.relay.directory)
+    async with site.logged_in(INVESTORS[0]) as terminal:
+        changed = before.replace(str(tls.certificate), str(renewed.certificate)).replace(str(tls.key), str(renewed.key))
+        changed = changed.replace('format = "json"', 'format = "json"\nlevel = "debug"')
+        site.relay.config.write_text(
+            changed.replace("inits_per_second = 1000.0", "inits_per_second = 99.0"), encoding="utf-8"
+        )
+        site.relay.signal(signal.SIGHUP)
+        await eventually("the settings are reloaded", lambda: "settings_reloaded" in site.relay.output)
+        await trade(terminal)
+
+        async with Site(site.counter, site.relay, renewed).terminal() as newcomer:
+            await log_in(newcomer, INVESTORS[1])
+            await trade(newcomer)
+        site.relay.config.write_text("nonsense", encoding="utf-8")
+        site.relay.signal(signal.SIGHUP)
+        await eventually("the nonsense is refused", lambda: "settings_not_reloaded" in site.relay.output)
+        async with Site(site.counter, site.relay, renewed).raw() as stream:
+            await stream.hello(TERMINAL)
+        await trade(terminal)
+    site.relay.config.write_text(before, encoding="utf-8")
+
+    (line,) = [json.loads(line) for line in site.relay.output.splitlines() if '"settings_reloaded"' in line]
+    assert line["taken"] == ["listen.tls_certificate", "listen.tls_key", "log.level"]
+    assert line["needs_restart"] == ["counter.inits_per_second"]
+    assert await site.relay.stop() == 0
+
+
+def _renewed(directory: Path) -> TlsFiles:
+    """A certificate of another authority, so that who gets the old one notices."""
+    files = TlsFiles(directory / "renewed.crt", directory / "renewed.key", directory / "renewed-ca.crt")
+    authority = trustme.CA()
+    issued = authority.issue_cert("127.0.0.1")
+    authority.cert_pem.write_to_path(str(files.authority))
+    issued.cert_chain_pems[0].write_to_path(str(files.certificate))
+    issued.private_key_pem.write_to_path(str(files.key))
+    return files

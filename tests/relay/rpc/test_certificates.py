@@ -1,0 +1,152 @@
+"""A certificate that is renewed while the relay serves."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import socket
+import ssl
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+from cryptography import x509
+from structlog.testing import capture_logs
+
+from relay.rpc.certificates import Certificates, CertificateUnusable, read_pair
+from relay.rpc.listener import Listener
+from relay.settings import Listen
+
+DEADLINE_SECONDS = 30.0
+
+
+class Files:
+    """A certificate and its key on disk."""
+
+    def __init__(self, directory: Path) -> None:
+        self.certificate, self.key = directory / "relay.crt", directory / "relay.key"
+        self.authority = trustme.CA()
+        self.renew()
+
+    def renew(self, **until: Any) -> int:
+        """Replace both; returns the new serial number."""
+        issued = self.authority.issue_cert("127.0.0.1", **until)
+        issued.cert_chain_pems[0].write_to_path(str(self.certificate))
+        issued.private_key_pem.write_to_path(str(self.key))
+        return x509.load_pem_x509_certificate(self.certificate.read_bytes()).serial_number
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Files:
+    return Files(tmp_path)
+
+
+def served(port: int) -> int:
+    """The serial number of the certificate a new connection gets."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.set_alpn_protocols(["h2"])
+    with socket.create_connection(("127.0.0.1", port)) as plain, context.wrap_socket(plain) as secure:
+        return x509.load_der_x509_certificate(secure.getpeercert(binary_form=True) or b"").serial_number
+
+
+def other_than(first: int, port: int) -> int:
+    """The serial number of the next certificate that is served."""
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while (now := served(port)) == first:
+        assert time.monotonic() < deadline, "the renewed certificate is not served"
+        time.sleep(0.05)
+    return now
+
+
+async def test_a_renewed_certificate_is_served_without_a_word(files: Files) -> None:
+    """As certbot and a firm's own authority leave it on disk; connections from then on get it."""
+    settings = Listen(address="127.0.0.1:0", tls_certificate=files.certificate, tls_key=files.key)
+    listener = Listener(settings, _no_stream)
+    port = await listener.start()
+    first = await asyncio.to_thread(served, port)
+
+    wanted = files.renew()
+
+    assert await asyncio.to_thread(other_than, first, port) == wanted
+    await listener.stop(0)
+
+
+def _broken(files: Files) -> None:
+    files.certificate.write_text("no certificate")
+
+
+def _another_key(files: Files) -> None:
+    Files.renew(files)
+    other = files.authority.issue_cert("127.0.0.1")
+    other.private_key_pem.write_to_path(str(files.key))
+
+
+def _expired(files: Files) -> None:
+    files.renew(not_after=dt.datetime.now(dt.UTC) - dt.timedelta(days=1))
+
+
+def _gone(files: Files) -> None:
+    files.key.unlink()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (_broken, "relay.crt: is not a PEM certificate"),
+        (_another_key, "relay.key: is not the key of"),
+        (_expired, "relay.crt: expired at"),
+        (_gone, "relay.key: No such file"),
+    ],
+)
+async def test_a_certificate_that_cannot_serve_leaves_the_one_before(
+    files: Files, spoil: Callable[[Files], None], said: str
+) -> None:
+    """And is said once, not every time somebody looks; the next good one is taken."""
+    settings = Listen(address="127.0.0.1:0", tls_certificate=files.certificate, tls_key=files.key)
+    listener = Listener(settings, _no_stream)
+    assert listener.certificates is not None
+    port = await listener.start()
+    first = await asyncio.to_thread(served, port)
+
+    with capture_logs() as lines:
+        spoil(files)
+        listener.certificates.look()
+        listener.certificates.look()
+        kept = await asyncio.to_thread(served, port)
+        wanted = files.renew()
+        listener.certificates.look()
+
+    errors = [line for line in lines if line["event"] == "certificate_not_taken"]
+    assert kept == first
+    assert said in " ".join(line["why"] for line in errors)
+    assert len(errors) == 1
+    assert await asyncio.to_thread(served, port) == wanted
+    await listener.stop(0)
+
+
+def test_a_pair_that_does_not_fit_stops_the_start(files: Files) -> None:
+    """gRPC would start, and refuse every connection without saying why."""
+    _another_key(files)
+
+    with pytest.raises(CertificateUnusable, match="is not the key of"):
+        Certificates(files.certificate, files.key)
+
+
+def test_the_key_stands_in_no_text(files: Files) -> None:
+    """Whatever is printed of the pair, or said about it."""
+    pair = read_pair(files.certificate, files.key)
+    secret = files.key.read_text().splitlines()[1]
+    files.key.write_text(secret)
+
+    with pytest.raises(CertificateUnusable) as caught:
+        read_pair(files.certificate, files.key)
+
+    assert secret not in repr(pair) + str(caught.value)
+
+
+def _no_stream(_: object) -> Any:
+    raise AssertionError("nobody opens a stream")
