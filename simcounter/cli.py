@@ -16,7 +16,7 @@ from rich.console import Console
 from simcounter import demo_accounts
 from simcounter.build import BuildFailed, CompilerMissing
 from simcounter.build import build as build_shim
-from simcounter.config import CounterConfig, load_config
+from simcounter.config import CounterConfig, load_config, paced_config
 from simcounter.control_server import send_command
 from simcounter.exec import run_program
 from simcounter.serving import accounts, introduction, key_beside, serve_until_stopped, serve_while_running
@@ -26,6 +26,8 @@ from simcounter.tmdb import MonitoringKey, Tmdb
 
 PORT = 17001
 CONTROL_PORT = 17002
+CONTROL_SECONDS = 600.0
+"""a command may fill a whole day"""
 
 app = typer.Typer(
     help="A simulated CTP counter for trading offline.", no_args_is_help=True, pretty_exceptions_show_locals=False
@@ -35,11 +37,12 @@ ConfigOption = Annotated[Path | None, typer.Option("--config", help="TOML file; 
 UsersOption = Annotated[int, typer.Option("--users", min=1, max=100_000, help="demonstration investors from 100001 on")]
 
 
-def _settings(config: Path | None, users: int) -> CounterConfig:
+def _settings(config: Path | None, users: int, defaults: CounterConfig | None = None) -> CounterConfig:
     try:
-        loaded = load_config(config) if config is not None else CounterConfig()
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise typer.BadParameter(str(error), param_hint="--config") from error
+        loaded = load_config(config, defaults) if config is not None else defaults or CounterConfig()
+    except (OSError, ValueError) as error:
+        print(f"ctp-simcounter: {error}", file=sys.stderr)
+        raise typer.Exit(2) from error
     if users != demo_accounts.INVESTORS:
         loaded = dataclasses.replace(loaded, users=tuple(demo_accounts.users(users)))
     return loaded
@@ -76,14 +79,18 @@ def execute(
     quiet: Annotated[bool, typer.Option("--quiet", help="do not say which accounts there are")] = False,
     config: ConfigOption = None,
     users: UsersOption = demo_accounts.INVESTORS,
+    unpaced: Annotated[
+        bool, typer.Option("--unpaced", help="no limit of queries and packets a second, unless --config sets one")
+    ] = False,
 ) -> None:
     """Run a CTP PROGRAM on the simulated counter, trading and market data, whatever front it registers."""
+    settings = _settings(config, users, CounterConfig() if unpaced else paced_config())
     try:
         if front:
             run_program(program, front, python)
         status = uvloop.run(
             serve_while_running(
-                _settings(config, users),
+                settings,
                 program,
                 lambda counter: None if quiet else print(accounts(counter), file=sys.stderr, flush=True),
                 python,
@@ -131,7 +138,9 @@ def control(
 ) -> None:
     """Send one command to a running counter: `control refuse method=ReqUserLogin error_id=3`."""
     try:
-        result = asyncio.run(send_command(address, command, dict(_argument(text) for text in arguments or [])))
+        result = asyncio.run(
+            send_command(address, command, dict(_argument(text) for text in arguments or []), CONTROL_SECONDS)
+        )
     except (OSError, RuntimeError, ValueError) as error:
         print(f"ctp-simcounter: {error}", file=sys.stderr)
         raise typer.Exit(1) from error

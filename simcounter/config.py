@@ -5,11 +5,15 @@ from __future__ import annotations
 import dataclasses
 import tomllib
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from simcounter import demo_accounts
 from simcounter.accounts import App, AppType, Role, User
+from simcounter.trading.instruments import EXCHANGES, Instrument, Product, demo_instruments
+
+_Choice = TypeVar("_Choice", bound=StrEnum)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,8 @@ class CounterConfig:
     broker_id: str = demo_accounts.BROKER_ID
     apps: tuple[App, ...] = field(default_factory=lambda: tuple(demo_accounts.apps()))
     users: tuple[User, ...] = field(default_factory=lambda: tuple(demo_accounts.users()))
+    instruments: dict[str, Instrument] = field(default_factory=demo_instruments)
+    """by InstrumentID; in the file a list, [[instruments]]"""
     trading_day: str = ""
     """YYYYMMDD; empty: the clock's day in UTC+8"""
     front_id: int = 1
@@ -56,30 +62,138 @@ class CounterConfig:
     """a shim with another one is refused; empty: the one of the catalog in use"""
 
 
-def load_config(path: Path) -> CounterConfig:
-    """The TOML file at `path`; ValueError names an unknown key. `[[apps]]` and `[[users]]` replace the demo's."""
-    content = tomllib.loads(path.read_text(encoding="utf-8"))
-    known = {item.name for item in dataclasses.fields(CounterConfig)}
-    unknown = sorted(set(content) - known)
-    if unknown:
-        raise ValueError(f"{path.name}: unknown settings {', '.join(unknown)}")
-    if "apps" in content:
-        content["apps"] = tuple(_app(entry) for entry in content["apps"])
-    if "users" in content:
-        content["users"] = tuple(_user(entry) for entry in content["users"])
-    return CounterConfig(**content)
+def paced_config() -> CounterConfig:
+    """The demonstration at the pace of production: what `exec` starts, so that a program learns it before it counts.
+
+    A query more than one a second gets 90; packets above six a second wait for the next, without an error.
+    """
+    return CounterConfig(queries_per_second=1, packets_per_second=6)
 
 
-def _app(entry: dict[str, Any]) -> App:
+def load_config(path: Path, defaults: CounterConfig | None = None) -> CounterConfig:
+    """The TOML file at `path`; what it does not name is as in `defaults`. `[[apps]]`, `[[users]]` and
+    `[[instruments]]` replace the demonstration's.
+
+    Raises ValueError whose one line names the file and the key that is wrong.
+    """
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        return _merged(defaults or CounterConfig(), content)
+    except (ValueError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path.name}: {error}") from None
+
+
+def _merged(defaults: CounterConfig, content: dict[str, Any]) -> CounterConfig:
+    entries = {"apps": _app, "users": _user, "instruments": _instrument}
+    scalars = {name: value for name, value in content.items() if name not in entries}
+    _check("", scalars, {f.name: f.type for f in dataclasses.fields(CounterConfig) if f.name not in entries})
+    read: dict[str, Any] = {**scalars}
+    for name, reader in entries.items():
+        if name in content:
+            if not isinstance(content[name], list):
+                raise ValueError(f"{name} is a list of tables: [[{name}]]")
+            read[name] = tuple(reader(f"{name}[{place}].", entry) for place, entry in enumerate(content[name]))
+    if "instruments" in read:
+        read["instruments"] = {instrument.instrument_id: instrument for instrument in read["instruments"]}
+    config = dataclasses.replace(defaults, **read)
+    return _with_known_positions(config, must_be_known="users" in content)
+
+
+def _with_known_positions(config: CounterConfig, *, must_be_known: bool) -> CounterConfig:
+    """Positions of instruments that do not exist are an error, or left out where they are the demonstration's."""
+    users = []
+    for place, user in enumerate(config.users):
+        known = tuple(position for position in user.positions if position[0] in config.instruments)
+        if must_be_known and known != user.positions:
+            missing = next(p[0] for p in user.positions if p[0] not in config.instruments)
+            raise ValueError(f"users[{place}].positions: there is no instrument {missing}")
+        users.append(dataclasses.replace(user, positions=known))
+    return dataclasses.replace(config, users=tuple(users))
+
+
+def _app(where: str, entry: dict[str, Any]) -> App:
+    _check(where, entry, _APP, ("app_id", "app_type", "auth_code"))
     return App(
         app_id=entry["app_id"],
-        app_type=AppType(entry["app_type"]),
+        app_type=_one_of(where + "app_type", AppType, entry["app_type"]),
         auth_code=entry["auth_code"],
         users=frozenset(entry.get("users", ())),
         addresses=frozenset(entry.get("addresses", ())),
     )
 
 
-def _user(entry: dict[str, Any]) -> User:
-    positions = tuple((instrument, direction, volume) for instrument, direction, volume in entry.get("positions", ()))
-    return User(**{**entry, "role": Role(entry.get("role", "investor")), "positions": positions})
+def _user(where: str, entry: dict[str, Any]) -> User:
+    types = {f.name: f.type for f in dataclasses.fields(User)} | {"positions": "list"}
+    _check(where, entry, types, ("user_id", "password"))
+    role = _one_of(where + "role", Role, entry.get("role", Role.INVESTOR.value))
+    positions = []
+    for position in entry.get("positions", ()):
+        match position:
+            case [str(instrument), "0" | "1" as direction, int(volume)] if volume > 0:
+                positions.append((instrument, direction, volume))
+            case _:
+                raise ValueError(f"{where}positions: each is [InstrumentID, '0' long or '1' short, lots]")
+    return User(**{**entry, "role": role, "positions": tuple(positions)})
+
+
+def _instrument(where: str, entry: dict[str, Any]) -> Instrument:
+    _check(where, entry, _INSTRUMENT, ("instrument_id", "exchange_id", "multiplier", "tick", "price", "expires"))
+    name, expires = entry["instrument_id"], entry["expires"]
+    if entry["exchange_id"] not in EXCHANGES:
+        raise ValueError(f"{where}exchange_id: {entry['exchange_id']} is none of {', '.join(EXCHANGES)}")
+    if len(expires) != 8 or not expires.isdecimal():
+        raise ValueError(f"{where}expires: {expires} is not a day, YYYYMMDD")
+    for key in ("multiplier", "tick", "price"):
+        if not entry[key] > 0:
+            raise ValueError(f"{where}{key} must be above 0")
+    product = Product(
+        product_id=entry.get("product_id", name.rstrip("0123456789")),
+        exchange_id=entry["exchange_id"],
+        name=entry.get("name", name),
+        multiplier=entry["multiplier"],
+        tick=float(entry["tick"]),
+        margin_ratio=float(entry.get("margin_ratio", 0.10)),
+        fee_ratio=float(entry.get("fee_ratio", 0.0)),
+        fee_per_lot=float(entry.get("fee_per_lot", 0.0)),
+        price=float(entry["price"]),
+    )
+    return Instrument(name, expires[2:6], product, last_day=expires)
+
+
+_APP: dict[str, Any] = {"app_id": "str", "app_type": "str", "auth_code": "str", "users": "list", "addresses": "list"}
+_INSTRUMENT: dict[str, Any] = {
+    **dict.fromkeys(("instrument_id", "exchange_id", "product_id", "name", "expires"), "str"),
+    **dict.fromkeys(("tick", "price", "margin_ratio", "fee_ratio", "fee_per_lot"), "float"),
+    "multiplier": "int",
+}
+_KINDS: dict[str, tuple[type | tuple[type, ...], str]] = {
+    "str": (str, "a text"),
+    "bool": (bool, "true or false"),
+    "int": (int, "a whole number"),
+    "int | None": (int, "a whole number"),
+    "float": ((int, float), "a number"),
+    "list": (list, "a list"),
+    "Role": (str, "a text"),
+}
+
+
+def _check(where: str, entry: dict[str, Any], types: dict[str, Any], needed: tuple[str, ...] = ()) -> None:
+    """Every key known and of its kind, everything needed there; ValueError names the first that is not."""
+    if not isinstance(entry, dict):
+        raise ValueError(f"{where.rstrip('.')} is not a table")  # noqa: TRY004 - one kind of error for every mistake
+    for key, value in entry.items():
+        if key not in types:
+            raise ValueError(f"unknown key {where}{key}; there are {', '.join(types)}")
+        kind, words = _KINDS[types[key]]
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+            raise ValueError(f"{where}{key} must be {words}")
+    for key in needed:
+        if key not in entry:
+            raise ValueError(f"{where}{key} is missing")
+
+
+def _one_of(key: str, kind: type[_Choice], value: str) -> _Choice:
+    try:
+        return kind(value)
+    except ValueError:
+        raise ValueError(f"{key}: {value} is none of {', '.join(kind)}") from None

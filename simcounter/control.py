@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from simcounter.errors_text import text_of
 from simcounter.events import Answer, Disconnect, Effect, Notice, RspInfo
+from simcounter.filling import fill_day
 from simcounter.scenario import Rule
 from simcounter.settlement import day_report
 
@@ -109,6 +111,7 @@ class Control:
         counter.scenario.clear()
         counter.kernel.access.initialized = True
         counter.kernel.access.sessions_per_user = counter.config.sessions_per_user
+        counter.kernel.bank.answers_with.clear()
         counter.front.notice_breaks()
         self._tell_states()
 
@@ -233,9 +236,34 @@ class Control:
         """Opens or closes trading in one instrument (ErrorID 17 while closed)."""
         self._counter.kernel.desk.markets.by_id[instrument_id].is_open = on
 
+    def settlement_price(self, instrument_id: str, price: float) -> None:
+        """The coming settlement uses `price` for this contract; without it, the last price."""
+        self._counter.kernel.desk.set_settlement_price(instrument_id, price)
+
     def trading_day(self, day: str) -> None:
-        """Day change (YYYYMMDD): everything fresh, all connections cut."""
+        """Settlement and day change (YYYYMMDD): positions and money are carried, all connections cut."""
+        if not _is_day(day):
+            raise ValueError(f"{day} is not a day, YYYYMMDD")
         self._counter.start_day(day)
+
+    def flow_clearing(self) -> None:
+        """A restart of the front that clears the flow within the day (清流重启); all connections are cut.
+
+        Orders and trades come again: FrontID, SessionID and OrderRef assigned anew, RequestID 0, RelativeOrderSysID
+        empty; ExchangeID with OrderSysID, and with TraderID and OrderLocalID, stay.
+        """
+        self._counter.clear_flow()
+
+    def bank_error(self, error_id: int, times: int = 1) -> None:
+        """The bank answers the next transfers with this error (1006 overtime, 1011 late answer …); no money moves."""
+        self._counter.kernel.bank.answers_with += [error_id] * times
+
+    async def fill_day(self, investor_id: str, orders: int, instrument_id: str = "rb2701") -> int:
+        """`orders` real orders of this investor, each canceled at once: three notices each; returns how many.
+
+        They are the day's like any others: replayed at logins and found by queries.
+        """
+        return await fill_day(self._counter, investor_id, max(0, min(orders, MAX_FLOOD)), instrument_id)
 
     def account(self, user_id: str, **flags: bool) -> None:
         """Sets first_login, expired, weak or locked of a user."""
@@ -272,3 +300,10 @@ class Control:
         counter = self._counter
         day = counter.kernel.access.trading_day
         return [asdict(line) for line in day_report(counter.tmdb.reports(trading_day=day), counter.monitoring_key)]
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return len(text) == 8 and bool(datetime.strptime(text, "%Y%m%d"))  # noqa: DTZ007 - a calendar day, no moment
+    except ValueError:
+        return False

@@ -23,7 +23,7 @@ from simcounter.records import Records
 from simcounter.scenario import Scenario
 from simcounter.session import Clock, china_now
 from simcounter.tmdb import MonitoringKey, Tmdb
-from simcounter.trading.instruments import PRODUCTS
+from simcounter.trading.instruments import products_of
 
 BACKLOG = 1024
 """asyncio's own 100 drops connections when a few hundred arrive at once"""
@@ -118,7 +118,7 @@ class SimulatedCounter:
 
     def announce_day(self) -> None:
         """Every product opens: the public topic that a RESTART subscription replays."""
-        for product in PRODUCTS:
+        for product in products_of(self.kernel.desk.markets.instruments.values()):
             status = {
                 "ExchangeID": product.exchange_id,
                 "ExchangeInstID": product.product_id,
@@ -131,8 +131,16 @@ class SimulatedCounter:
             notice: Notice = self.records.notice("", "OnRtnInstrumentStatus", status)
             self.front.carry_out([notice])
 
+    def clear_flow(self) -> None:
+        """Restart within the day that clears the flow: connections cut, the day's returns again under new references."""
+        self.drop_all()
+        self.front.notice_breaks()
+        self.front.journal.clear_flow()
+        self.announce_day()
+        self.front.carry_out(self.kernel.clear_flow())
+
     def start_day(self, trading_day: str) -> None:
-        """Day change: fresh books, statements to confirm, emptied topics; then the front restarts, as CTP's does."""
+        """Day change: settlement, statements to confirm, emptied topics; then the front restarts, as CTP's does."""
         self.kernel.start_day(trading_day)
         self.front.journal.start_day()
         self.announce_day()

@@ -17,6 +17,10 @@ AUTH_CODES = {
 }
 """16 characters each"""
 
+SIMNOW_APP_ID = "simnow_client_test"
+SIMNOW_AUTH_CODE = "0" * 16
+"""what SimNow, SHFE's public practice system, gives to everybody, so that public programs carry it; no secret"""
+
 OPERATOR_ID = "op0001"
 FIRST_INVESTOR = 100001
 INVESTORS = 5
@@ -40,7 +44,8 @@ def apps() -> list[App]:
         INVESTOR_RELAY_APP_ID: AppType.INVESTOR_RELAY,
         OPERATOR_RELAY_APP_ID: AppType.OPERATOR_RELAY,
     }
-    return [App(app_id, app_type, AUTH_CODES[app_id]) for app_id, app_type in types.items()]
+    own = [App(app_id, app_type, AUTH_CODES[app_id]) for app_id, app_type in types.items()]
+    return [*own, App(SIMNOW_APP_ID, AppType.DIRECT, SIMNOW_AUTH_CODE)]
 
 
 def users(count: int = INVESTORS) -> list[User]:

@@ -39,6 +39,7 @@ class ErrorId(IntEnum):
     NOT_AUTHENT = 64
     LOGIN_FORBIDDEN = 75
     NO_FOUND_FUNCTION = 77
+    PRICE_TYPE_NOT_SUPPORTED = 80
     NEED_RETRY = 90
     UNSUPPORTED_BATCH_ACTION = 103
     ORDER_FREQ_LIMIT = 116
@@ -46,8 +47,12 @@ class ErrorId(IntEnum):
     FIRST_LOGIN = 140
     PASSWORD_OUT_OF_DATE = 141
     PASSWORD_MUST_DIFFER = 142
-    BANK_ACCOUNT_MISMATCH = 1006
-    BANK_INSUFFICIENT_MONEY = 1011
+    ILLEGAL_TRANSFER_BANK = 1002
+    BANK_OVERTIME = 1006
+    BANK_LATE_RESPONSE = 1011
+    BANK_SERVER_ERROR = 1023
+    FUND_PASSWORD_MISMATCH = 2001
+    TRANSFER_AMOUNT_WRONG = 2014
     AUTH_IP_CHECK = 4042
     AUTH_USER_CHECK = 4043
 
@@ -86,6 +91,7 @@ _TEXTS = {
     64: "CTP:客户端没有认证",
     75: "CTP:连续登录失败次数超限,登录被禁止",
     77: "CTP:无此功能",
+    80: "CTP:交易所不接受这种价格类型",
     90: "CTP:查询未就绪,请稍后重试",
     103: "CTP:不支持的批量撤单",
     116: "CTP:报撤单频率超过限制",
@@ -98,8 +104,12 @@ _TEXTS = {
     145: "CTP:本数据中心没有认证权限",
     154: "CTP:查询核心忙",
     157: "CTP:状态未知的报单不能撤销",
-    1006: "CTP:银行账户不符",
-    1011: "CTP:银行账户余额不足",
+    1002: "CTP:银期转账:不能与该银行转账",
+    1006: "CTP:银期转账:交易超时",
+    1011: "CTP:银期转账:应答迟到",
+    1023: "银行主机错",
+    2001: "CTP:资金密码错误",
+    2014: "CTP:转账金额错误",
     4040: "CTP:API与前置握手出错",
     4041: "CTP:重复提交",
     4042: "CTP:该地址没有使用此App的权限",

@@ -101,7 +101,7 @@ class Front:
         submit_is_lost = app_type == "3" and session.login_failed
         front_info = {
             "FrontAddr": self.address,
-            "QryFreq": self._scenario.qry_freq or self._config.queries_per_second,
+            "QryFreq": self._scenario.qry_freq or self._kernel.query_pace.limit,
             "FTDPkgFreq": self._scenario.ftd_pkg_freq or self._config.packets_per_second,
         }
         return {
@@ -233,6 +233,11 @@ class Front:
             await asyncio.sleep(0)
             if patient:
                 await self._wait_for(recipients, deadline)
+
+    async def wait_for_readers(self) -> None:
+        """Until nobody is far behind, or patience ends."""
+        await asyncio.sleep(0)
+        await self._wait_for(list(self.connections), asyncio.get_running_loop().time() + PATIENCE_SECONDS)
 
     async def _wait_for(self, sessions: list[int], deadline: float) -> None:
         loop = asyncio.get_running_loop()

@@ -32,14 +32,14 @@ class Kernel:
         self.desk = TradingDesk(config, directory, records, clock, self._trading_day)
         self.generic = GenericDesk(directory, records, clock, self._trading_day)
         self.bank = Bank(directory, records, clock, self.desk)
-        statements = Statements(directory, records, clock, self.desk)
+        self._statements = Statements(directory, records, clock, self.desk, self.bank)
         self._queries = Queries(directory, records, clock, self.desk, self.bank, self.generic, self.sessions)
         self._before_login = self.access.handlers()
         self._after_login: dict[str, Handler] = {
             **self._queries.handlers(),
             **self.desk.handlers(),
             **self.bank.handlers(),
-            **statements.handlers(),
+            **self._statements.handlers(),
         }
         self.query_pace = PerSecond(config.queries_per_second, clock)
 
@@ -94,11 +94,22 @@ class Kernel:
         return list(self.reports.dropped)
 
     def start_day(self, trading_day: str) -> None:
-        """A new trading day: fresh orders, books and statements. Sessions stay until the front restarts."""
+        """The day is settled and the next begins: positions and money are carried, orders and books are fresh.
+
+        Sessions stay until the front restarts.
+        """
+        self._statements.settle()
         self.access.trading_day = trading_day
         self.access.logins.clear()
         self.desk.start_day()
         self.generic.start_day()
+        self.bank.start_day()
+
+    def clear_flow(self) -> list[Effect]:
+        """A restart within the day that clears the flow: all returns again, under references assigned anew."""
+        session_id, front_id = self._next_session_id, self._config.front_id
+        self._next_session_id += 1
+        return self.desk.clear_flow(session_id, front_id) + self.generic.clear_flow(session_id, front_id)
 
 
 def topic(number: object) -> Topic:

@@ -42,6 +42,12 @@ class Journal:
         self.public.clear()
         self._positions.clear()
 
+    def clear_flow(self) -> None:
+        """Both topics are empty within the day. A RESUME position stays: it may now point beyond the flow's end."""
+        self.private.clear()
+        self._forgotten = 0
+        self.public.clear()
+
     def add(self, entry: Entry) -> None:
         """One more private notice."""
         self.private.append(entry)

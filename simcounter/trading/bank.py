@@ -6,6 +6,7 @@ refusal both arrive as OnRtn…, with ErrorID inside the struct; only CTP's refu
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 
 from simcounter.accounts import Directory
@@ -14,6 +15,7 @@ from simcounter.events import Effect
 from simcounter.records import Records
 from simcounter.session import Clock, Handler, Session, Values
 from simcounter.trading.desk import TradingDesk
+from simcounter.trading.statement_text import Transfer
 
 BANKS = {"1": "工商银行", "2": "农业银行", "4": "建设银行"}
 DEMO_BANK = "1"
@@ -47,9 +49,26 @@ class Bank:
         self._records = records
         self._clock = clock
         self._desk = desk
+        self.answers_with: list[int] = []
+        """ErrorIDs of the bank's next answers: nothing is transferred"""
         self.balances: dict[str, float] = {}
         self.serials: list[tuple[str, Values]] = []
         """(InvestorID, TransferSerial) of the day"""
+
+    def transfers(self) -> dict[str, list[Transfer]]:
+        """Of the day, as far as money moved; by InvestorID."""
+        found: defaultdict[str, list[Transfer]] = defaultdict(list)
+        for investor_id, serial in self.serials:
+            if not serial["ErrorID"]:
+                amount, comes = serial["TradeAmount"], serial["TradeCode"] == _TO_FUTURES.trade_code
+                found[investor_id].append(
+                    Transfer(serial["TradeDate"], amount if comes else 0.0, 0.0 if comes else amount)
+                )
+        return dict(found)
+
+    def start_day(self) -> None:
+        """What is at the bank stays; serials are the day's."""
+        self.serials.clear()
 
     def handlers(self) -> dict[str, Handler]:
         return {
@@ -70,14 +89,15 @@ class Bank:
         return self._transfer(session, values, request_id, _TO_BANK)
 
     def _transfer(self, session: Session, values: Values, request_id: int, names: _Names) -> list[Effect]:
-        error_id = self._refusal(session, values) or (0 if values["TradeAmount"] > 0 else ErrorId.BAD_FIELD)
+        error_id = self._refusal(session, values) or self._transfer_error(values, names)
         if error_id:
             return self._refused(session, values, request_id, names, error_id)
         account_id, amount = values["AccountID"], values["TradeAmount"]
         portfolio = self._desk.portfolios[account_id]
-        available = portfolio.available(self._desk.markets.last_ticks)
-        if amount > (self.money_of(account_id) if names is _TO_FUTURES else available):
-            return [self._told(session, values, names, ErrorId.BANK_INSUFFICIENT_MONEY)]
+        if self.answers_with:
+            return [self._told(session, values, names, self.answers_with.pop(0))]
+        if names is _TO_FUTURES and amount > self.money_of(account_id):
+            return [self._told(session, values, names, ErrorId.BANK_SERVER_ERROR)]
         sign = 1 if names is _TO_FUTURES else -1
         self.balances[account_id] = self.money_of(account_id) - sign * amount
         if sign > 0:
@@ -86,12 +106,23 @@ class Bank:
             portfolio.withdraw += amount
         return [self._told(session, values, names, 0)]
 
+    def _transfer_error(self, values: Values, names: _Names) -> int:
+        """What CTP itself refuses: no amount, the wrong fund password, more than may be withdrawn."""
+        if not values["TradeAmount"] > 0:
+            return ErrorId.TRANSFER_AMOUNT_WRONG
+        investor = self._directory.investor(values["AccountID"])
+        if investor is None or values["Password"] != (investor.fund_password or investor.password):
+            return ErrorId.FUND_PASSWORD_MISMATCH
+        available = self._desk.portfolios[values["AccountID"]].available(self._desk.markets.last_ticks)
+        too_much = names is _TO_BANK and values["TradeAmount"] > available
+        return ErrorId.INSUFFICIENT_MONEY if too_much else ErrorId.NONE
+
     def _refusal(self, session: Session, values: Values) -> int:
         if values["BrokerID"] != self._directory.broker_id:
             return ErrorId.BROKER_NOT_FOUND
         if session.user is None or not self._directory.may_act_for(session.user, values["AccountID"]):
             return ErrorId.NO_PRIVILEGE
-        return ErrorId.NONE if values["BankID"] in BANKS else ErrorId.BANK_ACCOUNT_MISMATCH
+        return ErrorId.NONE if values["BankID"] in BANKS else ErrorId.ILLEGAL_TRANSFER_BANK
 
     def _refused(self, session: Session, values: Values, request_id: int, names: _Names, error_id: int) -> list[Effect]:
         shown = _without_secrets(values)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Callable
 
-from simcounter.accounts import Directory, Role
+from simcounter.accounts import Directory, Role, User
 from simcounter.config import CounterConfig
 from simcounter.errors_text import ErrorId
 from simcounter.events import Effect
@@ -13,9 +14,10 @@ from simcounter.records import Records
 from simcounter.session import Clock, Handler, Session, Stamps, Values
 from simcounter.trading import rules
 from simcounter.trading.book import Fill, Resting, Side
-from simcounter.trading.fills import Fills
-from simcounter.trading.instruments import demo_instruments
+from simcounter.trading.fills import Fills, Trade
+from simcounter.trading.instruments import Instrument, next_day, weekday_before
 from simcounter.trading.intake import Intake
+from simcounter.trading.legs import prices_of
 from simcounter.trading.market import HOUSE, Market, Markets
 from simcounter.trading.order import ACCEPTED, INSERT_REJECTED, Order, OrderStatus
 from simcounter.trading.portfolio import OPEN, Lot, Portfolio, PositionKey
@@ -26,7 +28,7 @@ TradingDay = Callable[[], str]
 
 
 class TradingDesk:
-    """All orders, trades, portfolios and markets of one trading day."""
+    """All orders, trades and markets of the trading day, and portfolios that are carried from day to day."""
 
     def __init__(
         self, config: CounterConfig, directory: Directory, records: Records, clock: Clock, trading_day: TradingDay
@@ -36,35 +38,66 @@ class TradingDesk:
         self._records = records
         self._clock = clock
         self.trading_day = trading_day
+        self.first_day = trading_day()
         self.pace = PerSecond(config.orders_per_second, clock)
-        self.start_day()
+        self.portfolios: dict[str, Portfolio] = {}
+        self._given_settlements: dict[str, int] = {}
+        self._begin(config.instruments)
+        for user in directory.users.values():
+            if user.role is Role.INVESTOR:
+                self.portfolios[user.user_id] = self.opening_portfolio(user)
 
-    def start_day(self) -> None:
-        """Fresh books, orders and portfolios: what a new trading day begins with."""
-        self.markets = Markets(demo_instruments(), self._config.seed, self._config.liquidity)
+    def _begin(self, instruments: dict[str, Instrument]) -> None:
+        """Fresh books, orders and trades."""
+        self.markets = Markets(instruments, self._config.seed, self._config.liquidity)
         self.orders: dict[int, Order] = {}
         self._by_reference: dict[tuple[int, int, str], Order] = {}
         self._by_system_id: dict[tuple[str, str], Order] = {}
-        self.portfolios: dict[str, Portfolio] = {}
+        self._system_ids: Counter[str] = Counter()
         stamps = Stamps(self._clock)
         self._stamps = stamps
         self._fills = Fills(self._records, stamps, self.trading_day)
         self._intake = Intake(self._directory.broker_id, self._records, stamps, self.trading_day())
-        for user in self._directory.users.values():
-            if user.role is Role.INVESTOR:
-                self._open_account(user.user_id, user.balance, user.positions)
 
-    def _open_account(self, investor_id: str, balance: float, positions: tuple[tuple[str, str, int], ...]) -> None:
-        portfolio = Portfolio(investor_id, balance)
-        self.portfolios[investor_id] = portfolio
-        for instrument_id, direction, volume in positions:
-            instrument = self.markets.instruments[instrument_id]
+    def start_day(self) -> None:
+        """After `settle` and with the new trading day set: yesterday's positions and money, at its settlement prices."""
+        settlements = self.settlement_prices()
+        instruments = next_day(self.markets.instruments, settlements, self.first_day, self.trading_day())
+        ticks = self.settlement_ticks
+        carried = {name: portfolio.carried(instruments, ticks) for name, portfolio in self.portfolios.items()}
+        self.portfolios = carried
+        self._given_settlements.clear()
+        self._begin(instruments)
+
+    def set_settlement_price(self, instrument_id: str, price: float) -> None:
+        """The exchange settles the day at `price`; without it, at the last price."""
+        self._given_settlements[instrument_id] = self.markets.instruments[instrument_id].ticks(price)
+
+    def settlement_ticks(self, instrument_id: str) -> int:
+        """Today's settlement price, as far as it is known now."""
+        given = self._given_settlements.get(instrument_id)
+        return self.markets.last_ticks(instrument_id) if given is None else given
+
+    def settlement_prices(self) -> dict[str, float]:
+        """Yuan, by InstrumentID."""
+        instruments = self.markets.instruments
+        return {name: item.price(self.settlement_ticks(name)) for name, item in instruments.items()}
+
+    def opening_portfolio(self, user: User) -> Portfolio:
+        """What the settings give an investor on the counter's first day."""
+        portfolio = Portfolio(user.user_id, user.balance)
+        opened_on = weekday_before(self.first_day)
+        for number, (instrument_id, direction, volume) in enumerate(user.positions, 1):
+            instrument = self._config.instruments[instrument_id]
             position = portfolio.position(PositionKey(instrument_id, Side(direction), "1"), instrument)
-            position.open(Lot("0", "", instrument.reference_ticks, volume, is_today=False))
+            position.open(Lot(f"{number:>20}", opened_on, instrument.reference_ticks, volume, is_today=False))
+            position.previous_margin = position.margin
+        portfolio.previous_margin = portfolio.margin
+        return portfolio
 
     @property
-    def trades(self) -> list[tuple[str, bytes]]:
-        """(InvestorID, Trade struct) of the day, in order."""
+    def trades(self) -> list[Trade]:
+        """Of the day, in order."""
         return self._fills.trades
 
     def handlers(self) -> dict[str, Handler]:
@@ -79,8 +112,12 @@ class TradingDesk:
             return self._records.refusal(
                 session, "ReqOrderInsert", values, request_id, error_id, investor_id=investor_id
             )
+        return self.take(session, values, body)
+
+    def take(self, session: Session, values: Values, body: bytes) -> list[Effect]:
+        """An order that CTP has no objection to; the exchange may have one."""
         market = self.markets.by_id[values["InstrumentID"]]
-        wish = rules.wish_of(market.instrument, values)
+        wish = rules.wish_of(market, values)
         order = self._accept(session, values, wish, body)
         effects: list[Effect] = [order.notice()]
         why = rules.exchange_refusal(wish, values)
@@ -91,20 +128,28 @@ class TradingDesk:
         self._number(order)
         return effects + self._execute(market, order, values)
 
+    def take_and_cancel(self, session: Session, values: Values, body: bytes) -> list[Effect]:
+        """An order and its cancel: what it goes through when it does not trade."""
+        effects = self.take(session, values, body)
+        order = self.orders[len(self.orders)]
+        return effects if order.is_final else effects + self._cancel(order)
+
     def _insert_error(self, session: Session, values: Values) -> int:
         portfolio = self.portfolios[values["InvestorID"]]
         unconfirmed = self._config.settlement_confirm_required and portfolio.confirmed_on != self.trading_day()
         error_id = rules.reference_error(session, values["OrderRef"])
         error_id = error_id or rules.instrument_error(self.markets, values)
         error_id = error_id or rules.field_error(values)
-        if error_id:
+        market = self.markets.by_id.get(values["InstrumentID"])
+        if market is not None:
+            error_id = error_id or rules.price_type_error(market.instrument, values)
+        if error_id or market is None:
             return error_id
         if unconfirmed:
             return ErrorId.SETTLEMENT_INFO_NOT_CONFIRMED
         if self.pace.exceeds(session.user.user_id if session.user is not None else ""):
             return ErrorId.ORDER_FREQ_LIMIT
-        wish = rules.wish_of(self.markets.instruments[values["InstrumentID"]], values)
-        return rules.risk_error(self.markets, portfolio, wish)
+        return rules.risk_error(self.markets, portfolio, rules.wish_of(market, values))
 
     def _accept(self, session: Session, values: Values, wish: Wish, body: bytes) -> Order:
         """Registers the order, unknown to the exchange yet, and freezes what it may cost."""
@@ -122,9 +167,9 @@ class TradingDesk:
             portfolio.frozen_margin += order.frozen_margin
             portfolio.frozen_commission += order.frozen_commission
             return
-        position = portfolio.position(order.position_key, order.instrument)
-        order.frozen_today = position.freeze(order.offset, order.volume)
-        order.frozen_yesterday = order.volume - order.frozen_today
+        for leg in order.legs:
+            leg.frozen_today = portfolio.position(leg.position, leg.instrument).freeze(order.offset, order.volume)
+            leg.frozen_yesterday = order.volume - leg.frozen_today
 
     def _release(self, order: Order) -> None:
         """Gives back what a canceled or rejected order still reserved."""
@@ -133,13 +178,17 @@ class TradingDesk:
         portfolio.frozen_commission -= order.frozen_commission
         order.frozen_margin = order.frozen_commission = 0.0
         if order.offset != OPEN:
-            portfolio.position(order.position_key, order.instrument).thaw(order.frozen_today, order.frozen_yesterday)
-            order.frozen_today = order.frozen_yesterday = 0
+            for leg in order.legs:
+                portfolio.position(leg.position, leg.instrument).thaw(leg.frozen_today, leg.frozen_yesterday)
+                leg.frozen_today = leg.frozen_yesterday = 0
 
     def _number(self, order: Order) -> None:
-        """The exchange has taken the order: it gets the OrderSysID, right-aligned in its field."""
-        self._by_system_id[order.instrument.exchange_id, str(order.key)] = order
-        order.pen.put(order.body, OrderSysID=f"{order.key:>20}", OrderSubmitStatus=ACCEPTED)
+        """The exchange has taken the order: it gets the exchange's next OrderSysID, right-aligned in its field."""
+        exchange_id = order.instrument.exchange_id
+        self._system_ids[exchange_id] += 1
+        order.system_id = self._system_ids[exchange_id]
+        self._by_system_id[exchange_id, str(order.system_id)] = order
+        order.pen.put(order.body, OrderSysID=f"{order.system_id:>20}", OrderSubmitStatus=ACCEPTED)
 
     def _execute(self, market: Market, order: Order, values: Values) -> list[Effect]:
         market.refill()
@@ -147,11 +196,15 @@ class TradingDesk:
         needed = {rules.COMPLETE_VOLUME: order.volume, rules.MINIMUM_VOLUME: values["MinVolume"]}
         if available < needed.get(values["VolumeCondition"], 0):
             return self._cancel(order)
-        effects = self._trade_all(order, market.trade(order.side, order.limit_ticks, order.volume))
+        fills = market.trade(order.side, order.limit_ticks, order.volume)
+        effects = self._trade_all(order, fills)
         if not order.remaining:
             return effects
-        if values["TimeCondition"] == rules.IMMEDIATE:
+        unlimited = values["OrderPriceType"] != rules.LIMIT_PRICE
+        if values["TimeCondition"] == rules.IMMEDIATE or (unlimited and not fills):
             return effects + self._cancel(order)
+        if unlimited:
+            order.limit_ticks = fills[-1].ticks
         order.resting = Resting(order.key, order.side, order.limit_ticks, order.remaining)
         market.book.rest(order.resting)
         if not order.traded:
@@ -162,20 +215,27 @@ class TradingDesk:
     def _trade_all(self, order: Order, fills: list[Fill]) -> list[Effect]:
         effects: list[Effect] = []
         for fill in fills:
-            effects += self._fills.trade(order, self.portfolios[order.investor_id], fill.ticks, fill.volume)
+            trade_id = self._fills.new_match(order.instrument.exchange_id)
+            effects += self._trade(order, fill, trade_id)
             if fill.key != HOUSE:
-                effects += self._fill_resting(fill)
+                effects += self._trade(self.orders[fill.key], fill, trade_id)
         return effects
 
-    def _fill_resting(self, fill: Fill) -> list[Effect]:
-        waiting = self.orders[fill.key]
-        return self._fills.trade(waiting, self.portfolios[waiting.investor_id], fill.ticks, fill.volume)
+    def _trade(self, order: Order, fill: Fill, trade_id: str) -> list[Effect]:
+        first = self.markets.last_ticks(order.legs[0].instrument.instrument_id)
+        leg_ticks = prices_of(order.legs, first, fill.ticks)
+        portfolio = self.portfolios[order.investor_id]
+        return self._fills.trade(order, portfolio, leg_ticks, fill.volume, trade_id)
 
     def move_market(self, instrument_id: str, price: float) -> list[Effect]:
         """The market goes to `price`; resting orders on the way are filled."""
         market = self.markets.by_id[instrument_id]
         fills = market.move(market.instrument.ticks(price))
-        return [effect for _, fill in fills for effect in self._fill_resting(fill)]
+        effects: list[Effect] = []
+        for _, fill in fills:
+            trade_id = self._fills.new_match(market.instrument.exchange_id)
+            effects += self._trade(self.orders[fill.key], fill, trade_id)
+        return effects
 
     def action(self, session: Session, values: Values, request_id: int) -> list[Effect]:
         """ReqOrderAction: cancels by OrderSysID or by FrontID, SessionID and OrderRef."""
@@ -212,3 +272,23 @@ class TradingDesk:
         self._release(order)
         order.become(OrderStatus.CANCELED, CancelTime=self._stamps.now()[1])
         return [order.notice()]
+
+    def clear_flow(self, session_id: int, front_id: int) -> list[Effect]:
+        """All orders again, each with its trades, as after a restart that clears the flow.
+
+        FrontID, SessionID and OrderRef are assigned anew, RequestID is 0 and RelativeOrderSysID empty. What the
+        exchange knows an order by stays: ExchangeID with TraderID and OrderLocalID, and with OrderSysID.
+        """
+        self._by_reference.clear()
+        for number, order in enumerate(self.orders.values(), 1):
+            order.order_ref = str(number)
+            order.pen.put(
+                order.body, FrontID=front_id, SessionID=session_id, OrderRef=order.order_ref, RequestID=0,
+                RelativeOrderSysID="",
+            )  # fmt: skip
+            self._by_reference[front_id, session_id, order.order_ref] = order
+        self._fills.rename()
+        trades = defaultdict(list)
+        for trade in self.trades:
+            trades[trade.order.key].append(trade.notice())
+        return [told for order in self.orders.values() for told in (order.notice(), *trades[order.key])]

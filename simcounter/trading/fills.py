@@ -1,15 +1,50 @@
-"""One fill: what it does to the order, the position and the funds, and the two returns that tell of it."""
+"""One fill: what it does to the order, the positions and the funds, and the returns that tell of it.
+
+Each exchange numbers its matches. Both sides of a match share its TradeID, and so do the legs of a combination,
+whose trades name the legs' contracts.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from simcounter.events import Effect, Notice
 from simcounter.records import Records, Transplant
 from simcounter.session import Stamps
+from simcounter.trading.legs import Leg
 from simcounter.trading.order import Order, OrderStatus
 from simcounter.trading.pen import Pen
-from simcounter.trading.portfolio import OPEN, Lot, Portfolio, Position
+from simcounter.trading.portfolio import OPEN, Closed, Lot, Portfolio, Position
+
+COMMON = "0"
+COMBINATION_DERIVED = "4"
+"""CTP's TradeType"""
+
+
+@dataclass(slots=True)
+class Trade:
+    """One investor's side of a match, of one contract."""
+
+    order: Order
+    leg: Leg
+    trade_id: str
+    ticks: int
+    volume: int
+    commission: float
+    closed: list[Closed]
+    """what it took off the position; empty for an opening trade"""
+    body: bytearray
+    """the Trade struct"""
+
+    @property
+    def investor_id(self) -> str:
+        return self.order.investor_id
+
+    def notice(self) -> Notice:
+        """OnRtnTrade."""
+        return Notice(self.investor_id, "OnRtnTrade", bytes(self.body), user_id=self.order.user_id)
 
 
 class Fills:
@@ -20,34 +55,46 @@ class Fills:
         self._trading_day = trading_day
         self._pen = Pen(records.struct("Trade"))
         self._transplant = Transplant.between(records.struct("Order"), self._pen.struct)
-        self._blank = records.pack("Trade", {"TradeType": "0", "PriceSource": "0"})
-        self.trades: list[tuple[str, bytes]] = []
+        self._blank = records.pack("Trade", {"TradeType": COMMON, "PriceSource": "0"})
+        self._matches: Counter[str] = Counter()
+        self.trades: list[Trade] = []
 
-    def trade(self, order: Order, portfolio: Portfolio, ticks: int, volume: int) -> list[Effect]:
-        """Books `volume` lots at `ticks` for `order`: OnRtnOrder, then OnRtnTrade."""
-        number = len(self.trades) + 1
-        trade_id = f"{number:>20}"
-        self._book(order, portfolio, ticks, volume, trade_id)
+    def new_match(self, exchange_id: str) -> str:
+        """The TradeID of the exchange's next match, right-aligned in its field."""
+        self._matches[exchange_id] += 1
+        return f"{self._matches[exchange_id]:>20}"
+
+    def trade(
+        self, order: Order, portfolio: Portfolio, leg_ticks: list[int], volume: int, trade_id: str
+    ) -> list[Effect]:
+        """Books `volume` lots of `order`, each leg at its price: OnRtnOrder, then an OnRtnTrade for each leg."""
+        if order.offset == OPEN:
+            self._unfreeze_money(order, portfolio, volume)
         order.traded += volume
         status = OrderStatus.PART_TRADED if order.remaining else OrderStatus.ALL_TRADED
         order.become(status, UpdateTime=self._stamps.now()[1])
         if not order.remaining:
             order.resting = None
-        body = self._trade_body(order, ticks, volume, trade_id, number)
-        self.trades.append((order.investor_id, body))
-        return [order.notice(), Notice(order.investor_id, "OnRtnTrade", body, user_id=order.user_id)]
+        effects: list[Effect] = [order.notice()]
+        for leg, at in zip(order.legs, leg_ticks, strict=True):
+            trade = self._leg_trade(order, leg, portfolio, at, volume, trade_id)
+            self.trades.append(trade)
+            effects.append(trade.notice())
+        return effects
 
-    def _book(self, order: Order, portfolio: Portfolio, ticks: int, volume: int, trade_id: str) -> None:
-        instrument = order.instrument
-        position = portfolio.position(order.position_key, instrument)
-        commission = instrument.commission(ticks, volume)
+    def _leg_trade(self, order: Order, leg: Leg, portfolio: Portfolio, ticks: int, volume: int, trade_id: str) -> Trade:
+        position = portfolio.position(leg.position, leg.instrument)
+        commission = leg.instrument.commission(ticks, volume)
         portfolio.commission += commission
         position.commission += commission
+        closed: list[Closed] = []
         if order.offset == OPEN:
-            self._unfreeze_money(order, portfolio, volume)
             position.open(Lot(trade_id, self._trading_day(), ticks, volume, is_today=True))
-            return
-        portfolio.close_profit += self._close(order, position, ticks, volume)
+        else:
+            closed = self._close(leg, position, ticks, volume)
+            portfolio.close_profit += sum(part.profit for part in closed)
+        body = self._body(order, leg, ticks, volume, trade_id)
+        return Trade(order, leg, trade_id, ticks, volume, commission, closed, body)
 
     @staticmethod
     def _unfreeze_money(order: Order, portfolio: Portfolio, volume: int) -> None:
@@ -59,15 +106,15 @@ class Fills:
         portfolio.frozen_commission -= commission
 
     @staticmethod
-    def _close(order: Order, position: Position, ticks: int, volume: int) -> float:
-        yesterday = min(volume, order.frozen_yesterday)
+    def _close(leg: Leg, position: Position, ticks: int, volume: int) -> list[Closed]:
+        yesterday = min(volume, leg.frozen_yesterday)
         today = volume - yesterday
-        order.frozen_yesterday -= yesterday
-        order.frozen_today -= today
+        leg.frozen_yesterday -= yesterday
+        leg.frozen_today -= today
         position.thaw(today, yesterday)
-        return position.close(order.position_key.side, ticks, today, yesterday)
+        return position.close(leg.position.side, ticks, today, yesterday)
 
-    def _trade_body(self, order: Order, ticks: int, volume: int, trade_id: str, number: int) -> bytes:
+    def _body(self, order: Order, leg: Leg, ticks: int, volume: int, trade_id: str) -> bytearray:
         """A Trade struct: what it shares with the Order is taken from there."""
         body = bytearray(self._blank)
         self._transplant.into(body, order.body)
@@ -77,10 +124,20 @@ class Fills:
             TradeID=trade_id,
             OffsetFlag=order.offset,
             HedgeFlag=order.hedge_flag,
-            Price=order.instrument.price(ticks),
+            Price=leg.instrument.price(ticks),
             Volume=volume,
             TradeDate=date,
             TradeTime=time,
-            SequenceNo=number,
+            SequenceNo=len(self.trades) + 1,
         )
-        return bytes(body)
+        if leg.instrument is not order.instrument:
+            name = leg.instrument.instrument_id
+            self._pen.put(
+                body, InstrumentID=name, ExchangeInstID=name, Direction=leg.side.value, TradeType=COMBINATION_DERIVED
+            )
+        return body
+
+    def rename(self) -> None:
+        """The orders have new references: their trades follow."""
+        for trade in self.trades:
+            self._pen.put(trade.body, OrderRef=trade.order.order_ref)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from simcounter.accounts import Directory
 from simcounter.errors_text import ErrorId
-from simcounter.events import Effect
+from simcounter.events import Effect, Notice
 from simcounter.records import Records
 from simcounter.session import Clock, Session, Values
 from simcounter.trading.rules import identity_error
@@ -35,6 +35,27 @@ class GenericDesk:
         self._number = 0
         self.accepted: defaultdict[str, list[tuple[str, bytes]]] = defaultdict(list)
         """struct name -> (InvestorID, struct bytes)"""
+
+    def clear_flow(self, session_id: int, front_id: int) -> list[Effect]:
+        """All accepted requests again with references assigned anew, as after a restart that clears the flow."""
+        told: list[Effect] = []
+        for struct, entries in self.accepted.items():
+            callback = next(
+                (
+                    c.name
+                    for c in self._records.catalog.callbacks.values()
+                    if c.struct == struct and c.name.startswith("OnRtn")
+                ),
+                "",
+            )
+            for number, (investor_id, body) in enumerate(entries):
+                values = self._records.unpack(struct, body)
+                references = {name: str(number + 1) for name in values if name.endswith("Ref")}
+                renamed = {**values, "FrontID": front_id, "SessionID": session_id, "RequestID": 0, **references}
+                entries[number] = (investor_id, self._records.echo(struct, renamed))
+                if callback:
+                    told.append(Notice(investor_id, callback, entries[number][1], user_id=values.get("UserID", "")))
+        return told
 
     def request(self, session: Session, method: str, values: Values, request_id: int) -> list[Effect]:
         """Any request that is neither a query nor handled elsewhere."""

@@ -15,6 +15,7 @@ def account_row(portfolio: Portfolio, markets: Markets, broker_id: str, trading_
         "AccountID": portfolio.investor_id,
         "PreBalance": portfolio.previous_balance,
         "PreDeposit": portfolio.previous_balance,
+        "PreMargin": portfolio.previous_margin,
         "Deposit": portfolio.deposit,
         "Withdraw": portfolio.withdraw,
         "FrozenMargin": portfolio.frozen_margin,
@@ -27,6 +28,8 @@ def account_row(portfolio: Portfolio, markets: Markets, broker_id: str, trading_
         "Balance": portfolio.balance(markets.last_ticks),
         "Available": available,
         "WithdrawQuota": max(0.0, available),
+        "FrozenCash": 0.0,
+        "ReserveBalance": 0.0,
         "TradingDay": trading_day,
         "SettlementID": 1,
         "CurrencyID": "CNY",
@@ -57,9 +60,27 @@ def _by_date(row: Values, position: Position) -> list[Values]:
         money = ("PositionCost", "OpenCost", "UseMargin", "ExchangeMargin", "PositionProfit")
         today = volume if date == "1" else 0
         split = {name: row[name] * part for name in money}
+        only_today = {"OpenVolume": position.opened, "OpenAmount": position.open_amount}
+        split |= only_today if date == "1" else dict.fromkeys(only_today, 0)
+        split["PreMargin"] = position.previous_margin if date == "2" else 0.0
+        split |= _closed(position, date)
         dates = {"PositionDate": date, "Position": volume, "TodayPosition": today, "YdPosition": start}
         dated.append({**row, **dates, **split})
     return dated
+
+
+def _closed(position: Position, date: str) -> Values:
+    """What was closed of today's lots ("1") or of yesterday's ("2")."""
+    lots = [*position.closed_lots, *position.lots]
+    lots = [lot for lot in lots if lot.is_today == (date == "1")]
+    by_date = sum(lot.profit_by_date for lot in lots)
+    return {
+        "CloseVolume": sum(lot.closed for lot in lots),
+        "CloseAmount": sum(lot.close_amount for lot in lots),
+        "CloseProfit": by_date,
+        "CloseProfitByDate": by_date,
+        "CloseProfitByTrade": sum(lot.profit_by_trade for lot in lots),
+    }
 
 
 def _position_row(key: PositionKey, position: Position, markets: Markets) -> Values:
@@ -77,14 +98,20 @@ def _position_row(key: PositionKey, position: Position, markets: Markets) -> Val
         "TodayPosition": position.today,
         # Frozen are the lots that an order in the other direction has reserved for closing.
         "ShortFrozen" if is_long else "LongFrozen": frozen,
+        "ShortFrozenAmount" if is_long else "LongFrozenAmount": instrument.turnover(instrument.reference_ticks, frozen),
         "OpenVolume": position.opened,
+        "OpenAmount": position.open_amount,
         "CloseVolume": position.closed,
+        "CloseAmount": position.close_amount,
+        "PreMargin": position.previous_margin,
         "PositionCost": position.cost,
         "OpenCost": position.open_cost,
         "UseMargin": position.margin,
         "ExchangeMargin": position.margin,
         "Commission": position.commission,
         "CloseProfit": position.close_profit,
+        "CloseProfitByDate": position.close_profit,
+        "CloseProfitByTrade": position.close_profit_by_trade,
         "PositionProfit": position.profit(key.side, markets.last_ticks(key.instrument_id)),
         "PreSettlementPrice": instrument.price(instrument.reference_ticks),
         "SettlementPrice": instrument.price(instrument.reference_ticks),
@@ -93,17 +120,21 @@ def _position_row(key: PositionKey, position: Position, markets: Markets) -> Val
     }
 
 
-def detail_rows(portfolio: Portfolio, broker_id: str, trading_day: str) -> list[Values]:
-    """InvestorPositionDetail: one row an open lot."""
+def detail_rows(portfolio: Portfolio, markets: Markets, broker_id: str, trading_day: str) -> list[Values]:
+    """InvestorPositionDetail: one row a lot, also those that were closed completely today, with Volume 0."""
+    identity = {"BrokerID": broker_id, "InvestorID": portfolio.investor_id, "TradingDay": trading_day}
     return [
-        {"BrokerID": broker_id, "InvestorID": portfolio.investor_id, "TradingDay": trading_day, **_lot(key, lot, pos)}
-        for key, pos in portfolio.positions.items()
-        for lot in pos.lots
+        {**identity, **_lot(key, lot, position, markets.last_ticks(key.instrument_id))}
+        for key, position in portfolio.positions.items()
+        for lot in [*position.closed_lots, *position.lots]
     ]
 
 
-def _lot(key: PositionKey, lot: Lot, position: Position) -> Values:
+def _lot(key: PositionKey, lot: Lot, position: Position, last_ticks: int) -> Values:
     instrument = position.instrument
+    basis = lot.ticks if lot.is_today else instrument.reference_ticks
+    sign = 1 if key.side == "0" else -1
+    worth = instrument.turnover(last_ticks, lot.volume)
     return {
         "InstrumentID": key.instrument_id,
         "ExchangeID": instrument.exchange_id,
@@ -115,10 +146,16 @@ def _lot(key: PositionKey, lot: Lot, position: Position) -> Values:
         "OpenPrice": instrument.price(lot.ticks),
         "SettlementID": 1,
         "TradeType": "0",
-        "Margin": instrument.margin(lot.ticks, lot.volume),
-        "ExchMargin": instrument.margin(lot.ticks, lot.volume),
+        "CloseProfitByDate": lot.profit_by_date,
+        "CloseProfitByTrade": lot.profit_by_trade,
+        "PositionProfitByDate": sign * (worth - instrument.turnover(basis, lot.volume)),
+        "PositionProfitByTrade": sign * (worth - instrument.turnover(lot.ticks, lot.volume)),
+        "Margin": instrument.margin(basis, lot.volume),
+        "ExchMargin": instrument.margin(basis, lot.volume),
         "MarginRateByMoney": instrument.product.margin_ratio,
         "LastSettlementPrice": instrument.price(instrument.reference_ticks),
         "SettlementPrice": instrument.price(instrument.reference_ticks),
         "CloseVolume": lot.closed,
+        "CloseAmount": lot.close_amount,
+        "TimeFirstVolume": lot.volume + lot.closed,
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from simcounter.records import Records, Transplant
 from simcounter.session import Session, Stamps, Values
 from simcounter.trading.instruments import Instrument
+from simcounter.trading.legs import legs_of
 from simcounter.trading.order import Order, OrderStatus
 from simcounter.trading.pen import Pen
 from simcounter.trading.rules import Wish
@@ -33,6 +34,7 @@ class Intake:
         order = Order(
             key, wish.instrument, wish.side, wish.offset, wish.hedge_flag, wish.limit_ticks, wish.volume,
             values["InvestorID"], user_id, values["OrderRef"] or str(session.max_order_ref), self._pen, struct_bytes,
+            legs_of(wish.instrument, wish.side, wish.offset, wish.hedge_flag),
         )  # fmt: skip
         self._add_identity(order, session, user_id)
         order.become(OrderStatus.UNKNOWN)

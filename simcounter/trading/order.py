@@ -9,8 +9,8 @@ from typing import Any
 from simcounter.events import Notice
 from simcounter.trading.book import Resting, Side
 from simcounter.trading.instruments import Instrument
+from simcounter.trading.legs import Leg
 from simcounter.trading.pen import Pen
-from simcounter.trading.portfolio import OPEN, PositionKey
 
 
 class OrderStatus(StrEnum):
@@ -53,11 +53,11 @@ class Order:
     pen: Pen
     body: bytearray
     """the Order struct, kept current"""
+    legs: list[Leg]
+    system_id: int = 0
+    """its number at the exchange, as OrderSysID; 0 until the exchange has it"""
     traded: int = 0
     status: OrderStatus = OrderStatus.UNKNOWN
-    frozen_today: int = 0
-    """for a closing order: lots of today it still reserves"""
-    frozen_yesterday: int = 0
     frozen_margin: float = 0.0
     frozen_commission: float = 0.0
     resting: Resting | None = None
@@ -69,12 +69,6 @@ class Order:
     @property
     def is_final(self) -> bool:
         return self.status in {OrderStatus.ALL_TRADED, OrderStatus.CANCELED}
-
-    @property
-    def position_key(self) -> PositionKey:
-        """The position this order opens or closes: selling closes a long one."""
-        side = self.side if self.offset == OPEN else self.side.opposite
-        return PositionKey(self.instrument.instrument_id, side, self.hedge_flag)
 
     def become(self, status: OrderStatus, text: str = "", **fields: Any) -> None:
         """Moves to `status` and writes everything that follows from it into the struct."""

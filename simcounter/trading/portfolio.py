@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from simcounter.trading.book import Side
@@ -28,6 +28,23 @@ class Lot:
     volume: int
     is_today: bool
     closed: int = 0
+    close_amount: float = 0.0
+    """yuan, at the closing prices"""
+    profit_by_date: float = 0.0
+    profit_by_trade: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """What one closing trade took off one lot."""
+
+    open_date: str
+    open_ticks: int
+    basis_ticks: int
+    """what the profit by date counts from: the opening price, or yesterday's settlement price"""
+    volume: int
+    profit: float
+    """by date, yuan"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +62,8 @@ class Position:
     instrument: Instrument
     today_lots: deque[Lot] = field(default_factory=deque)
     yesterday_lots: deque[Lot] = field(default_factory=deque)
+    closed_lots: list[Lot] = field(default_factory=list)
+    """closed completely today; CTP goes on showing them until the settlement"""
     today: int = 0
     yesterday: int = 0
     cost: float = 0.0
@@ -56,9 +75,13 @@ class Position:
     frozen_yesterday: int = 0
     opened: int = 0
     closed: int = 0
+    open_amount: float = 0.0
+    close_amount: float = 0.0
     commission: float = 0.0
     close_profit: float = 0.0
+    close_profit_by_trade: float = 0.0
     yesterday_at_start: int = 0
+    previous_margin: float = 0.0
 
     @property
     def total(self) -> int:
@@ -81,6 +104,7 @@ class Position:
             self.today_lots.append(lot)
             self.today += lot.volume
             self.opened += lot.volume
+            self.open_amount += self.instrument.turnover(lot.ticks, lot.volume)
         else:
             self.yesterday_lots.append(lot)
             self.yesterday += lot.volume
@@ -113,37 +137,58 @@ class Position:
         self.frozen_today -= today
         self.frozen_yesterday -= yesterday
 
-    def close(self, side: Side, ticks: int, today: int, yesterday: int) -> float:
-        """Takes lots off, oldest first; returns the profit by date, in yuan."""
-        gain = self._take(self.yesterday_lots, ticks, yesterday) + self._take(self.today_lots, ticks, today)
+    def close(self, side: Side, ticks: int, today: int, yesterday: int) -> list[Closed]:
+        """Takes lots off, oldest first."""
+        taken = self._take(side, self.yesterday_lots, ticks, yesterday) + self._take(
+            side, self.today_lots, ticks, today
+        )
         self.today -= today
         self.yesterday -= yesterday
         self.closed += today + yesterday
-        profit = gain if side is Side.BUY else -gain
-        self.close_profit += profit
-        return profit
+        self.close_amount += self.instrument.turnover(ticks, today + yesterday)
+        self.close_profit += sum(closed.profit for closed in taken)
+        return taken
 
-    def _take(self, lots: deque[Lot], ticks: int, volume: int) -> float:
-        gain = 0.0
+    def _take(self, side: Side, lots: deque[Lot], ticks: int, volume: int) -> list[Closed]:
+        found: list[Closed] = []
         while volume:
             lot = lots[0]
             taken = min(volume, lot.volume)
-            cost = self.instrument.turnover(self._basis(lot), taken)
-            gain += self.instrument.turnover(ticks, taken) - cost
-            self.cost -= cost
-            self.open_cost -= self.instrument.turnover(lot.ticks, taken)
-            lot.volume -= taken
-            lot.closed += taken
+            found.append(self._take_from(lot, side, ticks, taken))
             volume -= taken
             if not lot.volume:
-                lots.popleft()
-        return gain
+                self.closed_lots.append(lots.popleft())
+        return found
+
+    def _take_from(self, lot: Lot, side: Side, ticks: int, volume: int) -> Closed:
+        sign = 1 if side is Side.BUY else -1
+        proceeds = self.instrument.turnover(ticks, volume)
+        cost, open_cost = (self.instrument.turnover(at, volume) for at in (self._basis(lot), lot.ticks))
+        by_date, by_trade = sign * (proceeds - cost), sign * (proceeds - open_cost)
+        self.cost -= cost
+        self.open_cost -= open_cost
+        self.close_profit_by_trade += by_trade
+        lot.volume -= volume
+        lot.closed += volume
+        lot.close_amount += proceeds
+        lot.profit_by_date += by_date
+        lot.profit_by_trade += by_trade
+        return Closed(lot.open_date, lot.ticks, self._basis(lot), volume, by_date)
+
+    def carried(self, instrument: Instrument) -> Position:
+        """The same lots on the next day, all of them yesterday's, counted at the settlement price."""
+        position = Position(instrument)
+        for lot in self.lots:
+            position.open(Lot(lot.trade_id, lot.open_date, lot.ticks, lot.volume, is_today=False))
+        position.previous_margin = position.margin
+        return position
 
 
 @dataclass(slots=True)
 class Portfolio:
     investor_id: str
     previous_balance: float
+    previous_margin: float = 0.0
     deposit: float = 0.0
     withdraw: float = 0.0
     commission: float = 0.0
@@ -173,3 +218,15 @@ class Portfolio:
         """Money for new orders: floating losses count, floating profits do not."""
         floating = max(0.0, self.position_profit(last_ticks))
         return self.balance(last_ticks) - floating - self.margin - self.frozen_margin - self.frozen_commission
+
+    def carried(self, instruments: Mapping[str, Instrument], settlement_ticks: LastTicks) -> Portfolio:
+        """The next day's portfolio: today's profits are balance, positions are yesterday's, frozen is free.
+
+        Positions of contracts that are no more are settled away; their profit is in the balance already.
+        """
+        carried = Portfolio(self.investor_id, self.balance(settlement_ticks))
+        for key, position in self.positions.items():
+            if position.total and key.instrument_id in instruments:
+                carried.positions[key] = position.carried(instruments[key.instrument_id])
+        carried.previous_margin = carried.margin
+        return carried

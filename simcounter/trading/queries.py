@@ -14,7 +14,7 @@ from simcounter.trading import holdings, reference
 from simcounter.trading.bank import BANKS, DEMO_BANK, Bank
 from simcounter.trading.desk import TradingDesk
 from simcounter.trading.generic import GenericDesk
-from simcounter.trading.instruments import EXCHANGES, PRODUCTS, Instrument
+from simcounter.trading.instruments import EXCHANGES, Instrument, products_of
 from simcounter.trading.rows import matching, plausible_row
 from simcounter.trading.scope import investors_in_scope
 
@@ -56,15 +56,16 @@ class Queries:
         }
 
     def _public_rows(self) -> dict[str, PublicRows]:
-        instruments = self._desk.markets.instruments
+        desk = self._desk
         banks: list[Values] = [{"BankID": b, "BankBrchID": "0000", "BankName": n} for b, n in BANKS.items()]
         broker_id = self._directory.broker_id
         notice = {"BrokerID": broker_id, "Content": "欢迎使用模拟柜台", "SequenceLabel": "1"}
         return {
             "ReqQryExchange": reference.exchange_rows,
-            "ReqQryProduct": lambda: [reference.product_row(product) for product in PRODUCTS],
-            "ReqQryInstrument": lambda: [reference.instrument_row(item) for item in instruments.values()],
-            "ReqQryClassifiedInstrument": lambda: [reference.instrument_row(item) for item in instruments.values()],
+            "ReqQryProduct": lambda: [reference.product_row(p) for p in products_of(desk.markets.instruments.values())],
+            "ReqQryInstrument": self._instruments,
+            "ReqQryClassifiedInstrument": self._instruments,
+            "ReqQryCombLeg": self._combination_legs,
             "ReqQryDepthMarketData": self._depth,
             "ReqQryTransferBank": lambda: [{**bank, "IsActive": 1} for bank in banks],
             "ReqQryContractBank": lambda: [{**bank, "BrokerID": broker_id} for bank in banks],
@@ -79,7 +80,9 @@ class Queries:
             "ReqQryInvestorPosition": lambda name: holdings.position_rows(
                 desk.portfolios[name], desk.markets, broker_id, day()
             ),
-            "ReqQryInvestorPositionDetail": lambda name: holdings.detail_rows(desk.portfolios[name], broker_id, day()),
+            "ReqQryInvestorPositionDetail": lambda name: holdings.detail_rows(
+                desk.portfolios[name], desk.markets, broker_id, day()
+            ),
             "ReqQryTradingAccount": self._account,
             "ReqQrySecAgentTradingAccount": self._account,
             "ReqQryInvestor": self._investor,
@@ -125,6 +128,13 @@ class Queries:
     def _no_privilege(self, session: Session, method: str, values: Values, request_id: int) -> list[Effect]:
         return self._records.refusal(session, method, values, request_id, ErrorId.NO_PRIVILEGE)
 
+    def _instruments(self) -> list[Values]:
+        return [reference.instrument_row(item) for item in self._desk.markets.instruments.values()]
+
+    def _combination_legs(self) -> list[Values]:
+        instruments = self._desk.markets.instruments.values()
+        return [row for item in instruments for row in reference.leg_rows(item)]
+
     def _depth(self) -> list[Values]:
         day = self._desk.trading_day()
         return [reference.depth_row(market, day, self._clock) for market in self._desk.markets.by_id.values()]
@@ -134,7 +144,8 @@ class Queries:
         return [self._records.unpack("Order", bytes(o.body)) for o in orders if o.investor_id == investor_id]
 
     def _trades(self, investor_id: str) -> list[Values]:
-        return [self._records.unpack("Trade", body) for owner, body in self._desk.trades if owner == investor_id]
+        trades = (trade for trade in self._desk.trades if trade.investor_id == investor_id)
+        return [self._records.unpack("Trade", bytes(trade.body)) for trade in trades]
 
     def _account(self, investor_id: str) -> list[Values]:
         portfolio, broker_id = self._desk.portfolios[investor_id], self._directory.broker_id

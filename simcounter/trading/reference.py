@@ -9,6 +9,8 @@ from simcounter.trading.instruments import EXCHANGES, Instrument, Product
 from simcounter.trading.market import LEVELS, Market
 from simcounter.trading.rules import MAX_VOLUME
 
+_COMBINATION = "3"
+"""CTP's ProductClass; futures are 1, options 2"""
 _VOLUMES = {
     "MaxMarketOrderVolume": MAX_VOLUME,
     "MinMarketOrderVolume": 1,
@@ -30,7 +32,7 @@ def product_row(product: Product) -> Values:
         "ProductID": product.product_id,
         "ProductName": product.name,
         "ExchangeID": product.exchange_id,
-        "ProductClass": "1",
+        "ProductClass": "2" if product.is_option else "1",
         "VolumeMultiple": product.multiplier,
         "PriceTick": product.tick,
         "PositionType": "2",
@@ -50,17 +52,17 @@ def instrument_row(instrument: Instrument) -> Values:
         **_VOLUMES,
         "InstrumentID": instrument.instrument_id,
         "ExchangeID": product.exchange_id,
-        "InstrumentName": f"{product.name}{instrument.month}",
+        "InstrumentName": instrument.instrument_id if instrument.legs else f"{product.name}{instrument.month}",
         "ExchangeInstID": instrument.instrument_id,
         "ProductID": product.product_id,
-        "ProductClass": "1",
+        "ProductClass": _COMBINATION if instrument.legs else "2" if product.is_option else "1",
         "DeliveryYear": year,
         "DeliveryMonth": month,
         "VolumeMultiple": product.multiplier,
         "PriceTick": product.tick,
         "CreateDate": f"{year - 1}{month:02}01",
         "OpenDate": f"{year - 1}{month:02}16",
-        "ExpireDate": f"{year}{month:02}15",
+        "ExpireDate": instrument.expires,
         "StartDelivDate": f"{year}{month:02}16",
         "EndDelivDate": f"{year}{month:02}20",
         "InstLifePhase": "1",
@@ -70,11 +72,27 @@ def instrument_row(instrument: Instrument) -> Values:
         "LongMarginRatio": product.margin_ratio,
         "ShortMarginRatio": product.margin_ratio,
         "MaxMarginSideAlgorithm": "1",
-        "StrikePrice": DBL_MAX,
+        "StrikePrice": instrument.strike or DBL_MAX,
+        "OptionsType": instrument.option_type,
         "UnderlyingMultiple": 1.0,
         "CombinationType": "0",
-        "UnderlyingInstrID": product.product_id,
+        "UnderlyingInstrID": instrument.underlying or product.product_id,
     }
+
+
+def leg_rows(instrument: Instrument) -> list[Values]:
+    """CombLeg: one row a contract of a combination."""
+    return [
+        {
+            "CombInstrumentID": instrument.instrument_id,
+            "LegID": number,
+            "LegInstrumentID": leg.instrument.instrument_id,
+            "Direction": "0" if leg.same_side else "1",
+            "LegMultiple": 1,
+            "ImplyLevel": 1,
+        }
+        for number, leg in enumerate(instrument.legs, 1)
+    ]
 
 
 def depth_row(market: Market, trading_day: str, clock: Clock) -> Values:

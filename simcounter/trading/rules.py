@@ -9,8 +9,9 @@ from simcounter.errors_text import ErrorId
 from simcounter.session import Session, Values
 from simcounter.trading.book import Side
 from simcounter.trading.instruments import Instrument
-from simcounter.trading.market import Markets
-from simcounter.trading.portfolio import CLOSE_FLAGS, CLOSE_TODAY, OPEN, Portfolio, PositionKey
+from simcounter.trading.legs import legs_of
+from simcounter.trading.market import LEVELS, Market, Markets
+from simcounter.trading.portfolio import CLOSE_FLAGS, CLOSE_TODAY, OPEN, Portfolio
 
 ANY_PRICE = "1"
 LIMIT_PRICE = "2"
@@ -26,6 +27,15 @@ COMPLETE_VOLUME = "3"
 """CTP's VolumeCondition"""
 IMMEDIATELY = "1"
 """CTP's ContingentCondition; conditional orders are not played"""
+_PRICE_TYPES = {
+    "SHFE": {LIMIT_PRICE},
+    "INE": {LIMIT_PRICE},
+    "DCE": {LIMIT_PRICE, ANY_PRICE},
+    "CZCE": {LIMIT_PRICE, ANY_PRICE},
+    "GFEX": {LIMIT_PRICE, ANY_PRICE},
+    "CFFEX": {LIMIT_PRICE, ANY_PRICE, BEST_PRICE, FIVE_LEVELS},
+}
+"""which kinds of price each exchange takes; combinations and options have limits everywhere"""
 MAX_PRICE = 1e9
 """yuan; also keeps out CTP's "no value", infinity and not-a-number"""
 MAX_VOLUME = 1000
@@ -42,11 +52,6 @@ class Wish:
     hedge_flag: str
     limit_ticks: int
     volume: int
-
-    @property
-    def position_key(self) -> PositionKey:
-        side = self.side if self.offset == OPEN else self.side.opposite
-        return PositionKey(self.instrument.instrument_id, side, self.hedge_flag)
 
 
 def identity_error(directory: Directory, session: Session, values: Values) -> int:
@@ -98,11 +103,21 @@ def instrument_error(markets: Markets, values: Values) -> int:
     return ErrorId.NONE if market.is_open else ErrorId.NOT_TRADING
 
 
-def wish_of(instrument: Instrument, values: Values) -> Wish:
-    """The order in integers; an order without a limit gets the day's price limit."""
-    side = Side(values["Direction"])
+def price_type_error(instrument: Instrument, values: Values) -> int:
+    """80 for a kind of price the exchange does not take."""
+    plain = not instrument.legs and not instrument.product.is_option
+    taken = _PRICE_TYPES[instrument.exchange_id] if plain else {LIMIT_PRICE}
+    return ErrorId.NONE if values["OrderPriceType"] in taken else ErrorId.PRICE_TYPE_NOT_SUPPORTED
+
+
+def wish_of(market: Market, values: Values) -> Wish:
+    """The order in integers. Without a limit it gets one: the best price that waits for it, the fifth, or the day's."""
+    instrument, side = market.instrument, Side(values["Direction"])
+    waiting = [ticks for ticks, _ in market.book.depth(side.opposite, LEVELS)]
     if values["OrderPriceType"] == LIMIT_PRICE:
         limit = instrument.ticks(values["LimitPrice"])
+    elif waiting and values["OrderPriceType"] != ANY_PRICE:
+        limit = waiting[0] if values["OrderPriceType"] == BEST_PRICE else waiting[-1]
     else:
         limit = instrument.upper_ticks if side is Side.BUY else instrument.lower_ticks
     offset, hedge_flag = values["CombOffsetFlag"][:1], values["CombHedgeFlag"][:1]
@@ -115,8 +130,9 @@ def risk_error(markets: Markets, portfolio: Portfolio, wish: Wish) -> int:
         needed = wish.instrument.margin(wish.limit_ticks, wish.volume)
         needed += wish.instrument.commission(wish.limit_ticks, wish.volume)
         return ErrorId.INSUFFICIENT_MONEY if needed > portfolio.available(markets.last_ticks) else ErrorId.NONE
-    position = portfolio.positions.get(wish.position_key)
-    if position is not None and wish.volume <= position.closable(wish.offset):
+    legs = legs_of(wish.instrument, wish.side, wish.offset, wish.hedge_flag)
+    positions = [portfolio.positions.get(leg.position) for leg in legs]
+    if all(held is not None and wish.volume <= held.closable(wish.offset) for held in positions):
         return ErrorId.NONE
     if not wish.instrument.product.tells_today_from_yesterday:
         return ErrorId.OVER_CLOSE_POSITION
@@ -125,11 +141,14 @@ def risk_error(markets: Markets, portfolio: Portfolio, wish: Wish) -> int:
 
 
 def exchange_refusal(wish: Wish, values: Values) -> str:
-    """Why the exchange itself turns the order down, or empty."""
+    """Why the exchange itself turns the order down, or empty: in the words by which programs know it."""
     if values["OrderPriceType"] != LIMIT_PRICE:
         return ""
+    why = ""
     if not wish.instrument.on_tick(values["LimitPrice"]):
-        return "已撤单报单被拒绝:价格不是最小变动价位的整数倍"
-    if not wish.instrument.lower_ticks <= wish.limit_ticks <= wish.instrument.upper_ticks:
-        return "已撤单报单被拒绝:价格超出涨跌停板"
-    return ""
+        why = "价格非最小单位倍数"
+    elif wish.limit_ticks > wish.instrument.upper_ticks:
+        why = "价格高于涨停板"
+    elif wish.limit_ticks < wish.instrument.lower_ticks:
+        why = "价格低于跌停板"
+    return f"已撤单报单被拒绝{wish.instrument.exchange_id}:{why}" if why else ""

@@ -1,9 +1,12 @@
-"""The day's settlement statement in Chinese, its confirmation, and the fund password.
+"""Settlement statements, their confirmation, and the fund password.
 
 CTP sends a statement in pieces of 500 bytes and does not care whether a piece ends inside a character.
 """
 
 from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
 
 from ctpabi import text
 from simcounter.accounts import Directory
@@ -11,20 +14,40 @@ from simcounter.errors_text import ErrorId
 from simcounter.events import Effect
 from simcounter.records import Records
 from simcounter.session import Clock, Handler, Session, Values
+from simcounter.trading.bank import Bank
 from simcounter.trading.desk import TradingDesk
+from simcounter.trading.fills import Trade
+from simcounter.trading.instruments import weekday_before
+from simcounter.trading.portfolio import Portfolio
 from simcounter.trading.rules import identity_error
 from simcounter.trading.scope import investors_in_scope
+from simcounter.trading.statement_text import SettledDay, Transfer, statement_of
 
 PIECE = 500
 """bytes of Content in one SettlementInfo"""
+DAYS_KEPT = 30
+"""days whose statements can be asked for"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Day:
+    """A day as it was settled, by InvestorID and InstrumentID."""
+
+    portfolios: dict[str, Portfolio]
+    settlement_ticks: dict[str, int]
+    trades: dict[str, list[Trade]]
+    transfers: dict[str, list[Transfer]]
 
 
 class Statements:
-    def __init__(self, directory: Directory, records: Records, clock: Clock, desk: TradingDesk) -> None:
+    def __init__(self, directory: Directory, records: Records, clock: Clock, desk: TradingDesk, bank: Bank) -> None:
         self._directory = directory
         self._records = records
         self._clock = clock
         self._desk = desk
+        self._bank = bank
+        self._days: dict[str, _Day] = {}
+        self._day_before = weekday_before(desk.first_day)
 
     def handlers(self) -> dict[str, Handler]:
         return {
@@ -67,17 +90,47 @@ class Statements:
         return self._records.rows(session, callback, rows, request_id)
 
     def statement(self, session: Session, values: Values, request_id: int) -> list[Effect]:
-        """ReqQrySettlementInfo: the statement's bytes, cut every 500."""
+        """ReqQrySettlementInfo: the bytes of that day's statement, cut every 500; none for a day not settled."""
         investors = investors_in_scope(self._directory, session, values)
         if investors is None:
             return self._no_privilege(session, "ReqQrySettlementInfo", values, request_id)
-        rows = [row for name in investors for row in self._pieces(name)]
+        day = self._asked(values["TradingDay"])
+        rows = [row for name in investors for row in self._pieces(name, day)]
         return self._records.rows(session, "OnRspQrySettlementInfo", rows, request_id)
 
-    def _pieces(self, investor_id: str) -> list[Values]:
-        content = text.encode(self._text(investor_id))
+    def settle(self) -> None:
+        """The day ends: what its statements are written from, when somebody asks."""
+        desk, ticks = self._desk, {name: self._desk.settlement_ticks(name) for name in self._desk.markets.instruments}
+        trades: defaultdict[str, list[Trade]] = defaultdict(list)
+        for trade in desk.trades:
+            trades[trade.investor_id].append(trade)
+        day = desk.trading_day()
+        self._days[day] = _Day(dict(desk.portfolios), ticks, dict(trades), self._bank.transfers())
+        while len(self._days) > DAYS_KEPT:
+            del self._days[next(iter(self._days))]
+
+    def _asked(self, day: str) -> str:
+        """Without a day: the last that was settled. On the counter's first day that is the day before it."""
+        return day or (list(self._days)[-1] if self._days else self._day_before)
+
+    def _settled(self, investor_id: str, day: str) -> SettledDay | None:
+        name = self._directory.users[investor_id].name
+        known = self._days.get(day)
+        if known is not None:
+            trades, transfers = known.trades.get(investor_id, ()), known.transfers.get(investor_id, ())
+            portfolio = known.portfolios[investor_id]
+            return SettledDay(day, name, portfolio, known.settlement_ticks.__getitem__, trades, transfers)
+        if day != self._day_before:
+            return None
+        portfolio = self._desk.opening_portfolio(self._directory.users[investor_id])
+        references = {key.instrument_id: p.instrument.reference_ticks for key, p in portfolio.positions.items()}
+        return SettledDay(day, name, portfolio, references.__getitem__)
+
+    def _pieces(self, investor_id: str, day: str) -> list[Values]:
+        settled = self._settled(investor_id, day)
+        content = text.encode(statement_of(settled)) if settled is not None else b""
         identity = {
-            "TradingDay": self._desk.trading_day(),
+            "TradingDay": day,
             "SettlementID": 1,
             "BrokerID": self._directory.broker_id,
             "InvestorID": investor_id,
@@ -86,28 +139,6 @@ class Statements:
         }
         pieces = [content[start : start + PIECE] for start in range(0, len(content), PIECE)]
         return [{**identity, "SequenceNo": number, "Content": piece} for number, piece in enumerate(pieces, 1)]
-
-    def _text(self, investor_id: str) -> str:
-        user = self._directory.users[investor_id]
-        portfolio = self._desk.portfolios[investor_id]
-        day = self._desk.trading_day()
-        lines = [
-            "交易结算单(盯市)  模拟柜台,仅供测试",
-            f"客户号:{investor_id}  客户名称:{user.name}  交易日:{day}",
-            "一、资金状况",
-            f"  期初结存:{portfolio.previous_balance:.2f}  出入金:{portfolio.deposit - portfolio.withdraw:.2f}",
-            f"  手续费:{portfolio.commission:.2f}  平仓盈亏:{portfolio.close_profit:.2f}  保证金占用:{portfolio.margin:.2f}",
-            "二、持仓汇总",
-        ]
-        for key, position in portfolio.positions.items():
-            kind = "买" if key.side == "0" else "卖"
-            lines.append(f"  {key.instrument_id} {position.instrument.product.name} {kind}持 {position.total}手")
-        lines += [
-            "三、风险提示",
-            *[f"  第{n}条:期货交易有风险,请妥善保管口令,及时核对结算结果。" for n in range(1, 16)],
-        ]
-        lines.append("如对本结算单有异议,请在下一交易日开市前提出,否则视为确认。")
-        return "\r\n".join(lines) + "\r\n"
 
     def change_fund_password(self, session: Session, values: Values, request_id: int) -> list[Effect]:
         """ReqTradingAccountPasswordUpdate: the fund password, the login's until it is changed."""

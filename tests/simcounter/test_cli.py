@@ -17,13 +17,46 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from simcounter.cli import app
-from simcounter.config import CounterConfig, load_config
+from simcounter.config import CounterConfig, load_config, paced_config
 from simcounter.counter import SimulatedCounter
 from simcounter.demo_accounts import AUTH_CODES, INVESTOR_RELAY_APP_ID, password_of, users
 from simcounter.serving import introduction, key_beside
 from tests.simcounter.raw_shim import RawShim
 
 ROOT = Path(__file__).resolve().parents[2]
+QUERIES = """
+import json, queue, sys
+from openctp_ctp import tdapi
+told = queue.Queue()
+class Spi(tdapi.CThostFtdcTraderSpi):
+    def OnFrontConnected(self): told.put(None)
+    def OnRspAuthenticate(self, body, info, number, last): told.put(info.ErrorID)
+    def OnRspUserLogin(self, body, info, number, last): told.put(info.ErrorID)
+    def OnRspError(self, info, number, last): told.put(info.ErrorID)
+    def OnRspQryInvestor(self, body, info, number, last): told.put(0)
+spi, api = Spi(), tdapi.CThostFtdcTraderApi.CreateFtdcTraderApi("")
+api.RegisterSpi(spi)
+api.RegisterFront("tcp://203.0.113.7:10201")
+api.Init()
+told.get(timeout=60)
+who = tdapi.CThostFtdcReqAuthenticateField()
+who.BrokerID, who.UserID, who.AppID, who.AuthCode = "9999", "100001", "simnow_client_test", "0000000000000000"
+api.ReqAuthenticate(who, 1)
+assert told.get(timeout=60) == 0
+login = tdapi.CThostFtdcReqUserLoginField()
+login.BrokerID, login.UserID, login.Password = "9999", "100001", "demo-100001"
+api.ReqUserLogin(login, 2)
+assert told.get(timeout=60) == 0
+errors = []
+for number in range(3, 3 + int(sys.argv[1])):
+    api.ReqQryInvestor(tdapi.CThostFtdcQryInvestorField(), number)
+    errors.append(told.get(timeout=60))
+    if errors[-1]:
+        break
+info = tdapi.CThostFtdcFrontInfoField()
+api.GetFrontInfo(info)
+print(json.dumps({"errors": errors, "frequencies": [info.QryFreq, info.FTDPkgFreq]}), flush=True)
+"""
 ENVIRONMENT = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'proto'}", "PYTHONUNBUFFERED": "1"}
 
 
@@ -163,15 +196,89 @@ def test_settings_come_from_a_file(tmp_path: Path) -> None:
     assert config.users[1].positions == (("rb2701", "0", 3),)
 
 
-def test_an_unknown_setting_is_named(tmp_path: Path, runner: CliRunner) -> None:
-    """A typing error does not pass silently."""
+def test_ones_own_contracts_replace_the_demonstrations(tmp_path: Path) -> None:
+    """With their own exchange, size, tick, price and last day; the demonstration's positions are left out."""
     path = tmp_path / "counter.toml"
-    path.write_text("trading_days = 3")
+    path.write_text(
+        """
+        [[instruments]]
+        instrument_id = "ag2706"
+        exchange_id = "SHFE"
+        name = "白银"
+        multiplier = 15
+        tick = 1
+        price = 8000
+        expires = "20270615"
+        """
+    )
+
+    config = load_config(path)
+
+    (silver,) = config.instruments.values()
+    assert (silver.instrument_id, silver.product.product_id, silver.expires) == ("ag2706", "ag", "20270615")
+    assert (silver.upper_ticks, silver.lower_ticks) == (8640, 7360)
+    assert all(user.positions == () for user in config.users)
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        ('[[users]]\nuser_id = "1"', "users[0].password is missing"),
+        ('[[users]]\nuser_id = "1"\npassword = "p"\npaswd = "x"', "unknown key users[0].paswd"),
+        ('[[users]]\nuser_id = "1"\npassword = "p"\nrole = "boss"', "users[0].role: boss is none of investor"),
+        ('[[users]]\nuser_id = "1"\npassword = "p"\npositions = [["rb2701", 3]]', "users[0].positions: each is"),
+        ('[[users]]\nuser_id = "1"\npassword = "p"\npositions = [["x1", "0", 3]]', "there is no instrument x1"),
+        ('[[apps]]\napp_id = "a"\napp_type = "9"\nauth_code = "c"', "apps[0].app_type: 9 is none of 1, 2, 3"),
+        ('[[apps]]\napp_type = "1"\nauth_code = "c"', "apps[0].app_id is missing"),
+        ('apps = "x"', "apps is a list of tables: [[apps]]"),
+        ('[[instruments]]\ninstrument_id = "x1"', "instruments[0].exchange_id is missing"),
+        (
+            '[[instruments]]\ninstrument_id="x1"\nexchange_id="NYSE"\nmultiplier=1\ntick=1\nprice=1\nexpires="20270101"',
+            "instruments[0].exchange_id: NYSE is none of SHFE",
+        ),
+        ('port = "seventeen"', "port must be a whole number"),
+        ("liquidity = 1", "liquidity must be true or false"),
+        ("trading_days = 3", "unknown key trading_days"),
+        ("port = ", "Invalid value"),
+    ],
+)
+def test_a_mistake_in_the_file_is_one_line_that_names_the_key(
+    tmp_path: Path, runner: CliRunner, content: str, complaint: str
+) -> None:
+    """No traceback, and nothing is started."""
+    path = tmp_path / "counter.toml"
+    path.write_text(content)
 
     result = runner.invoke(app, ["run", "--config", str(path)])
 
     assert result.exit_code == 2
-    assert "trading_days" in result.stderr
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("ctp-simcounter: counter.toml: ")
+    assert complaint in line
+
+
+def test_exec_runs_at_productions_pace(tmp_path: Path) -> None:
+    """One query a second, six packets a second, unless the file says otherwise."""
+    path = tmp_path / "counter.toml"
+    path.write_text("queries_per_second = 0")
+
+    paced, own = paced_config(), load_config(path, paced_config())
+
+    assert (paced.queries_per_second, paced.packets_per_second) == (1, 6)
+    assert (own.queries_per_second, own.packets_per_second) == (0, 6)
+
+
+@pytest.mark.parametrize(("options", "refusals"), [([], 1), (["--unpaced"], 0)])
+def test_a_program_under_exec_learns_the_pace(shim: Path, options: list[str], refusals: int) -> None:
+    """GetFrontInfo tells it; a second query within a second gets 90; --unpaced switches it off."""
+    program = [sys.executable, "-c", QUERIES, "30" if refusals else "4"]
+    command = [sys.executable, "-m", "simcounter.cli", "exec", *options, "--", *program]
+    ended = subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, timeout=100, check=False)
+
+    assert ended.returncode == 0, ended.stderr
+    (found,) = [json.loads(line) for line in ended.stdout.splitlines() if line.startswith("{")]
+    assert found["frequencies"] == ([1, 6] if refusals else [0, 0])
+    assert found["errors"].count(90) == refusals
 
 
 async def test_an_occupied_port_is_told() -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
 from simcounter.config import CounterConfig
 from simcounter.counter import SimulatedCounter
 from simcounter.demo_accounts import OPERATOR_ID, OPERATOR_RELAY_APP_ID
-from tests.simcounter.raw_shim import RawShim
+from tests.simcounter.raw_shim import Event, RawShim, limit_order
 
 
 @pytest.fixture
@@ -135,3 +137,118 @@ async def test_an_investors_answer_never_does(counter: SimulatedCounter) -> None
     assert row.is_last
     assert row.values is not None
     assert row.values["AccountID"] == "100001"
+
+
+# A restart that clears the flow --------------------------------------------------------------------------------------
+
+
+async def test_after_a_flow_clearing_the_days_orders_have_new_references(counter: SimulatedCounter) -> None:
+    """Same day, same OrderSysID, OrderLocalID and TraderID; FrontID, SessionID and OrderRef anew, RequestID 0."""
+    async with RawShim(counter) as shim:
+        await shim.log_in()
+        await shim.confirm()
+        before = await _trade_and_rest(shim)
+        counter.control.flow_clearing()
+        assert await shim.is_closed()
+
+    async with RawShim(counter) as shim:
+        login = await shim.log_in()
+        after = [await shim.event() for _ in range(3)]
+        assert login.values is not None
+        assert login.values["TradingDay"] == "20261123"
+        resting, again = _order(before[-1]), _order(after[-1])
+        shim.call("ReqOrderAction", **_cancel_of(again))
+        canceled = _order(await shim.event())
+
+    assert [event.callback for event in after] == ["OnRtnOrder", "OnRtnTrade", "OnRtnOrder"]
+    kept = ("ExchangeID", "OrderSysID", "TraderID", "OrderLocalID", "OrderStatus", "VolumeTraded", "InvestorID")
+    assert {name: again[name] for name in kept} == {name: resting[name] for name in kept}
+    assert (again["RequestID"], again["RelativeOrderSysID"]) == (0, "")
+    assert _triple(again) != _triple(resting)
+    assert _triple(again)[1] not in {login.values["SessionID"], resting["SessionID"]}
+    trade = _order(after[1])
+    assert (trade["OrderRef"], trade["OrderSysID"]) == (_order(after[0])["OrderRef"], _order(before[1])["OrderSysID"])
+    assert (canceled["OrderStatus"], canceled["OrderSysID"]) == ("5", resting["OrderSysID"])
+
+
+async def test_after_a_flow_clearing_resume_may_get_nothing(counter: SimulatedCounter) -> None:
+    """The position in the flow file is of the flow before."""
+    async with RawShim(counter, private_topic=1) as shim:
+        await shim.log_in()
+        await shim.confirm()
+        await _trade_and_rest(shim)
+        counter.control.flow_clearing()
+        assert await shim.is_closed()
+
+    async with RawShim(counter, private_topic=1) as shim:
+        await shim.log_in()
+        shim.call("ReqQryOrder", BrokerID="9999", InvestorID="100001")
+        assert (await shim.event()).callback == "OnRspQryOrder"
+
+
+async def test_other_requests_have_new_references_too(counter: SimulatedCounter) -> None:
+    """Exercise orders, quotes: what the counter accepted comes again."""
+    async with RawShim(counter) as shim:
+        await shim.log_in()
+        exercise = {"BrokerID": "9999", "InvestorID": "100001", "UserID": "100001", "ExecOrderRef": "17"}
+        shim.call("ReqExecOrderInsert", **exercise, InstrumentID="SR701C5600", ExchangeID="CZCE", Volume=1)
+        before = _order(await shim.event())
+        counter.control.flow_clearing()
+        assert await shim.is_closed()
+
+    async with RawShim(counter) as shim:
+        await shim.log_in()
+        again = await shim.event()
+
+    assert again.callback == "OnRtnExecOrder"
+    assert (_order(again)["ExecOrderSysID"], _order(again)["RequestID"]) == (before["ExecOrderSysID"], 0)
+    assert _order(again)["SessionID"] != before["SessionID"]
+
+
+async def _trade_and_rest(shim: RawShim) -> list[Event]:
+    """One order that trades (unknown, traded, trade) and one that rests (unknown, queueing)."""
+    shim.call("ReqOrderInsert", **limit_order(LimitPrice=3501.0, OrderRef="41", RequestID=7))
+    traded = [await shim.event() for _ in range(3)]
+    shim.call("ReqOrderInsert", **limit_order(LimitPrice=3400.0, OrderRef="42", RequestID=8))
+    return [*traded, await shim.event(), await shim.event()]
+
+
+def _order(event: Event) -> dict[str, Any]:
+    assert event.values is not None
+    return event.values
+
+
+def _triple(order: dict[str, Any]) -> tuple[int, int, str]:
+    return order["FrontID"], order["SessionID"], order["OrderRef"]
+
+
+def _cancel_of(order: dict[str, Any]) -> dict[str, Any]:
+    names = ("BrokerID", "InvestorID", "UserID", "FrontID", "SessionID", "OrderRef", "InstrumentID")
+    return {**{name: order[name] for name in names}, "ActionFlag": "0"}
+
+
+# A day that does not fit -------------------------------------------------------------------------------------------
+
+
+async def test_a_day_is_filled_with_real_orders(counter: SimulatedCounter) -> None:
+    """Three notices each, heard now, replayed later and found by a query; nothing stays frozen."""
+    async with RawShim(counter) as shim, RawShim(counter) as other:
+        await shim.log_in("100001")
+        await other.log_in("100002")
+        filled = asyncio.ensure_future(counter.control.fill_day("100001", 500))
+        heard = [await shim.event() for _ in range(1500)]
+        assert await filled == 500
+        other.call("ReqQryInvestor")
+        assert (await other.event()).callback == "OnRspQryInvestor"
+        assert counter.control.status()["logged_in"] == ["100001", "100002"]
+
+    assert len({_order(event)["OrderSysID"] for event in heard}) == 501, "empty in each first notice"
+    assert counter.control.status()["orders"] == 500
+    assert counter.kernel.desk.portfolios["100001"].frozen_margin == pytest.approx(0)
+    assert len(counter.front.journal.private) == 1500
+
+
+async def test_nobodys_day_cannot_be_filled(counter: SimulatedCounter) -> None:
+    """An error that names the investor."""
+    with pytest.raises(ValueError, match="no investor 777"):
+        await counter.control.fill_day("777", 1)

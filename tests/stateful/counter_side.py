@@ -66,6 +66,11 @@ class TradeTruth:
     volume: int
 
 
+def trade_name(exchange: str, trade_id: str, direction: str) -> str:
+    """What tells one trade from another."""
+    return f"{exchange}/{trade_id.strip()}/{direction}"
+
+
 @dataclass
 class CounterSide:
     """One counter; `inserts` and `faults` are of the current trading day."""
@@ -152,12 +157,13 @@ class CounterSide:
         return {truth.mark: truth for truth in map(self._order_truth, found)}
 
     def trades(self, investor: str) -> dict[str, TradeTruth]:
-        """The day's trades of one investor, by TradeID."""
+        """The day's trades of one investor, by what identifies them: a match's two sides share the TradeID."""
         found: dict[str, TradeTruth] = {}
-        for owner, body in self.counter.kernel.desk.trades:
-            if owner == investor:
-                trade_id, mark, volume = self._read("Trade", body, "TradeID", "BusinessUnit", "Volume")
-                found[trade_id] = TradeTruth(mark, trade_id, volume)
+        names = "ExchangeID", "TradeID", "Direction", "BusinessUnit", "Volume"
+        for trade in self.counter.kernel.desk.trades:
+            if trade.investor_id == investor:
+                exchange, trade_id, direction, mark, volume = self._read("Trade", trade.body, *names)
+                found[trade_name(exchange, trade_id, direction)] = TradeTruth(mark, trade_id, volume)
         return found
 
     def _order_truth(self, order: Order) -> OrderTruth:

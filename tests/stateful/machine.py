@@ -18,7 +18,7 @@ from relay.counter.port import CallOutcome, Mode
 from relay.errors import Refused
 from simcounter import demo_accounts
 from simcounter.session import Values
-from tests.stateful.counter_side import CounterSide, State
+from tests.stateful.counter_side import CounterSide, State, trade_name
 from tests.stateful.firm import DELAY_SECONDS, Firm, Placed
 from tests.stateful.promises import check
 from tests.stateful.terminal import TerminalSession, Triple
@@ -320,7 +320,9 @@ class Histories(RuleBasedStateMachine):
             assert isinstance(outcome, CallOutcome), f"{outcome}"
             await self.firm.until(lambda: _is_answered(terminal, request_id), "a query was not answered")
             if method == "ReqQryTrade":
-                rows = [row.trade_id for row in terminal.rows(request_id)]
+                rows = [
+                    trade_name(row.exchange_id, row.trade_id, chr(row.direction)) for row in terminal.rows(request_id)
+                ]
                 assert sorted(rows) == sorted(terminal.trades), "the query and the notices tell other trades"
 
         self.step(work())

@@ -15,7 +15,7 @@ from relay.counter.ctp.event_router import LOST_ERROR_ID
 from relay.counter.ctp.link import CtpLink
 from relay.counter.port import CallOutcome, CounterEvent, LinkState, LinkStatus, TerminalCall
 from relay.errors import Refused
-from tests.stateful.counter_side import State
+from tests.stateful.counter_side import State, trade_name
 
 CATALOG = load_catalog()
 Triple = tuple[int, int, str]
@@ -156,9 +156,9 @@ class TerminalSession:
             self._numbers.add(number)
 
     def _trade(self, body: Any) -> None:
-        mark, trade_id = body.business_unit, body.trade_id
+        mark, trade_id = body.business_unit, trade_name(body.exchange_id, body.trade_id, chr(body.direction))
         self.trades[trade_id] += 1
-        self._expect(self.trades[trade_id] == 1, f"trade {trade_id.strip()} came twice")
+        self._expect(self.trades[trade_id] == 1, f"trade {trade_id} came twice")
         self._expect((body.exchange_id, body.order_sys_id) in self._numbers, f"a trade of {mark} before its order")
         refs = {state.triple[2] for state in self.orders.get(mark, ())}
         self._expect(body.order_ref in refs, f"a trade of {mark} with reference {body.order_ref!r}, order {refs}")

@@ -15,7 +15,7 @@ TRANSFER: dict[str, Any] = {
     "BankBranchID": "0000",
     "AccountID": "100001",
     "BankPassWord": "bank-secret",
-    "Password": "fund-secret",
+    "Password": "demo-100001",
     "CurrencyID": "CNY",
     "TradeAmount": 5000.0,
 }
@@ -62,22 +62,45 @@ def test_no_password_comes_back(driver: Driver, trader: Session) -> None:
     assert all((t["BankPassWord"], t["Password"]) == ("", "") for t in told)
 
 
-@pytest.mark.parametrize(
-    ("direction", "amount"), [("FromBankToFuture", 2_000_000.0), ("FromFutureToBank", 20_000_000.0)]
-)
-def test_too_little_money_is_told_inside_the_return(
-    driver: Driver, trader: Session, direction: str, amount: float
-) -> None:
+def test_too_little_money_at_the_bank_is_told_inside_the_return(driver: Driver, trader: Session) -> None:
     """The request reached the bank, so there is no OnErrRtn; nothing moves."""
-    (told,) = transfer(driver, trader, direction, TradeAmount=amount)
+    (told,) = transfer(driver, trader, TradeAmount=2_000_000.0)
 
-    assert (told.callback, told["ErrorID"]) == (f"OnRtn{direction}ByFuture", 1011)
+    assert (told.callback, told["ErrorID"]) == ("OnRtnFromBankToFutureByFuture", 1023)
     assert balance(driver, trader) == pytest.approx(10_000_000)
+
+
+def test_too_little_money_in_the_account_is_ctps_own_refusal(driver: Driver, trader: Session) -> None:
+    """31, before the bank is asked."""
+    told = transfer(driver, trader, "FromFutureToBank", TradeAmount=20_000_000.0)
+
+    assert [(t.callback, t.error_id) for t in told] == [
+        ("OnRspFromFutureToBankByFuture", 31),
+        ("OnErrRtnFutureToBankByFuture", 31),
+    ]
+
+
+@pytest.mark.parametrize("error_id", [1006, 1011])
+def test_a_bank_that_is_late_is_told_inside_the_return(driver: Driver, trader: Session, error_id: int) -> None:
+    """1006 overtime, 1011 late answer, as often as told; no money moves."""
+    driver.kernel.bank.answers_with = [error_id]
+
+    (late,), (told,) = transfer(driver, trader), transfer(driver, trader)
+
+    assert (late["ErrorID"], told["ErrorID"]) == (error_id, 0)
+    assert balance(driver, trader) == pytest.approx(10_005_000)
 
 
 @pytest.mark.parametrize(
     ("changes", "error_id"),
-    [({"AccountID": "100002"}, 9), ({"BankID": "99"}, 1006), ({"TradeAmount": 0.0}, 15), ({"BrokerID": "1"}, 12)],
+    [
+        ({"AccountID": "100002"}, 9),
+        ({"BankID": "99"}, 1002),
+        ({"TradeAmount": 0.0}, 2014),
+        ({"BrokerID": "1"}, 12),
+        ({"Password": "wrong"}, 2001),
+        ({"Password": ""}, 2001),
+    ],
 )
 def test_ctps_own_refusal_has_names_of_its_own(
     driver: Driver, trader: Session, changes: dict[str, Any], error_id: int

@@ -125,13 +125,120 @@ def test_details_show_the_lots(driver: Driver, trader: Session) -> None:
     assert [(row["Volume"], row["CloseVolume"], row["OpenPrice"]) for row in rows] == [(1, 1, 3501.0), (1, 0, 3501.0)]
 
 
-def test_a_new_day_starts_from_the_configured_accounts(driver: Driver, trader: Session) -> None:
-    """Fresh books, orders and funds."""
-    driver.insert(trader, LimitPrice=3501.0)
+def test_details_show_what_was_closed_completely(driver: Driver, trader: Session) -> None:
+    """With Volume 0, until the settlement: what it was closed for, and the profit."""
+    driver.insert(trader, LimitPrice=3501.0, VolumeTotalOriginal=2)
+    driver.insert(trader, LimitPrice=3499.0, Direction="1", CombOffsetFlag="3", VolumeTotalOriginal=2)
+
+    (lot,) = driver.query(trader, "InvestorPositionDetail", BrokerID="9999", InvestorID="100001")
+    (position,) = positions(driver, trader)
+
+    assert (lot["Volume"], lot["CloseVolume"], lot["TimeFirstVolume"]) == (0, 2, 2)
+    assert lot["CloseAmount"] == position["CloseAmount"] == pytest.approx(3499.0 * 10 * 2)
+    assert lot["CloseProfitByDate"] == position["CloseProfitByDate"] == pytest.approx(-40.0)
+    assert position["OpenAmount"] == pytest.approx(3501.0 * 10 * 2)
+
+
+def test_positions_of_yesterday_have_their_opening(driver: Driver) -> None:
+    """OpenDate, TradeID and the margin they came with."""
+    session = driver.trader("100002")
+    lots = driver.query(session, "InvestorPositionDetail", BrokerID="9999", InvestorID="100002")
+    (held, _) = positions(driver, session, "100002")
+
+    assert {lot["OpenDate"] for lot in lots} == {"20261120"}, "the Friday before the Monday"
+    assert all(lot["TradeID"].strip() for lot in lots)
+    assert held["PreMargin"] == pytest.approx(3500.0 * 10 * 10 * 0.10)
+
+
+# Settlement ----------------------------------------------------------------------------------------------------
+
+
+def test_a_settlement_carries_money_and_positions(driver: Driver, trader: Session) -> None:
+    """Today's lots are yesterday's, counted at the settlement price; profit and commission are in the balance."""
+    driver.insert(trader, LimitPrice=3501.0, VolumeTotalOriginal=3)
+    driver.insert(trader, LimitPrice=3499.0, Direction="1", CombOffsetFlag="3")
+    driver.insert(trader, LimitPrice=3400.0)
+    driver.kernel.desk.move_market("rb2701", 3520.0)
+    before = account(driver, trader)
     driver.kernel.start_day("20261124")
 
-    assert account(driver, trader)["Balance"] == pytest.approx(10_000_000)
+    after = account(driver, trader)
+    assert after["PreBalance"] == after["Balance"] == pytest.approx(before["Balance"])
+    assert (after["Deposit"], after["CloseProfit"], after["Commission"], after["FrozenMargin"]) == (0, 0, 0, 0)
+    assert after["PositionProfit"] == pytest.approx(0)
+    assert after["PreMargin"] == after["CurrMargin"] == pytest.approx(3520.0 * 10 * 2 * 0.10)
+
+    (position,) = positions(driver, trader)
+    assert (position["PositionDate"], position["YdPosition"], position["TodayPosition"]) == ("2", 2, 0)
+    assert (position["PreSettlementPrice"], position["OpenVolume"]) == (3520.0, 0)
+    assert position["OpenCost"] == pytest.approx(3501.0 * 10 * 2)
+    (lot,) = driver.query(trader, "InvestorPositionDetail", BrokerID="9999", InvestorID="100001")
+    assert (lot["OpenDate"], lot["OpenPrice"], lot["Volume"], lot["CloseVolume"]) == ("20261123", 3501.0, 2, 0)
+    assert lot["LastSettlementPrice"] == 3520.0
     assert driver.query(trader, "Order", BrokerID="9999", InvestorID="100001")[0].values is None
+
+
+def test_the_settlement_price_can_be_set(driver: Driver, trader: Session) -> None:
+    """For the coming settlement; it moves the next day's limits, and a carried lot closes against it."""
+    driver.insert(trader, LimitPrice=3501.0)
+    driver.kernel.desk.set_settlement_price("rb2701", 3600.0)
+    driver.kernel.start_day("20261124")
+
+    (depth,) = driver.query(trader, "DepthMarketData", InstrumentID="rb2701")
+    assert (depth["PreSettlementPrice"], depth["UpperLimitPrice"], depth["LowerLimitPrice"]) == (3600, 3888, 3312)
+    assert account(driver, trader)["PreBalance"] == pytest.approx(10_000_000 + 990 - 3501 * 10 * 0.0001)
+    driver.call(trader, "ReqSettlementInfoConfirm", BrokerID="9999", InvestorID="100001")
+    driver.insert(trader, LimitPrice=3599.0, Direction="1", CombOffsetFlag="4")
+    assert account(driver, trader)["CloseProfit"] == pytest.approx(-10.0)
+
+
+def test_days_follow_one_another(driver: Driver, trader: Session) -> None:
+    """Nothing is gained or lost by a settlement at an unmoved price."""
+    driver.insert(trader, LimitPrice=3501.0)
+    driver.kernel.start_day("20261124")
+    balance = account(driver, trader)["Balance"]
+    for day in ("20261125", "20261126"):
+        driver.kernel.start_day(day)
+
+    assert account(driver, trader)["Balance"] == pytest.approx(balance)
+    assert positions(driver, trader)[0]["YdPosition"] == 1
+
+
+def test_a_contract_that_expires_is_gone_and_its_positions_settled_away(driver: Driver) -> None:
+    """Its last day still trades; then 16, no instrument, no position, no depth, and the profit in the balance."""
+    session = driver.trader()
+    index = {"InstrumentID": "IF2612", "ExchangeID": "CFFEX"}
+    driver.kernel.start_day("20261215")
+    driver.call(session, "ReqSettlementInfoConfirm", BrokerID="9999", InvestorID="100001")
+    assert driver.insert(session, **index, LimitPrice=4000.2)[-1].callback == "OnRtnTrade"
+    driver.kernel.desk.move_market("IF2612", 4010.2)
+    driver.kernel.start_day("20261216")
+
+    assert driver.insert(session, **index, LimitPrice=4000.0)[0].error_id == 16
+    assert positions(driver, session) == []
+    assert driver.query(session, "Instrument", InstrumentID="IF2612")[0].values is None
+    assert driver.query(session, "DepthMarketData", InstrumentID="IF2612")[0].values is None
+    gained = 10.0 * 300 - 4000.2 * 300 * 0.000023
+    assert account(driver, session)["Balance"] == pytest.approx(10_000_000 + gained)
+
+
+def test_a_combination_expires_with_its_leg(driver: Driver) -> None:
+    """What one of its contracts has left cannot be traded."""
+    trader = driver.trader()
+    driver.kernel.start_day("20270115")
+    assert driver.query(trader, "Instrument", InstrumentID="SPD SR701&SR705")[0].values is not None
+    driver.kernel.start_day("20270118")
+
+    assert driver.query(trader, "Instrument", InstrumentID="SPD SR701&SR705")[0].values is None
+    assert driver.query(trader, "Instrument", InstrumentID="SR705")[0].values is not None
+
+
+def test_what_was_over_before_the_first_day_stays() -> None:
+    """The demonstration never runs out of contracts."""
+    driver = Driver(trading_day="20300104")
+    driver.kernel.start_day("20300107")
+
+    assert driver.query(driver.trader(), "Instrument", InstrumentID="rb2701")[0].values is not None
 
 
 def test_a_closing_trade_frees_what_it_reserved(driver: Driver, trader: Session) -> None:

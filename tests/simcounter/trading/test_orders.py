@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from simcounter.demo_accounts import OPERATOR_ID, OPERATOR_RELAY_APP_ID
+from simcounter.demo_accounts import OPERATOR_ID, OPERATOR_RELAY_APP_ID, users
+from simcounter.events import Notice
 from simcounter.session import Session
+from simcounter.trading.book import Side
 from tests.simcounter.kernel_driver import DAY, Driver, outline
 
 
@@ -74,10 +77,9 @@ def test_a_big_order_takes_several_levels_and_rests_with_the_remainder() -> None
             "OnRtnOrder(5)",
         ),
         ({"TimeCondition": "1", "VolumeCondition": "3", "VolumeTotalOriginal": 5, "LimitPrice": 3501.0}, "OnRtnTrade"),
-        ({"TimeCondition": "1", "OrderPriceType": "1", "LimitPrice": 0.0}, "OnRtnTrade"),
         ({"TimeCondition": "1", "VolumeCondition": "2", "MinVolume": 500, "VolumeTotalOriginal": 600}, "OnRtnOrder(5)"),
     ],
-    ids=["FAK", "FOK too big", "FOK", "market", "minimum volume"],
+    ids=["FAK", "FOK too big", "FOK", "minimum volume"],
 )
 def test_immediate_orders_never_rest(driver: Driver, trader: Session, changes: dict[str, Any], outcome: str) -> None:
     """FAK takes what there is, FOK all or nothing; the remainder is canceled at once."""
@@ -227,7 +229,10 @@ def test_references_must_grow_within_a_session(driver: Driver, trader: Session) 
     assert driver.insert(trader, OrderRef="")[0]["OrderRef"] == "6"
 
 
-@pytest.mark.parametrize(("price", "reason"), [(3800.0, "涨跌停板"), (3500.5, "最小变动价位")])
+@pytest.mark.parametrize(
+    ("price", "reason"),
+    [(3781.0, "SHFE:价格高于涨停板"), (3219.0, "SHFE:价格低于跌停板"), (3500.5, "SHFE:价格非最小单位倍数")],
+)
 def test_the_exchange_refuses_by_return(driver: Driver, trader: Session, price: float, reason: str) -> None:
     """Not an error response: OnRtnOrder canceled, OrderSubmitStatus insert-rejected, the reason in StatusMsg."""
     unknown, rejected = driver.insert(trader, LimitPrice=price)
@@ -279,3 +284,159 @@ def test_an_operator_trades_for_its_customers(driver: Driver) -> None:
 
     assert {(t["InvestorID"], t["UserID"], t.investor_id) for t in told} == {("100003", OPERATOR_ID, "100003")}
     assert driver.insert(operator, InvestorID=OPERATOR_ID)[0].error_id == 9
+
+
+# Prices --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("price", [3780.0, 3220.0])
+def test_the_limits_themselves_are_prices(driver: Driver, trader: Session, price: float) -> None:
+    """3500 and 8 % of it, to the tick; the depth says so, too."""
+    (depth,) = driver.query(trader, "DepthMarketData", InstrumentID="rb2701")
+
+    assert price in {depth["UpperLimitPrice"], depth["LowerLimitPrice"]}
+    assert driver.insert(trader, LimitPrice=price)[1]["OrderSubmitStatus"] == "3"
+
+
+INDEX = {"InstrumentID": "IF2612", "ExchangeID": "CFFEX", "LimitPrice": 0.0}
+MEAL = {"InstrumentID": "m2701", "ExchangeID": "DCE", "LimitPrice": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("changes", "price_type"),
+    [
+        ({"InstrumentID": "rb2701", "ExchangeID": "SHFE"}, "1"),
+        ({"InstrumentID": "sc2701", "ExchangeID": "INE"}, "1"),
+        (MEAL, "3"),
+        (MEAL, "G"),
+        ({"InstrumentID": "SPD SR701&SR705", "ExchangeID": "CZCE"}, "1"),
+        ({"InstrumentID": "SR701C5600", "ExchangeID": "CZCE"}, "1"),
+    ],
+)
+def test_an_exchange_without_such_orders_refuses_them(
+    driver: Driver, trader: Session, changes: dict[str, Any], price_type: str
+) -> None:
+    """80: SHFE and INE know only limits, best price and five levels are CFFEX's."""
+    told = driver.insert(trader, **changes, OrderPriceType=price_type, TimeCondition="1")
+
+    assert [(t.callback, t.error_id) for t in told] == [("OnRspOrderInsert", 80), ("OnErrRtnOrderInsert", 80)]
+
+
+def test_a_market_order_takes_what_there_is(driver: Driver, trader: Session) -> None:
+    """At any price within the limits; the remainder is canceled."""
+    told = driver.insert(trader, **MEAL, OrderPriceType="1", TimeCondition="1", VolumeTotalOriginal=900)
+
+    assert outline(told)[-1] == "OnRtnOrder(5)"
+    assert [t["Price"] for t in told if t.callback == "OnRtnTrade"] == [3001.0, 3002.0, 3003.0, 3004.0, 3005.0]
+
+
+@pytest.mark.parametrize("time_condition", ["1", "3"])
+def test_a_best_price_order_takes_the_best_level_alone(driver: Driver, trader: Session, time_condition: str) -> None:
+    """What remains is canceled, or rests at that price when it is good for the day."""
+    best = {"OrderPriceType": "3", "TimeCondition": time_condition, "VolumeTotalOriginal": 200, "CombOffsetFlag": "0"}
+    rich = Driver(users=tuple(replace(user, balance=1e12) for user in users()))
+    told = rich.insert(rich.trader(), **INDEX, **best)
+
+    assert [t["Price"] for t in told if t.callback == "OnRtnTrade"] == [4000.2]
+    (order,) = rich.kernel.desk.orders.values()
+    resting = rich.kernel.desk.markets.by_id["IF2612"].book.best(Side.BUY)
+    assert (order.status, resting) == (("5", 19999) if time_condition == "1" else ("1", 20001))
+
+
+def test_a_five_level_order_rests_where_it_last_traded() -> None:
+    """Good for the day; otherwise the remainder is canceled."""
+    rich = Driver(users=tuple(replace(user, balance=1e12) for user in users()))
+    told = rich.insert(rich.trader(), **INDEX, OrderPriceType="G", VolumeTotalOriginal=900)
+
+    assert [t["Price"] for t in told if t.callback == "OnRtnTrade"] == [4000.2, 4000.4, 4000.6, 4000.8, 4001.0]
+    assert rich.kernel.desk.markets.by_id["IF2612"].book.best(Side.BUY) == 20005
+
+
+def test_without_a_counterparty_an_order_without_a_limit_is_canceled() -> None:
+    """There is no price it could take."""
+    driver = Driver(liquidity=False)
+    told = driver.insert(driver.trader(), **INDEX, OrderPriceType="3")
+
+    assert outline(told) == ["OnRtnOrder(a)", "OnRtnOrder(5)"]
+
+
+# Numbers -------------------------------------------------------------------------------------------------------
+
+
+def test_each_exchange_numbers_its_own_orders_and_matches(driver: Driver, trader: Session) -> None:
+    """The same OrderSysID and TradeID at two exchanges are two orders and two trades."""
+    meal = {**MEAL, "LimitPrice": 3001.0}
+    told = [*driver.insert(trader, LimitPrice=3501.0), *driver.insert(trader, **meal), *driver.insert(trader, **meal)]
+
+    trades = [
+        (t["ExchangeID"], t["OrderSysID"].strip(), t["TradeID"].strip()) for t in told if t.callback == "OnRtnTrade"
+    ]
+    assert trades == [("SHFE", "1", "1"), ("DCE", "1", "1"), ("DCE", "2", "2")]
+
+
+def test_both_sides_of_a_match_share_its_number(driver: Driver, trader: Session) -> None:
+    """They differ in their direction and their order."""
+    driver.insert(trader, LimitPrice=3500.0)
+    told = driver.insert(driver.trader("100002"), LimitPrice=3500.0, Direction="1")
+
+    sides = [
+        (t["TradeID"].strip(), t["Direction"], t["OrderSysID"].strip()) for t in told if t.callback == "OnRtnTrade"
+    ]
+    assert sides == [("1", "1", "2"), ("1", "0", "1")]
+
+
+# Combinations --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("combination", "exchange", "price", "legs"),
+    [
+        ("SPD SR701&SR705", "CZCE", 1.0, [("SR701", "0", 5600.0), ("SR705", "1", 5599.0)]),
+        ("SP m2701&m2705", "DCE", 1.0, [("m2701", "0", 3000.0), ("m2705", "1", 2999.0)]),
+        ("STD SR701C5600&SR701P5600", "CZCE", 230.5, [("SR701C5600", "0", 120.0), ("SR701P5600", "0", 110.5)]),
+    ],
+)
+def test_a_combinations_trades_are_those_of_its_legs(
+    driver: Driver, trader: Session, combination: str, exchange: str, price: float, legs: list[tuple[str, str, float]]
+) -> None:
+    """One order return of the combination; a trade of each leg with one TradeID and OrderSysID; positions of the legs."""
+    told = driver.insert(trader, InstrumentID=combination, ExchangeID=exchange, LimitPrice=price, CombOffsetFlag="00")
+
+    assert outline(told) == ["OnRtnOrder(a)", "OnRtnOrder(0)", "OnRtnTrade", "OnRtnTrade"]
+    trades = told[2:]
+    assert [(t["InstrumentID"], t["Direction"], t["Price"]) for t in trades] == legs
+    assert len({(t["TradeID"], t["OrderSysID"], t["OrderRef"], t["TradeType"]) for t in trades}) == 1
+    assert (told[1]["InstrumentID"], trades[0]["TradeType"]) == (combination, "4")
+    rows = driver.query(trader, "InvestorPosition", BrokerID="9999", InvestorID="100001")
+    assert {(r["InstrumentID"], r["PosiDirection"], r["Position"]) for r in rows} == {
+        (name, "2" if side == "0" else "3", 1) for name, side, _ in legs
+    }
+
+
+def test_a_combination_closes_what_its_legs_hold(driver: Driver, trader: Session) -> None:
+    """30 where a leg has no position; nothing stays frozen."""
+    spread = {"InstrumentID": "SP m2701&m2705", "ExchangeID": "DCE"}
+    driver.insert(trader, **spread, LimitPrice=1.0, CombOffsetFlag="00", VolumeTotalOriginal=2)
+    close = {**spread, "Direction": "1", "LimitPrice": -1.0, "CombOffsetFlag": "11"}
+
+    assert driver.insert(trader, **close, VolumeTotalOriginal=3)[0].error_id == 30
+    assert outline(driver.insert(trader, **close, VolumeTotalOriginal=2))[-2:] == ["OnRtnTrade", "OnRtnTrade"]
+    portfolio = driver.kernel.desk.portfolios["100001"]
+    assert [(p.total, p.frozen_today) for p in portfolio.positions.values()] == [(0, 0), (0, 0)]
+    assert portfolio.frozen_margin == pytest.approx(0)
+
+
+def test_a_resting_combination_trades_when_its_market_comes(driver: Driver, trader: Session) -> None:
+    """Its legs' trades follow the order's return."""
+    driver.insert(trader, InstrumentID="SP m2701&m2705", ExchangeID="DCE", LimitPrice=-10.0)
+    effects = driver.kernel.desk.move_market("SP m2701&m2705", -20.0)
+
+    assert [e.callback for e in effects if isinstance(e, Notice)] == ["OnRtnOrder", "OnRtnTrade", "OnRtnTrade"]
+
+
+def test_the_legs_of_a_combination_can_be_asked_for(driver: Driver, trader: Session) -> None:
+    """ReqQryCombLeg."""
+    rows = driver.query(trader, "CombLeg")
+
+    legs = [(r["LegInstrumentID"], r["Direction"]) for r in rows if r["CombInstrumentID"] == "SPD SR701&SR705"]
+    assert legs == [("SR701", "0"), ("SR705", "1")]
