@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from simcounter import demo_accounts
 from simcounter.accounts import App, AppType, Role, User
-from simcounter.trading.instruments import EXCHANGES, Instrument, Product, demo_instruments
+from simcounter.trading.instruments import EXCHANGES, Instrument, Product, demo_instruments, is_day
 
 _Choice = TypeVar("_Choice", bound=StrEnum)
 
@@ -141,7 +141,7 @@ def _instrument(where: str, entry: dict[str, Any]) -> Instrument:
     name, expires = entry["instrument_id"], entry["expires"]
     if entry["exchange_id"] not in EXCHANGES:
         raise ValueError(f"{where}exchange_id: {entry['exchange_id']} is none of {', '.join(EXCHANGES)}")
-    if len(expires) != 8 or not expires.isdecimal():
+    if not is_day(expires):
         raise ValueError(f"{where}expires: {expires} is not a day, YYYYMMDD")
     for key in ("multiplier", "tick", "price"):
         if not entry[key] > 0:

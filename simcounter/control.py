@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from simcounter.errors_text import text_of
@@ -16,6 +15,7 @@ from simcounter.events import Answer, Disconnect, Effect, Notice, RspInfo
 from simcounter.filling import fill_day
 from simcounter.scenario import Rule
 from simcounter.settlement import day_report
+from simcounter.trading.instruments import is_day
 
 if TYPE_CHECKING:
     from simcounter.counter import SimulatedCounter
@@ -242,7 +242,7 @@ class Control:
 
     def trading_day(self, day: str) -> None:
         """Settlement and day change (YYYYMMDD): positions and money are carried, all connections cut."""
-        if not _is_day(day):
+        if not is_day(day):
             raise ValueError(f"{day} is not a day, YYYYMMDD")
         self._counter.start_day(day)
 
@@ -300,10 +300,3 @@ class Control:
         counter = self._counter
         day = counter.kernel.access.trading_day
         return [asdict(line) for line in day_report(counter.tmdb.reports(trading_day=day), counter.monitoring_key)]
-
-
-def _is_day(text: str) -> bool:
-    try:
-        return len(text) == 8 and bool(datetime.strptime(text, "%Y%m%d"))  # noqa: DTZ007 - a calendar day, no moment
-    except ValueError:
-        return False

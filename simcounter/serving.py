@@ -16,7 +16,7 @@ from ctpabi.catalog import Interface
 from simcounter.accounts import Role
 from simcounter.config import CounterConfig
 from simcounter.counter import SimulatedCounter
-from simcounter.demo_accounts import AUTH_CODES, password_of
+from simcounter.demo_accounts import apps, password_of
 from simcounter.exec import program_environment, shim_for
 from simcounter.tmdb import MonitoringKey
 
@@ -73,13 +73,16 @@ def accounts(counter: SimulatedCounter) -> str:
         f"  broker {config.broker_id}, trading day {day}",
     ]
     for app in config.apps:
-        is_demo = AUTH_CODES.get(app.app_id) == app.auth_code
+        is_demo = app in apps()
         lines.append(f"  app id {app.app_id} ({_TYPES[app.app_type]}), auth code {app.auth_code if is_demo else '…'}")
     for role in Role:
         users = [user for user in config.users if user.role is role]
         shown = [f"{u.user_id} {u.password if u.password == password_of(u.user_id) else '…'}" for u in users[:_SHOWN]]
         more = [f"… {users[-1].user_id} ({len(users)})"] if len(users) > _SHOWN else []
         lines.append(f"  {role}s and passwords: {', '.join([*shown, *more]) or '-'}")
+    queries, packets = config.queries_per_second, config.packets_per_second
+    if queries or packets:
+        lines.append(f"  a second: {queries or 'any'} queries, {packets or 'any'} packets; --unpaced for no limits")
     lines.append("  The program reaches no other machine. --quiet leaves these lines out.")
     return "\n".join(lines)
 

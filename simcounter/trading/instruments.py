@@ -207,6 +207,14 @@ def next_day(
     return found
 
 
+def is_day(text: str) -> bool:
+    """Whether it is a calendar day as CTP writes it, YYYYMMDD."""
+    try:
+        return len(text) == 8 and bool(datetime.strptime(text, "%Y%m%d"))  # noqa: DTZ007 - a calendar day, no moment
+    except ValueError:
+        return False
+
+
 def weekday_before(day: str) -> str:
     """The last Monday to Friday before `day`, YYYYMMDD."""
     at = datetime.strptime(day, "%Y%m%d")  # noqa: DTZ007 - a calendar day, no moment

@@ -42,7 +42,7 @@ def by_script(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What the unmodified script has in the end, run as its user would: `ctp-simcounter exec -- python script.py`."""
     config = tmp_path_factory.mktemp("counter") / "counter.toml"
     config.write_text(f'trading_day = "{DAY}"\nseed = {SEED}\n', encoding="utf-8")
-    command = [sys.executable, "-m", "simcounter.cli", "exec", "--config", str(config), "--"]
+    command = [sys.executable, "-m", "simcounter.cli", "exec", "--unpaced", "--config", str(config), "--"]
     ended = subprocess.run(
         [*command, sys.executable, str(SCRIPT)],
         capture_output=True,

@@ -183,7 +183,7 @@ async def test_a_restarted_front_cuts_market_data_too(counter: SimulatedCounter)
     async with Viewer(counter) as viewer:
         (tick,) = await viewer.viewing("rb2701")
 
-    assert (tick["TradingDay"], tick["LastPrice"]) == ("20270105", 3500.0)
+    assert (tick["TradingDay"], tick["LastPrice"], tick["PreSettlementPrice"]) == ("20270105", 3600.0, 3600.0)
 
 
 async def test_a_library_of_another_version_is_refused(counter: SimulatedCounter) -> None:
