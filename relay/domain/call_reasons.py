@@ -113,6 +113,19 @@ def reference_malformed(field: str) -> Refusal:
     )
 
 
+def references_used_up(field: str) -> Refusal:
+    """The greatest reference is in use; CTP would refuse every other one with 22."""
+    return _relay(
+        "references_used_up",
+        (f"{field} 已用到上限", f"no greater {field} is left this trading day"),
+        (
+            "请联系期货公司; 同一用户的其他程序占用了最大引用",
+            "ask your futures firm: the greatest one is in use already",
+        ),
+        code=22,
+    )
+
+
 def order_not_found() -> Refusal:
     """CTP's 25: also said for another investor's order, whose existence is nobody else's business."""
     return _relay(
@@ -165,6 +178,27 @@ def not_bound() -> Refusal:
         "counter_unavailable",
         ("柜台尚未登录", "the relay is not logged in at the counter"),
         ("请稍后重试", "try again later"),
+    )
+
+
+# Faults ---------------------------------------------------------------------------------------------------------
+
+
+def relay_fault() -> Refusal:
+    """A fault of the relay's own, before anything was sent."""
+    return _relay(
+        "relay_fault",
+        ("中继内部错误, 请求未发送", "the relay failed at this request; it was not sent"),
+        ("请联系期货公司", "ask your futures firm"),
+    )
+
+
+def outcome_unknown() -> Refusal:
+    """A fault of the relay's own, at a moment when the request may have been sent."""
+    return _relay(
+        "outcome_unknown",
+        ("中继内部错误, 不能确定请求是否已发送", "the relay failed at this request; whether it was sent is not known"),
+        ("请先查询再决定是否重发", "query before you send it again"),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
-from relay.domain.refs import DIGITS_MAX, RefCounter, RefSpace
+from relay.domain.refs import RefCounter, RefSpace
 from relay.domain.scope import Identity
 
 VIRTUAL_FRONT = 1_000_000_000
@@ -13,7 +13,6 @@ VIRTUAL_FRONT = 1_000_000_000
 program sent shows its real FrontID and can never be taken for a lane's. Positive, because terminals print it into
 order ids and some read it unsigned."""
 FRONTS = 1_000_000
-LANE_REF_MOST = 10**DIGITS_MAX - 1
 
 
 def virtual_front(relay_number: int) -> int:
@@ -35,7 +34,7 @@ class Lane:
     front: int
     session: int
     identity: Identity
-    refs: RefCounter = field(default_factory=lambda: RefCounter(LANE_REF_MOST))
+    refs: RefCounter = field(default_factory=RefCounter)
 
     @property
     def max_order_ref(self) -> int:

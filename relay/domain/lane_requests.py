@@ -9,7 +9,7 @@ from relay.domain.cells import IntCell, TextCell
 from relay.domain.lane import Action, ActionMap, Binding, Lane, is_virtual
 from relay.domain.order_keys import OrderKeys, digest
 from relay.domain.ref_map import MapEntry, RefMap, system_id
-from relay.domain.refs import INT_SPACES, BadRef, RefPlaces, RefSpace, read_ref
+from relay.domain.refs import INT_SPACES, BadRef, RefPlaces, RefSpace, RefsUsedUp, read_ref
 from relay.errors import Refusal, Refused
 
 
@@ -63,8 +63,7 @@ class RequestWriter:
         if first is not None:
             return Outgoing(order_ref=first, repeated=True)
         self._make_room(lane, 1 + len(places.derived))
-        chosen = _choose(lane, places, body)
-        entries = tuple(self._entry(lane, places, body, part) for part in chosen)
+        chosen, entries = self._number(lane, places, body)
         if key:
             entries = (_with_key(entries[0], key, content), *entries[1:])
             self._keys.remember(lane.identity.investor_id, key, content, chosen[0].lane_ref)
@@ -74,14 +73,14 @@ class RequestWriter:
     def action(self, lane: Lane, places: RefPlaces, body: bytearray) -> Outgoing:
         """Rewrite a cancel. Raises Refused where it names no order of this investor."""
         target = self._target(lane, places, body)
+        if places.action_space is not None and places.action_ref is not None:
+            self._number_action(lane, places.action_space, places.action_ref, places, body)
         if target is not None:
             self._point_at(places, body, target)
         elif places.ref is None and places.front is not None and places.session is not None:
             # A batch names no order, only the session it cancels in.
             places.front.write(body, self._binding.front)
             places.session.write(body, self._binding.session)
-        if places.action_space is not None and places.action_ref is not None:
-            self._number_action(lane, places.action_space, places.action_ref, places, body)
         return Outgoing()
 
     def retract(self, lane: Lane, outgoing: Outgoing) -> None:
@@ -97,6 +96,20 @@ class RequestWriter:
             raise Refused(call_reasons.day_limit_reached(self._limits.total))
         if self._refs.held_by(lane.front, lane.session) + more > self._limits.per_lane:
             raise Refused(call_reasons.day_limit_reached(self._limits.per_lane))
+
+    def _number(
+        self, lane: Lane, places: RefPlaces, body: bytearray
+    ) -> tuple[tuple[_Chosen, ...], tuple[MapEntry, ...]]:
+        before = lane.refs.mark()
+        try:
+            chosen = _choose(lane, places, body)
+            return chosen, tuple(self._entry(lane, places, body, part) for part in chosen)
+        except Refused:
+            lane.refs.back_to(before)
+            raise
+        except RefsUsedUp as none_left:
+            lane.refs.back_to(before)
+            raise Refused(call_reasons.references_used_up(str(none_left))) from None
 
     def _entry(self, lane: Lane, places: RefPlaces, body: bytearray, part: _Chosen) -> MapEntry:
         counter_ref = self._binding.refs.next(part.space)
@@ -173,7 +186,10 @@ class RequestWriter:
 
     def _number_action(self, lane: Lane, space: RefSpace, cell: IntCell, places: RefPlaces, body: bytearray) -> None:
         # A lane's own action reference is not checked: many terminals leave it 0, and no cancel is to fail for it.
-        counter_ref = self._binding.refs.next(space)
+        try:
+            counter_ref = self._binding.refs.next(space)
+        except RefsUsedUp:
+            raise Refused(call_reasons.references_used_up(space)) from None
         mark = self._binding.mark(counter_ref)
         own_request = places.request_id.read(body) if places.request_id else 0
         self._actions.add(space, counter_ref, Action(lane, cell.read(body), own_request, mark))
@@ -183,32 +199,31 @@ class RequestWriter:
 
 
 def _choose(lane: Lane, places: RefPlaces, body: bytearray) -> tuple[_Chosen, ...]:
-    """The lane's references of one insert, main one first. Raises Refused before anything is used up."""
+    """The lane's references of one insert, main one first. Raises Refused or RefsUsedUp."""
     if places.space is None or places.ref is None:
         return ()
-    if not places.derived:
-        return (_choose_one(lane, places.space, places.ref, body),)
     wanted = [(places.space, places.ref), *((RefSpace.ORDER, cell) for cell in places.derived)]
-    before = {space: lane.refs.last(space) for space, _ in wanted}
-    try:
-        return tuple(_choose_one(lane, space, cell, body) for space, cell in wanted)
-    except Refused:
-        for space, last in before.items():
-            lane.refs.reset(space, last)
-        raise
+    numbers = [_given(space, cell, body) for space, cell in wanted]
+    # A quote may number its two orders either way round; what the terminal left empty comes after what it gave.
+    turns = sorted(range(len(wanted)), key=lambda index: (numbers[index] == 0, numbers[index]))
+    chosen = {index: _choose_one(lane, *wanted[index], numbers[index], body) for index in turns}
+    return tuple(chosen[index] for index in range(len(wanted)))
 
 
-def _choose_one(lane: Lane, space: RefSpace, cell: TextCell | IntCell, body: bytearray) -> _Chosen:
-    last = lane.refs.last(space)
+def _given(space: RefSpace, cell: TextCell | IntCell, body: bytearray) -> int:
     try:
-        number = read_ref(cell, body)
-        if space in INT_SPACES:
-            return _Chosen(space, cell, str(number), number, assigned=False)
-        if number == 0:
-            number = lane.refs.next(space)
-            return _Chosen(space, cell, str(number), number, assigned=True)
+        return read_ref(cell, body)
     except BadRef:
         raise Refused(call_reasons.reference_malformed(space)) from None
+
+
+def _choose_one(lane: Lane, space: RefSpace, cell: TextCell | IntCell, number: int, body: bytearray) -> _Chosen:
+    if space in INT_SPACES:
+        return _Chosen(space, cell, str(number), number, assigned=False)
+    if number == 0:
+        number = lane.refs.next(space)
+        return _Chosen(space, cell, str(number), number, assigned=True)
+    last = lane.refs.last(space)
     if number <= last:
         raise Refused(call_reasons.reference_not_increasing(space, str(number), last))
     lane.refs.used(space, number)

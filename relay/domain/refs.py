@@ -70,6 +70,11 @@ _BY_REQUEST_ID = {
 INT_SPACES = frozenset({RefSpace.OFFSET_SETTING, RefSpace.TRANSFER, *_ACTION})
 
 
+def greatest_ref(space: RefSpace) -> int:
+    """What the space's field holds: 31 bits, or twelve decimal digits."""
+    return INT_MAX if space in INT_SPACES else 10**DIGITS_MAX - 1
+
+
 class BadRef(ValueError):
     """The text is no reference: not decimal digits, or too many."""
 
@@ -145,23 +150,26 @@ def read_ref(cell: TextCell | IntCell, body: bytes | bytearray) -> int:
     return cell.read(body) if isinstance(cell, IntCell) else parse_ref(cell.read(body))
 
 
+class RefsUsedUp(Exception):
+    """The space has no greater reference any more."""
+
+
 class RefCounter:
     """The increasing references of one counter session, or of one lane, in every space."""
 
-    __slots__ = ("_last", "_most")
+    __slots__ = ("_last",)
 
-    def __init__(self, most: int = INT_MAX) -> None:
+    def __init__(self) -> None:
         self._last: dict[RefSpace, int] = {}
-        self._most = most
 
     def last(self, space: RefSpace) -> int:
         return self._last.get(space, 0)
 
     def next(self, space: RefSpace) -> int:
-        """A reference greater than any before. Raises BadRef where none is left."""
+        """A reference greater than any before. Raises RefsUsedUp."""
         number = self._last.get(space, 0) + 1
-        if number > self._most:
-            raise BadRef(f"no {space} is left")
+        if number > greatest_ref(space):
+            raise RefsUsedUp(space)
         self._last[space] = number
         return number
 
@@ -170,9 +178,13 @@ class RefCounter:
         if number > self._last.get(space, 0):
             self._last[space] = number
 
-    def reset(self, space: RefSpace, last: int) -> None:
-        """Back to `last`: what was numbered since was refused before it was sent."""
-        self._last[space] = last
+    def mark(self) -> dict[RefSpace, int]:
+        """Where the counting stands now, for `back_to`."""
+        return dict(self._last)
+
+    def back_to(self, mark: dict[RefSpace, int]) -> None:
+        """What was numbered since was refused before it was sent."""
+        self._last = dict(mark)
 
     def release(self, space: RefSpace, number: int) -> None:
         """`number` was never sent; it may be used again where nothing came after it."""

@@ -24,7 +24,7 @@ from relay.counter.port import (
     Mode,
     TerminalCall,
 )
-from relay.domain import reasons
+from relay.domain import call_reasons, reasons
 from relay.domain.journal import Journal, Replay
 from relay.errors import LedgerUnavailable, Refused
 from relay.services import frames
@@ -142,6 +142,9 @@ class TerminalSession:
             self._put(frames.call_refused(call.request_id, refused.refusal))
         except LedgerUnavailable:
             self._put(frames.call_refused(call.request_id, reasons.ledger_unavailable()))
+        except Exception:
+            self._put(frames.call_refused(call.request_id, call_reasons.outcome_unknown()))
+            raise
         else:
             self._put(frames.call_result(call.request_id, outcome))
 

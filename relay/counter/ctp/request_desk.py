@@ -10,6 +10,8 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import structlog
+
 from ctpabi import layout
 from relay.counter.ctp.link import CtpLink
 from relay.counter.ctp.pending import Asked, Pending
@@ -24,6 +26,7 @@ from relay.domain.scope_table import Priority
 from relay.domain.waiting_orders import OrderName
 from relay.errors import Refusal, Refused
 
+_log = structlog.get_logger(__name__)
 _OWN_SECONDS = 10.0
 PASSWORD_UPDATE = "ReqUserPasswordUpdate"  # noqa: S105 - a method's name
 
@@ -189,8 +192,11 @@ class RequestDesk:
         try:
             outgoing = self._write_references(waiting)
         except Refused as refused:
-            self._pacer.returned(ticket, -1, self._loop.time())
-            self._turn_away(ticket, refused.refusal)
+            self._not_sent(ticket, refused.refusal)
+            return
+        except Exception:  # noqa: BLE001 - the call must be answered whatever happens
+            _log.exception("request_not_rewritten", method=waiting.call.method.name)
+            self._not_sent(ticket, call_reasons.relay_fault())
             return
         if outgoing.repeated:
             self._pacer.returned(ticket, -1, self._loop.time())
@@ -202,7 +208,14 @@ class RequestDesk:
         ticket.request_id = self._session.next_request_id()
         # Known before the call: the answer may come on the vendor's thread before the call returns.
         self._pending.add(ticket.request_id, waiting.asked, outgoing.entries)
-        code = self._session.call(waiting.call.method, waiting.body, ticket.request_id)
+        try:
+            code = self._session.call(waiting.call.method, waiting.body, ticket.request_id)
+        except Exception:  # noqa: BLE001 - the same
+            # It may have been sent: its references stay used, so that what comes back is still its terminal's.
+            _log.exception("api_call_failed", method=waiting.call.method.name)
+            self._pending.answered(ticket.request_id, is_last=True)
+            self._not_sent(ticket, call_reasons.outcome_unknown())
+            return
         outcome = self._pacer.returned(ticket, code, self._loop.time())
         if outcome is not Outcome.SENT:
             self._pending.answered(ticket.request_id, is_last=True)
@@ -226,7 +239,14 @@ class RequestDesk:
         except OSError:
             self._lanes.retract(lane, outgoing)
             raise Refused(reasons.order_map_unavailable()) from None
+        except Exception:
+            self._lanes.retract(lane, outgoing)
+            raise
         return outgoing
+
+    def _not_sent(self, ticket: Ticket, refusal: Refusal) -> None:
+        self._pacer.returned(ticket, -1, self._loop.time())
+        self._turn_away(ticket, refusal)
 
     def _turn_away(self, ticket: Ticket, refusal: Refusal) -> None:
         """The request is not sent: whoever asked hears of it, once."""

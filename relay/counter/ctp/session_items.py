@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import structlog
+
 from ctpabi import layout
 from ctpabi.catalog import Catalog
 from relay.counter.ctp.spi import RawEvent
 from relay.counter.port import Attached
 from relay.domain import reasons
+from relay.domain.refs import BadRef, parse_ref
 from relay.errors import Refusal
+
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,18 +27,27 @@ class SessionLive:
     day_changed: bool
 
     def attached(self, catalog: Catalog) -> Attached:
-        """The login's answer, with the counter's own front, session and greatest reference; ValueError if malformed."""
+        """The login's answer, with the counter's own front, session and greatest reference."""
         login = layout.unpack(catalog.structs["RspUserLogin"], self.login)
         return Attached(
             trading_day=login["TradingDay"],
             login_time=login["LoginTime"],
             front_id=login["FrontID"],
             session_id=login["SessionID"],
-            max_order_ref=int(login["MaxOrderRef"].strip() or 0),
+            max_order_ref=_max_order_ref(login["MaxOrderRef"]),
             app_type=self.app_type,
             system_name=login["SystemName"],
             report_return_code=self.report_return_code,
         )
+
+
+def _max_order_ref(text: str) -> int:
+    """0 where it is no number: the counter then refuses the relay's first references by name, which ends nothing."""
+    try:
+        return parse_ref(text.encode())
+    except BadRef:
+        _log.warning("max_order_ref_unreadable", text=text)
+        return 0
 
 
 @dataclass(frozen=True, slots=True)

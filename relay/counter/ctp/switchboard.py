@@ -125,7 +125,7 @@ class Switchboard:
         asked = Asked(link, call.method, call.request_id, key, self._desk.new_password(call, body))
         try:
             outcome = await self._desk.send(call, body, asked)
-        except (Refused, asyncio.CancelledError):
+        except BaseException:  # a fault too: nobody else may wait for an answer that will not come
             self._abandon(asked)
             raise
         if outcome.return_code != 0:

@@ -171,11 +171,13 @@ class Board:
         request_id: int = 1,
         valid_for: float = 3.0,
         *,
+        order_key: str = "",
         fresh: bool = False,
         **fields: Any,
     ) -> asyncio.Task[CallOutcome]:
         """The same, where it may have to wait."""
-        call = TerminalCall(method(name), bytes(request(name, **fields)), request_id, valid_for, fresh=fresh)
+        body = bytes(request(name, **fields))
+        call = TerminalCall(method(name), body, request_id, valid_for, order_key, fresh=fresh)
         return asyncio.get_running_loop().create_task(_call(terminal, call))
 
     async def close(self) -> None:

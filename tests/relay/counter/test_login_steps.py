@@ -8,11 +8,12 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from relay.counter.ctp.login_steps import Credentials, LoginSteps, check_sendable
+from relay.counter.ctp.session_items import SessionLive
 from relay.counter.ctp.spi import RawEvent
 from relay.domain import counter_events as fact
 from relay.errors import LedgerUnavailable, Refused
 from tests.relay.counter.played_api import PASSWORD, RELAY_AUTH_CODE, Mood, PlayedApi, login, report
-from tests.relay.counter.played_board import DAY, answer
+from tests.relay.counter.played_board import DAY, answer, event_body
 from tests.relay.domain.ctp_bodies import BROKER, CATALOG, callback, read
 from tests.relay.evidence import KeptEvidence
 
@@ -151,6 +152,16 @@ async def test_what_the_counter_said_is_the_outcome(steps: LoginSteps) -> None:
     assert logged_in == fact.LoggedIn(DAY)
     assert (live.app_type, live.report_return_code, live.day_changed) == ("2", 0, True)
     assert (live.attached(CATALOG).max_order_ref, live.attached(CATALOG).session_id) == (41, 77)
+
+
+@pytest.mark.parametrize(
+    ("text", "number"), [("            ", 0), ("93015123456", 93_015_123_456), ("     7", 7), ("A1", 0)]
+)
+def test_the_greatest_reference_is_a_number_whatever_the_counter_wrote(text: str, number: int) -> None:
+    """Twelve digits are in use; what is no number counts as none and must not cost the login."""
+    live = SessionLive(event_body("OnRspUserLogin", TradingDay=DAY, MaxOrderRef=text), "2", 0, day_changed=False)
+
+    assert live.attached(CATALOG).max_order_ref == number
 
 
 def test_no_secret_is_shown() -> None:

@@ -209,3 +209,43 @@ async def test_a_terminal_that_floods_is_refused_while_others_go_on(shared: Boar
 
     assert reason == "too_fast"
     assert outcome.return_code == 0
+
+
+@pytest.mark.parametrize("name", ["ReqOrderInsert", "ReqOrderAction", "ReqQryInvestorPosition"])
+@pytest.mark.parametrize("where", ["rewriting", "sending"])
+async def test_a_fault_on_the_way_down_is_answered_and_stops_nobody(
+    shared: Board, monkeypatch: pytest.MonkeyPatch, name: str, where: str
+) -> None:
+    """The call is answered, the place in the queue is free again, and the session goes on."""
+    mine, other = shared.terminal("100001"), shared.terminal("100002")
+    place: tuple[object, str] = (shared.session, "call") if where == "sending" else (shared.board._lanes, "outgoing")
+    with monkeypatch.context() as broken:
+        broken.setattr(*place, _fault)
+        reason = await refusal_of(shared.begin(mine, name, 1))
+
+    assert reason == ("outcome_unknown" if where == "sending" else "relay_fault")
+    assert (await shared.call(other, "ReqQryInvestorPosition", 2)).return_code == 0
+    assert (await shared.call(mine, "ReqOrderInsert", 3, **order_fields())).return_code == 0
+    assert shared.session.live
+    assert mine.states == []
+
+
+async def test_an_order_whose_entry_cannot_be_made_up_gives_its_key_back(
+    shared: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was not sent, so the same key must send it later instead of answering with an order that never was."""
+    mine = shared.terminal("100001")
+    with monkeypatch.context() as broken:
+        broken.setattr(shared.tools.order_map, "append", _fault)
+        assert (
+            await refusal_of(shared.begin(mine, "ReqOrderInsert", 1, order_key="k1", **order_fields())) == "relay_fault"
+        )
+
+    outcome = await shared.begin(mine, "ReqOrderInsert", 2, order_key="k1", **order_fields())
+
+    assert (outcome.return_code, outcome.first_order_ref) == (0, "")
+    assert len(shared.session.called) == 1
+
+
+def _fault(*_: object) -> None:
+    raise OverflowError("int too large to convert")

@@ -118,6 +118,56 @@ def test_a_refused_quote_uses_nothing_up() -> None:
     assert read("InputQuote", sent, "QuoteRef", "AskOrderRef", "BidOrderRef") == ("1", "41", "42")
 
 
+def test_references_of_twelve_digits_go_on() -> None:
+    """Another program of this user numbers its orders by the time of day; the counter wants greater ones after that."""
+    lanes = Lanes(CATALOG, OWNERSHIP)
+    lanes.rebind(FRONT, SESSION, 93_015_123_456)
+    lane = lanes.open(investor("10001"))
+
+    sent, _ = send(lanes, lane, "ReqOrderInsert", OrderRef="93015123456")
+    cancel, _ = send(lanes, lane, "ReqOrderAction", OrderRef="93015123456")
+
+    assert read("InputOrder", sent, "OrderRef") == "93015123457"
+    assert read("InputOrderAction", cancel, "OrderRef") == "93015123457"
+    assert triple(lanes.show(callback("OnRtnOrder"), order_of(sent))) == (lane.front, lane.session, "93015123456")
+    assert lane.max_order_ref == 93_015_123_456
+
+
+@pytest.mark.parametrize("name", ["ReqOrderInsert", "ReqQuoteInsert"])
+def test_without_a_greater_reference_orders_are_refused_by_name(name: str) -> None:
+    """At the counter or in the lane; what is refused uses nothing up."""
+    lanes = Lanes(CATALOG, OWNERSHIP)
+    lanes.rebind(FRONT, SESSION, 999_999_999_999)
+    lane, other = lanes.open(investor("10001")), lanes_at_counter()
+    full = other.open(investor("10001"))
+    send(other, full, "ReqOrderInsert", OrderRef="999999999999")
+
+    assert refused(lanes, lane, name).reason == "references_used_up"
+    assert refused(other, full, name).reason == "references_used_up"
+    assert lane.refs.mark() == {}
+
+
+@pytest.mark.parametrize(
+    ("ask", "bid", "shown"),
+    [("102", "101", ("102", "101")), ("101", "102", ("101", "102")), ("", "101", ("102", "101"))],
+)
+def test_a_quote_numbers_its_two_orders_either_way_round(ask: str, bid: str, shown: tuple[str, str]) -> None:
+    """Market makers number the bid first as often as the ask; what is left empty comes after what is given."""
+    lanes = lanes_at_counter()
+    lane = lanes.open(investor("10001"))
+
+    sent, _ = send(lanes, lane, "ReqQuoteInsert", QuoteRef="1", AskOrderRef=ask, BidOrderRef=bid)
+
+    at_counter = read("InputQuote", sent, "AskOrderRef", "BidOrderRef")
+    assert at_counter == ("41", "42")
+    for ref, own in zip(at_counter, shown, strict=True):
+        order = event("OnRtnOrder", InvestorID="10001", FrontID=FRONT, SessionID=SESSION, OrderRef=ref)
+        assert triple(lanes.show(callback("OnRtnOrder"), order))[2] == own
+    assert lane.max_order_ref == 102
+    assert refused(lanes, lane, "ReqQuoteInsert", AskOrderRef="103", BidOrderRef="103").code == 22
+    assert lane.max_order_ref == 102
+
+
 def test_an_order_that_the_api_did_not_take_gives_its_reference_back() -> None:
     """After -1 nothing was sent: the terminal may use the reference again, the counter's is passed over."""
     lanes = lanes_at_counter()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from relay.domain.refs import BadRef, RefCounter, RefSpace, parse_ref, ref_places
+from relay.domain.cells import IntCell
+from relay.domain.refs import BadRef, RefCounter, RefSpace, RefsUsedUp, greatest_ref, parse_ref, read_ref, ref_places
 from tests.relay.domain.ctp_bodies import CATALOG
 
 
@@ -30,13 +31,31 @@ def test_a_counter_only_rises() -> None:
     assert [counter.next(RefSpace.ORDER), counter.next(RefSpace.ORDER), counter.next(RefSpace.QUOTE)] == [41, 42, 1]
 
 
-def test_a_counter_ends() -> None:
-    """Past the greatest number there is no reference, rather than a wrong one."""
-    counter = RefCounter(most=2)
-    counter.used(RefSpace.ORDER, 2)
+@pytest.mark.parametrize("space", RefSpace)
+def test_a_counter_goes_as_far_as_its_field(space: RefSpace) -> None:
+    """Twelve digits in a text field, 31 bits in an int field; past that there is no reference, rather than a wrong one."""
+    counter, greatest = RefCounter(), greatest_ref(space)
+    counter.used(space, greatest - 1)
 
-    with pytest.raises(BadRef):
-        counter.next(RefSpace.ORDER)
+    assert counter.next(space) == greatest
+    with pytest.raises(RefsUsedUp):
+        counter.next(space)
+
+
+def test_every_field_holds_its_spaces_greatest_reference() -> None:
+    """One bound for each space, whichever struct the reference is written into."""
+    for struct in {m.struct for m in CATALOG.requests}:
+        places = ref_places(CATALOG.structs[struct])
+        if places is None:
+            continue
+        cells = [(places.space, places.ref), (places.action_space, places.action_ref)]
+        cells += [(RefSpace.ORDER, cell) for cell in places.derived]
+        for space, cell in cells:
+            if space is not None and cell is not None:
+                body = bytearray(places.size)
+                text = str(greatest_ref(space))
+                cell.write(body, int(text)) if isinstance(cell, IntCell) else cell.write(body, text.encode())
+                assert read_ref(cell, body) == int(text)
 
 
 def test_only_the_latest_is_given_back() -> None:

@@ -47,6 +47,7 @@ class PlayedLink:
         """request ids of the calls that got through"""
         self.refusal: Refusal | None = None
         self.ledger_away = False
+        self.faulty = False
         self.busy: asyncio.Event | None = None
         """when set to an event, calls wait for it"""
         self.detached: list[str] = []
@@ -58,6 +59,8 @@ class PlayedLink:
             await self.busy.wait()
         if self.ledger_away:
             raise LedgerUnavailable("the disk is full")
+        if self.faulty:
+            raise KeyError("a fault of the relay's own")
         if self.refusal is not None:
             raise Refused(self.refusal)
         self.sent.append(call.request_id)

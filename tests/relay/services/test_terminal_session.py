@@ -72,6 +72,20 @@ async def test_a_call_the_ledger_cannot_announce_is_refused_by_name(house: House
     assert not session.ending
 
 
+async def test_a_call_the_relay_fails_at_is_answered_too(house: House) -> None:
+    """A terminal that gets no answer waits for ever; the session goes on."""
+    session, link, outbox = await opened(house)
+    link.faulty = True
+
+    session.call(query(41))
+    await settled()
+
+    (answer,) = await read(outbox)
+    assert answer.call_result.request_id == 41
+    assert answer.call_result.rejected.reason == "outcome_unknown"
+    assert not session.ending
+
+
 async def test_a_call_that_makes_no_sense_never_reaches_the_counter(house: House) -> None:
     """No id, no request, text that does not fit: each is answered, none is cut."""
     session, link, outbox = await opened(house)
