@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from relay import cli_investor, cli_ledger, cli_terminal
+from relay import cli_investor, cli_ledger, cli_locks, cli_terminal
 from relay.cli_context import DEFAULT_CONFIG, ConfigPath
 from relay.cli_output import EPILOG, AsJson, reporting, say, show, write_json
 from relay.services.database import open_database, require_current, revisions, upgrade
@@ -29,6 +29,7 @@ database_app = typer.Typer(no_args_is_help=True, help="The relay's database.", e
 app.add_typer(cli_terminal.app, name="terminal")
 app.add_typer(cli_investor.app, name="investor")
 app.add_typer(cli_ledger.app, name="ledger")
+app.add_typer(cli_locks.app, name="locks")
 app.add_typer(database_app, name="database")
 
 

@@ -38,6 +38,7 @@ from relay.domain.ownership import OwnershipTable
 from relay.domain.scope import ScopeTable
 from relay.domain.system_info import COUNTER_ZONE, AgeLimits
 from relay.reloading import Load, Reloading, Take
+from relay.rpc import control
 from relay.rpc.doors import Doors
 from relay.rpc.metrics_http import MetricsServer, Watched, readings, why_not_healthy
 from relay.services import verifier as genuineness
@@ -45,6 +46,7 @@ from relay.services.admission import Admission, AdmissionRules, Directory
 from relay.services.database import open_database, prepare
 from relay.services.directory_access import DirectoryAccess
 from relay.services.investors import Investors
+from relay.services.known_places import KnownPlaces
 from relay.services.ledger import Ledger
 from relay.services.ledger_spool import Spool
 from relay.services.login_guard import LoginGuard
@@ -97,19 +99,21 @@ async def serve(
         flow_dir = stack.enter_context(process_folder(settings_file.flow_dir(settings)))
         link_limits = _link_limits(settings)
         counter = _make_counter(settings, secrets, ledger, order_map, number, flow_dir, link_limits)
-        sessions, admission = _make_sessions(settings, directory, verifier, counter, ledger)
+        sessions, admission, guard = _make_sessions(settings, directory, verifier, counter, ledger)
         await ledger.record("relay_started", "", _started(settings, number))
         await counter.start()
         stack.push_async_callback(counter.stop)
+        await _serve_control(settings, guard, stack)
         doors = Doors(settings, sessions, ledger)
         stack.push_async_callback(doors.close)
         port = await doors.open()
         _log.info("relay_ready", port=port, mode=settings.relay.mode, tls=settings.listen.tls_certificate is not None)
         ready(port)
-        watched = Watched(sessions, counter, ledger, verifier, order_map, log, doors.certificates)
-        _serve_metrics(settings, watched, stack)
-        takes, files = _takes(sessions, admission, link_limits, doors), _files(doors)
-        await _until_stopped(Reloading(settings, load, takes, files, ledger), sessions)
+        _serve_metrics(
+            settings, Watched(sessions, counter, ledger, verifier, order_map, log, doors.certificates), stack
+        )
+        takes = _takes(sessions, admission, link_limits, doors)
+        await _until_stopped(Reloading(settings, load, takes, _files(doors), ledger), sessions)
         await doors.close()
         await ledger.note("relay_stopped", "", {"sessions": len(sessions)})
 
@@ -154,12 +158,15 @@ def _open_databases(
         )
     )
     box = open_key(directory_engine, settings_file.secrets_key_file(settings))
+    access = stack.enter_context(DirectoryAccess())
     directory = Directory(
-        access=stack.enter_context(DirectoryAccess()),
+        access=access,
         terminals=Terminals(directory_engine, box, clock=_now),
         investors=Investors(directory_engine, clock=_now),
+        places=KnownPlaces(directory_engine, access, clock=_now),
         seen=SystemInfoSeen(directory_engine, clock=_now),
     )
+    directory.places.forget_old()
     if settings.verification.genuineness:  # then what is this old is refused for its age
         directory.seen.forget_older_than(_KEPT_BEYOND_AGE + dt.timedelta(seconds=settings.verification.max_age_seconds))
     return ledger, directory
@@ -229,8 +236,10 @@ def _make_counter(
 
 def _make_sessions(
     settings: Settings, directory: Directory, verifier: Verifier | None, counter: Counter, evidence: Evidence
-) -> tuple[Sessions, Admission]:
-    guard = LoginGuard(settings.limits, asyncio.get_running_loop().time)
+) -> tuple[Sessions, Admission, LoginGuard]:
+    by_counter = counter.mode is Mode.MANY_TO_MANY
+    clock = asyncio.get_running_loop().time
+    guard = LoginGuard(settings.limits, directory.places, clock, counter_knows_passwords=by_counter)
     admission = Admission(
         AdmissionRules(counter.mode, settings.counter.broker_id, _age_limits(settings)),
         directory,
@@ -240,7 +249,8 @@ def _make_sessions(
         _now,
     )
     kept = JournalLimits(items=settings.sessions.journal_events, size_bytes=settings.sessions.journal_bytes)
-    return Sessions(admission, counter, evidence, _session_limits(settings), lambda: Journal(kept)), admission
+    sessions = Sessions(admission, counter, evidence, _session_limits(settings), lambda: Journal(kept))
+    return sessions, admission, guard
 
 
 def _age_limits(settings: Settings) -> AgeLimits:
@@ -298,6 +308,13 @@ def _takes(sessions: Sessions, admission: Admission, link_limits: LinkLimits, do
 def _files(doors: Doors) -> dict[str, Take]:
     """What is read again at every reload, whether or not a setting has changed."""
     return {"listen.tls_certificate": doors.take_certificate} if doors.certificates is not None else {}
+
+
+async def _serve_control(settings: Settings, guard: LoginGuard, stack: contextlib.AsyncExitStack) -> None:
+    path = settings_file.control_socket(settings)
+    server = await control.listen(path, control.AdminService(guard))
+    if server is not None:
+        stack.push_async_callback(control.stop, server, path)
 
 
 def _serve_metrics(settings: Settings, watched: Watched, stack: contextlib.AsyncExitStack) -> None:

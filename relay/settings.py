@@ -32,6 +32,11 @@ class Relay(Section):
         description="many_to_many: every investor logs in at the counter; many_to_one: one operator serves them all",
     )
     state_dir: Path = Field(default=Path("var/relay"), description="directory for the database and the key file")
+    control_socket: Path | None = Field(
+        default=None,
+        description="Unix socket on which commands such as `ctp-relay locks` reach the running relay; default:"
+        " state_dir/control.sock",
+    )
     drain_seconds: Seconds = Field(default=30.0, description="seconds a stopping relay waits for terminals to leave")
 
 
@@ -180,9 +185,30 @@ class Sessions(Section):
 class Limits(Section):
     """What one terminal, investor or address may do."""
 
-    login_failures_per_investor: Count = Field(default=3, description="wrong passwords in a window before a lock-out")
-    login_failures_per_app_id: Count = Field(default=50, description="failed logins of one app id in a window")
-    login_failures_per_ip: Count = Field(default=20, description="failed logins from one address in a window")
+    login_failures_per_investor: Count = Field(
+        default=3, description="wrong passwords of one investor from one address in a window, before a lock-out there"
+    )
+    login_failures_per_investor_everywhere: Count = Field(
+        default=20,
+        description="wrong passwords of one investor from all addresses in a window, before a lock-out at addresses the"
+        " investor never logged in from",
+    )
+    login_failures_at_counter: Count = Field(
+        default=5,
+        description="wrong passwords of one investor in a row that may reach the counter (many_to_many), from all addresses"
+        " together; the last two only from addresses the investor is known from. CTP locks at 6 to 10",
+    )
+    counter_memory_seconds: Seconds = Field(
+        default=86400.0, description="how long the counter is taken to remember a wrong password, in seconds"
+    )
+    login_failures_per_app_id: Count = Field(
+        default=10, description="wrong proofs of one app id from one address in a window, before a lock-out there"
+    )
+    login_failures_per_ip: Count = Field(
+        default=20,
+        description="failed logins from one address in a window, before a lock-out of all who never logged in from it;"
+        " an IPv6 address counts as its /64 network",
+    )
     window_seconds: Seconds = Field(default=600.0, description="length of the window, in seconds")
     lock_out_seconds: Seconds = Field(default=900.0, description="length of a lock-out, in seconds")
     breaker_pause_seconds: Seconds = Field(

@@ -82,6 +82,11 @@ def signing_key_file(settings: Settings) -> Path:
     return settings.ledger.signing_key_file or settings.relay.state_dir / "ledger_signing.key"
 
 
+def control_socket(settings: Settings) -> Path:
+    """The socket on which commands reach the running relay, with the default filled in."""
+    return settings.relay.control_socket or settings.relay.state_dir / "control.sock"
+
+
 def flow_dir(settings: Settings) -> Path:
     """The flow files' directory, with the default filled in."""
     return settings.counter.flow_dir or settings.relay.state_dir / "flow"

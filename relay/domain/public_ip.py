@@ -28,6 +28,11 @@ class Origin:
         """CTP's ClientPublicIP: IPv4 dotted, IPv6 as 32 hex digits without colons."""
         return str(self.ip) if self.ip.version == 4 else self.ip.packed.hex()
 
+    @property
+    def place(self) -> str:
+        """What limits count as one address: IPv4 itself, of IPv6 the network a single machine can have whole."""
+        return str(self.ip) if self.ip.version == 4 else str(ipaddress.IPv6Network((self.ip, 64), strict=False))
+
 
 class OriginUnknown(ValueError):
     """The peer is no IP address and port."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 from collections import deque
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 
 from ctpabi.catalog_data import load_catalog
@@ -21,6 +22,7 @@ from relay.domain.public_ip import Origin
 from relay.errors import Refusal, Refused, refuse
 from relay.services.directory_access import DirectoryAccess
 from relay.services.investors import Investors
+from relay.services.known_places import KnownPlaces
 from relay.services.login_fields import check_fields
 from relay.services.login_guard import LoginGuard
 from relay.services.system_info_seen import SystemInfoSeen
@@ -47,11 +49,6 @@ class Applicant:
         """Whom it says it is."""
         return Investor(self.login.broker_id, self.login.investor_id)
 
-    @property
-    def investor_id(self) -> str:
-        """The investor's id alone, as the locks count it."""
-        return str(self.login.investor_id)
-
 
 @dataclass(slots=True)
 class Directory:
@@ -60,6 +57,7 @@ class Directory:
     access: DirectoryAccess
     terminals: Terminals
     investors: Investors
+    places: KnownPlaces
     seen: SystemInfoSeen
 
 
@@ -110,16 +108,15 @@ class Admission:
         await self._evidence.record("terminal_admitted", applicant.name, self._facts(applicant, login))
         return login
 
-    def succeeded(self, applicant: Applicant) -> None:
-        """The counter took the login."""
-        self._guard.succeeded(applicant)
+    def at_counter(self, applicant: Applicant) -> AbstractAsyncContextManager[None]:
+        """Around the attempt at the counter: what it says counts towards the relay's own locks, which come before CTP's.
 
-    def counter_refused(self, applicant: Applicant, refusal: Refusal) -> None:
-        """The counter refused the login: it counts towards the relay's own locks, which come before CTP's."""
-        self._guard.failed(applicant, refusal)
+        Raises Refused where the attempt is one too many.
+        """
+        return self._guard.at_counter(applicant)
 
     async def _check_terminal(self, applicant: Applicant) -> None:
-        refuse(self._guard.check(applicant))
+        refuse(await self._guard.check(applicant))
         refuse(check_fields(self._catalog, applicant.login))
         if applicant.login.broker_id != self._rules.broker_id:
             raise Refused(reasons.wrong_broker(applicant.login.broker_id))

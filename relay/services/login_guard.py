@@ -1,27 +1,39 @@
-"""Login attempts, counted where they fail: locks of our own, before CTP's lock everybody behind this relay out.
+"""Login attempts, counted where they fail: the one who fails is locked, before CTP locks everybody behind this relay.
 
-Three subjects are counted (investor, app id, address), and one switch stops all logins of the process where the
-counter refuses the relay itself. Only failures that are the terminal's own doing count.
+Only failures that are the terminal's own doing count. A lock that comes from elsewhere (of the address, the app id or
+the investor as a whole) does not hold for an investor at a place he has logged in from before.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Protocol
 
 import structlog
 
-from relay.domain.breaker import AttemptLimit, Breaker, LoginAttempts, Subject
+from relay.counter.port import Investor
+from relay.domain import reasons
+from relay.domain.breaker import Breaker
+from relay.domain.login_attempts import AttemptLimit, CounterTries, Lock, LoginAttempts, Subject, Turn, Who
 from relay.domain.public_ip import Origin
-from relay.errors import Refusal, Source
+from relay.errors import Refusal, Refused, Source
+from relay.services.unavailable import DirectoryUnavailable
 from relay.settings import Limits
+from relay.tasks import Tasks
 
 _log = structlog.get_logger(__name__)
 
-_GUESSES = frozenset({"unknown_terminal", "wrong_proof", "challenge_replayed"})
-_INVESTOR_GUESSES = frozenset({"investor_unknown", "wrong_investor_password"})
+_WRONG_PROOF = frozenset({"unknown_terminal", "wrong_proof", "challenge_replayed"})
+_WRONG_AT_THE_RELAY = frozenset({"investor_unknown", "wrong_investor_password"})
 _WRONG_AT_THE_COUNTER = frozenset({3, 48, 75})
 """CTP's ErrorIDs of a wrong investor or password"""
+_KEPT_FOR_KNOWN_PLACES = 2
+_TURN_SECONDS = 60.0
+"""how long a login may wait for the investor's others; each of them has deadlines of its own"""
+_HERE = (Subject.INVESTOR_HERE,)
+_FROM_ELSEWHERE = (Subject.APP_ID_HERE, Subject.ADDRESS, Subject.INVESTOR)
 
 
 class Attempt(Protocol):
@@ -32,60 +44,175 @@ class Attempt(Protocol):
     @property
     def origin(self) -> Origin: ...
     @property
-    def investor_id(self) -> str: ...
+    def investor(self) -> Investor: ...
+
+
+class Places(Protocol):
+    """Where investors have logged in from; both raise DirectoryUnavailable."""
+
+    async def is_known(self, investor: Investor, place: str) -> bool: ...
+    async def logged_in(self, investor: Investor, place: str) -> None: ...
 
 
 class LoginGuard:
     """The locks of one relay process."""
 
-    def __init__(self, limits: Limits, clock: Callable[[], float]) -> None:
-        """`clock` gives monotonic seconds."""
+    def __init__(
+        self, limits: Limits, places: Places, clock: Callable[[], float], *, counter_knows_passwords: bool
+    ) -> None:
+        """`clock` gives monotonic seconds. In many-to-one the counter never sees an investor's password."""
         window, lock = limits.window_seconds, limits.lock_out_seconds
         self._attempts = LoginAttempts(
             {
-                Subject.INVESTOR: AttemptLimit(limits.login_failures_per_investor, window, lock),
-                Subject.APP_ID: AttemptLimit(limits.login_failures_per_app_id, window, lock),
-                Subject.IP: AttemptLimit(limits.login_failures_per_ip, window, lock),
+                Subject.INVESTOR_HERE: AttemptLimit(limits.login_failures_per_investor, window, lock),
+                Subject.APP_ID_HERE: AttemptLimit(limits.login_failures_per_app_id, window, lock),
+                Subject.ADDRESS: AttemptLimit(limits.login_failures_per_ip, window, lock),
+                Subject.INVESTOR: AttemptLimit(limits.login_failures_per_investor_everywhere, window, lock),
             }
         )
+        self._tries: CounterTries | None = None
+        if counter_knows_passwords:
+            most, memory = limits.login_failures_at_counter, limits.counter_memory_seconds
+            self._tries = CounterTries(most, kept=_KEPT_FOR_KNOWN_PLACES, memory_seconds=memory)
         self._breaker = Breaker(pause_seconds=limits.breaker_pause_seconds)
+        self._places = places
         self._clock = clock
+        self._ends: dict[Investor, asyncio.Event] = {}
+        """set when the next attempt of this investor at the counter has ended"""
+        self._tasks = Tasks()
 
-    def check(self, attempt: Attempt) -> Refusal | None:
+    async def check(self, attempt: Attempt) -> Refusal | None:
         """Why this login is not even tried."""
-        now = self._clock()
-        return self._attempts.refusal(_all_of(attempt), now) or self._breaker.admit(now)
+        who, now = _who(attempt), self._clock()
+        if here := self._attempts.refusal(who, _HERE, now):
+            return here
+        elsewhere = self._attempts.refusal(who, _FROM_ELSEWHERE, now)
+        if elsewhere is not None and not await self._is_known(attempt):
+            return elsewhere
+        return self._breaker.refusal(now)
 
     def failed(self, attempt: Attempt, refusal: Refusal) -> None:
         """A login was refused; counts against whoever caused it."""
         now = self._clock()
-        subjects = _blamed(attempt, refusal)
-        for subject in self._attempts.failed(subjects, now) if subjects else ():
-            _log.warning("login_locked", subject=subject.value, name=subjects[subject])
+        for lock in self._attempts.failed(_who(attempt), _blamed(refusal), now):
+            _log.warning("login_locked", subject=lock.subject, name=lock.name, seconds=lock.seconds_left)
         if refusal.source is Source.COUNTER:
             alarm = self._breaker.refused(refusal.code, refusal.message, now)
             if alarm is not None:
                 _log.critical("logins_stopped", error_id=alarm.error_id, text=alarm.text)
 
-    def succeeded(self, attempt: Attempt) -> None:
-        """A login went through."""
-        self._attempts.succeeded(_all_of(attempt))
+    @asynccontextmanager
+    async def at_counter(self, attempt: Attempt) -> AsyncIterator[None]:
+        """Around the attempt at the counter, which ends it by Refused or takes the login. Raises Refused itself."""
+        await self._take_turn(attempt)
+        investor_id = attempt.investor.investor_id
+        try:
+            yield
+        except Refused as refused:
+            self.failed(attempt, refused.refusal)
+            self._judged(attempt, wrong=_is_wrong_password(refused.refusal))
+            raise
+        except asyncio.CancelledError:
+            # The password may be on its way; if it did not count, whoever breaks off in time could guess for ever.
+            self._judged(attempt, wrong=True)
+            raise
+        except BaseException:
+            self._judged(attempt, wrong=False)
+            raise
+        if self._tries is not None:
+            self._tries.right(investor_id)
+        self._ended(attempt)
         self._breaker.succeeded()
+        self._attempts.succeeded(_who(attempt))
+        self._tasks.start(self._remember(attempt), "remember a known place")
+
+    def locks(self) -> tuple[Lock, ...]:
+        """Every lock that holds, the breaker too."""
+        now = self._clock()
+        locks = self._attempts.locked(now) + (self._tries.locked(now) if self._tries else ())
+        if self._breaker.alarm is not None:
+            locks += (Lock("all_logins", f"CTP {self._breaker.alarm.error_id}", self._breaker.seconds_left(now)),)
+        return locks
+
+    def lift(self, name: str) -> tuple[Lock, ...]:
+        """Forget the failures of this investor, app id or address, and the locks they brought; returns them."""
+        lifted = self._attempts.lift(name) + (self._tries.lift(name) if self._tries else ())
+        for investor in tuple(self._ends):
+            self._ends.pop(investor).set()
+        return lifted
+
+    def resume_logins(self) -> tuple[Lock, ...]:
+        """Try logins again at once after the counter refused the relay itself."""
+        alarm = self._breaker.alarm
+        self._breaker.reset()
+        return () if alarm is None else (Lock("all_logins", f"CTP {alarm.error_id}", 0.0),)
+
+    async def _take_turn(self, attempt: Attempt) -> None:
+        """Wait until an attempt more cannot reach the counter's own lock, and count it. Raises Refused."""
+        if self._tries is None:
+            if refusal := self._breaker.admit(self._clock()):
+                raise Refused(refusal)
+            return
+        investor, known = attempt.investor, False
+        try:
+            async with asyncio.timeout(_TURN_SECONDS):
+                while (turn := self._turn(investor, known=known)) is not Turn.GO:
+                    if not known and (known := await self._is_known(attempt)):
+                        continue
+                    if turn is Turn.LOCKED:
+                        left = self._tries.seconds_left(investor.investor_id, self._clock(), known=known)
+                        raise Refused(reasons.locked_out("investor", left))
+                    await self._ends.setdefault(investor, asyncio.Event()).wait()
+        except TimeoutError:
+            raise Refused(reasons.locked_out("investor", _TURN_SECONDS)) from None
+        if refusal := self._breaker.admit(self._clock()):
+            raise Refused(refusal)
+        self._tries.begun(investor.investor_id)
+
+    def _turn(self, investor: Investor, *, known: bool) -> Turn:
+        return self._tries.turn(investor.investor_id, self._clock(), known=known) if self._tries else Turn.GO
+
+    def _judged(self, attempt: Attempt, *, wrong: bool) -> None:
+        if self._tries is not None:
+            investor_id = attempt.investor.investor_id
+            if wrong:
+                self._tries.wrong(investor_id, self._clock())
+            else:
+                self._tries.unjudged(investor_id)
+        self._ended(attempt)
+
+    def _ended(self, attempt: Attempt) -> None:
+        if ended := self._ends.pop(attempt.investor, None):
+            ended.set()
+
+    async def _is_known(self, attempt: Attempt) -> bool:
+        try:
+            return await self._places.is_known(attempt.investor, attempt.origin.place)
+        except DirectoryUnavailable as unavailable:
+            _log.warning("known_places_unavailable", why=unavailable.why)
+            return False
+
+    async def _remember(self, attempt: Attempt) -> None:
+        try:
+            await self._places.logged_in(attempt.investor, attempt.origin.place)
+        except DirectoryUnavailable as unavailable:
+            _log.warning("known_place_not_kept", why=unavailable.why)
 
 
-def _all_of(attempt: Attempt) -> Mapping[Subject, str]:
-    return {
-        Subject.INVESTOR: attempt.investor_id,
-        Subject.APP_ID: attempt.app_id,
-        Subject.IP: attempt.origin.public_ip,
-    }
+def _who(attempt: Attempt) -> Who:
+    return Who(attempt.investor.investor_id, attempt.app_id, attempt.origin.place)
 
 
-def _blamed(attempt: Attempt, refusal: Refusal) -> Mapping[Subject, str]:
+def _blamed(refusal: Refusal) -> tuple[Subject, ...]:
     """Whose failure it is. A terminal that fails its proof says nothing about the investor it names."""
-    everybody = _all_of(attempt)
-    if refusal.source is Source.RELAY and refusal.reason in _GUESSES:
-        return {subject: everybody[subject] for subject in (Subject.APP_ID, Subject.IP)}
-    at_the_relay = refusal.source is Source.RELAY and refusal.reason in _INVESTOR_GUESSES
-    at_the_counter = refusal.source is Source.COUNTER and refusal.code in _WRONG_AT_THE_COUNTER
-    return everybody if at_the_relay or at_the_counter else {}
+    if refusal.source is Source.RELAY and refusal.reason in _WRONG_PROOF:
+        return (Subject.APP_ID_HERE, Subject.ADDRESS)
+    if _is_wrong_password(refusal):
+        return (Subject.INVESTOR_HERE, Subject.ADDRESS, Subject.INVESTOR)
+    return ()
+
+
+def _is_wrong_password(refusal: Refusal) -> bool:
+    if refusal.source is Source.RELAY:
+        return refusal.reason in _WRONG_AT_THE_RELAY
+    return refusal.source is Source.COUNTER and refusal.code in _WRONG_AT_THE_COUNTER

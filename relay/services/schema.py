@@ -70,3 +70,12 @@ RELAY_NUMBER = Table(
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("last", BigInteger, nullable=False),
 )
+
+KNOWN_PLACE = Table(
+    "known_place",
+    METADATA,
+    Column("broker_id", String(10), primary_key=True),
+    Column("investor_id", String(12), primary_key=True),
+    Column("place", String(64), primary_key=True),
+    Column("seen_at", String(40), nullable=False),
+)

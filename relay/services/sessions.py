@@ -151,12 +151,8 @@ class Sessions:
         old.end_soon(_REPLACED)
 
     async def _open(self, applicant: Applicant, login: TerminalLogin) -> TerminalSession:
-        try:
+        async with self._admission.at_counter(applicant):
             link = await self._counter.attach(login)
-        except Refused as refused:
-            self._admission.counter_refused(applicant, refused.refusal)
-            raise
-        self._admission.succeeded(applicant)
         identity = Identity(
             login.session, login.report.investor, login.report.app_id, login.report.public_ip, self._counter.mode
         )

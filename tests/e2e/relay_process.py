@@ -96,6 +96,8 @@ class RelayProcess:
             # All terminals of a test come from one address; only the tests about locks want to see one.
             "limits": {
                 "login_failures_per_investor": 1000,
+                "login_failures_per_investor_everywhere": 1000,
+                "login_failures_at_counter": 1000,
                 "login_failures_per_app_id": 1000,
                 "login_failures_per_ip": 1000,
                 "orders_per_second": 1000,

@@ -3,25 +3,37 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from contextlib import AbstractAsyncContextManager
+from typing import Any
 
 import pytest
+from pydantic import SecretStr
+from typer.testing import CliRunner
 
 from ctprelay.v1 import terminal_pb2 as pb
-from relay.counter.port import Mode
+from relay import cli
+from relay.cli_context import now
+from relay.counter.port import Investor, Mode
+from relay.services.database import open_database
+from relay.services.directory_access import DirectoryAccess
+from relay.services.known_places import KnownPlaces
 from simcounter import demo_accounts
 from simcounter.errors_text import text_of
 from terminal_client import LoginRejected, Refusal
-from tests.e2e.broken_network import way_to
+from tests.e2e.broken_network import Way, way_to
 from tests.e2e.conftest import StartRelay
 from tests.e2e.raw_stream import RawStream, open_raw
 from tests.e2e.refusals import Attempt
 from tests.e2e.site import (
+    BROKER,
     DEADLINE_SECONDS,
     INVESTORS,
     OTHER_MODE_TERMINAL,
     TERMINAL,
     Site,
     collect_now,
+    eventually,
     log_in,
     login_message,
     many_to_many_only,
@@ -89,6 +101,46 @@ async def test_an_address_that_tries_one_investor_after_the_other(start_site: St
     assert reasons == ["investor_not_accepted"] * 3 + ["locked_out"]
 
 
+@both_modes
+async def test_strangers_shut_an_investor_out_of_nothing_he_is_known_from(start_site: StartRelay, mode: Mode) -> None:
+    """They guess from one address after the other: new addresses are locked before CTP locks, his own is not.
+
+    The operator of the relay sees it and lifts it for one who travels; others of the same software notice nothing.
+    """
+    site = await start_site(
+        mode,
+        limits__login_failures_per_app_id=2,
+        limits__login_failures_at_counter=5,
+        limits__login_failures_per_investor_everywhere=3 if mode is Mode.MANY_TO_ONE else 1000,
+        limits__lock_out_seconds=3600.0,
+    )
+    investor, other, told = INVESTORS[0], INVESTORS[1], []
+    async with site.logged_in(investor):
+        await eventually("the relay knows the investor from here", lambda: is_known(site, investor, "127.0.0.1"))
+    for number in range(2, 7):
+        async with way_to(site.relay.port, f"127.0.0.{number}") as way, open_from(site, way) as stream:
+            told.append((await guess_on(stream, investor)).reason)
+    locked = await locks(site, "list")
+    async with site.logged_in(other), site.logged_in(investor) as at_home:
+        await trade(at_home)
+
+    assert told[3:] == ["locked_out"] * 2
+    assert "locked_out" not in told[:3]
+    many_to_many = mode is Mode.MANY_TO_MANY
+    assert {row["subject"] for row in locked} == {
+        "investor_at_counter_from_new_addresses" if many_to_many else "investor"
+    }
+    if many_to_many:  # his right password gave everybody a new count, at CTP and here
+        assert await locks(site, "list") == []
+        return
+    async with way_to(site.relay.port, "127.0.0.9") as way:
+        async with open_from(site, way) as stream:
+            assert (await answer_to(stream, investor)).WhichOneof("body") == "rejected"
+        assert await locks(site, "lift", investor)
+        async with open_from(site, way) as stream:
+            assert (await answer_to(stream, investor)).WhichOneof("body") == "logged_in"
+
+
 @pytest.mark.parametrize(("method", "error_id"), [("ReqAuthenticate", 63), ("ReqUserLogin", 143)])
 async def test_a_counter_that_refuses_the_relay_is_left_alone(
     start_site: StartRelay, method: str, error_id: int
@@ -148,6 +200,37 @@ async def until_admitted(site: Site) -> None:
             except LoginRejected as rejection:
                 if rejection.reason != "counter_unavailable":
                     raise
+
+
+def is_known(site: Site, investor_id: str, place: str) -> bool:
+    engine = open_database(SecretStr(f"sqlite:///{site.relay.state_dir / 'relay.sqlite3'}"))
+    try:
+        with DirectoryAccess(threads=1) as access:
+            return KnownPlaces(engine, access, clock=now).find(Investor(BROKER, investor_id), place)
+    finally:
+        engine.dispose()
+
+
+async def locks(site: Site, *arguments: str) -> list[dict[str, Any]]:
+    """What `ctp-relay locks` says of the running relay."""
+    command = ("locks", *arguments, "-c", str(site.relay.config), "--json")
+    result = await asyncio.to_thread(CliRunner().invoke, cli.app, command)
+    assert result.exit_code == 0, result.output
+    found: list[dict[str, Any]] = json.loads(result.stdout)
+    return found
+
+
+def open_from(site: Site, way: Way) -> AbstractAsyncContextManager[RawStream]:
+    return open_raw(way.port, site.tls.authority.read_bytes())
+
+
+async def answer_to(stream: RawStream, investor_id: str) -> pb.RelayMessage:
+    """The relay's answer to this investor's right password."""
+    challenge = await stream.hello(TERMINAL)
+    await stream.send(pb.TerminalMessage(login=login_message(challenge, investor_id, await collect_now())))
+    answer = await stream.receive()
+    assert answer is not None
+    return answer
 
 
 async def guess_on(stream: RawStream, investor_id: str) -> pb.Rejected:

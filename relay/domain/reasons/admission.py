@@ -113,11 +113,14 @@ def wrong_broker(broker_id: str) -> Refusal:
 
 
 def locked_out(what: str, seconds: float) -> Refusal:
-    """`what` is investor, app_id or ip."""
+    """`what` is one of the subjects of `domain.login_attempts`."""
     return relay_refuses(
         "locked_out",
         (f"登录失败次数过多, {what} 暂被锁定", f"too many failed logins: the {what} is locked for a while"),
-        ("请稍后再试, 并先核对密码", "wait, then check the password before trying again"),
+        (
+            "请先核对密码再试, 或请期货公司解锁",
+            "check the password and wait, or ask your futures firm to lift the lock",
+        ),
         retry_after=seconds,
     )
 

@@ -6,6 +6,7 @@ import asyncio
 import datetime as dt
 import ipaddress
 from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 from ctprelay.ctp.v1 import requests_pb2 as requests
@@ -147,11 +148,14 @@ class OpenDoor:
         )
         return TerminalLogin(applicant.name, report, applicant.login.password)
 
-    def succeeded(self, applicant: Applicant) -> None:
+    @asynccontextmanager
+    async def at_counter(self, applicant: Applicant) -> AsyncIterator[None]:
+        try:
+            yield
+        except Refused as refused:
+            self.told.append(f"counter_refused {refused.refusal.code}")
+            raise
         self.told.append("succeeded")
-
-    def counter_refused(self, applicant: Applicant, refusal: Refusal) -> None:
-        self.told.append(f"counter_refused {refusal.code}")
 
 
 class House:

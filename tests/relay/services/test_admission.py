@@ -21,6 +21,7 @@ from relay.errors import LedgerUnavailable, Refused
 from relay.services.admission import Admission, AdmissionRules, Applicant, Directory
 from relay.services.directory_access import DirectoryAccess
 from relay.services.investors import Investors
+from relay.services.known_places import KnownPlaces
 from relay.services.login_guard import LoginGuard
 from relay.services.secrets_box import SecretsBox
 from relay.services.system_info_seen import SystemInfoSeen
@@ -63,9 +64,10 @@ class Door:
         hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
         self.investors = Investors(engine, clock=clock, hasher=hasher)
         self.seen = SystemInfoSeen(engine, clock=clock)
-        self.directory = Directory(access, self.terminals, self.investors, self.seen)
+        places = KnownPlaces(engine, access, clock=clock)
+        self.directory = Directory(access, self.terminals, self.investors, places, self.seen)
         self.verifier = PlayedVerifier()
-        self.guard = LoginGuard(Limits(), lambda: 0.0)
+        self.guard = LoginGuard(Limits(), places, lambda: 0.0, counter_knows_passwords=True)
         self.kept, self.clock = kept, clock
         self.terminals.add("terminal_1.0", AUTH_CODE)
         self.investors.add(BROKER, "100001", PASSWORD, ["A-1", "A-2"])
@@ -281,7 +283,9 @@ async def test_what_the_counter_says_is_counted_too(door: Door) -> None:
     """In many-to-many only the counter knows that a password was wrong."""
     admission = door.of(Mode.MANY_TO_MANY)
     for _ in range(3):
-        admission.counter_refused(asking(), reasons.counter_refused(3, "不合法的登录"))
+        with pytest.raises(Refused):
+            async with admission.at_counter(asking()):
+                raise Refused(reasons.counter_refused(3, "不合法的登录"))
 
     assert await reason(admission, asking()) == "locked_out"
 
@@ -290,8 +294,11 @@ async def test_a_login_the_counter_took_forgets_the_failures(door: Door) -> None
     """A typing error a day locks nobody."""
     admission = door.of(Mode.MANY_TO_MANY)
     for _ in range(3):
-        admission.counter_refused(asking(), reasons.counter_refused(3, "不合法的登录"))
-        admission.succeeded(asking())
+        with pytest.raises(Refused):
+            async with admission.at_counter(asking()):
+                raise Refused(reasons.counter_refused(3, "不合法的登录"))
+        async with admission.at_counter(asking()):
+            pass
 
     await admission.admit(asking())
 

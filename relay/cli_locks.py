@@ -1,0 +1,75 @@
+"""`ctp-relay locks`: who cannot log in after failed logins, asked of the running relay, and lifted there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import grpc
+import typer
+
+from ctprelay.v1 import admin_pb2 as pb
+from ctprelay.v1 import admin_pb2_grpc
+from relay.cli_context import DEFAULT_CONFIG, ConfigPath, Workplace
+from relay.cli_output import EPILOG, AsJson, CommandRefused, reporting, show
+from relay.settings_file import control_socket
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Locks after failed logins, of the running relay process these settings belong to.",
+    epilog=EPILOG,
+)
+
+_T = TypeVar("_T")
+_DEADLINE_SECONDS = 10.0
+
+
+@app.command("list")
+def list_(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
+    """List who cannot log in at the moment, and for how long."""
+    with reporting():
+        place = Workplace(config)
+        answer = _ask(place, lambda relay: relay.ListLocks(pb.ListLocksRequest(), timeout=_DEADLINE_SECONDS))
+        show("locks", [_row(lock) for lock in answer.locks], as_json=as_json)
+
+
+@app.command(epilog="Example: ctp-relay locks lift 100001")
+def lift(
+    name: Annotated[
+        str | None, typer.Argument(help="Investor id, app id or address, as listed.", show_default=False)
+    ] = None,
+    all_logins: Annotated[
+        bool, typer.Option("--all-logins", help="Try logins again at once that an error of the whole relay stopped.")
+    ] = False,
+    config: ConfigPath = DEFAULT_CONFIG,
+    as_json: AsJson = False,
+) -> None:
+    """Forget the failed logins of an investor, app id or address, and the locks they brought.
+
+    A lock of an investor at the counter keeps the relay below the counter's own lock of 6 to 10 wrong passwords in a
+    row: lift it when the investor knows the password again, or the counter's count was lifted as well.
+    """
+    with reporting():
+        if (name is None) == (not all_logins):
+            raise CommandRefused("name an investor, app id or address, or give --all-logins")
+        request = pb.LiftLocksRequest(all_logins=True) if all_logins else pb.LiftLocksRequest(name=name or "")
+        place = Workplace(config)
+        with place.recorded("locks_lift", {"name": name or "", "all_logins": all_logins}):
+            answer = _ask(place, lambda relay: relay.LiftLocks(request, timeout=_DEADLINE_SECONDS))
+        show("lifted", [{"subject": lock.subject, "name": lock.name} for lock in answer.lifted], as_json=as_json)
+
+
+def _ask(place: Workplace, question: Callable[[admin_pb2_grpc.AdminServiceStub], _T]) -> _T:
+    path: Path = control_socket(place.settings)
+    with grpc.insecure_channel(f"unix:{path}") as channel:
+        try:
+            return question(admin_pb2_grpc.AdminServiceStub(channel))  # type: ignore[no-untyped-call]  # generated
+        except grpc.RpcError:
+            raise CommandRefused(
+                f"no relay answers on {path}: is it running with these settings, and are you its user?"
+            ) from None
+
+
+def _row(lock: pb.Lock) -> dict[str, object]:
+    return {"subject": lock.subject, "name": lock.name, "seconds_left": round(lock.seconds_left)}
