@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ctpabi.catalog import Interface
@@ -24,7 +24,15 @@ _LONG_SHEBANG = re.compile(r"""'''exec' "?([^"]+?)"? "\$0" "\$@\"""")
 """what pip writes where the interpreter's path is too long, or has a space, for a first line"""
 _WITH_VALUE = ("-W", "-X")
 _ENDS_OPTIONS = ("-c", "-m")
+_VNPY = "vnpy_ctp"
+_VNPY_EXTENSIONS = {Interface.TRADER: "vnctptd", Interface.MARKET_DATA: "vnctpmd"}
 _OTHERS = {"ctp": "ctp-python", "openctp_tts": "openctp-tts", "pyctp": "pyctp"}
+_VERSION_QUESTION = """
+import ctypes, sys
+ask = ctypes.CDLL(sys.argv[1])[sys.argv[2]]
+ask.restype = ctypes.c_char_p
+print(ask().decode("ascii", "replace"))
+"""
 _QUESTION = """
 import importlib.util, json, os, sys
 if sys.path and sys.path[0] in ("", os.getcwd()):
@@ -54,7 +62,7 @@ def target_of(program: Sequence[str], environment: Mapping[str, str], python: st
     Raises BindingMissing, FileNotFoundError.
     """
     interpreter = Interpreter((python,)) if python else interpreter_of(program, environment.get("PATH", ""))
-    return _target(interpreter or Interpreter((sys.executable,)), environment)
+    return _target(interpreter or Interpreter((sys.executable,)), {**environment, **_assignments(program)})
 
 
 def interpreter_of(program: Sequence[str], path: str) -> Interpreter | None:
@@ -63,8 +71,8 @@ def interpreter_of(program: Sequence[str], path: str) -> Interpreter | None:
     Raises FileNotFoundError.
     """
     name, *arguments = program
-    if Path(name).name == "env":
-        return interpreter_of(_without_assignments(arguments), path) if arguments else None
+    if Path(name).name == "env" and (started := _without_assignments(arguments)):
+        return interpreter_of(started, path)
     found = shutil.which(name, path=path)
     if found is None:
         raise FileNotFoundError(f"there is no program {name}")
@@ -110,20 +118,33 @@ def _without_assignments(words: Sequence[str]) -> list[str]:
     return rest
 
 
+def _assignments(program: Sequence[str]) -> dict[str, str]:
+    """What `env` sets before it starts the program."""
+    if Path(program[0]).name != "env":
+        return {}
+    count = len(program) - 1 - len(_without_assignments(program[1:]))
+    pairs = (word.partition("=") for word in program[1 : 1 + count])
+    return {name: value for name, separator, value in pairs if separator}
+
+
 def _target(interpreter: Interpreter, environment: Mapping[str, str]) -> Target:
     python = interpreter.command[0]
     version, places = _ask(interpreter, environment)
     if places[substitute.PACKAGE]:
-        return _openctp(python, version, Path(places[substitute.PACKAGE]).parent)
+        site = Path(places[substitute.PACKAGE]).parent
+        target = replace(substitute.installed(site), python=python)
+        return target if version >= _OLDEST else _read_elsewhere(target.callers, f"openctp-ctp of {python}")
+    if places[_VNPY]:
+        return _read_elsewhere(_vnpy_callers(Path(places[_VNPY]) / "api"), f"vnpy_ctp of {python}")
     other = next((name for package, name in _OTHERS.items() if places[package]), "")
     if other:
-        raise BindingMissing(f"{python} has {other}, which the simulated counter has no library for: only openctp-ctp")
+        raise BindingMissing(f"{python} has {other}; the simulated counter plays for openctp-ctp and vnpy_ctp")
     raise BindingMissing(f"{python} has no openctp-ctp: pip install openctp-ctp, or name another one by --python")
 
 
 def _ask(interpreter: Interpreter, environment: Mapping[str, str]) -> tuple[tuple[int, ...], dict[str, str]]:
     """Version, and where each binding is or an empty text; nothing is imported."""
-    command = [*interpreter.command, "-c", _QUESTION, interpreter.first_place, substitute.PACKAGE, *_OTHERS]
+    command = [*interpreter.command, "-c", _QUESTION, interpreter.first_place, substitute.PACKAGE, _VNPY, *_OTHERS]
     try:
         result = subprocess.run(
             command, env=dict(environment), capture_output=True, check=True, timeout=_TIMEOUT_SECONDS
@@ -134,17 +155,45 @@ def _ask(interpreter: Interpreter, environment: Mapping[str, str]) -> tuple[tupl
     return tuple(version), places
 
 
-def _openctp(python: str, version: tuple[int, ...], site: Path) -> Target:
-    if version >= _OLDEST:
-        target = substitute.installed(site)
-        return Target(target.callers, site, python)
-    callers = {interface: substitute.binding_extension(site, interface) for interface in Interface}
+def _vnpy_callers(directory: Path) -> dict[Interface, Path]:
+    found = {item: sorted(directory.glob(f"{name}.*so")) for item, name in _VNPY_EXTENSIONS.items()}
+    if not all(found.values()):
+        raise BindingMissing(f"vnpy_ctp in {directory} was not built")
+    return {interface: paths[0] for interface, paths in found.items()}
+
+
+def _read_elsewhere(callers: Mapping[Interface, Path], what: str) -> Target:
+    """For a binding that cannot be read itself: the installed openctp-ctp, when it is of the very same CTP."""
     own = substitute.installed()
-    # The name carries a hash of the vendor's library: the same name is the same interface, whatever Python calls it.
-    if any(own.library_name(item) != substitute.needed_library(callers[item], item) for item in Interface):
-        dotted = ".".join(map(str, version))
+    wanted, have = (
+        {interface: _api_version(caller, interface) for interface, caller in side.items()}
+        for side in (callers, own.callers)
+    )
+    if wanted != have:
         raise BindingMissing(
-            f"{python} is Python {dotted}, from which an openctp-ctp cannot be read: "
-            "use 3.11 or later, or the same openctp-ctp as ctp-simcounter itself"
+            f"{what} is for CTP {wanted[Interface.TRADER]} and can be read only through an openctp-ctp of the same; "
+            f"the one beside ctp-simcounter is for {have[Interface.TRADER]}"
         )
     return Target(callers, own.site, own.python)
+
+
+def _api_version(caller: Path, interface: Interface) -> str:
+    """What the vendor's own library says of itself: v6.7.11_20250617 16:22:00.10369. Equal ones have equal interfaces."""
+    name = substitute.needed_library(caller, interface)
+    beside = (caller.parent, caller.parent.with_name(f"{caller.parent.name}.libs"))
+    library = next((place / name for place in beside if (place / name).exists()), None)
+    if library is None:
+        raise BindingMissing(f"{caller.name} needs {name}, which is not beside it")
+    class_name = f"CThostFtdc{interface}Api"
+    question = [
+        sys.executable,
+        "-c",
+        _VERSION_QUESTION,
+        str(library),
+        f"_ZN{len(class_name)}{class_name}13GetApiVersionEv",
+    ]
+    try:
+        result = subprocess.run(question, capture_output=True, text=True, check=True, timeout=_TIMEOUT_SECONDS)
+    except (OSError, subprocess.SubprocessError) as error:
+        raise BindingMissing(f"{library} does not say its version: {error}") from error
+    return result.stdout.strip()

@@ -1,17 +1,39 @@
-"""`run_program`: the caller becomes an openctp-ctp program that trades with the simulated counter."""
+"""How an unmodified CTP program comes to trade with the simulated counter, and can reach nothing else."""
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from ctpabi import binding
+from ctpabi.catalog import Interface
+from simcounter import demo_accounts, substitute
 from simcounter.build import Shim
+from tests.ctpabi.other_bindings import binding_of
 from tests.simcounter.scripted_counter import ScriptedCounter
 
 ROOT = Path(__file__).parents[2]
+GATEWAY = Path(__file__).with_name("gateway_program.py")
+
+VENDORS_PROGRAM = """
+import ctypes, sys, time
+library = ctypes.CDLL(sys.argv[1])
+create = library["_ZN19CThostFtdcTraderApi19CreateFtdcTraderApiEPKcb"]
+create.restype, create.argtypes = ctypes.c_void_p, [ctypes.c_char_p, ctypes.c_bool]
+api = create(b"", True)
+table = ctypes.cast(ctypes.cast(api, ctypes.POINTER(ctypes.c_void_p))[0], ctypes.POINTER(ctypes.c_void_p))
+register_front, init = (table[int(slot)] for slot in sys.argv[2:])
+ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_char_p)(register_front)(api, b"tcp://203.0.113.7:41205")
+ctypes.CFUNCTYPE(None, ctypes.c_void_p)(init)(api)
+time.sleep(2)
+sys.stdout.flush()
+import os; os._exit(0)
+"""
 
 BROKERS_PROGRAM = """
 import sys, threading
@@ -51,3 +73,125 @@ def test_an_unknown_program_is_an_error_of_its_own() -> None:
     _, errors = program.communicate(timeout=40)
     assert program.returncode == 1
     assert "FileNotFoundError" in errors
+
+
+def exec_command(*words: str, directory: Path, **extra: str) -> subprocess.CompletedProcess[str]:
+    """`ctp-simcounter exec` with these words, in `directory`."""
+    return subprocess.run(
+        [sys.executable, "-m", "simcounter.cli", "exec", *words],
+        cwd=directory,
+        env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'proto'}", **extra},
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+
+
+@pytest.mark.usefixtures("shim")
+def test_a_program_like_vnpys_gateway_trades_on_ticks_and_reaches_nothing_else(tmp_path: Path) -> None:
+    """Trader and market data come from the same market; what the program can log in with is said beforehand."""
+    ended = exec_command("--", sys.executable, str(GATEWAY), directory=tmp_path)
+
+    assert ended.returncode == 0, ended.stderr
+    found = [json.loads(line) for line in ended.stdout.splitlines()]
+    assert found == [
+        ["market data", True],
+        ["tick", "rb2701", 3500.0, 0, 3501.0],
+        ["trade", "rb2701", 3501.0, 2],
+        ["tick", "rb2701", 3501.0, 2, 3501.0],
+        ["stream", "Network is unreachable"],
+        ["datagram", "Network is unreachable"],
+        ["child", "OSError: [Errno 101] Network is unreachable"],
+    ]
+    said = ended.stderr.splitlines()
+    for needed in (*demo_accounts.AUTH_CODES, *demo_accounts.AUTH_CODES.values(), "100001 demo-100001", "9999"):
+        assert any(needed in line for line in said), needed
+    refused = [line for line in said if line.startswith("simulated counter: no way to")]
+    assert [line.split(": ")[1] for line in refused] == [
+        "no way to 203.0.113.7 port 41205",
+        "no way to 2001:db8::7 port 53",
+    ]
+
+
+@pytest.mark.usefixtures("shim")
+def test_quiet_says_nothing(tmp_path: Path) -> None:
+    """For programs whose standard error is read by another one."""
+    ended = exec_command("--quiet", "--", sys.executable, "-c", "pass", directory=tmp_path)
+
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
+
+
+@pytest.mark.usefixtures("shim")
+def test_passwords_of_ones_own_settings_are_not_shown(tmp_path: Path) -> None:
+    """Only the documented demonstration passwords are: others are somebody's."""
+    settings = tmp_path / "counter.toml"
+    settings.write_text(
+        """
+        [[apps]]
+        app_id = "firm_direct_1.0"
+        app_type = "1"
+        auth_code = "SECRETCODE000001"
+        [[users]]
+        user_id = "200001"
+        password = "hers alone"
+        """
+    )
+    ended = exec_command("--config", str(settings), "--", sys.executable, "-c", "pass", directory=tmp_path)
+
+    assert ended.returncode == 0, ended.stderr
+    assert "firm_direct_1.0" in ended.stderr
+    assert "200001" in ended.stderr
+    assert "SECRETCODE000001" not in ended.stderr
+    assert "hers alone" not in ended.stderr
+
+
+@pytest.mark.usefixtures("shim")
+def test_the_vendors_own_library_reaches_nothing_either(tmp_path: Path) -> None:
+    """Loaded beside the shim by its path, as a program with a library of its own has it, it dials and is stopped."""
+    methods = binding.load().catalog.methods
+    slots = [str(methods[name].slot) for name in ("RegisterFront", "Init")]
+    ended = exec_command(
+        "--quiet",
+        "--",
+        sys.executable,
+        "-c",
+        VENDORS_PROGRAM,
+        str(binding.vendor_library()),
+        *slots,
+        directory=tmp_path,
+    )
+
+    assert ended.returncode == 0, ended.stderr
+    assert "simulated counter: no way to 203.0.113.7 port 41205" in ended.stderr
+
+
+@pytest.mark.parametrize(("module", "interface"), [("tdapi", Interface.TRADER), ("mdapi", Interface.MARKET_DATA)])
+def test_a_binding_the_shim_was_not_built_for_is_refused_in_one_line(
+    shim: Shim, tmp_path: Path, module: str, interface: Interface
+) -> None:
+    """Its calls would arrive in other slots; what `exec` could not foresee, the shim sees when the first one comes."""
+    other = binding_of("6.7.7.1")
+    code = f"from openctp_ctp import {module} as m; m.CThostFtdc{interface}Api.CreateFtdc{interface}Api('')"
+    environment = substitute.environment({**os.environ, "PYTHONPATH": str(other)}, shim.libraries)
+    ended = subprocess.run(
+        [sys.executable, "-c", code], env=environment, cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+
+    assert ended.returncode == 127
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith(f"simulated counter: {other}")
+    assert "is not the binding this library was built for" in line
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("version", ["6.7.7.1", "6.6.9.9"])
+def test_a_program_with_an_older_binding_trades_too(tmp_path: Path, version: str) -> None:
+    """`exec` looks at the program's own Python: libraries and counter are those of the version found there."""
+    ended = exec_command(
+        "--", "env", f"PYTHONPATH={binding_of(version)}", sys.executable, str(GATEWAY), directory=tmp_path
+    )
+
+    assert ended.returncode == 0, ended.stderr
+    assert f"CTP {version}" in ended.stderr
+    assert json.loads(ended.stdout.splitlines()[2]) == ["trade", "rb2701", 3501.0, 2]
