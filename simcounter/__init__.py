@@ -1,8 +1,10 @@
 """A simulated CTP counter: any openctp-ctp program logs in and trades against it, offline.
 
-* `shim`, `build`, `substitute`, `exec`, `probe`   the drop-in library that speaks to the counter instead of a front
+* `shim`, `build`, `substitute`, `exec`, `probe`   the drop-in libraries that speak to the counter instead of a front
+* `programs`     which Python runs a program and which binding it has: what the libraries are built for
 * `wire`         the frames between shim and counter
 * `front`        one connection, one session: captures the peer's address, sends what the kernel decides
+* `market_data`  the front for market data: subscriptions and ticks
 * `kernel`       who may do what: authentication, login, reports, permissions, dispatch
 * `trading`      instruments, order books, funds, positions, queries, bank transfers
 * `tmdb`         the database of terminal information, outer parts encrypted for the monitoring center

@@ -37,8 +37,7 @@ class Connection(asyncio.Protocol):
     """`session` exists once the hello is accepted."""
 
     def __init__(self, owner: Owner, packets_per_second: Callable[[], int]) -> None:
-        self.owner = owner
-        """may hand the connection to another one when it answers the hello"""
+        self._owner = owner
         self._packets_per_second = packets_per_second
         self._reader = FrameReader()
         self._transport: asyncio.Transport | None = None
@@ -69,19 +68,19 @@ class Connection(asyncio.Protocol):
         elif self._held or self._is_over_pace():
             self._hold(frame)
         else:
-            self.owner.receive(self, frame)
+            self._owner.receive(self, frame)
 
     def _greet(self, frame: Frame) -> None:
         if frame.type is not FrameType.HELLO:
             raise WireError("the first frame must be a hello")
         if self._timer is not None:
             self._timer.cancel()
-        answer = self.owner.greet(self, json_body(frame))
+        answer = self._owner.greet(self, json_body(frame))
         self.send(json_frame(FrameType.HELLO, answer).encode())
         if not answer["ok"]:
             self.close()
         else:
-            self.owner.greeted(self)
+            self._owner.greeted(self)
 
     def _is_over_pace(self) -> bool:
         limit = self._packets_per_second()
@@ -110,12 +109,17 @@ class Connection(asyncio.Protocol):
         except (WireError, LayoutError):
             self.close()
 
+    def hand_to(self, owner: Owner) -> None:
+        """Another owner from now on, at which packets are not paced."""
+        self._owner = owner
+        self._packets_per_second = lambda: 0
+
     def send(self, data: bytes) -> None:
         if self._transport is None or self._transport.is_closing():
             return
         self._transport.write(data)
         if self._transport.get_write_buffer_size() > MAX_UNSENT:
-            self.owner.cut_slow_reader(self)
+            self._owner.cut_slow_reader(self)
             self._transport.abort()
 
     @property
@@ -147,4 +151,4 @@ class Connection(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
         self._held.clear()
-        self.owner.lost(self)
+        self._owner.lost(self)

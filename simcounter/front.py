@@ -73,7 +73,7 @@ class Front:
         if self._scenario.is_flapping:
             return {"ok": False, "why": "the front is flapping, as it was told to"}
         if hello.get("interface") == Interface.MARKET_DATA:
-            connection.owner = self.market_data
+            connection.hand_to(self.market_data)
             return self.market_data.greet(connection, hello)
         if hello.get("abi_hash", self._abi_hash) != self._abi_hash:
             version = self._records.catalog.version

@@ -159,6 +159,29 @@ async def test_a_request_for_quotes_reaches_who_asked_to_see_them(counter: Simul
         assert (asked.values["InstrumentID"], asked.values["ExchangeID"]) == ("m2701", "DCE")
 
 
+async def test_subscriptions_are_not_paced(counter: SimulatedCounter) -> None:
+    """The limit of packets a second is the trading front's."""
+    counter.control.frequencies(packets=1)
+    async with Viewer(counter) as viewer:
+        await viewer.enter()
+        for _ in range(20):
+            viewer.subscribe("rb2701", method="SubscribeForQuoteRsp")
+        before = asyncio.get_running_loop().time()
+        for _ in range(20):
+            await viewer.event()
+
+        assert asyncio.get_running_loop().time() - before < 5, "twenty seconds, were they paced"
+
+
+async def test_every_instrument_has_a_depth(counter: SimulatedCounter) -> None:
+    """Options and combinations too."""
+    names = sorted(counter.kernel.desk.markets.by_id)
+    async with Viewer(counter) as viewer:
+        ticks = await viewer.viewing(*names)
+
+    assert [tick["InstrumentID"] for tick in ticks] == names
+
+
 async def test_multicast_and_logout_are_answered(counter: SimulatedCounter) -> None:
     """There is no multicast; after the logout the connection is cut."""
     async with Viewer(counter) as viewer:
