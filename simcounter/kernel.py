@@ -49,10 +49,14 @@ class Kernel:
     def _sessions_of(self, user_id: str) -> int:
         return sum(1 for s in self.sessions.values() if s.user is not None and s.user.user_id == user_id)
 
+    def new_session_id(self) -> int:
+        """Never given before."""
+        self._next_session_id += 1
+        return self._next_session_id - 1
+
     def open(self, peer_ip: str, peer_port: int) -> Session:
         """A new connection: it gets its SessionID now and keeps it until it ends."""
-        session = Session(self._next_session_id, self._config.front_id, peer_ip, peer_port)
-        self._next_session_id += 1
+        session = Session(self.new_session_id(), self._config.front_id, peer_ip, peer_port)
         self.sessions[session.session_id] = session
         return session
 
@@ -107,8 +111,7 @@ class Kernel:
 
     def clear_flow(self) -> list[Effect]:
         """A restart within the day that clears the flow: all returns again, under references assigned anew."""
-        session_id, front_id = self._next_session_id, self._config.front_id
-        self._next_session_id += 1
+        session_id, front_id = self.new_session_id(), self._config.front_id
         return self.desk.clear_flow(session_id, front_id) + self.generic.clear_flow(session_id, front_id)
 
 

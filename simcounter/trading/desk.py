@@ -51,6 +51,7 @@ class TradingDesk:
         """Fresh books, orders and trades."""
         self.markets = Markets(instruments, self._config.seed, self._config.liquidity)
         self.orders: dict[int, Order] = {}
+        self._last_key = 0
         self._by_reference: dict[tuple[int, int, str], Order] = {}
         self._by_system_id: dict[tuple[str, str], Order] = {}
         self._system_ids: Counter[str] = Counter()
@@ -131,7 +132,7 @@ class TradingDesk:
     def take_and_cancel(self, session: Session, values: Values, body: bytes) -> list[Effect]:
         """An order and its cancel: what it goes through when it does not trade."""
         effects = self.take(session, values, body)
-        order = self.orders[len(self.orders)]
+        order = self.orders[self._last_key]
         return effects if order.is_final else effects + self._cancel(order)
 
     def _insert_error(self, session: Session, values: Values) -> int:
@@ -153,7 +154,8 @@ class TradingDesk:
 
     def _accept(self, session: Session, values: Values, wish: Wish, body: bytes) -> Order:
         """Registers the order, unknown to the exchange yet, and freezes what it may cost."""
-        order = self._intake.order(session, values, wish, body, len(self.orders) + 1)
+        self._last_key += 1
+        order = self._intake.order(session, values, wish, body, self._last_key)
         self.orders[order.key] = order
         self._by_reference[session.front_id, session.session_id, order.order_ref.strip()] = order
         self._freeze(order)
@@ -277,8 +279,10 @@ class TradingDesk:
         """All orders again, each with its trades, as after a restart that clears the flow.
 
         FrontID, SessionID and OrderRef are assigned anew, RequestID is 0 and RelativeOrderSysID empty. What the
-        exchange knows an order by stays: ExchangeID with TraderID and OrderLocalID, and with OrderSysID.
+        exchange knows an order by stays: ExchangeID with TraderID and OrderLocalID, and with OrderSysID. What it
+        never took is gone, because the day is read from its flow again.
         """
+        self.orders = {key: order for key, order in self.orders.items() if order.system_id}
         self._by_reference.clear()
         for number, order in enumerate(self.orders.values(), 1):
             order.order_ref = str(number)

@@ -171,6 +171,24 @@ async def test_after_a_flow_clearing_the_days_orders_have_new_references(counter
     assert (canceled["OrderStatus"], canceled["OrderSysID"]) == ("5", resting["OrderSysID"])
 
 
+async def test_what_the_exchange_never_took_is_gone_after_a_flow_clearing(counter: SimulatedCounter) -> None:
+    """The day is read from the exchange's flow again; numbers go on where they were."""
+    async with RawShim(counter) as shim:
+        await shim.log_in()
+        await shim.confirm()
+        shim.call("ReqOrderInsert", **limit_order(LimitPrice=1.0, OrderRef="1"))
+        assert [_order(await shim.event())["OrderStatus"] for _ in range(2)] == ["a", "5"]
+        counter.control.flow_clearing()
+        assert await shim.is_closed()
+
+    async with RawShim(counter) as shim:
+        await shim.log_in()
+        shim.call("ReqQryOrder", BrokerID="9999", InvestorID="100001")
+        assert (await shim.event()).values is None
+        shim.call("ReqOrderInsert", **limit_order(LimitPrice=3400.0, OrderRef="1"))
+        assert _order(await shim.event())["OrderLocalID"].strip() == "2"
+
+
 async def test_after_a_flow_clearing_resume_may_get_nothing(counter: SimulatedCounter) -> None:
     """The position in the flow file is of the flow before."""
     async with RawShim(counter, private_topic=1) as shim:

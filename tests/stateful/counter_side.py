@@ -81,6 +81,10 @@ class CounterSide:
     faults: list[str] = field(default_factory=list)
     states: dict[str, list[State]] = field(default_factory=dict)
     """what was sent of each order, by mark, each state once"""
+    triples: dict[str, set[tuple[int, int, str]]] = field(default_factory=lambda: defaultdict(set))
+    """the names each order had at the counter, by mark: a clearing of the flow gives it another"""
+    forgotten: set[str] = field(default_factory=set)
+    """marks of orders that the counter does not know any more: the exchange never took them, and the flow was cleared"""
     _reported: dict[int, set[str]] = field(default_factory=lambda: defaultdict(set))
     _other: dict[str, Session] = field(default_factory=dict)
     _marks: Callable[[], int] = field(default_factory=lambda: itertools.count(1).__next__)
@@ -127,6 +131,7 @@ class CounterSide:
         def heard_notice(notice: Notice) -> None:
             if notice.callback == "OnRtnOrder":
                 mark, state = self._state(notice.body)
+                self.triples[mark].add(self._read("Order", notice.body, "FrontID", "SessionID", "OrderRef"))
                 states = self.states.setdefault(mark, [])
                 states += [] if state in states else [state]
             notify(notice)
@@ -206,9 +211,20 @@ class CounterSide:
         self.day += 1
         self.inserts.clear()
         self.states.clear()
+        self.triples.clear()
+        self.forgotten.clear()
         for session in self._other.values():
             session.max_order_ref = 0
         self.counter.control.trading_day(DAYS[self.day % len(DAYS)])
+
+    def clear_flow(self) -> None:
+        """The front restarts within the day with an emptied flow."""
+        orders = self.counter.kernel.desk.orders.values()
+        self.forgotten |= {self._state(order.body)[0] for order in orders if not order.system_id}
+        self.counter.control.flow_clearing()
+        for session in self._other.values():
+            # It stands for a program that logs in again: a new session of its own.
+            session.session_id, session.max_order_ref = self.counter.kernel.new_session_id(), 0
 
     async def close(self) -> None:
         await self.counter.stop()

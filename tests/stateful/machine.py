@@ -239,6 +239,8 @@ class Histories(RuleBasedStateMachine):
                 return
             terminal = seeing[pick % len(seeing)]
             mark = list(terminal.orders)[which % len(terminal.orders)]
+            if mark in self.firm.side.forgotten:
+                return
             shown = terminal.orders[mark][-1]
             own = shown.triple[:2] == terminal.front_and_session
             by = "triple" if (how == "short" and not own) or (how == "number" and not shown.state.system_id) else how
@@ -301,7 +303,8 @@ class Histories(RuleBasedStateMachine):
             seen = {
                 row.business_unit: (row.front_id, row.session_id, row.order_ref) for row in terminal.rows(request_id)
             }
-            known = {mark: states[-1].triple for mark, states in terminal.orders.items()}
+            forgotten = self.firm.side.forgotten
+            known = {mark: seen[-1].triple for mark, seen in terminal.orders.items() if mark not in forgotten}
             assert seen == known, f"the query says {seen}, the notices said {known}"
 
         self.step(work())
@@ -377,6 +380,31 @@ class Histories(RuleBasedStateMachine):
                     self.firm.delays_armed = True
                     self.firm.orders_came_late = self.firm.orders_came_late or how == "order late"
                     control.delay("OnRtnOrder" if how == "order late" else "OnRtnTrade", DELAY_SECONDS, times=1)
+
+        self.step(work())
+
+    @rule(error_id=st.sampled_from([7, 4040]))
+    def the_counter_tells_an_error_of_no_request(self, error_id: int) -> None:
+        """Nothing that was asked is answered by it."""
+
+        async def work() -> None:
+            self.firm.side.counter.control.rsp_error(error_id)
+
+        self.step(work())
+
+    @rule(
+        pick=ANY,
+        method=st.sampled_from(["ReqQryOrder", "ReqQryTrade", "ReqQryInvestorPosition", "ReqQryTradingAccount"]),
+    )
+    def an_answer_holds_foreign_rows(self, pick: int, method: str) -> None:
+        """The operator's answers; the terminal would tell of a row that is not its investor's."""
+
+        async def work() -> None:
+            terminal, control = self.terminal(pick), self.firm.side.counter.control
+            control.foreign_rows(method, times=1)
+            request_id, outcome = await terminal.call(method, InvestorID=terminal.investor)
+            assert isinstance(outcome, CallOutcome), f"{outcome}"
+            await self.firm.until(lambda: _is_answered(terminal, request_id), "a query was not answered")
 
         self.step(work())
 

@@ -117,6 +117,7 @@ class TerminalSession:
         name = event.WhichOneof("body")
         body = getattr(event, name) if name else None
         whose = getattr(body, "investor_id", "")
+        whose = whose or getattr(body, "account_id", "")
         self._expect(whose in {"", self.investor}, f"{item.callback} of {whose}")
         if item.request_id:
             is_lost = item.callback == "OnRspError" and item.error_id == LOST_ERROR_ID
@@ -132,6 +133,8 @@ class TerminalSession:
         match item.callback:
             case "OnRtnBulletin":
                 self.barriers.add(str(body.bulletin_id))
+                return
+            case "OnRspError":  # of no request: each time is another
                 return
             case "OnRtnOrder":
                 self._order(body)
