@@ -99,7 +99,7 @@ def enable(
 def disable(
     investor_id: InvestorId, config: ConfigPath = DEFAULT_CONFIG, broker: BrokerId = None, as_json: AsJson = False
 ) -> None:
-    """Refuse an investor from the next login on; sessions of the investor go on."""
+    """Refuse an investor from now on (many-to-one); sessions end within seconds (directory.look_seconds)."""
     _set_enabled(investor_id, config, broker, enabled=False, as_json=as_json)
 
 

@@ -69,7 +69,7 @@ def enable(app_id: AppId, config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson =
 
 @app.command()
 def disable(app_id: AppId, config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
-    """Refuse a terminal from its next login on; sessions it has go on."""
+    """Refuse a terminal from now on; the sessions it has end within seconds (directory.look_seconds)."""
     _set_enabled(app_id, config, enabled=False, as_json=as_json)
 
 

@@ -51,6 +51,7 @@ from relay.services.ledger import Ledger
 from relay.services.ledger_spool import Spool
 from relay.services.login_guard import LoginGuard
 from relay.services.relay_numbers import take_number
+from relay.services.revocations import Revocations
 from relay.services.sessions import SessionLimits, Sessions
 from relay.services.state_lock import StateLock
 from relay.services.system_info_seen import SystemInfoSeen
@@ -109,9 +110,7 @@ async def serve(
         port = await doors.open()
         _log.info("relay_ready", port=port, mode=settings.relay.mode, tls=settings.listen.tls_certificate is not None)
         ready(port)
-        _serve_metrics(
-            settings, Watched(sessions, counter, ledger, verifier, order_map, log, doors.certificates), stack
-        )
+        _serve_metrics(settings, Watched(sessions, counter, ledger, verifier, order_map, log, doors.listener), stack)
         takes = _takes(sessions, admission, link_limits, doors)
         await _until_stopped(Reloading(settings, load, takes, _files(doors), ledger), sessions)
         await doors.close()
@@ -119,7 +118,9 @@ async def serve(
 
 
 async def _until_stopped(reloading: Reloading, sessions: Sessions) -> None:
-    async with _signals(reloading) as stop:
+    tasks = Tasks()
+    async with _signals(reloading, tasks) as stop:
+        tasks.start(sessions.watch(reloading.settings.directory.look_seconds), "look for who was disabled")
         await stop.wait()
         _log.info("relay_draining", sessions=len(sessions))
         await sessions.drain(reloading.settings.relay.drain_seconds)
@@ -249,7 +250,9 @@ def _make_sessions(
         _now,
     )
     kept = JournalLimits(items=settings.sessions.journal_events, size_bytes=settings.sessions.journal_bytes)
-    sessions = Sessions(admission, counter, evidence, _session_limits(settings), lambda: Journal(kept))
+    revocations = Revocations(directory, counter.mode)
+    limits = _session_limits(settings)
+    sessions = Sessions(admission, revocations, counter, evidence, limits, lambda: Journal(kept))
     return sessions, admission, guard
 
 
@@ -307,7 +310,7 @@ def _takes(sessions: Sessions, admission: Admission, link_limits: LinkLimits, do
 
 def _files(doors: Doors) -> dict[str, Take]:
     """What is read again at every reload, whether or not a setting has changed."""
-    return {"listen.tls_certificate": doors.take_certificate} if doors.certificates is not None else {}
+    return {"listen.tls_certificate": doors.take_certificate} if doors.listener.certificates is not None else {}
 
 
 async def _serve_control(settings: Settings, guard: LoginGuard, stack: contextlib.AsyncExitStack) -> None:
@@ -327,9 +330,9 @@ def _serve_metrics(settings: Settings, watched: Watched, stack: contextlib.Async
 
 
 @contextlib.asynccontextmanager
-async def _signals(reloading: Reloading) -> AsyncIterator[asyncio.Event]:
+async def _signals(reloading: Reloading, tasks: Tasks) -> AsyncIterator[asyncio.Event]:
     """Set by the first SIGINT or SIGTERM; the second one is left to end the process. SIGHUP reloads."""
-    stop, loop, tasks = asyncio.Event(), asyncio.get_running_loop(), Tasks()
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
 
     def heard() -> None:
         stop.set()

@@ -147,6 +147,10 @@ class Directory(Section):
         default=None,
         description="key that encrypts the terminals' auth codes; default: state_dir/secrets.key, made once",
     )
+    look_seconds: Seconds = Field(
+        default=2.0,
+        description="seconds between looks for terminals and investors that were disabled; their sessions end",
+    )
 
 
 class Verification(Section):

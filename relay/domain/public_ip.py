@@ -35,7 +35,7 @@ class Origin:
 
 
 class OriginUnknown(ValueError):
-    """The peer is no IP address and port."""
+    """Nobody who is believed says where the connection comes from."""
 
 
 def parse_networks(texts: Sequence[str]) -> tuple[Network, ...]:
@@ -55,11 +55,15 @@ def origin_of(peer: Origin, forwarded_for: Sequence[str], trusted: Sequence[Netw
     """The terminal's origin: the peer, or the nearest address in x-forwarded-for that no trusted proxy has.
 
     The header is read from its end, because each proxy appends whom it saw; what stands before the first
-    untrusted address was written by that address itself. Raises OriginUnknown for a malformed entry of a
-    trusted proxy, since guessing would put a false address into the report.
+    untrusted address was written by that address itself. Raises OriginUnknown where a trusted proxy names no
+    address or one that cannot be read, since guessing would put a false address into the report.
     """
-    origin = peer
+    if not _is_trusted(peer.ip, trusted):
+        return peer
     entries = [entry.strip() for value in forwarded_for for entry in value.split(",")]
+    if not entries:
+        raise OriginUnknown(f"the trusted proxy {peer.ip} names no address in x-forwarded-for")
+    origin = peer
     while entries and _is_trusted(origin.ip, trusted):
         origin = _parse_address(entries.pop())
     return origin
@@ -70,19 +74,25 @@ def _is_trusted(ip: Ip, trusted: Sequence[Network]) -> bool:
 
 
 def _parse_address(text: str) -> Origin:
+    """`192.0.2.1`, `192.0.2.1:5000`, `2001:db8::1`, `[2001:db8::1]` or `[2001:db8::1]:5000`; brackets may be around IPv4 too."""
     host, port = text, "0"
     if text.startswith("["):
         host, _, rest = text[1:].partition("]")
-        port = rest.removeprefix(":") or "0"
+        port = rest.removeprefix(":") if rest else "0"
     elif text.count(":") == 1:
         host, _, port = text.partition(":")
+    if not (port.isascii() and port.isdigit()):
+        raise OriginUnknown("the port cannot be read")
     try:
         # A scope ("fe80::1%eth0") names an interface of this machine, not a part of the address.
-        ip = ipaddress.ip_address(host.partition("%")[0])
-        number = int(port)
+        return origin_at(ipaddress.ip_address(host.partition("%")[0]), int(port))
     except ValueError:
         raise OriginUnknown("the address cannot be read") from None
-    if not 0 <= number <= 65535:
-        raise OriginUnknown("the port is out of range")
+
+
+def origin_at(ip: Ip, port: int) -> Origin:
+    """The origin, an IPv4 address in IPv6 written as IPv4; ValueError for a port that is none."""
+    if not 0 <= port <= 65535:
+        raise ValueError("the port is out of range")
     mapped = ip.ipv4_mapped if isinstance(ip, ipaddress.IPv6Address) else None
-    return Origin(mapped or ip, number)
+    return Origin(mapped or ip, port)

@@ -8,7 +8,6 @@ from importlib.metadata import version
 
 from relay.counter.port import Evidence
 from relay.domain.public_ip import Origin
-from relay.rpc.certificates import Certificates
 from relay.rpc.listener import Listener
 from relay.services.sessions import STOPPING, Sessions
 from relay.services.terminal_stream import StreamSettings, TerminalStream
@@ -30,31 +29,26 @@ class Doors:
             version("ctp-relay"), settings.listen.hello_timeout_seconds, 2 * settings.sessions.journal_bytes
         )
         self._streams: weakref.WeakSet[TerminalStream] = weakref.WeakSet()
-        self._listener = Listener(settings.listen, self._open_stream)
-
-    @property
-    def certificates(self) -> Certificates | None:
-        """None without TLS."""
-        return self._listener.certificates
+        self.listener = Listener(settings.listen, self._open_stream)
 
     async def open(self) -> int:
         """Begin to serve; returns the port. OSError where the address cannot be used."""
-        return await self._listener.start()
+        return await self.listener.start()
 
     async def close(self) -> None:
         """Tell everybody still on a stream, and stop; idempotent."""
         for stream in tuple(self._streams):
             stream.stop(STOPPING)
-        await self._listener.stop(_FAREWELL_SECONDS)
+        await self.listener.stop(_FAREWELL_SECONDS)
 
     def take(self, settings: Settings) -> None:
         """What may change while terminals are connected; holds from the next stream on."""
         self._about.hello_timeout_seconds = settings.listen.hello_timeout_seconds
-        self._listener.take(settings.listen)
+        self.listener.take(settings.listen)
 
     def take_certificate(self, settings: Settings) -> None:
         """Read the certificate again; blocks, raises CertificateUnusable."""
-        self._listener.take_certificate(settings.listen)
+        self.listener.take_certificate(settings.listen)
 
     def _open_stream(self, origin: Origin) -> TerminalStream:
         stream = TerminalStream(origin, self._sessions, self._evidence, self._clock, self._about)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import grpc
+import structlog
 
 from relay.domain.public_ip import Network, Origin, origin_of, parse_networks, parse_peer
 from relay.rpc.certificates import Certificates, CertificateUnusable
@@ -13,6 +14,7 @@ from relay.services.terminal_stream import TerminalStream
 from relay.settings import Listen
 from relay.tasks import Tasks
 
+_log = structlog.get_logger(__name__)
 _TRANSPORT_MESSAGE_BYTES = 16 * 1024 * 1024
 """what gRPC itself lets through: far more than the setting, so that a larger message is refused by name"""
 
@@ -41,6 +43,16 @@ class Listener:
         )
         self._server.add_generic_rpc_handlers((self._service,))
         self._tasks = Tasks()
+
+    @property
+    def origins_unknown(self) -> int:
+        """Streams refused since the start because nobody who is believed said where they come from."""
+        return self._service.origins_unknown
+
+    @property
+    def origins_without_port(self) -> int:
+        """Streams since the start whose proxy told their address without the port, so that reports say port 0."""
+        return self._origins.without_port
 
     async def start(self) -> int:
         """Begin to serve; returns the port. OSError where the address cannot be used."""
@@ -82,7 +94,12 @@ class _Origins:
 
     def __init__(self, trusted: Sequence[Network]) -> None:
         self.trusted = trusted
+        self.without_port = 0
 
     def __call__(self, peer: str, metadata: Sequence[tuple[str, str | bytes]]) -> Origin:
         forwarded = [str(value) for key, value in metadata if key == "x-forwarded-for"]
-        return origin_of(parse_peer(peer), forwarded, self.trusted)
+        origin = origin_of(parse_peer(peer), forwarded, self.trusted)
+        if origin.port == 0:
+            self.without_port += 1
+            _log.warning("terminal_port_unknown", peer=peer, advice="let the proxy append [ADDRESS]:PORT")
+        return origin

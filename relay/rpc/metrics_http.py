@@ -17,7 +17,7 @@ from prometheus_client.registry import Collector
 from relay.counter.order_map import OrderMapFile
 from relay.counter.port import Counter
 from relay.logs import Log
-from relay.rpc.certificates import Certificates
+from relay.rpc.listener import Listener
 from relay.services.ledger import Ledger
 from relay.services.sessions import Sessions
 from relay.services.verifier import Verifier
@@ -52,7 +52,7 @@ class Watched:
     verifier: Verifier | None
     order_map: OrderMapFile
     log: Log
-    certificates: Certificates | None
+    listener: Listener
 
 
 def readings(of: Watched) -> Iterator[Reading]:
@@ -77,8 +77,13 @@ def readings(of: Watched) -> Iterator[Reading]:
     ready = of.verifier is None or of.verifier.state == "ready"
     yield Reading("verifier_ready", "1 where system info can be judged, or is not to be", float(ready))
     yield Reading("log_lines_dropped", "log lines lost since the start because nobody read them", of.log.dropped)
-    if of.certificates is not None:
-        until = of.certificates.valid_until.timestamp()
+    door = of.listener
+    yield Reading(
+        "origins_unknown", "streams refused because a proxy did not say where they come from", door.origins_unknown
+    )
+    yield Reading("origins_without_port", "streams whose proxy told no port: reports say 0", door.origins_without_port)
+    if door.certificates is not None:
+        until = door.certificates.valid_until.timestamp()
         yield Reading("tls_certificate_valid_until_seconds", "when the served certificate expires, Unix time", until)
 
 

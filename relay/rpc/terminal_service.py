@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 import grpc
+import structlog
 from google.protobuf.message import DecodeError
 
 from ctprelay.v1 import terminal_pb2 as pb
@@ -18,6 +19,8 @@ from relay.domain.public_ip import Origin, OriginUnknown
 from relay.services.outbox import SLOW_READER
 from relay.services.terminal_stream import Malformed, TerminalStream
 from relay.tasks import Tasks
+
+_log = structlog.get_logger(__name__)
 
 OriginOf = Callable[[str, Sequence[tuple[str, str | bytes]]], Origin]
 """(gRPC peer text, request metadata) -> the terminal's public address as the relay observed it"""
@@ -36,6 +39,8 @@ class TerminalService(grpc.GenericRpcHandler):
         self._open_stream = open_stream
         self._origin_of = origin_of
         self.max_message = max_message
+        self.origins_unknown = 0
+        """streams that were refused because nobody who is believed said where they come from"""
         self._handler: Any = grpc.stream_stream_rpc_method_handler(
             self._session, request_deserializer=self._parse, response_serializer=None
         )
@@ -58,6 +63,8 @@ class TerminalService(grpc.GenericRpcHandler):
         try:
             origin = self._origin_of(context.peer(), tuple(context.invocation_metadata() or ()))
         except OriginUnknown as unknown:  # no guess goes into a report
+            self.origins_unknown += 1
+            _log.warning("terminal_origin_unknown", peer=context.peer(), why=str(unknown))
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"origin_unknown: {unknown}")
             return
         stream = self._open_stream(origin)

@@ -13,6 +13,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import ColumnElement, Engine, Row, and_, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from relay.counter.port import Investor
 from relay.domain import reasons
 from relay.errors import Refused
 from relay.services.database import writing
@@ -71,6 +72,17 @@ class Investors:
             row = connection.execute(select(INVESTOR).where(_is(broker_id, investor_id))).one_or_none()
         return None if row is None else _record(row)
 
+    def admitted(self, investors: Iterable[Investor]) -> set[Investor]:
+        """Which of these are enabled."""
+        asked = set(investors)
+        wanted = select(INVESTOR.c.broker_id, INVESTOR.c.investor_id).where(
+            INVESTOR.c.broker_id.in_({investor.broker_id for investor in asked}),
+            INVESTOR.c.investor_id.in_({investor.investor_id for investor in asked}),
+            INVESTOR.c.enabled,
+        )
+        with self._engine.connect() as connection:
+            return asked & {Investor(*row) for row in connection.execute(wanted)}
+
     def all(self) -> list[InvestorRecord]:
         """Every investor, by broker and id."""
         ordered = select(INVESTOR).order_by(INVESTOR.c.broker_id, INVESTOR.c.investor_id)
@@ -112,7 +124,7 @@ class Investors:
         self._change(broker_id, investor_id, account_ids=json.dumps(accounts))
 
     def set_enabled(self, broker_id: str, investor_id: str, enabled: bool) -> None:
-        """Admit or shut out an investor from the next login on; raises EntryUnknown."""
+        """Admit or shut out an investor; running relays end the sessions within seconds. Raises EntryUnknown."""
         self._change(broker_id, investor_id, enabled=enabled)
 
     def _hashed(self, password: str) -> str:

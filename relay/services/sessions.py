@@ -14,6 +14,7 @@ from relay.domain import reasons
 from relay.domain.journal import Journal
 from relay.errors import Refusal, Refused
 from relay.services.admission import Admission, Applicant
+from relay.services.revocations import Revocations, end
 from relay.services.terminal_session import Identity, TerminalSession
 
 _log = structlog.get_logger(__name__)
@@ -51,12 +52,14 @@ class Sessions:
     def __init__(
         self,
         admission: Admission,
+        revocations: Revocations,
         counter: Counter,
         evidence: Evidence,
         limits: SessionLimits,
         new_journal: Callable[[], Journal],
     ) -> None:
         self._admission = admission
+        self._revocations = revocations
         self._counter = counter
         self._evidence = evidence
         self._limits = limits
@@ -103,14 +106,24 @@ class Sessions:
         _log.info("terminal_logged_in", session=login.session, investor=login.report.investor.investor_id)
         return session
 
-    def resume(self, token: bytes, app_id: str, public_ip: str) -> TerminalSession:
+    async def resume(self, token: bytes, app_id: str, public_ip: str) -> TerminalSession:
         """The lingering session of this token; only for the same app id and address. Raises Refused."""
         session = self._by_token.get(_key(token))
         if session is None or session.ending:
             raise Refused(reasons.session_gone())
         if (session.identity.app_id, session.identity.public_ip) != (app_id, public_ip):
             raise Refused(reasons.session_gone())
+        refusal = await self._revocations.refusal(session)
+        if refusal is not None:
+            end(session, refusal)
+            raise Refused(refusal)
+        if session.ending:
+            raise Refused(reasons.session_gone())
         return session
+
+    async def watch(self, seconds: float) -> None:
+        """End sessions of terminals and investors that were disabled, looked for every so many seconds; for ever."""
+        await self._revocations.watch(self, seconds)
 
     async def drain(self, seconds: float) -> None:
         """Take no new terminals, refuse those that are logging in, wait for those there are, then end the rest."""

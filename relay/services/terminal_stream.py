@@ -172,7 +172,7 @@ class TerminalStream:
             await self._reject(command.refusal)
             return
         try:
-            session = self._sessions.resume(resume.resume_token, self._greeting.app_id, self._origin.public_ip)
+            session = await self._sessions.resume(resume.resume_token, self._greeting.app_id, self._origin.public_ip)
         except Refused as refused:
             await self._reject(refused.refusal)
         else:

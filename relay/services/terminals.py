@@ -104,6 +104,12 @@ class Terminals:
             row = connection.execute(select(TERMINAL).where(TERMINAL.c.app_id == app_id)).one_or_none()
         return None if row is None else self._terminal(row)
 
+    def admitted(self, app_ids: Iterable[str], mode: Mode) -> set[str]:
+        """Which of these are enabled for this mode."""
+        wanted = select(TERMINAL.c.app_id, TERMINAL.c.modes).where(TERMINAL.c.app_id.in_(app_ids), TERMINAL.c.enabled)
+        with self._engine.connect() as connection:
+            return {row.app_id for row in connection.execute(wanted) if mode.value in row.modes.split()}
+
     def all(self) -> list[Terminal]:
         """Every terminal, by app id; also those whose auth code cannot be read."""
         with self._engine.connect() as connection:
@@ -133,7 +139,7 @@ class Terminals:
         return terminal
 
     def set_enabled(self, app_id: str, enabled: bool) -> None:
-        """Admit or shut out a terminal from its next login on; raises EntryUnknown."""
+        """Admit or shut out a terminal; running relays end its sessions within seconds. Raises EntryUnknown."""
         self._change(app_id, enabled=enabled)
 
     def rotate(self, app_id: str, auth_code: str) -> None:

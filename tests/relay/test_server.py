@@ -24,6 +24,7 @@ from relay.services.secrets_box import SecretsBox
 from relay.services.state_lock import AlreadyRunning
 from relay.settings import Settings
 from relay.settings_file import Secrets
+from relay.tasks import Tasks
 
 AUTH_CODE = "RELAYAUTH0000001"
 SECRETS = Secrets(SecretStr(AUTH_CODE), None)
@@ -98,7 +99,7 @@ async def test_a_relay_serves_until_it_is_told_to_stop_and_writes_both_down(stat
 async def test_a_second_signal_is_the_systems_again() -> None:
     """A drain that takes too long can be cut short."""
     before = signal.getsignal(signal.SIGTERM)
-    async with server._signals(_NOTHING) as stop:
+    async with server._signals(_NOTHING, Tasks()) as stop:
         os.kill(os.getpid(), signal.SIGTERM)
         await asyncio.wait_for(stop.wait(), 5)
 

@@ -58,9 +58,39 @@ def test_the_nearest_untrusted_address_counts() -> None:
     assert origin_of(origin("10.0.0.5"), forwarded, TRUSTED) == origin("203.0.113.9", 0)
 
 
-def test_a_proxy_without_header_stands_for_itself() -> None:
-    """Health checks of the proxy have no header."""
-    assert origin_of(origin("10.0.0.5"), [], TRUSTED) == origin("10.0.0.5")
+@pytest.mark.parametrize("forwarded", [[], [""], ["203.0.113.9,"]])
+def test_a_trusted_proxy_that_names_no_address_is_an_error(forwarded: list[str]) -> None:
+    """Its own address would go into the report of every terminal behind it."""
+    with pytest.raises(OriginUnknown):
+        origin_of(origin("10.0.0.5"), forwarded, TRUSTED)
+
+
+@pytest.mark.parametrize(
+    ("entry", "public_ip", "port"),
+    [
+        ("203.0.113.9", "203.0.113.9", 0),
+        ("203.0.113.9:41000", "203.0.113.9", 41000),
+        ("[203.0.113.9]:41000", "203.0.113.9", 41000),
+        ("2001:db8::7", "20010db8000000000000000000000007", 0),
+        ("[2001:db8::7]", "20010db8000000000000000000000007", 0),
+        ("[2001:db8::7]:41000", "20010db8000000000000000000000007", 41000),
+        ("::ffff:203.0.113.9", "203.0.113.9", 0),
+        ("[::ffff:203.0.113.9]:41000", "203.0.113.9", 41000),
+        ("192.0.2.66 ,\t203.0.113.9:41000 ", "203.0.113.9", 41000),
+    ],
+)
+def test_the_forms_of_an_entry(entry: str, public_ip: str, port: int) -> None:
+    """With and without a port; an IPv6 address with a port needs brackets."""
+    told = origin_of(origin("10.0.0.5"), [entry], TRUSTED)
+
+    assert (told.public_ip, told.port) == (public_ip, port)
+
+
+@pytest.mark.parametrize("entry", ["203.0.113.9:", "203.0.113.9:+1", "203.0.113.9:4_1", "203.0.113.9:65536", "[::1]x"])
+def test_a_port_that_is_none_is_an_error(entry: str) -> None:
+    """Nothing is guessed."""
+    with pytest.raises(OriginUnknown):
+        origin_of(origin("10.0.0.5"), [entry], TRUSTED)
 
 
 def test_a_malformed_entry_of_a_trusted_proxy_is_an_error() -> None:

@@ -52,6 +52,33 @@ async def test_a_trusted_proxy_that_writes_nonsense_is_told_so() -> None:
         assert site.streams == []
 
 
+async def test_a_trusted_proxy_that_names_no_address_is_refused_and_counted() -> None:
+    """As one that only passes bytes on; a forwarded address without its port is counted too."""
+    async with listening(trusted_proxies=["127.0.0.0/8"]) as site:
+        silent = site.stub.Session()
+        with pytest.raises(grpc.aio.AioRpcError) as error:
+            async for _ in silent:
+                pass
+        call = await site.call(HELLO, metadata=[("x-forwarded-for", "203.0.113.9")])
+        call.cancel()
+
+        assert error.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+        assert len(site.streams) == 1
+        assert site.listener is not None
+        assert (site.listener.origins_unknown, site.listener.origins_without_port) == (1, 1)
+
+
+async def test_trusted_proxies_can_change_while_it_serves() -> None:
+    """For the next stream."""
+    async with listening() as site:
+        assert site.listener is not None
+        site.listener.take(Listen(address="127.0.0.1:0", trusted_proxies=("127.0.0.0/8",)))
+        call = await site.call(HELLO, metadata=[("x-forwarded-for", "203.0.113.9:5")])
+        call.cancel()
+
+        assert site.streams[0].origin.public_ip == "203.0.113.9"
+
+
 async def test_with_a_certificate_nothing_travels_in_the_clear(tmp_path: Path) -> None:
     """A terminal without TLS gets no answer, one with it does."""
     settings, authority = certified(tmp_path)

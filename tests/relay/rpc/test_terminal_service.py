@@ -56,6 +56,7 @@ class Site:
         self.fault: Exception | None = None
         self.opened = asyncio.Event()
         self.stub: Any = None
+        self.listener: Listener | None = None
         self.channel: Any = None
 
     def open_stream(self, origin: Origin) -> Any:
@@ -77,6 +78,7 @@ class Site:
 async def listening(**settings: Any) -> AsyncIterator[Site]:
     site = Site()
     listener = Listener(Listen(address="127.0.0.1:0", **settings), site.open_stream)
+    site.listener = listener
     port = await listener.start()
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
         site.channel, site.stub = channel, terminal_pb2_grpc.TerminalServiceStub(channel)  # type: ignore[no-untyped-call]

@@ -158,12 +158,22 @@ class OpenDoor:
         self.told.append("succeeded")
 
 
+class NobodyRevoked:
+    """A `Revocations` that knows only whom it is told."""
+
+    def __init__(self) -> None:
+        self.why: Refusal | None = None
+
+    async def refusal(self, _: object) -> Refusal | None:
+        return self.why
+
+
 class House:
     """Sessions behind an open door, on a played counter."""
 
     def __init__(self, evidence: KeptEvidence, **limits: Any) -> None:
         self.evidence = evidence
-        self.counter, self.door = PlayedCounter(), OpenDoor()
+        self.counter, self.door, self.revoked = PlayedCounter(), OpenDoor(), NobodyRevoked()
         values: dict[str, Any] = {
             "linger_seconds": LINGER_SECONDS,
             "max_sessions": 10,
@@ -173,6 +183,7 @@ class House:
         }
         self.sessions = Sessions(
             self.door,  # type: ignore[arg-type]
+            self.revoked,  # type: ignore[arg-type]
             self.counter,
             evidence,
             SessionLimits(**values),

@@ -100,7 +100,7 @@ async def test_a_session_is_found_again_only_by_its_own_terminal(kept: KeptEvide
     session = await house.sessions.admit(applicant())
     here = "198.51.100.7"
 
-    found = house.sessions.resume(session.resume_token, "terminal_1.0", here)
+    found = await house.sessions.resume(session.resume_token, "terminal_1.0", here)
 
     assert found is session
     for token, app_id, address in (
@@ -110,8 +110,22 @@ async def test_a_session_is_found_again_only_by_its_own_terminal(kept: KeptEvide
         (b"", "terminal_1.0", here),
     ):
         with pytest.raises(Refused) as caught:
-            house.sessions.resume(token, app_id, address)
+            await house.sessions.resume(token, app_id, address)
         assert caught.value.refusal == reasons.session_gone()
+
+
+async def test_a_session_whose_terminal_was_disabled_is_not_resumed(kept: KeptEvidence) -> None:
+    """It ends there and then, and the terminal is told why."""
+    house = House(kept)
+    session = await house.sessions.admit(applicant())
+    house.revoked.why = reasons.terminal_disabled("terminal_1.0")
+
+    with pytest.raises(Refused) as caught:
+        await house.sessions.resume(session.resume_token, "terminal_1.0", "198.51.100.7")
+    await asyncio.wait_for(session.ended.wait(), 5)
+
+    assert caught.value.refusal.reason == "terminal_disabled"
+    assert str(kept.data("terminal_logout")["reason"]).startswith("terminal_disabled")
 
 
 async def test_a_session_that_is_ending_is_gone(kept: KeptEvidence) -> None:
@@ -121,7 +135,7 @@ async def test_a_session_that_is_ending_is_gone(kept: KeptEvidence) -> None:
     session.end_soon("logged out")
 
     with pytest.raises(Refused):
-        house.sessions.resume(session.resume_token, "terminal_1.0", "198.51.100.7")
+        await house.sessions.resume(session.resume_token, "terminal_1.0", "198.51.100.7")
 
 
 async def left_behind(house: House, name: str, **who: Any) -> TerminalSession:
