@@ -13,7 +13,7 @@ from ctpabi.catalog import Callback, Catalog
 from relay.domain.cells import text_cells
 
 OrderKey = tuple[bytes, bytes]
-"""ExchangeID, OrderSysID"""
+"""ExchangeID, OrderSysID; a trade may leave ExchangeID empty and then waits for any order of that number"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +71,11 @@ class Delivery:
         key = exchange.read(notice.body), system_id.read(notice.body)
         if not key[1]:
             return [notice]
+        nowhere = b"", key[1]
         if not self._full:
             self._orders.add(key)
-        return [notice, *self._let_go(key)]
+            self._orders.add(nowhere)
+        return [notice, *self._let_go(key), *self._let_go(nowhere)]
 
     def release(self, now: float) -> list[Notice]:
         """The trades that waited long enough, in the order they came."""
@@ -98,7 +100,7 @@ class Delivery:
 
     @property
     def _full(self) -> bool:
-        return len(self._orders) >= self._limits.orders
+        return len(self._orders) >= 2 * self._limits.orders  # each has two keys
 
     def _let_go(self, key: OrderKey) -> list[Notice]:
         waiting = self._held.pop(key, [])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from relay.domain import call_reasons
@@ -77,10 +78,8 @@ class RequestWriter:
             self._number_action(lane, places.action_space, places.action_ref, places, body)
         if target is not None:
             self._point_at(places, body, target)
-        elif places.ref is None and places.front is not None and places.session is not None:
-            # A batch names no order, only the session it cancels in.
-            places.front.write(body, self._binding.front)
-            places.session.write(body, self._binding.session)
+        elif places.front is not None and places.session is not None:
+            self._point_nowhere(places.front, places.session, places.ref, body)
         return Outgoing()
 
     def retract(self, lane: Lane, outgoing: Outgoing) -> None:
@@ -140,49 +139,71 @@ class RequestWriter:
             self._refs.add(entry)
 
     def _target(self, lane: Lane, places: RefPlaces, body: bytearray) -> MapEntry | None:
-        """The order a cancel names by its triple; None where it names one by OrderSysID or by a foreign triple."""
-        if places.space is None or places.ref is None or places.front is None or places.session is None:
+        """The order a cancel names; None where it names one of another program, or all of this session.
+
+        The exchange's number counts more than the triple: it names one order only.
+        """
+        if places.front is None or places.session is None:
             return None
         front, session = places.front.read(body), places.session.read(body)
+        if places.space is None or places.ref is None:
+            if is_virtual(front) and (front, session) != (lane.front, lane.session):
+                raise Refused(call_reasons.order_not_found())
+            return None
         try:
             number = read_ref(places.ref, body)
         except BadRef:
             raise Refused(call_reasons.reference_malformed(places.space)) from None
         by_system_id = places.system_id is not None and bool(places.system_id.read(body))
-        if front == 0 and session == 0 and number and not by_system_id:
+        if front == 0 and session == 0 and number:
             front, session = lane.front, lane.session
-        if is_virtual(front):
-            entry = self._refs.of_lane(places.space, front, session, number)
-            if entry is None and not by_system_id:
-                raise Refused(call_reasons.order_not_found())
-        else:
-            entry = None
-            self._spare_others(lane, self._refs.at_counter(places.space, front, session, number))
-        self._spare_others(lane, entry)
-        if by_system_id:
-            self._spare_others(lane, self._refs.by_system(*system_id(places, body)))
+        named = self._refs.numbered(*system_id(places, body)) if by_system_id else []
+        self._spare_others(lane, named)
+        numbered = next((entry for entry in named if entry.investor_id == lane.identity.investor_id), None)
+        if not is_virtual(front):
+            at_counter = self._refs.at_counter(places.space, front, session, number)
+            self._spare_others(lane, [at_counter] if at_counter is not None else [])
+            return None
+        entry = numbered or self._refs.of_lane(places.space, front, session, number)
+        if entry is None and by_system_id:
+            return None
+        self._spare_others(lane, [entry] if entry is not None else [])
+        if entry is None:
+            raise Refused(call_reasons.order_not_found())
         return entry
 
     @staticmethod
-    def _spare_others(lane: Lane, entry: MapEntry | None) -> None:
-        """Another investor's order is told from none at all by nobody."""
-        if entry is not None and entry.investor_id != lane.identity.investor_id:
+    def _spare_others(lane: Lane, entries: Sequence[MapEntry]) -> None:
+        """Answer "not found" for another investor's order, so that its existence is not revealed."""
+        if entries and all(entry.investor_id != lane.identity.investor_id for entry in entries):
             raise Refused(call_reasons.order_not_found())
 
     def _point_at(self, places: RefPlaces, body: bytearray, entry: MapEntry) -> None:
         """Name the order as the counter knows it; by the exchange's number too where its session is gone."""
+        front, session, ref = self._refs.counter_name(entry)
         if places.ref is not None:
-            _put(places.ref, body, entry.counter_ref)
+            _put(places.ref, body, ref)
         if places.front is not None and places.session is not None:
-            places.front.write(body, entry.counter_front)
-            places.session.write(body, entry.counter_session)
+            places.front.write(body, front)
+            places.session.write(body, session)
         system = self._refs.system_of(entry)
-        current = (entry.counter_front, entry.counter_session) == (self._binding.front, self._binding.session)
+        current = (front, session) == (self._binding.front, self._binding.session)
         if system is None or current or places.exchange is None or places.system_id is None:
             return
         if not places.system_id.read(body):
             places.exchange.write(body, system[0])
             places.system_id.write(body, system[1])
+
+    def _point_nowhere(self, front: IntCell, session: IntCell, ref: TextCell | IntCell | None, body: bytearray) -> None:
+        """Leave nothing in a cancel that only a lane understands."""
+        of_lane = is_virtual(front.read(body)) or (front.read(body) == 0 and session.read(body) == 0)
+        if not of_lane:
+            return
+        # A batch names no order, only the session it cancels in.
+        front.write(body, self._binding.front if ref is None else 0)
+        session.write(body, self._binding.session if ref is None else 0)
+        if isinstance(ref, TextCell):
+            ref.write(body, b"")
 
     def _number_action(self, lane: Lane, space: RefSpace, cell: IntCell, places: RefPlaces, body: bytearray) -> None:
         # A lane's own action reference is not checked: many terminals leave it 0, and no cancel is to fail for it.

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from ctpabi.catalog import Callback, Catalog, Method, Shape
 from relay.domain import call_reasons
-from relay.domain.cells import IntCell
+from relay.domain.cells import IntCell, TextCell
 from relay.domain.lane import Action, ActionMap, Binding, Lane, virtual_front
 from relay.domain.lane_requests import DayLimits, Outgoing, RequestWriter
 from relay.domain.order_keys import OrderKeys
@@ -195,7 +195,7 @@ class Lanes:
     def _shown(self, places: RefPlaces, body: bytes, entry: MapEntry | None) -> bytes:
         action = self._action(places, body)
         if entry is None and action is None:
-            return body
+            return _without_order(places, body)
         out = bytearray(body)
         if entry is not None:
             self._show_order(places, body, out, entry)
@@ -226,10 +226,12 @@ class Lanes:
             places.session.write(out, entry.lane_session)
         if places.request_id is not None and places.action_space is None:
             places.request_id.write(out, entry.lane_request_id)
+        front = places.front.read(body) if places.front is not None else entry.counter_front
+        session = places.session.read(body) if places.session is not None else entry.counter_session
         for cell in places.derived:
             text = cell.read(body)
             number = int(text) if text.isdigit() else 0
-            derived = self._refs.at_counter(RefSpace.ORDER, entry.counter_front, entry.counter_session, number)
+            derived = self._refs.at_counter(RefSpace.ORDER, front, session, number)
             if derived is not None:
                 cell.write(out, derived.lane_ref.encode("ascii"))
         # A cancel's own OrderSysID is what the terminal claimed; only the counter's word on the order is learned.
@@ -249,6 +251,17 @@ def _is_private(callback: Callback, places: RefPlaces) -> bool:
     if callback.shape is not Shape.ERROR_NOTICE or callback.name in _ASKED_BY_NO_TERMINAL:
         return False
     return places.action_space is not None or not places.keyed
+
+
+def _without_order(places: RefPlaces, body: bytes) -> bytes:
+    """A trade of an unknown order. Where nothing else names the order, its reference would name another of the lane's."""
+    if places.keyed or places.system_id is None or places.exchange is None or not isinstance(places.ref, TextCell):
+        return body
+    if places.system_id.read(body) and places.exchange.read(body):
+        return body
+    out = bytearray(body)
+    places.ref.write(out, b"")
+    return bytes(out)
 
 
 def _show_action(places: RefPlaces, out: bytearray, action: Action, *, of_session: bool) -> None:

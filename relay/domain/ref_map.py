@@ -3,6 +3,10 @@
 Both directions, and the exchange's own numbers as they become known. FrontID, SessionID and reference name an entry;
 where a struct brings the reference alone, the latest entry of that reference is compared with the rest of it. The
 map is bounded by refusing new orders; nothing live is ever evicted.
+
+The counter may clear its flow within the day. It then replays every order under a new FrontID, SessionID and
+reference, with RequestID 0. ExchangeID with OrderSysID stays, and ExchangeID with TraderID and OrderLocalID. An order
+known by one of these is that order, and its new triple is kept beside the old one.
 """
 
 from __future__ import annotations
@@ -10,12 +14,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from relay.domain.cells import TextCell
 from relay.domain.refs import RefPlaces, RefSpace, read_ref
 
 Triple = tuple[int, int, int]
 """FrontID, SessionID, reference"""
 SystemId = tuple[RefSpace, bytes, bytes]
 """space, ExchangeID, OrderSysID with its leading spaces"""
+LocalId = tuple[bytes, bytes, bytes]
+"""ExchangeID, TraderID, OrderLocalID"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +64,10 @@ class RefMap:
         self._by_lane: dict[RefSpace, dict[Triple, MapEntry]] = {space: {} for space in RefSpace}
         self._by_system: dict[RefSpace, dict[tuple[bytes, bytes], MapEntry]] = {space: {} for space in RefSpace}
         self._system_of: dict[RefSpace, dict[Triple, tuple[bytes, bytes]]] = {space: {} for space in RefSpace}
+        self._by_local: dict[RefSpace, dict[LocalId, MapEntry]] = {space: {} for space in RefSpace}
+        self._renamed: dict[RefSpace, dict[Triple, MapEntry]] = {space: {} for space in RefSpace}
+        self._new_name: dict[RefSpace, dict[Triple, Triple]] = {space: {} for space in RefSpace}
+        self._exchanges: set[bytes] = set()
         self._count = 0
         self._of_lane: dict[tuple[int, int], int] = {}
 
@@ -93,10 +104,21 @@ class RefMap:
 
     def at_counter(self, space: RefSpace, front: int, session: int, counter_ref: int) -> MapEntry | None:
         """The entry the counter itself knows by this triple."""
-        return self._by_triple[space].get((front, session, counter_ref))
+        triple = front, session, counter_ref
+        return self._renamed[space].get(triple) or self._by_triple[space].get(triple)
+
+    def counter_name(self, entry: MapEntry) -> Triple:
+        """FrontID, SessionID and reference the counter knows this order by now."""
+        return self._new_name[entry.space].get(_triple(entry)) or _triple(entry)
 
     def by_system(self, space: RefSpace, exchange: bytes, number: bytes) -> MapEntry | None:
         return self._by_system[space].get((exchange, number))
+
+    def numbered(self, space: RefSpace, exchange: bytes, number: bytes) -> list[MapEntry]:
+        """The entries with this number of the exchange's; where no exchange is named, of any."""
+        exchanges = (exchange,) if exchange else self._exchanges
+        found = (self._by_system[space].get((one, number)) for one in exchanges)
+        return [entry for entry in found if entry is not None]
 
     def of_lane(self, space: RefSpace, front: int, session: int, number: int) -> MapEntry | None:
         return self._by_lane[space].get((front, session, number))
@@ -110,21 +132,23 @@ class RefMap:
         if places.space is None or places.ref is None:
             return None
         if not places.keyed and places.system_id is not None:
-            return self._same_investor(places, body, self.by_system(*system_id(places, body)))
+            return self._same_investor(places, body, self._of_trade(places, body))
         try:
             number = read_ref(places.ref, body)
         except ValueError:
             return None
         if places.front is not None and places.session is not None:
-            triple = places.front.read(body), places.session.read(body), number
-            return self._same_investor(places, body, self._by_triple[places.space].get(triple))
+            entry = self.at_counter(places.space, places.front.read(body), places.session.read(body), number)
+            if places.action_space is None:  # in a cancel, the exchange's number is what the terminal claimed
+                entry = self.by_system(*system_id(places, body)) or entry or self._by_local_id(places, body)
+            return self._same_investor(places, body, entry)
         entry = self._latest[places.space].get(number)
         if entry is None or not _same_origin(places, body, entry):
             return None
         return self._same_investor(places, body, entry)
 
     def learn(self, places: RefPlaces, body: bytes, entry: MapEntry) -> None:
-        """Keep the exchange's number of an order, once a notice brings it: trades and cancels are found by it.
+        """Keep the exchange's numbers of an order, once a notice brings them: trades and cancels are found by them.
 
         A conditional order has one before and another after it is triggered; cancels use the latest.
         """
@@ -132,6 +156,32 @@ class RefMap:
         if number and (exchange, number) not in self._by_system[space]:
             self._by_system[space][exchange, number] = entry
             self._system_of[space][_triple(entry)] = exchange, number
+            self._exchanges.add(exchange)
+        local = local_id(places, body)
+        if local is not None:
+            self._by_local[entry.space].setdefault(local, entry)
+        if places.front is None or places.session is None or places.ref is None:
+            return
+        triple = places.front.read(body), places.session.read(body), read_ref(places.ref, body)
+        if triple != self.counter_name(entry):
+            self._renamed[entry.space][triple] = entry
+            self._new_name[entry.space][_triple(entry)] = triple
+
+    def _of_trade(self, places: RefPlaces, body: bytes) -> MapEntry | None:
+        """A trade names its order by the exchange's numbers; its reference is unique within one program only."""
+        space, exchange, number = system_id(places, body)
+        if exchange:
+            return self.by_system(space, exchange, number) or self._by_local_id(places, body)
+        # Without the exchange the number may be another order's; with the same reference too it is not.
+        ref = places.ref.read(body) if isinstance(places.ref, TextCell) else b""
+        found = [
+            one for one in self.numbered(space, b"", number) if str(self.counter_name(one)[2]).encode() == ref.strip()
+        ]
+        return found[0] if len(found) == 1 else None
+
+    def _by_local_id(self, places: RefPlaces, body: bytes) -> MapEntry | None:
+        local = local_id(places, body)
+        return self._by_local[places.space].get(local) if places.space is not None and local is not None else None
 
     def clear(self) -> None:
         for space in RefSpace:
@@ -140,6 +190,10 @@ class RefMap:
             self._by_lane[space].clear()
             self._by_system[space].clear()
             self._system_of[space].clear()
+            self._by_local[space].clear()
+            self._renamed[space].clear()
+            self._new_name[space].clear()
+        self._exchanges.clear()
         self._of_lane.clear()
         self._count = 0
 
@@ -163,6 +217,14 @@ def system_id(places: RefPlaces, body: bytes | bytearray) -> SystemId:
     if places.space is None or places.exchange is None or places.system_id is None:
         return RefSpace.ORDER, b"", b""
     return places.space, places.exchange.read(body), places.system_id.read(body)
+
+
+def local_id(places: RefPlaces, body: bytes | bytearray) -> LocalId | None:
+    """The order's number on its way to the exchange; None where the struct has none, or not yet."""
+    if places.exchange is None or places.trader is None or places.local_id is None:
+        return None
+    found = places.exchange.read(body), places.trader.read(body), places.local_id.read(body)
+    return found if all(found) else None
 
 
 def _same_origin(places: RefPlaces, body: bytes, entry: MapEntry) -> bool:

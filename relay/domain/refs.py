@@ -56,6 +56,14 @@ _SYSTEM_IDS = {
     RefSpace.EXEC_ORDER: "ExecOrderSysID",
     RefSpace.OPTION_SELF_CLOSE: "OptionSelfCloseSysID",
 }
+_LOCAL_IDS = {
+    RefSpace.ORDER: "OrderLocalID",
+    RefSpace.QUOTE: "QuoteLocalID",
+    RefSpace.EXEC_ORDER: "ExecOrderLocalID",
+    RefSpace.FOR_QUOTE: "ForQuoteLocalID",
+    RefSpace.OPTION_SELF_CLOSE: "OptionSelfCloseLocalID",
+    RefSpace.COMB_ACTION: "ActionLocalID",
+}
 _BY_REQUEST_ID = {
     "InputOffsetSetting": RefSpace.OFFSET_SETTING,
     "OffsetSetting": RefSpace.OFFSET_SETTING,
@@ -108,6 +116,9 @@ class RefPlaces:
     """IPAddress and MacAddress: where a request came from, not what it asks"""
     exchange: TextCell | None
     system_id: TextCell | None
+    trader: TextCell | None
+    local_id: TextCell | None
+    """the number an order has on its way to the exchange, unique for each TraderID"""
     action_flag: TextCell | None
     """whether an action cancels or changes"""
 
@@ -141,6 +152,8 @@ def ref_places(struct: Struct) -> RefPlaces | None:
         origin=tuple(cell for cell in origin if cell is not None),
         exchange=text_cell(struct, "ExchangeID"),
         system_id=text_cell(struct, _SYSTEM_IDS[space]) if space in _SYSTEM_IDS else None,
+        trader=text_cell(struct, "TraderID"),
+        local_id=text_cell(struct, _LOCAL_IDS[space]) if space in _LOCAL_IDS else None,
         action_flag=text_cell(struct, "ActionFlag"),
     )
 

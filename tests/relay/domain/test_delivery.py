@@ -45,6 +45,16 @@ def test_an_order_without_exchange_number_lets_no_trade_go() -> None:
     assert terminal.held == 1
 
 
+def test_a_trade_that_names_no_exchange_waits_for_the_order_of_its_number() -> None:
+    """It does not wait its time out though its order is there, before or after it."""
+    terminal = delivery()
+
+    assert terminal.accept(trade("8001", "t1", exchange=""), 0.0) == []
+    assert terminal.accept(order("8001"), 0.0) == [order("8001"), trade("8001", "t1", exchange="")]
+    assert terminal.accept(trade("8001", "t2", exchange=""), 0.0) == [trade("8001", "t2", exchange="")]
+    assert terminal.held == 0
+
+
 def test_a_trade_whose_order_never_comes_is_let_go_in_time() -> None:
     """The order may have been sent before this session began; the trade is worth more than the order of things."""
     terminal = delivery(hold_seconds=5.0)

@@ -10,7 +10,18 @@ from relay.domain.lane import VIRTUAL_FRONT, Lane
 from relay.domain.lane_requests import DayLimits, Outgoing
 from relay.domain.lanes import Lanes
 from relay.errors import Refusal
-from tests.relay.domain.ctp_bodies import BROKER, CATALOG, OWNERSHIP, callback, event, investor, method, read, request
+from tests.relay.domain.ctp_bodies import (
+    BROKER,
+    CATALOG,
+    OWNERSHIP,
+    body,
+    callback,
+    event,
+    investor,
+    method,
+    read,
+    request,
+)
 
 FRONT, SESSION = 3, -77_000_111
 
@@ -50,6 +61,13 @@ def order_of(sent: bytearray, system_id: str = "", front: int = FRONT, session: 
         OrderSysID=system_id,
         **values,
     )
+
+
+def changed(struct: str, data: bytes, **fields: Any) -> bytes:
+    """The same with other values."""
+    names = [f.name for f in CATALOG.structs[struct].fields]
+    values = dict(zip(names, read(struct, data, *names), strict=True))
+    return bytes(body(struct, **{**values, **fields}))
 
 
 def triple(data: bytes) -> tuple[int, int, str]:
@@ -272,6 +290,92 @@ def test_a_trade_finds_its_order_by_the_exchanges_number() -> None:
     assert read("Trade", other, "OrderRef") == "41"
 
 
+@pytest.mark.parametrize(
+    ("named", "ref", "shown"),
+    [
+        ({"ExchangeID": "DCE", "OrderSysID": "        8001"}, "42", "1"),
+        ({"OrderSysID": "        8001"}, "41", "3"),
+        ({"OrderSysID": "        8001"}, "42", "1"),
+        ({"OrderSysID": "        8001"}, "43", ""),
+        ({"ExchangeID": "SHFE"}, "41", ""),
+        ({"ExchangeID": "SHFE", "TraderID": "t1", "OrderLocalID": "         7"}, "41", "3"),
+    ],
+    ids=["full", "no exchange", "no exchange, the other", "unknown reference", "no number", "local number"],
+)
+def test_a_trade_that_names_its_order_in_part_never_shows_another_orders_reference(
+    named: dict[str, str], ref: str, shown: str
+) -> None:
+    """Two exchanges gave the same number, and the lane has an order of the counter's reference: 41 at the counter is 3."""
+    lanes = lanes_at_counter()
+    lane = lanes.open(investor("10001"))
+    for own, exchange, local in (("3", "SHFE", "         7"), ("1", "DCE", "         8")):
+        if own == "1":
+            lane = lanes.open(investor("10001"))
+        sent, _ = send(lanes, lane, "ReqOrderInsert", OrderRef=own)
+        ids = {"ExchangeID": exchange, "OrderSysID": "        8001", "TraderID": "t1", "OrderLocalID": local}
+        lanes.show(callback("OnRtnOrder"), changed("Order", order_of(sent), **ids))
+
+    trade = event("OnRtnTrade", InvestorID="10001", OrderRef=ref, **named)
+
+    assert read("Trade", lanes.show(callback("OnRtnTrade"), trade), "OrderRef") == shown
+
+
+CLEARED: list[tuple[str, str, str, str, dict[str, str]]] = [
+    ("ReqOrderInsert", "OnRtnOrder", "ReqOrderAction", "OrderRef", {"OrderSysID": "        8001"}),
+    ("ReqOrderInsert", "OnRtnOrder", "ReqOrderAction", "OrderRef", {"TraderID": "t1", "OrderLocalID": "         7"}),
+    ("ReqQuoteInsert", "OnRtnQuote", "ReqQuoteAction", "QuoteRef", {"QuoteSysID": "        8001"}),
+    ("ReqExecOrderInsert", "OnRtnExecOrder", "ReqExecOrderAction", "ExecOrderRef", {"ExecOrderSysID": "        8001"}),
+    (
+        "ReqOptionSelfCloseInsert",
+        "OnRtnOptionSelfClose",
+        "ReqOptionSelfCloseAction",
+        "OptionSelfCloseRef",
+        {"OptionSelfCloseSysID": "        8001"},
+    ),
+    ("ReqCombActionInsert", "OnRtnCombAction", "", "CombActionRef", {"TraderID": "t1", "ActionLocalID": "         7"}),
+]
+
+
+@pytest.mark.parametrize(("insert", "notice", "action", "field", "ids"), CLEARED)
+def test_an_order_is_the_same_after_the_flow_is_cleared(
+    insert: str, notice: str, action: str, field: str, ids: dict[str, str]
+) -> None:
+    """The counter shows it under another front, session and reference; its numbers at the exchange stay."""
+    lanes = lanes_at_counter()
+    lane, mate = lanes.open(investor("10001")), lanes.open(investor("10001"))
+    sent, _ = send(lanes, lane, insert, **{field: "5"})
+    ref = read(method(insert).struct, sent, field)
+    own = {"InvestorID": "10001", "ExchangeID": "SHFE", **ids}
+    lanes.show(callback(notice), event(notice, FrontID=FRONT, SessionID=SESSION, **{field: ref}, **own))
+    lanes.unbind()
+    lanes.rebind(FRONT, 555, 0)
+
+    cleared = event(notice, FrontID=9, SessionID=90, **{field: "1"}, **own)
+    seen = lanes.incoming(callback(notice), cleared)
+
+    names = ("FrontID", "SessionID", field)
+    assert [one for one, _ in seen] == [lane, mate]
+    assert {read(callback(notice).struct, data, *names) for _, data in seen} == {(lane.front, lane.session, "5")}
+    if action:
+        cancel, _ = send(lanes, mate, action, FrontID=lane.front, SessionID=lane.session, **{field: "5"})
+        assert read(method(action).struct, cancel, *names) == (9, 90, "1")
+        stranger = lanes.open(investor("10002"))
+        assert refused(lanes, stranger, action, FrontID=9, SessionID=90, **{field: "1"}).code == 25
+
+
+def test_a_cleared_flow_makes_no_order_of_another_investor_ones_own() -> None:
+    """The numbers are the counter's, and the investor is compared all the same."""
+    lanes = lanes_at_counter()
+    lane, other = lanes.open(investor("10001")), lanes.open(investor("10002"))
+    sent, _ = send(lanes, lane, "ReqOrderInsert", OrderRef="5")
+    lanes.show(callback("OnRtnOrder"), order_of(sent, "        8001"))
+
+    strange = {"FrontID": 9, "SessionID": 90, "OrderRef": "1", "ExchangeID": "SHFE", "OrderSysID": "        8001"}
+    notice = event("OnRtnOrder", BrokerID=BROKER, InvestorID="10002", **strange)
+
+    assert lanes.incoming(callback("OnRtnOrder"), notice) == [(other, notice)]
+
+
 def test_a_triggered_conditional_order_is_found_by_its_new_number() -> None:
     """It had a number of its own kind (TJBD_) before; trades come under the exchange's."""
     lanes = lanes_at_counter()
@@ -415,6 +519,77 @@ def test_a_cancel_by_the_exchanges_number_passes() -> None:
     cancel, _ = send(lanes, lane, "ReqOrderAction", ExchangeID="SHFE", OrderSysID="        8001")
 
     assert read("InputOrderAction", cancel, "ExchangeID", "OrderSysID", "FrontID") == ("SHFE", "        8001", 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [
+        ("ReqOrderAction", "OrderSysID"),
+        ("ReqParkedOrderAction", "OrderSysID"),
+        ("ReqQuoteAction", "QuoteSysID"),
+        ("ReqExecOrderAction", "ExecOrderSysID"),
+        ("ReqOptionSelfCloseAction", "OptionSelfCloseSysID"),
+    ],
+)
+@pytest.mark.parametrize("triple", ["own", "reference", "none"])
+def test_nothing_that_only_a_lane_understands_reaches_the_counter(name: str, number: str, triple: str) -> None:
+    """A cancel of another program's order by the exchange's number, with the terminal's own triple beside it."""
+    lanes = lanes_at_counter()
+    lane = lanes.open(investor("10001"))
+    ref = number.replace("SysID", "Ref")
+    key: dict[str, Any] = {"ExchangeID": "SHFE", number: "        8001"}
+    beside: dict[str, dict[str, Any]] = {
+        "own": {"FrontID": lane.front, "SessionID": lane.session, ref: "3"},
+        "reference": {ref: "3"},
+        "none": {},
+    }
+
+    cancel, _ = send(lanes, lane, name, **key, **beside[triple])
+
+    struct = method(name).struct
+    assert read(struct, cancel, "ExchangeID", number) == ("SHFE", "        8001")
+    assert read(struct, cancel, "FrontID", "SessionID", ref) == (0, 0, "")
+
+
+def test_the_exchanges_number_decides_where_a_cancel_names_two_orders() -> None:
+    """Both keys that reach the counter then name one order; another program's triple is left as it is."""
+    lanes = lanes_at_counter()
+    lane = lanes.open(investor("10001"))
+    first, _ = send(lanes, lane, "ReqOrderInsert", OrderRef="3")
+    send(lanes, lane, "ReqOrderInsert", OrderRef="4")
+    lanes.show(callback("OnRtnOrder"), order_of(first, "        8001"))
+    key: dict[str, Any] = {"ExchangeID": "SHFE", "OrderSysID": "        8001"}
+
+    both, _ = send(lanes, lane, "ReqOrderAction", **key, FrontID=lane.front, SessionID=lane.session, OrderRef="4")
+    foreign, _ = send(lanes, lane, "ReqOrderAction", **key, FrontID=1, SessionID=99, OrderRef="7")
+
+    assert read("InputOrderAction", both, "FrontID", "SessionID", "OrderRef") == (FRONT, SESSION, "41")
+    assert read("InputOrderAction", foreign, "FrontID", "SessionID", "OrderRef") == (1, 99, "7")
+
+
+def test_a_number_without_its_exchange_cancels_no_other_investors_order() -> None:
+    """25, as with the exchange named; one's own order of that number at any exchange may be cancelled."""
+    lanes = lanes_at_counter()
+    alice, bob = lanes.open(investor("10001")), lanes.open(investor("10002"))
+    sent, _ = send(lanes, alice, "ReqOrderInsert", OrderRef="3")
+    lanes.show(callback("OnRtnOrder"), order_of(sent, "        8001"))
+
+    assert refused(lanes, bob, "ReqOrderAction", OrderSysID="        8001").code == 25
+    send(lanes, alice, "ReqOrderAction", OrderSysID="        8001")
+
+
+def test_a_batch_cancels_in_the_session_it_names() -> None:
+    """One's own becomes the counter's, another program's is left, another lane's is not this lane's to cancel."""
+    lanes = lanes_at_counter()
+    lane, mate = lanes.open(investor("10001")), lanes.open(investor("10001"))
+    fields = ("FrontID", "SessionID")
+    sent = [
+        read("InputBatchOrderAction", send(lanes, lane, "ReqBatchOrderAction", FrontID=f, SessionID=s)[0], *fields)
+        for f, s in ((0, 0), (lane.front, lane.session), (1, 99))
+    ]
+
+    assert sent == [(FRONT, SESSION), (FRONT, SESSION), (1, 99)]
+    assert refused(lanes, lane, "ReqBatchOrderAction", FrontID=mate.front, SessionID=mate.session).code == 25
 
 
 def test_an_order_of_an_earlier_counter_session_is_still_cancelled() -> None:
