@@ -110,7 +110,9 @@ async def serve(
         port = await doors.open()
         _log.info("relay_ready", port=port, mode=settings.relay.mode, tls=settings.listen.tls_certificate is not None)
         ready(port)
-        _serve_metrics(settings, Watched(sessions, counter, ledger, verifier, order_map, log, doors.listener), stack)
+        _serve_metrics(
+            settings, Watched(sessions, counter, ledger, verifier, order_map, log, doors.listener, doors.gate), stack
+        )
         takes = _takes(sessions, admission, link_limits, doors)
         await _until_stopped(Reloading(settings, load, takes, _files(doors), ledger), sessions)
         await doors.close()
@@ -297,6 +299,8 @@ def _takes(sessions: Sessions, admission: Admission, link_limits: LinkLimits, do
         "listen.trusted_proxies": doors.take,
         "listen.max_message_bytes": doors.take,
         "listen.hello_timeout_seconds": doors.take,
+        "listen.max_streams_without_session": doors.take,
+        "listen.max_streams_without_session_per_address": doors.take,
         "sessions.linger_seconds": sessions_take,
         "sessions.max_per_process": sessions_take,
         "sessions.max_per_investor": sessions_take,

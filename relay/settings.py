@@ -59,7 +59,14 @@ class Listen(Section):
     trusted_proxies: Annotated[tuple[Network, ...], BeforeValidator(split_list)] = Field(
         default=(), description="networks of proxies whose x-forwarded-for is believed; from all others it is ignored"
     )
-    max_streams: Count = Field(default=1000, description="most terminal streams at a time, logged in or not")
+    max_streams_without_session: Count = Field(
+        default=256, description="most streams that are not logged in, from all addresses together"
+    )
+    max_streams_without_session_per_address: Count = Field(
+        default=32,
+        description="most streams from one address that are not logged in; further ones wait up to hello_timeout_seconds."
+        " An IPv6 address counts as its /64 network",
+    )
     hello_timeout_seconds: Seconds = Field(
         default=10.0, description="seconds from the challenge to the terminal's login"
     )

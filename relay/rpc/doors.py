@@ -10,8 +10,9 @@ from relay.counter.port import Evidence
 from relay.domain.public_ip import Origin
 from relay.rpc.listener import Listener
 from relay.services.sessions import STOPPING, Sessions
+from relay.services.stream_gate import GateLimits, StreamGate
 from relay.services.terminal_stream import StreamSettings, TerminalStream
-from relay.settings import Settings
+from relay.settings import Listen, Settings
 
 _FAREWELL_SECONDS = 5.0
 """how long the last words on the streams may take to be read"""
@@ -29,7 +30,8 @@ class Doors:
             version("ctp-relay"), settings.listen.hello_timeout_seconds, 2 * settings.sessions.journal_bytes
         )
         self._streams: weakref.WeakSet[TerminalStream] = weakref.WeakSet()
-        self.listener = Listener(settings.listen, self._open_stream)
+        self.gate = StreamGate(_gate_limits(settings.listen), sessions.resumable_at)
+        self.listener = Listener(settings.listen, self._open_stream, self.gate, settings.max_sessions)
 
     async def open(self) -> int:
         """Begin to serve; returns the port. OSError where the address cannot be used."""
@@ -44,6 +46,7 @@ class Doors:
     def take(self, settings: Settings) -> None:
         """What may change while terminals are connected; holds from the next stream on."""
         self._about.hello_timeout_seconds = settings.listen.hello_timeout_seconds
+        self.gate.limits = _gate_limits(settings.listen)
         self.listener.take(settings.listen)
 
     def take_certificate(self, settings: Settings) -> None:
@@ -54,3 +57,9 @@ class Doors:
         stream = TerminalStream(origin, self._sessions, self._evidence, self._clock, self._about)
         self._streams.add(stream)
         return stream
+
+
+def _gate_limits(listen: Listen) -> GateLimits:
+    return GateLimits(
+        listen.max_streams_without_session_per_address, listen.max_streams_without_session, listen.hello_timeout_seconds
+    )

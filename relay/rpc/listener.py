@@ -10,6 +10,7 @@ import structlog
 from relay.domain.public_ip import Network, Origin, origin_of, parse_networks, parse_peer
 from relay.rpc.certificates import Certificates, CertificateUnusable
 from relay.rpc.terminal_service import TerminalService
+from relay.services.stream_gate import MOST_WAITING, StreamGate
 from relay.services.terminal_stream import TerminalStream
 from relay.settings import Listen
 from relay.tasks import Tasks
@@ -18,28 +19,34 @@ _log = structlog.get_logger(__name__)
 _TRANSPORT_MESSAGE_BYTES = 16 * 1024 * 1024
 """what gRPC itself lets through: far more than the setting, so that a larger message is refused by name"""
 
+_STREAMS_OF_A_CONNECTION = 128
+"""a terminal has one; a proxy that carries many terminals opens another connection"""
+
 
 class Listener:
     """The server of one relay."""
 
-    def __init__(self, settings: Listen, open_stream: Callable[[Origin], TerminalStream]) -> None:
+    def __init__(
+        self, settings: Listen, open_stream: Callable[[Origin], TerminalStream], gate: StreamGate, max_sessions: int
+    ) -> None:
         """OSError where certificate or key cannot be used."""
         self._settings = settings
         self._origins = _Origins(parse_networks(settings.trusted_proxies))
-        self._service = TerminalService(open_stream, self._origins, settings.max_message_bytes)
+        self._service = TerminalService(open_stream, self._origins, gate, settings.max_message_bytes)
         self.certificates: Certificates | None = None
         if settings.tls_certificate is not None and settings.tls_key is not None:
             self.certificates = Certificates(settings.tls_certificate, settings.tls_key)
         self._server = grpc.aio.server(
             options=[
                 ("grpc.max_receive_message_length", _TRANSPORT_MESSAGE_BYTES),
-                ("grpc.max_concurrent_streams", settings.max_streams),
+                ("grpc.max_concurrent_streams", _STREAMS_OF_A_CONNECTION),
                 ("grpc.so_reuseport", 0),
                 ("grpc.keepalive_time_ms", 20_000),
                 ("grpc.keepalive_timeout_ms", 10_000),
                 ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
             ],
-            maximum_concurrent_rpcs=settings.max_streams,
+            # The last bound; the gate and the sessions come first. A session that is resumed has two for a moment.
+            maximum_concurrent_rpcs=2 * (max_sessions + settings.max_streams_without_session + MOST_WAITING),
         )
         self._server.add_generic_rpc_handlers((self._service,))
         self._tasks = Tasks()

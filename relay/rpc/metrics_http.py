@@ -20,6 +20,7 @@ from relay.logs import Log
 from relay.rpc.listener import Listener
 from relay.services.ledger import Ledger
 from relay.services.sessions import Sessions
+from relay.services.stream_gate import StreamGate
 from relay.services.verifier import Verifier
 from relay.setting_values import split_address
 
@@ -53,6 +54,7 @@ class Watched:
     order_map: OrderMapFile
     log: Log
     listener: Listener
+    gate: StreamGate
 
 
 def readings(of: Watched) -> Iterator[Reading]:
@@ -74,6 +76,9 @@ def readings(of: Watched) -> Iterator[Reading]:
         "order_map_writes_failed", "orders refused because the order map could not be written", kept["failed"]
     )
     yield Reading("order_map_lines_lost", "damaged lines found when the day's order map was read", kept["bad_lines"])
+    yield Reading("streams_without_session", "open streams that are not logged in", of.gate.held)
+    yield Reading("streams_waiting", "streams that wait because their address has too many", of.gate.waiting)
+    yield Reading("streams_refused", "streams refused since the start because there were too many", of.gate.refused)
     ready = of.verifier is None or of.verifier.state == "ready"
     yield Reading("verifier_ready", "1 where system info can be judged, or is not to be", float(ready))
     yield Reading("log_lines_dropped", "log lines lost since the start because nobody read them", of.log.dropped)

@@ -15,8 +15,11 @@ import structlog
 from google.protobuf.message import DecodeError
 
 from ctprelay.v1 import terminal_pb2 as pb
+from relay.domain import reasons
 from relay.domain.public_ip import Origin, OriginUnknown
+from relay.services import frames
 from relay.services.outbox import SLOW_READER
+from relay.services.stream_gate import Place, StreamGate
 from relay.services.terminal_stream import Malformed, TerminalStream
 from relay.tasks import Tasks
 
@@ -35,8 +38,15 @@ _CUT_SECONDS = 5.0
 class TerminalService(grpc.GenericRpcHandler):
     """The one service terminals talk to."""
 
-    def __init__(self, open_stream: Callable[[Origin], TerminalStream], origin_of: OriginOf, max_message: int) -> None:
+    def __init__(
+        self,
+        open_stream: Callable[[Origin], TerminalStream],
+        origin_of: OriginOf,
+        gate: StreamGate,
+        max_message: int,
+    ) -> None:
         self._open_stream = open_stream
+        self._gate = gate
         self._origin_of = origin_of
         self.max_message = max_message
         self.origins_unknown = 0
@@ -67,7 +77,21 @@ class TerminalService(grpc.GenericRpcHandler):
             _log.warning("terminal_origin_unknown", peer=context.peer(), why=str(unknown))
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"origin_unknown: {unknown}")
             return
+        place = await self._gate.enter(origin)
+        if place is None:
+            _log.warning("stream_refused", place=origin.place, waiting=self._gate.waiting)
+            await context.write(frames.batch([frames.rejected(reasons.too_many_streams())]))
+            return
+        try:
+            await self._converse(origin, requests, context, place)
+        finally:
+            place.leave()
+
+    async def _converse(
+        self, origin: Origin, requests: AsyncIterator[pb.TerminalMessage | Malformed], context: Context, place: Place
+    ) -> None:
         stream = self._open_stream(origin)
+        stream.on_session = place.leave
         tasks = Tasks()
         tasks.start(_read(requests, stream), "terminal stream reader")
         writer = tasks.start(_write(context, stream), "terminal stream writer")

@@ -125,6 +125,13 @@ class Sessions:
         """End sessions of terminals and investors that were disabled, looked for every so many seconds; for ever."""
         await self._revocations.watch(self, seconds)
 
+    def resumable_at(self, public_ip: str) -> int:
+        """How many sessions wait for their terminal to resume from this address."""
+        return sum(
+            session.identity.public_ip == public_ip and session.linger_left is not None and not session.ending
+            for session in self._by_token.values()
+        )
+
     async def drain(self, seconds: float) -> None:
         """Take no new terminals, refuse those that are logging in, wait for those there are, then end the rest."""
         self.draining = True

@@ -82,6 +82,8 @@ class TerminalStream:
         self._name = secrets.token_hex(6)
         self._greeting = _Greeting()
         self._session: TerminalSession | None = None
+        self.on_session: Callable[[], None] = _nobody_waits
+        """called when the stream has a session"""
         self._tasks = Tasks()
         loop = asyncio.get_running_loop()
         self._patience = loop.call_later(settings.hello_timeout_seconds, self._out_of_patience)
@@ -182,6 +184,7 @@ class TerminalStream:
         self._talk.on(talk.Admitted())
         self._patience.cancel()
         self._session = session
+        self.on_session()
         session.attach(self.outbox, after_sequence=after_sequence)
 
     async def _call(self, call: pb.Call) -> None:
@@ -230,3 +233,7 @@ class TerminalStream:
         refusal = reasons.challenge_expired()
         self._talk.on(talk.Turned(refusal))  # at once: a login may be waiting to be read
         self._tasks.start(self._reject(refusal), "stream out of patience")
+
+
+def _nobody_waits() -> None:
+    """Nobody waits for this stream's session."""

@@ -45,6 +45,7 @@ from relay.domain.reasons.service import (
     order_map_unavailable,
     relay_draining,
     relay_full,
+    too_many_streams,
     verifier_unavailable,
 )
 from relay.domain.reasons.system_info import (
@@ -96,6 +97,7 @@ __all__ = [
     "told_to_terminal",
     "too_many_calls",
     "too_many_sessions",
+    "too_many_streams",
     "unexpected_message",
     "unknown_terminal",
     "verifier_unavailable",

@@ -53,3 +53,9 @@ def relay_full() -> Refusal:
     return relay_refuses(
         "relay_full", ("中继会话已满", "the relay has no room for another session"), _LATER, retry_after=30
     )
+
+
+def too_many_streams() -> Refusal:
+    """The address, or all together, have as many streams without a session as there may be."""
+    message = ("该地址未登录的连接过多", "too many streams of this address are open without a login")
+    return relay_refuses("too_many_streams", message, _LATER, retry_after=5)

@@ -36,6 +36,7 @@ RELAY_REFUSALS = [
     reasons.operator_refused(reasons.counter_refused(63, "CTP:认证失败")),
     reasons.relay_draining(),
     reasons.relay_full(),
+    reasons.too_many_streams(),
     reasons.message_too_large(2, 1),
     reasons.not_logged_in(),
     reasons.unexpected_message("Login", "logging in"),

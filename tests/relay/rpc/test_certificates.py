@@ -19,6 +19,7 @@ from structlog.testing import capture_logs
 from relay.rpc.certificates import Certificates, CertificateUnusable, read_pair
 from relay.rpc.listener import Listener
 from relay.settings import Listen
+from tests.relay.rpc.test_terminal_service import wide_gate
 
 DEADLINE_SECONDS = 30.0
 
@@ -65,7 +66,7 @@ def other_than(first: int, port: int) -> int:
 async def test_a_renewed_certificate_is_served_without_a_word(files: Files) -> None:
     """As certbot and a firm's own authority leave it on disk; connections from then on get it."""
     settings = Listen(address="127.0.0.1:0", tls_certificate=files.certificate, tls_key=files.key)
-    listener = Listener(settings, _no_stream)
+    listener = Listener(settings, _no_stream, wide_gate(), 100)
     port = await listener.start()
     first = await asyncio.to_thread(served, port)
 
@@ -107,7 +108,7 @@ async def test_a_certificate_that_cannot_serve_leaves_the_one_before(
 ) -> None:
     """And is said once, not every time somebody looks; the next good one is taken."""
     settings = Listen(address="127.0.0.1:0", tls_certificate=files.certificate, tls_key=files.key)
-    listener = Listener(settings, _no_stream)
+    listener = Listener(settings, _no_stream, wide_gate(), 100)
     assert listener.certificates is not None
     port = await listener.start()
     first = await asyncio.to_thread(served, port)

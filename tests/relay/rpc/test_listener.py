@@ -16,7 +16,7 @@ from ctprelay.v1 import terminal_pb2_grpc
 from relay.domain.public_ip import Origin
 from relay.rpc.listener import Listener
 from relay.settings import Listen
-from tests.relay.rpc.test_terminal_service import HELLO, listening
+from tests.relay.rpc.test_terminal_service import HELLO, listening, wide_gate
 
 
 async def origin_seen(metadata: Any = None, **settings: Any) -> str:
@@ -83,7 +83,7 @@ async def test_with_a_certificate_nothing_travels_in_the_clear(tmp_path: Path) -
     """A terminal without TLS gets no answer, one with it does."""
     settings, authority = certified(tmp_path)
     opened: list[Origin] = []
-    listener = Listener(settings, _opening(opened))
+    listener = Listener(settings, _opening(opened), wide_gate(), 100)
     port = await listener.start()
     trust = tmp_path / "ca.pem"
     authority.cert_pem.write_to_path(str(trust))
@@ -107,7 +107,7 @@ async def test_a_key_that_is_missing_stops_the_start(tmp_path: Path) -> None:
     (tmp_path / "relay.key").unlink()
 
     with pytest.raises(OSError, match=r"relay\.key"):
-        Listener(settings, _opening([]))
+        Listener(settings, _opening([]), wide_gate(), 100)
 
 
 def certified(directory: Path) -> tuple[Listen, trustme.CA]:

@@ -16,6 +16,7 @@ from relay.domain.public_ip import Origin
 from relay.rpc import terminal_service
 from relay.rpc.listener import Listener
 from relay.services.outbox import Outbox
+from relay.services.stream_gate import GateLimits, StreamGate
 from relay.services.terminal_stream import Malformed
 from relay.settings import Listen
 
@@ -32,6 +33,7 @@ class PlayedStream:
         self.hears = asyncio.Event()
         self.silent = asyncio.Event()
         self.over = asyncio.Event()
+        self.on_session: Any = None
         self.fault: Exception | None = None
 
     async def receive(self, message: pb.TerminalMessage | Malformed) -> None:
@@ -74,10 +76,15 @@ class Site:
         return call
 
 
+def wide_gate() -> StreamGate:
+    """Room for everybody."""
+    return StreamGate(GateLimits(100, 100, 10.0), lambda _: 0)
+
+
 @asynccontextmanager
-async def listening(**settings: Any) -> AsyncIterator[Site]:
+async def listening(gate: StreamGate | None = None, **settings: Any) -> AsyncIterator[Site]:
     site = Site()
-    listener = Listener(Listen(address="127.0.0.1:0", **settings), site.open_stream)
+    listener = Listener(Listen(address="127.0.0.1:0", **settings), site.open_stream, gate or wide_gate(), 100)
     site.listener = listener
     port = await listener.start()
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
@@ -168,3 +175,27 @@ async def test_there_is_one_method(site: Site) -> None:
         await site.channel.unary_unary("/ctprelay.v1.TerminalService/Other")(b"")
 
     assert error.value.code() is grpc.StatusCode.UNIMPLEMENTED
+
+
+async def test_a_stream_for_which_there_is_no_place_is_refused_by_name() -> None:
+    """With the time to wait; a stream that ends, or has a session, gives its place to the next."""
+    gate = StreamGate(GateLimits(per_address=1, total=10, patience_seconds=0.05), lambda _: 0)
+    async with listening(gate) as site:
+        first = await site.call(HELLO)
+        refused = site.stub.Session()
+        async with asyncio.timeout(10):
+            (message,) = [message async for batch in refused for message in batch.messages]
+        site.streams[0].on_session()
+        site.opened.clear()
+        second = await site.call(HELLO)
+        second.cancel()
+        await asyncio.wait_for(site.streams[1].over.wait(), 5)
+        site.opened.clear()
+        third = await site.call(HELLO)
+
+        assert message.rejected.reason == "too_many_streams"
+        assert message.rejected.retry_after_seconds > 0
+        assert len(site.streams) == 3
+        assert gate.held == 1
+        first.cancel()
+        third.cancel()

@@ -191,6 +191,18 @@ async def test_another_terminals_session_is_left_alone_and_the_time_to_wait_is_t
     assert not old.ending
 
 
+async def test_how_many_may_come_back_to_an_address(kept: KeptEvidence) -> None:
+    """Those without a stream that are not ending; room is kept for as many."""
+    house = House(kept)
+    lingering = [await left_behind(house, f"s-{n}", investor_id=f"10000{n}") for n in (1, 2)]
+    (await house.sessions.admit(applicant("s-3", "100003"))).attach(Outbox(100_000))
+    await left_behind(house, "s-4", investor_id="100004", origin=Origin(ipaddress.ip_address("203.0.113.9"), 1))
+
+    assert house.sessions.resumable_at("198.51.100.7") == 2
+    lingering[0].end_soon("linger time over")
+    assert house.sessions.resumable_at("198.51.100.7") == 1
+
+
 async def test_a_session_with_a_stream_is_left_alone(kept: KeptEvidence) -> None:
     """Somebody sits there; nobody knows when that ends, so no time is told."""
     house = House(kept, max_per_investor=1)
