@@ -50,6 +50,8 @@ from relay.services.known_places import KnownPlaces
 from relay.services.ledger import Ledger
 from relay.services.ledger_spool import Spool
 from relay.services.login_guard import LoginGuard
+from relay.services.order_tables import OrderTables
+from relay.services.orders_in_database import OrdersInDatabase
 from relay.services.relay_numbers import take_number
 from relay.services.revocations import Revocations
 from relay.services.sessions import SessionLimits, Sessions
@@ -92,16 +94,15 @@ async def serve(
 ) -> None:
     """Build, announce the port, wait for a signal, drain. Raises what makes the relay unfit to start."""
     async with contextlib.AsyncExitStack() as stack:
-        engine, number = _take_place(settings, stack)
+        engine, numbers = _take_place(settings, stack)
         ledger, directory = _open_databases(settings, engine, stack)
         verifier = await _open_verifier(settings, stack)
-        order_map = OrderMapFile(settings.relay.state_dir / "order_map")
-        stack.callback(order_map.close)
+        order_map = _open_order_map(settings, engine, numbers, stack)
         flow_dir = stack.enter_context(process_folder(settings_file.flow_dir(settings)))
         link_limits = _link_limits(settings)
-        counter = _make_counter(settings, secrets, ledger, order_map, number, flow_dir, link_limits)
+        counter = _make_counter(settings, secrets, ledger, order_map, numbers[-1], flow_dir, link_limits)
         sessions, admission, guard = _make_sessions(settings, directory, verifier, counter, ledger)
-        await ledger.record("relay_started", "", _started(settings, number))
+        await ledger.record("relay_started", "", _started(settings, numbers[-1]))
         await counter.start()
         stack.push_async_callback(counter.stop)
         await _serve_control(settings, guard, stack)
@@ -128,18 +129,34 @@ async def _until_stopped(reloading: Reloading, sessions: Sessions) -> None:
         await sessions.drain(reloading.settings.relay.drain_seconds)
 
 
-def _take_place(settings: Settings, stack: contextlib.AsyncExitStack) -> tuple[Engine, int]:
-    """The ledger's database, and this process's own number; raises AlreadyRunning where another one is at work."""
+def _take_place(settings: Settings, stack: contextlib.AsyncExitStack) -> tuple[Engine, tuple[int, ...]]:
+    """The ledger's database, and the numbers of all processes that had this state directory, this one's last.
+
+    Raises AlreadyRunning where another process is at work.
+    """
     state_dir = settings.relay.state_dir
     state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    stack.enter_context(StateLock(state_dir / "relay.lock", f"the state directory {state_dir}"))
+    lock = stack.enter_context(StateLock(state_dir / "relay.lock", f"the state directory {state_dir}"))
     engine = open_database(settings_file.ledger_url(settings))
     stack.callback(engine.dispose)
     if engine.dialect.name == "sqlite":
         file = str(engine.url.database)
         stack.enter_context(StateLock(Path(f"{file}.lock"), f"the database {file}, and SQLite serves one only"))
     prepare(engine)
-    return engine, take_number(engine)
+    return engine, lock.note(take_number(engine))
+
+
+def _open_order_map(
+    settings: Settings, engine: Engine, numbers: tuple[int, ...], stack: contextlib.AsyncExitStack
+) -> OrderMapFile:
+    """The order map; where other processes can be reached through the database, it tells them."""
+    shared = None
+    if engine.dialect.name != "sqlite":
+        tables = OrderTables(settings.counter.broker_id, numbers[-1], frozenset(numbers))
+        shared = stack.enter_context(OrdersInDatabase(engine, tables))
+    order_map = OrderMapFile(settings.relay.state_dir / "order_map", shared)
+    stack.callback(order_map.close)
+    return order_map
 
 
 def _open_databases(

@@ -163,6 +163,21 @@ def order_key_too_long(most: int) -> Refusal:
     )
 
 
+def order_key_in_doubt(key: str) -> Refusal:
+    """A relay process claimed the key and stopped, or has the order waiting: nobody knows whether it is sent."""
+    return _relay(
+        "order_key_in_doubt",
+        (
+            f"报单幂等键 {key!r} 已由另一中继进程占用, 是否已报出尚不确定",
+            f"another relay process took an order with client_order_key {key!r} and has not said whether it was sent",
+        ),
+        (
+            "请数秒后以原键重试; 仍如此则先查询报单, 确认没有后换新键",
+            "repeat it with the same key in some seconds; if it stays, query your orders and use a new key if it is missing",
+        ),
+    )
+
+
 def day_limit_reached(most: int) -> Refusal:
     """The map of references is bounded; live orders are never evicted to make room."""
     return _relay(

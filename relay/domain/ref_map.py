@@ -94,6 +94,13 @@ class RefMap:
         lane = entry.lane_front, entry.lane_session
         self._of_lane[lane] = self.held_by(*lane) + 1
 
+    def recall(self, entry: MapEntry) -> None:
+        """Know an order of another relay process. It is none of ours: it takes no room, and hides nothing of ours."""
+        if _triple(entry) not in self._by_triple[entry.space]:
+            self._by_triple[entry.space][_triple(entry)] = entry
+            self._latest[entry.space].setdefault(entry.counter_ref, entry)
+            self._by_lane[entry.space].setdefault(_lane_key(entry), entry)
+
     def remove(self, entry: MapEntry) -> None:
         """Forget a reference that was never sent."""
         if self._by_triple[entry.space].pop(_triple(entry), None) is not None:

@@ -77,12 +77,17 @@ class RequestDesk:
         rule = self._scope.rule(call.method)
         _hold_to_limits(link, rule.priority if rule else Priority.OTHER, self._loop.time())
 
-    async def send(self, call: TerminalCall, body: bytearray, asked: Asked) -> CallOutcome:
-        """Wait for the request's turn and send it; raises Refused, e.g. when its time runs out first."""
+    async def send(
+        self, call: TerminalCall, body: bytearray, asked: Asked, queued: Callable[[], None] = lambda: None
+    ) -> CallOutcome:
+        """Wait for the request's turn and send it; raises Refused, e.g. when its time runs out first.
+
+        `queued` is called when the request's place is taken: what is sent after that comes after it.
+        """
         rule = self._scope.rule(call.method)
         priority = rule.priority if rule else Priority.OTHER
         now = self._loop.time()
-        if await self._cancelled_here(asked.link, call, body):
+        if await self._cancelled_here(asked.link, call, body, queued):
             return CallOutcome(0)
         waiting = _Waiting(call, body, asked, self._loop.create_future())
         ticket = Ticket(asked.link, priority, now + call.valid_for, payload=waiting)
@@ -90,13 +95,16 @@ class RequestDesk:
         if isinstance(ahead, Refusal):
             raise Refused(ahead)
         self.pump()
+        queued()
         outcome = await waiting.sent
         if not ahead:
             return outcome
         waited = round((self._loop.time() - now) * 1000)
         return CallOutcome(outcome.return_code, outcome.order_ref, outcome.first_order_ref, ahead, waited)
 
-    async def _cancelled_here(self, link: CtpLink, call: TerminalCall, body: bytearray) -> bool:
+    async def _cancelled_here(
+        self, link: CtpLink, call: TerminalCall, body: bytearray, queued: Callable[[], None]
+    ) -> bool:
         """Whether a cancel's order still waited here and was taken out; nothing is to be sent then.
 
         An action that cannot end the order like that waits until the order is sent, or is not sent for another reason.
@@ -117,6 +125,7 @@ class RequestDesk:
                 self._turn_away(ticket, call_reasons.cancelled_before_sent())
             return True
         futures = [_waiting(ticket).sent for ticket, _ in waiting]
+        queued()
         _, unsent = await asyncio.wait(futures, timeout=call.valid_for)
         if unsent:
             raise Refused(reasons.deadline_passed())

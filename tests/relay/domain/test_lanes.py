@@ -669,6 +669,47 @@ def test_a_restarted_relay_knows_the_days_orders_again() -> None:
     assert send(after, same, "ReqOrderInsert", order_key="k1")[1].repeated
 
 
+def test_an_order_of_another_process_is_known_by_the_name_it_had_there() -> None:
+    """After a failover: its notices, its trades, and cancels of it; nobody else's investor reaches it."""
+    there, here = lanes_at_counter(relay_number=1), lanes_at_counter(relay_number=2)
+    here.rebind(FRONT, 555, 0)
+    name = there.open(investor("10001"))
+    sent, _ = send(there, name, "ReqOrderInsert", OrderRef="12")
+    mine, other = here.open(investor("10001")), here.open(investor("10002"))
+    cancel: dict[str, Any] = {"FrontID": name.front, "SessionID": name.session, "OrderRef": "12"}
+    asked = here.named_elsewhere(mine, method("ReqOrderAction"), request("ReqOrderAction", **cancel))
+    here.recall(there.snapshot())
+
+    canceled, _ = send(here, mine, "ReqOrderAction", **cancel)
+
+    assert asked == ("OrderRef", name.front, name.session, 12)
+    assert here.named_elsewhere(mine, method("ReqOrderAction"), request("ReqOrderAction", **cancel)) is None
+    assert triple(here.show(callback("OnRtnOrder"), order_of(sent))) == (name.front, name.session, "12")
+    assert read("InputOrderAction", canceled, "FrontID", "SessionID", "OrderRef") == (FRONT, SESSION, "41")
+    assert refused(here, other, "ReqOrderAction", **cancel).code == 25
+
+
+def test_orders_of_another_process_hide_none_of_ours_and_take_no_room() -> None:
+    """Counter sessions count alike: an error notice that brings the reference alone is for our order."""
+    there, here = lanes_at_counter(relay_number=1), lanes_at_counter(relay_number=2, limits=DayLimits(total=2))
+    here.rebind(FRONT, 555, 40)
+    other = there.open(investor("10001"))
+    for ref in ("1", "2", "3"):
+        send(there, other, "ReqOrderInsert", OrderRef=ref)
+    mine = here.open(investor("10001"))
+    sent, _ = send(here, mine, "ReqOrderInsert", OrderRef="7")
+    here.recall(there.snapshot())
+    send(here, mine, "ReqOrderInsert", OrderRef="8")
+
+    error = event("OnErrRtnOrderInsert", **dict(zip(_REFUSED, read("InputOrder", sent, *_REFUSED), strict=True)))
+
+    assert read("InputOrder", here.show(callback("OnErrRtnOrderInsert"), error), "OrderRef") == "7"
+    assert refused(here, mine, "ReqOrderInsert", OrderRef="9").reason == "day_limit_reached"
+
+
+_REFUSED = ("InvestorID", "OrderRef", "RequestID", "InstrumentID")
+
+
 def test_sessions_that_counted_alike_are_told_apart() -> None:
     """Two of the investor's own counter sessions both had a reference 41; a restarted relay knows both orders."""
     desk, phone = lanes_at_counter(), lanes_at_counter()
