@@ -60,6 +60,16 @@ def wrong_struct_size(name: str, received: int, expected: int) -> Refusal:
     )
 
 
+def number_not_finite(name: str, field: str) -> Refusal:
+    """CTP's 15 BAD_FIELD: NaN and infinity are no price and no amount."""
+    return _relay(
+        "number_not_finite",
+        (f"{name} 的 {field} 不是有限数值", f"{field} of {name} is NaN or infinite"),
+        ("请填写数值; 无值请填 0 或 DBL_MAX", "send a number; where there is none, 0 or DBL_MAX"),
+        code=15,
+    )
+
+
 def not_your_investor() -> Refusal:
     """The request names somebody else. Sending it in the caller's own name could trade on the wrong account."""
     return _relay(
