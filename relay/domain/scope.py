@@ -116,15 +116,11 @@ class ScopeTable:
 
 def _rule(method: Method, struct: Struct) -> Rule:
     scope = SCOPES[method.name]
-    rule = Rule(
-        method.name,
-        scope,
-        priority_of(method.name),
-        struct.size,
-        *(text_cell(struct, name) for name in ("BrokerID", "InvestorID", "UserID", "AccountID")),
-        *(text_cell(struct, name) for name in ("IPAddress", "MacAddress")),
-        double_cells(struct),
-    )
+    names = ("BrokerID", "InvestorID", "UserID", "AccountID", "IPAddress", "MacAddress")
+    broker, investor, user, account, address, mac = (text_cell(struct, name) for name in names)
+    doubles = double_cells(struct)
+    priority = priority_of(method.name)
+    rule = Rule(method.name, scope, priority, struct.size, broker, investor, user, account, address, mac, doubles)
     if not _fits(rule):
         raise ValueError(f"{method.name}: the fields of {struct.name} do not fit the scope {scope}")
     return rule
