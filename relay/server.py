@@ -31,6 +31,7 @@ from relay.counter.ctp.tools import SwitchboardTools
 from relay.counter.order_map import OrderMapFile
 from relay.counter.port import Counter, Evidence, Mode
 from relay.domain.counter_session import Patience
+from relay.domain.day_use import DayUse
 from relay.domain.journal import Journal, JournalLimits
 from relay.domain.lane_requests import DayLimits
 from relay.domain.lanes import Lanes
@@ -234,7 +235,7 @@ def _make_counter(
     connector = Connector(loaded, address, evidence)
     ownership = OwnershipTable(loaded.catalog)
     lane_numbers = itertools.count(1)
-    day_limits = DayLimits(settings.limits.orders_per_day)
+    day_limits = DayLimits(settings.limits.orders_per_day, settings.limits.orders_per_day_per_investor)
     tools = SwitchboardTools(
         catalog=loaded.catalog,
         scope=ScopeTable(loaded.catalog),
@@ -245,6 +246,7 @@ def _make_counter(
         ),
         next_lane=lambda: next(lane_numbers),
         limits=limits,
+        day_use=DayUse(settings.limits.orders_per_day),
     )
     if settings.relay.mode == Mode.MANY_TO_MANY.value:
         return ManyToMany(connector, tools)

@@ -193,7 +193,19 @@ def day_limit_reached(most: int) -> Refusal:
     return _relay(
         "day_limit_reached",
         (f"本交易日报单数已达中继上限 {most}", f"the relay's limit of {most} orders a trading day is reached"),
-        ("请联系期货公司", "ask your futures firm"),
+        ("撤单不受限制; 请联系期货公司", "cancels are not limited; ask your futures firm"),
+    )
+
+
+def investor_day_limit_reached(most: int) -> Refusal:
+    """The investor's own share; other investors go on."""
+    return _relay(
+        "investor_day_limit_reached",
+        (
+            f"该投资者本交易日报单数已达中继上限 {most}",
+            f"the relay's limit of {most} orders of one investor a trading day is reached",
+        ),
+        ("撤单不受限制; 请联系期货公司", "cancels are not limited; ask your futures firm"),
     )
 
 

@@ -39,10 +39,10 @@ class _Chosen:
 
 @dataclass(frozen=True, slots=True)
 class DayLimits:
-    """How many references a trading day may use."""
+    """How many references of one counter session a trading day may use: a share for each investor, and a last bound."""
 
     total: int = 500_000
-    per_lane: int = 50_000
+    per_investor: int = 20_000
 
 
 class RequestWriter:
@@ -91,10 +91,10 @@ class RequestWriter:
                 self._keys.forget(entry.investor_id, entry.order_key)
 
     def _make_room(self, lane: Lane, more: int) -> None:
+        if self._refs.used_by(lane.identity.investor_id) + more > self._limits.per_investor:
+            raise Refused(call_reasons.investor_day_limit_reached(self._limits.per_investor))
         if self._refs.full(more):
             raise Refused(call_reasons.day_limit_reached(self._limits.total))
-        if self._refs.held_by(lane.front, lane.session) + more > self._limits.per_lane:
-            raise Refused(call_reasons.day_limit_reached(self._limits.per_lane))
 
     def _number(
         self, lane: Lane, places: RefPlaces, body: bytearray

@@ -125,6 +125,11 @@ class Lanes:
         for entry in entries:
             self._refs.recall(entry)
 
+    @property
+    def used(self) -> int:
+        """How many references of the day are used."""
+        return len(self._refs)
+
     def snapshot(self) -> tuple[MapEntry, ...]:
         """Every entry of the day, as `restore` takes them."""
         return tuple(self._refs.entries)

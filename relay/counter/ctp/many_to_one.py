@@ -47,6 +47,11 @@ class ManyToOne:
         """Whether the operator is logged in."""
         return self._switchboard is not None and self._switchboard.session.live
 
+    @property
+    def orders_today(self) -> int:
+        """As the port says."""
+        return self._tools.day_use.fullest
+
     async def start(self) -> None:
         """Begin to log the operator in, and to keep it logged in."""
         self._tasks.start(self._keep_operator(), "operator session")

@@ -57,6 +57,7 @@ class RequestDesk:
         self._catalog = tools.catalog
         self._scope = tools.scope
         self._order_map = tools.order_map
+        self._day_use = tools.day_use
         self._lanes = lanes
         self._pending = pending
         self._unanswered = unanswered
@@ -239,7 +240,7 @@ class RequestDesk:
 
     def _write_references(self, waiting: _Waiting) -> Outgoing:
         """The lane's references become the counter's, and are kept on disk before the order is sent."""
-        lane = waiting.asked.link.lane
+        lane, used = waiting.asked.link.lane, self._lanes.used
         outgoing = self._lanes.outgoing(lane, waiting.call.method, waiting.body, waiting.call.client_order_key)
         if isinstance(outgoing, Refusal):
             raise Refused(outgoing)
@@ -251,6 +252,8 @@ class RequestDesk:
         except Exception:
             self._lanes.retract(lane, outgoing)
             raise
+        if percent := self._day_use.inserted(used, self._lanes.used):
+            _log.error("orders_of_the_day_run_out", percent=percent, limit=self._day_use.total)
         return outgoing
 
     def _not_sent(self, ticket: Ticket, refusal: Refusal) -> None:

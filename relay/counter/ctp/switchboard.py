@@ -247,6 +247,7 @@ class Switchboard:
             raise Refused(reasons.order_map_unavailable()) from None
         if changed:
             self._lanes.start_day()
+            self._tools.day_use.start_day()
             self._router.start_day()
         elif self._login is None:
             # Orders of this day's earlier life of the relay are known again, by whom they belong to.

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ctpabi.catalog import Catalog
 from relay.counter.ctp.link import LinkLimits
 from relay.counter.order_map import OrderMapFile
+from relay.domain.day_use import DayUse
 from relay.domain.lanes import Lanes
 from relay.domain.ownership import OwnershipTable
 from relay.domain.scope import ScopeTable
@@ -25,3 +26,4 @@ class SwitchboardTools:
     next_lane: Callable[[], int]
     """a lane number no other terminal session of this process had"""
     limits: LinkLimits
+    day_use: DayUse

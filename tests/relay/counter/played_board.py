@@ -20,6 +20,7 @@ from relay.counter.ctp.tools import SwitchboardTools
 from relay.counter.order_map import OrderMapFile
 from relay.counter.port import CallOutcome, CounterEvent, LinkStatus, TerminalCall
 from relay.counter.shared_orders import SharedOrders
+from relay.domain.day_use import DayUse
 from relay.domain.lanes import Lanes
 from relay.errors import Refused
 from tests.relay.domain.ctp_bodies import CATALOG, OWNERSHIP, SCOPES, body, callback, investor, method, request
@@ -129,6 +130,7 @@ class Board:
             new_lanes=lambda: Lanes(CATALOG, OWNERSHIP),
             next_lane=lambda: next(numbers),
             limits=LinkLimits(orders=1000, queries=1000),
+            day_use=DayUse(500_000),
         )
         self._shared = shared
         self.board = Switchboard(

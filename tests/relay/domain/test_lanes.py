@@ -208,16 +208,46 @@ def test_without_a_counter_session_no_reference_is_given() -> None:
     assert refused(lanes, lane, "ReqOrderInsert").reason == "counter_unavailable"
 
 
+def test_an_investor_has_a_share_of_the_day() -> None:
+    """In all lanes together, also new ones; others go on, and the investor's cancels do."""
+    lanes = lanes_at_counter(limits=DayLimits(total=10, per_investor=2))
+    alice, again, bob = (lanes.open(investor(name)) for name in ("10001", "10001", "10002"))
+    _, sent = send(lanes, alice, "ReqOrderInsert")
+    send(lanes, again, "ReqOrderInsert")
+    lanes.close(again)
+
+    assert refused(lanes, alice, "ReqOrderInsert").reason == "investor_day_limit_reached"
+    assert refused(lanes, lanes.open(investor("10001")), "ReqOrderInsert").reason == "investor_day_limit_reached"
+    send(lanes, bob, "ReqOrderInsert")
+    send(lanes, alice, "ReqOrderAction", FrontID=alice.front, SessionID=alice.session, OrderRef=sent.order_ref)
+    lanes.retract(alice, sent)
+    send(lanes, alice, "ReqOrderInsert")
+
+
 def test_the_day_is_bounded_by_refusing_new_orders() -> None:
-    """A full map refuses, for the whole relay or for one lane; what is live stays."""
-    lanes = lanes_at_counter(limits=DayLimits(total=3, per_lane=2))
+    """A full map refuses for the whole relay; what is live stays."""
+    lanes = lanes_at_counter(limits=DayLimits(total=3, per_investor=2))
     alice, bob = lanes.open(investor("10001")), lanes.open(investor("10002"))
     send(lanes, alice, "ReqOrderInsert")
     send(lanes, alice, "ReqOrderInsert")
-
-    assert refused(lanes, alice, "ReqOrderInsert").reason == "day_limit_reached"
     send(lanes, bob, "ReqOrderInsert")
+
     assert refused(lanes, bob, "ReqOrderInsert").reason == "day_limit_reached"
+    assert lanes.used == 3
+
+
+def test_the_shares_are_known_again_after_a_restart_and_new_with_the_day() -> None:
+    """A restart gives nobody a second share."""
+    limits = DayLimits(total=10, per_investor=1)
+    before = lanes_at_counter(limits=limits)
+    send(before, before.open(investor("10001")), "ReqOrderInsert")
+    after = lanes_at_counter(limits=limits)
+    after.restore(before.snapshot())
+    lane = after.open(investor("10001"))
+
+    assert refused(after, lane, "ReqOrderInsert").reason == "investor_day_limit_reached"
+    after.start_day()
+    send(after, lane, "ReqOrderInsert")
 
 
 @pytest.mark.parametrize(
