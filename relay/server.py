@@ -12,6 +12,7 @@ import functools
 import itertools
 import signal
 from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
@@ -31,7 +32,7 @@ from relay.counter.ctp.tools import SwitchboardTools
 from relay.counter.order_map import OrderMapFile
 from relay.counter.port import Counter, Evidence, Mode
 from relay.domain.counter_session import Patience
-from relay.domain.day_use import DayUse
+from relay.domain.day_notices import KnownOwners
 from relay.domain.journal import Journal, JournalLimits
 from relay.domain.lane_requests import DayLimits
 from relay.domain.lanes import Lanes
@@ -47,12 +48,11 @@ from relay.services.admission import Admission, AdmissionRules, Directory
 from relay.services.database import open_database, prepare
 from relay.services.directory_access import DirectoryAccess
 from relay.services.investors import Investors
+from relay.services.known_investors import KnownInvestors
 from relay.services.known_places import KnownPlaces
 from relay.services.ledger import Ledger
 from relay.services.ledger_spool import Spool
 from relay.services.login_guard import LoginGuard
-from relay.services.order_tables import OrderTables
-from relay.services.orders_in_database import OrdersInDatabase
 from relay.services.relay_numbers import take_number
 from relay.services.revocations import Revocations
 from relay.services.sessions import SessionLimits, Sessions
@@ -95,15 +95,16 @@ async def serve(
 ) -> None:
     """Build, announce the port, wait for a signal, drain. Raises what makes the relay unfit to start."""
     async with contextlib.AsyncExitStack() as stack:
-        engine, numbers = _take_place(settings, stack)
+        engine, number = _take_place(settings, stack)
         ledger, directory = _open_databases(settings, engine, stack)
         verifier = await _open_verifier(settings, stack)
-        order_map = _open_order_map(settings, engine, numbers, stack)
-        flow_dir = stack.enter_context(process_folder(settings_file.flow_dir(settings)))
-        link_limits = _link_limits(settings)
-        counter = _make_counter(settings, secrets, ledger, order_map, numbers[-1], flow_dir, link_limits)
+        order_map = OrderMapFile(settings.relay.state_dir / "order_map")
+        stack.callback(order_map.close)
+        known, link_limits = await _known_owners(settings, directory, stack), _link_limits(settings)
+        own = _Own(number, order_map, stack.enter_context(process_folder(settings_file.flow_dir(settings))), known)
+        counter = _make_counter(settings, secrets, ledger, own, link_limits)
         sessions, admission, guard = _make_sessions(settings, directory, verifier, counter, ledger)
-        await ledger.record("relay_started", "", _started(settings, numbers[-1]))
+        await ledger.record("relay_started", "", _started(settings, number))
         await counter.start()
         stack.push_async_callback(counter.stop)
         await _serve_control(settings, guard, stack)
@@ -130,34 +131,18 @@ async def _until_stopped(reloading: Reloading, sessions: Sessions) -> None:
         await sessions.drain(reloading.settings.relay.drain_seconds)
 
 
-def _take_place(settings: Settings, stack: contextlib.AsyncExitStack) -> tuple[Engine, tuple[int, ...]]:
-    """The ledger's database, and the numbers of all processes that had this state directory, this one's last.
-
-    Raises AlreadyRunning where another process is at work.
-    """
+def _take_place(settings: Settings, stack: contextlib.AsyncExitStack) -> tuple[Engine, int]:
+    """The ledger's database, and this process's own number; raises AlreadyRunning where another one is at work."""
     state_dir = settings.relay.state_dir
     state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    lock = stack.enter_context(StateLock(state_dir / "relay.lock", f"the state directory {state_dir}"))
+    stack.enter_context(StateLock(state_dir / "relay.lock", f"the state directory {state_dir}"))
     engine = open_database(settings_file.ledger_url(settings))
     stack.callback(engine.dispose)
     if engine.dialect.name == "sqlite":
         file = str(engine.url.database)
         stack.enter_context(StateLock(Path(f"{file}.lock"), f"the database {file}, and SQLite serves one only"))
     prepare(engine)
-    return engine, lock.note(take_number(engine))
-
-
-def _open_order_map(
-    settings: Settings, engine: Engine, numbers: tuple[int, ...], stack: contextlib.AsyncExitStack
-) -> OrderMapFile:
-    """The order map; where other processes can be reached through the database, it tells them."""
-    shared = None
-    if engine.dialect.name != "sqlite":
-        tables = OrderTables(settings.counter.broker_id, numbers[-1], frozenset(numbers))
-        shared = stack.enter_context(OrdersInDatabase(engine, tables))
-    order_map = OrderMapFile(settings.relay.state_dir / "order_map", shared)
-    stack.callback(order_map.close)
-    return order_map
+    return engine, take_number(engine)
 
 
 def _open_databases(
@@ -209,13 +194,33 @@ async def _open_verifier(settings: Settings, stack: contextlib.AsyncExitStack) -
     return verifier
 
 
+@dataclass(frozen=True, slots=True)
+class _Own:
+    """What the counter side of this process has for itself."""
+
+    number: int
+    order_map: OrderMapFile
+    flow_dir: Path
+    known: KnownOwners
+
+
+async def _known_owners(settings: Settings, directory: Directory, stack: contextlib.AsyncExitStack) -> KnownOwners:
+    """Whose notices the operator's session keeps for terminals that come later."""
+    owners = KnownOwners()
+    if settings.relay.mode == Mode.MANY_TO_ONE.value:
+        reader = KnownInvestors(directory.access, directory.investors, settings.counter.broker_id, owners)
+        await reader.read()
+        tasks = Tasks()
+        tasks.start(reader.keep_reading(), "investors of the directory")
+        stack.push_async_callback(tasks.cancel)
+    return owners
+
+
 def _make_counter(
     settings: Settings,
     secrets: settings_file.Secrets,
     evidence: Evidence,
-    order_map: OrderMapFile,
-    number: int,
-    flow_dir: Path,
+    own: _Own,
     limits: LinkLimits,
 ) -> Counter:
     """The one place that picks a mode; a third mode would be a third branch here."""
@@ -228,25 +233,25 @@ def _make_counter(
         relay_auth_code=secrets.relay_auth_code.get_secret_value(),
         production=at.production,
         user_product_info=at.user_product_info,
-        flow_dir=flow_dir,
+        flow_dir=own.flow_dir,
         patience=Patience(connect=at.connect_timeout_seconds, answer=at.login_timeout_seconds),
         inits_per_second=at.inits_per_second,
     )
     connector = Connector(loaded, address, evidence)
     ownership = OwnershipTable(loaded.catalog)
     lane_numbers = itertools.count(1)
-    day_limits = DayLimits(settings.limits.orders_per_day, settings.limits.orders_per_day_per_investor)
+    day_limits = DayLimits(settings.limits.orders_per_day)
     tools = SwitchboardTools(
         catalog=loaded.catalog,
         scope=ScopeTable(loaded.catalog),
         ownership=ownership,
-        order_map=order_map,
+        order_map=own.order_map,
         new_lanes=lambda: Lanes(
-            loaded.catalog, ownership, relay_number=number, limits=day_limits, keys=order_map.order_keys
+            loaded.catalog, ownership, relay_number=own.number, limits=day_limits, keys=own.order_map.order_keys
         ),
         next_lane=lambda: next(lane_numbers),
         limits=limits,
-        day_use=DayUse(settings.limits.orders_per_day),
+        known=own.known,
     )
     if settings.relay.mode == Mode.MANY_TO_MANY.value:
         return ManyToMany(connector, tools)

@@ -181,6 +181,11 @@ class CounterLink(Protocol):
         """The latest login's answer, with the terminal's own numbers."""
         ...
 
+    @property
+    def lost_history(self) -> bool:
+        """Whether the day before this login could not be kept whole: the terminal is to query."""
+        ...
+
     async def call(self, call: TerminalCall) -> CallOutcome:
         """Send one request; returns once it was sent, refused by the API, or its time ran out.
 
@@ -208,11 +213,6 @@ class Counter(Protocol):
     @property
     def ready(self) -> bool:
         """Whether a terminal could be attached now; in many-to-one only while the operator is logged in."""
-        ...
-
-    @property
-    def orders_today(self) -> int:
-        """Orders of the counter session that has most of this trading day; what it may have is a setting."""
         ...
 
     async def start(self) -> None:

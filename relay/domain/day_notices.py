@@ -1,18 +1,35 @@
 """The trading day's notices by owner, for terminals that come after them.
 
 In many-to-one the counter replays the day once, to the operator's session, and a terminal may log in hours later.
-Kept as the counter sent them; what is shown is worked out when they are given. Bounded: an owner whose notices no
-longer fit is marked incomplete, and its terminal is told to query instead.
+Of each order, quote and the like the latest state is kept, at the place of its first, so that it comes before its
+trades; trades and everything else are all kept. Kept as the counter sent them; what is shown is worked out when they
+are given.
+
+Bounded, by share: whoever has most gives way, its oldest finished things first. An owner whose day is not whole any
+more is marked incomplete, and its terminals are told to query. Nothing is kept of investors whom the directory does
+not know: the operator's session carries those of the whole organization.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from ctpabi.catalog import Callback, Catalog
+from ctpabi.text import encode
+from relay.domain.cells import IntCell, TextCell, text_cell, text_cells
 from relay.domain.delivery import Notice
 from relay.domain.ownership import Owner, Ownership, OwnershipTable
+from relay.domain.refs import ref_places
 from relay.domain.scope import Identity
+
+_FINISHED = frozenset(b"0245c")
+"""OrderStatus of an order that nothing more happens to: traded, not queueing, cancelled, touched"""
+_BY_INSTRUMENT = frozenset({"OnRtnInstrumentStatus", "OnRtnForQuoteRsp"})
+"""Public notices of which only an instrument's latest is of interest"""
+_GIVES_WAY = 16
+"""Whoever has most gives way by this part of it, so that not every notice has to look for room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,32 +37,68 @@ class DayLimits:
     """How much of the day is kept."""
 
     total_bytes: int = 256 * 1024 * 1024
-    owner_bytes: int = 16 * 1024 * 1024
+    owner_bytes: int = 32 * 1024 * 1024
+    overhead: int = 300
+    """what a notice costs beside its struct"""
 
 
 @dataclass(frozen=True, slots=True)
 class DayReplay:
     """The day of one investor so far, in the order it happened."""
 
-    notices: tuple[Notice, ...]
+    notices: Iterator[Notice]
     complete: bool
-    """False: there were too many to keep, and the later ones are missing; query orders and trades"""
+    """False: not everything could be kept; query orders and trades"""
+
+
+class KnownOwners:
+    """Whose notices are kept: everybody's until the directory was read."""
+
+    def __init__(self) -> None:
+        self._names: set[Ownership] | None = None
+
+    def __contains__(self, owner: Ownership) -> bool:
+        return self._names is None or owner.owner is Owner.EVERYBODY or owner in self._names
+
+    def replace(self, investors: Iterable[tuple[str, Iterable[str]]]) -> None:
+        """The directory was read: every investor id with its account ids."""
+        self._names = {owner for investor, accounts in investors for owner in _owners(investor, accounts)}
+
+    def add(self, identity: Identity) -> None:
+        """A terminal of this investor was admitted."""
+        if self._names is not None:
+            self._names.update(_owners(identity.investor_id, identity.accounts))
+
+
+_Key = tuple[object, ...]
+_Kept = OrderedDict[_Key, tuple[int, Notice]]
+"""by what they are a state of; with the place in the day"""
 
 
 @dataclass(slots=True)
 class _Owned:
-    notices: dict[tuple[int, int, bytes], tuple[int, Notice]] = field(default_factory=dict)
-    """by callback, error and body, so that the counter's own replays add nothing; with the place in the day"""
+    alive: _Kept = field(default_factory=OrderedDict)
+    """orders that may still change"""
+    past: _Kept = field(default_factory=OrderedDict)
     size: int = 0
     complete: bool = True
 
 
 class DayNotices:
-    """Private and public notices of one counter session, for one trading day."""
+    """Private and public notices of one counter session, for one trading day; each is recorded once."""
 
-    def __init__(self, ownership: OwnershipTable, limits: DayLimits | None = None) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        ownership: OwnershipTable,
+        known: KnownOwners | None = None,
+        limits: DayLimits | None = None,
+    ) -> None:
         self._ownership = ownership
+        self._known = known if known is not None else KnownOwners()
         self._limits = limits or DayLimits()
+        self._status = text_cell(catalog.structs["Order"], "OrderStatus")
+        self._keys = {c.name: cells for c in catalog.callbacks.values() if (cells := _key_cells(catalog, c))}
         self._owned: dict[Ownership, _Owned] = {}
         self._size = 0
         self._place = 0
@@ -60,47 +113,96 @@ class DayNotices:
         if owner.owner in {Owner.NOBODY, Owner.SESSION}:
             return
         owned = self._owned.setdefault(owner, _Owned())
-        key = notice.callback.slot, notice.error_id, notice.body
-        if not owned.complete or key in owned.notices:
-            return
-        size = len(notice.body)
-        if owned.size + size > self._limits.owner_bytes or self._size + size > self._limits.total_bytes:
+        if owner not in self._known:
             owned.complete = False
             return
         self._place += 1
-        owned.notices[key] = self._place, notice
-        owned.size += size
-        self._size += size
+        key = self._key(notice) or (self._place,)
+        place, before = self._taken(owned, key)
+        kept = owned.alive if self._is_alive(notice) else owned.past
+        kept[key] = place or self._place, notice
+        grown = self._cost(notice) - before
+        owned.size += grown
+        self._size += grown
+        if owned.size > self._limits.owner_bytes:
+            self._give_way(owned)
+        while self._size > self._limits.total_bytes:
+            self._give_way(max(self._owned.values(), key=lambda one: one.size))
 
     def replay(self, identity: Identity) -> DayReplay:
-        """What this terminal may see of the day. Give it to `Lanes.show` and its `Delivery`, then go on live."""
-        mine = list(self._visible(identity))
-        placed = sorted((item for owned in mine for item in owned), key=lambda item: item[0])
-        complete = all(owned.complete for owner, owned in self._owned.items() if self._may_be(owner, identity))
-        return DayReplay(tuple(notice for _, notice in placed), complete)
+        """What this terminal may see of the day so far. Give it to its `Delivery`, then go on live."""
+        mine = [(owner, owned) for owner, owned in self._owned.items() if _may_be(owner, identity)]
+        kept = [item for _, owned in mine for part in (owned.alive, owned.past) for item in part.values()]
+        kept.sort(key=lambda item: item[0])
+        belongs = self._ownership.belongs
+        return DayReplay(
+            (notice for _, notice in kept if belongs(notice.callback, notice.body, identity)),
+            all(owned.complete for owner, owned in mine if owner.owner is not Owner.EVERYBODY),
+        )
 
     def start_day(self) -> None:
         """A new trading day: yesterday's notices are nobody's business."""
         self._owned.clear()
         self._size = self._place = 0
 
-    def _visible(self, identity: Identity) -> Iterator[list[tuple[int, Notice]]]:
-        for owner, owned in self._owned.items():
-            if self._may_be(owner, identity):
-                yield [
-                    (place, n)
-                    for place, n in owned.notices.values()
-                    if self._ownership.belongs(n.callback, n.body, identity)
-                ]
+    def _taken(self, owned: _Owned, key: _Key) -> tuple[int, int]:
+        """The place and cost of the state before, which is taken out; zeros where there is none."""
+        for part in (owned.alive, owned.past):
+            before = part.pop(key, None)
+            if before is not None:
+                return before[0], self._cost(before[1])
+        return 0, 0
 
-    @staticmethod
-    def _may_be(owner: Ownership, identity: Identity) -> bool:
-        match owner.owner:
-            case Owner.EVERYBODY:
-                return True
-            case Owner.INVESTOR:
-                return owner.name == identity.investor
-            case Owner.ACCOUNT:
-                return owner.name in (identity.account_names or {identity.investor})
-            case _:
-                return False
+    def _give_way(self, owned: _Owned) -> None:
+        owned.complete = False
+        least = owned.size - max(1, owned.size // _GIVES_WAY)
+        while owned.size > least:
+            _, (_, notice) = (owned.past or owned.alive).popitem(last=False)
+            owned.size -= self._cost(notice)
+            self._size -= self._cost(notice)
+
+    def _cost(self, notice: Notice) -> int:
+        return len(notice.body) + self._limits.overhead
+
+    def _is_alive(self, notice: Notice) -> bool:
+        if notice.callback.name != "OnRtnOrder" or self._status is None:
+            return False
+        return notice.body[self._status.start] not in _FINISHED
+
+    def _key(self, notice: Notice) -> _Key:
+        """What the notice is a state of; empty where it stands for itself."""
+        cells = self._keys.get(notice.callback.name)
+        if cells is None:
+            return ()
+        values = tuple(cell.read(notice.body) for cell in cells)
+        return (notice.callback.slot, *values) if all(values) else ()
+
+
+def _key_cells(catalog: Catalog, callback: Callback) -> tuple[TextCell | IntCell, ...]:
+    """The fields that name what a notice is a state of: session and reference, or the instrument."""
+    if not callback.struct or not callback.name.startswith("OnRtn"):
+        return ()
+    struct = catalog.structs[callback.struct]
+    if callback.name in _BY_INSTRUMENT:
+        return text_cells(struct, "ExchangeID", "InstrumentID")
+    places = ref_places(struct)
+    if places is None or places.ref is None or places.front is None or places.session is None:
+        return ()
+    return places.front, places.session, places.ref
+
+
+def _owners(investor_id: str, accounts: Iterable[str]) -> Iterator[Ownership]:
+    yield Ownership(Owner.INVESTOR, encode(investor_id))
+    yield from (Ownership(Owner.ACCOUNT, encode(account)) for account in accounts or (investor_id,))
+
+
+def _may_be(owner: Ownership, identity: Identity) -> bool:
+    match owner.owner:
+        case Owner.EVERYBODY:
+            return True
+        case Owner.INVESTOR:
+            return owner.name == identity.investor
+        case Owner.ACCOUNT:
+            return owner.name in (identity.account_names or {identity.investor})
+        case _:
+            return False

@@ -115,14 +115,15 @@ class TerminalSession:
 
     def _welcome(self, *, resumed: bool, lost_history: bool) -> bytes:
         attached = self._link.attached
+        lost = lost_history or (not resumed and self._link.lost_history)
         welcome = frames.Welcome(
             investor=self.identity.investor,
             mode=self.identity.mode,
             resume_token=self.resume_token,
             linger_seconds=int(self._linger_seconds),
-            advice=reasons.password_due_advice(attached.must_change_password),
+            advice=reasons.password_due_advice(attached.must_change_password) or reasons.query_advice(lost=lost),
             resumed=resumed,
-            lost_history=lost_history,
+            lost_history=lost,
         )
         return frames.logged_in(welcome, attached)
 

@@ -33,7 +33,7 @@ BROKEN_IN = {
     "restart": Mode.MANY_TO_MANY,
 }
 TELLING = {
-    "investor-filter": ("OnRtnOrder of 10000",),
+    "investor-filter": (" of 10000",),
     "ref-map": ("is shown as", "with reference", "was refused"),
     "ref-counter": ("were used twice in the day",),
     "restart": ("is shown as", "with reference"),

@@ -21,8 +21,6 @@ from relay.counter.ctp.spi import Put, make_spi
 
 RESTART = 0
 """THOST_TERT_RESTART: the private topic replays the whole trading day"""
-QUICK = 2
-"""THOST_TERT_QUICK: only what happens after the login"""
 
 _lifecycle = threading.Lock()
 _open: weakref.WeakSet[TraderApi] = weakref.WeakSet()

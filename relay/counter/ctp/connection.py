@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ctpabi.binding import Binding
-from relay.counter.ctp.api import QUICK, RESTART, TraderApi
+from relay.counter.ctp.api import RESTART, TraderApi
 from relay.counter.ctp.link import CtpLink
 from relay.counter.ctp.login_steps import Credentials, LoginSteps
 from relay.counter.ctp.session import CtpSession
@@ -72,13 +72,16 @@ class Connector:
             known.patience,
         )
 
-    async def open(self, session: CtpSession, *, from_now: bool = False) -> None:
-        """Wait for this session's turn, then connect it; `from_now` leaves out the day's earlier notices."""
+    async def open(self, session: CtpSession) -> None:
+        """Wait for this session's turn, then connect it.
+
+        It is always sent the whole day: with QUICK, what happens during a break would be lost.
+        """
         loop = asyncio.get_running_loop()
         async with self._turn:
             await asyncio.sleep(self._free_at - loop.time())
             self._free_at = loop.time() + 1 / self._address.inits_per_second
-            session.open(self._address.fronts, QUICK if from_now else RESTART)
+            session.open(self._address.fronts, RESTART)
 
     async def confirm(self, board: Switchboard, link: CtpLink) -> None:
         """Confirm the settlement statement for a terminal that asked for it; what came of it is in the ledger.

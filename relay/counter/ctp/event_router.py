@@ -19,10 +19,12 @@ from relay.counter.port import CounterEvent
 from relay.domain.cells import text_cell
 from relay.domain.day_notices import DayNotices
 from relay.domain.delivery import Delivery, Notice
+from relay.domain.from_now import ReplayWatch
 from relay.domain.lane import Lane
 from relay.domain.lanes import Lanes
 from relay.domain.operator_mask import OperatorMask
 from relay.domain.query_cache import QueryCache, Row
+from relay.domain.ref_map import MapEntry
 from relay.domain.repetitions import Repetitions
 
 _log = structlog.get_logger(__name__)
@@ -59,7 +61,11 @@ class EventRouter:
         self._link_of = link_of
         self._deliveries: dict[CtpLink, Delivery] = {}
         self._repetitions = Repetitions(tools.catalog)
-        self._day = DayNotices(tools.ownership) if operator_id else None
+        self._known = tools.known
+        self._day = DayNotices(tools.catalog, tools.ownership, tools.known) if operator_id else None
+        self._from_now: set[CtpLink] = set()
+        self._watch: ReplayWatch | None = None
+        """while the first login's replay goes on"""
         self._mask = OperatorMask(tools.catalog, operator_id)
         self._withheld_rows: set[tuple[str, str]] = set()
         self._account_cell = text_cell(tools.catalog.structs["TradingAccount"], "AccountID")
@@ -71,23 +77,36 @@ class EventRouter:
     def open(self, link: CtpLink, *, from_now: bool) -> None:
         """A terminal joined; it gets the day's notices of its investor first, unless it wants only new ones."""
         self._deliveries[link] = Delivery(self._catalog)
-        if from_now or self._day is None:
-            return
-        replay = self._day.replay(link.lane.identity)
-        for notice in replay.notices:
-            self._give(link, notice, {})
-        if not replay.complete:
-            _log.warning("day_notices_incomplete", investor=link.lane.identity.investor_id)
+        self._known.add(link.lane.identity)
+        if from_now:
+            self._from_now.add(link)
+        elif self._day is not None:
+            replay = self._day.replay(link.lane.identity)
+            link.put_later(0, self._replayed(link, replay.notices))
+            link.lost_history = not replay.complete
+            if link.lost_history:
+                _log.warning("day_notices_incomplete", investor=link.lane.identity.investor_id, session=link.session)
+
+    def logged_in(self, login_time: str) -> None:
+        """The first login of the session, at the counter's time; what comes now is the day so far."""
+        self._watch = ReplayWatch(self._catalog, login_time, self._loop.time())
+
+    def broke(self) -> None:
+        """The session broke: after its next login the day comes again."""
+        if self._watch is not None:
+            self._watch.broke(self._loop.time())
 
     def close(self, link: CtpLink) -> None:
         """A terminal left; idempotent."""
         self._deliveries.pop(link, None)
+        self._from_now.discard(link)
 
     def start_day(self) -> None:
         """A new trading day: yesterday's notices are forgotten."""
         if self._day is not None:
             self._day.start_day()
         self._repetitions.start_day()
+        self._watch = None
         for delivery in self._deliveries.values():
             delivery.start_day()
 
@@ -110,6 +129,7 @@ class EventRouter:
             return
         if self._day is not None and not self._lanes.is_private(event.callback):
             self._day.record(notice)
+        news = self._news(notice, order)
         encoded: _Encoded = {}
         for lane, shown in self._lanes.incoming(event.callback, event.body):
             link = self._link_of(lane)
@@ -118,7 +138,30 @@ class EventRouter:
             key = id(notice), lane.identity.investor
             if key not in encoded:
                 encoded[key] = self._encoded(notice, shown, lane.identity.investor)
-            self._give(link, notice, encoded)
+            for item in news if link in self._from_now else (notice,):
+                self._give(link, item, encoded)
+
+    def _news(self, notice: Notice, order: MapEntry | None) -> tuple[Notice, ...]:
+        """What of a notice terminals get that want nothing from before their login."""
+        watch = self._watch
+        if watch is None:
+            return (notice,)
+        own = order is not None and any(link.lane.session == order.lane_session for link in self._from_now)
+        news = watch.take(notice, self._loop.time(), own=own)
+        if watch.over:
+            self._watch = None
+        return news
+
+    def _replayed(self, link: CtpLink, notices: Iterator[Notice]) -> Iterator[CounterEvent | None]:
+        for notice in notices:
+            delivery = self._deliveries.get(link)
+            if delivery is None:
+                return
+            yield None
+            for item in delivery.accept(notice, self._loop.time()):
+                yield self._event(item, link.lane.identity.investor, {})
+            if delivery.held:
+                self._wake_for(delivery)
 
     def _give(self, link: CtpLink, notice: Notice, encoded: _Encoded) -> None:
         delivery = self._deliveries.get(link)
@@ -161,18 +204,44 @@ class EventRouter:
         error_id, error_msg = event.error
         asked = self._pending.answered(event.request_id, is_last=event.is_last)
         if asked is None:
+            self._unasked(event)
             return None
         if asked.done is not None:
             if event.is_last and not asked.done.done():
                 asked.done.set_result(error_id)
             return asked
+        is_row = asked.method.name.startswith("ReqQry")
         for link, request_id in self._askers(asked, event, error_id):
-            self._tell(link, request_id, event.callback, event.body, (error_id, error_msg), is_last=event.is_last)
+            if is_row:
+                rsp = error_id, error_msg
+                link.put_later(request_id, self._rows(link, request_id, (_row(event),), rsp))
+            else:
+                self._tell(link, request_id, event.callback, event.body, (error_id, error_msg), is_last=event.is_last)
         return asked
 
-    def tell_row(self, link: CtpLink, request_id: int, row: Row) -> None:
-        """One row of an answer that was known already."""
-        self._tell(link, request_id, row.callback, row.body, (0, b""), is_last=row.is_last)
+    def _unasked(self, event: RawEvent) -> None:
+        """An error that answers no request speaks of the connection, 4040 say: the API and the front do not match.
+
+        It is logged, and told to the terminal whose own session it is; an operator's session is no terminal's business.
+        """
+        if event.callback.name != "OnRspError" or event.request_id != 0:
+            return
+        error_id, error_msg = event.error
+        _log.error("counter_error", error_id=error_id, text=text.decode(error_msg))
+        if self._day is not None:
+            return
+        for link in self._deliveries:
+            self._tell(link, 0, event.callback, None, (error_id, error_msg), is_last=event.is_last)
+
+    def tell_rows(self, link: CtpLink, request_id: int, rows: tuple[Row, ...]) -> None:
+        """What of an answer was known already."""
+        link.put_later(request_id, self._rows(link, request_id, rows, (0, b"")))
+
+    def _rows(
+        self, link: CtpLink, request_id: int, rows: tuple[Row, ...], rsp: tuple[int, bytes]
+    ) -> Iterator[CounterEvent | None]:
+        for row in rows:
+            yield self._told(link, request_id, row.callback, row.body, rsp, is_last=row.is_last)
 
     def lost(self, asked: Asked, but: tuple[CtpLink, int] | None = None) -> None:
         """The answer will not come: whoever waits is told, except `but`, who knows."""
@@ -209,8 +278,7 @@ class EventRouter:
     def _askers(self, asked: Asked, event: RawEvent, error_id: int) -> Iterator[tuple[CtpLink, int]]:
         if asked.cache_key is None:
             return iter(((asked.link, asked.request_id),))
-        row = Row(event.callback, event.body, event.is_last)
-        return _pairs(self._cache.answered(asked.cache_key, row, error_id=error_id))
+        return _pairs(self._cache.answered(asked.cache_key, _row(event), error_id=error_id))
 
     def _tell(
         self,
@@ -222,22 +290,41 @@ class EventRouter:
         *,
         is_last: bool,
     ) -> None:
+        event = self._told(link, request_id, callback, body, rsp, is_last=is_last)
+        if event is not None:
+            link.put(event)
+
+    def _told(
+        self,
+        link: CtpLink,
+        request_id: int,
+        callback: Callback,
+        body: bytes | None,
+        rsp: tuple[int, bytes],
+        *,
+        is_last: bool,
+    ) -> CounterEvent | None:
+        """An answer as this terminal sees it; None where it is a row of somebody else."""
         if body is not None and not self._ownership.belongs(callback, body, link.lane.identity):
             self._withheld(link, callback)
             if not is_last:
-                return
+                return None
             body = None
         shown = None
         if body is not None:
             self._learn_account(link, callback, body)
             shown = self._mask.show(callback, self._lanes.show(callback, body), link.lane.identity.investor)
         wire = event_bytes(callback, shown, error_id=rsp[0], error_msg=rsp[1], request_id=request_id, is_last=is_last)
-        link.put(CounterEvent(callback.name, wire, request_id, rsp[0], is_last))
+        return CounterEvent(callback.name, wire, request_id, rsp[0], is_last)
 
 
 def is_answer(event: RawEvent) -> bool:
     """Whether it answers a request; everything else is a notice."""
     return event.callback.shape in {Shape.RESPONSE, Shape.RESPONSE_ERROR}
+
+
+def _row(event: RawEvent) -> Row:
+    return Row(event.callback, event.body, event.is_last)
 
 
 def _pairs(askers: tuple[object, ...]) -> Iterator[tuple[CtpLink, int]]:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections import OrderedDict, deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from relay.counter.ctp.call_line import CallLine
 from relay.counter.port import Attached, CallOutcome, CounterEvent, LinkState, LinkStatus, TerminalCall, TerminalLogin
 from relay.domain import reasons
 from relay.domain.lane import Lane
@@ -29,13 +28,20 @@ class LinkLimits:
 
 
 _QUESTIONS = ("ReqQry", "ReqQuery")
+SLICE_SECONDS = 0.002
+"""how long one terminal's big answer or replay may keep the loop; then it is others' turn"""
+Later = Iterator[Item | None]
+"""items that are made when they are taken; None where there is nothing to show of one"""
 NOT_ATTACHED = Attached("", "", 0, 0, 0, "", "", 0)
 
 
 class CtpLink:
     """A `port.CounterLink` on a switchboard."""
 
-    def __init__(self, session: str, lane: Lane, limits: LinkLimits, call: Call, on_detach: Detach) -> None:
+    def __init__(
+        self, session: str, lane: Lane, limits: LinkLimits, call: Call, on_detach: Detach, turn: asyncio.Lock
+    ) -> None:
+        """`turn` is the process's: at any moment one terminal has its slice of what is made later."""
         self.session = session
         """the terminal session's id, for the ledger"""
         self.lane = lane
@@ -45,11 +51,14 @@ class CtpLink:
         self.limits = replace(limits)
         self.orders = RateWindow(limits.orders)
         self.queries = RateWindow(limits.queries)
-        self.line = CallLine()
-        """of calls that wait for the firm's other processes"""
         self._call = call
         self._on_detach = on_detach
+        self.lost_history = False
+        """whether the day so far could not be given whole"""
+        self._turn = turn
         self._items: deque[Item] = deque()
+        self._later: OrderedDict[int, deque[Later]] = OrderedDict()
+        """by request id, 0 for notices; what comes for the same queues behind it"""
         self._ready = asyncio.Event()
         self._detached = False
         self._questions: set[int] = set()
@@ -78,28 +87,73 @@ class CtpLink:
 
     def put(self, item: Item) -> None:
         """Give the terminal something; from the switchboard."""
-        if isinstance(item, CounterEvent) and item.is_last:
-            self._questions.discard(item.request_id)
+        behind = self._later.get(item.request_id if isinstance(item, CounterEvent) else 0)
+        if behind is not None and not _is_end(item):
+            behind.append(iter((item,)))
+            return
+        self._settle(item)
         self._items.append(item)
+        self._ready.set()
+
+    def put_later(self, request_id: int, items: Later) -> None:
+        """Give the terminal many things: they are made as it takes them, a slice at a time, in between others' turns."""
+        self._later.setdefault(request_id, deque()).append(items)
         self._ready.set()
 
     async def batches(self) -> AsyncIterator[Sequence[Item]]:
         """Everything for this terminal, as bursts; ends after LinkStatus ENDED."""
         while True:
-            while not self._items:
+            while not self._items and not self._later:
                 self._ready.clear()
                 await self._ready.wait()
             batch = list(self._items)
             self._items.clear()
-            yield batch
-            if any(isinstance(item, LinkStatus) and item.state is LinkState.ENDED for item in batch):
+            if batch:
+                yield batch
+            if any(map(_is_end, batch)):
                 return
+            if self._later and (made := await self._slice()):
+                yield made
+
+    async def _slice(self) -> list[Item]:
+        async with self._turn:
+            made = self._make()
+            if self._later:
+                await asyncio.sleep(0)  # whatever waits in the loop comes first, and no other terminal's slice
+        return made
+
+    def _make(self) -> list[Item]:
+        """The next of what is made later, for as long as one slice; the requests take turns."""
+        now = asyncio.get_running_loop().time
+        until, made = now() + SLICE_SECONDS, list[Item]()
+        while self._later and now() < until:
+            request_id, queue = next(iter(self._later.items()))
+            for item in queue[0]:
+                if item is not None:
+                    self._settle(item)
+                    made.append(item)
+                if now() >= until:
+                    self._later.move_to_end(request_id)
+                    break
+            else:
+                queue.popleft()
+                if not queue:
+                    del self._later[request_id]
+        return made
+
+    def _settle(self, item: Item) -> None:
+        if isinstance(item, CounterEvent) and item.is_last:
+            self._questions.discard(item.request_id)
 
     async def detach(self, reason: str) -> None:
         """End the link; idempotent."""
         if not self._detached:
             self._detached = True
             await self._on_detach(self, reason)
+
+
+def _is_end(item: Item) -> bool:
+    return isinstance(item, LinkStatus) and item.state is LinkState.ENDED
 
 
 def identity_of(login: TerminalLogin, operator_id: str = "") -> Identity:

@@ -27,11 +27,6 @@ class ManyToMany:
         """Always: whether the counter is there shows at each terminal's own login."""
         return True
 
-    @property
-    def orders_today(self) -> int:
-        """As the port says."""
-        return self._tools.day_use.fullest
-
     async def start(self) -> None:
         """Nothing to do: sessions are opened as terminals come."""
 
@@ -47,9 +42,9 @@ class ManyToMany:
             one_time_password=login.one_time_password,
         )
         switchboard = Switchboard(session, self._tools)
-        link = switchboard.add(login.session, identity_of(login), self._hang_up(switchboard), from_now=False)
+        link = switchboard.add(login.session, identity_of(login), self._hang_up(switchboard), from_now=login.from_now)
         try:
-            await self._connector.open(session, from_now=login.from_now)
+            await self._connector.open(session)
             switchboard.start()
             await switchboard.first_login()
             if login.confirm_settlement:

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Iterator
 import structlog
 
 from relay.counter.ctp.event_router import EventRouter, is_answer
-from relay.counter.ctp.link import NOT_ATTACHED, CtpLink, Detach
+from relay.counter.ctp.link import NOT_ATTACHED, SLICE_SECONDS, CtpLink, Detach
 from relay.counter.ctp.pending import Asked, Pending
 from relay.counter.ctp.request_desk import PASSWORD_UPDATE, RequestDesk, not_ready
 from relay.counter.ctp.session import CtpSession
@@ -25,7 +25,6 @@ from relay.counter.ctp.session_items import (
     SessionRecovering,
     fault,
 )
-from relay.counter.ctp.shared_gate import SharedGate
 from relay.counter.ctp.spi import RawEvent
 from relay.counter.ctp.tools import SwitchboardTools
 from relay.counter.port import Attached, CallOutcome, LinkState, LinkStatus, TerminalCall
@@ -61,8 +60,6 @@ class Switchboard:
             lambda lane: self._links.get(lane.session),
             operator_id=session.steps.credentials.user_id if on_live is not None else "",
         )
-        shared = tools.order_map.shared
-        self._gate = SharedGate(shared, self._lanes) if shared is not None else None
         self._desk = RequestDesk(session, tools, self._lanes, self._pending, self._router.lost)
         self._tasks = Tasks()
         self._first: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -83,17 +80,12 @@ class Switchboard:
     def add(self, session: str, identity: Identity, on_detach: Detach, *, from_now: bool) -> CtpLink:
         """A link for one more terminal; with the day's notices waiting in it, unless `from_now`."""
         lane = self._lanes.open(identity, self._tools.next_lane())
-        link = CtpLink(session, lane, self._tools.limits, self.call, on_detach)
+        link = CtpLink(session, lane, self._tools.limits, self.call, on_detach, self._tools.turn)
         self._links[lane.session] = link
         if self._login is not None:
             link.see(self._login)
         self._router.open(link, from_now=from_now)
         return link
-
-    async def recall(self, investor_id: str) -> None:
-        """Know what other processes of the firm sent for this investor today, before its terminal is told anything."""
-        if self._gate is not None:
-            await self._gate.recall(investor_id)
 
     def remove(self, link: CtpLink) -> None:
         """The terminal is gone; idempotent."""
@@ -122,35 +114,17 @@ class Switchboard:
 
     async def call(self, link: CtpLink, call: TerminalCall) -> CallOutcome:
         """Send one terminal's request; raises Refused."""
-        self._check_ready(link, call)
-        body = self._desk.prepare(link, call)
-        self._desk.hold_to_limits(link, call)
-        if self._gate is None or self._gate.is_open(link, call, body):
-            return await self._send(link, call, body)
-        return await self._gate.send(link, call, body, self._send_late)
-
-    def _check_ready(self, link: CtpLink, call: TerminalCall) -> None:
-        if self._links.get(link.lane.session) is not link:
-            raise Refused(reasons.session_gone())
         if not (self._password_due and call.method.name in _LEGAL_WHILE_PASSWORD_DUE):
             refuse(not_ready(link, live=self.session.live))
-
-    async def _send_late(
-        self, link: CtpLink, call: TerminalCall, body: bytearray, queued: Callable[[], None]
-    ) -> CallOutcome:
-        self._check_ready(link, call)  # it was, before the call waited
-        return await self._send(link, call, body, queued)
-
-    async def _send(
-        self, link: CtpLink, call: TerminalCall, body: bytearray, queued: Callable[[], None] = lambda: None
-    ) -> CallOutcome:
+        body = self._desk.prepare(link, call)
+        self._desk.hold_to_limits(link, call)
         rule = self._tools.scope.rule(call.method)
         key = self._cache.key(call.method, body) if rule is not None and rule.cacheable else None
         if key is not None and self._known(link, call, key):
             return CallOutcome(0)
         asked = Asked(link, call.method, call.request_id, key, self._desk.new_password(call, body))
         try:
-            outcome = await self._desk.send(call, body, asked, queued)
+            outcome = await self._desk.send(call, body, asked)
         except BaseException:  # a fault too: nobody else may wait for an answer that will not come
             self._abandon(asked)
             raise
@@ -167,8 +141,7 @@ class Switchboard:
         known = self._cache.ask(key, (link, call.request_id), fresh=call.fresh)
         if known is None:
             return False
-        for row in known.rows:
-            self._router.tell_row(link, call.request_id, row)
+        self._router.tell_rows(link, call.request_id, known.rows)
         return True
 
     def _abandon(self, asked: Asked) -> None:
@@ -179,13 +152,18 @@ class Switchboard:
     # Up ------------------------------------------------------------------------------------------------------
 
     async def _run(self) -> None:
+        now = asyncio.get_running_loop().time
         try:
             while True:
+                until = now() + SLICE_SECONDS
                 for item in await self.session.next_batch():
                     if isinstance(item, RawEvent):
                         self._deliver(item)
                     else:
                         await self._session_changed(item)
+                    if now() >= until:  # a day's replay, or an answer of thousands of rows: others have their turn
+                        await asyncio.sleep(0)
+                        until = now() + SLICE_SECONDS
         except Refused as refused:  # a full disk, say
             self._end(refused.refusal, may_retry=True)
         except Exception:
@@ -221,8 +199,10 @@ class Switchboard:
 
     async def _live(self, item: SessionLive) -> None:
         login = item.attached(self._tools.catalog)
-        await self._begin_day(login.trading_day, changed=item.day_changed)
+        self._begin_day(login.trading_day, changed=item.day_changed)
         self._cache.forget()
+        if self._login is None:
+            self._router.logged_in(login.login_time)
         self._password_due = False
         self._lanes.rebind(login.front_id, login.session_id, login.max_order_ref)
         self._desk.limits(*self.session.front_info())
@@ -239,7 +219,7 @@ class Switchboard:
             if link.reported:
                 link.put(LinkStatus(LinkState.LIVE, "", link.attached, item.day_changed))
 
-    async def _begin_day(self, trading_day: str, *, changed: bool) -> None:
+    def _begin_day(self, trading_day: str, *, changed: bool) -> None:
         try:
             self._tools.order_map.begin(trading_day)
         except OSError as error:
@@ -247,14 +227,11 @@ class Switchboard:
             raise Refused(reasons.order_map_unavailable()) from None
         if changed:
             self._lanes.start_day()
-            self._tools.day_use.start_day()
             self._router.start_day()
         elif self._login is None:
             # Orders of this day's earlier life of the relay are known again, by whom they belong to.
             alone = next(iter(self), None) if self._on_live is None else None
             self._lanes.restore(self._tools.order_map.load(alone.lane.identity.investor_id if alone else None))
-            if alone is not None:
-                await self.recall(alone.lane.identity.investor_id)
 
     def _due(self, error_id: int) -> None:
         self._password_due = True
@@ -269,6 +246,7 @@ class Switchboard:
     def _lost(self, status: LinkStatus) -> None:
         self._lanes.unbind()
         self._desk.disconnected()
+        self._router.broke()
         for link in self:
             # A report stands in the login it was made in; with a shared session `on_live` makes the next one.
             link.reported = link.reported and self._on_live is None

@@ -36,7 +36,13 @@ from relay.domain.reasons.conversation import (
     too_many_calls,
     unexpected_message,
 )
-from relay.domain.reasons.counter import advice_for, counter_refused, operator_refused, password_due_advice
+from relay.domain.reasons.counter import (
+    advice_for,
+    counter_refused,
+    operator_refused,
+    password_due_advice,
+    query_advice,
+)
 from relay.domain.reasons.report import WELL_FORMED, report_refused
 from relay.domain.reasons.service import (
     counter_unavailable,
@@ -45,7 +51,6 @@ from relay.domain.reasons.service import (
     order_map_unavailable,
     relay_draining,
     relay_full,
-    shared_orders_unavailable,
     too_many_streams,
     verifier_unavailable,
 )
@@ -80,13 +85,13 @@ __all__ = [
     "order_map_unavailable",
     "password_due_advice",
     "protocol_unsupported",
+    "query_advice",
     "relay_draining",
     "relay_full",
     "report_refused",
     "request_id_in_use",
     "request_malformed",
     "session_gone",
-    "shared_orders_unavailable",
     "system_info_from_the_future",
     "system_info_length",
     "system_info_not_genuine",

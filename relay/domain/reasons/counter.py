@@ -137,6 +137,13 @@ def advice_for(error_id: int) -> str:
     return known.advice if known else ""
 
 
+def query_advice(*, lost: bool) -> str:
+    """What to do where not all that happened today is in the events to come."""
+    if not lost:
+        return ""
+    return "当日回报不完整, 请查询报单、成交和持仓 / the day's notices are not all here: query orders, trades and positions"
+
+
 def password_due_advice(error_id: int) -> str:
     """What to do after a login that 131, 140 or 141 answered; empty after any other."""
     return advice_for(error_id) if verdict_of(error_id) is LoginVerdict.PASSWORD_DUE else ""

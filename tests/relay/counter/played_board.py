@@ -19,14 +19,13 @@ from relay.counter.ctp.switchboard import LiveHook, Switchboard
 from relay.counter.ctp.tools import SwitchboardTools
 from relay.counter.order_map import OrderMapFile
 from relay.counter.port import CallOutcome, CounterEvent, LinkStatus, TerminalCall
-from relay.counter.shared_orders import SharedOrders
-from relay.domain.day_use import DayUse
 from relay.domain.lanes import Lanes
 from relay.errors import Refused
 from tests.relay.domain.ctp_bodies import CATALOG, OWNERSHIP, SCOPES, body, callback, investor, method, request
 from tests.relay.hand_loop import settled
 
 DAY = "20261123"
+LOGIN_TIME, BEFORE_LOGIN, AFTER_LOGIN = "09:30:00", "09:00:00", "09:30:01"
 OPERATOR = "op01"
 
 
@@ -112,25 +111,17 @@ class Terminal:
 class Board:
     """One switchboard; `shared` as in many-to-one."""
 
-    def __init__(
-        self,
-        directory: Path,
-        *,
-        on_live: LiveHook | None = None,
-        shared: bool = True,
-        firm: SharedOrders | None = None,
-    ) -> None:
+    def __init__(self, directory: Path, *, on_live: LiveHook | None = None, shared: bool = True) -> None:
         self.session = PlayedSession(OPERATOR if shared else "100001")
         numbers = itertools.count(1)
         self.tools = SwitchboardTools(
             catalog=CATALOG,
             scope=SCOPES,
             ownership=OWNERSHIP,
-            order_map=OrderMapFile(directory / "order_map", firm),
+            order_map=OrderMapFile(directory / "order_map"),
             new_lanes=lambda: Lanes(CATALOG, OWNERSHIP),
             next_lane=lambda: next(numbers),
             limits=LinkLimits(orders=1000, queries=1000),
-            day_use=DayUse(500_000),
         )
         self._shared = shared
         self.board = Switchboard(
@@ -155,7 +146,9 @@ class Board:
         self.board.remove(link)
 
     async def log_in(self, day: str = DAY, *, session_id: int = 77, day_changed: bool = False) -> None:
-        login = body("RspUserLogin", TradingDay=day, FrontID=1, SessionID=session_id, MaxOrderRef="1")
+        login = body(
+            "RspUserLogin", TradingDay=day, LoginTime=LOGIN_TIME, FrontID=1, SessionID=session_id, MaxOrderRef="1"
+        )
         self.session.live = True
         await self.session.say(SessionLive(bytes(login), "3", 0, day_changed))
 

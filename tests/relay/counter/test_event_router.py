@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from ctpabi import text
 from ctpabi.catalog import Shape
 from relay.counter.ctp.event_router import LOST_ERROR_ID
 from relay.counter.ctp.pending import Asked
 from relay.counter.ctp.spi import RawEvent
 from relay.counter.port import CounterEvent
-from tests.relay.counter.played_board import Board, event_body, order_fields, unanswered
+from relay.domain.day_notices import DayLimits
+from tests.relay.counter.played_board import AFTER_LOGIN, BEFORE_LOGIN, Board, event_body, order_fields, unanswered
 from tests.relay.domain.ctp_bodies import BROKER, CATALOG, callback, method, read
-from tests.relay.hand_loop import HandLoop
+from tests.relay.hand_loop import HandLoop, settled
 
 HOLD_SECONDS = 5.1
 
@@ -89,6 +93,34 @@ async def test_on_rsp_error_answers_the_question_it_names(shared: Board) -> None
 
     assert mine.answers(5) == [(68, True)]
     assert other.events() == []
+
+
+async def test_an_error_of_no_request_is_logged_and_told_to_the_sessions_own_terminal(
+    own: Board, shared: Board, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """4040 says that API and front do not match: without a word the session would only be silent."""
+    alone, one_of_many = own.terminal("100001"), shared.terminal("100001")
+
+    for board in (own, shared):
+        await board.answer("OnRspError", 0, 4040)
+
+    (told,) = alone.events("OnRspError")
+    assert (told.rsp_info.error_id, told.request_id) == (4040, 0)
+    assert one_of_many.events() == []
+    assert capsys.readouterr().out.count("counter_error") == 2
+
+
+async def test_a_character_cut_between_two_pieces_of_a_notice_arrives(shared: Board) -> None:
+    """The firm's notice comes in pieces of five hundred bytes, cut wherever that falls."""
+    mine, content = shared.terminal("100001"), "x" + "夜盘交易时间调整" * 60
+    whole = content.encode("gb18030")
+    await shared.call(mine, "ReqQryNotice", 5)
+    pieces = [whole[at : at + 500] for at in range(0, len(whole), 500)]
+
+    for number, piece in enumerate(pieces, 1):
+        await shared.answer("OnRspQryNotice", 1, is_last=number == len(pieces), BrokerID=BROKER, Content=piece)
+
+    assert text.joined(e.rsp_qry_notice.content for e in mine.events()) == content
 
 
 async def test_in_an_operators_session_no_account_is_learned_from_answers(shared: Board) -> None:
@@ -320,10 +352,67 @@ async def test_who_joins_later_gets_the_days_notices_of_its_investor_first(share
     await shared.notice("OnRtnOrder", **order, InvestorID="100002")
 
     late, only_new = shared.terminal("100001"), shared.terminal("100001", from_now=True)
-    await shared.notice("OnRtnInstrumentStatus", InstrumentID="rb2701")
+    await shared.notice("OnRtnInstrumentStatus", InstrumentID="rb2701", EnterTime=AFTER_LOGIN)
 
     assert [e.WhichOneof("body") for e in late.events()] == ["rtn_order", "rtn_instrument_status"]
     assert [e.WhichOneof("body") for e in only_new.events()] == ["rtn_instrument_status"]
+    assert not late.link.lost_history
+
+
+async def test_a_late_terminal_of_a_busy_day_is_told_that_it_is_not_whole(shared: Board) -> None:
+    """An order that rests is shown as it stands; what could not be kept is to be queried."""
+    shared.board._router._day._limits = DayLimits(owner_bytes=20_000)  # type: ignore[union-attr]
+    order = {"BrokerID": BROKER, "InvestorID": "100001", "FrontID": 9, "SessionID": 77}
+    await shared.notice("OnRtnOrder", **order, OrderRef="1", OrderStatus="3")
+    for ref in range(2, 40):
+        await shared.notice("OnRtnOrder", **order, OrderRef=str(ref), OrderStatus="0")
+    await shared.notice("OnRtnOrder", **order, OrderRef="1", OrderStatus="0")
+
+    late, quiet = shared.terminal("100001"), shared.terminal("100002")
+    await settled()
+
+    assert late.link.lost_history
+    assert chr(late.events("OnRtnOrder")[-1].rtn_order.order_status) == "0"
+    assert not quiet.link.lost_history
+
+
+@pytest.mark.parametrize("shared_session", [True, False], ids=["many-to-one", "many-to-many"])
+async def test_from_now_is_a_point_in_the_day_kept_over_breaks(tmp_path: Path, shared_session: bool) -> None:
+    """What happened before the login is never shown as live, and what happens during a break is not lost."""
+    board = Board(tmp_path, shared=shared_session)
+    if shared_session:
+        await board.log_in()
+    mine = board.terminal("100001", from_now=True)
+    if not shared_session:
+        await board.log_in()
+    names: dict[str, Any] = {"BrokerID": BROKER, "InvestorID": "100001", "ExchangeID": "SHFE"}
+    morning: list[tuple[str, dict[str, Any]]] = [
+        ("OnRtnOrder", {**names, "OrderSysID": "1", "InsertTime": BEFORE_LOGIN, "OrderStatus": "3"}),
+        ("OnErrRtnOrderInsert", {**names, "OrderRef": "7"}),
+        ("OnRtnOrder", {**names, "OrderSysID": "1", "InsertTime": BEFORE_LOGIN, "OrderStatus": "1", "VolumeTraded": 1}),
+        ("OnRtnTrade", {**names, "OrderSysID": "1", "TradeID": "t1", "TradeTime": BEFORE_LOGIN}),
+    ]
+    for name, fields in morning:
+        await board.notice(name, **fields)
+    fill: list[tuple[str, dict[str, Any]]] = [
+        ("OnRtnOrder", {**names, "OrderSysID": "1", "InsertTime": BEFORE_LOGIN, "OrderStatus": "0", "VolumeTraded": 2}),
+        ("OnRtnTrade", {**names, "OrderSysID": "1", "TradeID": "t2", "TradeTime": AFTER_LOGIN}),
+    ]
+    for name, fields in fill:
+        await board.notice(name, **fields)
+    await board.break_off()
+    await board.log_in(session_id=78)
+    during: list[tuple[str, dict[str, Any]]] = [
+        ("OnRtnOrder", {**names, "OrderSysID": "2", "InsertTime": AFTER_LOGIN, "OrderStatus": "0"}),
+        ("OnRtnTrade", {**names, "OrderSysID": "2", "TradeID": "t3", "TradeTime": AFTER_LOGIN}),
+    ]
+    for name, fields in (*morning, *fill, *during):
+        await board.notice(name, **fields)
+
+    assert [e.WhichOneof("body") for e in mine.events()] == ["rtn_order", "rtn_trade"] * 2
+    assert [e.rtn_trade.trade_id for e in mine.events("OnRtnTrade")] == ["t2", "t3"]
+    assert [e.rtn_order.order_sys_id for e in mine.events("OnRtnOrder")] == ["1", "2"]
+    await board.close()
 
 
 async def test_yesterdays_notices_are_not_told_on_a_new_day(shared: Board) -> None:

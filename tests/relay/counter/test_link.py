@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from relay.counter.ctp.link import CtpLink
+from relay.counter.ctp.link import SLICE_SECONDS, CtpLink
 from relay.counter.port import Attached, CounterEvent, LinkState, LinkStatus
 from relay.errors import Refused
 from tests.relay.counter.played_board import Board
@@ -100,3 +100,76 @@ async def test_a_query_whose_number_is_still_unanswered_is_refused(shared: Board
 
     assert refused.value.refusal.reason == "request_id_in_use"
     assert again.return_code == 0
+
+
+# Big answers and replays --------------------------------------------------------------------------------------
+
+
+class SlowClock:
+    """Each look at the clock takes a tenth of a slice, so that a slice has about ten items, on any machine."""
+
+    def __init__(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._now = loop.time()
+        loop.time = self._tick  # type: ignore[method-assign]
+
+    def _tick(self) -> float:
+        self._now += SLICE_SECONDS / 10
+        return self._now
+
+
+def rows(request_id: int, count: int) -> list[CounterEvent]:
+    return [CounterEvent("OnRspQryInstrument", b"", request_id, 0, n == count - 1) for n in range(count)]
+
+
+async def test_a_big_answer_is_given_in_slices_and_others_have_their_turn(shared: Board) -> None:
+    """Two terminals that ask for thousands of rows hold up neither each other nor anything else of the loop."""
+    SlowClock()
+    left, right = shared.terminal("100001"), shared.terminal("100002")
+    turns = 0
+
+    async def something_else() -> None:
+        nonlocal turns
+        while len(left.items) < 500 or len(right.items) < 500:
+            turns += 1
+            await asyncio.sleep(0)
+
+    for terminal in (left, right):
+        terminal.link.put_later(5, iter(rows(5, 500)))
+    await something_else()
+
+    assert left.items == right.items == rows(5, 500)
+    assert turns >= 50
+
+
+async def test_what_belongs_behind_a_big_answer_stays_behind_and_the_rest_does_not_wait(shared: Board) -> None:
+    """Rows in their order and the end last; an order's notice comes in between."""
+    SlowClock()
+    mine = shared.terminal("100001")
+    link, notice = mine.link, CounterEvent("OnRtnOrder", b"")
+    link.put_later(5, iter(rows(5, 100)[:-1]))
+    await asyncio.sleep(0)
+    link.put(rows(5, 1)[0])
+    link.put(notice)
+    await settled()
+
+    answer = [item for item in mine.items if item is not notice]
+    assert answer == rows(5, 100)
+    assert mine.items.index(notice) < 60
+
+
+async def test_live_notices_stay_behind_the_replay_and_the_end_of_the_session_does_not(shared: Board) -> None:
+    """A terminal is shown the day in its order; one whose session has ended is told at once."""
+    SlowClock()
+    mine, other = shared.terminal("100001"), shared.terminal("100002")
+    day = [CounterEvent("OnRtnOrder", bytes([n])) for n in range(100)]
+    live, end = CounterEvent("OnRtnOrder", b"live"), LinkStatus(LinkState.ENDED, "over")
+    for terminal in (mine, other):
+        terminal.link.put_later(0, iter(day))
+    mine.link.put(live)
+    other.link.put(end)
+    await settled()
+
+    assert mine.items == [*day, live]
+    assert other.items[-1] is end
+    assert len(other.items) < 50

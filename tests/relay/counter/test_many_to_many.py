@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from relay.counter.ctp.api import QUICK, RESTART
+from relay.counter.ctp.api import RESTART
 from relay.counter.ctp.link import CtpLink
 from relay.counter.ctp.many_to_many import ManyToMany
 from relay.counter.port import TerminalCall
@@ -42,11 +42,13 @@ async def test_a_terminal_gets_a_session_of_its_own(mode: ManyToMany, counter: C
     await link.detach("logged out")
 
 
-async def test_a_terminal_that_wants_only_what_is_new_gets_no_replay(mode: ManyToMany, counter: Counter) -> None:
-    """CTP's QUICK instead of RESTART."""
+async def test_a_terminal_that_wants_only_what_is_new_is_sent_the_day_after_a_break(
+    mode: ManyToMany, counter: Counter
+) -> None:
+    """RESTART and not QUICK, which would not send what happened during the break; the relay leaves out the rest."""
     link = await attached(mode, from_now=True)
 
-    assert counter.api.topic == QUICK
+    assert counter.api.topic == RESTART
     await link.detach("logged out")
 
 

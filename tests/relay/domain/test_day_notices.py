@@ -1,12 +1,13 @@
-"""A terminal that comes late is given the day as it was."""
+"""A terminal that comes late is given the day as it is known: each order as it stands, and all trades."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from relay.domain.day_notices import DayLimits, DayNotices
+from relay.domain.day_notices import DayLimits, DayNotices, KnownOwners
 from relay.domain.delivery import Notice
-from tests.relay.domain.ctp_bodies import BROKER, OWNERSHIP, callback, event, investor
+from relay.domain.scope import Identity
+from tests.relay.domain.ctp_bodies import BROKER, CATALOG, OWNERSHIP, callback, event, investor
 
 ALICE, BOB = investor("10001"), investor("10002", "88002")
 
@@ -15,15 +16,27 @@ def notice(name: str, error_id: int = 0, **fields: Any) -> Notice:
     return Notice(callback(name), event(name, **fields), error_id)
 
 
-def order(who: str, ref: str) -> Notice:
-    return notice("OnRtnOrder", BrokerID=BROKER, InvestorID=who, OrderRef=ref)
+def order(who: str, ref: str, status: str = "3", traded: int = 0) -> Notice:
+    names: dict[str, Any] = {"BrokerID": BROKER, "InvestorID": who, "FrontID": 1, "SessionID": 7, "OrderRef": ref}
+    return notice("OnRtnOrder", **names, OrderStatus=status, VolumeTraded=traded)
 
 
-def day(*notices: Notice, **limits: Any) -> DayNotices:
-    kept = DayNotices(OWNERSHIP, DayLimits(**limits))
+def trade(who: str, trade_id: str) -> Notice:
+    return notice("OnRtnTrade", BrokerID=BROKER, InvestorID=who, TradeID=trade_id)
+
+
+COST = len(order("10001", "1").body)
+
+
+def day(*notices: Notice, known: KnownOwners | None = None, **limits: Any) -> DayNotices:
+    kept = DayNotices(CATALOG, OWNERSHIP, known, DayLimits(overhead=0, **limits))
     for one in notices:
         kept.record(one)
     return kept
+
+
+def given(kept: DayNotices, identity: Identity) -> list[Notice]:
+    return list(kept.replay(identity).notices)
 
 
 def test_each_gets_its_own_day_in_its_order() -> None:
@@ -32,23 +45,53 @@ def test_each_gets_its_own_day_in_its_order() -> None:
     transfer = notice("OnRtnFromBankToFutureByFuture", BrokerID=BROKER, AccountID="88002")
     kept = day(order("10001", "1"), order("10002", "1"), status, transfer, order("10001", "2"))
 
-    assert kept.replay(ALICE).notices == (order("10001", "1"), status, order("10001", "2"))
-    assert kept.replay(BOB).notices == (order("10002", "1"), status, transfer)
+    assert given(kept, ALICE) == [order("10001", "1"), status, order("10001", "2")]
+    assert given(kept, BOB) == [order("10002", "1"), status, transfer]
     assert kept.replay(ALICE).complete
 
 
-def test_the_counters_own_replay_adds_nothing() -> None:
-    """After a reconnect the day comes again."""
-    once = (order("10001", "1"), order("10001", "2"))
+def test_of_each_order_the_latest_state_is_kept_and_every_trade() -> None:
+    """The order stands where it began, so that it comes before its trades."""
+    kept = day(
+        order("10001", "1", "a"),
+        order("10001", "2", "3"),
+        order("10001", "1", "1", traded=1),
+        trade("10001", "t1"),
+        order("10001", "1", "0", traded=2),
+        trade("10001", "t2"),
+    )
 
-    assert day(*once, *once).replay(ALICE).notices == once
+    assert given(kept, ALICE) == [
+        order("10001", "1", "0", traded=2),
+        order("10001", "2", "3"),
+        trade("10001", "t1"),
+        trade("10001", "t2"),
+    ]
+    assert kept.replay(ALICE).complete
+
+
+def test_of_an_instruments_status_the_latest_is_kept() -> None:
+    """A terminal at noon does not want the whole morning's auctions."""
+    morning = [notice("OnRtnInstrumentStatus", ExchangeID="SHFE", InstrumentID="rb", InstrumentStatus=s) for s in "031"]
+    other = notice("OnRtnInstrumentStatus", ExchangeID="SHFE", InstrumentID="cu", InstrumentStatus="2")
+
+    assert given(day(*morning, other), ALICE) == [morning[-1], other]
+
+
+def test_orders_that_name_no_session_are_not_taken_for_one() -> None:
+    """What the firm or the exchange enters has no reference; each state stands for itself."""
+    forced = [
+        notice("OnRtnOrder", BrokerID=BROKER, InvestorID="10001", ExchangeID="SHFE", OrderSysID=n) for n in ("1", "2")
+    ]
+
+    assert given(day(*forced), ALICE) == forced
 
 
 def test_another_brokers_investor_of_that_number_is_somebody_else() -> None:
     """The owner's name alone does not open the day."""
     foreign = notice("OnRtnOrder", BrokerID="0001", InvestorID="10001")
 
-    assert day(foreign).replay(ALICE).notices == ()
+    assert given(day(foreign), ALICE) == []
 
 
 def test_what_belongs_to_nobody_is_not_kept() -> None:
@@ -58,23 +101,42 @@ def test_what_belongs_to_nobody_is_not_kept() -> None:
     assert kept.size_bytes == 0
 
 
-def test_a_day_too_large_is_said_to_be_incomplete() -> None:
-    """Only the investor whose notices do not fit is told to query."""
-    size = len(order("10001", "1").body)
-    kept = day(*(order("10001", str(n)) for n in range(3)), order("10002", "1"), owner_bytes=2 * size)
+def test_a_day_too_large_loses_what_is_finished_first_and_says_so() -> None:
+    """What still rests in the market is what the terminal must know; only this investor is told to query."""
+    resting = order("10001", "1")
+    finished = [order("10001", str(n), "0") for n in range(2, 9)]
+    kept = day(resting, *finished, order("10002", "1"), owner_bytes=4 * COST)
 
+    assert given(kept, ALICE)[0] == resting
+    assert given(kept, ALICE)[-1] == finished[-1]
     assert not kept.replay(ALICE).complete
-    assert len(kept.replay(ALICE).notices) == 2
-    assert kept.replay(BOB).complete
+    assert (given(kept, BOB), kept.replay(BOB).complete) == ([order("10002", "1")], True)
 
 
-def test_the_whole_is_bounded_too() -> None:
-    """Whoever comes when the memory is full is incomplete."""
-    size = len(order("10001", "1").body)
-    kept = day(order("10001", "1"), order("10002", "1"), total_bytes=size)
+def test_a_quiet_investor_keeps_its_share() -> None:
+    """Whoever has most gives way, whether the quiet one came before or after."""
+    early, late = order("10001", "1"), order("10002", "1")
+    busy = [order("10003", str(n)) for n in range(40)]
+    kept = day(early, *busy, late, *(order("10004", str(n)) for n in range(40)), total_bytes=30 * COST)
 
-    assert kept.size_bytes == size
-    assert not kept.replay(BOB).complete
+    assert kept.size_bytes <= 30 * COST
+    assert (given(kept, ALICE), kept.replay(ALICE).complete) == ([early], True)
+    assert (given(kept, BOB), kept.replay(BOB).complete) == ([late], True)
+    assert not kept.replay(investor("10003")).complete
+    assert len(given(kept, investor("10003"))) >= 12
+
+
+def test_of_investors_the_directory_does_not_know_nothing_is_kept() -> None:
+    """The operator's session carries the whole organization's; who is registered at noon is told to query."""
+    known = KnownOwners()
+    known.replace([("10001", ("10001",))])
+    kept = day(order("10001", "1"), *(order("10002", str(n)) for n in range(9)), known=known)
+    known.add(BOB)
+    kept.record(order("10002", "99"))
+
+    assert kept.size_bytes == 2 * COST
+    assert kept.replay(ALICE).complete
+    assert (given(kept, BOB), kept.replay(BOB).complete) == ([order("10002", "99")], False)
 
 
 def test_a_new_day_is_empty_and_complete() -> None:
@@ -82,5 +144,5 @@ def test_a_new_day_is_empty_and_complete() -> None:
     kept = day(order("10001", "1"), order("10001", "2"), owner_bytes=1)
     kept.start_day()
 
-    assert kept.replay(ALICE).notices == ()
+    assert given(kept, ALICE) == []
     assert kept.replay(ALICE).complete

@@ -43,6 +43,7 @@ class PlayedLink:
 
     def __init__(self) -> None:
         self.attached = Attached("20261123", "09:00:00", 1_000_000_000, 7, 0, "2", "TradingHosting", 0)
+        self.lost_history = False
         self.calls: list[TerminalCall] = []
         self.sent: list[int] = []
         """request ids of the calls that got through"""
@@ -101,10 +102,6 @@ class PlayedCounter:
     @property
     def ready(self) -> bool:
         return True
-
-    @property
-    def orders_today(self) -> int:
-        return 0
 
     async def start(self) -> None:
         """Nothing to do."""

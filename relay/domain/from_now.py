@@ -1,0 +1,107 @@
+"""Where the replay of a day ends and "now" begins, for terminals that want only what happens after their login.
+
+The counter sends the day from its beginning and never says where the replay ends. The session is subscribed so for
+every terminal, because only then nothing of a later break is lost. What comes after the first login is the replay
+until something shows that it is new: it answers a request made since, its time is later than the login's by the
+counter's clock, or nothing came for a while. What is taken for old although it happened in the very second of the
+login is in the answer to any query made after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ctpabi.catalog import Catalog
+from relay.domain.cells import TextCell, text_cell, text_cells
+from relay.domain.delivery import Notice, OrderKey
+
+_SILENCE_SECONDS = 2.0
+"""A replay does not pause as long as that."""
+_SHORT_SILENCE_SECONDS = 0.25
+"""What was quiet as long as that when the connection broke was over."""
+_TIMES = (
+    "InsertTime",
+    "UpdateTime",
+    "CancelTime",
+    "ActiveTime",
+    "SuspendTime",
+    "TradeTime",
+    "ActionTime",
+    "SendTime",
+    "EnterTime",
+    "ForQuoteTime",
+)
+_PUBLIC = frozenset({"OnRtnInstrumentStatus", "OnRtnBulletin", "OnRtnForQuoteRsp"})
+_DAY_BEGINS = 17 * 3600
+_DAY = 24 * 3600
+
+
+class ReplayWatch:
+    """The notices after one first login; ask `take` until it is `over`."""
+
+    def __init__(self, catalog: Catalog, login_time: str, now: float) -> None:
+        """`login_time` is the counter's HH:MM:SS of the login, `now` the caller's clock."""
+        self._from = _place_in_day(login_time.encode())
+        self._last = now
+        self._trade = text_cells(catalog.structs["Trade"], "ExchangeID", "OrderSysID")
+        self._order = text_cells(catalog.structs["Order"], "ExchangeID", "OrderSysID")
+        self._times = {
+            callback.name: tuple(_cells(catalog, callback.struct)) for callback in catalog.callbacks.values()
+        }
+        self._latest: dict[OrderKey, Notice] = {}
+        self.over = False
+
+    def take(self, notice: Notice, now: float, *, own: bool) -> tuple[Notice, ...]:
+        """What of it is new; `own` says that it answers a request made after the login.
+
+        The fill of an old order may be told by a state that carries no new time, followed by its trade: then both.
+        """
+        self.over = self.over or now - self._last >= _SILENCE_SECONDS
+        self._last = now
+        if self.over:
+            return (notice,)
+        is_new = own or self._time(notice) > self._from
+        if notice.callback.name in _PUBLIC:  # a flow of its own, which tells nothing of the other
+            return (notice,) if is_new else ()
+        if is_new:
+            self.over = True
+            return (*self._state_before(notice), notice)
+        if notice.callback.name == "OnRtnOrder":
+            self._latest[_key(self._order, notice)] = notice
+        return ()
+
+    def broke(self, now: float) -> None:
+        """The connection broke: the day is sent again, and what is new in it is new, if the replay had ended."""
+        self.over = self.over or now - self._last >= _SHORT_SILENCE_SECONDS
+
+    def _state_before(self, notice: Notice) -> tuple[Notice, ...]:
+        if notice.callback.name != "OnRtnTrade":
+            return ()
+        state = self._latest.get(_key(self._trade, notice))
+        return (state,) if state is not None else ()
+
+    def _time(self, notice: Notice) -> int:
+        """The latest of its times, as a place in the trading day; -1 where it has none."""
+        cells = self._times.get(notice.callback.name, ())
+        return max((_place_in_day(cell.read(notice.body)) for cell in cells), default=-1)
+
+
+def _key(cells: tuple[TextCell, ...], notice: Notice) -> OrderKey:
+    exchange, system_id = cells
+    return exchange.read(notice.body), system_id.read(notice.body)
+
+
+def _cells(catalog: Catalog, struct: str) -> Iterator[TextCell]:
+    for name in _TIMES:
+        cell = text_cell(catalog.structs[struct], name) if struct else None
+        if cell is not None:
+            yield cell
+
+
+def _place_in_day(time: bytes) -> int:
+    """Seconds since the trading day began, in the evening before; -1 for what is no time."""
+    parts = time.split(b":")
+    if len(parts) != 3 or not all(part.isdigit() for part in parts):
+        return -1
+    hours, minutes, seconds = map(int, parts)
+    return (hours * 3600 + minutes * 60 + seconds - _DAY_BEGINS) % _DAY

@@ -1,0 +1,41 @@
+"""Which investors' notices are kept in many-to-one: those of the directory, read again and again."""
+
+from __future__ import annotations
+
+import asyncio
+
+import structlog
+
+from relay.domain.day_notices import KnownOwners
+from relay.services.directory_access import DirectoryAccess
+from relay.services.investors import Investors
+from relay.services.unavailable import DirectoryUnavailable
+
+_log = structlog.get_logger(__name__)
+_READ_EVERY_SECONDS = 60.0
+"""an investor who is registered meanwhile is told to query what happened before"""
+
+
+class KnownInvestors:
+    """The directory's investors of one broker, as the counter side asks for them."""
+
+    def __init__(self, access: DirectoryAccess, investors: Investors, broker_id: str, owners: KnownOwners) -> None:
+        self._access = access
+        self._investors = investors
+        self._broker_id = broker_id
+        self._owners = owners
+
+    async def read(self) -> None:
+        """Read the directory once; where it is away, what was known stays."""
+        try:
+            found = await self._access.run(self._investors.all)
+        except DirectoryUnavailable as away:
+            _log.warning("investors_not_read", why=away.why)
+            return
+        self._owners.replace((one.investor_id, one.account_ids) for one in found if one.broker_id == self._broker_id)
+
+    async def keep_reading(self) -> None:
+        """Read it every minute, without end."""
+        while True:
+            await asyncio.sleep(_READ_EVERY_SECONDS)
+            await self.read()
