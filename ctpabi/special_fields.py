@@ -16,9 +16,10 @@ BINARY: dict[tuple[str, str], str] = {
     # Key exchange of the API itself.
     ("ReqVerifyApiKey", "ApiHandshakeData"): "ApiHandshakeDataLen",
     ("RspApiHandshake", "FrontHandshakeData"): "FrontHandshakeDataLen",
-    # A chunk of a text, cut at 500 bytes wherever that falls: join the chunks first, then decode. It has no length
-    # field; it ends at the first NUL.
+    # Chunks of a text, cut at 500 bytes wherever that falls: join the chunks first, then decode. They have no length
+    # field; each ends at the first NUL.
     ("SettlementInfo", "Content"): "",
+    ("Notice", "Content"): "",
 }
 """(struct, field) -> the field that holds the length in bytes, or empty for content that ends at the first NUL"""
 

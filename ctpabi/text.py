@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 ENCODING = "gb18030"
 
 
@@ -19,6 +21,11 @@ def encode(text: str) -> bytes:
         return text.encode(ENCODING)
     except UnicodeEncodeError as error:
         raise UnencodableText(f"character {error.start} is a lone surrogate, which GB18030 has no code for") from None
+
+
+def joined(pieces: Iterable[bytes]) -> str:
+    """The text that came in pieces of fixed size, cut anywhere, also inside a character: joined first, then decoded."""
+    return decode(b"".join(piece.partition(b"\0")[0] for piece in pieces))
 
 
 def decode(data: bytes) -> str:

@@ -198,6 +198,7 @@ app.command()(cli_queries.positions)
 app.command()(cli_queries.orders)
 app.command()(cli_queries.trades)
 app.command()(cli_queries.settlement)
+app.command()(cli_queries.notice)
 app.command()(cli_queries.call)
 
 

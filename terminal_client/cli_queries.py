@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ctpabi.text import decode
+from ctpabi.text import joined
 from ctprelay.ctp.v1 import structs_pb2
 from terminal_client.cli_output import Output, reporting
 from terminal_client.cli_session import in_session, options_of
@@ -103,7 +103,20 @@ def settlement(
     in_session(options_of(context), work)
 
 
+def notice(context: typer.Context) -> None:
+    """客户通知: what the firm tells its customers."""
+
+    async def work(terminal: RelayTerminal, output: Output) -> None:
+        reply = await terminal.requests.qry_notice(structs_pb2.QryNotice())
+        text = joined(row.content for row in reply.rows)
+        if output.as_json:
+            output.line({"kind": "notice", "text": text})
+        else:
+            output.text(text or "无通知 No notice")
+
+    in_session(options_of(context), work)
+
+
 def statement(rows: tuple[structs_pb2.SettlementInfo, ...]) -> str:
-    """The statement's text. Its pieces are cut anywhere, also inside a character: joined first, decoded then."""
-    pieces = sorted(rows, key=lambda row: row.sequence_no)
-    return decode(b"".join(piece.content.partition(b"\0")[0] for piece in pieces))
+    """The statement's text."""
+    return joined(row.content for row in sorted(rows, key=lambda row: row.sequence_no))

@@ -59,7 +59,7 @@ class Queries:
         desk = self._desk
         banks: list[Values] = [{"BankID": b, "BankBrchID": "0000", "BankName": n} for b, n in BANKS.items()]
         broker_id = self._directory.broker_id
-        notice = {"BrokerID": broker_id, "Content": "欢迎使用模拟柜台", "SequenceLabel": "1"}
+        notice = {"BrokerID": broker_id, "Content": "欢迎使用模拟柜台".encode("gb18030"), "SequenceLabel": "1"}
         return {
             "ReqQryExchange": reference.exchange_rows,
             "ReqQryProduct": lambda: [reference.product_row(p) for p in products_of(desk.markets.instruments.values())],

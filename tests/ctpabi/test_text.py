@@ -40,3 +40,12 @@ def test_what_cannot_stand_in_a_field_is_refused(bad: str, says: str) -> None:
     """NUL would hide the rest, and a lone surrogate has no code."""
     with pytest.raises(text.UnencodableText, match=says):
         text.encode(bad)
+
+
+@given(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])), st.integers(1, 9))
+def test_a_text_cut_anywhere_is_joined_again(content: str, size: int) -> None:
+    """A character between two pieces is not lost."""
+    whole = text.encode(content)
+    pieces = [whole[at : at + size] + b"\0" for at in range(0, len(whole), size)]
+
+    assert text.joined(pieces) == content

@@ -5712,9 +5712,9 @@ class Notice(_message.Message):
     CONTENT_FIELD_NUMBER: _ClassVar[int]
     SEQUENCE_LABEL_FIELD_NUMBER: _ClassVar[int]
     broker_id: str
-    content: str
+    content: bytes
     sequence_label: str
-    def __init__(self, broker_id: _Optional[str] = ..., content: _Optional[str] = ..., sequence_label: _Optional[str] = ...) -> None: ...
+    def __init__(self, broker_id: _Optional[str] = ..., content: _Optional[bytes] = ..., sequence_label: _Optional[str] = ...) -> None: ...
 
 class UserRight(_message.Message):
     __slots__ = ("broker_id", "user_id", "user_right_type", "is_forbidden")
