@@ -139,12 +139,15 @@ class RelayProcess:
             self._popen(output.fileno())
         return begin
 
+    def environment(self) -> dict[str, str]:
+        """What decides which library it loads: the simulated one."""
+        return program_environment({**os.environ, "CTP_SIMCOUNTER_RECONNECT_MS": "50"})
+
     def _popen(self, output: int) -> None:
-        environment = program_environment({**os.environ, "CTP_SIMCOUNTER_RECONNECT_MS": "50"})
         self._process = subprocess.Popen(
             [*_PROGRAM, "serve", "-c", self.config.name],
             cwd=self.directory,
-            env=environment | _IMPORTS,
+            env=self.environment() | _IMPORTS,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -212,10 +215,14 @@ class RelayProcess:
             place.ledger.dispose()
         return [LedgerEntry(entry.kind, entry.session, json.loads(entry.data)) for entry in entries]
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
     def memory(self) -> int:
         """Bytes it has resident now."""
-        assert self._process is not None
-        status = Path(f"/proc/{self._process.pid}/status").read_text(encoding="ascii")
+        status = Path(f"/proc/{self.pid}/status").read_text(encoding="ascii")
         return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmRSS:"))
 
     def refusals(self) -> list[dict[str, Any]]:
