@@ -19,7 +19,7 @@ from relay.domain import reasons
 from relay.domain.public_ip import Origin, OriginUnknown
 from relay.services import frames
 from relay.services.outbox import SLOW_READER
-from relay.services.stream_gate import Place, StreamGate
+from relay.services.stream_gate import Slot, StreamGate
 from relay.services.terminal_stream import Malformed, TerminalStream
 from relay.tasks import Tasks
 
@@ -77,21 +77,21 @@ class TerminalService(grpc.GenericRpcHandler):
             _log.warning("terminal_origin_unknown", peer=context.peer(), why=str(unknown))
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"origin_unknown: {unknown}")
             return
-        place = await self._gate.enter(origin)
-        if place is None:
+        slot = await self._gate.enter(origin)
+        if slot is None:
             _log.warning("stream_refused", place=origin.place, waiting=self._gate.waiting)
             await context.write(frames.batch([frames.rejected(reasons.too_many_streams())]))
             return
         try:
-            await self._converse(origin, requests, context, place)
+            await self._converse(origin, requests, context, slot)
         finally:
-            place.leave()
+            slot.leave()
 
     async def _converse(
-        self, origin: Origin, requests: AsyncIterator[pb.TerminalMessage | Malformed], context: Context, place: Place
+        self, origin: Origin, requests: AsyncIterator[pb.TerminalMessage | Malformed], context: Context, slot: Slot
     ) -> None:
         stream = self._open_stream(origin)
-        stream.on_session = place.leave
+        stream.on_session = slot.leave
         tasks = Tasks()
         tasks.start(_read(requests, stream), "terminal stream reader")
         writer = tasks.start(_write(context, stream), "terminal stream writer")

@@ -1,8 +1,8 @@
 """How many streams may be open that have no session yet: few for each address, and a budget for all together.
 
 A stream without a session has shown no credentials: whoever opens them costs the relay memory and others their room.
-So every stream holds a place from its beginning until its terminal is logged in, and waits for one where its address
-has used up its own, as a branch office does at the opening. Streams with a session are bounded by the sessions. Where
+So every stream holds a slot from its beginning until its terminal is logged in, and waits for one where its address has
+used up its own, as a branch office does at the opening. Streams with a session are bounded by the sessions. Where
 sessions linger there is room beyond both limits for as many streams as can resume at that address.
 """
 
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from relay.domain.public_ip import Origin
 
 MOST_WAITING = 1024
-"""streams that wait for a place; further ones are refused at once"""
+"""streams that wait for a slot; further ones are refused at once"""
 
 
 @dataclass(slots=True)
@@ -26,10 +26,10 @@ class GateLimits:
     per_address: int
     total: int
     patience_seconds: float
-    """how long a stream waits for a place"""
+    """how long a stream waits for a slot"""
 
 
-class Place:
+class Slot:
     """What one stream without a session holds."""
 
     def __init__(self, gate: StreamGate, name: str) -> None:
@@ -45,7 +45,7 @@ class Place:
 
 
 class StreamGate:
-    """The places of one relay process."""
+    """The slots of one relay process."""
 
     def __init__(self, limits: GateLimits, resumable: Callable[[str], int]) -> None:
         """`resumable` tells how many sessions of a public address wait for their terminal."""
@@ -62,19 +62,19 @@ class StreamGate:
         """Streams without a session."""
         return self._held.total()
 
-    async def enter(self, origin: Origin) -> Place | None:
-        """A place for one stream, or None where there is none in time."""
+    async def enter(self, origin: Origin) -> Slot | None:
+        """A slot for one stream, or None where there is none in time."""
         name = origin.place
         if self._has_room(name) or self._can_be_a_resume(name, origin.public_ip):
             self._held[name] += 1
-            return Place(self, name)
+            return Slot(self, name)
         if self.waiting < MOST_WAITING and await self._wait(name):
-            return Place(self, name)
+            return Slot(self, name)
         self.refused += 1
         return None
 
     def given_back(self, name: str) -> None:
-        """A place is free: for the next who waits at this address, or else at the address that waits longest."""
+        """A slot is free: for the next who waits at this address, or else at the address that waits longest."""
         self._held[name] -= 1
         if not self._held[name]:
             del self._held[name]

@@ -177,8 +177,8 @@ async def test_there_is_one_method(site: Site) -> None:
     assert error.value.code() is grpc.StatusCode.UNIMPLEMENTED
 
 
-async def test_a_stream_for_which_there_is_no_place_is_refused_by_name() -> None:
-    """With the time to wait; a stream that ends, or has a session, gives its place to the next."""
+async def test_a_stream_for_which_there_is_no_slot_is_refused_by_name() -> None:
+    """With the time to wait; a stream that ends, or has a session, gives its slot to the next."""
     gate = StreamGate(GateLimits(per_address=1, total=10, patience_seconds=0.05), lambda _: 0)
     async with listening(gate) as site:
         first = await site.call(HELLO)

@@ -9,7 +9,7 @@ import pytest
 
 from relay.domain.public_ip import Origin
 from relay.services import stream_gate
-from relay.services.stream_gate import GateLimits, Place, StreamGate
+from relay.services.stream_gate import GateLimits, Slot, StreamGate
 from tests.relay.hand_loop import HandLoop, settled
 
 PATIENCE = 10.0
@@ -26,13 +26,13 @@ def gate(per_address: int = 2, total: int = 5, resumable: dict[str, int] | None 
     return StreamGate(GateLimits(per_address, total, PATIENCE), lambda public_ip: (resumable or {}).get(public_ip, 0))
 
 
-async def entered(of: StreamGate, origin: Origin) -> Place:
-    place = await asyncio.wait_for(of.enter(origin), 5)
-    assert place is not None
-    return place
+async def entered(of: StreamGate, origin: Origin) -> Slot:
+    slot = await asyncio.wait_for(of.enter(origin), 5)
+    assert slot is not None
+    return slot
 
 
-async def test_one_address_takes_its_own_places_only() -> None:
+async def test_one_address_takes_its_own_slots_only() -> None:
     """However many streams it opens, others come in at once; its own further ones wait, and are refused in time."""
     loop, of = HandLoop(), gate()
     storm = [asyncio.ensure_future(of.enter(STRANGER)) for _ in range(200)]
@@ -41,9 +41,9 @@ async def test_one_address_takes_its_own_places_only() -> None:
     await entered(of, OFFICE)
     assert (of.held, of.waiting) == (3, 198)
     await loop.move(PATIENCE + 1)
-    places = await asyncio.gather(*storm)
+    slots = await asyncio.gather(*storm)
 
-    assert len([place for place in places if place is not None]) == 2
+    assert len([slot for slot in slots if slot is not None]) == 2
     assert (of.waiting, of.refused) == (0, 198)
 
 
@@ -52,10 +52,10 @@ async def test_a_burst_of_one_office_is_let_in_one_after_the_other() -> None:
     of, order = gate(), []
 
     async def log_in(number: int) -> None:
-        place = await entered(of, OFFICE)
+        slot = await entered(of, OFFICE)
         order.append(number)
         await asyncio.sleep(0)
-        place.leave()
+        slot.leave()
 
     await asyncio.gather(*(log_in(number) for number in range(60)))
 
@@ -66,13 +66,13 @@ async def test_a_burst_of_one_office_is_let_in_one_after_the_other() -> None:
 async def test_all_together_have_a_budget() -> None:
     """From many addresses the relay's room is not taken either."""
     of = gate(per_address=2, total=3)
-    places = [await entered(of, at(f"203.0.113.{number}")) for number in (1, 2, 3)]
+    slots = [await entered(of, at(f"203.0.113.{number}")) for number in (1, 2, 3)]
     waits = asyncio.ensure_future(of.enter(HOME))
     await settled()
     assert not waits.done()
 
-    places[0].leave()
-    places[0].leave()
+    slots[0].leave()
+    slots[0].leave()
 
     assert await asyncio.wait_for(waits, 5) is not None
     assert of.held == 3
@@ -108,13 +108,13 @@ async def test_an_ipv6_address_is_its_network() -> None:
     assert of.waiting == 0
 
 
-async def test_a_stream_that_is_given_up_while_it_waits_takes_no_place() -> None:
+async def test_a_stream_that_is_given_up_while_it_waits_takes_no_slot() -> None:
     """Not even at the moment it gets one."""
     of = gate(per_address=1)
-    place = await entered(of, OFFICE)
+    slot = await entered(of, OFFICE)
     waits = asyncio.ensure_future(of.enter(OFFICE))
     await settled()
-    place.leave()
+    slot.leave()
     waits.cancel()
     await asyncio.gather(waits, return_exceptions=True)
 
