@@ -28,12 +28,18 @@ _ROOM = """
 [limits]
 orders_per_second = 100000
 orders_per_day = 1000000
+orders_per_day_per_investor = 1000000
 login_failures_per_ip = 1000000
 
 [sessions]
 max_per_investor = 1000
 max_per_process = 1000
 """
+_ONE_ADDRESS = {
+    "CTP_RELAY__LISTEN__MAX_STREAMS_WITHOUT_SESSION": "1000",
+    "CTP_RELAY__LISTEN__MAX_STREAMS_WITHOUT_SESSION_PER_ADDRESS": "1000",
+}
+"""all callers come from this machine at once"""
 DIRECT = "direct"
 
 
@@ -116,7 +122,8 @@ async def _relay(
     await site.run("terminal", "add", TERMINAL_APP_ID, "--auth-code-file", "terminal_auth_code.secret")
     if cast.relay_knows_investor:
         await site.run("investor", "add", cast.investor_id, "--password-file", "investor.secret")
-    run = await stack.enter_async_context(RelayRun(folder, program_environment(clean_environment(os.environ))))
+    environment = {**clean_environment(os.environ), **_ONE_ADDRESS}
+    run = await stack.enter_async_context(RelayRun(folder, program_environment(environment)))
     return await run.start(), site
 
 

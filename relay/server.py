@@ -33,6 +33,7 @@ from relay.counter.order_map import OrderMapFile
 from relay.counter.port import Counter, Evidence, Mode
 from relay.domain.counter_session import Patience
 from relay.domain.day_notices import KnownOwners
+from relay.domain.day_use import DayUse
 from relay.domain.journal import Journal, JournalLimits
 from relay.domain.lane_requests import DayLimits
 from relay.domain.lanes import Lanes
@@ -48,11 +49,13 @@ from relay.services.admission import Admission, AdmissionRules, Directory
 from relay.services.database import open_database, prepare
 from relay.services.directory_access import DirectoryAccess
 from relay.services.investors import Investors
-from relay.services.known_investors import KnownInvestors
+from relay.services.known_investors import known_owners
 from relay.services.known_places import KnownPlaces
 from relay.services.ledger import Ledger
 from relay.services.ledger_spool import Spool
 from relay.services.login_guard import LoginGuard
+from relay.services.order_tables import OrderTables
+from relay.services.orders_in_database import OrdersInDatabase
 from relay.services.relay_numbers import take_number
 from relay.services.revocations import Revocations
 from relay.services.sessions import SessionLimits, Sessions
@@ -95,16 +98,16 @@ async def serve(
 ) -> None:
     """Build, announce the port, wait for a signal, drain. Raises what makes the relay unfit to start."""
     async with contextlib.AsyncExitStack() as stack:
-        engine, number = _take_place(settings, stack)
+        engine, numbers = _take_place(settings, stack)
         ledger, directory = _open_databases(settings, engine, stack)
         verifier = await _open_verifier(settings, stack)
-        order_map = OrderMapFile(settings.relay.state_dir / "order_map")
-        stack.callback(order_map.close)
-        known, link_limits = await _known_owners(settings, directory, stack), _link_limits(settings)
-        own = _Own(number, order_map, stack.enter_context(process_folder(settings_file.flow_dir(settings))), known)
-        counter = _make_counter(settings, secrets, ledger, own, link_limits)
+        order_map = _open_order_map(settings, engine, numbers, stack)
+        known = known_owners(directory.access, directory.investors, settings.counter.broker_id)
+        flow_dir = stack.enter_context(process_folder(settings_file.flow_dir(settings)))
+        own = _Own(numbers[-1], order_map, flow_dir, await stack.enter_async_context(known))
+        counter = _make_counter(settings, secrets, ledger, own, link_limits := _link_limits(settings))
         sessions, admission, guard = _make_sessions(settings, directory, verifier, counter, ledger)
-        await ledger.record("relay_started", "", _started(settings, number))
+        await ledger.record("relay_started", "", _started(settings, numbers[-1]))
         await counter.start()
         stack.push_async_callback(counter.stop)
         await _serve_control(settings, guard, stack)
@@ -131,18 +134,34 @@ async def _until_stopped(reloading: Reloading, sessions: Sessions) -> None:
         await sessions.drain(reloading.settings.relay.drain_seconds)
 
 
-def _take_place(settings: Settings, stack: contextlib.AsyncExitStack) -> tuple[Engine, int]:
-    """The ledger's database, and this process's own number; raises AlreadyRunning where another one is at work."""
+def _take_place(settings: Settings, stack: contextlib.AsyncExitStack) -> tuple[Engine, tuple[int, ...]]:
+    """The ledger's database, and the numbers of all processes that had this state directory, this one's last.
+
+    Raises AlreadyRunning where another process is at work.
+    """
     state_dir = settings.relay.state_dir
     state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    stack.enter_context(StateLock(state_dir / "relay.lock", f"the state directory {state_dir}"))
+    lock = stack.enter_context(StateLock(state_dir / "relay.lock", f"the state directory {state_dir}"))
     engine = open_database(settings_file.ledger_url(settings))
     stack.callback(engine.dispose)
     if engine.dialect.name == "sqlite":
         file = str(engine.url.database)
         stack.enter_context(StateLock(Path(f"{file}.lock"), f"the database {file}, and SQLite serves one only"))
     prepare(engine)
-    return engine, take_number(engine)
+    return engine, lock.note(take_number(engine))
+
+
+def _open_order_map(
+    settings: Settings, engine: Engine, numbers: tuple[int, ...], stack: contextlib.AsyncExitStack
+) -> OrderMapFile:
+    """The order map; where other processes can be reached through the database, it tells them."""
+    shared = None
+    if engine.dialect.name != "sqlite":
+        tables = OrderTables(settings.counter.broker_id, numbers[-1], frozenset(numbers))
+        shared = stack.enter_context(OrdersInDatabase(engine, tables))
+    order_map = OrderMapFile(settings.relay.state_dir / "order_map", shared)
+    stack.callback(order_map.close)
+    return order_map
 
 
 def _open_databases(
@@ -204,24 +223,8 @@ class _Own:
     known: KnownOwners
 
 
-async def _known_owners(settings: Settings, directory: Directory, stack: contextlib.AsyncExitStack) -> KnownOwners:
-    """Whose notices the operator's session keeps for terminals that come later."""
-    owners = KnownOwners()
-    if settings.relay.mode == Mode.MANY_TO_ONE.value:
-        reader = KnownInvestors(directory.access, directory.investors, settings.counter.broker_id, owners)
-        await reader.read()
-        tasks = Tasks()
-        tasks.start(reader.keep_reading(), "investors of the directory")
-        stack.push_async_callback(tasks.cancel)
-    return owners
-
-
 def _make_counter(
-    settings: Settings,
-    secrets: settings_file.Secrets,
-    evidence: Evidence,
-    own: _Own,
-    limits: LinkLimits,
+    settings: Settings, secrets: settings_file.Secrets, evidence: Evidence, own: _Own, limits: LinkLimits
 ) -> Counter:
     """The one place that picks a mode; a third mode would be a third branch here."""
     loaded = binding.load()
@@ -240,7 +243,7 @@ def _make_counter(
     connector = Connector(loaded, address, evidence)
     ownership = OwnershipTable(loaded.catalog)
     lane_numbers = itertools.count(1)
-    day_limits = DayLimits(settings.limits.orders_per_day)
+    day_limits = DayLimits(settings.limits.orders_per_day, settings.limits.orders_per_day_per_investor)
     tools = SwitchboardTools(
         catalog=loaded.catalog,
         scope=ScopeTable(loaded.catalog),
@@ -251,6 +254,7 @@ def _make_counter(
         ),
         next_lane=lambda: next(lane_numbers),
         limits=limits,
+        day_use=DayUse(settings.limits.orders_per_day),
         known=own.known,
     )
     if settings.relay.mode == Mode.MANY_TO_MANY.value:

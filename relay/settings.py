@@ -227,7 +227,14 @@ class Limits(Section):
     )
     orders_per_second: Count = Field(default=50, description="orders and cancels a second for each session")
     queries_per_second: Count = Field(default=5, description="queries a second for each session")
-    orders_per_day: Count = Field(default=100000, description="orders a trading day for each counter session")
+    orders_per_day_per_investor: Count = Field(
+        default=20000, description="orders a trading day of one investor in one counter session"
+    )
+    orders_per_day: Count = Field(
+        default=500000,
+        description="orders a trading day of one counter session, in many_to_one of all investors: the last bound, with an"
+        " alarm in the log at 80, 90 and 100 percent",
+    )
 
 
 class Trading(Section):

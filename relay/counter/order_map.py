@@ -20,6 +20,7 @@ from pathlib import Path
 import structlog
 
 from relay.counter.order_map_lines import BadLine, from_line, to_line
+from relay.counter.shared_orders import SharedOrders
 from relay.domain.order_keys import OrderKeys
 from relay.domain.ref_map import MapEntry
 from relay.domain.refs import RefSpace
@@ -36,8 +37,12 @@ _Entries = dict[_AtCounter, MapEntry]
 class OrderMapFile:
     """The entries of one relay process; one file for each trading day, older ones removed when a day begins."""
 
-    def __init__(self, directory: Path, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, directory: Path, shared: SharedOrders | None = None, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """`shared` hears of everything that is stored here."""
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.shared = shared
         self._directory = directory
         self._clock = clock
         self._day = ""
@@ -77,12 +82,16 @@ class OrderMapFile:
             self._bad_lines += bad
             _log.error("order_map_damaged", file=self._path(trading_day).name, lines_lost=bad, read=len(entries))
         self._remove_older()
+        if self.shared is not None:
+            self.shared.begin(trading_day)
 
     def append(self, entries: Sequence[MapEntry]) -> None:
         """Store entries; in the operating system's hands when this returns. Raises OSError, e.g. disk full."""
         if entries:
             self._write(_lines(entries))
             self._keep(entries)
+            if self.shared is not None:
+                self.shared.store(entries)
 
     def retract(self, entries: Sequence[MapEntry]) -> None:
         """These were never sent after all: the terminal may use their references again, also after a restart."""
@@ -95,6 +104,8 @@ class OrderMapFile:
             self._write(lines)
         except OSError:
             self._owed += lines
+        if self.shared is not None:
+            self.shared.retract(entries)
 
     def load(self, investor_id: str | None = None) -> Iterator[MapEntry]:
         """This day's entries, of one investor or of all, in the order they were stored."""

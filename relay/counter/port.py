@@ -215,6 +215,11 @@ class Counter(Protocol):
         """Whether a terminal could be attached now; in many-to-one only while the operator is logged in."""
         ...
 
+    @property
+    def orders_today(self) -> int:
+        """Orders of the counter session that has most of this trading day; what it may have is a setting."""
+        ...
+
     async def start(self) -> None:
         """Make ready; in many-to-one the operator's login is begun, not awaited."""
         ...

@@ -60,6 +60,16 @@ def wrong_struct_size(name: str, received: int, expected: int) -> Refusal:
     )
 
 
+def number_not_finite(name: str, field: str) -> Refusal:
+    """CTP's 15 BAD_FIELD: NaN and infinity are no price and no amount."""
+    return _relay(
+        "number_not_finite",
+        (f"{name} 的 {field} 不是有限数值", f"{field} of {name} is NaN or infinite"),
+        ("请填写数值; 无值请填 0 或 DBL_MAX", "send a number; where there is none, 0 or DBL_MAX"),
+        code=15,
+    )
+
+
 def not_your_investor() -> Refusal:
     """The request names somebody else. Sending it in the caller's own name could trade on the wrong account."""
     return _relay(
@@ -163,12 +173,39 @@ def order_key_too_long(most: int) -> Refusal:
     )
 
 
+def order_key_in_doubt(key: str) -> Refusal:
+    """A relay process claimed the key and stopped, or has the order waiting: nobody knows whether it is sent."""
+    return _relay(
+        "order_key_in_doubt",
+        (
+            f"报单幂等键 {key!r} 已由另一中继进程占用, 是否已报出尚不确定",
+            f"another relay process took an order with client_order_key {key!r} and has not said whether it was sent",
+        ),
+        (
+            "请数秒后以原键重试; 仍如此则先查询报单, 确认没有后换新键",
+            "repeat it with the same key in some seconds; if it stays, query your orders and use a new key if it is missing",
+        ),
+    )
+
+
 def day_limit_reached(most: int) -> Refusal:
     """The map of references is bounded; live orders are never evicted to make room."""
     return _relay(
         "day_limit_reached",
         (f"本交易日报单数已达中继上限 {most}", f"the relay's limit of {most} orders a trading day is reached"),
-        ("请联系期货公司", "ask your futures firm"),
+        ("撤单不受限制; 请联系期货公司", "cancels are not limited; ask your futures firm"),
+    )
+
+
+def investor_day_limit_reached(most: int) -> Refusal:
+    """The investor's own share; other investors go on."""
+    return _relay(
+        "investor_day_limit_reached",
+        (
+            f"该投资者本交易日报单数已达中继上限 {most}",
+            f"the relay's limit of {most} orders of one investor a trading day is reached",
+        ),
+        ("撤单不受限制; 请联系期货公司", "cancels are not limited; ask your futures firm"),
     )
 
 

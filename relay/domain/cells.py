@@ -11,6 +11,7 @@ from struct import Struct as Packing
 from ctpabi.catalog import Kind, Struct
 
 _INT = Packing("<i")
+_DOUBLE = Packing("<d")
 INT_MAX = 2**31 - 1
 
 
@@ -49,6 +50,23 @@ class IntCell:
 
     def write(self, body: bytearray, number: int) -> None:
         _INT.pack_into(body, self.start, number)
+
+
+@dataclass(frozen=True, slots=True)
+class DoubleCell:
+    """One double field of one struct."""
+
+    name: str
+    start: int
+
+    def read(self, body: bytes | bytearray) -> float:
+        number: float = _DOUBLE.unpack_from(body, self.start)[0]
+        return number
+
+
+def double_cells(struct: Struct) -> tuple[DoubleCell, ...]:
+    """Every double field of `struct`."""
+    return tuple(DoubleCell(field.name, field.offset) for field in struct.fields if field.kind is Kind.DOUBLE)
 
 
 def text_cell(struct: Struct, name: str) -> TextCell | None:

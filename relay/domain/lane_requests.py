@@ -39,10 +39,10 @@ class _Chosen:
 
 @dataclass(frozen=True, slots=True)
 class DayLimits:
-    """How many references a trading day may use."""
+    """How many references of one counter session a trading day may use: a share for each investor, and a last bound."""
 
     total: int = 500_000
-    per_lane: int = 50_000
+    per_investor: int = 20_000
 
 
 class RequestWriter:
@@ -57,8 +57,8 @@ class RequestWriter:
 
     def insert(self, lane: Lane, method: str, places: RefPlaces, body: bytearray, key: str) -> Outgoing:
         """Rewrite an insert. Raises Refused; a refused request used nothing up."""
-        content = _content(method, places, body) if key else b""
-        first = self._keys.first(lane.identity.investor_id, key, content) if key else None
+        ordered = content(method, places, body) if key else b""
+        first = self._keys.first(lane.identity.investor_id, key, ordered) if key else None
         if isinstance(first, Refusal):
             raise Refused(first)
         if first is not None:
@@ -66,8 +66,8 @@ class RequestWriter:
         self._make_room(lane, 1 + len(places.derived))
         chosen, entries = self._number(lane, places, body)
         if key:
-            entries = (_with_key(entries[0], key, content), *entries[1:])
-            self._keys.remember(lane.identity.investor_id, key, content, chosen[0].lane_ref)
+            entries = (_with_key(entries[0], key, ordered), *entries[1:])
+            self._keys.remember(lane.identity.investor_id, key, ordered, chosen[0].lane_ref)
         self._write(places, body, chosen, entries)
         return Outgoing(entries, chosen[0].lane_ref if chosen[0].assigned else "")
 
@@ -91,10 +91,10 @@ class RequestWriter:
                 self._keys.forget(entry.investor_id, entry.order_key)
 
     def _make_room(self, lane: Lane, more: int) -> None:
+        if self._refs.used_by(lane.identity.investor_id) + more > self._limits.per_investor:
+            raise Refused(call_reasons.investor_day_limit_reached(self._limits.per_investor))
         if self._refs.full(more):
             raise Refused(call_reasons.day_limit_reached(self._limits.total))
-        if self._refs.held_by(lane.front, lane.session) + more > self._limits.per_lane:
-            raise Refused(call_reasons.day_limit_reached(self._limits.per_lane))
 
     def _number(
         self, lane: Lane, places: RefPlaces, body: bytearray
@@ -259,7 +259,7 @@ def _put(cell: TextCell | IntCell, body: bytearray, ref: int) -> None:
         cell.write(body, str(ref).encode("ascii"))
 
 
-def _content(method: str, places: RefPlaces, body: bytearray) -> bytes:
+def content(method: str, places: RefPlaces, body: bytearray) -> bytes:
     """What is ordered; a repetition may have other references, and come from another address."""
     bare = bytearray(body)
     for cell in (places.ref, places.request_id, places.front, places.session, *places.derived, *places.origin):
@@ -270,5 +270,5 @@ def _content(method: str, places: RefPlaces, body: bytearray) -> bytes:
     return digest(method, bare)
 
 
-def _with_key(entry: MapEntry, key: str, content: bytes) -> MapEntry:
-    return replace(entry, order_key=key, content=content)
+def _with_key(entry: MapEntry, key: str, ordered: bytes) -> MapEntry:
+    return replace(entry, order_key=key, content=ordered)

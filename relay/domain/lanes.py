@@ -12,8 +12,8 @@ from collections.abc import Iterable
 from ctpabi.catalog import Callback, Catalog, Method, Shape
 from relay.domain import call_reasons
 from relay.domain.cells import IntCell, TextCell
-from relay.domain.lane import Action, ActionMap, Binding, Lane, virtual_front
-from relay.domain.lane_requests import DayLimits, Outgoing, RequestWriter
+from relay.domain.lane import Action, ActionMap, Binding, Lane, is_virtual, virtual_front
+from relay.domain.lane_requests import DayLimits, Outgoing, RequestWriter, content
 from relay.domain.order_keys import OrderKeys
 from relay.domain.ownership import Owner, OwnershipTable
 from relay.domain.ref_map import MapEntry, RefMap
@@ -120,6 +120,16 @@ class Lanes:
             if entry.order_key:
                 self._keys.remember(entry.investor_id, entry.order_key, entry.content, entry.lane_ref)
 
+    def recall(self, entries: Iterable[MapEntry]) -> None:
+        """Know what other relay processes sent: its notices, and cancels of it, by the names its lanes gave it."""
+        for entry in entries:
+            self._refs.recall(entry)
+
+    @property
+    def used(self) -> int:
+        """How many references of the day are used."""
+        return len(self._refs)
+
     def snapshot(self) -> tuple[MapEntry, ...]:
         """Every entry of the day, as `restore` takes them."""
         return tuple(self._refs.entries)
@@ -152,6 +162,22 @@ class Lanes:
         """Which order of a lane an action names; None where it names none, or one the exchange knows already."""
         places = self._requests.get(method.name)
         return named_by_action(lane, method, places, body) if places is not None else None
+
+    def content(self, method: Method, body: bytearray) -> bytes:
+        """What a client_order_key of this request would stand for; empty where it stands for nothing."""
+        places = self._requests.get(method.name)
+        return content(method.name, places, body) if places is not None and places.action_space is None else b""
+
+    def knows_key(self, lane: Lane, key: str, content: bytes) -> bool:
+        """Whether `outgoing` needs nobody else to say what becomes of an insert with this key."""
+        return self._keys.first(lane.identity.investor_id, key, content) is not None
+
+    def named_elsewhere(self, lane: Lane, method: Method, body: bytes | bytearray) -> OrderName | None:
+        """The order an action names as a lane of another relay process does, unless it is known here."""
+        named = self.named_by(lane, method, body)
+        if named is None or not is_virtual(named.name[1]) or named.name[1] == self._front:
+            return None
+        return named.name if self._refs.of_lane(*named.name) is None else None
 
     def retract(self, lane: Lane, outgoing: Outgoing) -> None:
         """The API did not take the request (return code other than 0): the terminal may use its reference again."""

@@ -69,7 +69,7 @@ class RefMap:
         self._new_name: dict[RefSpace, dict[Triple, Triple]] = {space: {} for space in RefSpace}
         self._exchanges: set[bytes] = set()
         self._count = 0
-        self._of_lane: dict[tuple[int, int], int] = {}
+        self._of_investor: dict[str, int] = {}
 
     def __len__(self) -> int:
         return self._count
@@ -81,18 +81,25 @@ class RefMap:
     def full(self, more: int) -> bool:
         return self._count + more > self._limit
 
-    def held_by(self, lane_front: int, lane_session: int) -> int:
-        """How many references this lane has used today."""
-        return self._of_lane.get((lane_front, lane_session), 0)
+    def used_by(self, investor_id: str) -> int:
+        """How many references this investor has used today, in all lanes."""
+        return self._of_investor.get(investor_id, 0)
 
     def add(self, entry: MapEntry) -> None:
         triple = _triple(entry)
-        self._count += triple not in self._by_triple[entry.space]
+        if triple not in self._by_triple[entry.space]:
+            self._count += 1
+            self._of_investor[entry.investor_id] = self.used_by(entry.investor_id) + 1
         self._by_triple[entry.space][triple] = entry
         self._latest[entry.space][entry.counter_ref] = entry
         self._by_lane[entry.space][_lane_key(entry)] = entry
-        lane = entry.lane_front, entry.lane_session
-        self._of_lane[lane] = self.held_by(*lane) + 1
+
+    def recall(self, entry: MapEntry) -> None:
+        """Know an order of another relay process. It is none of ours: it takes no room, and hides nothing of ours."""
+        if _triple(entry) not in self._by_triple[entry.space]:
+            self._by_triple[entry.space][_triple(entry)] = entry
+            self._latest[entry.space].setdefault(entry.counter_ref, entry)
+            self._by_lane[entry.space].setdefault(_lane_key(entry), entry)
 
     def remove(self, entry: MapEntry) -> None:
         """Forget a reference that was never sent."""
@@ -100,7 +107,7 @@ class RefMap:
             self._count -= 1
             self._latest[entry.space].pop(entry.counter_ref, None)
             self._by_lane[entry.space].pop(_lane_key(entry), None)
-            self._of_lane[entry.lane_front, entry.lane_session] -= 1
+            self._of_investor[entry.investor_id] -= 1
 
     def at_counter(self, space: RefSpace, front: int, session: int, counter_ref: int) -> MapEntry | None:
         """The entry the counter itself knows by this triple."""
@@ -194,7 +201,7 @@ class RefMap:
             self._renamed[space].clear()
             self._new_name[space].clear()
         self._exchanges.clear()
-        self._of_lane.clear()
+        self._of_investor.clear()
         self._count = 0
 
     @staticmethod

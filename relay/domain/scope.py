@@ -6,6 +6,7 @@ is ever sent on: it is overwritten with the session's own, or refused where it n
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,7 +14,7 @@ from functools import cached_property
 from ctpabi.catalog import Catalog, Method, Struct
 from ctpabi.text import encode
 from relay.domain import call_reasons
-from relay.domain.cells import TextCell, text_cell
+from relay.domain.cells import DoubleCell, TextCell, double_cells, text_cell
 from relay.domain.scope_table import CLOSED_TO_SHARED_SESSIONS, SCOPES, Priority, Scope, priority_of
 from relay.errors import Refusal
 
@@ -66,6 +67,7 @@ class Rule:
     account: TextCell | None
     address: TextCell | None
     mac: TextCell | None
+    doubles: tuple[DoubleCell, ...]
 
     @property
     def cacheable(self) -> bool:
@@ -101,7 +103,7 @@ class ScopeTable:
         rule = self._rules.get(method.name)
         if rule is None:
             return call_reasons.unknown_method(method.name)
-        refusal = _closed(rule, identity) or _foreign(rule, identity, body)
+        refusal = _closed(rule, identity) or _malformed(rule, body) or _foreign(rule, identity, body)
         if refusal is not None:
             return refusal
         stamps = identity.stamps.get(rule.method)
@@ -114,14 +116,11 @@ class ScopeTable:
 
 def _rule(method: Method, struct: Struct) -> Rule:
     scope = SCOPES[method.name]
-    rule = Rule(
-        method.name,
-        scope,
-        priority_of(method.name),
-        struct.size,
-        *(text_cell(struct, name) for name in ("BrokerID", "InvestorID", "UserID", "AccountID")),
-        *(text_cell(struct, name) for name in ("IPAddress", "MacAddress")),
-    )
+    names = ("BrokerID", "InvestorID", "UserID", "AccountID", "IPAddress", "MacAddress")
+    broker, investor, user, account, address, mac = (text_cell(struct, name) for name in names)
+    doubles = double_cells(struct)
+    priority = priority_of(method.name)
+    rule = Rule(method.name, scope, priority, struct.size, broker, investor, user, account, address, mac, doubles)
     if not _fits(rule):
         raise ValueError(f"{method.name}: the fields of {struct.name} do not fit the scope {scope}")
     return rule
@@ -153,10 +152,21 @@ def _closed(rule: Rule, identity: Identity) -> Refusal | None:
     return None
 
 
-def _foreign(rule: Rule, identity: Identity, body: bytearray) -> Refusal | None:
-    """Whether the body names somebody else; sent in the caller's own name it could trade on the wrong account."""
+def _malformed(rule: Rule, body: bytearray) -> Refusal | None:
+    """Whether the counter could misread it. A price that is NaN passes every limit or none, whatever the limit.
+
+    DBL_MAX passes: it is how CTP itself writes "no value", and the counter knows where it may stand.
+    """
     if len(body) != rule.size:
         return call_reasons.wrong_struct_size(rule.method, len(body), rule.size)
+    for cell in rule.doubles:
+        if not math.isfinite(cell.read(body)):
+            return call_reasons.number_not_finite(rule.method, cell.name)
+    return None
+
+
+def _foreign(rule: Rule, identity: Identity, body: bytearray) -> Refusal | None:
+    """Whether the body names somebody else; sent in the caller's own name it could trade on the wrong account."""
     if rule.investor is not None:
         named = rule.investor.read(body)
         if named and named != identity.investor:

@@ -71,6 +71,11 @@ def readings(of: Watched) -> Iterator[Reading]:
         "ledger_entries_lost", "ledger entries that could be kept nowhere; the ledger says so", written["lost"]
     )
     yield Reading("ledger_entries_waiting", "ledger entries waiting for the database", written["waiting"])
+    yield Reading(
+        "orders_today",
+        "orders this trading day of the counter session that has most; limits.orders_per_day is its bound",
+        of.counter.orders_today,
+    )
     kept = of.order_map.statistics()
     yield Reading(
         "order_map_writes_failed", "orders refused because the order map could not be written", kept["failed"]

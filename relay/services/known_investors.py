@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections.abc import AsyncIterator
 
 import structlog
 
@@ -10,6 +12,7 @@ from relay.domain.day_notices import KnownOwners
 from relay.services.directory_access import DirectoryAccess
 from relay.services.investors import Investors
 from relay.services.unavailable import DirectoryUnavailable
+from relay.tasks import Tasks
 
 _log = structlog.get_logger(__name__)
 _READ_EVERY_SECONDS = 60.0
@@ -39,3 +42,16 @@ class KnownInvestors:
         while True:
             await asyncio.sleep(_READ_EVERY_SECONDS)
             await self.read()
+
+
+@contextlib.asynccontextmanager
+async def known_owners(access: DirectoryAccess, investors: Investors, broker_id: str) -> AsyncIterator[KnownOwners]:
+    """The directory's investors, read now and as long as the context lasts."""
+    owners, tasks = KnownOwners(), Tasks()
+    reader = KnownInvestors(access, investors, broker_id, owners)
+    await reader.read()
+    tasks.start(reader.keep_reading(), "investors of the directory")
+    try:
+        yield owners
+    finally:
+        await tasks.cancel()

@@ -1,4 +1,4 @@
-"""The tables: the ledger and its heads, terminals, investors, system info seen before, numbers of relay processes.
+"""The tables: the ledger and its heads, terminals, investors, system info seen before, what relay processes share.
 
 Times are ISO 8601 texts, so that every database keeps and compares them alike.
 """
@@ -78,4 +78,37 @@ KNOWN_PLACE = Table(
     Column("investor_id", String(12), primary_key=True),
     Column("place", String(64), primary_key=True),
     Column("seen_at", String(40), nullable=False),
+)
+
+ORDER_REFERENCE = Table(
+    "order_reference",
+    METADATA,
+    Column("broker_id", String(10), primary_key=True),
+    Column("trading_day", String(8), primary_key=True),
+    Column("space", String(32), primary_key=True),
+    Column("lane_front", Integer, primary_key=True, autoincrement=False),
+    Column("lane_session", Integer, primary_key=True, autoincrement=False),
+    Column("lane_number", BigInteger, primary_key=True, autoincrement=False),
+    Column("investor_id", String(12), nullable=False),
+    Column("counter_front", Integer, nullable=False),
+    Column("counter_session", Integer, nullable=False),
+    Column("counter_ref", BigInteger, nullable=False),
+    Column("request_mark", Integer, nullable=False),
+    Column("lane_ref", String(16), nullable=False),
+    Column("lane_request_id", Integer, nullable=False),
+    Index("order_reference_investor", "broker_id", "trading_day", "investor_id"),
+)
+
+ORDER_KEY = Table(
+    "order_key",
+    METADATA,
+    Column("broker_id", String(10), primary_key=True),
+    Column("trading_day", String(8), primary_key=True),
+    Column("investor_id", String(12), primary_key=True),
+    Column("key", LargeBinary, primary_key=True),
+    Column("content", LargeBinary, nullable=False),
+    Column("relay_number", Integer, nullable=False),
+    Column("lane_front", Integer, nullable=False),
+    Column("lane_session", Integer, nullable=False),
+    Column("order_ref", String(16), nullable=False),
 )

@@ -1,4 +1,8 @@
-"""One relay process for one place: a second one on the same files would write over the first one's."""
+"""One relay process for one place: a second one on the same files would write over the first one's.
+
+The locked file also keeps the numbers of the processes that had the place, one after another: what one of them left
+unfinished, the present one may finish, and nobody else.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,9 @@ import fcntl
 import os
 from pathlib import Path
 from typing import Self
+
+_READ_BYTES = 65_536
+"""some eight thousand starts; what is older is of another day"""
 
 
 class AlreadyRunning(OSError):
@@ -30,6 +37,15 @@ class StateLock:
             if isinstance(error, BlockingIOError):
                 raise AlreadyRunning(what) from None
             raise
+
+    def note(self, number: int) -> tuple[int, ...]:
+        """Add this process's number; returns the latest ones, this one last."""
+        size = os.fstat(self._file).st_size
+        known = os.pread(self._file, _READ_BYTES, max(0, size - _READ_BYTES)).split(b"\n")[:-1]
+        line = f"\n{number}\n".encode()  # on a line of its own, whatever a crash left
+        if os.pwrite(self._file, line, size) != len(line):
+            raise OSError(errno.ENOSPC, "the number of this process cannot be kept")
+        return (*(int(text) for text in known if text.isdigit()), number)
 
     def __enter__(self) -> Self:
         return self

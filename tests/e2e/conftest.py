@@ -95,8 +95,13 @@ async def start_site(tls: TlsFiles, tmp_path: Path) -> AsyncIterator[StartRelay]
     started: list[tuple[SimulatedCounter, RelayProcess]] = []
     numbers = itertools.count(1)
 
-    async def start(mode: Mode, prepare: Callable[[Control], None] | None = None, **settings: object) -> Site:
-        counter = SimulatedCounter(CounterConfig())
+    async def start(
+        mode: Mode,
+        prepare: Callable[[Control], None] | None = None,
+        config: CounterConfig | None = None,
+        **settings: object,
+    ) -> Site:
+        counter = SimulatedCounter(config or CounterConfig())
         await counter.start()
         relay = RelayProcess(tmp_path / f"relay-{next(numbers)}", mode, counter.address, tls, settings)
         started.append((counter, relay))

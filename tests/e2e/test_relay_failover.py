@@ -49,3 +49,33 @@ async def test_a_cancel_never_reaches_an_order_of_the_other_relays(start_pair: S
     assert refused.value.refusal.code == ORDER_NOT_FOUND
     assert [order.order_status for order in resting.rows] == [enums.ORDER_STATUS_NO_TRADE_QUEUEING] * 2
     assert other.called("ReqOrderAction") == 0
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("mode", list(Mode), ids=lambda mode: mode.value)
+async def test_a_terminal_goes_on_at_the_other_relay(start_pair: StartPair, postgres_url: str, mode: Mode) -> None:
+    """With a database between them: its orders keep their names, its keys order once, its cancels find their order."""
+    one, other = await start_pair(mode, postgres_url)
+    async with one.terminal() as terminal:
+        name = await log_in(terminal, INVESTORS[0])
+        plain = await terminal.requests.order_insert(buy(WILL_REST))
+        keyed = await terminal.request("order_insert", buy(WILL_REST, volume=2), client_order_key="K1")
+        await one.relay.kill()
+
+    async with other.terminal() as terminal:
+        orders = terminal.orders()
+        here = await log_in(terminal, INVESTORS[0])
+        seen = await first(orders, lambda order: order.volume_total_original == 1 and bool(order.order_sys_id))
+        again = await terminal.request("order_insert", buy(WILL_REST, volume=2), client_order_key="K1")
+        await terminal.requests.order_action(cancel(name, plain.order_ref))
+        canceled = await first(orders, lambda order: order.order_status == enums.ORDER_STATUS_CANCELED)
+
+    assert (here.front_id, here.session_id) != (name.front_id, name.session_id)
+    assert (seen.front_id, seen.session_id, seen.order_ref.strip()) == (*_lane(name), plain.order_ref)
+    assert again.outcome.first_order_ref == keyed.order_ref
+    assert (canceled.front_id, canceled.session_id, canceled.order_ref.strip()) == (*_lane(name), plain.order_ref)
+    assert other.called("ReqOrderInsert") == 2
+
+
+def _lane(info: SessionInfo) -> tuple[int, int]:
+    return info.front_id, info.session_id

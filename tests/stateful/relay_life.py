@@ -23,6 +23,7 @@ from relay.counter.ctp.tools import SwitchboardTools
 from relay.counter.order_map import OrderMapFile
 from relay.counter.port import Investor, Mode, TerminalLogin, TerminalReport
 from relay.domain.counter_session import Patience, State
+from relay.domain.day_use import DayUse
 from relay.domain.lanes import Lanes
 from relay.domain.ownership import OwnershipTable
 from relay.domain.scope import ScopeTable
@@ -148,4 +149,5 @@ def _tools(binding: Binding, order_map: OrderMapFile, lanes: itertools.count[int
         new_lanes=lambda: Lanes(binding.catalog, ownership, keys=order_map.order_keys),
         next_lane=lambda: next(lanes),
         limits=LinkLimits(1_000_000, 1_000_000),
+        day_use=DayUse(500_000),
     )

@@ -7,6 +7,7 @@ from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from relay.counter.ctp.call_line import CallLine
 from relay.counter.port import Attached, CallOutcome, CounterEvent, LinkState, LinkStatus, TerminalCall, TerminalLogin
 from relay.domain import reasons
 from relay.domain.lane import Lane
@@ -51,6 +52,8 @@ class CtpLink:
         self.limits = replace(limits)
         self.orders = RateWindow(limits.orders)
         self.queries = RateWindow(limits.queries)
+        self.line = CallLine()
+        """of calls that wait for the firm's other processes"""
         self._call = call
         self._on_detach = on_detach
         self.lost_history = False

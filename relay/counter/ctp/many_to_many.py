@@ -27,6 +27,11 @@ class ManyToMany:
         """Always: whether the counter is there shows at each terminal's own login."""
         return True
 
+    @property
+    def orders_today(self) -> int:
+        """As the port says."""
+        return self._tools.day_use.fullest
+
     async def start(self) -> None:
         """Nothing to do: sessions are opened as terminals come."""
 

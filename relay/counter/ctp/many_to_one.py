@@ -47,6 +47,11 @@ class ManyToOne:
         """Whether the operator is logged in."""
         return self._switchboard is not None and self._switchboard.session.live
 
+    @property
+    def orders_today(self) -> int:
+        """As the port says."""
+        return self._tools.day_use.fullest
+
     async def start(self) -> None:
         """Begin to log the operator in, and to keep it logged in."""
         self._tasks.start(self._keep_operator(), "operator session")
@@ -54,9 +59,10 @@ class ManyToOne:
     async def attach(self, login: TerminalLogin) -> CounterLink:
         """Submit this terminal's report on the operator's session; raises Refused."""
         check_sendable(self._connector.binding.catalog, login)
-        board = self._switchboard
-        if board is None or not board.session.live:
-            raise Refused(self._why_not)
+        board = self._live_board()
+        await board.recall(login.report.investor.investor_id)
+        if self._live_board() is not board:
+            raise Refused(reasons.counter_unavailable("the operator's session broke during the login"))
         during = board.logins
         code = await _submit(board, login.session, login.report)
         if board.logins != during or board is not self._switchboard or not board.session.live:
@@ -72,6 +78,11 @@ class ManyToOne:
             await link.detach("the login was abandoned")
             raise
         return link
+
+    def _live_board(self) -> Switchboard:
+        if self._switchboard is None or not self._switchboard.session.live:
+            raise Refused(self._why_not)
+        return self._switchboard
 
     async def stop(self) -> None:
         """Log the operator out."""

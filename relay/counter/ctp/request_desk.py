@@ -57,6 +57,7 @@ class RequestDesk:
         self._catalog = tools.catalog
         self._scope = tools.scope
         self._order_map = tools.order_map
+        self._day_use = tools.day_use
         self._lanes = lanes
         self._pending = pending
         self._unanswered = unanswered
@@ -77,12 +78,17 @@ class RequestDesk:
         rule = self._scope.rule(call.method)
         _hold_to_limits(link, rule.priority if rule else Priority.OTHER, self._loop.time())
 
-    async def send(self, call: TerminalCall, body: bytearray, asked: Asked) -> CallOutcome:
-        """Wait for the request's turn and send it; raises Refused, e.g. when its time runs out first."""
+    async def send(
+        self, call: TerminalCall, body: bytearray, asked: Asked, queued: Callable[[], None] = lambda: None
+    ) -> CallOutcome:
+        """Wait for the request's turn and send it; raises Refused, e.g. when its time runs out first.
+
+        `queued` is called when the request's place is taken: what is sent after that comes after it.
+        """
         rule = self._scope.rule(call.method)
         priority = rule.priority if rule else Priority.OTHER
         now = self._loop.time()
-        if await self._cancelled_here(asked.link, call, body):
+        if await self._cancelled_here(asked.link, call, body, queued):
             return CallOutcome(0)
         waiting = _Waiting(call, body, asked, self._loop.create_future())
         ticket = Ticket(asked.link, priority, now + call.valid_for, payload=waiting)
@@ -90,13 +96,16 @@ class RequestDesk:
         if isinstance(ahead, Refusal):
             raise Refused(ahead)
         self.pump()
+        queued()
         outcome = await waiting.sent
         if not ahead:
             return outcome
         waited = round((self._loop.time() - now) * 1000)
         return CallOutcome(outcome.return_code, outcome.order_ref, outcome.first_order_ref, ahead, waited)
 
-    async def _cancelled_here(self, link: CtpLink, call: TerminalCall, body: bytearray) -> bool:
+    async def _cancelled_here(
+        self, link: CtpLink, call: TerminalCall, body: bytearray, queued: Callable[[], None]
+    ) -> bool:
         """Whether a cancel's order still waited here and was taken out; nothing is to be sent then.
 
         An action that cannot end the order like that waits until the order is sent, or is not sent for another reason.
@@ -117,6 +126,7 @@ class RequestDesk:
                 self._turn_away(ticket, call_reasons.cancelled_before_sent())
             return True
         futures = [_waiting(ticket).sent for ticket, _ in waiting]
+        queued()
         _, unsent = await asyncio.wait(futures, timeout=call.valid_for)
         if unsent:
             raise Refused(reasons.deadline_passed())
@@ -230,7 +240,7 @@ class RequestDesk:
 
     def _write_references(self, waiting: _Waiting) -> Outgoing:
         """The lane's references become the counter's, and are kept on disk before the order is sent."""
-        lane = waiting.asked.link.lane
+        lane, used = waiting.asked.link.lane, self._lanes.used
         outgoing = self._lanes.outgoing(lane, waiting.call.method, waiting.body, waiting.call.client_order_key)
         if isinstance(outgoing, Refusal):
             raise Refused(outgoing)
@@ -242,6 +252,8 @@ class RequestDesk:
         except Exception:
             self._lanes.retract(lane, outgoing)
             raise
+        if percent := self._day_use.inserted(used, self._lanes.used):
+            _log.error("orders_of_the_day_run_out", percent=percent, limit=self._day_use.total)
         return outgoing
 
     def _not_sent(self, ticket: Ticket, refusal: Refusal) -> None:

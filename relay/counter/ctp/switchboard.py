@@ -25,6 +25,7 @@ from relay.counter.ctp.session_items import (
     SessionRecovering,
     fault,
 )
+from relay.counter.ctp.shared_gate import SharedGate
 from relay.counter.ctp.spi import RawEvent
 from relay.counter.ctp.tools import SwitchboardTools
 from relay.counter.port import Attached, CallOutcome, LinkState, LinkStatus, TerminalCall
@@ -60,6 +61,8 @@ class Switchboard:
             lambda lane: self._links.get(lane.session),
             operator_id=session.steps.credentials.user_id if on_live is not None else "",
         )
+        shared = tools.order_map.shared
+        self._gate = SharedGate(shared, self._lanes) if shared is not None else None
         self._desk = RequestDesk(session, tools, self._lanes, self._pending, self._router.lost)
         self._tasks = Tasks()
         self._first: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -86,6 +89,11 @@ class Switchboard:
             link.see(self._login)
         self._router.open(link, from_now=from_now)
         return link
+
+    async def recall(self, investor_id: str) -> None:
+        """Know what other processes of the firm sent for this investor today, before its terminal is told anything."""
+        if self._gate is not None:
+            await self._gate.recall(investor_id)
 
     def remove(self, link: CtpLink) -> None:
         """The terminal is gone; idempotent."""
@@ -114,17 +122,35 @@ class Switchboard:
 
     async def call(self, link: CtpLink, call: TerminalCall) -> CallOutcome:
         """Send one terminal's request; raises Refused."""
-        if not (self._password_due and call.method.name in _LEGAL_WHILE_PASSWORD_DUE):
-            refuse(not_ready(link, live=self.session.live))
+        self._check_ready(link, call)
         body = self._desk.prepare(link, call)
         self._desk.hold_to_limits(link, call)
+        if self._gate is None or self._gate.is_open(link, call, body):
+            return await self._send(link, call, body)
+        return await self._gate.send(link, call, body, self._send_late)
+
+    def _check_ready(self, link: CtpLink, call: TerminalCall) -> None:
+        if self._links.get(link.lane.session) is not link:
+            raise Refused(reasons.session_gone())
+        if not (self._password_due and call.method.name in _LEGAL_WHILE_PASSWORD_DUE):
+            refuse(not_ready(link, live=self.session.live))
+
+    async def _send_late(
+        self, link: CtpLink, call: TerminalCall, body: bytearray, queued: Callable[[], None]
+    ) -> CallOutcome:
+        self._check_ready(link, call)  # it was, before the call waited
+        return await self._send(link, call, body, queued)
+
+    async def _send(
+        self, link: CtpLink, call: TerminalCall, body: bytearray, queued: Callable[[], None] = lambda: None
+    ) -> CallOutcome:
         rule = self._tools.scope.rule(call.method)
         key = self._cache.key(call.method, body) if rule is not None and rule.cacheable else None
         if key is not None and self._known(link, call, key):
             return CallOutcome(0)
         asked = Asked(link, call.method, call.request_id, key, self._desk.new_password(call, body))
         try:
-            outcome = await self._desk.send(call, body, asked)
+            outcome = await self._desk.send(call, body, asked, queued)
         except BaseException:  # a fault too: nobody else may wait for an answer that will not come
             self._abandon(asked)
             raise
@@ -199,7 +225,7 @@ class Switchboard:
 
     async def _live(self, item: SessionLive) -> None:
         login = item.attached(self._tools.catalog)
-        self._begin_day(login.trading_day, changed=item.day_changed)
+        await self._begin_day(login.trading_day, changed=item.day_changed)
         self._cache.forget()
         if self._login is None:
             self._router.logged_in(login.login_time)
@@ -219,7 +245,7 @@ class Switchboard:
             if link.reported:
                 link.put(LinkStatus(LinkState.LIVE, "", link.attached, item.day_changed))
 
-    def _begin_day(self, trading_day: str, *, changed: bool) -> None:
+    async def _begin_day(self, trading_day: str, *, changed: bool) -> None:
         try:
             self._tools.order_map.begin(trading_day)
         except OSError as error:
@@ -227,11 +253,14 @@ class Switchboard:
             raise Refused(reasons.order_map_unavailable()) from None
         if changed:
             self._lanes.start_day()
+            self._tools.day_use.start_day()
             self._router.start_day()
         elif self._login is None:
             # Orders of this day's earlier life of the relay are known again, by whom they belong to.
             alone = next(iter(self), None) if self._on_live is None else None
             self._lanes.restore(self._tools.order_map.load(alone.lane.identity.investor_id if alone else None))
+            if alone is not None:
+                await self.recall(alone.lane.identity.investor_id)
 
     def _due(self, error_id: int) -> None:
         self._password_due = True

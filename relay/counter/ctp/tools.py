@@ -10,6 +10,7 @@ from ctpabi.catalog import Catalog
 from relay.counter.ctp.link import LinkLimits
 from relay.counter.order_map import OrderMapFile
 from relay.domain.day_notices import KnownOwners
+from relay.domain.day_use import DayUse
 from relay.domain.lanes import Lanes
 from relay.domain.ownership import OwnershipTable
 from relay.domain.scope import ScopeTable
@@ -27,6 +28,7 @@ class SwitchboardTools:
     next_lane: Callable[[], int]
     """a lane number no other terminal session of this process had"""
     limits: LinkLimits
+    day_use: DayUse
     known: KnownOwners = field(default_factory=KnownOwners)
     """whose notices are kept for terminals that come later"""
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)

@@ -51,6 +51,7 @@ from relay.domain.reasons.service import (
     order_map_unavailable,
     relay_draining,
     relay_full,
+    shared_orders_unavailable,
     too_many_streams,
     verifier_unavailable,
 )
@@ -92,6 +93,7 @@ __all__ = [
     "request_id_in_use",
     "request_malformed",
     "session_gone",
+    "shared_orders_unavailable",
     "system_info_from_the_future",
     "system_info_length",
     "system_info_not_genuine",

@@ -24,6 +24,19 @@ def order_map_unavailable() -> Refusal:
     return relay_refuses("order_map_unavailable", message, _TELL_FIRM, retry_after=10)
 
 
+def shared_orders_unavailable() -> Refusal:
+    """The database of the firm's relay processes cannot be asked, and what only it can say is not guessed."""
+    message = (
+        "中继进程共享的报单记录暂不可读, 带幂等键的报单与登录暂停",
+        "what the firm's relay processes share cannot be read: logins and orders with a client_order_key wait for it",
+    )
+    advice = (
+        "请稍后以原键重试; 不带幂等键的报单不受影响",
+        "repeat it with the same key later; orders without a key go on",
+    )
+    return relay_refuses("shared_orders_unavailable", message, advice, retry_after=10)
+
+
 def directory_unavailable() -> Refusal:
     """Terminals and investors cannot be looked up."""
     message = ("终端与投资者目录暂不可读", "the directory of terminals and investors cannot be read")

@@ -23,6 +23,7 @@ from relay.counter.ctp.tools import SwitchboardTools
 from relay.counter.order_map import OrderMapFile
 from relay.counter.port import Evidence, Investor, TerminalLogin, TerminalReport
 from relay.domain.counter_session import Patience
+from relay.domain.day_use import DayUse
 from relay.domain.lanes import Lanes
 from relay.domain.system_info import COUNTER_ZONE
 from tests.relay.counter.played_board import DAY, Called, answer, event_body
@@ -166,6 +167,7 @@ class Counter:
             new_lanes=lambda: Lanes(CATALOG, OWNERSHIP),
             next_lane=lambda: next(numbers),
             limits=LinkLimits(orders=1000, queries=1000),
+            day_use=DayUse(500_000),
         )
 
     def _create(self, _binding: object, flow_dir: Path, put: Put, *, production: bool) -> PlayedApi:

@@ -19,6 +19,8 @@ from relay.counter.ctp.switchboard import LiveHook, Switchboard
 from relay.counter.ctp.tools import SwitchboardTools
 from relay.counter.order_map import OrderMapFile
 from relay.counter.port import CallOutcome, CounterEvent, LinkStatus, TerminalCall
+from relay.counter.shared_orders import SharedOrders
+from relay.domain.day_use import DayUse
 from relay.domain.lanes import Lanes
 from relay.errors import Refused
 from tests.relay.domain.ctp_bodies import CATALOG, OWNERSHIP, SCOPES, body, callback, investor, method, request
@@ -111,17 +113,25 @@ class Terminal:
 class Board:
     """One switchboard; `shared` as in many-to-one."""
 
-    def __init__(self, directory: Path, *, on_live: LiveHook | None = None, shared: bool = True) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        on_live: LiveHook | None = None,
+        shared: bool = True,
+        firm: SharedOrders | None = None,
+    ) -> None:
         self.session = PlayedSession(OPERATOR if shared else "100001")
         numbers = itertools.count(1)
         self.tools = SwitchboardTools(
             catalog=CATALOG,
             scope=SCOPES,
             ownership=OWNERSHIP,
-            order_map=OrderMapFile(directory / "order_map"),
+            order_map=OrderMapFile(directory / "order_map", firm),
             new_lanes=lambda: Lanes(CATALOG, OWNERSHIP),
             next_lane=lambda: next(numbers),
             limits=LinkLimits(orders=1000, queries=1000),
+            day_use=DayUse(500_000),
         )
         self._shared = shared
         self.board = Switchboard(

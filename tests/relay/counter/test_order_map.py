@@ -254,7 +254,7 @@ def test_half_a_line_that_could_not_be_cut_off_is_cut_off_before_the_next(
 def test_a_file_that_cannot_be_written_is_logged_now_and_then(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One line for each order would fill what is left of the disk."""
     now = [0.0]
-    order_map = OrderMapFile(tmp_path, lambda: now[0])
+    order_map = OrderMapFile(tmp_path, clock=lambda: now[0])
     order_map.begin(DAY)
     small_disk(monkeypatch, 0)
 

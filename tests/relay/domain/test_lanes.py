@@ -208,16 +208,46 @@ def test_without_a_counter_session_no_reference_is_given() -> None:
     assert refused(lanes, lane, "ReqOrderInsert").reason == "counter_unavailable"
 
 
+def test_an_investor_has_a_share_of_the_day() -> None:
+    """In all lanes together, also new ones; others go on, and the investor's cancels do."""
+    lanes = lanes_at_counter(limits=DayLimits(total=10, per_investor=2))
+    alice, again, bob = (lanes.open(investor(name)) for name in ("10001", "10001", "10002"))
+    _, sent = send(lanes, alice, "ReqOrderInsert")
+    send(lanes, again, "ReqOrderInsert")
+    lanes.close(again)
+
+    assert refused(lanes, alice, "ReqOrderInsert").reason == "investor_day_limit_reached"
+    assert refused(lanes, lanes.open(investor("10001")), "ReqOrderInsert").reason == "investor_day_limit_reached"
+    send(lanes, bob, "ReqOrderInsert")
+    send(lanes, alice, "ReqOrderAction", FrontID=alice.front, SessionID=alice.session, OrderRef=sent.order_ref)
+    lanes.retract(alice, sent)
+    send(lanes, alice, "ReqOrderInsert")
+
+
 def test_the_day_is_bounded_by_refusing_new_orders() -> None:
-    """A full map refuses, for the whole relay or for one lane; what is live stays."""
-    lanes = lanes_at_counter(limits=DayLimits(total=3, per_lane=2))
+    """A full map refuses for the whole relay; what is live stays."""
+    lanes = lanes_at_counter(limits=DayLimits(total=3, per_investor=2))
     alice, bob = lanes.open(investor("10001")), lanes.open(investor("10002"))
     send(lanes, alice, "ReqOrderInsert")
     send(lanes, alice, "ReqOrderInsert")
-
-    assert refused(lanes, alice, "ReqOrderInsert").reason == "day_limit_reached"
     send(lanes, bob, "ReqOrderInsert")
+
     assert refused(lanes, bob, "ReqOrderInsert").reason == "day_limit_reached"
+    assert lanes.used == 3
+
+
+def test_the_shares_are_known_again_after_a_restart_and_new_with_the_day() -> None:
+    """A restart gives nobody a second share."""
+    limits = DayLimits(total=10, per_investor=1)
+    before = lanes_at_counter(limits=limits)
+    send(before, before.open(investor("10001")), "ReqOrderInsert")
+    after = lanes_at_counter(limits=limits)
+    after.restore(before.snapshot())
+    lane = after.open(investor("10001"))
+
+    assert refused(after, lane, "ReqOrderInsert").reason == "investor_day_limit_reached"
+    after.start_day()
+    send(after, lane, "ReqOrderInsert")
 
 
 @pytest.mark.parametrize(
@@ -667,6 +697,47 @@ def test_a_restarted_relay_knows_the_days_orders_again() -> None:
     assert new.session > lane.session
     assert read("InputOrder", send(after, same, "ReqOrderInsert", OrderRef="13")[0], "OrderRef") == "42"
     assert send(after, same, "ReqOrderInsert", order_key="k1")[1].repeated
+
+
+def test_an_order_of_another_process_is_known_by_the_name_it_had_there() -> None:
+    """After a failover: its notices, its trades, and cancels of it; nobody else's investor reaches it."""
+    there, here = lanes_at_counter(relay_number=1), lanes_at_counter(relay_number=2)
+    here.rebind(FRONT, 555, 0)
+    name = there.open(investor("10001"))
+    sent, _ = send(there, name, "ReqOrderInsert", OrderRef="12")
+    mine, other = here.open(investor("10001")), here.open(investor("10002"))
+    cancel: dict[str, Any] = {"FrontID": name.front, "SessionID": name.session, "OrderRef": "12"}
+    asked = here.named_elsewhere(mine, method("ReqOrderAction"), request("ReqOrderAction", **cancel))
+    here.recall(there.snapshot())
+
+    canceled, _ = send(here, mine, "ReqOrderAction", **cancel)
+
+    assert asked == ("OrderRef", name.front, name.session, 12)
+    assert here.named_elsewhere(mine, method("ReqOrderAction"), request("ReqOrderAction", **cancel)) is None
+    assert triple(here.show(callback("OnRtnOrder"), order_of(sent))) == (name.front, name.session, "12")
+    assert read("InputOrderAction", canceled, "FrontID", "SessionID", "OrderRef") == (FRONT, SESSION, "41")
+    assert refused(here, other, "ReqOrderAction", **cancel).code == 25
+
+
+def test_orders_of_another_process_hide_none_of_ours_and_take_no_room() -> None:
+    """Counter sessions count alike: an error notice that brings the reference alone is for our order."""
+    there, here = lanes_at_counter(relay_number=1), lanes_at_counter(relay_number=2, limits=DayLimits(total=2))
+    here.rebind(FRONT, 555, 40)
+    other = there.open(investor("10001"))
+    for ref in ("1", "2", "3"):
+        send(there, other, "ReqOrderInsert", OrderRef=ref)
+    mine = here.open(investor("10001"))
+    sent, _ = send(here, mine, "ReqOrderInsert", OrderRef="7")
+    here.recall(there.snapshot())
+    send(here, mine, "ReqOrderInsert", OrderRef="8")
+
+    error = event("OnErrRtnOrderInsert", **dict(zip(_REFUSED, read("InputOrder", sent, *_REFUSED), strict=True)))
+
+    assert read("InputOrder", here.show(callback("OnErrRtnOrderInsert"), error), "OrderRef") == "7"
+    assert refused(here, mine, "ReqOrderInsert", OrderRef="9").reason == "day_limit_reached"
+
+
+_REFUSED = ("InvestorID", "OrderRef", "RequestID", "InstrumentID")
 
 
 def test_sessions_that_counted_alike_are_told_apart() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ctpabi.catalog import Catalog, Method, Shape
+from ctpabi.catalog import Catalog, Kind, Method, Shape
 from relay.domain.scope import Identity, ScopeTable
 from relay.domain.scope_table import SCOPES as LISTED
 from relay.domain.scope_table import Priority, Scope
@@ -204,6 +204,39 @@ def test_what_reaches_beyond_one_investor_is_closed_in_many_to_one(name: str) ->
 def test_a_body_of_another_size_is_refused() -> None:
     """A struct of another version would put every field elsewhere."""
     assert reason(ALICE, "ReqOrderInsert", bytearray(7)) == "wrong_struct_size"
+
+
+DOUBLES = [
+    (m.name, f.name)
+    for m in CATALOG.requests
+    if LISTED[m.name] is not Scope.SESSION
+    for f in CATALOG.structs[m.struct].fields
+    if f.kind is Kind.DOUBLE
+]
+DBL_MAX = 1.7976931348623157e308
+
+
+@pytest.mark.parametrize(("name", "field"), DOUBLES)
+def test_no_double_that_is_no_number_is_sent(name: str, field: str) -> None:
+    """Every field of every request: refused by name and nothing written; 0 and CTP's own "no value" are the counter's."""
+    for wrong in (float("nan"), float("inf"), float("-inf")):
+        data = request(name, **{field: wrong})
+        before = bytes(data)
+
+        refusal = authorize(ALICE, name, data)
+
+        assert refusal is not None
+        assert (refusal.reason, refusal.code) == ("number_not_finite", 15)
+        assert field in refusal.message
+        assert data == before
+    for right in (0.0, -1.5, DBL_MAX, -DBL_MAX):
+        assert reason(ALICE, name, request(name, **{field: right})) == ""
+
+
+def test_the_requests_with_doubles_are_these() -> None:
+    """A sum with nothing in it proves nothing."""
+    assert len(DOUBLES) == 18
+    assert {"ReqOrderInsert", "ReqQuoteInsert", "ReqFromBankToFutureByFuture"} <= {name for name, _ in DOUBLES}
 
 
 def test_cancels_come_before_orders_before_queries() -> None:

@@ -103,6 +103,10 @@ class PlayedCounter:
     def ready(self) -> bool:
         return True
 
+    @property
+    def orders_today(self) -> int:
+        return 0
+
     async def start(self) -> None:
         """Nothing to do."""
 
