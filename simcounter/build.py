@@ -82,8 +82,17 @@ def build(target: Target | None = None) -> Shim:
     return shim
 
 
+def is_built(target: Target) -> bool:
+    """Whether `build` has nothing to do."""
+    return (_cache() / _key(target)).is_dir()
+
+
 def _cache() -> Path:
-    return cache_directory() / "simcounter"
+    place = (cache_directory() / "simcounter").absolute()
+    if set(" :") & set(str(place)):
+        # The linker would pass over the libraries, and the program would go to its real front.
+        raise BuildFailed(f"{place} has a space or a colon, which LD_PRELOAD cannot carry: set XDG_CACHE_HOME")
+    return place
 
 
 def _key(target: Target) -> str:

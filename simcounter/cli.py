@@ -13,13 +13,14 @@ import typer
 import uvloop
 from rich.console import Console
 
+from ctpabi.locale import LocaleMissing
 from simcounter import demo_accounts
 from simcounter.build import BuildFailed, CompilerMissing
 from simcounter.build import build as build_shim
 from simcounter.config import CounterConfig, load_config, paced_config
 from simcounter.control_server import send_command
 from simcounter.exec import run_program
-from simcounter.serving import accounts, introduction, key_beside, serve_until_stopped, serve_while_running
+from simcounter.serving import introduction, key_beside, serve_until_stopped, serve_while_running
 from simcounter.settlement import as_json_lines, as_table, day_report
 from simcounter.substitute import BindingMissing
 from simcounter.tmdb import MonitoringKey, Tmdb
@@ -85,18 +86,16 @@ def execute(
 ) -> None:
     """Run a CTP PROGRAM on the simulated counter, trading and market data, whatever front it registers."""
     settings = _settings(config, users, CounterConfig() if unpaced else paced_config())
+
+    def say(words: str) -> None:
+        if not quiet:
+            print(words, file=sys.stderr, flush=True)
+
     try:
         if front:
-            run_program(program, front, python)
-        status = uvloop.run(
-            serve_while_running(
-                settings,
-                program,
-                lambda counter: None if quiet else print(accounts(counter), file=sys.stderr, flush=True),
-                python,
-            )
-        )
-    except (CompilerMissing, BuildFailed, BindingMissing, FileNotFoundError) as error:
+            run_program(program, front, python, say)
+        status = uvloop.run(serve_while_running(settings, program, say, python))
+    except (CompilerMissing, BuildFailed, BindingMissing, LocaleMissing, FileNotFoundError) as error:
         print(f"ctp-simcounter: {error}", file=sys.stderr)
         raise typer.Exit(127) from error
     raise typer.Exit(status)
@@ -165,7 +164,7 @@ def build() -> None:
     """Build the drop-in libraries for the installed openctp-ctp now, and say where they are."""
     try:
         print(build_shim().trader.parent)
-    except (CompilerMissing, BuildFailed, BindingMissing) as error:
+    except (CompilerMissing, BuildFailed, BindingMissing, LocaleMissing) as error:
         print(f"ctp-simcounter: {error}", file=sys.stderr)
         raise typer.Exit(1) from error
 

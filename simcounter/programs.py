@@ -132,10 +132,10 @@ def _target(interpreter: Interpreter, environment: Mapping[str, str]) -> Target:
     version, places = _ask(interpreter, environment)
     if places[substitute.PACKAGE]:
         site = Path(places[substitute.PACKAGE]).parent
-        target = replace(substitute.installed(site), python=python)
-        return target if version >= _OLDEST else _read_elsewhere(target.callers, f"openctp-ctp of {python}")
+        target = replace(substitute.installed(site), python=python, user=python)
+        return target if version >= _OLDEST else _read_elsewhere(python, target.callers, "openctp-ctp")
     if places[_VNPY]:
-        return _read_elsewhere(_vnpy_callers(Path(places[_VNPY]) / "api"), f"vnpy_ctp of {python}")
+        return _read_elsewhere(python, _vnpy_callers(Path(places[_VNPY]) / "api"), "vnpy_ctp")
     other = next((name for package, name in _OTHERS.items() if places[package]), "")
     if other:
         raise BindingMissing(f"{python} has {other}; the simulated counter plays for openctp-ctp and vnpy_ctp")
@@ -162,7 +162,7 @@ def _vnpy_callers(directory: Path) -> dict[Interface, Path]:
     return {interface: paths[0] for interface, paths in found.items()}
 
 
-def _read_elsewhere(callers: Mapping[Interface, Path], what: str) -> Target:
+def _read_elsewhere(python: str, callers: Mapping[Interface, Path], what: str) -> Target:
     """For a binding that cannot be read itself: the installed openctp-ctp, when it is of the very same CTP."""
     own = substitute.installed()
     wanted, have = (
@@ -171,10 +171,10 @@ def _read_elsewhere(callers: Mapping[Interface, Path], what: str) -> Target:
     )
     if wanted != have:
         raise BindingMissing(
-            f"{what} is for CTP {wanted[Interface.TRADER]} and can be read only through an openctp-ctp of the same; "
+            f"{what} of {python} is for CTP {wanted[Interface.TRADER]} and can be read only through an openctp-ctp of the same; "
             f"the one beside ctp-simcounter is for {have[Interface.TRADER]}"
         )
-    return Target(callers, own.site, own.python)
+    return Target(callers, own.site, own.python, python)
 
 
 def _api_version(caller: Path, interface: Interface) -> str:

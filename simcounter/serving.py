@@ -17,7 +17,7 @@ from simcounter.accounts import Role
 from simcounter.config import CounterConfig
 from simcounter.counter import SimulatedCounter
 from simcounter.demo_accounts import apps, password_of
-from simcounter.exec import program_environment, shim_for
+from simcounter.exec import Say, program_environment, shim_for
 from simcounter.tmdb import MonitoringKey
 
 _SHOWN = 5
@@ -87,19 +87,17 @@ def accounts(counter: SimulatedCounter) -> str:
     return "\n".join(lines)
 
 
-async def serve_while_running(
-    config: CounterConfig, program: Sequence[str], announce: Callable[[SimulatedCounter], None], python: str = ""
-) -> int:
+async def serve_while_running(config: CounterConfig, program: Sequence[str], say: Say, python: str = "") -> int:
     """A counter for one program; returns the program's exit status, 128 + n when signal n ended it.
 
     SIGINT reaches both from the terminal; the counter waits for the program to decide what to do about it.
     """
     asyncio.get_running_loop().add_signal_handler(signal.SIGINT, lambda: None)
-    shim = await asyncio.to_thread(shim_for, program, python)
+    shim = await asyncio.to_thread(shim_for, program, python, say)
     trader, market_data = shim.catalog(Interface.TRADER), shim.catalog(Interface.MARKET_DATA)
     config = dataclasses.replace(config, port=0)
     async with SimulatedCounter(config, catalog=trader, market_data=market_data) as counter:
-        announce(counter)
+        say(accounts(counter))
         environment = program_environment(os.environ, counter.address, shim)
         process = await asyncio.create_subprocess_exec(*program, env=environment)
         status = await process.wait()

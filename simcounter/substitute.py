@@ -90,6 +90,8 @@ class Target:
     """the directory with the openctp-ctp that is read, usually the one the callers belong to"""
     python: str = sys.executable
     """an interpreter of 3.11 or later that can import it"""
+    user: str = sys.executable
+    """the interpreter whose program is to be started"""
 
     def library_name(self, interface: Interface) -> str:
         """What the shim's library must be called. Raises BindingMissing."""

@@ -166,6 +166,26 @@ def test_the_vendors_own_library_reaches_nothing_either(tmp_path: Path) -> None:
     assert "simulated counter: no way to 203.0.113.7 port 41205" in ended.stderr
 
 
+@pytest.mark.usefixtures("shim")
+@pytest.mark.parametrize("how", ["a Python that drops it", "a place LD_PRELOAD cannot name"])
+def test_a_program_that_would_not_load_the_shim_is_not_started(tmp_path: Path, how: str) -> None:
+    """The linker passes over what it cannot preload; the program would run on the vendor's library."""
+    python, extra = sys.executable, {}
+    if how == "a Python that drops it":
+        python = str(tmp_path / "python")
+        Path(python).write_text(f'#!/bin/sh\nunset LD_PRELOAD\nexec {sys.executable} "$@"\n')
+        Path(python).chmod(0o755)
+    else:
+        extra = {"XDG_CACHE_HOME": str(tmp_path / "a place")}
+
+    ended = exec_command("--", python, "-c", "print('started')", directory=tmp_path, **extra)
+
+    assert (ended.returncode, ended.stdout) == (127, "")
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith("ctp-simcounter: ")
+    assert "does not load" in line or "LD_PRELOAD cannot carry" in line
+
+
 @pytest.mark.parametrize(("module", "interface"), [("tdapi", Interface.TRADER), ("mdapi", Interface.MARKET_DATA)])
 def test_a_binding_the_shim_was_not_built_for_is_refused_in_one_line(
     shim: Shim, tmp_path: Path, module: str, interface: Interface

@@ -152,7 +152,7 @@ def test_vnpys_binding_is_read_through_an_openctp_ctp_of_the_same_ctp(bare: str,
     target = target_of([bare, "-c", "pass"], {**os.environ, "PYTHONPATH": str(tmp_path)})
 
     assert {path.name.split(".")[0] for path in target.callers.values()} == {"vnctptd", "vnctpmd"}
-    assert (target.site, target.python) == (own.site, sys.executable)
+    assert (target.site, target.python, target.user) == (own.site, sys.executable, bare)
 
 
 def test_vnpys_binding_of_another_ctp_is_refused(bare: str, tmp_path: Path) -> None:
@@ -171,6 +171,6 @@ def test_an_older_python_is_served_through_ours(bare: str, monkeypatch: pytest.M
 
     target = target_of([bare, "-c", "pass"], {**os.environ, "PYTHONPATH": str(own.site)})
 
-    assert (target.site, target.python) == (own.site, sys.executable)
+    assert (target.site, target.python, target.user) == (own.site, sys.executable, bare)
     with pytest.raises(BindingMissing, match=r"openctp-ctp of \S+ is for CTP v6\.7\.7"):
         target_of([bare, "-c", "pass"], {**os.environ, "PYTHONPATH": str(other)})
