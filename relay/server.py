@@ -325,6 +325,7 @@ def _takes(sessions: Sessions, admission: Admission, link_limits: LinkLimits, do
         "listen.tls_certificate": doors.take_certificate,
         "listen.tls_key": doors.take_certificate,
         "listen.trusted_proxies": doors.take,
+        "listen.proxy_protocol_from": doors.take,
         "listen.max_message_bytes": doors.take,
         "listen.hello_timeout_seconds": doors.take,
         "listen.max_streams_without_session": doors.take,

@@ -59,6 +59,10 @@ class Listen(Section):
     trusted_proxies: Annotated[tuple[Network, ...], BeforeValidator(split_list)] = Field(
         default=(), description="networks of proxies whose x-forwarded-for is believed; from all others it is ignored"
     )
+    proxy_protocol_from: Annotated[tuple[Network, ...], BeforeValidator(split_list)] = Field(
+        default=(),
+        description="networks of proxies that pass bytes on and begin each connection with a PROXY protocol header, version 1 or 2",
+    )
     max_streams_without_session: Count = Field(
         default=256, description="most streams that are not logged in, from all addresses together"
     )

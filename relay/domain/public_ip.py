@@ -58,19 +58,20 @@ def origin_of(peer: Origin, forwarded_for: Sequence[str], trusted: Sequence[Netw
     untrusted address was written by that address itself. Raises OriginUnknown where a trusted proxy names no
     address or one that cannot be read, since guessing would put a false address into the report.
     """
-    if not _is_trusted(peer.ip, trusted):
+    if not is_in(peer.ip, trusted):
         return peer
     entries = [entry.strip() for value in forwarded_for for entry in value.split(",")]
     if not entries:
         raise OriginUnknown(f"the trusted proxy {peer.ip} names no address in x-forwarded-for")
     origin = peer
-    while entries and _is_trusted(origin.ip, trusted):
+    while entries and is_in(origin.ip, trusted):
         origin = _parse_address(entries.pop())
     return origin
 
 
-def _is_trusted(ip: Ip, trusted: Sequence[Network]) -> bool:
-    return any(ip.version == network.version and ip in network for network in trusted)
+def is_in(ip: Ip, networks: Sequence[Network]) -> bool:
+    """Whether the address is in one of these networks; none of IPv4 has one of IPv6."""
+    return any(ip.version == network.version and ip in network for network in networks)
 
 
 def _parse_address(text: str) -> Origin:

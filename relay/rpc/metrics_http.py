@@ -87,11 +87,17 @@ def readings(of: Watched) -> Iterator[Reading]:
     ready = of.verifier is None or of.verifier.state == "ready"
     yield Reading("verifier_ready", "1 where system info can be judged, or is not to be", float(ready))
     yield Reading("log_lines_dropped", "log lines lost since the start because nobody read them", of.log.dropped)
-    door = of.listener
+    yield from _of_the_door(of.listener)
+
+
+def _of_the_door(door: Listener) -> Iterator[Reading]:
     yield Reading(
         "origins_unknown", "streams refused because a proxy did not say where they come from", door.origins_unknown
     )
     yield Reading("origins_without_port", "streams whose proxy told no port: reports say 0", door.origins_without_port)
+    yield Reading(
+        "connections_refused", "connections refused for a wrong or missing PROXY header", door.connections_refused
+    )
     if door.certificates is not None:
         until = door.certificates.valid_until.timestamp()
         yield Reading("tls_certificate_valid_until_seconds", "when the served certificate expires, Unix time", until)

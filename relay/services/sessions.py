@@ -21,6 +21,7 @@ _log = structlog.get_logger(__name__)
 STOPPING = "relay_stopping: the relay is about to stop 中继停机"
 _REPLACED = "replaced: a new login of the same investor, terminal and address took the place 同一终端重新登录"
 
+_CROWD = 10
 _UNDO_SECONDS = 10.0
 """what a refused login may take to log out at the counter, when the time to drain is over already"""
 
@@ -69,6 +70,8 @@ class Sessions:
         """logins under way: they count, or a burst of them would pass the limits together"""
         self._giving_way: dict[str, TerminalSession] = {}
         """sessions without a stream that end when the login of this name succeeds; they do not count"""
+        self._crowds: set[str] = set()
+        """addresses that were told of already"""
         self.draining = False
 
     def use(self, limits: SessionLimits) -> None:
@@ -103,6 +106,7 @@ class Sessions:
             raise Refused(reasons.relay_draining())
         if replaced is not None:
             await self._replace(replaced, session)
+        self._tell_of_a_crowd(session.identity.public_ip)
         _log.info("terminal_logged_in", session=login.session, investor=login.report.investor.investor_id)
         return session
 
@@ -169,6 +173,14 @@ class Sessions:
             await new.end("too_many_sessions")
             raise Refused(self._too_many_sessions([]))
         old.end_soon(_REPLACED)
+
+    def _tell_of_a_crowd(self, address: str) -> None:
+        """Say once where many investors come from one address: a proxy that names nobody looks like that."""
+        there = {session.identity.investor for session in self if session.identity.public_ip == address}
+        if len(there) >= _CROWD and address not in self._crowds:
+            self._crowds.add(address)
+            advice = "a proxy? then set listen.proxy_protocol_from or listen.trusted_proxies; an office is in order"
+            _log.warning("many_investors_at_one_address", address=address, investors=len(there), advice=advice)
 
     async def _open(self, applicant: Applicant, login: TerminalLogin) -> TerminalSession:
         async with self._admission.at_counter(applicant):

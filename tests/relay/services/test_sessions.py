@@ -7,6 +7,7 @@ import ipaddress
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from relay.domain import reasons
 from relay.domain.public_ip import Origin
@@ -330,3 +331,14 @@ async def test_a_login_that_comes_through_while_the_relay_drains_is_undone(kept:
     assert caught.value.refusal.reason == "relay_draining"
     assert len(house.counter.links[0].detached) == 1
     assert len(house.sessions) == 0
+
+
+async def test_many_investors_at_one_address_are_told_of_once(kept: KeptEvidence) -> None:
+    """Reports with a proxy's address are worth nothing, and nobody would notice."""
+    house = House(kept, max_sessions=100)
+    with capture_logs() as lines:
+        for number in range(12):
+            await house.sessions.admit(applicant(f"s-{number}", f"{100001 + number}"))
+
+    told = [line for line in lines if line["event"] == "many_investors_at_one_address"]
+    assert [(line["address"], line["investors"]) for line in told] == [("198.51.100.7", 10)]

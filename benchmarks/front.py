@@ -1,0 +1,113 @@
+"""`python -m benchmarks.front`: what the listener for the PROXY protocol costs, side by side with gRPC's own port.
+
+Two servers, each in a process of its own, answer messages of an order's size over TLS; one terminal asks both in turn.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import grpc
+import trustme
+import uvloop
+
+from ctprelay.v1 import terminal_pb2 as pb
+from ctprelay.v1 import terminal_pb2_grpc
+from relay.rpc.listener import Listener
+from relay.services.outbox import Outbox
+from relay.services.stream_gate import GateLimits, StreamGate
+from relay.settings import Listen
+
+_VARIANTS: dict[str, tuple[str, ...]] = {"gRPC's own port": (), "through the front": ("192.0.2.1/32",)}
+_ROUNDS, _ASKED, _WARM = 40, 100, 2
+_QUESTION = pb.TerminalMessage(call=pb.Call(request_id=1, client_order_key="k" * 200))
+_ANSWER = pb.RelayMessage(sequence=1, goodbye=pb.Goodbye(reason="x" * 300)).SerializeToString()
+
+
+class _Answering:
+    """A terminal stream that answers at once."""
+
+    def __init__(self, _: object) -> None:
+        self.outbox = Outbox(1_000_000)
+
+    async def receive(self, _: object) -> None:
+        self.outbox.put(_ANSWER)
+
+    def terminal_is_silent(self) -> None:
+        self.outbox.close()
+
+    async def ended(self) -> None:
+        self.outbox.close()
+
+
+async def _serve(directory: Path, proxies: tuple[str, ...]) -> None:
+    answering: Any = _Answering
+    settings = Listen(
+        address="127.0.0.1:0",
+        tls_certificate=directory / "relay.crt",
+        tls_key=directory / "relay.key",
+        proxy_protocol_from=proxies,
+    )
+    gate = StreamGate(GateLimits(per_address=10, total=10, patience_seconds=10.0), lambda _: 0)
+    listener = Listener(settings, answering, gate, 10)
+    sys.stdout.write(f"{await listener.start()}\n")
+    sys.stdout.flush()
+    await asyncio.Event().wait()
+
+
+async def _measure(directory: Path) -> None:
+    authority = trustme.CA()
+    issued = authority.issue_cert("127.0.0.1")
+    issued.private_key_pem.write_to_path(str(directory / "relay.key"))
+    issued.cert_chain_pems[0].write_to_path(str(directory / "relay.crt"))
+    credentials = grpc.ssl_channel_credentials(authority.cert_pem.bytes())
+    servers, channels, calls = [], [], {}
+    ports: dict[str, int] = {}
+    try:
+        for name in _VARIANTS:
+            command = [sys.executable, "-m", "benchmarks.front", str(directory), name]
+            servers.append(await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE))
+            assert servers[-1].stdout is not None
+            ports[name] = int(await servers[-1].stdout.readline())
+        for name, port in ports.items():  # no process is started once this one speaks gRPC
+            channels.append(grpc.aio.secure_channel(f"127.0.0.1:{port}", credentials))
+            calls[name] = terminal_pb2_grpc.TerminalServiceStub(channels[-1]).Session()  # type: ignore[no-untyped-call]
+        times: dict[str, list[float]] = {name: [] for name in _VARIANTS}
+        for number in range(_ROUNDS):
+            for name, call in calls.items():
+                taken = [await _ask(call) for _ in range(_ASKED)]
+                times[name] += taken if number >= _WARM else []
+    finally:
+        for channel in channels:
+            await channel.close()
+        for server in servers:
+            server.kill()
+    straight, front = (statistics.median(taken) for taken in times.values())
+    for name, taken in times.items():
+        print(f"{name}: median {1e6 * statistics.median(taken):.0f} µs there and back")
+    print(f"the front: {1e6 * (front - straight):+.0f} µs, {front / straight:.2f} times")
+
+
+async def _ask(call: Any) -> float:
+    began = time.perf_counter()
+    await call.write(_QUESTION)
+    await call.read()
+    return time.perf_counter() - began
+
+
+def main() -> None:
+    if len(sys.argv) > 1:
+        uvloop.run(_serve(Path(sys.argv[1]), _VARIANTS[sys.argv[2]]))
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        uvloop.run(_measure(Path(folder)))
+
+
+if __name__ == "__main__":
+    main()
