@@ -43,6 +43,9 @@ class CallOutcome:
     first_order_ref: str = ""
     queue_position: int = 0
     waited_milliseconds: int = 0
+    first_front_id: int = 0
+    first_session_id: int = 0
+    """with first_order_ref: the terminal session that sent the first order, and counted its reference"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,8 @@ def outcome_of(result: pb.CallResult) -> CallOutcome:
         refusal=refusal_of(result.rejected) if refused else None,
         order_ref=result.order_ref,
         first_order_ref=result.first_order_ref,
+        first_front_id=result.first_front_id,
+        first_session_id=result.first_session_id,
         queue_position=result.queue_position,
         waited_milliseconds=result.waited_milliseconds,
     )

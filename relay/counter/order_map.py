@@ -127,7 +127,7 @@ class OrderMapFile:
         for entry in entries:
             self._kept.setdefault(entry.investor_id, {})[_at_counter(entry)] = entry
             if entry.order_key:
-                self.order_keys.remember(entry.investor_id, entry.order_key, entry.content, entry.lane_ref)
+                self.order_keys.remember(entry)
 
     def _write(self, lines: bytes) -> None:
         """All of it or nothing."""

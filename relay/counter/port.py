@@ -171,6 +171,9 @@ class CallOutcome:
     queue_position: int = 0
     """how many requests were ahead of it when it came"""
     waited_milliseconds: int = 0
+    first_front_id: int = 0
+    first_session_id: int = 0
+    """with first_order_ref: whose reference it is, since a terminal session counts its own"""
 
 
 class CounterLink(Protocol):

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from relay.domain.order_keys import FirstOrder
 from relay.domain.ref_map import MapEntry
 from relay.domain.waiting_orders import OrderName
 
@@ -27,10 +28,10 @@ class SharedOrders(Protocol):
         """Their order was not sent after all; their keys are free again. Returns at once."""
         ...
 
-    async def claim(self, investor_id: str, key: str, content: bytes) -> str:
-        """Make a client_order_key this process's own, or learn the reference of the order it named first.
+    async def claim(self, investor_id: str, key: str, content: bytes) -> FirstOrder | None:
+        """Make a client_order_key this process's own, or learn which order it named first.
 
-        Empty: the order may be sent. Raises Refused: the key names another order, nobody can say now what it names, or
+        None: the order may be sent. Raises Refused: the key names another order, nobody can say now what it names, or
         another process has claimed it and did not say that it sent the order. `release` ends every claim.
         """
         ...

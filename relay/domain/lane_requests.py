@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from relay.domain import call_reasons
 from relay.domain.cells import IntCell, TextCell
 from relay.domain.lane import Action, ActionMap, Binding, Lane, is_virtual
-from relay.domain.order_keys import OrderKeys, digest
+from relay.domain.order_keys import FirstOrder, OrderKeys, digest
 from relay.domain.ref_map import MapEntry, RefMap, system_id
 from relay.domain.refs import INT_SPACES, BadRef, RefPlaces, RefSpace, RefsUsedUp, read_ref
 from relay.errors import Refusal, Refused
@@ -22,8 +22,8 @@ class Outgoing:
     """to be stored before the request is sent"""
     order_ref: str = ""
     """the lane's reference, where the terminal left it to the relay"""
-    repeated: bool = False
-    """client_order_key was seen before: nothing is to be sent, `order_ref` is the first order's"""
+    first: FirstOrder | None = None
+    """client_order_key was seen before and names this order: nothing is to be sent"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +62,12 @@ class RequestWriter:
         if isinstance(first, Refusal):
             raise Refused(first)
         if first is not None:
-            return Outgoing(order_ref=first, repeated=True)
+            return Outgoing(first=first)
         self._make_room(lane, 1 + len(places.derived))
         chosen, entries = self._number(lane, places, body)
         if key:
             entries = (_with_key(entries[0], key, ordered), *entries[1:])
-            self._keys.remember(lane.identity.investor_id, key, ordered, chosen[0].lane_ref)
+            self._keys.remember(entries[0])
         self._write(places, body, chosen, entries)
         return Outgoing(entries, chosen[0].lane_ref if chosen[0].assigned else "")
 

@@ -118,7 +118,7 @@ class Lanes:
                 past = self._past.setdefault(entry.lane_session, Lane(self._front, 0, _NO_ONE).refs)
                 past.used(entry.space, entry.lane_number)
             if entry.order_key:
-                self._keys.remember(entry.investor_id, entry.order_key, entry.content, entry.lane_ref)
+                self._keys.remember(entry)
 
     def recall(self, entries: Iterable[MapEntry]) -> None:
         """Know what other relay processes sent: its notices, and cancels of it, by the names its lanes gave it."""

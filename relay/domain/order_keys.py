@@ -6,15 +6,25 @@ import hashlib
 from dataclasses import dataclass
 
 from relay.domain import call_reasons
+from relay.domain.ref_map import MapEntry
 from relay.errors import Refusal
 
 KEY_BYTES_MAX = 64
 
 
 @dataclass(frozen=True, slots=True)
-class _First:
-    content: bytes
+class FirstOrder:
+    """The order a key named first, as its terminal knows it; the lane may be another than that of the repetition."""
+
+    front: int
+    session: int
     order_ref: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    content: bytes
+    order: FirstOrder
 
 
 def digest(method: str, body: bytes | bytearray) -> bytes:
@@ -26,23 +36,25 @@ class OrderKeys:
     """The keys of one trading day, by investor; bounded by the map of references, which has an entry for each."""
 
     def __init__(self) -> None:
-        self._first: dict[tuple[str, str], _First] = {}
+        self._named: dict[tuple[str, str], _Named] = {}
 
-    def first(self, investor_id: str, key: str, content: bytes) -> str | Refusal | None:
-        """The first order's reference; None where the key is new; a refusal where it names something else."""
+    def first(self, investor_id: str, key: str, content: bytes) -> FirstOrder | Refusal | None:
+        """The first order; None where the key is new; a refusal where it names something else."""
         if len(key.encode("utf-8", "surrogatepass")) > KEY_BYTES_MAX:
             return call_reasons.order_key_too_long(KEY_BYTES_MAX)
-        first = self._first.get((investor_id, key))
-        if first is None:
+        named = self._named.get((investor_id, key))
+        if named is None:
             return None
-        return first.order_ref if first.content == content else call_reasons.order_key_reused(key)
+        return named.order if named.content == content else call_reasons.order_key_reused(key)
 
-    def remember(self, investor_id: str, key: str, content: bytes, order_ref: str) -> None:
-        self._first[investor_id, key] = _First(content, order_ref)
+    def remember(self, entry: MapEntry) -> None:
+        """This order has a key."""
+        order = FirstOrder(entry.lane_front, entry.lane_session, entry.lane_ref)
+        self._named[entry.investor_id, entry.order_key] = _Named(entry.content, order)
 
     def forget(self, investor_id: str, key: str) -> None:
         """The order was never sent."""
-        self._first.pop((investor_id, key), None)
+        self._named.pop((investor_id, key), None)
 
     def clear(self) -> None:
-        self._first.clear()
+        self._named.clear()

@@ -111,6 +111,8 @@ def call_result(request_id: int, outcome: CallOutcome) -> bytes:
         return_code=outcome.return_code,
         order_ref=outcome.order_ref,
         first_order_ref=outcome.first_order_ref,
+        first_front_id=outcome.first_front_id,
+        first_session_id=outcome.first_session_id,
         queue_position=outcome.queue_position,
         waited_milliseconds=outcome.waited_milliseconds,
     )

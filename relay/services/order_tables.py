@@ -14,6 +14,7 @@ from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from relay.domain.lane import virtual_front
+from relay.domain.order_keys import FirstOrder
 from relay.domain.ref_map import MapEntry
 from relay.domain.refs import RefSpace
 from relay.domain.waiting_orders import OrderName
@@ -27,8 +28,8 @@ class ClaimedKey:
     """What another call has claimed a key for."""
 
     content: bytes
-    order_ref: str
-    """empty until its order was sent"""
+    order: FirstOrder | None
+    """None until it was sent"""
 
 
 class OrderTables:
@@ -93,9 +94,11 @@ class OrderTables:
         is_key = self._is_key(day, investor_id, key)
         row = connection.execute(select(ORDER_KEY).where(is_key).with_for_update()).one_or_none()
         if row is None:  # given up a moment ago
-            return ClaimedKey(content, "")
-        if row.order_ref or row.relay_number not in self._own_numbers:
-            return ClaimedKey(row.content, row.order_ref)
+            return ClaimedKey(content, None)
+        if row.order_ref:
+            return ClaimedKey(row.content, FirstOrder(row.lane_front, row.lane_session, row.order_ref))
+        if row.relay_number not in self._own_numbers:
+            return ClaimedKey(row.content, None)
         connection.execute(update(ORDER_KEY).where(is_key).values(relay_number=self._number, content=content))
         return None
 

@@ -27,6 +27,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DataError, IntegrityError, ProgrammingError, SQLAlchemyError
 
 from relay.domain import call_reasons, reasons
+from relay.domain.order_keys import FirstOrder
 from relay.domain.ref_map import MapEntry
 from relay.domain.waiting_orders import OrderName
 from relay.errors import Refused
@@ -142,7 +143,7 @@ class OrdersInDatabase:
 
     # Questions -----------------------------------------------------------------------------------------------
 
-    async def claim(self, investor_id: str, key: str, content: bytes) -> str:
+    async def claim(self, investor_id: str, key: str, content: bytes) -> FirstOrder | None:
         """See `SharedOrders`."""
         day = self._day
         self._claims[investor_id, key] += 1
@@ -152,13 +153,13 @@ class OrdersInDatabase:
             self.release(investor_id, key, sent=False)
             raise
         if found is None:
-            return ""
+            return None
         self.release(investor_id, key, sent=True)  # it is not ours to free
         if found.content != content:
             raise Refused(call_reasons.order_key_reused(key))
-        if not found.order_ref:
+        if found.order is None:
             raise Refused(call_reasons.order_key_in_doubt(key))
-        return found.order_ref
+        return found.order
 
     async def settled(self) -> None:
         """See `SharedOrders`."""

@@ -34,9 +34,9 @@ async def test_a_cancel_never_reaches_an_order_of_the_other_relays(start_pair: S
     one, other = await start_pair(mode)
     async with one.terminal() as mine, other.terminal() as mate:
         my_name, mates_name = await log_in(mine, INVESTORS[0]), await log_in(mate, INVESTORS[0])
+        orders = mate.orders()
         sent = await mine.requests.order_insert(buy(WILL_REST))
         await mate.requests.order_insert(buy(WILL_REST, volume=7))
-        orders = mate.orders()
         await first(orders, lambda order: order.volume_total_original == 7 and bool(order.order_sys_id))
         await one.relay.kill()
 
@@ -72,6 +72,7 @@ async def test_a_terminal_goes_on_at_the_other_relay(start_pair: StartPair, post
 
     assert (here.front_id, here.session_id) != (name.front_id, name.session_id)
     assert (seen.front_id, seen.session_id, seen.order_ref.strip()) == (*_lane(name), plain.order_ref)
+    assert (again.outcome.first_front_id, again.outcome.first_session_id) == _lane(name)
     assert again.outcome.first_order_ref == keyed.order_ref
     assert (canceled.front_id, canceled.session_id, canceled.order_ref.strip()) == (*_lane(name), plain.order_ref)
     assert other.called("ReqOrderInsert") == 2

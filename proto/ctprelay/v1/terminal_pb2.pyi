@@ -198,7 +198,7 @@ class Call(_message.Message):
     def __init__(self, request_id: _Optional[int] = ..., request: _Optional[_Union[_requests_pb2.Request, _Mapping]] = ..., valid_for_milliseconds: _Optional[int] = ..., client_order_key: _Optional[str] = ..., fresh: _Optional[bool] = ...) -> None: ...
 
 class CallResult(_message.Message):
-    __slots__ = ("request_id", "return_code", "rejected", "order_ref", "first_order_ref", "queue_position", "waited_milliseconds")
+    __slots__ = ("request_id", "return_code", "rejected", "order_ref", "first_order_ref", "queue_position", "waited_milliseconds", "first_front_id", "first_session_id")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     RETURN_CODE_FIELD_NUMBER: _ClassVar[int]
     REJECTED_FIELD_NUMBER: _ClassVar[int]
@@ -206,6 +206,8 @@ class CallResult(_message.Message):
     FIRST_ORDER_REF_FIELD_NUMBER: _ClassVar[int]
     QUEUE_POSITION_FIELD_NUMBER: _ClassVar[int]
     WAITED_MILLISECONDS_FIELD_NUMBER: _ClassVar[int]
+    FIRST_FRONT_ID_FIELD_NUMBER: _ClassVar[int]
+    FIRST_SESSION_ID_FIELD_NUMBER: _ClassVar[int]
     request_id: int
     return_code: int
     rejected: Rejected
@@ -213,7 +215,9 @@ class CallResult(_message.Message):
     first_order_ref: str
     queue_position: int
     waited_milliseconds: int
-    def __init__(self, request_id: _Optional[int] = ..., return_code: _Optional[int] = ..., rejected: _Optional[_Union[Rejected, _Mapping]] = ..., order_ref: _Optional[str] = ..., first_order_ref: _Optional[str] = ..., queue_position: _Optional[int] = ..., waited_milliseconds: _Optional[int] = ...) -> None: ...
+    first_front_id: int
+    first_session_id: int
+    def __init__(self, request_id: _Optional[int] = ..., return_code: _Optional[int] = ..., rejected: _Optional[_Union[Rejected, _Mapping]] = ..., order_ref: _Optional[str] = ..., first_order_ref: _Optional[str] = ..., queue_position: _Optional[int] = ..., waited_milliseconds: _Optional[int] = ..., first_front_id: _Optional[int] = ..., first_session_id: _Optional[int] = ...) -> None: ...
 
 class Resume(_message.Message):
     __slots__ = ("resume_token", "after_sequence")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import structlog
 
@@ -21,6 +21,7 @@ from relay.counter.port import CallOutcome, TerminalCall
 from relay.domain import call_reasons, reasons
 from relay.domain.lane_requests import Outgoing
 from relay.domain.lanes import Lanes
+from relay.domain.order_keys import FirstOrder
 from relay.domain.pacing import Outcome, Pacer, PacingLimits, Ticket
 from relay.domain.scope_table import Priority
 from relay.domain.waiting_orders import OrderName
@@ -101,7 +102,7 @@ class RequestDesk:
         if not ahead:
             return outcome
         waited = round((self._loop.time() - now) * 1000)
-        return CallOutcome(outcome.return_code, outcome.order_ref, outcome.first_order_ref, ahead, waited)
+        return replace(outcome, queue_position=ahead, waited_milliseconds=waited)
 
     async def _cancelled_here(
         self, link: CtpLink, call: TerminalCall, body: bytearray, queued: Callable[[], None]
@@ -208,9 +209,9 @@ class RequestDesk:
             _log.exception("request_not_rewritten", method=waiting.call.method.name)
             self._not_sent(ticket, call_reasons.relay_fault())
             return
-        if outgoing.repeated:
+        if outgoing.first is not None:
             self._pacer.returned(ticket, -1, self._loop.time())
-            waiting.sent.set_result(CallOutcome(0, first_order_ref=outgoing.order_ref))
+            waiting.sent.set_result(repeated(outgoing.first))
             return
         self._call(ticket, waiting, outgoing)
 
@@ -282,6 +283,11 @@ def _waiting(ticket: Ticket) -> _Waiting:
     if not isinstance(ticket.payload, _Waiting):
         raise TypeError("a ticket of another desk")
     return ticket.payload
+
+
+def repeated(first: FirstOrder) -> CallOutcome:
+    """An order whose key named another before: nothing is sent."""
+    return CallOutcome(0, first_order_ref=first.order_ref, first_front_id=first.front, first_session_id=first.session)
 
 
 def not_ready(link: CtpLink, *, live: bool) -> Refusal | None:

@@ -11,10 +11,12 @@ import dataclasses
 from collections.abc import Awaitable, Callable
 
 from relay.counter.ctp.link import CtpLink
+from relay.counter.ctp.request_desk import repeated
 from relay.counter.port import CallOutcome, TerminalCall
 from relay.counter.shared_orders import SharedOrders
 from relay.domain import reasons
 from relay.domain.lanes import Lanes
+from relay.domain.order_keys import FirstOrder
 from relay.errors import Refused
 
 Send = Callable[[CtpLink, TerminalCall, bytearray, Callable[[], None]], Awaitable[CallOutcome]]
@@ -47,11 +49,12 @@ class SharedGate:
                 async with asyncio.timeout_at(until):
                     await place.reached()
                     content = self._new_key(link, call, body)
-                    first = await self._claim(link, call, content) if content else await self._look_up(link, call, body)
+                    first = await self._claim(link, call, content) if content else None
+                    await self._look_up(link, call, body)
             except TimeoutError:
                 raise Refused(reasons.deadline_passed()) from None
-            if first:
-                return CallOutcome(0, first_order_ref=first)
+            if first is not None:
+                return repeated(first)
             call = dataclasses.replace(call, valid_for=until - clock())
             if not content:
                 return await send(link, call, body, place.leave)
@@ -78,12 +81,11 @@ class SharedGate:
         content = self._lanes.content(call.method, body)
         return b"" if self._lanes.knows_key(link.lane, call.client_order_key, content) else content
 
-    async def _claim(self, link: CtpLink, call: TerminalCall, content: bytes) -> str:
+    async def _claim(self, link: CtpLink, call: TerminalCall, content: bytes) -> FirstOrder | None:
         return await self._shared.claim(link.lane.identity.investor_id, call.client_order_key, content)
 
-    async def _look_up(self, link: CtpLink, call: TerminalCall, body: bytearray) -> str:
+    async def _look_up(self, link: CtpLink, call: TerminalCall, body: bytearray) -> None:
         name = self._lanes.named_elsewhere(link.lane, call.method, body)
         entry = await self._shared.named(name) if name is not None else None
         if entry is not None and entry.investor_id == link.lane.identity.investor_id:
             self._lanes.recall([entry])
-        return ""

@@ -12,10 +12,12 @@ import pytest
 import structlog
 
 from relay.counter.order_map import OrderMapFile
+from relay.domain.order_keys import FirstOrder
 from relay.domain.ref_map import MapEntry
 from relay.domain.refs import RefSpace
 
 DAY = "20261123"
+FIRST = FirstOrder(1_000_000_000, 7, "1")
 
 
 def entry(counter_ref: int, investor: str = "100001", key: str = "") -> MapEntry:
@@ -93,7 +95,7 @@ def test_a_damaged_line_costs_that_line(tmp_path: Path, damage: bytes, at: str) 
     reopened.append([entry(3)])
 
     assert [e.counter_ref for e in opened(tmp_path).load()] == [1, 2, 3]
-    assert opened(tmp_path).order_keys.first("100001", "my-key", entry(1).content) == "1"
+    assert opened(tmp_path).order_keys.first("100001", "my-key", entry(1).content) == FIRST
     assert reopened.statistics()["bad_lines"] == (0 if damage == bytes(8192) else 1)
 
 
@@ -130,7 +132,7 @@ def test_a_day_that_could_not_be_opened_is_opened_by_the_next_login(
     order_map.append([entry(2)])
 
     assert [e.counter_ref for e in order_map.load()] == [1, 2]
-    assert order_map.order_keys.first("100001", "my-key", entry(1).content) == "1"
+    assert order_map.order_keys.first("100001", "my-key", entry(1).content) == FIRST
     assert [e.counter_ref for e in opened(tmp_path).load()] == [1, 2]
 
 
@@ -290,7 +292,7 @@ def test_the_days_keys_are_known_to_every_session(tmp_path: Path) -> None:
     killed.append([entry(1, key="my-key")])
     order_map = opened(tmp_path)
 
-    assert order_map.order_keys.first("100001", "my-key", entry(1).content) == "1"
+    assert order_map.order_keys.first("100001", "my-key", entry(1).content) == FIRST
     assert order_map.order_keys.first("100002", "my-key", entry(1).content) is None
     order_map.begin("20261124")
     assert order_map.order_keys.first("100001", "my-key", entry(1).content) is None

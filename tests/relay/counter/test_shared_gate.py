@@ -12,6 +12,7 @@ import pytest
 from relay.counter.port import CallOutcome
 from relay.domain import reasons
 from relay.domain.lane import virtual_front
+from relay.domain.order_keys import FirstOrder
 from relay.domain.ref_map import MapEntry
 from relay.domain.refs import RefSpace
 from relay.domain.waiting_orders import OrderName
@@ -31,7 +32,7 @@ class Firm:
         self.answer = asyncio.Event()
         self.answer.set()
         self.away = False
-        self.first = ""
+        self.first: FirstOrder | None = None
         self.known: list[MapEntry] = []
         self.asked: list[str] = []
         self.news: list[tuple[str, str]] = []
@@ -51,7 +52,7 @@ class Firm:
     def statistics(self) -> dict[str, int]:
         return {"waiting": 0, "lost": 0}
 
-    async def claim(self, investor_id: str, key: str, content: bytes) -> str:
+    async def claim(self, investor_id: str, key: str, content: bytes) -> FirstOrder | None:
         await self._ask(key)
         return self.first
 
@@ -155,10 +156,13 @@ async def test_a_call_given_up_in_the_line_lets_nobody_overtake(board: Board, fi
 
 async def test_a_key_that_named_an_order_elsewhere_sends_nothing(board: Board, firm: Firm) -> None:
     """Its terminal changed from another process to this one and repeats what it got no answer to."""
-    firm.first = " 12"
+    firm.first = FirstOrder(THERE, 3, " 12")
     mine = board.terminal("100001")
 
-    assert await asyncio.wait_for(insert(board, mine, 1, "K1"), 5) == CallOutcome(0, first_order_ref=" 12")
+    outcome = await asyncio.wait_for(insert(board, mine, 1, "K1"), 5)
+
+    assert (outcome.first_front_id, outcome.first_session_id, outcome.first_order_ref) == (THERE, 3, " 12")
+    assert outcome.return_code == 0
     assert sent(board) == []
 
 
@@ -172,6 +176,7 @@ async def test_a_key_known_here_is_answered_while_the_database_is_away(board: Bo
     reason = await refusal_of(insert(board, mine, 2, "K2"))
     plain = await asyncio.wait_for(insert(board, mine, 2), 5)
 
+    assert (again.first_front_id, again.first_session_id) == (mine.link.lane.front, mine.link.lane.session)
     assert again.first_order_ref == "1"
     assert reason == "shared_orders_unavailable"
     assert plain.return_code == 0

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from relay.domain.order_keys import OrderKeys, digest
+from relay.domain.order_keys import FirstOrder, OrderKeys, digest
+from relay.domain.ref_map import MapEntry
+from relay.domain.refs import RefSpace
 from relay.errors import Refusal
+
+ENTRY = MapEntry(RefSpace.ORDER, 1, 77, 41, 0, 1_000_000_000, 7, "12", 0, "10001", "k", b"c")
 
 
 def test_a_key_leads_to_its_first_order() -> None:
     """Until then it is new."""
     keys = OrderKeys()
     assert keys.first("10001", "k", b"c") is None
-    keys.remember("10001", "k", b"c", "12")
+    keys.remember(ENTRY)
 
-    assert keys.first("10001", "k", b"c") == "12"
+    assert keys.first("10001", "k", b"c") == FirstOrder(1_000_000_000, 7, "12")
     assert keys.first("10002", "k", b"c") is None
 
 
 def test_other_content_under_the_same_key_is_refused() -> None:
     """It would otherwise be an order that silently never went out."""
     keys = OrderKeys()
-    keys.remember("10001", "k", b"c", "12")
+    keys.remember(ENTRY)
 
     refusal = keys.first("10001", "k", b"d")
 

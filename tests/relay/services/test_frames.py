@@ -82,9 +82,10 @@ def test_the_welcome_carries_what_a_terminal_works_with() -> None:
 
 def test_the_result_of_a_call_says_what_became_of_it() -> None:
     """The reference the relay chose, the first order's, and how long it waited."""
-    told = parsed(frames.call_result(7, CallOutcome(-3, "12", "11", 4, 250))).call_result
+    told = parsed(frames.call_result(7, CallOutcome(-3, "12", "11", 4, 250, 5, 6))).call_result
 
     assert (told.request_id, told.return_code, told.order_ref, told.first_order_ref) == (7, -3, "12", "11")
+    assert (told.first_front_id, told.first_session_id) == (5, 6)
     assert (told.queue_position, told.waited_milliseconds) == (4, 250)
     assert not told.HasField("rejected")
 

@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from sqlalchemy import Engine, func, select
 
 from relay.domain.lane import virtual_front
+from relay.domain.order_keys import FirstOrder
 from relay.domain.ref_map import MapEntry
 from relay.domain.refs import RefSpace
 from relay.errors import Refused
@@ -57,10 +58,15 @@ def entry(number: int, ref: int, key: str = "", investor: str = ME) -> MapEntry:
 
 async def order(process: OrdersInDatabase, sent: MapEntry) -> None:
     """One keyed order, from its claim to its answer."""
-    assert await process.claim(sent.investor_id, sent.order_key, sent.content) == ""
+    assert await process.claim(sent.investor_id, sent.order_key, sent.content) is None
     process.store([sent])
     process.release(sent.investor_id, sent.order_key, sent=True)
     await process.settled()
+
+
+def first(ref: int, number: int = 1) -> FirstOrder:
+    """The order `entry` makes."""
+    return FirstOrder(virtual_front(number), 1, f" {ref}")
 
 
 async def reason_of(claim: object) -> str:
@@ -77,15 +83,15 @@ async def test_a_key_orders_once_in_the_whole_firm(firm: Firm, key: str) -> None
     """The second process is told the first order's reference, and sends nothing."""
     await order(firm.process(1), entry(1, 41, key))
 
-    assert await firm.process(2).claim(ME, key, CONTENT) == " 41"
+    assert await firm.process(2).claim(ME, key, CONTENT) == first(41)
 
 
 async def test_a_key_is_an_investors_and_a_days(firm: Firm) -> None:
     """Others may use the same word, and so may everybody tomorrow."""
     await order(firm.process(1), entry(1, 41, "K1"))
 
-    assert await firm.process(2).claim("100002", "K1", CONTENT) == ""
-    assert await firm.process(3, day="20261124").claim(ME, "K1", CONTENT) == ""
+    assert await firm.process(2).claim("100002", "K1", CONTENT) is None
+    assert await firm.process(3, day="20261124").claim(ME, "K1", CONTENT) is None
 
 
 async def test_a_key_that_names_another_order_is_refused(firm: Firm) -> None:
@@ -105,7 +111,18 @@ async def test_a_key_whose_order_waits_at_another_process_is_in_doubt_until_it_i
     await one.settled()
 
     assert before == "order_key_in_doubt"
-    assert await other.claim(ME, "K1", CONTENT) == " 41"
+    assert await other.claim(ME, "K1", CONTENT) == first(41)
+
+
+async def test_a_key_whose_order_was_sent_stays_taken_although_its_call_was_given_up(firm: Firm) -> None:
+    """The terminal left in the moment between: its order is at the counter all the same."""
+    one, other = firm.process(1), firm.process(2)
+    await one.claim(ME, "K1", CONTENT)
+    one.store([entry(1, 41, "K1")])
+    one.release(ME, "K1", sent=False)
+    await one.settled()
+
+    assert await other.claim(ME, "K1", CONTENT) == first(41)
 
 
 @pytest.mark.parametrize("how", ["refused before it was sent", "not taken by the API"])
@@ -119,7 +136,7 @@ async def test_a_key_whose_order_was_not_sent_is_free_everywhere(firm: Firm, how
     one.release(ME, "K1", sent=False)
     await one.settled()
 
-    assert await other.claim(ME, "K1", CONTENT) == ""
+    assert await other.claim(ME, "K1", CONTENT) is None
     assert await other.named((RefSpace.ORDER, virtual_front(1), 1, 41)) is None
 
 
@@ -136,7 +153,7 @@ async def test_a_key_is_not_freed_while_another_call_stands_behind_it(firm: Firm
     await one.settled()
 
     assert while_one_waits == "order_key_in_doubt"
-    assert await other.claim(ME, "K1", CONTENT) == ""
+    assert await other.claim(ME, "K1", CONTENT) is None
 
 
 async def test_a_restarted_process_takes_up_what_it_had_claimed(firm: Firm) -> None:
@@ -144,7 +161,7 @@ async def test_a_restarted_process_takes_up_what_it_had_claimed(firm: Firm) -> N
     await firm.process(1).claim(ME, "K1", CONTENT)
 
     assert await reason_of(firm.process(2).claim(ME, "K1", CONTENT)) == "order_key_in_doubt"
-    assert await firm.process(3, earlier=1).claim(ME, "K1", CONTENT) == ""
+    assert await firm.process(3, earlier=1).claim(ME, "K1", CONTENT) is None
     assert await reason_of(firm.process(2).claim(ME, "K1", CONTENT)) == "order_key_in_doubt"
 
 
@@ -155,7 +172,7 @@ async def test_of_two_processes_that_claim_at_the_same_time_one_gets_the_key(fir
     for number in range(20):
         both = (process.claim(ME, f"K{number}", CONTENT) for process in (one, other))
         answers = await asyncio.gather(*both, return_exceptions=True)
-        assert answers.count("") == 1
+        assert answers.count(None) == 1
         assert [a.refusal.reason for a in answers if isinstance(a, Refused)] == ["order_key_in_doubt"]
 
 
@@ -225,7 +242,7 @@ async def test_while_the_database_is_away_keys_are_refused_by_name_and_the_rest_
         assert refused == "shared_orders_unavailable"
         await _back(one, other)
         assert await other.of_investor(ME) == [entry(1, 7)]
-        assert await other.claim(ME, "K1", CONTENT) == ""
+        assert await other.claim(ME, "K1", CONTENT) is None
         assert one.statistics() == {"waiting": 0, "lost": 0}
 
 
