@@ -162,7 +162,13 @@ def test_one_query_is_in_flight_until_its_last_row(start: Start, scripted: Scrip
     connection.receive_call("ReqQryOrder")
     connection.event("OnRspError", None, rsp_info(90, "CTP:查询未就绪"), 2)
 
-    assert program.end().findings == [[0, -2, 0], ["in callback", False, -2], ["in callback", True, 0], [0]]
+    # Two threads speak: the main one may be late with its first line.
+    found = program.end().findings
+    assert [line for line in found if line[0] != "in callback"] == [[0, -2, 0], [0]]
+    assert [line for line in found if line[0] == "in callback"] == [
+        ["in callback", False, -2],
+        ["in callback", True, 0],
+    ]
 
 
 def test_queries_a_second_are_limited_when_the_counter_says_so(start: Start, scripted: ScriptedCounter) -> None:
