@@ -3,6 +3,9 @@
 Sources: the vendor's API pages for Init, Release and CreateFtdcTraderApi; the measurements in
 `docs/simulated-counter.md`. Init and Release are not thread-safe across instances, a missing flow directory
 kills the process, a garbage-collected Spi is called all the same.
+
+Release was seen to take 2 s, and the others wait for it. So an instance is made on a thread of its own: the event
+loop never waits for another instance's end.
 """
 
 from __future__ import annotations
@@ -27,43 +30,56 @@ _open: weakref.WeakSet[TraderApi] = weakref.WeakSet()
 
 
 class TraderApi:
-    """A created but not yet initialised instance; `flow_dir` is its own, nobody else's."""
+    """One instance, made by `connect`; `flow_dir` is its own, nobody else's."""
 
     def __init__(self, binding: Binding, flow_dir: Path, put: Put, *, production: bool = True) -> None:
+        """OSError where there is no room for the flow directory."""
         flow_dir.mkdir(parents=True, exist_ok=True)  # the vendor's library crashes where it is missing
         self._structs: dict[str, Any] = {}
         self._binding = binding
-        with _lifecycle:
-            self._api = binding.tdapi.CThostFtdcTraderApi.CreateFtdcTraderApi(f"{flow_dir}/", production)
+        self._flow_dir = flow_dir
+        self._production = production
         self._spi = make_spi(binding, put)
-        self._api.RegisterSpi(self._spi)
+        self._api: Any = None
         self._calls: dict[str, Any] = {}
         self._released = False
-        _open.add(self)
 
     def connect(self, fronts: Sequence[str], private_topic: int) -> None:
-        """Subscribe to the topics, name the fronts and start the API's threads."""
-        self._api.SubscribePrivateTopic(private_topic)
-        self._api.SubscribePublicTopic(RESTART)
-        for front in fronts:
-            self._api.RegisterFront(front)
+        """Make the instance, subscribe to the topics, name the fronts and start the API's threads; returns at once."""
+        making = threading.Thread(target=self._make, args=(fronts, private_topic), name="make api", daemon=True)
+        making.start()
+
+    def _make(self, fronts: Sequence[str], private_topic: int) -> None:
         with _lifecycle:
-            self._api.Init()
+            if self._released:
+                return
+            kind = self._binding.tdapi.CThostFtdcTraderApi
+            api = kind.CreateFtdcTraderApi(f"{self._flow_dir}/", self._production)
+            api.RegisterSpi(self._spi)
+            api.SubscribePrivateTopic(private_topic)
+            api.SubscribePublicTopic(RESTART)
+            for front in fronts:
+                api.RegisterFront(front)
+            self._api = api  # before Init: its threads may call back at once, and are answered with calls
+            _open.add(self)
+            api.Init()
 
     def call(self, method: Method, body: bytes | bytearray, request_id: int) -> int:
-        """Call one Req…; `body` is the struct's bytes. Returns 0, -1, -2 or -3 (-1 after `release`)."""
-        if self._released:
+        """Call one Req…; `body` is the struct's bytes. Returns 0, -1, -2 or -3 (-1 before it is made and after `release`)."""
+        if self._released or self._api is None:
             return -1
         return int(self._bound(method)(self._struct(method.struct, body), request_id))
 
     def report(self, method: Method, body: bytes) -> int:
         """Call Register… or Submit…; always with a struct of its own, since the call rewrites its memory."""
-        if self._released:
+        if self._released or self._api is None:
             return -1
         return int(self._bound(method)(self._struct(method.struct, body)))
 
     def front_info(self) -> tuple[int, int]:
         """(queries per second, packages per second) the front allows; 0 where it does not say."""
+        if self._api is None:
+            return 0, 0
         field = self._binding.tdapi.CThostFtdcFrontInfoField()
         self._api.GetFrontInfo(field)
         return int(field.QryFreq), int(field.FTDPkgFreq)
@@ -74,6 +90,8 @@ class TraderApi:
             return
         self._released = True
         with _lifecycle:
+            if self._api is None:
+                return
             self._api.RegisterSpi(None)  # before Release: late callbacks into a freed Spi crash
             self._api.Release()
         _open.discard(self)

@@ -88,3 +88,40 @@ def test_a_process_that_ends_with_open_apis_ends_well(start: Start, scripted: Sc
 
     assert program.end() == [[True]]
     assert (tmp_path / "not/there/yet").is_dir()
+
+
+def test_who_connects_does_not_wait_for_another_instances_end(start: Start, scripted: ScriptedCounter) -> None:
+    """Release was seen to take two seconds, and the one who connects is the event loop."""
+    program = start(
+        """
+        from relay.counter.ctp.api import _lifecycle
+        with _lifecycle:  # as while another instance is released
+            api.connect([sys.argv[1]], RESTART)
+            say(api.call(method('ReqQryTrade'), b'', 1), api.front_info(), events.empty())
+        say(wait().callback.name)
+        """
+    )
+    scripted.accept_and_greet()
+
+    assert program.end() == [[-1, [0, 0], True], ["OnFrontConnected"]]
+
+
+def test_an_api_that_is_released_before_it_was_made_is_never_made(start: Start) -> None:
+    """A terminal that goes away at once leaves no connection behind."""
+    program = start(
+        """
+        import threading
+        from relay.counter.ctp.api import _lifecycle
+        with _lifecycle:
+            api.connect([sys.argv[1]], RESTART)
+            releasing = threading.Thread(target=api.release)
+            releasing.start()
+            while not api._released: pass
+        releasing.join()
+        for thread in threading.enumerate():
+            if thread.name == "make api": thread.join()
+        say(api._api is None, events.empty())
+        """
+    )
+
+    assert program.end() == [[True, True]]
