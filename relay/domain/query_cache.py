@@ -36,6 +36,7 @@ class Known:
 @dataclass(slots=True)
 class _Question:
     rows: list[Row] = field(default_factory=list)
+    size: int = 0
     askers: list[Hashable] = field(default_factory=list)
 
 
@@ -46,7 +47,8 @@ class QueryCache:
         self._structs = {m.name: catalog.structs[m.struct] for m in catalog.requests}
         self._most = most_bytes
         self._bytes = 0
-        self._answers: OrderedDict[Key, tuple[Row, ...]] = OrderedDict()
+        self._answers: OrderedDict[Key, tuple[tuple[Row, ...], int]] = OrderedDict()
+        """with their size: counting it anew would hold up everybody, for an answer of thousands of rows"""
         self._open: dict[Key, _Question] = {}
 
     def key(self, method: Method, body: bytes | bytearray) -> Key:
@@ -55,10 +57,10 @@ class QueryCache:
 
     def ask(self, key: Key, asker: Hashable, *, fresh: bool = False) -> Known | None:
         """What is known; None: the asker is the first and its query is to be sent. `fresh` wants no earlier answer."""
-        rows = self._answers.get(key)
-        if rows is not None and not fresh:
+        known = self._answers.get(key)
+        if known is not None and not fresh:
             self._answers.move_to_end(key)
-            return Known(rows, complete=True)
+            return Known(known[0], complete=True)
         question = self._open.get(key)
         if question is not None:
             question.askers.append(asker)
@@ -72,11 +74,12 @@ class QueryCache:
         if question is None:
             return ()
         question.rows.append(row)
+        question.size += _size(row)
         askers = tuple(question.askers)
         if error_id or row.is_last:
             del self._open[key]
             if not error_id and any(one.body is not None for one in question.rows):
-                self._keep(key, tuple(question.rows))
+                self._keep(key, tuple(question.rows), question.size)
         return askers
 
     def abandon(self, key: Key) -> tuple[Hashable, ...]:
@@ -89,19 +92,20 @@ class QueryCache:
         self._answers.clear()
         self._bytes = 0
 
-    def _keep(self, key: Key, rows: tuple[Row, ...]) -> None:
-        size = _size(rows)
-        self._bytes -= _size(self._answers.pop(key, ()))
+    def _keep(self, key: Key, rows: tuple[Row, ...], size: int) -> None:
+        _, before = self._answers.pop(key, ((), 0))
+        self._bytes -= before
         if size > self._most:
             return
-        self._answers[key] = rows
+        self._answers[key] = rows, size
         self._bytes += size
         while self._bytes > self._most:
-            self._bytes -= _size(self._answers.popitem(last=False)[1])
+            _, (_, freed) = self._answers.popitem(last=False)
+            self._bytes -= freed
 
 
-def _size(rows: tuple[Row, ...]) -> int:
-    return sum(len(row.body or b"") + 100 for row in rows)
+def _size(row: Row) -> int:
+    return len(row.body or b"") + 100
 
 
 def _normal(struct: Struct, body: bytes | bytearray) -> bytes:

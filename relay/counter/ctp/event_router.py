@@ -227,7 +227,7 @@ class EventRouter:
         if event.callback.name != "OnRspError" or event.request_id != 0:
             return
         error_id, error_msg = event.error
-        _log.error("counter_error", error_id=error_id, text=text.decode(error_msg))
+        _log.warning("counter_error", error_id=error_id, text=text.decode(error_msg))
         if self._day is not None:
             return
         for link in self._deliveries:
