@@ -338,8 +338,9 @@ def test_serving_starts_with_checked_settings(run: Run, monkeypatch: pytest.Monk
 
     class Server:
         @staticmethod
-        def run(settings: Any) -> None:
+        def run(settings: Any, load: Callable[[], Any]) -> None:
             started.append(settings)
+            assert load() == settings, "a reload reads the same file"
 
     monkeypatch.setattr(cli, "_part", lambda name: {"relay.server": Server}[name])
     monkeypatch.setenv("CTP_RELAY__LEDGER__URL", "postgresql+psycopg://u@127.0.0.1/d")
