@@ -35,6 +35,7 @@ class Instance:
         self.catalog = loaded.catalog
         self.api = TraderApi(loaded, flow_dir, self._events.put)
         self.api.connect([front], RESTART)
+        assert self.api.made.wait(DEADLINE_SECONDS)
 
     def wait_for(self, callback: str) -> None:
         while self._events.get(timeout=DEADLINE_SECONDS).callback.name != callback:

@@ -43,6 +43,8 @@ class TraderApi:
         self._api: Any = None
         self._calls: dict[str, Any] = {}
         self._released = False
+        self.made = threading.Event()
+        """set when the instance is there; until then it answers like one without a connection"""
 
     def connect(self, fronts: Sequence[str], private_topic: int) -> None:
         """Make the instance, subscribe to the topics, name the fronts and start the API's threads; returns at once."""
@@ -63,6 +65,7 @@ class TraderApi:
             self._api = api  # before Init: its threads may call back at once, and are answered with calls
             _open.add(self)
             api.Init()
+            self.made.set()
 
     def call(self, method: Method, body: bytes | bytearray, request_id: int) -> int:
         """Call one Req…; `body` is the struct's bytes. Returns 0, -1, -2 or -3 (-1 before it is made and after `release`)."""
