@@ -1,20 +1,25 @@
 """Which notices of a trading day came before: the counter sends the whole day again after every break.
 
 A notice is known by the counter's own bytes, never by what a terminal is shown: two refusals may look the same there.
-A trade is known by what makes it one, because a repetition may differ in other fields.
+A trade is known by what makes it one, because a repetition may differ in other fields. After the counter clears its
+flow within the day it sends every order again under another FrontID, SessionID and reference. What a terminal of ours
+sent is shown under the terminal's own, so that is known without the counter's names, by the exchange's numbers;
+another program's has no other name than the counter's, so the new one is news.
 """
 
 from __future__ import annotations
 
 from ctpabi.catalog import Callback, Catalog, Shape
-from relay.domain.cells import text_cells
+from relay.domain.cells import TextCell, text_cell, text_cells
 from relay.domain.delivery import Notice
+from relay.domain.refs import RefPlaces, ref_places
 
 _REMEMBERED = 2_000_000
 _ANSWERS = frozenset({"OnRtnCFMMCTradingAccountToken"})
 """Notices that answer a request: asked again, the same answer comes again and is wanted."""
 _TRADE = ("ExchangeID", "TradeID", "Direction", "OrderSysID", "InstrumentID")
 """Both sides of a self-trade have one TradeID, and so have both legs of a combination."""
+_RELATIVE = "RelativeOrderSysID"
 
 
 class Repetitions:
@@ -26,6 +31,8 @@ class Repetitions:
 
     def __init__(self, catalog: Catalog, remembered: int = _REMEMBERED) -> None:
         self._trade = text_cells(catalog.structs["Trade"], *_TRADE)
+        returns = {c.slot: catalog.structs[c.struct] for c in catalog.callbacks.values() if c.shape is Shape.NOTICE}
+        self._places = {slot: (ref_places(struct), text_cell(struct, _RELATIVE)) for slot, struct in returns.items()}
         self._half = max(1, remembered // 2)
         self._young: set[object] = set()
         self._old: set[object] = set()
@@ -33,9 +40,9 @@ class Repetitions:
     def __len__(self) -> int:
         return len(self._young) + len(self._old)
 
-    def first_time(self, notice: Notice) -> bool:
-        """Whether this is no repetition; it is remembered."""
-        identity = self._identity(notice)
+    def first_time(self, notice: Notice, *, ours: bool = False) -> bool:
+        """Whether this is no repetition; it is remembered. `ours`: a terminal of this relay sent what it tells of."""
+        identity = self._identity(notice, ours=ours)
         if identity is None:
             return True
         if identity in self._young or identity in self._old:
@@ -49,10 +56,36 @@ class Repetitions:
         """A new trading day: its numbers start anew."""
         self._young, self._old = set(), set()
 
-    def _identity(self, notice: Notice) -> object:
+    def _identity(self, notice: Notice, *, ours: bool) -> object:
         callback: Callback = notice.callback
         if callback.name in _ANSWERS or callback.shape not in {Shape.NOTICE, Shape.ERROR_NOTICE}:
             return None
         if callback.name == "OnRtnTrade":
             return hash(tuple(cell.read(notice.body) for cell in self._trade))
-        return hash((callback.slot, notice.error_id, notice.body))
+        places, relative = self._places.get(callback.slot, (None, None)) if ours else (None, None)
+        if places is None or not _is_named_by_exchange(places, notice.body):
+            return hash((callback.slot, notice.error_id, notice.body))
+        return hash((callback.slot, _without_counter_names(places, relative, notice.body)))
+
+
+def _is_named_by_exchange(places: RefPlaces, body: bytes) -> bool:
+    """Whether it has the exchange's number, or that of the way there."""
+    if not places.keyed or places.exchange is None or not places.exchange.read(body):
+        return False
+    if places.system_id is not None and places.system_id.read(body):
+        return True
+    if places.trader is None or places.local_id is None:
+        return False
+    return bool(places.trader.read(body) and places.local_id.read(body))
+
+
+def _without_counter_names(places: RefPlaces, relative: TextCell | None, body: bytes) -> bytes:
+    """The same with FrontID, SessionID, reference, RequestID and RelativeOrderSysID empty."""
+    known = bytearray(body)
+    for number in (places.front, places.session, places.request_id):
+        if number is not None:
+            number.write(known, 0)
+    for text in (places.ref, relative):
+        if isinstance(text, TextCell):
+            text.write(known, b"")
+    return bytes(known)

@@ -83,6 +83,8 @@ class CounterSide:
     """what was sent of each order, by mark, each state once"""
     triples: dict[str, set[tuple[int, int, str]]] = field(default_factory=lambda: defaultdict(set))
     """the names each order had at the counter, by mark: a clearing of the flow gives it another"""
+    flow_was_cleared: bool = False
+    """today"""
     forgotten: set[str] = field(default_factory=set)
     """marks of orders that the counter does not know any more: the exchange never took them, and the flow was cleared"""
     _reported: dict[int, set[str]] = field(default_factory=lambda: defaultdict(set))
@@ -213,6 +215,7 @@ class CounterSide:
         self.states.clear()
         self.triples.clear()
         self.forgotten.clear()
+        self.flow_was_cleared = False
         for session in self._other.values():
             session.max_order_ref = 0
         self.counter.control.trading_day(DAYS[self.day % len(DAYS)])
@@ -221,6 +224,7 @@ class CounterSide:
         """The front restarts within the day with an emptied flow."""
         orders = self.counter.kernel.desk.orders.values()
         self.forgotten |= {self._state(order.body)[0] for order in orders if not order.system_id}
+        self.flow_was_cleared = True
         self.counter.control.flow_clearing()
         for session in self._other.values():
             # It stands for a program that logs in again: a new session of its own.

@@ -64,6 +64,8 @@ class Firm:
         self.relay = self._next_life()
         self.faults: list[str] = []
         self.delays_armed = False
+        self.relay_was_restarted = False
+        """today"""
         self.orders_came_late = False
         """the counter itself sent an order's earlier state after a later one"""
 
@@ -110,6 +112,7 @@ class Firm:
                 with path.open("ab") as file:
                     file.write(b'{"space":"OrderRef","counter_fr')
         self.relay = self._next_life()
+        self.relay_was_restarted = True
         await self.relay.counter.start()
         for owner in owners:
             await self.log_in(owner)
@@ -137,6 +140,7 @@ class Firm:
 
     def day_is_over(self) -> None:
         self.placed.clear()
+        self.relay_was_restarted = False
         for terminal in self.terminals:
             terminal.after = 0
 

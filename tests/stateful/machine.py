@@ -461,6 +461,16 @@ class Histories(RuleBasedStateMachine):
 
         self.step(work())
 
+    @rule()
+    def the_flow_is_cleared(self) -> None:
+        """A restart within the day: the counter's orders come again under other names, and are the ones they were."""
+
+        async def work() -> None:
+            firm = self.firm
+            await firm.cut(firm.side.clear_flow, list(firm.terminals))
+
+        self.step(work())
+
 
 def _naming(by: str, triple: Triple, state: State) -> Values:
     if by == "number":

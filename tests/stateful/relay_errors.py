@@ -10,6 +10,8 @@ import structlog
 
 heard: Final[list[str]] = []
 """of this process; a history that finds something here has failed"""
+_THE_COUNTERS = frozenset({"counter_error"})
+"""events about what the counter did, which a history lets it do"""
 
 
 def listen() -> None:
@@ -18,7 +20,7 @@ def listen() -> None:
 
 
 def _note(_logger: object, level: str, event: MutableMapping[str, Any]) -> str:
-    if level == "error":
+    if level == "error" and event.get("event") not in _THE_COUNTERS:
         error = event.pop("exc_info", None)
         trace = "".join(traceback.format_exception(error)) if isinstance(error, BaseException) else ""
         heard.append(f"{dict(event)} {trace}")

@@ -57,8 +57,8 @@ def repetitions_are_passed_on() -> None:
     """What the terminal had of orders and trades already, it gets again with every replay."""
     first_time = Repetitions.first_time
 
-    def always(self: Repetitions, notice: Notice) -> bool:
-        return notice.callback.name in {"OnRtnOrder", "OnRtnTrade"} or first_time(self, notice)
+    def always(self: Repetitions, notice: Notice, *, ours: bool = False) -> bool:
+        return notice.callback.name in {"OnRtnOrder", "OnRtnTrade"} or first_time(self, notice, ours=ours)
 
     Repetitions.first_time = always  # type: ignore[method-assign]
 

@@ -125,7 +125,7 @@ class EventRouter:
         order = self._lanes.order_of(event.callback, event.body)
         if order is not None:
             self._pending.noticed(order)
-        if not self._repetitions.first_time(notice):
+        if not self._repetitions.first_time(notice, ours=order is not None):
             return
         if self._day is not None and not self._lanes.is_private(event.callback):
             self._day.record(notice)

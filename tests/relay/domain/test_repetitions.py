@@ -63,6 +63,45 @@ def test_a_trade_repeated_with_another_sequence_is_the_same_trade() -> None:
     assert not came.first_time(notice("OnRtnTrade", **TRADE, SequenceNo=2))
 
 
+NAMED: dict[str, Any] = {"ExchangeID": "SHFE", "TraderID": "t1", "OrderLocalID": "   9", "OrderStatus": "3"}
+BEFORE: dict[str, Any] = {
+    "FrontID": 1,
+    "SessionID": 77,
+    "OrderRef": "5",
+    "RequestID": 12,
+    "RelativeOrderSysID": "TJBD_1",
+}
+AFTER: dict[str, Any] = {"FrontID": 2, "SessionID": 9, "OrderRef": "1", "RequestID": 0, "RelativeOrderSysID": ""}
+
+
+@pytest.mark.parametrize("numbers", [{**NAMED, "OrderSysID": "   321"}, NAMED], ids=["OrderSysID", "OrderLocalID"])
+def test_our_order_that_comes_again_under_another_name_is_the_same(numbers: dict[str, Any]) -> None:
+    """After a clearing of the flow within the day; another state of it is news."""
+    came = Repetitions(CATALOG)
+    assert came.first_time(notice("OnRtnOrder", **numbers, **BEFORE), ours=True)
+
+    assert not came.first_time(notice("OnRtnOrder", **numbers, **AFTER), ours=True)
+    assert came.first_time(notice("OnRtnOrder", **{**numbers, "OrderStatus": "0"}, **AFTER), ours=True)
+
+
+def test_another_programs_order_has_no_other_name() -> None:
+    """Terminals that cancel it by its name must hear the new one."""
+    came = Repetitions(CATALOG)
+    assert came.first_time(notice("OnRtnOrder", **NAMED, OrderSysID="   321", **BEFORE))
+
+    assert came.first_time(notice("OnRtnOrder", **NAMED, OrderSysID="   321", **AFTER))
+
+
+@pytest.mark.parametrize("missing", ["ExchangeID", "OrderLocalID"])
+def test_an_order_that_no_exchange_names_is_known_by_the_counters_name(missing: str) -> None:
+    """Two orders that only look alike are two."""
+    came = Repetitions(CATALOG)
+    unnamed = {**NAMED, missing: ""}
+    assert came.first_time(notice("OnRtnOrder", **unnamed, **BEFORE), ours=True)
+
+    assert came.first_time(notice("OnRtnOrder", **unnamed, **AFTER), ours=True)
+
+
 def test_the_same_order_refused_for_another_reason_is_another_notice() -> None:
     """The error is part of it."""
     came = Repetitions(CATALOG)
