@@ -15,6 +15,7 @@ from relay.domain import conversation as talk
 from relay.domain import counter_events as facts
 from relay.domain import counter_session as session
 from relay.domain.challenge import VALID_SECONDS
+from relay.domain.patience import Patience
 from relay.errors import Refusal, Source
 
 PAGE = Path(__file__).resolve().parent.parent / "docs/state-machines.md"
@@ -28,7 +29,7 @@ Both machines are pure: they take a fact and answer with what is to be done. The
 state; what has no line is a mistake of the other side and is told as such.
 """
 
-_PASSING, _FINAL, _PASSWORD_DUE = 7, 3, 140
+_NOT_READY, _PASSING, _LOCKED, _WRONG_PASSWORD, _PASSWORD_DUE, _RELAY_REFUSED = 7, 60, 75, 3, 140, 63
 _RELAY, _OPERATOR = "2", "3"
 
 
@@ -45,9 +46,12 @@ class Step:
 def counter_session_steps(*, operator: bool, ever_live: bool) -> Iterator[Step]:
     """All answers of the counter session's machine, before or after its first successful login."""
     for state in session.State:
-        for fact, event in _counter_events(operator=operator):
-            machine = session.CounterSession(operator=operator, patience=session.Patience())
+        for fact, event, *prepared in _counter_events(operator=operator):
+            machine = session.CounterSession(operator=operator, patience=Patience())
             machine.state, machine.ever_live, machine.trading_day = state, ever_live, "20260105"
+            machine.connected, machine.has_turn = True, not ever_live
+            machine.step = "authenticate" if state is session.State.AUTHENTICATING else "login"
+            machine.unclear, machine.failures = "unclear" in prepared, int("again" in prepared)
             try:
                 decision = machine.on(event)
             except session.UnexpectedEvent:
@@ -69,23 +73,33 @@ def conversation_steps() -> Iterator[Step]:
                 yield Step(state.name, fact, _named((command,)), conversation.state.name)
 
 
-def _counter_events(*, operator: bool) -> list[tuple[str, facts.Event]]:
+def _counter_events(*, operator: bool) -> list[tuple[str, facts.Event, *tuple[str, ...]]]:
     right, wrong = (_OPERATOR, _RELAY) if operator else (_RELAY, _OPERATOR)
     return [
         ("front connected", facts.FrontConnected()),
+        ("its turn came", facts.TurnCame()),
+        ("its turn came, a login is unclear", facts.TurnCame(), "unclear"),
         ("front disconnected", facts.FrontDisconnected(4097)),
+        ("front disconnected, once more", facts.FrontDisconnected(4097), "again"),
         (f"authenticated, AppType {right}", facts.Authenticated(right)),
         (f"authenticated, AppType {wrong}", facts.Authenticated(wrong)),
         ("reported, return code 0", facts.Reported(0)),
         ("reported, other return code", facts.Reported(-6)),
         ("logged in", facts.LoggedIn("20260105")),
         ("logged in, another trading day", facts.LoggedIn("20260106")),
-        ("refused, passing reason", facts.Refused(_PASSING, "")),
+        ("refused, counter not ready", facts.Refused(_NOT_READY, "")),
+        ("refused, may pass", facts.Refused(_PASSING, "")),
+        ("refused, wrong password", facts.Refused(_WRONG_PASSWORD, "")),
         ("refused, password due", facts.Refused(_PASSWORD_DUE, "")),
-        ("refused, any other reason", facts.Refused(_FINAL, "")),
+        ("refused, for a person to mend", facts.Refused(_LOCKED, "")),
+        ("refused, the relay itself", facts.Refused(_RELAY_REFUSED, "")),
         ("logged out by the counter", facts.ForcedOut()),
         ("deadline passed", facts.DeadlinePassed()),
         ("password changed", facts.PasswordChanged()),
+        ("password read", facts.PasswordRead(changed=True)),
+        ("password read, a person asked", facts.PasswordRead(changed=False, asked=True)),
+        ("a person asks to read the password", facts.ReadAgain()),
+        ("renewal wanted", facts.RenewalWanted("")),
         ("step could not be sent or written", facts.StepFailed("")),
     ]
 
@@ -129,7 +143,8 @@ def _reached(steps: Iterator[Step], start: str) -> list[Step]:
     known, reached, begun = list(steps), {start}, 0
     while begun != len(reached):
         begun = len(reached)
-        reached |= {step.after for step in known if step.state in reached}
+        leaving = reached if start == "LIVE" else reached - {"LIVE"}
+        reached |= {step.after for step in known if step.state in leaving}
     if start != "LIVE":
         reached.discard("LIVE")
     return [step for step in known if step.state in reached]

@@ -17,6 +17,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from ctpabi.catalog import Method
+from relay.errors import Refusal
 
 
 class Mode(StrEnum):
@@ -221,6 +222,15 @@ class Counter(Protocol):
     @property
     def orders_today(self) -> int:
         """Orders of the counter session that has most of this trading day; what it may have is a setting."""
+        ...
+
+    @property
+    def why_not_ready(self) -> Refusal | None:
+        """Why no login can succeed now; None where one can. May be asked on any thread."""
+        ...
+
+    def reload(self) -> None:
+        """Read again what may be replaced while the relay runs, and try again what waited for a person."""
         ...
 
     async def start(self) -> None:

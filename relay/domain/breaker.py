@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from relay.domain import reasons
+from relay.domain.login_errors import LoginVerdict, verdict_of
 from relay.errors import Refusal
 
 
@@ -16,10 +17,6 @@ class BreakerState(StrEnum):
     """no login is tried"""
     HALF_OPEN = "half_open"
     """one login is tried; it decides"""
-
-
-WHOLE_RELAY = frozenset({63, 143, 144, 145, 3039, 3040, 4040, 4042, 4060})
-"""CTP's ErrorIDs that concern the relay itself, not one investor: each further login makes it worse"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +74,17 @@ class Breaker:
         return reasons.counter_unavailable(f"(CTP {self._alarm.error_id})" if self._alarm else "")
 
     def refused(self, error_id: int, text: str, now: float) -> Alarm | None:
-        """The counter refused a login or an authentication; returns the alarm to raise, None where it is one user's."""
-        if error_id not in WHOLE_RELAY:
+        """The counter refused a login or an authentication; returns the alarm to raise.
+
+        None where it is one user's, and where logins are stopped already.
+        """
+        if verdict_of(error_id) is not LoginVerdict.STOP_RELAY:
             if self._state is BreakerState.HALF_OPEN:
                 self.reset()  # the counter answers about a user again, so it admits the relay
             return None
-        self._state, self._since = BreakerState.OPEN, now
+        was, self._state, self._since = self._state, BreakerState.OPEN, now
         self._alarm = Alarm(error_id, text, now)
-        return self._alarm
+        return None if was is BreakerState.OPEN else self._alarm
 
     def succeeded(self) -> None:
         """A login went through."""

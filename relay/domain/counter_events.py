@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from relay.alarms import AlarmName
+
 # Events: facts about the session ------------------------------------------------------------------------------
 
 
@@ -40,6 +42,8 @@ class Refused:
 
     error_id: int
     text: str
+    outdated: bool = False
+    """the relay has another password by now than the one that was refused"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,7 @@ class Overrun:
 
 @dataclass(frozen=True, slots=True)
 class DeadlinePassed:
-    """No answer to the step under way in the time allowed; or the pause of WAITING is over."""
+    """No answer to the step under way in the time allowed; the pause is over; or the session has lived for a while."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +67,39 @@ class PasswordChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class PasswordRead:
+    """The file with the operator's password was read again."""
+
+    changed: bool
+    """it holds another password than the one in use"""
+    asked: bool = False
+    """a person asked for it (SIGHUP)"""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadAgain:
+    """A person asks to read the operator's password again."""
+
+
+@dataclass(frozen=True, slots=True)
+class TurnCame:
+    """It is this session's turn to log in."""
+
+
+@dataclass(frozen=True, slots=True)
+class RenewalWanted:
+    """Only another instance of the API helps this session, for instance because it takes no query any more."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class StepFailed:
     """The step under way could not be sent, or the ledger could not take its entry (ledger first)."""
 
     why: str
+    answered: bool = False
+    """the counter did answer, but the answer could not be written: what it said does not count"""
 
 
 Event = (
@@ -80,6 +113,10 @@ Event = (
     | Overrun
     | DeadlinePassed
     | PasswordChanged
+    | PasswordRead
+    | ReadAgain
+    | TurnCame
+    | RenewalWanted
     | StepFailed
 )
 
@@ -116,8 +153,37 @@ class AskForPassword:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadPassword:
+    """Read the file with the operator's password again; PasswordRead is wanted."""
+
+    asked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TakeTurn:
+    """Queue up for the next login of this process; TurnCame is wanted. Over when the state changes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Renew:
+    """Log out as far as that is possible, release the instance and connect another one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """A person must know of this."""
+
+    name: AlarmName
+    code: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class TellRecovering:
     reason: str
+    step: str = ""
+    """authenticate, login or app_type where the counter refused"""
+    code: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +198,22 @@ class End:
     """The session is over: release the instance and tell everybody why."""
 
     step: str
-    """connect, authenticate, report, login or session"""
+    """connect, authenticate, app_type, report, login or session"""
     code: int
     text: str
 
 
-Command = Authenticate | Report | LogIn | GoLive | AskForPassword | TellRecovering | Wait | End
+Command = (
+    Authenticate
+    | Report
+    | LogIn
+    | GoLive
+    | AskForPassword
+    | ReadPassword
+    | TakeTurn
+    | Renew
+    | Alarm
+    | TellRecovering
+    | Wait
+    | End
+)

@@ -1,22 +1,33 @@
 """The life of one counter session: in which order to authenticate, report and log in, and what to do when it breaks.
 
-A counter session is one instance of the CTP API. Events are facts about it, commands are what its driver
-must do next. Both modes are the same machine; they differ only in where the report comes:
+A counter session is one user's way to the counter through the CTP API. Events are facts about it, commands are what
+its driver must do next. Both modes are the same machine; they differ only in where the report comes:
 
-    many-to-many   authenticate -> report (Register) -> log in          (DOMAIN: CTP guide, multi-connection relay)
-    many-to-one    authenticate -> log in as operator -> resubmit all   (DOMAIN: CTP guide, operator relay)
+    many-to-many   authenticate -> report (Register) -> log in
+    many-to-one    authenticate -> log in as operator -> submit every terminal again
 
-The wanted state is kept apart from the actual one, because ReqUserLogout and every network break make the
-API reconnect by itself: only a session that is still wanted logs in again.
+What holds between two events:
+
+* The wanted state is kept apart from the actual one. The API reconnects by itself after every break, and also after
+  a logout that was asked for: only a session that is still wanted logs in again.
+* Before the first login an investor's session ends with what stopped it, and the terminal repeats. Afterwards, and
+  for the operator always, the session goes on by itself. The operator's session never ends by a refusal, because no
+  terminal of the firm can do anything about it.
+* A login whose answer did not come in time may have succeeded. The counter does not answer a second login of a
+  session that is logged in, so either the late answer still comes, on the same connection to the same request, or
+  the instance is renewed before the next try (`unclear`).
+* Every login but the first of an instance waits for its turn (QUEUED). Pauses grow with each failure in a row; a
+  session that has lived for `Patience.steady` seconds starts over.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum, auto
 
+from relay.alarms import AlarmName
 from relay.domain.counter_events import (
+    Alarm,
     AskForPassword,
     Authenticate,
     Authenticated,
@@ -32,41 +43,44 @@ from relay.domain.counter_events import (
     LogIn,
     Overrun,
     PasswordChanged,
+    PasswordRead,
+    ReadAgain,
+    ReadPassword,
     Refused,
+    Renew,
+    RenewalWanted,
     Report,
     Reported,
     StepFailed,
+    TakeTurn,
     TellRecovering,
+    TurnCame,
     Wait,
 )
 from relay.domain.login_errors import LoginVerdict, verdict_of
+from relay.domain.password_tries import PasswordTries
+from relay.domain.patience import Patience
 
 
 class State(Enum):
     CONNECTING = auto()
     """waiting for OnFrontConnected, at first or after a break"""
+    QUEUED = auto()
+    """waiting for its turn among the logins of this process"""
     AUTHENTICATING = auto()
     REPORTING = auto()
     LOGGING_IN = auto()
     LIVE = auto()
     PASSWORD_DUE = auto()
-    """the login was refused with 131, 140 or 141: the session only serves a password change"""
+    """an investor's login was refused until the password is changed: the session only serves that change"""
+    NEEDS_PASSWORD = auto()
+    """the operator's password was refused or must be changed: its file is read again from time to time"""
     WAITING = auto()
-    """refused for a passing reason: trying again after a pause"""
+    """a pause before the next try"""
     ENDED = auto()
 
 
 Decision = tuple[Command, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long each step may take, in seconds."""
-
-    connect: float = 10.0
-    answer: float = 10.0
-    pause: float = 5.0
-    """between tries after a passing refusal"""
 
 
 class UnexpectedEvent(Exception):
@@ -77,10 +91,15 @@ NOT_PERMITTED = frozenset({-3, -4})
 """return codes of Register and Submit: nothing is wrong with the report, but whoever sends it may not"""
 BREAK_SECONDS = 0.2
 """within this the API tells of a break that made it answer one of NOT_PERMITTED"""
+MOST_REFUSALS = 10
+"""refusals in a row after which an investor's session ends, where nobody said that they pass"""
+ALARM_AT = 3
+"""refusals in a row of the operator that are an alarm, where they may pass by themselves"""
 
 _STEPS = {State.AUTHENTICATING: "authenticate", State.REPORTING: "report", State.LOGGING_IN: "login"}
 _APP_TYPE = {True: "3", False: "2"}
 _APP_TYPE_NAMES = {"1": "a direct terminal", "2": "a many-to-many relay", "3": "an operator relay"}
+_PAUSED = (State.WAITING, State.QUEUED)
 
 
 class CounterSession:
@@ -91,31 +110,47 @@ class CounterSession:
         self._patience = patience
         self.state = State.CONNECTING
         self.trading_day = ""
-        self._report_code = 0
         self.ever_live = False
-        """whether the first login succeeded: before that, failures end the session; after it, it recovers"""
+        """whether the first login succeeded: before that, failures end an investor's session"""
+        self.step = ""
+        """the step that was sent last"""
+        self._report_code = 0
+        self.connected = False
+        self.has_turn = True
+        """the coming connection may log in at once: whoever opened the instance waited for the turn"""
+        self.unclear = False
+        """the counter may hold this connection for logged in, or have lost count of its steps: renew it before a try"""
+        self.failures = 0
+        """breaks and refusals in a row, since the session last was steady"""
+        self._tries = PasswordTries()
         self._rules: dict[tuple[State, type], Callable[..., Decision]] = {
-            (State.CONNECTING, FrontConnected): self._authenticate,
+            (State.CONNECTING, FrontConnected): self._connected_now,
             (State.CONNECTING, DeadlinePassed): self._no_front,
-            (State.CONNECTING, StepFailed): self._nothing,
-            (State.WAITING, StepFailed): self._nothing,
+            (State.QUEUED, TurnCame): self._turn_came,
             (State.AUTHENTICATING, Authenticated): self._authenticated,
-            (State.AUTHENTICATING, Refused): self._authentication_refused,
+            (State.AUTHENTICATING, Refused): self._refused,
             (State.AUTHENTICATING, DeadlinePassed): self._no_answer,
             (State.AUTHENTICATING, StepFailed): self._step_failed,
             (State.REPORTING, Reported): self._reported,
             (State.REPORTING, DeadlinePassed): self._not_permitted_after_all,
             (State.REPORTING, StepFailed): self._step_failed,
             (State.LOGGING_IN, LoggedIn): self._logged_in,
-            (State.LOGGING_IN, Refused): self._login_refused,
+            (State.LOGGING_IN, Refused): self._refused,
             (State.LOGGING_IN, DeadlinePassed): self._no_answer,
             (State.LOGGING_IN, StepFailed): self._step_failed,
-            (State.WAITING, DeadlinePassed): self._authenticate,
             (State.LIVE, ForcedOut): self._forced_out,
-            (State.PASSWORD_DUE, PasswordChanged): self._log_in_again,
-            (State.LOGGING_IN, PasswordChanged): self._nothing,
-            (State.LIVE, PasswordChanged): self._nothing,
+            (State.LIVE, DeadlinePassed): self._steady,
+            (State.LIVE, RenewalWanted): self._renewal_wanted,
+            (State.PASSWORD_DUE, PasswordChanged): self._log_in,
             (State.PASSWORD_DUE, ForcedOut): self._forced_out,
+            (State.NEEDS_PASSWORD, DeadlinePassed): self._look_for_password,
+            (State.NEEDS_PASSWORD, PasswordRead): self._password_read,
+            (State.WAITING, DeadlinePassed): self._go_on,
+            (State.WAITING, PasswordRead): self._asked_to_go_on,
+            # What was sent before the pause may still be answered, on the same connection: then that is the answer.
+            **{(state, Authenticated): self._authenticated for state in _PAUSED},
+            **{(state, LoggedIn): self._logged_in for state in _PAUSED},
+            **{(state, Refused): self._refused for state in _PAUSED},
         }
 
     def start(self) -> Decision:
@@ -126,33 +161,89 @@ class CounterSession:
         """Decide; raises UnexpectedEvent for an event this state cannot have."""
         if self.state is State.ENDED:
             return ()
-        if isinstance(event, FrontDisconnected):
-            return self._disconnected(event)
-        if isinstance(event, Overrun):
-            return self._end("overrun", 0, "more callbacks came than could be handled")
+        match event:
+            case FrontDisconnected():
+                return self._disconnected(event)
+            case Overrun():
+                return self._end("overrun", 0, "more callbacks came than could be handled")
+            case ReadAgain():
+                return (ReadPassword(asked=True),) if self._operator else ()
+            case PasswordRead(changed=True):
+                self._tries.replaced()
+            case _:
+                pass
         rule = self._rules.get((self.state, type(event)))
-        if rule is None:
+        if rule is not None:
+            return rule(event)
+        if isinstance(event, FrontConnected):
+            self.connected = True
+        elif not self._came_too_late(event):
             raise UnexpectedEvent(f"{type(event).__name__} while {self.state.name}")
-        return rule(event)
+        return ()
 
-    def _nothing(self, _: Event) -> Decision:
-        return ()  # it came too late to matter: the step it belonged to is over
+    def _came_too_late(self, event: Event) -> bool:
+        """Whether it belongs to something that is over, so that nothing is to be done about it."""
+        if isinstance(event, StepFailed):
+            return self.state in {State.CONNECTING, State.WAITING, State.QUEUED, State.NEEDS_PASSWORD}
+        return isinstance(event, PasswordRead | PasswordChanged | ForcedOut | RenewalWanted | TurnCame)
 
-    def _authenticate(self, _: Event) -> Decision:
-        self.state = State.AUTHENTICATING
+    # Connecting, and whose turn it is ------------------------------------------------------------------------
+
+    def _connected_now(self, _: FrontConnected) -> Decision:
+        self.connected = True
+        if self.has_turn:
+            self.has_turn = False
+            return self._authenticate()
+        return self._queue()
+
+    def _queue(self) -> Decision:
+        self.state = State.QUEUED
+        return (TakeTurn(),)
+
+    def _go_on(self, _: Event) -> Decision:
+        """The pause is over."""
+        if self.connected:
+            return self._queue()
+        self.state = State.CONNECTING
+        return (Wait(self._patience.connect),)
+
+    def _turn_came(self, _: TurnCame) -> Decision:
+        if not self.unclear:
+            return self._authenticate()
+        self.state, self.connected, self.unclear, self.has_turn = State.CONNECTING, False, False, True
+        return Renew(), Wait(self._patience.connect)
+
+    def _authenticate(self) -> Decision:
+        self.state, self.step = State.AUTHENTICATING, "authenticate"
         return Authenticate(), Wait(self._patience.answer)
 
+    def _no_front(self, _: DeadlinePassed) -> Decision:
+        wait = Wait(self._patience.connect)  # the API itself keeps trying to connect
+        if self.ever_live:
+            return (wait,)
+        if self._operator:
+            return TellRecovering("no front answered"), wait
+        return self._end("connect", 0, "no front answered")
+
+    # The steps -----------------------------------------------------------------------------------------------
+
     def _authenticated(self, event: Authenticated) -> Decision:
-        wanted = _APP_TYPE[self._operator]
-        if event.app_type != wanted:
-            got = _APP_TYPE_NAMES.get(event.app_type, f"type {event.app_type!r}")
-            return self._end(
-                "authenticate", 0, f"the relay app id belongs to {got}, this mode needs {_APP_TYPE_NAMES[wanted]}"
-            )
+        self.unclear = False
+        if event.app_type != _APP_TYPE[self._operator]:
+            return self._wrong_app_type(event)
         if self._operator:
             return self._log_in(event)
         self.state = State.REPORTING
         return (Report(),)
+
+    def _wrong_app_type(self, event: Authenticated) -> Decision:
+        got = _APP_TYPE_NAMES.get(event.app_type, f"type {event.app_type!r}")
+        wanted = _APP_TYPE_NAMES[_APP_TYPE[self._operator]]
+        text = f"the relay app id belongs to {got}, this mode needs {wanted}"
+        alarm = Alarm(AlarmName.RELAY_APP_TYPE_WRONG, 0, text)
+        if not self._operator:
+            return alarm, *self._end("app_type", 0, text)
+        return alarm, *self._pause(self._patience.stopped, TellRecovering(text, "app_type"))
 
     def _reported(self, event: Reported) -> Decision:
         if event.return_code in NOT_PERMITTED:
@@ -165,8 +256,7 @@ class CounterSession:
         # The counter had just said that the app id may report. Either it says otherwise at the report, or the API has
         # lost the connection, and with it who it is; then OnFrontDisconnected is on its way.
         if self.ever_live:
-            self.state = State.WAITING
-            return TellRecovering("the connection broke before the report"), Wait(self._patience.pause)
+            return self._fail(self._patience.pause, TellRecovering("the connection broke before the report"))
         self._report_code = event.return_code
         return (Wait(BREAK_SECONDS),)
 
@@ -174,63 +264,133 @@ class CounterSession:
         return self._end("report", self._report_code, "")
 
     def _log_in(self, _: Event) -> Decision:
-        self.state = State.LOGGING_IN
+        self.state, self.step = State.LOGGING_IN, "login"
         return LogIn(), Wait(self._patience.answer)
-
-    def _log_in_again(self, event: Event) -> Decision:
-        return self._log_in(event)
 
     def _logged_in(self, event: LoggedIn) -> Decision:
         day_changed = self.ever_live and event.trading_day != self.trading_day
         self.state, self.trading_day, self.ever_live = State.LIVE, event.trading_day, True
-        return (GoLive(day_changed),)
+        self.unclear = False
+        self._tries.accepted()
+        return GoLive(day_changed), Wait(self._patience.steady)
 
-    def _authentication_refused(self, event: Refused) -> Decision:
-        return self._refused("authenticate", event)
+    def _steady(self, _: DeadlinePassed) -> Decision:
+        self.failures = 0
+        return ()
 
-    def _login_refused(self, event: Refused) -> Decision:
-        if verdict_of(event.error_id) is LoginVerdict.PASSWORD_DUE and not self._operator:
+    # Refusals ------------------------------------------------------------------------------------------------
+
+    def _refused(self, event: Refused) -> Decision:
+        # After a refused operator login the relay must authenticate again, or every later Submit fails; every pause
+        # leads back to authentication for that reason.
+        self.unclear = False
+        verdict = verdict_of(event.error_id)
+        if self._operator:
+            return self._operator_refused(event, verdict)
+        if verdict is LoginVerdict.PASSWORD_DUE and self.step == "login":
             self.state = State.PASSWORD_DUE
             return (AskForPassword(event.error_id, event.text),)
-        return self._refused("login", event)
+        if not self.ever_live:
+            return self._end(self.step, event.error_id, event.text)  # the first try is the terminal's to repeat
+        outdated = verdict is LoginVerdict.WRONG_PASSWORD and event.outdated
+        if outdated or verdict in {LoginVerdict.RETRY, LoginVerdict.STOP_RELAY}:
+            return self._fail(self._patience.pause, self._told(event))
+        if verdict is LoginVerdict.PASSING and self.failures < MOST_REFUSALS:
+            self.unclear = True
+            return self._fail(self._patience.pause, self._told(event))
+        return self._end(self.step, event.error_id, event.text)
 
-    def _refused(self, step: str, event: Refused) -> Decision:
-        # The first try is the terminal's to repeat. Later ones are ours, except where repeating locks an account.
-        # After a refused operator login the relay must authenticate again, or every later Submit fails; WAITING
-        # leads back to authentication for that reason.
-        if verdict_of(event.error_id) is LoginVerdict.RETRY and (self.ever_live or self._operator):
-            self.state = State.WAITING
-            return TellRecovering(event.text), Wait(self._patience.pause)
-        return self._end(step, event.error_id, event.text)
+    def _operator_refused(self, event: Refused, verdict: LoginVerdict) -> Decision:
+        told, pause = self._told(event), self._patience.pause
+        match verdict:
+            case LoginVerdict.RETRY | LoginVerdict.STOP_RELAY:
+                return self._fail(pause, told)
+            case LoginVerdict.PASSING:
+                self.unclear = True
+                decision = self._fail(pause, told)
+                if self.failures % ALARM_AT:
+                    return decision
+                return self._alarm(AlarmName.OPERATOR_REFUSED, event), *decision
+            case LoginVerdict.WRONG_PASSWORD:
+                self._tries.refused()
+                decision = self._fail(pause, told)
+                self.state = State.NEEDS_PASSWORD
+                text = f"{event.text} ({self._tries.in_a_row} in a row)"
+                return Alarm(AlarmName.OPERATOR_PASSWORD_REFUSED, event.error_id, text), *decision
+            case LoginVerdict.PASSWORD_DUE:
+                self._tries.due()
+                decision = self._pause(self._patience.password, told)
+                self.state = State.NEEDS_PASSWORD
+                return self._alarm(AlarmName.OPERATOR_PASSWORD_DUE, event), *decision
+            case LoginVerdict.STOP_INVESTOR:
+                return self._alarm(AlarmName.OPERATOR_REFUSED, event), *self._pause(self._patience.stopped, told)
 
-    def _no_front(self, _: DeadlinePassed) -> Decision:
-        if self.ever_live or self._operator:
-            return (Wait(self._patience.connect),)  # the API itself keeps trying to connect
-        return self._end("connect", 0, "no front answered")
+    def _told(self, event: Refused) -> TellRecovering:
+        return TellRecovering(event.text, self.step, event.error_id)
+
+    def _alarm(self, name: AlarmName, event: Refused) -> Alarm:
+        return Alarm(name, event.error_id, event.text)
+
+    def _look_for_password(self, _: DeadlinePassed) -> Decision:
+        return ReadPassword(), Wait(self._patience.password)
+
+    def _password_read(self, event: PasswordRead) -> Decision:
+        return self._go_on(event) if self._tries.allows(asked=event.asked) else ()
+
+    def _asked_to_go_on(self, event: PasswordRead) -> Decision:
+        return self._go_on(event) if event.asked else ()
+
+    # Breaks, and steps without an answer -----------------------------------------------------------------------
 
     def _no_answer(self, _: DeadlinePassed) -> Decision:
+        self.unclear = True
         return self._try_again_or_end("the counter did not answer in time")
 
     def _step_failed(self, event: StepFailed) -> Decision:
+        self.unclear = event.answered
         return self._try_again_or_end(event.why)
 
     def _try_again_or_end(self, why: str) -> Decision:
         step = _STEPS[self.state]
         if self.ever_live or self._operator:
-            self.state = State.WAITING
-            return TellRecovering(f"{step}: {why}"), Wait(self._patience.pause)
+            return self._fail(self._patience.pause, TellRecovering(f"{step}: {why}"))
         return self._end(step, 0, why)
 
     def _disconnected(self, event: FrontDisconnected) -> Decision:
-        was, self.state = self.state, State.CONNECTING
-        if was is State.CONNECTING:
-            return ()  # the API tries the next front by itself; the deadline of this step decides
+        was = self.state
+        self.connected = self.unclear = False  # the login, if there was one, is gone with the connection
+        if was in {State.CONNECTING, State.WAITING, State.NEEDS_PASSWORD}:
+            return ()  # the API tries the next front by itself; the deadline of this step, or the pause, decides
         if was is State.PASSWORD_DUE or not (self.ever_live or self._operator):
             return self._end("connect", event.reason, f"the front closed the connection ({event.reason})")
-        return TellRecovering(f"front disconnected ({event.reason})"), Wait(self._patience.connect)
+        told = TellRecovering(f"front disconnected ({event.reason})")
+        if was is State.QUEUED or self.failures == 0:
+            self.failures += was is not State.QUEUED
+            self.state = State.CONNECTING
+            return told, Wait(self._patience.connect)
+        return self._fail(self._patience.flap, told)
 
     def _forced_out(self, _: ForcedOut) -> Decision:
-        return self._end("session", 0, "the counter logged this session out")
+        why = "the counter logged this session out"
+        if not self._operator:
+            return self._end("session", 0, why)  # logging in again would fight whoever ended it
+        self.unclear = True
+        alarm = Alarm(AlarmName.OPERATOR_FORCED_OUT, 0, why)
+        return alarm, *self._fail(self._patience.pause, TellRecovering(why))
+
+    def _renewal_wanted(self, event: RenewalWanted) -> Decision:
+        self.unclear = True
+        return TellRecovering(event.why), *self._queue()
+
+    def _fail(self, pause: float, told: TellRecovering) -> Decision:
+        """One more failure in a row, after the first: wait the longer before the next try."""
+        grown = pause * 2.0 ** min(max(self.failures - 1, 0), 16)
+        self.failures += 1
+        return self._pause(min(grown, max(pause, self._patience.longest)), told)
+
+    def _pause(self, seconds: float, told: TellRecovering) -> Decision:
+        self.state = State.WAITING
+        return told, Wait(seconds)
 
     def _end(self, step: str, code: int, text: str) -> Decision:
         self.state = State.ENDED

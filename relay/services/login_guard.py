@@ -58,9 +58,18 @@ class LoginGuard:
     """The locks of one relay process."""
 
     def __init__(
-        self, limits: Limits, places: Places, clock: Callable[[], float], *, counter_knows_passwords: bool
+        self,
+        limits: Limits,
+        places: Places,
+        clock: Callable[[], float],
+        *,
+        counter_knows_passwords: bool,
+        breaker: Breaker | None = None,
     ) -> None:
-        """`clock` gives monotonic seconds. In many-to-one the counter never sees an investor's password."""
+        """`clock` gives monotonic seconds. In many-to-one the counter never sees an investor's password.
+
+        `breaker` is the counter sessions', where a terminal's login is one at the counter; None makes it the guard's own.
+        """
         window, lock = limits.window_seconds, limits.lock_out_seconds
         self._attempts = LoginAttempts(
             {
@@ -74,7 +83,7 @@ class LoginGuard:
         if counter_knows_passwords:
             most, memory = limits.login_failures_at_counter, limits.counter_memory_seconds
             self._tries = CounterTries(most, kept=_KEPT_FOR_KNOWN_PLACES, memory_seconds=memory)
-        self._breaker = Breaker(pause_seconds=limits.breaker_pause_seconds)
+        self._breaker = breaker or Breaker(pause_seconds=limits.breaker_pause_seconds)
         self._places = places
         self._clock = clock
         self._ends: dict[Investor, asyncio.Event] = {}

@@ -15,13 +15,15 @@ class KeptEvidence:
 
     entries: list[tuple[str, str, dict[str, object]]] = field(default_factory=list)
     available: bool = True
+    refused: set[str] = field(default_factory=set)
+    """kinds of entries that cannot be written"""
     open: asyncio.Event | None = None
     """when set to an event, nothing is committed before it"""
 
     async def record(self, kind: str, session: str, data: Mapping[str, object]) -> None:
         if self.open is not None:
             await self.open.wait()
-        if not self.available:
+        if not self.available or kind in self.refused:
             raise LedgerUnavailable("the disk is full")
         self.entries.append((kind, session, dict(data)))
 

@@ -22,10 +22,11 @@ from relay.counter.ctp.session import CtpSession
 from relay.counter.ctp.tools import SwitchboardTools
 from relay.counter.order_map import OrderMapFile
 from relay.counter.port import Investor, Mode, TerminalLogin, TerminalReport
-from relay.domain.counter_session import Patience, State
+from relay.domain.counter_session import State
 from relay.domain.day_use import DayUse
 from relay.domain.lanes import Lanes
 from relay.domain.ownership import OwnershipTable
+from relay.domain.patience import Patience
 from relay.domain.scope import ScopeTable
 from relay.domain.system_info import COUNTER_ZONE
 from simcounter import demo_accounts
@@ -134,7 +135,7 @@ def _address(mode: Mode, front: str, flow_dir: Path) -> CounterAddress:
         production=True,
         user_product_info="stateful",
         flow_dir=flow_dir,
-        patience=Patience(pause=0.05),
+        patience=Patience(pause=0.05, flap=0.01, longest=0.05),
         inits_per_second=1000.0,
     )
 

@@ -74,9 +74,12 @@ class TraderApi:
         return int(self._bound(method)(self._struct(method.struct, body), request_id))
 
     def report(self, method: Method, body: bytes) -> int:
-        """Call Register… or Submit…; always with a struct of its own, since the call rewrites its memory."""
+        """Call Register… or Submit…; always with a struct of its own, since the call rewrites its memory.
+
+        After `release` it answers -4, as a library does that lost its connection and with it who it is.
+        """
         if self._released or self._api is None:
-            return -1
+            return -4
         return int(self._bound(method)(self._struct(method.struct, body)))
 
     def front_info(self) -> tuple[int, int]:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ctpabi.binding import Binding
+from relay.alarms import Alarms
 from relay.counter.ctp.api import RESTART, TraderApi
 from relay.counter.ctp.link import CtpLink
+from relay.counter.ctp.login_gate import LoginGate
 from relay.counter.ctp.login_steps import Credentials, LoginSteps
-from relay.counter.ctp.session import CtpSession
+from relay.counter.ctp.session import CtpSession, SessionTools
 from relay.counter.ctp.switchboard import Switchboard
 from relay.counter.port import Evidence, TerminalReport
-from relay.domain.counter_session import Patience
+from relay.domain.breaker import Breaker
+from relay.domain.patience import Patience
 from relay.errors import Refused
 
 
@@ -37,12 +41,31 @@ class CounterAddress:
 class Connector:
     """Opens counter sessions, paced: a front limits how many connections one address may make a second."""
 
-    def __init__(self, binding: Binding, address: CounterAddress, evidence: Evidence) -> None:
+    def __init__(
+        self,
+        binding: Binding,
+        address: CounterAddress,
+        evidence: Evidence,
+        *,
+        breaker: Breaker | None = None,
+        alarms: Alarms | None = None,
+    ) -> None:
+        """`breaker` and `alarms` are the process's; None makes them this connector's own."""
         self.binding = binding
+        self.alarms = alarms or Alarms()
         self._address = address
         self._evidence = evidence
-        self._turn = asyncio.Lock()
-        self._free_at = 0.0
+        self.gate = LoginGate(address.inits_per_second, breaker or Breaker(), self.alarms)
+        self._tools = SessionTools(self.gate, self.alarms, address.patience, self._mates)
+        self._open: dict[str, CtpSession] = {}
+
+    def _mates(self, session: CtpSession) -> list[CtpSession]:
+        user_id = session.steps.credentials.user_id
+        return [
+            other
+            for other in self._open.values()
+            if other is not session and other.steps.credentials.user_id == user_id
+        ]
 
     def session(
         self,
@@ -52,8 +75,12 @@ class Connector:
         password: str,
         report: TerminalReport | None,
         one_time_password: str = "",
+        read_password: Callable[[], str] | None = None,
     ) -> CtpSession:
-        """A session that is not open yet, with a flow directory of its own; `report` None makes it an operator's."""
+        """A session that is not open yet, with a flow directory of its own; `report` None makes it an operator's.
+
+        `read_password` reads the operator's password again, from where a person may have replaced it.
+        """
         known, binding = self._address, self.binding
         credentials = Credentials(
             broker_id=known.broker_id,
@@ -69,7 +96,8 @@ class Connector:
             lambda put: TraderApi(binding, known.flow_dir / name, put, production=known.production),
             lambda api: LoginSteps(name, api, binding.catalog, credentials, self._evidence),
             report,
-            known.patience,
+            self._tools,
+            read_password,
         )
 
     async def open(self, session: CtpSession) -> None:
@@ -77,11 +105,9 @@ class Connector:
 
         It is always sent the whole day: with QUICK, what happens during a break would be lost.
         """
-        loop = asyncio.get_running_loop()
-        async with self._turn:
-            await asyncio.sleep(self._free_at - loop.time())
-            self._free_at = loop.time() + 1 / self._address.inits_per_second
-            session.open(self._address.fronts, RESTART)
+        await self.gate.first_turn()
+        self._open[session.name] = session
+        session.open(self._address.fronts, RESTART)
 
     async def confirm(self, board: Switchboard, link: CtpLink) -> None:
         """Confirm the settlement statement for a terminal that asked for it; what came of it is in the ledger.
@@ -99,5 +125,6 @@ class Connector:
 
     async def close(self, session: CtpSession) -> None:
         """Log out, release, and remove the flow files, which only hold positions the relay never resumes from."""
+        self._open.pop(session.name, None)
         await session.close()
         await asyncio.to_thread(shutil.rmtree, self._address.flow_dir / session.name, ignore_errors=True)

@@ -96,7 +96,10 @@ class LoginSteps:
             "UserProductInfo": known.user_product_info,
             "OneTimePassword": known.one_time_password,
         }
-        return self._send("ReqUserLogin", values, request_id)
+        code = self._send("ReqUserLogin", values, request_id)
+        if code == 0:
+            known.one_time_password = ""  # it is good for one login only, and a later one would spend a failure
+        return code
 
     def log_out(self, request_id: int) -> int:
         """ReqUserLogout; returns the API's return code."""

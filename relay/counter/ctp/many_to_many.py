@@ -11,6 +11,7 @@ from relay.counter.ctp.login_steps import check_sendable
 from relay.counter.ctp.switchboard import Switchboard
 from relay.counter.ctp.tools import SwitchboardTools
 from relay.counter.port import CounterLink, Mode, TerminalLogin
+from relay.errors import Refusal
 
 
 class ManyToMany:
@@ -24,8 +25,16 @@ class ManyToMany:
 
     @property
     def ready(self) -> bool:
-        """Always: whether the counter is there shows at each terminal's own login."""
-        return True
+        """Unless the counter refuses the relay itself: whether it is there shows at each terminal's own login."""
+        return self.why_not_ready is None
+
+    @property
+    def why_not_ready(self) -> Refusal | None:
+        """What stopped all logins, where something did."""
+        return self._connector.gate.why_closed
+
+    def reload(self) -> None:
+        """Nothing to do: the investors bring their passwords themselves."""
 
     @property
     def orders_today(self) -> int:

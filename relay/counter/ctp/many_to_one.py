@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from collections.abc import Callable
 
 import structlog
 
+from relay.alarms import AlarmName
 from relay.counter.ctp.connection import Connector
 from relay.counter.ctp.link import CtpLink, identity_of
 from relay.counter.ctp.login_steps import check_sendable
@@ -25,6 +27,7 @@ from relay.tasks import Tasks
 _log = structlog.get_logger(__name__)
 _SUBMITS_AT_A_TIME = 32
 _RETRY_SECONDS = 5.0
+ReadPassword = Callable[[], str]
 
 
 class ManyToOne:
@@ -32,11 +35,21 @@ class ManyToOne:
 
     mode = Mode.MANY_TO_ONE
 
-    def __init__(self, connector: Connector, tools: SwitchboardTools, *, operator_id: str, password: str) -> None:
+    def __init__(
+        self,
+        connector: Connector,
+        tools: SwitchboardTools,
+        *,
+        operator_id: str,
+        password: str,
+        read_password: ReadPassword | None = None,
+    ) -> None:
+        """`read_password` reads the operator's password again; called in a thread, it may block and raise."""
         self._connector = connector
         self._tools = tools
         self._operator_id = operator_id
         self._password = password
+        self._read_password = read_password
         self._reports: dict[str, TerminalReport] = {}
         self._switchboard: Switchboard | None = None
         self._tasks = Tasks()
@@ -52,9 +65,22 @@ class ManyToOne:
         """As the port says."""
         return self._tools.day_use.fullest
 
+    @property
+    def why_not_ready(self) -> Refusal | None:
+        """What a terminal that came now would be told; None while the operator is logged in."""
+        if self.ready:
+            return None
+        board = self._switchboard
+        return self._why_not if board is None else _as_the_terminals_hear(board.why_not)
+
     async def start(self) -> None:
         """Begin to log the operator in, and to keep it logged in."""
         self._tasks.start(self._keep_operator(), "operator session")
+
+    def reload(self) -> None:
+        """The operator's password was replaced, or a person mended what the counter refused: try again now."""
+        if self._switchboard is not None:
+            self._switchboard.session.read_password_again()
 
     async def attach(self, login: TerminalLogin) -> CounterLink:
         """Submit this terminal's report on the operator's session; raises Refused."""
@@ -68,6 +94,7 @@ class ManyToOne:
         if board.logins != during or board is not self._switchboard or not board.session.live:
             raise Refused(reasons.counter_unavailable("the operator's session broke during the report"))
         if code != 0:
+            self._not_permitted(login.session, code)
             raise Refused(reasons.report_refused(code))
         self._reports[login.session] = login.report
         link = board.add(login.session, identity_of(login, self._operator_id), self._hang_up, from_now=login.from_now)
@@ -80,9 +107,10 @@ class ManyToOne:
         return link
 
     def _live_board(self) -> Switchboard:
-        if self._switchboard is None or not self._switchboard.session.live:
-            raise Refused(self._why_not)
-        return self._switchboard
+        board, why_not = self._switchboard, self.why_not_ready
+        if board is None or why_not is not None:
+            raise Refused(why_not or self._why_not)
+        return board
 
     async def stop(self) -> None:
         """Log the operator out."""
@@ -96,56 +124,88 @@ class ManyToOne:
     # The operator --------------------------------------------------------------------------------------------
 
     async def _keep_operator(self) -> None:
-        """One session after another, for as long as the relay runs; a final refusal of the counter ends it."""
+        """One session after another, for as long as the relay runs."""
         for number in itertools.count(1):
             try:
-                if not await self._serve_with(f"operator-{number}"):
-                    return
+                await self._serve_with(f"operator-{number}")
             except OSError as error:  # no room for the flow files, for instance
                 _log.error("operator_session_failed", error=str(error))
             await asyncio.sleep(_RETRY_SECONDS)
 
-    async def _serve_with(self, name: str) -> bool:
-        """One session of the operator, until it ends; returns whether another may do better."""
-        session = self._connector.session(name, user_id=self._operator_id, password=self._password, report=None)
+    async def _serve_with(self, name: str) -> None:
+        """One session of the operator, until it ends: by a flood or by a fault, never by a refusal."""
+        session = self._connector.session(
+            name, user_id=self._operator_id, password=self._password, report=None, read_password=self._read_password
+        )
         board = self._switchboard = Switchboard(session, self._tools, on_live=self._submit_again)
         try:
             await self._connector.open(session)
             board.start()
             await board.ended.wait()
         finally:
-            self._why_not = _as_the_terminals_hear(board.why_ended)
+            self._password = session.steps.credentials.password
             await board.stop()
             await self._connector.close(session)
-        _log.error("operator_session_ended", reason=board.why_ended.reason, message=board.why_ended.message)
-        return board.may_retry
+        _log.error("operator_session_ended", reason=board.why_not.reason, message=board.why_not.message)
+
+    # Reports after a login -----------------------------------------------------------------------------------
 
     async def _submit_again(self, board: Switchboard) -> None:
+        left = await self._submit_all(board, list(board))
+        if left:
+            self._tasks.start(self._submit_later(board, board.logins, left), "reports that could not be made")
+
+    async def _submit_all(self, board: Switchboard, links: list[CtpLink]) -> list[CtpLink]:
+        """Report these terminals; returns those whose report could not be made now."""
         limit = asyncio.Semaphore(_SUBMITS_AT_A_TIME)
 
-        async def submit(link: CtpLink) -> None:
+        async def submit(link: CtpLink) -> bool:
             async with limit:
-                await self._submit_one(board, link)
+                return await self._submit_one(board, link)
 
-        await asyncio.gather(*(submit(link) for link in board))
+        made = await asyncio.gather(*(submit(link) for link in links))
+        return [link for link, is_made in zip(links, made, strict=True) if not is_made]
 
-    async def _submit_one(self, board: Switchboard, link: CtpLink) -> None:
-        report = self._reports.get(link.session)
+    async def _submit_later(self, board: Switchboard, during: int, links: list[CtpLink]) -> None:
+        """Try again until every report of this login stands; the next login starts over with all of them."""
+        while links:
+            await asyncio.sleep(_RETRY_SECONDS)
+            if board.logins != during or not board.session.live:
+                return
+            left = await self._submit_all(board, links)
+            if board.logins != during:
+                return
+            for link in links:
+                if link.reported:
+                    link.put(LinkStatus(LinkState.LIVE, "", link.attached))
+            links = left
+
+    async def _submit_one(self, board: Switchboard, link: CtpLink) -> bool:
+        """Returns whether nothing more is to be done for this login; nothing is sent for the terminal before that."""
+        report, during = self._reports.get(link.session), board.logins
         if report is None:
-            return
+            return True
         try:
             code = await board.session.steps.submit(link.session, report)
         except LedgerUnavailable:
-            link.reported = False
-            link.put(LinkStatus(LinkState.ENDED, "the report could not be made again: ledger unavailable"))
-            return
+            _log.warning("report_delayed", session=link.session, why="the ledger cannot be written")
+            return False
+        if board.logins != during:
+            return True  # another login has begun, and makes its own report
         link.reported = code == 0
         if code in NOT_PERMITTED:
-            # It was permitted at the first login: the connection has broken again, and the next login submits it again.
-            _log.warning("report_not_permitted", session=link.session, return_code=code)
-        elif code != 0 and board.session.live:  # otherwise the next login of the operator submits it again
+            # It was permitted at the first login. Mostly the connection has broken again, and the next login submits it.
+            if board.session.live:
+                self._not_permitted(link.session, code)
+            return False
+        if code != 0 and board.session.live:  # otherwise the next login of the operator submits it again
             refusal = reasons.report_refused(code)
             link.put(LinkStatus(LinkState.ENDED, f"{refusal.reason}: {refusal.message}"))
+        return True
+
+    def _not_permitted(self, session: str, code: int) -> None:
+        if code in NOT_PERMITTED:
+            self._connector.alarms.sound(AlarmName.REPORT_NOT_PERMITTED, session=session, return_code=code)
 
 
 async def _submit(board: Switchboard, session: str, report: TerminalReport) -> int:

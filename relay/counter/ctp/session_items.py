@@ -63,6 +63,15 @@ class SessionRecovering:
     """The session broke, or could not log in yet, and tries again by itself."""
 
     reason: str
+    step: str = ""
+    """authenticate, login or app_type where the counter refused"""
+    code: int = 0
+    """CTP's ErrorID, or 0"""
+
+    @property
+    def refusal(self) -> Refusal:
+        """What a terminal is told that wants to log in meanwhile."""
+        return _refusal(self.step, self.code, self.reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +79,7 @@ class SessionEnded:
     """The session is over for good."""
 
     step: str
-    """connect, authenticate, report, login, session (forced out), overrun or fault"""
+    """connect, authenticate, app_type, report, login, session (forced out), overrun or fault"""
     code: int
     """CTP's ErrorID, or the report's return code, or 0"""
     text: str
@@ -78,11 +87,17 @@ class SessionEnded:
     @property
     def refusal(self) -> Refusal:
         """Why, as the terminal is told."""
-        if self.step == "report":
-            return reasons.report_refused(self.code)
-        if self.step in {"authenticate", "login"} and self.code:
-            return reasons.counter_refused(self.code, self.text)
-        return reasons.counter_unavailable(self.text)
+        return _refusal(self.step, self.code, self.text)
+
+
+def _refusal(step: str, code: int, text: str) -> Refusal:
+    if step == "report":
+        return reasons.report_refused(code)
+    if step == "app_type":
+        return reasons.relay_misconfigured(text)
+    if step in {"authenticate", "login"} and code:
+        return reasons.counter_refused(code, text)
+    return reasons.counter_unavailable(text)
 
 
 def fault() -> SessionEnded:

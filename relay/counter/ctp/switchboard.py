@@ -71,9 +71,8 @@ class Switchboard:
         self.logins = 0
         """how often the session went live: what was reported during an earlier login does not stand in this one"""
         self.ended = asyncio.Event()
-        self.why_ended = reasons.counter_unavailable("not logged in yet")
-        self.may_retry = False
-        """whether another session may do better; every refusal that passes was waited for by the session itself"""
+        self.why_not = reasons.counter_unavailable("not logged in yet")
+        """why nobody can log in, while the session is not live"""
 
     def __iter__(self) -> Iterator[CtpLink]:
         return iter(tuple(self._links.values()))
@@ -191,7 +190,7 @@ class Switchboard:
                         await asyncio.sleep(0)
                         until = now() + SLICE_SECONDS
         except Refused as refused:  # a full disk, say
-            self._end(refused.refusal, may_retry=True)
+            self._end(refused.refusal)
         except Exception:
             self._ended(fault())
             raise
@@ -218,8 +217,9 @@ class Switchboard:
                 await self._live(item)
             case SessionPasswordDue(error_id, _):
                 self._due(error_id)
-            case SessionRecovering(reason):
-                self._lost(LinkStatus(LinkState.RECOVERING, reason))
+            case SessionRecovering():
+                self.why_not = item.refusal
+                self._lost(LinkStatus(LinkState.RECOVERING, item.reason))
             case SessionEnded():
                 self._ended(item)
 
@@ -286,11 +286,11 @@ class Switchboard:
             link.put(status)
 
     def _ended(self, item: SessionEnded) -> None:
-        self._end(item.refusal, may_retry=item.step in {"overrun", "fault"})
+        self._end(item.refusal)
 
-    def _end(self, refusal: Refusal, *, may_retry: bool) -> None:
+    def _end(self, refusal: Refusal) -> None:
         self._lost(LinkStatus(LinkState.ENDED, f"{refusal.reason}: {refusal.message}"))
-        self.why_ended, self.may_retry = refusal, may_retry
+        self.why_not = refusal
         self.ended.set()
         if not self._first.done():
             self._first.set_exception(Refused(refusal))

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ctpabi.catalog import Catalog
+from relay.alarms import Alarms
 from relay.counter.ctp.link import LinkLimits
 from relay.counter.order_map import OrderMapFile
 from relay.domain.day_notices import KnownOwners
@@ -33,3 +34,4 @@ class SwitchboardTools:
     """whose notices are kept for terminals that come later"""
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     """whose turn it is to make a slice of a big answer or replay"""
+    alarms: Alarms = field(default_factory=Alarms)

@@ -105,6 +105,8 @@ _KNOWN: dict[int, _Known] = {
 
 _BY_VERDICT = {
     LoginVerdict.RETRY: ("counter_not_ready", _WAIT, 60),
+    LoginVerdict.PASSING: ("counter_refused", _ASK_FIRM, 0),
+    LoginVerdict.WRONG_PASSWORD: ("wrong_password", _CHECK_LOGIN, 0),
     LoginVerdict.PASSWORD_DUE: ("password_due", _CHANGE_IT, 0),
     LoginVerdict.STOP_INVESTOR: ("counter_refused", _ASK_FIRM, 0),
     LoginVerdict.STOP_RELAY: ("relay_not_accepted", _ALARM, 0),
@@ -126,9 +128,10 @@ def operator_refused(refusal: Refusal) -> Refusal:
 
     Without CTP's number in `code`, because a program would take 3 for its investor's wrong password.
     """
+    passes = verdict_of(refusal.code) in {LoginVerdict.RETRY, LoginVerdict.PASSING}
     number = f" [{refusal.code}]" if refusal.code else ""
     message = f"中继操作员未能登录柜台 / the counter refuses the relay's operator{number}: {refusal.message}"
-    return Refusal(Source.RELAY, "operator_refused", message, _ALARM, retry_after_seconds=60)
+    return Refusal(Source.RELAY, "operator_refused", message, _WAIT if passes else _ALARM, retry_after_seconds=60)
 
 
 def advice_for(error_id: int) -> str:

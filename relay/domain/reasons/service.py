@@ -55,6 +55,21 @@ def counter_unavailable(why: str = "") -> Refusal:
     return relay_refuses("counter_unavailable", message, _LATER, retry_after=5)
 
 
+def relay_misconfigured(why: str) -> Refusal:
+    """A fault of the relay's own setup that no try of a terminal mends; `why` is in English."""
+    message = (f"中继配置有误 ({why})", f"the relay is not set up for this: {why}")
+    advice = (
+        "请勿重试, 请联系期货公司; 中继侧已告警",
+        "do not retry, tell your futures firm; its operations are alarmed",
+    )
+    return relay_refuses("relay_misconfigured", message, advice)
+
+
+def relay_stuck(why: str) -> Refusal:
+    """The relay's own loop does not go on; only its supervisor hears of it."""
+    return relay_refuses("relay_stuck", (f"中继无响应 {why}", f"the relay does not go on: {why}"), _TELL_FIRM)
+
+
 def relay_draining() -> Refusal:
     """The relay takes no new sessions because it stops."""
     message = ("中继正在停机维护", "the relay is about to stop")

@@ -22,9 +22,9 @@ from relay.counter.ctp.spi import Put, RawEvent
 from relay.counter.ctp.tools import SwitchboardTools
 from relay.counter.order_map import OrderMapFile
 from relay.counter.port import Evidence, Investor, TerminalLogin, TerminalReport
-from relay.domain.counter_session import Patience
 from relay.domain.day_use import DayUse
 from relay.domain.lanes import Lanes
+from relay.domain.patience import Patience
 from relay.domain.system_info import COUNTER_ZONE
 from tests.relay.counter.played_board import DAY, Called, answer, event_body
 from tests.relay.domain.ctp_bodies import BROKER, CATALOG, OWNERSHIP, SCOPES, callback
@@ -153,7 +153,7 @@ class Counter:
             user_product_info="relay",
             flow_dir=directory / "flow",
             patience=PATIENCE,
-            inits_per_second=1e9,
+            inits_per_second=float("inf"),
         )
         monkeypatch.setattr(connection, "TraderApi", self._create)
         self.connector = Connector(cast("Binding", SimpleNamespace(catalog=CATALOG)), address, evidence)
@@ -171,7 +171,7 @@ class Counter:
         )
 
     def _create(self, _binding: object, flow_dir: Path, put: Put, *, production: bool) -> PlayedApi:
-        flow_dir.mkdir(parents=True)
+        flow_dir.mkdir(parents=True, exist_ok=True)
         self.apis.append(PlayedApi(put, self.mood))
         self.created.set()
         return self.apis[-1]

@@ -78,7 +78,7 @@ def test_a_released_api_answers_like_one_without_a_connection(start: Start, scri
     )
     scripted.accept_and_greet()
 
-    assert program.end() == [[-1, -1]]
+    assert program.end() == [[-1, -4]]
 
 
 def test_a_process_that_ends_with_open_apis_ends_well(start: Start, scripted: ScriptedCounter, tmp_path: Path) -> None:

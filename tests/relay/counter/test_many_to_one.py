@@ -8,14 +8,15 @@ from typing import Any, cast
 
 import pytest
 
+from relay.alarms import AlarmName
 from relay.counter.ctp import many_to_one as module
 from relay.counter.ctp.link import CtpLink
 from relay.counter.ctp.many_to_one import ManyToOne
 from relay.counter.port import LinkState, LinkStatus, TerminalCall
-from relay.domain.counter_session import Patience
+from relay.domain.patience import Patience
 from relay.errors import LedgerUnavailable, Refused
 from tests.relay.counter.played_api import PATIENCE, Counter, PlayedApi, login
-from tests.relay.counter.played_board import OPERATOR, order_fields
+from tests.relay.counter.played_board import OPERATOR, Terminal, order_fields
 from tests.relay.domain.ctp_bodies import method, read, request
 from tests.relay.evidence import KeptEvidence
 from tests.relay.hand_loop import HandLoop, settled
@@ -195,26 +196,44 @@ async def test_a_terminal_whose_report_is_refused_after_a_reconnect_is_ended(mod
     assert "ReqOrderInsert" not in counter.api.steps
 
 
-async def test_a_ledger_that_is_gone_at_a_reconnect_ends_the_terminals_but_keeps_the_operator(
-    mode: ManyToOne, counter: Counter, evidence: KeptEvidence
+@pytest.mark.parametrize("kind", ["terminal_report", "terminal_report_result"])
+async def test_a_ledger_that_stalls_at_a_reconnect_throws_no_terminal_out(
+    mode: ManyToOne, counter: Counter, evidence: KeptEvidence, kind: str
 ) -> None:
-    """Their reports cannot be made, so they must come again."""
-    link = await attached(mode)
-    record = evidence.record
-
-    async def only_reports_fail(kind: str, session: str, data: Any) -> None:
-        if kind == "terminal_report":
-            raise LedgerUnavailable("the disk is full")
-        await record(kind, session, data)
-
-    evidence.record = only_reports_fail  # type: ignore[method-assign]
+    """Nothing is sent for them until their report stands; it is made when the ledger is back."""
+    loop = HandLoop()
+    first, second = await attached(mode), await attached(mode, "100002")
+    terminals = [Terminal(first), Terminal(second)]
+    listening = [asyncio.ensure_future(terminal.listen()) for terminal in terminals]
+    evidence.refused.add(kind)
     await reconnect(counter)
-
-    assert len(ends(link)) == 1
+    for _ in range(20):
+        await loop.move(module._RETRY_SECONDS + 1)
+    assert all("ended" not in terminal.states for terminal in terminals)
     with pytest.raises(Refused):
-        await order(link)
-    evidence.record = record  # type: ignore[method-assign]
-    assert await order(await attached(mode, "100002")) == 0
+        await order(first)
+
+    evidence.refused.clear()
+    await loop.move(module._RETRY_SECONDS + 1)
+
+    assert await order(first) == await order(second) == 0
+    assert [terminal.states[-1] for terminal in terminals] == ["live", "live"]
+    for task in listening:
+        task.cancel()
+
+
+async def test_a_report_that_is_not_permitted_for_a_time_is_made_later(mode: ManyToOne, counter: Counter) -> None:
+    """The operator's right was taken away and given back; an alarm says so meanwhile."""
+    loop = HandLoop()
+    link = await attached(mode)
+    counter.mood.codes["SubmitUserSystemInfo"] = -4
+    await reconnect(counter)
+    assert counter.connector.alarms.count(AlarmName.REPORT_NOT_PERMITTED) == 1
+    counter.mood.codes.clear()
+
+    await loop.move(module._RETRY_SECONDS + 1)
+
+    assert await order(link) == 0
 
 
 async def test_a_break_during_the_reports_ends_nobody(
@@ -232,11 +251,12 @@ async def test_a_break_during_the_reports_ends_nobody(
 
     counter.mood.on_report = break_off
     await reconnect(counter)
+    loop = HandLoop()
     counter.mood.codes.clear()
     committed.set()
     await settled()
     counter.api.say("OnFrontConnected")
-    await settled()
+    await loop.move(PATIENCE.flap + 1)
 
     assert ends(link) == []
     assert await order(link) == 0
@@ -245,23 +265,165 @@ async def test_a_break_during_the_reports_ends_nobody(
 # The operator --------------------------------------------------------------------------------------------------
 
 
-async def test_an_operator_that_is_refused_for_good_is_not_tried_again(counter: Counter) -> None:
-    """Another wrong password would lock it for everybody."""
-    loop = HandLoop()
+class PasswordFile:
+    """What a person can replace while the relay runs; read on a thread."""
+
+    def __init__(self) -> None:
+        self.password = OPERATOR_PASSWORD
+        self.readable = True
+        self._loop = asyncio.get_running_loop()
+        self._read = asyncio.Event()
+
+    def __call__(self) -> str:
+        self._loop.call_soon_threadsafe(self._read.set)
+        if not self.readable:
+            raise OSError("no such file")
+        return self.password
+
+    async def read(self) -> None:
+        """Wait until it was read, and everything that follows from it."""
+        await asyncio.wait_for(self._read.wait(), 5)
+        self._read.clear()
+        # The thread's answer takes the loop's real time, which a test's clock does not move.
+        for _ in range(50):
+            await asyncio.sleep(0)
+            await asyncio.get_running_loop().run_in_executor(None, lambda: None)
+
+
+def operator(counter: Counter, file: PasswordFile) -> ManyToOne:
+    return ManyToOne(
+        counter.connector, counter.tools, operator_id=OPERATOR, password=OPERATOR_PASSWORD, read_password=file
+    )
+
+
+async def test_an_operator_whose_password_is_wrong_is_not_tried_until_it_is_locked(counter: Counter) -> None:
+    """CTP locks it at the sixth, for everybody; a supervisor and the terminals hear why nothing goes."""
+    loop, file = HandLoop(), PasswordFile()
     counter.mood.app_type, counter.mood.errors["ReqUserLogin"] = "3", 3
-    many = ManyToOne(counter.connector, counter.tools, operator_id=OPERATOR, password=OPERATOR_PASSWORD)
+    many = operator(counter, file)
     await many.start()
     await settled()
-    await asyncio.wait_for(counter.api.freed.wait(), 5)
-    await settled()
-    await loop.move(3600)
+    for _ in range(20):
+        await loop.move(PATIENCE.longest)
+        await file.read()
 
     with pytest.raises(Refused) as refused:
         await many.attach(login())
 
     assert refused.value.refusal.reason == "operator_refused"
-    assert counter.api.steps.count("ReqUserLogin") == 1
+    assert many.why_not_ready == refused.value.refusal
+    assert 1 < counter.api.steps.count("ReqUserLogin") < 6
+    assert counter.connector.alarms.count(AlarmName.OPERATOR_PASSWORD_REFUSED) > 1
     await many.stop()
+
+
+@pytest.mark.parametrize("error_id", [3, 140, 141])
+async def test_an_operators_password_is_replaced_while_the_relay_runs(counter: Counter, error_id: int) -> None:
+    """Nobody has to restart the relay: the file is read again by itself."""
+    loop, file = HandLoop(), PasswordFile()
+    counter.mood.app_type, counter.mood.errors["ReqUserLogin"] = "3", error_id
+    many = operator(counter, file)
+    await many.start()
+    await settled()
+    file.password = "replaced-password"
+    counter.mood.errors.clear()
+
+    await loop.move(PATIENCE.longest)
+    await file.read()
+
+    assert many.ready
+    assert many.why_not_ready is None
+    assert await order(await attached(many)) == 0
+    last = [called.body for called in counter.api.called if called.name == "ReqUserLogin"][-1]
+    assert b"replaced-password" in last
+    await many.stop()
+
+
+async def test_a_person_can_say_that_the_password_was_replaced(counter: Counter) -> None:
+    """At once, without waiting for the next look at the file; and the next login after a break has it too."""
+    file = PasswordFile()
+    counter.mood.app_type, counter.mood.errors["ReqUserLogin"] = "3", 141
+    many = operator(counter, file)
+    await many.start()
+    await settled()
+    file.password = "replaced-password"
+    counter.mood.errors.clear()
+
+    many.reload()
+    await file.read()
+
+    assert many.ready
+    await many.stop()
+
+
+async def test_a_password_file_that_cannot_be_read_changes_nothing(counter: Counter) -> None:
+    """It may just be written; an alarm says so."""
+    file = PasswordFile()
+    counter.mood.app_type = "3"
+    many = operator(counter, file)
+    await many.start()
+    await settled()
+    file.readable = False
+
+    many.reload()
+    await file.read()
+
+    assert many.ready
+    assert counter.connector.alarms.count(AlarmName.OPERATOR_PASSWORD_UNREADABLE) == 1
+    await many.stop()
+
+
+@pytest.mark.parametrize("error_id", [5, 6, 60, 64, 4711])
+async def test_one_refused_login_after_a_break_does_not_end_the_firms_day(
+    mode: ManyToOne, counter: Counter, error_id: int
+) -> None:
+    """The counter still counted the old connection; terminals stay, and trade on."""
+    loop = HandLoop()
+    link = await attached(mode)
+    counter.mood.errors["ReqUserLogin"] = error_id
+    await reconnect(counter)
+    counter.mood.errors.clear()
+    counter.created.clear()
+
+    await loop.move(PATIENCE.pause + 1)
+    await asyncio.wait_for(counter.created.wait(), 5)
+    await settled()
+
+    assert ends(link) == []
+    assert await order(link) == 0
+
+
+async def test_an_operator_that_was_forced_out_comes_back(mode: ManyToOne, counter: Counter) -> None:
+    """It may have been a mistake; terminals stay."""
+    loop = HandLoop()
+    link = await attached(mode)
+
+    counter.api.say("OnRspUserLogout")
+    await reconnect(counter)
+    assert not mode.ready
+    await loop.move(PATIENCE.pause + 1)
+
+    assert ends(link) == []
+    assert await order(link) == 0
+
+
+async def test_a_stall_of_the_ledger_at_the_operators_login_throws_nobody_out(
+    mode: ManyToOne, counter: Counter, evidence: KeptEvidence
+) -> None:
+    """The counter holds the operator for logged in then, so it comes back on another connection."""
+    loop = HandLoop()
+    link = await attached(mode)
+    evidence.refused.add("counter_login_answer")
+    await reconnect(counter)
+    evidence.refused.clear()
+    counter.created.clear()
+
+    await loop.move(PATIENCE.longest)
+    await asyncio.wait_for(counter.created.wait(), 5)
+    await settled()
+
+    assert ends(link) == []
+    assert await order(link) == 0
 
 
 async def test_an_operator_is_tried_again_after_a_passing_refusal(counter: Counter) -> None:

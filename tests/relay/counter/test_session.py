@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
+from relay.alarms import AlarmName
 from relay.counter.ctp.session import CtpSession
 from relay.counter.ctp.session_items import (
     SessionEnded,
@@ -31,11 +33,13 @@ class Played:
         self.counter = counter
         self.sessions: list[CtpSession] = []
 
-    async def open(self, *, operator: bool = False) -> CtpSession:
+    async def open(
+        self, *, operator: bool = False, name: str = "s-1", user_id: str = "100001", **more: Any
+    ) -> CtpSession:
         if operator:
             self.counter.mood.app_type = "3"
         session = self.counter.connector.session(
-            "s-1", user_id="100001", password=PASSWORD, report=None if operator else report()
+            name, user_id=user_id, password=PASSWORD, report=None if operator else report(), **more
         )
         self.sessions.append(session)
         await self.counter.connector.open(session)
@@ -221,23 +225,148 @@ async def test_a_new_trading_day_is_noticed_at_the_next_login(played: Played) ->
     assert live.day_changed
 
 
-async def test_an_answer_after_its_deadline_stops_nothing(played: Played) -> None:
-    """A slow counter at the open: the operator's session tries again and gets there."""
+@pytest.mark.parametrize("step", ["ReqAuthenticate", "ReqUserLogin"])
+async def test_an_answer_after_its_deadline_is_still_the_answer(played: Played, step: str) -> None:
+    """A slow counter at the open: it holds the operator for logged in, and would swallow another login."""
     loop = HandLoop()
-    played.counter.mood.silent.add("ReqAuthenticate")
+    played.counter.mood.silent.add(step)
     session = await played.open(operator=True)
     api = played.counter.api
     await loop.move(PATIENCE.answer + 1)
     assert await kinds(session) == [SessionRecovering]
 
-    api.answer("ReqAuthenticate", api.called[-1].request_id)
-    await settled()
-    assert await items(session) == []
-    played.counter.mood.silent.clear()
-    await loop.move(PATIENCE.pause + 1)
+    api.answer(step, api.called[-1].request_id)
 
     assert await kinds(session) == [SessionLive]
-    assert api.steps == ["ReqAuthenticate", "ReqAuthenticate", "ReqUserLogin"]
+    assert api.steps == ["ReqAuthenticate", "ReqUserLogin"]
+
+
+async def test_a_login_that_is_never_answered_is_tried_again_on_another_connection(played: Played) -> None:
+    """The counter may hold the old one for logged in; what the old one still says means nothing any more."""
+    loop = HandLoop()
+    played.counter.mood.silent |= {"ReqUserLogin", "ReqUserLogout"}
+    session = await played.open(operator=True)
+    old = played.counter.api
+    await loop.move(PATIENCE.answer + 1)
+    asked = old.called[-1].request_id
+    await loop.move(PATIENCE.pause + 1)
+    assert old.steps[-1] == "ReqUserLogout"
+    old.answer("ReqUserLogin", asked + 1000)
+    old.say("OnRtnOrder", BrokerID=BROKER, InvestorID="100001")
+    played.counter.created.clear()
+    played.counter.mood.silent.clear()
+    await loop.move(2)  # nor is the logout answered
+
+    await asyncio.wait_for(played.counter.created.wait(), 5)
+    await settled()
+
+    assert old.released
+    assert await kinds(session) == [SessionRecovering, SessionLive]
+    assert played.counter.apis[1].steps == ["ReqAuthenticate", "ReqUserLogin"]
+
+
+async def test_sessions_come_back_one_after_the_other(played: Played) -> None:
+    """Twenty logins in one moment from one address get the address cut or locked."""
+    loop = HandLoop()
+    sessions = [await played.open(name=f"s-{number}") for number in range(20)]
+    played.counter.connector.gate._per_second = 5.0
+    for api in played.counter.apis:
+        api.break_off()
+        api.say("OnFrontConnected")
+    await settled()
+    back = []
+    for _ in range(30):
+        back.append(sum(session.live for session in sessions))
+        await loop.move(0.2)
+
+    assert back[0] <= 1
+    assert max(after - before for before, after in itertools.pairwise(back)) == 1
+    assert all(session.live for session in sessions)
+
+
+async def test_no_session_comes_back_while_the_counter_refuses_the_relay(played: Played) -> None:
+    """63 or 143 of one session is meant for all: each further try would make it worse."""
+    loop = HandLoop()
+    sessions = [await played.open(name=f"s-{number}") for number in range(5)]
+    played.counter.mood.errors["ReqUserLogin"] = 143
+    for api in played.counter.apis:
+        api.break_off()
+        api.say("OnFrontConnected")
+        await settled()
+    for _ in range(100):
+        await loop.move(1)
+
+    again = sum(api.steps.count("ReqUserLogin") - 1 for api in played.counter.apis)
+    assert again == 1
+    assert played.counter.connector.alarms.count(AlarmName.LOGINS_STOPPED) == 1
+    played.counter.mood.errors.clear()
+    for _ in range(400):
+        await loop.move(1)
+    assert all(session.live for session in sessions)
+
+
+async def test_a_password_changed_in_one_session_is_used_by_the_investors_others(played: Played) -> None:
+    """With the old one each of them would spend one of the few failures the counter allows."""
+    first, second = await played.open(name="s-1"), await played.open(name="s-2")
+    other = await played.open(name="s-3", user_id="100002")
+
+    first.password_changed("new-password")
+
+    passwords = [session.steps.credentials.password for session in (first, second, other)]
+    assert passwords == ["new-password", "new-password", PASSWORD]
+
+
+async def test_a_password_that_was_refused_once_is_not_tried_by_the_investors_other_sessions(played: Played) -> None:
+    """It was changed somewhere else; the counter locks the investor after a few failures."""
+    sessions = [await played.open(name=f"s-{number}") for number in range(4)]
+    for session in sessions:
+        await items(session)
+    played.counter.mood.errors["ReqUserLogin"] = 3
+    before = sum(api.steps.count("ReqUserLogin") for api in played.counter.apis)
+
+    for api in played.counter.apis:
+        api.break_off()
+        api.say("OnFrontConnected")
+        await settled()
+
+    ends = [item for session in sessions for item in await items(session) if isinstance(item, SessionEnded)]
+    assert [end.code for end in ends] == [3, 3, 3, 3]
+    assert sum(api.steps.count("ReqUserLogin") for api in played.counter.apis) == before + 1
+
+
+async def test_a_one_time_password_is_sent_once(played: Played) -> None:
+    """It is used up; sent again after a break it would be one more failure."""
+    session = await played.open(one_time_password="246810")
+    await items(session)
+    played.counter.api.break_off()
+    played.counter.api.say("OnFrontConnected")
+    assert SessionLive in await kinds(session)
+
+    logins = [called.body for called in played.counter.api.called if called.name == "ReqUserLogin"]
+    assert [b"246810" in body for body in logins] == [True, False]
+
+
+@pytest.mark.parametrize("kind", ["counter_authenticate_answer", "counter_login_answer", "terminal_report_result"])
+async def test_an_answer_the_ledger_cannot_take_is_asked_for_again(
+    played: Played, evidence: KeptEvidence, kind: str
+) -> None:
+    """A stall of the database for a moment is no reason to throw anybody out."""
+    loop = HandLoop()
+    session = await played.open()
+    await items(session)
+    evidence.refused.add(kind)
+    played.counter.api.break_off()
+    played.counter.api.say("OnFrontConnected")
+    told = await kinds(session)
+    evidence.refused.clear()
+    played.counter.created.clear()
+    await loop.move(PATIENCE.longest)
+    if kind != "terminal_report_result":
+        await asyncio.wait_for(played.counter.created.wait(), 5)
+    told += await kinds(session)
+
+    assert set(told) == {SessionRecovering, SessionLive}
+    assert told[-1] is SessionLive
 
 
 async def test_an_answer_to_the_login_before_the_break_is_not_taken_for_the_next_ones(played: Played) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from relay.domain.breaker import WHOLE_RELAY, Breaker, BreakerState
+from relay.domain.breaker import Breaker, BreakerState
 
 
-@pytest.mark.parametrize("error_id", sorted(WHOLE_RELAY))
+@pytest.mark.parametrize("error_id", [63, 77, 143, 144, 145, 3039, 3040, 4040, 4042, 4060])
 def test_an_error_of_the_whole_relay_stops_all_logins(error_id: int) -> None:
     """Each of these gets worse with every further login."""
     breaker = Breaker(pause_seconds=300.0)

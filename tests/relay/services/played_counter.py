@@ -107,6 +107,13 @@ class PlayedCounter:
     def orders_today(self) -> int:
         return 0
 
+    @property
+    def why_not_ready(self) -> Refusal | None:
+        return None
+
+    def reload(self) -> None:
+        """Nothing to do."""
+
     async def start(self) -> None:
         """Nothing to do."""
 
