@@ -9,10 +9,8 @@ import asyncio
 import contextlib
 import datetime as dt
 import functools
-import itertools
 import signal
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
@@ -23,27 +21,19 @@ from sqlalchemy import Engine
 from ctpabi import binding
 from ctpabi.locale import LocaleMissing
 from relay import logs, settings_file
-from relay.counter.ctp.connection import Connector, CounterAddress
+from relay.alarms import Alarms
 from relay.counter.ctp.flow_folders import process_folder
 from relay.counter.ctp.link import LinkLimits
-from relay.counter.ctp.many_to_many import ManyToMany
-from relay.counter.ctp.many_to_one import ManyToOne
-from relay.counter.ctp.tools import SwitchboardTools
 from relay.counter.order_map import OrderMapFile
 from relay.counter.port import Counter, Evidence, Mode
-from relay.domain.counter_session import Patience
-from relay.domain.day_notices import KnownOwners
-from relay.domain.day_use import DayUse
+from relay.counter_choice import ProcessParts, make_counter
+from relay.domain.breaker import Breaker
 from relay.domain.journal import Journal, JournalLimits
-from relay.domain.lane_requests import DayLimits
-from relay.domain.lanes import Lanes
-from relay.domain.ownership import OwnershipTable
-from relay.domain.scope import ScopeTable
 from relay.domain.system_info import COUNTER_ZONE, AgeLimits
 from relay.reloading import Load, Reloading, Take
 from relay.rpc import control
 from relay.rpc.doors import Doors
-from relay.rpc.metrics_http import MetricsServer, Watched, readings, why_not_healthy
+from relay.rpc.metrics_http import MetricsServer, Watched, readings, why_not_healthy, why_not_ready
 from relay.services import verifier as genuineness
 from relay.services.admission import Admission, AdmissionRules, Directory
 from relay.services.database import open_database, prepare
@@ -104,25 +94,39 @@ async def serve(
         order_map = _open_order_map(settings, engine, numbers, stack)
         known = known_owners(directory.access, directory.investors, settings.counter.broker_id)
         flow_dir = stack.enter_context(process_folder(settings_file.flow_dir(settings)))
-        own = _Own(numbers[-1], order_map, flow_dir, await stack.enter_async_context(known))
-        counter = _make_counter(settings, secrets, ledger, own, link_limits := _link_limits(settings))
-        sessions, admission, guard = _make_sessions(settings, directory, verifier, counter, ledger)
+        shared = ProcessParts(
+            number=numbers[-1],
+            order_map=order_map,
+            flow_dir=flow_dir,
+            known=await stack.enter_async_context(known),
+            breaker=Breaker(pause_seconds=settings.limits.breaker_pause_seconds),
+            alarms=Alarms(),
+        )
+        counter = make_counter(settings, secrets, ledger, shared, link_limits := _link_limits(settings))
+        sessions, admission, guard = _make_sessions(settings, directory, verifier, counter, ledger, shared.breaker)
         await ledger.record("relay_started", "", _started(settings, numbers[-1]))
         await counter.start()
         stack.push_async_callback(counter.stop)
         await _serve_control(settings, guard, stack)
         doors = Doors(settings, sessions, ledger)
-        stack.push_async_callback(doors.close)
-        port = await doors.open()
-        _log.info("relay_ready", port=port, mode=settings.relay.mode, tls=settings.listen.tls_certificate is not None)
-        ready(port)
-        _serve_metrics(
-            settings, Watched(sessions, counter, ledger, verifier, order_map, log, doors.listener, doors.gate), stack
+        await _open(doors, settings, ready, stack)
+        watched = Watched(
+            sessions, counter, ledger, verifier, order_map, log, doors.listener, doors.gate, shared.alarms
         )
+        _serve_metrics(settings, watched, stack)
         takes = _takes(sessions, admission, link_limits, doors)
-        await _until_stopped(Reloading(settings, load, takes, _files(doors), ledger), sessions)
+        await _until_stopped(Reloading(settings, load, takes, _files(doors, counter), ledger), sessions)
         await doors.close()
         await ledger.note("relay_stopped", "", {"sessions": len(sessions)})
+
+
+async def _open(
+    doors: Doors, settings: Settings, ready: Callable[[int], object], stack: contextlib.AsyncExitStack
+) -> None:
+    stack.push_async_callback(doors.close)
+    port = await doors.open()
+    _log.info("relay_ready", port=port, mode=settings.relay.mode, tls=settings.listen.tls_certificate is not None)
+    ready(port)
 
 
 async def _until_stopped(reloading: Reloading, sessions: Sessions) -> None:
@@ -213,64 +217,19 @@ async def _open_verifier(settings: Settings, stack: contextlib.AsyncExitStack) -
     return verifier
 
 
-@dataclass(frozen=True, slots=True)
-class _Own:
-    """What the counter side of this process has for itself."""
-
-    number: int
-    order_map: OrderMapFile
-    flow_dir: Path
-    known: KnownOwners
-
-
-def _make_counter(
-    settings: Settings, secrets: settings_file.Secrets, evidence: Evidence, own: _Own, limits: LinkLimits
-) -> Counter:
-    """The one place that picks a mode; a third mode would be a third branch here."""
-    loaded = binding.load()
-    at = settings.counter
-    address = CounterAddress(
-        fronts=at.fronts,
-        broker_id=at.broker_id,
-        relay_app_id=at.relay_app_id,
-        relay_auth_code=secrets.relay_auth_code.get_secret_value(),
-        production=at.production,
-        user_product_info=at.user_product_info,
-        flow_dir=own.flow_dir,
-        patience=Patience(connect=at.connect_timeout_seconds, answer=at.login_timeout_seconds),
-        inits_per_second=at.inits_per_second,
-    )
-    connector = Connector(loaded, address, evidence)
-    ownership = OwnershipTable(loaded.catalog)
-    lane_numbers = itertools.count(1)
-    day_limits = DayLimits(settings.limits.orders_per_day, settings.limits.orders_per_day_per_investor)
-    tools = SwitchboardTools(
-        catalog=loaded.catalog,
-        scope=ScopeTable(loaded.catalog),
-        ownership=ownership,
-        order_map=own.order_map,
-        new_lanes=lambda: Lanes(
-            loaded.catalog, ownership, relay_number=own.number, limits=day_limits, keys=own.order_map.order_keys
-        ),
-        next_lane=lambda: next(lane_numbers),
-        limits=limits,
-        day_use=DayUse(settings.limits.orders_per_day),
-        known=own.known,
-    )
-    if settings.relay.mode == Mode.MANY_TO_MANY.value:
-        return ManyToMany(connector, tools)
-    if at.operator is None or secrets.operator_password is None:
-        raise settings_file.SettingsInvalid("settings", ["counter.operator: is required in many_to_one"])
-    password = secrets.operator_password.get_secret_value()
-    return ManyToOne(connector, tools, operator_id=at.operator.user_id, password=password)
-
-
 def _make_sessions(
-    settings: Settings, directory: Directory, verifier: Verifier | None, counter: Counter, evidence: Evidence
+    settings: Settings,
+    directory: Directory,
+    verifier: Verifier | None,
+    counter: Counter,
+    evidence: Evidence,
+    breaker: Breaker,
 ) -> tuple[Sessions, Admission, LoginGuard]:
     by_counter = counter.mode is Mode.MANY_TO_MANY
     clock = asyncio.get_running_loop().time
-    guard = LoginGuard(settings.limits, directory.places, clock, counter_knows_passwords=by_counter)
+    # In many-to-one a terminal's login is none at the counter; it must not use up the one try that decides.
+    shared = breaker if by_counter else None
+    guard = LoginGuard(settings.limits, directory.places, clock, counter_knows_passwords=by_counter, breaker=shared)
     admission = Admission(
         AdmissionRules(counter.mode, settings.counter.broker_id, _age_limits(settings)),
         directory,
@@ -341,9 +300,17 @@ def _takes(sessions: Sessions, admission: Admission, link_limits: LinkLimits, do
     }
 
 
-def _files(doors: Doors) -> dict[str, Take]:
+def _files(doors: Doors, counter: Counter) -> dict[str, Take]:
     """What is read again at every reload, whether or not a setting has changed."""
-    return {"listen.tls_certificate": doors.take_certificate} if doors.listener.certificates is not None else {}
+    loop = asyncio.get_running_loop()
+
+    def counter_takes(_: Settings) -> None:
+        loop.call_soon_threadsafe(counter.reload)
+
+    files: dict[str, Take] = {"counter.operator.password_file": counter_takes}
+    if doors.listener.certificates is not None:
+        files["listen.tls_certificate"] = doors.take_certificate
+    return files
 
 
 async def _serve_control(settings: Settings, guard: LoginGuard, stack: contextlib.AsyncExitStack) -> None:
@@ -357,7 +324,8 @@ def _serve_metrics(settings: Settings, watched: Watched, stack: contextlib.Async
     if settings.metrics.address is None:
         return
     healthy = functools.partial(why_not_healthy, asyncio.get_running_loop(), watched.sessions)
-    metrics = MetricsServer(settings.metrics.address, functools.partial(readings, watched), healthy)
+    ready = functools.partial(why_not_ready, watched, healthy)
+    metrics = MetricsServer(settings.metrics.address, functools.partial(readings, watched), healthy, ready)
     metrics.start()
     stack.push_async_callback(asyncio.to_thread, metrics.stop)
 

@@ -124,7 +124,9 @@ class Counter(Section):
     login_timeout_seconds: Seconds = Field(
         default=10.0, description="seconds the counter may take for each step of a login"
     )
-    inits_per_second: Seconds = Field(default=5.0, description="new connections a second; all come from one address")
+    inits_per_second: Seconds = Field(
+        default=5.0, description="new connections and logins a second; all come from one address"
+    )
     operator: Operator | None = Field(default=None, description="needed in many_to_one")
 
 
@@ -253,7 +255,9 @@ class Metrics(Section):
     """Prometheus metrics and health over HTTP."""
 
     address: Address | None = Field(
-        default=None, description="HOST:PORT of /metrics and /healthz; default: off", examples=["127.0.0.1:9100"]
+        default=None,
+        description="HOST:PORT of /metrics, /healthz and /readyz; default: off",
+        examples=["127.0.0.1:9100"],
     )
 
 

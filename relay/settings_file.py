@@ -15,7 +15,7 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 
 from relay.secret_files import SecretFileRefused, read_secret
-from relay.settings import ENVIRONMENT_PREFIX, Settings
+from relay.settings import ENVIRONMENT_PREFIX, Operator, Settings
 from relay.settings_text import allowed_values, section_at, setting_keys
 
 _M = TypeVar("_M", bound=BaseModel)
@@ -55,11 +55,16 @@ def load(path: Path, environment: Mapping[str, str] | None = None) -> Settings:
 
 def secrets_of(settings: Settings) -> Secrets:
     """Read the secrets the settings point to; raises SettingsInvalid naming the key, never the secret."""
-    counter, operator = settings.counter, settings.counter.operator
+    counter = settings.counter
     password = None
-    if operator is not None and settings.relay.mode == "many_to_one":
-        password = _secret("counter.operator.password", operator.password, operator.password_file)
+    if counter.operator is not None and settings.relay.mode == "many_to_one":
+        password = operator_password(counter.operator)
     return Secrets(_secret("counter.relay_auth_code", counter.relay_auth_code, counter.relay_auth_code_file), password)
+
+
+def operator_password(operator: Operator) -> SecretStr:
+    """The operator's password as the settings point to it now; raises SettingsInvalid naming the key."""
+    return _secret("counter.operator.password", operator.password, operator.password_file)
 
 
 def ledger_url(settings: Settings) -> SecretStr:

@@ -1,8 +1,9 @@
-"""/metrics for Prometheus and /healthz for supervisors, on a port of their own; nothing here names an investor."""
+"""/metrics for Prometheus, /healthz and /readyz for supervisors, on a port of their own; nothing names an investor."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -14,8 +15,11 @@ from prometheus_client import CollectorRegistry, make_wsgi_app
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from relay.alarms import MEANINGS, Alarms
 from relay.counter.order_map import OrderMapFile
 from relay.counter.port import Counter
+from relay.domain import reasons
+from relay.errors import Refusal
 from relay.logs import Log
 from relay.rpc.listener import Listener
 from relay.services.ledger import Ledger
@@ -55,6 +59,7 @@ class Watched:
     log: Log
     listener: Listener
     gate: StreamGate
+    alarms: Alarms
 
 
 def readings(of: Watched) -> Iterator[Reading]:
@@ -88,6 +93,12 @@ def readings(of: Watched) -> Iterator[Reading]:
     yield Reading("verifier_ready", "1 where system info can be judged, or is not to be", float(ready))
     yield Reading("log_lines_dropped", "log lines lost since the start because nobody read them", of.log.dropped)
     yield from _of_the_door(of.listener)
+    yield from _of_alarms(of.alarms)
+
+
+def _of_alarms(alarms: Alarms) -> Iterator[Reading]:
+    for name, meaning in MEANINGS.items():
+        yield Reading(f"alarm_{name.value}", f"alarms since the start: {meaning}", alarms.count(name))
 
 
 def _of_the_door(door: Listener) -> Iterator[Reading]:
@@ -118,6 +129,16 @@ def why_not_healthy(loop: asyncio.AbstractEventLoop, sessions: Sessions, seconds
     return "draining" if sessions.draining else ""
 
 
+def why_not_ready(of: Watched, why_not_healthy: Callable[[], str]) -> Refusal | None:
+    """Why no login can succeed now, as a terminal would be told; None where one can."""
+    unhealthy = why_not_healthy()
+    if unhealthy:
+        return reasons.relay_draining() if unhealthy == "draining" else reasons.relay_stuck(unhealthy)
+    if of.verifier is not None and of.verifier.state != "ready":
+        return reasons.verifier_unavailable()
+    return of.counter.why_not_ready
+
+
 class _Relay(Collector):
     def __init__(self, read: Read) -> None:
         self._read = read
@@ -142,7 +163,13 @@ class _Quiet(WSGIRequestHandler):
 class MetricsServer:
     """Serves on its own thread. Use as `with MetricsServer(…)`."""
 
-    def __init__(self, address: str, read: Read, why_not_healthy: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        address: str,
+        read: Read,
+        why_not_healthy: Callable[[], str],
+        why_not_ready: Callable[[], Refusal | None] = lambda: None,
+    ) -> None:
         """`why_not_healthy` is empty for a healthy relay. OSError where the address cannot be bound."""
         registry = CollectorRegistry()
         registry.register(_Relay(read))
@@ -153,8 +180,10 @@ class MetricsServer:
                 return metrics(environ, start_response)  # type: ignore[no-any-return]
             if environ.get("PATH_INFO") == "/healthz":
                 return _health(start_response, why_not_healthy())
+            if environ.get("PATH_INFO") == "/readyz":
+                return _readiness(start_response, why_not_ready())
             start_response("404 Not Found", [("Content-Type", "text/plain")])
-            return [b"/metrics and /healthz are here\n"]
+            return [b"/metrics, /healthz and /readyz are here\n"]
 
         host, port = split_address(address)
         self._server = make_server(host, port, app, _Server, _Quiet)
@@ -184,3 +213,12 @@ class MetricsServer:
 def _health(start_response: _StartResponse, why_not: str) -> Iterable[bytes]:
     start_response("503 Service Unavailable" if why_not else "200 OK", [("Content-Type", "text/plain")])
     return [f"{why_not or 'ok'}\n".encode()]
+
+
+def _readiness(start_response: _StartResponse, why_not: Refusal | None) -> Iterable[bytes]:
+    told: dict[str, object] = {"ready": why_not is None}
+    if why_not is not None:
+        told |= {"reason": why_not.reason, "code": why_not.code, "message": why_not.message, "advice": why_not.advice}
+    status = "200 OK" if why_not is None else "503 Service Unavailable"
+    start_response(status, [("Content-Type", "application/json; charset=utf-8")])
+    return [json.dumps(told, ensure_ascii=False).encode() + b"\n"]

@@ -313,5 +313,5 @@ async def test_a_login_that_cannot_learn_of_them_is_refused_by_name(tmp_path: Pa
 
     with pytest.raises(Refused, match="shared_orders_unavailable"):
         await asyncio.wait_for(board.board.first_login(), 5)
-    assert board.board.may_retry
+    assert board.board.ended.is_set()
     await board.close()

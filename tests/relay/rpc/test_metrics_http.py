@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 import urllib.error
 import urllib.request
@@ -11,7 +12,9 @@ from typing import Any
 
 import pytest
 
-from relay.rpc.metrics_http import MetricsServer, Reading, why_not_healthy
+from relay.domain import reasons
+from relay.errors import Refusal
+from relay.rpc.metrics_http import MetricsServer, Reading, why_not_healthy, why_not_ready
 
 
 def fetch(server: MetricsServer, path: str) -> str:
@@ -40,6 +43,50 @@ def test_a_draining_relay_is_not_healthy() -> None:
         refused.value.close()
 
     assert refused.value.code == 503
+
+
+def ready(server: MetricsServer) -> tuple[int, dict[str, Any]]:
+    try:
+        return 200, json.loads(fetch(server, "/readyz"))
+    except urllib.error.HTTPError as refused:
+        with refused:
+            return refused.code, json.loads(refused.read())
+
+
+def test_a_supervisor_hears_why_no_login_can_succeed() -> None:
+    """The process runs and answers, and still nobody can log in: a restart is no remedy, a person is."""
+    why: list[Refusal | None] = [reasons.operator_refused(reasons.counter_refused(141, "CTP:口令已过期"))]
+    with MetricsServer("127.0.0.1:0", list, str, lambda: why[0]) as server:
+        refused, told = ready(server)
+        why[0] = None
+        well = ready(server)
+
+    assert (refused, told["ready"], told["reason"]) == (503, False, "operator_refused")
+    assert "口令已过期" in told["message"]
+    assert well == (200, {"ready": True})
+
+
+@pytest.mark.parametrize(
+    ("unhealthy", "verifier", "counter", "reason"),
+    [
+        ("", "ready", None, ""),
+        ("draining", "ready", None, "relay_draining"),
+        ("stuck: no answer", "ready", None, "relay_stuck"),
+        ("", "down", None, "verifier_unavailable"),
+        ("", "ready", reasons.counter_unavailable("no front answered"), "counter_unavailable"),
+    ],
+)
+def test_readiness_is_that_of_every_part_a_login_needs(
+    unhealthy: str, verifier: str, counter: Refusal | None, reason: str
+) -> None:
+    """The first that stands in the way is named."""
+    parts: Any = SimpleNamespace(
+        verifier=SimpleNamespace(state=verifier), counter=SimpleNamespace(why_not_ready=counter)
+    )
+
+    refusal = why_not_ready(parts, lambda: unhealthy)
+
+    assert (refusal.reason if refusal else "") == reason
 
 
 async def test_a_loop_that_does_not_answer_is_not_healthy() -> None:

@@ -1,0 +1,94 @@
+"""Which counter the settings ask for: the one place that picks a mode, and what each mode is built of."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from pathlib import Path
+
+from ctpabi import binding
+from relay import settings_file
+from relay.alarms import Alarms
+from relay.counter.ctp.connection import Connector, CounterAddress
+from relay.counter.ctp.link import LinkLimits
+from relay.counter.ctp.many_to_many import ManyToMany
+from relay.counter.ctp.many_to_one import ManyToOne
+from relay.counter.ctp.tools import SwitchboardTools
+from relay.counter.order_map import OrderMapFile
+from relay.counter.port import Counter, Evidence, Mode
+from relay.domain.breaker import Breaker
+from relay.domain.day_notices import KnownOwners
+from relay.domain.day_use import DayUse
+from relay.domain.lane_requests import DayLimits
+from relay.domain.lanes import Lanes
+from relay.domain.ownership import OwnershipTable
+from relay.domain.patience import Patience
+from relay.domain.scope import ScopeTable
+from relay.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessParts:
+    """What the counter side of this process has for itself, and shares with nothing but its own sessions."""
+
+    number: int
+    """this start's, by which its lanes are told from every other process's"""
+    order_map: OrderMapFile
+    flow_dir: Path
+    known: KnownOwners
+    breaker: Breaker
+    alarms: Alarms
+
+
+def make_counter(
+    settings: Settings, secrets: settings_file.Secrets, evidence: Evidence, own: ProcessParts, limits: LinkLimits
+) -> Counter:
+    """The one place that picks a mode; a third mode would be a third branch here."""
+    loaded = binding.load()
+    connector = Connector(
+        loaded, _address(settings, secrets, own.flow_dir), evidence, breaker=own.breaker, alarms=own.alarms
+    )
+    ownership = OwnershipTable(loaded.catalog)
+    lane_numbers = itertools.count(1)
+    day_limits = DayLimits(settings.limits.orders_per_day, settings.limits.orders_per_day_per_investor)
+    tools = SwitchboardTools(
+        catalog=loaded.catalog,
+        scope=ScopeTable(loaded.catalog),
+        ownership=ownership,
+        order_map=own.order_map,
+        new_lanes=lambda: Lanes(
+            loaded.catalog, ownership, relay_number=own.number, limits=day_limits, keys=own.order_map.order_keys
+        ),
+        next_lane=lambda: next(lane_numbers),
+        limits=limits,
+        day_use=DayUse(settings.limits.orders_per_day),
+        known=own.known,
+        alarms=own.alarms,
+    )
+    if settings.relay.mode == Mode.MANY_TO_MANY.value:
+        return ManyToMany(connector, tools)
+    operator = settings.counter.operator
+    if operator is None or secrets.operator_password is None:
+        raise settings_file.SettingsInvalid("settings", ["counter.operator: is required in many_to_one"])
+    return ManyToOne(
+        connector,
+        tools,
+        operator_id=operator.user_id,
+        password=secrets.operator_password.get_secret_value(),
+        read_password=lambda: settings_file.operator_password(operator).get_secret_value(),
+    )
+
+
+def _address(settings: Settings, secrets: settings_file.Secrets, flow_dir: Path) -> CounterAddress:
+    at = settings.counter
+    return CounterAddress(
+        fronts=at.fronts,
+        broker_id=at.broker_id,
+        relay_app_id=at.relay_app_id,
+        relay_auth_code=secrets.relay_auth_code.get_secret_value(),
+        production=at.production,
+        user_product_info=at.user_product_info,
+        flow_dir=flow_dir,
+        patience=Patience(connect=at.connect_timeout_seconds, answer=at.login_timeout_seconds),
+        inits_per_second=at.inits_per_second,
+    )
