@@ -79,6 +79,8 @@ class Output:
         self.text(
             f"会话 Session {info.front_id}:{info.session_id}, {info.mode}, 最大报单引用 max order ref {info.max_order_ref}"
         )
+        if info.settlement == "confirmed":
+            self.text("结算单已确认 Settlement statement confirmed", "green")
         if info.advice:
             self.text(info.advice, "yellow")
 

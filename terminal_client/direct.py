@@ -7,6 +7,7 @@ day's notices asked for, the counter sends them again after every login.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -81,6 +82,7 @@ class DirectTerminal:
         self._order_ref = info.max_order_ref
         if confirm_settlement:
             await self.requests.settlement_info_confirm(structs_pb2.SettlementInfoConfirm())
+            return dataclasses.replace(info, settlement="confirmed")
         return info
 
     async def request(

@@ -54,6 +54,10 @@ class SessionInfo:
     resumed: bool
     lost_history: bool
     """events are missing after a resume: query to catch up"""
+    settlement: str = ""
+    """confirmed, refused or unknown, where the relay was asked to confirm the settlement statement"""
+    settlement_error_id: int = 0
+    """CTP's ErrorID of a refused confirmation"""
 
 
 class State(StrEnum):

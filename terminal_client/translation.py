@@ -8,6 +8,11 @@ from terminal_client.errors import Refusal
 from terminal_client.session import SessionInfo, Status
 
 SOURCES = {pb.SOURCE_RELAY: "relay", pb.SOURCE_COUNTER: "counter", pb.SOURCE_COLLECTOR: "collector"}
+SETTLEMENTS = {
+    pb.SETTLEMENT_CONFIRMATION_CONFIRMED: "confirmed",
+    pb.SETTLEMENT_CONFIRMATION_REFUSED: "refused",
+    pb.SETTLEMENT_CONFIRMATION_UNKNOWN: "unknown",
+}
 COUNTER_STATES = {
     pb.SessionStatus.STATE_LIVE: "live",
     pb.SessionStatus.STATE_RECOVERING: "recovering",
@@ -45,6 +50,8 @@ def session_info(logged_in: pb.LoggedIn) -> SessionInfo:
         linger_seconds=logged_in.linger_seconds,
         resumed=logged_in.resumed,
         lost_history=logged_in.lost_history,
+        settlement=SETTLEMENTS.get(logged_in.settlement_confirmation, ""),
+        settlement_error_id=logged_in.settlement_error_id,
     )
 
 

@@ -93,6 +93,16 @@ class TerminalLogin:
     """the terminal asks the relay to confirm the day's settlement statement for it"""
 
 
+class Confirmation(StrEnum):
+    """What became of the settlement statement a terminal asked the relay to confirm."""
+
+    NOT_ASKED = ""
+    CONFIRMED = "confirmed"
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
+    """it could not be sent, or its answer has not come yet"""
+
+
 @dataclass(frozen=True, slots=True)
 class Attached:
     """What the counter said when the terminal was attached."""
@@ -106,7 +116,10 @@ class Attached:
     system_name: str
     report_return_code: int
     must_change_password: int = 0
-    """131, 140 or 141 where the login was refused for it and the session is kept for a password change"""
+    """131, 132, 140 or 141 where the login was refused for it and the session is kept for a password change"""
+    confirmation: Confirmation = Confirmation.NOT_ASKED
+    confirmation_error_id: int = 0
+    """CTP's ErrorID of a refused confirmation"""
 
 
 class LinkState(StrEnum):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from ctpabi.wire import varint
 from ctprelay.v1 import terminal_pb2 as pb
-from relay.counter.port import Attached, CallOutcome, Investor, LinkState, LinkStatus, Mode
+from relay.counter.port import Attached, CallOutcome, Confirmation, Investor, LinkState, LinkStatus, Mode
 from relay.errors import Refusal, Source
 
 _SEQUENCE = b"\x08"  # RelayMessage.sequence = 1, varint
@@ -27,6 +27,12 @@ _STATES = {
     LinkState.LIVE: pb.SessionStatus.STATE_LIVE,
     LinkState.RECOVERING: pb.SessionStatus.STATE_RECOVERING,
     LinkState.ENDED: pb.SessionStatus.STATE_ENDED,
+}
+_CONFIRMATIONS = {
+    Confirmation.NOT_ASKED: pb.SETTLEMENT_CONFIRMATION_UNSPECIFIED,
+    Confirmation.CONFIRMED: pb.SETTLEMENT_CONFIRMATION_CONFIRMED,
+    Confirmation.REFUSED: pb.SETTLEMENT_CONFIRMATION_REFUSED,
+    Confirmation.UNKNOWN: pb.SETTLEMENT_CONFIRMATION_UNKNOWN,
 }
 
 
@@ -100,6 +106,8 @@ def logged_in(welcome: Welcome, attached: Attached) -> bytes:
         system_name=attached.system_name,
         resumed=welcome.resumed,
         lost_history=welcome.lost_history,
+        settlement_confirmation=_CONFIRMATIONS[attached.confirmation],
+        settlement_error_id=attached.confirmation_error_id,
     )
     return pb.RelayMessage(logged_in=answer).SerializeToString()
 

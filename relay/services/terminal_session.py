@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from ctpabi.messages import request_body
 from ctprelay.v1 import terminal_pb2 as pb
 from relay.counter.port import (
+    Attached,
+    Confirmation,
     CounterEvent,
     CounterLink,
     Evidence,
@@ -121,7 +123,7 @@ class TerminalSession:
             mode=self.identity.mode,
             resume_token=self.resume_token,
             linger_seconds=int(self._linger_seconds),
-            advice=reasons.password_due_advice(attached.must_change_password) or reasons.query_advice(lost=lost),
+            advice="; ".join(filter(None, (_login_advice(attached), reasons.query_advice(lost=lost)))),
             resumed=resumed,
             lost_history=lost,
         )
@@ -203,3 +205,12 @@ class TerminalSession:
             self._outbox.close(reason)
         self._on_end(self)
         self.ended.set()
+
+
+def _login_advice(attached: Attached) -> str:
+    """What is to be done first: change the password, or confirm the statement where that was asked for in vain."""
+    if attached.must_change_password:
+        return reasons.password_due_advice(attached.must_change_password)
+    if attached.confirmation in {Confirmation.NOT_ASKED, Confirmation.CONFIRMED}:
+        return ""
+    return reasons.settlement_advice(attached.confirmation_error_id)

@@ -7,6 +7,7 @@ import hashlib
 
 import pytest
 
+from ctprelay.ctp.v1 import structs_pb2 as ctp
 from relay.counter.port import Mode
 from simcounter.session import china_now
 from tests.e2e.relay_process import RELAY_APP_IDS
@@ -94,3 +95,21 @@ async def test_the_ledger_tells_the_login_in_the_order_it_was_made(site: Site) -
     kinds = [entry.kind for entry in entries if entry.session == session]
     wanted = ["terminal_admitted", "terminal_report", "terminal_report_result", "terminal_logout"]
     assert [kind for kind in kinds if kind in wanted] == wanted
+
+
+@pytest.mark.parametrize(("refused", "settlement"), [(42, "refused"), (0, "unknown")], ids=["refused", "not answered"])
+async def test_a_login_says_that_the_settlement_statement_was_not_confirmed(
+    site: Site, refused: int, settlement: str
+) -> None:
+    """It goes through all the same, and soon: the user can confirm by himself, if he knows that he has to."""
+    if refused:
+        site.counter.control.refuse("ReqSettlementInfoConfirm", refused, times=1)
+    else:
+        site.counter.control.ignore("ReqSettlementInfoConfirm", times=1)
+    async with site.terminal() as terminal:
+        info = await log_in(terminal, INVESTORS[0])
+        confirmed = await terminal.requests.settlement_info_confirm(ctp.SettlementInfoConfirm())
+
+    assert (info.settlement, info.settlement_error_id) == (settlement, refused)
+    assert "settlement statement" in info.advice
+    assert confirmed.row.investor_id == INVESTORS[0]

@@ -27,7 +27,7 @@ from ctprelay.ctp.v1 import events_pb2 as ctprelay_dot_ctp_dot_v1_dot_events__pb
 from ctprelay.ctp.v1 import requests_pb2 as ctprelay_dot_ctp_dot_v1_dot_requests__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x63tprelay/v1/terminal.proto\x12\x0b\x63tprelay.v1\x1a\x1c\x63tprelay/ctp/v1/events.proto\x1a\x1e\x63tprelay/ctp/v1/requests.proto\"\xd4\x01\n\x0fTerminalMessage\x12#\n\x05hello\x18\x01 \x01(\x0b\x32\x12.ctprelay.v1.HelloH\x00\x12#\n\x05login\x18\x02 \x01(\x0b\x32\x12.ctprelay.v1.LoginH\x00\x12!\n\x04\x63\x61ll\x18\x03 \x01(\x0b\x32\x11.ctprelay.v1.CallH\x00\x12%\n\x06resume\x18\x04 \x01(\x0b\x32\x13.ctprelay.v1.ResumeH\x00\x12%\n\x06logout\x18\x05 \x01(\x0b\x32\x13.ctprelay.v1.LogoutH\x00\x42\x06\n\x04\x62ody\"9\n\nRelayBatch\x12+\n\x08messages\x18\x01 \x03(\x0b\x32\x19.ctprelay.v1.RelayMessage\"\xdc\x02\n\x0cRelayMessage\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12+\n\tchallenge\x18\x02 \x01(\x0b\x32\x16.ctprelay.v1.ChallengeH\x00\x12*\n\tlogged_in\x18\x03 \x01(\x0b\x32\x15.ctprelay.v1.LoggedInH\x00\x12)\n\x08rejected\x18\x04 \x01(\x0b\x32\x15.ctprelay.v1.RejectedH\x00\x12.\n\x0b\x63\x61ll_result\x18\x05 \x01(\x0b\x32\x17.ctprelay.v1.CallResultH\x00\x12\'\n\x05\x65vent\x18\x06 \x01(\x0b\x32\x16.ctprelay.ctp.v1.EventH\x00\x12,\n\x06status\x18\x07 \x01(\x0b\x32\x1a.ctprelay.v1.SessionStatusH\x00\x12\'\n\x07goodbye\x18\x08 \x01(\x0b\x32\x14.ctprelay.v1.GoodbyeH\x00\x42\x06\n\x04\x62ody\"A\n\x05Hello\x12\x10\n\x08protocol\x18\x01 \x01(\r\x12\x0e\n\x06\x61pp_id\x18\x02 \x01(\t\x12\x16\n\x0e\x63lient_version\x18\x03 \x01(\t\"5\n\tChallenge\x12\x11\n\ttimestamp\x18\x01 \x01(\x0c\x12\x15\n\rrelay_version\x18\x02 \x01(\t\"\xfe\x02\n\x05Login\x12\x11\n\tauth_info\x18\x01 \x01(\x0c\x12\x11\n\tbroker_id\x18\x02 \x01(\t\x12\x13\n\x0binvestor_id\x18\x03 \x01(\t\x12\x15\n\x08password\x18\x04 \x01(\tB\x03\x80\x01\x01\x12\x13\n\x0bsystem_info\x18\x05 \x01(\x0c\x12\x1a\n\x12system_info_length\x18\x06 \x01(\r\x12\x16\n\x0e\x63ollector_code\x18\x07 \x01(\r\x12\x19\n\x11\x63ollector_version\x18\x08 \x01(\t\x12\x13\n\x0bmac_address\x18\t \x01(\t\x12\x14\n\x0clogin_remark\x18\n \x01(\t\x12\x1a\n\x12\x63onfirm_settlement\x18\x0b \x01(\x08\x12,\n\x0breport_kind\x18\x0c \x01(\x0e\x32\x17.ctprelay.v1.ReportKind\x12\x1e\n\x11one_time_password\x18\r \x01(\tB\x03\x80\x01\x01\x12*\n\nstart_from\x18\x0e \x01(\x0e\x32\x16.ctprelay.v1.StartFrom\"\xf7\x02\n\x08LoggedIn\x12\x11\n\tbroker_id\x18\x01 \x01(\t\x12\x13\n\x0binvestor_id\x18\x02 \x01(\t\x12\x13\n\x0btrading_day\x18\x03 \x01(\t\x12\x12\n\nlogin_time\x18\x04 \x01(\t\x12\x10\n\x08\x66ront_id\x18\x05 \x01(\x05\x12\x12\n\nsession_id\x18\x06 \x01(\x05\x12\x15\n\rmax_order_ref\x18\x07 \x01(\x03\x12\x0c\n\x04mode\x18\x08 \x01(\t\x12\x16\n\x0erelay_app_type\x18\t \x01(\t\x12\x19\n\x0cresume_token\x18\n \x01(\x0c\x42\x03\x80\x01\x01\x12\x16\n\x0elinger_seconds\x18\x0b \x01(\r\x12\x1c\n\x14must_change_password\x18\x0c \x01(\x08\x12\x0e\n\x06\x61\x64vice\x18\r \x01(\t\x12\x1a\n\x12report_return_code\x18\x0e \x01(\x05\x12\x13\n\x0bsystem_name\x18\x0f \x01(\t\x12\x0f\n\x07resumed\x18\x10 \x01(\x08\x12\x14\n\x0clost_history\x18\x11 \x01(\x08\"\x8b\x01\n\x08Rejected\x12#\n\x06source\x18\x01 \x01(\x0e\x32\x13.ctprelay.v1.Source\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0c\n\x04\x63ode\x18\x03 \x01(\x05\x12\x0f\n\x07message\x18\x04 \x01(\t\x12\x0e\n\x06\x61\x64vice\x18\x05 \x01(\t\x12\x1b\n\x13retry_after_seconds\x18\x06 \x01(\r\"\x8e\x01\n\x04\x43\x61ll\x12\x12\n\nrequest_id\x18\x01 \x01(\x05\x12)\n\x07request\x18\x02 \x01(\x0b\x32\x18.ctprelay.ctp.v1.Request\x12\x1e\n\x16valid_for_milliseconds\x18\x03 \x01(\r\x12\x18\n\x10\x63lient_order_key\x18\x04 \x01(\t\x12\r\n\x05\x66resh\x18\x05 \x01(\x08\"\xf1\x01\n\nCallResult\x12\x12\n\nrequest_id\x18\x01 \x01(\x05\x12\x13\n\x0breturn_code\x18\x02 \x01(\x05\x12\'\n\x08rejected\x18\x03 \x01(\x0b\x32\x15.ctprelay.v1.Rejected\x12\x11\n\torder_ref\x18\x04 \x01(\t\x12\x17\n\x0f\x66irst_order_ref\x18\x05 \x01(\t\x12\x16\n\x0equeue_position\x18\x06 \x01(\r\x12\x1b\n\x13waited_milliseconds\x18\x07 \x01(\r\x12\x16\n\x0e\x66irst_front_id\x18\x08 \x01(\x05\x12\x18\n\x10\x66irst_session_id\x18\t \x01(\x05\";\n\x06Resume\x12\x19\n\x0cresume_token\x18\x01 \x01(\x0c\x42\x03\x80\x01\x01\x12\x16\n\x0e\x61\x66ter_sequence\x18\x02 \x01(\x04\"\xd9\x01\n\rSessionStatus\x12/\n\x05state\x18\x01 \x01(\x0e\x32 .ctprelay.v1.SessionStatus.State\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x13\n\x0btrading_day\x18\x03 \x01(\t\x12\x1b\n\x13trading_day_changed\x18\x04 \x01(\x08\"U\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0e\n\nSTATE_LIVE\x10\x01\x12\x14\n\x10STATE_RECOVERING\x10\x02\x12\x0f\n\x0bSTATE_ENDED\x10\x03\"\x08\n\x06Logout\"\x19\n\x07Goodbye\x12\x0e\n\x06reason\x18\x01 \x01(\t*[\n\nReportKind\x12\x1b\n\x17REPORT_KIND_UNSPECIFIED\x10\x00\x12\x18\n\x14REPORT_KIND_TERMINAL\x10\x01\x12\x16\n\x12REPORT_KIND_WECHAT\x10\x02*O\n\tStartFrom\x12\x1a\n\x16START_FROM_UNSPECIFIED\x10\x00\x12\x12\n\x0eSTART_FROM_DAY\x10\x01\x12\x12\n\x0eSTART_FROM_NOW\x10\x02*\\\n\x06Source\x12\x16\n\x12SOURCE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSOURCE_RELAY\x10\x01\x12\x12\n\x0eSOURCE_COUNTER\x10\x02\x12\x14\n\x10SOURCE_COLLECTOR\x10\x03\x32W\n\x0fTerminalService\x12\x44\n\x07Session\x12\x1c.ctprelay.v1.TerminalMessage\x1a\x17.ctprelay.v1.RelayBatch(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x63tprelay/v1/terminal.proto\x12\x0b\x63tprelay.v1\x1a\x1c\x63tprelay/ctp/v1/events.proto\x1a\x1e\x63tprelay/ctp/v1/requests.proto\"\xd4\x01\n\x0fTerminalMessage\x12#\n\x05hello\x18\x01 \x01(\x0b\x32\x12.ctprelay.v1.HelloH\x00\x12#\n\x05login\x18\x02 \x01(\x0b\x32\x12.ctprelay.v1.LoginH\x00\x12!\n\x04\x63\x61ll\x18\x03 \x01(\x0b\x32\x11.ctprelay.v1.CallH\x00\x12%\n\x06resume\x18\x04 \x01(\x0b\x32\x13.ctprelay.v1.ResumeH\x00\x12%\n\x06logout\x18\x05 \x01(\x0b\x32\x13.ctprelay.v1.LogoutH\x00\x42\x06\n\x04\x62ody\"9\n\nRelayBatch\x12+\n\x08messages\x18\x01 \x03(\x0b\x32\x19.ctprelay.v1.RelayMessage\"\xdc\x02\n\x0cRelayMessage\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12+\n\tchallenge\x18\x02 \x01(\x0b\x32\x16.ctprelay.v1.ChallengeH\x00\x12*\n\tlogged_in\x18\x03 \x01(\x0b\x32\x15.ctprelay.v1.LoggedInH\x00\x12)\n\x08rejected\x18\x04 \x01(\x0b\x32\x15.ctprelay.v1.RejectedH\x00\x12.\n\x0b\x63\x61ll_result\x18\x05 \x01(\x0b\x32\x17.ctprelay.v1.CallResultH\x00\x12\'\n\x05\x65vent\x18\x06 \x01(\x0b\x32\x16.ctprelay.ctp.v1.EventH\x00\x12,\n\x06status\x18\x07 \x01(\x0b\x32\x1a.ctprelay.v1.SessionStatusH\x00\x12\'\n\x07goodbye\x18\x08 \x01(\x0b\x32\x14.ctprelay.v1.GoodbyeH\x00\x42\x06\n\x04\x62ody\"A\n\x05Hello\x12\x10\n\x08protocol\x18\x01 \x01(\r\x12\x0e\n\x06\x61pp_id\x18\x02 \x01(\t\x12\x16\n\x0e\x63lient_version\x18\x03 \x01(\t\"5\n\tChallenge\x12\x11\n\ttimestamp\x18\x01 \x01(\x0c\x12\x15\n\rrelay_version\x18\x02 \x01(\t\"\xfe\x02\n\x05Login\x12\x11\n\tauth_info\x18\x01 \x01(\x0c\x12\x11\n\tbroker_id\x18\x02 \x01(\t\x12\x13\n\x0binvestor_id\x18\x03 \x01(\t\x12\x15\n\x08password\x18\x04 \x01(\tB\x03\x80\x01\x01\x12\x13\n\x0bsystem_info\x18\x05 \x01(\x0c\x12\x1a\n\x12system_info_length\x18\x06 \x01(\r\x12\x16\n\x0e\x63ollector_code\x18\x07 \x01(\r\x12\x19\n\x11\x63ollector_version\x18\x08 \x01(\t\x12\x13\n\x0bmac_address\x18\t \x01(\t\x12\x14\n\x0clogin_remark\x18\n \x01(\t\x12\x1a\n\x12\x63onfirm_settlement\x18\x0b \x01(\x08\x12,\n\x0breport_kind\x18\x0c \x01(\x0e\x32\x17.ctprelay.v1.ReportKind\x12\x1e\n\x11one_time_password\x18\r \x01(\tB\x03\x80\x01\x01\x12*\n\nstart_from\x18\x0e \x01(\x0e\x32\x16.ctprelay.v1.StartFrom\"\xda\x03\n\x08LoggedIn\x12\x11\n\tbroker_id\x18\x01 \x01(\t\x12\x13\n\x0binvestor_id\x18\x02 \x01(\t\x12\x13\n\x0btrading_day\x18\x03 \x01(\t\x12\x12\n\nlogin_time\x18\x04 \x01(\t\x12\x10\n\x08\x66ront_id\x18\x05 \x01(\x05\x12\x12\n\nsession_id\x18\x06 \x01(\x05\x12\x15\n\rmax_order_ref\x18\x07 \x01(\x03\x12\x0c\n\x04mode\x18\x08 \x01(\t\x12\x16\n\x0erelay_app_type\x18\t \x01(\t\x12\x19\n\x0cresume_token\x18\n \x01(\x0c\x42\x03\x80\x01\x01\x12\x16\n\x0elinger_seconds\x18\x0b \x01(\r\x12\x1c\n\x14must_change_password\x18\x0c \x01(\x08\x12\x0e\n\x06\x61\x64vice\x18\r \x01(\t\x12\x1a\n\x12report_return_code\x18\x0e \x01(\x05\x12\x13\n\x0bsystem_name\x18\x0f \x01(\t\x12\x0f\n\x07resumed\x18\x10 \x01(\x08\x12\x14\n\x0clost_history\x18\x11 \x01(\x08\x12\x44\n\x17settlement_confirmation\x18\x12 \x01(\x0e\x32#.ctprelay.v1.SettlementConfirmation\x12\x1b\n\x13settlement_error_id\x18\x13 \x01(\x05\"\x8b\x01\n\x08Rejected\x12#\n\x06source\x18\x01 \x01(\x0e\x32\x13.ctprelay.v1.Source\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0c\n\x04\x63ode\x18\x03 \x01(\x05\x12\x0f\n\x07message\x18\x04 \x01(\t\x12\x0e\n\x06\x61\x64vice\x18\x05 \x01(\t\x12\x1b\n\x13retry_after_seconds\x18\x06 \x01(\r\"\x8e\x01\n\x04\x43\x61ll\x12\x12\n\nrequest_id\x18\x01 \x01(\x05\x12)\n\x07request\x18\x02 \x01(\x0b\x32\x18.ctprelay.ctp.v1.Request\x12\x1e\n\x16valid_for_milliseconds\x18\x03 \x01(\r\x12\x18\n\x10\x63lient_order_key\x18\x04 \x01(\t\x12\r\n\x05\x66resh\x18\x05 \x01(\x08\"\xf1\x01\n\nCallResult\x12\x12\n\nrequest_id\x18\x01 \x01(\x05\x12\x13\n\x0breturn_code\x18\x02 \x01(\x05\x12\'\n\x08rejected\x18\x03 \x01(\x0b\x32\x15.ctprelay.v1.Rejected\x12\x11\n\torder_ref\x18\x04 \x01(\t\x12\x17\n\x0f\x66irst_order_ref\x18\x05 \x01(\t\x12\x16\n\x0equeue_position\x18\x06 \x01(\r\x12\x1b\n\x13waited_milliseconds\x18\x07 \x01(\r\x12\x16\n\x0e\x66irst_front_id\x18\x08 \x01(\x05\x12\x18\n\x10\x66irst_session_id\x18\t \x01(\x05\";\n\x06Resume\x12\x19\n\x0cresume_token\x18\x01 \x01(\x0c\x42\x03\x80\x01\x01\x12\x16\n\x0e\x61\x66ter_sequence\x18\x02 \x01(\x04\"\xd9\x01\n\rSessionStatus\x12/\n\x05state\x18\x01 \x01(\x0e\x32 .ctprelay.v1.SessionStatus.State\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x13\n\x0btrading_day\x18\x03 \x01(\t\x12\x1b\n\x13trading_day_changed\x18\x04 \x01(\x08\"U\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0e\n\nSTATE_LIVE\x10\x01\x12\x14\n\x10STATE_RECOVERING\x10\x02\x12\x0f\n\x0bSTATE_ENDED\x10\x03\"\x08\n\x06Logout\"\x19\n\x07Goodbye\x12\x0e\n\x06reason\x18\x01 \x01(\t*[\n\nReportKind\x12\x1b\n\x17REPORT_KIND_UNSPECIFIED\x10\x00\x12\x18\n\x14REPORT_KIND_TERMINAL\x10\x01\x12\x16\n\x12REPORT_KIND_WECHAT\x10\x02*O\n\tStartFrom\x12\x1a\n\x16START_FROM_UNSPECIFIED\x10\x00\x12\x12\n\x0eSTART_FROM_DAY\x10\x01\x12\x12\n\x0eSTART_FROM_NOW\x10\x02*\xb2\x01\n\x16SettlementConfirmation\x12\'\n#SETTLEMENT_CONFIRMATION_UNSPECIFIED\x10\x00\x12%\n!SETTLEMENT_CONFIRMATION_CONFIRMED\x10\x01\x12#\n\x1fSETTLEMENT_CONFIRMATION_REFUSED\x10\x02\x12#\n\x1fSETTLEMENT_CONFIRMATION_UNKNOWN\x10\x03*\\\n\x06Source\x12\x16\n\x12SOURCE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSOURCE_RELAY\x10\x01\x12\x12\n\x0eSOURCE_COUNTER\x10\x02\x12\x14\n\x10SOURCE_COLLECTOR\x10\x03\x32W\n\x0fTerminalService\x12\x44\n\x07Session\x12\x1c.ctprelay.v1.TerminalMessage\x1a\x17.ctprelay.v1.RelayBatch(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,12 +42,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LOGGEDIN'].fields_by_name['resume_token']._serialized_options = b'\200\001\001'
   _globals['_RESUME'].fields_by_name['resume_token']._loaded_options = None
   _globals['_RESUME'].fields_by_name['resume_token']._serialized_options = b'\200\001\001'
-  _globals['_REPORTKIND']._serialized_start=2464
-  _globals['_REPORTKIND']._serialized_end=2555
-  _globals['_STARTFROM']._serialized_start=2557
-  _globals['_STARTFROM']._serialized_end=2636
-  _globals['_SOURCE']._serialized_start=2638
-  _globals['_SOURCE']._serialized_end=2730
+  _globals['_REPORTKIND']._serialized_start=2563
+  _globals['_REPORTKIND']._serialized_end=2654
+  _globals['_STARTFROM']._serialized_start=2656
+  _globals['_STARTFROM']._serialized_end=2735
+  _globals['_SETTLEMENTCONFIRMATION']._serialized_start=2738
+  _globals['_SETTLEMENTCONFIRMATION']._serialized_end=2916
+  _globals['_SOURCE']._serialized_start=2918
+  _globals['_SOURCE']._serialized_end=3010
   _globals['_TERMINALMESSAGE']._serialized_start=106
   _globals['_TERMINALMESSAGE']._serialized_end=318
   _globals['_RELAYBATCH']._serialized_start=320
@@ -61,23 +63,23 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LOGIN']._serialized_start=853
   _globals['_LOGIN']._serialized_end=1235
   _globals['_LOGGEDIN']._serialized_start=1238
-  _globals['_LOGGEDIN']._serialized_end=1613
-  _globals['_REJECTED']._serialized_start=1616
-  _globals['_REJECTED']._serialized_end=1755
-  _globals['_CALL']._serialized_start=1758
-  _globals['_CALL']._serialized_end=1900
-  _globals['_CALLRESULT']._serialized_start=1903
-  _globals['_CALLRESULT']._serialized_end=2144
-  _globals['_RESUME']._serialized_start=2146
-  _globals['_RESUME']._serialized_end=2205
-  _globals['_SESSIONSTATUS']._serialized_start=2208
-  _globals['_SESSIONSTATUS']._serialized_end=2425
-  _globals['_SESSIONSTATUS_STATE']._serialized_start=2340
-  _globals['_SESSIONSTATUS_STATE']._serialized_end=2425
-  _globals['_LOGOUT']._serialized_start=2427
-  _globals['_LOGOUT']._serialized_end=2435
-  _globals['_GOODBYE']._serialized_start=2437
-  _globals['_GOODBYE']._serialized_end=2462
-  _globals['_TERMINALSERVICE']._serialized_start=2732
-  _globals['_TERMINALSERVICE']._serialized_end=2819
+  _globals['_LOGGEDIN']._serialized_end=1712
+  _globals['_REJECTED']._serialized_start=1715
+  _globals['_REJECTED']._serialized_end=1854
+  _globals['_CALL']._serialized_start=1857
+  _globals['_CALL']._serialized_end=1999
+  _globals['_CALLRESULT']._serialized_start=2002
+  _globals['_CALLRESULT']._serialized_end=2243
+  _globals['_RESUME']._serialized_start=2245
+  _globals['_RESUME']._serialized_end=2304
+  _globals['_SESSIONSTATUS']._serialized_start=2307
+  _globals['_SESSIONSTATUS']._serialized_end=2524
+  _globals['_SESSIONSTATUS_STATE']._serialized_start=2439
+  _globals['_SESSIONSTATUS_STATE']._serialized_end=2524
+  _globals['_LOGOUT']._serialized_start=2526
+  _globals['_LOGOUT']._serialized_end=2534
+  _globals['_GOODBYE']._serialized_start=2536
+  _globals['_GOODBYE']._serialized_end=2561
+  _globals['_TERMINALSERVICE']._serialized_start=3012
+  _globals['_TERMINALSERVICE']._serialized_end=3099
 # @@protoc_insertion_point(module_scope)

@@ -22,6 +22,13 @@ class StartFrom(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     START_FROM_DAY: _ClassVar[StartFrom]
     START_FROM_NOW: _ClassVar[StartFrom]
 
+class SettlementConfirmation(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    SETTLEMENT_CONFIRMATION_UNSPECIFIED: _ClassVar[SettlementConfirmation]
+    SETTLEMENT_CONFIRMATION_CONFIRMED: _ClassVar[SettlementConfirmation]
+    SETTLEMENT_CONFIRMATION_REFUSED: _ClassVar[SettlementConfirmation]
+    SETTLEMENT_CONFIRMATION_UNKNOWN: _ClassVar[SettlementConfirmation]
+
 class Source(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     SOURCE_UNSPECIFIED: _ClassVar[Source]
@@ -34,6 +41,10 @@ REPORT_KIND_WECHAT: ReportKind
 START_FROM_UNSPECIFIED: StartFrom
 START_FROM_DAY: StartFrom
 START_FROM_NOW: StartFrom
+SETTLEMENT_CONFIRMATION_UNSPECIFIED: SettlementConfirmation
+SETTLEMENT_CONFIRMATION_CONFIRMED: SettlementConfirmation
+SETTLEMENT_CONFIRMATION_REFUSED: SettlementConfirmation
+SETTLEMENT_CONFIRMATION_UNKNOWN: SettlementConfirmation
 SOURCE_UNSPECIFIED: Source
 SOURCE_RELAY: Source
 SOURCE_COUNTER: Source
@@ -130,7 +141,7 @@ class Login(_message.Message):
     def __init__(self, auth_info: _Optional[bytes] = ..., broker_id: _Optional[str] = ..., investor_id: _Optional[str] = ..., password: _Optional[str] = ..., system_info: _Optional[bytes] = ..., system_info_length: _Optional[int] = ..., collector_code: _Optional[int] = ..., collector_version: _Optional[str] = ..., mac_address: _Optional[str] = ..., login_remark: _Optional[str] = ..., confirm_settlement: _Optional[bool] = ..., report_kind: _Optional[_Union[ReportKind, str]] = ..., one_time_password: _Optional[str] = ..., start_from: _Optional[_Union[StartFrom, str]] = ...) -> None: ...
 
 class LoggedIn(_message.Message):
-    __slots__ = ("broker_id", "investor_id", "trading_day", "login_time", "front_id", "session_id", "max_order_ref", "mode", "relay_app_type", "resume_token", "linger_seconds", "must_change_password", "advice", "report_return_code", "system_name", "resumed", "lost_history")
+    __slots__ = ("broker_id", "investor_id", "trading_day", "login_time", "front_id", "session_id", "max_order_ref", "mode", "relay_app_type", "resume_token", "linger_seconds", "must_change_password", "advice", "report_return_code", "system_name", "resumed", "lost_history", "settlement_confirmation", "settlement_error_id")
     BROKER_ID_FIELD_NUMBER: _ClassVar[int]
     INVESTOR_ID_FIELD_NUMBER: _ClassVar[int]
     TRADING_DAY_FIELD_NUMBER: _ClassVar[int]
@@ -148,6 +159,8 @@ class LoggedIn(_message.Message):
     SYSTEM_NAME_FIELD_NUMBER: _ClassVar[int]
     RESUMED_FIELD_NUMBER: _ClassVar[int]
     LOST_HISTORY_FIELD_NUMBER: _ClassVar[int]
+    SETTLEMENT_CONFIRMATION_FIELD_NUMBER: _ClassVar[int]
+    SETTLEMENT_ERROR_ID_FIELD_NUMBER: _ClassVar[int]
     broker_id: str
     investor_id: str
     trading_day: str
@@ -165,7 +178,9 @@ class LoggedIn(_message.Message):
     system_name: str
     resumed: bool
     lost_history: bool
-    def __init__(self, broker_id: _Optional[str] = ..., investor_id: _Optional[str] = ..., trading_day: _Optional[str] = ..., login_time: _Optional[str] = ..., front_id: _Optional[int] = ..., session_id: _Optional[int] = ..., max_order_ref: _Optional[int] = ..., mode: _Optional[str] = ..., relay_app_type: _Optional[str] = ..., resume_token: _Optional[bytes] = ..., linger_seconds: _Optional[int] = ..., must_change_password: _Optional[bool] = ..., advice: _Optional[str] = ..., report_return_code: _Optional[int] = ..., system_name: _Optional[str] = ..., resumed: _Optional[bool] = ..., lost_history: _Optional[bool] = ...) -> None: ...
+    settlement_confirmation: SettlementConfirmation
+    settlement_error_id: int
+    def __init__(self, broker_id: _Optional[str] = ..., investor_id: _Optional[str] = ..., trading_day: _Optional[str] = ..., login_time: _Optional[str] = ..., front_id: _Optional[int] = ..., session_id: _Optional[int] = ..., max_order_ref: _Optional[int] = ..., mode: _Optional[str] = ..., relay_app_type: _Optional[str] = ..., resume_token: _Optional[bytes] = ..., linger_seconds: _Optional[int] = ..., must_change_password: _Optional[bool] = ..., advice: _Optional[str] = ..., report_return_code: _Optional[int] = ..., system_name: _Optional[str] = ..., resumed: _Optional[bool] = ..., lost_history: _Optional[bool] = ..., settlement_confirmation: _Optional[_Union[SettlementConfirmation, str]] = ..., settlement_error_id: _Optional[int] = ...) -> None: ...
 
 class Rejected(_message.Message):
     __slots__ = ("source", "reason", "code", "message", "advice", "retry_after_seconds")

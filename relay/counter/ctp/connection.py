@@ -5,21 +5,26 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ctpabi.binding import Binding
 from relay.alarms import Alarms
 from relay.counter.ctp.api import RESTART, TraderApi
+from relay.counter.ctp.event_router import LOST_ERROR_ID
 from relay.counter.ctp.link import CtpLink
 from relay.counter.ctp.login_gate import LoginGate
 from relay.counter.ctp.login_steps import Credentials, LoginSteps
 from relay.counter.ctp.session import CtpSession, SessionTools
 from relay.counter.ctp.switchboard import Switchboard
-from relay.counter.port import Evidence, TerminalReport
+from relay.counter.port import Confirmation, Evidence, TerminalReport
 from relay.domain.breaker import Breaker
 from relay.domain.patience import Patience
 from relay.errors import Refused
+from relay.tasks import Tasks
+
+_CONFIRM_SECONDS = 2.0
+"""how long a login waits for its settlement confirmation"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +63,7 @@ class Connector:
         self.gate = LoginGate(address.inits_per_second, breaker or Breaker(), self.alarms)
         self._tools = SessionTools(self.gate, self.alarms, address.patience, self._mates)
         self._open: dict[str, CtpSession] = {}
+        self._tasks = Tasks()
 
     def _mates(self, session: CtpSession) -> list[CtpSession]:
         user_id = session.steps.credentials.user_id
@@ -110,18 +116,29 @@ class Connector:
         session.open(self._address.fronts, RESTART)
 
     async def confirm(self, board: Switchboard, link: CtpLink) -> None:
-        """Confirm the settlement statement for a terminal that asked for it; what came of it is in the ledger.
+        """Confirm the settlement statement for a terminal that asked for it; its login says what came of it.
 
-        Not confirmed is no reason to refuse the login: the terminal may read the statement and confirm itself. While
-        a password change is due the counter has not logged anybody in yet, so nothing is sent.
+        Not confirmed is no reason to refuse the login, nor to hold it up: the terminal may read the statement and
+        confirm itself. An answer that comes later is in the ledger only. While a password change is due the counter
+        has not logged anybody in yet, so nothing is sent.
         """
         if link.attached.must_change_password:
             return
+        confirming = self._tasks.start(self._confirm(board, link), f"settlement confirmation {link.session}")
+        done, _ = await asyncio.wait({confirming}, timeout=_CONFIRM_SECONDS)
+        error_id = confirming.result() if done else LOST_ERROR_ID
+        outcome = Confirmation.CONFIRMED if error_id == 0 else Confirmation.REFUSED
+        if error_id < 0:
+            outcome, error_id = Confirmation.UNKNOWN, 0
+        link.attached = replace(link.attached, confirmation=outcome, confirmation_error_id=error_id)
+
+    async def _confirm(self, board: Switchboard, link: CtpLink) -> int:
         try:
             error_id = await board.confirm_settlement(link)
         except Refused as refused:
-            error_id = refused.refusal.code or -1
+            error_id = refused.refusal.code or LOST_ERROR_ID
         await self._evidence.record("settlement_confirm", link.session, {"error_id": error_id})
+        return error_id
 
     async def close(self, session: CtpSession) -> None:
         """Log out, release, and remove the flow files, which only hold positions the relay never resumes from."""

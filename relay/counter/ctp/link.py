@@ -69,7 +69,8 @@ class CtpLink:
 
     def see(self, login: Attached) -> None:
         """The counter session's login as this terminal sees it: with its lane's own front, session and references."""
-        lane = self.lane
+        lane, before = self.lane, self.attached
+        login = replace(login, confirmation=before.confirmation, confirmation_error_id=before.confirmation_error_id)
         self.attached = replace(login, front_id=lane.front, session_id=lane.session, max_order_ref=lane.max_order_ref)
 
     async def call(self, call: TerminalCall) -> CallOutcome:

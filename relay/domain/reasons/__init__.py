@@ -42,6 +42,7 @@ from relay.domain.reasons.counter import (
     operator_refused,
     password_due_advice,
     query_advice,
+    settlement_advice,
 )
 from relay.domain.reasons.report import WELL_FORMED, report_refused
 from relay.domain.reasons.service import (
@@ -97,6 +98,7 @@ __all__ = [
     "request_id_in_use",
     "request_malformed",
     "session_gone",
+    "settlement_advice",
     "shared_orders_unavailable",
     "system_info_from_the_future",
     "system_info_length",

@@ -150,3 +150,12 @@ def query_advice(*, lost: bool) -> str:
 def password_due_advice(error_id: int) -> str:
     """What to do after a login that 131, 140 or 141 answered; empty after any other."""
     return advice_for(error_id) if verdict_of(error_id) is LoginVerdict.PASSWORD_DUE else ""
+
+
+def settlement_advice(error_id: int) -> str:
+    """What to do after a settlement confirmation that the counter refused with this ErrorID, or did not answer (0)."""
+    why = f" [{error_id}]" if error_id else ""
+    return (
+        f"结算单未确认{why}, 请在首笔报单前自行查询并确认 / the settlement statement is not confirmed{why}:"
+        " read and confirm it before the first order"
+    )

@@ -10,12 +10,12 @@ import pytest
 from relay.counter.ctp.api import RESTART
 from relay.counter.ctp.link import CtpLink
 from relay.counter.ctp.many_to_many import ManyToMany
-from relay.counter.port import TerminalCall
+from relay.counter.port import Confirmation, TerminalCall
 from relay.errors import LedgerUnavailable, Refused
 from tests.relay.counter.played_api import Counter, login
 from tests.relay.domain.ctp_bodies import method, request
 from tests.relay.evidence import KeptEvidence
-from tests.relay.hand_loop import settled
+from tests.relay.hand_loop import HandLoop, settled
 
 
 @pytest.fixture
@@ -147,18 +147,43 @@ async def test_the_statement_is_confirmed_for_a_terminal_that_asks(
 
     assert counter.api.steps[-1] == "ReqSettlementInfoConfirm"
     assert evidence.data("settlement_confirm") == {"error_id": 0}
+    assert link.attached.confirmation is Confirmation.CONFIRMED
     await link.detach("logged out")
 
 
 async def test_a_refused_confirmation_refuses_no_login(
     mode: ManyToMany, counter: Counter, evidence: KeptEvidence
 ) -> None:
-    """The user may read the statement and confirm it himself."""
+    """The user may read the statement and confirm it himself; he is told, also after a break."""
     counter.mood.errors["ReqSettlementInfoConfirm"] = 26
 
     link = await attached(mode, confirm_settlement=True)
+    counter.api.break_off()
+    counter.api.say("OnFrontConnected")
+    await settled()
 
     assert evidence.data("settlement_confirm") == {"error_id": 26}
+    assert link.attached.confirmation is Confirmation.REFUSED
+    assert link.attached.confirmation_error_id == 26
+    await link.detach("logged out")
+
+
+async def test_a_counter_that_does_not_answer_the_confirmation_does_not_hold_the_login(
+    mode: ManyToMany, counter: Counter, evidence: KeptEvidence
+) -> None:
+    """Ten seconds in front of a screen; an answer that comes later is in the ledger."""
+    counter.mood.silent.add("ReqSettlementInfoConfirm")
+    attaching = asyncio.ensure_future(mode.attach(login(confirm_settlement=True)))
+    await settled()
+    loop = HandLoop()
+    await loop.move(3)
+
+    link = cast("CtpLink", await asyncio.wait_for(attaching, 5))
+    counter.api.answer("ReqSettlementInfoConfirm", counter.api.called[-1].request_id)
+    await settled()
+
+    assert link.attached.confirmation is Confirmation.UNKNOWN
+    assert evidence.data("settlement_confirm") == {"error_id": 0}
     await link.detach("logged out")
 
 

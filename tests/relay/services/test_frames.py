@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 from ctpabi.wire import varint
 from ctprelay.ctp.v1 import events_pb2
 from ctprelay.v1 import terminal_pb2 as pb
-from relay.counter.port import Attached, CallOutcome, Investor, LinkState, LinkStatus, Mode
+from relay.counter.port import Attached, CallOutcome, Confirmation, Investor, LinkState, LinkStatus, Mode
 from relay.domain import reasons
 from relay.errors import Refusal, Source
 from relay.services import frames
@@ -78,6 +80,19 @@ def test_the_welcome_carries_what_a_terminal_works_with() -> None:
     assert told.must_change_password
     assert told.advice == "change it"
     assert "tttt" not in repr(welcome)
+
+
+@pytest.mark.parametrize("confirmation", list(Confirmation))
+def test_the_welcome_says_what_became_of_the_settlement_confirmation(confirmation: Confirmation) -> None:
+    """Without it the day's first order is refused, and nobody knows why."""
+    welcome = frames.Welcome(Investor("9999", "100001"), Mode.MANY_TO_ONE, b"t" * 32, 60)
+    attached = replace(ATTACHED, confirmation=confirmation, confirmation_error_id=26)
+
+    told = parsed(frames.logged_in(welcome, attached)).logged_in
+
+    name = pb.SettlementConfirmation.Name(told.settlement_confirmation)
+    assert name == f"SETTLEMENT_CONFIRMATION_{confirmation.value.upper() or 'UNSPECIFIED'}"
+    assert told.settlement_error_id == 26
 
 
 def test_the_result_of_a_call_says_what_became_of_it() -> None:
