@@ -5,6 +5,8 @@ Refusals of a whole login are in `relay.domain.reasons`.
 
 from __future__ import annotations
 
+import math
+
 from relay.errors import Refusal, Source
 
 
@@ -248,6 +250,18 @@ def queue_full(what: str, most: int) -> Refusal:
         "queue_full",
         (f"{what} 队列已满 ({most})", f"{most} requests of this kind ({what}) are waiting already"),
         ("请降低请求频率", "send more slowly"),
+    )
+
+
+def query_not_answered(name: str, seconds: float) -> Refusal:
+    """The counter did not answer this query the last time; asked again at once it would stop everybody's queries."""
+    wait = math.ceil(seconds)
+    return Refusal(
+        Source.RELAY,
+        "query_not_answered",
+        f"柜台上次未答复 {name} / the counter did not answer {name} the last time",
+        f"{wait} 秒后可再次查询 / it may be asked again in {wait} s",
+        retry_after_seconds=wait,
     )
 
 

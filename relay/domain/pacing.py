@@ -22,6 +22,7 @@ from enum import Enum, auto
 from itertools import count
 
 from relay.domain import call_reasons
+from relay.domain.query_lane import QueryLane
 from relay.domain.rate_window import RateWindow
 from relay.domain.scope_table import Priority
 from relay.domain.turns import Turns
@@ -45,8 +46,8 @@ class PacingLimits:
     """QryFreq; 0: unlimited (operators are not limited)"""
     packages_per_second: int = 0
     """FTDPkgFreq, of all requests together; 0: unlimited"""
-    query_timeout_seconds: float = 60.0
-    """a query without its last answer stops blocking the others after this"""
+    query_timeout_seconds: float = 30.0
+    """a query of which neither a row nor its end has come for so long stops blocking the others"""
     retry_seconds: float = 1.1
     """pause of the queries after -2, -3 or error 90"""
     attempts: int = 5
@@ -126,6 +127,7 @@ class Pacer:
         self._deadlines: list[tuple[float, int, Ticket]] = []
         self._in_flight: Ticket | None = None
         self._in_flight_until = 0.0
+        self.lane = QueryLane()
         self.limit(limits)
 
     def limit(self, limits: PacingLimits) -> None:
@@ -178,8 +180,15 @@ class Pacer:
 
     def returned(self, ticket: Ticket, code: int, now: float) -> Outcome:
         """The API call's return code."""
+        is_query = ticket.priority is Priority.QUERY
         if code == 0:
+            if is_query:
+                self.lane.took()
+            else:
+                self.lane.sent_other(now)
             return Outcome.SENT
+        if is_query and code == TOO_MANY_UNANSWERED:
+            self.lane.refused(now)
         self._release(ticket)
         if code == TOO_MANY_A_SECOND:
             self._exempt.paused_until = self._query.paused_until = now + self._limits.retry_seconds
@@ -193,9 +202,12 @@ class Pacer:
     def answered(self, request_id: int, now: float, *, is_last: bool, error_id: int = 0) -> bool:
         """An answer came. True: pass it on. False: the query is sent again, the terminal is told nothing."""
         ticket = self._in_flight
+        if is_last:
+            self.lane.answered(request_id)
         if ticket is None or ticket.request_id != request_id:
             return True
         if not is_last and error_id != NEED_RETRY:
+            self._in_flight_until = now + self._limits.query_timeout_seconds
             return True
         self._release(ticket)
         if error_id == NEED_RETRY:
@@ -207,6 +219,7 @@ class Pacer:
 
     def disconnected(self) -> Ticket | None:
         """The counter session broke: the query whose answer will never come, if there is one."""
+        self.lane.disconnected()
         ticket = self._in_flight
         if ticket is not None:
             self._release(ticket)
@@ -282,6 +295,7 @@ class Pacer:
         if ticket is None or now < self._in_flight_until:
             return None
         self._in_flight = None
+        self.lane.gave_up(ticket.request_id)
         ticket.stage = Stage.OVER
         return ticket
 

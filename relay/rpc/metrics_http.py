@@ -64,18 +64,11 @@ class Watched:
 
 def readings(of: Watched) -> Iterator[Reading]:
     """The relay's figures of this moment."""
-    written = of.ledger.statistics()
     yield Reading("sessions", "terminal sessions, logged in or lingering", len(of.sessions))
     yield Reading(
         "counter_ready", "1 where terminals can be attached; many-to-one: the operator is logged in", of.counter.ready
     )
-    yield Reading("ledger_entries_committed", "ledger entries committed since the start", written["committed"])
-    yield Reading("ledger_entries_failed", "ledger entries that could not be committed", written["failed"])
-    yield Reading("ledger_entries_spooled", "ledger entries on disk until the database answers", written["spooled"])
-    yield Reading(
-        "ledger_entries_lost", "ledger entries that could be kept nowhere; the ledger says so", written["lost"]
-    )
-    yield Reading("ledger_entries_waiting", "ledger entries waiting for the database", written["waiting"])
+    yield from _of_ledger(of.ledger.statistics())
     yield Reading(
         "orders_today",
         "orders this trading day of the counter session that has most; limits.orders_per_day is its bound",
@@ -112,6 +105,16 @@ def _of_the_door(door: Listener) -> Iterator[Reading]:
     if door.certificates is not None:
         until = door.certificates.valid_until.timestamp()
         yield Reading("tls_certificate_valid_until_seconds", "when the served certificate expires, Unix time", until)
+
+
+def _of_ledger(written: Mapping[str, int]) -> Iterator[Reading]:
+    yield Reading("ledger_entries_committed", "ledger entries committed since the start", written["committed"])
+    yield Reading("ledger_entries_failed", "ledger entries that could not be committed", written["failed"])
+    yield Reading("ledger_entries_spooled", "ledger entries on disk until the database answers", written["spooled"])
+    yield Reading(
+        "ledger_entries_lost", "ledger entries that could be kept nowhere; the ledger says so", written["lost"]
+    )
+    yield Reading("ledger_entries_waiting", "ledger entries waiting for the database", written["waiting"])
 
 
 def why_not_healthy(loop: asyncio.AbstractEventLoop, sessions: Sessions, seconds: float = _LOOP_SECONDS) -> str:

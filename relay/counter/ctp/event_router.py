@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from enum import Enum
 
 import structlog
 
@@ -30,9 +31,17 @@ from relay.domain.repetitions import Repetitions
 _log = structlog.get_logger(__name__)
 
 _FUNDS = "OnRspQryTradingAccount"
-_LOST = "连接中断, 未得到答复 / the connection broke before the answer".encode("gb18030")
 LOST_ERROR_ID = -1
 """ErrorID of the answer the relay gives where the counter's will never come; CTP's own are positive"""
+
+
+class Lost(Enum):
+    """Why an answer will not come; the value is what whoever asked is told."""
+
+    BROKEN = "连接中断, 未得到答复 / the connection broke before the answer"
+    LATE = "柜台未在时限内答复 / the counter did not answer in time"
+    UNSENT = "请求未能发出 / the request could not be sent"
+
 
 LinkOf = Callable[[Lane], CtpLink | None]
 _Encoded = dict[tuple[int, bytes], CounterEvent]
@@ -243,7 +252,7 @@ class EventRouter:
         for row in rows:
             yield self._told(link, request_id, row.callback, row.body, rsp, is_last=row.is_last)
 
-    def lost(self, asked: Asked, but: tuple[CtpLink, int] | None = None) -> None:
+    def lost(self, asked: Asked, why: Lost = Lost.BROKEN, but: tuple[CtpLink, int] | None = None) -> None:
         """The answer will not come: whoever waits is told, except `but`, who knows."""
         if asked.done is not None:
             if not asked.done.done():
@@ -253,8 +262,9 @@ class EventRouter:
         askers: tuple[object, ...] = ((asked.link, asked.request_id),)
         if asked.cache_key is not None:
             askers = self._cache.abandon(asked.cache_key)
+        told = LOST_ERROR_ID, why.value.encode("gb18030")
         for link, request_id in _pairs(tuple(asker for asker in askers if asker != but)):
-            self._tell(link, request_id, callback, None, (LOST_ERROR_ID, _LOST), is_last=True)
+            self._tell(link, request_id, callback, None, told, is_last=True)
 
     def _learn_account(self, link: CtpLink, callback: Callback, body: bytes) -> None:
         """Which fund account is this investor's, as the counter tells his own session: transfers name only that.

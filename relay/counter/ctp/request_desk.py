@@ -7,12 +7,14 @@ increase whatever the queue did in between. Nothing that carries an order is eve
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
 
 import structlog
 
 from ctpabi import layout
+from relay.alarms import AlarmName
+from relay.counter.ctp.event_router import Lost
 from relay.counter.ctp.link import CtpLink
 from relay.counter.ctp.pending import Asked, Pending
 from relay.counter.ctp.session import CtpSession
@@ -23,6 +25,7 @@ from relay.domain.lane_requests import Outgoing
 from relay.domain.lanes import Lanes
 from relay.domain.order_keys import FirstOrder
 from relay.domain.pacing import Outcome, Pacer, PacingLimits, Ticket
+from relay.domain.query_lane import Unanswered
 from relay.domain.scope_table import Priority
 from relay.domain.waiting_orders import OrderName
 from relay.errors import Refusal, Refused
@@ -51,7 +54,7 @@ class RequestDesk:
         tools: SwitchboardTools,
         lanes: Lanes,
         pending: Pending,
-        unanswered: Callable[[Asked], None],
+        unanswered: Callable[[Asked, Lost], None],
     ) -> None:
         """`unanswered` is told of a request that was sent and will have no answer."""
         self._session = session
@@ -62,6 +65,9 @@ class RequestDesk:
         self._lanes = lanes
         self._pending = pending
         self._unanswered = unanswered
+        self._alarms = tools.alarms
+        self._lane_is_dead = False
+        self._held = Unanswered()
         self._pacer = Pacer(PacingLimits())
         self._loop = asyncio.get_running_loop()
         self._alarm: asyncio.TimerHandle | None = None
@@ -89,6 +95,8 @@ class RequestDesk:
         rule = self._scope.rule(call.method)
         priority = rule.priority if rule else Priority.OTHER
         now = self._loop.time()
+        if priority is Priority.QUERY and (left := self._held.seconds_left(_question(asked), now)):
+            raise Refused(call_reasons.query_not_answered(call.method.name, left))
         if await self._cancelled_here(asked.link, call, body, queued):
             return CallOutcome(0)
         waiting = _Waiting(call, body, asked, self._loop.create_future())
@@ -162,6 +170,10 @@ class RequestDesk:
         """An answer came; False: the query is sent again and nobody is told. Call `pump` when it was handled."""
         return self._pacer.answered(request_id, self._loop.time(), is_last=is_last, error_id=error_id)
 
+    def heard(self, asked: Asked) -> None:
+        """A request was answered to its end."""
+        self._held.answered(_question(asked))
+
     def drop(self, link: CtpLink, refusal: Refusal) -> None:
         """The terminal, or the session it waited for, is gone: nothing of it is sent any more."""
         for ticket in self._pacer.drop(link):
@@ -179,16 +191,35 @@ class RequestDesk:
         while True:
             step = self._pacer.next(self._loop.time())
             for ticket in step.expired:
-                self._turn_away(ticket, reasons.deadline_passed())
+                self._turn_away(ticket, reasons.deadline_passed(), Lost.LATE)
             if step.unanswered is not None:
-                asked = self._pending.answered(step.unanswered.request_id, is_last=True)
-                if asked is not None:
-                    self._unanswered(asked)
+                self._give_up(step.unanswered)
             if step.send is None:
                 break
             self._send(step.send)
-        if step.wake_at is not None:
-            self._alarm = self._loop.call_at(step.wake_at, self.pump)
+        times = [at for at in (step.wake_at, self._look_at_lane()) if at is not None]
+        if times:
+            self._alarm = self._loop.call_at(min(times), self.pump)
+
+    def _give_up(self, ticket: Ticket) -> None:
+        """A query that the counter did not answer in time."""
+        asked = self._pending.answered(ticket.request_id, is_last=True)
+        if asked is not None:
+            self._held.gave_up(_question(asked), self._loop.time())
+            self._unanswered(asked, Lost.LATE)
+
+    def _look_at_lane(self) -> float | None:
+        """Renew the session where the API takes no query any more; returns when to look again."""
+        now = self._loop.time()
+        at = self._pacer.lane.renew_at(now)
+        if at is not None and not self._lane_is_dead:
+            self._alarms.sound(AlarmName.QUERY_LANE_DEAD, session=self._session.name)
+        self._lane_is_dead = at is not None
+        if at is None or at > now:
+            return at
+        self._pacer.lane.renewed(now)
+        self._session.renew("查询通道无响应, 重建柜台会话 / no query is answered any more: the session is renewed")
+        return None
 
     def close(self) -> None:
         """No more alarms."""
@@ -237,7 +268,7 @@ class RequestDesk:
         if not waiting.sent.done():
             waiting.sent.set_result(CallOutcome(code, order_ref=outgoing.order_ref))
         elif outcome is Outcome.FAILED:
-            self._unanswered(waiting.asked)
+            self._unanswered(waiting.asked, Lost.UNSENT)
 
     def _write_references(self, waiting: _Waiting) -> Outgoing:
         """The lane's references become the counter's, and are kept on disk before the order is sent."""
@@ -261,14 +292,14 @@ class RequestDesk:
         self._pacer.returned(ticket, -1, self._loop.time())
         self._turn_away(ticket, refusal)
 
-    def _turn_away(self, ticket: Ticket, refusal: Refusal) -> None:
+    def _turn_away(self, ticket: Ticket, refusal: Refusal, lost: Lost = Lost.BROKEN) -> None:
         """The request is not sent: whoever asked hears of it, once."""
         waiting = _waiting(ticket)
         if waiting.sent.cancelled():
             return
         if waiting.sent.done():
             # Sent before and put back because the counter asked for a retry: by now an answer is waited for.
-            self._unanswered(waiting.asked)
+            self._unanswered(waiting.asked, lost)
         else:
             waiting.sent.set_exception(Refused(refusal))
 
@@ -288,6 +319,11 @@ def _waiting(ticket: Ticket) -> _Waiting:
 def repeated(first: FirstOrder) -> CallOutcome:
     """An order whose key named another before: nothing is sent."""
     return CallOutcome(0, first_order_ref=first.order_ref, first_front_id=first.front, first_session_id=first.session)
+
+
+def _question(asked: Asked) -> Hashable:
+    """What is asked, by which of all terminals; what is public is asked for all."""
+    return asked.cache_key or (asked.link.lane.identity.investor, asked.method.name)
 
 
 def not_ready(link: CtpLink, *, live: bool) -> Refusal | None:

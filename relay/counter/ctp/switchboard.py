@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Iterator
 
 import structlog
 
-from relay.counter.ctp.event_router import EventRouter, is_answer
+from relay.counter.ctp.event_router import EventRouter, Lost, is_answer
 from relay.counter.ctp.link import NOT_ATTACHED, SLICE_SECONDS, CtpLink, Detach
 from relay.counter.ctp.pending import Asked, Pending
 from relay.counter.ctp.request_desk import PASSWORD_UPDATE, RequestDesk, not_ready
@@ -172,7 +172,7 @@ class Switchboard:
     def _abandon(self, asked: Asked) -> None:
         """The first asker of a public question did not get through: nobody else may wait for its answer."""
         if asked.cache_key is not None:
-            self._router.lost(asked, but=(asked.link, asked.request_id))
+            self._router.lost(asked, Lost.UNSENT, but=(asked.link, asked.request_id))
 
     # Up ------------------------------------------------------------------------------------------------------
 
@@ -202,6 +202,8 @@ class Switchboard:
         error_id, _ = event.error
         if self._desk.answered(event.request_id, is_last=event.is_last, error_id=error_id):
             asked = self._router.answer(event)
+            if asked is not None and event.is_last:
+                self._desk.heard(asked)
             if asked is not None and asked.new_password and error_id == 0:
                 self.session.password_changed(asked.new_password)
         else:

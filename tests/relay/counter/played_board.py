@@ -53,6 +53,7 @@ class PlayedSession:
         self.front = (0, 0)
         """queries and packages a second"""
         self.passwords: list[str] = []
+        self.renewals: list[str] = []
         self._items: list[SessionItem] = []
         self._said = asyncio.Event()
         self._request_ids = itertools.count(1)
@@ -66,6 +67,9 @@ class PlayedSession:
     def call(self, asked: Any, data: bytes | bytearray, request_id: int) -> int:
         self.called.append(Called(asked.name, bytes(data), request_id))
         return self.return_codes.pop(0) if self.return_codes else 0
+
+    def renew(self, why: str) -> None:
+        self.renewals.append(why)
 
     def password_changed(self, password: str) -> None:
         self.passwords.append(password)

@@ -6,8 +6,9 @@ import asyncio
 
 import pytest
 
-from relay.domain.pacing import NEED_RETRY
-from tests.relay.counter.played_board import OPERATOR, Board, order_fields, refusal_of, unanswered
+from relay.alarms import AlarmName
+from relay.domain.pacing import NEED_RETRY, PacingLimits
+from tests.relay.counter.played_board import OPERATOR, Board, Terminal, order_fields, refusal_of, unanswered
 from tests.relay.domain.ctp_bodies import BROKER, read
 from tests.relay.hand_loop import HandLoop, settled
 
@@ -249,3 +250,95 @@ async def test_an_order_whose_entry_cannot_be_made_up_gives_its_key_back(
 
 def _fault(*_: object) -> None:
     raise OverflowError("int too large to convert")
+
+
+# A query that is never answered ----------------------------------------------------------------------------------
+
+TIMEOUT = PacingLimits().query_timeout_seconds + 1
+
+
+def told(terminal: Terminal, request_id: int) -> list[str]:
+    return [event.rsp_info.error_msg for event in terminal.events() if event.request_id == request_id]
+
+
+async def test_a_query_without_an_answer_is_told_as_that_and_not_as_a_break(shared: Board) -> None:
+    """The user looks for the fault where it is."""
+    loop, mine = HandLoop(), shared.terminal("100001")
+    await shared.call(mine, "ReqQrySettlementInfo", 7)
+
+    await loop.move(TIMEOUT)
+
+    assert mine.answers(7) == [(-1, True)]
+    assert "did not answer in time" in told(mine, 7)[0]
+    assert mine.states == []
+
+
+async def test_rows_that_keep_coming_are_an_answer_under_way(shared: Board) -> None:
+    """All instruments of a day take longer than one row may."""
+    loop, mine = HandLoop(), shared.terminal("100001")
+    await shared.call(mine, "ReqQryInvestorPosition", 7)
+
+    for _ in range(5):
+        await loop.move(TIMEOUT - 5)
+        await shared.answer("OnRspQryInvestorPosition", 1, is_last=False, BrokerID=BROKER, InvestorID="100001")
+    await shared.answer("OnRspQryInvestorPosition", 1, BrokerID=BROKER, InvestorID="100001")
+
+    assert mine.answers(7) == [(0, False)] * 5 + [(0, True)]
+
+
+async def test_an_api_that_takes_no_query_any_more_is_renewed_when_no_order_is_under_way(shared: Board) -> None:
+    """It counts the unanswered one for ever: without another instance nobody's queries are answered again."""
+    loop, mine, other = HandLoop(), shared.terminal("100001"), shared.terminal("100002")
+    await shared.call(mine, "ReqQrySettlementInfo", 7)
+    await loop.move(TIMEOUT)
+    await shared.call(other, "ReqOrderInsert", 1, **order_fields())
+    shared.session.return_codes = [-2] * 100
+
+    waiting = shared.begin(other, "ReqQryTrade", 8, valid_for=30.0)
+    await settled()
+    assert shared.session.renewals == [], "an order was just sent"
+    assert shared.tools.alarms.count(AlarmName.QUERY_LANE_DEAD) == 1
+    await loop.move(1.5)
+
+    assert len(shared.session.renewals) == 1
+    shared.session.return_codes.clear()
+    await shared.break_off()
+    assert await refusal_of(waiting) == "counter_unavailable"
+    await shared.log_in(session_id=78)
+    again = shared.begin(other, "ReqQryTrade", 9)
+    await loop.move(RETRY_SECONDS)
+    assert (await again).return_code == 0
+    assert shared.tools.alarms.count(AlarmName.QUERY_LANE_DEAD) == 1
+
+
+async def test_a_late_answer_spares_the_renewal(shared: Board) -> None:
+    """The API takes queries again by itself then."""
+    loop, mine, other = HandLoop(), shared.terminal("100001"), shared.terminal("100002")
+    await shared.call(mine, "ReqQrySettlementInfo", 7)
+    await loop.move(TIMEOUT)
+    await shared.call(other, "ReqOrderInsert", 1, **order_fields())
+    shared.session.return_codes = [-2]
+    waiting = shared.begin(other, "ReqQryTrade", 8)
+    await settled()
+
+    await shared.answer("OnRspQrySettlementInfo", 1)
+    await loop.move(RETRY_SECONDS)
+
+    assert (await waiting).return_code == 0
+    assert shared.session.renewals == []
+
+
+async def test_who_asks_for_what_is_not_answered_does_not_stop_the_others_again_and_again(shared: Board) -> None:
+    """The same question is refused for a while; another, and another investor's, goes out."""
+    loop, mine, other = HandLoop(), shared.terminal("100001"), shared.terminal("100002")
+    await shared.call(mine, "ReqQrySettlementInfo", 7)
+    await loop.move(TIMEOUT)
+
+    assert await refusal_of(shared.begin(mine, "ReqQrySettlementInfo", 8)) == "query_not_answered"
+
+    assert (await shared.call(mine, "ReqQryTrade", 9)).return_code == 0
+    await shared.answer("OnRspQryTrade", 2)
+    assert (await shared.call(other, "ReqQrySettlementInfo", 10)).return_code == 0
+    await shared.answer("OnRspQrySettlementInfo", 3)
+    await loop.move(61)
+    assert (await shared.call(mine, "ReqQrySettlementInfo", 11)).return_code == 0
