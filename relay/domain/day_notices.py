@@ -37,7 +37,7 @@ class DayLimits:
     """How much of the day is kept."""
 
     total_bytes: int = 256 * 1024 * 1024
-    owner_bytes: int = 32 * 1024 * 1024
+    owner_bytes: int = 16 * 1024 * 1024
     overhead: int = 300
     """what a notice costs beside its struct"""
 

@@ -3,8 +3,8 @@
 The counter sends the day from its beginning and never says where the replay ends. The session is subscribed so for
 every terminal, because only then nothing of a later break is lost. What comes after the first login is the replay
 until something shows that it is new: it answers a request made since, its time is later than the login's by the
-counter's clock, or nothing came for a while. What is taken for old although it happened in the very second of the
-login is in the answer to any query made after it.
+counter's clock, or nothing came for a while. Of the very second of the login, what comes after the terminal was told
+that it is logged in is new.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ _TIMES = (
     "ForQuoteTime",
 )
 _PUBLIC = frozenset({"OnRtnInstrumentStatus", "OnRtnBulletin", "OnRtnForQuoteRsp"})
+_ALWAYS_TIMED = frozenset({"OnRtnOrder", "OnRtnTrade"})
 _DAY_BEGINS = 17 * 3600
 _DAY = 24 * 3600
 
@@ -51,8 +52,9 @@ class ReplayWatch:
         self._latest: dict[OrderKey, Notice] = {}
         self.over = False
 
-    def take(self, notice: Notice, now: float, *, own: bool) -> tuple[Notice, ...]:
-        """What of it is new; `own` says that it answers a request made after the login.
+    def take(self, notice: Notice, now: float, *, own: bool, welcomed: bool = False) -> tuple[Notice, ...]:
+        """What of it is new; `own` says that it answers a request made after the login, `welcomed` that it comes after
+        the terminal heard of its login.
 
         The fill of an old order may be told by a state that carries no new time, followed by its trade: then both.
         """
@@ -60,7 +62,10 @@ class ReplayWatch:
         self._last = now
         if self.over:
             return (notice,)
-        is_new = own or self._time(notice) > self._from
+        time = self._time(notice)
+        if time < 0 and notice.callback.name in _ALWAYS_TIMED:
+            return (notice,)  # nothing says that it is old, and too much is better than too little
+        is_new = own or time > self._from or (welcomed and time == self._from)
         if notice.callback.name in _PUBLIC:  # a flow of its own, which tells nothing of the other
             return (notice,) if is_new else ()
         if is_new:

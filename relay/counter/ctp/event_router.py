@@ -156,7 +156,8 @@ class EventRouter:
         if watch is None:
             return (notice,)
         own = order is not None and any(link.lane.session == order.lane_session for link in self._from_now)
-        news = watch.take(notice, self._loop.time(), own=own)
+        welcomed = any(link.is_read for link in self._from_now)
+        news = watch.take(notice, self._loop.time(), own=own, welcomed=welcomed)
         if watch.over:
             self._watch = None
         return news

@@ -39,6 +39,11 @@ NOT_ATTACHED = Attached("", "", 0, 0, 0, "", "", 0)
 class CtpLink:
     """A `port.CounterLink` on a switchboard."""
 
+    lost_history = False
+    """whether the day so far could not be given whole"""
+    is_read = False
+    """whether the terminal was told of its login and takes what comes"""
+
     def __init__(
         self, session: str, lane: Lane, limits: LinkLimits, call: Call, on_detach: Detach, turn: asyncio.Lock
     ) -> None:
@@ -56,8 +61,6 @@ class CtpLink:
         """of calls that wait for the firm's other processes"""
         self._call = call
         self._on_detach = on_detach
-        self.lost_history = False
-        """whether the day so far could not be given whole"""
         self._turn = turn
         self._items: deque[Item] = deque()
         self._later: OrderedDict[int, deque[Later]] = OrderedDict()
@@ -106,6 +109,7 @@ class CtpLink:
 
     async def batches(self) -> AsyncIterator[Sequence[Item]]:
         """Everything for this terminal, as bursts; ends after LinkStatus ENDED."""
+        self.is_read = True
         while True:
             while not self._items and not self._later:
                 self._ready.clear()

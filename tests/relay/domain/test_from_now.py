@@ -103,3 +103,20 @@ def test_public_notices_are_a_flow_of_their_own() -> None:
 
     assert (replay.take(now, 100.1, own=False), replay.take(then, 100.1, own=False)) == ((now,), ())
     assert replay.take(order("3"), 100.1, own=False) == ()
+
+
+def test_an_order_without_any_time_is_shown() -> None:
+    """Nothing says that it is old; the replay goes on behind it."""
+    replay, untimed = watch(), notice("OnRtnOrder", ExchangeID="SHFE", OrderSysID="2")
+
+    assert replay.take(untimed, 100.1, own=False) == (untimed,)
+    assert replay.take(order("3"), 100.1, own=False) == ()
+
+
+def test_of_the_logins_second_what_comes_after_the_welcome_is_new() -> None:
+    """A trade right after the login must not be taken for the morning's, and one right before not for news."""
+    replay, fill = watch(), trade("10:00:00")
+
+    assert replay.take(fill, 100.01, own=False) == ()
+    assert replay.take(trade("09:59:59"), 100.02, own=False, welcomed=True) == ()
+    assert replay.take(fill, 100.02, own=False, welcomed=True) == (fill,)
