@@ -9,3 +9,10 @@ Floors, imports point down only:
     domain           pure rules: no clock, no I/O, no threads
     settings errors logs    leaf vocabulary
 """
+
+import os
+
+# gRPC prints a line for every failed TLS handshake, on its own threads and straight to standard error: anybody who
+# connects could fill a pipe that nobody reads, and stop those threads. It looks here once, when it is imported, so this
+# stands before any import of it.
+os.environ.setdefault("GRPC_VERBOSITY", "NONE")

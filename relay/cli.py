@@ -54,9 +54,6 @@ def serve(config: ConfigPath = DEFAULT_CONFIG) -> None:
     with reporting():
         settings = load(config)
         secrets_of(settings)
-        # gRPC prints a line for every failed TLS handshake, on its own threads and straight to standard error: anybody
-        # who connects could fill a pipe that nobody reads, and stop those threads. It looks here when it is imported.
-        os.environ.setdefault("GRPC_VERBOSITY", "NONE")
         _part("relay.server").run(settings, lambda: load(config))
 
 
