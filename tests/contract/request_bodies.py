@@ -32,7 +32,7 @@ async def body_for(method: Method, watched: Watched) -> Message:
         case "ReqTradingAccountPasswordUpdate":
             return ctp.TradingAccountPasswordUpdate(account_id=investor, old_password=old, new_password=NEW_PASSWORD)
         case "ReqFromBankToFutureByFuture" | "ReqFromFutureToBankByFuture":
-            return ctp.ReqTransfer(account_id=investor, trade_amount=100.0, **_TRANSFER)
+            return ctp.ReqTransfer(account_id=investor, password=old, trade_amount=100.0, **_TRANSFER)
         case "ReqQueryBankAccountMoneyByFuture":
             return ctp.ReqQueryAccount(account_id=investor, **_TRANSFER)
         case _:

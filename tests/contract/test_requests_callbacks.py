@@ -11,8 +11,9 @@ import pytest
 
 from ctpabi.catalog import Callback, Shape
 from simcounter.errors_text import ErrorId, text_of
-from tests.contract.request_bodies import empty
+from tests.contract.request_bodies import body_for, empty
 from tests.contract.struct_values import full, read_back
+from tests.contract.test_requests import documented_refusal
 from tests.contract.watched import CATALOG, Watched, body_of
 from tests.e2e.site import INVESTORS
 
@@ -25,6 +26,20 @@ RESPONSES = [c for c in CATALOG.callbacks.values() if c.shape is Shape.RESPONSE 
 ASKED = CATALOG.methods["ReqSettlementInfoConfirm"]
 """any request would do, an answer belongs to whoever asked; but CTP's API knows a query's end by its own callback"""
 numbers = itertools.count(1_000_000, 1_000)
+_FOR_THE_WHOLE_INVESTOR = {
+    "OnErrRtnRepealBankToFutureByFutureManual",  # the firm does this by hand, nobody asked
+    "OnErrRtnRepealFutureToBankByFutureManual",
+    "OnErrRtnCombActionInsert",  # names its terminal by FrontID and SessionID: nobody else takes it for his own
+}
+REFUSALS = [c for c in NOTICES if c.shape is Shape.ERROR_NOTICE and c.name not in _FOR_THE_WHOLE_INVESTOR]
+"""error notices that name a terminal's request by a reference alone"""
+_REQUESTS = {
+    "OnErrRtnBankToFutureByFuture": "ReqFromBankToFutureByFuture",
+    "OnErrRtnFutureToBankByFuture": "ReqFromFutureToBankByFuture",
+    "OnErrRtnQueryBankBalanceByFuture": "ReqQueryBankAccountMoneyByFuture",
+}
+"""where the request's name is not the callback's"""
+_NAMES_OF_A_REQUEST = ("OrderRef", "ActionRef", "QuoteRef", "SelfCloseRef", "RequestID", "FrontID", "SessionID")
 
 
 async def test_none_is_left_out() -> None:
@@ -33,7 +48,7 @@ async def test_none_is_left_out() -> None:
     assert len(CATALOG.callbacks) == 164
 
 
-@pytest.mark.parametrize("callback", NOTICES, ids=lambda callback: callback.name)
+@pytest.mark.parametrize("callback", [c for c in NOTICES if c not in REFUSALS], ids=lambda callback: callback.name)
 async def test_a_notice_arrives_with_every_field(watched: Watched, callback: Callback) -> None:
     """Chinese text, characters, numbers, and prices without a value; ErrorID and text where it is an error."""
     struct = CATALOG.structs[callback.struct]
@@ -53,6 +68,38 @@ async def test_a_notice_arrives_with_every_field(watched: Watched, callback: Cal
     assert event.WhichOneof("body") == callback.proto_name
     assert read_back(body_of(event), struct) == values
     assert (event.rsp_info.error_id, event.rsp_info.error_msg) == (error_id, text_of(error_id) if error_id else "")
+
+
+@pytest.mark.parametrize("callback", REFUSALS, ids=lambda callback: callback.name)
+async def test_a_refusal_arrives_at_the_terminal_it_refuses(watched: Watched, callback: Callback) -> None:
+    """With every field, under the terminal's own references; one that belongs to no request of this relay does not."""
+    struct, control = CATALOG.structs[callback.struct], watched.site.counter.control
+    method = CATALOG.methods[_REQUESTS.get(callback.name, callback.name.replace("OnErrRtn", "Req"))]
+    values = full(struct, watched.investor, next(numbers))
+    await watched.until_now()
+    watched.forget()
+    control.tell(callback.name, values, watched.investor, ErrorId.NO_PRIVILEGE)
+    assert await watched.until_now() == []
+    if documented_refusal(method, watched.site.mode):
+        return
+    body = await body_for(method, watched)
+    control.ignore(method.name, times=1)
+    (heard,) = (await watched.exchange(method, body)).heard
+    names = {name for name in heard if name.endswith(_NAMES_OF_A_REQUEST) and struct.has(name)}
+    watched.forget()
+
+    control.tell(callback.name, values | {name: heard[name] for name in names}, watched.investor, ErrorId.NO_PRIVILEGE)
+
+    (event,) = await watched.until_now()
+    assert event.WhichOneof("body") == callback.proto_name
+    shown = read_back(body_of(event), struct)
+    assert {name: shown[name] for name in values if name not in names} == {
+        name: value for name, value in values.items() if name not in names
+    }
+    assert (event.rsp_info.error_id, event.rsp_info.error_msg) == (
+        ErrorId.NO_PRIVILEGE,
+        text_of(ErrorId.NO_PRIVILEGE),
+    )
 
 
 @pytest.mark.parametrize("callback", NOTICES, ids=lambda callback: callback.name)
