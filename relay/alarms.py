@@ -26,6 +26,7 @@ class AlarmName(StrEnum):
     RELAY_APP_TYPE_WRONG = "relay_app_type_wrong"
     REPORT_NOT_PERMITTED = "report_not_permitted"
     QUERY_LANE_DEAD = "query_lane_dead"
+    ORDERS_RUN_OUT = "orders_of_the_day_run_out"
 
 
 MEANINGS: Mapping[AlarmName, str] = {
@@ -38,6 +39,7 @@ MEANINGS: Mapping[AlarmName, str] = {
     AlarmName.RELAY_APP_TYPE_WRONG: "the relay's app id is not of the type its mode needs",
     AlarmName.REPORT_NOT_PERMITTED: "the counter did not permit a terminal's report",
     AlarmName.QUERY_LANE_DEAD: "the API takes no query any more; the counter session is renewed",
+    AlarmName.ORDERS_RUN_OUT: "a counter session nears the orders it may have a trading day",
 }
 
 

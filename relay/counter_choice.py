@@ -89,6 +89,8 @@ def _address(settings: Settings, secrets: settings_file.Secrets, flow_dir: Path)
         production=at.production,
         user_product_info=at.user_product_info,
         flow_dir=flow_dir,
-        patience=Patience(connect=at.connect_timeout_seconds, answer=at.login_timeout_seconds),
+        patience=Patience(
+            connect=at.connect_timeout_seconds, answer=at.login_timeout_seconds, longest=at.longest_pause_seconds
+        ),
         inits_per_second=at.inits_per_second,
     )

@@ -124,6 +124,10 @@ class Counter(Section):
     login_timeout_seconds: Seconds = Field(
         default=10.0, description="seconds the counter may take for each step of a login"
     )
+    longest_pause_seconds: Seconds = Field(
+        default=60.0,
+        description="seconds the pause may grow to before a session that keeps breaking logs in again; 5 after refusals at least",
+    )
     inits_per_second: Seconds = Field(
         default=5.0, description="new connections and logins a second; all come from one address"
     )

@@ -88,6 +88,7 @@ class RelayProcess:
                 "relay_auth_code_file": code,
                 "inits_per_second": 1000.0,
                 "connect_timeout_seconds": 5.0,
+                "longest_pause_seconds": 0.1,  # tests break one connection after the other
             },
             "counter.operator": {
                 "user_id": operator,

@@ -285,7 +285,7 @@ class RequestDesk:
             self._lanes.retract(lane, outgoing)
             raise
         if percent := self._day_use.inserted(used, self._lanes.used):
-            _log.error("orders_of_the_day_run_out", percent=percent, limit=self._day_use.total)
+            self._alarms.sound(AlarmName.ORDERS_RUN_OUT, percent=percent, limit=self._day_use.total)
         return outgoing
 
     def _not_sent(self, ticket: Ticket, refusal: Refusal) -> None:
