@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import pytest
 
+from relay.alarms import AlarmName
 from relay.counter.ctp.api import RESTART
 from relay.counter.ctp.link import CtpLink
 from relay.counter.ctp.many_to_many import ManyToMany
@@ -129,6 +130,39 @@ async def test_a_terminal_that_goes_away_during_its_login_leaves_nothing_behind(
     await asyncio.gather(attaching, return_exceptions=True)
 
     assert nothing_is_left(counter)
+
+
+@pytest.mark.parametrize("app_type", ["1", "3", ""])
+async def test_a_relay_app_id_of_the_wrong_kind_is_the_relays_fault_and_an_alarm(
+    mode: ManyToMany, counter: Counter, app_type: str
+) -> None:
+    """Told to try again in five seconds, every terminal would, all day."""
+    counter.mood.app_type = app_type
+
+    with pytest.raises(Refused) as refused:
+        await attached(mode)
+
+    assert refused.value.refusal.reason == "relay_misconfigured"
+    assert refused.value.refusal.retry_after_seconds == 0
+    assert counter.connector.alarms.count(AlarmName.RELAY_APP_TYPE_WRONG) == 1
+    assert nothing_is_left(counter)
+
+
+async def test_a_counter_that_refuses_the_relay_makes_the_mode_not_ready(mode: ManyToMany, counter: Counter) -> None:
+    """No login can succeed until one that is tried later does."""
+    counter.mood.errors["ReqAuthenticate"] = 63
+    before = mode.ready
+    with pytest.raises(Refused):
+        await attached(mode)
+    meanwhile, why = mode.ready, mode.why_not_ready
+    counter.mood.errors.clear()
+    link = await attached(mode)
+    after = mode.ready
+    await link.detach("logged out")
+
+    assert (before, meanwhile, after) == (True, False, True)
+    assert why is not None
+    assert why.code == 63
 
 
 async def test_what_does_not_fit_opens_no_session(mode: ManyToMany, counter: Counter) -> None:

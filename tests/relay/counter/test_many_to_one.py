@@ -393,6 +393,24 @@ async def test_one_refused_login_after_a_break_does_not_end_the_firms_day(
     assert await order(link) == 0
 
 
+async def test_an_app_id_of_the_wrong_kind_is_told_as_the_relays_fault_and_looked_at_again(counter: Counter) -> None:
+    """Somebody registers it rightly; nobody has to restart the relay."""
+    loop = HandLoop()
+    counter.mood.app_type = "2"
+    many = ManyToOne(counter.connector, counter.tools, operator_id=OPERATOR, password=OPERATOR_PASSWORD)
+    await many.start()
+    await settled()
+    assert many.why_not_ready is not None
+    assert many.why_not_ready.reason == "relay_misconfigured"
+    assert "ReqUserLogin" not in counter.api.steps
+    counter.mood.app_type = "3"
+
+    await loop.move(PATIENCE.stopped + 1)
+
+    assert many.ready
+    await many.stop()
+
+
 async def test_an_operator_that_was_forced_out_comes_back(mode: ManyToOne, counter: Counter) -> None:
     """It may have been a mistake; terminals stay."""
     loop = HandLoop()
