@@ -16,7 +16,7 @@ Orders are never sent twice; what waited past its deadline is never sent.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from itertools import count
@@ -141,10 +141,6 @@ class Pacer:
     @property
     def waiting(self) -> int:
         return sum(len(line.turns) for line in self._lines)
-
-    def waiting_orders(self) -> Iterator[Ticket]:
-        """The orders that are not sent yet."""
-        return (ticket for ticket in self._trading.turns if ticket.priority is Priority.ORDER)
 
     def submit(self, ticket: Ticket) -> int | Refusal:
         """Queue a request; returns how many are ahead of it, or why there is no room."""

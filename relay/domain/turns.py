@@ -8,7 +8,7 @@ never hold them up for good.
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -21,33 +21,34 @@ class Turns(Generic[T]):
         # No queue and no lane is kept empty.
         self._lanes: OrderedDict[Hashable, dict[int, deque[T]]] = OrderedDict()
         self._length = 0
+        self._lengths: dict[Hashable, int] = {}
+        self._lanes_with = [0]
+        """by number of items: how many lanes have as many or more; the first is not used"""
 
     def __len__(self) -> int:
         return self._length
 
-    def __iter__(self) -> Iterator[T]:
-        """Everything that waits, in no particular order."""
-        return (item for lane in self._lanes.values() for queue in lane.values() for item in queue)
-
     def of(self, lane: Hashable) -> int:
         """How many items this lane has waiting."""
-        return _length(self._lanes.get(lane, {}))
+        return self._lengths.get(lane, 0)
 
     def ahead(self, lane: Hashable, urgency: int = 0) -> int:
         """How many items are served before one that this lane would push now, if nothing else came."""
         own = sum(len(queue) for level, queue in self._lanes.get(lane, {}).items() if level <= urgency)
-        return own + sum(min(_length(queues), own + 1) for other, queues in self._lanes.items() if other != lane)
+        # Each other lane has one turn more than this lane's items that come first, as far as it has items.
+        turns = sum(self._lanes_with[1 : own + 2])
+        return own + turns - min(self.of(lane), own + 1)
 
     def push(self, lane: Hashable, item: T, urgency: int = 0) -> None:
         """Behind the lane's items of the same urgency."""
         self._lanes.setdefault(lane, {}).setdefault(urgency, deque()).append(item)
-        self._length += 1
+        self._grow(lane)
 
     def push_back(self, lane: Hashable, item: T, urgency: int = 0) -> None:
         """Before everything else: it had its turn already and could not use it."""
         self._lanes.setdefault(lane, {}).setdefault(urgency, deque()).appendleft(item)
         self._lanes.move_to_end(lane, last=False)
-        self._length += 1
+        self._grow(lane)
 
     def pop(self) -> T:
         """The next item. Raises KeyError where nothing waits."""
@@ -58,7 +59,7 @@ class Turns(Generic[T]):
             del queues[urgency]
         if queues:
             self._lanes[lane] = queues
-        self._length -= 1
+        self._shrink(lane)
         return item
 
     def remove(self, lane: Hashable, item: T, urgency: int = 0) -> None:
@@ -66,7 +67,7 @@ class Turns(Generic[T]):
         queues = self._lanes.get(lane, {})
         queue = queues.get(urgency, deque())
         queue.remove(item)
-        self._length -= 1
+        self._shrink(lane)
         if not queue:
             del queues[urgency]
         if not queues:
@@ -76,9 +77,20 @@ class Turns(Generic[T]):
         """Take out everything of one lane, the most urgent first."""
         queues = self._lanes.pop(lane, {})
         dropped = tuple(item for urgency in sorted(queues) for item in queues[urgency])
-        self._length -= len(dropped)
+        for _ in dropped:
+            self._shrink(lane)
         return dropped
 
+    def _grow(self, lane: Hashable) -> None:
+        length = self._lengths[lane] = self.of(lane) + 1
+        if length == len(self._lanes_with):
+            self._lanes_with.append(0)
+        self._lanes_with[length] += 1
+        self._length += 1
 
-def _length(queues: dict[int, deque[T]]) -> int:
-    return sum(len(queue) for queue in queues.values())
+    def _shrink(self, lane: Hashable) -> None:
+        length = self._lengths.pop(lane)
+        self._lanes_with[length] -= 1
+        if length > 1:
+            self._lengths[lane] = length - 1
+        self._length -= 1

@@ -24,10 +24,10 @@ from relay.domain import call_reasons, reasons
 from relay.domain.lane_requests import Outgoing
 from relay.domain.lanes import Lanes
 from relay.domain.order_keys import FirstOrder
-from relay.domain.pacing import Outcome, Pacer, PacingLimits, Ticket
+from relay.domain.pacing import Outcome, Pacer, PacingLimits, Stage, Ticket
 from relay.domain.query_lane import Unanswered
 from relay.domain.scope_table import Priority
-from relay.domain.waiting_orders import OrderName
+from relay.domain.waiting_orders import WaitingOrders
 from relay.errors import Refusal, Refused
 
 _log = structlog.get_logger(__name__)
@@ -69,6 +69,7 @@ class RequestDesk:
         self._lane_is_dead = False
         self._held = Unanswered()
         self._pacer = Pacer(PacingLimits())
+        self._orders: WaitingOrders[Ticket] = WaitingOrders()
         self._loop = asyncio.get_running_loop()
         self._alarm: asyncio.TimerHandle | None = None
 
@@ -105,6 +106,8 @@ class RequestDesk:
         if isinstance(ahead, Refusal):
             raise Refused(ahead)
         self.pump()
+        if ticket.stage is Stage.WAITING and priority is Priority.ORDER:
+            self._orders.add(ticket, self._lanes.waiting_names(asked.link.lane, call.method, body))
         queued()
         outcome = await waiting.sent
         if not ahead:
@@ -123,31 +126,21 @@ class RequestDesk:
         if named is None:
             return False
         waiting = [
-            (ticket, names[0])
-            for ticket in self._pacer.waiting_orders()
-            if (names := self._waiting_names(ticket, link)) and named.name in names
+            ticket for ticket in self._orders.named(named.name) if _investor(ticket) == link.lane.identity.investor
         ]
         if not waiting:
             return False
-        if named.ends_it and all(own == named.name for _, own in waiting):
-            for ticket, _ in waiting:
+        if named.ends_it and all(self._orders.is_own(ticket, named.name) for ticket in waiting):
+            for ticket in waiting:
                 self._pacer.withdraw(ticket)
                 self._turn_away(ticket, call_reasons.cancelled_before_sent())
             return True
-        futures = [_waiting(ticket).sent for ticket, _ in waiting]
+        futures = [_waiting(ticket).sent for ticket in waiting]
         queued()
         _, unsent = await asyncio.wait(futures, timeout=call.valid_for)
         if unsent:
             raise Refused(reasons.deadline_passed())
         return False
-
-    def _waiting_names(self, ticket: Ticket, link: CtpLink) -> tuple[OrderName, ...]:
-        """What a terminal of the same investor may call a waiting order."""
-        waiting = _waiting(ticket)
-        lane = waiting.asked.link.lane
-        if lane.identity.investor != link.lane.identity.investor:
-            return ()
-        return self._lanes.waiting_names(lane, waiting.call.method, waiting.body)
 
     async def ask_itself(self, link: CtpLink, method_name: str) -> int:
         """Send an otherwise empty request in this terminal's name; returns the answer's ErrorID, -1 without one."""
@@ -228,11 +221,13 @@ class RequestDesk:
 
     def _send(self, ticket: Ticket) -> None:
         waiting = _waiting(ticket)
+        self._orders.remove(ticket)
         if waiting.sent.cancelled():
             self._pacer.returned(ticket, -1, self._loop.time())
             return
+        body = bytearray(waiting.body)  # a query may be sent again, and then begins with what its terminal wrote
         try:
-            outgoing = self._write_references(waiting)
+            outgoing = self._write_references(waiting, body)
         except Refused as refused:
             self._not_sent(ticket, refused.refusal)
             return
@@ -244,14 +239,14 @@ class RequestDesk:
             self._pacer.returned(ticket, -1, self._loop.time())
             waiting.sent.set_result(repeated(outgoing.first))
             return
-        self._call(ticket, waiting, outgoing)
+        self._call(ticket, waiting, body, outgoing)
 
-    def _call(self, ticket: Ticket, waiting: _Waiting, outgoing: Outgoing) -> None:
+    def _call(self, ticket: Ticket, waiting: _Waiting, body: bytearray, outgoing: Outgoing) -> None:
         ticket.request_id = self._session.next_request_id()
         # Known before the call: the answer may come on the vendor's thread before the call returns.
         self._pending.add(ticket.request_id, waiting.asked, outgoing.entries)
         try:
-            code = self._session.call(waiting.call.method, waiting.body, ticket.request_id)
+            code = self._session.call(waiting.call.method, body, ticket.request_id)
         except Exception:  # noqa: BLE001 - the same
             # It may have been sent: its references stay used, so that what comes back is still its terminal's.
             _log.exception("api_call_failed", method=waiting.call.method.name)
@@ -270,10 +265,10 @@ class RequestDesk:
         elif outcome is Outcome.FAILED:
             self._unanswered(waiting.asked, Lost.UNSENT)
 
-    def _write_references(self, waiting: _Waiting) -> Outgoing:
+    def _write_references(self, waiting: _Waiting, body: bytearray) -> Outgoing:
         """The lane's references become the counter's, and are kept on disk before the order is sent."""
         lane, used = waiting.asked.link.lane, self._lanes.used
-        outgoing = self._lanes.outgoing(lane, waiting.call.method, waiting.body, waiting.call.client_order_key)
+        outgoing = self._lanes.outgoing(lane, waiting.call.method, body, waiting.call.client_order_key)
         if isinstance(outgoing, Refusal):
             raise Refused(outgoing)
         try:
@@ -295,6 +290,7 @@ class RequestDesk:
     def _turn_away(self, ticket: Ticket, refusal: Refusal, lost: Lost = Lost.BROKEN) -> None:
         """The request is not sent: whoever asked hears of it, once."""
         waiting = _waiting(ticket)
+        self._orders.remove(ticket)
         if waiting.sent.cancelled():
             return
         if waiting.sent.done():
@@ -314,6 +310,10 @@ def _waiting(ticket: Ticket) -> _Waiting:
     if not isinstance(ticket.payload, _Waiting):
         raise TypeError("a ticket of another desk")
     return ticket.payload
+
+
+def _investor(ticket: Ticket) -> bytes:
+    return _waiting(ticket).asked.link.lane.identity.investor
 
 
 def repeated(first: FirstOrder) -> CallOutcome:

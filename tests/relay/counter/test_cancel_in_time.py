@@ -93,6 +93,28 @@ async def test_the_reference_alone_and_a_mates_cancel_work_too(full: Board) -> N
     assert names(full) == []
 
 
+async def test_an_order_is_found_by_its_name_only_while_it_waits(full: Board, clock: HandLoop) -> None:
+    """Sent, expired, or taken out: no cancel finds it any more, and nothing of it is kept."""
+    mine = full.terminal("100001")
+    expired = full.begin(mine, "ReqOrderInsert", 1, valid_for=0.5, **order_fields(OrderRef="70"))
+    sent = full.begin(mine, "ReqOrderInsert", 2, **order_fields(OrderRef="71"))
+    taken = full.begin(mine, "ReqOrderInsert", 3, **order_fields(OrderRef="72"))
+    twice = full.begin(mine, "ReqOrderInsert", 4, **order_fields(OrderRef="72"))
+    await settled()
+    await clock.move(1.1)
+
+    await full.call(mine, "ReqOrderAction", 5, **triple(mine, "OrderRef", "72"), ActionFlag=DELETE)
+
+    assert (await sent).return_code == 0
+    assert [await refusal_of(call) for call in (expired, taken, twice)] == [
+        "deadline_passed",
+        "cancelled_before_sent",
+        "cancelled_before_sent",
+    ]
+    assert names(full) == ["ReqOrderInsert"]
+    assert full.board._desk._orders._named == {}
+
+
 async def test_another_investor_cannot_take_it_out(tmp_path: Path, clock: HandLoop) -> None:
     """Nor learn that it is there: the answer is the same as for an order that never was."""
     board = Board(tmp_path)

@@ -74,6 +74,23 @@ async def test_a_query_the_api_does_not_take_is_sent_again_later(shared: Board, 
     assert len(shared.session.called) == 2
 
 
+async def test_a_bank_query_sent_again_keeps_its_terminals_own_number(shared: Board) -> None:
+    """Its RequestID is its reference: the notice that answers it must bring back what the terminal wrote."""
+    loop, mine = HandLoop(), shared.terminal("100001")
+    shared.session.return_codes = [-3]
+    call = shared.begin(mine, "ReqQueryBankAccountMoneyByFuture", 9, RequestID=4711)
+    await settled()
+    await loop.move(RETRY_SECONDS)
+    assert (await call).return_code == 0
+
+    number, session = read("ReqQueryAccount", shared.session.called[-1].body, "RequestID", "SessionID")
+    told = {"BrokerID": BROKER, "AccountID": "100001", "RequestID": number, "SessionID": session}
+    await shared.notice("OnRtnQueryBankBalanceByFuture", **told)
+
+    (event,) = mine.events("OnRtnQueryBankBalanceByFuture")
+    assert event.rtn_query_bank_balance_by_future.request_id == 4711
+
+
 async def test_a_query_without_a_connection_is_answered_minus_one(shared: Board) -> None:
     """Only the terminal knows whether it still wants it later."""
     mine = shared.terminal("100001")

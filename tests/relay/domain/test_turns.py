@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -43,6 +45,37 @@ def test_removing_what_does_not_wait_is_an_error() -> None:
     """The caller has lost count."""
     with pytest.raises(ValueError, match="not in deque"):
         Turns[str]().remove("a", "a1")
+
+
+_WHO = st.tuples(st.sampled_from("abc"), st.integers(0, 2))
+
+
+@given(st.lists(st.tuples(st.sampled_from(["push", "push_back", "pop", "drop", "remove"]), _WHO), max_size=60), _WHO)
+def test_how_many_are_ahead_is_known_without_looking_at_all(
+    steps: list[tuple[str, tuple[str, int]]], new: tuple[str, int]
+) -> None:
+    """The lane's own items that go first; and one item more than those of each other lane, as far as it has them."""
+    turns: Turns[int] = Turns()
+    model: dict[int, tuple[str, int]] = {}
+    for number, (step, (lane, urgency)) in enumerate(steps):
+        mine = [item for item, who in model.items() if who == (lane, urgency)]
+        if step.startswith("push"):
+            getattr(turns, step)(lane, number, urgency)
+            model[number] = lane, urgency
+        elif step == "pop" and model:
+            del model[turns.pop()]
+        elif step == "remove" and mine:
+            turns.remove(lane, mine[0], urgency)
+            del model[mine[0]]
+        elif step == "drop":
+            for item in turns.drop(lane):
+                del model[item]
+
+    waiting = Counter(lane for lane, _ in model.values())
+    own = sum(lane == new[0] and urgency <= new[1] for lane, urgency in model.values())
+    others = sum(min(waiting[lane], own + 1) for lane in "abc" if lane != new[0])
+    assert turns.ahead(*new) == own + others
+    assert ({lane: turns.of(lane) for lane in waiting}, len(turns)) == (waiting, len(model))
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers()), max_size=30), st.sampled_from("abc"))
