@@ -29,7 +29,9 @@ _FINISHED = frozenset(b"0245c")
 _BY_INSTRUMENT = frozenset({"OnRtnInstrumentStatus", "OnRtnForQuoteRsp"})
 """Public notices of which only an instrument's latest is of interest"""
 _GIVES_WAY = 16
-"""Whoever has most gives way by this part of it, so that not every notice has to look for room."""
+"""Whoever has too much gives way by this part of it, so that not every notice has to look for room."""
+_MAKES_ROOM = 64
+"""The same part of what all have together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,7 @@ class KnownOwners:
             self._names.update(_owners(identity.investor_id, identity.accounts))
 
 
+_EVERYBODY = Ownership(Owner.EVERYBODY)
 _Key = tuple[object, ...]
 _Kept = OrderedDict[_Key, tuple[int, Notice]]
 """by what they are a state of; with the place in the day"""
@@ -112,7 +115,9 @@ class DayNotices:
         owner = self._ownership.owner(notice.callback, notice.body)
         if owner.owner in {Owner.NOBODY, Owner.SESSION}:
             return
-        owned = self._owned.setdefault(owner, _Owned())
+        owned = self._owned.get(owner)
+        if owned is None:
+            owned = self._owned[owner] = _Owned()
         if owner not in self._known:
             owned.complete = False
             return
@@ -125,13 +130,14 @@ class DayNotices:
         owned.size += grown
         self._size += grown
         if owned.size > self._limits.owner_bytes:
-            self._give_way(owned)
-        while self._size > self._limits.total_bytes:
-            self._give_way(max(self._owned.values(), key=lambda one: one.size))
+            self._cut(owned, owned.size - owned.size // _GIVES_WAY)
+        if self._size > self._limits.total_bytes:
+            self._make_room()
 
     def replay(self, identity: Identity) -> DayReplay:
         """What this terminal may see of the day so far. Give it to its `Delivery`, then go on live."""
-        mine = [(owner, owned) for owner, owned in self._owned.items() if _may_be(owner, identity)]
+        owners = (_EVERYBODY, *_owners(identity.investor_id, sorted(identity.accounts)))
+        mine = [(owner, self._owned[owner]) for owner in owners if owner in self._owned]
         kept = [item for _, owned in mine for part in (owned.alive, owned.past) for item in part.values()]
         kept.sort(key=lambda item: item[0])
         belongs = self._ownership.belongs
@@ -153,10 +159,17 @@ class DayNotices:
                 return before[0], self._cost(before[1])
         return 0, 0
 
-    def _give_way(self, owned: _Owned) -> None:
+    def _make_room(self) -> None:
+        """Whoever has most is cut to the size at which there is room; who has less loses nothing."""
+        goal = self._limits.total_bytes - self._limits.total_bytes // _MAKES_ROOM
+        most = _level([owned.size for owned in self._owned.values()], goal)
+        for owned in self._owned.values():
+            if owned.size > most:
+                self._cut(owned, most)
+
+    def _cut(self, owned: _Owned, most: int) -> None:
         owned.complete = False
-        least = owned.size - max(1, owned.size // _GIVES_WAY)
-        while owned.size > least:
+        while owned.size > most:
             _, (_, notice) = (owned.past or owned.alive).popitem(last=False)
             owned.size -= self._cost(notice)
             self._size -= self._cost(notice)
@@ -191,18 +204,17 @@ def _key_cells(catalog: Catalog, callback: Callback) -> tuple[TextCell | IntCell
     return places.front, places.session, places.ref
 
 
+def _level(sizes: list[int], goal: int) -> int:
+    """The size to which the largest must come down, so that all together have `goal` at most."""
+    left = goal
+    for taken, size in enumerate(sorted(sizes)):
+        share = left // (len(sizes) - taken)
+        if size > share:
+            return share
+        left -= size
+    return goal
+
+
 def _owners(investor_id: str, accounts: Iterable[str]) -> Iterator[Ownership]:
     yield Ownership(Owner.INVESTOR, encode(investor_id))
     yield from (Ownership(Owner.ACCOUNT, encode(account)) for account in accounts or (investor_id,))
-
-
-def _may_be(owner: Ownership, identity: Identity) -> bool:
-    match owner.owner:
-        case Owner.EVERYBODY:
-            return True
-        case Owner.INVESTOR:
-            return owner.name == identity.investor
-        case Owner.ACCOUNT:
-            return owner.name in (identity.account_names or {identity.investor})
-        case _:
-            return False

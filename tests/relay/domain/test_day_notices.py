@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
+from relay.domain import day_notices
 from relay.domain.day_notices import DayLimits, DayNotices, KnownOwners
 from relay.domain.delivery import Notice
 from relay.domain.scope import Identity
@@ -124,6 +127,22 @@ def test_a_quiet_investor_keeps_its_share() -> None:
     assert (given(kept, BOB), kept.replay(BOB).complete) == ([late], True)
     assert not kept.replay(investor("10003")).complete
     assert len(given(kept, investor("10003"))) >= 12
+
+
+def test_room_is_made_for_many_notices_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To look at every investor costs too much to do it for each notice."""
+    looked: list[int] = []
+    level = day_notices._level
+
+    def counted(sizes: list[int], goal: int) -> int:
+        looked.append(len(sizes))
+        return level(sizes, goal)
+
+    monkeypatch.setattr(day_notices, "_level", counted)
+    kept = day(*(order(str(who), str(n)) for n in range(20) for who in range(500)), total_bytes=6400 * COST)
+
+    assert 6300 * COST - 500 * COST <= kept.size_bytes <= 6400 * COST
+    assert 0 < len(looked) <= 50
 
 
 def test_of_investors_the_directory_does_not_know_nothing_is_kept() -> None:
