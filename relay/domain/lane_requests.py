@@ -159,7 +159,9 @@ class RequestWriter:
             front, session = lane.front, lane.session
         named = self._refs.numbered(*system_id(places, body)) if by_system_id else []
         self._spare_others(lane, named)
-        numbered = next((entry for entry in named if entry.investor_id == lane.identity.investor_id), None)
+        own = [entry for entry in named if entry.investor_id == lane.identity.investor_id]
+        # Without an exchange the number may be that of several orders; then the triple decides.
+        numbered = own[0] if len(own) == 1 else None
         if not is_virtual(front):
             at_counter = self._refs.at_counter(places.space, front, session, number)
             self._spare_others(lane, [at_counter] if at_counter is not None else [])

@@ -187,6 +187,10 @@ class Lanes:
 
     def incoming(self, callback: Callback, body: bytes) -> list[tuple[Lane, bytes]]:
         """A notice: the lanes that may see it, and what they see. The same bytes object for every lane."""
+        return self.receivers(callback, body, self.order_of(callback, body))
+
+    def receivers(self, callback: Callback, body: bytes, entry: MapEntry | None) -> list[tuple[Lane, bytes]]:
+        """The same where `order_of` was asked before."""
         owned = self._ownership.owner(callback, body)
         if owned.owner is Owner.INVESTOR:
             candidates: Iterable[Lane] = self._of_investor.get(owned.name, ())
@@ -195,7 +199,6 @@ class Lanes:
         else:
             return []
         places = self._events.get(callback.name)
-        entry = self._refs.find(places, body) if places else None
         shown = self._shown(places, body, entry) if places else body
         belongs = self._ownership.belongs
         if places is not None and _is_private(callback, places):
@@ -209,12 +212,21 @@ class Lanes:
         return places is not None and _is_private(callback, places)
 
     def order_of(self, callback: Callback, body: bytes) -> MapEntry | None:
-        """The order, quote, transfer … of these lanes that a notice speaks of."""
+        """The order, quote, transfer … of these lanes that a notice or answer speaks of; its numbers are learned."""
         places = self._events.get(callback.name)
-        return self._refs.find(places, body) if places is not None else None
+        entry = self._refs.find(places, body) if places is not None else None
+        # A cancel's own OrderSysID is what the terminal claimed; only the counter's word on the order is learned.
+        if entry is not None and places is not None and places.keyed and places.action_space is None:
+            self._refs.learn(places, body, entry)
+        return entry
 
     def show(self, callback: Callback, body: bytes) -> bytes:
         """What any lane sees of an event: references, front and session as its lane numbered them."""
+        places = self._events.get(callback.name)
+        return self._shown(places, body, self.order_of(callback, body)) if places else body
+
+    def show_past(self, callback: Callback, body: bytes) -> bytes:
+        """The same of a notice that was heard before: the counter may have other numbers by now, so none is learned."""
         places = self._events.get(callback.name)
         return self._shown(places, body, self._refs.find(places, body)) if places else body
 
@@ -260,9 +272,6 @@ class Lanes:
             derived = self._refs.at_counter(RefSpace.ORDER, front, session, number)
             if derived is not None:
                 cell.write(out, derived.lane_ref.encode("ascii"))
-        # A cancel's own OrderSysID is what the terminal claimed; only the counter's word on the order is learned.
-        if places.keyed and places.action_space is None:
-            self._refs.learn(places, body, entry)
 
 
 _NO_ONE = Identity("", "")

@@ -34,38 +34,40 @@ class Repetitions:
         returns = {c.slot: catalog.structs[c.struct] for c in catalog.callbacks.values() if c.shape is Shape.NOTICE}
         self._places = {slot: (ref_places(struct), text_cell(struct, _RELATIVE)) for slot, struct in returns.items()}
         self._half = max(1, remembered // 2)
-        self._young: set[object] = set()
-        self._old: set[object] = set()
+        self._young: set[int] = set()
+        self._old: set[int] = set()
 
     def __len__(self) -> int:
         return len(self._young) + len(self._old)
 
     def first_time(self, notice: Notice, *, ours: bool = False) -> bool:
         """Whether this is no repetition; it is remembered. `ours`: a terminal of this relay sent what it tells of."""
-        identity = self._identity(notice, ours=ours)
-        if identity is None:
+        identities = self._identities(notice, ours=ours)
+        if not identities:
             return True
-        if identity in self._young or identity in self._old:
-            return False
-        self._young.add(identity)
-        if len(self._young) >= self._half:
-            self._old, self._young = self._young, set()
-        return True
+        known = [one in self._young or one in self._old for one in identities]
+        if not known[0]:
+            self._young.add(identities[0])
+            if len(self._young) >= self._half:
+                self._old, self._young = self._young, set()
+        return not any(known)
 
     def start_day(self) -> None:
         """A new trading day: its numbers start anew."""
         self._young, self._old = set(), set()
 
-    def _identity(self, notice: Notice, *, ours: bool) -> object:
+    def _identities(self, notice: Notice, *, ours: bool) -> tuple[int, ...]:
+        """What it is known by, and what it was known by if it came before we knew that it is ours."""
         callback: Callback = notice.callback
         if callback.name in _ANSWERS or callback.shape not in {Shape.NOTICE, Shape.ERROR_NOTICE}:
-            return None
+            return ()
         if callback.name == "OnRtnTrade":
-            return hash(tuple(cell.read(notice.body) for cell in self._trade))
+            return (hash(tuple(cell.read(notice.body) for cell in self._trade)),)
+        as_sent = hash((callback.slot, notice.error_id, notice.body))
         places, relative = self._places.get(callback.slot, (None, None)) if ours else (None, None)
         if places is None or not _is_named_by_exchange(places, notice.body):
-            return hash((callback.slot, notice.error_id, notice.body))
-        return hash((callback.slot, _without_counter_names(places, relative, notice.body)))
+            return (as_sent,)
+        return hash((callback.slot, _without_counter_names(places, relative, notice.body))), as_sent
 
 
 def _is_named_by_exchange(places: RefPlaces, body: bytes) -> bool:

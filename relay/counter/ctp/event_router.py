@@ -140,7 +140,7 @@ class EventRouter:
             self._day.record(notice)
         news = self._news(notice, order)
         encoded: _Encoded = {}
-        for lane, shown in self._lanes.incoming(event.callback, event.body):
+        for lane, shown in self._lanes.receivers(event.callback, event.body, order):
             link = self._link_of(lane)
             if link is None:
                 continue
@@ -155,7 +155,7 @@ class EventRouter:
         watch = self._watch
         if watch is None:
             return (notice,)
-        own = order is not None and any(link.lane.session == order.lane_session for link in self._from_now)
+        own = order is not None and any(_sent(link.lane, order) for link in self._from_now)
         welcomed = any(link.is_read for link in self._from_now)
         news = watch.take(notice, self._loop.time(), own=own, welcomed=welcomed)
         if watch.over:
@@ -187,7 +187,7 @@ class EventRouter:
         key = id(notice), investor
         event = encoded.get(key)
         if event is None:
-            shown = self._lanes.show(notice.callback, notice.body)
+            shown = self._lanes.show_past(notice.callback, notice.body)
             event = encoded[key] = self._encoded(notice, shown, investor)
         return event
 
@@ -332,6 +332,10 @@ class EventRouter:
 def is_answer(event: RawEvent) -> bool:
     """Whether it answers a request; everything else is a notice."""
     return event.callback.shape in {Shape.RESPONSE, Shape.RESPONSE_ERROR}
+
+
+def _sent(lane: Lane, order: MapEntry) -> bool:
+    return (lane.front, lane.session) == (order.lane_front, order.lane_session)
 
 
 def _row(event: RawEvent) -> Row:

@@ -15,11 +15,16 @@ from relay.counter.ctp.pending import Asked
 from relay.counter.ctp.spi import RawEvent
 from relay.counter.port import CounterEvent
 from relay.domain.day_notices import DayLimits
-from tests.relay.counter.played_board import AFTER_LOGIN, BEFORE_LOGIN, Board, event_body, order_fields, unanswered
+from relay.domain.lane import virtual_front
+from relay.domain.ref_map import MapEntry
+from relay.domain.refs import RefSpace
+from tests.relay.counter.played_board import AFTER_LOGIN, BEFORE_LOGIN, DAY, Board, event_body, order_fields, unanswered
 from tests.relay.domain.ctp_bodies import BROKER, CATALOG, callback, method, read
 from tests.relay.hand_loop import HandLoop, settled
 
 HOLD_SECONDS = 5.1
+EARLIER = MapEntry(RefSpace.ORDER, 1, 55, 41, 70000, virtual_front(7), 1, "12", 0, "100001")
+"""An order of another relay process, whose first lane sent it."""
 
 
 async def test_an_answer_goes_to_whoever_asked_with_the_terminals_own_number(shared: Board) -> None:
@@ -413,6 +418,73 @@ async def test_from_now_is_a_point_in_the_day_kept_over_breaks(tmp_path: Path, s
     assert [e.rtn_trade.trade_id for e in mine.events("OnRtnTrade")] == ["t2", "t3"]
     assert [e.rtn_order.order_sys_id for e in mine.events("OnRtnOrder")] == ["1", "2"]
     await board.close()
+
+
+async def test_an_order_of_an_earlier_process_does_not_end_the_replay(tmp_path: Path) -> None:
+    """Its lane had the same number, and another FrontID: it is the morning's, not this terminal's own."""
+    board = Board(tmp_path)
+    board.tools.order_map.begin(DAY)
+    board.tools.order_map.append([EARLIER])
+    board.tools.order_map.close()
+    await board.log_in()
+    mine = board.terminal("100001", from_now=True)
+    assert mine.link.lane.session == EARLIER.lane_session
+    own = {"FrontID": 1, "SessionID": 55, "OrderRef": "41", "RequestID": 70000, "OrderSysID": "1"}
+
+    for order in (own, {"FrontID": 1, "SessionID": 5, "OrderRef": "4", "OrderSysID": "2"}):
+        names = {"BrokerID": BROKER, "InvestorID": "100001", "ExchangeID": "SHFE", "InsertTime": BEFORE_LOGIN}
+        await board.notice("OnRtnOrder", **names, **order)
+
+    assert mine.events() == []
+    await board.close()
+
+
+@pytest.mark.parametrize(
+    "ids", [{"OrderSysID": "8001"}, {"TraderID": "t1", "OrderLocalID": "7"}], ids=["at", "on the way"]
+)
+async def test_an_order_is_cancelled_by_its_new_name_after_the_flow_is_cleared(
+    shared: Board, ids: dict[str, str]
+) -> None:
+    """Nobody is told of the same state again, but the new name is kept; who joins later does not bring the old one back."""
+    mine = shared.terminal("100001")
+    await shared.call(mine, "ReqOrderInsert", 5, **order_fields(OrderRef="5"))
+    ref, mark = read("InputOrder", shared.session.called[-1].body, "OrderRef", "RequestID")
+    state: dict[str, Any] = {
+        "BrokerID": BROKER,
+        "InvestorID": "100001",
+        "ExchangeID": "SHFE",
+        "OrderStatus": "3",
+        **ids,
+    }
+    await shared.notice("OnRtnOrder", FrontID=1, SessionID=77, OrderRef=ref, RequestID=mark, **state)
+    await shared.break_off()
+    await shared.log_in(session_id=3)
+
+    await shared.notice("OnRtnOrder", FrontID=1, SessionID=2, OrderRef="1", RequestID=0, **state)
+    late = shared.terminal("100001")
+    await settled()
+    lane = mine.link.lane
+    key = {"FrontID": lane.front, "SessionID": lane.session, "OrderRef": "5", "ActionFlag": "0"}
+    await shared.call(mine, "ReqOrderAction", 6, **key)
+
+    assert [len(one.events("OnRtnOrder")) for one in (mine, late)] == [1, 1]
+    assert read("InputOrderAction", shared.session.called[-1].body, "FrontID", "SessionID", "OrderRef") == (1, 2, "1")
+
+
+async def test_an_order_that_turns_out_to_be_the_firms_is_not_told_twice(shared: Board) -> None:
+    """Another relay process sent it; its terminal comes over, and then the day is sent again."""
+    mine = shared.terminal("100001")
+    order: dict[str, Any] = {"FrontID": 1, "SessionID": 55, "OrderRef": "41", "RequestID": 70000, "OrderSysID": "8"}
+    order |= {"BrokerID": BROKER, "InvestorID": "100001", "ExchangeID": "SHFE", "OrderStatus": "3"}
+    await shared.notice("OnRtnOrder", **order)
+    shared.board._lanes.recall([EARLIER])
+    await shared.break_off()
+    await shared.log_in(session_id=78)
+
+    await shared.notice("OnRtnOrder", **order)
+    await shared.notice("OnRtnOrder", **order | {"FrontID": 9, "SessionID": 90, "OrderRef": "1", "RequestID": 0})
+
+    assert len(mine.events("OnRtnOrder")) == 1
 
 
 async def test_yesterdays_notices_are_not_told_on_a_new_day(shared: Board) -> None:

@@ -598,6 +598,21 @@ def test_the_exchanges_number_decides_where_a_cancel_names_two_orders() -> None:
     assert read("InputOrderAction", foreign, "FrontID", "SessionID", "OrderRef") == (1, 99, "7")
 
 
+def test_a_number_that_several_exchanges_use_leaves_the_choice_to_the_triple() -> None:
+    """Exchanges number their orders independently; the cancel must not take another order of the same number."""
+    lanes = lanes_at_counter()
+    lane = lanes.open(investor("10001"))
+    for ref, exchange in (("3", "SHFE"), ("4", "DCE"), ("5", "INE")):
+        sent, _ = send(lanes, lane, "ReqOrderInsert", OrderRef=ref)
+        lanes.show(callback("OnRtnOrder"), changed("Order", order_of(sent, "100"), ExchangeID=exchange))
+
+    def cancelled(ref: str) -> str:
+        key: dict[str, Any] = {"FrontID": lane.front, "SessionID": lane.session, "OrderRef": ref, "OrderSysID": "100"}
+        return str(read("InputOrderAction", send(lanes, lane, "ReqOrderAction", **key)[0], "OrderRef"))
+
+    assert [cancelled(ref) for ref in ("3", "4", "5")] == ["41", "42", "43"]
+
+
 def test_a_number_without_its_exchange_cancels_no_other_investors_order() -> None:
     """25, as with the exchange named; one's own order of that number at any exchange may be cancelled."""
     lanes = lanes_at_counter()
