@@ -19,6 +19,7 @@ from tests.e2e.own_site import own_site
 from tests.e2e.relay_process import TlsFiles
 from tests.e2e.site import (
     INVESTORS,
+    WILL_FILL,
     WILL_REST,
     Site,
     buy,
@@ -32,7 +33,8 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 INVESTOR = INVESTORS[0]
 SETTLEMENT_NOT_CONFIRMED = 42
-TOMORROW = "20991231"
+TODAY, TOMORROW = "20261126", "20261127"
+"""before the last day of every contract that is traded here"""
 FRIDAY_NIGHT = dt.datetime(2026, 11, 20, 21, 5, tzinfo=CHINA)
 MONDAY = "20261123"
 both_modes = pytest.mark.parametrize("mode", list(Mode), ids=lambda mode: mode.value)
@@ -41,7 +43,7 @@ both_modes = pytest.mark.parametrize("mode", list(Mode), ids=lambda mode: mode.v
 @both_modes
 async def test_the_day_changes_while_a_terminal_is_online(start_site: StartRelay, mode: Mode) -> None:
     """It is told so with the new day; references start anew, and the statement is to be confirmed again."""
-    site = await start_site(mode)
+    site = await start_site(mode, config=CounterConfig(trading_day=TODAY))
     async with site.terminal() as terminal:
         before = await log_in(terminal, INVESTOR)
         used = [await resting_order(terminal) for _ in range(3)]
@@ -66,12 +68,13 @@ async def test_the_day_changes_while_a_terminal_is_online(start_site: StartRelay
 @both_modes
 async def test_yesterdays_orders_are_not_shown(start_site: StartRelay, mode: Mode) -> None:
     """Neither to the terminal that sent them nor to one that logs in today, as notices or as an answer."""
-    site = await start_site(mode)
+    site = await start_site(mode, config=CounterConfig(trading_day=TODAY))
     async with site.terminal() as stays:
         await log_in(stays, INVESTOR)
         await resting_order(stays)
         await trade(stays)
         statuses, orders = stays.statuses(), stays.orders()
+        site.counter.control.settlement_price("rb2701", WILL_FILL - 1)  # tomorrow's market is where today's was
         site.counter.control.trading_day(TOMORROW)
         await counter_state(statuses, "live")
 
