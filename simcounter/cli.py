@@ -17,8 +17,8 @@ from ctpabi.locale import LocaleMissing
 from simcounter import demo_accounts
 from simcounter.build import BuildFailed, CompilerMissing
 from simcounter.build import build as build_shim
-from simcounter.config import CounterConfig, load_config, paced_config
-from simcounter.control_server import send_command
+from simcounter.config import CounterConfig, SettingsError, load_config, paced_config, with_known_positions
+from simcounter.control_server import send_command, texts_of
 from simcounter.exec import run_program
 from simcounter.serving import introduction, key_beside, serve_until_stopped, serve_while_running
 from simcounter.settlement import as_json_lines, as_table, day_report
@@ -41,12 +41,15 @@ UsersOption = Annotated[int, typer.Option("--users", min=1, max=100_000, help="d
 def _settings(config: Path | None, users: int, defaults: CounterConfig | None = None) -> CounterConfig:
     try:
         loaded = load_config(config, defaults) if config is not None else defaults or CounterConfig()
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        print(f"ctp-simcounter: {config}: {error.strerror}", file=sys.stderr)
+        raise typer.Exit(2) from error
+    except SettingsError as error:
         print(f"ctp-simcounter: {error}", file=sys.stderr)
         raise typer.Exit(2) from error
     if users != demo_accounts.INVESTORS:
         loaded = dataclasses.replace(loaded, users=tuple(demo_accounts.users(users)))
-    return loaded
+    return with_known_positions(loaded, must_be_known=False)
 
 
 @app.command()
@@ -59,10 +62,13 @@ def run(
 ) -> None:
     """Run the counter until Ctrl-C."""
     settings = dataclasses.replace(_settings(config, users), port=port, control_port=control_port, database=database)
-    settings = key_beside(settings)
     console = Console()
     try:
+        settings = key_beside(settings)
         uvloop.run(serve_until_stopped(settings, lambda counter: console.print(introduction(counter))))
+    except SettingsError as error:
+        print(f"ctp-simcounter: {error}", file=sys.stderr)
+        raise typer.Exit(2) from error
     except OSError as error:
         console.print(f"cannot listen: {error}", style="red")
         raise typer.Exit(1) from error
@@ -98,6 +104,9 @@ def execute(
     except (CompilerMissing, BuildFailed, BindingMissing, LocaleMissing, FileNotFoundError) as error:
         print(f"ctp-simcounter: {error}", file=sys.stderr)
         raise typer.Exit(127) from error
+    except SettingsError as error:
+        print(f"ctp-simcounter: {error}", file=sys.stderr)
+        raise typer.Exit(2) from error
     raise typer.Exit(status)
 
 
@@ -138,7 +147,7 @@ def control(
     """Send one command to a running counter: `control refuse method=ReqUserLogin error_id=3`."""
     try:
         result = asyncio.run(
-            send_command(address, command, dict(_argument(text) for text in arguments or []), CONTROL_SECONDS)
+            send_command(address, command, dict(_argument(command, text) for text in arguments or []), CONTROL_SECONDS)
         )
     except (OSError, RuntimeError, ValueError) as error:
         print(f"ctp-simcounter: {error}", file=sys.stderr)
@@ -146,12 +155,12 @@ def control(
     print(json.dumps(result, ensure_ascii=False, indent=2))
 
 
-def _argument(text: str) -> tuple[str, Any]:
+def _argument(command: str, text: str) -> tuple[str, Any]:
     name, separator, value = text.partition("=")
     if not separator:
         raise ValueError(f"{text!r} is not NAME=VALUE")
     # A trading day or a user is digits but no number; CTP writes both as text.
-    if name in {"day", "user_id", "investor_id"}:
+    if name in texts_of(command):
         return name, value
     try:
         return name, json.loads(value)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import ipaddress
+import math
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -14,6 +17,10 @@ from simcounter.accounts import App, AppType, Role, User
 from simcounter.trading.instruments import EXCHANGES, Instrument, Product, demo_instruments, is_day
 
 _Choice = TypeVar("_Choice", bound=StrEnum)
+
+
+class SettingsError(ValueError):
+    """No counter can start so; the message is one line that names the setting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +81,13 @@ def load_config(path: Path, defaults: CounterConfig | None = None) -> CounterCon
     """The TOML file at `path`; what it does not name is as in `defaults`. `[[apps]]`, `[[users]]` and
     `[[instruments]]` replace the demonstration's.
 
-    Raises ValueError whose one line names the file and the key that is wrong.
+    Raises SettingsError whose one line names the file and the key that is wrong.
     """
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
         return _merged(defaults or CounterConfig(), content)
     except (ValueError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path.name}: {error}") from None
+        raise SettingsError(f"{path.name}: {error}") from None
 
 
 def _merged(defaults: CounterConfig, content: dict[str, Any]) -> CounterConfig:
@@ -93,13 +100,33 @@ def _merged(defaults: CounterConfig, content: dict[str, Any]) -> CounterConfig:
             if not isinstance(content[name], list):
                 raise ValueError(f"{name} is a list of tables: [[{name}]]")
             read[name] = tuple(reader(f"{name}[{place}].", entry) for place, entry in enumerate(content[name]))
+    for name, key in (("apps", "app_id"), ("users", "user_id"), ("instruments", "instrument_id")):
+        _all_different(name, key, [getattr(entry, key) for entry in read.get(name, ())])
     if "instruments" in read:
         read["instruments"] = {instrument.instrument_id: instrument for instrument in read["instruments"]}
     config = dataclasses.replace(defaults, **read)
-    return _with_known_positions(config, must_be_known="users" in content)
+    check_values(config)
+    return with_known_positions(config, must_be_known="users" in content)
 
 
-def _with_known_positions(config: CounterConfig, *, must_be_known: bool) -> CounterConfig:
+def check_values(config: CounterConfig) -> None:
+    """What no counter can start with; SettingsError names the first setting that is so."""
+    try:
+        is_loopback = ipaddress.ip_address(config.host).is_loopback
+    except ValueError:
+        is_loopback = False
+    if not is_loopback:
+        raise SettingsError(f"host: {config.host} is not a loopback address; the simulated counter has no protection")
+    if config.trading_day and not is_day(config.trading_day):
+        raise SettingsError(f"trading_day: {config.trading_day} is not a day, YYYYMMDD")
+    _check_text("broker_id", config.broker_id, 10)
+    for name, (lowest, highest) in _RANGES.items():
+        value = getattr(config, name)
+        if value is not None and not lowest <= value <= highest:
+            raise SettingsError(f"{name} must be {lowest} to {highest}")
+
+
+def with_known_positions(config: CounterConfig, *, must_be_known: bool) -> CounterConfig:
     """Positions of instruments that do not exist are an error, or left out where they are the demonstration's."""
     users = []
     for place, user in enumerate(config.users):
@@ -113,6 +140,11 @@ def _with_known_positions(config: CounterConfig, *, must_be_known: bool) -> Coun
 
 def _app(where: str, entry: dict[str, Any]) -> App:
     _check(where, entry, _APP, ("app_id", "app_type", "auth_code"))
+    _check_text(where + "app_id", entry["app_id"], 32)
+    _check_text(where + "auth_code", entry["auth_code"], 16)
+    for key in ("users", "addresses"):
+        if not all(isinstance(one, str) for one in entry.get(key, ())):
+            raise ValueError(f"{where}{key} must be a list of texts")
     return App(
         app_id=entry["app_id"],
         app_type=_one_of(where + "app_type", AppType, entry["app_type"]),
@@ -126,6 +158,8 @@ def _user(where: str, entry: dict[str, Any]) -> User:
     types = {f.name: f.type for f in dataclasses.fields(User)} | {"positions": "list"}
     _check(where, entry, types, ("user_id", "password"))
     role = _one_of(where + "role", Role, entry.get("role", Role.INVESTOR.value))
+    _check_text(where + "user_id", entry["user_id"], 12 if role is Role.INVESTOR else 15)
+    _check_text(where + "password", entry["password"], 40)
     positions = []
     for position in entry.get("positions", ()):
         match position:
@@ -139,6 +173,7 @@ def _user(where: str, entry: dict[str, Any]) -> User:
 def _instrument(where: str, entry: dict[str, Any]) -> Instrument:
     _check(where, entry, _INSTRUMENT, ("instrument_id", "exchange_id", "multiplier", "tick", "price", "expires"))
     name, expires = entry["instrument_id"], entry["expires"]
+    _check_text(where + "instrument_id", name, 80)
     if entry["exchange_id"] not in EXCHANGES:
         raise ValueError(f"{where}exchange_id: {entry['exchange_id']} is none of {', '.join(EXCHANGES)}")
     if not is_day(expires):
@@ -146,6 +181,8 @@ def _instrument(where: str, entry: dict[str, Any]) -> Instrument:
     for key in ("multiplier", "tick", "price"):
         if not entry[key] > 0:
             raise ValueError(f"{where}{key} must be above 0")
+    if entry["price"] < entry["tick"]:
+        raise ValueError(f"{where}price must be at least one tick")
     product = Product(
         product_id=entry.get("product_id", name.rstrip("0123456789")),
         exchange_id=entry["exchange_id"],
@@ -160,6 +197,17 @@ def _instrument(where: str, entry: dict[str, Any]) -> Instrument:
     return Instrument(name, expires[2:6], product, last_day=expires)
 
 
+_MOST = 2**31 - 1
+_RANGES = {
+    "port": (0, 65535),
+    "control_port": (0, 65535),
+    "front_id": (0, _MOST),
+    "first_session_id": (0, _MOST),
+    "max_login_failures": (1, _MOST),
+    "sessions_per_user": (1, _MOST),
+    **dict.fromkeys(("orders_per_second", "queries_per_second", "packets_per_second"), (0, _MOST)),
+    "tick_milliseconds": (0, _MOST),
+}
 _APP: dict[str, Any] = {"app_id": "str", "app_type": "str", "auth_code": "str", "users": "list", "addresses": "list"}
 _INSTRUMENT: dict[str, Any] = {
     **dict.fromkeys(("instrument_id", "exchange_id", "product_id", "name", "expires"), "str"),
@@ -187,9 +235,23 @@ def _check(where: str, entry: dict[str, Any], types: dict[str, Any], needed: tup
         kind, words = _KINDS[types[key]]
         if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
             raise ValueError(f"{where}{key} must be {words}")
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(f"{where}{key} must be finite")
     for key in needed:
         if key not in entry:
             raise ValueError(f"{where}{key} is missing")
+
+
+def _check_text(key: str, text: str, longest: int) -> None:
+    """As many characters as the counter's struct has room for."""
+    if not 0 < len(text.encode()) <= longest:
+        raise SettingsError(f"{key} must be 1 to {longest} characters")
+
+
+def _all_different(name: str, key: str, values: Sequence[str]) -> None:
+    for place, value in enumerate(values):
+        if value in values[:place]:
+            raise ValueError(f"{name}[{place}].{key}: {value} is there twice")
 
 
 def _one_of(key: str, kind: type[_Choice], value: str) -> _Choice:

@@ -39,11 +39,11 @@ class Control:
 
     def refuse(self, method: str, error_id: int, text: str = "", times: int = 0) -> None:
         """`method` (ReqAuthenticate, ReqUserLogin …) is answered with this error; `times` 0 means always."""
-        self._counter.scenario.refuse(method, error_id, text, times)
+        self._counter.scenario.refuse(self._method(method), error_id, text, times)
 
     def ignore(self, method: str, times: int = 0) -> None:
         """`method` gets no answer."""
-        self._counter.scenario.ignore(method, times)
+        self._counter.scenario.ignore(self._method(method), times)
 
     def answer(
         self, method: str, callback: str, values: dict[str, Any] | None = None, error_id: int = 0, times: int = 1
@@ -55,7 +55,7 @@ class Control:
         body = self._packed(callback, values) if values is not None else None
         text = text_of(error_id) if error_id else ""
         rule = Rule(error_id, text, times=times, callback=self._known(callback), body=body)
-        self._counter.scenario.substitute(method, rule)
+        self._counter.scenario.substitute(self._method(method), rule)
 
     def mute(self, *, on: bool = True) -> None:
         """The counter answers nothing at all, but the connection stays."""
@@ -63,11 +63,11 @@ class Control:
 
     def delay(self, callback: str, seconds: float, times: int = 0) -> None:
         """`callback` (OnRspUserLogin, OnRtnTrade …) arrives late."""
-        self._counter.scenario.delay(callback, seconds, times)
+        self._counter.scenario.delay(self._known(callback), seconds, times)
 
     def duplicate(self, callback: str, times: int = 0) -> None:
         """`callback` arrives twice."""
-        self._counter.scenario.duplicate(callback, times)
+        self._counter.scenario.duplicate(self._known(callback), times)
 
     def trades_first(self, *, on: bool = True) -> None:
         """Each trade overtakes its order's return."""
@@ -77,7 +77,7 @@ class Control:
         """The shim returns `code` for `method` without sending it; 0 takes the rule back."""
         codes = dict(self._counter.scenario.return_codes)
         if code:
-            codes[method] = code
+            codes[self._method(method)] = code
         else:
             codes.pop(method, None)
         self._counter.scenario.return_codes = codes
@@ -121,7 +121,7 @@ class Control:
 
     def foreign_rows(self, method: str, times: int = 0) -> None:
         """`method` (ReqQry…) of an operator is answered with the rows of all its investors, whoever was asked for."""
-        self._counter.scenario.add_foreign_rows(method, times)
+        self._counter.scenario.add_foreign_rows(self._method(method), times)
 
     def rsp_error(self, error_id: int, text: str = "", user_id: str = "", *, at_connect: bool = False) -> int:
         """OnRspError of no request (id 0) to the sessions of `user_id`, or to every connection; returns how many.
@@ -209,6 +209,16 @@ class Control:
             raise ValueError(f"unknown callback {callback}")
         return callback
 
+    def _method(self, name: str) -> str:
+        if name not in self._counter.records.catalog.methods:
+            raise ValueError(f"unknown method {name}")
+        return name
+
+    def _instrument(self, instrument_id: str) -> str:
+        if instrument_id not in self._counter.kernel.desk.markets.by_id:
+            raise ValueError(f"there is no instrument {instrument_id}")
+        return instrument_id
+
     def _packed(self, callback: str, values: dict[str, Any]) -> bytes:
         records = self._counter.records
         return records.pack_plain(records.catalog.callbacks[self._known(callback)].struct, values)
@@ -228,17 +238,19 @@ class Control:
 
     def move_market(self, instrument_id: str, price: float) -> int:
         """The market goes to `price`, filling resting orders on the way; returns the number of returns."""
-        effects = self._counter.kernel.desk.move_market(instrument_id, price)
+        effects = self._counter.kernel.desk.move_market(self._instrument(instrument_id), price)
         self._counter.front.carry_out(effects)
         return len(effects)
 
     def open_market(self, instrument_id: str, *, on: bool) -> None:
         """Opens or closes trading in one instrument (ErrorID 17 while closed)."""
-        self._counter.kernel.desk.markets.by_id[instrument_id].is_open = on
+        self._counter.kernel.desk.markets.by_id[self._instrument(instrument_id)].is_open = on
 
     def settlement_price(self, instrument_id: str, price: float) -> None:
         """The coming settlement uses `price` for this contract; without it, the last price."""
-        self._counter.kernel.desk.set_settlement_price(instrument_id, price)
+        if price <= 0:
+            raise ValueError("price must be above 0")
+        self._counter.kernel.desk.set_settlement_price(self._instrument(instrument_id), price)
 
     def trading_day(self, day: str) -> None:
         """Settlement and day change (YYYYMMDD): positions and money are carried, all connections cut."""
@@ -267,7 +279,9 @@ class Control:
 
     def account(self, user_id: str, **flags: bool) -> None:
         """Sets first_login, expired, weak or locked of a user."""
-        user = self._counter.directory.users[user_id]
+        user = self._counter.directory.users.get(user_id)
+        if user is None:
+            raise ValueError(f"there is no user {user_id}")
         for name, value in flags.items():
             if name not in {"first_login", "expired", "weak", "locked"}:
                 raise ValueError(f"unknown flag {name}")

@@ -9,12 +9,47 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
+import math
+from collections.abc import Callable
 from typing import Any
 
 from simcounter.control import Control
 
 MAX_LINE = 1 << 20
 IDLE_SECONDS = 300.0
+
+
+_KINDS: dict[str, tuple[type | tuple[type, ...], str]] = {
+    "str": (str, "a text"),
+    "int": (int, "a whole number"),
+    "float": ((int, float), "a number"),
+    "bool": (bool, "true or false"),
+    "dict[str, Any]": (dict, "an object"),
+    "dict[str, Any] | None": (dict, "an object"),
+}
+"""what is taken for each annotation of a command's arguments"""
+
+
+def texts_of(command: str) -> set[str]:
+    """Which arguments of `command` are texts, whatever they look like."""
+    method = getattr(Control, command, None)
+    kinds = inspect.signature(method).parameters.values() if callable(method) else ()
+    return {argument.name for argument in kinds if argument.annotation == "str"}
+
+
+def _check(command: Callable[..., Any], arguments: dict[str, Any]) -> None:
+    """Every argument known, and of its kind; TypeError from the command itself names what is missing."""
+    known = inspect.signature(command).parameters
+    flags = next((p.annotation for p in known.values() if p.kind is inspect.Parameter.VAR_KEYWORD), None)
+    for name, value in arguments.items():
+        annotation = known[name].annotation if name in known else flags
+        if annotation is None:
+            raise ValueError(f"no argument {name}; there are {', '.join(known) or 'none'}")
+        kind, words = _KINDS[annotation]
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+            raise ValueError(f"{name} must be {words}")
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(f"{name} must be finite")
 
 
 class ControlServer:
@@ -56,10 +91,13 @@ class ControlServer:
             if command is None:
                 known = ", ".join(sorted(self._commands))
                 return {"ok": False, "error": f"no command {request['command']}; there are {known}"}
-            result = command(**request.get("arguments", {}))
+            arguments = request.get("arguments", {})
+            _check(command, arguments)
+            result = command(**arguments)
             return {"ok": True, "result": await result if inspect.isawaitable(result) else result}
         except (ValueError, TypeError, KeyError, AttributeError, OSError) as error:
-            return {"ok": False, "error": f"{type(error).__name__}: {error}"}
+            said = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+            return {"ok": False, "error": said}
 
 
 async def send_command(address: str, command: str, arguments: dict[str, Any], timeout_seconds: float = 10.0) -> Any:

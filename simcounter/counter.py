@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import ipaddress
+import sqlite3
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -12,7 +12,7 @@ from typing import Self
 from ctpabi.catalog import Catalog, Interface
 from ctpabi.catalog_data import load_catalog
 from simcounter.accounts import Directory
-from simcounter.config import CounterConfig
+from simcounter.config import CounterConfig, SettingsError, check_values
 from simcounter.control import Control
 from simcounter.control_server import ControlServer
 from simcounter.events import Notice
@@ -41,16 +41,14 @@ class SimulatedCounter:
         clock: Clock = china_now,
     ) -> None:
         self.config = config or CounterConfig()
-        if not ipaddress.ip_address(self.config.host).is_loopback:
-            raise ValueError(f"{self.config.host} is not a loopback address; the simulated counter has no protection")
+        check_values(self.config)
         users = [dataclasses.replace(user) for user in self.config.users]
         self.directory = Directory(self.config.broker_id, self.config.apps, users)
         self.scenario = Scenario()
         self.records = Records(catalog or load_catalog())
         self.kernel = Kernel(self.config, self.directory, self.records, clock)
-        given = self.config.monitoring_key
-        self.monitoring_key = MonitoringKey.load(Path(given)) if given else MonitoringKey.generate()
-        self.tmdb = Tmdb(self.config.database, self.monitoring_key)
+        self.monitoring_key = _key(self.config.monitoring_key)
+        self.tmdb = _terminal_database(self.config.database, self.monitoring_key)
         md_records = Records(market_data or load_catalog(Interface.MARKET_DATA))
         self.market_data = MarketDataFront(self.config, self.kernel, md_records, clock)
         self.front = Front(self.config, self.kernel, self.records, self.scenario, self.tmdb.store, self.market_data)
@@ -146,3 +144,23 @@ class SimulatedCounter:
         self.announce_day()
         self.drop_all()
         self.front.notice_breaks()
+
+
+def _key(path: str) -> MonitoringKey:
+    try:
+        return MonitoringKey.load(Path(path)) if path else MonitoringKey.generate()
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"monitoring_key: {path}: {_first_line(error)}") from error
+
+
+def _terminal_database(path: str, key: MonitoringKey) -> Tmdb:
+    try:
+        return Tmdb(path, key)
+    except sqlite3.Error as error:
+        raise SettingsError(f"database: {path}: {error}") from error
+
+
+def _first_line(error: Exception) -> str:
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    return str(error).split("\n")[0].split(". ")[0]

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from ctpabi.catalog import Interface
 from simcounter.accounts import Role
-from simcounter.config import CounterConfig
+from simcounter.config import CounterConfig, SettingsError
 from simcounter.counter import SimulatedCounter
 from simcounter.demo_accounts import apps, password_of
 from simcounter.exec import Say, program_environment, shim_for
@@ -31,7 +31,10 @@ def key_beside(config: CounterConfig) -> CounterConfig:
         return config
     path = Path(f"{config.database}.pem")
     if not path.exists():
-        MonitoringKey.generate().save_private(path)
+        try:
+            MonitoringKey.generate().save_private(path)
+        except OSError as error:
+            raise SettingsError(f"database: {path} cannot be written: {error.strerror}") from error
     return dataclasses.replace(config, monitoring_key=str(path))
 
 

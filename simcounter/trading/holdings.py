@@ -44,22 +44,20 @@ def position_rows(portfolio: Portfolio, markets: Markets, broker_id: str, tradin
         row = _position_row(key, position, markets)
         row |= {"BrokerID": broker_id, "InvestorID": portfolio.investor_id, "TradingDay": trading_day}
         if position.instrument.product.tells_today_from_yesterday:
-            rows += _by_date(row, position)
+            rows += _by_date(row, position, markets.last_ticks(key.instrument_id))
         else:
             rows.append(row)
     return rows
 
 
-def _by_date(row: Values, position: Position) -> list[Values]:
-    """Amounts are split by lots, which is exact for volumes and near enough for money."""
+def _by_date(row: Values, position: Position, last_ticks: int) -> list[Values]:
+    """Each row has its own lots' amounts; money of yesterday's lots counts at the previous settlement price."""
     dated = []
     for date, volume, start in (("1", position.today, 0), ("2", position.yesterday, position.yesterday_at_start)):
         if not volume and not start and (date == "2" or not position.opened):
             continue
-        part = volume / position.total if position.total else 0.0
-        money = ("PositionCost", "OpenCost", "UseMargin", "ExchangeMargin", "PositionProfit")
         today = volume if date == "1" else 0
-        split = {name: row[name] * part for name in money}
+        split = _money(position, date, last_ticks, is_long=row["PosiDirection"] == "2")
         only_today = {"OpenVolume": position.opened, "OpenAmount": position.open_amount}
         split |= only_today if date == "1" else dict.fromkeys(only_today, 0)
         split["PreMargin"] = position.previous_margin if date == "2" else 0.0
@@ -67,6 +65,24 @@ def _by_date(row: Values, position: Position) -> list[Values]:
         dates = {"PositionDate": date, "Position": volume, "TodayPosition": today, "YdPosition": start}
         dated.append({**row, **dates, **split})
     return dated
+
+
+def _money(position: Position, date: str, last_ticks: int, *, is_long: bool) -> Values:
+    """Costs, margin and profit of today's lots ("1") or of yesterday's ("2")."""
+    instrument, is_today = position.instrument, date == "1"
+    lots = position.today_lots if is_today else position.yesterday_lots
+    open_cost = sum(instrument.turnover(lot.ticks, lot.volume) for lot in lots)
+    volume = sum(lot.volume for lot in lots)
+    cost = open_cost if is_today else instrument.turnover(instrument.reference_ticks, volume)
+    gain = instrument.turnover(last_ticks, volume) - cost
+    margin = cost * instrument.product.margin_ratio
+    return {
+        "OpenCost": open_cost,
+        "PositionCost": cost,
+        "UseMargin": margin,
+        "ExchangeMargin": margin,
+        "PositionProfit": gain if is_long else -gain,
+    }
 
 
 def _closed(position: Position, date: str) -> Values:

@@ -113,10 +113,33 @@ def test_wrong_commands_are_answered_with_what_is_wrong(
     assert control is not None
     address = ["--address", control[1]]
 
-    for words in (["nonsense"], ["refuse"], ["refuse", "oops"], ["account", "user_id=100001", "rich=true"]):
-        result = runner.invoke(app, ["control", *words, *address])
-        assert result.exit_code == 1
-        assert result.stderr.startswith("ctp-simcounter: ")
+    wrong = {
+        "nonsense": "no command nonsense",
+        "refuse": "missing 2 required",
+        "refuse oops": "not NAME=VALUE",
+        "refuse method=ReqUserLogon error_id=3": "unknown method ReqUserLogon",
+        "refuse method=ReqUserLogin error_id=three": "error_id must be a whole number",
+        "refuse method=ReqUserLogin error=3": "no argument error; there are method, error_id",
+        "delay callback=OnRspUserLogon seconds=1": "unknown callback OnRspUserLogon",
+        "foreign_rows method=ReqQryOrders": "unknown method ReqQryOrders",
+        "session_limit per_user=many": "per_user must be a whole number",
+        "bank_error error_id=late": "error_id must be a whole number",
+        "settlement_price instrument_id=rb9999 price=1": "there is no instrument rb9999",
+        "settlement_price instrument_id=rb2701 price=NaN": "price must be finite",
+        "settlement_price instrument_id=rb2701 price=-1": "price must be above 0",
+        "move_market instrument_id=rb9999 price=1": "there is no instrument rb9999",
+        "open_market instrument_id=rb9999 on=false": "there is no instrument rb9999",
+        "account user_id=nobody locked=true": "there is no user nobody",
+        "account user_id=100001 locked=1": "locked must be true or false",
+        "account user_id=100001 rich=true": "unknown flag rich",
+        "trading_day day=20261131": "20261131 is not a day",
+    }
+    for words, complaint in wrong.items():
+        result = runner.invoke(app, ["control", *words.split(), *address])
+        assert result.exit_code == 1, words
+        (line,) = result.stderr.splitlines()
+        assert line.startswith("ctp-simcounter: "), line
+        assert complaint in line
     unknown = runner.invoke(app, ["control", "nonsense", *address])
     assert "force_out" in unknown.stderr, "the known commands are named"
     assert json.loads(runner.invoke(app, ["control", "flood", "count=3", *address]).stdout) == 3
@@ -239,6 +262,26 @@ def test_ones_own_contracts_replace_the_demonstrations(tmp_path: Path) -> None:
         ('port = "seventeen"', "port must be a whole number"),
         ("liquidity = 1", "liquidity must be true or false"),
         ("trading_days = 3", "unknown key trading_days"),
+        ('trading_day = "20261131"', "trading_day: 20261131 is not a day"),
+        ('host = "0.0.0.0"', "host: 0.0.0.0 is not a loopback address"),
+        ('host = "here"', "host: here is not a loopback address"),
+        ("orders_per_second = -1", "orders_per_second must be 0 to"),
+        ('broker_id = "12345678901"', "broker_id must be 1 to 10 characters"),
+        ('monitoring_key = "/nowhere/key.pem"', "monitoring_key: /nowhere/key.pem: No such file"),
+        (
+            '[[apps]]\napp_id = "a"\napp_type = "1"\nauth_code = "c"\nusers = [1]',
+            "apps[0].users must be a list of texts",
+        ),
+        ('[[users]]\nuser_id = "1234567890123"\npassword = "p"', "users[0].user_id must be 1 to 12 characters"),
+        ('[[users]]\nuser_id = "1"\npassword = "p"\nbalance = nan', "users[0].balance must be finite"),
+        (
+            '[[users]]\nuser_id = "1"\npassword = "p"\n[[users]]\nuser_id = "1"\npassword = "q"',
+            "users[1].user_id: 1 is there twice",
+        ),
+        (
+            '[[instruments]]\ninstrument_id="x1"\nexchange_id="SHFE"\nmultiplier=1\ntick=1\nprice=inf\nexpires="20270101"',
+            "instruments[0].price must be finite",
+        ),
         ("port = ", "Invalid value"),
     ],
 )
@@ -253,8 +296,35 @@ def test_a_mistake_in_the_file_is_one_line_that_names_the_key(
 
     assert result.exit_code == 2
     (line,) = result.stderr.splitlines()
-    assert line.startswith("ctp-simcounter: counter.toml: ")
+    assert line.startswith("ctp-simcounter: ")
     assert complaint in line
+
+
+@pytest.mark.parametrize("place", ["nowhere/tmdb.sqlite3", "folder"])
+def test_a_database_that_cannot_be_opened_is_one_line(runner: CliRunner, tmp_path: Path, place: str) -> None:
+    """It is named; the port is not blamed."""
+    (tmp_path / "folder").mkdir()
+    database = str(tmp_path / place)
+    result = runner.invoke(app, ["run", "--port", "0", "--control-port", "0", "--database", database])
+
+    assert result.exit_code == 2
+    (line,) = result.stderr.splitlines()
+    assert line.startswith(f"ctp-simcounter: database: {database}")
+
+
+def test_more_users_go_with_ones_own_contracts(tmp_path: Path, shim: Path) -> None:
+    """The demonstration's positions are left out where their contracts are not there."""
+    path = tmp_path / "counter.toml"
+    path.write_text(
+        '[[instruments]]\ninstrument_id="x1"\nexchange_id="SHFE"\nmultiplier=1\ntick=1\nprice=9\nexpires="20270101"'
+    )
+    options = ["--config", str(path), "--users", "7"]
+    command = [sys.executable, "-m", "simcounter.cli", "exec", *options, "--", sys.executable, "-c", ""]
+
+    ended = subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, timeout=100, check=False)
+
+    assert ended.returncode == 0, ended.stderr
+    assert "100007 (7)" in ended.stderr
 
 
 def test_exec_runs_at_productions_pace(tmp_path: Path) -> None:

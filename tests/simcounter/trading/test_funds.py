@@ -85,6 +85,9 @@ def test_shfe_tells_todays_from_yesterdays_lots(driver: Driver) -> None:
 
     shown = [(row["PositionDate"], row["Position"], row["TodayPosition"], row["YdPosition"]) for row in rows]
     assert sorted(shown) == [("1", 3, 3, 0), ("2", 10, 0, 10)]
+    money = {row["PositionDate"]: (row["OpenCost"], row["PositionCost"], row["UseMargin"]) for row in rows}
+    assert money["1"] == pytest.approx((105_030, 105_030, 10_503)), "each row has the amounts of its own lots"
+    assert money["2"] == pytest.approx((350_000, 350_000, 35_000))
     sell = {"Direction": "1", "LimitPrice": 3499.0}
     assert driver.insert(session, **sell, CombOffsetFlag="3", VolumeTotalOriginal=4)[0].error_id == 50
     assert driver.insert(session, **sell, CombOffsetFlag="1", VolumeTotalOriginal=11)[0].error_id == 51
