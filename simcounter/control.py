@@ -275,7 +275,9 @@ class Control:
 
         They are the day's like any others: replayed at logins and found by queries.
         """
-        return await fill_day(self._counter, investor_id, max(0, min(orders, MAX_FLOOD)), instrument_id)
+        return await fill_day(
+            self._counter, investor_id, max(0, min(orders, MAX_FLOOD)), self._instrument(instrument_id)
+        )
 
     def account(self, user_id: str, **flags: bool) -> None:
         """Sets first_login, expired, weak or locked of a user."""

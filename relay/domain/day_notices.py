@@ -2,8 +2,8 @@
 
 In many-to-one the counter replays the day once, to the operator's session, and a terminal may log in hours later.
 Of each order, quote and the like the latest state is kept, at the place of its first, so that it comes before its
-trades; trades and everything else are all kept. Kept as the counter sent them; what is shown is worked out when they
-are given.
+trades; trades and everything else are all kept. A state that comes late, after what followed it, replaces nothing. Kept
+as the counter sent them; what is shown is worked out when they are given.
 
 Bounded, by share: whoever has most gives way, its oldest finished things first. An owner whose day is not whole any
 more is marked incomplete, and its terminals are told to query. Nothing is kept of investors whom the directory does
@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 
 from ctpabi.catalog import Callback, Catalog
 from ctpabi.text import encode
-from relay.domain.cells import IntCell, TextCell, text_cell, text_cells
+from relay.domain.cells import IntCell, TextCell, int_cell, text_cell, text_cells
 from relay.domain.delivery import Notice
 from relay.domain.ownership import Owner, Ownership, OwnershipTable
 from relay.domain.refs import ref_places
@@ -26,6 +26,8 @@ from relay.domain.scope import Identity
 
 _FINISHED = frozenset(b"0245c")
 """OrderStatus of an order that nothing more happens to: traded, not queueing, cancelled, touched"""
+_OVER = frozenset(b"05")
+"""Traded or cancelled: no other status follows"""
 _BY_INSTRUMENT = frozenset({"OnRtnInstrumentStatus", "OnRtnForQuoteRsp"})
 """Public notices of which only an instrument's latest is of interest"""
 _GIVES_WAY = 16
@@ -100,7 +102,10 @@ class DayNotices:
         self._ownership = ownership
         self._known = known if known is not None else KnownOwners()
         self._limits = limits or DayLimits()
-        self._status = text_cell(catalog.structs["Order"], "OrderStatus")
+        order = catalog.structs["Order"]
+        self._status = text_cell(order, "OrderStatus")
+        self._traded = int_cell(order, "VolumeTraded")
+        self._number = text_cell(order, "OrderSysID")
         self._keys = {c.name: cells for c in catalog.callbacks.values() if (cells := _key_cells(catalog, c))}
         self._owned: dict[Ownership, _Owned] = {}
         self._size = 0
@@ -123,6 +128,9 @@ class DayNotices:
             return
         self._place += 1
         key = self._key(notice) or (self._place,)
+        held = owned.alive.get(key) or owned.past.get(key)
+        if held is not None and self._came_late(notice, held[1]):
+            return
         place, before = self._taken(owned, key)
         kept = owned.alive if self._is_alive(notice) else owned.past
         kept[key] = place or self._place, notice
@@ -181,6 +189,19 @@ class DayNotices:
         if notice.callback.name != "OnRtnOrder" or self._status is None:
             return False
         return notice.body[self._status.start] not in _FINISHED
+
+    def _came_late(self, notice: Notice, held: Notice) -> bool:
+        """An earlier state of the same order: less has traded, it is not over yet, or has no exchange number yet."""
+        if notice.callback.name != "OnRtnOrder" or not (self._status and self._traded and self._number):
+            return False
+        now, then = notice.body, held.body
+        traded, before = self._traded.read(now), self._traded.read(then)
+        if traded != before:
+            return traded < before
+        if now[self._status.start] in _OVER:
+            return False
+        lost_number = not self._number.read(now).strip() and bool(self._number.read(then).strip())
+        return then[self._status.start] in _OVER or lost_number
 
     def _key(self, notice: Notice) -> _Key:
         """What the notice is a state of; empty where it stands for itself."""

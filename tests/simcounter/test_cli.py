@@ -128,6 +128,7 @@ def test_wrong_commands_are_answered_with_what_is_wrong(
         "settlement_price instrument_id=rb2701 price=NaN": "price must be finite",
         "settlement_price instrument_id=rb2701 price=-1": "price must be above 0",
         "move_market instrument_id=rb9999 price=1": "there is no instrument rb9999",
+        "fill_day investor_id=100001 orders=1 instrument_id=rb9999": "there is no instrument rb9999",
         "open_market instrument_id=rb9999 on=false": "there is no instrument rb9999",
         "account user_id=nobody locked=true": "there is no user nobody",
         "account user_id=100001 locked=1": "locked must be true or false",

@@ -19,9 +19,9 @@ def notice(name: str, error_id: int = 0, **fields: Any) -> Notice:
     return Notice(callback(name), event(name, **fields), error_id)
 
 
-def order(who: str, ref: str, status: str = "3", traded: int = 0) -> Notice:
+def order(who: str, ref: str, status: str = "3", traded: int = 0, number: str = "") -> Notice:
     names: dict[str, Any] = {"BrokerID": BROKER, "InvestorID": who, "FrontID": 1, "SessionID": 7, "OrderRef": ref}
-    return notice("OnRtnOrder", **names, OrderStatus=status, VolumeTraded=traded)
+    return notice("OnRtnOrder", **names, OrderSysID=number, OrderStatus=status, VolumeTraded=traded)
 
 
 def trade(who: str, trade_id: str) -> Notice:
@@ -71,6 +71,26 @@ def test_of_each_order_the_latest_state_is_kept_and_every_trade() -> None:
         trade("10001", "t2"),
     ]
     assert kept.replay(ALICE).complete
+
+
+@pytest.mark.parametrize(
+    ("state", "late"),
+    [
+        (order("10001", "1", "0", traded=2, number="77"), order("10001", "1", "1", traded=1, number="77")),
+        (order("10001", "1", "0", traded=2, number="77"), order("10001", "1", "a")),
+        (order("10001", "1", "5", traded=1, number="77"), order("10001", "1", "1", traded=1, number="77")),
+        (order("10001", "1", "5", number="77"), order("10001", "1", "3", number="77")),
+        (order("10001", "1", "5"), order("10001", "1", "a")),
+        (order("10001", "1", "3", number="77"), order("10001", "1", "a")),
+    ],
+)
+def test_a_state_that_comes_late_replaces_nothing(state: Notice, late: Notice) -> None:
+    """A filled or cancelled order is not shown resting to who comes after it."""
+    kept = day(state, late)
+
+    assert given(kept, ALICE) == [state]
+    assert given(day(late, state), ALICE) == [state]
+    assert kept.size_bytes == COST
 
 
 def test_of_an_instruments_status_the_latest_is_kept() -> None:
