@@ -64,6 +64,8 @@ def verify(
     needs neither the database nor the settings: it carries the heads it stands between, and a signature.
     """
     with reporting():
+        if public_key and not file:
+            raise CommandRefused("--public-key is whose signature a file must have: give the file with --file")
         found = _of_files(file, public_key) if file else _of_database(config, wanted=bool(expect_head))
     problems = [str(problem) for audit in found.audits for problem in audit.problems] + found.problems
     missing = set(expect_head or ()) - found.hashes
@@ -218,8 +220,12 @@ def _target(path: Path | None) -> Iterator[TextIO]:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
         raise CommandRefused(f"{path} exists already") from None
-    with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
-        yield file
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
+            yield file
+    except BaseException:  # half an export would only stand in the way of the next one
+        path.unlink(missing_ok=True)
+        raise
 
 
 def _short(entry: Entry) -> str:

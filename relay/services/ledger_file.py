@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from relay.domain.ledger_chain import Entry, Head, Problem, verify
 from relay.services.ledger_reader import Audit, Stretch
-from relay.services.ledger_text import entry_of, json_lines
+from relay.services.ledger_text import entry_of, is_sequence, json_lines
 
 FORMAT = 1
 _SIGNED_FIRST = b"ctp-relay ledger file "
@@ -131,7 +131,7 @@ def _parts_of(line: str) -> dict[str, Stretch]:
             str(chain): Stretch(_head_of(chain, heads["before"]), _head_of(chain, heads["after"]))
             for chain, heads in row["chains"].items()
         }
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         if isinstance(error, NoLedgerFile):
             raise
         raise NoLedgerFile("line 1 is not the first line of a file made by: ctp-relay ledger export") from None
@@ -139,7 +139,7 @@ def _parts_of(line: str) -> dict[str, Stretch]:
 
 def _head_of(chain: str, row: Mapping[str, Any]) -> Head:
     sequence, digest = row["sequence"], row["hash"]
-    if type(sequence) is not int or not isinstance(digest, str):
+    if not is_sequence(sequence) or not isinstance(digest, str):
         raise TypeError
     return Head(chain, sequence, digest)
 
@@ -147,7 +147,7 @@ def _head_of(chain: str, row: Mapping[str, Any]) -> Head:
 def _signature_of(line: str) -> Mapping[str, Any] | None:
     try:
         signature = json.loads(line)["signature"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
     return signature if isinstance(signature, dict) else None
 

@@ -14,19 +14,23 @@ and becomes an entry of its own: a gap that is announced is no hidden one.
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from relay.domain.ledger_chain import canonical
+from relay.domain.system_info import COUNTER_ZONE
 
 Item = tuple[str, str, str, str]
 """at, kind, session, data: an entry before it is linked to its chain"""
 
 GAP_KIND = "ledger_gap"
 _MOST_ENTRIES = 50_000
+_LONGEST = 40, 64, 64
+"""of at, kind and session: what the ledger's columns take"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +77,7 @@ class Spool:
     @property
     def room(self) -> int:
         """How many more entries may wait."""
-        return self._most - len(self._items)
+        return max(0, self._most - len(self._items))  # an earlier process may have had a higher bound
 
     def first(self, count: int) -> list[Item]:
         """The oldest entries, an open gap's at the end."""
@@ -131,20 +135,39 @@ class Spool:
             content = self._path.read_bytes()
         except FileNotFoundError:
             return
+        written_at = dt.datetime.fromtimestamp(self._path.stat().st_mtime, COUNTER_ZONE)
         *lines, torn = content.split(b"\n")
         if torn:
             os.truncate(self._path, len(content) - len(torn))
-        damaged = Gap(1, "", "", "a line of the spool file is damaged")
-        for line in [*lines, torn] if torn else lines:
-            try:
-                at, kind, session, data = json.loads(line)
-                item = str(at), str(kind), str(session), str(data)
-            except (ValueError, TypeError):
-                until = self._items[-1][0] if self._items else ""
-                self.lose(replace(damaged, since=until, until=until))
-            else:
-                self._items += [item] if self._gap is None else [self._gap.item, item]
-                self._gap = None
+        items = [_item_of(line) for line in ([*lines, torn] if torn else lines)]
+        times = (item[0] for item in items if item is not None)
+        time = next(times, written_at.isoformat(timespec="microseconds"))
+        for item in items:
+            if item is None:
+                self.lose(Gap(1, time, time, "a line of the spool file is damaged"))
+                continue
+            self._items += [item] if self._gap is None else [self._gap.item, item]
+            self._gap = None
+            time = item[0]
+
+
+def _item_of(line: bytes) -> Item | None:
+    """The entry of one line; None where it is not as it was written.
+
+    One that the database can never take would hold up every login, and one whose data is no JSON every export.
+    """
+    try:
+        row = json.loads(line)
+        at, kind, session, data = row
+        dt.datetime.fromisoformat(at)
+        fits = all(len(text) <= longest for text, longest in zip(row, _LONGEST, strict=False))
+        if not isinstance(row, list) or not isinstance(json.loads(data), dict) or not fits:
+            return None
+        text = "".join(row)
+        text.encode()  # half a surrogate pair is no text
+    except (ValueError, TypeError, RecursionError):
+        return None
+    return None if "\0" in text else (at, kind, session, data)
 
 
 def _write_all(file: int, content: bytes) -> None:

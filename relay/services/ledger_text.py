@@ -18,6 +18,9 @@ from relay.domain.ledger_chain import Entry, canonical
 LOGIN_KIND = "terminal_admitted"
 """the kind of entry a line is made from: one for each login of a terminal"""
 
+_HIGHEST_SEQUENCE = 2**63 - 1
+"""what the database can hold"""
+
 _COMPLETE, _INCOMPLETE = "0", "3"
 """the collector's own digits for all items collected and for some missing"""
 
@@ -32,15 +35,20 @@ def json_lines(entries: Iterable[Entry]) -> Iterator[str]:
         yield json.dumps(asdict(entry) | {"data": json.loads(entry.data)}, ensure_ascii=False) + "\n"
 
 
+def is_sequence(value: object) -> bool:
+    """Whether it is a number that an entry, or the head before the first one, can have."""
+    return type(value) is int and 0 <= value <= _HIGHEST_SEQUENCE
+
+
 def entry_of(row: Mapping[str, Any]) -> Entry:
     """The entry of one parsed line of `json_lines`. Raises ValueError where it is none."""
     texts = {field.name: row.get(field.name) for field in fields(Entry)}
     sequence, data = texts.pop("sequence"), texts.pop("data")
-    if type(sequence) is not int or not isinstance(data, dict):
+    if not is_sequence(sequence) or not isinstance(data, dict):
         raise ValueError("the sequence is not a number, or the data not an object")
     if not all(isinstance(text, str) for text in texts.values()):
         raise ValueError("a field is missing, or not a text")
-    return Entry(sequence=sequence, data=canonical(data), **cast("dict[str, str]", texts))
+    return Entry(sequence=cast("int", sequence), data=canonical(data), **cast("dict[str, str]", texts))
 
 
 def csv_rows(entries: Iterable[Entry]) -> Iterator[str]:

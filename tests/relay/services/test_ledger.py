@@ -328,6 +328,46 @@ async def test_the_next_process_catches_up_and_doubles_nothing(
     assert audit(engine)[0].problems == ()
 
 
+DAMAGED = [
+    "[" * 100_000,
+    '"abcd"',
+    "[1, 2, 3, 4]",
+    '["no time", "k", "", "{}"]',
+    '["2026-11-22T09:00:00.000000+08:00", "k", "", "no json"]',
+    '["2026-11-22T09:00:00.000000+08:00", "\\ud800", "", "{}"]',
+    '["2026-11-22T09:00:00.000000+08:00", "\\u0000", "", "{}"]',
+    json.dumps(["2026-11-22T09:00:00.000000+08:00", "k" * 65, "", "{}"]),
+]
+
+
+async def test_damaged_lines_cost_themselves_and_hold_nobody_up(
+    engine: Engine, clock: HandClock, tmp_path: Path
+) -> None:
+    """One that the database cannot take would otherwise stop every login, and one that is no JSON every export."""
+    path = tmp_path / "spool.jsonl"
+    good = json.dumps(["2026-11-22T08:59:00.000000+08:00", "refused", "", '{"number":1}'])
+    path.write_text("\n".join([*DAMAGED[:4], good, *DAMAGED[4:], ""]), encoding="utf-8")
+    with Ledger(engine, "relay", spool=Spool(path), clock=clock) as ledger:
+        await ledger.record("after", "", {})
+
+    first, _, second, _ = entries = list(read(engine))
+    assert [entry.kind for entry in entries] == ["ledger_gap", "refused", "ledger_gap", "after"]
+    assert [json.loads(gap.data)["entries"] for gap in (first, second)] == [4, 4]
+    assert {gap.at for gap in (first, second)} == {"2026-11-22T08:59:00.000000+08:00"}
+    assert audit(engine)[0].problems == ()
+
+
+def test_a_spool_file_beyond_the_bound_takes_no_more(tmp_path: Path) -> None:
+    """Of an earlier version with a higher bound, say; what comes is counted as lost."""
+    item = ("2026-11-22T09:00:00.000000+08:00", "refused", "", "{}")
+    Spool(tmp_path / "spool.jsonl").keep([item] * 5)
+    spool = Spool(tmp_path / "spool.jsonl", most=2)
+
+    spool.keep([item] * 7)
+
+    assert (len(spool.first(100)), spool.room, spool.lost) == (6, 0, 7)
+
+
 async def test_what_can_be_kept_nowhere_is_said_to_be_missing(engine: Engine, clock: HandClock, tmp_path: Path) -> None:
     """A bound, or a disk that is full too: one entry says how many, from when to when and why, where they are missing."""
     spool = Spool(tmp_path / "spool.jsonl", most=2)

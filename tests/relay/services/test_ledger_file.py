@@ -8,7 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from relay.domain.ledger_chain import Entry, canonical, empty_head, head_after, link
-from relay.services.ledger_file import misfits, public_key_of, sealed_lines, verify_file
+from relay.services.ledger_file import NoLedgerFile, misfits, public_key_of, sealed_lines, verify_file
 from relay.services.ledger_reader import Stretch
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(32))
@@ -109,3 +109,33 @@ def test_a_quiet_day_carries_the_head_on() -> None:
 
     assert (quiet.problems, quiet.chains[0].problems) == ((), ())
     assert list(misfits([verify_file("".join(file_of(entries, 1, 3))), quiet])) == []
+
+
+DEEP = "[" * 100_000
+
+
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        (0, DEEP),
+        (2, DEEP),
+        (
+            0,
+            '{"ledger_file":1,"chains":{"relay":{"before":{"sequence":-1,"hash":""},"after":{"sequence":1,"hash":""}}}}',
+        ),
+    ],
+    ids=["deep first line", "deep entry", "a head before the beginning"],
+)
+def test_lines_that_no_export_writes_are_named(line: int, text: str) -> None:
+    """Whatever is in them: the file may come from anybody."""
+    lines = file_of(chain_of(5), 1, 5)
+    lines[line] = text + "\n"
+
+    with pytest.raises(NoLedgerFile, match=f"line {line + 1}"):
+        verify_file("".join(lines))
+
+
+def test_a_last_line_without_sense_is_no_signature() -> None:
+    """It is told as any line that is no entry."""
+    with pytest.raises(NoLedgerFile, match="line 7"):
+        verify_file("".join([*file_of(chain_of(5), 1, 5)[:-1], DEEP]))
