@@ -25,6 +25,8 @@ from relay.tasks import Tasks
 
 _log = structlog.get_logger(__name__)
 _HEADER_SECONDS = 5.0
+_FIRST_BYTES_SECONDS = 20.0
+"""how long somebody who needs no header may be silent; gRPC, whom he does not reach before, would wait two minutes"""
 _CONNECT_SECONDS = 5.0
 _FLUSH_SECONDS = 10.0
 """how long a terminal may take to read the last bytes of a connection that gRPC has closed"""
@@ -135,8 +137,10 @@ class _Outer(asyncio.Protocol):
             self.cut()
             return
         self._behind_proxy = is_in(self._peer.ip, self._front.proxies)
+        seconds, why = _FIRST_BYTES_SECONDS, "nothing was sent in time"
         if self._behind_proxy:
-            self._deadline = self._loop.call_later(_HEADER_SECONDS, self._refuse, "no PROXY header in time")
+            seconds, why = _HEADER_SECONDS, "no PROXY header in time"
+        self._deadline = self._loop.call_later(seconds, self._refuse, why)
 
     def data_received(self, data: bytes) -> None:
         if self.inner is not None:
@@ -188,13 +192,13 @@ class _Outer(asyncio.Protocol):
             self._refuse(str(wrong))
             return
         if header is not None:
-            if self._deadline is not None:
-                self._deadline.cancel()
             self._first = self._first[header.size :]
             self._open(header.origin)
 
     def _open(self, origin: Origin | None) -> None:
         self._opening = True
+        if self._deadline is not None:
+            self._deadline.cancel()
         self.transport.pause_reading()
         self._front.tasks.start(self._pass_on(origin), "inner connection")
 

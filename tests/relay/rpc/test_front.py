@@ -154,6 +154,22 @@ async def test_a_proxy_that_says_nothing_is_refused_in_time(monkeypatch: pytest.
     assert listener.connections_refused == 1
 
 
+async def test_somebody_else_who_says_nothing_is_refused_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Connections that stay for ever would use up the relay's descriptors; gRPC does not see them before they speak."""
+    monkeypatch.setattr(front, "_FIRST_BYTES_SECONDS", 0.05)
+    listen = Listen(address="127.0.0.1:0", plaintext_on_loopback=True, proxy_protocol_from=("192.0.2.1/32",))
+    listener = Listener(listen, Site().open_stream, wide_gate(), 10)
+    port = await listener.start()
+    try:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        with contextlib.suppress(ConnectionError):
+            assert await reader.read() == b""
+        writer.close()
+        assert listener.connections_refused == 1
+    finally:
+        await listener.stop(0)
+
+
 async def test_others_than_the_proxies_connect_as_themselves() -> None:
     """To the same address: one of the firm's own machines, for instance."""
     async with behind(Proxy(b""), proxy_protocol_from=("10.9.9.9/32",)) as site:
