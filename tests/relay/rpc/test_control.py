@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
 from structlog.testing import capture_logs
 from typer.testing import CliRunner, Result
@@ -118,6 +119,32 @@ async def test_a_socket_left_behind_is_replaced(place: Path, guard: LoginGuard) 
     assert server is not None
     assert "locks: none" in (await typed("locks", "list")).stdout
     await control.stop(server, place / "c.sock")
+
+
+async def test_what_is_no_socket_left_behind_stays(
+    served: LoginGuard, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A path mistyped in the settings costs nobody a file, and a second relay does not take the first one's socket."""
+    (place / "notes.txt").write_text("mine")
+
+    assert await control.listen(place / "notes.txt", control.AdminService(served)) is None
+    assert await control.listen(place / "c.sock", control.AdminService(served)) is None
+
+    assert (place / "notes.txt").read_text() == "mine"
+    assert "locks: none" in (await typed("locks", "list")).stdout
+
+
+async def test_a_request_that_cannot_be_read_is_refused(
+    served: LoginGuard, place: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Without a traceback in the log."""
+    async with grpc.aio.insecure_channel(f"unix:{place / 'c.sock'}") as channel:
+        lift: Any = channel.unary_unary("/ctprelay.v1.AdminService/LiftLocks")
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await lift(b"\xff\xff")
+
+    assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert caplog.text == ""
 
 
 async def test_a_path_no_socket_can_have_does_not_keep_the_relay_from_trading(
