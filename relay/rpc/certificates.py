@@ -15,11 +15,14 @@ import grpc
 import structlog
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+from cryptography.x509.oid import PublicKeyAlgorithmOID
 
 _log = structlog.get_logger(__name__)
 _LOOK_SECONDS = 2.0
+_SHORTEST_RSA = 1024
 
 
 class CertificateUnusable(OSError):
@@ -43,6 +46,7 @@ def read_pair(certificate: Path, key: Path) -> Pair:
     try:
         first, *_ = x509.load_pem_x509_certificates(chain)
         known = first.public_key()
+        valid_from, valid_until = first.not_valid_before_utc, first.not_valid_after_utc
     except (ValueError, UnsupportedAlgorithm):
         raise CertificateUnusable(f"{certificate}: is not a PEM certificate") from None
     try:
@@ -51,7 +55,11 @@ def read_pair(certificate: Path, key: Path) -> Pair:
         raise CertificateUnusable(f"{key}: is not a PEM private key without a password") from None
     if _bytes(private.public_key()) != _bytes(known):
         raise CertificateUnusable(f"{key}: is not the key of {certificate}")
-    return Pair(chain, secret, first.not_valid_before_utc, first.not_valid_after_utc, f"{first.serial_number:x}")
+    if not _can_serve(first, known):
+        raise CertificateUnusable(
+            f"{certificate}: gRPC serves RSA keys from {_SHORTEST_RSA} bits, P-256 and P-384 only"
+        )
+    return Pair(chain, secret, valid_from, valid_until, f"{first.serial_number:x}")
 
 
 class Certificates:
@@ -125,6 +133,14 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise CertificateUnusable(f"{path}: {error.strerror}") from None
+
+
+def _can_serve(certificate: x509.Certificate, key: PublicKeyTypes) -> bool:
+    """Whether gRPC's TLS takes the key, here and at terminals; it refuses others at every connection, without a word."""
+    if isinstance(key, rsa.RSAPublicKey):  # also of a key that is for RSA-PSS alone
+        usual = certificate.public_key_algorithm_oid == PublicKeyAlgorithmOID.RSAES_PKCS1_v1_5
+        return usual and key.key_size >= _SHORTEST_RSA
+    return isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1 | ec.SECP384R1)
 
 
 def _bytes(key: PublicKeyTypes) -> bytes:

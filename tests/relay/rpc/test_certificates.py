@@ -11,9 +11,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
 import trustme
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 from structlog.testing import capture_logs
 
 from relay.rpc.certificates import Certificates, CertificateUnusable, read_pair
@@ -135,6 +140,50 @@ def test_a_pair_that_does_not_fit_stops_the_start(files: Files) -> None:
 
     with pytest.raises(CertificateUnusable, match="is not the key of"):
         Certificates(files.certificate, files.key)
+
+
+def _pair_of(key: Any, directory: Path) -> tuple[Path, Path]:
+    """A certificate that the key signs for itself."""
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = dt.datetime.now(dt.UTC)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), 1, now, now + dt.timedelta(days=1))
+    builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+    issued = builder.sign(key, None if isinstance(key, ed25519.Ed25519PrivateKey) else hashes.SHA256())
+    certificate, key_file = directory / "relay.crt", directory / "relay.key"
+    certificate.write_bytes(issued.public_bytes(Encoding.PEM))
+    key_file.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return certificate, key_file
+
+
+@pytest.mark.parametrize("key", [ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP384R1())])
+async def test_keys_that_are_taken_serve_terminals(tmp_path: Path, key: Any) -> None:
+    """RSA is what the other tests use."""
+    certificate, key_file = _pair_of(key, tmp_path)
+    listen = Listen(address="127.0.0.1:0", tls_certificate=certificate, tls_key=key_file)
+    listener = Listener(listen, _no_stream, wide_gate(), 10)
+    port = await listener.start()
+    try:
+        trusted = grpc.ssl_channel_credentials(certificate.read_bytes())
+        async with asyncio.timeout(DEADLINE_SECONDS), grpc.aio.secure_channel(f"localhost:{port}", trusted) as channel:
+            await channel.channel_ready()
+    finally:
+        await listener.stop(0)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        ed25519.Ed25519PrivateKey.generate(),
+        ec.generate_private_key(ec.SECP521R1()),
+        ec.generate_private_key(ec.SECP256K1()),
+        dsa.generate_private_key(1024),
+    ],
+    ids=["ed25519", "P-521", "secp256k1", "DSA"],
+)
+def test_a_key_that_no_terminal_could_use_is_not_taken(tmp_path: Path, key: Any) -> None:
+    """gRPC would refuse every connection and say nothing."""
+    with pytest.raises(CertificateUnusable, match="P-256 and P-384 only"):
+        read_pair(*_pair_of(key, tmp_path))
 
 
 def test_the_key_stands_in_no_text(files: Files) -> None:
