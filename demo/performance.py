@@ -124,7 +124,7 @@ class Performance:
             "终端证明自己有授权码，授权码不经过网络；中继核验，先记台账再上报。\n"
             "The terminal proves its auth code without sending it; the relay checks, writes its ledger, then reports."
         )
-        async with self.story.step(Part.TERMINAL, "登录 log in", why, seconds=60.0) as say:
+        async with self.story.step(Part.TERMINAL, "登录 log in", why) as say:
             password = demo_accounts.password_of(cast.investor_id)
             info = await terminal.login(demo_accounts.BROKER_ID, cast.investor_id, password, collected)
             say(f"柜台认定中继类型 AppType {info.relay_app_type}，上报经 reported by {cast.report_call}")

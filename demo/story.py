@@ -21,6 +21,8 @@ from simcounter.settlement import KINDS, ReportLine
 
 Say = Callable[[str], None]
 WORTH_TELLING_SECONDS = 0.1
+_STEP_SECONDS = 180.0
+"""a step takes seconds; a machine that is busy with other work takes its time"""
 
 OPENING = """\
 [b]看穿式监管[/b]（穿透式监管）：每一次登录期货柜台，都要报告投资者用的是哪一台终端。
@@ -128,7 +130,7 @@ class Story:
         self._show(f"{cast.explanation}\n[dim]{cast.english}[/dim]")
 
     @asynccontextmanager
-    async def step(self, part: Part, what: str, why: str, *, seconds: float = 60.0) -> AsyncIterator[Say]:
+    async def step(self, part: Part, what: str, why: str, *, seconds: float = _STEP_SECONDS) -> AsyncIterator[Say]:
         """One step, with at most `seconds`; StepFailed says which one went wrong and why."""
         self._number += 1
         self._show(f"\n[b]{self._number:>2}[/b]  [{COLORS[part]}]{part}[/]  [b]{what}[/b]")

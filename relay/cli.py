@@ -14,7 +14,8 @@ from relay import cli_investor, cli_ledger, cli_locks, cli_terminal
 from relay.cli_context import DEFAULT_CONFIG, ConfigPath
 from relay.cli_output import EPILOG, AsJson, reporting, say, show, write_json
 from relay.services.database import open_database, require_current, revisions, upgrade
-from relay.settings_file import directory_url, ledger_url, load, secrets_of
+from relay.settings import Settings
+from relay.settings_file import SettingsInvalid, directory_url, ledger_url, load, secrets_of
 from relay.settings_text import example, markdown
 
 app = typer.Typer(
@@ -53,7 +54,7 @@ def serve(config: ConfigPath = DEFAULT_CONFIG) -> None:
     """Run the relay until it is told to stop (SIGTERM drains, a second one stops at once)."""
     with reporting():
         settings = load(config)
-        secrets_of(settings)
+        _check_files(settings)
         _part("relay.server").run(settings, lambda: load(config))
 
 
@@ -72,7 +73,9 @@ def settings_(
     config: ConfigPath = DEFAULT_CONFIG,
     write_example: Annotated[bool, typer.Option("--example", help="Write a settings file to start from.")] = False,
     write_markdown: Annotated[bool, typer.Option("--markdown", help="Write the reference page.")] = False,
-    check: Annotated[bool, typer.Option("--check", help="Check the settings and the secret files.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Check the settings, the secret files and the certificate.")
+    ] = False,
 ) -> None:
     """Show the settings in force as JSON, secrets hidden; or write an example or the reference page."""
     if write_example or write_markdown:
@@ -81,7 +84,7 @@ def settings_(
     with reporting():
         settings = load(config)
         if check:
-            secrets_of(settings)
+            _check_files(settings)
             say(f"{config}: all settings are right")
             return
         write_json(settings.model_dump(mode="json"))
@@ -100,6 +103,23 @@ def database_upgrade(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = Fals
             require_current(engine)
             rows.append({"database": name, "before": before or "no tables", "now": wanted})
         show("database", rows, as_json=as_json)
+
+
+def _check_files(settings: Settings) -> None:
+    """Look at everything the settings point to; raises SettingsInvalid with all that is wrong."""
+    problems: list[str] = []
+    try:
+        secrets_of(settings)
+    except SettingsInvalid as error:
+        problems += error.problems
+    certificate, key = settings.listen.tls_certificate, settings.listen.tls_key
+    if certificate is not None and key is not None:
+        try:
+            _part("relay.rpc.certificates").read_pair(certificate, key)
+        except OSError as error:
+            problems.append(f"listen.tls_certificate, listen.tls_key: {error}")
+    if problems:
+        raise SettingsInvalid("settings", problems)
 
 
 def _part(name: str) -> Any:

@@ -63,6 +63,11 @@ class Workplace:
         """The terminals with the key of their auth codes; raises SecretFileRefused."""
         return Terminals(self.directory, open_key(self.directory, secrets_key_file(self.settings)), clock=now)
 
+    def terminals_with_another_key(self) -> Terminals:
+        """The terminals where their key is lost for good: the key file there is, or a new one, is used from here on."""
+        key = SecretsBox.open_or_create(secrets_key_file(self.settings))
+        return Terminals(self.directory, key, clock=now)
+
     @cached_property
     def terminals_by_name(self) -> Terminals:
         """The terminals for what needs no auth code, where the key is missing too."""

@@ -99,6 +99,8 @@ def reporting() -> Iterator[None]:
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         raise _leave(f"{where}{error.strerror or error}", ExitCode.REFUSED) from None
+    except UnicodeEncodeError:
+        raise _leave("an argument is not UTF-8 text", ExitCode.REFUSED) from None
     except (CommandRefused, EntryExists, EntryUnknown, ValueError) as error:
         raise _leave(str(error), ExitCode.REFUSED) from None
 

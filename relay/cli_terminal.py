@@ -57,7 +57,8 @@ def list_(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
         if unreadable := [terminal.app_id for terminal in terminals if not terminal.readable]:
             warn(
                 f"the auth code of {', '.join(unreadable)} was encrypted with another key and is refused at every login:"
-                " bring that key back, or give a new code with `ctp-relay terminal rotate`"
+                " bring that key back, or give a new code with `ctp-relay terminal rotate`, and with --key-lost where the"
+                " key is lost for good"
             )
 
 
@@ -80,15 +81,23 @@ def rotate(
     auth_code_file: FromFile = None,
     write_auth_code: ToFile = None,
     show_once: ShowOnce = False,
+    key_lost: Annotated[
+        bool,
+        typer.Option("--key-lost", help="Where the key file of the auth codes is lost for good: with a new key."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Give a terminal another auth code; the old one ends at once."""
+    """Give a terminal another auth code; the old one ends at once.
+
+    With --key-lost every other terminal needs a new code as well: what the lost key encrypted, nobody can read any more.
+    """
     with reporting():
         place = Workplace(config)
-        terminals = place.terminals  # first: without their key nothing is announced and no code is made
+        # First: without their key nothing is announced and no code is made.
+        terminals = place.terminals_with_another_key() if key_lost else place.terminals
         with (
             _auth_code(auth_code_file, write_auth_code, show_once=show_once) as (code, shown),
-            place.recorded("terminal_rotate", {"app_id": app_id}),
+            place.recorded("terminal_rotate", {"app_id": app_id, "with_another_key": key_lost}),
         ):
             terminals.rotate(app_id, code)
         _tell({"app_id": app_id} | shown, "has a new auth code", as_json=as_json)

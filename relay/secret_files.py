@@ -43,10 +43,14 @@ def read_secret(path: Path) -> SecretStr:
 
 
 def create_private(path: Path, content: bytes) -> None:
-    """Write a new file only its owner may use; FileExistsError where there is one already."""
+    """Write a new file only its owner may use, whole or not at all; FileExistsError where there is one already."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:
+        path.unlink()
+        raise

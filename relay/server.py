@@ -75,8 +75,14 @@ def run(settings: Settings, load: Load) -> None:
         try:
             uvloop.run(serve(settings, secrets, log, load))
         except (OSError, LocaleMissing, binding.BindingMismatch, VerifierUnavailable) as error:
-            _log.critical("relay_cannot_run", why=getattr(error, "why", str(error)))
+            _log.critical("relay_cannot_run", why=_why(error))
             raise SystemExit(1) from None
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    return str(getattr(error, "why", error))
 
 
 async def serve(
@@ -109,11 +115,11 @@ async def serve(
         stack.push_async_callback(counter.stop)
         await _serve_control(settings, guard, stack)
         doors = Doors(settings, sessions, ledger)
-        await _open(doors, settings, ready, stack)
         watched = Watched(
             sessions, counter, ledger, verifier, order_map, log, doors.listener, doors.gate, shared.alarms
         )
         _serve_metrics(settings, watched, stack)
+        await _open(doors, settings, ready, stack)
         takes = _takes(sessions, admission, link_limits, doors)
         await _until_stopped(Reloading(settings, load, takes, _files(doors, counter), ledger), sessions)
         await doors.close()
@@ -325,7 +331,11 @@ def _serve_metrics(settings: Settings, watched: Watched, stack: contextlib.Async
         return
     healthy = functools.partial(why_not_healthy, asyncio.get_running_loop(), watched.sessions)
     ready = functools.partial(why_not_ready, watched, healthy)
-    metrics = MetricsServer(settings.metrics.address, functools.partial(readings, watched), healthy, ready)
+    try:
+        metrics = MetricsServer(settings.metrics.address, functools.partial(readings, watched), healthy, ready)
+    except OSError as error:
+        where = f"metrics.address {settings.metrics.address}"
+        raise OSError(f"{where} cannot be used: is another program there? ({error.strerror})") from None
     metrics.start()
     stack.push_async_callback(asyncio.to_thread, metrics.stop)
 

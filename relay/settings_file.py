@@ -6,7 +6,7 @@ import difflib
 import json
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -54,12 +54,24 @@ def load(path: Path, environment: Mapping[str, str] | None = None) -> Settings:
 
 
 def secrets_of(settings: Settings) -> Secrets:
-    """Read the secrets the settings point to; raises SettingsInvalid naming the key, never the secret."""
+    """Read the secrets the settings point to; raises SettingsInvalid naming every key concerned, never a secret."""
     counter = settings.counter
+    problems: list[str] = []
+
+    def read(secret: Callable[[], SecretStr]) -> SecretStr:
+        try:
+            return secret()
+        except SettingsInvalid as error:
+            problems.extend(error.problems)
+            return SecretStr("")
+
+    code = read(lambda: _secret("counter.relay_auth_code", counter.relay_auth_code, counter.relay_auth_code_file))
     password = None
-    if counter.operator is not None and settings.relay.mode == "many_to_one":
-        password = operator_password(counter.operator)
-    return Secrets(_secret("counter.relay_auth_code", counter.relay_auth_code, counter.relay_auth_code_file), password)
+    if (operator := counter.operator) is not None and settings.relay.mode == "many_to_one":
+        password = read(lambda: operator_password(operator))
+    if problems:
+        raise SettingsInvalid("settings", problems)
+    return Secrets(code, password)
 
 
 def operator_password(operator: Operator) -> SecretStr:

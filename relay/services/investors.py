@@ -158,4 +158,4 @@ def _record(row: Row[Any]) -> InvestorRecord:
 
 def _check_id(what: str, value: str, longest: int) -> None:
     if not 1 <= len(value) <= longest or not value.isascii() or not value.isalnum():
-        raise ValueError(f"a {what} has 1 to {longest} ASCII letters and digits")
+        raise ValueError(f"{what}: 1 to {longest} ASCII letters and digits are allowed")

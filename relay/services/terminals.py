@@ -64,7 +64,7 @@ def open_key(engine: Engine, path: Path) -> SecretsBox:
         rows = connection.execute(select(TERMINAL.c.app_id, TERMINAL.c.auth_code)).all()
     if not rows:
         return SecretsBox.open_or_create(path)
-    where = f"the database has auth codes of {len(rows)} terminals that only their key reads: {_BRING_THE_KEY} {path}"
+    where = f"the database has auth codes ({len(rows)}) that only their key reads: {_BRING_THE_KEY} {path}; {_IF_LOST}"
     if not path.exists():
         raise SecretFileRefused(f"{path}: there is no such file; {where}")
     box = SecretsBox.open(path)
@@ -74,6 +74,7 @@ def open_key(engine: Engine, path: Path) -> SecretsBox:
 
 
 _BRING_THE_KEY = "copy the file of the relay that registered them, or of the backup, to"
+_IF_LOST = "where it is lost for good, give each terminal a new code with `ctp-relay terminal rotate --key-lost`"
 
 
 def _reads(box: SecretsBox, locked: bytes) -> bool:

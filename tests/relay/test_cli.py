@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import datetime as dt
+import errno
+import importlib
 import json
 import os
 import pwd
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 from pydantic import SecretStr
 from typer.testing import CliRunner, Result
 
-from relay import cli
+from relay import cli, cli_ledger
 from relay.cli_context import acting_person
 from relay.domain.system_info import COUNTER_ZONE
 from relay.services.database import open_database
@@ -51,6 +54,14 @@ def secret(path: Path, text: str) -> Path:
     path.touch(mode=0o600)
     path.write_text(text + "\n")
     return path
+
+
+def certify(place: Path) -> None:
+    """The certificate and key that the settings name."""
+    issued = trustme.CA().issue_cert("127.0.0.1")
+    (place / "tls").mkdir()
+    issued.cert_chain_pems[0].write_to_path(str(place / "tls" / "relay.crt"))
+    issued.private_key_pem.write_to_path(str(place / "tls" / "relay.key"))
 
 
 def written(result: Result) -> Any:
@@ -146,6 +157,25 @@ def test_a_key_that_is_missing_is_named_and_not_made_anew(run: Run, place: Path)
     (row,) = written(run("terminal", "list", "--json"))
     assert (row["auth_code_readable"], row["enabled"]) == (True, False)
     assert [entry["kind"] for entry in ledger(run)] == ["admin_terminal_add", "admin_terminal_disable"]
+
+
+def test_a_key_that_is_lost_for_good_is_replaced_code_by_code(run: Run, place: Path) -> None:
+    """Otherwise nothing but the database's administrator could help."""
+    for app_id in ("one", "two"):
+        run("terminal", "add", app_id, "--show-once")
+    (place / "var" / "relay" / "secrets.key").unlink()
+
+    run("terminal", "rotate", "one", "--show-once", exit_code=3)
+    run("terminal", "rotate", "one", "--show-once", "--key-lost")
+    half = written(run("terminal", "list", "--json"))
+    run("terminal", "rotate", "two", "--show-once")
+
+    assert [row["auth_code_readable"] for row in half] == [True, False]
+    assert all(row["auth_code_readable"] for row in written(run("terminal", "list", "--json")))
+    assert [row["data"]["with_another_key"] for row in ledger(run) if row["kind"] == "admin_terminal_rotate"] == [
+        True,
+        False,
+    ]
 
 
 def test_an_investor_is_registered_and_given_a_password(run: Run, place: Path) -> None:
@@ -252,6 +282,28 @@ def test_what_is_no_ledger_file_is_named(run: Run, place: Path) -> None:
         assert says in run("ledger", "verify", "--file", name, exit_code=1).stderr
 
 
+def test_a_public_key_is_for_files(run: Run) -> None:
+    """It would be passed over without a word."""
+    told = run("ledger", "verify", "--public-key", "5a1e", exit_code=1).stderr
+
+    assert "--file" in told
+
+
+def test_a_failed_export_leaves_no_file(run: Run, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would stand in the way of the next one."""
+    run("terminal", "add", "one", "--show-once")
+    with monkeypatch.context() as broken:
+        broken.setattr(cli_ledger, "login_lines", _failing)
+        run("ledger", "export", "--format", "line", "--output", "day", exit_code=1)
+
+    assert not (place / "day").exists()
+
+
+def _failing(*_: object) -> Iterator[str]:
+    yield "the first line"
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
 def test_a_path_that_cannot_be_used_is_named(run: Run, place: Path) -> None:
     """One line with the path and the reason, no traceback."""
     run("terminal", "add", "one", "--show-once")
@@ -296,8 +348,9 @@ def test_what_terminals_sent_cannot_play_with_the_screen(run: Run, place: Path) 
     assert "app_id=\ufffd[2Jx" in shown
 
 
-def test_settings_are_shown_without_secrets(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_are_shown_without_secrets(run: Run, monkeypatch: pytest.MonkeyPatch, place: Path) -> None:
     """Checked, shown, written as example and page."""
+    certify(place)
     monkeypatch.setenv("CTP_RELAY__LEDGER__URL", "postgresql+psycopg://u:hunter2@127.0.0.1/d")
     shown = run("settings")
 
@@ -332,6 +385,32 @@ def test_the_database_is_upgraded(run: Run) -> None:
     assert again[0]["before"] == again[0]["now"] == first[0]["now"]
 
 
+def test_every_file_the_settings_point_to_is_checked_at_once(run: Run, place: Path) -> None:
+    """Before the counter is troubled with a login, each by its key."""
+    with (place / "relay.toml").open("a") as file:
+        file.write('[counter.operator]\nuser_id = "op01"\npassword_file = "operator.secret"\n')
+    text = (place / "relay.toml").read_text().replace('# mode = "many_to_many"', 'mode = "many_to_one"')
+    (place / "relay.toml").write_text(text)
+    (place / "relay_auth_code.secret").unlink()
+
+    for command in (("settings", "--check"), ("serve",)):
+        told = run(*command, exit_code=3).stderr
+        assert "counter.relay_auth_code_file: " in told
+        assert "counter.operator.password_file: " in told
+        assert "listen.tls_certificate, listen.tls_key: " in told
+    certify(place)
+    secret(place / "relay_auth_code.secret", CODE)
+    secret(place / "operator.secret", "hunter2")
+    assert "all settings are right" in run("settings", "--check").stdout
+
+
+def test_a_name_that_is_no_text_is_told_in_words(run: Run) -> None:
+    """As a shell may pass it on."""
+    told = run("terminal", "disable", "\udcff", exit_code=1).stderr
+
+    assert told.splitlines()[-1] == "an argument is not UTF-8 text"
+
+
 def test_serving_starts_with_checked_settings(run: Run, monkeypatch: pytest.MonkeyPatch, place: Path) -> None:
     """The server gets the settings; without the auth code it is not started."""
     started: list[Any] = []
@@ -342,8 +421,9 @@ def test_serving_starts_with_checked_settings(run: Run, monkeypatch: pytest.Monk
             started.append(settings)
             assert load() == settings, "a reload reads the same file"
 
-    monkeypatch.setattr(cli, "_part", lambda name: {"relay.server": Server}[name])
+    monkeypatch.setattr(cli, "_part", lambda name: Server if name == "relay.server" else importlib.import_module(name))
     monkeypatch.setenv("CTP_RELAY__LEDGER__URL", "postgresql+psycopg://u@127.0.0.1/d")
+    certify(place)
     run("serve")
     (place / "relay_auth_code.secret").unlink()
     run("serve", exit_code=3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -68,3 +69,16 @@ def test_a_new_file_is_private_from_its_first_moment(tmp_path: Path) -> None:
     assert (tmp_path / "sub" / "new").stat().st_mode & 0o777 == 0o600
     with pytest.raises(FileExistsError):
         create_private(tmp_path / "sub" / "new", b"y")
+
+
+def test_a_disk_that_is_full_leaves_no_half_a_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty key file would be taken for the key, and refused, at the next start."""
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        create_private(tmp_path / "new", b"x")
+
+    assert not (tmp_path / "new").exists()

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -146,6 +147,18 @@ async def test_two_relays_of_one_name_do_not_serve_on_one_port(state_dir: Path) 
 
     os.kill(os.getpid(), signal.SIGTERM)
     await asyncio.wait_for(serving, 30)
+
+
+async def test_a_metrics_port_that_is_taken_is_named_before_a_terminal_is_let_in(state_dir: Path) -> None:
+    """Terminals that came in would be cut off at once."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        let_in: list[int] = []
+        told = settings(state_dir, metrics={"address": address})
+        with pytest.raises(OSError, match=f"metrics.address {address} cannot be used"):
+            await server.serve(told, SECRETS, _NO_LOG, lambda: told, let_in.append)
+
+    assert let_in == []
 
 
 @pytest.mark.parametrize("shared", ["state directory", "SQLite database"])
