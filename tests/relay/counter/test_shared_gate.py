@@ -137,6 +137,32 @@ async def test_calls_of_one_terminal_keep_their_order_behind_one_that_asks(board
     assert await asyncio.wait_for(insert(board, mine, 5), 5) == CallOutcome(0)
 
 
+async def test_an_order_taken_out_of_the_queue_gives_its_key_back(tmp_path: Path, firm: Firm) -> None:
+    """It was claimed and never sent: the key is free for all processes, and for this one."""
+    HandLoop()
+    board = Board(tmp_path, firm=firm)
+    board.session.front = (0, 1)
+    await board.log_in()
+    mine = board.terminal("100001")
+    await asyncio.wait_for(insert(board, mine, 1), 5)
+    waiting = insert(board, mine, 2, "K2")
+    await settled()
+
+    taken_out = await asyncio.wait_for(cancel(board, mine, 0, 0, "2"), 5)
+
+    assert taken_out.return_code == 0
+    assert await refusal_of(waiting) == "cancelled_before_sent"
+    assert firm.news[-1] == ("free", "K2")
+    again = insert(board, mine, 2, "K2")
+    await settled()
+    assert not again.done()
+    again.cancel()
+    await settled()
+    assert firm.news[-1] == ("free", "K2")
+    assert not mine.link.line
+    await board.close()
+
+
 async def test_a_call_given_up_in_the_line_lets_nobody_overtake(board: Board, firm: Firm) -> None:
     """The one behind it still waits for those before it."""
     firm.answer.clear()
