@@ -26,6 +26,7 @@ BARRIER = "ReqUserPasswordUpdate"
 """Nobody in these histories changes a password: as a barrier it is echoed to its session and goes no further."""
 DAYS = [f"2026{month:02}{day:02}" for month in (11, 12) for day in range(1, 29)]
 RICH = 1e12
+MOST_SESSIONS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,7 @@ class CounterSide:
                 users=users,
                 trading_day=DAYS[0],
                 settlement_confirm_required=False,
-                sessions_per_user=1000,
+                sessions_per_user=MOST_SESSIONS,
                 monitoring_key=monitoring_key,
             )
         )
@@ -201,6 +202,14 @@ class CounterSide:
         body = self.counter.records.pack("InputOrder", values)
         full = self.counter.records.unpack("InputOrder", body)
         self.counter.front.carry_out(self.counter.kernel.desk.insert(session, full, 0, body))
+
+    def sessions_of(self, user: str) -> int:
+        """How many the counter counts now."""
+        return sum(1 for s in self.counter.kernel.sessions.values() if s.user and s.user.user_id == user)
+
+    @property
+    def logins_tried(self) -> int:
+        return self.counter.front.counts.by_method.get("ReqUserLogin", 0)
 
     def cut(self, user: str) -> None:
         """The connections of one user break."""

@@ -1,13 +1,22 @@
-"""The pause after −2, −3 and error 90 is more than a second; these histories have thousands of steps."""
+"""The relay's pauses are seconds and minutes; these histories have thousands of steps."""
 
 from __future__ import annotations
 
 import functools
 
 from relay.counter.ctp import request_desk
+from relay.domain import pacing
 from relay.domain.pacing import PacingLimits
+from relay.domain.query_lane import LaneRules, QueryLane, Unanswered
+
+QUERY_SECONDS = 1.5
+"""for so long a query may be silent"""
 
 
 def arrange() -> None:
-    """Make the pause short, for this process."""
-    setattr(request_desk, "PacingLimits", functools.partial(PacingLimits, retry_seconds=0.01))  # noqa: B010
+    """Make the pauses short, for this process."""
+    rules = LaneRules(suspect=0.2, quiet=0.02, patience=0.5, apart=0.02, longest_apart=0.1)
+    limits = functools.partial(PacingLimits, retry_seconds=0.01, query_timeout_seconds=QUERY_SECONDS)
+    setattr(request_desk, "PacingLimits", limits)  # noqa: B010
+    setattr(request_desk, "Unanswered", functools.partial(Unanswered, first=0.01, longest=0.01))  # noqa: B010
+    setattr(pacing, "QueryLane", functools.partial(QueryLane, rules))  # noqa: B010

@@ -14,13 +14,15 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
 from ctpabi.binding import Binding
+from relay.counter.ctp.event_router import LOST_ERROR_ID
 from relay.counter.port import CallOutcome, Mode
 from relay.errors import Refused
 from simcounter import demo_accounts
 from simcounter.session import Values
-from tests.stateful.counter_side import CounterSide, State, trade_name
-from tests.stateful.firm import DELAY_SECONDS, Firm, Placed
+from tests.stateful.counter_side import MOST_SESSIONS, CounterSide, State, trade_name
+from tests.stateful.firm import DELAY_SECONDS, PATIENCE_SECONDS, Firm, Placed
 from tests.stateful.promises import check
+from tests.stateful.relay_life import ANSWER_SECONDS
 from tests.stateful.terminal import TerminalSession, Triple
 
 INVESTORS = demo_accounts.investor_ids(3)
@@ -61,6 +63,8 @@ good_wishes = st.builds(
 )
 refs = st.sampled_from(["", "", "{}", "{:>12}", "{:012d}"])
 steps = st.integers(1, 3)
+rarely = st.sampled_from([False, False, False, True])
+"""for steps that last a second or two, because the relay waits for what does not come"""
 
 
 class Histories(RuleBasedStateMachine):
@@ -408,6 +412,31 @@ class Histories(RuleBasedStateMachine):
 
         self.step(work())
 
+    @rule(pick=ANY, when=rarely)
+    def a_query_is_not_answered(self, pick: int, *, when: bool) -> None:
+        """Whoever asked is told so, and the API takes queries again, whatever the relay has to do for it."""
+
+        async def work() -> None:
+            if not when:
+                return
+            firm, terminal = self.firm, self.terminal(pick)
+            firm.side.counter.control.ignore("ReqQryInvestor", times=1)
+            request_id, _ = await terminal.call("ReqQryInvestor", InvestorID=terminal.investor)
+            await firm.until(lambda: _is_answered(terminal, request_id), "an unanswered query has no end")
+            assert [said.error_id for said in terminal.answers[request_id]] == [LOST_ERROR_ID]
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while not await self._is_told_its_account(terminal):  # noqa: ASYNC110 - the relay says nothing of it
+                    await asyncio.sleep(0.01)
+
+        self.step(work())
+
+    async def _is_told_its_account(self, terminal: TerminalSession) -> bool:
+        request_id, outcome = await terminal.call("ReqQryTradingAccount", InvestorID=terminal.investor)
+        if isinstance(outcome, Refused) or outcome.return_code != 0:
+            return False
+        await self.firm.until(lambda: _is_answered(terminal, request_id), "a query was not answered")
+        return any(terminal.rows(request_id))
+
     # Breaks ---------------------------------------------------------------------------------------------------
 
     @rule(pick=ANY)
@@ -458,6 +487,51 @@ class Histories(RuleBasedStateMachine):
             await firm.cut(firm.side.next_day, list(firm.terminals))
             await firm.until(firm._all_live, "a terminal did not come back")
             firm.day_is_over()
+
+        self.step(work())
+
+    @rule(late=st.sampled_from([1.1, 1.5]), when=rarely)
+    def a_login_is_answered_late(self, late: float, *, when: bool) -> None:
+        """Later than the relay waits: it comes back all the same."""
+
+        async def work() -> None:
+            if not when:
+                return
+            firm = self.firm
+            firm.side.counter.control.delay("OnRspUserLogin", late * ANSWER_SECONDS, times=1)
+            await firm.cut(firm.side.counter.drop_all, list(firm.terminals))
+
+        self.step(work())
+
+    @rule(pick=ANY)
+    def a_break_leaves_the_session_counted(self, pick: int) -> None:
+        """The next login gets 60, until the counter notices the break, too."""
+
+        async def work() -> None:
+            firm, control = self.firm, self.firm.side.counter.control
+            user = demo_accounts.OPERATOR_ID if firm.mode is Mode.MANY_TO_ONE else self.terminal(pick).investor
+            whom = [t for t in firm.terminals if firm.mode is Mode.MANY_TO_ONE or t.investor == user]
+            control.session_limit(firm.side.sessions_of(user))
+            logins = firm.side.logins_tried
+            await firm.cut(lambda: control.half_open(user), whom)
+            await firm.until(lambda: firm.side.logins_tried > logins, "no login was tried again")
+            control.notice_breaks()
+            await firm.until(firm._all_live, "a terminal did not come back")
+            control.session_limit(MOST_SESSIONS)
+
+        self.step(work())
+
+    @precondition(lambda self: self.firm.mode is Mode.MANY_TO_ONE)
+    @rule(silently=st.booleans())
+    def the_operator_is_forced_out(self, *, silently: bool) -> None:
+        """Whoever did it: the relay logs in again, and terminals stay."""
+
+        async def work() -> None:
+            firm = self.firm
+            control = firm.side.counter.control
+            await firm.cut(
+                lambda: control.force_out(demo_accounts.OPERATOR_ID, silently=silently), list(firm.terminals)
+            )
 
         self.step(work())
 

@@ -8,9 +8,13 @@ from typing import Any, Final
 
 import structlog
 
+from relay.alarms import AlarmName
+
 heard: Final[list[str]] = []
 """of this process; a history that finds something here has failed"""
-_THE_COUNTERS = frozenset({"counter_error"})
+_THE_COUNTERS = frozenset(
+    {"counter_error", AlarmName.OPERATOR_FORCED_OUT, AlarmName.OPERATOR_REFUSED, AlarmName.QUERY_LANE_DEAD}
+)
 """events about what the counter did, which a history lets it do"""
 
 

@@ -31,6 +31,8 @@ from relay.domain.scope import ScopeTable
 from relay.domain.system_info import COUNTER_ZONE
 from simcounter import demo_accounts
 
+ANSWER_SECONDS = 1.0
+"""for so long the relay waits for an answer to a login"""
 LANES_A_LIFE = 100_000
 APPS = {
     Mode.MANY_TO_MANY: demo_accounts.INVESTOR_RELAY_APP_ID,
@@ -135,7 +137,7 @@ def _address(mode: Mode, front: str, flow_dir: Path) -> CounterAddress:
         production=True,
         user_product_info="stateful",
         flow_dir=flow_dir,
-        patience=Patience(pause=0.05, flap=0.01, longest=0.05),
+        patience=Patience(answer=ANSWER_SECONDS, pause=0.05, flap=0.01, longest=0.05, steady=0.02),
         inits_per_second=1000.0,
     )
 

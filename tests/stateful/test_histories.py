@@ -34,7 +34,7 @@ BROKEN_IN = {
 }
 TELLING = {
     "investor-filter": (" of 10000",),
-    "ref-map": ("is shown as", "with reference", "was refused"),
+    "ref-map": (" was (", "is shown as", "with reference", "was refused"),
     "ref-counter": ("were used twice in the day",),
     "restart": ("is shown as", "with reference"),
     "repetitions": ("came twice",),
