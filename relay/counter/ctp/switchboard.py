@@ -200,7 +200,8 @@ class Switchboard:
             self._router.notify(event)
             return
         error_id, _ = event.error
-        if self._desk.answered(event.request_id, is_last=event.is_last, error_id=error_id):
+        asked_again = not self._desk.answered(event.request_id, is_last=event.is_last, error_id=error_id)
+        if not asked_again:
             asked = self._router.answer(event)
             if asked is not None and event.is_last:
                 self._desk.heard(asked)
@@ -208,7 +209,7 @@ class Switchboard:
                 self.session.password_changed(asked.new_password)
         else:
             self._pending.answered(event.request_id, is_last=True)
-        if event.is_last:
+        if event.is_last or asked_again:
             self._desk.pump()
 
     # The session ---------------------------------------------------------------------------------------------

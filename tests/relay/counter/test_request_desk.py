@@ -102,12 +102,15 @@ async def test_a_query_without_a_connection_is_answered_minus_one(shared: Board)
     assert list(unanswered(shared)) == [0, 0]
 
 
-async def test_a_query_the_counter_was_not_ready_for_is_asked_again_and_answered_once(shared: Board) -> None:
-    """ErrorID 90 of the query core is not an answer a user can do anything with."""
+@pytest.mark.parametrize("is_last", [True, False])
+async def test_a_query_the_counter_was_not_ready_for_is_asked_again_and_answered_once(
+    shared: Board, is_last: bool
+) -> None:
+    """ErrorID 90 of the query core is not an answer a user can do anything with, wherever it stands in one."""
     loop, mine = HandLoop(), shared.terminal("100001")
     await shared.call(mine, "ReqQryInvestorPosition", 7)
 
-    await shared.answer("OnRspQryInvestorPosition", 1, NEED_RETRY)
+    await shared.answer("OnRspQryInvestorPosition", 1, NEED_RETRY, is_last=is_last)
     await loop.move(RETRY_SECONDS)
     await shared.answer("OnRspQryInvestorPosition", 2)
 
