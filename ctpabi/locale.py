@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import threading
 from pathlib import Path
 
 from ctpabi.cache import cache_directory
@@ -19,6 +20,7 @@ INSTALL_COMMAND = "apt-get install -y locales"
 _LC_ALL_MASK = 0x1FBF
 """glibc's LC_ALL_MASK: every category but the unassigned bit 6"""
 _BUILD_TIMEOUT_SECONDS = 120
+_one_at_a_time = threading.Lock()
 
 
 class LocaleMissing(RuntimeError):
@@ -30,15 +32,19 @@ def ensure() -> None:
 
     Call it before openctp_ctp is imported. Raises LocaleMissing.
     """
-    if available():
-        return
+    with _one_at_a_time:
+        if not available():
+            _provide()
+
+
+def _provide() -> None:
     try:
         directory = _private_directory()
-        # glibc looks into LOCPATH only, when it is set: a useless one is replaced, not appended to.
-        os.environ["LOCPATH"] = str(directory)
         # Look at the file, do not ask glibc: it would remember for ever that there was nothing in that directory.
         if not _is_built(directory / NAME):
             _build(directory)
+        # glibc looks into LOCPATH only, when it is set: a useless one is replaced, not appended to.
+        os.environ["LOCPATH"] = str(directory)
     except (OSError, RuntimeError, subprocess.TimeoutExpired) as error:
         if isinstance(error, LocaleMissing):
             raise

@@ -332,6 +332,18 @@ def test_an_investor_that_the_counter_keeps_refusing_ends_at_last() -> None:
     assert tries > 5
 
 
+def test_breaks_of_the_connection_are_no_refusals() -> None:
+    """A front that flapped all morning: one refusal after it ends nobody's session."""
+    session = live_investor_session()
+    for _ in range(30):
+        for event in (*BROKE, Authenticated("2"), Reported(0), LoggedIn("20261123")):
+            session.on(event)
+    for event in (*BROKE, Authenticated("2"), Reported(0)):
+        session.on(event)
+
+    assert not any(isinstance(command, End) for command in session.on(Refused(60, "")))
+
+
 def refused_again(session: CounterSession, error_id: int, back: tuple[Event, ...]) -> tuple[Command, ...]:
     decision = session.on(Refused(error_id, "no"))
     for event in back:
