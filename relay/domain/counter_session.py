@@ -121,7 +121,9 @@ class CounterSession:
         self.unclear = False
         """the counter may hold this connection for logged in, or have lost count of its steps: renew it before a try"""
         self.failures = 0
-        """breaks and refusals in a row, since the session last was steady"""
+        """breaks and refusals in a row, since the session last was steady: the pauses grow with them"""
+        self._refusals = 0
+        """refusals of passing kinds in a row, since the last login"""
         self._tries = PasswordTries()
         self._rules: dict[tuple[State, type], Callable[..., Decision]] = {
             (State.CONNECTING, FrontConnected): self._connected_now,
@@ -270,7 +272,7 @@ class CounterSession:
     def _logged_in(self, event: LoggedIn) -> Decision:
         day_changed = self.ever_live and event.trading_day != self.trading_day
         self.state, self.trading_day, self.ever_live = State.LIVE, event.trading_day, True
-        self.unclear = False
+        self.unclear, self._refusals = False, 0
         self._tries.accepted()
         return GoLive(day_changed), Wait(self._patience.steady)
 
@@ -295,7 +297,8 @@ class CounterSession:
         outdated = verdict is LoginVerdict.WRONG_PASSWORD and event.outdated
         if outdated or verdict in {LoginVerdict.RETRY, LoginVerdict.STOP_RELAY}:
             return self._fail(self._patience.pause, self._told(event))
-        if verdict is LoginVerdict.PASSING and self.failures < MOST_REFUSALS:
+        if verdict is LoginVerdict.PASSING and self._refusals < MOST_REFUSALS:
+            self._refusals += 1
             self.unclear = True
             return self._fail(self._patience.pause, self._told(event))
         return self._end(self.step, event.error_id, event.text)
