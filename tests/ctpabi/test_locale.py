@@ -46,6 +46,30 @@ def test_a_missing_locale_is_built_and_loads(bare: dict[str, str]) -> None:
     assert [path.name for path in directory.iterdir()] == [locale.NAME]
 
 
+THREADS = """
+from concurrent.futures import ThreadPoolExecutor, wait
+from ctpabi import locale
+build, others = locale._build, []
+def build_while_another_asks(directory):
+    if not others:
+        others.append(pool.submit(locale.ensure))
+        wait(others, timeout=1.0)
+    build(directory)
+locale._build = build_while_another_asks
+with ThreadPoolExecutor(1) as pool:
+    locale.ensure()
+others[0].result()
+"""
+
+
+@pytest.mark.slow
+def test_threads_that_need_it_at_once_all_have_it(bare: dict[str, str]) -> None:
+    """As where both libraries of the simulated counter are built for the first time on a machine."""
+    result = run(bare, THREADS)
+
+    assert result.returncode == 0, result.stderr
+
+
 def test_no_localedef_names_the_command(bare: dict[str, str], tmp_path: Path) -> None:
     """Where it cannot be built, the error says what to install."""
     result = run(bare | {"PATH": str(tmp_path)})
