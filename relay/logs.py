@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal, Self, TextIO
+from typing import Any, Literal, Self, TextIO, cast
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
@@ -26,6 +26,15 @@ _FAREWELL_SECONDS = 2.0
 def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """Replace the values of secret-sounding keys, at any depth, and bytes by their length."""
     return {key: _clean(key, value) for key, value in event.items()}
+
+
+_SHARED: list[Processor] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.processors.add_log_level,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    redact,
+]
+"""what every line goes through"""
 
 
 class Log:
@@ -55,7 +64,7 @@ class Log:
 
     def unreadable(self, record: logging.LogRecord, error: Exception) -> None:
         """Say at least that there was a line, and whose."""
-        self._writer.put(self._note("log_line_unreadable", f"{_kind(record)}: {type(error).__name__}"))
+        self._writer.put(self._note("log_line_unreadable", kind=_kind(record), error=type(error).__name__))
 
     def close(self) -> None:
         """Write what waits, unless nobody takes it; idempotent."""
@@ -72,24 +81,24 @@ class Log:
 
     def _notes(self, dropped: int) -> Iterator[bytes]:
         if dropped:
-            yield self._note("log_lines_dropped", f"{dropped} lines: whoever reads the log did not keep up")
+            yield self._note("log_lines_dropped", lines=dropped, why="whoever reads the log did not keep up")
         for kind, count in self._limit.take_left_out().items():
-            yield self._note("log_lines_left_out", f"{count} more lines of the kind {kind}")
+            yield self._note("log_lines_left_out", kind=kind, lines=count)
 
-    def _note(self, event: str, what: str) -> bytes:
-        return self._line(logging.LogRecord(event, logging.WARNING, "", 0, f"{event}: {what}", None, None))
+    def _note(self, event: str, **facts: object) -> bytes:
+        """A line of the log's own, which neither the limit nor the level holds back."""
+        said: EventDict = {"event": event, **facts}
+        for process in _SHARED:
+            said = cast("EventDict", process(None, "warning", said))
+        record = logging.LogRecord("relay.logs", logging.WARNING, "", 0, said, None, None)
+        record.__dict__.update(_logger=None, _name="warning")  # how structlog knows its own
+        return self._line(record)
 
 
 def configure(*, level: str, form: Literal["auto", "console", "json"], stream: TextIO | None = None) -> Log:
     """Send all log lines, also those of libraries, to `stream` (standard output) at `level` and above."""
     out = sys.stdout if stream is None else stream
     console = form == "console" or (form == "auto" and out.isatty())
-    shared: list[Processor] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        redact,
-    ]
     last: list[Processor] = (
         # The default formatter shows local variables, which may hold secrets.
         [structlog.dev.ConsoleRenderer(colors=out.isatty(), exception_formatter=structlog.dev.plain_traceback)]
@@ -97,14 +106,14 @@ def configure(*, level: str, form: Literal["auto", "console", "json"], stream: T
         else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
     )
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[*_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=False,
     )
     log = Log(
         out,
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last]
+            foreign_pre_chain=_SHARED, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last]
         ),
     )
     logging.getLogger().handlers[:] = [_IntoLog(log)]
