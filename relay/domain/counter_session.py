@@ -309,9 +309,9 @@ class CounterSession:
             case LoginVerdict.RETRY | LoginVerdict.STOP_RELAY:
                 return self._fail(pause, told)
             case LoginVerdict.PASSING:
-                self.unclear = True
+                self.unclear, self._refusals = True, self._refusals + 1
                 decision = self._fail(pause, told)
-                if self.failures % ALARM_AT:
+                if self._refusals % ALARM_AT:
                     return decision
                 return self._alarm(AlarmName.OPERATOR_REFUSED, event), *decision
             case LoginVerdict.WRONG_PASSWORD:

@@ -28,6 +28,8 @@ from tests.stateful.terminal import TerminalSession, Triple
 INVESTORS = demo_accounts.investor_ids(3)
 INSTRUMENTS = {"rb2701": ("SHFE", 1.0), "m2701": ("DCE", 1.0)}
 MOST_TERMINALS = 6
+PACKETS = 8
+"""a second, while the front takes few"""
 ANY = st.integers(0, 999)
 """Picks one of what there is at that moment."""
 
@@ -450,6 +452,19 @@ class Histories(RuleBasedStateMachine):
             ]
             user = demo_accounts.OPERATOR_ID if firm.mode is Mode.MANY_TO_ONE else self.terminal(pick).investor
             await firm.cut(lambda: firm.side.cut(user), whom)
+
+        self.step(work())
+
+    @rule(burst=st.lists(st.tuples(ANY, good_wishes), min_size=PACKETS, max_size=PACKETS + 2))
+    def the_front_takes_few_packets(self, burst: list[tuple[int, tuple[Any, ...]]]) -> None:
+        """More than it takes in a second; what waits is sent in its turn."""
+
+        async def work() -> None:
+            control = self.firm.side.counter.control
+            control.frequencies(packets=PACKETS)
+            await self.firm.rest()
+            await asyncio.gather(*(self.firm.place(self.terminal(pick), wish(*what), "") for pick, what in burst))
+            control.frequencies()
 
         self.step(work())
 

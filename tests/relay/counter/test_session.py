@@ -284,6 +284,26 @@ async def test_sessions_come_back_one_after_the_other(played: Played) -> None:
     assert all(session.live for session in sessions)
 
 
+async def test_first_logins_and_those_that_come_back_are_one_queue(played: Played) -> None:
+    """After a restart of the relay all terminals come at once, while others' sessions come back."""
+    loop = HandLoop()
+    await played.open(name="back")
+    played.counter.connector.gate._per_second = 5.0
+    opening = [asyncio.ensure_future(played.open(name=f"new-{number}")) for number in range(10)]
+    played.counter.apis[0].break_off()
+    played.counter.apis[0].say("OnFrontConnected")
+    await settled()
+    live = []
+    for _ in range(40):
+        live.append(sum(session.live for session in played.sessions))
+        await loop.move(0.2)
+
+    assert live[0] <= 1
+    assert max(after - before for before, after in itertools.pairwise(live)) == 1
+    assert live[-1] == 11
+    await asyncio.gather(*opening)
+
+
 async def test_no_session_comes_back_while_the_counter_refuses_the_relay(played: Played) -> None:
     """63 or 143 of one session is meant for all: each further try would make it worse."""
     loop = HandLoop()

@@ -245,6 +245,17 @@ async def test_a_public_answer_is_fetched_once_for_everybody(shared: Board) -> N
     assert len(shared.session.called) == 1
 
 
+@pytest.mark.parametrize("asked", ["TraderOffer", "DepthMarketData", "RiskSettleProductStatus"])
+async def test_what_changes_all_day_is_asked_each_time(shared: Board, asked: str) -> None:
+    """A seat's connection or a price as it was in the morning would be told until the evening."""
+    first, second = shared.terminal("100001"), shared.terminal("100002")
+    for number, terminal in enumerate((first, second), 1):
+        await shared.call(terminal, f"ReqQry{asked}", number)
+        await shared.answer(f"OnRspQry{asked}", shared.session.called[-1].request_id, is_last=True, ExchangeID="SHFE")
+
+    assert len(shared.session.called) == 2
+
+
 async def test_a_public_answer_that_failed_is_asked_again(shared: Board) -> None:
     """An error must not be the answer of the whole day."""
     first, second = shared.terminal("100001"), shared.terminal("100002")

@@ -35,7 +35,7 @@ from relay.domain.counter_events import (
     TurnCame,
     Wait,
 )
-from relay.domain.counter_session import BREAK_SECONDS, CounterSession, State, UnexpectedEvent
+from relay.domain.counter_session import BREAK_SECONDS, MOST_REFUSALS, CounterSession, State, UnexpectedEvent
 from relay.domain.patience import Patience
 
 PATIENCE = Patience(connect=10, answer=8, pause=5)
@@ -342,6 +342,21 @@ def test_breaks_of_the_connection_are_no_refusals() -> None:
         session.on(event)
 
     assert not any(isinstance(command, End) for command in session.on(Refused(60, "")))
+
+
+def test_a_refusal_after_many_breaks_is_the_first_in_a_row(logging_in: CounterSession) -> None:
+    """An unsteady front leaves connections that it still counts: a terminal's session does not end for that, and
+    nobody is alarmed for the operator's.
+    """
+    steps = (Authenticated("3"),) if logging_in._operator else (Authenticated("2"), Reported(0))
+    for _ in range(MOST_REFUSALS + 1):
+        refused = logging_in.on(Refused(60, "too many sessions"))
+        assert not any(isinstance(command, End | Alarm) for command in refused)
+        for event in (DeadlinePassed(), TurnCame(), FrontConnected(), *steps, LoggedIn("20261123")):
+            logging_in.on(event)
+        assert logging_in.state is State.LIVE
+        for event in (FrontDisconnected(4097), FrontConnected(), DeadlinePassed(), TurnCame(), *steps):
+            logging_in.on(event)
 
 
 def refused_again(session: CounterSession, error_id: int, back: tuple[Event, ...]) -> tuple[Command, ...]:
