@@ -1,4 +1,4 @@
-"""What CTP documents as the answer to each of the 118 requests (DOMAIN 7.2 to 7.6): the rules, and their exceptions.
+"""What CTP documents as the answer to each of the 118 requests: the rules, and their exceptions.
 
 docs/requests.md shows it; the contract tests hold relay and simulated counter to it.
 """

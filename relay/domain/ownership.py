@@ -1,4 +1,4 @@
-"""Whose each callback is: who may see an event (DOMAIN 6.2).
+"""Whose each callback is: who may see an event.
 
 An operator's private topic carries the returns of every investor of the organization. An event whose owner the
 relay cannot tell goes to nobody.

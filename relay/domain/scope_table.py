@@ -1,4 +1,4 @@
-"""Which scope, urgency and mode each of the 118 requests of the API has (DOMAIN 7.2 to 7.5, 6.7.11).
+"""Which scope, urgency and mode each of the 118 requests of the API has (API 6.7.11).
 
 Names are CTP's. A name that is missing here is refused, so an upgrade of the binding opens nothing by itself.
 """

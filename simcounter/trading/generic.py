@@ -1,6 +1,6 @@
 """Requests nobody wrote special rules for: exercise orders, quotes, parked orders, combinations, offset settings …
 
-What CTP documents for each follows from the callbacks that exist (DOMAIN 7.3): a refusal goes to OnRsp… and
+What CTP documents for each follows from the callbacks that exist: a refusal goes to OnRsp… and
 OnErrRtn…; success to OnRtn… where there is one, to nothing at all where only OnErrRtn… exists, else to OnRsp….
 """
 

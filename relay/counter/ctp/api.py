@@ -114,7 +114,7 @@ class TraderApi:
             kind = self._structs[name] = getattr(self._binding.tdapi, f"CThostFtdc{name}Field")
         struct = kind()
         size = self._binding.catalog.structs[name].size
-        # Never the binding's setters: they encode UTF-8 where CTP wants GB18030 and reject binary (D5).
+        # Never the binding's setters: they encode UTF-8 where CTP wants GB18030 and reject binary.
         ctypes.memmove(int(struct.this), bytes(body), min(size, len(body)))
         return struct
 

@@ -128,7 +128,7 @@ def test_a_first_report_that_is_not_permitted_is_told_as_such_unless_the_connect
 
 @pytest.mark.parametrize("code", [-1, -2, -5, -6, -7])
 def test_a_report_that_is_not_accepted_ends_the_session_before_the_login(code: int) -> None:
-    """A login that cannot be reported is refused (D8)."""
+    """A login that cannot be reported is refused."""
     session = investor_session()
     session.on(FrontConnected())
     session.on(Authenticated("2"))

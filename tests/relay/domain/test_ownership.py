@@ -42,7 +42,7 @@ def test_a_notice_without_an_owner_goes_to_nobody(name: str) -> None:
 
 
 def test_a_trading_notice_without_investor_is_for_all() -> None:
-    """OnRtnTradingNotice with an empty InvestorID is the firm speaking to everybody (DOMAIN 6.2)."""
+    """OnRtnTradingNotice with an empty InvestorID is the firm speaking to everybody."""
     notice = event("OnRtnTradingNotice", BrokerID=BROKER)
 
     assert OWNERSHIP.belongs(callback("OnRtnTradingNotice"), notice, ALICE)
