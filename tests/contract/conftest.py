@@ -11,6 +11,7 @@ from relay.counter.port import Mode
 from simcounter import demo_accounts
 from simcounter.build import CompilerMissing, build
 from simcounter.substitute import BindingMissing
+from simcounter.trading.instruments import products_of
 from tests.contract.watched import MAC_ADDRESS, Watched
 from tests.e2e.conftest import shared_site, site, tls
 from tests.e2e.site import BROKER, INVESTORS, Site, collect_now
@@ -35,8 +36,11 @@ async def logged_in(shared_site: Site) -> AsyncIterator[Watched]:
     investor, info = INVESTORS[0], await collect_now()
     async with shared_site.terminal() as terminal:
         password = demo_accounts.password_of(investor)
-        await terminal.login(BROKER, investor, password, info, confirm_settlement=True, mac_address=MAC_ADDRESS)
         with Watched.over(shared_site, terminal, investor) as watched:
+            await terminal.login(BROKER, investor, password, info, confirm_settlement=True, mac_address=MAC_ADDRESS)
+            # The day so far comes in slices behind the login; it is no part of the first test's exchange.
+            instruments = shared_site.counter.kernel.desk.markets.instruments.values()
+            await watched.have_come("rtn_instrument_status", len(list(products_of(instruments))))
             yield watched
 
 

@@ -20,7 +20,7 @@ from simcounter import demo_accounts
 from simcounter.session import Session
 from simcounter.wire import Frame
 from terminal_client import CallRefused, CounterRejected, RelayTerminal
-from tests.e2e.site import Site
+from tests.e2e.site import Site, eventually
 
 CATALOG = load_catalog()
 MAC_ADDRESS = "0a1b2c3d4e5f"
@@ -109,6 +109,15 @@ class Watched:
         """Everything that came since the last exchange began, and is under way now."""
         fence = await self.terminal.request(_FENCE, ctp.QryTradingCode())
         return [event for event in self._events if event.request_id != fence.outcome.request_id]
+
+    async def have_come(self, body: str, count: int) -> None:
+        """Wait until so many events of one kind have come."""
+
+        def come() -> bool:
+            return bool(sum(event.WhichOneof("body") == body for event in self._events) >= count)
+
+        await eventually(f"{count} {body} came", come)
+        self.forget()
 
     def forget(self) -> None:
         """What came so far is of no interest."""

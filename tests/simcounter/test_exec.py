@@ -115,8 +115,9 @@ def test_a_program_like_vnpys_gateway_trades_on_ticks_and_reaches_nothing_else(t
 
 
 @pytest.mark.usefixtures("shim")
-def test_quiet_says_nothing(tmp_path: Path) -> None:
+def test_quiet_says_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """For programs whose standard error is read by another one."""
+    monkeypatch.delenv("PYTHONASYNCIODEBUG", raising=False)  # it makes asyncio speak of slow steps
     ended = exec_command("--quiet", "--", sys.executable, "-c", "pass", directory=tmp_path)
 
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
