@@ -58,18 +58,13 @@ class OrderTruth:
     triple: tuple[int, int, str]
     state: State
     is_final: bool
+    contracts: tuple[str, ...]
+    """what its trades are of: itself, or the legs of a combination"""
 
 
-@dataclass(frozen=True, slots=True)
-class TradeTruth:
-    mark: str
-    trade_id: str
-    volume: int
-
-
-def trade_name(exchange: str, trade_id: str, direction: str) -> str:
-    """What tells one trade from another."""
-    return f"{exchange}/{trade_id.strip()}/{direction}"
+def trade_name(exchange: str, trade_id: str, instrument: str, direction: str) -> str:
+    """What tells one trade from another: a match's two sides share the TradeID, and so do a combination's legs."""
+    return f"{exchange}/{trade_id.strip()}/{instrument}/{direction}"
 
 
 @dataclass
@@ -164,20 +159,17 @@ class CounterSide:
         found = (order for order in self.counter.kernel.desk.orders.values() if order.investor_id == investor)
         return {truth.mark: truth for truth in map(self._order_truth, found)}
 
-    def trades(self, investor: str) -> dict[str, TradeTruth]:
-        """The day's trades of one investor, by what identifies them: a match's two sides share the TradeID."""
-        found: dict[str, TradeTruth] = {}
-        names = "ExchangeID", "TradeID", "Direction", "BusinessUnit", "Volume"
-        for trade in self.counter.kernel.desk.trades:
-            if trade.investor_id == investor:
-                exchange, trade_id, direction, mark, volume = self._read("Trade", trade.body, *names)
-                found[trade_name(exchange, trade_id, direction)] = TradeTruth(mark, trade_id, volume)
-        return found
+    def trades(self, investor: str) -> set[str]:
+        """The day's trades of one investor, by name."""
+        names = "ExchangeID", "TradeID", "InstrumentID", "Direction"
+        trades = (trade for trade in self.counter.kernel.desk.trades if trade.investor_id == investor)
+        return {trade_name(*self._read("Trade", trade.body, *names)) for trade in trades}
 
     def _order_truth(self, order: Order) -> OrderTruth:
         triple = self._read("Order", order.body, "FrontID", "SessionID", "OrderRef")
         mark, state = self._state(order.body)
-        return OrderTruth(mark, (triple[0], triple[1], triple[2]), state, order.is_final)
+        contracts = tuple(leg.instrument.instrument_id for leg in order.legs)
+        return OrderTruth(mark, (triple[0], triple[1], triple[2]), state, order.is_final, contracts)
 
     def _state(self, body: bytes | bytearray) -> tuple[str, State]:
         names = "BusinessUnit", "ExchangeID", "OrderSysID", "OrderStatus", "VolumeTraded", "StatusMsg"

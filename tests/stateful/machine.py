@@ -26,7 +26,13 @@ from tests.stateful.relay_life import ANSWER_SECONDS
 from tests.stateful.terminal import TerminalSession, Triple
 
 INVESTORS = demo_accounts.investor_ids(3)
-INSTRUMENTS = {"rb2701": ("SHFE", 1.0), "m2701": ("DCE", 1.0)}
+CONTRACTS = {"rb2701": ("SHFE", 1.0), "m2701": ("DCE", 1.0)}
+COMBINATIONS = {
+    "SPD SR701&SR705": ("CZCE", 1.0),
+    "SP m2701&m2705": ("DCE", 1.0),
+    "STD SR701C5600&SR701P5600": ("CZCE", 0.5),
+}
+INSTRUMENTS = {**CONTRACTS, **COMBINATIONS}
 MOST_TERMINALS = 6
 PACKETS = 8
 """a second, while the front takes few"""
@@ -57,7 +63,7 @@ def wish(instrument: str, direction: str, away: int, volume: int, kind: str) -> 
 
 good_wishes = st.builds(
     lambda *values: values,
-    st.sampled_from(list(INSTRUMENTS)),
+    st.sampled_from([*CONTRACTS, *CONTRACTS, *COMBINATIONS]),
     st.sampled_from("01"),
     st.integers(-12, 12),
     st.integers(1, 40),
@@ -172,6 +178,27 @@ class Histories(RuleBasedStateMachine):
         key = f"key-{next(self._keys)}"
         self.step(self._must_be_sent(self.terminal(pick), wish(*what), ref, 1, key))
 
+    @rule(
+        buys=ANY,
+        sells=ANY,
+        instrument=st.sampled_from(list(COMBINATIONS)),
+        volumes=st.tuples(st.integers(1, 40), st.integers(1, 40)),
+        cut=st.sampled_from([False, False, True]),
+    )
+    def a_combination_is_traded(
+        self, buys: int, sells: int, instrument: str, volumes: tuple[int, int], *, cut: bool
+    ) -> None:
+        """Two terminals order against each other, of one investor or of two: each leg of each side has a trade."""
+
+        async def work() -> None:
+            buyer, seller = self.terminal(buys), self.terminal(sells)
+            await self.firm.place(buyer, wish(instrument, "0", 0, volumes[0], "limit"), "")
+            await self.firm.place(seller, wish(instrument, "1", 0, volumes[1], "limit"), "")
+            if cut:
+                await self.firm.cut(self.firm.side.counter.drop_all, list(self.firm.terminals))
+
+        self.step(work())
+
     async def _must_be_sent(self, terminal: TerminalSession, what: Values, ref: str, step: int, key: str = "") -> None:
         own = ref.format(terminal.max_order_ref + step)
         outcome = await self.firm.place(terminal, what, own, key)
@@ -185,7 +212,7 @@ class Histories(RuleBasedStateMachine):
         kinds: dict[str, Values] = {
             "instrument": {"InstrumentID": "zz9999"},
             "volume": {"VolumeTotalOriginal": 0},
-            "price": {"LimitPrice": 1.0},
+            "price": {"LimitPrice": 1e6},
             "half": {"LimitPrice": self.centres[what[0]] + 0.25},
             "direction": {"Direction": "9"},
         }
@@ -330,7 +357,8 @@ class Histories(RuleBasedStateMachine):
             await self.firm.until(lambda: _is_answered(terminal, request_id), "a query was not answered")
             if method == "ReqQryTrade":
                 rows = [
-                    trade_name(row.exchange_id, row.trade_id, chr(row.direction)) for row in terminal.rows(request_id)
+                    trade_name(row.exchange_id, row.trade_id, row.instrument_id, chr(row.direction))
+                    for row in terminal.rows(request_id)
                 ]
                 assert sorted(rows) == sorted(terminal.trades), "the query and the notices tell other trades"
 

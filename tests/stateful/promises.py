@@ -20,6 +20,7 @@ def check(firm: Firm) -> None:
     for terminal in firm.terminals:
         orders_are_the_counters(firm, terminal)
         trades_are_the_counters(firm, terminal)
+        every_leg_is_traded(firm, terminal)
         refusals_are_told_once(firm, terminal)
     keys_name_one_order(firm)
 
@@ -116,9 +117,17 @@ def _was_before(firm: Firm, placed: Placed, terminal: TerminalSession) -> bool:
 def trades_are_the_counters(firm: Firm, terminal: TerminalSession) -> None:
     """Every trade of the investor, once; that it follows its order was seen when it came."""
     truth = firm.side.trades(terminal.investor)
-    assert terminal.trades.keys() == truth.keys(), (
-        f"{terminal.investor} in {terminal.front_and_session}: trades {sorted(terminal.trades.keys() ^ truth.keys())}"
+    assert terminal.trades.keys() == truth, (
+        f"{terminal.investor} in {terminal.front_and_session}: trades {sorted(terminal.trades.keys() ^ truth)}"
     )
+
+
+def every_leg_is_traded(firm: Firm, terminal: TerminalSession) -> None:
+    """What an order has traded, its trades say of each contract it is for: of both legs of a combination."""
+    for mark, order in firm.side.orders(terminal.investor).items():
+        lots = dict.fromkeys(order.contracts, order.state.traded) if order.state.traded else {}
+        told = dict(terminal.traded.get(mark, ()))
+        assert told == lots, f"{terminal.investor} in {terminal.front_and_session}: {mark} traded {lots}, told {told}"
 
 
 def refusals_are_told_once(firm: Firm, terminal: TerminalSession) -> None:

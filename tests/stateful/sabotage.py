@@ -63,6 +63,19 @@ def repetitions_are_passed_on() -> None:
     Repetitions.first_time = always  # type: ignore[method-assign]
 
 
+def a_match_is_one_trade() -> None:
+    """Whichever leg of a combination comes second under a TradeID is taken for a repetition of the first."""
+    identities = Repetitions._identities
+
+    def without_leg(self: Repetitions, notice: Notice, *, ours: bool) -> tuple[int, ...]:
+        if notice.callback.name != "OnRtnTrade":
+            return identities(self, notice, ours=ours)
+        exchange, trade_id, _, order, _ = (cell.read(notice.body) for cell in self._trade)
+        return (hash((exchange, trade_id, order)),)
+
+    Repetitions._identities = without_leg  # type: ignore[method-assign]
+
+
 def trades_do_not_wait() -> None:
     """A trade that overtook its order is passed on at once."""
 
@@ -84,6 +97,7 @@ BREAKS: dict[str, Callable[[], None]] = {
     "ref-counter": references_start_anew_with_every_login,
     "restart": the_map_is_not_read_again,
     "repetitions": repetitions_are_passed_on,
+    "legs": a_match_is_one_trade,
     "trades-wait": trades_do_not_wait,
     "order-keys": keys_are_forgotten,
 }

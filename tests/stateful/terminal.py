@@ -63,6 +63,8 @@ class TerminalSession:
     def _start_day(self) -> None:
         self.orders: dict[str, list[Shown]] = {}
         self.trades: Counter[str] = Counter()
+        self.traded: dict[str, Counter[str]] = defaultdict(Counter)
+        """lots by mark and contract"""
         self.refusals: Counter[str] = Counter()
         """OnErrRtnOrderInsert by mark"""
         self.answers: dict[int, list[Said]] = defaultdict(list)
@@ -163,8 +165,10 @@ class TerminalSession:
             self._numbers.add(number)
 
     def _trade(self, body: Any) -> None:
-        mark, trade_id = body.business_unit, trade_name(body.exchange_id, body.trade_id, chr(body.direction))
+        mark = body.business_unit
+        trade_id = trade_name(body.exchange_id, body.trade_id, body.instrument_id, chr(body.direction))
         self.trades[trade_id] += 1
+        self.traded[mark][body.instrument_id] += body.volume
         self._expect(self.trades[trade_id] == 1, f"trade {trade_id} came twice")
         self._expect((body.exchange_id, body.order_sys_id) in self._numbers, f"a trade of {mark} before its order")
         refs = {state.triple[2] for state in self.orders.get(mark, ())}
