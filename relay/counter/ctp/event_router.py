@@ -177,6 +177,10 @@ class EventRouter:
         delivery = self._deliveries.get(link)
         if delivery is None:
             return
+        if link.has_notices_to_come:
+            # A trade of the day so far may wait for this order: it takes its turn behind what came before.
+            link.put_later(0, self._replayed(link, iter((notice,))))
+            return
         for item in delivery.accept(notice, self._loop.time()):
             link.put(self._event(item, link.lane.identity.investor, encoded))
         if delivery.held:

@@ -102,6 +102,11 @@ class CtpLink:
         self._items.append(item)
         self._ready.set()
 
+    @property
+    def has_notices_to_come(self) -> bool:
+        """Whether notices are still to be made: whatever comes is made after them."""
+        return 0 in self._later
+
     def put_later(self, request_id: int, items: Later) -> None:
         """Give the terminal many things: they are made as it takes them, a slice at a time, in between others' turns."""
         self._later.setdefault(request_id, deque()).append(items)

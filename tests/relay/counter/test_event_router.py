@@ -364,6 +364,19 @@ async def test_who_joins_later_gets_the_days_notices_of_its_investor_first(share
     assert not late.link.lost_history
 
 
+async def test_an_order_that_comes_during_the_replay_still_goes_before_its_trade(shared: Board) -> None:
+    """The counter sent the trade first, and the terminal joined between the two."""
+    names = {"BrokerID": BROKER, "InvestorID": "100001", "OrderSysID": "9", "ExchangeID": "SHFE"}
+    await shared.notice("OnRtnTrade", **names, TradeID="1")
+    late = shared.terminal("100001")
+
+    async with late.link._turn:  # nothing of the replay is made yet
+        await shared.notice("OnRtnOrder", **names)
+    await settled()
+
+    assert [e.WhichOneof("body") for e in late.events()] == ["rtn_order", "rtn_trade"]
+
+
 async def test_a_late_terminal_of_a_busy_day_is_told_that_it_is_not_whole(shared: Board) -> None:
     """An order that rests is shown as it stands; what could not be kept is to be queried."""
     shared.board._router._day._limits = DayLimits(owner_bytes=20_000)  # type: ignore[union-attr]
