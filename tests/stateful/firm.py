@@ -172,6 +172,12 @@ class Firm:
         return all(terminal.state is LinkState.LIVE for terminal in self.terminals)
 
     async def _barrier(self) -> None:
+        await self._one_barrier()
+        if self.mode is Mode.MANY_TO_MANY:
+            # One session's barrier may be back before the counter has taken what another sent: it is told after that.
+            await self._one_barrier()
+
+    async def _one_barrier(self) -> None:
         body = pack(CATALOG.structs["UserPasswordUpdate"], {"BrokerID": demo_accounts.BROKER_ID})
         method = CATALOG.methods["ReqUserPasswordUpdate"]
         number = next(self._barriers)
