@@ -24,7 +24,7 @@ from ctpabi import binding
 from relay.counter.port import Mode
 from simcounter.exec import program_environment
 from simcounter.tmdb import MonitoringKey
-from tests.stateful import fast_retries, relay_errors, sabotage
+from tests.stateful import fast_retries, relay_errors, sabotage, small_day
 from tests.stateful.machine import Histories
 
 HISTORY_STEPS = 50
@@ -84,6 +84,7 @@ def main(given: Sequence[str]) -> int:
     wanted = arguments(given)
     on_the_simulated_library(given)
     fast_retries.arrange()
+    small_day.arrange()
     relay_errors.listen()
     if wanted.broken:
         sabotage.BREAKS[wanted.broken]()

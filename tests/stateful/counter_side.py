@@ -22,6 +22,8 @@ from simcounter.session import Session, Values
 from simcounter.trading.order import Order
 from simcounter.wire import Frame
 
+*INVESTORS, BUSY = demo_accounts.investor_ids(4)
+"""BUSY has no terminal and no marks: the operator's session hears of everybody's orders."""
 BARRIER = "ReqUserPasswordUpdate"
 """Nobody in these histories changes a password: as a barrier it is echoed to its session and goes no further."""
 DAYS = [f"2026{month:02}{day:02}" for month in (11, 12) for day in range(1, 29)]
@@ -127,7 +129,7 @@ class CounterSide:
         notify = front._notify
 
         def heard_notice(notice: Notice) -> None:
-            if notice.callback == "OnRtnOrder":
+            if notice.callback == "OnRtnOrder" and notice.investor_id != BUSY:
                 mark, state = self._state(notice.body)
                 self.triples[mark].add(self._read("Order", notice.body, "FrontID", "SessionID", "OrderRef"))
                 states = self.states.setdefault(mark, [])

@@ -19,13 +19,13 @@ from relay.counter.port import CallOutcome, Mode
 from relay.errors import Refused
 from simcounter import demo_accounts
 from simcounter.session import Values
-from tests.stateful.counter_side import MOST_SESSIONS, CounterSide, State, trade_name
+from tests.stateful.counter_side import BUSY, INVESTORS, MOST_SESSIONS, CounterSide, State, trade_name
 from tests.stateful.firm import DELAY_SECONDS, PATIENCE_SECONDS, Firm, Placed
 from tests.stateful.promises import check
 from tests.stateful.relay_life import ANSWER_SECONDS
+from tests.stateful.small_day import TOO_MANY_ORDERS
 from tests.stateful.terminal import TerminalSession, Triple
 
-INVESTORS = demo_accounts.investor_ids(3)
 CONTRACTS = {"rb2701": ("SHFE", 1.0), "m2701": ("DCE", 1.0)}
 COMBINATIONS = {
     "SPD SR701&SR705": ("CZCE", 1.0),
@@ -338,6 +338,8 @@ class Histories(RuleBasedStateMachine):
             }
             forgotten = self.firm.side.forgotten
             known = {mark: seen[-1].triple for mark, seen in terminal.orders.items() if mark not in forgotten}
+            if terminal.lost_history:
+                seen = {mark: triple for mark, triple in seen.items() if mark in known}
             assert seen == known, f"the query says {seen}, the notices said {known}"
 
         self.step(work())
@@ -360,6 +362,8 @@ class Histories(RuleBasedStateMachine):
                     trade_name(row.exchange_id, row.trade_id, row.instrument_id, chr(row.direction))
                     for row in terminal.rows(request_id)
                 ]
+                if terminal.lost_history:
+                    rows = [name for name in rows if name in terminal.trades]
                 assert sorted(rows) == sorted(terminal.trades), "the query and the notices tell other trades"
 
         self.step(work())
@@ -396,6 +400,22 @@ class Histories(RuleBasedStateMachine):
         async def work() -> None:
             price = self.centres[instrument] + away * INSTRUMENTS[instrument][1]
             self.firm.side.counter.control.move_market(instrument, price)
+
+        self.step(work())
+
+    @precondition(lambda self: self.firm.mode is Mode.MANY_TO_ONE)
+    @rule(pick=ANY, when=rarely)
+    def the_day_does_not_fit(self, pick: int, *, when: bool) -> None:
+        """Somebody else orders more than the relay keeps; a terminal that comes now is given its investor's day."""
+
+        async def work() -> None:
+            if not when:
+                return
+            terminal = self.terminal(pick)
+            await self.firm.side.counter.control.fill_day(BUSY, TOO_MANY_ORDERS)
+            await self.firm.rest()
+            await self.firm.log_in(terminal.investor)
+            await self.firm.log_out(terminal)
 
         self.step(work())
 
