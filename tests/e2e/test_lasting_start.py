@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from ctprelay.ctp.v1 import structs_pb2 as ctp
@@ -58,6 +60,7 @@ async def test_a_terminal_that_asks_for_the_present_gets_nothing_earlier(site: S
     investor = INVESTORS[3]
     async with site.logged_in(investor) as earlier:
         await trade(earlier)
+        await asyncio.sleep(1.1)  # the counter's times are whole seconds: within the login's own second, both are "now"
         async with site.terminal() as terminal:
             orders, trades = terminal.orders(), terminal.trades()
             await plain_login(terminal, investor, live_only=True)
