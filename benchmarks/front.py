@@ -22,7 +22,7 @@ from ctprelay.v1 import terminal_pb2_grpc
 from relay.rpc.listener import Listener
 from relay.services.outbox import Outbox
 from relay.services.stream_gate import GateLimits, StreamGate
-from relay.settings import Listen
+from relay.settings.settings import Listen
 
 _VARIANTS: dict[str, tuple[str, ...]] = {"gRPC's own port": (), "through the front": ("192.0.2.1/32",)}
 _ROUNDS, _ASKED, _WARM = 40, 100, 2

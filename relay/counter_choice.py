@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ctpabi import binding
-from relay import settings_file
 from relay.alarms import Alarms
 from relay.counter.ctp.connection import Connector, CounterAddress
 from relay.counter.ctp.link import LinkLimits
@@ -24,7 +23,8 @@ from relay.domain.lanes import Lanes
 from relay.domain.ownership import OwnershipTable
 from relay.domain.patience import Patience
 from relay.domain.scope import ScopeTable
-from relay.settings import Settings
+from relay.settings import file as settings_file
+from relay.settings.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ import structlog
 from pydantic import BaseModel
 
 from relay.counter.port import Evidence
-from relay.settings import Settings
-from relay.settings_file import SettingsInvalid
+from relay.settings.file import SettingsInvalid
+from relay.settings.settings import Settings
 
 _log = structlog.get_logger(__name__)
 

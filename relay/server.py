@@ -20,7 +20,7 @@ from sqlalchemy import Engine
 
 from ctpabi import binding
 from ctpabi.locale import LocaleMissing
-from relay import logs, settings_file
+from relay import logs
 from relay.alarms import Alarms
 from relay.counter.ctp.flow_folders import process_folder
 from relay.counter.ctp.link import LinkLimits
@@ -54,7 +54,8 @@ from relay.services.system_info_seen import SystemInfoSeen
 from relay.services.terminals import Terminals, open_key
 from relay.services.unavailable import VerifierUnavailable
 from relay.services.verifier import Verifier
-from relay.settings import Settings
+from relay.settings import file as settings_file
+from relay.settings.settings import Settings
 from relay.tasks import Tasks
 
 _log = structlog.get_logger(__name__)
@@ -65,7 +66,7 @@ _KEPT_BEYOND_AGE = dt.timedelta(days=2)
 def run(settings: Settings, load: Load) -> None:
     """Serve until SIGINT or SIGTERM; a second signal ends without draining. SIGHUP asks `load` for the settings anew.
 
-    Raises what `settings_file`, `secret_files` and `database` raise, and SystemExit with a line in the log where the
+    Raises what `settings.file`, `secret_files` and `database` raise, and SystemExit with a line in the log where the
     machine is not fit: port taken, certificate unreadable, locale or binding missing, no side process.
     """
     secrets = settings_file.secrets_of(settings)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from relay.settings_file import ledger_url, load
+from relay.settings.file import ledger_url, load
 from scripts.compose import problems
 
 ROOT = Path(__file__).resolve().parent.parent

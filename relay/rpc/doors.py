@@ -12,7 +12,7 @@ from relay.rpc.listener import Listener
 from relay.services.sessions import STOPPING, Sessions
 from relay.services.stream_gate import GateLimits, StreamGate
 from relay.services.terminal_stream import StreamSettings, TerminalStream
-from relay.settings import Listen, Settings
+from relay.settings.settings import Listen, Settings
 
 _FAREWELL_SECONDS = 5.0
 """how long the last words on the streams may take to be read"""

@@ -20,7 +20,7 @@ import structlog
 
 from relay.domain.proxy_header import ProxyHeaderWrong, begins_like_one, parse
 from relay.domain.public_ip import Network, Origin, OriginUnknown, is_in, origin_at
-from relay.setting_values import split_address
+from relay.settings.values import split_address
 from relay.tasks import Tasks
 
 _log = structlog.get_logger(__name__)

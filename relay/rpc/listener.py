@@ -13,7 +13,7 @@ from relay.rpc.front import Front
 from relay.rpc.terminal_service import TerminalService
 from relay.services.stream_gate import MOST_WAITING, StreamGate
 from relay.services.terminal_stream import TerminalStream
-from relay.settings import Listen
+from relay.settings.settings import Listen
 from relay.tasks import Tasks
 
 _log = structlog.get_logger(__name__)

@@ -26,7 +26,7 @@ from relay.services.ledger import Ledger
 from relay.services.sessions import Sessions
 from relay.services.stream_gate import StreamGate
 from relay.services.verifier import Verifier
-from relay.setting_values import split_address
+from relay.settings.values import split_address
 
 _StartResponse = Callable[[str, list[tuple[str, str]]], Any]
 _LOOP_SECONDS = 2.0

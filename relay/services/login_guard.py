@@ -20,7 +20,7 @@ from relay.domain.login_attempts import AttemptLimit, CounterTries, Lock, LoginA
 from relay.domain.public_ip import Origin
 from relay.errors import Refusal, Refused, Source
 from relay.services.unavailable import DirectoryUnavailable
-from relay.settings import Limits
+from relay.settings.settings import Limits
 from relay.tasks import Tasks
 
 _log = structlog.get_logger(__name__)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from relay.cli_context import Workplace
+from relay.cli.context import Workplace
 from relay.counter.port import Mode
 from relay.services import ledger_reader
 from simcounter import demo_accounts
@@ -26,7 +26,7 @@ RELAY_APP_IDS = {
     Mode.MANY_TO_MANY: demo_accounts.INVESTOR_RELAY_APP_ID,
     Mode.MANY_TO_ONE: demo_accounts.OPERATOR_RELAY_APP_ID,
 }
-_PROGRAM = [sys.executable, "-c", "from relay.cli import app; app()"]
+_PROGRAM = [sys.executable, "-c", "from relay.cli.app import app; app()"]
 _IMPORTS = {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
 Sections = dict[str, dict[str, object]]
 

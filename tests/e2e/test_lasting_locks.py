@@ -12,8 +12,8 @@ from pydantic import SecretStr
 from typer.testing import CliRunner
 
 from ctprelay.v1 import terminal_pb2 as pb
-from relay import cli
-from relay.cli_context import now
+from relay.cli.app import app
+from relay.cli.context import now
 from relay.counter.port import Investor, Mode
 from relay.services.database import open_database
 from relay.services.directory_access import DirectoryAccess
@@ -214,7 +214,7 @@ def is_known(site: Site, investor_id: str, place: str) -> bool:
 async def locks(site: Site, *arguments: str) -> list[dict[str, Any]]:
     """What `ctp-relay locks` says of the running relay."""
     command = ("locks", *arguments, "-c", str(site.relay.config), "--json")
-    result = await asyncio.to_thread(CliRunner().invoke, cli.app, command)
+    result = await asyncio.to_thread(CliRunner().invoke, app, command)
     assert result.exit_code == 0, result.output
     found: list[dict[str, Any]] = json.loads(result.stdout)
     return found

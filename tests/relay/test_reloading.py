@@ -7,8 +7,8 @@ from pathlib import Path
 from structlog.testing import capture_logs
 
 from relay.reloading import Reloading, Take
-from relay.settings import Settings
-from relay.settings_file import SettingsInvalid
+from relay.settings.file import SettingsInvalid
+from relay.settings.settings import Settings
 from tests.relay.evidence import KeptEvidence
 from tests.relay.test_server import settings
 

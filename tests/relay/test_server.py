@@ -23,8 +23,8 @@ from relay import server
 from relay.secret_files import SecretFileRefused
 from relay.services.secrets_box import SecretsBox
 from relay.services.state_lock import AlreadyRunning
-from relay.settings import Settings
-from relay.settings_file import Secrets
+from relay.settings.file import Secrets
+from relay.settings.settings import Settings
 from relay.tasks import Tasks
 
 AUTH_CODE = "RELAYAUTH0000001"

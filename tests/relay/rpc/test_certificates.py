@@ -23,7 +23,7 @@ from structlog.testing import capture_logs
 
 from relay.rpc.certificates import Certificates, CertificateUnusable, read_pair
 from relay.rpc.listener import Listener
-from relay.settings import Listen
+from relay.settings.settings import Listen
 from tests.relay.rpc.test_terminal_service import wide_gate
 
 DEADLINE_SECONDS = 30.0

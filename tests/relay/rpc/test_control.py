@@ -14,12 +14,12 @@ import pytest
 from structlog.testing import capture_logs
 from typer.testing import CliRunner, Result
 
-from relay import cli
+from relay.cli.app import app
 from relay.domain import reasons
 from relay.rpc import control
 from relay.services.login_guard import LoginGuard
-from relay.settings import Limits
-from relay.settings_text import example
+from relay.settings.settings import Limits
+from relay.settings.text import example
 from tests.relay.services.test_login_guard import WRONG_PASSWORD, PlayedPlaces, Trying, fail, try_at_counter
 
 Run = Callable[..., Any]
@@ -52,7 +52,7 @@ async def served(place: Path, guard: LoginGuard) -> AsyncIterator[LoginGuard]:
 
 async def typed(*arguments: str, exit_code: int = 0) -> Result:
     """A command in a process of its own would see the same; the relay's loop goes on meanwhile."""
-    result = await asyncio.to_thread(CliRunner().invoke, cli.app, arguments)
+    result = await asyncio.to_thread(CliRunner().invoke, app, arguments)
     assert result.exit_code == exit_code, result.output
     return result
 

@@ -16,7 +16,7 @@ from ctprelay.v1 import terminal_pb2 as pb
 from ctprelay.v1 import terminal_pb2_grpc
 from relay.rpc import front
 from relay.rpc.listener import Listener
-from relay.settings import Listen
+from relay.settings.settings import Listen
 from tests.relay.domain.test_proxy_header import binary
 from tests.relay.rpc.test_listener import certified
 from tests.relay.rpc.test_terminal_service import HELLO, Site, wide_gate

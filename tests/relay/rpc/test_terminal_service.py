@@ -18,7 +18,7 @@ from relay.rpc.listener import Listener
 from relay.services.outbox import Outbox
 from relay.services.stream_gate import GateLimits, StreamGate
 from relay.services.terminal_stream import Malformed
-from relay.settings import Listen
+from relay.settings.settings import Listen
 
 HELLO = pb.TerminalMessage(hello=pb.Hello(protocol=1, app_id="terminal_1.0"))
 

@@ -28,7 +28,7 @@ from relay.services.system_info_seen import SystemInfoSeen
 from relay.services.terminals import Terminals
 from relay.services.unavailable import VerifierUnavailable
 from relay.services.verifier import Judgement
-from relay.settings import Limits
+from relay.settings.settings import Limits
 from tests.relay.evidence import KeptEvidence
 from tests.relay.services.conftest import HandClock
 from tests.relay.services.played_counter import BROKER, ORIGIN

@@ -14,7 +14,7 @@ from relay.domain.public_ip import Origin
 from relay.errors import Refusal, Refused, refuse
 from relay.services.login_guard import LoginGuard
 from relay.services.unavailable import DirectoryUnavailable
-from relay.settings import Limits
+from relay.settings.settings import Limits
 from tests.relay.hand_loop import settled
 
 LIMITS = Limits(

@@ -5,11 +5,11 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 
-from relay.settings import Settings
-from relay.settings_file import load
-from relay.settings_text import allowed_values, example, markdown, section_at
+from relay.settings.file import load
+from relay.settings.settings import Settings
+from relay.settings.text import allowed_values, example, markdown, section_at
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def test_the_committed_example_is_current() -> None:

@@ -15,8 +15,8 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 
 from relay.secret_files import SecretFileRefused, read_secret
-from relay.settings import ENVIRONMENT_PREFIX, Operator, Settings
-from relay.settings_text import allowed_values, section_at, setting_keys
+from relay.settings.settings import ENVIRONMENT_PREFIX, Operator, Settings
+from relay.settings.text import allowed_values, section_at, setting_keys
 
 _M = TypeVar("_M", bound=BaseModel)
 _ONLY_FROM_ENVIRONMENT = (("counter", "relay_auth_code"), ("counter", "operator", "password"))

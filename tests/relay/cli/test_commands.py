@@ -18,12 +18,13 @@ import trustme
 from pydantic import SecretStr
 from typer.testing import CliRunner, Result
 
-from relay import cli, cli_ledger
-from relay.cli_context import acting_person
+from relay.cli import ledger as ledger_commands
+from relay.cli.app import app
+from relay.cli.context import acting_person
 from relay.domain.system_info import COUNTER_ZONE
 from relay.services.database import open_database
 from relay.services.ledger import record_now
-from relay.settings_text import example
+from relay.settings.text import example
 
 CODE = "ABCDEFGHJKLMNPQ1"
 Run = Callable[..., Result]
@@ -43,7 +44,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def run(place: Path) -> Run:
     def run(*arguments: str, exit_code: int = 0, stdin: str | None = None) -> Result:
-        result = CliRunner().invoke(cli.app, arguments, input=stdin)
+        result = CliRunner().invoke(app, arguments, input=stdin)
         assert result.exit_code == exit_code, result.output
         return result
 
@@ -293,7 +294,7 @@ def test_a_failed_export_leaves_no_file(run: Run, place: Path, monkeypatch: pyte
     """It would stand in the way of the next one."""
     run("terminal", "add", "one", "--show-once")
     with monkeypatch.context() as broken:
-        broken.setattr(cli_ledger, "login_lines", _failing)
+        broken.setattr(ledger_commands, "login_lines", _failing)
         run("ledger", "export", "--format", "line", "--output", "day", exit_code=1)
 
     assert not (place / "day").exists()
@@ -421,7 +422,9 @@ def test_serving_starts_with_checked_settings(run: Run, monkeypatch: pytest.Monk
             started.append(settings)
             assert load() == settings, "a reload reads the same file"
 
-    monkeypatch.setattr(cli, "_part", lambda name: Server if name == "relay.server" else importlib.import_module(name))
+    monkeypatch.setattr(
+        "relay.cli.app._part", lambda name: Server if name == "relay.server" else importlib.import_module(name)
+    )
     monkeypatch.setenv("CTP_RELAY__LEDGER__URL", "postgresql+psycopg://u@127.0.0.1/d")
     certify(place)
     run("serve")
@@ -435,6 +438,6 @@ def test_help_and_version() -> None:
     """Examples and exit codes stand in the help."""
     runner = CliRunner(env={"COLUMNS": "200"})
 
-    assert "Exit codes" in runner.invoke(cli.app, ["--help"]).output
-    assert "Example" in runner.invoke(cli.app, ["terminal", "add", "--help"]).output
-    assert runner.invoke(cli.app, ["--version"]).exit_code == 0
+    assert "Exit codes" in runner.invoke(app, ["--help"]).output
+    assert "Example" in runner.invoke(app, ["terminal", "add", "--help"]).output
+    assert runner.invoke(app, ["--version"]).exit_code == 0

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from relay.cli_context import DEFAULT_CONFIG, ConfigPath, Workplace, ask_secret
-from relay.cli_output import EPILOG, AsJson, reporting, say, show, write_json
+from relay.cli.context import DEFAULT_CONFIG, ConfigPath, Workplace, ask_secret
+from relay.cli.output import EPILOG, AsJson, reporting, say, show, write_json
 
 app = typer.Typer(
     no_args_is_help=True,

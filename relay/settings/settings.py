@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
-from relay.setting_values import Address, Count, Front, Network, Seconds, is_loopback, split_list
+from relay.settings.values import Address, Count, Front, Network, Seconds, is_loopback, split_list
 
 ENVIRONMENT_PREFIX = "CTP_RELAY__"
 _DEFAULT_MAX_SESSIONS = {"many_to_many": 50, "many_to_one": 1000}
@@ -277,7 +277,7 @@ class Log(Section):
 
 
 class Settings(Section):
-    """All settings; made by `relay.settings_file.load`."""
+    """All settings; made by `relay.settings.file.load`."""
 
     relay: Relay = Relay()
     listen: Listen = Listen()

@@ -21,7 +21,7 @@ from relay.secret_files import SecretFileRefused
 from relay.services.database import DatabaseUnusable, brief
 from relay.services.secrets_box import SecretUnreadable
 from relay.services.terminals import EntryExists, EntryUnknown
-from relay.settings_file import SettingsInvalid
+from relay.settings.file import SettingsInvalid
 
 
 class ExitCode(IntEnum):

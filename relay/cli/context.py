@@ -17,15 +17,15 @@ import typer
 from pydantic import SecretStr
 from sqlalchemy import Engine
 
-from relay.cli_output import CommandRefused, warn
+from relay.cli.output import CommandRefused, warn
 from relay.secret_files import SecretFileRefused, read_secret
 from relay.services.database import open_database, prepare
 from relay.services.investors import Investors
 from relay.services.ledger import record_now
 from relay.services.secrets_box import SecretsBox
 from relay.services.terminals import Terminals, open_key
-from relay.settings import Settings
-from relay.settings_file import directory_url, ledger_url, load, secrets_key_file
+from relay.settings.file import directory_url, ledger_url, load, secrets_key_file
+from relay.settings.settings import Settings
 
 ConfigPath = Annotated[
     Path, typer.Option("--config", "-c", envvar="CTP_RELAY_CONFIG", help="Settings file.", show_default=True)

@@ -10,13 +10,13 @@ from typing import Annotated, Any
 
 import typer
 
-from relay import cli_investor, cli_ledger, cli_locks, cli_terminal
-from relay.cli_context import DEFAULT_CONFIG, ConfigPath
-from relay.cli_output import EPILOG, AsJson, reporting, say, show, write_json
+from relay.cli import investor, ledger, locks, terminal
+from relay.cli.context import DEFAULT_CONFIG, ConfigPath
+from relay.cli.output import EPILOG, AsJson, reporting, say, show, write_json
 from relay.services.database import open_database, require_current, revisions, upgrade
-from relay.settings import Settings
-from relay.settings_file import SettingsInvalid, directory_url, ledger_url, load, secrets_of
-from relay.settings_text import example, markdown
+from relay.settings.file import SettingsInvalid, directory_url, ledger_url, load, secrets_of
+from relay.settings.settings import Settings
+from relay.settings.text import example, markdown
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -27,10 +27,10 @@ app = typer.Typer(
     epilog=EPILOG,
 )
 database_app = typer.Typer(no_args_is_help=True, help="The relay's database.", epilog=EPILOG)
-app.add_typer(cli_terminal.app, name="terminal")
-app.add_typer(cli_investor.app, name="investor")
-app.add_typer(cli_ledger.app, name="ledger")
-app.add_typer(cli_locks.app, name="locks")
+app.add_typer(terminal.app, name="terminal")
+app.add_typer(investor.app, name="investor")
+app.add_typer(ledger.app, name="ledger")
+app.add_typer(locks.app, name="locks")
 app.add_typer(database_app, name="database")
 
 

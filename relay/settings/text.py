@@ -12,7 +12,7 @@ from annotated_types import Ge, Gt, Le, MaxLen, MinLen
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
-from relay.settings import ENVIRONMENT_PREFIX, Settings
+from relay.settings.settings import ENVIRONMENT_PREFIX, Settings
 
 _NAMES: dict[type, str] = {str: "text", int: "whole number", float: "number", bool: "true or false", Path: "path"}
 

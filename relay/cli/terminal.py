@@ -10,8 +10,8 @@ from typing import Annotated
 
 import typer
 
-from relay.cli_context import DEFAULT_CONFIG, ConfigPath, Workplace, ask_secret
-from relay.cli_output import EPILOG, AsJson, CommandRefused, reporting, say, show, warn, write_json
+from relay.cli.context import DEFAULT_CONFIG, ConfigPath, Workplace, ask_secret
+from relay.cli.output import EPILOG, AsJson, CommandRefused, reporting, say, show, warn, write_json
 from relay.counter.port import Mode
 from relay.secret_files import create_private
 from relay.services.terminals import Terminal, new_auth_code

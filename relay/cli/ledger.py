@@ -16,14 +16,14 @@ from typing import Annotated, TextIO
 import typer
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from relay.cli_context import DEFAULT_CONFIG, ConfigPath, Workplace
-from relay.cli_output import EPILOG, AsJson, CommandRefused, ExitCode, reporting, say, warn, write_json
+from relay.cli.context import DEFAULT_CONFIG, ConfigPath, Workplace
+from relay.cli.output import EPILOG, AsJson, CommandRefused, ExitCode, reporting, say, warn, write_json
 from relay.domain.ledger_chain import Entry
 from relay.services import ledger_reader
 from relay.services.ledger_file import NoLedgerFile, misfits, public_key_of, sealed_lines, verify_file
 from relay.services.ledger_text import csv_rows, json_lines, login_lines
 from relay.services.signing_key import make_signing_key, open_signing_key
-from relay.settings_file import signing_key_file
+from relay.settings.file import signing_key_file
 
 app = typer.Typer(no_args_is_help=True, help="The permanent record (审计记录).", epilog=EPILOG)
 

@@ -11,9 +11,9 @@ import typer
 
 from ctprelay.v1 import admin_pb2 as pb
 from ctprelay.v1 import admin_pb2_grpc
-from relay.cli_context import DEFAULT_CONFIG, ConfigPath, Workplace
-from relay.cli_output import EPILOG, AsJson, CommandRefused, reporting, show
-from relay.settings_file import control_socket
+from relay.cli.context import DEFAULT_CONFIG, ConfigPath, Workplace
+from relay.cli.output import EPILOG, AsJson, CommandRefused, reporting, show
+from relay.settings.file import control_socket
 
 app = typer.Typer(
     no_args_is_help=True,

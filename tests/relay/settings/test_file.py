@@ -9,9 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from relay.setting_values import is_loopback, split_address
-from relay.settings import Settings
-from relay.settings_file import (
+from relay.settings.file import (
     SettingsInvalid,
     directory_url,
     flow_dir,
@@ -20,6 +18,8 @@ from relay.settings_file import (
     secrets_key_file,
     secrets_of,
 )
+from relay.settings.settings import Settings
+from relay.settings.values import is_loopback, split_address
 
 MINIMAL = """
 [listen]
