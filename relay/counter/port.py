@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
-from ctpabi.catalog import Method
+from ctprelay.ctp.v1.requests_pb2 import Request
 from relay.errors import Refusal
 
 
@@ -160,9 +160,8 @@ class CounterEvent:
 class TerminalCall:
     """One request of a terminal on its way to the counter."""
 
-    method: Method
-    body: bytes
-    """the struct's bytes as the terminal filled it; identity fields are overwritten on the way"""
+    request: Request
+    """as the terminal sent it; the counter's adapter turns it into what its counter takes"""
     request_id: int
     """the terminal's own"""
     valid_for: float

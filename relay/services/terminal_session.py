@@ -12,7 +12,6 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ctpabi.messages import request_body
 from ctprelay.v1 import terminal_pb2 as pb
 from relay.counter.port import (
     Attached,
@@ -154,14 +153,8 @@ class TerminalSession:
     def _terminal_call(self, call: pb.Call) -> TerminalCall:
         if call.request_id <= 0:
             raise Refused(reasons.request_malformed("request_id must be greater than 0"))
-        if call.request.WhichOneof("body") is None:
-            raise Refused(reasons.request_malformed("the call carries no request this relay's CTP version knows"))
-        try:
-            method, body = request_body(call.request)
-        except ValueError as error:
-            raise Refused(reasons.request_malformed(str(error))) from None
         valid_for = call.valid_for_milliseconds / 1000 or self._default_valid_for
-        return TerminalCall(method, body, call.request_id, valid_for, call.client_order_key, call.fresh)
+        return TerminalCall(call.request, call.request_id, valid_for, call.client_order_key, call.fresh)
 
     # Up: events ----------------------------------------------------------------------------------------------
 

@@ -13,9 +13,10 @@ from ctpabi.catalog_data import load_catalog
 from ctprelay.ctp.v1.events_pb2 import Event
 from relay.counter.ctp.event_router import LOST_ERROR_ID
 from relay.counter.ctp.link import CtpLink
-from relay.counter.port import CallOutcome, CounterEvent, LinkState, LinkStatus, TerminalCall
+from relay.counter.port import CallOutcome, CounterEvent, LinkState, LinkStatus
 from relay.errors import Refused
 from simcounter.config import CounterConfig
+from tests.relay.counter.terminal_calls import terminal_call
 from tests.stateful.counter_side import State, trade_name
 
 CATALOG = load_catalog()
@@ -91,14 +92,16 @@ class TerminalSession:
     async def call(self, method: str, key: str = "", **values: Any) -> tuple[int, CallOutcome | Refused]:
         """One request; its request id, and what became of it when it left the relay."""
         self._request_id += 1
-        request_id, described = self._request_id, CATALOG.methods[method]
+        request_id = self._request_id
         self._sent[request_id] = values.get("BusinessUnit", "")
-        struct = CATALOG.structs[described.struct]
+        struct = CATALOG.structs[CATALOG.methods[method].struct]
         if struct.has("RequestID"):  # otherwise the refusals of two cancels look alike, and each is told
             values.setdefault("RequestID", request_id)
         body = layout.pack(struct, values)
         try:
-            return request_id, await self.link.call(TerminalCall(described, body, request_id, VALID_FOR, key))
+            return request_id, await self.link.call(
+                terminal_call(method, body, request_id, VALID_FOR, client_order_key=key)
+            )
         except Refused as refused:
             return request_id, refused
 

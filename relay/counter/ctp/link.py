@@ -7,6 +7,8 @@ from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from ctpabi.catalog import Method
+from ctpabi.messages import request_body
 from relay.counter.ctp.call_line import CallLine
 from relay.counter.port import Attached, CallOutcome, CounterEvent, LinkState, LinkStatus, TerminalCall, TerminalLogin
 from relay.domain import reasons
@@ -16,8 +18,23 @@ from relay.domain.scope import Identity
 from relay.errors import Refused
 
 Item = CounterEvent | LinkStatus
-Call = Callable[["CtpLink", TerminalCall], Awaitable[CallOutcome]]
+Call = Callable[["CtpLink", "CtpCall"], Awaitable[CallOutcome]]
 Detach = Callable[["CtpLink", str], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class CtpCall:
+    """A terminal's call in CTP's terms."""
+
+    method: Method
+    body: bytes
+    """the struct's bytes as the terminal filled it; identity fields are overwritten on the way"""
+    request_id: int
+    """the terminal's own"""
+    valid_for: float
+    """seconds it may wait in the relay"""
+    client_order_key: str = ""
+    fresh: bool = False
 
 
 @dataclass(slots=True)
@@ -76,8 +93,9 @@ class CtpLink:
         login = replace(login, confirmation=before.confirmation, confirmation_error_id=before.confirmation_error_id)
         self.attached = replace(login, front_id=lane.front, session_id=lane.session, max_order_ref=lane.max_order_ref)
 
-    async def call(self, call: TerminalCall) -> CallOutcome:
+    async def call(self, terminal_call: TerminalCall) -> CallOutcome:
         """Send one request; see `port.CounterLink.call`."""
+        call = _decoded(terminal_call)
         question = call.request_id if call.method.name.startswith(_QUESTIONS) else 0
         if question in self._questions:
             raise Refused(reasons.request_id_in_use(question))
@@ -163,6 +181,17 @@ class CtpLink:
         if not self._detached:
             self._detached = True
             await self._on_detach(self, reason)
+
+
+def _decoded(call: TerminalCall) -> CtpCall:
+    """The method a message stands for and its struct's bytes; raises Refused for what CTP cannot carry."""
+    if call.request.WhichOneof("body") is None:
+        raise Refused(reasons.request_malformed("the call carries no request this relay's CTP version knows"))
+    try:
+        method, body = request_body(call.request)
+    except ValueError as error:
+        raise Refused(reasons.request_malformed(str(error))) from None
+    return CtpCall(method, body, call.request_id, call.valid_for, call.client_order_key, call.fresh)
 
 
 def _is_end(item: Item) -> bool:

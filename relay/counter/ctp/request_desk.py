@@ -15,11 +15,11 @@ import structlog
 from ctpabi import layout
 from relay.alarms import AlarmName
 from relay.counter.ctp.event_router import Lost
-from relay.counter.ctp.link import CtpLink
+from relay.counter.ctp.link import CtpCall, CtpLink
 from relay.counter.ctp.pending import Asked, Pending
 from relay.counter.ctp.session import CtpSession
 from relay.counter.ctp.tools import SwitchboardTools
-from relay.counter.port import CallOutcome, TerminalCall
+from relay.counter.port import CallOutcome
 from relay.domain import call_reasons, reasons
 from relay.domain.lane_requests import Outgoing
 from relay.domain.lanes import Lanes
@@ -39,7 +39,7 @@ PASSWORD_UPDATE = "ReqUserPasswordUpdate"  # noqa: S105 - a method's name
 class _Waiting:
     """What a ticket carries."""
 
-    call: TerminalCall
+    call: CtpCall
     body: bytearray
     asked: Asked
     sent: asyncio.Future[CallOutcome] = field(repr=False)
@@ -73,7 +73,7 @@ class RequestDesk:
         self._loop = asyncio.get_running_loop()
         self._alarm: asyncio.TimerHandle | None = None
 
-    def prepare(self, link: CtpLink, call: TerminalCall) -> bytearray:
+    def prepare(self, link: CtpLink, call: CtpCall) -> bytearray:
         """The request's struct with this terminal's identity written into it; raises Refused."""
         body = bytearray(call.body)
         refusal = self._scope.authorize(call.method, link.lane.identity, body)
@@ -81,13 +81,13 @@ class RequestDesk:
             raise Refused(refusal)
         return body
 
-    def hold_to_limits(self, link: CtpLink, call: TerminalCall) -> None:
+    def hold_to_limits(self, link: CtpLink, call: CtpCall) -> None:
         """One terminal must not use up what all share, also where the relay itself answers; raises Refused."""
         rule = self._scope.rule(call.method)
         _hold_to_limits(link, rule.priority if rule else Priority.OTHER, self._loop.time())
 
     async def send(
-        self, call: TerminalCall, body: bytearray, asked: Asked, queued: Callable[[], None] = lambda: None
+        self, call: CtpCall, body: bytearray, asked: Asked, queued: Callable[[], None] = lambda: None
     ) -> CallOutcome:
         """Wait for the request's turn and send it; raises Refused, e.g. when its time runs out first.
 
@@ -115,9 +115,7 @@ class RequestDesk:
         waited = round((self._loop.time() - now) * 1000)
         return replace(outcome, queue_position=ahead, waited_milliseconds=waited)
 
-    async def _cancelled_here(
-        self, link: CtpLink, call: TerminalCall, body: bytearray, queued: Callable[[], None]
-    ) -> bool:
+    async def _cancelled_here(self, link: CtpLink, call: CtpCall, body: bytearray, queued: Callable[[], None]) -> bool:
         """Whether a cancel's order still waited here and was taken out; nothing is to be sent then.
 
         An action that cannot end the order like that waits until the order is sent, or is not sent for another reason.
@@ -145,7 +143,7 @@ class RequestDesk:
     async def ask_itself(self, link: CtpLink, method_name: str) -> int:
         """Send an otherwise empty request in this terminal's name; returns the answer's ErrorID, -1 without one."""
         method = self._catalog.methods[method_name]
-        call = TerminalCall(method, bytes(self._catalog.structs[method.struct].size), 0, _OWN_SECONDS)
+        call = CtpCall(method, bytes(self._catalog.structs[method.struct].size), 0, _OWN_SECONDS)
         done: asyncio.Future[int] = self._loop.create_future()
         outcome = await self.send(call, self.prepare(link, call), Asked(link, method, 0, done=done))
         if outcome.return_code != 0:
@@ -299,7 +297,7 @@ class RequestDesk:
         else:
             waiting.sent.set_exception(Refused(refusal))
 
-    def new_password(self, call: TerminalCall, body: bytearray) -> str:
+    def new_password(self, call: CtpCall, body: bytearray) -> str:
         """What a password change would make the password; empty for every other request."""
         if call.method.name != PASSWORD_UPDATE:
             return ""

@@ -10,16 +10,16 @@ import asyncio
 import dataclasses
 from collections.abc import Awaitable, Callable
 
-from relay.counter.ctp.link import CtpLink
+from relay.counter.ctp.link import CtpCall, CtpLink
 from relay.counter.ctp.request_desk import repeated
-from relay.counter.port import CallOutcome, TerminalCall
+from relay.counter.port import CallOutcome
 from relay.counter.shared_orders import SharedOrders
 from relay.domain import reasons
 from relay.domain.lanes import Lanes
 from relay.domain.order_keys import FirstOrder
 from relay.errors import Refused
 
-Send = Callable[[CtpLink, TerminalCall, bytearray, Callable[[], None]], Awaitable[CallOutcome]]
+Send = Callable[[CtpLink, CtpCall, bytearray, Callable[[], None]], Awaitable[CallOutcome]]
 """sends a call; says so with the last argument once its place in the queue of its counter session is taken"""
 
 
@@ -30,7 +30,7 @@ class SharedGate:
         self._shared = shared
         self._lanes = lanes
 
-    def is_open(self, link: CtpLink, call: TerminalCall, body: bytearray) -> bool:
+    def is_open(self, link: CtpLink, call: CtpCall, body: bytearray) -> bool:
         """Whether the call may be sent without asking, and without overtaking one that asks."""
         if link.line:
             return False
@@ -40,7 +40,7 @@ class SharedGate:
         """Know what other processes sent for this investor today; raises Refused."""
         self._lanes.recall(await self._shared.of_investor(investor_id))
 
-    async def send(self, link: CtpLink, call: TerminalCall, body: bytearray, send: Send) -> CallOutcome:
+    async def send(self, link: CtpLink, call: CtpCall, body: bytearray, send: Send) -> CallOutcome:
         """Ask, then send; raises Refused, e.g. where the call's time runs out first."""
         clock = asyncio.get_running_loop().time
         until = clock() + call.valid_for
@@ -61,7 +61,7 @@ class SharedGate:
             return await self._send_claimed(link, call, body, place.leave, send)
 
     async def _send_claimed(
-        self, link: CtpLink, call: TerminalCall, body: bytearray, leave: Callable[[], None], send: Send
+        self, link: CtpLink, call: CtpCall, body: bytearray, leave: Callable[[], None], send: Send
     ) -> CallOutcome:
         sent = False
         try:
@@ -74,17 +74,17 @@ class SharedGate:
             await self._shared.settled()
         return outcome
 
-    def _new_key(self, link: CtpLink, call: TerminalCall, body: bytearray) -> bytes:
+    def _new_key(self, link: CtpLink, call: CtpCall, body: bytearray) -> bytes:
         """What the call's key would stand for, where this process does not know it yet."""
         if not call.client_order_key:
             return b""
         content = self._lanes.content(call.method, body)
         return b"" if self._lanes.knows_key(link.lane, call.client_order_key, content) else content
 
-    async def _claim(self, link: CtpLink, call: TerminalCall, content: bytes) -> FirstOrder | None:
+    async def _claim(self, link: CtpLink, call: CtpCall, content: bytes) -> FirstOrder | None:
         return await self._shared.claim(link.lane.identity.investor_id, call.client_order_key, content)
 
-    async def _look_up(self, link: CtpLink, call: TerminalCall, body: bytearray) -> None:
+    async def _look_up(self, link: CtpLink, call: CtpCall, body: bytearray) -> None:
         name = self._lanes.named_elsewhere(link.lane, call.method, body)
         entry = await self._shared.named(name) if name is not None else None
         if entry is not None and entry.investor_id == link.lane.identity.investor_id:

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Iterator
 import structlog
 
 from relay.counter.ctp.event_router import EventRouter, Lost, is_answer
-from relay.counter.ctp.link import NOT_ATTACHED, SLICE_SECONDS, CtpLink, Detach
+from relay.counter.ctp.link import NOT_ATTACHED, SLICE_SECONDS, CtpCall, CtpLink, Detach
 from relay.counter.ctp.pending import Asked, Pending
 from relay.counter.ctp.request_desk import PASSWORD_UPDATE, RequestDesk, not_ready
 from relay.counter.ctp.session import CtpSession
@@ -28,7 +28,7 @@ from relay.counter.ctp.session_items import (
 from relay.counter.ctp.shared_gate import SharedGate
 from relay.counter.ctp.spi import RawEvent
 from relay.counter.ctp.tools import SwitchboardTools
-from relay.counter.port import Attached, CallOutcome, LinkState, LinkStatus, TerminalCall
+from relay.counter.port import Attached, CallOutcome, LinkState, LinkStatus
 from relay.domain import call_reasons, reasons
 from relay.domain.query_cache import Key, QueryCache
 from relay.domain.scope import Identity
@@ -119,7 +119,7 @@ class Switchboard:
 
     # Down ----------------------------------------------------------------------------------------------------
 
-    async def call(self, link: CtpLink, call: TerminalCall) -> CallOutcome:
+    async def call(self, link: CtpLink, call: CtpCall) -> CallOutcome:
         """Send one terminal's request; raises Refused."""
         self._check_ready(link, call)
         body = self._desk.prepare(link, call)
@@ -128,20 +128,20 @@ class Switchboard:
             return await self._send(link, call, body)
         return await self._gate.send(link, call, body, self._send_late)
 
-    def _check_ready(self, link: CtpLink, call: TerminalCall) -> None:
+    def _check_ready(self, link: CtpLink, call: CtpCall) -> None:
         if self._links.get(link.lane.session) is not link:
             raise Refused(reasons.session_gone())
         if not (self._password_due and call.method.name in _LEGAL_WHILE_PASSWORD_DUE):
             refuse(not_ready(link, live=self.session.live))
 
     async def _send_late(
-        self, link: CtpLink, call: TerminalCall, body: bytearray, queued: Callable[[], None]
+        self, link: CtpLink, call: CtpCall, body: bytearray, queued: Callable[[], None]
     ) -> CallOutcome:
         self._check_ready(link, call)  # it was, before the call waited
         return await self._send(link, call, body, queued)
 
     async def _send(
-        self, link: CtpLink, call: TerminalCall, body: bytearray, queued: Callable[[], None] = lambda: None
+        self, link: CtpLink, call: CtpCall, body: bytearray, queued: Callable[[], None] = lambda: None
     ) -> CallOutcome:
         rule = self._tools.scope.rule(call.method)
         key = self._cache.key(call.method, body) if rule is not None and rule.cacheable else None
@@ -161,7 +161,7 @@ class Switchboard:
         """Confirm the day's statement in the investor's name; returns the answer's ErrorID, -1 where none came."""
         return await self._desk.ask_itself(link, "ReqSettlementInfoConfirm")
 
-    def _known(self, link: CtpLink, call: TerminalCall, key: Key) -> bool:
+    def _known(self, link: CtpLink, call: CtpCall, key: Key) -> bool:
         """Whether the answer is known or under way; what there is of it is given at once."""
         known = self._cache.ask(key, (link, call.request_id), fresh=call.fresh)
         if known is None:

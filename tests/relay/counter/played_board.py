@@ -23,7 +23,8 @@ from relay.counter.shared_orders import SharedOrders
 from relay.domain.day_use import DayUse
 from relay.domain.lanes import Lanes
 from relay.errors import Refused
-from tests.relay.domain.ctp_bodies import CATALOG, OWNERSHIP, SCOPES, body, callback, investor, method, request
+from tests.relay.counter.terminal_calls import terminal_call
+from tests.relay.domain.ctp_bodies import CATALOG, OWNERSHIP, SCOPES, body, callback, investor, request
 from tests.relay.hand_loop import settled
 
 DAY = "20261123"
@@ -193,8 +194,8 @@ class Board:
         **fields: Any,
     ) -> asyncio.Task[CallOutcome]:
         """The same, where it may have to wait."""
-        body = bytes(request(name, **fields))
-        call = TerminalCall(method(name), body, request_id, valid_for, order_key, fresh=fresh)
+        body = request(name, **fields)
+        call = terminal_call(name, body, request_id, valid_for, client_order_key=order_key, fresh=fresh)
         return asyncio.get_running_loop().create_task(_call(terminal, call))
 
     async def close(self) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any, cast
 
 import pytest
 
+from ctprelay.ctp.v1.requests_pb2 import Request
+from ctprelay.ctp.v1.structs_pb2 import InputOrder, QryTrade
 from relay.counter.ctp.link import SLICE_SECONDS, CtpLink
-from relay.counter.port import Attached, CounterEvent, LinkState, LinkStatus
+from relay.counter.port import Attached, CounterEvent, LinkState, LinkStatus, TerminalCall
 from relay.errors import Refused
 from tests.relay.counter.played_board import Board
 from tests.relay.hand_loop import settled
@@ -173,3 +176,25 @@ async def test_live_notices_stay_behind_the_replay_and_the_end_of_the_session_do
     assert mine.items == [*day, live]
     assert other.items[-1] is end
     assert len(other.items) < 50
+
+
+@pytest.mark.parametrize(
+    ("request_message", "why"),
+    [
+        (Request(), "the call carries no request this relay's CTP version knows"),
+        (Request(qry_trade=QryTrade(investor_id="1" * 50)), "QryTrade.InvestorID"),
+        (Request(order_insert=InputOrder(direction=cast("Any", 300))), "InputOrder.Direction"),
+    ],
+)
+async def test_a_message_that_ctp_cannot_carry_is_refused_and_never_cut(
+    shared: Board, request_message: Request, why: str
+) -> None:
+    """No request, or text that does not fit into the struct: nothing reaches the counter."""
+    mine = shared.terminal("100001")
+
+    with pytest.raises(Refused) as refused:
+        await mine.link.call(TerminalCall(request_message, 1, 3.0))
+
+    assert refused.value.refusal.reason == "request_malformed"
+    assert why in refused.value.refusal.message
+    assert shared.session.called == []

@@ -14,7 +14,8 @@ from relay.counter.ctp.many_to_many import ManyToMany
 from relay.counter.port import Confirmation, TerminalCall
 from relay.errors import LedgerUnavailable, Refused
 from tests.relay.counter.played_api import Counter, login
-from tests.relay.domain.ctp_bodies import method, request
+from tests.relay.counter.terminal_calls import terminal_call
+from tests.relay.domain.ctp_bodies import request
 from tests.relay.evidence import KeptEvidence
 from tests.relay.hand_loop import HandLoop, settled
 
@@ -238,4 +239,4 @@ async def test_a_ledger_lost_at_the_last_moment_leaves_no_session(
 
 
 def call(name: str, request_id: int) -> TerminalCall:
-    return TerminalCall(method(name), bytes(request(name)), request_id, 3.0)
+    return terminal_call(name, request(name), request_id, 3.0)

@@ -12,12 +12,13 @@ from relay.alarms import AlarmName
 from relay.counter.ctp import many_to_one as module
 from relay.counter.ctp.link import CtpLink
 from relay.counter.ctp.many_to_one import ManyToOne
-from relay.counter.port import LinkState, LinkStatus, TerminalCall
+from relay.counter.port import LinkState, LinkStatus
 from relay.domain.patience import Patience
 from relay.errors import LedgerUnavailable, Refused
 from tests.relay.counter.played_api import PATIENCE, Counter, PlayedApi, login
 from tests.relay.counter.played_board import OPERATOR, Terminal, order_fields
-from tests.relay.domain.ctp_bodies import method, read, request
+from tests.relay.counter.terminal_calls import terminal_call
+from tests.relay.domain.ctp_bodies import read, request
 from tests.relay.evidence import KeptEvidence
 from tests.relay.hand_loop import HandLoop, settled
 
@@ -40,9 +41,7 @@ async def attached(mode: ManyToOne, investor: str = "100001", **more: Any) -> Ct
 
 
 async def order(link: CtpLink, request_id: int = 1) -> int:
-    call = TerminalCall(
-        method("ReqOrderInsert"), bytes(request("ReqOrderInsert", **order_fields())), request_id, valid_for=3.0
-    )
+    call = terminal_call("ReqOrderInsert", request("ReqOrderInsert", **order_fields()), request_id, valid_for=3.0)
     return (await asyncio.wait_for(link.call(call), 5)).return_code
 
 
