@@ -23,10 +23,10 @@ from rich.console import Console
 
 from demo.cast import MODES, TERMINAL_APP_ID, Cast
 from demo.certificates import make_tls_files
-from demo.outcome import Outcome
+from demo.outcome import DemoOutcome
 from demo.performance import Performance, relay_environment
 from demo.relay_site import RelaySite
-from demo.story import Part, Screen, StepFailed, Story, tell_failure
+from demo.story import DemoStepFailed, Part, Screen, Story, tell_failure
 from simcounter.config import CounterConfig
 from simcounter.counter import SimulatedCounter
 from simcounter.settlement import day_report
@@ -64,7 +64,7 @@ def main(as_json: AsJson = False, mode: Modes = None, keep: Keep = None, svg: Sv
     try:
         with _folder(keep) as folder:
             good = asyncio.run(_perform(Screen(console), casts, folder, as_json=as_json, kept=str(keep or "")))
-    except StepFailed as failure:
+    except DemoStepFailed as failure:
         tell_failure(Console(stderr=True, highlight=False, width=PLAIN_WIDTH), failure)
         raise typer.Exit(1) from None
     except (KeyboardInterrupt, asyncio.CancelledError):
@@ -107,7 +107,7 @@ async def _perform(screen: Screen, casts: list[Cast], folder: Path, *, as_json: 
 async def _play(
     screen: Screen, counter: SimulatedCounter, sites: list[RelaySite], environment: dict[str, str], *, as_json: bool
 ) -> bool:
-    """All modes at the same time, shown one after the other; raises the first StepFailed."""
+    """All modes at the same time, shown one after the other; raises the first DemoStepFailed."""
     stories = [Story(screen, waits=bool(number)) for number in range(len(sites))]
     good = True
     try:
@@ -119,14 +119,14 @@ async def _play(
             for story, site, performance in zip(stories, sites, performances, strict=True):
                 story.begin()
                 good = _tell(story, site.cast, await performance, as_json=as_json) and good
-    except* StepFailed as failures:
-        first = next(failure for failure in failures.exceptions if isinstance(failure, StepFailed))
+    except* DemoStepFailed as failures:
+        first = next(failure for failure in failures.exceptions if isinstance(failure, DemoStepFailed))
         stories[[site.cast.mode for site in sites].index(first.mode)].begin()
         raise first from None
     return good
 
 
-def _tell(story: Story, cast: Cast, outcome: Outcome, *, as_json: bool) -> bool:
+def _tell(story: Story, cast: Cast, outcome: DemoOutcome, *, as_json: bool) -> bool:
     problems = outcome.problems(app_type=cast.app_type, app_id=TERMINAL_APP_ID)
     story.result(outcome, problems)
     if as_json:

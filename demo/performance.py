@@ -14,10 +14,10 @@ from demo import errand, evidence
 from demo.cast import EXCHANGE_ID, INSTRUMENT_ID, TERMINAL_APP_ID, Cast
 from demo.errand import Bought, Holdings
 from demo.evidence import LedgerFacts
-from demo.outcome import Outcome
+from demo.outcome import DemoOutcome
 from demo.relay_run import RelayRun
 from demo.relay_site import RelaySite, clean_environment
-from demo.story import Part, StepFailed, Story
+from demo.story import DemoStepFailed, Part, Story
 from simcounter import demo_accounts
 from simcounter.counter import SimulatedCounter
 from simcounter.exec import program_environment
@@ -53,8 +53,8 @@ class Performance:
     def cast(self) -> Cast:
         return self.site.cast
 
-    async def play(self) -> Outcome:
-        """The facts; raises StepFailed. The relay has ended when this returns or raises."""
+    async def play(self) -> DemoOutcome:
+        """The facts; raises DemoStepFailed. The relay has ended when this returns or raises."""
         started = time.monotonic()
         self.story.act(self.cast)
         async with RelayRun(self.site.folder, self.environment) as relay:
@@ -65,7 +65,7 @@ class Performance:
                 findings = await self._visit(port, collected)
                 await self._end(relay)
                 line, ledger = await self._read_report(), await self._verify()
-            except StepFailed as failure:
+            except DemoStepFailed as failure:
                 failure.mode, failure.relay_log = self.cast.mode, tuple(relay.last_lines)
                 raise
         return self._outcome(findings, line, ledger, time.monotonic() - started)
@@ -188,9 +188,9 @@ class Performance:
             )
         return facts
 
-    def _outcome(self, findings: Findings, line: ReportLine, ledger: LedgerFacts, seconds: float) -> Outcome:
+    def _outcome(self, findings: Findings, line: ReportLine, ledger: LedgerFacts, seconds: float) -> DemoOutcome:
         bought, have = findings.bought, findings.holdings
-        return Outcome(
+        return DemoOutcome(
             mode=self.cast.mode,
             investor_id=self.cast.investor_id,
             collector_code=findings.collected.code,

@@ -16,7 +16,7 @@ from rich.rule import Rule
 from rich.table import Table
 
 from demo.cast import Cast
-from demo.outcome import Outcome
+from demo.outcome import DemoOutcome
 from simcounter.settlement import KINDS, ReportLine
 
 Say = Callable[[str], None]
@@ -72,7 +72,7 @@ REPORT_HEADINGS = (
 )
 
 
-class StepFailed(Exception):
+class DemoStepFailed(Exception):
     """A step did not succeed; `mode` and `relay_log` (the relay's last lines) are known within a mode."""
 
     def __init__(self, step: str, why: str) -> None:
@@ -131,7 +131,7 @@ class Story:
 
     @asynccontextmanager
     async def step(self, part: Part, what: str, why: str, *, seconds: float = _STEP_SECONDS) -> AsyncIterator[Say]:
-        """One step, with at most `seconds`; StepFailed says which one went wrong and why."""
+        """One step, with at most `seconds`; DemoStepFailed says which one went wrong and why."""
         self._number += 1
         self._show(f"\n[b]{self._number:>2}[/b]  [{COLORS[part]}]{part}[/]  [b]{what}[/b]")
         for line in why.splitlines():
@@ -141,14 +141,14 @@ class Story:
             async with asyncio.timeout(seconds):
                 yield self._say
         except TimeoutError as error:
-            raise StepFailed(what, f"没有在 {seconds:g} 秒内完成 not done within {seconds:g} s") from error
+            raise DemoStepFailed(what, f"没有在 {seconds:g} 秒内完成 not done within {seconds:g} s") from error
         except Exception as error:
-            raise StepFailed(what, f"{type(error).__name__}: {error}") from error
+            raise DemoStepFailed(what, f"{type(error).__name__}: {error}") from error
         seconds = self._clock() - started
         if seconds >= WORTH_TELLING_SECONDS:
             self._indented(f"[dim]{seconds:.1f} s[/dim]")
 
-    def result(self, outcome: Outcome, problems: Sequence[str]) -> None:
+    def result(self, outcome: DemoOutcome, problems: Sequence[str]) -> None:
         """The digests side by side, and the verdict."""
         self._show("")
         self._show(digest_table(outcome))
@@ -178,7 +178,7 @@ class Story:
             self._waiting.append((shown, once))
 
 
-def digest_table(outcome: Outcome) -> Table:
+def digest_table(outcome: DemoOutcome) -> Table:
     """The same bytes' sha256 at every place on their way."""
     table = Table(title="同一串字节，四处对照 · the same bytes at four places", title_justify="left")
     table.add_column("何处 where")
@@ -202,7 +202,7 @@ def report_table(lines: Iterable[ReportLine]) -> Table:
     return table
 
 
-def tell_failure(console: Console, failure: StepFailed) -> None:
+def tell_failure(console: Console, failure: DemoStepFailed) -> None:
     """Which step failed, why, and the relay's last log lines."""
     console.print(
         f"[red]演示未完成，失败的步骤 failed at: [b]{failure.mode} {escape(failure.step)}[/b]\n{escape(str(failure))}"

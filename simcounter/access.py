@@ -6,10 +6,10 @@ import hmac
 from collections import Counter
 from collections.abc import Callable
 
-from simcounter.accounts import App, Directory, User
+from simcounter.accounts import Accounts, App, User
 from simcounter.config import CounterConfig
 from simcounter.errors_text import ErrorId
-from simcounter.events import Disconnect, Effect, Replay, StateChanged
+from simcounter.events import Disconnect, Effect, ReplayTopics, StateChanged
 from simcounter.permissions import login_report
 from simcounter.records import Records
 from simcounter.session import Clock, Handler, Session, Values
@@ -22,10 +22,10 @@ class Access:
     """The requests of DOMAIN's session and password group."""
 
     def __init__(
-        self, config: CounterConfig, directory: Directory, records: Records, clock: Clock, sessions_of: SessionCount
+        self, config: CounterConfig, accounts: Accounts, records: Records, clock: Clock, sessions_of: SessionCount
     ) -> None:
         self._config = config
-        self._directory = directory
+        self._accounts = accounts
         self._records = records
         self._clock = clock
         self._sessions_of = sessions_of
@@ -50,7 +50,7 @@ class Access:
 
     def authenticate(self, session: Session, values: Values, request_id: int) -> list[Effect]:
         """ReqAuthenticate: 63, 4042 or 4043, or the app type that the relay must check."""
-        app = self._directory.apps.get(values["AppID"])
+        app = self._accounts.apps.get(values["AppID"])
         error_id = self._authentication_error(app, session, values)
         session.app = None if error_id else app
         session.login_failed = False
@@ -61,7 +61,7 @@ class Access:
         ]
 
     def _authentication_error(self, app: App | None, session: Session, values: Values) -> int:
-        if app is None or values["BrokerID"] != self._directory.broker_id:
+        if app is None or values["BrokerID"] != self._accounts.broker_id:
             return ErrorId.AUTH_FAILED
         if not hmac.compare_digest(app.auth_code.encode(), values["AuthCode"].encode()):
             return ErrorId.AUTH_FAILED
@@ -75,7 +75,7 @@ class Access:
         """ReqUserLogin; the front swallows a second one, so it has no answer at all."""
         if session.user is not None:
             return []
-        user = self._directory.users.get(values["UserID"])
+        user = self._accounts.users.get(values["UserID"])
         error_id = self._login_error(user, session, values)
         if error_id or user is None:
             session.login_failed = True
@@ -91,7 +91,7 @@ class Access:
             return ErrorId.NOT_INITED
         if self._failures[guesses] >= self._config.max_login_failures:
             return ErrorId.LOGIN_FORBIDDEN
-        if user is None or values["BrokerID"] != self._directory.broker_id or not _same(user, values["Password"]):
+        if user is None or values["BrokerID"] != self._accounts.broker_id or not _same(user, values["Password"]):
             self._failures[guesses] += 1
             return ErrorId.INVALID_LOGIN
         del self._failures[guesses]
@@ -114,10 +114,10 @@ class Access:
         session.login_remark = values.get("LoginRemark", "")
         self.logins[user.user_id] += 1
         return [
-            login_report(session, self._directory.broker_id, self.trading_day),
+            login_report(session, self._accounts.broker_id, self.trading_day),
             StateChanged(session.session_id),
             self._records.answer(session, "OnRspUserLogin", self._login_values(session, user), request_id),
-            Replay(session.session_id),
+            ReplayTopics(session.session_id),
         ]
 
     def _login_values(self, session: Session, user: User) -> Values:
@@ -126,7 +126,7 @@ class Access:
         return {
             "TradingDay": self.trading_day,
             "LoginTime": clock_time,
-            "BrokerID": self._directory.broker_id,
+            "BrokerID": self._accounts.broker_id,
             "UserID": user.user_id,
             "SystemName": "SimulatedCounter",
             "FrontID": session.front_id,
@@ -149,7 +149,7 @@ class Access:
         """ReqUserPasswordUpdate: after login, or after a login refused with 131, 140 or 141."""
         error_id = self._password_error(session.user or session.password_due, values)
         if not error_id:
-            self._directory.users[values["UserID"]].change_password(values["NewPassword"])
+            self._accounts.users[values["UserID"]].change_password(values["NewPassword"])
             session.password_due = None
         echo = {"BrokerID": values["BrokerID"], "UserID": values["UserID"]}
         return [self._records.answer(session, "OnRspUserPasswordUpdate", echo, request_id, error_id)]

@@ -73,7 +73,7 @@ class User:
         self.first_login = self.expired = self.weak = False
 
 
-class Directory:
+class Accounts:
     """All apps and users of one broker."""
 
     def __init__(self, broker_id: str, apps: Iterable[App], users: Iterable[User]) -> None:

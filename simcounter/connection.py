@@ -19,7 +19,7 @@ MAX_HELD = 100_000
 """frames held back by packet pacing"""
 
 
-class Owner(Protocol):
+class ConnectionOwner(Protocol):
     """What a connection reports to."""
 
     def greet(self, connection: Connection, hello: dict[str, object]) -> dict[str, object]: ...
@@ -36,7 +36,7 @@ class Owner(Protocol):
 class Connection(asyncio.Protocol):
     """`session` exists once the hello is accepted."""
 
-    def __init__(self, owner: Owner, packets_per_second: Callable[[], int]) -> None:
+    def __init__(self, owner: ConnectionOwner, packets_per_second: Callable[[], int]) -> None:
         self._owner = owner
         self._packets_per_second = packets_per_second
         self._reader = FrameReader()
@@ -109,7 +109,7 @@ class Connection(asyncio.Protocol):
         except (WireError, LayoutError):
             self.close()
 
-    def hand_to(self, owner: Owner) -> None:
+    def hand_to(self, owner: ConnectionOwner) -> None:
         """Another owner from now on, at which packets are not paced."""
         self._owner = owner
         self._packets_per_second = lambda: 0

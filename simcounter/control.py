@@ -11,9 +11,9 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from simcounter.errors_text import text_of
-from simcounter.events import Answer, Disconnect, Effect, Notice, RspInfo
+from simcounter.events import Answer, Disconnect, Effect, RspInfo, TopicNotice
 from simcounter.filling import fill_day
-from simcounter.scenario import Rule
+from simcounter.scenario import FaultRule
 from simcounter.settlement import day_report
 from simcounter.trading.instruments import is_day
 
@@ -54,7 +54,7 @@ class Control:
         """
         body = self._packed(callback, values) if values is not None else None
         text = text_of(error_id) if error_id else ""
-        rule = Rule(error_id, text, times=times, callback=self._known(callback), body=body)
+        rule = FaultRule(error_id, text, times=times, callback=self._known(callback), body=body)
         self._counter.scenario.substitute(self._method(method), rule)
 
     def mute(self, *, on: bool = True) -> None:
@@ -201,7 +201,7 @@ class Control:
         It is kept like any other: later logins of the day get it too.
         """
         info = RspInfo.of(error_id) if error_id else None
-        notice = Notice(investor_id, self._known(callback), self._packed(callback, values), info)
+        notice = TopicNotice(investor_id, self._known(callback), self._packed(callback, values), info)
         self._counter.front.carry_out([notice])
 
     def _known(self, callback: str) -> str:
@@ -281,7 +281,7 @@ class Control:
 
     def account(self, user_id: str, **flags: bool) -> None:
         """Sets first_login, expired, weak or locked of a user."""
-        user = self._counter.directory.users.get(user_id)
+        user = self._counter.accounts.users.get(user_id)
         if user is None:
             raise ValueError(f"there is no user {user_id}")
         for name, value in flags.items():

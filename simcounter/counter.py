@@ -11,11 +11,11 @@ from typing import Self
 
 from ctpabi.catalog import Catalog, Interface
 from ctpabi.catalog_data import load_catalog
-from simcounter.accounts import Directory
+from simcounter.accounts import Accounts
 from simcounter.config import CounterConfig, SettingsError, check_values
 from simcounter.control import Control
 from simcounter.control_server import ControlServer
-from simcounter.events import Notice
+from simcounter.events import TopicNotice
 from simcounter.front import Front
 from simcounter.kernel import Kernel
 from simcounter.market_data import MarketDataFront
@@ -43,10 +43,10 @@ class SimulatedCounter:
         self.config = config or CounterConfig()
         check_values(self.config)
         users = [dataclasses.replace(user) for user in self.config.users]
-        self.directory = Directory(self.config.broker_id, self.config.apps, users)
+        self.accounts = Accounts(self.config.broker_id, self.config.apps, users)
         self.scenario = Scenario()
         self.records = Records(catalog or load_catalog())
-        self.kernel = Kernel(self.config, self.directory, self.records, clock)
+        self.kernel = Kernel(self.config, self.accounts, self.records, clock)
         self.monitoring_key = _key(self.config.monitoring_key)
         self.tmdb = _terminal_database(self.config.database, self.monitoring_key)
         md_records = Records(market_data or load_catalog(Interface.MARKET_DATA))
@@ -126,21 +126,21 @@ class SimulatedCounter:
                 "EnterTime": "09:00:00",
                 "EnterReason": "1",
             }
-            notice: Notice = self.records.notice("", "OnRtnInstrumentStatus", status)
+            notice: TopicNotice = self.records.notice("", "OnRtnInstrumentStatus", status)
             self.front.carry_out([notice])
 
     def clear_flow(self) -> None:
         """Restart within the day that clears the flow: connections cut, the day's returns again under new references."""
         self.drop_all()
         self.front.notice_breaks()
-        self.front.journal.clear_flow()
+        self.front.flow.clear_flow()
         self.announce_day()
         self.front.carry_out(self.kernel.clear_flow())
 
     def start_day(self, trading_day: str) -> None:
         """Day change: settlement, statements to confirm, emptied topics; then the front restarts, as CTP's does."""
         self.kernel.start_day(trading_day)
-        self.front.journal.start_day()
+        self.front.flow.start_day()
         self.announce_day()
         self.drop_all()
         self.front.notice_breaks()

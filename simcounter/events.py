@@ -1,6 +1,6 @@
 """What the kernel decides: callbacks for one session, notices for an investor, and the few things the front must do.
 
-An Answer goes to the session that asked. A Notice goes to everybody who may see the investor: all sessions of
+An Answer goes to the session that asked. A TopicNotice goes to everybody who may see the investor: all sessions of
 the investor, those of operators of the investor's organization, and those of the user who caused it (the
 private topic); or, with neither investor nor user, to every logged-in session (the public topic).
 """
@@ -37,7 +37,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
+class TopicNotice:
     """One OnRtn… or OnErrRtn… callback."""
 
     investor_id: str
@@ -61,8 +61,8 @@ class StateChanged:
 
 
 @dataclass(frozen=True, slots=True)
-class Replay:
-    """The session logged in: send it the private topic from where its subscription starts."""
+class ReplayTopics:
+    """The session logged in: send it both topics from where its subscriptions start."""
 
     session_id: int
 
@@ -73,7 +73,7 @@ class Disconnect:
 
 
 @dataclass(frozen=True, slots=True)
-class TerminalReport:
+class LoginRecord:
     """One login as the monitoring center will hear of it. Times are of UTC+8."""
 
     kind: str
@@ -100,4 +100,4 @@ class TerminalReport:
     remark: str = ""
 
 
-Effect = Answer | Notice | StateChanged | Replay | Disconnect | TerminalReport
+Effect = Answer | TopicNotice | StateChanged | ReplayTopics | Disconnect | LoginRecord

@@ -19,7 +19,7 @@ async def fill_day(counter: SimulatedCounter, investor_id: str, count: int, inst
     Settlement confirmation, order limit and money are not asked for. Readers are waited for, not cut.
     """
     desk, records = counter.kernel.desk, counter.records
-    user = counter.directory.investor(investor_id)
+    user = counter.accounts.investor(investor_id)
     if user is None:
         raise ValueError(f"there is no investor {investor_id}")
     instrument = desk.markets.instruments[instrument_id]

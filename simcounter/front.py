@@ -10,11 +10,11 @@ from ctpabi.catalog import Interface
 from simcounter.abi_headers import abi_hash
 from simcounter.config import CounterConfig
 from simcounter.connection import MAX_UNSENT, Connection
-from simcounter.events import Answer, Disconnect, Effect, Notice, Replay, RspInfo, StateChanged, TerminalReport
+from simcounter.events import Answer, Disconnect, Effect, LoginRecord, ReplayTopics, RspInfo, StateChanged, TopicNotice
 from simcounter.kernel import Kernel, topic
 from simcounter.market_data import MarketDataFront
 from simcounter.records import Records
-from simcounter.replay import Entry, Journal, sees
+from simcounter.replay import DayFlow, TopicEntry, sees
 from simcounter.scenario import Counts, Scenario
 from simcounter.session import Session
 from simcounter.wire import Frame, FrameType, event_frame, json_frame
@@ -28,7 +28,7 @@ PATIENCE_SECONDS = 30.0
 _OWNERS = ("InvestorID", "AccountID")
 """request fields that say whose rows are wanted; an operator that leaves them empty gets everybody's"""
 
-Store = Callable[[TerminalReport], None]
+Store = Callable[[LoginRecord], None]
 
 
 class Front:
@@ -58,7 +58,7 @@ class Front:
         """sessions whose connection is gone while the kernel still counts them"""
         self._audiences: dict[tuple[str, str], list[int]] = {}
         """(InvestorID, UserID) of a notice -> who hears it; forgotten when anybody comes or goes"""
-        self.journal = Journal(kernel.directory)
+        self.flow = DayFlow(kernel.accounts)
         self.counts = Counts()
         self.address = ""
 
@@ -150,14 +150,14 @@ class Front:
     def _refused(self, session: Session, method: str, frame: Frame, rsp_info: RspInfo) -> list[Effect]:
         values = self._records.unpack(self._records.catalog.methods[method].struct, frame.body)
         told = self._records.refusal(session, method, values, frame.request_id, rsp_info.error_id)
-        return [replace(effect, rsp_info=rsp_info) for effect in told if isinstance(effect, Answer | Notice)]
+        return [replace(effect, rsp_info=rsp_info) for effect in told if isinstance(effect, Answer | TopicNotice)]
 
     def lost(self, connection: Connection) -> None:
         session = connection.session
         if session is not None:
             self._audiences.clear()
             self.connections.pop(session.session_id, None)
-            self.journal.leave(session)
+            self.flow.leave(session)
             if session.session_id not in self.half_open:
                 self._kernel.close(session.session_id)
 
@@ -193,15 +193,15 @@ class Front:
             match effect:
                 case Answer():
                     self._answer(effect)
-                case Notice():
+                case TopicNotice():
                     self._notify(effect)
                 case StateChanged():
                     self.tell_state(effect.session_id)
-                case Replay():
+                case ReplayTopics():
                     self._replay(effect.session_id)
                 case Disconnect():
                     self._disconnect(effect.session_id)
-                case TerminalReport():
+                case LoginRecord():
                     self._store(effect)
         self.market_data.look()
 
@@ -211,19 +211,19 @@ class Front:
         frame = event_frame(slot, answer.body, info, answer.request_id, is_last=answer.is_last).encode()
         self._send_later(answer.callback, [answer.session_id], frame)
 
-    def _notify(self, notice: Notice) -> None:
+    def _notify(self, notice: TopicNotice) -> None:
         frame = self._notice_frame(notice)
         if notice.is_public:
-            self.journal.public.append(frame)
+            self.flow.public.append(frame)
         else:
-            self.journal.add(Entry(notice.investor_id, notice.user_id, frame))
+            self.flow.add(TopicEntry(notice.investor_id, notice.user_id, frame))
         self._send_later(notice.callback, self._recipients(notice), frame)
 
-    def _notice_frame(self, notice: Notice) -> bytes:
+    def _notice_frame(self, notice: TopicNotice) -> bytes:
         info = self._rsp_info(notice.rsp_info)
         return event_frame(self._slots[notice.callback], notice.body, info, 0, is_last=True).encode()
 
-    async def flood(self, notice: Notice, count: int, *, patient: bool) -> None:
+    async def flood(self, notice: TopicNotice, count: int, *, patient: bool) -> None:
         """The same notice `count` times; the topics do not keep it. Patient: waits for readers instead of cutting them."""
         frame = self._notice_frame(notice)
         deadline = asyncio.get_running_loop().time() + PATIENCE_SECONDS
@@ -247,15 +247,15 @@ class Front:
     def _are_behind(self, sessions: list[int]) -> bool:
         return any(self.connections[s].unsent > MAX_UNSENT // 4 for s in sessions if s in self.connections)
 
-    def _recipients(self, notice: Notice) -> list[int]:
+    def _recipients(self, notice: TopicNotice) -> list[int]:
         key = (notice.investor_id, notice.user_id)
         audience = self._audiences.get(key)
         if audience is None:
-            directory = self._kernel.directory
+            accounts = self._kernel.accounts
             audience = self._audiences[key] = [
                 session.session_id
                 for session in self._kernel.sessions.values()
-                if session.user is not None and (notice.is_public or sees(directory, session.user, *key))
+                if session.user is not None and (notice.is_public or sees(accounts, session.user, *key))
             ]
         return audience
 
@@ -288,7 +288,7 @@ class Front:
     def _replay(self, session_id: int) -> None:
         connection = self.connections.get(session_id)
         if connection is not None and connection.session is not None:
-            for frame in self.journal.after_login(connection.session):
+            for frame in self.flow.after_login(connection.session):
                 self.counts.events += 1
                 connection.send(frame)
 

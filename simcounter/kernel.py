@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from simcounter.access import Access
-from simcounter.accounts import Directory
+from simcounter.accounts import Accounts
 from simcounter.config import CounterConfig
 from simcounter.errors_text import ErrorId
 from simcounter.events import Answer, Effect, RspInfo
@@ -21,19 +21,19 @@ from simcounter.trading.statement import Statements
 class Kernel:
     """All sessions and everything they can ask for."""
 
-    def __init__(self, config: CounterConfig, directory: Directory, records: Records, clock: Clock) -> None:
+    def __init__(self, config: CounterConfig, accounts: Accounts, records: Records, clock: Clock) -> None:
         self._config = config
         self._records = records
-        self.directory = directory
+        self.accounts = accounts
         self.sessions: dict[int, Session] = {}
         self._next_session_id = config.first_session_id
-        self.access = Access(config, directory, records, clock, self._sessions_of)
-        self.reports = ReportDesk(directory, records)
-        self.desk = TradingDesk(config, directory, records, clock, self._trading_day)
-        self.generic = GenericDesk(directory, records, clock, self._trading_day)
-        self.bank = Bank(directory, records, clock, self.desk)
-        self._statements = Statements(directory, records, clock, self.desk, self.bank)
-        self._queries = Queries(directory, records, clock, self.desk, self.bank, self.generic, self.sessions)
+        self.access = Access(config, accounts, records, clock, self._sessions_of)
+        self.reports = ReportDesk(accounts, records)
+        self.desk = TradingDesk(config, accounts, records, clock, self._trading_day)
+        self.generic = GenericDesk(accounts, records, clock, self._trading_day)
+        self.bank = Bank(accounts, records, clock, self.desk)
+        self._statements = Statements(accounts, records, clock, self.desk, self.bank)
+        self._queries = Queries(accounts, records, clock, self.desk, self.bank, self.generic, self.sessions)
         self._before_login = self.access.handlers()
         self._after_login: dict[str, Handler] = {
             **self._queries.handlers(),

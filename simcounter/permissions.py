@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
-from simcounter.accounts import AppType, Directory
-from simcounter.events import TerminalReport
+from simcounter.accounts import Accounts, AppType
+from simcounter.events import LoginRecord
 from simcounter.records import Records
 from simcounter.session import Session, Values
 
@@ -31,12 +31,12 @@ class Dropped:
 class ReportDesk:
     """Register…, Submit… and their WeChat twins."""
 
-    def __init__(self, directory: Directory, records: Records) -> None:
-        self._directory = directory
+    def __init__(self, accounts: Accounts, records: Records) -> None:
+        self._accounts = accounts
         self._records = records
         self.dropped: deque[Dropped] = deque(maxlen=1000)
 
-    def accept(self, session: Session, method: str, body: bytes, trading_day: str) -> list[TerminalReport]:
+    def accept(self, session: Session, method: str, body: bytes, trading_day: str) -> list[LoginRecord]:
         """One report as the shim sent it; a list of at most one."""
         values = self._records.unpack(self._records.catalog.methods[method].struct, body)
         why = self._refusal(session, method, values["UserID"])
@@ -46,7 +46,7 @@ class ReportDesk:
         if method.startswith("Register"):
             session.registered = values
             return []
-        return [_report("submit", session, values, self._directory.broker_id, trading_day)]
+        return [_report("submit", session, values, self._accounts.broker_id, trading_day)]
 
     def _refusal(self, session: Session, method: str, user_id: str) -> str:
         if method.startswith("Register"):
@@ -55,10 +55,10 @@ class ReportDesk:
             return "already logged in" if session.user is not None else ""
         if session.user is None or not session.may_submit:
             return "not a logged-in operator of a many-to-one relay"
-        return "" if self._directory.may_act_for(session.user, user_id) else "not an investor of this operator"
+        return "" if self._accounts.may_act_for(session.user, user_id) else "not an investor of this operator"
 
 
-def login_report(session: Session, broker_id: str, trading_day: str) -> TerminalReport:
+def login_report(session: Session, broker_id: str, trading_day: str) -> LoginRecord:
     """What a successful login leaves for the monitoring center; the registered report counts from now on."""
     values, session.registered = session.registered, None
     if values is not None:
@@ -68,10 +68,10 @@ def login_report(session: Session, broker_id: str, trading_day: str) -> Terminal
     return _report("missing" if relayed else "direct", session, {"UserID": user_id}, broker_id, trading_day)
 
 
-def _report(kind: str, session: Session, values: Values, broker_id: str, trading_day: str) -> TerminalReport:
+def _report(kind: str, session: Session, values: Values, broker_id: str, trading_day: str) -> LoginRecord:
     info, length = _WECHAT if "WechatCltSysInfoLen" in values else _CLIENT
     logged_in_at = session.logged_in_at.strftime("%Y-%m-%d %H:%M:%S") if session.logged_in_at is not None else ""
-    return TerminalReport(
+    return LoginRecord(
         kind=kind,
         trading_day=trading_day,
         broker_id=broker_id,

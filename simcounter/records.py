@@ -8,7 +8,7 @@ from typing import Any
 
 from ctpabi import layout
 from ctpabi.catalog import Catalog, Kind, Struct
-from simcounter.events import Answer, Effect, Notice, RspInfo
+from simcounter.events import Answer, Effect, RspInfo, TopicNotice
 from simcounter.session import Session, Values
 
 _ALIGNMENT = 8
@@ -144,11 +144,11 @@ class Records:
 
     def notice(
         self, investor_id: str, callback: str, values: Mapping[str, Any], *, user_id: str = "", error_id: int = 0
-    ) -> Notice:
+    ) -> TopicNotice:
         """An OnRtn…, or with `error_id` an OnErrRtn…."""
         struct = self.catalog.callbacks[callback].struct
         body = self.echo(struct, values)
-        return Notice(investor_id, callback, body, RspInfo.of(error_id) if error_id else None, user_id)
+        return TopicNotice(investor_id, callback, body, RspInfo.of(error_id) if error_id else None, user_id)
 
     def refusal(
         self, session: Session, method: str, values: Values, request_id: int, error_id: int, *, investor_id: str = ""

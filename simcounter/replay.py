@@ -4,32 +4,32 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from simcounter.accounts import Directory, User
+from simcounter.accounts import Accounts, User
 from simcounter.session import Session, Topic
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class TopicEntry:
     investor_id: str
     user_id: str
     frame: bytes
 
 
-def sees(directory: Directory, user: User, investor_id: str, user_id: str) -> bool:
+def sees(accounts: Accounts, user: User, investor_id: str, user_id: str) -> bool:
     """CTP's private topic: one's own returns, and for operators those of the organization."""
-    return user.user_id == user_id or (bool(investor_id) and directory.may_act_for(user, investor_id))
+    return user.user_id == user_id or (bool(investor_id) and accounts.may_act_for(user, investor_id))
 
 
 MAX_PRIVATE = 500_000
 """entries kept of the private topic, about 450 MB; the oldest tenth goes when there are more"""
 
 
-class Journal:
+class DayFlow:
     """The day's notices, in order; one list for each topic."""
 
-    def __init__(self, directory: Directory) -> None:
-        self._directory = directory
-        self.private: list[Entry] = []
+    def __init__(self, accounts: Accounts) -> None:
+        self._accounts = accounts
+        self.private: list[TopicEntry] = []
         self._forgotten = 0
         """private entries of the day that are no longer kept"""
         self.public: list[bytes] = []
@@ -48,7 +48,7 @@ class Journal:
         self._forgotten = 0
         self.public.clear()
 
-    def add(self, entry: Entry) -> None:
+    def add(self, entry: TopicEntry) -> None:
         """One more private notice."""
         self.private.append(entry)
         if len(self.private) > MAX_PRIVATE:
@@ -67,7 +67,7 @@ class Journal:
         private = [
             entry.frame
             for entry in self.private[start:]
-            if sees(self._directory, user, entry.investor_id, entry.user_id)
+            if sees(self._accounts, user, entry.investor_id, entry.user_id)
         ]
         return (self.public if session.public_topic in {Topic.RESTART, Topic.RESUME} else []) + private
 

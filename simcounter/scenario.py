@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from simcounter.errors_text import text_of
-from simcounter.events import Answer, Effect, Notice, RspInfo
+from simcounter.events import Answer, Effect, RspInfo, TopicNotice
 
 
 @dataclass(slots=True)
-class Rule:
+class FaultRule:
     """One rule; it wears out after `times` uses, or never when `times` is 0."""
 
     error_id: int = 0
@@ -31,12 +31,12 @@ class Scenario:
     """What is to go wrong. Requests are named as CTP's methods, events as its callbacks."""
 
     def __init__(self) -> None:
-        self._refusals: dict[str, Rule] = {}
-        self._silences: dict[str, Rule] = {}
-        self._substitutes: dict[str, Rule] = {}
-        self._delays: dict[str, Rule] = {}
-        self._duplicates: dict[str, Rule] = {}
-        self._foreign: dict[str, Rule] = {}
+        self._refusals: dict[str, FaultRule] = {}
+        self._silences: dict[str, FaultRule] = {}
+        self._substitutes: dict[str, FaultRule] = {}
+        self._delays: dict[str, FaultRule] = {}
+        self._duplicates: dict[str, FaultRule] = {}
+        self._foreign: dict[str, FaultRule] = {}
         self.return_codes: dict[str, int] = {}
         """method -> what the shim returns without sending: −2 and −3 of requests, −1 to −7 of reports"""
         self.trades_first = False
@@ -59,27 +59,27 @@ class Scenario:
         self.__init__()  # type: ignore[misc]
 
     def refuse(self, method: str, error_id: int, text: str = "", times: int = 0) -> None:
-        self._refusals[method] = Rule(error_id, text or text_of(error_id), times=times)
+        self._refusals[method] = FaultRule(error_id, text or text_of(error_id), times=times)
 
     def ignore(self, method: str, times: int = 0) -> None:
         """`method` gets no answer."""
-        self._silences[method] = Rule(times=times)
+        self._silences[method] = FaultRule(times=times)
 
-    def substitute(self, method: str, rule: Rule) -> None:
+    def substitute(self, method: str, rule: FaultRule) -> None:
         """`method` is answered by the rule's callback and body."""
         self._substitutes[method] = rule
 
     def delay(self, callback: str, seconds: float, times: int = 0) -> None:
         """`callback` arrives `seconds` late; what follows is not held up."""
-        self._delays[callback] = Rule(seconds=seconds, times=times)
+        self._delays[callback] = FaultRule(seconds=seconds, times=times)
 
     def duplicate(self, callback: str, times: int = 0) -> None:
         """`callback` arrives twice."""
-        self._duplicates[callback] = Rule(times=times)
+        self._duplicates[callback] = FaultRule(times=times)
 
     def add_foreign_rows(self, method: str, times: int = 0) -> None:
         """An operator that asks `method` for one investor is answered with everybody's rows."""
-        self._foreign[method] = Rule(times=times)
+        self._foreign[method] = FaultRule(times=times)
 
     def has_foreign_rows(self, method: str) -> bool:
         return _use(self._foreign, method) is not None
@@ -91,7 +91,7 @@ class Scenario:
         rule = _use(self._refusals, method)
         return RspInfo(rule.error_id, rule.text) if rule is not None else None
 
-    def substitution(self, method: str) -> Rule | None:
+    def substitution(self, method: str) -> FaultRule | None:
         return _use(self._substitutes, method)
 
     def delay_of(self, callback: str) -> float:
@@ -104,13 +104,13 @@ class Scenario:
         shaped: list[Effect] = []
         for effect in effects:
             shaped.append(effect)
-            doubled = isinstance(effect, (Answer, Notice)) and _use(self._duplicates, effect.callback) is not None
+            doubled = isinstance(effect, (Answer, TopicNotice)) and _use(self._duplicates, effect.callback) is not None
             if doubled:
                 shaped.append(effect)
         return _trades_first(shaped) if self.trades_first else shaped
 
 
-def _use(rules: dict[str, Rule], name: str) -> Rule | None:
+def _use(rules: dict[str, FaultRule], name: str) -> FaultRule | None:
     rule = rules.get(name)
     if rule is None:
         return None
@@ -125,7 +125,7 @@ def _trades_first(effects: list[Effect]) -> list[Effect]:
     result = list(effects)
     for index in range(1, len(result)):
         before, after = result[index - 1], result[index]
-        if not (isinstance(before, Notice) and isinstance(after, Notice)):
+        if not (isinstance(before, TopicNotice) and isinstance(after, TopicNotice)):
             continue
         if before.callback == "OnRtnOrder" and after.callback == "OnRtnTrade":
             result[index - 1], result[index] = after, before

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from simcounter.events import TerminalReport
+from simcounter.events import LoginRecord
 
 _OAEP = padding.OAEP(mgf=padding.MGF1(hashes.SHA256()), algorithm=hashes.SHA256(), label=None)
 _NONCE = 12
@@ -130,7 +130,7 @@ class Tmdb:
         self._connection.execute(_TABLE)
         self._connection.commit()
 
-    def store(self, report: TerminalReport) -> None:
+    def store(self, report: LoginRecord) -> None:
         local = {"ip": report.local_ip, "login_time": report.local_login_time}
         remote = {
             "ip": report.terminal_ip,

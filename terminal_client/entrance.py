@@ -31,7 +31,7 @@ class Endpoint:
 
 
 @dataclass(frozen=True, slots=True)
-class Welcome:
+class LoggedInStream:
     """A stream with a session on it."""
 
     stream: Stream
@@ -46,23 +46,23 @@ class Entrance:
         self._deadlines = deadlines
         self._channel: grpc.aio.Channel | None = None
 
-    async def log_in(self, credentials: Credentials) -> Welcome:
+    async def log_in(self, credentials: Credentials) -> LoggedInStream:
         """A new session. LoginRejected, or StreamBroken when the relay does not answer."""
         endpoint = self._endpoint
         async with self._fresh_stream() as stream:
             logged_in = await conversation.log_in(
                 stream, endpoint.app_id, endpoint.auth_code, endpoint.client_version, credentials
             )
-        return Welcome(stream, logged_in)
+        return LoggedInStream(stream, logged_in)
 
-    async def resume(self, token: Secret, after_sequence: int) -> Welcome:
+    async def resume(self, token: Secret, after_sequence: int) -> LoggedInStream:
         """The session of `token` again. LoginRejected when the relay has it no more; StreamBroken."""
         endpoint = self._endpoint
         async with self._fresh_stream() as stream:
             logged_in = await conversation.resume(
                 stream, endpoint.app_id, endpoint.client_version, token, after_sequence
             )
-        return Welcome(stream, logged_in)
+        return LoggedInStream(stream, logged_in)
 
     async def reached(self) -> None:
         """Wait until the relay is connected. StreamBroken when it is not in time."""

@@ -11,7 +11,7 @@ import logging
 from ctprelay.v1 import terminal_pb2 as pb
 from terminal_client.backoff import TryLater, retrying
 from terminal_client.dispatch import Dispatch
-from terminal_client.entrance import Endpoint, Entrance, Welcome
+from terminal_client.entrance import Endpoint, Entrance, LoggedInStream
 from terminal_client.errors import LoginRejected, NotConnected, SessionEnded, TerminalError
 from terminal_client.secret import Secret
 from terminal_client.session import Credentials, CredentialsProvider, Deadlines, SessionInfo, State, Status
@@ -97,18 +97,18 @@ class RelayLink:
         except TimeoutError:
             log.debug("the relay did not answer the logout")
 
-    async def _open(self, credentials: Credentials) -> Welcome:
+    async def _open(self, credentials: Credentials) -> LoggedInStream:
         welcome = await self._entrance.log_in(credentials)
         self.last_sequence = 0
         return self._adopt(welcome)
 
-    async def _resume(self) -> Welcome:
+    async def _resume(self) -> LoggedInStream:
         welcome = await self._entrance.resume(self._token, self.last_sequence)
         if welcome.logged_in.lost_history:
             self._dispatch.fail_unanswered("events were lost while the stream was broken")
         return self._adopt(welcome)
 
-    def _adopt(self, welcome: Welcome) -> Welcome:
+    def _adopt(self, welcome: LoggedInStream) -> LoggedInStream:
         logged_in = welcome.logged_in
         self._stream, self._goodbye = welcome.stream, None
         self.info = session_info(logged_in)
@@ -190,7 +190,7 @@ class RelayLink:
         self.last_sequence, self._any_sequence = sequence, False
         return True
 
-    async def _recover(self) -> Welcome:
+    async def _recover(self) -> LoggedInStream:
         """A stream with a session again; SessionEnded or LoginRejected when that is not to be had."""
         if self._goodbye is not None:
             self._replace("the relay ended the session")
@@ -202,7 +202,7 @@ class RelayLink:
             raise SessionEnded(f"gave up reconnecting: {failure}") from None
         raise AssertionError("tenacity either returns or raises")
 
-    async def _reattach(self) -> Welcome:
+    async def _reattach(self) -> LoggedInStream:
         try:
             if self._token:
                 return await self._resume_or_forget()
@@ -218,7 +218,7 @@ class RelayLink:
                 raise TryLater(str(rejection), rejection.refusal.retry_after_seconds) from None
             raise
 
-    async def _resume_or_forget(self) -> Welcome:
+    async def _resume_or_forget(self) -> LoggedInStream:
         try:
             return await self._resume()
         except LoginRejected as rejection:

@@ -20,7 +20,7 @@ class BreakerState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Alarm:
+class BreakerAlarm:
     """What operations must know at once."""
 
     error_id: int
@@ -35,10 +35,10 @@ class Breaker:
         self._pause = pause_seconds
         self._state = BreakerState.CLOSED
         self._since = 0.0
-        self._alarm: Alarm | None = None
+        self._alarm: BreakerAlarm | None = None
 
     @property
-    def alarm(self) -> Alarm | None:
+    def alarm(self) -> BreakerAlarm | None:
         """The latest reason the breaker opened; None while it is closed."""
         return self._alarm
 
@@ -73,7 +73,7 @@ class Breaker:
     def _refusal(self) -> Refusal:
         return reasons.counter_unavailable(f"(CTP {self._alarm.error_id})" if self._alarm else "")
 
-    def refused(self, error_id: int, text: str, now: float) -> Alarm | None:
+    def refused(self, error_id: int, text: str, now: float) -> BreakerAlarm | None:
         """The counter refused a login or an authentication; returns the alarm to raise.
 
         None where it is one user's, and where logins are stopped already.
@@ -83,7 +83,7 @@ class Breaker:
                 self.reset()  # the counter answers about a user again, so it admits the relay
             return None
         was, self._state, self._since = self._state, BreakerState.OPEN, now
-        self._alarm = Alarm(error_id, text, now)
+        self._alarm = BreakerAlarm(error_id, text, now)
         return None if was is BreakerState.OPEN else self._alarm
 
     def succeeded(self) -> None:

@@ -37,7 +37,7 @@ _MAKES_ROOM = 64
 
 
 @dataclass(frozen=True, slots=True)
-class DayLimits:
+class DayNoticeLimits:
     """How much of the day is kept."""
 
     total_bytes: int = 256 * 1024 * 1024
@@ -97,11 +97,11 @@ class DayNotices:
         catalog: Catalog,
         ownership: OwnershipTable,
         known: KnownOwners | None = None,
-        limits: DayLimits | None = None,
+        limits: DayNoticeLimits | None = None,
     ) -> None:
         self._ownership = ownership
         self._known = known if known is not None else KnownOwners()
-        self._limits = limits or DayLimits()
+        self._limits = limits or DayNoticeLimits()
         order = catalog.structs["Order"]
         self._status = text_cell(order, "OrderStatus")
         self._traded = int_cell(order, "VolumeTraded")

@@ -33,7 +33,7 @@ _FLUSH_SECONDS = 10.0
 _BACKLOG = 1024
 
 
-class Front:
+class ProxyListener:
     """The outer listener, and where each inner connection really comes from."""
 
     def __init__(self, proxies: Sequence[Network]) -> None:
@@ -115,8 +115,8 @@ class Front:
 class _Outer(asyncio.Protocol):
     """A connection from a terminal or a proxy."""
 
-    def __init__(self, front: Front) -> None:
-        self._front = front
+    def __init__(self, proxy_listener: ProxyListener) -> None:
+        self._proxy_listener = proxy_listener
         self._loop = asyncio.get_running_loop()
         self._peer: Origin | None = None
         self._behind_proxy = False
@@ -129,14 +129,14 @@ class _Outer(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
-        self._front.connections.add(self)
+        self._proxy_listener.connections.add(self)
         try:
             host, port = transport.get_extra_info("peername")[:2]
             self._peer = origin_at(ipaddress.ip_address(host.partition("%")[0]), port)
         except (TypeError, ValueError):  # gone already
             self.cut()
             return
-        self._behind_proxy = is_in(self._peer.ip, self._front.proxies)
+        self._behind_proxy = is_in(self._peer.ip, self._proxy_listener.proxies)
         seconds, why = _FIRST_BYTES_SECONDS, "nothing was sent in time"
         if self._behind_proxy:
             seconds, why = _HEADER_SECONDS, "no PROXY header in time"
@@ -160,7 +160,7 @@ class _Outer(asyncio.Protocol):
         """The other side of the pair is closed with the transport, which asyncio closes now."""
 
     def connection_lost(self, _: Exception | None) -> None:
-        self._front.connections.discard(self)
+        self._proxy_listener.connections.discard(self)
         if self._deadline is not None:
             self._deadline.cancel()
         if self.inner is not None:
@@ -200,11 +200,11 @@ class _Outer(asyncio.Protocol):
         if self._deadline is not None:
             self._deadline.cancel()
         self.transport.pause_reading()
-        self._front.tasks.start(self._pass_on(origin), "inner connection")
+        self._proxy_listener.tasks.start(self._pass_on(origin), "inner connection")
 
     async def _pass_on(self, origin: Origin | None) -> None:
         try:
-            inner = await self._front.connect(self, origin)
+            inner = await self._proxy_listener.connect(self, origin)
         except (OSError, TimeoutError) as error:
             self._refuse(f"gRPC does not take it: {type(error).__name__} {error}")
             return
@@ -218,16 +218,16 @@ class _Outer(asyncio.Protocol):
         self.transport.resume_reading()
 
     def _refuse(self, why: str) -> None:
-        self._front.refuse(self._peer, why)
+        self._proxy_listener.refuse(self._peer, why)
         self.cut()
 
 
 class _Inner(asyncio.Protocol):
     """The connection to gRPC that belongs to an outer one."""
 
-    def __init__(self, outer: _Outer, front: Front, port: int) -> None:
+    def __init__(self, outer: _Outer, proxy_listener: ProxyListener, port: int) -> None:
         self._outer = outer
-        self._front = front
+        self._proxy_listener = proxy_listener
         self._port = port
         self.transport: asyncio.Transport
 
@@ -241,7 +241,7 @@ class _Inner(asyncio.Protocol):
         """See `_Outer`."""
 
     def connection_lost(self, _: Exception | None) -> None:
-        self._front.forget(self._port)
+        self._proxy_listener.forget(self._port)
         self._outer.finish()
 
     def pause_writing(self) -> None:

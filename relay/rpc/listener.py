@@ -9,7 +9,7 @@ import structlog
 
 from relay.domain.public_ip import Network, Origin, origin_of, parse_networks, parse_peer
 from relay.rpc.certificates import Certificates, CertificateUnusable
-from relay.rpc.front import Front
+from relay.rpc.front import ProxyListener
 from relay.rpc.terminal_service import TerminalService
 from relay.services.stream_gate import MOST_WAITING, StreamGate
 from relay.services.terminal_stream import TerminalStream
@@ -33,8 +33,9 @@ class Listener:
     ) -> None:
         """OSError where certificate or key cannot be used."""
         self._settings = settings
-        self._front = Front(parse_networks(settings.proxy_protocol_from)) if settings.proxy_protocol_from else None
-        self._origins = _Origins(parse_networks(settings.trusted_proxies), self._front)
+        proxies = parse_networks(settings.proxy_protocol_from)
+        self._proxy_listener = ProxyListener(proxies) if proxies else None
+        self._origins = _Origins(parse_networks(settings.trusted_proxies), self._proxy_listener)
         self._service = TerminalService(open_stream, self._origins, gate, settings.max_message_bytes)
         self.certificates: Certificates | None = None
         if settings.tls_certificate is not None and settings.tls_key is not None:
@@ -67,16 +68,16 @@ class Listener:
     @property
     def connections_refused(self) -> int:
         """Connections refused since the start because their PROXY header was missing, wrong or not theirs to send."""
-        return self._front.refused if self._front is not None else 0
+        return self._proxy_listener.refused if self._proxy_listener is not None else 0
 
     async def start(self) -> int:
         """Begin to serve; returns the port. OSError where the address cannot be used."""
         address = self._settings.address
         try:
-            port = self._bind(address if self._front is None else _INNER_ADDRESS)
+            port = self._bind(address if self._proxy_listener is None else _INNER_ADDRESS)
             await self._server.start()
-            if self._front is not None:
-                port = await self._front.start(address, port)
+            if self._proxy_listener is not None:
+                port = await self._proxy_listener.start(address, port)
         except (RuntimeError, OSError) as error:  # grpc says RuntimeError, whatever stood in the way
             raise OSError(f"listen.address {address} cannot be used: is another program there? ({error})") from None
         if self.certificates is not None:
@@ -86,18 +87,18 @@ class Listener:
     async def stop(self, seconds: float) -> None:
         """Take no more streams, let those there are end within this time, then cut them; idempotent."""
         await self._tasks.cancel()
-        if self._front is not None:
-            self._front.close()
+        if self._proxy_listener is not None:
+            self._proxy_listener.close()
         await self._server.stop(seconds)
-        if self._front is not None:
-            await self._front.stop()
+        if self._proxy_listener is not None:
+            await self._proxy_listener.stop()
 
     def take(self, settings: Listen) -> None:
         """What may change while it serves: trusted proxies, the largest message. ValueError where it may not."""
-        if bool(settings.proxy_protocol_from) != (self._front is not None):
+        if bool(settings.proxy_protocol_from) != (self._proxy_listener is not None):
             raise ValueError("listen.proxy_protocol_from can be set or emptied by a restart only")
-        if self._front is not None:
-            self._front.proxies = parse_networks(settings.proxy_protocol_from)
+        if self._proxy_listener is not None:
+            self._proxy_listener.proxies = parse_networks(settings.proxy_protocol_from)
         self._origins.trusted = parse_networks(settings.trusted_proxies)
         self._service.max_message = settings.max_message_bytes
 
@@ -116,16 +117,16 @@ class Listener:
 class _Origins:
     """Tells a terminal's origin from its connection and, behind a proxy, from what the proxy says."""
 
-    def __init__(self, trusted: Sequence[Network], front: Front | None) -> None:
+    def __init__(self, trusted: Sequence[Network], proxy_listener: ProxyListener | None) -> None:
         self.trusted = trusted
         self.without_port = 0
-        self._front = front
+        self._proxy_listener = proxy_listener
 
     def __call__(self, peer: str, metadata: Sequence[tuple[str, str | bytes]]) -> Origin:
         forwarded = [str(value) for key, value in metadata if key == "x-forwarded-for"]
         connection = parse_peer(peer)
-        if self._front is not None:
-            connection = self._front.origin(connection)
+        if self._proxy_listener is not None:
+            connection = self._proxy_listener.origin(connection)
         origin = origin_of(connection, forwarded, self.trusted)
         if origin.port == 0:
             self.without_port += 1

@@ -44,7 +44,7 @@ Clock = Callable[[], dt.datetime]
 
 
 @dataclass(frozen=True, slots=True)
-class _Waiting:
+class _WaitingEntry:
     at: str
     kind: str
     session: str
@@ -108,7 +108,7 @@ class Ledger:
         self._capacity = capacity
         self._commit_timeout = commit_timeout
         self._spool = spool
-        self._waiting: deque[_Waiting] = deque()
+        self._waiting: deque[_WaitingEntry] = deque()
         self._changed = threading.Condition()
         self._closing = False
         self._tried_last = False
@@ -157,7 +157,7 @@ class Ledger:
                     lost = Gap(1, at, at, why)
                     self._overflow = lost if self._overflow is None else self._overflow + lost
                 raise LedgerUnavailable(why)
-            self._waiting.append(_Waiting(at, kind, session, text, spooled, done))
+            self._waiting.append(_WaitingEntry(at, kind, session, text, spooled, done))
             self._changed.notify()
         return done
 
@@ -186,7 +186,7 @@ class Ledger:
             self._keep(group)
             self._take_overflow()  # afterwards: what waited in the queue came before what it had no room for
 
-    def _next_group(self) -> list[_Waiting] | None:
+    def _next_group(self) -> list[_WaitingEntry] | None:
         """The entries to commit together; none where it is time to catch up; None when the ledger closes."""
         with self._changed:
             while not self._waiting:
@@ -201,7 +201,7 @@ class Ledger:
         first, self._tried_last = not self._tried_last, True
         return first
 
-    def _keep(self, group: list[_Waiting]) -> None:
+    def _keep(self, group: list[_WaitingEntry]) -> None:
         if self._spool and self._spool.room:  # on disk first: the database may hang for seconds
             group = self._to_disk(group)
         try:
@@ -219,7 +219,7 @@ class Ledger:
             self._committed += len(group)
             _settle(group, "")
 
-    def _to_disk(self, group: list[_Waiting], why: str = "") -> list[_Waiting]:
+    def _to_disk(self, group: list[_WaitingEntry], why: str = "") -> list[_WaitingEntry]:
         """Spool the entries that tell what has happened; returns the others."""
         mine = [waiting for waiting in group if waiting.spooled]
         if mine:
@@ -259,7 +259,7 @@ def _not_in(connection: Connection, chain: str, items: Sequence[Item]) -> list[I
     return [item for item in items if item not in known]
 
 
-def _settle(group: Sequence[_Waiting], why: str) -> None:
+def _settle(group: Sequence[_WaitingEntry], why: str) -> None:
     """Tell the waiting loop, with one wake-up for the group; `why` it failed, or empty."""
 
     def tell() -> None:

@@ -47,7 +47,7 @@ _HOPELESS = (DataError, IntegrityError, ProgrammingError)
 
 
 @dataclass(slots=True)
-class _Question:
+class _DatabaseQuestion:
     work: Callable[[Connection], Any]
     done: asyncio.Future[Any] = field(repr=False)
 
@@ -67,7 +67,7 @@ class _Other:
     work: Callable[[Connection], None]
 
 
-_Item = _Question | _Sent | _Other
+_Item = _DatabaseQuestion | _Sent | _Other
 
 
 class OrdersInDatabase:
@@ -182,7 +182,7 @@ class OrdersInDatabase:
         if self._away or len(self._waiting) >= self._capacity:
             raise Refused(reasons.shared_orders_unavailable())
         done: asyncio.Future[_T] = asyncio.get_running_loop().create_future()
-        self._put(_Question(work, done), urgent=True)
+        self._put(_DatabaseQuestion(work, done), urgent=True)
         try:
             return await asyncio.wait_for(done, self._answer_seconds)
         except TimeoutError:
@@ -218,15 +218,15 @@ class OrdersInDatabase:
             while not (self._waiting or self._closing or self._away):
                 self._changed.wait()
             if self._closing and (self._away or not self._waiting):
-                self._lose(sum(not isinstance(item, _Question) for item in self._waiting))
+                self._lose(sum(not isinstance(item, _DatabaseQuestion) for item in self._waiting))
                 return None
             if not (self._urgent or self._closing):
                 self._changed.wait(_GATHER_SECONDS)
             self._urgent = False
             return list(itertools.islice(self._waiting, _LARGEST_GROUP))
 
-    def _carry_out(self, connection: Connection, group: Sequence[_Item]) -> list[tuple[_Question, object]]:
-        answers: list[tuple[_Question, object]] = []
+    def _carry_out(self, connection: Connection, group: Sequence[_Item]) -> list[tuple[_DatabaseQuestion, object]]:
+        answers: list[tuple[_DatabaseQuestion, object]] = []
         for kind, items in itertools.groupby(group, key=type):
             if kind is _Sent:
                 sent = [(item.day, entry) for item in items if isinstance(item, _Sent) for entry in item.entries]
@@ -235,7 +235,7 @@ class OrdersInDatabase:
             for item in items:
                 if isinstance(item, _Other):
                     item.work(connection)
-                elif isinstance(item, _Question) and not item.done.cancelled():
+                elif isinstance(item, _DatabaseQuestion) and not item.done.cancelled():
                     answers.append((item, item.work(connection)))
         return answers
 
@@ -243,9 +243,9 @@ class OrdersInDatabase:
         """Questions fail; news stay, but for those the database will never take."""
         refusal = Refused(reasons.shared_orders_unavailable())
         for item in group:
-            if isinstance(item, _Question):
+            if isinstance(item, _DatabaseQuestion):
                 _settle(item.done, refusal)
-        news = [item for item in group if not isinstance(item, _Question)]
+        news = [item for item in group if not isinstance(item, _DatabaseQuestion)]
         hopeless = isinstance(error, _HOPELESS) or not isinstance(error, SQLAlchemyError)
         if hopeless or not self._away:
             _log.error("shared_orders_unavailable", error=brief(error), given_up=len(news) if hopeless else 0)

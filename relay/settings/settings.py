@@ -90,7 +90,7 @@ class Operator(Section):
     )
 
 
-class Counter(Section):
+class CounterSettings(Section):
     """The broker's counter."""
 
     fronts: Annotated[tuple[Front, ...], BeforeValidator(split_list), Field(min_length=1)] = Field(
@@ -134,7 +134,7 @@ class Counter(Section):
     operator: Operator | None = Field(default=None, description="needed in many_to_one")
 
 
-class Ledger(Section):
+class LedgerSettings(Section):
     """The permanent, hash-chained record."""
 
     url: SecretStr | None = Field(
@@ -156,7 +156,7 @@ class Ledger(Section):
     )
 
 
-class Directory(Section):
+class DirectorySettings(Section):
     """Terminals and investors the relay admits."""
 
     url: SecretStr | None = Field(default=None, description="database URL; default: the ledger's database")
@@ -189,7 +189,7 @@ class Verification(Section):
     queue: Count = Field(default=64, description="judgements that may wait; more are refused")
 
 
-class Sessions(Section):
+class SessionSettings(Section):
     """Terminal sessions."""
 
     linger_seconds: Seconds = Field(default=60.0, description="seconds a session survives its broken stream")
@@ -265,7 +265,7 @@ class Metrics(Section):
     )
 
 
-class Log(Section):
+class LogSettings(Section):
     """Operator messages on standard output."""
 
     level: Literal["debug", "info", "warning", "error"] = Field(
@@ -281,15 +281,15 @@ class Settings(Section):
 
     relay: Relay = Relay()
     listen: Listen = Listen()
-    counter: Counter
-    ledger: Ledger = Ledger()
-    directory: Directory = Directory()
+    counter: CounterSettings
+    ledger: LedgerSettings = LedgerSettings()
+    directory: DirectorySettings = DirectorySettings()
     verification: Verification = Verification()
-    sessions: Sessions = Sessions()
+    sessions: SessionSettings = SessionSettings()
     limits: Limits = Limits()
     trading: Trading = Trading()
     metrics: Metrics = Metrics()
-    log: Log = Log()
+    log: LogSettings = LogSettings()
 
     @property
     def max_sessions(self) -> int:

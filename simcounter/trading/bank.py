@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 
-from simcounter.accounts import Directory
+from simcounter.accounts import Accounts
 from simcounter.errors_text import ErrorId, text_of
 from simcounter.events import Effect
 from simcounter.records import Records
@@ -44,8 +44,8 @@ _BALANCE = _Names(
 class Bank:
     """One bank account an investor, at the demonstration bank."""
 
-    def __init__(self, directory: Directory, records: Records, clock: Clock, desk: TradingDesk) -> None:
-        self._directory = directory
+    def __init__(self, accounts: Accounts, records: Records, clock: Clock, desk: TradingDesk) -> None:
+        self._accounts = accounts
         self._records = records
         self._clock = clock
         self._desk = desk
@@ -110,7 +110,7 @@ class Bank:
         """What CTP itself refuses: no amount, the wrong fund password, more than may be withdrawn."""
         if not values["TradeAmount"] > 0:
             return ErrorId.TRANSFER_AMOUNT_WRONG
-        investor = self._directory.investor(values["AccountID"])
+        investor = self._accounts.investor(values["AccountID"])
         if investor is None or values["Password"] != (investor.fund_password or investor.password):
             return ErrorId.FUND_PASSWORD_MISMATCH
         available = self._desk.portfolios[values["AccountID"]].available(self._desk.markets.last_ticks)
@@ -118,9 +118,9 @@ class Bank:
         return ErrorId.INSUFFICIENT_MONEY if too_much else ErrorId.NONE
 
     def _refusal(self, session: Session, values: Values) -> int:
-        if values["BrokerID"] != self._directory.broker_id:
+        if values["BrokerID"] != self._accounts.broker_id:
             return ErrorId.BROKER_NOT_FOUND
-        if session.user is None or not self._directory.may_act_for(session.user, values["AccountID"]):
+        if session.user is None or not self._accounts.may_act_for(session.user, values["AccountID"]):
             return ErrorId.NO_PRIVILEGE
         return ErrorId.NONE if values["BankID"] in BANKS else ErrorId.ILLEGAL_TRANSFER_BANK
 
@@ -165,11 +165,11 @@ class Bank:
     def token(self, session: Session, values: Values, request_id: int) -> list[Effect]:
         """ReqQueryCFMMCTradingAccountToken: the notice names the account, not the investor."""
         callback = "OnRspQueryCFMMCTradingAccountToken"
-        if session.user is None or not self._directory.may_act_for(session.user, values["InvestorID"]):
+        if session.user is None or not self._accounts.may_act_for(session.user, values["InvestorID"]):
             return [self._records.answer(session, callback, values, request_id, ErrorId.NO_PRIVILEGE)]
         content = {
-            "BrokerID": self._directory.broker_id,
-            "ParticipantID": self._directory.broker_id,
+            "BrokerID": self._accounts.broker_id,
+            "ParticipantID": self._accounts.broker_id,
             "AccountID": values["InvestorID"],
             "KeyID": 1,
             "Token": f"SIM{len(self.serials):017d}",

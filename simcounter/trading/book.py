@@ -8,19 +8,19 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Side(StrEnum):
+class BookSide(StrEnum):
     """CTP's Direction."""
 
     BUY = "0"
     SELL = "1"
 
     @property
-    def opposite(self) -> Side:
-        return Side.SELL if self is Side.BUY else Side.BUY
+    def opposite(self) -> BookSide:
+        return BookSide.SELL if self is BookSide.BUY else BookSide.BUY
 
     def accepts(self, limit: int, price: int) -> bool:
         """Whether an order of this side with `limit` trades at `price`."""
-        return price <= limit if self is Side.BUY else price >= limit
+        return price <= limit if self is BookSide.BUY else price >= limit
 
 
 @dataclass(slots=True)
@@ -28,7 +28,7 @@ class Resting:
     """What waits in the book; `key` is the owner's order number, 0 for the house."""
 
     key: int
-    side: Side
+    side: BookSide
     ticks: int
     volume: int
 
@@ -44,18 +44,18 @@ class Fill:
 class _Half:
     """One side of the book."""
 
-    def __init__(self, side: Side) -> None:
+    def __init__(self, side: BookSide) -> None:
         self._side = side
         self._prices: list[int] = []
         self._queues: dict[int, deque[Resting]] = {}
 
     def best_first(self) -> list[int]:
-        return self._prices[::-1] if self._side is Side.BUY else list(self._prices)
+        return self._prices[::-1] if self._side is BookSide.BUY else list(self._prices)
 
     def best(self) -> int | None:
         if not self._prices:
             return None
-        return self._prices[-1] if self._side is Side.BUY else self._prices[0]
+        return self._prices[-1] if self._side is BookSide.BUY else self._prices[0]
 
     def queue(self, ticks: int) -> deque[Resting]:
         return self._queues[ticks]
@@ -78,19 +78,19 @@ class Book:
     """`changes` grows whenever an order comes, trades or goes: whoever shows the book sees from it that it moved."""
 
     def __init__(self) -> None:
-        self._halves = {side: _Half(side) for side in Side}
+        self._halves = {side: _Half(side) for side in BookSide}
         self.changes = 0
 
-    def best(self, side: Side) -> int | None:
+    def best(self, side: BookSide) -> int | None:
         return self._halves[side].best()
 
-    def available(self, side: Side, limit: int) -> int:
+    def available(self, side: BookSide, limit: int) -> int:
         """Lots an order of `side` with `limit` could trade now."""
         half = self._halves[side.opposite]
         prices = (ticks for ticks in half.best_first() if side.accepts(limit, ticks))
         return sum(resting.volume for ticks in prices for resting in half.queue(ticks))
 
-    def match(self, side: Side, limit: int, volume: int) -> list[Fill]:
+    def match(self, side: BookSide, limit: int, volume: int) -> list[Fill]:
         """Trades up to `volume` lots against the other side, best price first; what remains is the caller's."""
         half = self._halves[side.opposite]
         fills: list[Fill] = []
@@ -121,7 +121,7 @@ class Book:
         self.changes += 1
         resting.volume = volume
 
-    def depth(self, side: Side, levels: int) -> list[tuple[int, int]]:
+    def depth(self, side: BookSide, levels: int) -> list[tuple[int, int]]:
         """(price in ticks, lots) of the best levels."""
         half = self._halves[side]
         return [(ticks, sum(r.volume for r in half.queue(ticks))) for ticks in half.best_first()[:levels]]

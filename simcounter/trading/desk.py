@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable
 
-from simcounter.accounts import Directory, Role, User
+from simcounter.accounts import Accounts, Role, User
 from simcounter.config import CounterConfig
 from simcounter.errors_text import ErrorId
 from simcounter.events import Effect
@@ -13,7 +13,7 @@ from simcounter.pace import PerSecond
 from simcounter.records import Records
 from simcounter.session import Clock, Handler, Session, Stamps, Values
 from simcounter.trading import rules
-from simcounter.trading.book import Fill, Resting, Side
+from simcounter.trading.book import BookSide, Fill, Resting
 from simcounter.trading.fills import Fills, Trade
 from simcounter.trading.instruments import Instrument, next_day, weekday_before
 from simcounter.trading.intake import Intake
@@ -31,10 +31,10 @@ class TradingDesk:
     """All orders, trades and markets of the trading day, and portfolios that are carried from day to day."""
 
     def __init__(
-        self, config: CounterConfig, directory: Directory, records: Records, clock: Clock, trading_day: TradingDay
+        self, config: CounterConfig, accounts: Accounts, records: Records, clock: Clock, trading_day: TradingDay
     ) -> None:
         self._config = config
-        self._directory = directory
+        self._accounts = accounts
         self._records = records
         self._clock = clock
         self.trading_day = trading_day
@@ -43,7 +43,7 @@ class TradingDesk:
         self.portfolios: dict[str, Portfolio] = {}
         self._given_settlements: dict[str, int] = {}
         self._begin(config.instruments)
-        for user in directory.users.values():
+        for user in accounts.users.values():
             if user.role is Role.INVESTOR:
                 self.portfolios[user.user_id] = self.opening_portfolio(user)
 
@@ -58,7 +58,7 @@ class TradingDesk:
         stamps = Stamps(self._clock)
         self._stamps = stamps
         self._fills = Fills(self._records, stamps, self.trading_day)
-        self._intake = Intake(self._directory.broker_id, self._records, stamps, self.trading_day())
+        self._intake = Intake(self._accounts.broker_id, self._records, stamps, self.trading_day())
 
     def start_day(self) -> None:
         """After `settle` and with the new trading day set: yesterday's positions and money, at its settlement prices."""
@@ -90,7 +90,7 @@ class TradingDesk:
         opened_on = weekday_before(self.first_day)
         for number, (instrument_id, direction, volume) in enumerate(user.positions, 1):
             instrument = self._config.instruments[instrument_id]
-            position = portfolio.position(PositionKey(instrument_id, Side(direction), "1"), instrument)
+            position = portfolio.position(PositionKey(instrument_id, BookSide(direction), "1"), instrument)
             position.open(Lot(f"{number:>20}", opened_on, instrument.reference_ticks, volume, is_today=False))
             position.previous_margin = position.margin
         portfolio.previous_margin = portfolio.margin
@@ -106,7 +106,7 @@ class TradingDesk:
 
     def insert(self, session: Session, values: Values, request_id: int, body: bytes) -> list[Effect]:
         """ReqOrderInsert: refused twice over (OnRsp… and OnErrRtn…), or OnRtnOrder and what follows."""
-        identity = rules.identity_error(self._directory, session, values)
+        identity = rules.identity_error(self._accounts, session, values)
         error_id = identity or self._insert_error(session, values)
         if error_id:
             investor_id = "" if identity else values["InvestorID"]
@@ -241,7 +241,7 @@ class TradingDesk:
 
     def action(self, session: Session, values: Values, request_id: int) -> list[Effect]:
         """ReqOrderAction: cancels by OrderSysID or by FrontID, SessionID and OrderRef."""
-        identity = rules.identity_error(self._directory, session, values)
+        identity = rules.identity_error(self._accounts, session, values)
         order = self._find(values)
         error_id = identity or self._action_error(session, values, order)
         if error_id or order is None:

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from simcounter.events import Effect, Notice
+from simcounter.events import Effect, TopicNotice
 from simcounter.records import Records, Transplant
 from simcounter.session import Stamps
 from simcounter.trading.legs import Leg
@@ -42,9 +42,9 @@ class Trade:
     def investor_id(self) -> str:
         return self.order.investor_id
 
-    def notice(self) -> Notice:
+    def notice(self) -> TopicNotice:
         """OnRtnTrade."""
-        return Notice(self.investor_id, "OnRtnTrade", bytes(self.body), user_id=self.order.user_id)
+        return TopicNotice(self.investor_id, "OnRtnTrade", bytes(self.body), user_id=self.order.user_id)
 
 
 class Fills:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable
 
-from simcounter.accounts import Directory
+from simcounter.accounts import Accounts
 from simcounter.errors_text import ErrorId
-from simcounter.events import Effect, Notice
+from simcounter.events import Effect, TopicNotice
 from simcounter.records import Records
 from simcounter.session import Clock, Session, Values
 from simcounter.trading.rules import identity_error
@@ -24,8 +24,8 @@ _STATUS_FIELDS = {"OrderSubmitStatus": "3", "ExecResult": "n", "QuoteStatus": "3
 class GenericDesk:
     """Plays them all, and remembers what it accepted for the queries."""
 
-    def __init__(self, directory: Directory, records: Records, clock: Clock, trading_day: Callable[[], str]) -> None:
-        self._directory = directory
+    def __init__(self, accounts: Accounts, records: Records, clock: Clock, trading_day: Callable[[], str]) -> None:
+        self._accounts = accounts
         self._records = records
         self._clock = clock
         self._trading_day = trading_day
@@ -54,13 +54,15 @@ class GenericDesk:
                 renamed = {**values, "FrontID": front_id, "SessionID": session_id, "RequestID": 0, **references}
                 entries[number] = (investor_id, self._records.echo(struct, renamed))
                 if callback:
-                    told.append(Notice(investor_id, callback, entries[number][1], user_id=values.get("UserID", "")))
+                    told.append(
+                        TopicNotice(investor_id, callback, entries[number][1], user_id=values.get("UserID", ""))
+                    )
         return told
 
     def request(self, session: Session, method: str, values: Values, request_id: int) -> list[Effect]:
         """Any request that is neither a query nor handled elsewhere."""
         if "InvestorID" in values:
-            error_id = identity_error(self._directory, session, values)
+            error_id = identity_error(self._accounts, session, values)
             if error_id or method in _UNSUPPORTED:
                 return self._records.refusal(
                     session, method, values, request_id, error_id or _UNSUPPORTED[method],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from simcounter.trading.book import Side
+from simcounter.trading.book import BookSide
 from simcounter.trading.instruments import Instrument
 from simcounter.trading.portfolio import OPEN, PositionKey
 
@@ -12,14 +12,14 @@ from simcounter.trading.portfolio import OPEN, PositionKey
 @dataclass(slots=True)
 class Leg:
     instrument: Instrument
-    side: Side
+    side: BookSide
     position: PositionKey
     frozen_today: int = 0
     """for a closing order: lots of today it still reserves"""
     frozen_yesterday: int = 0
 
 
-def legs_of(instrument: Instrument, side: Side, offset: str, hedge_flag: str) -> list[Leg]:
+def legs_of(instrument: Instrument, side: BookSide, offset: str, hedge_flag: str) -> list[Leg]:
     """Selling to close takes from a long position, buying to close from a short one."""
     parts = [(leg.instrument, side if leg.same_side else side.opposite) for leg in instrument.legs]
     legs = []

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field
 
-from simcounter.trading.book import Book, Fill, Resting, Side
+from simcounter.trading.book import Book, BookSide, Fill, Resting
 from simcounter.trading.instruments import Instrument
 
 LEVELS = 5
@@ -38,17 +38,17 @@ class Market:
         self._liquid = liquid
         self._center = instrument.reference_ticks
         self._random = random.Random(f"{seed}/{instrument.instrument_id}")
-        self._house: dict[tuple[Side, int], Resting] = {}
+        self._house: dict[tuple[BookSide, int], Resting] = {}
         self._sizes = [self._random.randint(20, 100) for _ in range(2 * LEVELS)]
-        self._thin: dict[tuple[Side, int], int] = {}
+        self._thin: dict[tuple[BookSide, int], int] = {}
         """levels to bring back -> their full size; those that would cross stay here"""
         self._thin_all()
         self.refill()
 
     def _thin_all(self) -> None:
         for level in range(1, LEVELS + 1):
-            self._thin[Side.BUY, self._center - level] = self._sizes[level - 1]
-            self._thin[Side.SELL, self._center + level] = self._sizes[-level]
+            self._thin[BookSide.BUY, self._center - level] = self._sizes[level - 1]
+            self._thin[BookSide.SELL, self._center + level] = self._sizes[-level]
 
     def refill(self) -> None:
         """Brings every thinned level of the house back to its full size."""
@@ -58,7 +58,7 @@ class Market:
             (side, ticks): size for (side, ticks), size in self._thin.items() if not self._quote(side, ticks, size)
         }
 
-    def _quote(self, side: Side, ticks: int, size: int) -> bool:
+    def _quote(self, side: BookSide, ticks: int, size: int) -> bool:
         """Whether the level stands now; it does not while it would cross a resting order."""
         facing = self.book.best(side.opposite)
         if facing is not None and side.accepts(ticks, facing):
@@ -71,7 +71,7 @@ class Market:
             self.book.rest(self._house[side, ticks])
         return True
 
-    def trade(self, side: Side, limit: int, volume: int) -> list[Fill]:
+    def trade(self, side: BookSide, limit: int, volume: int) -> list[Fill]:
         """Matches an incoming order; the caller rests or cancels what remains."""
         fills = self.book.match(side, limit, volume)
         for fill in fills:
@@ -80,9 +80,9 @@ class Market:
                 self._thin_out(side.opposite, fill.ticks)
         return fills
 
-    def _thin_out(self, side: Side, ticks: int) -> None:
+    def _thin_out(self, side: BookSide, ticks: int) -> None:
         level = abs(ticks - self._center)
-        self._thin[side, ticks] = self._sizes[level - 1] if side is Side.BUY else self._sizes[-level]
+        self._thin[side, ticks] = self._sizes[level - 1] if side is BookSide.BUY else self._sizes[-level]
 
     def _count(self, fill: Fill) -> None:
         today = self.today
@@ -94,7 +94,7 @@ class Market:
         today.high_ticks = max(today.high_ticks, fill.ticks)
         today.low_ticks = min(today.low_ticks, fill.ticks)
 
-    def move(self, ticks: int) -> list[tuple[Side, Fill]]:
+    def move(self, ticks: int) -> list[tuple[BookSide, Fill]]:
         """Moves the center; returns what the house traded against resting orders on the way, with its side."""
         for resting in self._house.values():
             if resting.volume > 0:
@@ -103,8 +103,8 @@ class Market:
         self._thin.clear()
         self._center = ticks
         self._thin_all()
-        traded: list[tuple[Side, Fill]] = []
-        for side, limit in ((Side.SELL, ticks), (Side.BUY, ticks)):
+        traded: list[tuple[BookSide, Fill]] = []
+        for side, limit in ((BookSide.SELL, ticks), (BookSide.BUY, ticks)):
             volume = self.book.available(side, limit)
             traded += [(side, fill) for fill in self.trade(side, limit, volume)]
         self.last_ticks = ticks

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from simcounter.events import Notice
-from simcounter.trading.book import Resting, Side
+from simcounter.events import TopicNotice
+from simcounter.trading.book import BookSide, Resting
 from simcounter.trading.instruments import Instrument
 from simcounter.trading.legs import Leg
 from simcounter.trading.pen import Pen
@@ -40,7 +40,7 @@ class Order:
     key: int
     """number within the counter's day"""
     instrument: Instrument
-    side: Side
+    side: BookSide
     offset: str
     """CTP's OffsetFlag"""
     hedge_flag: str
@@ -82,6 +82,6 @@ class Order:
             **fields,
         )
 
-    def notice(self) -> Notice:
+    def notice(self) -> TopicNotice:
         """OnRtnOrder as of now."""
-        return Notice(self.investor_id, "OnRtnOrder", bytes(self.body), user_id=self.user_id)
+        return TopicNotice(self.investor_id, "OnRtnOrder", bytes(self.body), user_id=self.user_id)

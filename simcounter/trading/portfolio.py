@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from simcounter.trading.book import Side
+from simcounter.trading.book import BookSide
 from simcounter.trading.instruments import Instrument
 
 OPEN = "0"
@@ -50,7 +50,7 @@ class Closed:
 @dataclass(frozen=True, slots=True)
 class PositionKey:
     instrument_id: str
-    side: Side
+    side: BookSide
     """BUY: a long position"""
     hedge_flag: str
 
@@ -95,9 +95,9 @@ class Position:
     def margin(self) -> float:
         return self.cost * self.instrument.product.margin_ratio
 
-    def profit(self, side: Side, last_ticks: int) -> float:
+    def profit(self, side: BookSide, last_ticks: int) -> float:
         gain = self.instrument.turnover(last_ticks, self.total) - self.cost
-        return gain if side is Side.BUY else -gain
+        return gain if side is BookSide.BUY else -gain
 
     def open(self, lot: Lot) -> None:
         if lot.is_today:
@@ -137,7 +137,7 @@ class Position:
         self.frozen_today -= today
         self.frozen_yesterday -= yesterday
 
-    def close(self, side: Side, ticks: int, today: int, yesterday: int) -> list[Closed]:
+    def close(self, side: BookSide, ticks: int, today: int, yesterday: int) -> list[Closed]:
         """Takes lots off, oldest first."""
         taken = self._take(side, self.yesterday_lots, ticks, yesterday) + self._take(
             side, self.today_lots, ticks, today
@@ -149,7 +149,7 @@ class Position:
         self.close_profit += sum(closed.profit for closed in taken)
         return taken
 
-    def _take(self, side: Side, lots: deque[Lot], ticks: int, volume: int) -> list[Closed]:
+    def _take(self, side: BookSide, lots: deque[Lot], ticks: int, volume: int) -> list[Closed]:
         found: list[Closed] = []
         while volume:
             lot = lots[0]
@@ -160,8 +160,8 @@ class Position:
                 self.closed_lots.append(lots.popleft())
         return found
 
-    def _take_from(self, lot: Lot, side: Side, ticks: int, volume: int) -> Closed:
-        sign = 1 if side is Side.BUY else -1
+    def _take_from(self, lot: Lot, side: BookSide, ticks: int, volume: int) -> Closed:
+        sign = 1 if side is BookSide.BUY else -1
         proceeds = self.instrument.turnover(ticks, volume)
         cost, open_cost = (self.instrument.turnover(at, volume) for at in (self._basis(lot), lot.ticks))
         by_date, by_trade = sign * (proceeds - cost), sign * (proceeds - open_cost)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from simcounter.accounts import Directory, Role
+from simcounter.accounts import Accounts, Role
 from simcounter.errors_text import ErrorId
 from simcounter.events import Effect
 from simcounter.records import Records
@@ -26,7 +26,7 @@ InvestorRows = Callable[[str], list[Values]]
 class Queries:
     def __init__(
         self,
-        directory: Directory,
+        accounts: Accounts,
         records: Records,
         clock: Clock,
         desk: TradingDesk,
@@ -34,7 +34,7 @@ class Queries:
         generic: GenericDesk,
         sessions: Mapping[int, Session],
     ) -> None:
-        self._directory = directory
+        self._accounts = accounts
         self._records = records
         self._clock = clock
         self._desk = desk
@@ -58,7 +58,7 @@ class Queries:
     def _public_rows(self) -> dict[str, PublicRows]:
         desk = self._desk
         banks: list[Values] = [{"BankID": b, "BankBrchID": "0000", "BankName": n} for b, n in BANKS.items()]
-        broker_id = self._directory.broker_id
+        broker_id = self._accounts.broker_id
         notice = {"BrokerID": broker_id, "Content": "欢迎使用模拟柜台".encode("gb18030"), "SequenceLabel": "1"}
         return {
             "ReqQryExchange": reference.exchange_rows,
@@ -73,7 +73,7 @@ class Queries:
         }
 
     def _investor_rows(self) -> dict[str, InvestorRows]:
-        desk, broker_id, day = self._desk, self._directory.broker_id, self._desk.trading_day
+        desk, broker_id, day = self._desk, self._accounts.broker_id, self._desk.trading_day
         return {
             "ReqQryOrder": self._orders,
             "ReqQryTrade": self._trades,
@@ -98,7 +98,7 @@ class Queries:
     def _scoped(
         self, method: str, rows: InvestorRows, session: Session, values: Values, request_id: int
     ) -> list[Effect]:
-        investors = investors_in_scope(self._directory, session, values)
+        investors = investors_in_scope(self._accounts, session, values)
         if investors is None:
             return self._no_privilege(session, method, values, request_id)
         chosen = matching((row for name in investors for row in rows(name)), values)
@@ -109,7 +109,7 @@ class Queries:
         callback = self._records.callback_of(method)
         struct = self._records.struct(self._records.catalog.callbacks[callback].struct)
         is_scoped = any(self._records.has_field(struct.name, n) and n in values for n in ("InvestorID", "AccountID"))
-        investors = investors_in_scope(self._directory, session, values) if is_scoped else [""]
+        investors = investors_in_scope(self._accounts, session, values) if is_scoped else [""]
         if investors is None:
             return self._no_privilege(session, method, values, request_id)
         accepted = self._generic.accepted[struct.name]
@@ -122,7 +122,7 @@ class Queries:
 
     def _identity(self, session: Session, investor_id: str) -> Values:
         user_id = session.user.user_id if session.user is not None else ""
-        day = {"BrokerID": self._directory.broker_id, "UserID": user_id, "TradingDay": self._desk.trading_day()}
+        day = {"BrokerID": self._accounts.broker_id, "UserID": user_id, "TradingDay": self._desk.trading_day()}
         return {**day, "InvestorID": investor_id, "AccountID": investor_id} if investor_id else day
 
     def _no_privilege(self, session: Session, method: str, values: Values, request_id: int) -> list[Effect]:
@@ -148,14 +148,14 @@ class Queries:
         return [self._records.unpack("Trade", bytes(trade.body)) for trade in trades]
 
     def _account(self, investor_id: str) -> list[Values]:
-        portfolio, broker_id = self._desk.portfolios[investor_id], self._directory.broker_id
+        portfolio, broker_id = self._desk.portfolios[investor_id], self._accounts.broker_id
         return [holdings.account_row(portfolio, self._desk.markets, broker_id, self._desk.trading_day())]
 
     def _investor(self, investor_id: str) -> list[Values]:
-        name = self._directory.users[investor_id].name
+        name = self._accounts.users[investor_id].name
         return [
             {
-                "BrokerID": self._directory.broker_id,
+                "BrokerID": self._accounts.broker_id,
                 "InvestorID": investor_id,
                 "InvestorName": name,
                 "IdentifiedCardType": "1",
@@ -165,7 +165,7 @@ class Queries:
         ]
 
     def _trading_codes(self, investor_id: str) -> list[Values]:
-        identity = {"BrokerID": self._directory.broker_id, "InvestorID": investor_id, "ClientID": investor_id}
+        identity = {"BrokerID": self._accounts.broker_id, "InvestorID": investor_id, "ClientID": investor_id}
         code = {**identity, "IsActive": 1, "ClientIDType": "1", "BizType": "1"}
         return [{**code, "ExchangeID": exchange_id} for exchange_id in EXCHANGES]
 
@@ -176,9 +176,9 @@ class Queries:
                 "BankID": DEMO_BANK,
                 "BankBranchID": "0000",
                 "BankAccount": f"62220000{investor_id}",
-                "BrokerID": self._directory.broker_id,
+                "BrokerID": self._accounts.broker_id,
                 "AccountID": investor_id,
-                "CustomerName": self._directory.users[investor_id].name,
+                "CustomerName": self._accounts.users[investor_id].name,
                 "CurrencyID": "CNY",
                 "OpenOrDestroy": "1",
                 "RegDate": "20200101",
@@ -194,13 +194,13 @@ class Queries:
         method = "ReqQryInstrumentMarginRate"
         if row is reference.commission_rate_row:
             method = "ReqQryInstrumentCommissionRate"
-        investors = investors_in_scope(self._directory, session, values)
+        investors = investors_in_scope(self._accounts, session, values)
         if investors is None:
             return self._no_privilege(session, method, values, request_id)
         wanted = values["InstrumentID"]
         instruments = self._desk.markets.instruments
         named = [instruments[wanted]] if wanted in instruments else ([] if wanted else list(instruments.values()))
-        broker_id = self._directory.broker_id
+        broker_id = self._accounts.broker_id
         rows = [row(item, broker_id, name) for name in investors for item in named]
         return self._records.rows(session, self._records.callback_of(method), rows, request_id)
 
@@ -222,7 +222,7 @@ class Queries:
         return {
             "FrontID": session.front_id,
             "SessionID": session.session_id,
-            "BrokerID": self._directory.broker_id,
+            "BrokerID": self._accounts.broker_id,
             "UserID": session.user.user_id if session.user is not None else "",
             "LoginDate": at.strftime("%Y%m%d") if at is not None else "",
             "LoginTime": at.strftime("%H:%M:%S") if at is not None else "",
@@ -233,7 +233,7 @@ class Queries:
 
     def max_order_volume(self, session: Session, values: Values, request_id: int) -> list[Effect]:
         """ReqQryMaxOrderVolume: how many lots the money would open."""
-        investors = investors_in_scope(self._directory, session, values)
+        investors = investors_in_scope(self._accounts, session, values)
         instrument = self._desk.markets.instruments.get(values["InstrumentID"])
         if not investors or instrument is None:
             return self._no_privilege(session, "ReqQryMaxOrderVolume", values, request_id)

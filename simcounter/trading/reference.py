@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ctpabi.layout import DBL_MAX
 from simcounter.session import Clock, Values
-from simcounter.trading.book import Side
+from simcounter.trading.book import BookSide
 from simcounter.trading.instruments import EXCHANGES, Instrument, Product
 from simcounter.trading.market import LEVELS, Market
 from simcounter.trading.rules import MAX_VOLUME
@@ -123,7 +123,7 @@ def depth_row(market: Market, trading_day: str, clock: Clock) -> Values:
     }
     for name in ("ClosePrice", "SettlementPrice", "PreDelta", "CurrDelta", "BandingUpperPrice", "BandingLowerPrice"):
         row[name] = DBL_MAX
-    for side, word in ((Side.BUY, "Bid"), (Side.SELL, "Ask")):
+    for side, word in ((BookSide.BUY, "Bid"), (BookSide.SELL, "Ask")):
         levels = market.book.depth(side, LEVELS)
         for level in range(LEVELS):
             ticks, volume = levels[level] if level < len(levels) else (None, 0)

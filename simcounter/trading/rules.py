@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from simcounter.accounts import Directory
+from simcounter.accounts import Accounts
 from simcounter.errors_text import ErrorId
 from simcounter.session import Session, Values
-from simcounter.trading.book import Side
+from simcounter.trading.book import BookSide
 from simcounter.trading.instruments import Instrument
 from simcounter.trading.legs import legs_of
 from simcounter.trading.market import LEVELS, Market, Markets
@@ -47,23 +47,23 @@ class Wish:
     """An InputOrder in the counter's terms."""
 
     instrument: Instrument
-    side: Side
+    side: BookSide
     offset: str
     hedge_flag: str
     limit_ticks: int
     volume: int
 
 
-def identity_error(directory: Directory, session: Session, values: Values) -> int:
+def identity_error(accounts: Accounts, session: Session, values: Values) -> int:
     """9 unless the session's user may act for the InvestorID, under its own UserID."""
     user = session.user
     if user is None:
         return ErrorId.NOT_LOGIN_YET
-    if values["BrokerID"] != directory.broker_id:
+    if values["BrokerID"] != accounts.broker_id:
         return ErrorId.BROKER_NOT_FOUND
     if values.get("UserID", "") not in {"", user.user_id}:
         return ErrorId.NO_PRIVILEGE
-    return ErrorId.NONE if directory.may_act_for(user, values["InvestorID"]) else ErrorId.NO_PRIVILEGE
+    return ErrorId.NONE if accounts.may_act_for(user, values["InvestorID"]) else ErrorId.NO_PRIVILEGE
 
 
 def field_error(values: Values) -> int:
@@ -112,14 +112,14 @@ def price_type_error(instrument: Instrument, values: Values) -> int:
 
 def wish_of(market: Market, values: Values) -> Wish:
     """The order in integers. Without a limit it gets one: the best price that waits for it, the fifth, or the day's."""
-    instrument, side = market.instrument, Side(values["Direction"])
+    instrument, side = market.instrument, BookSide(values["Direction"])
     waiting = [ticks for ticks, _ in market.book.depth(side.opposite, LEVELS)]
     if values["OrderPriceType"] == LIMIT_PRICE:
         limit = instrument.ticks(values["LimitPrice"])
     elif waiting and values["OrderPriceType"] != ANY_PRICE:
         limit = waiting[0] if values["OrderPriceType"] == BEST_PRICE else waiting[-1]
     else:
-        limit = instrument.upper_ticks if side is Side.BUY else instrument.lower_ticks
+        limit = instrument.upper_ticks if side is BookSide.BUY else instrument.lower_ticks
     offset, hedge_flag = values["CombOffsetFlag"][:1], values["CombHedgeFlag"][:1]
     return Wish(instrument, side, offset, hedge_flag, limit, values["VolumeTotalOriginal"])
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from simcounter.accounts import Directory
+from simcounter.accounts import Accounts
 from simcounter.session import Session, Values
 
 
-def investors_in_scope(directory: Directory, session: Session, values: Values) -> list[str] | None:
+def investors_in_scope(accounts: Accounts, session: Session, values: Values) -> list[str] | None:
     """The investors a query covers; None when it asks for somebody else's (ErrorID 9).
 
     An empty InvestorID means everybody the user may see: itself for an investor, and the whole organization for
@@ -17,5 +17,5 @@ def investors_in_scope(directory: Directory, session: Session, values: Values) -
         return None
     investor_id = values.get("InvestorID") or values.get("AccountID") or ""
     if not investor_id:
-        return directory.investors_of(user)
-    return [investor_id] if directory.may_act_for(user, investor_id) else None
+        return accounts.investors_of(user)
+    return [investor_id] if accounts.may_act_for(user, investor_id) else None

@@ -9,7 +9,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 from ctpabi import text
-from simcounter.accounts import Directory
+from simcounter.accounts import Accounts
 from simcounter.errors_text import ErrorId
 from simcounter.events import Effect
 from simcounter.records import Records
@@ -40,8 +40,8 @@ class _Day:
 
 
 class Statements:
-    def __init__(self, directory: Directory, records: Records, clock: Clock, desk: TradingDesk, bank: Bank) -> None:
-        self._directory = directory
+    def __init__(self, accounts: Accounts, records: Records, clock: Clock, desk: TradingDesk, bank: Bank) -> None:
+        self._accounts = accounts
         self._records = records
         self._clock = clock
         self._desk = desk
@@ -60,7 +60,7 @@ class Statements:
     def confirm(self, session: Session, values: Values, request_id: int) -> list[Effect]:
         """ReqSettlementInfoConfirm: valid for the trading day, for all sessions."""
         callback = "OnRspSettlementInfoConfirm"
-        error_id = identity_error(self._directory, session, values)
+        error_id = identity_error(self._accounts, session, values)
         if error_id:
             return [self._records.answer(session, callback, values, request_id, error_id)]
         portfolio = self._desk.portfolios[values["InvestorID"]]
@@ -71,7 +71,7 @@ class Statements:
     def _confirmation(self, investor_id: str) -> Values:
         portfolio = self._desk.portfolios[investor_id]
         return {
-            "BrokerID": self._directory.broker_id,
+            "BrokerID": self._accounts.broker_id,
             "InvestorID": investor_id,
             "ConfirmDate": portfolio.confirmed_on,
             "ConfirmTime": portfolio.confirmed_at,
@@ -83,7 +83,7 @@ class Statements:
     def confirmations(self, session: Session, values: Values, request_id: int) -> list[Effect]:
         """ReqQrySettlementInfoConfirm: empty until confirmed."""
         callback = "OnRspQrySettlementInfoConfirm"
-        investors = investors_in_scope(self._directory, session, values)
+        investors = investors_in_scope(self._accounts, session, values)
         if investors is None:
             return self._no_privilege(session, "ReqQrySettlementInfoConfirm", values, request_id)
         rows = [self._confirmation(name) for name in investors if self._desk.portfolios[name].confirmed_on]
@@ -91,7 +91,7 @@ class Statements:
 
     def statement(self, session: Session, values: Values, request_id: int) -> list[Effect]:
         """ReqQrySettlementInfo: the bytes of that day's statement, cut every 500; none for a day not settled."""
-        investors = investors_in_scope(self._directory, session, values)
+        investors = investors_in_scope(self._accounts, session, values)
         if investors is None:
             return self._no_privilege(session, "ReqQrySettlementInfo", values, request_id)
         day = self._asked(values["TradingDay"])
@@ -114,7 +114,7 @@ class Statements:
         return day or (list(self._days)[-1] if self._days else self._day_before)
 
     def _settled(self, investor_id: str, day: str) -> SettledDay | None:
-        name = self._directory.users[investor_id].name
+        name = self._accounts.users[investor_id].name
         known = self._days.get(day)
         if known is not None:
             trades, transfers = known.trades.get(investor_id, ()), known.transfers.get(investor_id, ())
@@ -122,7 +122,7 @@ class Statements:
             return SettledDay(day, name, portfolio, known.settlement_ticks.__getitem__, trades, transfers)
         if day != self._day_before:
             return None
-        portfolio = self._desk.opening_portfolio(self._directory.users[investor_id])
+        portfolio = self._desk.opening_portfolio(self._accounts.users[investor_id])
         references = {key.instrument_id: p.instrument.reference_ticks for key, p in portfolio.positions.items()}
         return SettledDay(day, name, portfolio, references.__getitem__)
 
@@ -132,7 +132,7 @@ class Statements:
         identity = {
             "TradingDay": day,
             "SettlementID": 1,
-            "BrokerID": self._directory.broker_id,
+            "BrokerID": self._accounts.broker_id,
             "InvestorID": investor_id,
             "AccountID": investor_id,
             "CurrencyID": "CNY",
@@ -143,11 +143,11 @@ class Statements:
     def change_fund_password(self, session: Session, values: Values, request_id: int) -> list[Effect]:
         """ReqTradingAccountPasswordUpdate: the fund password, the login's until it is changed."""
         callback = "OnRspTradingAccountPasswordUpdate"
-        investor = self._directory.investor(values["AccountID"])
+        investor = self._accounts.investor(values["AccountID"])
         echo = {key: values[key] for key in ("BrokerID", "AccountID", "CurrencyID")}
         if session.user is None or investor is None:
             error_id = ErrorId.INVESTOR_NOT_FOUND
-        elif not self._directory.may_act_for(session.user, investor.user_id):
+        elif not self._accounts.may_act_for(session.user, investor.user_id):
             error_id = ErrorId.NO_PRIVILEGE
         elif values["OldPassword"] != (investor.fund_password or investor.password):
             error_id = ErrorId.OLD_PASSWORD_MISMATCH

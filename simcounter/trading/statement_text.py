@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from simcounter.trading.book import Side
+from simcounter.trading.book import BookSide
 from simcounter.trading.fills import Trade
 from simcounter.trading.portfolio import LastTicks, Portfolio, Position, PositionKey
 
@@ -265,7 +265,7 @@ def _details(settled: SettledDay) -> Table:
 
 def _lot_rows(key: PositionKey, position: Position, settlement_ticks: LastTicks) -> list[list[str | float]]:
     instrument, at = position.instrument, settlement_ticks(key.instrument_id)
-    sign = 1 if key.side is Side.BUY else -1
+    sign = 1 if key.side is BookSide.BUY else -1
     rows: list[list[str | float]] = []
     for lot in position.lots:
         worth = instrument.turnover(at, lot.volume)
@@ -314,7 +314,7 @@ def _positions(settled: SettledDay) -> Table:
 
 
 def _position_row(settled: SettledDay, name: str, hedge_flag: str) -> list[str | float]:
-    keys = [PositionKey(name, side, hedge_flag) for side in (Side.BUY, Side.SELL)]
+    keys = [PositionKey(name, side, hedge_flag) for side in (BookSide.BUY, BookSide.SELL)]
     held = [(key, settled.portfolio.positions[key]) for key in keys if key in settled.portfolio.positions]
     instrument, at = held[0][1].instrument, settled.settlement_ticks(name)
     lots = {key.side: position.total for key, position in held}
@@ -322,10 +322,10 @@ def _position_row(settled: SettledDay, name: str, hedge_flag: str) -> list[str |
     return [
         instrument.product.name,
         name,
-        lots.get(Side.BUY, 0),
-        f"{average.get(Side.BUY, 0.0):.3f}",
-        lots.get(Side.SELL, 0),
-        f"{average.get(Side.SELL, 0.0):.3f}",
+        lots.get(BookSide.BUY, 0),
+        f"{average.get(BookSide.BUY, 0.0):.3f}",
+        lots.get(BookSide.SELL, 0),
+        f"{average.get(BookSide.SELL, 0.0):.3f}",
         f"{instrument.price(instrument.reference_ticks):.3f}",
         f"{instrument.price(at):.3f}",
         sum(position.profit(key.side, at) for key, position in held),
@@ -347,8 +347,8 @@ _LEGEND = (
 )
 
 
-def _side(side: Side) -> str:
-    return "买" if side is Side.BUY else "卖"
+def _side(side: BookSide) -> str:
+    return "买" if side is BookSide.BUY else "卖"
 
 
 def _cell(value: str | float, column: Column) -> str:

@@ -7,9 +7,9 @@ import json
 
 import pytest
 
-from demo.outcome import Outcome
+from demo.outcome import DemoOutcome
 
-GOOD = Outcome(
+GOOD = DemoOutcome(
     mode="many_to_many", investor_id="100001", collector_code=0, system_info_length=265, system_info_sha256="a",
     ledger_system_info_sha256="a", counter_system_info_sha256="a", report_system_info_sha256="a",
     report_kind="register", report_public_ip="127.0.0.1", report_app_id="terminal_1.0",

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from demo.cast import MANY_TO_ONE
-from demo.story import Part, Screen, StepFailed, Story, tell_failure
+from demo.story import DemoStepFailed, Part, Screen, Story, tell_failure
 
 
 class Stage:
@@ -67,7 +67,7 @@ async def test_a_waiting_story_is_shown_when_it_begins() -> None:
 
 async def test_a_step_that_raises_is_named() -> None:
     """The failure says which step it was and why."""
-    with pytest.raises(StepFailed, match="ValueError: no such thing") as failed:
+    with pytest.raises(DemoStepFailed, match="ValueError: no such thing") as failed:
         async with Story(Stage().screen).step(Part.RELAY, "start", ""):
             raise ValueError("no such thing")
 
@@ -76,14 +76,14 @@ async def test_a_step_that_raises_is_named() -> None:
 
 async def test_a_step_that_takes_too_long_is_ended() -> None:
     """Nothing hangs: a step has its seconds."""
-    with pytest.raises(StepFailed, match="not done within"):
+    with pytest.raises(DemoStepFailed, match="not done within"):
         async with Story(Stage().screen).step(Part.RELAY, "wait", "", seconds=0.01):
             await asyncio.Event().wait()
 
 
 def test_a_failure_is_told_with_the_relays_last_words() -> None:
     """Which mode and step, why, and the newest lines of the relay's log."""
-    stage, failure = Stage(), StepFailed("start the relay", "it ended")
+    stage, failure = Stage(), DemoStepFailed("start the relay", "it ended")
     failure.mode, failure.relay_log = "many_to_one", tuple(f"line {number}" for number in range(40))
 
     tell_failure(stage.console, failure)

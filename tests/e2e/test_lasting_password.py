@@ -26,7 +26,7 @@ async def password_due(site: Site) -> AsyncIterator[None]:
     """The counter asks this investor for a new password at the next login."""
     site.counter.control.account(INVESTOR, first_login=True)
     yield
-    site.counter.directory.users[INVESTOR].change_password(OLD)
+    site.counter.accounts.users[INVESTOR].change_password(OLD)
 
 
 @pytest.mark.usefixtures("password_due")
@@ -101,7 +101,7 @@ async def test_a_password_changed_in_a_running_session_is_used_as_well(site: Sit
             await counter_state(statuses, "live")
             assert (await trade(terminal)).investor_id == INVESTOR
     finally:
-        site.counter.directory.users[INVESTOR].change_password(OLD)
+        site.counter.accounts.users[INVESTOR].change_password(OLD)
     assert caught.value.reason == "wrong_password"
 
 

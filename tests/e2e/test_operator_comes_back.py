@@ -33,7 +33,7 @@ async def test_an_expired_password_is_replaced_while_the_relay_runs(start_site: 
     refused = await asyncio.to_thread(readiness, free_port)
     assert site.relay.status() is None
 
-    site.counter.directory.users[OPERATOR].change_password("replaced-password")
+    site.counter.accounts.users[OPERATOR].change_password("replaced-password")
     (site.relay.directory / "operator.secret").write_text("replaced-password", encoding="utf-8")
     site.relay.signal(signal.SIGHUP)
     await eventually("the operator is logged in", lambda: operator_logins(site) == 1)

@@ -97,7 +97,7 @@ async def test_the_counter_refuses_the_login(site: Site, bystander: RelayTermina
 async def test_a_password_that_is_due_is_changed_in_the_same_session(site: Site, flag: str, error_id: int) -> None:
     """The session is kept for the change alone, logs in by itself afterwards, and then trades."""
     investor, old = INVESTORS[3], demo_accounts.password_of(INVESTORS[3])
-    user = site.counter.directory.users[investor]
+    user = site.counter.accounts.users[investor]
     site.counter.control.account(investor, **{flag: True})
     try:
         async with site.terminal() as terminal:

@@ -9,9 +9,9 @@ from typing import Any
 from ctpabi import layout
 from ctpabi.catalog_data import load_catalog
 from simcounter import demo_accounts
-from simcounter.accounts import Directory
+from simcounter.accounts import Accounts
 from simcounter.config import CounterConfig
-from simcounter.events import Answer, Effect, Notice
+from simcounter.events import Answer, Effect, TopicNotice
 from simcounter.kernel import Kernel
 from simcounter.records import Records
 from simcounter.session import CHINA, Session
@@ -51,8 +51,8 @@ class Driver:
     def __init__(self, **settings: Any) -> None:
         config = CounterConfig(**{"trading_day": DAY, **settings})
         self.clock = Hands()
-        self.directory = Directory(config.broker_id, config.apps, config.users)
-        self.kernel = Kernel(config, self.directory, Records(CATALOG), self.clock)
+        self.accounts = Accounts(config.broker_id, config.apps, config.users)
+        self.kernel = Kernel(config, self.accounts, Records(CATALOG), self.clock)
         self.order_ref = 0
 
     def open(self, peer_ip: str = "127.0.0.1") -> Session:
@@ -84,7 +84,7 @@ class Driver:
         session = self.open()
         self.authenticate(session, app_id)
         assert self.log_in(session, user_id)[0].error_id == 0
-        for investor_id in self.directory.investors_of(self.directory.users[user_id]):
+        for investor_id in self.accounts.investors_of(self.accounts.users[user_id]):
             self.call(session, "ReqSettlementInfoConfirm", BrokerID="9999", InvestorID=investor_id)
         return session
 
@@ -133,10 +133,10 @@ class Driver:
 
 
 def decoded(effects: list[Effect]) -> list[Told]:
-    return [_told(effect) for effect in effects if isinstance(effect, (Answer, Notice))]
+    return [_told(effect) for effect in effects if isinstance(effect, (Answer, TopicNotice))]
 
 
-def _told(effect: Answer | Notice) -> Told:
+def _told(effect: Answer | TopicNotice) -> Told:
     struct = CATALOG.callbacks[effect.callback].struct
     values = layout.unpack(CATALOG.structs[struct], effect.body) if effect.body is not None else None
     error_id = effect.rsp_info.error_id if effect.rsp_info is not None else None

@@ -18,7 +18,7 @@ from simcounter.demo_accounts import (
     users,
 )
 from simcounter.errors_text import text_of
-from simcounter.events import Answer, Disconnect, Replay, StateChanged, TerminalReport
+from simcounter.events import Answer, Disconnect, LoginRecord, ReplayTopics, StateChanged
 from simcounter.session import Session
 from tests.simcounter.kernel_driver import DAY, Driver
 
@@ -103,7 +103,7 @@ def test_a_login_changes_the_state_before_it_is_answered(driver: Driver) -> None
 
     effects = driver.effects(session, "ReqUserLogin", BrokerID="9999", UserID="100001", Password="demo-100001")
 
-    assert [type(effect) for effect in effects] == [TerminalReport, StateChanged, Answer, Replay]
+    assert [type(effect) for effect in effects] == [LoginRecord, StateChanged, Answer, ReplayTopics]
 
 
 def test_a_second_login_has_no_answer(driver: Driver) -> None:
@@ -235,9 +235,9 @@ def test_logout_is_answered_and_cuts_the_connection(driver: Driver) -> None:
 # Reports ------------------------------------------------------------------------------------------------------
 
 
-def login_report_of(driver: Driver, session: Session) -> TerminalReport:
+def login_report_of(driver: Driver, session: Session) -> LoginRecord:
     effects = driver.effects(session, "ReqUserLogin", BrokerID="9999", UserID="100001", Password="demo-100001")
-    (report,) = [effect for effect in effects if isinstance(effect, TerminalReport)]
+    (report,) = [effect for effect in effects if isinstance(effect, LoginRecord)]
     return report
 
 
@@ -308,7 +308,7 @@ def test_an_operator_submits_for_each_customer(driver: Driver) -> None:
 
     reports = driver.report(operator, "SubmitUserSystemInfo", **REPORT)
 
-    assert [(r.kind, r.user_id, r.inner_info) for r in reports if isinstance(r, TerminalReport)] == [
+    assert [(r.kind, r.user_id, r.inner_info) for r in reports if isinstance(r, LoginRecord)] == [
         ("submit", "100001", REPORT["ClientSystemInfo"])
     ]
 
@@ -359,7 +359,7 @@ def test_secrets_do_not_show_in_reprs(driver: Driver) -> None:
     session = driver.open()
     driver.authenticate(session, INVESTOR_RELAY_APP_ID)
     driver.report(session, "RegisterUserSystemInfo", **REPORT)
-    shown = repr((session, list(driver.directory.apps.values()), list(driver.directory.users.values())))
+    shown = repr((session, list(driver.accounts.apps.values()), list(driver.accounts.users.values())))
 
     assert "demo-100001" not in shown
     assert not any(code in shown for code in AUTH_CODES.values())

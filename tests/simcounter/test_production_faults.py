@@ -263,7 +263,7 @@ async def test_a_day_is_filled_with_real_orders(counter: SimulatedCounter) -> No
     assert len({_order(event)["OrderSysID"] for event in heard}) == 501, "empty in each first notice"
     assert counter.control.status()["orders"] == 500
     assert counter.kernel.desk.portfolios["100001"].frozen_margin == pytest.approx(0)
-    assert len(counter.front.journal.private) == 1500
+    assert len(counter.front.flow.private) == 1500
 
 
 async def test_nobodys_day_cannot_be_filled(counter: SimulatedCounter) -> None:

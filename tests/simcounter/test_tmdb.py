@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from simcounter.events import TerminalReport
+from simcounter.events import LoginRecord
 from simcounter.tmdb import MonitoringKey, Tmdb
 
 INNER = bytes(range(256)) + b"\x00tail\x00"
-REPORT = TerminalReport(
+REPORT = LoginRecord(
     kind="register",
     trading_day="20261123",
     broker_id="9999",

@@ -17,7 +17,7 @@ from ctpabi import layout
 from simcounter import demo_accounts
 from simcounter.config import CounterConfig
 from simcounter.counter import SimulatedCounter
-from simcounter.events import Effect, Notice
+from simcounter.events import Effect, TopicNotice
 from simcounter.session import Session, Values
 from simcounter.trading.order import Order
 from simcounter.wire import Frame
@@ -128,7 +128,7 @@ class CounterSide:
 
         notify = front._notify
 
-        def heard_notice(notice: Notice) -> None:
+        def heard_notice(notice: TopicNotice) -> None:
             if notice.callback == "OnRtnOrder" and notice.investor_id != BUSY:
                 mark, state = self._state(notice.body)
                 self.triples[mark].add(self._read("Order", notice.body, "FrontID", "SessionID", "OrderRef"))
@@ -189,7 +189,7 @@ class CounterSide:
         session = self._other.get(investor)
         if session is None:
             session = self._other[investor] = self.counter.kernel.open("127.0.0.1", 1)
-            session.user = self.counter.directory.users[investor]
+            session.user = self.counter.accounts.users[investor]
         mark, ref = f"other-{self._marks()}", session.max_order_ref + 1
         own = {"BrokerID": demo_accounts.BROKER_ID, "InvestorID": investor, "UserID": investor, "RequestID": ref}
         values = {**wish, **own, "OrderRef": str(ref), "BusinessUnit": mark}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 
 from relay.domain import day_notices
-from relay.domain.day_notices import DayLimits
+from relay.domain.day_notices import DayNoticeLimits
 
 TOTAL_BYTES = 300_000
 TOO_MANY_ORDERS = 400
@@ -16,4 +16,4 @@ QUIET_NOTICES = 30
 
 def arrange() -> None:
     """Keep little of the day, for this process."""
-    setattr(day_notices, "DayLimits", functools.partial(DayLimits, total_bytes=TOTAL_BYTES))  # noqa: B010
+    setattr(day_notices, "DayNoticeLimits", functools.partial(DayNoticeLimits, total_bytes=TOTAL_BYTES))  # noqa: B010

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from relay.domain import day_notices
-from relay.domain.day_notices import DayLimits, DayNotices, KnownOwners
+from relay.domain.day_notices import DayNoticeLimits, DayNotices, KnownOwners
 from relay.domain.delivery import Notice
 from relay.domain.scope import Identity
 from tests.relay.domain.ctp_bodies import BROKER, CATALOG, OWNERSHIP, callback, event, investor
@@ -32,7 +32,7 @@ COST = len(order("10001", "1").body)
 
 
 def day(*notices: Notice, known: KnownOwners | None = None, **limits: Any) -> DayNotices:
-    kept = DayNotices(CATALOG, OWNERSHIP, known, DayLimits(overhead=0, **limits))
+    kept = DayNotices(CATALOG, OWNERSHIP, known, DayNoticeLimits(overhead=0, **limits))
     for one in notices:
         kept.record(one)
     return kept

@@ -195,8 +195,8 @@ async def test_the_inner_port_is_no_way_around_it() -> None:
     site = Site()
     listener = Listener(Listen(address="127.0.0.1:0", proxy_protocol_from=LOOPBACK), site.open_stream, wide_gate(), 100)
     await listener.start()
-    assert listener._front is not None
-    async with grpc.aio.insecure_channel(f"127.0.0.1:{listener._front._inner_port}") as channel:
+    assert listener._proxy_listener is not None
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{listener._proxy_listener._inner_port}") as channel:
         site.stub = terminal_pb2_grpc.TerminalServiceStub(channel)  # type: ignore[no-untyped-call]
         error = await refusal(site)
     await listener.stop(0)

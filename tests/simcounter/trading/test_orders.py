@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from simcounter.demo_accounts import OPERATOR_ID, OPERATOR_RELAY_APP_ID, users
-from simcounter.events import Notice
+from simcounter.events import TopicNotice
 from simcounter.session import Session
-from simcounter.trading.book import Side
+from simcounter.trading.book import BookSide
 from tests.simcounter.kernel_driver import DAY, Driver, outline
 
 
@@ -339,7 +339,7 @@ def test_a_best_price_order_takes_the_best_level_alone(driver: Driver, trader: S
 
     assert [t["Price"] for t in told if t.callback == "OnRtnTrade"] == [4000.2]
     (order,) = rich.kernel.desk.orders.values()
-    resting = rich.kernel.desk.markets.by_id["IF2612"].book.best(Side.BUY)
+    resting = rich.kernel.desk.markets.by_id["IF2612"].book.best(BookSide.BUY)
     assert (order.status, resting) == (("5", 19999) if time_condition == "1" else ("1", 20001))
 
 
@@ -349,7 +349,7 @@ def test_a_five_level_order_rests_where_it_last_traded() -> None:
     told = rich.insert(rich.trader(), **INDEX, OrderPriceType="G", VolumeTotalOriginal=900)
 
     assert [t["Price"] for t in told if t.callback == "OnRtnTrade"] == [4000.2, 4000.4, 4000.6, 4000.8, 4001.0]
-    assert rich.kernel.desk.markets.by_id["IF2612"].book.best(Side.BUY) == 20005
+    assert rich.kernel.desk.markets.by_id["IF2612"].book.best(BookSide.BUY) == 20005
 
 
 def test_without_a_counterparty_an_order_without_a_limit_is_canceled() -> None:
@@ -431,7 +431,7 @@ def test_a_resting_combination_trades_when_its_market_comes(driver: Driver, trad
     driver.insert(trader, InstrumentID="SP m2701&m2705", ExchangeID="DCE", LimitPrice=-10.0)
     effects = driver.kernel.desk.move_market("SP m2701&m2705", -20.0)
 
-    assert [e.callback for e in effects if isinstance(e, Notice)] == ["OnRtnOrder", "OnRtnTrade", "OnRtnTrade"]
+    assert [e.callback for e in effects if isinstance(e, TopicNotice)] == ["OnRtnOrder", "OnRtnTrade", "OnRtnTrade"]
 
 
 def test_the_legs_of_a_combination_can_be_asked_for(driver: Driver, trader: Session) -> None:
