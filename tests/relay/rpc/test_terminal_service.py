@@ -42,6 +42,12 @@ class PlayedStream:
         if self.fault is not None:
             raise self.fault
 
+    async def has_heard(self, count: int) -> None:
+        async with asyncio.timeout(5):
+            while len(self.heard) < count:
+                self.hears.clear()
+                await self.hears.wait()
+
     def terminal_is_silent(self) -> None:
         self.silent.set()
 
@@ -103,6 +109,7 @@ async def test_messages_go_both_ways_in_order(site: Site) -> None:
     """What the terminal says is heard, what is put is read, the end is the end."""
     call = await site.call(HELLO, HELLO)
     (stream,) = site.streams
+    await stream.has_heard(2)
     for number in (1, 2, 3):
         stream.outbox.put(pb.RelayMessage(sequence=number).SerializeToString())
     stream.outbox.close("logged out")
