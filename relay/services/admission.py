@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 
 from ctpabi.catalog_data import load_catalog
 from ctprelay.v1 import terminal_pb2 as pb
+from relay.counter.ctp.login_fields import check_fields
 from relay.counter.port import Evidence, Investor, Mode, TerminalLogin, TerminalReport
 from relay.domain import reasons, system_info
 from relay.domain.challenge import proof_is_right
@@ -23,7 +24,6 @@ from relay.errors import Refusal, Refused, refuse
 from relay.services.directory_access import DirectoryAccess
 from relay.services.investors import Investors
 from relay.services.known_places import KnownPlaces
-from relay.services.login_fields import check_fields
 from relay.services.login_guard import LoginGuard
 from relay.services.system_info_seen import SystemInfoSeen
 from relay.services.terminals import Terminal, Terminals

@@ -6,7 +6,7 @@ import pytest
 
 from ctpabi.catalog_data import load_catalog
 from ctprelay.v1 import terminal_pb2 as pb
-from relay.services.login_fields import check_fields
+from relay.counter.ctp.login_fields import check_fields
 
 
 @pytest.mark.parametrize(
