@@ -16,6 +16,7 @@ from ctpabi import layout, wire
 from ctpabi.catalog import Callback, Method, Struct
 from ctpabi.catalog_data import load_catalog
 from ctprelay.ctp.v1 import events_pb2, requests_pb2, structs_pb2
+from ctprelay.wire_format import LENGTH, VARINT, delimited, tag, unsigned, varint
 
 
 class EmptyRequest(ValueError):
@@ -54,9 +55,9 @@ def event_bytes(
     """
     plan = _event_plan(callback)
     content = b"" if body is None else plan.encode(body)
-    parts = [plan.tag, wire.varint(len(content)), content]
+    parts = [plan.tag, varint(len(content)), content]
     if request_id:
-        parts += (_REQUEST_ID, wire.varint(request_id))
+        parts += (_REQUEST_ID, varint(request_id))
     if is_last:
         parts.append(_IS_LAST)
     if error_id or error_msg:
@@ -105,7 +106,7 @@ def _enum_character(number: int) -> str:
 def _event_plan(callback: Callback) -> _EventPlan:
     if not callback.proto_name:
         raise ValueError(f"{callback.name} tells of the connection and is no event")
-    key = wire.tag(_EVENT_NUMBERS[callback.proto_name], wire.LENGTH)
+    key = tag(_EVENT_NUMBERS[callback.proto_name], LENGTH)
     if not callback.struct:
         return _EventPlan(key, bytes, has_struct=False)
     return _EventPlan(key, _encoder(load_catalog().structs[callback.struct]), has_struct=True)
@@ -132,14 +133,14 @@ def _numbers(descriptor: Any) -> dict[str, int]:
 
 _EVENT_NUMBERS = _numbers(events_pb2.Event.DESCRIPTOR)
 _RSP_INFO_NUMBERS = _numbers(structs_pb2.RspInfo.DESCRIPTOR)
-_REQUEST_ID = wire.tag(_EVENT_NUMBERS["request_id"], wire.VARINT)
-_IS_LAST = wire.unsigned(_EVENT_NUMBERS["is_last"], value=True)
-_EMPTY = wire.unsigned(_EVENT_NUMBERS["empty"], value=True)
+_REQUEST_ID = tag(_EVENT_NUMBERS["request_id"], VARINT)
+_IS_LAST = unsigned(_EVENT_NUMBERS["is_last"], value=True)
+_EMPTY = unsigned(_EVENT_NUMBERS["empty"], value=True)
 
 
 def _rsp_info(error_id: int, error_msg: bytes) -> bytes:
     text = wire.utf8(error_msg.split(b"\0", 1)[0])
-    content = wire.unsigned(_RSP_INFO_NUMBERS["error_id"], error_id)
+    content = unsigned(_RSP_INFO_NUMBERS["error_id"], error_id)
     if text:
-        content += wire.delimited(_RSP_INFO_NUMBERS["error_msg"], text)
-    return wire.delimited(_EVENT_NUMBERS["rsp_info"], content)
+        content += delimited(_RSP_INFO_NUMBERS["error_msg"], text)
+    return delimited(_EVENT_NUMBERS["rsp_info"], content)

@@ -10,14 +10,11 @@ from __future__ import annotations
 import struct as machine
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from ctpabi.catalog import Field, Kind, Struct
 from ctpabi.layout import DBL_MAX, binary_content, codec_of, layout_of
 from ctpabi.text import ENCODING
-
-VARINT, FIXED64, LENGTH = 0, 1, 2
-"""wire types"""
+from ctprelay.wire_format import FIXED64, LENGTH, VARINT, tag, varint
 
 _NO_VALUE = machine.pack("<d", DBL_MAX)
 _ABSENT = b""
@@ -25,21 +22,6 @@ _ABSENT = b""
 Encoder = Callable[[bytes], bytes]
 _TextPlan = tuple[bytes, tuple[bytes, ...]]
 """tag, and tag with length for every length an ASCII text can have"""
-
-
-def varint(value: int) -> bytes:
-    """A base-128 varint; negative int32 take ten bytes, as protobuf has it."""
-    value &= 0xFFFF_FFFF_FFFF_FFFF
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
-
-
-def tag(number: int, wire_type: int) -> bytes:
-    return varint(number << 3 | wire_type)
 
 
 def utf8(raw: bytes) -> bytes:
@@ -156,13 +138,3 @@ def _char_table(field: Field, number: int) -> tuple[bytes, ...]:
 def _binary_plan(struct: Struct, field: Field, key: bytes) -> tuple[slice, bytes, slice | None]:
     length = _where(struct.field(field.length_field)) if field.length_field else None
     return _where(field), key, length
-
-
-def delimited(number: int, content: bytes) -> bytes:
-    """A field holding text, bytes or a message."""
-    return tag(number, LENGTH) + varint(len(content)) + content
-
-
-def unsigned(number: int, value: Any) -> bytes:
-    """A field holding an integer or a bool; nothing for zero."""
-    return tag(number, VARINT) + varint(int(value)) if value else b""

@@ -238,7 +238,8 @@ def _make_sessions(
     shared = breaker if by_counter else None
     guard = LoginGuard(settings.limits, directory.places, clock, counter_knows_passwords=by_counter, breaker=shared)
     admission = Admission(
-        AdmissionRules(counter.mode, settings.counter.broker_id, _age_limits(settings)),
+        AdmissionRules(settings.counter.broker_id, _age_limits(settings)),
+        counter,
         directory,
         verifier,
         guard,

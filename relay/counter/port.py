@@ -17,6 +17,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from ctprelay.ctp.v1.requests_pb2 import Request
+from ctprelay.v1.terminal_pb2 import Login
 from relay.errors import Refusal
 
 
@@ -239,6 +240,13 @@ class Counter(Protocol):
     @property
     def why_not_ready(self) -> Refusal | None:
         """Why no login can succeed now; None where one can. May be asked on any thread."""
+        ...
+
+    def check_login(self, login: Login) -> Refusal | None:
+        """Why the counter could not carry this login's texts, None where it can; nothing is asked and nothing kept.
+
+        Asked before the terminal is admitted: a refusal costs nothing then. It names the member, never its value.
+        """
         ...
 
     def reload(self) -> None:

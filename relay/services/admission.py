@@ -13,10 +13,8 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 
-from ctpabi.catalog_data import load_catalog
 from ctprelay.v1 import terminal_pb2 as pb
-from relay.counter.ctp.login_fields import check_fields
-from relay.counter.port import Evidence, Investor, Mode, TerminalLogin, TerminalReport
+from relay.counter.port import Counter, Evidence, Investor, Mode, TerminalLogin, TerminalReport
 from relay.domain import reasons, system_info
 from relay.domain.challenge import proof_is_right
 from relay.domain.public_ip import Origin
@@ -65,7 +63,6 @@ class Directory:
 class AdmissionRules:
     """What the settings say about admission."""
 
-    mode: Mode
     broker_id: str
     age: system_info.AgeLimits
 
@@ -76,6 +73,7 @@ class Admission:
     def __init__(
         self,
         rules: AdmissionRules,
+        counter: Counter,
         directory: Directory,
         verifier: Verifier | None,
         guard: LoginGuard,
@@ -83,12 +81,12 @@ class Admission:
         clock: Callable[[], dt.datetime],
     ) -> None:
         self._rules = rules
+        self._counter = counter
         self._directory = directory
         self._verifier = verifier
         self._guard = guard
         self._evidence = evidence
         self._clock = clock
-        self._catalog = load_catalog()
         self._challenges: deque[bytes] = deque(maxlen=_REMEMBERED_CHALLENGES)
 
     def use(self, age: system_info.AgeLimits) -> None:
@@ -117,7 +115,7 @@ class Admission:
 
     async def _check_terminal(self, applicant: Applicant) -> None:
         refuse(await self._guard.check(applicant))
-        refuse(check_fields(self._catalog, applicant.login))
+        refuse(self._counter.check_login(applicant.login))
         if applicant.login.broker_id != self._rules.broker_id:
             raise Refused(reasons.wrong_broker(applicant.login.broker_id))
         terminal = await self._directory.terminals.look_up(self._directory.access, applicant.app_id)
@@ -129,8 +127,8 @@ class Admission:
             raise Refused(reasons.unknown_terminal(applicant.app_id))
         if not terminal.enabled:
             raise Refused(reasons.terminal_disabled(applicant.app_id))
-        if self._rules.mode not in terminal.modes:
-            raise Refused(reasons.mode_not_allowed(applicant.app_id, self._rules.mode.value))
+        if self._counter.mode not in terminal.modes:
+            raise Refused(reasons.mode_not_allowed(applicant.app_id, self._counter.mode.value))
 
     def _why_no_proof(self, applicant: Applicant, terminal: Terminal | None) -> Refusal:
         if terminal is None:
@@ -155,7 +153,7 @@ class Admission:
     async def _check_investor(self, applicant: Applicant) -> frozenset[str]:
         """The investor's accounts; empty where only the counter knows them."""
         # In many-to-many the counter knows the password; in many-to-one it never sees one, so the relay must.
-        if self._rules.mode is Mode.MANY_TO_MANY:
+        if self._counter.mode is Mode.MANY_TO_MANY:
             return frozenset()
         login, access = applicant.login, self._directory.access
         known = await self._directory.investors.verify(access, login.broker_id, login.investor_id, login.password)
@@ -190,6 +188,6 @@ class Admission:
             "client_version": applicant.client_version,
             "collector_code": applicant.login.collector_code,
             "collector_version": applicant.login.collector_version[:64],
-            "mode": self._rules.mode.value,
+            "mode": self._counter.mode.value,
             "genuineness_checked": self._verifier is not None and not login.report.wechat,
         }

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from ctpabi.wire import varint
 from ctprelay.v1 import terminal_pb2 as pb
+from ctprelay.wire_format import varint
 from relay.counter.port import Attached, CallOutcome, Confirmation, Investor, LinkState, LinkStatus, Mode
 from relay.errors import Refusal, Source
 

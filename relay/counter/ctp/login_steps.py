@@ -14,10 +14,8 @@ from relay.counter.ctp.api import TraderApi
 from relay.counter.ctp.session_items import SessionLive
 from relay.counter.ctp.spi import RawEvent
 from relay.counter.ctp.user_system_info import report_body, report_method
-from relay.counter.port import Evidence, TerminalLogin, TerminalReport
+from relay.counter.port import Evidence, TerminalReport
 from relay.domain import counter_events as fact
-from relay.domain import reasons
-from relay.errors import Refused
 
 
 @dataclass(slots=True)
@@ -32,28 +30,6 @@ class Credentials:
     relay_auth_code: str = field(repr=False)
     user_product_info: str = ""
     one_time_password: str = field(default="", repr=False)
-
-
-def check_sendable(catalog: Catalog, login: TerminalLogin) -> None:
-    """Whether what the terminal wrote fits CTP's fields; raises Refused naming the field, never its value."""
-    struct = catalog.structs["ReqUserLogin"]
-    who = login.report.investor
-    try:
-        report_body(catalog, login.report)
-        layout.pack(
-            struct,
-            {
-                "BrokerID": who.broker_id,
-                "UserID": who.investor_id,
-                "Password": login.password,
-                "OneTimePassword": login.one_time_password,
-            },
-        )
-        layout.pack(
-            catalog.structs["InputOrder"], {"InvestorID": who.investor_id, "MacAddress": login.report.mac_address}
-        )
-    except ValueError as error:
-        raise Refused(reasons.request_malformed(str(error))) from None
 
 
 class LoginSteps:

@@ -5,9 +5,10 @@ The terminal is reported with RegisterUserSystemInfo between authentication and 
 
 from __future__ import annotations
 
+from ctprelay.v1.terminal_pb2 import Login
 from relay.counter.ctp.connection import Connector
 from relay.counter.ctp.link import CtpLink, Detach, identity_of
-from relay.counter.ctp.login_steps import check_sendable
+from relay.counter.ctp.login_fields import check_fields
 from relay.counter.ctp.switchboard import Switchboard
 from relay.counter.ctp.tools import SwitchboardTools
 from relay.counter.port import CounterLink, Mode, TerminalLogin
@@ -41,12 +42,15 @@ class ManyToMany:
         """As the port says."""
         return self._tools.day_use.fullest
 
+    def check_login(self, login: Login) -> Refusal | None:
+        """As the port says."""
+        return check_fields(self._connector.binding.catalog, login)
+
     async def start(self) -> None:
         """Nothing to do: sessions are opened as terminals come."""
 
     async def attach(self, login: TerminalLogin) -> CounterLink:
         """Open a session for this terminal and log it in; raises Refused with whatever stopped it."""
-        check_sendable(self._connector.binding.catalog, login)
         report = login.report
         session = self._connector.session(
             login.session,

@@ -12,10 +12,11 @@ from collections.abc import Callable
 
 import structlog
 
+from ctprelay.v1.terminal_pb2 import Login
 from relay.alarms import AlarmName
 from relay.counter.ctp.connection import Connector
 from relay.counter.ctp.link import CtpLink, identity_of
-from relay.counter.ctp.login_steps import check_sendable
+from relay.counter.ctp.login_fields import check_fields
 from relay.counter.ctp.switchboard import Switchboard
 from relay.counter.ctp.tools import SwitchboardTools
 from relay.counter.port import CounterLink, LinkState, LinkStatus, Mode, TerminalLogin, TerminalReport
@@ -73,6 +74,10 @@ class ManyToOne:
         board = self._switchboard
         return self._why_not if board is None else _as_the_terminals_hear(board.why_not)
 
+    def check_login(self, login: Login) -> Refusal | None:
+        """As the port says."""
+        return check_fields(self._connector.binding.catalog, login)
+
     async def start(self) -> None:
         """Begin to log the operator in, and to keep it logged in."""
         self._tasks.start(self._keep_operator(), "operator session")
@@ -84,7 +89,6 @@ class ManyToOne:
 
     async def attach(self, login: TerminalLogin) -> CounterLink:
         """Submit this terminal's report on the operator's session; raises Refused."""
-        check_sendable(self._connector.binding.catalog, login)
         board = self._live_board()
         await board.recall(login.report.investor.investor_id)
         if self._live_board() is not board:

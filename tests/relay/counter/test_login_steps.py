@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Awaitable, Callable
 
 import pytest
 
-from relay.counter.ctp.login_steps import Credentials, LoginSteps, check_sendable
+from relay.counter.ctp.login_steps import Credentials, LoginSteps
 from relay.counter.ctp.session_items import SessionLive
 from relay.counter.ctp.spi import RawEvent
 from relay.domain import counter_events as fact
-from relay.errors import LedgerUnavailable, Refused
+from relay.errors import LedgerUnavailable
 from tests.relay.counter.played_api import PASSWORD, RELAY_AUTH_CODE, Mood, PlayedApi, login, report
 from tests.relay.counter.played_board import DAY, answer, event_body
 from tests.relay.domain.ctp_bodies import BROKER, CATALOG, callback, read
@@ -169,27 +168,3 @@ def test_no_secret_is_shown() -> None:
     shown = repr(credentials()) + repr(login(one_time_password=ONE_TIME))
 
     assert not [secret for secret in (PASSWORD, RELAY_AUTH_CODE, ONE_TIME) if secret in shown]
-
-
-@pytest.mark.parametrize("member", ["investor", "remark", "password", "mac_address"])
-def test_what_does_not_fit_is_refused_by_its_field_before_anything_is_opened(member: str) -> None:
-    """And the refusal does not repeat the value: it may be a password."""
-    too_long = "秘" * 200
-    asked = login()
-    if member == "password":
-        asked = dataclasses.replace(asked, password=too_long)
-    elif member == "investor":
-        asked = dataclasses.replace(asked, report=report(too_long))
-    else:
-        asked = dataclasses.replace(asked, report=report(**{member: too_long}))
-
-    with pytest.raises(Refused) as refused:
-        check_sendable(CATALOG, asked)
-
-    assert refused.value.refusal.reason == "request_malformed"
-    assert "秘秘" not in refused.value.refusal.message
-
-
-def test_what_fits_passes() -> None:
-    """Chinese too."""
-    check_sendable(CATALOG, dataclasses.replace(login(), report=report(remark="备注", mac_address="00:11:22:33:44:55")))

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import pytest
 
+from ctprelay.v1 import terminal_pb2 as pb
 from relay.alarms import AlarmName
 from relay.counter.ctp.api import RESTART
 from relay.counter.ctp.link import CtpLink
@@ -167,10 +168,11 @@ async def test_a_counter_that_refuses_the_relay_makes_the_mode_not_ready(mode: M
 
 
 async def test_what_does_not_fit_opens_no_session(mode: ManyToMany, counter: Counter) -> None:
-    """It would be found with the API's threads running."""
-    with pytest.raises(Refused):
-        await mode.attach(login("1" * 40))
+    """It would be found with the API's threads running; asked before the terminal is admitted."""
+    refusal = mode.check_login(pb.Login(investor_id="1" * 40))
 
+    assert refusal is not None
+    assert refusal.reason == "request_malformed"
     assert counter.apis == []
 
 

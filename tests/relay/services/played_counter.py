@@ -24,6 +24,7 @@ from relay.counter.port import (
     TerminalLogin,
     TerminalReport,
 )
+from relay.domain import reasons
 from relay.domain.journal import Journal, JournalLimits
 from relay.domain.public_ip import Origin
 from relay.domain.system_info import COUNTER_ZONE
@@ -110,6 +111,10 @@ class PlayedCounter:
     @property
     def why_not_ready(self) -> Refusal | None:
         return None
+
+    def check_login(self, login: pb.Login) -> Refusal | None:
+        """Passwords of more than 40 bytes are none of this counter's."""
+        return reasons.request_malformed("password") if len(login.password) > 40 else None
 
     def reload(self) -> None:
         """Nothing to do."""

@@ -31,7 +31,7 @@ from relay.services.verifier import Judgement
 from relay.settings.settings import Limits
 from tests.relay.evidence import KeptEvidence
 from tests.relay.services.conftest import HandClock
-from tests.relay.services.played_counter import BROKER, ORIGIN
+from tests.relay.services.played_counter import BROKER, ORIGIN, PlayedCounter
 
 AUTH_CODE = "TERMINAL00000001"
 CHALLENGE = bytes(range(128))
@@ -67,15 +67,17 @@ class Door:
         places = KnownPlaces(engine, access, clock=clock)
         self.directory = Directory(access, self.terminals, self.investors, places, self.seen)
         self.verifier = PlayedVerifier()
+        self.counter = PlayedCounter()
         self.guard = LoginGuard(Limits(), places, lambda: 0.0, counter_knows_passwords=True)
         self.kept, self.clock = kept, clock
         self.terminals.add("terminal_1.0", AUTH_CODE)
         self.investors.add(BROKER, "100001", PASSWORD, ["A-1", "A-2"])
 
     def of(self, mode: Mode, *, verified: bool = True) -> Admission:
-        rules = AdmissionRules(mode, BROKER, AgeLimits(oldest=300.0, ahead=60.0))
+        rules = AdmissionRules(BROKER, AgeLimits(oldest=300.0, ahead=60.0))
+        self.counter.mode = mode
         verifier: Any = self.verifier if verified else None
-        return Admission(rules, self.directory, verifier, self.guard, self.kept, self.clock)
+        return Admission(rules, self.counter, self.directory, verifier, self.guard, self.kept, self.clock)
 
     def is_unused(self, system_info: bytes) -> bool:
         """Whether a terminal may still use these bytes; uses them."""

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ctpabi.wire import varint
 from ctprelay.ctp.v1 import events_pb2
 from ctprelay.v1 import terminal_pb2 as pb
+from ctprelay.wire_format import varint
 from relay.counter.port import Attached, CallOutcome, Confirmation, Investor, LinkState, LinkStatus, Mode
 from relay.domain import reasons
 from relay.errors import Refusal, Source
