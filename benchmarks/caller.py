@@ -19,7 +19,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from ctpabi import binding
+from ctpabi.api import binding
 from ctprelay.ctp.v1 import enums_pb2, structs_pb2
 from simcounter import demo_accounts
 from terminal_client.channel import Tls

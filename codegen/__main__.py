@@ -9,8 +9,8 @@ from pathlib import Path
 
 from codegen.output import differing, write
 from ctpabi.catalog import Interface
-from ctpabi.catalog_data import COMMAND
-from ctpabi.introspect import introspect
+from ctpabi.catalog.data import COMMAND
+from ctpabi.catalog.introspect import introspect
 
 _ROOT = Path(__file__).parents[1]
 

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from ctpabi.catalog import Callback, Catalog, Method
-from ctpabi.catalog_data import load_catalog
+from ctpabi.catalog.data import load_catalog
 
 TARGET = Path(__file__).resolve().parent.parent / "terminal_client" / "generated"
 LOGIN_ANSWER = "OnRspUserLogin"

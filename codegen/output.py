@@ -9,7 +9,7 @@ from codegen.field_numbers import FieldNumbers
 from codegen.proto_text import FOLDER, proto_files
 from codegen.protoc import compile_protos
 from ctpabi.catalog import Catalog, Interface
-from ctpabi.catalog_data import FILES, to_json
+from ctpabi.catalog.data import FILES, to_json
 
 GENERATED = Path("ctpabi/generated")
 CATALOG = GENERATED / FILES[Interface.TRADER]

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from codegen.field_numbers import FieldNumbers
 from ctpabi.catalog import Callback, Catalog, Enum, Field, Kind, Struct
-from ctpabi.catalog_data import COMMAND
-from ctpabi.naming import snake_case
-from ctpabi.special_fields import is_secret
+from ctpabi.catalog.data import COMMAND
+from ctpabi.catalog.naming import snake_case
+from ctpabi.catalog.special_fields import is_secret
 
 PACKAGE = "ctprelay.ctp.v1"
 FOLDER = "ctprelay/ctp/v1"

@@ -6,7 +6,7 @@ import itertools
 from dataclasses import dataclass
 from pathlib import Path
 
-from ctpabi import binding
+from ctpabi.api import binding
 from relay.alarms import Alarms
 from relay.counter.ctp.connection import Connector, CounterAddress
 from relay.counter.ctp.link import LinkLimits

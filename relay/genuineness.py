@@ -22,8 +22,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ctpabi import layout
-from ctpabi.binding import Binding, BindingMismatch, load, struct_pointer, vendor_library
+from ctpabi.api.binding import Binding, BindingMismatch, load, struct_pointer, vendor_library
+from ctpabi.codec import layout
 from ctpabi.locale import LocaleMissing
 
 STRUCT = "UserSystemInfo"

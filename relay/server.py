@@ -18,7 +18,7 @@ import structlog
 import uvloop
 from sqlalchemy import Engine
 
-from ctpabi import binding
+from ctpabi.api import binding
 from ctpabi.locale import LocaleMissing
 from relay import logs
 from relay.alarms import Alarms

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from ctpabi import layout
 from ctpabi.catalog import Callback, Catalog, Method, Shape
-from ctpabi.catalog_data import load_catalog
-from relay.domain.cells import IntCell, TextCell
+from ctpabi.catalog.data import load_catalog
+from ctpabi.codec import layout
+from ctpabi.codec.cells import IntCell, TextCell
 from relay.domain.ownership import Owner, OwnershipTable
 from relay.domain.refs import ref_places
 from relay.domain.scope import Identity, Rule, ScopeTable

@@ -19,10 +19,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from ctpabi import introspect, introspect_source, special_fields
 from ctpabi.cache import cache_directory
-from ctpabi.catalog import Catalog, Interface
-from ctpabi.catalog_data import FILES, from_json, to_json
+from ctpabi.catalog import Catalog, Interface, introspect, introspect_source, special_fields
+from ctpabi.catalog.data import FILES, from_json, to_json
 from simcounter import abi_headers, probe, substitute
 from simcounter.abi_headers import Caller
 from simcounter.substitute import Target

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Protocol, cast
 
-from ctpabi.layout import LayoutError
+from ctpabi.codec.layout import LayoutError
 from simcounter.session import Session
 from simcounter.wire import Frame, FrameReader, FrameType, WireError, json_body, json_frame
 

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from ctpabi.catalog import Catalog, Interface
-from ctpabi.catalog_data import load_catalog
+from ctpabi.catalog.data import load_catalog
 from simcounter.accounts import Accounts
 from simcounter.config import CounterConfig, SettingsError, check_values
 from simcounter.control import Control

@@ -11,8 +11,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from ctpabi import text
 from ctpabi.catalog import Shape
+from ctpabi.codec import text
 from simcounter.abi_headers import abi_hash
 from simcounter.config import CounterConfig
 from simcounter.connection import Connection

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from ctpabi.catalog import Callback, Catalog, Interface, Method, Shape
-from ctpabi.catalog_data import from_json, to_json
+from ctpabi.catalog.data import from_json, to_json
 from simcounter import substitute
 
 _TIMEOUT_SECONDS = 120

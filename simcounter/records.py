@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ctpabi import layout
 from ctpabi.catalog import Catalog, Kind, Struct
+from ctpabi.codec import layout
 from simcounter.events import Answer, Effect, RspInfo, TopicNotice
 from simcounter.session import Session, Values
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import cache
 
 from ctpabi.catalog import Shape
-from ctpabi.catalog_data import load_catalog
+from ctpabi.catalog.data import load_catalog
 
 # Bank transfers answer with OnRtn… notices too, but their OnErrRtn… have other names than the requests.
 BANK_TRANSFERS = frozenset({"ReqFromBankToFutureByFuture", "ReqFromFutureToBankByFuture"})

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ctpabi.text import joined
+from ctpabi.codec.text import joined
 from ctprelay.ctp.v1 import structs_pb2
 from terminal_client.cli_output import Output, reporting
 from terminal_client.cli_session import in_session, options_of

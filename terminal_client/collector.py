@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ctpabi import binding
+from ctpabi.api import binding
 from ctpabi.collector_items import CollectorItem, missing_items
 from terminal_client import collector_child
 from terminal_client.errors import CollectorFailed

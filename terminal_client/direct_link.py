@@ -9,10 +9,10 @@ from pathlib import Path
 
 from google.protobuf.message import Message
 
-from ctpabi import layout
 from ctpabi.catalog import Shape
-from ctpabi.catalog_data import load_catalog
-from ctpabi.messages import event_bytes, struct_from_message
+from ctpabi.catalog.data import load_catalog
+from ctpabi.codec import layout
+from ctpabi.codec.messages import event_bytes, struct_from_message
 from ctprelay.ctp.v1 import events_pb2, structs_pb2
 from terminal_client.backoff import TryLater, retrying
 from terminal_client.dispatch import CallOutcome, Dispatch, Reply

@@ -16,7 +16,7 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
 from ctpabi.catalog import Method, Struct
-from ctpabi.catalog_data import load_catalog
+from ctpabi.catalog.data import load_catalog
 from ctprelay.ctp.v1 import events_pb2, structs_pb2
 
 

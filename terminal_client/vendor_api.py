@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ctpabi import binding
+from ctpabi.api import binding
 from ctpabi.catalog import Callback, Method, Shape
 
 PRIVATE_RESTART = 0

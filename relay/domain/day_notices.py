@@ -17,8 +17,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from ctpabi.catalog import Callback, Catalog
-from ctpabi.text import encode
-from relay.domain.cells import IntCell, TextCell, int_cell, text_cell, text_cells
+from ctpabi.codec.cells import IntCell, TextCell, int_cell, text_cell, text_cells
+from ctpabi.codec.text import encode
 from relay.domain.delivery import Notice
 from relay.domain.ownership import Owner, Ownership, OwnershipTable
 from relay.domain.refs import ref_places

@@ -10,7 +10,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 from ctpabi.catalog import Callback, Catalog
-from relay.domain.cells import text_cells
+from ctpabi.codec.cells import text_cells
 
 OrderKey = tuple[bytes, bytes]
 """ExchangeID, OrderSysID; a trade may leave ExchangeID empty and then waits for any order of that number"""

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ctpabi.catalog import Catalog
-from relay.domain.cells import TextCell, text_cell, text_cells
+from ctpabi.codec.cells import TextCell, text_cell, text_cells
 from relay.domain.delivery import Notice, OrderKey
 
 _SILENCE_SECONDS = 2.0

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from ctpabi.codec.cells import IntCell, TextCell
 from relay.domain import call_reasons
-from relay.domain.cells import IntCell, TextCell
 from relay.domain.lane import Action, ActionMap, Binding, Lane, is_virtual
 from relay.domain.order_keys import FirstOrder, OrderKeys, digest
 from relay.domain.ref_map import MapEntry, RefMap, system_id

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ctpabi.catalog import Callback, Catalog, Method, Shape
+from ctpabi.codec.cells import IntCell, TextCell
 from relay.domain import call_reasons
-from relay.domain.cells import IntCell, TextCell
 from relay.domain.lane import Action, ActionMap, Binding, Lane, is_virtual, virtual_front
 from relay.domain.lane_requests import DayLimits, Outgoing, RequestWriter, content
 from relay.domain.order_keys import OrderKeys

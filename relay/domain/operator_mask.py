@@ -6,8 +6,8 @@ So a terminal cannot tell the modes apart by it, and the operator's name at the 
 from __future__ import annotations
 
 from ctpabi.catalog import Callback, Catalog, Struct
-from ctpabi.text import encode
-from relay.domain.cells import TextCell, text_cell
+from ctpabi.codec.cells import TextCell, text_cell
+from ctpabi.codec.text import encode
 
 _FIELDS = ("UserID", "ActiveUserID", "OperatorID")
 

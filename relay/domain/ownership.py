@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from ctpabi.catalog import Callback, Catalog, Shape, Struct
-from relay.domain.cells import TextCell, text_cell
+from ctpabi.codec.cells import TextCell, text_cell
 from relay.domain.scope import Identity
 
 _PUBLIC = frozenset({"OnRtnInstrumentStatus", "OnRtnBulletin", "OnRtnForQuoteRsp"})

@@ -11,7 +11,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 
 from ctpabi.catalog import Callback, Catalog, Kind, Method, Struct
-from relay.domain.cells import text_cell
+from ctpabi.codec.cells import text_cell
 
 Key = tuple[str, bytes]
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from relay.domain.cells import TextCell
+from ctpabi.codec.cells import TextCell
 from relay.domain.refs import RefPlaces, RefSpace, read_ref
 
 Triple = tuple[int, int, int]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from ctpabi.catalog import Struct
-from relay.domain.cells import INT_MAX, IntCell, TextCell, int_cell, text_cell
+from ctpabi.codec.cells import INT_MAX, IntCell, TextCell, int_cell, text_cell
 
 DIGITS_MAX = 12
 

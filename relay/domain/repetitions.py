@@ -10,7 +10,7 @@ another program's has no other name than the counter's, so the new one is news.
 from __future__ import annotations
 
 from ctpabi.catalog import Callback, Catalog, Shape
-from relay.domain.cells import TextCell, text_cell, text_cells
+from ctpabi.codec.cells import TextCell, text_cell, text_cells
 from relay.domain.delivery import Notice
 from relay.domain.refs import RefPlaces, ref_places
 

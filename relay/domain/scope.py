@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from ctpabi.catalog import Catalog, Method, Struct
-from ctpabi.text import encode
+from ctpabi.codec.cells import DoubleCell, TextCell, double_cells, text_cell
+from ctpabi.codec.text import encode
 from relay.domain import call_reasons
-from relay.domain.cells import DoubleCell, TextCell, double_cells, text_cell
 from relay.domain.scope_table import CLOSED_TO_SHARED_SESSIONS, SCOPES, Priority, Scope, priority_of
 from relay.errors import Refusal
 

@@ -1,4 +1,4 @@
-"""Writes fields of one struct in place, quickly: for the returns, where `ctpabi.layout.put` would be the hot spot.
+"""Writes fields of one struct in place, quickly: for the returns, where `ctpabi.codec.layout.put` would be the hot spot.
 
 It trusts its caller: values are the counter's own, of the field's kind; text that is too long is cut.
 """
@@ -9,8 +9,8 @@ import struct as machine
 from collections.abc import Callable
 from typing import Any
 
-from ctpabi import text
 from ctpabi.catalog import Field, Kind, Struct
+from ctpabi.codec import text
 
 Write = Callable[[bytearray, Any], None]
 

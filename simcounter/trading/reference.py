@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ctpabi.layout import DBL_MAX
+from ctpabi.codec.layout import DBL_MAX
 from simcounter.session import Clock, Values
 from simcounter.trading.book import BookSide
 from simcounter.trading.instruments import EXCHANGES, Instrument, Product

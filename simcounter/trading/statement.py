@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 
-from ctpabi import text
+from ctpabi.codec import text
 from simcounter.accounts import Accounts
 from simcounter.errors_text import ErrorId
 from simcounter.events import Effect

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ctpabi.catalog import Callback, Catalog, Enum, EnumValue, Field, Kind, Method, Shape, Struct
-from ctpabi.catalog_data import load_catalog
+from ctpabi.catalog.data import load_catalog
 
 
 @pytest.fixture(scope="session")

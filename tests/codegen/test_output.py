@@ -11,7 +11,7 @@ import pytest
 from codegen.__main__ import main
 from codegen.output import CATALOG, differing, write
 from ctpabi.catalog import Catalog
-from ctpabi.introspect import introspect_at
+from ctpabi.catalog.introspect import introspect_at
 from tests.ctpabi.other_bindings import binding_of
 
 ROOT = Path(__file__).parents[2]

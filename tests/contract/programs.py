@@ -14,9 +14,10 @@ import queue
 import sys
 from pathlib import Path
 
-from ctpabi import binding, layout
-from relay.counter.ctp.api import RESTART, TraderApi
-from relay.counter.ctp.spi import RawEvent
+from ctpabi.api import binding
+from ctpabi.api.spi import RawEvent
+from ctpabi.api.trader import RESTART, TraderApi
+from ctpabi.codec import layout
 from relay.counter.ctp.user_system_info import report_body, report_method
 from relay.counter.port import Investor, Mode, TerminalReport
 from simcounter import demo_accounts

@@ -7,7 +7,7 @@ from typing import Any
 from google.protobuf.message import Message
 
 from ctpabi.catalog import Field, Kind, Struct
-from ctpabi.layout import DBL_MAX
+from ctpabi.codec.layout import DBL_MAX
 from tests.contract.watched import CATALOG
 from tests.e2e.site import BROKER
 

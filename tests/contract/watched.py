@@ -10,9 +10,9 @@ from typing import Any, Self
 import pytest
 from google.protobuf.message import Message
 
-from ctpabi import layout
 from ctpabi.catalog import Method
-from ctpabi.catalog_data import load_catalog
+from ctpabi.catalog.data import load_catalog
+from ctpabi.codec import layout
 from ctprelay.ctp.v1 import events_pb2
 from ctprelay.ctp.v1 import structs_pb2 as ctp
 from relay.counter.port import Mode

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from ctpabi.catalog import Catalog, Field, Kind, Struct
-from ctpabi.layout import DBL_MAX
+from ctpabi.codec.layout import DBL_MAX
 
 INT32 = st.one_of(st.sampled_from([1, 127, 128, 16383, 16384, -1]), st.integers(-(2**31), 2**31 - 1))
 INT16 = st.integers(-(2**15), 2**15 - 1)

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from google.protobuf.message import Message
 
-from ctpabi.layout import DBL_MAX
-from ctpabi.naming import snake_case
+from ctpabi.catalog.naming import snake_case
+from ctpabi.codec.layout import DBL_MAX
 from ctprelay.ctp.v1 import enums_pb2 as enums
 from ctprelay.ctp.v1 import structs_pb2 as ctp
 from relay.counter.port import Mode

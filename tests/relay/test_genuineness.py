@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 
 import pytest
 
-from ctpabi.binding import vendor_library
+from ctpabi.api.binding import vendor_library
 
 
 @contextmanager

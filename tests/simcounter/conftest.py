@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from ctpabi.catalog import Catalog
-from ctpabi.catalog_data import load_catalog
+from ctpabi.catalog.data import load_catalog
 from simcounter.build import CompilerMissing, Shim, build
 from simcounter.substitute import BindingMissing, environment
 from tests.simcounter.scripted_counter import DEADLINE_SECONDS, ScriptedCounter

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from ctpabi import layout
-from ctpabi.catalog_data import load_catalog
+from ctpabi.catalog.data import load_catalog
+from ctpabi.codec import layout
 from simcounter import demo_accounts
 from simcounter.accounts import Accounts
 from simcounter.config import CounterConfig

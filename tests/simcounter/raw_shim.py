@@ -6,9 +6,9 @@ import asyncio
 from dataclasses import dataclass
 from typing import Any, Self
 
-from ctpabi import layout
 from ctpabi.catalog import Catalog
-from ctpabi.catalog_data import load_catalog
+from ctpabi.catalog.data import load_catalog
+from ctpabi.codec import layout
 from simcounter import demo_accounts
 from simcounter.counter import SimulatedCounter
 from simcounter.wire import EventFlag, Frame, FrameReader, FrameType, json_body, json_frame

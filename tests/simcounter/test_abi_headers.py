@@ -8,7 +8,7 @@ import re
 import pytest
 
 from ctpabi.catalog import Catalog, Shape
-from ctpabi.catalog_data import load_catalog
+from ctpabi.catalog.data import load_catalog
 from simcounter.abi_headers import Caller, UnknownMethod, abi_hash, headers
 
 CALLER = Caller("a binding", 1, 2)

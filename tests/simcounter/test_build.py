@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from ctpabi import introspect
-from ctpabi.catalog import Catalog, Interface
-from ctpabi.catalog_data import load_catalog
+from ctpabi.catalog import Catalog, Interface, introspect
+from ctpabi.catalog.data import load_catalog
 from simcounter import build as builder
 from simcounter import substitute
 from simcounter.abi_headers import Caller, abi_hash, headers

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ctpabi import binding
+from ctpabi.api import binding
 from ctpabi.catalog import Interface
 from simcounter import demo_accounts, substitute
 from simcounter.build import Shim

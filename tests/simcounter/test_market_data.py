@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ctpabi.catalog import Interface
-from ctpabi.catalog_data import load_catalog
+from ctpabi.catalog.data import load_catalog
 from simcounter.config import CounterConfig
 from simcounter.counter import SimulatedCounter
 from simcounter.session import CHINA

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ctpabi.catalog import Callback, Catalog, Interface, Method
-from ctpabi.catalog_data import load_catalog
+from ctpabi.catalog.data import load_catalog
 from simcounter import build, probe, substitute
 from simcounter.build import Shim
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ctpabi import layout
 from ctpabi.catalog import Field, Kind, Struct
+from ctpabi.codec import layout
 from simcounter.records import Records, Transplant
 from tests.simcounter.kernel_driver import CATALOG
 

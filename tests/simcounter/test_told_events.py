@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from ctpabi import layout
+from ctpabi.codec import layout
 from simcounter.config import CounterConfig
 from simcounter.counter import SimulatedCounter
 from simcounter.demo_accounts import investor_ids

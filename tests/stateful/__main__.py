@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.internal.conjecture import engine
 from hypothesis.stateful import run_state_machine_as_test
 
-from ctpabi import binding
+from ctpabi.api import binding
 from relay.counter.port import Mode
 from simcounter.exec import program_environment
 from simcounter.tmdb import MonitoringKey

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-from ctpabi import layout
+from ctpabi.codec import layout
 from simcounter import demo_accounts
 from simcounter.config import CounterConfig
 from simcounter.counter import SimulatedCounter

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ctpabi.binding import Binding
-from ctpabi.layout import pack
+from ctpabi.api.binding import Binding
+from ctpabi.codec.layout import pack
 from relay.counter.port import CallOutcome, LinkState, Mode
 from relay.errors import Refused
 from simcounter import demo_accounts

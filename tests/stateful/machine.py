@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
-from ctpabi.binding import Binding
+from ctpabi.api.binding import Binding
 from relay.counter.ctp.event_router import LOST_ERROR_ID
 from relay.counter.port import CallOutcome, Mode
 from relay.errors import Refused

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ctpabi.binding import Binding
+from ctpabi.api.binding import Binding
 from relay.counter.ctp.connection import Connector, CounterAddress
 from relay.counter.ctp.link import CtpLink, LinkLimits
 from relay.counter.ctp.many_to_many import ManyToMany

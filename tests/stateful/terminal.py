@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ctpabi import layout
-from ctpabi.catalog_data import load_catalog
+from ctpabi.catalog.data import load_catalog
+from ctpabi.codec import layout
 from ctprelay.ctp.v1.events_pb2 import Event
 from relay.counter.ctp.event_router import LOST_ERROR_ID
 from relay.counter.ctp.link import CtpLink

@@ -7,7 +7,7 @@ import inspect
 import pytest
 
 from codegen import client_stubs
-from ctpabi.catalog_data import load_catalog
+from ctpabi.catalog.data import load_catalog
 from terminal_client.answers import ends_with_result, is_response
 from terminal_client.generated.requests import Requests
 from terminal_client.generated.sync_requests import SyncRequests

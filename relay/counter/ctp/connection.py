@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from ctpabi.binding import Binding
+from ctpabi.api.binding import Binding
+from ctpabi.api.trader import RESTART, TraderApi
 from relay.alarms import Alarms
-from relay.counter.ctp.api import RESTART, TraderApi
 from relay.counter.ctp.event_router import LOST_ERROR_ID
 from relay.counter.ctp.link import CtpLink
 from relay.counter.ctp.login_gate import LoginGate

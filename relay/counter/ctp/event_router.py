@@ -9,15 +9,15 @@ from enum import Enum
 
 import structlog
 
-from ctpabi import text
+from ctpabi.api.spi import RawEvent
 from ctpabi.catalog import Callback, Shape
-from ctpabi.messages import event_bytes
+from ctpabi.codec import text
+from ctpabi.codec.cells import text_cell
+from ctpabi.codec.messages import event_bytes
 from relay.counter.ctp.link import CtpLink
 from relay.counter.ctp.pending import Asked, Pending
-from relay.counter.ctp.spi import RawEvent
 from relay.counter.ctp.tools import SwitchboardTools
 from relay.counter.port import CounterEvent
-from relay.domain.cells import text_cell
 from relay.domain.day_notices import DayNotices
 from relay.domain.delivery import Delivery, Notice
 from relay.domain.from_now import ReplayWatch

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequen
 from dataclasses import dataclass, replace
 
 from ctpabi.catalog import Method
-from ctpabi.messages import request_body
+from ctpabi.codec.messages import request_body
 from relay.counter.ctp.call_line import CallLine
 from relay.counter.port import Attached, CallOutcome, CounterEvent, LinkState, LinkStatus, TerminalCall, TerminalLogin
 from relay.domain import reasons

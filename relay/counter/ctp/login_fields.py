@@ -6,8 +6,8 @@ session already open.
 
 from __future__ import annotations
 
-from ctpabi import text
 from ctpabi.catalog import Catalog
+from ctpabi.codec import text
 from ctprelay.v1 import terminal_pb2 as pb
 from relay.domain import reasons
 from relay.errors import Refusal

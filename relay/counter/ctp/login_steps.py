@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ctpabi import layout, text
+from ctpabi.api.spi import RawEvent
+from ctpabi.api.trader import TraderApi
 from ctpabi.catalog import Catalog
-from relay.counter.ctp.api import TraderApi
+from ctpabi.codec import layout, text
 from relay.counter.ctp.session_items import SessionLive
-from relay.counter.ctp.spi import RawEvent
 from relay.counter.ctp.user_system_info import report_body, report_method
 from relay.counter.port import Evidence, TerminalReport
 from relay.domain import counter_events as fact

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 import structlog
 
-from ctpabi import layout
+from ctpabi.codec import layout
 from relay.alarms import AlarmName
 from relay.counter.ctp.event_router import Lost
 from relay.counter.ctp.link import CtpCall, CtpLink

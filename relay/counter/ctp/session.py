@@ -14,14 +14,14 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from ctpabi.api.inbox import Inbox
+from ctpabi.api.spi import Put, RawEvent
+from ctpabi.api.trader import TraderApi
 from ctpabi.catalog import Method
 from relay.alarms import AlarmName, Alarms
-from relay.counter.ctp.api import TraderApi
 from relay.counter.ctp.login_gate import LoginGate
 from relay.counter.ctp.login_steps import LoginSteps
 from relay.counter.ctp.session_items import SessionEnded, SessionItem, SessionPasswordDue, SessionRecovering, fault
-from relay.counter.ctp.spi import Put, RawEvent
-from relay.counter.inbox import Inbox
 from relay.counter.port import TerminalReport
 from relay.domain import counter_events as fact
 from relay.domain.counter_session import CounterSession, Decision, State

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import structlog
 
-from ctpabi import layout
+from ctpabi.api.spi import RawEvent
 from ctpabi.catalog import Catalog
-from relay.counter.ctp.spi import RawEvent
+from ctpabi.codec import layout
 from relay.counter.port import Attached
 from relay.domain import reasons
 from relay.domain.refs import BadRef, parse_ref

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Iterator
 
 import structlog
 
+from ctpabi.api.spi import RawEvent
 from relay.counter.ctp.event_router import EventRouter, Lost, is_answer
 from relay.counter.ctp.link import NOT_ATTACHED, SLICE_SECONDS, CtpCall, CtpLink, Detach
 from relay.counter.ctp.pending import Asked, Pending
@@ -26,7 +27,6 @@ from relay.counter.ctp.session_items import (
     fault,
 )
 from relay.counter.ctp.shared_gate import SharedGate
-from relay.counter.ctp.spi import RawEvent
 from relay.counter.ctp.tools import SwitchboardTools
 from relay.counter.port import Attached, CallOutcome, LinkState, LinkStatus
 from relay.domain import call_reasons, reasons

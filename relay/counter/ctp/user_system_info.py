@@ -6,8 +6,8 @@ The struct is built anew for every call, because Register and Submit rewrite the
 
 from __future__ import annotations
 
-from ctpabi import layout
 from ctpabi.catalog import Catalog, Method
+from ctpabi.codec import layout
 from relay.counter.port import TerminalReport
 
 

@@ -13,12 +13,12 @@ from typing import Any, cast
 
 import pytest
 
-from ctpabi.binding import Binding
+from ctpabi.api.binding import Binding
+from ctpabi.api.spi import Put, RawEvent
 from ctpabi.catalog import Method
 from relay.counter.ctp import connection
 from relay.counter.ctp.connection import Connector, CounterAddress
 from relay.counter.ctp.link import LinkLimits
-from relay.counter.ctp.spi import Put, RawEvent
 from relay.counter.ctp.tools import SwitchboardTools
 from relay.counter.order_map import OrderMapFile
 from relay.counter.port import Evidence, Investor, TerminalLogin, TerminalReport

@@ -10,11 +10,11 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
+from ctpabi.api.spi import RawEvent
 from ctprelay.ctp.v1 import events_pb2
 from relay.counter.ctp.link import CtpLink, LinkLimits
 from relay.counter.ctp.session import CtpSession
 from relay.counter.ctp.session_items import SessionItem, SessionLive, SessionRecovering
-from relay.counter.ctp.spi import RawEvent
 from relay.counter.ctp.switchboard import LiveHook, Switchboard
 from relay.counter.ctp.tools import SwitchboardTools
 from relay.counter.order_map import OrderMapFile

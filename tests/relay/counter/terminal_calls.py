@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ctpabi.messages import message_from_struct
+from ctpabi.codec.messages import message_from_struct
 from ctprelay.ctp.v1.requests_pb2 import Request
 from relay.counter.port import TerminalCall
 from tests.relay.domain.ctp_bodies import CATALOG, method

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from ctpabi import text
+from ctpabi.api.spi import RawEvent
 from ctpabi.catalog import Shape
+from ctpabi.codec import text
 from relay.counter.ctp.event_router import LOST_ERROR_ID
 from relay.counter.ctp.pending import Asked
-from relay.counter.ctp.spi import RawEvent
 from relay.counter.port import CounterEvent
 from relay.domain.day_notices import DayNoticeLimits
 from relay.domain.lane import virtual_front

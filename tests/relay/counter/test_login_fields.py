@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ctpabi.catalog_data import load_catalog
+from ctpabi.catalog.data import load_catalog
 from ctprelay.v1 import terminal_pb2 as pb
 from relay.counter.ctp.login_fields import check_fields
 

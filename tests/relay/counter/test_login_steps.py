@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from ctpabi.api.spi import RawEvent
 from relay.counter.ctp.login_steps import Credentials, LoginSteps
 from relay.counter.ctp.session_items import SessionLive
-from relay.counter.ctp.spi import RawEvent
 from relay.domain import counter_events as fact
 from relay.errors import LedgerUnavailable
 from tests.relay.counter.played_api import PASSWORD, RELAY_AUTH_CODE, Mood, PlayedApi, login, report

@@ -7,9 +7,9 @@ from typing import Any, cast
 
 import pytest
 
+from ctpabi.api.trader import RESTART
 from ctprelay.v1 import terminal_pb2 as pb
 from relay.alarms import AlarmName
-from relay.counter.ctp.api import RESTART
 from relay.counter.ctp.link import CtpLink
 from relay.counter.ctp.many_to_many import ManyToMany
 from relay.counter.port import Confirmation, TerminalCall

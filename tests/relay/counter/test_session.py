@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from ctpabi.api.spi import RawEvent
 from relay.alarms import AlarmName
 from relay.counter.ctp.session import CtpSession
 from relay.counter.ctp.session_items import (
@@ -18,7 +19,6 @@ from relay.counter.ctp.session_items import (
     SessionPasswordDue,
     SessionRecovering,
 )
-from relay.counter.ctp.spi import RawEvent
 from relay.domain.counter_session import State
 from tests.relay.counter.played_api import PASSWORD, PATIENCE, Counter, report
 from tests.relay.domain.ctp_bodies import BROKER

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ctpabi.catalog import Callback, Method
-from ctpabi.catalog_data import load_catalog
-from ctpabi.layout import get, pack
+from ctpabi.catalog.data import load_catalog
+from ctpabi.codec.layout import get, pack
 from relay.domain.ownership import OwnershipTable
 from relay.domain.scope import Identity, ScopeTable
 

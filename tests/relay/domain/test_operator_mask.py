@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ctpabi import layout
-from ctpabi.catalog_data import load_catalog
+from ctpabi.catalog.data import load_catalog
+from ctpabi.codec import layout
 from relay.domain.operator_mask import OperatorMask
 
 CATALOG = load_catalog()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from relay.domain.cells import IntCell
+from ctpabi.codec.cells import IntCell
 from relay.domain.refs import BadRef, RefCounter, RefSpace, RefsUsedUp, greatest_ref, parse_ref, read_ref, ref_places
 from tests.relay.domain.ctp_bodies import CATALOG
 

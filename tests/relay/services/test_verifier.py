@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ctpabi.binding import vendor_library
+from ctpabi.api.binding import vendor_library
 from relay.domain.reasons import WELL_FORMED
 from relay.domain.system_info import COUNTER_ZONE, AgeLimits, UnwrappedHeader, check_age
 from relay.services.unavailable import VerifierUnavailable

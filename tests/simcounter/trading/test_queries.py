@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from ctpabi.layout import DBL_MAX
+from ctpabi.codec.layout import DBL_MAX
 from simcounter.demo_accounts import OPERATOR_ID, OPERATOR_RELAY_APP_ID, users
 from tests.simcounter.kernel_driver import CATALOG, Driver
 

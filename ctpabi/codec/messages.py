@@ -12,9 +12,9 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from ctpabi import layout, wire
 from ctpabi.catalog import Callback, Method, Struct
-from ctpabi.catalog_data import load_catalog
+from ctpabi.catalog.data import load_catalog
+from ctpabi.codec import layout, wire
 from ctprelay.ctp.v1 import events_pb2, requests_pb2, structs_pb2
 from ctprelay.wire_format import LENGTH, VARINT, delimited, tag, unsigned, varint
 

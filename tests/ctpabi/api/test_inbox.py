@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from relay.counter.inbox import Inbox
+from ctpabi.api.inbox import Inbox
 
 
 async def test_everything_a_foreign_thread_puts_arrives_in_order() -> None:

@@ -18,9 +18,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ctpabi.binding import Binding
+from ctpabi.api.binding import Binding
+from ctpabi.api.spi import Put, make_spi
 from ctpabi.catalog import Method
-from relay.counter.ctp.spi import Put, make_spi
 
 RESTART = 0
 """THOST_TERT_RESTART: the private topic replays the whole trading day"""

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from ctpabi import text
 from ctpabi.catalog import Field, Kind, Struct
+from ctpabi.codec import text
 
 DBL_MAX = 1.7976931348623157e308
 """what CTP sends for a double that has no value"""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ctpabi.catalog import Catalog, Kind
-from ctpabi.special_fields import BINARY, is_secret
+from ctpabi.catalog.special_fields import BINARY, is_secret
 
 
 @pytest.mark.parametrize(("struct", "field"), BINARY)

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ctpabi.catalog import Field, Kind, Struct
-from ctpabi.layout import DBL_MAX, binary_content, codec_of, layout_of
-from ctpabi.text import ENCODING
+from ctpabi.codec.layout import DBL_MAX, binary_content, codec_of, layout_of
+from ctpabi.codec.text import ENCODING
 from ctprelay.wire_format import FIXED64, LENGTH, VARINT, tag, varint
 
 _NO_VALUE = machine.pack("<d", DBL_MAX)

@@ -1,7 +1,13 @@
 """The catalog: every struct, request, callback and enum of one version of the CTP trader or market data API.
 
-Built by `ctpabi.introspect` from the installed binding, kept as data in `ctpabi/generated/`.
+Built by `introspect` from the installed binding, kept as data in `ctpabi/generated/`.
 Offsets and sizes are bytes of the C struct on x86-64; slots are positions in the C++ vtable.
+
+* this module         what a catalog consists of
+* `data`              reads and writes it as JSON
+* `introspect`        builds it from the installed binding, without any vendor header; `introspect_source` reads the
+                      binding's Python source for it, `naming` makes the protobuf names, `special_fields` knows what
+                      cannot be introspected: binary fields and secrets
 """
 
 from __future__ import annotations

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from ctpabi import wire
 from ctpabi.catalog import Catalog
-from ctpabi.layout import WrongSize
+from ctpabi.codec import wire
+from ctpabi.codec.layout import WrongSize
 
 
 def test_an_encoder_refuses_bytes_of_another_size(catalog: Catalog) -> None:

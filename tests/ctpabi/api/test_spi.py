@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.relay.counter.api_process import Start, scripted, start
+from tests.ctpabi.api.api_process import Start, scripted, start
 from tests.relay.counter.played_board import event_body
 from tests.relay.domain.ctp_bodies import body
 from tests.simcounter.scripted_counter import ScriptedCounter

@@ -17,7 +17,7 @@ from ctpabi.catalog import Callback, Catalog, Enum, EnumValue, Field, Interface,
 
 FILES = {Interface.TRADER: "catalog.json", Interface.MARKET_DATA: "market_data.json"}
 COMMAND = "python -m codegen"
-_DIRECTORY = Path(__file__).parent / "generated"
+_DIRECTORY = Path(__file__).parents[1] / "generated"
 
 
 @cache

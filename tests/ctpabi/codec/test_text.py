@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ctpabi import text
+from ctpabi.codec import text
 
 
 @given(st.text(st.characters(codec="utf-8", exclude_characters="\0")))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ctpabi.naming import enum_value_name, snake_case
+from ctpabi.catalog.naming import enum_value_name, snake_case
 
 
 @pytest.mark.parametrize(

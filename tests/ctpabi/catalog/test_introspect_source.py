@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ctpabi.introspect_source import SourceModule
+from ctpabi.catalog.introspect_source import SourceModule
 
 SOURCE = '''
 THOST_TERT_RESTART = _low.THOST_TERT_RESTART

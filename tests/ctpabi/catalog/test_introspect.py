@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from ctpabi import binding
+from ctpabi.api import binding
 from ctpabi.catalog import Catalog, Interface, Kind, Shape
-from ctpabi.catalog_data import load_catalog
-from ctpabi.introspect import LayoutMismatch, introspect, introspect_at, prove
-from ctpabi.layout import pack
+from ctpabi.catalog.data import load_catalog
+from ctpabi.catalog.introspect import LayoutMismatch, introspect, introspect_at, prove
+from ctpabi.codec.layout import pack
 from tests.ctpabi.other_bindings import binding_of
 
 OLDER = ("6.7.7.1", "6.6.9.9")

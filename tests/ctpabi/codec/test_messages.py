@@ -9,9 +9,9 @@ from google.protobuf.message import Message
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ctpabi import layout, messages, text
 from ctpabi.catalog import Callback, Catalog, Field, Kind, Shape, Struct
-from ctpabi.catalog_data import load_catalog
+from ctpabi.catalog.data import load_catalog
+from ctpabi.codec import layout, messages, text
 from ctprelay.ctp.v1 import enums_pb2, events_pb2, requests_pb2, structs_pb2
 from ctprelay.wire_format import varint
 from tests.ctpabi.strategies import INT32, struct_bytes, structs, values

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.domain.cells import int_cell, text_cell
+from ctpabi.codec.cells import int_cell, text_cell
 from tests.relay.domain.ctp_bodies import CATALOG, body, read
 
 ORDER = CATALOG.structs["Order"]

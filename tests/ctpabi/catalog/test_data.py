@@ -8,7 +8,7 @@ import pytest
 
 import ctpabi
 from ctpabi.catalog import Catalog, Interface
-from ctpabi.catalog_data import FILES, from_json, load_catalog, to_json
+from ctpabi.catalog.data import FILES, from_json, load_catalog, to_json
 
 GENERATED = Path(ctpabi.__file__).with_name("generated")
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from ctpabi import locale
 from ctpabi.catalog import Catalog
-from ctpabi.catalog_data import COMMAND, load_catalog
+from ctpabi.catalog.data import COMMAND, load_catalog
 
 DISTRIBUTION = "openctp-ctp"
 PACKAGE = "openctp_ctp"

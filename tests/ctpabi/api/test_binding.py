@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ctpabi import binding
+from ctpabi.api import binding
 from ctpabi.catalog import Catalog
 
 

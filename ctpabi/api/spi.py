@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ctpabi.binding import Binding
+from ctpabi.api.binding import Binding
 from ctpabi.catalog import Callback, Catalog, Shape
 
 Put = Callable[["RawEvent"], None]

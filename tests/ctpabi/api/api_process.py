@@ -1,4 +1,4 @@
-"""A process of its own with the real binding on the simulated library, in which `relay.counter.ctp.api` is used."""
+"""A process of its own with the real binding on the simulated library, in which `ctpabi.api.trader` is used."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from tests.simcounter.scripted_counter import DEADLINE_SECONDS, ScriptedCounter
 BEGINNING = """
 import json, queue, sys
 from pathlib import Path
-from ctpabi import binding
-from relay.counter.ctp.api import RESTART, TraderApi
+from ctpabi.api import binding
+from ctpabi.api.trader import RESTART, TraderApi
 
 loaded = binding.load()
 events = queue.Queue()

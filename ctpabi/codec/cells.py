@@ -1,6 +1,6 @@
 """Where the fields lie that routing reads and rewrites: offsets looked up once per struct, bytes touched per event.
 
-`ctpabi.layout` converts whole structs; the order path needs two to ten fields of one, some thousand times a second.
+`ctpabi.codec.layout` converts whole structs; the order path needs two to ten fields of one, some thousand times a second.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from relay.counter.ctp.user_system_info import report_body
 from simcounter.wire import FrameType
-from tests.relay.counter.api_process import Start, scripted, start
+from tests.ctpabi.api.api_process import Start, scripted, start
 from tests.relay.counter.played_api import report
 from tests.relay.domain.ctp_bodies import CATALOG, request
 from tests.simcounter.scripted_counter import ScriptedCounter
@@ -94,7 +94,7 @@ def test_who_connects_does_not_wait_for_another_instances_end(start: Start, scri
     """Release was seen to take two seconds, and the one who connects is the event loop."""
     program = start(
         """
-        from relay.counter.ctp.api import _lifecycle
+        from ctpabi.api.trader import _lifecycle
         with _lifecycle:  # as while another instance is released
             api.connect([sys.argv[1]], RESTART)
             say(api.call(method('ReqQryTrade'), b'', 1), api.front_info(), events.empty())
@@ -111,7 +111,7 @@ def test_an_api_that_is_released_before_it_was_made_is_never_made(start: Start) 
     program = start(
         """
         import threading
-        from relay.counter.ctp.api import _lifecycle
+        from ctpabi.api.trader import _lifecycle
         with _lifecycle:
             api.connect([sys.argv[1]], RESTART)
             releasing = threading.Thread(target=api.release)

@@ -17,14 +17,14 @@ from typing import Any
 
 from ctpabi import locale
 from ctpabi.catalog import Callback, Catalog, Enum, EnumValue, Field, Interface, Kind, Method, Shape, Struct
-from ctpabi.catalog_data import from_json, to_json
-from ctpabi.introspect_source import STRUCT_CLASS, SourceEnum, SourceMethod, SourceModule, SourceStruct
-from ctpabi.naming import enum_value_name, snake_case
-from ctpabi.special_fields import BINARY
+from ctpabi.catalog.data import from_json, to_json
+from ctpabi.catalog.introspect_source import STRUCT_CLASS, SourceEnum, SourceMethod, SourceModule, SourceStruct
+from ctpabi.catalog.naming import enum_value_name, snake_case
+from ctpabi.catalog.special_fields import BINARY
 
 _PACKAGE = "openctp_ctp"
 _MODULES = {Interface.TRADER: "tdapi", Interface.MARKET_DATA: "mdapi"}
-_ROOT = Path(__file__).parents[1]
+_ROOT = Path(__file__).parents[2]
 _NAMES = ("char *[]", "int")
 """the parameters of a subscription"""
 _SCALARS = {Kind.CHAR: 1, Kind.SHORT: 2, Kind.INT: 4, Kind.DOUBLE: 8}
@@ -67,7 +67,9 @@ def introspect_at(directory: Path, interface: Interface = Interface.TRADER, pyth
 
     `python` is an interpreter of 3.11 or later that can import that openctp-ctp.
     """
-    code = "import sys; sys.path[:0] = sys.argv[2:]; from ctpabi import introspect; introspect.main(sys.argv[1])"
+    code = (
+        "import sys; sys.path[:0] = sys.argv[2:]; from ctpabi.catalog import introspect; introspect.main(sys.argv[1])"
+    )
     command = [python, "-c", code, interface, str(directory), str(_ROOT)]
     result = subprocess.run(command, capture_output=True, check=False, timeout=_TIMEOUT_SECONDS)
     if result.returncode != 0:

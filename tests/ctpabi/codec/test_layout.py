@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ctpabi import layout
 from ctpabi.catalog import Catalog, Kind
-from ctpabi.catalog_data import load_catalog
+from ctpabi.catalog.data import load_catalog
+from ctpabi.codec import layout
 from tests.ctpabi.strategies import struct_bytes, structs, values
 
 
