@@ -16,7 +16,7 @@ from relay.domain import counter_events as facts
 from relay.domain import counter_session as session
 from relay.domain.challenge import VALID_SECONDS
 from relay.domain.patience import Patience
-from relay.errors import Refusal, Source
+from relay.refusals.refusal import Refusal, Source
 
 PAGE = Path(__file__).resolve().parent.parent / "docs/state-machines.md"
 

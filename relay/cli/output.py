@@ -16,7 +16,7 @@ from rich.markup import escape
 from rich.table import Table
 from sqlalchemy.exc import SQLAlchemyError
 
-from relay.errors import LedgerUnavailable
+from relay.refusals.refusal import LedgerUnavailable
 from relay.secret_files import SecretFileRefused
 from relay.services.database import DatabaseUnusable, brief
 from relay.services.secrets_box import SecretUnreadable

@@ -18,7 +18,7 @@ from typing import Protocol
 
 from ctprelay.ctp.v1.requests_pb2 import Request
 from ctprelay.v1.terminal_pb2 import Login
-from relay.errors import Refusal
+from relay.refusals.refusal import Refusal
 
 
 class Mode(StrEnum):
@@ -206,7 +206,7 @@ class CounterLink(Protocol):
     async def call(self, call: TerminalCall) -> CallOutcome:
         """Send one request; returns once it was sent, refused by the API, or its time ran out.
 
-        Raises `relay.errors.Refused` for what the relay itself does not let through.
+        Raises `relay.refusals.refusal.Refused` for what the relay itself does not let through.
         """
         ...
 

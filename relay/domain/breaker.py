@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from relay.domain import reasons
 from relay.domain.login_errors import LoginVerdict, verdict_of
-from relay.errors import Refusal
+from relay.refusals import relay_reasons
+from relay.refusals.refusal import Refusal
 
 
 class BreakerState(StrEnum):
@@ -71,7 +71,7 @@ class Breaker:
                 return self._refusal()
 
     def _refusal(self) -> Refusal:
-        return reasons.counter_unavailable(f"(CTP {self._alarm.error_id})" if self._alarm else "")
+        return relay_reasons.counter_unavailable(why=f"(CTP {self._alarm.error_id})" if self._alarm else "")
 
     def refused(self, error_id: int, text: str, now: float) -> BreakerAlarm | None:
         """The counter refused a login or an authentication; returns the alarm to raise.

@@ -14,9 +14,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from relay.domain import reasons
 from relay.domain.challenge import VALID_SECONDS
-from relay.errors import Refusal
+from relay.refusals import login_reasons, stream_reasons
+from relay.refusals.refusal import Refusal
 
 PROTOCOL = 1
 
@@ -136,7 +136,7 @@ class Conversation:
 
     def _hello(self, event: HelloReceived) -> Command:
         if event.protocol != PROTOCOL:
-            return self._close(reasons.protocol_unsupported(event.protocol))
+            return self._close(stream_reasons.protocol_unsupported(given=event.protocol))
         self.state, self._challenged_at = State.CHALLENGED, event.at
         return SendChallenge()
 
@@ -148,7 +148,7 @@ class Conversation:
 
     def _in_time(self, at: float, command: Command) -> Command:
         if at - self._challenged_at > VALID_SECONDS:
-            return self._close(reasons.challenge_expired())
+            return self._close(login_reasons.challenge_expired())
         self.state = State.ADMITTING
         return command
 
@@ -169,9 +169,9 @@ class Conversation:
 
     def _out_of_turn(self, event: Event) -> Command:
         if isinstance(event, CallReceived):
-            return self._close(reasons.not_logged_in())
+            return self._close(stream_reasons.not_logged_in())
         name = type(event).__name__.removesuffix("Received")
-        return self._close(reasons.unexpected_message(name, self.state.name.lower()))
+        return self._close(stream_reasons.unexpected_message(what=name, while_doing=self.state.name.lower()))
 
     def _close(self, refusal: Refusal) -> Command:
         self.state = State.CLOSED

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ctpabi.codec.cells import IntCell, TextCell
-from relay.domain import call_reasons
 from relay.domain.lane import Action, ActionMap, Binding, Lane, is_virtual
 from relay.domain.order_keys import FirstOrder, OrderKeys, digest
 from relay.domain.ref_map import MapEntry, RefMap, system_id
 from relay.domain.refs import INT_SPACES, BadRef, RefPlaces, RefSpace, RefsUsedUp, read_ref
-from relay.errors import Refusal, Refused
+from relay.refusals import call_reasons
+from relay.refusals.refusal import Refusal, Refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +92,9 @@ class RequestWriter:
 
     def _make_room(self, lane: Lane, more: int) -> None:
         if self._refs.used_by(lane.identity.investor_id) + more > self._limits.per_investor:
-            raise Refused(call_reasons.investor_day_limit_reached(self._limits.per_investor))
+            raise Refused(call_reasons.investor_day_limit_reached(most=self._limits.per_investor))
         if self._refs.full(more):
-            raise Refused(call_reasons.day_limit_reached(self._limits.total))
+            raise Refused(call_reasons.day_limit_reached(most=self._limits.total))
 
     def _number(
         self, lane: Lane, places: RefPlaces, body: bytearray
@@ -108,7 +108,7 @@ class RequestWriter:
             raise
         except RefsUsedUp as none_left:
             lane.refs.back_to(before)
-            raise Refused(call_reasons.references_used_up(str(none_left))) from None
+            raise Refused(call_reasons.references_used_up(field=str(none_left))) from None
 
     def _entry(self, lane: Lane, places: RefPlaces, body: bytearray, part: _Chosen) -> MapEntry:
         counter_ref = self._binding.refs.next(part.space)
@@ -153,7 +153,7 @@ class RequestWriter:
         try:
             number = read_ref(places.ref, body)
         except BadRef:
-            raise Refused(call_reasons.reference_malformed(places.space)) from None
+            raise Refused(call_reasons.reference_malformed(field=places.space)) from None
         by_system_id = places.system_id is not None and bool(places.system_id.read(body))
         if front == 0 and session == 0 and number:
             front, session = lane.front, lane.session
@@ -212,7 +212,7 @@ class RequestWriter:
         try:
             counter_ref = self._binding.refs.next(space)
         except RefsUsedUp:
-            raise Refused(call_reasons.references_used_up(space)) from None
+            raise Refused(call_reasons.references_used_up(field=space)) from None
         mark = self._binding.mark(counter_ref)
         own_request = places.request_id.read(body) if places.request_id else 0
         self._actions.add(space, counter_ref, Action(lane, cell.read(body), own_request, mark))
@@ -237,7 +237,7 @@ def _given(space: RefSpace, cell: TextCell | IntCell, body: bytearray) -> int:
     try:
         return read_ref(cell, body)
     except BadRef:
-        raise Refused(call_reasons.reference_malformed(space)) from None
+        raise Refused(call_reasons.reference_malformed(field=space)) from None
 
 
 def _choose_one(lane: Lane, space: RefSpace, cell: TextCell | IntCell, number: int, body: bytearray) -> _Chosen:
@@ -248,7 +248,7 @@ def _choose_one(lane: Lane, space: RefSpace, cell: TextCell | IntCell, number: i
         return _Chosen(space, cell, str(number), number, assigned=True)
     last = lane.refs.last(space)
     if number <= last:
-        raise Refused(call_reasons.reference_not_increasing(space, str(number), last))
+        raise Refused(call_reasons.reference_not_increasing(field=space, given=str(number), last=last))
     lane.refs.used(space, number)
     text = cell.read(body).decode("ascii") if isinstance(cell, TextCell) else str(number)
     return _Chosen(space, cell, text, number, assigned=False)

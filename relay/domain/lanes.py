@@ -11,7 +11,6 @@ from collections.abc import Iterable
 
 from ctpabi.catalog import Callback, Catalog, Method, Shape
 from ctpabi.codec.cells import IntCell, TextCell
-from relay.domain import call_reasons
 from relay.domain.lane import Action, ActionMap, Binding, Lane, is_virtual, virtual_front
 from relay.domain.lane_requests import DayLimits, Outgoing, RequestWriter, content
 from relay.domain.order_keys import OrderKeys
@@ -20,7 +19,8 @@ from relay.domain.ref_map import MapEntry, RefMap
 from relay.domain.refs import RefCounter, RefPlaces, RefSpace, ref_places
 from relay.domain.scope import Identity
 from relay.domain.waiting_orders import Named, OrderName, named_by_action, names_of_insert
-from relay.errors import Refusal, Refused
+from relay.refusals import relay_reasons
+from relay.refusals.refusal import Refusal, Refused
 
 _ACTIONS_KEPT = 100_000
 _ASKED_BY_NO_TERMINAL = frozenset(
@@ -145,7 +145,7 @@ class Lanes:
         if places is None:
             return Outgoing()
         if not self._binding.bound:
-            return call_reasons.not_bound()
+            return relay_reasons.counter_unavailable(why="not logged in")
         try:
             if places.action_space is not None:
                 return self._writer.action(lane, places, body)

@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from relay.domain import reasons
-from relay.errors import Refusal
+from relay.refusals import login_reasons
+from relay.refusals.refusal import Refusal
 
 
 class Subject(StrEnum):
@@ -86,7 +86,7 @@ class LoginAttempts:
         for subject in subjects:
             record = self._records.get((subject, who.name_of(subject)))
             if record is not None and now < record.locked_until:
-                return reasons.locked_out(subject.value, record.locked_until - now)
+                return login_reasons.locked_out(what=subject.value, seconds=record.locked_until - now)
         return None
 
     def failed(self, who: Who, subjects: tuple[Subject, ...], now: float) -> tuple[Lock, ...]:

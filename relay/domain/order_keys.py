@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-from relay.domain import call_reasons
 from relay.domain.ref_map import MapEntry
-from relay.errors import Refusal
+from relay.refusals import call_reasons
+from relay.refusals.refusal import Refusal
 
 KEY_BYTES_MAX = 64
 
@@ -41,11 +41,11 @@ class OrderKeys:
     def first(self, investor_id: str, key: str, content: bytes) -> FirstOrder | Refusal | None:
         """The first order; None where the key is new; a refusal where it names something else."""
         if len(key.encode("utf-8", "surrogatepass")) > KEY_BYTES_MAX:
-            return call_reasons.order_key_too_long(KEY_BYTES_MAX)
+            return call_reasons.order_key_too_long(most=KEY_BYTES_MAX)
         named = self._named.get((investor_id, key))
         if named is None:
             return None
-        return named.order if named.content == content else call_reasons.order_key_reused(key)
+        return named.order if named.content == content else call_reasons.order_key_reused(key=key)
 
     def remember(self, entry: MapEntry) -> None:
         """This order has a key."""

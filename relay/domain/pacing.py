@@ -21,12 +21,12 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from itertools import count
 
-from relay.domain import call_reasons
 from relay.domain.query_lane import QueryLane
 from relay.domain.rate_window import RateWindow
 from relay.domain.scope_table import Priority
 from relay.domain.turns import Turns
-from relay.errors import Refusal
+from relay.refusals import call_reasons
+from relay.refusals.refusal import Refusal
 
 NEED_RETRY = 90
 """CTP's ErrorID: the query core is not ready, or QryFreq was exceeded"""
@@ -145,9 +145,9 @@ class Pacer:
     def submit(self, ticket: Ticket) -> int | Refusal:
         """Queue a request; returns how many are ahead of it, or why there is no room."""
         if sum(line.turns.of(ticket.lane) for line in self._lines) >= self._limits.waiting_per_lane:
-            return call_reasons.queue_full(ticket.priority.name.lower(), self._limits.waiting_per_lane)
+            return call_reasons.queue_full(what=ticket.priority.name.lower(), most=self._limits.waiting_per_lane)
         if self.waiting >= self._limits.waiting:
-            return call_reasons.queue_full(ticket.priority.name.lower(), self._limits.waiting)
+            return call_reasons.queue_full(what=ticket.priority.name.lower(), most=self._limits.waiting)
         mine = self._line(ticket.priority)
         before = sum(len(line.turns) for line in self._lines[: self._lines.index(mine)])
         ahead = before + mine.turns.ahead(ticket.lane, ticket.priority)

@@ -14,9 +14,9 @@ from functools import cached_property
 from ctpabi.catalog import Catalog, Method, Struct
 from ctpabi.codec.cells import DoubleCell, TextCell, double_cells, text_cell
 from ctpabi.codec.text import encode
-from relay.domain import call_reasons
 from relay.domain.scope_table import CLOSED_TO_SHARED_SESSIONS, SCOPES, Priority, Scope, priority_of
-from relay.errors import Refusal
+from relay.refusals import call_reasons
+from relay.refusals.refusal import Refusal
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ class ScopeTable:
         """Write the session's identity into `body`, or say why the request is refused. A refusal changes nothing."""
         rule = self._rules.get(method.name)
         if rule is None:
-            return call_reasons.unknown_method(method.name)
+            return call_reasons.unknown_method(name=method.name)
         refusal = _closed(rule, identity) or _malformed(rule, body) or _foreign(rule, identity, body)
         if refusal is not None:
             return refusal
@@ -143,12 +143,12 @@ def _fits(rule: Rule) -> bool:
 def _closed(rule: Rule, identity: Identity) -> Refusal | None:
     """What this method is not for, whatever it says."""
     if rule.scope is Scope.SESSION:
-        return call_reasons.session_method(rule.method)
+        return call_reasons.session_method(name=rule.method)
     if identity.operator_id:
         if rule.method == "ReqUserPasswordUpdate":
-            return call_reasons.password_is_with_the_relay(rule.method)
+            return call_reasons.password_is_with_the_relay(name=rule.method)
         if rule.method in CLOSED_TO_SHARED_SESSIONS:
-            return call_reasons.not_in_this_mode(rule.method)
+            return call_reasons.not_in_this_mode(name=rule.method)
     return None
 
 
@@ -158,10 +158,10 @@ def _malformed(rule: Rule, body: bytearray) -> Refusal | None:
     DBL_MAX passes: it is how CTP itself writes "no value", and the counter knows where it may stand.
     """
     if len(body) != rule.size:
-        return call_reasons.wrong_struct_size(rule.method, len(body), rule.size)
+        return call_reasons.wrong_struct_size(name=rule.method, received=len(body), expected=rule.size)
     for cell in rule.doubles:
         if not math.isfinite(cell.read(body)):
-            return call_reasons.number_not_finite(rule.method, cell.name)
+            return call_reasons.number_not_finite(name=rule.method, field=cell.name)
     return None
 
 

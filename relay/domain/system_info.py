@@ -13,8 +13,8 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Final
 
-from relay.domain import reasons
-from relay.errors import Refusal
+from relay.refusals import login_reasons
+from relay.refusals.refusal import Refusal
 
 SHORTEST: Final = 264
 LONGEST: Final = 273
@@ -61,17 +61,17 @@ class UnwrappedHeader:
 def check_length(system_info: bytes, stated_length: int) -> Refusal | None:
     """Refuse bytes that cannot be the collector's, or of which some were lost on the way."""
     if len(system_info) != stated_length or not SHORTEST <= len(system_info) <= LONGEST:
-        return reasons.system_info_length(len(system_info), stated_length)
+        return login_reasons.system_info_length(received=len(system_info), stated=stated_length)
     return None
 
 
 def check_age(header: UnwrappedHeader, now: dt.datetime, limits: AgeLimits) -> Refusal | None:
     """Refuse system info that was not collected for this login; `now` is aware."""
     if header.collected_at is None:
-        return reasons.system_info_undated()
+        return login_reasons.system_info_not_genuine()
     age = (now - header.collected_at).total_seconds()
     if age > limits.oldest:
-        return reasons.system_info_stale(age, limits.oldest)
+        return login_reasons.system_info_stale(age=age, oldest=limits.oldest)
     if age < -limits.ahead:
-        return reasons.system_info_from_the_future(-age, limits.ahead)
+        return login_reasons.system_info_from_the_future(ahead=-age, most=limits.ahead)
     return None

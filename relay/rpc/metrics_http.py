@@ -18,9 +18,9 @@ from prometheus_client.registry import Collector
 from relay.alarms import MEANINGS, Alarms
 from relay.counter.order_map import OrderMapFile
 from relay.counter.port import Counter
-from relay.domain import reasons
-from relay.errors import Refusal
 from relay.logs import Log
+from relay.refusals import relay_reasons
+from relay.refusals.refusal import Refusal
 from relay.rpc.listener import Listener
 from relay.services.ledger import Ledger
 from relay.services.sessions import Sessions
@@ -136,9 +136,9 @@ def why_not_ready(of: Watched, why_not_healthy: Callable[[], str]) -> Refusal | 
     """Why no login can succeed now, as a terminal would be told; None where one can."""
     unhealthy = why_not_healthy()
     if unhealthy:
-        return reasons.relay_draining() if unhealthy == "draining" else reasons.relay_stuck(unhealthy)
+        return relay_reasons.relay_draining() if unhealthy == "draining" else relay_reasons.relay_stuck(why=unhealthy)
     if of.verifier is not None and of.verifier.state != "ready":
-        return reasons.verifier_unavailable()
+        return relay_reasons.verifier_unavailable()
     return of.counter.why_not_ready
 
 

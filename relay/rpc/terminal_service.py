@@ -15,8 +15,8 @@ import structlog
 from google.protobuf.message import DecodeError
 
 from ctprelay.v1 import terminal_pb2 as pb
-from relay.domain import reasons
 from relay.domain.public_ip import Origin, OriginUnknown
+from relay.refusals import stream_reasons
 from relay.services import frames
 from relay.services.outbox import SLOW_READER
 from relay.services.stream_gate import Slot, StreamGate
@@ -80,7 +80,7 @@ class TerminalService(grpc.GenericRpcHandler):
         slot = await self._gate.enter(origin)
         if slot is None:
             _log.warning("stream_refused", place=origin.place, waiting=self._gate.waiting)
-            await context.write(frames.batch([frames.rejected(reasons.too_many_streams())]))
+            await context.write(frames.batch([frames.rejected(stream_reasons.too_many_streams())]))
             return
         try:
             await self._converse(origin, requests, context, slot)

@@ -18,7 +18,8 @@ from relay.counter.port import Counter, Evidence, Investor, Mode, TerminalLogin,
 from relay.domain import reasons, system_info
 from relay.domain.challenge import proof_is_right
 from relay.domain.public_ip import Origin
-from relay.errors import Refusal, Refused, refuse
+from relay.refusals import login_reasons
+from relay.refusals.refusal import Refusal, Refused, refuse
 from relay.services.directory_access import DirectoryAccess
 from relay.services.investors import Investors
 from relay.services.known_places import KnownPlaces
@@ -117,26 +118,26 @@ class Admission:
         refuse(await self._guard.check(applicant))
         refuse(self._counter.check_login(applicant.login))
         if applicant.login.broker_id != self._rules.broker_id:
-            raise Refused(reasons.wrong_broker(applicant.login.broker_id))
+            raise Refused(login_reasons.wrong_broker(broker_id=applicant.login.broker_id))
         terminal = await self._directory.terminals.look_up(self._directory.access, applicant.app_id)
         answer = applicant.login.auth_info
         if not proof_is_right(terminal.auth_code if terminal else None, applicant.challenge, answer):
             raise Refused(self._why_no_proof(applicant, terminal))
         self._challenges.append(applicant.challenge)
         if terminal is None:
-            raise Refused(reasons.unknown_terminal(applicant.app_id))
+            raise Refused(login_reasons.unknown_terminal(app_id=applicant.app_id))
         if not terminal.enabled:
-            raise Refused(reasons.terminal_disabled(applicant.app_id))
+            raise Refused(login_reasons.terminal_disabled(app_id=applicant.app_id))
         if self._counter.mode not in terminal.modes:
-            raise Refused(reasons.mode_not_allowed(applicant.app_id, self._counter.mode.value))
+            raise Refused(login_reasons.mode_not_allowed(app_id=applicant.app_id, mode=self._counter.mode.value))
 
     def _why_no_proof(self, applicant: Applicant, terminal: Terminal | None) -> Refusal:
         if terminal is None:
-            return reasons.unknown_terminal(applicant.app_id)
+            return login_reasons.unknown_terminal(app_id=applicant.app_id)
         answer = applicant.login.auth_info
         if any(proof_is_right(terminal.auth_code, challenge, answer) for challenge in self._challenges):
-            return reasons.challenge_replayed()
-        return reasons.wrong_proof(applicant.app_id)
+            return login_reasons.challenge_replayed()
+        return login_reasons.wrong_proof(app_id=applicant.app_id)
 
     async def _check_system_info(self, applicant: Applicant) -> None:
         login = applicant.login
@@ -148,7 +149,7 @@ class Admission:
             header = system_info.UnwrappedHeader.parse(judgement.header)
             refuse(system_info.check_age(header, self._clock(), self._rules.age))
         if not await self._directory.seen.is_new(self._directory.access, login.system_info, applicant.name):
-            raise Refused(reasons.system_info_replayed())
+            raise Refused(login_reasons.system_info_replayed())
 
     async def _check_investor(self, applicant: Applicant) -> frozenset[str]:
         """The investor's accounts; empty where only the counter knows them."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from ctprelay.v1 import terminal_pb2 as pb
 from ctprelay.wire_format import varint
 from relay.counter.port import Attached, CallOutcome, Confirmation, Investor, LinkState, LinkStatus, Mode
-from relay.errors import Refusal, Source
+from relay.refusals.refusal import Refusal, Source
 
 _SEQUENCE = b"\x08"  # RelayMessage.sequence = 1, varint
 _EVENT = b"\x32"  # RelayMessage.event = 6, length-delimited
@@ -62,14 +62,15 @@ def rejected(refusal: Refusal) -> bytes:
 
 
 def rejection(refusal: Refusal) -> pb.Rejected:
-    """A refusal as the terminal reads it."""
+    """A refusal as the terminal may know it."""
+    told = refusal.told
     return pb.Rejected(
-        source=_SOURCES[refusal.source],
-        reason=refusal.reason,
-        code=refusal.code,
-        message=refusal.message,
-        advice=refusal.advice,
-        retry_after_seconds=refusal.retry_after_seconds,
+        source=_SOURCES[told.source],
+        reason=told.reason,
+        code=told.code,
+        message=told.message,
+        advice=told.advice,
+        retry_after_seconds=told.retry_after_seconds,
     )
 
 

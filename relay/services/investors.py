@@ -14,8 +14,8 @@ from sqlalchemy import ColumnElement, Engine, Row, and_, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from relay.counter.port import Investor
-from relay.domain import reasons
-from relay.errors import Refused
+from relay.refusals import login_reasons
+from relay.refusals.refusal import Refused
 from relay.services.database import writing
 from relay.services.directory_access import DirectoryAccess
 from relay.services.ledger import stamp
@@ -59,11 +59,11 @@ class Investors:
             row = connection.execute(select(INVESTOR).where(_is(broker_id, investor_id))).one_or_none()
         right = self._password_is(row.password_hash if row else self._nobody, password)
         if row is None:
-            raise Refused(reasons.investor_unknown(investor_id))
+            raise Refused(login_reasons.investor_unknown(investor_id=investor_id))
         if not right:
-            raise Refused(reasons.wrong_investor_password(investor_id))
+            raise Refused(login_reasons.wrong_investor_password(investor_id=investor_id))
         if not row.enabled:
-            raise Refused(reasons.investor_disabled(investor_id))
+            raise Refused(login_reasons.investor_disabled(investor_id=investor_id))
         return _record(row)
 
     def find(self, broker_id: str, investor_id: str) -> InvestorRecord | None:

@@ -28,7 +28,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from relay.domain.ledger_chain import Entry, Head, canonical, empty_head, head_after, link
 from relay.domain.system_info import COUNTER_ZONE
-from relay.errors import LedgerUnavailable
+from relay.refusals.refusal import LedgerUnavailable
 from relay.services.database import brief, writing
 from relay.services.ledger_spool import Gap, Item, Spool
 from relay.services.schema import LEDGER, LEDGER_HEAD

@@ -14,11 +14,11 @@ from typing import Protocol
 import structlog
 
 from relay.counter.port import Investor
-from relay.domain import reasons
 from relay.domain.breaker import Breaker
 from relay.domain.login_attempts import AttemptLimit, CounterTries, Lock, LoginAttempts, Subject, Turn, Who
 from relay.domain.public_ip import Origin
-from relay.errors import Refusal, Refused, Source
+from relay.refusals import login_reasons
+from relay.refusals.refusal import Refusal, Refused, Source
 from relay.services.unavailable import DirectoryUnavailable
 from relay.settings.settings import Limits
 from relay.tasks import Tasks
@@ -170,10 +170,10 @@ class LoginGuard:
                         continue
                     if turn is Turn.LOCKED:
                         left = self._tries.seconds_left(investor.investor_id, self._clock(), known=known)
-                        raise Refused(reasons.locked_out("investor", left))
+                        raise Refused(login_reasons.locked_out(what="investor", seconds=left))
                     await self._ends.setdefault(investor, asyncio.Event()).wait()
         except TimeoutError:
-            raise Refused(reasons.locked_out("investor", _TURN_SECONDS)) from None
+            raise Refused(login_reasons.locked_out(what="investor", seconds=_TURN_SECONDS)) from None
         if refusal := self._breaker.admit(self._clock()):
             raise Refused(refusal)
         self._tries.begun(investor.investor_id)

@@ -26,11 +26,11 @@ import structlog
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DataError, IntegrityError, ProgrammingError, SQLAlchemyError
 
-from relay.domain import call_reasons, reasons
 from relay.domain.order_keys import FirstOrder
 from relay.domain.ref_map import MapEntry
 from relay.domain.waiting_orders import OrderName
-from relay.errors import Refused
+from relay.refusals import call_reasons, relay_reasons
+from relay.refusals.refusal import Refused
 from relay.services.database import brief, writing
 from relay.services.order_tables import OrderTables
 
@@ -156,9 +156,9 @@ class OrdersInDatabase:
             return None
         self.release(investor_id, key, sent=True)  # it is not ours to free
         if found.content != content:
-            raise Refused(call_reasons.order_key_reused(key))
+            raise Refused(call_reasons.order_key_reused(key=key))
         if found.order is None:
-            raise Refused(call_reasons.order_key_in_doubt(key))
+            raise Refused(call_reasons.order_key_in_doubt(key=key))
         return found.order
 
     async def settled(self) -> None:
@@ -180,13 +180,13 @@ class OrdersInDatabase:
 
     async def _ask(self, work: Callable[[Connection], _T]) -> _T:
         if self._away or len(self._waiting) >= self._capacity:
-            raise Refused(reasons.shared_orders_unavailable())
+            raise Refused(relay_reasons.shared_orders_unavailable())
         done: asyncio.Future[_T] = asyncio.get_running_loop().create_future()
         self._put(_DatabaseQuestion(work, done), urgent=True)
         try:
             return await asyncio.wait_for(done, self._answer_seconds)
         except TimeoutError:
-            raise Refused(reasons.shared_orders_unavailable()) from None
+            raise Refused(relay_reasons.shared_orders_unavailable()) from None
 
     # The thread ----------------------------------------------------------------------------------------------
 
@@ -241,7 +241,7 @@ class OrdersInDatabase:
 
     def _failed(self, group: Sequence[_Item], error: Exception) -> None:
         """Questions fail; news stay, but for those the database will never take."""
-        refusal = Refused(reasons.shared_orders_unavailable())
+        refusal = Refused(relay_reasons.shared_orders_unavailable())
         for item in group:
             if isinstance(item, _DatabaseQuestion):
                 _settle(item.done, refusal)

@@ -12,8 +12,8 @@ from collections.abc import Iterable
 import structlog
 
 from relay.counter.port import Investor, Mode
-from relay.domain import reasons
-from relay.errors import Refusal
+from relay.refusals import login_reasons
+from relay.refusals.refusal import Refusal
 from relay.services.admission import Directory
 from relay.services.terminal_session import TerminalSession
 from relay.services.unavailable import DirectoryUnavailable
@@ -68,9 +68,9 @@ class Revocations:
         for session in sessions:
             who = session.identity
             if who.app_id not in enabled:
-                found.append((session, reasons.terminal_disabled(who.app_id)))
+                found.append((session, login_reasons.terminal_disabled(app_id=who.app_id)))
             elif who.investor not in admitted:
-                found.append((session, reasons.investor_disabled(who.investor.investor_id)))
+                found.append((session, login_reasons.investor_disabled(investor_id=who.investor.investor_id)))
         return found
 
     def _admitted(self, app_ids: set[str], investors: set[Investor]) -> tuple[set[str], set[Investor]]:

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 import structlog
 
 from relay.counter.port import Counter, Evidence, Investor, TerminalLogin
-from relay.domain import reasons
 from relay.domain.journal import Journal
-from relay.errors import Refusal, Refused
+from relay.refusals import login_reasons, relay_reasons, stream_reasons
+from relay.refusals.refusal import Refusal, Refused
 from relay.services.admission import Admission, Applicant
 from relay.services.revocations import Revocations, end
 from relay.services.terminal_session import Identity, TerminalSession
@@ -96,14 +96,14 @@ class Sessions:
         except TimeoutError:
             if not entering.until.expired():
                 raise
-            raise Refused(reasons.relay_draining()) from None
+            raise Refused(relay_reasons.relay_draining()) from None
         finally:
             del self._entering[applicant.name]
             self._giving_way.pop(applicant.name, None)
             entering.over.set()
         if self.draining:  # it came in while the others were shown out
             await session.end(STOPPING)
-            raise Refused(reasons.relay_draining())
+            raise Refused(relay_reasons.relay_draining())
         if replaced is not None:
             await self._replace(replaced, session)
         self._tell_of_a_crowd(session.identity.public_ip)
@@ -114,15 +114,15 @@ class Sessions:
         """The lingering session of this token; only for the same app id and address. Raises Refused."""
         session = self._by_token.get(_key(token))
         if session is None or session.ending:
-            raise Refused(reasons.session_gone())
+            raise Refused(stream_reasons.session_gone())
         if (session.identity.app_id, session.identity.public_ip) != (app_id, public_ip):
-            raise Refused(reasons.session_gone())
+            raise Refused(stream_reasons.session_gone())
         refusal = await self._revocations.refusal(session)
         if refusal is not None:
             end(session, refusal)
             raise Refused(refusal)
         if session.ending:
-            raise Refused(reasons.session_gone())
+            raise Refused(stream_reasons.session_gone())
         return session
 
     async def watch(self, seconds: float) -> None:
@@ -150,7 +150,7 @@ class Sessions:
     def _reserve(self, applicant: Applicant) -> _Entering:
         """Count a login that begins. Where there is no room, a session its own terminal left behind makes some."""
         if self.draining:
-            raise Refused(reasons.relay_draining())
+            raise Refused(relay_reasons.relay_draining())
         present = set(self._by_token.values()) - set(self._giving_way.values())
         mine = [session for session in present if session.identity.investor == applicant.investor]
         entering = sum(login.investor == applicant.investor for login in self._entering.values())
@@ -158,14 +158,16 @@ class Sessions:
         if full or len(mine) + entering >= self._limits.max_per_investor:
             left_behind = _left_behind(applicant, mine)
             if left_behind is None:
-                raise Refused(reasons.relay_full() if full else self._too_many_sessions(mine))
+                raise Refused(relay_reasons.relay_full() if full else self._too_many_sessions(mine))
             self._giving_way[applicant.name] = left_behind
         self._entering[applicant.name] = _Entering(applicant.investor)
         return self._entering[applicant.name]
 
     def _too_many_sessions(self, mine: list[TerminalSession]) -> Refusal:
         waits = [session.linger_left for session in mine if session.linger_left is not None]
-        return reasons.too_many_sessions(self._limits.max_per_investor, max(1.0, min(waits)) if waits else 0.0)
+        return login_reasons.too_many_sessions(
+            most=self._limits.max_per_investor, seconds=max(1.0, min(waits)) if waits else 0.0
+        )
 
     async def _replace(self, old: TerminalSession, new: TerminalSession) -> None:
         """End the session that gave way; only now, because only now the counter knows the password as right."""

@@ -25,9 +25,10 @@ from relay.counter.port import (
     Mode,
     TerminalCall,
 )
-from relay.domain import call_reasons, reasons
+from relay.domain import reasons
 from relay.domain.journal import Journal, Replay
-from relay.errors import LedgerUnavailable, Refused
+from relay.refusals import call_reasons, relay_reasons, stream_reasons
+from relay.refusals.refusal import LedgerUnavailable, Refused
 from relay.services import frames
 from relay.services.outbox import Outbox
 from relay.tasks import Tasks
@@ -133,7 +134,7 @@ class TerminalSession:
     def call(self, call: pb.Call) -> None:
         """Take one call; its CallResult and its answers come through the stream."""
         if len(self._calls) >= _MAX_UNANSWERED:
-            self._put(frames.call_refused(call.request_id, reasons.too_many_calls(_MAX_UNANSWERED)))
+            self._put(frames.call_refused(call.request_id, call_reasons.too_many_calls(most=_MAX_UNANSWERED)))
             return
         self._calls.start(self._call(call), f"call {self.identity.session}")
 
@@ -143,7 +144,7 @@ class TerminalSession:
         except Refused as refused:
             self._put(frames.call_refused(call.request_id, refused.refusal))
         except LedgerUnavailable:
-            self._put(frames.call_refused(call.request_id, reasons.ledger_unavailable()))
+            self._put(frames.call_refused(call.request_id, relay_reasons.ledger_unavailable()))
         except Exception:
             self._put(frames.call_refused(call.request_id, call_reasons.outcome_unknown()))
             raise
@@ -152,7 +153,7 @@ class TerminalSession:
 
     def _terminal_call(self, call: pb.Call) -> TerminalCall:
         if call.request_id <= 0:
-            raise Refused(reasons.request_malformed("request_id must be greater than 0"))
+            raise Refused(stream_reasons.request_malformed(why="request_id must be greater than 0"))
         valid_for = call.valid_for_milliseconds / 1000 or self._default_valid_for
         return TerminalCall(call.request, call.request_id, valid_for, call.client_order_key, call.fresh)
 

@@ -16,10 +16,10 @@ import structlog
 from ctprelay.v1 import terminal_pb2 as pb
 from relay.counter.port import Evidence
 from relay.domain import conversation as talk
-from relay.domain import reasons
 from relay.domain.challenge import TIMESTAMP_BYTES
 from relay.domain.public_ip import Origin
-from relay.errors import LedgerUnavailable, Refusal, Refused
+from relay.refusals import login_reasons, relay_reasons, stream_reasons
+from relay.refusals.refusal import LedgerUnavailable, Refusal, Refused
 from relay.services import frames
 from relay.services.admission import Applicant
 from relay.services.outbox import Outbox
@@ -41,8 +41,8 @@ class Malformed:
     def refusal(self) -> Refusal:
         """Which of the two it is."""
         if self.size > self.most:
-            return reasons.message_too_large(self.size, self.most)
-        return reasons.request_malformed("bytes that are not a ctprelay.v1.TerminalMessage")
+            return stream_reasons.message_too_large(size=self.size, most=self.most)
+        return stream_reasons.request_malformed(why="bytes that are not a ctprelay.v1.TerminalMessage")
 
 
 @dataclass(slots=True)
@@ -107,7 +107,7 @@ class TerminalStream:
             case "logout":
                 await self._logout()
             case _:
-                await self._reject(reasons.request_malformed("a message of no kind this relay knows"))
+                await self._reject(stream_reasons.request_malformed(why="a message of no kind this relay knows"))
 
     async def ended(self) -> None:
         """The stream is gone, for whatever reason: the session lingers, everything else is settled."""
@@ -159,7 +159,7 @@ class TerminalStream:
         except Refused as refused:
             await self._reject(refused.refusal, refused.why)
         except LedgerUnavailable:
-            await self._reject(reasons.ledger_unavailable())
+            await self._reject(relay_reasons.ledger_unavailable())
         except BaseException as error:
             # The terminal went away, or the relay is at fault: what the ledger says of this login still gets its end.
             why = "the stream ended" if isinstance(error, asyncio.CancelledError) else "relay_fault"
@@ -190,14 +190,14 @@ class TerminalStream:
     async def _call(self, call: pb.Call) -> None:
         command = self._talk.on(talk.CallReceived())
         if self._session is None or isinstance(command, talk.Reject):
-            await self._reject(command.refusal if isinstance(command, talk.Reject) else reasons.not_logged_in())
+            await self._reject(command.refusal if isinstance(command, talk.Reject) else stream_reasons.not_logged_in())
             return
         self._session.call(call)
 
     async def _logout(self) -> None:
         command = self._talk.on(talk.LogoutReceived())
         if self._session is None or isinstance(command, talk.Reject):
-            await self._reject(command.refusal if isinstance(command, talk.Reject) else reasons.not_logged_in())
+            await self._reject(command.refusal if isinstance(command, talk.Reject) else stream_reasons.not_logged_in())
             return
         await self._session.end("logged out")
 
@@ -211,7 +211,7 @@ class TerminalStream:
         _log.info("terminal_refused", session=self._name, **facts, **({"why": why} if why else {}))
         try:
             await self._evidence.note("terminal_refused", self._name, facts)
-            self.outbox.put(frames.rejected(reasons.told_to_terminal(refusal)))
+            self.outbox.put(frames.rejected(refusal))
             self.outbox.close()
         finally:
             # Afterwards, because the session's own goodbye would end the stream before the refusal is in it.
@@ -230,7 +230,7 @@ class TerminalStream:
         }
 
     def _out_of_patience(self) -> None:
-        refusal = reasons.challenge_expired()
+        refusal = login_reasons.challenge_expired()
         self._talk.on(talk.Turned(refusal))  # at once: a login may be waiting to be read
         self._tasks.start(self._reject(refusal), "stream out of patience")
 

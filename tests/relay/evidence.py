@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from relay.errors import LedgerUnavailable
+from relay.refusals.refusal import LedgerUnavailable
 
 
 @dataclass

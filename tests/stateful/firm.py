@@ -15,7 +15,7 @@ from pathlib import Path
 from ctpabi.api.binding import Binding
 from ctpabi.codec.layout import pack
 from relay.counter.port import CallOutcome, LinkState, Mode
-from relay.errors import Refused
+from relay.refusals.refusal import Refused
 from simcounter import demo_accounts
 from simcounter.session import Values
 from tests.stateful import relay_errors

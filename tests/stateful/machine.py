@@ -16,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 from ctpabi.api.binding import Binding
 from relay.counter.ctp.event_router import LOST_ERROR_ID
 from relay.counter.port import CallOutcome, Mode
-from relay.errors import Refused
+from relay.refusals.refusal import Refused
 from simcounter import demo_accounts
 from simcounter.session import Values
 from tests.stateful.counter_side import BUSY, INVESTORS, MOST_SESSIONS, CounterSide, State, trade_name

@@ -14,7 +14,7 @@ from ctprelay.ctp.v1.events_pb2 import Event
 from relay.counter.ctp.event_router import LOST_ERROR_ID
 from relay.counter.ctp.link import CtpLink
 from relay.counter.port import CallOutcome, CounterEvent, LinkState, LinkStatus
-from relay.errors import Refused
+from relay.refusals.refusal import Refused
 from simcounter.config import CounterConfig
 from tests.relay.counter.terminal_calls import terminal_call
 from tests.stateful.counter_side import State, trade_name

@@ -20,7 +20,7 @@ from relay.counter.ctp.switchboard import Switchboard
 from relay.counter.port import Confirmation, Evidence, TerminalReport
 from relay.domain.breaker import Breaker
 from relay.domain.patience import Patience
-from relay.errors import Refused
+from relay.refusals.refusal import Refused
 from relay.tasks import Tasks
 
 _CONFIRM_SECONDS = 2.0

@@ -11,11 +11,11 @@ from ctpabi.catalog import Method
 from ctpabi.codec.messages import request_body
 from relay.counter.ctp.call_line import CallLine
 from relay.counter.port import Attached, CallOutcome, CounterEvent, LinkState, LinkStatus, TerminalCall, TerminalLogin
-from relay.domain import reasons
 from relay.domain.lane import Lane
 from relay.domain.rate_window import RateWindow
 from relay.domain.scope import Identity
-from relay.errors import Refused
+from relay.refusals import call_reasons, stream_reasons
+from relay.refusals.refusal import Refused
 
 Item = CounterEvent | LinkStatus
 Call = Callable[["CtpLink", "CtpCall"], Awaitable[CallOutcome]]
@@ -98,7 +98,7 @@ class CtpLink:
         call = _decoded(terminal_call)
         question = call.request_id if call.method.name.startswith(_QUESTIONS) else 0
         if question in self._questions:
-            raise Refused(reasons.request_id_in_use(question))
+            raise Refused(call_reasons.request_id_in_use(request_id=question))
         if question:
             self._questions.add(question)
         taken = False
@@ -186,11 +186,13 @@ class CtpLink:
 def _decoded(call: TerminalCall) -> CtpCall:
     """The method a message stands for and its struct's bytes; raises Refused for what CTP cannot carry."""
     if call.request.WhichOneof("body") is None:
-        raise Refused(reasons.request_malformed("the call carries no request this relay's CTP version knows"))
+        raise Refused(
+            stream_reasons.request_malformed(why="the call carries no request this relay's CTP version knows")
+        )
     try:
         method, body = request_body(call.request)
     except ValueError as error:
-        raise Refused(reasons.request_malformed(str(error))) from None
+        raise Refused(stream_reasons.request_malformed(why=str(error))) from None
     return CtpCall(method, body, call.request_id, call.valid_for, call.client_order_key, call.fresh)
 
 

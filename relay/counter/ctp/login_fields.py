@@ -9,8 +9,8 @@ from __future__ import annotations
 from ctpabi.catalog import Catalog
 from ctpabi.codec import text
 from ctprelay.v1 import terminal_pb2 as pb
-from relay.domain import reasons
-from relay.errors import Refusal
+from relay.refusals import stream_reasons
+from relay.refusals.refusal import Refusal
 
 _FIELDS = {
     "investor_id": ("InputOrder", "InvestorID"),
@@ -29,7 +29,7 @@ def check_fields(catalog: Catalog, login: pb.Login) -> Refusal | None:
         try:
             size = len(text.encode(getattr(login, name)))
         except text.UnencodableText as error:
-            return reasons.request_malformed(f"{name}: {error}")
+            return stream_reasons.request_malformed(why=f"{name}: {error}")
         if size > most:
-            return reasons.request_malformed(f"{name} has {size} bytes in GB18030, {most} at most")
+            return stream_reasons.request_malformed(why=f"{name} has {size} bytes in GB18030, {most} at most")
     return None

@@ -11,7 +11,7 @@ import asyncio
 from relay.alarms import AlarmName, Alarms
 from relay.domain import reasons
 from relay.domain.breaker import Breaker
-from relay.errors import Refusal
+from relay.refusals.refusal import Refusal
 
 _LOOK_AGAIN = 1.0
 """seconds between looks at a breaker that is open"""

@@ -12,7 +12,7 @@ from relay.counter.ctp.login_fields import check_fields
 from relay.counter.ctp.switchboard import Switchboard
 from relay.counter.ctp.tools import SwitchboardTools
 from relay.counter.port import CounterLink, Mode, TerminalLogin
-from relay.errors import Refusal
+from relay.refusals.refusal import Refusal
 
 
 class ManyToMany:

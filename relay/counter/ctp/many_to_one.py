@@ -22,7 +22,8 @@ from relay.counter.ctp.tools import SwitchboardTools
 from relay.counter.port import CounterLink, LinkState, LinkStatus, Mode, TerminalLogin, TerminalReport
 from relay.domain import reasons
 from relay.domain.counter_session import BREAK_SECONDS, NOT_PERMITTED
-from relay.errors import LedgerUnavailable, Refusal, Refused, Source
+from relay.refusals import relay_reasons
+from relay.refusals.refusal import LedgerUnavailable, Refusal, Refused, Source
 from relay.tasks import Tasks
 
 _log = structlog.get_logger(__name__)
@@ -54,7 +55,7 @@ class ManyToOne:
         self._reports: dict[str, TerminalReport] = {}
         self._switchboard: Switchboard | None = None
         self._tasks = Tasks()
-        self._why_not = reasons.counter_unavailable("the operator is not logged in")
+        self._why_not = relay_reasons.counter_unavailable(why="the operator is not logged in")
 
     @property
     def ready(self) -> bool:
@@ -92,11 +93,11 @@ class ManyToOne:
         board = self._live_board()
         await board.recall(login.report.investor.investor_id)
         if self._live_board() is not board:
-            raise Refused(reasons.counter_unavailable("the operator's session broke during the login"))
+            raise Refused(relay_reasons.counter_unavailable(why="the operator's session broke during the login"))
         during = board.logins
         code = await _submit(board, login.session, login.report)
         if board.logins != during or board is not self._switchboard or not board.session.live:
-            raise Refused(reasons.counter_unavailable("the operator's session broke during the report"))
+            raise Refused(relay_reasons.counter_unavailable(why="the operator's session broke during the report"))
         if code != 0:
             self._not_permitted(login.session, code)
             raise Refused(reasons.report_refused(code))

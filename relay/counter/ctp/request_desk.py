@@ -20,7 +20,6 @@ from relay.counter.ctp.pending import Asked, Pending
 from relay.counter.ctp.session import CtpSession
 from relay.counter.ctp.tools import SwitchboardTools
 from relay.counter.port import CallOutcome
-from relay.domain import call_reasons, reasons
 from relay.domain.lane_requests import Outgoing
 from relay.domain.lanes import Lanes
 from relay.domain.order_keys import FirstOrder
@@ -28,7 +27,8 @@ from relay.domain.pacing import Outcome, Pacer, PacingLimits, Stage, Ticket
 from relay.domain.query_lane import Unanswered
 from relay.domain.scope_table import Priority
 from relay.domain.waiting_orders import WaitingOrders
-from relay.errors import Refusal, Refused
+from relay.refusals import call_reasons, relay_reasons
+from relay.refusals.refusal import Refusal, Refused
 
 _log = structlog.get_logger(__name__)
 _OWN_SECONDS = 10.0
@@ -97,7 +97,7 @@ class RequestDesk:
         priority = rule.priority if rule else Priority.OTHER
         now = self._loop.time()
         if priority is Priority.QUERY and (left := self._held.seconds_left(_question(asked), now)):
-            raise Refused(call_reasons.query_not_answered(call.method.name, left))
+            raise Refused(call_reasons.query_not_answered(name=call.method.name, seconds=left))
         if await self._cancelled_here(asked.link, call, body, queued):
             return CallOutcome(0)
         waiting = _Waiting(call, body, asked, self._loop.create_future())
@@ -137,7 +137,7 @@ class RequestDesk:
         queued()
         _, unsent = await asyncio.wait(futures, timeout=call.valid_for)
         if unsent:
-            raise Refused(reasons.deadline_passed())
+            raise Refused(call_reasons.deadline_passed())
         return False
 
     async def ask_itself(self, link: CtpLink, method_name: str) -> int:
@@ -182,7 +182,7 @@ class RequestDesk:
         while True:
             step = self._pacer.next(self._loop.time())
             for ticket in step.expired:
-                self._turn_away(ticket, reasons.deadline_passed(), Lost.LATE)
+                self._turn_away(ticket, call_reasons.deadline_passed(), Lost.LATE)
             if step.unanswered is not None:
                 self._give_up(step.unanswered)
             if step.send is None:
@@ -273,7 +273,7 @@ class RequestDesk:
             self._order_map.append(outgoing.entries)
         except OSError:
             self._lanes.retract(lane, outgoing)
-            raise Refused(reasons.order_map_unavailable()) from None
+            raise Refused(relay_reasons.order_map_unavailable()) from None
         except Exception:
             self._lanes.retract(lane, outgoing)
             raise
@@ -326,7 +326,7 @@ def _question(asked: Asked) -> Hashable:
 
 def not_ready(link: CtpLink, *, live: bool) -> Refusal | None:
     """Why nothing can be sent for this terminal now."""
-    return None if live and link.reported else call_reasons.not_bound()
+    return None if live and link.reported else relay_reasons.counter_unavailable(why="not logged in")
 
 
 def _hold_to_limits(link: CtpLink, priority: Priority, now: float) -> None:
@@ -339,5 +339,5 @@ def _hold_to_limits(link: CtpLink, priority: Priority, now: float) -> None:
         case _:
             return
     if window.free_at(now) > now:
-        raise Refused(call_reasons.too_fast(what, most))
+        raise Refused(call_reasons.too_fast(what=what, most=most))
     window.take(now)

@@ -27,7 +27,7 @@ from relay.domain import counter_events as fact
 from relay.domain.counter_session import CounterSession, Decision, State
 from relay.domain.login_errors import LoginVerdict, verdict_of
 from relay.domain.patience import Patience
-from relay.errors import LedgerUnavailable
+from relay.refusals.refusal import LedgerUnavailable
 from relay.tasks import Tasks
 
 

@@ -12,7 +12,8 @@ from ctpabi.codec import layout
 from relay.counter.port import Attached
 from relay.domain import reasons
 from relay.domain.refs import BadRef, parse_ref
-from relay.errors import Refusal
+from relay.refusals import relay_reasons
+from relay.refusals.refusal import Refusal
 
 _log = structlog.get_logger(__name__)
 
@@ -94,10 +95,10 @@ def _refusal(step: str, code: int, text: str) -> Refusal:
     if step == "report":
         return reasons.report_refused(code)
     if step == "app_type":
-        return reasons.relay_misconfigured(text)
+        return relay_reasons.relay_misconfigured(why=text)
     if step in {"authenticate", "login"} and code:
         return reasons.counter_refused(code, text)
-    return reasons.counter_unavailable(text)
+    return relay_reasons.counter_unavailable(why=text)
 
 
 def fault() -> SessionEnded:

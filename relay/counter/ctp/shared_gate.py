@@ -14,10 +14,10 @@ from relay.counter.ctp.link import CtpCall, CtpLink
 from relay.counter.ctp.request_desk import repeated
 from relay.counter.port import CallOutcome
 from relay.counter.shared_orders import SharedOrders
-from relay.domain import reasons
 from relay.domain.lanes import Lanes
 from relay.domain.order_keys import FirstOrder
-from relay.errors import Refused
+from relay.refusals import call_reasons
+from relay.refusals.refusal import Refused
 
 Send = Callable[[CtpLink, CtpCall, bytearray, Callable[[], None]], Awaitable[CallOutcome]]
 """sends a call; says so with the last argument once its place in the queue of its counter session is taken"""
@@ -52,7 +52,7 @@ class SharedGate:
                     first = await self._claim(link, call, content) if content else None
                     await self._look_up(link, call, body)
             except TimeoutError:
-                raise Refused(reasons.deadline_passed()) from None
+                raise Refused(call_reasons.deadline_passed()) from None
             if first is not None:
                 return repeated(first)
             call = dataclasses.replace(call, valid_for=until - clock())

@@ -29,10 +29,11 @@ from relay.counter.ctp.session_items import (
 from relay.counter.ctp.shared_gate import SharedGate
 from relay.counter.ctp.tools import SwitchboardTools
 from relay.counter.port import Attached, CallOutcome, LinkState, LinkStatus
-from relay.domain import call_reasons, reasons
+from relay.domain import reasons
 from relay.domain.query_cache import Key, QueryCache
 from relay.domain.scope import Identity
-from relay.errors import Refusal, Refused, refuse
+from relay.refusals import relay_reasons, stream_reasons
+from relay.refusals.refusal import Refusal, Refused, refuse
 from relay.tasks import Tasks
 
 _log = structlog.get_logger(__name__)
@@ -71,7 +72,7 @@ class Switchboard:
         self.logins = 0
         """how often the session went live: what was reported during an earlier login does not stand in this one"""
         self.ended = asyncio.Event()
-        self.why_not = reasons.counter_unavailable("not logged in yet")
+        self.why_not = relay_reasons.counter_unavailable(why="not logged in yet")
         """why nobody can log in, while the session is not live"""
 
     def __iter__(self) -> Iterator[CtpLink]:
@@ -96,7 +97,7 @@ class Switchboard:
 
     def remove(self, link: CtpLink) -> None:
         """The terminal is gone; idempotent."""
-        self._desk.drop(link, reasons.session_gone())
+        self._desk.drop(link, stream_reasons.session_gone())
         self._pending.forget(link)
         self._router.close(link)
         self._lanes.close(link.lane)
@@ -130,7 +131,7 @@ class Switchboard:
 
     def _check_ready(self, link: CtpLink, call: CtpCall) -> None:
         if self._links.get(link.lane.session) is not link:
-            raise Refused(reasons.session_gone())
+            raise Refused(stream_reasons.session_gone())
         if not (self._password_due and call.method.name in _LEGAL_WHILE_PASSWORD_DUE):
             refuse(not_ready(link, live=self.session.live))
 
@@ -253,7 +254,7 @@ class Switchboard:
             self._tools.order_map.begin(trading_day)
         except OSError as error:
             _log.error("order_map_unreadable", error=str(error))
-            raise Refused(reasons.order_map_unavailable()) from None
+            raise Refused(relay_reasons.order_map_unavailable()) from None
         if changed:
             self._lanes.start_day()
             self._tools.day_use.start_day()
@@ -282,7 +283,7 @@ class Switchboard:
         for link in self:
             # A report stands in the login it was made in; with a shared session `on_live` makes the next one.
             link.reported = link.reported and self._on_live is None
-            self._desk.drop(link, call_reasons.not_bound())
+            self._desk.drop(link, relay_reasons.counter_unavailable(why="not logged in"))
         for asked in self._pending.drain():
             self._router.lost(asked)
         for link in self:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from relay.domain.login_errors import LoginVerdict, verdict_of
-from relay.errors import Refusal, Source
+from relay.refusals.refusal import Refusal, Source
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from relay.errors import Refusal, Source
+from relay.refusals.refusal import Refusal, Source
 
 WELL_FORMED: Final = frozenset({-3, -4})
 """what an unconnected API returns for genuine bytes: all checks passed but the permission"""

@@ -22,7 +22,7 @@ from relay.counter.port import CallOutcome, CounterEvent, LinkStatus, TerminalCa
 from relay.counter.shared_orders import SharedOrders
 from relay.domain.day_use import DayUse
 from relay.domain.lanes import Lanes
-from relay.errors import Refused
+from relay.refusals.refusal import Refused
 from tests.relay.counter.terminal_calls import terminal_call
 from tests.relay.domain.ctp_bodies import CATALOG, OWNERSHIP, SCOPES, body, callback, investor, request
 from tests.relay.hand_loop import settled

@@ -11,7 +11,7 @@ from ctprelay.ctp.v1.requests_pb2 import Request
 from ctprelay.ctp.v1.structs_pb2 import InputOrder, QryTrade
 from relay.counter.ctp.link import SLICE_SECONDS, CtpLink
 from relay.counter.port import Attached, CounterEvent, LinkState, LinkStatus, TerminalCall
-from relay.errors import Refused
+from relay.refusals.refusal import Refused
 from tests.relay.counter.played_board import Board
 from tests.relay.hand_loop import settled
 

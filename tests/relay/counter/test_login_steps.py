@@ -10,7 +10,7 @@ from ctpabi.api.spi import RawEvent
 from relay.counter.ctp.login_steps import Credentials, LoginSteps
 from relay.counter.ctp.session_items import SessionLive
 from relay.domain import counter_events as fact
-from relay.errors import LedgerUnavailable
+from relay.refusals.refusal import LedgerUnavailable
 from tests.relay.counter.played_api import PASSWORD, RELAY_AUTH_CODE, Mood, PlayedApi, login, report
 from tests.relay.counter.played_board import DAY, answer, event_body
 from tests.relay.domain.ctp_bodies import BROKER, CATALOG, callback, read

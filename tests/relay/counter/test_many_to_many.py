@@ -13,7 +13,7 @@ from relay.alarms import AlarmName
 from relay.counter.ctp.link import CtpLink
 from relay.counter.ctp.many_to_many import ManyToMany
 from relay.counter.port import Confirmation, TerminalCall
-from relay.errors import LedgerUnavailable, Refused
+from relay.refusals.refusal import LedgerUnavailable, Refused
 from tests.relay.counter.played_api import Counter, login
 from tests.relay.counter.terminal_calls import terminal_call
 from tests.relay.domain.ctp_bodies import request

@@ -14,7 +14,7 @@ from relay.counter.ctp.link import CtpLink
 from relay.counter.ctp.many_to_one import ManyToOne
 from relay.counter.port import LinkState, LinkStatus
 from relay.domain.patience import Patience
-from relay.errors import LedgerUnavailable, Refused
+from relay.refusals.refusal import LedgerUnavailable, Refused
 from tests.relay.counter.played_api import PATIENCE, Counter, PlayedApi, login
 from tests.relay.counter.played_board import OPERATOR, Terminal, order_fields
 from tests.relay.counter.terminal_calls import terminal_call

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from relay.counter.port import CallOutcome
-from relay.domain import reasons
 from relay.domain.lane import virtual_front
 from relay.domain.order_keys import FirstOrder
 from relay.domain.ref_map import MapEntry
 from relay.domain.refs import RefSpace
 from relay.domain.waiting_orders import OrderName
-from relay.errors import Refused
+from relay.refusals import relay_reasons
+from relay.refusals.refusal import Refused
 from tests.relay.counter.played_board import Board, Terminal, order_fields, refusal_of
 from tests.relay.domain.ctp_bodies import read
 from tests.relay.hand_loop import HandLoop, settled
@@ -72,7 +72,7 @@ class Firm:
         self.asked.append(what)
         await self.answer.wait()
         if self.away:
-            raise Refused(reasons.shared_orders_unavailable())
+            raise Refused(relay_reasons.shared_orders_unavailable())
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from relay.counter.ctp.session_items import SessionEnded, SessionPasswordDue
 from relay.counter.ctp.switchboard import Switchboard
 from relay.domain.rate_window import RateWindow
-from relay.errors import Refused
+from relay.refusals.refusal import Refused
 from tests.relay.counter.played_board import DAY, Board, order_fields, refusal_of, unanswered
 from tests.relay.domain.ctp_bodies import BROKER
 from tests.relay.hand_loop import settled

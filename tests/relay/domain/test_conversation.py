@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from relay.domain import conversation as c
-from relay.errors import Refusal, Source
+from relay.refusals.refusal import Refusal, Source
 
 
 def challenged() -> c.Conversation:

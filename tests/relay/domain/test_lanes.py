@@ -10,7 +10,7 @@ from relay.domain.lane import VIRTUAL_FRONT, Lane
 from relay.domain.lane_requests import DayLimits, Outgoing
 from relay.domain.lanes import Lanes
 from relay.domain.order_keys import FirstOrder
-from relay.errors import Refusal
+from relay.refusals.refusal import Refusal
 from tests.relay.domain.ctp_bodies import (
     BROKER,
     CATALOG,

@@ -24,7 +24,7 @@ from relay.domain.lane_requests import Outgoing
 from relay.domain.lanes import Lanes
 from relay.domain.ref_map import MapEntry
 from relay.domain.repetitions import Repetitions
-from relay.errors import Refusal
+from relay.refusals.refusal import Refusal
 from tests.relay.domain.ctp_bodies import (
     BROKER,
     CATALOG,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from relay.domain.order_keys import FirstOrder, OrderKeys, digest
 from relay.domain.ref_map import MapEntry
 from relay.domain.refs import RefSpace
-from relay.errors import Refusal
+from relay.refusals.refusal import Refusal
 
 ENTRY = MapEntry(RefSpace.ORDER, 1, 77, 41, 0, 1_000_000_000, 7, "12", 0, "10001", "k", b"c")
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from relay.domain.pacing import Outcome, Pacer, PacingLimits, Stage, Ticket
 from relay.domain.scope_table import Priority
-from relay.errors import Refusal
+from relay.refusals.refusal import Refusal
 
 NEVER = 1e9
 CANCEL, ORDER, OTHER, EXEMPT, QUERY = Priority

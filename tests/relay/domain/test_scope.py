@@ -13,7 +13,7 @@ from ctpabi.catalog import Catalog, Kind, Method, Shape
 from relay.domain.scope import Identity, ScopeTable
 from relay.domain.scope_table import SCOPES as LISTED
 from relay.domain.scope_table import Priority, Scope
-from relay.errors import Refusal
+from relay.refusals.refusal import Refusal
 from tests.relay.domain.ctp_bodies import CATALOG, SCOPES, body, investor, method, read, request
 
 ALICE = investor("10001")

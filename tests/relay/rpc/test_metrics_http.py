@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from relay.domain import reasons
-from relay.errors import Refusal
+from relay.refusals import relay_reasons
+from relay.refusals.refusal import Refusal
 from relay.rpc.metrics_http import MetricsServer, Reading, why_not_healthy, why_not_ready
 
 
@@ -73,7 +74,7 @@ def test_a_supervisor_hears_why_no_login_can_succeed() -> None:
         ("draining", "ready", None, "relay_draining"),
         ("stuck: no answer", "ready", None, "relay_stuck"),
         ("", "down", None, "verifier_unavailable"),
-        ("", "ready", reasons.counter_unavailable("no front answered"), "counter_unavailable"),
+        ("", "ready", relay_reasons.counter_unavailable(why="no front answered"), "counter_unavailable"),
     ],
 )
 def test_readiness_is_that_of_every_part_a_login_needs(

@@ -24,11 +24,11 @@ from relay.counter.port import (
     TerminalLogin,
     TerminalReport,
 )
-from relay.domain import reasons
 from relay.domain.journal import Journal, JournalLimits
 from relay.domain.public_ip import Origin
 from relay.domain.system_info import COUNTER_ZONE
-from relay.errors import LedgerUnavailable, Refusal, Refused
+from relay.refusals import stream_reasons
+from relay.refusals.refusal import LedgerUnavailable, Refusal, Refused
 from relay.services.admission import Applicant
 from relay.services.outbox import Outbox
 from relay.services.sessions import SessionLimits, Sessions
@@ -114,7 +114,7 @@ class PlayedCounter:
 
     def check_login(self, login: pb.Login) -> Refusal | None:
         """Passwords of more than 40 bytes are none of this counter's."""
-        return reasons.request_malformed("password") if len(login.password) > 40 else None
+        return stream_reasons.request_malformed(why="password") if len(login.password) > 40 else None
 
     def reload(self) -> None:
         """Nothing to do."""

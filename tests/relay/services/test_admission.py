@@ -17,7 +17,7 @@ from relay.counter.port import Mode
 from relay.domain import reasons
 from relay.domain.challenge import auth_info
 from relay.domain.system_info import AgeLimits
-from relay.errors import LedgerUnavailable, Refused
+from relay.refusals.refusal import LedgerUnavailable, Refused
 from relay.services.admission import Admission, AdmissionRules, Applicant, Directory
 from relay.services.directory_access import DirectoryAccess
 from relay.services.investors import Investors

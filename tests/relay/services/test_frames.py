@@ -12,8 +12,8 @@ from ctprelay.ctp.v1 import events_pb2
 from ctprelay.v1 import terminal_pb2 as pb
 from ctprelay.wire_format import varint
 from relay.counter.port import Attached, CallOutcome, Confirmation, Investor, LinkState, LinkStatus, Mode
-from relay.domain import reasons
-from relay.errors import Refusal, Source
+from relay.refusals import call_reasons
+from relay.refusals.refusal import Refusal, Source
 from relay.services import frames
 
 ATTACHED = Attached("20261123", "09:00:00", 1_000_000_000, 7, 41, "2", "TradingHosting", 0, must_change_password=131)
@@ -107,6 +107,6 @@ def test_the_result_of_a_call_says_what_became_of_it() -> None:
 
 def test_a_refused_call_is_told_from_one_the_api_refused() -> None:
     """-100 is the relay's; the API's codes are small."""
-    told = parsed(frames.call_refused(7, reasons.deadline_passed())).call_result
+    told = parsed(frames.call_refused(7, call_reasons.deadline_passed())).call_result
 
     assert (told.request_id, told.return_code, told.rejected.reason) == (7, -100, "deadline_passed")

@@ -9,7 +9,7 @@ import pytest
 from argon2 import PasswordHasher
 from sqlalchemy import Engine, select
 
-from relay.errors import Refused
+from relay.refusals.refusal import Refused
 from relay.services.directory_access import DirectoryAccess
 from relay.services.investors import Investors
 from relay.services.schema import INVESTOR

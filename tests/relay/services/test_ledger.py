@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from sqlalchemy import Connection, Engine, event, text
 
 from relay.domain.ledger_chain import SecretInLedger
-from relay.errors import LedgerUnavailable
+from relay.refusals.refusal import LedgerUnavailable
 from relay.services.database import open_database, upgrade, writing
 from relay.services.ledger import Ledger, record_now
 from relay.services.ledger_reader import audit, heads, read

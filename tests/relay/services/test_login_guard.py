@@ -11,7 +11,8 @@ import pytest
 from relay.counter.port import Investor
 from relay.domain import reasons
 from relay.domain.public_ip import Origin
-from relay.errors import Refusal, Refused, refuse
+from relay.refusals import login_reasons, relay_reasons
+from relay.refusals.refusal import Refusal, Refused, refuse
 from relay.services.login_guard import LoginGuard
 from relay.services.unavailable import DirectoryUnavailable
 from relay.settings.settings import Limits
@@ -106,11 +107,13 @@ async def try_at_counter(guard: LoginGuard, trying: Trying, refusal: Refusal | N
     return "in"
 
 
-WRONG_PASSWORD = reasons.wrong_investor_password("100001")
+WRONG_PASSWORD = login_reasons.wrong_investor_password(investor_id="100001")
 WRONG_AT_CTP = reasons.counter_refused(3, "不合法的登录")
 
 
-@pytest.mark.parametrize("refusal", [WRONG_PASSWORD, reasons.investor_unknown("100001"), WRONG_AT_CTP])
+@pytest.mark.parametrize(
+    "refusal", [WRONG_PASSWORD, login_reasons.investor_unknown(investor_id="100001"), WRONG_AT_CTP]
+)
 async def test_guessing_a_password_locks_the_investor_where_it_is_guessed(
     guard: LoginGuard, seconds: Seconds, refusal: Refusal
 ) -> None:
@@ -130,14 +133,14 @@ async def test_guessing_a_password_locks_the_investor_where_it_is_guessed(
 @pytest.mark.parametrize(
     "refusal",
     [
-        reasons.ledger_unavailable(),
-        reasons.directory_unavailable(),
-        reasons.verifier_unavailable(),
-        reasons.counter_unavailable(),
-        reasons.relay_draining(),
-        reasons.locked_out("investor", 5.0),
-        reasons.system_info_length(1, 2),
-        reasons.system_info_replayed(),
+        relay_reasons.ledger_unavailable(),
+        relay_reasons.directory_unavailable(),
+        relay_reasons.verifier_unavailable(),
+        relay_reasons.counter_unavailable(),
+        relay_reasons.relay_draining(),
+        login_reasons.locked_out(what="investor", seconds=5.0),
+        login_reasons.system_info_length(received=1, stated=2),
+        login_reasons.system_info_replayed(),
         reasons.report_refused(-6),
         reasons.counter_refused(7, "还没有初始化"),
         reasons.counter_refused(140, "首次登录必须修改密码"),
@@ -151,7 +154,12 @@ async def test_what_is_not_guessing_locks_nobody(guard: LoginGuard, refusal: Ref
 
 
 @pytest.mark.parametrize(
-    "refusal", [reasons.wrong_proof("terminal_1.0"), reasons.challenge_replayed(), reasons.unknown_terminal("x")]
+    "refusal",
+    [
+        login_reasons.wrong_proof(app_id="terminal_1.0"),
+        login_reasons.challenge_replayed(),
+        login_reasons.unknown_terminal(app_id="x"),
+    ],
 )
 async def test_a_terminal_without_its_proof_is_locked_where_it_fails(guard: LoginGuard, refusal: Refusal) -> None:
     """It says nothing about the investor it names, nor about the same software elsewhere."""
@@ -298,7 +306,7 @@ async def _broken_off(guard: LoginGuard) -> None:
 async def test_a_counter_that_does_not_answer_uses_up_no_tries(at_ctp: LoginGuard) -> None:
     """It judged nothing."""
     for _ in range(10):
-        assert await try_at_counter(at_ctp, Trying(), reasons.counter_unavailable()) == "counter_unavailable"
+        assert await try_at_counter(at_ctp, Trying(), relay_reasons.counter_unavailable()) == "counter_unavailable"
 
     assert await try_at_counter(at_ctp, Trying()) == "in"
 

@@ -15,7 +15,7 @@ from relay.domain.lane import virtual_front
 from relay.domain.order_keys import FirstOrder
 from relay.domain.ref_map import MapEntry
 from relay.domain.refs import RefSpace
-from relay.errors import Refused
+from relay.refusals.refusal import Refused
 from relay.services.database import open_database, upgrade
 from relay.services.order_tables import OrderTables
 from relay.services.orders_in_database import OrdersInDatabase

@@ -11,7 +11,8 @@ from structlog.testing import capture_logs
 
 from relay.domain import reasons
 from relay.domain.public_ip import Origin
-from relay.errors import LedgerUnavailable, Refused
+from relay.refusals import login_reasons, stream_reasons
+from relay.refusals.refusal import LedgerUnavailable, Refused
 from relay.services.outbox import Outbox
 from relay.services.terminal_session import TerminalSession
 from tests.relay.evidence import KeptEvidence
@@ -53,7 +54,7 @@ async def test_a_full_relay_says_so_before_it_checks_anything(kept: KeptEvidence
 async def test_a_login_that_fails_gives_its_place_back(kept: KeptEvidence) -> None:
     """Otherwise failed logins would fill the relay."""
     house = House(kept, max_sessions=1)
-    house.door.refusal = reasons.wrong_proof("terminal_1.0")
+    house.door.refusal = login_reasons.wrong_proof(app_id="terminal_1.0")
     assert await refused(house, "s-1") == "wrong_proof"
     house.door.refusal, house.counter.refusal = None, reasons.counter_refused(3, "不合法的登录")
     assert await refused(house, "s-2") != ""
@@ -112,14 +113,14 @@ async def test_a_session_is_found_again_only_by_its_own_terminal(kept: KeptEvide
     ):
         with pytest.raises(Refused) as caught:
             await house.sessions.resume(token, app_id, address)
-        assert caught.value.refusal == reasons.session_gone()
+        assert caught.value.refusal == stream_reasons.session_gone()
 
 
 async def test_a_session_whose_terminal_was_disabled_is_not_resumed(kept: KeptEvidence) -> None:
     """It ends there and then, and the terminal is told why."""
     house = House(kept)
     session = await house.sessions.admit(applicant())
-    house.revoked.why = reasons.terminal_disabled("terminal_1.0")
+    house.revoked.why = login_reasons.terminal_disabled(app_id="terminal_1.0")
 
     with pytest.raises(Refused) as caught:
         await house.sessions.resume(session.resume_token, "terminal_1.0", "198.51.100.7")
@@ -223,7 +224,7 @@ async def test_a_login_that_fails_takes_nobodys_place(kept: KeptEvidence) -> Non
     old = await left_behind(house, "s-1")
     house.counter.refusal = reasons.counter_refused(3, "不合法的登录")
     await refused(house, "s-2")
-    house.door.refusal = reasons.wrong_proof("terminal_1.0")
+    house.door.refusal = login_reasons.wrong_proof(app_id="terminal_1.0")
     await refused(house, "s-3")
 
     assert not old.ending

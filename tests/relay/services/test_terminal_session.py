@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from relay.counter.port import LinkState, LinkStatus
-from relay.domain import reasons
+from relay.refusals import call_reasons
 from relay.services.outbox import Outbox
 from relay.services.terminal_session import TerminalSession
 from tests.relay.evidence import KeptEvidence
@@ -47,7 +47,7 @@ async def test_every_call_is_answered_once(house: House) -> None:
 async def test_a_refused_call_is_answered_with_the_refusal(house: House) -> None:
     """-100 is no code of CTP's."""
     session, link, outbox = await opened(house)
-    link.refusal = reasons.deadline_passed()
+    link.refusal = call_reasons.deadline_passed()
 
     session.call(query(41))
     await settled()

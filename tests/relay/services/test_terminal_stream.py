@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from ctprelay.v1 import terminal_pb2 as pb
-from relay.domain import reasons
 from relay.domain.challenge import VALID_SECONDS
+from relay.refusals import login_reasons
 from relay.services.outbox import Outbox
 from relay.services.terminal_stream import Malformed, StreamSettings, TerminalStream
 from tests.relay.evidence import KeptEvidence
@@ -107,7 +107,7 @@ async def test_after_its_last_word_a_stream_hears_nothing(house: House, kept: Ke
 async def test_a_refused_login_is_told_as_it_may_be_known_and_kept_as_it_is(house: House, kept: KeptEvidence) -> None:
     """Whoever tries app ids must not learn which exist; operations must."""
     talk = Talk(house)
-    house.door.refusal = reasons.unknown_terminal("terminal_1.0")
+    house.door.refusal = login_reasons.unknown_terminal(app_id="terminal_1.0")
 
     answers = await talk.says(HELLO, LOGIN)
 

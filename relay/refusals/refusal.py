@@ -1,4 +1,11 @@
-"""Refusals: what the relay says when it does not do what a terminal asked, and whose decision it was."""
+"""A refusal, and its one way from where it is found to the terminal.
+
+1. A row of the table makes the value: `call_reasons.order_not_found()` is a `Refusal`.
+2. Pure code returns it. A coroutine raises it, once, as `Refused(refusal)`; nothing in between changes it.
+3. `TerminalStream` (a login, a resume, a message) or `TerminalSession` (a call) catches it at the top.
+4. A refused login is in the ledger first, precisely. Then `services.frames.rejection` writes `refusal.told`, which
+   is the precise refusal, or the one that is said instead of it. No other function makes a message of a refusal.
+"""
 
 from __future__ import annotations
 
@@ -16,11 +23,11 @@ class Source(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """One refusal, as the terminal, the ledger and the log all tell it."""
+    """One refusal, as the ledger and the log have it, and `told` as the terminal has it."""
 
     source: Source
     reason: str
-    """stable word for programs: unknown_terminal, wrong_proof, stale_system_info …"""
+    """stable word for programs: unknown_terminal, wrong_proof, system_info_stale …"""
     message: str
     """what happened; with CTP's own text where there is one"""
     advice: str = ""
@@ -28,6 +35,13 @@ class Refusal:
     code: int = 0
     """CTP's ErrorID, or the report's return code, or 0"""
     retry_after_seconds: int = 0
+    instead: Refusal | None = None
+    """what the terminal is told where it must not learn the precise reason"""
+
+    @property
+    def told(self) -> Refusal:
+        """The refusal as the terminal may know it."""
+        return self.instead or self
 
 
 class Refused(Exception):

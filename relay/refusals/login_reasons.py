@@ -1,0 +1,226 @@
+"""Why a terminal, an investor or the terminal's system info is not accepted.
+
+The reasons are precise, as the ledger and the log need them. What would help somebody who guesses app ids or
+investors is replaced for the terminal: see `instead`.
+"""
+
+from __future__ import annotations
+
+from relay.refusals.reason import Ends, Retry, reason
+
+_CHECK_APP_ID = (
+    "请向期货公司核对终端 AppID 与授权码",
+    "check the terminal's app id and auth code with your futures firm",
+)
+_ASK_FIRM = ("请联系期货公司", "ask your futures firm")
+_CHECK_INVESTOR = ("请核对投资者代码与密码", "check the investor id and the password")
+_COLLECT_AGAIN = (
+    "请用官方采集库 CTP_GetSystemInfo 重新采集, 按字节原样发送",
+    "collect again with the official CTP_GetSystemInfo and send its bytes unchanged",
+)
+_SET_THE_CLOCK = ("请校准终端时钟与时区 (Asia/Shanghai)", "set the terminal's clock and time zone (Asia/Shanghai)")
+
+
+# The terminal ---------------------------------------------------------------------------------------------------
+
+
+@reason(
+    ("终端 AppID 或授权码未通过认证", "app id or auth code not accepted"),
+    advice=_CHECK_APP_ID,
+    ends=Ends.STREAM,
+)
+def terminal_not_accepted() -> None:
+    """The app id is unknown or the auth code is wrong; which of the two is not said."""
+
+
+@reason(
+    ("未登记的终端 {app_id!r}", "app id {app_id!r} is not registered"),
+    advice=_CHECK_APP_ID,
+    ends=Ends.STREAM,
+    instead=terminal_not_accepted,
+)
+def unknown_terminal(*, app_id: str) -> None:
+    """The app id is not in the directory."""
+
+
+@reason(
+    ("终端 {app_id!r} 的授权码不符", "wrong auth code for app id {app_id!r}"),
+    advice=_CHECK_APP_ID,
+    ends=Ends.STREAM,
+    instead=terminal_not_accepted,
+)
+def wrong_proof(*, app_id: str) -> None:
+    """The answer to the challenge was not made with the terminal's auth code."""
+
+
+@reason(
+    ("认证超时", "the challenge was answered too late"),
+    advice=("请重新连接后登录", "connect again and log in at once"),
+    ends=Ends.STREAM,
+)
+def challenge_expired() -> None:
+    """The login came later than the challenge is valid."""
+
+
+@reason(
+    ("认证应答只能使用一次", "this challenge was answered before"),
+    advice=("请重新连接后登录", "connect again: each connection has one challenge"),
+    ends=Ends.STREAM,
+)
+def challenge_replayed() -> None:
+    """A second login on one challenge."""
+
+
+@reason(
+    ("终端 {app_id!r} 已停用", "app id {app_id!r} is disabled"),
+    advice=_ASK_FIRM,
+    ends=Ends.STREAM | Ends.SESSION,
+    retry=Retry.NO,
+)
+def terminal_disabled(*, app_id: str) -> None:
+    """The terminal proved itself, but the firm has disabled it."""
+
+
+@reason(
+    ("终端 {app_id!r} 不可用于 {mode} 模式", "app id {app_id!r} is not admitted in mode {mode}"),
+    advice=_ASK_FIRM,
+    ends=Ends.STREAM,
+    retry=Retry.NO,
+)
+def mode_not_allowed(*, app_id: str, mode: str) -> None:
+    """The terminal is registered for the other mode only."""
+
+
+# The investor ---------------------------------------------------------------------------------------------------
+
+
+@reason(
+    ("不合法的登录", "investor id or password not accepted"),
+    advice=_CHECK_INVESTOR,
+    ends=Ends.STREAM,
+    code=3,
+)
+def investor_not_accepted() -> None:
+    """The investor is unknown or the password is wrong; which of the two is not said. CTP's ErrorID for both is 3."""
+
+
+@reason(
+    ("投资者 {investor_id!r} 未登记", "investor {investor_id!r} is not registered"),
+    advice=_CHECK_INVESTOR,
+    ends=Ends.STREAM,
+    instead=investor_not_accepted,
+)
+def investor_unknown(*, investor_id: str) -> None:
+    """Many-to-one: the investor is not in the relay's directory."""
+
+
+@reason(
+    ("投资者 {investor_id!r} 密码错误", "wrong password for investor {investor_id!r}"),
+    advice=_CHECK_INVESTOR,
+    ends=Ends.STREAM,
+    instead=investor_not_accepted,
+)
+def wrong_investor_password(*, investor_id: str) -> None:
+    """Many-to-one: the password is not the one of the relay's directory."""
+
+
+@reason(
+    ("投资者 {investor_id!r} 已停用", "investor {investor_id!r} is disabled"),
+    advice=_ASK_FIRM,
+    ends=Ends.STREAM | Ends.SESSION,
+    retry=Retry.NO,
+)
+def investor_disabled(*, investor_id: str) -> None:
+    """Many-to-one: the password was right, but the firm has disabled the investor."""
+
+
+@reason(
+    ("本中继不服务经纪公司 {broker_id!r}", "this relay does not serve broker {broker_id!r}"),
+    advice=("请核对经纪公司代码", "check the broker id"),
+    ends=Ends.STREAM,
+)
+def wrong_broker(*, broker_id: str) -> None:
+    """The login names another broker than the relay's."""
+
+
+@reason(
+    ("登录失败次数过多, {what} 暂被锁定", "too many failed logins: the {what} is locked for a while"),
+    advice=(
+        "请先核对密码再试, 或请期货公司解锁",
+        "check the password and wait, or ask your futures firm to lift the lock",
+    ),
+    ends=Ends.STREAM,
+    retry="seconds",
+)
+def locked_out(*, what: str, seconds: float) -> None:
+    """Too many logins failed; `what` is the investor, the app id or the address."""
+
+
+@reason(
+    ("会话数已达上限 {most}", "there are {most} sessions already, the most allowed"),
+    advice=("请先退出其他终端", "log out elsewhere first"),
+    ends=Ends.STREAM,
+    retry="seconds",
+)
+def too_many_sessions(*, most: int, seconds: float = 0.0) -> None:
+    """The investor has as many sessions as one may have; `seconds` until one without a stream ends, 0 for none."""
+
+
+# The system info ------------------------------------------------------------------------------------------------
+
+
+@reason(
+    (
+        "采集信息长度错误: 收到 {received} 字节, 声明 {stated} 字节, 应为 264 至 273 字节且两者相等",
+        "system info has {received} bytes and states {stated}; 264 to 273 are right, and both must be equal",
+    ),
+    advice=(
+        "信息含二进制 0, 请勿按字符串处理",
+        "it contains NUL bytes: do not handle it as a string, send the returned length",
+    ),
+    ends=Ends.STREAM,
+)
+def system_info_length(*, received: int, stated: int) -> None:
+    """Bytes were lost or added on the way, or these are not the collector's."""
+
+
+@reason(("采集信息无有效时间", "system info carries no readable time"), advice=_COLLECT_AGAIN, ends=Ends.STREAM)
+def system_info_not_genuine() -> None:
+    """The vendor's library let it pass, but the unwrapped time is no date, so its collector did not make it."""
+
+
+@reason(
+    ("该采集信息已使用过", "this system info was used before"),
+    advice=("每次登录都须重新采集", "collect anew for every login"),
+    ends=Ends.STREAM,
+)
+def system_info_replayed() -> None:
+    """The same bytes came with an earlier login; the collector never makes the same bytes twice."""
+
+
+@reason(
+    (
+        "采集信息已过期: {age:.0f} 秒前采集, 最多 {oldest:.0f} 秒",
+        "system info was collected {age:.0f} s ago, {oldest:.0f} s at most",
+    ),
+    advice=(
+        "请登录时采集, 并检查终端时钟与时区 (Asia/Shanghai)",
+        "collect at login, and check the terminal's clock and time zone (Asia/Shanghai)",
+    ),
+    ends=Ends.STREAM,
+)
+def system_info_stale(*, age: float, oldest: float) -> None:
+    """Collected too long before the login; both in seconds."""
+
+
+@reason(
+    (
+        "采集时间超前 {ahead:.0f} 秒, 最多 {most:.0f} 秒",
+        "system info was collected {ahead:.0f} s in the future, {most:.0f} s at most",
+    ),
+    advice=_SET_THE_CLOCK,
+    ends=Ends.STREAM,
+    word="system_info_stale",
+)
+def system_info_from_the_future(*, ahead: float, most: float) -> None:
+    """Collected later than now by the relay's clock; both in seconds."""

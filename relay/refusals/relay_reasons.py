@@ -1,0 +1,107 @@
+"""Why the relay, or the counter behind it, cannot serve at the moment."""
+
+from __future__ import annotations
+
+from relay.refusals.reason import Ends, Retry, reason
+
+_LATER = ("请稍后重试", "try again later")
+_TELL_FIRM = ("请稍后重试; 持续出现请联系期货公司", "try again later; if it stays, tell your futures firm")
+
+
+@reason(
+    ("审计记录暂不可写, 登录与下单暂停", "the ledger cannot be written: nothing is sent until it can"),
+    advice=_TELL_FIRM,
+    ends=Ends.CALL | Ends.STREAM,
+    retry=10,
+)
+def ledger_unavailable() -> None:
+    """Nothing may be done that the ledger cannot announce."""
+
+
+@reason(
+    ("报单映射文件暂不可写, 报单暂停", "the relay's order map cannot be written: no order is sent until it can"),
+    advice=_TELL_FIRM,
+    ends=Ends.CALL | Ends.STREAM,
+    retry=10,
+)
+def order_map_unavailable() -> None:
+    """An order whose owner could not be kept must not be sent; everything else goes on."""
+
+
+@reason(
+    (
+        "中继进程共享的报单记录暂不可读, 带幂等键的报单与登录暂停",
+        "what the firm's relay processes share cannot be read: logins and orders with a client_order_key wait for it",
+    ),
+    advice=(
+        "请稍后以原键重试; 不带幂等键的报单不受影响",
+        "repeat it with the same key later; orders without a key go on",
+    ),
+    ends=Ends.CALL | Ends.STREAM,
+    retry=10,
+)
+def shared_orders_unavailable() -> None:
+    """The database of the firm's relay processes cannot be asked, and what only it can say is not guessed."""
+
+
+@reason(
+    ("终端与投资者目录暂不可读", "the directory of terminals and investors cannot be read"),
+    advice=_TELL_FIRM,
+    ends=Ends.STREAM,
+    retry=10,
+)
+def directory_unavailable() -> None:
+    """Terminals and investors cannot be looked up."""
+
+
+@reason(
+    ("采集信息校验暂不可用", "system info cannot be verified at the moment"),
+    advice=_TELL_FIRM,
+    ends=Ends.STREAM,
+    retry=10,
+)
+def verifier_unavailable() -> None:
+    """The process that verifies system info does not answer."""
+
+
+@reason(
+    ("柜台暂不可用 {why}", "the counter cannot be reached {why}"),
+    advice=_LATER,
+    ends=Ends.CALL | Ends.STREAM | Ends.SESSION,
+    retry=5,
+)
+def counter_unavailable(*, why: str = "") -> None:
+    """No front answers, or the session at the counter is down."""
+
+
+@reason(
+    ("中继配置有误 ({why})", "the relay is not set up for this: {why}"),
+    advice=(
+        "请勿重试, 请联系期货公司; 中继侧已告警",
+        "do not retry, tell your futures firm; its operations are alarmed",
+    ),
+    ends=Ends.STREAM | Ends.SESSION,
+    retry=Retry.NO,
+)
+def relay_misconfigured(*, why: str) -> None:
+    """A fault of the relay's own setup that no try of a terminal mends; `why` is in English."""
+
+
+@reason(("中继无响应 {why}", "the relay does not go on: {why}"), advice=_TELL_FIRM, ends=Ends(0))
+def relay_stuck(*, why: str) -> None:
+    """The relay's own loop does not go on; only its supervisor is told."""
+
+
+@reason(
+    ("中继正在停机维护", "the relay is about to stop"),
+    advice=("请重新连接", "connect again"),
+    ends=Ends.STREAM,
+    retry=5,
+)
+def relay_draining() -> None:
+    """The relay takes no new sessions because it stops."""
+
+
+@reason(("中继会话已满", "the relay has no room for another session"), advice=_LATER, ends=Ends.STREAM, retry=30)
+def relay_full() -> None:
+    """The process has as many sessions as it may have."""
