@@ -5,10 +5,8 @@
 
 FROM python:3.11-slim-bookworm AS packages
 WORKDIR /source
-COPY constraints.txt pyproject.toml README.md LICENSE NOTICE ./
-COPY codegen codegen
+COPY constraints.txt pyproject.toml hatch_build.py README.md LICENSE NOTICE ./
 COPY ctpabi ctpabi
-COPY demo demo
 COPY proto proto
 COPY relay relay
 COPY simcounter simcounter
@@ -42,6 +40,8 @@ USER root
 RUN apt-get update \
     && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends g++ \
     && rm -rf /var/lib/apt/lists/*
+# In no wheel: it lies in the working directory.
+COPY demo demo
 USER ctp-relay
 RUN ctp-simcounter build
 HEALTHCHECK NONE

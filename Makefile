@@ -1,7 +1,7 @@
 # The two commands: make demo, make test. `make` alone lists the rest.
 # The virtual environment and what the machine lacks are made by scripts/set-up; it is silent when there is nothing to do.
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-json test soak check fix gen bench docs up set-up
+.PHONY: help demo demo-json test soak check fix gen bench docs wheels up set-up
 
 BIN := $(or $(CTP_RELAY_VENV),.venv)/bin
 TESTS ?= tests
@@ -52,6 +52,10 @@ docs: ## regenerate docs/{settings,state-machines,requests}.md and relay.example
 bench: ## measure; see benchmarks/
 	@scripts/set-up test
 	@$(BIN)/python -m benchmarks
+
+wheels: ## both distributions, ctp-relay and ctp-relay-terminal, into dist/
+	@scripts/set-up test
+	@scripts/wheels dist
 
 up: ## relay, PostgreSQL and Prometheus in containers; see docker-compose.yml
 	docker compose --profile metrics up --build

@@ -1,1 +1,1 @@
-"""What the Makefile calls: set-up and check (shell), links and compose (Python)."""
+"""What the Makefile calls: set-up, check and wheels (shell), links and compose (Python)."""

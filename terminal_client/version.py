@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 
-DISTRIBUTION = "ctp-relay"
+DISTRIBUTION = "ctp-relay-terminal"
 
 
 def client_version() -> str:

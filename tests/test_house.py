@@ -145,15 +145,18 @@ def test_no_machine_paths() -> None:
 def test_no_addresses_of_package_sources() -> None:
     """Dependencies are named, never located: no index or mirror in what installs them."""
     located = re.compile(r"https?://(?!127\.0\.0\.1)|--(extra-)?index|find-links")
-    installing = [ROOT / name for name in ("constraints.txt", "pyproject.toml", "Dockerfile", "scripts/set-up")]
+    names = ("constraints.txt", "pyproject.toml", "terminal_client/pyproject.toml", "Dockerfile", "scripts/set-up")
+    installing = [ROOT / name for name in names]
 
     assert [path.name for path in installing if located.search(path.read_text(encoding="utf-8"))] == []
 
 
 def test_every_dependency_is_pinned_and_explained() -> None:
-    """What pyproject.toml asks for has a version in constraints.txt and a line in docs/dependencies.md."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    wanted = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
+    """What the two distributions ask for has a version in constraints.txt and a line in docs/dependencies.md."""
+    files = [ROOT / "pyproject.toml", ROOT / "terminal_client/pyproject.toml"]
+    projects = [tomllib.loads(file.read_text(encoding="utf-8"))["project"] for file in files]
+    extras = [extra for project in projects for extra in project["optional-dependencies"].values()]
+    wanted = [line for lines in (*extras, *(project["dependencies"] for project in projects)) for line in lines]
     names = {re.split(r"[\[<>=;~ ]", line)[0].lower() for line in wanted}
     pins = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
     pinned = {line.split("==")[0].lower().replace("_", "-") for line in pins if "==" in line}

@@ -1,39 +1,201 @@
-"""What is installed: the packages as they are in the tree, and nothing that lay around."""
+"""Both distributions, built and tried: what is packed, what is needed, and that each command starts."""
 
 from __future__ import annotations
 
+import asyncio
+import os
 import shutil
 import subprocess
 import sys
+import venv
 import zipfile
+from collections.abc import Callable, Iterator
+from functools import cache
+from importlib import metadata
 from pathlib import Path
 
+import pytest
+from packaging.requirements import Requirement
+
+from ctpabi.api import binding
+from tests.terminal_client.scripted_relay import AUTH_CODE, ServedRelay
 from tests.test_house import ROOT, tracked
 
-_PACKAGES = {"codegen", "ctpabi", "demo", "relay", "simcounter", "terminal_client"}
+SERVER, TERMINAL = "ctp_relay", "ctp_relay_terminal"
+PACKED = {SERVER: {"relay", "simcounter"}, TERMINAL: {"ctpabi", "ctprelay", "terminal_client"}}
+ONLY_TO_BUILD = {"terminal_client/hatch_build.py", "terminal_client/pyproject.toml"}
+
+LOG_IN = """
+import asyncio, sys
+from pathlib import Path
+from terminal_client import RelayTerminal, Tls, collect
+
+async def main(address, authority, auth_code, collector):
+    tls = Tls(ca_file=Path(authority))
+    async with RelayTerminal(address, app_id="vendor_1.0", auth_code=auth_code, tls=tls) as terminal:
+        info = await terminal.login("9999", "100001", "password", collect(Path(collector)))
+        print(info.trading_day)
+
+asyncio.run(main(*sys.argv[1:]))
+print(*sorted({name.split(".")[0] for name in sys.modules} - sys.stdlib_module_names))
+"""
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
-def _installed_name(path: Path) -> str:
-    name = path.relative_to(ROOT).as_posix()
-    return name.removeprefix("proto/") if name.startswith("proto/ctprelay/") else name
-
-
-def test_the_wheel_holds_the_packages_and_nothing_else(tmp_path: Path) -> None:
-    """Every tracked file of them, and no module that an earlier build left in build/ or that was since deleted."""
-    tree = tmp_path / "tree"
+@pytest.fixture(scope="module")
+def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Both wheels by name, built from the tracked files and what an earlier build left behind."""
+    folder = tmp_path_factory.mktemp("wheels")
+    tree = folder / "tree"
     for path in tracked():
         target = tree / path.relative_to(ROOT)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, target)
-    ghost = tree / "build" / "lib" / "relay" / "ghost.py"
-    ghost.parent.mkdir(parents=True)
-    ghost.touch()
-    subprocess.run(
-        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)], cwd=tree, check=True
-    )
+    for ghost in ("build/lib/relay/ghost.py", "terminal_client/__pycache__/ghost.pyc"):
+        (tree / ghost).parent.mkdir(parents=True)
+        (tree / ghost).touch()
+    environment = {**os.environ, "CTP_RELAY_VENV": sys.prefix}
+    subprocess.run([tree / "scripts/wheels", folder], env=environment, capture_output=True, check=True)
+    return {path.name.split("-")[0]: path for path in folder.glob("*.whl")}
 
-    (wheel,) = tmp_path.glob("*.whl")
+
+@pytest.fixture(scope="module")
+def installed(wheels: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Run]:
+    """Runs programs where a distribution is installed, with nothing beside it but what it declares."""
+
+    @cache
+    def environment(name: str) -> Path:
+        folder = tmp_path_factory.mktemp(name)
+        venv.create(folder, with_pip=False, symlinks=True)
+        own = wheels.values() if name == SERVER else [wheels[name]]
+        pip = [sys.executable, "-m", "pip", "--python", str(folder / "bin/python"), "install", "--quiet", "--no-deps"]
+        subprocess.run([*pip, "--no-index", "--no-compile", "--disable-pip-version-check", *map(str, own)], check=True)
+        return folder
+
+    @cache
+    def with_extras(name: str, *extras: str) -> Run:
+        folder, dependencies = environment(name), tmp_path_factory.mktemp("dependencies")
+        (site,) = folder.glob("lib/python3*/site-packages")
+        for distribution in declared(site, Requirement(f"{name}[{','.join(extras)}]")):
+            link(distribution, dependencies)
+
+        def run(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+            clean = {"PATH": os.environ["PATH"], "HOME": str(folder), "COLUMNS": "200", "NO_COLOR": "1"}
+            command = [str(folder / "bin" / program), *arguments]
+            paths = {"PYTHONPATH": str(dependencies)}
+            return subprocess.run(command, env=clean | paths, cwd=folder, capture_output=True, text=True, check=False)
+
+        return run
+
+    return with_extras
+
+
+def link(distribution: metadata.Distribution, folder: Path) -> None:
+    """Make importable from `folder` what is installed for this test run."""
+    for top in {file.parts[0] for file in distribution.files or ()} - {".."}:
+        if not (folder / top).exists():
+            (folder / top).symlink_to(str(distribution.locate_file(top)))
+
+
+def declared(site: Path, wanted: Requirement) -> Iterator[metadata.Distribution]:
+    """What `wanted`, installed in `site`, needs beside what is there: directly or not, with the extras asked for."""
+    seen, waiting = set(), [wanted]
+    while waiting:
+        asked = waiting.pop()
+        if str(asked) in seen:
+            continue
+        seen.add(str(asked))
+        found = next(iter(metadata.distributions(name=asked.name, path=[str(site)])), None)
+        distribution = found or metadata.distribution(asked.name)
+        if found is None:
+            yield distribution
+        lines = [Requirement(line) for line in distribution.requires or ()]
+        waiting += [line for line in lines if any(applies(line, extra) for extra in asked.extras or {""})]
+
+
+def applies(line: Requirement, extra: str) -> bool:
+    return line.marker is None or line.marker.evaluate({"extra": extra})
+
+
+def packed(wheel: Path) -> set[str]:
     with zipfile.ZipFile(wheel) as archive:
-        packed = {name for name in archive.namelist() if ".dist-info/" not in name}
-    wanted = {name for path in tracked() if (name := _installed_name(path)).split("/")[0] in _PACKAGES | {"ctprelay"}}
-    assert packed == wanted
+        return set(archive.namelist())
+
+
+@pytest.mark.parametrize("name", [SERVER, TERMINAL])
+def test_a_wheel_holds_its_packages_and_nothing_else(wheels: dict[str, Path], name: str) -> None:
+    """Every tracked file of them and the license; nothing that lay around, nothing that only builds."""
+    names = packed(wheels[name])
+    files = {path.relative_to(ROOT).as_posix() for path in tracked()} - ONLY_TO_BUILD
+    wanted = {file.removeprefix("proto/") for file in files}
+
+    assert {n for n in names if ".dist-info/" not in n} == {w for w in wanted if w.split("/")[0] in PACKED[name]}
+    assert {n.split("/")[-1] for n in names if "/licenses/" in n} == {"LICENSE", "NOTICE"}
+
+
+def test_no_file_is_owned_twice(wheels: dict[str, Path]) -> None:
+    """Installed side by side, in either order, neither overwrites or removes a file of the other."""
+    assert packed(wheels[SERVER]) & packed(wheels[TERMINAL]) == set()
+
+
+def test_both_have_one_version_and_the_server_asks_for_it(wheels: dict[str, Path]) -> None:
+    """A server is never run on messages of another version."""
+    (server,) = metadata.distributions(path=[str(wheels[SERVER])])
+    (terminal,) = metadata.distributions(path=[str(wheels[TERMINAL])])
+
+    assert server.version == terminal.version
+    assert f"ctp-relay-terminal[cli,ctp]=={server.version}" in (server.requires or ())
+
+
+def test_from_a_checkout_the_server_takes_the_terminal_beside_it(tmp_path: Path) -> None:
+    """`pip install .` needs no index for the other half."""
+    environment = {name: value for name, value in os.environ.items() if name != "CTP_RELAY_TERMINAL_PIN"}
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, check=True)
+    (server,) = metadata.distributions(path=[str(path) for path in tmp_path.iterdir()])
+
+    assert f"ctp-relay-terminal[cli,ctp] @ {(ROOT / 'terminal_client').as_uri()}" in (server.requires or ())
+
+
+async def test_the_terminal_logs_in_with_what_it_declares(installed: Callable[..., Run], tmp_path: Path) -> None:
+    """Without extras, with a collector of the vendor's own; neither the server nor the binding is there."""
+    run = installed(TERMINAL)
+    async with ServedRelay(tmp_path) as relay:
+        arguments = (relay.address, str(relay.authority), AUTH_CODE, str(binding.vendor_library()))
+        outcome = await asyncio.to_thread(run, "python", "-c", LOG_IN, *arguments)
+
+    assert outcome.returncode == 0, outcome.stderr
+    day, modules = outcome.stdout.splitlines()
+    assert day == "20261123"
+    assert not set(modules.split()) & {"relay", "simcounter", "openctp_ctp", "sqlalchemy", "pydantic", "typer", "rich"}
+
+
+@pytest.mark.parametrize(
+    ("name", "extras", "command"),
+    [
+        (TERMINAL, ("cli",), "ctp-terminal"),
+        (SERVER, (), "ctp-terminal"),
+        (SERVER, (), "ctp-relay"),
+        (SERVER, (), "ctp-simcounter"),
+    ],
+)
+def test_each_command_starts(installed: Callable[..., Run], name: str, extras: tuple[str, ...], command: str) -> None:
+    """With what its distribution declares; the server brings the terminal's command along."""
+    outcome = installed(name, *extras)(command, "--help")
+
+    assert outcome.returncode == 0, outcome.stderr
+    assert f"Usage: {command}" in outcome.stdout
+
+
+def test_the_server_is_complete(installed: Callable[..., Run], wheels: dict[str, Path]) -> None:
+    """All of its modules are importable, it knows its version, and what is for development only is absent."""
+    run = installed(SERVER)
+    modules = {path.removesuffix(".py").replace("/", ".") for path in packed(wheels[SERVER]) if path.endswith(".py")}
+    named = sorted(m.removesuffix(".__init__") for m in modules if "migrations" not in m and "__main__" not in m)
+    imports = run("python", "-c", f"import importlib\nfor name in {named}: importlib.import_module(name)")
+
+    assert imports.returncode == 0, imports.stderr
+    assert run("ctp-relay", "--version").stdout.strip() == metadata.version("ctp-relay")
+    for absent in ("benchmarks", "codegen", "demo", "scripts", "tests", "pytest"):
+        assert "ModuleNotFoundError" in run("python", "-c", f"import {absent}").stderr
