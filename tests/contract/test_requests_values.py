@@ -9,7 +9,7 @@ from ctprelay.v1 import terminal_pb2 as pb
 from relay.counter.port import Mode
 from simcounter.errors_text import ErrorId, text_of
 from terminal_client import CounterRejected
-from terminal_client.cli_queries import statement
+from terminal_client.cli.queries import statement
 from tests.contract.watched import CATALOG, Watched
 from tests.e2e.site import INVESTORS, WILL_REST, Site, buy, collect_now, first, login_message
 

@@ -13,7 +13,7 @@ import terminal_client
 from ctprelay.ctp.v1 import events_pb2, structs_pb2
 from ctprelay.v1 import terminal_pb2 as pb
 from terminal_client import Collected, RelayTerminal, Tls
-from terminal_client.cli_options import Options
+from terminal_client.cli.options import Options
 from tests.terminal_client.scripted_relay import AUTH_CODE, ScriptedRelay, ServedRelay, result
 
 README = (Path(terminal_client.__file__).parent / "README.md").read_text(encoding="utf-8")

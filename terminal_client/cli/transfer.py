@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 
 from ctprelay.ctp.v1 import enums_pb2, structs_pb2
-from terminal_client.cli_options import secret
-from terminal_client.cli_output import Output
-from terminal_client.cli_session import in_session, options_of
-from terminal_client.cli_waiting import Step, until
+from terminal_client.cli.options import secret
+from terminal_client.cli.output import Output
+from terminal_client.cli.session import in_session, options_of
+from terminal_client.cli.waiting import Step, until
 from terminal_client.client import RelayTerminal
 
 

@@ -12,10 +12,10 @@ from typing import Annotated
 import typer
 
 from ctprelay.ctp.v1 import events_pb2, structs_pb2
-from terminal_client import cli_queries, cli_trading, cli_transfer
-from terminal_client.cli_options import DEFAULT_FILE, PREFIX, load, secret
-from terminal_client.cli_output import EPILOG, Output, reporting
-from terminal_client.cli_session import collected_by, in_session, options_of
+from terminal_client.cli import queries, trading, transfer
+from terminal_client.cli.options import DEFAULT_FILE, PREFIX, load, secret
+from terminal_client.cli.output import EPILOG, Output, reporting
+from terminal_client.cli.session import collected_by, in_session, options_of
 from terminal_client.client import RelayTerminal
 from terminal_client.errors import SlowConsumer
 from terminal_client.session import Status
@@ -189,17 +189,17 @@ def password(
     in_session(options, work)
 
 
-app.command()(cli_trading.order)
-app.command()(cli_trading.cancel)
-app.command()(cli_transfer.transfer)
-app.command()(cli_queries.query)
-app.command()(cli_queries.account)
-app.command()(cli_queries.positions)
-app.command()(cli_queries.orders)
-app.command()(cli_queries.trades)
-app.command()(cli_queries.settlement)
-app.command()(cli_queries.notice)
-app.command()(cli_queries.call)
+app.command()(trading.order)
+app.command()(trading.cancel)
+app.command()(transfer.transfer)
+app.command()(queries.query)
+app.command()(queries.account)
+app.command()(queries.positions)
+app.command()(queries.orders)
+app.command()(queries.trades)
+app.command()(queries.settlement)
+app.command()(queries.notice)
+app.command()(queries.call)
 
 
 if __name__ == "__main__":

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import typer
 
-from terminal_client.cli_options import Options
-from terminal_client.cli_output import Output, reporting
+from terminal_client.cli.options import Options
+from terminal_client.cli.output import Output, reporting
 from terminal_client.client import RelayTerminal
 from terminal_client.collector import Collected, collect
 from terminal_client.machine import mac_address

@@ -8,8 +8,8 @@ import typer
 
 from ctpabi.codec.text import joined
 from ctprelay.ctp.v1 import structs_pb2
-from terminal_client.cli_output import Output, reporting
-from terminal_client.cli_session import in_session, options_of
+from terminal_client.cli.output import Output, reporting
+from terminal_client.cli.session import in_session, options_of
 from terminal_client.client import RelayTerminal
 from terminal_client.messages_text import empty_body, fill, find_request, from_json
 

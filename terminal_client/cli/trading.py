@@ -10,9 +10,9 @@ from typing import Annotated
 import typer
 
 from ctprelay.ctp.v1 import enums_pb2, events_pb2, structs_pb2
-from terminal_client.cli_output import ExitCode, Output
-from terminal_client.cli_session import in_session, options_of
-from terminal_client.cli_waiting import Step, until
+from terminal_client.cli.output import ExitCode, Output
+from terminal_client.cli.session import in_session, options_of
+from terminal_client.cli.waiting import Step, until
 from terminal_client.client import RelayTerminal
 from terminal_client.order_fate import DEAD, OrderFate, OrderKey, same_ref
 

@@ -15,7 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from ctprelay.ctp.v1 import events_pb2
-from terminal_client.cli_options import OptionsInvalid
+from terminal_client.cli.options import OptionsInvalid
 from terminal_client.errors import CallFailed, CollectorFailed, LoginRejected, TerminalError
 from terminal_client.messages_text import TextInvalid, cell, event_to_dict, struct_of, to_dict, to_line
 from terminal_client.session import SessionInfo, Status

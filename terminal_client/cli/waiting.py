@@ -9,7 +9,7 @@ from enum import Enum, auto
 import typer
 
 from ctprelay.ctp.v1 import events_pb2
-from terminal_client.cli_output import ExitCode, Output
+from terminal_client.cli.output import ExitCode, Output
 from terminal_client.subscriptions import Subscription
 
 

@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 
 from ctprelay.ctp.v1 import enums_pb2, events_pb2, structs_pb2
 from ctprelay.v1 import terminal_pb2 as pb
-from terminal_client.cli import app
+from terminal_client.cli.app import app
 from tests.terminal_client.scripted_relay import AUTH_CODE, ScriptedRelay, ServedRelay, result
 
 PASSWORD = "s3cret 密码"

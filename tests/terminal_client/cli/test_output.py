@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from ctprelay.ctp.v1 import enums_pb2, events_pb2, structs_pb2
-from terminal_client.cli_output import Output, summary, table_of
+from terminal_client.cli.output import Output, summary, table_of
 from terminal_client.session import Status
 
 

@@ -1,0 +1,1 @@
+"""`ctp-terminal`: the command line. It parses what is typed, and prints what came of it."""
