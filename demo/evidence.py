@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass
 
 from demo.relay_site import RelaySite
+from simcounter import demo_accounts
 from simcounter.counter import SimulatedCounter
 from simcounter.settlement import ReportLine, day_report
 from simcounter.tmdb import StoredReport
@@ -25,6 +26,12 @@ class LedgerFacts:
     entries: int
     verified: bool
     heads: tuple[str, ...]
+
+
+def operator_is_logged_in(counter: SimulatedCounter) -> bool:
+    """Whether the relay's operator has a session at the counter; terminals of many-to-one are refused before."""
+    users = (session.user for session in counter.kernel.sessions.values())
+    return any(user is not None and user.user_id == demo_accounts.OPERATOR_ID for user in users)
 
 
 def stored_report(counter: SimulatedCounter, investor_id: str) -> StoredReport:

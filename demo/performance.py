@@ -27,6 +27,9 @@ from terminal_client.client import RelayTerminal
 from terminal_client.collector import Collected, collect
 from terminal_client.session import SessionInfo
 
+_LOOK_SECONDS = 0.05
+"""between two looks at the counter, while the operator's login is under way"""
+
 
 @dataclass(slots=True)
 class Findings:
@@ -87,6 +90,8 @@ class Performance:
         async with self.story.step(Part.RELAY, "启动中继 start the relay", why) as say:
             say("$ ctp-relay serve")
             port = await relay.start()
+            while self.cast.relay_knows_investor and not evidence.operator_is_logged_in(self.counter):  # noqa: ASYNC110
+                await asyncio.sleep(_LOOK_SECONDS)
             say(f"就绪 ready: 127.0.0.1:{port} (TLS), {self.cast.mode}, AppID {self.cast.relay_app_id}")
         return port
 
