@@ -7,7 +7,7 @@
 * `errand`       what the terminal does after its login: one order that fills, and what it cost
 * `evidence`     what the counter's terminal store, the day's report and the relay's ledger hold
 * `outcome`      the facts of one mode, and whether they are what they must be
-* `story`        how it is told: numbered steps for people, silence for programs
+* `story`        what is printed: numbered steps for people, nothing for programs
 * `performance`  one mode from the first command to the verified ledger
 * `__main__`     `python -m demo`, which is what `ctp-relay demo` becomes
 

@@ -22,7 +22,7 @@ STATUS_TEXT = {
 
 
 class NothingOffered(Exception):
-    """The market has nobody to buy from."""
+    """No offer in the market."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ async def best_offer(terminal: RelayTerminal) -> float:
     query = structs.QryDepthMarketData(instrument_id=INSTRUMENT_ID, exchange_id=EXCHANGE_ID)
     row = (await terminal.requests.qry_depth_market_data(query)).row
     if not row.HasField("ask_price1") or not row.ask_price1:
-        raise NothingOffered(f"{INSTRUMENT_ID}: nobody sells")
+        raise NothingOffered(f"{INSTRUMENT_ID}: no offer")
     return row.ask_price1
 
 

@@ -90,7 +90,7 @@ class RelayRun:
     ) -> None:
         await self.stop()
         if self._ready.done() and not self._ready.cancelled():
-            self._ready.exception()  # retrieved, or asyncio warns about a failure nobody awaited any more
+            self._ready.exception()  # retrieved, or asyncio warns about a failure that no task awaited
 
 
 def ready_port(line: str) -> int:

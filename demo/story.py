@@ -1,4 +1,4 @@
-"""How the demonstration is told: numbered steps with who does what and why; a quiet console tells nothing."""
+"""What the demonstration prints: numbered steps with who does what and why; a quiet console prints nothing."""
 
 from __future__ import annotations
 
@@ -87,14 +87,14 @@ class Screen:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._told: set[str] = set()
+        self._shown: set[str] = set()
 
     def show(self, shown: RenderableType, *, once: bool = False) -> None:
-        """Print it; `once` keeps what was told before from being told again."""
-        if once and shown in self._told:
+        """Print it; with `once` a text is printed only the first time."""
+        if once and shown in self._shown:
             return
         if once and isinstance(shown, str):
-            self._told.add(shown)
+            self._shown.add(shown)
         self._console.print(shown)
 
 

@@ -46,8 +46,8 @@ nothing by itself.
   filled in where it is empty and the investor has one account: by the directory, in many-to-many by the answer to QryTradingAccount.
 - **references**: fields that are renumbered for the counter and shown to the terminal in its own numbers again.
 - **urgency**: waiting requests are sent in the order cancel, order, other, exempt query, query. Only queries have CTP's one-in-flight rule.
-- **success**, **error**: the callbacks. *(nothing)*: success is told by silence. A query is also ended by `OnRspError`, as any request can be;
-  90 (retry) is repeated by the relay before the terminal is told.
+- **success**, **error**: the callbacks. *(nothing)*: success has no callback. A query can also end with `OnRspError`, as any request can;
+  after 90 (retry) the relay sends the request again before it answers the terminal.
 - A query without rows is answered once, with `empty` set in the event.
 """
 _SCOPES = {

@@ -67,7 +67,7 @@ class UnknownMethod(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The file whose code may call the library, told by its content: any other was built for other slots."""
+    """The file whose code may call the library, recognized by its content: any other was built for other slots."""
 
     name: str
     """for people: openctp-ctp 6.7.11.0"""

@@ -1,4 +1,4 @@
-"""What a simulated counter can be told before it starts; a TOML file has the same names."""
+"""The settings of a simulated counter; a TOML file has the same names."""
 
 from __future__ import annotations
 

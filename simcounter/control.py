@@ -120,7 +120,7 @@ class Control:
             self._counter.front.tell_state(session_id)
 
     def foreign_rows(self, method: str, times: int = 0) -> None:
-        """`method` (ReqQry…) of an operator is answered with the rows of all its investors, whoever was asked for."""
+        """`method` (ReqQry…) of an operator is answered with the rows of all its investors, even when it names one."""
         self._counter.scenario.add_foreign_rows(self._method(method), times)
 
     def rsp_error(self, error_id: int, text: str = "", user_id: str = "", *, at_connect: bool = False) -> int:

@@ -71,7 +71,7 @@ class Front:
     def greet(self, connection: Connection, hello: dict[str, object]) -> dict[str, object]:
         """The first frame: topics and flow path of the API instance; a shim of another version is refused."""
         if self._scenario.is_flapping:
-            return {"ok": False, "why": "the front is flapping, as it was told to"}
+            return {"ok": False, "why": "the front is flapping, as commanded"}
         if hello.get("interface") == Interface.MARKET_DATA:
             connection.hand_to(self.market_data)
             return self.market_data.greet(connection, hello)
@@ -149,8 +149,8 @@ class Front:
 
     def _refused(self, session: Session, method: str, frame: Frame, rsp_info: RspInfo) -> list[Effect]:
         values = self._records.unpack(self._records.catalog.methods[method].struct, frame.body)
-        told = self._records.refusal(session, method, values, frame.request_id, rsp_info.error_id)
-        return [replace(effect, rsp_info=rsp_info) for effect in told if isinstance(effect, Answer | TopicNotice)]
+        effects = self._records.refusal(session, method, values, frame.request_id, rsp_info.error_id)
+        return [replace(effect, rsp_info=rsp_info) for effect in effects if isinstance(effect, Answer | TopicNotice)]
 
     def lost(self, connection: Connection) -> None:
         session = connection.session
@@ -235,7 +235,7 @@ class Front:
                 await self._wait_for(recipients, deadline)
 
     async def wait_for_readers(self) -> None:
-        """Until nobody is far behind, or patience ends."""
+        """Return when no reader is far behind, or after PATIENCE_SECONDS."""
         await asyncio.sleep(0)
         await self._wait_for(list(self.connections), asyncio.get_running_loop().time() + PATIENCE_SECONDS)
 

@@ -248,8 +248,8 @@ class MarketDataFront:
     ) -> None:
         struct = self._records.catalog.callbacks[callback].struct
         body = self._records.echo(struct, values) if values is not None else None
-        told = RspInfo.of(error_id)
-        info = self._records.pack("RspInfo", {"ErrorID": told.error_id, "ErrorMsg": told.error_msg})
+        answer = RspInfo.of(error_id)
+        info = self._records.pack("RspInfo", {"ErrorID": answer.error_id, "ErrorMsg": answer.error_msg})
         frame = event_frame(self._slots[callback], body, info, request_id, is_last=is_last)
         viewer.connection.send(frame.encode())
 

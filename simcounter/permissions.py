@@ -1,7 +1,7 @@
 """Which terminal reports the kernel keeps and which it drops without a word (the guide's chapter 2.2).
 
-A registered report waits in the session until the login succeeds; a submitted one counts at once. Whoever has
-no right to report gets no answer: the message is dropped, and only `dropped` remembers it, for tests.
+A registered report waits in the session until the login succeeds; a submitted one counts at once. A sender without
+the right to report gets no answer: the message is dropped, and only `dropped` keeps it, for tests.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _WECHAT = ("WechatCltSysInfo", "WechatCltSysInfoLen")
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """A report nobody will ever see again."""
+    """A report that was thrown away."""
 
     session_id: int
     method: str

@@ -156,7 +156,7 @@ class Records:
         """What CTP says to a request it refuses: OnRsp… to the session and, where CTP has one, OnErrRtn… to the user.
 
         `investor_id` is set where the user may act for that investor, who then hears of it too. Without a
-        UserID in the request the OnErrRtn… finds nobody, as at CTP.
+        UserID in the request no session gets the OnErrRtn…, as at CTP.
         """
         effects: list[Effect] = [self.answer(session, self.callback_of(method), values, request_id, error_id)]
         notice = _IRREGULAR_ERRORS.get(method, f"OnErrRtn{method[3:]}")

@@ -100,7 +100,7 @@ class Scenario:
         return rule.seconds if rule is not None else 0.0
 
     def shape(self, effects: list[Effect]) -> list[Effect]:
-        """The same effects, doubled and reordered as told."""
+        """The same effects, doubled and reordered by the rules."""
         shaped: list[Effect] = []
         for effect in effects:
             shaped.append(effect)

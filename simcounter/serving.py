@@ -68,7 +68,7 @@ async def serve_until_stopped(config: CounterConfig, announce: Callable[[Simulat
 
 
 def accounts(counter: SimulatedCounter) -> str:
-    """What a program under `exec` may log in with. Passwords and auth codes are the demonstration's, or not told."""
+    """What a program under `exec` may log in with. Passwords and auth codes are shown only when they are the demonstration's."""
     config = counter.config
     version, day = counter.records.catalog.version, counter.kernel.access.trading_day
     lines = [

@@ -1,4 +1,4 @@
-"""One connection as the kernel sees it, and the clock it is told by."""
+"""One connection as the kernel sees it, and the clock that is passed in."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Session:
     session_id: int
     front_id: int
     peer_ip: str
-    """captured by the front: the outer information of whoever connected"""
+    """captured by the front: the outer information of the terminal report"""
     peer_port: int
     private_topic: Topic = Topic.RESTART
     public_topic: Topic = Topic.RESTART

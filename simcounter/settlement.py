@@ -1,4 +1,4 @@
-"""The day's report to the monitoring center: who logged in from where, and whether a relay told."""
+"""The day's report to the monitoring center: who logged in from where, and whether a relay reported the terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-// What the counter told the shim: the answers to calls that may not wait for one.
+// The counter's latest state at the shim: answers calls that must return at once.
 #pragma once
 
 #include <map>

@@ -32,7 +32,7 @@ struct Frame {
 
 class Link {
  public:
-  // Connects, or returns nothing when nobody listens.
+  // Connects, or returns nothing when no process listens.
   static std::shared_ptr<Link> connect(const Front& front);
   ~Link();
   Link(const Link&) = delete;

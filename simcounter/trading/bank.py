@@ -95,16 +95,16 @@ class Bank:
         account_id, amount = values["AccountID"], values["TradeAmount"]
         portfolio = self._desk.portfolios[account_id]
         if self.answers_with:
-            return [self._told(session, values, names, self.answers_with.pop(0))]
+            return [self._bank_notice(session, values, names, self.answers_with.pop(0))]
         if names is _TO_FUTURES and amount > self.money_of(account_id):
-            return [self._told(session, values, names, ErrorId.BANK_SERVER_ERROR)]
+            return [self._bank_notice(session, values, names, ErrorId.BANK_SERVER_ERROR)]
         sign = 1 if names is _TO_FUTURES else -1
         self.balances[account_id] = self.money_of(account_id) - sign * amount
         if sign > 0:
             portfolio.deposit += amount
         else:
             portfolio.withdraw += amount
-        return [self._told(session, values, names, 0)]
+        return [self._bank_notice(session, values, names, 0)]
 
     def _transfer_error(self, values: Values, names: _Names) -> int:
         """What CTP itself refuses: no amount, the wrong fund password, more than may be withdrawn."""
@@ -132,10 +132,10 @@ class Bank:
             self._records.notice("", names.error_notice, shown, user_id=user_id, error_id=error_id),
         ]
 
-    def _told(self, session: Session, values: Values, names: _Names, error_id: int) -> Effect:
+    def _bank_notice(self, session: Session, values: Values, names: _Names, error_id: int) -> Effect:
         """The OnRtn… of a request that reached the bank; the serial is kept for the query."""
         now = self._clock()
-        told: Values = {
+        transfer: Values = {
             **_without_secrets(values),
             "TradeCode": names.trade_code,
             "TradeDate": now.strftime("%Y%m%d"),
@@ -149,18 +149,18 @@ class Bank:
             "ErrorID": int(error_id),
             "ErrorMsg": text_of(error_id),
         }
-        serial = self._records.common("TransferSerial", {**told, "InvestorID": values["AccountID"]})
+        serial = self._records.common("TransferSerial", {**transfer, "InvestorID": values["AccountID"]})
         if names is not _BALANCE:
             self.serials.append((values["AccountID"], serial))
-        return self._records.notice(values["AccountID"], names.notice, told, user_id=told["UserID"])
+        return self._records.notice(values["AccountID"], names.notice, transfer, user_id=transfer["UserID"])
 
     def balance(self, session: Session, values: Values, request_id: int) -> list[Effect]:
-        """ReqQueryBankAccountMoneyByFuture: taken (OnRsp…), then told (OnRtnQueryBankBalanceByFuture)."""
+        """ReqQueryBankAccountMoneyByFuture: accepted (OnRsp…), then answered by OnRtnQueryBankBalanceByFuture."""
         error_id = self._refusal(session, values)
         if error_id:
             return self._refused(session, values, request_id, _BALANCE, error_id)
         taken = self._records.answer(session, _BALANCE.response, _without_secrets(values), request_id)
-        return [taken, self._told(session, values, _BALANCE, 0)]
+        return [taken, self._bank_notice(session, values, _BALANCE, 0)]
 
     def token(self, session: Session, values: Values, request_id: int) -> list[Effect]:
         """ReqQueryCFMMCTradingAccountToken: the notice names the account, not the investor."""

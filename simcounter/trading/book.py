@@ -75,7 +75,7 @@ class _Half:
 
 
 class Book:
-    """`changes` grows whenever an order comes, trades or goes: whoever shows the book sees from it that it moved."""
+    """`changes` grows whenever an order comes, trades or goes, so that a view of the book can see that it moved."""
 
     def __init__(self) -> None:
         self._halves = {side: _Half(side) for side in BookSide}

@@ -295,4 +295,4 @@ class TradingDesk:
         trades = defaultdict(list)
         for trade in self.trades:
             trades[trade.order.key].append(trade.notice())
-        return [told for order in self.orders.values() for told in (order.notice(), *trades[order.key])]
+        return [notice for order in self.orders.values() for notice in (order.notice(), *trades[order.key])]

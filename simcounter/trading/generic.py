@@ -1,4 +1,4 @@
-"""Requests nobody wrote special rules for: exercise orders, quotes, parked orders, combinations, offset settings …
+"""Requests that have no rules of their own: exercise orders, quotes, parked orders, combinations, offset settings …
 
 What CTP documents for each follows from the callbacks that exist: a refusal goes to OnRsp… and
 OnErrRtn…; success to OnRtn… where there is one, to nothing at all where only OnErrRtn… exists, else to OnRsp….
@@ -38,7 +38,7 @@ class GenericDesk:
 
     def clear_flow(self, session_id: int, front_id: int) -> list[Effect]:
         """All accepted requests again with references assigned anew, as after a restart that clears the flow."""
-        told: list[Effect] = []
+        effects: list[Effect] = []
         for struct, entries in self.accepted.items():
             callback = next(
                 (
@@ -54,10 +54,10 @@ class GenericDesk:
                 renamed = {**values, "FrontID": front_id, "SessionID": session_id, "RequestID": 0, **references}
                 entries[number] = (investor_id, self._records.echo(struct, renamed))
                 if callback:
-                    told.append(
+                    effects.append(
                         TopicNotice(investor_id, callback, entries[number][1], user_id=values.get("UserID", ""))
                     )
-        return told
+        return effects
 
     def request(self, session: Session, method: str, values: Values, request_id: int) -> list[Effect]:
         """Any request that is neither a query nor handled elsewhere."""

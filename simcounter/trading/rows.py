@@ -1,4 +1,4 @@
-"""Which rows a query gets: selected by what the request names, and plausible ones for families nobody wrote."""
+"""Which rows a query gets: selected by what the request names, and plausible ones for families without rules of their own."""
 
 from __future__ import annotations
 
