@@ -12,15 +12,15 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from ctpabi.catalog import Callback, Catalog, Method, Shape
+from ctpabi.catalog import Callback, Method, Shape
 from ctpabi.catalog.data import load_catalog
 from ctpabi.codec import layout
 from ctpabi.codec.cells import IntCell, TextCell
+from ctpabi.facts.requests import Answered, known_requests
 from relay.domain.ownership import Owner, OwnershipTable
 from relay.domain.refs import ref_places
 from relay.domain.scope import Identity, Rule, ScopeTable
 from relay.domain.scope_table import Scope
-from scripts.request_answers import Kind, answer_to
 
 PAGE = Path(__file__).resolve().parent.parent / "docs/requests.md"
 
@@ -121,7 +121,7 @@ def page() -> str:
     parts = [_HEAD.format(requests=len(catalog.requests), version=catalog.version)]
     for scope, title in _SCOPES.items():
         methods = [method for method in catalog.requests if rule_of(method).scope is scope]
-        parts += [f"\n## {title}\n", _table(_REQUEST_HEAD, (_request(method, catalog) for method in methods))]
+        parts += [f"\n## {title}\n", _table(_REQUEST_HEAD, (_request(method) for method in methods))]
     notices = [c for c in catalog.callbacks.values() if c.shape in {Shape.NOTICE, Shape.ERROR_NOTICE}]
     parts += ["\n## Who sees which notice\n", _table(_NOTICE_HEAD, (_notice(item) for item in notices))]
     return "\n".join(parts) + "\n"
@@ -133,10 +133,10 @@ _REQUEST_HEAD = (
 _NOTICE_HEAD = ("callback", "", "struct", "seen by")
 
 
-def _request(method: Method, catalog: Catalog) -> tuple[str, ...]:
-    answer = answer_to(method, catalog)
+def _request(method: Method) -> tuple[str, ...]:
+    answer = known_requests()[method.name]
     alone, operated = policy(method, INVESTOR), policy(method, OPERATED)
-    success = "*(nothing)*" if answer.kind is Kind.SILENCE else _listed(answer.success)
+    success = "*(nothing)*" if answer.answered is Answered.SILENCE else _listed(answer.success)
     return (
         f"`{method.name}`",
         method.doc,

@@ -1,4 +1,4 @@
-"""Which of the counter's events answer a request, read from the catalog.
+"""Which of the counter's events answer a request, as the terminal names both.
 
 Some requests succeed without any response: an accepted order is told by order notices only (CTP's
 OnRspOrderInsert comes on rejection alone). For those the request is answered when it was sent.
@@ -10,10 +10,7 @@ from functools import cache
 
 from ctpabi.catalog import Shape
 from ctpabi.catalog.data import load_catalog
-
-# Bank transfers answer with OnRtn… notices too, but their OnErrRtn… have other names than the requests.
-BANK_TRANSFERS = frozenset({"ReqFromBankToFutureByFuture", "ReqFromFutureToBankByFuture"})
-BANK_QUERY = "ReqQueryBankAccountMoneyByFuture"
+from ctpabi.facts.requests import known_requests
 
 
 @cache
@@ -24,13 +21,10 @@ def response_kinds() -> frozenset[str]:
 
 
 @cache
-def notice_only_requests() -> frozenset[str]:
-    """The requests whose success is told by notices: those that have an error notice."""
-    callbacks = load_catalog().callbacks
+def requests_by_notices() -> frozenset[str]:
+    """The requests whose success is told by notices, or by nothing."""
     return frozenset(
-        method.proto_name
-        for method in load_catalog().requests
-        if method.name in BANK_TRANSFERS or method.name == BANK_QUERY or "OnErrRtn" + method.name[3:] in callbacks
+        method.proto_name for method in load_catalog().requests if known_requests()[method.name].by_notices
     )
 
 
@@ -41,4 +35,4 @@ def is_response(kind: str) -> bool:
 
 def ends_with_result(request: str) -> bool:
     """Whether this request is answered once it was sent."""
-    return request in notice_only_requests()
+    return request in requests_by_notices()

@@ -13,6 +13,7 @@ from ctpabi.catalog import Shape
 from ctpabi.catalog.data import load_catalog
 from ctpabi.codec import layout
 from ctpabi.codec.messages import event_bytes, struct_from_message
+from ctpabi.facts.errors import LoginVerdict, verdict_of
 from ctprelay.ctp.v1 import events_pb2, structs_pb2
 from terminal_client.backoff import TryLater, retrying
 from terminal_client.dispatch import CallOutcome, Dispatch, Reply
@@ -29,11 +30,6 @@ from terminal_client.errors import (
 from terminal_client.secret import Secret
 from terminal_client.session import Deadlines, SessionInfo, State, Status
 from terminal_client.vendor_api import PRIVATE_QUICK, PRIVATE_RESTART, Copied, VendorApi
-
-# The counter is not ready yet, or busy: the same login succeeds later.
-PASSING_ERRORS = frozenset({7, 8, 90, 154, 5002})
-# Logged in, but nothing goes until the password is changed in this session.
-PASSWORD_ERRORS = frozenset({131, 132, 140, 141})
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +145,7 @@ class DirectLink:
         try:
             reply = await self.send("user_login", body, self._deadlines.login_seconds)
         except CounterRejected as rejection:
-            if rejection.error_id not in PASSWORD_ERRORS:
+            if verdict_of(rejection.error_id) is not LoginVerdict.PASSWORD_DUE:
                 raise
             return structs_pb2.RspUserLogin(), True
         rows = (row for row in reply.rows if isinstance(row, structs_pb2.RspUserLogin))
@@ -199,7 +195,7 @@ class DirectLink:
         try:
             await self._log_in(account)
         except LoginRejected as rejection:
-            if rejection.code in PASSING_ERRORS:
+            if verdict_of(rejection.code) is LoginVerdict.RETRY:
                 raise TryLater(str(rejection)) from None
             raise
         except NotConnected as failure:

@@ -13,6 +13,7 @@ from typing import Generic, TypeVar
 
 from google.protobuf.message import Message
 
+from ctpabi.facts.errors import NEVER_ANSWERED
 from ctprelay.ctp.v1 import events_pb2, structs_pb2
 from terminal_client.answers import ends_with_result, is_response
 from terminal_client.errors import (
@@ -158,8 +159,10 @@ class Dispatch:
     def _answer(self, call: PendingCall, kind: str, event: events_pb2.Event) -> None:
         if not event.empty and kind != "rsp_error":
             call.rows.append(getattr(event, kind))
-        if event.rsp_info.error_id != 0:
-            info = event.rsp_info
+        info = event.rsp_info
+        if info.error_id == NEVER_ANSWERED:
+            call.fail(NoAnswer(call.name, info.error_msg))
+        elif info.error_id != 0:
             call.fail(CounterRejected(call.name, info.error_id, info.error_msg, call.rows))
         elif event.is_last:
             call.finish()

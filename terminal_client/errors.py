@@ -21,11 +21,8 @@ from dataclasses import dataclass
 
 from google.protobuf.message import Message
 
-RETURN_CODES = {
-    -1: "no connection to the counter",
-    -2: "too many unanswered requests",
-    -3: "too many requests per second",
-}
+from ctpabi.facts.errors import ERRORS
+from ctpabi.facts.return_codes import REQUEST_CODES
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +129,9 @@ class CallNotSent(CallFailed):
     """The API call returned non-zero; the request was not sent."""
 
     def __init__(self, name: str, return_code: int) -> None:
-        super().__init__(name, f"not sent, return code {return_code}: {RETURN_CODES.get(return_code, 'unknown')}")
+        known = REQUEST_CODES.get(return_code)
+        words = known.words.english if known is not None else "unknown"
+        super().__init__(name, f"not sent, return code {return_code}: {words}")
         self.return_code = return_code
 
 
@@ -140,7 +139,10 @@ class CounterRejected(CallFailed):
     """The counter answered with an error id."""
 
     def __init__(self, name: str, error_id: int, text: str, rows: Sequence[Message] = ()) -> None:
-        super().__init__(name, f"counter error {error_id}: {text}")
+        known = ERRORS.get(error_id)
+        self.advice = str(known.advice) if known is not None else ""
+        """what the terminal or its user can do; empty where nothing is known to add"""
+        super().__init__(name, f"counter error {error_id}: {text}" + (f" — {self.advice}" if self.advice else ""))
         self.error_id = error_id
         self.text = text
         self.rows = tuple(rows)

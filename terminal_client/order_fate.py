@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ctpabi.facts.errors import NEVER_ANSWERED
 from ctprelay.ctp.v1 import enums_pb2, events_pb2
 
 DEAD = frozenset({
@@ -50,9 +51,9 @@ class OrderFate:
             case "rtn_trade":
                 return self._trade(event)
             case "rsp_order_insert" | "rsp_error":
-                return self._error(mine=event.request_id == self.key.request_id)
+                return self._error(event, mine=event.request_id == self.key.request_id)
             case "err_rtn_order_insert":
-                return self._error(mine=same_ref(event.err_rtn_order_insert.order_ref, self.key.order_ref))
+                return self._error(event, mine=same_ref(event.err_rtn_order_insert.order_ref, self.key.order_ref))
             case _:
                 return False
 
@@ -77,8 +78,10 @@ class OrderFate:
         self.traded += trade.volume
         return True
 
-    def _error(self, *, mine: bool) -> bool:
-        if mine:
+    def _error(self, event: events_pb2.Event, *, mine: bool) -> bool:
+        if mine and event.rsp_info.error_id == NEVER_ANSWERED:
+            self.state = "unknown"  # it was sent, and no answer will come: its notices may still
+        elif mine:
             self.rejected, self.state = True, "rejected"
         return mine
 

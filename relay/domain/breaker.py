@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from relay.domain.login_errors import LoginVerdict, verdict_of
+from ctpabi.facts.errors import LoginVerdict, verdict_of
 from relay.refusals import relay_reasons
 from relay.refusals.refusal import Refusal
 

@@ -25,6 +25,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import Enum, auto
 
+from ctpabi.facts.errors import LoginVerdict, verdict_of
+from ctpabi.facts.return_codes import NOT_PERMITTED
 from relay.alarms import AlarmName
 from relay.domain.counter_events import (
     Alarm,
@@ -57,7 +59,6 @@ from relay.domain.counter_events import (
     TurnCame,
     Wait,
 )
-from relay.domain.login_errors import LoginVerdict, verdict_of
 from relay.domain.password_tries import PasswordTries
 from relay.domain.patience import Patience
 
@@ -87,8 +88,6 @@ class UnexpectedEvent(Exception):
     """An event this state has no rule for: a fault in the driver, not in the counter."""
 
 
-NOT_PERMITTED = frozenset({-3, -4})
-"""return codes of Register and Submit: nothing is wrong with the report, but whoever sends it may not"""
 BREAK_SECONDS = 0.2
 """within this the API tells of a break that made it answer one of NOT_PERMITTED"""
 MOST_REFUSALS = 10

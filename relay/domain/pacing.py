@@ -21,6 +21,8 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from itertools import count
 
+from ctpabi.facts.errors import NEED_RETRY
+from ctpabi.facts.return_codes import TOO_MANY_A_SECOND, TOO_MANY_UNANSWERED
 from relay.domain.query_lane import QueryLane
 from relay.domain.rate_window import RateWindow
 from relay.domain.scope_table import Priority
@@ -28,10 +30,6 @@ from relay.domain.turns import Turns
 from relay.refusals import call_reasons
 from relay.refusals.refusal import Refusal
 
-NEED_RETRY = 90
-"""CTP's ErrorID: the query core is not ready, or QryFreq was exceeded"""
-TOO_MANY_UNANSWERED = -2
-TOO_MANY_A_SECOND = -3
 _SHARE = 10
 """a line of queries has one package of this many, however many orders wait"""
 _SLACK = 1_000

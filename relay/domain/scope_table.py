@@ -101,8 +101,6 @@ CANCELS = frozenset(
         "RemoveParkedOrderAction CancelOffsetSetting",
     )
 )
-ANSWERED_BY_SILENCE = CANCELS | {"ReqForQuoteInsert"}
-"""Success is told by another notice or not at all: without an answer nothing is missing."""
 _IN_ORDER = frozenset(
     {
         "ReqSettlementInfoConfirm",  # orders are refused before it

@@ -144,7 +144,7 @@ class Admission:
         refuse(system_info.check_length(login.system_info, login.system_info_length))
         if self._verifier is not None and login.report_kind != pb.REPORT_KIND_WECHAT:
             judgement = await self._verifier.check(login.system_info)
-            if judgement.code not in reasons.WELL_FORMED:
+            if not reasons.is_well_formed(judgement.code):
                 raise Refused(reasons.report_refused(judgement.code))
             header = system_info.UnwrappedHeader.parse(judgement.header)
             refuse(system_info.check_age(header, self._clock(), self._rules.age))

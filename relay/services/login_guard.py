@@ -14,6 +14,7 @@ from typing import Protocol
 import structlog
 
 from relay.counter.port import Investor
+from relay.domain import reasons
 from relay.domain.breaker import Breaker
 from relay.domain.login_attempts import AttemptLimit, CounterTries, Lock, LoginAttempts, Subject, Turn, Who
 from relay.domain.public_ip import Origin
@@ -27,8 +28,6 @@ _log = structlog.get_logger(__name__)
 
 _WRONG_PROOF = frozenset({"unknown_terminal", "wrong_proof", "challenge_replayed"})
 _WRONG_AT_THE_RELAY = frozenset({"investor_unknown", "wrong_investor_password"})
-_WRONG_AT_THE_COUNTER = frozenset({3, 48, 75})
-"""CTP's ErrorIDs of a wrong investor or password"""
 _KEPT_FOR_KNOWN_PLACES = 2
 _TURN_SECONDS = 60.0
 """how long a login may wait for the investor's others; each of them has deadlines of its own"""
@@ -224,4 +223,4 @@ def _blamed(refusal: Refusal) -> tuple[Subject, ...]:
 def _is_wrong_password(refusal: Refusal) -> bool:
     if refusal.source is Source.RELAY:
         return refusal.reason in _WRONG_AT_THE_RELAY
-    return refusal.source is Source.COUNTER and refusal.code in _WRONG_AT_THE_COUNTER
+    return reasons.is_wrong_login(refusal)

@@ -8,10 +8,10 @@ from __future__ import annotations
 import pytest
 
 from ctpabi.catalog import Method
+from ctpabi.facts.requests import Answered, RequestFact, known_requests
 from ctprelay.ctp.v1 import events_pb2
 from relay.counter.port import Mode
 from relay.domain.scope_table import Scope
-from scripts.request_answers import Answer, Kind, answer_to
 from scripts.request_table import rule_of
 from simcounter.errors_text import ErrorId
 from tests.contract.request_bodies import asking_for_nothing, body_for, empty, set_fields, undo
@@ -46,23 +46,24 @@ def documented_refusal(method: Method, mode: Mode) -> str:
     return "not_in_this_mode" if method.name in BEYOND_ONE_INVESTOR else ""
 
 
-def assert_answered(answer: Answer, done: Exchange) -> None:
+def assert_answered(answer: RequestFact, done: Exchange) -> None:
     """The events are the ones documented for success, in their order."""
-    match answer.kind:
-        case Kind.ROWS:
+    match answer.answered:
+        case Answered.ROWS:
             assert set(done.callbacks) == {answer.success[0]}
             assert [event.is_last for event in done.events] == [False] * (len(done.events) - 1) + [True]
-        case Kind.NOTICES:
-            assert done.callbacks[:1] == [answer.success[0]]
+        case Answered.NOTICES | Answered.NOTICES_OF_ANOTHER:
+            # A response that says nothing more may come first.
+            assert [name for name in done.callbacks if name != answer.response][:1] == [answer.success[0]]
             assert set(done.callbacks) <= set(answer.success)
-        case Kind.ANSWER | Kind.ANSWER_THEN_NOTICE | Kind.SILENCE:
+        case Answered.RESPONSE | Answered.RESPONSE_THEN_NOTICE | Answered.SILENCE:
             assert done.callbacks == list(answer.success)
 
 
 @every_request
 async def test_a_request_is_answered_or_refused_as_documented(watched: Watched, method: Method) -> None:
     """Sent once and answered by the documented callbacks; or refused with its reason, and the counter hears nothing."""
-    refusal, answer = documented_refusal(method, watched.site.mode), answer_to(method, CATALOG)
+    refusal, answer = documented_refusal(method, watched.site.mode), known_requests()[method.name]
     body = await body_for(method, watched) if not refusal else empty(method)
     await watched.until_now()
 
@@ -84,7 +85,7 @@ async def test_a_request_is_answered_or_refused_as_documented(watched: Watched, 
 @every_request
 async def test_the_counters_refusal_is_told_as_documented(watched: Watched, method: Method) -> None:
     """OnRsp… with ErrorID and Chinese text, and OnErrRtn… with the same where CTP has one."""
-    answer = answer_to(method, CATALOG)
+    answer = known_requests()[method.name]
     if documented_refusal(method, watched.site.mode):
         return
     body = asking_for_nothing(method) if method in PUBLIC else await body_for(method, watched)
@@ -93,7 +94,7 @@ async def test_the_counters_refusal_is_told_as_documented(watched: Watched, meth
 
     done = await watched.exchange(method, body)
 
-    assert done.callbacks == list(answer.error[:1] if answer.kind is Kind.ROWS else answer.error)
+    assert done.callbacks == list(answer.error[:1] if answer.is_query else answer.error)
     assert {(e.rsp_info.error_id, e.rsp_info.error_msg) for e in done.events} == {(ErrorId.NO_PRIVILEGE, REFUSED)}
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
 from ctpabi.api.binding import Binding
-from relay.counter.ctp.event_router import LOST_ERROR_ID
+from ctpabi.facts.errors import NEVER_ANSWERED
 from relay.counter.port import CallOutcome, Mode
 from relay.refusals.refusal import Refused
 from simcounter import demo_accounts
@@ -473,7 +473,7 @@ class Histories(RuleBasedStateMachine):
             firm.side.counter.control.ignore("ReqQryInvestor", times=1)
             request_id, _ = await terminal.call("ReqQryInvestor", InvestorID=terminal.investor)
             await firm.until(lambda: _is_answered(terminal, request_id), "an unanswered query has no end")
-            assert [said.error_id for said in terminal.answers[request_id]] == [LOST_ERROR_ID]
+            assert [said.error_id for said in terminal.answers[request_id]] == [NEVER_ANSWERED]
             async with asyncio.timeout(PATIENCE_SECONDS):
                 while not await self._is_told_its_account(terminal):  # noqa: ASYNC110 - the relay says nothing of it
                     await asyncio.sleep(0.01)

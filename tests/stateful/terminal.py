@@ -10,8 +10,8 @@ from typing import Any
 
 from ctpabi.catalog.data import load_catalog
 from ctpabi.codec import layout
+from ctpabi.facts.errors import NEVER_ANSWERED
 from ctprelay.ctp.v1.events_pb2 import Event
-from relay.counter.ctp.event_router import LOST_ERROR_ID
 from relay.counter.ctp.link import CtpLink
 from relay.counter.port import CallOutcome, CounterEvent, LinkState, LinkStatus
 from relay.refusals.refusal import Refused
@@ -130,7 +130,7 @@ class TerminalSession:
         whose = whose or getattr(body, "account_id", "")
         self._expect(whose in {"", self.investor}, f"{item.callback} of {whose}")
         if item.request_id:
-            is_lost = item.callback == "OnRspError" and item.error_id == LOST_ERROR_ID
+            is_lost = item.callback == "OnRspError" and item.error_id == NEVER_ANSWERED
             mark = self._sent.get(item.request_id, "")
             self._expect(
                 not (is_lost and mark in self.orders), f"{mark} stands in the book and its answer is called lost"

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from ctpabi.facts.errors import NEVER_ANSWERED
 from ctprelay.ctp.v1 import enums_pb2, events_pb2, structs_pb2
 from terminal_client.order_fate import OrderFate, OrderKey
 
@@ -78,6 +79,18 @@ def test_the_counters_rejection_comes_in_three_ways(fate: OrderFate, event: even
     assert fate.take(event)
 
     assert (fate.decided, fate.rejected, fate.state) == (True, True, "rejected")
+
+
+def test_an_answer_that_will_never_come_is_no_rejection(fate: OrderFate) -> None:
+    """The relay says so with -1 when the counter's connection broke: the order may be at the exchange."""
+    lost = events_pb2.Event(request_id=5, rsp_info={"error_id": NEVER_ANSWERED}, rsp_error={})
+    assert fate.take(lost)
+    assert (fate.decided, fate.rejected, fate.state) == (False, False, "unknown")
+
+    fate.take(order(enums_pb2.ORDER_STATUS_ALL_TRADED, 3))
+    fate.take(trade(3))
+
+    assert (fate.decided, fate.state) == (True, "all_traded")
 
 
 @pytest.mark.parametrize(

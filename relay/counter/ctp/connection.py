@@ -10,8 +10,8 @@ from pathlib import Path
 
 from ctpabi.api.binding import Binding
 from ctpabi.api.trader import RESTART, TraderApi
+from ctpabi.facts.errors import NEVER_ANSWERED
 from relay.alarms import Alarms
-from relay.counter.ctp.event_router import LOST_ERROR_ID
 from relay.counter.ctp.link import CtpLink
 from relay.counter.ctp.login_gate import LoginGate
 from relay.counter.ctp.login_steps import Credentials, LoginSteps
@@ -126,7 +126,7 @@ class Connector:
             return
         confirming = self._tasks.start(self._confirm(board, link), f"settlement confirmation {link.session}")
         done, _ = await asyncio.wait({confirming}, timeout=_CONFIRM_SECONDS)
-        error_id = confirming.result() if done else LOST_ERROR_ID
+        error_id = confirming.result() if done else NEVER_ANSWERED
         outcome = Confirmation.CONFIRMED if error_id == 0 else Confirmation.REFUSED
         if error_id < 0:
             outcome, error_id = Confirmation.UNKNOWN, 0
@@ -136,7 +136,7 @@ class Connector:
         try:
             error_id = await board.confirm_settlement(link)
         except Refused as refused:
-            error_id = refused.refusal.code or LOST_ERROR_ID
+            error_id = refused.refusal.code or NEVER_ANSWERED
         await self._evidence.record("settlement_confirm", link.session, {"error_id": error_id})
         return error_id
 

@@ -14,6 +14,8 @@ from ctpabi.catalog import Callback, Shape
 from ctpabi.codec import text
 from ctpabi.codec.cells import text_cell
 from ctpabi.codec.messages import event_bytes
+from ctpabi.facts.errors import NEVER_ANSWERED
+from ctpabi.facts.requests import known_requests
 from relay.counter.ctp.link import CtpLink
 from relay.counter.ctp.pending import Asked, Pending
 from relay.counter.ctp.tools import SwitchboardTools
@@ -31,8 +33,6 @@ from relay.domain.repetitions import Repetitions
 _log = structlog.get_logger(__name__)
 
 _FUNDS = "OnRspQryTradingAccount"
-LOST_ERROR_ID = -1
-"""ErrorID of the answer the relay gives where the counter's will never come; CTP's own are positive"""
 
 
 class Lost(Enum):
@@ -224,7 +224,7 @@ class EventRouter:
             if event.is_last and not asked.done.done():
                 asked.done.set_result(error_id)
             return asked
-        is_row = asked.method.name.startswith("ReqQry")
+        is_row = known_requests()[asked.method.name].is_query
         for link, request_id in self._askers(asked, event, error_id):
             if is_row:
                 rsp = error_id, error_msg
@@ -261,13 +261,13 @@ class EventRouter:
         """The answer will not come: whoever waits is told, except `but`, who knows."""
         if asked.done is not None:
             if not asked.done.done():
-                asked.done.set_result(LOST_ERROR_ID)
+                asked.done.set_result(NEVER_ANSWERED)
             return
         callback = self._catalog.callbacks["OnRspError"]
         askers: tuple[object, ...] = ((asked.link, asked.request_id),)
         if asked.cache_key is not None:
             askers = self._cache.abandon(asked.cache_key)
-        told = LOST_ERROR_ID, why.value.encode("gb18030")
+        told = NEVER_ANSWERED, why.value.encode("gb18030")
         for link, request_id in _pairs(tuple(asker for asker in askers if asker != but)):
             self._tell(link, request_id, callback, None, told, is_last=True)
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 import structlog
 
+from ctpabi.facts.return_codes import NOT_PERMITTED
 from ctprelay.v1.terminal_pb2 import Login
 from relay.alarms import AlarmName
 from relay.counter.ctp.connection import Connector
@@ -21,7 +22,7 @@ from relay.counter.ctp.switchboard import Switchboard
 from relay.counter.ctp.tools import SwitchboardTools
 from relay.counter.port import CounterLink, LinkState, LinkStatus, Mode, TerminalLogin, TerminalReport
 from relay.domain import reasons
-from relay.domain.counter_session import BREAK_SECONDS, NOT_PERMITTED
+from relay.domain.counter_session import BREAK_SECONDS
 from relay.refusals import relay_reasons
 from relay.refusals.refusal import LedgerUnavailable, Refusal, Refused, Source
 from relay.tasks import Tasks

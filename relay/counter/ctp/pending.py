@@ -8,11 +8,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ctpabi.catalog import Method
+from ctpabi.facts.requests import known_requests
 from relay.counter.ctp.link import CtpLink
 from relay.domain.query_cache import Key
 from relay.domain.ref_map import MapEntry
 from relay.domain.refs import RefSpace
-from relay.domain.scope_table import ANSWERED_BY_SILENCE
 
 _LIMIT = 100_000
 _AtCounter = tuple[RefSpace, int, int, int]
@@ -55,7 +55,7 @@ class Pending:
         self._asked[counter_request_id] = asked
         for entry in orders:
             self._of_order[_at_counter(entry)] = counter_request_id
-        if asked.method.name in ANSWERED_BY_SILENCE:
+        if known_requests()[asked.method.name].by_silence:
             self._settled.add(counter_request_id)
         if len(self._asked) > _LIMIT:
             oldest, _ = self._asked.popitem(last=False)

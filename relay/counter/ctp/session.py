@@ -18,6 +18,7 @@ from ctpabi.api.inbox import Inbox
 from ctpabi.api.spi import Put, RawEvent
 from ctpabi.api.trader import TraderApi
 from ctpabi.catalog import Method
+from ctpabi.facts.errors import LoginVerdict, verdict_of
 from relay.alarms import AlarmName, Alarms
 from relay.counter.ctp.login_gate import LoginGate
 from relay.counter.ctp.login_steps import LoginSteps
@@ -25,7 +26,6 @@ from relay.counter.ctp.session_items import SessionEnded, SessionItem, SessionPa
 from relay.counter.port import TerminalReport
 from relay.domain import counter_events as fact
 from relay.domain.counter_session import CounterSession, Decision, State
-from relay.domain.login_errors import LoginVerdict, verdict_of
 from relay.domain.patience import Patience
 from relay.refusals.refusal import LedgerUnavailable
 from relay.tasks import Tasks

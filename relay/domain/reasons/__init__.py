@@ -1,23 +1,23 @@
-"""Refusals made of the counter's own numbers.
+"""Refusals made of the counter's own numbers, with the words that `ctpabi.facts` has for each.
 
 * `report`   the vendor's Register or Submit call refused the report
 * `counter`  the counter refused
 """
 
 from relay.domain.reasons.counter import (
-    advice_for,
     counter_refused,
+    is_wrong_login,
     operator_refused,
     password_due_advice,
     query_advice,
     settlement_advice,
 )
-from relay.domain.reasons.report import WELL_FORMED, report_refused
+from relay.domain.reasons.report import is_well_formed, report_refused
 
 __all__ = [
-    "WELL_FORMED",
-    "advice_for",
     "counter_refused",
+    "is_well_formed",
+    "is_wrong_login",
     "operator_refused",
     "password_due_advice",
     "query_advice",

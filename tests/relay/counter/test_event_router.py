@@ -11,7 +11,7 @@ import pytest
 from ctpabi.api.spi import RawEvent
 from ctpabi.catalog import Shape
 from ctpabi.codec import text
-from relay.counter.ctp.event_router import LOST_ERROR_ID
+from ctpabi.facts.errors import NEVER_ANSWERED
 from relay.counter.ctp.pending import Asked
 from relay.counter.port import CounterEvent
 from relay.domain.day_notices import DayNoticeLimits
@@ -173,8 +173,8 @@ async def test_answers_end_with_the_session_that_was_asked(shared: Board) -> Non
 
     await shared.break_off()
 
-    assert mine.answers(5) == [(LOST_ERROR_ID, True)]
-    assert mine.answers(6) == [(LOST_ERROR_ID, True)]
+    assert mine.answers(5) == [(NEVER_ANSWERED, True)]
+    assert mine.answers(6) == [(NEVER_ANSWERED, True)]
     assert mine.states == ["recovering"]
     assert other.events() == []
     assert list(unanswered(shared)) == [0, 0]
@@ -206,7 +206,7 @@ async def test_a_transfer_that_was_told_and_a_for_quote_are_not_called_lost(shar
 
     await shared.break_off()
 
-    assert (mine.answers(5), mine.answers(6), mine.answers(7)) == ([], [(LOST_ERROR_ID, True)], [])
+    assert (mine.answers(5), mine.answers(6), mine.answers(7)) == ([], [(NEVER_ANSWERED, True)], [])
 
 
 async def test_two_refusals_that_look_alike_are_both_told(shared: Board) -> None:
@@ -284,7 +284,7 @@ async def test_what_the_relay_asks_itself_is_never_answered_to_a_terminal(shared
 
     shared.board._router.lost(own)
 
-    assert await done == LOST_ERROR_ID
+    assert await done == NEVER_ANSWERED
     assert mine.events() == []
 
 

@@ -6,8 +6,9 @@ import asyncio
 
 import pytest
 
+from ctpabi.facts.errors import NEED_RETRY
 from relay.alarms import AlarmName
-from relay.domain.pacing import NEED_RETRY, PacingLimits
+from relay.domain.pacing import PacingLimits
 from tests.relay.counter.played_board import OPERATOR, Board, Terminal, order_fields, refusal_of, unanswered
 from tests.relay.domain.ctp_bodies import BROKER, read
 from tests.relay.hand_loop import HandLoop, settled

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ctpabi.api.binding import vendor_library
-from relay.domain.reasons import WELL_FORMED
+from relay.domain.reasons import is_well_formed
 from relay.domain.system_info import COUNTER_ZONE, AgeLimits, UnwrappedHeader, check_age
 from relay.services.unavailable import VerifierUnavailable
 from relay.services.verifier import Judgement, Verifier, command
@@ -76,7 +76,7 @@ async def test_the_collectors_bytes_are_genuine(clock: HandClock, genuine: bytes
         judgements = [await judge.check(genuine) for _ in range(3)]
 
     assert {judgement.code for judgement in judgements} == {-3}
-    assert judgements[0].code in WELL_FORMED
+    assert is_well_formed(judgements[0].code)
     collected_at = UnwrappedHeader.parse(judgements[0].header).collected_at
     assert collected_at is not None
     assert abs(collected_at - dt.datetime.now(COUNTER_ZONE)) < dt.timedelta(minutes=10)
@@ -84,7 +84,7 @@ async def test_the_collectors_bytes_are_genuine(clock: HandClock, genuine: bytes
 
 def accepted(judgement: Judgement) -> bool:
     """What the relay makes of a judgement: the library's word, and a header with the time of now."""
-    if judgement.code not in WELL_FORMED:
+    if not is_well_formed(judgement.code):
         return False
     limits = AgeLimits(oldest=600, ahead=60)
     return check_age(UnwrappedHeader.parse(judgement.header), dt.datetime.now(COUNTER_ZONE), limits) is None
