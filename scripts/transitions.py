@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from relay.domain import conversation as talk
 from relay.domain import counter_events as facts
 from relay.domain import counter_session as session
 from relay.domain.challenge import VALID_SECONDS
 from relay.domain.patience import Patience
 from relay.refusals.refusal import Refusal, Source
+from relay.sessions import conversation as talk
 
 PAGE = Path(__file__).resolve().parent.parent / "docs/state-machines.md"
 

@@ -1,4 +1,4 @@
-"""One terminal stream: the pure conversation of `domain.conversation`, carried out.
+"""One terminal stream: the pure conversation of `sessions.conversation`, carried out.
 
 Messages go in through `receive`, what is to be written comes out of `outbox`. Every refusal is in the ledger
 before the terminal hears of it.
@@ -15,7 +15,6 @@ import structlog
 
 from ctprelay.v1 import terminal_pb2 as pb
 from relay.counter.port import Evidence
-from relay.domain import conversation as talk
 from relay.domain.challenge import TIMESTAMP_BYTES
 from relay.domain.public_ip import Origin
 from relay.refusals import login_reasons, relay_reasons, stream_reasons
@@ -25,6 +24,7 @@ from relay.services.admission import Applicant
 from relay.services.outbox import Outbox
 from relay.services.sessions import Sessions
 from relay.services.terminal_session import TerminalSession
+from relay.sessions import conversation as talk
 from relay.tasks import Tasks
 
 _log = structlog.get_logger(__name__)

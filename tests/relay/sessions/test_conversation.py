@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from relay.domain import conversation as c
 from relay.refusals.refusal import Refusal, Source
+from relay.sessions import conversation as c
 
 
 def challenged() -> c.Conversation:

@@ -1,0 +1,1 @@
+"""What one terminal has with the relay: the order of its conversation."""
