@@ -1,7 +1,7 @@
-"""One terminal stream: the pure conversation of `sessions.conversation`, carried out.
+"""One terminal stream: its messages, each let in by the guard of `sessions.conversation`.
 
-Messages go in through `receive`, what is to be written comes out of `outbox`. Every refusal is in the ledger
-before the terminal hears of it.
+Messages go in through `receive`, what is to be written comes out of `outbox`. Every step raises Refused; `receive`
+catches it, and every refusal is in the ledger before the terminal hears of it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from relay.counter.port import Evidence
 from relay.domain.challenge import TIMESTAMP_BYTES
 from relay.domain.public_ip import Origin
 from relay.refusals import login_reasons, relay_reasons, stream_reasons
-from relay.refusals.refusal import LedgerUnavailable, Refusal, Refused
+from relay.refusals.refusal import LedgerUnavailable, Refusal, Refused, refuse
 from relay.services import frames
 from relay.services.admission import Applicant
 from relay.services.outbox import Outbox
@@ -92,22 +92,12 @@ class TerminalStream:
         """Take one message from the terminal; returns when the next one may come. Nothing is heard after the end."""
         if self.outbox.closed:
             return
-        if isinstance(message, Malformed):
-            await self._reject(message.refusal)
-            return
-        match message.WhichOneof("body"):
-            case "call":
-                await self._call(message.call)
-            case "hello":
-                await self._hello(message.hello)
-            case "login":
-                await self._login(message.login)
-            case "resume":
-                await self._resume(message.resume)
-            case "logout":
-                await self._logout()
-            case _:
-                await self._reject(stream_reasons.request_malformed(why="a message of no kind this relay knows"))
+        try:
+            await self._take(message)
+        except Refused as refused:
+            await self._reject(refused.refusal, refused.why)
+        except LedgerUnavailable:
+            await self._reject(relay_reasons.ledger_unavailable())
 
     async def ended(self) -> None:
         """The stream is gone, for whatever reason: the session lingers, everything else is settled."""
@@ -129,22 +119,41 @@ class TerminalStream:
         if self._session is None:
             self.outbox.close()
 
-    # What the conversation decides -----------------------------------------------------------------------------
+    # One message, which may come now; each raises Refused -----------------------------------------------------
 
-    async def _hello(self, hello: pb.Hello) -> None:
-        command = self._talk.on(talk.HelloReceived(hello.protocol, self._clock()))
-        if isinstance(command, talk.Reject):
-            await self._reject(command.refusal)
-            return
+    async def _take(self, message: pb.TerminalMessage | Malformed) -> None:
+        if isinstance(message, Malformed):
+            raise Refused(message.refusal)
+        kind = message.WhichOneof("body")
+        if kind is not None:
+            refuse(self._talk.expect(kind, self._clock()))
+        match kind:
+            case "call":
+                self._online().call(message.call)
+            case "hello":
+                self._hello(message.hello)
+            case "login":
+                await self._login(message.login)
+            case "resume":
+                await self._resume(message.resume)
+            case "logout":
+                await self._online().end("logged out")
+            case _:
+                raise Refused(stream_reasons.request_malformed(why="a message of no kind this relay knows"))
+
+    def _online(self) -> TerminalSession:
+        if self._session is None:
+            raise Refused(stream_reasons.not_logged_in())
+        return self._session
+
+    def _hello(self, hello: pb.Hello) -> None:
+        if hello.protocol != talk.PROTOCOL:
+            raise Refused(stream_reasons.protocol_unsupported(given=hello.protocol))
         challenge = secrets.token_bytes(TIMESTAMP_BYTES)
         self._greeting = _Greeting(hello.app_id[:64], hello.client_version[:64], challenge)
         self.outbox.put(frames.challenge(challenge, self._settings.version))
 
     async def _login(self, login: pb.Login) -> None:
-        command = self._talk.on(talk.LoginReceived(self._clock()))
-        if isinstance(command, talk.Reject):
-            await self._reject(command.refusal)
-            return
         applicant = Applicant(
             name=self._name,
             app_id=self._greeting.app_id,
@@ -156,57 +165,32 @@ class TerminalStream:
         self._patience.cancel()  # from here on every step has a deadline of its own
         try:
             session = await self._sessions.admit(applicant)
-        except Refused as refused:
-            await self._reject(refused.refusal, refused.why)
-        except LedgerUnavailable:
-            await self._reject(relay_reasons.ledger_unavailable())
+        except (Refused, LedgerUnavailable):
+            raise
         except BaseException as error:
             # The terminal went away, or the relay is at fault: what the ledger says of this login still gets its end.
             why = "the stream ended" if isinstance(error, asyncio.CancelledError) else "relay_fault"
             await self._evidence.note("login_abandoned", self._name, {"reason": why})
             raise
-        else:
-            self._welcome(session, after_sequence=None)
+        self._welcome(session, after_sequence=None)
 
     async def _resume(self, resume: pb.Resume) -> None:
-        command = self._talk.on(talk.ResumeReceived(self._clock()))
-        if isinstance(command, talk.Reject):
-            await self._reject(command.refusal)
-            return
-        try:
-            session = await self._sessions.resume(resume.resume_token, self._greeting.app_id, self._origin.public_ip)
-        except Refused as refused:
-            await self._reject(refused.refusal)
-        else:
-            self._welcome(session, after_sequence=resume.after_sequence)
+        session = await self._sessions.resume(resume.resume_token, self._greeting.app_id, self._origin.public_ip)
+        self._welcome(session, after_sequence=resume.after_sequence)
 
     def _welcome(self, session: TerminalSession, *, after_sequence: int | None) -> None:
-        self._talk.on(talk.Admitted())
+        self._talk.admitted()
         self._patience.cancel()
         self._session = session
         self.on_session()
         session.attach(self.outbox, after_sequence=after_sequence)
-
-    async def _call(self, call: pb.Call) -> None:
-        command = self._talk.on(talk.CallReceived())
-        if self._session is None or isinstance(command, talk.Reject):
-            await self._reject(command.refusal if isinstance(command, talk.Reject) else stream_reasons.not_logged_in())
-            return
-        self._session.call(call)
-
-    async def _logout(self) -> None:
-        command = self._talk.on(talk.LogoutReceived())
-        if self._session is None or isinstance(command, talk.Reject):
-            await self._reject(command.refusal if isinstance(command, talk.Reject) else stream_reasons.not_logged_in())
-            return
-        await self._session.end("logged out")
 
     async def _reject(self, refusal: Refusal, why: str = "") -> None:
         """One refusal: to the ledger and the log as it is, to the terminal as it may know it; then the end.
 
         `why` is what is wrong inside the relay, for the log.
         """
-        self._talk.on(talk.Turned(refusal))
+        self._talk.close()
         facts = self._facts(refusal)
         _log.info("terminal_refused", session=self._name, **facts, **({"why": why} if why else {}))
         try:
@@ -230,9 +214,8 @@ class TerminalStream:
         }
 
     def _out_of_patience(self) -> None:
-        refusal = login_reasons.challenge_expired()
-        self._talk.on(talk.Turned(refusal))  # at once: a login may be waiting to be read
-        self._tasks.start(self._reject(refusal), "stream out of patience")
+        self._talk.close()  # at once: a login may be waiting to be read
+        self._tasks.start(self._reject(login_reasons.challenge_expired()), "stream out of patience")
 
 
 def _nobody_waits() -> None:

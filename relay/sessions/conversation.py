@@ -1,17 +1,13 @@
-"""The conversation with one terminal stream: what may be said when, and what the relay does about it.
+"""The conversation with one terminal stream: which message may come when.
 
-    OPENED --Hello--> CHALLENGED --Login--> ADMITTING --Admitted--> ONLINE --Logout--> CLOSED
-                                 --Resume-> ADMITTING
-    any refusal, and anything said out of turn, leads to CLOSED with one Rejected
+    OPENED --hello--> CHALLENGED --login, resume--> ADMITTING --admitted--> ONLINE --logout--> CLOSED
 
-A message that has no rule in the present state is the terminal's mistake: it is refused by name, and nothing
-reaches the counter.
+The guard is asked before a message is looked at. A refusal of any kind leads to CLOSED, and the stream ends with it;
+nothing of a refused message reaches the counter. `TerminalStream` does what the messages ask for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum, auto
 
 from relay.domain.challenge import VALID_SECONDS
@@ -29,150 +25,49 @@ class State(Enum):
     CLOSED = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class HelloReceived:
-    protocol: int
-    at: float
-    """monotonic seconds"""
-
-
-@dataclass(frozen=True, slots=True)
-class LoginReceived:
-    at: float
-
-
-@dataclass(frozen=True, slots=True)
-class ResumeReceived:
-    at: float
-
-
-@dataclass(frozen=True, slots=True)
-class CallReceived:
-    pass
-
-
-@dataclass(frozen=True, slots=True)
-class LogoutReceived:
-    pass
-
-
-@dataclass(frozen=True, slots=True)
-class Admitted:
-    pass
-
-
-@dataclass(frozen=True, slots=True)
-class Turned:
-    """The login or the resume was refused."""
-
-    refusal: Refusal
-
-
-Event = HelloReceived | LoginReceived | ResumeReceived | CallReceived | LogoutReceived | Admitted | Turned
-
-
-@dataclass(frozen=True, slots=True)
-class SendChallenge:
-    pass
-
-
-@dataclass(frozen=True, slots=True)
-class Admit:
-    pass
-
-
-@dataclass(frozen=True, slots=True)
-class AttachAgain:
-    pass
-
-
-@dataclass(frozen=True, slots=True)
-class Welcome:
-    pass
-
-
-@dataclass(frozen=True, slots=True)
-class Forward:
-    """Hand the call down to the counter."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reject:
-    """Say why and end the stream."""
-
-    refusal: Refusal
-
-
-@dataclass(frozen=True, slots=True)
-class SayGoodbye:
-    """The terminal logged out: end session and stream."""
-
-
-Command = SendChallenge | Admit | AttachAgain | Welcome | Forward | Reject | SayGoodbye
+NEXT: dict[tuple[State, str], State] = {
+    (State.OPENED, "hello"): State.CHALLENGED,
+    (State.CHALLENGED, "login"): State.ADMITTING,
+    (State.CHALLENGED, "resume"): State.ADMITTING,
+    (State.ONLINE, "call"): State.ONLINE,
+    (State.ONLINE, "logout"): State.CLOSED,
+}
+"""where a message leads; one that is not here cannot come in that state"""
 
 
 class Conversation:
-    """The machine of one stream; `on` returns the one thing to do."""
+    """The guard of one stream."""
 
     def __init__(self) -> None:
         self.state = State.OPENED
         self._challenged_at = 0.0
-        self._rules: dict[tuple[State, type], Callable[..., Command]] = {
-            (State.OPENED, HelloReceived): self._hello,
-            (State.CHALLENGED, LoginReceived): self._login,
-            (State.CHALLENGED, ResumeReceived): self._resume,
-            (State.ADMITTING, Admitted): self._admitted,
-            (State.ADMITTING, Turned): self._turned,
-            (State.ONLINE, CallReceived): self._call,
-            (State.ONLINE, LogoutReceived): self._logout,
-        }
 
-    def on(self, event: Event) -> Command:
-        """Decide what to do about one event."""
-        rule = self._rules.get((self.state, type(event)))
-        if rule is None:
-            return self._out_of_turn(event)
-        return rule(event)
+    def expect(self, kind: str, now: float) -> Refusal | None:
+        """Whether a message may come now, and go on to the next state where it may.
 
-    def _hello(self, event: HelloReceived) -> Command:
-        if event.protocol != PROTOCOL:
-            return self._close(stream_reasons.protocol_unsupported(given=event.protocol))
-        self.state, self._challenged_at = State.CHALLENGED, event.at
-        return SendChallenge()
+        `kind` is the name of the message in TerminalMessage.body: hello, login, resume, call, logout. `now` is in
+        monotonic seconds.
+        """
+        following = NEXT.get((self.state, kind))
+        if following is None:
+            return self._out_of_turn(kind)
+        if self.state is State.CHALLENGED and now - self._challenged_at > VALID_SECONDS:
+            return login_reasons.challenge_expired()
+        if following is State.CHALLENGED:
+            self._challenged_at = now
+        self.state = following
+        return None
 
-    def _login(self, event: LoginReceived) -> Command:
-        return self._in_time(event.at, Admit())
+    def _out_of_turn(self, kind: str) -> Refusal:
+        if kind == "call":
+            return stream_reasons.not_logged_in()
+        return stream_reasons.unexpected_message(what=kind.capitalize(), while_doing=self.state.name.lower())
 
-    def _resume(self, event: ResumeReceived) -> Command:
-        return self._in_time(event.at, AttachAgain())
+    def admitted(self) -> None:
+        """The login or the resume succeeded; a conversation that was closed meanwhile stays closed."""
+        if self.state is State.ADMITTING:
+            self.state = State.ONLINE
 
-    def _in_time(self, at: float, command: Command) -> Command:
-        if at - self._challenged_at > VALID_SECONDS:
-            return self._close(login_reasons.challenge_expired())
-        self.state = State.ADMITTING
-        return command
-
-    def _admitted(self, _: Admitted) -> Command:
-        self.state = State.ONLINE
-        return Welcome()
-
-    def _turned(self, event: Turned) -> Command:
+    def close(self) -> None:
+        """Something was refused: no message may come any more."""
         self.state = State.CLOSED
-        return Reject(event.refusal)
-
-    def _call(self, _: CallReceived) -> Command:
-        return Forward()
-
-    def _logout(self, _: LogoutReceived) -> Command:
-        self.state = State.CLOSED
-        return SayGoodbye()
-
-    def _out_of_turn(self, event: Event) -> Command:
-        if isinstance(event, CallReceived):
-            return self._close(stream_reasons.not_logged_in())
-        name = type(event).__name__.removesuffix("Received")
-        return self._close(stream_reasons.unexpected_message(what=name, while_doing=self.state.name.lower()))
-
-    def _close(self, refusal: Refusal) -> Command:
-        self.state = State.CLOSED
-        return Reject(refusal)

@@ -4,82 +4,90 @@ from __future__ import annotations
 
 import pytest
 
-from relay.refusals.refusal import Refusal, Source
-from relay.sessions import conversation as c
+from relay.refusals.refusal import Refusal
+from relay.sessions.conversation import NEXT, Conversation, State
+
+KINDS = ("hello", "login", "resume", "call", "logout")
 
 
-def challenged() -> c.Conversation:
-    talk = c.Conversation()
-    talk.on(c.HelloReceived(1, at=100.0))
+def challenged() -> Conversation:
+    talk = Conversation()
+    assert talk.expect("hello", 100.0) is None
     return talk
 
 
-def online() -> c.Conversation:
+def online() -> Conversation:
     talk = challenged()
-    talk.on(c.LoginReceived(at=101.0))
-    talk.on(c.Admitted())
+    assert talk.expect("login", 101.0) is None
+    talk.admitted()
     return talk
 
 
-def test_a_login_goes_hello_challenge_login_welcome_and_then_calls_are_forwarded() -> None:
+def refused(talk: Conversation, kind: str, now: float = 102.0) -> str:
+    refusal = talk.expect(kind, now)
+    assert isinstance(refusal, Refusal)
+    return refusal.reason
+
+
+def test_a_login_goes_hello_login_admitted_and_then_calls_may_come() -> None:
     """The whole happy path."""
-    talk = c.Conversation()
+    talk = Conversation()
 
-    assert talk.on(c.HelloReceived(1, at=100.0)) == c.SendChallenge()
-    assert talk.on(c.LoginReceived(at=109.9)) == c.Admit()
-    assert talk.on(c.Admitted()) == c.Welcome()
-    assert talk.on(c.CallReceived()) == c.Forward()
-    assert talk.on(c.LogoutReceived()) == c.SayGoodbye()
+    assert talk.expect("hello", 100.0) is None
+    assert talk.expect("login", 109.9) is None
+    talk.admitted()
+    assert talk.expect("call", 500.0) is None
+    assert talk.expect("logout", 501.0) is None
+    assert talk.state is State.CLOSED
 
 
-@pytest.mark.parametrize("answer", [c.LoginReceived(at=110.1), c.ResumeReceived(at=110.1)])
-def test_a_challenge_answered_too_late_is_refused_by_name(answer: c.Event) -> None:
+@pytest.mark.parametrize("answer", ["login", "resume"])
+def test_a_challenge_answered_too_late_is_refused_by_name(answer: str) -> None:
     """An old challenge must not be of use to anybody."""
-    talk = challenged()
-
-    command = talk.on(answer)
-
-    assert isinstance(command, c.Reject)
-    assert command.refusal.reason == "challenge_expired"
-    assert talk.state is c.State.CLOSED
+    assert refused(challenged(), answer, 110.1) == "challenge_expired"
 
 
-@pytest.mark.parametrize("state", ["opened", "challenged"])
-def test_a_request_before_the_login_is_refused_by_name(state: str) -> None:
+@pytest.mark.parametrize("state", [state for state in State if state is not State.ONLINE])
+def test_a_request_before_the_login_is_refused_by_name(state: State) -> None:
     """Nothing reaches the counter from a terminal that has not logged in."""
-    talk = c.Conversation() if state == "opened" else challenged()
+    talk = Conversation()
+    talk.state = state
 
-    command = talk.on(c.CallReceived())
-
-    assert isinstance(command, c.Reject)
-    assert command.refusal.reason == "not_logged_in"
+    assert refused(talk, "call") == "not_logged_in"
 
 
-@pytest.mark.parametrize("event", [c.HelloReceived(1, at=1.0), c.LoginReceived(at=102.0), c.ResumeReceived(at=102.0)])
-def test_what_is_said_out_of_turn_is_refused_and_ends_the_stream(event: c.Event) -> None:
+@pytest.mark.parametrize("state", State)
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_has_no_line_in_the_table_is_refused_and_changes_nothing(state: State, kind: str) -> None:
     """A second login on one stream would be a second try at the proof."""
-    talk = online()
+    talk = Conversation()
+    talk.state = state
 
-    command = talk.on(event)
+    refusal = talk.expect(kind, 1.0)
 
-    assert isinstance(command, c.Reject)
-    assert command.refusal.reason == "unexpected_message"
-    assert talk.state is c.State.CLOSED
-
-
-def test_a_terminal_of_another_protocol_is_told_which_one_is_spoken() -> None:
-    """The version is checked before anything else is believed."""
-    command = c.Conversation().on(c.HelloReceived(2, at=0.0))
-
-    assert isinstance(command, c.Reject)
-    assert "version 1" in command.refusal.advice
+    assert (refusal is None) == ((state, kind) in NEXT)
+    assert talk.state is NEXT.get((state, kind), state)
 
 
-def test_a_refused_login_closes_the_conversation_with_that_refusal() -> None:
-    """There is one try per stream."""
-    refusal = Refusal(Source.COUNTER, "wrong_password", "CTP:不合法的登录", code=3)
+def test_it_is_said_which_message_came_when() -> None:
+    """The terminal's vendor reads it."""
+    refusal = online().expect("hello", 102.0)
+
+    assert refusal
+    assert refusal.message.endswith("Hello cannot come while online")
+
+
+def test_a_closed_conversation_is_not_opened_by_a_login_that_succeeds_later() -> None:
+    """The terminal was told that it has none."""
     talk = challenged()
-    talk.on(c.LoginReceived(at=101.0))
+    talk.expect("login", 101.0)
 
-    assert talk.on(c.Turned(refusal)) == c.Reject(refusal)
-    assert talk.state is c.State.CLOSED
+    talk.close()
+    talk.admitted()
+
+    assert refused(talk, "call") == "not_logged_in"
+
+
+def test_every_message_of_the_protocol_can_come_some_time() -> None:
+    """A new kind of message needs its line in the table."""
+    assert {kind for _, kind in NEXT} == set(KINDS)
