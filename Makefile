@@ -42,12 +42,13 @@ gen: ## regenerate messages, catalog, the terminal's methods and the generated d
 	@$(BIN)/python -m codegen.client_stubs
 	@$(MAKE) --no-print-directory docs
 
-docs: ## regenerate docs/{settings,state-machines,requests}.md and relay.example.toml
+docs: ## regenerate docs/{settings,state-machines,requests,refusals}.md and relay.example.toml
 	@scripts/set-up test
 	@$(BIN)/ctp-relay settings --markdown > docs/settings.md
 	@$(BIN)/ctp-relay settings --example > relay.example.toml
 	@$(BIN)/python -m scripts.transitions
 	@$(BIN)/python -m scripts.request_table
+	@$(BIN)/python -m scripts.refusal_table
 
 bench: ## measure; see benchmarks/
 	@scripts/set-up test

@@ -43,7 +43,7 @@ class Ends(Flag):
 class Retry(Enum):
     """Whether the terminal may try again, where no waiting time is stated."""
 
-    CHANGED = auto()
+    AS_ADVISED = auto()
     """after doing what the advice says"""
     NO = auto()
     """not before the firm has changed something"""
@@ -102,7 +102,7 @@ def reason(
     *,
     advice: Text,
     ends: Ends = Ends.CALL,
-    retry: Retry | int | str = Retry.CHANGED,
+    retry: Retry | int | str = Retry.AS_ADVISED,
     code: int = 0,
     instead: Callable[[], Refusal] | None = None,
     word: str = "",

@@ -16,6 +16,7 @@ from relay.refusals import call_reasons, login_reasons
 from relay.refusals.reason import Reason, Retry
 from relay.refusals.refusal import Refusal, Source
 from relay.refusals.table import PARTS, rows
+from scripts.refusal_table import PAGE
 
 ROOT = Path(__file__).resolve().parents[3]
 VALUES: dict[str, Any] = {"int": 7, "float": 12.5, "str": "it"}
@@ -101,6 +102,18 @@ def test_every_row_is_said_somewhere() -> None:
             }
 
     assert sorted({row.name for row in rows()} ^ said) == []
+
+
+def test_the_page_for_terminal_vendors_names_every_reason_they_may_be_told() -> None:
+    """docs/refusals.md is made of the table; what is replaced by another reason stands apart from the rest."""
+    told, _, kept = PAGE.read_text(encoding="utf-8").partition("\n| 审计记录")
+
+    assert {row.reason for row in rows() if row.columns.ends and not row.columns.instead} <= words(told)
+    assert {row.reason for row in rows() if row.columns.instead} <= words(kept) - words(told)
+
+
+def words(text: str) -> set[str]:
+    return set(re.findall(r"`([a-z_]+)`", text))
 
 
 def test_refusals_are_made_of_rows_alone() -> None:
