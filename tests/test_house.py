@@ -31,9 +31,8 @@ STANDS_FOR_TWO: dict[str, str] = {
     "Refusal": "the same thing on both sides of the wire, and public in terminal_client",
     "Refused": "the exception of the relay, and an event of the counter session",
     "SessionEnded": "public in terminal_client; an item of the counter session still has it",
-    "State": "public in terminal_client; the machines of conversation and counter session still have one",
+    "State": "public in terminal_client; the machine of the counter session still has one",
     "Step": "pacing's, and how a notice matters to a command of the terminal",
-    "Welcome": "of the conversation, and its frames",
 }
 """Class names that still stand for more than one thing, each with the reason; may only shrink."""
 

@@ -17,7 +17,7 @@ from relay.refusals.refusal import Refusal
 PROTOCOL = 1
 
 
-class State(Enum):
+class Stage(Enum):
     OPENED = auto()
     CHALLENGED = auto()
     ADMITTING = auto()
@@ -25,12 +25,12 @@ class State(Enum):
     CLOSED = auto()
 
 
-NEXT: dict[tuple[State, str], State] = {
-    (State.OPENED, "hello"): State.CHALLENGED,
-    (State.CHALLENGED, "login"): State.ADMITTING,
-    (State.CHALLENGED, "resume"): State.ADMITTING,
-    (State.ONLINE, "call"): State.ONLINE,
-    (State.ONLINE, "logout"): State.CLOSED,
+NEXT: dict[tuple[Stage, str], Stage] = {
+    (Stage.OPENED, "hello"): Stage.CHALLENGED,
+    (Stage.CHALLENGED, "login"): Stage.ADMITTING,
+    (Stage.CHALLENGED, "resume"): Stage.ADMITTING,
+    (Stage.ONLINE, "call"): Stage.ONLINE,
+    (Stage.ONLINE, "logout"): Stage.CLOSED,
 }
 """where a message leads; one that is not here cannot come in that state"""
 
@@ -39,7 +39,7 @@ class Conversation:
     """The guard of one stream."""
 
     def __init__(self) -> None:
-        self.state = State.OPENED
+        self.state = Stage.OPENED
         self._challenged_at = 0.0
 
     def expect(self, kind: str, now: float) -> Refusal | None:
@@ -51,9 +51,9 @@ class Conversation:
         following = NEXT.get((self.state, kind))
         if following is None:
             return self._out_of_turn(kind)
-        if self.state is State.CHALLENGED and now - self._challenged_at > VALID_SECONDS:
+        if self.state is Stage.CHALLENGED and now - self._challenged_at > VALID_SECONDS:
             return login_reasons.challenge_expired()
-        if following is State.CHALLENGED:
+        if following is Stage.CHALLENGED:
             self._challenged_at = now
         self.state = following
         return None
@@ -65,9 +65,9 @@ class Conversation:
 
     def admitted(self) -> None:
         """The login or the resume succeeded; a conversation that was closed meanwhile stays closed."""
-        if self.state is State.ADMITTING:
-            self.state = State.ONLINE
+        if self.state is Stage.ADMITTING:
+            self.state = Stage.ONLINE
 
     def close(self) -> None:
         """Something was refused: no message may come any more."""
-        self.state = State.CLOSED
+        self.state = Stage.CLOSED
