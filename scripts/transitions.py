@@ -71,7 +71,7 @@ def counter_session_steps(*, operator: bool, ever_live: bool) -> Iterator[Step]:
 
 def conversation_steps() -> Iterator[Step]:
     """All answers of the conversation with a terminal that are not 'said out of turn'."""
-    for state in talk.Stage:
+    for state in talk.Phase:
         for fact, kind, now in _MESSAGES:
             conversation = talk.Conversation()
             conversation.state = state
@@ -79,8 +79,8 @@ def conversation_steps() -> Iterator[Step]:
             if refusal is None:
                 yield Step(state.name, fact, "taken", conversation.state.name)
             elif refusal.reason not in _OUT_OF_TURN:
-                yield Step(state.name, fact, f"refused: {refusal.reason}", talk.Stage.CLOSED.name)
-        if state is talk.Stage.ADMITTING:
+                yield Step(state.name, fact, f"refused: {refusal.reason}", talk.Phase.CLOSED.name)
+        if state is talk.Phase.ADMITTING:
             conversation = talk.Conversation()
             conversation.state = state
             conversation.admitted()

@@ -111,7 +111,7 @@ class TerminalStream:
 
     def stop(self, reason: str) -> None:
         """The relay ends: a last word for a terminal that is not being told something else."""
-        if self._talk.state not in {talk.Stage.ADMITTING, talk.Stage.CLOSED}:
+        if self._talk.state not in {talk.Phase.ADMITTING, talk.Phase.CLOSED}:
             self.outbox.close(reason)
 
     def terminal_is_silent(self) -> None:

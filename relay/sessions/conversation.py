@@ -17,7 +17,7 @@ from relay.refusals.refusal import Refusal
 PROTOCOL = 1
 
 
-class Stage(Enum):
+class Phase(Enum):
     OPENED = auto()
     CHALLENGED = auto()
     ADMITTING = auto()
@@ -25,12 +25,12 @@ class Stage(Enum):
     CLOSED = auto()
 
 
-NEXT: dict[tuple[Stage, str], Stage] = {
-    (Stage.OPENED, "hello"): Stage.CHALLENGED,
-    (Stage.CHALLENGED, "login"): Stage.ADMITTING,
-    (Stage.CHALLENGED, "resume"): Stage.ADMITTING,
-    (Stage.ONLINE, "call"): Stage.ONLINE,
-    (Stage.ONLINE, "logout"): Stage.CLOSED,
+NEXT: dict[tuple[Phase, str], Phase] = {
+    (Phase.OPENED, "hello"): Phase.CHALLENGED,
+    (Phase.CHALLENGED, "login"): Phase.ADMITTING,
+    (Phase.CHALLENGED, "resume"): Phase.ADMITTING,
+    (Phase.ONLINE, "call"): Phase.ONLINE,
+    (Phase.ONLINE, "logout"): Phase.CLOSED,
 }
 """where a message leads; one that is not here cannot come in that state"""
 
@@ -39,7 +39,7 @@ class Conversation:
     """The guard of one stream."""
 
     def __init__(self) -> None:
-        self.state = Stage.OPENED
+        self.state = Phase.OPENED
         self._challenged_at = 0.0
 
     def expect(self, kind: str, now: float) -> Refusal | None:
@@ -51,9 +51,9 @@ class Conversation:
         following = NEXT.get((self.state, kind))
         if following is None:
             return self._out_of_turn(kind)
-        if self.state is Stage.CHALLENGED and now - self._challenged_at > VALID_SECONDS:
+        if self.state is Phase.CHALLENGED and now - self._challenged_at > VALID_SECONDS:
             return login_reasons.challenge_expired()
-        if following is Stage.CHALLENGED:
+        if following is Phase.CHALLENGED:
             self._challenged_at = now
         self.state = following
         return None
@@ -65,9 +65,9 @@ class Conversation:
 
     def admitted(self) -> None:
         """The login or the resume succeeded; a conversation that was closed meanwhile stays closed."""
-        if self.state is Stage.ADMITTING:
-            self.state = Stage.ONLINE
+        if self.state is Phase.ADMITTING:
+            self.state = Phase.ONLINE
 
     def close(self) -> None:
         """Something was refused: no message may come any more."""
-        self.state = Stage.CLOSED
+        self.state = Phase.CLOSED

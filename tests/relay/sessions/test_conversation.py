@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from relay.refusals.refusal import Refusal
-from relay.sessions.conversation import NEXT, Conversation, Stage
+from relay.sessions.conversation import NEXT, Conversation, Phase
 
 KINDS = ("hello", "login", "resume", "call", "logout")
 
@@ -38,7 +38,7 @@ def test_a_login_goes_hello_login_admitted_and_then_calls_may_come() -> None:
     talk.admitted()
     assert talk.expect("call", 500.0) is None
     assert talk.expect("logout", 501.0) is None
-    assert talk.state is Stage.CLOSED
+    assert talk.state is Phase.CLOSED
 
 
 @pytest.mark.parametrize("answer", ["login", "resume"])
@@ -47,8 +47,8 @@ def test_a_challenge_answered_too_late_is_refused_by_name(answer: str) -> None:
     assert refused(challenged(), answer, 110.1) == "challenge_expired"
 
 
-@pytest.mark.parametrize("state", [state for state in Stage if state is not Stage.ONLINE])
-def test_a_request_before_the_login_is_refused_by_name(state: Stage) -> None:
+@pytest.mark.parametrize("state", [state for state in Phase if state is not Phase.ONLINE])
+def test_a_request_before_the_login_is_refused_by_name(state: Phase) -> None:
     """Nothing reaches the counter from a terminal that has not logged in."""
     talk = Conversation()
     talk.state = state
@@ -56,9 +56,9 @@ def test_a_request_before_the_login_is_refused_by_name(state: Stage) -> None:
     assert refused(talk, "call") == "not_logged_in"
 
 
-@pytest.mark.parametrize("state", Stage)
+@pytest.mark.parametrize("state", Phase)
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_has_no_line_in_the_table_is_refused_and_changes_nothing(state: Stage, kind: str) -> None:
+def test_what_has_no_line_in_the_table_is_refused_and_changes_nothing(state: Phase, kind: str) -> None:
     """A second login on one stream would be a second try at the proof."""
     talk = Conversation()
     talk.state = state
