@@ -40,6 +40,8 @@ VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "base", "manager"
 VAGUE_CLASS = re.compile(r"(Manager|Handler|Helper|Utils?)$")
 MACHINE_PATH = re.compile(r"(?<![\w./])/(?:work|root|Users|home/(?!ctp\b))/?[\w.-]*/")
 BINARY = re.compile(r"\.(so|dll|dylib|a|o|pyd|exe|whl|pyc|con|db|sqlite3?|pem|key|crt|p12)$")
+FACT = re.compile(r"^\*\*(\d+)\*\* \*\((?:documented|measured|inferred|documented and measured)\)\* ", re.MULTILINE)
+CITATION = re.compile(r"CTP\s+facts?\s+(\d+(?:(?:,\s+|\s+and\s+)\d+)*)")
 VENDOR_FILE = re.compile(r"(thost\w*|ThostFtdc\w*|DataCollect\w*)\.(h|hpp|so|dll|lib|dtd|xml)", re.IGNORECASE)
 
 
@@ -182,6 +184,31 @@ def test_the_tests_mirror_the_source() -> None:
     wanted = {folder.parts[:2] for folder in folders if folder.parts[0] != "demo" and "migrations" not in folder.parts}
 
     assert sorted("/".join(w) for w in wanted if not any(t[: len(w)] == w for t in tested)) == []
+
+
+def facts() -> list[int]:
+    """The numbers of docs/ctp-facts.md, in its order."""
+    page = (ROOT / "docs/ctp-facts.md").read_text(encoding="utf-8")
+    return [int(number) for number in FACT.findall(page)]
+
+
+def cited(text: str) -> set[int]:
+    """Every fact that `text` cites: "CTP fact 12", "CTP facts 3, 4 and 12"."""
+    return {int(number) for list_ in CITATION.findall(text) for number in re.findall(r"\d+", list_)}
+
+
+def test_every_cited_fact_is_there() -> None:
+    """A citation in the source leads to a numbered fact of docs/ctp-facts.md, whose numbers are used once."""
+    numbers = facts()
+    citations = [(named(path), number) for path in source_modules() for number in cited(path.read_text("utf-8"))]
+
+    assert len(numbers) == len(set(numbers)) > 0
+    assert [(name, number) for name, number in citations if number not in numbers] == []
+
+
+def test_citations_are_found_in_lists_and_across_lines() -> None:
+    """Which form a citation may have."""
+    assert cited("as CTP fact 7 says; CTP facts 1, 22 and\n    3 (CTP\nfact 40)") == {1, 3, 7, 22, 40}
 
 
 def test_links_in_the_documents_resolve() -> None:

@@ -1,7 +1,7 @@
 """What CTP documents as the answer to each request of the API: one row each, made from few rules and their exceptions.
 
 docs/requests.md shows the rows; the contract tests hold relay and simulated counter to them. How urgent a request is,
-and who may send it, are decisions of the relay and not here. CTP facts 41 to 44 say where the rules are from.
+and who may send it, are decisions of the relay and not here. CTP facts 57, 58, 59 and 60 say where the rules are from.
 """
 
 from __future__ import annotations

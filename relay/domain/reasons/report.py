@@ -8,7 +8,7 @@ from relay.refusals.refusal import Refusal, Source
 
 
 def is_well_formed(return_code: int) -> bool:
-    """Whether an API without a connection found all right but the permission: it checks that last (CTP fact 23)."""
+    """Whether an API without a connection found all right but the permission: it checks that last (CTP fact 37)."""
     return return_code in NOT_PERMITTED
 
 
