@@ -40,7 +40,7 @@ async def _flood(scene: Scene, variant: str, count: int) -> float:
     records = scene.counter.records
     values = {"BrokerID": BROKER_ID, "InvestorID": investor, "UserID": investor, "OrderRef": "999999"}
     notices = [records.notice(investor, "OnRtnOrder", {**values, "SequenceNo": number + 1}) for number in range(count)]
-    await caller.tell(f"events {count}")
+    await caller.send_command(f"events {count}")
     await caller.answer()
     for notice in notices:
         await scene.counter.front.flood(notice, 1, patient=True)

@@ -50,10 +50,10 @@ class CallerProcess:
         self._process = process
 
     async def ask(self, command: str) -> Any:
-        await self.tell(command)
+        await self.send_command(command)
         return await self.answer()
 
-    async def tell(self, command: str) -> None:
+    async def send_command(self, command: str) -> None:
         assert self._process.stdin is not None
         self._process.stdin.write(f"{command}\n".encode())
         await self._process.stdin.drain()
@@ -68,7 +68,7 @@ class CallerProcess:
 
     async def stop(self) -> None:
         with contextlib.suppress(ConnectionError):
-            await self.tell("end")
+            await self.send_command("end")
         try:
             async with asyncio.timeout(10):
                 await self._process.wait()

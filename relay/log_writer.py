@@ -75,7 +75,7 @@ class LineWriter:
         self._thread = threading.Thread(target=self._run, name="log writer", daemon=True)
         self._thread.start()
 
-    def put(self, line: bytes) -> None:
+    def put_line(self, line: bytes) -> None:
         """Queue one line; dropped and counted where too much waits already."""
         with self._changed:
             if self._closing or self._size + len(line) > self._capacity:

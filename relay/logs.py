@@ -57,14 +57,14 @@ class Log:
         """Lines that were lost since the start because nobody read them."""
         return self._writer.dropped
 
-    def put(self, record: logging.LogRecord) -> None:
+    def put_record(self, record: logging.LogRecord) -> None:
         """Format one line and hand it to the writer; never waits."""
         if record.levelno >= logging.CRITICAL or self._limit.admit(_kind(record)):
-            self._writer.put(self._line(record))
+            self._writer.put_line(self._line(record))
 
     def unreadable(self, record: logging.LogRecord, error: Exception) -> None:
         """Say at least that there was a line, and whose."""
-        self._writer.put(self._note("log_line_unreadable", kind=_kind(record), error=type(error).__name__))
+        self._writer.put_line(self._note("log_line_unreadable", kind=_kind(record), error=type(error).__name__))
 
     def close(self) -> None:
         """Write what waits, unless nobody takes it; idempotent."""
@@ -152,7 +152,7 @@ class _IntoLog(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            self._log.put(record)
+            self._log.put_record(record)
         except Exception as error:  # noqa: BLE001 - a line that cannot be formatted must not break who says it
             self._log.unreadable(record, error)
 

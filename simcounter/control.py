@@ -81,13 +81,13 @@ class Control:
         else:
             codes.pop(method, None)
         self._counter.scenario.return_codes = codes
-        self._tell_states()
+        self._send_states()
 
     def frequencies(self, queries: int = 0, packets: int = 0, *, limit_queries: bool = False) -> None:
         """What GetFrontInfo tells (per second); packets above are held back, queries above get −3 when limited."""
         scenario = self._counter.scenario
         scenario.qry_freq, scenario.ftd_pkg_freq, scenario.limit_queries = queries, packets, limit_queries
-        self._tell_states()
+        self._send_states()
 
     def order_limit(self, per_second: int) -> None:
         """Orders and cancels per user and second, then 116; 0: unlimited."""
@@ -113,11 +113,11 @@ class Control:
         counter.kernel.access.sessions_per_user = counter.config.sessions_per_user
         counter.kernel.bank.answers_with.clear()
         counter.front.notice_breaks()
-        self._tell_states()
+        self._send_states()
 
-    def _tell_states(self) -> None:
+    def _send_states(self) -> None:
         for session_id in list(self._counter.front.connections):
-            self._counter.front.tell_state(session_id)
+            self._counter.front.send_state(session_id)
 
     def foreign_rows(self, method: str, times: int = 0) -> None:
         """`method` (ReqQry…) of an operator is answered with the rows of all its investors, even when it names one."""

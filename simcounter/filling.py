@@ -23,7 +23,7 @@ async def fill_day(counter: SimulatedCounter, investor_id: str, count: int, inst
     if user is None:
         raise ValueError(f"there is no investor {investor_id}")
     instrument = desk.markets.instruments[instrument_id]
-    session = counter.kernel.open("127.0.0.1", 0)
+    session = counter.kernel.open_session("127.0.0.1", 0)
     session.user, session.reads_for = user, investor_id
     try:
         for number in range(1, count + 1):
@@ -47,9 +47,9 @@ async def fill_day(counter: SimulatedCounter, investor_id: str, count: int, inst
                 "ForceCloseReason": "0",
             }
             body = records.pack("InputOrder", values)
-            counter.front.carry_out(desk.take_and_cancel(session, records.unpack("InputOrder", body), body))
+            counter.front.carry_out(desk.take_and_cancel_order(session, records.unpack("InputOrder", body), body))
             if not number % CHUNK:
                 await counter.front.wait_for_readers()
     finally:
-        counter.kernel.close(session.session_id)
+        counter.kernel.close_session(session.session_id)
     return count

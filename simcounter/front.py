@@ -80,7 +80,7 @@ class Front:
             return {"ok": False, "why": f"the counter plays CTP {version}, this program has another"}
         if len(self.connections) >= MAX_CONNECTIONS:
             return {"ok": False, "why": "too many connections"}
-        session = self._kernel.open(connection.peer_ip, connection.peer_port)
+        session = self._kernel.open_session(connection.peer_ip, connection.peer_port)
         session.private_topic = topic(hello.get("private_topic"))
         session.public_topic = topic(hello.get("public_topic"))
         session.flow_path = str(hello.get("flow_path", ""))
@@ -140,7 +140,7 @@ class Front:
             body = frame.body
             if self._scenario.has_foreign_rows(method):
                 body = self._records.without(method, body, _OWNERS)
-            effects = self._kernel.call(session, method, body, frame.request_id)
+            effects = self._kernel.handle_request(session, method, body, frame.request_id)
             self.carry_out(effects)
             if method == "ReqForQuoteInsert" and not effects:
                 # Accepted in silence; it is the market makers who hear of it.
@@ -159,7 +159,7 @@ class Front:
             self.connections.pop(session.session_id, None)
             self.flow.leave(session)
             if session.session_id not in self.half_open:
-                self._kernel.close(session.session_id)
+                self._kernel.close_session(session.session_id)
 
     def break_half_open(self, session_id: int, seconds: float) -> None:
         """The program's end breaks; this end notices only after `seconds`, or at `notice_breaks` when that is 0.
@@ -180,7 +180,7 @@ class Front:
         if session_id in self.half_open:
             self.half_open.discard(session_id)
             self._audiences.clear()
-            self._kernel.close(session_id)
+            self._kernel.close_session(session_id)
 
     def cut_slow_reader(self, connection: Connection) -> None:
         del connection
@@ -196,7 +196,7 @@ class Front:
                 case TopicNotice():
                     self._notify(effect)
                 case StateChanged():
-                    self.tell_state(effect.session_id)
+                    self.send_state(effect.session_id)
                 case ReplayTopics():
                     self._replay(effect.session_id)
                 case Disconnect():
@@ -278,7 +278,7 @@ class Front:
                 self.counts.events += times
                 connection.send(frame * times)
 
-    def tell_state(self, session_id: int) -> None:
+    def send_state(self, session_id: int) -> None:
         """Sends the shim what its synchronous calls answer."""
         self._audiences.clear()
         connection = self.connections.get(session_id)

@@ -54,16 +54,16 @@ class Kernel:
         self._next_session_id += 1
         return self._next_session_id - 1
 
-    def open(self, peer_ip: str, peer_port: int) -> Session:
+    def open_session(self, peer_ip: str, peer_port: int) -> Session:
         """A new connection: it gets its SessionID now and keeps it until it ends."""
         session = Session(self.new_session_id(), self._config.front_id, peer_ip, peer_port)
         self.sessions[session.session_id] = session
         return session
 
-    def close(self, session_id: int) -> None:
+    def close_session(self, session_id: int) -> None:
         self.sessions.pop(session_id, None)
 
-    def call(self, session: Session, method: str, body: bytes, request_id: int) -> list[Effect]:
+    def handle_request(self, session: Session, method: str, body: bytes, request_id: int) -> list[Effect]:
         """One request; an empty list is a request that CTP never answers."""
         values = self._records.unpack(self._records.catalog.methods[method].struct, body)
         early = self._before_login.get(method)

@@ -118,7 +118,7 @@ class MarketDataFront:
 
     def _log_in(self, viewer: Viewer, values: Values, request_id: int) -> None:
         viewer.logged_in = True
-        self._tell_state(viewer)
+        self._send_state(viewer)
         answer = {
             "TradingDay": self._kernel.access.trading_day,
             "LoginTime": self._clock().strftime("%H:%M:%S"),
@@ -253,7 +253,7 @@ class MarketDataFront:
         frame = event_frame(self._slots[callback], body, info, request_id, is_last=is_last)
         viewer.connection.send(frame.encode())
 
-    def _tell_state(self, viewer: Viewer) -> None:
+    def _send_state(self, viewer: Viewer) -> None:
         viewer.connection.send(json_frame(FrameType.STATE, self._state(is_logged_in=viewer.logged_in)).encode())
 
     def _state(self, *, is_logged_in: bool) -> dict[str, object]:

@@ -43,11 +43,11 @@ class Doors:
             stream.stop(STOPPING)
         await self.listener.stop(_FAREWELL_SECONDS)
 
-    def take(self, settings: Settings) -> None:
+    def take_settings(self, settings: Settings) -> None:
         """What may change while terminals are connected; holds from the next stream on."""
         self._about.hello_timeout_seconds = settings.listen.hello_timeout_seconds
         self.gate.limits = _gate_limits(settings.listen)
-        self.listener.take(settings.listen)
+        self.listener.take_settings(settings.listen)
 
     def take_certificate(self, settings: Settings) -> None:
         """Read the certificate again; blocks, raises CertificateUnusable."""

@@ -93,7 +93,7 @@ class Listener:
         if self._proxy_listener is not None:
             await self._proxy_listener.stop()
 
-    def take(self, settings: Listen) -> None:
+    def take_settings(self, settings: Listen) -> None:
         """What may change while it serves: trusted proxies, the largest message. ValueError where it may not."""
         if bool(settings.proxy_protocol_from) != (self._proxy_listener is not None):
             raise ValueError("listen.proxy_protocol_from can be set or emptied by a restart only")

@@ -262,7 +262,7 @@ def _not_in(connection: Connection, chain: str, items: Sequence[Item]) -> list[I
 def _settle(group: Sequence[_WaitingEntry], why: str) -> None:
     """Tell the waiting loop, with one wake-up for the group; `why` it failed, or empty."""
 
-    def tell() -> None:
+    def settle() -> None:
         for waiting in group:
             if waiting.done.done():
                 continue  # gave up waiting, or was canceled
@@ -274,6 +274,6 @@ def _settle(group: Sequence[_WaitingEntry], why: str) -> None:
     if not group:
         return
     try:
-        group[0].done.get_loop().call_soon_threadsafe(tell)
+        group[0].done.get_loop().call_soon_threadsafe(settle)
     except RuntimeError:
         return  # the loop is closed: nobody waits any more

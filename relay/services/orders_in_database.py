@@ -276,7 +276,7 @@ class OrdersInDatabase:
 
 
 def _settle(done: asyncio.Future[Any], answer: object) -> None:
-    def tell() -> None:
+    def settle() -> None:
         if done.done():
             return  # gave up waiting
         if isinstance(answer, Exception):
@@ -285,4 +285,4 @@ def _settle(done: asyncio.Future[Any], answer: object) -> None:
             done.set_result(answer)
 
     with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
-        done.get_loop().call_soon_threadsafe(tell)
+        done.get_loop().call_soon_threadsafe(settle)

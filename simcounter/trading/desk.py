@@ -91,7 +91,7 @@ class TradingDesk:
         for number, (instrument_id, direction, volume) in enumerate(user.positions, 1):
             instrument = self._config.instruments[instrument_id]
             position = portfolio.position(PositionKey(instrument_id, BookSide(direction), "1"), instrument)
-            position.open(Lot(f"{number:>20}", opened_on, instrument.reference_ticks, volume, is_today=False))
+            position.open_lot(Lot(f"{number:>20}", opened_on, instrument.reference_ticks, volume, is_today=False))
             position.previous_margin = position.margin
         portfolio.previous_margin = portfolio.margin
         return portfolio
@@ -113,9 +113,9 @@ class TradingDesk:
             return self._records.refusal(
                 session, "ReqOrderInsert", values, request_id, error_id, investor_id=investor_id
             )
-        return self.take(session, values, body)
+        return self.take_order(session, values, body)
 
-    def take(self, session: Session, values: Values, body: bytes) -> list[Effect]:
+    def take_order(self, session: Session, values: Values, body: bytes) -> list[Effect]:
         """An order that CTP has no objection to; the exchange may have one."""
         market = self.markets.by_id[values["InstrumentID"]]
         wish = rules.wish_of(market, values)
@@ -129,9 +129,9 @@ class TradingDesk:
         self._number(order)
         return effects + self._execute(market, order, values)
 
-    def take_and_cancel(self, session: Session, values: Values, body: bytes) -> list[Effect]:
+    def take_and_cancel_order(self, session: Session, values: Values, body: bytes) -> list[Effect]:
         """An order and its cancel: what it goes through when it does not trade."""
-        effects = self.take(session, values, body)
+        effects = self.take_order(session, values, body)
         order = self.orders[self._last_key]
         return effects if order.is_final else effects + self._cancel(order)
 
@@ -190,7 +190,7 @@ class TradingDesk:
         self._system_ids[exchange_id] += 1
         order.system_id = self._system_ids[exchange_id]
         self._by_system_id[exchange_id, str(order.system_id)] = order
-        order.pen.put(order.body, OrderSysID=f"{order.system_id:>20}", OrderSubmitStatus=ACCEPTED)
+        order.pen.write_fields(order.body, OrderSysID=f"{order.system_id:>20}", OrderSubmitStatus=ACCEPTED)
 
     def _execute(self, market: Market, order: Order, values: Values) -> list[Effect]:
         market.refill()
@@ -286,7 +286,7 @@ class TradingDesk:
         self._by_reference.clear()
         for number, order in enumerate(self.orders.values(), 1):
             order.order_ref = str(number)
-            order.pen.put(
+            order.pen.write_fields(
                 order.body, FrontID=front_id, SessionID=session_id, OrderRef=order.order_ref, RequestID=0,
                 RelativeOrderSysID="",
             )  # fmt: skip

@@ -89,7 +89,7 @@ class Fills:
         position.commission += commission
         closed: list[Closed] = []
         if order.offset == OPEN:
-            position.open(Lot(trade_id, self._trading_day(), ticks, volume, is_today=True))
+            position.open_lot(Lot(trade_id, self._trading_day(), ticks, volume, is_today=True))
         else:
             closed = self._close(leg, position, ticks, volume)
             portfolio.close_profit += sum(part.profit for part in closed)
@@ -119,7 +119,7 @@ class Fills:
         body = bytearray(self._blank)
         self._transplant.into(body, order.body)
         date, time = self._stamps.now()
-        self._pen.put(
+        self._pen.write_fields(
             body,
             TradeID=trade_id,
             OffsetFlag=order.offset,
@@ -132,7 +132,7 @@ class Fills:
         )
         if leg.instrument is not order.instrument:
             name = leg.instrument.instrument_id
-            self._pen.put(
+            self._pen.write_fields(
                 body, InstrumentID=name, ExchangeInstID=name, Direction=leg.side.value, TradeType=COMBINATION_DERIVED
             )
         return body
@@ -140,4 +140,4 @@ class Fills:
     def rename(self) -> None:
         """The orders have new references: their trades follow."""
         for trade in self.trades:
-            self._pen.put(trade.body, OrderRef=trade.order.order_ref)
+            self._pen.write_fields(trade.body, OrderRef=trade.order.order_ref)

@@ -42,7 +42,7 @@ class Intake:
 
     def _add_identity(self, order: Order, session: Session, user_id: str) -> None:
         date, time = self._stamps.now()
-        self._pen.put(
+        self._pen.write_fields(
             order.body,
             OrderRef=order.order_ref,
             UserID=user_id,

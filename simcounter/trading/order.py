@@ -73,7 +73,7 @@ class Order:
     def become(self, status: OrderStatus, text: str = "", **fields: Any) -> None:
         """Moves to `status` and writes everything that follows from it into the struct."""
         self.status = status
-        self.pen.put(
+        self.pen.write_fields(
             self.body,
             OrderStatus=status.value,
             VolumeTraded=self.traded,

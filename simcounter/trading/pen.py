@@ -20,7 +20,7 @@ class Pen:
         self.struct = struct
         self._writes = {field.name: _write_of(field) for field in struct.fields}
 
-    def put(self, body: bytearray, **fields: Any) -> None:
+    def write_fields(self, body: bytearray, **fields: Any) -> None:
         """KeyError for a field the struct does not have."""
         writes = self._writes
         for name, value in fields.items():

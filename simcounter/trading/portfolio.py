@@ -99,7 +99,7 @@ class Position:
         gain = self.instrument.turnover(last_ticks, self.total) - self.cost
         return gain if side is BookSide.BUY else -gain
 
-    def open(self, lot: Lot) -> None:
+    def open_lot(self, lot: Lot) -> None:
         if lot.is_today:
             self.today_lots.append(lot)
             self.today += lot.volume
@@ -179,7 +179,7 @@ class Position:
         """The same lots on the next day, all of them yesterday's, counted at the settlement price."""
         position = Position(instrument)
         for lot in self.lots:
-            position.open(Lot(lot.trade_id, lot.open_date, lot.ticks, lot.volume, is_today=False))
+            position.open_lot(Lot(lot.trade_id, lot.open_date, lot.ticks, lot.volume, is_today=False))
         position.previous_margin = position.margin
         return position
 

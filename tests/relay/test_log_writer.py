@@ -37,7 +37,7 @@ def test_lines_arrive_in_order(pipe: tuple[int, int]) -> None:
     reader, descriptor = pipe
     writer = LineWriter(to_descriptor(descriptor), notes)
     for number in range(1000):
-        writer.put(b"%d\n" % number)
+        writer.put_line(b"%d\n" % number)
 
     writer.close(_DEADLINE_SECONDS)
     os.close(descriptor)
@@ -52,7 +52,7 @@ def test_a_reader_who_stops_keeps_nobody_waiting_and_is_told_what_is_missing(pip
     writer = LineWriter(to_descriptor(descriptor), notes, capacity=100_000)
     line = b"x" * 999 + b"\n"
     for _ in range(1000):  # a pipe holds 64 KiB, the queue 100 kB, the writer what it has just taken
-        writer.put(line)
+        writer.put_line(line)
     missing = writer.dropped
 
     received: list[bytes] = []
@@ -71,7 +71,7 @@ def test_closing_does_not_wait_for_a_reader_who_never_reads(pipe: tuple[int, int
     """A relay that is told to stop ends, whatever became of its log."""
     _, descriptor = pipe
     writer = LineWriter(to_descriptor(descriptor), notes)
-    writer.put(b"x" * 1_000_000)
+    writer.put_line(b"x" * 1_000_000)
     began = time.monotonic()
 
     writer.close(0.1)
@@ -92,10 +92,10 @@ def test_a_disk_that_is_full_for_a_while_loses_its_lines_only() -> None:
         written.append(data)
 
     writer = LineWriter(write, notes)
-    writer.put(b"lost\n")
+    writer.put_line(b"lost\n")
     assert tried.wait(_DEADLINE_SECONDS)
     full.clear()
-    writer.put(b"kept\n")
+    writer.put_line(b"kept\n")
     writer.close(_DEADLINE_SECONDS)
 
     assert b"".join(written).split(b"\n")[0] == b"kept"

@@ -56,11 +56,11 @@ class Driver:
         self.order_ref = 0
 
     def open(self, peer_ip: str = "127.0.0.1") -> Session:
-        return self.kernel.open(peer_ip, 40000)
+        return self.kernel.open_session(peer_ip, 40000)
 
     def effects(self, session: Session, method: str, **values: Any) -> list[Effect]:
         struct = CATALOG.structs[CATALOG.methods[method].struct]
-        return self.kernel.call(session, method, layout.pack(struct, values), 7)
+        return self.kernel.handle_request(session, method, layout.pack(struct, values), 7)
 
     def call(self, session: Session, method: str, **values: Any) -> list[Told]:
         """The callbacks of a request; what only the front sees is left out."""

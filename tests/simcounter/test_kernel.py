@@ -201,7 +201,7 @@ def test_sessions_of_one_user_are_limited() -> None:
     driver.authenticate(third)
 
     assert driver.log_in(third)[0].error_id == 60
-    driver.kernel.close(first.session_id)
+    driver.kernel.close_session(first.session_id)
     assert driver.log_in(third)[0].error_id == 0
 
 

@@ -27,9 +27,9 @@ def test_random_structs_do_not_break_any_request(driver: Driver, data: st.DataOb
     body = (head + filler * size)[:size]
     session = driver.trader(data.draw(st.sampled_from(["100001", OPERATOR_ID])), OPERATOR_RELAY_APP_ID)
 
-    decoded(driver.kernel.call(session, method.name, body, 1))
+    decoded(driver.kernel.handle_request(session, method.name, body, 1))
 
-    driver.kernel.close(session.session_id)
+    driver.kernel.close_session(session.session_id)
 
 
 @pytest.mark.parametrize("field", ["LimitPrice", "StopPrice"])
@@ -41,7 +41,7 @@ def test_absurd_prices_are_refused_or_ignored(driver: Driver, field: str, value:
     told = driver.insert(session, **{field: value})
 
     assert all(abs(t["Price"]) < 1e6 for t in told if t.callback == "OnRtnTrade")
-    driver.kernel.close(session.session_id)
+    driver.kernel.close_session(session.session_id)
 
 
 @pytest.mark.parametrize("method", REPORTS)
@@ -52,4 +52,4 @@ def test_random_reports_do_not_break_the_kernel(driver: Driver, method: str, fil
     session = driver.trader(OPERATOR_ID, OPERATOR_RELAY_APP_ID)
 
     driver.kernel.report(session, method, body)
-    driver.kernel.close(session.session_id)
+    driver.kernel.close_session(session.session_id)

@@ -188,7 +188,7 @@ class CounterSide:
         """Somebody else's program trades on the same account: its references are like anybody's, from 1."""
         session = self._other.get(investor)
         if session is None:
-            session = self._other[investor] = self.counter.kernel.open("127.0.0.1", 1)
+            session = self._other[investor] = self.counter.kernel.open_session("127.0.0.1", 1)
             session.user = self.counter.accounts.users[investor]
         mark, ref = f"other-{self._marks()}", session.max_order_ref + 1
         own = {"BrokerID": demo_accounts.BROKER_ID, "InvestorID": investor, "UserID": investor, "RequestID": ref}

@@ -72,7 +72,7 @@ async def test_trusted_proxies_can_change_while_it_serves() -> None:
     """For the next stream."""
     async with listening() as site:
         assert site.listener is not None
-        site.listener.take(Listen(address="127.0.0.1:0", trusted_proxies=("127.0.0.0/8",)))
+        site.listener.take_settings(Listen(address="127.0.0.1:0", trusted_proxies=("127.0.0.0/8",)))
         call = await site.call(HELLO, metadata=[("x-forwarded-for", "203.0.113.9:5")])
         call.cancel()
 
