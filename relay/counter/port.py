@@ -131,6 +131,23 @@ class LinkState(StrEnum):
     ENDED = "ended"
 
 
+class LinkCause(StrEnum):
+    """Why a link is RECOVERING or ENDED; the names are those of SessionStatus.Cause in terminal.proto."""
+
+    UNSPECIFIED = ""
+    """with LIVE"""
+    CONNECTION_LOST = "connection_lost"
+    """the session at the counter broke, or is replaced; it comes back by itself"""
+    COUNTER_REFUSED = "counter_refused"
+    """the counter refused the login: RECOVERING tries again, ENDED does not"""
+    PASSWORD_DUE = "password_due"  # noqa: S105 - no password
+    COUNTER_LOGGED_OUT = "counter_logged_out"
+    """the counter forced the session out"""
+    REPORT_REFUSED = "report_refused"
+    RELAY_FAULT = "relay_fault"
+    """the relay could not go on"""
+
+
 @dataclass(frozen=True, slots=True)
 class LinkStatus:
     """The counter session behind a link changed; an item of `CounterLink.events`."""
@@ -141,6 +158,7 @@ class LinkStatus:
     """after LIVE: the new login's answer"""
     day_changed: bool = False
     """the recovered session belongs to a new trading day"""
+    cause: LinkCause = LinkCause.UNSPECIFIED
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from relay.services import frames
 from relay.services.outbox import SLOW_READER
 from relay.services.stream_gate import Slot, StreamGate
 from relay.services.terminal_stream import Malformed, TerminalStream
+from relay.sessions.endings import Ending, EndKind
 from relay.tasks import Tasks
 
 _log = structlog.get_logger(__name__)
@@ -104,7 +105,7 @@ class TerminalService(grpc.GenericRpcHandler):
             await tasks.cancel()
             await stream.ended()
         if unread:  # the goodbye could not be written any more, so the stream's status says it
-            await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, SLOW_READER)
+            await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, SLOW_READER.text)
 
 
 async def _read(requests: AsyncIterator[pb.TerminalMessage | Malformed], stream: TerminalStream) -> None:
@@ -112,7 +113,7 @@ async def _read(requests: AsyncIterator[pb.TerminalMessage | Malformed], stream:
         async for message in requests:
             await stream.receive(message)
     except Exception:
-        stream.outbox.close("relay_fault: the relay could not go on with this stream 中继内部错误")
+        stream.outbox.close(Ending(EndKind.STREAM_FAULT))
         raise
     stream.terminal_is_silent()
 

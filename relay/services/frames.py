@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 
 from ctprelay.v1 import terminal_pb2 as pb
 from ctprelay.wire_format import varint
-from relay.counter.port import Attached, CallOutcome, Confirmation, Investor, LinkState, LinkStatus, Mode
+from relay.counter.port import Attached, CallOutcome, Confirmation, Investor, LinkCause, LinkState, LinkStatus, Mode
 from relay.refusals.refusal import Refusal, Source
+from relay.sessions.endings import Ending
 
 _SEQUENCE = b"\x08"  # RelayMessage.sequence = 1, varint
 _EVENT = b"\x32"  # RelayMessage.event = 6, length-delimited
@@ -28,6 +29,7 @@ _STATES = {
     LinkState.RECOVERING: pb.SessionStatus.STATE_RECOVERING,
     LinkState.ENDED: pb.SessionStatus.STATE_ENDED,
 }
+_CAUSES = {cause: getattr(pb.SessionStatus, f"CAUSE_{cause.name}") for cause in LinkCause}
 _CONFIRMATIONS = {
     Confirmation.NOT_ASKED: pb.SETTLEMENT_CONFIRMATION_UNSPECIFIED,
     Confirmation.CONFIRMED: pb.SETTLEMENT_CONFIRMATION_CONFIRMED,
@@ -141,10 +143,11 @@ def status(link: LinkStatus) -> bytes:
         reason=link.reason,
         trading_day=link.attached.trading_day if link.attached else "",
         trading_day_changed=link.day_changed,
+        cause=_CAUSES[link.cause],
     )
     return pb.RelayMessage(status=answer).SerializeToString()
 
 
-def goodbye(reason: str) -> bytes:
+def goodbye(ending: Ending) -> bytes:
     """RelayMessage of a stream's last word."""
-    return pb.RelayMessage(goodbye=pb.Goodbye(reason=reason)).SerializeToString()
+    return pb.RelayMessage(goodbye=pb.Goodbye(kind=ending.kind.wire, reason=ending.text)).SerializeToString()

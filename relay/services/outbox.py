@@ -10,10 +10,11 @@ import asyncio
 from collections import deque
 
 from relay.services import frames
+from relay.sessions.endings import Ending, EndKind
 
 _BATCH_MESSAGES = 64
 _BATCH_BYTES = 32 * 1024
-SLOW_READER = "slow_reader: the terminal does not read fast enough; resume to get what it missed 读取过慢"
+SLOW_READER = Ending(EndKind.SLOW_READER)
 
 
 class Outbox:
@@ -39,12 +40,12 @@ class Outbox:
             self.close(SLOW_READER)
         self._ready.set()
 
-    def close(self, reason: str = "") -> None:
-        """Nothing more will be put; what waits is still written, and a Goodbye last where there is a reason."""
+    def close(self, ending: Ending | None = None) -> None:
+        """Nothing more will be put; what waits is still written, and a Goodbye last where there is an ending."""
         if self.closed:
             return
-        if reason:
-            self._waiting.append(frames.goodbye(reason))
+        if ending is not None:
+            self._waiting.append(frames.goodbye(ending))
         self.closed = True
         self._ready.set()
 

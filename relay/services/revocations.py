@@ -17,6 +17,7 @@ from relay.refusals.refusal import Refusal
 from relay.services.admission import Directory
 from relay.services.terminal_session import TerminalSession
 from relay.services.unavailable import DirectoryUnavailable
+from relay.sessions.endings import Ending, EndKind
 
 _log = structlog.get_logger(__name__)
 _PATIENCE_SECONDS = 2.0
@@ -83,4 +84,4 @@ class Revocations:
 def end(session: TerminalSession, refusal: Refusal) -> None:
     """End a session that the firm has shut out; its terminal is told why."""
     _log.warning("terminal_shut_out", session=session.identity.session, reason=refusal.reason)
-    session.end_soon(f"{refusal.reason}: {refusal.message}")
+    session.end_soon(Ending(EndKind.DISABLED, f"{refusal.reason}: {refusal.message}"))

@@ -16,10 +16,10 @@ from relay.refusals.refusal import Refusal, Refused
 from relay.services.admission import Admission, Applicant
 from relay.services.revocations import Revocations, end
 from relay.services.terminal_session import Identity, TerminalSession
+from relay.sessions.endings import Ending, EndKind
 
 _log = structlog.get_logger(__name__)
-STOPPING = "relay_stopping: the relay is about to stop 中继停机"
-_REPLACED = "replaced: a new login of the same investor, terminal and address took the place 同一终端重新登录"
+STOPPING = Ending(EndKind.RELAY_STOPPING)
 
 _CROWD = 10
 _UNDO_SECONDS = 10.0
@@ -172,9 +172,9 @@ class Sessions:
     async def _replace(self, old: TerminalSession, new: TerminalSession) -> None:
         """End the session that gave way; only now, because only now the counter knows the password as right."""
         if old.linger_left is None and not old.ending:  # its terminal came back in the meantime
-            await new.end("too_many_sessions")
+            await new.end(Ending(EndKind.NOT_ADMITTED, "too_many_sessions"))
             raise Refused(self._too_many_sessions([]))
-        old.end_soon(_REPLACED)
+        old.end_soon(Ending(EndKind.REPLACED))
 
     def _tell_of_a_crowd(self, address: str) -> None:
         """Say once where many investors come from one address: a proxy that names nobody looks like that."""

@@ -20,6 +20,7 @@ from relay.counter.port import (
     CounterLink,
     Evidence,
     Investor,
+    LinkCause,
     LinkState,
     LinkStatus,
     Mode,
@@ -31,6 +32,7 @@ from relay.refusals import call_reasons, relay_reasons, stream_reasons
 from relay.refusals.refusal import LedgerUnavailable, Refused
 from relay.services import frames
 from relay.services.outbox import Outbox
+from relay.sessions.endings import Ending, EndKind
 from relay.tasks import Tasks
 
 _NOTHING_MISSED = Replay((), lost_history=False)
@@ -97,7 +99,7 @@ class TerminalSession:
             self._linger.cancel()
             self._linger = None
         if self._outbox is not None and self._outbox is not outbox:
-            self._outbox.close("taken_over: the session was resumed on another stream 会话已在别处恢复")
+            self._outbox.close(Ending(EndKind.TAKEN_OVER))
         replay = self._journal.replay(after_sequence) if after_sequence is not None else _NOTHING_MISSED
         outbox.put(self._welcome(resumed=after_sequence is not None, lost_history=replay.lost_history))
         for sequence, message in replay.items:
@@ -113,7 +115,7 @@ class TerminalSession:
             return
         self._outbox = None
         loop = asyncio.get_running_loop()
-        self._linger = loop.call_later(self._linger_seconds, self.end_soon, "linger time over")
+        self._linger = loop.call_later(self._linger_seconds, self.end_soon, Ending(EndKind.LINGER_OVER))
 
     def _welcome(self, *, resumed: bool, lost_history: bool) -> bytes:
         attached = self._link.attached
@@ -163,13 +165,14 @@ class TerminalSession:
         async for batch in self._link.batches():
             for item in batch:
                 self._deliver(item)
-        self.end_soon("the counter session ended")
+        self.end_soon(Ending(EndKind.COUNTER_ENDED))
 
     def _deliver(self, item: CounterEvent | LinkStatus) -> None:
         message = frames.status(item) if isinstance(item, LinkStatus) else frames.event(item.wire)
         self._put(frames.numbered(self._journal.append(message), message))
         if isinstance(item, LinkStatus) and item.state is LinkState.ENDED:
-            self.end_soon(item.reason)
+            at_fault = item.cause is LinkCause.RELAY_FAULT
+            self.end_soon(Ending(EndKind.RELAY_FAULT if at_fault else EndKind.COUNTER_ENDED, item.reason))
 
     def _put(self, message: bytes) -> None:
         if self._outbox is not None:
@@ -177,26 +180,27 @@ class TerminalSession:
 
     # The end -------------------------------------------------------------------------------------------------
 
-    def end_soon(self, reason: str) -> None:
+    def end_soon(self, ending: Ending) -> None:
         """Begin to end; idempotent."""
         if not self.ending:
             self.ending = True
-            self._tasks.start(self._end(reason), f"end {self.identity.session}")
+            self._tasks.start(self._end(ending), f"end {self.identity.session}")
 
-    async def end(self, reason: str) -> None:
+    async def end(self, ending: Ending) -> None:
         """End and wait until everything is settled; idempotent."""
-        self.end_soon(reason)
+        self.end_soon(ending)
         await self.ended.wait()
 
-    async def _end(self, reason: str) -> None:
+    async def _end(self, ending: Ending) -> None:
         if self._linger is not None:
             self._linger.cancel()
         await self._calls.cancel()
         await self._tasks.cancel()
-        await self._link.detach(reason)
-        await self._evidence.note("terminal_logout", self.identity.session, {"reason": reason})
+        await self._link.detach(ending.text)
+        said = {"kind": ending.kind.word, "reason": ending.text}
+        await self._evidence.note("terminal_logout", self.identity.session, said)
         if self._outbox is not None:
-            self._outbox.close(reason)
+            self._outbox.close(ending)
         self._on_end(self)
         self.ended.set()
 

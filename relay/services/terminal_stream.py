@@ -25,6 +25,7 @@ from relay.services.outbox import Outbox
 from relay.services.sessions import Sessions
 from relay.services.terminal_session import TerminalSession
 from relay.sessions import conversation as talk
+from relay.sessions.endings import Ending, EndKind
 from relay.tasks import Tasks
 
 _log = structlog.get_logger(__name__)
@@ -109,10 +110,10 @@ class TerminalStream:
                 _log.warning("terminal_too_slow", session=self._session.identity.session)
             self._session.detach(self.outbox)
 
-    def stop(self, reason: str) -> None:
+    def stop(self, ending: Ending) -> None:
         """The relay ends: a last word for a terminal that is not being told something else."""
         if self._talk.state not in {talk.Phase.ADMITTING, talk.Phase.CLOSED}:
-            self.outbox.close(reason)
+            self.outbox.close(ending)
 
     def terminal_is_silent(self) -> None:
         """The terminal closed its half: what is under way is still answered to a session, nothing to others."""
@@ -137,7 +138,7 @@ class TerminalStream:
             case "resume":
                 await self._resume(message.resume)
             case "logout":
-                await self._online().end("logged out")
+                await self._online().end(Ending(EndKind.LOGGED_OUT))
             case _:
                 raise Refused(stream_reasons.request_malformed(why="a message of no kind this relay knows"))
 
@@ -192,15 +193,16 @@ class TerminalStream:
         """
         self._talk.close()
         facts = self._facts(refusal)
+        ending = Ending(EndKind.PROTOCOL_ERROR, refusal.reason)
         _log.info("terminal_refused", session=self._name, **facts, **({"why": why} if why else {}))
         try:
             await self._evidence.note("terminal_refused", self._name, facts)
             self.outbox.put(frames.rejected(refusal))
-            self.outbox.close()
+            self.outbox.close(ending if self._session is not None else None)
         finally:
             # Afterwards, because the session's own goodbye would end the stream before the refusal is in it.
             if self._session is not None:
-                self._session.end_soon(refusal.reason)
+                self._session.end_soon(ending)
 
     def _facts(self, refusal: Refusal) -> dict[str, object]:
         return {

@@ -1,1 +1,1 @@
-"""What one terminal has with the relay: the order of its conversation."""
+"""What one terminal has with the relay: the order of its conversation, and the ways its session ends."""

@@ -243,7 +243,7 @@ class Resume(_message.Message):
     def __init__(self, resume_token: _Optional[bytes] = ..., after_sequence: _Optional[int] = ...) -> None: ...
 
 class SessionStatus(_message.Message):
-    __slots__ = ("state", "reason", "trading_day", "trading_day_changed")
+    __slots__ = ("state", "reason", "trading_day", "trading_day_changed", "cause")
     class State(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         STATE_UNSPECIFIED: _ClassVar[SessionStatus.State]
@@ -254,22 +254,68 @@ class SessionStatus(_message.Message):
     STATE_LIVE: SessionStatus.State
     STATE_RECOVERING: SessionStatus.State
     STATE_ENDED: SessionStatus.State
+    class Cause(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        CAUSE_UNSPECIFIED: _ClassVar[SessionStatus.Cause]
+        CAUSE_CONNECTION_LOST: _ClassVar[SessionStatus.Cause]
+        CAUSE_COUNTER_REFUSED: _ClassVar[SessionStatus.Cause]
+        CAUSE_PASSWORD_DUE: _ClassVar[SessionStatus.Cause]
+        CAUSE_COUNTER_LOGGED_OUT: _ClassVar[SessionStatus.Cause]
+        CAUSE_REPORT_REFUSED: _ClassVar[SessionStatus.Cause]
+        CAUSE_RELAY_FAULT: _ClassVar[SessionStatus.Cause]
+    CAUSE_UNSPECIFIED: SessionStatus.Cause
+    CAUSE_CONNECTION_LOST: SessionStatus.Cause
+    CAUSE_COUNTER_REFUSED: SessionStatus.Cause
+    CAUSE_PASSWORD_DUE: SessionStatus.Cause
+    CAUSE_COUNTER_LOGGED_OUT: SessionStatus.Cause
+    CAUSE_REPORT_REFUSED: SessionStatus.Cause
+    CAUSE_RELAY_FAULT: SessionStatus.Cause
     STATE_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     TRADING_DAY_FIELD_NUMBER: _ClassVar[int]
     TRADING_DAY_CHANGED_FIELD_NUMBER: _ClassVar[int]
+    CAUSE_FIELD_NUMBER: _ClassVar[int]
     state: SessionStatus.State
     reason: str
     trading_day: str
     trading_day_changed: bool
-    def __init__(self, state: _Optional[_Union[SessionStatus.State, str]] = ..., reason: _Optional[str] = ..., trading_day: _Optional[str] = ..., trading_day_changed: _Optional[bool] = ...) -> None: ...
+    cause: SessionStatus.Cause
+    def __init__(self, state: _Optional[_Union[SessionStatus.State, str]] = ..., reason: _Optional[str] = ..., trading_day: _Optional[str] = ..., trading_day_changed: _Optional[bool] = ..., cause: _Optional[_Union[SessionStatus.Cause, str]] = ...) -> None: ...
 
 class Logout(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
 
 class Goodbye(_message.Message):
-    __slots__ = ("reason",)
+    __slots__ = ("reason", "kind")
+    class Kind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        KIND_UNSPECIFIED: _ClassVar[Goodbye.Kind]
+        KIND_LOGGED_OUT: _ClassVar[Goodbye.Kind]
+        KIND_RELAY_STOPPING: _ClassVar[Goodbye.Kind]
+        KIND_SLOW_READER: _ClassVar[Goodbye.Kind]
+        KIND_STREAM_FAULT: _ClassVar[Goodbye.Kind]
+        KIND_TAKEN_OVER: _ClassVar[Goodbye.Kind]
+        KIND_COUNTER_ENDED: _ClassVar[Goodbye.Kind]
+        KIND_RELAY_FAULT: _ClassVar[Goodbye.Kind]
+        KIND_DISABLED: _ClassVar[Goodbye.Kind]
+        KIND_PROTOCOL_ERROR: _ClassVar[Goodbye.Kind]
+        KIND_LINGER_OVER: _ClassVar[Goodbye.Kind]
+        KIND_REPLACED: _ClassVar[Goodbye.Kind]
+    KIND_UNSPECIFIED: Goodbye.Kind
+    KIND_LOGGED_OUT: Goodbye.Kind
+    KIND_RELAY_STOPPING: Goodbye.Kind
+    KIND_SLOW_READER: Goodbye.Kind
+    KIND_STREAM_FAULT: Goodbye.Kind
+    KIND_TAKEN_OVER: Goodbye.Kind
+    KIND_COUNTER_ENDED: Goodbye.Kind
+    KIND_RELAY_FAULT: Goodbye.Kind
+    KIND_DISABLED: Goodbye.Kind
+    KIND_PROTOCOL_ERROR: Goodbye.Kind
+    KIND_LINGER_OVER: Goodbye.Kind
+    KIND_REPLACED: Goodbye.Kind
     REASON_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
     reason: str
-    def __init__(self, reason: _Optional[str] = ...) -> None: ...
+    kind: Goodbye.Kind
+    def __init__(self, reason: _Optional[str] = ..., kind: _Optional[_Union[Goodbye.Kind, str]] = ...) -> None: ...

@@ -20,7 +20,7 @@ from relay.counter.ctp.link import CtpLink, identity_of
 from relay.counter.ctp.login_fields import check_fields
 from relay.counter.ctp.switchboard import Switchboard
 from relay.counter.ctp.tools import SwitchboardTools
-from relay.counter.port import CounterLink, LinkState, LinkStatus, Mode, TerminalLogin, TerminalReport
+from relay.counter.port import CounterLink, LinkCause, LinkState, LinkStatus, Mode, TerminalLogin, TerminalReport
 from relay.domain import reasons
 from relay.domain.counter_session import BREAK_SECONDS
 from relay.refusals import relay_reasons
@@ -206,7 +206,8 @@ class ManyToOne:
             return False
         if code != 0 and board.session.live:  # otherwise the next login of the operator submits it again
             refusal = reasons.report_refused(code)
-            link.put(LinkStatus(LinkState.ENDED, f"{refusal.reason}: {refusal.message}"))
+            why = f"{refusal.reason}: {refusal.message}"
+            link.put(LinkStatus(LinkState.ENDED, why, cause=LinkCause.REPORT_REFUSED))
         return True
 
     def _not_permitted(self, session: str, code: int) -> None:

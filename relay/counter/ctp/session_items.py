@@ -9,7 +9,7 @@ import structlog
 from ctpabi.api.spi import RawEvent
 from ctpabi.catalog import Catalog
 from ctpabi.codec import layout
-from relay.counter.port import Attached
+from relay.counter.port import Attached, LinkCause
 from relay.domain import reasons
 from relay.domain.refs import BadRef, parse_ref
 from relay.refusals import relay_reasons
@@ -74,6 +74,11 @@ class SessionRecovering:
         """What a terminal is told that wants to log in meanwhile."""
         return _refusal(self.step, self.code, self.reason)
 
+    @property
+    def cause(self) -> LinkCause:
+        """For the terminals there are."""
+        return LinkCause.COUNTER_REFUSED if self.step else LinkCause.CONNECTION_LOST
+
 
 @dataclass(frozen=True, slots=True)
 class SessionEnded:
@@ -89,6 +94,21 @@ class SessionEnded:
     def refusal(self) -> Refusal:
         """Why, as the terminal is told."""
         return _refusal(self.step, self.code, self.text)
+
+    @property
+    def cause(self) -> LinkCause:
+        """For the terminals there are."""
+        return _ENDS.get(self.step, LinkCause.COUNTER_REFUSED)
+
+
+_ENDS = {
+    "connect": LinkCause.CONNECTION_LOST,
+    "report": LinkCause.REPORT_REFUSED,
+    "session": LinkCause.COUNTER_LOGGED_OUT,
+    "overrun": LinkCause.RELAY_FAULT,
+    "fault": LinkCause.RELAY_FAULT,
+}
+"""by step; whatever else ends a session is a login the counter refused"""
 
 
 def _refusal(step: str, code: int, text: str) -> Refusal:

@@ -28,7 +28,7 @@ from relay.counter.ctp.session_items import (
 )
 from relay.counter.ctp.shared_gate import SharedGate
 from relay.counter.ctp.tools import SwitchboardTools
-from relay.counter.port import Attached, CallOutcome, LinkState, LinkStatus
+from relay.counter.port import Attached, CallOutcome, LinkCause, LinkState, LinkStatus
 from relay.domain import reasons
 from relay.domain.query_cache import Key, QueryCache
 from relay.domain.scope import Identity
@@ -191,7 +191,7 @@ class Switchboard:
                         await asyncio.sleep(0)
                         until = now() + SLICE_SECONDS
         except Refused as refused:  # a full disk, say
-            self._end(refused.refusal)
+            self._end(refused.refusal, LinkCause.RELAY_FAULT)
         except Exception:
             self._ended(fault())
             raise
@@ -223,7 +223,7 @@ class Switchboard:
                 self._due(error_id)
             case SessionRecovering():
                 self.why_not = item.refusal
-                self._lost(LinkStatus(LinkState.RECOVERING, item.reason))
+                self._lost(LinkStatus(LinkState.RECOVERING, item.reason, cause=item.cause))
             case SessionEnded():
                 self._ended(item)
 
@@ -272,7 +272,8 @@ class Switchboard:
         for link in self:
             link.see(dataclasses.replace(NOT_ATTACHED, must_change_password=error_id))
             if self._first.done():
-                link.put(LinkStatus(LinkState.RECOVERING, f"password_due: {advice}"))
+                due = LinkStatus(LinkState.RECOVERING, f"password_due: {advice}", cause=LinkCause.PASSWORD_DUE)
+                link.put(due)
         if not self._first.done():
             self._first.set_result(None)
 
@@ -290,10 +291,10 @@ class Switchboard:
             link.put(status)
 
     def _ended(self, item: SessionEnded) -> None:
-        self._end(item.refusal)
+        self._end(item.refusal, item.cause)
 
-    def _end(self, refusal: Refusal) -> None:
-        self._lost(LinkStatus(LinkState.ENDED, f"{refusal.reason}: {refusal.message}"))
+    def _end(self, refusal: Refusal, cause: LinkCause) -> None:
+        self._lost(LinkStatus(LinkState.ENDED, f"{refusal.reason}: {refusal.message}", cause=cause))
         self.why_not = refusal
         self.ended.set()
         if not self._first.done():

@@ -16,6 +16,7 @@ from ctprelay.v1 import terminal_pb2 as pb
 from ctprelay.v1 import terminal_pb2_grpc
 from relay.rpc import front
 from relay.rpc.listener import Listener
+from relay.sessions.endings import Ending, EndKind
 from relay.settings.settings import Listen
 from tests.relay.domain.test_proxy_header import binary
 from tests.relay.rpc.test_listener import certified
@@ -96,11 +97,11 @@ async def test_a_terminal_is_whom_the_header_names(header: bytes, public_ip: str
     """Also where the header comes in pieces."""
     async with behind(Proxy(header, pause=0.05), proxy_protocol_from=LOOPBACK) as site:
         call = await site.call(HELLO)
-        site.streams[0].outbox.close("logged out")
+        site.streams[0].outbox.close(Ending(EndKind.LOGGED_OUT))
         read = [message async for batch in call for message in batch.messages]
 
     assert (site.streams[0].origin.public_ip, site.streams[0].origin.port) == (public_ip, 41000)
-    assert read[-1].goodbye.reason == "logged out"
+    assert read[-1].goodbye.kind == pb.Goodbye.KIND_LOGGED_OUT
 
 
 async def test_a_second_proxy_may_stand_before_the_first() -> None:

@@ -18,6 +18,7 @@ from relay.rpc.listener import Listener
 from relay.services.outbox import Outbox
 from relay.services.stream_gate import GateLimits, StreamGate
 from relay.services.terminal_stream import Malformed
+from relay.sessions.endings import Ending, EndKind
 from relay.settings.settings import Listen
 
 HELLO = pb.TerminalMessage(hello=pb.Hello(protocol=1, app_id="terminal_1.0"))
@@ -112,12 +113,12 @@ async def test_messages_go_both_ways_in_order(site: Site) -> None:
     await stream.has_heard(2)
     for number in (1, 2, 3):
         stream.outbox.put(pb.RelayMessage(sequence=number).SerializeToString())
-    stream.outbox.close("logged out")
+    stream.outbox.close(Ending(EndKind.LOGGED_OUT))
 
     read = [message async for batch in call for message in batch.messages]
 
     assert [message.sequence for message in read] == [1, 2, 3, 0]
-    assert read[-1].goodbye.reason == "logged out"
+    assert read[-1].goodbye.kind == pb.Goodbye.KIND_LOGGED_OUT
     assert stream.heard == [HELLO, HELLO]
     await asyncio.wait_for(stream.over.wait(), 5)
 
@@ -156,7 +157,7 @@ async def test_a_fault_of_the_relay_ends_the_stream_with_a_word(site: Site) -> N
     async with asyncio.timeout(10):
         read = [message async for batch in call for message in batch.messages]
 
-    assert read[-1].goodbye.reason.startswith("relay_fault")
+    assert read[-1].goodbye.kind == pb.Goodbye.KIND_STREAM_FAULT
     await asyncio.wait_for(site.streams[0].over.wait(), 5)
 
 

@@ -7,6 +7,7 @@ import asyncio
 from ctprelay.v1 import terminal_pb2 as pb
 from relay.services import frames
 from relay.services.outbox import Outbox
+from relay.sessions.endings import Ending, EndKind
 
 
 def message(number: int, size: int = 0) -> bytes:
@@ -55,18 +56,18 @@ async def test_a_terminal_that_does_not_read_is_told_and_cut_at_the_limit() -> N
     await asyncio.wait_for(outbox.wait_overrun(), 1)
     messages = await drained(outbox)
 
-    assert [m.goodbye.reason.split(":")[0] for m in messages] == ["slow_reader"]
+    assert [m.goodbye.kind for m in messages] == [pb.Goodbye.KIND_SLOW_READER]
 
 
 async def test_after_the_end_nothing_is_taken_any_more() -> None:
     """What is said after Goodbye would be lost silently."""
     outbox = Outbox(limit=1000)
-    outbox.close("logged out")
+    outbox.close(Ending(EndKind.LOGGED_OUT))
     outbox.put(message(1))
 
     messages = await drained(outbox)
 
-    assert [m.goodbye.reason for m in messages] == ["logged out"]
+    assert [m.goodbye.kind for m in messages] == [pb.Goodbye.KIND_LOGGED_OUT]
 
 
 def test_a_frame_made_by_hand_is_what_the_protobuf_library_would_make() -> None:

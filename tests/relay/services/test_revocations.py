@@ -21,6 +21,7 @@ from relay.services.system_info_seen import SystemInfoSeen
 from relay.services.terminal_session import Identity
 from relay.services.terminals import Terminals
 from relay.services.unavailable import DirectoryUnavailable
+from relay.sessions.endings import Ending, EndKind
 from tests.relay.services.conftest import HandClock
 from tests.relay.services.played_counter import BROKER
 
@@ -33,8 +34,9 @@ class Session:
         self.ending = False
         self.why = ""
 
-    def end_soon(self, reason: str) -> None:
-        self.ending, self.why = True, reason
+    def end_soon(self, ending: Ending) -> None:
+        assert ending.kind is EndKind.DISABLED
+        self.ending, self.why = True, ending.text
 
 
 @pytest.fixture

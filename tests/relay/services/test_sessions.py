@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from ctprelay.v1 import terminal_pb2 as pb
 from relay.domain import reasons
 from relay.domain.public_ip import Origin
 from relay.refusals import login_reasons, stream_reasons
 from relay.refusals.refusal import LedgerUnavailable, Refused
 from relay.services.outbox import Outbox
 from relay.services.terminal_session import TerminalSession
+from relay.sessions.endings import Ending, EndKind
 from tests.relay.evidence import KeptEvidence
 from tests.relay.hand_loop import HandLoop, settled
 from tests.relay.services.played_counter import LINGER_SECONDS, House, applicant, read
@@ -134,7 +136,7 @@ async def test_a_session_that_is_ending_is_gone(kept: KeptEvidence) -> None:
     """Its welcome would be followed by a goodbye."""
     house = House(kept)
     session = await house.sessions.admit(applicant())
-    session.end_soon("logged out")
+    session.end_soon(Ending(EndKind.LOGGED_OUT))
 
     with pytest.raises(Refused):
         await house.sessions.resume(session.resume_token, "terminal_1.0", "198.51.100.7")
@@ -201,7 +203,7 @@ async def test_how_many_may_come_back_to_an_address(kept: KeptEvidence) -> None:
     await left_behind(house, "s-4", investor_id="100004", origin=Origin(ipaddress.ip_address("203.0.113.9"), 1))
 
     assert house.sessions.resumable_at("198.51.100.7") == 2
-    lingering[0].end_soon("linger time over")
+    lingering[0].end_soon(Ending(EndKind.LINGER_OVER))
     assert house.sessions.resumable_at("198.51.100.7") == 1
 
 
@@ -278,16 +280,16 @@ async def test_draining_waits_for_terminals_and_then_ends_the_rest(kept: KeptEvi
     await settled()
 
     assert await refused(house, "s-3") == "relay_draining"
-    await leaving.end("logged out")
+    await leaving.end(Ending(EndKind.LOGGED_OUT))
     assert not draining.done()
     await loop.move(31)
     await draining
 
     (goodbye,) = await read(outbox)
-    assert goodbye.goodbye.reason.startswith("relay_stopping")
+    assert goodbye.goodbye.kind == pb.Goodbye.KIND_RELAY_STOPPING
     assert [link.detached for link in house.counter.links] == [
-        ["logged out"],
-        ["relay_stopping: the relay is about to stop 中继停机"],
+        [Ending(EndKind.LOGGED_OUT).text],
+        [Ending(EndKind.RELAY_STOPPING).text],
     ]
     assert len(house.sessions) == 0
 

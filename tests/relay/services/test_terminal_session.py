@@ -6,10 +6,12 @@ import asyncio
 
 import pytest
 
+from ctprelay.v1 import terminal_pb2 as pb
 from relay.counter.port import LinkState, LinkStatus
 from relay.refusals import call_reasons
 from relay.services.outbox import Outbox
 from relay.services.terminal_session import TerminalSession
+from relay.sessions.endings import Ending, EndKind
 from tests.relay.evidence import KeptEvidence
 from tests.relay.hand_loop import HandLoop, settled
 from tests.relay.services.played_counter import LINGER_SECONDS, House, PlayedLink, applicant, kinds, query, read
@@ -211,7 +213,7 @@ async def test_of_two_streams_the_later_has_the_session_and_the_other_is_told(ho
     await settled()
 
     for old in (first, second):
-        assert (await read(old))[-1].goodbye.reason.startswith("taken_over")
+        assert (await read(old))[-1].goodbye.kind == pb.Goodbye.KIND_TAKEN_OVER
     assert kinds(await read(third)) == ["logged_in", "event"]
     assert session._linger is None
 
@@ -226,8 +228,8 @@ async def test_a_session_nobody_comes_back_to_ends_after_the_linger_time(house: 
     assert not session.ending
     await loop.move(2)
 
-    assert link.detached == ["linger time over"]
-    assert kept.data("terminal_logout") == {"reason": "linger time over"}
+    assert link.detached == [Ending(EndKind.LINGER_OVER).text]
+    assert kept.data("terminal_logout")["kind"] == "linger_over"
     assert len(house.sessions) == 0
 
 
@@ -264,11 +266,13 @@ async def test_two_reasons_to_end_are_one_end(house: House, kept: KeptEvidence) 
     """Logout and linger and drain may come together."""
     session, link, _ = await opened(house)
 
-    await asyncio.wait_for(asyncio.gather(session.end("logged out"), session.end("relay_stopping")), 5)
-    session.end_soon("linger time over")
+    await asyncio.wait_for(
+        asyncio.gather(session.end(Ending(EndKind.LOGGED_OUT)), session.end(Ending(EndKind.RELAY_STOPPING))), 5
+    )
+    session.end_soon(Ending(EndKind.LINGER_OVER))
     await settled()
 
-    assert link.detached == ["logged out"]
+    assert link.detached == [Ending(EndKind.LOGGED_OUT).text]
     assert kept.kinds.count("terminal_logout") == 1
 
 
@@ -279,7 +283,7 @@ async def test_a_call_under_way_does_not_outlive_its_session(house: House) -> No
     session.call(query(1))
     await settled()
 
-    await asyncio.wait_for(session.end("logged out"), 5)
+    await asyncio.wait_for(session.end(Ending(EndKind.LOGGED_OUT)), 5)
     link.busy.set()
     await settled()
 
@@ -293,9 +297,9 @@ async def test_a_session_ends_without_the_ledger_too(house: House, kept: KeptEvi
     session, link, _ = await opened(house)
     kept.available = False
 
-    await asyncio.wait_for(session.end("logged out"), 5)
+    await asyncio.wait_for(session.end(Ending(EndKind.LOGGED_OUT)), 5)
 
-    assert link.detached == ["logged out"]
+    assert link.detached == [Ending(EndKind.LOGGED_OUT).text]
     assert len(house.sessions) == 0
 
 

@@ -12,6 +12,7 @@ from relay.domain.challenge import VALID_SECONDS
 from relay.refusals import login_reasons
 from relay.services.outbox import Outbox
 from relay.services.terminal_stream import Malformed, StreamSettings, TerminalStream
+from relay.sessions.endings import Ending, EndKind
 from tests.relay.evidence import KeptEvidence
 from tests.relay.hand_loop import HandLoop, settled
 from tests.relay.services.played_counter import BROKER, ORIGIN, House, kinds, query, read
@@ -80,11 +81,14 @@ async def test_a_login_from_hello_to_goodbye(house: House) -> None:
 async def test_what_is_said_out_of_turn_ends_the_stream_with_its_name(
     house: House, kept: KeptEvidence, said: list[pb.TerminalMessage | Malformed], reason: str
 ) -> None:
-    """Told as the last word, after the ledger has it; and a session that was there is over."""
+    """Told after the ledger has it; and a session that was there is over, with a goodbye."""
     talk = Talk(house)
 
     answers = await talk.says(*said)
 
+    if answers[-1].goodbye.kind == pb.Goodbye.KIND_PROTOCOL_ERROR:
+        assert "logged_in" in kinds(answers)
+        answers.pop()
     assert answers[-1].rejected.reason == reason
     assert talk.stream.outbox.closed
     assert len(house.sessions) == 0
@@ -128,10 +132,10 @@ async def test_a_terminal_is_told_even_when_its_refusal_cannot_be_written(house:
     await talk.stream.ended()
 
 
-async def test_the_refusal_in_a_session_is_its_last_word_however_slow_the_ledger_is(
+async def test_the_refusal_in_a_session_comes_before_its_goodbye_however_slow_the_ledger_is(
     house: House, kept: KeptEvidence
 ) -> None:
-    """The session's own goodbye would not say what was wrong."""
+    """The goodbye says that the program is at fault, not what was wrong."""
     talk = Talk(house)
     await talk.says(HELLO, LOGIN)
     kept.open = asyncio.Event()
@@ -142,7 +146,9 @@ async def test_the_refusal_in_a_session_is_its_last_word_however_slow_the_ledger
     await asyncio.wait_for(receiving, 5)
     await settled()
 
-    assert kinds(await read(talk.stream.outbox)) == ["rejected"]
+    rejected, goodbye = await read(talk.stream.outbox)
+    assert rejected.rejected.reason == "message_too_large"
+    assert goodbye.goodbye.kind == pb.Goodbye.KIND_PROTOCOL_ERROR
     assert house.counter.links[0].detached == ["message_too_large"]
     await talk.stream.ended()
 
@@ -252,7 +258,7 @@ async def test_a_terminal_that_only_listens_keeps_its_session(house: House) -> N
 
     assert kinds(await read(talk.stream.outbox)) == ["event"]
     await talk.stream.ended()
-    await next(iter(house.sessions)).end("over")
+    await next(iter(house.sessions)).end(Ending(EndKind.COUNTER_ENDED))
 
 
 async def test_a_terminal_that_leaves_before_its_login_leaves_nothing(house: House) -> None:
@@ -278,7 +284,7 @@ async def test_the_login_is_judged_by_what_the_relay_saw(house: House) -> None:
     assert (applicant.origin, applicant.app_id, applicant.client_version) == (ORIGIN, "terminal_1.0", "0.1")
     assert "geheim" not in repr(replace(applicant))
     await talk.stream.ended()
-    await next(iter(house.sessions)).end("over")
+    await next(iter(house.sessions)).end(Ending(EndKind.COUNTER_ENDED))
 
 
 async def test_a_slow_reader_costs_no_more_than_its_outbox(house: House) -> None:
@@ -288,7 +294,7 @@ async def test_a_slow_reader_costs_no_more_than_its_outbox(house: House) -> None
 
     answers = await talk.says(HELLO)
 
-    assert answers[-1].goodbye.reason.startswith("slow_reader")
+    assert answers[-1].goodbye.kind == pb.Goodbye.KIND_SLOW_READER
     await talk.stream.ended()
 
 
@@ -301,7 +307,7 @@ async def test_a_login_that_the_relays_end_cuts_into_is_told_so(house: House) ->
     await settled()
 
     await asyncio.wait_for(house.sessions.drain(3600), 5)
-    talk.stream.stop("relay_stopping")
+    talk.stream.stop(Ending(EndKind.RELAY_STOPPING))
     await asyncio.wait_for(login, 5)
 
     (message,) = await read(talk.stream.outbox)
@@ -318,10 +324,10 @@ async def test_whoever_is_on_a_stream_when_the_relay_stops_hears_of_it(
     talk = Talk(house)
     await talk.says(*said)
 
-    talk.stream.stop("relay_stopping")
+    talk.stream.stop(Ending(EndKind.RELAY_STOPPING))
 
     (message,) = await read(talk.stream.outbox)
-    assert message.goodbye.reason == "relay_stopping"
+    assert message.goodbye.kind == pb.Goodbye.KIND_RELAY_STOPPING
     await talk.stream.ended()
 
 
