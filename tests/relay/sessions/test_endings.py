@@ -83,7 +83,7 @@ async def a_fault_of_the_counter_session(played: Played) -> None:
 
 
 async def disabled(played: Played) -> None:
-    end(played.session, login_reasons.terminal_disabled("terminal_1.0"))
+    end(played.session, login_reasons.terminal_disabled(app_id="terminal_1.0"))
 
 
 async def out_of_turn(played: Played) -> None:
