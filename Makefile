@@ -39,16 +39,16 @@ fix: ## what lint and format can put right by themselves
 gen: ## regenerate messages, catalog, the terminal's methods and the generated documents
 	@scripts/set-up test
 	@$(BIN)/python -m codegen
-	@$(BIN)/python -m codegen.client_stubs
+	@$(BIN)/python -m codegen.terminal_methods
 	@$(MAKE) --no-print-directory docs
 
 docs: ## regenerate docs/{settings,state-machines,requests,refusals}.md and relay.example.toml
 	@scripts/set-up test
 	@$(BIN)/ctp-relay settings --markdown > docs/settings.md
 	@$(BIN)/ctp-relay settings --example > relay.example.toml
-	@$(BIN)/python -m scripts.transitions
-	@$(BIN)/python -m scripts.request_table
-	@$(BIN)/python -m scripts.refusal_table
+	@$(BIN)/python -m codegen.pages.state_machines
+	@$(BIN)/python -m codegen.pages.requests
+	@$(BIN)/python -m codegen.pages.refusals
 
 bench: ## measure; see benchmarks/
 	@scripts/set-up test

@@ -4,5 +4,5 @@
     python -m codegen --check   write elsewhere, compare, name what differs; exit status 1 when anything does
 
 `proto_text` knows how a catalog reads as .proto files, `field_numbers` keeps numbers from ever changing,
-`output` assembles all files of one run, `protoc` compiles; `client_stubs` has a command of its own.
+`output` assembles all files of one run, `protoc` compiles; `terminal_methods` has a command of its own.
 """

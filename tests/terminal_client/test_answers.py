@@ -6,7 +6,7 @@ import inspect
 
 import pytest
 
-from codegen import client_stubs
+from codegen import terminal_methods
 from ctpabi.catalog.data import load_catalog
 from terminal_client.answers import ends_with_result, is_response
 from terminal_client.generated.requests import Requests
@@ -61,13 +61,13 @@ def test_every_request_has_a_typed_method(stubs: type) -> None:
 
 def test_the_committed_methods_are_current(capsys: pytest.CaptureFixture[str]) -> None:
     """Regenerating changes nothing."""
-    assert client_stubs.main(["--check"]) == 0, capsys.readouterr().err
+    assert terminal_methods.main(["--check"]) == 0, capsys.readouterr().err
 
 
 def test_a_changed_file_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """--check fails and names the file and the command that cures it."""
-    monkeypatch.setattr(client_stubs, "HEAD", client_stubs.HEAD + "# edited\n")
+    monkeypatch.setattr(terminal_methods, "HEAD", terminal_methods.HEAD + "# edited\n")
 
-    assert client_stubs.main(["--check"]) == 1
+    assert terminal_methods.main(["--check"]) == 1
     assert "requests.py" in (error := capsys.readouterr().err)
-    assert "python -m codegen.client_stubs" in error
+    assert "python -m codegen.terminal_methods" in error

@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
+from codegen.pages.refusals import PAGE
 from relay.refusals import call_reasons, login_reasons
 from relay.refusals.reason import Reason, Retry
 from relay.refusals.refusal import Refusal, Source
 from relay.refusals.table import PARTS, rows
-from scripts.refusal_table import PAGE
 
 ROOT = Path(__file__).resolve().parents[3]
 VALUES: dict[str, Any] = {"int": 7, "float": 12.5, "str": "it"}

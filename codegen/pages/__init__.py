@@ -1,0 +1,1 @@
+"""The documents that are made by asking the code: one module for each page."""
