@@ -1,7 +1,7 @@
 # The two commands: make demo, make test. `make` alone lists the rest.
 # The virtual environment and what the machine lacks are made by scripts/set-up; it is silent when there is nothing to do.
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-json test soak check fix gen bench docs wheels up set-up
+.PHONY: help demo demo-json test soak check fix gen bench wheels up set-up
 
 BIN := $(or $(CTP_RELAY_VENV),.venv)/bin
 TESTS ?= tests
@@ -36,19 +36,9 @@ fix: ## what lint and format can put right by themselves
 	@scripts/set-up test
 	@$(BIN)/ruff check --fix --quiet .; $(BIN)/ruff format --quiet .
 
-gen: ## regenerate messages, catalog, the terminal's methods and the generated documents
+gen: ## write everything that is generated: messages, catalogs, the terminal's methods, documents
 	@scripts/set-up test
 	@$(BIN)/python -m codegen
-	@$(BIN)/python -m codegen.terminal_methods
-	@$(MAKE) --no-print-directory docs
-
-docs: ## regenerate docs/{settings,state-machines,requests,refusals}.md and relay.example.toml
-	@scripts/set-up test
-	@$(BIN)/ctp-relay settings --markdown > docs/settings.md
-	@$(BIN)/ctp-relay settings --example > relay.example.toml
-	@$(BIN)/python -m codegen.pages.state_machines
-	@$(BIN)/python -m codegen.pages.requests
-	@$(BIN)/python -m codegen.pages.refusals
 
 bench: ## measure; see benchmarks/
 	@scripts/set-up test

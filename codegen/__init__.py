@@ -1,8 +1,8 @@
-"""Writes what is generated from the installed openctp-ctp: the messages, the catalog, and protoc's Python for them.
+"""Writes everything that is generated: messages, catalogs, the terminal's methods, and documents made by asking the code.
 
     python -m codegen           write
     python -m codegen --check   write elsewhere, compare, name what differs; exit status 1 when anything does
 
-`proto_text` knows how a catalog reads as .proto files, `field_numbers` keeps numbers from ever changing,
-`output` assembles all files of one run, `protoc` compiles; `terminal_methods` has a command of its own.
+`proto_text` knows how a catalog reads as .proto files, `field_numbers` keeps numbers from ever changing, `protoc` compiles,
+`output` writes and compares; `terminal_methods` and the modules of `pages` are asked for their `files()`.
 """

@@ -3,37 +3,60 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
-from codegen.output import differing, write
-from ctpabi.catalog import Interface
+from codegen.output import difference, differing, write, write_texts
+from ctpabi.catalog import Catalog, Interface
 from ctpabi.catalog.data import COMMAND
 from ctpabi.catalog.introspect import introspect
 
 _ROOT = Path(__file__).parents[1]
 
+WRITERS = (
+    "codegen.terminal_methods",
+    "codegen.pages.settings",
+    "codegen.pages.state_machines",
+    "codegen.pages.requests",
+    "codegen.pages.refusals",
+)
+"""Modules whose `files()` are written too. They import relay and messages, so they are imported when the messages are written."""
+
 
 def main(arguments: list[str] | None = None, root: Path = _ROOT) -> int:
     """Write, or with --check compare; the exit status."""
-    parser = argparse.ArgumentParser(prog=COMMAND, description="Generate from the installed openctp-ctp.")
+    parser = argparse.ArgumentParser(prog=COMMAND, description="Generate everything that is generated.")
     parser.add_argument("--check", action="store_true", help="write nothing; fail when something would change")
     options = parser.parse_args(arguments)
-    catalog, market_data = introspect(), introspect(Interface.MARKET_DATA)
-    if not options.check:
-        files = write(catalog, root, root, market_data)
-        _say(f"{len(files)} files written from openctp-ctp {catalog.version}")
-        return 0
-    with tempfile.TemporaryDirectory() as scratch:
-        stale = differing(write(catalog, root, Path(scratch), market_data), root, Path(scratch))
-    for path in stale:
-        _say(f"{path} is not what `{COMMAND}` writes from openctp-ctp {catalog.version}")
+    catalog = introspect()
+    if options.check:
+        return _check(catalog, root)
+    print(f"{sum(map(len, _written(catalog, root, root)))} files written from openctp-ctp {catalog.version}")
+    return 0
+
+
+def _check(catalog: Catalog, root: Path) -> int:
+    stale = 0
+    with tempfile.TemporaryDirectory() as name:
+        scratch = Path(name)
+        for files in _written(catalog, root, scratch):
+            for path in differing(files, root, scratch):
+                stale += 1
+                print(f"{path} is not what `{COMMAND}` writes from openctp-ctp {catalog.version}")
+                print(difference(path, root, scratch))
+    if stale:
+        print(f"{stale} generated files are not current. To mend it: make gen")
     return 1 if stale else 0
 
 
-def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
+def _written(catalog: Catalog, source: Path, target: Path) -> Iterator[list[Path]]:
+    """Everything, written step by step; each step's files, relative to `target`."""
+    yield write(catalog, source, target, introspect(Interface.MARKET_DATA))
+    for name in WRITERS:
+        yield write_texts(importlib.import_module(name).files(), target)
 
 
 if __name__ == "__main__":

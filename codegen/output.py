@@ -1,8 +1,10 @@
-"""All files of one run of the generator, written below any root: the source tree, or a scratch copy for --check."""
+"""Writes messages and catalogs below any root, the source tree or a scratch copy for --check, and compares two roots."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import difflib
+import itertools
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from codegen.field_numbers import FieldNumbers
@@ -15,6 +17,7 @@ GENERATED = Path("ctpabi/generated")
 CATALOG = GENERATED / FILES[Interface.TRADER]
 _PROTO_ROOT = Path("proto")
 _NUMBERS = _PROTO_ROOT / FOLDER / "field_numbers.json"
+_SHOWN_LINES = 12
 _CONVERSATION = Path("ctprelay/v1")
 """the hand-written .proto files, compiled with the generated ones"""
 
@@ -30,18 +33,31 @@ def write(catalog: Catalog, source: Path, target: Path, market_data: Catalog | N
     generated = {_PROTO_ROOT / FOLDER / name: text for name, text in proto_files(catalog, numbers).items()}
     catalogs = {GENERATED / FILES[one.interface]: to_json(one) for one in (catalog, market_data) if one is not None}
     texts = {**catalogs, **generated, _NUMBERS: numbers.to_json()}
-    for path, text in {**texts, **dict(_copied(source))}.items():
-        (target / path).parent.mkdir(parents=True, exist_ok=True)
-        (target / path).write_text(text, encoding="utf-8")
+    write_texts({**texts, **dict(_copied(source))}, target)
     root = target / _PROTO_ROOT
     protos = sorted(str(path.relative_to(root)) for path in root.rglob("*.proto"))
     compiled = compile_protos(root, protos, root)
     return [*texts, *(_PROTO_ROOT / path for path in compiled)]
 
 
+def write_texts(texts: Mapping[Path, str], target: Path) -> list[Path]:
+    """Write each text to its path below `target`; returns the paths."""
+    for path, text in texts.items():
+        (target / path).parent.mkdir(parents=True, exist_ok=True)
+        (target / path).write_text(text, encoding="utf-8")
+    return list(texts)
+
+
 def differing(files: list[Path], one: Path, other: Path) -> list[Path]:
     """Which of `files` are missing from one of the two trees or are not the same in both."""
     return [path for path in files if _content(one / path) != _content(other / path)]
+
+
+def difference(path: Path, present: Path, wanted: Path) -> str:
+    """The first lines that differ between two trees' files, as a unified diff."""
+    old, new = ((_content(tree / path) or b"").decode().splitlines() for tree in (present, wanted))
+    lines = difflib.unified_diff(old, new, str(path), "generated", lineterm="", n=0)
+    return "\n".join(itertools.islice(lines, _SHOWN_LINES))
 
 
 def _copied(source: Path) -> Iterator[tuple[Path, str]]:

@@ -70,8 +70,6 @@ def markdown() -> str:
         "The relay reads one TOML file (`ctp-relay serve -c relay.toml`). Every key can be overridden by an environment",
         f"variable, `{ENVIRONMENT_PREFIX}SECTION__KEY`; lists are written with commas there. Unknown keys are refused.",
         "Secrets stand in files only their owner can read, or in the environment.",
-        "",
-        "This page is made by `ctp-relay settings --markdown`.",
     ]
     for path, section in _sections():
         lines += [

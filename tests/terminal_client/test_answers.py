@@ -6,7 +6,6 @@ import inspect
 
 import pytest
 
-from codegen import terminal_methods
 from ctpabi.catalog.data import load_catalog
 from terminal_client.answers import ends_with_result, is_response
 from terminal_client.generated.requests import Requests
@@ -57,17 +56,3 @@ def test_every_request_has_a_typed_method(stubs: type) -> None:
     assert set(methods) == {method.proto_name for method in load_catalog().requests}
     assert all(method.name in (methods[method.proto_name].__doc__ or "") for method in load_catalog().requests)
     assert "body" in inspect.signature(methods["order_insert"]).parameters
-
-
-def test_the_committed_methods_are_current(capsys: pytest.CaptureFixture[str]) -> None:
-    """Regenerating changes nothing."""
-    assert terminal_methods.main(["--check"]) == 0, capsys.readouterr().err
-
-
-def test_a_changed_file_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """--check fails and names the file and the command that cures it."""
-    monkeypatch.setattr(terminal_methods, "HEAD", terminal_methods.HEAD + "# edited\n")
-
-    assert terminal_methods.main(["--check"]) == 1
-    assert "requests.py" in (error := capsys.readouterr().err)
-    assert "python -m codegen.terminal_methods" in error

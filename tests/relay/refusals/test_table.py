@@ -106,7 +106,7 @@ def test_every_row_is_said_somewhere() -> None:
 
 def test_the_page_for_terminal_vendors_names_every_reason_they_may_be_told() -> None:
     """docs/refusals.md is made of the table; what is replaced by another reason stands apart from the rest."""
-    told, _, kept = PAGE.read_text(encoding="utf-8").partition("\n| 审计记录")
+    told, _, kept = (ROOT / PAGE).read_text(encoding="utf-8").partition("\n| 审计记录")
 
     assert {row.reason for row in rows() if row.columns.ends and not row.columns.instead} <= words(told)
     assert {row.reason for row in rows() if row.columns.instead} <= words(kept) - words(told)

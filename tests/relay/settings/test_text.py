@@ -12,16 +12,6 @@ from relay.settings.text import allowed_values, example, markdown, section_at
 ROOT = Path(__file__).resolve().parents[3]
 
 
-def test_the_committed_example_is_current() -> None:
-    """Made by `ctp-relay settings --example > relay.example.toml`."""
-    assert (ROOT / "relay.example.toml").read_text(encoding="utf-8") == example()
-
-
-def test_the_committed_page_is_current() -> None:
-    """Made by `ctp-relay settings --markdown > docs/settings.md`."""
-    assert (ROOT / "docs" / "settings.md").read_text(encoding="utf-8") == markdown()
-
-
 def test_the_example_loads_as_it_is() -> None:
     """Somebody who only fills in the counter's data has a working file."""
     settings = load(ROOT / "relay.example.toml", {})
