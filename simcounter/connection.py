@@ -1,4 +1,19 @@
-"""One TCP connection of a shim: frames in order, packets paced, a reader too slow is cut."""
+"""One TCP connection of a shim: frames in order, packets paced, a reader too slow is cut.
+
+What is kept: the transport; `_held`, frames above the packet limit; `session`, once the hello was accepted.
+
+The order: the first frame must be a hello, within HELLO_SECONDS; its answer is the first thing sent. Then every frame
+goes to the owner, or waits. The owner is the trader's front, or after `hand_to` that of market data.
+
+What holds between two events:
+
+* Frames reach the owner in the order in which they were sent. While `_held` is not empty every new frame is held too.
+* The packet limit counts by the second of the loop's clock, as CTP's does: the excess is not refused, it waits for the
+  next second.
+* A shim that does not read its events may not send requests (`pause_writing`). One that is MAX_UNSENT bytes behind is
+  cut, as CTP cuts a session with a backlog.
+* A frame that cannot be read ends this connection and no other.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,23 @@
-"""The front: which connection is which session, who receives what, and what the database must keep."""
+"""The front: which connection is which session, who receives what, and what the database must keep.
+
+The kernel decides and the front carries out. One request: `Connection` -> `receive` -> the scenario (is it to be
+ignored, refused, answered otherwise?) -> `Kernel.handle_request` -> a list of effects -> `carry_out`.
+
+What is kept: `connections`, by SessionID; `half_open`, sessions whose connection is gone while the kernel still counts
+them; `flow`, the day's notices on the private and the public topic; `_audiences`, a cache of who sees whose notices.
+
+What may happen in which order: a hello makes the session; then reports and calls in the order of their frames; then
+the loss of the connection, which ends the session at the kernel too, at once or, when half open, later.
+
+What holds between two events:
+
+* Effects are carried out in the order the kernel gave, before the next frame is read. A StateChanged therefore reaches
+  the shim before the callbacks after it, so the shim's synchronous calls already answer by the new state.
+* A notice goes into `flow` first and then to the sessions that are connected. A session that logs in later gets it by
+  ReplayTopics, so it gets every notice of its subscription once, in one order. A flood is not kept.
+* `_audiences` depends on who is logged in. It is cleared whenever a session comes, goes or changes its state.
+* Delays of the scenario concern one callback; what follows it is not held up.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,21 @@
-"""The kernel: takes one decoded request of one session and returns what must happen. No I/O, no clock of its own."""
+"""The kernel: takes one decoded request of one session and returns what must happen. No I/O, no clock of its own.
+
+What is kept: `sessions`, by SessionID; the parts that know one subject each (`access`, `reports`, `desk`, `bank`,
+`generic`, `_statements`, `_queries`) and share the accounts, the records and the clock.
+
+A request goes to the first of these that applies, in this order: requests before a login (authentication, login,
+password change); for a session without a user, "not logged in yet" (6); a query over the pace, 90; an order;
+a request with a handler of its own; any other query; any other request (`generic`). So every method of the catalog has
+an answer or is known to have none.
+
+What holds between two events:
+
+* A SessionID is given once and never again, also after a restart of the front. References of the day therefore name
+  one order.
+* A session is in `sessions` from its connection's hello to its end. Limits on logins of a user count these.
+* `start_day` goes in one order: statements are settled from today's positions, then the trading day changes, then desk,
+  generic and bank begin anew. A request never sees half of a day change, because the kernel does not wait.
+"""
 
 from __future__ import annotations
 

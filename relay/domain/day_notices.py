@@ -1,13 +1,24 @@
-"""The trading day's notices by owner, for terminals that come after them.
+"""The trading day's notices by owner, for terminals that log in later.
 
-In many-to-one the counter replays the day once, to the operator's session, and a terminal may log in hours later.
-Of each order, quote and the like the latest state is kept, at the place of its first, so that it comes before its
-trades; trades and everything else are all kept. A state that comes late, after what followed it, replaces nothing. Kept
-as the counter sent them; what is shown is worked out when they are given.
+In many-to-one the counter replays the day once, to the operator's session, and a terminal may log in hours later. So the
+day is kept here, as the counter's own bytes; the references that a terminal is shown are written when it is given
+the day.
 
-Bounded, by share: whoever has most gives way, its oldest finished things first. An owner whose day is not whole any
-more is marked incomplete, and its terminals are told to query. Nothing is kept of investors whom the directory does
-not know: the operator's session carries those of the whole organization.
+What is kept, by owner (an investor, an account, or everybody): of each order, quote and the like the latest state, at
+the place of its first one, so that a terminal gets an order before its trades; all trades and everything else. Each
+owner has two parts: orders that may still change (`alive`) and the rest (`past`).
+
+What holds between two events:
+
+* Places only grow, and a state that replaces another takes its place. So the day, sorted by place, is in the order in
+  which things began.
+* A state that arrives late, after one that followed it, replaces nothing (`_came_late`): less has traded, or the held
+  state is final, or the held state already has the exchange's number.
+* `size` of an owner and `_size` of all are exactly the cost of what is kept. Both are bounded. When an owner is over
+  its bound it loses its oldest entries, finished ones first. When all together are over theirs, the largest owners are
+  cut to one common size at which there is room; owners below that size lose nothing.
+* An owner that lost something, or whom the directory did not know when a notice came, is not complete any more. Its
+  terminals are asked to query, until the next trading day.
 """
 
 from __future__ import annotations
@@ -31,7 +42,7 @@ _OVER = frozenset(b"05")
 _BY_INSTRUMENT = frozenset({"OnRtnInstrumentStatus", "OnRtnForQuoteRsp"})
 """Public notices of which only an instrument's latest is of interest"""
 _GIVES_WAY = 16
-"""Whoever has too much gives way by this part of it, so that not every notice has to look for room."""
+"""An owner over its bound is cut by this part of it, so that not every notice has to make room."""
 _MAKES_ROOM = 64
 """The same part of what all have together."""
 
@@ -56,7 +67,7 @@ class DayReplay:
 
 
 class KnownOwners:
-    """Whose notices are kept: everybody's until the directory was read."""
+    """Whose notices are kept: those of all owners until the directory was read."""
 
     def __init__(self) -> None:
         self._names: set[Ownership] | None = None
@@ -116,7 +127,7 @@ class DayNotices:
         return self._size
 
     def record(self, notice: Notice) -> None:
-        """Keep a notice as the counter sent it; one that nobody may see is not kept."""
+        """Keep a notice as the counter sent it; one that no terminal may see is not kept."""
         owner = self._ownership.owner(notice.callback, notice.body)
         if owner.owner in {Owner.NOBODY, Owner.SESSION}:
             return
@@ -155,7 +166,7 @@ class DayNotices:
         )
 
     def start_day(self) -> None:
-        """A new trading day: yesterday's notices are nobody's business."""
+        """A new trading day: yesterday's notices are dropped."""
         self._owned.clear()
         self._size = self._place = 0
 
@@ -168,7 +179,7 @@ class DayNotices:
         return 0, 0
 
     def _make_room(self) -> None:
-        """Whoever has most is cut to the size at which there is room; who has less loses nothing."""
+        """Cut the largest owners to one size at which there is room; smaller owners lose nothing."""
         goal = self._limits.total_bytes - self._limits.total_bytes // _MAKES_ROOM
         most = _level([owned.size for owned in self._owned.values()], goal)
         for owned in self._owned.values():

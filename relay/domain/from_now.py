@@ -1,10 +1,23 @@
 """Where the replay of a day ends and "now" begins, for terminals that want only what happens after their login.
 
-The counter sends the day from its beginning and never says where the replay ends. The session is subscribed so for
-every terminal, because only then nothing of a later break is lost. What comes after the first login is the replay
-until something shows that it is new: it answers a request made since, its time is later than the login's by the
-counter's clock, or nothing came for a while. Of the very second of the login, what comes after the terminal was told
-that it is logged in is new.
+Every session is subscribed with RESTART, so the counter sends the day from its beginning, and after a break nothing is
+lost. But the counter does not say where its replay ends. `ReplayWatch` decides it, notice by notice, after the first
+login. The replay is over (`over`)
+
+* with the first private notice that answers a request which was sent after the login (`own`), or
+* with the first private notice whose time is later than the login's, by the counter's clock, or is the login's own
+  second once the terminal has `LoggedIn` (`welcomed`), or
+* with the first notice after a silence of two seconds.
+
+What holds between two events:
+
+* Until `over`, private notices are old and are not shown. Once `over`, it stays so, and every notice is new.
+* Public notices have a flow of their own, so each is judged by its own time, and that time does not end the replay.
+* Of each order the latest old state is kept. Some counters tell the fill of an old order by a state without a new
+  time, followed by its trade. When the trade is new, that state is given with it.
+* An order or trade without any time is shown: an old notice too many is better than a new one too few.
+
+Times are compared as seconds since 17:00, when the trading day begins with the night session.
 """
 
 from __future__ import annotations
@@ -18,7 +31,7 @@ from relay.domain.delivery import Notice, OrderKey
 _SILENCE_SECONDS = 2.0
 """A replay does not pause as long as that."""
 _SHORT_SILENCE_SECONDS = 0.25
-"""What was quiet as long as that when the connection broke was over."""
+"""A replay that was silent for this long when the connection broke was over."""
 _TIMES = (
     "InsertTime",
     "UpdateTime",
@@ -53,10 +66,9 @@ class ReplayWatch:
         self.over = False
 
     def take(self, notice: Notice, now: float, *, own: bool, welcomed: bool = False) -> tuple[Notice, ...]:
-        """What of it is new; `own` says that it answers a request made after the login, `welcomed` that it comes after
-        the terminal heard of its login.
+        """What to show of this notice: nothing, the notice, or the state of its order and the notice.
 
-        The fill of an old order may be told by a state that carries no new time, followed by its trade: then both.
+        `own`: it answers a request made after the login. `welcomed`: the terminal has been sent its `LoggedIn`.
         """
         self.over = self.over or now - self._last >= _SILENCE_SECONDS
         self._last = now
@@ -66,7 +78,7 @@ class ReplayWatch:
         if time < 0 and notice.callback.name in _ALWAYS_TIMED:
             return (notice,)  # nothing says that it is old, and too much is better than too little
         is_new = own or time > self._from or (welcomed and time == self._from)
-        if notice.callback.name in _PUBLIC:  # a flow of its own, which tells nothing of the other
+        if notice.callback.name in _PUBLIC:  # a flow of its own, which says nothing about the other
             return (notice,) if is_new else ()
         if is_new:
             self.over = True

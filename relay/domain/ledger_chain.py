@@ -1,8 +1,22 @@
-"""The ledger's chain: how entries hold on to each other, and what tampering looks like.
+"""The ledger's chain: how entries are linked to each other, and what tampering looks like.
 
-Each entry's hash covers all its fields and the hash of the entry before it. Whoever can write the whole
-database can make a new chain that fits; against that, the head's hash must be kept elsewhere and be given
-to the verification.
+Each entry's hash covers all its fields and the hash of the entry before it; the head repeats sequence and hash of the
+last entry. `verify` walks the entries once and compares each with the one before:
+
+| what was done | what is found |
+|---|---|
+| a field changed | the entry's own hash does not fit |
+| an entry changed and its hash computed anew | the next entry names another hash as the one before it |
+| an entry removed, or two exchanged | the sequence has a gap, or goes back |
+| entries cut off at the end | the head names a later entry |
+| the head removed or changed | it does not fit the last entry |
+
+What cannot be found: a person who can write the whole database can make a new chain that fits, head included. Against
+that, the head must be kept elsewhere and be given to the verification.
+
+An entry is kept as the text that was hashed. `canonical` makes this text: the same data always gives the same bytes, on
+every Python and every database. It refuses keys that sound like a secret, because many people read the ledger and it is
+kept for decades.
 """
 
 from __future__ import annotations

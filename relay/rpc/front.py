@@ -1,11 +1,27 @@
 """A listener in front of gRPC's own, for connections that come through proxies which only pass bytes on.
 
-gRPC does not know the PROXY protocol, and takes connections only from a port it listens on itself. So this listener
-takes the connection, reads the header where the peer is a proxy that writes one, opens a connection to gRPC's port on
-loopback and passes bytes between the two, TLS as it comes. gRPC names the local port of that inner connection as the
-peer: from it the address is found again. A connection to the inner port that was not opened here has none.
+gRPC does not know the PROXY protocol, and takes connections only from a port that it listens on itself. So this listener
+accepts the connection, reads the header where the peer is a proxy that writes one, opens a connection to gRPC's port on
+loopback and passes bytes between the two, TLS included. It exists only where `listen.proxy_protocol_from` is set;
+otherwise terminals connect to gRPC's port directly.
 
-It exists only where `listen.proxy_protocol_from` is set; otherwise terminals connect to gRPC's port itself.
+One connection is a pair: `_Outer`, from the terminal or the proxy, and `_Inner`, to gRPC. In order:
+
+1. Accepted. A timer runs: 5 s for a header, 20 s for the first bytes of a peer that writes none.
+2. The header is read, where the peer is in `proxies`. From any other peer a header is refused, because that peer could
+   name any address.
+3. The inner socket is bound, and its local port is stored with the terminal's address in `_origins`. Only then it
+   connects. gRPC names this port as its peer, so `origin` finds the address before gRPC can ask for it.
+4. Bytes go both ways.
+5. Either side closes, and the other is closed too. The terminal has 10 s to read what is left.
+
+What holds between two events:
+
+* Until the inner side is there, the outer one is paused and its bytes wait in `_first`, so their order is kept and
+  their number is bounded.
+* A side whose peer does not read pauses the reading of the other side. No byte is buffered without bound here.
+* A connection to the inner port that was not opened here has no entry in `_origins`. Its streams have no origin and
+  are refused.
 """
 
 from __future__ import annotations
@@ -26,7 +42,7 @@ from relay.tasks import Tasks
 _log = structlog.get_logger(__name__)
 _HEADER_SECONDS = 5.0
 _FIRST_BYTES_SECONDS = 20.0
-"""how long somebody who needs no header may be silent; gRPC, whom he does not reach before, would wait two minutes"""
+"""how long a peer that needs no header may be silent; gRPC itself would wait two minutes"""
 _CONNECT_SECONDS = 5.0
 _FLUSH_SECONDS = 10.0
 """how long a terminal may take to read the last bytes of a connection that gRPC has closed"""
@@ -38,9 +54,9 @@ class ProxyListener:
 
     def __init__(self, proxies: Sequence[Network]) -> None:
         self.proxies = proxies
-        """who writes a header; everybody else does not"""
+        """the peers that write a header; all others must not"""
         self.refused = 0
-        """connections refused since the start: no header, one that cannot be read, or one from somebody else"""
+        """connections refused since the start: no header, one that cannot be read, or one from another peer"""
         self.connections: set[_Outer] = set()
         self.tasks = Tasks()
         self._origins: dict[int, Origin | None] = {}

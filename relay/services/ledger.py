@@ -1,12 +1,27 @@
-"""The ledger on disk: one writer thread commits what many logins record, a group at a time.
+"""The ledger on disk: one writer thread commits the entries of many logins, a group at a time.
 
-There are two ways in. `record` announces what is about to happen: it returns after the commit, and where there is
-none it raises, so that the thing does not happen. `note` tells what has happened already and cannot be taken back, a
-refusal or an end: it never fails. While the database is away such entries wait in the spool, a file, and the writer
-tries the database again each second. What was spooled is committed before anything that came later, so the times of a
-chain follow its order and the chain has no hole.
+Two ways in, by what the caller can still do about a failure:
 
-A failed commit fails every `record` of its group; the next group starts from what the database really has.
+* `record` announces something that is about to happen. It returns after the commit. Where there is no commit it
+  raises, and the caller must not go on: nothing reaches the counter without its entry.
+* `note` reports something that has happened and cannot be taken back, such as a refusal or an end. It never fails.
+  While the database does not answer, such entries go into the spool, a file, and the writer tries the database again
+  each second.
+
+What is kept: `_waiting`, the entries that the writer has not taken yet (bounded by `capacity`); the spool, the noted
+entries that could not be committed; `_overflow`, a count of noted entries for which neither had room.
+
+The order, from event to event:
+
+1. An entry gets its time under the lock that also puts it into the queue, so the times of a chain follow its order.
+2. The writer takes a group. If the spool has entries, the group's noted entries go to the spool first, behind them.
+3. The spool is committed, oldest first, and only then the rest of the group. So an entry that came earlier is never
+   behind one that came later, and the chain has no hole.
+4. The loop is woken once for the whole group.
+
+A failed commit fails every `record` of its group. The next group reads the chain's head from the database again: the
+writer believes nothing that it did not see committed. What could be kept nowhere becomes an entry of its own
+(`ledger_gap`), with the number of entries and why.
 """
 
 from __future__ import annotations
@@ -209,7 +224,7 @@ class Ledger:
             if group:
                 with writing(self._engine) as connection:
                     append(connection, self.chain, [waiting.item for waiting in group])
-        # Whatever happens here, those who wait must hear of it and the writer must live on.
+        # Every waiting caller must get an answer, and the writer must go on, after any error.
         except Exception as error:  # noqa: BLE001
             why = brief(error)
             rest = self._to_disk(group, why)
@@ -220,7 +235,7 @@ class Ledger:
             _settle(group, "")
 
     def _to_disk(self, group: list[_WaitingEntry], why: str = "") -> list[_WaitingEntry]:
-        """Spool the entries that tell what has happened; returns the others."""
+        """Spool the noted entries; returns the others."""
         mine = [waiting for waiting in group if waiting.spooled]
         if mine:
             if not self._spool:
@@ -260,7 +275,7 @@ def _not_in(connection: Connection, chain: str, items: Sequence[Item]) -> list[I
 
 
 def _settle(group: Sequence[_WaitingEntry], why: str) -> None:
-    """Tell the waiting loop, with one wake-up for the group; `why` it failed, or empty."""
+    """Answer the waiting callers, with one wake-up of the loop for the group; `why` it failed, or empty."""
 
     def settle() -> None:
         for waiting in group:
@@ -276,4 +291,4 @@ def _settle(group: Sequence[_WaitingEntry], why: str) -> None:
     try:
         group[0].done.get_loop().call_soon_threadsafe(settle)
     except RuntimeError:
-        return  # the loop is closed: nobody waits any more
+        return  # the loop is closed: no caller waits any more

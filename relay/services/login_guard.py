@@ -1,7 +1,26 @@
-"""Login attempts, counted where they fail: the one who fails is locked, before CTP locks everybody behind this relay.
+"""Login attempts, counted where they fail: a name is locked before CTP locks every terminal behind this relay.
 
-Only failures that are the terminal's own doing count. A lock that comes from elsewhere (of the address, the app id or
-the investor as a whole) does not hold for an investor at a place he has logged in from before.
+Only failures that are the terminal's own doing count: a wrong proof, an unknown investor, a wrong password. What is
+kept, all of it in memory:
+
+* `_attempts`: failures and locks of an investor at one address, an app id at one address, an address, and an
+  investor at all addresses. A lock of the last three does not hold for an investor at a place (an address, of IPv6 the
+  /64) from which he has logged in before, because others can cause it from elsewhere.
+* `_tries` (many-to-many): how many wrong passwords of an investor in a row the counter has seen from this relay. CTP
+  locks an investor for the relay's one address after 6 to 10 of them; the relay stops before.
+* `_breaker`: the counter refused the relay itself (its address, its app id). Then no login is tried for a while, and
+  one decides.
+
+One login, in order: `check` before anything is verified; then the terminal's own checks; then `at_counter` around the
+attempt at the counter. Inside it, `_take_turn` counts the attempt as a wrong one *before* it is sent.
+
+What holds between two events:
+
+* An attempt under way counts as wrong until the counter has judged it. So a burst of parallel logins cannot pass the
+  limit together: further attempts of the same investor wait for the earlier ones (`_ends`), at most `_TURN_SECONDS`.
+* Every attempt that began ends in exactly one of: right, wrong, not judged (a timeout, a counter that is not ready).
+  A login that was broken off counts as wrong, because its password may have arrived.
+* After a success the counts begin anew, as CTP's own count does.
 """
 
 from __future__ import annotations
@@ -100,7 +119,7 @@ class LoginGuard:
         return self._breaker.refusal(now)
 
     def failed(self, attempt: Attempt, refusal: Refusal) -> None:
-        """A login was refused; counts against whoever caused it."""
+        """A login was refused; counts against the names that caused it."""
         now = self._clock()
         for lock in self._attempts.failed(_who(attempt), _blamed(refusal), now):
             _log.warning("login_locked", subject=lock.subject, name=lock.name, seconds=lock.seconds_left)
@@ -121,7 +140,7 @@ class LoginGuard:
             self._judged(attempt, wrong=_is_wrong_password(refused.refusal))
             raise
         except asyncio.CancelledError:
-            # The password may be on its way; if it did not count, whoever breaks off in time could guess for ever.
+            # The password may be on its way. If it did not count, a guesser could break off every attempt in time.
             self._judged(attempt, wrong=True)
             raise
         except BaseException:

@@ -1,13 +1,26 @@
-"""What a firm's relay processes share of the day's orders, in the database the ledger has.
+"""What a firm's relay processes share of the day's orders, in the database that has the ledger.
 
-One thread does everything in the order it was asked, a group at a time in one transaction. So a key is never freed
-after somebody relied on it, and many claims cost one commit. There are two kinds of work:
+One thread does all the work in the order in which it was asked for, a group at a time in one transaction. Two kinds:
 
-* *questions* (claims, look-ups): somebody waits. A database that does not answer in time fails them, by name.
-* *news* (references sent or taken back, keys freed): nobody waits. It is gathered for a moment, kept while the
-  database is away, and said in order when it is back. Only an outage longer than `capacity` loses some, and says so.
+* *questions* (claims, look-ups): a call waits for the answer. A database that does not answer within
+  `answer_seconds` refuses the call as `shared_orders_unavailable`.
+* *news* (references sent or taken back, keys freed): no call waits. News is gathered for a moment, kept while the
+  database does not answer, and written in order when it does. Only an outage of more than `capacity` items loses
+  some; they are counted and logged.
 
-So an order without a key costs its terminal nothing, and references reach the other processes a moment after it.
+So an order without a key waits for nothing, and the other processes know its references a moment later.
+
+What is kept: `_waiting`, the queue; `_claims`, how many calls of this process rely on a key; `_away`, whether the
+last try failed. While `_away` holds, questions fail at once instead of waiting for the time limit.
+
+What holds between two events:
+
+* A group stays at the head of the queue until its transaction is committed. After a failure its questions are
+  answered with the refusal and its news goes back to the head, so news is never written out of order.
+* A key is freed only when no call of this process relies on it any more, and after everything that was asked for
+  before. So a key cannot be freed behind a call that has just claimed it.
+* News that the database will never accept (`_HOPELESS`) is given up at once. Otherwise one bad row would hold up
+  everything behind it.
 """
 
 from __future__ import annotations
@@ -41,7 +54,7 @@ _LARGEST_GROUP = 1000
 _GATHER_SECONDS = 0.05
 """how long news waits for more of it"""
 _AWAY_SECONDS = 1.0
-"""pause after a failure; what is asked meanwhile fails at once"""
+"""pause after a failure; questions in the meantime fail at once"""
 _KEPT_DAYS = 7
 _HOPELESS = (DataError, IntegrityError, ProgrammingError)
 
@@ -82,11 +95,11 @@ class OrdersInDatabase:
         self._capacity = capacity
         self._day = ""
         self._claims: Counter[tuple[str, str]] = Counter()
-        """how many calls of this process stand behind a key"""
+        """how many calls of this process rely on a key"""
         self._waiting: deque[_Item] = deque()
         self._urgent = False
         self._away = False
-        """the database failed when it was last tried: who asks now is not kept waiting"""
+        """the database failed when it was last tried: questions fail at once"""
         self._closing = False
         self._changed = threading.Condition()
         self._lost = 0
@@ -97,7 +110,7 @@ class OrdersInDatabase:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Say what is left to say; waits one statement's time at most."""
+        """Write the news that is left; waits one statement's time at most."""
         with self._changed:
             self._closing = True
             self._changed.notify()
@@ -205,7 +218,7 @@ class OrdersInDatabase:
             try:
                 with writing(self._engine) as connection:
                     answers = self._carry_out(connection, group)
-            except Exception as error:  # noqa: BLE001 - whoever waits must hear of it, and the thread must live on
+            except Exception as error:  # noqa: BLE001 - every question must be answered, and the thread must go on
                 self._failed(group, error)
             else:
                 self._succeeded(group)
@@ -284,5 +297,5 @@ def _settle(done: asyncio.Future[Any], answer: object) -> None:
         else:
             done.set_result(answer)
 
-    with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+    with contextlib.suppress(RuntimeError):  # the loop is closed: no call waits any more
         done.get_loop().call_soon_threadsafe(settle)

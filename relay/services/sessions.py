@@ -1,4 +1,26 @@
-"""The terminal sessions of this process: admitted, found again by their resume token, counted and drained."""
+"""The terminal sessions of this process: admitted, found again by their resume token, counted and drained.
+
+What is kept: `_by_token`, the sessions, by the hash of their resume token; `_entering`, the logins under way, by
+session name; `_giving_way`, sessions without a stream that will be replaced by a login under way.
+
+A login, step by step:
+
+1. `_reserve` counts it at once, before the first wait: otherwise a burst of logins would pass the limits together.
+   Where there is no room, the oldest session that the same terminal left behind (same investor, app id, address, and
+   no stream) is marked as giving way. It is not ended yet.
+2. `Admission` verifies the terminal, then the counter attaches it.
+3. Only now, when the counter has accepted the password, the session that gives way is ended. A guesser therefore
+   cannot end the session of another person. If its terminal came back in the meantime, the new login is refused.
+
+What holds between two events:
+
+* A login counts in `_entering` until it is a session in `_by_token` or has failed; it never counts in neither.
+* `drain` sets the flag first, so no login begins afterwards. Logins under way are stopped at their next wait. One that
+  succeeds in the same moment ends its session again. So `drain` leaves no session at the counter, as far as its time
+  allows.
+* A resume is refused with one reason, `session_gone`, for an unknown token, another app id and another address, so
+  that a stolen token reveals nothing. Whether terminal and investor are still enabled is asked at every resume.
+"""
 
 from __future__ import annotations
 
@@ -71,7 +93,7 @@ class Sessions:
         self._giving_way: dict[str, TerminalSession] = {}
         """sessions without a stream that end when the login of this name succeeds; they do not count"""
         self._crowds: set[str] = set()
-        """addresses that were told of already"""
+        """addresses that are in the log already"""
         self.draining = False
 
     def use(self, limits: SessionLimits) -> None:
@@ -101,7 +123,7 @@ class Sessions:
             del self._entering[applicant.name]
             self._giving_way.pop(applicant.name, None)
             entering.over.set()
-        if self.draining:  # it came in while the others were shown out
+        if self.draining:  # its login succeeded while the others were ended
             await session.end(STOPPING)
             raise Refused(relay_reasons.relay_draining())
         if replaced is not None:
@@ -177,7 +199,7 @@ class Sessions:
         old.end_soon(Ending(EndKind.REPLACED))
 
     def _tell_of_a_crowd(self, address: str) -> None:
-        """Say once where many investors come from one address: a proxy that names nobody looks like that."""
+        """Say once where many investors come from one address: a proxy that does not name the terminals looks like that."""
         there = {session.identity.investor for session in self if session.identity.public_ip == address}
         if len(there) >= _CROWD and address not in self._crowds:
             self._crowds.add(address)

@@ -1,6 +1,21 @@
-"""Asks the side process `relay.genuineness`, and keeps it running.
+"""Asks the side process `relay.genuineness` whether system info is genuine, and keeps that process running.
 
-Fail closed: while it cannot answer, `check` raises VerifierUnavailable and logins are refused.
+The vendor's library decides, and it runs in a process of its own: it may crash on hostile bytes, and it must not be the
+library under the relay's counter sessions (with the simulated counter that one is replaced). The two processes talk over
+a socket pair, one JSON line for a question and one for its answer.
+
+What is kept: `_child`, the running process, or none; `_failures` and `_not_before`, for growing pauses between starts;
+`_waiting`, how many callers want an answer (bounded by `queue`).
+
+What holds between two events:
+
+* One question at a time (`_turn`), each with a number that its answer repeats. The lock is held from the question to
+  its answer.
+* After a question without an answer (a time limit, a broken pipe, a cancelled caller) the process is ended. A late
+  answer could otherwise be taken for the answer to the next question.
+* It fails closed: while the process cannot answer, `check` raises VerifierUnavailable and logins are refused.
+* The process gets no preloaded library and none of the relay's secrets (`_environment`). It ends by itself when its
+  socket closes, so it does not outlive the relay.
 """
 
 from __future__ import annotations
@@ -166,7 +181,7 @@ class Verifier:
             return
         child.writer.close()
         try:
-            # It ends with its socket and cleans up behind itself; killed it could not.
+            # It ends when its socket closes and then removes its files; a killed process could not.
             await asyncio.wait_for(child.process.wait(), _FAREWELL_SECONDS)
         except TimeoutError:
             with contextlib.suppress(ProcessLookupError):

@@ -1,4 +1,27 @@
-"""Orders in, returns out: accepts, matches, settles funds and positions, cancels."""
+"""Orders in, returns out: accepts, matches, settles funds and positions, cancels.
+
+What is kept for the day: `orders` by key, and two indexes of them, by front, session and reference and by exchange and
+system id; `markets`, the books; `_fills`, the trades. What is carried from day to day: `portfolios`, an investor's money
+and positions.
+
+The life of one order, in CTP's two steps:
+
+1. `insert` checks what CTP's own side checks: identity, reference, instrument, fields, price, the settlement
+   confirmation, the pace, the risk. A refusal here is OnRspOrderInsert and OnErrRtnOrderInsert, and there is no order.
+2. `take_order` accepts it: it is registered, margin and commission or the position to close are frozen, and OnRtnOrder
+   goes out without an OrderSysID. Then the exchange may refuse it: canceled, with the reason as its status text.
+3. It gets its OrderSysID and meets the book. It trades at once, rests in the book, or is canceled (FAK, FOK, market
+   orders without a price to rest at). Each fill is OnRtnOrder and then OnRtnTrade, for both sides of the match.
+4. A resting order ends by a fill, by `action`, or with the day.
+
+What holds between two events:
+
+* What an order has frozen is what it may still cost: each fill uses its part, and its end gives back the rest.
+  So the available money never counts an amount twice.
+* A resting order is in exactly one book, with exactly its remaining volume; a final one is in none.
+* An order keeps its key, its TraderID and OrderLocalID and its OrderSysID for the day. FrontID, SessionID and OrderRef
+  change only in `clear_flow`, as at CTP.
+"""
 
 from __future__ import annotations
 
