@@ -33,6 +33,7 @@ from terminal_client.errors import (
     SlowConsumer,
     TerminalError,
 )
+from terminal_client.farewells import Farewell
 from terminal_client.session import Credentials, SessionInfo, State, Status
 from terminal_client.sync import SyncTerminal
 
@@ -45,6 +46,7 @@ __all__ = [
     "CounterRejected",
     "Credentials",
     "DirectTerminal",
+    "Farewell",
     "LoginRejected",
     "NoAnswer",
     "NotConnected",

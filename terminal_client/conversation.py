@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from ctprelay.v1 import terminal_pb2 as pb
 from terminal_client.errors import LoginRejected, Refusal
+from terminal_client.farewells import NextStep, last_word
 from terminal_client.proof import auth_info
 from terminal_client.secret import Secret
 from terminal_client.session import Credentials
@@ -14,6 +15,8 @@ from terminal_client.stream import Stream, StreamBroken
 from terminal_client.translation import refusal_of
 
 PROTOCOL = 1
+_PAUSE_SECONDS = 1
+"""before the next login, where the relay said goodbye to this one and another may succeed"""
 
 
 async def log_in(
@@ -73,6 +76,8 @@ def _refuse(message: pb.RelayMessage) -> None:
         case "rejected":
             raise LoginRejected(refusal_of(message.rejected))
         case "goodbye":
-            raise LoginRejected(Refusal("relay", message.goodbye.reason, "the relay said goodbye"))
+            last = last_word(message.goodbye)
+            pause = 0 if last.kind.next_step is NextStep.STOP else _PAUSE_SECONDS
+            raise LoginRejected(Refusal("relay", last.kind.word, last.reason, retry_after_seconds=pause))
         case _:
             return

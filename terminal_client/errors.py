@@ -23,6 +23,7 @@ from google.protobuf.message import Message
 
 from ctpabi.facts.errors import ERRORS
 from ctpabi.facts.return_codes import REQUEST_CODES
+from terminal_client.farewells import Farewell
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +96,12 @@ class NotConnected(TerminalError):
 class SessionEnded(TerminalError):
     """The session is over and will not come back by itself."""
 
-    def __init__(self, reason: str) -> None:
-        super().__init__(f"session ended: {reason}")
+    def __init__(self, reason: str, kind: Farewell = Farewell.UNKNOWN) -> None:
+        advice = f" — {kind.advice}" if kind.advice else ""
+        super().__init__(f"session ended: {reason}{advice}")
         self.reason = reason
+        self.kind = kind
+        """which of the relay's goodbyes it was; UNKNOWN where it said none"""
 
 
 class SlowConsumer(TerminalError):

@@ -13,18 +13,17 @@ from terminal_client.backoff import TryLater, retrying
 from terminal_client.dispatch import Dispatch
 from terminal_client.entrance import Endpoint, Entrance, LoggedInStream
 from terminal_client.errors import LoginRejected, NotConnected, SessionEnded, TerminalError
+from terminal_client.farewells import Farewell, LastWord, NextStep, last_word
 from terminal_client.secret import Secret
 from terminal_client.session import Credentials, CredentialsProvider, Deadlines, SessionInfo, State, Status
 from terminal_client.stream import Stream, StreamBroken
-from terminal_client.translation import outcome_of, refusal_of, session_info, status_of, word_of
+from terminal_client.translation import outcome_of, refusal_of, session_info, status_of
 
 log = logging.getLogger(__name__)
 
-# A goodbye's reason begins with a word and a colon. These end the stream only: the session can be resumed.
-RESUMABLE_WORDS = frozenset({"slow_reader"})
-# The relay is being restarted or emptied: the session is over, a new login is welcome.
-COME_BACK_WORDS = frozenset({"relay_draining", "relay_stopping", "the relay is stopping 中继停机"})
 FAREWELLS = frozenset({"goodbye", "rejected"})
+"""messages after which nothing comes that matters"""
+_LOGGED_OUT = LastWord(Farewell.LOGGED_OUT, "logged out")
 
 
 class RelayLink:
@@ -45,7 +44,7 @@ class RelayLink:
         self._stream: Stream | None = None
         self._token = Secret("")
         self._any_sequence = False
-        self._goodbye: str | None = None
+        self._last: LastWord | None = None
         self._reader: asyncio.Task[None] | None = None
 
     async def log_in(self, credentials: Credentials) -> SessionInfo:
@@ -66,7 +65,8 @@ class RelayLink:
     def send(self, message: pb.TerminalMessage) -> None:
         """Send on the live stream. NotConnected or SessionEnded without one."""
         if self.state is State.ENDED:
-            raise SessionEnded(self._goodbye or "logged out")
+            last = self._last or _LOGGED_OUT
+            raise SessionEnded(last.reason, last.kind)
         if self.state is not State.LIVE or self._stream is None:
             raise NotConnected(f"nothing was sent: the terminal is {self.state}")
         self._stream.send(message)
@@ -89,7 +89,7 @@ class RelayLink:
             await self._entrance.close()
 
     async def _say_goodbye(self, stream: Stream, reader: asyncio.Task[None]) -> None:
-        self._goodbye = "logged out"
+        self._last = _LOGGED_OUT
         try:
             async with asyncio.timeout(self._deadlines.close_seconds):
                 stream.send(pb.TerminalMessage(logout=pb.Logout()))
@@ -110,7 +110,7 @@ class RelayLink:
 
     def _adopt(self, welcome: LoggedInStream) -> LoggedInStream:
         logged_in = welcome.logged_in
-        self._stream, self._goodbye = welcome.stream, None
+        self._stream, self._last = welcome.stream, None
         self.info = session_info(logged_in)
         self._token = Secret(logged_in.resume_token.hex())
         self._any_sequence = logged_in.lost_history
@@ -122,7 +122,8 @@ class RelayLink:
         self.state = state
         lost = logged_in is not None and logged_in.lost_history
         day = "" if logged_in is None else logged_in.trading_day
-        self._dispatch.statuses.publish(Status("relay", state, reason, trading_day=day, lost_history=lost))
+        cause = "" if self._last is None else self._last.kind.word
+        self._dispatch.statuses.publish(Status("relay", state, reason, day, lost_history=lost, cause=cause))
 
     async def _run(self, stream: Stream) -> None:
         """The reader: every message of the session, over as many streams as it takes."""
@@ -131,8 +132,9 @@ class RelayLink:
             while True:
                 why = await self._read(stream)
                 stream.cancel()
-                if self._goodbye is not None and word_of(self._goodbye) not in COME_BACK_WORDS:
-                    error = SessionEnded(self._goodbye)
+                last = self._last
+                if last is not None and last.kind.next_step is NextStep.STOP:
+                    error = SessionEnded(last.reason, last.kind)
                     return
                 self._enter(State.RECONNECTING, why)
                 self._dispatch.fail_unsent()
@@ -147,7 +149,7 @@ class RelayLink:
 
     def _settle(self, why: str, error: TerminalError | None) -> None:
         if self.state is not State.ENDED:
-            self._goodbye = self._goodbye or why
+            self._last = self._last or LastWord(Farewell.UNKNOWN, why)
             self._token = Secret("")
             self._enter(State.ENDED, why)
             self._dispatch.end(why, error)
@@ -156,8 +158,8 @@ class RelayLink:
         try:
             async for message in stream.messages():
                 self._deliver(message)
-                if self._goodbye is not None and message.WhichOneof("body") in FAREWELLS:
-                    return self._goodbye
+                if self._last is not None and message.WhichOneof("body") in FAREWELLS:
+                    return self._last.reason
         except StreamBroken as error:
             return str(error)
         raise AssertionError("a stream ends by StreamBroken")
@@ -172,12 +174,10 @@ class RelayLink:
             case "status":
                 if self._is_next(message.sequence):
                     self._dispatch.statuses.publish(status_of(message.status))
-            case "goodbye" if word_of(message.goodbye.reason) in RESUMABLE_WORDS:
-                raise StreamBroken(message.goodbye.reason)
             case "goodbye":
-                self._goodbye = self._goodbye or message.goodbye.reason or "goodbye"
+                self._last = self._last or last_word(message.goodbye)
             case "rejected":  # something this terminal said was out of turn or malformed; the session is over
-                self._goodbye = self._goodbye or str(refusal_of(message.rejected))
+                self._last = self._last or LastWord(Farewell.PROTOCOL_ERROR, str(refusal_of(message.rejected)))
             case other:
                 log.debug("ignored %s from the relay", other)
 
@@ -192,7 +192,8 @@ class RelayLink:
 
     async def _recover(self) -> LoggedInStream:
         """A stream with a session again; SessionEnded or LoginRejected when that is not to be had."""
-        if self._goodbye is not None:
+        last, self._last = self._last, None
+        if last is not None and last.kind.next_step is NextStep.LOG_IN:
             self._replace("the relay ended the session")
         try:
             async for attempt in retrying(self._deadlines):
@@ -228,5 +229,5 @@ class RelayLink:
 
     def _replace(self, why: str) -> None:
         """Forget the old session: only a new login can follow."""
-        self._token, self._goodbye = Secret(""), None
+        self._token = Secret("")
         self._dispatch.fail_unanswered(why)

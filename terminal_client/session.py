@@ -86,6 +86,8 @@ class Status:
     """forget yesterday's orders"""
     lost_history: bool = False
     """notices were missed: query to catch up"""
+    cause: str = ""
+    """why, for programs: a word of Goodbye.Kind (relay) or SessionStatus.Cause (counter) in terminal.proto"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,8 @@ COUNTER_STATES = {
     pb.SessionStatus.STATE_ENDED: "ended",
 }
 
+CAUSES = {value: name.removeprefix("CAUSE_").lower() for name, value in pb.SessionStatus.Cause.items() if value}
+
 
 def refusal_of(rejected: pb.Rejected) -> Refusal:
     """The relay's refusal as this package tells it."""
@@ -79,9 +81,5 @@ def status_of(status: pb.SessionStatus) -> Status:
         reason=status.reason,
         trading_day=status.trading_day,
         trading_day_changed=status.trading_day_changed,
+        cause=CAUSES.get(status.cause, ""),
     )
-
-
-def word_of(reason: str) -> str:
-    """The stable word a reason begins with: slow_reader of "slow_reader: the terminal does not …"."""
-    return reason.partition(":")[0]

@@ -97,7 +97,9 @@ async def test_a_forced_logout_is_final(start_site: StartRelay) -> None:
 
         assert "logged this session out" in ended.reason
         assert site.called("ReqUserLogin") == logins + 1
-    assert {"reason": ended.reason} in [e.data for e in site.relay.ledger() if e.kind == "terminal_logout"]
+    assert ended.cause == "counter_logged_out"
+    said = {"kind": "counter_ended", "reason": ended.reason}
+    assert said in [e.data for e in site.relay.ledger() if e.kind == "terminal_logout"]
 
 
 async def test_an_operator_who_is_forced_out_comes_back(start_site: StartRelay) -> None:

@@ -16,8 +16,11 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from ctprelay.ctp.v1 import events_pb2
 from ctprelay.v1 import terminal_pb2 as pb
 from ctprelay.v1 import terminal_pb2_grpc
+from terminal_client import Collected, Credentials
+from terminal_client.secret import Secret
 
 AUTH_CODE = "0123456789abcdef"
+LOGIN = ("9999", "100001", "password")
 Answer = Callable[[pb.Call], Iterable[pb.RelayMessage | events_pb2.Event]]
 
 
@@ -130,7 +133,9 @@ class ScriptedRelay(terminal_pb2_grpc.TerminalServiceServicer):
         async for message in requests:
             self.received.append(message)
             if message.HasField("logout") and not self.deaf:
-                session.outbox.put_nowait(pb.RelayMessage(goodbye=pb.Goodbye(reason="logged out")))
+                session.outbox.put_nowait(
+                    pb.RelayMessage(goodbye=pb.Goodbye(kind=pb.Goodbye.KIND_LOGGED_OUT, reason="logged out"))
+                )
             elif message.HasField("call"):
                 self.answer(message.call, session)
             async with self.changed:
@@ -222,3 +227,15 @@ class ServedRelay:
 
     async def __aexit__(self, *exc_info: object) -> None:
         await self.stop()
+
+
+class Provider:
+    """Fresh credentials at every call, counted."""
+
+    def __init__(self, collected: Collected) -> None:
+        self.asked = 0
+        self._collected = collected
+
+    async def __call__(self) -> Credentials:
+        self.asked += 1
+        return Credentials("9999", "100001", Secret("password"), self._collected, login_remark=f"login {self.asked}")

@@ -11,7 +11,6 @@ from ctprelay.ctp.v1 import events_pb2, structs_pb2
 from ctprelay.v1 import terminal_pb2 as pb
 from terminal_client import (
     Collected,
-    Credentials,
     LoginRejected,
     NoAnswer,
     OutcomeUnknown,
@@ -21,12 +20,10 @@ from terminal_client import (
     link,
 )
 from terminal_client.backoff import retrying
-from terminal_client.secret import Secret
 from terminal_client.session import Deadlines
-from tests.terminal_client.scripted_relay import ScriptedRelay, ServedRelay, result
+from tests.terminal_client.scripted_relay import LOGIN, Provider, ScriptedRelay, ServedRelay, result
 
 Connect = Callable[..., RelayTerminal]
-LOGIN = ("9999", "100001", "password")
 
 
 def order_notice(ref: str) -> events_pb2.Event:
@@ -35,18 +32,6 @@ def order_notice(ref: str) -> events_pb2.Event:
 
 def trade_answer(call: pb.Call) -> events_pb2.Event:
     return events_pb2.Event(request_id=call.request_id, is_last=True, rsp_qry_trade=structs_pb2.Trade(trade_id="7"))
-
-
-class Provider:
-    """Fresh credentials at every call, counted."""
-
-    def __init__(self, collected: Collected) -> None:
-        self.asked = 0
-        self._collected = collected
-
-    async def __call__(self) -> Credentials:
-        self.asked += 1
-        return Credentials("9999", "100001", Secret("password"), self._collected, login_remark=f"login {self.asked}")
 
 
 async def test_a_broken_stream_is_resumed_without_losing_or_doubling(
@@ -255,7 +240,7 @@ async def test_a_draining_relay_is_left_and_logged_in_to_again(
     statuses = terminal.statuses()
     await terminal.login(*LOGIN, collected)
 
-    relay.send(pb.RelayMessage(goodbye=pb.Goodbye(reason="relay_draining")))
+    relay.send(pb.RelayMessage(goodbye=pb.Goodbye(kind=pb.Goodbye.KIND_RELAY_STOPPING)))
 
     assert [(await anext(statuses)).state for _ in range(3)] == ["live", "reconnecting", "live"]
     assert provider.asked == 1
@@ -272,7 +257,7 @@ async def test_credentials_are_asked_for_when_somebody_is_there_to_log_in_to(
     await terminal.login(*LOGIN, collected)
 
     relay.resumable = False  # where the goodbye is cut off, the terminal tries to resume first
-    relay.send(pb.RelayMessage(goodbye=pb.Goodbye(reason="relay_draining")))
+    relay.send(pb.RelayMessage(goodbye=pb.Goodbye(kind=pb.Goodbye.KIND_RELAY_STOPPING)))
     await served.stop()
     assert [(await anext(statuses)).state for _ in range(2)] == ["live", "reconnecting"]
     await asyncio.sleep(0.2)  # long enough for many tries of the test's back-off; without any, nothing is asked either
@@ -292,7 +277,7 @@ async def test_a_terminal_cut_for_reading_slowly_resumes(
     await terminal.login(*LOGIN, collected)
 
     relay.miss(order_notice("1"))
-    relay.send(pb.RelayMessage(goodbye=pb.Goodbye(reason="slow_reader: the terminal does not read fast enough")))
+    relay.send(pb.RelayMessage(goodbye=pb.Goodbye(kind=pb.Goodbye.KIND_SLOW_READER, reason="too slow")))
 
     assert (await anext(orders)).order_ref == "1"
     assert len(relay.logins) == 1

@@ -113,7 +113,7 @@ async def test_credentials_may_be_an_ordinary_function(
             terminal.requests.order_insert(structs_pb2.InputOrder())
             return [statuses.next(timeout_seconds=20).state for _ in range(3)]
 
-    goodbye = pb.RelayMessage(goodbye=pb.Goodbye(reason="relay_draining: come back"))
+    goodbye = pb.RelayMessage(goodbye=pb.Goodbye(kind=pb.Goodbye.KIND_RELAY_STOPPING))
     relay.answers["order_insert"] = lambda call: [result(call), goodbye]
     assert await asyncio.to_thread(session) == ["live", "reconnecting", "live"]
     assert asked.is_set()
