@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import base64
-import ctypes
 import json
 import os
 import socket
@@ -22,12 +21,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ctpabi.api.binding import Binding, BindingMismatch, load, struct_pointer, vendor_library
+from ctpabi.api.binding import BindingMismatch, load, vendor_library
+from ctpabi.api.trader import RESTART, TraderApi
+from ctpabi.catalog import Catalog
 from ctpabi.codec import layout
 from ctpabi.locale import LocaleMissing
 
 STRUCT = "UserSystemInfo"
 _WRONG_LENGTH = -1
+_MAKING_SECONDS = 30.0
 WRAPPED_BLOCK = 16
 """bytes of the collector's own wrapping, which the call replaces by the unwrapped header"""
 
@@ -77,50 +79,28 @@ def _silence_vendor() -> None:
 
 def _make_judge(flow: Path, *, production: bool) -> tuple[Judge, str]:
     binding = load()
-    # Without its directory the vendor's library ends the process; the slash makes files in it, not beside it.
-    api = binding.tdapi.CThostFtdcTraderApi.CreateFtdcTraderApi(f"{flow}/", production)
-    _require_vendor_library(api)
-    api.Init()
-    return _judge_with(binding, api), str(api.GetApiVersion())
+    api = TraderApi(binding, flow, lambda _: None, production=production)
+    api.connect([], RESTART)
+    if not api.made.wait(_MAKING_SECONDS):
+        raise Unfit("the library made no instance")
+    # A substituted library would let anything pass, or nothing.
+    if (made_by := api.library()) != vendor_library().resolve():
+        raise Unfit(f"the API is not the vendor's but that of {made_by}")
+    return _judge_with(binding.catalog, api), api.version()
 
 
-def _judge_with(binding: Binding, api: Any) -> Judge:
-    struct = binding.catalog.structs[STRUCT]
-    room = struct.field("ClientSystemInfo").size
-    new_struct = getattr(binding.tdapi, f"CThostFtdc{STRUCT}Field")
+def _judge_with(catalog: Catalog, api: TraderApi) -> Judge:
+    method, struct = catalog.methods[f"Register{STRUCT}"], catalog.structs[STRUCT]
+    held = struct.field("ClientSystemInfo")
 
     def judge(system_info: bytes) -> tuple[int, bytes]:
-        # The call rewrites the struct, so each judgement has a fresh one.
-        held = new_struct()
-        if len(system_info) > room:
+        if len(system_info) > held.size:
             return _WRONG_LENGTH, b""  # the vendor's own answer to too few; it would read on beyond too many
         data = layout.pack(struct, {"ClientSystemInfoLen": len(system_info), "ClientSystemInfo": system_info})
-        ctypes.memmove(struct_pointer(held), data, struct.size)
-        code = int(api.RegisterUserSystemInfo(held))
-        after = ctypes.string_at(struct_pointer(held) + struct.field("ClientSystemInfo").offset, WRAPPED_BLOCK)
-        return code, after
+        code, after = api.unwrap_report(method, data)
+        return code, after[held.offset : held.offset + WRAPPED_BLOCK]
 
     return judge
-
-
-def _require_vendor_library(api: Any) -> None:
-    """Raise Unfit unless the instance is the vendor's: a substituted library would let anything pass, or nothing.
-
-    The address of the instance's virtual table tells which library made it, whatever names the libraries have.
-    """
-    table = ctypes.c_uint64.from_address(struct_pointer(api)).value
-    made_by = _file_mapped_at(table)
-    if made_by != vendor_library().resolve():
-        raise Unfit(f"the API is not the vendor's but that of {made_by}")
-
-
-def _file_mapped_at(address: int) -> Path | None:
-    for line in Path("/proc/self/maps").read_text(encoding="utf-8", errors="replace").splitlines():
-        first, _, last = line.split(maxsplit=1)[0].partition("-")
-        if int(first, 16) <= address < int(last, 16):
-            named = line.split(maxsplit=5)[5:]
-            return Path(named[0]) if named else None
-    return None
 
 
 if __name__ == "__main__":

@@ -104,7 +104,7 @@ class DirectTerminal:
             raise ValueError("without a relay nobody remembers a client_order_key")
         del valid_for, fresh  # nothing waits here, and nothing is known: sent at once or not at all
         if self.state is State.ENDED:
-            raise SessionEnded("closed")
+            raise SessionEnded(self._link.ended_because)
         if self.state is not State.LIVE:
             raise NotConnected(f"nothing was sent: the terminal is {self.state}")
         filled = type(body)()

@@ -9,9 +9,12 @@ from pathlib import Path
 
 from google.protobuf.message import Message
 
+from ctpabi.api import binding
+from ctpabi.api.inbox import Inbox
+from ctpabi.api.spi import RawEvent
+from ctpabi.api.trader import QUICK, RESTART, TraderApi
 from ctpabi.catalog import Shape
 from ctpabi.catalog.data import load_catalog
-from ctpabi.codec import layout
 from ctpabi.codec.messages import event_bytes, struct_from_message
 from ctpabi.facts.errors import LoginVerdict, verdict_of
 from ctprelay.ctp.v1 import events_pb2, structs_pb2
@@ -29,7 +32,6 @@ from terminal_client.errors import (
 )
 from terminal_client.secret import Secret
 from terminal_client.session import Deadlines, SessionInfo, State, Status
-from terminal_client.vendor_api import PRIVATE_QUICK, PRIVATE_RESTART, Copied, VendorApi
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,20 +66,27 @@ class DirectLink:
         self._deadlines = deadlines
         self._methods = {method.proto_name: method for method in load_catalog().requests}
         self._connected = asyncio.Event()
-        self._api: VendorApi | None = None
+        self._api: TraderApi | None = None
+        self._inbox: Inbox[RawEvent] | None = None
         self._again: asyncio.Task[None] | None = None
+        self._letting_go: asyncio.Task[None] | None = None
+        self.ended_because = ""
 
     async def log_in(self, account: Account, *, live_only: bool) -> SessionInfo:
         """Connect, authenticate, log in. LoginRejected or NotConnected, after which it may be tried again."""
         if self.state is not State.IDLE:
             raise NotConnected(f"no login on this terminal now: it is {self.state}")
+        inbox = self._inbox = Inbox(asyncio.get_running_loop(), self._burst, self._deadlines.callback_capacity)
+        api = self._api = TraderApi(binding.load(), self._counter.flow_folder, inbox.put)
         self.state, self.account = State.LOGGING_IN, account
-        api = self._api = VendorApi(self._counter.flow_folder, asyncio.get_running_loop(), self._take)
-        api.connect(self._counter.fronts, PRIVATE_QUICK if live_only else PRIVATE_RESTART)
+        topic = QUICK if live_only else RESTART
+        api.connect(self._counter.fronts, topic, topic)
         try:
             return await self._log_in(account)
         except BaseException:
-            self.state, self._api = State.IDLE, None
+            self._api = None
+            if self.state is not State.ENDED:
+                self.state = State.IDLE
             self._connected.clear()
             await asyncio.to_thread(api.release)
             raise
@@ -99,14 +108,23 @@ class DirectLink:
 
     async def close(self) -> None:
         """Release the API and settle everything; may be called again."""
-        again, self._again = self._again, None
-        if again is not None:
-            again.cancel()
-            await asyncio.gather(again, return_exceptions=True)
-        api, self._api = self._api, None
-        if api is not None:
-            await asyncio.to_thread(api.release)
-        self._settle("logged out", None)
+        self._end("logged out", None)
+        if self._letting_go is not None:
+            await self._letting_go
+
+    def _end(self, why: str, error: TerminalError | None) -> None:
+        """Settle everything now; the API is released behind it."""
+        if self._again is not None:
+            self._again.cancel()
+        self._settle(why, error)
+        if self._letting_go is None:
+            self._letting_go = asyncio.get_running_loop().create_task(self._let_go(), name="direct-end")
+
+    async def _let_go(self) -> None:
+        if self._again is not None:
+            await asyncio.gather(self._again, return_exceptions=True)
+        if self._api is not None:
+            await asyncio.to_thread(self._api.release)
 
     async def _log_in(self, account: Account) -> SessionInfo:
         seconds = self._deadlines.login_seconds
@@ -123,6 +141,8 @@ class DirectLink:
             raise LoginRejected(refusal) from None
         except CallFailed as failure:
             raise NotConnected(str(failure)) from None
+        if self.state is State.ENDED:
+            raise SessionEnded(self.ended_because)
         self.info = session_of(answer, account, must_change_password=due)
         self._enter(State.LIVE, "logged in")
         return self.info
@@ -151,14 +171,22 @@ class DirectLink:
         rows = (row for row in reply.rows if isinstance(row, structs_pb2.RspUserLogin))
         return next(rows, structs_pb2.RspUserLogin()), False
 
-    def _take(self, item: Copied) -> None:
-        """One callback, on the loop."""
+    def _burst(self, items: list[RawEvent]) -> None:
+        """Everything that waited, on the loop."""
+        if self.state is State.ENDED or self._inbox is None:
+            return
+        for item in items:
+            self._take(item)
+        if self._inbox.overflowed:
+            most = self._deadlines.callback_capacity
+            why = f"more than {most} of the counter's callbacks waited and some are lost: log in again, then query"
+            self._end(why, SessionEnded(why))
+
+    def _take(self, item: RawEvent) -> None:
         if item.callback.shape is Shape.CONNECTION:
             self._connection(item)
             return
-        info = load_catalog().structs["RspInfo"]
-        error_id = layout.get(info, item.rsp_info, "ErrorID") if item.rsp_info else 0
-        message = item.rsp_info[4:] if item.rsp_info else b""
+        error_id, message = item.error
         data = event_bytes(
             item.callback,
             item.body,
@@ -169,7 +197,7 @@ class DirectLink:
         )
         self._dispatch.event(events_pb2.Event.FromString(data))
 
-    def _connection(self, item: Copied) -> None:
+    def _connection(self, item: RawEvent) -> None:
         if item.callback.name == "OnFrontConnected":
             self._connected.set()
             if self.state is State.RECONNECTING and self.account is not None:
@@ -208,6 +236,7 @@ class DirectLink:
 
     def _settle(self, why: str, error: TerminalError | None) -> None:
         if self.state is not State.ENDED:
+            self.ended_because = why
             self._enter(State.ENDED, why)
             self._dispatch.end(why, error)
 

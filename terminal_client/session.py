@@ -111,3 +111,5 @@ class Deadlines:
     """rows of one answer"""
     call_capacity: int = 1_000
     """requests unanswered at the same time"""
+    callback_capacity: int = 200_000
+    """direct mode: callbacks of the vendor's library that wait for the event loop; more end the session"""

@@ -1,7 +1,8 @@
 """Loads the vendor's binding and drives its API without crashing the process.
 
-* `binding` imports openctp_ctp safely: locale first, version checked
-* `trader`  one instance of the TraderApi: create, call, report, release
-* `spi`     what the vendor's threads run: copy the bytes, pass them on, return
-* `inbox`   the one crossing from the vendor's threads into the event loop
+* `binding`  imports openctp_ctp safely: locale first, version checked
+* `instance` what every instance needs so that it does not end the process: four rules, and the class that keeps them
+* `trader`   the TraderApi: connect, call, report; a market data API stands on `instance` in the same way
+* `spi`      what the vendor's threads run: copy the bytes, pass them on, return
+* `inbox`    the one crossing from the vendor's threads into the event loop
 """

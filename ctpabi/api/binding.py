@@ -65,8 +65,3 @@ def vendor_library() -> Path:
     if len(libraries) != 1:
         raise BindingMismatch(f"{len(libraries)} trader libraries beside {PACKAGE}, where one was expected")
     return libraries[0]
-
-
-def struct_pointer(swig_struct: Any) -> int:
-    """The address of the C struct a SWIG object stands for; valid as long as the object, or the callback, lives."""
-    return int(swig_struct.this)

@@ -1,7 +1,17 @@
-"""The one thread crossing: items put by foreign threads, taken by the event loop.
+"""The one crossing from a vendor thread into the event loop.
 
-The loop is woken once per burst, not once per item: `call_soon_threadsafe` for every item was measured at a
-fifth to a seventh of the rate.
+Theory of operation
+-------------------
+`put` runs on one vendor thread, `_drain` on the loop. They share a deque and a flag, and no lock: an append and a
+popleft of a deque are atomic.
+
+* The loop is woken once for a burst, not once for each item: `call_soon_threadsafe` for every item was measured at a
+  fifth to a seventh of the rate. `_woken` says that a wake-up is on its way.
+* `put` appends before it reads the flag; `_drain` clears the flag before it reads the deque. So an item that arrives
+  while the deque is emptied is either taken by this drain or wakes the loop again. None is left behind.
+* At most `limit` items wait. A vendor thread cannot be made to wait, because its heartbeats would stop. What comes on
+  top is dropped and `overflowed` is set for good. Order and completeness are then lost: the owner looks at
+  `overflowed` after every burst, and must end or renew the connection.
 """
 
 from __future__ import annotations
@@ -24,7 +34,7 @@ class Inbox(Generic[T]):
         self._limit = limit
         self._woken = False
         self.overflowed = False
-        """set when more than `limit` items waited: what came after was dropped, the session must be renewed"""
+        """set when more than `limit` items waited: items were dropped, the connection must be ended or renewed"""
 
     def put(self, item: T) -> None:
         """Called on the foreign thread; never blocks it, since a blocked API thread misses its heartbeats."""
@@ -32,7 +42,6 @@ class Inbox(Generic[T]):
             self.overflowed = True
         else:
             self._items.append(item)
-        # The flag is read after the append and cleared before the drain, so that no item is left behind.
         if not self._woken:
             self._woken = True
             try:

@@ -1,7 +1,16 @@
-"""What runs on the vendor's threads: copy the struct's bytes, put them in the inbox, return.
+"""What runs on the vendor's threads: copy the struct's bytes, put them where the owner takes them, return.
 
-Nothing here may block, raise or keep a pointer: the API reuses its buffers after every callback, and a
-blocked callback stops the heartbeats of that connection.
+Theory of operation
+-------------------
+The library calls each instance's Spi on one thread of its own, one callback at a time. So the order in which `put`
+gets the events is the order in which they came from the counter.
+
+* The pointers in a callback are valid until it returns; the library then uses the same buffers again. The bytes are
+  copied here, and no pointer leaves this module.
+* A callback must return quickly. While it runs, this connection's heartbeats wait, and after some seconds the counter
+  ends the connection. So nothing here blocks, decodes or decides, and `put` must not either.
+* A callback must not raise: the exception would pass through the vendor's C++ code. `put` must not raise.
+* Every callback of the catalog is forwarded, so that the reader and not this module decides what is of interest.
 """
 
 from __future__ import annotations
@@ -11,7 +20,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ctpabi.api.binding import Binding
 from ctpabi.catalog import Callback, Catalog, Shape
 
 Put = Callable[["RawEvent"], None]
@@ -38,14 +46,13 @@ class RawEvent:
         return int.from_bytes(self.rsp_info[:4], "little", signed=True), self.rsp_info[4:].partition(b"\0")[0]
 
 
-def make_spi(binding: Binding, put: Put) -> Any:
-    """An instance of CThostFtdcTraderSpi with every callback of the catalog forwarding to `put`.
+def make_spi(spi_class: type, catalog: Catalog, put: Put) -> Any:
+    """An instance of the binding's `spi_class` that forwards every callback of `catalog` to `put`.
 
     The caller must keep a reference for as long as the API may call: RegisterSpi does not.
     """
-    catalog = binding.catalog
     methods = {callback.name: _forwarder(catalog, callback, put) for callback in catalog.callbacks.values()}
-    return type("ForwardingSpi", (binding.tdapi.CThostFtdcTraderSpi,), methods)()
+    return type("ForwardingSpi", (spi_class,), methods)()
 
 
 def _forwarder(catalog: Catalog, callback: Callback, put: Put) -> Callable[..., None]:
@@ -91,9 +98,9 @@ def _forwarder(catalog: Catalog, callback: Callback, put: Put) -> Callable[..., 
 
 
 def pin_thread() -> None:
-    """Keep this foreign thread's Python state between callbacks.
+    """Keep this foreign thread's Python state between callbacks; called once, when the front is connected.
 
-    Without it CPython 3.11 and later create and destroy a thread state around every single callback, which
-    costs 5-8 microseconds and several times the callback rate. One state per API thread is kept until exit.
+    Without it CPython 3.11 and later create and destroy a thread state around every callback. That costs 5-8
+    microseconds each. One state for each API thread is kept until the process ends.
     """
     ctypes.pythonapi.PyGILState_Ensure()

@@ -1,126 +1,111 @@
-"""One instance of the vendor's TraderApi, and the rules for handling it without crashing the process.
+"""The vendor's TraderApi: connect, call, report.
 
-Sources: the vendor's API pages for Init, Release and CreateFtdcTraderApi; the measurements in
-`docs/simulated-counter.md`. Init and Release are not thread-safe across instances, a missing flow directory
-kills the process, a garbage-collected Spi is called all the same.
+Theory of operation
+-------------------
+One `TraderApi` is one connection of one user. Three kinds of thread meet here:
 
-Release was seen to take 2 s, and the others wait for it. So an instance is made on a thread of its own: the event
-loop never waits for another instance's end.
+* the owner's thread (an event loop's, or a plain program's) calls `call` and `report`. Both return at once with the
+  library's return code. The answer comes later, as a callback with the same request id;
+* the vendor's thread calls the Spi (`ctpabi.api.spi`), which copies and puts. It never enters this module;
+* the making thread and the releasing thread (`ctpabi.api.instance`) change whether there is an instance at all.
+
+Before Init, and after `release` has begun, no call enters the library: it is answered with the code that the library
+gives without a connection. So an owner needs one way to handle "not now", and none to ask for the state.
+
+A struct is filled by one memmove of its bytes, never by the binding's setters: they encode UTF-8 where CTP wants
+GB18030, and they reject binary content. What a method needs for this is looked up at its first call and kept.
+
+The library connects again by itself for as long as the instance lives, also after a logout.
 """
 
 from __future__ import annotations
 
-import atexit
 import ctypes
-import threading
-import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from ctpabi.api.binding import Binding
+from ctpabi.api.instance import ApiInstance
 from ctpabi.api.spi import Put, make_spi
 from ctpabi.catalog import Method
 
 RESTART = 0
-"""THOST_TERT_RESTART: the private topic replays the whole trading day"""
+"""THOST_TERT_RESTART: a topic's whole trading day, again after every login"""
+QUICK = 2
+"""THOST_TERT_QUICK: a topic's notices from the login on"""
 
-_lifecycle = threading.Lock()
-_open: weakref.WeakSet[TraderApi] = weakref.WeakSet()
 
+class TraderApi(ApiInstance):
+    """One TraderApi, made by `connect`. `put` gets every callback, on the vendor's thread.
 
-class TraderApi:
-    """One instance, made by `connect`; `flow_dir` is its own, nobody else's."""
+    The rules that keep the process alive are those of `ApiInstance`.
+    """
 
-    def __init__(self, binding: Binding, flow_dir: Path, put: Put, *, production: bool = True) -> None:
-        """OSError where there is no room for the flow directory."""
-        flow_dir.mkdir(parents=True, exist_ok=True)  # the vendor's library crashes where it is missing
-        self._structs: dict[str, Any] = {}
+    def __init__(self, binding: Binding, flow_folder: Path, put: Put, *, production: bool = True) -> None:
+        """`flow_folder` belongs to this instance alone. `production` False is the evaluation edition (评测).
+
+        Raises OSError where there is no room for the folder.
+        """
+        super().__init__(make_spi(binding.tdapi.CThostFtdcTraderSpi, binding.catalog, put), flow_folder)
         self._binding = binding
-        self._flow_dir = flow_dir
         self._production = production
-        self._spi = make_spi(binding, put)
-        self._api: Any = None
-        self._calls: dict[str, Any] = {}
-        self._released = False
-        self.made = threading.Event()
-        """set when the instance is there; until then it answers like one without a connection"""
+        self._prepared: dict[str, tuple[Callable[..., Any], Callable[[], Any], int]] = {}
+        """method name -> the instance's function, its struct's class, the struct's size"""
 
-    def connect(self, fronts: Sequence[str], private_topic: int) -> None:
-        """Make the instance, subscribe to the topics, name the fronts and start the API's threads; returns at once."""
-        making = threading.Thread(target=self._make, args=(fronts, private_topic), name="make api", daemon=True)
-        making.start()
+    def connect(self, fronts: Sequence[str], private_topic: int, public_topic: int = RESTART) -> None:
+        """Make the instance and connect to one of `fronts` (tcp://host:port), again whenever the connection is lost.
 
-    def _make(self, fronts: Sequence[str], private_topic: int) -> None:
-        with _lifecycle:
-            if self._released:
-                return
-            kind = self._binding.tdapi.CThostFtdcTraderApi
-            api = kind.CreateFtdcTraderApi(f"{self._flow_dir}/", self._production)
-            api.RegisterSpi(self._spi)
+        Returns at once. Without a front the instance is made and connects to nothing.
+        """
+
+        def prepare(api: Any) -> None:
             api.SubscribePrivateTopic(private_topic)
-            api.SubscribePublicTopic(RESTART)
+            api.SubscribePublicTopic(public_topic)
             for front in fronts:
                 api.RegisterFront(front)
-            self._api = api  # before Init: its threads may call back at once, and are answered with calls
-            _open.add(self)
-            api.Init()
-            self.made.set()
+
+        create = self._binding.tdapi.CThostFtdcTraderApi.CreateFtdcTraderApi
+        self._start(lambda path: create(path, self._production), prepare)
 
     def call(self, method: Method, body: bytes | bytearray, request_id: int) -> int:
-        """Call one Req…; `body` is the struct's bytes. Returns 0, -1, -2 or -3 (-1 before it is made and after `release`)."""
+        """Call one Req…; `body` is the struct's bytes. Returns 0, -1, -2 or -3; without an instance -1."""
         if self._released or self._api is None:
             return -1
-        return int(self._bound(method)(self._struct(method.struct, body), request_id))
+        function, new_struct, size = self._prepared.get(method.name) or self._prepare(method)
+        return int(function(_filled(new_struct, size, body), request_id))
 
     def report(self, method: Method, body: bytes) -> int:
-        """Call Register… or Submit…; always with a struct of its own, since the call rewrites its memory.
+        """Call Register… or Submit…. Returns 0 or a negative code; without an instance -4, as without a login."""
+        return self.unwrap_report(method, body)[0]
 
-        After `release` it answers -4, as a library does that lost its connection and with it who it is.
+    def unwrap_report(self, method: Method, body: bytes) -> tuple[int, bytes]:
+        """Like `report`, with the struct's bytes as the call left them: it rewrites its argument.
+
+        The struct is a fresh one for every call. The library refuses what it has already rewritten with -6.
         """
         if self._released or self._api is None:
-            return -4
-        return int(self._bound(method)(self._struct(method.struct, body)))
+            return -4, body
+        function, new_struct, size = self._prepared.get(method.name) or self._prepare(method)
+        struct = _filled(new_struct, size, body)
+        return int(function(struct)), ctypes.string_at(int(struct.this), size)
 
     def front_info(self) -> tuple[int, int]:
         """(queries per second, packages per second) the front allows; 0 where it does not say."""
-        if self._api is None:
+        if self._released or self._api is None:
             return 0, 0
         field = self._binding.tdapi.CThostFtdcFrontInfoField()
         self._api.GetFrontInfo(field)
         return int(field.QryFreq), int(field.FTDPkgFreq)
 
-    def release(self) -> None:
-        """Stop the API's threads and free it; idempotent. Blocks shortly: not for the event loop's thread."""
-        if self._released:
-            return
-        self._released = True
-        with _lifecycle:
-            if self._api is None:
-                return
-            self._api.RegisterSpi(None)  # before Release: late callbacks into a freed Spi crash
-            self._api.Release()
-        _open.discard(self)
-
-    def _bound(self, method: Method) -> Any:
-        bound = self._calls.get(method.name)
-        if bound is None:
-            bound = self._calls[method.name] = getattr(self._api, method.name)
-        return bound
-
-    def _struct(self, name: str, body: bytes | bytearray) -> Any:
-        kind = self._structs.get(name)
-        if kind is None:
-            kind = self._structs[name] = getattr(self._binding.tdapi, f"CThostFtdc{name}Field")
-        struct = kind()
-        size = self._binding.catalog.structs[name].size
-        # Never the binding's setters: they encode UTF-8 where CTP wants GB18030 and reject binary.
-        ctypes.memmove(int(struct.this), bytes(body), min(size, len(body)))
-        return struct
+    def _prepare(self, method: Method) -> tuple[Callable[..., Any], Callable[[], Any], int]:
+        new_struct = getattr(self._binding.tdapi, f"CThostFtdc{method.struct}Field")
+        size = self._binding.catalog.structs[method.struct].size
+        found = self._prepared[method.name] = getattr(self._api, method.name), new_struct, size
+        return found
 
 
-@atexit.register
-def _release_all() -> None:
-    """A process that exits with running API threads may abort; whatever is still open is released first."""
-    for api in list(_open):
-        api.release()
+def _filled(new_struct: Callable[[], Any], size: int, body: bytes | bytearray) -> Any:
+    struct = new_struct()
+    ctypes.memmove(int(struct.this), bytes(body), min(size, len(body)))
+    return struct

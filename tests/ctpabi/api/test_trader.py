@@ -94,7 +94,7 @@ def test_who_connects_does_not_wait_for_another_instances_end(start: Start, scri
     """Release was seen to take two seconds, and the one who connects is the event loop."""
     program = start(
         """
-        from ctpabi.api.trader import _lifecycle
+        from ctpabi.api.instance import _lifecycle
         with _lifecycle:  # as while another instance is released
             api.connect([sys.argv[1]], RESTART)
             say(api.call(method('ReqQryTrade'), b'', 1), api.front_info(), events.empty())
@@ -111,7 +111,7 @@ def test_an_api_that_is_released_before_it_was_made_is_never_made(start: Start) 
     program = start(
         """
         import threading
-        from ctpabi.api.trader import _lifecycle
+        from ctpabi.api.instance import _lifecycle
         with _lifecycle:
             api.connect([sys.argv[1]], RESTART)
             releasing = threading.Thread(target=api.release)
@@ -123,5 +123,91 @@ def test_an_api_that_is_released_before_it_was_made_is_never_made(start: Start) 
         say(api._api is None, events.empty())
         """
     )
+
+    assert program.end() == [[True, True]]
+
+
+def test_an_instance_its_owner_forgot_still_answers_the_library(start: Start, scripted: ScriptedCounter) -> None:
+    """RegisterSpi references nothing: a collected Spi would be called all the same, and crash."""
+    program = start(
+        """
+        import gc
+        connect()
+        del api; gc.collect()
+        say("forgotten")
+        say(wait().callback.name)
+        """
+    )
+    connection = scripted.accept_and_greet()
+    connection.close()
+
+    assert program.end() == [["forgotten"], ["OnFrontDisconnected"]]
+
+
+def test_a_process_that_ends_while_an_instance_is_made_ends_well(start: Start) -> None:
+    """The end waits for it and releases it: its thread would run on into the interpreter's end."""
+    program = start(
+        """
+        import atexit
+        from ctpabi.api import instance
+        atexit.register(lambda: say(len(instance._open), api._api is None))  # runs before the instances' own
+        with instance._lifecycle:
+            api.connect([sys.argv[1]], RESTART)
+        atexit.register(instance._release_all)
+        """
+    )
+
+    assert program.end() == [[0, True]]
+
+
+def test_two_threads_that_release_at_once_free_it_once(start: Start, scripted: ScriptedCounter) -> None:
+    """A second Release of the same instance works on freed memory."""
+    program = start(
+        """
+        import threading
+        connect()
+        freed = []
+        class Counted:
+            def __init__(self, api): self._api = api
+            def __getattr__(self, name):
+                if name == "Release": freed.append(name)
+                return getattr(self._api, name)
+        api._api = Counted(api._api)
+        threads = [threading.Thread(target=api.release) for _ in range(8)]
+        for thread in threads: thread.start()
+        for thread in threads: thread.join()
+        say(freed)
+        """
+    )
+    scripted.accept_and_greet()
+
+    assert program.end() == [[["Release"]]]
+
+
+def test_what_a_report_leaves_in_its_argument_is_given_back(start: Start, scripted: ScriptedCounter) -> None:
+    """The unwrapped header says when and by what the bytes were collected."""
+    body = report_body(CATALOG, report())
+    program = start(
+        f"""
+        connect()
+        code, after = api.unwrap_report(method('RegisterUserSystemInfo'), bytes.fromhex('{body.hex()}'))
+        say(code, len(after), after != bytes.fromhex('{body.hex()}'))
+        """
+    )
+    scripted.accept_and_greet(app_type="2")
+
+    assert program.end() == [[0, len(body), True]]
+
+
+def test_the_library_that_made_an_instance_is_known_by_its_file(start: Start, scripted: ScriptedCounter) -> None:
+    """Whatever names the loaded libraries have: a substituted one is recognized."""
+    program = start(
+        """
+        import os
+        connect()
+        say(str(api.library()) == os.path.realpath(os.environ["LD_PRELOAD"].split(":")[0]), api.version() != "")
+        """
+    )
+    scripted.accept_and_greet()
 
     assert program.end() == [[True, True]]

@@ -131,7 +131,7 @@ def test_bytes_packed_here_are_read_by_the_binding(catalog: Catalog) -> None:
     order = catalog.structs["InputOrder"]
     data = pack(order, {"BrokerID": "9999", "Direction": "1", "VolumeTotalOriginal": 3, "LimitPrice": 3500.5})
     instance = binding.load().tdapi.CThostFtdcInputOrderField()
-    ctypes.memmove(binding.struct_pointer(instance), data, len(data))
+    ctypes.memmove(int(instance.this), data, len(data))
 
     assert (instance.BrokerID, instance.Direction) == ("9999", "1")
     assert (instance.VolumeTotalOriginal, instance.LimitPrice) == (3, 3500.5)
