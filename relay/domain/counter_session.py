@@ -91,7 +91,7 @@ class UnexpectedEvent(Exception):
 BREAK_SECONDS = 0.2
 """within this the API tells of a break that made it answer one of NOT_PERMITTED"""
 MOST_REFUSALS = 10
-"""refusals in a row after which an investor's session ends, where nobody said that they pass"""
+"""refusals in a row after which an investor's session ends, where they are not known to be temporary"""
 ALARM_AT = 3
 """refusals in a row of the operator that are an alarm, where they may pass by themselves"""
 
@@ -102,7 +102,7 @@ _PAUSED = (State.WAITING, State.QUEUED)
 
 
 class CounterSession:
-    """The machine. `on` takes one event and returns what to do; it never waits and never raises for bad luck."""
+    """The machine. `on` takes one event and returns what to do; it never waits, and raises only for a fault in its driver."""
 
     def __init__(self, *, operator: bool, patience: Patience) -> None:
         self._operator = operator
@@ -116,7 +116,7 @@ class CounterSession:
         self._report_code = 0
         self.connected = False
         self.has_turn = True
-        """the coming connection may log in at once: whoever opened the instance waited for the turn"""
+        """the coming connection may log in at once: the turn was waited for before the instance was opened"""
         self.unclear = False
         """the counter may hold this connection for logged in, or have lost count of its steps: renew it before a try"""
         self.failures = 0

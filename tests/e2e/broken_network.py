@@ -32,7 +32,7 @@ class Way:
             writer.transport.abort()
 
     def close(self) -> None:
-        """Cut, and let nobody through."""
+        """Cut, and accept no connection."""
         self._is_open = False
         self.cut()
 

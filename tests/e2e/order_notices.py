@@ -1,4 +1,4 @@
-"""Order notices by number: each is another state, so that whoever gets them can be asked for all, in order, once."""
+"""Order notices by number: each is another state, so that a reader can be checked for all of them, in order, each once."""
 
 from __future__ import annotations
 

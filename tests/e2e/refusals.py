@@ -1,4 +1,4 @@
-"""What every refusal has in common: told, recorded, nobody else disturbed, and the counter heard nothing."""
+"""What every refusal has in common: sent and recorded, other terminals undisturbed, and no call at the counter."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class SentRefusal:
     """One refusal, as the terminal and as the ledger have it."""
 
     terminal: Refusal
@@ -57,7 +57,9 @@ def sent(collected: Collected, system_info: bytes, stated: int | None = None) ->
     return replace(collected, system_info=system_info, length=len(system_info) if stated is None else stated)
 
 
-async def refused(site: Site, bystander: RelayTerminal, login: Awaitable[None], *, counter_hears: bool = False) -> Told:
+async def refused(
+    site: Site, bystander: RelayTerminal, login: Awaitable[None], *, counter_hears: bool = False
+) -> SentRefusal:
     """The login is refused; the ledger has it once; the bystander's next order trades.
 
     Unless `counter_hears`, nothing of it reaches the counter: no connection, authentication, report or login.
@@ -70,7 +72,7 @@ async def refused(site: Site, bystander: RelayTerminal, login: Awaitable[None], 
 
 async def rejected(
     site: Site, bystander: RelayTerminal, stream: RawStream, message: pb.TerminalMessage | bytes
-) -> Told:
+) -> SentRefusal:
     """The same for a message on a stream, which ends with it."""
     before, known = site.seen(), len(site.relay.refusals())
     await stream.send(message)
@@ -78,9 +80,9 @@ async def rejected(
     return await _alone(site, bystander, before, known, refusal)
 
 
-async def _alone(site: Site, bystander: RelayTerminal, before: object, known: int, refusal: Refusal) -> Told:
+async def _alone(site: Site, bystander: RelayTerminal, before: object, known: int, refusal: Refusal) -> SentRefusal:
     assert before is None or site.seen() == before
     new = site.relay.refusals()[known:]
     assert len(new) == 1
     await trade(bystander)
-    return Told(refusal, new[0])
+    return SentRefusal(refusal, new[0])

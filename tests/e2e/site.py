@@ -172,12 +172,12 @@ async def first(items: Subscription[T], wanted: Callable[[T], bool]) -> T:
 
 
 async def counter_state(statuses: Subscription[Status], state: str) -> Status:
-    """Wait until the terminal is told that its session at the counter is in this state."""
+    """Wait until the terminal has been sent this state of its session at the counter."""
     return await first(statuses, lambda item: (item.of, item.state) == ("counter", state))
 
 
 async def eventually(what: str, holds: Callable[[], bool]) -> None:
-    """Wait until `holds()`: for facts at the counter, which nobody announces."""
+    """Wait until `holds()`: for facts at the counter, which no event announces."""
     deadline = time.monotonic() + DEADLINE_SECONDS
     while not holds():
         assert time.monotonic() < deadline, f"it never came to be that {what}"

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 async def test_who_is_disabled_is_shown_out_within_seconds(start_site: StartRelay) -> None:
-    """Each is told why and may not come back; whoever is not meant trades on."""
+    """Each gets the reason and may not come back; the others trade on."""
     site = await start_site(Mode.MANY_TO_ONE)
     async with site.logged_in(INVESTORS[0]) as shut_out, site.logged_in(INVESTORS[1]) as staying:
         ends = [asyncio.ensure_future(_end(terminal)) for terminal in (shut_out, staying)]
@@ -36,7 +36,7 @@ async def test_who_is_disabled_is_shown_out_within_seconds(start_site: StartRela
 
 
 async def _end(terminal: RelayTerminal) -> str:
-    """What the terminal is told when its session with the relay ends."""
+    """The reason the terminal is sent when its session with the relay ends."""
     async with asyncio.timeout(DEADLINE_SECONDS):
         async for status in terminal.statuses():
             if (status.of, status.state) == ("relay", "ended"):

@@ -1,4 +1,4 @@
-"""Logins that something cuts into: nothing is left behind at the counter, and nobody gets in twice."""
+"""Logins that are interrupted: nothing is left behind at the counter, and no terminal gets in twice."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 @many_to_many_only
 async def test_a_terminal_that_goes_away_during_its_login(site: Site, bystander: RelayTerminal) -> None:
-    """The counter session opened for it is taken down: nobody stays logged in for a terminal that is not there."""
+    """The counter session opened for it is ended: no session stays logged in for a terminal that is gone."""
     logins, connections = site.called("ReqUserLogin"), site.counter.control.status()["connections"]
     present = site.counter.control.status()["logged_in"].count(INVESTORS[0])
     site.counter.control.delay("OnRspUserLogin", 1.0, times=1)
@@ -48,7 +48,7 @@ async def test_a_terminal_that_goes_away_during_its_login(site: Site, bystander:
 
 
 async def test_a_relay_that_is_stopped_while_terminals_log_in(start_site: StartRelay) -> None:
-    """Each is told that the relay drains, whoever only said hello that it stops, and the ledger has an end for each."""
+    """Each login gets "the relay drains", each stream that only said hello "the relay stops", and the ledger has an end for each."""
     site = await start_site(Mode.MANY_TO_MANY)
     site.counter.control.delay("OnRspUserLogin", 3600, times=3)
     async with AsyncExitStack() as stack:
@@ -61,11 +61,11 @@ async def test_a_relay_that_is_stopped_while_terminals_log_in(start_site: StartR
         await eventually("the logins are at the counter", lambda: site.called("ReqUserLogin") == 3)
 
         stopping = asyncio.ensure_future(site.relay.stop())
-        told = [(await stream.rejection()).reason for stream in streams[:3]]
+        answers = [(await stream.rejection()).reason for stream in streams[:3]]
         goodbye = (await streams[3].receive_until("goodbye")).reason
         status = await stopping
 
-    assert (status, told) == (0, ["relay_draining"] * 3)
+    assert (status, answers) == (0, ["relay_draining"] * 3)
     assert goodbye.startswith("relay_stopping")
     assert [entry.session for entry in site.relay.ledger() if entry.kind == "terminal_admitted"] != []
     assert _without_end(site) == set()
@@ -83,7 +83,7 @@ def _without_end(site: Site) -> set[str]:
 
 @many_to_many_only
 async def test_a_front_that_drops_during_a_login(site: Site, bystander: RelayTerminal) -> None:
-    """The terminal is told to try again, since a front also drops whom it refuses; its next login gets in."""
+    """The terminal is asked to try again, since a front also drops connections it refuses; its next login gets in."""
     site.counter.control.delay("OnRspUserLogin", 3600, times=1)
     logins = site.called("ReqUserLogin")
     login = asyncio.ensure_future(Attempt().log_in(site, await collect_now()))
@@ -112,7 +112,7 @@ async def test_the_same_system_info_at_the_same_time(site: Site) -> None:
 
 
 async def test_a_report_that_is_refused_when_it_is_made_again(site: Site) -> None:
-    """The terminal's session ends and it is told why; it does not trade on unreported, and may log in anew."""
+    """The terminal's session ends with the reason; it does not trade on unreported, and may log in anew."""
     async with site.logged_in(INVESTORS[0]) as terminal:
         statuses = terminal.statuses()
         site.counter.control.return_code(REPORT[site.mode], -5)

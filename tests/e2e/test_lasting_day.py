@@ -1,4 +1,4 @@
-"""The trading day changes under a running relay: terminals are told, and nothing of yesterday is taken for today's."""
+"""The trading day changes under a running relay: terminals get the new day, and nothing of yesterday is taken for today's."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ both_modes = pytest.mark.parametrize("mode", list(Mode), ids=lambda mode: mode.v
 
 @both_modes
 async def test_the_day_changes_while_a_terminal_is_online(start_site: StartRelay, mode: Mode) -> None:
-    """It is told so with the new day; references start anew, and the statement is to be confirmed again."""
+    """It gets the new day; references start anew, and the statement is to be confirmed again."""
     site = await start_site(mode, config=CounterConfig(trading_day=TODAY))
     async with site.terminal() as terminal:
         before = await log_in(terminal, INVESTOR)
@@ -90,7 +90,7 @@ async def test_yesterdays_orders_are_not_shown(start_site: StartRelay, mode: Mod
 
 
 async def test_the_same_day_goes_on_after_a_front_restart(site: Site) -> None:
-    """No change is told, and references go on."""
+    """No change is sent, and references go on."""
     async with site.logged_in(INVESTORS[3]) as terminal:
         used = await resting_order(terminal)
         statuses = terminal.statuses()

@@ -1,4 +1,4 @@
-"""The relay locks whoever fails before CTP locks everybody behind it; those who are in, and all others, notice nothing."""
+"""The relay locks a failing name before CTP locks all terminals behind it; sessions and other logins are not affected."""
 
 from __future__ import annotations
 
@@ -114,18 +114,18 @@ async def test_strangers_shut_an_investor_out_of_nothing_he_is_known_from(start_
         limits__login_failures_per_investor_everywhere=3 if mode is Mode.MANY_TO_ONE else 1000,
         limits__lock_out_seconds=3600.0,
     )
-    investor, other, told = INVESTORS[0], INVESTORS[1], []
+    investor, other, answers = INVESTORS[0], INVESTORS[1], []
     async with site.logged_in(investor):
         await eventually("the relay knows the investor from here", lambda: is_known(site, investor, "127.0.0.1"))
     for number in range(2, 7):
         async with way_to(site.relay.port, f"127.0.0.{number}") as way, open_from(site, way) as stream:
-            told.append((await guess_on(stream, investor)).reason)
+            answers.append((await guess_on(stream, investor)).reason)
     locked = await locks(site, "list")
     async with site.logged_in(other), site.logged_in(investor) as at_home:
         await trade(at_home)
 
-    assert told[3:] == ["locked_out"] * 2
-    assert "locked_out" not in told[:3]
+    assert answers[3:] == ["locked_out"] * 2
+    assert "locked_out" not in answers[:3]
     many_to_many = mode is Mode.MANY_TO_MANY
     assert {row["subject"] for row in locked} == {
         "investor_at_counter_from_new_addresses" if many_to_many else "investor"

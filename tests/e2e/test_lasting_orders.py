@@ -22,7 +22,7 @@ Sent = Reply[ctp.InputOrder]
 
 
 async def test_with_the_front_down_an_order_is_refused_and_never_sent_later(site: Site) -> None:
-    """However long it may wait: nobody can know what a market does until the front is back."""
+    """However long it may wait: the market at the front's return cannot be known before."""
     async with site.logged_in(INVESTORS[3]) as terminal:
         statuses, before = terminal.statuses(), site.called("ReqOrderInsert")
         await site.counter.stop_listening()
@@ -81,7 +81,7 @@ async def test_what_waits_when_the_front_goes_down_is_never_sent(start_site: Sta
 
 
 async def test_a_forced_logout_is_final(start_site: StartRelay) -> None:
-    """The terminal is told who ended its session and why; the relay does not log it in again, others trade on."""
+    """The terminal learns who ended its session and why; the relay does not log it in again, others trade on."""
     site = await start_site(Mode.MANY_TO_MANY)
     async with site.terminal() as forced, site.terminal() as other:
         await log_in(forced, INVESTORS[0])
@@ -103,7 +103,7 @@ async def test_a_forced_logout_is_final(start_site: StartRelay) -> None:
 
 
 async def test_an_operator_who_is_forced_out_comes_back(start_site: StartRelay) -> None:
-    """In many-to-one every terminal is told why, stays, and trades on; nobody restarts the relay."""
+    """In many-to-one every terminal gets the reason, stays, and trades on; the relay is not restarted."""
     site = await start_site(Mode.MANY_TO_ONE)
     async with site.terminal() as one, site.terminal() as other:
         await log_in(one, INVESTORS[0])

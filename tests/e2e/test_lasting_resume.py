@@ -99,7 +99,7 @@ async def test_events_are_numbered_without_gaps_across_streams(site: Site) -> No
 
 
 async def test_history_that_is_no_longer_kept_is_said_to_be_lost(start_site: StartRelay) -> None:
-    """With room for five events the terminal is told that it missed some, and gets the last five."""
+    """With room for five events the terminal learns that it missed some, and gets the last five."""
     site = await start_site(Mode.MANY_TO_ONE, sessions__journal_events=5)
     investor = INVESTORS[0]
     async with way_to(site.relay.port) as way, terminal_on(way, site) as terminal:

@@ -35,7 +35,7 @@ def swap_with_the_next(copy: sqlite3.Connection, sequence: int) -> None:
 async def test_an_entry_somebody_touched(
     site: Site, tmp_path: Path, tamper: Callable[[sqlite3.Connection, int], None]
 ) -> None:
-    """The ledger as the relay wrote it verifies; the touched copy does not, and the entry's number is told."""
+    """The ledger as the relay wrote it verifies; the changed copy does not, and the entry's number is printed."""
     async with site.logged_in(INVESTORS[0]):
         pass
     copy, sequence = _copied(site, tmp_path)

@@ -1,4 +1,4 @@
-"""Whoever reads the relay's output stops reading: a pager, a stuck log driver, a full journal."""
+"""The reader of the relay's output stops reading: a pager, a stuck log driver, a full journal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Somebody without credentials opens streams and holds them: others log in, and whoever was cut off comes back."""
+"""A client without credentials opens streams and holds them: terminals log in, and cut-off ones come back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one operator of a firm: whatever keeps it from logging in, nobody has to restart the relay, and terminals stay."""
+"""The one operator of a firm: whatever keeps it from logging in, the relay needs no restart, and terminals stay."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PASSWORD_EXPIRED = 141
 
 
 async def test_an_expired_password_is_replaced_while_the_relay_runs(start_site: StartRelay, free_port: int) -> None:
-    """A supervisor hears why nobody can log in; the new password is read when a person says so."""
+    """A supervisor gets the reason why no login succeeds; the new password is read when a person says so."""
     site = await start_site(
         Mode.MANY_TO_ONE,
         prepare=lambda control: control.account(OPERATOR, expired=True),
@@ -64,11 +64,11 @@ def readiness(port: int) -> dict[str, Any]:
     """What /readyz says."""
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=30) as answer:
-            told: dict[str, Any] = json.loads(answer.read())
+            said: dict[str, Any] = json.loads(answer.read())
     except urllib.error.HTTPError as refused:
         with refused:
-            told = json.loads(refused.read())
-    return told
+            said = json.loads(refused.read())
+    return said
 
 
 def operator_logins(site: Site) -> int:

@@ -28,7 +28,7 @@ def session_of(site: Site, collected: Collected) -> str:
 
 
 async def test_a_front_that_restarts_during_a_session(site: Site) -> None:
-    """The terminal is told, then live again by itself; its report was made again, and its next order trades."""
+    """The terminal gets the state, then is live again by itself; its report was made again, and its next order trades."""
     investor, collected = INVESTORS[0], await collect_now()
     async with site.logged_in(investor, collected) as terminal:
         statuses = terminal.statuses()

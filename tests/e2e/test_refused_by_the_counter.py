@@ -44,7 +44,7 @@ REPORT = {Mode.MANY_TO_MANY: "RegisterUserSystemInfo", Mode.MANY_TO_ONE: "Submit
     ],
 )
 async def test_a_report_that_is_not_taken(site: Site, bystander: RelayTerminal, code: int, reason: str) -> None:
-    """Without its report a terminal is not logged in, whatever the return code; the code is told."""
+    """Without its report a terminal is not logged in, whatever the return code; the refusal carries the code."""
     before = site.seen()
     site.counter.control.return_code(REPORT[site.mode], code)
     # Its answer comes behind the new state on the same connection, so the operator's shim knows the state then.
@@ -120,7 +120,7 @@ async def test_a_password_that_is_due_is_changed_in_the_same_session(site: Site,
 
 @pytest.mark.parametrize("mode", list(Mode), ids=lambda mode: mode.value)
 async def test_the_counter_is_down(start_site: StartRelay, mode: Mode) -> None:
-    """The terminal is told when to try again, and gets in when the counter is back."""
+    """The refusal says when to try again, and the terminal gets in when the counter is back."""
     site = await start_site(mode, counter__connect_timeout_seconds=1.0)
     await site.counter.stop_listening()
 
@@ -150,7 +150,7 @@ async def until_admitted(site: Site) -> None:
 
 @pytest.mark.parametrize(("method", "error_id"), [("ReqAuthenticate", 63), ("ReqUserLogin", 3)])
 async def test_the_counter_refuses_the_operator(start_site: StartRelay, method: str, error_id: int) -> None:
-    """In many-to-one every terminal is told so and none is reported; a password is tried less often than locks it.
+    """In many-to-one every terminal is refused with it and none is reported; a password is tried less often than locks it.
 
     The counter's 3 is about the operator's password: it neither sends the investor to check its own, nor counts
     as the investor's wrong guess, however often the terminal tries.
@@ -163,15 +163,15 @@ async def test_the_counter_refuses_the_operator(start_site: StartRelay, method: 
     alarm = "logins_stopped" if method == "ReqAuthenticate" else "operator_password_refused"
     await eventually("operations are alarmed", lambda: alarm in site.relay.output)
 
-    told = []
+    rejections = []
     for _ in range(3):
         with pytest.raises(LoginRejected) as caught:
             await Attempt().log_in(site, await collect_now())
-        told.append(caught.value)
+        rejections.append(caught.value)
 
-    assert [(rejected.source, rejected.reason) for rejected in told] == [("relay", "operator_refused")] * 3
-    assert text_of(error_id) in told[0].message
-    assert f"[{error_id}]" in told[0].message
-    assert "operations are alarmed" in told[0].advice
+    assert [(rejected.source, rejected.reason) for rejected in rejections] == [("relay", "operator_refused")] * 3
+    assert text_of(error_id) in rejections[0].message
+    assert f"[{error_id}]" in rejections[0].message
+    assert "operations are alarmed" in rejections[0].advice
     assert site.seen().reports == 0
     assert site.called(method) <= MOST_IN_A_ROW

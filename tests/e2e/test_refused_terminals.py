@@ -1,4 +1,4 @@
-"""Terminals that are not let in: each is told why, is in the ledger, reaches no counter and disturbs nobody."""
+"""Terminals that are not let in: each gets a reason, is in the ledger, reaches no counter and disturbs no other terminal."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 @pytest.mark.parametrize(
-    ("attempt", "told", "recorded"),
+    ("attempt", "answered", "recorded"),
     [
         (Attempt(app_id="nobody_1.0"), "terminal_not_accepted", "unknown_terminal"),
         (Attempt(auth_code=WRONG_AUTH_CODE), "terminal_not_accepted", "wrong_proof"),
@@ -42,12 +42,12 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
     ids=lambda value: value if isinstance(value, str) else "",
 )
 async def test_a_terminal_that_is_not_admitted(
-    site: Site, bystander: RelayTerminal, attempt: Attempt, told: str, recorded: str
+    site: Site, bystander: RelayTerminal, attempt: Attempt, answered: str, recorded: str
 ) -> None:
-    """Whoever guesses learns neither which app ids exist nor how far the guess came; the ledger knows exactly."""
+    """A guesser learns neither which app ids exist nor how far the guess came; the ledger knows exactly."""
     refusal = await refused(site, bystander, attempt.log_in(site, await collect_now()))
 
-    assert (refusal.reason, refusal.ledger["reason"]) == (told, recorded)
+    assert (refusal.reason, refusal.ledger["reason"]) == (answered, recorded)
     assert refusal.terminal.source == "relay"
     assert refusal.terminal.advice
     assert refusal.ledger["terminal_app_id"] == attempt.app_id
@@ -102,7 +102,7 @@ async def test_system_info_made_up(site: Site, bystander: RelayTerminal) -> None
 
 
 async def test_the_same_system_info_twice(site: Site, bystander: RelayTerminal) -> None:
-    """The collector never writes the same bytes again, so the second time is a replay, whoever sends it."""
+    """The collector never writes the same bytes again, so the second time is a replay, from any terminal."""
     collected = await collect_now()
     async with site.logged_in(INVESTORS[1], collected):
         pass
@@ -160,7 +160,7 @@ async def test_a_field_that_does_not_fit_into_the_counters_struct(
 
 @many_to_one_only
 @pytest.mark.parametrize(
-    ("attempt", "told", "recorded"),
+    ("attempt", "answered", "recorded"),
     [
         (Attempt(password=WRONG_PASSWORD), "investor_not_accepted", "wrong_investor_password"),
         (Attempt(investor_id="000000"), "investor_not_accepted", "investor_unknown"),
@@ -173,13 +173,13 @@ async def test_a_field_that_does_not_fit_into_the_counters_struct(
     ids=lambda value: value if isinstance(value, str) else "",
 )
 async def test_an_investor_the_relay_does_not_accept(
-    site: Site, bystander: RelayTerminal, attempt: Attempt, told: str, recorded: str
+    site: Site, bystander: RelayTerminal, attempt: Attempt, answered: str, recorded: str
 ) -> None:
-    """Unknown investors and wrong passwords are told alike, with CTP's own number 3."""
+    """Unknown investors and wrong passwords get the same answer, with CTP's own number 3."""
     refusal = await refused(site, bystander, attempt.log_in(site, await collect_now()))
 
-    assert (refusal.reason, refusal.ledger["reason"]) == (told, recorded)
-    assert refusal.terminal.code == (3 if told == "investor_not_accepted" else 0)
+    assert (refusal.reason, refusal.ledger["reason"]) == (answered, recorded)
+    assert refusal.terminal.code == (3 if answered == "investor_not_accepted" else 0)
 
 
 @many_to_many_only

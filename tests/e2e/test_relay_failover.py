@@ -30,7 +30,7 @@ def cancel(info: SessionInfo, order_ref: str) -> ctp.InputOrderAction:
 
 @pytest.mark.parametrize("mode", list(Mode), ids=lambda mode: mode.value)
 async def test_a_cancel_never_reaches_an_order_of_the_other_relays(start_pair: StartPair, mode: Mode) -> None:
-    """Relays that know nothing of each other: an order they do not know is not found, and nobody else's is canceled."""
+    """Relays that know nothing of each other: an order they do not know is not found, and no other order is canceled."""
     one, other = await start_pair(mode)
     async with one.terminal() as mine, other.terminal() as mate:
         my_name, mates_name = await log_in(mine, INVESTORS[0]), await log_in(mate, INVESTORS[0])

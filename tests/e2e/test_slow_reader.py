@@ -1,4 +1,4 @@
-"""A terminal that stops reading: cut at a bounded cost, told why, still there to be resumed, and nobody else notices."""
+"""A terminal that stops reading: cut at a bounded cost, with the reason, still there to be resumed, and no other terminal notices."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FLOOD, STEP = 15_000, 250
 END = 1_000_000
 """the notice after the resume"""
 REMEMBERED_BYTES = 250
-"""what the relay remembers of each state, for the day and for each session, slow or not, so that none is told twice"""
+"""what the relay remembers of each state, for the day and for each session, slow or not, so that none is sent twice"""
 NOISE_BYTES = 3 * 1024 * 1024
 MOST_BYTES = 3 * KEPT_BYTES + 2 * FLOOD * REMEMBERED_BYTES + NOISE_BYTES
 """the journal keeps KEPT_BYTES, and what waits for a stream may be twice as much"""
@@ -85,7 +85,7 @@ async def leave(stream: RawStream) -> None:
 
 @asynccontextmanager
 async def logged_in(site: Site, investor_id: str) -> AsyncIterator[tuple[RawStream, pb.LoggedIn]]:
-    """gRPC reads ahead for a program by megabytes, unless it is told not to."""
+    """gRPC reads ahead for a program by megabytes, unless it is set not to."""
     options = [("grpc.http2.bdp_probe", 0), ("grpc.http2.lookahead_bytes", 64 * 1024)]
     async with open_raw(site.relay.port, site.tls.authority.read_bytes(), options) as stream:
         login = login_message(await stream.hello(TERMINAL), investor_id, await collect_now())

@@ -109,7 +109,7 @@ async def front(serve: Serve) -> AsyncIterator[tuple[str, list[int]]]:
 
 async def attempt(relay: RelayProcess, authority: bytes, number: int, collected: Collected) -> str:
     """One investor's login from the first byte to the last word; the reason of its refusal."""
-    # Nobody's system info may come twice.
+    # No system info may come twice.
     own = replace(collected, system_info=collected.system_info[:-4] + (1 << 24 | number).to_bytes(4, "big"))
     async with open_raw(relay.port, authority) as stream:
         challenge = await stream.hello(TERMINAL)

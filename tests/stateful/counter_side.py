@@ -25,7 +25,7 @@ from simcounter.wire import Frame
 *INVESTORS, BUSY = demo_accounts.investor_ids(4)
 """BUSY has no terminal and no marks: the operator's session hears of everybody's orders."""
 BARRIER = "ReqUserPasswordUpdate"
-"""Nobody in these histories changes a password: as a barrier it is echoed to its session and goes no further."""
+"""No step of these histories changes a password: as a barrier it is echoed to its session and goes no further."""
 DAYS = [f"2026{month:02}{day:02}" for month in (11, 12) for day in range(1, 29)]
 RICH = 1e12
 MOST_SESSIONS = 1000

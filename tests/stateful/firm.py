@@ -174,7 +174,7 @@ class Firm:
     async def _barrier(self) -> None:
         await self._one_barrier()
         if self.mode is Mode.MANY_TO_MANY:
-            # One session's barrier may be back before the counter has taken what another sent: it is told after that.
+            # One session's barrier may be back before the counter has taken what another sent: it is sent after that.
             await self._one_barrier()
 
     async def _one_barrier(self) -> None:
@@ -191,7 +191,7 @@ class Firm:
             terminal.barriers.clear()
 
     async def cut(self, action: Callable[[], object], whom: list[TerminalSession]) -> None:
-        """Let `action` break connections, and wait until the terminals concerned have been told of it."""
+        """Let `action` break connections, and wait until the terminals concerned have been sent the state."""
         self.orders_may_be_lost()
         breaks = {terminal: terminal.breaks for terminal in whom}
         action()

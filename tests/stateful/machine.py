@@ -264,7 +264,7 @@ class Histories(RuleBasedStateMachine):
 
     @rule(pick=ANY, which=ANY, how=st.sampled_from(["triple", "triple", "number", "short"]))
     def a_terminal_cancels(self, pick: int, which: int, how: str) -> None:
-        """One of its investor's orders, whoever sent it, as the terminal sees it."""
+        """One of its investor's orders, from any terminal, as the terminal sees it."""
 
         async def work() -> None:
             seeing = [t for t in self.firm.terminals if t.orders]
@@ -350,7 +350,7 @@ class Histories(RuleBasedStateMachine):
 
     @rule(pick=ANY, method=st.sampled_from(["ReqQryTrade", "ReqQryInvestorPosition", "ReqQryTradingAccount"]))
     def a_terminal_asks(self, pick: int, method: str) -> None:
-        """Everybody's rows are kept apart: a stranger's would be told by the terminal."""
+        """Rows are kept apart by investor: the terminal would report another investor's row."""
 
         async def work() -> None:
             terminal = self.terminal(pick)
@@ -370,7 +370,7 @@ class Histories(RuleBasedStateMachine):
 
     @rule(pick=ANY, what=good_wishes, code=st.sampled_from([-2, -3, -1]))
     def the_api_takes_no_order(self, pick: int, what: tuple[Any, ...], code: int) -> None:
-        """The terminal is told the return code, nothing was sent, and its reference is free again."""
+        """The terminal gets the return code, nothing was sent, and its reference is free again."""
 
         async def work() -> None:
             terminal = self.terminal(pick)
@@ -464,7 +464,7 @@ class Histories(RuleBasedStateMachine):
 
     @rule(pick=ANY, when=rarely)
     def a_query_is_not_answered(self, pick: int, *, when: bool) -> None:
-        """Whoever asked is told so, and the API takes queries again, whatever the relay has to do for it."""
+        """The query is answered so, and the API takes queries again, whatever the relay has to do for it."""
 
         async def work() -> None:
             if not when:
@@ -587,7 +587,7 @@ class Histories(RuleBasedStateMachine):
     @precondition(lambda self: self.firm.mode is Mode.MANY_TO_ONE)
     @rule(silently=st.booleans())
     def the_operator_is_forced_out(self, *, silently: bool) -> None:
-        """Whoever did it: the relay logs in again, and terminals stay."""
+        """Whatever the cause: the relay logs in again, and terminals stay."""
 
         async def work() -> None:
             firm = self.firm

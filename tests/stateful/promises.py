@@ -55,12 +55,12 @@ def nothing_is_sent_twice_and_nothing_is_forgotten(firm: Firm) -> None:
     twice = [mark for mark, times in arrived.items() if times > 1]
     assert twice == [], f"{twice} were sent twice"
     refused = arrived.keys() & firm.refused
-    assert refused == set(), f"{refused} arrived, and the terminal was told they were refused"
+    assert refused == set(), f"{refused} arrived, and were answered as refused"
     lost = [p.mark for p in firm.placed.values() if p.mark not in arrived and not p.may_be_lost]
-    assert lost == [], f"{lost} never arrived, and the terminal was told they were sent"
+    assert lost == [], f"{lost} never arrived, and were answered as sent"
     for insert in firm.side.inserts:
         placed = firm.placed.get(insert.mark)
-        assert placed is not None, f"{insert.mark} was sent by nobody"
+        assert placed is not None, f"{insert.mark} was sent by no terminal"
         assert insert.investor == placed.investor, f"{insert.mark} was sent for {insert.investor}"
 
 
@@ -136,8 +136,10 @@ def every_leg_is_traded(firm: Firm, terminal: TerminalSession) -> None:
     """What an order has traded, its trades say of each contract it is for: of both legs of a combination."""
     for mark, order in firm.side.orders(terminal.investor).items():
         lots = dict.fromkeys(order.contracts, order.state.traded) if order.state.traded else {}
-        told = dict(terminal.traded.get(mark, ()))
-        assert told == lots, f"{terminal.investor} in {terminal.front_and_session}: {mark} traded {lots}, told {told}"
+        reported = dict(terminal.traded.get(mark, ()))
+        assert reported == lots, (
+            f"{terminal.investor} in {terminal.front_and_session}: {mark} traded {lots}, reported {reported}"
+        )
 
 
 def refusals_are_told_once(firm: Firm, terminal: TerminalSession) -> None:
@@ -152,8 +154,8 @@ def refusals_are_told_once(firm: Firm, terminal: TerminalSession) -> None:
             assert errors == [], f"{placed.mark} stands in the book and was refused"
         elif placed.mark in arrived:
             assert len(errors) == 1, f"{placed.mark} was refused {len(errors)} times"
-            told = terminal.refusals[placed.mark]
-            assert told == 1, f"the refusal of {placed.mark} was told {told} times"
+            times = terminal.refusals[placed.mark]
+            assert times == 1, f"the refusal of {placed.mark} was sent {times} times"
 
 
 def keys_name_one_order(firm: Firm) -> None:

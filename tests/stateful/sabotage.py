@@ -45,7 +45,7 @@ def references_start_anew_with_every_login() -> None:
 
 
 def the_map_is_not_read_again() -> None:
-    """After a restart nobody's order is known."""
+    """After a restart no order is known."""
 
     def restore(self: Lanes, entries: Iterable[MapEntry]) -> None:
         del self, entries

@@ -64,7 +64,7 @@ class TerminalSession:
 
     def _start_day(self) -> None:
         self.lost_history = False
-        """it was told at its login that the day so far is not whole"""
+        """`lost_history` of its login: the day so far is not whole"""
         self.orders: dict[str, list[Shown]] = {}
         self.trades: Counter[str] = Counter()
         self.traded: dict[str, Counter[str]] = defaultdict(Counter)
@@ -95,7 +95,7 @@ class TerminalSession:
         request_id = self._request_id
         self._sent[request_id] = values.get("BusinessUnit", "")
         struct = CATALOG.structs[CATALOG.methods[method].struct]
-        if struct.has("RequestID"):  # otherwise the refusals of two cancels look alike, and each is told
+        if struct.has("RequestID"):  # otherwise the refusals of two cancels look alike, and each is sent
             values.setdefault("RequestID", request_id)
         body = layout.pack(struct, values)
         try:
@@ -112,7 +112,7 @@ class TerminalSession:
             async for batch in self.link.batches():
                 for item in batch:
                     self._take(item)
-        except Exception as error:  # noqa: BLE001 - told by the next check
+        except Exception as error:  # noqa: BLE001 - reported by the next check
             self.faults.append(f"{self.investor}: {error!r}")
 
     def _take(self, item: CounterEvent | LinkStatus) -> None:

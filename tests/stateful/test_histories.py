@@ -38,7 +38,7 @@ TELLING = {
     "ref-counter": ("were used twice in the day",),
     "restart": ("is shown as", "with reference"),
     "repetitions": ("came twice",),
-    "legs": (": trades [", "told {"),
+    "legs": (": trades [", "reported {"),
     "trades-wait": ("before its order",),
     "order-keys": ("gave a second order",),
 }
