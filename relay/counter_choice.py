@@ -9,10 +9,11 @@ from pathlib import Path
 from ctpabi.api import binding
 from relay.alarms import Alarms
 from relay.counter.ctp.connection import Connector, CounterAddress
-from relay.counter.ctp.link import LinkLimits
 from relay.counter.ctp.many_to_many import ManyToMany
 from relay.counter.ctp.many_to_one import ManyToOne
-from relay.counter.ctp.tools import SwitchboardTools
+from relay.counter.ctp.orders.calls import LinkLimits
+from relay.counter.ctp.orders.checks import RouterTables
+from relay.counter.ctp.orders.tools import DriverTools
 from relay.counter.order_map import OrderMapFile
 from relay.counter.port import Counter, Evidence, Mode
 from relay.domain.breaker import Breaker
@@ -51,10 +52,8 @@ def make_counter(
     ownership = OwnershipTable(loaded.catalog)
     lane_numbers = itertools.count(1)
     day_limits = DayLimits(settings.limits.orders_per_day, settings.limits.orders_per_day_per_investor)
-    tools = SwitchboardTools(
-        catalog=loaded.catalog,
-        scope=ScopeTable(loaded.catalog),
-        ownership=ownership,
+    tools = DriverTools(
+        tables=RouterTables(loaded.catalog, ScopeTable(loaded.catalog), ownership, own.known),
         order_map=own.order_map,
         new_lanes=lambda: Lanes(
             loaded.catalog, ownership, relay_number=own.number, limits=day_limits, keys=own.order_map.order_keys
@@ -62,7 +61,6 @@ def make_counter(
         next_lane=lambda: next(lane_numbers),
         limits=limits,
         day_use=DayUse(settings.limits.orders_per_day),
-        known=own.known,
         alarms=own.alarms,
     )
     if settings.relay.mode == Mode.MANY_TO_MANY.value:

@@ -23,7 +23,7 @@ from ctpabi.locale import LocaleMissing
 from relay import logs
 from relay.alarms import Alarms
 from relay.counter.ctp.flow_folders import process_folder
-from relay.counter.ctp.link import LinkLimits
+from relay.counter.ctp.orders.calls import LinkLimits
 from relay.counter.order_map import OrderMapFile
 from relay.counter.port import Counter, Evidence, Mode
 from relay.counter_choice import ProcessParts, make_counter

@@ -1,6 +1,6 @@
 """docs/requests.md: all requests with scope, who may send them, what the relay writes, and their answers.
 
-Who may send what and what is written is found by asking the relay's own tables, as its request desk does.
+Who may send what and what is written is found by asking the relay's own tables, as its order router does.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from ctpabi.codec.cells import IntCell, TextCell
 from ctpabi.facts.requests import Answered, known_requests
 from relay.domain.ownership import Owner, OwnershipTable
 from relay.domain.refs import ref_places
-from relay.domain.scope import Identity, Rule, ScopeTable
+from relay.domain.scope import Identity, Rule, ScopeTable, authorize
 from relay.domain.scope_table import Scope
+from relay.refusals.refusal import Refusal
 
 INVESTOR = Identity("broker", "investor", public_ip="ip", mac_address="mac")
 """a terminal of many-to-many, before the counter has said which account is its investor's"""
@@ -83,7 +84,7 @@ def scopes() -> ScopeTable:
 def rule_of(method: Method) -> Rule:
     """The relay's rule; KeyError where the relay's table lacks the request."""
     rule = scopes().rule(method)
-    if rule is None:
+    if isinstance(rule, Refusal):
         raise KeyError(method.name)
     return rule
 
@@ -92,7 +93,7 @@ def policy(method: Method, identity: Identity) -> Policy:
     """What becomes of `method` with an empty body."""
     struct = load_catalog().structs[method.struct]
     body = bytearray(struct.size)
-    refusal = scopes().authorize(method, identity, body)
+    refusal = authorize(rule_of(method), identity, body)
     if refusal is not None:
         return Policy(refusal.reason, {})
     values = layout.unpack(struct, bytes(body))

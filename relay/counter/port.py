@@ -1,13 +1,14 @@
 """The port to a counter: what the relay needs from a broker's system, whatever mode or product it is.
 
 A `Counter` is a mode (many-to-many, many-to-one). It attaches terminals; each attached terminal is a
-`CounterLink`. Requests go down through `call`, events come up through `events` — nobody calls upward.
+`CounterLink`. Requests go down through `submit`, events come up through `batches` — nobody calls upward.
 The one thing injected from above is `Evidence`, because the ledger must have an entry before the
 counter is told anything (ledger first).
 """
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import datetime as dt
 import hashlib
@@ -221,10 +222,12 @@ class CounterLink(Protocol):
         """Whether the day before this login could not be kept whole: the terminal is to query."""
         ...
 
-    async def call(self, call: TerminalCall) -> CallOutcome:
-        """Send one request; returns once it was sent, refused by the API, or its time ran out.
+    def submit(self, call: TerminalCall) -> asyncio.Future[CallOutcome]:
+        """Take one request; done once it was sent, refused by the API, or its time ran out.
 
-        Raises `relay.refusals.refusal.Refused` for what the relay itself does not let through.
+        Synchronous, so that the calls of one terminal are sent in the order they were submitted. The future's
+        exception is `relay.errors.Refused` for what the relay itself does not let through. Cancelled, it is not
+        sent, unless it was.
         """
         ...
 

@@ -126,9 +126,8 @@ class DayNotices:
     def size_bytes(self) -> int:
         return self._size
 
-    def record(self, notice: Notice) -> None:
+    def record(self, notice: Notice, owner: Ownership) -> None:
         """Keep a notice as the counter sent it; one that no terminal may see is not kept."""
-        owner = self._ownership.owner(notice.callback, notice.body)
         if owner.owner in {Owner.NOBODY, Owner.SESSION}:
             return
         owned = self._owned.get(owner)

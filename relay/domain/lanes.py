@@ -8,13 +8,14 @@ become the lane's again. Both modes work so, and a terminal cannot tell them apa
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from ctpabi.catalog import Callback, Catalog, Method, Shape
 from ctpabi.codec.cells import IntCell, TextCell
 from relay.domain.lane import Action, ActionMap, Binding, Lane, is_virtual, virtual_front
 from relay.domain.lane_requests import DayLimits, Outgoing, RequestWriter, content
 from relay.domain.order_keys import OrderKeys
-from relay.domain.ownership import Owner, OwnershipTable
+from relay.domain.ownership import Owner, Ownership, OwnershipTable
 from relay.domain.ref_map import MapEntry, RefMap
 from relay.domain.refs import RefCounter, RefPlaces, RefSpace, ref_places
 from relay.domain.scope import Identity
@@ -27,6 +28,29 @@ _ASKED_BY_NO_TERMINAL = frozenset(
     {"OnErrRtnRepealBankToFutureByFutureManual", "OnErrRtnRepealFutureToBankByFutureManual"}
 )
 """Error notices of what the firm does by hand: news for everybody of that account."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadEvent:
+    """A callback, and what the lanes know of it; one look at the map of references serves everything after."""
+
+    callback: Callback
+    body: bytes
+    places: RefPlaces | None
+    order: MapEntry | None
+    """the order, quote, transfer … of these lanes that it speaks of"""
+
+    @property
+    def is_private(self) -> bool:
+        """Whether an error notice is for the one lane whose request it refuses, and so of no use to any later one.
+
+        It names its request by a reference alone, which every mate would take for its own. The counter sends it to
+        all sessions of its user. The FrontID and SessionID in the refusal of a cancel are the order's, not the
+        sender's.
+        """
+        if self.callback.shape is not Shape.ERROR_NOTICE or self.callback.name in _ASKED_BY_NO_TERMINAL:
+            return False
+        return self.places is not None and (self.places.action_space is not None or not self.places.keyed)
 
 
 class Lanes:
@@ -58,13 +82,12 @@ class Lanes:
         self._events = {c.name: ref_places(catalog.structs[c.struct]) for c in catalog.callbacks.values() if c.struct}
         self._open: dict[int, Lane] = {}
         self._of_investor: dict[bytes, list[Lane]] = {}
-        self._past: dict[int, RefCounter] = {}
         self._last_session = 0
 
     # Lanes ------------------------------------------------------------------------------------------------------
 
     def open(self, identity: Identity, session: int = 0) -> Lane:
-        """A lane for a terminal session; `session` names an earlier one of the day whose references it goes on with.
+        """A lane for a terminal session, numbered `session` or as the next one.
 
         Raises ValueError where that lane is open already.
         """
@@ -72,9 +95,7 @@ class Lanes:
             raise ValueError(f"lane {session} is open already")
         number = session or self._last_session + 1
         self._last_session = max(self._last_session, number)
-        lane = Lane(self._front, number, identity)
-        lane.refs = self._past.pop(number, lane.refs)
-        self._open[number] = lane
+        lane = self._open[number] = Lane(self._front, number, identity)
         self._of_investor.setdefault(identity.investor, []).append(lane)
         return lane
 
@@ -82,7 +103,6 @@ class Lanes:
         """The terminal session is over; its orders stay known for the day. Idempotent."""
         if self._open.pop(lane.session, None) is None:
             return
-        self._past[lane.session] = lane.refs
         mates = self._of_investor[lane.identity.investor]
         mates.remove(lane)
         if not mates:
@@ -100,7 +120,7 @@ class Lanes:
 
     def start_day(self) -> None:
         """A new trading day: references start anew on both sides, yesterday's orders are forgotten."""
-        for table in (self._refs, self._actions, self._past):
+        for table in (self._refs, self._actions):
             table.clear()
         if not self._keys_are_shared:
             self._keys.clear()
@@ -113,10 +133,6 @@ class Lanes:
         for entry in entries:
             self._refs.add(entry)
             self._binding.refs.used(entry.space, entry.counter_ref)
-            if entry.lane_front == self._front:
-                self._last_session = max(self._last_session, entry.lane_session)
-                past = self._past.setdefault(entry.lane_session, Lane(self._front, 0, _NO_ONE).refs)
-                past.used(entry.space, entry.lane_number)
             if entry.order_key:
                 self._keys.remember(entry)
 
@@ -185,50 +201,35 @@ class Lanes:
 
     # Up ---------------------------------------------------------------------------------------------------------
 
-    def incoming(self, callback: Callback, body: bytes) -> list[tuple[Lane, bytes]]:
-        """A notice: the lanes that may see it, and what they see. The same bytes object for every lane."""
-        return self.receivers(callback, body, self.order_of(callback, body))
+    def read(self, callback: Callback, body: bytes, *, learn: bool = True) -> ReadEvent:
+        """What order of these lanes an event speaks of; the numbers the counter gives it are learned.
 
-    def receivers(self, callback: Callback, body: bytes, entry: MapEntry | None) -> list[tuple[Lane, bytes]]:
-        """The same where `order_of` was asked before."""
-        owned = self._ownership.owner(callback, body)
+        Without `learn` for an event that was read before: the counter may have other numbers by now.
+        """
+        places = self._events.get(callback.name)
+        order = self._refs.find(places, body) if places is not None else None
+        # A cancel's own OrderSysID is what the terminal claimed; only the counter's word on the order is learned.
+        if learn and order is not None and places is not None and places.keyed and places.action_space is None:
+            self._refs.learn(places, body, order)
+        return ReadEvent(callback, body, places, order)
+
+    def receivers(self, event: ReadEvent, owned: Ownership) -> list[Lane]:
+        """The lanes that may see a notice of this owner."""
         if owned.owner is Owner.INVESTOR:
             candidates: Iterable[Lane] = self._of_investor.get(owned.name, ())
         elif owned.owner in {Owner.EVERYBODY, Owner.ACCOUNT}:
             candidates = self._open.values()
         else:
             return []
-        places = self._events.get(callback.name)
-        shown = self._shown(places, body, entry) if places else body
-        belongs = self._ownership.belongs
-        if places is not None and _is_private(callback, places):
-            asker = self._asker(places, body, entry)
+        if event.is_private and event.places is not None:
+            asker = self._asker(event.places, event.body, event.order)
             candidates = [lane for lane in candidates if (lane.front, lane.session) == asker]
-        return [(lane, shown) for lane in candidates if belongs(callback, body, lane.identity)]
+        belongs = self._ownership.belongs
+        return [lane for lane in candidates if belongs(event.callback, event.body, lane.identity, owned)]
 
-    def is_private(self, callback: Callback) -> bool:
-        """Whether a notice is for the one lane whose request it refuses, and so of no use to any later one."""
-        places = self._events.get(callback.name)
-        return places is not None and _is_private(callback, places)
-
-    def order_of(self, callback: Callback, body: bytes) -> MapEntry | None:
-        """The order, quote, transfer … of these lanes that a notice or answer speaks of; its numbers are learned."""
-        places = self._events.get(callback.name)
-        entry = self._refs.find(places, body) if places is not None else None
-        # A cancel's own OrderSysID is what the terminal claimed; only the counter's word on the order is learned.
-        if entry is not None and places is not None and places.keyed and places.action_space is None:
-            self._refs.learn(places, body, entry)
-        return entry
-
-    def show(self, callback: Callback, body: bytes) -> bytes:
+    def show(self, event: ReadEvent) -> bytes:
         """What any lane sees of an event: references, front and session as its lane numbered them."""
-        places = self._events.get(callback.name)
-        return self._shown(places, body, self.order_of(callback, body)) if places else body
-
-    def show_past(self, callback: Callback, body: bytes) -> bytes:
-        """The same of a notice that was heard before: the counter may have other numbers by now, so none is learned."""
-        places = self._events.get(callback.name)
-        return self._shown(places, body, self._refs.find(places, body)) if places else body
+        return event.body if event.places is None else self._shown(event.places, event.body, event.order)
 
     def _shown(self, places: RefPlaces, body: bytes, entry: MapEntry | None) -> bytes:
         action = self._action(places, body)
@@ -272,20 +273,6 @@ class Lanes:
             derived = self._refs.at_counter(RefSpace.ORDER, front, session, number)
             if derived is not None:
                 cell.write(out, derived.lane_ref.encode("ascii"))
-
-
-_NO_ONE = Identity("", "")
-
-
-def _is_private(callback: Callback, places: RefPlaces) -> bool:
-    """Whether an error notice names its request by a reference alone, which every mate would take for its own.
-
-    The counter sends it to all sessions of its user. The FrontID and SessionID in the refusal of a cancel are the
-    order's, not the sender's.
-    """
-    if callback.shape is not Shape.ERROR_NOTICE or callback.name in _ASKED_BY_NO_TERMINAL:
-        return False
-    return places.action_space is not None or not places.keyed
 
 
 def _without_order(places: RefPlaces, body: bytes) -> bytes:

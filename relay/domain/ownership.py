@@ -86,12 +86,17 @@ class OwnershipTable:
             return _named(Owner.ACCOUNT, places.account.read(body), callback.name)
         return _NOBODY
 
-    def belongs(self, callback: Callback, body: bytes | None, identity: Identity) -> bool:
-        """Whether this terminal may see the event. Of answers: whether the row is its own."""
+    def belongs(
+        self, callback: Callback, body: bytes | None, identity: Identity, owned: Ownership | None = None
+    ) -> bool:
+        """Whether this terminal may see the event. Of answers: whether the row is its own.
+
+        `owned` is what `owner` said of it, where it was asked before.
+        """
         places = self._places.get(callback.name)
         if places is None or not _same_broker(places, body, identity):
             return False
-        owned = self.owner(callback, body)
+        owned = owned or self.owner(callback, body)
         match owned.owner:
             case Owner.EVERYBODY:
                 return True

@@ -17,9 +17,10 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Hashable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum, auto
 from itertools import count
+from typing import Generic, TypeVar
 
 from ctpabi.facts.errors import NEED_RETRY
 from ctpabi.facts.return_codes import TOO_MANY_A_SECOND, TOO_MANY_UNANSWERED
@@ -55,6 +56,7 @@ class PacingLimits:
 
 
 class Stage(Enum):
+    NEW = auto()
     WAITING = auto()
     SENT = auto()
     OVER = auto()
@@ -70,21 +72,22 @@ class Ticket:
     """seconds on the caller's clock; at this moment it is too late to send"""
     request_id: int = 0
     """nRequestID at the counter, by which a query's answers are known"""
-    payload: object = field(default=None, repr=False)
-    """what the caller sends; not looked at"""
     attempts: int = 0
-    stage: Stage = Stage.WAITING
+    stage: Stage = Stage.NEW
+
+
+T = TypeVar("T", bound=Ticket)
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class Step(Generic[T]):
     """What to do now."""
 
-    send: Ticket | None = None
+    send: T | None = None
     """send it, then say `returned`"""
-    expired: tuple[Ticket, ...] = ()
+    expired: tuple[T, ...] = ()
     """their deadline has passed: tell the terminal, never send them"""
-    unanswered: Ticket | None = None
+    unanswered: T | None = None
     """a query the counter did not finish answering in time"""
     wake_at: float | None = None
     """with nothing to send: ask again at this time, or after the next event; None: only after an event"""
@@ -100,11 +103,11 @@ class Outcome(Enum):
     """tell the terminal the return code"""
 
 
-class _Line:
+class _Line(Generic[T]):
     """Requests that wait for the same thing."""
 
     def __init__(self) -> None:
-        self.turns: Turns[Ticket] = Turns()
+        self.turns: Turns[T] = Turns()
         self.paused_until = 0.0
         self.passed_over = 0
         """packages sent for the other lines since one of these waits"""
@@ -115,15 +118,15 @@ class _Line:
         return self.passed_over >= _SHARE - 1
 
 
-class Pacer:
+class Pacer(Generic[T]):
     """The schedule of one counter session."""
 
     def __init__(self, limits: PacingLimits) -> None:
         self._sequence = count()
-        self._trading, self._exempt, self._query = _Line(), _Line(), _Line()
+        self._trading, self._exempt, self._query = _Line[T](), _Line[T](), _Line[T]()
         self._lines = (self._trading, self._exempt, self._query)
-        self._deadlines: list[tuple[float, int, Ticket]] = []
-        self._in_flight: Ticket | None = None
+        self._deadlines: list[tuple[float, int, T]] = []
+        self._in_flight: T | None = None
         self._in_flight_until = 0.0
         self.lane = QueryLane()
         self.limit(limits)
@@ -140,7 +143,7 @@ class Pacer:
     def waiting(self) -> int:
         return sum(len(line.turns) for line in self._lines)
 
-    def submit(self, ticket: Ticket) -> int | Refusal:
+    def submit(self, ticket: T) -> int | Refusal:
         """Queue a request; returns how many are ahead of it, or why there is no room."""
         if sum(line.turns.of(ticket.lane) for line in self._lines) >= self._limits.waiting_per_lane:
             return call_reasons.queue_full(what=ticket.priority.name.lower(), most=self._limits.waiting_per_lane)
@@ -149,11 +152,12 @@ class Pacer:
         mine = self._line(ticket.priority)
         before = sum(len(line.turns) for line in self._lines[: self._lines.index(mine)])
         ahead = before + mine.turns.ahead(ticket.lane, ticket.priority)
+        ticket.stage = Stage.WAITING
         mine.turns.push(ticket.lane, ticket, ticket.priority)
         self._watch(ticket)
         return ahead
 
-    def withdraw(self, ticket: Ticket) -> bool:
+    def withdraw(self, ticket: T) -> bool:
         """Take a request out that waits; False where it does not wait any more."""
         if ticket.stage is not Stage.WAITING:
             return False
@@ -161,7 +165,7 @@ class Pacer:
         ticket.stage = Stage.OVER
         return True
 
-    def next(self, now: float) -> Step:
+    def next(self, now: float) -> Step[T]:
         """What to send now. Call again at once while it gives something to send."""
         expired, unanswered = self._expire(now), self._give_up(now)
         free = [line for line in self._lines if line.turns and self._free_at(line, now) <= now]
@@ -172,7 +176,7 @@ class Pacer:
         self._take(line, ticket, now)
         return Step(ticket, expired, unanswered)
 
-    def returned(self, ticket: Ticket, code: int, now: float) -> Outcome:
+    def returned(self, ticket: T, code: int, now: float) -> Outcome:
         """The API call's return code."""
         is_query = ticket.priority is Priority.QUERY
         if code == 0:
@@ -211,7 +215,7 @@ class Pacer:
         ticket.stage = Stage.OVER
         return True
 
-    def disconnected(self) -> Ticket | None:
+    def disconnected(self) -> T | None:
         """The counter session broke: the query whose answer will never come, if there is one."""
         self.lane.disconnected()
         ticket = self._in_flight
@@ -220,19 +224,19 @@ class Pacer:
             ticket.stage = Stage.OVER
         return ticket
 
-    def drop(self, lane: Hashable) -> tuple[Ticket, ...]:
+    def drop(self, lane: Hashable) -> tuple[T, ...]:
         """The terminal is gone: what it had waiting is not sent."""
         dropped = tuple(ticket for line in self._lines for ticket in line.turns.drop(lane))
         for ticket in dropped:
             ticket.stage = Stage.OVER
         return dropped
 
-    def _line(self, priority: Priority) -> _Line:
+    def _line(self, priority: Priority) -> _Line[T]:
         if priority is Priority.QUERY:
             return self._query
         return self._exempt if priority is Priority.EXEMPT_QUERY else self._trading
 
-    def _take(self, line: _Line, ticket: Ticket, now: float) -> None:
+    def _take(self, line: _Line[T], ticket: T, now: float) -> None:
         ticket.stage = Stage.SENT
         ticket.attempts += 1
         self._packages.take(now)
@@ -243,7 +247,7 @@ class Pacer:
             self._in_flight = ticket
             self._in_flight_until = now + self._limits.query_timeout_seconds
 
-    def _free_at(self, line: _Line, now: float) -> float:
+    def _free_at(self, line: _Line[T], now: float) -> float:
         """When the next request of this line may be sent, as far as time decides it."""
         package = self._packages.free_at(now)
         if line is self._trading:
@@ -267,13 +271,13 @@ class Pacer:
             times.append(self._deadlines[0][0])
         return min(times, default=None)
 
-    def _watch(self, ticket: Ticket) -> None:
+    def _watch(self, ticket: T) -> None:
         if len(self._deadlines) > 2 * self.waiting + _SLACK:
             self._deadlines = [item for item in self._deadlines if item[2].stage is Stage.WAITING]
             heapq.heapify(self._deadlines)
         heapq.heappush(self._deadlines, (ticket.deadline, next(self._sequence), ticket))
 
-    def _expire(self, now: float) -> tuple[Ticket, ...]:
+    def _expire(self, now: float) -> tuple[T, ...]:
         expired = []
         while self._deadlines and self._deadlines[0][0] <= now:
             ticket = heapq.heappop(self._deadlines)[2]
@@ -283,7 +287,7 @@ class Pacer:
                 expired.append(ticket)
         return tuple(expired)
 
-    def _give_up(self, now: float) -> Ticket | None:
+    def _give_up(self, now: float) -> T | None:
         """The query whose answer is overdue; it blocks no longer."""
         ticket = self._in_flight
         if ticket is None or now < self._in_flight_until:
@@ -293,11 +297,11 @@ class Pacer:
         ticket.stage = Stage.OVER
         return ticket
 
-    def _release(self, ticket: Ticket) -> None:
+    def _release(self, ticket: T) -> None:
         if self._in_flight is ticket:
             self._in_flight = None
 
-    def _again(self, ticket: Ticket, now: float) -> bool:
+    def _again(self, ticket: T, now: float) -> bool:
         """Queue a query once more; False where it is no query, or had its attempts, or its time ends before its turn."""
         is_query = ticket.priority in {Priority.QUERY, Priority.EXEMPT_QUERY}
         if not is_query or ticket.attempts >= self._limits.attempts:

@@ -9,11 +9,14 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Hashable
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 from ctpabi.catalog import Callback, Catalog, Kind, Method, Struct
 from ctpabi.codec.cells import text_cell
 
 Key = tuple[str, bytes]
+A = TypeVar("A", bound=Hashable)
+"""what names who asked"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +37,13 @@ class Known:
 
 
 @dataclass(slots=True)
-class _Question:
+class _Question(Generic[A]):
     rows: list[Row] = field(default_factory=list)
     size: int = 0
-    askers: list[Hashable] = field(default_factory=list)
+    askers: list[A] = field(default_factory=list)
 
 
-class QueryCache:
+class QueryCache(Generic[A]):
     """The public answers of one trading day; bounded by bytes, the least recently asked is forgotten first."""
 
     def __init__(self, catalog: Catalog, *, most_bytes: int = 64 * 1024 * 1024) -> None:
@@ -49,13 +52,13 @@ class QueryCache:
         self._bytes = 0
         self._answers: OrderedDict[Key, tuple[tuple[Row, ...], int]] = OrderedDict()
         """with their size: counting it anew would hold up everybody, for an answer of thousands of rows"""
-        self._open: dict[Key, _Question] = {}
+        self._open: dict[Key, _Question[A]] = {}
 
     def key(self, method: Method, body: bytes | bytearray) -> Key:
         """What is asked: the request without the rubbish behind its texts' NULs and between its fields."""
         return method.name, _normal(self._structs[method.name], body)
 
-    def ask(self, key: Key, asker: Hashable, *, fresh: bool = False) -> Known | None:
+    def ask(self, key: Key, asker: A, *, fresh: bool = False) -> Known | None:
         """What is known; None: the asker is the first and its query is to be sent. `fresh` wants no earlier answer."""
         known = self._answers.get(key)
         if known is not None and not fresh:
@@ -68,7 +71,7 @@ class QueryCache:
         self._open[key] = _Question(askers=[asker])
         return None
 
-    def answered(self, key: Key, row: Row, *, error_id: int = 0) -> tuple[Hashable, ...]:
+    def answered(self, key: Key, row: Row, *, error_id: int = 0) -> tuple[A, ...]:
         """An answer to a query that was sent; returns who gets it. An error answers everybody and is not kept."""
         question = self._open.get(key)
         if question is None:
@@ -82,7 +85,7 @@ class QueryCache:
                 self._keep(key, tuple(question.rows), question.size)
         return askers
 
-    def abandon(self, key: Key) -> tuple[Hashable, ...]:
+    def abandon(self, key: Key) -> tuple[A, ...]:
         """The query will not be answered; returns everybody who waited and must be told."""
         question = self._open.pop(key, None)
         return tuple(question.askers) if question is not None else ()

@@ -48,7 +48,7 @@ class Identity:
 
     @cached_property
     def stamps(self) -> dict[str, tuple[tuple[slice, bytes], ...]]:
-        """What `ScopeTable` writes for this identity, by method; filled as methods are used."""
+        """What `authorize` writes for this identity, by method; filled as methods are used."""
         return {}
 
 
@@ -94,24 +94,22 @@ class ScopeTable:
     def __iter__(self) -> Iterator[Rule]:
         return iter(self._rules.values())
 
-    def rule(self, method: Method) -> Rule | None:
-        """The rule of `method`; None for a request the table does not list, which is never sent."""
-        return self._rules.get(method.name)
+    def rule(self, method: Method) -> Rule | Refusal:
+        """The rule of `method`; a request that the table does not list is never sent."""
+        return self._rules.get(method.name) or call_reasons.unknown_method(name=method.name)
 
-    def authorize(self, method: Method, identity: Identity, body: bytearray) -> Refusal | None:
-        """Write the session's identity into `body`, or say why the request is refused. A refusal changes nothing."""
-        rule = self._rules.get(method.name)
-        if rule is None:
-            return call_reasons.unknown_method(name=method.name)
-        refusal = _closed(rule, identity) or _malformed(rule, body) or _foreign(rule, identity, body)
-        if refusal is not None:
-            return refusal
-        stamps = identity.stamps.get(rule.method)
-        if stamps is None:
-            stamps = identity.stamps[rule.method] = _stamps(rule, identity)
-        for place, content in stamps:
-            body[place] = content
-        return None
+
+def authorize(rule: Rule, identity: Identity, body: bytearray) -> Refusal | None:
+    """Write the session's identity into `body`, or say why the request is refused. A refusal changes nothing."""
+    refusal = _closed(rule, identity) or _malformed(rule, body) or _foreign(rule, identity, body)
+    if refusal is not None:
+        return refusal
+    stamps = identity.stamps.get(rule.method)
+    if stamps is None:
+        stamps = identity.stamps[rule.method] = _stamps(rule, identity)
+    for place, content in stamps:
+        body[place] = content
+    return None
 
 
 def _rule(method: Method, struct: Struct) -> Rule:

@@ -75,6 +75,9 @@ class WaitingOrders(Generic[T]):
         self._names: dict[T, tuple[OrderName, ...]] = {}
         self._named: dict[OrderName, list[T]] = {}
 
+    def __len__(self) -> int:
+        return len(self._names)
+
     def add(self, order: T, names: tuple[OrderName, ...]) -> None:
         """It waits, and `names` are what it will be known by, its own first."""
         if names:

@@ -11,10 +11,14 @@ import asyncio
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+
+import structlog
 
 from ctprelay.v1 import terminal_pb2 as pb
 from relay.counter.port import (
     Attached,
+    CallOutcome,
     Confirmation,
     CounterEvent,
     CounterLink,
@@ -35,6 +39,7 @@ from relay.services.outbox import Outbox
 from relay.sessions.endings import Ending, EndKind
 from relay.tasks import Tasks
 
+_log = structlog.get_logger(__name__)
 _NOTHING_MISSED = Replay((), lost_history=False)
 _MAX_UNANSWERED = 1024
 """calls of one terminal that may wait in the relay at a time"""
@@ -73,7 +78,7 @@ class TerminalSession:
         self._linger_seconds = linger_seconds
         self._default_valid_for = default_valid_for
         self._outbox: Outbox | None = None
-        self._calls = Tasks()
+        self._calls: set[asyncio.Future[CallOutcome]] = set()
         self._tasks = Tasks()
         self._linger: asyncio.TimerHandle | None = None
         self._pumping = False
@@ -138,20 +143,31 @@ class TerminalSession:
         if len(self._calls) >= _MAX_UNANSWERED:
             self._put(frames.call_refused(call.request_id, call_reasons.too_many_calls(most=_MAX_UNANSWERED)))
             return
-        self._calls.start(self._call(call), f"call {self.identity.session}")
-
-    async def _call(self, call: pb.Call) -> None:
         try:
-            outcome = await self._link.call(self._terminal_call(call))
+            outcome = self._link.submit(self._terminal_call(call))
         except Refused as refused:
             self._put(frames.call_refused(call.request_id, refused.refusal))
-        except LedgerUnavailable:
-            self._put(frames.call_refused(call.request_id, relay_reasons.ledger_unavailable()))
-        except Exception:
+        except Exception:  # noqa: BLE001 - the call must be answered whatever happens
+            _log.exception("call_died", session=self.identity.session)
             self._put(frames.call_refused(call.request_id, call_reasons.outcome_unknown()))
-            raise
         else:
-            self._put(frames.call_result(call.request_id, outcome))
+            self._calls.add(outcome)
+            outcome.add_done_callback(partial(self._answer, call.request_id))
+
+    def _answer(self, request_id: int, outcome: asyncio.Future[CallOutcome]) -> None:
+        self._calls.discard(outcome)
+        if outcome.cancelled():
+            return
+        match outcome.exception():
+            case None:
+                self._put(frames.call_result(request_id, outcome.result()))
+            case Refused() as refused:
+                self._put(frames.call_refused(request_id, refused.refusal))
+            case LedgerUnavailable():
+                self._put(frames.call_refused(request_id, relay_reasons.ledger_unavailable()))
+            case error:
+                _log.error("call_died", session=self.identity.session, exc_info=error)
+                self._put(frames.call_refused(request_id, call_reasons.outcome_unknown()))
 
     def _terminal_call(self, call: pb.Call) -> TerminalCall:
         if call.request_id <= 0:
@@ -194,7 +210,8 @@ class TerminalSession:
     async def _end(self, ending: Ending) -> None:
         if self._linger is not None:
             self._linger.cancel()
-        await self._calls.cancel()
+        for call in tuple(self._calls):
+            call.cancel()
         await self._tasks.cancel()
         await self._link.detach(ending.text)
         said = {"kind": ending.kind.word, "reason": ending.text}

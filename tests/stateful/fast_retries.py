@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 
-from relay.counter.ctp import request_desk
+from relay.counter.ctp.orders import router, waiting_calls
 from relay.domain import pacing
 from relay.domain.pacing import PacingLimits
 from relay.domain.query_lane import LaneRules, QueryLane, Unanswered
@@ -17,6 +17,7 @@ def arrange() -> None:
     """Make the pauses short, for this process."""
     rules = LaneRules(suspect=0.2, quiet=0.02, patience=0.5, apart=0.02, longest_apart=0.1)
     limits = functools.partial(PacingLimits, retry_seconds=0.01, query_timeout_seconds=QUERY_SECONDS)
-    setattr(request_desk, "PacingLimits", limits)  # noqa: B010
-    setattr(request_desk, "Unanswered", functools.partial(Unanswered, first=0.01, longest=0.01))  # noqa: B010
+    for module in (router, waiting_calls):
+        setattr(module, "PacingLimits", limits)  # noqa: B010
+    setattr(router, "Unanswered", functools.partial(Unanswered, first=0.01, longest=0.01))  # noqa: B010
     setattr(pacing, "QueryLane", functools.partial(QueryLane, rules))  # noqa: B010

@@ -15,14 +15,17 @@ from typing import Any
 
 from ctpabi.api.binding import Binding
 from relay.counter.ctp.connection import Connector, CounterAddress
-from relay.counter.ctp.link import CtpLink, LinkLimits
 from relay.counter.ctp.many_to_many import ManyToMany
 from relay.counter.ctp.many_to_one import ManyToOne
+from relay.counter.ctp.orders.calls import LinkLimits
+from relay.counter.ctp.orders.checks import RouterTables
+from relay.counter.ctp.orders.driver import CtpLink
+from relay.counter.ctp.orders.tools import DriverTools
 from relay.counter.ctp.session import CtpSession
-from relay.counter.ctp.tools import SwitchboardTools
 from relay.counter.order_map import OrderMapFile
 from relay.counter.port import Investor, Mode, TerminalLogin, TerminalReport
 from relay.domain.counter_session import State
+from relay.domain.day_notices import KnownOwners
 from relay.domain.day_use import DayUse
 from relay.domain.lanes import Lanes
 from relay.domain.ownership import OwnershipTable
@@ -142,12 +145,10 @@ def _address(mode: Mode, front: str, flow_dir: Path) -> CounterAddress:
     )
 
 
-def _tools(binding: Binding, order_map: OrderMapFile, lanes: itertools.count[int]) -> SwitchboardTools:
+def _tools(binding: Binding, order_map: OrderMapFile, lanes: itertools.count[int]) -> DriverTools:
     ownership = OwnershipTable(binding.catalog)
-    return SwitchboardTools(
-        catalog=binding.catalog,
-        scope=ScopeTable(binding.catalog),
-        ownership=ownership,
+    return DriverTools(
+        tables=RouterTables(binding.catalog, ScopeTable(binding.catalog), ownership, KnownOwners()),
         order_map=order_map,
         new_lanes=lambda: Lanes(binding.catalog, ownership, keys=order_map.order_keys),
         next_lane=lambda: next(lanes),

@@ -12,7 +12,7 @@ from ctpabi.catalog.data import load_catalog
 from ctpabi.codec import layout
 from ctpabi.facts.errors import NEVER_ANSWERED
 from ctprelay.ctp.v1.events_pb2 import Event
-from relay.counter.ctp.link import CtpLink
+from relay.counter.ctp.orders.driver import CtpLink
 from relay.counter.port import CallOutcome, CounterEvent, LinkState, LinkStatus
 from relay.refusals.refusal import Refused
 from simcounter.config import CounterConfig
@@ -81,7 +81,7 @@ class TerminalSession:
 
     @property
     def max_order_ref(self) -> int:
-        return self.link.lane.max_order_ref
+        return self.link.route.lane.max_order_ref
 
     def stop(self) -> None:
         """Listen no more."""
@@ -99,7 +99,7 @@ class TerminalSession:
             values.setdefault("RequestID", request_id)
         body = layout.pack(struct, values)
         try:
-            return request_id, await self.link.call(
+            return request_id, await self.link.submit(
                 terminal_call(method, body, request_id, VALID_FOR, client_order_key=key)
             )
         except Refused as refused:

@@ -1,8 +1,9 @@
 """The CTP counter: the unmodified openctp-ctp binding behind `relay.counter.port`.
 
-session        one counter session: `domain.counter_session` driven with a real `ctpabi.api.trader`
-user_system_info   where the collector's bytes enter the C struct
-switchboard    one counter session and the terminals that use it: who gets which event
 many_to_many   a session per terminal          (RegisterUserSystemInfo)
 many_to_one    one operator session for all    (SubmitUserSystemInfo)
+orders         what the terminals of one counter session ask: a pure router and its driver
+connection     opens counter sessions
+session        one counter session: `domain.counter_session` driven with a real `ctpabi.api.trader`
+user_system_info   where the collector's bytes enter the C struct
 """

@@ -7,22 +7,24 @@ from __future__ import annotations
 
 from ctprelay.v1.terminal_pb2 import Login
 from relay.counter.ctp.connection import Connector
-from relay.counter.ctp.link import CtpLink, Detach, identity_of
 from relay.counter.ctp.login_fields import check_fields
-from relay.counter.ctp.switchboard import Switchboard
-from relay.counter.ctp.tools import SwitchboardTools
+from relay.counter.ctp.orders.driver import CtpLink, Detach, OrderDriver
+from relay.counter.ctp.orders.tools import DriverTools
+from relay.counter.ctp.orders.view import identity_of
+from relay.counter.ctp.statement import StatementConfirming
 from relay.counter.port import CounterLink, Mode, TerminalLogin
 from relay.refusals.refusal import Refusal
 
 
 class ManyToMany:
-    """One switchboard with one link for each terminal."""
+    """One driver with one link for each terminal."""
 
     mode = Mode.MANY_TO_MANY
 
-    def __init__(self, connector: Connector, tools: SwitchboardTools) -> None:
+    def __init__(self, connector: Connector, tools: DriverTools) -> None:
         self._connector = connector
         self._tools = tools
+        self._statements = StatementConfirming(connector.evidence)
 
     @property
     def ready(self) -> bool:
@@ -59,25 +61,25 @@ class ManyToMany:
             report=report,
             one_time_password=login.one_time_password,
         )
-        switchboard = Switchboard(session, self._tools)
-        link = switchboard.add(login.session, identity_of(login), self._hang_up(switchboard), from_now=login.from_now)
+        driver = OrderDriver(session, self._tools)
+        link = driver.add(login.session, identity_of(login), self._hang_up(driver), from_now=login.from_now)
         try:
             await self._connector.open(session)
-            switchboard.start()
-            await switchboard.first_login()
+            driver.start()
+            await driver.first_login()
             if login.confirm_settlement:
-                await self._connector.confirm(switchboard, link)
+                await self._statements.confirm(driver, link)
         except BaseException:
-            await switchboard.stop()
+            await driver.stop()
             await self._connector.close(session)
             raise
         return link
 
-    def _hang_up(self, switchboard: Switchboard) -> Detach:
+    def _hang_up(self, driver: OrderDriver) -> Detach:
         async def hang_up(link: CtpLink, _reason: str) -> None:
-            switchboard.remove(link)
-            await switchboard.stop()
-            await self._connector.close(switchboard.session)
+            driver.remove(link)
+            await driver.stop()
+            await self._connector.close(driver.session)
 
         return hang_up
 

@@ -16,10 +16,11 @@ from ctpabi.facts.return_codes import NOT_PERMITTED
 from ctprelay.v1.terminal_pb2 import Login
 from relay.alarms import AlarmName
 from relay.counter.ctp.connection import Connector
-from relay.counter.ctp.link import CtpLink, identity_of
 from relay.counter.ctp.login_fields import check_fields
-from relay.counter.ctp.switchboard import Switchboard
-from relay.counter.ctp.tools import SwitchboardTools
+from relay.counter.ctp.orders.driver import CtpLink, OrderDriver
+from relay.counter.ctp.orders.tools import DriverTools
+from relay.counter.ctp.orders.view import identity_of
+from relay.counter.ctp.statement import StatementConfirming
 from relay.counter.port import CounterLink, LinkCause, LinkState, LinkStatus, Mode, TerminalLogin, TerminalReport
 from relay.domain import reasons
 from relay.domain.counter_session import BREAK_SECONDS
@@ -34,14 +35,14 @@ ReadPassword = Callable[[], str]
 
 
 class ManyToOne:
-    """One switchboard, one operator session, a link for every terminal."""
+    """One driver, one operator session, a link for every terminal."""
 
     mode = Mode.MANY_TO_ONE
 
     def __init__(
         self,
         connector: Connector,
-        tools: SwitchboardTools,
+        tools: DriverTools,
         *,
         operator_id: str,
         password: str,
@@ -50,18 +51,19 @@ class ManyToOne:
         """`read_password` reads the operator's password again; called in a thread, it may block and raise."""
         self._connector = connector
         self._tools = tools
+        self._statements = StatementConfirming(connector.evidence)
         self._operator_id = operator_id
         self._password = password
         self._read_password = read_password
         self._reports: dict[str, TerminalReport] = {}
-        self._switchboard: Switchboard | None = None
+        self._driver: OrderDriver | None = None
         self._tasks = Tasks()
         self._why_not = relay_reasons.counter_unavailable(why="the operator is not logged in")
 
     @property
     def ready(self) -> bool:
         """Whether the operator is logged in."""
-        return self._switchboard is not None and self._switchboard.session.live
+        return self._driver is not None and self._driver.session.live
 
     @property
     def orders_today(self) -> int:
@@ -73,8 +75,8 @@ class ManyToOne:
         """What a terminal that came now would be told; None while the operator is logged in."""
         if self.ready:
             return None
-        board = self._switchboard
-        return self._why_not if board is None else _as_the_terminals_hear(board.why_not)
+        driver = self._driver
+        return self._why_not if driver is None else _as_the_terminals_hear(driver.why_not)
 
     def check_login(self, login: Login) -> Refusal | None:
         """As the port says."""
@@ -86,37 +88,37 @@ class ManyToOne:
 
     def reload(self) -> None:
         """The operator's password was replaced, or a person mended what the counter refused: try again now."""
-        if self._switchboard is not None:
-            self._switchboard.session.read_password_again()
+        if self._driver is not None:
+            self._driver.session.read_password_again()
 
     async def attach(self, login: TerminalLogin) -> CounterLink:
         """Submit this terminal's report on the operator's session; raises Refused."""
-        board = self._live_board()
-        await board.recall(login.report.investor.investor_id)
-        if self._live_board() is not board:
+        driver = self._live_driver()
+        await driver.recall(login.report.investor.investor_id)
+        if self._live_driver() is not driver:
             raise Refused(relay_reasons.counter_unavailable(why="the operator's session broke during the login"))
-        during = board.logins
-        code = await _submit(board, login.session, login.report)
-        if board.logins != during or board is not self._switchboard or not board.session.live:
+        during = driver.logins
+        code = await _submit(driver, login.session, login.report)
+        if driver.logins != during or driver is not self._driver or not driver.session.live:
             raise Refused(relay_reasons.counter_unavailable(why="the operator's session broke during the report"))
         if code != 0:
             self._not_permitted(login.session, code)
             raise Refused(reasons.report_refused(code))
         self._reports[login.session] = login.report
-        link = board.add(login.session, identity_of(login, self._operator_id), self._hang_up, from_now=login.from_now)
+        link = driver.add(login.session, identity_of(login, self._operator_id), self._hang_up, from_now=login.from_now)
         try:
             if login.confirm_settlement:
-                await self._connector.confirm(board, link)
+                await self._statements.confirm(driver, link)
         except BaseException:
             await link.detach("the login was abandoned")
             raise
         return link
 
-    def _live_board(self) -> Switchboard:
-        board, why_not = self._switchboard, self.why_not_ready
-        if board is None or why_not is not None:
+    def _live_driver(self) -> OrderDriver:
+        driver, why_not = self._driver, self.why_not_ready
+        if driver is None or why_not is not None:
             raise Refused(why_not or self._why_not)
-        return board
+        return driver
 
     async def stop(self) -> None:
         """Log the operator out."""
@@ -124,8 +126,8 @@ class ManyToOne:
 
     async def _hang_up(self, link: CtpLink, _reason: str) -> None:
         self._reports.pop(link.session, None)
-        if self._switchboard is not None:
-            self._switchboard.remove(link)
+        if self._driver is not None:
+            self._driver.remove(link)
 
     # The operator --------------------------------------------------------------------------------------------
 
@@ -143,68 +145,68 @@ class ManyToOne:
         session = self._connector.session(
             name, user_id=self._operator_id, password=self._password, report=None, read_password=self._read_password
         )
-        board = self._switchboard = Switchboard(session, self._tools, on_live=self._submit_again)
+        driver = self._driver = OrderDriver(session, self._tools, on_live=self._submit_again)
         try:
             await self._connector.open(session)
-            board.start()
-            await board.ended.wait()
+            driver.start()
+            await driver.ended.wait()
         finally:
             self._password = session.steps.credentials.password
-            await board.stop()
+            await driver.stop()
             await self._connector.close(session)
-        _log.error("operator_session_ended", reason=board.why_not.reason, message=board.why_not.message)
+        _log.error("operator_session_ended", reason=driver.why_not.reason, message=driver.why_not.message)
 
     # Reports after a login -----------------------------------------------------------------------------------
 
-    async def _submit_again(self, board: Switchboard) -> None:
-        left = await self._submit_all(board, list(board))
+    async def _submit_again(self, driver: OrderDriver) -> None:
+        left = await self._submit_all(driver, list(driver))
         if left:
-            self._tasks.start(self._submit_later(board, board.logins, left), "reports that could not be made")
+            self._tasks.start(self._submit_later(driver, driver.logins, left), "reports that could not be made")
 
-    async def _submit_all(self, board: Switchboard, links: list[CtpLink]) -> list[CtpLink]:
+    async def _submit_all(self, driver: OrderDriver, links: list[CtpLink]) -> list[CtpLink]:
         """Report these terminals; returns those whose report could not be made now."""
         limit = asyncio.Semaphore(_SUBMITS_AT_A_TIME)
 
         async def submit(link: CtpLink) -> bool:
             async with limit:
-                return await self._submit_one(board, link)
+                return await self._submit_one(driver, link)
 
         made = await asyncio.gather(*(submit(link) for link in links))
         return [link for link, is_made in zip(links, made, strict=True) if not is_made]
 
-    async def _submit_later(self, board: Switchboard, during: int, links: list[CtpLink]) -> None:
+    async def _submit_later(self, driver: OrderDriver, during: int, links: list[CtpLink]) -> None:
         """Try again until every report of this login stands; the next login starts over with all of them."""
         while links:
             await asyncio.sleep(_RETRY_SECONDS)
-            if board.logins != during or not board.session.live:
+            if driver.logins != during or not driver.session.live:
                 return
-            left = await self._submit_all(board, links)
-            if board.logins != during:
+            left = await self._submit_all(driver, links)
+            if driver.logins != during:
                 return
             for link in links:
-                if link.reported:
+                if link.route.reported:
                     link.put(LinkStatus(LinkState.LIVE, "", link.attached))
             links = left
 
-    async def _submit_one(self, board: Switchboard, link: CtpLink) -> bool:
+    async def _submit_one(self, driver: OrderDriver, link: CtpLink) -> bool:
         """Returns whether nothing more is to be done for this login; nothing is sent for the terminal before that."""
-        report, during = self._reports.get(link.session), board.logins
+        report, during = self._reports.get(link.session), driver.logins
         if report is None:
             return True
         try:
-            code = await board.session.steps.submit(link.session, report)
+            code = await driver.session.steps.submit(link.session, report)
         except LedgerUnavailable:
             _log.warning("report_delayed", session=link.session, why="the ledger cannot be written")
             return False
-        if board.logins != during:
+        if driver.logins != during:
             return True  # another login has begun, and makes its own report
-        link.reported = code == 0
+        link.route.reported = code == 0
         if code in NOT_PERMITTED:
             # It was permitted at the first login. Mostly the connection has broken again, and the next login submits it.
-            if board.session.live:
+            if driver.session.live:
                 self._not_permitted(link.session, code)
             return False
-        if code != 0 and board.session.live:  # otherwise the next login of the operator submits it again
+        if code != 0 and driver.session.live:  # otherwise the next login of the operator submits it again
             refusal = reasons.report_refused(code)
             why = f"{refusal.reason}: {refusal.message}"
             link.put(LinkStatus(LinkState.ENDED, why, cause=LinkCause.REPORT_REFUSED))
@@ -215,10 +217,10 @@ class ManyToOne:
             self._connector.alarms.sound(AlarmName.REPORT_NOT_PERMITTED, session=session, return_code=code)
 
 
-async def _submit(board: Switchboard, session: str, report: TerminalReport) -> int:
+async def _submit(driver: OrderDriver, session: str, report: TerminalReport) -> int:
     """SubmitUserSystemInfo; when it returns, a break that made the API refuse is known to the session as well."""
-    code = await board.session.steps.submit(session, report)
-    if code in NOT_PERMITTED and board.session.live:
+    code = await driver.session.steps.submit(session, report)
+    if code in NOT_PERMITTED and driver.session.live:
         # An API that lost its connection forgets whose it is at once, and tells of the loss a moment later.
         await asyncio.sleep(BREAK_SECONDS)
     return code

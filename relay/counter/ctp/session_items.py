@@ -1,4 +1,4 @@
-"""What a counter session tells the switchboard: callbacks as they came, and changes of the session itself."""
+"""What a counter session tells its driver: callbacks as they came, and changes of the session itself."""
 
 from __future__ import annotations
 

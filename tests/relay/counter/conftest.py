@@ -1,4 +1,4 @@
-"""Switchboards on a played counter session, logged in."""
+"""OrderDrivers on a played counter session, logged in."""
 
 from __future__ import annotations
 

@@ -18,10 +18,12 @@ from ctpabi.api.spi import Put, RawEvent
 from ctpabi.catalog import Method
 from relay.counter.ctp import connection
 from relay.counter.ctp.connection import Connector, CounterAddress
-from relay.counter.ctp.link import LinkLimits
-from relay.counter.ctp.tools import SwitchboardTools
+from relay.counter.ctp.orders.calls import LinkLimits
+from relay.counter.ctp.orders.checks import RouterTables
+from relay.counter.ctp.orders.tools import DriverTools
 from relay.counter.order_map import OrderMapFile
 from relay.counter.port import Evidence, Investor, TerminalLogin, TerminalReport
+from relay.domain.day_notices import KnownOwners
 from relay.domain.day_use import DayUse
 from relay.domain.lanes import Lanes
 from relay.domain.patience import Patience
@@ -159,10 +161,8 @@ class Counter:
         self.connector = Connector(cast("Binding", SimpleNamespace(catalog=CATALOG)), address, evidence)
         self.order_map = OrderMapFile(directory / "order_map")
         numbers = itertools.count(1)
-        self.tools = SwitchboardTools(
-            catalog=CATALOG,
-            scope=SCOPES,
-            ownership=OWNERSHIP,
+        self.tools = DriverTools(
+            tables=RouterTables(CATALOG, SCOPES, OWNERSHIP, KnownOwners()),
             order_map=self.order_map,
             new_lanes=lambda: Lanes(CATALOG, OWNERSHIP),
             next_lane=lambda: next(numbers),

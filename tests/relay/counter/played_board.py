@@ -1,4 +1,4 @@
-"""A switchboard on a counter session that a test plays: what was called is kept, what is said arrives."""
+"""A driver on a counter session that a test plays: what was called is kept, what is said arrives."""
 
 from __future__ import annotations
 
@@ -12,14 +12,16 @@ from typing import Any, cast
 
 from ctpabi.api.spi import RawEvent
 from ctprelay.ctp.v1 import events_pb2
-from relay.counter.ctp.link import CtpLink, LinkLimits
+from relay.counter.ctp.orders.calls import LinkLimits
+from relay.counter.ctp.orders.checks import RouterTables
+from relay.counter.ctp.orders.driver import CtpLink, LiveHook, OrderDriver
+from relay.counter.ctp.orders.tools import DriverTools
 from relay.counter.ctp.session import CtpSession
 from relay.counter.ctp.session_items import SessionItem, SessionLive, SessionRecovering
-from relay.counter.ctp.switchboard import LiveHook, Switchboard
-from relay.counter.ctp.tools import SwitchboardTools
 from relay.counter.order_map import OrderMapFile
 from relay.counter.port import CallOutcome, CounterEvent, LinkStatus, TerminalCall
 from relay.counter.shared_orders import SharedOrders
+from relay.domain.day_notices import KnownOwners
 from relay.domain.day_use import DayUse
 from relay.domain.lanes import Lanes
 from relay.refusals.refusal import Refused
@@ -42,7 +44,7 @@ class Called:
 
 
 class PlayedSession:
-    """What `Switchboard` needs of a `CtpSession`."""
+    """What `OrderDriver` needs of a `CtpSession`."""
 
     def __init__(self, user_id: str = OPERATOR) -> None:
         self.name = "played"
@@ -116,7 +118,7 @@ class Terminal:
 
 
 class Board:
-    """One switchboard; `shared` as in many-to-one."""
+    """One driver; `shared` as in many-to-one."""
 
     def __init__(
         self,
@@ -128,10 +130,8 @@ class Board:
     ) -> None:
         self.session = PlayedSession(OPERATOR if shared else "100001")
         numbers = itertools.count(1)
-        self.tools = SwitchboardTools(
-            catalog=CATALOG,
-            scope=SCOPES,
-            ownership=OWNERSHIP,
+        self.tools = DriverTools(
+            tables=RouterTables(CATALOG, SCOPES, OWNERSHIP, KnownOwners()),
             order_map=OrderMapFile(directory / "order_map", firm),
             new_lanes=lambda: Lanes(CATALOG, OWNERSHIP),
             next_lane=lambda: next(numbers),
@@ -139,7 +139,7 @@ class Board:
             day_use=DayUse(500_000),
         )
         self._shared = shared
-        self.board = Switchboard(
+        self.board = OrderDriver(
             cast("CtpSession", self.session), self.tools, on_live=(on_live or _all_reported) if shared else None
         )
         self.board.start()
@@ -207,12 +207,12 @@ class Board:
 
 
 async def _call(terminal: Terminal, call: TerminalCall) -> CallOutcome:
-    return await terminal.link.call(call)
+    return await terminal.link.submit(call)
 
 
-async def _all_reported(board: Switchboard) -> None:
+async def _all_reported(board: OrderDriver) -> None:
     for link in board:
-        link.reported = True
+        link.route.reported = True
 
 
 def answer(name: str, request_id: int, error_id: int = 0, *, is_last: bool = True, **row: Any) -> RawEvent:
@@ -241,5 +241,6 @@ def order_fields(**more: Any) -> dict[str, Any]:
 
 def unanswered(board: Board) -> Iterator[int]:
     """How many of each kind the relay still keeps for calls: waiting for an answer, waiting to be sent."""
-    yield len(board.board._pending)
-    yield board.board._desk._pacer.waiting
+    router = board.board._router
+    yield len(router._answers.unanswered)
+    yield router._pacer.waiting + len(board.board._results)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +11,13 @@ from ctpabi.api.spi import RawEvent
 from ctpabi.catalog import Shape
 from ctpabi.codec import text
 from ctpabi.facts.errors import NEVER_ANSWERED
-from relay.counter.ctp.pending import Asked
 from relay.counter.port import CounterEvent
 from relay.domain.day_notices import DayNoticeLimits
 from relay.domain.lane import virtual_front
 from relay.domain.ref_map import MapEntry
 from relay.domain.refs import RefSpace
 from tests.relay.counter.played_board import AFTER_LOGIN, BEFORE_LOGIN, DAY, Board, event_body, order_fields, unanswered
-from tests.relay.domain.ctp_bodies import BROKER, CATALOG, callback, method, read
+from tests.relay.domain.ctp_bodies import BROKER, CATALOG, callback, read
 from tests.relay.hand_loop import HandLoop, settled
 
 HOLD_SECONDS = 5.1
@@ -140,7 +138,7 @@ async def test_in_an_operators_session_no_account_is_learned_from_answers(shared
     row, end = mine.events()
     assert (row.rsp_qry_trading_account.account_id, row.is_last) == ("100001", False)
     assert (end.empty, end.is_last) == (True, True)
-    assert mine.link.lane.identity.accounts == {"100001"}
+    assert mine.link.route.lane.identity.accounts == {"100001"}
 
 
 async def test_the_one_account_of_an_investors_own_session_is_filled_in(own: Board) -> None:
@@ -276,18 +274,6 @@ async def test_a_repeal_by_the_firm_is_told_to_the_accounts_terminals(own: Board
     assert len(mine.events()) == 1
 
 
-async def test_what_the_relay_asks_itself_is_never_answered_to_a_terminal(shared: Board) -> None:
-    """A terminal would take an answer it did not ask for as its own fault."""
-    mine = shared.terminal("100001")
-    done: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-    own = Asked(mine.link, method("ReqSettlementInfoConfirm"), 0, done=done)
-
-    shared.board._router.lost(own)
-
-    assert await done == NEVER_ANSWERED
-    assert mine.events() == []
-
-
 async def test_a_notice_reaches_every_terminal_of_its_investor_and_no_other(shared: Board) -> None:
     """Order returns are the most private thing a relay carries."""
     left, right, other = shared.terminal("100001"), shared.terminal("100001"), shared.terminal("100002")
@@ -317,7 +303,7 @@ async def test_the_order_in_a_notice_is_the_terminals_own(shared: Board) -> None
     )
 
     order = mine.events("OnRtnOrder")[0].rtn_order
-    lane = mine.link.lane
+    lane = mine.link.route.lane
     assert (order.front_id, order.session_id, order.order_ref) == (lane.front, lane.session, "12")
     assert order.user_id != "op01"
 
@@ -379,7 +365,7 @@ async def test_an_order_that_comes_during_the_replay_still_goes_before_its_trade
 
 async def test_a_late_terminal_of_a_busy_day_is_told_that_it_is_not_whole(shared: Board) -> None:
     """An order that rests is shown as it stands; what could not be kept is to be queried."""
-    shared.board._router._day._limits = DayNoticeLimits(owner_bytes=20_000)  # type: ignore[union-attr]
+    shared.board._router._notices._day._limits = DayNoticeLimits(owner_bytes=20_000)  # type: ignore[union-attr]
     order = {"BrokerID": BROKER, "InvestorID": "100001", "FrontID": 9, "SessionID": 77}
     await shared.notice("OnRtnOrder", **order, OrderRef="1", OrderStatus="3")
     for ref in range(2, 40):
@@ -441,7 +427,7 @@ async def test_an_order_of_an_earlier_process_does_not_end_the_replay(tmp_path: 
     board.tools.order_map.close()
     await board.log_in()
     mine = board.terminal("100001", from_now=True)
-    assert mine.link.lane.session == EARLIER.lane_session
+    assert mine.link.route.lane.session == EARLIER.lane_session
     own = {"FrontID": 1, "SessionID": 55, "OrderRef": "41", "RequestID": 70000, "OrderSysID": "1"}
 
     for order in (own, {"FrontID": 1, "SessionID": 5, "OrderRef": "4", "OrderSysID": "2"}):
@@ -476,7 +462,7 @@ async def test_an_order_is_cancelled_by_its_new_name_after_the_flow_is_cleared(
     await shared.notice("OnRtnOrder", FrontID=1, SessionID=2, OrderRef="1", RequestID=0, **state)
     late = shared.terminal("100001")
     await settled()
-    lane = mine.link.lane
+    lane = mine.link.route.lane
     key = {"FrontID": lane.front, "SessionID": lane.session, "OrderRef": "5", "ActionFlag": "0"}
     await shared.call(mine, "ReqOrderAction", 6, **key)
 
@@ -490,7 +476,7 @@ async def test_an_order_that_turns_out_to_be_the_firms_is_not_told_twice(shared:
     order: dict[str, Any] = {"FrontID": 1, "SessionID": 55, "OrderRef": "41", "RequestID": 70000, "OrderSysID": "8"}
     order |= {"BrokerID": BROKER, "InvestorID": "100001", "ExchangeID": "SHFE", "OrderStatus": "3"}
     await shared.notice("OnRtnOrder", **order)
-    shared.board._lanes.recall([EARLIER])
+    shared.board._router.lanes.recall([EARLIER])
     await shared.break_off()
     await shared.log_in(session_id=78)
 

@@ -9,7 +9,7 @@ import pytest
 
 from ctprelay.ctp.v1.requests_pb2 import Request
 from ctprelay.ctp.v1.structs_pb2 import InputOrder, QryTrade
-from relay.counter.ctp.link import SLICE_SECONDS, CtpLink
+from relay.counter.ctp.orders.driver import SLICE_SECONDS, CtpLink
 from relay.counter.port import Attached, CounterEvent, LinkState, LinkStatus, TerminalCall
 from relay.refusals.refusal import Refused
 from tests.relay.counter.played_board import Board
@@ -63,7 +63,7 @@ async def test_a_terminal_sees_the_login_with_numbers_of_its_own(shared: Board) 
 
     link.see(Attached("20261123", "09:00:00", 1, 77, 4711, "3", "TradingHosting", 0))
 
-    assert (link.attached.front_id, link.attached.session_id) == (link.lane.front, link.lane.session)
+    assert (link.attached.front_id, link.attached.session_id) == (link.route.lane.front, link.route.lane.session)
     assert link.attached.max_order_ref == 0
     assert link.attached.trading_day == "20261123"
 
@@ -75,7 +75,7 @@ async def test_detaching_twice_is_detaching_once(shared: Board) -> None:
     async def count(_: CtpLink, reason: str) -> None:
         detached.append(reason)
 
-    link = shared.board.add("s", fresh(shared).lane.identity, count, from_now=True)
+    link = shared.board.add("s", fresh(shared).route.lane.identity, count, from_now=True)
 
     await link.detach("logged out")
     await link.detach("linger time over")
@@ -85,7 +85,7 @@ async def test_detaching_twice_is_detaching_once(shared: Board) -> None:
 
 def fresh(board: Board) -> CtpLink:
     """A link nobody reads yet."""
-    identity = board.terminal("100009").link.lane.identity
+    identity = board.terminal("100009").link.route.lane.identity
     return board.board.add("fresh", identity, board._detach, from_now=True)
 
 
@@ -138,7 +138,7 @@ async def test_a_big_answer_is_given_in_slices_and_others_have_their_turn(shared
             await asyncio.sleep(0)
 
     for terminal in (left, right):
-        terminal.link.put_later(5, iter(rows(5, 500)))
+        terminal.link.route.items.put_later(5, iter(rows(5, 500)))
     await something_else()
 
     assert left.items == right.items == rows(5, 500)
@@ -150,7 +150,7 @@ async def test_what_belongs_behind_a_big_answer_stays_behind_and_the_rest_does_n
     SlowClock()
     mine = shared.terminal("100001")
     link, notice = mine.link, CounterEvent("OnRtnOrder", b"")
-    link.put_later(5, iter(rows(5, 100)[:-1]))
+    link.route.items.put_later(5, iter(rows(5, 100)[:-1]))
     await asyncio.sleep(0)
     link.put(rows(5, 1)[0])
     link.put(notice)
@@ -168,7 +168,7 @@ async def test_live_notices_stay_behind_the_replay_and_the_end_of_the_session_do
     day = [CounterEvent("OnRtnOrder", bytes([n])) for n in range(100)]
     live, end = CounterEvent("OnRtnOrder", b"live"), LinkStatus(LinkState.ENDED, "over")
     for terminal in (mine, other):
-        terminal.link.put_later(0, iter(day))
+        terminal.link.route.items.put_later(0, iter(day))
     mine.link.put(live)
     other.link.put(end)
     await settled()
@@ -193,7 +193,7 @@ async def test_a_message_that_ctp_cannot_carry_is_refused_and_never_cut(
     mine = shared.terminal("100001")
 
     with pytest.raises(Refused) as refused:
-        await mine.link.call(TerminalCall(request_message, 1, 3.0))
+        await mine.link.submit(TerminalCall(request_message, 1, 3.0))
 
     assert refused.value.refusal.reason == "request_malformed"
     assert why in refused.value.refusal.message

@@ -10,8 +10,8 @@ import pytest
 from ctpabi.api.trader import RESTART
 from ctprelay.v1 import terminal_pb2 as pb
 from relay.alarms import AlarmName
-from relay.counter.ctp.link import CtpLink
 from relay.counter.ctp.many_to_many import ManyToMany
+from relay.counter.ctp.orders.driver import CtpLink
 from relay.counter.port import Confirmation, TerminalCall
 from relay.refusals.refusal import LedgerUnavailable, Refused
 from tests.relay.counter.played_api import Counter, login
@@ -68,8 +68,8 @@ async def test_leaving_logs_out_and_leaves_nothing_behind(mode: ManyToMany, coun
 async def test_a_call_that_waits_when_its_terminal_leaves_is_refused(mode: ManyToMany) -> None:
     """It must not hang whoever waits for it."""
     link = await attached(mode)
-    await link.call(call("ReqQryTrade", 1))
-    waiting = asyncio.ensure_future(link.call(call("ReqQryOrder", 2)))
+    await link.submit(call("ReqQryTrade", 1))
+    waiting = asyncio.ensure_future(link.submit(call("ReqQryOrder", 2)))
     await settled()
 
     await link.detach("logged out")

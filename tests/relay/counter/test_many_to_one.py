@@ -10,8 +10,8 @@ import pytest
 
 from relay.alarms import AlarmName
 from relay.counter.ctp import many_to_one as module
-from relay.counter.ctp.link import CtpLink
 from relay.counter.ctp.many_to_one import ManyToOne
+from relay.counter.ctp.orders.driver import CtpLink
 from relay.counter.port import LinkState, LinkStatus
 from relay.domain.patience import Patience
 from relay.refusals.refusal import LedgerUnavailable, Refused
@@ -42,11 +42,11 @@ async def attached(mode: ManyToOne, investor: str = "100001", **more: Any) -> Ct
 
 async def order(link: CtpLink, request_id: int = 1) -> int:
     call = terminal_call("ReqOrderInsert", request("ReqOrderInsert", **order_fields()), request_id, valid_for=3.0)
-    return (await asyncio.wait_for(link.call(call), 5)).return_code
+    return (await asyncio.wait_for(link.submit(call), 5)).return_code
 
 
 def ends(link: CtpLink) -> list[str]:
-    return [i.reason for i in link._items if isinstance(i, LinkStatus) and i.state is LinkState.ENDED]
+    return [i.reason for i in link.route.items._items if isinstance(i, LinkStatus) and i.state is LinkState.ENDED]
 
 
 def reported(api: PlayedApi) -> list[str]:
@@ -88,7 +88,7 @@ async def test_a_terminal_whose_report_is_refused_is_not_let_in(mode: ManyToOne,
         await attached(mode)
 
     assert refused.value.refusal.code == -6
-    assert list(mode._switchboard or ()) == []
+    assert list(mode._driver or ()) == []
 
 
 async def test_without_a_ledger_nobody_is_submitted(mode: ManyToOne, counter: Counter, evidence: KeptEvidence) -> None:

@@ -240,7 +240,9 @@ async def test_a_fault_on_the_way_down_is_answered_and_stops_nobody(
 ) -> None:
     """The call is answered, the place in the queue is free again, and the session goes on."""
     mine, other = shared.terminal("100001"), shared.terminal("100002")
-    place: tuple[object, str] = (shared.session, "call") if where == "sending" else (shared.board._lanes, "outgoing")
+    place: tuple[object, str] = (
+        (shared.session, "call") if where == "sending" else (shared.board._router.lanes, "outgoing")
+    )
     with monkeypatch.context() as broken:
         broken.setattr(*place, _fault)
         reason = await refusal_of(shared.begin(mine, name, 1))

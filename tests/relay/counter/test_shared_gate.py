@@ -159,7 +159,7 @@ async def test_an_order_taken_out_of_the_queue_gives_its_key_back(tmp_path: Path
     again.cancel()
     await settled()
     assert firm.news[-1] == ("free", "K2")
-    assert not mine.link.line
+    assert not mine.link.route.line
     await board.close()
 
 
@@ -202,7 +202,7 @@ async def test_a_key_known_here_is_answered_while_the_database_is_away(board: Bo
     reason = await refusal_of(insert(board, mine, 2, "K2"))
     plain = await asyncio.wait_for(insert(board, mine, 2), 5)
 
-    assert (again.first_front_id, again.first_session_id) == (mine.link.lane.front, mine.link.lane.session)
+    assert (again.first_front_id, again.first_session_id) == (mine.link.route.lane.front, mine.link.route.lane.session)
     assert again.first_order_ref == "1"
     assert reason == "shared_orders_unavailable"
     assert plain.return_code == 0

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from relay.counter.ctp.orders.driver import OrderDriver
 from relay.counter.ctp.session_items import SessionEnded, SessionPasswordDue
-from relay.counter.ctp.switchboard import Switchboard
 from relay.domain.rate_window import RateWindow
 from relay.refusals.refusal import Refused
 from tests.relay.counter.played_board import DAY, Board, order_fields, refusal_of, unanswered
@@ -90,11 +90,11 @@ async def test_a_terminal_is_silent_until_it_is_reported_again(tmp_path: Path) -
     """A shared session that logged in anew has no terminal's report yet: nothing may be sent for any."""
     reporting, reported = asyncio.Event(), asyncio.Event()
 
-    async def report(board: Switchboard) -> None:
+    async def report(board: OrderDriver) -> None:
         reporting.set()
         await reported.wait()
         for link in board:
-            link.reported = True
+            link.route.reported = True
 
     board = Board(tmp_path, on_live=report)
     reported.set()
@@ -187,7 +187,7 @@ async def test_a_terminal_that_leaves_takes_everything_of_it_along(shared: Board
     assert await refusal_of(waiting) == "session_gone"
     assert list(unanswered(shared)) == [0, 0]
     assert list(shared.board) == [other.link]
-    assert len(shared.board._router._deliveries) == 1
+    assert len(shared.board._router._notices._links) == 1
     assert shared.session.called[-1].name == "ReqOrderInsert"
 
 
@@ -355,7 +355,7 @@ async def test_a_terminal_may_ask_past_what_the_relay_knows(shared: Board) -> No
 async def test_an_answer_the_relay_knows_counts_as_a_query(shared: Board) -> None:
     """Twenty thousand rows cost the relay as much as the counter: nobody may ask for them without end."""
     mine = shared.terminal("100001")
-    mine.link.queries = RateWindow(2)
+    mine.link.route.queries = RateWindow(2)
     await shared.call(mine, "ReqQryInstrument", 1)
     await shared.answer("OnRspQryInstrument", 1, InstrumentID="rb2701")
     await shared.call(mine, "ReqQryInstrument", 2)
@@ -369,7 +369,7 @@ async def test_an_answer_the_relay_knows_counts_as_a_query(shared: Board) -> Non
 async def test_the_statement_is_confirmed_in_the_investors_name_and_its_answer_kept(own: Board) -> None:
     """CTP wants it before the day's first order; the terminal asked for it and is told by the welcome."""
     mine = own.terminal("100001")
-    confirming = asyncio.ensure_future(own.board.confirm_settlement(mine.link))
+    confirming = asyncio.ensure_future(own.board.ask_itself(mine.link, "ReqSettlementInfoConfirm"))
     await settled()
 
     await own.answer("OnRspSettlementInfoConfirm", 1, BrokerID=BROKER, InvestorID="100001")
@@ -381,7 +381,7 @@ async def test_the_statement_is_confirmed_in_the_investors_name_and_its_answer_k
 async def test_a_confirmation_the_session_breaks_under_is_no_hang(own: Board) -> None:
     """The login goes on without it."""
     mine = own.terminal("100001")
-    confirming = asyncio.ensure_future(own.board.confirm_settlement(mine.link))
+    confirming = asyncio.ensure_future(own.board.ask_itself(mine.link, "ReqSettlementInfoConfirm"))
     await settled()
 
     await own.break_off()

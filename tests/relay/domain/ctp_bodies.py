@@ -7,8 +7,11 @@ from typing import Any
 from ctpabi.catalog import Callback, Method
 from ctpabi.catalog.data import load_catalog
 from ctpabi.codec.layout import get, pack
+from relay.domain.lane import Lane
+from relay.domain.lanes import Lanes
 from relay.domain.ownership import OwnershipTable
-from relay.domain.scope import Identity, ScopeTable
+from relay.domain.scope import Identity, ScopeTable, authorize
+from relay.refusals.refusal import Refusal
 
 CATALOG = load_catalog()
 SCOPES = ScopeTable(CATALOG)
@@ -54,3 +57,21 @@ def investor(investor_id: str, *accounts: str, operator: str = "op01") -> Identi
         public_ip="198.51.100.7",
         mac_address="0a1b2c3d4e5f",
     )
+
+
+def show(lanes: Lanes, callback: Callback, data: bytes) -> bytes:
+    """What any lane sees of an event."""
+    return lanes.show(lanes.read(callback, data))
+
+
+def incoming(lanes: Lanes, callback: Callback, data: bytes) -> list[tuple[Lane, bytes]]:
+    """The lanes that may see a notice, and what they see."""
+    read_event = lanes.read(callback, data)
+    seen = lanes.show(read_event)
+    return [(lane, seen) for lane in lanes.receivers(read_event, OWNERSHIP.owner(callback, data))]
+
+
+def authorized(name: str, identity: Identity, data: bytearray) -> Refusal | None:
+    """Write the identity into the request called `name`, by its rule."""
+    rule = SCOPES.rule(method(name))
+    return rule if isinstance(rule, Refusal) else authorize(rule, identity, data)

@@ -31,10 +31,14 @@ def trade(who: str, trade_id: str) -> Notice:
 COST = len(order("10001", "1").body)
 
 
+def record(kept: DayNotices, one: Notice) -> None:
+    kept.record(one, OWNERSHIP.owner(one.callback, one.body))
+
+
 def day(*notices: Notice, known: KnownOwners | None = None, **limits: Any) -> DayNotices:
     kept = DayNotices(CATALOG, OWNERSHIP, known, DayNoticeLimits(overhead=0, **limits))
     for one in notices:
-        kept.record(one)
+        record(kept, one)
     return kept
 
 
@@ -171,7 +175,7 @@ def test_of_investors_the_directory_does_not_know_nothing_is_kept() -> None:
     known.replace([("10001", ("10001",))])
     kept = day(order("10001", "1"), *(order("10002", str(n)) for n in range(9)), known=known)
     known.add(BOB)
-    kept.record(order("10002", "99"))
+    record(kept, order("10002", "99"))
 
     assert kept.size_bytes == 2 * COST
     assert kept.replay(ALICE).complete

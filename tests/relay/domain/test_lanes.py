@@ -18,10 +18,12 @@ from tests.relay.domain.ctp_bodies import (
     body,
     callback,
     event,
+    incoming,
     investor,
     method,
     read,
     request,
+    show,
 )
 
 FRONT, SESSION = 3, -77_000_111
@@ -148,7 +150,7 @@ def test_references_of_twelve_digits_go_on() -> None:
 
     assert read("InputOrder", sent, "OrderRef") == "93015123457"
     assert read("InputOrderAction", cancel, "OrderRef") == "93015123457"
-    assert triple(lanes.show(callback("OnRtnOrder"), order_of(sent))) == (lane.front, lane.session, "93015123456")
+    assert triple(show(lanes, callback("OnRtnOrder"), order_of(sent))) == (lane.front, lane.session, "93015123456")
     assert lane.max_order_ref == 93_015_123_456
 
 
@@ -181,7 +183,7 @@ def test_a_quote_numbers_its_two_orders_either_way_round(ask: str, bid: str, sho
     assert at_counter == ("41", "42")
     for ref, own in zip(at_counter, shown, strict=True):
         order = event("OnRtnOrder", InvestorID="10001", FrontID=FRONT, SessionID=SESSION, OrderRef=ref)
-        assert triple(lanes.show(callback("OnRtnOrder"), order))[2] == own
+        assert triple(show(lanes, callback("OnRtnOrder"), order))[2] == own
     assert lane.max_order_ref == 102
     assert refused(lanes, lane, "ReqQuoteInsert", AskOrderRef="103", BidOrderRef="103").code == 22
     assert lane.max_order_ref == 102
@@ -284,7 +286,7 @@ def test_a_notice_shows_the_lanes_own_triple_to_all_lanes_of_the_investor() -> N
     desk, phone, bob = (lanes.open(investor(who)) for who in ("10001", "10001", "10002"))
     sent, _ = send(lanes, desk, "ReqOrderInsert", OrderRef="0012", RequestID=5)
 
-    seen = lanes.incoming(callback("OnRtnOrder"), order_of(sent))
+    seen = incoming(lanes, callback("OnRtnOrder"), order_of(sent))
 
     assert [lane for lane, _ in seen] == [desk, phone]
     assert {triple(data) for _, data in seen} == {(desk.front, desk.session, "0012")}
@@ -300,7 +302,7 @@ def test_an_order_of_another_program_keeps_its_triple() -> None:
     send(lanes, lane, "ReqOrderInsert", OrderRef="1")
     foreign = event("OnRtnOrder", BrokerID=BROKER, InvestorID="10001", FrontID=1, SessionID=99, OrderRef="41")
 
-    [(seen_by, data)] = lanes.incoming(callback("OnRtnOrder"), foreign)
+    [(seen_by, data)] = incoming(lanes, callback("OnRtnOrder"), foreign)
 
     assert (seen_by, data) == (lane, foreign)
     assert lane.front >= VIRTUAL_FRONT
@@ -311,11 +313,11 @@ def test_a_trade_finds_its_order_by_the_exchanges_number() -> None:
     lanes = lanes_at_counter()
     lane = lanes.open(investor("10001"))
     sent, _ = send(lanes, lane, "ReqOrderInsert", OrderRef="3")
-    lanes.incoming(callback("OnRtnOrder"), order_of(sent, "        8001"))
+    incoming(lanes, callback("OnRtnOrder"), order_of(sent, "        8001"))
     trade = {"BrokerID": BROKER, "InvestorID": "10001", "OrderRef": "41", "ExchangeID": "SHFE"}
 
-    own = lanes.show(callback("OnRtnTrade"), event("OnRtnTrade", **trade, OrderSysID="        8001"))
-    other = lanes.show(callback("OnRtnTrade"), event("OnRtnTrade", **trade, OrderSysID="        8002"))
+    own = show(lanes, callback("OnRtnTrade"), event("OnRtnTrade", **trade, OrderSysID="        8001"))
+    other = show(lanes, callback("OnRtnTrade"), event("OnRtnTrade", **trade, OrderSysID="        8002"))
 
     assert read("Trade", own, "OrderRef") == "3"
     assert read("Trade", other, "OrderRef") == "41"
@@ -344,11 +346,11 @@ def test_a_trade_that_names_its_order_in_part_never_shows_another_orders_referen
             lane = lanes.open(investor("10001"))
         sent, _ = send(lanes, lane, "ReqOrderInsert", OrderRef=own)
         ids = {"ExchangeID": exchange, "OrderSysID": "        8001", "TraderID": "t1", "OrderLocalID": local}
-        lanes.show(callback("OnRtnOrder"), changed("Order", order_of(sent), **ids))
+        show(lanes, callback("OnRtnOrder"), changed("Order", order_of(sent), **ids))
 
     trade = event("OnRtnTrade", InvestorID="10001", OrderRef=ref, **named)
 
-    assert read("Trade", lanes.show(callback("OnRtnTrade"), trade), "OrderRef") == shown
+    assert read("Trade", show(lanes, callback("OnRtnTrade"), trade), "OrderRef") == shown
 
 
 CLEARED: list[tuple[str, str, str, str, dict[str, str]]] = [
@@ -377,12 +379,12 @@ def test_an_order_is_the_same_after_the_flow_is_cleared(
     sent, _ = send(lanes, lane, insert, **{field: "5"})
     ref = read(method(insert).struct, sent, field)
     own = {"InvestorID": "10001", "ExchangeID": "SHFE", **ids}
-    lanes.show(callback(notice), event(notice, FrontID=FRONT, SessionID=SESSION, **{field: ref}, **own))
+    show(lanes, callback(notice), event(notice, FrontID=FRONT, SessionID=SESSION, **{field: ref}, **own))
     lanes.unbind()
     lanes.rebind(FRONT, 555, 0)
 
     cleared = event(notice, FrontID=9, SessionID=90, **{field: "1"}, **own)
-    seen = lanes.incoming(callback(notice), cleared)
+    seen = incoming(lanes, callback(notice), cleared)
 
     names = ("FrontID", "SessionID", field)
     assert [one for one, _ in seen] == [lane, mate]
@@ -399,12 +401,12 @@ def test_a_cleared_flow_makes_no_order_of_another_investor_ones_own() -> None:
     lanes = lanes_at_counter()
     lane, other = lanes.open(investor("10001")), lanes.open(investor("10002"))
     sent, _ = send(lanes, lane, "ReqOrderInsert", OrderRef="5")
-    lanes.show(callback("OnRtnOrder"), order_of(sent, "        8001"))
+    show(lanes, callback("OnRtnOrder"), order_of(sent, "        8001"))
 
     strange = {"FrontID": 9, "SessionID": 90, "OrderRef": "1", "ExchangeID": "SHFE", "OrderSysID": "        8001"}
     notice = event("OnRtnOrder", BrokerID=BROKER, InvestorID="10002", **strange)
 
-    assert lanes.incoming(callback("OnRtnOrder"), notice) == [(other, notice)]
+    assert incoming(lanes, callback("OnRtnOrder"), notice) == [(other, notice)]
 
 
 def test_a_triggered_conditional_order_is_found_by_its_new_number() -> None:
@@ -413,10 +415,10 @@ def test_a_triggered_conditional_order_is_found_by_its_new_number() -> None:
     lane = lanes.open(investor("10001"))
     sent, _ = send(lanes, lane, "ReqOrderInsert", OrderRef="3")
     for number in ("TJBD_1", "        8001"):
-        lanes.incoming(callback("OnRtnOrder"), order_of(sent, number))
+        incoming(lanes, callback("OnRtnOrder"), order_of(sent, number))
     trade = event("OnRtnTrade", InvestorID="10001", OrderRef="41", ExchangeID="SHFE", OrderSysID="        8001")
 
-    assert read("Trade", lanes.show(callback("OnRtnTrade"), trade), "OrderRef") == "3"
+    assert read("Trade", show(lanes, callback("OnRtnTrade"), trade), "OrderRef") == "3"
 
 
 def test_an_error_notice_is_for_the_lane_that_sent_the_order() -> None:
@@ -427,7 +429,7 @@ def test_an_error_notice_is_for_the_lane_that_sent_the_order() -> None:
     sent, _ = send(lanes, desk, "ReqOrderInsert", OrderRef="1", RequestID=9)
     echoed = bytes(sent)
 
-    seen = lanes.incoming(callback("OnErrRtnOrderInsert"), echoed)
+    seen = incoming(lanes, callback("OnErrRtnOrderInsert"), echoed)
 
     assert [lane for lane, _ in seen] == [desk]
     assert read("InputOrder", seen[0][1], "OrderRef", "RequestID") == ("1", 9)
@@ -441,7 +443,7 @@ def test_an_error_notice_of_another_program_is_not_taken_for_ours() -> None:
     foreign = event("OnErrRtnOrderInsert", BrokerID=BROKER, InvestorID="10001", OrderRef="41", RequestID=1)
 
     assert read("InputOrder", sent, "OrderRef") == "41"
-    assert lanes.show(callback("OnErrRtnOrderInsert"), foreign) == foreign
+    assert show(lanes, callback("OnErrRtnOrderInsert"), foreign) == foreign
 
 
 def test_the_orders_a_quote_becomes_are_recognized() -> None:
@@ -462,10 +464,10 @@ def test_the_orders_a_quote_becomes_are_recognized() -> None:
     )
     order = event("OnRtnOrder", BrokerID=BROKER, InvestorID="10001", FrontID=FRONT, SessionID=SESSION, OrderRef=ask)
 
-    shown = lanes.show(callback("OnRtnQuote"), quote)
+    shown = show(lanes, callback("OnRtnQuote"), quote)
 
     assert read("Quote", shown, "QuoteRef", "AskOrderRef", "BidOrderRef") == ("4", "1", "2")
-    assert triple(lanes.show(callback("OnRtnOrder"), order)) == (lane.front, lane.session, "1")
+    assert triple(show(lanes, callback("OnRtnOrder"), order)) == (lane.front, lane.session, "1")
 
 
 def test_a_bank_transfer_comes_back_to_the_session_that_asked() -> None:
@@ -479,7 +481,7 @@ def test_a_bank_transfer_comes_back_to_the_session_that_asked() -> None:
         "OnRtnFromBankToFutureByFuture", BrokerID=BROKER, AccountID="10001", SessionID=session, RequestID=number
     )
 
-    [(seen_by, shown)] = lanes.incoming(callback("OnRtnFromBankToFutureByFuture"), answer)
+    [(seen_by, shown)] = incoming(lanes, callback("OnRtnFromBankToFutureByFuture"), answer)
 
     assert session == SESSION
     assert seen_by is lane
@@ -492,7 +494,7 @@ def test_public_notices_reach_every_lane_unchanged() -> None:
     both = [lanes.open(investor(who)) for who in ("10001", "10002")]
     status = event("OnRtnInstrumentStatus", ExchangeID="SHFE")
 
-    assert lanes.incoming(callback("OnRtnInstrumentStatus"), status) == [(lane, status) for lane in both]
+    assert incoming(lanes, callback("OnRtnInstrumentStatus"), status) == [(lane, status) for lane in both]
 
 
 def test_a_closed_lane_gets_nothing_and_its_orders_stay_known() -> None:
@@ -503,7 +505,7 @@ def test_a_closed_lane_gets_nothing_and_its_orders_stay_known() -> None:
     lanes.close(desk)
     lanes.close(desk)
 
-    [(seen_by, data)] = lanes.incoming(callback("OnRtnOrder"), order_of(sent))
+    [(seen_by, data)] = incoming(lanes, callback("OnRtnOrder"), order_of(sent))
 
     assert seen_by is phone
     assert triple(data) == (desk.front, desk.session, "2")
@@ -524,8 +526,8 @@ def test_a_cancel_by_the_lanes_triple_reaches_the_order() -> None:
     fields = ("FrontID", "SessionID", "OrderRef", "OrderActionRef", "RequestID", "InvestorID")
     values = dict(zip(fields, read("InputOrderAction", cancel, *fields), strict=True))
     assert (values["FrontID"], values["SessionID"], values["OrderRef"]) == (FRONT, SESSION, "41")
-    [(_, shown)] = lanes.incoming(
-        callback("OnErrRtnOrderAction"), event("OnErrRtnOrderAction", BrokerID=BROKER, **values)
+    [(_, shown)] = incoming(
+        lanes, callback("OnErrRtnOrderAction"), event("OnErrRtnOrderAction", BrokerID=BROKER, **values)
     )
     assert read("OrderAction", shown, "FrontID", "SessionID", "OrderRef") == (lane.front, lane.session, "3")
     assert read("OrderAction", shown, "OrderActionRef", "RequestID") == (70, 8)
@@ -588,7 +590,7 @@ def test_the_exchanges_number_decides_where_a_cancel_names_two_orders() -> None:
     lane = lanes.open(investor("10001"))
     first, _ = send(lanes, lane, "ReqOrderInsert", OrderRef="3")
     send(lanes, lane, "ReqOrderInsert", OrderRef="4")
-    lanes.show(callback("OnRtnOrder"), order_of(first, "        8001"))
+    show(lanes, callback("OnRtnOrder"), order_of(first, "        8001"))
     key: dict[str, Any] = {"ExchangeID": "SHFE", "OrderSysID": "        8001"}
 
     both, _ = send(lanes, lane, "ReqOrderAction", **key, FrontID=lane.front, SessionID=lane.session, OrderRef="4")
@@ -604,7 +606,7 @@ def test_a_number_that_several_exchanges_use_leaves_the_choice_to_the_triple() -
     lane = lanes.open(investor("10001"))
     for ref, exchange in (("3", "SHFE"), ("4", "DCE"), ("5", "INE")):
         sent, _ = send(lanes, lane, "ReqOrderInsert", OrderRef=ref)
-        lanes.show(callback("OnRtnOrder"), changed("Order", order_of(sent, "100"), ExchangeID=exchange))
+        show(lanes, callback("OnRtnOrder"), changed("Order", order_of(sent, "100"), ExchangeID=exchange))
 
     def cancelled(ref: str) -> str:
         key: dict[str, Any] = {"FrontID": lane.front, "SessionID": lane.session, "OrderRef": ref, "OrderSysID": "100"}
@@ -618,7 +620,7 @@ def test_a_number_without_its_exchange_cancels_no_other_investors_order() -> Non
     lanes = lanes_at_counter()
     alice, bob = lanes.open(investor("10001")), lanes.open(investor("10002"))
     sent, _ = send(lanes, alice, "ReqOrderInsert", OrderRef="3")
-    lanes.show(callback("OnRtnOrder"), order_of(sent, "        8001"))
+    show(lanes, callback("OnRtnOrder"), order_of(sent, "        8001"))
 
     assert refused(lanes, bob, "ReqOrderAction", OrderSysID="        8001").code == 25
     send(lanes, alice, "ReqOrderAction", OrderSysID="        8001")
@@ -643,7 +645,7 @@ def test_an_order_of_an_earlier_counter_session_is_still_cancelled() -> None:
     lanes = lanes_at_counter()
     lane = lanes.open(investor("10001"))
     sent, _ = send(lanes, lane, "ReqOrderInsert", OrderRef="3")
-    lanes.incoming(callback("OnRtnOrder"), order_of(sent, "        8001"))
+    incoming(lanes, callback("OnRtnOrder"), order_of(sent, "        8001"))
     lanes.unbind()
     lanes.rebind(FRONT, 555, 0)
 
@@ -653,7 +655,7 @@ def test_an_order_of_an_earlier_counter_session_is_still_cancelled() -> None:
     fields = ("FrontID", "SessionID", "OrderRef", "ExchangeID", "OrderSysID")
     assert read("InputOrderAction", cancel, *fields) == (FRONT, SESSION, "41", "SHFE", "        8001")
     assert read("InputOrder", later, "OrderRef") == "42"
-    assert triple(lanes.show(callback("OnRtnOrder"), order_of(sent, "        8001")))[2] == "3"
+    assert triple(show(lanes, callback("OnRtnOrder"), order_of(sent, "        8001")))[2] == "3"
 
 
 @pytest.mark.parametrize("key", ["virtual", "counter", "exchange"])
@@ -662,7 +664,7 @@ def test_another_investors_order_cannot_be_cancelled_by_any_key(key: str) -> Non
     lanes = lanes_at_counter()
     alice, bob = lanes.open(investor("10001")), lanes.open(investor("10002"))
     sent, _ = send(lanes, alice, "ReqOrderInsert", OrderRef="3")
-    lanes.incoming(callback("OnRtnOrder"), order_of(sent, "        8001"))
+    incoming(lanes, callback("OnRtnOrder"), order_of(sent, "        8001"))
     keys: dict[str, dict[str, Any]] = {
         "virtual": {"FrontID": alice.front, "SessionID": alice.session, "OrderRef": "3"},
         "counter": {"FrontID": FRONT, "SessionID": SESSION, "OrderRef": "41"},
@@ -687,17 +689,17 @@ def test_a_cancel_never_teaches_the_map_a_wrong_number() -> None:
     lane = lanes.open(investor("10001"))
     send(lanes, lane, "ReqOrderInsert", OrderRef="3")
     echo = {"FrontID": FRONT, "SessionID": SESSION, "OrderRef": "41", "ExchangeID": "SHFE", "OrderSysID": "1"}
-    lanes.show(callback("OnErrRtnOrderAction"), event("OnErrRtnOrderAction", InvestorID="10001", **echo))
+    show(lanes, callback("OnErrRtnOrderAction"), event("OnErrRtnOrderAction", InvestorID="10001", **echo))
     trade = event("OnRtnTrade", InvestorID="10001", ExchangeID="SHFE", OrderSysID="1", OrderRef="77")
 
-    assert lanes.show(callback("OnRtnTrade"), trade) == trade
+    assert show(lanes, callback("OnRtnTrade"), trade) == trade
 
 
 # Restart, day, keys ---------------------------------------------------------------------------------------------
 
 
 def test_a_restarted_relay_knows_the_days_orders_again() -> None:
-    """From the stored entries: notices, cancels, the lane's references, and no counter reference twice."""
+    """From the stored entries: notices, cancels, keys, and no counter reference twice."""
     before = lanes_at_counter()
     lane = before.open(investor("10001"))
     sent, _ = send(before, lane, "ReqOrderInsert", OrderRef="12", order_key="k1")
@@ -705,14 +707,12 @@ def test_a_restarted_relay_knows_the_days_orders_again() -> None:
     after.restore(before.snapshot())
     after.rebind(FRONT, 888, 0)
 
-    same = after.open(investor("10001"), session=lane.session)
     new = after.open(investor("10001"))
 
-    assert triple(after.show(callback("OnRtnOrder"), order_of(sent))) == (lane.front, lane.session, "12")
-    assert (same.max_order_ref, new.max_order_ref) == (12, 0)
-    assert new.session > lane.session
-    assert read("InputOrder", send(after, same, "ReqOrderInsert", OrderRef="13")[0], "OrderRef") == "42"
-    assert send(after, same, "ReqOrderInsert", order_key="k1")[1].first is not None
+    assert triple(show(after, callback("OnRtnOrder"), order_of(sent))) == (lane.front, lane.session, "12")
+    assert new.max_order_ref == 0
+    assert read("InputOrder", send(after, new, "ReqOrderInsert", OrderRef="13")[0], "OrderRef") == "42"
+    assert send(after, new, "ReqOrderInsert", order_key="k1")[1].first is not None
 
 
 def test_an_order_of_another_process_is_known_by_the_name_it_had_there() -> None:
@@ -730,7 +730,7 @@ def test_an_order_of_another_process_is_known_by_the_name_it_had_there() -> None
 
     assert asked == ("OrderRef", name.front, name.session, 12)
     assert here.named_elsewhere(mine, method("ReqOrderAction"), request("ReqOrderAction", **cancel)) is None
-    assert triple(here.show(callback("OnRtnOrder"), order_of(sent))) == (name.front, name.session, "12")
+    assert triple(show(here, callback("OnRtnOrder"), order_of(sent))) == (name.front, name.session, "12")
     assert read("InputOrderAction", canceled, "FrontID", "SessionID", "OrderRef") == (FRONT, SESSION, "41")
     assert refused(here, other, "ReqOrderAction", **cancel).code == 25
 
@@ -749,7 +749,7 @@ def test_orders_of_another_process_hide_none_of_ours_and_take_no_room() -> None:
 
     error = event("OnErrRtnOrderInsert", **dict(zip(_REFUSED, read("InputOrder", sent, *_REFUSED), strict=True)))
 
-    assert read("InputOrder", here.show(callback("OnErrRtnOrderInsert"), error), "OrderRef") == "7"
+    assert read("InputOrder", show(here, callback("OnErrRtnOrderInsert"), error), "OrderRef") == "7"
     assert refused(here, mine, "ReqOrderInsert", OrderRef="9").reason == "day_limit_reached"
 
 
@@ -770,7 +770,7 @@ def test_sessions_that_counted_alike_are_told_apart() -> None:
     orders = order_of(sent[0], session=SESSION), order_of(sent[1], session=555)
 
     assert [read("InputOrder", one, "OrderRef") for one in sent] == ["41", "41"]
-    assert [triple(after.show(callback("OnRtnOrder"), one))[1:] for one in orders] == [(7, "7"), (8, "8")]
+    assert [triple(show(after, callback("OnRtnOrder"), one))[1:] for one in orders] == [(7, "7"), (8, "8")]
 
 
 def test_a_new_trading_day_starts_anew() -> None:
@@ -781,7 +781,7 @@ def test_a_new_trading_day_starts_anew() -> None:
     lanes.start_day()
     lanes.rebind(FRONT, SESSION, 0)
 
-    assert triple(lanes.show(callback("OnRtnOrder"), order_of(sent))) == (FRONT, SESSION, "41")
+    assert triple(show(lanes, callback("OnRtnOrder"), order_of(sent))) == (FRONT, SESSION, "41")
     again, outgoing = send(lanes, lane, "ReqOrderInsert", OrderRef="1", order_key="k1")
     assert read("InputOrder", again, "OrderRef") == "1"
     assert outgoing.first is None

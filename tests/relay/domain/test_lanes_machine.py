@@ -29,13 +29,15 @@ from tests.relay.domain.ctp_bodies import (
     BROKER,
     CATALOG,
     OWNERSHIP,
-    SCOPES,
+    authorized,
     callback,
     event,
+    incoming,
     investor,
     method,
     read,
     request,
+    show,
 )
 
 INVESTORS = ("10001", "10002")
@@ -100,7 +102,7 @@ class SharedSession(RuleBasedStateMachine):
         self.open.append(terminal)
         came = Repetitions(CATALOG)
         for notice in self.day:
-            if came.first_time(notice) and not self.lanes.is_private(notice.callback):
+            if came.first_time(notice) and not self.lanes.read(notice.callback, notice.body, learn=False).is_private:
                 self._give(terminal, notice)
 
     @precondition(lambda self: len(self.open) > 2)
@@ -115,7 +117,7 @@ class SharedSession(RuleBasedStateMachine):
         lane = self.open[pick % len(self.open)].lane
         before = lane.max_order_ref
         data = request("ReqOrderInsert", OrderRef=str(before + step) if step else "", UserID="intruder")
-        assert SCOPES.authorize(method("ReqOrderInsert"), lane.identity, data) is None
+        assert authorized("ReqOrderInsert", lane.identity, data) is None
         sent = self.lanes.outgoing(lane, method("ReqOrderInsert"), data)
         assert isinstance(sent, Outgoing)
         if not gets_through:
@@ -231,6 +233,7 @@ class SharedSession(RuleBasedStateMachine):
         self.lanes.rebind(FRONT, self.session, 0)
         for terminal in old:
             fresh = self.lanes.open(terminal.lane.identity, session=terminal.lane.session)
+            fresh.refs = terminal.lane.refs
             terminal.lane, terminal.seen = fresh, []
             terminal.delivery = Delivery(CATALOG)
             self.open.append(terminal)
@@ -263,7 +266,7 @@ class SharedSession(RuleBasedStateMachine):
 
     def _up(self, notice: Notice) -> None:
         if self.came.first_time(notice):
-            for_lanes = {lane.session for lane, _ in self.lanes.incoming(notice.callback, notice.body)}
+            for_lanes = {lane.session for lane, _ in incoming(self.lanes, notice.callback, notice.body)}
             for terminal in self.open:
                 if terminal.lane.session in for_lanes:
                     self._give(terminal, notice)
@@ -271,8 +274,8 @@ class SharedSession(RuleBasedStateMachine):
     def _give(self, terminal: Terminal, notice: Notice) -> None:
         if OWNERSHIP.belongs(notice.callback, notice.body, terminal.lane.identity):
             for passed in terminal.delivery.accept(notice, 0.0):
-                shown = self.lanes.show(passed.callback, passed.body)
-                terminal.seen.append(Notice(passed.callback, shown, passed.error_id))
+                seen = show(self.lanes, passed.callback, passed.body)
+                terminal.seen.append(Notice(passed.callback, seen, passed.error_id))
 
     @invariant()
     def nobody_sees_another_investors_events(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -16,25 +17,30 @@ NEVER = 1e9
 CANCEL, ORDER, OTHER, EXEMPT, QUERY = Priority
 
 
-def pacer(**limits: Any) -> Pacer:
+@dataclass(eq=False, slots=True)
+class Named(Ticket):
+    name: str = ""
+
+
+def pacer(**limits: Any) -> Pacer[Named]:
     return Pacer(PacingLimits(**{"queries_per_second": 0, **limits}))
 
 
-def ticket(priority: Priority, lane: str = "a", deadline: float = NEVER, request_id: int = 0, name: str = "") -> Ticket:
-    return Ticket(lane, priority, deadline, request_id, payload=name or priority.name)
+def ticket(priority: Priority, lane: str = "a", deadline: float = NEVER, request_id: int = 0, name: str = "") -> Named:
+    return Named(lane, priority, deadline, request_id, name=name or priority.name)
 
 
-def submit(schedule: Pacer, *tickets: Ticket) -> None:
+def submit(schedule: Pacer[Named], *tickets: Named) -> None:
     for one in tickets:
         assert not isinstance(schedule.submit(one), Refusal)
 
 
-def sent(schedule: Pacer, now: float) -> list[Any]:
-    """Payloads of everything that goes out now, the API taking all of it."""
+def sent(schedule: Pacer[Named], now: float) -> list[Any]:
+    """Names of everything that goes out now, the API taking all of it."""
     out = []
     while (step := schedule.next(now)).send is not None:
         schedule.returned(step.send, 0, now)
-        out.append(step.send.payload)
+        out.append(step.send.name)
     return out
 
 
@@ -141,7 +147,7 @@ def test_a_query_never_answered_blocks_for_a_time_only() -> None:
     step = schedule.next(60.0)
     assert step.unanswered is first
     assert step.send is not None
-    assert step.send.payload == "second"
+    assert step.send.name == "second"
 
 
 def test_query_frequency_is_kept() -> None:
@@ -373,7 +379,7 @@ def test_every_ticket_ends_once_in_time_and_within_the_rates(
     arrivals: list[tuple[Priority, str, float, float]], queries: int, packages: int
 ) -> None:
     """Driven by its own wake times alone: sent or expired, never both, never late, never too many in any second."""
-    schedule = Pacer(PacingLimits(queries_per_second=queries, packages_per_second=packages))
+    schedule: Pacer[Named] = Pacer(PacingLimits(queries_per_second=queries, packages_per_second=packages))
     log, ended = drive(schedule, arrivals)
 
     assert sorted(one.request_id for one in ended) == list(range(1, len(arrivals) + 1))
@@ -384,17 +390,17 @@ def test_every_ticket_ends_once_in_time_and_within_the_rates(
 
 
 def drive(
-    schedule: Pacer, arrivals: list[tuple[Priority, str, float, float]]
-) -> tuple[list[tuple[float, Ticket]], list[Ticket]]:
+    schedule: Pacer[Named], arrivals: list[tuple[Priority, str, float, float]]
+) -> tuple[list[tuple[float, Named]], list[Named]]:
     """Let the arrivals come and the schedule wake itself until nothing is left: what was sent when, and what ended."""
     coming = sorted((at, n, priority, lane, wait) for n, (priority, lane, at, wait) in enumerate(arrivals))
-    log: list[tuple[float, Ticket]] = []
-    ended: list[Ticket] = []
+    log: list[tuple[float, Named]] = []
+    ended: list[Named] = []
     now = 0.0
     while True:
         while coming and coming[0][0] <= now:
             at, n, priority, lane, wait = coming.pop(0)
-            submit(schedule, Ticket(lane, priority, at + wait, n + 1))
+            submit(schedule, Named(lane, priority, at + wait, n + 1))
         step = schedule.next(now)
         ended += step.expired
         if step.send is not None:

@@ -12,11 +12,11 @@ def row(name: str, *, is_last: bool = False) -> Row:
     return Row(ANSWER, event("OnRspQryInstrument", InstrumentID=name), is_last)
 
 
-def cache(most_bytes: int = 1 << 20) -> QueryCache:
+def cache(most_bytes: int = 1 << 20) -> QueryCache[str]:
     return QueryCache(CATALOG, most_bytes=most_bytes)
 
 
-def key_of(known: QueryCache, exchange: str = "") -> Key:
+def key_of(known: QueryCache[str], exchange: str = "") -> Key:
     return known.key(method("ReqQryInstrument"), request("ReqQryInstrument", ExchangeID=exchange))
 
 

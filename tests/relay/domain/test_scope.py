@@ -14,14 +14,14 @@ from relay.domain.scope import Identity, ScopeTable
 from relay.domain.scope_table import SCOPES as LISTED
 from relay.domain.scope_table import Priority, Scope
 from relay.refusals.refusal import Refusal
-from tests.relay.domain.ctp_bodies import CATALOG, SCOPES, body, investor, method, read, request
+from tests.relay.domain.ctp_bodies import CATALOG, SCOPES, authorized, body, investor, method, read, request
 
 ALICE = investor("10001")
 ALONE = investor("10001", operator="")
 
 
 def authorize(identity: Identity, name: str, data: bytearray) -> Refusal | None:
-    return SCOPES.authorize(method(name), identity, data)
+    return authorized(name, identity, data)
 
 
 def reason(identity: Identity, name: str, data: bytearray) -> str:
@@ -69,9 +69,9 @@ def test_a_request_of_a_later_version_is_refused() -> None:
     """What nobody decided about is not sent, whatever its struct looks like."""
     new = Method("ReqSpdApply", 200, Shape.REQUEST, "InputOrder", "spd_apply", "")
 
-    refusal = SCOPES.authorize(new, ALICE, body("InputOrder"))
+    refusal = SCOPES.rule(new)
 
-    assert refusal is not None
+    assert isinstance(refusal, Refusal)
     assert refusal.reason == "unknown_method"
 
 

@@ -56,8 +56,11 @@ class PlayedLink:
         self.detached: list[str] = []
         self._batches: asyncio.Queue[Sequence[CounterEvent | LinkStatus]] = asyncio.Queue()
 
-    async def call(self, call: TerminalCall) -> CallOutcome:
+    def submit(self, call: TerminalCall) -> asyncio.Future[CallOutcome]:
         self.calls.append(call)
+        return asyncio.ensure_future(self._outcome(call))
+
+    async def _outcome(self, call: TerminalCall) -> CallOutcome:
         if self.busy is not None:
             await self.busy.wait()
         if self.ledger_away:

@@ -1,0 +1,96 @@
+"""Whether a terminal may send a request now, and in whose name: every request passes here, once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ctpabi.catalog import Catalog, Method
+from ctpabi.codec import layout
+from ctpabi.codec.messages import request_body
+from relay.counter.ctp.orders.calls import OpenCall, RouterLink
+from relay.counter.port import TerminalCall
+from relay.domain.day_notices import KnownOwners
+from relay.domain.ownership import OwnershipTable
+from relay.domain.scope import ScopeTable, authorize
+from relay.domain.scope_table import Priority
+from relay.refusals import call_reasons, relay_reasons, stream_reasons
+from relay.refusals.refusal import Refusal
+
+_PASSWORD_UPDATE = "ReqUserPasswordUpdate"  # noqa: S105 - a method's name
+_LEGAL_WHILE_PASSWORD_DUE = frozenset({_PASSWORD_UPDATE, "ReqTradingAccountPasswordUpdate"})
+
+
+@dataclass(frozen=True, slots=True)
+class RouterTables:
+    """The tables of one catalog, and whose notices are kept; shared by all routers of a process."""
+
+    catalog: Catalog
+    scope: ScopeTable
+    ownership: OwnershipTable
+    known: KnownOwners
+
+
+def decoded(call: TerminalCall) -> tuple[Method, bytearray] | Refusal:
+    """The method a message stands for, and its struct's bytes as the terminal filled it."""
+    if call.request.WhichOneof("body") is None:
+        return stream_reasons.request_malformed(why="the call carries no request this relay's CTP version knows")
+    try:
+        method, body = request_body(call.request)
+    except ValueError as error:
+        return stream_reasons.request_malformed(why=str(error))
+    return method, bytearray(body)
+
+
+class CallChecks:
+    """The checks of one counter session."""
+
+    def __init__(self, tables: RouterTables, is_live: Callable[[], bool]) -> None:
+        """`is_live` says whether the counter session is logged in at this moment."""
+        self._structs = tables.catalog.structs
+        self._scope = tables.scope
+        self._is_live = is_live
+        self.password_due = False
+        """the login waits for another password: only its change may be sent"""
+
+    def make_call(
+        self, link: RouterLink, method: Method, body: bytearray, number: int, seconds: float, now: float
+    ) -> OpenCall | Refusal:
+        """The request with this terminal's identity in its `body`; it may wait for `seconds`."""
+        rule = self._scope.rule(method)
+        if isinstance(rule, Refusal):
+            return rule
+        is_question = rule.priority is Priority.QUERY or rule.priority is Priority.EXEMPT_QUERY
+        if is_question and number in link.questions:
+            return call_reasons.request_id_in_use(request_id=number)
+        refusal = authorize(rule, link.lane.identity, body)
+        if refusal is not None:
+            return refusal
+        call = OpenCall(link, rule.priority, now + seconds, link=link, method=method, body=body, number=number)
+        call.is_question, call.is_public = is_question, rule.cacheable
+        if method.name == _PASSWORD_UPDATE:
+            call.new_password = str(layout.get(self._structs[method.struct], body, "NewPassword"))
+        return call
+
+    def not_ready(self, link: RouterLink, method: Method) -> Refusal | None:
+        """Why nothing can be sent for this terminal now."""
+        if not link.is_open:
+            return stream_reasons.session_gone()
+        if self.password_due and method.name in _LEGAL_WHILE_PASSWORD_DUE:
+            return None
+        return None if link.reported and self._is_live() else relay_reasons.counter_unavailable(why="not logged in")
+
+    def over_limits(self, call: OpenCall, now: float) -> Refusal | None:
+        """One terminal must not use up what all share, also where the relay itself answers."""
+        link = call.link
+        match call.priority:
+            case Priority.CANCEL | Priority.ORDER:
+                window, what, most = link.orders, "orders 报撤单", link.limits.orders
+            case Priority.QUERY:
+                window, what, most = link.queries, "queries 查询", link.limits.queries
+            case _:
+                return None
+        if window.free_at(now) > now:
+            return call_reasons.too_fast(what=what, most=most)
+        window.take(now)
+        return None

@@ -1,0 +1,396 @@
+"""Does for one counter session what its `OrderRouter` decides: the API, the order map, timers, and terminals' futures.
+
+Feed, then carry out. Whatever comes (a call, an event, an answer of the firm's other processes, a timer) is fed to
+the router; `pump` then sends what may be sent, does what came out, and sets the one timer for the rest. Nothing
+between feeding and the end of `pump` waits, so that the calls of one terminal keep their order by construction. What
+must wait for another machine is a task of its own, which feeds its answer when it has one.
+
+A refusal is a value up to here. It becomes an exception in `submit`'s future, and in what a login waits for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+
+import structlog
+
+from ctpabi.api.spi import RawEvent
+from ctpabi.facts.errors import NEVER_ANSWERED
+from relay.alarms import AlarmName
+from relay.counter.ctp import session_items as happened
+from relay.counter.ctp.orders import outputs
+from relay.counter.ctp.orders.calls import OpenCall, RouterLink
+from relay.counter.ctp.orders.firm import FirmQuestions
+from relay.counter.ctp.orders.outgoing import Item, OutgoingItems, is_end
+from relay.counter.ctp.orders.router import OWN_SECONDS, OrderRouter
+from relay.counter.ctp.orders.tools import DriverTools
+from relay.counter.ctp.session import CtpSession
+from relay.counter.port import Attached, CallOutcome, LinkCause, LinkState, LinkStatus, TerminalCall
+from relay.domain import reasons
+from relay.domain.scope import Identity
+from relay.refusals import call_reasons, relay_reasons
+from relay.refusals.refusal import Refusal, Refused
+from relay.tasks import Tasks
+
+_log = structlog.get_logger(__name__)
+SLICE_SECONDS = 0.002
+"""how long one terminal's big answer, or a day's replay, may keep the loop; then it is others' turn"""
+NOT_ATTACHED = Attached("", "", 0, 0, 0, "", "", 0)
+_RENEWAL = "查询通道无响应, 重建柜台会话 / no query is answered any more: the session is renewed"
+
+Detach = Callable[["CtpLink", str], Awaitable[None]]
+LiveHook = Callable[["OrderDriver"], Awaitable[None]]
+
+
+class CtpLink:
+    """A `port.CounterLink`: one terminal's end of an `OrderDriver`."""
+
+    def __init__(
+        self, driver: OrderDriver, route: RouterLink, ready: asyncio.Event, on_detach: Detach, turn: asyncio.Lock
+    ) -> None:
+        """`ready` is set where an item comes. `turn` is the process's: one terminal has its slice of what is made later."""
+        self.session = route.name
+        """the terminal session's id, for the ledger"""
+        self.route = route
+        self.lost_history = route.lost_history
+        """see `port.CounterLink`"""
+        self.attached = NOT_ATTACHED
+        self._ready = ready
+        self._driver = driver
+        self._on_detach = on_detach
+        self._turn = turn
+        self._detached = False
+
+    def see(self, login: Attached) -> None:
+        """The counter session's login as this terminal sees it: with its lane's own front, session and references."""
+        lane, before = self.route.lane, self.attached
+        login = replace(login, confirmation=before.confirmation, confirmation_error_id=before.confirmation_error_id)
+        self.attached = replace(login, front_id=lane.front, session_id=lane.session, max_order_ref=lane.max_order_ref)
+
+    def submit(self, call: TerminalCall) -> asyncio.Future[CallOutcome]:
+        """See `port.CounterLink`."""
+        return self._driver.submit(self, call)
+
+    def put(self, item: Item) -> None:
+        """Give the terminal something."""
+        self.route.items.put(item)
+
+    async def batches(self) -> AsyncIterator[Sequence[Item]]:
+        """Everything for this terminal, as bursts; ends after LinkStatus ENDED."""
+        self.route.is_read, items = True, self.route.items
+        while True:
+            while not len(items):
+                self._ready.clear()
+                await self._ready.wait()
+            batch = items.take()
+            if batch:
+                yield batch
+            if any(map(is_end, batch)):
+                return
+            if items.has_more_to_make and (made := await self._slice()):
+                yield made
+
+    async def _slice(self) -> list[Item]:
+        items = self.route.items
+        async with self._turn:
+            made = items.make(asyncio.get_running_loop().time, SLICE_SECONDS)
+            self._driver.pump()  # a trade of it may wait for its order, and has a time then
+            if items.has_more_to_make:
+                await asyncio.sleep(0)  # whatever waits in the loop comes first, and no other terminal's slice
+        return made
+
+    async def detach(self, reason: str) -> None:
+        """End the link; idempotent."""
+        if not self._detached:
+            self._detached = True
+            await self._on_detach(self, reason)
+
+
+class OrderDriver:
+    """The links of one counter session: in many-to-many there is one, in many-to-one there are all of them."""
+
+    def __init__(self, session: CtpSession, tools: DriverTools, *, on_live: LiveHook | None = None) -> None:
+        """`on_live` makes it a shared one: it is awaited after every login, before anything is sent or told."""
+        self.session = session
+        self._tools = tools
+        self._on_live = on_live
+        self._router = OrderRouter(
+            tools.tables,
+            tools.new_lanes(),
+            operator_id=session.steps.credentials.user_id if on_live is not None else "",
+            has_firm=tools.order_map.shared is not None,
+            is_live=lambda: session.live,
+            next_request_id=session.next_request_id,
+        )
+        self._firm = FirmQuestions(tools.order_map.shared, self._router, self.pump)
+        self._links: dict[RouterLink, CtpLink] = {}
+        self._results: dict[OpenCall, asyncio.Future[CallOutcome]] = {}
+        self._own_answers: dict[OpenCall, asyncio.Future[int]] = {}
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self._tasks = Tasks()
+        self._first: asyncio.Future[None] = self._loop.create_future()
+        self._login: Attached | None = None
+        self.logins = 0
+        """how often the session went live: what was reported during an earlier login does not stand in this one"""
+        self.ended = asyncio.Event()
+        self.why_not = relay_reasons.counter_unavailable(why="not logged in yet")
+        """why nobody can log in, while the session is not live"""
+
+    def __iter__(self) -> Iterator[CtpLink]:
+        return iter(tuple(self._links.values()))
+
+    # Links ---------------------------------------------------------------------------------------------------
+
+    def add(self, name: str, identity: Identity, on_detach: Detach, *, from_now: bool) -> CtpLink:
+        """A link for one more terminal; with the day's notices waiting in it, unless `from_now`."""
+        ready, number, limits = asyncio.Event(), self._tools.next_lane(), self._tools.limits
+        items = OutgoingItems(ready.set)
+        route = self._router.open_link(name, identity, number, limits, items, from_now=from_now)
+        link = self._links[route] = CtpLink(self, route, ready, on_detach, self._tools.turn)
+        if self._login is not None:
+            link.see(self._login)
+        self.pump()
+        return link
+
+    async def recall(self, investor_id: str) -> None:
+        """Know what other processes of the firm sent for this investor today, before its terminal is told anything."""
+        self._router.lanes.recall(await self._firm.of_investor(investor_id))
+
+    def remove(self, link: CtpLink) -> None:
+        """The terminal is gone; idempotent."""
+        self._router.close_link(link.route, self._loop.time())
+        self._links.pop(link.route, None)
+        self.pump()
+
+    def start(self) -> None:
+        """Begin to take events from the session."""
+        self._tasks.start(self._run(), f"orders of {self.session.name}")
+
+    async def first_login(self) -> None:
+        """Wait until the session is live for the first time, or waits for a password; raises Refused."""
+        await asyncio.shield(self._first)
+
+    async def stop(self) -> None:
+        """Take no more events."""
+        await self._tasks.cancel()
+        await self._firm.stop()
+        if self._timer is not None:
+            self._timer.cancel()
+        self._first.cancel()
+
+    # Down ----------------------------------------------------------------------------------------------------
+
+    def submit(self, link: CtpLink, call: TerminalCall) -> asyncio.Future[CallOutcome]:
+        """One terminal's request; see `port.CounterLink.submit`."""
+        try:
+            made = self._router.submit(link.route, call, self._loop.time())
+        except Exception:  # noqa: BLE001 - the call must be answered whatever happens
+            _log.exception("request_not_taken", session=link.session)
+            made = call_reasons.relay_fault()
+        if isinstance(made, OpenCall):
+            return self._wait_for(made)
+        result: asyncio.Future[CallOutcome] = self._loop.create_future()
+        result.set_exception(Refused(made))
+        return result
+
+    def _wait_for(self, call: OpenCall) -> asyncio.Future[CallOutcome]:
+        result = self._results[call] = self._loop.create_future()
+        self.pump()
+        if not result.done():
+            result.add_done_callback(partial(self._given_up, call))
+        return result
+
+    def _given_up(self, call: OpenCall, result: asyncio.Future[CallOutcome]) -> None:
+        if result.cancelled():
+            self._router.give_up(call, self._loop.time())
+            self.pump()
+
+    async def ask_itself(self, link: CtpLink, method_name: str) -> int:
+        """Send an otherwise empty request in this terminal's name; the answer's ErrorID, -1 without one in its time."""
+        method = self._tools.tables.catalog.methods[method_name]
+        call = self._router.ask_itself(link.route, method, self._loop.time())
+        if isinstance(call, Refusal):
+            raise Refused(call)
+        answer = self._own_answers[call] = self._loop.create_future()
+        try:
+            outcome = await self._wait_for(call)
+            return await asyncio.wait_for(answer, OWN_SECONDS) if outcome.return_code == 0 else NEVER_ANSWERED
+        except TimeoutError:
+            return NEVER_ANSWERED
+        finally:
+            del self._own_answers[call]
+
+    def pump(self) -> None:
+        """Send everything whose turn it is, do what the router wants done, and set the timer for the rest."""
+        while (call := self._router.next(self._loop.time())) is not None:
+            self._send(call)
+        for output in self._router.take():
+            self._carry_out(output)
+        if self._timer is not None:
+            self._timer.cancel()
+        at = self._router.wake_at
+        self._timer = self._loop.call_at(at, self.pump) if at is not None else None
+
+    def _send(self, call: OpenCall) -> None:
+        body = self._written(call)
+        if body is None:
+            return
+        now = self._loop.time()
+        try:
+            code = self.session.call(call.method, body, call.request_id)
+        except Exception:  # noqa: BLE001 - the call must be answered whatever happens
+            # It may have been sent: its references stay used, so that what comes back is still its terminal's.
+            _log.exception("api_call_failed", method=call.method.name)
+            self._router.not_sent(call, call_reasons.outcome_unknown(), now, for_sure=False)
+            return
+        if code != 0:
+            self._tools.order_map.retract(call.outgoing.entries)
+        self._router.returned(call, code, now)
+
+    def _written(self, call: OpenCall) -> bytearray | None:
+        """Its bytes, once its references are kept on disk; None where it is not to be sent."""
+        now = self._loop.time()
+        try:
+            body = self._router.write(call, now)
+            if body is not None:
+                self._tools.order_map.append(call.outgoing.entries)
+        except OSError:
+            self._router.not_sent(call, relay_reasons.order_map_unavailable(), now)
+        except Exception:  # noqa: BLE001 - the call must be answered whatever happens
+            _log.exception("request_not_rewritten", method=call.method.name)
+            self._router.not_sent(call, call_reasons.relay_fault(), now)
+        else:
+            self._count(len(call.outgoing.entries))
+            return body
+        return None
+
+    def _count(self, more: int) -> None:
+        used, day = self._router.lanes.used, self._tools.day_use
+        if more and (percent := day.inserted(used - more, used)):
+            self._tools.alarms.sound(AlarmName.ORDERS_RUN_OUT, percent=percent, limit=day.total)
+
+    def _carry_out(self, output: outputs.Output) -> None:
+        match output:
+            case outputs.CallResult(call, result):
+                self._give(call, result)
+            case outputs.OwnAnswer(call, error_id):
+                answer = self._own_answers.get(call)
+                if answer is not None and not answer.done():
+                    answer.set_result(error_id)
+            case outputs.AskFirm():
+                self._firm.ask(output)
+            case outputs.NewPassword(password):
+                self.session.password_changed(password)
+            case outputs.LaneIsDead():
+                self._tools.alarms.sound(AlarmName.QUERY_LANE_DEAD, session=self.session.name)
+            case outputs.RenewSession():
+                self.session.renew(_RENEWAL)
+            case outputs.Warned(event, facts):
+                _log.warning(event, **facts)
+
+    def _give(self, call: OpenCall, result: CallOutcome | Refusal) -> None:
+        is_sent = isinstance(result, CallOutcome) and result.return_code == 0
+        self._firm.end(call, sent=is_sent, then=partial(_set, self._results.pop(call), result))
+
+    # Up ------------------------------------------------------------------------------------------------------
+
+    async def _run(self) -> None:
+        try:
+            while True:
+                until = self._loop.time() + SLICE_SECONDS
+                for item in await self.session.next_batch():
+                    now = self._loop.time()
+                    if isinstance(item, RawEvent):
+                        self._router.event(item, now)
+                    else:
+                        await self._session_changed(item)
+                        self.pump()
+                    if now >= until:  # a day's replay, or an answer of thousands of rows: others have their turn
+                        self.pump()
+                        await asyncio.sleep(0)
+                        until = self._loop.time() + SLICE_SECONDS
+                self.pump()
+        except Refused as refused:  # a full disk, say
+            self._end(refused.refusal, LinkCause.RELAY_FAULT)
+        except Exception:
+            self._end(happened.fault().refusal, LinkCause.RELAY_FAULT)
+            raise
+
+    async def _session_changed(self, item: happened.SessionChange) -> None:
+        match item:
+            case happened.SessionLive():
+                await self._live(item)
+            case happened.SessionPasswordDue(error_id, _):
+                self._due(error_id)
+            case happened.SessionRecovering():
+                self.why_not = item.refusal
+                self._router.lost(LinkStatus(LinkState.RECOVERING, item.reason, cause=item.cause), self._loop.time())
+            case happened.SessionEnded():
+                self._end(item.refusal, item.cause)
+
+    async def _live(self, item: happened.SessionLive) -> None:
+        login = item.attached(self._tools.tables.catalog)
+        await self._begin_day(login.trading_day, changed=item.day_changed)
+        self._router.logged_in(login, self.session.front_info(), self._loop.time())
+        self._login = login
+        self.logins += 1
+        for link in self:
+            link.see(login)
+        if self._on_live is not None:
+            await self._on_live(self)
+        if not self._first.done():
+            self._first.set_result(None)
+            return
+        for link in self:
+            if link.route.reported:
+                link.put(LinkStatus(LinkState.LIVE, "", link.attached, item.day_changed))
+
+    async def _begin_day(self, trading_day: str, *, changed: bool) -> None:
+        try:
+            self._tools.order_map.begin(trading_day)
+        except OSError as error:
+            _log.error("order_map_unreadable", error=str(error))
+            raise Refused(relay_reasons.order_map_unavailable()) from None
+        if changed:
+            self._router.start_day()
+            self._tools.day_use.start_day()
+        elif self._login is None:
+            # Orders of this day's earlier life of the relay are known again, by whom they belong to.
+            alone = next(iter(self), None) if self._on_live is None else None
+            investor = alone.route.lane.identity.investor_id if alone is not None else None
+            self._router.lanes.restore(self._tools.order_map.load(investor))
+            if investor is not None:
+                await self.recall(investor)
+
+    def _due(self, error_id: int) -> None:
+        self._router.password_due()
+        why = f"password_due: {reasons.password_due_advice(error_id)}"
+        for link in self:
+            link.see(replace(NOT_ATTACHED, must_change_password=error_id))
+            if self._first.done():
+                link.put(LinkStatus(LinkState.RECOVERING, why, cause=LinkCause.PASSWORD_DUE))
+        if not self._first.done():
+            self._first.set_result(None)
+
+    def _end(self, refusal: Refusal, cause: LinkCause) -> None:
+        why = f"{refusal.reason}: {refusal.message}"
+        self._router.lost(LinkStatus(LinkState.ENDED, why, cause=cause), self._loop.time())
+        self.pump()
+        self.why_not = refusal
+        self.ended.set()
+        if not self._first.done():
+            self._first.set_exception(Refused(refusal))
+            self._first.exception()  # many-to-one does not wait for it
+
+
+def _set(future: asyncio.Future[CallOutcome], result: CallOutcome | Refusal) -> None:
+    if future.done():
+        return  # it was given up
+    if isinstance(result, Refusal):
+        future.set_exception(Refused(result))
+    else:
+        future.set_result(result)

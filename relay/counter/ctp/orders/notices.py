@@ -1,0 +1,158 @@
+"""The way up of notices: by investor and lane, each once and in order.
+
+A notice passes these stations, and each may end its way. The reference map is asked once, and learns the order's
+numbers. A repetition ends here: the counter sends the whole day again after every break. The day keeps it for
+terminals that come later, in an operator's session alone. Its owner says which lanes may see it. Each of these
+terminals has a `Delivery`, which holds a trade back until the terminal has seen its order.
+
+A terminal that joins later is given the day so far first, made as it takes it. Between any two notices it holds that
+what comes while a replay is not yet made is made behind it, so that both go through the `Delivery` in the day's order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ctpabi.catalog import Catalog
+from relay.counter.ctp.orders.calls import RouterLink
+from relay.counter.ctp.orders.view import EventView
+from relay.counter.port import CounterEvent
+from relay.domain.day_notices import DayNotices
+from relay.domain.delivery import Delivery, Notice
+from relay.domain.from_now import ReplayWatch
+from relay.domain.lane import Lane
+from relay.domain.lanes import Lanes, ReadEvent
+from relay.domain.ownership import OwnershipTable
+from relay.domain.ref_map import MapEntry
+from relay.domain.repetitions import Repetitions
+
+_Encoded = dict[tuple[int, bytes], CounterEvent]
+"""by identity of the notice, and investor"""
+
+
+class Notices:
+    """The notices of one counter session."""
+
+    def __init__(
+        self, catalog: Catalog, ownership: OwnershipTable, lanes: Lanes, view: EventView, day: DayNotices | None
+    ) -> None:
+        """`day` keeps what terminals that join later want to know; None in an investor's own session."""
+        self._catalog = catalog
+        self._ownership = ownership
+        self._lanes = lanes
+        self._view = view
+        self._day = day
+        self._repetitions = Repetitions(catalog)
+        self._watch: ReplayWatch | None = None
+        """while the first login's replay goes on"""
+        self._links: dict[Lane, tuple[RouterLink, Delivery]] = {}
+        self._from_now: set[RouterLink] = set()
+        self._holding: set[RouterLink] = set()
+        """links with trades that wait for their orders"""
+
+    def open(self, link: RouterLink, *, from_now: bool) -> None:
+        """A terminal joined; it gets the day's notices of its investor first, unless it wants only new ones."""
+        self._links[link.lane] = link, Delivery(self._catalog)
+        if from_now:
+            self._from_now.add(link)
+        elif self._day is not None:
+            replay = self._day.replay(link.lane.identity)
+            link.items.put_later(0, self._replayed(link, replay.notices))
+            link.lost_history = not replay.complete
+
+    def close(self, link: RouterLink) -> None:
+        """A terminal left; idempotent."""
+        self._links.pop(link.lane, None)
+        self._from_now.discard(link)
+        self._holding.discard(link)
+
+    def logged_in(self, login_time: str, now: float) -> None:
+        """The first login of the session, at the counter's time; what comes now is the day so far."""
+        self._watch = ReplayWatch(self._catalog, login_time, now)
+
+    def broke(self, now: float) -> None:
+        """The session broke: after its next login the day comes again."""
+        if self._watch is not None:
+            self._watch.broke(now)
+
+    def start_day(self) -> None:
+        """A new trading day: yesterday's notices are forgotten."""
+        if self._day is not None:
+            self._day.start_day()
+        self._repetitions.start_day()
+        self._watch = None
+        for _, delivery in self._links.values():
+            delivery.start_day()
+
+    def notify(self, notice: Notice, read: ReadEvent, now: float) -> None:
+        """One OnRtn… or OnErrRtn…, to every lane that may see it."""
+        if not self._repetitions.first_time(notice, ours=read.order is not None):
+            return
+        owned = self._ownership.owner(notice.callback, notice.body)
+        if self._day is not None and not read.is_private:
+            self._day.record(notice, owned)
+        news = (notice,) if self._watch is None else self._news(self._watch, notice, read.order, now)
+        encoded: _Encoded = {}
+        for lane in self._lanes.receivers(read, owned):
+            link, delivery = self._links[lane]
+            for item in news if link in self._from_now else (notice,):
+                if link.items.has_notices_to_come:
+                    # A trade of the day so far may wait for this order: it takes its turn behind what came before.
+                    link.items.put_later(0, self._replayed(link, iter((item,))))
+                    continue
+                for ready in delivery.accept(item, now):
+                    link.items.put(self._event(ready, lane, encoded, read))
+                if delivery.held:
+                    self._holding.add(link)
+
+    def release(self, now: float) -> float | None:
+        """Let go the trades that waited long enough; returns when the next one is due."""
+        due = []
+        for link in tuple(self._holding):
+            _, delivery = self._links[link.lane]
+            for notice in delivery.release(now):
+                link.items.put(self._event(notice, link.lane, {}))
+            if delivery.due_at is None:
+                self._holding.discard(link)
+            else:
+                due.append(delivery.due_at)
+        return min(due, default=None)
+
+    def _news(self, watch: ReplayWatch, notice: Notice, order: MapEntry | None, now: float) -> tuple[Notice, ...]:
+        """What of a notice terminals get that want nothing from before their login."""
+        own = order is not None and any(_sent(link.lane, order) for link in self._from_now)
+        welcomed = any(link.is_read for link in self._from_now)
+        news = watch.take(notice, now, own=own, welcomed=welcomed)
+        if watch.over:
+            self._watch = None
+        return news
+
+    def _replayed(self, link: RouterLink, notices: Iterator[Notice]) -> Iterator[CounterEvent | None]:
+        for notice in notices:
+            if link.lane not in self._links:
+                return
+            _, delivery = self._links[link.lane]
+            yield None
+            for ready in delivery.accept(notice, link.items.now):
+                yield self._event(ready, link.lane, {})
+            if delivery.held:
+                self._holding.add(link)
+
+    def _event(self, notice: Notice, lane: Lane, encoded: _Encoded, read: ReadEvent | None = None) -> CounterEvent:
+        """As terminals of this investor see it now: worked out once, however many get it.
+
+        `read` is the newest notice. What is older is read again without learning: the counter may have other
+        numbers by now.
+        """
+        investor = lane.identity.investor
+        key = id(notice), investor
+        event = encoded.get(key)
+        if event is None:
+            if read is None or read.body is not notice.body:
+                read = self._lanes.read(notice.callback, notice.body, learn=False)
+            event = encoded[key] = self._view.notice(notice, read, investor)
+        return event
+
+
+def _sent(lane: Lane, order: MapEntry) -> bool:
+    return (lane.front, lane.session) == (order.lane_front, order.lane_session)

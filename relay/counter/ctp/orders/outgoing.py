@@ -1,0 +1,88 @@
+"""What waits for one terminal: items that are ready, and long ones that are made when the terminal takes them.
+
+A day's replay or an answer of thousands of rows is kept as an iterator and made a slice at a time, so that it
+holds up nobody else. Iterators wait in one queue for each request id, 0 for notices. Between any two calls it holds
+that whatever comes for a request id with a queue waits behind that queue. The end of the counter session does not.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterator
+
+from relay.counter.port import CounterEvent, LinkState, LinkStatus
+
+Item = CounterEvent | LinkStatus
+Later = Iterator[Item | None]
+"""items that are made when they are taken; None where there is nothing to show of one"""
+
+
+class OutgoingItems:
+    """A queue for one reader."""
+
+    def __init__(self, wake: Callable[[], None] = lambda: None) -> None:
+        """`wake` is called where something came: the reader may be asleep."""
+        self._wake = wake
+        self._items: deque[Item] = deque()
+        self._later: OrderedDict[int, deque[Later]] = OrderedDict()
+        self.now = 0.0
+        """while an item is made: the reader's clock, in seconds"""
+
+    def __len__(self) -> int:
+        """How many items are ready; those to be made count as one for each request id."""
+        return len(self._items) + len(self._later)
+
+    @property
+    def has_notices_to_come(self) -> bool:
+        """Whether notices are still to be made: whatever comes is made after them."""
+        return 0 in self._later
+
+    @property
+    def has_more_to_make(self) -> bool:
+        """Whether `make` has something to do."""
+        return bool(self._later)
+
+    def put(self, item: Item) -> None:
+        """Add one that is ready."""
+        behind = self._later.get(item.request_id if isinstance(item, CounterEvent) else 0) if self._later else None
+        if behind is not None and not is_end(item):
+            behind.append(iter((item,)))
+        else:
+            self._items.append(item)
+        self._wake()
+
+    def put_later(self, request_id: int, items: Later) -> None:
+        """Add many: `make` makes them."""
+        self._later.setdefault(request_id, deque()).append(items)
+        self._wake()
+
+    def take(self) -> list[Item]:
+        """Everything that is ready."""
+        taken = list(self._items)
+        self._items.clear()
+        return taken
+
+    def make(self, clock: Callable[[], float], seconds: float) -> list[Item]:
+        """The next of what is made later, for as long as one slice; the requests take turns."""
+        made = list[Item]()
+        self.now = clock()
+        until = self.now + seconds
+        while self._later and self.now < until:
+            request_id, queue = next(iter(self._later.items()))
+            for item in queue[0]:
+                if item is not None:
+                    made.append(item)
+                self.now = clock()
+                if self.now >= until:
+                    self._later.move_to_end(request_id)
+                    break
+            else:
+                queue.popleft()
+                if not queue:
+                    del self._later[request_id]
+        return made
+
+
+def is_end(item: Item) -> bool:
+    """Whether the counter session is over: nothing comes after it."""
+    return isinstance(item, LinkStatus) and item.state is LinkState.ENDED

@@ -1,0 +1,400 @@
+"""Orders and everything else the terminals of one counter session ask: what to send when, and whose each event is.
+
+Pure: no loop, clock, file or socket. `OrderDriver` feeds it and does what comes out of it.
+
+What it keeps. A `RouterLink` for each terminal. `Lanes`: whose reference is whose at the counter. `Pacer`: what waits
+to be sent, and when it may; `WaitingCalls` has it, and what waits for something else. `Answers`: the calls that may still be
+answered, and who asked the same. `Notices`: what the day has brought, and in which order each terminal gets it.
+
+What happens to a call, in this order:
+
+1. `submit` checks it: whether the terminal may send now, whose it is (`scope`), its share of the second. It gets the
+   terminal's identity here and nowhere else.
+2. It stands in the link's line where the firm's other processes must be asked, or where one before it asks. So calls
+   of one terminal keep their order.
+3. A public question that is known or under way is answered at once. A cancel of an order that still waits here takes
+   it out, and neither is sent; any other action on such an order follows it. Everything else goes to the pacer.
+4. `next` gives the call whose turn it is, `write` its bytes with the counter's references. So the counter sees
+   references increase, whatever waited how long. The driver stores the references, calls the API, and says what it
+   `returned`.
+5. `event` brings its answers. A query that the API or the counter did not take goes back to 4; an order never does.
+
+Between any two calls of these methods it holds: an `OpenCall` whose result is due is parked, in the pacer, or in the
+driver's hands between `next` and `returned`, and in one of them only. `_give` gives the result, once. Where a call
+that had its result cannot be sent again, its answer is what does not come, and `Answers.lose` says so. The API may
+answer on its own thread before its call returns, so a call is known as unanswered before it is sent.
+
+A terminal whose report does not stand at the counter sends nothing. A login makes reports anew, so `lost` takes them
+away in a shared session; whoever makes them sets `RouterLink.reported`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from ctpabi.api.spi import RawEvent
+from ctpabi.catalog import Method, Shape
+from relay.counter.ctp.orders import outputs
+from relay.counter.ctp.orders.answers import Answers, Lost
+from relay.counter.ctp.orders.calls import NO_BYTES, NOTHING_WRITTEN, LinkLimits, OpenCall, RouterLink, repeated
+from relay.counter.ctp.orders.checks import CallChecks, RouterTables, decoded
+from relay.counter.ctp.orders.notices import Notices
+from relay.counter.ctp.orders.outgoing import OutgoingItems
+from relay.counter.ctp.orders.view import EventView
+from relay.counter.ctp.orders.waiting_calls import WaitingCalls
+from relay.counter.port import Attached, CallOutcome, LinkStatus, TerminalCall
+from relay.domain.day_notices import DayNotices
+from relay.domain.delivery import Notice
+from relay.domain.lanes import Lanes
+from relay.domain.order_keys import FirstOrder
+from relay.domain.pacing import Outcome, PacingLimits, Step
+from relay.domain.query_lane import Unanswered
+from relay.domain.ref_map import MapEntry
+from relay.domain.scope import Identity
+from relay.domain.scope_table import Priority
+from relay.refusals import call_reasons, relay_reasons, stream_reasons
+from relay.refusals.refusal import Refusal
+
+OWN_SECONDS = 10.0
+"""how long what the relay asks by itself may wait to be sent, and then for its answer"""
+
+
+class OrderRouter:
+    """The links and calls of one counter session."""
+
+    def __init__(
+        self,
+        tables: RouterTables,
+        lanes: Lanes,
+        *,
+        operator_id: str,
+        has_firm: bool,
+        is_live: Callable[[], bool],
+        next_request_id: Callable[[], int],
+    ) -> None:
+        """With an operator the session is shared; with a firm some calls ask its other processes first.
+
+        `is_live` says whether the session is logged in at this moment, `next_request_id` gives an nRequestID that no
+        unanswered request of the session has.
+        """
+        self._tables = tables
+        self.lanes = lanes
+        self._checks = CallChecks(tables, is_live)
+        self._is_shared = bool(operator_id)
+        self._next_request_id = next_request_id
+        self._out: list[outputs.Output] = []
+        view = EventView(tables.catalog, tables.ownership, lanes, operator_id)
+        self._answers = Answers(tables.catalog, view, self._out)
+        day = DayNotices(tables.catalog, tables.ownership, tables.known) if operator_id else None
+        self._notices = Notices(tables.catalog, tables.ownership, lanes, view, day)
+        self._waiting = WaitingCalls(lanes, has_firm=has_firm)
+        self._pacer = self._waiting.pacer
+        self._held = Unanswered()
+        self._links: dict[int, RouterLink] = {}
+        self._lane_is_dead = False
+        self._was_live = False
+        self.wake_at: float | None = None
+        """when `next` has something to do, if nothing comes before; known once it had nothing to send"""
+
+    def __iter__(self) -> Iterator[RouterLink]:
+        return iter(tuple(self._links.values()))
+
+    def take(self) -> list[outputs.Output]:
+        """What is to be done, in order; each is given once."""
+        taken = self._out.copy()
+        self._out.clear()
+        return taken
+
+    # Links ---------------------------------------------------------------------------------------------------
+
+    def open_link(
+        self, name: str, identity: Identity, number: int, limits: LinkLimits, items: OutgoingItems, *, from_now: bool
+    ) -> RouterLink:
+        """A link for one more terminal, on lane `number`; with the day's notices in `items`, unless `from_now`."""
+        link = RouterLink(name, self.lanes.open(identity, number), limits, items)
+        self._links[number] = link
+        self._tables.known.add(identity)
+        self._notices.open(link, from_now=from_now)
+        if link.lost_history:
+            facts: dict[str, object] = {"investor": identity.investor_id, "session": name}
+            self._out.append(outputs.Warned("day_notices_incomplete", facts))
+        return link
+
+    def close_link(self, link: RouterLink, now: float) -> None:
+        """The terminal is gone; idempotent."""
+        if self._links.pop(link.lane.session, None) is None:
+            return
+        link.is_open = False
+        link.line.clear()
+        for call in self._waiting.of(link, in_line=True):
+            self._give(call, stream_reasons.session_gone(), now)
+        self._answers.unanswered.forget(link)
+        self._notices.close(link)
+        self.lanes.close(link.lane)
+
+    # Down: a call comes --------------------------------------------------------------------------------------
+
+    def submit(self, link: RouterLink, call: TerminalCall, now: float) -> OpenCall | Refusal:
+        """One terminal's request; its result comes out as `CallResult`. Ask `next` afterwards."""
+        known = decoded(call)
+        if isinstance(known, Refusal):
+            return known
+        method, body = known
+        refusal = self._checks.not_ready(link, method)
+        made = refusal or self._checks.make_call(link, method, body, call.request_id, call.valid_for, now)
+        if isinstance(made, OpenCall):
+            made = self._checks.over_limits(made, now) or made
+        if isinstance(made, Refusal):
+            return made
+        made.fresh, made.order_key = call.fresh, call.client_order_key
+        if made.is_question:
+            link.questions.add(made.number)
+        if not link.line and self._waiting.ask_of_firm(made) is None:
+            self._admit(made, now)
+        elif self._waiting.stand_in_line(made):
+            self._serve_line(link, now)
+        return made
+
+    def ask_itself(self, link: RouterLink, method: Method, now: float) -> OpenCall | Refusal:
+        """An otherwise empty request in this terminal's name; its answer comes out as `OwnAnswer`."""
+        body = bytearray(self._tables.catalog.structs[method.struct].size)
+        made = self._checks.make_call(link, method, body, 0, OWN_SECONDS, now)
+        if isinstance(made, OpenCall):
+            self._admit(made, now)
+        return made
+
+    def give_up(self, call: OpenCall, now: float) -> None:
+        """The result is not waited for any more: what was not sent is not sent."""
+        if call.result_due:
+            self._give(call, stream_reasons.session_gone(), now)
+
+    def firm_answered(
+        self, ask: outputs.AskFirm, found: FirstOrder | Refusal | None, entry: MapEntry | None, now: float
+    ) -> None:
+        """What the other processes say: the order that the call's key named first, and the one that it names."""
+        call = ask.call
+        call.claimed = found is None and bool(ask.content)
+        if entry is not None and entry.investor_id == call.link.lane.identity.investor_id:
+            self.lanes.recall([entry])
+        if found is not None:
+            self._give(call, found if isinstance(found, Refusal) else repeated(found), now)
+        else:
+            self._leave_line(call, now)
+
+    def _serve_line(self, link: RouterLink, now: float) -> None:
+        """The first in line asks, or goes on; the next one follows when that was sent or has its place."""
+        if not link.line:
+            return
+        ask = self._waiting.ask_of_firm(link.line[0])
+        if ask is not None:
+            self._out.append(ask)
+        else:
+            self._leave_line(link.line[0], now)
+
+    def _leave_line(self, call: OpenCall, now: float) -> None:
+        refusal = self._checks.not_ready(call.link, call.method)  # it was ready, before it waited
+        if refusal is not None:
+            self._give(call, refusal, now)
+            return
+        self._waiting.take_out(call)
+        self._admit(call, now)
+
+    def _admit(self, call: OpenCall, now: float) -> None:
+        """Answer it, park it behind the order it names, or put it into the pacer."""
+        call.came_at = now
+        if self._answers.known(call):
+            self._give(call, CallOutcome(0), now)
+        elif call.priority is Priority.QUERY and (left := self._held.seconds_left(call.question, now)):
+            self._give(call, call_reasons.query_not_answered(name=call.method.name, seconds=left), now)
+        elif not self._acts_on_waiting(call, now):
+            self._queue(call, now)
+
+    def _acts_on_waiting(self, call: OpenCall, now: float) -> bool:
+        """Whether it names orders that still wait here: a cancel takes them out, any other action follows them."""
+        found = self._waiting.named_by(call)
+        if found is None:
+            return False
+        named, orders = found
+        if named.ends_it and all(self._waiting.is_own_name(order, named) for order in orders):
+            for order in orders:
+                self._give(order, call_reasons.cancelled_before_sent(), now)
+            self._give(call, CallOutcome(0), now)
+        else:
+            self._waiting.follow(call, orders)
+        return True
+
+    def _queue(self, call: OpenCall, now: float) -> None:
+        refusal = self._waiting.queue(call)
+        if refusal is not None:
+            self._give(call, refusal, now)
+
+    # Down: a call is sent ------------------------------------------------------------------------------------
+
+    def next(self, now: float) -> OpenCall | None:
+        """The call to send now: say `write`, and then `returned` or `not_sent`. Ask until there is none."""
+        for late in self._waiting.expired(now):
+            self._give(late, call_reasons.deadline_passed(), now)
+        step = self._step(now)
+        while step.send is None and self._waiting.lines:
+            self._serve_line(self._waiting.lines.popleft(), now)
+            step = self._step(now)
+        if step.send is not None:
+            return step.send
+        self._waiting.name_orders()
+        times = step.wake_at, self._look_at_lane(now), self._notices.release(now), self._waiting.wake_at
+        self.wake_at = min((at for at in times if at is not None), default=None)
+        return None
+
+    def _step(self, now: float) -> Step[OpenCall]:
+        """What the pacer says; nothing expires any more at this moment."""
+        while True:
+            step = self._pacer.next(now)
+            for call in step.expired:
+                self._give(call, call_reasons.deadline_passed(), now, Lost.LATE)
+            if step.unanswered is not None:
+                self._held.gave_up(step.unanswered.question, now)
+                self._answers.lose(step.unanswered, Lost.LATE)
+            if step.send is not None or not (step.expired or step.unanswered):
+                return step
+
+    def _look_at_lane(self, now: float) -> float | None:
+        """Renew the session where the API takes no query any more; returns when to look again."""
+        at = self._pacer.lane.renew_at(now)
+        if at is not None and not self._lane_is_dead:
+            self._out.append(outputs.LaneIsDead())
+        self._lane_is_dead = at is not None
+        if at is None or at > now:
+            return at
+        self._pacer.lane.renewed(now)
+        self._out.append(outputs.RenewSession())
+        return None
+
+    def write(self, call: OpenCall, now: float) -> bytearray | None:
+        """Its bytes with the counter's references, which are in `outgoing`; None where nothing is to be sent."""
+        call.outgoing = NOTHING_WRITTEN
+        body = bytearray(call.body)  # a query may be sent again, and then begins with what its terminal wrote
+        outgoing = self.lanes.outgoing(call.link.lane, call.method, body, call.order_key)
+        if isinstance(outgoing, Refusal):
+            self.not_sent(call, outgoing, now)
+            return None
+        if outgoing.first is not None:
+            self._pacer.returned(call, -1, now)
+            self._give(call, repeated(outgoing.first), now)
+            return None
+        call.outgoing = outgoing
+        call.request_id = self._next_request_id()
+        self._answers.unanswered.add(call)
+        return body
+
+    def returned(self, call: OpenCall, code: int, now: float) -> None:
+        """What the API said to it."""
+        outcome = self._pacer.returned(call, code, now)
+        sent = CallOutcome(code, order_ref=call.outgoing.order_ref)
+        if outcome is Outcome.SENT:
+            if not call.is_question:
+                call.body = NO_BYTES  # it is never sent again, and may be kept all day
+            self._give(call, sent, now)
+            return
+        self._retract(call)
+        if outcome is Outcome.FAILED:
+            self._give(call, sent, now, Lost.UNSENT)
+
+    def not_sent(self, call: OpenCall, refusal: Refusal, now: float, *, for_sure: bool = True) -> None:
+        """The driver could not send it. Its references stay used unless that is `for_sure`."""
+        self._pacer.returned(call, -1, now)
+        if for_sure:
+            self._retract(call)
+        self._give(call, refusal, now)
+
+    def _retract(self, call: OpenCall) -> None:
+        self._answers.unanswered.settle(call)
+        self.lanes.retract(call.link.lane, call.outgoing)
+        call.outgoing = NOTHING_WRITTEN
+
+    def _give(self, call: OpenCall, result: CallOutcome | Refusal, now: float, why: Lost = Lost.BROKEN) -> None:
+        """The call's result, and wherever it waited it waits no longer.
+
+        It had one where it was sent and put back: then its answer does not come, and `why` says so.
+        """
+        self._waiting.take_out(call)
+        failed = isinstance(result, Refusal) or result.return_code != 0
+        if not call.result_due:
+            if failed:
+                self._answers.lose(call, why)
+            return
+        call.result_due = False
+        if failed:
+            self._answers.drop(call)
+        if call.ahead and isinstance(result, CallOutcome):
+            waited = round((now - call.came_at) * 1000)
+            result = replace(result, queue_position=call.ahead, waited_milliseconds=waited)
+        self._out.append(outputs.CallResult(call, result))
+        for follower in self._waiting.followers(call):
+            self._queue(follower, now)
+
+    # Up ------------------------------------------------------------------------------------------------------
+
+    def event(self, event: RawEvent, now: float) -> None:
+        """One callback of the API that is no step of the session's own. Ask `next` afterwards."""
+        callback, body = event.callback, event.body
+        if callback.shape is Shape.RESPONSE or callback.shape is Shape.RESPONSE_ERROR:
+            self._answer(event, now)
+        elif body is not None:
+            read = self.lanes.read(callback, body)
+            if read.order is not None:
+                self._answers.unanswered.noticed(read.order)
+            self._notices.notify(Notice(callback, body, *event.error), read, now)
+
+    def _answer(self, event: RawEvent, now: float) -> None:
+        request_id, is_last, error_id = event.request_id, event.is_last, event.error[0]
+        call = self._answers.unanswered.find(request_id)
+        is_answer = self._pacer.answered(request_id, now, is_last=is_last, error_id=error_id)
+        if call is None:
+            if event.callback.name == "OnRspError" and request_id == 0:
+                self._answers.give_unasked(event, () if self._is_shared else self)
+            return
+        if is_last or not is_answer:
+            self._answers.unanswered.settle(call)
+        if not is_answer:
+            return  # the pacer sends it again
+        if is_last:
+            self._held.answered(call.question)
+        self._answers.give(call, event)
+        if call.new_password and error_id == 0:
+            self._out.append(outputs.NewPassword(call.new_password))
+
+    # The counter session -------------------------------------------------------------------------------------
+
+    def start_day(self) -> None:
+        """A new trading day begins with the login that follows."""
+        self.lanes.start_day()
+        self._notices.start_day()
+
+    def logged_in(self, login: Attached, front_info: tuple[int, int], now: float) -> None:
+        """The session is live; `front_info` is how many queries and packages a second it stands, 0 unlimited."""
+        self._answers.cache.forget()
+        if not self._was_live:
+            self._notices.logged_in(login.login_time, now)
+        self._was_live, self._checks.password_due = True, False
+        self.lanes.rebind(login.front_id, login.session_id, login.max_order_ref)
+        queries, packages = front_info
+        self._pacer.limit(PacingLimits(queries_per_second=queries, packages_per_second=packages))
+
+    def password_due(self) -> None:
+        """The login waits for another password: only its change may be sent."""
+        self._checks.password_due = True
+
+    def lost(self, status: LinkStatus, now: float) -> None:
+        """The session broke or ended: what waits is refused, what was sent is not answered, then `status` is told."""
+        self.lanes.unbind()
+        self._pacer.disconnected()
+        self._notices.broke(now)
+        for call in [call for link in self for call in self._waiting.of(link, in_line=False)]:
+            self._give(call, relay_reasons.counter_unavailable(why="not logged in"), now)
+        for call in self._answers.unanswered.drain():
+            self._answers.lose(call, Lost.BROKEN)
+        for link in self:
+            # A report stands in the login it was made in; in a shared session the next login needs another.
+            link.reported = link.reported and not self._is_shared
+            link.items.put(status)

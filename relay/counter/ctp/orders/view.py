@@ -1,0 +1,67 @@
+"""What a terminal sees of a callback: its own references, no operator's name, and no row of somebody else."""
+
+from __future__ import annotations
+
+from ctpabi.catalog import Catalog
+from ctpabi.codec.messages import event_bytes
+from ctpabi.facts.errors import NEVER_ANSWERED
+from relay.counter.port import CounterEvent, TerminalLogin
+from relay.domain.delivery import Notice
+from relay.domain.lanes import Lanes, ReadEvent
+from relay.domain.operator_mask import OperatorMask
+from relay.domain.ownership import OwnershipTable
+from relay.domain.query_cache import Row
+from relay.domain.scope import Identity
+
+
+class EventView:
+    """Callbacks of one counter session, encoded for terminals."""
+
+    def __init__(self, catalog: Catalog, ownership: OwnershipTable, lanes: Lanes, operator_id: str) -> None:
+        """`operator_id` is empty where the session is an investor's own."""
+        self._ownership = ownership
+        self._lanes = lanes
+        self._mask = OperatorMask(catalog, operator_id)
+        self._no_answer = catalog.callbacks["OnRspError"]
+
+    def notice(self, notice: Notice, read: ReadEvent, investor: bytes) -> CounterEvent:
+        """A notice as all terminals of this investor see it."""
+        callback = notice.callback
+        shown = self._mask.show(callback, self._lanes.show(read), investor)
+        wire = event_bytes(callback, shown, error_id=notice.error_id, error_msg=notice.error_msg)
+        return CounterEvent(callback.name, wire, error_id=notice.error_id)
+
+    def is_own(self, row: Row, identity: Identity) -> bool:
+        """Whether a row of an answer is this terminal's, or names nobody."""
+        return row.body is None or self._ownership.belongs(row.callback, row.body, identity)
+
+    def answer(self, row: Row, request_id: int, identity: Identity, rsp: tuple[int, bytes]) -> CounterEvent:
+        """One callback of an answer to the terminal's `request_id`; `rsp` is ErrorID and text in GB18030."""
+        callback, shown = row.callback, row.body
+        if shown is not None:
+            shown = self._mask.show(callback, self._lanes.show(self._lanes.read(callback, shown)), identity.investor)
+        wire = event_bytes(
+            callback, shown, error_id=rsp[0], error_msg=rsp[1], request_id=request_id, is_last=row.is_last
+        )
+        return CounterEvent(callback.name, wire, request_id, rsp[0], row.is_last)
+
+    def lost(self, request_id: int, why: str) -> CounterEvent:
+        """The answer that the relay gives where the counter's will never come."""
+        told = NEVER_ANSWERED, why.encode("gb18030")
+        return self.answer(Row(self._no_answer, None, is_last=True), request_id, _NO_ONE, told)
+
+
+_NO_ONE = Identity("", "")
+
+
+def identity_of(login: TerminalLogin, operator_id: str = "") -> Identity:
+    """Who an admitted terminal acts as; with an operator, in a session that is not the investor's own."""
+    report = login.report
+    return Identity(
+        broker_id=report.investor.broker_id,
+        investor_id=report.investor.investor_id,
+        operator_id=operator_id,
+        accounts=login.accounts,
+        public_ip=report.public_ip,
+        mac_address=report.mac_address,
+    )

@@ -1,0 +1,140 @@
+"""Calls that wait in the relay: for their turn to be sent, for the firm's answer, or for an order they name.
+
+The pacer has what waits for its turn. A call is parked where it waits for something else: it stands in its link's
+line because it asks the firm's other processes, or one before it does; or it follows orders that it names and that
+still wait here. Between any two calls it holds that a call whose result is due waits in one of these places only, or
+is on its way to the API. A parked call's own time may run out, as that of every other.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterable
+
+from relay.counter.ctp.orders.calls import OpenCall, RouterLink
+from relay.counter.ctp.orders.outputs import AskFirm
+from relay.domain.lanes import Lanes
+from relay.domain.pacing import Pacer, PacingLimits, Stage
+from relay.domain.scope_table import Priority
+from relay.domain.waiting_orders import Named, WaitingOrders
+from relay.refusals.refusal import Refusal
+
+
+class WaitingCalls:
+    """What waits in one counter session."""
+
+    def __init__(self, lanes: Lanes, *, has_firm: bool) -> None:
+        """`has_firm`: other relay processes send orders of the same investors."""
+        self._lanes = lanes
+        self._has_firm = has_firm
+        self.pacer: Pacer[OpenCall] = Pacer(PacingLimits())
+        self._names: WaitingOrders[OpenCall] = WaitingOrders()
+        self._unnamed: list[OpenCall] = []
+        """orders put into the pacer since; most are sent at once and need no name"""
+        self.lines: deque[RouterLink] = deque()
+        """links whose line has another first: it goes on as soon as there is nothing to send"""
+        self._parked: dict[OpenCall, None] = {}
+        self._parked_until = math.inf
+        """no parked call's time runs out before this"""
+        self._followers: dict[OpenCall, list[OpenCall]] = {}
+        """by the order they wait for"""
+
+    def queue(self, call: OpenCall) -> Refusal | None:
+        """It waits for its turn."""
+        ahead = self.pacer.submit(call)
+        if isinstance(ahead, Refusal):
+            return ahead
+        call.ahead = ahead
+        if call.priority is Priority.ORDER:
+            self._unnamed.append(call)
+        return None
+
+    def stand_in_line(self, call: OpenCall) -> bool:
+        """It waits at the end of its link's line; returns whether it is the first."""
+        self._park(call)
+        call.link.line.append(call)
+        return len(call.link.line) == 1
+
+    def ask_of_firm(self, call: OpenCall) -> AskFirm | None:
+        """What only the firm's other processes know: of a key that is new here, or of an order that one of them named."""
+        if not self._has_firm:
+            return None
+        lane = call.link.lane
+        content = self._lanes.content(call.method, call.body) if call.order_key else b""
+        if content and self._lanes.knows_key(lane, call.order_key, content):
+            content = b""
+        name = self._lanes.named_elsewhere(lane, call.method, call.body)
+        return AskFirm(call, content, name) if content or name is not None else None
+
+    def follow(self, call: OpenCall, orders: Iterable[OpenCall]) -> None:
+        """It waits until these orders were sent, or were not for another reason."""
+        self._park(call)
+        for order in orders:
+            call.follows += 1
+            self._followers.setdefault(order, []).append(call)
+
+    def take_out(self, call: OpenCall) -> None:
+        """It waits nowhere any more; idempotent."""
+        self._names.remove(call)
+        if call not in self._parked:
+            self.pacer.withdraw(call)
+            return
+        del self._parked[call]
+        line = call.link.line
+        if line and line[0] is call:
+            self.lines.append(call.link)
+        if call in line:
+            line.remove(call)
+
+    def followers(self, order: OpenCall) -> list[OpenCall]:
+        """The order has its result: the calls that need wait no longer, taken out."""
+        freed = []
+        for call in self._followers.pop(order, ()):
+            call.follows -= 1
+            if call.follows == 0 and call in self._parked:
+                self.take_out(call)
+                freed.append(call)
+        return freed
+
+    def of(self, link: RouterLink, *, in_line: bool) -> list[OpenCall]:
+        """Everything of one link that waits; what waited for its turn is taken out."""
+        parked = [call for call in self._parked if call.link is link and (in_line or call.follows)]
+        return [*parked, *self.pacer.drop(link)]
+
+    def named_by(self, call: OpenCall) -> tuple[Named, list[OpenCall]] | None:
+        """The waiting orders that an action names, all of its investor; None where there are none."""
+        self.name_orders()
+        named = self._lanes.named_by(call.link.lane, call.method, call.body) if self._names else None
+        if named is None:
+            return None
+        investor = call.link.lane.identity.investor
+        orders = [one for one in self._names.named(named.name) if one.link.lane.identity.investor == investor]
+        return (named, orders) if orders else None
+
+    def is_own_name(self, order: OpenCall, named: Named) -> bool:
+        """Whether it is the name of the order itself, and not of one it becomes."""
+        return self._names.is_own(order, named.name)
+
+    def name_orders(self) -> None:
+        """Orders that were not sent at once get the names a cancel may use."""
+        for call in self._unnamed:
+            if call.stage is Stage.WAITING:
+                self._names.add(call, self._lanes.waiting_names(call.link.lane, call.method, call.body))
+        self._unnamed.clear()
+
+    @property
+    def wake_at(self) -> float | None:
+        """When the time of a parked call may have run out."""
+        return self._parked_until if self._parked else None
+
+    def expired(self, now: float) -> list[OpenCall]:
+        """The parked calls whose time has run out."""
+        if now < self._parked_until:
+            return []
+        self._parked_until = min((call.deadline for call in self._parked if call.deadline > now), default=math.inf)
+        return [call for call in self._parked if call.deadline <= now]
+
+    def _park(self, call: OpenCall) -> None:
+        self._parked[call] = None
+        self._parked_until = min(self._parked_until, call.deadline)
