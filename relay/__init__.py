@@ -13,6 +13,6 @@ Floors, imports point down only:
 import os
 
 # gRPC prints a line for every failed TLS handshake, on its own threads and straight to standard error: anybody who
-# connects could fill a pipe that nobody reads, and stop those threads. It looks here once, when it is imported, so this
+# connects could fill a pipe that is not read, and stop those threads. It looks here once, when it is imported, so this
 # stands before any import of it.
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")

@@ -33,7 +33,7 @@ class ProcessParts:
     """What the counter side of this process has for itself, and shares with nothing but its own sessions."""
 
     number: int
-    """this start's, by which its lanes are told from every other process's"""
+    """this start's, which distinguishes its lanes from those of every other process"""
     order_map: OrderMapFile
     flow_dir: Path
     known: KnownOwners

@@ -119,7 +119,7 @@ class LineWriter:
             return
         try:
             self._write(b"".join(lines))
-        except (OSError, ValueError):  # nobody reads any more, the disk is full, the stream is closed
+        except (OSError, ValueError):  # the reader is gone, the disk is full, the stream is closed
             with self._changed:
                 self._drop(len(lines))
 
@@ -132,7 +132,7 @@ def to_descriptor(descriptor: int) -> Callable[[bytes], None]:
         while rest:
             try:
                 rest = rest[os.write(descriptor, rest) :]
-            except BlockingIOError:  # whoever started the relay left the descriptor non-blocking
+            except BlockingIOError:  # the descriptor was handed over as non-blocking
                 time.sleep(0.05)
 
     return write

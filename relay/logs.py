@@ -1,4 +1,4 @@
-"""How log lines look, that no secret gets into one, and that writing one never blocks whoever says it.
+"""How log lines look, that no secret gets into one, and that writing one never blocks the caller.
 
 Parts say `structlog.get_logger().info("what happened", key=value)`; secrets are not logged in the first place,
 the processor here is the second net.
@@ -54,7 +54,7 @@ class Log:
 
     @property
     def dropped(self) -> int:
-        """Lines that were lost since the start because nobody read them."""
+        """Lines that were lost since the start because they were not read."""
         return self._writer.dropped
 
     def put_record(self, record: logging.LogRecord) -> None:
@@ -67,7 +67,7 @@ class Log:
         self._writer.put_line(self._note("log_line_unreadable", kind=_kind(record), error=type(error).__name__))
 
     def close(self) -> None:
-        """Write what waits, unless nobody takes it; idempotent."""
+        """Write what waits, unless it is not read; idempotent."""
         self._writer.close(_FAREWELL_SECONDS)
 
     def _write(self) -> Any:
@@ -81,7 +81,7 @@ class Log:
 
     def _notes(self, dropped: int) -> Iterator[bytes]:
         if dropped:
-            yield self._note("log_lines_dropped", lines=dropped, why="whoever reads the log did not keep up")
+            yield self._note("log_lines_dropped", lines=dropped, why="the reader of the log did not keep up")
         for kind, count in self._limit.take_left_out().items():
             yield self._note("log_lines_left_out", kind=kind, lines=count)
 

@@ -48,10 +48,10 @@ class Reloading:
             except SettingsInvalid as error:
                 _log.error("settings_not_reloaded", problems=error.problems)
                 return
-            told = dict(_keys(new))
-            changed = {key for key in told.keys() | self._in_force.keys() if told.get(key) != self._in_force.get(key)}
+            read = dict(_keys(new))
+            changed = {key for key in read.keys() | self._in_force.keys() if read.get(key) != self._in_force.get(key)}
             taken = await self._take(new, changed)
-            self._in_force |= {key: told.get(key) for key in taken}
+            self._in_force |= {key: read.get(key) for key in taken}
             self.settings = new
             facts = {"taken": sorted(taken), "needs_restart": sorted(changed - taken)}
             _log.info("settings_reloaded", **facts)

@@ -12,7 +12,7 @@ _log = structlog.get_logger(__name__)
 
 
 class Tasks:
-    """The background tasks of one object; whoever owns the object cancels them all at its end."""
+    """The background tasks of one object; the object's owner cancels them all at its end."""
 
     def __init__(self) -> None:
         self._running: set[asyncio.Task[Any]] = set()

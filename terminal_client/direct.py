@@ -101,7 +101,7 @@ class DirectTerminal:
         the relay fills in — BrokerID, InvestorID, UserID, an empty OrderRef — is filled in here where empty.
         """
         if client_order_key:
-            raise ValueError("without a relay nobody remembers a client_order_key")
+            raise ValueError("without a relay no process remembers a client_order_key")
         del valid_for, fresh  # nothing waits here, and nothing is known: sent at once or not at all
         if self.state is State.ENDED:
             raise SessionEnded(self._link.ended_because)

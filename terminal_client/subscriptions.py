@@ -1,7 +1,7 @@
-"""Bounded queues between the session's reader and whoever reads the notices.
+"""Bounded queues between the session's reader and the program that reads the notices.
 
 The reader never waits for a slow consumer. A queue that is full drops what does not fit, and the
-consumer is told how much it lost as soon as it has read what was kept.
+consumer learns how much it lost as soon as it has read what was kept.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Subscription(Generic[T]):
     def __init__(self, capacity: int, forget: Callable[[Subscription[T]], None]) -> None:
         self.capacity = capacity
         self.lost = 0
-        """dropped and not yet told"""
+        """dropped and not yet reported"""
         self._items: deque[T] = deque()
         self._arrived = asyncio.Event()
         self._ended = False

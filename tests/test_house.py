@@ -36,6 +36,14 @@ STANDS_FOR_TWO: dict[str, str] = {
 }
 """Class names that still stand for more than one thing, each with the reason; may only shrink."""
 
+UNCLEAR_WORDS = re.compile(r"\b(told|nobody|whoever)\b", re.IGNORECASE)
+"""Words that leave out who does what. "The terminal is told" hides the message it gets, "nobody may cancel" hides what
+the relay answers. Write what happens: "answer *not found* for another investor's order, so that its existence is not
+revealed"."""
+
+UNCLEAR_WORDS_PER_THOUSAND_LINES = {"source and documents": 3.2, "tests": 15.0}
+"""How many of them there are; may only shrink. Where a sentence needs one, replace another."""
+
 VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "base", "manager", "misc", "handlers"}
 VAGUE_CLASS = re.compile(r"(Manager|Handler|Helper|Utils?)$")
 MACHINE_PATH = re.compile(r"(?<![\w./])/(?:work|root|Users|home/(?!ctp\b))/?[\w.-]*/")
@@ -134,6 +142,23 @@ def test_the_domain_explains_its_public_functions() -> None:
     ]
 
     assert silent == []
+
+
+@pytest.mark.parametrize("part", UNCLEAR_WORDS_PER_THOUSAND_LINES)
+def test_sentences_say_who_does_what(part: str) -> None:
+    """Words that leave out who does what become rarer: at most so many in a thousand lines."""
+    texts = [
+        text
+        for path, text in text_files()
+        if path.suffix in {".py", ".md", ".proto", ".toml", ".cpp", ".h"}
+        and not is_generated(path)
+        and path != Path(__file__)
+        and (named(path).startswith("tests/")) == (part == "tests")
+    ]
+    found = sum(len(UNCLEAR_WORDS.findall(text)) for text in texts)
+    lines = sum(text.count("\n") for text in texts)
+
+    assert 1000 * found / lines <= UNCLEAR_WORDS_PER_THOUSAND_LINES[part], "write what happens, see UNCLEAR_WORDS"
 
 
 def test_no_machine_paths() -> None:

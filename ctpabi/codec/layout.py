@@ -163,7 +163,7 @@ def _struct_format(struct: Struct, kinds: tuple[Kind, ...]) -> str:
 def binary_content(raw: bytes, length: int | None) -> bytes:
     """The part of a BYTES field that is content: as long as its length field says, or up to the first NUL.
 
-    A length that makes no sense for the field gives all of its bytes: whoever judges it should see them.
+    A length that makes no sense for the field gives all of its bytes, so that they can be judged.
     """
     if length is None:
         return raw.split(b"\0", 1)[0]

@@ -1,4 +1,4 @@
-"""The primitives of protobuf's wire format, for whoever writes messages without building them."""
+"""The primitives of protobuf's wire format, for code that writes messages without building them."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ def main(
 
 @app.command(epilog="Example: ctp-relay serve -c relay.toml")
 def serve(config: ConfigPath = DEFAULT_CONFIG) -> None:
-    """Run the relay until it is told to stop (SIGTERM drains, a second one stops at once)."""
+    """Run the relay until a signal stops it (SIGTERM drains, a second one stops at once)."""
     with reporting():
         settings = load(config)
         _check_files(settings)

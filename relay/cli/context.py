@@ -32,7 +32,7 @@ ConfigPath = Annotated[
 ]
 DEFAULT_CONFIG = Path("relay.toml")
 _NO_LOGIN = 0xFFFF_FFFF
-"""the kernel's login uid of a process that nobody logged in for, a service's for instance"""
+"""the kernel's login uid of a process without a login, a service's for instance"""
 
 
 def now() -> dt.datetime:

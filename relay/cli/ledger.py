@@ -59,7 +59,7 @@ def verify(
 ) -> None:
     """Recompute every chain; exit code 1 names the entries that were changed, removed or reordered.
 
-    Whoever may write the whole database can build a new chain that fits. Against that, keep the head hashes
+    A person who may write the whole database can build a new chain that fits. Against that, keep the head hashes
     printed here somewhere else, and give one later as --expect-head: the entry must still be there. An exported file
     needs neither the database nor the settings: it carries the heads it stands between, and a signature.
     """
@@ -103,7 +103,7 @@ def export(
 
 @app.command("public-key", epilog="Example: ctp-relay ledger public-key")
 def public_key_(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
-    """Show the public key that exported files are signed with; give it to whoever verifies them."""
+    """Show the public key that exported files are signed with; give it to those who verify them."""
     with reporting():
         shown = public_key_of(_signing_key(Workplace(config)))
         if as_json:

@@ -89,7 +89,7 @@ def rotate(
 ) -> None:
     """Give a terminal another auth code; the old one ends at once.
 
-    With --key-lost every other terminal needs a new code as well: what the lost key encrypted, nobody can read any more.
+    With --key-lost every other terminal needs a new code as well: what the lost key encrypted cannot be read any more.
     """
     with reporting():
         place = Workplace(config)

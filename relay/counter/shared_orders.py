@@ -31,7 +31,7 @@ class SharedOrders(Protocol):
     async def claim(self, investor_id: str, key: str, content: bytes) -> FirstOrder | None:
         """Make a client_order_key this process's own, or learn which order it named first.
 
-        None: the order may be sent. Raises Refused: the key names another order, nobody can say now what it names, or
+        None: the order may be sent. Raises Refused: the key names another order, it is unknown now what it names, or
         another process has claimed it and did not say that it sent the order. `release` ends every claim.
         """
         ...
@@ -41,7 +41,7 @@ class SharedOrders(Protocol):
         ...
 
     async def settled(self) -> None:
-        """Wait until the others can know what was stored before; not for ever, and not where they cannot be told."""
+        """Wait until the others can know what was stored before; not for ever, and not where the database does not answer."""
         ...
 
     async def of_investor(self, investor_id: str) -> Sequence[MapEntry]:
@@ -53,5 +53,5 @@ class SharedOrders(Protocol):
         ...
 
     def statistics(self) -> dict[str, int]:
-        """`waiting`, what the others have not been told yet; `lost`, what they never will be."""
+        """`waiting`, news that the others do not have yet; `lost`, news that they will never get."""
         ...

@@ -1,4 +1,4 @@
-"""When nobody logs in: the counter refused the relay itself, and every further login would make it worse."""
+"""When no login is tried: the counter refused the relay itself, and every further login would make it worse."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Breaker:
                 self._state, self._since = BreakerState.HALF_OPEN, now
                 return None
             case BreakerState.HALF_OPEN if now - self._since >= self._pause:
-                self._since = now  # the one that was let through never told how it went
+                self._since = now  # the one that was let through never reported its result
                 return None
             case _:
                 return self._refusal()

@@ -1,4 +1,4 @@
-"""What can happen to a counter session (facts), and what its driver can be told to do (commands)."""
+"""What can happen to a counter session (facts), and what its driver has to do (commands)."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class ForcedOut:
-    """OnRspUserLogout that nobody asked for."""
+    """OnRspUserLogout that was not asked for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -375,7 +375,7 @@ class CounterSession:
     def _forced_out(self, _: ForcedOut) -> Decision:
         why = "the counter logged this session out"
         if not self._operator:
-            return self._end("session", 0, why)  # logging in again would fight whoever ended it
+            return self._end("session", 0, why)  # another login would end the session that forced this one out
         self.unclear = True
         alarm = Alarm(AlarmName.OPERATOR_FORCED_OUT, 0, why)
         return alarm, *self._fail(self._patience.pause, TellRecovering(why))

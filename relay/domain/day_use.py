@@ -1,4 +1,4 @@
-"""How much of a trading day's orders is used up, told before nobody can order any more."""
+"""How much of a trading day's orders is used up, reported before no order is possible any more."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ class Lanes:
     ) -> None:
         """`relay_number` is this process's alone, and was no earlier one's, so that their lanes' FrontIDs differ.
 
-        `keys` are shared with other counter sessions; whoever shares them clears them when a day begins.
+        `keys` are shared with other counter sessions; their owner clears them when a day begins.
         """
         limits = limits or DayLimits()
         self._ownership = ownership
@@ -185,7 +185,7 @@ class Lanes:
         return content(method.name, places, body) if places is not None and places.action_space is None else b""
 
     def knows_key(self, lane: Lane, key: str, content: bytes) -> bool:
-        """Whether `outgoing` needs nobody else to say what becomes of an insert with this key."""
+        """Whether `outgoing` needs no other process to say what becomes of an insert with this key."""
         return self._keys.first(lane.identity.investor_id, key, content) is not None
 
     def named_elsewhere(self, lane: Lane, method: Method, body: bytes | bytearray) -> OrderName | None:

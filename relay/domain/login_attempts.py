@@ -1,9 +1,9 @@
-"""Failed logins, counted so that the one who fails is locked and nobody else.
+"""Failed logins, counted so that the one who fails is locked and no other.
 
 Two things are kept apart. `LoginAttempts` slows guessing down: failures of one investor from one place, wrong proofs of
 one app id from one place, failures from one place, failures of one investor from all places he never logged in from.
 `CounterTries` keeps the relay below the counter's own lock: behind a relay all investors share one address towards CTP,
-which locks an investor there after 6 to 10 wrong passwords in a row, whoever typed them. So few reach the counter, and
+which locks an investor there after 6 to 10 wrong passwords in a row, no matter who typed them. So few reach the counter, and
 of those the last are kept for places the investor is known from: a stranger elsewhere can use up his own share only.
 """
 
@@ -170,7 +170,7 @@ class CounterTries:
         return Turn.WAIT if len(tries.wrong) + tries.under_way >= most else Turn.GO
 
     def seconds_left(self, investor_id: str, now: float, *, known: bool) -> float:
-        """How long until there is a try again, if nobody lifts the lock or logs in."""
+        """How long until there is a try again, if the lock is not lifted and no login succeeds."""
         wrong = self._tries[investor_id].wrong
         most = self._most if known else self._most - self._kept
         return wrong[len(wrong) - most] + self._memory - now
@@ -188,7 +188,7 @@ class CounterTries:
         self._drop_if_empty(investor_id)
 
     def wrong(self, investor_id: str, now: float) -> None:
-        """The counter refused the password, or nobody waited for what it said."""
+        """The counter refused the password, or its answer was not waited for."""
         self._end(investor_id).wrong.append(now)
 
     def unjudged(self, investor_id: str) -> None:

@@ -35,7 +35,7 @@ class Origin:
 
 
 class OriginUnknown(ValueError):
-    """Nobody who is believed says where the connection comes from."""
+    """No trusted proxy says where the connection comes from."""
 
 
 def parse_networks(texts: Sequence[str]) -> tuple[Network, ...]:

@@ -1,4 +1,4 @@
-"""What can be told about a terminal's system info from the bytes alone, and from their unwrapped header.
+"""What can be known about a terminal's system info from the bytes alone, and from their unwrapped header.
 
 The bytes are encrypted for the monitoring center; only the length and the first block, once the vendor's
 library has unwrapped it, mean anything here. The header's layout was measured, it is no public contract.

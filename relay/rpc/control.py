@@ -1,4 +1,4 @@
-"""The control socket: how the command line reaches this running process, and nobody else does.
+"""The control socket: how the command line reaches this running process, and no one else.
 
 AdminService over gRPC on a Unix domain socket in the state directory. Who may open the file may use it: it is the
 relay's user's own, and there is no other authentication. What is asked for is announced in the ledger by the command.

@@ -57,12 +57,12 @@ class Listener:
 
     @property
     def origins_unknown(self) -> int:
-        """Streams refused since the start because nobody who is believed said where they come from."""
+        """Streams refused since the start because no trusted proxy said where they come from."""
         return self._service.origins_unknown
 
     @property
     def origins_without_port(self) -> int:
-        """Streams since the start whose proxy told their address without the port, so that reports say port 0."""
+        """Streams since the start whose proxy gave their address without the port, so that reports say port 0."""
         return self._origins.without_port
 
     @property

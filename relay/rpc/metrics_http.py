@@ -30,7 +30,7 @@ from relay.settings.values import split_address
 
 _StartResponse = Callable[[str, list[tuple[str, str]]], Any]
 _LOOP_SECONDS = 2.0
-"""a loop that is silent for so long serves nobody: an answer to a terminal takes milliseconds"""
+"""a loop that is silent for so long serves no terminal: an answer to a terminal takes milliseconds"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ def readings(of: Watched) -> Iterator[Reading]:
     yield Reading("streams_refused", "streams refused since the start because there were too many", of.gate.refused)
     ready = of.verifier is None or of.verifier.state == "ready"
     yield Reading("verifier_ready", "1 where system info can be judged, or is not to be", float(ready))
-    yield Reading("log_lines_dropped", "log lines lost since the start because nobody read them", of.log.dropped)
+    yield Reading("log_lines_dropped", "log lines lost since the start because they were not read", of.log.dropped)
     yield from _of_the_door(of.listener)
     yield from _of_alarms(of.alarms)
 
@@ -98,7 +98,7 @@ def _of_the_door(door: Listener) -> Iterator[Reading]:
     yield Reading(
         "origins_unknown", "streams refused because a proxy did not say where they come from", door.origins_unknown
     )
-    yield Reading("origins_without_port", "streams whose proxy told no port: reports say 0", door.origins_without_port)
+    yield Reading("origins_without_port", "streams whose proxy gave no port: reports say 0", door.origins_without_port)
     yield Reading(
         "connections_refused", "connections refused for a wrong or missing PROXY header", door.connections_refused
     )
@@ -133,7 +133,7 @@ def why_not_healthy(loop: asyncio.AbstractEventLoop, sessions: Sessions, seconds
 
 
 def why_not_ready(of: Watched, why_not_healthy: Callable[[], str]) -> Refusal | None:
-    """Why no login can succeed now, as a terminal would be told; None where one can."""
+    """Why no login can succeed now, as a terminal would get it; None where one can."""
     unhealthy = why_not_healthy()
     if unhealthy:
         return relay_reasons.relay_draining() if unhealthy == "draining" else relay_reasons.relay_stuck(why=unhealthy)
@@ -208,7 +208,7 @@ class MetricsServer:
         self._thread.start()
 
     def stop(self) -> None:
-        """Answer nobody any more; blocks up to half a second, so not for the event loop's thread."""
+        """Stop answering; blocks up to half a second, so not for the event loop's thread."""
         self._server.shutdown()
         self._server.server_close()
 
@@ -219,9 +219,9 @@ def _health(start_response: _StartResponse, why_not: str) -> Iterable[bytes]:
 
 
 def _readiness(start_response: _StartResponse, why_not: Refusal | None) -> Iterable[bytes]:
-    told: dict[str, object] = {"ready": why_not is None}
+    state: dict[str, object] = {"ready": why_not is None}
     if why_not is not None:
-        told |= {"reason": why_not.reason, "code": why_not.code, "message": why_not.message, "advice": why_not.advice}
+        state |= {"reason": why_not.reason, "code": why_not.code, "message": why_not.message, "advice": why_not.advice}
     status = "200 OK" if why_not is None else "503 Service Unavailable"
     start_response(status, [("Content-Type", "application/json; charset=utf-8")])
-    return [json.dumps(told, ensure_ascii=False).encode() + b"\n"]
+    return [json.dumps(state, ensure_ascii=False).encode() + b"\n"]

@@ -51,7 +51,7 @@ class TerminalService(grpc.GenericRpcHandler):
         self._origin_of = origin_of
         self.max_message = max_message
         self.origins_unknown = 0
-        """streams that were refused because nobody who is believed said where they come from"""
+        """streams that were refused because no trusted proxy said where they come from"""
         self._handler: Any = grpc.stream_stream_rpc_method_handler(
             self._session, request_deserializer=self._parse, response_serializer=None
         )

@@ -68,7 +68,7 @@ def upgrade(engine: Engine) -> None:
 def prepare(engine: Engine) -> None:
     """Make the database ready for use: SQLite's tables are brought up to date, PostgreSQL's must be already.
 
-    Raises DatabaseUnusable. A shared database is upgraded by whoever runs it, not by whichever process starts first.
+    Raises DatabaseUnusable. A shared database is upgraded by its administrator, not by the process that starts first.
     """
     try:
         if engine.dialect.name == "sqlite" and len(set(revisions(engine))) > 1:

@@ -1,4 +1,4 @@
-"""Where each investor has logged in from: whoever guesses passwords elsewhere must not lock him out there.
+"""Where each investor has logged in from: a guesser elsewhere must not lock him out there.
 
 Kept in the directory's database, so that it is known after a restart and to every process of the firm.
 """
@@ -69,7 +69,7 @@ class KnownPlaces:
             connection.execute(update(KNOWN_PLACE).where(_is(investor, place)).values(seen_at=now))
 
     def forget_old(self) -> int:
-        """Drop places nobody has logged in from for long; returns how many."""
+        """Drop places without a login for long; returns how many."""
         oldest = stamp(self._clock() - KEPT)
         with writing(self._engine) as connection:
             return connection.execute(delete(KNOWN_PLACE).where(KNOWN_PLACE.c.seen_at < oldest)).rowcount

@@ -1,7 +1,7 @@
 """Entries that wait on disk while the database is away.
 
-What is about to happen may be refused when it cannot be recorded. What has happened already cannot: a refusal was
-told, a session is over. Such an entry is put into this file, in the order things happened, and goes into the database
+An action that is about to happen can be refused when it cannot be recorded. One that has happened cannot: a refusal was
+sent, a session is over. Such an entry is put into this file, in the order things happened, and goes into the database
 as soon as that answers again. Everything in the file stands in the chain before anything that came later.
 
 The file has one entry a line, `[at, kind, session, data]`, and is removed when it is empty. It survives the process.

@@ -1,6 +1,6 @@
 """What waits to be written to one terminal stream: bounded, batched when there is a backlog, never delayed.
 
-A terminal that stops reading costs at most `limit` bytes: then the backlog is dropped, the terminal is told by a
+A terminal that stops reading costs at most `limit` bytes: then the backlog is dropped, the terminal gets a
 last Goodbye, and the stream is cut. Its events stay in the session's journal, so that it may resume.
 """
 

@@ -1,6 +1,6 @@
 """Sessions whose terminal or investor the firm has disabled meanwhile: found within seconds, and ended.
 
-The directory is changed by commands in other processes, so it is looked at. While it is away nobody is ended: a
+The directory is changed by commands in other processes, so it is looked at. While it does not answer no session is ended: a
 session was admitted once, and a database that fails must not end trading.
 """
 
@@ -82,6 +82,6 @@ class Revocations:
 
 
 def end(session: TerminalSession, refusal: Refusal) -> None:
-    """End a session that the firm has shut out; its terminal is told why."""
+    """End a session that the firm has disabled; its terminal gets the reason."""
     _log.warning("terminal_shut_out", session=session.identity.session, reason=refusal.reason)
     session.end_soon(Ending(EndKind.DISABLED, f"{refusal.reason}: {refusal.message}"))

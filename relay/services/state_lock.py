@@ -1,7 +1,7 @@
 """One relay process for one place: a second one on the same files would write over the first one's.
 
 The locked file also keeps the numbers of the processes that had the place, one after another: what one of them left
-unfinished, the present one may finish, and nobody else.
+unfinished, the present one may finish, and no other.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """How many streams may be open that have no session yet: few for each address, and a budget for all together.
 
-A stream without a session has shown no credentials: whoever opens them costs the relay memory and others their room.
+A stream without a session has shown no credentials, and it costs the relay memory and other terminals their room.
 So every stream holds a slot from its beginning until its terminal is logged in, and waits for one where its address has
 used up its own, as a branch office does at the opening. Streams with a session are bounded by the sessions. Where
 sessions linger there is room beyond both limits for as many streams as can resume at that address.

@@ -58,7 +58,7 @@ def open_key(engine: Engine, path: Path) -> SecretsBox:
     """The key of the auth codes in this directory; made only where there is none to read yet.
 
     Raises SecretFileRefused where the file is missing, or reads none of the auth codes: a second or a restored relay
-    that made a key of its own would refuse every terminal, and what it registered nobody else could read.
+    that made a key of its own would refuse every terminal, and no other process could read what it registered.
     """
     with engine.connect() as connection:
         rows = connection.execute(select(TERMINAL.c.app_id, TERMINAL.c.auth_code)).all()

@@ -143,7 +143,7 @@ async def tell_statuses(statuses: Subscription[Status], output: Output) -> None:
 
 
 async def tell_notices(notices: Subscription[events_pb2.Event], output: Output, count: int) -> None:
-    """Show `count` notices, or all there are; a gap is told and passed over."""
+    """Show `count` notices, or all there are; a gap is printed and passed over."""
     seen = 0
     while not count or seen < count:
         try:

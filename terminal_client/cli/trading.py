@@ -130,7 +130,7 @@ def cancel(
     session: Annotated[int, typer.Option(help="会话编号 session_id")] = 0,
     exchange: Annotated[str, typer.Option(help="交易所 Exchange")] = "",
     order_sys_id: Annotated[
-        str, typer.Option(help="报单编号 With --exchange; exactly as told, with its leading blanks")
+        str, typer.Option(help="报单编号 With --exchange; exactly as received, with its leading blanks")
     ] = "",
     wait: Annotated[float, typer.Option(help="等待秒数 Seconds to wait for the notice")] = 5.0,
 ) -> None:
