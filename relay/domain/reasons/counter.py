@@ -6,19 +6,21 @@ The counter's own text is kept; what `ctpabi.facts.errors` knows about the numbe
 from __future__ import annotations
 
 from ctpabi.facts.errors import ALARMED, WRONG_LOGINS, LoginVerdict, error_of, verdict_of
-from ctpabi.facts.words import TRY_LATER
+from ctpabi.facts.words import ASK_FIRM, TRY_LATER
 from relay.refusals.refusal import Refusal, Source
 
 _RETRY_SECONDS = 60
 
 
 def counter_refused(error_id: int, text: str) -> Refusal:
-    """The counter refused an authentication or a login; `text` is its own, decoded."""
+    """The counter refused an authentication or a login, and the session ends; `text` is its own, decoded."""
     known = error_of(error_id)
+    # A password that is due is changed in a session that goes on; where it ended, no change is possible any more.
+    advice = ASK_FIRM if known.verdict is LoginVerdict.PASSWORD_DUE else known.advice
     words = (text or known.words.chinese or f"ErrorID {error_id}", known.words.english)
     message = " / ".join(part for part in words if part)
     retry_after = _RETRY_SECONDS if known.verdict is LoginVerdict.RETRY else 0
-    return Refusal(Source.COUNTER, known.reason, message, str(known.advice), error_id, retry_after)
+    return Refusal(Source.COUNTER, known.reason, message, str(advice), error_id, retry_after)
 
 
 def is_wrong_login(refusal: Refusal) -> bool:

@@ -19,6 +19,7 @@ from relay.counter.ctp.session_items import (
     SessionPasswordDue,
     SessionRecovering,
 )
+from relay.domain import reasons
 from relay.domain.counter_session import State
 from tests.relay.counter.played_api import PASSWORD, PATIENCE, Counter, report
 from tests.relay.domain.ctp_bodies import BROKER
@@ -302,6 +303,25 @@ async def test_first_logins_and_those_that_come_back_are_one_queue(played: Playe
     assert max(after - before for before, after in itertools.pairwise(live)) == 1
     assert live[-1] == 11
     await asyncio.gather(*opening)
+
+
+@pytest.mark.parametrize("step", ["ReqAuthenticate", "ReqUserLogin"])
+@pytest.mark.parametrize("operator", [False, True], ids=["many-to-many", "many-to-one"])
+@pytest.mark.parametrize("error_id", [3, 6, 7, 60, 63, 64, 75, 77, 140, 143, 4043, 98_765])
+async def test_an_alarm_is_claimed_where_one_is_raised(
+    played: Played, error_id: int, operator: bool, step: str
+) -> None:
+    """What the terminal is told of operations is true, in both modes and at both steps."""
+    played.counter.mood.errors[step] = error_id
+    session = await played.open(operator=operator)
+    refusals = [item.refusal for item in await items(session) if isinstance(item, SessionEnded | SessionRecovering)]
+    told = [reasons.operator_refused(refusal) if operator else refusal for refusal in refusals]
+
+    alarms = sum(played.counter.connector.alarms.count(name) for name in AlarmName)
+    kept_for_the_change = error_id == 140 and step == "ReqUserLogin" and not operator
+    assert bool(told) != kept_for_the_change
+    assert [("operations are alarmed" in refusal.advice) for refusal in told] == [alarms > 0] * len(told)
+    assert not any("in this session" in refusal.advice for refusal in told)
 
 
 async def test_no_session_comes_back_while_the_counter_refuses_the_relay(played: Played) -> None:
