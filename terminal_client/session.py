@@ -32,6 +32,21 @@ CredentialsProvider = Callable[[], Awaitable[Credentials]]
 
 
 @dataclass(frozen=True, slots=True)
+class CounterInfo:
+    """What stands behind the relay, as it registered itself."""
+
+    system: str
+    """the product: ctp"""
+    version: str
+    exchanges: dict[str, tuple[str, ...]]
+    """code -> its boards, where the counter has such"""
+    capabilities: tuple[str, ...]
+    """what may be called: orders, quotes, bank_transfers …"""
+    not_offered: tuple[str, ...]
+    """requests it cannot carry out"""
+
+
+@dataclass(frozen=True, slots=True)
 class SessionInfo:
     """What a successful login, or a resume, gave."""
 
@@ -58,6 +73,8 @@ class SessionInfo:
     """confirmed, refused or unknown, where the relay was asked to confirm the settlement statement"""
     settlement_error_id: int = 0
     """CTP's ErrorID of a refused confirmation"""
+    counter: CounterInfo | None = None
+    """None in direct mode, and while the password must be changed"""
 
 
 class State(StrEnum):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ctprelay.v1 import terminal_pb2 as pb
 from terminal_client.dispatch import REFUSED_BY_RELAY, CallOutcome
 from terminal_client.errors import Refusal
-from terminal_client.session import SessionInfo, Status
+from terminal_client.session import CounterInfo, SessionInfo, Status
 
 SOURCES = {pb.SOURCE_RELAY: "relay", pb.SOURCE_COUNTER: "counter", pb.SOURCE_COLLECTOR: "collector"}
 SETTLEMENTS = {
@@ -54,6 +54,18 @@ def session_info(logged_in: pb.LoggedIn) -> SessionInfo:
         lost_history=logged_in.lost_history,
         settlement=SETTLEMENTS.get(logged_in.settlement_confirmation, ""),
         settlement_error_id=logged_in.settlement_error_id,
+        counter=counter_info(logged_in.counter) if logged_in.HasField("counter") else None,
+    )
+
+
+def counter_info(counter: pb.CounterDescription) -> CounterInfo:
+    """What stands behind the relay."""
+    return CounterInfo(
+        system=counter.system,
+        version=counter.version,
+        exchanges={one.code: tuple(board.code for board in one.boards) for one in counter.exchanges},
+        capabilities=tuple(counter.capabilities),
+        not_offered=tuple(counter.not_offered),
     )
 
 

@@ -106,6 +106,41 @@ class Confirmation(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Board:
+    """A segment of an exchange (板块), where the counter has such."""
+
+    code: str
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """Where orders go (交易所)."""
+
+    code: str
+    """SHFE, DCE, CZCE, CFFEX, INE, GFEX …"""
+    name: str
+    """Chinese and English"""
+    boards: tuple[Board, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CounterDescription:
+    """What a counter offers."""
+
+    system: str
+    """the product: ctp"""
+    version: str
+    """of the interface the relay speaks to it"""
+    exchanges: tuple[Exchange, ...] = ()
+    """those the counter named at its latest login; none before"""
+    requests: frozenset[str] = frozenset()
+    """members of ctp.v1.Request that the adapter can carry out; others are refused before they reach it"""
+    capabilities: tuple[str, ...] = ()
+    """what these come to, in words for a terminal: orders, bank_transfers …; a word that is missing is not offered"""
+
+
+@dataclass(frozen=True, slots=True)
 class Attached:
     """What the counter said when the terminal was attached."""
 
@@ -122,6 +157,8 @@ class Attached:
     confirmation: Confirmation = Confirmation.NOT_ASKED
     confirmation_error_id: int = 0
     """CTP's ErrorID of a refused confirmation"""
+    offered: CounterDescription | None = None
+    """what the counter offers this terminal; None while a password change is due"""
 
 
 class LinkState(StrEnum):
@@ -263,6 +300,10 @@ class Counter(Protocol):
         """Why no login can succeed now; None where one can. May be asked on any thread."""
         ...
 
+    def describe(self) -> CounterDescription:
+        """What the counter offers, as far as it is known: exchanges only after a login. May be asked on any thread."""
+        ...
+
     def check_login(self, login: Login) -> Refusal | None:
         """Why the counter could not carry this login's texts, None where it can; nothing is asked and nothing kept.
 
@@ -284,6 +325,14 @@ class Counter(Protocol):
 
     async def stop(self) -> None:
         """Log out what is still logged in; the links were detached before."""
+        ...
+
+
+class CounterContext(Protocol):
+    """Where a counter registers what it offers, after each connection; what it said before is replaced whole."""
+
+    def register(self, description: CounterDescription) -> None:
+        """The counter is connected, and this is what it offers."""
         ...
 
 

@@ -17,6 +17,15 @@ def unknown_method(*, name: str) -> None:
 
 
 @reason(
+    ("本柜台不支持请求 {name}", "the counter behind this relay does not offer {name}"),
+    advice=("请参看登录应答中的柜台说明", "see the counter's description in LoggedIn"),
+    retry=Retry.NO,
+)
+def not_offered_by_counter(*, name: str) -> None:
+    """The counter has no such request; it does not reach the adapter."""
+
+
+@reason(
     ("{name} 由中继自行完成", "{name} is done by the relay itself"),
     advice=("请使用会话的 Login 与 Logout", "use the stream's Login and Logout"),
     retry=Retry.NO,

@@ -68,6 +68,8 @@ def readings(of: Watched) -> Iterator[Reading]:
     yield Reading(
         "counter_ready", "1 where terminals can be attached; many-to-one: the operator is logged in", of.counter.ready
     )
+    known = of.counter.describe().exchanges
+    yield Reading("counter_exchanges", "exchanges the counter named at its latest login; 0 before one", len(known))
     yield from _of_ledger(of.ledger.statistics())
     yield Reading(
         "orders_today",

@@ -9,9 +9,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from ctprelay.ctp.v1.requests_pb2 import Request
 from ctprelay.v1 import terminal_pb2 as pb
 from ctprelay.wire_format import varint
-from relay.counter.port import Attached, CallOutcome, Confirmation, Investor, LinkCause, LinkState, LinkStatus, Mode
+from relay.counter.port import (
+    Attached,
+    CallOutcome,
+    Confirmation,
+    CounterDescription,
+    Investor,
+    LinkCause,
+    LinkState,
+    LinkStatus,
+    Mode,
+)
 from relay.refusals.refusal import Refusal, Source
 from relay.sessions.endings import Ending
 
@@ -111,8 +122,24 @@ def logged_in(welcome: Welcome, attached: Attached) -> bytes:
         lost_history=welcome.lost_history,
         settlement_confirmation=_CONFIRMATIONS[attached.confirmation],
         settlement_error_id=attached.confirmation_error_id,
+        counter=None if attached.offered is None else _counter(attached.offered),
     )
     return pb.RelayMessage(logged_in=answer).SerializeToString()
+
+
+def _counter(offered: CounterDescription) -> pb.CounterDescription:
+    exchanges = (
+        pb.Exchange(code=one.code, name=one.name, boards=[pb.Board(code=b.code, name=b.name) for b in one.boards])
+        for one in offered.exchanges
+    )
+    members = Request.DESCRIPTOR.oneofs_by_name["body"].fields
+    return pb.CounterDescription(
+        system=offered.system,
+        version=offered.version,
+        exchanges=exchanges,
+        capabilities=offered.capabilities,
+        not_offered=sorted({member.name for member in members} - offered.requests),
+    )
 
 
 def call_result(request_id: int, outcome: CallOutcome) -> bytes:

@@ -172,6 +172,9 @@ class TerminalSession:
     def _terminal_call(self, call: pb.Call) -> TerminalCall:
         if call.request_id <= 0:
             raise Refused(stream_reasons.request_malformed(why="request_id must be greater than 0"))
+        name, offered = call.request.WhichOneof("body"), self._link.attached.offered
+        if name is not None and offered is not None and name not in offered.requests:
+            raise Refused(call_reasons.not_offered_by_counter(name=name))
         valid_for = call.valid_for_milliseconds / 1000 or self._default_valid_for
         return TerminalCall(call.request, call.request_id, valid_for, call.client_order_key, call.fresh)
 

@@ -79,6 +79,12 @@ class Output:
         self.text(
             f"会话 Session {info.front_id}:{info.session_id}, {info.mode}, 最大报单引用 max order ref {info.max_order_ref}"
         )
+        if info.counter is not None:
+            at = info.counter
+            exchanges = " ".join(
+                f"{code}({','.join(boards)})" if boards else code for code, boards in at.exchanges.items()
+            )
+            self.text(f"柜台 Counter {at.system} {at.version}: {exchanges or '-'}; {', '.join(at.capabilities)}")
         if info.settlement == "confirmed":
             self.text("结算单已确认 Settlement statement confirmed", "green")
         if info.advice:

@@ -55,9 +55,12 @@ class RawStream:
         return answer
 
     async def rejection(self) -> pb.Rejected:
-        """The refusal, which is the last word on the stream."""
+        """The refusal; a goodbye follows where there was a session, and nothing else."""
         rejected: pb.Rejected = await self.receive_until("rejected")
-        assert await self.receive() is None
+        last = await self.receive()
+        if last is not None:
+            assert last.goodbye.kind == pb.Goodbye.KIND_PROTOCOL_ERROR
+            assert await self.receive() is None
         return rejected
 
 

@@ -125,6 +125,13 @@ class ScriptedRelay(terminal_pb2_grpc.TerminalServiceServicer):
             mode="many_to_many",
             resume_token=session.token,
             linger_seconds=30,
+            counter=pb.CounterDescription(
+                system="ctp",
+                version="6.7.11.0",
+                exchanges=[pb.Exchange(code="SHFE"), pb.Exchange(code="SSE", boards=[pb.Board(code="A1")])],
+                capabilities=["orders", "queries"],
+                not_offered=["qry_offset_setting"],
+            ),
             resumed=resumed,
         )
         return session, pb.RelayBatch(messages=[pb.RelayMessage(logged_in=logged_in), *missed, *self.greeting_ends])

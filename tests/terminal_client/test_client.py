@@ -51,6 +51,9 @@ async def test_login_sends_the_collected_bytes_unchanged(
     assert login.confirm_settlement
     assert login.mac_address == "00:11:22:33:44:55"
     assert (info.front_id, info.session_id, info.max_order_ref, info.mode) == (-7, 1, 100, "many_to_many")
+    assert info.counter is not None
+    assert info.counter.exchanges == {"SHFE": (), "SSE": ("A1",)}
+    assert (info.counter.capabilities, info.counter.not_offered) == (("orders", "queries"), ("qry_offset_setting",))
 
 
 async def test_the_auth_code_stays_here(relay: ScriptedRelay, connect: Connect, collected: Collected) -> None:

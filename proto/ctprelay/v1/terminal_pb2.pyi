@@ -141,7 +141,7 @@ class Login(_message.Message):
     def __init__(self, auth_info: _Optional[bytes] = ..., broker_id: _Optional[str] = ..., investor_id: _Optional[str] = ..., password: _Optional[str] = ..., system_info: _Optional[bytes] = ..., system_info_length: _Optional[int] = ..., collector_code: _Optional[int] = ..., collector_version: _Optional[str] = ..., mac_address: _Optional[str] = ..., login_remark: _Optional[str] = ..., confirm_settlement: _Optional[bool] = ..., report_kind: _Optional[_Union[ReportKind, str]] = ..., one_time_password: _Optional[str] = ..., start_from: _Optional[_Union[StartFrom, str]] = ...) -> None: ...
 
 class LoggedIn(_message.Message):
-    __slots__ = ("broker_id", "investor_id", "trading_day", "login_time", "front_id", "session_id", "max_order_ref", "mode", "relay_app_type", "resume_token", "linger_seconds", "must_change_password", "advice", "report_return_code", "system_name", "resumed", "lost_history", "settlement_confirmation", "settlement_error_id")
+    __slots__ = ("broker_id", "investor_id", "trading_day", "login_time", "front_id", "session_id", "max_order_ref", "mode", "relay_app_type", "resume_token", "linger_seconds", "must_change_password", "advice", "report_return_code", "system_name", "resumed", "lost_history", "settlement_confirmation", "settlement_error_id", "counter")
     BROKER_ID_FIELD_NUMBER: _ClassVar[int]
     INVESTOR_ID_FIELD_NUMBER: _ClassVar[int]
     TRADING_DAY_FIELD_NUMBER: _ClassVar[int]
@@ -161,6 +161,7 @@ class LoggedIn(_message.Message):
     LOST_HISTORY_FIELD_NUMBER: _ClassVar[int]
     SETTLEMENT_CONFIRMATION_FIELD_NUMBER: _ClassVar[int]
     SETTLEMENT_ERROR_ID_FIELD_NUMBER: _ClassVar[int]
+    COUNTER_FIELD_NUMBER: _ClassVar[int]
     broker_id: str
     investor_id: str
     trading_day: str
@@ -180,7 +181,40 @@ class LoggedIn(_message.Message):
     lost_history: bool
     settlement_confirmation: SettlementConfirmation
     settlement_error_id: int
-    def __init__(self, broker_id: _Optional[str] = ..., investor_id: _Optional[str] = ..., trading_day: _Optional[str] = ..., login_time: _Optional[str] = ..., front_id: _Optional[int] = ..., session_id: _Optional[int] = ..., max_order_ref: _Optional[int] = ..., mode: _Optional[str] = ..., relay_app_type: _Optional[str] = ..., resume_token: _Optional[bytes] = ..., linger_seconds: _Optional[int] = ..., must_change_password: _Optional[bool] = ..., advice: _Optional[str] = ..., report_return_code: _Optional[int] = ..., system_name: _Optional[str] = ..., resumed: _Optional[bool] = ..., lost_history: _Optional[bool] = ..., settlement_confirmation: _Optional[_Union[SettlementConfirmation, str]] = ..., settlement_error_id: _Optional[int] = ...) -> None: ...
+    counter: CounterDescription
+    def __init__(self, broker_id: _Optional[str] = ..., investor_id: _Optional[str] = ..., trading_day: _Optional[str] = ..., login_time: _Optional[str] = ..., front_id: _Optional[int] = ..., session_id: _Optional[int] = ..., max_order_ref: _Optional[int] = ..., mode: _Optional[str] = ..., relay_app_type: _Optional[str] = ..., resume_token: _Optional[bytes] = ..., linger_seconds: _Optional[int] = ..., must_change_password: _Optional[bool] = ..., advice: _Optional[str] = ..., report_return_code: _Optional[int] = ..., system_name: _Optional[str] = ..., resumed: _Optional[bool] = ..., lost_history: _Optional[bool] = ..., settlement_confirmation: _Optional[_Union[SettlementConfirmation, str]] = ..., settlement_error_id: _Optional[int] = ..., counter: _Optional[_Union[CounterDescription, _Mapping]] = ...) -> None: ...
+
+class CounterDescription(_message.Message):
+    __slots__ = ("system", "version", "exchanges", "capabilities", "not_offered")
+    SYSTEM_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    EXCHANGES_FIELD_NUMBER: _ClassVar[int]
+    CAPABILITIES_FIELD_NUMBER: _ClassVar[int]
+    NOT_OFFERED_FIELD_NUMBER: _ClassVar[int]
+    system: str
+    version: str
+    exchanges: _containers.RepeatedCompositeFieldContainer[Exchange]
+    capabilities: _containers.RepeatedScalarFieldContainer[str]
+    not_offered: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, system: _Optional[str] = ..., version: _Optional[str] = ..., exchanges: _Optional[_Iterable[_Union[Exchange, _Mapping]]] = ..., capabilities: _Optional[_Iterable[str]] = ..., not_offered: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class Exchange(_message.Message):
+    __slots__ = ("code", "name", "boards")
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    BOARDS_FIELD_NUMBER: _ClassVar[int]
+    code: str
+    name: str
+    boards: _containers.RepeatedCompositeFieldContainer[Board]
+    def __init__(self, code: _Optional[str] = ..., name: _Optional[str] = ..., boards: _Optional[_Iterable[_Union[Board, _Mapping]]] = ...) -> None: ...
+
+class Board(_message.Message):
+    __slots__ = ("code", "name")
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    code: str
+    name: str
+    def __init__(self, code: _Optional[str] = ..., name: _Optional[str] = ...) -> None: ...
 
 class Rejected(_message.Message):
     __slots__ = ("source", "reason", "code", "message", "advice", "retry_after_seconds")

@@ -13,8 +13,10 @@ from ctpabi.api.trader import RESTART, TraderApi
 from relay.alarms import Alarms
 from relay.counter.ctp.login_gate import LoginGate
 from relay.counter.ctp.login_steps import Credentials, LoginSteps
+from relay.counter.ctp.offered import offered
 from relay.counter.ctp.session import CtpSession, SessionTools
 from relay.counter.port import Evidence, TerminalReport
+from relay.counter.registered import RegisteredCounter
 from relay.domain.breaker import Breaker
 from relay.domain.patience import Patience
 
@@ -52,6 +54,7 @@ class Connector:
         self.alarms = alarms or Alarms()
         self._address = address
         self.evidence = evidence
+        self.registered = RegisteredCounter(offered(binding.catalog))
         self.gate = LoginGate(address.inits_per_second, breaker or Breaker(), self.alarms)
         self._tools = SessionTools(self.gate, self.alarms, address.patience, self._mates)
         self._open: dict[str, CtpSession] = {}
@@ -91,7 +94,7 @@ class Connector:
         return CtpSession(
             name,
             lambda put: TraderApi(binding, known.flow_dir / name, put, production=known.production),
-            lambda api: LoginSteps(name, api, binding.catalog, credentials, self.evidence),
+            lambda api: LoginSteps(name, api, binding.catalog, credentials, self.evidence, self.registered),
             report,
             self._tools,
             read_password,

@@ -12,9 +12,10 @@ from ctpabi.api.spi import RawEvent
 from ctpabi.api.trader import TraderApi
 from ctpabi.catalog import Catalog
 from ctpabi.codec import layout, text
+from relay.counter.ctp.offered import offered
 from relay.counter.ctp.session_items import SessionLive
 from relay.counter.ctp.user_system_info import report_body, report_method
-from relay.counter.port import Evidence, TerminalReport
+from relay.counter.port import CounterContext, Evidence, TerminalReport
 from relay.domain import counter_events as fact
 
 
@@ -36,7 +37,13 @@ class LoginSteps:
     """Sends the steps of one counter session. Each raises LedgerUnavailable before anything is sent."""
 
     def __init__(
-        self, name: str, api: TraderApi, catalog: Catalog, credentials: Credentials, evidence: Evidence
+        self,
+        name: str,
+        api: TraderApi,
+        catalog: Catalog,
+        credentials: Credentials,
+        evidence: Evidence,
+        context: CounterContext,
     ) -> None:
         """`name` is the session's in the ledger."""
         self._name = name
@@ -44,6 +51,7 @@ class LoginSteps:
         self._catalog = catalog
         self.credentials = credentials
         self._evidence = evidence
+        self._context = context
         self._app_type = ""
         self._login = b""
         self._report_code = 0
@@ -114,7 +122,8 @@ class LoginSteps:
         return fact.LoggedIn(str(known["TradingDay"]))
 
     def live(self, *, day_changed: bool) -> SessionLive:
-        """The outcome of all steps."""
+        """The outcome of all steps; what the counter offers is registered."""
+        self._context.register(offered(self._catalog, self._login))
         return SessionLive(self._login, self._app_type, self._report_code, day_changed)
 
     def _who(self) -> dict[str, object]:

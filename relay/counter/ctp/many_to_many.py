@@ -12,7 +12,7 @@ from relay.counter.ctp.orders.driver import CtpLink, Detach, OrderDriver
 from relay.counter.ctp.orders.tools import DriverTools
 from relay.counter.ctp.orders.view import identity_of
 from relay.counter.ctp.statement import StatementConfirming
-from relay.counter.port import CounterLink, Mode, TerminalLogin
+from relay.counter.port import CounterDescription, CounterLink, Mode, TerminalLogin
 from relay.refusals.refusal import Refusal
 
 
@@ -43,6 +43,10 @@ class ManyToMany:
     def orders_today(self) -> int:
         """As the port says."""
         return self._tools.day_use.fullest
+
+    def describe(self) -> CounterDescription:
+        """As the port says."""
+        return self._connector.registered.description
 
     def check_login(self, login: Login) -> Refusal | None:
         """As the port says."""

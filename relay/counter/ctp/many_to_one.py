@@ -21,7 +21,16 @@ from relay.counter.ctp.orders.driver import CtpLink, OrderDriver
 from relay.counter.ctp.orders.tools import DriverTools
 from relay.counter.ctp.orders.view import identity_of
 from relay.counter.ctp.statement import StatementConfirming
-from relay.counter.port import CounterLink, LinkCause, LinkState, LinkStatus, Mode, TerminalLogin, TerminalReport
+from relay.counter.port import (
+    CounterDescription,
+    CounterLink,
+    LinkCause,
+    LinkState,
+    LinkStatus,
+    Mode,
+    TerminalLogin,
+    TerminalReport,
+)
 from relay.domain import reasons
 from relay.domain.counter_session import BREAK_SECONDS
 from relay.refusals import relay_reasons
@@ -77,6 +86,10 @@ class ManyToOne:
             return None
         driver = self._driver
         return self._why_not if driver is None else _as_the_terminals_hear(driver.why_not)
+
+    def describe(self) -> CounterDescription:
+        """As the port says."""
+        return self._connector.registered.description
 
     def check_login(self, login: Login) -> Refusal | None:
         """As the port says."""

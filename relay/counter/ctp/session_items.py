@@ -9,6 +9,7 @@ import structlog
 from ctpabi.api.spi import RawEvent
 from ctpabi.catalog import Catalog
 from ctpabi.codec import layout
+from relay.counter.ctp.offered import offered
 from relay.counter.port import Attached, LinkCause
 from relay.domain import reasons
 from relay.domain.refs import BadRef, parse_ref
@@ -39,6 +40,7 @@ class SessionLive:
             app_type=self.app_type,
             system_name=login["SystemName"],
             report_return_code=self.report_return_code,
+            offered=offered(catalog, self.login),
         )
 
 

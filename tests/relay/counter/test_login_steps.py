@@ -8,7 +8,9 @@ import pytest
 
 from ctpabi.api.spi import RawEvent
 from relay.counter.ctp.login_steps import Credentials, LoginSteps
+from relay.counter.ctp.offered import offered
 from relay.counter.ctp.session_items import SessionLive
+from relay.counter.registered import RegisteredCounter
 from relay.domain import counter_events as fact
 from relay.refusals.refusal import LedgerUnavailable
 from tests.relay.counter.played_api import PASSWORD, RELAY_AUTH_CODE, Mood, PlayedApi, login, report
@@ -38,7 +40,8 @@ async def api() -> PlayedApi:
 
 @pytest.fixture
 async def steps(api: PlayedApi, evidence: KeptEvidence) -> LoginSteps:
-    return LoginSteps("s-1", api, CATALOG, credentials(), evidence)  # type: ignore[arg-type]
+    context = RegisteredCounter(offered(CATALOG))
+    return LoginSteps("s-1", api, CATALOG, credentials(), evidence, context)  # type: ignore[arg-type]
 
 
 Step = Callable[[LoginSteps], Awaitable[object]]

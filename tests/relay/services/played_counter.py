@@ -14,6 +14,7 @@ from ctprelay.v1 import terminal_pb2 as pb
 from relay.counter.port import (
     Attached,
     CallOutcome,
+    CounterDescription,
     CounterEvent,
     CounterLink,
     Investor,
@@ -114,6 +115,9 @@ class PlayedCounter:
     @property
     def why_not_ready(self) -> Refusal | None:
         return None
+
+    def describe(self) -> CounterDescription:
+        return CounterDescription("played", "1")
 
     def check_login(self, login: pb.Login) -> Refusal | None:
         """Passwords of more than 40 bytes are none of this counter's."""

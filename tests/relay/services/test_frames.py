@@ -11,7 +11,18 @@ from hypothesis import strategies as st
 from ctprelay.ctp.v1 import events_pb2
 from ctprelay.v1 import terminal_pb2 as pb
 from ctprelay.wire_format import varint
-from relay.counter.port import Attached, CallOutcome, Confirmation, Investor, LinkState, LinkStatus, Mode
+from relay.counter.port import (
+    Attached,
+    Board,
+    CallOutcome,
+    Confirmation,
+    CounterDescription,
+    Exchange,
+    Investor,
+    LinkState,
+    LinkStatus,
+    Mode,
+)
 from relay.refusals import call_reasons
 from relay.refusals.refusal import Refusal, Source
 from relay.services import frames
@@ -110,3 +121,21 @@ def test_a_refused_call_is_told_from_one_the_api_refused() -> None:
     told = parsed(frames.call_refused(7, call_reasons.deadline_passed())).call_result
 
     assert (told.request_id, told.return_code, told.rejected.reason) == (7, -100, "deadline_passed")
+
+
+def test_a_welcome_describes_the_counter() -> None:
+    """What a terminal shows its user, and what it must not ask; absent where no counter has said anything."""
+    boards = (Board("A1", "正股"),)
+    offered = CounterDescription(
+        "played", "1", (Exchange("SSE", "上交所", boards),), frozenset({"qry_order"}), ("queries",)
+    )
+    welcome = frames.Welcome(Investor("9999", "100001"), Mode.MANY_TO_ONE, b"t" * 32, 60)
+
+    described = pb.RelayMessage.FromString(frames.logged_in(welcome, replace(ATTACHED, offered=offered))).logged_in
+    silent = pb.RelayMessage.FromString(frames.logged_in(welcome, ATTACHED)).logged_in
+
+    (exchange,) = described.counter.exchanges
+    assert (exchange.code, exchange.boards[0].code, list(described.counter.capabilities)) == ("SSE", "A1", ["queries"])
+    assert "order_insert" in described.counter.not_offered
+    assert "qry_order" not in described.counter.not_offered
+    assert not silent.HasField("counter")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
+from ctprelay.ctp.v1.requests_pb2 import Request
+from ctprelay.ctp.v1.structs_pb2 import QryOrder
 from ctprelay.v1 import terminal_pb2 as pb
-from relay.counter.port import LinkState, LinkStatus
+from relay.counter.port import CounterDescription, LinkState, LinkStatus
 from relay.refusals import call_reasons
 from relay.services.outbox import Outbox
 from relay.services.terminal_session import TerminalSession
@@ -97,6 +100,22 @@ async def test_a_call_that_makes_no_sense_never_reaches_the_counter(house: House
     answers = await read(outbox)
     assert [a.call_result.rejected.reason for a in answers] == ["request_malformed"] * 2
     assert link.calls == []
+
+
+async def test_a_request_the_counter_does_not_offer_never_reaches_its_adapter(house: House) -> None:
+    """Refused with a reason of its own; what is offered passes, and so does everything before the counter has said."""
+    session, link, outbox = await opened(house)
+    session.call(query(1))
+    await settled()
+    link.attached = replace(link.attached, offered=CounterDescription("played", "1", requests=frozenset({"qry_order"})))
+
+    session.call(query(2))
+    session.call(pb.Call(request_id=3, request=Request(qry_order=QryOrder())))
+    await settled()
+
+    told = {answer.call_result.request_id: answer.call_result.rejected.reason for answer in await read(outbox)}
+    assert told == {1: "", 2: "not_offered_by_counter", 3: ""}
+    assert [call.request_id for call in link.calls] == [1, 3]
 
 
 async def test_the_relays_time_limit_stands_where_the_terminal_names_none(house: House) -> None:

@@ -8,8 +8,10 @@ import pytest
 from rich.console import Console
 
 from ctprelay.ctp.v1 import enums_pb2, events_pb2, structs_pb2
+from ctprelay.v1 import terminal_pb2 as pb
 from terminal_client.cli.output import Output, summary, table_of
 from terminal_client.session import Status
+from terminal_client.translation import session_info
 
 
 def shown(*rows: structs_pb2.Order | structs_pb2.Investor | structs_pb2.InvestorPosition) -> str:
@@ -59,3 +61,20 @@ def test_markup_in_what_others_wrote_is_plain_text(
     assert "[bold]x[/nothing]" in text
     assert "[red]front" in text
     assert "无记录" in text
+
+
+def test_a_login_shows_what_stands_behind_the_relay(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exchanges with their boards, and what may be called."""
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    counter = pb.CounterDescription(
+        system="ctp",
+        version="6.7.11.0",
+        exchanges=[pb.Exchange(code="SHFE"), pb.Exchange(code="SSE", boards=[pb.Board(code="A1")])],
+        capabilities=["orders", "queries"],
+    )
+
+    Output(as_json=False).session(session_info(pb.LoggedIn(counter=counter)))
+
+    assert "ctp 6.7.11.0: SHFE SSE(A1); orders, queries" in capsys.readouterr().out

@@ -1,0 +1,50 @@
+"""What a CTP counter offers: what its interface can, and the exchanges its login's answer names.
+
+OnRspUserLogin carries the clock of every exchange the front is connected to; the clock of an exchange it does not
+serve is empty or "--:--:--" (inferred: the vendor documents the fields, not when they are empty). So the exchanges
+are known with the login and no query is spent on them. Whether an investor has a trading code there, CTP says at the
+order. CTP has no boards, and the trader interface no market data.
+"""
+
+from __future__ import annotations
+
+from ctpabi.catalog import Catalog
+from ctpabi.codec import layout
+from relay.counter.port import CounterDescription, Exchange
+
+_CLOCKS = {
+    "SHFETime": Exchange("SHFE", "上海期货交易所 Shanghai Futures Exchange"),
+    "DCETime": Exchange("DCE", "大连商品交易所 Dalian Commodity Exchange"),
+    "CZCETime": Exchange("CZCE", "郑州商品交易所 Zhengzhou Commodity Exchange"),
+    "FFEXTime": Exchange("CFFEX", "中国金融期货交易所 China Financial Futures Exchange"),
+    "INETime": Exchange("INE", "上海国际能源交易中心 Shanghai International Energy Exchange"),
+    "GFEXTime": Exchange("GFEX", "广州期货交易所 Guangzhou Futures Exchange"),
+}
+_CAPABILITIES = {
+    "orders": "order_insert",
+    "parked_orders": "parked_order_insert",
+    "quotes": "quote_insert",
+    "option_exercise": "exec_order_insert",
+    "combinations": "comb_action_insert",
+    "bank_transfers": "from_future_to_bank_by_future",
+    "queries": "qry_order",
+}
+"""what a terminal may want -> the request it needs"""
+
+
+def offered(catalog: Catalog, login: bytes | None = None) -> CounterDescription:
+    """`login` is CThostFtdcRspUserLoginField's bytes, None before a login."""
+    requests = frozenset(method.proto_name for method in catalog.requests)
+    return CounterDescription(
+        system="ctp",
+        version=catalog.version,
+        exchanges=() if login is None else _exchanges(catalog, login),
+        requests=requests,
+        capabilities=tuple(word for word, request in _CAPABILITIES.items() if request in requests),
+    )
+
+
+def _exchanges(catalog: Catalog, login: bytes) -> tuple[Exchange, ...]:
+    struct = catalog.structs["RspUserLogin"]
+    clocks = (name for name in _CLOCKS if struct.has(name))  # GFEXTime is younger than the rest
+    return tuple(_CLOCKS[name] for name in clocks if str(layout.get(struct, login, name)).strip("-: "))

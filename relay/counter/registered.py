@@ -1,0 +1,30 @@
+"""What the counter has registered with the relay: kept, and in the log when it is new."""
+
+from __future__ import annotations
+
+import structlog
+
+from relay.counter.port import CounterDescription
+
+_log = structlog.get_logger(__name__)
+
+
+class RegisteredCounter:
+    """A `port.CounterContext`; in many-to-many every session registers, and the latest stands."""
+
+    def __init__(self, description: CounterDescription) -> None:
+        """`description` is what is known before the first connection."""
+        self.description = description
+
+    def register(self, description: CounterDescription) -> None:
+        """See `port.CounterContext`."""
+        if description == self.description:
+            return
+        self.description = description
+        _log.info(
+            "counter_registered",
+            system=description.system,
+            version=description.version,
+            exchanges={one.code: [board.code for board in one.boards] for one in description.exchanges},
+            capabilities=description.capabilities,
+        )
