@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_delay, wait_random_exponential
+import random
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from terminal_client.session import Deadlines
+
+T = TypeVar("T")
 
 
 class TryLater(Exception):
@@ -17,18 +21,20 @@ class TryLater(Exception):
         self.seconds = seconds
 
 
-def retrying(deadlines: Deadlines) -> AsyncRetrying:
-    """Tries for as long as TryLater is raised and `give_up_after_seconds` have not passed."""
-    jitter = wait_random_exponential(deadlines.first_retry_seconds, deadlines.longest_retry_seconds)
-
-    def wait(attempt: RetryCallState) -> float:
-        failure = attempt.outcome.exception() if attempt.outcome is not None else None
-        return max(jitter(attempt), failure.seconds if isinstance(failure, TryLater) else 0.0)
-
-    return AsyncRetrying(
-        sleep=asyncio.sleep,
-        wait=wait,
-        stop=stop_after_delay(deadlines.give_up_after_seconds),
-        retry=retry_if_exception_type(TryLater),
-        reraise=True,
-    )
+async def retried(
+    attempt: Callable[[], Awaitable[T]],
+    deadlines: Deadlines,
+    *,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+) -> T:
+    """What `attempt` returns; it is called again while it raises TryLater, the last of which is raised after `give_up_after_seconds`."""
+    started, longest = time.monotonic(), deadlines.first_retry_seconds
+    while True:
+        try:
+            return await attempt()
+        except TryLater as failure:
+            if time.monotonic() - started >= deadlines.give_up_after_seconds:
+                raise
+            wait = max(random.uniform(0.0, longest), failure.seconds)  # noqa: S311 — jitter, not a secret
+        await sleep(wait)
+        longest = min(2 * longest, deadlines.longest_retry_seconds)

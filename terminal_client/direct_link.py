@@ -18,7 +18,7 @@ from ctpabi.catalog.data import load_catalog
 from ctpabi.codec.messages import event_bytes, struct_from_message
 from ctpabi.facts.errors import LoginVerdict, verdict_of
 from ctprelay.ctp.v1 import events_pb2, structs_pb2
-from terminal_client.backoff import TryLater, retrying
+from terminal_client.backoff import TryLater, retried
 from terminal_client.dispatch import CallOutcome, Dispatch, Reply
 from terminal_client.errors import (
     CallFailed,
@@ -211,9 +211,7 @@ class DirectLink:
 
     async def _log_in_again(self, account: Account) -> None:
         try:
-            async for attempt in retrying(self._deadlines):
-                with attempt:
-                    await self._try_again(account)
+            await retried(lambda: self._try_again(account), self._deadlines)
         except TerminalError as error:
             self._settle(str(error), error)
         except TryLater as failure:

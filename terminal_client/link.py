@@ -9,7 +9,7 @@ import asyncio
 import logging
 
 from ctprelay.v1 import terminal_pb2 as pb
-from terminal_client.backoff import TryLater, retrying
+from terminal_client.backoff import TryLater, retried
 from terminal_client.dispatch import Dispatch
 from terminal_client.entrance import Endpoint, Entrance, LoggedInStream
 from terminal_client.errors import LoginRejected, NotConnected, SessionEnded, TerminalError
@@ -196,12 +196,9 @@ class RelayLink:
         if last is not None and last.kind.next_step is NextStep.LOG_IN:
             self._replace("the relay ended the session")
         try:
-            async for attempt in retrying(self._deadlines):
-                with attempt:
-                    return await self._reattach()
+            return await retried(self._reattach, self._deadlines)
         except TryLater as failure:
             raise SessionEnded(f"gave up reconnecting: {failure}") from None
-        raise AssertionError("tenacity either returns or raises")
 
     async def _reattach(self) -> LoggedInStream:
         try:

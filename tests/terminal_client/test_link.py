@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -19,7 +20,7 @@ from terminal_client import (
     State,
     link,
 )
-from terminal_client.backoff import retrying
+from terminal_client.backoff import retried
 from terminal_client.session import Deadlines
 from tests.terminal_client.scripted_relay import LOGIN, Provider, ScriptedRelay, ServedRelay, result
 
@@ -217,7 +218,7 @@ async def test_a_refusal_that_passes_is_tried_again(
     async def sleep(seconds: float) -> None:
         slept.append(seconds)
 
-    monkeypatch.setattr(link, "retrying", lambda deadlines: retrying(deadlines).copy(sleep=sleep))
+    monkeypatch.setattr(link, "retried", partial(retried, sleep=sleep))
     terminal = connect(credentials=Provider(collected))
     statuses = terminal.statuses()
     await terminal.login(*LOGIN, collected)
