@@ -171,6 +171,15 @@ async def test_the_terminal_logs_in_with_what_it_declares(installed: Callable[..
     assert not set(modules.split()) & {"relay", "simcounter", "openctp_ctp", "sqlalchemy", "pydantic", "typer", "rich"}
 
 
+def test_the_command_without_its_extra_says_how_to_have_it(installed: Callable[..., Run]) -> None:
+    """A vendor who installed the library alone reads the one line that is missing."""
+    outcome = installed(TERMINAL)("ctp-terminal", "--help")
+
+    assert outcome.returncode == 1
+    assert outcome.stderr.strip().endswith("is not installed: pip install 'ctp-relay-terminal[cli]'")
+    assert "Traceback" not in outcome.stderr
+
+
 @pytest.mark.parametrize(
     ("name", "extras", "command"),
     [
