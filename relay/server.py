@@ -21,6 +21,8 @@ from sqlalchemy import Engine
 from ctpabi.api import binding
 from ctpabi.locale import LocaleMissing
 from relay import logs
+from relay.admin.changes import Changes
+from relay.admin.locks import LockActions
 from relay.alarms import Alarms
 from relay.counter.ctp.flow_folders import process_folder
 from relay.counter.ctp.orders.calls import LinkLimits
@@ -114,7 +116,7 @@ async def serve(
         await ledger.record("relay_started", "", _started(settings, numbers[-1]))
         await counter.start()
         stack.push_async_callback(counter.stop)
-        await _serve_control(settings, guard, stack)
+        await _serve_control(settings, engine, guard, stack)
         doors = Doors(settings, sessions, ledger)
         watched = Watched(
             sessions, counter, ledger, verifier, order_map, log, doors.listener, doors.gate, shared.alarms
@@ -321,11 +323,13 @@ def _files(doors: Doors, counter: Counter) -> dict[str, Take]:
     return files
 
 
-async def _serve_control(settings: Settings, guard: LoginGuard, stack: contextlib.AsyncExitStack) -> None:
-    path = settings_file.control_socket(settings)
-    server = await control.listen(path, control.AdminService(guard))
-    if server is not None:
-        stack.push_async_callback(control.stop, server, path)
+async def _serve_control(
+    settings: Settings, engine: Engine, guard: LoginGuard, stack: contextlib.AsyncExitStack
+) -> None:
+    locks = LockActions(guard, Changes(engine, settings.relay.name, _now))
+    served = await control.listen(settings_file.control_socket(settings), locks)
+    if served is not None:
+        stack.push_async_callback(served.stop)
 
 
 def _serve_metrics(settings: Settings, watched: Watched, stack: contextlib.AsyncExitStack) -> None:

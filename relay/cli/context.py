@@ -1,14 +1,9 @@
-"""What commands share: the settings file, the databases behind it, and the entry each change leaves in the ledger."""
+"""What commands share: the settings file, what an operator may do with what it names, and who types."""
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
-import os
-import pwd
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated
@@ -17,22 +12,21 @@ import typer
 from pydantic import SecretStr
 from sqlalchemy import Engine
 
-from relay.cli.output import CommandRefused, warn
-from relay.secret_files import SecretFileRefused, read_secret
+from relay.admin.changes import Changes
+from relay.admin.investors import InvestorActions
+from relay.admin.ledger import LedgerActions
+from relay.admin.person import Person, person_here
+from relay.admin.terminals import TerminalActions
+from relay.cli.output import CommandRefused
+from relay.secret_files import read_secret
 from relay.services.database import open_database, prepare
-from relay.services.investors import Investors
-from relay.services.ledger import record_now
-from relay.services.secrets_box import SecretsBox
-from relay.services.terminals import Terminals, open_key
-from relay.settings.file import directory_url, ledger_url, load, secrets_key_file
+from relay.settings.file import directory_url, ledger_url, load, secrets_key_file, signing_key_file
 from relay.settings.settings import Settings
 
 ConfigPath = Annotated[
     Path, typer.Option("--config", "-c", envvar="CTP_RELAY_CONFIG", help="Settings file.", show_default=True)
 ]
 DEFAULT_CONFIG = Path("relay.toml")
-_NO_LOGIN = 0xFFFF_FFFF
-"""the kernel's login uid of a process without a login, a service's for instance"""
 
 
 def now() -> dt.datetime:
@@ -41,10 +35,23 @@ def now() -> dt.datetime:
 
 
 class Workplace:
-    """Settings and opened databases of one command."""
+    """Settings of one command, the person who types it, and what may be done here. Databases are opened when used."""
 
     def __init__(self, config: Path) -> None:
         self.settings: Settings = load(config)
+        self.by: Person = person_here()
+
+    @cached_property
+    def terminals(self) -> TerminalActions:
+        return TerminalActions(self.directory, secrets_key_file(self.settings), self._changes, now)
+
+    @cached_property
+    def investors(self) -> InvestorActions:
+        return InvestorActions(self.directory, self._changes, now)
+
+    @cached_property
+    def records(self) -> LedgerActions:
+        return LedgerActions(self.ledger, signing_key_file(self.settings), self._changes)
 
     @cached_property
     def ledger(self) -> Engine:
@@ -59,60 +66,8 @@ class Workplace:
         return _opened(directory_url(self.settings))
 
     @cached_property
-    def terminals(self) -> Terminals:
-        """The terminals with the key of their auth codes; raises SecretFileRefused."""
-        return Terminals(self.directory, open_key(self.directory, secrets_key_file(self.settings)), clock=now)
-
-    def terminals_with_another_key(self) -> Terminals:
-        """The terminals where their key is lost for good: the key file there is, or a new one, is used from here on."""
-        key = SecretsBox.open_or_create(secrets_key_file(self.settings))
-        return Terminals(self.directory, key, clock=now)
-
-    @cached_property
-    def terminals_by_name(self) -> Terminals:
-        """The terminals for what needs no auth code, where the key is missing too."""
-        try:
-            return self.terminals
-        except SecretFileRefused as refused:
-            warn(str(refused))
-            return Terminals(self.directory, SecretsBox.without_key(), clock=now)
-
-    @cached_property
-    def investors(self) -> Investors:
-        return Investors(self.directory, clock=now)
-
-    @contextmanager
-    def recorded(self, kind: str, data: Mapping[str, object]) -> Iterator[None]:
-        """A change to the directory: announced in the ledger before, and its failure after, should it fail."""
-        chain = f"{self.settings.relay.name}/admin"
-        facts = {**data, **acting_person()}
-        record_now(self.ledger, chain, now, f"admin_{kind}", facts)
-        try:
-            yield
-        except Exception as error:
-            record_now(self.ledger, chain, now, f"admin_{kind}_failed", {**facts, "why": type(error).__name__})
-            raise
-
-
-def acting_person(login_uid: Path = Path("/proc/self/loginuid")) -> dict[str, str]:
-    """Who acts, as the kernel knows it: no variable of the environment is believed.
-
-    `by` is the process's user. `logged_in_as` is the user that logged in to the machine, where the kernel keeps it
-    (it stays the same through su and sudo) and it is another one.
-    """
-    acting = {"by": _user_name(os.getuid())}
-    with contextlib.suppress(OSError, ValueError):
-        logged_in = int(login_uid.read_text(encoding="ascii"))
-        if logged_in not in {_NO_LOGIN, os.getuid()}:
-            acting["logged_in_as"] = _user_name(logged_in)
-    return acting
-
-
-def _user_name(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return f"uid {uid}"
+    def _changes(self) -> Changes:
+        return Changes(self.ledger, self.settings.relay.name, now)
 
 
 def ask_secret(what: str, file: Path | None) -> str:

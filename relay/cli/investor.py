@@ -10,6 +10,7 @@ import typer
 
 from relay.cli.context import DEFAULT_CONFIG, ConfigPath, Workplace, ask_secret
 from relay.cli.output import EPILOG, AsJson, reporting, say, show, write_json
+from relay.counter.port import Investor
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -34,12 +35,9 @@ def add(
     """Register an investor; asks for the password where no file is given."""
     with reporting():
         place = Workplace(config)
-        broker_id = broker or place.settings.counter.broker_id
+        investor = _investor(place, broker, investor_id)
         password = ask_secret("password", password_file)
-        accounts = account or [investor_id]
-        facts = {"broker_id": broker_id, "investor_id": investor_id, "account_ids": accounts}
-        with place.recorded("investor_add", facts):
-            record = place.investors.add(broker_id, investor_id, password, accounts)
+        record = place.investors.add(place.by, investor, password, account or ())
         _tell(asdict(record), "registered", as_json=as_json)
 
 
@@ -54,12 +52,10 @@ def passwd(
     """Replace an investor's password."""
     with reporting():
         place = Workplace(config)
-        broker_id = broker or place.settings.counter.broker_id
+        investor = _investor(place, broker, investor_id)
         password = ask_secret("new password", password_file)
-        facts: dict[str, object] = {"broker_id": broker_id, "investor_id": investor_id}
-        with place.recorded("investor_passwd", facts):
-            place.investors.set_password(broker_id, investor_id, password)
-        _tell(facts, "has a new password", as_json=as_json)
+        place.investors.set_password(place.by, investor, password)
+        _tell(asdict(investor), "has a new password", as_json=as_json)
 
 
 @app.command(epilog="Example: ctp-relay investor accounts 100001 --account 100001 --account 88001")
@@ -73,11 +69,9 @@ def accounts(
     """Say which accounts are an investor's, from the next login on: rows and bank notices of others are not shown."""
     with reporting():
         place = Workplace(config)
-        broker_id = broker or place.settings.counter.broker_id
-        facts: dict[str, object] = {"broker_id": broker_id, "investor_id": investor_id, "account_ids": account}
-        with place.recorded("investor_accounts", facts):
-            place.investors.set_accounts(broker_id, investor_id, account)
-        _tell(facts, f"has the accounts {', '.join(account)}", as_json=as_json)
+        investor = _investor(place, broker, investor_id)
+        place.investors.set_accounts(place.by, investor, account)
+        _tell(asdict(investor) | {"account_ids": account}, f"has the accounts {', '.join(account)}", as_json=as_json)
 
 
 @app.command("list")
@@ -106,11 +100,13 @@ def disable(
 def _set_enabled(investor_id: str, config: Path, broker: str | None, *, enabled: bool, as_json: bool) -> None:
     with reporting():
         place = Workplace(config)
-        broker_id = broker or place.settings.counter.broker_id
-        facts: dict[str, object] = {"broker_id": broker_id, "investor_id": investor_id}
-        with place.recorded("investor_enable" if enabled else "investor_disable", facts):
-            place.investors.set_enabled(broker_id, investor_id, enabled)
-        _tell(facts | {"enabled": enabled}, "is enabled" if enabled else "is disabled", as_json=as_json)
+        investor = _investor(place, broker, investor_id)
+        place.investors.set_enabled(place.by, investor, enabled)
+        _tell(asdict(investor) | {"enabled": enabled}, "is enabled" if enabled else "is disabled", as_json=as_json)
+
+
+def _investor(place: Workplace, broker: str | None, investor_id: str) -> Investor:
+    return Investor(broker or place.settings.counter.broker_id, investor_id)
 
 
 def _tell(row: dict[str, object], what: str, *, as_json: bool) -> None:

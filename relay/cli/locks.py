@@ -13,6 +13,7 @@ from ctprelay.v1 import admin_pb2 as pb
 from ctprelay.v1 import admin_pb2_grpc
 from relay.cli.context import DEFAULT_CONFIG, ConfigPath, Workplace
 from relay.cli.output import EPILOG, AsJson, CommandRefused, reporting, show
+from relay.refusals.refusal import LedgerUnavailable
 from relay.settings.file import control_socket
 
 app = typer.Typer(
@@ -54,9 +55,7 @@ def lift(
         if (name is None) == (not all_logins):
             raise CommandRefused("name an investor, app id or address, or give --all-logins")
         request = pb.LiftLocksRequest(all_logins=True) if all_logins else pb.LiftLocksRequest(name=name or "")
-        place = Workplace(config)
-        with place.recorded("locks_lift", {"name": name or "", "all_logins": all_logins}):
-            answer = _ask(place, lambda relay: relay.LiftLocks(request, timeout=_DEADLINE_SECONDS))
+        answer = _ask(Workplace(config), lambda relay: relay.LiftLocks(request, timeout=_DEADLINE_SECONDS))
         show("lifted", [{"subject": lock.subject, "name": lock.name} for lock in answer.lifted], as_json=as_json)
 
 
@@ -65,7 +64,9 @@ def _ask(place: Workplace, question: Callable[[admin_pb2_grpc.AdminServiceStub],
     with grpc.insecure_channel(f"unix:{path}") as channel:
         try:
             return question(admin_pb2_grpc.AdminServiceStub(channel))  # type: ignore[no-untyped-call]  # generated
-        except grpc.RpcError:
+        except grpc.RpcError as error:
+            if error.code() is grpc.StatusCode.FAILED_PRECONDITION:
+                raise LedgerUnavailable(error.details()) from None
             raise CommandRefused(
                 f"no relay answers on {path}: is it running with these settings, and are you its user?"
             ) from None

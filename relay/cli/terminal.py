@@ -39,12 +39,8 @@ def add(
     """Register a terminal, with an auth code you have or with a new one."""
     with reporting():
         place = Workplace(config)
-        terminals = place.terminals  # first: without their key nothing is announced and no code is made
-        with (
-            _auth_code(auth_code_file, write_auth_code, show_once=show_once) as (code, shown),
-            place.recorded("terminal_add", {"app_id": app_id, "modes": mode or list(Mode)}),
-        ):
-            terminal = terminals.add(app_id, code, mode or tuple(Mode))
+        with _auth_code(auth_code_file, write_auth_code, show_once=show_once) as (code, shown):
+            terminal = place.terminals.add(place.by, app_id, code, mode or ())
         _tell(_row(terminal) | shown, "registered", as_json=as_json)
 
 
@@ -52,7 +48,9 @@ def add(
 def list_(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     """List the terminals, without their auth codes; names those whose auth code this relay's key cannot read."""
     with reporting():
-        terminals = Workplace(config).terminals_by_name.all()
+        terminals, key_missing = Workplace(config).terminals.all()
+        if key_missing:
+            warn(key_missing)
         show("terminals", [_row(terminal) for terminal in terminals], as_json=as_json)
         if unreadable := [terminal.app_id for terminal in terminals if not terminal.readable]:
             warn(
@@ -93,13 +91,8 @@ def rotate(
     """
     with reporting():
         place = Workplace(config)
-        # First: without their key nothing is announced and no code is made.
-        terminals = place.terminals_with_another_key() if key_lost else place.terminals
-        with (
-            _auth_code(auth_code_file, write_auth_code, show_once=show_once) as (code, shown),
-            place.recorded("terminal_rotate", {"app_id": app_id, "with_another_key": key_lost}),
-        ):
-            terminals.rotate(app_id, code)
+        with _auth_code(auth_code_file, write_auth_code, show_once=show_once) as (code, shown):
+            place.terminals.rotate(place.by, app_id, code, with_another_key=key_lost)
         _tell({"app_id": app_id} | shown, "has a new auth code", as_json=as_json)
 
 
@@ -133,8 +126,7 @@ def _auth_code(
 def _set_enabled(app_id: str, config: Path, *, enabled: bool, as_json: bool) -> None:
     with reporting():
         place = Workplace(config)
-        with place.recorded("terminal_enable" if enabled else "terminal_disable", {"app_id": app_id}):
-            place.terminals_by_name.set_enabled(app_id, enabled)
+        place.terminals.set_enabled(place.by, app_id, enabled)
         _tell({"app_id": app_id, "enabled": enabled}, "is enabled" if enabled else "is disabled", as_json=as_json)
 
 

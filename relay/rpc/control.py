@@ -1,7 +1,8 @@
 """The control socket: how the command line reaches this running process, and no one else.
 
 AdminService over gRPC on a Unix domain socket in the state directory. Who may open the file may use it: it is the
-relay's user's own, and there is no other authentication. What is asked for is announced in the ledger by the command.
+relay's user's own, and there is no other authentication. Who uses it is what the kernel says of the connection's other
+end (`callers`), and stands in the ledger's entry of each change.
 """
 
 from __future__ import annotations
@@ -18,21 +19,28 @@ import structlog
 from google.protobuf.message import DecodeError, Message
 
 from ctprelay.v1 import admin_pb2 as pb
+from relay.admin.locks import LockActions
+from relay.admin.person import Person, person_at_socket
 from relay.domain.login_attempts import Lock
-from relay.services.login_guard import LoginGuard
+from relay.refusals.refusal import LedgerUnavailable
+from relay.rpc.callers import MOST_CALLERS, Callers
 
 _M = TypeVar("_M", bound=Message)
 
 _log = structlog.get_logger(__name__)
 _LONGEST_PATH = 107
 """bytes in a Unix socket's address"""
+_INNER = ".grpc"
+"""what the name of gRPC's own socket ends with; it stands beside the control socket"""
 
 
 class AdminService:
     """What an operator may ask of the running process."""
 
-    def __init__(self, guard: LoginGuard) -> None:
-        self._guard = guard
+    def __init__(self, locks: LockActions, person_at: Callable[[str], Person]) -> None:
+        """`person_at` finds the person from gRPC's name of the peer; raises LookupError."""
+        self._locks = locks
+        self._person_at = person_at
 
     def handlers(self) -> grpc.GenericRpcHandler:
         """For the gRPC server."""
@@ -51,49 +59,84 @@ class AdminService:
         return grpc.method_handlers_generic_handler("ctprelay.v1.AdminService", methods)
 
     async def _list_locks(self, _: pb.ListLocksRequest | None, __: Any) -> pb.ListLocksResponse:
-        return pb.ListLocksResponse(locks=_locks(self._guard.locks()))
+        return pb.ListLocksResponse(locks=_locks(self._locks.all()))
 
     async def _lift_locks(
         self, request: pb.LiftLocksRequest | None, context: grpc.aio.ServicerContext[Any, Any]
     ) -> pb.LiftLocksResponse:
         if request is None:
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "the request is no LiftLocksRequest")
-        if request.WhichOneof("which") == "all_logins":
-            lifted = self._guard.resume_logins() if request.all_logins else ()
-        else:
-            lifted = self._guard.lift(request.name)
-        _log.warning("locks_lifted", locks=[f"{lock.subject} {lock.name}" for lock in lifted])
+        try:
+            by = self._person_at(context.peer())
+            lifted = await self._lift(by, request)
+        except LookupError:
+            await context.abort(
+                grpc.StatusCode.PERMISSION_DENIED, "the connection did not come through the control socket"
+            )
+        except LedgerUnavailable as error:
+            await context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(error))
+        _log.warning("locks_lifted", locks=[f"{lock.subject} {lock.name}" for lock in lifted], **by.facts())
         return pb.LiftLocksResponse(lifted=_locks(lifted))
 
+    async def _lift(self, by: Person, request: pb.LiftLocksRequest) -> tuple[Lock, ...]:
+        if request.WhichOneof("which") == "all_logins":
+            return await self._locks.resume_logins(by) if request.all_logins else ()
+        return await self._locks.lift(by, request.name)
 
-async def listen(path: Path, service: AdminService) -> grpc.aio.Server | None:
+
+class ControlSocket:
+    """The socket while it is served."""
+
+    def __init__(self, path: Path, locks: LockActions) -> None:
+        self._path = path
+        self._inner = path.with_name(f"{path.name}{_INNER}")
+        self._callers = Callers(person_at_socket)
+        self._server = grpc.aio.server(maximum_concurrent_rpcs=MOST_CALLERS)
+        self._server.add_generic_rpc_handlers((AdminService(locks, self._callers.person_at).handlers(),))
+
+    async def start(self) -> None:
+        """Serve. Raises OSError, or RuntimeError, which is grpc's only word for whatever stood in the way."""
+        longest = _LONGEST_PATH - len(_INNER)
+        if len(os.fsencode(self._path)) > longest:
+            raise OSError(f"the path is longer than {longest} bytes; set relay.control_socket to a shorter one")
+        for path in (self._path, self._inner):
+            _make_room(path)
+        before = os.umask(0o177)
+        try:
+            self._server.add_insecure_port(f"unix:{self._inner}")
+            listening = _bound(self._path)
+        finally:
+            os.umask(before)
+        await self._server.start()
+        await self._callers.start(listening, self._inner)
+
+    async def stop(self) -> None:
+        """Serve no more, and leave no socket behind."""
+        await self._callers.stop()
+        await self._server.stop(1.0)
+        for path in (self._path, self._inner):
+            _unlink(path)
+
+
+async def listen(path: Path, locks: LockActions) -> ControlSocket | None:
     """Serve on the socket; None, and a line in the log, where it cannot be made: trading does not wait for it."""
-    server = grpc.aio.server(maximum_concurrent_rpcs=16)
-    server.add_generic_rpc_handlers((service.handlers(),))
+    control = ControlSocket(path, locks)
     try:
-        _bind(server, path)
-    except (OSError, RuntimeError) as error:  # grpc's only word for whatever stood in the way
+        await control.start()
+    except (OSError, RuntimeError) as error:
         _log.error("control_socket_not_served", path=str(path), why=str(error))
         return None
-    await server.start()
-    return server
+    return control
 
 
-def _bind(server: grpc.aio.Server, path: Path) -> None:
-    if len(os.fsencode(path)) > _LONGEST_PATH:
-        raise OSError(f"the path is longer than {_LONGEST_PATH} bytes; set relay.control_socket to a shorter one")
-    _make_room(path)
-    before = os.umask(0o177)
+def _bound(path: Path) -> socket.socket:
+    listening = socket.socket(socket.AF_UNIX)
     try:
-        server.add_insecure_port(f"unix:{path}")
-    finally:
-        os.umask(before)
-
-
-async def stop(server: grpc.aio.Server, path: Path) -> None:
-    """Serve no more, and leave no socket behind."""
-    await server.stop(1.0)
-    _unlink(path)
+        listening.bind(str(path))
+    except OSError:
+        listening.close()
+        raise
+    return listening
 
 
 def _make_room(path: Path) -> None:

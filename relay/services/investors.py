@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import ColumnElement, Engine, Row, and_, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, Row, and_, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from relay.counter.port import Investor
@@ -39,8 +40,17 @@ class InvestorRecord:
 class Investors:
     """The table of investors. The plain methods block and are thread-safe; `verify` is for the loop."""
 
-    def __init__(self, engine: Engine, *, clock: Callable[[], datetime], hasher: PasswordHasher | None = None) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        clock: Callable[[], datetime],
+        hasher: PasswordHasher | None = None,
+        within: Connection | None = None,
+    ) -> None:
+        """`within` is a transaction that changes become a part of; without it each one is committed at once."""
         self._engine = engine
+        self._transaction = (lambda: writing(engine)) if within is None else (lambda: nullcontext(within))
         self._clock = clock
         self._hasher = hasher or PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
         self._nobody = self._hasher.hash("")
@@ -105,7 +115,7 @@ class Investors:
             "password_changed_at": now,
         }
         try:
-            with writing(self._engine) as connection:
+            with self._transaction() as connection:
                 connection.execute(insert(INVESTOR).values(values))
         except IntegrityError:
             raise EntryExists(f"investor {investor_id} is registered already") from None
@@ -139,7 +149,7 @@ class Investors:
             return False
 
     def _change(self, broker_id: str, investor_id: str, **values: object) -> None:
-        with writing(self._engine) as connection:
+        with self._transaction() as connection:
             changed = connection.execute(update(INVESTOR).where(_is(broker_id, investor_id)).values(values))
         if changed.rowcount != 1:
             raise EntryUnknown(f"investor {investor_id} of broker {broker_id} is not registered")

@@ -5,12 +5,13 @@ from __future__ import annotations
 import secrets
 import string
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, Row, insert, select, update
+from sqlalchemy import Connection, Engine, Row, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from relay.counter.port import Mode
@@ -87,10 +88,14 @@ def _reads(box: SecretsBox, locked: bytes) -> bool:
 class Terminals:
     """The table of terminals. The plain methods block and are thread-safe; `look_up` is for the loop."""
 
-    def __init__(self, engine: Engine, box: SecretsBox, *, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, engine: Engine, box: SecretsBox, *, clock: Callable[[], datetime], within: Connection | None = None
+    ) -> None:
+        """`within` is a transaction that changes become a part of; without it each one is committed at once."""
         self._engine = engine
         self._box = box
         self._clock = clock
+        self._transaction = (lambda: writing(engine)) if within is None else (lambda: nullcontext(within))
 
     async def look_up(self, access: DirectoryAccess, app_id: str) -> Terminal | None:
         """The terminal, or None; raises DirectoryUnavailable."""
@@ -133,7 +138,7 @@ class Terminals:
             "rotated_at": now,
         }
         try:
-            with writing(self._engine) as connection:
+            with self._transaction() as connection:
                 connection.execute(insert(TERMINAL).values(values))
         except IntegrityError:
             raise EntryExists(f"app id {app_id} is registered already; change it with `terminal rotate`") from None
@@ -149,7 +154,7 @@ class Terminals:
         self._change(app_id, auth_code=self._box.lock(auth_code), rotated_at=stamp(self._clock()))
 
     def _change(self, app_id: str, **values: object) -> None:
-        with writing(self._engine) as connection:
+        with self._transaction() as connection:
             changed = connection.execute(update(TERMINAL).where(TERMINAL.c.app_id == app_id).values(values))
         if changed.rowcount != 1:
             raise EntryUnknown(f"app id {app_id} is not registered")

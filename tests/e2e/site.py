@@ -17,7 +17,7 @@ from ctprelay.ctp.v1 import enums_pb2 as enums
 from ctprelay.ctp.v1 import structs_pb2 as ctp
 from ctprelay.v1 import terminal_pb2 as pb
 from relay.cli.context import Workplace
-from relay.counter.port import Mode
+from relay.counter.port import Investor, Mode
 from simcounter import demo_accounts
 from simcounter.counter import SimulatedCounter
 from terminal_client import Collected, RelayTerminal, SessionInfo, Status, Tls, collect
@@ -189,14 +189,14 @@ def register(relay: RelayProcess) -> None:
     place = Workplace(relay.config)
     other = Mode.MANY_TO_ONE if relay.mode is Mode.MANY_TO_MANY else Mode.MANY_TO_MANY
     try:
-        place.terminals.add(TERMINAL, AUTH_CODE)
-        place.terminals.add(DISABLED_TERMINAL, AUTH_CODE)
-        place.terminals.set_enabled(DISABLED_TERMINAL, False)
-        place.terminals.add(OTHER_MODE_TERMINAL, AUTH_CODE, [other])
+        place.terminals.add(place.by, TERMINAL, AUTH_CODE)
+        place.terminals.add(place.by, DISABLED_TERMINAL, AUTH_CODE)
+        place.terminals.set_enabled(place.by, DISABLED_TERMINAL, False)
+        place.terminals.add(place.by, OTHER_MODE_TERMINAL, AUTH_CODE, [other])
         if relay.mode is Mode.MANY_TO_ONE:
             for investor_id in [*INVESTORS, BYSTANDER, DISABLED_INVESTOR]:
-                place.investors.add(BROKER, investor_id, demo_accounts.password_of(investor_id), [investor_id])
-            place.investors.set_enabled(BROKER, DISABLED_INVESTOR, False)
+                place.investors.add(place.by, Investor(BROKER, investor_id), demo_accounts.password_of(investor_id))
+            place.investors.set_enabled(place.by, Investor(BROKER, DISABLED_INVESTOR), False)
     finally:
         place.directory.dispose()
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import pwd
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +16,15 @@ import pytest
 from structlog.testing import capture_logs
 from typer.testing import CliRunner, Result
 
+from ctprelay.v1 import admin_pb2 as pb
+from relay.admin.changes import Changes
+from relay.admin.locks import LockActions
 from relay.cli.app import app
+from relay.cli.context import Workplace, now
 from relay.domain import reasons
+from relay.refusals.refusal import LedgerUnavailable
 from relay.rpc import control
+from relay.rpc.callers import MOST_CALLERS
 from relay.services.login_guard import LoginGuard
 from relay.settings.settings import Limits
 from relay.settings.text import example
@@ -40,14 +48,25 @@ def guard() -> LoginGuard:
 
 
 @pytest.fixture
-async def served(place: Path, guard: LoginGuard) -> AsyncIterator[LoginGuard]:
-    path = place / "c.sock"
-    server = await control.listen(path, control.AdminService(guard))
+def locks(place: Path, guard: LoginGuard) -> Iterator[LockActions]:
+    """On the ledger that the commands read."""
+    engine = Workplace(place / "relay.toml").ledger
+    yield LockActions(guard, Changes(engine, "relay", now))
+    engine.dispose()
+
+
+@pytest.fixture
+async def served(place: Path, guard: LoginGuard, locks: LockActions) -> AsyncIterator[LoginGuard]:
+    server = await control.listen(place / "c.sock", locks)
     assert server is not None
     with capture_logs():  # a command's output is all that is on standard output then
         yield guard
-    await control.stop(server, path)
-    assert not path.exists()
+    await server.stop()
+    assert sockets(place) == {}
+
+
+def sockets(place: Path) -> dict[str, int]:
+    return {path.name: path.stat().st_mode & 0o777 for path in place.glob("c.sock*")}
 
 
 async def typed(*arguments: str, exit_code: int = 0) -> Result:
@@ -75,6 +94,8 @@ async def test_an_operator_lists_and_lifts_a_lock(served: LoginGuard, place: Pat
     assert "locks: none" in (await typed("locks", "list")).stdout
     (entry,) = await ledger()
     assert (entry["kind"], entry["data"]["name"]) == ("admin_locks_lift", "100001")
+    assert entry["data"]["by"] == pwd.getpwuid(os.getuid()).pw_name
+    assert entry["data"]["through"] == "control socket"
 
 
 async def test_an_operator_lets_all_logins_be_tried_again(served: LoginGuard) -> None:
@@ -95,40 +116,85 @@ async def test_what_is_to_be_lifted_is_named(served: LoginGuard) -> None:
 
 
 async def test_without_a_running_relay_the_command_says_so(place: Path) -> None:
-    """With the socket's path; a lift is told as failed in the ledger."""
+    """With the socket's path. Nothing was changed, and the ledger has no entry."""
     refused = await typed("locks", "list", exit_code=1)
     await typed("locks", "lift", "100001", exit_code=1)
 
     assert f"no relay answers on {place / 'c.sock'}" in refused.stderr
-    assert [entry["kind"] for entry in await ledger()] == ["admin_locks_lift", "admin_locks_lift_failed"]
+    assert await ledger() == []
 
 
-async def test_only_the_relays_user_may_open_the_socket(served: LoginGuard, place: Path) -> None:
+async def test_a_lift_that_cannot_be_recorded_does_not_happen(
+    served: LoginGuard, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Said as the ledger's trouble."""
+    fail(served, WRONG_PASSWORD, 3)
+    monkeypatch.setattr(Changes, "record", no_ledger)
+
+    refused = await typed("locks", "lift", "100001", exit_code=4)
+
+    assert "nothing was changed: the disk is full" in refused.stderr
+    assert await served.check(Trying()) is not None
+
+
+def no_ledger(*_: object) -> None:
+    raise LedgerUnavailable("the disk is full")
+
+
+async def test_grpcs_own_socket_lifts_nothing(served: LoginGuard, place: Path) -> None:
+    """A program of the relay's user that goes past the control socket has no person, so it changes nothing."""
+    fail(served, WRONG_PASSWORD, 3)
+    async with grpc.aio.insecure_channel(f"unix:{place / 'c.sock.grpc'}") as channel:
+        lift: Any = channel.unary_unary("/ctprelay.v1.AdminService/LiftLocks")
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await lift(pb.LiftLocksRequest(name="100001").SerializeToString())
+
+    assert refused.value.code() is grpc.StatusCode.PERMISSION_DENIED
+    assert await served.check(Trying()) is not None
+    assert await ledger() == []
+
+
+async def test_only_the_relays_user_may_open_the_sockets(served: LoginGuard, place: Path) -> None:
     """There is no other protection."""
-    assert (place / "c.sock").stat().st_mode & 0o777 == 0o600
+    assert sockets(place) == {"c.sock": 0o600, "c.sock.grpc": 0o600}
 
 
-async def test_a_socket_left_behind_is_replaced(place: Path, guard: LoginGuard) -> None:
+async def test_more_callers_than_there_is_room_for_are_closed(served: LoginGuard, place: Path) -> None:
+    """Those who go make room."""
+    idle = [await asyncio.open_unix_connection(str(place / "c.sock")) for _ in range(MOST_CALLERS)]
+    reader, writer = await asyncio.open_unix_connection(str(place / "c.sock"))
+    assert await reader.read(1) == b""
+    writer.close()
+
+    for _, caller in idle:
+        caller.close()
+        await caller.wait_closed()
+
+    assert "locks: none" in (await typed("locks", "list")).stdout
+
+
+async def test_a_socket_left_behind_is_replaced(place: Path, locks: LockActions) -> None:
     """By a process that was killed."""
-    left = socket.socket(socket.AF_UNIX)
-    left.bind(str(place / "c.sock"))
-    left.close()
+    for name in ("c.sock", "c.sock.grpc"):
+        left = socket.socket(socket.AF_UNIX)
+        left.bind(str(place / name))
+        left.close()
 
-    server = await control.listen(place / "c.sock", control.AdminService(guard))
+    server = await control.listen(place / "c.sock", locks)
 
     assert server is not None
     assert "locks: none" in (await typed("locks", "list")).stdout
-    await control.stop(server, place / "c.sock")
+    await server.stop()
 
 
 async def test_what_is_no_socket_left_behind_stays(
-    served: LoginGuard, place: Path, capsys: pytest.CaptureFixture[str]
+    served: LoginGuard, place: Path, locks: LockActions, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A path mistyped in the settings costs nobody a file, and a second relay does not take the first one's socket."""
     (place / "notes.txt").write_text("mine")
 
-    assert await control.listen(place / "notes.txt", control.AdminService(served)) is None
-    assert await control.listen(place / "c.sock", control.AdminService(served)) is None
+    assert await control.listen(place / "notes.txt", locks) is None
+    assert await control.listen(place / "c.sock", locks) is None
 
     assert (place / "notes.txt").read_text() == "mine"
     assert "locks: none" in (await typed("locks", "list")).stdout
@@ -148,10 +214,10 @@ async def test_a_request_that_cannot_be_read_is_refused(
 
 
 async def test_a_path_no_socket_can_have_does_not_keep_the_relay_from_trading(
-    place: Path, guard: LoginGuard, capsys: pytest.CaptureFixture[str]
+    place: Path, locks: LockActions, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The log names the setting."""
-    assert await control.listen(place / ("x" * 120), control.AdminService(guard)) is None
-    assert await control.listen(place / "none" / "c.sock", control.AdminService(guard)) is None
+    assert await control.listen(place / ("x" * 120), locks) is None
+    assert await control.listen(place / "none" / "c.sock", locks) is None
 
     assert "relay.control_socket" in capsys.readouterr().out

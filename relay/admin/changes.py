@@ -1,0 +1,70 @@
+"""A change and its entry in the ledger: both or neither.
+
+One chain, `<relay>/admin`, holds what operators change. The rule for every kind of change:
+
+    it is made           one entry `admin_<kind>`
+    it is refused        one entry `admin_<kind>_failed`, with the name of the error; nothing is changed
+    no entry possible    LedgerUnavailable; nothing is changed
+
+A change of the directory and its entry are one transaction where directory and ledger are one database. Where they are
+two, the entry is committed after the change was carried out and before it is committed: what the database would refuse
+is refused before the entry, and a commit that fails after it leaves both entries.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from relay.admin.person import Person
+from relay.domain.ledger_chain import canonical
+from relay.refusals.refusal import LedgerUnavailable
+from relay.services.database import brief, writing
+from relay.services.ledger import append, record_now, stamp
+
+Clock = Callable[[], dt.datetime]
+
+
+class Changes:
+    """Makes changes together with their entries. Blocks; thread-safe."""
+
+    def __init__(self, ledger: Engine, relay_name: str, clock: Clock) -> None:
+        """`clock` gives aware times."""
+        self._ledger = ledger
+        self._chain = f"{relay_name}/admin"
+        self._clock = clock
+
+    @contextmanager
+    def recorded(self, directory: Engine, by: Person, kind: str, facts: Mapping[str, object]) -> Iterator[Connection]:
+        """A change of the directory, to be made on the connection given. Raises LedgerUnavailable."""
+        entry = {**facts, **by.facts()}
+        try:
+            with writing(directory) as connection:
+                yield connection
+                self._record_beside(connection, f"admin_{kind}", entry)
+        except LedgerUnavailable:
+            raise
+        except Exception as error:
+            with suppress(LedgerUnavailable):  # the error itself says more
+                self._record(f"admin_{kind}_failed", entry | {"why": type(error).__name__})
+            raise
+
+    def record(self, by: Person, kind: str, facts: Mapping[str, object]) -> None:
+        """The entry of a change that is no database's, and that nothing can refuse any more. Raises LedgerUnavailable."""
+        self._record(f"admin_{kind}", {**facts, **by.facts()})
+
+    def _record(self, kind: str, entry: Mapping[str, object]) -> None:
+        record_now(self._ledger, self._chain, self._clock, kind, entry)
+
+    def _record_beside(self, connection: Connection, kind: str, entry: Mapping[str, object]) -> None:
+        if connection.engine is not self._ledger:
+            self._record(kind, entry)
+            return
+        try:
+            append(connection, self._chain, [(stamp(self._clock()), kind, "", canonical(entry))])
+        except SQLAlchemyError as error:
+            raise LedgerUnavailable(brief(error)) from None

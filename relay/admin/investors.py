@@ -1,0 +1,53 @@
+"""Whom the relay itself admits in many-to-one: what an operator may see and change of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from sqlalchemy import Engine
+
+from relay.admin.changes import Changes, Clock
+from relay.admin.person import Person
+from relay.counter.port import Investor
+from relay.services.investors import InvestorRecord, Investors
+
+
+class InvestorActions:
+    """Each method that takes a `Person` changes something; all of these raise LedgerUnavailable. Blocks."""
+
+    def __init__(self, directory: Engine, changes: Changes, clock: Clock) -> None:
+        self._directory = directory
+        self._changes = changes
+        self._clock = clock
+
+    def all(self) -> list[InvestorRecord]:
+        """Every investor, by broker and id."""
+        return Investors(self._directory, clock=self._clock).all()
+
+    def add(self, by: Person, investor: Investor, password: str, account_ids: Sequence[str] = ()) -> InvestorRecord:
+        """Register an investor; without accounts its only one is the investor id. Raises EntryExists, ValueError."""
+        accounts = tuple(account_ids) or (investor.investor_id,)
+        with self._recorded(by, "investor_add", investor, account_ids=accounts) as investors:
+            return investors.add(investor.broker_id, investor.investor_id, password, accounts)
+
+    def set_password(self, by: Person, investor: Investor, password: str) -> None:
+        """Replace the password; raises EntryUnknown, ValueError."""
+        with self._recorded(by, "investor_passwd", investor) as investors:
+            investors.set_password(investor.broker_id, investor.investor_id, password)
+
+    def set_accounts(self, by: Person, investor: Investor, account_ids: Sequence[str]) -> None:
+        """Say which accounts are this investor's, from the next login on; raises EntryUnknown, ValueError."""
+        with self._recorded(by, "investor_accounts", investor, account_ids=account_ids) as investors:
+            investors.set_accounts(investor.broker_id, investor.investor_id, account_ids)
+
+    def set_enabled(self, by: Person, investor: Investor, enabled: bool) -> None:
+        """Admit or shut out an investor; running relays end the sessions within seconds. Raises EntryUnknown."""
+        with self._recorded(by, "investor_enable" if enabled else "investor_disable", investor) as investors:
+            investors.set_enabled(investor.broker_id, investor.investor_id, enabled)
+
+    @contextmanager
+    def _recorded(self, by: Person, kind: str, investor: Investor, **facts: object) -> Iterator[Investors]:
+        named = {"broker_id": investor.broker_id, "investor_id": investor.investor_id}
+        with self._changes.recorded(self._directory, by, kind, named | facts) as connection:
+            yield Investors(self._directory, clock=self._clock, within=connection)

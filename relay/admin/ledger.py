@@ -1,0 +1,132 @@
+"""The permanent record in an operator's hands: prove that it is whole, hand it out, look at its newest entries."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from relay.admin.changes import Changes
+from relay.admin.person import Person
+from relay.domain.ledger_chain import Entry
+from relay.services import ledger_reader
+from relay.services.ledger_file import FileAudit, NoLedgerFile, misfits, public_key_of, sealed_lines, verify_file
+from relay.services.ledger_reader import Audit
+from relay.services.ledger_text import csv_rows, login_lines
+from relay.services.signing_key import make_signing_key, open_signing_key
+
+
+class Form(StrEnum):
+    JSON = "json"
+    CSV = "csv"
+    LINE = "line"
+
+
+@dataclass(frozen=True, slots=True)
+class WholenessReport:
+    """What a verification found."""
+
+    audits: list[Audit]
+    problems: list[str]
+    """what was changed, removed or reordered, and every expected head that is missing; empty where all is whole"""
+    signed_by: str = ""
+    """the public keys that signed the files"""
+
+
+class LedgerActions:
+    """The ledger's database, and the key that signs what is exported of it. Blocks."""
+
+    def __init__(self, ledger: Engine, key_file: Path, changes: Changes) -> None:
+        self._ledger = ledger
+        self._key_file = key_file
+        self._changes = changes
+
+    def verify(self, expected_heads: Iterable[str] = ()) -> WholenessReport:
+        """Recompute every chain; each expected hash must be an entry's."""
+        wanted = set(expected_heads)
+        audits = ledger_reader.audit(self._ledger)
+        # The hashes of a long ledger fill the memory: only where they are asked for.
+        hashes = {entry.hash for entry in ledger_reader.read(self._ledger)} if wanted else set()
+        return WholenessReport(audits, _problems(audits) + _missing(wanted, hashes))
+
+    def tail(self, count: int) -> list[Entry]:
+        """The newest entries of all chains, oldest first."""
+        return ledger_reader.tail(self._ledger, count)
+
+    def make_signing_key(self, by: Person) -> bool:
+        """Make the key of exported files where there is none; its public half is an entry.
+
+        Returns whether it was made. Raises SecretFileRefused, LedgerUnavailable.
+        """
+        if not make_signing_key(self._key_file):
+            return False
+        try:
+            self._changes.record(by, "ledger_signing_key", {"public_key": self.public_key()})
+        except BaseException:  # a key without its entry would never get one
+            self._key_file.unlink(missing_ok=True)
+            raise
+        return True
+
+    def public_key(self) -> str:
+        """The public key that exported files are signed with, as 64 hexadecimal digits. Raises SecretFileRefused."""
+        return public_key_of(open_signing_key(self._key_file))
+
+    def export(self, form: Form, *, day: str | None = None, line_format: str = "") -> Iterator[str]:
+        """The lines of a file of one day in UTC+8 (YYYY-MM-DD), or of everything; a JSON file is signed.
+
+        `line_format` is the form of a line of `Form.LINE`. Raises ValueError for what is no day, SecretFileRefused.
+        """
+        since, until = _bounds(day)
+        key = open_signing_key(self._key_file) if form is Form.JSON else None
+        parts = ledger_reader.stretches(self._ledger, since=since, until=until)
+        entries = ledger_reader.read(self._ledger, parts)
+        if key is not None:
+            return sealed_lines(parts, entries, since=since, until=until, key=key)
+        return csv_rows(entries) if form is Form.CSV else login_lines(entries, line_format)
+
+
+def verify_files(paths: Iterable[Path], *, public_key: str = "", expected_heads: Iterable[str] = ()) -> WholenessReport:
+    """Check exported files of following days, oldest first, without the database. Raises NoLedgerFile, OSError.
+
+    `public_key`, as 64 hexadecimal digits, is whose signature they must have; without it any key's will do.
+    """
+    names = list(paths)
+    files = [_verify_file(path, public_key) for path in names]
+    audits = [audit for found in files for audit in found.chains]
+    problems = _problems(audits)
+    problems += [f"{path}: {what}" for path, found in zip(names, files, strict=True) for what in found.problems]
+    problems += [*misfits(files), *_missing(expected_heads, *(found.hashes for found in files))]
+    signed_by = " ".join(sorted({found.signed_by for found in files if found.signed_by}))
+    return WholenessReport(audits, problems, signed_by)
+
+
+def _verify_file(path: Path, public_key: str) -> FileAudit:
+    try:
+        return verify_file(path.read_text(encoding="utf-8"), public_key=public_key)
+    except UnicodeDecodeError:
+        raise NoLedgerFile(f"{path}: is not UTF-8 text") from None
+    except NoLedgerFile as error:
+        raise NoLedgerFile(f"{path}: {error}") from None
+
+
+def _problems(audits: Iterable[Audit]) -> list[str]:
+    return [str(problem) for audit in audits for problem in audit.problems]
+
+
+def _missing(expected: Iterable[str], *hashes: Iterable[str]) -> list[str]:
+    return [f"no entry has the expected head hash {digest}" for digest in sorted(set(expected).difference(*hashes))]
+
+
+def _bounds(day: str | None) -> tuple[str, str]:
+    """The day and the one after it, as the texts that times of entries are compared with."""
+    if day is None:
+        return "", ""
+    try:
+        first = dt.date.fromisoformat(day)
+    except ValueError:
+        raise ValueError(f"{day!r} is no day: YYYY-MM-DD") from None
+    return first.isoformat(), (first + dt.timedelta(days=1)).isoformat()

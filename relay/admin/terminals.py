@@ -1,0 +1,69 @@
+"""Which terminal software may connect: what an operator may see and change of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine
+
+from relay.admin.changes import Changes, Clock
+from relay.admin.person import Person
+from relay.counter.port import Mode
+from relay.secret_files import SecretFileRefused
+from relay.services.secrets_box import SecretsBox
+from relay.services.terminals import Terminal, Terminals, open_key
+
+
+class TerminalActions:
+    """Each method that takes a `Person` changes something. Blocks."""
+
+    def __init__(self, directory: Engine, key_file: Path, changes: Changes, clock: Clock) -> None:
+        """`key_file` holds the key of the auth codes; it is opened only by what needs an auth code."""
+        self._directory = directory
+        self._key_file = key_file
+        self._changes = changes
+        self._clock = clock
+
+    def all(self) -> tuple[list[Terminal], str]:
+        """Every terminal, by app id; and why their auth codes cannot be read, empty where the key is there."""
+        try:
+            return self._terminals(self._key()).all(), ""
+        except SecretFileRefused as refused:
+            return self._terminals(SecretsBox.without_key()).all(), str(refused)
+
+    def add(self, by: Person, app_id: str, auth_code: str, modes: Sequence[Mode] = ()) -> Terminal:
+        """Register a terminal; without modes it is admitted in every one.
+
+        Raises EntryExists, AuthCodeMalformed, ValueError, SecretFileRefused, LedgerUnavailable.
+        """
+        admitted = tuple(modes or Mode)
+        box = self._key()  # first: without it nothing is tried
+        with self._changes.recorded(self._directory, by, "terminal_add", {"app_id": app_id, "modes": admitted}) as here:
+            return self._terminals(box, here).add(app_id, auth_code, admitted)
+
+    def rotate(self, by: Person, app_id: str, auth_code: str, *, with_another_key: bool = False) -> None:
+        """Give a terminal another auth code; the old one ends at once.
+
+        `with_another_key` is for a key that is lost for good: the key file there is, or a new one, is used from here on.
+        Raises EntryUnknown, AuthCodeMalformed, SecretFileRefused, LedgerUnavailable.
+        """
+        box = SecretsBox.open_or_create(self._key_file) if with_another_key else self._key()
+        facts = {"app_id": app_id, "with_another_key": with_another_key}
+        with self._changes.recorded(self._directory, by, "terminal_rotate", facts) as here:
+            self._terminals(box, here).rotate(app_id, auth_code)
+
+    def set_enabled(self, by: Person, app_id: str, enabled: bool) -> None:
+        """Admit or shut out a terminal; running relays end its sessions within seconds.
+
+        Raises EntryUnknown, LedgerUnavailable.
+        """
+        kind = "terminal_enable" if enabled else "terminal_disable"
+        with self._changes.recorded(self._directory, by, kind, {"app_id": app_id}) as here:
+            self._terminals(SecretsBox.without_key(), here).set_enabled(app_id, enabled)
+
+    def _key(self) -> SecretsBox:
+        return open_key(self._directory, self._key_file)
+
+    def _terminals(self, box: SecretsBox, within: Connection | None = None) -> Terminals:
+        return Terminals(self._directory, box, clock=self._clock, within=within)

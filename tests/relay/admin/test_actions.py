@@ -1,0 +1,196 @@
+"""What an operator may do: each change leaves one entry with its person, a refused one an entry that says so."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import Engine, text
+
+from relay.admin.changes import Changes
+from relay.admin.investors import InvestorActions
+from relay.admin.ledger import LedgerActions
+from relay.admin.locks import LockActions
+from relay.admin.person import Person
+from relay.admin.terminals import TerminalActions
+from relay.counter.port import Investor
+from relay.refusals.refusal import LedgerUnavailable
+from relay.services import ledger_reader
+from relay.services.database import open_database, upgrade
+from relay.services.login_guard import LoginGuard
+from relay.services.terminals import EntryExists, EntryUnknown
+from relay.settings.settings import Limits
+from tests.relay.services.conftest import HandClock, postgres_server, postgres_url
+from tests.relay.services.test_login_guard import WRONG_PASSWORD, PlayedPlaces, fail
+
+__all__ = ["postgres_server", "postgres_url"]
+
+MEI = Person("relay", "command line", "mei")
+CODE = "ABCDEFGHJKLMNPQ1"
+ONE = Investor("9999", "100001")
+NOBODY = Investor("9999", "nobody")
+
+
+@dataclass
+class Place:
+    """Everything an operator may use, on one database for ledger and directory or on two."""
+
+    ledger: Engine
+    directory: Engine
+    folder: Path
+    clock: HandClock = field(default_factory=HandClock)
+
+    def __post_init__(self) -> None:
+        changes = Changes(self.ledger, "relay", self.clock)
+        self.guard = LoginGuard(Limits(), PlayedPlaces(), lambda: 0.0, counter_knows_passwords=False)
+        self.terminals = TerminalActions(self.directory, self.folder / "secrets.key", changes, self.clock)
+        self.investors = InvestorActions(self.directory, changes, self.clock)
+        self.records = LedgerActions(self.ledger, self.folder / "signing.key", changes)
+        self.locks = LockActions(self.guard, changes)
+
+    def entries(self) -> list[tuple[str, dict[str, Any]]]:
+        """The kind and data of every entry."""
+        return [(entry.kind, json.loads(entry.data)) for entry in ledger_reader.read(self.ledger)]
+
+    def break_ledger(self) -> None:
+        with self.ledger.begin() as connection:
+            connection.execute(text("DROP TABLE ledger"))
+
+
+@pytest.fixture(params=["one", "two", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
+    """One database for both, on SQLite and on PostgreSQL; or two."""
+    url = f"sqlite:///{tmp_path / 'ledger.sqlite3'}"
+    ledger = opened(request.getfixturevalue("postgres_url") if request.param == "postgresql" else url)
+    directory = opened(f"sqlite:///{tmp_path / 'directory.sqlite3'}") if request.param == "two" else ledger
+    yield Place(ledger, directory, tmp_path)
+    ledger.dispose()
+    directory.dispose()
+
+
+def opened(url: str) -> Engine:
+    engine = open_database(SecretStr(url))
+    upgrade(engine)
+    return engine
+
+
+Change = Callable[[Place], Any]
+MADE: dict[str, Change] = {
+    "terminal_add": lambda place: place.terminals.add(MEI, "two", CODE),
+    "terminal_rotate": lambda place: place.terminals.rotate(MEI, "one", CODE[::-1]),
+    "terminal_disable": lambda place: place.terminals.set_enabled(MEI, "one", False),
+    "terminal_enable": lambda place: place.terminals.set_enabled(MEI, "one", True),
+    "investor_add": lambda place: place.investors.add(MEI, Investor("9999", "100002"), "pw"),
+    "investor_passwd": lambda place: place.investors.set_password(MEI, ONE, "new"),
+    "investor_accounts": lambda place: place.investors.set_accounts(MEI, ONE, ["A1", "A2"]),
+    "investor_disable": lambda place: place.investors.set_enabled(MEI, ONE, False),
+    "investor_enable": lambda place: place.investors.set_enabled(MEI, ONE, True),
+    "ledger_signing_key": lambda place: place.records.make_signing_key(MEI),
+    "locks_lift": lambda place: place.locks.lift(MEI, "100001"),
+    "locks_lift all": lambda place: place.locks.resume_logins(MEI),
+}
+REFUSED: dict[str, tuple[Change, type[Exception]]] = {
+    "terminal_add": (lambda place: place.terminals.add(MEI, "one", CODE), EntryExists),
+    "terminal_rotate": (lambda place: place.terminals.rotate(MEI, "nobody", CODE), EntryUnknown),
+    "terminal_disable": (lambda place: place.terminals.set_enabled(MEI, "nobody", False), EntryUnknown),
+    "terminal_enable": (lambda place: place.terminals.set_enabled(MEI, "nobody", True), EntryUnknown),
+    "investor_add": (lambda place: place.investors.add(MEI, Investor("9999", "a b"), "pw"), ValueError),
+    "investor_passwd": (lambda place: place.investors.set_password(MEI, ONE, ""), ValueError),
+    "investor_accounts": (lambda place: place.investors.set_accounts(MEI, NOBODY, ["A"]), EntryUnknown),
+    "investor_disable": (lambda place: place.investors.set_enabled(MEI, NOBODY, False), EntryUnknown),
+    "investor_enable": (lambda place: place.investors.set_enabled(MEI, NOBODY, True), EntryUnknown),
+}
+
+
+def registered(place: Place) -> Place:
+    """A terminal, an investor with a lock, and whatever stands in the ledger so far."""
+    place.terminals.add(MEI, "one", CODE)
+    place.investors.add(MEI, ONE, "pw")
+    fail(place.guard, WRONG_PASSWORD, 3)
+    return place
+
+
+def state(place: Place) -> list[object]:
+    """What a change could change."""
+    terminals, _ = place.terminals.all()
+    key = (place.folder / "signing.key").exists()
+    with place.directory.connect() as connection:
+        passwords = connection.execute(text("SELECT password_hash FROM investor ORDER BY investor_id")).scalars().all()
+    return [terminals, place.investors.all(), list(passwords), place.locks.all(), key]
+
+
+async def carry_out(change: Change, place: Place) -> None:
+    done = change(place)
+    if inspect.isawaitable(done):
+        await done
+
+
+@pytest.mark.parametrize("kind", MADE)
+async def test_a_change_leaves_one_entry_with_its_person(place: Place, kind: str) -> None:
+    """Whether or not ledger and directory are one database."""
+    before = len(registered(place).entries())
+    await carry_out(MADE[kind], place)
+
+    ((found, data),) = place.entries()[before:]
+    assert found == f"admin_{kind.partition(' ')[0]}"
+    assert (data["by"], data["through"], data["logged_in_as"]) == ("relay", "command line", "mei")
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_a_refused_change_leaves_one_entry_that_says_so(place: Place, kind: str) -> None:
+    """With the person and the name of the error; and nothing is changed."""
+    registered(place)
+    change, error = REFUSED[kind]
+    before, as_it_was = len(place.entries()), state(place)
+    with pytest.raises(error):
+        change(place)
+
+    ((found, data),) = place.entries()[before:]
+    assert (found, data["why"], data["by"]) == (f"admin_{kind}_failed", error.__name__, "relay")
+    assert state(place) == as_it_was
+
+
+@pytest.mark.parametrize("kind", MADE)
+async def test_what_cannot_be_recorded_is_not_changed(place: Place, kind: str) -> None:
+    """The ledger comes first, also where it is another database than the directory."""
+    as_it_was = state(registered(place))
+    place.break_ledger()
+    with pytest.raises(LedgerUnavailable):
+        await carry_out(MADE[kind], place)
+
+    assert state(place) == as_it_was
+
+
+def test_every_method_that_takes_a_person_is_among_those_tested() -> None:
+    """A new action cannot be forgotten here: a change is what takes a `Person`, and its entries are counted above."""
+    actions = (TerminalActions, InvestorActions, LedgerActions, LockActions)
+    changing = {
+        method.__qualname__
+        for kind in actions
+        for name, method in inspect.getmembers(kind, inspect.isfunction)
+        if not name.startswith("_") and "by" in inspect.signature(method).parameters
+    }
+    called = {name for change in MADE.values() for name in change.__code__.co_names}
+
+    assert {name.rpartition(".")[2] for name in changing} <= called
+    assert len(changing) == 10
+
+
+def test_a_key_is_not_tried_where_it_is_missing(place: Place) -> None:
+    """Nothing is recorded either: the command could not begin."""
+    registered(place)
+    (place.folder / "secrets.key").unlink()
+    before = len(place.entries())
+    with pytest.raises(Exception, match="there is no such file"):
+        place.terminals.add(MEI, "two", CODE)
+
+    assert len(place.entries()) == before
+    terminals, why = place.terminals.all()
+    assert [terminal.readable for terminal in terminals] == [False]
+    assert "there is no such file" in why
