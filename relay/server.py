@@ -29,9 +29,11 @@ from relay.counter.ctp.orders.calls import LinkLimits
 from relay.counter.order_map import OrderMapFile
 from relay.counter.port import Counter, Evidence, Mode
 from relay.counter_choice import ProcessParts, make_counter
+from relay.database.times import COUNTER_ZONE
 from relay.domain.breaker import Breaker
+from relay.domain.day_notices import KnownOwners
 from relay.domain.journal import Journal, JournalLimits
-from relay.domain.system_info import COUNTER_ZONE, AgeLimits
+from relay.domain.system_info import AgeLimits
 from relay.reloading import Load, Reloading, Take
 from relay.rpc import control
 from relay.rpc.doors import Doors
@@ -41,7 +43,7 @@ from relay.services.admission import Admission, AdmissionRules, Directory
 from relay.services.database import open_database, prepare
 from relay.services.directory_access import DirectoryAccess
 from relay.services.investors import Investors
-from relay.services.known_investors import known_owners
+from relay.services.known_investors import kept_known
 from relay.services.known_places import KnownPlaces
 from relay.services.ledger import Ledger
 from relay.services.ledger_spool import Spool
@@ -54,8 +56,7 @@ from relay.services.sessions import SessionLimits, Sessions
 from relay.services.state_lock import StateLock
 from relay.services.system_info_seen import SystemInfoSeen
 from relay.services.terminals import Terminals, open_key
-from relay.services.unavailable import VerifierUnavailable
-from relay.services.verifier import Verifier
+from relay.services.verifier import Verifier, VerifierUnavailable
 from relay.settings import file as settings_file
 from relay.settings.settings import Settings
 from relay.tasks import Tasks
@@ -101,13 +102,15 @@ async def serve(
         ledger, directory = _open_databases(settings, engine, stack)
         verifier = await _open_verifier(settings, stack)
         order_map = _open_order_map(settings, engine, numbers, stack)
-        known = known_owners(directory.access, directory.investors, settings.counter.broker_id)
+        known = KnownOwners()
+        keeping = kept_known(directory.access, directory.investors, settings.counter.broker_id, known.replace)
+        await stack.enter_async_context(keeping)
         flow_dir = stack.enter_context(process_folder(settings_file.flow_dir(settings)))
         shared = ProcessParts(
             number=numbers[-1],
             order_map=order_map,
             flow_dir=flow_dir,
-            known=await stack.enter_async_context(known),
+            known=known,
             breaker=Breaker(pause_seconds=settings.limits.breaker_pause_seconds),
             alarms=Alarms(),
         )

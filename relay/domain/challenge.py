@@ -12,28 +12,14 @@ from typing import Final
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
+from relay.directory.auth_codes import auth_code_key
+
 TIMESTAMP_BYTES: Final = 128
-AUTH_CODE_CHARACTERS: Final = 16
 VALID_SECONDS: Final = 10.0
 """how long a challenge may be answered"""
 
 _ZERO_IV = bytes(16)
 _NOBODY = bytes(16)
-
-
-class AuthCodeMalformed(ValueError):
-    """An auth code that is not 16 ASCII characters; the message does not show it."""
-
-    def __init__(self) -> None:
-        super().__init__(f"an auth code has {AUTH_CODE_CHARACTERS} printable ASCII characters")
-
-
-def auth_code_key(auth_code: str) -> bytes:
-    """The key an auth code is; raises AuthCodeMalformed."""
-    printable = auth_code.isascii() and auth_code.isprintable()
-    if len(auth_code) != AUTH_CODE_CHARACTERS or not printable:
-        raise AuthCodeMalformed
-    return auth_code.encode("ascii")
 
 
 def auth_info(auth_code: str, timestamp: bytes) -> bytes:

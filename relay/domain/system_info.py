@@ -13,6 +13,7 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Final
 
+from relay.database.times import COUNTER_ZONE
 from relay.refusals import login_reasons
 from relay.refusals.refusal import Refusal
 
@@ -20,7 +21,6 @@ SHORTEST: Final = 264
 LONGEST: Final = 273
 """the size of ClientSystemInfo; the vendor's call checks no upper bound"""
 HEADER_BYTES: Final = 8
-COUNTER_ZONE: Final = dt.timezone(dt.timedelta(hours=8), "UTC+8")
 
 
 @dataclass(frozen=True, slots=True)

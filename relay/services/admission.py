@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 
 from ctprelay.v1 import terminal_pb2 as pb
 from relay.counter.port import Counter, Evidence, Investor, Mode, TerminalLogin, TerminalReport
+from relay.database.times import COUNTER_ZONE
 from relay.domain import reasons, system_info
 from relay.domain.challenge import proof_is_right
 from relay.domain.public_ip import Origin
@@ -168,7 +169,7 @@ class Admission:
             app_id=applicant.app_id,
             public_ip=applicant.origin.public_ip,
             port=applicant.origin.port,
-            logged_in_at=self._clock().astimezone(system_info.COUNTER_ZONE),
+            logged_in_at=self._clock().astimezone(COUNTER_ZONE),
             remark=login.login_remark,
             mac_address=login.mac_address,
             wechat=login.report_kind == pb.REPORT_KIND_WECHAT,

@@ -9,10 +9,18 @@ from typing import Self, TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from relay.refusals import relay_reasons
+from relay.refusals.refusal import Refused
 from relay.services.database import brief
-from relay.services.unavailable import DirectoryUnavailable
 
 _T = TypeVar("_T")
+
+
+class DirectoryUnavailable(Refused):
+    """Terminals and investors cannot be looked up, so the login is refused; `why` is for the log."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(relay_reasons.directory_unavailable(), why)
 
 
 class DirectoryAccess:

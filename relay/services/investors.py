@@ -15,11 +15,11 @@ from sqlalchemy import ColumnElement, Connection, Engine, Row, and_, insert, sel
 from sqlalchemy.exc import IntegrityError
 
 from relay.counter.port import Investor
+from relay.database.times import stamp
 from relay.refusals import login_reasons
 from relay.refusals.refusal import Refused
 from relay.services.database import writing
 from relay.services.directory_access import DirectoryAccess
-from relay.services.ledger import stamp
 from relay.services.schema import INVESTOR
 from relay.services.terminals import EntryExists, EntryUnknown
 

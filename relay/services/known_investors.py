@@ -4,29 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterable
 
 import structlog
 
-from relay.domain.day_notices import KnownOwners
-from relay.services.directory_access import DirectoryAccess
+from relay.services.directory_access import DirectoryAccess, DirectoryUnavailable
 from relay.services.investors import Investors
-from relay.services.unavailable import DirectoryUnavailable
 from relay.tasks import Tasks
 
 _log = structlog.get_logger(__name__)
 _READ_EVERY_SECONDS = 60.0
 """an investor who is registered meanwhile is told to query what happened before"""
 
+Replace = Callable[[Iterable[tuple[str, tuple[str, ...]]]], None]
+"""takes every investor id with its account ids"""
+
 
 class KnownInvestors:
     """The directory's investors of one broker, as the counter side asks for them."""
 
-    def __init__(self, access: DirectoryAccess, investors: Investors, broker_id: str, owners: KnownOwners) -> None:
+    def __init__(self, access: DirectoryAccess, investors: Investors, broker_id: str, replace: Replace) -> None:
         self._access = access
         self._investors = investors
         self._broker_id = broker_id
-        self._owners = owners
+        self._replace = replace
 
     async def read(self) -> None:
         """Read the directory once; where it is away, what was known stays."""
@@ -35,7 +36,7 @@ class KnownInvestors:
         except DirectoryUnavailable as away:
             _log.warning("investors_not_read", why=away.why)
             return
-        self._owners.replace((one.investor_id, one.account_ids) for one in found if one.broker_id == self._broker_id)
+        self._replace((one.investor_id, one.account_ids) for one in found if one.broker_id == self._broker_id)
 
     async def keep_reading(self) -> None:
         """Read it every minute, without end."""
@@ -45,13 +46,15 @@ class KnownInvestors:
 
 
 @contextlib.asynccontextmanager
-async def known_owners(access: DirectoryAccess, investors: Investors, broker_id: str) -> AsyncIterator[KnownOwners]:
-    """The directory's investors, read now and as long as the context lasts."""
-    owners, tasks = KnownOwners(), Tasks()
-    reader = KnownInvestors(access, investors, broker_id, owners)
+async def kept_known(
+    access: DirectoryAccess, investors: Investors, broker_id: str, replace: Replace
+) -> AsyncIterator[None]:
+    """`replace` gets the directory's investors with their accounts, now and as long as the context lasts."""
+    tasks = Tasks()
+    reader = KnownInvestors(access, investors, broker_id, replace)
     await reader.read()
     tasks.start(reader.keep_reading(), "investors of the directory")
     try:
-        yield owners
+        yield
     finally:
         await tasks.cancel()

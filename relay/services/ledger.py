@@ -41,8 +41,8 @@ from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.exc import SQLAlchemyError
 
+from relay.database.times import stamp
 from relay.domain.ledger_chain import Entry, Head, canonical, empty_head, head_after, link
-from relay.domain.system_info import COUNTER_ZONE
 from relay.refusals.refusal import LedgerUnavailable
 from relay.services.database import brief, writing
 from relay.services.ledger_spool import Gap, Item, Spool
@@ -71,11 +71,6 @@ class _WaitingEntry:
     @property
     def item(self) -> Item:
         return self.at, self.kind, self.session, self.data
-
-
-def stamp(now: dt.datetime) -> str:
-    """The ledger's form of an aware time: ISO 8601 in UTC+8 with microseconds."""
-    return now.astimezone(COUNTER_ZONE).isoformat(timespec="microseconds")
 
 
 def append(connection: Connection, chain: str, items: Sequence[Item]) -> Head:

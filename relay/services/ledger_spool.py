@@ -21,8 +21,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from relay.database.times import COUNTER_ZONE
 from relay.domain.ledger_chain import canonical
-from relay.domain.system_info import COUNTER_ZONE
 
 Item = tuple[str, str, str, str]
 """at, kind, session, data: an entry before it is linked to its chain"""

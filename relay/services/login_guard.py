@@ -39,7 +39,7 @@ from relay.domain.login_attempts import AttemptLimit, CounterTries, Lock, LoginA
 from relay.domain.public_ip import Origin
 from relay.refusals import login_reasons
 from relay.refusals.refusal import Refusal, Refused, Source
-from relay.services.unavailable import DirectoryUnavailable
+from relay.services.directory_access import DirectoryUnavailable
 from relay.settings.settings import Limits
 from relay.tasks import Tasks
 

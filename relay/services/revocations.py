@@ -15,8 +15,8 @@ from relay.counter.port import Investor, Mode
 from relay.refusals import login_reasons
 from relay.refusals.refusal import Refusal
 from relay.services.admission import Directory
+from relay.services.directory_access import DirectoryUnavailable
 from relay.services.terminal_session import TerminalSession
-from relay.services.unavailable import DirectoryUnavailable
 from relay.sessions.endings import Ending, EndKind
 
 _log = structlog.get_logger(__name__)

@@ -10,9 +10,9 @@ from sqlalchemy import Engine, delete
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
+from relay.database.times import stamp
 from relay.services.database import writing
 from relay.services.directory_access import DirectoryAccess
-from relay.services.ledger import stamp
 from relay.services.schema import SYSTEM_INFO_SEEN
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
-import string
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -15,16 +13,13 @@ from sqlalchemy import Connection, Engine, Row, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from relay.counter.port import Mode
-from relay.domain.challenge import AUTH_CODE_CHARACTERS, auth_code_key
+from relay.database.times import stamp
+from relay.directory.auth_codes import auth_code_key
 from relay.secret_files import SecretFileRefused
 from relay.services.database import writing
-from relay.services.directory_access import DirectoryAccess
-from relay.services.ledger import stamp
+from relay.services.directory_access import DirectoryAccess, DirectoryUnavailable
 from relay.services.schema import TERMINAL
 from relay.services.secrets_box import SecretsBox, SecretUnreadable
-from relay.services.unavailable import DirectoryUnavailable
-
-_LETTERS = string.ascii_uppercase + string.digits
 
 
 class EntryExists(Exception):
@@ -48,11 +43,6 @@ class Terminal:
     """when the auth code was last changed"""
     readable: bool = True
     """False where the auth code was encrypted with another key; it is empty then"""
-
-
-def new_auth_code() -> str:
-    """A random auth code: 16 capital letters and digits, 82 bits."""
-    return "".join(secrets.choice(_LETTERS) for _ in range(AUTH_CODE_CHARACTERS))
 
 
 def open_key(engine: Engine, path: Path) -> SecretsBox:

@@ -34,7 +34,8 @@ from typing import Literal, Self
 
 import structlog
 
-from relay.services.unavailable import VerifierUnavailable
+from relay.refusals import relay_reasons
+from relay.refusals.refusal import Refused
 
 _log = structlog.get_logger(__name__)
 
@@ -43,6 +44,13 @@ _START_SECONDS = 20.0
 _LONGEST_PAUSE = 30.0
 _FAREWELL_SECONDS = 1.0
 _ROOT = Path(__file__).parents[2]
+
+
+class VerifierUnavailable(Refused):
+    """System info cannot be judged, so the login is refused; `why` is for the log."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(relay_reasons.verifier_unavailable(), why)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from relay.counter.ctp.orders.tools import DriverTools
 from relay.counter.ctp.session import CtpSession
 from relay.counter.order_map import OrderMapFile
 from relay.counter.port import Investor, Mode, TerminalLogin, TerminalReport
+from relay.database.times import COUNTER_ZONE
 from relay.domain.counter_session import State
 from relay.domain.day_notices import KnownOwners
 from relay.domain.day_use import DayUse
@@ -31,7 +32,6 @@ from relay.domain.lanes import Lanes
 from relay.domain.ownership import OwnershipTable
 from relay.domain.patience import Patience
 from relay.domain.scope import ScopeTable
-from relay.domain.system_info import COUNTER_ZONE
 from simcounter import demo_accounts
 
 ANSWER_SECONDS = 1.0

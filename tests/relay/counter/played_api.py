@@ -23,11 +23,11 @@ from relay.counter.ctp.orders.checks import RouterTables
 from relay.counter.ctp.orders.tools import DriverTools
 from relay.counter.order_map import OrderMapFile
 from relay.counter.port import Evidence, Investor, TerminalLogin, TerminalReport
+from relay.database.times import COUNTER_ZONE
 from relay.domain.day_notices import KnownOwners
 from relay.domain.day_use import DayUse
 from relay.domain.lanes import Lanes
 from relay.domain.patience import Patience
-from relay.domain.system_info import COUNTER_ZONE
 from tests.relay.counter.played_board import DAY, Called, answer, event_body
 from tests.relay.domain.ctp_bodies import BROKER, CATALOG, OWNERSHIP, SCOPES, callback
 

@@ -25,9 +25,9 @@ from relay.counter.port import (
     TerminalLogin,
     TerminalReport,
 )
+from relay.database.times import COUNTER_ZONE
 from relay.domain.journal import Journal, JournalLimits
 from relay.domain.public_ip import Origin
-from relay.domain.system_info import COUNTER_ZONE
 from relay.refusals import stream_reasons
 from relay.refusals.refusal import LedgerUnavailable, Refusal, Refused
 from relay.services.admission import Applicant

@@ -26,8 +26,7 @@ from relay.services.login_guard import LoginGuard
 from relay.services.secrets_box import SecretsBox
 from relay.services.system_info_seen import SystemInfoSeen
 from relay.services.terminals import Terminals
-from relay.services.unavailable import VerifierUnavailable
-from relay.services.verifier import Judgement
+from relay.services.verifier import Judgement, VerifierUnavailable
 from relay.settings.settings import Limits
 from tests.relay.evidence import KeptEvidence
 from tests.relay.services.conftest import HandClock

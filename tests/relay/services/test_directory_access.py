@@ -8,8 +8,8 @@ import threading
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from relay.services.directory_access import DirectoryAccess
-from relay.services.unavailable import DirectoryUnavailable, VerifierUnavailable
+from relay.services.directory_access import DirectoryAccess, DirectoryUnavailable
+from relay.services.verifier import VerifierUnavailable
 
 
 async def test_work_is_done_off_the_loop() -> None:

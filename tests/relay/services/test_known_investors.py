@@ -22,7 +22,7 @@ async def test_the_directorys_investors_of_this_broker_are_known_with_their_acco
     investors.add("8888", "200001", "secret")
     stranger = Ownership(Owner.INVESTOR, b"300001")
     with DirectoryAccess(threads=1) as access:
-        reader = KnownInvestors(access, investors, "9999", owners)
+        reader = KnownInvestors(access, investors, "9999", owners.replace)
         everybody = stranger in owners
 
         await reader.read()

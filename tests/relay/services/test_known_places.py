@@ -9,9 +9,8 @@ from sqlalchemy import Engine, text
 
 from relay.counter.port import Investor
 from relay.services.database import writing
-from relay.services.directory_access import DirectoryAccess
+from relay.services.directory_access import DirectoryAccess, DirectoryUnavailable
 from relay.services.known_places import KEPT, KnownPlaces
-from relay.services.unavailable import DirectoryUnavailable
 from tests.relay.services.conftest import HandClock
 
 INVESTOR = Investor("9999", "100001")

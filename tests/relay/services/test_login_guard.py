@@ -13,8 +13,8 @@ from relay.domain import reasons
 from relay.domain.public_ip import Origin
 from relay.refusals import login_reasons, relay_reasons
 from relay.refusals.refusal import Refusal, Refused, refuse
+from relay.services.directory_access import DirectoryUnavailable
 from relay.services.login_guard import LoginGuard
-from relay.services.unavailable import DirectoryUnavailable
 from relay.settings.settings import Limits
 from tests.relay.hand_loop import settled
 

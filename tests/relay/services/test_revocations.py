@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 
 from relay.counter.port import Investor, Mode
 from relay.services.admission import Directory
-from relay.services.directory_access import DirectoryAccess
+from relay.services.directory_access import DirectoryAccess, DirectoryUnavailable
 from relay.services.investors import Investors
 from relay.services.known_places import KnownPlaces
 from relay.services.revocations import Revocations
@@ -20,7 +20,6 @@ from relay.services.secrets_box import SecretsBox
 from relay.services.system_info_seen import SystemInfoSeen
 from relay.services.terminal_session import Identity
 from relay.services.terminals import Terminals
-from relay.services.unavailable import DirectoryUnavailable
 from relay.sessions.endings import Ending, EndKind
 from tests.relay.services.conftest import HandClock
 from tests.relay.services.played_counter import BROKER

@@ -10,14 +10,13 @@ from cryptography.fernet import Fernet
 from sqlalchemy import Engine, select, text
 
 from relay.counter.port import Mode
-from relay.domain.challenge import AuthCodeMalformed, auth_code_key
+from relay.directory.auth_codes import AuthCodeMalformed, new_auth_code
 from relay.secret_files import SecretFileRefused
 from relay.services.database import writing
-from relay.services.directory_access import DirectoryAccess
+from relay.services.directory_access import DirectoryAccess, DirectoryUnavailable
 from relay.services.schema import TERMINAL
 from relay.services.secrets_box import SecretsBox
-from relay.services.terminals import EntryExists, EntryUnknown, Terminals, new_auth_code, open_key
-from relay.services.unavailable import DirectoryUnavailable
+from relay.services.terminals import EntryExists, EntryUnknown, Terminals, open_key
 from tests.relay.services.conftest import HandClock
 
 CODE = "ABCDEFGHJKLMNPQ1"
@@ -103,14 +102,6 @@ def test_changes_to_unknown_terminals_are_refused(terminals: Terminals) -> None:
         terminals.set_enabled(APP, False)
     with pytest.raises(EntryUnknown, match=APP):
         terminals.rotate(APP, CODE)
-
-
-def test_new_auth_codes_are_of_the_right_form_and_differ() -> None:
-    """16 characters that a vendor can type."""
-    codes = {new_auth_code() for _ in range(50)}
-
-    assert len(codes) == 50
-    assert all(auth_code_key(code).isalnum() for code in codes)
 
 
 async def test_a_failing_database_is_told_as_unavailable(

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from ctpabi.api.binding import vendor_library
+from relay.database.times import COUNTER_ZONE
 from relay.domain.reasons import is_well_formed
-from relay.domain.system_info import COUNTER_ZONE, AgeLimits, UnwrappedHeader, check_age
-from relay.services.unavailable import VerifierUnavailable
-from relay.services.verifier import Judgement, Verifier, command
+from relay.domain.system_info import AgeLimits, UnwrappedHeader, check_age
+from relay.services.verifier import Judgement, Verifier, VerifierUnavailable, command
 
 _COLLECT = """
 import ctypes, sys
