@@ -3,7 +3,7 @@
 Only the vendor's library can tell, so it is loaded here without anything preloaded in its place, in a process
 that holds no secrets and no connection: an API instance without a front. To genuine bytes such an instance
 answers "not permitted" (-3), to others -1, -6 or -7, and it leaves the unwrapped first block in the struct.
-By chance it takes one in sixty damaged blocks for genuine; the caller must check the header's time as well.
+CTP facts 34 and 37. By chance it takes one in sixty damaged blocks for genuine; the caller must check the header's time as well.
 
 Spoken on one socket, a JSON object a line: {"id", "system_info"} is answered by {"id", "code", "header"}, bytes
 in Base64. The first line is {"ready": version}, or {"unfit": why}. The process ends with the socket.

@@ -1,4 +1,4 @@
-"""Which terminal reports the kernel keeps and which it drops without a word (the guide's chapter 2.2).
+"""Which terminal reports the kernel keeps and which it drops without a word (CTP fact 45).
 
 A registered report waits in the session until the login succeeds; a submitted one counts at once. A sender without
 the right to report gets no answer: the message is dropped, and only `dropped` keeps it, for tests.

@@ -1,7 +1,7 @@
 """Which of the counter's events answer a request, as the terminal names both.
 
 Some requests succeed without any response: an accepted order is told by order notices only (CTP's
-OnRspOrderInsert comes on rejection alone). For those the request is answered when it was sent.
+OnRspOrderInsert comes on rejection alone, CTP fact 57). For those the request is answered when it was sent.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The terminal's identity as the vendor's collector (采集库) gives it.
 
 CTP_GetSystemInfo runs in a child process: it prints, it is not thread-safe, it starts other programs, and a
-crash in it must not take the terminal along.
+crash in it must not take the terminal along (CTP fact 42).
 """
 
 from __future__ import annotations

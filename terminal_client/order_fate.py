@@ -1,4 +1,4 @@
-"""Following one order through the notices until nothing more will happen to it."""
+"""Following one order through the notices until nothing more will happen to it (CTP facts 57, 58 and 72)."""
 
 from __future__ import annotations
 

@@ -231,6 +231,13 @@ def test_every_cited_fact_is_there() -> None:
     assert [(name, number) for name, number in citations if number not in numbers] == []
 
 
+def test_every_fact_is_cited() -> None:
+    """A fact that no module relies on is no fact of this page."""
+    citations = set().union(*(cited(path.read_text("utf-8")) for path in source_modules()))
+
+    assert [number for number in facts() if number not in citations] == []
+
+
 def test_citations_are_found_in_lists_and_across_lines() -> None:
     """Which form a citation may have."""
     assert cited("as CTP fact 7 says; CTP facts 1, 22 and\n    3 (CTP\nfact 40)") == {1, 3, 7, 22, 40}

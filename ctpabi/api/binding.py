@@ -1,6 +1,7 @@
 """Imports openctp_ctp safely: the locale first, and only the version the catalog was generated for.
 
-A layout of another version would put fields in the wrong places and call wrong slots without any error.
+A layout of another version would put fields in the wrong places and call wrong slots without any error
+(CTP fact 17).
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ An instance is *waiting* until `_start`, *being made* on a thread of its own, *m
 
 * `_start` returns at once. The making thread takes the process-wide lock, creates the instance, registers the Spi, lets
   the caller set topics and fronts, and calls Init. The event loop never waits for the lock. This matters because
-  Release was measured to take up to 2 s, and holds the lock.
+  Release was measured to take up to 2 s, and holds the lock (CTP fact 11).
 * `_api` is set before Init. Init starts the vendor's thread, which may call back at once; a callback may lead to a call.
 * `release` first closes the door (`_released`), so that no new call enters the library, then waits for the lock. Whoever
   gets the lock first decides: an instance that was released before it was made is never made.
@@ -33,11 +33,14 @@ class ApiInstance:
     """One instance of a vendor API, from `_start` to `release`. It keeps four rules; a broken one ends the process.
 
     1. Instances are created, initialized and released one at a time: the vendor's Init and Release are not safe
-       against one another, also between different instances.
-    2. Each instance has a flow folder of its own, which exists before the library looks for it.
+       against one another, also between different instances (CTP fact 4).
+    2. Each instance has a flow folder of its own, which exists before the library looks for it (CTP facts 6 and 7).
     3. The Spi is referenced for as long as the API may call it, because RegisterSpi does not reference it. It is taken
-       away by RegisterSpi(None) before Release.
-    4. Every instance is released before the interpreter ends. Its threads would call into a dead interpreter.
+       away by RegisterSpi(None) before Release (CTP fact 5).
+    4. Every instance is released before the interpreter ends (CTP fact 10). Its threads would call into a dead
+       interpreter.
+
+    What an instance costs the process is CTP fact 8.
     """
 
     def __init__(self, spi: Any, flow_folder: Path) -> None:

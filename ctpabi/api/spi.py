@@ -3,10 +3,10 @@
 Theory of operation
 -------------------
 The library calls each instance's Spi on one thread of its own, one callback at a time. So the order in which `put`
-gets the events is the order in which they came from the counter.
+gets the events is the order in which they came from the counter (CTP fact 1).
 
 * The pointers in a callback are valid until it returns; the library then uses the same buffers again. The bytes are
-  copied here, and no pointer leaves this module.
+  copied here, and no pointer leaves this module (CTP fact 2).
 * A callback must return quickly. While it runs, this connection's heartbeats wait, and after some seconds the counter
   ends the connection. So nothing here blocks, decodes or decides, and `put` must not either.
 * A callback must not raise: the exception would pass through the vendor's C++ code. `put` must not raise.

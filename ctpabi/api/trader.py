@@ -5,17 +5,18 @@ Theory of operation
 One `TraderApi` is one connection of one user. Three kinds of thread meet here:
 
 * the owner's thread (an event loop's, or a plain program's) calls `call` and `report`. Both return at once with the
-  library's return code. The answer comes later, as a callback with the same request id;
+  library's return code. The answer comes later, as a callback with the same request id (CTP facts 3 and 52);
 * the vendor's thread calls the Spi (`ctpabi.api.spi`), which copies and puts. It never enters this module;
 * the making thread and the releasing thread (`ctpabi.api.instance`) change whether there is an instance at all.
 
 Before Init, and after `release` has begun, no call enters the library: it is answered with the code that the library
-gives without a connection. So an owner needs one way to handle "not now", and none to ask for the state.
+gives without a connection (CTP facts 14 and 37). So an owner needs one way to handle "not now", and none to ask for
+the state.
 
 A struct is filled by one memmove of its bytes, never by the binding's setters: they encode UTF-8 where CTP wants
-GB18030, and they reject binary content. What a method needs for this is looked up at its first call and kept.
+GB18030, and they reject binary content (CTP fact 82). What a method needs for this is looked up at its first call and kept.
 
-The library connects again by itself for as long as the instance lives, also after a logout.
+The library connects again by itself for as long as the instance lives, also after a logout (CTP facts 12 and 13).
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Which fields are not what their C type says: binary content in char[n], and secrets.
 
 The wheel does not tell; each entry here has a reason. Everything else about fields is introspected.
+CTP facts 33 and 75 say which content is binary.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Struct bytes <-> protobuf messages of ctprelay.ctp.v1, by the catalog.
 
 Text is GB18030 on CTP's side and Unicode on ours; an enum's number is the character CTP sends; a double CTP has no
-value for (DBL_MAX) is absent. An absent double of a request is 0.0, as in a zeroed struct.
+value for (DBL_MAX, CTP fact 76) is absent. An absent double of a request is 0.0, as in a zeroed struct.
 """
 
 from __future__ import annotations

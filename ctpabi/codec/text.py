@@ -1,4 +1,4 @@
-"""CTP's text: GB18030, NUL-terminated, in fields of fixed size."""
+"""CTP's text: GB18030, NUL-terminated, in fields of fixed size (CTP fact 81)."""
 
 from __future__ import annotations
 

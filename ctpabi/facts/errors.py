@@ -5,7 +5,8 @@ authentication or a login. Most numbers answer orders, cancels and transfers ins
 it would be tried again like a number that is in no list.
 
 "Operations are alarmed" is said by the rows of STOP_RELAY and by no other: they alone open the breaker, which alarms
-in both modes. CTP fact 79 says where the numbers are from, CTP fact 25 what a password that is due allows.
+in both modes. CTP fact 79 says where the numbers are from, CTP fact 25 what a password that is due allows, CTP fact 80 what 64 is,
+CTP fact 26 when 60 passes, and CTP fact 78 which numbers leave a transfer open.
 """
 
 from __future__ import annotations

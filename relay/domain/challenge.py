@@ -1,7 +1,7 @@
 """How a terminal proves that it has the auth code without sending it.
 
 The relay sends 128 random bytes, the terminal sends them back encrypted: AES-128-CBC under the 16-character
-auth code, zero IV, no padding. Over one random message of fixed length CBC is a sound proof; it is never
+auth code, zero IV, no padding; CTP's front does so too (CTP fact 19). Over one random message of fixed length CBC is a sound proof; it is never
 used to carry anything.
 """
 

@@ -17,7 +17,7 @@ class FrontConnected:
 @dataclass(frozen=True, slots=True)
 class FrontDisconnected:
     reason: int
-    """nReason of OnFrontDisconnected: 4097 read failed, 8193 silent front …"""
+    """nReason of OnFrontDisconnected: 4097 read failed, 8193 silent front … (CTP fact 16)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class ForcedOut:
-    """OnRspUserLogout that was not asked for."""
+    """OnRspUserLogout that was not asked for (CTP fact 27)."""
 
 
 @dataclass(frozen=True, slots=True)

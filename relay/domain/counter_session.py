@@ -1,7 +1,8 @@
 """The life of one counter session: in which order to authenticate, report and log in, and what to do when it breaks.
 
 A counter session is one user's way to the counter through the CTP API. Events are facts about it, commands are what
-its driver must do next. Both modes are the same machine; they differ only in where the report comes:
+its driver must do next. Both modes are the same machine; they differ only in where the report comes
+(CTP facts 18, 20 and 30):
 
     many-to-many   authenticate -> report (Register) -> log in
     many-to-one    authenticate -> log in as operator -> submit every terminal again
@@ -9,13 +10,13 @@ its driver must do next. Both modes are the same machine; they differ only in wh
 What holds between two events:
 
 * The wanted state is kept apart from the actual one. The API reconnects by itself after every break, and also after
-  a logout that was asked for: only a session that is still wanted logs in again.
+  a logout that was asked for: only a session that is still wanted logs in again (CTP facts 12 and 13).
 * Before the first login an investor's session ends with what stopped it, and the terminal repeats. Afterwards, and
   for the operator always, the session goes on by itself. The operator's session never ends by a refusal, because no
   terminal of the firm can do anything about it.
 * A login whose answer did not come in time may have succeeded. The counter does not answer a second login of a
   session that is logged in, so either the late answer still comes, on the same connection to the same request, or
-  the instance is renewed before the next try (`unclear`).
+  the instance is renewed before the next try (`unclear`, CTP fact 22).
 * Every login but the first of an instance waits for its turn (QUEUED). Pauses grow with each failure in a row; a
   session that has lived for `Patience.steady` seconds starts over.
 """
@@ -73,7 +74,7 @@ class State(Enum):
     LOGGING_IN = auto()
     LIVE = auto()
     PASSWORD_DUE = auto()
-    """an investor's login was refused until the password is changed: the session only serves that change"""
+    """an investor's login was refused until the password is changed: the session only serves that change (CTP fact 25)"""
     NEEDS_PASSWORD = auto()
     """the operator's password was refused or must be changed: its file is read again from time to time"""
     WAITING = auto()
@@ -282,7 +283,7 @@ class CounterSession:
     # Refusals ------------------------------------------------------------------------------------------------
 
     def _refused(self, event: Refused) -> Decision:
-        # After a refused operator login the relay must authenticate again, or every later Submit fails; every pause
+        # After a refused operator login the relay must authenticate again, or every later Submit fails (CTP fact 23); every pause
         # leads back to authentication for that reason.
         self.unclear = False
         verdict = verdict_of(event.error_id)

@@ -1,6 +1,6 @@
 """In which order one terminal gets the notices of its investor.
 
-The counter may send a trade before the order it belongs to. A terminal never gets a trade of an order it has not
+The counter may send a trade before the order it belongs to, and states more than once (CTP fact 72). A terminal never gets a trade of an order it has not
 seen: the trade waits, for a time. Repetitions were sorted out before.
 """
 

@@ -1,7 +1,7 @@
 """Where the replay of a day ends and "now" begins, for terminals that want only what happens after their login.
 
 Every session is subscribed with RESTART, so the counter sends the day from its beginning, and after a break nothing is
-lost. But the counter does not say where its replay ends. `ReplayWatch` decides it, notice by notice, after the first
+lost. But the counter does not say where its replay ends (CTP fact 71). `ReplayWatch` decides it, notice by notice, after the first
 login. The replay is over (`over`)
 
 * with the first private notice that answers a request which was sent after the login (`own`), or
@@ -17,7 +17,7 @@ What holds between two events:
   time, followed by its trade. When the trade is new, that state is given with it.
 * An order or trade without any time is shown: an old notice too many is better than a new one too few.
 
-Times are compared as seconds since 17:00, when the trading day begins with the night session.
+Times are compared as seconds since 17:00, when the trading day begins with the night session (CTP fact 83).
 """
 
 from __future__ import annotations

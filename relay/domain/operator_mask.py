@@ -1,6 +1,6 @@
 """Many-to-one: the operator's UserID stands in every order and answer; terminals see their own investor there.
 
-So a terminal cannot tell the modes apart by it, and the operator's name at the counter stays the firm's own.
+CTP fact 29. So a terminal cannot tell the modes apart by it, and the operator's name at the counter stays the firm's own.
 """
 
 from __future__ import annotations

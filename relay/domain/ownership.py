@@ -1,6 +1,6 @@
 """Whose each callback is: who may see an event.
 
-An operator's private topic carries the returns of every investor of the organization. An event whose owner the
+An operator's private topic carries the returns of every investor of the organization (CTP fact 53). An event whose owner the
 relay cannot tell goes to nobody.
 """
 

@@ -1,7 +1,7 @@
 """What may be sent to the counter now, and when to look again.
 
 CTP takes one query at a time (the next gives -2), QryFreq queries a second (error 90), and silently delays what
-exceeds FTDPkgFreq packages a second. In many-to-one all terminals share that. What waits stands in three lines:
+exceeds FTDPkgFreq packages a second (CTP facts 63, 65 and 67). In many-to-one all terminals share that. What waits stands in three lines:
 
 * Trading: cancels, orders and the rest. Terminals take turns; within a terminal's turn its cancels go before its
   orders before the rest. One terminal's cancels therefore never hold up another terminal's order.
@@ -10,7 +10,7 @@ exceeds FTDPkgFreq packages a second. In many-to-one all terminals share that. W
 
 The lines are served in this order. So that no flood of orders keeps the queries out, a line of queries that was
 passed over nine times sends one before the orders. A line of queries that the API refused with -2 or -3 pauses.
-Orders are never sent twice; what waited past its deadline is never sent.
+Orders are never sent twice (CTP fact 68); what waited past its deadline is never sent.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """How often the operator's password may be tried: fewer times in a row than lock the operator at the counter.
 
-CTP locks a user after six wrong passwords in a row at the earliest, whichever passwords they were.
+CTP locks a user after six wrong passwords in a row at the earliest, whichever passwords they were (CTP fact 24).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which address a terminal comes from, and how CTP writes it.
+"""Which address a terminal comes from, and how CTP writes it (CTP fact 32).
 
 The relay observes the address; a terminal's word is never taken. Behind a proxy the address stands in
 x-forwarded-for, which is believed only as far as the proxies that wrote it are configured as trusted.

@@ -1,7 +1,7 @@
 """Answers that are the same for everybody all trading day: asked once, given to every terminal.
 
 Equal questions asked while the first is still being answered join it: they get the rows so far, then the rest.
-An answer without rows is not kept: before the day's start the counter has none yet.
+An answer without rows (CTP fact 61) is not kept: before the day's start the counter has none yet.
 """
 
 from __future__ import annotations

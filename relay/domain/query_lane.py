@@ -1,7 +1,7 @@
 """Whether the API still takes queries, and who asks what is not answered.
 
 CTP answers one query of a session at a time. The vendor's library refuses the next with -2 until the last answer of
-the one before has come, and forgets none: a query that the counter never answers stops all queries of its session.
+the one before has come (CTP fact 63), and forgets none (CTP fact 64): a query that the counter never answers stops all queries of its session.
 Nothing but another instance of the API mends that, and for a second or two it costs everybody's orders too. So it is
 done when no order was sent a moment ago, after a minute in any case, and the less often the more often it was needed.
 Whoever asked for what was not answered has to wait before it is asked again, or one terminal would stop all others.

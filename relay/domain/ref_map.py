@@ -6,7 +6,7 @@ map is bounded by refusing new orders; nothing live is ever evicted.
 
 The counter may clear its flow within the day. It then replays every order under a new FrontID, SessionID and
 reference, with RequestID 0. ExchangeID with OrderSysID stays, and ExchangeID with TraderID and OrderLocalID. An order
-known by one of these is that order, and its new triple is kept beside the old one.
+known by one of these is that order, and its new triple is kept beside the old one. CTP facts 48, 49 and 50.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The references CTP numbers requests with, and where they lie in each struct.
 
-A reference is unique within one counter session (FrontID, SessionID) and must increase there. The text ones are
+A reference is unique within one counter session (FrontID, SessionID) and must increase there (CTP facts 46 and 47). The text ones are
 char[13] decimal digits; the others are ints. Two requests carry none: an offset setting and a bank transfer are
 recognized by the struct's own RequestID, which is treated as their reference.
 """

@@ -1,7 +1,7 @@
-"""Which notices of a trading day came before: the counter sends the whole day again after every break.
+"""Which notices of a trading day came before: the counter sends the whole day again after every break (CTP fact 70).
 
 A notice is known by the counter's own bytes, never by what a terminal is shown: two refusals may look the same there.
-A trade is known by what makes it one, because a repetition may differ in other fields. After the counter clears its
+A trade is known by what makes it one (CTP fact 73), because a repetition may differ in other fields. After the counter clears its
 flow within the day it sends every order again under another FrontID, SessionID and reference. What a terminal of ours
 sent is shown under the terminal's own, so that is known without the counter's names, by the exchange's numbers;
 another program's has no other name than the counter's, so the new one is news.

@@ -1,7 +1,8 @@
 """May this terminal send this request, and which identity goes into it.
 
 In an operator's session an empty InvestorID means everybody, so nothing a terminal wrote into an identity field
-is ever sent on: it is overwritten with the session's own, or refused where it named somebody else.
+is ever sent on: it is overwritten with the session's own, or refused where it named somebody else. CTP facts 29, 54,
+55 and 56 say what the identity fields mean.
 """
 
 from __future__ import annotations

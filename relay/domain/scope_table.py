@@ -36,7 +36,7 @@ class Priority(IntEnum):
     ORDER = 1
     OTHER = 2
     EXEMPT_QUERY = 3
-    """ReqQuery…: answered by the trading core, outside the one-in-flight rule"""
+    """ReqQuery…: answered by the trading core, outside the one-in-flight rule (CTP fact 66)"""
     QUERY = 4
 
 

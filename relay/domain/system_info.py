@@ -1,10 +1,11 @@
 """What can be known about a terminal's system info from the bytes alone, and from their unwrapped header.
 
 The bytes are encrypted for the monitoring center; only the length and the first block, once the vendor's
-library has unwrapped it, mean anything here. The header's layout was measured, it is no public contract.
+library has unwrapped it, mean anything here. The header's layout was measured, it is no public contract
+(CTP fact 39). The library checks no upper bound of the length (CTP facts 33 and 34).
 
 The library's own check is weak: it lets about one in sixty random blocks pass (6.7.11 looks at the header's
-second byte only). What cannot be made up without the vendor's key is a header with the time of this very login.
+second byte only, CTP fact 38). What cannot be made up without the vendor's key is a header with the time of this very login.
 """
 
 from __future__ import annotations

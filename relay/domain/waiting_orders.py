@@ -2,7 +2,7 @@
 
 A waiting order has no reference at the counter yet, so the map of references does not know it. Its name is what the
 terminal will know it by: the lane's front and session, and the reference it chose. An order without a reference has
-no name before it is sent.
+no name before it is sent. How a cancel names an order is CTP fact 51.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Which system info was used before: the collector never makes the same bytes twice, so a second time is a replay."""
+"""Which system info was used before: the collector never makes the same bytes twice, so a second time is a replay.
+
+CTP fact 41.
+"""
 
 from __future__ import annotations
 

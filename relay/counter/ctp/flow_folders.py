@@ -1,6 +1,6 @@
 """A process's own folder for the vendor's flow files, and the sweeping of those that dead processes left.
 
-Each API instance needs a folder that exists and that nobody else uses. A relay that is killed cannot remove its own.
+Each API instance needs a folder that exists and that nobody else uses (CTP fact 7). A relay that is killed cannot remove its own.
 Every process therefore works below one folder of its own and holds a lock on it; whoever starts removes the folders
 whose lock is free.
 """

@@ -1,7 +1,7 @@
 """The one gate every login at the counter goes through: spaced, and closed while the counter refuses the relay itself.
 
-All sessions of a process share one address towards CTP. A front cuts an address that connects too often, and the
-counter locks it after too many failures, so first and later logins wait in the same queue and count in one breaker.
+All sessions of a process share one address towards CTP. A front cuts an address that connects too often (CTP fact 15), and
+the counter locks it after too many failures (CTP fact 24), so first and later logins wait in the same queue and count in one breaker.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The steps towards a live session: what is sent at each of them, what the ledger has before, what the answer says.
 
 This is where the three identities stay apart: the relay's app id in ReqAuthenticate, the investor or operator in
-ReqUserLogin, the terminal's app id in the report (`user_system_info`).
+ReqUserLogin, the terminal's app id in the report (`user_system_info`). CTP fact 21 says why.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class SessionLive:
-    """Logged in; `login` is CThostFtdcRspUserLoginField's bytes."""
+    """Logged in; `login` is CThostFtdcRspUserLoginField's bytes (CTP fact 28)."""
 
     login: bytes
     app_type: str

@@ -1,4 +1,7 @@
-"""The day's settlement statement, confirmed in the investor's name for a terminal that asks for it with its login."""
+"""The day's settlement statement, confirmed in the investor's name for a terminal that asks for it with its login.
+
+CTP fact 74 says why one must be confirmed, and that it is the investor's decision.
+"""
 
 from __future__ import annotations
 

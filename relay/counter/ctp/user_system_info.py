@@ -1,7 +1,8 @@
 """Where the collector's bytes enter the C struct: CThostFtdcUserSystemInfoField and its WeChat sibling.
 
 The struct is built anew for every call, because Register and Submit rewrite the caller's memory (the first
-16 bytes and the length), and the same struct sent again is refused with -6.
+16 bytes and the length), and the same struct sent again is refused with -6 (CTP fact 35). CTP facts 31, 43 and 44 say
+what the fields hold.
 """
 
 from __future__ import annotations

@@ -1,4 +1,8 @@
-"""The way up of answers: whose each is, who else asked the same, and what of it each of them gets."""
+"""The way up of answers: whose each is, who else asked the same, and what of it each of them gets.
+
+Answers are known by the request id the counter echoes (CTP fact 52). OnRspError may answer any request, and without
+a request id it speaks of the connection (CTP fact 62).
+"""
 
 from __future__ import annotations
 

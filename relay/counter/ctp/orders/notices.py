@@ -2,7 +2,7 @@
 
 A notice passes these stations, and each may end its way. The reference map is asked once, and learns the order's
 numbers. A repetition ends here: the counter sends the whole day again after every break. The day keeps it for
-terminals that come later, in an operator's session alone. Its owner says which lanes may see it. Each of these
+terminals that come later, in an operator's session alone (CTP fact 53). Its owner says which lanes may see it. Each of these
 terminals has a `Delivery`, which holds a trade back until the terminal has seen its order.
 
 A terminal that joins later is given the day so far first, made as it takes it. Between any two notices it holds that
