@@ -9,6 +9,10 @@ from types import ModuleType
 from typing import Any
 
 from codegen.pages import marked
+from ctpabi.facts.errors import ALARMED, ERRORS, CtpError, LoginVerdict
+from ctpabi.facts.return_codes import REPORT_CODES, ReturnCode
+from ctpabi.facts.words import ASK_FIRM, Concern
+from relay.refusals.counter_reasons import report_refused, retry_seconds
 from relay.refusals.reason import Ends, Reason, Retry, Text
 from relay.refusals.table import PARTS, rows
 
@@ -42,6 +46,8 @@ _TITLES = {
     "call_reasons": "请求 / Requests",
     "relay_reasons": "中继与柜台的状态 / The relay and the counter behind it",
 }
+_LOGIN_OR_LATER = "stream, session"
+"""the session ends where the counter refuses its login after a break"""
 _COLUMNS = """\
 | reason | code | 发生了什么 / what happened | 怎样处理 / what to do | 重试 / retry | 结束 / ends |
 |---|---|---|---|---|---|"""
@@ -49,8 +55,19 @@ _COLUMNS = """\
 
 def page() -> str:
     """The whole page."""
-    parts = [_HEAD, *(_part(part) for part in PARTS), _kept()]
-    return "\n".join(parts)
+    return "\n".join((_HEAD, *(_part(part) for part in PARTS), _counter(), _reports(), _kept()))
+
+
+def counter_rows() -> list[CtpError]:
+    """The ErrorIDs that a login may be refused with; the others answer requests and come in the answer itself."""
+    of_logins = {Concern.RELAY, Concern.USER}
+    refusing = [row for row in ERRORS.values() if row.verdict is not LoginVerdict.PASSWORD_DUE]
+    return [row for row in refusing if row.verdict is not LoginVerdict.PASSING or row.concern in of_logins]
+
+
+def report_rows() -> list[ReturnCode]:
+    """The return codes a report may be refused with."""
+    return [row for row in REPORT_CODES.values() if row.code]
 
 
 def _part(part: ModuleType) -> str:
@@ -77,7 +94,7 @@ def _row(*cells: str) -> str:
 
 
 def _text(text: Text) -> str:
-    return "<br>".join(re.sub(r"\{(\w+)[^}]*\}", r"*\1*", language).strip() for language in text)
+    return "<br>".join(re.sub(r"\{(\w+)[^}]*\}", r"*\1*", language).strip() for language in text if language)
 
 
 def _retry(retry: Retry | int | str) -> str:
@@ -88,6 +105,62 @@ def _retry(retry: Retry | int | str) -> str:
 
 def _ends(ends: Ends) -> str:
     return ", ".join(one.name.lower() for one in ends if one.name)
+
+
+def _counter() -> str:
+    head = """\
+## 柜台拒绝登录 / The counter refused the login
+
+`source` 为 counter, `message` 以柜台原文开头。未列出的 ErrorID 的 `reason` 为 `counter_refused`。请求的错误由柜台在应答中给出, 不是 `Rejected`。
+131、132、140、141 (须先修改密码) 不拒绝登录: `LoggedIn` 带 `must_change_password`。
+`source` is counter, and `message` begins with the counter's own text. An ErrorID that is not listed has the reason `counter_refused`. The
+counter's error for a request comes in the answer and is no `Rejected`. 131, 132, 140 and 141 (the password must be changed) refuse no login:
+`LoggedIn` has `must_change_password`.
+
+| reason | code | 含义 / what it means | 怎样处理 / what to do | 重试 / retry | 结束 / ends |
+|---|---|---|---|---|---|"""
+    lines = (
+        _row(
+            f"`{row.reason}`",
+            str(row.number),
+            _text(row.words),
+            _text(row.advice),
+            _counter_retry(row),
+            _LOGIN_OR_LATER,
+        )
+        for row in counter_rows()
+    )
+    return "\n".join((head, *lines, ""))
+
+
+def _counter_retry(row: CtpError) -> str:
+    if seconds := retry_seconds(row):
+        return f"{seconds} s"
+    return _retry(Retry.NO if row.advice in {ASK_FIRM, ALARMED} else Retry.AS_ADVISED)
+
+
+def _reports() -> str:
+    head = """\
+## 上报被拒绝 / The report of the terminal was refused
+
+`code` 为采集信息上报函数的返回码。`source` 为 collector (终端的采集信息有误) 或 counter (中继无权上报)。
+`code` is what the vendor's call for the system info returned. `source` is collector (the system info is at fault) or counter (the relay may
+not report).
+
+| reason | code | source | 发生了什么 / what happened | 怎样处理 / what to do | 结束 / ends |
+|---|---|---|---|---|---|"""
+    lines = (
+        _row(
+            f"`{row.reason}`",
+            str(row.code),
+            report_refused(row.code).source.value,
+            _text(row.words),
+            _text(row.advice),
+            _LOGIN_OR_LATER,
+        )
+        for row in report_rows()
+    )
+    return "\n".join((head, *lines, ""))
 
 
 def _kept() -> str:

@@ -14,6 +14,7 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Final
 
+from ctpabi.facts.return_codes import NOT_PERMITTED
 from relay.database.times import COUNTER_ZONE
 from relay.refusals import login_reasons
 from relay.refusals.refusal import Refusal
@@ -64,6 +65,11 @@ def check_length(system_info: bytes, stated_length: int) -> Refusal | None:
     if len(system_info) != stated_length or not SHORTEST <= len(system_info) <= LONGEST:
         return login_reasons.system_info_length(received=len(system_info), stated=stated_length)
     return None
+
+
+def is_well_formed(return_code: int) -> bool:
+    """Whether an API without a connection found all right but the permission: it checks that last (CTP fact 37)."""
+    return return_code in NOT_PERMITTED
 
 
 def check_age(header: UnwrappedHeader, now: dt.datetime, limits: AgeLimits) -> Refusal | None:

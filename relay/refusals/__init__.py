@@ -6,6 +6,8 @@
 * `call_reasons`    one call is not sent, and the session goes on
 * `stream_reasons`  the terminal said something that the conversation does not allow
 * `relay_reasons`   the relay, or the counter behind it, cannot serve at the moment
+* `counter_reasons` the counter refused: made of CTP's numbers with the words of `ctpabi.facts`
+* `advice`          what a terminal is advised whose login succeeded
 * `table`           all rows together; docs/refusals.md is made from it
 
 The text of a refusal is changed in its row and nowhere else.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ctpabi.facts.errors import ALARMED
 from relay.refusals.reason import Ends, Retry, reason
 
 _LATER = ("请稍后重试", "try again later")
@@ -85,6 +86,30 @@ def counter_unavailable(*, why: str = "") -> None:
 )
 def relay_misconfigured(*, why: str) -> None:
     """A fault of the relay's own setup that no try of a terminal mends; `why` is in English."""
+
+
+@reason(
+    ("中继操作员未能登录柜台 [{number}]", "the counter refuses the relay's operator [{number}]: {text}"),
+    advice=_LATER,
+    ends=Ends.STREAM | Ends.SESSION,
+    retry=60,
+)
+def operator_refused(*, number: int, text: str) -> None:
+    """Many-to-one: the counter refuses the operator for a while, which is not the terminal's doing.
+
+    CTP's number is in the text and not in `code`: a program would take 3 for its investor's wrong password.
+    """
+
+
+@reason(
+    ("中继操作员未能登录柜台 [{number}]", "the counter refuses the relay's operator [{number}]: {text}"),
+    advice=ALARMED,
+    ends=Ends.STREAM | Ends.SESSION,
+    retry=60,
+    word="operator_refused",
+)
+def operator_stopped(*, number: int, text: str) -> None:
+    """Many-to-one: the counter refuses the operator until a person changes something."""
 
 
 @reason(("中继无响应 {why}", "the relay does not go on: {why}"), advice=_TELL_FIRM, ends=Ends(0))

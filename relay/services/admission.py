@@ -2,7 +2,7 @@
 truly reported, and, where the relay is the one who must know, that the investor is who it says.
 
 The order is from cheap to dear, and nothing reaches the counter before the last check has passed. Each check
-refuses with a reason of its own (`domain.reasons`).
+refuses with a reason of its own (`relay.refusals`).
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from dataclasses import dataclass, field, replace
 from ctprelay.v1 import terminal_pb2 as pb
 from relay.counter.port import Counter, Evidence, Investor, Mode, TerminalLogin, TerminalReport
 from relay.database.times import COUNTER_ZONE
-from relay.domain import reasons, system_info
+from relay.domain import system_info
 from relay.domain.challenge import proof_is_right
 from relay.domain.public_ip import Origin
-from relay.refusals import login_reasons
+from relay.refusals import counter_reasons, login_reasons
 from relay.refusals.refusal import Refusal, Refused, refuse
 from relay.services.directory_access import DirectoryAccess
 from relay.services.investors import Investors
@@ -145,8 +145,8 @@ class Admission:
         refuse(system_info.check_length(login.system_info, login.system_info_length))
         if self._verifier is not None and login.report_kind != pb.REPORT_KIND_WECHAT:
             judgement = await self._verifier.check(login.system_info)
-            if not reasons.is_well_formed(judgement.code):
-                raise Refused(reasons.report_refused(judgement.code))
+            if not system_info.is_well_formed(judgement.code):
+                raise Refused(counter_reasons.report_refused(judgement.code))
             header = system_info.UnwrappedHeader.parse(judgement.header)
             refuse(system_info.check_age(header, self._clock(), self._rules.age))
         if not await self._directory.seen.is_new(self._directory.access, login.system_info, applicant.name):

@@ -33,11 +33,10 @@ from typing import Protocol
 import structlog
 
 from relay.counter.port import Investor
-from relay.domain import reasons
 from relay.domain.breaker import Breaker
 from relay.domain.login_attempts import AttemptLimit, CounterTries, Lock, LoginAttempts, Subject, Turn, Who
 from relay.domain.public_ip import Origin
-from relay.refusals import login_reasons
+from relay.refusals import counter_reasons, login_reasons
 from relay.refusals.refusal import Refusal, Refused, Source
 from relay.services.directory_access import DirectoryUnavailable
 from relay.settings.settings import Limits
@@ -242,4 +241,4 @@ def _blamed(refusal: Refusal) -> tuple[Subject, ...]:
 def _is_wrong_password(refusal: Refusal) -> bool:
     if refusal.source is Source.RELAY:
         return refusal.reason in _WRONG_AT_THE_RELAY
-    return reasons.is_wrong_login(refusal)
+    return counter_reasons.is_wrong_login(refusal)

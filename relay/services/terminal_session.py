@@ -30,9 +30,9 @@ from relay.counter.port import (
     Mode,
     TerminalCall,
 )
-from relay.domain import reasons
 from relay.domain.journal import Journal, Replay
 from relay.refusals import call_reasons, relay_reasons, stream_reasons
+from relay.refusals.advice import password_due_advice, query_advice, settlement_advice
 from relay.refusals.refusal import LedgerUnavailable, Refused
 from relay.services import frames
 from relay.services.outbox import Outbox
@@ -130,7 +130,7 @@ class TerminalSession:
             mode=self.identity.mode,
             resume_token=self.resume_token,
             linger_seconds=int(self._linger_seconds),
-            advice="; ".join(filter(None, (_login_advice(attached), reasons.query_advice(lost=lost)))),
+            advice="; ".join(filter(None, (_login_advice(attached), query_advice(lost=lost)))),
             resumed=resumed,
             lost_history=lost,
         )
@@ -228,7 +228,7 @@ class TerminalSession:
 def _login_advice(attached: Attached) -> str:
     """What is to be done first: change the password, or confirm the statement where that was asked for in vain."""
     if attached.must_change_password:
-        return reasons.password_due_advice(attached.must_change_password)
+        return password_due_advice(attached.must_change_password)
     if attached.confirmation in {Confirmation.NOT_ASKED, Confirmation.CONFIRMED}:
         return ""
-    return reasons.settlement_advice(attached.confirmation_error_id)
+    return settlement_advice(attached.confirmation_error_id)

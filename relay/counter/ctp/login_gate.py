@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 
 from relay.alarms import AlarmName, Alarms
-from relay.domain import reasons
 from relay.domain.breaker import Breaker
+from relay.refusals import counter_reasons
 from relay.refusals.refusal import Refusal
 
 _LOOK_AGAIN = 1.0
@@ -43,7 +43,7 @@ class LoginGate:
     def why_closed(self) -> Refusal | None:
         """What stopped all logins; None while they go on. May be asked on any thread."""
         alarm = self._breaker.alarm
-        return None if alarm is None else reasons.counter_refused(alarm.error_id, alarm.text)
+        return None if alarm is None else counter_reasons.counter_refused(alarm.error_id, alarm.text)
 
     def refused(self, error_id: int, text: str) -> None:
         """The counter refused an authentication or a login."""

@@ -31,9 +31,8 @@ from relay.counter.port import (
     TerminalLogin,
     TerminalReport,
 )
-from relay.domain import reasons
 from relay.domain.counter_session import BREAK_SECONDS
-from relay.refusals import relay_reasons
+from relay.refusals import counter_reasons, relay_reasons
 from relay.refusals.refusal import LedgerUnavailable, Refusal, Refused, Source
 from relay.tasks import Tasks
 
@@ -116,7 +115,7 @@ class ManyToOne:
             raise Refused(relay_reasons.counter_unavailable(why="the operator's session broke during the report"))
         if code != 0:
             self._not_permitted(login.session, code)
-            raise Refused(reasons.report_refused(code))
+            raise Refused(counter_reasons.report_refused(code))
         self._reports[login.session] = login.report
         link = driver.add(login.session, identity_of(login, self._operator_id), self._hang_up, from_now=login.from_now)
         try:
@@ -220,7 +219,7 @@ class ManyToOne:
                 self._not_permitted(link.session, code)
             return False
         if code != 0 and driver.session.live:  # otherwise the next login of the operator submits it again
-            refusal = reasons.report_refused(code)
+            refusal = counter_reasons.report_refused(code)
             why = f"{refusal.reason}: {refusal.message}"
             link.put(LinkStatus(LinkState.ENDED, why, cause=LinkCause.REPORT_REFUSED))
         return True
@@ -241,4 +240,4 @@ async def _submit(driver: OrderDriver, session: str, report: TerminalReport) -> 
 
 def _as_the_terminals_hear(refusal: Refusal) -> Refusal:
     """What the counter said to the operator must not be taken for an answer to the investor."""
-    return reasons.operator_refused(refusal) if refusal.source is Source.COUNTER else refusal
+    return counter_reasons.operator_refused(refusal) if refusal.source is Source.COUNTER else refusal

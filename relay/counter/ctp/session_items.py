@@ -11,9 +11,8 @@ from ctpabi.catalog import Catalog
 from ctpabi.codec import layout
 from relay.counter.ctp.offered import offered
 from relay.counter.port import Attached, LinkCause
-from relay.domain import reasons
 from relay.domain.refs import BadRef, parse_ref
-from relay.refusals import relay_reasons
+from relay.refusals import counter_reasons, relay_reasons
 from relay.refusals.refusal import Refusal
 
 _log = structlog.get_logger(__name__)
@@ -115,11 +114,11 @@ _ENDS = {
 
 def _refusal(step: str, code: int, text: str) -> Refusal:
     if step == "report":
-        return reasons.report_refused(code)
+        return counter_reasons.report_refused(code)
     if step == "app_type":
         return relay_reasons.relay_misconfigured(why=text)
     if step in {"authenticate", "login"} and code:
-        return reasons.counter_refused(code, text)
+        return counter_reasons.counter_refused(code, text)
     return relay_reasons.counter_unavailable(why=text)
 
 

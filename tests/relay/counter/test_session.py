@@ -19,8 +19,8 @@ from relay.counter.ctp.session_items import (
     SessionPasswordDue,
     SessionRecovering,
 )
-from relay.domain import reasons
 from relay.domain.counter_session import State
+from relay.refusals import counter_reasons
 from tests.relay.counter.played_api import PASSWORD, PATIENCE, Counter, report
 from tests.relay.domain.ctp_bodies import BROKER
 from tests.relay.evidence import KeptEvidence
@@ -315,7 +315,7 @@ async def test_an_alarm_is_claimed_where_one_is_raised(
     played.counter.mood.errors[step] = error_id
     session = await played.open(operator=operator)
     refusals = [item.refusal for item in await items(session) if isinstance(item, SessionEnded | SessionRecovering)]
-    told = [reasons.operator_refused(refusal) if operator else refusal for refusal in refusals]
+    told = [counter_reasons.operator_refused(refusal) if operator else refusal for refusal in refusals]
 
     alarms = sum(played.counter.connector.alarms.count(name) for name in AlarmName)
     kept_for_the_change = error_id == 140 and step == "ReqUserLogin" and not operator

@@ -21,7 +21,7 @@ from relay.admin.changes import Changes
 from relay.admin.locks import LockActions
 from relay.cli.app import app
 from relay.cli.context import Workplace, now
-from relay.domain import reasons
+from relay.refusals import counter_reasons
 from relay.refusals.refusal import LedgerUnavailable
 from relay.rpc import control
 from relay.rpc.callers import MOST_CALLERS
@@ -100,7 +100,7 @@ async def test_an_operator_lists_and_lifts_a_lock(served: LoginGuard, place: Pat
 
 async def test_an_operator_lets_all_logins_be_tried_again(served: LoginGuard) -> None:
     """After the cause of a 63 is mended, nobody waits for the pause."""
-    await try_at_counter(served, Trying(), reasons.counter_refused(63, "终端认证失败"))
+    await try_at_counter(served, Trying(), counter_reasons.counter_refused(63, "终端认证失败"))
     (lock,) = json.loads((await typed("locks", "list", "--json")).stdout)
 
     await typed("locks", "lift", "--all-logins")

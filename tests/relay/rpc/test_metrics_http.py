@@ -12,8 +12,7 @@ from typing import Any
 
 import pytest
 
-from relay.domain import reasons
-from relay.refusals import relay_reasons
+from relay.refusals import counter_reasons, relay_reasons
 from relay.refusals.refusal import Refusal
 from relay.rpc.metrics_http import MetricsServer, Reading, why_not_healthy, why_not_ready
 
@@ -56,7 +55,9 @@ def ready(server: MetricsServer) -> tuple[int, dict[str, Any]]:
 
 def test_a_supervisor_hears_why_no_login_can_succeed() -> None:
     """The process runs and answers, and still nobody can log in: a restart is no remedy, a person is."""
-    why: list[Refusal | None] = [reasons.operator_refused(reasons.counter_refused(141, "CTP:口令已过期"))]
+    why: list[Refusal | None] = [
+        counter_reasons.operator_refused(counter_reasons.counter_refused(141, "CTP:口令已过期"))
+    ]
     with MetricsServer("127.0.0.1:0", list, str, lambda: why[0]) as server:
         refused, told = ready(server)
         why[0] = None

@@ -14,9 +14,9 @@ from sqlalchemy import Engine
 
 from ctprelay.v1 import terminal_pb2 as pb
 from relay.counter.port import Mode
-from relay.domain import reasons
 from relay.domain.challenge import auth_info
 from relay.domain.system_info import AgeLimits
+from relay.refusals import counter_reasons
 from relay.refusals.refusal import LedgerUnavailable, Refused
 from relay.services.admission import Admission, AdmissionRules, Applicant, Directory
 from relay.services.directory_access import DirectoryAccess
@@ -286,7 +286,7 @@ async def test_what_the_counter_says_is_counted_too(door: Door) -> None:
     for _ in range(3):
         with pytest.raises(Refused):
             async with admission.at_counter(asking()):
-                raise Refused(reasons.counter_refused(3, "不合法的登录"))
+                raise Refused(counter_reasons.counter_refused(3, "不合法的登录"))
 
     assert await reason(admission, asking()) == "locked_out"
 
@@ -297,7 +297,7 @@ async def test_a_login_the_counter_took_forgets_the_failures(door: Door) -> None
     for _ in range(3):
         with pytest.raises(Refused):
             async with admission.at_counter(asking()):
-                raise Refused(reasons.counter_refused(3, "不合法的登录"))
+                raise Refused(counter_reasons.counter_refused(3, "不合法的登录"))
         async with admission.at_counter(asking()):
             pass
 

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 import pytest
 
 from relay.counter.port import Investor
-from relay.domain import reasons
 from relay.domain.public_ip import Origin
-from relay.refusals import login_reasons, relay_reasons
+from relay.refusals import counter_reasons, login_reasons, relay_reasons
 from relay.refusals.refusal import Refusal, Refused, refuse
 from relay.services.directory_access import DirectoryUnavailable
 from relay.services.login_guard import LoginGuard
@@ -108,7 +107,7 @@ async def try_at_counter(guard: LoginGuard, trying: Trying, refusal: Refusal | N
 
 
 WRONG_PASSWORD = login_reasons.wrong_investor_password(investor_id="100001")
-WRONG_AT_CTP = reasons.counter_refused(3, "不合法的登录")
+WRONG_AT_CTP = counter_reasons.counter_refused(3, "不合法的登录")
 
 
 @pytest.mark.parametrize(
@@ -141,9 +140,9 @@ async def test_guessing_a_password_locks_the_investor_where_it_is_guessed(
         login_reasons.locked_out(what="investor", seconds=5.0),
         login_reasons.system_info_length(received=1, stated=2),
         login_reasons.system_info_replayed(),
-        reasons.report_refused(-6),
-        reasons.counter_refused(7, "还没有初始化"),
-        reasons.counter_refused(140, "首次登录必须修改密码"),
+        counter_reasons.report_refused(-6),
+        counter_reasons.counter_refused(7, "还没有初始化"),
+        counter_reasons.counter_refused(140, "首次登录必须修改密码"),
     ],
 )
 async def test_what_is_not_guessing_locks_nobody(guard: LoginGuard, refusal: Refusal) -> None:
@@ -328,7 +327,7 @@ async def test_an_operator_sees_the_locks_and_lifts_them(at_ctp: LoginGuard) -> 
 
 async def test_a_counter_that_refuses_the_relay_itself_stops_all_logins(guard: LoginGuard, seconds: Seconds) -> None:
     """Each further try would make it worse; after the pause one login tries for all, and looking is no try."""
-    await try_at_counter(guard, Trying(), reasons.counter_refused(63, "终端认证失败"))
+    await try_at_counter(guard, Trying(), counter_reasons.counter_refused(63, "终端认证失败"))
 
     assert await guard.check(Trying("100002")) is not None
     assert [lock.subject for lock in guard.locks()] == ["all_logins"]
@@ -343,7 +342,7 @@ async def test_a_counter_that_refuses_the_relay_itself_stops_all_logins(guard: L
 
 async def test_an_operator_lets_logins_be_tried_at_once(guard: LoginGuard) -> None:
     """When the cause is mended."""
-    await try_at_counter(guard, Trying(), reasons.counter_refused(63, "终端认证失败"))
+    await try_at_counter(guard, Trying(), counter_reasons.counter_refused(63, "终端认证失败"))
 
     assert guard.resume_logins()
     assert await guard.check(Trying()) is None

@@ -10,9 +10,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from ctprelay.v1 import terminal_pb2 as pb
-from relay.domain import reasons
 from relay.domain.public_ip import Origin
-from relay.refusals import login_reasons, stream_reasons
+from relay.refusals import counter_reasons, login_reasons, stream_reasons
 from relay.refusals.refusal import LedgerUnavailable, Refused
 from relay.services.outbox import Outbox
 from relay.services.terminal_session import TerminalSession
@@ -58,7 +57,7 @@ async def test_a_login_that_fails_gives_its_place_back(kept: KeptEvidence) -> No
     house = House(kept, max_sessions=1)
     house.door.refusal = login_reasons.wrong_proof(app_id="terminal_1.0")
     assert await refused(house, "s-1") == "wrong_proof"
-    house.door.refusal, house.counter.refusal = None, reasons.counter_refused(3, "不合法的登录")
+    house.door.refusal, house.counter.refusal = None, counter_reasons.counter_refused(3, "不合法的登录")
     assert await refused(house, "s-2") != ""
     house.counter.refusal = None
     house.door.ledger_away = True
@@ -90,7 +89,7 @@ async def test_a_login_that_is_given_up_gives_its_place_back(kept: KeptEvidence)
 async def test_who_was_refused_by_the_counter_is_told_to_the_guard(kept: KeptEvidence) -> None:
     """The relay's lock must come before CTP's."""
     house = House(kept)
-    house.counter.refusal = reasons.counter_refused(3, "不合法的登录")
+    house.counter.refusal = counter_reasons.counter_refused(3, "不合法的登录")
     await refused(house, "s-1")
     house.counter.refusal = None
     await house.sessions.admit(applicant("s-2"))
@@ -224,7 +223,7 @@ async def test_a_login_that_fails_takes_nobodys_place(kept: KeptEvidence) -> Non
     """Whoever does not know the password cannot end an investor's session."""
     house = House(kept, max_per_investor=1)
     old = await left_behind(house, "s-1")
-    house.counter.refusal = reasons.counter_refused(3, "不合法的登录")
+    house.counter.refusal = counter_reasons.counter_refused(3, "不合法的登录")
     await refused(house, "s-2")
     house.door.refusal = login_reasons.wrong_proof(app_id="terminal_1.0")
     await refused(house, "s-3")

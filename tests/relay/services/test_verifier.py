@@ -13,8 +13,7 @@ import pytest
 
 from ctpabi.api.binding import vendor_library
 from relay.database.times import COUNTER_ZONE
-from relay.domain.reasons import is_well_formed
-from relay.domain.system_info import AgeLimits, UnwrappedHeader, check_age
+from relay.domain.system_info import AgeLimits, UnwrappedHeader, check_age, is_well_formed
 from relay.services.verifier import Judgement, Verifier, VerifierUnavailable, command
 
 _COLLECT = """

@@ -29,9 +29,9 @@ from relay.counter.ctp.orders.router import OWN_SECONDS, OrderRouter
 from relay.counter.ctp.orders.tools import DriverTools
 from relay.counter.ctp.session import CtpSession
 from relay.counter.port import Attached, CallOutcome, LinkCause, LinkState, LinkStatus, TerminalCall
-from relay.domain import reasons
 from relay.domain.scope import Identity
 from relay.refusals import call_reasons, relay_reasons
+from relay.refusals.advice import password_due_advice
 from relay.refusals.refusal import Refusal, Refused
 from relay.tasks import Tasks
 
@@ -368,7 +368,7 @@ class OrderDriver:
 
     def _due(self, error_id: int) -> None:
         self._router.password_due()
-        why = f"password_due: {reasons.password_due_advice(error_id)}"
+        why = f"password_due: {password_due_advice(error_id)}"
         for link in self:
             link.see(replace(NOT_ATTACHED, must_change_password=error_id))
             if self._first.done():
