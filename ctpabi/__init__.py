@@ -5,8 +5,9 @@ The bottom of the house: the relay, the terminal client and the simulated counte
 * `catalog`   structs, requests, callbacks and enums as data, and how they are read from the installed openctp-ctp
 * `codec`     struct bytes <-> Python values <-> protobuf messages, by the catalog
 * `api`       loads the binding and drives its API without crashing the process
+* `facts`     what CTP's numbers and requests mean, and what the collector gathers
 * `generated` what `python -m codegen` writes; nothing in it is edited by hand
 
 Leaves: `locale` finds or builds the zh_CN.GB18030 locale that the binding needs, `cache` is where things built once
-are kept, `collector_items` what the vendor's collector gathers.
+are kept.
 """

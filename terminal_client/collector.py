@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from ctpabi.api import binding
-from ctpabi.collector_items import CollectorItem, missing_items
+from ctpabi.facts.collector import CollectorItem, missing_items
 from terminal_client import collector_child
 from terminal_client.errors import CollectorFailed
 

@@ -1,7 +1,7 @@
 """What the vendor's calls return: requests, and the two calls that report a terminal's system info.
 
 Every code but 0 of a request means that the library did not send it (CTP fact 69); those of a report are CTP fact 36. What the collector returns, a
-mask of missing items, is in `ctpabi.collector_items`.
+mask of missing items, is in `ctpabi.facts.collector`.
 """
 
 from __future__ import annotations

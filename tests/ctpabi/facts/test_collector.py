@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ctpabi.collector_items import COLLECTOR_ITEMS, missing_items, unknown_bits
+from ctpabi.facts.collector import COLLECTOR_ITEMS, missing_items, unknown_bits
 
 
 def test_zero_means_nothing_is_missing() -> None:
