@@ -19,7 +19,7 @@ SessionCount = Callable[[str], int]
 
 
 class Access:
-    """The requests of DOMAIN's session and password group."""
+    """The requests about sessions and passwords."""
 
     def __init__(
         self, config: CounterConfig, accounts: Accounts, records: Records, clock: Clock, sessions_of: SessionCount

@@ -23,6 +23,7 @@ from google.protobuf.message import Message
 
 from ctpabi.facts.errors import ERRORS
 from ctpabi.facts.return_codes import REQUEST_CODES
+from ctpabi.facts.words import Concern
 from terminal_client.farewells import Farewell
 
 
@@ -144,8 +145,8 @@ class CounterRejected(CallFailed):
 
     def __init__(self, name: str, error_id: int, text: str, rows: Sequence[Message] = ()) -> None:
         known = ERRORS.get(error_id)
-        self.advice = str(known.advice) if known is not None else ""
-        """what the terminal or its user can do; empty where nothing is known to add"""
+        self.advice = "" if known is None or known.concern is Concern.RELAY else str(known.advice)
+        """what the terminal or its user can do; empty where nothing is known, or where it is about the relay's login"""
         super().__init__(name, f"counter error {error_id}: {text}" + (f" — {self.advice}" if self.advice else ""))
         self.error_id = error_id
         self.text = text

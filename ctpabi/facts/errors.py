@@ -45,7 +45,8 @@ class CtpError:
     words: Words
     """what happened; both empty for a number that is in no list"""
     advice: Words
-    """what the terminal or its user can do; both empty where there is nothing to add"""
+    """what the terminal or its user can do; both empty where there is nothing to add. Of a number that concerns the
+    relay it holds for the relay's login alone"""
     verdict: LoginVerdict
     concern: Concern
 
