@@ -80,7 +80,7 @@ def set_fields(message: Message, method: Method, values: dict[str, Any]) -> None
 
 
 def asking_for_nothing(method: Method) -> Message:
-    """A public query nobody asked before, so that no cache answers it."""
+    """A public query that was not asked before, so that no cache answers it."""
     message = empty(method)
     texts = [f for f in CATALOG.structs[method.struct].fields if f.kind is Kind.TEXT and "reserve" not in f.name]
     setattr(message, texts[0].proto_name, "zz")

@@ -121,8 +121,8 @@ async def test_the_counter_sees_the_sessions_identity(watched: Watched, method: 
 
     (heard,) = (await watched.exchange(method, body)).heard
 
-    told = {name: value for name, value in heard.items() if name in truth}
-    assert told == {name: value for name, value in truth.items() if struct.has(name)}
+    shown = {name: value for name, value in heard.items() if name in truth}
+    assert shown == {name: value for name, value in truth.items() if struct.has(name)}
 
 
 async def test_another_investors_name_is_refused_in_every_request(watched: Watched) -> None:

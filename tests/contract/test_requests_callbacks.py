@@ -24,7 +24,7 @@ FOR_EVERYBODY = {"OnRtnInstrumentStatus", "OnRtnBulletin", "OnRtnForQuoteRsp"}
 NOTICES = [c for c in CATALOG.callbacks.values() if c.shape in {Shape.NOTICE, Shape.ERROR_NOTICE}]
 RESPONSES = [c for c in CATALOG.callbacks.values() if c.shape is Shape.RESPONSE and c.name not in AT_THE_RELAY]
 ASKED = CATALOG.methods["ReqSettlementInfoConfirm"]
-"""any request would do, an answer belongs to whoever asked; but CTP's API knows a query's end by its own callback"""
+"""any request would do, an answer belongs to the terminal that asked; but CTP's API knows a query's end by its own callback"""
 numbers = itertools.count(1_000_000, 1_000)
 _FOR_THE_WHOLE_INVESTOR = {
     "OnErrRtnRepealBankToFutureByFutureManual",  # the firm does this by hand, nobody asked

@@ -28,10 +28,10 @@ async def test_chinese_text_goes_out_and_comes_back(watched: Watched) -> None:
     def is_mine(item: ctp.Order) -> bool:
         return item.order_ref.strip() == reply.order_ref.strip()
 
-    told = await first(orders, is_mine)
+    shown = await first(orders, is_mine)
     orders.close()
     (row,) = filter(is_mine, (await watched.terminal.requests.qry_order(ctp.QryOrder())).rows)
-    assert (told.order_memo, told.business_unit) == (memo, unit)
+    assert (shown.order_memo, shown.business_unit) == (memo, unit)
     assert (row.order_memo, row.business_unit) == (memo, unit)
     known = watched.site.counter.kernel.desk.orders
     assert memo.encode("gb18030") in bytes(known[max(known)].body)
@@ -74,7 +74,7 @@ async def test_a_price_without_a_value_is_absent(watched: Watched) -> None:
 
 
 async def test_an_answer_without_rows_is_no_error(watched: Watched) -> None:
-    """Nobody has traded this instrument."""
+    """This instrument has no trades."""
     reply = await watched.terminal.requests.qry_trade(ctp.QryTrade(instrument_id="nr2702"))
 
     assert reply.rows == ()

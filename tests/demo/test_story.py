@@ -1,4 +1,4 @@
-"""How the demonstration is told, and what is told when it fails."""
+"""What the demonstration prints, also when it fails."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ def test_a_reader_who_stops_keeps_nobody_waiting_and_is_told_what_is_missing(pip
 
 
 def test_closing_does_not_wait_for_a_reader_who_never_reads(pipe: tuple[int, int]) -> None:
-    """A relay that is told to stop ends, whatever became of its log."""
+    """A relay that has to stop ends, whatever became of its log."""
     _, descriptor = pipe
     writer = LineWriter(to_descriptor(descriptor), notes)
     writer.put_line(b"x" * 1_000_000)

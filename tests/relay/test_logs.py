@@ -129,7 +129,7 @@ def test_a_flood_of_one_kind_is_limited_and_counted() -> None:
 
 
 def test_a_line_that_cannot_be_formatted_breaks_nobody() -> None:
-    """Whoever says it goes on, and the log tells that there was one."""
+    """The caller goes on, and the log has a line that there was one."""
     out = io.StringIO()
     with logs.configure(level="info", form="json", stream=out):
         logging.getLogger("library").warning("%d items", "no number")

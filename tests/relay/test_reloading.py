@@ -24,8 +24,8 @@ class Running:
 
     def reloading(self, takes: dict[str, Take] | None = None) -> Reloading:
         known: dict[str, Take] = {
-            "log.level": lambda told: self.taken.append(told.log.level),
-            "sessions": lambda told: self.taken.append(told.sessions.linger_seconds),
+            "log.level": lambda new: self.taken.append(new.log.level),
+            "sessions": lambda new: self.taken.append(new.sessions.linger_seconds),
         }
         files: dict[str, Take] = {"certificate": lambda _: self.taken.append("certificate")}
         return Reloading(settings(self.state_dir), self._load, takes or known, files, self.evidence)
@@ -75,7 +75,7 @@ async def test_one_setting_that_cannot_be_taken_does_not_keep_the_others_from_th
         raise OSError("relay.key: No such file")
 
     running = Running(state_dir)
-    reloading = running.reloading({"log": fails, "sessions": lambda told: running.taken.append("sessions")})
+    reloading = running.reloading({"log": fails, "sessions": lambda new: running.taken.append("sessions")})
     running.file = settings(state_dir, log={"level": "debug"}, sessions={"linger_seconds": 5})
 
     await reloading.reload()

@@ -62,11 +62,11 @@ def ledger(state_dir: Path) -> list[str]:
         return [kind for (kind,) in database.execute(f"select kind from {table} order by rowid")]
 
 
-async def started(told: Settings) -> tuple[asyncio.Task[None], int]:
+async def started(wanted: Settings) -> tuple[asyncio.Task[None], int]:
     """The serving relay and its port; raises what keeps it from starting."""
     ready: asyncio.Future[int] = asyncio.get_running_loop().create_future()
     serving = asyncio.get_running_loop().create_task(
-        server.serve(told, SECRETS, _NO_LOG, lambda: told, ready.set_result)
+        server.serve(wanted, SECRETS, _NO_LOG, lambda: wanted, ready.set_result)
     )
     either: set[asyncio.Future[Any]] = {serving, ready}
     await asyncio.wait(either, timeout=30, return_when=asyncio.FIRST_COMPLETED)
@@ -154,9 +154,9 @@ async def test_a_metrics_port_that_is_taken_is_named_before_a_terminal_is_let_in
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         let_in: list[int] = []
-        told = settings(state_dir, metrics={"address": address})
+        wanted = settings(state_dir, metrics={"address": address})
         with pytest.raises(OSError, match=f"metrics.address {address} cannot be used"):
-            await server.serve(told, SECRETS, _NO_LOG, lambda: told, let_in.append)
+            await server.serve(wanted, SECRETS, _NO_LOG, lambda: wanted, let_in.append)
 
     assert let_in == []
 

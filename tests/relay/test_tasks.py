@@ -24,7 +24,7 @@ async def test_a_task_that_ends_is_forgotten() -> None:
 
 
 async def test_a_task_that_dies_is_logged_by_its_name() -> None:
-    """Nobody awaits it, so nobody else would ever know."""
+    """It is not awaited, so its failure would stay unknown."""
     structlog.reset_defaults()
 
     async def die() -> None:

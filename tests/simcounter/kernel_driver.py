@@ -31,7 +31,7 @@ class Hands:
 
 
 @dataclass(frozen=True)
-class Told:
+class Decoded:
     """One callback, decoded."""
 
     callback: str
@@ -62,7 +62,7 @@ class Driver:
         struct = CATALOG.structs[CATALOG.methods[method].struct]
         return self.kernel.handle_request(session, method, layout.pack(struct, values), 7)
 
-    def call(self, session: Session, method: str, **values: Any) -> list[Told]:
+    def call(self, session: Session, method: str, **values: Any) -> list[Decoded]:
         """The callbacks of a request; what only the front sees is left out."""
         return decoded(self.effects(session, method, **values))
 
@@ -70,12 +70,12 @@ class Driver:
         struct = CATALOG.structs[CATALOG.methods[method].struct]
         return self.kernel.report(session, method, layout.pack(struct, values))
 
-    def authenticate(self, session: Session, app_id: str = demo_accounts.DIRECT_APP_ID, **changes: Any) -> Told:
+    def authenticate(self, session: Session, app_id: str = demo_accounts.DIRECT_APP_ID, **changes: Any) -> Decoded:
         values = {"BrokerID": "9999", "UserID": "100001", "AppID": app_id, "AuthCode": demo_accounts.AUTH_CODES[app_id]}
-        (told,) = self.call(session, "ReqAuthenticate", **{**values, **changes})
-        return told
+        (sent,) = self.call(session, "ReqAuthenticate", **{**values, **changes})
+        return sent
 
-    def log_in(self, session: Session, user_id: str = "100001", **changes: Any) -> list[Told]:
+    def log_in(self, session: Session, user_id: str = "100001", **changes: Any) -> list[Decoded]:
         values = {"BrokerID": "9999", "UserID": user_id, "Password": demo_accounts.password_of(user_id)}
         return self.call(session, "ReqUserLogin", **{**values, **changes})
 
@@ -88,7 +88,7 @@ class Driver:
             self.call(session, "ReqSettlementInfoConfirm", BrokerID="9999", InvestorID=investor_id)
         return session
 
-    def insert(self, session: Session, **changes: Any) -> list[Told]:
+    def insert(self, session: Session, **changes: Any) -> list[Decoded]:
         """Buys one rb2701 to open at 3500, unless `changes` say otherwise."""
         self.order_ref += 1
         user_id = session.user.user_id if session.user is not None else ""
@@ -115,7 +115,7 @@ class Driver:
         }
         return self.call(session, "ReqOrderInsert", **{**values, **changes})
 
-    def cancel(self, session: Session, order: Told, **changes: Any) -> list[Told]:
+    def cancel(self, session: Session, order: Decoded, **changes: Any) -> list[Decoded]:
         values = {
             "BrokerID": "9999",
             "InvestorID": order["InvestorID"],
@@ -127,24 +127,24 @@ class Driver:
         }
         return self.call(session, "ReqOrderAction", **{**values, **changes})
 
-    def query(self, session: Session, name: str, **values: Any) -> list[Told]:
+    def query(self, session: Session, name: str, **values: Any) -> list[Decoded]:
         """The rows of ReqQry`name`."""
         return self.call(session, f"ReqQry{name}", **values)
 
 
-def decoded(effects: list[Effect]) -> list[Told]:
-    return [_told(effect) for effect in effects if isinstance(effect, (Answer, TopicNotice))]
+def decoded(effects: list[Effect]) -> list[Decoded]:
+    return [_decoded_one(effect) for effect in effects if isinstance(effect, (Answer, TopicNotice))]
 
 
-def _told(effect: Answer | TopicNotice) -> Told:
+def _decoded_one(effect: Answer | TopicNotice) -> Decoded:
     struct = CATALOG.callbacks[effect.callback].struct
     values = layout.unpack(CATALOG.structs[struct], effect.body) if effect.body is not None else None
     error_id = effect.rsp_info.error_id if effect.rsp_info is not None else None
     if isinstance(effect, Answer):
-        return Told(effect.callback, values, error_id, effect.request_id, effect.is_last, "")
-    return Told(effect.callback, values, error_id, None, True, effect.investor_id)
+        return Decoded(effect.callback, values, error_id, effect.request_id, effect.is_last, "")
+    return Decoded(effect.callback, values, error_id, None, True, effect.investor_id)
 
 
-def outline(told: list[Told]) -> list[str]:
+def outline(sent: list[Decoded]) -> list[str]:
     """The callbacks as one word each; orders with their status."""
-    return [f"{t.callback}({t['OrderStatus']})" if t.callback == "OnRtnOrder" else t.callback for t in told]
+    return [f"{t.callback}({t['OrderStatus']})" if t.callback == "OnRtnOrder" else t.callback for t in sent]

@@ -27,30 +27,30 @@ ROOT = Path(__file__).resolve().parents[2]
 QUERIES = """
 import json, queue, sys
 from openctp_ctp import tdapi
-told = queue.Queue()
+heard = queue.Queue()
 class Spi(tdapi.CThostFtdcTraderSpi):
-    def OnFrontConnected(self): told.put(None)
-    def OnRspAuthenticate(self, body, info, number, last): told.put(info.ErrorID)
-    def OnRspUserLogin(self, body, info, number, last): told.put(info.ErrorID)
-    def OnRspError(self, info, number, last): told.put(info.ErrorID)
-    def OnRspQryInvestor(self, body, info, number, last): told.put(0)
+    def OnFrontConnected(self): heard.put(None)
+    def OnRspAuthenticate(self, body, info, number, last): heard.put(info.ErrorID)
+    def OnRspUserLogin(self, body, info, number, last): heard.put(info.ErrorID)
+    def OnRspError(self, info, number, last): heard.put(info.ErrorID)
+    def OnRspQryInvestor(self, body, info, number, last): heard.put(0)
 spi, api = Spi(), tdapi.CThostFtdcTraderApi.CreateFtdcTraderApi("")
 api.RegisterSpi(spi)
 api.RegisterFront("tcp://203.0.113.7:10201")
 api.Init()
-told.get(timeout=60)
+heard.get(timeout=60)
 who = tdapi.CThostFtdcReqAuthenticateField()
 who.BrokerID, who.UserID, who.AppID, who.AuthCode = "9999", "100001", "simnow_client_test", "0000000000000000"
 api.ReqAuthenticate(who, 1)
-assert told.get(timeout=60) == 0
+assert heard.get(timeout=60) == 0
 login = tdapi.CThostFtdcReqUserLoginField()
 login.BrokerID, login.UserID, login.Password = "9999", "100001", "demo-100001"
 api.ReqUserLogin(login, 2)
-assert told.get(timeout=60) == 0
+assert heard.get(timeout=60) == 0
 errors = []
 for number in range(3, 3 + int(sys.argv[1])):
     api.ReqQryInvestor(tdapi.CThostFtdcQryInvestorField(), number)
-    errors.append(told.get(timeout=60))
+    errors.append(heard.get(timeout=60))
     if errors[-1]:
         break
 info = tdapi.CThostFtdcFrontInfoField()

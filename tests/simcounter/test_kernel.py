@@ -48,9 +48,9 @@ def flagged(**flags: Any) -> Driver:
 )
 def test_authentication_tells_the_app_type(driver: Driver, app_id: str, app_type: str) -> None:
     """OnRspAuthenticate returns AppType 1, 2 or 3, by which a relay checks its own configuration."""
-    told = driver.authenticate(driver.open(), app_id)
+    sent = driver.authenticate(driver.open(), app_id)
 
-    assert (told.callback, told.error_id, told["AppType"], told["AppID"]) == ("OnRspAuthenticate", 0, app_type, app_id)
+    assert (sent.callback, sent.error_id, sent["AppType"], sent["AppID"]) == ("OnRspAuthenticate", 0, app_type, app_id)
 
 
 @pytest.mark.parametrize(
@@ -60,9 +60,9 @@ def test_wrong_credentials_of_a_program_get_63(driver: Driver, changes: dict[str
     """Unknown app id, wrong auth code or broker: 63, no app type, and no login afterwards."""
     session = driver.open()
 
-    told = driver.authenticate(session, **changes)
+    sent = driver.authenticate(session, **changes)
 
-    assert (told.error_id, told["AppType"]) == (63, "")
+    assert (sent.error_id, sent["AppType"]) == (63, "")
     assert driver.log_in(session)[0].error_id == 64
 
 
@@ -73,8 +73,8 @@ def test_an_app_may_be_limited_to_users_and_addresses() -> None:
     values = {"BrokerID": "9999", "AppID": "own_1.0", "AuthCode": limited.auth_code}
 
     def answer(peer_ip: str, user_id: str) -> int | None:
-        (told,) = driver.call(driver.open(peer_ip), "ReqAuthenticate", UserID=user_id, **values)
-        return told.error_id
+        (sent,) = driver.call(driver.open(peer_ip), "ReqAuthenticate", UserID=user_id, **values)
+        return sent.error_id
 
     assert [answer("10.0.0.2", "100002"), answer("10.0.0.1", "100001"), answer("10.0.0.1", "100002")] == [4042, 4043, 0]
 

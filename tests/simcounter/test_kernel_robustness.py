@@ -38,9 +38,9 @@ def test_absurd_prices_are_refused_or_ignored(driver: Driver, field: str, value:
     """Never a crash, never a trade at such a price."""
     session = driver.trader()
 
-    told = driver.insert(session, **{field: value})
+    sent = driver.insert(session, **{field: value})
 
-    assert all(abs(t["Price"]) < 1e6 for t in told if t.callback == "OnRtnTrade")
+    assert all(abs(t["Price"]) < 1e6 for t in sent if t.callback == "OnRtnTrade")
     driver.kernel.close_session(session.session_id)
 
 

@@ -39,7 +39,7 @@ async def test_after_a_half_open_break_the_old_session_still_counts(counter: Sim
 
 
 async def test_a_half_open_break_is_noticed_after_its_time(counter: SimulatedCounter) -> None:
-    """Nobody has to tell the counter."""
+    """Without a command to the counter."""
     counter.control.session_limit(1)
     async with RawShim(counter) as shim:
         await shim.log_in()
@@ -79,8 +79,8 @@ async def test_an_error_of_no_request_reaches_every_connection_or_one_users(coun
         await shim.log_in("100001")
         assert counter.control.rsp_error(4040) == 2
         for one in (shim, other):
-            told = await one.event()
-            assert (told.callback, told.request_id, told.error_id) == ("OnRspError", 0, 4040)
+            sent = await one.event()
+            assert (sent.callback, sent.request_id, sent.error_id) == ("OnRspError", 0, 4040)
         assert counter.control.rsp_error(7, text="CTP:自定义", user_id="100001") == 1
         assert (await shim.event()).error_msg == "CTP:自定义"
 
@@ -96,7 +96,7 @@ async def test_an_error_at_the_handshake_comes_before_anything_else(counter: Sim
         assert (await shim.log_in()).callback == "OnRspUserLogin"
 
 
-# Rows nobody asked for -------------------------------------------------------------------------------------------
+# Rows that were not asked for -------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ async def test_an_error_at_the_handshake_comes_before_anything_else(counter: Sim
     ],
 )
 async def test_an_operators_answer_holds_foreign_rows(counter: SimulatedCounter, method: str, owner: str) -> None:
-    """Everybody's, whoever was asked for; as often as told."""
+    """All investors' rows, also when one is named; as often as commanded."""
     counter.control.foreign_rows(method, times=1)
     async with RawShim(counter) as shim:
         await shim.log_in(OPERATOR_ID, OPERATOR_RELAY_APP_ID)

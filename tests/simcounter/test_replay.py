@@ -30,7 +30,7 @@ def session_of(flow: DayFlow, user_id: str, topic: Topic, public: Topic = Topic.
 
 
 def test_restart_gives_ones_own_day_again_and_again(flow: DayFlow) -> None:
-    """In order, orders of other sessions and of operators included; nobody else's."""
+    """In order, orders of other sessions and of operators included; no other investor's."""
     session = session_of(flow, "100001", Topic.RESTART)
 
     assert flow.after_login(session) == [b"one", b"three"]
@@ -80,7 +80,7 @@ def test_the_public_topic_is_everybodys(flow: DayFlow) -> None:
 
 
 def test_who_sees_what() -> None:
-    """The sender, the investor, operators of its organization; an empty investor is nobody's."""
+    """The sender, the investor, operators of its organization; an empty investor belongs to none."""
     people = [replace(user, organization="other") if user.user_id == "100002" else user for user in users()]
     accounts = Accounts("9999", apps(), people)
     operator, first, second = accounts.users[OPERATOR_ID], accounts.users["100001"], accounts.users["100002"]

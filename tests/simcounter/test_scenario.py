@@ -85,7 +85,7 @@ async def test_returns_are_doubled_and_reordered(counter: SimulatedCounter) -> N
 
 
 async def test_the_shim_is_told_what_to_return(counter: SimulatedCounter) -> None:
-    """−2, −3 and report codes: told at hello, and to connected shims at once; clearing takes them back."""
+    """−2, −3 and report codes: sent at hello, and to connected shims at once; clearing takes them back."""
     counter.control.return_code("ReqQryNotice", -3)
     async with RawShim(counter) as shim:
         assert shim.greeting["return_codes"] == {"ReqQryNotice": -3}
@@ -115,7 +115,7 @@ async def test_connections_are_dropped_by_user_or_all(counter: SimulatedCounter)
 
 @pytest.mark.parametrize("silently", [False, True])
 async def test_a_user_is_forced_out(counter: SimulatedCounter, silently: bool) -> None:
-    """OnRspUserLogout that nobody asked for, and the cut; or only the cut."""
+    """OnRspUserLogout that was not asked for, and the cut; or only the cut."""
     async with RawShim(counter) as shim:
         await shim.log_in()
         counter.control.force_out("100001", silently=silently)

@@ -30,7 +30,7 @@ def rows(key: MonitoringKey) -> list[StoredReport]:
 
 
 def test_the_center_reads_who_logged_in_from_where(rows: list[StoredReport], key: MonitoringKey) -> None:
-    """Relay's captured address and the terminal's as the relay told it."""
+    """Relay's captured address and the terminal's as the relay reported it."""
     line = day_report(rows, key)[0]
 
     assert (line.user_id, line.relay_ip, line.terminal_ip, line.terminal_port) == (

@@ -231,7 +231,7 @@ def test_a_struct_pointer_kept_too_long_shows(start: Start, scripted: ScriptedCo
 
 
 def test_a_struct_of_the_wrong_size_ends_the_connection(start: Start, scripted: ScriptedCounter) -> None:
-    """A frame that does not fit its callback is never read as one; the program is told which."""
+    """A frame that does not fit its callback is never read as one; the program learns which."""
     program = start("""
         api, spy = connect()
         say(*spy.wait("OnFrontDisconnected"))

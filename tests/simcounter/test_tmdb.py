@@ -81,7 +81,7 @@ def test_the_private_key_reads_both_parts(key: MonitoringKey) -> None:
 
 
 def test_the_public_key_alone_reads_nothing(key: MonitoringKey) -> None:
-    """And a foreign private key is told apart from no key."""
+    """And a foreign private key is distinguished from no key."""
     envelope = key.encrypt({"ip": "203.0.113.7"})
 
     assert MonitoringKey(key._public).decrypt(envelope) is None
@@ -90,7 +90,7 @@ def test_the_public_key_alone_reads_nothing(key: MonitoringKey) -> None:
 
 
 def test_the_same_content_is_never_the_same_cipher(key: MonitoringKey) -> None:
-    """Nobody can tell that two logins came from the same place."""
+    """It cannot be seen that two logins came from the same place."""
     assert key.encrypt({"ip": "203.0.113.7"}) != key.encrypt({"ip": "203.0.113.7"})
 
 

@@ -22,7 +22,7 @@ async def counter() -> AsyncIterator[SimulatedCounter]:
 
 
 async def test_a_notice_is_told_to_its_investor(counter: SimulatedCounter) -> None:
-    """With the fields that were given, and an ErrorID where it is an error notice; to nobody else."""
+    """With the fields that were given, and an ErrorID where it is an error notice; to no other."""
     async with RawShim(counter) as shim:
         await shim.log_in()
         counter.control.tell("OnRtnQuote", {"InvestorID": OTHER}, investor_id=OTHER)
@@ -52,7 +52,7 @@ async def test_a_request_is_answered_by_another_callback(counter: SimulatedCount
 
 
 async def test_an_unknown_callback_or_field_is_refused(counter: SimulatedCounter) -> None:
-    """Whoever mistypes a command is told."""
+    """A mistyped command is refused with the reason."""
     with pytest.raises(ValueError, match="OnRtnNothing"):
         counter.control.tell("OnRtnNothing", {})
     with pytest.raises(layout.UnknownField, match="Nothing"):
@@ -65,7 +65,7 @@ async def test_a_refusal_on_command_is_told_as_ctp_tells_it(counter: SimulatedCo
     async with RawShim(counter) as shim:
         await shim.log_in()
         shim.call("ReqOrderInsert", **limit_order())
-        told = [await shim.event(), await shim.event()]
+        sent = [await shim.event(), await shim.event()]
 
-    assert [event.callback for event in told] == ["OnRspOrderInsert", "OnErrRtnOrderInsert"]
-    assert {event.error_msg for event in told} == {"资金不足"}
+    assert [event.callback for event in sent] == ["OnRspOrderInsert", "OnErrRtnOrderInsert"]
+    assert {event.error_msg for event in sent} == {"资金不足"}

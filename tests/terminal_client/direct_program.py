@@ -71,10 +71,10 @@ async def place_two(terminal: DirectTerminal) -> None:
     first = await terminal.requests.order_insert(order(1))
     second = await terminal.requests.order_insert(order(2))
     say("refs", int(second.order_ref) - int(first.order_ref))
-    told: set[str] = set()
-    while len(told) < 2:
-        told.add((await anext(orders)).order_ref.strip())
-    say("told", told == {first.order_ref, second.order_ref})
+    heard: set[str] = set()
+    while len(heard) < 2:
+        heard.add((await anext(orders)).order_ref.strip())
+    say("told", heard == {first.order_ref, second.order_ref})
 
 
 async def ask(terminal: DirectTerminal) -> None:

@@ -15,8 +15,8 @@ PLACED: dict[str, Any] = {"exchange_id": "SHFE", "order_sys_id": "           1"}
 
 
 def order(status: int, traded: int = 0, **fields: Any) -> events_pb2.Event:
-    told: dict[str, Any] = {"front_id": -7, "session_id": 1, "order_ref": " 101", **PLACED, **fields}
-    return events_pb2.Event(rtn_order=structs_pb2.Order(order_status=status, volume_traded=traded, **told))  # type: ignore[arg-type]
+    heard: dict[str, Any] = {"front_id": -7, "session_id": 1, "order_ref": " 101", **PLACED, **fields}
+    return events_pb2.Event(rtn_order=structs_pb2.Order(order_status=status, volume_traded=traded, **heard))  # type: ignore[arg-type]
 
 
 def trade(volume: int, **fields: Any) -> events_pb2.Event:

@@ -46,7 +46,7 @@ def test_every_shape_of_callback_arrives_with_all_it_carries(start: Start, scrip
 
 
 def test_what_was_delivered_stays_as_it_was(start: Start, scripted: ScriptedCounter) -> None:
-    """The library uses one buffer for all callbacks; whoever kept a pointer would read the last one in all."""
+    """The library uses one buffer for all callbacks; a kept pointer would read the last one in all."""
     orders = [event_body("OnRtnOrder", OrderSysID=str(number)) for number in range(100)]
     program = start(
         """

@@ -226,9 +226,9 @@ def test_the_ledger_is_verified(run: Run, place: Path) -> None:
     exported = place / "ledger.json"
     assert exported.stat().st_mode & 0o777 == 0o600
     exported.write_text(exported.read_text().replace('"one"', '"two"', 1))
-    told = run("ledger", "verify", "--file", "ledger.json", exit_code=1).stderr
-    assert "relay/admin entry 1: was changed" in told
-    assert "the signature does not fit" in told
+    sent = run("ledger", "verify", "--file", "ledger.json", exit_code=1).stderr
+    assert "relay/admin entry 1: was changed" in sent
+    assert "the signature does not fit" in sent
 
 
 def _same(at: dt.datetime) -> dt.datetime:
@@ -277,9 +277,9 @@ def test_what_is_no_ledger_file_is_named(run: Run, place: Path) -> None:
 
 def test_a_public_key_is_for_files(run: Run) -> None:
     """It would be passed over without a word."""
-    told = run("ledger", "verify", "--public-key", "5a1e", exit_code=1).stderr
+    sent = run("ledger", "verify", "--public-key", "5a1e", exit_code=1).stderr
 
-    assert "--file" in told
+    assert "--file" in sent
 
 
 def test_a_failed_export_leaves_no_file(run: Run, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -300,9 +300,9 @@ def _failing(*_: object) -> Iterator[str]:
 def test_a_path_that_cannot_be_used_is_named(run: Run, place: Path) -> None:
     """One line with the path and the reason, no traceback."""
     run("terminal", "add", "one", "--show-once")
-    told = run("ledger", "export", "--output", "missing/ledger.jsonl", exit_code=1)
+    sent = run("ledger", "export", "--output", "missing/ledger.jsonl", exit_code=1)
 
-    assert told.stderr.splitlines()[-1] == "missing/ledger.jsonl: No such file or directory"
+    assert sent.stderr.splitlines()[-1] == "missing/ledger.jsonl: No such file or directory"
 
 
 def test_the_ledger_is_exported_by_day_and_form(run: Run) -> None:
@@ -387,10 +387,10 @@ def test_every_file_the_settings_point_to_is_checked_at_once(run: Run, place: Pa
     (place / "relay_auth_code.secret").unlink()
 
     for command in (("settings", "--check"), ("serve",)):
-        told = run(*command, exit_code=3).stderr
-        assert "counter.relay_auth_code_file: " in told
-        assert "counter.operator.password_file: " in told
-        assert "listen.tls_certificate, listen.tls_key: " in told
+        sent = run(*command, exit_code=3).stderr
+        assert "counter.relay_auth_code_file: " in sent
+        assert "counter.operator.password_file: " in sent
+        assert "listen.tls_certificate, listen.tls_key: " in sent
     certify(place)
     secret(place / "relay_auth_code.secret", CODE)
     secret(place / "operator.secret", "hunter2")
@@ -399,9 +399,9 @@ def test_every_file_the_settings_point_to_is_checked_at_once(run: Run, place: Pa
 
 def test_a_name_that_is_no_text_is_told_in_words(run: Run) -> None:
     """As a shell may pass it on."""
-    told = run("terminal", "disable", "\udcff", exit_code=1).stderr
+    sent = run("terminal", "disable", "\udcff", exit_code=1).stderr
 
-    assert told.splitlines()[-1] == "an argument is not UTF-8 text"
+    assert sent.splitlines()[-1] == "an argument is not UTF-8 text"
 
 
 def test_serving_starts_with_checked_settings(run: Run, monkeypatch: pytest.MonkeyPatch, place: Path) -> None:

@@ -88,12 +88,12 @@ def test_an_app_id_of_the_wrong_kind_is_an_alarm_and_never_logs_in(operator: boo
     session = CounterSession(operator=operator, patience=PATIENCE)
     session.on(FrontConnected())
 
-    alarm, told, *_ = session.on(Authenticated(app_type))
+    alarm, command, *_ = session.on(Authenticated(app_type))
 
     assert isinstance(alarm, Alarm)
     assert alarm.name is AlarmName.RELAY_APP_TYPE_WRONG
-    assert isinstance(told, TellRecovering if operator else End)
-    assert told.step == "app_type"
+    assert isinstance(command, TellRecovering if operator else End)
+    assert command.step == "app_type"
     assert "relay app id" in alarm.text
 
 
@@ -119,11 +119,11 @@ def test_a_first_report_that_is_not_permitted_is_told_as_such_unless_the_connect
         session.on(Authenticated("2"))
         assert session.on(Reported(code)) == (Wait(BREAK_SECONDS),)
 
-    (told,) = broken.on(FrontDisconnected(4097))
+    (command,) = broken.on(FrontDisconnected(4097))
 
     assert refused.on(DeadlinePassed()) == (End("report", code, ""),)
-    assert isinstance(told, End)
-    assert told.step == "connect"
+    assert isinstance(command, End)
+    assert command.step == "connect"
 
 
 @pytest.mark.parametrize("code", [-1, -2, -5, -6, -7])
@@ -213,8 +213,8 @@ def test_a_step_that_could_not_be_sent_is_tried_again_only_where_the_session_was
         recovering.on(event)
 
     assert first.on(StepFailed("ledger unavailable")) == (End("authenticate", 0, "ledger unavailable"),)
-    told, pause = recovering.on(StepFailed("ledger unavailable"))
-    assert told == TellRecovering("authenticate: ledger unavailable")
+    command, pause = recovering.on(StepFailed("ledger unavailable"))
+    assert command == TellRecovering("authenticate: ledger unavailable")
     assert isinstance(pause, Wait)
 
 
@@ -312,9 +312,9 @@ def test_a_first_operator_login_that_is_answered_late_counts() -> None:
 @pytest.mark.parametrize("error_id", [60, 5, 6, 64, 7, 8, 90, 154, 5002, 99999, 63, 143])
 def test_what_may_pass_ends_no_session_that_was_live(logging_in: CounterSession, error_id: int) -> None:
     """60 after a break says only that the counter still counts the old connection."""
-    told, pause = logging_in.on(Refused(error_id, "not now"))
+    command, pause = logging_in.on(Refused(error_id, "not now"))
 
-    assert told == TellRecovering("not now", "login", error_id)
+    assert command == TellRecovering("not now", "login", error_id)
     assert isinstance(pause, Wait)
     assert logging_in.on(DeadlinePassed()) == (TakeTurn(),)
 
@@ -460,9 +460,9 @@ def test_an_outdated_password_is_not_the_investors_fault() -> None:
     """It was changed at another terminal of this investor while the login was on its way."""
     session = breaking(live_investor_session())
 
-    told, _ = session.on(Refused(3, "wrong", outdated=True))
+    command, _ = session.on(Refused(3, "wrong", outdated=True))
 
-    assert isinstance(told, TellRecovering)
+    assert isinstance(command, TellRecovering)
     assert session.state is State.WAITING
 
 

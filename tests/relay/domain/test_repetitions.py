@@ -106,9 +106,9 @@ def test_the_same_order_refused_for_another_reason_is_another_notice() -> None:
     """The error is part of it."""
     came = Repetitions(CATALOG)
 
-    told = [came.first_time(notice("OnErrRtnOrderInsert", error, OrderRef="1")) for error in (31, 31, 50)]
+    heard = [came.first_time(notice("OnErrRtnOrderInsert", error, OrderRef="1")) for error in (31, 31, 50)]
 
-    assert told == [True, False, True]
+    assert heard == [True, False, True]
 
 
 def test_a_token_asked_for_again_is_given_again() -> None:

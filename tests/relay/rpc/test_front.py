@@ -27,7 +27,7 @@ LOOPBACK = ("127.0.0.0/8",)
 
 
 class Proxy:
-    """Passes bytes on, with what it is told to write before them."""
+    """Passes bytes on, with what it has to write before them."""
 
     def __init__(self, header: bytes, pause: float = 0.0) -> None:
         self.header = header

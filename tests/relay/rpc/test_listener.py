@@ -39,7 +39,7 @@ async def test_a_trusted_proxys_word_is_believed_as_far_as_it_reaches() -> None:
 
 
 async def test_a_trusted_proxy_that_writes_nonsense_is_told_so() -> None:
-    """A guess would put a false address into the report; a broken stream would tell nobody why."""
+    """A guess would put a false address into the report; a broken stream would give no reason."""
     async with listening(trusted_proxies=["127.0.0.0/8"]) as site:
         call = site.stub.Session(metadata=[("x-forwarded-for", "unknown")])
 

@@ -124,7 +124,7 @@ async def test_messages_go_both_ways_in_order(site: Site) -> None:
 
 
 async def test_a_message_that_is_too_large_or_nonsense_is_handed_on_as_such() -> None:
-    """So that it can be refused by name; broken off by gRPC, nobody would know why."""
+    """So that it can be refused by name; broken off by gRPC, the reason would be unknown."""
     async with listening(max_message_bytes=4096) as site:
         raw = site.channel.stream_stream("/ctprelay.v1.TerminalService/Session")
         call = raw()
@@ -150,7 +150,7 @@ async def test_a_terminal_that_breaks_off_ends_its_stream(site: Site) -> None:
 
 
 async def test_a_fault_of_the_relay_ends_the_stream_with_a_word(site: Site) -> None:
-    """A stream nobody reads any more would keep its terminal waiting."""
+    """A stream that is not read any more would keep its terminal waiting."""
     site.fault = RuntimeError("a fault")
     call = await site.call(HELLO)
 

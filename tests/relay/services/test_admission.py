@@ -161,9 +161,9 @@ async def test_each_wrong_has_its_own_reason_and_goes_no_further(
     door: Door, kept: KeptEvidence, mode: Mode, why: str, applicant: Applicant
 ) -> None:
     """The dear checks are not reached, and the ledger announces nothing."""
-    told = await reason(door.of(mode), applicant)
+    refused_for = await reason(door.of(mode), applicant)
 
-    assert told == why
+    assert refused_for == why
     assert door.verifier.asked == 0
     assert kept.entries == []
 
@@ -188,9 +188,9 @@ async def test_a_recorded_proof_is_known_for_what_it_is(door: Door) -> None:
     admission = door.of(Mode.MANY_TO_MANY)
     await admission.admit(asking())
 
-    told = await reason(admission, asking(challenge=b"\x07" * 128, auth_info=auth_info(AUTH_CODE, CHALLENGE)))
+    refused_for = await reason(admission, asking(challenge=b"\x07" * 128, auth_info=auth_info(AUTH_CODE, CHALLENGE)))
 
-    assert told == "challenge_replayed"
+    assert refused_for == "challenge_replayed"
 
 
 @pytest.mark.parametrize("code", [-1, -2, -5, -6, -7])

@@ -199,12 +199,12 @@ def test_what_was_recorded_survives_a_kill(engine: Engine, database_url: SecretS
         [sys.executable, "-c", _RECORD_UNTIL_KILLED, url, str(tmp_path / "spool")], stdout=subprocess.PIPE, text=True
     ) as writer:
         assert writer.stdout is not None
-        told = [int(writer.stdout.readline()) for _ in range(130)]
+        heard = [int(writer.stdout.readline()) for _ in range(130)]
         writer.kill()
-        told += [int(line) for line in writer.stdout.read().split("\n")[:-1]]
+        heard += [int(line) for line in writer.stdout.read().split("\n")[:-1]]
 
     stored = {json.loads(entry.data)["number"] for entry in read(engine)}
-    assert set(told) <= stored
+    assert set(heard) <= stored
     assert audit(engine)[0].problems == ()
 
 

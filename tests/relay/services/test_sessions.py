@@ -342,5 +342,5 @@ async def test_many_investors_at_one_address_are_told_of_once(kept: KeptEvidence
         for number in range(12):
             await house.sessions.admit(applicant(f"s-{number}", f"{100001 + number}"))
 
-    told = [line for line in lines if line["event"] == "many_investors_at_one_address"]
-    assert [(line["address"], line["investors"]) for line in told] == [("198.51.100.7", 10)]
+    heard = [line for line in lines if line["event"] == "many_investors_at_one_address"]
+    assert [(line["address"], line["investors"]) for line in heard] == [("198.51.100.7", 10)]

@@ -51,9 +51,9 @@ async def test_a_login_from_hello_to_goodbye(house: House) -> None:
     """The conversation as terminal.proto draws it."""
     talk = Talk(house)
 
-    told = [kinds(await talk.says(message)) for message in (HELLO, LOGIN, CALL, LOGOUT)]
+    heard = [kinds(await talk.says(message)) for message in (HELLO, LOGIN, CALL, LOGOUT)]
 
-    assert told == [["challenge"], ["logged_in"], ["call_result"], ["goodbye"]]
+    assert heard == [["challenge"], ["logged_in"], ["call_result"], ["goodbye"]]
     assert talk.stream.outbox.closed
     assert len(house.sessions) == 0
     await talk.stream.ended()
@@ -236,9 +236,9 @@ async def test_a_stream_whose_session_was_taken_over_cannot_use_it_any_more(hous
     resume = pb.Resume(resume_token=answers[-1].logged_in.resume_token, after_sequence=0)
     await second.says(HELLO, pb.TerminalMessage(resume=resume))
 
-    told = await first.says(CALL, LOGOUT, Malformed(99, 10))
+    heard = await first.says(CALL, LOGOUT, Malformed(99, 10))
 
-    assert kinds(told) == ["goodbye"]
+    assert kinds(heard) == ["goodbye"]
     assert house.counter.links[0].calls == []
     assert len(house.sessions) == 1
     await first.stream.ended()

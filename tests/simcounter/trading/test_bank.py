@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from simcounter.session import Session
-from tests.simcounter.kernel_driver import Driver, Told
+from tests.simcounter.kernel_driver import Decoded, Driver
 
 TRANSFER: dict[str, Any] = {
     "BrokerID": "9999",
@@ -37,18 +37,18 @@ def balance(driver: Driver, session: Session) -> float:
     return amount
 
 
-def transfer(driver: Driver, session: Session, direction: str = "FromBankToFuture", **changes: Any) -> list[Told]:
+def transfer(driver: Driver, session: Session, direction: str = "FromBankToFuture", **changes: Any) -> list[Decoded]:
     return driver.call(session, f"Req{direction}ByFuture", **{**TRANSFER, **changes})
 
 
 def test_money_comes_and_goes(driver: Driver, trader: Session) -> None:
     """Success is an OnRtn with ErrorID 0 inside the struct; the account follows; the serials are kept."""
-    (told,) = transfer(driver, trader)
-    assert (told.callback, told["ErrorID"], told["PlateSerial"]) == ("OnRtnFromBankToFutureByFuture", 0, 1)
+    (sent,) = transfer(driver, trader)
+    assert (sent.callback, sent["ErrorID"], sent["PlateSerial"]) == ("OnRtnFromBankToFutureByFuture", 0, 1)
     assert balance(driver, trader) == pytest.approx(10_005_000)
 
-    (told,) = transfer(driver, trader, "FromFutureToBank", TradeAmount=3000.0)
-    assert (told.callback, told["ErrorID"]) == ("OnRtnFromFutureToBankByFuture", 0)
+    (sent,) = transfer(driver, trader, "FromFutureToBank", TradeAmount=3000.0)
+    assert (sent.callback, sent["ErrorID"]) == ("OnRtnFromFutureToBankByFuture", 0)
     assert balance(driver, trader) == pytest.approx(10_002_000)
 
     serials = driver.query(trader, "TransferSerial", BrokerID="9999", AccountID="100001")
@@ -57,24 +57,24 @@ def test_money_comes_and_goes(driver: Driver, trader: Session) -> None:
 
 def test_no_password_comes_back(driver: Driver, trader: Session) -> None:
     """Neither the bank's nor the fund's, in success or refusal."""
-    told = transfer(driver, trader) + transfer(driver, trader, BankID="99")
+    sent = transfer(driver, trader) + transfer(driver, trader, BankID="99")
 
-    assert all((t["BankPassWord"], t["Password"]) == ("", "") for t in told)
+    assert all((t["BankPassWord"], t["Password"]) == ("", "") for t in sent)
 
 
 def test_too_little_money_at_the_bank_is_told_inside_the_return(driver: Driver, trader: Session) -> None:
     """The request reached the bank, so there is no OnErrRtn; nothing moves."""
-    (told,) = transfer(driver, trader, TradeAmount=2_000_000.0)
+    (sent,) = transfer(driver, trader, TradeAmount=2_000_000.0)
 
-    assert (told.callback, told["ErrorID"]) == ("OnRtnFromBankToFutureByFuture", 1023)
+    assert (sent.callback, sent["ErrorID"]) == ("OnRtnFromBankToFutureByFuture", 1023)
     assert balance(driver, trader) == pytest.approx(10_000_000)
 
 
 def test_too_little_money_in_the_account_is_ctps_own_refusal(driver: Driver, trader: Session) -> None:
     """31, before the bank is asked."""
-    told = transfer(driver, trader, "FromFutureToBank", TradeAmount=20_000_000.0)
+    sent = transfer(driver, trader, "FromFutureToBank", TradeAmount=20_000_000.0)
 
-    assert [(t.callback, t.error_id) for t in told] == [
+    assert [(t.callback, t.error_id) for t in sent] == [
         ("OnRspFromFutureToBankByFuture", 31),
         ("OnErrRtnFutureToBankByFuture", 31),
     ]
@@ -82,12 +82,12 @@ def test_too_little_money_in_the_account_is_ctps_own_refusal(driver: Driver, tra
 
 @pytest.mark.parametrize("error_id", [1006, 1011])
 def test_a_bank_that_is_late_is_told_inside_the_return(driver: Driver, trader: Session, error_id: int) -> None:
-    """1006 overtime, 1011 late answer, as often as told; no money moves."""
+    """1006 overtime, 1011 late answer, as often as commanded; no money moves."""
     driver.kernel.bank.answers_with = [error_id]
 
-    (late,), (told,) = transfer(driver, trader), transfer(driver, trader)
+    (late,), (sent,) = transfer(driver, trader), transfer(driver, trader)
 
-    assert (late["ErrorID"], told["ErrorID"]) == (error_id, 0)
+    assert (late["ErrorID"], sent["ErrorID"]) == (error_id, 0)
     assert balance(driver, trader) == pytest.approx(10_005_000)
 
 
@@ -106,9 +106,9 @@ def test_ctps_own_refusal_has_names_of_its_own(
     driver: Driver, trader: Session, changes: dict[str, Any], error_id: int
 ) -> None:
     """OnRspFromBankToFutureByFuture and OnErrRtnBankToFutureByFuture, without "From"."""
-    told = transfer(driver, trader, **changes)
+    sent = transfer(driver, trader, **changes)
 
-    assert [(t.callback, t.error_id) for t in told] == [
+    assert [(t.callback, t.error_id) for t in sent] == [
         ("OnRspFromBankToFutureByFuture", error_id),
         ("OnErrRtnBankToFutureByFuture", error_id),
     ]
@@ -118,10 +118,10 @@ def test_the_banks_balance_is_taken_then_told(driver: Driver, trader: Session) -
     """OnRspQueryBankAccountMoneyByFuture, then OnRtnQueryBankBalanceByFuture with the amounts."""
     asked = {name: value for name, value in TRANSFER.items() if name != "TradeAmount"}
 
-    taken, told = driver.call(trader, "ReqQueryBankAccountMoneyByFuture", **asked)
+    taken, sent = driver.call(trader, "ReqQueryBankAccountMoneyByFuture", **asked)
 
     assert (taken.callback, taken.error_id) == ("OnRspQueryBankAccountMoneyByFuture", 0)
-    assert (told.callback, told["BankFetchAmount"]) == ("OnRtnQueryBankBalanceByFuture", 1_000_000.0)
+    assert (sent.callback, sent["BankFetchAmount"]) == ("OnRtnQueryBankBalanceByFuture", 1_000_000.0)
 
 
 def test_the_monitoring_centers_token_names_the_account(driver: Driver, trader: Session) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from simcounter.session import Session
-from tests.simcounter.kernel_driver import Driver, Told
+from tests.simcounter.kernel_driver import Decoded, Driver
 
 
 @pytest.fixture
@@ -18,12 +18,12 @@ def trader(driver: Driver) -> Session:
     return driver.trader()
 
 
-def account(driver: Driver, session: Session) -> Told:
+def account(driver: Driver, session: Session) -> Decoded:
     (row,) = driver.query(session, "TradingAccount", BrokerID="9999", InvestorID="100001")
     return row
 
 
-def positions(driver: Driver, session: Session, investor_id: str = "100001") -> list[Told]:
+def positions(driver: Driver, session: Session, investor_id: str = "100001") -> list[Decoded]:
     rows = driver.query(session, "InvestorPosition", BrokerID="9999", InvestorID=investor_id)
     return [row for row in rows if row.values is not None]
 

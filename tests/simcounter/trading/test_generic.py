@@ -51,11 +51,11 @@ def test_success_is_told_the_documented_way(driver: Driver, method: str, callbac
     """By a return where CTP has one, else by the response."""
     trader = driver.trader()
 
-    (told,) = driver.call(trader, method, **fitting(method, IDENTITY))
+    (sent,) = driver.call(trader, method, **fitting(method, IDENTITY))
 
-    assert (told.callback, told["InvestorID"]) == (callback, "100001")
+    assert (sent.callback, sent["InvestorID"]) == (callback, "100001")
     if callback.startswith("OnRtn") and CATALOG.structs[CATALOG.callbacks[callback].struct].has("SessionID"):
-        assert told["SessionID"] == trader.session_id
+        assert sent["SessionID"] == trader.session_id
 
 
 def test_an_accepted_quote_request_is_not_answered_at_all(driver: Driver) -> None:
@@ -65,9 +65,9 @@ def test_an_accepted_quote_request_is_not_answered_at_all(driver: Driver) -> Non
 
 def test_batch_cancels_are_not_supported(driver: Driver) -> None:
     """103, both ways, as almost everywhere."""
-    told = driver.call(driver.trader(), "ReqBatchOrderAction", **fitting("ReqBatchOrderAction", IDENTITY))
+    sent = driver.call(driver.trader(), "ReqBatchOrderAction", **fitting("ReqBatchOrderAction", IDENTITY))
 
-    assert [(t.callback, t.error_id) for t in told] == [
+    assert [(t.callback, t.error_id) for t in sent] == [
         ("OnRspBatchOrderAction", 103),
         ("OnErrRtnBatchOrderAction", 103),
     ]
@@ -76,9 +76,9 @@ def test_batch_cancels_are_not_supported(driver: Driver) -> None:
 @pytest.mark.parametrize("method", ["ReqQuoteInsert", "ReqExecOrderInsert", "ReqForQuoteInsert", "ReqOffsetSetting"])
 def test_somebody_elses_name_is_refused(driver: Driver, method: str) -> None:
     """9 through OnRsp and OnErrRtn."""
-    told = driver.call(driver.trader(), method, **fitting(method, {**IDENTITY, "InvestorID": "100002"}))
+    sent = driver.call(driver.trader(), method, **fitting(method, {**IDENTITY, "InvestorID": "100002"}))
 
-    assert [(t.callback, t.error_id) for t in told] == [(f"OnRsp{method[3:]}", 9), (f"OnErrRtn{method[3:]}", 9)]
+    assert [(t.callback, t.error_id) for t in sent] == [(f"OnRsp{method[3:]}", 9), (f"OnErrRtn{method[3:]}", 9)]
 
 
 def test_what_was_accepted_can_be_queried(driver: Driver) -> None:
@@ -101,6 +101,6 @@ def test_no_request_breaks_the_kernel(driver: Driver, method: str) -> None:
 
 def test_undocumented_login_helpers_answer_in_their_own_name(driver: Driver) -> None:
     """CTP does not support them yet; the counter answers with an empty success."""
-    (told,) = driver.call(driver.trader(), "ReqUserAuthMethod", BrokerID="9999", UserID="100001")
+    (sent,) = driver.call(driver.trader(), "ReqUserAuthMethod", BrokerID="9999", UserID="100001")
 
-    assert (told.callback, told.error_id) == ("OnRspUserAuthMethod", 0)
+    assert (sent.callback, sent.error_id) == ("OnRspUserAuthMethod", 0)

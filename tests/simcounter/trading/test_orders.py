@@ -26,10 +26,10 @@ def trader(driver: Driver) -> Session:
 
 def test_a_marketable_order_is_told_unknown_then_traded(driver: Driver, trader: Session) -> None:
     """No OnRsp at all: OnRtnOrder 'a' without OrderSysID, OnRtnOrder '0' with it, OnRtnTrade."""
-    told = driver.insert(trader, LimitPrice=3501.0)
+    returns = driver.insert(trader, LimitPrice=3501.0)
 
-    assert outline(told) == ["OnRtnOrder(a)", "OnRtnOrder(0)", "OnRtnTrade"]
-    unknown, order, trade = told
+    assert outline(returns) == ["OnRtnOrder(a)", "OnRtnOrder(0)", "OnRtnTrade"]
+    unknown, order, trade = returns
     assert (unknown["OrderSysID"], unknown["OrderSubmitStatus"]) == ("", "0")
     assert (order["OrderSysID"], len(order["OrderSysID"])) == (f"{1:>20}", 20)
     assert (order["VolumeTraded"], order["VolumeTotal"], order["StatusMsg"]) == (1, 0, "全部成交")
@@ -59,13 +59,13 @@ def test_the_trade_names_its_order(driver: Driver, trader: Session) -> None:
 
 
 def test_a_big_order_takes_several_levels_and_rests_with_the_remainder() -> None:
-    """Each fill is told with a return of its own; then the rest waits, partly traded."""
+    """Each fill has a return of its own; then the rest waits, partly traded."""
     driver = Driver()
-    told = driver.insert(driver.trader(), LimitPrice=3502.0, VolumeTotalOriginal=300)
+    returns = driver.insert(driver.trader(), LimitPrice=3502.0, VolumeTotalOriginal=300)
 
-    assert outline(told) == ["OnRtnOrder(a)", "OnRtnOrder(1)", "OnRtnTrade", "OnRtnOrder(1)", "OnRtnTrade"]
-    assert [t["Price"] for t in told if t.callback == "OnRtnTrade"] == [3501.0, 3502.0]
-    assert told[-2]["VolumeTraded"] + told[-2]["VolumeTotal"] == 300
+    assert outline(returns) == ["OnRtnOrder(a)", "OnRtnOrder(1)", "OnRtnTrade", "OnRtnOrder(1)", "OnRtnTrade"]
+    assert [t["Price"] for t in returns if t.callback == "OnRtnTrade"] == [3501.0, 3502.0]
+    assert returns[-2]["VolumeTraded"] + returns[-2]["VolumeTotal"] == 300
 
 
 @pytest.mark.parametrize(
@@ -83,9 +83,9 @@ def test_a_big_order_takes_several_levels_and_rests_with_the_remainder() -> None
 )
 def test_immediate_orders_never_rest(driver: Driver, trader: Session, changes: dict[str, Any], outcome: str) -> None:
     """FAK takes what there is, FOK all or nothing; the remainder is canceled at once."""
-    told = driver.insert(trader, **changes)
+    returns = driver.insert(trader, **changes)
 
-    assert outline(told)[-1] == outcome
+    assert outline(returns)[-1] == outcome
     assert all(order.resting is None for order in driver.kernel.desk.orders.values())
 
 
@@ -101,9 +101,9 @@ def test_two_investors_trade_with_each_other(driver: Driver, trader: Session) ->
     other = driver.trader("100002")
     driver.insert(trader, LimitPrice=3500.0)
 
-    told = driver.insert(other, LimitPrice=3500.0, Direction="1")
+    returns = driver.insert(other, LimitPrice=3500.0, Direction="1")
 
-    assert [(t.callback, t.investor_id) for t in told] == [
+    assert [(t.callback, t.investor_id) for t in returns] == [
         ("OnRtnOrder", "100002"),
         ("OnRtnOrder", "100002"),
         ("OnRtnTrade", "100002"),
@@ -128,12 +128,12 @@ def test_an_order_is_canceled_by_either_key(driver: Driver, trader: Session, key
     *_, order = driver.insert(trader, LimitPrice=3400.0)
     if key == "OrderRef":
         reference = {"OrderSysID": "", "FrontID": 1, "SessionID": trader.session_id, "OrderRef": order["OrderRef"]}
-        told = driver.cancel(trader, order, **reference)
+        returns = driver.cancel(trader, order, **reference)
     else:
-        told = driver.cancel(trader, order)
+        returns = driver.cancel(trader, order)
 
-    assert outline(told) == ["OnRtnOrder(5)"]
-    assert (told[0]["StatusMsg"], told[0]["CancelTime"]) == ("已撤单", "09:30:00")
+    assert outline(returns) == ["OnRtnOrder(5)"]
+    assert (returns[0]["StatusMsg"], returns[0]["CancelTime"]) == ("已撤单", "09:30:00")
 
 
 @pytest.mark.parametrize(
@@ -149,9 +149,9 @@ def test_a_bad_cancel_is_refused_twice(driver: Driver, trader: Session, changes:
     """OnRspOrderAction to the session and OnErrRtnOrderAction to the user."""
     *_, order = driver.insert(trader, LimitPrice=3400.0)
 
-    told = driver.cancel(trader, order, **changes)
+    returns = driver.cancel(trader, order, **changes)
 
-    assert [(t.callback, t.error_id) for t in told] == [
+    assert [(t.callback, t.error_id) for t in returns] == [
         ("OnRspOrderAction", error_id),
         ("OnErrRtnOrderAction", error_id),
     ]
@@ -199,19 +199,19 @@ def test_ctp_refuses_twice_and_keeps_nothing(
     driver: Driver, trader: Session, changes: dict[str, Any], error_id: int
 ) -> None:
     """OnRspOrderInsert and OnErrRtnOrderInsert with the same ErrorID; no order, nothing frozen."""
-    told = driver.insert(trader, **changes)
+    returns = driver.insert(trader, **changes)
 
-    assert (told[0].callback, told[0].error_id) == ("OnRspOrderInsert", error_id)
-    assert [t.callback for t in told[1:]] == ["OnErrRtnOrderInsert"]
+    assert (returns[0].callback, returns[0].error_id) == ("OnRspOrderInsert", error_id)
+    assert [t.callback for t in returns[1:]] == ["OnErrRtnOrderInsert"]
     assert driver.kernel.desk.orders == {}
     assert driver.kernel.desk.portfolios["100001"].frozen_margin == 0
 
 
 def test_a_refusal_for_somebody_elses_name_does_not_reach_that_somebody(driver: Driver, trader: Session) -> None:
     """The error notice belongs to the user who sent it."""
-    told = driver.insert(trader, InvestorID="100002")
+    returns = driver.insert(trader, InvestorID="100002")
 
-    assert [t.investor_id for t in told] == ["", ""]
+    assert [t.investor_id for t in returns] == ["", ""]
 
 
 def test_without_a_user_id_the_error_notice_finds_nobody(driver: Driver, trader: Session) -> None:
@@ -280,9 +280,9 @@ def test_an_operator_trades_for_its_customers(driver: Driver) -> None:
     """InvestorID the customer, UserID the operator; the return belongs to the customer's topic."""
     operator = driver.trader(OPERATOR_ID, OPERATOR_RELAY_APP_ID)
 
-    told = driver.insert(operator, InvestorID="100003", LimitPrice=3501.0)
+    returns = driver.insert(operator, InvestorID="100003", LimitPrice=3501.0)
 
-    assert {(t["InvestorID"], t["UserID"], t.investor_id) for t in told} == {("100003", OPERATOR_ID, "100003")}
+    assert {(t["InvestorID"], t["UserID"], t.investor_id) for t in returns} == {("100003", OPERATOR_ID, "100003")}
     assert driver.insert(operator, InvestorID=OPERATOR_ID)[0].error_id == 9
 
 
@@ -317,17 +317,17 @@ def test_an_exchange_without_such_orders_refuses_them(
     driver: Driver, trader: Session, changes: dict[str, Any], price_type: str
 ) -> None:
     """80: SHFE and INE know only limits, best price and five levels are CFFEX's."""
-    told = driver.insert(trader, **changes, OrderPriceType=price_type, TimeCondition="1")
+    returns = driver.insert(trader, **changes, OrderPriceType=price_type, TimeCondition="1")
 
-    assert [(t.callback, t.error_id) for t in told] == [("OnRspOrderInsert", 80), ("OnErrRtnOrderInsert", 80)]
+    assert [(t.callback, t.error_id) for t in returns] == [("OnRspOrderInsert", 80), ("OnErrRtnOrderInsert", 80)]
 
 
 def test_a_market_order_takes_what_there_is(driver: Driver, trader: Session) -> None:
     """At any price within the limits; the remainder is canceled."""
-    told = driver.insert(trader, **MEAL, OrderPriceType="1", TimeCondition="1", VolumeTotalOriginal=900)
+    returns = driver.insert(trader, **MEAL, OrderPriceType="1", TimeCondition="1", VolumeTotalOriginal=900)
 
-    assert outline(told)[-1] == "OnRtnOrder(5)"
-    assert [t["Price"] for t in told if t.callback == "OnRtnTrade"] == [3001.0, 3002.0, 3003.0, 3004.0, 3005.0]
+    assert outline(returns)[-1] == "OnRtnOrder(5)"
+    assert [t["Price"] for t in returns if t.callback == "OnRtnTrade"] == [3001.0, 3002.0, 3003.0, 3004.0, 3005.0]
 
 
 @pytest.mark.parametrize("time_condition", ["1", "3"])
@@ -335,9 +335,9 @@ def test_a_best_price_order_takes_the_best_level_alone(driver: Driver, trader: S
     """What remains is canceled, or rests at that price when it is good for the day."""
     best = {"OrderPriceType": "3", "TimeCondition": time_condition, "VolumeTotalOriginal": 200, "CombOffsetFlag": "0"}
     rich = Driver(users=tuple(replace(user, balance=1e12) for user in users()))
-    told = rich.insert(rich.trader(), **INDEX, **best)
+    returns = rich.insert(rich.trader(), **INDEX, **best)
 
-    assert [t["Price"] for t in told if t.callback == "OnRtnTrade"] == [4000.2]
+    assert [t["Price"] for t in returns if t.callback == "OnRtnTrade"] == [4000.2]
     (order,) = rich.kernel.desk.orders.values()
     resting = rich.kernel.desk.markets.by_id["IF2612"].book.best(BookSide.BUY)
     assert (order.status, resting) == (("5", 19999) if time_condition == "1" else ("1", 20001))
@@ -346,18 +346,18 @@ def test_a_best_price_order_takes_the_best_level_alone(driver: Driver, trader: S
 def test_a_five_level_order_rests_where_it_last_traded() -> None:
     """Good for the day; otherwise the remainder is canceled."""
     rich = Driver(users=tuple(replace(user, balance=1e12) for user in users()))
-    told = rich.insert(rich.trader(), **INDEX, OrderPriceType="G", VolumeTotalOriginal=900)
+    returns = rich.insert(rich.trader(), **INDEX, OrderPriceType="G", VolumeTotalOriginal=900)
 
-    assert [t["Price"] for t in told if t.callback == "OnRtnTrade"] == [4000.2, 4000.4, 4000.6, 4000.8, 4001.0]
+    assert [t["Price"] for t in returns if t.callback == "OnRtnTrade"] == [4000.2, 4000.4, 4000.6, 4000.8, 4001.0]
     assert rich.kernel.desk.markets.by_id["IF2612"].book.best(BookSide.BUY) == 20005
 
 
 def test_without_a_counterparty_an_order_without_a_limit_is_canceled() -> None:
     """There is no price it could take."""
     driver = Driver(liquidity=False)
-    told = driver.insert(driver.trader(), **INDEX, OrderPriceType="3")
+    returns = driver.insert(driver.trader(), **INDEX, OrderPriceType="3")
 
-    assert outline(told) == ["OnRtnOrder(a)", "OnRtnOrder(5)"]
+    assert outline(returns) == ["OnRtnOrder(a)", "OnRtnOrder(5)"]
 
 
 # Numbers -------------------------------------------------------------------------------------------------------
@@ -366,10 +366,14 @@ def test_without_a_counterparty_an_order_without_a_limit_is_canceled() -> None:
 def test_each_exchange_numbers_its_own_orders_and_matches(driver: Driver, trader: Session) -> None:
     """The same OrderSysID and TradeID at two exchanges are two orders and two trades."""
     meal = {**MEAL, "LimitPrice": 3001.0}
-    told = [*driver.insert(trader, LimitPrice=3501.0), *driver.insert(trader, **meal), *driver.insert(trader, **meal)]
+    returns = [
+        *driver.insert(trader, LimitPrice=3501.0),
+        *driver.insert(trader, **meal),
+        *driver.insert(trader, **meal),
+    ]
 
     trades = [
-        (t["ExchangeID"], t["OrderSysID"].strip(), t["TradeID"].strip()) for t in told if t.callback == "OnRtnTrade"
+        (t["ExchangeID"], t["OrderSysID"].strip(), t["TradeID"].strip()) for t in returns if t.callback == "OnRtnTrade"
     ]
     assert trades == [("SHFE", "1", "1"), ("DCE", "1", "1"), ("DCE", "2", "2")]
 
@@ -377,10 +381,10 @@ def test_each_exchange_numbers_its_own_orders_and_matches(driver: Driver, trader
 def test_both_sides_of_a_match_share_its_number(driver: Driver, trader: Session) -> None:
     """They differ in their direction and their order."""
     driver.insert(trader, LimitPrice=3500.0)
-    told = driver.insert(driver.trader("100002"), LimitPrice=3500.0, Direction="1")
+    returns = driver.insert(driver.trader("100002"), LimitPrice=3500.0, Direction="1")
 
     sides = [
-        (t["TradeID"].strip(), t["Direction"], t["OrderSysID"].strip()) for t in told if t.callback == "OnRtnTrade"
+        (t["TradeID"].strip(), t["Direction"], t["OrderSysID"].strip()) for t in returns if t.callback == "OnRtnTrade"
     ]
     assert sides == [("1", "1", "2"), ("1", "0", "1")]
 
@@ -400,13 +404,15 @@ def test_a_combinations_trades_are_those_of_its_legs(
     driver: Driver, trader: Session, combination: str, exchange: str, price: float, legs: list[tuple[str, str, float]]
 ) -> None:
     """One order return of the combination; a trade of each leg with one TradeID and OrderSysID; positions of the legs."""
-    told = driver.insert(trader, InstrumentID=combination, ExchangeID=exchange, LimitPrice=price, CombOffsetFlag="00")
+    returns = driver.insert(
+        trader, InstrumentID=combination, ExchangeID=exchange, LimitPrice=price, CombOffsetFlag="00"
+    )
 
-    assert outline(told) == ["OnRtnOrder(a)", "OnRtnOrder(0)", "OnRtnTrade", "OnRtnTrade"]
-    trades = told[2:]
+    assert outline(returns) == ["OnRtnOrder(a)", "OnRtnOrder(0)", "OnRtnTrade", "OnRtnTrade"]
+    trades = returns[2:]
     assert [(t["InstrumentID"], t["Direction"], t["Price"]) for t in trades] == legs
     assert len({(t["TradeID"], t["OrderSysID"], t["OrderRef"], t["TradeType"]) for t in trades}) == 1
-    assert (told[1]["InstrumentID"], trades[0]["TradeType"]) == (combination, "4")
+    assert (returns[1]["InstrumentID"], trades[0]["TradeType"]) == (combination, "4")
     rows = driver.query(trader, "InvestorPosition", BrokerID="9999", InvestorID="100001")
     assert {(r["InstrumentID"], r["PosiDirection"], r["Position"]) for r in rows} == {
         (name, "2" if side == "0" else "3", 1) for name, side, _ in legs

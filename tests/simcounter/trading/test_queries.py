@@ -25,18 +25,18 @@ def test_every_query_is_answered_to_its_end(driver: Driver, method: str, user_id
     session = driver.trader(user_id, OPERATOR_RELAY_APP_ID)
     values = {"BrokerID": "9999"} if CATALOG.structs[CATALOG.methods[method].struct].has("BrokerID") else {}
 
-    told = driver.call(session, method, **values)
+    sent = driver.call(session, method, **values)
 
-    assert {t.callback for t in told} == {f"OnRsp{method[3:]}"}
-    assert [t.is_last for t in told] == [False] * (len(told) - 1) + [True]
-    assert {t.request_id for t in told} == {7}
+    assert {t.callback for t in sent} == {f"OnRsp{method[3:]}"}
+    assert [t.is_last for t in sent] == [False] * (len(sent) - 1) + [True]
+    assert {t.request_id for t in sent} == {7}
 
 
 def test_an_empty_answer_is_one_callback_with_null(driver: Driver) -> None:
     """No struct, no RspInfo, last."""
-    (told,) = driver.query(driver.trader(), "Trade", BrokerID="9999", InvestorID="100001")
+    (sent,) = driver.query(driver.trader(), "Trade", BrokerID="9999", InvestorID="100001")
 
-    assert (told.values, told.error_id, told.is_last) == (None, None, True)
+    assert (sent.values, sent.error_id, sent.is_last) == (None, None, True)
 
 
 @pytest.mark.parametrize(
@@ -63,9 +63,9 @@ def test_the_known_families_have_rows(
     driver: Driver, name: str, request_fields: dict[str, str], column: str, expected: set[object]
 ) -> None:
     """Selected by what the request names."""
-    told = driver.query(driver.trader(), name, **request_fields)
+    sent = driver.query(driver.trader(), name, **request_fields)
 
-    assert {t[column] for t in told} == expected
+    assert {t[column] for t in sent} == expected
 
 
 def test_market_data_has_no_value_as_dbl_max(driver: Driver) -> None:

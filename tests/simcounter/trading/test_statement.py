@@ -63,8 +63,8 @@ def cells(line: str) -> list[str]:
 
 
 def statement(driver: Driver, session: Session, day: str = "", investor_id: str = "100001") -> str:
-    told = driver.query(session, "SettlementInfo", BrokerID="9999", InvestorID=investor_id, TradingDay=day)
-    return b"".join(t["Content"] for t in told if t.values is not None).decode("gb18030")
+    sent = driver.query(session, "SettlementInfo", BrokerID="9999", InvestorID=investor_id, TradingDay=day)
+    return b"".join(t["Content"] for t in sent if t.values is not None).decode("gb18030")
 
 
 @pytest.fixture
@@ -74,10 +74,10 @@ def driver() -> Driver:
 
 def test_the_statement_comes_in_pieces_cut_inside_characters(driver: Driver) -> None:
     """500 bytes each, numbered; only the joined bytes are the Chinese text."""
-    told = driver.query(driver.trader(), "SettlementInfo", BrokerID="9999", InvestorID="100001")
+    sent = driver.query(driver.trader(), "SettlementInfo", BrokerID="9999", InvestorID="100001")
 
-    pieces = [t["Content"] for t in told]
-    assert [t["SequenceNo"] for t in told] == list(range(1, len(told) + 1))
+    pieces = [t["Content"] for t in sent]
+    assert [t["SequenceNo"] for t in sent] == list(range(1, len(sent) + 1))
     assert all(len(piece) == 500 for piece in pieces[:-1])
     whole = b"".join(pieces).decode("gb18030")
     assert "客户号 Client ID：  100001" in whole
@@ -95,9 +95,9 @@ def test_a_settled_day_is_told_as_settlement_programs_read_it(driver: Driver) ->
     (before,) = driver.query(trader, "TradingAccount", InvestorID="100001")
     driver.kernel.start_day(NEXT_DAY)
 
-    told = read(statement(driver, trader))
+    sent = read(statement(driver, trader))
 
-    assert (told.lines[3].strip(), told.lines[6]) == (
+    assert (sent.lines[3].strip(), sent.lines[6]) == (
         "交易结算单(盯市) Settlement Statement(MTM)",
         f"日期 Date：{DAY}",
     )
@@ -112,23 +112,23 @@ def test_a_settled_day_is_told_as_settlement_programs_read_it(driver: Driver) ->
         "Fund Avail.": before["Balance"] - 7040.0,
         "Deposit/Withdrawal": 0.0,
     }
-    assert {name: told.account[name] for name in expected} == pytest.approx(expected, abs=0.011)
-    bought, sold = told.tables["成交记录 Transaction Record"]
+    assert {name: sent.account[name] for name in expected} == pytest.approx(expected, abs=0.011)
+    bought, sold = sent.tables["成交记录 Transaction Record"]
     assert (bought["Date"], bought["Exchange"], bought["Product"], bought["Instrument"]) == (
         DAY, "上期所", "螺纹钢", "rb2701",
     )  # fmt: skip
     assert (bought["B/S"], bought["O/C"], bought["Price"], bought["Lots"]) == ("买", "开", "3501.000", "3")
     assert (sold["B/S"], sold["O/C"], sold["Realized P/L"], sold["Trans.No."]) == ("卖", "平今", "-20.00", "2")
-    (closed,) = told.tables["平仓明细 Position Closed"]
+    (closed,) = sent.tables["平仓明细 Position Closed"]
     assert (closed["Open Date"], closed["Pos. Open Price"], closed["Trans. Price"]) == (DAY, "3501.000", "3499.000")
-    (lot,) = told.tables["持仓明细 Positions Detail"]
+    (lot,) = sent.tables["持仓明细 Positions Detail"]
     assert (lot["Positon"], lot["Settlement Price"], lot["Prev. Sttl"]) == ("2", "3520.000", "3500.000")
     assert (lot["Accum. P/L"], lot["MTM P/L"], lot["Margin"]) == ("380.00", "380.00", "7040.00")
-    (held,) = told.tables["持仓汇总 Positions"]
+    (held,) = sent.tables["持仓汇总 Positions"]
     assert (held["Long Pos."], held["Avg Buy Price"], held["Short Pos."], held["Sttl Today"]) == (
         "2", "3501.000", "0", "3520.000",
     )  # fmt: skip
-    assert told.sums["成交记录 Transaction Record"][0] == "共   2条"
+    assert sent.sums["成交记录 Transaction Record"][0] == "共   2条"
 
 
 def test_the_account_stands_where_programs_count_lines(driver: Driver) -> None:
@@ -166,11 +166,11 @@ def test_the_day_asked_for_is_the_day_told(driver: Driver) -> None:
 
 def test_before_the_first_settlement_there_is_the_day_befores(driver: Driver) -> None:
     """What the settings give: a balance, positions of yesterday."""
-    told = read(statement(driver, driver.trader("100002"), "", "100002"))
+    sent = read(statement(driver, driver.trader("100002"), "", "100002"))
 
-    assert told.lines[6] == "日期 Date：20261120"
-    assert told.account["Balance b/f"] == told.account["Balance c/f"] == 10_000_000.0
-    assert [row["Instrument"] for row in told.tables["持仓汇总 Positions"]] == ["rb2701", "m2701"]
+    assert sent.lines[6] == "日期 Date：20261120"
+    assert sent.account["Balance b/f"] == sent.account["Balance c/f"] == 10_000_000.0
+    assert [row["Instrument"] for row in sent.tables["持仓汇总 Positions"]] == ["rb2701", "m2701"]
 
 
 def test_money_that_came_and_went_is_told(driver: Driver) -> None:
@@ -181,11 +181,11 @@ def test_money_that_came_and_went_is_told(driver: Driver) -> None:
     driver.call(trader, "ReqFromFutureToBankByFuture", **transfer, TradeAmount=1000.0)
     driver.kernel.start_day(NEXT_DAY)
 
-    told = read(statement(driver, trader))
+    sent = read(statement(driver, trader))
 
-    rows = told.tables["出入金明细 Deposit/Withdrawal"]
+    rows = sent.tables["出入金明细 Deposit/Withdrawal"]
     assert [(row["Deposit"], row["Withdrawal"]) for row in rows] == [("5000.00", "0.00"), ("0.00", "1000.00")]
-    assert told.account["Deposit/Withdrawal"] == 4000.0
+    assert sent.account["Deposit/Withdrawal"] == 4000.0
     assert driver.query(trader, "TransferSerial", AccountID="100001")[0].values is None
 
 
