@@ -58,20 +58,20 @@ def test_a_refusal_keeps_all_it_says(source: Source) -> None:
     """Whose it was, its word, CTP's number, the text, the advice and when to come again."""
     refusal = Refusal(source, "stale_system_info", "采集信息过期", "collect again", -6, 30)
 
-    told = parsed(frames.rejected(refusal)).rejected
+    sent = parsed(frames.rejected(refusal)).rejected
 
-    assert pb.Source.Name(told.source) == f"SOURCE_{source.name}"
-    assert (told.reason, told.message, told.advice) == ("stale_system_info", "采集信息过期", "collect again")
-    assert (told.code, told.retry_after_seconds) == (-6, 30)
+    assert pb.Source.Name(sent.source) == f"SOURCE_{source.name}"
+    assert (sent.reason, sent.message, sent.advice) == ("stale_system_info", "采集信息过期", "collect again")
+    assert (sent.code, sent.retry_after_seconds) == (-6, 30)
 
 
 @pytest.mark.parametrize("state", list(LinkState))
 def test_every_state_of_a_session_has_its_word(state: LinkState) -> None:
     """A new one that nobody translated would be a crash in the pump."""
-    told = parsed(frames.status(LinkStatus(state, "why", ATTACHED, day_changed=True))).status
+    sent = parsed(frames.status(LinkStatus(state, "why", ATTACHED, day_changed=True))).status
 
-    assert pb.SessionStatus.State.Name(told.state) == f"STATE_{state.name}"
-    assert (told.reason, told.trading_day, told.trading_day_changed) == ("why", "20261123", True)
+    assert pb.SessionStatus.State.Name(sent.state) == f"STATE_{state.name}"
+    assert (sent.reason, sent.trading_day, sent.trading_day_changed) == ("why", "20261123", True)
 
 
 def test_a_state_without_a_login_names_no_day() -> None:
@@ -83,13 +83,13 @@ def test_the_welcome_carries_what_a_terminal_works_with() -> None:
     """Its numbers, its way back, and that its password is due."""
     welcome = frames.Welcome(Investor("9999", "100001"), Mode.MANY_TO_ONE, b"t" * 32, 60, "change it", resumed=True)
 
-    told = parsed(frames.logged_in(welcome, ATTACHED)).logged_in
+    sent = parsed(frames.logged_in(welcome, ATTACHED)).logged_in
 
-    assert (told.front_id, told.session_id, told.max_order_ref) == (1_000_000_000, 7, 41)
-    assert (told.broker_id, told.investor_id, told.mode) == ("9999", "100001", "many_to_one")
-    assert (told.resume_token, told.linger_seconds, told.resumed) == (b"t" * 32, 60, True)
-    assert told.must_change_password
-    assert told.advice == "change it"
+    assert (sent.front_id, sent.session_id, sent.max_order_ref) == (1_000_000_000, 7, 41)
+    assert (sent.broker_id, sent.investor_id, sent.mode) == ("9999", "100001", "many_to_one")
+    assert (sent.resume_token, sent.linger_seconds, sent.resumed) == (b"t" * 32, 60, True)
+    assert sent.must_change_password
+    assert sent.advice == "change it"
     assert "tttt" not in repr(welcome)
 
 
@@ -99,28 +99,28 @@ def test_the_welcome_says_what_became_of_the_settlement_confirmation(confirmatio
     welcome = frames.Welcome(Investor("9999", "100001"), Mode.MANY_TO_ONE, b"t" * 32, 60)
     attached = replace(ATTACHED, confirmation=confirmation, confirmation_error_id=26)
 
-    told = parsed(frames.logged_in(welcome, attached)).logged_in
+    sent = parsed(frames.logged_in(welcome, attached)).logged_in
 
-    name = pb.SettlementConfirmation.Name(told.settlement_confirmation)
+    name = pb.SettlementConfirmation.Name(sent.settlement_confirmation)
     assert name == f"SETTLEMENT_CONFIRMATION_{confirmation.value.upper() or 'UNSPECIFIED'}"
-    assert told.settlement_error_id == 26
+    assert sent.settlement_error_id == 26
 
 
 def test_the_result_of_a_call_says_what_became_of_it() -> None:
     """The reference the relay chose, the first order's, and how long it waited."""
-    told = parsed(frames.call_result(7, CallOutcome(-3, "12", "11", 4, 250, 5, 6))).call_result
+    sent = parsed(frames.call_result(7, CallOutcome(-3, "12", "11", 4, 250, 5, 6))).call_result
 
-    assert (told.request_id, told.return_code, told.order_ref, told.first_order_ref) == (7, -3, "12", "11")
-    assert (told.first_front_id, told.first_session_id) == (5, 6)
-    assert (told.queue_position, told.waited_milliseconds) == (4, 250)
-    assert not told.HasField("rejected")
+    assert (sent.request_id, sent.return_code, sent.order_ref, sent.first_order_ref) == (7, -3, "12", "11")
+    assert (sent.first_front_id, sent.first_session_id) == (5, 6)
+    assert (sent.queue_position, sent.waited_milliseconds) == (4, 250)
+    assert not sent.HasField("rejected")
 
 
 def test_a_refused_call_is_told_from_one_the_api_refused() -> None:
     """-100 is the relay's; the API's codes are small."""
-    told = parsed(frames.call_refused(7, call_reasons.deadline_passed())).call_result
+    sent = parsed(frames.call_refused(7, call_reasons.deadline_passed())).call_result
 
-    assert (told.request_id, told.return_code, told.rejected.reason) == (7, -100, "deadline_passed")
+    assert (sent.request_id, sent.return_code, sent.rejected.reason) == (7, -100, "deadline_passed")
 
 
 def test_a_welcome_describes_the_counter() -> None:
