@@ -157,7 +157,7 @@ class RequestWriter:
         by_system_id = places.system_id is not None and bool(places.system_id.read(body))
         if front == 0 and session == 0 and number:
             front, session = lane.front, lane.session
-        named = self._refs.numbered(*system_id(places, body)) if by_system_id else []
+        named = self._refs.numbered(places.space, *system_id(places, body)) if by_system_id else []
         self._spare_others(lane, named)
         own = [entry for entry in named if entry.investor_id == lane.identity.investor_id]
         # Without an exchange the number may be that of several orders; then the triple decides.

@@ -19,8 +19,8 @@ from relay.domain.refs import RefPlaces, RefSpace, read_ref
 
 Triple = tuple[int, int, int]
 """FrontID, SessionID, reference"""
-SystemId = tuple[RefSpace, bytes, bytes]
-"""space, ExchangeID, OrderSysID with its leading spaces"""
+SystemId = tuple[bytes, bytes]
+"""ExchangeID, OrderSysID with its leading spaces"""
 LocalId = tuple[bytes, bytes, bytes]
 """ExchangeID, TraderID, OrderLocalID"""
 
@@ -52,21 +52,37 @@ class MapEntry:
         return int(self.lane_ref)
 
 
+class _Tables:
+    """The entries of one kind of reference.
+
+    Keys are plain numbers and bytes: the garbage collector lets go of those, while a key that holds an enum is
+    visited again and again, all day long.
+    """
+
+    def __init__(self) -> None:
+        self.by_triple: dict[Triple, MapEntry] = {}
+        self.latest: dict[int, MapEntry] = {}
+        self.by_lane: dict[Triple, MapEntry] = {}
+        self.by_system: dict[SystemId, MapEntry] = {}
+        self.system_of: dict[Triple, SystemId] = {}
+        self.by_local: dict[LocalId, MapEntry] = {}
+        self.renamed: dict[Triple, MapEntry] = {}
+        self.new_name: dict[Triple, Triple] = {}
+
+    def at_counter(self, triple: Triple) -> MapEntry | None:
+        return self.renamed.get(triple) or self.by_triple.get(triple)
+
+
 class RefMap:
     """The entries of one trading day."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        # A table for each space, with keys of plain numbers and bytes: the garbage collector lets go of those, while
-        # a key that holds an enum is visited again and again, all day long.
-        self._by_triple: dict[RefSpace, dict[Triple, MapEntry]] = {space: {} for space in RefSpace}
-        self._latest: dict[RefSpace, dict[int, MapEntry]] = {space: {} for space in RefSpace}
-        self._by_lane: dict[RefSpace, dict[Triple, MapEntry]] = {space: {} for space in RefSpace}
-        self._by_system: dict[RefSpace, dict[tuple[bytes, bytes], MapEntry]] = {space: {} for space in RefSpace}
-        self._system_of: dict[RefSpace, dict[Triple, tuple[bytes, bytes]]] = {space: {} for space in RefSpace}
-        self._by_local: dict[RefSpace, dict[LocalId, MapEntry]] = {space: {} for space in RefSpace}
-        self._renamed: dict[RefSpace, dict[Triple, MapEntry]] = {space: {} for space in RefSpace}
-        self._new_name: dict[RefSpace, dict[Triple, Triple]] = {space: {} for space in RefSpace}
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget the day."""
+        self._of = {space: _Tables() for space in RefSpace}
         self._exchanges: set[bytes] = set()
         self._count = 0
         self._of_investor: dict[str, int] = {}
@@ -76,7 +92,7 @@ class RefMap:
 
     @property
     def entries(self) -> Iterable[MapEntry]:
-        return (entry for table in self._by_triple.values() for entry in table.values())
+        return (entry for tables in self._of.values() for entry in tables.by_triple.values())
 
     def full(self, more: int) -> bool:
         return self._count + more > self._limit
@@ -86,70 +102,71 @@ class RefMap:
         return self._of_investor.get(investor_id, 0)
 
     def add(self, entry: MapEntry) -> None:
-        triple = _triple(entry)
-        if triple not in self._by_triple[entry.space]:
+        tables, triple = self._of[entry.space], _triple(entry)
+        if triple not in tables.by_triple:
             self._count += 1
             self._of_investor[entry.investor_id] = self.used_by(entry.investor_id) + 1
-        self._by_triple[entry.space][triple] = entry
-        self._latest[entry.space][entry.counter_ref] = entry
-        self._by_lane[entry.space][_lane_key(entry)] = entry
+        tables.by_triple[triple] = entry
+        tables.latest[entry.counter_ref] = entry
+        tables.by_lane[_lane_key(entry)] = entry
 
     def recall(self, entry: MapEntry) -> None:
         """Know an order of another relay process. It is none of ours: it takes no room, and hides nothing of ours."""
-        if _triple(entry) not in self._by_triple[entry.space]:
-            self._by_triple[entry.space][_triple(entry)] = entry
-            self._latest[entry.space].setdefault(entry.counter_ref, entry)
-            self._by_lane[entry.space].setdefault(_lane_key(entry), entry)
+        tables, triple = self._of[entry.space], _triple(entry)
+        if triple not in tables.by_triple:
+            tables.by_triple[triple] = entry
+            tables.latest.setdefault(entry.counter_ref, entry)
+            tables.by_lane.setdefault(_lane_key(entry), entry)
 
     def remove(self, entry: MapEntry) -> None:
         """Forget a reference that was never sent."""
-        if self._by_triple[entry.space].pop(_triple(entry), None) is not None:
+        tables = self._of[entry.space]
+        if tables.by_triple.pop(_triple(entry), None) is not None:
             self._count -= 1
-            self._latest[entry.space].pop(entry.counter_ref, None)
-            self._by_lane[entry.space].pop(_lane_key(entry), None)
+            tables.latest.pop(entry.counter_ref, None)
+            tables.by_lane.pop(_lane_key(entry), None)
             self._of_investor[entry.investor_id] -= 1
 
     def at_counter(self, space: RefSpace, front: int, session: int, counter_ref: int) -> MapEntry | None:
         """The entry the counter itself knows by this triple."""
-        triple = front, session, counter_ref
-        return self._renamed[space].get(triple) or self._by_triple[space].get(triple)
+        return self._of[space].at_counter((front, session, counter_ref))
 
     def counter_name(self, entry: MapEntry) -> Triple:
         """FrontID, SessionID and reference the counter knows this order by now."""
-        return self._new_name[entry.space].get(_triple(entry)) or _triple(entry)
-
-    def by_system(self, space: RefSpace, exchange: bytes, number: bytes) -> MapEntry | None:
-        return self._by_system[space].get((exchange, number))
+        triple = _triple(entry)
+        return self._of[entry.space].new_name.get(triple, triple)
 
     def numbered(self, space: RefSpace, exchange: bytes, number: bytes) -> list[MapEntry]:
         """The entries with this number of the exchange's; where no exchange is named, of any."""
         exchanges = (exchange,) if exchange else self._exchanges
-        found = (self._by_system[space].get((one, number)) for one in exchanges)
+        found = (self._of[space].by_system.get((one, number)) for one in exchanges)
         return [entry for entry in found if entry is not None]
 
     def of_lane(self, space: RefSpace, front: int, session: int, number: int) -> MapEntry | None:
-        return self._by_lane[space].get((front, session, number))
+        return self._of[space].by_lane.get((front, session, number))
 
-    def system_of(self, entry: MapEntry) -> tuple[bytes, bytes] | None:
+    def system_of(self, entry: MapEntry) -> SystemId | None:
         """ExchangeID and OrderSysID, once the exchange has the order."""
-        return self._system_of[entry.space].get(_triple(entry))
+        return self._of[entry.space].system_of.get(_triple(entry))
 
     def find(self, places: RefPlaces, body: bytes) -> MapEntry | None:
         """The entry an event of the counter speaks of; None for orders not sent through this relay."""
         if places.space is None or places.ref is None:
             return None
+        tables = self._of[places.space]
         if not places.keyed and places.system_id is not None:
-            return self._same_investor(places, body, self._of_trade(places, body))
+            return self._same_investor(places, body, self._of_trade(places, body, tables))
         try:
             number = read_ref(places.ref, body)
         except ValueError:
             return None
         if places.front is not None and places.session is not None:
-            entry = self.at_counter(places.space, places.front.read(body), places.session.read(body), number)
+            entry = tables.at_counter((places.front.read(body), places.session.read(body), number))
             if places.action_space is None:  # in a cancel, the exchange's number is what the terminal claimed
-                entry = self.by_system(*system_id(places, body)) or entry or self._by_local_id(places, body)
+                by_system = tables.by_system.get(system_id(places, body))
+                entry = by_system or entry or _by_local_id(places, body, tables)
             return self._same_investor(places, body, entry)
-        entry = self._latest[places.space].get(number)
+        entry = tables.latest.get(number)
         if entry is None or not _same_origin(places, body, entry):
             return None
         return self._same_investor(places, body, entry)
@@ -159,50 +176,31 @@ class RefMap:
 
         A conditional order has one before and another after it is triggered; cancels use the latest.
         """
-        space, exchange, number = system_id(places, body)
-        if number and (exchange, number) not in self._by_system[space]:
-            self._by_system[space][exchange, number] = entry
-            self._system_of[space][_triple(entry)] = exchange, number
-            self._exchanges.add(exchange)
+        tables, known, sent_as = self._of[entry.space], system_id(places, body), _triple(entry)
+        if known[1] and known not in tables.by_system:
+            tables.by_system[known] = entry
+            tables.system_of[sent_as] = known
+            self._exchanges.add(known[0])
         local = local_id(places, body)
         if local is not None:
-            self._by_local[entry.space].setdefault(local, entry)
+            tables.by_local.setdefault(local, entry)
         if places.front is None or places.session is None or places.ref is None:
             return
         triple = places.front.read(body), places.session.read(body), read_ref(places.ref, body)
-        if triple != self.counter_name(entry):
-            self._renamed[entry.space][triple] = entry
-            self._new_name[entry.space][_triple(entry)] = triple
+        if triple != tables.new_name.get(sent_as, sent_as):
+            tables.renamed[triple] = entry
+            tables.new_name[sent_as] = triple
 
-    def _of_trade(self, places: RefPlaces, body: bytes) -> MapEntry | None:
+    def _of_trade(self, places: RefPlaces, body: bytes, tables: _Tables) -> MapEntry | None:
         """A trade names its order by the exchange's numbers; its reference is unique within one program only."""
-        space, exchange, number = system_id(places, body)
+        exchange, number = system_id(places, body)
         if exchange:
-            return self.by_system(space, exchange, number) or self._by_local_id(places, body)
+            return tables.by_system.get((exchange, number)) or _by_local_id(places, body, tables)
         # Without the exchange the number may be another order's; with the same reference too it is not.
         ref = places.ref.read(body) if isinstance(places.ref, TextCell) else b""
-        found = [
-            one for one in self.numbered(space, b"", number) if str(self.counter_name(one)[2]).encode() == ref.strip()
-        ]
+        named = self.numbered(places.space or RefSpace.ORDER, b"", number)
+        found = [one for one in named if str(self.counter_name(one)[2]).encode() == ref.strip()]
         return found[0] if len(found) == 1 else None
-
-    def _by_local_id(self, places: RefPlaces, body: bytes) -> MapEntry | None:
-        local = local_id(places, body)
-        return self._by_local[places.space].get(local) if places.space is not None and local is not None else None
-
-    def clear(self) -> None:
-        for space in RefSpace:
-            self._by_triple[space].clear()
-            self._latest[space].clear()
-            self._by_lane[space].clear()
-            self._by_system[space].clear()
-            self._system_of[space].clear()
-            self._by_local[space].clear()
-            self._renamed[space].clear()
-            self._new_name[space].clear()
-        self._exchanges.clear()
-        self._of_investor.clear()
-        self._count = 0
 
     @staticmethod
     def _same_investor(places: RefPlaces, body: bytes, entry: MapEntry | None) -> MapEntry | None:
@@ -220,10 +218,10 @@ def _lane_key(entry: MapEntry) -> Triple:
 
 
 def system_id(places: RefPlaces, body: bytes | bytearray) -> SystemId:
-    """The exchange's number in `body`, its last part empty where there is none yet."""
-    if places.space is None or places.exchange is None or places.system_id is None:
-        return RefSpace.ORDER, b"", b""
-    return places.space, places.exchange.read(body), places.system_id.read(body)
+    """The exchange's number in `body`; empty where there is none yet."""
+    if places.exchange is None or places.system_id is None:
+        return b"", b""
+    return places.exchange.read(body), places.system_id.read(body)
 
 
 def local_id(places: RefPlaces, body: bytes | bytearray) -> LocalId | None:
@@ -239,3 +237,8 @@ def _same_origin(places: RefPlaces, body: bytes, entry: MapEntry) -> bool:
     if places.session is not None:
         return places.session.read(body) == entry.counter_session
     return places.request_id is None or places.request_id.read(body) == entry.request_mark
+
+
+def _by_local_id(places: RefPlaces, body: bytes, tables: _Tables) -> MapEntry | None:
+    local = local_id(places, body)
+    return tables.by_local.get(local) if local is not None else None
