@@ -7,9 +7,7 @@ no name before it is sent. How a cancel names an order is CTP fact 51.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
 
 from ctpabi.catalog import Method
 from relay.domain.lane import Lane, is_virtual
@@ -21,8 +19,6 @@ _DELETE = b"0"
 
 OrderName = tuple[RefSpace, int, int, int]
 """space, the lane's FrontID and SessionID, reference"""
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,37 +62,3 @@ def named_by_action(lane: Lane, method: Method, places: RefPlaces, body: bytes |
         return None
     flag = places.action_flag.read(body) if places.action_flag is not None else b""
     return Named((places.space, front, session, number), ends_it=method.name in CANCELS and flag == _DELETE)
-
-
-class WaitingOrders(Generic[T]):
-    """The orders that wait, by every name; a cancel must not look through all of them."""
-
-    def __init__(self) -> None:
-        self._names: dict[T, tuple[OrderName, ...]] = {}
-        self._named: dict[OrderName, list[T]] = {}
-
-    def __len__(self) -> int:
-        return len(self._names)
-
-    def add(self, order: T, names: tuple[OrderName, ...]) -> None:
-        """It waits, and `names` are what it will be known by, its own first."""
-        if names:
-            self._names[order] = names
-        for name in names:
-            self._named.setdefault(name, []).append(order)
-
-    def remove(self, order: T) -> None:
-        """It waits no longer; idempotent."""
-        for name in self._names.pop(order, ()):
-            orders = self._named[name]
-            orders.remove(order)
-            if not orders:
-                del self._named[name]
-
-    def named(self, name: OrderName) -> Sequence[T]:
-        """The orders with this name; more than one where a terminal used a reference twice."""
-        return tuple(self._named.get(name, ()))
-
-    def is_own(self, order: T, name: OrderName) -> bool:
-        """Whether it is the name of the order itself, and not of one it becomes."""
-        return self._names[order][0] == name

@@ -112,7 +112,7 @@ async def test_an_order_is_found_by_its_name_only_while_it_waits(full: Board, cl
         "cancelled_before_sent",
     ]
     assert names(full) == ["ReqOrderInsert"]
-    assert full.board._router._waiting._names._named == {}
+    assert full.board._router._waiting._named == {}
 
 
 async def test_another_investor_cannot_take_it_out(tmp_path: Path, clock: HandLoop) -> None:

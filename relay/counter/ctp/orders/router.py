@@ -212,17 +212,14 @@ class OrderRouter:
 
     def _acts_on_waiting(self, call: OpenCall, now: float) -> bool:
         """Whether it names orders that still wait here: a cancel takes them out, any other action follows them."""
-        found = self._waiting.named_by(call)
-        if found is None:
-            return False
-        named, orders = found
-        if named.ends_it and all(self._waiting.is_own_name(order, named) for order in orders):
+        orders, ends_them = self._waiting.named_by(call)
+        if orders and ends_them:
             for order in orders:
                 self._give(order, call_reasons.cancelled_before_sent(), now)
             self._give(call, CallOutcome(0), now)
-        else:
+        elif orders:
             self._waiting.follow(call, orders)
-        return True
+        return bool(orders)
 
     def _queue(self, call: OpenCall, now: float) -> None:
         refusal = self._waiting.queue(call)

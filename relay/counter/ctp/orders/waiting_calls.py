@@ -17,7 +17,7 @@ from relay.counter.ctp.orders.outputs import AskFirm
 from relay.domain.lanes import Lanes
 from relay.domain.pacing import Pacer, PacingLimits, Stage
 from relay.domain.scope_table import Priority
-from relay.domain.waiting_orders import Named, WaitingOrders
+from relay.domain.waiting_orders import OrderName
 from relay.refusals.refusal import Refusal
 
 
@@ -29,7 +29,9 @@ class WaitingCalls:
         self._lanes = lanes
         self._has_firm = has_firm
         self.pacer: Pacer[OpenCall] = Pacer(PacingLimits())
-        self._names: WaitingOrders[OpenCall] = WaitingOrders()
+        self._names: dict[OpenCall, tuple[OrderName, ...]] = {}
+        self._named: dict[OrderName, list[OpenCall]] = {}
+        """orders in the pacer by every name, their own first: a cancel must not look through all of them"""
         self._unnamed: list[OpenCall] = []
         """orders put into the pacer since; most are sent at once and need no name"""
         self.lines: deque[RouterLink] = deque()
@@ -76,7 +78,10 @@ class WaitingCalls:
 
     def take_out(self, call: OpenCall) -> None:
         """It waits nowhere any more; idempotent."""
-        self._names.remove(call)
+        for name in self._names.pop(call, ()):
+            self._named[name].remove(call)
+            if not self._named[name]:
+                del self._named[name]
         if call not in self._parked:
             self.pacer.withdraw(call)
             return
@@ -102,25 +107,28 @@ class WaitingCalls:
         parked = [call for call in self._parked if call.link is link and (in_line or call.follows)]
         return [*parked, *self.pacer.drop(link)]
 
-    def named_by(self, call: OpenCall) -> tuple[Named, list[OpenCall]] | None:
-        """The waiting orders that an action names, all of its investor; None where there are none."""
+    def named_by(self, call: OpenCall) -> tuple[list[OpenCall], bool]:
+        """The waiting orders of its investor that an action names, and whether it ends them all.
+
+        It cannot end an order by the name of one that this becomes, as one side of a quote.
+        """
         self.name_orders()
         named = self._lanes.named_by(call.link.lane, call.method, call.body) if self._names else None
         if named is None:
-            return None
+            return [], False
         investor = call.link.lane.identity.investor
-        orders = [one for one in self._names.named(named.name) if one.link.lane.identity.investor == investor]
-        return (named, orders) if orders else None
-
-    def is_own_name(self, order: OpenCall, named: Named) -> bool:
-        """Whether it is the name of the order itself, and not of one it becomes."""
-        return self._names.is_own(order, named.name)
+        orders = [one for one in self._named.get(named.name, ()) if one.link.lane.identity.investor == investor]
+        return orders, named.ends_it and all(self._names[order][0] == named.name for order in orders)
 
     def name_orders(self) -> None:
         """Orders that were not sent at once get the names a cancel may use."""
         for call in self._unnamed:
             if call.stage is Stage.WAITING:
-                self._names.add(call, self._lanes.waiting_names(call.link.lane, call.method, call.body))
+                names = self._lanes.waiting_names(call.link.lane, call.method, call.body)
+                if names:
+                    self._names[call] = names
+                for name in names:
+                    self._named.setdefault(name, []).append(call)
         self._unnamed.clear()
 
     @property
