@@ -14,9 +14,8 @@ from ctpabi.api.spi import RawEvent
 from ctpabi.catalog import Catalog
 from ctpabi.codec import text
 from ctpabi.codec.cells import text_cell
-from ctpabi.facts.errors import NEVER_ANSWERED
 from relay.counter.ctp.orders.calls import OpenCall, RouterLink, UnansweredCalls
-from relay.counter.ctp.orders.outputs import Output, OwnAnswer, Warned
+from relay.counter.ctp.orders.outputs import Output, Warned
 from relay.counter.ctp.orders.view import EventView
 from relay.counter.port import CounterEvent
 from relay.domain.query_cache import QueryCache, Row
@@ -62,10 +61,6 @@ class Answers:
     def give(self, call: OpenCall, event: RawEvent) -> None:
         """One callback of the answer to `call`."""
         row, rsp = _row(event), event.error
-        if not call.number:
-            if row.is_last:
-                self._out.append(OwnAnswer(call, rsp[0]))
-            return
         askers: tuple[_Asker, ...] = ((call.link, call.number),)
         if call.cache_key is not None:
             askers = self.cache.answered(call.cache_key, row, error_id=rsp[0])
@@ -90,9 +85,6 @@ class Answers:
     def lose(self, call: OpenCall, why: Lost, *, asker_knows: bool = False) -> None:
         """The answer will not come: everybody who waits hears of it, but for the asker where it was told already."""
         self.unanswered.settle(call)
-        if not call.number:
-            self._out.append(OwnAnswer(call, NEVER_ANSWERED))
-            return
         first = call.link, call.number
         askers = self.cache.abandon(call.cache_key) if call.cache_key is not None else (first,)
         for link, number in askers:

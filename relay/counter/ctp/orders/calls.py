@@ -99,6 +99,11 @@ class OpenCall(Ticket):
     """False once silence answers it, or its order's notices have come"""
 
     @property
+    def is_own(self) -> bool:
+        """Whether the relay asks by itself: no terminal gets the answer."""
+        return not self.number
+
+    @property
     def question(self) -> Hashable:
         """What a query asks, by which of all terminals; what is public is asked for all."""
         return self.cache_key or (self.link.lane.identity.investor, self.method.name)

@@ -128,7 +128,6 @@ class OrderDriver:
         self._firm = FirmQuestions(tools.order_map.shared, self._router, self.pump)
         self._links: dict[RouterLink, CtpLink] = {}
         self._results: dict[OpenCall, asyncio.Future[CallOutcome]] = {}
-        self._own_answers: dict[OpenCall, asyncio.Future[int]] = {}
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._tasks = Tasks()
@@ -210,19 +209,15 @@ class OrderDriver:
             self.pump()
 
     async def ask_itself(self, link: CtpLink, method_name: str) -> int:
-        """Send an otherwise empty request in this terminal's name; the answer's ErrorID, -1 without one in its time."""
+        """Send an otherwise empty request in this terminal's name; the answer's ErrorID, or less than 0 without one."""
         method = self._tools.tables.catalog.methods[method_name]
         call = self._router.ask_itself(link.route, method, self._loop.time())
         if isinstance(call, Refusal):
             raise Refused(call)
-        answer = self._own_answers[call] = self._loop.create_future()
         try:
-            outcome = await self._wait_for(call)
-            return await asyncio.wait_for(answer, OWN_SECONDS) if outcome.return_code == 0 else NEVER_ANSWERED
+            return (await asyncio.wait_for(self._wait_for(call), 2 * OWN_SECONDS)).return_code
         except TimeoutError:
             return NEVER_ANSWERED
-        finally:
-            del self._own_answers[call]
 
     def pump(self) -> None:
         """Send everything whose turn it is, do what the router wants done, and set the timer for the rest."""
@@ -277,10 +272,6 @@ class OrderDriver:
         match output:
             case outputs.CallResult(call, result):
                 self._give(call, result)
-            case outputs.OwnAnswer(call, error_id):
-                answer = self._own_answers.get(call)
-                if answer is not None and not answer.done():
-                    answer.set_result(error_id)
             case outputs.AskFirm():
                 self._firm.ask(output)
             case outputs.NewPassword(password):

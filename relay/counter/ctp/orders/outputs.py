@@ -12,18 +12,13 @@ from relay.refusals.refusal import Refusal
 
 @dataclass(frozen=True, slots=True)
 class CallResult:
-    """What became of a call when it left the relay, or why it did not; given once for every `OpenCall`."""
+    """What became of a call when it left the relay, or why it did not; given once for every `OpenCall`.
+
+    Of what the relay asks by itself it is the answer: `return_code` is its ErrorID.
+    """
 
     call: OpenCall
     result: CallOutcome | Refusal
-
-
-@dataclass(frozen=True, slots=True)
-class OwnAnswer:
-    """The answer to what the relay asked by itself: its ErrorID."""
-
-    call: OpenCall
-    error_id: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,4 +57,4 @@ class Warned:
     facts: dict[str, object]
 
 
-Output = CallResult | OwnAnswer | AskFirm | NewPassword | LaneIsDead | RenewSession | Warned
+Output = CallResult | AskFirm | NewPassword | LaneIsDead | RenewSession | Warned

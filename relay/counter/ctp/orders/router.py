@@ -35,6 +35,7 @@ from dataclasses import replace
 
 from ctpabi.api.spi import RawEvent
 from ctpabi.catalog import Method, Shape
+from ctpabi.facts.errors import NEVER_ANSWERED
 from relay.counter.ctp.orders import outputs
 from relay.counter.ctp.orders.answers import Answers, Lost
 from relay.counter.ctp.orders.calls import NO_BYTES, NOTHING_WRITTEN, LinkLimits, OpenCall, RouterLink, repeated
@@ -57,7 +58,7 @@ from relay.refusals import call_reasons, relay_reasons, stream_reasons
 from relay.refusals.refusal import Refusal
 
 OWN_SECONDS = 10.0
-"""how long what the relay asks by itself may wait to be sent, and then for its answer"""
+"""how long what the relay asks by itself may wait to be sent"""
 
 
 class OrderRouter:
@@ -127,7 +128,8 @@ class OrderRouter:
             return
         link.is_open = False
         link.line.clear()
-        for call in self._waiting.of(link, in_line=True):
+        own = [call for call in link.unanswered if call.is_own]
+        for call in (*self._waiting.of(link, in_line=True), *own):
             self._give(call, stream_reasons.session_gone(), now)
         self._answers.unanswered.forget(link)
         self._notices.close(link)
@@ -157,7 +159,7 @@ class OrderRouter:
         return made
 
     def ask_itself(self, link: RouterLink, method: Method, now: float) -> OpenCall | Refusal:
-        """An otherwise empty request in this terminal's name; its answer comes out as `OwnAnswer`."""
+        """An otherwise empty request in this terminal's name; its answer comes out as its `CallResult`."""
         body = bytearray(self._tables.catalog.structs[method.struct].size)
         made = self._checks.make_call(link, method, body, 0, OWN_SECONDS, now)
         if isinstance(made, OpenCall):
@@ -291,7 +293,8 @@ class OrderRouter:
         if outcome is Outcome.SENT:
             if not call.is_question:
                 call.body = NO_BYTES  # it is never sent again, and may be kept all day
-            self._give(call, sent, now)
+            if not call.is_own:
+                self._give(call, sent, now)
             return
         self._retract(call)
         if outcome is Outcome.FAILED:
@@ -357,7 +360,10 @@ class OrderRouter:
             return  # the pacer sends it again
         if is_last:
             self._held.answered(call.question)
-        self._answers.give(call, event)
+        if call.is_own and is_last:
+            self._give(call, CallOutcome(error_id), now)
+        elif not call.is_own:
+            self._answers.give(call, event)
         if call.new_password and error_id == 0:
             self._out.append(outputs.NewPassword(call.new_password))
 
@@ -390,7 +396,7 @@ class OrderRouter:
         for call in [call for link in self for call in self._waiting.of(link, in_line=False)]:
             self._give(call, relay_reasons.counter_unavailable(why="not logged in"), now)
         for call in self._answers.unanswered.drain():
-            self._answers.lose(call, Lost.BROKEN)
+            self._give(call, CallOutcome(NEVER_ANSWERED), now)
         for link in self:
             # A report stands in the login it was made in; in a shared session the next login needs another.
             link.reported = link.reported and not self._is_shared
