@@ -150,6 +150,8 @@ class OrderDriver:
         items = OutgoingItems(ready.set)
         route = self._router.open_link(name, identity, number, limits, items, from_now=from_now)
         link = self._links[route] = CtpLink(self, route, ready, on_detach, self._tools.turn)
+        if link.lost_history:
+            _log.warning("day_notices_incomplete", investor=identity.investor_id, session=name)
         if self._login is not None:
             link.see(self._login)
         self.pump()

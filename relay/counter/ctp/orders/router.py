@@ -117,9 +117,6 @@ class OrderRouter:
         self._links[number] = link
         self._tables.known.add(identity)
         self._notices.open(link, from_now=from_now)
-        if link.lost_history:
-            facts: dict[str, object] = {"investor": identity.investor_id, "session": name}
-            self._out.append(outputs.Warned("day_notices_incomplete", facts))
         return link
 
     def close_link(self, link: RouterLink, now: float) -> None:
@@ -360,10 +357,10 @@ class OrderRouter:
             return  # the pacer sends it again
         if is_last:
             self._held.answered(call.question)
-        if call.is_own and is_last:
-            self._give(call, CallOutcome(error_id), now)
-        elif not call.is_own:
+        if not call.is_own:
             self._answers.give(call, event)
+        elif is_last:
+            self._give(call, CallOutcome(error_id), now)
         if call.new_password and error_id == 0:
             self._out.append(outputs.NewPassword(call.new_password))
 
