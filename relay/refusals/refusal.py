@@ -5,6 +5,8 @@
 3. `TerminalStream` (a login, a resume, a message) or `TerminalSession` (a call) catches it at the top.
 4. A refused login is in the ledger first, precisely. Then `services.frames.rejection` writes `refusal.told`, which
    is the precise refusal, or the one that is said instead of it. No other function makes a message of a refusal.
+
+A session that ends because of a refusal says it in the text of its Goodbye or SessionStatus: `told_text`.
 """
 
 from __future__ import annotations
@@ -42,6 +44,11 @@ class Refusal:
     def told(self) -> Refusal:
         """The refusal as the terminal may know it."""
         return self.instead or self
+
+    @property
+    def told_text(self) -> str:
+        """One line for the text of a Goodbye or a SessionStatus."""
+        return f"{self.told.reason}: {self.told.message}"
 
 
 class Refused(Exception):

@@ -84,4 +84,4 @@ class Revocations:
 def end(session: TerminalSession, refusal: Refusal) -> None:
     """End a session that the firm has disabled; its terminal gets the reason."""
     _log.warning("terminal_shut_out", session=session.identity.session, reason=refusal.reason)
-    session.end_soon(Ending(EndKind.DISABLED, f"{refusal.reason}: {refusal.message}"))
+    session.end_soon(Ending(EndKind.DISABLED, refusal.told_text))

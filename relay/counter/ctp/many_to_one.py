@@ -219,8 +219,7 @@ class ManyToOne:
                 self._not_permitted(link.session, code)
             return False
         if code != 0 and driver.session.live:  # otherwise the next login of the operator submits it again
-            refusal = counter_reasons.report_refused(code)
-            why = f"{refusal.reason}: {refusal.message}"
+            why = counter_reasons.report_refused(code).told_text
             link.put(LinkStatus(LinkState.ENDED, why, cause=LinkCause.REPORT_REFUSED))
         return True
 

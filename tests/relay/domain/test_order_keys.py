@@ -36,7 +36,9 @@ def test_a_key_has_64_bytes_at_most() -> None:
     keys = OrderKeys()
 
     assert keys.first("10001", "k" * 64, b"c") is None
-    assert isinstance(keys.first("10001", "单" * 22, b"c"), Refusal)
+    too_long = keys.first("10001", "单" * 22, b"c")
+    assert isinstance(too_long, Refusal)
+    assert too_long.reason == "order_key_too_long"
 
 
 def test_the_request_is_part_of_what_is_asked() -> None:

@@ -105,6 +105,26 @@ def test_every_row_is_said_somewhere() -> None:
     assert sorted({row.name for row in rows()} ^ said) == []
 
 
+def test_every_reason_is_provoked_by_a_test() -> None:
+    """Some other test expects its stable word, so the word is what it is on purpose."""
+    expected = {
+        word
+        for path, tree in trees("tests")
+        if path.parent.name != "refusals"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        for word in re.findall(r"\w+", node.value)
+    }
+
+    assert sorted({row.reason for row in rows()} - expected) == []
+
+
+def test_a_session_that_ends_says_no_more_than_a_refused_login() -> None:
+    """The text of a Goodbye or SessionStatus is the refusal as the terminal may know it."""
+    assert login_reasons.wrong_proof(app_id="a").told_text.startswith("terminal_not_accepted: ")
+    assert login_reasons.terminal_disabled(app_id="a").told_text.startswith("terminal_disabled: 终端 'a'")
+
+
 def test_the_page_for_terminal_vendors_names_every_reason_they_may_be_told() -> None:
     """docs/refusals.md is made of the table; what is replaced by another reason stands apart from the rest."""
     told, _, kept = (ROOT / PAGE).read_text(encoding="utf-8").partition("\n| 审计记录")

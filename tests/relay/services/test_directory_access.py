@@ -55,5 +55,7 @@ async def test_slow_and_too_many_look_ups_are_refused() -> None:
 
 def test_both_kinds_of_unavailable_are_refusals_of_the_relay() -> None:
     """With a time after which to come again."""
-    for error in (DirectoryUnavailable("why"), VerifierUnavailable("why")):
-        assert error.refusal.retry_after_seconds > 0
+    refusals = [error.refusal for error in (DirectoryUnavailable("why"), VerifierUnavailable("why"))]
+
+    assert [refusal.reason for refusal in refusals] == ["directory_unavailable", "verifier_unavailable"]
+    assert all(refusal.retry_after_seconds > 0 for refusal in refusals)

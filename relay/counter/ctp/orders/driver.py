@@ -370,8 +370,7 @@ class OrderDriver:
             self._first.set_result(None)
 
     def _end(self, refusal: Refusal, cause: LinkCause) -> None:
-        why = f"{refusal.reason}: {refusal.message}"
-        self._router.lost(LinkStatus(LinkState.ENDED, why, cause=cause), self._loop.time())
+        self._router.lost(LinkStatus(LinkState.ENDED, refusal.told_text, cause=cause), self._loop.time())
         self.pump()
         self.why_not = refusal
         self.ended.set()
