@@ -59,7 +59,7 @@ def test_a_request_before_the_login_is_refused_by_name(state: Phase) -> None:
 @pytest.mark.parametrize("state", Phase)
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_has_no_line_in_the_table_is_refused_and_changes_nothing(state: Phase, kind: str) -> None:
-    """A second login on one stream would be a second try at the proof."""
+    """The guard is the table and nothing else."""
     talk = Conversation()
     talk.state = state
 
@@ -67,6 +67,12 @@ def test_what_has_no_line_in_the_table_is_refused_and_changes_nothing(state: Pha
 
     assert (refusal is None) == ((state, kind) in NEXT)
     assert talk.state is NEXT.get((state, kind), state)
+
+
+@pytest.mark.parametrize("kind", ["hello", "login", "resume"])
+def test_a_stream_with_a_session_takes_no_second_login(kind: str) -> None:
+    """It would be a second try at the proof, on one challenge."""
+    assert refused(online(), kind) == "unexpected_message"
 
 
 def test_it_is_said_which_message_came_when() -> None:
