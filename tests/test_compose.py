@@ -70,3 +70,15 @@ def test_the_settings_of_the_image_load_with_the_compose_environment() -> None:
 
     assert ledger_url(settings).get_secret_value().endswith("passfile=/run/secrets/pgpass")
     assert not [name for name, value in environment.items() if "PASSWORD" in name or ":@" in value]
+
+
+def test_the_image_gets_what_it_is_built_from() -> None:
+    """Every file and folder that the Dockerfile copies is in the repository, and is let through by .dockerignore."""
+    lines = (ROOT / "Dockerfile").read_text(encoding="utf-8").splitlines()
+    copied = {
+        name for line in lines if line.startswith("COPY ") and "--from" not in line for name in line.split()[1:-1]
+    }
+    let_through = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+
+    assert {"hatch_build.py", "pyproject.toml", "relay", "terminal_client"} <= copied
+    assert [name for name in copied if not (ROOT / name).exists() or f"!{name}" not in let_through] == []
