@@ -6,6 +6,7 @@ The bottom of the house: the relay, the terminal client and the simulated counte
 * `codec`     struct bytes <-> Python values <-> protobuf messages, by the catalog
 * `api`       loads the binding and drives its API without crashing the process
 * `facts`     what CTP's numbers and requests mean, and what the collector gathers
+* `shim`      drop-in libraries with the vendor's ABI, and how a program gets them
 * `generated` what `python -m codegen` writes; nothing in it is edited by hand
 
 Leaves: `locale` finds or builds the zh_CN.GB18030 locale that the binding needs, `cache` is where things built once

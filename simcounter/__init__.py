@@ -1,7 +1,6 @@
 """A simulated CTP counter: any openctp-ctp program logs in and trades against it, offline.
 
-* `shim`, `build`, `substitute`, `exec`, `probe`   the drop-in libraries that speak to the counter instead of a front
-* `programs`     which Python runs a program and which binding it has: what the libraries are built for
+* `exec`         starts a program on the drop-in libraries of `ctpabi.shim`, which speak to the counter
 * `wire`         the frames between shim and counter
 * `front`        one connection, one session: captures the peer's address, sends what the kernel decides
 * `market_data`  the front for market data: subscriptions and ticks

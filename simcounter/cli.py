@@ -14,15 +14,15 @@ import uvloop
 from rich.console import Console
 
 from ctpabi.locale import LocaleMissing
+from ctpabi.shim.build import BuildFailed, CompilerMissing
+from ctpabi.shim.build import build as build_shim
+from ctpabi.shim.substitute import BindingMissing
 from simcounter import demo_accounts
-from simcounter.build import BuildFailed, CompilerMissing
-from simcounter.build import build as build_shim
 from simcounter.config import CounterConfig, SettingsError, load_config, paced_config, with_known_positions
 from simcounter.control_server import send_command, texts_of
 from simcounter.exec import run_program
 from simcounter.serving import introduction, key_beside, serve_until_stopped, serve_while_running
 from simcounter.settlement import as_json_lines, as_table, day_report
-from simcounter.substitute import BindingMissing
 from simcounter.tmdb import MonitoringKey, Tmdb
 
 PORT = 17001

@@ -7,9 +7,9 @@ import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from typing import NoReturn
 
-from simcounter import programs, substitute
-from simcounter.build import BuildFailed, Shim, build, is_built
-from simcounter.substitute import Target
+from ctpabi.shim import programs, substitute
+from ctpabi.shim.build import BuildFailed, Shim, build, is_built
+from ctpabi.shim.substitute import Target
 
 Say = Callable[[str], object]
 """where words for a person go"""

@@ -26,7 +26,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from ctpabi.catalog import Interface
-from simcounter.abi_headers import abi_hash
+from ctpabi.shim.abi_headers import abi_hash
 from simcounter.config import CounterConfig
 from simcounter.connection import MAX_UNSENT, Connection
 from simcounter.events import Answer, Disconnect, Effect, LoginRecord, ReplayTopics, RspInfo, StateChanged, TopicNotice

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from ctpabi.catalog import Shape
 from ctpabi.codec import text
-from simcounter.abi_headers import abi_hash
+from ctpabi.shim.abi_headers import abi_hash
 from simcounter.config import CounterConfig
 from simcounter.connection import Connection
 from simcounter.errors_text import ErrorId

@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
+from ctpabi.shim.build import CompilerMissing, build
+from ctpabi.shim.substitute import BindingMissing
 from relay.counter.port import Mode
 from simcounter import demo_accounts
-from simcounter.build import CompilerMissing, build
-from simcounter.substitute import BindingMissing
 from simcounter.trading.instruments import products_of
 from tests.contract.watched import MAC_ADDRESS, Watched
 from tests.e2e.conftest import shared_site, site, tls

@@ -18,13 +18,13 @@ from pathlib import Path
 
 import pytest
 
+from ctpabi.shim.build import CompilerMissing, build
+from ctpabi.shim.substitute import BindingMissing
 from relay.counter.port import Mode
 from relay.domain.system_info import LONGEST, SHORTEST
-from simcounter.build import CompilerMissing, build
 from simcounter.config import CounterConfig
 from simcounter.counter import SimulatedCounter
 from simcounter.exec import program_environment
-from simcounter.substitute import BindingMissing
 from terminal_client.collector import collect
 from tests.contract.programs import INVESTOR
 

@@ -11,12 +11,12 @@ import pytest
 import pytest_asyncio
 import trustme
 
+from ctpabi.shim.build import CompilerMissing, Shim, build
+from ctpabi.shim.substitute import BindingMissing
 from relay.counter.port import Mode
-from simcounter.build import CompilerMissing, Shim, build
 from simcounter.config import CounterConfig
 from simcounter.control import Control
 from simcounter.counter import SimulatedCounter
-from simcounter.substitute import BindingMissing
 from terminal_client import RelayTerminal
 from tests.e2e.relay_pair import relay_pair
 from tests.e2e.relay_process import RelayProcess, TlsFiles

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
+from ctpabi.shim.build import CompilerMissing, build
+from ctpabi.shim.substitute import BindingMissing
 from simcounter import demo_accounts
-from simcounter.build import CompilerMissing, build
-from simcounter.substitute import BindingMissing
 
 ROOT = Path(__file__).parents[2]
 SECONDS = 240

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
-from simcounter.build import Shim
+from ctpabi.shim.build import Shim
 from simcounter.config import CounterConfig
 from simcounter.counter import SimulatedCounter
-from tests.simcounter.conftest import Ended, Program
+from tests.ctpabi.shim.conftest import Ended, Program
 
 PROLOGUE = """
     facts = {}

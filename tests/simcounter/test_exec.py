@@ -12,8 +12,9 @@ import pytest
 
 from ctpabi.api import binding
 from ctpabi.catalog import Interface
-from simcounter import demo_accounts, substitute
-from simcounter.build import Shim
+from ctpabi.shim import substitute
+from ctpabi.shim.build import Shim
+from simcounter import demo_accounts
 from tests.ctpabi.other_bindings import binding_of
 from tests.simcounter.scripted_counter import ScriptedCounter
 

@@ -16,9 +16,9 @@ from typing import Any
 
 import pytest
 
+from ctpabi.shim.build import CompilerMissing, build
+from ctpabi.shim.substitute import BindingMissing
 from relay.counter.port import Mode
-from simcounter.build import CompilerMissing, build
-from simcounter.substitute import BindingMissing
 from tests.stateful.sabotage import BREAKS
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from simcounter.build import CompilerMissing
+from ctpabi.shim.build import CompilerMissing
+from ctpabi.shim.substitute import BindingMissing
 from simcounter.config import CounterConfig
 from simcounter.counter import SimulatedCounter
 from simcounter.exec import program_environment
-from simcounter.substitute import BindingMissing
 
 PROGRAM = Path(__file__).with_name("direct_program.py")
 ROOT = Path(__file__).parents[2]

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from simcounter.build import CompilerMissing
+from ctpabi.shim.build import CompilerMissing
+from ctpabi.shim.substitute import BindingMissing
 from simcounter.exec import program_environment
-from simcounter.substitute import BindingMissing
 from tests.relay.domain.ctp_bodies import CATALOG
 from tests.simcounter.scripted_counter import DEADLINE_SECONDS, ScriptedCounter
 

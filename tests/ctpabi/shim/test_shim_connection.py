@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from simcounter.wire import FrameType, json_frame
-from tests.simcounter.conftest import Program
+from tests.ctpabi.shim.conftest import Program
 from tests.simcounter.scripted_counter import DEADLINE_SECONDS, ScriptedCounter
 
 Start = Callable[..., Program]

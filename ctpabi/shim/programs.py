@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ctpabi.catalog import Interface
-from simcounter import substitute
-from simcounter.substitute import BindingMissing, Target
+from ctpabi.shim import substitute
+from ctpabi.shim.substitute import BindingMissing, Target
 
 _OLDEST = (3, 11)
 """of the interpreters that can read a binding"""

@@ -6,8 +6,8 @@ import struct
 from collections.abc import Callable
 
 from ctpabi.catalog import Catalog
-from simcounter.abi_headers import abi_hash
-from tests.simcounter.conftest import Program
+from ctpabi.shim.abi_headers import abi_hash
+from tests.ctpabi.shim.conftest import Program
 from tests.simcounter.scripted_counter import ScriptedCounter
 
 Start = Callable[..., Program]

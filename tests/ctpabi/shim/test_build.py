@@ -12,16 +12,16 @@ import pytest
 
 from ctpabi.catalog import Catalog, Interface, introspect
 from ctpabi.catalog.data import load_catalog
-from simcounter import build as builder
-from simcounter import substitute
-from simcounter.abi_headers import Caller, abi_hash, headers
-from simcounter.build import Shim
-from simcounter.substitute import Target
+from ctpabi.shim import build as builder
+from ctpabi.shim import substitute
+from ctpabi.shim.abi_headers import Caller, abi_hash, headers
+from ctpabi.shim.build import Shim
+from ctpabi.shim.substitute import Target
 from tests.ctpabi.other_bindings import binding_of
-from tests.simcounter.conftest import Program
+from tests.ctpabi.shim.conftest import Program
 from tests.simcounter.scripted_counter import ScriptedCounter
 
-SHIM_SOURCES = Path(builder.__file__).with_name("shim")
+SHIM_SOURCES = Path(builder.__file__).with_name("library")
 
 
 @pytest.fixture
@@ -102,10 +102,10 @@ def test_the_shim_compiles_without_warnings(tmp_path: Path, interface: Interface
 
 
 def test_the_module_is_a_command(shim: Shim) -> None:
-    """`python -m simcounter.build` prints the library's path."""
-    root = Path(builder.__file__).parents[1]
+    """`python -m ctpabi.shim.build` prints the library's path."""
+    root = Path(builder.__file__).parents[2]
     result = subprocess.run(
-        [sys.executable, "-m", "simcounter.build"], cwd=root, capture_output=True, text=True, check=True
+        [sys.executable, "-m", "ctpabi.shim.build"], cwd=root, capture_output=True, text=True, check=True
     )
 
     assert result.stdout.strip() == str(shim.trader.parent)

@@ -22,12 +22,12 @@ from pathlib import Path
 from ctpabi.cache import cache_directory
 from ctpabi.catalog import Catalog, Interface, introspect, introspect_source, special_fields
 from ctpabi.catalog.data import FILES, from_json, to_json
-from simcounter import abi_headers, probe, substitute
-from simcounter.abi_headers import Caller
-from simcounter.substitute import Target
+from ctpabi.shim import abi_headers, probe, substitute
+from ctpabi.shim.abi_headers import Caller
+from ctpabi.shim.substitute import Target
 
 INSTALL_COMMAND = "apt-get install -y g++"
-_SHIM = Path(__file__).with_name("shim")
+_SHIM = Path(__file__).with_name("library")
 _GENERATORS = tuple(map(inspect.getfile, (abi_headers, probe, introspect, introspect_source, special_fields)))
 _PROBE_SOURCE = "probe.cpp"
 _APART = (_PROBE_SOURCE, "loopback_only.cpp")

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from ctpabi.catalog import Interface
-from simcounter import substitute
-from simcounter.build import Shim
+from ctpabi.shim import substitute
+from ctpabi.shim.build import Shim
 
 
 def test_the_bindings_needed_library_is_read_from_its_elf() -> None:

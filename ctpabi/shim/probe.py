@@ -19,10 +19,10 @@ from typing import Any
 
 from ctpabi.catalog import Callback, Catalog, Interface, Method, Shape
 from ctpabi.catalog.data import from_json, to_json
-from simcounter import substitute
+from ctpabi.shim import substitute
 
 _TIMEOUT_SECONDS = 120
-_ROOT = Path(__file__).parents[1]
+_ROOT = Path(__file__).parents[2]
 _REQUEST_ID = 77_001
 _NAMES = [b"rb2701", b"au2702", b"IF2612"]
 _FAKE_RECORD, _FAKE_RSP_INFO = 0x1000, 0x2000
@@ -84,7 +84,7 @@ def callback_signature(callback: Callback) -> str:
 
 def observe(library: Path, catalog: Catalog, directory: Path | None = None, python: str = sys.executable) -> Observed:
     """Run the child process, an interpreter of 3.11 or later. Raises ProbeMismatch with its own words when it fails."""
-    code = "import sys; sys.path[:0] = sys.argv[2:]; from simcounter import probe; probe.main(sys.argv[1])"
+    code = "import sys; sys.path[:0] = sys.argv[2:]; from ctpabi.shim import probe; probe.main(sys.argv[1])"
     command = [python, "-c", code, str(library), *([str(directory)] if directory else []), str(_ROOT)]
     result = subprocess.run(
         command,

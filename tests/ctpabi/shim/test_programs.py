@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from ctpabi.catalog import Interface
-from simcounter import substitute
-from simcounter.programs import Interpreter, interpreter_of, target_of
-from simcounter.substitute import BindingMissing
+from ctpabi.shim import substitute
+from ctpabi.shim.programs import Interpreter, interpreter_of, target_of
+from ctpabi.shim.substitute import BindingMissing
 from tests.ctpabi.other_bindings import binding_of
 
 PATH = os.environ["PATH"]
@@ -165,7 +165,7 @@ def test_vnpys_binding_of_another_ctp_is_refused(bare: str, tmp_path: Path) -> N
 
 def test_an_older_python_is_served_through_ours(bare: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its openctp-ctp cannot be read by it; the one of ctp-simcounter can, when it is of the same CTP."""
-    monkeypatch.setattr("simcounter.programs._OLDEST", (4, 0))
+    monkeypatch.setattr("ctpabi.shim.programs._OLDEST", (4, 0))
     own = substitute.installed()
     other = binding_of("6.7.7.1")
 

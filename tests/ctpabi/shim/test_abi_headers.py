@@ -9,7 +9,7 @@ import pytest
 
 from ctpabi.catalog import Catalog, Shape
 from ctpabi.catalog.data import load_catalog
-from simcounter.abi_headers import Caller, UnknownMethod, abi_hash, headers
+from ctpabi.shim.abi_headers import Caller, UnknownMethod, abi_hash, headers
 
 CALLER = Caller("a binding", 1, 2)
 

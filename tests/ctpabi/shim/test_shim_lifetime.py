@@ -10,7 +10,7 @@ import pytest
 
 from ctpabi.catalog import Catalog
 from simcounter.wire import event_frame
-from tests.simcounter.conftest import Program
+from tests.ctpabi.shim.conftest import Program
 from tests.simcounter.scripted_counter import ScriptedCounter
 
 Start = Callable[..., Program]

@@ -10,8 +10,8 @@ import pytest
 
 from ctpabi.catalog import Callback, Catalog, Interface, Method
 from ctpabi.catalog.data import load_catalog
-from simcounter import build, probe, substitute
-from simcounter.build import Shim
+from ctpabi.shim import build, probe, substitute
+from ctpabi.shim.build import Shim
 
 
 @pytest.fixture(scope="module")
