@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import pwd
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
@@ -137,6 +139,10 @@ async def test_strangers_shut_an_investor_out_of_nothing_he_is_known_from(start_
         async with open_from(site, way) as stream:
             assert (await answer_to(stream, investor)).WhichOneof("body") == "rejected"
         assert await locks(site, "lift", investor)
+        lifted = [entry.data for entry in site.relay.ledger() if entry.kind == "admin_locks_lift"]
+        assert [(data["through"], data["by"]) for data in lifted] == [
+            ("control socket", pwd.getpwuid(os.getuid()).pw_name)
+        ]
         async with open_from(site, way) as stream:
             assert (await answer_to(stream, investor)).WhichOneof("body") == "logged_in"
 
