@@ -16,7 +16,7 @@ from typing import Self
 from google.protobuf.message import Message
 
 from ctprelay.ctp.v1 import events_pb2, structs_pb2
-from terminal_client.direct_link import Account, Counter, DirectLink
+from terminal_client.direct_link import Account, DirectLink, DirectTarget
 from terminal_client.dispatch import Dispatch, Reply
 from terminal_client.errors import NotConnected, SessionEnded
 from terminal_client.generated.requests import Requests
@@ -42,7 +42,7 @@ class DirectTerminal:
         key_of(auth_code)
         self._deadlines = deadlines or Deadlines()
         self._dispatch = Dispatch(self._deadlines)
-        counter = Counter(tuple(fronts), app_id, Secret(auth_code), flow_folder)
+        counter = DirectTarget(tuple(fronts), app_id, Secret(auth_code), flow_folder)
         self._link = DirectLink(counter, self._dispatch, self._deadlines)
         self._order_ref = 0
         self.requests = Requests(self)

@@ -19,7 +19,7 @@ from ctpabi.codec.messages import event_bytes, struct_from_message
 from ctpabi.facts.errors import LoginVerdict, verdict_of
 from ctprelay.ctp.v1 import events_pb2, structs_pb2
 from terminal_client.backoff import TryLater, retried
-from terminal_client.dispatch import CallOutcome, Dispatch, Reply
+from terminal_client.dispatch import Dispatch, Reply, SendOutcome
 from terminal_client.errors import (
     CallFailed,
     CounterRejected,
@@ -44,7 +44,7 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
-class Counter:
+class DirectTarget:
     """Where to, and as which software."""
 
     fronts: Sequence[str]
@@ -57,7 +57,7 @@ class Counter:
 class DirectLink:
     """The session; requests go through `send`, everything the counter says to `dispatch`."""
 
-    def __init__(self, counter: Counter, dispatch: Dispatch, deadlines: Deadlines) -> None:
+    def __init__(self, counter: DirectTarget, dispatch: Dispatch, deadlines: Deadlines) -> None:
         self.state = State.IDLE
         self.info: SessionInfo | None = None
         self.account: Account | None = None
@@ -99,7 +99,7 @@ class DirectLink:
         with self._dispatch.pending(name) as call:
             code = -1 if self._api is None else self._api.call(method, content, call.request_id)
             order_ref = body.order_ref if isinstance(body, structs_pb2.InputOrder) else ""
-            self._dispatch.sent(CallOutcome(call.request_id, code, order_ref=order_ref))
+            self._dispatch.sent(SendOutcome(call.request_id, code, order_ref=order_ref))
             try:
                 async with asyncio.timeout(seconds):
                     return await call.done

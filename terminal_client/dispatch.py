@@ -34,7 +34,7 @@ Row = TypeVar("Row", bound=Message)
 
 
 @dataclass(frozen=True, slots=True)
-class CallOutcome:
+class SendOutcome:
     """Whether a request was sent: the relay's CallResult, or the API's return code in direct mode."""
 
     request_id: int
@@ -54,7 +54,7 @@ class Reply(Generic[Row]):
     """The answer to one request."""
 
     name: str
-    outcome: CallOutcome
+    outcome: SendOutcome
     rows: tuple[Row, ...] = ()
     """empty where the counter had nothing, or answers with notices only"""
 
@@ -78,7 +78,7 @@ class PendingCall:
     name: str
     request_id: int
     done: asyncio.Future[Reply[Message]]
-    outcome: CallOutcome | None = None
+    outcome: SendOutcome | None = None
     rows: list[Message] = field(default_factory=list)
 
     def fail(self, error: TerminalError) -> None:
@@ -87,7 +87,7 @@ class PendingCall:
 
     def finish(self) -> None:
         if not self.done.done():
-            outcome = self.outcome or CallOutcome(self.request_id)
+            outcome = self.outcome or SendOutcome(self.request_id)
             self.done.set_result(Reply(self.name, outcome, tuple(self.rows)))
 
 
@@ -127,7 +127,7 @@ class Dispatch:
             if self._last_request_id not in self._pending:
                 return self._last_request_id
 
-    def sent(self, outcome: CallOutcome) -> None:
+    def sent(self, outcome: SendOutcome) -> None:
         """The relay, or the API, said whether the request was sent."""
         call = self._pending.get(outcome.request_id)
         if call is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ctprelay.v1 import terminal_pb2 as pb
-from terminal_client.dispatch import REFUSED_BY_RELAY, CallOutcome
+from terminal_client.dispatch import REFUSED_BY_RELAY, SendOutcome
 from terminal_client.errors import Refusal
 from terminal_client.session import CounterInfo, SessionInfo, Status
 
@@ -69,10 +69,10 @@ def counter_info(counter: pb.CounterDescription) -> CounterInfo:
     )
 
 
-def outcome_of(result: pb.CallResult) -> CallOutcome:
+def outcome_of(result: pb.CallResult) -> SendOutcome:
     """The relay's word on one request."""
     refused = result.HasField("rejected") or result.return_code == REFUSED_BY_RELAY
-    return CallOutcome(
+    return SendOutcome(
         request_id=result.request_id,
         return_code=result.return_code,
         refusal=refusal_of(result.rejected) if refused else None,

@@ -22,17 +22,7 @@ TOO_LONG: dict[str, int] = {}
 """Modules over MODULE_LINES and their length; may only shrink. Say in the commit why one is added."""
 
 STANDS_FOR_TWO: dict[str, str] = {
-    "Binding": "the vendor's binding, and a lane's; the order router names the second anew",
-    "CallOutcome": "what became of a call at the port and at the client; the client's goes with the port's rebuilding",
-    "Counter": "the port, and where direct mode connects to; ctpabi.api takes the second's place",
-    "Credentials": "public in terminal_client; the counter session's login steps still have one",
-    "ExitCode": "each command line has its own exit codes and imports nothing of the other",
-    "Identity": "a terminal session's, and what scope writes; the order router names the second anew",
     "Refusal": "the same thing on both sides of the wire, and public in terminal_client",
-    "Refused": "the exception of the relay, and an event of the counter session",
-    "SessionEnded": "public in terminal_client; an item of the counter session still has it",
-    "State": "public in terminal_client; the machine of the counter session still has one",
-    "Step": "pacing's, and how a notice matters to a command of the terminal",
 }
 """Class names that still stand for more than one thing, each with the reason; may only shrink."""
 

@@ -39,7 +39,7 @@ _OUT_OF_TURN = {"unexpected_message", "not_logged_in"}
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class MachineStep:
     """One answer of a machine."""
 
     state: str
@@ -48,24 +48,24 @@ class Step:
     after: str
 
 
-def counter_session_steps(*, operator: bool, ever_live: bool) -> Iterator[Step]:
+def counter_session_steps(*, operator: bool, ever_live: bool) -> Iterator[MachineStep]:
     """All answers of the counter session's machine, before or after its first successful login."""
-    for state in session.State:
+    for state in session.LifeState:
         for fact, event, *prepared in _counter_events(operator=operator):
             machine = session.CounterSession(operator=operator, patience=Patience())
             machine.state, machine.ever_live, machine.trading_day = state, ever_live, "20260105"
             machine.connected, machine.has_turn = True, not ever_live
-            machine.step = "authenticate" if state is session.State.AUTHENTICATING else "login"
+            machine.step = "authenticate" if state is session.LifeState.AUTHENTICATING else "login"
             machine.unclear, machine.failures = "unclear" in prepared, int("again" in prepared)
             try:
                 decision = machine.on(event)
             except session.UnexpectedEvent:
                 continue
             if decision or machine.state is not state:
-                yield Step(state.name, fact, _named(decision), machine.state.name)
+                yield MachineStep(state.name, fact, _named(decision), machine.state.name)
 
 
-def conversation_steps() -> Iterator[Step]:
+def conversation_steps() -> Iterator[MachineStep]:
     """All answers of the conversation with a terminal that are not 'said out of turn'."""
     for state in talk.Phase:
         for fact, kind, now in _MESSAGES:
@@ -73,14 +73,14 @@ def conversation_steps() -> Iterator[Step]:
             conversation.state = state
             refusal = conversation.expect(kind, now)
             if refusal is None:
-                yield Step(state.name, fact, "taken", conversation.state.name)
+                yield MachineStep(state.name, fact, "taken", conversation.state.name)
             elif refusal.reason not in _OUT_OF_TURN:
-                yield Step(state.name, fact, f"refused: {refusal.reason}", talk.Phase.CLOSED.name)
+                yield MachineStep(state.name, fact, f"refused: {refusal.reason}", talk.Phase.CLOSED.name)
         if state is talk.Phase.ADMITTING:
             conversation = talk.Conversation()
             conversation.state = state
             conversation.admitted()
-            yield Step(state.name, "admitted", "LoggedIn", conversation.state.name)
+            yield MachineStep(state.name, "admitted", "LoggedIn", conversation.state.name)
 
 
 def _counter_events(*, operator: bool) -> list[tuple[str, facts.Event, *tuple[str, ...]]]:
@@ -97,12 +97,12 @@ def _counter_events(*, operator: bool) -> list[tuple[str, facts.Event, *tuple[st
         ("reported, other return code", facts.Reported(-6)),
         ("logged in", facts.LoggedIn("20260105")),
         ("logged in, another trading day", facts.LoggedIn("20260106")),
-        ("refused, counter not ready", facts.Refused(_NOT_READY, "")),
-        ("refused, may pass", facts.Refused(_PASSING, "")),
-        ("refused, wrong password", facts.Refused(_WRONG_PASSWORD, "")),
-        ("refused, password due", facts.Refused(_PASSWORD_DUE, "")),
-        ("refused, for a person to mend", facts.Refused(_LOCKED, "")),
-        ("refused, the relay itself", facts.Refused(_RELAY_REFUSED, "")),
+        ("refused, counter not ready", facts.StepRefused(_NOT_READY, "")),
+        ("refused, may pass", facts.StepRefused(_PASSING, "")),
+        ("refused, wrong password", facts.StepRefused(_WRONG_PASSWORD, "")),
+        ("refused, password due", facts.StepRefused(_PASSWORD_DUE, "")),
+        ("refused, for a person to mend", facts.StepRefused(_LOCKED, "")),
+        ("refused, the relay itself", facts.StepRefused(_RELAY_REFUSED, "")),
         ("logged out by the counter", facts.ForcedOut()),
         ("deadline passed", facts.DeadlinePassed()),
         ("password changed", facts.PasswordChanged()),
@@ -129,7 +129,7 @@ def page() -> str:
     return "\n".join(parts) + "\n"
 
 
-def _reached(steps: Iterator[Step], start: str) -> list[Step]:
+def _reached(steps: Iterator[MachineStep], start: str) -> list[MachineStep]:
     """Only the steps of states the machine can come to from `start`; LIVE is where another phase begins."""
     known, reached, begun = list(steps), {start}, 0
     while begun != len(reached):
@@ -141,7 +141,7 @@ def _reached(steps: Iterator[Step], start: str) -> list[Step]:
     return [step for step in known if step.state in reached]
 
 
-def _drawn(steps: list[Step]) -> str:
+def _drawn(steps: list[MachineStep]) -> str:
     arrows: dict[tuple[str, str], list[str]] = {}
     for step in steps:
         if step.state != step.after:
@@ -154,7 +154,7 @@ def _label(facts: list[str]) -> str:
     return " / ".join(facts) if len(facts) < 3 else f"{len(facts)} facts, see the table"
 
 
-def _table(steps: list[Step]) -> str:
+def _table(steps: list[MachineStep]) -> str:
     rows = [f"| {s.state} | {s.fact} | {s.commands} | {s.after} |" for s in steps]
     return "\n".join(["| state | fact | what is done | next |", "|---|---|---|---|", *rows])
 

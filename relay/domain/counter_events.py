@@ -37,7 +37,7 @@ class LoggedIn:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class StepRefused:
     """The counter refused to authenticate or to log in."""
 
     error_id: int
@@ -108,7 +108,7 @@ Event = (
     | Authenticated
     | Reported
     | LoggedIn
-    | Refused
+    | StepRefused
     | ForcedOut
     | Overrun
     | DeadlinePassed

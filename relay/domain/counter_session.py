@@ -49,12 +49,12 @@ from relay.domain.counter_events import (
     PasswordRead,
     ReadAgain,
     ReadPassword,
-    Refused,
     Renew,
     RenewalWanted,
     Report,
     Reported,
     StepFailed,
+    StepRefused,
     TakeTurn,
     TellRecovering,
     TurnCame,
@@ -64,7 +64,7 @@ from relay.domain.password_tries import PasswordTries
 from relay.domain.patience import Patience
 
 
-class State(Enum):
+class LifeState(Enum):
     CONNECTING = auto()
     """waiting for OnFrontConnected, at first or after a break"""
     QUEUED = auto()
@@ -96,10 +96,10 @@ MOST_REFUSALS = 10
 ALARM_AT = 3
 """refusals in a row of the operator that are an alarm, where they may pass by themselves"""
 
-_STEPS = {State.AUTHENTICATING: "authenticate", State.REPORTING: "report", State.LOGGING_IN: "login"}
+_STEPS = {LifeState.AUTHENTICATING: "authenticate", LifeState.REPORTING: "report", LifeState.LOGGING_IN: "login"}
 _APP_TYPE = {True: "3", False: "2"}
 _APP_TYPE_NAMES = {"1": "a direct terminal", "2": "a many-to-many relay", "3": "an operator relay"}
-_PAUSED = (State.WAITING, State.QUEUED)
+_PAUSED = (LifeState.WAITING, LifeState.QUEUED)
 
 
 class CounterSession:
@@ -108,7 +108,7 @@ class CounterSession:
     def __init__(self, *, operator: bool, patience: Patience) -> None:
         self._operator = operator
         self._patience = patience
-        self.state = State.CONNECTING
+        self.state = LifeState.CONNECTING
         self.trading_day = ""
         self.ever_live = False
         """whether the first login succeeded: before that, failures end an investor's session"""
@@ -125,34 +125,34 @@ class CounterSession:
         self._refusals = 0
         """refusals of passing kinds in a row, since the last login"""
         self._tries = PasswordTries()
-        self._rules: dict[tuple[State, type], Callable[..., Decision]] = {
-            (State.CONNECTING, FrontConnected): self._connected_now,
-            (State.CONNECTING, DeadlinePassed): self._no_front,
-            (State.QUEUED, TurnCame): self._turn_came,
-            (State.AUTHENTICATING, Authenticated): self._authenticated,
-            (State.AUTHENTICATING, Refused): self._refused,
-            (State.AUTHENTICATING, DeadlinePassed): self._no_answer,
-            (State.AUTHENTICATING, StepFailed): self._step_failed,
-            (State.REPORTING, Reported): self._reported,
-            (State.REPORTING, DeadlinePassed): self._not_permitted_after_all,
-            (State.REPORTING, StepFailed): self._step_failed,
-            (State.LOGGING_IN, LoggedIn): self._logged_in,
-            (State.LOGGING_IN, Refused): self._refused,
-            (State.LOGGING_IN, DeadlinePassed): self._no_answer,
-            (State.LOGGING_IN, StepFailed): self._step_failed,
-            (State.LIVE, ForcedOut): self._forced_out,
-            (State.LIVE, DeadlinePassed): self._steady,
-            (State.LIVE, RenewalWanted): self._renewal_wanted,
-            (State.PASSWORD_DUE, PasswordChanged): self._log_in,
-            (State.PASSWORD_DUE, ForcedOut): self._forced_out,
-            (State.NEEDS_PASSWORD, DeadlinePassed): self._look_for_password,
-            (State.NEEDS_PASSWORD, PasswordRead): self._password_read,
-            (State.WAITING, DeadlinePassed): self._go_on,
-            (State.WAITING, PasswordRead): self._asked_to_go_on,
+        self._rules: dict[tuple[LifeState, type], Callable[..., Decision]] = {
+            (LifeState.CONNECTING, FrontConnected): self._connected_now,
+            (LifeState.CONNECTING, DeadlinePassed): self._no_front,
+            (LifeState.QUEUED, TurnCame): self._turn_came,
+            (LifeState.AUTHENTICATING, Authenticated): self._authenticated,
+            (LifeState.AUTHENTICATING, StepRefused): self._refused,
+            (LifeState.AUTHENTICATING, DeadlinePassed): self._no_answer,
+            (LifeState.AUTHENTICATING, StepFailed): self._step_failed,
+            (LifeState.REPORTING, Reported): self._reported,
+            (LifeState.REPORTING, DeadlinePassed): self._not_permitted_after_all,
+            (LifeState.REPORTING, StepFailed): self._step_failed,
+            (LifeState.LOGGING_IN, LoggedIn): self._logged_in,
+            (LifeState.LOGGING_IN, StepRefused): self._refused,
+            (LifeState.LOGGING_IN, DeadlinePassed): self._no_answer,
+            (LifeState.LOGGING_IN, StepFailed): self._step_failed,
+            (LifeState.LIVE, ForcedOut): self._forced_out,
+            (LifeState.LIVE, DeadlinePassed): self._steady,
+            (LifeState.LIVE, RenewalWanted): self._renewal_wanted,
+            (LifeState.PASSWORD_DUE, PasswordChanged): self._log_in,
+            (LifeState.PASSWORD_DUE, ForcedOut): self._forced_out,
+            (LifeState.NEEDS_PASSWORD, DeadlinePassed): self._look_for_password,
+            (LifeState.NEEDS_PASSWORD, PasswordRead): self._password_read,
+            (LifeState.WAITING, DeadlinePassed): self._go_on,
+            (LifeState.WAITING, PasswordRead): self._asked_to_go_on,
             # What was sent before the pause may still be answered, on the same connection: then that is the answer.
             **{(state, Authenticated): self._authenticated for state in _PAUSED},
             **{(state, LoggedIn): self._logged_in for state in _PAUSED},
-            **{(state, Refused): self._refused for state in _PAUSED},
+            **{(state, StepRefused): self._refused for state in _PAUSED},
         }
 
     def start(self) -> Decision:
@@ -161,7 +161,7 @@ class CounterSession:
 
     def on(self, event: Event) -> Decision:
         """Decide; raises UnexpectedEvent for an event this state cannot have."""
-        if self.state is State.ENDED:
+        if self.state is LifeState.ENDED:
             return ()
         match event:
             case FrontDisconnected():
@@ -186,7 +186,7 @@ class CounterSession:
     def _came_too_late(self, event: Event) -> bool:
         """Whether it belongs to something that is over, so that nothing is to be done about it."""
         if isinstance(event, StepFailed):
-            return self.state in {State.CONNECTING, State.WAITING, State.QUEUED, State.NEEDS_PASSWORD}
+            return self.state in {LifeState.CONNECTING, LifeState.WAITING, LifeState.QUEUED, LifeState.NEEDS_PASSWORD}
         return isinstance(event, PasswordRead | PasswordChanged | ForcedOut | RenewalWanted | TurnCame)
 
     # Connecting, and whose turn it is ------------------------------------------------------------------------
@@ -199,24 +199,24 @@ class CounterSession:
         return self._queue()
 
     def _queue(self) -> Decision:
-        self.state = State.QUEUED
+        self.state = LifeState.QUEUED
         return (TakeTurn(),)
 
     def _go_on(self, _: Event) -> Decision:
         """The pause is over."""
         if self.connected:
             return self._queue()
-        self.state = State.CONNECTING
+        self.state = LifeState.CONNECTING
         return (Wait(self._patience.connect),)
 
     def _turn_came(self, _: TurnCame) -> Decision:
         if not self.unclear:
             return self._authenticate()
-        self.state, self.connected, self.unclear, self.has_turn = State.CONNECTING, False, False, True
+        self.state, self.connected, self.unclear, self.has_turn = LifeState.CONNECTING, False, False, True
         return Renew(), Wait(self._patience.connect)
 
     def _authenticate(self) -> Decision:
-        self.state, self.step = State.AUTHENTICATING, "authenticate"
+        self.state, self.step = LifeState.AUTHENTICATING, "authenticate"
         return Authenticate(), Wait(self._patience.answer)
 
     def _no_front(self, _: DeadlinePassed) -> Decision:
@@ -235,7 +235,7 @@ class CounterSession:
             return self._wrong_app_type(event)
         if self._operator:
             return self._log_in(event)
-        self.state = State.REPORTING
+        self.state = LifeState.REPORTING
         return (Report(),)
 
     def _wrong_app_type(self, event: Authenticated) -> Decision:
@@ -266,12 +266,12 @@ class CounterSession:
         return self._end("report", self._report_code, "")
 
     def _log_in(self, _: Event) -> Decision:
-        self.state, self.step = State.LOGGING_IN, "login"
+        self.state, self.step = LifeState.LOGGING_IN, "login"
         return LogIn(), Wait(self._patience.answer)
 
     def _logged_in(self, event: LoggedIn) -> Decision:
         day_changed = self.ever_live and event.trading_day != self.trading_day
-        self.state, self.trading_day, self.ever_live = State.LIVE, event.trading_day, True
+        self.state, self.trading_day, self.ever_live = LifeState.LIVE, event.trading_day, True
         self.unclear, self._refusals = False, 0
         self._tries.accepted()
         return GoLive(day_changed), Wait(self._patience.steady)
@@ -282,7 +282,7 @@ class CounterSession:
 
     # Refusals ------------------------------------------------------------------------------------------------
 
-    def _refused(self, event: Refused) -> Decision:
+    def _refused(self, event: StepRefused) -> Decision:
         # After a refused operator login the relay must authenticate again, or every later Submit fails (CTP fact 23); every pause
         # leads back to authentication for that reason.
         self.unclear = False
@@ -290,7 +290,7 @@ class CounterSession:
         if self._operator:
             return self._operator_refused(event, verdict)
         if verdict is LoginVerdict.PASSWORD_DUE and self.step == "login":
-            self.state = State.PASSWORD_DUE
+            self.state = LifeState.PASSWORD_DUE
             return (AskForPassword(event.error_id, event.text),)
         if not self.ever_live:
             return self._end(self.step, event.error_id, event.text)  # the first try is the terminal's to repeat
@@ -303,7 +303,7 @@ class CounterSession:
             return self._fail(self._patience.pause, self._told(event))
         return self._end(self.step, event.error_id, event.text)
 
-    def _operator_refused(self, event: Refused, verdict: LoginVerdict) -> Decision:
+    def _operator_refused(self, event: StepRefused, verdict: LoginVerdict) -> Decision:
         told, pause = self._told(event), self._patience.pause
         match verdict:
             case LoginVerdict.RETRY | LoginVerdict.STOP_RELAY:
@@ -317,21 +317,21 @@ class CounterSession:
             case LoginVerdict.WRONG_PASSWORD:
                 self._tries.refused()
                 decision = self._fail(pause, told)
-                self.state = State.NEEDS_PASSWORD
+                self.state = LifeState.NEEDS_PASSWORD
                 text = f"{event.text} ({self._tries.in_a_row} in a row)"
                 return Alarm(AlarmName.OPERATOR_PASSWORD_REFUSED, event.error_id, text), *decision
             case LoginVerdict.PASSWORD_DUE:
                 self._tries.due()
                 decision = self._pause(self._patience.password, told)
-                self.state = State.NEEDS_PASSWORD
+                self.state = LifeState.NEEDS_PASSWORD
                 return self._alarm(AlarmName.OPERATOR_PASSWORD_DUE, event), *decision
             case LoginVerdict.STOP_INVESTOR:
                 return self._alarm(AlarmName.OPERATOR_REFUSED, event), *self._pause(self._patience.stopped, told)
 
-    def _told(self, event: Refused) -> TellRecovering:
+    def _told(self, event: StepRefused) -> TellRecovering:
         return TellRecovering(event.text, self.step, event.error_id)
 
-    def _alarm(self, name: AlarmName, event: Refused) -> Alarm:
+    def _alarm(self, name: AlarmName, event: StepRefused) -> Alarm:
         return Alarm(name, event.error_id, event.text)
 
     def _look_for_password(self, _: DeadlinePassed) -> Decision:
@@ -362,14 +362,14 @@ class CounterSession:
     def _disconnected(self, event: FrontDisconnected) -> Decision:
         was = self.state
         self.connected = self.unclear = False  # the login, if there was one, is gone with the connection
-        if was in {State.CONNECTING, State.WAITING, State.NEEDS_PASSWORD}:
+        if was in {LifeState.CONNECTING, LifeState.WAITING, LifeState.NEEDS_PASSWORD}:
             return ()  # the API tries the next front by itself; the deadline of this step, or the pause, decides
-        if was is State.PASSWORD_DUE or not (self.ever_live or self._operator):
+        if was is LifeState.PASSWORD_DUE or not (self.ever_live or self._operator):
             return self._end("connect", event.reason, f"the front closed the connection ({event.reason})")
         told = TellRecovering(f"front disconnected ({event.reason})")
-        if was is State.QUEUED or self.failures == 0:
-            self.failures += was is not State.QUEUED
-            self.state = State.CONNECTING
+        if was is LifeState.QUEUED or self.failures == 0:
+            self.failures += was is not LifeState.QUEUED
+            self.state = LifeState.CONNECTING
             return told, Wait(self._patience.connect)
         return self._fail(self._patience.flap, told)
 
@@ -392,9 +392,9 @@ class CounterSession:
         return self._pause(min(grown, max(pause, self._patience.longest)), told)
 
     def _pause(self, seconds: float, told: TellRecovering) -> Decision:
-        self.state = State.WAITING
+        self.state = LifeState.WAITING
         return told, Wait(seconds)
 
     def _end(self, step: str, code: int, text: str) -> Decision:
-        self.state = State.ENDED
+        self.state = LifeState.ENDED
         return (End(step, code, text),)

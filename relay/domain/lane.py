@@ -43,7 +43,7 @@ class Lane:
 
 
 @dataclass(slots=True)
-class Binding:
+class LaneBinding:
     """The counter session that requests are written into now."""
 
     front: int = 0

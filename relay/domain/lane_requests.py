@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ctpabi.codec.cells import IntCell, TextCell
-from relay.domain.lane import Action, ActionMap, Binding, Lane, is_virtual
+from relay.domain.lane import Action, ActionMap, Lane, LaneBinding, is_virtual
 from relay.domain.order_keys import FirstOrder, OrderKeys, digest
 from relay.domain.ref_map import MapEntry, RefMap, system_id
 from relay.domain.refs import INT_SPACES, BadRef, RefPlaces, RefSpace, RefsUsedUp, read_ref
@@ -48,7 +48,9 @@ class DayLimits:
 class RequestWriter:
     """Rewrites requests in place. Allocate and send in the same order: the counter wants increasing references."""
 
-    def __init__(self, binding: Binding, refs: RefMap, actions: ActionMap, keys: OrderKeys, limits: DayLimits) -> None:
+    def __init__(
+        self, binding: LaneBinding, refs: RefMap, actions: ActionMap, keys: OrderKeys, limits: DayLimits
+    ) -> None:
         self._binding = binding
         self._refs = refs
         self._actions = actions

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from ctpabi.catalog import Callback, Catalog, Method, Shape
 from ctpabi.codec.cells import IntCell, TextCell
-from relay.domain.lane import Action, ActionMap, Binding, Lane, is_virtual, virtual_front
+from relay.domain.lane import Action, ActionMap, Lane, LaneBinding, is_virtual, virtual_front
 from relay.domain.lane_requests import DayLimits, Outgoing, RequestWriter, content
 from relay.domain.order_keys import OrderKeys
 from relay.domain.ownership import Owner, Ownership, OwnershipTable
@@ -72,7 +72,7 @@ class Lanes:
         limits = limits or DayLimits()
         self._ownership = ownership
         self._front = virtual_front(relay_number)
-        self._binding = Binding()
+        self._binding = LaneBinding()
         self._refs = RefMap(limits.total)
         self._actions = ActionMap(_ACTIONS_KEPT)
         self._keys = OrderKeys() if keys is None else keys

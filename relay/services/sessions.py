@@ -37,7 +37,7 @@ from relay.refusals import login_reasons, relay_reasons, stream_reasons
 from relay.refusals.refusal import Refusal, Refused
 from relay.services.admission import Admission, Applicant
 from relay.services.revocations import Revocations, end
-from relay.services.terminal_session import Identity, TerminalSession
+from relay.services.terminal_session import SessionIdentity, TerminalSession
 from relay.sessions.endings import Ending, EndKind
 
 _log = structlog.get_logger(__name__)
@@ -209,7 +209,7 @@ class Sessions:
     async def _open(self, applicant: Applicant, login: TerminalLogin) -> TerminalSession:
         async with self._admission.at_counter(applicant):
             link = await self._counter.attach(login)
-        identity = Identity(
+        identity = SessionIdentity(
             login.session, login.report.investor, login.report.app_id, login.report.public_ip, self._counter.mode
         )
         return TerminalSession(

@@ -46,7 +46,7 @@ _MAX_UNANSWERED = 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class SessionIdentity:
     """Who this session is, for the welcome, the ledger and the console."""
 
     session: str
@@ -61,7 +61,7 @@ class TerminalSession:
 
     def __init__(
         self,
-        identity: Identity,
+        identity: SessionIdentity,
         link: CounterLink,
         journal: Journal,
         evidence: Evidence,

@@ -21,7 +21,7 @@ from terminal_client.messages_text import TextInvalid, cell, event_to_dict, stru
 from terminal_client.session import SessionInfo, Status
 
 
-class ExitCode(IntEnum):
+class ExitStatus(IntEnum):
     OK = 0
     CALL_FAILED = 1
     """the request was refused, rejected, or its outcome is not known"""
@@ -162,19 +162,19 @@ def reporting() -> Iterator[None]:
     try:
         yield
     except (OptionsInvalid, TextInvalid) as error:
-        raise _leave(str(error), ExitCode.USAGE) from None
+        raise _leave(str(error), ExitStatus.USAGE) from None
     except CollectorFailed as error:
-        raise _leave(f"采集失败 Collector failed ({error.reason}): {error}", ExitCode.COLLECTOR_FAILED) from None
+        raise _leave(f"采集失败 Collector failed ({error.reason}): {error}", ExitStatus.COLLECTOR_FAILED) from None
     except LoginRejected as error:
-        raise _leave(f"登录被拒 Login rejected: {error}", ExitCode.LOGIN_REJECTED) from None
+        raise _leave(f"登录被拒 Login rejected: {error}", ExitStatus.LOGIN_REJECTED) from None
     except CallFailed as error:
-        raise _leave(f"请求失败 Request failed: {error}", ExitCode.CALL_FAILED) from None
+        raise _leave(f"请求失败 Request failed: {error}", ExitStatus.CALL_FAILED) from None
     except TerminalError as error:
-        raise _leave(f"无连接 No session: {error}", ExitCode.NOT_CONNECTED) from None
+        raise _leave(f"无连接 No session: {error}", ExitStatus.NOT_CONNECTED) from None
     except ValueError as error:
-        raise _leave(str(error), ExitCode.USAGE) from None
+        raise _leave(str(error), ExitStatus.USAGE) from None
 
 
-def _leave(message: str, code: ExitCode) -> typer.Exit:
+def _leave(message: str, code: ExitStatus) -> typer.Exit:
     Console(stderr=True, highlight=False).print(escape(message), style="red", soft_wrap=True)
     return typer.Exit(code)

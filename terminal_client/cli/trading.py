@@ -10,9 +10,9 @@ from typing import Annotated
 import typer
 
 from ctprelay.ctp.v1 import enums_pb2, events_pb2, structs_pb2
-from terminal_client.cli.output import ExitCode, Output
+from terminal_client.cli.output import ExitStatus, Output
 from terminal_client.cli.session import in_session, options_of
-from terminal_client.cli.waiting import Step, until
+from terminal_client.cli.waiting import NoticeRole, until
 from terminal_client.client import RelayTerminal
 from terminal_client.order_fate import DEAD, OrderFate, OrderKey, same_ref
 
@@ -96,7 +96,7 @@ def tell(output: Output, fate: OrderFate) -> None:
         name = f"{key.front_id}:{key.session_id}:{key.order_ref}"
         output.text(f"结果 Fate of {name}: {fate.state}, 成交 traded {fate.traded}", "red" if fate.rejected else "bold")
     if fate.rejected:
-        raise typer.Exit(ExitCode.CALL_FAILED)
+        raise typer.Exit(ExitStatus.CALL_FAILED)
 
 
 def input_order(
@@ -156,14 +156,14 @@ def cancel(
     in_session(options_of(context), work)
 
 
-def cancel_step(notice: events_pb2.Event, asked: structs_pb2.InputOrderAction) -> Step:
+def cancel_step(notice: events_pb2.Event, asked: structs_pb2.InputOrderAction) -> NoticeRole:
     """What the notice says about this cancel."""
     kind = notice.WhichOneof("body")
     if kind in ("rsp_order_action", "err_rtn_order_action", "rsp_error"):
-        return Step.LAST
+        return NoticeRole.LAST
     if kind != "rtn_order" or not is_order(notice.rtn_order, asked):
-        return Step.NONE
-    return Step.LAST if notice.rtn_order.order_status in DEAD else Step.SHOWN
+        return NoticeRole.NONE
+    return NoticeRole.LAST if notice.rtn_order.order_status in DEAD else NoticeRole.SHOWN
 
 
 def is_order(order: structs_pb2.Order, asked: structs_pb2.InputOrderAction) -> bool:

@@ -11,7 +11,7 @@ from ctprelay.ctp.v1 import enums_pb2, structs_pb2
 from terminal_client.cli.options import secret
 from terminal_client.cli.output import Output
 from terminal_client.cli.session import in_session, options_of
-from terminal_client.cli.waiting import Step, until
+from terminal_client.cli.waiting import NoticeRole, until
 from terminal_client.client import RelayTerminal
 
 
@@ -57,7 +57,10 @@ def transfer(
         await terminal.request(name, body)
         output.text("转账已报 Transfer sent")
         await until(
-            notices, output, lambda notice: Step.LAST if notice.WhichOneof("body") in kinds else Step.NONE, wait
+            notices,
+            output,
+            lambda notice: NoticeRole.LAST if notice.WhichOneof("body") in kinds else NoticeRole.NONE,
+            wait,
         )
 
     in_session(options, work)

@@ -9,11 +9,11 @@ from enum import Enum, auto
 import typer
 
 from ctprelay.ctp.v1 import events_pb2
-from terminal_client.cli.output import ExitCode, Output
+from terminal_client.cli.output import ExitStatus, Output
 from terminal_client.subscriptions import Subscription
 
 
-class Step(Enum):
+class NoticeRole(Enum):
     """How a notice matters to a command."""
 
     NONE = auto()
@@ -24,7 +24,7 @@ class Step(Enum):
 async def until(
     notices: Subscription[events_pb2.Event],
     output: Output,
-    step_of: Callable[[events_pb2.Event], Step],
+    step_of: Callable[[events_pb2.Event], NoticeRole],
     seconds: float,
 ) -> None:
     """Show the notices that matter until the last came; exit code 1 for an error, or when it did not come in time."""
@@ -32,15 +32,15 @@ async def until(
         async with asyncio.timeout(seconds):
             async for notice in notices:
                 step = step_of(notice)
-                if step is not Step.NONE:
+                if step is not NoticeRole.NONE:
                     output.event(notice)
-                if step is Step.LAST:
+                if step is NoticeRole.LAST:
                     if error_id_of(notice):
-                        raise typer.Exit(ExitCode.CALL_FAILED)
+                        raise typer.Exit(ExitStatus.CALL_FAILED)
                     return
     except TimeoutError:
         output.warning("没有回报, 请查询 No notice came in time: query what became of it")
-        raise typer.Exit(ExitCode.CALL_FAILED) from None
+        raise typer.Exit(ExitStatus.CALL_FAILED) from None
 
 
 def error_id_of(notice: events_pb2.Event) -> int:

@@ -25,7 +25,7 @@ from relay.counter.ctp.session import CtpSession
 from relay.counter.order_map import OrderMapFile
 from relay.counter.port import Investor, Mode, TerminalLogin, TerminalReport
 from relay.database.times import COUNTER_ZONE
-from relay.domain.counter_session import State
+from relay.domain.counter_session import LifeState
 from relay.domain.day_notices import KnownOwners
 from relay.domain.day_use import DayUse
 from relay.domain.lanes import Lanes
@@ -123,7 +123,7 @@ class RelayLife:
     async def kill(self) -> None:
         """The connections end without a word; what is left in this test's own process is cleared away after that."""
         for session in self._connector.opened:
-            session._machine.state = State.ENDED
+            session._machine.state = LifeState.ENDED
         await asyncio.gather(*(asyncio.to_thread(s._api.release) for s in self._connector.opened))
         await self.counter.stop()
         for link in self._links:

@@ -12,7 +12,7 @@ from ctpabi.api.binding import Binding
 from ctpabi.api.trader import RESTART, TraderApi
 from relay.alarms import Alarms
 from relay.counter.ctp.login_gate import LoginGate
-from relay.counter.ctp.login_steps import Credentials, LoginSteps
+from relay.counter.ctp.login_steps import CounterCredentials, LoginSteps
 from relay.counter.ctp.offered import offered
 from relay.counter.ctp.session import CtpSession, SessionTools
 from relay.counter.port import Evidence, TerminalReport
@@ -82,7 +82,7 @@ class Connector:
         `read_password` reads the operator's password again, from where a person may have replaced it.
         """
         known, binding = self._address, self.binding
-        credentials = Credentials(
+        credentials = CounterCredentials(
             broker_id=known.broker_id,
             user_id=user_id,
             password=password,

@@ -20,7 +20,7 @@ from relay.domain import counter_events as fact
 
 
 @dataclass(slots=True)
-class Credentials:
+class CounterCredentials:
     """Who the relay is at the counter, and who logs in there."""
 
     broker_id: str
@@ -41,7 +41,7 @@ class LoginSteps:
         name: str,
         api: TraderApi,
         catalog: Catalog,
-        credentials: Credentials,
+        credentials: CounterCredentials,
         evidence: Evidence,
         context: CounterContext,
     ) -> None:
@@ -103,7 +103,7 @@ class LoginSteps:
         error_id, message = _error(event)
         if error_id != 0 or event.body is None:
             await self._record_answer("authenticate", {"error_id": error_id, "error_msg": message})
-            return fact.Refused(error_id, message)
+            return fact.StepRefused(error_id, message)
         self._app_type = str(layout.get(self._catalog.structs["RspAuthenticate"], event.body, "AppType"))
         await self._record_answer("authenticate", {"error_id": 0, "app_type": self._app_type})
         return fact.Authenticated(self._app_type)
@@ -113,7 +113,7 @@ class LoginSteps:
         error_id, message = _error(event)
         if error_id != 0 or event.body is None:
             await self._record_answer("login", {"error_id": error_id, "error_msg": message})
-            return fact.Refused(error_id, message)
+            return fact.StepRefused(error_id, message)
         self._login = event.body
         struct = self._catalog.structs["RspUserLogin"]
         known = {name: layout.get(struct, event.body, name) for name in ("TradingDay", "FrontID", "SessionID")}

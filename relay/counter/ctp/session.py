@@ -22,10 +22,16 @@ from ctpabi.facts.errors import LoginVerdict, verdict_of
 from relay.alarms import AlarmName, Alarms
 from relay.counter.ctp.login_gate import LoginGate
 from relay.counter.ctp.login_steps import LoginSteps
-from relay.counter.ctp.session_items import SessionEnded, SessionItem, SessionPasswordDue, SessionRecovering, fault
+from relay.counter.ctp.session_items import (
+    CounterSessionEnded,
+    SessionItem,
+    SessionPasswordDue,
+    SessionRecovering,
+    fault,
+)
 from relay.counter.port import TerminalReport
 from relay.domain import counter_events as fact
-from relay.domain.counter_session import CounterSession, Decision, State
+from relay.domain.counter_session import CounterSession, Decision, LifeState
 from relay.domain.patience import Patience
 from relay.refusals.refusal import LedgerUnavailable
 from relay.tasks import Tasks
@@ -94,7 +100,7 @@ class CtpSession:
         self._pending: tuple[int, _Read] | None = None
         """the step that may still be answered on this connection: its request id, and who reads the answer"""
         self._password_sent = ""
-        self.password_refused: fact.Refused | None = None
+        self.password_refused: fact.StepRefused | None = None
         """what another session of this user was told about the same password"""
 
     def _make_instance(self) -> None:
@@ -105,7 +111,7 @@ class CtpSession:
     @property
     def live(self) -> bool:
         """Whether it is logged in now."""
-        return self._machine.state is State.LIVE
+        return self._machine.state is LifeState.LIVE
 
     def open(self, fronts: Sequence[str], private_topic: int) -> None:
         """Start the API's threads and the driver."""
@@ -146,14 +152,14 @@ class CtpSession:
         """Log in with this one from now on, and at once if the login waited for it."""
         changed = password != self.steps.credentials.password
         self.steps.credentials.password, self.password_refused = password, None
-        if changed and self._machine.state is State.PASSWORD_DUE:
+        if changed and self._machine.state is LifeState.PASSWORD_DUE:
             self._step(fact.PasswordChanged())
 
     def _password_is_right(self) -> None:
         for session in self._tools.mates(self):
             session.use_password(self._password_sent)
 
-    def _password_is_wrong(self, refused: fact.Refused) -> None:
+    def _password_is_wrong(self, refused: fact.StepRefused) -> None:
         # The counter locks a user after a few wrong passwords; the user's other sessions need not spend one each.
         for session in self._tools.mates(self):
             if session.steps.credentials.password == self._password_sent:
@@ -187,9 +193,9 @@ class CtpSession:
         self._stop_waiting()
         await self._tasks.cancel()
         if self.live:
-            self._machine.state = State.ENDED
+            self._machine.state = LifeState.ENDED
             await self._log_out()
-        self._machine.state = State.ENDED
+        self._machine.state = LifeState.ENDED
         await asyncio.to_thread(self._api.release)
 
     async def _log_out(self) -> None:
@@ -234,7 +240,7 @@ class CtpSession:
 
     async def _drive(self) -> None:
         try:
-            while self._machine.state is not State.ENDED:
+            while self._machine.state is not LifeState.ENDED:
                 if not self._queue:
                     self._queue_filled.clear()
                     await self._queue_filled.wait()
@@ -242,7 +248,7 @@ class CtpSession:
                 await self._take(self._queue[0])
                 self._queue.popleft()
         except Exception:
-            self._machine.state = State.ENDED
+            self._machine.state = LifeState.ENDED
             self._emit(fault())
             raise
 
@@ -317,7 +323,7 @@ class CtpSession:
             case fact.TellRecovering(reason, step, code):
                 self._emit(SessionRecovering(reason, step, code))
             case fact.End(step, code, why):
-                self._emit(SessionEnded(step, code, why))
+                self._emit(CounterSessionEnded(step, code, why))
             case _:
                 pass  # Wait: the timer is set already
 
@@ -360,7 +366,7 @@ class CtpSession:
                 self._pending = None
                 return fact.FrontDisconnected(event.reason)
             case "OnRspUserLogout":
-                return fact.ForcedOut() if self._machine.state is State.LIVE else None
+                return fact.ForcedOut() if self._machine.state is LifeState.LIVE else None
             case "OnRspAuthenticate" | "OnRspUserLogin" | "OnRspError":
                 return await self._answer(event)
             case _:
@@ -376,14 +382,14 @@ class CtpSession:
             return None
         self._pending = None
         known = await read(event)
-        return self._heard(known) if isinstance(known, fact.Refused) else known
+        return self._heard(known) if isinstance(known, fact.StepRefused) else known
 
-    def _heard(self, refused: fact.Refused) -> fact.Event:
+    def _heard(self, refused: fact.StepRefused) -> fact.Event:
         """A refusal is news for all sessions: of this relay, or of this user."""
         self._tools.gate.refused(refused.error_id, refused.text)
         if verdict_of(refused.error_id) is not LoginVerdict.WRONG_PASSWORD:
             return refused
         if self.steps.credentials.password != self._password_sent:
-            return fact.Refused(refused.error_id, refused.text, outdated=True)
+            return fact.StepRefused(refused.error_id, refused.text, outdated=True)
         self._password_is_wrong(refused)
         return refused

@@ -82,7 +82,7 @@ class SessionRecovering:
 
 
 @dataclass(frozen=True, slots=True)
-class SessionEnded:
+class CounterSessionEnded:
     """The session is over for good."""
 
     step: str
@@ -122,10 +122,10 @@ def _refusal(step: str, code: int, text: str) -> Refusal:
     return relay_reasons.counter_unavailable(why=text)
 
 
-def fault() -> SessionEnded:
+def fault() -> CounterSessionEnded:
     """A fault of the relay's own: a session that stood still without a word would keep its terminals waiting."""
-    return SessionEnded("fault", 0, "the relay could not go on with this session")
+    return CounterSessionEnded("fault", 0, "the relay could not go on with this session")
 
 
-SessionChange = SessionLive | SessionPasswordDue | SessionRecovering | SessionEnded
+SessionChange = SessionLive | SessionPasswordDue | SessionRecovering | CounterSessionEnded
 SessionItem = RawEvent | SessionChange

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from ctpabi.api.spi import RawEvent
-from relay.counter.ctp.login_steps import Credentials, LoginSteps
+from relay.counter.ctp.login_steps import CounterCredentials, LoginSteps
 from relay.counter.ctp.offered import offered
 from relay.counter.ctp.session_items import SessionLive
 from relay.counter.registered import RegisteredCounter
@@ -21,8 +21,8 @@ from tests.relay.evidence import KeptEvidence
 ONE_TIME = "246810"
 
 
-def credentials() -> Credentials:
-    return Credentials(
+def credentials() -> CounterCredentials:
+    return CounterCredentials(
         broker_id=BROKER,
         user_id="100001",
         password=PASSWORD,
@@ -133,14 +133,14 @@ async def test_a_refused_authentication_is_a_fact_with_number_and_text(steps: Lo
     own = await steps.authenticated(answer("OnRspAuthenticate", 1, 63, AppType=""))
     other = await steps.authenticated(answer("OnRspError", 1, 63))
 
-    assert own == other == fact.Refused(63, "refused")
+    assert own == other == fact.StepRefused(63, "refused")
 
 
 async def test_a_login_without_content_is_not_taken_for_one(steps: LoginSteps) -> None:
     """NULL instead of the struct, whatever the ErrorID says."""
     event = await steps.logged_in(RawEvent(callback("OnRspUserLogin"), None, None, 1))
 
-    assert event == fact.Refused(0, "")
+    assert event == fact.StepRefused(0, "")
 
 
 async def test_what_the_counter_said_is_the_outcome(steps: LoginSteps) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from relay.counter.ctp.orders.driver import OrderDriver
-from relay.counter.ctp.session_items import SessionEnded, SessionPasswordDue
+from relay.counter.ctp.session_items import CounterSessionEnded, SessionPasswordDue
 from relay.domain.rate_window import RateWindow
 from relay.refusals.refusal import Refused
 from tests.relay.counter.played_board import DAY, Board, order_fields, refusal_of, unanswered
@@ -37,7 +37,7 @@ async def test_the_first_login_is_waited_for_and_told_by_its_refusal(tmp_path: P
     await settled()
     assert not waiting.done()
 
-    await board.session.say(SessionEnded("login", 3, "CTP:不合法的登录"))
+    await board.session.say(CounterSessionEnded("login", 3, "CTP:不合法的登录"))
 
     with pytest.raises(Refused) as refused:
         await waiting
@@ -166,7 +166,7 @@ async def test_the_end_of_the_session_reaches_every_terminal_with_its_reason(sha
     mine, other = shared.terminal("100001"), shared.terminal("100002")
     await shared.call(mine, "ReqOrderInsert", 5, **order_fields())
 
-    await shared.session.say(SessionEnded("session", 0, "the counter logged this session out"))
+    await shared.session.say(CounterSessionEnded("session", 0, "the counter logged this session out"))
 
     assert mine.states == other.states == ["ended"]
     assert mine.answers(5) == [(-1, True)]

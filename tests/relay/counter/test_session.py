@@ -13,13 +13,13 @@ from ctpabi.api.spi import RawEvent
 from relay.alarms import AlarmName
 from relay.counter.ctp.session import CtpSession
 from relay.counter.ctp.session_items import (
-    SessionEnded,
+    CounterSessionEnded,
     SessionItem,
     SessionLive,
     SessionPasswordDue,
     SessionRecovering,
 )
-from relay.domain.counter_session import State
+from relay.domain.counter_session import LifeState
 from relay.refusals import counter_reasons
 from tests.relay.counter.played_api import PASSWORD, PATIENCE, Counter, report
 from tests.relay.domain.ctp_bodies import BROKER
@@ -114,7 +114,7 @@ async def test_a_refused_step_ends_the_first_login_and_nothing_follows_it(
 
     (ended,) = await items(session)
 
-    assert isinstance(ended, SessionEnded)
+    assert isinstance(ended, CounterSessionEnded)
     assert (ended.step, ended.code) == (step, code)
     sent = [*played.counter.api.steps, *(called.name for called in played.counter.api.reported)]
     assert ("ReqUserLogin" in sent) == (step == "login")
@@ -127,7 +127,7 @@ async def test_the_wrong_kind_of_relay_is_never_logged_in(played: Played) -> Non
 
     (ended,) = await items(session)
 
-    assert isinstance(ended, SessionEnded)
+    assert isinstance(ended, CounterSessionEnded)
     assert "app id" in ended.text
     assert played.counter.api.reported == []
 
@@ -137,7 +137,7 @@ async def test_without_a_ledger_nothing_is_sent_and_the_login_ends(played: Playe
     evidence.available = False
     session = await played.open()
 
-    assert await kinds(session) == [SessionEnded]
+    assert await kinds(session) == [CounterSessionEnded]
     assert played.counter.api.called == []
 
 
@@ -150,7 +150,7 @@ async def test_a_front_that_never_answers_ends_the_first_login_in_time(played: P
 
     await loop.move(PATIENCE.connect + 1)
 
-    assert await kinds(session) == [SessionEnded]
+    assert await kinds(session) == [CounterSessionEnded]
 
 
 async def test_a_due_password_keeps_the_session_for_its_change(played: Played) -> None:
@@ -314,7 +314,9 @@ async def test_an_alarm_is_claimed_where_one_is_raised(
     """What the terminal is told of operations is true, in both modes and at both steps."""
     played.counter.mood.errors[step] = error_id
     session = await played.open(operator=operator)
-    refusals = [item.refusal for item in await items(session) if isinstance(item, SessionEnded | SessionRecovering)]
+    refusals = [
+        item.refusal for item in await items(session) if isinstance(item, CounterSessionEnded | SessionRecovering)
+    ]
     told = [counter_reasons.operator_refused(refusal) if operator else refusal for refusal in refusals]
 
     alarms = sum(played.counter.connector.alarms.count(name) for name in AlarmName)
@@ -369,7 +371,7 @@ async def test_a_password_that_was_refused_once_is_not_tried_by_the_investors_ot
         api.say("OnFrontConnected")
         await settled()
 
-    ends = [item for session in sessions for item in await items(session) if isinstance(item, SessionEnded)]
+    ends = [item for session in sessions for item in await items(session) if isinstance(item, CounterSessionEnded)]
     assert [end.code for end in ends] == [3, 3, 3, 3]
     assert sum(api.steps.count("ReqUserLogin") for api in played.counter.apis) == before + 1
 
@@ -451,7 +453,7 @@ async def test_a_session_the_counter_ends_stays_ended(played: Played) -> None:
 
     played.counter.api.say("OnRspUserLogout")
 
-    assert await kinds(session) == [SessionEnded]
+    assert await kinds(session) == [CounterSessionEnded]
 
 
 async def test_a_fault_in_the_driver_ends_the_session_with_a_word(
@@ -468,7 +470,7 @@ async def test_a_fault_in_the_driver_ends_the_session_with_a_word(
     played.counter.api.break_off()
 
     (ended,) = await items(session)
-    assert isinstance(ended, SessionEnded)
+    assert isinstance(ended, CounterSessionEnded)
     assert ended.step == "fault"
     assert not session.live
 
@@ -496,4 +498,4 @@ async def test_closing_an_unfinished_login_only_releases(played: Played) -> None
 
     assert "ReqUserLogout" not in played.counter.api.steps
     assert played.counter.api.released
-    assert session._machine.state is State.ENDED
+    assert session._machine.state is LifeState.ENDED

@@ -24,18 +24,18 @@ from relay.domain.counter_events import (
     PasswordRead,
     ReadAgain,
     ReadPassword,
-    Refused,
     Renew,
     RenewalWanted,
     Report,
     Reported,
     StepFailed,
+    StepRefused,
     TakeTurn,
     TellRecovering,
     TurnCame,
     Wait,
 )
-from relay.domain.counter_session import BREAK_SECONDS, MOST_REFUSALS, CounterSession, State, UnexpectedEvent
+from relay.domain.counter_session import BREAK_SECONDS, MOST_REFUSALS, CounterSession, LifeState, UnexpectedEvent
 from relay.domain.patience import Patience
 
 PATIENCE = Patience(connect=10, answer=8, pause=5)
@@ -70,7 +70,7 @@ def test_many_to_many_authenticates_reports_and_only_then_logs_in() -> None:
     assert session.on(Authenticated("2")) == (Report(),)
     assert session.on(Reported(0)) == (LogIn(), Wait(8))
     assert session.on(LoggedIn("20261123")) == (GoLive(day_changed=False), Wait(60))
-    assert session.state is State.LIVE
+    assert session.state is LifeState.LIVE
 
 
 def test_many_to_one_logs_the_operator_in_without_a_report_of_its_own() -> None:
@@ -107,7 +107,7 @@ def test_a_break_between_authentication_and_report_does_not_end_a_session_that_l
     session.on(FrontDisconnected(4097))
     session.on(DeadlinePassed())
 
-    assert session.state is State.CONNECTING
+    assert session.state is LifeState.CONNECTING
 
 
 @pytest.mark.parametrize("code", [-3, -4])
@@ -143,7 +143,7 @@ def test_a_refused_first_login_is_told_and_never_repeated(error_id: int) -> None
     for event in (FrontConnected(), Authenticated("2"), Reported(0)):
         session.on(event)
 
-    assert session.on(Refused(error_id, "no")) == (End("login", error_id, "no"),)
+    assert session.on(StepRefused(error_id, "no")) == (End("login", error_id, "no"),)
 
 
 @pytest.mark.parametrize("error_id", [131, 140, 141])
@@ -153,7 +153,7 @@ def test_a_due_password_keeps_the_session_for_the_change_and_logs_in_after_it(er
     for event in (FrontConnected(), Authenticated("2"), Reported(0)):
         session.on(event)
 
-    assert session.on(Refused(error_id, "change it")) == (AskForPassword(error_id, "change it"),)
+    assert session.on(StepRefused(error_id, "change it")) == (AskForPassword(error_id, "change it"),)
     assert session.on(PasswordChanged()) == (LogIn(), Wait(8))
 
 
@@ -184,7 +184,7 @@ def test_a_refused_operator_login_authenticates_again_before_the_next_try() -> N
     session.on(FrontConnected())
     session.on(Authenticated("3"))
 
-    assert session.on(Refused(7, "not inited")) == (TellRecovering("not inited", "login", 7), Wait(5))
+    assert session.on(StepRefused(7, "not inited")) == (TellRecovering("not inited", "login", 7), Wait(5))
     assert session.on(DeadlinePassed()) == (TakeTurn(),)
     assert session.on(TurnCame()) == (Authenticate(), Wait(8))
 
@@ -233,7 +233,7 @@ def test_an_event_without_a_rule_changes_nothing_and_names_itself() -> None:
     with pytest.raises(UnexpectedEvent, match="Reported while LIVE"):
         session.on(Reported(0))
 
-    assert session.state is State.LIVE
+    assert session.state is LifeState.LIVE
 
 
 # An answer that comes late, or never ---------------------------------------------------------------------------
@@ -246,7 +246,7 @@ def breaking(session: CounterSession) -> CounterSession:
     session.on(Authenticated("3" if session._operator else "2"))
     if not session._operator:
         session.on(Reported(0))
-    assert session.state is State.LOGGING_IN
+    assert session.state is LifeState.LOGGING_IN
     return session
 
 
@@ -265,7 +265,7 @@ def test_an_answer_that_comes_late_is_the_answer(logging_in: CounterSession, bef
         logging_in.on(DeadlinePassed())
 
     assert logging_in.on(LoggedIn("20261123"))[0] == GoLive(day_changed=False)
-    assert logging_in.state is State.LIVE
+    assert logging_in.state is LifeState.LIVE
 
 
 def test_a_login_that_is_never_answered_is_tried_again_with_another_instance(logging_in: CounterSession) -> None:
@@ -312,7 +312,7 @@ def test_a_first_operator_login_that_is_answered_late_counts() -> None:
 @pytest.mark.parametrize("error_id", [60, 5, 6, 64, 7, 8, 90, 154, 5002, 99999, 63, 143])
 def test_what_may_pass_ends_no_session_that_was_live(logging_in: CounterSession, error_id: int) -> None:
     """60 after a break says only that the counter still counts the old connection."""
-    command, pause = logging_in.on(Refused(error_id, "not now"))
+    command, pause = logging_in.on(StepRefused(error_id, "not now"))
 
     assert command == TellRecovering("not now", "login", error_id)
     assert isinstance(pause, Wait)
@@ -323,7 +323,7 @@ def test_an_investor_that_the_counter_keeps_refusing_ends_at_last() -> None:
     """Somebody logged in elsewhere and stays; the terminal must hear it."""
     session = breaking(live_investor_session())
     tries = 0
-    while not isinstance(session.on(Refused(60, "too many sessions"))[-1], End):
+    while not isinstance(session.on(StepRefused(60, "too many sessions"))[-1], End):
         tries += 1
         assert tries < 20
         for event in (DeadlinePassed(), TurnCame(), FrontConnected(), Authenticated("2"), Reported(0)):
@@ -341,7 +341,7 @@ def test_breaks_of_the_connection_are_no_refusals() -> None:
     for event in (*BROKE, Authenticated("2"), Reported(0)):
         session.on(event)
 
-    assert not any(isinstance(command, End) for command in session.on(Refused(60, "")))
+    assert not any(isinstance(command, End) for command in session.on(StepRefused(60, "")))
 
 
 def test_a_refusal_after_many_breaks_is_the_first_in_a_row(logging_in: CounterSession) -> None:
@@ -350,17 +350,17 @@ def test_a_refusal_after_many_breaks_is_the_first_in_a_row(logging_in: CounterSe
     """
     steps = (Authenticated("3"),) if logging_in._operator else (Authenticated("2"), Reported(0))
     for _ in range(MOST_REFUSALS + 1):
-        refused = logging_in.on(Refused(60, "too many sessions"))
+        refused = logging_in.on(StepRefused(60, "too many sessions"))
         assert not any(isinstance(command, End | Alarm) for command in refused)
         for event in (DeadlinePassed(), TurnCame(), FrontConnected(), *steps, LoggedIn("20261123")):
             logging_in.on(event)
-        assert logging_in.state is State.LIVE
+        assert logging_in.state is LifeState.LIVE
         for event in (FrontDisconnected(4097), FrontConnected(), DeadlinePassed(), TurnCame(), *steps):
             logging_in.on(event)
 
 
 def refused_again(session: CounterSession, error_id: int, back: tuple[Event, ...]) -> tuple[Command, ...]:
-    decision = session.on(Refused(error_id, "no"))
+    decision = session.on(StepRefused(error_id, "no"))
     for event in back:
         session.on(event)
     return decision
@@ -382,14 +382,14 @@ def test_a_wrong_operator_password_is_tried_less_often_than_locks_the_operator(e
     session = breaking(live_operator_session())
     alarms = 0
     for _ in range(50):
-        if session.state is State.LOGGING_IN:
-            alarm, *_ = session.on(Refused(error_id, "wrong"))
+        if session.state is LifeState.LOGGING_IN:
+            alarm, *_ = session.on(StepRefused(error_id, "wrong"))
             assert isinstance(alarm, Alarm)
             assert alarm.name is AlarmName.OPERATOR_PASSWORD_REFUSED
             alarms += 1
         assert session.on(DeadlinePassed())[0] == ReadPassword()
         for event in (PasswordRead(changed=False), TurnCame(), Authenticated("3")):
-            if session.state is not State.NEEDS_PASSWORD or isinstance(event, PasswordRead):
+            if session.state is not LifeState.NEEDS_PASSWORD or isinstance(event, PasswordRead):
                 session.on(event)
 
     assert alarms == 3
@@ -400,12 +400,12 @@ def test_another_password_in_the_file_is_tried_and_still_not_too_often() -> None
     session = breaking(live_operator_session())
     tries = 0
     for _ in range(50):
-        if session.state is State.LOGGING_IN:
-            session.on(Refused(3, "wrong"))
+        if session.state is LifeState.LOGGING_IN:
+            session.on(StepRefused(3, "wrong"))
             tries += 1
         session.on(DeadlinePassed())
         for event in (PasswordRead(changed=True), TurnCame(), Authenticated("3")):
-            if session.state is not State.NEEDS_PASSWORD or isinstance(event, PasswordRead):
+            if session.state is not LifeState.NEEDS_PASSWORD or isinstance(event, PasswordRead):
                 session.on(event)
     assert tries == 5
 
@@ -420,7 +420,7 @@ def test_an_operator_whose_password_must_be_changed_waits_for_the_new_one(error_
     session.on(FrontConnected())
     session.on(Authenticated("3"))
 
-    alarm, *_ = session.on(Refused(error_id, "expired"))
+    alarm, *_ = session.on(StepRefused(error_id, "expired"))
     for _ in range(100):
         session.on(DeadlinePassed())
         assert session.on(PasswordRead(changed=False)) == ()
@@ -435,7 +435,7 @@ def test_an_operator_that_only_a_person_can_help_is_tried_again_later_and_when_a
     """Unlocking it at the counter is enough; nobody has to restart the relay."""
     session = breaking(live_operator_session())
 
-    alarm, _, pause = session.on(Refused(error_id, "locked"))
+    alarm, _, pause = session.on(StepRefused(error_id, "locked"))
 
     assert isinstance(alarm, Alarm)
     assert pause == Wait(300)
@@ -460,10 +460,10 @@ def test_an_outdated_password_is_not_the_investors_fault() -> None:
     """It was changed at another terminal of this investor while the login was on its way."""
     session = breaking(live_investor_session())
 
-    command, _ = session.on(Refused(3, "wrong", outdated=True))
+    command, _ = session.on(StepRefused(3, "wrong", outdated=True))
 
     assert isinstance(command, TellRecovering)
-    assert session.state is State.WAITING
+    assert session.state is LifeState.WAITING
 
 
 # Breaks one after another --------------------------------------------------------------------------------------
@@ -475,14 +475,14 @@ def test_a_front_that_drops_after_each_login_is_asked_less_and_less() -> None:
     while waited < 3600:
         decision = session.on(FrontDisconnected(4097))
         session.on(FrontConnected())
-        if session.state is State.WAITING:
+        if session.state is LifeState.WAITING:
             waited += sum(command.seconds for command in decision if isinstance(command, Wait))
             session.on(DeadlinePassed())
         for event in (TurnCame(), Authenticated("3"), LoggedIn("20261123")):
             session.on(event)
         logins += 1
 
-    assert session.state is State.LIVE
+    assert session.state is LifeState.LIVE
     assert logins < 80
 
 

@@ -18,7 +18,7 @@ from relay.services.known_places import KnownPlaces
 from relay.services.revocations import Revocations
 from relay.services.secrets_box import SecretsBox
 from relay.services.system_info_seen import SystemInfoSeen
-from relay.services.terminal_session import Identity
+from relay.services.terminal_session import SessionIdentity
 from relay.services.terminals import Terminals
 from relay.sessions.endings import Ending, EndKind
 from tests.relay.services.conftest import HandClock
@@ -29,7 +29,7 @@ class Session:
     """What is looked at of a `TerminalSession`."""
 
     def __init__(self, investor_id: str, app_id: str = "terminal_1.0") -> None:
-        self.identity = Identity("s", Investor(BROKER, investor_id), app_id, "198.51.100.7", Mode.MANY_TO_ONE)
+        self.identity = SessionIdentity("s", Investor(BROKER, investor_id), app_id, "198.51.100.7", Mode.MANY_TO_ONE)
         self.ending = False
         self.why = ""
 

@@ -322,7 +322,7 @@ class OrderDriver:
             case happened.SessionRecovering():
                 self.why_not = item.refusal
                 self._router.lost(LinkStatus(LinkState.RECOVERING, item.reason, cause=item.cause), self._loop.time())
-            case happened.SessionEnded():
+            case happened.CounterSessionEnded():
                 self._end(item.refusal, item.cause)
 
     async def _live(self, item: happened.SessionLive) -> None:
