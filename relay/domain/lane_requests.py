@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ctpabi.codec.cells import IntCell, TextCell
@@ -11,7 +10,7 @@ from relay.domain.order_keys import FirstOrder, OrderKeys, digest
 from relay.domain.ref_map import MapEntry, RefMap, system_id
 from relay.domain.refs import INT_SPACES, BadRef, RefPlaces, RefSpace, RefsUsedUp, read_ref
 from relay.refusals import call_reasons
-from relay.refusals.refusal import Refusal, Refused
+from relay.refusals.refusal import Refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,27 +56,33 @@ class RequestWriter:
         self._keys = keys
         self._limits = limits
 
-    def insert(self, lane: Lane, method: str, places: RefPlaces, body: bytearray, key: str) -> Outgoing:
-        """Rewrite an insert. Raises Refused; a refused request used nothing up."""
+    def insert(self, lane: Lane, method: str, places: RefPlaces, body: bytearray, key: str) -> Outgoing | Refusal:
+        """Rewrite an insert; a refused request used nothing up."""
         ordered = content(method, places, body) if key else b""
         first = self._keys.first(lane.identity.investor_id, key, ordered) if key else None
         if isinstance(first, Refusal):
-            raise Refused(first)
+            return first
         if first is not None:
             return Outgoing(first=first)
-        self._make_room(lane, 1 + len(places.derived))
-        chosen, entries = self._number(lane, places, body)
+        numbered = self._no_room(lane, 1 + len(places.derived)) or self._number(lane, places, body)
+        if isinstance(numbered, Refusal):
+            return numbered
+        chosen, entries = numbered
         if key:
             entries = (_with_key(entries[0], key, ordered), *entries[1:])
             self._keys.remember(entries[0])
         self._write(places, body, chosen, entries)
         return Outgoing(entries, chosen[0].lane_ref if chosen[0].assigned else "")
 
-    def action(self, lane: Lane, places: RefPlaces, body: bytearray) -> Outgoing:
-        """Rewrite a cancel. Raises Refused where it names no order of this investor."""
-        target = self._target(lane, places, body)
+    def action(self, lane: Lane, places: RefPlaces, body: bytearray) -> Outgoing | Refusal:
+        """Rewrite a cancel; refused where it names no order of this investor."""
+        target, refusal = self._target(lane, places, body), None
+        if isinstance(target, Refusal):
+            return target
         if places.action_space is not None and places.action_ref is not None:
-            self._number_action(lane, places.action_space, places.action_ref, places, body)
+            refusal = self._number_action(lane, places.action_space, places.action_ref, places, body)
+        if refusal is not None:
+            return refusal
         if target is not None:
             self._point_at(places, body, target)
         elif places.front is not None and places.session is not None:
@@ -92,25 +97,23 @@ class RequestWriter:
             if entry.order_key:
                 self._keys.forget(entry.investor_id, entry.order_key)
 
-    def _make_room(self, lane: Lane, more: int) -> None:
+    def _no_room(self, lane: Lane, more: int) -> Refusal | None:
         if self._refs.used_by(lane.identity.investor_id) + more > self._limits.per_investor:
-            raise Refused(call_reasons.investor_day_limit_reached(most=self._limits.per_investor))
-        if self._refs.full(more):
-            raise Refused(call_reasons.day_limit_reached(most=self._limits.total))
+            return call_reasons.investor_day_limit_reached(most=self._limits.per_investor)
+        return call_reasons.day_limit_reached(most=self._limits.total) if self._refs.full(more) else None
 
     def _number(
         self, lane: Lane, places: RefPlaces, body: bytearray
-    ) -> tuple[tuple[_Chosen, ...], tuple[MapEntry, ...]]:
+    ) -> tuple[tuple[_Chosen, ...], tuple[MapEntry, ...]] | Refusal:
         before = lane.refs.mark()
         try:
             chosen = _choose(lane, places, body)
-            return chosen, tuple(self._entry(lane, places, body, part) for part in chosen)
-        except Refused:
-            lane.refs.back_to(before)
-            raise
+            if not isinstance(chosen, Refusal):
+                return chosen, tuple(self._entry(lane, places, body, part) for part in chosen)
         except RefsUsedUp as none_left:
-            lane.refs.back_to(before)
-            raise Refused(call_reasons.references_used_up(field=str(none_left))) from None
+            chosen = call_reasons.references_used_up(field=str(none_left))
+        lane.refs.back_to(before)
+        return chosen
 
     def _entry(self, lane: Lane, places: RefPlaces, body: bytearray, part: _Chosen) -> MapEntry:
         counter_ref = self._binding.refs.next(part.space)
@@ -140,47 +143,38 @@ class RequestWriter:
             _put(part.cell, body, entry.counter_ref)
             self._refs.add(entry)
 
-    def _target(self, lane: Lane, places: RefPlaces, body: bytearray) -> MapEntry | None:
+    def _target(self, lane: Lane, places: RefPlaces, body: bytearray) -> MapEntry | Refusal | None:
         """The order a cancel names; None where it names one of another program, or all of this session.
 
-        The exchange's number counts more than the triple: it names one order only.
+        The exchange's number counts more than the triple: it names one order only. Another investor's order is not
+        found, so that its existence is not revealed.
         """
         if places.front is None or places.session is None:
             return None
         front, session = places.front.read(body), places.session.read(body)
         if places.space is None or places.ref is None:
-            if is_virtual(front) and (front, session) != (lane.front, lane.session):
-                raise Refused(call_reasons.order_not_found())
-            return None
+            is_own = not is_virtual(front) or (front, session) == (lane.front, lane.session)
+            return None if is_own else call_reasons.order_not_found()
         try:
             number = read_ref(places.ref, body)
         except BadRef:
-            raise Refused(call_reasons.reference_malformed(field=places.space)) from None
+            return call_reasons.reference_malformed(field=places.space)
         by_system_id = places.system_id is not None and bool(places.system_id.read(body))
         if front == 0 and session == 0 and number:
             front, session = lane.front, lane.session
         named = self._refs.numbered(places.space, *system_id(places, body)) if by_system_id else []
-        self._spare_others(lane, named)
         own = [entry for entry in named if entry.investor_id == lane.identity.investor_id]
         # Without an exchange the number may be that of several orders; then the triple decides.
         numbered = own[0] if len(own) == 1 else None
-        if not is_virtual(front):
-            at_counter = self._refs.at_counter(places.space, front, session, number)
-            self._spare_others(lane, [at_counter] if at_counter is not None else [])
-            return None
-        entry = numbered or self._refs.of_lane(places.space, front, session, number)
-        if entry is None and by_system_id:
-            return None
-        self._spare_others(lane, [entry] if entry is not None else [])
-        if entry is None:
-            raise Refused(call_reasons.order_not_found())
-        return entry
-
-    @staticmethod
-    def _spare_others(lane: Lane, entries: Sequence[MapEntry]) -> None:
-        """Answer "not found" for another investor's order, so that its existence is not revealed."""
-        if entries and all(entry.investor_id != lane.identity.investor_id for entry in entries):
-            raise Refused(call_reasons.order_not_found())
+        if is_virtual(front):
+            entry = numbered or self._refs.of_lane(places.space, front, session, number)
+            is_missing = entry is None and not by_system_id
+        else:
+            entry, is_missing = self._refs.at_counter(places.space, front, session, number), False
+        is_others = entry is not None and entry.investor_id != lane.identity.investor_id
+        if is_missing or is_others or (named and not own):
+            return call_reasons.order_not_found()
+        return entry if is_virtual(front) else None
 
     def _point_at(self, places: RefPlaces, body: bytearray, entry: MapEntry) -> None:
         """Name the order as the counter knows it; by the exchange's number too where its session is gone."""
@@ -209,40 +203,47 @@ class RequestWriter:
         if isinstance(ref, TextCell):
             ref.write(body, b"")
 
-    def _number_action(self, lane: Lane, space: RefSpace, cell: IntCell, places: RefPlaces, body: bytearray) -> None:
+    def _number_action(
+        self, lane: Lane, space: RefSpace, cell: IntCell, places: RefPlaces, body: bytearray
+    ) -> Refusal | None:
         # A lane's own action reference is not checked: many terminals leave it 0, and no cancel is to fail for it.
         try:
             counter_ref = self._binding.refs.next(space)
         except RefsUsedUp:
-            raise Refused(call_reasons.references_used_up(field=space)) from None
+            return call_reasons.references_used_up(field=space)
         mark = self._binding.mark(counter_ref)
         own_request = places.request_id.read(body) if places.request_id else 0
         self._actions.add(space, counter_ref, Action(lane, cell.read(body), own_request, mark))
         cell.write(body, counter_ref)
         if places.request_id is not None:
             places.request_id.write(body, mark)
+        return None
 
 
-def _choose(lane: Lane, places: RefPlaces, body: bytearray) -> tuple[_Chosen, ...]:
-    """The lane's references of one insert, main one first. Raises Refused or RefsUsedUp."""
+def _choose(lane: Lane, places: RefPlaces, body: bytearray) -> tuple[_Chosen, ...] | Refusal:
+    """The lane's references of one insert, main one first. Raises RefsUsedUp."""
     if places.space is None or places.ref is None:
         return ()
     wanted = [(places.space, places.ref), *((RefSpace.ORDER, cell) for cell in places.derived)]
-    numbers = [_given(space, cell, body) for space, cell in wanted]
+    numbers = list[int]()
+    for space, cell in wanted:
+        try:
+            numbers.append(read_ref(cell, body))
+        except BadRef:
+            return call_reasons.reference_malformed(field=space)
+    chosen = dict[int, _Chosen]()
     # A quote may number its two orders either way round; what the terminal left empty comes after what it gave.
-    turns = sorted(range(len(wanted)), key=lambda index: (numbers[index] == 0, numbers[index]))
-    chosen = {index: _choose_one(lane, *wanted[index], numbers[index], body) for index in turns}
+    for index in sorted(range(len(wanted)), key=lambda index: (numbers[index] == 0, numbers[index])):
+        one = _choose_one(lane, *wanted[index], numbers[index], body)
+        if isinstance(one, Refusal):
+            return one
+        chosen[index] = one
     return tuple(chosen[index] for index in range(len(wanted)))
 
 
-def _given(space: RefSpace, cell: TextCell | IntCell, body: bytearray) -> int:
-    try:
-        return read_ref(cell, body)
-    except BadRef:
-        raise Refused(call_reasons.reference_malformed(field=space)) from None
-
-
-def _choose_one(lane: Lane, space: RefSpace, cell: TextCell | IntCell, number: int, body: bytearray) -> _Chosen:
+def _choose_one(
+    lane: Lane, space: RefSpace, cell: TextCell | IntCell, number: int, body: bytearray
+) -> _Chosen | Refusal:
     if space in INT_SPACES:
         return _Chosen(space, cell, str(number), number, assigned=False)
     if number == 0:
@@ -250,7 +251,7 @@ def _choose_one(lane: Lane, space: RefSpace, cell: TextCell | IntCell, number: i
         return _Chosen(space, cell, str(number), number, assigned=True)
     last = lane.refs.last(space)
     if number <= last:
-        raise Refused(call_reasons.reference_not_increasing(field=space, given=str(number), last=last))
+        return call_reasons.reference_not_increasing(field=space, given=str(number), last=last)
     lane.refs.used(space, number)
     text = cell.read(body).decode("ascii") if isinstance(cell, TextCell) else str(number)
     return _Chosen(space, cell, text, number, assigned=False)

@@ -21,7 +21,7 @@ from relay.domain.refs import RefCounter, RefPlaces, RefSpace, ref_places
 from relay.domain.scope import Identity
 from relay.domain.waiting_orders import Named, OrderName, named_by_action, names_of_insert
 from relay.refusals import relay_reasons
-from relay.refusals.refusal import Refusal, Refused
+from relay.refusals.refusal import Refusal
 
 _ACTIONS_KEPT = 100_000
 _ASKED_BY_NO_TERMINAL = frozenset(
@@ -162,12 +162,9 @@ class Lanes:
             return Outgoing()
         if not self._binding.bound:
             return relay_reasons.counter_unavailable(why="not logged in")
-        try:
-            if places.action_space is not None:
-                return self._writer.action(lane, places, body)
-            return self._writer.insert(lane, method.name, places, body, order_key)
-        except Refused as refused:
-            return refused.refusal
+        if places.action_space is not None:
+            return self._writer.action(lane, places, body)
+        return self._writer.insert(lane, method.name, places, body, order_key)
 
     def waiting_names(self, lane: Lane, method: Method, body: bytes | bytearray) -> tuple[OrderName, ...]:
         """The names a cancel may use for an insert that is not sent yet; its own first."""
