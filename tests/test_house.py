@@ -31,7 +31,7 @@ UNCLEAR_WORDS = re.compile(r"\b(told|nobody|whoever)\b", re.IGNORECASE)
 the relay answers. Write what happens: "answer *not found* for another investor's order, so that its existence is not
 revealed"."""
 
-UNCLEAR_WORDS_PER_THOUSAND_LINES = {"source and documents": 2.9, "tests": 7.0}
+UNCLEAR_WORDS_PER_THOUSAND_LINES = {"source and documents": 2.8, "tests": 6.3}
 """How many of them there are; may only shrink. Where a sentence needs one, replace another."""
 
 VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "base", "manager", "misc", "handlers"}
