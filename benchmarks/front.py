@@ -19,9 +19,9 @@ import uvloop
 
 from ctprelay.v1 import terminal_pb2 as pb
 from ctprelay.v1 import terminal_pb2_grpc
+from relay.admission.stream_gate import GateLimits, StreamGate
 from relay.rpc.listener import Listener
-from relay.services.outbox import Outbox
-from relay.services.stream_gate import GateLimits, StreamGate
+from relay.sessions.outbox import Outbox
 from relay.settings.settings import Listen
 
 _VARIANTS: dict[str, tuple[str, ...]] = {"gRPC's own port": (), "through the front": ("192.0.2.1/32",)}

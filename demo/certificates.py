@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from relay.secret_files import create_private
+from relay.settings.secret_files import create_private
 
 VALID = dt.timedelta(days=1)
 CLOCK_SKEW = dt.timedelta(minutes=5)

@@ -14,7 +14,7 @@ from typing import Any
 
 from demo.cast import Cast
 from demo.certificates import TlsFiles
-from relay.secret_files import create_private
+from relay.settings.secret_files import create_private
 from simcounter import demo_accounts
 
 _OURS = ("CTP_RELAY_", "CTP_SIMCOUNTER_")

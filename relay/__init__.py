@@ -1,13 +1,7 @@
 """The CTP relay server: terminals in over gRPC, the broker's counter out over openctp-ctp.
 
-Floors, imports point down only:
-
-    cli, server      composition root: the only place that picks a counter
-    rpc              gRPC servicers: the wire in front of the services
-    services         use cases: admission, terminal sessions, directory, ledger writer
-    counter          the port to a counter, and the CTP adapter behind it
-    domain           pure rules: no clock, no I/O, no threads
-    settings errors logs    leaf vocabulary
+Each folder is one subject and says in its first line which. Imports point down only; docs/architecture.md has the map,
+and a contract in pyproject.toml the order.
 """
 
 import os

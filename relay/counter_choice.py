@@ -7,23 +7,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ctpabi.api import binding
-from relay.alarms import Alarms
-from relay.counter.ctp.connection import Connector, CounterAddress
-from relay.counter.ctp.many_to_many import ManyToMany
-from relay.counter.ctp.many_to_one import ManyToOne
+from relay.counter.breaker import Breaker
+from relay.counter.ctp.delivery.day_notices import KnownOwners
+from relay.counter.ctp.delivery.day_use import DayUse
+from relay.counter.ctp.identity.ownership import OwnershipTable
+from relay.counter.ctp.identity.scope import ScopeTable
+from relay.counter.ctp.lanes.lanes import Lanes
+from relay.counter.ctp.lanes.requests import DayLimits
+from relay.counter.ctp.modes.connection import Connector, CounterAddress
+from relay.counter.ctp.modes.many_to_many import ManyToMany
+from relay.counter.ctp.modes.many_to_one import ManyToOne
+from relay.counter.ctp.order_map.file import OrderMapFile
 from relay.counter.ctp.orders.calls import LinkLimits
 from relay.counter.ctp.orders.checks import RouterTables
 from relay.counter.ctp.orders.tools import DriverTools
-from relay.counter.order_map import OrderMapFile
+from relay.counter.ctp.session.patience import Patience
 from relay.counter.port import Counter, Evidence, Mode
-from relay.domain.breaker import Breaker
-from relay.domain.day_notices import KnownOwners
-from relay.domain.day_use import DayUse
-from relay.domain.lane_requests import DayLimits
-from relay.domain.lanes import Lanes
-from relay.domain.ownership import OwnershipTable
-from relay.domain.patience import Patience
-from relay.domain.scope import ScopeTable
+from relay.logs.alarms import Alarms
 from relay.settings import file as settings_file
 from relay.settings.settings import Settings
 

@@ -20,43 +20,43 @@ from sqlalchemy import Engine
 
 from ctpabi.api import binding
 from ctpabi.locale import LocaleMissing
-from relay import logs
 from relay.admin.changes import Changes
 from relay.admin.locks import LockActions
-from relay.alarms import Alarms
-from relay.counter.ctp.flow_folders import process_folder
+from relay.admission import verifier as genuineness
+from relay.admission.admission import Admission, AdmissionRules, Directory
+from relay.admission.known_places import KnownPlaces
+from relay.admission.login_guard import LoginGuard
+from relay.admission.system_info import AgeLimits
+from relay.admission.system_info_seen import SystemInfoSeen
+from relay.admission.verifier import Verifier, VerifierUnavailable
+from relay.counter.breaker import Breaker
+from relay.counter.ctp.delivery.day_notices import KnownOwners
+from relay.counter.ctp.order_map.file import OrderMapFile
+from relay.counter.ctp.order_map.in_database import OrdersInDatabase
+from relay.counter.ctp.order_map.relay_numbers import take_number
+from relay.counter.ctp.order_map.tables import OrderTables
 from relay.counter.ctp.orders.calls import LinkLimits
-from relay.counter.order_map import OrderMapFile
+from relay.counter.ctp.session.flow_folders import process_folder
 from relay.counter.port import Counter, Evidence, Mode
 from relay.counter_choice import ProcessParts, make_counter
+from relay.database.database import open_database, prepare
+from relay.database.state_lock import StateLock
 from relay.database.times import COUNTER_ZONE
-from relay.domain.breaker import Breaker
-from relay.domain.day_notices import KnownOwners
-from relay.domain.journal import Journal, JournalLimits
-from relay.domain.system_info import AgeLimits
+from relay.directory.access import DirectoryAccess
+from relay.directory.investors import Investors
+from relay.directory.known_investors import kept_known
+from relay.directory.terminals import Terminals, open_key
+from relay.ledger.ledger import Ledger
+from relay.ledger.spool import Spool
+from relay.logs import logs
+from relay.logs.alarms import Alarms
+from relay.metrics.endpoint import MetricsServer, Watched, readings, why_not_healthy, why_not_ready
 from relay.reloading import Load, Reloading, Take
 from relay.rpc import control
 from relay.rpc.doors import Doors
-from relay.rpc.metrics_http import MetricsServer, Watched, readings, why_not_healthy, why_not_ready
-from relay.services import verifier as genuineness
-from relay.services.admission import Admission, AdmissionRules, Directory
-from relay.services.database import open_database, prepare
-from relay.services.directory_access import DirectoryAccess
-from relay.services.investors import Investors
-from relay.services.known_investors import kept_known
-from relay.services.known_places import KnownPlaces
-from relay.services.ledger import Ledger
-from relay.services.ledger_spool import Spool
-from relay.services.login_guard import LoginGuard
-from relay.services.order_tables import OrderTables
-from relay.services.orders_in_database import OrdersInDatabase
-from relay.services.relay_numbers import take_number
-from relay.services.revocations import Revocations
-from relay.services.sessions import SessionLimits, Sessions
-from relay.services.state_lock import StateLock
-from relay.services.system_info_seen import SystemInfoSeen
-from relay.services.terminals import Terminals, open_key
-from relay.services.verifier import Verifier, VerifierUnavailable
+from relay.sessions.journal import Journal, JournalLimits
+from relay.sessions.revocations import Revocations
+from relay.sessions.sessions import SessionLimits, Sessions
 from relay.settings import file as settings_file
 from relay.settings.settings import Settings
 from relay.tasks import Tasks

@@ -16,10 +16,10 @@ from ctpabi.catalog.data import load_catalog
 from ctpabi.codec import layout
 from ctpabi.codec.cells import IntCell, TextCell
 from ctpabi.facts.requests import Answered, known_requests
-from relay.domain.ownership import Owner, OwnershipTable
-from relay.domain.refs import ref_places
-from relay.domain.scope import Identity, Rule, ScopeTable, authorize
-from relay.domain.scope_table import Scope
+from relay.counter.ctp.identity.ownership import Owner, OwnershipTable
+from relay.counter.ctp.identity.scope import Identity, Rule, ScopeTable, authorize
+from relay.counter.ctp.identity.scope_table import Scope
+from relay.counter.ctp.lanes.refs import ref_places
 from relay.refusals.refusal import Refusal
 
 INVESTOR = Identity("broker", "investor", public_ip="ip", mac_address="mac")

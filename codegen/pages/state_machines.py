@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from codegen.pages import marked
-from relay.domain import counter_events as facts
-from relay.domain import counter_session as session
-from relay.domain.challenge import VALID_SECONDS
-from relay.domain.patience import Patience
+from relay.admission.challenge import VALID_SECONDS
+from relay.counter.ctp.session import events as facts
+from relay.counter.ctp.session import machine as session
+from relay.counter.ctp.session.patience import Patience
 from relay.sessions import conversation as talk
 
 _HEAD = """\

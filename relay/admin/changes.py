@@ -21,11 +21,11 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from relay.admin.person import Person
+from relay.database.database import brief, writing
 from relay.database.times import stamp
-from relay.domain.ledger_chain import canonical
+from relay.ledger.chain import canonical
+from relay.ledger.ledger import append, record_now
 from relay.refusals.refusal import LedgerUnavailable
-from relay.services.database import brief, writing
-from relay.services.ledger import append, record_now
 
 Clock = Callable[[], dt.datetime]
 

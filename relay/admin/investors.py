@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 from relay.admin.changes import Changes, Clock
 from relay.admin.person import Person
 from relay.counter.port import Investor
-from relay.services.investors import InvestorRecord, Investors
+from relay.directory.investors import InvestorRecord, Investors
 
 
 class InvestorActions:

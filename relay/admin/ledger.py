@@ -12,12 +12,12 @@ from sqlalchemy import Engine
 
 from relay.admin.changes import Changes
 from relay.admin.person import Person
-from relay.domain.ledger_chain import Entry
-from relay.services import ledger_reader
-from relay.services.ledger_file import FileAudit, NoLedgerFile, misfits, public_key_of, sealed_lines, verify_file
-from relay.services.ledger_reader import Audit
-from relay.services.ledger_text import csv_rows, login_lines
-from relay.services.signing_key import make_signing_key, open_signing_key
+from relay.ledger import reader
+from relay.ledger.chain import Entry
+from relay.ledger.export_columns import csv_rows, login_lines
+from relay.ledger.export_file import FileAudit, NoLedgerFile, misfits, public_key_of, sealed_lines, verify_file
+from relay.ledger.reader import Audit
+from relay.ledger.signing_key import make_signing_key, open_signing_key
 
 
 class Form(StrEnum):
@@ -48,14 +48,14 @@ class LedgerActions:
     def verify(self, expected_heads: Iterable[str] = ()) -> WholenessReport:
         """Recompute every chain; each expected hash must be an entry's."""
         wanted = set(expected_heads)
-        audits = ledger_reader.audit(self._ledger)
+        audits = reader.audit(self._ledger)
         # The hashes of a long ledger fill the memory: only where they are asked for.
-        hashes = {entry.hash for entry in ledger_reader.read(self._ledger)} if wanted else set()
+        hashes = {entry.hash for entry in reader.read(self._ledger)} if wanted else set()
         return WholenessReport(audits, _problems(audits) + _missing(wanted, hashes))
 
     def tail(self, count: int) -> list[Entry]:
         """The newest entries of all chains, oldest first."""
-        return ledger_reader.tail(self._ledger, count)
+        return reader.tail(self._ledger, count)
 
     def make_signing_key(self, by: Person) -> bool:
         """Make the key of exported files where there is none; its public half is an entry.
@@ -82,8 +82,8 @@ class LedgerActions:
         """
         since, until = _bounds(day)
         key = open_signing_key(self._key_file) if form is Form.JSON else None
-        parts = ledger_reader.stretches(self._ledger, since=since, until=until)
-        entries = ledger_reader.read(self._ledger, parts)
+        parts = reader.stretches(self._ledger, since=since, until=until)
+        entries = reader.read(self._ledger, parts)
         if key is not None:
             return sealed_lines(parts, entries, since=since, until=until, key=key)
         return csv_rows(entries) if form is Form.CSV else login_lines(entries, line_format)

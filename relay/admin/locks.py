@@ -6,8 +6,8 @@ import asyncio
 
 from relay.admin.changes import Changes
 from relay.admin.person import Person
-from relay.domain.login_attempts import Lock
-from relay.services.login_guard import LoginGuard
+from relay.admission.login_attempts import Lock
+from relay.admission.login_guard import LoginGuard
 
 
 class LockActions:

@@ -10,9 +10,9 @@ from sqlalchemy import Connection, Engine
 from relay.admin.changes import Changes, Clock
 from relay.admin.person import Person
 from relay.counter.port import Mode
-from relay.secret_files import SecretFileRefused
-from relay.services.secrets_box import SecretsBox
-from relay.services.terminals import Terminal, Terminals, open_key
+from relay.directory.secrets_box import SecretsBox
+from relay.directory.terminals import Terminal, Terminals, open_key
+from relay.settings.secret_files import SecretFileRefused
 
 
 class TerminalActions:

@@ -13,7 +13,7 @@ import typer
 from relay.cli import investor, ledger, locks, terminal
 from relay.cli.context import DEFAULT_CONFIG, ConfigPath
 from relay.cli.output import EPILOG, AsJson, reporting, say, show, write_json
-from relay.services.database import open_database, require_current, revisions, upgrade
+from relay.database.database import open_database, require_current, revisions, upgrade
 from relay.settings.file import SettingsInvalid, directory_url, ledger_url, load, secrets_of
 from relay.settings.settings import Settings
 from relay.settings.text import example, markdown

@@ -18,9 +18,9 @@ from relay.admin.ledger import LedgerActions
 from relay.admin.person import Person, person_here
 from relay.admin.terminals import TerminalActions
 from relay.cli.output import CommandRefused
-from relay.secret_files import read_secret
-from relay.services.database import open_database, prepare
+from relay.database.database import open_database, prepare
 from relay.settings.file import directory_url, ledger_url, load, secrets_key_file, signing_key_file
+from relay.settings.secret_files import read_secret
 from relay.settings.settings import Settings
 
 ConfigPath = Annotated[

@@ -16,8 +16,8 @@ import typer
 from relay.admin.ledger import Form, WholenessReport, verify_files
 from relay.cli.context import DEFAULT_CONFIG, ConfigPath, Workplace
 from relay.cli.output import EPILOG, AsJson, CommandRefused, ExitCode, reporting, say, warn, write_json
-from relay.domain.ledger_chain import Entry
-from relay.services.ledger_text import json_lines
+from relay.ledger.chain import Entry
+from relay.ledger.export_columns import json_lines
 from relay.settings.file import signing_key_file
 
 app = typer.Typer(no_args_is_help=True, help="The permanent record (审计记录).", epilog=EPILOG)

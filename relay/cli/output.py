@@ -16,12 +16,12 @@ from rich.markup import escape
 from rich.table import Table
 from sqlalchemy.exc import SQLAlchemyError
 
+from relay.database.database import DatabaseUnusable, brief
+from relay.directory.secrets_box import SecretUnreadable
+from relay.directory.terminals import EntryExists, EntryUnknown
 from relay.refusals.refusal import LedgerUnavailable
-from relay.secret_files import SecretFileRefused
-from relay.services.database import DatabaseUnusable, brief
-from relay.services.secrets_box import SecretUnreadable
-from relay.services.terminals import EntryExists, EntryUnknown
 from relay.settings.file import SettingsInvalid
+from relay.settings.secret_files import SecretFileRefused
 
 
 class ExitCode(IntEnum):

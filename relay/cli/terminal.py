@@ -14,8 +14,8 @@ from relay.cli.context import DEFAULT_CONFIG, ConfigPath, Workplace, ask_secret
 from relay.cli.output import EPILOG, AsJson, CommandRefused, reporting, say, show, warn, write_json
 from relay.counter.port import Mode
 from relay.directory.auth_codes import new_auth_code
-from relay.secret_files import create_private
-from relay.services.terminals import Terminal
+from relay.directory.terminals import Terminal
+from relay.settings.secret_files import create_private
 
 app = typer.Typer(no_args_is_help=True, help="Terminal software that may connect (终端).", epilog=EPILOG)
 

@@ -3,7 +3,7 @@
 1. A row of the table makes the value: `call_reasons.order_not_found()` is a `Refusal`.
 2. Pure code returns it. A coroutine raises it, once, as `Refused(refusal)`; nothing in between changes it.
 3. `TerminalStream` (a login, a resume, a message) or `TerminalSession` (a call) catches it at the top.
-4. A refused login is in the ledger first, precisely. Then `services.frames.rejection` writes `refusal.told`, which
+4. A refused login is in the ledger first, precisely. Then `sessions.frames.rejection` writes `refusal.told`, which
    is the precise refusal, or the one that is said instead of it. No other function makes a message of a refusal.
 
 A session that ends because of a refusal says it in the text of its Goodbye or SessionStatus: `told_text`.

@@ -1,1 +1,1 @@
-"""The wire in front of the services: gRPC servicers that move bytes and know nothing of CTP."""
+"""The doors: gRPC for terminals and for the control socket. They move bytes and decide nothing."""

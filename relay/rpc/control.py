@@ -21,7 +21,7 @@ from google.protobuf.message import DecodeError, Message
 from ctprelay.v1 import admin_pb2 as pb
 from relay.admin.locks import LockActions
 from relay.admin.person import Person, person_at_socket
-from relay.domain.login_attempts import Lock
+from relay.admission.login_attempts import Lock
 from relay.refusals.refusal import LedgerUnavailable
 from relay.rpc.callers import MOST_CALLERS, Callers
 

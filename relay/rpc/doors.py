@@ -6,12 +6,12 @@ import asyncio
 import weakref
 from importlib.metadata import version
 
+from relay.admission.origin.public_ip import Origin
+from relay.admission.stream_gate import GateLimits, StreamGate
 from relay.counter.port import Evidence
-from relay.domain.public_ip import Origin
 from relay.rpc.listener import Listener
-from relay.services.sessions import STOPPING, Sessions
-from relay.services.stream_gate import GateLimits, StreamGate
-from relay.services.terminal_stream import StreamSettings, TerminalStream
+from relay.sessions.sessions import STOPPING, Sessions
+from relay.sessions.stream import StreamSettings, TerminalStream
 from relay.settings.settings import Listen, Settings
 
 _FAREWELL_SECONDS = 5.0

@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 import grpc
 import structlog
 
-from relay.domain.public_ip import Network, Origin, origin_of, parse_networks, parse_peer
+from relay.admission.origin.public_ip import Network, Origin, origin_of, parse_networks, parse_peer
+from relay.admission.stream_gate import MOST_WAITING, StreamGate
 from relay.rpc.certificates import Certificates, CertificateUnusable
 from relay.rpc.front import ProxyListener
 from relay.rpc.terminal_service import TerminalService
-from relay.services.stream_gate import MOST_WAITING, StreamGate
-from relay.services.terminal_stream import TerminalStream
+from relay.sessions.stream import TerminalStream
 from relay.settings.settings import Listen
 from relay.tasks import Tasks
 

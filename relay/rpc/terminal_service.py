@@ -1,6 +1,6 @@
 """ctprelay.v1.TerminalService over grpc.aio: one handler, one stream, one conversation.
 
-The handler moves messages between gRPC and `services.terminal_stream`; it decides nothing. Requests are parsed
+The handler moves messages between gRPC and `sessions.stream`; it decides nothing. Requests are parsed
 here so that a message that is too large or malformed becomes a refusal with a name instead of a broken stream.
 """
 
@@ -15,13 +15,13 @@ import structlog
 from google.protobuf.message import DecodeError
 
 from ctprelay.v1 import terminal_pb2 as pb
-from relay.domain.public_ip import Origin, OriginUnknown
+from relay.admission.origin.public_ip import Origin, OriginUnknown
+from relay.admission.stream_gate import Slot, StreamGate
 from relay.refusals import stream_reasons
-from relay.services import frames
-from relay.services.outbox import SLOW_READER
-from relay.services.stream_gate import Slot, StreamGate
-from relay.services.terminal_stream import Malformed, TerminalStream
+from relay.sessions import frames
 from relay.sessions.endings import Ending, EndKind
+from relay.sessions.outbox import SLOW_READER
+from relay.sessions.stream import Malformed, TerminalStream
 from relay.tasks import Tasks
 
 _log = structlog.get_logger(__name__)

@@ -1,1 +1,1 @@
-"""What one terminal has with the relay: the order of its conversation, and the ways its session ends."""
+"""A terminal that is let in: its stream, what it may say when, its session, and what it still has to get."""

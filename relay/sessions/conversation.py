@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from enum import Enum, auto
 
-from relay.domain.challenge import VALID_SECONDS
+from relay.admission.challenge import VALID_SECONDS
 from relay.refusals import login_reasons, stream_reasons
 from relay.refusals.refusal import Refusal
 

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 
-from relay.secret_files import SecretFileRefused, read_secret
+from relay.settings.secret_files import SecretFileRefused, read_secret
 from relay.settings.settings import ENVIRONMENT_PREFIX, Operator, Settings
 from relay.settings.text import allowed_values, section_at, setting_keys
 

@@ -18,7 +18,7 @@ from ctpabi.api import binding
 from ctpabi.api.spi import RawEvent
 from ctpabi.api.trader import RESTART, TraderApi
 from ctpabi.codec import layout
-from relay.counter.ctp.user_system_info import report_body, report_method
+from relay.counter.ctp.session.user_system_info import report_body, report_method
 from relay.counter.port import Investor, Mode, TerminalReport
 from simcounter import demo_accounts
 

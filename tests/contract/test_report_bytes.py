@@ -20,8 +20,8 @@ import pytest
 
 from ctpabi.shim.build import CompilerMissing, build
 from ctpabi.shim.substitute import BindingMissing
+from relay.admission.system_info import LONGEST, SHORTEST
 from relay.counter.port import Mode
-from relay.domain.system_info import LONGEST, SHORTEST
 from simcounter.config import CounterConfig
 from simcounter.counter import SimulatedCounter
 from simcounter.exec import program_environment

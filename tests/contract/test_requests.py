@@ -11,8 +11,8 @@ from codegen.pages.requests import rule_of
 from ctpabi.catalog import Method
 from ctpabi.facts.requests import Answered, RequestFact, known_requests
 from ctprelay.ctp.v1 import events_pb2
+from relay.counter.ctp.identity.scope_table import Scope
 from relay.counter.port import Mode
-from relay.domain.scope_table import Scope
 from simcounter.errors_text import ErrorId
 from tests.contract.request_bodies import asking_for_nothing, body_for, empty, set_fields, undo
 from tests.contract.watched import CATALOG, MAC_ADDRESS, Exchange, Watched

@@ -16,7 +16,7 @@ from typing import Any
 
 from relay.cli.context import Workplace
 from relay.counter.port import Mode
-from relay.services import ledger_reader
+from relay.ledger import reader as ledger_reader
 from simcounter import demo_accounts
 from simcounter.exec import program_environment
 

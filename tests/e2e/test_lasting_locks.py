@@ -14,12 +14,12 @@ from pydantic import SecretStr
 from typer.testing import CliRunner
 
 from ctprelay.v1 import terminal_pb2 as pb
+from relay.admission.known_places import KnownPlaces
 from relay.cli.app import app
 from relay.cli.context import now
 from relay.counter.port import Investor, Mode
-from relay.services.database import open_database
-from relay.services.directory_access import DirectoryAccess
-from relay.services.known_places import KnownPlaces
+from relay.database.database import open_database
+from relay.directory.access import DirectoryAccess
 from simcounter import demo_accounts
 from simcounter.errors_text import text_of
 from terminal_client import LoginRejected, Refusal

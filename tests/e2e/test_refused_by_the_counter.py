@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from ctprelay.ctp.v1 import structs_pb2 as ctp
+from relay.counter.ctp.session.password_tries import MOST_IN_A_ROW
 from relay.counter.port import Mode
-from relay.domain.password_tries import MOST_IN_A_ROW
 from simcounter import demo_accounts
 from simcounter.errors_text import text_of
 from terminal_client import CallRefused, LoginRejected, RelayTerminal

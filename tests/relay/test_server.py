@@ -20,10 +20,10 @@ from pydantic import SecretStr
 from ctprelay.v1 import terminal_pb2 as pb
 from ctprelay.v1 import terminal_pb2_grpc
 from relay import server
-from relay.secret_files import SecretFileRefused
-from relay.services.secrets_box import SecretsBox
-from relay.services.state_lock import AlreadyRunning
+from relay.database.state_lock import AlreadyRunning
+from relay.directory.secrets_box import SecretsBox
 from relay.settings.file import Secrets
+from relay.settings.secret_files import SecretFileRefused
 from relay.settings.settings import Settings
 from relay.tasks import Tasks
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import functools
 
 from relay.counter.ctp.orders import router, waiting_calls
-from relay.domain import pacing
-from relay.domain.pacing import PacingLimits
-from relay.domain.query_lane import LaneRules, QueryLane, Unanswered
+from relay.counter.ctp.pacing import pacing
+from relay.counter.ctp.pacing.pacing import PacingLimits
+from relay.counter.ctp.queries.query_lane import LaneRules, QueryLane, Unanswered
 
 QUERY_SECONDS = 1.5
 """for so long a query may be silent"""

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import structlog
 
-from relay.alarms import AlarmName
+from relay.logs.alarms import AlarmName
 
 heard: Final[list[str]] = []
 """of this process; a history that finds something here has failed"""

@@ -14,24 +14,24 @@ from pathlib import Path
 from typing import Any
 
 from ctpabi.api.binding import Binding
-from relay.counter.ctp.connection import Connector, CounterAddress
-from relay.counter.ctp.many_to_many import ManyToMany
-from relay.counter.ctp.many_to_one import ManyToOne
+from relay.counter.ctp.delivery.day_notices import KnownOwners
+from relay.counter.ctp.delivery.day_use import DayUse
+from relay.counter.ctp.identity.ownership import OwnershipTable
+from relay.counter.ctp.identity.scope import ScopeTable
+from relay.counter.ctp.lanes.lanes import Lanes
+from relay.counter.ctp.modes.connection import Connector, CounterAddress
+from relay.counter.ctp.modes.many_to_many import ManyToMany
+from relay.counter.ctp.modes.many_to_one import ManyToOne
+from relay.counter.ctp.order_map.file import OrderMapFile
 from relay.counter.ctp.orders.calls import LinkLimits
 from relay.counter.ctp.orders.checks import RouterTables
 from relay.counter.ctp.orders.driver import CtpLink
 from relay.counter.ctp.orders.tools import DriverTools
-from relay.counter.ctp.session import CtpSession
-from relay.counter.order_map import OrderMapFile
+from relay.counter.ctp.session.machine import LifeState
+from relay.counter.ctp.session.patience import Patience
+from relay.counter.ctp.session.session import CtpSession
 from relay.counter.port import Investor, Mode, TerminalLogin, TerminalReport
 from relay.database.times import COUNTER_ZONE
-from relay.domain.counter_session import LifeState
-from relay.domain.day_notices import KnownOwners
-from relay.domain.day_use import DayUse
-from relay.domain.lanes import Lanes
-from relay.domain.ownership import OwnershipTable
-from relay.domain.patience import Patience
-from relay.domain.scope import ScopeTable
 from simcounter import demo_accounts
 
 ANSWER_SECONDS = 1.0

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from relay.domain.delivery import Delivery, Notice
-from relay.domain.lanes import Lanes
-from relay.domain.order_keys import OrderKeys
-from relay.domain.ownership import Owner, Ownership, OwnershipTable
-from relay.domain.ref_map import MapEntry, RefMap
-from relay.domain.refs import RefCounter, RefSpace
-from relay.domain.repetitions import Repetitions
+from relay.counter.ctp.delivery.delivery import Delivery, Notice
+from relay.counter.ctp.delivery.repetitions import Repetitions
+from relay.counter.ctp.identity.ownership import Owner, Ownership, OwnershipTable
+from relay.counter.ctp.lanes.lanes import Lanes
+from relay.counter.ctp.lanes.order_keys import OrderKeys
+from relay.counter.ctp.lanes.ref_map import MapEntry, RefMap
+from relay.counter.ctp.lanes.refs import RefCounter, RefSpace
 
 
 def everybody_sees_everything() -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import functools
 
-from relay.domain import day_notices
-from relay.domain.day_notices import DayNoticeLimits
+from relay.counter.ctp.delivery import day_notices
+from relay.counter.ctp.delivery.day_notices import DayNoticeLimits
 
 TOTAL_BYTES = 300_000
 TOO_MANY_ORDERS = 400

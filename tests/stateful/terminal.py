@@ -16,7 +16,7 @@ from relay.counter.ctp.orders.driver import CtpLink
 from relay.counter.port import CallOutcome, CounterEvent, LinkState, LinkStatus
 from relay.refusals.refusal import Refused
 from simcounter.config import CounterConfig
-from tests.relay.counter.terminal_calls import terminal_call
+from tests.relay.counter.ctp.terminal_calls import terminal_call
 from tests.stateful.counter_side import State, trade_name
 
 CATALOG = load_catalog()

@@ -16,7 +16,7 @@ import pytest
 from ctpabi.shim.build import CompilerMissing
 from ctpabi.shim.substitute import BindingMissing
 from simcounter.exec import program_environment
-from tests.relay.domain.ctp_bodies import CATALOG
+from tests.relay.counter.ctp.ctp_bodies import CATALOG
 from tests.simcounter.scripted_counter import DEADLINE_SECONDS, ScriptedCounter
 
 BEGINNING = """

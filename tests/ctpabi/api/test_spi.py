@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from tests.ctpabi.api.api_process import Start, scripted, start
-from tests.relay.counter.played_board import event_body
-from tests.relay.domain.ctp_bodies import body
+from tests.relay.counter.ctp.ctp_bodies import body
+from tests.relay.counter.ctp.played_board import event_body
 from tests.simcounter.scripted_counter import ScriptedCounter
 
 __all__ = ["scripted", "start"]

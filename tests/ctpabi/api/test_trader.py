@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from relay.counter.ctp.user_system_info import report_body
+from relay.counter.ctp.session.user_system_info import report_body
 from simcounter.wire import FrameType
 from tests.ctpabi.api.api_process import Start, scripted, start
-from tests.relay.counter.played_api import report
-from tests.relay.domain.ctp_bodies import CATALOG, request
+from tests.relay.counter.ctp.ctp_bodies import CATALOG, request
+from tests.relay.counter.ctp.played_api import report
 from tests.simcounter.scripted_counter import ScriptedCounter
 
 __all__ = ["scripted", "start"]

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ctpabi.codec.cells import int_cell, text_cell
-from tests.relay.domain.ctp_bodies import CATALOG, body, read
+from tests.relay.counter.ctp.ctp_bodies import CATALOG, body, read
 
 ORDER = CATALOG.structs["Order"]
 

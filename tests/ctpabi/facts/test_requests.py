@@ -8,7 +8,7 @@ import pytest
 
 from ctpabi.catalog.data import load_catalog
 from ctpabi.facts.requests import Answered, RequestFact, known_requests
-from relay.domain.scope_table import CANCELS
+from relay.counter.ctp.identity.scope_table import CANCELS
 from simcounter.records import _IRREGULAR_ERRORS, Records
 from simcounter.trading.bank import _BALANCE, _TO_BANK, _TO_FUTURES
 

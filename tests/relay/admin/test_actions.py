@@ -19,15 +19,15 @@ from relay.admin.ledger import LedgerActions
 from relay.admin.locks import LockActions
 from relay.admin.person import Person
 from relay.admin.terminals import TerminalActions
+from relay.admission.login_guard import LoginGuard
 from relay.counter.port import Investor
+from relay.database.database import open_database, upgrade
+from relay.directory.terminals import EntryExists, EntryUnknown
+from relay.ledger import reader
 from relay.refusals.refusal import LedgerUnavailable
-from relay.services import ledger_reader
-from relay.services.database import open_database, upgrade
-from relay.services.login_guard import LoginGuard
-from relay.services.terminals import EntryExists, EntryUnknown
 from relay.settings.settings import Limits
-from tests.relay.services.conftest import HandClock, postgres_server, postgres_url
-from tests.relay.services.test_login_guard import WRONG_PASSWORD, PlayedPlaces, fail
+from tests.relay.admission.test_login_guard import WRONG_PASSWORD, PlayedPlaces, fail
+from tests.relay.conftest import HandClock, postgres_server, postgres_url
 
 __all__ = ["postgres_server", "postgres_url"]
 
@@ -56,7 +56,7 @@ class Place:
 
     def entries(self) -> list[tuple[str, dict[str, Any]]]:
         """The kind and data of every entry."""
-        return [(entry.kind, json.loads(entry.data)) for entry in ledger_reader.read(self.ledger)]
+        return [(entry.kind, json.loads(entry.data)) for entry in reader.read(self.ledger)]
 
     def break_ledger(self) -> None:
         with self.ledger.begin() as connection:

@@ -20,9 +20,9 @@ from typer.testing import CliRunner, Result
 
 from relay.admin import ledger as admin_ledger
 from relay.cli.app import app
+from relay.database.database import open_database
 from relay.database.times import COUNTER_ZONE
-from relay.services.database import open_database
-from relay.services.ledger import record_now
+from relay.ledger.ledger import record_now
 from relay.settings.text import example
 
 CODE = "ABCDEFGHJKLMNPQ1"

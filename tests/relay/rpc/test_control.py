@@ -19,16 +19,16 @@ from typer.testing import CliRunner, Result
 from ctprelay.v1 import admin_pb2 as pb
 from relay.admin.changes import Changes
 from relay.admin.locks import LockActions
+from relay.admission.login_guard import LoginGuard
 from relay.cli.app import app
 from relay.cli.context import Workplace, now
 from relay.refusals import counter_reasons
 from relay.refusals.refusal import LedgerUnavailable
 from relay.rpc import control
 from relay.rpc.callers import MOST_CALLERS
-from relay.services.login_guard import LoginGuard
 from relay.settings.settings import Limits
 from relay.settings.text import example
-from tests.relay.services.test_login_guard import WRONG_PASSWORD, PlayedPlaces, Trying, fail, try_at_counter
+from tests.relay.admission.test_login_guard import WRONG_PASSWORD, PlayedPlaces, Trying, fail, try_at_counter
 
 Run = Callable[..., Any]
 

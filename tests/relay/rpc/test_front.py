@@ -18,7 +18,7 @@ from relay.rpc import front
 from relay.rpc.listener import Listener
 from relay.sessions.endings import Ending, EndKind
 from relay.settings.settings import Listen
-from tests.relay.domain.test_proxy_header import binary
+from tests.relay.admission.origin.test_proxy_header import binary
 from tests.relay.rpc.test_listener import certified
 from tests.relay.rpc.test_terminal_service import HELLO, Site, wide_gate
 

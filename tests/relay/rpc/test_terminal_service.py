@@ -12,13 +12,13 @@ import pytest
 
 from ctprelay.v1 import terminal_pb2 as pb
 from ctprelay.v1 import terminal_pb2_grpc
-from relay.domain.public_ip import Origin
+from relay.admission.origin.public_ip import Origin
+from relay.admission.stream_gate import GateLimits, StreamGate
 from relay.rpc import terminal_service
 from relay.rpc.listener import Listener
-from relay.services.outbox import Outbox
-from relay.services.stream_gate import GateLimits, StreamGate
-from relay.services.terminal_stream import Malformed
 from relay.sessions.endings import Ending, EndKind
+from relay.sessions.outbox import Outbox
+from relay.sessions.stream import Malformed
 from relay.settings.settings import Listen
 
 HELLO = pb.TerminalMessage(hello=pb.Hello(protocol=1, app_id="terminal_1.0"))

@@ -12,14 +12,14 @@ import pytest
 from ctprelay.v1 import terminal_pb2 as pb
 from relay.counter.port import LinkCause, LinkState, LinkStatus
 from relay.refusals import login_reasons
-from relay.services.outbox import Outbox
-from relay.services.revocations import end
-from relay.services.terminal_session import TerminalSession
-from relay.services.terminal_stream import Malformed, StreamSettings, TerminalStream
 from relay.sessions.endings import Ending, EndKind
+from relay.sessions.outbox import Outbox
+from relay.sessions.revocations import end
+from relay.sessions.session import TerminalSession
+from relay.sessions.stream import Malformed, StreamSettings, TerminalStream
 from tests.relay.evidence import KeptEvidence
 from tests.relay.hand_loop import HandLoop, settled
-from tests.relay.services.played_counter import BROKER, LINGER_SECONDS, ORIGIN, House, PlayedLink, applicant, read
+from tests.relay.sessions.played_counter import BROKER, LINGER_SECONDS, ORIGIN, House, PlayedLink, applicant, read
 
 PROTO = Path(__file__).parents[3] / "proto/ctprelay/v1/terminal.proto"
 HELLO = pb.TerminalMessage(hello=pb.Hello(protocol=1, app_id="terminal_1.0"))

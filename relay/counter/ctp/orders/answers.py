@@ -14,12 +14,12 @@ from ctpabi.api.spi import RawEvent
 from ctpabi.catalog import Catalog
 from ctpabi.codec import text
 from ctpabi.codec.cells import text_cell
+from relay.counter.ctp.identity.scope_table import Priority
 from relay.counter.ctp.orders.calls import OpenCall, RouterLink, UnansweredCalls
 from relay.counter.ctp.orders.outputs import Output, Warned
 from relay.counter.ctp.orders.view import EventView
+from relay.counter.ctp.queries.query_cache import QueryCache, Row
 from relay.counter.port import CounterEvent
-from relay.domain.query_cache import QueryCache, Row
-from relay.domain.scope_table import Priority
 
 _FUNDS = "OnRspQryTradingAccount"
 _NO_ERROR = 0, b""

@@ -15,16 +15,16 @@ from dataclasses import dataclass, field, replace
 
 from ctpabi.catalog import Method
 from ctpabi.facts.requests import known_requests
+from relay.counter.ctp.lanes.lane import Lane
+from relay.counter.ctp.lanes.order_keys import FirstOrder
+from relay.counter.ctp.lanes.ref_map import MapEntry
+from relay.counter.ctp.lanes.refs import RefSpace
+from relay.counter.ctp.lanes.requests import Outgoing
 from relay.counter.ctp.orders.outgoing import OutgoingItems
+from relay.counter.ctp.pacing.pacing import Ticket
+from relay.counter.ctp.pacing.rate_window import RateWindow
+from relay.counter.ctp.queries.query_cache import Key
 from relay.counter.port import CallOutcome
-from relay.domain.lane import Lane
-from relay.domain.lane_requests import Outgoing
-from relay.domain.order_keys import FirstOrder
-from relay.domain.pacing import Ticket
-from relay.domain.query_cache import Key
-from relay.domain.rate_window import RateWindow
-from relay.domain.ref_map import MapEntry
-from relay.domain.refs import RefSpace
 
 _LIMIT = 100_000
 _AtCounter = tuple[RefSpace, int, int, int]

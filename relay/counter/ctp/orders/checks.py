@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from ctpabi.catalog import Catalog, Method
 from ctpabi.codec import layout
 from ctpabi.codec.messages import request_body
+from relay.counter.ctp.delivery.day_notices import KnownOwners
+from relay.counter.ctp.identity.ownership import OwnershipTable
+from relay.counter.ctp.identity.scope import ScopeTable, authorize
+from relay.counter.ctp.identity.scope_table import Priority
 from relay.counter.ctp.orders.calls import OpenCall, RouterLink
 from relay.counter.port import TerminalCall
-from relay.domain.day_notices import KnownOwners
-from relay.domain.ownership import OwnershipTable
-from relay.domain.scope import ScopeTable, authorize
-from relay.domain.scope_table import Priority
 from relay.refusals import call_reasons, relay_reasons, stream_reasons
 from relay.refusals.refusal import Refusal
 

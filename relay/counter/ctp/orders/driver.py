@@ -19,17 +19,17 @@ import structlog
 
 from ctpabi.api.spi import RawEvent
 from ctpabi.facts.errors import NEVER_ANSWERED
-from relay.alarms import AlarmName
-from relay.counter.ctp import session_items as happened
+from relay.counter.ctp.identity.scope import Identity
 from relay.counter.ctp.orders import outputs
 from relay.counter.ctp.orders.calls import OpenCall, RouterLink
 from relay.counter.ctp.orders.firm import FirmQuestions
 from relay.counter.ctp.orders.outgoing import Item, OutgoingItems, is_end
 from relay.counter.ctp.orders.router import OWN_SECONDS, OrderRouter
 from relay.counter.ctp.orders.tools import DriverTools
-from relay.counter.ctp.session import CtpSession
+from relay.counter.ctp.session import items as happened
+from relay.counter.ctp.session.session import CtpSession
 from relay.counter.port import Attached, CallOutcome, LinkCause, LinkState, LinkStatus, TerminalCall
-from relay.domain.scope import Identity
+from relay.logs.alarms import AlarmName
 from relay.refusals import call_reasons, relay_reasons
 from relay.refusals.advice import password_due_advice
 from relay.refusals.refusal import Refusal, Refused

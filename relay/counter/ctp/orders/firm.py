@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable
 
 import structlog
 
+from relay.counter.ctp.lanes.order_keys import FirstOrder
+from relay.counter.ctp.lanes.ref_map import MapEntry
+from relay.counter.ctp.order_map.shared import SharedOrders
 from relay.counter.ctp.orders.calls import OpenCall
 from relay.counter.ctp.orders.outputs import AskFirm
 from relay.counter.ctp.orders.router import OrderRouter
-from relay.counter.shared_orders import SharedOrders
-from relay.domain.order_keys import FirstOrder
-from relay.domain.ref_map import MapEntry
 from relay.refusals import call_reasons
 from relay.refusals.refusal import Refusal, Refused
 from relay.tasks import Tasks

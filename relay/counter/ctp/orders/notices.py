@@ -14,17 +14,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ctpabi.catalog import Catalog
+from relay.counter.ctp.delivery.day_notices import DayNotices
+from relay.counter.ctp.delivery.delivery import Delivery, Notice
+from relay.counter.ctp.delivery.from_now import ReplayWatch
+from relay.counter.ctp.delivery.repetitions import Repetitions
+from relay.counter.ctp.identity.ownership import OwnershipTable
+from relay.counter.ctp.lanes.lane import Lane
+from relay.counter.ctp.lanes.lanes import Lanes, ReadEvent
+from relay.counter.ctp.lanes.ref_map import MapEntry
 from relay.counter.ctp.orders.calls import RouterLink
 from relay.counter.ctp.orders.view import EventView
 from relay.counter.port import CounterEvent
-from relay.domain.day_notices import DayNotices
-from relay.domain.delivery import Delivery, Notice
-from relay.domain.from_now import ReplayWatch
-from relay.domain.lane import Lane
-from relay.domain.lanes import Lanes, ReadEvent
-from relay.domain.ownership import OwnershipTable
-from relay.domain.ref_map import MapEntry
-from relay.domain.repetitions import Repetitions
 
 _Encoded = dict[tuple[int, bytes], CounterEvent]
 """by identity of the notice, and investor"""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from relay.counter.ctp.lanes.waiting_orders import OrderName
 from relay.counter.ctp.orders.calls import OpenCall
 from relay.counter.port import CallOutcome
-from relay.domain.waiting_orders import OrderName
 from relay.refusals.refusal import Refusal
 
 

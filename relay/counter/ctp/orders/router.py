@@ -36,6 +36,13 @@ from dataclasses import replace
 from ctpabi.api.spi import RawEvent
 from ctpabi.catalog import Method, Shape
 from ctpabi.facts.errors import NEVER_ANSWERED
+from relay.counter.ctp.delivery.day_notices import DayNotices
+from relay.counter.ctp.delivery.delivery import Notice
+from relay.counter.ctp.identity.scope import Identity
+from relay.counter.ctp.identity.scope_table import Priority
+from relay.counter.ctp.lanes.lanes import Lanes
+from relay.counter.ctp.lanes.order_keys import FirstOrder
+from relay.counter.ctp.lanes.ref_map import MapEntry
 from relay.counter.ctp.orders import outputs
 from relay.counter.ctp.orders.answers import Answers, Lost
 from relay.counter.ctp.orders.calls import NO_BYTES, NOTHING_WRITTEN, LinkLimits, OpenCall, RouterLink, repeated
@@ -44,16 +51,9 @@ from relay.counter.ctp.orders.notices import Notices
 from relay.counter.ctp.orders.outgoing import OutgoingItems
 from relay.counter.ctp.orders.view import EventView
 from relay.counter.ctp.orders.waiting_calls import WaitingCalls
+from relay.counter.ctp.pacing.pacing import Outcome, PacingLimits, Step
+from relay.counter.ctp.queries.query_lane import Unanswered
 from relay.counter.port import Attached, CallOutcome, LinkStatus, TerminalCall
-from relay.domain.day_notices import DayNotices
-from relay.domain.delivery import Notice
-from relay.domain.lanes import Lanes
-from relay.domain.order_keys import FirstOrder
-from relay.domain.pacing import Outcome, PacingLimits, Step
-from relay.domain.query_lane import Unanswered
-from relay.domain.ref_map import MapEntry
-from relay.domain.scope import Identity
-from relay.domain.scope_table import Priority
 from relay.refusals import call_reasons, relay_reasons, stream_reasons
 from relay.refusals.refusal import Refusal
 

@@ -6,12 +6,12 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from relay.alarms import Alarms
+from relay.counter.ctp.delivery.day_use import DayUse
+from relay.counter.ctp.lanes.lanes import Lanes
+from relay.counter.ctp.order_map.file import OrderMapFile
 from relay.counter.ctp.orders.calls import LinkLimits
 from relay.counter.ctp.orders.checks import RouterTables
-from relay.counter.order_map import OrderMapFile
-from relay.domain.day_use import DayUse
-from relay.domain.lanes import Lanes
+from relay.logs.alarms import Alarms
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from ctpabi.catalog import Catalog
 from ctpabi.codec.messages import event_bytes
 from ctpabi.facts.errors import NEVER_ANSWERED
+from relay.counter.ctp.delivery.delivery import Notice
+from relay.counter.ctp.identity.operator_mask import OperatorMask
+from relay.counter.ctp.identity.ownership import OwnershipTable
+from relay.counter.ctp.identity.scope import Identity
+from relay.counter.ctp.lanes.lanes import Lanes, ReadEvent
+from relay.counter.ctp.queries.query_cache import Row
 from relay.counter.port import CounterEvent, TerminalLogin
-from relay.domain.delivery import Notice
-from relay.domain.lanes import Lanes, ReadEvent
-from relay.domain.operator_mask import OperatorMask
-from relay.domain.ownership import OwnershipTable
-from relay.domain.query_cache import Row
-from relay.domain.scope import Identity
 
 
 class EventView:

@@ -12,12 +12,12 @@ import math
 from collections import deque
 from collections.abc import Iterable
 
+from relay.counter.ctp.identity.scope_table import Priority
+from relay.counter.ctp.lanes.lanes import Lanes
+from relay.counter.ctp.lanes.waiting_orders import OrderName
 from relay.counter.ctp.orders.calls import OpenCall, RouterLink
 from relay.counter.ctp.orders.outputs import AskFirm
-from relay.domain.lanes import Lanes
-from relay.domain.pacing import Pacer, PacingLimits, Stage
-from relay.domain.scope_table import Priority
-from relay.domain.waiting_orders import OrderName
+from relay.counter.ctp.pacing.pacing import Pacer, PacingLimits, Stage
 from relay.refusals.refusal import Refusal
 
 

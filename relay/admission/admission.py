@@ -1,0 +1,195 @@
+"""Whether a terminal is let in: where it comes from, that its software is the registered one, that its machine is
+truly reported, and, where the relay is the one who must know, that the investor is who it says.
+
+The order is from cheap to dear, and nothing reaches the counter before the last check has passed. Each check
+refuses with a reason of its own (`relay.refusals`).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import deque
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field, replace
+
+from ctprelay.v1 import terminal_pb2 as pb
+from relay.admission import system_info
+from relay.admission.challenge import proof_is_right
+from relay.admission.known_places import KnownPlaces
+from relay.admission.login_guard import LoginGuard
+from relay.admission.origin.public_ip import Origin
+from relay.admission.system_info_seen import SystemInfoSeen
+from relay.admission.verifier import Verifier
+from relay.counter.port import Counter, Evidence, Investor, Mode, TerminalLogin, TerminalReport
+from relay.database.times import COUNTER_ZONE
+from relay.directory.access import DirectoryAccess
+from relay.directory.investors import Investors
+from relay.directory.terminals import Terminal, Terminals
+from relay.refusals import counter_reasons, login_reasons
+from relay.refusals.refusal import Refusal, Refused, refuse
+
+_REMEMBERED_CHALLENGES = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Applicant:
+    """A terminal that asks to be let in."""
+
+    name: str
+    """the session's id, if it becomes one"""
+    app_id: str
+    client_version: str
+    challenge: bytes = field(repr=False)
+    origin: Origin
+    login: pb.Login = field(repr=False)
+
+    @property
+    def investor(self) -> Investor:
+        """Whom it says it is."""
+        return Investor(self.login.broker_id, self.login.investor_id)
+
+
+@dataclass(slots=True)
+class Directory:
+    """Who is registered, and how to ask without blocking the loop."""
+
+    access: DirectoryAccess
+    terminals: Terminals
+    investors: Investors
+    places: KnownPlaces
+    seen: SystemInfoSeen
+
+
+@dataclass(frozen=True, slots=True)
+class AdmissionRules:
+    """What the settings say about admission."""
+
+    broker_id: str
+    age: system_info.AgeLimits
+
+
+class Admission:
+    """The checks of one login, in their order."""
+
+    def __init__(
+        self,
+        rules: AdmissionRules,
+        counter: Counter,
+        directory: Directory,
+        verifier: Verifier | None,
+        guard: LoginGuard,
+        evidence: Evidence,
+        clock: Callable[[], dt.datetime],
+    ) -> None:
+        self._rules = rules
+        self._counter = counter
+        self._directory = directory
+        self._verifier = verifier
+        self._guard = guard
+        self._evidence = evidence
+        self._clock = clock
+        self._challenges: deque[bytes] = deque(maxlen=_REMEMBERED_CHALLENGES)
+
+    def use(self, age: system_info.AgeLimits) -> None:
+        """Other bounds of a system info's age, from the next login on."""
+        self._rules = replace(self._rules, age=age)
+
+    async def admit(self, applicant: Applicant) -> TerminalLogin:
+        """Check everything; raises Refused, LedgerUnavailable. The answer may go to the counter."""
+        try:
+            await self._check_terminal(applicant)
+            await self._check_system_info(applicant)
+            accounts = await self._check_investor(applicant)
+        except Refused as refused:
+            self._guard.failed(applicant, refused.refusal)
+            raise
+        login = self._login(applicant, accounts)
+        await self._evidence.record("terminal_admitted", applicant.name, self._facts(applicant, login))
+        return login
+
+    def at_counter(self, applicant: Applicant) -> AbstractAsyncContextManager[None]:
+        """Around the attempt at the counter: what it says counts towards the relay's own locks, which come before CTP's.
+
+        Raises Refused where the attempt is one too many.
+        """
+        return self._guard.at_counter(applicant)
+
+    async def _check_terminal(self, applicant: Applicant) -> None:
+        refuse(await self._guard.check(applicant))
+        refuse(self._counter.check_login(applicant.login))
+        if applicant.login.broker_id != self._rules.broker_id:
+            raise Refused(login_reasons.wrong_broker(broker_id=applicant.login.broker_id))
+        terminal = await self._directory.terminals.look_up(self._directory.access, applicant.app_id)
+        answer = applicant.login.auth_info
+        if not proof_is_right(terminal.auth_code if terminal else None, applicant.challenge, answer):
+            raise Refused(self._why_no_proof(applicant, terminal))
+        self._challenges.append(applicant.challenge)
+        if terminal is None:
+            raise Refused(login_reasons.unknown_terminal(app_id=applicant.app_id))
+        if not terminal.enabled:
+            raise Refused(login_reasons.terminal_disabled(app_id=applicant.app_id))
+        if self._counter.mode not in terminal.modes:
+            raise Refused(login_reasons.mode_not_allowed(app_id=applicant.app_id, mode=self._counter.mode.value))
+
+    def _why_no_proof(self, applicant: Applicant, terminal: Terminal | None) -> Refusal:
+        if terminal is None:
+            return login_reasons.unknown_terminal(app_id=applicant.app_id)
+        answer = applicant.login.auth_info
+        if any(proof_is_right(terminal.auth_code, challenge, answer) for challenge in self._challenges):
+            return login_reasons.challenge_replayed()
+        return login_reasons.wrong_proof(app_id=applicant.app_id)
+
+    async def _check_system_info(self, applicant: Applicant) -> None:
+        login = applicant.login
+        refuse(system_info.check_length(login.system_info, login.system_info_length))
+        if self._verifier is not None and login.report_kind != pb.REPORT_KIND_WECHAT:
+            judgement = await self._verifier.check(login.system_info)
+            if not system_info.is_well_formed(judgement.code):
+                raise Refused(counter_reasons.report_refused(judgement.code))
+            header = system_info.UnwrappedHeader.parse(judgement.header)
+            refuse(system_info.check_age(header, self._clock(), self._rules.age))
+        if not await self._directory.seen.is_new(self._directory.access, login.system_info, applicant.name):
+            raise Refused(login_reasons.system_info_replayed())
+
+    async def _check_investor(self, applicant: Applicant) -> frozenset[str]:
+        """The investor's accounts; empty where only the counter knows them."""
+        # In many-to-many the counter knows the password; in many-to-one it never sees one, so the relay must.
+        if self._counter.mode is Mode.MANY_TO_MANY:
+            return frozenset()
+        login, access = applicant.login, self._directory.access
+        known = await self._directory.investors.verify(access, login.broker_id, login.investor_id, login.password)
+        return frozenset(known.account_ids or (known.investor_id,))
+
+    def _login(self, applicant: Applicant, accounts: frozenset[str]) -> TerminalLogin:
+        login = applicant.login
+        report = TerminalReport(
+            investor=applicant.investor,
+            system_info=login.system_info,
+            app_id=applicant.app_id,
+            public_ip=applicant.origin.public_ip,
+            port=applicant.origin.port,
+            logged_in_at=self._clock().astimezone(COUNTER_ZONE),
+            remark=login.login_remark,
+            mac_address=login.mac_address,
+            wechat=login.report_kind == pb.REPORT_KIND_WECHAT,
+        )
+        return TerminalLogin(
+            session=applicant.name,
+            report=report,
+            password=login.password,
+            one_time_password=login.one_time_password,
+            accounts=accounts,
+            from_now=login.start_from == pb.START_FROM_NOW,
+            confirm_settlement=login.confirm_settlement,
+        )
+
+    def _facts(self, applicant: Applicant, login: TerminalLogin) -> dict[str, object]:
+        return {
+            **login.report.as_evidence(),
+            "client_version": applicant.client_version,
+            "collector_code": applicant.login.collector_code,
+            "collector_version": applicant.login.collector_version[:64],
+            "mode": self._counter.mode.value,
+            "genuineness_checked": self._verifier is not None and not login.report.wechat,
+        }

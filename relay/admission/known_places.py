@@ -1,0 +1,83 @@
+"""Where each investor has logged in from: a guesser elsewhere must not lock him out there.
+
+Kept in the directory's database, so that it is known after a restart and to every process of the firm.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, Engine, and_, delete, select, update
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+from relay.counter.port import Investor
+from relay.database.database import writing
+from relay.database.schema import KNOWN_PLACE
+from relay.database.times import stamp
+from relay.directory.access import DirectoryAccess
+
+KEPT = timedelta(days=90)
+_WRITTEN_TODAY = 10_000
+
+
+class KnownPlaces:
+    """The table of places. The plain methods block and are thread-safe; the others are for the loop."""
+
+    def __init__(self, engine: Engine, access: DirectoryAccess, *, clock: Callable[[], datetime]) -> None:
+        self._engine = engine
+        self._access = access
+        self._clock = clock
+        self._written: OrderedDict[tuple[Investor, str], str] = OrderedDict()
+        """the day each was written last, so that a place is written once a day"""
+
+    async def is_known(self, investor: Investor, place: str) -> bool:
+        """Whether the investor has logged in from there; raises DirectoryUnavailable."""
+        return await self._access.run(lambda: self.find(investor, place))
+
+    async def logged_in(self, investor: Investor, place: str) -> None:
+        """The investor logged in from there; raises DirectoryUnavailable."""
+        today = stamp(self._clock())[:10]
+        if self._written.get((investor, place)) == today:
+            return
+        await self._access.run(lambda: self.remember(investor, place))
+        self._written[(investor, place)] = today
+        while len(self._written) > _WRITTEN_TODAY:
+            self._written.popitem(last=False)
+
+    def find(self, investor: Investor, place: str) -> bool:
+        """As `is_known`, blocking."""
+        oldest = stamp(self._clock() - KEPT)
+        with self._engine.connect() as connection:
+            seen = connection.execute(select(KNOWN_PLACE.c.seen_at).where(_is(investor, place))).scalar_one_or_none()
+        return seen is not None and seen >= oldest
+
+    def remember(self, investor: Investor, place: str) -> None:
+        """As `logged_in`, blocking."""
+        now = stamp(self._clock())
+        statement = postgresql_insert if self._engine.dialect.name == "postgresql" else sqlite_insert
+        values = {
+            "broker_id": investor.broker_id,
+            "investor_id": investor.investor_id,
+            "place": place,
+            "seen_at": now,
+        }
+        with writing(self._engine) as connection:
+            connection.execute(statement(KNOWN_PLACE).values(values).on_conflict_do_nothing())
+            connection.execute(update(KNOWN_PLACE).where(_is(investor, place)).values(seen_at=now))
+
+    def forget_old(self) -> int:
+        """Drop places without a login for long; returns how many."""
+        oldest = stamp(self._clock() - KEPT)
+        with writing(self._engine) as connection:
+            return connection.execute(delete(KNOWN_PLACE).where(KNOWN_PLACE.c.seen_at < oldest)).rowcount
+
+
+def _is(investor: Investor, place: str) -> ColumnElement[bool]:
+    return and_(
+        KNOWN_PLACE.c.broker_id == investor.broker_id,
+        KNOWN_PLACE.c.investor_id == investor.investor_id,
+        KNOWN_PLACE.c.place == place,
+    )

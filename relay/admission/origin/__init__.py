@@ -1,0 +1,1 @@
+"""Which address a terminal has, and which proxies are believed about it."""

@@ -1,0 +1,55 @@
+"""Which system info was used before: the collector never makes the same bytes twice, so a second time is a replay.
+
+CTP fact 41.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from sqlalchemy import Engine, delete
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+from relay.database.database import writing
+from relay.database.schema import SYSTEM_INFO_SEEN
+from relay.database.times import stamp
+from relay.directory.access import DirectoryAccess
+
+
+class SystemInfoSeen:
+    """The table of digests, shared by all processes of the relay."""
+
+    def __init__(self, engine: Engine, *, clock: Callable[[], datetime]) -> None:
+        self._engine = engine
+        self._clock = clock
+
+    async def is_new(self, access: DirectoryAccess, system_info: bytes, session: str) -> bool:
+        """As `remember`, from the loop; raises DirectoryUnavailable."""
+        return await access.run(lambda: self.remember(system_info, session))
+
+    def remember(self, system_info: bytes, session: str) -> bool:
+        """Keep the bytes' digest; False when it was there before. Of two at the same time one is new."""
+        statement = postgresql_insert if self._engine.dialect.name == "postgresql" else sqlite_insert
+        values = {
+            "sha256": hashlib.sha256(system_info).hexdigest(),
+            "seen_at": stamp(self._clock()),
+            "session": session,
+        }
+        with writing(self._engine) as connection:
+            stored = connection.execute(
+                statement(SYSTEM_INFO_SEEN)
+                .values(values)
+                .on_conflict_do_nothing()
+                # A row comes back only when it was stored; not every driver counts inserted rows.
+                .returning(SYSTEM_INFO_SEEN.c.sha256)
+            )
+            return stored.one_or_none() is not None
+
+    def forget_older_than(self, age: timedelta) -> int:
+        """Drop what is too old to be accepted anyway; returns how many."""
+        oldest = stamp(self._clock() - age)
+        with writing(self._engine) as connection:
+            return connection.execute(delete(SYSTEM_INFO_SEEN).where(SYSTEM_INFO_SEEN.c.seen_at < oldest)).rowcount

@@ -1,0 +1,223 @@
+"""Asks the side process `relay.admission.genuineness` whether system info is genuine, and keeps that process running.
+
+The vendor's library decides, and it runs in a process of its own: it may crash on hostile bytes, and it must not be the
+library under the relay's counter sessions (with the simulated counter that one is replaced). The two processes talk over
+a socket pair, one JSON line for a question and one for its answer.
+
+What is kept: `_child`, the running process, or none; `_failures` and `_not_before`, for growing pauses between starts;
+`_waiting`, how many callers want an answer (bounded by `queue`).
+
+What holds between two events:
+
+* One question at a time (`_turn`), each with a number that its answer repeats. The lock is held from the question to
+  its answer.
+* After a question without an answer (a time limit, a broken pipe, a cancelled caller) the process is ended. A late
+  answer could otherwise be taken for the answer to the next question.
+* It fails closed: while the process cannot answer, `check` raises VerifierUnavailable and logins are refused.
+* The process gets no preloaded library and none of the relay's secrets (`_environment`). It ends by itself when its
+  socket closes, so it does not outlive the relay.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import json
+import os
+import socket
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Self
+
+import structlog
+
+from relay.refusals import relay_reasons
+from relay.refusals.refusal import Refused
+
+_log = structlog.get_logger(__name__)
+
+_LONGEST_LINE = 4096
+_START_SECONDS = 20.0
+_LONGEST_PAUSE = 30.0
+_FAREWELL_SECONDS = 1.0
+_ROOT = Path(__file__).parents[2]
+
+
+class VerifierUnavailable(Refused):
+    """System info cannot be judged, so the login is refused; `why` is for the log."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(relay_reasons.verifier_unavailable(), why)
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What the vendor's library said about some system info."""
+
+    code: int
+    """-3 genuine and of this edition; -1 wrong length; -6 not the collector's, or damaged; -7 the other edition"""
+    header: bytes
+    """the unwrapped first 16 bytes; meaningful only with -3"""
+
+
+@dataclass(slots=True)
+class _Child:
+    process: asyncio.subprocess.Process
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+
+
+def command(edition: Literal["production", "evaluation"]) -> list[str]:
+    """The command line of the side process, but for its socket."""
+    return [sys.executable, "-m", "relay.admission.genuineness", "--edition", edition]
+
+
+class Verifier:
+    """One side process. Use as `async with Verifier(…) as verifier`; it starts with the first judgement or `start`."""
+
+    def __init__(self, command: Sequence[str], *, timeout: float, queue: int, now: Callable[[], float]) -> None:
+        self._command = tuple(command)
+        self._timeout = timeout
+        self._queue = queue
+        self._now = now
+        self._turn = asyncio.Lock()
+        self._waiting = 0
+        self._child: _Child | None = None
+        self._last_id = 0
+        self._failures = 0
+        self._not_before = 0.0
+        self._why = ""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stop()
+
+    async def start(self) -> None:
+        """Start the side process now; raises VerifierUnavailable saying why it cannot run."""
+        async with self._turn:
+            await self._running()
+
+    async def check(self, system_info: bytes) -> Judgement:
+        """Judge some bytes of any length; raises VerifierUnavailable."""
+        if self._waiting >= self._queue:
+            raise VerifierUnavailable(f"{self._waiting} judgements are waiting")
+        self._waiting += 1
+        try:
+            async with self._turn:
+                return await self._ask(system_info)
+        finally:
+            self._waiting -= 1
+
+    @property
+    def state(self) -> str:
+        """`ready`, `not started`, or why it is not available; for health and metrics."""
+        if self._child is not None:
+            return "ready"
+        return self._why or "not started"
+
+    async def _ask(self, system_info: bytes) -> Judgement:
+        child = await self._running()
+        self._last_id += 1
+        request = {"id": self._last_id, "system_info": base64.b64encode(system_info[:1024]).decode("ascii")}
+        answered = False
+        try:
+            child.writer.write(json.dumps(request).encode("ascii") + b"\n")
+            async with asyncio.timeout(self._timeout):
+                judgement = _judgement(await child.reader.readline(), self._last_id)
+            answered = True
+        except (TimeoutError, OSError, ValueError, KeyError, TypeError) as error:
+            why = f"no answer within {self._timeout:g} s" if isinstance(error, TimeoutError) else "it ended"
+            raise self._failed(why) from None
+        finally:
+            # Also when canceled: an answer that comes late must not be taken for the next one.
+            if not answered:
+                await self._stop()
+        self._failures = 0
+        return judgement
+
+    async def _running(self) -> _Child:
+        if self._child is not None and not self._child.reader.at_eof():
+            return self._child
+        await self._stop()
+        if self._now() < self._not_before:
+            raise VerifierUnavailable(self._why)
+        try:
+            async with asyncio.timeout(_START_SECONDS):
+                child = await self._spawn()
+                version = _ready(await child.reader.readline())
+        except (TimeoutError, OSError, ValueError, AttributeError) as error:
+            await self._stop()
+            raise self._failed(f"it cannot start: {str(error) or type(error).__name__}") from None
+        _log.info("genuineness_ready", api_version=version, pid=child.process.pid)
+        return child
+
+    async def _spawn(self) -> _Child:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            try:
+                process = await asyncio.create_subprocess_exec(
+                    *self._command,
+                    "--descriptor",
+                    str(theirs.fileno()),
+                    pass_fds=(theirs.fileno(),),
+                    stdin=asyncio.subprocess.DEVNULL,
+                    env=_environment(),
+                )
+            except BaseException:
+                ours.close()
+                raise
+        reader, writer = await asyncio.open_connection(sock=ours, limit=_LONGEST_LINE)
+        self._child = _Child(process, reader, writer)
+        return self._child
+
+    def _failed(self, why: str) -> VerifierUnavailable:
+        self._failures += 1
+        pause = min(0.5 * 2 ** min(self._failures - 1, 10), _LONGEST_PAUSE)
+        self._not_before = self._now() + pause
+        self._why = why
+        _log.error("genuineness_failed", why=why, failures=self._failures, next_try_seconds=pause)
+        return VerifierUnavailable(why)
+
+    async def _stop(self) -> None:
+        child, self._child = self._child, None
+        if child is None:
+            return
+        child.writer.close()
+        try:
+            # It ends when its socket closes and then removes its files; a killed process could not.
+            await asyncio.wait_for(child.process.wait(), _FAREWELL_SECONDS)
+        except TimeoutError:
+            with contextlib.suppress(ProcessLookupError):
+                child.process.kill()
+            await child.process.wait()
+
+
+def _ready(line: bytes) -> str:
+    """The API version of the first line; ValueError with what stands there instead."""
+    first = json.loads(line)
+    if "ready" not in first:
+        raise ValueError(first.get("unfit"))
+    return str(first["ready"])
+
+
+def _judgement(line: bytes, expected_id: int) -> Judgement:
+    answer = json.loads(line)
+    if answer["id"] != expected_id:
+        raise ValueError("an answer to another question")
+    return Judgement(int(answer["code"]), base64.b64decode(answer["header"]))
+
+
+def _environment() -> dict[str, str]:
+    """The side process' environment: nothing preloaded, none of the relay's secrets."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in {"LD_PRELOAD", "LD_LIBRARY_PATH", "LD_AUDIT"} and not name.upper().startswith("CTP_RELAY__")
+    }
+    paths = [str(_ROOT), *filter(None, [kept.get("PYTHONPATH")])]
+    return kept | {"PYTHONPATH": os.pathsep.join(paths)}

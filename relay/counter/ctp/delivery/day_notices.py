@@ -1,0 +1,251 @@
+"""The trading day's notices by owner, for terminals that log in later.
+
+In many-to-one the counter replays the day once, to the operator's session, and a terminal may log in hours later. So the
+day is kept here, as the counter's own bytes; the references that a terminal is shown are written when it is given
+the day.
+
+What is kept, by owner (an investor, an account, or everybody): of each order, quote and the like the latest state, at
+the place of its first one, so that a terminal gets an order before its trades; all trades and everything else. Each
+owner has two parts: orders that may still change (`alive`) and the rest (`past`).
+
+What holds between two events:
+
+* Places only grow, and a state that replaces another takes its place. So the day, sorted by place, is in the order in
+  which things began.
+* A state that arrives late, after one that followed it, replaces nothing (`_came_late`): less has traded, or the held
+  state is final, or the held state already has the exchange's number.
+* `size` of an owner and `_size` of all are exactly the cost of what is kept. Both are bounded. When an owner is over
+  its bound it loses its oldest entries, finished ones first. When all together are over theirs, the largest owners are
+  cut to one common size at which there is room; owners below that size lose nothing.
+* An owner that lost something, or whom the directory did not know when a notice came, is not complete any more. Its
+  terminals are asked to query, until the next trading day.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from ctpabi.catalog import Callback, Catalog
+from ctpabi.codec.cells import IntCell, TextCell, int_cell, text_cell, text_cells
+from ctpabi.codec.text import encode
+from relay.counter.ctp.delivery.delivery import Notice
+from relay.counter.ctp.identity.ownership import Owner, Ownership, OwnershipTable
+from relay.counter.ctp.identity.scope import Identity
+from relay.counter.ctp.lanes.refs import ref_places
+
+_FINISHED = frozenset(b"0245c")
+"""OrderStatus of an order that nothing more happens to: traded, not queueing, cancelled, touched"""
+_OVER = frozenset(b"05")
+"""Traded or cancelled: no other status follows"""
+_BY_INSTRUMENT = frozenset({"OnRtnInstrumentStatus", "OnRtnForQuoteRsp"})
+"""Public notices of which only an instrument's latest is of interest"""
+_GIVES_WAY = 16
+"""An owner over its bound is cut by this part of it, so that not every notice has to make room."""
+_MAKES_ROOM = 64
+"""The same part of what all have together."""
+
+
+@dataclass(frozen=True, slots=True)
+class DayNoticeLimits:
+    """How much of the day is kept."""
+
+    total_bytes: int = 256 * 1024 * 1024
+    owner_bytes: int = 16 * 1024 * 1024
+    overhead: int = 300
+    """what a notice costs beside its struct"""
+
+
+@dataclass(frozen=True, slots=True)
+class DayReplay:
+    """The day of one investor so far, in the order it happened."""
+
+    notices: Iterator[Notice]
+    complete: bool
+    """False: not everything could be kept; query orders and trades"""
+
+
+class KnownOwners:
+    """Whose notices are kept: those of all owners until the directory was read."""
+
+    def __init__(self) -> None:
+        self._names: set[Ownership] | None = None
+
+    def __contains__(self, owner: Ownership) -> bool:
+        return self._names is None or owner.owner is Owner.EVERYBODY or owner in self._names
+
+    def replace(self, investors: Iterable[tuple[str, Iterable[str]]]) -> None:
+        """The directory was read: every investor id with its account ids."""
+        self._names = {owner for investor, accounts in investors for owner in _owners(investor, accounts)}
+
+    def add(self, identity: Identity) -> None:
+        """A terminal of this investor was admitted."""
+        if self._names is not None:
+            self._names.update(_owners(identity.investor_id, identity.accounts))
+
+
+_EVERYBODY = Ownership(Owner.EVERYBODY)
+_Key = tuple[object, ...]
+_Kept = OrderedDict[_Key, tuple[int, Notice]]
+"""by what they are a state of; with the place in the day"""
+
+
+@dataclass(slots=True)
+class _Owned:
+    alive: _Kept = field(default_factory=OrderedDict)
+    """orders that may still change"""
+    past: _Kept = field(default_factory=OrderedDict)
+    size: int = 0
+    complete: bool = True
+
+
+class DayNotices:
+    """Private and public notices of one counter session, for one trading day; each is recorded once."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        ownership: OwnershipTable,
+        known: KnownOwners | None = None,
+        limits: DayNoticeLimits | None = None,
+    ) -> None:
+        self._ownership = ownership
+        self._known = known if known is not None else KnownOwners()
+        self._limits = limits or DayNoticeLimits()
+        order = catalog.structs["Order"]
+        self._status = text_cell(order, "OrderStatus")
+        self._traded = int_cell(order, "VolumeTraded")
+        self._number = text_cell(order, "OrderSysID")
+        self._keys = {c.name: cells for c in catalog.callbacks.values() if (cells := _key_cells(catalog, c))}
+        self._owned: dict[Ownership, _Owned] = {}
+        self._size = 0
+        self._place = 0
+
+    @property
+    def size_bytes(self) -> int:
+        return self._size
+
+    def record(self, notice: Notice, owner: Ownership) -> None:
+        """Keep a notice as the counter sent it; one that no terminal may see is not kept."""
+        if owner.owner in {Owner.NOBODY, Owner.SESSION}:
+            return
+        owned = self._owned.get(owner)
+        if owned is None:
+            owned = self._owned[owner] = _Owned()
+        if owner not in self._known:
+            owned.complete = False
+            return
+        self._place += 1
+        key = self._key(notice) or (self._place,)
+        held = owned.alive.get(key) or owned.past.get(key)
+        if held is not None and self._came_late(notice, held[1]):
+            return
+        place, before = self._taken(owned, key)
+        kept = owned.alive if self._is_alive(notice) else owned.past
+        kept[key] = place or self._place, notice
+        grown = self._cost(notice) - before
+        owned.size += grown
+        self._size += grown
+        if owned.size > self._limits.owner_bytes:
+            self._cut(owned, owned.size - owned.size // _GIVES_WAY)
+        if self._size > self._limits.total_bytes:
+            self._make_room()
+
+    def replay(self, identity: Identity) -> DayReplay:
+        """What this terminal may see of the day so far. Give it to its `Delivery`, then go on live."""
+        owners = (_EVERYBODY, *_owners(identity.investor_id, sorted(identity.accounts)))
+        mine = [(owner, self._owned[owner]) for owner in owners if owner in self._owned]
+        kept = [item for _, owned in mine for part in (owned.alive, owned.past) for item in part.values()]
+        kept.sort(key=lambda item: item[0])
+        belongs = self._ownership.belongs
+        return DayReplay(
+            (notice for _, notice in kept if belongs(notice.callback, notice.body, identity)),
+            all(owned.complete for owner, owned in mine if owner.owner is not Owner.EVERYBODY),
+        )
+
+    def start_day(self) -> None:
+        """A new trading day: yesterday's notices are dropped."""
+        self._owned.clear()
+        self._size = self._place = 0
+
+    def _taken(self, owned: _Owned, key: _Key) -> tuple[int, int]:
+        """The place and cost of the state before, which is taken out; zeros where there is none."""
+        for part in (owned.alive, owned.past):
+            before = part.pop(key, None)
+            if before is not None:
+                return before[0], self._cost(before[1])
+        return 0, 0
+
+    def _make_room(self) -> None:
+        """Cut the largest owners to one size at which there is room; smaller owners lose nothing."""
+        goal = self._limits.total_bytes - self._limits.total_bytes // _MAKES_ROOM
+        most = _level([owned.size for owned in self._owned.values()], goal)
+        for owned in self._owned.values():
+            if owned.size > most:
+                self._cut(owned, most)
+
+    def _cut(self, owned: _Owned, most: int) -> None:
+        owned.complete = False
+        while owned.size > most:
+            _, (_, notice) = (owned.past or owned.alive).popitem(last=False)
+            owned.size -= self._cost(notice)
+            self._size -= self._cost(notice)
+
+    def _cost(self, notice: Notice) -> int:
+        return len(notice.body) + self._limits.overhead
+
+    def _is_alive(self, notice: Notice) -> bool:
+        if notice.callback.name != "OnRtnOrder" or self._status is None:
+            return False
+        return notice.body[self._status.start] not in _FINISHED
+
+    def _came_late(self, notice: Notice, held: Notice) -> bool:
+        """An earlier state of the same order: less has traded, it is not over yet, or has no exchange number yet."""
+        if notice.callback.name != "OnRtnOrder" or not (self._status and self._traded and self._number):
+            return False
+        now, then = notice.body, held.body
+        traded, before = self._traded.read(now), self._traded.read(then)
+        if traded != before:
+            return traded < before
+        if now[self._status.start] in _OVER:
+            return False
+        lost_number = not self._number.read(now).strip() and bool(self._number.read(then).strip())
+        return then[self._status.start] in _OVER or lost_number
+
+    def _key(self, notice: Notice) -> _Key:
+        """What the notice is a state of; empty where it stands for itself."""
+        cells = self._keys.get(notice.callback.name)
+        if cells is None:
+            return ()
+        values = tuple(cell.read(notice.body) for cell in cells)
+        return (notice.callback.slot, *values) if all(values) else ()
+
+
+def _key_cells(catalog: Catalog, callback: Callback) -> tuple[TextCell | IntCell, ...]:
+    """The fields that name what a notice is a state of: session and reference, or the instrument."""
+    if not callback.struct or not callback.name.startswith("OnRtn"):
+        return ()
+    struct = catalog.structs[callback.struct]
+    if callback.name in _BY_INSTRUMENT:
+        return text_cells(struct, "ExchangeID", "InstrumentID")
+    places = ref_places(struct)
+    if places is None or places.ref is None or places.front is None or places.session is None:
+        return ()
+    return places.front, places.session, places.ref
+
+
+def _level(sizes: list[int], goal: int) -> int:
+    """The size to which the largest must come down, so that all together have `goal` at most."""
+    left = goal
+    for taken, size in enumerate(sorted(sizes)):
+        share = left // (len(sizes) - taken)
+        if size > share:
+            return share
+        left -= size
+    return goal
+
+
+def _owners(investor_id: str, accounts: Iterable[str]) -> Iterator[Ownership]:
+    yield Ownership(Owner.INVESTOR, encode(investor_id))
+    yield from (Ownership(Owner.ACCOUNT, encode(account)) for account in accounts or (investor_id,))

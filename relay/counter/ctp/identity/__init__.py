@@ -1,0 +1,1 @@
+"""In whose name a request is sent, and whose an event is."""

@@ -1,0 +1,244 @@
+"""Which reference at the counter is which reference of which lane, for one trading day.
+
+Both directions, and the exchange's own numbers as they become known. FrontID, SessionID and reference name an entry;
+where a struct brings the reference alone, the latest entry of that reference is compared with the rest of it. The
+map is bounded by refusing new orders; nothing live is ever evicted.
+
+The counter may clear its flow within the day. It then replays every order under a new FrontID, SessionID and
+reference, with RequestID 0. ExchangeID with OrderSysID stays, and ExchangeID with TraderID and OrderLocalID. An order
+known by one of these is that order, and its new triple is kept beside the old one. CTP facts 48, 49 and 50.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ctpabi.codec.cells import TextCell
+from relay.counter.ctp.lanes.refs import RefPlaces, RefSpace, read_ref
+
+Triple = tuple[int, int, int]
+"""FrontID, SessionID, reference"""
+SystemId = tuple[bytes, bytes]
+"""ExchangeID, OrderSysID with its leading spaces"""
+LocalId = tuple[bytes, bytes, bytes]
+"""ExchangeID, TraderID, OrderLocalID"""
+
+
+@dataclass(frozen=True, slots=True)
+class MapEntry:
+    """One reference sent to the counter: to be stored before it is sent, and restored after a restart."""
+
+    space: RefSpace
+    counter_front: int
+    counter_session: int
+    counter_ref: int
+    request_mark: int
+    """the struct's RequestID at the counter: tells our order from another program's with the same reference"""
+    lane_front: int
+    lane_session: int
+    lane_ref: str
+    """as the terminal wrote it"""
+    lane_request_id: int
+    """the struct's RequestID as the terminal wrote it"""
+    investor_id: str
+    order_key: str = ""
+    """client_order_key, where this is the order's main reference"""
+    content: bytes = b""
+    """digest of what was ordered under `order_key`"""
+
+    @property
+    def lane_number(self) -> int:
+        return int(self.lane_ref)
+
+
+class _Tables:
+    """The entries of one kind of reference.
+
+    Keys are plain numbers and bytes: the garbage collector lets go of those, while a key that holds an enum is
+    visited again and again, all day long.
+    """
+
+    def __init__(self) -> None:
+        self.by_triple: dict[Triple, MapEntry] = {}
+        self.latest: dict[int, MapEntry] = {}
+        self.by_lane: dict[Triple, MapEntry] = {}
+        self.by_system: dict[SystemId, MapEntry] = {}
+        self.system_of: dict[Triple, SystemId] = {}
+        self.by_local: dict[LocalId, MapEntry] = {}
+        self.renamed: dict[Triple, MapEntry] = {}
+        self.new_name: dict[Triple, Triple] = {}
+
+    def at_counter(self, triple: Triple) -> MapEntry | None:
+        return self.renamed.get(triple) or self.by_triple.get(triple)
+
+
+class RefMap:
+    """The entries of one trading day."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget the day."""
+        self._of = {space: _Tables() for space in RefSpace}
+        self._exchanges: set[bytes] = set()
+        self._count = 0
+        self._of_investor: dict[str, int] = {}
+
+    def __len__(self) -> int:
+        return self._count
+
+    @property
+    def entries(self) -> Iterable[MapEntry]:
+        return (entry for tables in self._of.values() for entry in tables.by_triple.values())
+
+    def full(self, more: int) -> bool:
+        return self._count + more > self._limit
+
+    def used_by(self, investor_id: str) -> int:
+        """How many references this investor has used today, in all lanes."""
+        return self._of_investor.get(investor_id, 0)
+
+    def add(self, entry: MapEntry) -> None:
+        tables, triple = self._of[entry.space], _triple(entry)
+        if triple not in tables.by_triple:
+            self._count += 1
+            self._of_investor[entry.investor_id] = self.used_by(entry.investor_id) + 1
+        tables.by_triple[triple] = entry
+        tables.latest[entry.counter_ref] = entry
+        tables.by_lane[_lane_key(entry)] = entry
+
+    def recall(self, entry: MapEntry) -> None:
+        """Know an order of another relay process. It is none of ours: it takes no room, and hides nothing of ours."""
+        tables, triple = self._of[entry.space], _triple(entry)
+        if triple not in tables.by_triple:
+            tables.by_triple[triple] = entry
+            tables.latest.setdefault(entry.counter_ref, entry)
+            tables.by_lane.setdefault(_lane_key(entry), entry)
+
+    def remove(self, entry: MapEntry) -> None:
+        """Forget a reference that was never sent."""
+        tables = self._of[entry.space]
+        if tables.by_triple.pop(_triple(entry), None) is not None:
+            self._count -= 1
+            tables.latest.pop(entry.counter_ref, None)
+            tables.by_lane.pop(_lane_key(entry), None)
+            self._of_investor[entry.investor_id] -= 1
+
+    def at_counter(self, space: RefSpace, front: int, session: int, counter_ref: int) -> MapEntry | None:
+        """The entry the counter itself knows by this triple."""
+        return self._of[space].at_counter((front, session, counter_ref))
+
+    def counter_name(self, entry: MapEntry) -> Triple:
+        """FrontID, SessionID and reference the counter knows this order by now."""
+        triple = _triple(entry)
+        return self._of[entry.space].new_name.get(triple, triple)
+
+    def numbered(self, space: RefSpace, exchange: bytes, number: bytes) -> list[MapEntry]:
+        """The entries with this number of the exchange's; where no exchange is named, of any."""
+        exchanges = (exchange,) if exchange else self._exchanges
+        found = (self._of[space].by_system.get((one, number)) for one in exchanges)
+        return [entry for entry in found if entry is not None]
+
+    def of_lane(self, space: RefSpace, front: int, session: int, number: int) -> MapEntry | None:
+        return self._of[space].by_lane.get((front, session, number))
+
+    def system_of(self, entry: MapEntry) -> SystemId | None:
+        """ExchangeID and OrderSysID, once the exchange has the order."""
+        return self._of[entry.space].system_of.get(_triple(entry))
+
+    def find(self, places: RefPlaces, body: bytes) -> MapEntry | None:
+        """The entry an event of the counter speaks of; None for orders not sent through this relay."""
+        if places.space is None or places.ref is None:
+            return None
+        tables = self._of[places.space]
+        if not places.keyed and places.system_id is not None:
+            return self._same_investor(places, body, self._of_trade(places, body, tables))
+        try:
+            number = read_ref(places.ref, body)
+        except ValueError:
+            return None
+        if places.front is not None and places.session is not None:
+            entry = tables.at_counter((places.front.read(body), places.session.read(body), number))
+            if places.action_space is None:  # in a cancel, the exchange's number is what the terminal claimed
+                by_system = tables.by_system.get(system_id(places, body))
+                entry = by_system or entry or _by_local_id(places, body, tables)
+            return self._same_investor(places, body, entry)
+        entry = tables.latest.get(number)
+        if entry is None or not _same_origin(places, body, entry):
+            return None
+        return self._same_investor(places, body, entry)
+
+    def learn(self, places: RefPlaces, body: bytes, entry: MapEntry) -> None:
+        """Keep the exchange's numbers of an order, once a notice brings them: trades and cancels are found by them.
+
+        A conditional order has one before and another after it is triggered; cancels use the latest.
+        """
+        tables, known, sent_as = self._of[entry.space], system_id(places, body), _triple(entry)
+        if known[1] and known not in tables.by_system:
+            tables.by_system[known] = entry
+            tables.system_of[sent_as] = known
+            self._exchanges.add(known[0])
+        local = local_id(places, body)
+        if local is not None:
+            tables.by_local.setdefault(local, entry)
+        if places.front is None or places.session is None or places.ref is None:
+            return
+        triple = places.front.read(body), places.session.read(body), read_ref(places.ref, body)
+        if triple != tables.new_name.get(sent_as, sent_as):
+            tables.renamed[triple] = entry
+            tables.new_name[sent_as] = triple
+
+    def _of_trade(self, places: RefPlaces, body: bytes, tables: _Tables) -> MapEntry | None:
+        """A trade names its order by the exchange's numbers; its reference is unique within one program only."""
+        exchange, number = system_id(places, body)
+        if exchange:
+            return tables.by_system.get((exchange, number)) or _by_local_id(places, body, tables)
+        # Without the exchange the number may be another order's; with the same reference too it is not.
+        ref = places.ref.read(body) if isinstance(places.ref, TextCell) else b""
+        named = self.numbered(places.space or RefSpace.ORDER, b"", number)
+        found = [one for one in named if str(self.counter_name(one)[2]).encode() == ref.strip()]
+        return found[0] if len(found) == 1 else None
+
+    @staticmethod
+    def _same_investor(places: RefPlaces, body: bytes, entry: MapEntry | None) -> MapEntry | None:
+        if entry is None or places.investor is None:
+            return entry
+        return entry if places.investor.read(body) == entry.investor_id.encode() else None
+
+
+def _triple(entry: MapEntry) -> Triple:
+    return entry.counter_front, entry.counter_session, entry.counter_ref
+
+
+def _lane_key(entry: MapEntry) -> Triple:
+    return entry.lane_front, entry.lane_session, entry.lane_number
+
+
+def system_id(places: RefPlaces, body: bytes | bytearray) -> SystemId:
+    """The exchange's number in `body`; empty where there is none yet."""
+    if places.exchange is None or places.system_id is None:
+        return b"", b""
+    return places.exchange.read(body), places.system_id.read(body)
+
+
+def local_id(places: RefPlaces, body: bytes | bytearray) -> LocalId | None:
+    """The order's number on its way to the exchange; None where the struct has none, or not yet."""
+    if places.exchange is None or places.trader is None or places.local_id is None:
+        return None
+    found = places.exchange.read(body), places.trader.read(body), places.local_id.read(body)
+    return found if all(found) else None
+
+
+def _same_origin(places: RefPlaces, body: bytes, entry: MapEntry) -> bool:
+    """Whether an event without FrontID is of the counter session the entry was sent in, by what else it has."""
+    if places.session is not None:
+        return places.session.read(body) == entry.counter_session
+    return places.request_id is None or places.request_id.read(body) == entry.request_mark
+
+
+def _by_local_id(places: RefPlaces, body: bytes, tables: _Tables) -> MapEntry | None:
+    local = local_id(places, body)
+    return tables.by_local.get(local) if local is not None else None

@@ -1,0 +1,91 @@
+"""Many-to-many: every terminal has a counter session of its own, logged in as the investor.
+
+The terminal is reported with RegisterUserSystemInfo between authentication and login, by the session itself.
+"""
+
+from __future__ import annotations
+
+from ctprelay.v1.terminal_pb2 import Login
+from relay.counter.ctp.modes.connection import Connector
+from relay.counter.ctp.modes.login_fields import check_fields
+from relay.counter.ctp.modes.statement import StatementConfirming
+from relay.counter.ctp.orders.driver import CtpLink, Detach, OrderDriver
+from relay.counter.ctp.orders.tools import DriverTools
+from relay.counter.ctp.orders.view import identity_of
+from relay.counter.port import CounterDescription, CounterLink, Mode, TerminalLogin
+from relay.refusals.refusal import Refusal
+
+
+class ManyToMany:
+    """One driver with one link for each terminal."""
+
+    mode = Mode.MANY_TO_MANY
+
+    def __init__(self, connector: Connector, tools: DriverTools) -> None:
+        self._connector = connector
+        self._tools = tools
+        self._statements = StatementConfirming(connector.evidence)
+
+    @property
+    def ready(self) -> bool:
+        """Unless the counter refuses the relay itself: whether it is there shows at each terminal's own login."""
+        return self.why_not_ready is None
+
+    @property
+    def why_not_ready(self) -> Refusal | None:
+        """What stopped all logins, where something did."""
+        return self._connector.gate.why_closed
+
+    def reload(self) -> None:
+        """Nothing to do: the investors bring their passwords themselves."""
+
+    @property
+    def orders_today(self) -> int:
+        """As the port says."""
+        return self._tools.day_use.fullest
+
+    def describe(self) -> CounterDescription:
+        """As the port says."""
+        return self._connector.registered.description
+
+    def check_login(self, login: Login) -> Refusal | None:
+        """As the port says."""
+        return check_fields(self._connector.binding.catalog, login)
+
+    async def start(self) -> None:
+        """Nothing to do: sessions are opened as terminals come."""
+
+    async def attach(self, login: TerminalLogin) -> CounterLink:
+        """Open a session for this terminal and log it in; raises Refused with whatever stopped it."""
+        report = login.report
+        session = self._connector.session(
+            login.session,
+            user_id=report.investor.investor_id,
+            password=login.password,
+            report=report,
+            one_time_password=login.one_time_password,
+        )
+        driver = OrderDriver(session, self._tools)
+        link = driver.add(login.session, identity_of(login), self._hang_up(driver), from_now=login.from_now)
+        try:
+            await self._connector.open(session)
+            driver.start()
+            await driver.first_login()
+            if login.confirm_settlement:
+                await self._statements.confirm(driver, link)
+        except BaseException:
+            await driver.stop()
+            await self._connector.close(session)
+            raise
+        return link
+
+    def _hang_up(self, driver: OrderDriver) -> Detach:
+        async def hang_up(link: CtpLink, _reason: str) -> None:
+            driver.remove(link)
+            await driver.stop()
+            await self._connector.close(driver.session)
+
+        return hang_up
+
+    async def stop(self) -> None:
+        """Nothing to do: the last session ended with its terminal."""

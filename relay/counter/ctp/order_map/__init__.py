@@ -1,0 +1,1 @@
+"""Whose order is whose, kept on disk and shared by the relay processes of a firm."""

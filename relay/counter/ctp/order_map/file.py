@@ -1,0 +1,202 @@
+"""The order map on disk: which order of the counter is which terminal's, kept for the trading day.
+
+Every entry is written before its order is sent, with one append and without waiting for the disk: the page cache
+survives a killed relay, which is what must not lose an order's owner; a power cut may cost the last moments, and
+then the terminal still sees the order, as one of its investor's. `docs/decisions` says why it is not the ledger.
+
+Two things hold between any two calls. The file ends with a whole line: what a full disk took only in part is cut
+off again. And the day is this object's only when its file was read: after a failure the next `begin` tries again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+
+import structlog
+
+from relay.counter.ctp.lanes.order_keys import OrderKeys
+from relay.counter.ctp.lanes.ref_map import MapEntry
+from relay.counter.ctp.lanes.refs import RefSpace
+from relay.counter.ctp.order_map.lines import BadLine, from_line, to_line
+from relay.counter.ctp.order_map.shared import SharedOrders
+
+_log = structlog.get_logger(__name__)
+_COMPLAINT_SECONDS = 10.0
+"""between two log lines about a file that cannot be written: there is a failure for every order"""
+
+_AtCounter = tuple[RefSpace, int, int, int]
+_Entries = dict[_AtCounter, MapEntry]
+"""by what names each at the counter; in many-to-many every counter session counts its references from one"""
+
+
+class OrderMapFile:
+    """The entries of one relay process; one file for each trading day, older ones removed when a day begins."""
+
+    def __init__(
+        self, directory: Path, shared: SharedOrders | None = None, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """`shared` hears of everything that is stored here."""
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.shared = shared
+        self._directory = directory
+        self._clock = clock
+        self._day = ""
+        self._file = -1
+        self._size = 0
+        """bytes of the file up to the end of its last whole line"""
+        self._torn = False
+        """whether something after that could not be cut off yet"""
+        self._owed = b""
+        """retractions that could not be written; they go before whatever is written next"""
+        self._kept: dict[str, _Entries] = {}
+        """this day's entries by investor, so that a login does not read the file again"""
+        self.order_keys = OrderKeys()
+        """the day's client_order_keys: in many-to-many an investor's terminals share nothing else"""
+        self._failed_writes = 0
+        self._bad_lines = 0
+        self._quiet_until = 0.0
+
+    def begin(self, trading_day: str) -> None:
+        """Write to this day's file from here on; idempotent. Raises OSError, and then the day has not begun."""
+        if trading_day == self._day:
+            return
+        file = os.open(self._path(trading_day), os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
+        try:
+            size, entries, bad = _read(file)
+            os.ftruncate(file, size)
+        except BaseException:
+            os.close(file)
+            raise
+        self.close()
+        self._day, self._file, self._size = trading_day, file, size
+        self._torn, self._owed = False, b""
+        self._kept = {}
+        self.order_keys.clear()
+        self._keep(entries.values())
+        if bad:
+            self._bad_lines += bad
+            _log.error("order_map_damaged", file=self._path(trading_day).name, lines_lost=bad, read=len(entries))
+        self._remove_older()
+        if self.shared is not None:
+            self.shared.begin(trading_day)
+
+    def append(self, entries: Sequence[MapEntry]) -> None:
+        """Store entries; in the operating system's hands when this returns. Raises OSError, e.g. disk full."""
+        if entries:
+            self._write(_lines(entries))
+            self._keep(entries)
+            if self.shared is not None:
+                self.shared.store(entries)
+
+    def retract(self, entries: Sequence[MapEntry]) -> None:
+        """These were never sent after all: the terminal may use their references again, also after a restart."""
+        if not entries:
+            return
+        for entry in entries:
+            self._kept.get(entry.investor_id, {}).pop(_at_counter(entry), None)
+        lines = _lines(entries, retracted=True)
+        try:
+            self._write(lines)
+        except OSError:
+            self._owed += lines
+        if self.shared is not None:
+            self.shared.retract(entries)
+
+    def load(self, investor_id: str | None = None) -> Iterator[MapEntry]:
+        """This day's entries, of one investor or of all, in the order they were stored."""
+        if investor_id is not None:
+            return iter(tuple(self._kept.get(investor_id, {}).values()))
+        return iter([entry for entries in self._kept.values() for entry in entries.values()])
+
+    def statistics(self) -> dict[str, int]:
+        """Writes that failed, and lines of the day's file that could not be read, since the start."""
+        return {"failed": self._failed_writes, "bad_lines": self._bad_lines}
+
+    def close(self) -> None:
+        """No day is begun any more; idempotent."""
+        if self._file >= 0:
+            os.close(self._file)
+            self._file, self._day = -1, ""
+
+    def _keep(self, entries: Iterable[MapEntry]) -> None:
+        for entry in entries:
+            self._kept.setdefault(entry.investor_id, {})[_at_counter(entry)] = entry
+            if entry.order_key:
+                self.order_keys.remember(entry)
+
+    def _write(self, lines: bytes) -> None:
+        """All of it or nothing."""
+        data = self._owed + lines
+        try:
+            self._cut()
+            self._torn = True
+            _write_all(self._file, data)
+            self._size, self._torn, self._owed = self._size + len(data), False, b""
+        except OSError as error:
+            with contextlib.suppress(OSError):  # otherwise the next write begins with it
+                self._cut()
+            self._complain(error)
+            raise
+
+    def _cut(self) -> None:
+        if self._torn:
+            os.ftruncate(self._file, self._size)
+            self._torn = False
+
+    def _complain(self, error: OSError) -> None:
+        self._failed_writes += 1
+        if self._clock() >= self._quiet_until:
+            self._quiet_until = self._clock() + _COMPLAINT_SECONDS
+            _log.error("order_map_unwritable", error=str(error), failed_writes=self._failed_writes)
+
+    def _remove_older(self) -> None:
+        for path in self._directory.glob("*.jsonl"):
+            if path.stem < self._day:
+                try:
+                    path.unlink(missing_ok=True)
+                except OSError as error:
+                    _log.warning("order_map_not_removed", file=path.name, error=str(error))
+
+    def _path(self, trading_day: str) -> Path:
+        return self._directory / f"{trading_day}.jsonl"
+
+
+def _write_all(file: int, data: bytes) -> None:
+    if os.write(file, data) != len(data):
+        raise OSError(errno.ENOSPC, "the order map was written only in part")
+
+
+def _read(file: int) -> tuple[int, _Entries, int]:
+    """Where the last whole line ends, the entries, and how many lines could not be read.
+
+    A last line cut by a crash is not counted: its order was not sent, because the write had not returned.
+    """
+    with os.fdopen(os.dup(file), "rb") as stream:
+        data = stream.read()
+    size = data.rfind(b"\n") + 1
+    entries: _Entries = {}
+    bad = 0
+    for line in data[:size].split(b"\n")[:-1]:
+        try:
+            entry, retracted = from_line(line)
+        except BadLine:
+            bad += 1
+            continue
+        if retracted:
+            entries.pop(_at_counter(entry), None)
+        else:
+            entries[_at_counter(entry)] = entry
+    return size, entries, bad
+
+
+def _lines(entries: Iterable[MapEntry], *, retracted: bool = False) -> bytes:
+    return "".join(to_line(entry, retracted=retracted) for entry in entries).encode()
+
+
+def _at_counter(entry: MapEntry) -> _AtCounter:
+    return entry.space, entry.counter_front, entry.counter_session, entry.counter_ref

@@ -1,0 +1,186 @@
+"""The tables that relay processes share their orders in, statement by statement, in the caller's transaction.
+
+A key's row says who claimed it and, once its order was sent, under which reference. Of a row without a reference
+only the process that claimed it can say whether its order was sent: its order map knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, Connection, Row, and_, delete, select, update
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+from relay.counter.ctp.lanes.lane import virtual_front
+from relay.counter.ctp.lanes.order_keys import FirstOrder
+from relay.counter.ctp.lanes.ref_map import MapEntry
+from relay.counter.ctp.lanes.refs import RefSpace
+from relay.counter.ctp.lanes.waiting_orders import OrderName
+from relay.database.schema import ORDER_KEY, ORDER_REFERENCE
+
+_MOST_OF_AN_INVESTOR = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedKey:
+    """What another call has claimed a key for."""
+
+    content: bytes
+    order: FirstOrder | None
+    """None until it was sent"""
+
+
+class OrderTables:
+    """As one relay process uses them."""
+
+    def __init__(self, broker_id: str, number: int, own_numbers: frozenset[int] = frozenset()) -> None:
+        """`own_numbers` had earlier processes with this one's order map."""
+        self._broker_id = broker_id
+        self._number = number
+        self._own_numbers = own_numbers | {number}
+
+    # References ----------------------------------------------------------------------------------------------
+
+    def add(self, connection: Connection, sent: Sequence[tuple[str, MapEntry]]) -> None:
+        """Entries of this process, each with its trading day."""
+        if sent:
+            statement = _insert(connection)(ORDER_REFERENCE).on_conflict_do_nothing()
+            connection.execute(statement, [self._row(day, entry) for day, entry in sent])
+
+    def remove(self, connection: Connection, day: str, gone: Sequence[MapEntry]) -> None:
+        """They were not sent. Their keys stay claimed: the calls behind them decide."""
+        for entry in gone:
+            name = entry.space, entry.lane_front, entry.lane_session, entry.lane_number
+            connection.execute(delete(ORDER_REFERENCE).where(self._is_named(day, name)))
+            if entry.order_key:
+                key = self._is_key(day, entry.investor_id, entry.order_key)
+                mine = and_(key, ORDER_KEY.c.relay_number == self._number)
+                connection.execute(update(ORDER_KEY).where(mine).values(order_ref=""))
+
+    def of_investor(self, connection: Connection, day: str, investor_id: str) -> list[MapEntry]:
+        """What other processes sent for one investor."""
+        table = ORDER_REFERENCE.c
+        theirs = and_(
+            table.broker_id == self._broker_id,
+            table.trading_day == day,
+            table.investor_id == investor_id,
+            table.lane_front != virtual_front(self._number),
+        )
+        rows = connection.execute(select(ORDER_REFERENCE).where(theirs).limit(_MOST_OF_AN_INVESTOR))
+        return [_entry(row) for row in rows]
+
+    def named(self, connection: Connection, day: str, name: OrderName) -> MapEntry | None:
+        """The entry a lane of any process knows by this name."""
+        row = connection.execute(select(ORDER_REFERENCE).where(self._is_named(day, name))).one_or_none()
+        return None if row is None else _entry(row)
+
+    # Keys ----------------------------------------------------------------------------------------------------
+
+    def claim(self, connection: Connection, day: str, investor_id: str, key: str, content: bytes) -> ClaimedKey | None:
+        """Claim a key; None where it is this process's now, else what it stands for already."""
+        values = {"broker_id": self._broker_id, "trading_day": day, "investor_id": investor_id, "key": _bytes(key)}
+        new = values | {
+            "content": content,
+            "relay_number": self._number,
+            "lane_front": 0,
+            "lane_session": 0,
+            "order_ref": "",
+        }
+        claimed = _insert(connection)(ORDER_KEY).values(new).on_conflict_do_nothing().returning(ORDER_KEY.c.key)
+        if connection.execute(claimed).first() is not None:
+            return None
+        is_key = self._is_key(day, investor_id, key)
+        row = connection.execute(select(ORDER_KEY).where(is_key).with_for_update()).one_or_none()
+        if row is None:  # given up a moment ago
+            return ClaimedKey(content, None)
+        if row.order_ref:
+            return ClaimedKey(row.content, FirstOrder(row.lane_front, row.lane_session, row.order_ref))
+        if row.relay_number not in self._own_numbers:
+            return ClaimedKey(row.content, None)
+        connection.execute(update(ORDER_KEY).where(is_key).values(relay_number=self._number, content=content))
+        return None
+
+    def name_order(self, connection: Connection, day: str, entry: MapEntry) -> None:
+        """The order of a claimed key was sent."""
+        is_key = self._is_key(day, entry.investor_id, entry.order_key)
+        connection.execute(
+            update(ORDER_KEY)
+            .where(is_key)
+            .values(lane_front=entry.lane_front, lane_session=entry.lane_session, order_ref=entry.lane_ref)
+        )
+
+    def free_key(self, connection: Connection, day: str, investor_id: str, key: str) -> None:
+        """Give a claim up, unless its order was sent."""
+        is_key = self._is_key(day, investor_id, key)
+        unsent = and_(is_key, ORDER_KEY.c.relay_number == self._number, ORDER_KEY.c.order_ref == "")
+        connection.execute(delete(ORDER_KEY).where(unsent))
+
+    def remove_before(self, connection: Connection, day: str) -> None:
+        """Forget what is older than this trading day."""
+        for table in (ORDER_REFERENCE, ORDER_KEY):
+            old = and_(table.c.broker_id == self._broker_id, table.c.trading_day < day)
+            connection.execute(delete(table).where(old))
+
+    def _row(self, day: str, entry: MapEntry) -> dict[str, object]:
+        return {
+            "broker_id": self._broker_id,
+            "trading_day": day,
+            "space": entry.space.value,
+            "lane_front": entry.lane_front,
+            "lane_session": entry.lane_session,
+            "lane_number": entry.lane_number,
+            "investor_id": entry.investor_id,
+            "counter_front": entry.counter_front,
+            "counter_session": entry.counter_session,
+            "counter_ref": entry.counter_ref,
+            "request_mark": entry.request_mark,
+            "lane_ref": entry.lane_ref,
+            "lane_request_id": entry.lane_request_id,
+        }
+
+    def _is_named(self, day: str, name: OrderName) -> ColumnElement[bool]:
+        space, front, session, number = name
+        table = ORDER_REFERENCE.c
+        return and_(
+            table.broker_id == self._broker_id,
+            table.trading_day == day,
+            table.space == space.value,
+            table.lane_front == front,
+            table.lane_session == session,
+            table.lane_number == number,
+        )
+
+    def _is_key(self, day: str, investor_id: str, key: str) -> ColumnElement[bool]:
+        table = ORDER_KEY.c
+        return and_(
+            table.broker_id == self._broker_id,
+            table.trading_day == day,
+            table.investor_id == investor_id,
+            table.key == _bytes(key),
+        )
+
+
+def _entry(row: Row[tuple[object, ...]]) -> MapEntry:
+    return MapEntry(
+        RefSpace(row.space),
+        row.counter_front,
+        row.counter_session,
+        row.counter_ref,
+        row.request_mark,
+        row.lane_front,
+        row.lane_session,
+        row.lane_ref,
+        row.lane_request_id,
+        row.investor_id,
+    )
+
+
+def _bytes(key: str) -> bytes:
+    """As bytes: a database's texts take no zero characters and no half pairs."""
+    return key.encode("utf-8", "surrogatepass")
+
+
+def _insert(connection: Connection):  # type: ignore[no-untyped-def]  # noqa: ANN202 - the dialects share no type
+    return postgresql_insert if connection.dialect.name == "postgresql" else sqlite_insert

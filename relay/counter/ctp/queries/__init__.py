@@ -1,0 +1,1 @@
+"""Queries: what happens to one that is never answered, and answers that are asked once for all."""

@@ -1,0 +1,1 @@
+"""One session at the counter: connect, authenticate, report, log in, and come back."""

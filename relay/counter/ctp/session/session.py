@@ -1,0 +1,395 @@
+"""One counter session: the pure machine of `counter.ctp.session.machine`, driven with a real API instance.
+
+Everything from the API comes through one inbox and is handled in the order it came. Lifecycle answers feed the
+machine; all other callbacks wait behind an unfinished lifecycle step, so that the login's answer is always
+seen before the notices that follow it. The instance may be renewed in the session's life: what the old one said and
+was not handled yet is dropped then, and nothing else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from ctpabi.api.inbox import Inbox
+from ctpabi.api.spi import Put, RawEvent
+from ctpabi.api.trader import TraderApi
+from ctpabi.catalog import Method
+from ctpabi.facts.errors import LoginVerdict, verdict_of
+from relay.counter.ctp.session import events as fact
+from relay.counter.ctp.session.items import (
+    CounterSessionEnded,
+    SessionItem,
+    SessionPasswordDue,
+    SessionRecovering,
+    fault,
+)
+from relay.counter.ctp.session.login_gate import LoginGate
+from relay.counter.ctp.session.login_steps import LoginSteps
+from relay.counter.ctp.session.machine import CounterSession, Decision, LifeState
+from relay.counter.ctp.session.patience import Patience
+from relay.counter.port import TerminalReport
+from relay.logs.alarms import AlarmName, Alarms
+from relay.refusals.refusal import LedgerUnavailable
+from relay.tasks import Tasks
+
+
+@dataclass(frozen=True, slots=True)
+class _Rang:
+    """Something a decision waited for came: its timer, or its turn. Out of date once another decision was taken."""
+
+    decision: int
+    meaning: fact.DeadlinePassed | fact.TurnCame
+
+
+_LIFECYCLE = frozenset(
+    {"OnFrontConnected", "OnFrontDisconnected", "OnRspAuthenticate", "OnRspUserLogin", "OnRspUserLogout"}
+)
+_INBOX_LIMIT = 200_000
+_LOGOUT_SECONDS = 1.0
+_Read = Callable[[RawEvent], Awaitable[fact.Event]]
+_NO_LEDGER = "the ledger cannot be written"
+
+
+@dataclass(frozen=True, slots=True)
+class SessionTools:
+    """What a counter session shares with the others of its process."""
+
+    gate: LoginGate
+    alarms: Alarms
+    patience: Patience
+    mates: Callable[[CtpSession], Iterable[CtpSession]]
+    """the other sessions of the same user"""
+
+
+class CtpSession:
+    """One user's API instance and its way to being live; `next_batch` gives everything that happens, in order."""
+
+    def __init__(
+        self,
+        name: str,
+        api: Callable[[Put], TraderApi],
+        steps: Callable[[TraderApi], LoginSteps],
+        report: TerminalReport | None,
+        tools: SessionTools,
+        read_password: Callable[[], str] | None = None,
+    ) -> None:
+        """`report` is the terminal's whose session this is; None makes it an operator's, with `read_password`."""
+        self.name = name
+        self._report = report
+        self._tools = tools
+        self._read_password = read_password
+        self._machine = CounterSession(operator=report is None, patience=tools.patience)
+        self._loop = asyncio.get_running_loop()
+        self._new_api, self._new_steps = api, steps
+        self._make_instance()
+        self._where: tuple[Sequence[str], int] = ((), 0)
+        self._queue: deque[RawEvent | fact.Event | _Rang] = deque()
+        self._queue_filled = asyncio.Event()
+        self._out: deque[SessionItem] = deque()
+        self._out_ready = asyncio.Event()
+        self._timer: asyncio.TimerHandle | None = None
+        self._turn: asyncio.Task[None] | None = None
+        self._tasks = Tasks()
+        self._decisions = 0
+        self._logged_out = asyncio.Event()
+        self._last_request_id = 0
+        self._pending: tuple[int, _Read] | None = None
+        """the step that may still be answered on this connection: its request id, and who reads the answer"""
+        self._password_sent = ""
+        self.password_refused: fact.StepRefused | None = None
+        """what another session of this user was told about the same password"""
+
+    def _make_instance(self) -> None:
+        self._inbox: Inbox[RawEvent] = Inbox(self._loop, self._burst, _INBOX_LIMIT)
+        self._api = self._new_api(self._inbox.put)
+        self.steps = self._new_steps(self._api)
+
+    @property
+    def live(self) -> bool:
+        """Whether it is logged in now."""
+        return self._machine.state is LifeState.LIVE
+
+    def open(self, fronts: Sequence[str], private_topic: int) -> None:
+        """Start the API's threads and the driver."""
+        self._where = fronts, private_topic
+        self._tasks.start(self._drive(), f"counter session {self.name}")
+        self._apply_timer(self._machine.start())
+        self._api.connect(fronts, private_topic)
+
+    def call(self, method: Method, body: bytes | bytearray, request_id: int) -> int:
+        """Send one request whose answers will carry `request_id`; returns 0, -1, -2 or -3."""
+        return self._api.call(method, body, request_id)
+
+    def next_request_id(self) -> int:
+        """An nRequestID no unanswered request of this session has."""
+        self._last_request_id = self._last_request_id % 0x7FFFFFFF + 1
+        return self._last_request_id
+
+    def front_info(self) -> tuple[int, int]:
+        """See `TraderApi.front_info`."""
+        return self._api.front_info()
+
+    def renew(self, why: str) -> None:
+        """Break off and come back with another instance; nothing happens unless the session is live."""
+        self._step(fact.RenewalWanted(why))
+
+    def read_password_again(self) -> None:
+        """A person replaced the operator's password, or mended what the counter refused: try it now."""
+        self._step(fact.ReadAgain())
+
+    # Passwords -----------------------------------------------------------------------------------------------
+
+    def password_changed(self, password: str) -> None:
+        """The counter accepted a new password: all sessions of this user log in with it from now on."""
+        for session in (self, *self._tools.mates(self)):
+            session.use_password(password)
+
+    def use_password(self, password: str) -> None:
+        """Log in with this one from now on, and at once if the login waited for it."""
+        changed = password != self.steps.credentials.password
+        self.steps.credentials.password, self.password_refused = password, None
+        if changed and self._machine.state is LifeState.PASSWORD_DUE:
+            self._step(fact.PasswordChanged())
+
+    def _password_is_right(self) -> None:
+        for session in self._tools.mates(self):
+            session.use_password(self._password_sent)
+
+    def _password_is_wrong(self, refused: fact.StepRefused) -> None:
+        # The counter locks a user after a few wrong passwords; the user's other sessions need not spend one each.
+        for session in self._tools.mates(self):
+            if session.steps.credentials.password == self._password_sent:
+                session.password_refused = refused
+
+    async def _read_operator_password(self, *, asked: bool) -> None:
+        changed, known = False, self.steps.credentials
+        if self._read_password is not None:
+            try:
+                password = await asyncio.to_thread(self._read_password)
+            except Exception as error:  # noqa: BLE001 - whatever is wrong with the file, the one in use stays
+                self._tools.alarms.sound(AlarmName.OPERATOR_PASSWORD_UNREADABLE, error=str(error))
+            else:
+                changed, known.password = password != known.password, password
+        # Right behind the step under way, as the answer to it.
+        self._queue.insert(1, fact.PasswordRead(changed, asked))
+
+    # Items ---------------------------------------------------------------------------------------------------
+
+    async def next_batch(self) -> list[SessionItem]:
+        """Everything that happened since the last call, at least one item; after SessionEnded nothing more comes."""
+        while not self._out:
+            self._out_ready.clear()
+            await self._out_ready.wait()
+        batch = list(self._out)
+        self._out.clear()
+        return batch
+
+    async def close(self) -> None:
+        """Log out where logged in, then release the instance; idempotent."""
+        self._stop_waiting()
+        await self._tasks.cancel()
+        if self.live:
+            self._machine.state = LifeState.ENDED
+            await self._log_out()
+        self._machine.state = LifeState.ENDED
+        await asyncio.to_thread(self._api.release)
+
+    async def _log_out(self) -> None:
+        self._logged_out.clear()
+        if self.steps.log_out(self.next_request_id()) == 0:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._logged_out.wait(), _LOGOUT_SECONDS)
+
+    async def _renew(self) -> None:
+        await self._log_out()  # the counter may hold it for logged in, whatever it answered
+        await asyncio.to_thread(self._api.release)
+        under_way, *waiting = self._queue
+        self._queue = deque([under_way, *(item for item in waiting if not isinstance(item, RawEvent))])
+        self._pending = None
+        self._make_instance()
+        self._api.connect(*self._where)
+
+    # From the inbox ------------------------------------------------------------------------------------------
+
+    def _burst(self, events: list[RawEvent]) -> None:
+        for event in events:
+            name = event.callback.name
+            if name in {"OnRspUserLogout", "OnFrontDisconnected"}:
+                self._logged_out.set()
+            if name in _LIFECYCLE or self._queue or self._answers_step(event):
+                self._step(event)
+            elif name != "OnHeartBeatWarning":
+                self._out.append(event)
+        if self._out:
+            self._out_ready.set()
+        if self._inbox.overflowed:
+            self._step(fact.Overrun())
+
+    def _answers_step(self, event: RawEvent) -> bool:
+        return event.callback.name == "OnRspError" and self._reader_of(event) is not None
+
+    def _step(self, event: RawEvent | fact.Event | _Rang) -> None:
+        self._queue.append(event)
+        self._queue_filled.set()
+
+    # The driver ----------------------------------------------------------------------------------------------
+
+    async def _drive(self) -> None:
+        try:
+            while self._machine.state is not LifeState.ENDED:
+                if not self._queue:
+                    self._queue_filled.clear()
+                    await self._queue_filled.wait()
+                # Looked at first and taken off afterwards: events that come meanwhile must queue behind it.
+                await self._take(self._queue[0])
+                self._queue.popleft()
+        except Exception:
+            self._machine.state = LifeState.ENDED
+            self._emit(fault())
+            raise
+
+    async def _take(self, step: RawEvent | fact.Event | _Rang) -> None:
+        try:
+            known = await self._fact(step)
+        except LedgerUnavailable:
+            known = fact.StepFailed(_NO_LEDGER, answered=True)
+        if known is not None:
+            await self._carry_out(known)
+        elif isinstance(step, RawEvent) and step.callback.name not in _LIFECYCLE:
+            self._emit(step)
+
+    async def _carry_out(self, known: fact.Event) -> None:
+        before = self._machine.state
+        decision = self._machine.on(known)
+        if self._machine.state is not before or any(isinstance(command, fact.Wait) for command in decision):
+            self._apply_timer(decision)
+        for command in decision:
+            try:
+                await self._do(command)
+            except LedgerUnavailable:
+                self._step(fact.StepFailed(_NO_LEDGER))
+                return
+
+    def _apply_timer(self, decision: Decision) -> None:
+        self._decisions += 1
+        self._stop_waiting()
+        rang = _Rang(self._decisions, fact.DeadlinePassed())
+        for command in decision:
+            if isinstance(command, fact.Wait):
+                self._timer = self._loop.call_later(command.seconds, self._step, rang)
+
+    def _stop_waiting(self) -> None:
+        for waiting in (self._timer, self._turn):
+            if waiting is not None:
+                waiting.cancel()
+        self._timer = self._turn = None
+
+    async def _wait_for_turn(self, decision: int) -> None:
+        await self._tools.gate.turn()
+        self._step(_Rang(decision, fact.TurnCame()))
+
+    async def _do(self, command: fact.Command) -> None:
+        match command:
+            case fact.Authenticate():
+                await self._step_with(self.steps.authenticate, self.steps.authenticated)
+            case fact.Report():
+                await self._register()
+            case fact.LogIn():
+                await self._log_in()
+            case fact.GoLive(day_changed):
+                self._password_is_right()
+                self._tools.gate.succeeded()
+                self._emit(self.steps.live(day_changed=day_changed))
+            case fact.TakeTurn():
+                name = f"turn of counter session {self.name}"
+                self._turn = self._tasks.start(self._wait_for_turn(self._decisions), name)
+            case fact.Renew():
+                await self._renew()
+            case fact.ReadPassword(asked):
+                await self._read_operator_password(asked=asked)
+            case _:
+                self._tell(command)
+
+    def _tell(self, command: fact.Command) -> None:
+        match command:
+            case fact.AskForPassword(error_id, why):
+                self._emit(SessionPasswordDue(error_id, why))
+            case fact.Alarm(name, code, why):
+                self._tools.alarms.sound(name, session=self.name, code=code, text=why)
+            case fact.TellRecovering(reason, step, code):
+                self._emit(SessionRecovering(reason, step, code))
+            case fact.End(step, code, why):
+                self._emit(CounterSessionEnded(step, code, why))
+            case _:
+                pass  # Wait: the timer is set already
+
+    def _emit(self, item: SessionItem) -> None:
+        self._out.append(item)
+        self._out_ready.set()
+
+    # Steps and answers ---------------------------------------------------------------------------------------
+
+    async def _step_with(self, send: Callable[[int], Awaitable[int]], read: _Read) -> None:
+        request_id = self.next_request_id()
+        self._pending = request_id, read
+        if (code := await send(request_id)) != 0:
+            self._pending = None
+            self._step(fact.StepFailed(f"the API returned {code}"))
+
+    async def _log_in(self) -> None:
+        if self.password_refused is not None:
+            self._queue.insert(1, self.password_refused)
+            return
+        self._password_sent = self.steps.credentials.password
+        await self._step_with(self.steps.log_in, self.steps.logged_in)
+
+    async def _register(self) -> None:
+        if self._report is None:
+            raise TypeError("an operator session has no report of its own")
+        code = await self.steps.register(self._report)
+        # Right behind the step under way: nothing that came meanwhile may be handled in between.
+        self._queue.insert(1, fact.Reported(code))
+
+    async def _fact(self, event: RawEvent | fact.Event | _Rang) -> fact.Event | None:
+        if isinstance(event, _Rang):
+            return event.meaning if event.decision == self._decisions else None
+        if not isinstance(event, RawEvent):
+            return event
+        match event.callback.name:
+            case "OnFrontConnected":
+                return fact.FrontConnected()
+            case "OnFrontDisconnected":
+                self._pending = None
+                return fact.FrontDisconnected(event.reason)
+            case "OnRspUserLogout":
+                return fact.ForcedOut() if self._machine.state is LifeState.LIVE else None
+            case "OnRspAuthenticate" | "OnRspUserLogin" | "OnRspError":
+                return await self._answer(event)
+            case _:
+                return None
+
+    def _reader_of(self, event: RawEvent) -> _Read | None:
+        """Who reads this answer; None where it answers no step, or one that is over."""
+        return self._pending[1] if self._pending is not None and self._pending[0] == event.request_id else None
+
+    async def _answer(self, event: RawEvent) -> fact.Event | None:
+        read = self._reader_of(event)
+        if read is None:
+            return None
+        self._pending = None
+        known = await read(event)
+        return self._heard(known) if isinstance(known, fact.StepRefused) else known
+
+    def _heard(self, refused: fact.StepRefused) -> fact.Event:
+        """A refusal is news for all sessions: of this relay, or of this user."""
+        self._tools.gate.refused(refused.error_id, refused.text)
+        if verdict_of(refused.error_id) is not LoginVerdict.WRONG_PASSWORD:
+            return refused
+        if self.steps.credentials.password != self._password_sent:
+            return fact.StepRefused(refused.error_id, refused.text, outdated=True)
+        self._password_is_wrong(refused)
+        return refused

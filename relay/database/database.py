@@ -1,0 +1,140 @@
+"""How the relay's databases are opened, and whether their tables are those this version needs."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from pydantic import SecretStr
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+_MIGRATIONS = Path(__file__).parent / "migrations"
+_STATEMENT_MILLISECONDS = 5000
+
+
+class DatabaseUnusable(Exception):
+    """The database cannot be used as it is; the message says what to do and shows no password."""
+
+
+def open_database(url: SecretStr) -> Engine:
+    """An engine for a SQLite or PostgreSQL URL; connects when it is first used. Raises DatabaseUnusable."""
+    try:
+        parsed = make_url(url.get_secret_value())
+    except ArgumentError:
+        raise DatabaseUnusable("the database URL cannot be read; e.g. postgresql+psycopg://user@host/name") from None
+    match parsed.drivername:
+        case "sqlite" | "sqlite+pysqlite":
+            return _open_sqlite(url.get_secret_value(), parsed.database)
+        case "postgresql+psycopg":
+            return create_engine(
+                parsed,
+                hide_parameters=True,
+                pool_pre_ping=True,
+                pool_timeout=_STATEMENT_MILLISECONDS / 1000,
+                connect_args={
+                    "connect_timeout": 5,
+                    "options": f"-c statement_timeout={_STATEMENT_MILLISECONDS} -c lock_timeout={_STATEMENT_MILLISECONDS}",
+                },
+            )
+        case _:
+            raise DatabaseUnusable(f"{parsed.drivername} is not supported; sqlite and postgresql+psycopg are")
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """A transaction that writes; committed at the end, rolled back by an exception."""
+    with engine.connect().execution_options(writes=True) as connection, connection.begin():
+        yield connection
+
+
+def upgrade(engine: Engine) -> None:
+    """Bring the tables to this version; does nothing where they are."""
+    with engine.connect().execution_options(writes=True) as connection:
+        config = _config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+        connection.commit()
+
+
+def prepare(engine: Engine) -> None:
+    """Make the database ready for use: SQLite's tables are brought up to date, PostgreSQL's must be already.
+
+    Raises DatabaseUnusable. A shared database is upgraded by its administrator, not by the process that starts first.
+    """
+    try:
+        if engine.dialect.name == "sqlite" and len(set(revisions(engine))) > 1:
+            upgrade(engine)
+    except SQLAlchemyError as error:
+        raise DatabaseUnusable(f"the database cannot be used: {brief(error)}") from None
+    require_current(engine)
+
+
+def revisions(engine: Engine) -> tuple[str | None, str]:
+    """The tables' revision, None where there are no tables, and the revision this version needs."""
+    wanted = ScriptDirectory.from_config(_config()).get_current_head()
+    with engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision(), str(wanted)
+
+
+def require_current(engine: Engine) -> None:
+    """Raise DatabaseUnusable unless the database answers and has this version's tables."""
+    try:
+        present, wanted = revisions(engine)
+    except SQLAlchemyError as error:
+        raise DatabaseUnusable(f"the database does not answer: {brief(error)}") from None
+    if present != wanted:
+        has = f"is at revision {present}" if present else "has no tables"
+        raise DatabaseUnusable(f"the database {has}, {wanted} is needed; run: ctp-relay database upgrade")
+
+
+def brief(error: Exception) -> str:
+    """What the database said, in one line, without statement and parameters."""
+    text = str(getattr(error, "orig", None) or error)
+    return " ".join(text.split()) or type(error).__name__
+
+
+def _open_sqlite(url: str, path: str | None) -> Engine:
+    if not path or path == ":memory:":
+        raise DatabaseUnusable("SQLite needs a file: sqlite:////var/lib/ctp-relay/relay.sqlite3")
+    file = Path(path)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        # What SQLite makes beside it (-wal, -shm) takes over the file's mode.
+        file.touch(mode=0o600, exist_ok=True)
+    except OSError as error:
+        raise DatabaseUnusable(f"{file}: {error.strerror}") from None
+    engine = create_engine(url, hide_parameters=True, pool_timeout=_STATEMENT_MILLISECONDS / 1000)
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> None:
+    # Transactions are begun by _begin_sqlite: the driver's own would begin too late to keep readers out of our way.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout={_STATEMENT_MILLISECONDS}")
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A writer takes its lock at once: upgrading a read lock later can fail without waiting.
+    writes: Any = connection.get_execution_options().get("writes")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    return config

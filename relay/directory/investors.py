@@ -1,0 +1,171 @@
+"""The investors the relay itself admits in many-to-one, where the counter never sees their passwords."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from contextlib import nullcontext
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+from sqlalchemy import ColumnElement, Connection, Engine, Row, and_, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from relay.counter.port import Investor
+from relay.database.database import writing
+from relay.database.schema import INVESTOR
+from relay.database.times import stamp
+from relay.directory.access import DirectoryAccess
+from relay.directory.terminals import EntryExists, EntryUnknown
+from relay.refusals import login_reasons
+from relay.refusals.refusal import Refused
+
+
+@dataclass(frozen=True, slots=True)
+class InvestorRecord:
+    """One investor; the password's hash stays in the table."""
+
+    broker_id: str
+    investor_id: str
+    account_ids: tuple[str, ...]
+    """AccountIDs of the investor's funds; without an entry, the investor id itself"""
+    enabled: bool
+    created_at: str
+    password_changed_at: str
+
+
+class Investors:
+    """The table of investors. The plain methods block and are thread-safe; `verify` is for the loop."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        clock: Callable[[], datetime],
+        hasher: PasswordHasher | None = None,
+        within: Connection | None = None,
+    ) -> None:
+        """`within` is a transaction that changes become a part of; without it each one is committed at once."""
+        self._engine = engine
+        self._transaction = (lambda: writing(engine)) if within is None else (lambda: nullcontext(within))
+        self._clock = clock
+        self._hasher = hasher or PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+        self._nobody = self._hasher.hash("")
+
+    async def verify(self, access: DirectoryAccess, broker_id: str, investor_id: str, password: str) -> InvestorRecord:
+        """The investor, if the password is right and the firm has not disabled it.
+
+        Raises Refused with investor_unknown, wrong_investor_password or investor_disabled, and DirectoryUnavailable.
+        All cases take one password hash's time.
+        """
+        return await access.run(lambda: self.check(broker_id, investor_id, password))
+
+    def check(self, broker_id: str, investor_id: str, password: str) -> InvestorRecord:
+        """As `verify`, blocking."""
+        with self._engine.connect() as connection:
+            row = connection.execute(select(INVESTOR).where(_is(broker_id, investor_id))).one_or_none()
+        right = self._password_is(row.password_hash if row else self._nobody, password)
+        if row is None:
+            raise Refused(login_reasons.investor_unknown(investor_id=investor_id))
+        if not right:
+            raise Refused(login_reasons.wrong_investor_password(investor_id=investor_id))
+        if not row.enabled:
+            raise Refused(login_reasons.investor_disabled(investor_id=investor_id))
+        return _record(row)
+
+    def find(self, broker_id: str, investor_id: str) -> InvestorRecord | None:
+        """The investor, or None."""
+        with self._engine.connect() as connection:
+            row = connection.execute(select(INVESTOR).where(_is(broker_id, investor_id))).one_or_none()
+        return None if row is None else _record(row)
+
+    def admitted(self, investors: Iterable[Investor]) -> set[Investor]:
+        """Which of these are enabled."""
+        asked = set(investors)
+        wanted = select(INVESTOR.c.broker_id, INVESTOR.c.investor_id).where(
+            INVESTOR.c.broker_id.in_({investor.broker_id for investor in asked}),
+            INVESTOR.c.investor_id.in_({investor.investor_id for investor in asked}),
+            INVESTOR.c.enabled,
+        )
+        with self._engine.connect() as connection:
+            return asked & {Investor(*row) for row in connection.execute(wanted)}
+
+    def all(self) -> list[InvestorRecord]:
+        """Every investor, by broker and id."""
+        ordered = select(INVESTOR).order_by(INVESTOR.c.broker_id, INVESTOR.c.investor_id)
+        with self._engine.connect() as connection:
+            return [_record(row) for row in connection.execute(ordered)]
+
+    def add(self, broker_id: str, investor_id: str, password: str, account_ids: Iterable[str] = ()) -> InvestorRecord:
+        """Register an investor; raises EntryExists, or ValueError for ids CTP cannot carry."""
+        _check_id("broker id", broker_id, 10)
+        _check_id("investor id", investor_id, 12)
+        now = stamp(self._clock())
+        record = InvestorRecord(broker_id, investor_id, tuple(account_ids) or (investor_id,), True, now, now)
+        values = {
+            "broker_id": broker_id,
+            "investor_id": investor_id,
+            "password_hash": self._hashed(password),
+            "account_ids": json.dumps(record.account_ids),
+            "enabled": True,
+            "created_at": now,
+            "password_changed_at": now,
+        }
+        try:
+            with self._transaction() as connection:
+                connection.execute(insert(INVESTOR).values(values))
+        except IntegrityError:
+            raise EntryExists(f"investor {investor_id} is registered already") from None
+        return record
+
+    def set_password(self, broker_id: str, investor_id: str, password: str) -> None:
+        """Replace the password; raises EntryUnknown, ValueError."""
+        hashed = self._hashed(password)
+        self._change(broker_id, investor_id, password_hash=hashed, password_changed_at=stamp(self._clock()))
+
+    def set_accounts(self, broker_id: str, investor_id: str, account_ids: Iterable[str]) -> None:
+        """Say which accounts are this investor's, from the next login on; raises EntryUnknown, ValueError."""
+        accounts = tuple(account_ids)
+        if not accounts:
+            raise ValueError("an investor has an account")
+        self._change(broker_id, investor_id, account_ids=json.dumps(accounts))
+
+    def set_enabled(self, broker_id: str, investor_id: str, enabled: bool) -> None:
+        """Admit or shut out an investor; running relays end the sessions within seconds. Raises EntryUnknown."""
+        self._change(broker_id, investor_id, enabled=enabled)
+
+    def _hashed(self, password: str) -> str:
+        if not password:
+            raise ValueError("a password is not empty")
+        return self._hasher.hash(password)
+
+    def _password_is(self, hashed: str, password: str) -> bool:
+        try:
+            return self._hasher.verify(hashed, password.encode("utf-8", "replace"))
+        except (VerificationError, InvalidHashError):
+            return False
+
+    def _change(self, broker_id: str, investor_id: str, **values: object) -> None:
+        with self._transaction() as connection:
+            changed = connection.execute(update(INVESTOR).where(_is(broker_id, investor_id)).values(values))
+        if changed.rowcount != 1:
+            raise EntryUnknown(f"investor {investor_id} of broker {broker_id} is not registered")
+
+
+def _is(broker_id: str, investor_id: str) -> ColumnElement[bool]:
+    return and_(INVESTOR.c.broker_id == broker_id, INVESTOR.c.investor_id == investor_id)
+
+
+def _record(row: Row[Any]) -> InvestorRecord:
+    accounts = tuple(json.loads(row.account_ids))
+    return InvestorRecord(
+        row.broker_id, row.investor_id, accounts, row.enabled, row.created_at, row.password_changed_at
+    )
+
+
+def _check_id(what: str, value: str, longest: int) -> None:
+    if not 1 <= len(value) <= longest or not value.isascii() or not value.isalnum():
+        raise ValueError(f"{what}: 1 to {longest} ASCII letters and digits are allowed")

@@ -1,0 +1,164 @@
+"""The terminals the relay admits: app id, auth code, modes, and whether they are enabled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Row, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from relay.counter.port import Mode
+from relay.database.database import writing
+from relay.database.schema import TERMINAL
+from relay.database.times import stamp
+from relay.directory.access import DirectoryAccess, DirectoryUnavailable
+from relay.directory.auth_codes import auth_code_key
+from relay.directory.secrets_box import SecretsBox, SecretUnreadable
+from relay.settings.secret_files import SecretFileRefused
+
+
+class EntryExists(Exception):
+    """There is an entry of this name already."""
+
+
+class EntryUnknown(Exception):
+    """There is no entry of this name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terminal:
+    """One registered terminal software."""
+
+    app_id: str
+    auth_code: str = field(repr=False)
+    modes: frozenset[Mode]
+    enabled: bool
+    created_at: str
+    rotated_at: str
+    """when the auth code was last changed"""
+    readable: bool = True
+    """False where the auth code was encrypted with another key; it is empty then"""
+
+
+def open_key(engine: Engine, path: Path) -> SecretsBox:
+    """The key of the auth codes in this directory; made only where there is none to read yet.
+
+    Raises SecretFileRefused where the file is missing, or reads none of the auth codes: a second or a restored relay
+    that made a key of its own would refuse every terminal, and no other process could read what it registered.
+    """
+    with engine.connect() as connection:
+        rows = connection.execute(select(TERMINAL.c.app_id, TERMINAL.c.auth_code)).all()
+    if not rows:
+        return SecretsBox.open_or_create(path)
+    where = f"the database has auth codes ({len(rows)}) that only their key reads: {_BRING_THE_KEY} {path}; {_IF_LOST}"
+    if not path.exists():
+        raise SecretFileRefused(f"{path}: there is no such file; {where}")
+    box = SecretsBox.open(path)
+    if not any(_reads(box, row.auth_code) for row in rows):
+        raise SecretFileRefused(f"{path}: is another key; {where}")
+    return box
+
+
+_BRING_THE_KEY = "copy the file of the relay that registered them, or of the backup, to"
+_IF_LOST = "where it is lost for good, give each terminal a new code with `ctp-relay terminal rotate --key-lost`"
+
+
+def _reads(box: SecretsBox, locked: bytes) -> bool:
+    try:
+        return bool(box.unlock(locked))
+    except SecretUnreadable:
+        return False
+
+
+class Terminals:
+    """The table of terminals. The plain methods block and are thread-safe; `look_up` is for the loop."""
+
+    def __init__(
+        self, engine: Engine, box: SecretsBox, *, clock: Callable[[], datetime], within: Connection | None = None
+    ) -> None:
+        """`within` is a transaction that changes become a part of; without it each one is committed at once."""
+        self._engine = engine
+        self._box = box
+        self._clock = clock
+        self._transaction = (lambda: writing(engine)) if within is None else (lambda: nullcontext(within))
+
+    async def look_up(self, access: DirectoryAccess, app_id: str) -> Terminal | None:
+        """The terminal, or None; raises DirectoryUnavailable."""
+        try:
+            return await access.run(lambda: self.find(app_id))
+        except SecretUnreadable as error:
+            raise DirectoryUnavailable(f"the auth code of {app_id} cannot be read: {error}") from None
+
+    def find(self, app_id: str) -> Terminal | None:
+        """The terminal, or None."""
+        with self._engine.connect() as connection:
+            row = connection.execute(select(TERMINAL).where(TERMINAL.c.app_id == app_id)).one_or_none()
+        return None if row is None else self._terminal(row)
+
+    def admitted(self, app_ids: Iterable[str], mode: Mode) -> set[str]:
+        """Which of these are enabled for this mode."""
+        wanted = select(TERMINAL.c.app_id, TERMINAL.c.modes).where(TERMINAL.c.app_id.in_(app_ids), TERMINAL.c.enabled)
+        with self._engine.connect() as connection:
+            return {row.app_id for row in connection.execute(wanted) if mode.value in row.modes.split()}
+
+    def all(self) -> list[Terminal]:
+        """Every terminal, by app id; also those whose auth code cannot be read."""
+        with self._engine.connect() as connection:
+            rows = connection.execute(select(TERMINAL).order_by(TERMINAL.c.app_id)).all()
+        return [self._listed(row) for row in rows]
+
+    def add(self, app_id: str, auth_code: str, modes: Iterable[Mode] = tuple(Mode)) -> Terminal:
+        """Register a terminal; raises EntryExists, AuthCodeMalformed, or ValueError for an app id CTP cannot carry."""
+        auth_code_key(auth_code)
+        if not 1 <= len(app_id) <= 32 or not app_id.isascii() or not app_id.isprintable() or "@" in app_id:
+            raise ValueError("an app id has 1 to 32 printable ASCII characters and no @")
+        now = stamp(self._clock())
+        terminal = Terminal(app_id, auth_code, frozenset(modes), True, now, now)
+        values = {
+            "app_id": app_id,
+            "auth_code": self._box.lock(auth_code),
+            "modes": " ".join(sorted(terminal.modes)),
+            "enabled": True,
+            "created_at": now,
+            "rotated_at": now,
+        }
+        try:
+            with self._transaction() as connection:
+                connection.execute(insert(TERMINAL).values(values))
+        except IntegrityError:
+            raise EntryExists(f"app id {app_id} is registered already; change it with `terminal rotate`") from None
+        return terminal
+
+    def set_enabled(self, app_id: str, enabled: bool) -> None:
+        """Admit or shut out a terminal; running relays end its sessions within seconds. Raises EntryUnknown."""
+        self._change(app_id, enabled=enabled)
+
+    def rotate(self, app_id: str, auth_code: str) -> None:
+        """Give a terminal a new auth code; raises EntryUnknown, AuthCodeMalformed."""
+        auth_code_key(auth_code)
+        self._change(app_id, auth_code=self._box.lock(auth_code), rotated_at=stamp(self._clock()))
+
+    def _change(self, app_id: str, **values: object) -> None:
+        with self._transaction() as connection:
+            changed = connection.execute(update(TERMINAL).where(TERMINAL.c.app_id == app_id).values(values))
+        if changed.rowcount != 1:
+            raise EntryUnknown(f"app id {app_id} is not registered")
+
+    def _listed(self, row: Row[Any]) -> Terminal:
+        try:
+            return self._terminal(row)
+        except SecretUnreadable:
+            return _terminal(row, "", readable=False)
+
+    def _terminal(self, row: Row[Any]) -> Terminal:
+        return _terminal(row, self._box.unlock(row.auth_code))
+
+
+def _terminal(row: Row[Any], auth_code: str, *, readable: bool = True) -> Terminal:
+    modes = frozenset(Mode(mode) for mode in row.modes.split())
+    return Terminal(row.app_id, auth_code, modes, row.enabled, row.created_at, row.rotated_at, readable)

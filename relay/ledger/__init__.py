@@ -1,0 +1,1 @@
+"""The permanent record: how it is written and chained, read, exported and verified."""

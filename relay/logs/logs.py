@@ -1,0 +1,176 @@
+"""How log lines look, that no secret gets into one, and that writing one never blocks the caller.
+
+Parts say `structlog.get_logger().info("what happened", key=value)`; secrets are not logged in the first place,
+the processor here is the second net.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal, Self, TextIO, cast
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+from relay.logs.writer import LineLimit, LineWriter, to_descriptor
+
+_SECRET_WORDS = ("password", "auth_code", "auth_info", "token", "secret", "system_info", "private_key", "credential")
+_HIDDEN = "***"
+_FAREWELL_SECONDS = 2.0
+
+
+def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Replace the values of secret-sounding keys, at any depth, and bytes by their length."""
+    return {key: _clean(key, value) for key, value in event.items()}
+
+
+_SHARED: list[Processor] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.processors.add_log_level,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    redact,
+]
+"""what every line goes through"""
+
+
+class Log:
+    """Where all log lines go, also those of libraries. Use as `with configure(…) as log`."""
+
+    def __init__(self, stream: TextIO, formatter: logging.Formatter) -> None:
+        self._stream = stream
+        self._formatter = formatter
+        self._limit = LineLimit(time.monotonic)
+        self._writer = LineWriter(self._write(), self._notes)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def dropped(self) -> int:
+        """Lines that were lost since the start because they were not read."""
+        return self._writer.dropped
+
+    def put_record(self, record: logging.LogRecord) -> None:
+        """Format one line and hand it to the writer; never waits."""
+        if record.levelno >= logging.CRITICAL or self._limit.admit(_kind(record)):
+            self._writer.put_line(self._line(record))
+
+    def unreadable(self, record: logging.LogRecord, error: Exception) -> None:
+        """Say at least that there was a line, and whose."""
+        self._writer.put_line(self._note("log_line_unreadable", kind=_kind(record), error=type(error).__name__))
+
+    def close(self) -> None:
+        """Write what waits, unless it is not read; idempotent."""
+        self._writer.close(_FAREWELL_SECONDS)
+
+    def _write(self) -> Any:
+        try:
+            return to_descriptor(self._stream.fileno())
+        except (OSError, ValueError):  # a stream in memory
+            return lambda data: self._stream.write(data.decode())
+
+    def _line(self, record: logging.LogRecord) -> bytes:
+        return (self._formatter.format(record) + "\n").encode("utf-8", "backslashreplace")
+
+    def _notes(self, dropped: int) -> Iterator[bytes]:
+        if dropped:
+            yield self._note("log_lines_dropped", lines=dropped, why="the reader of the log did not keep up")
+        for kind, count in self._limit.take_left_out().items():
+            yield self._note("log_lines_left_out", kind=kind, lines=count)
+
+    def _note(self, event: str, **facts: object) -> bytes:
+        """A line of the log's own, which neither the limit nor the level holds back."""
+        said: EventDict = {"event": event, **facts}
+        for process in _SHARED:
+            said = cast("EventDict", process(None, "warning", said))
+        record = logging.LogRecord("relay.logs.logs", logging.WARNING, "", 0, said, None, None)
+        record.__dict__.update(_logger=None, _name="warning")  # how structlog knows its own
+        return self._line(record)
+
+
+def configure(*, level: str, form: Literal["auto", "console", "json"], stream: TextIO | None = None) -> Log:
+    """Send all log lines, also those of libraries, to `stream` (standard output) at `level` and above."""
+    out = sys.stdout if stream is None else stream
+    console = form == "console" or (form == "auto" and out.isatty())
+    last: list[Processor] = (
+        # The default formatter shows local variables, which may hold secrets.
+        [structlog.dev.ConsoleRenderer(colors=out.isatty(), exception_formatter=structlog.dev.plain_traceback)]
+        if console
+        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
+    )
+    structlog.configure(
+        processors=[*_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=False,
+    )
+    log = Log(
+        out,
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=_SHARED, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last]
+        ),
+    )
+    logging.getLogger().handlers[:] = [_IntoLog(log)]
+    set_level(level)
+    return log
+
+
+def set_level(level: str) -> None:
+    """Write lines of this level and above from here on."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(level))
+    root = logging.getLogger()
+    root.setLevel(level.upper())
+    logging.getLogger("alembic").setLevel(max(logging.WARNING, root.level))
+
+
+def catch_what_python_prints() -> None:
+    """Make log lines of the errors that Python itself prints to standard error, where a print may block as well."""
+    log = structlog.get_logger("python")
+
+    def thread_died(what: threading.ExceptHookArgs) -> None:
+        error = what.exc_value or what.exc_type()
+        log.error("thread_died", thread=what.thread.name if what.thread else "", exc_info=error)
+
+    def unraisable(what: Any) -> None:
+        log.error("error_nobody_saw", where=str(what.err_msg or ""), exc_info=what.exc_value)
+
+    threading.excepthook = thread_died
+    sys.unraisablehook = unraisable
+    logging.captureWarnings(capture=True)
+
+
+class _IntoLog(logging.Handler):
+    def __init__(self, log: Log) -> None:
+        super().__init__()
+        self._log = log
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self._log.put_record(record)
+        except Exception as error:  # noqa: BLE001 - a line that cannot be formatted must not break who says it
+            self._log.unreadable(record, error)
+
+
+def _kind(record: logging.LogRecord) -> str:
+    """What limits lines together: our event's name, or the library's logger."""
+    return str(record.msg.get("event")) if isinstance(record.msg, dict) else record.name
+
+
+def _clean(key: str, value: object) -> object:
+    if isinstance(value, bool | int | float | None):
+        return value
+    if any(word in key.lower() for word in _SECRET_WORDS):
+        return _HIDDEN
+    if isinstance(value, bytes | bytearray | memoryview):
+        return f"<{len(value)} bytes>"
+    if isinstance(value, Mapping):
+        return {inner: _clean(str(inner), item) for inner, item in value.items()}
+    if isinstance(value, list | tuple) and not hasattr(value, "_fields"):
+        return type(value)(_clean("", item) for item in value)
+    return value

@@ -1,0 +1,1 @@
+"""What a monitor may ask: /metrics, /healthz and /readyz."""

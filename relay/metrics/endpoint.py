@@ -1,0 +1,229 @@
+"""/metrics for Prometheus, /healthz and /readyz for supervisors, on a port of their own; nothing names an investor."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from socketserver import ThreadingMixIn
+from typing import Any, Self
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+
+from prometheus_client import CollectorRegistry, make_wsgi_app
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from relay.admission.stream_gate import StreamGate
+from relay.admission.verifier import Verifier
+from relay.counter.ctp.order_map.file import OrderMapFile
+from relay.counter.port import Counter
+from relay.ledger.ledger import Ledger
+from relay.logs.alarms import MEANINGS, Alarms
+from relay.logs.logs import Log
+from relay.refusals import relay_reasons
+from relay.refusals.refusal import Refusal
+from relay.rpc.listener import Listener
+from relay.sessions.sessions import Sessions
+from relay.settings.values import split_address
+
+_StartResponse = Callable[[str, list[tuple[str, str]]], Any]
+_LOOP_SECONDS = 2.0
+"""a loop that is silent for so long serves no terminal: an answer to a terminal takes milliseconds"""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One figure of the relay as it stands now."""
+
+    name: str
+    """without the prefix ctp_relay_"""
+    help: str
+    value: float
+
+
+Read = Callable[[], Iterable[Reading]]
+"""Called on the HTTP server's thread: reads plain numbers only"""
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """The parts of the relay that have figures."""
+
+    sessions: Sessions
+    counter: Counter
+    ledger: Ledger
+    verifier: Verifier | None
+    order_map: OrderMapFile
+    log: Log
+    listener: Listener
+    gate: StreamGate
+    alarms: Alarms
+
+
+def readings(of: Watched) -> Iterator[Reading]:
+    """The relay's figures of this moment."""
+    yield Reading("sessions", "terminal sessions, logged in or lingering", len(of.sessions))
+    yield Reading(
+        "counter_ready", "1 where terminals can be attached; many-to-one: the operator is logged in", of.counter.ready
+    )
+    known = of.counter.describe().exchanges
+    yield Reading("counter_exchanges", "exchanges the counter named at its latest login; 0 before one", len(known))
+    yield from _of_ledger(of.ledger.statistics())
+    yield Reading(
+        "orders_today",
+        "orders this trading day of the counter session that has most; limits.orders_per_day is its bound",
+        of.counter.orders_today,
+    )
+    kept = of.order_map.statistics()
+    yield Reading(
+        "order_map_writes_failed", "orders refused because the order map could not be written", kept["failed"]
+    )
+    yield Reading("order_map_lines_lost", "damaged lines found when the day's order map was read", kept["bad_lines"])
+    yield Reading("streams_without_session", "open streams that are not logged in", of.gate.held)
+    yield Reading("streams_waiting", "streams that wait because their address has too many", of.gate.waiting)
+    yield Reading("streams_refused", "streams refused since the start because there were too many", of.gate.refused)
+    ready = of.verifier is None or of.verifier.state == "ready"
+    yield Reading("verifier_ready", "1 where system info can be judged, or is not to be", float(ready))
+    yield Reading("log_lines_dropped", "log lines lost since the start because they were not read", of.log.dropped)
+    yield from _of_the_door(of.listener)
+    yield from _of_alarms(of.alarms)
+
+
+def _of_alarms(alarms: Alarms) -> Iterator[Reading]:
+    for name, meaning in MEANINGS.items():
+        yield Reading(f"alarm_{name.value}", f"alarms since the start: {meaning}", alarms.count(name))
+
+
+def _of_the_door(door: Listener) -> Iterator[Reading]:
+    yield Reading(
+        "origins_unknown", "streams refused because a proxy did not say where they come from", door.origins_unknown
+    )
+    yield Reading("origins_without_port", "streams whose proxy gave no port: reports say 0", door.origins_without_port)
+    yield Reading(
+        "connections_refused", "connections refused for a wrong or missing PROXY header", door.connections_refused
+    )
+    if door.certificates is not None:
+        until = door.certificates.valid_until.timestamp()
+        yield Reading("tls_certificate_valid_until_seconds", "when the served certificate expires, Unix time", until)
+
+
+def _of_ledger(written: Mapping[str, int]) -> Iterator[Reading]:
+    yield Reading("ledger_entries_committed", "ledger entries committed since the start", written["committed"])
+    yield Reading("ledger_entries_failed", "ledger entries that could not be committed", written["failed"])
+    yield Reading("ledger_entries_spooled", "ledger entries on disk until the database answers", written["spooled"])
+    yield Reading(
+        "ledger_entries_lost", "ledger entries that could be kept nowhere; the ledger says so", written["lost"]
+    )
+    yield Reading("ledger_entries_waiting", "ledger entries waiting for the database", written["waiting"])
+
+
+def why_not_healthy(loop: asyncio.AbstractEventLoop, sessions: Sessions, seconds: float = _LOOP_SECONDS) -> str:
+    """Why no terminal should be sent here, empty where nothing stands against it. Not for the loop's own thread.
+
+    The loop is asked, and has to answer in time: this thread runs on when the relay itself does not.
+    """
+    heard = threading.Event()
+    try:
+        loop.call_soon_threadsafe(heard.set)
+    except RuntimeError:
+        return "stopped"
+    if not heard.wait(seconds):
+        return f"stuck: the relay's loop does not answer within {seconds:g} s"
+    return "draining" if sessions.draining else ""
+
+
+def why_not_ready(of: Watched, why_not_healthy: Callable[[], str]) -> Refusal | None:
+    """Why no login can succeed now, as a terminal would get it; None where one can."""
+    unhealthy = why_not_healthy()
+    if unhealthy:
+        return relay_reasons.relay_draining() if unhealthy == "draining" else relay_reasons.relay_stuck(why=unhealthy)
+    if of.verifier is not None and of.verifier.state != "ready":
+        return relay_reasons.verifier_unavailable()
+    return of.counter.why_not_ready
+
+
+class _Relay(Collector):
+    def __init__(self, read: Read) -> None:
+        self._read = read
+
+    def collect(self) -> Iterator[Metric]:
+        for reading in self._read():
+            yield GaugeMetricFamily(f"ctp_relay_{reading.name}", reading.help, value=reading.value)
+
+
+class _Server(ThreadingMixIn, WSGIServer):
+    daemon_threads = True
+
+
+class _Quiet(WSGIRequestHandler):
+    timeout = 10
+    """seconds: a caller who says nothing does not keep a thread"""
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the library's name
+        """A scrape every few seconds is not news."""
+
+
+class MetricsServer:
+    """Serves on its own thread. Use as `with MetricsServer(…)`."""
+
+    def __init__(
+        self,
+        address: str,
+        read: Read,
+        why_not_healthy: Callable[[], str],
+        why_not_ready: Callable[[], Refusal | None] = lambda: None,
+    ) -> None:
+        """`why_not_healthy` is empty for a healthy relay. OSError where the address cannot be bound."""
+        registry = CollectorRegistry()
+        registry.register(_Relay(read))
+        metrics = make_wsgi_app(registry)
+
+        def app(environ: Mapping[str, Any], start_response: _StartResponse) -> Iterable[bytes]:
+            if environ.get("PATH_INFO") == "/metrics":
+                return metrics(environ, start_response)  # type: ignore[no-any-return]
+            if environ.get("PATH_INFO") == "/healthz":
+                return _health(start_response, why_not_healthy())
+            if environ.get("PATH_INFO") == "/readyz":
+                return _readiness(start_response, why_not_ready())
+            start_response("404 Not Found", [("Content-Type", "text/plain")])
+            return [b"/metrics, /healthz and /readyz are here\n"]
+
+        host, port = split_address(address)
+        self._server = make_server(host, port, app, _Server, _Quiet)
+        self._thread = threading.Thread(target=self._server.serve_forever, name="metrics", daemon=True)
+
+    @property
+    def port(self) -> int:
+        return int(self._server.server_port)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Answer from here on."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop answering; blocks up to half a second, so not for the event loop's thread."""
+        self._server.shutdown()
+        self._server.server_close()
+
+
+def _health(start_response: _StartResponse, why_not: str) -> Iterable[bytes]:
+    start_response("503 Service Unavailable" if why_not else "200 OK", [("Content-Type", "text/plain")])
+    return [f"{why_not or 'ok'}\n".encode()]
+
+
+def _readiness(start_response: _StartResponse, why_not: Refusal | None) -> Iterable[bytes]:
+    state: dict[str, object] = {"ready": why_not is None}
+    if why_not is not None:
+        state |= {"reason": why_not.reason, "code": why_not.code, "message": why_not.message, "advice": why_not.advice}
+    status = "200 OK" if why_not is None else "503 Service Unavailable"
+    start_response(status, [("Content-Type", "application/json; charset=utf-8")])
+    return [json.dumps(state, ensure_ascii=False).encode() + b"\n"]

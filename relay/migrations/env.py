@@ -1,9 +1,0 @@
-"""Where alembic meets the relay's tables: the connection comes from `relay.services.database.upgrade`."""
-
-from alembic import context
-
-from relay.services.schema import METADATA
-
-context.configure(connection=context.config.attributes["connection"], target_metadata=METADATA)
-with context.begin_transaction():
-    context.run_migrations()

@@ -1,1 +1,0 @@
-"""Use cases: admission of terminals, their sessions, the directory and the ledger writer."""

@@ -1,0 +1,74 @@
+"""What waits to be written to one terminal stream: bounded, batched when there is a backlog, never delayed.
+
+A terminal that stops reading costs at most `limit` bytes: then the backlog is dropped, the terminal gets a
+last Goodbye, and the stream is cut. Its events stay in the session's journal, so that it may resume.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+
+from relay.sessions import frames
+from relay.sessions.endings import Ending, EndKind
+
+_BATCH_MESSAGES = 64
+_BATCH_BYTES = 32 * 1024
+SLOW_READER = Ending(EndKind.SLOW_READER)
+
+
+class Outbox:
+    """Serialized RelayMessages on their way to one stream."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._waiting: deque[bytes] = deque()
+        self._bytes = 0
+        self._ready = asyncio.Event()
+        self.closed = False
+        self._overrun = asyncio.Event()
+
+    def put(self, message: bytes) -> None:
+        """Queue one message; ignored once closed."""
+        if self.closed:
+            return
+        self._waiting.append(message)
+        self._bytes += len(message)
+        if self._bytes > self._limit:
+            self._overrun.set()
+            self._waiting.clear()
+            self.close(SLOW_READER)
+        self._ready.set()
+
+    def close(self, ending: Ending | None = None) -> None:
+        """Nothing more will be put; what waits is still written, and a Goodbye last where there is an ending."""
+        if self.closed:
+            return
+        if ending is not None:
+            self._waiting.append(frames.goodbye(ending))
+        self.closed = True
+        self._ready.set()
+
+    @property
+    def overran(self) -> bool:
+        """Whether the terminal did not keep up."""
+        return self._overrun.is_set()
+
+    async def wait_overrun(self) -> None:
+        """Returns when the terminal did not keep up: its stream is to be cut even if it never reads again."""
+        await self._overrun.wait()
+
+    async def next_batch(self) -> bytes | None:
+        """One serialized RelayBatch with everything that waits, up to a batch's size; None at the end."""
+        while not self._waiting:
+            if self.closed:
+                return None
+            self._ready.clear()
+            await self._ready.wait()
+        taken: list[bytes] = []
+        size = 0
+        while self._waiting and len(taken) < _BATCH_MESSAGES and size < _BATCH_BYTES:
+            taken.append(self._waiting.popleft())
+            size += len(taken[-1])
+        self._bytes -= size
+        return frames.batch(taken)

@@ -1,0 +1,234 @@
+"""One logged-in terminal: its link to the counter below, its journal, and the stream it reads from above.
+
+The session outlives a broken stream by the linger time; a terminal that comes back with its resume token gets
+what it missed from the journal. Whatever ends it (logout, linger over, the counter, an operator of the relay)
+goes through `end`, once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import structlog
+
+from ctprelay.v1 import terminal_pb2 as pb
+from relay.counter.port import (
+    Attached,
+    CallOutcome,
+    Confirmation,
+    CounterEvent,
+    CounterLink,
+    Evidence,
+    Investor,
+    LinkCause,
+    LinkState,
+    LinkStatus,
+    Mode,
+    TerminalCall,
+)
+from relay.refusals import call_reasons, relay_reasons, stream_reasons
+from relay.refusals.advice import password_due_advice, query_advice, settlement_advice
+from relay.refusals.refusal import LedgerUnavailable, Refused
+from relay.sessions import frames
+from relay.sessions.endings import Ending, EndKind
+from relay.sessions.journal import Journal, Replay
+from relay.sessions.outbox import Outbox
+from relay.tasks import Tasks
+
+_log = structlog.get_logger(__name__)
+_NOTHING_MISSED = Replay((), lost_history=False)
+_MAX_UNANSWERED = 1024
+"""calls of one terminal that may wait in the relay at a time"""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionIdentity:
+    """Who this session is, for the welcome, the ledger and the console."""
+
+    session: str
+    investor: Investor
+    app_id: str
+    public_ip: str
+    mode: Mode
+
+
+class TerminalSession:
+    """A session from its admission to its end."""
+
+    def __init__(
+        self,
+        identity: SessionIdentity,
+        link: CounterLink,
+        journal: Journal,
+        evidence: Evidence,
+        *,
+        linger_seconds: float,
+        default_valid_for: float,
+        on_end: Callable[[TerminalSession], None],
+    ) -> None:
+        self.identity = identity
+        self.resume_token = secrets.token_bytes(32)
+        self._link = link
+        self._journal = journal
+        self._evidence = evidence
+        self._linger_seconds = linger_seconds
+        self._default_valid_for = default_valid_for
+        self._outbox: Outbox | None = None
+        self._calls: set[asyncio.Future[CallOutcome]] = set()
+        self._tasks = Tasks()
+        self._linger: asyncio.TimerHandle | None = None
+        self._pumping = False
+        self.ending = False
+        self._on_end = on_end
+        self.ended = asyncio.Event()
+
+    def __repr__(self) -> str:
+        return f"<TerminalSession {self.identity.session} {self.identity.investor.investor_id}>"
+
+    @property
+    def linger_left(self) -> float | None:
+        """Seconds until the session ends unless its terminal resumes; None while it has a stream."""
+        if self._linger is None:
+            return None
+        return max(0.0, self._linger.when() - asyncio.get_running_loop().time())
+
+    # The stream above ----------------------------------------------------------------------------------------
+
+    def attach(self, outbox: Outbox, *, after_sequence: int | None = None) -> None:
+        """Give the session a stream: the welcome, then what the terminal missed, then everything live."""
+        if self._linger is not None:
+            self._linger.cancel()
+            self._linger = None
+        if self._outbox is not None and self._outbox is not outbox:
+            self._outbox.close(Ending(EndKind.TAKEN_OVER))
+        replay = self._journal.replay(after_sequence) if after_sequence is not None else _NOTHING_MISSED
+        outbox.put(self._welcome(resumed=after_sequence is not None, lost_history=replay.lost_history))
+        for sequence, message in replay.items:
+            outbox.put(frames.numbered(sequence, message))
+        self._outbox = outbox
+        if not self._pumping:
+            self._pumping = True
+            self._tasks.start(self._pump(), f"pump {self.identity.session}")
+
+    def detach(self, outbox: Outbox) -> None:
+        """The stream broke: keep the session for the linger time."""
+        if self._outbox is not outbox or self.ended.is_set():
+            return
+        self._outbox = None
+        loop = asyncio.get_running_loop()
+        self._linger = loop.call_later(self._linger_seconds, self.end_soon, Ending(EndKind.LINGER_OVER))
+
+    def _welcome(self, *, resumed: bool, lost_history: bool) -> bytes:
+        attached = self._link.attached
+        lost = lost_history or (not resumed and self._link.lost_history)
+        welcome = frames.Welcome(
+            investor=self.identity.investor,
+            mode=self.identity.mode,
+            resume_token=self.resume_token,
+            linger_seconds=int(self._linger_seconds),
+            advice="; ".join(filter(None, (_login_advice(attached), query_advice(lost=lost)))),
+            resumed=resumed,
+            lost_history=lost,
+        )
+        return frames.logged_in(welcome, attached)
+
+    # Down: calls ---------------------------------------------------------------------------------------------
+
+    def call(self, call: pb.Call) -> None:
+        """Take one call; its CallResult and its answers come through the stream."""
+        if len(self._calls) >= _MAX_UNANSWERED:
+            self._put(frames.call_refused(call.request_id, call_reasons.too_many_calls(most=_MAX_UNANSWERED)))
+            return
+        try:
+            outcome = self._link.submit(self._terminal_call(call))
+        except Refused as refused:
+            self._put(frames.call_refused(call.request_id, refused.refusal))
+        except Exception:  # noqa: BLE001 - the call must be answered whatever happens
+            _log.exception("call_died", session=self.identity.session)
+            self._put(frames.call_refused(call.request_id, call_reasons.outcome_unknown()))
+        else:
+            self._calls.add(outcome)
+            outcome.add_done_callback(partial(self._answer, call.request_id))
+
+    def _answer(self, request_id: int, outcome: asyncio.Future[CallOutcome]) -> None:
+        self._calls.discard(outcome)
+        if outcome.cancelled():
+            return
+        match outcome.exception():
+            case None:
+                self._put(frames.call_result(request_id, outcome.result()))
+            case Refused() as refused:
+                self._put(frames.call_refused(request_id, refused.refusal))
+            case LedgerUnavailable():
+                self._put(frames.call_refused(request_id, relay_reasons.ledger_unavailable()))
+            case error:
+                _log.error("call_died", session=self.identity.session, exc_info=error)
+                self._put(frames.call_refused(request_id, call_reasons.outcome_unknown()))
+
+    def _terminal_call(self, call: pb.Call) -> TerminalCall:
+        if call.request_id <= 0:
+            raise Refused(stream_reasons.request_malformed(why="request_id must be greater than 0"))
+        name, offered = call.request.WhichOneof("body"), self._link.attached.offered
+        if name is not None and offered is not None and name not in offered.requests:
+            raise Refused(call_reasons.not_offered_by_counter(name=name))
+        valid_for = call.valid_for_milliseconds / 1000 or self._default_valid_for
+        return TerminalCall(call.request, call.request_id, valid_for, call.client_order_key, call.fresh)
+
+    # Up: events ----------------------------------------------------------------------------------------------
+
+    async def _pump(self) -> None:
+        async for batch in self._link.batches():
+            for item in batch:
+                self._deliver(item)
+        self.end_soon(Ending(EndKind.COUNTER_ENDED))
+
+    def _deliver(self, item: CounterEvent | LinkStatus) -> None:
+        message = frames.status(item) if isinstance(item, LinkStatus) else frames.event(item.wire)
+        self._put(frames.numbered(self._journal.append(message), message))
+        if isinstance(item, LinkStatus) and item.state is LinkState.ENDED:
+            at_fault = item.cause is LinkCause.RELAY_FAULT
+            self.end_soon(Ending(EndKind.RELAY_FAULT if at_fault else EndKind.COUNTER_ENDED, item.reason))
+
+    def _put(self, message: bytes) -> None:
+        if self._outbox is not None:
+            self._outbox.put(message)
+
+    # The end -------------------------------------------------------------------------------------------------
+
+    def end_soon(self, ending: Ending) -> None:
+        """Begin to end; idempotent."""
+        if not self.ending:
+            self.ending = True
+            self._tasks.start(self._end(ending), f"end {self.identity.session}")
+
+    async def end(self, ending: Ending) -> None:
+        """End and wait until everything is settled; idempotent."""
+        self.end_soon(ending)
+        await self.ended.wait()
+
+    async def _end(self, ending: Ending) -> None:
+        if self._linger is not None:
+            self._linger.cancel()
+        for call in tuple(self._calls):
+            call.cancel()
+        await self._tasks.cancel()
+        await self._link.detach(ending.text)
+        said = {"kind": ending.kind.word, "reason": ending.text}
+        await self._evidence.note("terminal_logout", self.identity.session, said)
+        if self._outbox is not None:
+            self._outbox.close(ending)
+        self._on_end(self)
+        self.ended.set()
+
+
+def _login_advice(attached: Attached) -> str:
+    """What is to be done first: change the password, or confirm the statement where that was asked for in vain."""
+    if attached.must_change_password:
+        return password_due_advice(attached.must_change_password)
+    if attached.confirmation in {Confirmation.NOT_ASKED, Confirmation.CONFIRMED}:
+        return ""
+    return settlement_advice(attached.confirmation_error_id)

@@ -1,0 +1,252 @@
+"""The terminal sessions of this process: admitted, found again by their resume token, counted and drained.
+
+What is kept: `_by_token`, the sessions, by the hash of their resume token; `_entering`, the logins under way, by
+session name; `_giving_way`, sessions without a stream that will be replaced by a login under way.
+
+A login, step by step:
+
+1. `_reserve` counts it at once, before the first wait: otherwise a burst of logins would pass the limits together.
+   Where there is no room, the oldest session that the same terminal left behind (same investor, app id, address, and
+   no stream) is marked as giving way. It is not ended yet.
+2. `Admission` verifies the terminal, then the counter attaches it.
+3. Only now, when the counter has accepted the password, the session that gives way is ended. A guesser therefore
+   cannot end the session of another person. If its terminal came back in the meantime, the new login is refused.
+
+What holds between two events:
+
+* A login counts in `_entering` until it is a session in `_by_token` or has failed; it never counts in neither.
+* `drain` sets the flag first, so no login begins afterwards. Logins under way are stopped at their next wait. One that
+  succeeds in the same moment ends its session again. So `drain` leaves no session at the counter, as far as its time
+  allows.
+* A resume is refused with one reason, `session_gone`, for an unknown token, another app id and another address, so
+  that a stolen token reveals nothing. Whether terminal and investor are still enabled is asked at every resume.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import structlog
+
+from relay.admission.admission import Admission, Applicant
+from relay.counter.port import Counter, Evidence, Investor, TerminalLogin
+from relay.refusals import login_reasons, relay_reasons, stream_reasons
+from relay.refusals.refusal import Refusal, Refused
+from relay.sessions.endings import Ending, EndKind
+from relay.sessions.journal import Journal
+from relay.sessions.revocations import Revocations, end
+from relay.sessions.session import SessionIdentity, TerminalSession
+
+_log = structlog.get_logger(__name__)
+STOPPING = Ending(EndKind.RELAY_STOPPING)
+
+_CROWD = 10
+_UNDO_SECONDS = 10.0
+"""what a refused login may take to log out at the counter, when the time to drain is over already"""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionLimits:
+    """What the settings allow."""
+
+    linger_seconds: float
+    max_sessions: int
+    max_per_investor: int
+    default_valid_for: float
+    """seconds"""
+
+
+@dataclass(slots=True)
+class _Entering:
+    """A login under way."""
+
+    investor: Investor
+    until: asyncio.Timeout = field(default_factory=lambda: asyncio.timeout(None))
+    """the relay's end: a login has no time limit of its own, each of its steps has one"""
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Sessions:
+    """Every terminal session of this process."""
+
+    def __init__(
+        self,
+        admission: Admission,
+        revocations: Revocations,
+        counter: Counter,
+        evidence: Evidence,
+        limits: SessionLimits,
+        new_journal: Callable[[], Journal],
+    ) -> None:
+        self._admission = admission
+        self._revocations = revocations
+        self._counter = counter
+        self._evidence = evidence
+        self._limits = limits
+        self._new_journal = new_journal
+        self._by_token: dict[bytes, TerminalSession] = {}
+        self._entering: dict[str, _Entering] = {}
+        """logins under way: they count, or a burst of them would pass the limits together"""
+        self._giving_way: dict[str, TerminalSession] = {}
+        """sessions without a stream that end when the login of this name succeeds; they do not count"""
+        self._crowds: set[str] = set()
+        """addresses that are in the log already"""
+        self.draining = False
+
+    def use(self, limits: SessionLimits) -> None:
+        """Other limits, from the next login on; sessions there are keep theirs."""
+        self._limits = limits
+
+    def __len__(self) -> int:
+        return len(self._by_token)
+
+    def __iter__(self) -> Iterator[TerminalSession]:
+        return iter(tuple(self._by_token.values()))
+
+    async def admit(self, applicant: Applicant) -> TerminalSession:
+        """Verify the terminal, report it and log it in at the counter. Raises Refused, LedgerUnavailable."""
+        entering = self._reserve(applicant)
+        try:
+            async with entering.until:
+                login = await self._admission.admit(applicant)
+                session = await self._open(applicant, login)
+            replaced = self._giving_way.get(applicant.name)
+            self._by_token[_key(session.resume_token)] = session
+        except TimeoutError:
+            if not entering.until.expired():
+                raise
+            raise Refused(relay_reasons.relay_draining()) from None
+        finally:
+            del self._entering[applicant.name]
+            self._giving_way.pop(applicant.name, None)
+            entering.over.set()
+        if self.draining:  # its login succeeded while the others were ended
+            await session.end(STOPPING)
+            raise Refused(relay_reasons.relay_draining())
+        if replaced is not None:
+            await self._replace(replaced, session)
+        self._tell_of_a_crowd(session.identity.public_ip)
+        _log.info("terminal_logged_in", session=login.session, investor=login.report.investor.investor_id)
+        return session
+
+    async def resume(self, token: bytes, app_id: str, public_ip: str) -> TerminalSession:
+        """The lingering session of this token; only for the same app id and address. Raises Refused."""
+        session = self._by_token.get(_key(token))
+        if session is None or session.ending:
+            raise Refused(stream_reasons.session_gone())
+        if (session.identity.app_id, session.identity.public_ip) != (app_id, public_ip):
+            raise Refused(stream_reasons.session_gone())
+        refusal = await self._revocations.refusal(session)
+        if refusal is not None:
+            end(session, refusal)
+            raise Refused(refusal)
+        if session.ending:
+            raise Refused(stream_reasons.session_gone())
+        return session
+
+    async def watch(self, seconds: float) -> None:
+        """End sessions of terminals and investors that were disabled, looked for every so many seconds; for ever."""
+        await self._revocations.watch(self, seconds)
+
+    def resumable_at(self, public_ip: str) -> int:
+        """How many sessions wait for their terminal to resume from this address."""
+        return sum(
+            session.identity.public_ip == public_ip and session.linger_left is not None and not session.ending
+            for session in self._by_token.values()
+        )
+
+    async def drain(self, seconds: float) -> None:
+        """Take no new terminals, refuse those that are logging in, wait for those there are, then end the rest."""
+        self.draining = True
+        now = asyncio.get_running_loop().time()
+        entering = [entering.over for entering in self._entering.values()]
+        for login in self._entering.values():
+            login.until.reschedule(now)
+        await _all_set([session.ended for session in self] + entering, seconds)
+        await asyncio.gather(*(session.end(STOPPING) for session in self))
+        await _all_set(entering, _UNDO_SECONDS)
+
+    def _reserve(self, applicant: Applicant) -> _Entering:
+        """Count a login that begins. Where there is no room, a session its own terminal left behind makes some."""
+        if self.draining:
+            raise Refused(relay_reasons.relay_draining())
+        present = set(self._by_token.values()) - set(self._giving_way.values())
+        mine = [session for session in present if session.identity.investor == applicant.investor]
+        entering = sum(login.investor == applicant.investor for login in self._entering.values())
+        full = len(present) + len(self._entering) >= self._limits.max_sessions
+        if full or len(mine) + entering >= self._limits.max_per_investor:
+            left_behind = _left_behind(applicant, mine)
+            if left_behind is None:
+                raise Refused(relay_reasons.relay_full() if full else self._too_many_sessions(mine))
+            self._giving_way[applicant.name] = left_behind
+        self._entering[applicant.name] = _Entering(applicant.investor)
+        return self._entering[applicant.name]
+
+    def _too_many_sessions(self, mine: list[TerminalSession]) -> Refusal:
+        waits = [session.linger_left for session in mine if session.linger_left is not None]
+        return login_reasons.too_many_sessions(
+            most=self._limits.max_per_investor, seconds=max(1.0, min(waits)) if waits else 0.0
+        )
+
+    async def _replace(self, old: TerminalSession, new: TerminalSession) -> None:
+        """End the session that gave way; only now, because only now the counter knows the password as right."""
+        if old.linger_left is None and not old.ending:  # its terminal came back in the meantime
+            await new.end(Ending(EndKind.NOT_ADMITTED, "too_many_sessions"))
+            raise Refused(self._too_many_sessions([]))
+        old.end_soon(Ending(EndKind.REPLACED))
+
+    def _tell_of_a_crowd(self, address: str) -> None:
+        """Say once where many investors come from one address: a proxy that does not name the terminals looks like that."""
+        there = {session.identity.investor for session in self if session.identity.public_ip == address}
+        if len(there) >= _CROWD and address not in self._crowds:
+            self._crowds.add(address)
+            advice = "a proxy? then set listen.proxy_protocol_from or listen.trusted_proxies; an office is in order"
+            _log.warning("many_investors_at_one_address", address=address, investors=len(there), advice=advice)
+
+    async def _open(self, applicant: Applicant, login: TerminalLogin) -> TerminalSession:
+        async with self._admission.at_counter(applicant):
+            link = await self._counter.attach(login)
+        identity = SessionIdentity(
+            login.session, login.report.investor, login.report.app_id, login.report.public_ip, self._counter.mode
+        )
+        return TerminalSession(
+            identity,
+            link,
+            self._new_journal(),
+            self._evidence,
+            linger_seconds=self._limits.linger_seconds,
+            default_valid_for=self._limits.default_valid_for,
+            on_end=self._forget,
+        )
+
+    def _forget(self, session: TerminalSession) -> None:
+        self._by_token.pop(_key(session.resume_token), None)
+
+
+def _left_behind(applicant: Applicant, mine: list[TerminalSession]) -> TerminalSession | None:
+    """The session longest without a stream of the same investor, terminal and address."""
+    who = (applicant.app_id, applicant.origin.public_ip)
+    waiting = [
+        (session.linger_left, session.identity.session, session)
+        for session in mine
+        if (session.identity.app_id, session.identity.public_ip) == who
+        and session.linger_left is not None
+        and not session.ending
+    ]
+    return min(waiting)[2] if waiting else None
+
+
+async def _all_set(events: list[asyncio.Event], seconds: float) -> None:
+    waits = [asyncio.ensure_future(event.wait()) for event in events]
+    if waits:
+        await asyncio.wait(waits, timeout=seconds)
+    for wait in waits:
+        wait.cancel()
+
+
+def _key(token: bytes) -> bytes:
+    """Looked up by hash, so that the time of a failed look-up says nothing about any token."""
+    return hashlib.sha256(token).digest()

@@ -1,0 +1,224 @@
+"""One terminal stream: its messages, each let in by the guard of `sessions.conversation`.
+
+Messages go in through `receive`, what is to be written comes out of `outbox`. Every step raises Refused; `receive`
+catches it, and every refusal is in the ledger before the terminal hears of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import structlog
+
+from ctprelay.v1 import terminal_pb2 as pb
+from relay.admission.admission import Applicant
+from relay.admission.challenge import TIMESTAMP_BYTES
+from relay.admission.origin.public_ip import Origin
+from relay.counter.port import Evidence
+from relay.refusals import login_reasons, relay_reasons, stream_reasons
+from relay.refusals.refusal import LedgerUnavailable, Refusal, Refused, refuse
+from relay.sessions import conversation as talk
+from relay.sessions import frames
+from relay.sessions.endings import Ending, EndKind
+from relay.sessions.outbox import Outbox
+from relay.sessions.session import TerminalSession
+from relay.sessions.sessions import Sessions
+from relay.tasks import Tasks
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Malformed:
+    """A message that could not be parsed, or is larger than allowed; `size` and `most` are bytes."""
+
+    size: int
+    most: int
+
+    @property
+    def refusal(self) -> Refusal:
+        """Which of the two it is."""
+        if self.size > self.most:
+            return stream_reasons.message_too_large(size=self.size, most=self.most)
+        return stream_reasons.request_malformed(why="bytes that are not a ctprelay.v1.TerminalMessage")
+
+
+@dataclass(slots=True)
+class StreamSettings:
+    """What a stream needs to know of the settings."""
+
+    version: str
+    hello_timeout_seconds: float
+    outbox_bytes: int
+
+
+@dataclass(slots=True)
+class _Greeting:
+    app_id: str = ""
+    client_version: str = ""
+    challenge: bytes = field(default=b"", repr=False)
+
+
+class TerminalStream:
+    """A stream from its first byte to its end; the session may outlive it."""
+
+    def __init__(
+        self,
+        origin: Origin,
+        sessions: Sessions,
+        evidence: Evidence,
+        clock: Callable[[], float],
+        settings: StreamSettings,
+    ) -> None:
+        self.outbox = Outbox(settings.outbox_bytes)
+        self._origin = origin
+        self._sessions = sessions
+        self._evidence = evidence
+        self._clock = clock
+        self._settings = settings
+        self._talk = talk.Conversation()
+        self._name = secrets.token_hex(6)
+        self._greeting = _Greeting()
+        self._session: TerminalSession | None = None
+        self.on_session: Callable[[], None] = _nobody_waits
+        """called when the stream has a session"""
+        self._tasks = Tasks()
+        loop = asyncio.get_running_loop()
+        self._patience = loop.call_later(settings.hello_timeout_seconds, self._out_of_patience)
+
+    async def receive(self, message: pb.TerminalMessage | Malformed) -> None:
+        """Take one message from the terminal; returns when the next one may come. Nothing is heard after the end."""
+        if self.outbox.closed:
+            return
+        try:
+            await self._take(message)
+        except Refused as refused:
+            await self._reject(refused.refusal, refused.why)
+        except LedgerUnavailable:
+            await self._reject(relay_reasons.ledger_unavailable())
+
+    async def ended(self) -> None:
+        """The stream is gone, for whatever reason: the session lingers, everything else is settled."""
+        self._patience.cancel()
+        await self._tasks.cancel()
+        self.outbox.close()
+        if self._session is not None:
+            if self.outbox.overran:
+                _log.warning("terminal_too_slow", session=self._session.identity.session)
+            self._session.detach(self.outbox)
+
+    def stop(self, ending: Ending) -> None:
+        """The relay ends: a last word for a terminal that is not being told something else."""
+        if self._talk.state not in {talk.Phase.ADMITTING, talk.Phase.CLOSED}:
+            self.outbox.close(ending)
+
+    def terminal_is_silent(self) -> None:
+        """The terminal closed its half: what is under way is still answered to a session, nothing to others."""
+        if self._session is None:
+            self.outbox.close()
+
+    # One message, which may come now; each raises Refused -----------------------------------------------------
+
+    async def _take(self, message: pb.TerminalMessage | Malformed) -> None:
+        if isinstance(message, Malformed):
+            raise Refused(message.refusal)
+        kind = message.WhichOneof("body")
+        if kind is not None:
+            refuse(self._talk.expect(kind, self._clock()))
+        match kind:
+            case "call":
+                self._online().call(message.call)
+            case "hello":
+                self._hello(message.hello)
+            case "login":
+                await self._login(message.login)
+            case "resume":
+                await self._resume(message.resume)
+            case "logout":
+                await self._online().end(Ending(EndKind.LOGGED_OUT))
+            case _:
+                raise Refused(stream_reasons.request_malformed(why="a message of no kind this relay knows"))
+
+    def _online(self) -> TerminalSession:
+        if self._session is None:
+            raise Refused(stream_reasons.not_logged_in())
+        return self._session
+
+    def _hello(self, hello: pb.Hello) -> None:
+        if hello.protocol != talk.PROTOCOL:
+            raise Refused(stream_reasons.protocol_unsupported(given=hello.protocol))
+        challenge = secrets.token_bytes(TIMESTAMP_BYTES)
+        self._greeting = _Greeting(hello.app_id[:64], hello.client_version[:64], challenge)
+        self.outbox.put(frames.challenge(challenge, self._settings.version))
+
+    async def _login(self, login: pb.Login) -> None:
+        applicant = Applicant(
+            name=self._name,
+            app_id=self._greeting.app_id,
+            client_version=self._greeting.client_version,
+            challenge=self._greeting.challenge,
+            origin=self._origin,
+            login=login,
+        )
+        self._patience.cancel()  # from here on every step has a deadline of its own
+        try:
+            session = await self._sessions.admit(applicant)
+        except (Refused, LedgerUnavailable):
+            raise
+        except BaseException as error:
+            # The terminal went away, or the relay is at fault: what the ledger says of this login still gets its end.
+            why = "the stream ended" if isinstance(error, asyncio.CancelledError) else "relay_fault"
+            await self._evidence.note("login_abandoned", self._name, {"reason": why})
+            raise
+        self._welcome(session, after_sequence=None)
+
+    async def _resume(self, resume: pb.Resume) -> None:
+        session = await self._sessions.resume(resume.resume_token, self._greeting.app_id, self._origin.public_ip)
+        self._welcome(session, after_sequence=resume.after_sequence)
+
+    def _welcome(self, session: TerminalSession, *, after_sequence: int | None) -> None:
+        self._talk.admitted()
+        self._patience.cancel()
+        self._session = session
+        self.on_session()
+        session.attach(self.outbox, after_sequence=after_sequence)
+
+    async def _reject(self, refusal: Refusal, why: str = "") -> None:
+        """One refusal: to the ledger and the log as it is, to the terminal as it may know it; then the end.
+
+        `why` is what is wrong inside the relay, for the log.
+        """
+        self._talk.close()
+        facts = self._facts(refusal)
+        ending = Ending(EndKind.PROTOCOL_ERROR, refusal.reason)
+        _log.info("terminal_refused", session=self._name, **facts, **({"why": why} if why else {}))
+        try:
+            await self._evidence.note("terminal_refused", self._name, facts)
+            self.outbox.put(frames.rejected(refusal))
+            self.outbox.close(ending if self._session is not None else None)
+        finally:
+            # Afterwards, because the session's own goodbye would end the stream before the refusal is in it.
+            if self._session is not None:
+                self._session.end_soon(ending)
+
+    def _facts(self, refusal: Refusal) -> dict[str, object]:
+        return {
+            "source": refusal.source.value,
+            "reason": refusal.reason,
+            "code": refusal.code,
+            "message": refusal.message,
+            "terminal_app_id": self._greeting.app_id,
+            "public_ip": self._origin.public_ip,
+            "port": self._origin.port,
+        }
+
+    def _out_of_patience(self) -> None:
+        self._talk.close()  # at once: a login may be waiting to be read
+        self._tasks.start(self._reject(login_reasons.challenge_expired()), "stream out of patience")
+
+
+def _nobody_waits() -> None:
+    """Nobody waits for this stream's session."""

@@ -1,0 +1,106 @@
+"""Where a terminal comes from."""
+
+from __future__ import annotations
+
+import ipaddress
+
+import pytest
+
+from relay.admission.origin.public_ip import Origin, OriginUnknown, origin_of, parse_networks, parse_peer
+
+TRUSTED = parse_networks(["10.0.0.0/8", "2001:db8:1::/48"])
+
+
+@pytest.mark.parametrize(
+    ("peer", "public_ip", "port"),
+    [
+        ("ipv4:198.51.100.7:50123", "198.51.100.7", 50123),
+        ("ipv6:[2001:db8::1]:443", "20010db8000000000000000000000001", 443),
+        ("ipv6:%5B2001:db8::1%5D:443", "20010db8000000000000000000000001", 443),
+        ("ipv6:[::ffff:198.51.100.7]:1", "198.51.100.7", 1),
+        ("ipv6:[fe80::1%25eth0]:9", "fe800000000000000000000000000001", 9),
+    ],
+)
+def test_a_peer_is_written_as_ctp_wants_it(peer: str, public_ip: str, port: int) -> None:
+    """IPv4 dotted, IPv6 as 32 hex digits, IPv4 in IPv6 as IPv4: 32 characters at most."""
+    origin = parse_peer(peer)
+
+    assert (origin.public_ip, origin.port) == (public_ip, port)
+    assert len(origin.public_ip) <= 32
+
+
+@pytest.mark.parametrize("peer", ["", "unix:/tmp/socket", "ipv4:localhost:1", "ipv4:1.2.3.4:x", "ipv4:1.2.3.4:70000"])
+def test_a_peer_without_address_is_an_error(peer: str) -> None:
+    """A report needs an address: none is made up."""
+    with pytest.raises(OriginUnknown):
+        parse_peer(peer)
+
+
+def origin(ip: str, port: int = 1000) -> Origin:
+    return Origin(ipaddress.ip_address(ip), port)
+
+
+def test_a_header_from_anybody_is_ignored() -> None:
+    """A terminal that connects directly cannot choose its address."""
+    assert origin_of(origin("198.51.100.7"), ["203.0.113.9"], TRUSTED) == origin("198.51.100.7")
+
+
+def test_a_trusted_proxy_tells_the_address() -> None:
+    """The address that the proxy saw, without a port unless it tells one."""
+    assert origin_of(origin("10.0.0.5"), ["203.0.113.9"], TRUSTED) == origin("203.0.113.9", 0)
+    assert origin_of(origin("10.0.0.5"), ["203.0.113.9:555"], TRUSTED) == origin("203.0.113.9", 555)
+
+
+def test_the_nearest_untrusted_address_counts() -> None:
+    """What a terminal wrote into the header before the first proxy is not believed."""
+    forwarded = ["192.0.2.66, 203.0.113.9", "10.1.1.1"]
+
+    assert origin_of(origin("10.0.0.5"), forwarded, TRUSTED) == origin("203.0.113.9", 0)
+
+
+@pytest.mark.parametrize("forwarded", [[], [""], ["203.0.113.9,"]])
+def test_a_trusted_proxy_that_names_no_address_is_an_error(forwarded: list[str]) -> None:
+    """Its own address would go into the report of every terminal behind it."""
+    with pytest.raises(OriginUnknown):
+        origin_of(origin("10.0.0.5"), forwarded, TRUSTED)
+
+
+@pytest.mark.parametrize(
+    ("entry", "public_ip", "port"),
+    [
+        ("203.0.113.9", "203.0.113.9", 0),
+        ("203.0.113.9:41000", "203.0.113.9", 41000),
+        ("[203.0.113.9]:41000", "203.0.113.9", 41000),
+        ("2001:db8::7", "20010db8000000000000000000000007", 0),
+        ("[2001:db8::7]", "20010db8000000000000000000000007", 0),
+        ("[2001:db8::7]:41000", "20010db8000000000000000000000007", 41000),
+        ("::ffff:203.0.113.9", "203.0.113.9", 0),
+        ("[::ffff:203.0.113.9]:41000", "203.0.113.9", 41000),
+        ("192.0.2.66 ,\t203.0.113.9:41000 ", "203.0.113.9", 41000),
+    ],
+)
+def test_the_forms_of_an_entry(entry: str, public_ip: str, port: int) -> None:
+    """With and without a port; an IPv6 address with a port needs brackets."""
+    told = origin_of(origin("10.0.0.5"), [entry], TRUSTED)
+
+    assert (told.public_ip, told.port) == (public_ip, port)
+
+
+@pytest.mark.parametrize("entry", ["203.0.113.9:", "203.0.113.9:+1", "203.0.113.9:4_1", "203.0.113.9:65536", "[::1]x"])
+def test_a_port_that_is_none_is_an_error(entry: str) -> None:
+    """Nothing is guessed."""
+    with pytest.raises(OriginUnknown):
+        origin_of(origin("10.0.0.5"), [entry], TRUSTED)
+
+
+def test_a_malformed_entry_of_a_trusted_proxy_is_an_error() -> None:
+    """Better no login than a false address in the report."""
+    with pytest.raises(OriginUnknown):
+        origin_of(origin("10.0.0.5"), ["203.0.113.9, unknown"], TRUSTED)
+
+
+def test_an_ipv4_network_does_not_cover_ipv6() -> None:
+    """0.0.0.0/0 trusts no IPv6 peer."""
+    everything = parse_networks(["0.0.0.0/0"])
+
+    assert origin_of(origin("2001:db8::1"), ["203.0.113.9"], everything) == origin("2001:db8::1")

@@ -1,0 +1,312 @@
+"""Who is let in: each check with its own reason, from cheap to dear, and nothing used up or announced too early."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from argon2 import PasswordHasher
+from cryptography.fernet import Fernet
+from sqlalchemy import Engine
+
+from ctprelay.v1 import terminal_pb2 as pb
+from relay.admission.admission import Admission, AdmissionRules, Applicant, Directory
+from relay.admission.challenge import auth_info
+from relay.admission.known_places import KnownPlaces
+from relay.admission.login_guard import LoginGuard
+from relay.admission.system_info import AgeLimits
+from relay.admission.system_info_seen import SystemInfoSeen
+from relay.admission.verifier import Judgement, VerifierUnavailable
+from relay.counter.port import Mode
+from relay.directory.access import DirectoryAccess
+from relay.directory.investors import Investors
+from relay.directory.secrets_box import SecretsBox
+from relay.directory.terminals import Terminals
+from relay.refusals import counter_reasons
+from relay.refusals.refusal import LedgerUnavailable, Refused
+from relay.settings.settings import Limits
+from tests.relay.conftest import HandClock
+from tests.relay.evidence import KeptEvidence
+from tests.relay.sessions.played_counter import BROKER, ORIGIN, PlayedCounter
+
+AUTH_CODE = "TERMINAL00000001"
+CHALLENGE = bytes(range(128))
+PASSWORD = "right-password"
+GENUINE = -3
+COLLECTED_NOW = bytes((1, ord("0"), 26, 11, 22, 9, 0, 0))
+"""the header of system info collected at 09:00:00 UTC+8, where the test's clock stands"""
+
+
+class PlayedVerifier:
+    """What the vendor's library says."""
+
+    def __init__(self) -> None:
+        self.judgement = Judgement(GENUINE, COLLECTED_NOW)
+        self.away = False
+        self.asked = 0
+
+    async def check(self, _: bytes) -> Judgement:
+        self.asked += 1
+        if self.away:
+            raise VerifierUnavailable("it ended")
+        return self.judgement
+
+
+class Door:
+    """An `Admission` with a real directory."""
+
+    def __init__(self, engine: Engine, access: DirectoryAccess, clock: HandClock, kept: KeptEvidence) -> None:
+        self.terminals = Terminals(engine, SecretsBox(Fernet.generate_key()), clock=clock)
+        hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+        self.investors = Investors(engine, clock=clock, hasher=hasher)
+        self.seen = SystemInfoSeen(engine, clock=clock)
+        places = KnownPlaces(engine, access, clock=clock)
+        self.directory = Directory(access, self.terminals, self.investors, places, self.seen)
+        self.verifier = PlayedVerifier()
+        self.counter = PlayedCounter()
+        self.guard = LoginGuard(Limits(), places, lambda: 0.0, counter_knows_passwords=True)
+        self.kept, self.clock = kept, clock
+        self.terminals.add("terminal_1.0", AUTH_CODE)
+        self.investors.add(BROKER, "100001", PASSWORD, ["A-1", "A-2"])
+
+    def of(self, mode: Mode, *, verified: bool = True) -> Admission:
+        rules = AdmissionRules(BROKER, AgeLimits(oldest=300.0, ahead=60.0))
+        self.counter.mode = mode
+        verifier: Any = self.verifier if verified else None
+        return Admission(rules, self.counter, self.directory, verifier, self.guard, self.kept, self.clock)
+
+    def is_unused(self, system_info: bytes) -> bool:
+        """Whether a terminal may still use these bytes; uses them."""
+        return self.seen.remember(system_info, "test")
+
+
+@pytest.fixture
+def door(sqlite_engine: Engine, clock: HandClock, kept: KeptEvidence) -> Iterator[Door]:
+    with DirectoryAccess() as access:
+        yield Door(sqlite_engine, access, clock, kept)
+
+
+def asking(app_id: str = "terminal_1.0", name: str = "s-1", challenge: bytes = CHALLENGE, **login: Any) -> Applicant:
+    """A terminal nothing is wrong with, but for what is said here."""
+    system_info = login.pop("system_info", b"\x01" * 264)
+    values: dict[str, Any] = {
+        "broker_id": BROKER,
+        "investor_id": "100001",
+        "password": PASSWORD,
+        "auth_info": auth_info(AUTH_CODE, challenge),
+        "system_info": system_info,
+        "system_info_length": len(system_info),
+        **login,
+    }
+    return Applicant(name, app_id, "1.0", challenge, ORIGIN, pb.Login(**values))
+
+
+async def reason(admission: Admission, applicant: Applicant) -> str:
+    with pytest.raises(Refused) as refused:
+        await admission.admit(applicant)
+    return refused.value.refusal.reason
+
+
+BOTH = pytest.mark.parametrize("mode", list(Mode))
+
+
+@BOTH
+async def test_a_terminal_in_order_is_let_in_and_reported_as_the_relay_saw_it(door: Door, mode: Mode) -> None:
+    """Address, port and time are the relay's own; the bytes are the terminal's, unchanged."""
+    login = await door.of(mode).admit(asking(login_remark="备注", start_from=pb.START_FROM_NOW))
+
+    report = login.report
+    assert (report.public_ip, report.port) == ("198.51.100.7", 50123)
+    assert report.logged_in_at.isoformat() == "2026-11-22T09:00:00+08:00"
+    assert (report.system_info, report.app_id, report.remark) == (b"\x01" * 264, "terminal_1.0", "备注")
+    assert login.from_now
+    assert login.accounts == (frozenset({"A-1", "A-2"}) if mode is Mode.MANY_TO_ONE else frozenset())
+
+
+@BOTH
+async def test_the_ledger_knows_of_an_admission_before_anybody_else(door: Door, kept: KeptEvidence, mode: Mode) -> None:
+    """Without it there is none; and neither password nor proof is in it."""
+    await door.of(mode).admit(asking())
+    kept.available = False
+
+    with pytest.raises(LedgerUnavailable):
+        await door.of(mode).admit(asking(system_info=b"\x02" * 264))
+
+    assert kept.kinds == ["terminal_admitted"]
+    assert kept.data("terminal_admitted")["genuineness_checked"] is True
+    assert PASSWORD not in repr(kept.entries)
+    assert AUTH_CODE not in repr(kept.entries)
+
+
+WRONG: list[tuple[str, Applicant]] = [
+    ("wrong_broker", asking(broker_id="8888")),
+    ("request_malformed", asking(password="x" * 50)),
+    ("unknown_terminal", asking("nobody_1.0")),
+    ("wrong_proof", asking(auth_info=auth_info("ANOTHERCODE00001", CHALLENGE))),
+    ("wrong_proof", asking(auth_info=b"")),
+    ("wrong_proof", asking(auth_info=b"x" * 4096)),
+    ("system_info_length", asking(system_info=b"")),
+    ("system_info_length", asking(system_info=b"\x01" * 263)),
+    ("system_info_length", asking(system_info=b"\x01" * 274)),
+    ("system_info_length", asking(system_info_length=265)),
+]
+
+
+@BOTH
+@pytest.mark.parametrize(("why", "applicant"), WRONG, ids=[f"{n}-{why}" for n, (why, _) in enumerate(WRONG)])
+async def test_each_wrong_has_its_own_reason_and_goes_no_further(
+    door: Door, kept: KeptEvidence, mode: Mode, why: str, applicant: Applicant
+) -> None:
+    """The dear checks are not reached, and the ledger announces nothing."""
+    refused_for = await reason(door.of(mode), applicant)
+
+    assert refused_for == why
+    assert door.verifier.asked == 0
+    assert kept.entries == []
+
+
+async def test_a_terminal_shut_out_by_the_firm_stays_out(door: Door) -> None:
+    """From its next login on; only one with the right proof is told so."""
+    door.terminals.set_enabled("terminal_1.0", enabled=False)
+
+    assert await reason(door.of(Mode.MANY_TO_MANY), asking()) == "terminal_disabled"
+    assert await reason(door.of(Mode.MANY_TO_MANY), asking(auth_info=b"x" * 128)) == "wrong_proof"
+
+
+async def test_a_terminal_of_the_other_mode_is_not_let_in(door: Door) -> None:
+    """Its reports would be of the wrong kind."""
+    door.terminals.add("operators_1.0", AUTH_CODE, [Mode.MANY_TO_ONE])
+
+    assert await reason(door.of(Mode.MANY_TO_MANY), asking("operators_1.0")) == "mode_not_allowed"
+
+
+async def test_a_recorded_proof_is_known_for_what_it_is(door: Door) -> None:
+    """Somebody listened, or a terminal is broken: not a wrong code, and the ledger tells which."""
+    admission = door.of(Mode.MANY_TO_MANY)
+    await admission.admit(asking())
+
+    refused_for = await reason(admission, asking(challenge=b"\x07" * 128, auth_info=auth_info(AUTH_CODE, CHALLENGE)))
+
+    assert refused_for == "challenge_replayed"
+
+
+@pytest.mark.parametrize("code", [-1, -2, -5, -6, -7])
+async def test_bytes_the_vendors_library_does_not_know_are_refused_with_its_code(door: Door, code: int) -> None:
+    """Before the counter hears of them; the terminal may collect again, so they are not used up."""
+    door.verifier.judgement = Judgement(code, b"")
+    blob = b"\x05" * 270
+
+    with pytest.raises(Refused) as refused:
+        await door.of(Mode.MANY_TO_MANY).admit(asking(system_info=blob))
+
+    assert refused.value.refusal.code == code
+    assert door.is_unused(blob)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "why"), [(301, "system_info_stale"), (-61, "system_info_stale"), (299, ""), (-59, "")]
+)
+async def test_bytes_must_be_of_this_very_login(door: Door, seconds: int, why: str) -> None:
+    """Yesterday's collection may be of another machine."""
+    door.clock.at += dt.timedelta(seconds=seconds)
+    admission = door.of(Mode.MANY_TO_MANY)
+
+    if why:
+        assert await reason(admission, asking()) == why
+    else:
+        await admission.admit(asking())
+
+
+@BOTH
+async def test_the_same_bytes_open_one_login_only(door: Door, mode: Mode) -> None:
+    """The collector never makes the same twice, so the second use is a copy."""
+    admission = door.of(mode)
+    await admission.admit(asking())
+
+    assert await reason(admission, asking(name="s-2")) == "system_info_replayed"
+
+
+async def test_while_system_info_cannot_be_judged_nobody_is_let_in(door: Door) -> None:
+    """Fail closed; and the bytes are still good when it can be."""
+    admission = door.of(Mode.MANY_TO_MANY)
+    door.verifier.away = True
+    assert await reason(admission, asking()) == "verifier_unavailable"
+
+    door.verifier.away = False
+
+    await admission.admit(asking())
+
+
+async def test_the_ledger_says_where_nothing_was_judged(door: Door, kept: KeptEvidence) -> None:
+    """By the firm's setting, or because WeChat's bytes are of another kind."""
+    await door.of(Mode.MANY_TO_MANY, verified=False).admit(asking())
+    await door.of(Mode.MANY_TO_MANY).admit(asking(system_info=b"\x02" * 264, report_kind=pb.REPORT_KIND_WECHAT))
+
+    assert [data["genuineness_checked"] for _, _, data in kept.entries] == [False, False]
+    assert door.verifier.asked == 0
+
+
+@pytest.mark.parametrize(
+    ("changed", "why"),
+    [({"password": "wrong"}, "wrong_investor_password"), ({"investor_id": "100009"}, "investor_unknown")],
+)
+async def test_in_many_to_one_the_relay_itself_knows_the_investor(
+    door: Door, kept: KeptEvidence, changed: dict[str, Any], why: str
+) -> None:
+    """The counter never sees the password, so nobody else would check it."""
+    assert await reason(door.of(Mode.MANY_TO_ONE), asking(**changed)) == why
+    assert kept.entries == []
+
+
+async def test_in_many_to_many_the_password_is_the_counters_business(door: Door) -> None:
+    """The relay has no copy of it."""
+    login = await door.of(Mode.MANY_TO_MANY).admit(asking(password="only the counter knows"))
+
+    assert login.password == "only the counter knows"
+
+
+async def test_guessing_is_counted_and_locked_before_anything_else_is_looked_at(door: Door) -> None:
+    """Three wrong passwords: the right one does not help any more, and no hash is computed for it."""
+    admission = door.of(Mode.MANY_TO_ONE)
+    for number in range(3):
+        guess = asking(password=f"guess {number}", system_info=bytes([number + 1]) * 264, name=f"s-{number}")
+        assert await reason(admission, guess) == "wrong_investor_password"
+    asked = door.verifier.asked
+
+    assert await reason(admission, asking(system_info=b"\x09" * 264)) == "locked_out"
+    assert door.verifier.asked == asked
+
+
+async def test_what_the_counter_says_is_counted_too(door: Door) -> None:
+    """In many-to-many only the counter knows that a password was wrong."""
+    admission = door.of(Mode.MANY_TO_MANY)
+    for _ in range(3):
+        with pytest.raises(Refused):
+            async with admission.at_counter(asking()):
+                raise Refused(counter_reasons.counter_refused(3, "不合法的登录"))
+
+    assert await reason(admission, asking()) == "locked_out"
+
+
+async def test_a_login_the_counter_took_forgets_the_failures(door: Door) -> None:
+    """A typing error a day locks nobody."""
+    admission = door.of(Mode.MANY_TO_MANY)
+    for _ in range(3):
+        with pytest.raises(Refused):
+            async with admission.at_counter(asking()):
+                raise Refused(counter_reasons.counter_refused(3, "不合法的登录"))
+        async with admission.at_counter(asking()):
+            pass
+
+    await admission.admit(asking())
+
+
+def test_an_applicant_shows_no_secret() -> None:
+    """In a traceback, a log, a debugger's window shared on a screen."""
+    shown = repr(asking()) + repr(dataclasses.replace(asking(), name="s-2"))
+
+    assert PASSWORD not in shown
+    assert "auth_info" not in shown

@@ -1,0 +1,44 @@
+"""Replayed system info is noticed."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+from sqlalchemy import Engine
+
+from relay.admission.system_info_seen import SystemInfoSeen
+from relay.directory.access import DirectoryAccess
+from tests.relay.conftest import HandClock
+
+
+async def test_the_same_bytes_are_new_once(engine: Engine, clock: HandClock) -> None:
+    """For every process that shares the database."""
+    one, two = SystemInfoSeen(engine, clock=clock), SystemInfoSeen(engine, clock=clock)
+    with DirectoryAccess(threads=1) as access:
+        assert await one.is_new(access, b"\0info", "s-1")
+        assert not await one.is_new(access, b"\0info", "s-2")
+        assert not await two.is_new(access, b"\0info", "s-3")
+        assert await two.is_new(access, b"\0info!", "s-4")
+
+
+def test_of_many_at_the_same_moment_one_is_new(engine: Engine, clock: HandClock) -> None:
+    """The database decides, not a look-up before the insert."""
+    seen = SystemInfoSeen(engine, clock=clock)
+    with ThreadPoolExecutor(8) as threads:
+        new = list(threads.map(lambda number: seen.remember(b"info", f"s-{number}"), range(24)))
+
+    assert new.count(True) == 1
+
+
+def test_what_is_too_old_to_be_accepted_is_forgotten(engine: Engine, clock: HandClock) -> None:
+    """The table does not grow for ever; younger digests stay."""
+    seen = SystemInfoSeen(engine, clock=clock)
+    seen.remember(b"old", "s-1")
+    clock.move(100)
+    seen.remember(b"young", "s-2")
+    clock.move(1)
+
+    assert seen.forget_older_than(timedelta(seconds=50)) == 1
+    assert seen.remember(b"old", "s-3")
+    assert not seen.remember(b"young", "s-4")

@@ -1,0 +1,41 @@
+"""Texts of a login that CTP's structs cannot carry."""
+
+from __future__ import annotations
+
+import pytest
+
+from ctpabi.catalog.data import load_catalog
+from ctprelay.v1 import terminal_pb2 as pb
+from relay.counter.ctp.modes.login_fields import check_fields
+
+
+@pytest.mark.parametrize(
+    ("name", "most"),
+    [("investor_id", 12), ("password", 40), ("one_time_password", 40), ("mac_address", 20), ("login_remark", 150)],
+)
+def test_a_text_is_refused_from_the_first_byte_that_does_not_fit(name: str, most: int) -> None:
+    """The longest one CTP takes passes; one more byte is refused by the member's name and both lengths."""
+    fits, too_long = pb.Login(), pb.Login()
+    setattr(fits, name, "x" * most)
+    setattr(too_long, name, "x" * (most + 1))
+
+    refusal = check_fields(load_catalog(), too_long)
+    assert check_fields(load_catalog(), fits) is None
+    assert refusal is not None
+    assert refusal.reason == "request_malformed"
+    assert f"{name} has {most + 1} bytes in GB18030, {most} at most" in refusal.message
+
+
+def test_chinese_text_counts_as_the_bytes_it_has_at_the_counter() -> None:
+    """75 characters of two bytes each are 150 bytes."""
+    assert check_fields(load_catalog(), pb.Login(login_remark="备" * 75)) is None
+    assert check_fields(load_catalog(), pb.Login(login_remark="备" * 76)) is not None
+
+
+def test_a_nul_inside_a_text_is_refused_without_showing_the_text() -> None:
+    """CTP would end the field there: half a password is another password."""
+    refusal = check_fields(load_catalog(), pb.Login(password="secret\0rest"))
+
+    assert refusal is not None
+    assert "password" in refusal.message
+    assert "secret" not in refusal.message

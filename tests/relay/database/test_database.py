@@ -1,0 +1,148 @@
+"""Opening databases and their tables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from pydantic import SecretStr
+from sqlalchemy import Engine, insert, text
+from sqlalchemy.exc import DatabaseError
+
+from relay.database.database import (
+    DatabaseUnusable,
+    brief,
+    open_database,
+    prepare,
+    require_current,
+    revisions,
+    upgrade,
+    writing,
+)
+from relay.database.schema import LEDGER, LEDGER_HEAD, METADATA
+
+ENTRY = {
+    "chain": "c", "sequence": 1, "at": "t", "kind": "k", "session": "", "data": "{}", "previous_hash": "0", "hash": "h",
+}  # fmt: skip
+
+
+def test_the_migrations_make_the_tables_the_code_uses(engine: Engine) -> None:
+    """Nothing is missing and nothing is too much, on both databases."""
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+
+        assert compare_metadata(context, METADATA) == []
+
+
+def test_an_upgrade_done_again_changes_nothing(engine: Engine) -> None:
+    """The command may be run at every start."""
+    upgrade(engine)
+
+    present, wanted = revisions(engine)
+    assert present == wanted
+    require_current(engine)
+
+
+def test_a_database_without_tables_names_the_command(database_url: SecretStr) -> None:
+    """Nothing is created behind the operator's back in a shared database."""
+    opened = open_database(database_url)
+
+    with pytest.raises(DatabaseUnusable, match=r"has no tables.*ctp-relay database upgrade"):
+        require_current(opened)
+    opened.dispose()
+
+
+def test_sqlite_is_made_ready_by_itself(tmp_path: Path) -> None:
+    """One process, one file: there is nobody to coordinate with."""
+    opened = open_database(SecretStr(f"sqlite:///{tmp_path / 'new' / 'relay.sqlite3'}"))
+    prepare(opened)
+
+    require_current(opened)
+    assert (tmp_path / "new" / "relay.sqlite3").stat().st_mode & 0o077 == 0
+    opened.dispose()
+
+
+def test_sqlite_keeps_what_it_committed_through_a_power_cut(sqlite_engine: Engine) -> None:
+    """Written through at every commit, with a log that readers do not block."""
+    with sqlite_engine.connect() as connection:
+        synchronous = connection.execute(text("PRAGMA synchronous")).scalar_one()
+        journal = connection.execute(text("PRAGMA journal_mode")).scalar_one()
+
+    assert (synchronous, journal) == (2, "wal")
+
+
+@pytest.mark.postgres
+def test_postgresql_is_not_upgraded_by_a_starting_relay(postgres_url: str) -> None:
+    """Of several relays the first to start would change the tables under the others."""
+    opened = open_database(SecretStr(postgres_url))
+
+    with pytest.raises(DatabaseUnusable, match="database upgrade"):
+        prepare(opened)
+    opened.dispose()
+
+
+@pytest.mark.parametrize("statement", ["UPDATE ledger SET kind = 'x'", "DELETE FROM ledger", "DELETE FROM ledger_head"])
+def test_the_ledger_is_append_only(engine: Engine, statement: str) -> None:
+    """The database itself refuses to change or remove entries and heads."""
+    with writing(engine) as connection:
+        connection.execute(insert(LEDGER).values(ENTRY))
+        connection.execute(insert(LEDGER_HEAD).values(chain="c", sequence=1, hash="h"))
+
+    with pytest.raises(DatabaseError, match="append-only"), writing(engine) as connection:
+        connection.execute(text(statement))
+
+
+def test_a_head_does_not_move_back(engine: Engine) -> None:
+    """Neither back nor to another chain."""
+    with writing(engine) as connection:
+        connection.execute(insert(LEDGER_HEAD).values(chain="c", sequence=5, hash="h"))
+
+    for statement in ("UPDATE ledger_head SET sequence = 4", "UPDATE ledger_head SET chain = 'd', sequence = 6"):
+        with pytest.raises(DatabaseError, match="only moves forward"), writing(engine) as connection:
+            connection.execute(text(statement))
+
+
+@pytest.mark.postgres
+def test_the_ledger_cannot_be_truncated(postgres_url: str) -> None:
+    """TRUNCATE fires no row trigger; it has a trigger of its own."""
+    opened = open_database(SecretStr(postgres_url))
+    upgrade(opened)
+
+    with pytest.raises(DatabaseError, match="append-only"), writing(opened) as connection:
+        connection.execute(text("TRUNCATE ledger"))
+    opened.dispose()
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("no url", "cannot be read"),
+        ("mysql://u:hunter2@h/d", "mysql is not supported"),
+        ("sqlite://", "needs a file"),
+        ("sqlite:////proc/no/such/place.sqlite3", "place.sqlite3"),
+    ],
+)
+def test_unusable_urls_are_explained_without_their_password(url: str, says: str) -> None:
+    """What is wrong, and what a right one looks like."""
+    with pytest.raises(DatabaseUnusable, match=says) as caught:
+        open_database(SecretStr(url))
+
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_server_that_does_not_answer_is_told(free_port: int) -> None:
+    """Within the time a connection may take, without the password."""
+    opened = open_database(SecretStr(f"postgresql+psycopg://u:hunter2@127.0.0.1:{free_port}/d"))
+
+    with pytest.raises(DatabaseUnusable, match="does not answer") as caught:
+        require_current(opened)
+    assert "hunter2" not in str(caught.value)
+    opened.dispose()
+
+
+def test_what_a_database_said_is_one_line() -> None:
+    """For the log."""
+    assert brief(ValueError("a\n  b")) == "a b"
+    assert brief(ValueError()) == "ValueError"

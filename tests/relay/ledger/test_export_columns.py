@@ -1,0 +1,71 @@
+"""The ledger on paper."""
+
+from __future__ import annotations
+
+import csv
+
+import pytest
+
+from relay.ledger.chain import Entry, canonical, empty_head, head_after, link
+from relay.ledger.export_columns import LineFormatWrong, csv_rows, login_lines
+
+LOGIN = {
+    "terminal_app_id": "client_xsb_1.0",
+    "public_ip": "192.168.202.1",
+    "port": 37768,
+    "logged_in_at": "2025-07-10T08:45:00+08:00",
+    "system_info": "QUJD",
+    "collector_code": 448,
+    "investor_id": "100001",
+}
+FORMAT = "{flag}@{app_id}@{public_ip}@{port}@{logged_in_at}@{system_info}"
+
+
+def entries_of(*datas: dict[str, object], kind: str = "terminal_admitted") -> list[Entry]:
+    head, entries = empty_head("relay"), []
+    for data in datas:
+        entry = link(head, at="2025-07-10T08:45:00.000000+08:00", kind=kind, session="s-1", data=canonical(data))
+        entries.append(entry)
+        head = head_after(entry)
+    return entries
+
+
+def test_a_terminal_login_is_one_line() -> None:
+    """The form of the regulator's example: flag, app id, address, port, time, collected info."""
+    assert list(login_lines(entries_of(LOGIN), FORMAT)) == [
+        "3@client_xsb_1.0@192.168.202.1@37768@2025-07-10 08:45:00@QUJD\n"
+    ]
+
+
+def test_the_flag_tells_whether_items_were_missing() -> None:
+    """0 when the collector returned 0."""
+    assert list(login_lines(entries_of(LOGIN | {"collector_code": 0}), "{flag}")) == ["0\n"]
+
+
+def test_a_field_cannot_break_the_line() -> None:
+    """Separators and line ends inside a field are escaped."""
+    (line,) = login_lines(entries_of(LOGIN | {"terminal_app_id": "a@b\r\nc%"}), FORMAT)
+
+    assert line.startswith("3@a%40b%0D%0Ac%25@192.168.202.1@")
+    assert line.count("\n") == 1
+
+
+def test_other_entries_make_no_line() -> None:
+    """Only logins do."""
+    assert list(login_lines(entries_of({"x": 1}, kind="terminal_logout"), FORMAT)) == []
+
+
+@pytest.mark.parametrize("wrong", ["{nonsense}", "{", "{0}", "{flag.x}"])
+def test_a_wrong_line_format_names_the_fields_there_are(wrong: str) -> None:
+    """The setting's name and the known fields."""
+    with pytest.raises(LineFormatWrong, match=r"ledger.line_format.*app_id, broker_id"):
+        list(login_lines(entries_of(LOGIN), wrong))
+
+
+def test_csv_has_a_header_and_keeps_every_character() -> None:
+    """Quotes, commas and line ends in the data survive."""
+    entries = entries_of({"text": 'a,"b"\n张'})
+    rows = list(csv.DictReader("".join(csv_rows(entries)).splitlines(keepends=True)))
+
+    assert rows[0]["data"] == entries[0].data
+    assert rows[0]["hash"] == entries[0].hash

@@ -1,0 +1,141 @@
+"""A session's messages on the wire: what a terminal reads is what was meant."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ctprelay.ctp.v1 import events_pb2
+from ctprelay.v1 import terminal_pb2 as pb
+from ctprelay.wire_format import varint
+from relay.counter.port import (
+    Attached,
+    Board,
+    CallOutcome,
+    Confirmation,
+    CounterDescription,
+    Exchange,
+    Investor,
+    LinkState,
+    LinkStatus,
+    Mode,
+)
+from relay.refusals import call_reasons
+from relay.refusals.refusal import Refusal, Source
+from relay.sessions import frames
+
+ATTACHED = Attached("20261123", "09:00:00", 1_000_000_000, 7, 41, "2", "TradingHosting", 0, must_change_password=131)
+
+
+def parsed(data: bytes) -> pb.RelayMessage:
+    return pb.RelayMessage.FromString(data)
+
+
+@given(sequence=st.integers(1, 2**64 - 1), wire=st.binary(max_size=300))
+def test_a_frame_put_together_by_hand_reads_as_the_librarys(sequence: int, wire: bytes) -> None:
+    """Whatever the number and however long the event."""
+    event = events_pb2.Event(request_id=1)
+    event.rsp_info.error_msg = wire.hex()
+    by_library = pb.RelayMessage(sequence=sequence, event=event)
+
+    by_hand = frames.numbered(sequence, frames.event(event.SerializeToString()))
+
+    assert parsed(by_hand) == by_library
+    assert pb.RelayBatch.FromString(frames.batch([by_hand, by_hand])) == pb.RelayBatch(messages=[by_library] * 2)
+
+
+@given(st.integers(0, 2**64 - 1))
+def test_a_varint_is_protobufs(value: int) -> None:
+    """Little ends first, seven bits each."""
+    assert parsed(b"\x08" + varint(value)).sequence == value
+
+
+@pytest.mark.parametrize("source", list(Source))
+def test_a_refusal_keeps_all_it_says(source: Source) -> None:
+    """Whose it was, its word, CTP's number, the text, the advice and when to come again."""
+    refusal = Refusal(source, "stale_system_info", "采集信息过期", "collect again", -6, 30)
+
+    sent = parsed(frames.rejected(refusal)).rejected
+
+    assert pb.Source.Name(sent.source) == f"SOURCE_{source.name}"
+    assert (sent.reason, sent.message, sent.advice) == ("stale_system_info", "采集信息过期", "collect again")
+    assert (sent.code, sent.retry_after_seconds) == (-6, 30)
+
+
+@pytest.mark.parametrize("state", list(LinkState))
+def test_every_state_of_a_session_has_its_word(state: LinkState) -> None:
+    """A new one that nobody translated would be a crash in the pump."""
+    sent = parsed(frames.status(LinkStatus(state, "why", ATTACHED, day_changed=True))).status
+
+    assert pb.SessionStatus.State.Name(sent.state) == f"STATE_{state.name}"
+    assert (sent.reason, sent.trading_day, sent.trading_day_changed) == ("why", "20261123", True)
+
+
+def test_a_state_without_a_login_names_no_day() -> None:
+    """An empty day is no day."""
+    assert parsed(frames.status(LinkStatus(LinkState.RECOVERING))).status.trading_day == ""
+
+
+def test_the_welcome_carries_what_a_terminal_works_with() -> None:
+    """Its numbers, its way back, and that its password is due."""
+    welcome = frames.Welcome(Investor("9999", "100001"), Mode.MANY_TO_ONE, b"t" * 32, 60, "change it", resumed=True)
+
+    sent = parsed(frames.logged_in(welcome, ATTACHED)).logged_in
+
+    assert (sent.front_id, sent.session_id, sent.max_order_ref) == (1_000_000_000, 7, 41)
+    assert (sent.broker_id, sent.investor_id, sent.mode) == ("9999", "100001", "many_to_one")
+    assert (sent.resume_token, sent.linger_seconds, sent.resumed) == (b"t" * 32, 60, True)
+    assert sent.must_change_password
+    assert sent.advice == "change it"
+    assert "tttt" not in repr(welcome)
+
+
+@pytest.mark.parametrize("confirmation", list(Confirmation))
+def test_the_welcome_says_what_became_of_the_settlement_confirmation(confirmation: Confirmation) -> None:
+    """Without it the day's first order is refused, and nobody knows why."""
+    welcome = frames.Welcome(Investor("9999", "100001"), Mode.MANY_TO_ONE, b"t" * 32, 60)
+    attached = replace(ATTACHED, confirmation=confirmation, confirmation_error_id=26)
+
+    sent = parsed(frames.logged_in(welcome, attached)).logged_in
+
+    name = pb.SettlementConfirmation.Name(sent.settlement_confirmation)
+    assert name == f"SETTLEMENT_CONFIRMATION_{confirmation.value.upper() or 'UNSPECIFIED'}"
+    assert sent.settlement_error_id == 26
+
+
+def test_the_result_of_a_call_says_what_became_of_it() -> None:
+    """The reference the relay chose, the first order's, and how long it waited."""
+    sent = parsed(frames.call_result(7, CallOutcome(-3, "12", "11", 4, 250, 5, 6))).call_result
+
+    assert (sent.request_id, sent.return_code, sent.order_ref, sent.first_order_ref) == (7, -3, "12", "11")
+    assert (sent.first_front_id, sent.first_session_id) == (5, 6)
+    assert (sent.queue_position, sent.waited_milliseconds) == (4, 250)
+    assert not sent.HasField("rejected")
+
+
+def test_a_refused_call_is_told_from_one_the_api_refused() -> None:
+    """-100 is the relay's; the API's codes are small."""
+    sent = parsed(frames.call_refused(7, call_reasons.deadline_passed())).call_result
+
+    assert (sent.request_id, sent.return_code, sent.rejected.reason) == (7, -100, "deadline_passed")
+
+
+def test_a_welcome_describes_the_counter() -> None:
+    """What a terminal shows its user, and what it must not ask; absent where no counter has said anything."""
+    boards = (Board("A1", "正股"),)
+    offered = CounterDescription(
+        "played", "1", (Exchange("SSE", "上交所", boards),), frozenset({"qry_order"}), ("queries",)
+    )
+    welcome = frames.Welcome(Investor("9999", "100001"), Mode.MANY_TO_ONE, b"t" * 32, 60)
+
+    described = pb.RelayMessage.FromString(frames.logged_in(welcome, replace(ATTACHED, offered=offered))).logged_in
+    silent = pb.RelayMessage.FromString(frames.logged_in(welcome, ATTACHED)).logged_in
+
+    (exchange,) = described.counter.exchanges
+    assert (exchange.code, exchange.boards[0].code, list(described.counter.capabilities)) == ("SSE", "A1", ["queries"])
+    assert "order_insert" in described.counter.not_offered
+    assert "qry_order" not in described.counter.not_offered
+    assert not silent.HasField("counter")

@@ -1,0 +1,74 @@
+"""What a terminal can resume from, and when it is too slow."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from relay.sessions.journal import Journal, JournalLimits
+
+
+def journal(*events: bytes, **limits: Any) -> Journal:
+    written = Journal(JournalLimits(**limits))
+    for event in events:
+        written.append(event)
+    return written
+
+
+def test_sequences_start_at_one_without_gaps() -> None:
+    """The first event is 1."""
+    written = journal()
+
+    assert [written.append(event) for event in (b"a", b"b", b"c")] == [1, 2, 3]
+    assert written.last_sequence == 3
+
+
+def test_a_resume_gets_what_came_after() -> None:
+    """Replay starts with the event after the last one the terminal has."""
+    replay = journal(b"a", b"b", b"c").replay(1)
+
+    assert replay.items == ((2, b"b"), (3, b"c"))
+    assert not replay.lost_history
+
+
+def test_a_terminal_that_has_everything_gets_nothing() -> None:
+    """Nothing is lost where nothing is missing, not even when nothing is kept."""
+    assert journal(b"a", b"b", items=1).replay(2).items == ()
+    assert not journal(b"a", b"b", items=1).replay(2).lost_history
+
+
+def test_what_is_no_longer_kept_is_said_to_be_lost() -> None:
+    """The terminal gets the rest, and is told to query."""
+    replay = journal(b"a", b"b", b"c", items=2).replay(0)
+
+    assert replay.items == ((2, b"b"), (3, b"c"))
+    assert replay.lost_history
+
+
+def test_a_sequence_never_given_is_somebody_elses_history() -> None:
+    """It gets everything kept and is told that history is lost."""
+    replay = journal(b"a").replay(7)
+
+    assert replay == type(replay)(((1, b"a"),), lost_history=True)
+
+
+def test_bytes_bound_the_journal_too() -> None:
+    """But the latest event is always kept, however large."""
+    written = journal(b"aaaa", b"bbbb", b"cccc", size_bytes=8)
+
+    assert written.first_kept == 2
+    written.append(b"d" * 100)
+    assert written.replay(3).items == ((4, b"d" * 100),)
+
+
+@given(st.lists(st.binary(max_size=5), max_size=40), st.integers(0, 45), st.integers(1, 10), st.integers(1, 30))
+def test_a_replay_is_the_end_of_what_was_written(events: list[bytes], after: int, items: int, size: int) -> None:
+    """For any history and limits: right numbers, right events, and lost_history exactly when some are missing."""
+    replay = journal(*events, items=items, size_bytes=size).replay(after)
+    wanted = tuple(enumerate(events, 1))[after:]
+
+    assert replay.items == tuple(enumerate(events, 1))[len(events) - len(replay.items) :]
+    if after <= len(events):
+        assert replay.lost_history == (replay.items != wanted)

@@ -1,0 +1,82 @@
+"""What waits for one terminal stream: batched when there is a backlog, bounded when the terminal does not read."""
+
+from __future__ import annotations
+
+import asyncio
+
+from ctprelay.v1 import terminal_pb2 as pb
+from relay.sessions import frames
+from relay.sessions.endings import Ending, EndKind
+from relay.sessions.outbox import Outbox
+
+
+def message(number: int, size: int = 0) -> bytes:
+    return pb.RelayMessage(sequence=number, goodbye=pb.Goodbye(reason="x" * size)).SerializeToString()
+
+
+async def drained(outbox: Outbox) -> list[pb.RelayMessage]:
+    messages: list[pb.RelayMessage] = []
+    while (batch := await outbox.next_batch()) is not None:
+        messages.extend(pb.RelayBatch.FromString(batch).messages)
+    return messages
+
+
+async def test_a_backlog_goes_out_in_order_and_in_few_batches() -> None:
+    """Every message on its own would cost a write each."""
+    outbox = Outbox(limit=1_000_000)
+    for number in range(1, 101):
+        outbox.put(message(number))
+    outbox.close()
+
+    first = pb.RelayBatch.FromString(await outbox.next_batch() or b"")
+    rest = await drained(outbox)
+
+    assert len(first.messages) > 1
+    assert [m.sequence for m in (*first.messages, *rest)] == list(range(1, 101))
+
+
+async def test_one_message_is_sent_at_once_without_waiting_for_more() -> None:
+    """A backlog is used where there is one, never waited for."""
+    outbox = Outbox(limit=1000)
+    waiting = asyncio.ensure_future(outbox.next_batch())
+    await asyncio.sleep(0)
+    outbox.put(message(1))
+
+    batch = await asyncio.wait_for(waiting, 1)
+
+    assert [m.sequence for m in pb.RelayBatch.FromString(batch or b"").messages] == [1]
+
+
+async def test_a_terminal_that_does_not_read_is_told_and_cut_at_the_limit() -> None:
+    """Its events stay in the journal; here they cost no more than the limit."""
+    outbox = Outbox(limit=1000)
+    for number in range(1, 20):
+        outbox.put(message(number, size=100))
+
+    await asyncio.wait_for(outbox.wait_overrun(), 1)
+    messages = await drained(outbox)
+
+    assert [m.goodbye.kind for m in messages] == [pb.Goodbye.KIND_SLOW_READER]
+
+
+async def test_after_the_end_nothing_is_taken_any_more() -> None:
+    """What is said after Goodbye would be lost silently."""
+    outbox = Outbox(limit=1000)
+    outbox.close(Ending(EndKind.LOGGED_OUT))
+    outbox.put(message(1))
+
+    messages = await drained(outbox)
+
+    assert [m.goodbye.kind for m in messages] == [pb.Goodbye.KIND_LOGGED_OUT]
+
+
+def test_a_frame_made_by_hand_is_what_the_protobuf_library_would_make() -> None:
+    """The fast path may not differ by a byte."""
+    body = pb.RelayMessage(goodbye=pb.Goodbye(reason="再见"))
+    by_library = pb.RelayMessage(sequence=300, goodbye=pb.Goodbye(reason="再见")).SerializeToString()
+
+    assert frames.numbered(300, body.SerializeToString()) == by_library
+    assert (
+        frames.batch([by_library])
+        == pb.RelayBatch(messages=[pb.RelayMessage.FromString(by_library)]).SerializeToString()
+    )

@@ -1,0 +1,116 @@
+"""Terminals and investors that are disabled while they are logged in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from argon2 import PasswordHasher
+from cryptography.fernet import Fernet
+from sqlalchemy import Engine
+
+from relay.admission.admission import Directory
+from relay.admission.known_places import KnownPlaces
+from relay.admission.system_info_seen import SystemInfoSeen
+from relay.counter.port import Investor, Mode
+from relay.directory.access import DirectoryAccess, DirectoryUnavailable
+from relay.directory.investors import Investors
+from relay.directory.secrets_box import SecretsBox
+from relay.directory.terminals import Terminals
+from relay.sessions.endings import Ending, EndKind
+from relay.sessions.revocations import Revocations
+from relay.sessions.session import SessionIdentity
+from tests.relay.conftest import HandClock
+from tests.relay.sessions.played_counter import BROKER
+
+
+class Session:
+    """What is looked at of a `TerminalSession`."""
+
+    def __init__(self, investor_id: str, app_id: str = "terminal_1.0") -> None:
+        self.identity = SessionIdentity("s", Investor(BROKER, investor_id), app_id, "198.51.100.7", Mode.MANY_TO_ONE)
+        self.ending = False
+        self.why = ""
+
+    def end_soon(self, ending: Ending) -> None:
+        assert ending.kind is EndKind.DISABLED
+        self.ending, self.why = True, ending.text
+
+
+@pytest.fixture
+def directory(engine: Engine, clock: HandClock) -> Iterator[Directory]:
+    with DirectoryAccess(threads=1) as access:
+        hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+        box = SecretsBox(Fernet.generate_key())
+        found = Directory(
+            access,
+            Terminals(engine, box, clock=clock),
+            Investors(engine, clock=clock, hasher=hasher),
+            KnownPlaces(engine, access, clock=clock),
+            SystemInfoSeen(engine, clock=clock),
+        )
+        for app_id in ("terminal_1.0", "other_1.0"):
+            found.terminals.add(app_id, "TERMINAL00000001")
+        for investor_id in ("100001", "100002"):
+            found.investors.add(BROKER, investor_id, "geheim")
+        yield found
+
+
+async def looked(directory: Directory, mode: Mode, *sessions: Any) -> list[str]:
+    await Revocations(directory, mode).look(sessions)
+    return [session.why.partition(":")[0] for session in sessions]
+
+
+async def test_the_sessions_of_a_disabled_terminal_end(directory: Directory) -> None:
+    """In both modes; those of other terminals go on."""
+    directory.terminals.set_enabled("terminal_1.0", False)
+
+    for mode in Mode:
+        ended = await looked(directory, mode, Session("100001"), Session("100002"), Session("100001", "other_1.0"))
+
+        assert ended == ["terminal_disabled", "terminal_disabled", ""]
+
+
+async def test_the_sessions_of_a_disabled_investor_end(directory: Directory) -> None:
+    """Where the relay is the one who knows investors; in many-to-many it has none of its own."""
+    directory.investors.set_enabled(BROKER, "100001", False)
+    sessions = Session("100001"), Session("100002"), Session("100001", "other_1.0")
+
+    assert await looked(directory, Mode.MANY_TO_MANY, *sessions) == ["", "", ""]
+    assert await looked(directory, Mode.MANY_TO_ONE, *sessions) == ["investor_disabled", "", "investor_disabled"]
+
+
+async def test_a_terminal_no_longer_admitted_in_this_mode_ends(directory: Directory) -> None:
+    """Nor one whose entry was taken out of the table by hand."""
+    directory.terminals.add("m2m_1.0", "TERMINAL00000001", [Mode.MANY_TO_MANY])
+    sessions = Session("100001", "m2m_1.0"), Session("100001", "gone_1.0")
+
+    assert await looked(directory, Mode.MANY_TO_ONE, *sessions) == ["terminal_disabled", "terminal_disabled"]
+
+
+async def test_while_the_directory_is_away_nobody_is_ended(
+    directory: Directory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They were admitted, and may resume; a database that fails must not end trading."""
+
+    async def away(_: object) -> None:
+        raise DirectoryUnavailable("the database is away")
+
+    monkeypatch.setattr(directory.access, "run", away)
+    session: Any = Session("100001")
+
+    assert await looked(directory, Mode.MANY_TO_ONE, session) == [""]
+    assert await Revocations(directory, Mode.MANY_TO_ONE).refusal(session) is None
+
+
+async def test_a_resume_is_refused_by_name(directory: Directory) -> None:
+    """The check of a moment, however long ago somebody looked."""
+    revocations, session = Revocations(directory, Mode.MANY_TO_ONE), Session("100001")
+    before = await revocations.refusal(session)  # type: ignore[arg-type]
+    directory.investors.set_enabled(BROKER, "100001", False)
+    after = await revocations.refusal(session)  # type: ignore[arg-type]
+
+    assert before is None
+    assert after is not None
+    assert after.reason == "investor_disabled"

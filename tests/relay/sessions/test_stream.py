@@ -1,0 +1,346 @@
+"""One terminal stream: what may be said when, and that no stream ends without a word."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from ctprelay.v1 import terminal_pb2 as pb
+from relay.admission.challenge import VALID_SECONDS
+from relay.refusals import login_reasons
+from relay.sessions.endings import Ending, EndKind
+from relay.sessions.outbox import Outbox
+from relay.sessions.stream import Malformed, StreamSettings, TerminalStream
+from tests.relay.evidence import KeptEvidence
+from tests.relay.hand_loop import HandLoop, settled
+from tests.relay.sessions.played_counter import BROKER, ORIGIN, House, kinds, query, read
+
+SETTINGS = StreamSettings("1.0", hello_timeout_seconds=10.0, outbox_bytes=1_000_000)
+
+
+@pytest.fixture
+def house(kept: KeptEvidence) -> House:
+    return House(kept)
+
+
+class Talk:
+    """A terminal on a stream."""
+
+    def __init__(self, house: House) -> None:
+        clock = asyncio.get_running_loop().time
+        self.stream = TerminalStream(ORIGIN, house.sessions, house.evidence, clock, SETTINGS)
+
+    async def says(self, *messages: pb.TerminalMessage | Malformed) -> list[pb.RelayMessage]:
+        """Say these, one after the other; what is answered."""
+        for message in messages:
+            await asyncio.wait_for(self.stream.receive(message), 5)
+        await settled()
+        return await read(self.stream.outbox)
+
+
+HELLO = pb.TerminalMessage(hello=pb.Hello(protocol=1, app_id="terminal_1.0", client_version="0.1"))
+LOGIN = pb.TerminalMessage(login=pb.Login(broker_id=BROKER, investor_id="100001", password="geheim"))
+LOGOUT = pb.TerminalMessage(logout=pb.Logout())
+CALL = pb.TerminalMessage(call=query())
+RESUME = pb.TerminalMessage(resume=pb.Resume(resume_token=b"x" * 32))
+
+
+async def test_a_login_from_hello_to_goodbye(house: House) -> None:
+    """The conversation as terminal.proto draws it."""
+    talk = Talk(house)
+
+    heard = [kinds(await talk.says(message)) for message in (HELLO, LOGIN, CALL, LOGOUT)]
+
+    assert heard == [["challenge"], ["logged_in"], ["call_result"], ["goodbye"]]
+    assert talk.stream.outbox.closed
+    assert len(house.sessions) == 0
+    await talk.stream.ended()
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        ([LOGIN], "unexpected_message"),
+        ([CALL], "not_logged_in"),
+        ([LOGOUT], "unexpected_message"),
+        ([RESUME], "unexpected_message"),
+        ([HELLO, HELLO], "unexpected_message"),
+        ([HELLO, CALL], "not_logged_in"),
+        ([HELLO, LOGIN, LOGIN], "unexpected_message"),
+        ([HELLO, LOGIN, HELLO], "unexpected_message"),
+        ([HELLO, RESUME], "session_gone"),
+        ([pb.TerminalMessage()], "request_malformed"),
+        ([pb.TerminalMessage(hello=pb.Hello(protocol=9))], "protocol_unsupported"),
+        ([Malformed(99, 10)], "message_too_large"),
+        ([Malformed(5, 10)], "request_malformed"),
+        ([HELLO, LOGIN, Malformed(99, 10)], "message_too_large"),
+    ],
+)
+async def test_what_is_said_out_of_turn_ends_the_stream_with_its_name(
+    house: House, kept: KeptEvidence, said: list[pb.TerminalMessage | Malformed], reason: str
+) -> None:
+    """Told after the ledger has it; and a session that was there is over, with a goodbye."""
+    talk = Talk(house)
+
+    answers = await talk.says(*said)
+
+    if answers[-1].goodbye.kind == pb.Goodbye.KIND_PROTOCOL_ERROR:
+        assert "logged_in" in kinds(answers)
+        answers.pop()
+    assert answers[-1].rejected.reason == reason
+    assert talk.stream.outbox.closed
+    assert len(house.sessions) == 0
+    assert kept.data("terminal_refused")["reason"] == reason
+    await talk.stream.ended()
+
+
+async def test_after_its_last_word_a_stream_hears_nothing(house: House, kept: KeptEvidence) -> None:
+    """A login right behind a refused message must not let anybody in; nor may a flood of them fill the ledger."""
+    talk = Talk(house)
+
+    answers = await talk.says(HELLO, Malformed(99, 10), LOGIN, CALL, HELLO, HELLO)
+
+    assert kinds(answers) == ["challenge", "rejected"]
+    assert kept.kinds == ["terminal_refused"]
+    assert house.door.applicants == []
+    await talk.stream.ended()
+
+
+async def test_a_refused_login_is_told_as_it_may_be_known_and_kept_as_it_is(house: House, kept: KeptEvidence) -> None:
+    """Whoever tries app ids must not learn which exist; operations must."""
+    talk = Talk(house)
+    house.door.refusal = login_reasons.unknown_terminal(app_id="terminal_1.0")
+
+    answers = await talk.says(HELLO, LOGIN)
+
+    assert answers[-1].rejected.reason == "terminal_not_accepted"
+    assert kept.data("terminal_refused")["reason"] == "unknown_terminal"
+    assert "geheim" not in repr(kept.entries)
+    await talk.stream.ended()
+
+
+async def test_a_terminal_is_told_even_when_its_refusal_cannot_be_written(house: House, kept: KeptEvidence) -> None:
+    """Nothing was done that the ledger would have to announce."""
+    talk = Talk(house)
+    kept.available, house.door.ledger_away = False, True
+
+    answers = await talk.says(HELLO, LOGIN)
+
+    assert answers[-1].rejected.reason == "ledger_unavailable"
+    await talk.stream.ended()
+
+
+async def test_the_refusal_in_a_session_comes_before_its_goodbye_however_slow_the_ledger_is(
+    house: House, kept: KeptEvidence
+) -> None:
+    """The goodbye says that the program is at fault, not what was wrong."""
+    talk = Talk(house)
+    await talk.says(HELLO, LOGIN)
+    kept.open = asyncio.Event()
+    receiving = asyncio.ensure_future(talk.stream.receive(Malformed(99, 10)))
+    await settled()
+
+    kept.open.set()
+    await asyncio.wait_for(receiving, 5)
+    await settled()
+
+    rejected, goodbye = await read(talk.stream.outbox)
+    assert rejected.rejected.reason == "message_too_large"
+    assert goodbye.goodbye.kind == pb.Goodbye.KIND_PROTOCOL_ERROR
+    assert house.counter.links[0].detached == ["message_too_large"]
+    await talk.stream.ended()
+
+
+async def test_a_silent_terminal_is_told_and_let_go(house: House) -> None:
+    """A connection that says nothing costs a stream."""
+    loop, talk = HandLoop(), Talk(house)
+
+    await loop.move(SETTINGS.hello_timeout_seconds + 1)
+
+    (answer,) = await read(talk.stream.outbox)
+    assert answer.rejected.reason == "challenge_expired"
+    assert talk.stream.outbox.closed
+    await talk.stream.ended()
+
+
+async def test_a_login_that_comes_while_the_relay_gives_up_is_not_let_in(house: House) -> None:
+    """It would be a session whose terminal was told that it has none."""
+    talk = Talk(house)
+    await talk.says(HELLO)
+    talk.stream._patience.cancel()
+
+    receiving = asyncio.ensure_future(talk.stream.receive(LOGIN))
+    talk.stream._out_of_patience()
+    await asyncio.wait_for(receiving, 5)
+    await settled()
+
+    assert house.door.applicants == []
+    assert kinds(await read(talk.stream.outbox)) == ["rejected"]
+    await talk.stream.ended()
+
+
+async def test_a_challenge_is_answered_in_time_or_not_at_all(house: House) -> None:
+    """Its proof could have been made elsewhere meanwhile."""
+    loop = HandLoop()
+    talk = Talk(house)
+    talk.stream._patience.cancel()
+    await talk.says(HELLO)
+    await loop.move(VALID_SECONDS + 1)
+
+    answers = await talk.says(LOGIN)
+
+    assert answers[-1].rejected.reason == "challenge_expired"
+    assert house.door.applicants == []
+    await talk.stream.ended()
+
+
+async def test_each_stream_has_a_challenge_of_its_own_and_the_login_its_proof_for_it(house: House) -> None:
+    """A recorded answer is worth nothing on another stream."""
+    first, second = Talk(house), Talk(house)
+
+    (one,), (two,) = await first.says(HELLO), await second.says(HELLO)
+    await first.says(LOGIN)
+
+    assert one.challenge.timestamp != two.challenge.timestamp
+    assert len(one.challenge.timestamp) == 128
+    assert house.door.applicants[0].challenge == one.challenge.timestamp
+    for talk in (first, second):
+        await talk.stream.ended()
+
+
+async def test_a_broken_stream_leaves_the_session_for_a_resume_on_another(house: House) -> None:
+    """Within the linger time, with nothing lost."""
+    HandLoop()
+    first, second = Talk(house), Talk(house)
+    answers = await first.says(HELLO, LOGIN)
+    await first.stream.ended()
+    house.counter.links[0].notice(1)
+    await settled()
+
+    resume = pb.Resume(resume_token=answers[-1].logged_in.resume_token, after_sequence=0)
+    resumed = await second.says(HELLO, pb.TerminalMessage(resume=resume))
+
+    assert kinds(resumed) == ["challenge", "logged_in", "event"]
+    assert len(house.sessions) == 1
+    await second.says(LOGOUT)
+    await second.stream.ended()
+
+
+async def test_a_stream_whose_session_was_taken_over_cannot_use_it_any_more(house: House) -> None:
+    """Its calls would be answered on the other stream, to whoever asked nothing."""
+    HandLoop()
+    first, second = Talk(house), Talk(house)
+    answers = await first.says(HELLO, LOGIN)
+    resume = pb.Resume(resume_token=answers[-1].logged_in.resume_token, after_sequence=0)
+    await second.says(HELLO, pb.TerminalMessage(resume=resume))
+
+    heard = await first.says(CALL, LOGOUT, Malformed(99, 10))
+
+    assert kinds(heard) == ["goodbye"]
+    assert house.counter.links[0].calls == []
+    assert len(house.sessions) == 1
+    await first.stream.ended()
+    assert kinds(await second.says(CALL)) == ["call_result"]
+    await second.says(LOGOUT)
+    await second.stream.ended()
+
+
+async def test_a_terminal_that_only_listens_keeps_its_session(house: House) -> None:
+    """It closed its half of the stream; answers and notices still come."""
+    talk = Talk(house)
+    await talk.says(HELLO, LOGIN)
+
+    talk.stream.terminal_is_silent()
+    house.counter.links[0].notice(1)
+    await settled()
+
+    assert kinds(await read(talk.stream.outbox)) == ["event"]
+    await talk.stream.ended()
+    await next(iter(house.sessions)).end(Ending(EndKind.COUNTER_ENDED))
+
+
+async def test_a_terminal_that_leaves_before_its_login_leaves_nothing(house: House) -> None:
+    """No session, no timer, no task."""
+    loop, talk = HandLoop(), Talk(house)
+    await talk.says(HELLO)
+
+    talk.stream.terminal_is_silent()
+    await talk.stream.ended()
+    await loop.move(SETTINGS.hello_timeout_seconds + 1)
+
+    assert talk.stream.outbox.closed
+    assert kinds(await read(talk.stream.outbox)) == []
+    assert len(talk.stream._tasks) == 0
+
+
+async def test_the_login_is_judged_by_what_the_relay_saw(house: House) -> None:
+    """Address, app id of the hello, challenge: none of it is the login's word."""
+    talk = Talk(house)
+    await talk.says(HELLO, LOGIN)
+
+    (applicant,) = house.door.applicants
+    assert (applicant.origin, applicant.app_id, applicant.client_version) == (ORIGIN, "terminal_1.0", "0.1")
+    assert "geheim" not in repr(replace(applicant))
+    await talk.stream.ended()
+    await next(iter(house.sessions)).end(Ending(EndKind.COUNTER_ENDED))
+
+
+async def test_a_slow_reader_costs_no_more_than_its_outbox(house: House) -> None:
+    """What it missed stays in the journal for its resume."""
+    talk = Talk(house)
+    talk.stream.outbox = Outbox(50)
+
+    answers = await talk.says(HELLO)
+
+    assert answers[-1].goodbye.kind == pb.Goodbye.KIND_SLOW_READER
+    await talk.stream.ended()
+
+
+async def test_a_login_that_the_relays_end_cuts_into_is_told_so(house: House) -> None:
+    """With its end in the ledger, where its beginning is."""
+    house.counter.busy = asyncio.Event()
+    talk = Talk(house)
+    await talk.says(HELLO)
+    login = asyncio.ensure_future(talk.stream.receive(LOGIN))
+    await settled()
+
+    await asyncio.wait_for(house.sessions.drain(3600), 5)
+    talk.stream.stop(Ending(EndKind.RELAY_STOPPING))
+    await asyncio.wait_for(login, 5)
+
+    (message,) = await read(talk.stream.outbox)
+    assert message.rejected.reason == "relay_draining"
+    assert house.evidence.data("terminal_refused")["reason"] == "relay_draining"
+    await talk.stream.ended()
+
+
+@pytest.mark.parametrize("said", [[], [HELLO], [HELLO, LOGIN]], ids=["nothing", "hello", "login"])
+async def test_whoever_is_on_a_stream_when_the_relay_stops_hears_of_it(
+    house: House, said: list[pb.TerminalMessage]
+) -> None:
+    """Also a terminal that is not logged in yet."""
+    talk = Talk(house)
+    await talk.says(*said)
+
+    talk.stream.stop(Ending(EndKind.RELAY_STOPPING))
+
+    (message,) = await read(talk.stream.outbox)
+    assert message.goodbye.kind == pb.Goodbye.KIND_RELAY_STOPPING
+    await talk.stream.ended()
+
+
+async def test_a_terminal_that_goes_away_during_its_login_leaves_an_end_in_the_ledger(house: House) -> None:
+    """Its admission is there already, and who reads the ledger asks what became of it."""
+    house.counter.busy = asyncio.Event()
+    talk = Talk(house)
+    await talk.says(HELLO)
+    login = asyncio.ensure_future(talk.stream.receive(LOGIN))
+    await settled()
+
+    login.cancel()
+    await asyncio.gather(login, return_exceptions=True)
+    await talk.stream.ended()
+
+    assert house.evidence.data("login_abandoned") == {"reason": "the stream ended"}
