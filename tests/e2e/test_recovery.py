@@ -112,12 +112,19 @@ async def test_the_report_comes_before_everything_else_of_the_new_session(site: 
     """In many-to-many before the login, in many-to-one right after the operator's: what the guide demands."""
     collected = await collect_now()
     async with site.logged_in(INVESTORS[0], collected) as terminal:
-        statuses, known = terminal.statuses(), len(site.relay.ledger())
+        statuses, known = terminal.statuses(), len(steps_to_live(site, collected))
         site.counter.control.drop()
         await counter_state(statuses, "live")
-        new = site.relay.ledger()[known:]
 
-    mine = session_of(site, collected)
+    # By kind and session, since the commands that made the site ready have a chain of their own behind the relay's.
     steps = ["counter_authenticate", "terminal_report", "counter_login"]
-    kinds = [e.kind for e in new if e.kind in steps and (e.session == mine or e.session.startswith("operator"))]
+    kinds = steps_to_live(site, collected)[known:]
     assert kinds == (steps if site.mode is Mode.MANY_TO_MANY else [steps[0], steps[2], steps[1]])
+
+
+def steps_to_live(site: Site, collected: Collected) -> list[str]:
+    """What the ledger has of the way to a live session, of this terminal and of the operator, in order."""
+    mine = session_of(site, collected)
+    steps = {"counter_authenticate", "terminal_report", "counter_login"}
+    entries = [entry for entry in site.relay.ledger() if entry.kind in steps]
+    return [entry.kind for entry in entries if entry.session == mine or entry.session.startswith("operator")]
