@@ -13,6 +13,7 @@ from relay.admission.stream_gate import GateLimits, Slot, StreamGate
 from tests.relay.hand_loop import HandLoop, settled
 
 PATIENCE = 10.0
+DEADLINE = 60
 
 
 def at(address: str) -> Origin:
@@ -27,7 +28,7 @@ def gate(per_address: int = 2, total: int = 5, resumable: dict[str, int] | None 
 
 
 async def entered(of: StreamGate, origin: Origin) -> Slot:
-    slot = await asyncio.wait_for(of.enter(origin), 5)
+    slot = await asyncio.wait_for(of.enter(origin), DEADLINE)
     assert slot is not None
     return slot
 
@@ -74,7 +75,7 @@ async def test_all_together_have_a_budget() -> None:
     slots[0].leave()
     slots[0].leave()
 
-    assert await asyncio.wait_for(waits, 5) is not None
+    assert await asyncio.wait_for(waits, DEADLINE) is not None
     assert of.held == 3
 
 
@@ -130,7 +131,7 @@ async def test_those_who_wait_are_bounded_too(monkeypatch: pytest.MonkeyPatch) -
     waiting = [asyncio.ensure_future(of.enter(STRANGER)) for _ in range(3)]
     await settled()
 
-    assert await asyncio.wait_for(of.enter(STRANGER), 5) is None
+    assert await asyncio.wait_for(of.enter(STRANGER), DEADLINE) is None
     await entered(of, OFFICE)
     for wait in waiting:
         wait.cancel()

@@ -417,7 +417,10 @@ async def test_a_queue_without_room_is_a_gap_too(
             await ledger.note("refused", "", {})
         blocked.set()
         await caught_up(ledger)
-        await ledger.record("after", "", {})
+        await ledger.note("after", "", {})
+        async with asyncio.timeout(60):
+            while kinds(sqlite_engine)[-1:] != ["after"]:  # noqa: ASYNC110 - the writer is a thread
+                await asyncio.sleep(0.01)
 
     lost = sum(json.loads(entry.data)["entries"] for entry in read(sqlite_engine) if entry.kind == "ledger_gap")
     assert lost + kinds(sqlite_engine).count("refused") == 6

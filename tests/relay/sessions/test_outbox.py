@@ -42,7 +42,7 @@ async def test_one_message_is_sent_at_once_without_waiting_for_more() -> None:
     await asyncio.sleep(0)
     outbox.put(message(1))
 
-    batch = await asyncio.wait_for(waiting, 1)
+    batch = await asyncio.wait_for(waiting, 60)
 
     assert [m.sequence for m in pb.RelayBatch.FromString(batch or b"").messages] == [1]
 
@@ -53,7 +53,7 @@ async def test_a_terminal_that_does_not_read_is_told_and_cut_at_the_limit() -> N
     for number in range(1, 20):
         outbox.put(message(number, size=100))
 
-    await asyncio.wait_for(outbox.wait_overrun(), 1)
+    await asyncio.wait_for(outbox.wait_overrun(), 60)
     messages = await drained(outbox)
 
     assert [m.goodbye.kind for m in messages] == [pb.Goodbye.KIND_SLOW_READER]
