@@ -9,7 +9,7 @@
 * `outcome`      the facts of one mode, and whether they are what they must be
 * `story`        what is printed: numbered steps for people, nothing for programs
 * `performance`  one mode from the first command to the verified ledger
-* `__main__`     `python -m demo`, which is what `ctp-relay demo` becomes
+* `__main__`     `python -m demo`
 
 It may import everything; nothing imports it.
 """

@@ -76,7 +76,7 @@ def main(as_json: AsJson = False, mode: Modes = None, keep: Keep = None, svg: Sv
 
 def picture(console: Console) -> str:
     """What the console showed, as an SVG that loads no fonts from elsewhere."""
-    exported = _LOADED_FONT.sub("", console.export_svg(title="ctp-relay demo"))
+    exported = _LOADED_FONT.sub("", console.export_svg(title="make demo"))
     # Chinese glyphs are wide by themselves; the variant would widen Latin ones in some fonts.
     return exported.replace("Fira Code, monospace", FONTS).replace("font-variant-east-asian: full-width;", "")
 
@@ -165,4 +165,4 @@ def _console(*, quiet: bool, record: bool) -> Console:
 
 
 if __name__ == "__main__":
-    app(prog_name="ctp-relay demo")
+    app(prog_name="python -m demo")

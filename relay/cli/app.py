@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
-import os
-import sys
 from typing import Annotated, Any
 
 import typer
@@ -56,16 +54,6 @@ def serve(config: ConfigPath = DEFAULT_CONFIG) -> None:
         settings = load(config)
         _check_files(settings)
         _part("relay.server").run(settings, lambda: load(config))
-
-
-@app.command(
-    add_help_option=False,
-    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
-)
-def demo(context: typer.Context) -> None:
-    """Show the whole path on this machine: a terminal, the relay and a simulated counter (--json for programs)."""
-    # The relay knows neither the simulated counter nor a terminal, so this process becomes the demonstration.
-    os.execv(sys.executable, [sys.executable, "-P", "-m", "demo", *context.args])  # noqa: S606 - no shell is wanted
 
 
 @app.command("settings", epilog="Example: ctp-relay settings --example > relay.toml")

@@ -172,15 +172,3 @@ def test_a_directory_in_use_is_not_taken(tmp_path: Path) -> None:
 
     assert ended.status == 2
     assert "exists already" in ended.errors
-
-
-def test_the_relays_command_becomes_the_demonstration(tmp_path: Path) -> None:
-    """`ctp-relay demo` passes all its arguments on, although the relay knows nothing of the demonstration."""
-    command = [sys.executable, "-c", "from relay.cli.app import app; app()", "demo", "--help"]
-    path = f"{ROOT}{os.pathsep}{ROOT / 'proto'}"
-    ended = subprocess.run(
-        command, cwd=tmp_path, env={**os.environ, "PYTHONPATH": path}, capture_output=True, timeout=60, check=False
-    )
-
-    assert ended.returncode == 0, ended.stderr
-    assert "--keep" in ended.stdout.decode()
