@@ -12,9 +12,9 @@ from codegen.pages import marked
 from ctpabi.facts.errors import ALARMED, ERRORS, CtpError, LoginVerdict
 from ctpabi.facts.return_codes import REPORT_CODES, ReturnCode
 from ctpabi.facts.words import ASK_FIRM, Concern
+from relay.refusals.all_reasons import PARTS, rows
 from relay.refusals.counter_reasons import report_refused, retry_seconds
 from relay.refusals.reason import Ends, Reason, Retry, Text
-from relay.refusals.table import PARTS, rows
 
 PAGE = Path("docs/refusals.md")
 

@@ -18,7 +18,7 @@ from relay.admission import system_info
 from relay.admission.challenge import proof_is_right
 from relay.admission.known_places import KnownPlaces
 from relay.admission.login_guard import LoginGuard
-from relay.admission.origin.public_ip import Origin
+from relay.admission.origin.trusted_proxies import Origin
 from relay.admission.system_info_seen import SystemInfoSeen
 from relay.admission.verifier import Verifier
 from relay.counter.port import Counter, Evidence, Investor, Mode, TerminalLogin, TerminalReport

@@ -33,7 +33,7 @@ from typing import Protocol
 import structlog
 
 from relay.admission.login_attempts import AttemptLimit, CounterTries, Lock, LoginAttempts, Subject, Turn, Who
-from relay.admission.origin.public_ip import Origin
+from relay.admission.origin.trusted_proxies import Origin
 from relay.counter.breaker import Breaker
 from relay.counter.port import Investor
 from relay.directory.access import DirectoryUnavailable

@@ -13,7 +13,7 @@ from collections import Counter, OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from relay.admission.origin.public_ip import Origin
+from relay.admission.origin.trusted_proxies import Origin
 
 MOST_WAITING = 1024
 """streams that wait for a slot; further ones are refused at once"""

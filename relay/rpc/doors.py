@@ -6,7 +6,7 @@ import asyncio
 import weakref
 from importlib.metadata import version
 
-from relay.admission.origin.public_ip import Origin
+from relay.admission.origin.trusted_proxies import Origin
 from relay.admission.stream_gate import GateLimits, StreamGate
 from relay.counter.port import Evidence
 from relay.rpc.listener import Listener

@@ -35,7 +35,7 @@ from typing import cast
 import structlog
 
 from relay.admission.origin.proxy_header import ProxyHeaderWrong, begins_like_one, parse
-from relay.admission.origin.public_ip import Network, Origin, OriginUnknown, is_in, origin_at
+from relay.admission.origin.trusted_proxies import Network, Origin, OriginUnknown, is_in, origin_at
 from relay.settings.values import split_address
 from relay.tasks import Tasks
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import grpc
 import structlog
 
-from relay.admission.origin.public_ip import Network, Origin, origin_of, parse_networks, parse_peer
+from relay.admission.origin.trusted_proxies import Network, Origin, origin_of, parse_networks, parse_peer
 from relay.admission.stream_gate import MOST_WAITING, StreamGate
 from relay.rpc.certificates import Certificates, CertificateUnusable
 from relay.rpc.front import ProxyListener

@@ -15,7 +15,7 @@ import structlog
 from google.protobuf.message import DecodeError
 
 from ctprelay.v1 import terminal_pb2 as pb
-from relay.admission.origin.public_ip import Origin, OriginUnknown
+from relay.admission.origin.trusted_proxies import Origin, OriginUnknown
 from relay.admission.stream_gate import Slot, StreamGate
 from relay.refusals import stream_reasons
 from relay.sessions import frames

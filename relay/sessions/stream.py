@@ -16,7 +16,7 @@ import structlog
 from ctprelay.v1 import terminal_pb2 as pb
 from relay.admission.admission import Applicant
 from relay.admission.challenge import TIMESTAMP_BYTES
-from relay.admission.origin.public_ip import Origin
+from relay.admission.origin.trusted_proxies import Origin
 from relay.counter.port import Evidence
 from relay.refusals import login_reasons, relay_reasons, stream_reasons
 from relay.refusals.refusal import LedgerUnavailable, Refusal, Refused, refuse

@@ -12,9 +12,9 @@ from terminal_client.cli.options import Options
 from terminal_client.cli.output import Output, reporting
 from terminal_client.client import RelayTerminal
 from terminal_client.collector import Collected, collect
-from terminal_client.machine import mac_address
 from terminal_client.secret import Secret
 from terminal_client.session import Credentials, Deadlines
+from terminal_client.this_computer import mac_address
 
 Work = Callable[[RelayTerminal, Output], Awaitable[None]]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import dataclass
 
-from relay.admission.origin.public_ip import Origin, origin_at
+from relay.admission.origin.trusted_proxies import Origin, origin_at
 
 LONGEST = 2048
 """bytes; version 1 has 107 at most, version 2 a few dozen and what the proxy adds about TLS"""

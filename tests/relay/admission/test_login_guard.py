@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pytest
 
 from relay.admission.login_guard import LoginGuard
-from relay.admission.origin.public_ip import Origin
+from relay.admission.origin.trusted_proxies import Origin
 from relay.counter.port import Investor
 from relay.directory.access import DirectoryUnavailable
 from relay.refusals import counter_reasons, login_reasons, relay_reasons

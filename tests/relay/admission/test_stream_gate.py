@@ -8,7 +8,7 @@ import ipaddress
 import pytest
 
 from relay.admission import stream_gate
-from relay.admission.origin.public_ip import Origin
+from relay.admission.origin.trusted_proxies import Origin
 from relay.admission.stream_gate import GateLimits, Slot, StreamGate
 from tests.relay.hand_loop import HandLoop, settled
 

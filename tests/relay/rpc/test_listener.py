@@ -13,7 +13,7 @@ import trustme
 
 from ctprelay.v1 import terminal_pb2 as pb
 from ctprelay.v1 import terminal_pb2_grpc
-from relay.admission.origin.public_ip import Origin
+from relay.admission.origin.trusted_proxies import Origin
 from relay.rpc.listener import Listener
 from relay.settings.settings import Listen
 from tests.relay.rpc.test_terminal_service import HELLO, listening, wide_gate

@@ -12,7 +12,7 @@ from typing import Any
 from ctprelay.ctp.v1 import requests_pb2 as requests
 from ctprelay.v1 import terminal_pb2 as pb
 from relay.admission.admission import Applicant
-from relay.admission.origin.public_ip import Origin
+from relay.admission.origin.trusted_proxies import Origin
 from relay.counter.port import (
     Attached,
     CallOutcome,

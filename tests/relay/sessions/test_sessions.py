@@ -10,7 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from ctprelay.v1 import terminal_pb2 as pb
-from relay.admission.origin.public_ip import Origin
+from relay.admission.origin.trusted_proxies import Origin
 from relay.refusals import counter_reasons, login_reasons, stream_reasons
 from relay.refusals.refusal import LedgerUnavailable, Refused
 from relay.sessions.endings import Ending, EndKind

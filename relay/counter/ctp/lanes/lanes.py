@@ -15,11 +15,11 @@ from ctpabi.codec.cells import IntCell, TextCell
 from relay.counter.ctp.identity.ownership import Owner, Ownership, OwnershipTable
 from relay.counter.ctp.identity.scope import Identity
 from relay.counter.ctp.lanes.lane import Action, ActionMap, Lane, LaneBinding, is_virtual, virtual_front
+from relay.counter.ctp.lanes.named_orders import Named, OrderName, named_by_action, names_of_insert
 from relay.counter.ctp.lanes.order_keys import OrderKeys
 from relay.counter.ctp.lanes.ref_map import MapEntry, RefMap
 from relay.counter.ctp.lanes.refs import RefCounter, RefPlaces, RefSpace, ref_places
 from relay.counter.ctp.lanes.requests import DayLimits, Outgoing, RequestWriter, content
-from relay.counter.ctp.lanes.waiting_orders import Named, OrderName, named_by_action, names_of_insert
 from relay.refusals import relay_reasons
 from relay.refusals.refusal import Refusal
 

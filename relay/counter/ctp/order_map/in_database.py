@@ -39,9 +39,9 @@ import structlog
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DataError, IntegrityError, ProgrammingError, SQLAlchemyError
 
+from relay.counter.ctp.lanes.named_orders import OrderName
 from relay.counter.ctp.lanes.order_keys import FirstOrder
 from relay.counter.ctp.lanes.ref_map import MapEntry
-from relay.counter.ctp.lanes.waiting_orders import OrderName
 from relay.counter.ctp.order_map.tables import OrderTables
 from relay.database.database import brief, writing
 from relay.refusals import call_reasons, relay_reasons

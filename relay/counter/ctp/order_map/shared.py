@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from relay.counter.ctp.lanes.named_orders import OrderName
 from relay.counter.ctp.lanes.order_keys import FirstOrder
 from relay.counter.ctp.lanes.ref_map import MapEntry
-from relay.counter.ctp.lanes.waiting_orders import OrderName
 
 
 class SharedOrders(Protocol):

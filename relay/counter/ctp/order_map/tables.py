@@ -14,10 +14,10 @@ from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from relay.counter.ctp.lanes.lane import virtual_front
+from relay.counter.ctp.lanes.named_orders import OrderName
 from relay.counter.ctp.lanes.order_keys import FirstOrder
 from relay.counter.ctp.lanes.ref_map import MapEntry
 from relay.counter.ctp.lanes.refs import RefSpace
-from relay.counter.ctp.lanes.waiting_orders import OrderName
 from relay.database.schema import ORDER_KEY, ORDER_REFERENCE
 
 _MOST_OF_AN_INVESTOR = 100_000

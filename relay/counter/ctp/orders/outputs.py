@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from relay.counter.ctp.lanes.waiting_orders import OrderName
+from relay.counter.ctp.lanes.named_orders import OrderName
 from relay.counter.ctp.orders.calls import OpenCall
 from relay.counter.port import CallOutcome
 from relay.refusals.refusal import Refusal

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 
 from relay.counter.ctp.identity.scope_table import Priority
 from relay.counter.ctp.lanes.lanes import Lanes
-from relay.counter.ctp.lanes.waiting_orders import OrderName
+from relay.counter.ctp.lanes.named_orders import OrderName
 from relay.counter.ctp.orders.calls import OpenCall, RouterLink
 from relay.counter.ctp.orders.outputs import AskFirm
 from relay.counter.ctp.pacing.pacing import Pacer, PacingLimits, Stage

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.admission.origin.proxy_header import LONGEST, ProxyHeader, ProxyHeaderWrong, begins_like_one, parse
-from relay.admission.origin.public_ip import Origin
+from relay.admission.origin.trusted_proxies import Origin
 
 SIGNATURE = b"\r\n\r\n\x00\r\nQUIT\n"
 TLS_HELLO = b"\x16\x03\x01\x02\x00\x01"

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from relay.counter.ctp.lanes.lane import virtual_front
+from relay.counter.ctp.lanes.named_orders import OrderName
 from relay.counter.ctp.lanes.order_keys import FirstOrder
 from relay.counter.ctp.lanes.ref_map import MapEntry
 from relay.counter.ctp.lanes.refs import RefSpace
-from relay.counter.ctp.lanes.waiting_orders import OrderName
 from relay.counter.port import CallOutcome
 from relay.refusals import relay_reasons
 from relay.refusals.refusal import Refused

@@ -6,7 +6,7 @@ import ipaddress
 
 import pytest
 
-from relay.admission.origin.public_ip import Origin, OriginUnknown, origin_of, parse_networks, parse_peer
+from relay.admission.origin.trusted_proxies import Origin, OriginUnknown, origin_of, parse_networks, parse_peer
 
 TRUSTED = parse_networks(["10.0.0.0/8", "2001:db8:1::/48"])
 

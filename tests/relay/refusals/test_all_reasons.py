@@ -16,9 +16,9 @@ from codegen.pages.refusals import PAGE
 from ctpabi.facts.errors import ERRORS
 from ctpabi.facts.return_codes import REPORT_CODES
 from relay.refusals import call_reasons, login_reasons
+from relay.refusals.all_reasons import PARTS, rows
 from relay.refusals.reason import Reason, Retry
 from relay.refusals.refusal import Refusal, Source
-from relay.refusals.table import PARTS, rows
 
 ROOT = Path(__file__).resolve().parents[3]
 VALUES: dict[str, Any] = {"int": 7, "float": 12.5, "str": "it"}
