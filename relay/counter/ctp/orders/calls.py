@@ -90,6 +90,8 @@ class OpenCall(Ticket):
     came_at: float = 0.0
     ahead: int = 0
     """how many requests were to be sent before it when it came"""
+    asks: bool = False
+    """the firm's other processes are asked for it, once"""
     claimed: bool = False
     """its key was made this process's own; the result ends that"""
     follows: int = 0

@@ -53,7 +53,7 @@ from relay.counter.ctp.orders.view import EventView
 from relay.counter.ctp.orders.waiting_calls import WaitingCalls
 from relay.counter.ctp.pacing.pacing import Outcome, PacingLimits, Step
 from relay.counter.ctp.queries.query_lane import Unanswered
-from relay.counter.port import Attached, CallOutcome, LinkStatus, TerminalCall
+from relay.counter.port import Attached, CallOutcome, LinkState, LinkStatus, TerminalCall
 from relay.refusals import call_reasons, relay_reasons, stream_reasons
 from relay.refusals.refusal import Refusal
 
@@ -183,21 +183,21 @@ class OrderRouter:
 
     def _serve_line(self, link: RouterLink, now: float) -> None:
         """The first in line asks, or goes on; the next one follows when that was sent or has its place."""
-        if not link.line:
+        if not link.line or (first := link.line[0]).asks:
             return
-        ask = self._waiting.ask_of_firm(link.line[0])
+        ask = self._waiting.ask_of_firm(first)
+        first.asks = ask is not None
         if ask is not None:
             self._out.append(ask)
         else:
-            self._leave_line(link.line[0], now)
+            self._leave_line(first, now)
 
     def _leave_line(self, call: OpenCall, now: float) -> None:
-        refusal = self._checks.not_ready(call.link, call.method)  # it was ready, before it waited
-        if refusal is not None:
+        if (refusal := self._checks.not_ready(call.link, call.method)) is not None:  # it was ready, before it waited
             self._give(call, refusal, now)
-            return
-        self._waiting.take_out(call)
-        self._admit(call, now)
+        else:
+            self._waiting.take_out(call)
+            self._admit(call, now)
 
     def _admit(self, call: OpenCall, now: float) -> None:
         """Answer it, park it behind the order it names, or put it into the pacer."""
@@ -221,8 +221,7 @@ class OrderRouter:
         return bool(orders)
 
     def _queue(self, call: OpenCall, now: float) -> None:
-        refusal = self._waiting.queue(call)
-        if refusal is not None:
+        if (refusal := self._waiting.queue(call)) is not None:
             self._give(call, refusal, now)
 
     # Down: a call is sent ------------------------------------------------------------------------------------
@@ -390,7 +389,8 @@ class OrderRouter:
         self.lanes.unbind()
         self._pacer.disconnected()
         self._notices.broke(now)
-        for call in [call for link in self for call in self._waiting.of(link, in_line=False)]:
+        is_over = status.state is LinkState.ENDED  # then nothing answers any more, the firm neither
+        for call in [call for link in self for call in self._waiting.of(link, in_line=is_over)]:
             self._give(call, relay_reasons.counter_unavailable(why="not logged in"), now)
         for call in self._answers.unanswered.drain():
             self._give(call, CallOutcome(NEVER_ANSWERED), now)
