@@ -30,7 +30,7 @@ from relay.counter.ctp.session import items as happened
 from relay.counter.ctp.session.session import CtpSession
 from relay.counter.port import Attached, CallOutcome, LinkCause, LinkState, LinkStatus, TerminalCall
 from relay.logs.alarms import AlarmName
-from relay.refusals import call_reasons, relay_reasons
+from relay.refusals import call_reasons, relay_reasons, stream_reasons
 from relay.refusals.advice import password_due_advice
 from relay.refusals.refusal import Refusal, Refused
 from relay.tasks import Tasks
@@ -233,6 +233,10 @@ class OrderDriver:
         self._timer = self._loop.call_at(at, self.pump) if at is not None else None
 
     def _send(self, call: OpenCall) -> None:
+        result = self._results.get(call)  # it had its result where it is sent again
+        if result is not None and result.cancelled():  # and `_given_up` has yet to hear of it
+            self._router.not_sent(call, stream_reasons.session_gone(), self._loop.time())
+            return
         body = self._written(call)
         if body is None:
             return
@@ -370,13 +374,13 @@ class OrderDriver:
             self._first.set_result(None)
 
     def _end(self, refusal: Refusal, cause: LinkCause) -> None:
-        self._router.lost(LinkStatus(LinkState.ENDED, refusal.told_text, cause=cause), self._loop.time())
-        self.pump()
         self.why_not = refusal
-        self.ended.set()
+        self.ended.set()  # first of all: whoever keeps the session waits for it, also where the router has a fault
+        self._router.lost(LinkStatus(LinkState.ENDED, refusal.told_text, cause=cause), self._loop.time())
         if not self._first.done():
             self._first.set_exception(Refused(refusal))
             self._first.exception()  # many-to-one does not wait for it
+        self.pump()
 
 
 def _set(future: asyncio.Future[CallOutcome], result: CallOutcome | Refusal) -> None:

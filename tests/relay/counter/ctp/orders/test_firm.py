@@ -180,6 +180,21 @@ async def test_a_call_given_up_in_the_line_lets_nobody_overtake(board: Board, fi
     assert sent(board) == ["ReqOrderInsert"] * 2
 
 
+async def test_calls_given_up_together_are_not_sent_one_after_the_other(board: Board, firm: Firm) -> None:
+    """A terminal that ends gives up all of its calls at once: the end of the first must not send the next."""
+    mine = board.terminal("100001")
+    firm.answer.clear()
+    calls = [insert(board, mine, 1, "K1"), insert(board, mine, 2)]
+    await settled()
+
+    for call in calls:
+        call.cancel()
+    await settled()
+
+    assert sent(board) == []
+    assert len(board.board._results) == 0
+
+
 async def test_a_key_that_named_an_order_elsewhere_sends_nothing(board: Board, firm: Firm) -> None:
     """Its terminal changed from another process to this one and repeats what it got no answer to."""
     firm.first = FirstOrder(THERE, 3, " 12")

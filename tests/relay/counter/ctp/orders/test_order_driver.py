@@ -224,6 +224,22 @@ async def test_a_fault_of_the_relay_ends_the_session_instead_of_silencing_it(
     await board.close()
 
 
+async def test_a_router_that_cannot_go_on_ends_the_session_all_the_same(
+    own: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever keeps the session waits for its end, and opens another one then."""
+    mine = own.terminal("100001")
+
+    def fault(_: float) -> None:
+        raise RuntimeError("a fault of the router")
+
+    monkeypatch.setattr(own.board._router, "next", fault)
+    await own.break_off()
+
+    assert own.board.ended.is_set()
+    assert mine.states == ["recovering", "ended"]
+
+
 # Public answers ------------------------------------------------------------------------------------------------
 
 
