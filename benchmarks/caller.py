@@ -25,7 +25,7 @@ from simcounter import demo_accounts
 from terminal_client.channel import Tls
 from terminal_client.client import RelayTerminal
 from terminal_client.collector import Collected, collect
-from terminal_client.direct import DirectTerminal
+from terminal_client.direct.terminal import DirectTerminal
 
 INSTRUMENT, EXCHANGE = "rb2701", "SHFE"
 Terminal = RelayTerminal | DirectTerminal

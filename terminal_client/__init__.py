@@ -16,7 +16,7 @@ from __future__ import annotations
 from terminal_client.channel import Tls
 from terminal_client.client import RelayTerminal
 from terminal_client.collector import Collected, collect
-from terminal_client.direct import DirectTerminal
+from terminal_client.direct.terminal import DirectTerminal
 from terminal_client.dispatch import Reply
 from terminal_client.errors import (
     CallFailed,

@@ -17,8 +17,8 @@ from ctpabi.catalog.data import load_catalog
 from ctpabi.codec import layout
 from ctprelay.ctp.v1 import structs_pb2
 from terminal_client import NoAnswer, SessionEnded
-from terminal_client import direct_link as module
-from terminal_client.direct import DirectTerminal
+from terminal_client.direct import link as module
+from terminal_client.direct.terminal import DirectTerminal
 from terminal_client.session import Deadlines, State
 
 CATALOG = load_catalog()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ctprelay.ctp.v1 import enums_pb2, structs_pb2
 from terminal_client import CounterRejected, LoginRejected, SessionEnded
-from terminal_client.direct import DirectTerminal
+from terminal_client.direct.terminal import DirectTerminal
 from terminal_client.session import Deadlines
 
 DEADLINES = Deadlines(login_seconds=20, answer_seconds=20, first_retry_seconds=0.01, longest_retry_seconds=0.05)

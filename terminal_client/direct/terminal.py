@@ -16,7 +16,7 @@ from typing import Self
 from google.protobuf.message import Message
 
 from ctprelay.ctp.v1 import events_pb2, structs_pb2
-from terminal_client.direct_link import Account, DirectLink, DirectTarget
+from terminal_client.direct.link import Account, DirectLink, DirectTarget
 from terminal_client.dispatch import Dispatch, Reply
 from terminal_client.errors import NotConnected, SessionEnded
 from terminal_client.generated.requests import Requests
