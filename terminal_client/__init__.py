@@ -7,7 +7,7 @@
 * `ctp-terminal`   the command line program (`cli`)
 
 Below them: `errors` (everything that can go wrong), `dispatch` (which answer belongs to which request),
-`subscriptions` (bounded notice queues), `conversation` (hello, challenge, login or resume on one stream),
+`subscriptions` (bounded notice queues), `conversation` (hello, challenge, login or resume on a stream),
 `channel` (TLS), `proof` (the auth code's proof). Imports `ctpabi` and the generated messages, never the relay.
 """
 

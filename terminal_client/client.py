@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-from types import TracebackType
-from typing import Any, Self
+import importlib.metadata
+from typing import Any
 
 from google.protobuf.message import Message
 
-from ctprelay.ctp.v1 import events_pb2, requests_pb2, structs_pb2
+from ctprelay.ctp.v1 import requests_pb2
 from ctprelay.v1 import terminal_pb2 as pb
 from terminal_client.channel import Tls
 from terminal_client.collector import Collected
+from terminal_client.conversation import Endpoint
 from terminal_client.dispatch import Dispatch, PendingCall, Reply
-from terminal_client.entrance import Endpoint
 from terminal_client.errors import NoAnswer, NotConnected, OutcomeUnknown
 from terminal_client.generated.requests import Requests
 from terminal_client.link import RelayLink
 from terminal_client.proof import key_of
 from terminal_client.secret import Secret
-from terminal_client.session import Credentials, CredentialsProvider, Deadlines, SessionInfo, State, Status
-from terminal_client.subscriptions import Subscription
-from terminal_client.version import client_version
+from terminal_client.session import Credentials, CredentialsProvider, Deadlines, SessionInfo
+from terminal_client.terminal import AsyncTerminal
+
+DISTRIBUTION = "ctp-relay-terminal"
 
 
-class RelayTerminal:
+class RelayTerminal(AsyncTerminal):
     """A terminal of the relay at `address`.
 
         async with RelayTerminal("relay.example:50051", app_id=…, auth_code=…) as terminal:
@@ -50,31 +51,12 @@ class RelayTerminal:
         """`auth_code` is the firm's 16 characters (BadAuthCode otherwise); it never leaves this program."""
         key_of(auth_code)
         self._deadlines = deadlines or Deadlines()
-        self._dispatch = Dispatch(self._deadlines)
+        dispatch = Dispatch(self._deadlines)
         endpoint = Endpoint(address, app_id, Secret(auth_code), tls or Tls(), version or client_version())
-        self._link = RelayLink(endpoint, self._dispatch, self._deadlines, credentials)
+        self._link = RelayLink(endpoint, dispatch, self._deadlines, credentials)
+        super().__init__(self._link, dispatch)
         self.requests = Requests(self)
         """one method for each of the counter's requests"""
-
-    def __repr__(self) -> str:
-        return f"RelayTerminal(state={self.state.value}, info={self.info})"
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.close()
-
-    @property
-    def state(self) -> State:
-        return self._link.state
-
-    @property
-    def info(self) -> SessionInfo | None:
-        """What the last login or resume gave."""
-        return self._link.info
 
     @property
     def last_sequence(self) -> int:
@@ -126,17 +108,17 @@ class RelayTerminal:
 
         `valid_for` seconds it may wait in the relay's queue (0: the relay's default), `deadline` seconds for
         the whole answer (0: `Deadlines.answer_seconds`). `client_order_key` makes an order idempotent for the
-        trading day. `fresh` asks the counter even where the relay knows the answer to a public query. Raises the CallFailed family, NotConnected, SessionEnded; ValueError or TypeError where
-        there is no such request or it takes another body.
+        trading day. `fresh` asks the counter even where the relay knows the answer to a public query. Raises the
+        CallFailed family, NotConnected, SessionEnded; ValueError or TypeError where there is no such request or it
+        takes another body.
         """
         members: dict[str, Any] = {name: body}
-        request = requests_pb2.Request(**members)
         seconds = deadline or self._deadlines.answer_seconds
         with self._dispatch.pending(name) as call:
             message = pb.TerminalMessage(
                 call=pb.Call(
                     request_id=call.request_id,
-                    request=request,
+                    request=requests_pb2.Request(**members),
                     valid_for_milliseconds=round(valid_for * 1000),
                     client_order_key=client_order_key,
                     fresh=fresh,
@@ -160,22 +142,10 @@ class RelayTerminal:
             self._link.withdraw(message)  # nobody waits for it any more, so it must not leave later
             raise
 
-    def notices(self, capacity: int = 0) -> Subscription[events_pb2.Event]:
-        """Every event that answers no waiting request, from now on."""
-        return self._dispatch.notices.subscribe(capacity)
 
-    def orders(self, capacity: int = 0) -> Subscription[structs_pb2.Order]:
-        """Order notices (报单回报) of this investor, whichever terminal sent the order."""
-        return self._dispatch.orders.subscribe(capacity)
-
-    def trades(self, capacity: int = 0) -> Subscription[structs_pb2.Trade]:
-        """Trade notices (成交回报) of this investor."""
-        return self._dispatch.trades.subscribe(capacity)
-
-    def statuses(self, capacity: int = 0) -> Subscription[Status]:
-        """Changes of the stream and of the relay's session at the counter."""
-        return self._dispatch.statuses.subscribe(capacity)
-
-    async def close(self) -> None:
-        """Log out and let go of everything."""
-        await self._link.close()
+def client_version() -> str:
+    """What this client calls itself, for the relay's ledger and log."""
+    try:
+        return f"ctp-terminal {importlib.metadata.version(DISTRIBUTION)} (Python)"
+    except importlib.metadata.PackageNotFoundError:  # run from a checkout
+        return "ctp-terminal (Python)"

@@ -1,16 +1,25 @@
-"""The words on one stream: hello, challenge, then login or resume.
+"""Which relay it is, and the words on one stream there: hello, challenge, then login or resume.
 
 A stream is one try. What becomes of a session whose stream broke is `link`'s business.
 """
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import grpc
+
 from ctprelay.v1 import terminal_pb2 as pb
+from ctprelay.v1 import terminal_pb2_grpc
+from terminal_client.channel import Tls, open_channel
 from terminal_client.errors import LoginRejected, Refusal
 from terminal_client.farewells import NextStep, last_word
 from terminal_client.proof import auth_info
 from terminal_client.secret import Secret
-from terminal_client.session import Credentials
+from terminal_client.session import Credentials, Deadlines
 from terminal_client.stream import Stream, StreamBroken
 from terminal_client.translation import refusal_of
 
@@ -19,14 +28,94 @@ _PAUSE_SECONDS = 1
 """before the next login, where the relay said goodbye to this one and another may succeed"""
 
 
-async def log_in(
-    stream: Stream, app_id: str, auth_code: Secret, client_version: str, credentials: Credentials
-) -> pb.LoggedIn:
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Which relay, and as which terminal software."""
+
+    address: str
+    """host:port"""
+    app_id: str
+    auth_code: Secret
+    tls: Tls
+    client_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedInStream:
+    """A stream with a session on it."""
+
+    stream: Stream
+    logged_in: pb.LoggedIn
+
+
+class Entrance:
+    """Opens streams at one relay, over one connection."""
+
+    def __init__(self, endpoint: Endpoint, deadlines: Deadlines) -> None:
+        self._endpoint = endpoint
+        self._deadlines = deadlines
+        self._channel: grpc.aio.Channel | None = None
+
+    async def log_in(self, credentials: Credentials) -> LoggedInStream:
+        """A new session. LoginRejected, or StreamBroken when the relay does not answer."""
+        async with self._fresh_stream() as stream:
+            return LoggedInStream(stream, await _log_in(stream, self._endpoint, credentials))
+
+    async def resume(self, token: Secret, after_sequence: int) -> LoggedInStream:
+        """The session of `token` again. LoginRejected when the relay has it no more; StreamBroken."""
+        request = pb.Resume(resume_token=bytes.fromhex(token.reveal()), after_sequence=after_sequence)
+        async with self._fresh_stream() as stream:
+            await _challenge(stream, self._endpoint)
+            stream.send(pb.TerminalMessage(resume=request))
+            return LoggedInStream(stream, await _logged_in(stream))
+
+    async def reached(self) -> None:
+        """Wait until the relay is connected. StreamBroken when it is not in time."""
+        seconds = self._deadlines.login_seconds
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._connection().channel_ready()
+                return
+        raise StreamBroken(f"the relay was not reached within {seconds:g} s")
+
+    async def close(self) -> None:
+        """Let go of the connection."""
+        channel, self._channel = self._channel, None
+        if channel is not None:
+            await channel.close()
+
+    @contextlib.asynccontextmanager
+    async def _fresh_stream(self) -> AsyncIterator[Stream]:
+        """A new stream, cancelled again when the conversation on it fails or takes too long."""
+        seconds = self._deadlines.login_seconds
+        stub = terminal_pb2_grpc.TerminalServiceStub(self._connection())  # type: ignore[no-untyped-call]  # generated
+        stream = Stream(stub.Session())
+        try:
+            async with asyncio.timeout(seconds):
+                yield stream
+        except TimeoutError:
+            stream.cancel()
+        except BaseException:
+            stream.cancel()
+            raise
+        else:
+            return
+        # Outside the handler: what is raised there would refer to gRPC's frames, and they to the connection.
+        raise StreamBroken(f"no answer to the login within {seconds:g} s")
+
+    def _connection(self) -> grpc.aio.Channel:
+        if self._channel is None:
+            endpoint = self._endpoint
+            self._channel = open_channel(endpoint.address, endpoint.tls, self._deadlines.keepalive_seconds)
+        return self._channel
+
+
+async def _log_in(stream: Stream, endpoint: Endpoint, credentials: Credentials) -> pb.LoggedIn:
     """Prove the terminal and log the investor in. LoginRejected with the relay's reason; StreamBroken."""
-    timestamp = await _challenge(stream, app_id, client_version)
+    timestamp = await _challenge(stream, endpoint)
     collected = credentials.collected
     login = pb.Login(
-        auth_info=auth_info(auth_code.reveal(), timestamp),
+        auth_info=auth_info(endpoint.auth_code.reveal(), timestamp),
         broker_id=credentials.broker_id,
         investor_id=credentials.investor_id,
         password=credentials.password.reveal(),
@@ -45,16 +134,8 @@ async def log_in(
     return await _logged_in(stream)
 
 
-async def resume(stream: Stream, app_id: str, client_version: str, token: Secret, after: int) -> pb.LoggedIn:
-    """Attach to the session of `token` again, with every event after sequence `after`."""
-    await _challenge(stream, app_id, client_version)
-    request = pb.Resume(resume_token=bytes.fromhex(token.reveal()), after_sequence=after)
-    stream.send(pb.TerminalMessage(resume=request))
-    return await _logged_in(stream)
-
-
-async def _challenge(stream: Stream, app_id: str, client_version: str) -> bytes:
-    hello = pb.Hello(protocol=PROTOCOL, app_id=app_id, client_version=client_version)
+async def _challenge(stream: Stream, at: Endpoint) -> bytes:
+    hello = pb.Hello(protocol=PROTOCOL, app_id=at.app_id, client_version=at.client_version)
     stream.send(pb.TerminalMessage(hello=hello))
     message = await stream.receive()
     _refuse(message)

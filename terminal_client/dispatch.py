@@ -9,13 +9,16 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Generic, TypeVar
 
 from google.protobuf.message import Message
 
+from ctpabi.catalog import Shape
+from ctpabi.catalog.data import load_catalog
 from ctpabi.facts.errors import NEVER_ANSWERED
+from ctpabi.facts.requests import known_requests
 from ctprelay.ctp.v1 import events_pb2, structs_pb2
-from terminal_client.answers import ends_with_result, is_response
 from terminal_client.errors import (
     CallFailed,
     CallNotSent,
@@ -137,13 +140,13 @@ class Dispatch:
             call.fail(CallRefused(call.name, outcome.refusal))
         elif outcome.return_code != 0:
             call.fail(CallNotSent(call.name, outcome.return_code))
-        elif ends_with_result(call.name) or outcome.first_order_ref:
+        elif call.name in requests_by_notices() or outcome.first_order_ref:
             call.finish()
 
     def event(self, event: events_pb2.Event) -> None:
         """One event of the counter: an answer to a waiting request, or a notice."""
         kind = event.WhichOneof("body")
-        call = self._pending.get(event.request_id) if kind is not None and is_response(kind) else None
+        call = self._pending.get(event.request_id) if kind in response_kinds() else None
         if call is not None and not call.done.done():
             self._answer(call, kind or "", event)
             return
@@ -186,3 +189,21 @@ class Dispatch:
         self.fail_unanswered(why)
         for feed in (self.notices, self.orders, self.trades, self.statuses):
             feed.end(error)
+
+
+@cache
+def response_kinds() -> frozenset[str]:
+    """The event members that carry a request id."""
+    shapes = (Shape.RESPONSE, Shape.RESPONSE_ERROR)
+    return frozenset(c.proto_name for c in load_catalog().callbacks.values() if c.shape in shapes)
+
+
+@cache
+def requests_by_notices() -> frozenset[str]:
+    """The requests that are answered once they were sent: their success shows in notices, or not at all.
+
+    An accepted order has no response; CTP's OnRspOrderInsert comes on rejection alone (CTP fact 57).
+    """
+    return frozenset(
+        method.proto_name for method in load_catalog().requests if known_requests()[method.name].by_notices
+    )

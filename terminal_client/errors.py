@@ -68,26 +68,8 @@ class LoginRejected(TerminalError):
     def __init__(self, refusal: Refusal) -> None:
         super().__init__(str(refusal))
         self.refusal = refusal
-
-    @property
-    def source(self) -> str:
-        return self.refusal.source
-
-    @property
-    def reason(self) -> str:
-        return self.refusal.reason
-
-    @property
-    def code(self) -> int:
-        return self.refusal.code
-
-    @property
-    def message(self) -> str:
-        return self.refusal.message
-
-    @property
-    def advice(self) -> str:
-        return self.refusal.advice
+        self.source, self.reason, self.code = refusal.source, refusal.reason, refusal.code
+        self.message, self.advice = refusal.message, refusal.advice
 
 
 class NotConnected(TerminalError):

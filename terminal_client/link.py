@@ -10,8 +10,8 @@ import logging
 
 from ctprelay.v1 import terminal_pb2 as pb
 from terminal_client.backoff import TryLater, retried
+from terminal_client.conversation import Endpoint, Entrance, LoggedInStream
 from terminal_client.dispatch import Dispatch
-from terminal_client.entrance import Endpoint, Entrance, LoggedInStream
 from terminal_client.errors import LoginRejected, NotConnected, SessionEnded, TerminalError
 from terminal_client.farewells import Farewell, LastWord, NextStep, last_word
 from terminal_client.secret import Secret
@@ -156,13 +156,13 @@ class RelayLink:
 
     async def _read(self, stream: Stream) -> str:
         try:
-            async for message in stream.messages():
+            while True:
+                message = await stream.receive()
                 self._deliver(message)
                 if self._last is not None and message.WhichOneof("body") in FAREWELLS:
                     return self._last.reason
         except StreamBroken as error:
             return str(error)
-        raise AssertionError("a stream ends by StreamBroken")
 
     def _deliver(self, message: pb.RelayMessage) -> None:
         match message.WhichOneof("body"):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncIterator
 from typing import Any
 
 import grpc
@@ -83,11 +82,6 @@ class Stream:
             return batch
         code, details = await call.code(), await call.details()
         return "the relay closed the stream" if code is grpc.StatusCode.OK else f"{code.name}: {details}"
-
-    async def messages(self) -> AsyncIterator[pb.RelayMessage]:
-        """Every further message; ends by StreamBroken."""
-        while True:
-            yield await self.receive()
 
     def cancel(self) -> None:
         """End the stream at once; may be called again."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine, Iterator
-from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
 from google.protobuf.message import Message
@@ -124,9 +123,7 @@ class SyncTerminal:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exc_info: object) -> None:
         self.close()
 
     @property
@@ -146,27 +143,9 @@ class SyncTerminal:
     def login_with(self, credentials: Credentials) -> SessionInfo:
         return self._thread.run(self._terminal.login_with(credentials))
 
-    def request(
-        self,
-        name: str,
-        body: Message,
-        *,
-        valid_for: float = 0.0,
-        client_order_key: str = "",
-        deadline: float = 0.0,
-        fresh: bool = False,
-    ) -> Reply[Message]:
+    def request(self, name: str, body: Message, **options: Any) -> Reply[Message]:
         """Send one request and wait for its answer; see `RelayTerminal.request`."""
-        return self._thread.run(
-            self._terminal.request(
-                name,
-                body,
-                valid_for=valid_for,
-                client_order_key=client_order_key,
-                deadline=deadline,
-                fresh=fresh,
-            )
-        )
+        return self._thread.run(self._terminal.request(name, body, **options))
 
     def notices(self, capacity: int = 0) -> SyncSubscription[events_pb2.Event]:
         return self._subscription(lambda: self._terminal.notices(capacity))

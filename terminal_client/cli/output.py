@@ -100,6 +100,13 @@ class Output:
         else:
             self._console.print(table_of(rows))
 
+    def document(self, kind: str, text: str, without: str) -> None:
+        """A text of several lines; `without` says that it is empty."""
+        if self.as_json:
+            self.line({"kind": kind, "text": text})
+        else:
+            self.text(text or without)
+
     def event(self, event: events_pb2.Event) -> None:
         """One notice."""
         if self.as_json:

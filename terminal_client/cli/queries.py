@@ -91,11 +91,7 @@ def settlement(
 
     async def work(terminal: RelayTerminal, output: Output) -> None:
         reply = await terminal.requests.qry_settlement_info(structs_pb2.QrySettlementInfo(trading_day=day))
-        text = statement(reply.rows)
-        if output.as_json:
-            output.line({"kind": "settlement", "text": text})
-        else:
-            output.text(text or "无结算单 No statement")
+        output.document("settlement", statement(reply.rows), "无结算单 No statement")
         if confirm:
             confirmed = await terminal.requests.settlement_info_confirm(structs_pb2.SettlementInfoConfirm())
             output.rows(confirmed.rows, "settlement_info_confirm")
@@ -108,11 +104,7 @@ def notice(context: typer.Context) -> None:
 
     async def work(terminal: RelayTerminal, output: Output) -> None:
         reply = await terminal.requests.qry_notice(structs_pb2.QryNotice())
-        text = joined(row.content for row in reply.rows)
-        if output.as_json:
-            output.line({"kind": "notice", "text": text})
-        else:
-            output.text(text or "无通知 No notice")
+        output.document("notice", joined(row.content for row in reply.rows), "无通知 No notice")
 
     in_session(options_of(context), work)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -14,8 +15,8 @@ from terminal_client.client import RelayTerminal
 from terminal_client.collector import Collected, collect
 from terminal_client.secret import Secret
 from terminal_client.session import Credentials, Deadlines
-from terminal_client.this_computer import mac_address
 
+_MULTICAST = 1 << 40
 Work = Callable[[RelayTerminal, Output], Awaitable[None]]
 
 
@@ -66,3 +67,12 @@ def options_of(context: typer.Context) -> Options:
     if not isinstance(options, Options):
         raise TypeError("started without options")
     return options
+
+
+def mac_address() -> str:
+    """This machine's hardware address as 00:11:22:33:44:55 for orders' MacAddress; empty where none is known."""
+    node = uuid.getnode()
+    if node & _MULTICAST:  # uuid made one up
+        return ""
+    digits = f"{node:012x}"
+    return ":".join(digits[i : i + 2] for i in range(0, 12, 2))

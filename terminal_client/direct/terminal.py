@@ -10,23 +10,21 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from google.protobuf.message import Message
 
-from ctprelay.ctp.v1 import events_pb2, structs_pb2
+from ctprelay.ctp.v1 import structs_pb2
 from terminal_client.direct.link import Account, DirectLink, DirectTarget
 from terminal_client.dispatch import Dispatch, Reply
 from terminal_client.errors import NotConnected, SessionEnded
 from terminal_client.generated.requests import Requests
 from terminal_client.proof import key_of
 from terminal_client.secret import Secret
-from terminal_client.session import Deadlines, SessionInfo, State, Status
-from terminal_client.subscriptions import Subscription
+from terminal_client.session import Deadlines, SessionInfo, State
+from terminal_client.terminal import AsyncTerminal
 
 
-class DirectTerminal:
+class DirectTerminal(AsyncTerminal):
     """A terminal at one counter; the same requests and notices as `RelayTerminal`."""
 
     def __init__(
@@ -41,32 +39,13 @@ class DirectTerminal:
         """`fronts` are tcp://host:port; `flow_folder` belongs to this terminal alone."""
         key_of(auth_code)
         self._deadlines = deadlines or Deadlines()
-        self._dispatch = Dispatch(self._deadlines)
+        dispatch = Dispatch(self._deadlines)
         counter = DirectTarget(tuple(fronts), app_id, Secret(auth_code), flow_folder)
-        self._link = DirectLink(counter, self._dispatch, self._deadlines)
+        self._link = DirectLink(counter, dispatch, self._deadlines)
+        super().__init__(self._link, dispatch)
         self._order_ref = 0
         self.requests = Requests(self)
         """one method for each of the counter's requests"""
-
-    def __repr__(self) -> str:
-        return f"DirectTerminal(state={self.state.value}, info={self.info})"
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.close()
-
-    @property
-    def state(self) -> State:
-        return self._link.state
-
-    @property
-    def info(self) -> SessionInfo | None:
-        """What the last login gave."""
-        return self._link.info
 
     async def login(
         self,
@@ -125,20 +104,3 @@ class DirectTerminal:
             seen = 0 if self.info is None else self.info.max_order_ref
             self._order_ref = max(self._order_ref, seen) + 1
             body.order_ref = str(self._order_ref)
-
-    def notices(self, capacity: int = 0) -> Subscription[events_pb2.Event]:
-        """Every event that answers no waiting request, from now on."""
-        return self._dispatch.notices.subscribe(capacity)
-
-    def orders(self, capacity: int = 0) -> Subscription[structs_pb2.Order]:
-        return self._dispatch.orders.subscribe(capacity)
-
-    def trades(self, capacity: int = 0) -> Subscription[structs_pb2.Trade]:
-        return self._dispatch.trades.subscribe(capacity)
-
-    def statuses(self, capacity: int = 0) -> Subscription[Status]:
-        return self._dispatch.statuses.subscribe(capacity)
-
-    async def close(self) -> None:
-        """Release the API and settle everything; may be called again."""
-        await self._link.close()
