@@ -26,7 +26,7 @@ from relay.counter.ctp.orders.firm import FirmQuestions
 from relay.counter.ctp.orders.outgoing import Item, OutgoingItems, is_end
 from relay.counter.ctp.orders.router import OWN_SECONDS, OrderRouter
 from relay.counter.ctp.orders.tools import DriverTools
-from relay.counter.ctp.session import items as happened
+from relay.counter.ctp.session import events as happened
 from relay.counter.ctp.session.session import CtpSession
 from relay.counter.port import Attached, CallOutcome, LinkCause, LinkState, LinkStatus, TerminalCall
 from relay.logs.alarms import AlarmName
@@ -330,7 +330,7 @@ class OrderDriver:
                 self._end(item.refusal, item.cause)
 
     async def _live(self, item: happened.SessionLive) -> None:
-        login = item.attached(self._tools.tables.catalog)
+        login = item.attached
         await self._begin_day(login.trading_day, changed=item.day_changed)
         self._router.logged_in(login, self.session.front_info(), self._loop.time())
         self._login = login

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import structlog
+
 from ctpabi.api.spi import RawEvent
 from ctpabi.api.trader import TraderApi
 from ctpabi.catalog import Catalog
 from ctpabi.codec import layout, text
+from relay.counter.ctp.lanes.refs import BadRef, parse_ref
 from relay.counter.ctp.session import events as fact
-from relay.counter.ctp.session.items import SessionLive
 from relay.counter.ctp.session.offered import offered
 from relay.counter.ctp.session.user_system_info import report_body, report_method
-from relay.counter.port import CounterContext, Evidence, TerminalReport
+from relay.counter.port import Attached, CounterContext, Evidence, TerminalReport
+
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True)
@@ -121,10 +125,23 @@ class LoginSteps:
         await self._record_answer("login", {"error_id": 0, **shown})
         return fact.LoggedIn(str(known["TradingDay"]))
 
-    def live(self, *, day_changed: bool) -> SessionLive:
+    def live(self, *, day_changed: bool) -> fact.SessionLive:
         """The outcome of all steps; what the counter offers is registered."""
-        self._context.register(offered(self._catalog, self._login))
-        return SessionLive(self._login, self._app_type, self._report_code, day_changed)
+        login = layout.unpack(self._catalog.structs["RspUserLogin"], self._login)
+        offers = offered(self._catalog, self._login)
+        self._context.register(offers)
+        attached = Attached(
+            trading_day=login["TradingDay"],
+            login_time=login["LoginTime"],
+            front_id=login["FrontID"],
+            session_id=login["SessionID"],
+            max_order_ref=_max_order_ref(login["MaxOrderRef"]),
+            app_type=self._app_type,
+            system_name=login["SystemName"],
+            report_return_code=self._report_code,
+            offered=offers,
+        )
+        return fact.SessionLive(attached, day_changed)
 
     def _who(self) -> dict[str, object]:
         return {"BrokerID": self.credentials.broker_id, "UserID": self.credentials.user_id}
@@ -142,6 +159,15 @@ class LoginSteps:
 
     async def _record_answer(self, step: str, facts: dict[str, object]) -> None:
         await self._evidence.record(f"counter_{step}_answer", self._name, facts)
+
+
+def _max_order_ref(text: str) -> int:
+    """0 where it is no number: the counter then refuses the relay's first references by name, which ends nothing."""
+    try:
+        return parse_ref(text.encode())
+    except BadRef:
+        _log.warning("max_order_ref_unreadable", text=text)
+        return 0
 
 
 def _error(event: RawEvent) -> tuple[int, str]:

@@ -30,12 +30,11 @@ from ctpabi.facts.errors import LoginVerdict, verdict_of
 from ctpabi.facts.return_codes import NOT_PERMITTED
 from relay.counter.ctp.session.events import (
     Alarm,
-    AskForPassword,
     Authenticate,
     Authenticated,
     Command,
+    CounterSessionEnded,
     DeadlinePassed,
-    End,
     Event,
     ForcedOut,
     FrontConnected,
@@ -52,10 +51,11 @@ from relay.counter.ctp.session.events import (
     RenewalWanted,
     Report,
     Reported,
+    SessionPasswordDue,
+    SessionRecovering,
     StepFailed,
     StepRefused,
     TakeTurn,
-    TellRecovering,
     TurnCame,
     Wait,
 )
@@ -224,7 +224,7 @@ class CounterSession:
         if self.ever_live:
             return (wait,)
         if self._operator:
-            return TellRecovering("no front answered"), wait
+            return SessionRecovering("no front answered"), wait
         return self._end("connect", 0, "no front answered")
 
     # The steps -----------------------------------------------------------------------------------------------
@@ -245,7 +245,7 @@ class CounterSession:
         alarm = Alarm(AlarmName.RELAY_APP_TYPE_WRONG, 0, text)
         if not self._operator:
             return alarm, *self._end("app_type", 0, text)
-        return alarm, *self._pause(self._patience.stopped, TellRecovering(text, "app_type"))
+        return alarm, *self._pause(self._patience.stopped, SessionRecovering(text, "app_type"))
 
     def _reported(self, event: Reported) -> Decision:
         if event.return_code in NOT_PERMITTED:
@@ -258,7 +258,7 @@ class CounterSession:
         # The counter had just said that the app id may report. Either it says otherwise at the report, or the API has
         # lost the connection, and with it who it is; then OnFrontDisconnected is on its way.
         if self.ever_live:
-            return self._fail(self._patience.pause, TellRecovering("the connection broke before the report"))
+            return self._fail(self._patience.pause, SessionRecovering("the connection broke before the report"))
         self._report_code = event.return_code
         return (Wait(BREAK_SECONDS),)
 
@@ -291,7 +291,7 @@ class CounterSession:
             return self._operator_refused(event, verdict)
         if verdict is LoginVerdict.PASSWORD_DUE and self.step == "login":
             self.state = LifeState.PASSWORD_DUE
-            return (AskForPassword(event.error_id, event.text),)
+            return (SessionPasswordDue(event.error_id, event.text),)
         if not self.ever_live:
             return self._end(self.step, event.error_id, event.text)  # the first try is the terminal's to repeat
         outdated = verdict is LoginVerdict.WRONG_PASSWORD and event.outdated
@@ -328,8 +328,8 @@ class CounterSession:
             case LoginVerdict.STOP_INVESTOR:
                 return self._alarm(AlarmName.OPERATOR_REFUSED, event), *self._pause(self._patience.stopped, told)
 
-    def _told(self, event: StepRefused) -> TellRecovering:
-        return TellRecovering(event.text, self.step, event.error_id)
+    def _told(self, event: StepRefused) -> SessionRecovering:
+        return SessionRecovering(event.text, self.step, event.error_id)
 
     def _alarm(self, name: AlarmName, event: StepRefused) -> Alarm:
         return Alarm(name, event.error_id, event.text)
@@ -356,7 +356,7 @@ class CounterSession:
     def _try_again_or_end(self, why: str) -> Decision:
         step = _STEPS[self.state]
         if self.ever_live or self._operator:
-            return self._fail(self._patience.pause, TellRecovering(f"{step}: {why}"))
+            return self._fail(self._patience.pause, SessionRecovering(f"{step}: {why}"))
         return self._end(step, 0, why)
 
     def _disconnected(self, event: FrontDisconnected) -> Decision:
@@ -366,7 +366,7 @@ class CounterSession:
             return ()  # the API tries the next front by itself; the deadline of this step, or the pause, decides
         if was is LifeState.PASSWORD_DUE or not (self.ever_live or self._operator):
             return self._end("connect", event.reason, f"the front closed the connection ({event.reason})")
-        told = TellRecovering(f"front disconnected ({event.reason})")
+        told = SessionRecovering(f"front disconnected ({event.reason})")
         if was is LifeState.QUEUED or self.failures == 0:
             self.failures += was is not LifeState.QUEUED
             self.state = LifeState.CONNECTING
@@ -379,22 +379,22 @@ class CounterSession:
             return self._end("session", 0, why)  # another login would end the session that forced this one out
         self.unclear = True
         alarm = Alarm(AlarmName.OPERATOR_FORCED_OUT, 0, why)
-        return alarm, *self._fail(self._patience.pause, TellRecovering(why))
+        return alarm, *self._fail(self._patience.pause, SessionRecovering(why))
 
     def _renewal_wanted(self, event: RenewalWanted) -> Decision:
         self.unclear = True
-        return TellRecovering(event.why), *self._queue()
+        return SessionRecovering(event.why), *self._queue()
 
-    def _fail(self, pause: float, told: TellRecovering) -> Decision:
+    def _fail(self, pause: float, told: SessionRecovering) -> Decision:
         """One more failure in a row, after the first: wait the longer before the next try."""
         grown = pause * 2.0 ** min(max(self.failures - 1, 0), 16)
         self.failures += 1
         return self._pause(min(grown, max(pause, self._patience.longest)), told)
 
-    def _pause(self, seconds: float, told: TellRecovering) -> Decision:
+    def _pause(self, seconds: float, told: SessionRecovering) -> Decision:
         self.state = LifeState.WAITING
         return told, Wait(seconds)
 
     def _end(self, step: str, code: int, text: str) -> Decision:
         self.state = LifeState.ENDED
-        return (End(step, code, text),)
+        return (CounterSessionEnded(step, code, text),)

@@ -20,13 +20,7 @@ from ctpabi.api.trader import TraderApi
 from ctpabi.catalog import Method
 from ctpabi.facts.errors import LoginVerdict, verdict_of
 from relay.counter.ctp.session import events as fact
-from relay.counter.ctp.session.items import (
-    CounterSessionEnded,
-    SessionItem,
-    SessionPasswordDue,
-    SessionRecovering,
-    fault,
-)
+from relay.counter.ctp.session.events import SessionItem
 from relay.counter.ctp.session.login_gate import LoginGate
 from relay.counter.ctp.session.login_steps import LoginSteps
 from relay.counter.ctp.session.machine import CounterSession, Decision, LifeState
@@ -249,7 +243,7 @@ class CtpSession:
                 self._queue.popleft()
         except Exception:
             self._machine.state = LifeState.ENDED
-            self._emit(fault())
+            self._emit(fact.fault())
             raise
 
     async def _take(self, step: RawEvent | fact.Event | _Rang) -> None:
@@ -316,14 +310,10 @@ class CtpSession:
 
     def _tell(self, command: fact.Command) -> None:
         match command:
-            case fact.AskForPassword(error_id, why):
-                self._emit(SessionPasswordDue(error_id, why))
             case fact.Alarm(name, code, why):
                 self._tools.alarms.sound(name, session=self.name, code=code, text=why)
-            case fact.TellRecovering(reason, step, code):
-                self._emit(SessionRecovering(reason, step, code))
-            case fact.End(step, code, why):
-                self._emit(CounterSessionEnded(step, code, why))
+            case fact.SessionPasswordDue() | fact.SessionRecovering() | fact.CounterSessionEnded():
+                self._emit(command)
             case _:
                 pass  # Wait: the timer is set already
 

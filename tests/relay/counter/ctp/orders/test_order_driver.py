@@ -9,7 +9,7 @@ import pytest
 
 from relay.counter.ctp.orders.driver import OrderDriver
 from relay.counter.ctp.pacing.rate_window import RateWindow
-from relay.counter.ctp.session.items import CounterSessionEnded, SessionPasswordDue
+from relay.counter.ctp.session.events import CounterSessionEnded, SessionPasswordDue
 from relay.refusals.refusal import Refused
 from tests.relay.counter.ctp.ctp_bodies import BROKER
 from tests.relay.counter.ctp.played_board import DAY, Board, order_fields, refusal_of, unanswered

@@ -8,14 +8,13 @@ import pytest
 
 from ctpabi.api.spi import RawEvent
 from relay.counter.ctp.session import events as fact
-from relay.counter.ctp.session.items import SessionLive
 from relay.counter.ctp.session.login_steps import CounterCredentials, LoginSteps
 from relay.counter.ctp.session.offered import offered
 from relay.counter.registered import RegisteredCounter
 from relay.refusals.refusal import LedgerUnavailable
 from tests.relay.counter.ctp.ctp_bodies import BROKER, CATALOG, callback, read
 from tests.relay.counter.ctp.played_api import PASSWORD, RELAY_AUTH_CODE, Mood, PlayedApi, login, report
-from tests.relay.counter.ctp.played_board import DAY, answer, event_body
+from tests.relay.counter.ctp.played_board import DAY, answer
 from tests.relay.evidence import KeptEvidence
 
 ONE_TIME = "246810"
@@ -152,18 +151,20 @@ async def test_what_the_counter_said_is_the_outcome(steps: LoginSteps) -> None:
     live = steps.live(day_changed=True)
 
     assert logged_in == fact.LoggedIn(DAY)
-    assert (live.app_type, live.report_return_code, live.day_changed) == ("2", 0, True)
-    assert (live.attached(CATALOG).max_order_ref, live.attached(CATALOG).session_id) == (41, 77)
+    assert (live.attached.app_type, live.attached.report_return_code, live.day_changed) == ("2", 0, True)
+    assert (live.attached.max_order_ref, live.attached.session_id) == (41, 77)
 
 
 @pytest.mark.parametrize(
     ("text", "number"), [("            ", 0), ("93015123456", 93_015_123_456), ("     7", 7), ("A1", 0)]
 )
-def test_the_greatest_reference_is_a_number_whatever_the_counter_wrote(text: str, number: int) -> None:
+async def test_the_greatest_reference_is_a_number_whatever_the_counter_wrote(
+    text: str, number: int, steps: LoginSteps
+) -> None:
     """Twelve digits are in use; what is no number counts as none and must not cost the login."""
-    live = SessionLive(event_body("OnRspUserLogin", TradingDay=DAY, MaxOrderRef=text), "2", 0, day_changed=False)
+    await steps.logged_in(answer("OnRspUserLogin", 2, TradingDay=DAY, MaxOrderRef=text))
 
-    assert live.attached(CATALOG).max_order_ref == number
+    assert steps.live(day_changed=False).attached.max_order_ref == number
 
 
 def test_no_secret_is_shown() -> None:

@@ -6,12 +6,11 @@ import pytest
 
 from relay.counter.ctp.session.events import (
     Alarm,
-    AskForPassword,
     Authenticate,
     Authenticated,
     Command,
+    CounterSessionEnded,
     DeadlinePassed,
-    End,
     Event,
     ForcedOut,
     FrontConnected,
@@ -27,10 +26,11 @@ from relay.counter.ctp.session.events import (
     RenewalWanted,
     Report,
     Reported,
+    SessionPasswordDue,
+    SessionRecovering,
     StepFailed,
     StepRefused,
     TakeTurn,
-    TellRecovering,
     TurnCame,
     Wait,
 )
@@ -92,7 +92,7 @@ def test_an_app_id_of_the_wrong_kind_is_an_alarm_and_never_logs_in(operator: boo
 
     assert isinstance(alarm, Alarm)
     assert alarm.name is AlarmName.RELAY_APP_TYPE_WRONG
-    assert isinstance(command, TellRecovering if operator else End)
+    assert isinstance(command, SessionRecovering if operator else CounterSessionEnded)
     assert command.step == "app_type"
     assert "relay app id" in alarm.text
 
@@ -121,8 +121,8 @@ def test_a_first_report_that_is_not_permitted_is_told_as_such_unless_the_connect
 
     (command,) = broken.on(FrontDisconnected(4097))
 
-    assert refused.on(DeadlinePassed()) == (End("report", code, ""),)
-    assert isinstance(command, End)
+    assert refused.on(DeadlinePassed()) == (CounterSessionEnded("report", code, ""),)
+    assert isinstance(command, CounterSessionEnded)
     assert command.step == "connect"
 
 
@@ -133,7 +133,7 @@ def test_a_report_that_is_not_accepted_ends_the_session_before_the_login(code: i
     session.on(FrontConnected())
     session.on(Authenticated("2"))
 
-    assert session.on(Reported(code)) == (End("report", code, ""),)
+    assert session.on(Reported(code)) == (CounterSessionEnded("report", code, ""),)
 
 
 @pytest.mark.parametrize("error_id", [3, 4, 60, 75, 63, 143, 7, 99999])
@@ -143,7 +143,7 @@ def test_a_refused_first_login_is_told_and_never_repeated(error_id: int) -> None
     for event in (FrontConnected(), Authenticated("2"), Reported(0)):
         session.on(event)
 
-    assert session.on(StepRefused(error_id, "no")) == (End("login", error_id, "no"),)
+    assert session.on(StepRefused(error_id, "no")) == (CounterSessionEnded("login", error_id, "no"),)
 
 
 @pytest.mark.parametrize("error_id", [131, 140, 141])
@@ -153,7 +153,7 @@ def test_a_due_password_keeps_the_session_for_the_change_and_logs_in_after_it(er
     for event in (FrontConnected(), Authenticated("2"), Reported(0)):
         session.on(event)
 
-    assert session.on(StepRefused(error_id, "change it")) == (AskForPassword(error_id, "change it"),)
+    assert session.on(StepRefused(error_id, "change it")) == (SessionPasswordDue(error_id, "change it"),)
     assert session.on(PasswordChanged()) == (LogIn(), Wait(8))
 
 
@@ -161,7 +161,7 @@ def test_after_a_break_the_session_authenticates_reports_and_logs_in_again() -> 
     """The report is part of every login, not only of the first."""
     session = live_investor_session()
 
-    assert session.on(FrontDisconnected(4097)) == (TellRecovering("front disconnected (4097)"), Wait(10))
+    assert session.on(FrontDisconnected(4097)) == (SessionRecovering("front disconnected (4097)"), Wait(10))
     assert session.on(FrontConnected()) == (TakeTurn(),)
     assert session.on(TurnCame()) == (Authenticate(), Wait(8))
     assert session.on(Authenticated("2")) == (Report(),)
@@ -184,7 +184,7 @@ def test_a_refused_operator_login_authenticates_again_before_the_next_try() -> N
     session.on(FrontConnected())
     session.on(Authenticated("3"))
 
-    assert session.on(StepRefused(7, "not inited")) == (TellRecovering("not inited", "login", 7), Wait(5))
+    assert session.on(StepRefused(7, "not inited")) == (SessionRecovering("not inited", "login", 7), Wait(5))
     assert session.on(DeadlinePassed()) == (TakeTurn(),)
     assert session.on(TurnCame()) == (Authenticate(), Wait(8))
 
@@ -193,7 +193,7 @@ def test_a_counter_that_never_answers_ends_a_first_login() -> None:
     """The terminal learns it in bounded time."""
     session = investor_session()
 
-    assert session.on(DeadlinePassed()) == (End("connect", 0, "no front answered"),)
+    assert session.on(DeadlinePassed()) == (CounterSessionEnded("connect", 0, "no front answered"),)
 
 
 def test_a_live_session_waits_for_its_front_as_long_as_it_takes() -> None:
@@ -212,9 +212,9 @@ def test_a_step_that_could_not_be_sent_is_tried_again_only_where_the_session_was
     for event in BROKE:
         recovering.on(event)
 
-    assert first.on(StepFailed("ledger unavailable")) == (End("authenticate", 0, "ledger unavailable"),)
+    assert first.on(StepFailed("ledger unavailable")) == (CounterSessionEnded("authenticate", 0, "ledger unavailable"),)
     command, pause = recovering.on(StepFailed("ledger unavailable"))
-    assert command == TellRecovering("authenticate: ledger unavailable")
+    assert command == SessionRecovering("authenticate: ledger unavailable")
     assert isinstance(pause, Wait)
 
 
@@ -222,7 +222,7 @@ def test_a_forced_logout_of_an_investor_is_final() -> None:
     """Logging in again would fight whoever ended the session, most likely the investor at another terminal."""
     session = live_investor_session()
 
-    assert session.on(ForcedOut()) == (End("session", 0, "the counter logged this session out"),)
+    assert session.on(ForcedOut()) == (CounterSessionEnded("session", 0, "the counter logged this session out"),)
     assert session.on(FrontConnected()) == ()
 
 
@@ -314,7 +314,7 @@ def test_what_may_pass_ends_no_session_that_was_live(logging_in: CounterSession,
     """60 after a break says only that the counter still counts the old connection."""
     command, pause = logging_in.on(StepRefused(error_id, "not now"))
 
-    assert command == TellRecovering("not now", "login", error_id)
+    assert command == SessionRecovering("not now", "login", error_id)
     assert isinstance(pause, Wait)
     assert logging_in.on(DeadlinePassed()) == (TakeTurn(),)
 
@@ -323,7 +323,7 @@ def test_an_investor_that_the_counter_keeps_refusing_ends_at_last() -> None:
     """Somebody logged in elsewhere and stays; the terminal must hear it."""
     session = breaking(live_investor_session())
     tries = 0
-    while not isinstance(session.on(StepRefused(60, "too many sessions"))[-1], End):
+    while not isinstance(session.on(StepRefused(60, "too many sessions"))[-1], CounterSessionEnded):
         tries += 1
         assert tries < 20
         for event in (DeadlinePassed(), TurnCame(), FrontConnected(), Authenticated("2"), Reported(0)):
@@ -341,7 +341,7 @@ def test_breaks_of_the_connection_are_no_refusals() -> None:
     for event in (*BROKE, Authenticated("2"), Reported(0)):
         session.on(event)
 
-    assert not any(isinstance(command, End) for command in session.on(StepRefused(60, "")))
+    assert not any(isinstance(command, CounterSessionEnded) for command in session.on(StepRefused(60, "")))
 
 
 def test_a_refusal_after_many_breaks_is_the_first_in_a_row(logging_in: CounterSession) -> None:
@@ -351,7 +351,7 @@ def test_a_refusal_after_many_breaks_is_the_first_in_a_row(logging_in: CounterSe
     steps = (Authenticated("3"),) if logging_in._operator else (Authenticated("2"), Reported(0))
     for _ in range(MOST_REFUSALS + 1):
         refused = logging_in.on(StepRefused(60, "too many sessions"))
-        assert not any(isinstance(command, End | Alarm) for command in refused)
+        assert not any(isinstance(command, CounterSessionEnded | Alarm) for command in refused)
         for event in (DeadlinePassed(), TurnCame(), FrontConnected(), *steps, LoggedIn("20261123")):
             logging_in.on(event)
         assert logging_in.state is LifeState.LIVE
@@ -462,7 +462,7 @@ def test_an_outdated_password_is_not_the_investors_fault() -> None:
 
     command, _ = session.on(StepRefused(3, "wrong", outdated=True))
 
-    assert isinstance(command, TellRecovering)
+    assert isinstance(command, SessionRecovering)
     assert session.state is LifeState.WAITING
 
 
@@ -501,5 +501,5 @@ def test_a_session_is_renewed_where_nothing_else_helps() -> None:
     """The API that takes no query any more takes none until it is another one."""
     session = live_investor_session()
 
-    assert session.on(RenewalWanted("no query is answered")) == (TellRecovering("no query is answered"), TakeTurn())
+    assert session.on(RenewalWanted("no query is answered")) == (SessionRecovering("no query is answered"), TakeTurn())
     assert session.on(TurnCame()) == (Renew(), Wait(10))

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ctpabi.api.spi import RawEvent
-from relay.counter.ctp.session.items import (
+from relay.counter.ctp.session.events import (
     CounterSessionEnded,
     SessionItem,
     SessionLive,
