@@ -252,12 +252,10 @@ class CounterLink(Protocol):
     @property
     def attached(self) -> Attached:
         """The latest login's answer, with the terminal's own numbers."""
-        ...
 
     @property
     def lost_history(self) -> bool:
         """Whether the day before this login could not be kept whole: the terminal is to query."""
-        ...
 
     def submit(self, call: TerminalCall) -> asyncio.Future[CallOutcome]:
         """Take one request; done once it was sent, refused by the API, or its time ran out.
@@ -266,15 +264,12 @@ class CounterLink(Protocol):
         exception is `relay.errors.Refused` for what the relay itself does not let through. Cancelled, it is not
         sent, unless it was.
         """
-        ...
 
     def batches(self) -> AsyncIterator[Sequence[CounterEvent | LinkStatus]]:
         """Everything for this terminal, in order, as bursts; ends after LinkStatus ENDED."""
-        ...
 
     async def detach(self, reason: str) -> None:
         """End the link; idempotent. In many-to-many this logs out and releases the API instance."""
-        ...
 
 
 class Counter(Protocol):
@@ -283,49 +278,39 @@ class Counter(Protocol):
     @property
     def mode(self) -> Mode:
         """Which mode it is."""
-        ...
 
     @property
     def ready(self) -> bool:
         """Whether a terminal could be attached now; in many-to-one only while the operator is logged in."""
-        ...
 
     @property
     def orders_today(self) -> int:
         """Orders of the counter session that has most of this trading day; what it may have is a setting."""
-        ...
 
     @property
     def why_not_ready(self) -> Refusal | None:
         """Why no login can succeed now; None where one can. May be asked on any thread."""
-        ...
 
     def describe(self) -> CounterDescription:
         """What the counter offers, as far as it is known: exchanges only after a login. May be asked on any thread."""
-        ...
 
     def check_login(self, login: Login) -> Refusal | None:
         """Why the counter could not carry this login's texts, None where it can; nothing is asked and nothing kept.
 
         Asked before the terminal is admitted: a refusal costs nothing then. It names the member, never its value.
         """
-        ...
 
     def reload(self) -> None:
         """Read again what may be replaced while the relay runs, and try again what waited for a person."""
-        ...
 
     async def start(self) -> None:
         """Make ready; in many-to-one the operator's login is begun, not awaited."""
-        ...
 
     async def attach(self, login: TerminalLogin) -> CounterLink:
         """Report the terminal and, in many-to-many, log the investor in. Raises Refused."""
-        ...
 
     async def stop(self) -> None:
         """Log out what is still logged in; the links were detached before."""
-        ...
 
 
 class CounterContext(Protocol):
@@ -333,7 +318,6 @@ class CounterContext(Protocol):
 
     def register(self, description: CounterDescription) -> None:
         """The counter is connected, and this is what it offers."""
-        ...
 
 
 class Evidence(Protocol):
@@ -341,8 +325,6 @@ class Evidence(Protocol):
 
     async def record(self, kind: str, session: str, data: Mapping[str, object]) -> None:
         """For what is about to happen: committed when it returns; raises LedgerUnavailable, and then it may not."""
-        ...
 
     async def note(self, kind: str, session: str, data: Mapping[str, object]) -> None:
         """For what has happened and cannot be taken back: kept when it returns, in the database or on disk."""
-        ...

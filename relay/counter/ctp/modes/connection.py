@@ -1,4 +1,4 @@
-"""What every counter session of this process has in common: the binding, the fronts, who the relay is, how fast."""
+"""What both modes have in common, and every counter session of this process: the fronts, who the relay is, how fast."""
 
 from __future__ import annotations
 
@@ -10,15 +10,30 @@ from pathlib import Path
 
 from ctpabi.api.binding import Binding
 from ctpabi.api.trader import RESTART, TraderApi
+from ctpabi.catalog import Catalog
+from ctpabi.codec import text
+from ctprelay.v1 import terminal_pb2 as pb
 from relay.counter.breaker import Breaker
+from relay.counter.ctp.orders.tools import DriverTools
 from relay.counter.ctp.session.login_gate import LoginGate
 from relay.counter.ctp.session.login_steps import CounterCredentials, LoginSteps
 from relay.counter.ctp.session.offered import offered
 from relay.counter.ctp.session.patience import Patience
 from relay.counter.ctp.session.session import CtpSession, SessionTools
-from relay.counter.port import Evidence, TerminalReport
+from relay.counter.port import CounterDescription, Evidence, TerminalReport
 from relay.counter.registered import RegisteredCounter
 from relay.logs.alarms import Alarms
+from relay.refusals import stream_reasons
+from relay.refusals.refusal import Refusal
+
+_FIELDS = {
+    "investor_id": ("InputOrder", "InvestorID"),
+    "password": ("ReqUserLogin", "Password"),
+    "one_time_password": ("ReqUserLogin", "OneTimePassword"),
+    "mac_address": ("InputOrder", "MacAddress"),
+    "login_remark": ("UserSystemInfo", "ClientLoginRemark"),
+}
+"""member of Login -> the narrowest struct field it goes into"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,3 +129,38 @@ class Connector:
         self._open.pop(session.name, None)
         await session.close()
         await asyncio.to_thread(shutil.rmtree, self._address.flow_dir / session.name, ignore_errors=True)
+
+
+class CtpMode:
+    """What a `port.Counter` of CTP's says in both modes."""
+
+    def __init__(self, connector: Connector, tools: DriverTools) -> None:
+        self._connector = connector
+        self._tools = tools
+
+    @property
+    def orders_today(self) -> int:
+        return self._tools.day_use.fullest
+
+    def describe(self) -> CounterDescription:
+        return self._connector.registered.description
+
+    def check_login(self, login: pb.Login) -> Refusal | None:
+        return check_fields(self._connector.binding.catalog, login)
+
+
+def check_fields(catalog: Catalog, login: pb.Login) -> Refusal | None:
+    """Refuse a login with a text that CTP cannot carry; the refusal names the member, never its value.
+
+    What does not fit is never cut: half a password is another password, and a struct that cannot be packed would only
+    be found with a counter session already open.
+    """
+    for name, (struct, member) in _FIELDS.items():
+        most = catalog.structs[struct].field(member).size - 1  # CTP ends every text by a NUL
+        try:
+            size = len(text.encode(getattr(login, name)))
+        except text.UnencodableText as error:
+            return stream_reasons.request_malformed(why=f"{name}: {error}")
+        if size > most:
+            return stream_reasons.request_malformed(why=f"{name} has {size} bytes in GB18030, {most} at most")
+    return None

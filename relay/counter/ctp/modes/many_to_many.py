@@ -5,25 +5,22 @@ The terminal is reported with RegisterUserSystemInfo between authentication and 
 
 from __future__ import annotations
 
-from ctprelay.v1.terminal_pb2 import Login
-from relay.counter.ctp.modes.connection import Connector
-from relay.counter.ctp.modes.login_fields import check_fields
+from relay.counter.ctp.modes.connection import Connector, CtpMode
 from relay.counter.ctp.modes.statement import StatementConfirming
 from relay.counter.ctp.orders.driver import CtpLink, Detach, OrderDriver
 from relay.counter.ctp.orders.tools import DriverTools
 from relay.counter.ctp.orders.view import identity_of
-from relay.counter.port import CounterDescription, CounterLink, Mode, TerminalLogin
+from relay.counter.port import CounterLink, Mode, TerminalLogin
 from relay.refusals.refusal import Refusal
 
 
-class ManyToMany:
+class ManyToMany(CtpMode):
     """One driver with one link for each terminal."""
 
     mode = Mode.MANY_TO_MANY
 
     def __init__(self, connector: Connector, tools: DriverTools) -> None:
-        self._connector = connector
-        self._tools = tools
+        super().__init__(connector, tools)
         self._statements = StatementConfirming(connector.evidence)
 
     @property
@@ -38,19 +35,6 @@ class ManyToMany:
 
     def reload(self) -> None:
         """Nothing to do: the investors bring their passwords themselves."""
-
-    @property
-    def orders_today(self) -> int:
-        """As the port says."""
-        return self._tools.day_use.fullest
-
-    def describe(self) -> CounterDescription:
-        """As the port says."""
-        return self._connector.registered.description
-
-    def check_login(self, login: Login) -> Refusal | None:
-        """As the port says."""
-        return check_fields(self._connector.binding.catalog, login)
 
     async def start(self) -> None:
         """Nothing to do: sessions are opened as terminals come."""

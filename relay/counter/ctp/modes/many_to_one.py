@@ -13,16 +13,13 @@ from collections.abc import Callable
 import structlog
 
 from ctpabi.facts.return_codes import NOT_PERMITTED
-from ctprelay.v1.terminal_pb2 import Login
-from relay.counter.ctp.modes.connection import Connector
-from relay.counter.ctp.modes.login_fields import check_fields
+from relay.counter.ctp.modes.connection import Connector, CtpMode
 from relay.counter.ctp.modes.statement import StatementConfirming
 from relay.counter.ctp.orders.driver import CtpLink, OrderDriver
 from relay.counter.ctp.orders.tools import DriverTools
 from relay.counter.ctp.orders.view import identity_of
 from relay.counter.ctp.session.machine import BREAK_SECONDS
 from relay.counter.port import (
-    CounterDescription,
     CounterLink,
     LinkCause,
     LinkState,
@@ -42,7 +39,7 @@ _RETRY_SECONDS = 5.0
 ReadPassword = Callable[[], str]
 
 
-class ManyToOne:
+class ManyToOne(CtpMode):
     """One driver, one operator session, a link for every terminal."""
 
     mode = Mode.MANY_TO_ONE
@@ -57,8 +54,7 @@ class ManyToOne:
         read_password: ReadPassword | None = None,
     ) -> None:
         """`read_password` reads the operator's password again; called in a thread, it may block and raise."""
-        self._connector = connector
-        self._tools = tools
+        super().__init__(connector, tools)
         self._statements = StatementConfirming(connector.evidence)
         self._operator_id = operator_id
         self._password = password
@@ -74,25 +70,12 @@ class ManyToOne:
         return self._driver is not None and self._driver.session.live
 
     @property
-    def orders_today(self) -> int:
-        """As the port says."""
-        return self._tools.day_use.fullest
-
-    @property
     def why_not_ready(self) -> Refusal | None:
         """What a terminal that came now would be told; None while the operator is logged in."""
         if self.ready:
             return None
         driver = self._driver
         return self._why_not if driver is None else _as_the_terminals_hear(driver.why_not)
-
-    def describe(self) -> CounterDescription:
-        """As the port says."""
-        return self._connector.registered.description
-
-    def check_login(self, login: Login) -> Refusal | None:
-        """As the port says."""
-        return check_fields(self._connector.binding.catalog, login)
 
     async def start(self) -> None:
         """Begin to log the operator in, and to keep it logged in."""

@@ -6,7 +6,7 @@ import pytest
 
 from ctpabi.catalog.data import load_catalog
 from ctprelay.v1 import terminal_pb2 as pb
-from relay.counter.ctp.modes.login_fields import check_fields
+from relay.counter.ctp.modes.connection import check_fields
 
 
 @pytest.mark.parametrize(
