@@ -10,11 +10,9 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Engine, and_, delete, select, update
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from relay.counter.port import Investor
-from relay.database.database import writing
+from relay.database.database import insert_new, writing
 from relay.database.schema import KNOWN_PLACE
 from relay.database.times import stamp
 from relay.directory.access import DirectoryAccess
@@ -57,7 +55,6 @@ class KnownPlaces:
     def remember(self, investor: Investor, place: str) -> None:
         """As `logged_in`, blocking."""
         now = stamp(self._clock())
-        statement = postgresql_insert if self._engine.dialect.name == "postgresql" else sqlite_insert
         values = {
             "broker_id": investor.broker_id,
             "investor_id": investor.investor_id,
@@ -65,7 +62,7 @@ class KnownPlaces:
             "seen_at": now,
         }
         with writing(self._engine) as connection:
-            connection.execute(statement(KNOWN_PLACE).values(values).on_conflict_do_nothing())
+            connection.execute(insert_new(connection, KNOWN_PLACE).values(values))
             connection.execute(update(KNOWN_PLACE).where(_is(investor, place)).values(seen_at=now))
 
     def forget_old(self) -> int:

@@ -10,10 +10,8 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from sqlalchemy import Engine, delete
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
-from relay.database.database import writing
+from relay.database.database import insert_new, writing
 from relay.database.schema import SYSTEM_INFO_SEEN
 from relay.database.times import stamp
 from relay.directory.access import DirectoryAccess
@@ -32,7 +30,6 @@ class SystemInfoSeen:
 
     def remember(self, system_info: bytes, session: str) -> bool:
         """Keep the bytes' digest; False when it was there before. Of two at the same time one is new."""
-        statement = postgresql_insert if self._engine.dialect.name == "postgresql" else sqlite_insert
         values = {
             "sha256": hashlib.sha256(system_info).hexdigest(),
             "seen_at": stamp(self._clock()),
@@ -40,9 +37,8 @@ class SystemInfoSeen:
         }
         with writing(self._engine) as connection:
             stored = connection.execute(
-                statement(SYSTEM_INFO_SEEN)
+                insert_new(connection, SYSTEM_INFO_SEEN)
                 .values(values)
-                .on_conflict_do_nothing()
                 # A row comes back only when it was stored; not every driver counts inserted rows.
                 .returning(SYSTEM_INFO_SEEN.c.sha256)
             )

@@ -37,11 +37,9 @@ from typing import Self
 
 import structlog
 from sqlalchemy import Connection, Engine, insert, select, update
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.exc import SQLAlchemyError
 
-from relay.database.database import brief, writing
+from relay.database.database import brief, insert_new, writing
 from relay.database.schema import LEDGER, LEDGER_HEAD
 from relay.database.times import stamp
 from relay.ledger.chain import Entry, Head, canonical, empty_head, head_after, link
@@ -75,8 +73,7 @@ class _WaitingEntry:
 
 def append(connection: Connection, chain: str, items: Sequence[Item]) -> Head:
     """Add entries to a chain in the caller's writing transaction; returns the new head."""
-    statement = postgresql_insert if connection.dialect.name == "postgresql" else sqlite_insert
-    connection.execute(statement(LEDGER_HEAD).values(asdict(empty_head(chain))).on_conflict_do_nothing())
+    connection.execute(insert_new(connection, LEDGER_HEAD).values(asdict(empty_head(chain))))
     row = connection.execute(select(LEDGER_HEAD).where(LEDGER_HEAD.c.chain == chain).with_for_update()).one()
     head = Head(row.chain, row.sequence, row.hash)
     entries: list[Entry] = []

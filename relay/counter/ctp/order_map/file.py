@@ -22,8 +22,8 @@ import structlog
 from relay.counter.ctp.lanes.order_keys import OrderKeys
 from relay.counter.ctp.lanes.ref_map import MapEntry
 from relay.counter.ctp.lanes.refs import RefSpace
+from relay.counter.ctp.order_map.in_database import OrdersInDatabase
 from relay.counter.ctp.order_map.lines import BadLine, from_line, to_line
-from relay.counter.ctp.order_map.shared import SharedOrders
 
 _log = structlog.get_logger(__name__)
 _COMPLAINT_SECONDS = 10.0
@@ -38,7 +38,7 @@ class OrderMapFile:
     """The entries of one relay process; one file for each trading day, older ones removed when a day begins."""
 
     def __init__(
-        self, directory: Path, shared: SharedOrders | None = None, *, clock: Callable[[], float] = time.monotonic
+        self, directory: Path, shared: OrdersInDatabase | None = None, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
         """`shared` hears of everything that is stored here."""
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -1,5 +1,8 @@
 """What a firm's relay processes share of the day's orders, in the database that has the ledger.
 
+A process without it is the only one there is: its order map knows every key and every reference. Keys are claimed
+before their order is sent; references follow it, a moment later.
+
 One thread does all the work in the order in which it was asked for, a group at a time in one transaction. Two kinds:
 
 * *questions* (claims, look-ups): a call waits for the answer. A database that does not answer within
@@ -84,7 +87,7 @@ _Item = _DatabaseQuestion | _Sent | _Other
 
 
 class OrdersInDatabase:
-    """A `counter.ctp.order_map.shared.SharedOrders`. Use as `with OrdersInDatabase(…)`, inside a running loop."""
+    """As one process uses them. Use as `with OrdersInDatabase(…)`, inside a running loop."""
 
     def __init__(
         self, engine: Engine, tables: OrderTables, *, answer_seconds: float = 2.0, capacity: int = 100_000
@@ -117,13 +120,13 @@ class OrdersInDatabase:
         self._thread.join(10.0)
 
     def statistics(self) -> dict[str, int]:
-        """News that wait for the database, and news that were lost, since the start."""
+        """`waiting`, news that the others do not have yet; `lost`, news that they will never get, since the start."""
         return {"waiting": len(self._waiting), "lost": self._lost}
 
     # News ----------------------------------------------------------------------------------------------------
 
     def begin(self, trading_day: str) -> None:
-        """See `SharedOrders`; older days are removed."""
+        """What is said from here on is of this day; idempotent. Older days are removed."""
         if trading_day != self._day:
             self._day = trading_day
             try:
@@ -133,19 +136,19 @@ class OrdersInDatabase:
             self._put(_Other(lambda connection: self._tables.remove_before(connection, f"{oldest:%Y%m%d}")))
 
     def store(self, entries: Sequence[MapEntry]) -> None:
-        """See `SharedOrders`."""
+        """Entries the order map has: known to the other processes soon. Returns at once."""
         day, keyed = self._day, [entry for entry in entries if entry.order_key]
         self._put(_Sent(day, entries))
         if keyed:
             self._put(_Other(lambda connection: self._tables.name_order(connection, day, keyed[0])))
 
     def retract(self, entries: Sequence[MapEntry]) -> None:
-        """See `SharedOrders`."""
+        """Their order was not sent after all; their keys are free again. Returns at once."""
         day, gone = self._day, entries
         self._put(_Other(lambda connection: self._tables.remove(connection, day, gone)))
 
     def release(self, investor_id: str, key: str, *, sent: bool) -> None:
-        """See `SharedOrders`."""
+        """A claim's call is over. A key whose order was not sent by any call is free again. Returns at once."""
         name, day = (investor_id, key), self._day
         self._claims[name] -= 1
         if self._claims[name] > 0:
@@ -157,7 +160,11 @@ class OrdersInDatabase:
     # Questions -----------------------------------------------------------------------------------------------
 
     async def claim(self, investor_id: str, key: str, content: bytes) -> FirstOrder | None:
-        """See `SharedOrders`."""
+        """Make a client_order_key this process's own, or learn which order it named first.
+
+        None: the order may be sent. Raises Refused: the key names another order, it is unknown now what it names, or
+        another process has claimed it and did not say that it sent the order. `release` ends every claim.
+        """
         day = self._day
         self._claims[investor_id, key] += 1
         try:
@@ -175,19 +182,19 @@ class OrdersInDatabase:
         return found.order
 
     async def settled(self) -> None:
-        """See `SharedOrders`."""
+        """Wait until the others can know what was stored before; not for ever, nor where the database is away."""
         try:
             await self._ask(lambda _: None)
         except Refused:
             _log.warning("shared_orders_late", advice="the order was sent; other processes hear of it later")
 
     async def of_investor(self, investor_id: str) -> Sequence[MapEntry]:
-        """See `SharedOrders`."""
+        """The day's entries of this investor that other processes stored. Raises Refused."""
         day = self._day
         return await self._ask(lambda connection: self._tables.of_investor(connection, day, investor_id))
 
     async def named(self, name: OrderName) -> MapEntry | None:
-        """See `SharedOrders`."""
+        """The entry another process stored under this name. Raises Refused."""
         day = self._day
         return await self._ask(lambda connection: self._tables.named(connection, day, name))
 

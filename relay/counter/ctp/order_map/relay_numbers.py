@@ -10,12 +10,10 @@ from __future__ import annotations
 import secrets
 
 from sqlalchemy import Connection, Engine, select, update
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.exc import SQLAlchemyError
 
 from relay.counter.ctp.lanes.lane import FRONTS
-from relay.database.database import DatabaseUnusable, brief, writing
+from relay.database.database import DatabaseUnusable, brief, insert_new, writing
 from relay.database.schema import RELAY_NUMBER
 
 _ROW = 1
@@ -31,10 +29,8 @@ def take_number(engine: Engine) -> int:
 
 
 def _moved_on(connection: Connection) -> int:
-    statement = postgresql_insert if connection.dialect.name == "postgresql" else sqlite_insert
     # Each database begins somewhere else: two relays that share none will hardly meet either.
-    first = statement(RELAY_NUMBER).values(id=_ROW, last=secrets.randbelow(FRONTS))
-    connection.execute(first.on_conflict_do_nothing())
+    connection.execute(insert_new(connection, RELAY_NUMBER).values(id=_ROW, last=secrets.randbelow(FRONTS)))
     # Locks the row: of two processes that start together one waits here for the other's commit.
     connection.execute(update(RELAY_NUMBER).values(last=RELAY_NUMBER.c.last + 1))
     last: int = connection.execute(select(RELAY_NUMBER.c.last)).scalar_one()

@@ -7,20 +7,23 @@ only the process that claimed it can say whether its order was sent: its order m
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, delete, select, update
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy import Column, ColumnElement, Connection, Row, and_, delete, select, update
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from relay.counter.ctp.lanes.lane import virtual_front
 from relay.counter.ctp.lanes.named_orders import OrderName
 from relay.counter.ctp.lanes.order_keys import FirstOrder
 from relay.counter.ctp.lanes.ref_map import MapEntry
 from relay.counter.ctp.lanes.refs import RefSpace
+from relay.database.database import insert_new
 from relay.database.schema import ORDER_KEY, ORDER_REFERENCE
 
 _MOST_OF_AN_INVESTOR = 100_000
+_KEPT = [field.name for field in fields(MapEntry) if field.name in ORDER_REFERENCE.c]
+"""a key is in a table of its own, with what was ordered under it"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +49,7 @@ class OrderTables:
     def add(self, connection: Connection, sent: Sequence[tuple[str, MapEntry]]) -> None:
         """Entries of this process, each with its trading day."""
         if sent:
-            statement = _insert(connection)(ORDER_REFERENCE).on_conflict_do_nothing()
-            connection.execute(statement, [self._row(day, entry) for day, entry in sent])
+            connection.execute(insert_new(connection, ORDER_REFERENCE), [self._row(day, entry) for day, entry in sent])
 
     def remove(self, connection: Connection, day: str, gone: Sequence[MapEntry]) -> None:
         """They were not sent. Their keys stay claimed: the calls behind them decide."""
@@ -62,12 +64,8 @@ class OrderTables:
     def of_investor(self, connection: Connection, day: str, investor_id: str) -> list[MapEntry]:
         """What other processes sent for one investor."""
         table = ORDER_REFERENCE.c
-        theirs = and_(
-            table.broker_id == self._broker_id,
-            table.trading_day == day,
-            table.investor_id == investor_id,
-            table.lane_front != virtual_front(self._number),
-        )
+        of_others = table.lane_front != virtual_front(self._number)
+        theirs = and_(self._is_of(table, day), table.investor_id == investor_id, of_others)
         rows = connection.execute(select(ORDER_REFERENCE).where(theirs).limit(_MOST_OF_AN_INVESTOR))
         return [_entry(row) for row in rows]
 
@@ -81,14 +79,9 @@ class OrderTables:
     def claim(self, connection: Connection, day: str, investor_id: str, key: str, content: bytes) -> ClaimedKey | None:
         """Claim a key; None where it is this process's now, else what it stands for already."""
         values = {"broker_id": self._broker_id, "trading_day": day, "investor_id": investor_id, "key": _bytes(key)}
-        new = values | {
-            "content": content,
-            "relay_number": self._number,
-            "lane_front": 0,
-            "lane_session": 0,
-            "order_ref": "",
-        }
-        claimed = _insert(connection)(ORDER_KEY).values(new).on_conflict_do_nothing().returning(ORDER_KEY.c.key)
+        new = values | {"content": content, "relay_number": self._number}
+        new |= {"lane_front": 0, "lane_session": 0, "order_ref": ""}
+        claimed = insert_new(connection, ORDER_KEY).values(new).returning(ORDER_KEY.c.key)
         if connection.execute(claimed).first() is not None:
             return None
         is_key = self._is_key(day, investor_id, key)
@@ -104,12 +97,9 @@ class OrderTables:
 
     def name_order(self, connection: Connection, day: str, entry: MapEntry) -> None:
         """The order of a claimed key was sent."""
-        is_key = self._is_key(day, entry.investor_id, entry.order_key)
-        connection.execute(
-            update(ORDER_KEY)
-            .where(is_key)
-            .values(lane_front=entry.lane_front, lane_session=entry.lane_session, order_ref=entry.lane_ref)
-        )
+        named = update(ORDER_KEY).where(self._is_key(day, entry.investor_id, entry.order_key))
+        order = {"lane_front": entry.lane_front, "lane_session": entry.lane_session, "order_ref": entry.lane_ref}
+        connection.execute(named.values(order))
 
     def free_key(self, connection: Connection, day: str, investor_id: str, key: str) -> None:
         """Give a claim up, unless its order was sent."""
@@ -124,63 +114,27 @@ class OrderTables:
             connection.execute(delete(table).where(old))
 
     def _row(self, day: str, entry: MapEntry) -> dict[str, object]:
-        return {
-            "broker_id": self._broker_id,
-            "trading_day": day,
-            "space": entry.space.value,
-            "lane_front": entry.lane_front,
-            "lane_session": entry.lane_session,
-            "lane_number": entry.lane_number,
-            "investor_id": entry.investor_id,
-            "counter_front": entry.counter_front,
-            "counter_session": entry.counter_session,
-            "counter_ref": entry.counter_ref,
-            "request_mark": entry.request_mark,
-            "lane_ref": entry.lane_ref,
-            "lane_request_id": entry.lane_request_id,
-        }
+        day_and_name = {"broker_id": self._broker_id, "trading_day": day, "lane_number": entry.lane_number}
+        return day_and_name | {name: getattr(entry, name) for name in _KEPT} | {"space": entry.space.value}
 
     def _is_named(self, day: str, name: OrderName) -> ColumnElement[bool]:
         space, front, session, number = name
         table = ORDER_REFERENCE.c
-        return and_(
-            table.broker_id == self._broker_id,
-            table.trading_day == day,
-            table.space == space.value,
-            table.lane_front == front,
-            table.lane_session == session,
-            table.lane_number == number,
-        )
+        lane = and_(table.lane_front == front, table.lane_session == session, table.lane_number == number)
+        return and_(self._is_of(table, day), table.space == space.value, lane)
 
     def _is_key(self, day: str, investor_id: str, key: str) -> ColumnElement[bool]:
         table = ORDER_KEY.c
-        return and_(
-            table.broker_id == self._broker_id,
-            table.trading_day == day,
-            table.investor_id == investor_id,
-            table.key == _bytes(key),
-        )
+        return and_(self._is_of(table, day), table.investor_id == investor_id, table.key == _bytes(key))
+
+    def _is_of(self, table: ReadOnlyColumnCollection[str, Column[Any]], day: str) -> ColumnElement[bool]:
+        return and_(table.broker_id == self._broker_id, table.trading_day == day)
 
 
 def _entry(row: Row[tuple[object, ...]]) -> MapEntry:
-    return MapEntry(
-        RefSpace(row.space),
-        row.counter_front,
-        row.counter_session,
-        row.counter_ref,
-        row.request_mark,
-        row.lane_front,
-        row.lane_session,
-        row.lane_ref,
-        row.lane_request_id,
-        row.investor_id,
-    )
+    return MapEntry(**{name: getattr(row, name) for name in _KEPT} | {"space": RefSpace(row.space)})
 
 
 def _bytes(key: str) -> bytes:
     """As bytes: a database's texts take no zero characters and no half pairs."""
     return key.encode("utf-8", "surrogatepass")
-
-
-def _insert(connection: Connection):  # type: ignore[no-untyped-def]  # noqa: ANN202 - the dialects share no type
-    return postgresql_insert if connection.dialect.name == "postgresql" else sqlite_insert

@@ -9,7 +9,7 @@ import structlog
 
 from relay.counter.ctp.lanes.order_keys import FirstOrder
 from relay.counter.ctp.lanes.ref_map import MapEntry
-from relay.counter.ctp.order_map.shared import SharedOrders
+from relay.counter.ctp.order_map.in_database import OrdersInDatabase
 from relay.counter.ctp.orders.calls import OpenCall
 from relay.counter.ctp.orders.outputs import AskFirm
 from relay.counter.ctp.orders.router import OrderRouter
@@ -23,7 +23,7 @@ _log = structlog.get_logger(__name__)
 class FirmQuestions:
     """The questions of one counter session; without `shared` the firm has one process, and there are none."""
 
-    def __init__(self, shared: SharedOrders | None, router: OrderRouter, pump: Callable[[], None]) -> None:
+    def __init__(self, shared: OrdersInDatabase | None, router: OrderRouter, pump: Callable[[], None]) -> None:
         """The answers are fed to `router`; then `pump` is called."""
         self._shared = shared
         self._router = router
@@ -74,7 +74,7 @@ class FirmQuestions:
         self._pump()
 
     @staticmethod
-    async def _when_known(shared: SharedOrders, then: Callable[[], None]) -> None:
+    async def _when_known(shared: OrdersInDatabase, then: Callable[[], None]) -> None:
         """The terminal may go to another process as soon as it has its answer, and repeat the key there."""
         await shared.settled()
         then()

@@ -16,14 +16,14 @@ from relay.counter.ctp.delivery.day_notices import KnownOwners
 from relay.counter.ctp.delivery.day_use import DayUse
 from relay.counter.ctp.lanes.lanes import Lanes
 from relay.counter.ctp.order_map.file import OrderMapFile
-from relay.counter.ctp.order_map.shared import SharedOrders
+from relay.counter.ctp.order_map.in_database import OrdersInDatabase
 from relay.counter.ctp.orders.calls import LinkLimits
 from relay.counter.ctp.orders.checks import RouterTables
 from relay.counter.ctp.orders.driver import CtpLink, LiveHook, OrderDriver
 from relay.counter.ctp.orders.tools import DriverTools
-from relay.counter.ctp.session.items import SessionItem, SessionLive, SessionRecovering
+from relay.counter.ctp.session.events import SessionItem, SessionLive, SessionRecovering
 from relay.counter.ctp.session.session import CtpSession
-from relay.counter.port import CallOutcome, CounterEvent, LinkStatus, TerminalCall
+from relay.counter.port import Attached, CallOutcome, CounterEvent, LinkStatus, TerminalCall
 from relay.refusals.refusal import Refused
 from tests.relay.counter.ctp.ctp_bodies import CATALOG, OWNERSHIP, SCOPES, body, callback, investor, request
 from tests.relay.counter.ctp.terminal_calls import terminal_call
@@ -126,13 +126,13 @@ class Board:
         *,
         on_live: LiveHook | None = None,
         shared: bool = True,
-        firm: SharedOrders | None = None,
+        firm: object = None,
     ) -> None:
         self.session = PlayedSession(OPERATOR if shared else "100001")
         numbers = itertools.count(1)
         self.tools = DriverTools(
             tables=RouterTables(CATALOG, SCOPES, OWNERSHIP, KnownOwners()),
-            order_map=OrderMapFile(directory / "order_map", firm),
+            order_map=OrderMapFile(directory / "order_map", cast("OrdersInDatabase | None", firm)),
             new_lanes=lambda: Lanes(CATALOG, OWNERSHIP),
             next_lane=lambda: next(numbers),
             limits=LinkLimits(orders=1000, queries=1000),
@@ -161,11 +161,9 @@ class Board:
         self.board.remove(link)
 
     async def log_in(self, day: str = DAY, *, session_id: int = 77, day_changed: bool = False) -> None:
-        login = body(
-            "RspUserLogin", TradingDay=day, LoginTime=LOGIN_TIME, FrontID=1, SessionID=session_id, MaxOrderRef="1"
-        )
+        login = Attached(day, LOGIN_TIME, 1, session_id, 1, "3", "", 0)
         self.session.live = True
-        await self.session.say(SessionLive(bytes(login), "3", 0, day_changed))
+        await self.session.say(SessionLive(login, day_changed))
 
     async def break_off(self) -> None:
         self.session.live = False
