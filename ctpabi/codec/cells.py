@@ -79,9 +79,14 @@ def text_cell(struct: Struct, name: str) -> TextCell | None:
     return TextCell(field.offset, field.offset + field.size)
 
 
+def present_text_cells(struct: Struct, *names: str) -> tuple[TextCell, ...]:
+    """Those of the char[n] fields `names` that `struct` has."""
+    return tuple(cell for name in names if (cell := text_cell(struct, name)) is not None)
+
+
 def text_cells(struct: Struct, *names: str) -> tuple[TextCell, ...]:
     """The char[n] fields `names` of `struct`; ValueError where it lacks one of them."""
-    cells = tuple(cell for name in names if (cell := text_cell(struct, name)) is not None)
+    cells = present_text_cells(struct, *names)
     if len(cells) != len(names):
         raise ValueError(f"{struct.name} lacks one of {names}")
     return cells

@@ -22,10 +22,8 @@ Times are compared as seconds since 17:00, when the trading day begins with the 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from ctpabi.catalog import Catalog
-from ctpabi.codec.cells import TextCell, text_cell, text_cells
+from ctpabi.codec.cells import TextCell, present_text_cells, text_cells
 from relay.counter.ctp.delivery.delivery import Notice, OrderKey
 
 _SILENCE_SECONDS = 2.0
@@ -60,7 +58,9 @@ class ReplayWatch:
         self._trade = text_cells(catalog.structs["Trade"], "ExchangeID", "OrderSysID")
         self._order = text_cells(catalog.structs["Order"], "ExchangeID", "OrderSysID")
         self._times = {
-            callback.name: tuple(_cells(catalog, callback.struct)) for callback in catalog.callbacks.values()
+            callback.name: present_text_cells(catalog.structs[callback.struct], *_TIMES)
+            for callback in catalog.callbacks.values()
+            if callback.struct
         }
         self._latest: dict[OrderKey, Notice] = {}
         self.over = False
@@ -106,13 +106,6 @@ class ReplayWatch:
 def _key(cells: tuple[TextCell, ...], notice: Notice) -> OrderKey:
     exchange, system_id = cells
     return exchange.read(notice.body), system_id.read(notice.body)
-
-
-def _cells(catalog: Catalog, struct: str) -> Iterator[TextCell]:
-    for name in _TIMES:
-        cell = text_cell(catalog.structs[struct], name) if struct else None
-        if cell is not None:
-            yield cell
 
 
 def _place_in_day(time: bytes) -> int:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from ctpabi.catalog import Callback, Catalog, Shape
 from ctpabi.codec.cells import TextCell, text_cell, text_cells
 from relay.counter.ctp.delivery.delivery import Notice
-from relay.counter.ctp.lanes.refs import RefPlaces, ref_places
+from relay.counter.ctp.lanes.refs import RefPlaces, ref_places, write_ref
 
 _REMEMBERED = 2_000_000
 _ANSWERS = frozenset({"OnRtnCFMMCTradingAccountToken"})
@@ -85,8 +85,7 @@ def _without_counter_names(places: RefPlaces, relative: TextCell | None, body: b
     """The same with FrontID, SessionID, reference, RequestID and RelativeOrderSysID empty."""
     known = bytearray(body)
     for number in (places.front, places.session, places.request_id):
-        if number is not None:
-            number.write(known, 0)
+        write_ref(number, known, 0)
     for text in (places.ref, relative):
         if isinstance(text, TextCell):
             text.write(known, b"")

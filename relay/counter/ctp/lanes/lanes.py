@@ -18,7 +18,7 @@ from relay.counter.ctp.lanes.lane import Action, ActionMap, Lane, LaneBinding, i
 from relay.counter.ctp.lanes.named_orders import Named, OrderName, named_by_action, names_of_insert
 from relay.counter.ctp.lanes.order_keys import OrderKeys
 from relay.counter.ctp.lanes.ref_map import MapEntry, RefMap
-from relay.counter.ctp.lanes.refs import RefCounter, RefPlaces, RefSpace, ref_places
+from relay.counter.ctp.lanes.refs import RefCounter, RefPlaces, RefSpace, ref_places, write_ref
 from relay.counter.ctp.lanes.requests import DayLimits, Outgoing, RequestWriter, content
 from relay.refusals import relay_reasons
 from relay.refusals.refusal import Refusal
@@ -146,10 +146,6 @@ class Lanes:
         """How many references of the day are used."""
         return len(self._refs)
 
-    def snapshot(self) -> tuple[MapEntry, ...]:
-        """Every entry of the day, as `restore` takes them."""
-        return tuple(self._refs.entries)
-
     # Down -------------------------------------------------------------------------------------------------------
 
     def outgoing(self, lane: Lane, method: Method, body: bytearray, order_key: str = "") -> Outgoing | Refusal:
@@ -256,12 +252,10 @@ class Lanes:
             places.ref.write(out, entry.lane_number)
         elif places.ref is not None:
             places.ref.write(out, entry.lane_ref.encode("ascii"))
-        if places.front is not None:
-            places.front.write(out, entry.lane_front)
-        if places.session is not None:
-            places.session.write(out, entry.lane_session)
-        if places.request_id is not None and places.action_space is None:
-            places.request_id.write(out, entry.lane_request_id)
+        write_ref(places.front, out, entry.lane_front)
+        write_ref(places.session, out, entry.lane_session)
+        if places.action_space is None:
+            write_ref(places.request_id, out, entry.lane_request_id)
         front = places.front.read(body) if places.front is not None else entry.counter_front
         session = places.session.read(body) if places.session is not None else entry.counter_session
         for cell in places.derived:
@@ -284,10 +278,8 @@ def _without_order(places: RefPlaces, body: bytes) -> bytes:
 
 
 def _show_action(places: RefPlaces, out: bytearray, action: Action, *, of_session: bool) -> None:
-    if places.action_ref is not None:
-        places.action_ref.write(out, action.ref)
-    if places.request_id is not None:
-        places.request_id.write(out, action.request_id)
-    if of_session and places.front is not None and places.session is not None:
-        places.front.write(out, action.lane.front)
-        places.session.write(out, action.lane.session)
+    write_ref(places.action_ref, out, action.ref)
+    write_ref(places.request_id, out, action.request_id)
+    if of_session and places.keyed:
+        write_ref(places.front, out, action.lane.front)
+        write_ref(places.session, out, action.lane.session)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from ctpabi.catalog import Method
 from relay.counter.ctp.identity.scope_table import CANCELS
 from relay.counter.ctp.lanes.lane import Lane, is_virtual
-from relay.counter.ctp.lanes.refs import BadRef, RefPlaces, RefSpace, read_ref
+from relay.counter.ctp.lanes.refs import RefPlaces, RefSpace, read_ref
 
 _DELETE = b"0"
 """THOST_FTDC_AF_Delete"""
@@ -38,9 +38,8 @@ def names_of_insert(lane: Lane, places: RefPlaces, body: bytes | bytearray) -> t
     if places.action_space is not None or places.space is None or places.ref is None:
         return ()
     cells = ((places.space, places.ref), *((RefSpace.ORDER, cell) for cell in places.derived))
-    try:
-        numbers = [(space, read_ref(cell, body)) for space, cell in cells]
-    except BadRef:
+    numbers = [(space, number) for space, cell in cells if (number := read_ref(cell, body)) is not None]
+    if len(numbers) < len(cells):
         return ()  # it is refused when its turn comes
     return tuple((space, lane.front, lane.session, number) for space, number in numbers)
 
@@ -51,10 +50,7 @@ def named_by_action(lane: Lane, method: Method, places: RefPlaces, body: bytes |
         return None
     if places.front is None or places.session is None or (places.system_id and places.system_id.read(body)):
         return None
-    try:
-        number = read_ref(places.ref, body)
-    except BadRef:
-        return None
+    number = read_ref(places.ref, body)
     front, session = places.front.read(body), places.session.read(body)
     if front == 0 and session == 0:
         front, session = lane.front, lane.session

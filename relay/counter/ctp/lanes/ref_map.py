@@ -11,7 +11,6 @@ known by one of these is that order, and its new triple is kept beside the old o
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ctpabi.codec.cells import TextCell
@@ -51,6 +50,11 @@ class MapEntry:
     def lane_number(self) -> int:
         return int(self.lane_ref)
 
+    @property
+    def at_counter(self) -> tuple[RefSpace, int, int, int]:
+        """What names it at the counter."""
+        return self.space, self.counter_front, self.counter_session, self.counter_ref
+
 
 class _Tables:
     """The entries of one kind of reference.
@@ -89,10 +93,6 @@ class RefMap:
 
     def __len__(self) -> int:
         return self._count
-
-    @property
-    def entries(self) -> Iterable[MapEntry]:
-        return (entry for tables in self._of.values() for entry in tables.by_triple.values())
 
     def full(self, more: int) -> bool:
         return self._count + more > self._limit
@@ -156,9 +156,8 @@ class RefMap:
         tables = self._of[places.space]
         if not places.keyed and places.system_id is not None:
             return self._same_investor(places, body, self._of_trade(places, body, tables))
-        try:
-            number = read_ref(places.ref, body)
-        except ValueError:
+        number = read_ref(places.ref, body)
+        if number is None:
             return None
         if places.front is not None and places.session is not None:
             entry = tables.at_counter((places.front.read(body), places.session.read(body), number))
@@ -186,7 +185,7 @@ class RefMap:
             tables.by_local.setdefault(local, entry)
         if places.front is None or places.session is None or places.ref is None:
             return
-        triple = places.front.read(body), places.session.read(body), read_ref(places.ref, body)
+        triple = places.front.read(body), places.session.read(body), read_ref(places.ref, body) or 0
         if triple != tables.new_name.get(sent_as, sent_as):
             tables.renamed[triple] = entry
             tables.new_name[sent_as] = triple

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from ctpabi.catalog import Struct
-from ctpabi.codec.cells import INT_MAX, IntCell, TextCell, int_cell, text_cell
+from ctpabi.codec.cells import INT_MAX, IntCell, TextCell, int_cell, present_text_cells, text_cell
 
 DIGITS_MAX = 12
 
@@ -36,45 +36,24 @@ class RefSpace(StrEnum):
     __hash__ = str.__hash__
 
 
-_MAIN = (
-    RefSpace.ORDER,
-    RefSpace.QUOTE,
-    RefSpace.EXEC_ORDER,
-    RefSpace.FOR_QUOTE,
-    RefSpace.OPTION_SELF_CLOSE,
-    RefSpace.COMB_ACTION,
-)
+_MAIN = {
+    RefSpace.ORDER: ("OrderSysID", "OrderLocalID"),
+    RefSpace.QUOTE: ("QuoteSysID", "QuoteLocalID"),
+    RefSpace.EXEC_ORDER: ("ExecOrderSysID", "ExecOrderLocalID"),
+    RefSpace.FOR_QUOTE: ("", "ForQuoteLocalID"),
+    RefSpace.OPTION_SELF_CLOSE: ("OptionSelfCloseSysID", "OptionSelfCloseLocalID"),
+    RefSpace.COMB_ACTION: ("", "ActionLocalID"),
+}
+"""with the exchange's number of what it names, and the number on the way there"""
 _ACTION = (
     RefSpace.ORDER_ACTION,
     RefSpace.QUOTE_ACTION,
     RefSpace.EXEC_ORDER_ACTION,
     RefSpace.OPTION_SELF_CLOSE_ACTION,
 )
-_SYSTEM_IDS = {
-    RefSpace.ORDER: "OrderSysID",
-    RefSpace.QUOTE: "QuoteSysID",
-    RefSpace.EXEC_ORDER: "ExecOrderSysID",
-    RefSpace.OPTION_SELF_CLOSE: "OptionSelfCloseSysID",
-}
-_LOCAL_IDS = {
-    RefSpace.ORDER: "OrderLocalID",
-    RefSpace.QUOTE: "QuoteLocalID",
-    RefSpace.EXEC_ORDER: "ExecOrderLocalID",
-    RefSpace.FOR_QUOTE: "ForQuoteLocalID",
-    RefSpace.OPTION_SELF_CLOSE: "OptionSelfCloseLocalID",
-    RefSpace.COMB_ACTION: "ActionLocalID",
-}
-_BY_REQUEST_ID = {
-    "InputOffsetSetting": RefSpace.OFFSET_SETTING,
-    "OffsetSetting": RefSpace.OFFSET_SETTING,
-    "CancelOffsetSetting": RefSpace.OFFSET_SETTING,
-    "ReqTransfer": RefSpace.TRANSFER,
-    "RspTransfer": RefSpace.TRANSFER,
-    "ReqRepeal": RefSpace.TRANSFER,
-    "RspRepeal": RefSpace.TRANSFER,
-    "ReqQueryAccount": RefSpace.TRANSFER,
-    "NotifyQueryAccount": RefSpace.TRANSFER,
-}
+_OFFSETS = ("InputOffsetSetting", "OffsetSetting", "CancelOffsetSetting")
+_TRANSFERS = ("ReqTransfer", "RspTransfer", "ReqRepeal", "RspRepeal", "ReqQueryAccount", "NotifyQueryAccount")
+_BY_REQUEST_ID = dict.fromkeys(_OFFSETS, RefSpace.OFFSET_SETTING) | dict.fromkeys(_TRANSFERS, RefSpace.TRANSFER)
 INT_SPACES = frozenset({RefSpace.OFFSET_SETTING, RefSpace.TRANSFER, *_ACTION})
 
 
@@ -83,17 +62,16 @@ def greatest_ref(space: RefSpace) -> int:
     return INT_MAX if space in INT_SPACES else 10**DIGITS_MAX - 1
 
 
-class BadRef(ValueError):
-    """The text is no reference: not decimal digits, or too many."""
+def parse_ref(text: bytes) -> int | None:
+    """The number a reference stands for, 0 where it is empty, spaces around it aside.
 
-
-def parse_ref(text: bytes) -> int:
-    """The number a reference stands for, 0 where it is empty; surrounding spaces do not count. Raises BadRef."""
+    None where it is no reference: not decimal digits, or too many.
+    """
     digits = text.strip(b" ")
     if not digits:
         return 0
     if len(digits) > DIGITS_MAX or not digits.isdigit():
-        raise BadRef(text)
+        return None
     return int(digits)
 
 
@@ -135,8 +113,7 @@ def ref_places(struct: Struct) -> RefPlaces | None:
     if space is None and action is None:
         return None
     by_request_id = struct.name in _BY_REQUEST_ID
-    derived = (text_cell(struct, name) for name in ("AskOrderRef", "BidOrderRef"))
-    origin = (text_cell(struct, name) for name in ("IPAddress", "MacAddress"))
+    system_id, local_id = _MAIN.get(space, ("", "")) if space else ("", "")
     main = int_cell(struct, "RequestID") if by_request_id else text_cell(struct, space.value) if space else None
     return RefPlaces(
         size=struct.size,
@@ -144,27 +121,31 @@ def ref_places(struct: Struct) -> RefPlaces | None:
         ref=main,
         action_space=action,
         action_ref=int_cell(struct, action.value) if action else None,
-        derived=tuple(cell for cell in derived if cell is not None),
+        derived=present_text_cells(struct, "AskOrderRef", "BidOrderRef"),
         front=int_cell(struct, "FrontID"),
         session=int_cell(struct, "SessionID"),
         request_id=None if by_request_id else int_cell(struct, "RequestID"),
         investor=text_cell(struct, "InvestorID"),
-        origin=tuple(cell for cell in origin if cell is not None),
+        origin=present_text_cells(struct, "IPAddress", "MacAddress"),
         exchange=text_cell(struct, "ExchangeID"),
-        system_id=text_cell(struct, _SYSTEM_IDS[space]) if space in _SYSTEM_IDS else None,
+        system_id=text_cell(struct, system_id),
         trader=text_cell(struct, "TraderID"),
-        local_id=text_cell(struct, _LOCAL_IDS[space]) if space in _LOCAL_IDS else None,
+        local_id=text_cell(struct, local_id),
         action_flag=text_cell(struct, "ActionFlag"),
     )
 
 
-def read_ref(cell: TextCell | IntCell, body: bytes | bytearray) -> int:
-    """The reference in `cell` as a number; 0 where it is empty. Raises BadRef."""
+def write_ref(cell: TextCell | IntCell | None, body: bytearray, number: int) -> None:
+    """Put a number there, a text field's as text; nothing where the struct has no such field."""
+    if isinstance(cell, IntCell):
+        cell.write(body, number)
+    elif cell is not None:
+        cell.write(body, str(number).encode("ascii"))
+
+
+def read_ref(cell: TextCell | IntCell, body: bytes | bytearray) -> int | None:
+    """The reference in `cell` as a number; 0 where it is empty, None where it is none."""
     return cell.read(body) if isinstance(cell, IntCell) else parse_ref(cell.read(body))
-
-
-class RefsUsedUp(Exception):
-    """The space has no greater reference any more."""
 
 
 class RefCounter:
@@ -178,11 +159,11 @@ class RefCounter:
     def last(self, space: RefSpace) -> int:
         return self._last.get(space, 0)
 
-    def next(self, space: RefSpace) -> int:
-        """A reference greater than any before. Raises RefsUsedUp."""
+    def next(self, space: RefSpace) -> int | None:
+        """A reference greater than any before; None where the space has no greater one any more."""
         number = self._last.get(space, 0) + 1
         if number > greatest_ref(space):
-            raise RefsUsedUp(space)
+            return None
         self._last[space] = number
         return number
 

@@ -8,7 +8,7 @@ from ctpabi.codec.cells import IntCell, TextCell
 from relay.counter.ctp.lanes.lane import Action, ActionMap, Lane, LaneBinding, is_virtual
 from relay.counter.ctp.lanes.order_keys import FirstOrder, OrderKeys, digest
 from relay.counter.ctp.lanes.ref_map import MapEntry, RefMap, system_id
-from relay.counter.ctp.lanes.refs import INT_SPACES, BadRef, RefPlaces, RefSpace, RefsUsedUp, read_ref
+from relay.counter.ctp.lanes.refs import INT_SPACES, RefPlaces, RefSpace, read_ref, write_ref
 from relay.refusals import call_reasons
 from relay.refusals.refusal import Refusal
 
@@ -32,7 +32,6 @@ class _Chosen:
     space: RefSpace
     cell: TextCell | IntCell
     lane_ref: str
-    number: int
     assigned: bool
 
 
@@ -64,12 +63,14 @@ class RequestWriter:
             return first
         if first is not None:
             return Outgoing(first=first)
+        before = lane.refs.mark()
         numbered = self._no_room(lane, 1 + len(places.derived)) or self._number(lane, places, body)
         if isinstance(numbered, Refusal):
+            lane.refs.back_to(before)
             return numbered
         chosen, entries = numbered
         if key:
-            entries = (_with_key(entries[0], key, ordered), *entries[1:])
+            entries = (replace(entries[0], order_key=key, content=ordered), *entries[1:])
             self._keys.remember(entries[0])
         self._write(places, body, chosen, entries)
         return Outgoing(entries, chosen[0].lane_ref if chosen[0].assigned else "")
@@ -105,42 +106,37 @@ class RequestWriter:
     def _number(
         self, lane: Lane, places: RefPlaces, body: bytearray
     ) -> tuple[tuple[_Chosen, ...], tuple[MapEntry, ...]] | Refusal:
-        before = lane.refs.mark()
-        try:
-            chosen = _choose(lane, places, body)
-            if not isinstance(chosen, Refusal):
-                return chosen, tuple(self._entry(lane, places, body, part) for part in chosen)
-        except RefsUsedUp as none_left:
-            chosen = call_reasons.references_used_up(field=str(none_left))
-        lane.refs.back_to(before)
-        return chosen
-
-    def _entry(self, lane: Lane, places: RefPlaces, body: bytearray, part: _Chosen) -> MapEntry:
-        counter_ref = self._binding.refs.next(part.space)
-        return MapEntry(
-            part.space,
-            self._binding.front,
-            self._binding.session,
-            counter_ref,
-            self._binding.mark(counter_ref),
-            lane.front,
-            lane.session,
-            part.lane_ref,
-            places.request_id.read(body) if places.request_id else 0,
-            lane.identity.investor_id,
-        )
+        chosen = _choose(lane, places, body)
+        if isinstance(chosen, Refusal):
+            return chosen
+        entries = list[MapEntry]()
+        for part in chosen:
+            counter_ref = self._binding.refs.next(part.space)
+            if counter_ref is None:
+                return call_reasons.references_used_up(field=part.space)
+            entry = MapEntry(
+                part.space,
+                self._binding.front,
+                self._binding.session,
+                counter_ref,
+                self._binding.mark(counter_ref),
+                lane.front,
+                lane.session,
+                part.lane_ref,
+                places.request_id.read(body) if places.request_id else 0,
+                lane.identity.investor_id,
+            )
+            entries.append(entry)
+        return chosen, tuple(entries)
 
     def _write(
         self, places: RefPlaces, body: bytearray, chosen: tuple[_Chosen, ...], entries: tuple[MapEntry, ...]
     ) -> None:
-        if places.front is not None:
-            places.front.write(body, self._binding.front)
-        if places.session is not None:
-            places.session.write(body, self._binding.session)
-        if places.request_id is not None:
-            places.request_id.write(body, entries[0].request_mark)
+        write_ref(places.front, body, self._binding.front)
+        write_ref(places.session, body, self._binding.session)
+        write_ref(places.request_id, body, entries[0].request_mark)
         for part, entry in zip(chosen, entries, strict=True):
-            _put(part.cell, body, entry.counter_ref)
+            write_ref(part.cell, body, entry.counter_ref)
             self._refs.add(entry)
 
     def _target(self, lane: Lane, places: RefPlaces, body: bytearray) -> MapEntry | Refusal | None:
@@ -155,9 +151,8 @@ class RequestWriter:
         if places.space is None or places.ref is None:
             is_own = not is_virtual(front) or (front, session) == (lane.front, lane.session)
             return None if is_own else call_reasons.order_not_found()
-        try:
-            number = read_ref(places.ref, body)
-        except BadRef:
+        number = read_ref(places.ref, body)
+        if number is None:
             return call_reasons.reference_malformed(field=places.space)
         by_system_id = places.system_id is not None and bool(places.system_id.read(body))
         if front == 0 and session == 0 and number:
@@ -179,11 +174,10 @@ class RequestWriter:
     def _point_at(self, places: RefPlaces, body: bytearray, entry: MapEntry) -> None:
         """Name the order as the counter knows it; by the exchange's number too where its session is gone."""
         front, session, ref = self._refs.counter_name(entry)
-        if places.ref is not None:
-            _put(places.ref, body, ref)
-        if places.front is not None and places.session is not None:
-            places.front.write(body, front)
-            places.session.write(body, session)
+        write_ref(places.ref, body, ref)
+        if places.keyed:
+            write_ref(places.front, body, front)
+            write_ref(places.session, body, session)
         system = self._refs.system_of(entry)
         current = (front, session) == (self._binding.front, self._binding.session)
         if system is None or current or places.exchange is None or places.system_id is None:
@@ -207,30 +201,28 @@ class RequestWriter:
         self, lane: Lane, space: RefSpace, cell: IntCell, places: RefPlaces, body: bytearray
     ) -> Refusal | None:
         # A lane's own action reference is not checked: many terminals leave it 0, and no cancel is to fail for it.
-        try:
-            counter_ref = self._binding.refs.next(space)
-        except RefsUsedUp:
+        counter_ref = self._binding.refs.next(space)
+        if counter_ref is None:
             return call_reasons.references_used_up(field=space)
         mark = self._binding.mark(counter_ref)
         own_request = places.request_id.read(body) if places.request_id else 0
         self._actions.add(space, counter_ref, Action(lane, cell.read(body), own_request, mark))
         cell.write(body, counter_ref)
-        if places.request_id is not None:
-            places.request_id.write(body, mark)
+        write_ref(places.request_id, body, mark)
         return None
 
 
 def _choose(lane: Lane, places: RefPlaces, body: bytearray) -> tuple[_Chosen, ...] | Refusal:
-    """The lane's references of one insert, main one first. Raises RefsUsedUp."""
+    """The lane's references of one insert, main one first."""
     if places.space is None or places.ref is None:
         return ()
     wanted = [(places.space, places.ref), *((RefSpace.ORDER, cell) for cell in places.derived)]
     numbers = list[int]()
     for space, cell in wanted:
-        try:
-            numbers.append(read_ref(cell, body))
-        except BadRef:
+        given = read_ref(cell, body)
+        if given is None:
             return call_reasons.reference_malformed(field=space)
+        numbers.append(given)
     chosen = dict[int, _Chosen]()
     # A quote may number its two orders either way round; what the terminal left empty comes after what it gave.
     for index in sorted(range(len(wanted)), key=lambda index: (numbers[index] == 0, numbers[index])):
@@ -245,23 +237,18 @@ def _choose_one(
     lane: Lane, space: RefSpace, cell: TextCell | IntCell, number: int, body: bytearray
 ) -> _Chosen | Refusal:
     if space in INT_SPACES:
-        return _Chosen(space, cell, str(number), number, assigned=False)
+        return _Chosen(space, cell, str(number), assigned=False)
     if number == 0:
-        number = lane.refs.next(space)
-        return _Chosen(space, cell, str(number), number, assigned=True)
+        free = lane.refs.next(space)
+        if free is None:
+            return call_reasons.references_used_up(field=space)
+        return _Chosen(space, cell, str(free), assigned=True)
     last = lane.refs.last(space)
     if number <= last:
         return call_reasons.reference_not_increasing(field=space, given=str(number), last=last)
     lane.refs.used(space, number)
     text = cell.read(body).decode("ascii") if isinstance(cell, TextCell) else str(number)
-    return _Chosen(space, cell, text, number, assigned=False)
-
-
-def _put(cell: TextCell | IntCell, body: bytearray, ref: int) -> None:
-    if isinstance(cell, IntCell):
-        cell.write(body, ref)
-    else:
-        cell.write(body, str(ref).encode("ascii"))
+    return _Chosen(space, cell, text, assigned=False)
 
 
 def content(method: str, places: RefPlaces, body: bytearray) -> bytes:
@@ -273,7 +260,3 @@ def content(method: str, places: RefPlaces, body: bytearray) -> bytes:
         elif cell is not None:
             cell.write(bare, b"")
     return digest(method, bare)
-
-
-def _with_key(entry: MapEntry, key: str, ordered: bytes) -> MapEntry:
-    return replace(entry, order_key=key, content=ordered)

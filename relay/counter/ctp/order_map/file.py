@@ -10,8 +10,11 @@ off again. And the day is this object's only when its file was read: after a fai
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import dataclasses
 import errno
+import json
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -23,12 +26,14 @@ from relay.counter.ctp.lanes.order_keys import OrderKeys
 from relay.counter.ctp.lanes.ref_map import MapEntry
 from relay.counter.ctp.lanes.refs import RefSpace
 from relay.counter.ctp.order_map.in_database import OrdersInDatabase
-from relay.counter.ctp.order_map.lines import BadLine, from_line, to_line
 
 _log = structlog.get_logger(__name__)
 _COMPLAINT_SECONDS = 10.0
 """between two log lines about a file that cannot be written: there is a failure for every order"""
 
+_NUMBERS = frozenset(field.name for field in dataclasses.fields(MapEntry) if field.type == "int")
+_TEXTS = ("lane_ref", "investor_id", "order_key")
+_FIELDS = frozenset(field.name for field in dataclasses.fields(MapEntry))
 _AtCounter = tuple[RefSpace, int, int, int]
 _Entries = dict[_AtCounter, MapEntry]
 """by what names each at the counter; in many-to-many every counter session counts its references from one"""
@@ -98,7 +103,7 @@ class OrderMapFile:
         if not entries:
             return
         for entry in entries:
-            self._kept.get(entry.investor_id, {}).pop(_at_counter(entry), None)
+            self._kept.get(entry.investor_id, {}).pop(entry.at_counter, None)
         lines = _lines(entries, retracted=True)
         try:
             self._write(lines)
@@ -125,7 +130,7 @@ class OrderMapFile:
 
     def _keep(self, entries: Iterable[MapEntry]) -> None:
         for entry in entries:
-            self._kept.setdefault(entry.investor_id, {})[_at_counter(entry)] = entry
+            self._kept.setdefault(entry.investor_id, {})[entry.at_counter] = entry
             if entry.order_key:
                 self.order_keys.remember(entry)
 
@@ -182,21 +187,43 @@ def _read(file: int) -> tuple[int, _Entries, int]:
     entries: _Entries = {}
     bad = 0
     for line in data[:size].split(b"\n")[:-1]:
-        try:
-            entry, retracted = from_line(line)
-        except BadLine:
+        known = _from_line(line)
+        if known is None:
             bad += 1
             continue
+        entry, retracted = known
         if retracted:
-            entries.pop(_at_counter(entry), None)
+            entries.pop(entry.at_counter, None)
         else:
-            entries[_at_counter(entry)] = entry
+            entries[entry.at_counter] = entry
     return size, entries, bad
 
 
 def _lines(entries: Iterable[MapEntry], *, retracted: bool = False) -> bytes:
-    return "".join(to_line(entry, retracted=retracted) for entry in entries).encode()
+    return "".join(_to_line(entry, retracted=retracted) for entry in entries).encode()
 
 
-def _at_counter(entry: MapEntry) -> _AtCounter:
-    return entry.space, entry.counter_front, entry.counter_session, entry.counter_ref
+def _to_line(entry: MapEntry, *, retracted: bool = False) -> str:
+    """With its line end."""
+    values: dict[str, object] = {field.name: getattr(entry, field.name) for field in dataclasses.fields(entry)}
+    values["content"] = base64.b64encode(entry.content).decode()
+    if retracted:
+        values["retracted"] = True
+    return json.dumps(values, ensure_ascii=False, separators=(",", ":")) + "\n"
+
+
+def _from_line(line: bytes) -> tuple[MapEntry, bool] | None:
+    """The entry, and whether this line takes it back; None where it is damaged: cut, zeros, or run into another."""
+    try:
+        # Zeros are what a power cut leaves of a block that was not written yet; an entry may follow them.
+        values = json.loads(line.strip(b"\0"))
+        retracted = values.pop("retracted", False) is True
+        values["space"] = RefSpace(values["space"])
+        values["content"] = base64.b64decode(values["content"], validate=True)
+        entry = MapEntry(**{name: value for name, value in values.items() if name in _FIELDS})
+        int(entry.lane_ref)
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None
+    numbers = all(type(getattr(entry, name)) is int for name in _NUMBERS)
+    texts = all(type(getattr(entry, name)) is str for name in _TEXTS)
+    return (entry, retracted) if numbers and texts else None

@@ -55,7 +55,7 @@ class Answers:
         known = self.cache.ask(call.cache_key, (call.link, call.number), fresh=call.fresh)
         if known is None:
             return False
-        call.link.items.put_later(call.number, self._rows(call.link, call.number, known.rows, _NO_ERROR))
+        call.link.items.put_later(call.number, self._rows(call.link, call.number, known, _NO_ERROR))
         return True
 
     def give(self, call: OpenCall, event: RawEvent) -> None:

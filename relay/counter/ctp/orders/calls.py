@@ -21,8 +21,7 @@ from relay.counter.ctp.lanes.ref_map import MapEntry
 from relay.counter.ctp.lanes.refs import RefSpace
 from relay.counter.ctp.lanes.requests import Outgoing
 from relay.counter.ctp.orders.outgoing import OutgoingItems
-from relay.counter.ctp.pacing.pacing import Ticket
-from relay.counter.ctp.pacing.rate_window import RateWindow
+from relay.counter.ctp.pacing.pacing import RateWindow, Ticket
 from relay.counter.ctp.queries.query_cache import Key
 from relay.counter.port import CallOutcome
 
@@ -127,7 +126,7 @@ class UnansweredCalls:
         self._calls[call.request_id] = call
         call.link.unanswered.add(call)
         for entry in call.outgoing.entries:
-            self._of_order[_at_counter(entry)] = call
+            self._of_order[entry.at_counter] = call
         call.expects_answer = call.method.name not in self._by_silence
         if len(self._calls) > _LIMIT:
             self.settle(next(iter(self._calls.values())))
@@ -138,7 +137,7 @@ class UnansweredCalls:
 
     def noticed(self, entry: MapEntry) -> None:
         """The counter has this order: its insert waits no longer, though an error may still answer it."""
-        call = self._of_order.pop(_at_counter(entry), None)
+        call = self._of_order.pop(entry.at_counter, None)
         if call is not None:
             call.expects_answer = False
 
@@ -148,7 +147,7 @@ class UnansweredCalls:
             return
         call.link.unanswered.discard(call)
         for entry in call.outgoing.entries:
-            self._of_order.pop(_at_counter(entry), None)
+            self._of_order.pop(entry.at_counter, None)
 
     def forget(self, link: RouterLink) -> None:
         """The terminal is gone: its answers go to nobody. Public queries go on, others may wait for them too."""
@@ -164,10 +163,6 @@ class UnansweredCalls:
         self._calls.clear()
         self._of_order.clear()
         return waiting
-
-
-def _at_counter(entry: MapEntry) -> _AtCounter:
-    return entry.space, entry.counter_front, entry.counter_session, entry.counter_ref
 
 
 def repeated(first: FirstOrder) -> CallOutcome:

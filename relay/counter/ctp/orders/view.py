@@ -2,16 +2,48 @@
 
 from __future__ import annotations
 
-from ctpabi.catalog import Catalog
+from ctpabi.catalog import Callback, Catalog
+from ctpabi.codec.cells import present_text_cells
 from ctpabi.codec.messages import event_bytes
+from ctpabi.codec.text import encode
 from ctpabi.facts.errors import NEVER_ANSWERED
 from relay.counter.ctp.delivery.delivery import Notice
-from relay.counter.ctp.identity.operator_mask import OperatorMask
 from relay.counter.ctp.identity.ownership import OwnershipTable
 from relay.counter.ctp.identity.scope import Identity
 from relay.counter.ctp.lanes.lanes import Lanes, ReadEvent
 from relay.counter.ctp.queries.query_cache import Row
 from relay.counter.port import CounterEvent, TerminalLogin
+
+_OPERATOR_FIELDS = ("UserID", "ActiveUserID", "OperatorID")
+_NO_ONE = Identity("", "")
+
+
+class OperatorMask:
+    """Shows terminals their own investor where an order or answer has the operator's UserID (CTP fact 29).
+
+    So a terminal cannot tell the modes apart by it, and the operator's name at the counter stays the firm's own. An
+    empty id masks nothing.
+    """
+
+    def __init__(self, catalog: Catalog, operator_id: str) -> None:
+        self._operator = encode(operator_id)
+        self._cells = {
+            callback.name: present_text_cells(catalog.structs[callback.struct], *_OPERATOR_FIELDS)
+            for callback in catalog.callbacks.values()
+            if operator_id and callback.struct
+        }
+
+    def show(self, callback: Callback, body: bytes, investor: bytes) -> bytes:
+        """The struct as this investor may see it; the same object where nothing is to be replaced."""
+        if not self._operator:
+            return body
+        places = [cell for cell in self._cells.get(callback.name, ()) if cell.read(body) == self._operator]
+        if not places:
+            return body
+        shown = bytearray(body)
+        for cell in places:
+            cell.write(shown, investor)
+        return bytes(shown)
 
 
 class EventView:
@@ -49,9 +81,6 @@ class EventView:
         """The answer that the relay gives where the counter's will never come."""
         told = NEVER_ANSWERED, why.encode("gb18030")
         return self.answer(Row(self._no_answer, None, is_last=True), request_id, _NO_ONE, told)
-
-
-_NO_ONE = Identity("", "")
 
 
 def identity_of(login: TerminalLogin, operator_id: str = "") -> Identity:

@@ -16,6 +16,7 @@ Orders are never sent twice (CTP fact 68); what waited past its deadline is neve
 from __future__ import annotations
 
 import heapq
+from collections import deque
 from collections.abc import Hashable
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -25,7 +26,6 @@ from typing import Generic, TypeVar
 from ctpabi.facts.errors import NEED_RETRY
 from ctpabi.facts.return_codes import TOO_MANY_A_SECOND, TOO_MANY_UNANSWERED
 from relay.counter.ctp.identity.scope_table import Priority
-from relay.counter.ctp.pacing.rate_window import RateWindow
 from relay.counter.ctp.pacing.turns import Turns
 from relay.counter.ctp.queries.query_lane import QueryLane
 from relay.refusals import call_reasons
@@ -33,6 +33,7 @@ from relay.refusals.refusal import Refusal
 
 _SHARE = 10
 """a line of queries has one package of this many, however many orders wait"""
+_SPAN_SECONDS = 1.0
 _SLACK = 1_000
 """how many deadlines of requests sent already are kept before they are swept out"""
 
@@ -101,6 +102,28 @@ class Outcome(Enum):
     """a query the API did not take: it is sent again later, the terminal is told nothing"""
     FAILED = auto()
     """tell the terminal the return code"""
+
+
+class RateWindow:
+    """The sends of the last second: no second, wherever it begins, has more than the limit; 0 means none."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._sent: deque[float] = deque()
+
+    def free_at(self, now: float, spare: int = 0) -> float:
+        """When one more may be sent so that `spare` places are left after it; `now` or earlier means at once."""
+        room = max(1, self._limit - spare)
+        while self._sent and self._sent[0] <= now - _SPAN_SECONDS:
+            self._sent.popleft()
+        if self._limit == 0 or len(self._sent) < room:
+            return now
+        return self._sent[len(self._sent) - room] + _SPAN_SECONDS
+
+    def take(self, now: float) -> None:
+        """One was sent."""
+        if self._limit:
+            self._sent.append(now)
 
 
 class _Line(Generic[T]):
@@ -217,7 +240,7 @@ class Pacer(Generic[T]):
 
     def disconnected(self) -> T | None:
         """The counter session broke: the query whose answer will never come, if there is one."""
-        self.lane.disconnected()
+        self.lane.took()  # another connection knows nothing of what was asked before
         ticket = self._in_flight
         if ticket is not None:
             self._release(ticket)

@@ -28,14 +28,6 @@ class Row:
     is_last: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What there is already; the asker gets `rows`, and where `complete` is False the coming ones too."""
-
-    rows: tuple[Row, ...]
-    complete: bool
-
-
 @dataclass(slots=True)
 class _Question(Generic[A]):
     rows: list[Row] = field(default_factory=list)
@@ -58,16 +50,19 @@ class QueryCache(Generic[A]):
         """What is asked: the request without the rubbish behind its texts' NULs and between its fields."""
         return method.name, _normal(self._structs[method.name], body)
 
-    def ask(self, key: Key, asker: A, *, fresh: bool = False) -> Known | None:
-        """What is known; None: the asker is the first and its query is to be sent. `fresh` wants no earlier answer."""
+    def ask(self, key: Key, asker: A, *, fresh: bool = False) -> tuple[Row, ...] | None:
+        """What there is already; an asker that joins an open question gets the coming rows too.
+
+        None: the asker is the first and its query is to be sent. `fresh` wants no earlier answer.
+        """
         known = self._answers.get(key)
         if known is not None and not fresh:
             self._answers.move_to_end(key)
-            return Known(known[0], complete=True)
+            return known[0]
         question = self._open.get(key)
         if question is not None:
             question.askers.append(asker)
-            return Known(tuple(question.rows), complete=False)
+            return tuple(question.rows)
         self._open[key] = _Question(askers=[asker])
         return None
 

@@ -63,10 +63,6 @@ class QueryLane:
         """An order, or anything else that is no query, was sent."""
         self._busy_at = now
 
-    def disconnected(self) -> None:
-        """Another connection knows nothing of what was asked before."""
-        self.took()
-
     def is_dead(self, now: float) -> bool:
         """Whether no query goes through any more."""
         if self._refused_since is None:

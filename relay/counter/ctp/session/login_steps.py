@@ -14,7 +14,7 @@ from ctpabi.api.spi import RawEvent
 from ctpabi.api.trader import TraderApi
 from ctpabi.catalog import Catalog
 from ctpabi.codec import layout, text
-from relay.counter.ctp.lanes.refs import BadRef, parse_ref
+from relay.counter.ctp.lanes.refs import parse_ref
 from relay.counter.ctp.session import events as fact
 from relay.counter.ctp.session.offered import offered
 from relay.counter.ctp.session.user_system_info import report_body, report_method
@@ -163,11 +163,10 @@ class LoginSteps:
 
 def _max_order_ref(text: str) -> int:
     """0 where it is no number: the counter then refuses the relay's first references by name, which ends nothing."""
-    try:
-        return parse_ref(text.encode())
-    except BadRef:
+    number = parse_ref(text.encode())
+    if number is None:
         _log.warning("max_order_ref_unreadable", text=text)
-        return 0
+    return number or 0
 
 
 def _error(event: RawEvent) -> tuple[int, str]:

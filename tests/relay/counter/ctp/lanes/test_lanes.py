@@ -199,7 +199,7 @@ def test_an_order_that_the_api_did_not_take_gives_its_reference_back() -> None:
     again, _ = send(lanes, lane, "ReqOrderInsert", OrderRef="9")
 
     assert read("InputOrder", again, "OrderRef") == "42"
-    assert len(lanes.snapshot()) == 1
+    assert lanes.used == 1
 
 
 def test_without_a_counter_session_no_reference_is_given() -> None:
@@ -243,9 +243,9 @@ def test_the_shares_are_known_again_after_a_restart_and_new_with_the_day() -> No
     """A restart gives nobody a second share."""
     limits = DayLimits(total=10, per_investor=1)
     before = lanes_at_counter(limits=limits)
-    send(before, before.open(investor("10001")), "ReqOrderInsert")
+    _, sent = send(before, before.open(investor("10001")), "ReqOrderInsert")
     after = lanes_at_counter(limits=limits)
-    after.restore(before.snapshot())
+    after.restore(sent.entries)
     lane = after.open(investor("10001"))
 
     assert refused(after, lane, "ReqOrderInsert").reason == "investor_day_limit_reached"
@@ -702,9 +702,9 @@ def test_a_restarted_relay_knows_the_days_orders_again() -> None:
     """From the stored entries: notices, cancels, keys, and no counter reference twice."""
     before = lanes_at_counter()
     lane = before.open(investor("10001"))
-    sent, _ = send(before, lane, "ReqOrderInsert", OrderRef="12", order_key="k1")
+    sent, kept = send(before, lane, "ReqOrderInsert", OrderRef="12", order_key="k1")
     after = Lanes(CATALOG, OWNERSHIP)
-    after.restore(before.snapshot())
+    after.restore(kept.entries)
     after.rebind(FRONT, 888, 0)
 
     new = after.open(investor("10001"))
@@ -720,11 +720,11 @@ def test_an_order_of_another_process_is_known_by_the_name_it_had_there() -> None
     there, here = lanes_at_counter(relay_number=1), lanes_at_counter(relay_number=2)
     here.rebind(FRONT, 555, 0)
     name = there.open(investor("10001"))
-    sent, _ = send(there, name, "ReqOrderInsert", OrderRef="12")
+    sent, kept = send(there, name, "ReqOrderInsert", OrderRef="12")
     mine, other = here.open(investor("10001")), here.open(investor("10002"))
     cancel: dict[str, Any] = {"FrontID": name.front, "SessionID": name.session, "OrderRef": "12"}
     asked = here.named_elsewhere(mine, method("ReqOrderAction"), request("ReqOrderAction", **cancel))
-    here.recall(there.snapshot())
+    here.recall(kept.entries)
 
     canceled, _ = send(here, mine, "ReqOrderAction", **cancel)
 
@@ -740,11 +740,10 @@ def test_orders_of_another_process_hide_none_of_ours_and_take_no_room() -> None:
     there, here = lanes_at_counter(relay_number=1), lanes_at_counter(relay_number=2, limits=DayLimits(total=2))
     here.rebind(FRONT, 555, 40)
     other = there.open(investor("10001"))
-    for ref in ("1", "2", "3"):
-        send(there, other, "ReqOrderInsert", OrderRef=ref)
+    theirs = [send(there, other, "ReqOrderInsert", OrderRef=ref)[1] for ref in ("1", "2", "3")]
     mine = here.open(investor("10001"))
     sent, _ = send(here, mine, "ReqOrderInsert", OrderRef="7")
-    here.recall(there.snapshot())
+    here.recall(entry for kept in theirs for entry in kept.entries)
     send(here, mine, "ReqOrderInsert", OrderRef="8")
 
     error = event("OnErrRtnOrderInsert", **dict(zip(_REFUSED, read("InputOrder", sent, *_REFUSED), strict=True)))
@@ -761,15 +760,15 @@ def test_sessions_that_counted_alike_are_told_apart() -> None:
     desk, phone = lanes_at_counter(), lanes_at_counter()
     phone.rebind(FRONT, 555, 0)
     sent = [
-        send(lanes, lanes.open(investor("10001"), session=number), "ReqOrderInsert", OrderRef=f"{number}")[0]
+        send(lanes, lanes.open(investor("10001"), session=number), "ReqOrderInsert", OrderRef=f"{number}")
         for lanes, number in ((desk, 7), (phone, 8))
     ]
     after = Lanes(CATALOG, OWNERSHIP)
-    after.restore((*desk.snapshot(), *phone.snapshot()))
+    after.restore(entry for _, kept in sent for entry in kept.entries)
 
-    orders = order_of(sent[0], session=SESSION), order_of(sent[1], session=555)
+    orders = order_of(sent[0][0], session=SESSION), order_of(sent[1][0], session=555)
 
-    assert [read("InputOrder", one, "OrderRef") for one in sent] == ["41", "41"]
+    assert [read("InputOrder", one, "OrderRef") for one, _ in sent] == ["41", "41"]
     assert [triple(show(after, callback("OnRtnOrder"), one))[1:] for one in orders] == [(7, "7"), (8, "8")]
 
 

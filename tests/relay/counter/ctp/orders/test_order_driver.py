@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from relay.counter.ctp.orders.driver import OrderDriver
-from relay.counter.ctp.pacing.rate_window import RateWindow
+from relay.counter.ctp.pacing.pacing import RateWindow
 from relay.counter.ctp.session.events import CounterSessionEnded, SessionPasswordDue
 from relay.refusals.refusal import Refused
 from tests.relay.counter.ctp.ctp_bodies import BROKER

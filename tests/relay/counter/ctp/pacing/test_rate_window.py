@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.counter.ctp.pacing.rate_window import RateWindow
+from relay.counter.ctp.pacing.pacing import RateWindow
 
 
 def test_a_full_second_says_when_there_is_room() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from relay.counter.ctp.queries.query_cache import Key, Known, QueryCache, Row
+from relay.counter.ctp.queries.query_cache import Key, QueryCache, Row
 from tests.relay.counter.ctp.ctp_bodies import CATALOG, callback, event, method, request
 
 ANSWER = callback("OnRspQryInstrument")
@@ -28,7 +28,7 @@ def test_the_first_asks_and_the_next_are_answered() -> None:
 
     assert known.ask(key, "a") is None
     assert [known.answered(key, one) for one in rows] == [("a",), ("a",)]
-    assert known.ask(key, "b") == Known(rows, complete=True)
+    assert known.ask(key, "b") == rows
 
 
 def test_who_asks_while_it_is_being_answered_joins() -> None:
@@ -38,7 +38,7 @@ def test_who_asks_while_it_is_being_answered_joins() -> None:
     known.ask(key, "a")
     known.answered(key, row("rb2510"))
 
-    assert known.ask(key, "b") == Known((row("rb2510"),), complete=False)
+    assert known.ask(key, "b") == (row("rb2510"),)
     assert known.answered(key, row("cu2511", is_last=True)) == ("a", "b")
 
 
@@ -113,10 +113,10 @@ def test_who_asks_afresh_is_answered_by_the_counter_and_so_is_everybody_after() 
     known.answered(key, row("rb2510", is_last=True))
 
     assert known.ask(key, "b", fresh=True) is None
-    assert known.ask(key, "c") == Known((row("rb2510", is_last=True),), complete=True)
-    assert known.ask(key, "d", fresh=True) == Known((), complete=False)
+    assert known.ask(key, "c") == (row("rb2510", is_last=True),)
+    assert known.ask(key, "d", fresh=True) == ()
     assert known.answered(key, row("cu2511", is_last=True)) == ("b", "d")
-    assert known.ask(key, "e") == Known((row("cu2511", is_last=True),), complete=True)
+    assert known.ask(key, "e") == (row("cu2511", is_last=True),)
 
 
 def test_the_cache_is_bounded_by_bytes() -> None:

@@ -30,7 +30,7 @@ def test_a_query_that_was_given_up_alone_is_no_dead_lane() -> None:
 def test_a_refusal_after_one_that_was_given_up_is_a_dead_lane(lane: QueryLane) -> None:
     """It stays dead until the session is another."""
     assert lane.is_dead(30.0)
-    lane.disconnected()
+    lane.took()
     assert not lane.is_dead(30.0)
 
 
@@ -81,7 +81,7 @@ def test_renewals_become_rarer_the_more_are_needed(lane: QueryLane) -> None:
     now, gaps = 30.0, []
     for _ in range(10):
         lane.renewed(now)
-        lane.disconnected()
+        lane.took()
         lane.gave_up(8)
         lane.refused(now)
         at = lane.renew_at(now)

@@ -6,7 +6,7 @@ import pytest
 
 from ctpabi.catalog.data import load_catalog
 from ctpabi.codec import layout
-from relay.counter.ctp.identity.operator_mask import OperatorMask
+from relay.counter.ctp.orders.view import OperatorMask
 
 CATALOG = load_catalog()
 ORDER = CATALOG.structs["Order"]
