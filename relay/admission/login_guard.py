@@ -148,7 +148,7 @@ class LoginGuard:
         if self._tries is not None:
             self._tries.right(investor_id)
         self._ended(attempt)
-        self._breaker.succeeded()
+        self._breaker.reset()
         self._attempts.succeeded(_who(attempt))
         self._tasks.start(self._remember(attempt), "remember a known place")
 

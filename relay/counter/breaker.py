@@ -35,12 +35,8 @@ class Breaker:
         self._pause = pause_seconds
         self._state = BreakerState.CLOSED
         self._since = 0.0
-        self._alarm: BreakerAlarm | None = None
-
-    @property
-    def alarm(self) -> BreakerAlarm | None:
-        """The latest reason the breaker opened; None while it is closed."""
-        return self._alarm
+        self.alarm: BreakerAlarm | None = None
+        """the latest reason the breaker opened; None while it is closed"""
 
     def state(self, now: float) -> BreakerState:
         if self._state is BreakerState.OPEN and now - self._since >= self._pause:
@@ -54,7 +50,7 @@ class Breaker:
 
     def seconds_left(self, now: float) -> float:
         """How long until a login is tried; 0 where one would be."""
-        return max(0.0, self._since + self._pause - now) if self._alarm is not None else 0.0
+        return max(0.0, self._since + self._pause - now) if self.alarm is not None else 0.0
 
     def admit(self, now: float) -> Refusal | None:
         """May a login be tried now? In half-open the first caller is let through and the next have to wait."""
@@ -71,7 +67,7 @@ class Breaker:
                 return self._refusal()
 
     def _refusal(self) -> Refusal:
-        return relay_reasons.counter_unavailable(why=f"(CTP {self._alarm.error_id})" if self._alarm else "")
+        return relay_reasons.counter_unavailable(why=f"(CTP {self.alarm.error_id})" if self.alarm else "")
 
     def refused(self, error_id: int, text: str, now: float) -> BreakerAlarm | None:
         """The counter refused a login or an authentication; returns the alarm to raise.
@@ -83,13 +79,9 @@ class Breaker:
                 self.reset()  # the counter answers about a user again, so it admits the relay
             return None
         was, self._state, self._since = self._state, BreakerState.OPEN, now
-        self._alarm = BreakerAlarm(error_id, text, now)
-        return None if was is BreakerState.OPEN else self._alarm
-
-    def succeeded(self) -> None:
-        """A login went through."""
-        self.reset()
+        self.alarm = BreakerAlarm(error_id, text, now)
+        return None if was is BreakerState.OPEN else self.alarm
 
     def reset(self) -> None:
-        """Closed again: by a success, or by an operator who mended the cause."""
-        self._state, self._alarm = BreakerState.CLOSED, None
+        """Closed again: a login went through, or an operator mended the cause."""
+        self._state, self.alarm = BreakerState.CLOSED, None

@@ -38,7 +38,7 @@ def test_after_the_pause_one_login_tries() -> None:
     assert breaker.state(300.0) is BreakerState.HALF_OPEN
     assert breaker.admit(300.0) is None
     assert breaker.admit(300.0) is not None
-    breaker.succeeded()
+    breaker.reset()
     assert breaker.admit(301.0) is None
     assert breaker.alarm is None
 
@@ -94,6 +94,6 @@ def test_looking_uses_up_no_try() -> None:
     assert breaker.refusal(300.0) is None
     assert breaker.admit(300.0) is None
     assert breaker.refusal(300.0) is not None
-    breaker.succeeded()
+    breaker.reset()
     assert breaker.refusal(300.0) is None
     assert breaker.seconds_left(300.0) == 0.0

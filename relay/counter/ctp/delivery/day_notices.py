@@ -14,7 +14,7 @@ What holds between two events:
   which things began.
 * A state that arrives late, after one that followed it, replaces nothing (`_came_late`): less has traded, or the held
   state is final, or the held state already has the exchange's number.
-* `size` of an owner and `_size` of all are exactly the cost of what is kept. Both are bounded. When an owner is over
+* `size` of an owner and `size_bytes` of all are exactly the cost of what is kept. Both are bounded. When an owner is over
   its bound it loses its oldest entries, finished ones first. When all together are over theirs, the largest owners are
   cut to one common size at which there is room; owners below that size lose nothing.
 * An owner that lost something, or whom the directory did not know when a notice came, is not complete any more. Its
@@ -119,12 +119,8 @@ class DayNotices:
         self._number = text_cell(order, "OrderSysID")
         self._keys = {c.name: cells for c in catalog.callbacks.values() if (cells := _key_cells(catalog, c))}
         self._owned: dict[Ownership, _Owned] = {}
-        self._size = 0
+        self.size_bytes = 0
         self._place = 0
-
-    @property
-    def size_bytes(self) -> int:
-        return self._size
 
     def record(self, notice: Notice, owner: Ownership) -> None:
         """Keep a notice as the counter sent it; one that no terminal may see is not kept."""
@@ -146,10 +142,10 @@ class DayNotices:
         kept[key] = place or self._place, notice
         grown = self._cost(notice) - before
         owned.size += grown
-        self._size += grown
+        self.size_bytes += grown
         if owned.size > self._limits.owner_bytes:
             self._cut(owned, owned.size - owned.size // _GIVES_WAY)
-        if self._size > self._limits.total_bytes:
+        if self.size_bytes > self._limits.total_bytes:
             self._make_room()
 
     def replay(self, identity: Identity) -> DayReplay:
@@ -167,7 +163,7 @@ class DayNotices:
     def start_day(self) -> None:
         """A new trading day: yesterday's notices are dropped."""
         self._owned.clear()
-        self._size = self._place = 0
+        self.size_bytes = self._place = 0
 
     def _taken(self, owned: _Owned, key: _Key) -> tuple[int, int]:
         """The place and cost of the state before, which is taken out; zeros where there is none."""
@@ -190,7 +186,7 @@ class DayNotices:
         while owned.size > most:
             _, (_, notice) = (owned.past or owned.alive).popitem(last=False)
             owned.size -= self._cost(notice)
-            self._size -= self._cost(notice)
+            self.size_bytes -= self._cost(notice)
 
     def _cost(self, notice: Notice) -> int:
         return len(notice.body) + self._limits.overhead

@@ -48,12 +48,8 @@ class Delivery:
         self._order = text_cells(catalog.structs["Order"], "ExchangeID", "OrderSysID")
         self._orders: set[OrderKey] = set()
         self._held: OrderedDict[OrderKey, list[tuple[float, Notice]]] = OrderedDict()
-        self._held_count = 0
-
-    @property
-    def held(self) -> int:
-        """Trades waiting for their orders."""
-        return self._held_count
+        self.held = 0
+        """how many trades wait for their orders"""
 
     @property
     def due_at(self) -> float | None:
@@ -87,7 +83,7 @@ class Delivery:
         """A new trading day: its numbers start anew."""
         self._orders.clear()
         self._held.clear()
-        self._held_count = 0
+        self.held = 0
 
     def _accept_trade(self, notice: Notice, now: float) -> list[Notice]:
         exchange, system_id = self._trade
@@ -95,8 +91,8 @@ class Delivery:
         if not key[1] or key in self._orders or self._full:
             return [notice]
         self._held.setdefault(key, []).append((now, notice))
-        self._held_count += 1
-        return self._let_go(next(iter(self._held))) if self._held_count > self._limits.held else []
+        self.held += 1
+        return self._let_go(next(iter(self._held))) if self.held > self._limits.held else []
 
     @property
     def _full(self) -> bool:
@@ -104,5 +100,5 @@ class Delivery:
 
     def _let_go(self, key: OrderKey) -> list[Notice]:
         waiting = self._held.pop(key, [])
-        self._held_count -= len(waiting)
+        self.held -= len(waiting)
         return [notice for _, notice in waiting]

@@ -42,7 +42,6 @@ class Ownership:
 class _Places:
     """Where one callback's struct names its owner."""
 
-    callback: str
     shape: Shape
     size: int
     broker: TextCell | None
@@ -112,11 +111,9 @@ class OwnershipTable:
 
 def _places(callback: Callback, struct: Struct | None) -> _Places:
     if struct is None:
-        return _Places(callback.name, callback.shape, 0, None, None, None, None)
+        return _Places(callback.shape, 0, None, None, None, None)
     broker, investor, account = (text_cell(struct, name) for name in ("BrokerID", "InvestorID", "AccountID"))
-    return _Places(
-        callback.name, callback.shape, struct.size, broker, investor, account, text_cell(struct, "InvestorRange")
-    )
+    return _Places(callback.shape, struct.size, broker, investor, account, text_cell(struct, "InvestorRange"))
 
 
 def _named(owner: Owner, name: bytes, callback: str) -> Ownership:

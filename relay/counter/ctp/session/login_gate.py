@@ -53,7 +53,7 @@ class LoginGate:
 
     def succeeded(self) -> None:
         """A login went through."""
-        self._breaker.succeeded()
+        self._breaker.reset()
 
 
 def _now() -> float:

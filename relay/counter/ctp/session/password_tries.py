@@ -16,18 +16,14 @@ class PasswordTries:
 
     def __init__(self) -> None:
         self._of_this_one = 0
-        self._in_a_row = 0
+        self.in_a_row = 0
+        """how many tries were refused one after the other"""
         self._must_change = False
-
-    @property
-    def in_a_row(self) -> int:
-        """How many tries were refused one after the other."""
-        return self._in_a_row
 
     def refused(self) -> None:
         """The counter says that it is wrong."""
         self._of_this_one += 1
-        self._in_a_row += 1
+        self.in_a_row += 1
 
     def due(self) -> None:
         """The counter says that it is right but must be changed."""
@@ -46,4 +42,4 @@ class PasswordTries:
         """Whether the password may be tried now; `asked`: a person wants it, and knows better than we do."""
         if asked:
             return True
-        return not self._must_change and self._of_this_one < MOST_OF_ONE and self._in_a_row < MOST_IN_A_ROW
+        return not self._must_change and self._of_this_one < MOST_OF_ONE and self.in_a_row < MOST_IN_A_ROW
