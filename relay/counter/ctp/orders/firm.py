@@ -76,5 +76,7 @@ class FirmQuestions:
     @staticmethod
     async def _when_known(shared: OrdersInDatabase, then: Callable[[], None]) -> None:
         """The terminal may go to another process as soon as it has its answer, and repeat the key there."""
-        await shared.settled()
-        then()
+        try:
+            await shared.settled()
+        finally:
+            then()  # also where the session ends meanwhile: it was sent

@@ -233,6 +233,21 @@ async def test_the_others_know_of_a_keyed_order_before_its_terminal_does(board: 
     assert firm.news[1:] == [("store", "K1"), ("sent", "K1")]
 
 
+async def test_an_order_that_was_sent_is_answered_also_where_the_session_ends_meanwhile(
+    board: Board, firm: Firm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It waits only for the others to know of it, and that wait ends with the session."""
+    mine = board.terminal("100001")
+    monkeypatch.setattr(firm, "settled", asyncio.Event().wait)
+    waiting = insert(board, mine, 1, "K1")
+    await settled()
+    assert not waiting.done()
+
+    await board.board.stop()
+
+    assert (await asyncio.wait_for(waiting, 5)).return_code == 0
+
+
 async def test_a_claimed_key_is_freed_where_its_order_is_not_sent(board: Board, firm: Firm) -> None:
     """Not taken by the API, refused, or broken off: the terminal may try again at any process."""
     mine = board.terminal("100001")
