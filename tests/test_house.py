@@ -264,3 +264,16 @@ def test_a_link_to_nowhere_is_found(tmp_path: Path) -> None:
     (tmp_path / "b.md").write_text("## Two\n")
 
     assert broken_links(tmp_path) == ["a.md: c.md", "a.md: b.md#six"]
+
+
+@pytest.mark.parametrize(("walk", "most"), [("One login", 16), ("One order", 12)])
+def test_a_login_and_an_order_pass_few_files(walk: str, most: int) -> None:
+    """docs/architecture.md follows both: a numbered row for each file that takes them and hands them on."""
+    page = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    heading, _, section = page.partition(f"## {walk}")[2].partition("\n")
+    files = re.findall(
+        r"^\| \d+ \| .* \| \[`((?:relay|ctpabi|terminal_client)/[\w/]+\.py)`\]", section.split("\n## ")[0], re.MULTILINE
+    )
+
+    assert len(files) == len(set(files)) <= most
+    assert f"{len(files)} files" in heading

@@ -1,6 +1,7 @@
-"""The ledger as text: JSON lines and CSV for machines, the one-line form of a terminal's login for comparing.
+"""The columns of an export: JSON lines and CSV for machines, the one-line form of a terminal's login for comparing.
 
-The line's fields are separated by `@`; where the form comes from is not documented anywhere, so it is a setting.
+JSON and CSV have the fields of `chain.Entry`, in its order. The line has what the setting `ledger.line_format` names,
+separated by `@` unless the setting says otherwise; no document of CTP's gives this form. `_login_line` fills it in.
 """
 
 from __future__ import annotations
