@@ -28,7 +28,7 @@ def _pip_install(version: str, target: Path) -> None:
     command = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", str(target)]
     command.append(f"openctp-ctp=={version}")
     try:
-        subprocess.run(command, capture_output=True, text=True, timeout=100, check=True)
+        subprocess.run(command, capture_output=True, text=True, timeout=280, check=True)
     except subprocess.CalledProcessError as error:
         pytest.skip(f"openctp-ctp {version} cannot be installed here: {error.stderr.strip()[-200:]}")
     except subprocess.TimeoutExpired:

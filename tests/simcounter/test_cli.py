@@ -38,19 +38,19 @@ spi, api = Spi(), tdapi.CThostFtdcTraderApi.CreateFtdcTraderApi("")
 api.RegisterSpi(spi)
 api.RegisterFront("tcp://203.0.113.7:10201")
 api.Init()
-heard.get(timeout=60)
+heard.get(timeout=200)
 who = tdapi.CThostFtdcReqAuthenticateField()
 who.BrokerID, who.UserID, who.AppID, who.AuthCode = "9999", "100001", "simnow_client_test", "0000000000000000"
 api.ReqAuthenticate(who, 1)
-assert heard.get(timeout=60) == 0
+assert heard.get(timeout=200) == 0
 login = tdapi.CThostFtdcReqUserLoginField()
 login.BrokerID, login.UserID, login.Password = "9999", "100001", "demo-100001"
 api.ReqUserLogin(login, 2)
-assert heard.get(timeout=60) == 0
+assert heard.get(timeout=200) == 0
 errors = []
 for number in range(3, 3 + int(sys.argv[1])):
     api.ReqQryInvestor(tdapi.CThostFtdcQryInvestorField(), number)
-    errors.append(heard.get(timeout=60))
+    errors.append(heard.get(timeout=200))
     if errors[-1]:
         break
 info = tdapi.CThostFtdcFrontInfoField()
@@ -322,7 +322,7 @@ def test_more_users_go_with_ones_own_contracts(tmp_path: Path, shim: Path) -> No
     options = ["--config", str(path), "--users", "7"]
     command = [sys.executable, "-m", "simcounter.cli", "exec", *options, "--", sys.executable, "-c", ""]
 
-    ended = subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, timeout=100, check=False)
+    ended = subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, timeout=280, check=False)
 
     assert ended.returncode == 0, ended.stderr
     assert "100007 (7)" in ended.stderr
@@ -344,7 +344,7 @@ def test_a_program_under_exec_learns_the_pace(shim: Path, options: list[str], re
     """GetFrontInfo tells it; a second query within a second gets 90; --unpaced switches it off."""
     program = [sys.executable, "-c", QUERIES, "30" if refusals else "4"]
     command = [sys.executable, "-m", "simcounter.cli", "exec", *options, "--", *program]
-    ended = subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, timeout=100, check=False)
+    ended = subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, timeout=280, check=False)
 
     assert ended.returncode == 0, ended.stderr
     (found,) = [json.loads(line) for line in ended.stdout.splitlines() if line.startswith("{")]
@@ -357,7 +357,7 @@ async def test_an_occupied_port_is_told() -> None:
     async with SimulatedCounter() as counter:
         command = [sys.executable, "-m", "simcounter.cli", "run", "--port", str(counter.port), "--control-port", "0"]
         ended = await asyncio.to_thread(
-            subprocess.run, command, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, timeout=60, check=False
+            subprocess.run, command, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, timeout=200, check=False
         )
 
     assert ended.returncode == 1

@@ -62,7 +62,7 @@ def test_an_unmodified_program_reaches_the_counter(shim: Shim, scripted: Scripte
     program = run(scripted.front, sys.executable, "-c", BROKERS_PROGRAM)
     scripted.accept_and_greet()
 
-    _, errors = program.communicate(timeout=40)
+    _, errors = program.communicate(timeout=200)
     assert program.returncode == 7, errors
 
 
@@ -71,7 +71,7 @@ def test_an_unknown_program_is_an_error_of_its_own() -> None:
     """FileNotFoundError, as from any exec."""
     program = run("tcp://127.0.0.1:1", "no-such-program-here")
 
-    _, errors = program.communicate(timeout=40)
+    _, errors = program.communicate(timeout=200)
     assert program.returncode == 1
     assert "FileNotFoundError" in errors
 
@@ -84,7 +84,7 @@ def exec_command(*words: str, directory: Path, **extra: str) -> subprocess.Compl
         env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'proto'}", **extra},
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=280,
         check=False,
     )
 
