@@ -28,6 +28,9 @@ class Owner(Enum):
     NOBODY = auto()
     """not told: shown to no terminal"""
 
+    # Every notice hashes its owner a few times; Enum's own hash is a Python function and slower by far.
+    __hash__ = object.__hash__
+
 
 @dataclass(frozen=True, slots=True)
 class Ownership:
