@@ -54,7 +54,7 @@ from relay.metrics.endpoint import MetricsServer, Watched, readings, why_not_hea
 from relay.reloading import Load, Reloading, Take
 from relay.rpc import control
 from relay.rpc.doors import Doors
-from relay.sessions.journal import Journal, JournalLimits
+from relay.sessions.journal import Journal
 from relay.sessions.revocations import Revocations
 from relay.sessions.sessions import SessionLimits, Sessions
 from relay.settings import file as settings_file
@@ -251,11 +251,13 @@ def _make_sessions(
         evidence,
         _now,
     )
-    kept = JournalLimits(items=settings.sessions.journal_events, size_bytes=settings.sessions.journal_bytes)
-    revocations = Revocations(directory, counter.mode)
-    limits = _session_limits(settings)
-    sessions = Sessions(admission, revocations, counter, evidence, limits, lambda: Journal(kept))
-    return sessions, admission, guard
+    kept = settings.sessions
+
+    def new_journal() -> Journal:
+        return Journal(items=kept.journal_events, size_bytes=kept.journal_bytes)
+
+    limits, revocations = _session_limits(settings), Revocations(directory, counter.mode)
+    return Sessions(admission, revocations, counter, evidence, limits, new_journal), admission, guard
 
 
 def _age_limits(settings: Settings) -> AgeLimits:
@@ -279,7 +281,7 @@ def _takes(sessions: Sessions, admission: Admission, link_limits: LinkLimits, do
     """What can change while the relay runs; every other key waits for a restart."""
 
     def sessions_take(settings: Settings) -> None:
-        sessions.use(_session_limits(settings))
+        sessions.limits = _session_limits(settings)
 
     def admission_takes(settings: Settings) -> None:
         admission.use(_age_limits(settings))

@@ -96,7 +96,7 @@ class TerminalService(grpc.GenericRpcHandler):
         tasks = Tasks()
         tasks.start(_read(requests, stream), "terminal stream reader")
         writer = tasks.start(_write(context, stream), "terminal stream writer")
-        cut = tasks.start(stream.outbox.wait_overrun(), "terminal stream cut")
+        cut = tasks.start(stream.outbox.overrun.wait(), "terminal stream cut")
         try:
             await asyncio.wait({writer, cut}, return_when=asyncio.FIRST_COMPLETED)
             await asyncio.wait({writer}, timeout=_CUT_SECONDS)

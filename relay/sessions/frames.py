@@ -7,7 +7,6 @@ rarer goes through the protobuf library.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 
 from ctprelay.ctp.v1.requests_pb2 import Request
 from ctprelay.v1 import terminal_pb2 as pb
@@ -17,11 +16,9 @@ from relay.counter.port import (
     CallOutcome,
     Confirmation,
     CounterDescription,
-    Investor,
     LinkCause,
     LinkState,
     LinkStatus,
-    Mode,
 )
 from relay.refusals.refusal import Refusal, Source
 from relay.sessions.endings import Ending
@@ -87,43 +84,23 @@ def rejection(refusal: Refusal) -> pb.Rejected:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Welcome:
-    """What a terminal is told when it is logged in, beside the counter's own answer."""
-
-    investor: Investor
-    mode: Mode
-    resume_token: bytes = field(repr=False)
-    linger_seconds: int
-    advice: str = ""
-    resumed: bool = False
-    lost_history: bool = False
-
-
-def logged_in(welcome: Welcome, attached: Attached) -> bytes:
+def logged_in(welcome: pb.LoggedIn, attached: Attached) -> bytes:
     """RelayMessage of a welcome: what the relay says, and what the counter said."""
     answer = pb.LoggedIn(
-        broker_id=welcome.investor.broker_id,
-        investor_id=welcome.investor.investor_id,
         trading_day=attached.trading_day,
         login_time=attached.login_time,
         front_id=attached.front_id,
         session_id=attached.session_id,
         max_order_ref=attached.max_order_ref,
-        mode=welcome.mode.value,
         relay_app_type=attached.app_type,
-        resume_token=welcome.resume_token,
-        linger_seconds=welcome.linger_seconds,
         must_change_password=attached.must_change_password != 0,
-        advice=welcome.advice,
         report_return_code=attached.report_return_code,
         system_name=attached.system_name,
-        resumed=welcome.resumed,
-        lost_history=welcome.lost_history,
         settlement_confirmation=_CONFIRMATIONS[attached.confirmation],
         settlement_error_id=attached.confirmation_error_id,
         counter=None if attached.offered is None else _counter(attached.offered),
     )
+    answer.MergeFrom(welcome)
     return pb.RelayMessage(logged_in=answer).SerializeToString()
 
 

@@ -11,14 +11,6 @@ from itertools import islice
 
 
 @dataclass(frozen=True, slots=True)
-class JournalLimits:
-    """How much is kept for resuming."""
-
-    items: int = 20_000
-    size_bytes: int = 16 * 1024 * 1024
-
-
-@dataclass(frozen=True, slots=True)
 class Replay:
     """What a resuming terminal gets."""
 
@@ -31,20 +23,17 @@ class Replay:
 class Journal:
     """Events by sequence, from 1; the oldest are dropped at the limits."""
 
-    def __init__(self, limits: JournalLimits) -> None:
-        self._limits = limits
+    def __init__(self, *, items: int, size_bytes: int) -> None:
+        """How much is kept for resuming."""
+        self._most = items
+        self._most_bytes = size_bytes
         self._kept: deque[bytes] = deque()
         self._bytes = 0
         self._last = 0
 
     @property
-    def last_sequence(self) -> int:
-        """0 where nothing was written yet."""
-        return self._last
-
-    @property
     def first_kept(self) -> int:
-        """The oldest sequence that can still be replayed; `last_sequence` + 1 where none can."""
+        """The oldest sequence that can still be replayed; the next one where none can."""
         return self._last - len(self._kept) + 1
 
     def append(self, event: bytes) -> int:
@@ -52,7 +41,7 @@ class Journal:
         self._last += 1
         self._kept.append(event)
         self._bytes += len(event)
-        while len(self._kept) > self._limits.items or (self._bytes > self._limits.size_bytes and len(self._kept) > 1):
+        while len(self._kept) > self._most or (self._bytes > self._most_bytes and len(self._kept) > 1):
             self._bytes -= len(self._kept.popleft())
         return self._last
 

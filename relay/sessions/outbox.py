@@ -14,7 +14,6 @@ from relay.sessions.endings import Ending, EndKind
 
 _BATCH_MESSAGES = 64
 _BATCH_BYTES = 32 * 1024
-SLOW_READER = Ending(EndKind.SLOW_READER)
 
 
 class Outbox:
@@ -26,7 +25,8 @@ class Outbox:
         self._bytes = 0
         self._ready = asyncio.Event()
         self.closed = False
-        self._overrun = asyncio.Event()
+        self.overrun = asyncio.Event()
+        """set when the terminal did not keep up: its stream is to be cut even if it never reads again"""
 
     def put(self, message: bytes) -> None:
         """Queue one message; ignored once closed."""
@@ -35,9 +35,9 @@ class Outbox:
         self._waiting.append(message)
         self._bytes += len(message)
         if self._bytes > self._limit:
-            self._overrun.set()
+            self.overrun.set()
             self._waiting.clear()
-            self.close(SLOW_READER)
+            self.close(Ending(EndKind.SLOW_READER))
         self._ready.set()
 
     def close(self, ending: Ending | None = None) -> None:
@@ -48,15 +48,6 @@ class Outbox:
             self._waiting.append(frames.goodbye(ending))
         self.closed = True
         self._ready.set()
-
-    @property
-    def overran(self) -> bool:
-        """Whether the terminal did not keep up."""
-        return self._overrun.is_set()
-
-    async def wait_overrun(self) -> None:
-        """Returns when the terminal did not keep up: its stream is to be cut even if it never reads again."""
-        await self._overrun.wait()
 
     async def next_batch(self) -> bytes | None:
         """One serialized RelayBatch with everything that waits, up to a batch's size; None at the end."""

@@ -17,7 +17,6 @@ import structlog
 
 from ctprelay.v1 import terminal_pb2 as pb
 from relay.counter.port import (
-    Attached,
     CallOutcome,
     Confirmation,
     CounterEvent,
@@ -31,7 +30,7 @@ from relay.counter.port import (
     TerminalCall,
 )
 from relay.refusals import call_reasons, relay_reasons, stream_reasons
-from relay.refusals.advice import password_due_advice, query_advice, settlement_advice
+from relay.refusals.advice import login_advice
 from relay.refusals.refusal import LedgerUnavailable, Refused
 from relay.sessions import frames
 from relay.sessions.endings import Ending, EndKind
@@ -125,12 +124,18 @@ class TerminalSession:
     def _welcome(self, *, resumed: bool, lost_history: bool) -> bytes:
         attached = self._link.attached
         lost = lost_history or (not resumed and self._link.lost_history)
-        welcome = frames.Welcome(
-            investor=self.identity.investor,
-            mode=self.identity.mode,
+        unconfirmed = attached.confirmation in {Confirmation.REFUSED, Confirmation.UNKNOWN}
+        welcome = pb.LoggedIn(
+            broker_id=self.identity.investor.broker_id,
+            investor_id=self.identity.investor.investor_id,
+            mode=self.identity.mode.value,
             resume_token=self.resume_token,
             linger_seconds=int(self._linger_seconds),
-            advice="; ".join(filter(None, (_login_advice(attached), query_advice(lost=lost)))),
+            advice=login_advice(
+                password_due=attached.must_change_password,
+                not_confirmed=attached.confirmation_error_id if unconfirmed else None,
+                lost_history=lost,
+            ),
             resumed=resumed,
             lost_history=lost,
         )
@@ -223,12 +228,3 @@ class TerminalSession:
             self._outbox.close(ending)
         self._on_end(self)
         self.ended.set()
-
-
-def _login_advice(attached: Attached) -> str:
-    """What is to be done first: change the password, or confirm the statement where that was asked for in vain."""
-    if attached.must_change_password:
-        return password_due_advice(attached.must_change_password)
-    if attached.confirmation in {Confirmation.NOT_ASKED, Confirmation.CONFIRMED}:
-        return ""
-    return settlement_advice(attached.confirmation_error_id)

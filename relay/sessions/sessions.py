@@ -85,7 +85,8 @@ class Sessions:
         self._revocations = revocations
         self._counter = counter
         self._evidence = evidence
-        self._limits = limits
+        self.limits = limits
+        """for the next login; sessions there are keep theirs"""
         self._new_journal = new_journal
         self._by_token: dict[bytes, TerminalSession] = {}
         self._entering: dict[str, _Entering] = {}
@@ -95,10 +96,6 @@ class Sessions:
         self._crowds: set[str] = set()
         """addresses that are in the log already"""
         self.draining = False
-
-    def use(self, limits: SessionLimits) -> None:
-        """Other limits, from the next login on; sessions there are keep theirs."""
-        self._limits = limits
 
     def __len__(self) -> int:
         return len(self._by_token)
@@ -176,8 +173,8 @@ class Sessions:
         present = set(self._by_token.values()) - set(self._giving_way.values())
         mine = [session for session in present if session.identity.investor == applicant.investor]
         entering = sum(login.investor == applicant.investor for login in self._entering.values())
-        full = len(present) + len(self._entering) >= self._limits.max_sessions
-        if full or len(mine) + entering >= self._limits.max_per_investor:
+        full = len(present) + len(self._entering) >= self.limits.max_sessions
+        if full or len(mine) + entering >= self.limits.max_per_investor:
             left_behind = _left_behind(applicant, mine)
             if left_behind is None:
                 raise Refused(relay_reasons.relay_full() if full else self._too_many_sessions(mine))
@@ -188,7 +185,7 @@ class Sessions:
     def _too_many_sessions(self, mine: list[TerminalSession]) -> Refusal:
         waits = [session.linger_left for session in mine if session.linger_left is not None]
         return login_reasons.too_many_sessions(
-            most=self._limits.max_per_investor, seconds=max(1.0, min(waits)) if waits else 0.0
+            most=self.limits.max_per_investor, seconds=max(1.0, min(waits)) if waits else 0.0
         )
 
     async def _replace(self, old: TerminalSession, new: TerminalSession) -> None:
@@ -209,16 +206,15 @@ class Sessions:
     async def _open(self, applicant: Applicant, login: TerminalLogin) -> TerminalSession:
         async with self._admission.at_counter(applicant):
             link = await self._counter.attach(login)
-        identity = SessionIdentity(
-            login.session, login.report.investor, login.report.app_id, login.report.public_ip, self._counter.mode
-        )
+        report = login.report
+        identity = SessionIdentity(login.session, report.investor, report.app_id, report.public_ip, self._counter.mode)
         return TerminalSession(
             identity,
             link,
             self._new_journal(),
             self._evidence,
-            linger_seconds=self._limits.linger_seconds,
-            default_valid_for=self._limits.default_valid_for,
+            linger_seconds=self.limits.linger_seconds,
+            default_valid_for=self.limits.default_valid_for,
             on_end=self._forget,
         )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import structlog
 
@@ -55,13 +55,6 @@ class StreamSettings:
     outbox_bytes: int
 
 
-@dataclass(slots=True)
-class _Greeting:
-    app_id: str = ""
-    client_version: str = ""
-    challenge: bytes = field(default=b"", repr=False)
-
-
 class TerminalStream:
     """A stream from its first byte to its end; the session may outlive it."""
 
@@ -81,9 +74,9 @@ class TerminalStream:
         self._settings = settings
         self._talk = talk.Conversation()
         self._name = secrets.token_hex(6)
-        self._greeting = _Greeting()
+        self._app_id, self._client_version, self._challenge = "", "", b""
         self._session: TerminalSession | None = None
-        self.on_session: Callable[[], None] = _nobody_waits
+        self.on_session: Callable[[], object] = lambda: None
         """called when the stream has a session"""
         self._tasks = Tasks()
         loop = asyncio.get_running_loop()
@@ -106,7 +99,7 @@ class TerminalStream:
         await self._tasks.cancel()
         self.outbox.close()
         if self._session is not None:
-            if self.outbox.overran:
+            if self.outbox.overrun.is_set():
                 _log.warning("terminal_too_slow", session=self._session.identity.session)
             self._session.detach(self.outbox)
 
@@ -150,19 +143,12 @@ class TerminalStream:
     def _hello(self, hello: pb.Hello) -> None:
         if hello.protocol != talk.PROTOCOL:
             raise Refused(stream_reasons.protocol_unsupported(given=hello.protocol))
-        challenge = secrets.token_bytes(TIMESTAMP_BYTES)
-        self._greeting = _Greeting(hello.app_id[:64], hello.client_version[:64], challenge)
-        self.outbox.put(frames.challenge(challenge, self._settings.version))
+        self._app_id, self._client_version = hello.app_id[:64], hello.client_version[:64]
+        self._challenge = secrets.token_bytes(TIMESTAMP_BYTES)
+        self.outbox.put(frames.challenge(self._challenge, self._settings.version))
 
     async def _login(self, login: pb.Login) -> None:
-        applicant = Applicant(
-            name=self._name,
-            app_id=self._greeting.app_id,
-            client_version=self._greeting.client_version,
-            challenge=self._greeting.challenge,
-            origin=self._origin,
-            login=login,
-        )
+        applicant = Applicant(self._name, self._app_id, self._client_version, self._challenge, self._origin, login)
         self._patience.cancel()  # from here on every step has a deadline of its own
         try:
             session = await self._sessions.admit(applicant)
@@ -176,7 +162,7 @@ class TerminalStream:
         self._welcome(session, after_sequence=None)
 
     async def _resume(self, resume: pb.Resume) -> None:
-        session = await self._sessions.resume(resume.resume_token, self._greeting.app_id, self._origin.public_ip)
+        session = await self._sessions.resume(resume.resume_token, self._app_id, self._origin.public_ip)
         self._welcome(session, after_sequence=resume.after_sequence)
 
     def _welcome(self, session: TerminalSession, *, after_sequence: int | None) -> None:
@@ -210,7 +196,7 @@ class TerminalStream:
             "reason": refusal.reason,
             "code": refusal.code,
             "message": refusal.message,
-            "terminal_app_id": self._greeting.app_id,
+            "terminal_app_id": self._app_id,
             "public_ip": self._origin.public_ip,
             "port": self._origin.port,
         }
@@ -218,7 +204,3 @@ class TerminalStream:
     def _out_of_patience(self) -> None:
         self._talk.close()  # at once: a login may be waiting to be read
         self._tasks.start(self._reject(login_reasons.challenge_expired()), "stream out of patience")
-
-
-def _nobody_waits() -> None:
-    """Nobody waits for this stream's session."""

@@ -173,7 +173,7 @@ async def test_a_terminal_that_does_not_read_is_cut(site: Site, monkeypatch: pyt
 
     await asyncio.wait_for(stream.over.wait(), 10)
 
-    assert stream.outbox.overran
+    assert stream.outbox.overrun.is_set()
     call.cancel()
 
 

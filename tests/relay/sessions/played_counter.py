@@ -30,7 +30,7 @@ from relay.counter.port import (
 from relay.database.times import COUNTER_ZONE
 from relay.refusals import stream_reasons
 from relay.refusals.refusal import LedgerUnavailable, Refusal, Refused
-from relay.sessions.journal import Journal, JournalLimits
+from relay.sessions.journal import Journal
 from relay.sessions.outbox import Outbox
 from relay.sessions.sessions import SessionLimits, Sessions
 from tests.relay.evidence import KeptEvidence
@@ -211,7 +211,7 @@ class House:
             self.counter,
             evidence,
             SessionLimits(**values),
-            lambda: Journal(JournalLimits(items=5)),
+            lambda: Journal(items=5, size_bytes=100_000),
         )
 
 

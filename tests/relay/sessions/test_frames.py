@@ -18,10 +18,8 @@ from relay.counter.port import (
     Confirmation,
     CounterDescription,
     Exchange,
-    Investor,
     LinkState,
     LinkStatus,
-    Mode,
 )
 from relay.refusals import call_reasons
 from relay.refusals.refusal import Refusal, Source
@@ -81,25 +79,22 @@ def test_a_state_without_a_login_names_no_day() -> None:
 
 def test_the_welcome_carries_what_a_terminal_works_with() -> None:
     """Its numbers, its way back, and that its password is due."""
-    welcome = frames.Welcome(Investor("9999", "100001"), Mode.MANY_TO_ONE, b"t" * 32, 60, "change it", resumed=True)
+    welcome = pb.LoggedIn(investor_id="100001", resume_token=b"t" * 32, resumed=True, advice="change it")
 
     sent = parsed(frames.logged_in(welcome, ATTACHED)).logged_in
 
     assert (sent.front_id, sent.session_id, sent.max_order_ref) == (1_000_000_000, 7, 41)
-    assert (sent.broker_id, sent.investor_id, sent.mode) == ("9999", "100001", "many_to_one")
-    assert (sent.resume_token, sent.linger_seconds, sent.resumed) == (b"t" * 32, 60, True)
+    assert (sent.investor_id, sent.resume_token, sent.resumed) == ("100001", b"t" * 32, True)
     assert sent.must_change_password
     assert sent.advice == "change it"
-    assert "tttt" not in repr(welcome)
 
 
 @pytest.mark.parametrize("confirmation", list(Confirmation))
 def test_the_welcome_says_what_became_of_the_settlement_confirmation(confirmation: Confirmation) -> None:
     """Without it the day's first order is refused, and nobody knows why."""
-    welcome = frames.Welcome(Investor("9999", "100001"), Mode.MANY_TO_ONE, b"t" * 32, 60)
     attached = replace(ATTACHED, confirmation=confirmation, confirmation_error_id=26)
 
-    sent = parsed(frames.logged_in(welcome, attached)).logged_in
+    sent = parsed(frames.logged_in(pb.LoggedIn(), attached)).logged_in
 
     name = pb.SettlementConfirmation.Name(sent.settlement_confirmation)
     assert name == f"SETTLEMENT_CONFIRMATION_{confirmation.value.upper() or 'UNSPECIFIED'}"
@@ -129,10 +124,11 @@ def test_a_welcome_describes_the_counter() -> None:
     offered = CounterDescription(
         "played", "1", (Exchange("SSE", "上交所", boards),), frozenset({"qry_order"}), ("queries",)
     )
-    welcome = frames.Welcome(Investor("9999", "100001"), Mode.MANY_TO_ONE, b"t" * 32, 60)
 
-    described = pb.RelayMessage.FromString(frames.logged_in(welcome, replace(ATTACHED, offered=offered))).logged_in
-    silent = pb.RelayMessage.FromString(frames.logged_in(welcome, ATTACHED)).logged_in
+    described = pb.RelayMessage.FromString(
+        frames.logged_in(pb.LoggedIn(), replace(ATTACHED, offered=offered))
+    ).logged_in
+    silent = pb.RelayMessage.FromString(frames.logged_in(pb.LoggedIn(), ATTACHED)).logged_in
 
     (exchange,) = described.counter.exchanges
     assert (exchange.code, exchange.boards[0].code, list(described.counter.capabilities)) == ("SSE", "A1", ["queries"])

@@ -53,7 +53,7 @@ async def test_a_terminal_that_does_not_read_is_told_and_cut_at_the_limit() -> N
     for number in range(1, 20):
         outbox.put(message(number, size=100))
 
-    await asyncio.wait_for(outbox.wait_overrun(), 60)
+    await asyncio.wait_for(outbox.overrun.wait(), 60)
     messages = await drained(outbox)
 
     assert [m.goodbye.kind for m in messages] == [pb.Goodbye.KIND_SLOW_READER]
