@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from relay.refusals.reason import Retry, reason
+from relay.refusals.reason import Ends, Retry, Rows
+
+reason = Rows(Ends.CALL)
 
 # Who may call what ----------------------------------------------------------------------------------------------
 

@@ -6,7 +6,9 @@ investors is replaced for the terminal: see `instead`.
 
 from __future__ import annotations
 
-from relay.refusals.reason import Ends, Retry, reason
+from relay.refusals.reason import Ends, Retry, Rows
+
+reason = Rows(Ends.STREAM)
 
 _CHECK_APP_ID = (
     "请向期货公司核对终端 AppID 与授权码",
@@ -24,11 +26,7 @@ _SET_THE_CLOCK = ("请校准终端时钟与时区 (Asia/Shanghai)", "set the ter
 # The terminal ---------------------------------------------------------------------------------------------------
 
 
-@reason(
-    ("终端 AppID 或授权码未通过认证", "app id or auth code not accepted"),
-    advice=_CHECK_APP_ID,
-    ends=Ends.STREAM,
-)
+@reason(("终端 AppID 或授权码未通过认证", "app id or auth code not accepted"), advice=_CHECK_APP_ID)
 def terminal_not_accepted() -> None:
     """The app id is unknown or the auth code is wrong; which of the two is not said."""
 
@@ -36,7 +34,6 @@ def terminal_not_accepted() -> None:
 @reason(
     ("未登记的终端 {app_id!r}", "app id {app_id!r} is not registered"),
     advice=_CHECK_APP_ID,
-    ends=Ends.STREAM,
     instead=terminal_not_accepted,
 )
 def unknown_terminal(*, app_id: str) -> None:
@@ -46,7 +43,6 @@ def unknown_terminal(*, app_id: str) -> None:
 @reason(
     ("终端 {app_id!r} 的授权码不符", "wrong auth code for app id {app_id!r}"),
     advice=_CHECK_APP_ID,
-    ends=Ends.STREAM,
     instead=terminal_not_accepted,
 )
 def wrong_proof(*, app_id: str) -> None:
@@ -56,7 +52,6 @@ def wrong_proof(*, app_id: str) -> None:
 @reason(
     ("认证超时", "the challenge was answered too late"),
     advice=("请重新连接后登录", "connect again and log in at once"),
-    ends=Ends.STREAM,
 )
 def challenge_expired() -> None:
     """The login came later than the challenge is valid."""
@@ -65,7 +60,6 @@ def challenge_expired() -> None:
 @reason(
     ("认证应答只能使用一次", "this challenge was answered before"),
     advice=("请重新连接后登录", "connect again: each connection has one challenge"),
-    ends=Ends.STREAM,
 )
 def challenge_replayed() -> None:
     """A second login on one challenge."""
@@ -84,7 +78,6 @@ def terminal_disabled(*, app_id: str) -> None:
 @reason(
     ("终端 {app_id!r} 不可用于 {mode} 模式", "app id {app_id!r} is not admitted in mode {mode}"),
     advice=_ASK_FIRM,
-    ends=Ends.STREAM,
     retry=Retry.NO,
 )
 def mode_not_allowed(*, app_id: str, mode: str) -> None:
@@ -94,12 +87,7 @@ def mode_not_allowed(*, app_id: str, mode: str) -> None:
 # The investor ---------------------------------------------------------------------------------------------------
 
 
-@reason(
-    ("不合法的登录", "investor id or password not accepted"),
-    advice=_CHECK_INVESTOR,
-    ends=Ends.STREAM,
-    code=3,
-)
+@reason(("不合法的登录", "investor id or password not accepted"), advice=_CHECK_INVESTOR, code=3)
 def investor_not_accepted() -> None:
     """The investor is unknown or the password is wrong; which of the two is not said. CTP's ErrorID for both is 3."""
 
@@ -107,7 +95,6 @@ def investor_not_accepted() -> None:
 @reason(
     ("投资者 {investor_id!r} 未登记", "investor {investor_id!r} is not registered"),
     advice=_CHECK_INVESTOR,
-    ends=Ends.STREAM,
     instead=investor_not_accepted,
 )
 def investor_unknown(*, investor_id: str) -> None:
@@ -117,7 +104,6 @@ def investor_unknown(*, investor_id: str) -> None:
 @reason(
     ("投资者 {investor_id!r} 密码错误", "wrong password for investor {investor_id!r}"),
     advice=_CHECK_INVESTOR,
-    ends=Ends.STREAM,
     instead=investor_not_accepted,
 )
 def wrong_investor_password(*, investor_id: str) -> None:
@@ -137,7 +123,6 @@ def investor_disabled(*, investor_id: str) -> None:
 @reason(
     ("本中继不服务经纪公司 {broker_id!r}", "this relay does not serve broker {broker_id!r}"),
     advice=("请核对经纪公司代码", "check the broker id"),
-    ends=Ends.STREAM,
 )
 def wrong_broker(*, broker_id: str) -> None:
     """The login names another broker than the relay's."""
@@ -149,7 +134,6 @@ def wrong_broker(*, broker_id: str) -> None:
         "请先核对密码再试, 或请期货公司解锁",
         "check the password and wait, or ask your futures firm to lift the lock",
     ),
-    ends=Ends.STREAM,
     retry="seconds",
 )
 def locked_out(*, what: str, seconds: float) -> None:
@@ -159,7 +143,6 @@ def locked_out(*, what: str, seconds: float) -> None:
 @reason(
     ("会话数已达上限 {most}", "there are {most} sessions already, the most allowed"),
     advice=("请先退出其他终端", "log out elsewhere first"),
-    ends=Ends.STREAM,
     retry="seconds",
 )
 def too_many_sessions(*, most: int, seconds: float = 0.0) -> None:
@@ -178,13 +161,12 @@ def too_many_sessions(*, most: int, seconds: float = 0.0) -> None:
         "信息含二进制 0, 请勿按字符串处理",
         "it contains NUL bytes: do not handle it as a string, send the returned length",
     ),
-    ends=Ends.STREAM,
 )
 def system_info_length(*, received: int, stated: int) -> None:
     """Bytes were lost or added on the way, or these are not the collector's."""
 
 
-@reason(("采集信息无有效时间", "system info carries no readable time"), advice=_COLLECT_AGAIN, ends=Ends.STREAM)
+@reason(("采集信息无有效时间", "system info carries no readable time"), advice=_COLLECT_AGAIN)
 def system_info_not_genuine() -> None:
     """The vendor's library let it pass, but the unwrapped time is no date, so its collector did not make it."""
 
@@ -192,7 +174,6 @@ def system_info_not_genuine() -> None:
 @reason(
     ("该采集信息已使用过", "this system info was used before"),
     advice=("每次登录都须重新采集", "collect anew for every login"),
-    ends=Ends.STREAM,
 )
 def system_info_replayed() -> None:
     """The same bytes came with an earlier login; the collector never makes the same bytes twice."""
@@ -207,7 +188,6 @@ def system_info_replayed() -> None:
         "请登录时采集, 并检查终端时钟与时区 (Asia/Shanghai)",
         "collect at login, and check the terminal's clock and time zone (Asia/Shanghai)",
     ),
-    ends=Ends.STREAM,
 )
 def system_info_stale(*, age: float, oldest: float) -> None:
     """Collected too long before the login; both in seconds."""
@@ -219,7 +199,6 @@ def system_info_stale(*, age: float, oldest: float) -> None:
         "system info was collected {ahead:.0f} s in the future, {most:.0f} s at most",
     ),
     advice=_SET_THE_CLOCK,
-    ends=Ends.STREAM,
     word="system_info_stale",
 )
 def system_info_from_the_future(*, ahead: float, most: float) -> None:

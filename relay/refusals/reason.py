@@ -51,8 +51,6 @@ class Retry(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Columns:
-    """What a row says beside its name and places."""
-
     message: Text
     advice: Text
     ends: Ends
@@ -97,16 +95,26 @@ def _both(text: Text, filled: dict[str, object]) -> str:
     return " / ".join(language.format_map(filled).rstrip() for language in text)
 
 
-def reason(
-    message: Text,
-    *,
-    advice: Text,
-    ends: Ends = Ends.CALL,
-    retry: Retry | int | str = Retry.AS_ADVISED,
-    code: int = 0,
-    instead: Callable[[], Refusal] | None = None,
-    word: str = "",
-) -> Callable[[Callable[P, None]], Reason[P]]:
-    """Make a row of the function below; its parameters are the places of the texts."""
-    columns = Columns(message=message, advice=advice, ends=ends, retry=retry, code=code, instead=instead, reason=word)
-    return lambda places: Reason(places, columns)
+class Rows:
+    """Makes the rows of one part of the table; `ends` is what ends with them, where a row does not say it."""
+
+    def __init__(self, ends: Ends) -> None:
+        self._ends = ends
+
+    def __call__(
+        self,
+        message: Text,
+        *,
+        advice: Text,
+        ends: Ends | None = None,
+        retry: Retry | int | str = Retry.AS_ADVISED,
+        code: int = 0,
+        instead: Callable[[], Refusal] | None = None,
+        word: str = "",
+    ) -> Callable[[Callable[P, None]], Reason[P]]:
+        """Make a row of the function below; its parameters are the places of the texts."""
+        ends = self._ends if ends is None else ends
+        columns = Columns(
+            message=message, advice=advice, ends=ends, retry=retry, code=code, instead=instead, reason=word
+        )
+        return lambda places: Reason(places, columns)

@@ -16,8 +16,6 @@ from enum import StrEnum
 
 
 class Source(StrEnum):
-    """Who refused."""
-
     RELAY = "relay"
     COUNTER = "counter"
     COLLECTOR = "collector"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from ctpabi.facts.errors import ALARMED
-from relay.refusals.reason import Ends, Retry, reason
+from relay.refusals.reason import Ends, Retry, Rows
+
+reason = Rows(Ends.STREAM)
 
 _LATER = ("请稍后重试", "try again later")
 _TELL_FIRM = ("请稍后重试; 持续出现请联系期货公司", "try again later; if it stays, tell your futures firm")
@@ -48,19 +50,13 @@ def shared_orders_unavailable() -> None:
 @reason(
     ("终端与投资者目录暂不可读", "the directory of terminals and investors cannot be read"),
     advice=_TELL_FIRM,
-    ends=Ends.STREAM,
     retry=10,
 )
 def directory_unavailable() -> None:
     """Terminals and investors cannot be looked up."""
 
 
-@reason(
-    ("采集信息校验暂不可用", "system info cannot be verified at the moment"),
-    advice=_TELL_FIRM,
-    ends=Ends.STREAM,
-    retry=10,
-)
+@reason(("采集信息校验暂不可用", "system info cannot be verified at the moment"), advice=_TELL_FIRM, retry=10)
 def verifier_unavailable() -> None:
     """The process that verifies system info does not answer."""
 
@@ -117,16 +113,11 @@ def relay_stuck(*, why: str) -> None:
     """The relay's own loop does not go on; only its supervisor is told."""
 
 
-@reason(
-    ("中继正在停机维护", "the relay is about to stop"),
-    advice=("请重新连接", "connect again"),
-    ends=Ends.STREAM,
-    retry=5,
-)
+@reason(("中继正在停机维护", "the relay is about to stop"), advice=("请重新连接", "connect again"), retry=5)
 def relay_draining() -> None:
     """The relay takes no new sessions because it stops."""
 
 
-@reason(("中继会话已满", "the relay has no room for another session"), advice=_LATER, ends=Ends.STREAM, retry=30)
+@reason(("中继会话已满", "the relay has no room for another session"), advice=_LATER, retry=30)
 def relay_full() -> None:
     """The process has as many sessions as it may have."""

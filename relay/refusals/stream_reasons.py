@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from relay.refusals.reason import Ends, reason
+from relay.refusals.reason import Ends, Rows
+
+reason = Rows(Ends.STREAM)
 
 _ANY_TIME = Ends.STREAM | Ends.SESSION
 
@@ -10,7 +12,6 @@ _ANY_TIME = Ends.STREAM | Ends.SESSION
 @reason(
     ("该地址未登录的连接过多", "too many streams of this address are open without a login"),
     advice=("请稍后重试", "try again later"),
-    ends=Ends.STREAM,
     retry=5,
 )
 def too_many_streams() -> None:
@@ -20,7 +21,6 @@ def too_many_streams() -> None:
 @reason(
     ("不支持的协议版本 {given}", "protocol version {given} is not supported"),
     advice=("请升级终端, 使用版本 1", "use version 1; update the terminal"),
-    ends=Ends.STREAM,
 )
 def protocol_unsupported(*, given: int) -> None:
     """Hello names a version this relay does not speak."""
@@ -53,7 +53,7 @@ def unexpected_message(*, what: str, while_doing: str) -> None:
     """A message the conversation does not expect at this point."""
 
 
-@reason(("尚未登录", "no login yet on this stream"), advice=("请先登录", "log in first"), ends=Ends.STREAM)
+@reason(("尚未登录", "no login yet on this stream"), advice=("请先登录", "log in first"))
 def not_logged_in() -> None:
     """A call before the login."""
 
