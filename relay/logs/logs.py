@@ -37,12 +37,13 @@ _SHARED: list[Processor] = [
 """what every line goes through"""
 
 
-class Log:
+class Log(logging.Handler):
     """Where all log lines go, also those of libraries. Use as `with configure(…) as log`."""
 
     def __init__(self, stream: TextIO, formatter: logging.Formatter) -> None:
+        super().__init__()
+        self.setFormatter(formatter)
         self._stream = stream
-        self._formatter = formatter
         self._limit = LineLimit(time.monotonic)
         self._writer = LineWriter(self._write(), self._notes)
 
@@ -50,25 +51,21 @@ class Log:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.close()
+        """Write what waits, unless it is not read."""
+        self._writer.close(_FAREWELL_SECONDS)
 
     @property
     def dropped(self) -> int:
         """Lines that were lost since the start because they were not read."""
         return self._writer.dropped
 
-    def put_record(self, record: logging.LogRecord) -> None:
+    def emit(self, record: logging.LogRecord) -> None:
         """Format one line and hand it to the writer; never waits."""
-        if record.levelno >= logging.CRITICAL or self._limit.admit(_kind(record)):
-            self._writer.put_line(self._line(record))
-
-    def unreadable(self, record: logging.LogRecord, error: Exception) -> None:
-        """Say at least that there was a line, and whose."""
-        self._writer.put_line(self._note("log_line_unreadable", kind=_kind(record), error=type(error).__name__))
-
-    def close(self) -> None:
-        """Write what waits, unless it is not read; idempotent."""
-        self._writer.close(_FAREWELL_SECONDS)
+        try:
+            if record.levelno >= logging.CRITICAL or self._limit.admit(_kind(record)):
+                self._writer.put_line(self._line(record))
+        except Exception as error:  # noqa: BLE001 - a line that cannot be formatted must not break who says it
+            self._writer.put_line(self._note("log_line_unreadable", kind=_kind(record), error=type(error).__name__))
 
     def _write(self) -> Any:
         try:
@@ -77,7 +74,7 @@ class Log:
             return lambda data: self._stream.write(data.decode())
 
     def _line(self, record: logging.LogRecord) -> bytes:
-        return (self._formatter.format(record) + "\n").encode("utf-8", "backslashreplace")
+        return (self.format(record) + "\n").encode("utf-8", "backslashreplace")
 
     def _notes(self, dropped: int) -> Iterator[bytes]:
         if dropped:
@@ -116,7 +113,7 @@ def configure(*, level: str, form: Literal["auto", "console", "json"], stream: T
             foreign_pre_chain=_SHARED, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last]
         ),
     )
-    logging.getLogger().handlers[:] = [_IntoLog(log)]
+    logging.getLogger().handlers[:] = [log]
     set_level(level)
     return log
 
@@ -143,18 +140,6 @@ def catch_what_python_prints() -> None:
     threading.excepthook = thread_died
     sys.unraisablehook = unraisable
     logging.captureWarnings(capture=True)
-
-
-class _IntoLog(logging.Handler):
-    def __init__(self, log: Log) -> None:
-        super().__init__()
-        self._log = log
-
-    def emit(self, record: logging.LogRecord) -> None:
-        try:
-            self._log.put_record(record)
-        except Exception as error:  # noqa: BLE001 - a line that cannot be formatted must not break who says it
-            self._log.unreadable(record, error)
 
 
 def _kind(record: logging.LogRecord) -> str:

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from socketserver import ThreadingMixIn
-from typing import Any, Self
+from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from prometheus_client import CollectorRegistry, make_wsgi_app
@@ -20,7 +20,7 @@ from relay.admission.verifier import Verifier
 from relay.counter.ctp.order_map.file import OrderMapFile
 from relay.counter.port import Counter
 from relay.ledger.ledger import Ledger
-from relay.logs.alarms import MEANINGS, Alarms
+from relay.logs.alarms import AlarmName, Alarms
 from relay.logs.logs import Log
 from relay.refusals import relay_reasons
 from relay.refusals.refusal import Refusal
@@ -33,24 +33,14 @@ _LOOP_SECONDS = 2.0
 """a loop that is silent for so long serves no terminal: an answer to a terminal takes milliseconds"""
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """One figure of the relay as it stands now."""
-
-    name: str
-    """without the prefix ctp_relay_"""
-    help: str
-    value: float
-
-
+Reading = tuple[str, str, float]
+"""One figure as it stands now: its name without the prefix ctp_relay_, what it means, its value"""
 Read = Callable[[], Iterable[Reading]]
 """Called on the HTTP server's thread: reads plain numbers only"""
 
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """The parts of the relay that have figures."""
-
     sessions: Sessions
     counter: Counter
     ledger: Ledger
@@ -63,60 +53,45 @@ class Watched:
 
 
 def readings(of: Watched) -> Iterator[Reading]:
-    """The relay's figures of this moment."""
-    yield Reading("sessions", "terminal sessions, logged in or lingering", len(of.sessions))
-    yield Reading(
-        "counter_ready", "1 where terminals can be attached; many-to-one: the operator is logged in", of.counter.ready
-    )
+    yield "sessions", "terminal sessions, logged in or lingering", len(of.sessions)
+    yield "counter_ready", "1 where terminals can be attached; many-to-one: the operator is logged in", of.counter.ready
     known = of.counter.describe().exchanges
-    yield Reading("counter_exchanges", "exchanges the counter named at its latest login; 0 before one", len(known))
+    yield "counter_exchanges", "exchanges the counter named at its latest login; 0 before one", len(known)
     yield from _of_ledger(of.ledger.statistics())
-    yield Reading(
+    yield (
         "orders_today",
         "orders this trading day of the counter session that has most; limits.orders_per_day is its bound",
         of.counter.orders_today,
     )
     kept = of.order_map.statistics()
-    yield Reading(
-        "order_map_writes_failed", "orders refused because the order map could not be written", kept["failed"]
-    )
-    yield Reading("order_map_lines_lost", "damaged lines found when the day's order map was read", kept["bad_lines"])
-    yield Reading("streams_without_session", "open streams that are not logged in", of.gate.held)
-    yield Reading("streams_waiting", "streams that wait because their address has too many", of.gate.waiting)
-    yield Reading("streams_refused", "streams refused since the start because there were too many", of.gate.refused)
+    yield "order_map_writes_failed", "orders refused because the order map could not be written", kept["failed"]
+    yield "order_map_lines_lost", "damaged lines found when the day's order map was read", kept["bad_lines"]
+    yield "streams_without_session", "open streams that are not logged in", of.gate.held
+    yield "streams_waiting", "streams that wait because their address has too many", of.gate.waiting
+    yield "streams_refused", "streams refused since the start because there were too many", of.gate.refused
     ready = of.verifier is None or of.verifier.state == "ready"
-    yield Reading("verifier_ready", "1 where system info can be judged, or is not to be", float(ready))
-    yield Reading("log_lines_dropped", "log lines lost since the start because they were not read", of.log.dropped)
+    yield "verifier_ready", "1 where system info can be judged, or is not to be", float(ready)
+    yield "log_lines_dropped", "log lines lost since the start because they were not read", of.log.dropped
     yield from _of_the_door(of.listener)
-    yield from _of_alarms(of.alarms)
-
-
-def _of_alarms(alarms: Alarms) -> Iterator[Reading]:
-    for name, meaning in MEANINGS.items():
-        yield Reading(f"alarm_{name.value}", f"alarms since the start: {meaning}", alarms.count(name))
+    for alarm in AlarmName:
+        yield f"alarm_{alarm.event}", f"alarms since the start: {alarm.meaning}", of.alarms.count(alarm)
 
 
 def _of_the_door(door: Listener) -> Iterator[Reading]:
-    yield Reading(
-        "origins_unknown", "streams refused because a proxy did not say where they come from", door.origins_unknown
-    )
-    yield Reading("origins_without_port", "streams whose proxy gave no port: reports say 0", door.origins_without_port)
-    yield Reading(
-        "connections_refused", "connections refused for a wrong or missing PROXY header", door.connections_refused
-    )
+    yield "origins_unknown", "streams refused because a proxy did not say where they come from", door.origins_unknown
+    yield "origins_without_port", "streams whose proxy gave no port: reports say 0", door.origins_without_port
+    yield "connections_refused", "connections refused for a wrong or missing PROXY header", door.connections_refused
     if door.certificates is not None:
         until = door.certificates.valid_until.timestamp()
-        yield Reading("tls_certificate_valid_until_seconds", "when the served certificate expires, Unix time", until)
+        yield "tls_certificate_valid_until_seconds", "when the served certificate expires, Unix time", until
 
 
 def _of_ledger(written: Mapping[str, int]) -> Iterator[Reading]:
-    yield Reading("ledger_entries_committed", "ledger entries committed since the start", written["committed"])
-    yield Reading("ledger_entries_failed", "ledger entries that could not be committed", written["failed"])
-    yield Reading("ledger_entries_spooled", "ledger entries on disk until the database answers", written["spooled"])
-    yield Reading(
-        "ledger_entries_lost", "ledger entries that could be kept nowhere; the ledger says so", written["lost"]
-    )
-    yield Reading("ledger_entries_waiting", "ledger entries waiting for the database", written["waiting"])
+    yield "ledger_entries_committed", "ledger entries committed since the start", written["committed"]
+    yield "ledger_entries_failed", "ledger entries that could not be committed", written["failed"]
+    yield "ledger_entries_spooled", "ledger entries on disk until the database answers", written["spooled"]
+    yield "ledger_entries_lost", "ledger entries that could be kept nowhere; the ledger says so", written["lost"]
+    yield "ledger_entries_waiting", "ledger entries waiting for the database", written["waiting"]
 
 
 def why_not_healthy(loop: asyncio.AbstractEventLoop, sessions: Sessions, seconds: float = _LOOP_SECONDS) -> str:
@@ -149,8 +124,8 @@ class _Relay(Collector):
         self._read = read
 
     def collect(self) -> Iterator[Metric]:
-        for reading in self._read():
-            yield GaugeMetricFamily(f"ctp_relay_{reading.name}", reading.help, value=reading.value)
+        for name, meaning, value in self._read():
+            yield GaugeMetricFamily(f"ctp_relay_{name}", meaning, value=value)
 
 
 class _Server(ThreadingMixIn, WSGIServer):
@@ -166,7 +141,7 @@ class _Quiet(WSGIRequestHandler):
 
 
 class MetricsServer:
-    """Serves on its own thread. Use as `with MetricsServer(…)`."""
+    """Serves on its own thread between `start` and `stop`."""
 
     def __init__(
         self,
@@ -198,15 +173,7 @@ class MetricsServer:
     def port(self) -> int:
         return int(self._server.server_port)
 
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
-
     def start(self) -> None:
-        """Answer from here on."""
         self._thread.start()
 
     def stop(self) -> None:

@@ -13,7 +13,12 @@ from relay.logs.alarms import AlarmName
 heard: Final[list[str]] = []
 """of this process; a history that finds something here has failed"""
 _THE_COUNTERS = frozenset(
-    {"counter_error", AlarmName.OPERATOR_FORCED_OUT, AlarmName.OPERATOR_REFUSED, AlarmName.QUERY_LANE_DEAD}
+    {
+        "counter_error",
+        AlarmName.OPERATOR_FORCED_OUT.event,
+        AlarmName.OPERATOR_REFUSED.event,
+        AlarmName.QUERY_LANE_DEAD.event,
+    }
 )
 """events about what the counter did, which a history lets it do"""
 

@@ -7,18 +7,30 @@ import json
 import threading
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from relay.metrics.endpoint import MetricsServer, Reading, why_not_healthy, why_not_ready
+from relay.metrics.endpoint import MetricsServer, why_not_healthy, why_not_ready
 from relay.refusals import counter_reasons, relay_reasons
 from relay.refusals.refusal import Refusal
 
 
+@contextmanager
+def serving(*args: Any) -> Iterator[MetricsServer]:
+    server = MetricsServer("127.0.0.1:0", *args)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
 def fetch(server: MetricsServer, path: str) -> str:
-    with urllib.request.urlopen(f"http://127.0.0.1:{server.port}{path}", timeout=5) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{server.port}{path}", timeout=60) as answer:
         text: str = answer.read().decode()
     return text
 
@@ -26,7 +38,7 @@ def fetch(server: MetricsServer, path: str) -> str:
 def test_the_figures_are_those_of_the_moment_of_the_scrape() -> None:
     """Nothing is counted twice and nothing is cached."""
     sessions = [3]
-    with MetricsServer("127.0.0.1:0", lambda: [Reading("sessions", "how many", sessions[0])], str) as server:
+    with serving(lambda: [("sessions", "how many", sessions[0])], str) as server:
         before = fetch(server, "/metrics")
         sessions[0] = 4
         after = fetch(server, "/metrics")
@@ -37,7 +49,7 @@ def test_the_figures_are_those_of_the_moment_of_the_scrape() -> None:
 
 def test_a_draining_relay_is_not_healthy() -> None:
     """So that a load balancer sends new terminals elsewhere."""
-    with MetricsServer("127.0.0.1:0", list, lambda: "draining") as server:
+    with serving(list, lambda: "draining") as server:
         with pytest.raises(urllib.error.HTTPError) as refused:
             fetch(server, "/healthz")
         refused.value.close()
@@ -58,7 +70,7 @@ def test_a_supervisor_hears_why_no_login_can_succeed() -> None:
     why: list[Refusal | None] = [
         counter_reasons.operator_refused(counter_reasons.counter_refused(141, "CTP:口令已过期"))
     ]
-    with MetricsServer("127.0.0.1:0", list, str, lambda: why[0]) as server:
+    with serving(list, str, lambda: why[0]) as server:
         refused, told = ready(server)
         why[0] = None
         well = ready(server)
