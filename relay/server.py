@@ -43,8 +43,7 @@ from relay.database.database import open_database, prepare
 from relay.database.state_lock import StateLock
 from relay.database.times import COUNTER_ZONE
 from relay.directory.access import DirectoryAccess
-from relay.directory.investors import Investors
-from relay.directory.known_investors import kept_known
+from relay.directory.investors import Investors, kept_known
 from relay.directory.terminals import Terminals, open_key
 from relay.ledger.ledger import Ledger
 from relay.ledger.spool import Spool
@@ -144,7 +143,8 @@ async def _open(
 async def _until_stopped(reloading: Reloading, sessions: Sessions) -> None:
     tasks = Tasks()
     async with _signals(reloading, tasks) as stop:
-        tasks.start(sessions.watch(reloading.settings.directory.look_seconds), "look for who was disabled")
+        look = sessions.revocations.watch(sessions, reloading.settings.directory.look_seconds)
+        tasks.start(look, "look for who was disabled")
         await stop.wait()
         _log.info("relay_draining", sessions=len(sessions))
         await sessions.drain(reloading.settings.relay.drain_seconds)
@@ -243,7 +243,7 @@ def _make_sessions(
     shared = breaker if by_counter else None
     guard = LoginGuard(settings.limits, directory.places, clock, counter_knows_passwords=by_counter, breaker=shared)
     admission = Admission(
-        AdmissionRules(settings.counter.broker_id, _age_limits(settings)),
+        _admission_rules(settings),
         counter,
         directory,
         verifier,
@@ -260,8 +260,9 @@ def _make_sessions(
     return Sessions(admission, revocations, counter, evidence, limits, new_journal), admission, guard
 
 
-def _age_limits(settings: Settings) -> AgeLimits:
-    return AgeLimits(settings.verification.max_age_seconds, settings.verification.max_future_seconds)
+def _admission_rules(settings: Settings) -> AdmissionRules:
+    age = AgeLimits(settings.verification.max_age_seconds, settings.verification.max_future_seconds)
+    return AdmissionRules(settings.counter.broker_id, age)
 
 
 def _link_limits(settings: Settings) -> LinkLimits:
@@ -284,7 +285,7 @@ def _takes(sessions: Sessions, admission: Admission, link_limits: LinkLimits, do
         sessions.limits = _session_limits(settings)
 
     def admission_takes(settings: Settings) -> None:
-        admission.use(_age_limits(settings))
+        admission.rules = _admission_rules(settings)
 
     def links_take(settings: Settings) -> None:
         link_limits.orders, link_limits.queries = settings.limits.orders_per_second, settings.limits.queries_per_second

@@ -11,7 +11,7 @@ import datetime as dt
 from collections import deque
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from ctprelay.v1 import terminal_pb2 as pb
 from relay.admission import system_info
@@ -34,8 +34,6 @@ _REMEMBERED_CHALLENGES = 64
 
 @dataclass(frozen=True, slots=True)
 class Applicant:
-    """A terminal that asks to be let in."""
-
     name: str
     """the session's id, if it becomes one"""
     app_id: str
@@ -46,7 +44,6 @@ class Applicant:
 
     @property
     def investor(self) -> Investor:
-        """Whom it says it is."""
         return Investor(self.login.broker_id, self.login.investor_id)
 
 
@@ -63,15 +60,11 @@ class Directory:
 
 @dataclass(frozen=True, slots=True)
 class AdmissionRules:
-    """What the settings say about admission."""
-
     broker_id: str
     age: system_info.AgeLimits
 
 
 class Admission:
-    """The checks of one login, in their order."""
-
     def __init__(
         self,
         rules: AdmissionRules,
@@ -82,7 +75,8 @@ class Admission:
         evidence: Evidence,
         clock: Callable[[], dt.datetime],
     ) -> None:
-        self._rules = rules
+        self.rules = rules
+        """for the next login"""
         self._counter = counter
         self._directory = directory
         self._verifier = verifier
@@ -90,10 +84,6 @@ class Admission:
         self._evidence = evidence
         self._clock = clock
         self._challenges: deque[bytes] = deque(maxlen=_REMEMBERED_CHALLENGES)
-
-    def use(self, age: system_info.AgeLimits) -> None:
-        """Other bounds of a system info's age, from the next login on."""
-        self._rules = replace(self._rules, age=age)
 
     async def admit(self, applicant: Applicant) -> TerminalLogin:
         """Check everything; raises Refused, LedgerUnavailable. The answer may go to the counter."""
@@ -118,7 +108,7 @@ class Admission:
     async def _check_terminal(self, applicant: Applicant) -> None:
         refuse(await self._guard.check(applicant))
         refuse(self._counter.check_login(applicant.login))
-        if applicant.login.broker_id != self._rules.broker_id:
+        if applicant.login.broker_id != self.rules.broker_id:
             raise Refused(login_reasons.wrong_broker(broker_id=applicant.login.broker_id))
         terminal = await self._directory.terminals.look_up(self._directory.access, applicant.app_id)
         answer = applicant.login.auth_info
@@ -147,9 +137,9 @@ class Admission:
             judgement = await self._verifier.check(login.system_info)
             if not system_info.is_well_formed(judgement.code):
                 raise Refused(counter_reasons.report_refused(judgement.code))
-            header = system_info.UnwrappedHeader.parse(judgement.header)
-            refuse(system_info.check_age(header, self._clock(), self._rules.age))
-        if not await self._directory.seen.is_new(self._directory.access, login.system_info, applicant.name):
+            refuse(system_info.check_age(judgement.header, self._clock(), self.rules.age))
+        seen = self._directory.seen
+        if not await self._directory.access.run(lambda: seen.remember(login.system_info, applicant.name)):
             raise Refused(login_reasons.system_info_replayed())
 
     async def _check_investor(self, applicant: Applicant) -> frozenset[str]:
@@ -157,8 +147,8 @@ class Admission:
         # In many-to-many the counter knows the password; in many-to-one it never sees one, so the relay must.
         if self._counter.mode is Mode.MANY_TO_MANY:
             return frozenset()
-        login, access = applicant.login, self._directory.access
-        known = await self._directory.investors.verify(access, login.broker_id, login.investor_id, login.password)
+        login, access, investors = applicant.login, self._directory.access, self._directory.investors
+        known = await access.run(lambda: investors.check(login.broker_id, login.investor_id, login.password))
         return frozenset(known.account_ids or (known.investor_id,))
 
     def _login(self, applicant: Applicant, accounts: frozenset[str]) -> TerminalLogin:

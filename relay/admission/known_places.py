@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Engine, and_, delete, select, update
@@ -55,12 +56,7 @@ class KnownPlaces:
     def remember(self, investor: Investor, place: str) -> None:
         """As `logged_in`, blocking."""
         now = stamp(self._clock())
-        values = {
-            "broker_id": investor.broker_id,
-            "investor_id": investor.investor_id,
-            "place": place,
-            "seen_at": now,
-        }
+        values = asdict(investor) | {"place": place, "seen_at": now}
         with writing(self._engine) as connection:
             connection.execute(insert_new(connection, KNOWN_PLACE).values(values))
             connection.execute(update(KNOWN_PLACE).where(_is(investor, place)).values(seen_at=now))

@@ -19,8 +19,6 @@ from relay.refusals.refusal import Refusal
 
 
 class Subject(StrEnum):
-    """Whose failures are counted."""
-
     INVESTOR_HERE = "investor_at_address"
     APP_ID_HERE = "app_id_at_address"
     ADDRESS = "address"
@@ -37,7 +35,6 @@ class Who:
     place: str
 
     def name_of(self, subject: Subject) -> str:
-        """What is counted under this subject."""
         match subject:
             case Subject.INVESTOR_HERE:
                 return f"{self.investor_id} {self.place}"
@@ -60,8 +57,6 @@ class AttemptLimit:
 
 @dataclass(frozen=True, slots=True)
 class Lock:
-    """One lock, for the operator."""
-
     subject: str
     name: str
     seconds_left: float
@@ -102,7 +97,6 @@ class LoginAttempts:
         self._records.pop((Subject.INVESTOR_HERE, who.name_of(Subject.INVESTOR_HERE)), None)
 
     def locked(self, now: float) -> tuple[Lock, ...]:
-        """Every lock that holds."""
         return tuple(
             Lock(subject.value, name, record.locked_until - now)
             for (subject, name), record in self._records.items()
@@ -176,7 +170,6 @@ class CounterTries:
         return wrong[len(wrong) - most] + self._memory - now
 
     def begun(self, investor_id: str) -> None:
-        """An attempt goes to the counter."""
         self._tries.setdefault(investor_id, _Tries()).under_way += 1
         self._tries.move_to_end(investor_id)
         while len(self._tries) > self._investors:

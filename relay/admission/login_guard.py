@@ -32,13 +32,14 @@ from typing import Protocol
 
 import structlog
 
+from relay.admission.known_places import KnownPlaces
 from relay.admission.login_attempts import AttemptLimit, CounterTries, Lock, LoginAttempts, Subject, Turn, Who
 from relay.admission.origin.trusted_proxies import Origin
 from relay.counter.breaker import Breaker
 from relay.counter.port import Investor
 from relay.directory.access import DirectoryUnavailable
 from relay.refusals import counter_reasons, login_reasons
-from relay.refusals.refusal import Refusal, Refused, Source
+from relay.refusals.refusal import Refusal, Refused, Source, refuse
 from relay.settings.settings import Limits
 from relay.tasks import Tasks
 
@@ -54,8 +55,6 @@ _FROM_ELSEWHERE = (Subject.APP_ID_HERE, Subject.ADDRESS, Subject.INVESTOR)
 
 
 class Attempt(Protocol):
-    """Who tries to log in."""
-
     @property
     def app_id(self) -> str: ...
     @property
@@ -64,20 +63,11 @@ class Attempt(Protocol):
     def investor(self) -> Investor: ...
 
 
-class Places(Protocol):
-    """Where investors have logged in from; both raise DirectoryUnavailable."""
-
-    async def is_known(self, investor: Investor, place: str) -> bool: ...
-    async def logged_in(self, investor: Investor, place: str) -> None: ...
-
-
 class LoginGuard:
-    """The locks of one relay process."""
-
     def __init__(
         self,
         limits: Limits,
-        places: Places,
+        places: KnownPlaces,
         clock: Callable[[], float],
         *,
         counter_knows_passwords: bool,
@@ -175,28 +165,25 @@ class LoginGuard:
 
     async def _take_turn(self, attempt: Attempt) -> None:
         """Wait until an attempt more cannot reach the counter's own lock, and count it. Raises Refused."""
-        if self._tries is None:
-            if refusal := self._breaker.admit(self._clock()):
-                raise Refused(refusal)
-            return
+        if self._tries is not None:
+            await self._wait_for_a_try(self._tries, attempt)
+        refuse(self._breaker.admit(self._clock()))
+        if self._tries is not None:
+            self._tries.begun(attempt.investor.investor_id)
+
+    async def _wait_for_a_try(self, tries: CounterTries, attempt: Attempt) -> None:
         investor, known = attempt.investor, False
         try:
             async with asyncio.timeout(_TURN_SECONDS):
-                while (turn := self._turn(investor, known=known)) is not Turn.GO:
+                while (turn := tries.turn(investor.investor_id, self._clock(), known=known)) is not Turn.GO:
                     if not known and (known := await self._is_known(attempt)):
                         continue
                     if turn is Turn.LOCKED:
-                        left = self._tries.seconds_left(investor.investor_id, self._clock(), known=known)
+                        left = tries.seconds_left(investor.investor_id, self._clock(), known=known)
                         raise Refused(login_reasons.locked_out(what="investor", seconds=left))
                     await self._ends.setdefault(investor, asyncio.Event()).wait()
         except TimeoutError:
             raise Refused(login_reasons.locked_out(what="investor", seconds=_TURN_SECONDS)) from None
-        if refusal := self._breaker.admit(self._clock()):
-            raise Refused(refusal)
-        self._tries.begun(investor.investor_id)
-
-    def _turn(self, investor: Investor, *, known: bool) -> Turn:
-        return self._tries.turn(investor.investor_id, self._clock(), known=known) if self._tries else Turn.GO
 
     def _judged(self, attempt: Attempt, *, wrong: bool) -> None:
         if self._tries is not None:

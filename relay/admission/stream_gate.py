@@ -30,8 +30,6 @@ class GateLimits:
 
 
 class Slot:
-    """What one stream without a session holds."""
-
     def __init__(self, gate: StreamGate, name: str) -> None:
         self._gate = gate
         self._name = name
@@ -45,8 +43,6 @@ class Slot:
 
 
 class StreamGate:
-    """The slots of one relay process."""
-
     def __init__(self, limits: GateLimits, resumable: Callable[[str], int]) -> None:
         """`resumable` tells how many sessions of a public address wait for their terminal."""
         self.limits = limits
@@ -59,7 +55,6 @@ class StreamGate:
 
     @property
     def held(self) -> int:
-        """Streams without a session."""
         return self._held.total()
 
     async def enter(self, origin: Origin) -> Slot | None:

@@ -22,7 +22,6 @@ from relay.refusals.refusal import Refusal
 SHORTEST: Final = 264
 LONGEST: Final = 273
 """the size of ClientSystemInfo; the vendor's call checks no upper bound"""
-HEADER_BYTES: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,31 +32,16 @@ class AgeLimits:
     ahead: float
 
 
-@dataclass(frozen=True, slots=True)
-class UnwrappedHeader:
-    """The first eight bytes of system info after the vendor's library removed its wrapping."""
+def collected_at(header: bytes) -> dt.datetime | None:
+    """When it was collected, by the header that the vendor's library unwrapped; None where that holds no date.
 
-    version: int
-    completeness: str
-    """'0' when the collector had every item, another digit when some are missing"""
-    collected_at: dt.datetime | None
-    """the terminal's local time read as UTC+8; None where the six bytes are no date"""
-
-    @classmethod
-    def parse(cls, data: bytes) -> UnwrappedHeader:
-        """Read the header; ValueError where there are fewer than eight bytes."""
-        if len(data) < HEADER_BYTES:
-            raise ValueError(f"a header has {HEADER_BYTES} bytes, not {len(data)}")
-        year, month, day, hour, minute, second = data[2:HEADER_BYTES]
-        try:
-            collected_at = dt.datetime(2000 + year, month, day, hour, minute, second, tzinfo=COUNTER_ZONE)
-        except ValueError:
-            collected_at = None
-        return cls(data[0], chr(data[1]), collected_at)
-
-    @property
-    def complete(self) -> bool:
-        return self.completeness == "0"
+    Its bytes are a version, a digit that is '0' where no item is missing, and six of the terminal's local time, UTC+8.
+    """
+    try:
+        year, month, day, hour, minute, second = header[2:8]
+        return dt.datetime(2000 + year, month, day, hour, minute, second, tzinfo=COUNTER_ZONE)
+    except ValueError:
+        return None
 
 
 def check_length(system_info: bytes, stated_length: int) -> Refusal | None:
@@ -72,11 +56,12 @@ def is_well_formed(return_code: int) -> bool:
     return return_code in NOT_PERMITTED
 
 
-def check_age(header: UnwrappedHeader, now: dt.datetime, limits: AgeLimits) -> Refusal | None:
+def check_age(header: bytes, now: dt.datetime, limits: AgeLimits) -> Refusal | None:
     """Refuse system info that was not collected for this login; `now` is aware."""
-    if header.collected_at is None:
+    collected = collected_at(header)
+    if collected is None:
         return login_reasons.system_info_not_genuine()
-    age = (now - header.collected_at).total_seconds()
+    age = (now - collected).total_seconds()
     if age > limits.oldest:
         return login_reasons.system_info_stale(age=age, oldest=limits.oldest)
     if age < -limits.ahead:

@@ -14,7 +14,6 @@ from sqlalchemy import Engine, delete
 from relay.database.database import insert_new, writing
 from relay.database.schema import SYSTEM_INFO_SEEN
 from relay.database.times import stamp
-from relay.directory.access import DirectoryAccess
 
 
 class SystemInfoSeen:
@@ -23,10 +22,6 @@ class SystemInfoSeen:
     def __init__(self, engine: Engine, *, clock: Callable[[], datetime]) -> None:
         self._engine = engine
         self._clock = clock
-
-    async def is_new(self, access: DirectoryAccess, system_info: bytes, session: str) -> bool:
-        """As `remember`, from the loop; raises DirectoryUnavailable."""
-        return await access.run(lambda: self.remember(system_info, session))
 
     def remember(self, system_info: bytes, session: str) -> bool:
         """Keep the bytes' digest; False when it was there before. Of two at the same time one is new."""

@@ -2,12 +2,7 @@
 
 The vendor's library decides, and it runs in a process of its own: it may crash on hostile bytes, and it must not be the
 library under the relay's counter sessions (with the simulated counter that one is replaced). The two processes talk over
-a socket pair, one JSON line for a question and one for its answer.
-
-What is kept: `_child`, the running process, or none; `_failures` and `_not_before`, for growing pauses between starts;
-`_waiting`, how many callers want an answer (bounded by `queue`).
-
-What holds between two events:
+a socket pair, one JSON line for a question and one for its answer. What holds between two events:
 
 * One question at a time (`_turn`), each with a number that its answer repeats. The lock is held from the question to
   its answer.
@@ -55,8 +50,6 @@ class VerifierUnavailable(Refused):
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What the vendor's library said about some system info."""
-
     code: int
     """-3 genuine and of this edition; -1 wrong length; -6 not the collector's, or damaged; -7 the other edition"""
     header: bytes
@@ -71,7 +64,6 @@ class _Child:
 
 
 def command(edition: Literal["production", "evaluation"]) -> list[str]:
-    """The command line of the side process, but for its socket."""
     return [sys.executable, "-m", "relay.admission.genuineness", "--edition", edition]
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Callable, Iterable
-from contextlib import nullcontext
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import structlog
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import ColumnElement, Connection, Engine, Row, and_, insert, select, update
@@ -18,10 +20,18 @@ from relay.counter.port import Investor
 from relay.database.database import writing
 from relay.database.schema import INVESTOR
 from relay.database.times import stamp
-from relay.directory.access import DirectoryAccess
+from relay.directory.access import DirectoryAccess, DirectoryUnavailable
 from relay.directory.terminals import EntryExists, EntryUnknown
 from relay.refusals import login_reasons
 from relay.refusals.refusal import Refused
+from relay.tasks import Tasks
+
+_log = structlog.get_logger(__name__)
+_READ_EVERY_SECONDS = 60.0
+"""an investor who is registered meanwhile is told to query what happened before"""
+
+Replace = Callable[[Iterable[tuple[str, tuple[str, ...]]]], None]
+"""takes every investor id with its account ids"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +48,7 @@ class InvestorRecord:
 
 
 class Investors:
-    """The table of investors. The plain methods block and are thread-safe; `verify` is for the loop."""
+    """The table of investors. The methods block and are thread-safe."""
 
     def __init__(
         self,
@@ -55,16 +65,12 @@ class Investors:
         self._hasher = hasher or PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
         self._nobody = self._hasher.hash("")
 
-    async def verify(self, access: DirectoryAccess, broker_id: str, investor_id: str, password: str) -> InvestorRecord:
+    def check(self, broker_id: str, investor_id: str, password: str) -> InvestorRecord:
         """The investor, if the password is right and the firm has not disabled it.
 
-        Raises Refused with investor_unknown, wrong_investor_password or investor_disabled, and DirectoryUnavailable.
-        All cases take one password hash's time.
+        Raises Refused with investor_unknown, wrong_investor_password or investor_disabled. All cases take one password
+        hash's time.
         """
-        return await access.run(lambda: self.check(broker_id, investor_id, password))
-
-    def check(self, broker_id: str, investor_id: str, password: str) -> InvestorRecord:
-        """As `verify`, blocking."""
         with self._engine.connect() as connection:
             row = connection.execute(select(INVESTOR).where(_is(broker_id, investor_id))).one_or_none()
         right = self._password_is(row.password_hash if row else self._nobody, password)
@@ -76,14 +82,7 @@ class Investors:
             raise Refused(login_reasons.investor_disabled(investor_id=investor_id))
         return _record(row)
 
-    def find(self, broker_id: str, investor_id: str) -> InvestorRecord | None:
-        """The investor, or None."""
-        with self._engine.connect() as connection:
-            row = connection.execute(select(INVESTOR).where(_is(broker_id, investor_id))).one_or_none()
-        return None if row is None else _record(row)
-
     def admitted(self, investors: Iterable[Investor]) -> set[Investor]:
-        """Which of these are enabled."""
         asked = set(investors)
         wanted = select(INVESTOR.c.broker_id, INVESTOR.c.investor_id).where(
             INVESTOR.c.broker_id.in_({investor.broker_id for investor in asked}),
@@ -94,7 +93,6 @@ class Investors:
             return asked & {Investor(*row) for row in connection.execute(wanted)}
 
     def all(self) -> list[InvestorRecord]:
-        """Every investor, by broker and id."""
         ordered = select(INVESTOR).order_by(INVESTOR.c.broker_id, INVESTOR.c.investor_id)
         with self._engine.connect() as connection:
             return [_record(row) for row in connection.execute(ordered)]
@@ -153,6 +151,36 @@ class Investors:
             changed = connection.execute(update(INVESTOR).where(_is(broker_id, investor_id)).values(values))
         if changed.rowcount != 1:
             raise EntryUnknown(f"investor {investor_id} of broker {broker_id} is not registered")
+
+
+async def read_investors(access: DirectoryAccess, investors: Investors, broker_id: str, replace: Replace) -> None:
+    """Read the directory once; where it is away, what was known stays."""
+    try:
+        found = await access.run(investors.all)
+    except DirectoryUnavailable as away:
+        _log.warning("investors_not_read", why=away.why)
+        return
+    replace((one.investor_id, one.account_ids) for one in found if one.broker_id == broker_id)
+
+
+@asynccontextmanager
+async def kept_known(
+    access: DirectoryAccess, investors: Investors, broker_id: str, replace: Replace
+) -> AsyncIterator[None]:
+    """`replace` gets the directory's investors with their accounts, now and as long as the context lasts."""
+
+    async def keep_reading() -> None:
+        while True:
+            await asyncio.sleep(_READ_EVERY_SECONDS)
+            await read_investors(access, investors, broker_id, replace)
+
+    tasks = Tasks()
+    await read_investors(access, investors, broker_id, replace)
+    tasks.start(keep_reading(), "investors of the directory")
+    try:
+        yield
+    finally:
+        await tasks.cancel()
 
 
 def _is(broker_id: str, investor_id: str) -> ColumnElement[bool]:

@@ -46,7 +46,6 @@ class SecretsBox:
         return cls(Fernet.generate_key())
 
     def lock(self, secret: str) -> bytes:
-        """Encrypt."""
         return self._fernet.encrypt(secret.encode("utf-8"))
 
     def unlock(self, locked: bytes) -> str:

@@ -32,8 +32,6 @@ class EntryUnknown(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Terminal:
-    """One registered terminal software."""
-
     app_id: str
     auth_code: str = field(repr=False)
     modes: frozenset[Mode]
@@ -95,13 +93,11 @@ class Terminals:
             raise DirectoryUnavailable(f"the auth code of {app_id} cannot be read: {error}") from None
 
     def find(self, app_id: str) -> Terminal | None:
-        """The terminal, or None."""
         with self._engine.connect() as connection:
             row = connection.execute(select(TERMINAL).where(TERMINAL.c.app_id == app_id)).one_or_none()
         return None if row is None else self._terminal(row)
 
     def admitted(self, app_ids: Iterable[str], mode: Mode) -> set[str]:
-        """Which of these are enabled for this mode."""
         wanted = select(TERMINAL.c.app_id, TERMINAL.c.modes).where(TERMINAL.c.app_id.in_(app_ids), TERMINAL.c.enabled)
         with self._engine.connect() as connection:
             return {row.app_id for row in connection.execute(wanted) if mode.value in row.modes.split()}

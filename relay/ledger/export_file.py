@@ -39,8 +39,6 @@ class NoLedgerFile(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class FileAudit:
-    """What the verification of one file found."""
-
     chains: tuple[Audit, ...]
     parts: Mapping[str, Stretch]
     signed_by: str

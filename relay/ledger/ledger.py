@@ -204,7 +204,6 @@ class Ledger:
             return [self._waiting.popleft() for _ in range(min(len(self._waiting), _LARGEST_GROUP))]
 
     def _last_try(self) -> bool:
-        """Whether the closing ledger still has its one try at the spool."""
         first, self._tried_last = not self._tried_last, True
         return first
 

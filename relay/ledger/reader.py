@@ -16,8 +16,6 @@ _ROWS_AT_A_TIME = 1000
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """What the verification of one chain found."""
-
     chain: str
     entries: int
     head: Head | None
@@ -32,12 +30,6 @@ def audit(engine: Engine, *, most_problems: int = 100) -> list[Audit]:
         recorded = _heads(connection)
         names = set(connection.execute(select(LEDGER.c.chain).distinct()).scalars()) | set(recorded)
         return [_audit_chain(connection, name, recorded.get(name), most_problems) for name in sorted(names)]
-
-
-def heads(engine: Engine) -> dict[str, Head]:
-    """The recorded head of every chain."""
-    with engine.connect() as connection:
-        return _heads(connection)
 
 
 @dataclass(frozen=True, slots=True)

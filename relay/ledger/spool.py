@@ -43,12 +43,10 @@ class Gap:
     why: str
 
     def __add__(self, later: Gap) -> Gap:
-        """This one and a later one together."""
         return Gap(self.entries + later.entries, self.since, later.until, self.why)
 
     @property
     def item(self) -> Item:
-        """The entry that says so."""
         facts = {"entries": self.entries, "since": self.since, "until": self.until, "why": self.why}
         return self.until, GAP_KIND, "", canonical(facts)
 
@@ -109,7 +107,6 @@ class Spool:
             self.lose(Gap(len(lost), lost[0][0], lost[-1][0], why))
 
     def lose(self, gap: Gap) -> None:
-        """Count entries that are kept nowhere."""
         self.lost += gap.entries
         self._gap = gap if self._gap is None else self._gap + gap
 

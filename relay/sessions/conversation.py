@@ -36,8 +36,6 @@ NEXT: dict[tuple[Phase, str], Phase] = {
 
 
 class Conversation:
-    """The guard of one stream."""
-
     def __init__(self) -> None:
         self.state = Phase.OPENED
         self._challenged_at = 0.0

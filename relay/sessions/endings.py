@@ -53,8 +53,6 @@ class EndKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """One end: which way, and what more there is to say."""
-
     kind: EndKind
     detail: str = ""
     """in the place of the row's own texts, e.g. a refusal's reason and message"""

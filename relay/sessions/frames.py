@@ -27,16 +27,8 @@ _SEQUENCE = b"\x08"  # RelayMessage.sequence = 1, varint
 _EVENT = b"\x32"  # RelayMessage.event = 6, length-delimited
 _MESSAGE = b"\x0a"  # RelayBatch.messages = 1, length-delimited
 
-_SOURCES = {
-    Source.RELAY: pb.SOURCE_RELAY,
-    Source.COUNTER: pb.SOURCE_COUNTER,
-    Source.COLLECTOR: pb.SOURCE_COLLECTOR,
-}
-_STATES = {
-    LinkState.LIVE: pb.SessionStatus.STATE_LIVE,
-    LinkState.RECOVERING: pb.SessionStatus.STATE_RECOVERING,
-    LinkState.ENDED: pb.SessionStatus.STATE_ENDED,
-}
+_SOURCES = {source: getattr(pb, f"SOURCE_{source.name}") for source in Source}
+_STATES = {state: getattr(pb.SessionStatus, f"STATE_{state.name}") for state in LinkState}
 _CAUSES = {cause: getattr(pb.SessionStatus, f"CAUSE_{cause.name}") for cause in LinkCause}
 _CONFIRMATIONS = {
     Confirmation.NOT_ASKED: pb.SETTLEMENT_CONFIRMATION_UNSPECIFIED,

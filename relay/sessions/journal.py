@@ -12,8 +12,6 @@ from itertools import islice
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """What a resuming terminal gets."""
-
     items: tuple[tuple[int, bytes], ...]
     """sequence and event, in order"""
     lost_history: bool

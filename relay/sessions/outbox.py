@@ -14,11 +14,10 @@ from relay.sessions.endings import Ending, EndKind
 
 _BATCH_MESSAGES = 64
 _BATCH_BYTES = 32 * 1024
+SLOW_READER = Ending(EndKind.SLOW_READER)
 
 
 class Outbox:
-    """Serialized RelayMessages on their way to one stream."""
-
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._waiting: deque[bytes] = deque()
@@ -37,7 +36,7 @@ class Outbox:
         if self._bytes > self._limit:
             self.overrun.set()
             self._waiting.clear()
-            self.close(Ending(EndKind.SLOW_READER))
+            self.close(SLOW_READER)
         self._ready.set()
 
     def close(self, ending: Ending | None = None) -> None:

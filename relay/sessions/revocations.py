@@ -25,8 +25,6 @@ _PATIENCE_SECONDS = 2.0
 
 
 class Revocations:
-    """Who of those that are logged in would not be admitted any more."""
-
     def __init__(self, directory: Directory, mode: Mode) -> None:
         self._directory = directory
         self._mode = mode
@@ -39,7 +37,6 @@ class Revocations:
             await self.look(sessions)
 
     async def look(self, sessions: Iterable[TerminalSession]) -> None:
-        """Look once."""
         present = [session for session in sessions if not session.ending]
         try:
             found = await self._revoked(present) if present else []

@@ -56,8 +56,6 @@ class SessionIdentity:
 
 
 class TerminalSession:
-    """A session from its admission to its end."""
-
     def __init__(
         self,
         identity: SessionIdentity,

@@ -50,8 +50,6 @@ _UNDO_SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True)
 class SessionLimits:
-    """What the settings allow."""
-
     linger_seconds: float
     max_sessions: int
     max_per_investor: int
@@ -61,8 +59,6 @@ class SessionLimits:
 
 @dataclass(slots=True)
 class _Entering:
-    """A login under way."""
-
     investor: Investor
     until: asyncio.Timeout = field(default_factory=lambda: asyncio.timeout(None))
     """the relay's end: a login has no time limit of its own, each of its steps has one"""
@@ -70,8 +66,6 @@ class _Entering:
 
 
 class Sessions:
-    """Every terminal session of this process."""
-
     def __init__(
         self,
         admission: Admission,
@@ -82,7 +76,7 @@ class Sessions:
         new_journal: Callable[[], Journal],
     ) -> None:
         self._admission = admission
-        self._revocations = revocations
+        self.revocations = revocations
         self._counter = counter
         self._evidence = evidence
         self.limits = limits
@@ -90,9 +84,7 @@ class Sessions:
         self._new_journal = new_journal
         self._by_token: dict[bytes, TerminalSession] = {}
         self._entering: dict[str, _Entering] = {}
-        """logins under way: they count, or a burst of them would pass the limits together"""
         self._giving_way: dict[str, TerminalSession] = {}
-        """sessions without a stream that end when the login of this name succeeds; they do not count"""
         self._crowds: set[str] = set()
         """addresses that are in the log already"""
         self.draining = False
@@ -136,17 +128,13 @@ class Sessions:
             raise Refused(stream_reasons.session_gone())
         if (session.identity.app_id, session.identity.public_ip) != (app_id, public_ip):
             raise Refused(stream_reasons.session_gone())
-        refusal = await self._revocations.refusal(session)
+        refusal = await self.revocations.refusal(session)
         if refusal is not None:
             end(session, refusal)
             raise Refused(refusal)
         if session.ending:
             raise Refused(stream_reasons.session_gone())
         return session
-
-    async def watch(self, seconds: float) -> None:
-        """End sessions of terminals and investors that were disabled, looked for every so many seconds; for ever."""
-        await self._revocations.watch(self, seconds)
 
     def resumable_at(self, public_ip: str) -> int:
         """How many sessions wait for their terminal to resume from this address."""

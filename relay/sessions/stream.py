@@ -40,7 +40,6 @@ class Malformed:
 
     @property
     def refusal(self) -> Refusal:
-        """Which of the two it is."""
         if self.size > self.most:
             return stream_reasons.message_too_large(size=self.size, most=self.most)
         return stream_reasons.request_malformed(why="bytes that are not a ctprelay.v1.TerminalMessage")
@@ -48,8 +47,6 @@ class Malformed:
 
 @dataclass(slots=True)
 class StreamSettings:
-    """What a stream needs to know of the settings."""
-
     version: str
     hello_timeout_seconds: float
     outbox_bytes: int

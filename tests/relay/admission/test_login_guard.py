@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from relay.admission.known_places import KnownPlaces
 from relay.admission.login_guard import LoginGuard
 from relay.admission.origin.trusted_proxies import Origin
 from relay.counter.port import Investor
@@ -51,7 +52,7 @@ class Seconds:
         return self.now
 
 
-class PlayedPlaces:
+class PlayedPlaces(KnownPlaces):
     """Where investors are known from."""
 
     def __init__(self) -> None:

@@ -8,18 +8,17 @@ from datetime import timedelta
 from sqlalchemy import Engine
 
 from relay.admission.system_info_seen import SystemInfoSeen
-from relay.directory.access import DirectoryAccess
 from tests.relay.conftest import HandClock
 
 
-async def test_the_same_bytes_are_new_once(engine: Engine, clock: HandClock) -> None:
+def test_the_same_bytes_are_new_once(engine: Engine, clock: HandClock) -> None:
     """For every process that shares the database."""
     one, two = SystemInfoSeen(engine, clock=clock), SystemInfoSeen(engine, clock=clock)
-    with DirectoryAccess(threads=1) as access:
-        assert await one.is_new(access, b"\0info", "s-1")
-        assert not await one.is_new(access, b"\0info", "s-2")
-        assert not await two.is_new(access, b"\0info", "s-3")
-        assert await two.is_new(access, b"\0info!", "s-4")
+
+    assert one.remember(b"\0info", "s-1")
+    assert not one.remember(b"\0info", "s-2")
+    assert not two.remember(b"\0info", "s-3")
+    assert two.remember(b"\0info!", "s-4")
 
 
 def test_of_many_at_the_same_moment_one_is_new(engine: Engine, clock: HandClock) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ctpabi.api.binding import vendor_library
-from relay.admission.system_info import AgeLimits, UnwrappedHeader, check_age, is_well_formed
+from relay.admission.system_info import AgeLimits, check_age, collected_at, is_well_formed
 from relay.admission.verifier import Judgement, Verifier, VerifierUnavailable, command
 from relay.database.times import COUNTER_ZONE
 
@@ -76,9 +76,9 @@ async def test_the_collectors_bytes_are_genuine(clock: HandClock, genuine: bytes
 
     assert {judgement.code for judgement in judgements} == {-3}
     assert is_well_formed(judgements[0].code)
-    collected_at = UnwrappedHeader.parse(judgements[0].header).collected_at
-    assert collected_at is not None
-    assert abs(collected_at - dt.datetime.now(COUNTER_ZONE)) < dt.timedelta(minutes=10)
+    collected = collected_at(judgements[0].header)
+    assert collected is not None
+    assert abs(collected - dt.datetime.now(COUNTER_ZONE)) < dt.timedelta(minutes=10)
 
 
 def accepted(judgement: Judgement) -> bool:
@@ -86,7 +86,7 @@ def accepted(judgement: Judgement) -> bool:
     if not is_well_formed(judgement.code):
         return False
     limits = AgeLimits(oldest=600, ahead=60)
-    return check_age(UnwrappedHeader.parse(judgement.header), dt.datetime.now(COUNTER_ZONE), limits) is None
+    return check_age(judgement.header, dt.datetime.now(COUNTER_ZONE), limits) is None
 
 
 async def test_damaged_and_made_up_bytes_are_not(clock: HandClock, genuine: bytes) -> None:

@@ -52,7 +52,7 @@ def access() -> Iterator[DirectoryAccess]:
 
 async def test_the_right_password_is_accepted(investors: Investors, access: DirectoryAccess) -> None:
     """And the accounts are told."""
-    record = await investors.verify(access, BROKER, "100001", PASSWORD)
+    record = await access.run(lambda: investors.check(BROKER, "100001", PASSWORD))
 
     assert (record.investor_id, record.account_ids) == ("100001", ("A1", "A2"))
 
@@ -72,7 +72,7 @@ async def test_anything_else_is_refused(
 ) -> None:
     """With the precise reason, for the ledger."""
     with pytest.raises(Refused) as caught:
-        await investors.verify(access, BROKER, investor_id, password)
+        await access.run(lambda: investors.check(BROKER, investor_id, password))
 
     assert caught.value.refusal.reason == reason
 
@@ -130,11 +130,9 @@ def test_an_investor_without_accounts_has_one_of_its_own_name(investors: Investo
     """As the counter usually has it."""
     investors.add(BROKER, "100002", "pw")
 
-    found = investors.find(BROKER, "100002")
-    assert found is not None
-    assert found.account_ids == ("100002",)
-    assert [record.investor_id for record in investors.all()] == ["100001", "100002"]
-    assert investors.find(BROKER, "nobody") is None
+    first, second = investors.all()
+    assert (first.investor_id, second.investor_id) == ("100001", "100002")
+    assert second.account_ids == ("100002",)
 
 
 def test_wrong_entries_are_refused(investors: Investors) -> None:

@@ -8,8 +8,7 @@ from relay.counter.ctp.delivery.day_notices import KnownOwners
 from relay.counter.ctp.identity.ownership import Owner, Ownership
 from relay.database.schema import INVESTOR
 from relay.directory.access import DirectoryAccess
-from relay.directory.investors import Investors
-from relay.directory.known_investors import KnownInvestors
+from relay.directory.investors import Investors, read_investors
 from tests.relay.conftest import HandClock
 
 
@@ -22,12 +21,11 @@ async def test_the_directorys_investors_of_this_broker_are_known_with_their_acco
     investors.add("8888", "200001", "secret")
     stranger = Ownership(Owner.INVESTOR, b"300001")
     with DirectoryAccess(threads=1) as access:
-        reader = KnownInvestors(access, investors, "9999", owners.replace)
         everybody = stranger in owners
 
-        await reader.read()
+        await read_investors(access, investors, "9999", owners.replace)
         INVESTOR.drop(sqlite_engine)
-        await reader.read()
+        await read_investors(access, investors, "9999", owners.replace)
 
     names = ("100001", "88001", "200001", "300001")
     known = {

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Engine, event, text
 from relay.database.database import open_database, upgrade, writing
 from relay.ledger.chain import SecretInLedger
 from relay.ledger.ledger import Ledger, record_now
-from relay.ledger.reader import audit, heads, read
+from relay.ledger.reader import audit, read, stretches
 from relay.ledger.spool import Spool
 from relay.refusals.refusal import LedgerUnavailable
 from tests.postgres import PostgresServer
@@ -56,7 +56,7 @@ async def test_a_restarted_relay_continues_its_chain(engine: Engine, clock: Hand
         with Ledger(engine, "relay", spool=spool, clock=clock) as ledger:
             await ledger.record("start", "", {"number": number})
 
-    assert heads(engine)["relay"].sequence == 3
+    assert stretches(engine)["relay"].after.sequence == 3
     assert audit(engine)[0].problems == ()
 
 
@@ -81,7 +81,7 @@ def test_commands_record_without_a_loop(engine: Engine, clock: HandClock) -> Non
     """In a chain of their own beside the relay's."""
     head = record_now(engine, "relay/admin", clock, "admin_terminal_add", {"app_id": "x"})
 
-    assert heads(engine) == {"relay/admin": head}
+    assert {name: part.after for name, part in stretches(engine).items()} == {"relay/admin": head}
 
 
 @contextmanager
