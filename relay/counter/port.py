@@ -261,7 +261,7 @@ class CounterLink(Protocol):
         """Take one request; done once it was sent, refused by the API, or its time ran out.
 
         Synchronous, so that the calls of one terminal are sent in the order they were submitted. The future's
-        exception is `relay.errors.Refused` for what the relay itself does not let through. Cancelled, it is not
+        exception is `relay.refusals.refusal.Refused` for what the relay itself does not let through. Cancelled, it is not
         sent, unless it was.
         """
 

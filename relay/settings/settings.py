@@ -2,6 +2,9 @@
 
 A setting is read from the TOML file and may be overridden by an environment variable
 `CTP_RELAY__SECTION__KEY`. Relative paths are taken from the directory of the TOML file.
+
+After a change here: `make gen`, which writes docs/settings.md. A setting that takes effect while the relay runs (SIGHUP) also needs a row in
+`relay.server._takes`; without one it waits for a restart.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Many-to-one: one operator session for all terminals of this process, each reported with SubmitUserSystemInfo.
 
-The relay alone knows whether an investor is who it says (services.admission checked that before). After every new
+The relay alone knows whether an investor is who it says (`relay.admission` checked that before). After every new
 login of the operator each terminal that is online is submitted again; until then nothing is sent for it.
 """
 
