@@ -137,7 +137,7 @@ class Performance:
         return info
 
     async def _received(self) -> str:
-        why = "柜台存下上报；中继补充的外层信息用监测中心公钥加密。\nStored; what the relay added is encrypted for the center."
+        why = "柜台存下上报；中继补充的外层信息用监控中心公钥加密。\nStored; what the relay added is encrypted for the center."
         async with self.story.step(Part.COUNTER, "收到终端信息 receive the system info", why) as say:
             row = evidence.stored_report(self.counter, self.cast.investor_id)
             digest = evidence.digest_of(row)
@@ -173,7 +173,7 @@ class Performance:
             say(f"退出码 exit status {await relay.stop()}")
 
     async def _read_report(self) -> ReportLine:
-        why = "日报送监测中心，用私钥解开外层；这里是测试密钥。\nThe report's outer part opens with the private key, here a test key."
+        why = "日报送监控中心，用私钥解开外层；这里是测试密钥。\nThe report's outer part opens with the private key, here a test key."
         async with self.story.step(Part.CENTER, "打开当日日报 open the day's report", why) as say:
             line = evidence.report_line(self.counter, self.cast.investor_id)
             say(

@@ -28,13 +28,13 @@ OPENING = """\
 [b]看穿式监管[/b]（穿透式监管）：每一次登录期货柜台，都要报告投资者用的是哪一台终端。
 [dim]Look-through supervision: every login tells the monitoring center which machine it came from.[/dim]
 
-终端用官方采集库取得[b]终端信息[/b]，一串加密的字节，只有监测中心能解开。经中继登录时，中继必须
+终端用官方采集库取得[b]终端信息[/b]，一串加密的字节，只有监控中心能解开。经中继登录时，中继必须
 [b]一个字节不差[/b]地交给柜台，并补上它看到的公网地址、时间和终端 AppID。下面跟着这串字节走完全程。
 [dim]The vendor's collector writes encrypted [b]system info[/b] that only the monitoring center can read. A relay
 must hand it on unchanged and add what it saw itself. Below we follow those bytes all the way, by sha256.[/dim]
 
 [green]真实 real[/green]       CTP_GetSystemInfo（官方采集库），openctp-ctp，gRPC/TLS，ctp-relay 进程与命令
-[yellow]模拟 simulated[/yellow]  柜台，交易所，监测中心 · counter, exchange, monitoring center"""
+[yellow]模拟 simulated[/yellow]  柜台，交易所，监控中心 · counter, exchange, monitoring center"""
 
 CLOSING = """\
 模拟柜台证明的是[b]协议[/b]，不是交易所。哪些只有期货公司的评测柜台能证明：docs/simulated-counter.md
@@ -48,7 +48,7 @@ class Part(StrEnum):
     TERMINAL = "终端 terminal"
     RELAY = "中继 relay"
     COUNTER = "柜台 counter"
-    CENTER = "监测中心 center"
+    CENTER = "监控中心 center"
 
 
 COLORS = {
@@ -60,7 +60,7 @@ COLORS = {
 }
 
 
-PLACES = ("采集库给出 collector gave", "中继台账 relay's ledger", "柜台收到 counter received", "监测日报 day's report")
+PLACES = ("采集库给出 collector gave", "中继台账 relay's ledger", "柜台收到 counter received", "监控日报 day's report")
 REPORT_HEADINGS = (
     "投资者\ninvestor",
     "方式\nhow",

@@ -171,12 +171,12 @@ def _kept() -> str:
         if row.columns.instead
     )
     head = """\
-## 审计记录中的确切原因 / What the ledger has instead
+## 台账中的确切原因 / What the ledger has instead
 
-猜测者不应得知哪些 AppID 与投资者存在。审计记录与日志中有确切原因。
+猜测者不应得知哪些 AppID 与投资者存在。台账与日志中有确切原因。
 Somebody who guesses must not learn which app ids and investors exist. The ledger and the log have the precise reason.
 
-| 审计记录 / ledger | 终端收到 / the terminal is told | 发生了什么 / what happened |
+| 台账 / ledger | 终端收到 / the terminal is told | 发生了什么 / what happened |
 |---|---|---|"""
     return "\n".join((head, *lines, ""))
 

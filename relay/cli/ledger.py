@@ -20,7 +20,7 @@ from relay.ledger.chain import Entry
 from relay.ledger.export_columns import json_lines
 from relay.settings.file import signing_key_file
 
-app = typer.Typer(no_args_is_help=True, help="The permanent record (审计记录).", epilog=EPILOG)
+app = typer.Typer(no_args_is_help=True, help="The permanent record (台账).", epilog=EPILOG)
 
 
 _LONGEST_VALUE = 40

@@ -12,7 +12,7 @@ _TELL_FIRM = ("请稍后重试; 持续出现请联系期货公司", "try again l
 
 
 @reason(
-    ("审计记录暂不可写, 登录与下单暂停", "the ledger cannot be written: nothing is sent until it can"),
+    ("台账暂不可写, 登录与下单暂停", "the ledger cannot be written: nothing is sent until it can"),
     advice=_TELL_FIRM,
     ends=Ends.CALL | Ends.STREAM,
     retry=10,

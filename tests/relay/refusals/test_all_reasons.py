@@ -127,7 +127,7 @@ def test_a_session_that_ends_says_no_more_than_a_refused_login() -> None:
 
 def test_the_page_for_terminal_vendors_names_every_reason_they_may_be_told() -> None:
     """docs/refusals.md is made of the table; what is replaced by another reason stands apart from the rest."""
-    told, _, kept = (ROOT / PAGE).read_text(encoding="utf-8").partition("\n| 审计记录")
+    told, _, kept = (ROOT / PAGE).read_text(encoding="utf-8").partition("\n| 台账")
 
     assert {row.reason for row in rows() if row.columns.ends and not row.columns.instead} <= words(told)
     assert {row.reason for row in rows() if row.columns.instead} <= words(kept) - words(told)
