@@ -52,7 +52,7 @@ from relay.logs.alarms import Alarms
 from relay.metrics.endpoint import MetricsServer, Watched, readings, why_not_healthy, why_not_ready
 from relay.reloading import Load, Reloading, Take
 from relay.rpc import control
-from relay.rpc.doors import Doors
+from relay.rpc.listener import Doors
 from relay.sessions.journal import Journal
 from relay.sessions.revocations import Revocations
 from relay.sessions.sessions import SessionLimits, Sessions
@@ -135,7 +135,7 @@ async def _open(
     doors: Doors, settings: Settings, ready: Callable[[int], object], stack: contextlib.AsyncExitStack
 ) -> None:
     stack.push_async_callback(doors.close)
-    port = await doors.open()
+    port = await doors.listener.start()
     _log.info("relay_ready", port=port, mode=settings.relay.mode, tls=settings.listen.tls_certificate is not None)
     ready(port)
 
@@ -297,8 +297,8 @@ def _takes(sessions: Sessions, admission: Admission, link_limits: LinkLimits, do
         "log.level": lambda settings: logs.set_level(settings.log.level),
         "relay.drain_seconds": read_when_used,
         "ledger.line_format": read_when_used,
-        "listen.tls_certificate": doors.take_certificate,
-        "listen.tls_key": doors.take_certificate,
+        "listen.tls_certificate": doors.listener.take_certificate,
+        "listen.tls_key": doors.listener.take_certificate,
         "listen.trusted_proxies": doors.take_settings,
         "listen.proxy_protocol_from": doors.take_settings,
         "listen.max_message_bytes": doors.take_settings,
@@ -325,7 +325,7 @@ def _files(doors: Doors, counter: Counter) -> dict[str, Take]:
 
     files: dict[str, Take] = {"counter.operator.password_file": counter_takes}
     if doors.listener.certificates is not None:
-        files["listen.tls_certificate"] = doors.take_certificate
+        files["listen.tls_certificate"] = doors.listener.take_certificate
     return files
 
 

@@ -28,8 +28,6 @@ class Form(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class WholenessReport:
-    """What a verification found."""
-
     audits: list[Audit]
     problems: list[str]
     """what was changed, removed or reordered, and every expected head that is missing; empty where all is whole"""

@@ -30,7 +30,6 @@ DEFAULT_CONFIG = Path("relay.toml")
 
 
 def now() -> dt.datetime:
-    """The system's clock, for the commands."""
     return dt.datetime.now(dt.UTC)
 
 
@@ -55,12 +54,10 @@ class Workplace:
 
     @cached_property
     def ledger(self) -> Engine:
-        """The ledger's database, ready for use."""
         return _opened(ledger_url(self.settings))
 
     @cached_property
     def directory(self) -> Engine:
-        """The directory's database, ready for use."""
         if directory_url(self.settings) == ledger_url(self.settings):
             return self.ledger
         return _opened(directory_url(self.settings))

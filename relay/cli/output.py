@@ -53,22 +53,18 @@ def printable(text: str) -> str:
 
 
 def say(text: str) -> None:
-    """A line for people, on standard output."""
     Console(highlight=False).print(escape(printable(text)), soft_wrap=True)
 
 
 def warn(text: str) -> None:
-    """A line for people, on standard error."""
     Console(stderr=True, highlight=False).print(escape(printable(text)), style="yellow", soft_wrap=True)
 
 
 def write_json(value: object) -> None:
-    """One JSON document on standard output."""
     sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
 
 
 def show(title: str, rows: Sequence[Mapping[str, object]], *, as_json: bool) -> None:
-    """Rows as a table, or as a JSON list."""
     if as_json:
         write_json(rows)
         return

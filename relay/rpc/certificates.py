@@ -76,11 +76,9 @@ class Certificates:
 
     @property
     def valid_until(self) -> dt.datetime:
-        """When the certificate that is served expires."""
         return self._pair.valid_until
 
     def credentials(self) -> grpc.ServerCredentials:
-        """For the server's port."""
         first = _configuration(self._pair)
         return grpc.dynamic_ssl_server_credentials(first, self._fetch)  # type: ignore[arg-type]  # may be None
 
@@ -105,7 +103,6 @@ class Certificates:
             _log.info("certificate_taken", serial=pair.serial, valid_until=pair.valid_until.isoformat())
 
     async def watch(self, seconds: float = _LOOK_SECONDS) -> None:
-        """Look every so many seconds, for ever."""
         while True:
             await asyncio.sleep(seconds)
             await asyncio.to_thread(self.look)

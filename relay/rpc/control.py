@@ -7,7 +7,6 @@ end (`callers`), and stands in the ledger's entry of each change.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import socket
 from collections.abc import Callable, Iterable
@@ -43,7 +42,6 @@ class AdminService:
         self._person_at = person_at
 
     def handlers(self) -> grpc.GenericRpcHandler:
-        """For the gRPC server."""
         methods: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
             "ListLocks": grpc.unary_unary_rpc_method_handler(
                 self._list_locks,
@@ -115,7 +113,7 @@ class ControlSocket:
         await self._callers.stop()
         await self._server.stop(1.0)
         for path in (self._path, self._inner):
-            _unlink(path)
+            path.unlink(missing_ok=True)
 
 
 async def listen(path: Path, locks: LockActions) -> ControlSocket | None:
@@ -148,12 +146,7 @@ def _make_room(path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as there:
         if there.connect_ex(str(path)) == 0:
             raise OSError("another process answers there; give each relay a relay.control_socket of its own")
-    _unlink(path)
-
-
-def _unlink(path: Path) -> None:
-    with contextlib.suppress(FileNotFoundError):
-        path.unlink()
+    path.unlink(missing_ok=True)
 
 
 def _parse(message: type[_M]) -> Callable[[bytes], _M | None]:

@@ -1,19 +1,24 @@
-"""The listening gRPC server: address, TLS, limits of the transport, and where a terminal's address comes from."""
+"""The relay's doors for terminals: the listening gRPC server, where a terminal's address comes from, the open streams."""
 
 from __future__ import annotations
 
+import asyncio
+import weakref
 from collections.abc import Callable, Sequence
+from importlib.metadata import version
 
 import grpc
 import structlog
 
 from relay.admission.origin.trusted_proxies import Network, Origin, origin_of, parse_networks, parse_peer
-from relay.admission.stream_gate import MOST_WAITING, StreamGate
+from relay.admission.stream_gate import MOST_WAITING, GateLimits, StreamGate
+from relay.counter.port import Evidence
 from relay.rpc.certificates import Certificates, CertificateUnusable
 from relay.rpc.front import ProxyListener
 from relay.rpc.terminal_service import TerminalService
-from relay.sessions.stream import TerminalStream
-from relay.settings.settings import Listen
+from relay.sessions.sessions import STOPPING, Sessions
+from relay.sessions.stream import StreamSettings, TerminalStream
+from relay.settings.settings import Listen, Settings
 from relay.tasks import Tasks
 
 _log = structlog.get_logger(__name__)
@@ -23,11 +28,11 @@ _TRANSPORT_MESSAGE_BYTES = 16 * 1024 * 1024
 
 _STREAMS_OF_A_CONNECTION = 128
 """a terminal has one; a proxy that carries many terminals opens another connection"""
+_FAREWELL_SECONDS = 5.0
+"""how long the last words on the streams may take to be read"""
 
 
 class Listener:
-    """The server of one relay."""
-
     def __init__(
         self, settings: Listen, open_stream: Callable[[Origin], TerminalStream], gate: StreamGate, max_sessions: int
     ) -> None:
@@ -102,11 +107,12 @@ class Listener:
         self._origins.trusted = parse_networks(settings.trusted_proxies)
         self._service.max_message = settings.max_message_bytes
 
-    def take_certificate(self, settings: Listen) -> None:
+    def take_certificate(self, settings: Settings) -> None:
         """Read the certificate again; blocks, raises CertificateUnusable."""
-        if self.certificates is None or settings.tls_certificate is None or settings.tls_key is None:
+        certificate, key = settings.listen.tls_certificate, settings.listen.tls_key
+        if self.certificates is None or certificate is None or key is None:
             raise CertificateUnusable("TLS can be switched on or off by a restart only")
-        self.certificates.use(settings.tls_certificate, settings.tls_key)
+        self.certificates.use(certificate, key)
 
     def _bind(self, address: str) -> int:
         if self.certificates is None:
@@ -132,3 +138,42 @@ class _Origins:
             self.without_port += 1
             _log.warning("terminal_port_unknown", peer=peer, advice="let the proxy append [ADDRESS]:PORT")
         return origin
+
+
+class Doors:
+    """Where terminals come in."""
+
+    def __init__(self, settings: Settings, sessions: Sessions, evidence: Evidence) -> None:
+        """OSError where certificate or key cannot be used."""
+        self._sessions = sessions
+        self._evidence = evidence
+        self._clock = asyncio.get_running_loop().time
+        self._about = StreamSettings(
+            version("ctp-relay"), settings.listen.hello_timeout_seconds, 2 * settings.sessions.journal_bytes
+        )
+        self._streams: weakref.WeakSet[TerminalStream] = weakref.WeakSet()
+        self.gate = StreamGate(_gate_limits(settings.listen), sessions.resumable_at)
+        self.listener = Listener(settings.listen, self._open_stream, self.gate, settings.max_sessions)
+
+    async def close(self) -> None:
+        """Tell everybody still on a stream, and stop; idempotent."""
+        for stream in tuple(self._streams):
+            stream.stop(STOPPING)
+        await self.listener.stop(_FAREWELL_SECONDS)
+
+    def take_settings(self, settings: Settings) -> None:
+        """What may change while terminals are connected; holds from the next stream on."""
+        self._about.hello_timeout_seconds = settings.listen.hello_timeout_seconds
+        self.gate.limits = _gate_limits(settings.listen)
+        self.listener.take_settings(settings.listen)
+
+    def _open_stream(self, origin: Origin) -> TerminalStream:
+        stream = TerminalStream(origin, self._sessions, self._evidence, self._clock, self._about)
+        self._streams.add(stream)
+        return stream
+
+
+def _gate_limits(listen: Listen) -> GateLimits:
+    return GateLimits(
+        listen.max_streams_without_session_per_address, listen.max_streams_without_session, listen.hello_timeout_seconds
+    )
