@@ -91,7 +91,6 @@ class RelayTerminal(AsyncTerminal):
         return await self.login_with(credentials)
 
     async def login_with(self, credentials: Credentials) -> SessionInfo:
-        """Log in with ready-made credentials."""
         return await self._link.log_in(credentials)
 
     async def request(

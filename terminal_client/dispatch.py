@@ -54,8 +54,6 @@ class SendOutcome:
 
 @dataclass(frozen=True, slots=True)
 class Reply(Generic[Row]):
-    """The answer to one request."""
-
     name: str
     outcome: SendOutcome
     rows: tuple[Row, ...] = ()
@@ -105,10 +103,6 @@ class Dispatch:
         self.orders = Feed[structs_pb2.Order](deadlines.notice_capacity)
         self.trades = Feed[structs_pb2.Trade](deadlines.notice_capacity)
         self.statuses = Feed[Status](deadlines.notice_capacity)
-
-    @property
-    def unanswered(self) -> int:
-        return len(self._pending)
 
     @contextmanager
     def pending(self, name: str) -> Iterator[PendingCall]:

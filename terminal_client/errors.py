@@ -1,18 +1,4 @@
-"""Everything that can go wrong for a terminal, and whose fault it is.
-
-TerminalError
-  CollectorFailed     the vendor's collector could not be run (this machine)
-  LoginRejected       relay, counter or collector check refused the login
-  NotConnected        no session at the moment; nothing was sent
-  SessionEnded        the session is over; log in again
-  SlowConsumer        this program did not read its notices in time
-  CallFailed
-    CallRefused       the relay did not send the request
-    CallNotSent       the counter's API did not send it (-1, -2, -3)
-    CounterRejected   the counter answered with an error id
-    NoAnswer          sent, but the answer did not come in time
-    OutcomeUnknown    the stream broke before anybody said whether it was sent
-"""
+"""Everything that can go wrong for a terminal, and whose fault it is."""
 
 from __future__ import annotations
 

@@ -7,7 +7,6 @@ by its last part (buy) or by CTP's character ('0').
 from __future__ import annotations
 
 import difflib
-import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -15,9 +14,9 @@ from google.protobuf import json_format
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
-from ctpabi.catalog import Method, Struct
+from ctpabi.catalog import Method
 from ctpabi.catalog.data import load_catalog
-from ctprelay.ctp.v1 import events_pb2, structs_pb2
+from ctprelay.ctp.v1 import events_pb2
 
 
 class TextInvalid(ValueError):
@@ -37,12 +36,6 @@ def find_request(name: str, *, query: bool = False) -> Method:
             return by_ctp_name[candidate]
     near = difflib.get_close_matches(f"qry_{plain}" if query else plain, methods, n=3, cutoff=0.5)
     raise TextInvalid(f"no request {name}" + (f"; did you mean {', '.join(near)}?" if near else ""))
-
-
-def empty_body(method: Method) -> Message:
-    """The message `method` takes, with nothing set."""
-    message: Message = getattr(structs_pb2, method.struct)()
-    return message
 
 
 def fill(message: Message, words: Iterable[str]) -> None:
@@ -119,7 +112,6 @@ def to_dict(message: Message) -> dict[str, Any]:
 
 
 def event_to_dict(event: events_pb2.Event) -> dict[str, Any]:
-    """One event for a line of JSON."""
     kind = event.WhichOneof("body") or "unknown"
     line: dict[str, Any] = {"kind": kind}
     if event.request_id:
@@ -131,11 +123,6 @@ def event_to_dict(event: events_pb2.Event) -> dict[str, Any]:
     return line
 
 
-def to_line(value: object) -> str:
-    """One line of JSON."""
-    return json.dumps(value, ensure_ascii=False)
-
-
 def cell(message: Message, name: str) -> str:
     """One field for a table: enums by their short name, absent numbers empty."""
     field: Any = message.DESCRIPTOR.fields_by_name[name]
@@ -145,8 +132,3 @@ def cell(message: Message, name: str) -> str:
     if field.type == FieldDescriptor.TYPE_DOUBLE:
         return f"{value:,.10g}" if message.HasField(name) else ""
     return value.hex() if isinstance(value, bytes) else str(value)
-
-
-def struct_of(message: Message) -> Struct:
-    """What the catalog knows about the message: the vendor's words for its fields."""
-    return load_catalog().structs[message.DESCRIPTOR.name]

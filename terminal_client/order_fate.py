@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from ctpabi.facts.errors import NEVER_ANSWERED
 from ctprelay.ctp.v1 import enums_pb2, events_pb2
+from terminal_client.messages_text import short_name
 
 DEAD = frozenset({
     enums_pb2.ORDER_STATUS_CANCELED,
@@ -66,7 +67,7 @@ class OrderFate:
         if order.order_sys_id.strip():
             self._order_sys_id = (order.exchange_id, order.order_sys_id)
         self.rejected = order.order_submit_status == enums_pb2.ORDER_SUBMIT_STATUS_INSERT_REJECTED
-        self.state = "rejected" if self.rejected else status_word(order.order_status)
+        self.state = "rejected" if self.rejected else short_name(enums_pb2.OrderStatus.DESCRIPTOR, order.order_status)
         self._due = order.volume_traded
         self._dead = order.order_status in DEAD or order.order_status == enums_pb2.ORDER_STATUS_ALL_TRADED
         return True
@@ -84,12 +85,6 @@ class OrderFate:
         elif mine:
             self.rejected, self.state = True, "rejected"
         return mine
-
-
-def status_word(status: int) -> str:
-    """CTP's OrderStatus in one word: all_traded; the number itself where this version does not know it."""
-    value = enums_pb2.OrderStatus.DESCRIPTOR.values_by_number.get(status)
-    return str(status) if value is None else str(value.name).removeprefix("ORDER_STATUS_").lower()
 
 
 def same_ref(one: str, other: str) -> bool:

@@ -103,10 +103,6 @@ class Feed(Generic[T]):
             subscription.end(error)
         self._subscriptions.clear()
 
-    @property
-    def wanted(self) -> bool:
-        return bool(self._subscriptions)
-
     def _forget(self, subscription: Subscription[T]) -> None:
         if subscription in self._subscriptions:
             self._subscriptions.remove(subscription)

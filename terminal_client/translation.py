@@ -23,7 +23,6 @@ CAUSES = {value: name.removeprefix("CAUSE_").lower() for name, value in pb.Sessi
 
 
 def refusal_of(rejected: pb.Rejected) -> Refusal:
-    """The relay's refusal as this package tells it."""
     return Refusal(
         source=SOURCES.get(rejected.source, "relay"),
         reason=rejected.reason,
@@ -59,7 +58,6 @@ def session_info(logged_in: pb.LoggedIn) -> SessionInfo:
 
 
 def counter_info(counter: pb.CounterDescription) -> CounterInfo:
-    """What stands behind the relay."""
     return CounterInfo(
         system=counter.system,
         version=counter.version,
@@ -70,7 +68,6 @@ def counter_info(counter: pb.CounterDescription) -> CounterInfo:
 
 
 def outcome_of(result: pb.CallResult) -> SendOutcome:
-    """The relay's word on one request."""
     refused = result.HasField("rejected") or result.return_code == REFUSED_BY_RELAY
     return SendOutcome(
         request_id=result.request_id,
@@ -86,7 +83,6 @@ def outcome_of(result: pb.CallResult) -> SendOutcome:
 
 
 def status_of(status: pb.SessionStatus) -> Status:
-    """The relay's word on its session at the counter."""
     return Status(
         of="counter",
         state=COUNTER_STATES.get(status.state, "unknown"),

@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import base64
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -33,34 +33,26 @@ app = typer.Typer(
 )
 
 
-def env(name: str) -> str:
-    """The environment variable of an option."""
-    return PREFIX + name
+def given(name: str, text: str, *flags: str) -> Any:
+    """An option that may also come from the environment."""
+    return typer.Option(*flags, envvar=PREFIX + name, help=text)
 
 
 @app.callback()
 def start(
     context: typer.Context,
     config: Annotated[Path | None, typer.Option("--config", "-c", help=f"TOML file; default {DEFAULT_FILE}")] = None,
-    relay: Annotated[str | None, typer.Option(envvar=env("RELAY"), help="中继地址 host:port")] = None,
-    app_id: Annotated[str | None, typer.Option(envvar=env("APP_ID"), help="终端 AppID")] = None,
-    broker: Annotated[str | None, typer.Option(envvar=env("BROKER"), help="经纪公司 BrokerID")] = None,
-    investor: Annotated[str | None, typer.Option(envvar=env("INVESTOR"), help="投资者 InvestorID")] = None,
-    ca_file: Annotated[
-        str | None, typer.Option(envvar=env("CA_FILE"), help="根证书 PEM file with trusted roots")
-    ] = None,
-    server_name: Annotated[str | None, typer.Option(envvar=env("SERVER_NAME"), help="Name in the certificate")] = None,
-    insecure: Annotated[
-        bool, typer.Option("--insecure", envvar=env("INSECURE"), help="明文 Plaintext, to this machine only")
-    ] = False,
-    library: Annotated[str | None, typer.Option(envvar=env("LIBRARY"), help="采集库 Collector library")] = None,
-    edition: Annotated[str | None, typer.Option(envvar=env("EDITION"), help="production or evaluation 评测")] = None,
-    auth_code_file: Annotated[
-        str | None, typer.Option(envvar=env("AUTH_CODE_FILE"), help="授权码文件 File with the auth code")
-    ] = None,
-    password_file: Annotated[
-        str | None, typer.Option(envvar=env("PASSWORD_FILE"), help="密码文件 File with the password")
-    ] = None,
+    relay: Annotated[str | None, given("RELAY", "中继地址 host:port")] = None,
+    app_id: Annotated[str | None, given("APP_ID", "终端 AppID")] = None,
+    broker: Annotated[str | None, given("BROKER", "经纪公司 BrokerID")] = None,
+    investor: Annotated[str | None, given("INVESTOR", "投资者 InvestorID")] = None,
+    ca_file: Annotated[str | None, given("CA_FILE", "根证书 PEM file with trusted roots")] = None,
+    server_name: Annotated[str | None, given("SERVER_NAME", "Name in the certificate")] = None,
+    insecure: Annotated[bool, given("INSECURE", "明文 Plaintext, to this machine only", "--insecure")] = False,
+    library: Annotated[str | None, given("LIBRARY", "采集库 Collector library")] = None,
+    edition: Annotated[str | None, given("EDITION", "production or evaluation 评测")] = None,
+    auth_code_file: Annotated[str | None, given("AUTH_CODE_FILE", "授权码文件 File with the auth code")] = None,
+    password_file: Annotated[str | None, given("PASSWORD_FILE", "密码文件 File with the password")] = None,
     confirm_settlement: Annotated[
         bool, typer.Option("--confirm-settlement", help="登录后确认结算单 Confirm the settlement after login")
     ] = False,
@@ -137,7 +129,6 @@ def watch(
 
 
 async def tell_statuses(statuses: Subscription[Status], output: Output) -> None:
-    """Show every change of the session."""
     async for status in statuses:
         output.status(status)
 

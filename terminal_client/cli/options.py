@@ -52,7 +52,6 @@ class Options:
     as_json: bool = False
 
     def tls(self) -> Tls:
-        """Whom to trust."""
         return Tls(Path(self.ca_file) if self.ca_file else None, self.server_name, self.insecure)
 
     def required(self, *names: str) -> None:
@@ -63,11 +62,9 @@ class Options:
             raise OptionsInvalid(f"not set: {ways}, or `{missing[0]} = …` in {DEFAULT_FILE}")
 
     def auth_code(self) -> Secret:
-        """The terminal software's auth code (授权码)."""
         return secret("auth_code", self.auth_code_file, "授权码 Auth code")
 
     def password(self) -> Secret:
-        """The investor's password (密码)."""
         return secret("password", self.password_file, f"密码 Password of {self.investor}")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,10 +15,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from ctpabi.catalog.data import load_catalog
 from ctprelay.ctp.v1 import events_pb2
 from terminal_client.cli.options import OptionsInvalid
 from terminal_client.errors import CallFailed, CollectorFailed, LoginRejected, TerminalError
-from terminal_client.messages_text import TextInvalid, cell, event_to_dict, struct_of, to_dict, to_line
+from terminal_client.messages_text import TextInvalid, cell, event_to_dict, to_dict
 from terminal_client.session import SessionInfo, Status
 
 
@@ -48,15 +50,12 @@ MOST_COLUMNS = 8
 
 
 class Output:
-    """Where results go."""
-
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json or not sys.stdout.isatty()
         self._console = Console(highlight=False)
 
     def line(self, value: Mapping[str, object]) -> None:
-        """One JSON object."""
-        self._console.file.write(to_line(value) + "\n")
+        self._console.file.write(json.dumps(value, ensure_ascii=False) + "\n")
         self._console.file.flush()
 
     def text(self, text: str, style: str = "") -> None:
@@ -69,7 +68,6 @@ class Output:
         Console(stderr=True, highlight=False).print(escape(text), style="yellow", soft_wrap=True)
 
     def session(self, info: SessionInfo) -> None:
-        """What the login gave."""
         if self.as_json:
             self.line({"kind": "session", **dataclasses.asdict(info)})
             return
@@ -91,7 +89,6 @@ class Output:
             self.text(info.advice, "yellow")
 
     def rows(self, rows: Sequence[Message], kind: str) -> None:
-        """The rows of an answer."""
         if self.as_json:
             for row in rows:
                 self.line({"kind": kind, "body": to_dict(row)})
@@ -108,7 +105,6 @@ class Output:
             self.text(text or without)
 
     def event(self, event: events_pb2.Event) -> None:
-        """One notice."""
         if self.as_json:
             self.line(event_to_dict(event))
             return
@@ -118,7 +114,6 @@ class Output:
         self.text(f"{kind}{error} {'' if body is None else summary(body)}", "red" if error else "")
 
     def status(self, status: Status) -> None:
-        """One change of the session."""
         if self.as_json:
             self.line({"kind": "status", **dataclasses.asdict(status)})
         else:
@@ -127,9 +122,10 @@ class Output:
 
 def table_of(rows: Sequence[Message]) -> Table:
     """Rows as a table, the columns titled with the vendor's words."""
-    words = {field.proto_name: field.doc for field in struct_of(rows[0]).fields}
+    struct = load_catalog().structs[rows[0].DESCRIPTOR.name]
+    words = {field.proto_name: field.doc for field in struct.fields}
     columns = columns_of(rows)
-    if len(columns) > MOST_COLUMNS and struct_of(rows[0]).name not in COLUMNS:
+    if len(columns) > MOST_COLUMNS and struct.name not in COLUMNS:
         return sideways(rows, columns, words)
     table = Table()
     for name in columns:
@@ -159,7 +155,6 @@ def columns_of(rows: Sequence[Message]) -> Sequence[str]:
 
 
 def summary(message: Message) -> str:
-    """One line about a message."""
     return "  ".join(f"{name}={cell(message, name).strip()}" for name in columns_of([message])[:12])
 
 

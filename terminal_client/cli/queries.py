@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
+from google.protobuf.message import Message
 
 from ctpabi.codec.text import joined
 from ctprelay.ctp.v1 import structs_pb2
 from terminal_client.cli.output import Output, reporting
 from terminal_client.cli.session import in_session, options_of
 from terminal_client.client import RelayTerminal
-from terminal_client.messages_text import empty_body, fill, find_request, from_json
+from terminal_client.messages_text import fill, find_request, from_json
 
 Fields = Annotated[list[str] | None, typer.Argument(help="field=value …, e.g. instrument_id=rb2701")]
 
@@ -28,7 +29,7 @@ def ask(
     """Send one request built from words or JSON and show its rows."""
     with reporting():
         method = find_request(name, query=query)
-        body = empty_body(method)
+        body: Message = getattr(structs_pb2, method.struct)()
         if json_body:
             from_json(body, json_body)
         fill(body, fields or ())
@@ -110,5 +111,4 @@ def notice(context: typer.Context) -> None:
 
 
 def statement(rows: tuple[structs_pb2.SettlementInfo, ...]) -> str:
-    """The statement's text."""
     return joined(row.content for row in sorted(rows, key=lambda row: row.sequence_no))

@@ -11,8 +11,7 @@ import typer
 
 from ctprelay.ctp.v1 import enums_pb2, events_pb2, structs_pb2
 from terminal_client.cli.output import ExitStatus, Output
-from terminal_client.cli.session import in_session, options_of
-from terminal_client.cli.waiting import NoticeRole, until
+from terminal_client.cli.session import NoticeRole, in_session, options_of, until
 from terminal_client.client import RelayTerminal
 from terminal_client.order_fate import DEAD, OrderFate, OrderKey, same_ref
 
@@ -157,7 +156,6 @@ def cancel(
 
 
 def cancel_step(notice: events_pb2.Event, asked: structs_pb2.InputOrderAction) -> NoticeRole:
-    """What the notice says about this cancel."""
     kind = notice.WhichOneof("body")
     if kind in ("rsp_order_action", "err_rtn_order_action", "rsp_error"):
         return NoticeRole.LAST
@@ -167,7 +165,6 @@ def cancel_step(notice: events_pb2.Event, asked: structs_pb2.InputOrderAction) -
 
 
 def is_order(order: structs_pb2.Order, asked: structs_pb2.InputOrderAction) -> bool:
-    """Whether this is the order the cancel names."""
     if asked.order_sys_id:
         return (order.exchange_id, order.order_sys_id) == (asked.exchange_id, asked.order_sys_id)
     own = (order.front_id, order.session_id) == (asked.front_id, asked.session_id)

@@ -10,8 +10,7 @@ import typer
 from ctprelay.ctp.v1 import enums_pb2, structs_pb2
 from terminal_client.cli.options import secret
 from terminal_client.cli.output import Output
-from terminal_client.cli.session import in_session, options_of
-from terminal_client.cli.waiting import NoticeRole, until
+from terminal_client.cli.session import NoticeRole, in_session, options_of, until
 from terminal_client.client import RelayTerminal
 
 

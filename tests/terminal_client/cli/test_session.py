@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ctprelay.ctp.v1 import events_pb2
-from terminal_client.cli.waiting import error_id_of
+from terminal_client.cli.session import error_id_of
 
 FAILED = [
     events_pb2.Event(rsp_info={"error_id": 31}, err_rtn_order_insert={}),
