@@ -198,14 +198,11 @@ class Ledger:
         with self._changed:
             while not self._waiting:
                 if self._closing:
-                    return [] if self._spool and self._last_try() else None
+                    tried, self._tried_last = self._tried_last, True
+                    return [] if self._spool and not tried else None
                 if not self._changed.wait(_RETRY_SECONDS if self._spool else None):
                     return []
             return [self._waiting.popleft() for _ in range(min(len(self._waiting), _LARGEST_GROUP))]
-
-    def _last_try(self) -> bool:
-        first, self._tried_last = not self._tried_last, True
-        return first
 
     def _keep(self, group: list[_WaitingEntry]) -> None:
         if self._spool and self._spool.room:  # on disk first: the database may hang for seconds

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from pathlib import Path
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -34,10 +33,10 @@ def open_signing_key(path: Path) -> Ed25519PrivateKey:
 def make_signing_key(path: Path) -> bool:
     """Make the key file; returns False where there is one already. Raises SecretFileRefused."""
     content = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    with suppress(FileExistsError):
-        try:
-            create_private(path, content)
-        except PermissionError as error:
-            raise SecretFileRefused(f"{path}: {error.strerror}") from None
-        return True
-    return False
+    try:
+        create_private(path, content)
+    except FileExistsError:
+        return False
+    except PermissionError as error:
+        raise SecretFileRefused(f"{path}: {error.strerror}") from None
+    return True

@@ -175,7 +175,15 @@ class TerminalStream:
         `why` is what is wrong inside the relay, for the log.
         """
         self._talk.close()
-        facts = self._facts(refusal)
+        facts = {
+            "source": refusal.source.value,
+            "reason": refusal.reason,
+            "code": refusal.code,
+            "message": refusal.message,
+            "terminal_app_id": self._app_id,
+            "public_ip": self._origin.public_ip,
+            "port": self._origin.port,
+        }
         ending = Ending(EndKind.PROTOCOL_ERROR, refusal.reason)
         _log.info("terminal_refused", session=self._name, **facts, **({"why": why} if why else {}))
         try:
@@ -186,17 +194,6 @@ class TerminalStream:
             # Afterwards, because the session's own goodbye would end the stream before the refusal is in it.
             if self._session is not None:
                 self._session.end_soon(ending)
-
-    def _facts(self, refusal: Refusal) -> dict[str, object]:
-        return {
-            "source": refusal.source.value,
-            "reason": refusal.reason,
-            "code": refusal.code,
-            "message": refusal.message,
-            "terminal_app_id": self._app_id,
-            "public_ip": self._origin.public_ip,
-            "port": self._origin.port,
-        }
 
     def _out_of_patience(self) -> None:
         self._talk.close()  # at once: a login may be waiting to be read
