@@ -194,6 +194,9 @@ class RelayLink:
         """A stream with a session again; SessionEnded or LoginRejected when that is not to be had."""
         last, self._last = self._last, None
         if last is not None and last.kind.next_step is NextStep.LOG_IN:
+            if self._provider is None:
+                self._last = last
+                raise SessionEnded(f"{last.reason}; no credentials were provided to log in again", last.kind)
             self._replace("the relay ended the session")
         try:
             return await retried(self._reattach, self._deadlines)

@@ -21,6 +21,7 @@ from terminal_client import (
     link,
 )
 from terminal_client.backoff import retried
+from terminal_client.farewells import Farewell
 from terminal_client.session import Deadlines
 from tests.terminal_client.scripted_relay import LOGIN, Provider, ScriptedRelay, ServedRelay, result
 
@@ -246,6 +247,22 @@ async def test_a_draining_relay_is_left_and_logged_in_to_again(
     assert [(await anext(statuses)).state for _ in range(3)] == ["live", "reconnecting", "live"]
     assert provider.asked == 1
     assert not any(message.HasField("resume") for message in relay.received)
+
+
+async def test_without_credentials_a_stopping_relay_ends_the_session_by_its_kind(
+    relay: ScriptedRelay, connect: Connect, collected: Collected
+) -> None:
+    """The error and the last status say that the relay stopped, and that credentials are missing."""
+    terminal = connect()
+    statuses = terminal.statuses()
+    await terminal.login(*LOGIN, collected)
+
+    relay.send(pb.RelayMessage(goodbye=pb.Goodbye(kind=pb.Goodbye.KIND_RELAY_STOPPING)))
+
+    assert [(await anext(statuses)).cause for _ in range(3)] == ["", "relay_stopping", "relay_stopping"]
+    with pytest.raises(SessionEnded, match="no credentials") as ended:
+        await anext(statuses)
+    assert ended.value.kind is Farewell.RELAY_STOPPING
 
 
 async def test_credentials_are_asked_for_when_somebody_is_there_to_log_in_to(
