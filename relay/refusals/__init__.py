@@ -7,7 +7,7 @@
 * `stream_reasons`  the terminal said something that the conversation does not allow
 * `relay_reasons`   the relay, or the counter behind it, cannot serve at the moment
 * `counter_reasons` the counter refused: made of CTP's numbers with the words of `ctpabi.facts`
-* `advice`          what a terminal is advised whose login succeeded
+* `login_advice`    what a terminal is advised whose login succeeded
 * `all_reasons`     all rows together; docs/refusals.md is made from it
 
 The text of a refusal is changed in its row and nowhere else.

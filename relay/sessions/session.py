@@ -30,7 +30,7 @@ from relay.counter.port import (
     TerminalCall,
 )
 from relay.refusals import call_reasons, relay_reasons, stream_reasons
-from relay.refusals.advice import login_advice
+from relay.refusals.login_advice import login_advice
 from relay.refusals.refusal import LedgerUnavailable, Refused
 from relay.sessions import frames
 from relay.sessions.endings import Ending, EndKind

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from relay.refusals import counter_reasons
-from relay.refusals.advice import password_due_advice
+from relay.refusals.login_advice import password_due_advice
 from relay.refusals.refusal import Source
 
 
