@@ -12,7 +12,7 @@ from pathlib import Path
 
 from codegen.pages import marked
 from relay.admission.challenge import VALID_SECONDS
-from relay.counter.ctp.session import events as facts
+from relay.counter.ctp.session import events
 from relay.counter.ctp.session import machine as session
 from relay.counter.ctp.session.patience import Patience
 from relay.sessions import conversation as talk
@@ -52,7 +52,7 @@ def counter_session_steps(*, operator: bool, ever_live: bool) -> Iterator[Machin
     """All answers of the counter session's machine, before or after its first successful login."""
     for state in session.LifeState:
         for fact, event, *prepared in _counter_events(operator=operator):
-            machine = session.CounterSession(operator=operator, patience=Patience())
+            machine = session.SessionMachine(operator=operator, patience=Patience())
             machine.state, machine.ever_live, machine.trading_day = state, ever_live, "20260105"
             machine.connected, machine.has_turn = True, not ever_live
             machine.step = "authenticate" if state is session.LifeState.AUTHENTICATING else "login"
@@ -83,34 +83,34 @@ def conversation_steps() -> Iterator[MachineStep]:
             yield MachineStep(state.name, "admitted", "LoggedIn", conversation.state.name)
 
 
-def _counter_events(*, operator: bool) -> list[tuple[str, facts.Event, *tuple[str, ...]]]:
+def _counter_events(*, operator: bool) -> list[tuple[str, events.Event, *tuple[str, ...]]]:
     right, wrong = (_OPERATOR, _RELAY) if operator else (_RELAY, _OPERATOR)
     return [
-        ("front connected", facts.FrontConnected()),
-        ("its turn came", facts.TurnCame()),
-        ("its turn came, a login is unclear", facts.TurnCame(), "unclear"),
-        ("front disconnected", facts.FrontDisconnected(4097)),
-        ("front disconnected, once more", facts.FrontDisconnected(4097), "again"),
-        (f"authenticated, AppType {right}", facts.Authenticated(right)),
-        (f"authenticated, AppType {wrong}", facts.Authenticated(wrong)),
-        ("reported, return code 0", facts.Reported(0)),
-        ("reported, other return code", facts.Reported(-6)),
-        ("logged in", facts.LoggedIn("20260105")),
-        ("logged in, another trading day", facts.LoggedIn("20260106")),
-        ("refused, counter not ready", facts.StepRefused(_NOT_READY, "")),
-        ("refused, may pass", facts.StepRefused(_PASSING, "")),
-        ("refused, wrong password", facts.StepRefused(_WRONG_PASSWORD, "")),
-        ("refused, password due", facts.StepRefused(_PASSWORD_DUE, "")),
-        ("refused, for a person to mend", facts.StepRefused(_LOCKED, "")),
-        ("refused, the relay itself", facts.StepRefused(_RELAY_REFUSED, "")),
-        ("logged out by the counter", facts.ForcedOut()),
-        ("deadline passed", facts.DeadlinePassed()),
-        ("password changed", facts.PasswordChanged()),
-        ("password read", facts.PasswordRead(changed=True)),
-        ("password read, a person asked", facts.PasswordRead(changed=False, asked=True)),
-        ("a person asks to read the password", facts.ReadAgain()),
-        ("renewal wanted", facts.RenewalWanted("")),
-        ("step could not be sent or written", facts.StepFailed("")),
+        ("front connected", events.FrontConnected()),
+        ("its turn came", events.TurnCame()),
+        ("its turn came, a login is unclear", events.TurnCame(), "unclear"),
+        ("front disconnected", events.FrontDisconnected(4097)),
+        ("front disconnected, once more", events.FrontDisconnected(4097), "again"),
+        (f"authenticated, AppType {right}", events.Authenticated(right)),
+        (f"authenticated, AppType {wrong}", events.Authenticated(wrong)),
+        ("reported, return code 0", events.Reported(0)),
+        ("reported, other return code", events.Reported(-6)),
+        ("logged in", events.LoggedIn("20260105")),
+        ("logged in, another trading day", events.LoggedIn("20260106")),
+        ("refused, counter not ready", events.StepRefused(_NOT_READY, "")),
+        ("refused, may pass", events.StepRefused(_PASSING, "")),
+        ("refused, wrong password", events.StepRefused(_WRONG_PASSWORD, "")),
+        ("refused, password due", events.StepRefused(_PASSWORD_DUE, "")),
+        ("refused, for a person to mend", events.StepRefused(_LOCKED, "")),
+        ("refused, the relay itself", events.StepRefused(_RELAY_REFUSED, "")),
+        ("logged out by the counter", events.ForcedOut()),
+        ("deadline passed", events.DeadlinePassed()),
+        ("password changed", events.PasswordChanged()),
+        ("password read", events.PasswordRead(changed=True)),
+        ("password read, a person asked", events.PasswordRead(changed=False, asked=True)),
+        ("a person asks to read the password", events.ReadAgain()),
+        ("renewal wanted", events.RenewalWanted("")),
+        ("step could not be sent or written", events.StepFailed("")),
     ]
 
 

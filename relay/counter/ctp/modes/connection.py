@@ -120,7 +120,7 @@ class Connector:
 
         It is always sent the whole day: with QUICK, what happens during a break would be lost.
         """
-        await self.gate.first_turn()
+        await self.gate.spaced_turn()
         self._open[session.name] = session
         session.open(self._address.fronts, RESTART)
 

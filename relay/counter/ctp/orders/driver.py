@@ -26,12 +26,12 @@ from relay.counter.ctp.orders.firm import FirmQuestions
 from relay.counter.ctp.orders.outgoing import Item, OutgoingItems, is_end
 from relay.counter.ctp.orders.router import OWN_SECONDS, OrderRouter
 from relay.counter.ctp.orders.tools import DriverTools
-from relay.counter.ctp.session import events as happened
+from relay.counter.ctp.session import events
 from relay.counter.ctp.session.session import CtpSession
 from relay.counter.port import Attached, CallOutcome, LinkCause, LinkState, LinkStatus, TerminalCall
 from relay.logs.alarms import AlarmName
 from relay.refusals import call_reasons, relay_reasons, stream_reasons
-from relay.refusals.advice import password_due_advice
+from relay.refusals.login_advice import password_due_advice
 from relay.refusals.refusal import Refusal, Refused
 from relay.tasks import Tasks
 
@@ -314,22 +314,22 @@ class OrderDriver:
         except Refused as refused:  # a full disk, say
             self._end(refused.refusal, LinkCause.RELAY_FAULT)
         except Exception:
-            self._end(happened.fault().refusal, LinkCause.RELAY_FAULT)
+            self._end(events.fault().refusal, LinkCause.RELAY_FAULT)
             raise
 
-    async def _session_changed(self, item: happened.SessionChange) -> None:
+    async def _session_changed(self, item: events.SessionChange) -> None:
         match item:
-            case happened.SessionLive():
+            case events.SessionLive():
                 await self._live(item)
-            case happened.SessionPasswordDue(error_id, _):
+            case events.SessionPasswordDue(error_id, _):
                 self._due(error_id)
-            case happened.SessionRecovering():
+            case events.SessionRecovering():
                 self.why_not = item.refusal
                 self._router.lost(LinkStatus(LinkState.RECOVERING, item.reason, cause=item.cause), self._loop.time())
-            case happened.CounterSessionEnded():
+            case events.CounterSessionEnded():
                 self._end(item.refusal, item.cause)
 
-    async def _live(self, item: happened.SessionLive) -> None:
+    async def _live(self, item: events.SessionLive) -> None:
         login = item.attached
         await self._begin_day(login.trading_day, changed=item.day_changed)
         self._router.logged_in(login, self.session.front_info(), self._loop.time())

@@ -255,13 +255,13 @@ class OrderRouter:
 
     def _look_at_lane(self, now: float) -> float | None:
         """Renew the session where the API takes no query any more; returns when to look again."""
-        at = self._pacer.lane.renew_at(now)
+        at = self._pacer.query_lane.renew_at(now)
         if at is not None and not self._lane_is_dead:
             self._out.append(outputs.LaneIsDead())
         self._lane_is_dead = at is not None
         if at is None or at > now:
             return at
-        self._pacer.lane.renewed(now)
+        self._pacer.query_lane.renewed(now)
         self._out.append(outputs.RenewSession())
         return None
 

@@ -52,7 +52,7 @@ class PacingLimits:
     """pause of the queries after -2, -3 or error 90"""
     attempts: int = 5
     """how often one query is sent at most"""
-    waiting_per_lane: int = 200
+    waiting_per_sender: int = 200
     waiting: int = 5_000
 
 
@@ -67,7 +67,7 @@ class Stage(Enum):
 class Ticket:
     """One request waiting to be sent."""
 
-    lane: Hashable
+    sender: Hashable
     priority: Priority
     deadline: float
     """seconds on the caller's clock; at this moment it is too late to send"""
@@ -151,7 +151,7 @@ class Pacer(Generic[T]):
         self._deadlines: list[tuple[float, int, T]] = []
         self._in_flight: T | None = None
         self._in_flight_until = 0.0
-        self.lane = QueryLane()
+        self.query_lane = QueryLane()
         self.limit(limits)
 
     def limit(self, limits: PacingLimits) -> None:
@@ -168,15 +168,15 @@ class Pacer(Generic[T]):
 
     def submit(self, ticket: T) -> int | Refusal:
         """Queue a request; returns how many are ahead of it, or why there is no room."""
-        if sum(line.turns.of(ticket.lane) for line in self._lines) >= self._limits.waiting_per_lane:
-            return call_reasons.queue_full(what=ticket.priority.name.lower(), most=self._limits.waiting_per_lane)
+        if sum(line.turns.of(ticket.sender) for line in self._lines) >= self._limits.waiting_per_sender:
+            return call_reasons.queue_full(what=ticket.priority.name.lower(), most=self._limits.waiting_per_sender)
         if self.waiting >= self._limits.waiting:
             return call_reasons.queue_full(what=ticket.priority.name.lower(), most=self._limits.waiting)
         mine = self._line(ticket.priority)
         before = sum(len(line.turns) for line in self._lines[: self._lines.index(mine)])
-        ahead = before + mine.turns.ahead(ticket.lane, ticket.priority)
+        ahead = before + mine.turns.ahead(ticket.sender, ticket.priority)
         ticket.stage = Stage.WAITING
-        mine.turns.push(ticket.lane, ticket, ticket.priority)
+        mine.turns.push(ticket.sender, ticket, ticket.priority)
         self._watch(ticket)
         return ahead
 
@@ -184,7 +184,7 @@ class Pacer(Generic[T]):
         """Take a request out that waits; False where it does not wait any more."""
         if ticket.stage is not Stage.WAITING:
             return False
-        self._line(ticket.priority).turns.remove(ticket.lane, ticket, ticket.priority)
+        self._line(ticket.priority).turns.remove(ticket.sender, ticket, ticket.priority)
         ticket.stage = Stage.OVER
         return True
 
@@ -204,12 +204,12 @@ class Pacer(Generic[T]):
         is_query = ticket.priority is Priority.QUERY
         if code == 0:
             if is_query:
-                self.lane.took()
+                self.query_lane.took()
             else:
-                self.lane.sent_other(now)
+                self.query_lane.sent_other(now)
             return Outcome.SENT
         if is_query and code == TOO_MANY_UNANSWERED:
-            self.lane.refused(now)
+            self.query_lane.refused(now)
         self._release(ticket)
         if code == TOO_MANY_A_SECOND:
             self._exempt.paused_until = self._query.paused_until = now + self._limits.retry_seconds
@@ -224,7 +224,7 @@ class Pacer(Generic[T]):
         """An answer came. True: pass it on. False: the query is sent again, the terminal is told nothing."""
         ticket = self._in_flight
         if is_last:
-            self.lane.answered(request_id)
+            self.query_lane.answered(request_id)
         if ticket is None or ticket.request_id != request_id:
             return True
         if not is_last and error_id != NEED_RETRY:
@@ -240,16 +240,16 @@ class Pacer(Generic[T]):
 
     def disconnected(self) -> T | None:
         """The counter session broke: the query whose answer will never come, if there is one."""
-        self.lane.took()  # another connection knows nothing of what was asked before
+        self.query_lane.took()  # another connection knows nothing of what was asked before
         ticket = self._in_flight
         if ticket is not None:
             self._release(ticket)
             ticket.stage = Stage.OVER
         return ticket
 
-    def drop(self, lane: Hashable) -> tuple[T, ...]:
+    def drop(self, sender: Hashable) -> tuple[T, ...]:
         """The terminal is gone: what it had waiting is not sent."""
-        dropped = tuple(ticket for line in self._lines for ticket in line.turns.drop(lane))
+        dropped = tuple(ticket for line in self._lines for ticket in line.turns.drop(sender))
         for ticket in dropped:
             ticket.stage = Stage.OVER
         return dropped
@@ -305,7 +305,7 @@ class Pacer(Generic[T]):
         while self._deadlines and self._deadlines[0][0] <= now:
             ticket = heapq.heappop(self._deadlines)[2]
             if ticket.stage is Stage.WAITING:
-                self._line(ticket.priority).turns.remove(ticket.lane, ticket, ticket.priority)
+                self._line(ticket.priority).turns.remove(ticket.sender, ticket, ticket.priority)
                 ticket.stage = Stage.OVER
                 expired.append(ticket)
         return tuple(expired)
@@ -316,7 +316,7 @@ class Pacer(Generic[T]):
         if ticket is None or now < self._in_flight_until:
             return None
         self._in_flight = None
-        self.lane.gave_up(ticket.request_id)
+        self.query_lane.gave_up(ticket.request_id)
         ticket.stage = Stage.OVER
         return ticket
 
@@ -333,6 +333,6 @@ class Pacer(Generic[T]):
         if ticket.deadline <= max(now, self._free_at(line, now)):
             return False
         ticket.stage = Stage.WAITING
-        line.turns.push_back(ticket.lane, ticket, ticket.priority)
+        line.turns.push_back(ticket.sender, ticket, ticket.priority)
         self._watch(ticket)
         return True

@@ -1,7 +1,7 @@
-"""Whose turn it is: a queue in which every lane stands once, however much it has queued.
+"""Whose turn it is: a queue in which every sender stands once, however much it has queued.
 
-The lanes are served in turn, one item each round. Within a lane the most urgent item goes first, and items of the
-same urgency in the order they came. So one lane's urgent items delay another lane's items by one each round, and
+The senders are served in turn, one item each round. Within a sender the most urgent item goes first, and items of the
+same urgency in the order they came. So one sender's urgent items delay another sender's items by one each round, and
 never hold them up for good.
 """
 
@@ -15,82 +15,82 @@ T = TypeVar("T")
 
 
 class Turns(Generic[T]):
-    """Items by lane; `pop` serves the lanes in turn. A smaller number is more urgent."""
+    """Items by sender; `pop` serves the senders in turn. A smaller number is more urgent."""
 
     def __init__(self) -> None:
-        # No queue and no lane is kept empty.
-        self._lanes: OrderedDict[Hashable, dict[int, deque[T]]] = OrderedDict()
+        # No queue and no sender is kept empty.
+        self._senders: OrderedDict[Hashable, dict[int, deque[T]]] = OrderedDict()
         self._length = 0
         self._lengths: dict[Hashable, int] = {}
-        self._lanes_with = [0]
-        """by number of items: how many lanes have as many or more; the first is not used"""
+        self._senders_with = [0]
+        """by number of items: how many senders have as many or more; the first is not used"""
 
     def __len__(self) -> int:
         return self._length
 
-    def of(self, lane: Hashable) -> int:
-        """How many items this lane has waiting."""
-        return self._lengths.get(lane, 0)
+    def of(self, sender: Hashable) -> int:
+        """How many items this sender has waiting."""
+        return self._lengths.get(sender, 0)
 
-    def ahead(self, lane: Hashable, urgency: int = 0) -> int:
-        """How many items are served before one that this lane would push now, if nothing else came."""
-        own = sum(len(queue) for level, queue in self._lanes.get(lane, {}).items() if level <= urgency)
-        # Each other lane has one turn more than this lane's items that come first, as far as it has items.
-        turns = sum(self._lanes_with[1 : own + 2])
-        return own + turns - min(self.of(lane), own + 1)
+    def ahead(self, sender: Hashable, urgency: int = 0) -> int:
+        """How many items are served before one that this sender would push now, if nothing else came."""
+        own = sum(len(queue) for level, queue in self._senders.get(sender, {}).items() if level <= urgency)
+        # Each other sender has one turn more than this sender's items that come first, as far as it has items.
+        turns = sum(self._senders_with[1 : own + 2])
+        return own + turns - min(self.of(sender), own + 1)
 
-    def push(self, lane: Hashable, item: T, urgency: int = 0) -> None:
-        """Behind the lane's items of the same urgency."""
-        self._lanes.setdefault(lane, {}).setdefault(urgency, deque()).append(item)
-        self._grow(lane)
+    def push(self, sender: Hashable, item: T, urgency: int = 0) -> None:
+        """Behind the sender's items of the same urgency."""
+        self._senders.setdefault(sender, {}).setdefault(urgency, deque()).append(item)
+        self._grow(sender)
 
-    def push_back(self, lane: Hashable, item: T, urgency: int = 0) -> None:
+    def push_back(self, sender: Hashable, item: T, urgency: int = 0) -> None:
         """Before everything else: it had its turn already and could not use it."""
-        self._lanes.setdefault(lane, {}).setdefault(urgency, deque()).appendleft(item)
-        self._lanes.move_to_end(lane, last=False)
-        self._grow(lane)
+        self._senders.setdefault(sender, {}).setdefault(urgency, deque()).appendleft(item)
+        self._senders.move_to_end(sender, last=False)
+        self._grow(sender)
 
     def pop(self) -> T:
         """The next item. Raises KeyError where nothing waits."""
-        lane, queues = self._lanes.popitem(last=False)
+        sender, queues = self._senders.popitem(last=False)
         urgency = min(queues)
         item = queues[urgency].popleft()
         if not queues[urgency]:
             del queues[urgency]
         if queues:
-            self._lanes[lane] = queues
-        self._shrink(lane)
+            self._senders[sender] = queues
+        self._shrink(sender)
         return item
 
-    def remove(self, lane: Hashable, item: T, urgency: int = 0) -> None:
+    def remove(self, sender: Hashable, item: T, urgency: int = 0) -> None:
         """Take out one waiting item. Raises ValueError where it does not wait here."""
-        queues = self._lanes.get(lane, {})
+        queues = self._senders.get(sender, {})
         queue = queues.get(urgency, deque())
         queue.remove(item)
-        self._shrink(lane)
+        self._shrink(sender)
         if not queue:
             del queues[urgency]
         if not queues:
-            del self._lanes[lane]
+            del self._senders[sender]
 
-    def drop(self, lane: Hashable) -> tuple[T, ...]:
-        """Take out everything of one lane, the most urgent first."""
-        queues = self._lanes.pop(lane, {})
+    def drop(self, sender: Hashable) -> tuple[T, ...]:
+        """Take out everything of one sender, the most urgent first."""
+        queues = self._senders.pop(sender, {})
         dropped = tuple(item for urgency in sorted(queues) for item in queues[urgency])
         for _ in dropped:
-            self._shrink(lane)
+            self._shrink(sender)
         return dropped
 
-    def _grow(self, lane: Hashable) -> None:
-        length = self._lengths[lane] = self.of(lane) + 1
-        if length == len(self._lanes_with):
-            self._lanes_with.append(0)
-        self._lanes_with[length] += 1
+    def _grow(self, sender: Hashable) -> None:
+        length = self._lengths[sender] = self.of(sender) + 1
+        if length == len(self._senders_with):
+            self._senders_with.append(0)
+        self._senders_with[length] += 1
         self._length += 1
 
-    def _shrink(self, lane: Hashable) -> None:
-        length = self._lengths.pop(lane)
-        self._lanes_with[length] -= 1
+    def _shrink(self, sender: Hashable) -> None:
+        length = self._lengths.pop(sender)
+        self._senders_with[length] -= 1
         if length > 1:
-            self._lengths[lane] = length - 1
+            self._lengths[sender] = length - 1
         self._length -= 1

@@ -27,7 +27,7 @@ class LoginGate:
         self._turn = asyncio.Lock()
         self._free_at = 0.0
 
-    async def first_turn(self) -> None:
+    async def spaced_turn(self) -> None:
         """Wait for the turn of a new instance; whether logins are tried at all was asked at the terminal's admission."""
         async with self._turn:
             await asyncio.sleep(self._free_at - _now())
@@ -37,7 +37,7 @@ class LoginGate:
         """Wait until a session that is to come back may log in again."""
         while self._breaker.admit(_now()) is not None:  # noqa: ASYNC110 - time alone closes it
             await asyncio.sleep(_LOOK_AGAIN)
-        await self.first_turn()
+        await self.spaced_turn()
 
     @property
     def why_closed(self) -> Refusal | None:

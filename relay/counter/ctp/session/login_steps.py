@@ -15,7 +15,7 @@ from ctpabi.api.trader import TraderApi
 from ctpabi.catalog import Catalog
 from ctpabi.codec import layout, text
 from relay.counter.ctp.lanes.refs import parse_ref
-from relay.counter.ctp.session import events as fact
+from relay.counter.ctp.session import events
 from relay.counter.ctp.session.offered import offered
 from relay.counter.ctp.session.user_system_info import report_body, report_method
 from relay.counter.port import Attached, CounterContext, Evidence, TerminalReport
@@ -102,30 +102,30 @@ class LoginSteps:
         """SubmitUserSystemInfo for one terminal of an operator's session; returns its return code."""
         return await self._report(session, report, operator=True)
 
-    async def authenticated(self, event: RawEvent) -> fact.Event:
+    async def authenticated(self, event: RawEvent) -> events.Event:
         """What OnRspAuthenticate, or OnRspError in its place, says."""
         error_id, message = _error(event)
         if error_id != 0 or event.body is None:
             await self._record_answer("authenticate", {"error_id": error_id, "error_msg": message})
-            return fact.StepRefused(error_id, message)
+            return events.StepRefused(error_id, message)
         self._app_type = str(layout.get(self._catalog.structs["RspAuthenticate"], event.body, "AppType"))
         await self._record_answer("authenticate", {"error_id": 0, "app_type": self._app_type})
-        return fact.Authenticated(self._app_type)
+        return events.Authenticated(self._app_type)
 
-    async def logged_in(self, event: RawEvent) -> fact.Event:
+    async def logged_in(self, event: RawEvent) -> events.Event:
         """What OnRspUserLogin, or OnRspError in its place, says."""
         error_id, message = _error(event)
         if error_id != 0 or event.body is None:
             await self._record_answer("login", {"error_id": error_id, "error_msg": message})
-            return fact.StepRefused(error_id, message)
+            return events.StepRefused(error_id, message)
         self._login = event.body
         struct = self._catalog.structs["RspUserLogin"]
         known = {name: layout.get(struct, event.body, name) for name in ("TradingDay", "FrontID", "SessionID")}
         shown = {"trading_day": known["TradingDay"], "front_id": known["FrontID"], "session_id": known["SessionID"]}
         await self._record_answer("login", {"error_id": 0, **shown})
-        return fact.LoggedIn(str(known["TradingDay"]))
+        return events.LoggedIn(str(known["TradingDay"]))
 
-    def live(self, *, day_changed: bool) -> fact.SessionLive:
+    def live(self, *, day_changed: bool) -> events.SessionLive:
         """The outcome of all steps; what the counter offers is registered."""
         login = layout.unpack(self._catalog.structs["RspUserLogin"], self._login)
         offers = offered(self._catalog, self._login)
@@ -141,7 +141,7 @@ class LoginSteps:
             report_return_code=self._report_code,
             offered=offers,
         )
-        return fact.SessionLive(attached, day_changed)
+        return events.SessionLive(attached, day_changed)
 
     def _who(self) -> dict[str, object]:
         return {"BrokerID": self.credentials.broker_id, "UserID": self.credentials.user_id}

@@ -102,7 +102,7 @@ _APP_TYPE_NAMES = {"1": "a direct terminal", "2": "a many-to-many relay", "3": "
 _PAUSED = (LifeState.WAITING, LifeState.QUEUED)
 
 
-class CounterSession:
+class SessionMachine:
     """The machine. `on` takes one event and returns what to do; it never waits, and raises only for a fault in its driver."""
 
     def __init__(self, *, operator: bool, patience: Patience) -> None:

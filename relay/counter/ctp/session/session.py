@@ -19,11 +19,11 @@ from ctpabi.api.spi import Put, RawEvent
 from ctpabi.api.trader import TraderApi
 from ctpabi.catalog import Method
 from ctpabi.facts.errors import LoginVerdict, verdict_of
-from relay.counter.ctp.session import events as fact
+from relay.counter.ctp.session import events
 from relay.counter.ctp.session.events import SessionItem
 from relay.counter.ctp.session.login_gate import LoginGate
 from relay.counter.ctp.session.login_steps import LoginSteps
-from relay.counter.ctp.session.machine import CounterSession, Decision, LifeState
+from relay.counter.ctp.session.machine import Decision, LifeState, SessionMachine
 from relay.counter.ctp.session.patience import Patience
 from relay.counter.port import TerminalReport
 from relay.logs.alarms import AlarmName, Alarms
@@ -36,7 +36,7 @@ class _Rang:
     """Something a decision waited for came: its timer, or its turn. Out of date once another decision was taken."""
 
     decision: int
-    meaning: fact.DeadlinePassed | fact.TurnCame
+    meaning: events.DeadlinePassed | events.TurnCame
 
 
 _LIFECYCLE = frozenset(
@@ -44,7 +44,7 @@ _LIFECYCLE = frozenset(
 )
 _INBOX_LIMIT = 200_000
 _LOGOUT_SECONDS = 1.0
-_Read = Callable[[RawEvent], Awaitable[fact.Event]]
+_Read = Callable[[RawEvent], Awaitable[events.Event]]
 _NO_LEDGER = "the ledger cannot be written"
 
 
@@ -76,12 +76,12 @@ class CtpSession:
         self._report = report
         self._tools = tools
         self._read_password = read_password
-        self._machine = CounterSession(operator=report is None, patience=tools.patience)
+        self._machine = SessionMachine(operator=report is None, patience=tools.patience)
         self._loop = asyncio.get_running_loop()
         self._new_api, self._new_steps = api, steps
         self._make_instance()
         self._where: tuple[Sequence[str], int] = ((), 0)
-        self._queue: deque[RawEvent | fact.Event | _Rang] = deque()
+        self._queue: deque[RawEvent | events.Event | _Rang] = deque()
         self._queue_filled = asyncio.Event()
         self._out: deque[SessionItem] = deque()
         self._out_ready = asyncio.Event()
@@ -94,7 +94,7 @@ class CtpSession:
         self._pending: tuple[int, _Read] | None = None
         """the step that may still be answered on this connection: its request id, and who reads the answer"""
         self._password_sent = ""
-        self.password_refused: fact.StepRefused | None = None
+        self.password_refused: events.StepRefused | None = None
         """what another session of this user was told about the same password"""
 
     def _make_instance(self) -> None:
@@ -129,11 +129,11 @@ class CtpSession:
 
     def renew(self, why: str) -> None:
         """Break off and come back with another instance; nothing happens unless the session is live."""
-        self._step(fact.RenewalWanted(why))
+        self._step(events.RenewalWanted(why))
 
     def read_password_again(self) -> None:
         """A person replaced the operator's password, or mended what the counter refused: try it now."""
-        self._step(fact.ReadAgain())
+        self._step(events.ReadAgain())
 
     # Passwords -----------------------------------------------------------------------------------------------
 
@@ -147,13 +147,13 @@ class CtpSession:
         changed = password != self.steps.credentials.password
         self.steps.credentials.password, self.password_refused = password, None
         if changed and self._machine.state is LifeState.PASSWORD_DUE:
-            self._step(fact.PasswordChanged())
+            self._step(events.PasswordChanged())
 
     def _password_is_right(self) -> None:
         for session in self._tools.mates(self):
             session.use_password(self._password_sent)
 
-    def _password_is_wrong(self, refused: fact.StepRefused) -> None:
+    def _password_is_wrong(self, refused: events.StepRefused) -> None:
         # The counter locks a user after a few wrong passwords; the user's other sessions need not spend one each.
         for session in self._tools.mates(self):
             if session.steps.credentials.password == self._password_sent:
@@ -169,7 +169,7 @@ class CtpSession:
             else:
                 changed, known.password = password != known.password, password
         # Right behind the step under way, as the answer to it.
-        self._queue.insert(1, fact.PasswordRead(changed, asked))
+        self._queue.insert(1, events.PasswordRead(changed, asked))
 
     # Items ---------------------------------------------------------------------------------------------------
 
@@ -209,8 +209,8 @@ class CtpSession:
 
     # From the inbox ------------------------------------------------------------------------------------------
 
-    def _burst(self, events: list[RawEvent]) -> None:
-        for event in events:
+    def _burst(self, burst: list[RawEvent]) -> None:
+        for event in burst:
             name = event.callback.name
             if name in {"OnRspUserLogout", "OnFrontDisconnected"}:
                 self._logged_out.set()
@@ -221,12 +221,12 @@ class CtpSession:
         if self._out:
             self._out_ready.set()
         if self._inbox.overflowed:
-            self._step(fact.Overrun())
+            self._step(events.Overrun())
 
     def _answers_step(self, event: RawEvent) -> bool:
         return event.callback.name == "OnRspError" and self._reader_of(event) is not None
 
-    def _step(self, event: RawEvent | fact.Event | _Rang) -> None:
+    def _step(self, event: RawEvent | events.Event | _Rang) -> None:
         self._queue.append(event)
         self._queue_filled.set()
 
@@ -243,37 +243,37 @@ class CtpSession:
                 self._queue.popleft()
         except Exception:
             self._machine.state = LifeState.ENDED
-            self._emit(fact.fault())
+            self._emit(events.fault())
             raise
 
-    async def _take(self, step: RawEvent | fact.Event | _Rang) -> None:
+    async def _take(self, step: RawEvent | events.Event | _Rang) -> None:
         try:
             known = await self._fact(step)
         except LedgerUnavailable:
-            known = fact.StepFailed(_NO_LEDGER, answered=True)
+            known = events.StepFailed(_NO_LEDGER, answered=True)
         if known is not None:
             await self._carry_out(known)
         elif isinstance(step, RawEvent) and step.callback.name not in _LIFECYCLE:
             self._emit(step)
 
-    async def _carry_out(self, known: fact.Event) -> None:
+    async def _carry_out(self, known: events.Event) -> None:
         before = self._machine.state
         decision = self._machine.on(known)
-        if self._machine.state is not before or any(isinstance(command, fact.Wait) for command in decision):
+        if self._machine.state is not before or any(isinstance(command, events.Wait) for command in decision):
             self._apply_timer(decision)
         for command in decision:
             try:
                 await self._do(command)
             except LedgerUnavailable:
-                self._step(fact.StepFailed(_NO_LEDGER))
+                self._step(events.StepFailed(_NO_LEDGER))
                 return
 
     def _apply_timer(self, decision: Decision) -> None:
         self._decisions += 1
         self._stop_waiting()
-        rang = _Rang(self._decisions, fact.DeadlinePassed())
+        rang = _Rang(self._decisions, events.DeadlinePassed())
         for command in decision:
-            if isinstance(command, fact.Wait):
+            if isinstance(command, events.Wait):
                 self._timer = self._loop.call_later(command.seconds, self._step, rang)
 
     def _stop_waiting(self) -> None:
@@ -284,35 +284,35 @@ class CtpSession:
 
     async def _wait_for_turn(self, decision: int) -> None:
         await self._tools.gate.turn()
-        self._step(_Rang(decision, fact.TurnCame()))
+        self._step(_Rang(decision, events.TurnCame()))
 
-    async def _do(self, command: fact.Command) -> None:
+    async def _do(self, command: events.Command) -> None:
         match command:
-            case fact.Authenticate():
+            case events.Authenticate():
                 await self._step_with(self.steps.authenticate, self.steps.authenticated)
-            case fact.Report():
+            case events.Report():
                 await self._register()
-            case fact.LogIn():
+            case events.LogIn():
                 await self._log_in()
-            case fact.GoLive(day_changed):
+            case events.GoLive(day_changed):
                 self._password_is_right()
                 self._tools.gate.succeeded()
                 self._emit(self.steps.live(day_changed=day_changed))
-            case fact.TakeTurn():
+            case events.TakeTurn():
                 name = f"turn of counter session {self.name}"
                 self._turn = self._tasks.start(self._wait_for_turn(self._decisions), name)
-            case fact.Renew():
+            case events.Renew():
                 await self._renew()
-            case fact.ReadPassword(asked):
+            case events.ReadPassword(asked):
                 await self._read_operator_password(asked=asked)
             case _:
                 self._tell(command)
 
-    def _tell(self, command: fact.Command) -> None:
+    def _tell(self, command: events.Command) -> None:
         match command:
-            case fact.Alarm(name, code, why):
+            case events.Alarm(name, code, why):
                 self._tools.alarms.sound(name, session=self.name, code=code, text=why)
-            case fact.SessionPasswordDue() | fact.SessionRecovering() | fact.CounterSessionEnded():
+            case events.SessionPasswordDue() | events.SessionRecovering() | events.CounterSessionEnded():
                 self._emit(command)
             case _:
                 pass  # Wait: the timer is set already
@@ -328,7 +328,7 @@ class CtpSession:
         self._pending = request_id, read
         if (code := await send(request_id)) != 0:
             self._pending = None
-            self._step(fact.StepFailed(f"the API returned {code}"))
+            self._step(events.StepFailed(f"the API returned {code}"))
 
     async def _log_in(self) -> None:
         if self.password_refused is not None:
@@ -342,21 +342,21 @@ class CtpSession:
             raise TypeError("an operator session has no report of its own")
         code = await self.steps.register(self._report)
         # Right behind the step under way: nothing that came meanwhile may be handled in between.
-        self._queue.insert(1, fact.Reported(code))
+        self._queue.insert(1, events.Reported(code))
 
-    async def _fact(self, event: RawEvent | fact.Event | _Rang) -> fact.Event | None:
+    async def _fact(self, event: RawEvent | events.Event | _Rang) -> events.Event | None:
         if isinstance(event, _Rang):
             return event.meaning if event.decision == self._decisions else None
         if not isinstance(event, RawEvent):
             return event
         match event.callback.name:
             case "OnFrontConnected":
-                return fact.FrontConnected()
+                return events.FrontConnected()
             case "OnFrontDisconnected":
                 self._pending = None
-                return fact.FrontDisconnected(event.reason)
+                return events.FrontDisconnected(event.reason)
             case "OnRspUserLogout":
-                return fact.ForcedOut() if self._machine.state is LifeState.LIVE else None
+                return events.ForcedOut() if self._machine.state is LifeState.LIVE else None
             case "OnRspAuthenticate" | "OnRspUserLogin" | "OnRspError":
                 return await self._answer(event)
             case _:
@@ -366,20 +366,20 @@ class CtpSession:
         """Who reads this answer; None where it answers no step, or one that is over."""
         return self._pending[1] if self._pending is not None and self._pending[0] == event.request_id else None
 
-    async def _answer(self, event: RawEvent) -> fact.Event | None:
+    async def _answer(self, event: RawEvent) -> events.Event | None:
         read = self._reader_of(event)
         if read is None:
             return None
         self._pending = None
         known = await read(event)
-        return self._heard(known) if isinstance(known, fact.StepRefused) else known
+        return self._heard(known) if isinstance(known, events.StepRefused) else known
 
-    def _heard(self, refused: fact.StepRefused) -> fact.Event:
+    def _heard(self, refused: events.StepRefused) -> events.Event:
         """A refusal is news for all sessions: of this relay, or of this user."""
         self._tools.gate.refused(refused.error_id, refused.text)
         if verdict_of(refused.error_id) is not LoginVerdict.WRONG_PASSWORD:
             return refused
         if self.steps.credentials.password != self._password_sent:
-            return fact.StepRefused(refused.error_id, refused.text, outdated=True)
+            return events.StepRefused(refused.error_id, refused.text, outdated=True)
         self._password_is_wrong(refused)
         return refused

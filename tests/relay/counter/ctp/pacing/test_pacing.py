@@ -307,7 +307,7 @@ def test_a_query_without_time_for_a_retry_is_answered_with_90() -> None:
 
 def test_a_lane_is_bounded_and_told_its_place() -> None:
     """A full lane is refused, another is not; the number is how many go before it, turns counted."""
-    schedule = pacer(waiting_per_lane=2, waiting=3)
+    schedule = pacer(waiting_per_sender=2, waiting=3)
     places = [schedule.submit(ticket(ORDER, lane)) for lane in ("a", "a", "b")]
 
     assert places == [0, 1, 1]

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from ctpabi.api.spi import RawEvent
-from relay.counter.ctp.session import events as fact
+from relay.counter.ctp.session import events
 from relay.counter.ctp.session.login_steps import CounterCredentials, LoginSteps
 from relay.counter.ctp.session.offered import offered
 from relay.counter.registered import RegisteredCounter
@@ -132,14 +132,14 @@ async def test_a_refused_authentication_is_a_fact_with_number_and_text(steps: Lo
     own = await steps.authenticated(answer("OnRspAuthenticate", 1, 63, AppType=""))
     other = await steps.authenticated(answer("OnRspError", 1, 63))
 
-    assert own == other == fact.StepRefused(63, "refused")
+    assert own == other == events.StepRefused(63, "refused")
 
 
 async def test_a_login_without_content_is_not_taken_for_one(steps: LoginSteps) -> None:
     """NULL instead of the struct, whatever the ErrorID says."""
     event = await steps.logged_in(RawEvent(callback("OnRspUserLogin"), None, None, 1))
 
-    assert event == fact.StepRefused(0, "")
+    assert event == events.StepRefused(0, "")
 
 
 async def test_what_the_counter_said_is_the_outcome(steps: LoginSteps) -> None:
@@ -150,7 +150,7 @@ async def test_what_the_counter_said_is_the_outcome(steps: LoginSteps) -> None:
 
     live = steps.live(day_changed=True)
 
-    assert logged_in == fact.LoggedIn(DAY)
+    assert logged_in == events.LoggedIn(DAY)
     assert (live.attached.app_type, live.attached.report_return_code, live.day_changed) == ("2", 0, True)
     assert (live.attached.max_order_ref, live.attached.session_id) == (41, 77)
 

@@ -34,7 +34,7 @@ from relay.counter.ctp.session.events import (
     TurnCame,
     Wait,
 )
-from relay.counter.ctp.session.machine import BREAK_SECONDS, MOST_REFUSALS, CounterSession, LifeState, UnexpectedEvent
+from relay.counter.ctp.session.machine import BREAK_SECONDS, MOST_REFUSALS, LifeState, SessionMachine, UnexpectedEvent
 from relay.counter.ctp.session.patience import Patience
 from relay.logs.alarms import AlarmName
 
@@ -43,19 +43,19 @@ BROKE: tuple[Event, ...] = (FrontDisconnected(4097), FrontConnected(), TurnCame(
 """a break of the connection, up to the next authentication"""
 
 
-def investor_session() -> CounterSession:
-    return CounterSession(operator=False, patience=PATIENCE)
+def investor_session() -> SessionMachine:
+    return SessionMachine(operator=False, patience=PATIENCE)
 
 
-def live_investor_session() -> CounterSession:
+def live_investor_session() -> SessionMachine:
     session = investor_session()
     for event in (FrontConnected(), Authenticated("2"), Reported(0), LoggedIn("20261123")):
         session.on(event)
     return session
 
 
-def live_operator_session() -> CounterSession:
-    session = CounterSession(operator=True, patience=PATIENCE)
+def live_operator_session() -> SessionMachine:
+    session = SessionMachine(operator=True, patience=PATIENCE)
     for event in (FrontConnected(), Authenticated("3"), LoggedIn("20261123")):
         session.on(event)
     return session
@@ -75,7 +75,7 @@ def test_many_to_many_authenticates_reports_and_only_then_logs_in() -> None:
 
 def test_many_to_one_logs_the_operator_in_without_a_report_of_its_own() -> None:
     """The operator's machine is collected by the API itself; terminals are submitted once the session is live."""
-    session = CounterSession(operator=True, patience=PATIENCE)
+    session = SessionMachine(operator=True, patience=PATIENCE)
 
     assert session.on(FrontConnected()) == (Authenticate(), Wait(8))
     assert session.on(Authenticated("3")) == (LogIn(), Wait(8))
@@ -85,7 +85,7 @@ def test_many_to_one_logs_the_operator_in_without_a_report_of_its_own() -> None:
 @pytest.mark.parametrize(("operator", "app_type"), [(False, "3"), (False, "1"), (True, "2"), (True, "1")])
 def test_an_app_id_of_the_wrong_kind_is_an_alarm_and_never_logs_in(operator: bool, app_type: str) -> None:
     """Every later report would be refused with -3 or -4. The operator looks again later, after somebody mended it."""
-    session = CounterSession(operator=operator, patience=PATIENCE)
+    session = SessionMachine(operator=operator, patience=PATIENCE)
     session.on(FrontConnected())
 
     alarm, command, *_ = session.on(Authenticated(app_type))
@@ -180,7 +180,7 @@ def test_a_login_on_a_new_trading_day_says_so() -> None:
 
 def test_a_refused_operator_login_authenticates_again_before_the_next_try() -> None:
     """Logging in again on the same authentication would make every later Submit fail."""
-    session = CounterSession(operator=True, patience=PATIENCE)
+    session = SessionMachine(operator=True, patience=PATIENCE)
     session.on(FrontConnected())
     session.on(Authenticated("3"))
 
@@ -239,7 +239,7 @@ def test_an_event_without_a_rule_changes_nothing_and_names_itself() -> None:
 # An answer that comes late, or never ---------------------------------------------------------------------------
 
 
-def breaking(session: CounterSession) -> CounterSession:
+def breaking(session: SessionMachine) -> SessionMachine:
     """Up to the login that is sent after a break."""
     for event in BROKE:
         session.on(event)
@@ -251,14 +251,14 @@ def breaking(session: CounterSession) -> CounterSession:
 
 
 @pytest.fixture(params=[live_investor_session, live_operator_session], ids=["investor", "operator"])
-def logging_in(request: pytest.FixtureRequest) -> CounterSession:
+def logging_in(request: pytest.FixtureRequest) -> SessionMachine:
     """A session that was live and logs in again."""
-    made: CounterSession = request.param()
+    made: SessionMachine = request.param()
     return breaking(made)
 
 
 @pytest.mark.parametrize("before_its_turn", [True, False])
-def test_an_answer_that_comes_late_is_the_answer(logging_in: CounterSession, before_its_turn: bool) -> None:
+def test_an_answer_that_comes_late_is_the_answer(logging_in: SessionMachine, before_its_turn: bool) -> None:
     """The counter holds the session for logged in; it would answer no second login."""
     logging_in.on(DeadlinePassed())
     if not before_its_turn:
@@ -268,7 +268,7 @@ def test_an_answer_that_comes_late_is_the_answer(logging_in: CounterSession, bef
     assert logging_in.state is LifeState.LIVE
 
 
-def test_a_login_that_is_never_answered_is_tried_again_with_another_instance(logging_in: CounterSession) -> None:
+def test_a_login_that_is_never_answered_is_tried_again_with_another_instance(logging_in: SessionMachine) -> None:
     """Not on the same connection, where the counter may hold it for logged in and swallow every further login."""
     logging_in.on(DeadlinePassed())
     assert logging_in.on(DeadlinePassed()) == (TakeTurn(),)
@@ -277,7 +277,7 @@ def test_a_login_that_is_never_answered_is_tried_again_with_another_instance(log
     assert logging_in.on(FrontConnected()) == (Authenticate(), Wait(8))
 
 
-def test_a_break_makes_clear_that_nobody_is_logged_in(logging_in: CounterSession) -> None:
+def test_a_break_makes_clear_that_nobody_is_logged_in(logging_in: SessionMachine) -> None:
     """A new connection needs no other instance."""
     logging_in.on(DeadlinePassed())
     logging_in.on(FrontDisconnected(4097))
@@ -288,7 +288,7 @@ def test_a_break_makes_clear_that_nobody_is_logged_in(logging_in: CounterSession
 
 
 def test_a_login_whose_answer_could_not_be_written_is_tried_again_with_another_instance(
-    logging_in: CounterSession,
+    logging_in: SessionMachine,
 ) -> None:
     """The counter holds it for logged in; what the ledger does not have does not count."""
     logging_in.on(StepFailed("the ledger cannot be written", answered=True))
@@ -299,7 +299,7 @@ def test_a_login_whose_answer_could_not_be_written_is_tried_again_with_another_i
 
 def test_a_first_operator_login_that_is_answered_late_counts() -> None:
     """The first login of the morning decides about the whole firm."""
-    session = CounterSession(operator=True, patience=PATIENCE)
+    session = SessionMachine(operator=True, patience=PATIENCE)
     for event in (FrontConnected(), Authenticated("3"), DeadlinePassed()):
         session.on(event)
 
@@ -310,7 +310,7 @@ def test_a_first_operator_login_that_is_answered_late_counts() -> None:
 
 
 @pytest.mark.parametrize("error_id", [60, 5, 6, 64, 7, 8, 90, 154, 5002, 99999, 63, 143])
-def test_what_may_pass_ends_no_session_that_was_live(logging_in: CounterSession, error_id: int) -> None:
+def test_what_may_pass_ends_no_session_that_was_live(logging_in: SessionMachine, error_id: int) -> None:
     """60 after a break says only that the counter still counts the old connection."""
     command, pause = logging_in.on(StepRefused(error_id, "not now"))
 
@@ -344,7 +344,7 @@ def test_breaks_of_the_connection_are_no_refusals() -> None:
     assert not any(isinstance(command, CounterSessionEnded) for command in session.on(StepRefused(60, "")))
 
 
-def test_a_refusal_after_many_breaks_is_the_first_in_a_row(logging_in: CounterSession) -> None:
+def test_a_refusal_after_many_breaks_is_the_first_in_a_row(logging_in: SessionMachine) -> None:
     """An unsteady front leaves connections that it still counts: a terminal's session does not end for that, and
     nobody is alarmed for the operator's.
     """
@@ -359,7 +359,7 @@ def test_a_refusal_after_many_breaks_is_the_first_in_a_row(logging_in: CounterSe
             logging_in.on(event)
 
 
-def refused_again(session: CounterSession, error_id: int, back: tuple[Event, ...]) -> tuple[Command, ...]:
+def refused_again(session: SessionMachine, error_id: int, back: tuple[Event, ...]) -> tuple[Command, ...]:
     decision = session.on(StepRefused(error_id, "no"))
     for event in back:
         session.on(event)
@@ -416,7 +416,7 @@ def test_another_password_in_the_file_is_tried_and_still_not_too_often() -> None
 @pytest.mark.parametrize("error_id", [131, 132, 140, 141])
 def test_an_operator_whose_password_must_be_changed_waits_for_the_new_one(error_id: int) -> None:
     """With an alarm; the old one is not sent again."""
-    session = CounterSession(operator=True, patience=PATIENCE)
+    session = SessionMachine(operator=True, patience=PATIENCE)
     session.on(FrontConnected())
     session.on(Authenticated("3"))
 
