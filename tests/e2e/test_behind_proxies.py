@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import select
 import shutil
 import socket
 import subprocess
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -27,6 +29,9 @@ SAMPLES = Path(__file__).parents[2] / "deploy" / "proxies"
 PACKAGES = "haproxy nginx-light libnginx-mod-stream"
 PASSES_ON, SPEAKS_HTTP2 = "127.0.0.2", "127.0.0.3"
 """the proxies' own addresses, as the relay sees them"""
+STRANGER = "127.0.0.9"
+_BOUND = 256
+"""connections of one address in the sample files"""
 _DEADLINE_SECONDS = 30.0
 
 
@@ -86,6 +91,48 @@ async def test_whoever_connects_directly_is_still_himself(proxied_site: Site) ->
         report = site.reports_of(INVESTORS[1])[-1]
 
     assert (report["terminal_ip"], report["terminal_port"] in ports) == ("127.0.0.1", True)
+
+
+@pytest.mark.parametrize("sample", ["haproxy-passthrough.cfg", "haproxy-http2.cfg"])
+async def test_the_proxy_turns_away_one_address_and_serves_the_others(
+    proxied_site: Site, sample: str, tmp_path: Path, free_port: int
+) -> None:
+    """The bound of the sample file on connections of one address; a terminal elsewhere logs in and trades meanwhile."""
+    site = proxied_site
+    text = _for_here((SAMPLES / sample).read_text(encoding="utf-8"), site, free_port, tmp_path)
+    with _running("haproxy", text, free_port, tmp_path), ExitStack() as crowd:
+        held = [crowd.enter_context(_connection(free_port, STRANGER)) for _ in range(_BOUND + 20)]
+        refused = await asyncio.to_thread(_closed, held, 20)
+        async with _terminal(site, free_port) as terminal:
+            await log_in(terminal, INVESTORS[0])
+            await trade(terminal)
+
+    assert len(refused) == 20
+
+
+async def test_what_is_not_tls_does_not_reach_the_relay(proxied_site: Site, tmp_path: Path, free_port: int) -> None:
+    site = proxied_site
+    text = _for_here((SAMPLES / "haproxy-passthrough.cfg").read_text(encoding="utf-8"), site, free_port, tmp_path)
+    with _running("haproxy", text, free_port, tmp_path), _connection(free_port, STRANGER) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: relay\r\n\r\n")
+
+        assert _closed([connection], 1)
+
+
+def _connection(port: int, source: str) -> socket.socket:
+    connection = socket.create_connection(("127.0.0.1", port), timeout=_DEADLINE_SECONDS, source_address=(source, 0))
+    connection.settimeout(_DEADLINE_SECONDS)
+    return connection
+
+
+def _closed(connections: list[socket.socket], least: int) -> list[socket.socket]:
+    """Those that the other side has ended, once there are so many."""
+    deadline = time.monotonic() + _DEADLINE_SECONDS
+    while True:
+        ended, _, _ = select.select(connections, [], [], 0.1)
+        if len(ended) >= least:
+            return ended
+        assert time.monotonic() < deadline, f"{len(ended)} connections have ended"
 
 
 def _for_here(sample: str, site: Site, port: int, directory: Path) -> str:
