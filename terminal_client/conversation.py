@@ -63,10 +63,14 @@ class Entrance:
 
     async def resume(self, token: Secret, after_sequence: int) -> LoggedInStream:
         """The session of `token` again. LoginRejected when the relay has it no more; StreamBroken."""
-        request = pb.Resume(resume_token=bytes.fromhex(token.reveal()), after_sequence=after_sequence)
         async with self._fresh_stream() as stream:
-            await _challenge(stream, self._endpoint)
-            stream.send(pb.TerminalMessage(resume=request))
+            timestamp = await _challenge(stream, self._endpoint)
+            resume = pb.Resume(
+                resume_token=bytes.fromhex(token.reveal()),
+                after_sequence=after_sequence,
+                auth_info=auth_info(self._endpoint.auth_code.reveal(), timestamp),
+            )
+            stream.send(pb.TerminalMessage(resume=resume))
             return LoggedInStream(stream, await _logged_in(stream))
 
     async def reached(self) -> None:

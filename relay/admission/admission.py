@@ -7,8 +7,9 @@ refuses with a reason of its own (`relay.refusals`).
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
@@ -23,13 +24,16 @@ from relay.admission.system_info_seen import SystemInfoSeen
 from relay.admission.verifier import Verifier
 from relay.counter.port import Counter, Evidence, Investor, Mode, TerminalLogin, TerminalReport
 from relay.database.times import COUNTER_ZONE
-from relay.directory.access import DirectoryAccess
+from relay.directory.access import DirectoryAccess, DirectoryUnavailable
 from relay.directory.investors import Investors
 from relay.directory.terminals import Terminal, Terminals
-from relay.refusals import counter_reasons, login_reasons
+from relay.refusals import counter_reasons, login_reasons, stream_reasons
 from relay.refusals.refusal import Refusal, Refused, refuse
 
 _REMEMBERED_CHALLENGES = 64
+_REMEMBERED_CODES = 4096
+_PATIENCE_SECONDS = 2.0
+"""how long a terminal that resumes may wait for the directory"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,21 @@ class Applicant:
     @property
     def investor(self) -> Investor:
         return Investor(self.login.broker_id, self.login.investor_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """A stream's answer to its challenge, where there is no login: at a resume."""
+
+    app_id: str
+    origin: Origin
+    challenge: bytes = field(repr=False)
+    answer: bytes = field(repr=False)
+
+    @property
+    def investor(self) -> Investor:
+        """It names none."""
+        return Investor("", "")
 
 
 @dataclass(slots=True)
@@ -84,6 +103,8 @@ class Admission:
         self._evidence = evidence
         self._clock = clock
         self._challenges: deque[bytes] = deque(maxlen=_REMEMBERED_CHALLENGES)
+        self._auth_codes: OrderedDict[str, str] = OrderedDict()
+        """of terminals that proved themselves here, for their resumes while the directory does not answer"""
 
     async def admit(self, applicant: Applicant) -> TerminalLogin:
         """Check everything; raises Refused, LedgerUnavailable. The answer may go to the counter."""
@@ -97,6 +118,31 @@ class Admission:
         login = self._login(applicant, accounts)
         await self._evidence.record("terminal_admitted", applicant.name, self._facts(applicant, login))
         return login
+
+    async def prove_for_resume(self, proof: Proof) -> None:
+        """Whether the app id is proved; raises Refused, in words that do not tell what was wrong.
+
+        No lock refuses a resume, since others could set it; a wrong proof counts as it does at a login.
+        """
+        if not proof_is_right(await self._auth_code_of(proof.app_id), proof.challenge, proof.answer):
+            refusal = stream_reasons.resume_not_proved(app_id=proof.app_id)
+            self._guard.failed(proof, refusal)
+            raise Refused(refusal)
+
+    async def _auth_code_of(self, app_id: str) -> str | None:
+        """The directory's; where that is away, the one proved here before: a session was admitted with it."""
+        try:
+            async with asyncio.timeout(_PATIENCE_SECONDS):
+                terminal = await self._directory.terminals.look_up(self._directory.access, app_id)
+        except (DirectoryUnavailable, TimeoutError):
+            return self._auth_codes.get(app_id)
+        return terminal.auth_code if terminal else None
+
+    def _remember_code(self, app_id: str, auth_code: str) -> None:
+        self._auth_codes[app_id] = auth_code
+        self._auth_codes.move_to_end(app_id)
+        while len(self._auth_codes) > _REMEMBERED_CODES:
+            self._auth_codes.popitem(last=False)
 
     def at_counter(self, applicant: Applicant) -> AbstractAsyncContextManager[None]:
         """Around the attempt at the counter: what it says counts towards the relay's own locks, which come before CTP's.
@@ -117,6 +163,7 @@ class Admission:
         self._challenges.append(applicant.challenge)
         if terminal is None:
             raise Refused(login_reasons.unknown_terminal(app_id=applicant.app_id))
+        self._remember_code(applicant.app_id, terminal.auth_code)
         if not terminal.enabled:
             raise Refused(login_reasons.terminal_disabled(app_id=applicant.app_id))
         if self._counter.mode not in terminal.modes:

@@ -65,3 +65,12 @@ def not_logged_in() -> None:
 )
 def session_gone() -> None:
     """The resume token names no session that may be resumed, or the session ended before the call was sent."""
+
+
+@reason(
+    ("恢复会话时终端 {app_id!r} 未通过认证", "app id {app_id!r} was not proved when it resumed"),
+    advice=("请升级终端, 并核对授权码", "update the terminal, and check its auth code"),
+    instead=session_gone,
+)
+def resume_not_proved(*, app_id: str) -> None:
+    """A resume whose answer to the challenge is missing or wrong, or whose app id is not registered."""

@@ -69,6 +69,9 @@ class TerminalSession:
     ) -> None:
         self.identity = identity
         self.resume_token = secrets.token_bytes(32)
+        """the newest; `Sessions` gives another one at each resume"""
+        self.older_token = b""
+        """the one the terminal showed last, until it is known to have the newest"""
         self._link = link
         self._journal = journal
         self._evidence = evidence
@@ -143,6 +146,9 @@ class TerminalSession:
 
     def call(self, call: pb.Call) -> None:
         """Take one call; its CallResult and its answers come through the stream."""
+        if self.ending:  # it was disabled, say: nothing more of it is sent
+            self._put(frames.call_refused(call.request_id, stream_reasons.session_gone()))
+            return
         if len(self._calls) >= _MAX_UNANSWERED:
             self._put(frames.call_refused(call.request_id, call_reasons.too_many_calls(most=_MAX_UNANSWERED)))
             return
@@ -203,9 +209,11 @@ class TerminalSession:
     # The end -------------------------------------------------------------------------------------------------
 
     def end_soon(self, ending: Ending) -> None:
-        """Begin to end; idempotent."""
+        """Begin to end; idempotent. Calls that still wait are not sent from this moment on."""
         if not self.ending:
             self.ending = True
+            for call in tuple(self._calls):
+                call.cancel()
             self._tasks.start(self._end(ending), f"end {self.identity.session}")
 
     async def end(self, ending: Ending) -> None:
@@ -216,8 +224,6 @@ class TerminalSession:
     async def _end(self, ending: Ending) -> None:
         if self._linger is not None:
             self._linger.cancel()
-        for call in tuple(self._calls):
-            call.cancel()
         await self._tasks.cancel()
         await self._link.detach(ending.text)
         said = {"kind": ending.kind.word, "reason": ending.text}

@@ -1,7 +1,7 @@
 """The terminal sessions of this process: admitted, found again by their resume token, counted and drained.
 
-What is kept: `_by_token`, the sessions, by the hash of their resume token; `_entering`, the logins under way, by
-session name; `_giving_way`, sessions without a stream that will be replaced by a login under way.
+What is kept: `_by_token`, the sessions, by the hash of their newest resume token; `_by_older_token`, those whose terminal
+may not have the newest yet, by the one it showed; `_entering`, the logins under way, by session name; `_giving_way`, sessions without a stream that will be replaced by a login under way.
 
 A login, step by step:
 
@@ -18,20 +18,25 @@ What holds between two events:
 * `drain` sets the flag first, so no login begins afterwards. Logins under way are stopped at their next wait. One that
   succeeds in the same moment ends its session again. So `drain` leaves no session at the counter, as far as its time
   allows.
-* A resume is refused with one reason, `session_gone`, for an unknown token, another app id and another address, so
-  that a stolen token reveals nothing. Whether terminal and investor are still enabled is asked at every resume.
+* A resume answers the stream's challenge as a login does, and is refused in the words of `session_gone` for a wrong
+  proof, an unknown token, another app id and another address, so that a stolen token reveals nothing. Whether terminal
+  and investor are still enabled is asked at every resume.
+* A resume ends every token of its session but the one it showed, and makes a new one. The one it showed ends as soon as
+  the terminal is known to have the new one: it says something on the resumed stream (`heard_from`), or resumes with it.
+  Where the answer was lost on the way, it is still good. So a session has two tokens at most.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
+import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import structlog
 
-from relay.admission.admission import Admission, Applicant
+from relay.admission.admission import Admission, Applicant, Proof
 from relay.counter.port import Counter, Evidence, Investor, TerminalLogin
 from relay.refusals import login_reasons, relay_reasons, stream_reasons
 from relay.refusals.refusal import Refusal, Refused
@@ -83,6 +88,7 @@ class Sessions:
         """for the next login; sessions there are keep theirs"""
         self._new_journal = new_journal
         self._by_token: dict[bytes, TerminalSession] = {}
+        self._by_older_token: dict[bytes, TerminalSession] = {}
         self._entering: dict[str, _Entering] = {}
         self._giving_way: dict[str, TerminalSession] = {}
         self._crowds: set[str] = set()
@@ -121,20 +127,41 @@ class Sessions:
         _log.info("terminal_logged_in", session=login.session, investor=login.report.investor.investor_id)
         return session
 
-    async def resume(self, token: bytes, app_id: str, public_ip: str) -> TerminalSession:
-        """The lingering session of this token; only for the same app id and address. Raises Refused."""
-        session = self._by_token.get(_key(token))
-        if session is None or session.ending:
-            raise Refused(stream_reasons.session_gone())
-        if (session.identity.app_id, session.identity.public_ip) != (app_id, public_ip):
-            raise Refused(stream_reasons.session_gone())
+    async def resume(self, proof: Proof, token: bytes, on_proved: Callable[[], object]) -> TerminalSession:
+        """The session of this token, with a new one; only for the same app id and address. Raises Refused.
+
+        `on_proved` is called after the right proof, before the token is looked up.
+        """
+        await self._admission.prove_for_resume(proof)
+        on_proved()
+        session = self._resumable(proof, token)
         refusal = await self.revocations.refusal(session)
         if refusal is not None:
             end(session, refusal)
             raise Refused(refusal)
-        if session.ending:
+        session = self._resumable(proof, token)  # another stream may have been quicker
+        self._renew_token(session, token)
+        return session
+
+    def heard_from(self, session: TerminalSession) -> None:
+        """Its terminal said something on the stream it has, so it has the newest token: the older one ends."""
+        older, session.older_token = session.older_token, b""
+        self._by_older_token.pop(_key(older), None)
+
+    def _resumable(self, proof: Proof, token: bytes) -> TerminalSession:
+        key = _key(token)
+        session = self._by_token.get(key) or self._by_older_token.get(key)
+        if session is None or session.ending:
+            raise Refused(stream_reasons.session_gone())
+        if (session.identity.app_id, session.identity.public_ip) != (proof.app_id, proof.origin.public_ip):
             raise Refused(stream_reasons.session_gone())
         return session
+
+    def _renew_token(self, session: TerminalSession, shown: bytes) -> None:
+        """A new token; the one that was shown becomes the older one, and every other one ends."""
+        self._forget(session)
+        session.older_token, session.resume_token = shown, secrets.token_bytes(32)
+        self._by_older_token[_key(shown)] = self._by_token[_key(session.resume_token)] = session
 
     def resumable_at(self, public_ip: str) -> int:
         """How many sessions wait for their terminal to resume from this address."""
@@ -208,6 +235,7 @@ class Sessions:
 
     def _forget(self, session: TerminalSession) -> None:
         self._by_token.pop(_key(session.resume_token), None)
+        self._by_older_token.pop(_key(session.older_token), None)
 
 
 def _left_behind(applicant: Applicant, mine: list[TerminalSession]) -> TerminalSession | None:

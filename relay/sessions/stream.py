@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import structlog
 
 from ctprelay.v1 import terminal_pb2 as pb
-from relay.admission.admission import Applicant
+from relay.admission.admission import Applicant, Proof
 from relay.admission.challenge import TIMESTAMP_BYTES
 from relay.admission.origin.trusted_proxies import Origin
 from relay.counter.port import Evidence
@@ -75,6 +75,8 @@ class TerminalStream:
         self._session: TerminalSession | None = None
         self.on_session: Callable[[], object] = lambda: None
         """called when the stream has a session"""
+        self.on_proved: Callable[[], object] = lambda: None
+        """called when the terminal has proved its auth code"""
         self._tasks = Tasks()
         loop = asyncio.get_running_loop()
         self._patience = loop.call_later(settings.hello_timeout_seconds, self._out_of_patience)
@@ -135,6 +137,8 @@ class TerminalStream:
     def _online(self) -> TerminalSession:
         if self._session is None:
             raise Refused(stream_reasons.not_logged_in())
+        if self._session.older_token:
+            self._sessions.heard_from(self._session)
         return self._session
 
     def _hello(self, hello: pb.Hello) -> None:
@@ -159,7 +163,8 @@ class TerminalStream:
         self._welcome(session, after_sequence=None)
 
     async def _resume(self, resume: pb.Resume) -> None:
-        session = await self._sessions.resume(resume.resume_token, self._app_id, self._origin.public_ip)
+        proof = Proof(self._app_id, self._origin, self._challenge, resume.auth_info)
+        session = await self._sessions.resume(proof, resume.resume_token, self.on_proved)
         self._welcome(session, after_sequence=resume.after_sequence)
 
     def _welcome(self, session: TerminalSession, *, after_sequence: int | None) -> None:

@@ -135,6 +135,12 @@ def login_message(challenge: bytes, investor_id: str, collected: Collected, auth
     )
 
 
+def resume_message(challenge: bytes, token: bytes, after: int = 0, auth_code: str = AUTH_CODE) -> pb.TerminalMessage:
+    """For a raw stream."""
+    resume = pb.Resume(resume_token=token, after_sequence=after, auth_info=auth_info(auth_code, challenge))
+    return pb.TerminalMessage(resume=resume)
+
+
 def buy(price: float = WILL_FILL, volume: int = 1) -> ctp.InputOrder:
     return ctp.InputOrder(
         instrument_id="rb2701",

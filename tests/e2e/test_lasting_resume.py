@@ -7,8 +7,11 @@ import itertools
 
 import pytest
 
+from ctprelay.ctp.v1 import requests_pb2 as requests
 from ctprelay.v1 import terminal_pb2 as pb
 from relay.counter.port import Mode
+from relay.refusals import stream_reasons
+from relay.sessions import frames
 from simcounter import demo_accounts
 from terminal_client import Credentials, RelayTerminal, Status, Tls
 from terminal_client.secret import Secret
@@ -30,11 +33,14 @@ from tests.e2e.site import (
     first,
     log_in,
     login_message,
+    resume_message,
     trade,
 )
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
+NO_SESSION = frames.rejection(stream_reasons.session_gone())
+"""in these words and no others"""
 QUICK = Deadlines(first_retry_seconds=0.02, longest_retry_seconds=0.2)
 
 
@@ -120,24 +126,75 @@ async def test_history_that_is_no_longer_kept_is_said_to_be_lost(start_site: Sta
         assert await numbers_until(orders, 21) == [17, 18, 19, 20, 21]
 
 
-@pytest.mark.parametrize("thief", ["from another address", "as another terminal software", "with another token"])
+@pytest.mark.parametrize(
+    "thief", ["from another address", "as another terminal software", "with another token", "without the auth code"]
+)
 async def test_a_session_is_resumed_by_its_own_terminal_only(site: Site, thief: str) -> None:
     """A stolen token is of no use elsewhere; the refusal tells nothing, and the owner still resumes."""
     investor = INVESTORS[2]
     source = "127.0.0.2" if thief == "from another address" else "127.0.0.1"
+    code = "ANOTHER-AUTHCODE" if thief == "without the auth code" else AUTH_CODE
     app_id = OTHER_MODE_TERMINAL if thief == "as another terminal software" else TERMINAL
     async with site.raw() as stream:
         logged_in = await _raw_login(stream, investor)
     token = bytes(32) if thief == "with another token" else logged_in.resume_token
 
     async with way_to(site.relay.port, source) as way, open_raw(way.port, site.tls.authority.read_bytes()) as stream:
-        await stream.hello(app_id)
-        await stream.send(pb.TerminalMessage(resume=pb.Resume(resume_token=token, after_sequence=0)))
+        await stream.send(resume_message(await stream.hello(app_id), token, 0, code))
         refusal = await stream.rejection()
 
-    assert refusal.reason == "session_gone"
+    assert refusal == NO_SESSION
     async with site.raw() as stream:
         assert (await _resume(stream, logged_in.resume_token, 0)).resumed
+        await _leave(stream)
+
+
+async def test_an_app_id_that_is_not_registered_learns_nothing_of_a_resume(site: Site) -> None:
+    """The same words again; and without any answer to the challenge."""
+    for app_id, message in (
+        ("unknown_1.0", resume_message(bytes(128), bytes(32))),
+        (TERMINAL, pb.TerminalMessage(resume=pb.Resume(resume_token=bytes(32)))),
+    ):
+        async with site.raw() as stream:
+            await stream.hello(app_id)
+            await stream.send(message)
+
+            assert await stream.rejection() == NO_SESSION
+
+
+async def test_each_resume_gives_another_token_and_ends_the_one_before(site: Site) -> None:
+    """A token that was seen once, in a memory dump say, is worth nothing when its terminal has resumed and spoken."""
+    investor = INVESTORS[2]
+    async with site.raw() as stream:
+        tokens = [(await _raw_login(stream, investor)).resume_token]
+    for _ in range(2):
+        async with site.raw() as stream:
+            tokens.append((await _resume(stream, tokens[-1], 0)).resume_token)
+    for old in tokens[:1]:  # resumed with the one after it, so it has ended
+        assert await _refusal(site, old) == NO_SESSION
+    async with site.raw() as stream:
+        tokens.append((await _resume(stream, tokens[-1], 0)).resume_token)
+        await stream.send(pb.TerminalMessage(call=_harmless()))
+        await stream.receive_until("call_result")
+
+        for old in tokens[:-1]:
+            assert await _refusal(site, old) == NO_SESSION
+        await _leave(stream)
+    assert len(set(tokens)) == len(tokens)
+
+
+async def test_a_resume_whose_answer_was_lost_loses_no_session(site: Site) -> None:
+    """The terminal has the old token only; it stays good until the terminal has the new one, and ends the lost one."""
+    async with site.raw() as stream:
+        first_token = (await _raw_login(stream, INVESTORS[2])).resume_token
+    async with site.raw() as stream:
+        lost = (await _resume(stream, first_token, 0)).resume_token
+
+    async with site.raw() as stream:
+        again = await _resume(stream, first_token, 0)
+
+        assert again.resumed
+        assert await _refusal(site, lost) == NO_SESSION
         await _leave(stream)
 
 
@@ -186,10 +243,21 @@ async def _raw_login(stream: RawStream, investor_id: str) -> pb.LoggedIn:
 
 
 async def _resume(stream: RawStream, token: bytes, after: int) -> pb.LoggedIn:
-    await stream.hello(TERMINAL)
-    await stream.send(pb.TerminalMessage(resume=pb.Resume(resume_token=token, after_sequence=after)))
+    await stream.send(resume_message(await stream.hello(TERMINAL), token, after))
     answer: pb.LoggedIn = await stream.receive_until("logged_in")
     return answer
+
+
+async def _refusal(site: Site, token: bytes) -> pb.Rejected:
+    async with site.raw() as stream:
+        await stream.send(resume_message(await stream.hello(TERMINAL), token))
+        return await stream.rejection()
+
+
+def _harmless() -> pb.Call:
+    request = requests.Request()
+    request.qry_trading_account.SetInParent()
+    return pb.Call(request_id=1, request=request)
 
 
 async def _leave(stream: RawStream) -> None:

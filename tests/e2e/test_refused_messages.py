@@ -16,7 +16,7 @@ from terminal_client import RelayTerminal
 from tests.e2e.conftest import StartRelay
 from tests.e2e.raw_stream import RawStream
 from tests.e2e.refusals import rejected
-from tests.e2e.site import INVESTORS, TERMINAL, Site, collect_now, login_message
+from tests.e2e.site import INVESTORS, TERMINAL, Site, collect_now, login_message, resume_message
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -66,7 +66,7 @@ async def test_instead_of_hello(
     [
         (QUERY, "not_logged_in"),
         (HELLO, "unexpected_message"),
-        (RESUME, "session_gone"),
+        (RESUME, "resume_not_proved"),
         (b"\x12\xff\xff\xff\xff\x0f", "request_malformed"),
         (FIVE_MEGABYTES, "message_too_large"),
     ],
@@ -80,7 +80,17 @@ async def test_instead_of_a_login(
         await stream.hello(TERMINAL)
         refusal = await rejected(site, bystander, stream, message)
 
-    assert refusal.reason == refusal.ledger["reason"] == reason
+    assert refusal.ledger["reason"] == reason
+    assert refusal.reason == ("session_gone" if reason == "resume_not_proved" else reason)
+
+
+async def test_a_proved_resume_of_no_session(site: Site, bystander: RelayTerminal) -> None:
+    """The same words as without the proof."""
+    async with site.raw() as stream:
+        message = resume_message(await stream.hello(TERMINAL), bytes(32))
+        refusal = await rejected(site, bystander, stream, message)
+
+    assert refusal.reason == refusal.ledger["reason"] == "session_gone"
 
 
 @pytest.mark.parametrize(

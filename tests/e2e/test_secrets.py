@@ -10,7 +10,7 @@ from simcounter import demo_accounts
 from terminal_client import CallFailed, LoginRejected
 from tests.e2e.refusals import Attempt
 from tests.e2e.secrecy import KNOWN, NEW_PASSWORD, WRONG_AUTH_CODE, WRONG_PASSWORD, leaks, spelled
-from tests.e2e.site import AUTH_CODE, INVESTORS, TERMINAL, Site, collect_now, login_message, trade
+from tests.e2e.site import AUTH_CODE, INVESTORS, TERMINAL, Site, collect_now, login_message, resume_message, trade
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -54,8 +54,8 @@ async def _log_in_and_resume(site: Site) -> bytes:
         challenge = await stream.hello(TERMINAL)
         welcome = await stream.log_in(login_message(challenge, INVESTORS[0], await collect_now()))
     async with site.raw() as stream:
-        await stream.hello(TERMINAL)
-        await stream.send(pb.TerminalMessage(resume=pb.Resume(resume_token=welcome.resume_token)))
+        challenge = await stream.hello(TERMINAL)
+        await stream.send(resume_message(challenge, welcome.resume_token))
         resumed: pb.LoggedIn = await stream.receive_until("logged_in")
         await stream.send(pb.TerminalMessage(logout=pb.Logout()))
         await stream.receive_until("goodbye")

@@ -14,7 +14,7 @@ from relay.counter.port import Mode
 from tests.e2e.conftest import StartRelay
 from tests.e2e.order_notices import number_of, tell_orders
 from tests.e2e.raw_stream import RawStream, open_raw
-from tests.e2e.site import INVESTORS, TERMINAL, Site, collect_now, eventually, login_message
+from tests.e2e.site import INVESTORS, TERMINAL, Site, collect_now, eventually, login_message, resume_message
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -100,8 +100,7 @@ async def log_in(site: Site, stack: AsyncExitStack, investor_id: str) -> tuple[R
 @asynccontextmanager
 async def resumed(site: Site, token: bytes, after: int) -> AsyncIterator[tuple[RawStream, pb.LoggedIn]]:
     async with site.raw() as stream:
-        await stream.hello(TERMINAL)
-        await stream.send(pb.TerminalMessage(resume=pb.Resume(resume_token=token, after_sequence=after)))
+        await stream.send(resume_message(await stream.hello(TERMINAL), token, after))
         yield stream, await stream.receive_until("logged_in")
 
 

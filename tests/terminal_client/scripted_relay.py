@@ -33,6 +33,12 @@ class ScriptedSession:
     outbox: asyncio.Queue[pb.RelayMessage | None] = field(default_factory=asyncio.Queue)
 
 
+def proved(auth_info: bytes, timestamp: bytes) -> bool:
+    """Whether the answer was made with the auth code."""
+    decryptor = Cipher(algorithms.AES(AUTH_CODE.encode()), modes.CBC(bytes(16))).decryptor()
+    return decryptor.update(auth_info) + decryptor.finalize() == timestamp
+
+
 class ScriptedRelay(terminal_pb2_grpc.TerminalServiceServicer):
     """Accepts the one demo terminal; everything else is set by the test."""
 
@@ -92,11 +98,11 @@ class ScriptedRelay(terminal_pb2_grpc.TerminalServiceServicer):
     def refusal(self, request: pb.TerminalMessage, timestamp: bytes) -> pb.Rejected | None:
         if request.HasField("resume"):
             known = self.resumable and request.resume.resume_token in self.sessions
-            return None if known else pb.Rejected(source=pb.SOURCE_RELAY, reason="unknown_session")
+            right = known and proved(request.resume.auth_info, timestamp)
+            return None if right else pb.Rejected(source=pb.SOURCE_RELAY, reason="unknown_session")
         if self.login_refusals:
             return self.login_refusals.pop(0)
-        decryptor = Cipher(algorithms.AES(AUTH_CODE.encode()), modes.CBC(bytes(16))).decryptor()
-        if decryptor.update(request.login.auth_info) + decryptor.finalize() != timestamp:
+        if not proved(request.login.auth_info, timestamp):
             return pb.Rejected(
                 source=pb.SOURCE_RELAY,
                 reason="terminal_not_accepted",
@@ -108,7 +114,9 @@ class ScriptedRelay(terminal_pb2_grpc.TerminalServiceServicer):
     def admit(self, request: pb.TerminalMessage) -> tuple[ScriptedSession, pb.RelayBatch]:
         resumed = request.HasField("resume")
         if resumed:
-            session = self.sessions[request.resume.resume_token]
+            session = self.sessions.pop(request.resume.resume_token)
+            session.token = os.urandom(16)
+            self.sessions[session.token] = session
             session.outbox = asyncio.Queue()
             missed = [m for m in session.sent if m.sequence > request.resume.after_sequence]
         else:

@@ -269,12 +269,14 @@ class CallResult(_message.Message):
     def __init__(self, request_id: _Optional[int] = ..., return_code: _Optional[int] = ..., rejected: _Optional[_Union[Rejected, _Mapping]] = ..., order_ref: _Optional[str] = ..., first_order_ref: _Optional[str] = ..., queue_position: _Optional[int] = ..., waited_milliseconds: _Optional[int] = ..., first_front_id: _Optional[int] = ..., first_session_id: _Optional[int] = ...) -> None: ...
 
 class Resume(_message.Message):
-    __slots__ = ("resume_token", "after_sequence")
+    __slots__ = ("resume_token", "after_sequence", "auth_info")
     RESUME_TOKEN_FIELD_NUMBER: _ClassVar[int]
     AFTER_SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    AUTH_INFO_FIELD_NUMBER: _ClassVar[int]
     resume_token: bytes
     after_sequence: int
-    def __init__(self, resume_token: _Optional[bytes] = ..., after_sequence: _Optional[int] = ...) -> None: ...
+    auth_info: bytes
+    def __init__(self, resume_token: _Optional[bytes] = ..., after_sequence: _Optional[int] = ..., auth_info: _Optional[bytes] = ...) -> None: ...
 
 class SessionStatus(_message.Message):
     __slots__ = ("state", "reason", "trading_day", "trading_day_changed", "cause")

@@ -13,7 +13,7 @@ from cryptography.fernet import Fernet
 from sqlalchemy import Engine
 
 from ctprelay.v1 import terminal_pb2 as pb
-from relay.admission.admission import Admission, AdmissionRules, Applicant, Directory
+from relay.admission.admission import Admission, AdmissionRules, Applicant, Directory, Proof
 from relay.admission.challenge import auth_info
 from relay.admission.known_places import KnownPlaces
 from relay.admission.login_guard import LoginGuard
@@ -21,11 +21,11 @@ from relay.admission.system_info import AgeLimits
 from relay.admission.system_info_seen import SystemInfoSeen
 from relay.admission.verifier import Judgement, VerifierUnavailable
 from relay.counter.port import Mode
-from relay.directory.access import DirectoryAccess
+from relay.directory.access import DirectoryAccess, DirectoryUnavailable
 from relay.directory.investors import Investors
 from relay.directory.secrets_box import SecretsBox
 from relay.directory.terminals import Terminals
-from relay.refusals import counter_reasons
+from relay.refusals import counter_reasons, stream_reasons
 from relay.refusals.refusal import LedgerUnavailable, Refused
 from relay.settings.settings import Limits
 from tests.relay.conftest import HandClock
@@ -302,6 +302,59 @@ async def test_a_login_the_counter_took_forgets_the_failures(door: Door) -> None
             pass
 
     await admission.admit(asking())
+
+
+def proof(**changed: Any) -> Proof:
+    values: dict[str, Any] = {"app_id": "terminal_1.0", "answer": auth_info(AUTH_CODE, CHALLENGE), **changed}
+    return Proof(origin=ORIGIN, challenge=CHALLENGE, **values)
+
+
+async def is_refused_a_resume(admission: Admission, **changed: Any) -> None:
+    with pytest.raises(Refused) as caught:
+        await admission.prove_for_resume(proof(**changed))
+    assert caught.value.refusal.reason == "resume_not_proved"
+    assert caught.value.refusal.told == stream_reasons.session_gone()
+
+
+async def test_a_resume_needs_the_proof_of_a_login(door: Door) -> None:
+    """And every other answer, of a registered terminal or not, is told in one and the same words."""
+    admission = door.of(Mode.MANY_TO_MANY)
+
+    await admission.prove_for_resume(proof())
+    for changed in (
+        {"answer": b""},
+        {"answer": auth_info("TERMINAL00000002", CHALLENGE)},
+        {"answer": auth_info(AUTH_CODE, bytes(128))},
+        {"app_id": "unknown_1.0"},
+    ):
+        await is_refused_a_resume(admission, **changed)
+
+
+async def test_guessing_auth_codes_at_resumes_counts_as_at_logins(door: Door) -> None:
+    """The address is locked for logins; resumes are not, since others at the address could lock them out."""
+    admission = door.of(Mode.MANY_TO_MANY)
+    for _ in range(Limits().login_failures_per_app_id):
+        await is_refused_a_resume(admission, answer=bytes(128))
+
+    assert door.guard.locks() != ()
+    await admission.prove_for_resume(proof())
+
+
+async def test_while_the_directory_is_away_a_terminal_that_was_let_in_still_resumes(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A database that fails must not end trading; whoever was not let in here has no session to resume."""
+
+    async def away(_: object) -> None:
+        raise DirectoryUnavailable("the database is away")
+
+    admission, newcomer = door.of(Mode.MANY_TO_MANY), door.of(Mode.MANY_TO_MANY)
+    await admission.admit(asking())
+    monkeypatch.setattr(door.directory.access, "run", away)
+
+    await admission.prove_for_resume(proof())
+    await is_refused_a_resume(admission, answer=bytes(128))
+    await is_refused_a_resume(newcomer)
 
 
 def test_an_applicant_shows_no_secret() -> None:

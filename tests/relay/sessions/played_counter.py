@@ -11,7 +11,7 @@ from typing import Any
 
 from ctprelay.ctp.v1 import requests_pb2 as requests
 from ctprelay.v1 import terminal_pb2 as pb
-from relay.admission.admission import Applicant
+from relay.admission.admission import Applicant, Proof
 from relay.admission.origin.trusted_proxies import Origin
 from relay.counter.port import (
     Attached,
@@ -38,6 +38,8 @@ from tests.relay.evidence import KeptEvidence
 BROKER = "9999"
 ORIGIN = Origin(ipaddress.ip_address("198.51.100.7"), 50123)
 LINGER_SECONDS = 60.0
+PROOF = b"right"
+"""the answer to a challenge that the open door takes at a resume"""
 
 
 class PlayedLink:
@@ -155,6 +157,12 @@ class OpenDoor:
         self.ledger_away = False
         self.told: list[str] = []
         self.applicants: list[Applicant] = []
+        self.proofs: list[Proof] = []
+
+    async def prove_for_resume(self, proof: Proof) -> None:
+        self.proofs.append(proof)
+        if proof.answer != PROOF:
+            raise Refused(stream_reasons.resume_not_proved(app_id=proof.app_id))
 
     async def admit(self, applicant: Applicant) -> TerminalLogin:
         self.applicants.append(applicant)
@@ -220,6 +228,11 @@ def applicant(
 ) -> Applicant:
     login = pb.Login(broker_id=BROKER, investor_id=investor_id, password="geheim")
     return Applicant(name, app_id, "1.0", b"c" * 128, origin, login)
+
+
+def proof(answer: bytes = PROOF, app_id: str = "terminal_1.0", origin: Origin = ORIGIN) -> Proof:
+    """A resume's."""
+    return Proof(app_id, origin, b"c" * 128, answer)
 
 
 def query(request_id: int = 1, **more: Any) -> pb.Call:

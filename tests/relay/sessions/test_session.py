@@ -130,6 +130,26 @@ async def test_the_relays_time_limit_stands_where_the_terminal_names_none(house:
     assert link.calls[1].client_order_key == "k"
 
 
+async def test_from_the_moment_a_session_ends_nothing_more_of_it_is_sent(house: House) -> None:
+    """Neither what waits in the relay, before anything else has its turn in the loop, nor what comes afterwards."""
+    session, link, outbox = await opened(house)
+    link.busy = asyncio.Event()
+    session.call(query(1))
+    (waiting,) = session._calls
+
+    session.end_soon(Ending(EndKind.DISABLED))
+    given_up = waiting.cancelled() or bool(waiting.cancelling())  # type: ignore[attr-defined]  # a task here
+    session.call(query(2))
+    link.busy.set()
+    await asyncio.wait_for(session.ended.wait(), 5)
+
+    assert given_up
+    assert link.sent == []
+    assert [call.request_id for call in link.calls] == [1]
+    answers = await read(outbox)
+    assert [a.call_result.rejected.reason for a in answers if a.HasField("call_result")] == ["session_gone"]
+
+
 async def test_more_calls_than_may_wait_are_refused_at_once(house: House) -> None:
     """One terminal's memory in the relay is bounded."""
     session, link, outbox = await opened(house)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ipaddress
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from ctprelay.v1 import terminal_pb2 as pb
+from relay.admission.admission import Proof
 from relay.admission.origin.trusted_proxies import Origin
 from relay.refusals import counter_reasons, login_reasons, stream_reasons
 from relay.refusals.refusal import LedgerUnavailable, Refused
@@ -18,7 +20,7 @@ from relay.sessions.outbox import Outbox
 from relay.sessions.session import TerminalSession
 from tests.relay.evidence import KeptEvidence
 from tests.relay.hand_loop import HandLoop, settled
-from tests.relay.sessions.played_counter import LINGER_SECONDS, House, applicant, read
+from tests.relay.sessions.played_counter import LINGER_SECONDS, House, applicant, proof, read
 
 
 async def refused(house: House, name: str, investor_id: str = "100001") -> str:
@@ -98,23 +100,101 @@ async def test_who_was_refused_by_the_counter_is_told_to_the_guard(kept: KeptEvi
 
 
 async def test_a_session_is_found_again_only_by_its_own_terminal(kept: KeptEvidence) -> None:
-    """A stolen token is worth nothing from another place or program; and the refusal does not say which it was."""
+    """A stolen token is worth nothing elsewhere, or without the auth code; and no terminal is told which it was."""
     house = House(kept)
     session = await house.sessions.admit(applicant())
-    here = "198.51.100.7"
 
-    found = await house.sessions.resume(session.resume_token, "terminal_1.0", here)
+    found = await resumed(house, session.resume_token)
 
     assert found is session
-    for token, app_id, address in (
-        (session.resume_token, "terminal_1.0", "203.0.113.9"),
-        (session.resume_token, "other_1.0", here),
-        (b"x" * 32, "terminal_1.0", here),
-        (b"", "terminal_1.0", here),
+    for token, shown in (
+        (session.resume_token, proof(origin=Origin(ipaddress.ip_address("203.0.113.9"), 1))),
+        (session.resume_token, proof(app_id="other_1.0")),
+        (session.resume_token, proof(b"wrong")),
+        (session.resume_token, proof(b"")),
+        (b"x" * 32, proof()),
+        (b"", proof()),
     ):
         with pytest.raises(Refused) as caught:
-            await house.sessions.resume(token, app_id, address)
-        assert caught.value.refusal == stream_reasons.session_gone()
+            await resumed(house, token, shown)
+        assert caught.value.refusal.told == stream_reasons.session_gone()
+
+
+async def test_the_proof_comes_before_the_token(kept: KeptEvidence) -> None:
+    """Who has no auth code must not learn whether a token is good; and the stream counts as proved only after it."""
+    house, heard = House(kept), list[str]()
+    session = await house.sessions.admit(applicant())
+
+    for shown in (proof(b"wrong"), proof()):
+        for token in (session.resume_token, b"x" * 32):
+            with contextlib.suppress(Refused):
+                await house.sessions.resume(shown, token, lambda: heard.append("proved"))
+
+    assert heard == ["proved", "proved"]
+
+
+async def test_a_resume_ends_every_token_but_the_one_it_showed_and_the_new_one(kept: KeptEvidence) -> None:
+    """Two at most; and one as soon as the terminal has spoken."""
+    house = House(kept)
+    session = await house.sessions.admit(applicant())
+    tokens = [session.resume_token]
+    for _ in range(3):
+        await resumed(house, tokens[-1])
+        tokens.append(session.resume_token)
+
+    assert [await is_good(house, token) for token in tokens[:2]] == [False, False]
+    assert len(house.sessions._by_token) == len(house.sessions._by_older_token) == 1
+    house.sessions.heard_from(session)
+    assert [await is_good(house, token) for token in tokens[:3]] == [False, False, False]
+    assert await is_good(house, tokens[3])
+    assert len(set(tokens)) == len(tokens)
+
+
+async def test_the_answer_to_a_resume_may_get_lost(kept: KeptEvidence) -> None:
+    """The older token is good until its terminal has the newer one; using it ends the one that was lost."""
+    house = House(kept)
+    session = await house.sessions.admit(applicant())
+    first = session.resume_token
+    await resumed(house, first)
+    lost = session.resume_token
+
+    await resumed(house, first)
+
+    assert not await is_good(house, lost)
+    assert await is_good(house, first)
+
+
+async def test_two_resumes_at_once_with_one_token(kept: KeptEvidence) -> None:
+    """Both are let in, one after the other, and the later one's token is the session's."""
+    house = House(kept)
+    session = await house.sessions.admit(applicant())
+    token = session.resume_token
+
+    found = await asyncio.gather(resumed(house, token), resumed(house, token))
+
+    assert all(one is session for one in found)
+    assert len(house.sessions) == len(house.sessions._by_older_token) == 1
+
+
+async def test_no_token_is_left_of_a_session_that_has_ended(kept: KeptEvidence) -> None:
+    """Neither the newest nor the one before."""
+    house = House(kept)
+    session = await house.sessions.admit(applicant())
+    await resumed(house, session.resume_token)
+
+    await session.end(Ending(EndKind.LOGGED_OUT))
+
+    assert house.sessions._by_token == house.sessions._by_older_token == {}
+
+
+async def resumed(house: House, token: bytes, shown: Proof | None = None) -> TerminalSession:
+    return await house.sessions.resume(shown or proof(), token, lambda: None)
+
+
+async def is_good(house: House, token: bytes) -> bool:
+    with contextlib.suppress(Refused):
+        return bool(house.sessions._resumable(proof(), token))
+    return False
 
 
 async def test_a_session_whose_terminal_was_disabled_is_not_resumed(kept: KeptEvidence) -> None:
@@ -124,7 +204,7 @@ async def test_a_session_whose_terminal_was_disabled_is_not_resumed(kept: KeptEv
     house.revoked.why = login_reasons.terminal_disabled(app_id="terminal_1.0")
 
     with pytest.raises(Refused) as caught:
-        await house.sessions.resume(session.resume_token, "terminal_1.0", "198.51.100.7")
+        await resumed(house, session.resume_token)
     await asyncio.wait_for(session.ended.wait(), 5)
 
     assert caught.value.refusal.reason == "terminal_disabled"
@@ -138,7 +218,7 @@ async def test_a_session_that_is_ending_is_gone(kept: KeptEvidence) -> None:
     session.end_soon(Ending(EndKind.LOGGED_OUT))
 
     with pytest.raises(Refused):
-        await house.sessions.resume(session.resume_token, "terminal_1.0", "198.51.100.7")
+        await resumed(house, session.resume_token)
 
 
 async def left_behind(house: House, name: str, **who: Any) -> TerminalSession:

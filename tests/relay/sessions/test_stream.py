@@ -15,7 +15,7 @@ from relay.sessions.outbox import Outbox
 from relay.sessions.stream import Malformed, StreamSettings, TerminalStream
 from tests.relay.evidence import KeptEvidence
 from tests.relay.hand_loop import HandLoop, settled
-from tests.relay.sessions.played_counter import BROKER, ORIGIN, House, kinds, query, read
+from tests.relay.sessions.played_counter import BROKER, ORIGIN, PROOF, House, kinds, query, read
 
 SETTINGS = StreamSettings("1.0", hello_timeout_seconds=10.0, outbox_bytes=1_000_000)
 
@@ -45,6 +45,7 @@ LOGIN = pb.TerminalMessage(login=pb.Login(broker_id=BROKER, investor_id="100001"
 LOGOUT = pb.TerminalMessage(logout=pb.Logout())
 CALL = pb.TerminalMessage(call=query())
 RESUME = pb.TerminalMessage(resume=pb.Resume(resume_token=b"x" * 32))
+PROVED_RESUME = pb.TerminalMessage(resume=pb.Resume(resume_token=b"x" * 32, auth_info=PROOF))
 
 
 async def test_a_login_from_hello_to_goodbye(house: House) -> None:
@@ -70,7 +71,7 @@ async def test_a_login_from_hello_to_goodbye(house: House) -> None:
         ([HELLO, CALL], "not_logged_in"),
         ([HELLO, LOGIN, LOGIN], "unexpected_message"),
         ([HELLO, LOGIN, HELLO], "unexpected_message"),
-        ([HELLO, RESUME], "session_gone"),
+        ([HELLO, PROVED_RESUME], "session_gone"),
         ([pb.TerminalMessage()], "request_malformed"),
         ([pb.TerminalMessage(hello=pb.Hello(protocol=9))], "protocol_unsupported"),
         ([Malformed(99, 10)], "message_too_large"),
@@ -219,11 +220,33 @@ async def test_a_broken_stream_leaves_the_session_for_a_resume_on_another(house:
     house.counter.links[0].notice(1)
     await settled()
 
-    resume = pb.Resume(resume_token=answers[-1].logged_in.resume_token, after_sequence=0)
+    resume = pb.Resume(resume_token=answers[-1].logged_in.resume_token, after_sequence=0, auth_info=PROOF)
     resumed = await second.says(HELLO, pb.TerminalMessage(resume=resume))
 
     assert kinds(resumed) == ["challenge", "logged_in", "event"]
     assert len(house.sessions) == 1
+    await second.says(LOGOUT)
+    await second.stream.ended()
+
+
+async def test_the_older_token_ends_with_the_first_word_after_a_resume(house: House) -> None:
+    """A call shows that the terminal has the welcome with the new one."""
+    HandLoop()
+    first, second = Talk(house), Talk(house)
+    answers = await first.says(HELLO, LOGIN)
+    await first.stream.ended()
+    resume = pb.Resume(resume_token=answers[-1].logged_in.resume_token, after_sequence=0, auth_info=PROOF)
+    proved: list[bool] = []
+    second.stream.on_proved = lambda: proved.append(True)
+    resumed = await second.says(HELLO, pb.TerminalMessage(resume=resume))
+    (session,) = house.sessions
+    before = session.older_token
+
+    await second.says(CALL)
+
+    assert (before, session.older_token) == (resume.resume_token, b"")
+    assert resumed[-1].logged_in.resume_token == session.resume_token
+    assert proved == [True]
     await second.says(LOGOUT)
     await second.stream.ended()
 
@@ -233,7 +256,7 @@ async def test_a_stream_whose_session_was_taken_over_cannot_use_it_any_more(hous
     HandLoop()
     first, second = Talk(house), Talk(house)
     answers = await first.says(HELLO, LOGIN)
-    resume = pb.Resume(resume_token=answers[-1].logged_in.resume_token, after_sequence=0)
+    resume = pb.Resume(resume_token=answers[-1].logged_in.resume_token, after_sequence=0, auth_info=PROOF)
     await second.says(HELLO, pb.TerminalMessage(resume=resume))
 
     heard = await first.says(CALL, LOGOUT, Malformed(99, 10))
