@@ -15,7 +15,16 @@ from relay.admin.person import Person
 from relay.ledger import reader
 from relay.ledger.chain import Entry
 from relay.ledger.export_columns import csv_rows, login_lines
-from relay.ledger.export_file import FileAudit, NoLedgerFile, misfits, public_key_of, sealed_lines, verify_file
+from relay.ledger.export_file import (
+    FileAudit,
+    NoLedgerFile,
+    NothingToVerify,
+    lines_of,
+    misfits,
+    public_key_of,
+    sealed_lines,
+    verify_file,
+)
 from relay.ledger.reader import Audit
 from relay.ledger.signing_key import make_signing_key, open_signing_key
 
@@ -33,6 +42,12 @@ class WholenessReport:
     """what was changed, removed or reordered, and every expected head that is missing; empty where all is whole"""
     signed_by: str = ""
     """the public keys that signed the files"""
+
+    @property
+    def nothing(self) -> bool:
+        """Whether there is no entry, no head that says that there was one, and nothing that is wrong."""
+        there = any(audit.entries or (audit.head and audit.head.sequence) for audit in self.audits)
+        return not there and not self.problems
 
 
 class LedgerActions:
@@ -88,7 +103,8 @@ class LedgerActions:
 
 
 def verify_files(paths: Iterable[Path], *, public_key: str = "", expected_heads: Iterable[str] = ()) -> WholenessReport:
-    """Check exported files of following days, oldest first, without the database. Raises NoLedgerFile, OSError.
+    """Check exported files of following days, oldest first, without the database. Raises NoLedgerFile,
+    NothingToVerify, OSError.
 
     `public_key`, as 64 hexadecimal digits, is whose signature they must have; without it any key's will do.
     """
@@ -104,11 +120,10 @@ def verify_files(paths: Iterable[Path], *, public_key: str = "", expected_heads:
 
 def _verify_file(path: Path, public_key: str) -> FileAudit:
     try:
-        return verify_file(path.read_text(encoding="utf-8"), public_key=public_key)
-    except UnicodeDecodeError:
-        raise NoLedgerFile(f"{path}: is not UTF-8 text") from None
-    except NoLedgerFile as error:
-        raise NoLedgerFile(f"{path}: {error}") from None
+        with path.open("rb") as file:
+            return verify_file(lines_of(file), public_key=public_key)
+    except (NoLedgerFile, NothingToVerify) as error:
+        raise type(error)(f"{path}: {error}") from None
 
 
 def _problems(audits: Iterable[Audit]) -> list[str]:

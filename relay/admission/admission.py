@@ -226,7 +226,7 @@ class Admission:
             **login.report.as_evidence(),
             "client_version": applicant.client_version,
             "collector_code": applicant.login.collector_code,
-            "collector_version": applicant.login.collector_version[:64],
+            "collector_version": applicant.login.collector_version,
             "mode": self._counter.mode.value,
             "genuineness_checked": self._verifier is not None and not login.report.wechat,
         }

@@ -18,6 +18,7 @@ from relay.cli.context import DEFAULT_CONFIG, ConfigPath, Workplace
 from relay.cli.output import EPILOG, AsJson, CommandRefused, ExitCode, reporting, say, warn, write_json
 from relay.ledger.chain import Entry
 from relay.ledger.export_columns import json_lines
+from relay.outside_text import shown
 from relay.settings.file import signing_key_file
 
 app = typer.Typer(no_args_is_help=True, help="The permanent record (台账).", epilog=EPILOG)
@@ -61,8 +62,8 @@ def verify(
         else:
             found = Workplace(config).records.verify(heads)
     _tell(found, as_json=as_json)
-    if found.problems:
-        raise typer.Exit(ExitCode.REFUSED)
+    if found.problems or found.nothing:
+        raise typer.Exit(ExitCode.REFUSED if found.problems else ExitCode.NOTHING)
 
 
 @app.command(epilog="Example: ctp-relay ledger export --day 2026-01-05 --output 2026-01-05.jsonl")
@@ -127,7 +128,8 @@ def _tell(found: WholenessReport, *, as_json: bool) -> None:
             {"chain": audit.chain, "entries": audit.entries, "head": asdict(audit.head) if audit.head else None}
             for audit in found.audits
         ]
-        verdict = {"whole": not found.problems, "problems": found.problems, "chains": chains}
+        whole = not found.problems and not found.nothing
+        verdict = {"whole": whole, "problems": found.problems, "chains": chains}
         write_json(verdict | ({"signed_by": found.signed_by} if found.signed_by else {}))
         return
     for audit in found.audits:
@@ -137,6 +139,9 @@ def _tell(found: WholenessReport, *, as_json: bool) -> None:
         say(f"signed by {found.signed_by}")
     for problem in found.problems:
         warn(problem)
+    if found.nothing:
+        warn("nothing to verify: there is no entry, and no head that says that there was one")
+        return
     say("the ledger is NOT whole" if found.problems else "the ledger is whole")
 
 
@@ -161,10 +166,10 @@ def _target(path: Path | None) -> Iterator[TextIO]:
 def _short(entry: Entry) -> str:
     """One line for people: seconds, and long values cut."""
     at = entry.at[:19].replace("T", " ")
-    values = [f"{name}={_cut(value)}" for name, value in json.loads(entry.data).items()]
+    values = [f"{shown(name)}={_cut(value)}" for name, value in json.loads(entry.data).items()]
     return " ".join([at, f"{entry.chain}#{entry.sequence}", entry.kind, entry.session, *values])
 
 
 def _cut(value: object) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    text = shown(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
     return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"

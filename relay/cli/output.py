@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import IntEnum
 from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 from sqlalchemy.exc import SQLAlchemyError
 
 from relay.database.database import DatabaseUnusable, brief
 from relay.directory.secrets_box import SecretUnreadable
 from relay.directory.terminals import EntryExists, EntryUnknown
+from relay.ledger.export_file import NothingToVerify
+from relay.outside_text import shown, shown_json
 from relay.refusals.refusal import LedgerUnavailable
 from relay.settings.file import SettingsInvalid
 from relay.settings.secret_files import SecretFileRefused
@@ -31,11 +32,13 @@ class ExitCode(IntEnum):
     USAGE = 2
     SETTINGS = 3
     DATABASE = 4
+    NOTHING = 5
+    """there is nothing to verify"""
 
 
 EPILOG = (
     "Exit codes: 0 done, 1 refused or problems found, 2 wrong usage, 3 settings or secret file wrong, "
-    "4 database or ledger not available."
+    "4 database or ledger not available, 5 nothing there to verify."
 )
 
 _FULL_TIME = re.compile(r"^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)\.\d{6}\+08:00$")
@@ -47,21 +50,18 @@ class CommandRefused(Exception):
     """A command cannot do what was asked; the message is all the user sees."""
 
 
-def printable(text: str) -> str:
-    """The text without what moves a screen's cursor or changes its colors; terminals choose some of it."""
-    return "".join(character if character.isprintable() or character == "\n" else "\ufffd" for character in text)
-
-
 def say(text: str) -> None:
-    Console(highlight=False).print(escape(printable(text)), soft_wrap=True)
+    """One line on standard output, whatever is in it."""
+    Console(highlight=False).print(Text(shown(text)), soft_wrap=True)
 
 
 def warn(text: str) -> None:
-    Console(stderr=True, highlight=False).print(escape(printable(text)), style="yellow", soft_wrap=True)
+    """One line on standard error, whatever is in it."""
+    _complain(text, "yellow")
 
 
 def write_json(value: object) -> None:
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+    sys.stdout.write(shown_json(value, indent=2) + "\n")
 
 
 def show(title: str, rows: Sequence[Mapping[str, object]], *, as_json: bool) -> None:
@@ -71,11 +71,11 @@ def show(title: str, rows: Sequence[Mapping[str, object]], *, as_json: bool) -> 
     if not rows:
         say(f"{title}: none")
         return
-    table = Table(title=title, title_justify="left")
+    table = Table(title=Text(title), title_justify="left")
     for name in rows[0]:
         table.add_column(name.replace("_", " "), overflow="fold")
     for row in rows:
-        table.add_row(*(escape(printable(_cell(value))) for value in row.values()))
+        table.add_row(*(Text(shown(_cell(value))) for value in row.values()))
     Console().print(table)
 
 
@@ -84,8 +84,13 @@ def reporting() -> Iterator[None]:
     """Turn what can go wrong into one message on standard error and an exit code."""
     try:
         yield
-    except (SettingsInvalid, SecretFileRefused, SecretUnreadable) as error:
+    except SettingsInvalid as error:
+        more = [f"  {problem}" for problem in error.problems]
+        raise _leave(f"{error.source}:", ExitCode.SETTINGS, more) from None
+    except (SecretFileRefused, SecretUnreadable) as error:
         raise _leave(str(error), ExitCode.SETTINGS) from None
+    except NothingToVerify as error:
+        raise _leave(f"nothing to verify: {error}", ExitCode.NOTHING) from None
     except DatabaseUnusable as error:
         raise _leave(str(error), ExitCode.DATABASE) from None
     except LedgerUnavailable as error:
@@ -101,9 +106,14 @@ def reporting() -> Iterator[None]:
         raise _leave(str(error), ExitCode.REFUSED) from None
 
 
-def _leave(message: str, code: ExitCode) -> typer.Exit:
-    Console(stderr=True, highlight=False).print(escape(printable(message)), style="red", soft_wrap=True)
+def _leave(message: str, code: ExitCode, more: Iterable[str] = ()) -> typer.Exit:
+    for line in (message, *more):
+        _complain(line, "red")
     return typer.Exit(code)
+
+
+def _complain(text: str, style: str) -> None:
+    Console(stderr=True, highlight=False).print(Text(shown(text)), style=style, soft_wrap=True)
 
 
 def _cell(value: object) -> str:

@@ -21,6 +21,7 @@ from relay.database.database import writing
 from relay.database.schema import INVESTOR
 from relay.database.times import stamp
 from relay.directory.access import DirectoryAccess, DirectoryUnavailable
+from relay.directory.names import ACCOUNT_ID, is_account_id
 from relay.directory.terminals import EntryExists, EntryUnknown
 from relay.refusals import login_reasons
 from relay.refusals.refusal import Refused
@@ -102,7 +103,7 @@ class Investors:
         _check_id("broker id", broker_id, 10)
         _check_id("investor id", investor_id, 12)
         now = stamp(self._clock())
-        record = InvestorRecord(broker_id, investor_id, tuple(account_ids) or (investor_id,), True, now, now)
+        record = InvestorRecord(broker_id, investor_id, _accounts(account_ids) or (investor_id,), True, now, now)
         values = {
             "broker_id": broker_id,
             "investor_id": investor_id,
@@ -126,7 +127,7 @@ class Investors:
 
     def set_accounts(self, broker_id: str, investor_id: str, account_ids: Iterable[str]) -> None:
         """Say which accounts are this investor's, from the next login on; raises EntryUnknown, ValueError."""
-        accounts = tuple(account_ids)
+        accounts = _accounts(account_ids)
         if not accounts:
             raise ValueError("an investor has an account")
         self._change(broker_id, investor_id, account_ids=json.dumps(accounts))
@@ -192,6 +193,13 @@ def _record(row: Row[Any]) -> InvestorRecord:
     return InvestorRecord(
         row.broker_id, row.investor_id, accounts, row.enabled, row.created_at, row.password_changed_at
     )
+
+
+def _accounts(account_ids: Iterable[str]) -> tuple[str, ...]:
+    accounts = tuple(account_ids)
+    if not all(map(is_account_id, accounts)):
+        raise ValueError(f"an account id has {ACCOUNT_ID}")
+    return accounts
 
 
 def _check_id(what: str, value: str, longest: int) -> None:

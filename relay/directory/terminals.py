@@ -18,6 +18,7 @@ from relay.database.schema import TERMINAL
 from relay.database.times import stamp
 from relay.directory.access import DirectoryAccess, DirectoryUnavailable
 from relay.directory.auth_codes import auth_code_key
+from relay.directory.names import APP_ID, is_app_id
 from relay.directory.secrets_box import SecretsBox, SecretUnreadable
 from relay.settings.secret_files import SecretFileRefused
 
@@ -111,8 +112,8 @@ class Terminals:
     def add(self, app_id: str, auth_code: str, modes: Iterable[Mode] = tuple(Mode)) -> Terminal:
         """Register a terminal; raises EntryExists, AuthCodeMalformed, or ValueError for an app id CTP cannot carry."""
         auth_code_key(auth_code)
-        if not 1 <= len(app_id) <= 32 or not app_id.isascii() or not app_id.isprintable() or "@" in app_id:
-            raise ValueError("an app id has 1 to 32 printable ASCII characters and no @")
+        if not is_app_id(app_id):
+            raise ValueError(f"an app id has {APP_ID}")
         now = stamp(self._clock())
         terminal = Terminal(app_id, auth_code, frozenset(modes), True, now, now)
         values = {

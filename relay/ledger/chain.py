@@ -16,7 +16,8 @@ that, the head must be kept elsewhere and be given to the verification.
 
 An entry is kept as the text that was hashed. `canonical` makes this text: the same data always gives the same bytes, on
 every Python and every database. It refuses keys that sound like a secret, because many people read the ledger and it is
-kept for decades.
+kept for decades. Characters that are not seen, or that move what is, are kept by their number, as `outside_text` shows
+them: what a reader sees is what was hashed.
 """
 
 from __future__ import annotations
@@ -29,7 +30,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final
+from typing import Final, cast
+
+from relay.outside_text import shown
 
 FIRST_SEQUENCE: Final = 1
 GENESIS_HASH: Final = "0" * 64
@@ -84,7 +87,12 @@ class Problem:
 
 def canonical(data: Mapping[str, object]) -> str:
     """The JSON text of an entry's data: sorted keys, no spaces, bytes as Base64. Raises SecretInLedger."""
-    return json.dumps(_plain(data), ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return stored_text(cast("Mapping[str, object]", _plain(data)))
+
+
+def stored_text(data: Mapping[str, object]) -> str:
+    """The text that was hashed, of an entry's data as JSON gives it back. ValueError for a number that is none."""
+    return json.dumps(data, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def link(head: Head, *, at: str, kind: str, session: str, data: str) -> Entry:
@@ -162,7 +170,7 @@ def _plain(value: object) -> object:
         case Enum():
             return _plain(value.value)
         case str():
-            return _SURROGATES.sub("\ufffd", value)  # cannot be stored as UTF-8
+            return shown(_SURROGATES.sub("\ufffd", value))  # halves of a pair cannot be stored as UTF-8
         case bytes() | bytearray() | memoryview():
             return base64.b64encode(value).decode("ascii")
         case dt.datetime():
@@ -177,7 +185,7 @@ def _plain(value: object) -> object:
 
 
 def _plain_key(key: object) -> str:
-    text = _SURROGATES.sub("\ufffd", str(key))
+    text = shown(_SURROGATES.sub("\ufffd", str(key)))
     if _DENIED.search(text):
         raise SecretInLedger(f"the ledger does not take a key called {text!r}")
     return text

@@ -14,7 +14,8 @@ from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any, cast
 
-from relay.ledger.chain import Entry, canonical
+from relay.ledger.chain import Entry, stored_text
+from relay.outside_text import harmless_json, shown, shown_json
 
 LOGIN_KIND = "terminal_admitted"
 """the kind of entry a line is made from: one for each login of a terminal"""
@@ -33,7 +34,7 @@ class LineFormatWrong(ValueError):
 def json_lines(entries: Iterable[Entry]) -> Iterator[str]:
     """One JSON object an entry, its data as an object."""
     for entry in entries:
-        yield json.dumps(asdict(entry) | {"data": json.loads(entry.data)}, ensure_ascii=False) + "\n"
+        yield shown_json(asdict(entry) | {"data": json.loads(entry.data)}) + "\n"
 
 
 def is_sequence(value: object) -> bool:
@@ -49,14 +50,15 @@ def entry_of(row: Mapping[str, Any]) -> Entry:
         raise ValueError("the sequence is not a number, or the data not an object")
     if not all(isinstance(text, str) for text in texts.values()):
         raise ValueError("a field is missing, or not a text")
-    return Entry(sequence=cast("int", sequence), data=canonical(data), **cast("dict[str, str]", texts))
+    return Entry(sequence=cast("int", sequence), data=stored_text(data), **cast("dict[str, str]", texts))
 
 
 def csv_rows(entries: Iterable[Entry]) -> Iterator[str]:
     """A header and one row an entry, the data as JSON text."""
     yield _csv_row([field.name for field in fields(Entry)])
     for entry in entries:
-        yield _csv_row([str(value) for value in asdict(entry).values()])
+        values = asdict(entry) | {"data": harmless_json(entry.data)}
+        yield _csv_row([str(value) for value in values.values()])
 
 
 def login_lines(entries: Iterable[Entry], line_format: str) -> Iterator[str]:
@@ -88,7 +90,8 @@ def _login_line(entry: Entry, line_format: str) -> str:
 def _text(data: Mapping[str, object], name: str) -> str:
     text = str(data.get(name, ""))
     # A separator inside a field would move all fields after it.
-    return text.replace("%", "%25").replace("@", "%40").replace("\r", "%0D").replace("\n", "%0A")
+    text = text.replace("%", "%25").replace("@", "%40").replace("\r", "%0D").replace("\n", "%0A")
+    return shown(text)
 
 
 def _local_time(text: str) -> str:

@@ -7,6 +7,8 @@
 The heads let a day's file be verified alone: its first entry is linked to the head before it. The head before a
 day is the head after the day before, so the files of following days fit each other. The signature binds the heads;
 without it, somebody could leave out entries at the end and shorten the head to match.
+
+A line ends with a line feed and with nothing else. The reader believes nothing of a file: it may be any bytes.
 """
 
 from __future__ import annotations
@@ -14,11 +16,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain as chain_lines
-from itertools import groupby, pairwise
-from typing import Any
+from itertools import count, pairwise
+from typing import Any, BinaryIO
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -33,8 +36,17 @@ _SIGNED_FIRST = b"ctp-relay ledger file "
 """what is signed begins so: the key's signature cannot be taken for one of something else"""
 
 
+_LONGEST_LINE = 16 * 1024 * 1024
+"""bytes; an entry has some thousand"""
+_HASH = re.compile(r"[0-9a-f]{64}")
+
+
 class NoLedgerFile(ValueError):
     """The file is not one that `ledger export` writes; the message says which line and why."""
+
+
+class NothingToVerify(Exception):
+    """There is no entry, and no head that says that there was one: nothing that could be whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,23 +80,34 @@ def sealed_lines(
     yield json.dumps({"signature": shown}) + "\n"
 
 
-def verify_file(text: str, *, public_key: str = "") -> FileAudit:
-    """Check one file's chains against its heads, and its signature. Raises NoLedgerFile.
+def lines_of(file: BinaryIO) -> Iterator[bytes]:
+    """The lines with their ends. Raises NoLedgerFile for one that is longer than any entry, before it is in memory."""
+    for number in count(1):
+        line = file.readline(_LONGEST_LINE + 1)
+        if len(line) > _LONGEST_LINE:
+            raise NoLedgerFile(f"line {number} has more than {_LONGEST_LINE} bytes")
+        if not line:
+            return
+        yield line
+
+
+def verify_file(file: Iterable[bytes], *, public_key: str = "") -> FileAudit:
+    """Check the chains of one file's lines against its heads, and its signature. Raises NoLedgerFile, NothingToVerify.
 
     `public_key`, as 64 hexadecimal digits, is whose signature it must be; without it any key's will do, which proves
     that the file is whole but not who wrote it.
     """
-    lines = text.split("\n")  # not splitlines: an entry may hold other line separators
-    if lines[-1] == "":
-        lines.pop()
-    parts = _parts_of(lines[0] if lines else "")
+    lines = list(file)
+    if not any(line.strip() for line in lines):
+        raise NothingToVerify("it is empty")
+    parts = _parts_of(lines[0])
     signature = _signature_of(lines[-1])
     body = lines[1:-1] if signature is not None else lines[1:]
     entries = [_entry(number, line) for number, line in enumerate(body, start=2)]
     chains = tuple(_chain_audits(parts, entries))
     signed_by, problems = "", ["the file is cut off: its last line, the signature, is missing"]
     if signature is not None:
-        signed_by, problems = _check_signature("".join(line + "\n" for line in lines[:-1]), signature, public_key)
+        signed_by, problems = _check_signature(lines[:-1], signature, public_key)
     hashes = {entry.hash for entry in entries}
     hashes.update(head.hash for part in parts.values() for head in (part.before, part.after))
     return FileAudit(chains, parts, signed_by, tuple(problems), frozenset(hashes))
@@ -106,7 +129,9 @@ def misfits(files: Iterable[FileAudit]) -> Iterator[str]:
 
 
 def _chain_audits(parts: Mapping[str, Stretch], entries: Iterable[Entry]) -> Iterator[Audit]:
-    of_chain = {chain: list(group) for chain, group in groupby(entries, key=lambda entry: entry.chain)}
+    of_chain: dict[str, list[Entry]] = {}
+    for entry in entries:
+        of_chain.setdefault(entry.chain, []).append(entry)
     for chain in sorted(parts.keys() | of_chain.keys()):
         part, mine = parts.get(chain), of_chain.get(chain, [])
         if part is None:
@@ -120,11 +145,24 @@ def _head_row(head: Head) -> dict[str, object]:
     return {"sequence": head.sequence, "hash": head.hash}
 
 
-def _parts_of(line: str) -> dict[str, Stretch]:
+def _json(line: bytes) -> Any:
+    """Raises ValueError, RecursionError: also for a name that stands twice, which other readers may take otherwise."""
+    return json.loads(line.decode(), object_pairs_hook=_once_each)
+
+
+def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a name stands twice")
+    return found
+
+
+def _parts_of(line: bytes) -> dict[str, Stretch]:
     try:
-        row = json.loads(line)
-        if row["ledger_file"] != FORMAT:
-            raise NoLedgerFile(f"line 1: a ledger file of format {row['ledger_file']}, this version reads {FORMAT}")
+        row = _json(line)
+        form = row["ledger_file"]
+        if type(form) is not int or form != FORMAT:
+            raise NoLedgerFile(f"line 1: a ledger file of format {form!r:.40}, this version reads {FORMAT}")
         return {
             str(chain): Stretch(_head_of(chain, heads["before"]), _head_of(chain, heads["after"]))
             for chain, heads in row["chains"].items()
@@ -137,22 +175,22 @@ def _parts_of(line: str) -> dict[str, Stretch]:
 
 def _head_of(chain: str, row: Mapping[str, Any]) -> Head:
     sequence, digest = row["sequence"], row["hash"]
-    if not is_sequence(sequence) or not isinstance(digest, str):
+    if not is_sequence(sequence) or not isinstance(digest, str) or not _HASH.fullmatch(digest):
         raise TypeError
     return Head(chain, sequence, digest)
 
 
-def _signature_of(line: str) -> Mapping[str, Any] | None:
+def _signature_of(line: bytes) -> Mapping[str, Any] | None:
     try:
-        signature = json.loads(line)["signature"]
+        signature = _json(line)["signature"]
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
     return signature if isinstance(signature, dict) else None
 
 
-def _entry(number: int, line: str) -> Entry:
+def _entry(number: int, line: bytes) -> Entry:
     try:
-        row = json.loads(line)
+        row = _json(line)
         if not isinstance(row, dict):
             raise NoLedgerFile
         return entry_of(row)
@@ -160,14 +198,17 @@ def _entry(number: int, line: str) -> Entry:
         raise NoLedgerFile(f"line {number} is not an exported entry") from None
 
 
-def _check_signature(signed: str, signature: Mapping[str, Any], wanted: str) -> tuple[str, list[str]]:
-    digest = hashlib.sha256(signed.encode()).digest()
+def _check_signature(signed: Iterable[bytes], signature: Mapping[str, Any], wanted: str) -> tuple[str, list[str]]:
+    digest = hashlib.sha256()
+    for line in signed:
+        digest.update(line)
     try:
-        stated = str(signature["public_key"])
-        key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(stated))
-        key.verify(base64.b64decode(str(signature["value"])), _SIGNED_FIRST + digest)
+        raw = bytes.fromhex(str(signature["public_key"]))
+        stated = raw.hex()  # what was written in its place may have spaces and line ends in it
+        key = Ed25519PublicKey.from_public_bytes(raw)
+        key.verify(base64.b64decode(str(signature["value"])), _SIGNED_FIRST + digest.digest())
     except (KeyError, ValueError, InvalidSignature):
         return "", ["the signature does not fit the file: it was changed after it was written"]
-    if wanted and stated.lower() != wanted.lower():
+    if wanted and stated != wanted.lower():
         return "", [f"the file is signed by another key: {stated}"]
     return stated, []

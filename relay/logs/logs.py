@@ -6,6 +6,8 @@ the processor here is the second net.
 
 from __future__ import annotations
 
+import io
+import json
 import logging
 import sys
 import threading
@@ -17,9 +19,12 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from relay.logs.writer import LineLimit, LineWriter, to_descriptor
+from relay.outside_text import harmless_json, shown, shown_value
 
 _SECRET_WORDS = ("password", "auth_code", "auth_info", "token", "secret", "system_info", "private_key", "credential")
 _HIDDEN = "***"
+_NO_TEXT = ("exc_info", "stack_info", "exception", "stack", "_record")
+"""what the console's renderer takes as it is: errors and stacks, on several lines"""
 _FAREWELL_SECONDS = 2.0
 
 
@@ -97,10 +102,9 @@ def configure(*, level: str, form: Literal["auto", "console", "json"], stream: T
     out = sys.stdout if stream is None else stream
     console = form == "console" or (form == "auto" and out.isatty())
     last: list[Processor] = (
-        # The default formatter shows local variables, which may hold secrets.
-        [structlog.dev.ConsoleRenderer(colors=out.isatty(), exception_formatter=structlog.dev.plain_traceback)]
+        [_harmless, structlog.dev.ConsoleRenderer(colors=out.isatty(), exception_formatter=_plain_traceback)]
         if console
-        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
+        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(serializer=_as_json)]
     )
     structlog.configure(
         processors=[*_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -140,6 +144,28 @@ def catch_what_python_prints() -> None:
     threading.excepthook = thread_died
     sys.unraisablehook = unraisable
     logging.captureWarnings(capture=True)
+
+
+def _harmless(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Before colors are added: what terminals and counters say must not add any."""
+    return {name: value if name in _NO_TEXT else shown_value(_printed(value)) for name, value in event.items()}
+
+
+def _printed(value: object) -> object:
+    """What the console would print of an object of some class, which may hold anything."""
+    plain = isinstance(value, str | int | float | Mapping | list | tuple) or value is None
+    return value if plain else repr(value)
+
+
+def _plain_traceback(out: TextIO, exc_info: Any) -> None:
+    """Without local variables, which may hold secrets; the error's own text may have come from outside."""
+    text = io.StringIO()
+    structlog.dev.plain_traceback(text, exc_info)
+    out.write("\n".join(map(shown, text.getvalue().split("\n"))))
+
+
+def _as_json(event: object, **options: Any) -> str:
+    return harmless_json(json.dumps(event, ensure_ascii=False, **options))
 
 
 def _kind(record: logging.LogRecord) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from relay.counter.port import Counter
 from relay.ledger.ledger import Ledger
 from relay.logs.alarms import AlarmName, Alarms
 from relay.logs.logs import Log
+from relay.outside_text import shown_json
 from relay.refusals import relay_reasons
 from relay.refusals.refusal import Refusal
 from relay.rpc.listener import Listener
@@ -193,4 +193,4 @@ def _readiness(start_response: _StartResponse, why_not: Refusal | None) -> Itera
         state |= {"reason": why_not.reason, "code": why_not.code, "message": why_not.message, "advice": why_not.advice}
     status = "200 OK" if why_not is None else "503 Service Unavailable"
     start_response(status, [("Content-Type", "application/json; charset=utf-8")])
-    return [json.dumps(state, ensure_ascii=False).encode() + b"\n"]
+    return [shown_json(state).encode() + b"\n"]

@@ -17,7 +17,9 @@ from ctprelay.v1 import terminal_pb2 as pb
 from relay.admission.admission import Applicant, Proof
 from relay.admission.challenge import TIMESTAMP_BYTES
 from relay.admission.origin.trusted_proxies import Origin
+from relay.admission.self_description import check_hello, check_login
 from relay.counter.port import Evidence
+from relay.outside_text import shown
 from relay.refusals import login_reasons, relay_reasons, stream_reasons
 from relay.refusals.refusal import LedgerUnavailable, Refusal, Refused, refuse
 from relay.sessions import conversation as talk
@@ -144,11 +146,14 @@ class TerminalStream:
     def _hello(self, hello: pb.Hello) -> None:
         if hello.protocol != talk.PROTOCOL:
             raise Refused(stream_reasons.protocol_unsupported(given=hello.protocol))
-        self._app_id, self._client_version = hello.app_id[:64], hello.client_version[:64]
+        self._app_id = shown(hello.app_id[:64])  # what is refused is evidence, too
+        refuse(check_hello(hello))
+        self._client_version = hello.client_version
         self._challenge = secrets.token_bytes(TIMESTAMP_BYTES)
         self.outbox.put(frames.challenge(self._challenge, self._settings.version))
 
     async def _login(self, login: pb.Login) -> None:
+        refuse(check_login(login))
         applicant = Applicant(self._name, self._app_id, self._client_version, self._challenge, self._origin, login)
         self._patience.cancel()  # from here on every step has a deadline of its own
         try:

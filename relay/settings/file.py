@@ -19,6 +19,7 @@ from relay.settings.settings import ENVIRONMENT_PREFIX, Operator, Settings
 from relay.settings.text import allowed_values, section_at, setting_keys
 
 _M = TypeVar("_M", bound=BaseModel)
+_LONGEST_FILE = 1024 * 1024
 _ONLY_FROM_ENVIRONMENT = (("counter", "relay_auth_code"), ("counter", "operator", "password"))
 
 
@@ -27,6 +28,7 @@ class SettingsInvalid(Exception):
 
     def __init__(self, source: str, problems: list[str]) -> None:
         super().__init__(f"{source}:\n" + "\n".join(f"  {problem}" for problem in problems))
+        self.source = source
         self.problems = problems
 
 
@@ -111,7 +113,11 @@ def flow_dir(settings: Settings) -> Path:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        with path.open("rb") as file:
+            content = file.read(_LONGEST_FILE + 1)
+        if len(content) > _LONGEST_FILE:
+            raise SettingsInvalid(str(path), [f"has more than {_LONGEST_FILE} bytes: it is no settings file"])
+        return tomllib.loads(content.decode())
     except FileNotFoundError:
         raise SettingsInvalid(
             str(path), ["there is no such file; make one with: ctp-relay settings --example"]
@@ -120,6 +126,8 @@ def _read(path: Path) -> dict[str, Any]:
         raise SettingsInvalid(str(path), [f"cannot be read: {error}"]) from None
     except tomllib.TOMLDecodeError as error:
         raise SettingsInvalid(str(path), [f"is not TOML: {error}"]) from None
+    except RecursionError:
+        raise SettingsInvalid(str(path), ["is nested too deep: it is no settings file"]) from None
 
 
 def _misplaced(values: dict[str, Any]) -> list[tuple[str, ...]]:
@@ -172,7 +180,7 @@ def _from_text(text: str) -> object:
         return text
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+_LONGEST = 65_536
+
 
 class SecretFileRefused(Exception):
     """The file cannot be used; the message says which file, why, and the command that repairs it."""
@@ -29,17 +31,24 @@ def check_private(path: Path) -> None:
 
 
 def read_secret(path: Path) -> SecretStr:
-    """The file's first line, without the line end; raises SecretFileRefused."""
+    """The file's first line, without the line end; raises SecretFileRefused.
+
+    A line ends with a line feed: what other programs take for a line's end may be a part of the secret.
+    """
     check_private(path)
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        with path.open("rb") as file:
+            content = file.read(_LONGEST + 1)
+        first = content.decode().split("\n")[0].removesuffix("\r")
     except OSError as error:
         raise SecretFileRefused(f"{path}: {error.strerror}") from None
     except UnicodeDecodeError:
         raise SecretFileRefused(f"{path}: is not UTF-8 text") from None
-    if not lines or not lines[0]:
+    if len(content) > _LONGEST:
+        raise SecretFileRefused(f"{path}: has more than {_LONGEST} bytes: it is no secret's file")
+    if not first:
         raise SecretFileRefused(f"{path}: is empty")
-    return SecretStr(lines[0])
+    return SecretStr(first)
 
 
 def create_private(path: Path, content: bytes) -> None:

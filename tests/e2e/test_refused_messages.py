@@ -12,10 +12,12 @@ from ctprelay.ctp.v1 import requests_pb2
 from ctprelay.ctp.v1 import structs_pb2 as ctp
 from ctprelay.v1 import terminal_pb2 as pb
 from relay.counter.port import Mode
+from relay.outside_text import is_plain
 from terminal_client import RelayTerminal
 from tests.e2e.conftest import StartRelay
 from tests.e2e.raw_stream import RawStream
 from tests.e2e.refusals import rejected
+from tests.e2e.relay_process import run_command
 from tests.e2e.site import INVESTORS, TERMINAL, Site, collect_now, login_message, resume_message
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -59,6 +61,42 @@ async def test_instead_of_hello(
 
     assert refusal.reason == refusal.ledger["reason"] == reason
     assert refusal.terminal.advice
+
+
+OUTSIDE = "a\x1b[2J\x9b31m\u202e\u2028[red]b\n"
+
+
+@pytest.mark.parametrize(
+    ("message", "member"),
+    [
+        (pb.Hello(protocol=1, app_id=OUTSIDE), "app_id"),
+        (pb.Hello(protocol=1, app_id=f"{TERMINAL}@"), "app_id"),
+        (pb.Hello(protocol=1, app_id=TERMINAL, client_version=OUTSIDE), "client_version"),
+        (pb.Login(collector_version=OUTSIDE), "collector_version"),
+        (pb.Login(login_remark=OUTSIDE), "login_remark"),
+        (pb.Login(mac_address=OUTSIDE), "mac_address"),
+        (pb.Login(investor_id=OUTSIDE), "investor_id"),
+        (pb.Login(broker_id=OUTSIDE), "broker_id"),
+    ],
+    ids=["app id", "app id with @", "client version", "collector version", "remark", "mac", "investor", "broker"],
+)
+async def test_what_a_terminal_calls_itself(
+    site: Site, bystander: RelayTerminal, message: pb.Hello | pb.Login, member: str
+) -> None:
+    """Refused by the member's name before it is used; log and ledger have nothing in them that moves a screen."""
+    async with site.raw() as stream:
+        if isinstance(message, pb.Login):
+            await stream.hello(TERMINAL)
+            refusal = await rejected(site, bystander, stream, pb.TerminalMessage(login=message))
+        else:
+            refusal = await rejected(site, bystander, stream, pb.TerminalMessage(hello=message))
+
+    assert refusal.reason == refusal.ledger["reason"] == "request_malformed"
+    assert member in refusal.terminal.message
+    assert is_plain(str(refusal.ledger))
+    assert all(map(is_plain, site.relay.output.split("\n")))
+    exported = run_command(site.relay.directory, "ledger", "export", "-c", site.relay.config.name)
+    assert all(map(is_plain, exported.stdout.split("\n")))
 
 
 @pytest.mark.parametrize(

@@ -20,9 +20,13 @@ from typer.testing import CliRunner, Result
 
 from relay.admin import ledger as admin_ledger
 from relay.cli.app import app
-from relay.database.database import open_database
+from relay.database.database import open_database, writing
 from relay.database.times import COUNTER_ZONE
-from relay.ledger.ledger import record_now
+from relay.ledger.chain import stored_text
+from relay.ledger.export_file import sealed_lines
+from relay.ledger.ledger import append, record_now
+from relay.ledger.signing_key import open_signing_key
+from relay.outside_text import is_plain
 from relay.settings.text import example
 
 CODE = "ABCDEFGHJKLMNPQ1"
@@ -259,12 +263,11 @@ def test_the_files_of_following_days_fit_each_other(run: Run, place: Path) -> No
 
 
 def test_what_is_no_ledger_file_is_named(run: Run, place: Path) -> None:
-    """Nothing, and something else, are no whole ledgers; a line that is no entry is named by its number."""
+    """Something else is no whole ledger; a line that is no entry is named by its number."""
     run("terminal", "add", "one", "--show-once")
     run("ledger", "export", "--output", "whole.jsonl")
-    first, second, *_, last = (place / "whole.jsonl").read_text().splitlines(keepends=True)
+    first, second, *_, last = (f"{line}\n" for line in (place / "whole.jsonl").read_text().split("\n")[:-1])
     for name, text, says in (
-        ("empty", "", "line 1 is not the first line"),
         ("else", "[1, 2]\n", "line 1 is not the first line"),
         ("entries only", second, "line 1 is not the first line"),
         ("no entry", first + '{"chain": [{}]}\n' + last, "line 2 is not an exported entry"),
@@ -330,7 +333,7 @@ def test_the_newest_entries_are_shown(run: Run) -> None:
 
 
 def test_what_terminals_sent_cannot_play_with_the_screen(run: Run, place: Path) -> None:
-    """Escape sequences in the ledger are shown as replacement characters."""
+    """Escape sequences in the ledger are shown by their numbers."""
     run("terminal", "list")
     engine = open_database(SecretStr(f"sqlite:///{place}/var/relay/relay.sqlite3"))
     record_now(engine, "relay", lambda: dt.datetime.now(dt.UTC), "terminal_refused", {"app_id": "\x1b[2Jx"})
@@ -338,7 +341,7 @@ def test_what_terminals_sent_cannot_play_with_the_screen(run: Run, place: Path) 
 
     shown = run("ledger", "tail").stdout
     assert "\x1b" not in shown
-    assert "app_id=\ufffd[2Jx" in shown
+    assert "app_id=\\x1b[2Jx" in shown
 
 
 def test_settings_are_shown_without_secrets(run: Run, monkeypatch: pytest.MonkeyPatch, place: Path) -> None:
@@ -433,3 +436,86 @@ def test_help_and_version() -> None:
     assert "Exit codes" in runner.invoke(app, ["--help"]).output
     assert "Example" in runner.invoke(app, ["terminal", "add", "--help"]).output
     assert runner.invoke(app, ["--version"]).exit_code == 0
+
+
+def verdict_of(result: Result) -> tuple[bool, Any]:
+    verdict = written(result)
+    return verdict["whole"], verdict["problems"]
+
+
+def test_where_nothing_is_nothing_is_whole(run: Run, place: Path) -> None:
+    """An exit code of its own: an empty file, a signed file without a chain, a database without an entry."""
+    assert verdict_of(run("ledger", "verify", "--json", exit_code=5)) == (False, [])
+    emptied = run("ledger", "verify", exit_code=5)
+    (place / "empty.jsonl").touch()
+    of_file = run("ledger", "verify", "--file", "empty.jsonl", exit_code=5)
+    run("ledger", "public-key")
+    lines = sealed_lines({}, (), since="", until="", key=open_signing_key(place / "var/relay/ledger_signing.key"))
+    (place / "signed.jsonl").write_text("".join(lines))
+    signed = run("ledger", "verify", "--file", "signed.jsonl", exit_code=5)
+
+    for result in (emptied, of_file, signed):
+        assert "nothing to verify" in result.stderr
+        assert "is whole" not in result.output
+
+
+OUTSIDE = "a\x1b[2J\x9b31m\u202e\u2028the ledger is whole\n[red]b[/red]\u200b"
+
+
+def test_a_ledger_with_anything_in_it_is_shown_and_proves_itself(run: Run, place: Path) -> None:
+    """Kept as it came by an earlier version: the console, the tables and every export are harmless, and verify."""
+    run("terminal", "list")
+    engine = open_database(SecretStr(f"sqlite:///{place}/var/relay/relay.sqlite3"))
+    with writing(engine) as connection:
+        append(connection, "relay", [("2026-01-05T09:00:00.000000+08:00", "k", "", stored_text({"x": OUTSIDE}))])
+    record_now(engine, "relay", lambda: dt.datetime.now(dt.UTC), "k", {OUTSIDE: OUTSIDE})
+    engine.dispose()
+
+    said = [run("ledger", "tail").stdout, run("ledger", "tail", "--json").stdout]
+    said += [run("ledger", "export", "--format", form).stdout for form in ("json", "csv", "line")]
+    (place / "whole.jsonl").write_text(run("ledger", "export").stdout, newline="")
+    assert [text for text in said if not all(map(is_plain, text.split("\n")))] == []
+    assert "[red]b[/red]" in said[0]
+    assert verdict_of(run("ledger", "verify", "--json", "--file", "whole.jsonl")) == (True, [])
+    assert verdict_of(run("ledger", "verify", "--json")) == (True, [])
+
+
+def test_a_file_cannot_speak_in_the_relays_name(run: Run, place: Path) -> None:
+    """A chain that is called like a verdict, with a line end before it."""
+    run("terminal", "add", "one", "--show-once")
+    run("ledger", "export", "--output", "whole.jsonl")
+    text = (place / "whole.jsonl").read_text()
+    name = json.loads(text.split("\n")[1])["chain"]
+    (place / "forged.jsonl").write_text(text.replace(f'"{name}"', json.dumps("x\n\x1b[1mthe ledger is whole\ud800")))
+
+    refused = run("ledger", "verify", "--file", "forged.jsonl", exit_code=1)
+    as_json = run("ledger", "verify", "--json", "--file", "forged.jsonl", exit_code=1)
+    assert "the ledger is whole" not in refused.output.split("\n")
+    assert all(map(is_plain, (refused.output + as_json.output).split("\n")))
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"a = " + b"[" * 100_000, "settings.toml:"),
+        (b"\xff\xfe", "cannot be read"),
+        (b"#" * (1024 * 1024 + 1), "no settings file"),
+        ("a = '\u202e'\n\x1b[31m".encode(), "settings.toml:"),
+    ],
+    ids=["deep", "no text", "huge", "control characters"],
+)
+def test_settings_that_are_none_are_refused_in_words(run: Run, place: Path, content: bytes, says: str) -> None:
+    """Whatever the file holds."""
+    (place / "settings.toml").write_bytes(content)
+
+    refused = run("settings", "-c", "settings.toml", exit_code=3)
+    assert says in refused.stderr
+    assert all(map(is_plain, refused.output.split("\n")))
+
+
+def test_an_account_is_what_ctp_can_carry(run: Run, place: Path) -> None:
+    """What the firm types is shown in tables, too."""
+    secret(place / "p.secret", "hunter2")
+    for account in ("1\u202e", "1" * 13, ""):
+        refused = run("investor", "add", "1", "--password-file", "p.secret", "--account", account, exit_code=1)
+        assert "an account id has" in refused.stderr

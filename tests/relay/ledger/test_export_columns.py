@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+import json
 
 import pytest
 
-from relay.ledger.chain import Entry, canonical, empty_head, head_after, link
-from relay.ledger.export_columns import LineFormatWrong, csv_rows, login_lines
+from relay.ledger.chain import Entry, canonical, empty_head, head_after, link, stored_text
+from relay.ledger.export_columns import LineFormatWrong, csv_rows, entry_of, json_lines, login_lines
+from relay.outside_text import is_plain
 
 LOGIN = {
     "terminal_app_id": "client_xsb_1.0",
@@ -30,6 +32,12 @@ def entries_of(*datas: dict[str, object], kind: str = "terminal_admitted") -> li
     return entries
 
 
+def as_kept_earlier(data: dict[str, object]) -> Entry:
+    """An entry whose text was hashed as it came in."""
+    return link(empty_head("relay"), at="2025-07-10T08:45:00.000000+08:00", kind="terminal_admitted", session="s-1",
+                data=stored_text(data))  # fmt: skip
+
+
 def test_a_terminal_login_is_one_line() -> None:
     """The form of the regulator's example: flag, app id, address, port, time, collected info."""
     assert list(login_lines(entries_of(LOGIN), FORMAT)) == [
@@ -45,9 +53,22 @@ def test_the_flag_tells_whether_items_were_missing() -> None:
 def test_a_field_cannot_break_the_line() -> None:
     """Separators and line ends inside a field are escaped."""
     (line,) = login_lines(entries_of(LOGIN | {"terminal_app_id": "a@b\r\nc%"}), FORMAT)
+    (earlier,) = login_lines([as_kept_earlier(LOGIN | {"terminal_app_id": "a@b\r\nc%\u2028\x9b"})], FORMAT)
 
-    assert line.startswith("3@a%40b%0D%0Ac%25@192.168.202.1@")
-    assert line.count("\n") == 1
+    assert line.startswith("3@a%40b\\r\\nc%25@192.168.202.1@")
+    assert earlier.startswith("3@a%40b%0D%0Ac%25\\u2028\\x9b@192.168.202.1@")
+    assert line.count("\n") == earlier.count("\n") == 1
+
+
+def test_an_entry_from_before_is_harmless_in_every_form() -> None:
+    """JSON and CSV read back as what was hashed, and have nothing in them that moves a screen."""
+    entry = as_kept_earlier({"a": "\u202e\x9b\u2028\x85", "姓名": "张三"})
+    (as_json,), (_, as_csv) = json_lines([entry]), csv_rows([entry])
+
+    assert entry_of(json.loads(as_json)) == entry
+    assert json.loads(next(csv.reader([as_csv]))[5]) == json.loads(entry.data)
+    assert is_plain(as_json.removesuffix("\n"))
+    assert is_plain(as_csv.removesuffix("\n"))
 
 
 def test_other_entries_make_no_line() -> None:

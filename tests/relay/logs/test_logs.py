@@ -13,6 +13,7 @@ import structlog
 
 from relay.logs import logs
 from relay.logs.writer import BURST_LINES
+from relay.outside_text import is_plain
 
 
 @pytest.fixture(autouse=True)
@@ -136,3 +137,40 @@ def test_a_line_that_cannot_be_formatted_breaks_nobody() -> None:
 
     (line,) = lines(out)
     assert (line["event"], line["kind"], line["error"]) == ("log_line_unreadable", "library", "TypeError")
+
+
+OUTSIDE = "a\x1b[2J\x9b31m\u202e\u2028\u0085b\u200b"
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_what_came_from_outside_is_harmless_in_a_line(form: Literal["json", "console"]) -> None:
+    """Values, names, errors and the lines of libraries, in both forms."""
+    out = io.StringIO()
+    with logs.configure(level="info", form=form, stream=out):
+        structlog.get_logger().error("refused", app_id=OUTSIDE, deep={OUTSIDE: [OUTSIDE]}, what=Odd())
+        logging.getLogger("a.library").warning("says %s", OUTSIDE)
+        structlog.get_logger().error("failed", exc_info=ValueError(OUTSIDE))
+
+    assert [line for line in out.getvalue().split("\n") if not is_plain(line)] == []
+    assert "u202e" in out.getvalue()
+
+
+class Odd:
+    def __repr__(self) -> str:
+        return OUTSIDE
+
+
+class OnScreen(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_colored_line_has_no_colors_but_its_own() -> None:
+    """The renderer's own escape sequences stay."""
+    plain, hostile = (OnScreen() for _ in range(2))
+    for out, text in ((plain, "x"), (hostile, OUTSIDE)):
+        with logs.configure(level="info", form="console", stream=out):
+            structlog.get_logger().error("refused", app_id=text)
+
+    assert hostile.getvalue().count("\x1b") == plain.getvalue().count("\x1b") > 0
+    assert "\x9b" not in hostile.getvalue()

@@ -82,3 +82,15 @@ def test_a_disk_that_is_full_leaves_no_half_a_secret(tmp_path: Path, monkeypatch
         create_private(tmp_path / "new", b"x")
 
     assert not (tmp_path / "new").exists()
+
+
+def test_only_a_line_feed_ends_the_secret(tmp_path: Path) -> None:
+    """A password may have what other readers take for a line's end; a file without end is none."""
+    path = tmp_path / "secret"
+    path.touch(mode=0o600)
+    path.write_bytes("a\u0085b\u2028c\x0bd\r\nsecond\n".encode())
+    assert read_secret(path).get_secret_value() == "a\u0085b\u2028c\x0bd"
+
+    path.write_bytes(b"x" * 100_000)
+    with pytest.raises(SecretFileRefused, match="more than"):
+        read_secret(path)

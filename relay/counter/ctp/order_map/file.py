@@ -222,7 +222,7 @@ def _from_line(line: bytes) -> tuple[MapEntry, bool] | None:
         values["content"] = base64.b64decode(values["content"], validate=True)
         entry = MapEntry(**{name: value for name, value in values.items() if name in _FIELDS})
         int(entry.lane_ref)
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
     numbers = all(type(getattr(entry, name)) is int for name in _NUMBERS)
     texts = all(type(getattr(entry, name)) is str for name in _TEXTS)
