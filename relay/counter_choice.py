@@ -18,8 +18,8 @@ from relay.counter.ctp.modes.connection import Connector, CounterAddress
 from relay.counter.ctp.modes.many_to_many import ManyToMany
 from relay.counter.ctp.modes.many_to_one import ManyToOne
 from relay.counter.ctp.order_map.file import OrderMapFile
-from relay.counter.ctp.orders.calls import LinkLimits
 from relay.counter.ctp.orders.checks import RouterTables
+from relay.counter.ctp.orders.limits import LinkLimits
 from relay.counter.ctp.orders.tools import DriverTools
 from relay.counter.ctp.session.patience import Patience
 from relay.counter.port import Counter, Evidence, Mode
@@ -39,6 +39,29 @@ class ProcessParts:
     known: KnownOwners
     breaker: Breaker
     alarms: Alarms
+
+
+LINK_LIMITS = tuple(
+    f"limits.{what}_{limit}"
+    for what in ("orders", "queries", "transfers", "others")
+    for limit in ("per_second", "waiting")
+)
+"""the settings that `read_link_limits` reads"""
+
+
+def read_link_limits(settings: Settings) -> LinkLimits:
+    """What one terminal may ask."""
+    limits = settings.limits
+    return LinkLimits(
+        orders=limits.orders_per_second,
+        queries=limits.queries_per_second,
+        transfers=limits.transfers_per_second,
+        others=limits.others_per_second,
+        orders_waiting=limits.orders_waiting,
+        queries_waiting=limits.queries_waiting,
+        transfers_waiting=limits.transfers_waiting,
+        others_waiting=limits.others_waiting,
+    )
 
 
 def make_counter(

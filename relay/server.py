@@ -35,10 +35,10 @@ from relay.counter.ctp.order_map.file import OrderMapFile
 from relay.counter.ctp.order_map.in_database import OrdersInDatabase
 from relay.counter.ctp.order_map.relay_numbers import take_number
 from relay.counter.ctp.order_map.tables import OrderTables
-from relay.counter.ctp.orders.calls import LinkLimits
+from relay.counter.ctp.orders.limits import LinkLimits
 from relay.counter.ctp.session.flow_folders import process_folder
 from relay.counter.port import Counter, Evidence, Mode
-from relay.counter_choice import ProcessParts, make_counter
+from relay.counter_choice import LINK_LIMITS, ProcessParts, make_counter, read_link_limits
 from relay.database.database import open_database, prepare
 from relay.database.state_lock import StateLock
 from relay.database.times import COUNTER_ZONE
@@ -113,7 +113,7 @@ async def serve(
             breaker=Breaker(pause_seconds=settings.limits.breaker_pause_seconds),
             alarms=Alarms(),
         )
-        counter = make_counter(settings, secrets, ledger, shared, link_limits := _link_limits(settings))
+        counter = make_counter(settings, secrets, ledger, shared, link_limits := read_link_limits(settings))
         sessions, admission, guard = _make_sessions(settings, directory, verifier, counter, ledger, shared.breaker)
         await ledger.record("relay_started", "", _started(settings, numbers[-1]))
         await counter.start()
@@ -265,10 +265,6 @@ def _admission_rules(settings: Settings) -> AdmissionRules:
     return AdmissionRules(settings.counter.broker_id, age)
 
 
-def _link_limits(settings: Settings) -> LinkLimits:
-    return LinkLimits(settings.limits.orders_per_second, settings.limits.queries_per_second)
-
-
 def _session_limits(settings: Settings) -> SessionLimits:
     return SessionLimits(
         linger_seconds=settings.sessions.linger_seconds,
@@ -288,7 +284,7 @@ def _takes(sessions: Sessions, admission: Admission, link_limits: LinkLimits, do
         admission.rules = _admission_rules(settings)
 
     def links_take(settings: Settings) -> None:
-        link_limits.orders, link_limits.queries = settings.limits.orders_per_second, settings.limits.queries_per_second
+        link_limits.take(read_link_limits(settings))
 
     def read_when_used(_: Settings) -> None:
         """Read from the settings in force, or by the command that uses it."""
@@ -311,8 +307,7 @@ def _takes(sessions: Sessions, admission: Admission, link_limits: LinkLimits, do
         "trading.default_valid_for_milliseconds": sessions_take,
         "verification.max_age_seconds": admission_takes,
         "verification.max_future_seconds": admission_takes,
-        "limits.orders_per_second": links_take,
-        "limits.queries_per_second": links_take,
+        **dict.fromkeys(LINK_LIMITS, links_take),
     }
 
 

@@ -42,6 +42,9 @@ nothing by itself.
   filled in where it is empty and the investor has one account: by the directory, in many-to-many by the answer to QryTradingAccount.
 - **references**: fields that are renumbered for the counter and shown to the terminal in its own numbers again.
 - **urgency**: waiting requests are sent in the order cancel, order, other, exempt query, query. Only queries have CTP's one-in-flight rule.
+- **limit**: the class it is counted in. Each has a number a second and a number of places to wait in for each session, `limits.orders_per_second`
+  and `limits.orders_waiting` and so on in [settings.md](settings.md); beyond it a request is refused with `too_fast` or `queue_full`. In many-to-one
+  what waits of all sessions is bounded too, and a session that has little waiting finds a place whatever others have waiting.
 - **success**, **error**: the callbacks. *(nothing)*: success has no callback. A query can also end with `OnRspError`, as any request can;
   after 90 (retry) the relay sends the request again before it answers the terminal.
 - A query without rows is answered once, with `empty` set in the event.
@@ -124,7 +127,7 @@ def page() -> str:
 
 
 _REQUEST_HEAD = (
-    "request", "", "struct", "many-to-many", "many-to-one", "identity", "references", "urgency", "success", "error",
+    "request", "", "struct", "many-to-many", "many-to-one", "identity", "references", "urgency", "limit", "success", "error",
 )  # fmt: skip
 _NOTICE_HEAD = ("callback", "", "struct", "seen by")
 
@@ -142,6 +145,7 @@ def _request(method: Method) -> tuple[str, ...]:
         _listed(_identity(alone, operated)),
         _listed(references(method)),
         rule_of(method).priority.name.lower().replace("_", " "),
+        rule_of(method).request_class.value,
         success,
         _listed(answer.error),
     )

@@ -240,6 +240,21 @@ class Limits(Section):
     )
     orders_per_second: Count = Field(default=50, description="orders and cancels a second for each session")
     queries_per_second: Count = Field(default=5, description="queries a second for each session")
+    transfers_per_second: Count = Field(
+        default=2,
+        description="password changes, transfers between bank and futures account, and questions for the bank's balance"
+        " a second for each session",
+    )
+    others_per_second: Count = Field(
+        default=20,
+        description="confirmations, parked orders, requests for quotes and offset settings a second for each session",
+    )
+    orders_waiting: Count = Field(
+        default=200, description="orders and cancels of one session that may wait to be sent at a time"
+    )
+    queries_waiting: Count = Field(default=100, description="queries of one session that may wait to be sent at a time")
+    transfers_waiting: Count = Field(default=10, description="the same of what `transfers_per_second` counts")
+    others_waiting: Count = Field(default=100, description="the same of what `others_per_second` counts")
     orders_per_day_per_investor: Count = Field(
         default=20000, description="orders a trading day of one investor in one counter session"
     )

@@ -15,7 +15,15 @@ from functools import cached_property
 from ctpabi.catalog import Catalog, Method, Struct
 from ctpabi.codec.cells import DoubleCell, TextCell, double_cells, text_cell
 from ctpabi.codec.text import encode
-from relay.counter.ctp.identity.scope_table import CLOSED_TO_SHARED_SESSIONS, SCOPES, Priority, Scope, priority_of
+from relay.counter.ctp.identity.scope_table import (
+    CLOSED_TO_SHARED_SESSIONS,
+    SCOPES,
+    Priority,
+    RequestClass,
+    Scope,
+    class_of,
+    priority_of,
+)
 from relay.refusals import call_reasons
 from relay.refusals.refusal import Refusal
 
@@ -60,6 +68,7 @@ class Rule:
     method: str
     scope: Scope
     priority: Priority
+    request_class: RequestClass
     size: int
     """bytes of the request's struct"""
     broker: TextCell | None
@@ -118,8 +127,10 @@ def _rule(method: Method, struct: Struct) -> Rule:
     names = ("BrokerID", "InvestorID", "UserID", "AccountID", "IPAddress", "MacAddress")
     broker, investor, user, account, address, mac = (text_cell(struct, name) for name in names)
     doubles = double_cells(struct)
-    priority = priority_of(method.name)
-    rule = Rule(method.name, scope, priority, struct.size, broker, investor, user, account, address, mac, doubles)
+    priority, counted = priority_of(method.name), class_of(method.name)
+    rule = Rule(
+        method.name, scope, priority, counted, struct.size, broker, investor, user, account, address, mac, doubles
+    )
     if not _fits(rule):
         raise ValueError(f"{method.name}: the fields of {struct.name} do not fit the scope {scope}")
     return rule

@@ -43,6 +43,20 @@ class Priority(IntEnum):
     __hash__ = int.__hash__
 
 
+class RequestClass(StrEnum):
+    """What one terminal's share of the second, and of the places to wait in, is counted by."""
+
+    ORDERS = "orders"
+    """orders, quotes, executions and the like, and their cancels"""
+    QUERIES = "queries"
+    TRANSFERS = "transfers"
+    """what has to do with passwords or the bank"""
+    OTHERS = "others"
+    """confirmations, parked orders and the rest"""
+
+    __hash__ = str.__hash__
+
+
 def _names(prefix: str, text: str) -> tuple[str, ...]:
     return tuple(prefix + name for name in text.split())
 
@@ -121,6 +135,26 @@ CLOSED_TO_SHARED_SESSIONS = frozenset(
     }
 )
 """Refused in many-to-one, whoever asks."""
+
+
+_NO_ORDERS = frozenset(
+    _names(
+        "Req",
+        "SettlementInfoConfirm ParkedOrderInsert ParkedOrderAction RemoveParkedOrder RemoveParkedOrderAction "
+        "ForQuoteInsert OffsetSetting CancelOffsetSetting",
+    )
+)
+"""Trading requests that send the exchange no order and cancel none there."""
+
+
+def class_of(name: str) -> RequestClass:
+    """The class of the request called `name`: every request has one."""
+    scope = SCOPES.get(name)
+    if scope is Scope.PASSWORD or scope is Scope.TRANSFER:
+        return RequestClass.TRANSFERS
+    if name.startswith(("ReqQry", "ReqQuery")):
+        return RequestClass.QUERIES
+    return RequestClass.ORDERS if scope is Scope.TRADING and name not in _NO_ORDERS else RequestClass.OTHERS
 
 
 def priority_of(name: str) -> Priority:

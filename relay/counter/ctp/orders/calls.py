@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import OrderedDict, deque
 from collections.abc import Hashable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from ctpabi.catalog import Method
 from ctpabi.facts.requests import known_requests
@@ -20,23 +20,17 @@ from relay.counter.ctp.lanes.order_keys import FirstOrder
 from relay.counter.ctp.lanes.ref_map import MapEntry
 from relay.counter.ctp.lanes.refs import RefSpace
 from relay.counter.ctp.lanes.requests import Outgoing
+from relay.counter.ctp.orders.limits import ClassLimit, LinkLimits
 from relay.counter.ctp.orders.outgoing import OutgoingItems
-from relay.counter.ctp.pacing.pacing import RateWindow, Ticket
+from relay.counter.ctp.pacing.pacing import Ticket
 from relay.counter.ctp.queries.query_cache import Key
 from relay.counter.port import CallOutcome
+from relay.refusals.refusal import Refusal
 
 _LIMIT = 100_000
 _AtCounter = tuple[RefSpace, int, int, int]
 NOTHING_WRITTEN = Outgoing()
 NO_BYTES = bytearray()
-
-
-@dataclass(slots=True)
-class LinkLimits:
-    """What one terminal may send a second; what is changed holds for terminals that log in afterwards."""
-
-    orders: int
-    queries: int
 
 
 class RouterLink:
@@ -46,9 +40,7 @@ class RouterLink:
         """`name` is the terminal session's id, for the log."""
         self.name = name
         self.lane = lane
-        self.limits = replace(limits)
-        self.orders = RateWindow(limits.orders)
-        self.queries = RateWindow(limits.queries)
+        self.limits = limits.by_class()
         self.items = items
         self.is_open = True
         self.reported = True
@@ -74,6 +66,8 @@ class OpenCall(Ticket):
     """the struct's bytes with the terminal's identity in them; references are written into a copy, when it is sent"""
     number: int = field(kw_only=True)
     """the terminal's own request id; 0 for what the relay asks by itself"""
+    limit: ClassLimit | None = None
+    """its terminal's share that it was counted in, until its result is given; None for what the relay asks"""
     is_question: bool = False
     """whether the terminal may have no second call of this number until it is answered"""
     is_public: bool = False
@@ -98,6 +92,19 @@ class OpenCall(Ticket):
     outgoing: Outgoing = NOTHING_WRITTEN
     expects_answer: bool = True
     """False once silence answers it, or its order's notices have come"""
+
+    def begin_waiting(self, now: float) -> Refusal | None:
+        """Count it in its terminal's share, which it leaves with its result; or why there is no room."""
+        refusal = self.limit.take(now) if self.limit is not None else None
+        if refusal is None and self.is_question:
+            self.link.questions.add(self.number)
+        return refusal
+
+    def end_waiting(self) -> None:
+        """Its result is given."""
+        self.result_due = False
+        if self.limit is not None:
+            self.limit.waiting -= 1
 
     @property
     def is_own(self) -> bool:

@@ -68,6 +68,8 @@ class CallChecks:
             return refusal
         call = OpenCall(link, rule.priority, now + seconds, link=link, method=method, body=body, number=number)
         call.is_question, call.is_public = is_question, rule.cacheable
+        if number:
+            call.limit = link.limits[rule.request_class]
         if method.name == _PASSWORD_UPDATE:
             call.new_password = str(layout.get(self._structs[method.struct], body, "NewPassword"))
         return call
@@ -79,18 +81,3 @@ class CallChecks:
         if self.password_due and method.name in _LEGAL_WHILE_PASSWORD_DUE:
             return None
         return None if link.reported and self._is_live() else relay_reasons.counter_unavailable(why="not logged in")
-
-    def over_limits(self, call: OpenCall, now: float) -> Refusal | None:
-        """One terminal must not use up what all share, also where the relay itself answers."""
-        link = call.link
-        match call.priority:
-            case Priority.CANCEL | Priority.ORDER:
-                window, what, most = link.orders, "orders 报撤单", link.limits.orders
-            case Priority.QUERY:
-                window, what, most = link.queries, "queries 查询", link.limits.queries
-            case _:
-                return None
-        if window.free_at(now) > now:
-            return call_reasons.too_fast(what=what, most=most)
-        window.take(now)
-        return None

@@ -45,8 +45,9 @@ from relay.counter.ctp.lanes.order_keys import FirstOrder
 from relay.counter.ctp.lanes.ref_map import MapEntry
 from relay.counter.ctp.orders import outputs
 from relay.counter.ctp.orders.answers import Answers, Lost
-from relay.counter.ctp.orders.calls import NO_BYTES, NOTHING_WRITTEN, LinkLimits, OpenCall, RouterLink, repeated
+from relay.counter.ctp.orders.calls import NO_BYTES, NOTHING_WRITTEN, OpenCall, RouterLink, repeated
 from relay.counter.ctp.orders.checks import CallChecks, RouterTables, decoded
+from relay.counter.ctp.orders.limits import LinkLimits
 from relay.counter.ctp.orders.notices import Notices
 from relay.counter.ctp.orders.outgoing import OutgoingItems
 from relay.counter.ctp.orders.view import EventView
@@ -142,13 +143,11 @@ class OrderRouter:
         method, body = known
         refusal = self._checks.not_ready(link, method)
         made = refusal or self._checks.make_call(link, method, body, call.request_id, call.valid_for, now)
-        if isinstance(made, OpenCall):
-            made = self._checks.over_limits(made, now) or made
         if isinstance(made, Refusal):
             return made
         made.fresh, made.order_key = call.fresh, call.client_order_key
-        if made.is_question:
-            link.questions.add(made.number)
+        if (refusal := made.begin_waiting(now)) is not None:
+            return refusal
         if not link.line and self._waiting.ask_of_firm(made) is None:
             self._admit(made, now)
         elif self._waiting.stand_in_line(made):
@@ -319,7 +318,7 @@ class OrderRouter:
             if failed:
                 self._answers.lose(call, why)
             return
-        call.result_due = False
+        call.end_waiting()
         if failed:
             self._answers.drop(call)
         if call.ahead and isinstance(result, CallOutcome):

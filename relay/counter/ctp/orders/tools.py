@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from relay.counter.ctp.delivery.day_use import DayUse
 from relay.counter.ctp.lanes.lanes import Lanes
 from relay.counter.ctp.order_map.file import OrderMapFile
-from relay.counter.ctp.orders.calls import LinkLimits
 from relay.counter.ctp.orders.checks import RouterTables
+from relay.counter.ctp.orders.limits import LinkLimits
 from relay.logs.alarms import Alarms
 
 

@@ -54,6 +54,7 @@ class PacingLimits:
     """how often one query is sent at most"""
     waiting_per_sender: int = 200
     waiting: int = 5_000
+    """of all senders together; beyond it each may still have an equal part of it"""
 
 
 class Stage(Enum):
@@ -168,9 +169,9 @@ class Pacer(Generic[T]):
 
     def submit(self, ticket: T) -> int | Refusal:
         """Queue a request; returns how many are ahead of it, or why there is no room."""
-        if sum(line.turns.of(ticket.sender) for line in self._lines) >= self._limits.waiting_per_sender:
+        if self._waiting_of(ticket.sender) >= self._limits.waiting_per_sender:
             return call_reasons.queue_full(what=ticket.priority.name.lower(), most=self._limits.waiting_per_sender)
-        if self.waiting >= self._limits.waiting:
+        if self.waiting >= self._limits.waiting and self._has_its_share(ticket.sender):
             return call_reasons.queue_full(what=ticket.priority.name.lower(), most=self._limits.waiting)
         mine = self._line(ticket.priority)
         before = sum(len(line.turns) for line in self._lines[: self._lines.index(mine)])
@@ -179,6 +180,17 @@ class Pacer(Generic[T]):
         mine.turns.push(ticket.sender, ticket, ticket.priority)
         self._watch(ticket)
         return ahead
+
+    def _waiting_of(self, sender: Hashable) -> int:
+        return sum(line.turns.of(sender) for line in self._lines)
+
+    def _has_its_share(self, sender: Hashable) -> bool:
+        """Whether this sender has as many waiting as it may while there is no room: few who flood leave the rest some.
+
+        What waits stays bounded, by the limit times one and the logarithm of how many senders there are.
+        """
+        senders = max(1, *(line.turns.senders for line in self._lines))
+        return self._waiting_of(sender) >= max(1, self._limits.waiting // (senders + 1))
 
     def withdraw(self, ticket: T) -> bool:
         """Take a request out that waits; False where it does not wait any more."""

@@ -28,6 +28,11 @@ class Turns(Generic[T]):
     def __len__(self) -> int:
         return self._length
 
+    @property
+    def senders(self) -> int:
+        """How many have something waiting."""
+        return len(self._senders)
+
     def of(self, sender: Hashable) -> int:
         """How many items this sender has waiting."""
         return self._lengths.get(sender, 0)

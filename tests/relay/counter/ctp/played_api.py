@@ -22,8 +22,8 @@ from relay.counter.ctp.lanes.lanes import Lanes
 from relay.counter.ctp.modes import connection
 from relay.counter.ctp.modes.connection import Connector, CounterAddress
 from relay.counter.ctp.order_map.file import OrderMapFile
-from relay.counter.ctp.orders.calls import LinkLimits
 from relay.counter.ctp.orders.checks import RouterTables
+from relay.counter.ctp.orders.limits import LinkLimits
 from relay.counter.ctp.orders.tools import DriverTools
 from relay.counter.ctp.session.patience import Patience
 from relay.counter.port import Evidence, Investor, TerminalLogin, TerminalReport

@@ -17,9 +17,9 @@ from relay.counter.ctp.delivery.day_use import DayUse
 from relay.counter.ctp.lanes.lanes import Lanes
 from relay.counter.ctp.order_map.file import OrderMapFile
 from relay.counter.ctp.order_map.in_database import OrdersInDatabase
-from relay.counter.ctp.orders.calls import LinkLimits
 from relay.counter.ctp.orders.checks import RouterTables
 from relay.counter.ctp.orders.driver import CtpLink, LiveHook, OrderDriver
+from relay.counter.ctp.orders.limits import LinkLimits
 from relay.counter.ctp.orders.tools import DriverTools
 from relay.counter.ctp.session.events import SessionItem, SessionLive, SessionRecovering
 from relay.counter.ctp.session.session import CtpSession

@@ -9,8 +9,9 @@ from relay.counter.ctp.delivery.day_notices import KnownOwners
 from relay.counter.ctp.lanes.lanes import Lanes
 from relay.counter.ctp.lanes.order_keys import FirstOrder
 from relay.counter.ctp.orders import outputs
-from relay.counter.ctp.orders.calls import LinkLimits, OpenCall, RouterLink
+from relay.counter.ctp.orders.calls import OpenCall, RouterLink
 from relay.counter.ctp.orders.checks import RouterTables
+from relay.counter.ctp.orders.limits import LinkLimits
 from relay.counter.ctp.orders.outgoing import OutgoingItems
 from relay.counter.ctp.orders.router import OrderRouter
 from relay.counter.port import Attached, CallOutcome, CounterEvent, LinkState, LinkStatus
@@ -58,8 +59,8 @@ class Fed:
         self.router.lost(BROKEN, self.now)
         self.pump()
 
-    def link(self, investor_id: str = "100001") -> RouterLink:
-        limits, items = LinkLimits(0, 0), OutgoingItems()
+    def link(self, investor_id: str = "100001", limits: LinkLimits | None = None) -> RouterLink:
+        limits, items = limits or LinkLimits(0, 0), OutgoingItems()
         identity = investor(investor_id, operator=OPERATOR)
         return self.router.open_link("s", identity, next(self._lane_numbers), limits, items, from_now=True)
 

@@ -10,7 +10,8 @@ from relay.counter.ctp.lanes.ref_map import MapEntry
 from relay.counter.ctp.lanes.refs import RefSpace
 from relay.counter.ctp.lanes.requests import Outgoing
 from relay.counter.ctp.orders import calls as module
-from relay.counter.ctp.orders.calls import LinkLimits, OpenCall, RouterLink, UnansweredCalls
+from relay.counter.ctp.orders.calls import OpenCall, RouterLink, UnansweredCalls
+from relay.counter.ctp.orders.limits import LinkLimits
 from relay.counter.ctp.orders.outgoing import OutgoingItems
 from relay.counter.ctp.queries.query_cache import Key
 from tests.relay.counter.ctp.ctp_bodies import investor, method

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from relay.counter.ctp.identity.scope_table import RequestClass
 from relay.counter.ctp.orders.driver import OrderDriver
-from relay.counter.ctp.pacing.pacing import RateWindow
+from relay.counter.ctp.orders.limits import ClassLimit
 from relay.counter.ctp.session.events import CounterSessionEnded, SessionPasswordDue
 from relay.refusals.refusal import Refused
 from tests.relay.counter.ctp.ctp_bodies import BROKER
@@ -371,7 +372,7 @@ async def test_a_terminal_may_ask_past_what_the_relay_knows(shared: Board) -> No
 async def test_an_answer_the_relay_knows_counts_as_a_query(shared: Board) -> None:
     """Twenty thousand rows cost the relay as much as the counter: nobody may ask for them without end."""
     mine = shared.terminal("100001")
-    mine.link.route.queries = RateWindow(2)
+    mine.link.route.limits[RequestClass.QUERIES] = ClassLimit("queries", 2, 100)
     await shared.call(mine, "ReqQryInstrument", 1)
     await shared.answer("OnRspQryInstrument", 1, InstrumentID="rb2701")
     await shared.call(mine, "ReqQryInstrument", 2)

@@ -306,13 +306,29 @@ def test_a_query_without_time_for_a_retry_is_answered_with_90() -> None:
 
 
 def test_a_lane_is_bounded_and_told_its_place() -> None:
-    """A full lane is refused, another is not; the number is how many go before it, turns counted."""
+    """A full sender is refused, and one that has its part of a full schedule; the number is how many go before it."""
     schedule = pacer(waiting_per_sender=2, waiting=3)
     places = [schedule.submit(ticket(ORDER, lane)) for lane in ("a", "a", "b")]
 
     assert places == [0, 1, 1]
-    full = [schedule.submit(ticket(ORDER, lane)) for lane in ("a", "c")]
+    full = [schedule.submit(ticket(ORDER, lane)) for lane in ("a", "b")]
     assert all(isinstance(refusal, Refusal) and refusal.reason == "queue_full" for refusal in full)
+
+
+def test_terminals_that_flood_leave_every_other_one_its_part_of_the_places() -> None:
+    """Where few have filled all places together, whoever has none still gets some, and what waits stays bounded."""
+    schedule = pacer(waiting_per_sender=50, waiting=100)
+    for name in ("a", "b"):
+        submit(schedule, *(ticket(ORDER, name) for _ in range(50)))
+
+    taken = [schedule.submit(ticket(ORDER, f"honest {number}")) for number in range(90)]
+    again = [schedule.submit(ticket(ORDER, "a")), schedule.submit(ticket(ORDER, "b"))]
+
+    assert all(isinstance(place, int) for place in taken)
+    assert all(isinstance(refusal, Refusal) for refusal in again)
+    for number in range(1_000):
+        schedule.submit(ticket(ORDER, f"honest {number % 90}"))
+    assert schedule.waiting <= 300
 
 
 def test_a_cancel_has_nothing_ahead_but_cancels() -> None:
