@@ -44,6 +44,7 @@ from relay.database.state_lock import StateLock
 from relay.database.times import COUNTER_ZONE
 from relay.directory.access import DirectoryAccess
 from relay.directory.investors import Investors, kept_known
+from relay.directory.known_terminals import KnownTerminals
 from relay.directory.terminals import Terminals, open_key
 from relay.ledger.ledger import Ledger
 from relay.ledger.spool import Spool
@@ -102,8 +103,7 @@ async def serve(
         verifier = await _open_verifier(settings, stack)
         order_map = _open_order_map(settings, engine, numbers, stack)
         known = KnownOwners()
-        keeping = kept_known(directory.access, directory.investors, settings.counter.broker_id, known.replace)
-        await stack.enter_async_context(keeping)
+        await _keep_directory(settings, directory, known, stack)
         flow_dir = stack.enter_context(process_folder(settings_file.flow_dir(settings)))
         shared = ProcessParts(
             number=numbers[-1],
@@ -200,10 +200,12 @@ def _open_databases(
     )
     box = open_key(directory_engine, settings_file.secrets_key_file(settings))
     access = stack.enter_context(DirectoryAccess())
+    terminals = Terminals(directory_engine, box, clock=_now)
     directory = Directory(
         access=access,
-        terminals=Terminals(directory_engine, box, clock=_now),
+        terminals=terminals,
         investors=Investors(directory_engine, clock=_now),
+        known=KnownTerminals(access, terminals),
         places=KnownPlaces(directory_engine, access, clock=_now),
         seen=SystemInfoSeen(directory_engine, clock=_now),
     )
@@ -211,6 +213,15 @@ def _open_databases(
     if settings.verification.genuineness:  # then what is this old is refused for its age
         directory.seen.forget_older_than(_KEPT_BEYOND_AGE + dt.timedelta(seconds=settings.verification.max_age_seconds))
     return ledger, directory
+
+
+async def _keep_directory(
+    settings: Settings, directory: Directory, owners: KnownOwners, stack: contextlib.AsyncExitStack
+) -> None:
+    """What logins and answers need of the directory, in memory: the terminals, and whose account is whose."""
+    await stack.enter_async_context(directory.known.kept(settings.directory.look_seconds))
+    keeping = kept_known(directory.access, directory.investors, settings.counter.broker_id, owners.replace)
+    await stack.enter_async_context(keeping)
 
 
 async def _open_verifier(settings: Settings, stack: contextlib.AsyncExitStack) -> Verifier | None:

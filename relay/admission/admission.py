@@ -1,50 +1,50 @@
 """Whether a terminal is let in: where it comes from, that its software is the registered one, that its machine is
 truly reported, and, where the relay is the one who must know, that the investor is who it says.
 
-The order is from cheap to dear, and nothing reaches the counter before the last check has passed. Each check
-refuses with a reason of its own (`relay.refusals`).
+`prove` comes first, and nothing of the relay is reserved, locked or said before it is passed. Then the order is from cheap
+to dear, and nothing reaches the counter before the last check has passed. Each check refuses with a reason of its own
+(`relay.refusals`).
 """
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
-from collections import OrderedDict, deque
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 
 from ctprelay.v1 import terminal_pb2 as pb
 from relay.admission import system_info
-from relay.admission.challenge import proof_is_right
 from relay.admission.known_places import KnownPlaces
 from relay.admission.login_guard import LoginGuard
 from relay.admission.origin.trusted_proxies import Origin
+from relay.admission.proofs import Proofs
 from relay.admission.system_info_seen import SystemInfoSeen
 from relay.admission.verifier import Verifier
 from relay.counter.port import Counter, Evidence, Investor, Mode, TerminalLogin, TerminalReport
 from relay.database.times import COUNTER_ZONE
-from relay.directory.access import DirectoryAccess, DirectoryUnavailable
+from relay.directory.access import DirectoryAccess
 from relay.directory.investors import Investors
+from relay.directory.known_terminals import KnownTerminals
 from relay.directory.terminals import Terminal, Terminals
 from relay.refusals import counter_reasons, login_reasons, stream_reasons
-from relay.refusals.refusal import Refusal, Refused, refuse
-
-_REMEMBERED_CHALLENGES = 64
-_REMEMBERED_CODES = 4096
-_PATIENCE_SECONDS = 2.0
-"""how long a terminal that resumes may wait for the directory"""
+from relay.refusals.refusal import Refused, refuse
 
 
 @dataclass(frozen=True, slots=True)
 class Applicant:
+    """A terminal that has proved itself and asks to be logged in."""
+
     name: str
     """the session's id, if it becomes one"""
-    app_id: str
+    terminal: Terminal
     client_version: str
-    challenge: bytes = field(repr=False)
     origin: Origin
     login: pb.Login = field(repr=False)
+
+    @property
+    def app_id(self) -> str:
+        return self.terminal.app_id
 
     @property
     def investor(self) -> Investor:
@@ -60,11 +60,6 @@ class Proof:
     challenge: bytes = field(repr=False)
     answer: bytes = field(repr=False)
 
-    @property
-    def investor(self) -> Investor:
-        """It names none."""
-        return Investor("", "")
-
 
 @dataclass(slots=True)
 class Directory:
@@ -72,6 +67,7 @@ class Directory:
 
     access: DirectoryAccess
     terminals: Terminals
+    known: KnownTerminals
     investors: Investors
     places: KnownPlaces
     seen: SystemInfoSeen
@@ -102,14 +98,27 @@ class Admission:
         self._guard = guard
         self._evidence = evidence
         self._clock = clock
-        self._challenges: deque[bytes] = deque(maxlen=_REMEMBERED_CHALLENGES)
-        self._auth_codes: OrderedDict[str, str] = OrderedDict()
-        """of terminals that proved themselves here, for their resumes while the directory does not answer"""
+        self._proofs = Proofs(directory.known)
+
+    async def prove(self, app_id: str, challenge: bytes, answer: bytes) -> Terminal:
+        """The terminal, where the answer was made with its auth code; raises Refused, for strangers always the same."""
+        return await self._proofs.prove(app_id, challenge, answer)
+
+    def check_terminal(self, applicant: Applicant) -> None:
+        """What the firm says of a terminal that has proved itself, and whether the login can be read. Raises Refused."""
+        terminal, login = applicant.terminal, applicant.login
+        if not terminal.enabled:
+            raise Refused(login_reasons.terminal_disabled(app_id=terminal.app_id))
+        if self._counter.mode not in terminal.modes:
+            raise Refused(login_reasons.mode_not_allowed(app_id=terminal.app_id, mode=self._counter.mode.value))
+        if login.broker_id != self.rules.broker_id:
+            raise Refused(login_reasons.wrong_broker(broker_id=login.broker_id))
+        refuse(self._counter.check_login(login))
 
     async def admit(self, applicant: Applicant) -> TerminalLogin:
-        """Check everything; raises Refused, LedgerUnavailable. The answer may go to the counter."""
+        """Check the rest; raises Refused, LedgerUnavailable. The answer may go to the counter."""
+        refuse(await self._guard.check(applicant))
         try:
-            await self._check_terminal(applicant)
             await self._check_system_info(applicant)
             accounts = await self._check_investor(applicant)
         except Refused as refused:
@@ -120,29 +129,11 @@ class Admission:
         return login
 
     async def prove_for_resume(self, proof: Proof) -> None:
-        """Whether the app id is proved; raises Refused, in words that do not tell what was wrong.
-
-        No lock refuses a resume, since others could set it; a wrong proof counts as it does at a login.
-        """
-        if not proof_is_right(await self._auth_code_of(proof.app_id), proof.challenge, proof.answer):
-            refusal = stream_reasons.resume_not_proved(app_id=proof.app_id)
-            self._guard.failed(proof, refusal)
-            raise Refused(refusal)
-
-    async def _auth_code_of(self, app_id: str) -> str | None:
-        """The directory's; where that is away, the one proved here before: a session was admitted with it."""
+        """Whether the app id is proved; raises Refused, in words that do not tell what was wrong."""
         try:
-            async with asyncio.timeout(_PATIENCE_SECONDS):
-                terminal = await self._directory.terminals.look_up(self._directory.access, app_id)
-        except (DirectoryUnavailable, TimeoutError):
-            return self._auth_codes.get(app_id)
-        return terminal.auth_code if terminal else None
-
-    def _remember_code(self, app_id: str, auth_code: str) -> None:
-        self._auth_codes[app_id] = auth_code
-        self._auth_codes.move_to_end(app_id)
-        while len(self._auth_codes) > _REMEMBERED_CODES:
-            self._auth_codes.popitem(last=False)
+            await self._proofs.prove(proof.app_id, proof.challenge, proof.answer)
+        except Refused:
+            raise Refused(stream_reasons.resume_not_proved(app_id=proof.app_id)) from None
 
     def at_counter(self, applicant: Applicant) -> AbstractAsyncContextManager[None]:
         """Around the attempt at the counter: what it says counts towards the relay's own locks, which come before CTP's.
@@ -150,32 +141,6 @@ class Admission:
         Raises Refused where the attempt is one too many.
         """
         return self._guard.at_counter(applicant)
-
-    async def _check_terminal(self, applicant: Applicant) -> None:
-        refuse(await self._guard.check(applicant))
-        refuse(self._counter.check_login(applicant.login))
-        if applicant.login.broker_id != self.rules.broker_id:
-            raise Refused(login_reasons.wrong_broker(broker_id=applicant.login.broker_id))
-        terminal = await self._directory.terminals.look_up(self._directory.access, applicant.app_id)
-        answer = applicant.login.auth_info
-        if not proof_is_right(terminal.auth_code if terminal else None, applicant.challenge, answer):
-            raise Refused(self._why_no_proof(applicant, terminal))
-        self._challenges.append(applicant.challenge)
-        if terminal is None:
-            raise Refused(login_reasons.unknown_terminal(app_id=applicant.app_id))
-        self._remember_code(applicant.app_id, terminal.auth_code)
-        if not terminal.enabled:
-            raise Refused(login_reasons.terminal_disabled(app_id=applicant.app_id))
-        if self._counter.mode not in terminal.modes:
-            raise Refused(login_reasons.mode_not_allowed(app_id=applicant.app_id, mode=self._counter.mode.value))
-
-    def _why_no_proof(self, applicant: Applicant, terminal: Terminal | None) -> Refusal:
-        if terminal is None:
-            return login_reasons.unknown_terminal(app_id=applicant.app_id)
-        answer = applicant.login.auth_info
-        if any(proof_is_right(terminal.auth_code, challenge, answer) for challenge in self._challenges):
-            return login_reasons.challenge_replayed()
-        return login_reasons.wrong_proof(app_id=applicant.app_id)
 
     async def _check_system_info(self, applicant: Applicant) -> None:
         login = applicant.login

@@ -19,7 +19,7 @@ VALID_SECONDS: Final = 10.0
 """how long a challenge may be answered"""
 
 _ZERO_IV = bytes(16)
-_NOBODY = bytes(16)
+_NO_CODE = bytes(16)
 
 
 def auth_info(auth_code: str, timestamp: bytes) -> bytes:
@@ -32,7 +32,7 @@ def proof_is_right(auth_code: str | None, timestamp: bytes, answer: bytes) -> bo
 
     Both cases take the same time, so that the answer does not tell which app ids are registered.
     """
-    key = _NOBODY if auth_code is None else auth_code_key(auth_code)
+    key = _NO_CODE if auth_code is None else auth_code_key(auth_code)
     equal = hmac.compare_digest(_encrypt(key, timestamp), answer)
     return equal and auth_code is not None
 

@@ -45,7 +45,7 @@ from relay.tasks import Tasks
 
 _log = structlog.get_logger(__name__)
 
-_WRONG_PROOF = frozenset({"unknown_terminal", "wrong_proof", "challenge_replayed", "resume_not_proved"})
+_WRONG_PROOF = frozenset({"unknown_terminal", "wrong_proof", "challenge_replayed"})
 _WRONG_AT_THE_RELAY = frozenset({"investor_unknown", "wrong_investor_password"})
 _KEPT_FOR_KNOWN_PLACES = 2
 _TURN_SECONDS = 60.0

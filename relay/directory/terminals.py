@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,7 +16,6 @@ from relay.counter.port import Mode
 from relay.database.database import writing
 from relay.database.schema import TERMINAL
 from relay.database.times import stamp
-from relay.directory.access import DirectoryAccess, DirectoryUnavailable
 from relay.directory.auth_codes import auth_code_key
 from relay.directory.names import APP_ID, is_app_id
 from relay.directory.secrets_box import SecretsBox, SecretUnreadable
@@ -42,6 +41,8 @@ class Terminal:
     """when the auth code was last changed"""
     readable: bool = True
     """False where the auth code was encrypted with another key; it is empty then"""
+    locked: bytes = field(default=b"", repr=False)
+    """the auth code as it stands in the database"""
 
 
 def open_key(engine: Engine, path: Path) -> SecretsBox:
@@ -75,7 +76,7 @@ def _reads(box: SecretsBox, locked: bytes) -> bool:
 
 
 class Terminals:
-    """The table of terminals. The plain methods block and are thread-safe; `look_up` is for the loop."""
+    """The table of terminals. The methods block and are thread-safe."""
 
     def __init__(
         self, engine: Engine, box: SecretsBox, *, clock: Callable[[], datetime], within: Connection | None = None
@@ -86,17 +87,11 @@ class Terminals:
         self._clock = clock
         self._transaction = (lambda: writing(engine)) if within is None else (lambda: nullcontext(within))
 
-    async def look_up(self, access: DirectoryAccess, app_id: str) -> Terminal | None:
-        """The terminal, or None; raises DirectoryUnavailable."""
-        try:
-            return await access.run(lambda: self.find(app_id))
-        except SecretUnreadable as error:
-            raise DirectoryUnavailable(f"the auth code of {app_id} cannot be read: {error}") from None
-
-    def find(self, app_id: str) -> Terminal | None:
+    def read(self, known: Mapping[str, Terminal]) -> list[Terminal]:
+        """Every terminal; one of `known` whose auth code has not changed is not decrypted again."""
         with self._engine.connect() as connection:
-            row = connection.execute(select(TERMINAL).where(TERMINAL.c.app_id == app_id)).one_or_none()
-        return None if row is None else self._terminal(row)
+            rows = connection.execute(select(TERMINAL)).all()
+        return [self._as_known(row, known.get(row.app_id)) for row in rows]
 
     def admitted(self, app_ids: Iterable[str], mode: Mode) -> set[str]:
         wanted = select(TERMINAL.c.app_id, TERMINAL.c.modes).where(TERMINAL.c.app_id.in_(app_ids), TERMINAL.c.enabled)
@@ -146,16 +141,18 @@ class Terminals:
         if changed.rowcount != 1:
             raise EntryUnknown(f"app id {app_id} is not registered")
 
+    def _as_known(self, row: Row[Any], known: Terminal | None) -> Terminal:
+        if known is None or not known.readable or known.locked != row.auth_code:
+            return self._listed(row)
+        return _terminal(row, known.auth_code)
+
     def _listed(self, row: Row[Any]) -> Terminal:
         try:
-            return self._terminal(row)
+            return _terminal(row, self._box.unlock(row.auth_code))
         except SecretUnreadable:
             return _terminal(row, "", readable=False)
-
-    def _terminal(self, row: Row[Any]) -> Terminal:
-        return _terminal(row, self._box.unlock(row.auth_code))
 
 
 def _terminal(row: Row[Any], auth_code: str, *, readable: bool = True) -> Terminal:
     modes = frozenset(Mode(mode) for mode in row.modes.split())
-    return Terminal(row.app_id, auth_code, modes, row.enabled, row.created_at, row.rotated_at, readable)
+    return Terminal(row.app_id, auth_code, modes, row.enabled, row.created_at, row.rotated_at, readable, row.auth_code)

@@ -28,7 +28,7 @@ _SET_THE_CLOCK = ("请校准终端时钟与时区 (Asia/Shanghai)", "set the ter
 
 @reason(("终端 AppID 或授权码未通过认证", "app id or auth code not accepted"), advice=_CHECK_APP_ID)
 def terminal_not_accepted() -> None:
-    """The app id is unknown or the auth code is wrong; which of the two is not said."""
+    """The one answer before the proof: the app id is unknown, the auth code is wrong, or the answer was used before."""
 
 
 @reason(
@@ -60,9 +60,10 @@ def challenge_expired() -> None:
 @reason(
     ("认证应答只能使用一次", "this challenge was answered before"),
     advice=("请重新连接后登录", "connect again: each connection has one challenge"),
+    instead=terminal_not_accepted,
 )
 def challenge_replayed() -> None:
-    """A second login on one challenge."""
+    """The answer of an earlier connection: somebody listened, or a terminal is broken."""
 
 
 @reason(

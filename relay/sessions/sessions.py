@@ -5,11 +5,13 @@ may not have the newest yet, by the one it showed; `_entering`, the logins under
 
 A login, step by step:
 
-1. `_reserve` counts it at once, before the first wait: otherwise a burst of logins would pass the limits together.
+1. `prove`: the terminal has the auth code of its app id. Before that nothing is counted, and a stranger hears nothing of
+   the relay's state.
+2. `_reserve` counts the login, before the next wait: otherwise a burst of logins would pass the limits together.
    Where there is no room, the oldest session that the same terminal left behind (same investor, app id, address, and
    no stream) is marked as giving way. It is not ended yet.
-2. `Admission` verifies the terminal, then the counter attaches it.
-3. Only now, when the counter has accepted the password, the session that gives way is ended. A guesser therefore
+3. `Admission` verifies the rest, then the counter attaches the terminal.
+4. Only now, when the counter has accepted the password, the session that gives way is ended. A guesser therefore
    cannot end the session of another person. If its terminal came back in the meantime, the new login is refused.
 
 What holds between two events:
@@ -38,6 +40,7 @@ import structlog
 
 from relay.admission.admission import Admission, Applicant, Proof
 from relay.counter.port import Counter, Evidence, Investor, TerminalLogin
+from relay.directory.terminals import Terminal
 from relay.refusals import login_reasons, relay_reasons, stream_reasons
 from relay.refusals.refusal import Refusal, Refused
 from relay.sessions.endings import Ending, EndKind
@@ -101,8 +104,13 @@ class Sessions:
     def __iter__(self) -> Iterator[TerminalSession]:
         return iter(tuple(self._by_token.values()))
 
+    async def prove(self, app_id: str, challenge: bytes, answer: bytes) -> Terminal:
+        """The terminal, where the answer was made with its auth code. Raises Refused, for strangers always the same."""
+        return await self._admission.prove(app_id, challenge, answer)
+
     async def admit(self, applicant: Applicant) -> TerminalSession:
-        """Verify the terminal, report it and log it in at the counter. Raises Refused, LedgerUnavailable."""
+        """Verify a proved terminal, report it and log it in at the counter. Raises Refused, LedgerUnavailable."""
+        self._admission.check_terminal(applicant)
         entering = self._reserve(applicant)
         try:
             async with entering.until:

@@ -19,6 +19,7 @@ from relay.admission.challenge import TIMESTAMP_BYTES
 from relay.admission.origin.trusted_proxies import Origin
 from relay.admission.self_description import check_hello, check_login
 from relay.counter.port import Evidence
+from relay.directory.terminals import Terminal
 from relay.outside_text import shown
 from relay.refusals import login_reasons, relay_reasons, stream_reasons
 from relay.refusals.refusal import LedgerUnavailable, Refusal, Refused, refuse
@@ -154,8 +155,9 @@ class TerminalStream:
 
     async def _login(self, login: pb.Login) -> None:
         refuse(check_login(login))
-        applicant = Applicant(self._name, self._app_id, self._client_version, self._challenge, self._origin, login)
         self._patience.cancel()  # from here on every step has a deadline of its own
+        terminal = await self._prove(login.auth_info)
+        applicant = Applicant(self._name, terminal, self._client_version, self._origin, login)
         try:
             session = await self._sessions.admit(applicant)
         except (Refused, LedgerUnavailable):
@@ -166,6 +168,12 @@ class TerminalStream:
             await self._evidence.note("login_abandoned", self._name, {"reason": why})
             raise
         self._welcome(session, after_sequence=None)
+
+    async def _prove(self, answer: bytes) -> Terminal:
+        """Nothing is asked of the relay before this."""
+        terminal = await self._sessions.prove(self._app_id, self._challenge, answer)
+        self.on_proved()
+        return terminal
 
     async def _resume(self, resume: pb.Resume) -> None:
         proof = Proof(self._app_id, self._origin, self._challenge, resume.auth_info)

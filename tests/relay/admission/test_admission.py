@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -20,9 +20,11 @@ from relay.admission.login_guard import LoginGuard
 from relay.admission.system_info import AgeLimits
 from relay.admission.system_info_seen import SystemInfoSeen
 from relay.admission.verifier import Judgement, VerifierUnavailable
-from relay.counter.port import Mode
+from relay.counter.port import Mode, TerminalLogin
+from relay.directory import known_terminals
 from relay.directory.access import DirectoryAccess, DirectoryUnavailable
 from relay.directory.investors import Investors
+from relay.directory.known_terminals import KnownTerminals
 from relay.directory.secrets_box import SecretsBox
 from relay.directory.terminals import Terminals
 from relay.refusals import counter_reasons, stream_reasons
@@ -64,7 +66,8 @@ class Door:
         self.investors = Investors(engine, clock=clock, hasher=hasher)
         self.seen = SystemInfoSeen(engine, clock=clock)
         places = KnownPlaces(engine, access, clock=clock)
-        self.directory = Directory(access, self.terminals, self.investors, places, self.seen)
+        self.known = KnownTerminals(access, self.terminals)
+        self.directory = Directory(access, self.terminals, self.known, self.investors, places, self.seen)
         self.verifier = PlayedVerifier()
         self.counter = PlayedCounter()
         self.guard = LoginGuard(Limits(), places, lambda: 0.0, counter_knows_passwords=True)
@@ -84,12 +87,25 @@ class Door:
 
 
 @pytest.fixture
-def door(sqlite_engine: Engine, clock: HandClock, kept: KeptEvidence) -> Iterator[Door]:
+def door(
+    sqlite_engine: Engine, clock: HandClock, kept: KeptEvidence, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Door]:
+    monkeypatch.setattr(known_terminals, "PACE_SECONDS", 0.001)
     with DirectoryAccess() as access:
         yield Door(sqlite_engine, access, clock, kept)
 
 
-def asking(app_id: str = "terminal_1.0", name: str = "s-1", challenge: bytes = CHALLENGE, **login: Any) -> Applicant:
+@dataclass(frozen=True)
+class Asking:
+    """What a terminal sends on its stream."""
+
+    app_id: str
+    name: str
+    challenge: bytes
+    login: pb.Login = field(repr=False)
+
+
+def asking(app_id: str = "terminal_1.0", name: str = "s-1", challenge: bytes = CHALLENGE, **login: Any) -> Asking:
     """A terminal nothing is wrong with, but for what is said here."""
     system_info = login.pop("system_info", b"\x01" * 264)
     values: dict[str, Any] = {
@@ -101,12 +117,24 @@ def asking(app_id: str = "terminal_1.0", name: str = "s-1", challenge: bytes = C
         "system_info_length": len(system_info),
         **login,
     }
-    return Applicant(name, app_id, "1.0", challenge, ORIGIN, pb.Login(**values))
+    return Asking(app_id, name, challenge, pb.Login(**values))
 
 
-async def reason(admission: Admission, applicant: Applicant) -> str:
+async def applicant_of(admission: Admission, asked: Asking) -> Applicant:
+    terminal = await admission.prove(asked.app_id, asked.challenge, asked.login.auth_info)
+    return Applicant(asked.name, terminal, "1.0", ORIGIN, asked.login)
+
+
+async def let_in(admission: Admission, asked: Asking) -> TerminalLogin:
+    """As `Sessions` asks."""
+    applicant = await applicant_of(admission, asked)
+    admission.check_terminal(applicant)
+    return await admission.admit(applicant)
+
+
+async def reason(admission: Admission, asked: Asking) -> str:
     with pytest.raises(Refused) as refused:
-        await admission.admit(applicant)
+        await let_in(admission, asked)
     return refused.value.refusal.reason
 
 
@@ -116,7 +144,7 @@ BOTH = pytest.mark.parametrize("mode", list(Mode))
 @BOTH
 async def test_a_terminal_in_order_is_let_in_and_reported_as_the_relay_saw_it(door: Door, mode: Mode) -> None:
     """Address, port and time are the relay's own; the bytes are the terminal's, unchanged."""
-    login = await door.of(mode).admit(asking(login_remark="备注", start_from=pb.START_FROM_NOW))
+    login = await let_in(door.of(mode), asking(login_remark="备注", start_from=pb.START_FROM_NOW))
 
     report = login.report
     assert (report.public_ip, report.port) == ("198.51.100.7", 50123)
@@ -129,11 +157,11 @@ async def test_a_terminal_in_order_is_let_in_and_reported_as_the_relay_saw_it(do
 @BOTH
 async def test_the_ledger_knows_of_an_admission_before_anybody_else(door: Door, kept: KeptEvidence, mode: Mode) -> None:
     """Without it there is none; and neither password nor proof is in it."""
-    await door.of(mode).admit(asking())
+    await let_in(door.of(mode), asking())
     kept.available = False
 
     with pytest.raises(LedgerUnavailable):
-        await door.of(mode).admit(asking(system_info=b"\x02" * 264))
+        await let_in(door.of(mode), asking(system_info=b"\x02" * 264))
 
     assert kept.kinds == ["terminal_admitted"]
     assert kept.data("terminal_admitted")["genuineness_checked"] is True
@@ -141,7 +169,7 @@ async def test_the_ledger_knows_of_an_admission_before_anybody_else(door: Door, 
     assert AUTH_CODE not in repr(kept.entries)
 
 
-WRONG: list[tuple[str, Applicant]] = [
+WRONG: list[tuple[str, Asking]] = [
     ("wrong_broker", asking(broker_id="8888")),
     ("request_malformed", asking(password="x" * 50)),
     ("unknown_terminal", asking("nobody_1.0")),
@@ -158,7 +186,7 @@ WRONG: list[tuple[str, Applicant]] = [
 @BOTH
 @pytest.mark.parametrize(("why", "applicant"), WRONG, ids=[f"{n}-{why}" for n, (why, _) in enumerate(WRONG)])
 async def test_each_wrong_has_its_own_reason_and_goes_no_further(
-    door: Door, kept: KeptEvidence, mode: Mode, why: str, applicant: Applicant
+    door: Door, kept: KeptEvidence, mode: Mode, why: str, applicant: Asking
 ) -> None:
     """The dear checks are not reached, and the ledger announces nothing."""
     refused_for = await reason(door.of(mode), applicant)
@@ -186,7 +214,7 @@ async def test_a_terminal_of_the_other_mode_is_not_let_in(door: Door) -> None:
 async def test_a_recorded_proof_is_known_for_what_it_is(door: Door) -> None:
     """Somebody listened, or a terminal is broken: not a wrong code, and the ledger tells which."""
     admission = door.of(Mode.MANY_TO_MANY)
-    await admission.admit(asking())
+    await let_in(admission, asking())
 
     refused_for = await reason(admission, asking(challenge=b"\x07" * 128, auth_info=auth_info(AUTH_CODE, CHALLENGE)))
 
@@ -200,7 +228,7 @@ async def test_bytes_the_vendors_library_does_not_know_are_refused_with_its_code
     blob = b"\x05" * 270
 
     with pytest.raises(Refused) as refused:
-        await door.of(Mode.MANY_TO_MANY).admit(asking(system_info=blob))
+        await let_in(door.of(Mode.MANY_TO_MANY), asking(system_info=blob))
 
     assert refused.value.refusal.code == code
     assert door.is_unused(blob)
@@ -217,14 +245,14 @@ async def test_bytes_must_be_of_this_very_login(door: Door, seconds: int, why: s
     if why:
         assert await reason(admission, asking()) == why
     else:
-        await admission.admit(asking())
+        await let_in(admission, asking())
 
 
 @BOTH
 async def test_the_same_bytes_open_one_login_only(door: Door, mode: Mode) -> None:
     """The collector never makes the same twice, so the second use is a copy."""
     admission = door.of(mode)
-    await admission.admit(asking())
+    await let_in(admission, asking())
 
     assert await reason(admission, asking(name="s-2")) == "system_info_replayed"
 
@@ -237,13 +265,13 @@ async def test_while_system_info_cannot_be_judged_nobody_is_let_in(door: Door) -
 
     door.verifier.away = False
 
-    await admission.admit(asking())
+    await let_in(admission, asking())
 
 
 async def test_the_ledger_says_where_nothing_was_judged(door: Door, kept: KeptEvidence) -> None:
     """By the firm's setting, or because WeChat's bytes are of another kind."""
-    await door.of(Mode.MANY_TO_MANY, verified=False).admit(asking())
-    await door.of(Mode.MANY_TO_MANY).admit(asking(system_info=b"\x02" * 264, report_kind=pb.REPORT_KIND_WECHAT))
+    await let_in(door.of(Mode.MANY_TO_MANY, verified=False), asking())
+    await let_in(door.of(Mode.MANY_TO_MANY), asking(system_info=b"\x02" * 264, report_kind=pb.REPORT_KIND_WECHAT))
 
     assert [data["genuineness_checked"] for _, _, data in kept.entries] == [False, False]
     assert door.verifier.asked == 0
@@ -263,7 +291,7 @@ async def test_in_many_to_one_the_relay_itself_knows_the_investor(
 
 async def test_in_many_to_many_the_password_is_the_counters_business(door: Door) -> None:
     """The relay has no copy of it."""
-    login = await door.of(Mode.MANY_TO_MANY).admit(asking(password="only the counter knows"))
+    login = await let_in(door.of(Mode.MANY_TO_MANY), asking(password="only the counter knows"))
 
     assert login.password == "only the counter knows"
 
@@ -285,7 +313,7 @@ async def test_what_the_counter_says_is_counted_too(door: Door) -> None:
     admission = door.of(Mode.MANY_TO_MANY)
     for _ in range(3):
         with pytest.raises(Refused):
-            async with admission.at_counter(asking()):
+            async with admission.at_counter(await applicant_of(admission, asking())):
                 raise Refused(counter_reasons.counter_refused(3, "不合法的登录"))
 
     assert await reason(admission, asking()) == "locked_out"
@@ -296,12 +324,12 @@ async def test_a_login_the_counter_took_forgets_the_failures(door: Door) -> None
     admission = door.of(Mode.MANY_TO_MANY)
     for _ in range(3):
         with pytest.raises(Refused):
-            async with admission.at_counter(asking()):
+            async with admission.at_counter(await applicant_of(admission, asking())):
                 raise Refused(counter_reasons.counter_refused(3, "不合法的登录"))
-        async with admission.at_counter(asking()):
+        async with admission.at_counter(await applicant_of(admission, asking())):
             pass
 
-    await admission.admit(asking())
+    await let_in(admission, asking())
 
 
 def proof(**changed: Any) -> Proof:
@@ -330,36 +358,39 @@ async def test_a_resume_needs_the_proof_of_a_login(door: Door) -> None:
         await is_refused_a_resume(admission, **changed)
 
 
-async def test_guessing_auth_codes_at_resumes_counts_as_at_logins(door: Door) -> None:
-    """The address is locked for logins; resumes are not, since others at the address could lock them out."""
+async def test_guessing_auth_codes_locks_no_one(door: Door) -> None:
+    """Who has none could lock out those who have; 82 bits need no lock."""
     admission = door.of(Mode.MANY_TO_MANY)
-    for _ in range(Limits().login_failures_per_app_id):
+    for n in range(50):
         await is_refused_a_resume(admission, answer=bytes(128))
+        assert await reason(admission, asking(auth_info=bytes([n]) * 128)) == "wrong_proof"
 
-    assert door.guard.locks() != ()
+    assert door.guard.locks() == ()
     await admission.prove_for_resume(proof())
+    await let_in(admission, asking())
 
 
 async def test_while_the_directory_is_away_a_terminal_that_was_let_in_still_resumes(
     door: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A database that fails must not end trading; whoever was not let in here has no session to resume."""
+    """A database that fails must not end trading: what was read of it last stays in force."""
 
     async def away(_: object) -> None:
         raise DirectoryUnavailable("the database is away")
 
-    admission, newcomer = door.of(Mode.MANY_TO_MANY), door.of(Mode.MANY_TO_MANY)
-    await admission.admit(asking())
+    admission = door.of(Mode.MANY_TO_MANY)
+    await let_in(admission, asking())
     monkeypatch.setattr(door.directory.access, "run", away)
 
     await admission.prove_for_resume(proof())
     await is_refused_a_resume(admission, answer=bytes(128))
-    await is_refused_a_resume(newcomer)
 
 
-def test_an_applicant_shows_no_secret() -> None:
+async def test_an_applicant_shows_no_secret(door: Door) -> None:
     """In a traceback, a log, a debugger's window shared on a screen."""
-    shown = repr(asking()) + repr(dataclasses.replace(asking(), name="s-2"))
+    shown = repr(await applicant_of(door.of(Mode.MANY_TO_MANY), asking()))
 
+    assert "terminal_1.0" in shown
     assert PASSWORD not in shown
+    assert AUTH_CODE not in shown
     assert "auth_info" not in shown

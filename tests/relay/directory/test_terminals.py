@@ -34,15 +34,13 @@ def access() -> Iterator[DirectoryAccess]:
         yield opened
 
 
-async def test_a_registered_terminal_is_found(terminals: Terminals, access: DirectoryAccess) -> None:
+def test_a_registered_terminal_is_found(terminals: Terminals) -> None:
     """With its auth code, modes and times."""
     terminals.add(APP, CODE, [Mode.MANY_TO_ONE])
 
-    terminal = await terminals.look_up(access, APP)
-    assert terminal is not None
+    (terminal,) = terminals.read({})
     assert (terminal.auth_code, terminal.modes, terminal.enabled) == (CODE, frozenset({Mode.MANY_TO_ONE}), True)
     assert terminal.created_at == "2026-11-22T09:00:00.000000+08:00"
-    assert await terminals.look_up(access, "another") is None
 
 
 def test_the_auth_code_is_neither_in_the_database_nor_in_the_repr(terminals: Terminals, engine: Engine) -> None:
@@ -61,8 +59,7 @@ def test_an_app_id_is_registered_once(terminals: Terminals) -> None:
 
     with pytest.raises(EntryExists, match=APP):
         terminals.add(APP, new_auth_code())
-    found = terminals.find(APP)
-    assert found is not None
+    (found,) = terminals.read({})
     assert found.auth_code == CODE
 
 
@@ -112,21 +109,39 @@ async def test_a_failing_database_is_told_as_unavailable(
         connection.execute(text("DROP TABLE terminal"))
 
     with pytest.raises(DirectoryUnavailable) as caught:
-        await terminals.look_up(access, APP)
+        await access.run(lambda: terminals.read({}))
     assert "terminal" in caught.value.why
 
 
-async def test_the_wrong_key_is_told_as_unavailable(
-    terminals: Terminals, engine: Engine, clock: HandClock, access: DirectoryAccess, tmp_path: Path
+def test_what_another_key_encrypted_is_listed_as_unreadable(
+    terminals: Terminals, engine: Engine, clock: HandClock, tmp_path: Path
 ) -> None:
-    """Not as a wrong auth code."""
+    """Without a code, so no proof is right; and it is tried again when the key is there."""
     terminals.add(APP, CODE)
     other = Terminals(engine, SecretsBox.open_or_create(tmp_path / "other.key"), clock=clock)
 
-    with pytest.raises(DirectoryUnavailable) as caught:
-        await other.look_up(access, APP)
-    assert APP in caught.value.why
-    assert str(tmp_path / "other.key") in caught.value.why
+    (found,) = other.read({})
+    (again,) = terminals.read({APP: found})
+
+    assert (found.readable, found.auth_code) == (False, "")
+    assert (again.readable, again.auth_code) == (True, CODE)
+
+
+def test_a_code_that_has_not_changed_is_not_decrypted_again(
+    terminals: Terminals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The table is read every few seconds; what else has changed of a terminal is seen all the same."""
+    terminals.add(APP, CODE)
+    (before,) = terminals.read({})
+    terminals.set_enabled(APP, False)
+    with monkeypatch.context() as patch:
+        patch.setattr(SecretsBox, "unlock", None)
+        (disabled,) = terminals.read({APP: before})
+    terminals.rotate(APP, new_auth_code())
+    (rotated,) = terminals.read({APP: disabled})
+
+    assert (disabled.auth_code, disabled.enabled) == (CODE, False)
+    assert rotated.auth_code != CODE
 
 
 def test_the_first_relay_makes_its_key_and_the_second_does_not(
@@ -144,8 +159,7 @@ def test_the_first_relay_makes_its_key_and_the_second_does_not(
     second.parent.mkdir()
     second.write_bytes(first.read_bytes())
     second.chmod(0o600)
-    found = Terminals(engine, open_key(engine, second), clock=clock).find(APP)
-    assert found is not None
+    (found,) = Terminals(engine, open_key(engine, second), clock=clock).read({})
     assert found.auth_code == CODE
 
 

@@ -28,8 +28,9 @@ from relay.counter.port import (
     TerminalReport,
 )
 from relay.database.times import COUNTER_ZONE
+from relay.directory.terminals import Terminal
 from relay.refusals import stream_reasons
-from relay.refusals.refusal import LedgerUnavailable, Refusal, Refused
+from relay.refusals.refusal import LedgerUnavailable, Refusal, Refused, refuse
 from relay.sessions.journal import Journal
 from relay.sessions.outbox import Outbox
 from relay.sessions.sessions import SessionLimits, Sessions
@@ -154,15 +155,30 @@ class OpenDoor:
 
     def __init__(self) -> None:
         self.refusal: Refusal | None = None
+        self.stranger: Refusal | None = None
+        """why a proof is not taken"""
+        self.not_read: Refusal | None = None
+        """what is wrong with the terminal or the login itself"""
         self.ledger_away = False
         self.told: list[str] = []
         self.applicants: list[Applicant] = []
         self.proofs: list[Proof] = []
+        """of resumes"""
+        self.challenges: list[bytes] = []
+        """of logins"""
 
     async def prove_for_resume(self, proof: Proof) -> None:
         self.proofs.append(proof)
         if proof.answer != PROOF:
             raise Refused(stream_reasons.resume_not_proved(app_id=proof.app_id))
+
+    async def prove(self, app_id: str, challenge: bytes, answer: bytes) -> Terminal:
+        self.challenges.append(challenge)
+        refuse(self.stranger)
+        return registered(app_id)
+
+    def check_terminal(self, _: Applicant) -> None:
+        refuse(self.not_read)
 
     async def admit(self, applicant: Applicant) -> TerminalLogin:
         self.applicants.append(applicant)
@@ -227,7 +243,11 @@ def applicant(
     name: str = "s-1", investor_id: str = "100001", app_id: str = "terminal_1.0", origin: Origin = ORIGIN
 ) -> Applicant:
     login = pb.Login(broker_id=BROKER, investor_id=investor_id, password="geheim")
-    return Applicant(name, app_id, "1.0", b"c" * 128, origin, login)
+    return Applicant(name, registered(app_id), "1.0", origin, login)
+
+
+def registered(app_id: str) -> Terminal:
+    return Terminal(app_id, "", frozenset(Mode), True, "", "")
 
 
 def proof(answer: bytes = PROOF, app_id: str = "terminal_1.0", origin: Origin = ORIGIN) -> Proof:

@@ -16,6 +16,7 @@ from relay.admission.system_info_seen import SystemInfoSeen
 from relay.counter.port import Investor, Mode
 from relay.directory.access import DirectoryAccess, DirectoryUnavailable
 from relay.directory.investors import Investors
+from relay.directory.known_terminals import KnownTerminals
 from relay.directory.secrets_box import SecretsBox
 from relay.directory.terminals import Terminals
 from relay.sessions.endings import Ending, EndKind
@@ -43,9 +44,11 @@ def directory(engine: Engine, clock: HandClock) -> Iterator[Directory]:
     with DirectoryAccess(threads=1) as access:
         hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
         box = SecretsBox(Fernet.generate_key())
+        terminals = Terminals(engine, box, clock=clock)
         found = Directory(
             access,
-            Terminals(engine, box, clock=clock),
+            terminals,
+            KnownTerminals(access, terminals),
             Investors(engine, clock=clock, hasher=hasher),
             KnownPlaces(engine, access, clock=clock),
             SystemInfoSeen(engine, clock=clock),

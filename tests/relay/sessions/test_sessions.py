@@ -54,11 +54,20 @@ async def test_a_full_relay_says_so_before_it_checks_anything(kept: KeptEvidence
     assert len(house.door.applicants) == 1
 
 
+async def test_a_login_that_cannot_be_read_takes_no_place(kept: KeptEvidence) -> None:
+    """Whatever is wrong with the terminal itself is said before the relay's own state is."""
+    house = House(kept, max_sessions=1)
+    await house.sessions.admit(applicant("s-1"))
+    house.door.not_read = login_reasons.terminal_disabled(app_id="terminal_1.0")
+
+    assert await refused(house, "s-2", "100002") == "terminal_disabled"
+
+
 async def test_a_login_that_fails_gives_its_place_back(kept: KeptEvidence) -> None:
     """Otherwise failed logins would fill the relay."""
     house = House(kept, max_sessions=1)
-    house.door.refusal = login_reasons.wrong_proof(app_id="terminal_1.0")
-    assert await refused(house, "s-1") == "wrong_proof"
+    house.door.refusal = login_reasons.system_info_replayed()
+    assert await refused(house, "s-1") == "system_info_replayed"
     house.door.refusal, house.counter.refusal = None, counter_reasons.counter_refused(3, "不合法的登录")
     assert await refused(house, "s-2") != ""
     house.counter.refusal = None

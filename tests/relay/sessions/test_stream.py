@@ -112,7 +112,7 @@ async def test_after_its_last_word_a_stream_hears_nothing(house: House, kept: Ke
 async def test_a_refused_login_is_told_as_it_may_be_known_and_kept_as_it_is(house: House, kept: KeptEvidence) -> None:
     """Whoever tries app ids must not learn which exist; operations must."""
     talk = Talk(house)
-    house.door.refusal = login_reasons.unknown_terminal(app_id="terminal_1.0")
+    house.door.stranger = login_reasons.unknown_terminal(app_id="terminal_1.0")
 
     answers = await talk.says(HELLO, LOGIN)
 
@@ -206,8 +206,26 @@ async def test_each_stream_has_a_challenge_of_its_own_and_the_login_its_proof_fo
 
     assert one.challenge.timestamp != two.challenge.timestamp
     assert len(one.challenge.timestamp) == 128
-    assert house.door.applicants[0].challenge == one.challenge.timestamp
+    assert house.door.challenges[0] == one.challenge.timestamp
     for talk in (first, second):
+        await talk.stream.ended()
+
+
+async def test_it_is_said_that_a_terminal_is_proved_before_anything_is_asked_of_the_relay(house: House) -> None:
+    """And of a stranger it is not said, whatever else is wrong."""
+    proved, strange = Talk(house), Talk(house)
+    said: list[int] = []
+    for talk in (proved, strange):
+        talk.stream.on_proved = lambda: said.append(len(house.door.applicants))
+    await proved.says(HELLO, LOGIN)
+    house.door.stranger = login_reasons.wrong_proof(app_id="terminal_1.0")
+    house.sessions.draining = True
+
+    (_, refusal) = await strange.says(HELLO, LOGIN)
+
+    assert said == [0]
+    assert refusal.rejected.reason == "terminal_not_accepted"
+    for talk in (proved, strange):
         await talk.stream.ended()
 
 
