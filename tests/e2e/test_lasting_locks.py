@@ -31,7 +31,6 @@ from tests.e2e.site import (
     BROKER,
     DEADLINE_SECONDS,
     INVESTORS,
-    OTHER_MODE_TERMINAL,
     TERMINAL,
     Site,
     collect_now,
@@ -74,17 +73,6 @@ async def test_an_investor_whose_password_is_guessed(start_site: StartRelay, mod
     logins = site.called("ReqUserLogin") - before
     assert logins == (3 + 1 if mode is Mode.MANY_TO_MANY else 0)
     assert logins < CTP_LOCKS_AT
-
-
-async def test_an_app_id_that_fails_its_proof(start_site: StartRelay) -> None:
-    """The software with the wrong auth code is locked; that says nothing about the investor it named."""
-    site = await start_site(Mode.MANY_TO_ONE, limits__login_failures_per_app_id=2, limits__lock_out_seconds=3600.0)
-    guess = Attempt(app_id=OTHER_MODE_TERMINAL, auth_code="GUESSED000000001")
-    reasons = [(await refusal(site, guess)).reason for _ in range(3)]
-    async with site.logged_in(INVESTORS[0]) as same_investor:
-        await trade(same_investor)
-
-    assert reasons == ["terminal_not_accepted", "terminal_not_accepted", "locked_out"]
 
 
 async def test_an_address_that_tries_one_investor_after_the_other(start_site: StartRelay) -> None:
