@@ -72,7 +72,6 @@ class KnownTerminals:
     @asynccontextmanager
     async def kept(self, seconds: float) -> AsyncIterator[None]:
         """Look now, and every so many seconds as long as the context lasts."""
-
         over = asyncio.Event()
 
         async def keep_looking() -> None:
