@@ -119,7 +119,7 @@ async def serve(
         await counter.start()
         stack.push_async_callback(counter.stop)
         await _serve_control(settings, engine, guard, stack)
-        doors = Doors(settings, sessions, ledger)
+        doors = Doors(settings, sessions, ledger, directory.places.has_logins)
         watched = Watched(
             sessions, counter, ledger, verifier, order_map, log, doors.listener, doors.gate, shared.alarms
         )
@@ -210,6 +210,7 @@ def _open_databases(
         seen=SystemInfoSeen(directory_engine, clock=_now),
     )
     directory.places.forget_old()
+    directory.places.load()
     if settings.verification.genuineness:  # then what is this old is refused for its age
         directory.seen.forget_older_than(_KEPT_BEYOND_AGE + dt.timedelta(seconds=settings.verification.max_age_seconds))
     return ledger, directory
@@ -310,6 +311,10 @@ def _takes(sessions: Sessions, admission: Admission, link_limits: LinkLimits, do
         "listen.proxy_protocol_from": doors.take_settings,
         "listen.max_message_bytes": doors.take_settings,
         "listen.hello_timeout_seconds": doors.take_settings,
+        "listen.max_connections_without_session": doors.take_settings,
+        "listen.max_connections_without_session_per_address": doors.take_settings,
+        "listen.connections_per_second": doors.take_settings,
+        "listen.connections_per_second_per_address": doors.take_settings,
         "listen.max_streams_without_session": doors.take_settings,
         "listen.max_streams_without_session_per_address": doors.take_settings,
         "sessions.linger_seconds": sessions_take,

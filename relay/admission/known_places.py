@@ -1,6 +1,7 @@
 """Where each investor has logged in from: a guesser elsewhere must not lock him out there.
 
-Kept in the directory's database, so that it is known after a restart and to every process of the firm.
+Kept in the directory's database, so that it is known after a restart and to every process of the firm. The places alone
+are in memory, too: what decides at the first byte of a connection cannot wait for a database.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Engine, and_, delete, select, update
+from sqlalchemy import ColumnElement, Engine, and_, delete, func, select, update
 
 from relay.counter.port import Investor
 from relay.database.database import insert_new, writing
@@ -20,6 +21,8 @@ from relay.directory.access import DirectoryAccess
 
 KEPT = timedelta(days=90)
 _WRITTEN_TODAY = 10_000
+_IN_MEMORY = 20_000
+"""places; of more the ones that were used last"""
 
 
 class KnownPlaces:
@@ -31,6 +34,22 @@ class KnownPlaces:
         self._clock = clock
         self._written: OrderedDict[tuple[Investor, str], str] = OrderedDict()
         """the day each was written last, so that a place is written once a day"""
+        self._used: OrderedDict[str, None] = OrderedDict()
+        """places in memory, the last one used last"""
+
+    def load(self) -> None:
+        """Read the places into memory; blocks."""
+        oldest = stamp(self._clock() - KEPT)
+        latest = func.max(KNOWN_PLACE.c.seen_at)
+        query = select(KNOWN_PLACE.c.place).where(KNOWN_PLACE.c.seen_at >= oldest)
+        with self._engine.connect() as connection:
+            found = connection.execute(query.group_by(KNOWN_PLACE.c.place).order_by(latest.desc()).limit(_IN_MEMORY))
+            places = list(found.scalars())
+        self._used = OrderedDict.fromkeys(reversed(places))
+
+    def has_logins(self, place: str) -> bool:
+        """Whether any investor has logged in from there, as far as it is in memory."""
+        return place in self._used
 
     async def is_known(self, investor: Investor, place: str) -> bool:
         """Whether the investor has logged in from there; raises DirectoryUnavailable."""
@@ -38,6 +57,10 @@ class KnownPlaces:
 
     async def logged_in(self, investor: Investor, place: str) -> None:
         """The investor logged in from there; raises DirectoryUnavailable."""
+        self._used[place] = None
+        self._used.move_to_end(place)
+        while len(self._used) > _IN_MEMORY:
+            self._used.popitem(last=False)
         today = stamp(self._clock())[:10]
         if self._written.get((investor, place)) == today:
             return

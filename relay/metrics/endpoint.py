@@ -14,10 +14,11 @@ from prometheus_client import CollectorRegistry, make_wsgi_app
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from relay.admission.stream_gate import StreamGate
 from relay.admission.verifier import Verifier
 from relay.counter.ctp.order_map.file import OrderMapFile
 from relay.counter.port import Counter
+from relay.edge.causes import Cause
+from relay.edge.stream_gate import StreamGate
 from relay.ledger.ledger import Ledger
 from relay.logs.alarms import AlarmName, Alarms
 from relay.logs.logs import Log
@@ -80,7 +81,14 @@ def readings(of: Watched) -> Iterator[Reading]:
 def _of_the_door(door: Listener) -> Iterator[Reading]:
     yield "origins_unknown", "streams refused because a proxy did not say where they come from", door.origins_unknown
     yield "origins_without_port", "streams whose proxy gave no port: reports say 0", door.origins_without_port
-    yield "connections_refused", "connections refused for a wrong or missing PROXY header", door.connections_refused
+    edge = door.edge
+    yield "connections_unproved", "connections on which no terminal has proved itself", edge.strangers
+    yield "connections_proved", "connections with a terminal that is logging in after its proof", edge.proved
+    yield "connections_with_session", "connections with a terminal session", edge.with_session
+    yield "connections_waiting", "new connections that wait for their turn", edge.waiting
+    yield "connections_refused", "connections refused since the start, for whatever cause", edge.counts.refused
+    for cause in Cause:
+        yield f"connections_{cause.event}", f"connections {cause.meaning}", edge.counts.of(cause)
     if door.certificates is not None:
         until = door.certificates.valid_until.timestamp()
         yield "tls_certificate_valid_until_seconds", "when the served certificate expires, Unix time", until

@@ -70,7 +70,6 @@ class Certificates:
         self._certificate, self._key = certificate, key
         self._seen = _state(certificate, key)
         self._pair = read_pair(certificate, key)
-        self._next: grpc.ServerCertificateConfiguration | None = None
         if why := self._why_not_now(self._pair):
             _log.error("certificate_not_valid", why=why)
 
@@ -79,8 +78,18 @@ class Certificates:
         return self._pair.valid_until
 
     def credentials(self) -> grpc.ServerCredentials:
-        first = _configuration(self._pair)
-        return grpc.dynamic_ssl_server_credentials(first, self._fetch)  # type: ignore[arg-type]  # may be None
+        """For one server; each has its own, because each asks for what is new to it."""
+        served = self._pair
+
+        def fetch() -> grpc.ServerCertificateConfiguration | None:
+            """On a thread of gRPC's, at each new connection; None leaves it at the one before."""
+            nonlocal served
+            if self._pair is served:
+                return None
+            served = self._pair
+            return _configuration(served)
+
+        return grpc.dynamic_ssl_server_credentials(_configuration(served), fetch)  # type: ignore[arg-type]  # may be None
 
     def look(self) -> None:
         """Take what is in the files where they have changed since they were last read; says it where they are unfit."""
@@ -99,7 +108,7 @@ class Certificates:
         if why := self._why_not_now(pair):
             raise CertificateUnusable(why)
         if pair != self._pair:
-            self._pair, self._next = pair, _configuration(pair)
+            self._pair = pair
             _log.info("certificate_taken", serial=pair.serial, valid_until=pair.valid_until.isoformat())
 
     async def watch(self, seconds: float = _LOOK_SECONDS) -> None:
@@ -114,11 +123,6 @@ class Certificates:
         if now < pair.valid_from:
             return f"{self._certificate}: is not valid before {pair.valid_from.isoformat()}"
         return ""
-
-    def _fetch(self) -> grpc.ServerCertificateConfiguration | None:
-        """On a thread of gRPC's, at each new connection; None leaves it at the one before."""
-        taken, self._next = self._next, None
-        return taken
 
 
 def _configuration(pair: Pair) -> grpc.ServerCertificateConfiguration:

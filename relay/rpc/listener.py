@@ -1,4 +1,4 @@
-"""The relay's doors for terminals: the listening gRPC server, where a terminal's address comes from, the open streams."""
+"""The relay's doors for terminals: gRPC's servers behind the edge, where a terminal's address comes from, the open streams."""
 
 from __future__ import annotations
 
@@ -6,58 +6,58 @@ import asyncio
 import weakref
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
+from typing import Any
 
 import grpc
-import structlog
 
-from relay.admission.origin.trusted_proxies import Network, Origin, origin_of, parse_networks, parse_peer
-from relay.admission.stream_gate import MOST_WAITING, GateLimits, StreamGate
+from relay.admission.origin.trusted_proxies import Network, Origin, origin_of, parse_networks
 from relay.counter.port import Evidence
+from relay.edge.edge import Edge
+from relay.edge.limits import EdgeLimits
+from relay.edge.pace import PaceLimits
+from relay.edge.shares import ShareLimits
+from relay.edge.stream_gate import MOST_WAITING, GateLimits, StreamGate
 from relay.rpc.certificates import Certificates, CertificateUnusable
-from relay.rpc.front import ProxyListener
 from relay.rpc.terminal_service import TerminalService
 from relay.sessions.sessions import STOPPING, Sessions
 from relay.sessions.stream import StreamSettings, TerminalStream
 from relay.settings.settings import Listen, Settings
 from relay.tasks import Tasks
 
-_log = structlog.get_logger(__name__)
 _INNER_ADDRESS = "127.0.0.1:0"
-_TRANSPORT_MESSAGE_BYTES = 16 * 1024 * 1024
-"""what gRPC itself lets through: far more than the setting, so that a larger message is refused by name"""
-
-_STREAMS_OF_A_CONNECTION = 128
-"""a terminal has one; a proxy that carries many terminals opens another connection"""
+_STREAMS_OF_A_TERMINAL, _STREAMS_OF_A_PROXY = 8, 128
+"""at a time on one connection: a terminal needs one; a proxy that carries many opens another connection"""
+_IDLE_SECONDS_OF_A_TERMINAL, _IDLE_SECONDS_OF_A_PROXY = 10, 300
+_HANDSHAKE_SECONDS = 5
+_METADATA_BYTES = 8 * 1024
+_NO_COMPRESSION = 1
+"""the set of algorithms that has only the one that changes nothing"""
 _FAREWELL_SECONDS = 5.0
 """how long the last words on the streams may take to be read"""
 
 
 class Listener:
     def __init__(
-        self, settings: Listen, open_stream: Callable[[Origin], TerminalStream], gate: StreamGate, max_sessions: int
+        self,
+        settings: Listen,
+        open_stream: Callable[[Origin], TerminalStream],
+        gate: StreamGate,
+        max_sessions: int,
+        known_place: Callable[[str], bool] = lambda _: False,
     ) -> None:
-        """OSError where certificate or key cannot be used."""
+        """`known_place` says whether an investor has logged in from a place. OSError where certificate or key cannot be used."""
         self._settings = settings
-        proxies = parse_networks(settings.proxy_protocol_from)
-        self._proxy_listener = ProxyListener(proxies) if proxies else None
-        self._origins = _Origins(parse_networks(settings.trusted_proxies), self._proxy_listener)
-        self._service = TerminalService(open_stream, self._origins, gate, settings.max_message_bytes)
+        self._max_sessions = max_sessions
+        self._most_bytes = 2 * settings.max_message_bytes
         self.certificates: Certificates | None = None
         if settings.tls_certificate is not None and settings.tls_key is not None:
             self.certificates = Certificates(settings.tls_certificate, settings.tls_key)
-        self._server = grpc.aio.server(
-            options=[
-                ("grpc.max_receive_message_length", _TRANSPORT_MESSAGE_BYTES),
-                ("grpc.max_concurrent_streams", _STREAMS_OF_A_CONNECTION),
-                ("grpc.so_reuseport", 0),
-                ("grpc.keepalive_time_ms", 20_000),
-                ("grpc.keepalive_timeout_ms", 10_000),
-                ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
-            ],
-            # The last bound; the gate and the sessions come first. A session that is resumed has two for a moment.
-            maximum_concurrent_rpcs=2 * (max_sessions + settings.max_streams_without_session + MOST_WAITING),
-        )
-        self._server.add_generic_rpc_handlers((self._service,))
+        self.edge = Edge(self._edge_limits(settings), known_place, tls=self.certificates is not None)
+        self._origins = _Origins(self.edge)
+        self._service = TerminalService(open_stream, self._origins, gate, self.edge, settings.max_message_bytes)
+        self._for_terminals = self._server(_STREAMS_OF_A_TERMINAL, _IDLE_SECONDS_OF_A_TERMINAL)
+        self._for_proxies = self._server(_STREAMS_OF_A_PROXY, _IDLE_SECONDS_OF_A_PROXY)
+        self._take_networks(settings)
         self._tasks = Tasks()
 
     @property
@@ -72,17 +72,17 @@ class Listener:
 
     @property
     def connections_refused(self) -> int:
-        """Connections refused since the start because their PROXY header was missing, wrong or not theirs to send."""
-        return self._proxy_listener.refused if self._proxy_listener is not None else 0
+        """Connections refused since the start, for whatever cause."""
+        return self.edge.counts.refused
 
     async def start(self) -> int:
         """Begin to serve; returns the port. OSError where the address cannot be used."""
         address = self._settings.address
         try:
-            port = self._bind(address if self._proxy_listener is None else _INNER_ADDRESS)
-            await self._server.start()
-            if self._proxy_listener is not None:
-                port = await self._proxy_listener.start(address, port)
+            ports = self._bind(self._for_terminals), self._bind(self._for_proxies)
+            await self._for_terminals.start()
+            await self._for_proxies.start()
+            port = await self.edge.start(address, ports)
         except (RuntimeError, OSError) as error:  # grpc says RuntimeError, whatever stood in the way
             raise OSError(f"listen.address {address} cannot be used: is another program there? ({error})") from None
         if self.certificates is not None:
@@ -92,20 +92,17 @@ class Listener:
     async def stop(self, seconds: float) -> None:
         """Take no more streams, let those there are end within this time, then cut them; idempotent."""
         await self._tasks.cancel()
-        if self._proxy_listener is not None:
-            self._proxy_listener.close()
-        await self._server.stop(seconds)
-        if self._proxy_listener is not None:
-            await self._proxy_listener.stop()
+        self.edge.close()
+        await asyncio.gather(self._for_terminals.stop(seconds), self._for_proxies.stop(seconds))
+        self.edge.stop()
 
     def take_settings(self, settings: Listen) -> None:
-        """What may change while it serves: trusted proxies, the largest message. ValueError where it may not."""
-        if bool(settings.proxy_protocol_from) != (self._proxy_listener is not None):
-            raise ValueError("listen.proxy_protocol_from can be set or emptied by a restart only")
-        if self._proxy_listener is not None:
-            self._proxy_listener.proxies = parse_networks(settings.proxy_protocol_from)
-        self._origins.trusted = parse_networks(settings.trusted_proxies)
+        """What may change while it serves: proxies, bounds, the largest message. ValueError where it may not."""
+        if settings.max_message_bytes > self._most_bytes:
+            raise ValueError("listen.max_message_bytes can grow beyond twice its value at the start by a restart only")
+        self._take_networks(settings)
         self._service.max_message = settings.max_message_bytes
+        self.edge.take_limits(self._edge_limits(settings))
 
     def take_certificate(self, settings: Settings) -> None:
         """Read the certificate again; blocks, raises CertificateUnusable."""
@@ -114,37 +111,73 @@ class Listener:
             raise CertificateUnusable("TLS can be switched on or off by a restart only")
         self.certificates.use(certificate, key)
 
-    def _bind(self, address: str) -> int:
+    def _take_networks(self, settings: Listen) -> None:
+        self._origins.trusted = self.edge.carries_many = parse_networks(settings.trusted_proxies)
+        self.edge.writes_header = parse_networks(settings.proxy_protocol_from)
+
+    def _edge_limits(self, settings: Listen) -> EdgeLimits:
+        return EdgeLimits(
+            ShareLimits(settings.max_connections_without_session, settings.max_connections_without_session_per_address),
+            PaceLimits(settings.connections_per_second, settings.connections_per_second_per_address),
+            settings.max_message_bytes,
+            settings.hello_timeout_seconds,
+            2 * (self._max_sessions + settings.max_streams_without_session + MOST_WAITING),
+        )
+
+    def _server(self, streams: int, idle_seconds: int) -> Any:
+        server = grpc.aio.server(
+            options=[
+                # A message that is too large for the setting is refused by name, one that is larger by gRPC.
+                ("grpc.max_receive_message_length", self._most_bytes),
+                ("grpc.compression_enabled_algorithms_bitset", _NO_COMPRESSION),
+                ("grpc.max_metadata_size", _METADATA_BYTES),
+                ("grpc.absolute_max_metadata_size", _METADATA_BYTES),
+                ("grpc.max_concurrent_streams", streams),
+                ("grpc.max_connection_idle_ms", idle_seconds * 1000),
+                ("grpc.server_handshake_timeout_ms", _HANDSHAKE_SECONDS * 1000),
+                ("grpc.so_reuseport", 0),
+                ("grpc.keepalive_time_ms", 20_000),
+                ("grpc.keepalive_timeout_ms", 10_000),
+                ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
+            ]
+        )
+        server.add_generic_rpc_handlers((self._service,))
+        return server
+
+    def _bind(self, server: Any) -> int:
         if self.certificates is None:
-            return int(self._server.add_insecure_port(address))
-        return int(self._server.add_secure_port(address, self.certificates.credentials()))
+            return int(server.add_insecure_port(_INNER_ADDRESS))
+        return int(server.add_secure_port(_INNER_ADDRESS, self.certificates.credentials()))
 
 
 class _Origins:
     """Tells a terminal's origin from its connection and, behind a proxy, from what the proxy says."""
 
-    def __init__(self, trusted: Sequence[Network], proxy_listener: ProxyListener | None) -> None:
-        self.trusted = trusted
+    def __init__(self, edge: Edge) -> None:
+        self.trusted: Sequence[Network] = ()
         self.without_port = 0
-        self._proxy_listener = proxy_listener
+        self._edge = edge
 
-    def __call__(self, peer: str, metadata: Sequence[tuple[str, str | bytes]]) -> Origin:
+    def __call__(self, inner: Origin, metadata: Sequence[tuple[str, str | bytes]]) -> Origin:
         forwarded = [str(value) for key, value in metadata if key == "x-forwarded-for"]
-        connection = parse_peer(peer)
-        if self._proxy_listener is not None:
-            connection = self._proxy_listener.origin(connection)
-        origin = origin_of(connection, forwarded, self.trusted)
+        origin = origin_of(self._edge.origin(inner), forwarded, self.trusted)
         if origin.port == 0:
             self.without_port += 1
-            _log.warning("terminal_port_unknown", peer=peer, advice="let the proxy append [ADDRESS]:PORT")
+            self._edge.lines.say("terminal_port_unknown", origin.place, advice="let the proxy append [ADDRESS]:PORT")
         return origin
 
 
 class Doors:
     """Where terminals come in."""
 
-    def __init__(self, settings: Settings, sessions: Sessions, evidence: Evidence) -> None:
-        """OSError where certificate or key cannot be used."""
+    def __init__(
+        self,
+        settings: Settings,
+        sessions: Sessions,
+        evidence: Evidence,
+        known_place: Callable[[str], bool] = lambda _: False,
+    ) -> None:
+        """`known_place` says whether an investor has logged in from a place. OSError where certificate or key cannot be used."""
         self._sessions = sessions
         self._evidence = evidence
         self._clock = asyncio.get_running_loop().time
@@ -153,7 +186,7 @@ class Doors:
         )
         self._streams: weakref.WeakSet[TerminalStream] = weakref.WeakSet()
         self.gate = StreamGate(_gate_limits(settings.listen), sessions.resumable_at)
-        self.listener = Listener(settings.listen, self._open_stream, self.gate, settings.max_sessions)
+        self.listener = Listener(settings.listen, self._open_stream, self.gate, settings.max_sessions, known_place)
 
     async def close(self) -> None:
         """Tell everybody still on a stream, and stop; idempotent."""

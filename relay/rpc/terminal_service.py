@@ -11,12 +11,13 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 import grpc
-import structlog
 from google.protobuf.message import DecodeError
 
 from ctprelay.v1 import terminal_pb2 as pb
-from relay.admission.origin.trusted_proxies import Origin, OriginUnknown
-from relay.admission.stream_gate import Slot, StreamGate
+from relay.admission.origin.trusted_proxies import Origin, OriginUnknown, parse_peer
+from relay.edge.edge import Edge
+from relay.edge.stream_gate import Slot, StreamGate
+from relay.edge.streams import OpenStream
 from relay.refusals import stream_reasons
 from relay.sessions import frames
 from relay.sessions.endings import Ending, EndKind
@@ -24,16 +25,16 @@ from relay.sessions.outbox import SLOW_READER
 from relay.sessions.stream import Malformed, TerminalStream
 from relay.tasks import Tasks
 
-_log = structlog.get_logger(__name__)
-
-OriginOf = Callable[[str, Sequence[tuple[str, str | bytes]]], Origin]
-"""(gRPC peer text, request metadata) -> the terminal's public address as the relay observed it"""
+OriginOf = Callable[[Origin, Sequence[tuple[str, str | bytes]]], Origin]
+"""(gRPC's peer, request metadata) -> the terminal's public address as the relay observed it"""
 
 Context = Any
 """grpc.aio.ServicerContext, which is generic in messages that travel as bytes here"""
 
 _CUT_SECONDS = 5.0
 """how long a terminal that does not read may take to read why it is cut"""
+_FAREWELL_SECONDS = 15.0
+"""how long a terminal that has proved itself, and reads, may take for the last it gets"""
 
 
 class TerminalService(grpc.GenericRpcHandler):
@@ -44,9 +45,11 @@ class TerminalService(grpc.GenericRpcHandler):
         open_stream: Callable[[Origin], TerminalStream],
         origin_of: OriginOf,
         gate: StreamGate,
+        edge: Edge,
         max_message: int,
     ) -> None:
         self._open_stream = open_stream
+        self._edge = edge
         self._gate = gate
         self._origin_of = origin_of
         self.max_message = max_message
@@ -55,12 +58,13 @@ class TerminalService(grpc.GenericRpcHandler):
         self._handler: Any = grpc.stream_stream_rpc_method_handler(
             self._session, request_deserializer=self._parse, response_serializer=None
         )
+        self._no_method: Any = grpc.stream_stream_rpc_method_handler(self._refuse_method)
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:
-        """The handler for our one method, None for everything else."""
+        """The handler for our one method, and for all others one that counts the stream as well."""
         if handler_call_details.method == "/ctprelay.v1.TerminalService/Session":
             return self._handler
-        return None
+        return self._no_method
 
     def _parse(self, data: bytes) -> pb.TerminalMessage | Malformed:
         if len(data) > self.max_message:
@@ -70,42 +74,80 @@ class TerminalService(grpc.GenericRpcHandler):
         except DecodeError:
             return Malformed(len(data), self.max_message)
 
+    async def _refuse_method(self, _: AsyncIterator[bytes], context: Context) -> None:
+        if self._opened(context, parse_peer(context.peer())) is not None:
+            await context.abort(grpc.StatusCode.UNIMPLEMENTED, "Method not found!")
+
     async def _session(self, requests: AsyncIterator[pb.TerminalMessage | Malformed], context: Context) -> None:
         try:
-            origin = self._origin_of(context.peer(), tuple(context.invocation_metadata() or ()))
+            inner = parse_peer(context.peer())
+            stream = self._opened(context, inner)
+            if stream is None:
+                return
+            origin = self._origin_of(inner, tuple(context.invocation_metadata() or ()))
         except OriginUnknown as unknown:  # no guess goes into a report
             self.origins_unknown += 1
-            _log.warning("terminal_origin_unknown", peer=context.peer(), why=str(unknown))
+            self._edge.lines.say("terminal_origin_unknown", context.peer(), why=str(unknown))
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"origin_unknown: {unknown}")
             return
         slot = await self._gate.enter(origin)
         if slot is None:
-            _log.warning("stream_refused", place=origin.place, waiting=self._gate.waiting)
+            self._edge.lines.say("stream_refused", origin.place, waiting=self._gate.waiting)
+            stream.ended()
             await context.write(frames.batch([frames.rejected(stream_reasons.too_many_streams())]))
             return
-        try:
-            await self._converse(origin, requests, context, slot)
-        finally:
-            slot.leave()
+        stream.on_over = slot.leave
+        await self._converse(origin, requests, context, (stream, slot))
+
+    def _opened(self, context: Context, inner: Origin) -> OpenStream | None:
+        """Count a stream until gRPC has closed it; raises OriginUnknown."""
+        stream = self._edge.stream_opened(inner)
+        if stream is not None:
+            context.add_done_callback(lambda _: stream.closed())
+        return stream
 
     async def _converse(
-        self, origin: Origin, requests: AsyncIterator[pb.TerminalMessage | Malformed], context: Context, slot: Slot
+        self,
+        origin: Origin,
+        requests: AsyncIterator[pb.TerminalMessage | Malformed],
+        context: Context,
+        counted: tuple[OpenStream, Slot],
     ) -> None:
         stream = self._open_stream(origin)
-        stream.on_session = slot.leave
+        _count(stream, *counted)
         tasks = Tasks()
         tasks.start(_read(requests, stream), "terminal stream reader")
         writer = tasks.start(_write(context, stream), "terminal stream writer")
-        cut = tasks.start(stream.outbox.overrun.wait(), "terminal stream cut")
+        over = tasks.start(stream.outbox.over.wait(), "terminal stream over")
         try:
-            await asyncio.wait({writer, cut}, return_when=asyncio.FIRST_COMPLETED)
-            await asyncio.wait({writer}, timeout=_CUT_SECONDS)
+            await asyncio.wait({writer, over}, return_when=asyncio.FIRST_COMPLETED)
+            counted[0].ended()
+            reads = counted[0].is_proved and not stream.outbox.overrun.is_set()
+            await asyncio.wait({writer}, timeout=_FAREWELL_SECONDS if reads else _CUT_SECONDS)
         finally:
             unread = not writer.done()
             await tasks.cancel()
             await stream.ended()
         if unread:  # the goodbye could not be written any more, so the stream's status says it
             await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, SLOW_READER.text)
+
+
+def _count(stream: TerminalStream, counted: OpenStream, slot: Slot) -> None:
+    """Keep the edge and the gate informed of what the stream becomes."""
+
+    def proved() -> None:
+        slot.leave()
+        counted.proved()
+
+    def has_session() -> None:
+        slot.leave()
+        counted.has_session()
+
+    def gives_way() -> None:
+        stream.outbox.put(frames.rejected(stream_reasons.too_many_streams()))
+        stream.outbox.close()
+
+    stream.on_proved, stream.on_session, slot.on_give_way = proved, has_session, gives_way
 
 
 async def _read(requests: AsyncIterator[pb.TerminalMessage | Malformed], stream: TerminalStream) -> None:

@@ -24,6 +24,8 @@ class Outbox:
         self._bytes = 0
         self._ready = asyncio.Event()
         self.closed = False
+        self.over = asyncio.Event()
+        """set when nothing more will be put"""
         self.overrun = asyncio.Event()
         """set when the terminal did not keep up: its stream is to be cut even if it never reads again"""
 
@@ -46,6 +48,7 @@ class Outbox:
         if ending is not None:
             self._waiting.append(frames.goodbye(ending))
         self.closed = True
+        self.over.set()
         self._ready.set()
 
     async def next_batch(self) -> bytes | None:

@@ -76,6 +76,8 @@ class TerminalStream:
         self._name = secrets.token_hex(6)
         self._app_id, self._client_version, self._challenge = "", "", b""
         self._session: TerminalSession | None = None
+        self.on_proved: Callable[[], object] = lambda: None
+        """called as soon as the terminal has proved itself"""
         self.on_session: Callable[[], object] = lambda: None
         """called when the stream has a session"""
         self.on_proved: Callable[[], object] = lambda: None

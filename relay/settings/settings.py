@@ -66,6 +66,24 @@ class Listen(Section):
         default=(),
         description="networks of proxies that pass bytes on and begin each connection with a PROXY protocol header, version 1 or 2",
     )
+    max_connections_without_session: Count = Field(
+        default=256,
+        description="most connections on which no terminal has proved itself, from all addresses together; where all are"
+        " taken, the address with most gives up its oldest. Each takes up to three descriptors",
+    )
+    max_connections_without_session_per_address: Count = Field(
+        default=128,
+        description="most connections from one address on which no terminal has proved itself; further ones are closed at once."
+        " An IPv6 address counts as its /64 network",
+    )
+    connections_per_second: Seconds = Field(
+        default=100.0,
+        description="new connections a second from all addresses that no investor has logged in from before; those that are known"
+        " have twice as many of their own. Further ones wait for their turn",
+    )
+    connections_per_second_per_address: Seconds = Field(
+        default=20.0, description="new connections a second from one address, after the first 64"
+    )
     max_streams_without_session: Count = Field(
         default=256, description="most streams that are not logged in, from all addresses together"
     )

@@ -26,7 +26,7 @@ QUERY = pb.TerminalMessage(
     call=pb.Call(request_id=1, request=requests_pb2.Request(qry_trading_account=ctp.QryTradingAccount()))
 )
 HELLO = pb.TerminalMessage(hello=pb.Hello(protocol=1, app_id=TERMINAL))
-FIVE_MEGABYTES = pb.TerminalMessage(login=pb.Login(system_info=bytes(5 << 20)))
+TOO_LARGE = pb.TerminalMessage(login=pb.Login(system_info=bytes(100_000)))
 RESUME = pb.TerminalMessage(resume=pb.Resume(resume_token=bytes(32)))
 
 
@@ -48,7 +48,7 @@ async def logged_in(site: Site) -> AsyncIterator[RawStream]:
         (pb.TerminalMessage(hello=pb.Hello(protocol=2, app_id=TERMINAL)), "protocol_unsupported"),
         (pb.TerminalMessage(), "request_malformed"),
         (b"\xff\xfe\x00garbage\x00" * 50, "request_malformed"),
-        (FIVE_MEGABYTES, "message_too_large"),
+        (TOO_LARGE, "message_too_large"),
     ],
     ids=["call", "logout", "login", "resume", "protocol", "empty", "garbage", "large"],
 )
@@ -106,7 +106,7 @@ async def test_what_a_terminal_calls_itself(
         (HELLO, "unexpected_message"),
         (RESUME, "resume_not_proved"),
         (b"\x12\xff\xff\xff\xff\x0f", "request_malformed"),
-        (FIVE_MEGABYTES, "message_too_large"),
+        (TOO_LARGE, "message_too_large"),
     ],
     ids=["call", "hello", "resume", "garbage", "large"],
 )
@@ -138,7 +138,7 @@ async def test_a_proved_resume_of_no_session(site: Site, bystander: RelayTermina
         (pb.TerminalMessage(login=pb.Login()), "unexpected_message"),
         (RESUME, "unexpected_message"),
         (b"\x1a\x7f\x08", "request_malformed"),
-        (FIVE_MEGABYTES, "message_too_large"),
+        (TOO_LARGE, "message_too_large"),
     ],
     ids=["hello", "login", "resume", "garbage", "large"],
 )

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import Engine, text
 
+from relay.admission import known_places
 from relay.admission.known_places import KEPT, KnownPlaces
 from relay.counter.port import Investor
 from relay.database.database import writing
@@ -61,3 +62,21 @@ async def test_a_place_is_written_once_a_day(places: KnownPlaces, engine: Engine
 
     with pytest.raises(DirectoryUnavailable):
         await places.logged_in(INVESTOR, "203.0.113.9")
+
+
+async def test_places_are_in_memory_for_what_cannot_wait(
+    places: KnownPlaces, engine: Engine, clock: HandClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the login on, and after a restart; bounded, the ones used last."""
+    monkeypatch.setattr(known_places, "_IN_MEMORY", 2)
+    for place in (HOME, "203.0.113.9", "203.0.113.10"):
+        await places.logged_in(INVESTOR, place)
+        clock.move(1)
+    with DirectoryAccess(threads=1) as access:
+        other = KnownPlaces(engine, access, clock=clock)
+        before = other.has_logins("203.0.113.10")
+        other.load()
+
+    assert [places.has_logins(place) for place in (HOME, "203.0.113.9", "203.0.113.10")] == [False, True, True]
+    assert not before
+    assert [other.has_logins(place) for place in (HOME, "203.0.113.9", "203.0.113.10")] == [False, True, True]

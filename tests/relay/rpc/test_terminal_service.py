@@ -13,7 +13,7 @@ import pytest
 from ctprelay.v1 import terminal_pb2 as pb
 from ctprelay.v1 import terminal_pb2_grpc
 from relay.admission.origin.trusted_proxies import Origin
-from relay.admission.stream_gate import GateLimits, StreamGate
+from relay.edge.stream_gate import GateLimits, StreamGate
 from relay.rpc import terminal_service
 from relay.rpc.listener import Listener
 from relay.sessions.endings import Ending, EndKind

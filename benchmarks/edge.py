@@ -1,4 +1,4 @@
-"""`python -m benchmarks.front`: what the listener for the PROXY protocol costs, side by side with gRPC's own port.
+"""`python -m benchmarks.edge`: what the relay's own accept loop costs, side by side with gRPC's own port.
 
 Two servers, each in a process of its own, answer messages of an order's size over TLS; one terminal asks both in turn.
 """
@@ -19,13 +19,14 @@ import uvloop
 
 from ctprelay.v1 import terminal_pb2 as pb
 from ctprelay.v1 import terminal_pb2_grpc
-from relay.admission.stream_gate import GateLimits, StreamGate
+from relay.edge.stream_gate import GateLimits, StreamGate
+from relay.edge.streams import OpenStream
 from relay.rpc.listener import Listener
 from relay.sessions.outbox import Outbox
 from relay.settings.settings import Listen
 
-_VARIANTS: dict[str, tuple[str, ...]] = {"gRPC's own port": (), "through the front": ("192.0.2.1/32",)}
-_ROUNDS, _ASKED, _WARM = 40, 100, 2
+_BARE, _EDGE = "gRPC's own port", "through the edge"
+_ROUNDS, _ASKED, _WARM = 60, 100, 2
 _QUESTION = pb.TerminalMessage(call=pb.Call(request_id=1, client_order_key="k" * 200))
 _ANSWER = pb.RelayMessage(sequence=1, goodbye=pb.Goodbye(reason="x" * 300)).SerializeToString()
 
@@ -36,7 +37,11 @@ class _Answering:
     def __init__(self, _: object) -> None:
         self.outbox = Outbox(1_000_000)
 
+        self.on_proved: Any = None
+        self.on_session: Any = None
+
     async def receive(self, _: object) -> None:
+        self.on_session()
         self.outbox.put(_ANSWER)
 
     def terminal_is_silent(self) -> None:
@@ -46,17 +51,33 @@ class _Answering:
         self.outbox.close()
 
 
-async def _serve(directory: Path, proxies: tuple[str, ...]) -> None:
+class _NoConnection:
+    """What streams on a connection that the edge does not know report to."""
+
+    def stream_proved(self) -> None: ...
+
+    def stream_has_session(self) -> None: ...
+
+    def stream_unclosed(self, *, session: bool) -> None: ...
+
+    def stream_closed(self, *, proved: bool, session: bool) -> None: ...
+
+
+async def _serve(directory: Path, variant: str) -> None:
     answering: Any = _Answering
     settings = Listen(
         address="127.0.0.1:0",
         tls_certificate=directory / "relay.crt",
         tls_key=directory / "relay.key",
-        proxy_protocol_from=proxies,
     )
     gate = StreamGate(GateLimits(per_address=10, total=10, patience_seconds=10.0), lambda _: 0)
     listener = Listener(settings, answering, gate, 10)
-    sys.stdout.write(f"{await listener.start()}\n")
+    port, edge = await listener.start(), listener.edge
+    if variant == _BARE:
+        port = edge.inner_ports[0]
+        edge.origin = lambda inner: inner  # type: ignore[method-assign]
+        edge.stream_opened = lambda _: OpenStream(_NoConnection())  # type: ignore[method-assign,assignment]
+    sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
     await asyncio.Event().wait()
 
@@ -70,15 +91,15 @@ async def _measure(directory: Path) -> None:
     servers, channels, calls = [], [], {}
     ports: dict[str, int] = {}
     try:
-        for name in _VARIANTS:
-            command = [sys.executable, "-m", "benchmarks.front", str(directory), name]
+        for name in (_BARE, _EDGE):
+            command = [sys.executable, "-m", "benchmarks.edge", str(directory), name]
             servers.append(await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE))
             assert servers[-1].stdout is not None
             ports[name] = int(await servers[-1].stdout.readline())
         for name, port in ports.items():  # no process is started once this one speaks gRPC
             channels.append(grpc.aio.secure_channel(f"127.0.0.1:{port}", credentials))
             calls[name] = terminal_pb2_grpc.TerminalServiceStub(channels[-1]).Session()  # type: ignore[no-untyped-call]
-        times: dict[str, list[float]] = {name: [] for name in _VARIANTS}
+        times: dict[str, list[float]] = {name: [] for name in ports}
         for number in range(_ROUNDS):
             for name, call in calls.items():
                 taken = [await _ask(call) for _ in range(_ASKED)]
@@ -88,10 +109,10 @@ async def _measure(directory: Path) -> None:
             await channel.close()
         for server in servers:
             server.kill()
-    straight, front = (statistics.median(taken) for taken in times.values())
+    straight, edge = (statistics.median(taken) for taken in times.values())
     for name, taken in times.items():
         print(f"{name}: median {1e6 * statistics.median(taken):.0f} µs there and back")
-    print(f"the front: {1e6 * (front - straight):+.0f} µs, {front / straight:.2f} times")
+    print(f"the edge: {1e6 * (edge - straight):+.0f} µs, {edge / straight:.2f} times")
 
 
 async def _ask(call: Any) -> float:
@@ -103,7 +124,7 @@ async def _ask(call: Any) -> float:
 
 def main() -> None:
     if len(sys.argv) > 1:
-        uvloop.run(_serve(Path(sys.argv[1]), _VARIANTS[sys.argv[2]]))
+        uvloop.run(_serve(Path(sys.argv[1]), sys.argv[2]))
         return
     with tempfile.TemporaryDirectory() as folder:
         uvloop.run(_measure(Path(folder)))

@@ -7,9 +7,9 @@ import ipaddress
 
 import pytest
 
-from relay.admission import stream_gate
 from relay.admission.origin.trusted_proxies import Origin
-from relay.admission.stream_gate import GateLimits, Slot, StreamGate
+from relay.edge import stream_gate
+from relay.edge.stream_gate import GateLimits, Slot, StreamGate
 from tests.relay.hand_loop import HandLoop, settled
 
 PATIENCE = 10.0

@@ -14,7 +14,7 @@ import pytest
 
 from ctprelay.v1 import terminal_pb2 as pb
 from ctprelay.v1 import terminal_pb2_grpc
-from relay.rpc import front
+from relay.edge import passage
 from relay.rpc.listener import Listener
 from relay.sessions.endings import Ending, EndKind
 from relay.settings.settings import Listen
@@ -140,7 +140,7 @@ async def test_a_proxy_without_a_header_is_refused_and_counted() -> None:
 
 async def test_a_proxy_that_says_nothing_is_refused_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """A connection costs a descriptor."""
-    monkeypatch.setattr(front, "_HEADER_SECONDS", 0.05)
+    monkeypatch.setattr(passage, "_FIRST_BYTES_SECONDS", 0.05)
     site = Site()
     listener = Listener(Listen(address="127.0.0.1:0", proxy_protocol_from=LOOPBACK), site.open_stream, wide_gate(), 100)
     reader, writer = await asyncio.open_connection("127.0.0.1", await listener.start())
@@ -157,7 +157,7 @@ async def test_a_proxy_that_says_nothing_is_refused_in_time(monkeypatch: pytest.
 
 async def test_somebody_else_who_says_nothing_is_refused_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Connections that stay for ever would use up the relay's descriptors; gRPC does not see them before they speak."""
-    monkeypatch.setattr(front, "_FIRST_BYTES_SECONDS", 0.05)
+    monkeypatch.setattr(passage, "_FIRST_BYTES_SECONDS", 0.05)
     listen = Listen(address="127.0.0.1:0", plaintext_on_loopback=True, proxy_protocol_from=("192.0.2.1/32",))
     listener = Listener(listen, Site().open_stream, wide_gate(), 10)
     port = await listener.start()
@@ -196,8 +196,7 @@ async def test_the_inner_port_is_no_way_around_it() -> None:
     site = Site()
     listener = Listener(Listen(address="127.0.0.1:0", proxy_protocol_from=LOOPBACK), site.open_stream, wide_gate(), 100)
     await listener.start()
-    assert listener._proxy_listener is not None
-    async with grpc.aio.insecure_channel(f"127.0.0.1:{listener._proxy_listener._inner_port}") as channel:
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{listener.edge.inner_ports[0]}") as channel:
         site.stub = terminal_pb2_grpc.TerminalServiceStub(channel)  # type: ignore[no-untyped-call]
         error = await refusal(site)
     await listener.stop(0)

@@ -1,0 +1,260 @@
+"""The accept loop of the terminal service: every connection comes in here, and gRPC gets its bytes.
+
+gRPC takes connections only from a port that it listens on itself, and it bounds none of them: not how many there are,
+not how fast they come, not what they send before anything is known of them. So it listens on loopback, and a
+`Passage` for each connection passes the bytes on, TLS included. The rules are pure and stand beside this file:
+`shares` says who holds how many places, `pace` who goes next, `allowance` what one may spend.
+
+Words: a **stranger** is a connection on which nothing was proved yet. It holds a place in `shares` and may have to give
+way. The terminal service says when a stream on it is opened, proved, ended and closed (`OpenStream`); from the first
+proof until the last proved stream is closed the connection holds no place and is never cut to make room. A
+connection **carries many** where its address is a trusted proxy's that speaks HTTP/2: it has a bound of its own, and its
+terminals are bounded by their streams.
+
+What holds between two events:
+
+* A passage is in `shares` exactly while it is a stranger's, in `pace` exactly while it waits for its turn.
+* `_by_port` has every inner connection from before it connects until it is closed. A connection to gRPC's ports that
+  was not opened here has no entry; its streams have no origin and are refused.
+* Where the process has no descriptors left, the accept loop lets the fullest address give one up, and pauses; it never
+  spins and never ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import ipaddress
+import socket
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from relay.admission.origin.trusted_proxies import Network, Origin, OriginUnknown, is_in, origin_at
+from relay.edge.causes import Cause, CauseCounts
+from relay.edge.limits import EdgeLimits
+from relay.edge.pace import Pace
+from relay.edge.passage import Passage
+from relay.edge.pipe import BUFFER_BYTES
+from relay.edge.quiet_lines import QuietLines
+from relay.edge.shares import Shares
+from relay.edge.streams import OpenStream
+from relay.settings.values import split_address
+
+_log = structlog.get_logger(__name__)
+_BACKLOG = 1024
+_AT_A_TIME = 32
+"""connections accepted before other work of the loop has its turn"""
+_PAUSE_SECONDS = 0.2
+_NONE_LEFT = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+
+
+class Edge:
+    """All connections of the terminal service."""
+
+    def __init__(self, limits: EdgeLimits, known: Callable[[str], bool], *, tls: bool) -> None:
+        """`known` says whether an investor has logged in from a place before."""
+        self.limits = limits
+        self.tls = tls
+        self.writes_header: Sequence[Network] = ()
+        """the peers that begin with a PROXY header; all others must not"""
+        self.carries_many: Sequence[Network] = ()
+        self.known = known
+        self.counts = CauseCounts()
+        self.lines = QuietLines()
+        self.buffer = memoryview(bytearray(BUFFER_BYTES))
+        self.passages: set[Passage] = set()
+        self._shares: Shares[Passage] = Shares(limits.strangers)
+        self._pace: Pace[Passage] = Pace(limits.pace)
+        self._carrying: set[Passage] = set()
+        self._by_port: dict[int, Passage] = {}
+        self._loop = asyncio.get_running_loop()
+        self._turns: asyncio.TimerHandle | None = None
+        self._listening: socket.socket | None = None
+        self._pause: asyncio.TimerHandle | None = None
+        self.inner_ports = (0, 0)
+
+    @property
+    def strangers(self) -> int:
+        """Connections on which nothing was proved yet."""
+        return len(self._shares)
+
+    @property
+    def waiting(self) -> int:
+        """Connections that wait for their turn."""
+        return len(self._pace)
+
+    @property
+    def with_session(self) -> int:
+        """Connections with a terminal session on them."""
+        return sum(passage.sessions > 0 for passage in tuple(self.passages))
+
+    @property
+    def proved(self) -> int:
+        """Connections on which a terminal has proved itself and has no session yet."""
+        return sum(passage.is_proved and not passage.sessions for passage in tuple(self.passages))
+
+    async def start(self, address: str, inner_ports: tuple[int, int]) -> int:
+        """Listen at `address` and pass on to these ports on loopback; returns the port. Raises OSError.
+
+        The first is for terminals, the second for proxies that carry many.
+        """
+        host, port = split_address(address)
+        self.inner_ports = inner_ports
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        found = await self._loop.getaddrinfo(host, port, family=family, type=socket.SOCK_STREAM)
+        self._listening = socket.create_server(
+            found[0][4][:2],
+            family=family,
+            backlog=_BACKLOG,
+            dualstack_ipv6=host == "::",  # as gRPC's own port
+        )
+        self._listening.setblocking(False)
+        self._loop.add_reader(self._listening, self._accept)
+        return int(self._listening.getsockname()[1])
+
+    def close(self) -> None:
+        """Take no more connections; those there are go on. Idempotent."""
+        if self._pause is not None:
+            self._pause.cancel()
+        if self._listening is not None:
+            self._loop.remove_reader(self._listening)
+            self._listening.close()
+            self._listening = None
+
+    def stop(self) -> None:
+        """End what is left; idempotent."""
+        self.close()
+        for passage in tuple(self.passages):
+            passage.end()
+        if self._turns is not None:
+            self._turns.cancel()
+        self.lines.sum_up()
+
+    def take_limits(self, limits: EdgeLimits) -> None:
+        """These hold from the next connection on."""
+        self.limits = limits
+        self._shares.limits = limits.strangers
+        if limits.pace != self._pace.limits:
+            self._pace.take_limits(limits.pace)
+
+    # What the terminal service says and asks ------------------------------------------------------------------
+
+    def origin(self, inner: Origin) -> Origin:
+        """Where the connection that gRPC sees coming from `inner` really comes from; raises OriginUnknown."""
+        origin = self._passage(inner).origin
+        if origin is None:
+            raise OriginUnknown("the proxy speaks for itself in its PROXY header and names no address")
+        return origin
+
+    def stream_opened(self, inner: Origin) -> OpenStream | None:
+        """A stream has begun on this connection; None where it may have no further one, and is cut.
+
+        Raises OriginUnknown for one that did not come in here.
+        """
+        return self._passage(inner).stream_opened()
+
+    def _passage(self, inner: Origin) -> Passage:
+        passage = self._by_port.get(inner.port)
+        if passage is None:
+            raise OriginUnknown("the connection did not come through listen.address")
+        return passage
+
+    # What a passage asks --------------------------------------------------------------------------------------
+
+    def take_place(self, passage: Passage) -> bool:
+        """Count it among the strangers; false where it is refused."""
+        self.leave_place(passage)
+        if passage.carries_many:
+            if len(self._carrying) >= self.limits.carrying_many:
+                passage.refuse(Cause.FULL)
+                return False
+            self._carrying.add(passage)
+            return True
+        gives_way = self._shares.enter(passage, passage.place, known=passage.known)
+        if gives_way is None:
+            full = self._shares.held_at(passage.place) >= self.limits.strangers.at_place
+            passage.refuse(Cause.PLACE_FULL if full else Cause.FULL)
+            return False
+        for other in gives_way:
+            other.cut(Cause.GAVE_WAY)
+        return True
+
+    def leave_place(self, passage: Passage) -> None:
+        """It is no stranger any more, or over."""
+        self._shares.leave(passage)
+        self._carrying.discard(passage)
+
+    def ask_turn(self, passage: Passage) -> None:
+        """Let it go on when it is its turn."""
+        if passage.carries_many:
+            passage.go_on(self.inner_ports[1])
+            return
+        self._pace.ask(passage, passage.place, known=passage.known)
+        self._give_turns()
+
+    def at_port(self, port: int, passage: Passage) -> None:
+        """GRPC will name this port as its peer."""
+        self._by_port[port] = passage
+
+    def left(self, passage: Passage, port: int) -> None:
+        """It is over."""
+        self.passages.discard(passage)
+        self._pace.leave(passage)
+        self.leave_place(passage)
+        if self._by_port.get(port) is passage:
+            del self._by_port[port]
+
+    def _give_turns(self) -> None:
+        if self._turns is not None:
+            self._turns.cancel()
+            self._turns = None
+        while (passage := self._pace.next(self._loop.time())) is not None:
+            passage.go_on(self.inner_ports[0])
+        wait = self._pace.wait(self._loop.time())
+        if wait is not None:
+            self._turns = self._loop.call_later(max(wait, 0.001), self._give_turns)
+
+    # The accept loop ------------------------------------------------------------------------------------------
+
+    def _accept(self) -> None:
+        for _ in range(_AT_A_TIME):
+            if self._listening is None:
+                return
+            try:
+                connection, address = self._listening.accept()
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError as error:
+                if error.errno in _NONE_LEFT:
+                    self._none_left(error)
+                    return
+                continue  # this one was gone before it was taken
+            self._take(connection, address)
+
+    def _take(self, connection: socket.socket, address: Sequence[object]) -> None:
+        try:
+            peer = origin_at(ipaddress.ip_address(str(address[0]).partition("%")[0]), int(str(address[1])))
+            connection.setblocking(False)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except (OSError, ValueError, IndexError):  # gone already
+            connection.close()
+            return
+        passage = Passage(self, connection, peer)
+        self.passages.add(passage)
+        if is_in(peer.ip, self.writes_header) or self.take_place(passage):
+            passage.begin()
+
+    def _none_left(self, error: OSError) -> None:
+        """No descriptors: let one connection go, and wait a little for the others."""
+        self.lines.say("connections_not_accepted", "", why=error.strerror or "", advice="raise the limit of open files")
+        if self.strangers:
+            self._shares.fullest().cut(Cause.GAVE_WAY)
+        if self._listening is not None:
+            self._loop.remove_reader(self._listening)
+            self._pause = self._loop.call_later(_PAUSE_SECONDS, self._accept_again)
+
+    def _accept_again(self) -> None:
+        self._pause = None
+        if self._listening is not None:
+            self._loop.add_reader(self._listening, self._accept)
