@@ -80,8 +80,6 @@ class TerminalStream:
         """called as soon as the terminal has proved itself"""
         self.on_session: Callable[[], object] = lambda: None
         """called when the stream has a session"""
-        self.on_proved: Callable[[], object] = lambda: None
-        """called when the terminal has proved its auth code"""
         self._tasks = Tasks()
         loop = asyncio.get_running_loop()
         self._patience = loop.call_later(settings.hello_timeout_seconds, self._out_of_patience)
