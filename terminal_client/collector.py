@@ -136,13 +136,35 @@ def _answer(child: subprocess.CompletedProcess[bytes], path: Path, edition: str)
     if child.returncode != 0:
         tail = child.stderr.decode("utf-8", "replace").strip()[-300:]
         raise CollectorFailed("crashed", f"the collector {path.name} ended with {child.returncode}: {tail}")
-    answer: dict[str, Any] = json.loads(child.stdout)
+    answer = _object(child.stdout, path)
+    why = str(answer.get("why", ""))
     if answer.get("failed") == "symbol_missing":
         raise CollectorFailed(
-            "symbol_missing", f"{path.name} is not a collector of the {edition} edition: it has no {answer['why']}"
+            "symbol_missing", f"{path.name} is not a collector of the {edition} edition: it has no {why}"
         )
     if answer.get("failed") == "library_missing":
-        raise CollectorFailed("library_missing", f"the collector library cannot be loaded: {answer['why']}")
+        raise CollectorFailed("library_missing", f"the collector library cannot be loaded: {why}")
+    if not _is_whole(answer):
+        raise CollectorFailed("bad_answer", f"what came of {path.name} is no collection")
     if answer["length"] != len(base64.b64decode(answer["system_info"])):
         raise CollectorFailed("bad_answer", f"{path.name} claims {answer['length']} bytes, more than its buffer")
     return answer
+
+
+def _object(output: bytes, path: Path) -> dict[str, Any]:
+    """The child's answer. The vendor's library ran in that process and may have written anywhere, so nothing is sure."""
+    try:
+        answer = json.loads(output)
+    except (ValueError, RecursionError):
+        answer = None
+    if not isinstance(answer, dict):
+        raise CollectorFailed("bad_answer", f"what came of {path.name} is no JSON object")
+    return answer
+
+
+def _is_whole(answer: dict[str, Any]) -> bool:
+    try:
+        base64.b64decode(answer["system_info"], validate=True)
+        return type(answer["length"]) is int and type(answer["code"]) is int and isinstance(answer["version"], str)
+    except (KeyError, TypeError, ValueError):
+        return False

@@ -17,7 +17,7 @@ from ctprelay.v1 import terminal_pb2_grpc
 from terminal_client.channel import Tls, open_channel
 from terminal_client.errors import LoginRejected, Refusal
 from terminal_client.farewells import NextStep, last_word
-from terminal_client.proof import auth_info
+from terminal_client.proof import TIMESTAMP_BYTES, auth_info
 from terminal_client.secret import Secret
 from terminal_client.session import Credentials, Deadlines
 from terminal_client.stream import Stream, StreamBroken
@@ -145,7 +145,10 @@ async def _challenge(stream: Stream, at: Endpoint) -> bytes:
     _refuse(message)
     if message.WhichOneof("body") != "challenge":
         raise StreamBroken(f"the relay answered hello with {message.WhichOneof('body')}")
-    return message.challenge.timestamp
+    timestamp = message.challenge.timestamp
+    if len(timestamp) != TIMESTAMP_BYTES:
+        raise StreamBroken(f"the relay's challenge has {len(timestamp)} bytes, not {TIMESTAMP_BYTES}")
+    return timestamp
 
 
 async def _logged_in(stream: Stream) -> pb.LoggedIn:

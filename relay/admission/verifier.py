@@ -25,7 +25,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import structlog
 
@@ -122,7 +122,7 @@ class Verifier:
             async with asyncio.timeout(self._timeout):
                 judgement = _judgement(await child.reader.readline(), self._last_id)
             answered = True
-        except (TimeoutError, OSError, ValueError, KeyError, TypeError) as error:
+        except (TimeoutError, OSError, ValueError) as error:
             why = f"no answer within {self._timeout:g} s" if isinstance(error, TimeoutError) else "it ended"
             raise self._failed(why) from None
         finally:
@@ -142,7 +142,7 @@ class Verifier:
             async with asyncio.timeout(_START_SECONDS):
                 child = await self._spawn()
                 version = _ready(await child.reader.readline())
-        except (TimeoutError, OSError, ValueError, AttributeError) as error:
+        except (TimeoutError, OSError, ValueError) as error:
             await self._stop()
             raise self._failed(f"it cannot start: {str(error) or type(error).__name__}") from None
         _log.info("genuineness_ready", api_version=version, pid=child.process.pid)
@@ -191,17 +191,30 @@ class Verifier:
 
 def _ready(line: bytes) -> str:
     """The API version of the first line; ValueError with what stands there instead."""
-    first = json.loads(line)
+    first = _object(line)
     if "ready" not in first:
         raise ValueError(first.get("unfit"))
     return str(first["ready"])
 
 
 def _judgement(line: bytes, expected_id: int) -> Judgement:
-    answer = json.loads(line)
-    if answer["id"] != expected_id:
-        raise ValueError("an answer to another question")
-    return Judgement(int(answer["code"]), base64.b64decode(answer["header"]))
+    """The answer to this question; ValueError where the line is none."""
+    answer = _object(line)
+    code, header = answer.get("code"), answer.get("header")
+    if answer.get("id") != expected_id or type(code) is not int or not isinstance(header, str):
+        raise ValueError("it is no answer to this question")
+    return Judgement(code, base64.b64decode(header))
+
+
+def _object(line: bytes) -> dict[str, Any]:
+    """A line as a JSON object; ValueError where it is none. The process reads hostile bytes, so it may say anything."""
+    try:
+        said = json.loads(line)
+    except RecursionError:
+        raise ValueError("it says something nested too deep") from None
+    if not isinstance(said, dict):
+        raise ValueError("it says something that is no JSON object")  # noqa: TRY004 - one kind of failure for every line
+    return said
 
 
 def _environment() -> dict[str, str]:

@@ -47,7 +47,7 @@ def read_pair(certificate: Path, key: Path) -> Pair:
         first, *_ = x509.load_pem_x509_certificates(chain)
         known = first.public_key()
         valid_from, valid_until = first.not_valid_before_utc, first.not_valid_after_utc
-    except (ValueError, UnsupportedAlgorithm):
+    except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion):
         raise CertificateUnusable(f"{certificate}: is not a PEM certificate") from None
     try:
         private = load_pem_private_key(secret, password=None)

@@ -54,6 +54,7 @@ class ScriptedRelay(terminal_pb2_grpc.TerminalServiceServicer):
         """any other messages in that batch"""
         self.silent = False
         """neither challenge nor anything else"""
+        self.challenge_bytes = 128
         self.deaf = False
         """no answer to a logout"""
         self.sessions: dict[bytes, ScriptedSession] = {}
@@ -77,7 +78,7 @@ class ScriptedRelay(terminal_pb2_grpc.TerminalServiceServicer):
         self.received.append(hello)
         if self.silent:
             await asyncio.Event().wait()
-        timestamp = os.urandom(128)
+        timestamp = os.urandom(self.challenge_bytes)
         yield batch(pb.RelayMessage(challenge=pb.Challenge(timestamp=timestamp)))
         request = await anext(request_iterator)
         self.received.append(request)

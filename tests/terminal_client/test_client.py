@@ -140,6 +140,17 @@ async def test_a_silent_relay_does_not_hold_the_login_for_ever(
         await terminal.login(*LOGIN, collected)
 
 
+@pytest.mark.parametrize("size", [0, 127, 129])
+async def test_a_challenge_of_another_length_is_an_answer_of_no_relay(
+    relay: ScriptedRelay, connect: Connect, collected: Collected, size: int
+) -> None:
+    """Encrypted, it would prove nothing or more than was asked; the login fails in words."""
+    relay.challenge_bytes = size
+
+    with pytest.raises(NotConnected, match=f"has {size} bytes"):
+        await connect().login(*LOGIN, collected=collected)
+
+
 async def test_a_query_collects_its_rows(relay: ScriptedRelay, connect: Connect, collected: Collected) -> None:
     """All rows of an answer come back together, in order, typed."""
     relay.answers["qry_instrument"] = lambda call: [

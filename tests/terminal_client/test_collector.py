@@ -134,6 +134,16 @@ def test_a_length_beyond_the_buffer_is_not_believed(child: Path) -> None:
     assert caught.value.reason == "bad_answer"
 
 
+@pytest.mark.parametrize("output", ["", "[]", "{", "{}", '{"length": 3, "system_info": "A"}'])
+def test_output_that_is_no_answer_is_an_error_of_the_collector(child: Path, output: str) -> None:
+    """The vendor's code ran in that process and may have written anywhere."""
+    child.write_text(f"print({output!r})")
+
+    with pytest.raises(CollectorFailed) as caught:
+        collect(installed_library())
+    assert caught.value.reason == "bad_answer"
+
+
 def loaded_libraries() -> list[str]:
     ctypes.util.find_library("c")
     return [line.split()[-1] for line in Path("/proc/self/maps").read_text().splitlines() if ".so" in line]

@@ -198,7 +198,16 @@ async def test_a_silent_side_process_is_ended_at_the_deadline(clock: HandClock, 
 
 @pytest.mark.parametrize(
     "answer",
-    ["say(id=99, code=-3, header='')", "peer.write(b'nonsense\\n')", "say(id=1)", "say(id=1, code='x', header='')"],
+    [
+        "say(id=99, code=-3, header='')",
+        "peer.write(b'nonsense\\n')",
+        "peer.write(b'5\\n')",
+        "peer.write(b'[' * 4000 + b'\\n')",
+        "say(id=1)",
+        "say(id=1, code='x', header='')",
+        "say(id=1, code=float('inf'), header='')",
+        "say(id=1, code=-3, header=5)",
+    ],
 )
 async def test_answers_that_make_no_sense_refuse(clock: HandClock, tmp_path: Path, answer: str) -> None:
     """Nothing but the expected answer lets a login pass."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import datetime as dt
 import socket
 import ssl
@@ -184,6 +185,19 @@ def test_a_key_that_no_terminal_could_use_is_not_taken(tmp_path: Path, key: Any)
     """gRPC would refuse every connection and say nothing."""
     with pytest.raises(CertificateUnusable, match="P-256 and P-384 only"):
         read_pair(*_pair_of(key, tmp_path))
+
+
+def test_a_certificate_of_no_known_version_is_not_taken(files: Files) -> None:
+    """The library has an error of its own for it, which would end the relay's look at its files."""
+    text = files.certificate.read_text().partition("-----END")[0]
+    data = bytearray(base64.b64decode("".join(text.splitlines()[1:])))
+    at = data.index(b"\xa0\x03\x02\x01\x02")
+    data[at + 4] = 20
+    body = base64.encodebytes(data).decode()
+    files.certificate.write_text(f"-----BEGIN CERTIFICATE-----\n{body}-----END CERTIFICATE-----\n")
+
+    with pytest.raises(CertificateUnusable, match="is not a PEM certificate"):
+        read_pair(files.certificate, files.key)
 
 
 def test_the_key_stands_in_no_text(files: Files) -> None:
