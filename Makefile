@@ -1,12 +1,14 @@
 # The two commands: make demo, make test. `make` alone lists the rest.
 # The virtual environment and what the machine lacks are made by scripts/set-up; it is silent when there is nothing to do.
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-json test soak check fix gen bench wheels up set-up
+.PHONY: help demo demo-json test soak fuzz check fix gen bench wheels up set-up
 
 BIN := $(or $(CTP_RELAY_VENV),.venv)/bin
 TESTS ?= tests
 JOBS ?= 3
 STEPS ?= 10000
+INPUTS ?= 1000000
+TARGET ?=
 SEED ?= 1
 
 help: ## list the commands
@@ -27,6 +29,10 @@ test: ## all tests; TESTS=tests/relay for some, JOBS=0 in one process
 soak: ## random histories of the whole relay, both modes; STEPS=100000 SEED=2 for more or other ones
 	@scripts/set-up test
 	@$(BIN)/python -m tests.stateful --steps $(STEPS) --seed $(SEED)
+
+fuzz: ## hostile inputs to everything that parses, guided by coverage; INPUTS=100000 TARGET=peers SEED=2
+	@scripts/set-up test
+	@$(BIN)/python -m fuzz $(TARGET) --inputs $(INPUTS) --seed $(SEED)
 
 check: ## lint, types, floors, generated code, documents; changes nothing
 	@scripts/set-up test

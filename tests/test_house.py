@@ -15,7 +15,7 @@ import pytest
 from scripts.links import anchors, broken_links
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("relay", "ctpabi", "codegen", "demo", "simcounter", "terminal_client")
+PACKAGES = ("relay", "ctpabi", "codegen", "demo", "fuzz", "simcounter", "terminal_client")
 MODULE_LINES = 400
 
 TOO_LONG: dict[str, int] = {}

@@ -1,0 +1,73 @@
+"""Parsers broken on purpose, as a slip of the hand would: `python -m fuzz --break NAME` must find each."""
+
+from __future__ import annotations
+
+import os
+import signal
+import types
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    target: str
+    """which finds it"""
+    apply: Callable[[], None]
+
+
+def _proxy_length_swapped() -> None:
+    """Version 2's length is read from the wrong end: little-endian."""
+    from relay.admission.origin import proxy_header as module  # noqa: PLC0415 - only where it is broken
+
+    right = module._binary  # noqa: SLF001 - to break it
+
+    def wrong(data: bytes) -> module.ProxyHeader | None:
+        return right(data[:14] + data[15:16] + data[14:15] + data[16:])
+
+    vars(module)["_binary"] = wrong
+
+
+def _frame_bound_dropped() -> None:
+    """The simulated counter's frames may be of any length."""
+    from simcounter import wire  # noqa: PLC0415 - only where it is broken
+
+    vars(wire)["MAX_BODY"] = 1 << 40
+
+
+def _spool_bound_dropped() -> None:
+    """A spooled entry's session may be longer than the ledger's column."""
+    from relay.ledger import spool  # noqa: PLC0415 - only where it is broken
+
+    vars(spool)["_LONGEST"] = (40, 64, 10_000)
+
+
+def _proof_forgotten() -> None:
+    """Any proof is right."""
+    from relay.admission import challenge  # noqa: PLC0415 - only where it is broken
+
+    vars(challenge)["hmac"] = types.SimpleNamespace(compare_digest=lambda *_: True)
+
+
+def _signature_unchecked() -> None:
+    """An exported ledger file's signature is taken as it stands."""
+    from relay.ledger import export_file  # noqa: PLC0415 - only where it is broken
+
+    vars(export_file)["_check_signature"] = lambda _, signature, __: (str(signature.get("public_key")), [])
+
+
+def _process_killed() -> None:
+    """Native code writes where it must not: the process is gone without a word."""
+    from relay.admission.origin import trusted_proxies  # noqa: PLC0415 - only where it is broken
+
+    vars(trusted_proxies)["unquote"] = lambda _: os.kill(os.getpid(), signal.SIGSEGV)
+
+
+BREAKS = {
+    "proxy_length_swapped": Break("proxy_header", _proxy_length_swapped),
+    "frame_bound_dropped": Break("counter_frames", _frame_bound_dropped),
+    "spool_bound_dropped": Break("spool_files", _spool_bound_dropped),
+    "proof_forgotten": Break("stream_messages", _proof_forgotten),
+    "signature_unchecked": Break("ledger_files", _signature_unchecked),
+    "process_killed": Break("peers", _process_killed),
+}

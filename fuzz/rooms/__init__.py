@@ -1,0 +1,1 @@
+"""The targets themselves: one module for each subject, its `PLAYS` by name."""

@@ -1,0 +1,201 @@
+"""Command lines, what commands print, and requests on the control socket."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import json
+import unicodedata
+from random import Random
+from typing import Any
+
+import grpc
+from typer.testing import CliRunner
+
+from ctprelay.v1 import admin_pb2 as pb
+from fuzz.mutations import any_bytes, lines_of, message_of
+from fuzz.targets import Broken, Play, promise
+from relay.admin.ledger import _bounds
+from relay.admin.locks import LockActions
+from relay.admin.person import Person
+from relay.admission.login_attempts import Lock
+from relay.cli.app import app
+from relay.outside_text import is_plain, shown, shown_json
+from relay.rpc.control import AdminService
+from relay.settings.values import is_loopback, split_address, split_list
+
+_LOOP = asyncio.new_event_loop()
+
+
+def command_values(data: bytes) -> None:
+    """Addresses, days and texts: a value, or ValueError in words; and nothing printed moves the screen."""
+    text = data.decode("utf-8", "surrogateescape")
+    for read in (_read_address, _read_day, _read_list):
+        with contextlib.suppress(ValueError):
+            read(text)
+    line = shown(text)
+    promise(not _moving(line), f"what is shown moves nothing: {_moving(line)}")
+    promise(is_plain(line) and shown(line) == line, "what is shown is plain")
+    value = {text: [text]}
+    in_json = shown_json(value)
+    promise(not _moving(in_json), f"JSON that is shown moves nothing: {_moving(in_json)}")
+    promise(json.loads(in_json) == value, "JSON that is shown is read back")
+
+
+def _moving(text: str) -> list[str]:
+    return [c for c in text if unicodedata.category(c) in {"Cc", "Cf", "Zl", "Zp"}][:3]
+
+
+def _read_address(text: str) -> None:
+    host, port = split_address(text)
+    promise(host and 0 <= port <= 65535, "an address has a host and a port")
+    if is_loopback(text) and host != "localhost":
+        promise(ipaddress.ip_address(host).is_loopback, "loopback is loopback")
+
+
+def _read_day(text: str) -> None:
+    since, until = _bounds(text)
+    promise(since < until and len(since) == len(until) == 10, "a day ends after it began")
+
+
+def _read_list(text: str) -> None:
+    parts = split_list(text)
+    promise(isinstance(parts, tuple) and all(part == part.strip() and part for part in parts), "a list has its parts")
+
+
+def command_lines(data: bytes) -> None:
+    """A command line of ctp-relay, without settings: an exit code of its own, and no traceback."""
+    words = data.decode("utf-8", "surrogateescape").split("\n")
+    result = CliRunner().invoke(app, [word for word in words if "\0" not in word][:20])
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    promise(result.exit_code in range(5), f"an exit code that is listed, not {result.exit_code}")
+
+
+class _Aborted(Exception):
+    """What grpc's abort raises, so that nothing after it is done."""
+
+
+class _Context:
+    def peer(self) -> str:
+        return "unix-abstract:ctp-relay-1"
+
+    async def abort(self, code: grpc.StatusCode, _: str) -> None:
+        promise(code is not grpc.StatusCode.UNKNOWN, "an error has a status of its own")
+        raise _Aborted
+
+
+class _Guard:
+    """Three locks."""
+
+    def __init__(self) -> None:
+        names = (("app id", "terminal_1.0"), ("address", "198.51.100.7"), ("investor", "中继"))
+        self.held = {name: Lock(subject, name, 60.0) for subject, name in names}
+
+    def locks(self) -> tuple[Lock, ...]:
+        return tuple(self.held.values())
+
+    def lift(self, name: str) -> tuple[Lock, ...]:
+        lock = self.held.pop(name, None)
+        return (lock,) if lock is not None else ()
+
+    def resume_logins(self) -> tuple[Lock, ...]:
+        return ()
+
+
+class _Changes:
+    def record(self, *_: object) -> None:
+        """Nothing is kept."""
+
+
+def admin_messages(data: bytes) -> None:
+    """A request that can be read is done; another is refused with INVALID_ARGUMENT, without a traceback."""
+    _LOOP.run_until_complete(_administer(data))
+
+
+async def _administer(data: bytes) -> None:
+    guard = _Guard()
+    actions = LockActions(guard, _Changes())  # type: ignore[arg-type]
+    actions._record = _recorded  # type: ignore[method-assign]  # noqa: SLF001 - without its thread
+    service = AdminService(actions, lambda _: _PERSON)
+    for method in ("ListLocks", "LiftLocks"):
+        handler: Any = service.handlers().service(_Call(f"/ctprelay.v1.AdminService/{method}"))  # type: ignore[arg-type]
+        request = handler.request_deserializer(data)
+        try:
+            answer = handler.response_serializer(await handler.unary_unary(request, _Context()))
+        except _Aborted:
+            promise(request is None or method == "LiftLocks", "what can be read is done")
+            continue
+        if request is None and method == "LiftLocks":
+            raise Broken("what cannot be read is refused")
+        promise(len(answer) < 1000 + len(data), "an answer has a bound")
+
+
+async def _recorded(*_: object, **__: object) -> None:
+    """Without a ledger."""
+
+
+class _Call:
+    def __init__(self, method: str) -> None:
+        self.method = method
+        self.invocation_metadata = ()
+
+
+_PERSON = Person("fuzz", "control socket")
+_WORDS = (
+    *("terminal", "investor", "ledger", "locks", "database", "settings", "add", "list", "verify", "export", "tail"),
+    *("--file", "-n", "--count", "--day", "--json", "--config", "-c", "x.toml", "--mode", "many_to_one", "--help"),
+    *("--expect-head", "--public-key", "enable", "disable", "rotate", "lift", "terminal_1.0", "--", "-", "--format"),
+)
+
+
+def _word(data: bytes, most: int, random: Random) -> bytes:
+    return random.choice(_WORDS).encode() if random.random() < 0.5 else any_bytes(data, most, random)
+
+
+def _message(data: bytes, most: int, random: Random) -> bytes:
+    return message_of(pb.LiftLocksRequest)(data, most, random)
+
+
+PLAYS = {
+    "command_values": Play(
+        command_values,
+        [
+            b"127.0.0.1:50051",
+            b"[::1]:50051",
+            b"localhost:1",
+            b"2026-11-23",
+            b"a, b,,c",
+            "\x1b[31m\u202e中继\x9b".encode(),
+        ],
+        any_bytes,
+        longest=256,
+    ),
+    "command_lines": Play(
+        command_lines,
+        [
+            b"terminal\nadd\nterminal_1.0\n--show-once",
+            b"investor\nadd\n9999\n100001",
+            b"ledger\nverify\n--file\nnowhere.jsonl\n--public-key\n00",
+            b"ledger\nexport\n--day\n2026-11-23\n--format\nline",
+            b"ledger\ntail\n-n\n5\n--json",
+            b"locks\nlift\nterminal_1.0",
+            b"settings\n--check",
+            b"--version",
+        ],
+        lines_of(_word),
+        longest=400,
+    ),
+    "admin_messages": Play(
+        admin_messages,
+        [
+            pb.LiftLocksRequest(name="terminal_1.0").SerializeToString(),
+            pb.LiftLocksRequest(all_logins=True).SerializeToString(),
+            pb.ListLocksRequest().SerializeToString(),
+        ],
+        _message,
+        longest=2000,
+    ),
+}
+"""by target"""

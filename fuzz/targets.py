@@ -1,0 +1,140 @@
+"""The table of targets. It imports nothing of the relay's, so that a campaign can be planned without loading it.
+
+A target's function takes bytes and returns nothing. The exceptions that a parser may raise by its own docstring are
+caught inside; whatever else comes out, and every broken promise (`Broken`), is a finding.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from random import Random
+
+Mutate = Callable[[bytes, int, Random], bytes]
+
+
+class Broken(AssertionError):
+    """A parser did not keep its promise; the message says which."""
+
+
+def promise(kept: object, what: str) -> None:
+    """Raise Broken unless the promise is kept; `what` is what should be true."""
+    if not kept:
+        raise Broken(what)
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    """How a target is played."""
+
+    run: Callable[[bytes], None]
+    seeds: Sequence[bytes]
+    """real values, made when the module is loaded"""
+    mutate: Mutate
+    longest: int = 4096
+    """bytes of an input"""
+
+
+@dataclass(frozen=True, slots=True)
+class FuzzTarget:
+    name: str
+    room: str
+    """module of `fuzz.rooms`; it has a Play in PLAYS under the target's name"""
+    share: int
+    """of the campaign's inputs, relative to the others': slow ones get fewer"""
+    reads: str
+    """what it parses, and from whom"""
+    watched: tuple[str, ...]
+    """packages whose coverage guides it"""
+
+    def load(self) -> Play:
+        plays: dict[str, Play] = importlib.import_module(f"fuzz.rooms.{self.room}").PLAYS
+        return plays[self.name]
+
+
+_ORIGIN, _CODEC = ("relay.admission.origin",), ("ctpabi.codec",)
+
+TARGETS = (
+    FuzzTarget("proxy_header", "origin", 90, "PROXY protocol, versions 1 and 2, of a balancer", _ORIGIN),
+    FuzzTarget("forwarded_headers", "origin", 60, "x-forwarded-for behind trusted proxies", _ORIGIN),
+    FuzzTarget("peers", "origin", 60, "the peer's name as gRPC writes it", _ORIGIN),
+    FuzzTarget("struct_bytes", "codec", 60, "C structs of the counter into messages, and back", _CODEC),
+    FuzzTarget("struct_messages", "codec", 60, "messages of a terminal into C structs, and back", _CODEC),
+    FuzzTarget("requests", "codec", 60, "every request of the catalog, as a terminal sends it", _CODEC),
+    FuzzTarget("direct_events", "codec", 60, "callbacks of the counter as events, and direct mode's dispatch", _CODEC),
+    FuzzTarget(
+        "stream_messages",
+        "stream",
+        30,
+        "messages of terminals in any order, on several streams, with and without the right proof",
+        ("relay.sessions", "relay.admission"),
+    ),
+    FuzzTarget(
+        "stream_bytes", "stream", 30, "bytes in the place of a message, before and after login", ("relay.sessions",)
+    ),
+    FuzzTarget(
+        "relay_batches",
+        "terminal",
+        20,
+        "what a hostile relay sends to a terminal, in any order",
+        ("terminal_client.link", "terminal_client.conversation", "terminal_client.dispatch", "terminal_client.stream"),
+    ),
+    FuzzTarget(
+        "terminal_options", "terminal", 40, "the terminal program's TOML file", ("terminal_client.cli.options",)
+    ),
+    FuzzTarget("collector_answers", "terminal", 60, "the collector process' answer", ("terminal_client.collector",)),
+    FuzzTarget(
+        "ledger_files", "ledger", 30, "exported ledger files that are verified", ("relay.ledger", "relay.admin")
+    ),
+    FuzzTarget(
+        "ledger_lines", "ledger", 30, "entries exported as JSON, CSV and login lines, read again", ("relay.ledger",)
+    ),
+    FuzzTarget("spool_files", "ledger", 30, "entries that an earlier process left on disk", ("relay.ledger.spool",)),
+    FuzzTarget(
+        "order_map_files", "ledger", 30, "the order map of an earlier process", ("relay.counter.ctp.order_map",)
+    ),
+    FuzzTarget("settings", "settings", 15, "the settings file and the environment over it", ("relay.settings",)),
+    FuzzTarget("secret_files", "settings", 40, "files with a secret inside", ("relay.settings.secret_files",)),
+    FuzzTarget("certificates", "settings", 20, "certificate and key, PEM", ("relay.rpc.certificates",)),
+    FuzzTarget("counter_settings", "settings", 30, "the simulated counter's TOML file", ("simcounter.config",)),
+    FuzzTarget(
+        "command_values",
+        "commands",
+        40,
+        "values on command lines, and what commands print",
+        ("relay.outside_text", "relay.settings"),
+    ),
+    FuzzTarget("command_lines", "commands", 2, "whole command lines of ctp-relay", ("relay.cli",)),
+    FuzzTarget(
+        "admin_messages", "commands", 30, "requests on the control socket", ("relay.rpc.control", "relay.admin")
+    ),
+    FuzzTarget("counter_frames", "simulated", 60, "frames of the simulated counter's wire", ("simcounter.wire",)),
+    FuzzTarget(
+        "counter_connections", "simulated", 10, "connections to the simulated counter, in any order", ("simcounter",)
+    ),
+    FuzzTarget("counter_control", "simulated", 10, "the simulated counter's control socket", ("simcounter",)),
+    FuzzTarget(
+        "genuineness_answers", "genuineness", 15, "the side process' lines, read by the relay", ("relay.admission",)
+    ),
+    FuzzTarget(
+        "genuineness_questions", "genuineness", 30, "the relay's lines, read by the side process", ("relay.admission",)
+    ),
+    FuzzTarget("genuineness_library", "genuineness", 5, "system info, read by the vendor's library", ()),
+    FuzzTarget(
+        "system_info", "genuineness", 60, "length, header and time of system info", ("relay.admission.system_info",)
+    ),
+    FuzzTarget("http_requests", "metrics", 3, "HTTP requests to the metrics endpoint", ("relay.metrics",)),
+)
+
+ABSENT = {
+    "console forms and query strings": "the relay has no console yet",
+    "webhook templates": "the relay sends no webhooks yet",
+    "HTTP admin API": "administration is gRPC on the control socket, see admin_messages",
+}
+"""what would be fuzzed and does not exist"""
+
+
+def by_name(name: str) -> FuzzTarget:
+    """The target of this name; KeyError where there is none."""
+    return {target.name: target for target in TARGETS}[name]
