@@ -1,6 +1,8 @@
 """One terminal as a process of its own: a command per line on standard input, an answer per line as JSON.
 
 orders N     N resting orders one after another; the time from each call to its first OnRtnOrder, in microseconds
+paced S R    R resting orders a second for S seconds, whether or not those before were answered; the same times, and those
+             that were not answered as null
 events N     waits for N order notices; the seconds from the first to the last
 logins N M   N logins with system info collected beforehand, M at a time; the seconds they took
 """
@@ -26,8 +28,11 @@ from terminal_client.channel import Tls
 from terminal_client.client import RelayTerminal
 from terminal_client.collector import Collected, collect
 from terminal_client.direct.terminal import DirectTerminal
+from terminal_client.errors import TerminalError
 
 INSTRUMENT, EXCHANGE = "rb2701", "SHFE"
+_PATIENCE_SECONDS = 5.0
+"""how long a paced order may take"""
 Terminal = RelayTerminal | DirectTerminal
 
 
@@ -91,10 +96,7 @@ class Caller:
 
     async def orders(self, terminal: Terminal, count: int) -> list[float]:
         """Microseconds from each call to its first OnRtnOrder."""
-        if not self._lowest:
-            asked = structs_pb2.QryDepthMarketData(instrument_id=INSTRUMENT, exchange_id=EXCHANGE)
-            reply = await terminal.requests.qry_depth_market_data(asked)
-            self._lowest = reply.rows[0].lower_limit_price
+        await self._ask_lowest(terminal)
         times = []
         async with terminal.orders(capacity=100_000) as notices:
             for _ in range(count):
@@ -105,6 +107,28 @@ class Caller:
                 await sent
                 await self._quiet(notices)
         return times
+
+    async def paced(self, terminal: Terminal, seconds: float, rate: float) -> list[float | None]:
+        """Microseconds from each call to its first OnRtnOrder; None where it did not come in time."""
+        await self._ask_lowest(terminal)
+        async with terminal.orders(capacity=100_000) as notices:
+            paced = _Paced(terminal, resting_order(self._lowest))
+            watching, orders = asyncio.ensure_future(paced.watch(notices)), []
+            began = time.perf_counter()
+            for number in range(int(seconds * rate)):
+                await asyncio.sleep(max(0.0, began + number / rate - time.perf_counter()))
+                orders.append(asyncio.ensure_future(paced.one()))
+            times = await asyncio.gather(*orders)
+            watching.cancel()
+            await asyncio.wait({watching})
+        return times
+
+    async def _ask_lowest(self, terminal: Terminal) -> None:
+        """The day's lowest price, once."""
+        if not self._lowest:
+            asked = structs_pb2.QryDepthMarketData(instrument_id=INSTRUMENT, exchange_id=EXCHANGE)
+            reply = await terminal.requests.qry_depth_market_data(asked)
+            self._lowest = reply.rows[0].lower_limit_price
 
     async def _quiet(self, notices: object) -> None:
         """The order's later states, so that the next order's first notice is its own."""
@@ -139,6 +163,32 @@ class Caller:
         return time.perf_counter() - started
 
 
+class _Paced:
+    """Orders that overlap: each is matched with its notice by its reference."""
+
+    def __init__(self, terminal: Terminal, order: structs_pb2.InputOrder) -> None:
+        self._terminal, self._order = terminal, order
+        self._seen: dict[str, asyncio.Future[float]] = {}
+
+    async def watch(self, notices: AsyncIterator[structs_pb2.Order]) -> None:
+        async for notice in notices:
+            if not (first := self._notice(notice.order_ref)).done():
+                first.set_result(time.perf_counter())
+
+    async def one(self) -> float | None:
+        """Microseconds."""
+        started = time.perf_counter()
+        try:
+            async with asyncio.timeout(_PATIENCE_SECONDS):
+                reply = await self._terminal.request("order_insert", self._order)
+                return (await self._notice(reply.order_ref) - started) * 1e6
+        except (TerminalError, TimeoutError):
+            return None
+
+    def _notice(self, order_ref: str) -> asyncio.Future[float]:
+        return self._seen.setdefault(order_ref.strip(), asyncio.get_running_loop().create_future())
+
+
 def collect_many(count: int) -> list[Collected]:
     """Fresh system info for each login, without a process for each; this process has nothing of the vendor's loaded."""
     first = collect()
@@ -160,6 +210,8 @@ async def main() -> None:
             match line.split():
                 case ["orders", count]:
                     answer: object = await caller.orders(terminal, int(count))
+                case ["paced", seconds, rate]:
+                    answer = await caller.paced(terminal, float(seconds), float(rate))
                 case ["events", count]:
                     answer = await caller.events(terminal, int(count))
                 case ["logins", count, at_a_time]:

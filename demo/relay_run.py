@@ -24,6 +24,8 @@ class RelayRun:
     def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
         self.last_lines: deque[str] = deque(maxlen=_KEPT_LINES)
         """the newest lines of its log"""
+        self.logged_bytes = 0
+        """how much it has logged"""
         self._folder = folder
         self._environment = dict(environment)
         self._process: asyncio.subprocess.Process | None = None
@@ -75,6 +77,7 @@ class RelayRun:
         """Keep the newest lines, and find the one that says where it serves."""
         assert process.stdout is not None  # noqa: S101 — asked for above
         async for raw in process.stdout:
+            self.logged_bytes += len(raw)
             line = raw.decode("utf-8", "replace").rstrip()
             self.last_lines.append(line)
             if not self._ready.done() and (port := ready_port(line)):
