@@ -1,7 +1,7 @@
 # The two commands: make demo, make test. `make` alone lists the rest.
 # The virtual environment and what the machine lacks are made by scripts/set-up; it is silent when there is nothing to do.
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-json test soak fuzz check fix gen bench wheels up set-up
+.PHONY: help demo demo-json test soak fuzz check fix gen bench attack wheels up set-up
 
 BIN := $(or $(CTP_RELAY_VENV),.venv)/bin
 TESTS ?= tests
@@ -49,6 +49,10 @@ gen: ## write everything that is generated: messages, catalogs, the terminal's m
 bench: ## measure; see benchmarks/
 	@scripts/set-up test
 	@$(BIN)/python -m benchmarks
+
+attack: ## attack a relay in 23 ways, from one address and from a hundred, and measure honest terminals; about 15 minutes
+	@scripts/set-up test
+	@$(BIN)/python -m attacks
 
 wheels: ## both distributions, ctp-relay and ctp-relay-terminal, into dist/
 	@scripts/set-up test

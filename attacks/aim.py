@@ -53,6 +53,7 @@ class Aim:
     context: ssl.SSLContext = field(default_factory=trusting_context, repr=False)
     _end: float = field(init=False)
     _places: Iterator[str] = field(init=False, repr=False)
+    _timeouts: list[asyncio.Timeout] = field(default_factory=list, repr=False)
 
     def __post_init__(self) -> None:
         self._end = time.monotonic() + self.seconds
@@ -61,6 +62,12 @@ class Aim:
     @property
     def over(self) -> bool:
         return time.monotonic() >= self._end
+
+    def stop(self) -> None:
+        """No more from here on; what is under way ends soon."""
+        self._end = 0.0
+        for timeout in self._timeouts:
+            timeout.reschedule(0.0)
 
     def next_source(self) -> str:
         """His addresses in turn."""
@@ -82,8 +89,10 @@ class Aim:
                     self.done["cut"] += 1
                 await asyncio.sleep(pause)
 
+        timeout = asyncio.timeout(max(0.0, self._end - time.monotonic()))
+        self._timeouts.append(timeout)
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(max(0.0, self._end - time.monotonic())), asyncio.TaskGroup() as group:
+            async with timeout, asyncio.TaskGroup() as group:
                 for _ in range(count):
                     group.create_task(come_again_and_again())
 

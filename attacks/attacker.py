@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import resource
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -61,6 +62,8 @@ def main() -> None:
     orders = Orders.from_json(sys.stdin.readline())
     collected = collect_many(attack.system_infos) if attack.system_infos else []
     os.nice(LOWEST_PRIORITY)
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     print(json.dumps("ready"), flush=True)
     if sys.stdin.readline():
         print(json.dumps(uvloop.run(carry_out(attack, orders, collected))), flush=True)

@@ -15,8 +15,6 @@ from ctprelay.ctp.v1 import requests_pb2
 from ctprelay.v1 import terminal_pb2 as pb
 
 _REFUSED_BY_RELAY = -100
-_OWNERS = ("investor_id", "account_id", "user_id")
-"""fields that say whose a request is"""
 
 
 async def wrong_passwords(aim: Aim) -> None:
@@ -28,6 +26,8 @@ async def wrong_passwords(aim: Aim) -> None:
             while aim.collected:
                 await pace.turn()
                 stream, challenge = await _challenged(aim, connection)
+                if not aim.collected:  # another visitor has used the last
+                    break
                 login = aim.login(challenge, aim.known.others[0], secrets.token_hex(4))
                 aim.done["tries"] += 1
                 aim.done["let_in"] += await _is_let_in(connection, stream, pb.TerminalMessage(login=login))
@@ -121,15 +121,14 @@ async def _is_let_in(connection: Connection, stream: int, words: pb.TerminalMess
 
 
 def _in_the_name_of(other: str, broker_id: str) -> Iterator[requests_pb2.Request]:
-    """Every request that can name its owner, once with each of the fields that do."""
+    """Every request that can name its investor. A UserID is always overwritten, so it is no use to him."""
     for member in requests_pb2.Request.DESCRIPTOR.fields:
-        for owner in _OWNERS:
-            request = requests_pb2.Request()
-            body: Message = getattr(request, member.name)
-            fields = body.DESCRIPTOR.fields_by_name
-            if owner not in fields:
-                continue
-            setattr(body, owner, other)
-            if "broker_id" in fields:
-                setattr(body, "broker_id", broker_id)  # noqa: B010 — not every request has one
-            yield request
+        request = requests_pb2.Request()
+        body: Message = getattr(request, member.name)
+        fields = body.DESCRIPTOR.fields_by_name
+        if "investor_id" not in fields:
+            continue
+        setattr(body, "investor_id", other)  # noqa: B010 — not every request has one
+        if "broker_id" in fields:
+            setattr(body, "broker_id", broker_id)  # noqa: B010
+        yield request

@@ -11,7 +11,9 @@ from hyperframe.frame import ContinuationFrame, PingFrame, SettingsFrame
 from attacks.aim import Aim, Pace
 from attacks.wire import Connection, block, data_frame, headers_frame, message, reset_frame
 
-STREAMS = 1_000
+STREAMS = 3_000
+MOST_ON_ONE = 100
+"""streams of a connection; gRPC servers take 100 to 128"""
 CONNECTIONS = 10
 UNFINISHED = 50
 MEBIBYTE = 1 << 20
@@ -19,12 +21,12 @@ _TICK_SECONDS = 0.05
 
 
 async def closed_windows(aim: Aim) -> None:
-    """1,000 streams on 10 connections say hello and never let the relay write: flow-control windows of 0 bytes."""
+    """3,000 streams, 100 on a connection, say hello and never let the relay write: flow-control windows of 0 bytes."""
     await _hold_streams(aim, {int(SettingsFrame.INITIAL_WINDOW_SIZE): 0}, says_hello=True)
 
 
 async def idle_streams(aim: Aim) -> None:
-    """1,000 streams that say nothing; one that the relay ends is opened again."""
+    """3,000 streams that say nothing; one that the relay ends is opened again."""
     await _hold_streams(aim, {}, says_hello=False)
 
 
@@ -101,8 +103,8 @@ async def rapid_reset(aim: Aim) -> None:
 
 
 async def _hold_streams(aim: Aim, settings: dict[int, int], *, says_hello: bool) -> None:
-    """1,000 streams at a time, on 10 connections or, from many addresses, on one from each."""
-    connections = max(CONNECTIONS, len(aim.sources))
+    """3,000 streams at a time, at most 100 on a connection."""
+    connections = max(STREAMS // MOST_ON_ONE, len(aim.sources))
     most = STREAMS // connections
 
     async def visit(source: str) -> None:

@@ -41,24 +41,18 @@ INVESTORS = 14
 TRADER, VICTIM, INSIDER, *NEWCOMERS = demo_accounts.investor_ids(INVESTORS)
 """who trades all the time; whom attacks aim at; whose account an attacker has; who logs in during attacks"""
 _READY_SECONDS = 60.0
-_SETTINGS: Mapping[str, Mapping[str, float]] = {
-    "limits": {"orders_per_second": 100_000, "orders_per_day": 1_000_000, "orders_per_day_per_investor": 1_000_000},
-}
+_LIMITS = {"orders_per_second": 100_000, "orders_per_day": 1_000_000, "orders_per_day_per_investor": 1_000_000}
 _ENVIRONMENT = {"CTP_RELAY__COUNTER__INITS_PER_SECOND": "50", "CTP_RELAY__RELAY__DRAIN_SECONDS": "0.5"}
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
-    """One relay with its counter, one terminal that trades, and those that log in."""
+class Serving:
+    """One relay with its counter."""
 
     counter: SimulatedCounter
     site: RelaySite
     relay: RelayRun
     port: int
-    trader: CallerProcess
-    newcomers: CallerProcess
-    attackers: tuple[CallerProcess, ...]
-    """ready to begin at their next line"""
 
     def resident_bytes(self) -> int:
         """Memory of the relay's process now."""
@@ -73,6 +67,16 @@ class Stage:
             with contextlib.suppress(FileNotFoundError):
                 sizes += path.stat().st_size
         return sizes + self.relay.logged_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """The relay, one terminal that trades, those that log in, and the attackers, ready to begin at their next line."""
+
+    at: Serving
+    trader: CallerProcess
+    newcomers: CallerProcess
+    attackers: tuple[CallerProcess, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,39 +100,44 @@ class Attackers:
 @asynccontextmanager
 async def set_up(folder: Path, mode: str, attackers: Attackers, logins: int) -> AsyncIterator[Stage]:
     """Start everything under `folder` for at most so many honest logins, end everything at the end."""
-    cast = MODES[mode]
     async with AsyncExitStack() as stack:
-        users = demo_accounts.users(INVESTORS)
-        counter = await stack.enter_async_context(SimulatedCounter(CounterConfig(users=tuple(users))))
-        site = _site(folder, cast, make_tls_files(folder, dt.datetime.now(dt.UTC)))
-        site.furnish(counter.address)
-        _add_settings(site, attackers.attack)
-        _register(site)
-        environment = program_environment(clean_environment(os.environ)) | _ENVIRONMENT
-        run = await stack.enter_async_context(RelayRun(site.folder, environment))
-        port = await run.start()
-        resource.prlimit(run.pid, resource.RLIMIT_NOFILE, (DESCRIPTORS, DESCRIPTORS))
-        await _serves(counter, cast)
+        at = await stack.enter_async_context(serving(folder, mode, attackers.attack.settings))
+        site, port = at.site, at.port
         known = VICTIM if attackers.attack.aims_at_one else ""
         firm = Firm(port, str(site.tls.authority), TERMINAL_APP_ID, site.terminal_auth_code, NEWCOMERS, known, logins)
         orders = attackers.orders(site, port).as_json()
+        attack = attackers.attack
         trader, newcomers, *attacking = await asyncio.gather(
             _trader(stack, site, port),
             _program(stack, "attacks.newcomers", first=firm_as_json(firm)),
-            *(
-                _program(stack, "attacks.attacker", attackers.attack.name, first=orders)
-                for _ in range(attackers.attack.processes)
-            ),
+            *(_program(stack, "attacks.attacker", attack.name, first=orders) for _ in range(attack.processes)),
         )
-        yield Stage(counter, site, run, port, trader, newcomers, tuple(attacking))
+        yield Stage(at, trader, newcomers, tuple(attacking))
+
+
+@asynccontextmanager
+async def serving(folder: Path, mode: str, limits: Mapping[str, float]) -> AsyncIterator[Serving]:
+    """A counter and a relay in front of it that serves; `limits` are settings of its section [limits]."""
+    cast = MODES[mode]
+    users = demo_accounts.users(INVESTORS)
+    async with SimulatedCounter(CounterConfig(users=tuple(users))) as counter:
+        site = _site(folder, cast, make_tls_files(folder, dt.datetime.now(dt.UTC)))
+        site.furnish(counter.address)
+        _add_settings(site, {**_LIMITS, **limits})
+        _register(site)
+        environment = program_environment(clean_environment(os.environ)) | _ENVIRONMENT
+        async with RelayRun(site.folder, environment) as run:
+            port = await run.start()
+            resource.prlimit(run.pid, resource.RLIMIT_NOFILE, (DESCRIPTORS, DESCRIPTORS))
+            await _operator_is_there(counter, cast)
+            yield Serving(counter, site, run, port)
 
 
 def _site(folder: Path, cast: Cast, tls: TlsFiles) -> RelaySite:
     return RelaySite(folder / "relay", cast, tls, "".join(secrets.choice("ABCDEFGH01234567") for _ in range(16)))
 
 
-def _add_settings(site: RelaySite, attack: Attack) -> None:
-    limits = {**_SETTINGS["limits"], **attack.settings}
+def _add_settings(site: RelaySite, limits: Mapping[str, float]) -> None:
     with (site.folder / "relay.toml").open("a", encoding="utf-8") as settings:
         settings.write("\n[limits]\n" + "".join(f"{key} = {value}\n" for key, value in limits.items()))
 
@@ -149,7 +158,7 @@ def _register(site: RelaySite) -> None:
         os.chdir(here)
 
 
-async def _serves(counter: SimulatedCounter, cast: Cast) -> None:
+async def _operator_is_there(counter: SimulatedCounter, cast: Cast) -> None:
     """In many-to-one no terminal is let in before the operator is."""
     async with asyncio.timeout(_READY_SECONDS):
         while cast.relay_knows_investor and not evidence.operator_is_logged_in(counter):  # noqa: ASYNC110 - a fact at the counter
@@ -173,7 +182,7 @@ async def _program(stack: AsyncExitStack, module: str, *arguments: str, first: s
         *arguments,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
-        stderr=None if os.environ.get("ATTACKS_DEBUG") else asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,  # the collector's shell commands complain there
         # The collector writes the process's own time; the regulator wants China's.
         env={**clean_environment(os.environ), "TZ": "CST-8"},
         limit=1 << 24,

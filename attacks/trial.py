@@ -63,7 +63,7 @@ class _Memory:
 
     @asynccontextmanager
     async def watched(self) -> AsyncIterator[None]:
-        self.peak = self.stage.resident_bytes()
+        self.peak = self.stage.at.resident_bytes()
         watching = asyncio.ensure_future(self._watch())
         try:
             yield
@@ -73,7 +73,7 @@ class _Memory:
 
     async def _watch(self) -> None:
         while True:
-            self.peak = max(self.peak, self.stage.resident_bytes())
+            self.peak = max(self.peak, self.stage.at.resident_bytes())
             await asyncio.sleep(_LOOK_SECONDS)
 
 
@@ -99,10 +99,10 @@ async def measure(attack: Attack, spread: int, mode: str, plan: Plan) -> Measure
             await _warm(stage)
             async with memory.watched():
                 quiet = await _honest(stage, plan.quiet, plan.quiet_logins, plan)
-            resident, written = memory.peak, stage.written_bytes()
+            resident, written = memory.peak, stage.at.written_bytes()
             async with memory.watched():
                 during, done = await _under_attack(stage, attack, plan)
-            written = stage.written_bytes() - written
+            written = stage.at.written_bytes() - written
             recovered = await _recovered(stage)
             left = await _returned(stage, resident)
     return _measured(quiet, during, done, memory.peak - resident, left - resident, recovered, written)
@@ -125,7 +125,7 @@ async def _honest(stage: Stage, seconds: float, logins: int, plan: Plan) -> _Hea
 async def _under_attack(stage: Stage, attack: Attack, plan: Plan) -> tuple[_Heard, Counter[str]]:
     """What honest terminals noticed, and what the attackers did; the attack is over when this returns."""
     if attack.counter_refuses:
-        stage.counter.control.refuse("ReqAuthenticate", BREAKER_ERROR, times=1)
+        stage.at.counter.control.refuse("ReqAuthenticate", BREAKER_ERROR, times=1)
         await stage.newcomers.ask("visit 1 0")  # the counter refuses the relay in this login's answer
     for attacker in stage.attackers:
         await attacker.send_command("go")
@@ -154,9 +154,9 @@ async def _returned(stage: Stage, resident: int) -> int:
     """Resident bytes when they are near the quiet value again, or after some seconds."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_RETURN_SECONDS):
-            while stage.resident_bytes() - resident > 10 * MEBIBYTE:  # noqa: ASYNC110 - a fact of another process
+            while stage.at.resident_bytes() - resident > 10 * MEBIBYTE:  # noqa: ASYNC110 - a fact of another process
                 await asyncio.sleep(_LOOK_SECONDS)
-    return stage.resident_bytes()
+    return stage.at.resident_bytes()
 
 
 def _measured(

@@ -250,7 +250,8 @@ class Connection:
             self._take_window(stream, int.from_bytes(body, "big"))
         elif kind == _GOAWAY:
             self.closed.set()
-        if kind == _RESET or (kind in {_DATA, _HEADERS} and flags & _END_STREAM):
+        is_end = kind == _RESET or (kind in {_DATA, _HEADERS} and flags & _END_STREAM)
+        if is_end and stream not in self._ended:
             self._ended.add(stream)
             self.on_end(stream)
 

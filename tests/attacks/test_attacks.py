@@ -1,0 +1,58 @@
+"""While an attack goes on, honest terminals at other addresses log in and trade, and nobody gets what is not his.
+
+A short form of `make attack`: the attacks are the same, no time is measured.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from attacks.aim import Aim
+from attacks.catalog import ATTACKS, Attack
+from attacks.scene import NEWCOMERS, TRADER, VICTIM, Serving
+from ctprelay.ctp.v1 import structs_pb2 as ctp
+from tests.attacks.conftest import honest_terminal
+from tests.e2e.site import DEADLINE_SECONDS, buy, eventually
+
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
+
+UNDER_WAY = 40
+"""things an attacker has done before honest terminals are looked at"""
+
+KNOWN_PLACE = "127.0.10.2"
+
+
+@asynccontextmanager
+async def under_way(attack: Attack, aim: Aim) -> AsyncIterator[asyncio.Future[None]]:
+    """The attack goes on within; it is over at the end, whatever became of honest terminals."""
+    attacking = asyncio.ensure_future(attack.run(aim))
+    try:
+        await eventually("the attack is under way", lambda: aim.done.total() >= UNDER_WAY or attacking.done())
+        yield attacking
+    finally:
+        aim.stop()
+        await attacking
+
+
+@pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
+async def test_honest_terminals_are_served_during_an_attack(relay: Serving, attack: Attack, aim: Aim) -> None:
+    """One that is logged in trades and asks, another logs in from a fresh address; the attacker is let in nowhere."""
+    place = ATTACKS.index(attack) + 1
+    if attack.aims_at_one:
+        async with honest_terminal(relay, VICTIM, KNOWN_PLACE):
+            pass  # the relay knows this place of the investor's from here on
+    async with honest_terminal(relay, TRADER, "127.0.10.1") as trader, under_way(attack, aim) as attacking:
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            async with honest_terminal(relay, NEWCOMERS[place % len(NEWCOMERS)], f"127.0.11.{place}") as newcomer:
+                await newcomer.requests.qry_trading_account(ctp.QryTradingAccount())
+            if attack.aims_at_one:
+                async with honest_terminal(relay, VICTIM, KNOWN_PLACE):
+                    pass
+            await trader.requests.order_insert(buy())
+        assert not attacking.done(), "it ended before honest terminals were served"
+
+    assert aim.done["let_in"] == 0
