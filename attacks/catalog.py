@@ -58,7 +58,7 @@ ATTACKS: tuple[Attack, ...] = (
     Attack(insiders.others_names, is_insider=True, system_infos=4),
     Attack(hostile_messages.wrong_order),
     Attack(hostile_messages.oversize_messages),
-    Attack(insiders.replays, is_insider=True, system_infos=400),
+    Attack(insiders.replays, is_insider=True, system_infos=180),
     Attack(insiders.stolen_tokens, is_insider=True, system_infos=4),
 )
 

@@ -63,6 +63,8 @@ async def replays(aim: Aim) -> None:
     async def visit(source: str) -> None:
         async with aim.opened(source) as connection:
             for shows_old_proof in itertools.cycle((True, False)):
+                if not aim.collected:
+                    break
                 stream, challenge = await _challenged(aim, connection)
                 login = aim.login(challenge, aim.known.investor, aim.known.password)
                 if shows_old_proof:
@@ -72,6 +74,7 @@ async def replays(aim: Aim) -> None:
                 aim.done["tries"] += 1
                 aim.done["let_in"] += await _is_let_in(connection, stream, pb.TerminalMessage(login=login))
                 await asyncio.sleep(0.05)
+            await connection.closed.wait()
 
     await aim.keep(1, visit)
 

@@ -11,6 +11,7 @@ import grpc
 
 # One batch of a day's replay is the largest message; the relay refuses larger ones from us by itself.
 MAX_RECEIVE_BYTES = 16 * 1024 * 1024
+CONNECT_MILLISECONDS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,9 @@ def open_channel(address: str, tls: Tls, keepalive_seconds: float) -> grpc.aio.C
     """
     options: list[tuple[str, int | str]] = [
         ("grpc.max_receive_message_length", MAX_RECEIVE_BYTES),
-        ("grpc.min_reconnect_backoff_ms", 100),
+        ("grpc.initial_reconnect_backoff_ms", 100),
+        # In spite of its name: how long one attempt to connect may take, TLS included. A busy relay takes its time.
+        ("grpc.min_reconnect_backoff_ms", CONNECT_MILLISECONDS),
         ("grpc.max_reconnect_backoff_ms", 5000),
         # Each terminal session has a connection of its own, so that one's trouble is not another's.
         ("grpc.use_local_subchannel_pool", 1),
