@@ -86,6 +86,7 @@ async def _measure(directory: Path) -> None:
     authority = trustme.CA()
     issued = authority.issue_cert("127.0.0.1")
     issued.private_key_pem.write_to_path(str(directory / "relay.key"))
+    (directory / "relay.key").chmod(0o600)
     issued.cert_chain_pems[0].write_to_path(str(directory / "relay.crt"))
     credentials = grpc.ssl_channel_credentials(authority.cert_pem.bytes())
     servers, channels, calls = [], [], {}

@@ -51,6 +51,7 @@ from relay.ledger.spool import Spool
 from relay.logs import logs
 from relay.logs.alarms import Alarms
 from relay.metrics.endpoint import MetricsServer, Watched, readings, why_not_healthy, why_not_ready
+from relay.process_privacy import make_private
 from relay.reloading import Load, Reloading, Take
 from relay.rpc import control
 from relay.rpc.listener import Doors
@@ -72,6 +73,7 @@ def run(settings: Settings, load: Load) -> None:
     Raises what `settings.file`, `secret_files` and `database` raise, and SystemExit with a line in the log where the
     machine is not fit: port taken, certificate unreadable, locale or binding missing, no side process.
     """
+    make_private(core_dumps=settings.relay.core_dumps)
     secrets = settings_file.secrets_of(settings)
     with logs.configure(level=settings.log.level, form=settings.log.format) as log:
         logs.catch_what_python_prints()
@@ -231,7 +233,7 @@ async def _open_verifier(settings: Settings, stack: contextlib.AsyncExitStack) -
         _log.warning("genuineness_not_checked", advice="verification.genuineness is off; the ledger says so too")
         return None
     verifier = Verifier(
-        genuineness.command(rules.collector_edition),
+        genuineness.command(rules.collector_edition, core_dumps=settings.relay.core_dumps),
         timeout=rules.timeout_seconds,
         queue=rules.queue,
         now=asyncio.get_running_loop().time,

@@ -26,6 +26,7 @@ from ctpabi.api.trader import RESTART, TraderApi
 from ctpabi.catalog import Catalog
 from ctpabi.codec import layout
 from ctpabi.locale import LocaleMissing
+from relay.process_privacy import make_private
 
 STRUCT = "UserSystemInfo"
 _WRONG_LENGTH = -1
@@ -45,7 +46,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m relay.admission.genuineness", description=__doc__)
     parser.add_argument("--descriptor", type=int, required=True, help="the inherited socket")
     parser.add_argument("--edition", choices=["production", "evaluation"], required=True)
+    parser.add_argument(
+        "--core-dumps", action="store_true", help="the system may write this process's memory to a file"
+    )
     arguments = parser.parse_args()
+    make_private(core_dumps=arguments.core_dumps)
     _silence_vendor()
     with (
         socket.socket(fileno=arguments.descriptor) as peer,

@@ -63,8 +63,9 @@ class _Child:
     writer: asyncio.StreamWriter
 
 
-def command(edition: Literal["production", "evaluation"]) -> list[str]:
-    return [sys.executable, "-m", "relay.admission.genuineness", "--edition", edition]
+def command(edition: Literal["production", "evaluation"], *, core_dumps: bool = False) -> list[str]:
+    plain = [sys.executable, "-m", "relay.admission.genuineness", "--edition", edition]
+    return [*plain, "--core-dumps"] if core_dumps else plain
 
 
 class Verifier:

@@ -12,7 +12,8 @@ from relay.cli import investor, ledger, locks, terminal
 from relay.cli.context import DEFAULT_CONFIG, ConfigPath
 from relay.cli.output import EPILOG, AsJson, reporting, say, show, write_json
 from relay.database.database import open_database, require_current, revisions, upgrade
-from relay.settings.file import SettingsInvalid, directory_url, ledger_url, load, secrets_of
+from relay.settings.file import SettingsInvalid, control_socket, directory_url, ledger_url, load, secrets_of
+from relay.settings.file_modes import why_changeable
 from relay.settings.settings import Settings
 from relay.settings.text import example, markdown
 
@@ -100,6 +101,7 @@ def _check_files(settings: Settings) -> None:
         secrets_of(settings)
     except SettingsInvalid as error:
         problems += error.problems
+    problems += _changeable(settings)
     certificate, key = settings.listen.tls_certificate, settings.listen.tls_key
     if certificate is not None and key is not None:
         try:
@@ -108,6 +110,12 @@ def _check_files(settings: Settings) -> None:
             problems.append(f"listen.tls_certificate, listen.tls_key: {error}")
     if problems:
         raise SettingsInvalid("settings", problems)
+
+
+def _changeable(settings: Settings) -> list[str]:
+    """What of the relay's own places another user could change."""
+    named = {"relay.state_dir": settings.relay.state_dir, "relay.control_socket": control_socket(settings).parent}
+    return [f"{key}: {why}" for key, path in named.items() if (why := why_changeable(path))]
 
 
 def _part(name: str) -> Any:

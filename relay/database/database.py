@@ -19,6 +19,8 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from relay.settings.file_modes import why_changeable
+
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _STATEMENT_MILLISECONDS = 5000
 
@@ -114,6 +116,8 @@ def _open_sqlite(url: str, path: str | None) -> Engine:
     if not path or path == ":memory:":
         raise DatabaseUnusable("SQLite needs a file: sqlite:////var/lib/ctp-relay/relay.sqlite3")
     file = Path(path)
+    if why := why_changeable(file):
+        raise DatabaseUnusable(why)
     try:
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         # What SQLite makes beside it (-wal, -shm) takes over the file's mode.

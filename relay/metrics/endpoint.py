@@ -6,12 +6,10 @@ import asyncio
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from socketserver import ThreadingMixIn
-from typing import Any
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
-from prometheus_client import CollectorRegistry, make_wsgi_app
+from prometheus_client import CollectorRegistry
 from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from relay.admission.verifier import Verifier
@@ -22,6 +20,7 @@ from relay.edge.stream_gate import StreamGate
 from relay.ledger.ledger import Ledger
 from relay.logs.alarms import AlarmName, Alarms
 from relay.logs.logs import Log
+from relay.metrics.http_server import HttpAnswer, HttpRequest, HttpServer
 from relay.outside_text import shown_json
 from relay.refusals import relay_reasons
 from relay.refusals.refusal import Refusal
@@ -29,7 +28,6 @@ from relay.rpc.listener import Listener
 from relay.sessions.sessions import Sessions
 from relay.settings.values import split_address
 
-_StartResponse = Callable[[str, list[tuple[str, str]]], Any]
 _LOOP_SECONDS = 2.0
 """a loop that is silent for so long serves no terminal: an answer to a terminal takes milliseconds"""
 
@@ -136,20 +134,8 @@ class _Relay(Collector):
             yield GaugeMetricFamily(f"ctp_relay_{name}", meaning, value=value)
 
 
-class _Server(ThreadingMixIn, WSGIServer):
-    daemon_threads = True
-
-
-class _Quiet(WSGIRequestHandler):
-    timeout = 10
-    """seconds: a caller who says nothing does not keep a thread"""
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the library's name
-        """A scrape every few seconds is not news."""
-
-
-class MetricsServer:
-    """Serves on its own thread between `start` and `stop`."""
+class MetricsServer(HttpServer):
+    """What a monitor may ask, on a thread of its own between `start` and `stop`."""
 
     def __init__(
         self,
@@ -161,44 +147,37 @@ class MetricsServer:
         """`why_not_healthy` is empty for a healthy relay. OSError where the address cannot be bound."""
         registry = CollectorRegistry()
         registry.register(_Relay(read))
-        metrics = make_wsgi_app(registry)
 
-        def app(environ: Mapping[str, Any], start_response: _StartResponse) -> Iterable[bytes]:
-            if environ.get("PATH_INFO") == "/metrics":
-                return metrics(environ, start_response)  # type: ignore[no-any-return]
-            if environ.get("PATH_INFO") == "/healthz":
-                return _health(start_response, why_not_healthy())
-            if environ.get("PATH_INFO") == "/readyz":
-                return _readiness(start_response, why_not_ready())
-            start_response("404 Not Found", [("Content-Type", "text/plain")])
-            return [b"/metrics, /healthz and /readyz are here\n"]
+        def answer(request: HttpRequest) -> HttpAnswer:
+            match request.path:
+                case "/metrics":
+                    return _metrics(registry, request)
+                case "/healthz":
+                    return _health(why_not_healthy())
+                case "/readyz":
+                    return _readiness(why_not_ready())
+                case _:
+                    return HttpAnswer("404 Not Found", body=b"/metrics, /healthz and /readyz are here\n")
 
-        host, port = split_address(address)
-        self._server = make_server(host, port, app, _Server, _Quiet)
-        self._thread = threading.Thread(target=self._server.serve_forever, name="metrics", daemon=True)
-
-    @property
-    def port(self) -> int:
-        return int(self._server.server_port)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Stop answering; blocks up to half a second, so not for the event loop's thread."""
-        self._server.shutdown()
-        self._server.server_close()
+        super().__init__(*split_address(address), answer)
 
 
-def _health(start_response: _StartResponse, why_not: str) -> Iterable[bytes]:
-    start_response("503 Service Unavailable" if why_not else "200 OK", [("Content-Type", "text/plain")])
-    return [f"{why_not or 'ok'}\n".encode()]
+def _metrics(registry: CollectorRegistry, request: HttpRequest) -> HttpAnswer:
+    # Which names to leave out is asked by a query, which no scraper of ours needs.
+    encode, kind = choose_encoder(request.headers.get("accept", ""))
+    return HttpAnswer("200 OK", (("Content-Type", kind),), encode(registry))
 
 
-def _readiness(start_response: _StartResponse, why_not: Refusal | None) -> Iterable[bytes]:
+def _health(why_not: str) -> HttpAnswer:
+    status = "503 Service Unavailable" if why_not else "200 OK"
+    return HttpAnswer(status, body=f"{why_not or 'ok'}\n".encode())
+
+
+def _readiness(why_not: Refusal | None) -> HttpAnswer:
     state: dict[str, object] = {"ready": why_not is None}
     if why_not is not None:
         state |= {"reason": why_not.reason, "code": why_not.code, "message": why_not.message, "advice": why_not.advice}
     status = "200 OK" if why_not is None else "503 Service Unavailable"
-    start_response(status, [("Content-Type", "application/json; charset=utf-8")])
-    return [shown_json(state).encode() + b"\n"]
+    return HttpAnswer(
+        status, (("Content-Type", "application/json; charset=utf-8"),), shown_json(state).encode() + b"\n"
+    )

@@ -24,6 +24,8 @@ _log = structlog.get_logger(__name__)
 
 MOST_CALLERS: Final = 16
 """connections at a time; more are closed"""
+_LONGEST_CALL_SECONDS = 60.0
+"""a connection's whole life: a command asks one question and waits ten seconds for the answer"""
 _CREDENTIALS = struct.Struct("iII")
 """pid, uid and gid, as the kernel gives them"""
 _CHUNK = 65_536
@@ -33,8 +35,11 @@ _Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 class Callers:
     """The connections of one control socket, and who is at their other ends."""
 
-    def __init__(self, person_of: Callable[[int, int], Person]) -> None:
+    def __init__(
+        self, person_of: Callable[[int, int], Person], longest_call_seconds: float = _LONGEST_CALL_SECONDS
+    ) -> None:
         """`person_of` makes the person of pid and uid; it blocks."""
+        self._longest = longest_call_seconds
         self._person_of = person_of
         self._people: dict[str, Person] = {}
         self._tasks = Tasks()
@@ -68,8 +73,9 @@ class Callers:
         peer = f"unix-abstract:{name}"
         try:
             self._people[peer] = await self._person(writer)
-            await self._pass_both_ways((reader, writer), await _connect(name, inner), peer)
-        except OSError:
+            async with asyncio.timeout(self._longest):
+                await self._pass_both_ways((reader, writer), await _connect(name, inner), peer)
+        except OSError:  # a timeout is one
             _log.debug("control_connection_refused")
         finally:
             self._people.pop(peer, None)

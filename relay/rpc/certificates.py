@@ -20,6 +20,8 @@ from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 from cryptography.x509.oid import PublicKeyAlgorithmOID
 
+from relay.settings.secret_files import SecretFileRefused, check_private
+
 _log = structlog.get_logger(__name__)
 _LOOK_SECONDS = 2.0
 _SHORTEST_RSA = 1024
@@ -41,8 +43,8 @@ class Pair:
 
 
 def read_pair(certificate: Path, key: Path) -> Pair:
-    """Read both files, blocking; raises CertificateUnusable unless they belong together."""
-    chain, secret = _read(certificate), _read(key)
+    """Read both files, blocking; raises CertificateUnusable unless they belong together and the key is the relay's own."""
+    chain, secret = _read(certificate), _read_key(key)
     try:
         first, *_ = x509.load_pem_x509_certificates(chain)
         known = first.public_key()
@@ -134,6 +136,15 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise CertificateUnusable(f"{path}: {error.strerror}") from None
+
+
+def _read_key(path: Path) -> bytes:
+    content = _read(path)
+    try:
+        check_private(path)
+    except SecretFileRefused as error:
+        raise CertificateUnusable(str(error)) from None
+    return content
 
 
 def _can_serve(certificate: x509.Certificate, key: PublicKeyTypes) -> bool:

@@ -23,6 +23,7 @@ from relay.admin.person import Person, person_at_socket
 from relay.admission.login_attempts import Lock
 from relay.refusals.refusal import LedgerUnavailable
 from relay.rpc.callers import MOST_CALLERS, Callers
+from relay.settings.file_modes import why_changeable
 
 _M = TypeVar("_M", bound=Message)
 
@@ -97,6 +98,8 @@ class ControlSocket:
         longest = _LONGEST_PATH - len(_INNER)
         if len(os.fsencode(self._path)) > longest:
             raise OSError(f"the path is longer than {longest} bytes; set relay.control_socket to a shorter one")
+        if why := why_changeable(self._path):
+            raise OSError(why)
         for path in (self._path, self._inner):
             _make_room(path)
         before = os.umask(0o177)

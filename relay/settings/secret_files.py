@@ -8,6 +8,8 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from relay.settings.file_modes import why_changeable
+
 _LONGEST = 65_536
 
 
@@ -16,9 +18,13 @@ class SecretFileRefused(Exception):
 
 
 def check_private(path: Path) -> None:
-    """Raise SecretFileRefused when others than the owner (and the owner's group, for reading) may use the file."""
+    """Raise SecretFileRefused when others than the owner (and the owner's group, for reading) may use the file.
+
+    The owner is the user of this process, or root.
+    """
     try:
         mode = path.stat().st_mode
+        changeable = why_changeable(path)
     except FileNotFoundError:
         raise SecretFileRefused(f"{path}: there is no such file") from None
     except OSError as error:
@@ -28,6 +34,8 @@ def check_private(path: Path) -> None:
     # The group may read: container orchestrators mount secrets as root:group 0440.
     if mode & (stat.S_IRWXO | stat.S_IWGRP):
         raise SecretFileRefused(f"{path}: others than its owner can use it; run: chmod 600 {path}")
+    if changeable:
+        raise SecretFileRefused(changeable)
 
 
 def read_secret(path: Path) -> SecretStr:

@@ -40,6 +40,11 @@ class Relay(Section):
         description="Unix socket on which commands such as `ctp-relay locks` reach the running relay; default:"
         " state_dir/control.sock",
     )
+    core_dumps: bool = Field(
+        default=False,
+        description="true: the system may write the relay's memory, passwords included, to a core file, and programs of the"
+        " same user such as py-spy and gdb may look into it; for finding a fault, not for production",
+    )
     drain_seconds: Seconds = Field(default=30.0, description="seconds a stopping relay waits for terminals to leave")
 
 

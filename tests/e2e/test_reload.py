@@ -57,4 +57,5 @@ def _renewed(directory: Path) -> TlsFiles:
     authority.cert_pem.write_to_path(str(files.authority))
     issued.cert_chain_pems[0].write_to_path(str(files.certificate))
     issued.private_key_pem.write_to_path(str(files.key))
+    files.key.chmod(0o600)
     return files

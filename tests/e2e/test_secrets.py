@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from ctprelay.ctp.v1 import structs_pb2 as ctp
@@ -62,3 +64,24 @@ async def _log_in_and_resume(site: Site) -> bytes:
     assert resumed.resumed
     token: bytes = welcome.resume_token
     return token
+
+
+def children_of(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()]
+
+
+def of_process(pid: int, file: str, name: str) -> str:
+    lines = Path(f"/proc/{pid}/{file}").read_text(encoding="ascii").split("\n")
+    return next(line.removeprefix(name).strip() for line in lines if line.startswith(name))
+
+
+async def test_the_memory_of_relay_and_side_process_goes_to_no_file(site: Site) -> None:
+    """Both have said so for themselves; and what they create is their user's alone."""
+    async with site.logged_in(INVESTORS[0]):
+        pids = [site.relay.pid, *children_of(site.relay.pid)]
+
+        assert len(pids) > 1
+        assert {of_process(pid, "limits", "Max core file size").split()[:2] == ["0", "0"] for pid in pids} == {True}
+        assert {of_process(pid, "status", "Umask:") for pid in pids} == {"0077"}
+    files = [path for path in site.relay.state_dir.rglob("*") if path.is_file()]
+    assert [path.name for path in files if path.stat().st_mode & 0o077] == []

@@ -17,6 +17,7 @@ from typing import Any, BinaryIO
 import pytest
 
 from ctpabi.api.binding import vendor_library
+from tests.test_house import ROOT
 
 
 @contextmanager
@@ -83,3 +84,24 @@ def test_it_is_not_started_by_hand(arguments: list[str]) -> None:
 
     assert result.returncode == 2
     assert "usage" in result.stderr
+
+
+IN_THE_SIDE_PROCESS = """
+import ctypes, sys
+from relay.admission import genuineness
+def unfit(*_, **__):
+    raise genuineness.Unfit(str(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0)))
+genuineness._make_judge = unfit
+genuineness.main()
+"""
+
+
+@pytest.mark.parametrize(("options", "dumpable"), [((), "0"), (("--core-dumps",), "1")])
+def test_no_other_program_of_the_user_reads_its_memory(options: tuple[str, ...], dumpable: str) -> None:
+    """It says so for itself: what the relay said of itself ended where this program began."""
+    ours, theirs = socket.socketpair()
+    descriptor = str(theirs.fileno())
+    command = [sys.executable, "-c", IN_THE_SIDE_PROCESS, "--descriptor", descriptor, "--edition", "production"]
+    with ours, theirs:
+        subprocess.run([*command, *options], pass_fds=(theirs.fileno(),), cwd=ROOT, check=True, timeout=60)
+        assert json.loads(ours.recv(1000)) == {"unfit": dumpable}

@@ -66,6 +66,7 @@ def certify(place: Path) -> None:
     (place / "tls").mkdir()
     issued.cert_chain_pems[0].write_to_path(str(place / "tls" / "relay.crt"))
     issued.private_key_pem.write_to_path(str(place / "tls" / "relay.key"))
+    (place / "tls" / "relay.key").chmod(0o600)
 
 
 def written(result: Result) -> Any:
@@ -519,3 +520,30 @@ def test_an_account_is_what_ctp_can_carry(run: Run, place: Path) -> None:
     for account in ("1\u202e", "1" * 13, ""):
         refused = run("investor", "add", "1", "--password-file", "p.secret", "--account", account, exit_code=1)
         assert "an account id has" in refused.stderr
+
+
+@pytest.mark.parametrize("command", [("settings", "--check"), ("serve",)], ids=["check", "serve"])
+def test_a_relay_does_not_start_where_every_user_can_write(run: Run, place: Path, command: tuple[str, ...]) -> None:
+    """State directory, control socket and TLS key, all at once, each with the command that mends it."""
+    certify(place)
+    (place / "relay.toml").write_text(example().replace("# control_socket = …", 'control_socket = "run/c.sock"'))
+    for name in ("var", "var/relay", "run"):
+        (place / name).mkdir()
+    (place / "var/relay").chmod(0o777)
+    (place / "run").chmod(0o777)
+    (place / "tls/relay.key").chmod(0o644)
+
+    refused = run(*command, exit_code=3)
+    assert f"relay.state_dir: {place}/var/relay: every user can write there; run: chmod o-w" in refused.stderr
+    assert f"relay.control_socket: {place}/run: every user can write there; run: chmod o-w" in refused.stderr
+    assert "relay.key: others than its owner can use it; run: chmod 600" in refused.stderr
+
+
+def test_a_database_that_every_user_can_write_is_not_opened(run: Run, place: Path) -> None:
+    """By no command: what it says proves nothing."""
+    run("terminal", "list")
+    database = place / "var/relay/relay.sqlite3"
+    database.chmod(0o666)
+
+    refused = run("ledger", "verify", exit_code=4)
+    assert f"{database}: every user can write there; run: chmod o-w {database}" in refused.stderr

@@ -43,6 +43,7 @@ class Files:
         issued = self.authority.issue_cert("127.0.0.1", **until)
         issued.cert_chain_pems[0].write_to_path(str(self.certificate))
         issued.private_key_pem.write_to_path(str(self.key))
+        self.key.chmod(0o600)
         return x509.load_pem_x509_certificate(self.certificate.read_bytes()).serial_number
 
 
@@ -90,6 +91,7 @@ def _another_key(files: Files) -> None:
     Files.renew(files)
     other = files.authority.issue_cert("127.0.0.1")
     other.private_key_pem.write_to_path(str(files.key))
+    files.key.chmod(0o600)
 
 
 def _expired(files: Files) -> None:
@@ -152,6 +154,7 @@ def _pair_of(key: Any, directory: Path) -> tuple[Path, Path]:
     issued = builder.sign(key, None if isinstance(key, ed25519.Ed25519PrivateKey) else hashes.SHA256())
     certificate, key_file = directory / "relay.crt", directory / "relay.key"
     certificate.write_bytes(issued.public_bytes(Encoding.PEM))
+    key_file.touch(mode=0o600)
     key_file.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     return certificate, key_file
 
@@ -198,6 +201,21 @@ def test_a_certificate_of_no_known_version_is_not_taken(files: Files) -> None:
 
     with pytest.raises(CertificateUnusable, match="is not a PEM certificate"):
         read_pair(files.certificate, files.key)
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o604, 0o620, 0o602])
+def test_a_key_that_others_can_use_is_not_taken(files: Files, mode: int) -> None:
+    """As any other secret's file, with the command that mends it; what is served already is served on."""
+    serving = Certificates(files.certificate, files.key)
+    files.renew()
+    files.key.chmod(mode)
+
+    with pytest.raises(CertificateUnusable, match="run: chmod 600"):
+        read_pair(files.certificate, files.key)
+    with pytest.raises(CertificateUnusable, match="run: chmod 600"):
+        serving.use(files.certificate, files.key)
+    files.key.chmod(0o640)  # the group's members are chosen, as orchestrators mount secrets
+    serving.use(files.certificate, files.key)
 
 
 def test_the_key_stands_in_no_text(files: Files) -> None:

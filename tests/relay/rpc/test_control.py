@@ -19,13 +19,14 @@ from typer.testing import CliRunner, Result
 from ctprelay.v1 import admin_pb2 as pb
 from relay.admin.changes import Changes
 from relay.admin.locks import LockActions
+from relay.admin.person import person_here
 from relay.admission.login_guard import LoginGuard
 from relay.cli.app import app
 from relay.cli.context import Workplace, now
 from relay.refusals import counter_reasons
 from relay.refusals.refusal import LedgerUnavailable
 from relay.rpc import control
-from relay.rpc.callers import MOST_CALLERS
+from relay.rpc.callers import MOST_CALLERS, Callers
 from relay.settings.settings import Limits
 from relay.settings.text import example
 from tests.relay.admission.test_login_guard import WRONG_PASSWORD, PlayedPlaces, Trying, fail, try_at_counter
@@ -171,6 +172,40 @@ async def test_more_callers_than_there_is_room_for_are_closed(served: LoginGuard
         await caller.wait_closed()
 
     assert "locks: none" in (await typed("locks", "list")).stdout
+
+
+async def test_a_caller_who_says_nothing_is_cut(place: Path) -> None:
+    """Its place is free for the next one, and a command asks for seconds only."""
+    callers = Callers(lambda _pid, _uid: person_here(), longest_call_seconds=0.2)
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    inner = await asyncio.start_unix_server(answer, str(place / "inner"))
+    listening = socket.socket(socket.AF_UNIX)
+    listening.bind(str(place / "outer"))
+    await callers.start(listening, place / "inner")
+
+    reader, writer = await asyncio.open_unix_connection(str(place / "outer"))
+    async with asyncio.timeout(30):
+        assert await reader.read(1) == b""
+    assert callers._open == 0
+    writer.close()
+    await callers.stop()
+    inner.close()
+
+
+async def test_no_socket_is_made_where_every_user_can_put_one(place: Path, locks: LockActions) -> None:
+    """Another user's program would be taken for the relay; what to do is in the log."""
+    folder = place / "open"
+    folder.mkdir()
+    folder.chmod(0o777)
+    with capture_logs() as log:
+        assert await control.listen(folder / "c.sock", locks) is None
+
+    (line,) = [line for line in log if line["event"] == "control_socket_not_served"]
+    assert f"run: chmod o-w {folder}" in line["why"]
 
 
 async def test_a_socket_left_behind_is_replaced(place: Path, locks: LockActions) -> None:

@@ -115,6 +115,7 @@ def certified(directory: Path) -> tuple[Listen, trustme.CA]:
     certificate = authority.issue_cert("localhost")
     key, chain = directory / "relay.key", directory / "relay.crt"
     certificate.private_key_pem.write_to_path(str(key))
+    key.chmod(0o600)
     certificate.cert_chain_pems[0].write_to_path(str(chain))
     return Listen(address="localhost:0", tls_certificate=chain, tls_key=key), authority
 
