@@ -1,15 +1,17 @@
-"""The metrics endpoint, over a real connection: the library's own parser of requests stands in it."""
+"""The metrics endpoint, over a real connection: the parser of requests stands in it."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import functools
 import socket
-import sys
+from collections.abc import Iterator
 
 from fuzz.mutations import any_bytes, lines_of
 from fuzz.targets import Broken, Play, promise
 from relay.metrics.endpoint import MetricsServer
+from relay.metrics.http_server import HttpAnswer, HttpRequest
 
 _SECONDS = 10.0
 _MOST = 1 << 20
@@ -18,15 +20,30 @@ _failures: list[str] = []
 
 @functools.cache
 def _server() -> MetricsServer:
-    def note(*_: object) -> None:
-        error = sys.exc_info()[1]
-        if not isinstance(error, (ConnectionError, TimeoutError)):
-            _failures.append(repr(error))
-
     server = MetricsServer("127.0.0.1:0", lambda: [("sessions", "terminal sessions", 1.0)], lambda: "")
-    server._server.handle_error = note  # type: ignore[method-assign, assignment]  # noqa: SLF001 - it writes to standard error
+    answer, serve = server._answer, server._serve  # noqa: SLF001 - what fails in it is only logged
+
+    def watched_answer(request: HttpRequest) -> HttpAnswer:
+        with _noted():
+            return answer(request)
+        raise Broken("not answered")
+
+    async def watched(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with _noted():
+            await serve(reader, writer)
+
+    server._answer, server._serve = watched_answer, watched  # type: ignore[method-assign]  # noqa: SLF001
     server.start()
     return server
+
+
+@contextlib.contextmanager
+def _noted() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        _failures.append(repr(error))
+        raise
 
 
 def http_requests(data: bytes) -> None:
