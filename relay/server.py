@@ -10,7 +10,7 @@ import contextlib
 import datetime as dt
 import functools
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
@@ -56,10 +56,12 @@ from relay.reloading import Load, Reloading, Take
 from relay.rpc import control
 from relay.rpc.listener import Doors
 from relay.sessions.journal import Journal
+from relay.sessions.refused_streams import RefusedStreams, shares_of
 from relay.sessions.revocations import Revocations
 from relay.sessions.sessions import SessionLimits, Sessions
 from relay.settings import file as settings_file
 from relay.settings.settings import Settings
+from relay.stop_signals import stop_asked
 from relay.tasks import Tasks
 
 _log = structlog.get_logger(__name__)
@@ -120,7 +122,7 @@ async def serve(
         await ledger.record("relay_started", "", _started(settings, numbers[-1]))
         await counter.start()
         stack.push_async_callback(counter.stop)
-        await _serve_control(settings, engine, guard, stack)
+        await _hear_the_firm(settings, engine, guard, sessions, directory, stack)
         doors = Doors(settings, sessions, ledger, directory.places.has_logins)
         watched = Watched(
             sessions, counter, ledger, verifier, order_map, log, doors.listener, doors.gate, shared.alarms
@@ -130,7 +132,12 @@ async def serve(
         takes = _takes(sessions, admission, link_limits, doors)
         await _until_stopped(Reloading(settings, load, takes, _files(doors, counter), ledger), sessions)
         await doors.close()
-        await ledger.note("relay_stopped", "", {"sessions": len(sessions)})
+        await _write_the_end(ledger, sessions)
+
+
+async def _write_the_end(ledger: Ledger, sessions: Sessions) -> None:
+    await sessions.refused.flush()
+    await ledger.note("relay_stopped", "", {"sessions": len(sessions)})
 
 
 async def _open(
@@ -144,12 +151,15 @@ async def _open(
 
 async def _until_stopped(reloading: Reloading, sessions: Sessions) -> None:
     tasks = Tasks()
-    async with _signals(reloading, tasks) as stop:
+    async with stop_asked(lambda: tasks.start(reloading.reload(), "reload")) as stop:
         look = sessions.revocations.watch(sessions, reloading.settings.directory.look_seconds)
         tasks.start(look, "look for who was disabled")
-        await stop.wait()
-        _log.info("relay_draining", sessions=len(sessions))
-        await sessions.drain(reloading.settings.relay.drain_seconds)
+        try:
+            await stop.wait()
+            _log.info("relay_draining", sessions=len(sessions))
+            await sessions.drain(reloading.settings.relay.drain_seconds)
+        finally:
+            await tasks.cancel()
 
 
 def _take_place(settings: Settings, stack: contextlib.AsyncExitStack) -> tuple[Engine, tuple[int, ...]]:
@@ -271,7 +281,8 @@ def _make_sessions(
         return Journal(items=kept.journal_events, size_bytes=kept.journal_bytes)
 
     limits, revocations = _session_limits(settings), Revocations(directory, counter.mode)
-    return Sessions(admission, revocations, counter, evidence, limits, new_journal), admission, guard
+    refused = RefusedStreams(evidence, _now, shares_of(settings.ledger))
+    return Sessions(admission, revocations, refused, counter, evidence, limits, new_journal), admission, guard
 
 
 def _admission_rules(settings: Settings) -> AdmissionRules:
@@ -342,11 +353,19 @@ def _files(doors: Doors, counter: Counter) -> dict[str, Take]:
     return files
 
 
-async def _serve_control(
-    settings: Settings, engine: Engine, guard: LoginGuard, stack: contextlib.AsyncExitStack
+async def _hear_the_firm(
+    settings: Settings,
+    engine: Engine,
+    guard: LoginGuard,
+    sessions: Sessions,
+    directory: Directory,
+    stack: contextlib.AsyncExitStack,
 ) -> None:
+    """What operators ask of this process, and what they change in the directory from another one."""
+    await stack.enter_async_context(directory.terminals.listened_to(sessions.revocations.look_soon))
     locks = LockActions(guard, Changes(engine, settings.relay.name, _now))
-    served = await control.listen(settings_file.control_socket(settings), locks)
+    look = functools.partial(sessions.revocations.look_now, sessions)
+    served = await control.listen(settings_file.control_socket(settings), locks, look)
     if served is not None:
         stack.push_async_callback(served.stop)
 
@@ -363,25 +382,6 @@ def _serve_metrics(settings: Settings, watched: Watched, stack: contextlib.Async
         raise OSError(f"{where} cannot be used: is another program there? ({error.strerror})") from None
     metrics.start()
     stack.push_async_callback(asyncio.to_thread, metrics.stop)
-
-
-@contextlib.asynccontextmanager
-async def _signals(reloading: Reloading, tasks: Tasks) -> AsyncIterator[asyncio.Event]:
-    """Set by the first SIGINT or SIGTERM; the second one is left to end the process. SIGHUP reloads."""
-    stop, loop = asyncio.Event(), asyncio.get_running_loop()
-
-    def heard() -> None:
-        stop.set()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, heard)
-    loop.add_signal_handler(signal.SIGHUP, lambda: tasks.start(reloading.reload(), "reload"))
-    try:
-        yield stop
-    finally:
-        await tasks.cancel()
 
 
 def _started(settings: Settings, number: int) -> dict[str, object]:

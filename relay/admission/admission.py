@@ -41,6 +41,8 @@ class Applicant:
     client_version: str
     origin: Origin
     login: pb.Login = field(repr=False)
+    on_admitted: Callable[[], object] = field(default=lambda: None, repr=False)
+    """called before its admission is put into the ledger, which from then on must get an end there too"""
 
     @property
     def app_id(self) -> str:
@@ -125,6 +127,7 @@ class Admission:
             self._guard.failed(applicant, refused.refusal)
             raise
         login = self._login(applicant, accounts)
+        applicant.on_admitted()
         await self._evidence.record("terminal_admitted", applicant.name, self._facts(applicant, login))
         return login
 

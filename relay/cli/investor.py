@@ -10,6 +10,7 @@ import typer
 
 from relay.cli.context import DEFAULT_CONFIG, ConfigPath, Workplace, ask_secret
 from relay.cli.output import EPILOG, AsJson, reporting, say, show, write_json
+from relay.cli.running_relay import look_for_disabled
 from relay.counter.port import Investor
 
 app = typer.Typer(
@@ -93,7 +94,7 @@ def enable(
 def disable(
     investor_id: InvestorId, config: ConfigPath = DEFAULT_CONFIG, broker: BrokerId = None, as_json: AsJson = False
 ) -> None:
-    """Refuse an investor from now on (many-to-one); sessions end within seconds (directory.look_seconds)."""
+    """Refuse an investor from now on (many-to-one); sessions end at once."""
     _set_enabled(investor_id, config, broker, enabled=False, as_json=as_json)
 
 
@@ -102,6 +103,7 @@ def _set_enabled(investor_id: str, config: Path, broker: str | None, *, enabled:
         place = Workplace(config)
         investor = _investor(place, broker, investor_id)
         place.investors.set_enabled(place.by, investor, enabled)
+        look_for_disabled(place)
         _tell(asdict(investor) | {"enabled": enabled}, "is enabled" if enabled else "is disabled", as_json=as_json)
 
 

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 
-import grpc
 import typer
 
 from ctprelay.v1 import admin_pb2 as pb
-from ctprelay.v1 import admin_pb2_grpc
 from relay.cli.context import DEFAULT_CONFIG, ConfigPath, Workplace
 from relay.cli.output import EPILOG, AsJson, CommandRefused, reporting, show
-from relay.refusals.refusal import LedgerUnavailable
-from relay.settings.file import control_socket
+from relay.cli.running_relay import DEADLINE_SECONDS, ask
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -22,16 +17,13 @@ app = typer.Typer(
     epilog=EPILOG,
 )
 
-_T = TypeVar("_T")
-_DEADLINE_SECONDS = 10.0
-
 
 @app.command("list")
 def list_(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     """List who cannot log in at the moment, and for how long."""
     with reporting():
         place = Workplace(config)
-        answer = _ask(place, lambda relay: relay.ListLocks(pb.ListLocksRequest(), timeout=_DEADLINE_SECONDS))
+        answer = ask(place, lambda relay: relay.ListLocks(pb.ListLocksRequest(), timeout=DEADLINE_SECONDS))
         show("locks", [_row(lock) for lock in answer.locks], as_json=as_json)
 
 
@@ -55,21 +47,8 @@ def lift(
         if (name is None) == (not all_logins):
             raise CommandRefused("name an investor, app id or address, or give --all-logins")
         request = pb.LiftLocksRequest(all_logins=True) if all_logins else pb.LiftLocksRequest(name=name or "")
-        answer = _ask(Workplace(config), lambda relay: relay.LiftLocks(request, timeout=_DEADLINE_SECONDS))
+        answer = ask(Workplace(config), lambda relay: relay.LiftLocks(request, timeout=DEADLINE_SECONDS))
         show("lifted", [{"subject": lock.subject, "name": lock.name} for lock in answer.lifted], as_json=as_json)
-
-
-def _ask(place: Workplace, question: Callable[[admin_pb2_grpc.AdminServiceStub], _T]) -> _T:
-    path: Path = control_socket(place.settings)
-    with grpc.insecure_channel(f"unix:{path}") as channel:
-        try:
-            return question(admin_pb2_grpc.AdminServiceStub(channel))  # type: ignore[no-untyped-call]  # generated
-        except grpc.RpcError as error:
-            if error.code() is grpc.StatusCode.FAILED_PRECONDITION:
-                raise LedgerUnavailable(error.details()) from None
-            raise CommandRefused(
-                f"no relay answers on {path}: is it running with these settings, and are you its user?"
-            ) from None
 
 
 def _row(lock: pb.Lock) -> dict[str, object]:

@@ -12,6 +12,7 @@ import typer
 
 from relay.cli.context import DEFAULT_CONFIG, ConfigPath, Workplace, ask_secret
 from relay.cli.output import EPILOG, AsJson, CommandRefused, reporting, say, show, warn, write_json
+from relay.cli.running_relay import look_for_disabled
 from relay.counter.port import Mode
 from relay.directory.auth_codes import new_auth_code
 from relay.directory.terminals import Terminal
@@ -69,7 +70,7 @@ def enable(app_id: AppId, config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson =
 
 @app.command()
 def disable(app_id: AppId, config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
-    """Refuse a terminal from now on; the sessions it has end within seconds (directory.look_seconds)."""
+    """Refuse a terminal from now on; the sessions it has end at once."""
     _set_enabled(app_id, config, enabled=False, as_json=as_json)
 
 
@@ -128,6 +129,7 @@ def _set_enabled(app_id: str, config: Path, *, enabled: bool, as_json: bool) -> 
     with reporting():
         place = Workplace(config)
         place.terminals.set_enabled(place.by, app_id, enabled)
+        look_for_disabled(place)
         _tell({"app_id": app_id, "enabled": enabled}, "is enabled" if enabled else "is disabled", as_json=as_json)
 
 

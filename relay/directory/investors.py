@@ -21,6 +21,7 @@ from relay.database.database import writing
 from relay.database.schema import INVESTOR
 from relay.database.times import stamp
 from relay.directory.access import DirectoryAccess, DirectoryUnavailable
+from relay.directory.announcements import announce
 from relay.directory.names import ACCOUNT_ID, is_account_id
 from relay.directory.terminals import EntryExists, EntryUnknown
 from relay.refusals import login_reasons
@@ -150,6 +151,7 @@ class Investors:
     def _change(self, broker_id: str, investor_id: str, **values: object) -> None:
         with self._transaction() as connection:
             changed = connection.execute(update(INVESTOR).where(_is(broker_id, investor_id)).values(values))
+            announce(connection)
         if changed.rowcount != 1:
             raise EntryUnknown(f"investor {investor_id} of broker {broker_id} is not registered")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import nullcontext
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +16,7 @@ from relay.counter.port import Mode
 from relay.database.database import writing
 from relay.database.schema import TERMINAL
 from relay.database.times import stamp
+from relay.directory.announcements import announce, listening
 from relay.directory.auth_codes import auth_code_key
 from relay.directory.names import APP_ID, is_app_id
 from relay.directory.secrets_box import SecretsBox, SecretUnreadable
@@ -87,6 +88,10 @@ class Terminals:
         self._clock = clock
         self._transaction = (lambda: writing(engine)) if within is None else (lambda: nullcontext(within))
 
+    def listened_to(self, on_change: Callable[[], object]) -> AbstractAsyncContextManager[None]:
+        """Call it after each change that any process makes here, of investors too, where the database says so."""
+        return listening(self._engine, on_change)
+
     def read(self, known: Mapping[str, Terminal]) -> list[Terminal]:
         """Every terminal; one of `known` whose auth code has not changed is not decrypted again."""
         with self._engine.connect() as connection:
@@ -138,6 +143,7 @@ class Terminals:
     def _change(self, app_id: str, **values: object) -> None:
         with self._transaction() as connection:
             changed = connection.execute(update(TERMINAL).where(TERMINAL.c.app_id == app_id).values(values))
+            announce(connection)
         if changed.rowcount != 1:
             raise EntryUnknown(f"app id {app_id} is not registered")
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,6 +26,8 @@ from relay.rpc.callers import MOST_CALLERS, Callers
 from relay.settings.file_modes import why_changeable
 
 _M = TypeVar("_M", bound=Message)
+Look = Callable[[], Awaitable[int]]
+"""ends the sessions of disabled terminals and investors; how many"""
 
 _log = structlog.get_logger(__name__)
 _LONGEST_PATH = 107
@@ -37,9 +39,10 @@ _INNER = ".grpc"
 class AdminService:
     """What an operator may ask of the running process."""
 
-    def __init__(self, locks: LockActions, person_at: Callable[[str], Person]) -> None:
+    def __init__(self, locks: LockActions, look_for_disabled: Look, person_at: Callable[[str], Person]) -> None:
         """`person_at` finds the person from gRPC's name of the peer; raises LookupError."""
         self._locks = locks
+        self._look_for_disabled = look_for_disabled
         self._person_at = person_at
 
     def handlers(self) -> grpc.GenericRpcHandler:
@@ -54,11 +57,19 @@ class AdminService:
                 request_deserializer=_parse(pb.LiftLocksRequest),
                 response_serializer=pb.LiftLocksResponse.SerializeToString,
             ),
+            "LookForDisabled": grpc.unary_unary_rpc_method_handler(
+                self._look,
+                request_deserializer=_parse(pb.LookForDisabledRequest),
+                response_serializer=pb.LookForDisabledResponse.SerializeToString,
+            ),
         }
         return grpc.method_handlers_generic_handler("ctprelay.v1.AdminService", methods)
 
     async def _list_locks(self, _: pb.ListLocksRequest | None, __: Any) -> pb.ListLocksResponse:
         return pb.ListLocksResponse(locks=_locks(self._locks.all()))
+
+    async def _look(self, _: pb.LookForDisabledRequest | None, __: Any) -> pb.LookForDisabledResponse:
+        return pb.LookForDisabledResponse(ended=await self._look_for_disabled())
 
     async def _lift_locks(
         self, request: pb.LiftLocksRequest | None, context: grpc.aio.ServicerContext[Any, Any]
@@ -86,12 +97,14 @@ class AdminService:
 class ControlSocket:
     """The socket while it is served."""
 
-    def __init__(self, path: Path, locks: LockActions) -> None:
+    def __init__(self, path: Path, locks: LockActions, look_for_disabled: Look) -> None:
         self._path = path
         self._inner = path.with_name(f"{path.name}{_INNER}")
         self._callers = Callers(person_at_socket)
         self._server = grpc.aio.server(maximum_concurrent_rpcs=MOST_CALLERS)
-        self._server.add_generic_rpc_handlers((AdminService(locks, self._callers.person_at).handlers(),))
+        self._server.add_generic_rpc_handlers(
+            (AdminService(locks, look_for_disabled, self._callers.person_at).handlers(),)
+        )
 
     async def start(self) -> None:
         """Serve. Raises OSError, or RuntimeError, which is grpc's only word for whatever stood in the way."""
@@ -119,9 +132,9 @@ class ControlSocket:
             path.unlink(missing_ok=True)
 
 
-async def listen(path: Path, locks: LockActions) -> ControlSocket | None:
+async def listen(path: Path, locks: LockActions, look_for_disabled: Look) -> ControlSocket | None:
     """Serve on the socket; None, and a line in the log, where it cannot be made: trading does not wait for it."""
-    control = ControlSocket(path, locks)
+    control = ControlSocket(path, locks, look_for_disabled)
     try:
         await control.start()
     except (OSError, RuntimeError) as error:

@@ -1,7 +1,10 @@
-"""Sessions whose terminal or investor the firm has disabled meanwhile: found within seconds, and ended.
+"""Sessions whose terminal or investor the firm has disabled meanwhile: found, and ended.
 
-The directory is changed by commands in other processes, so it is looked at. While it does not answer no session is ended: a
-session was admitted once, and a database that fails must not end trading.
+The directory is changed by commands in other processes, so it is looked at: at once where a change is announced (by the
+command through the control socket, by PostgreSQL to every process), and every few seconds in any case. While it does not
+answer no session is ended: a session was admitted once, and a database that fails must not end trading.
+
+A login under way is in no list of sessions yet; `announced` lets `Sessions` ask again for one that was let in meanwhile.
 """
 
 from __future__ import annotations
@@ -29,14 +32,38 @@ class Revocations:
         self._directory = directory
         self._mode = mode
         self._away = False
+        self._changed = asyncio.Event()
+        self.announced = 0
+        """how often a change was announced, since the start"""
 
     async def watch(self, sessions: Iterable[TerminalSession], seconds: float) -> None:
-        """Look every so many seconds, for ever, and end the sessions found; `sessions` is iterated anew each time."""
+        """Look when a change is announced, and every so many seconds, for ever; `sessions` is iterated anew each time."""
         while True:
-            await asyncio.sleep(seconds)
-            await self.look(sessions)
+            try:
+                await asyncio.wait_for(self._changed.wait(), seconds)
+            except TimeoutError:
+                await self.look(sessions)
+            else:
+                self._changed.clear()
+                await self._look_at_all(sessions)
 
-    async def look(self, sessions: Iterable[TerminalSession]) -> None:
+    def look_soon(self) -> None:
+        """The directory was changed."""
+        self.announced += 1
+        self._changed.set()
+
+    async def look_now(self, sessions: Iterable[TerminalSession]) -> int:
+        """The same, for one who waits until the sessions found begin to end; how many there were."""
+        self.announced += 1
+        return await self._look_at_all(sessions)
+
+    async def _look_at_all(self, sessions: Iterable[TerminalSession]) -> int:
+        """The terminals that logins are judged by are read first, so that none of the disabled comes in behind it."""
+        await self._directory.known.look()
+        return await self.look(sessions)
+
+    async def look(self, sessions: Iterable[TerminalSession]) -> int:
+        """End the sessions of disabled terminals and investors; how many."""
         present = [session for session in sessions if not session.ending]
         try:
             found = await self._revoked(present) if present else []
@@ -44,10 +71,11 @@ class Revocations:
             if not self._away:
                 _log.warning("directory_away", why=error.why, advice="disabled terminals and investors are not noticed")
             self._away = True
-            return
+            return 0
         self._away = False
         for session, refusal in found:
             end(session, refusal)
+        return len(found)
 
     async def refusal(self, session: TerminalSession) -> Refusal | None:
         """Why this session may not be resumed; None also where the directory does not answer soon."""

@@ -45,6 +45,7 @@ from relay.refusals import login_reasons, relay_reasons, stream_reasons
 from relay.refusals.refusal import Refusal, Refused
 from relay.sessions.endings import Ending, EndKind
 from relay.sessions.journal import Journal
+from relay.sessions.refused_streams import RefusedStreams
 from relay.sessions.revocations import Revocations, end
 from relay.sessions.session import SessionIdentity, TerminalSession
 
@@ -78,6 +79,7 @@ class Sessions:
         self,
         admission: Admission,
         revocations: Revocations,
+        refused: RefusedStreams,
         counter: Counter,
         evidence: Evidence,
         limits: SessionLimits,
@@ -85,6 +87,8 @@ class Sessions:
     ) -> None:
         self._admission = admission
         self.revocations = revocations
+        self.refused = refused
+        """what becomes of the refused streams of all of them"""
         self._counter = counter
         self._evidence = evidence
         self.limits = limits
@@ -110,6 +114,7 @@ class Sessions:
 
     async def admit(self, applicant: Applicant) -> TerminalSession:
         """Verify a proved terminal, report it and log it in at the counter. Raises Refused, LedgerUnavailable."""
+        announced = self.revocations.announced
         self._admission.check_terminal(applicant)
         entering = self._reserve(applicant)
         try:
@@ -126,9 +131,7 @@ class Sessions:
             del self._entering[applicant.name]
             self._giving_way.pop(applicant.name, None)
             entering.over.set()
-        if self.draining:  # its login succeeded while the others were ended
-            await session.end(STOPPING)
-            raise Refused(relay_reasons.relay_draining())
+        await self._undo_where_overtaken(session, announced)
         if replaced is not None:
             await self._replace(replaced, session)
         self._tell_of_a_crowd(session.identity.public_ip)
@@ -143,13 +146,24 @@ class Sessions:
         await self._admission.prove_for_resume(proof)
         on_proved()
         session = self._resumable(proof, token)
+        await self._refuse_disabled(session)
+        session = self._resumable(proof, token)  # another stream may have been quicker
+        self._renew_token(session, token)
+        return session
+
+    async def _undo_where_overtaken(self, session: TerminalSession, announced: int) -> None:
+        """What came while it was logging in, and could not see it yet. `announced` is as it was before. Raises Refused."""
+        if self.draining:
+            await session.end(STOPPING)
+            raise Refused(relay_reasons.relay_draining())
+        if self.revocations.announced != announced:
+            await self._refuse_disabled(session)
+
+    async def _refuse_disabled(self, session: TerminalSession) -> None:
         refusal = await self.revocations.refusal(session)
         if refusal is not None:
             end(session, refusal)
             raise Refused(refusal)
-        session = self._resumable(proof, token)  # another stream may have been quicker
-        self._renew_token(session, token)
-        return session
 
     def heard_from(self, session: TerminalSession) -> None:
         """Its terminal said something on the stream it has, so it has the newest token: the older one ends."""

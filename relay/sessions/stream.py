@@ -1,7 +1,7 @@
 """One terminal stream: its messages, each let in by the guard of `sessions.conversation`.
 
 Messages go in through `receive`, what is to be written comes out of `outbox`. Every step raises Refused; `receive`
-catches it, and every refusal is in the ledger before the terminal hears of it.
+catches it, and every refusal is in the ledger, or counted for it, before the terminal hears of it (`refused_streams`).
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from relay.sessions import conversation as talk
 from relay.sessions import frames
 from relay.sessions.endings import Ending, EndKind
 from relay.sessions.outbox import Outbox
+from relay.sessions.refused_streams import Standing
 from relay.sessions.session import TerminalSession
 from relay.sessions.sessions import Sessions
 from relay.tasks import Tasks
@@ -80,6 +81,7 @@ class TerminalStream:
         """called as soon as the terminal has proved itself"""
         self.on_session: Callable[[], object] = lambda: None
         """called when the stream has a session"""
+        self._standing = Standing.STRANGER
         self._tasks = Tasks()
         loop = asyncio.get_running_loop()
         self._patience = loop.call_later(settings.hello_timeout_seconds, self._out_of_patience)
@@ -157,7 +159,7 @@ class TerminalStream:
         refuse(check_login(login))
         self._patience.cancel()  # from here on every step has a deadline of its own
         terminal = await self._prove(login.auth_info)
-        applicant = Applicant(self._name, terminal, self._client_version, self._origin, login)
+        applicant = Applicant(self._name, terminal, self._client_version, self._origin, login, self._admitted)
         try:
             session = await self._sessions.admit(applicant)
         except (Refused, LedgerUnavailable):
@@ -165,20 +167,30 @@ class TerminalStream:
         except BaseException as error:
             # The terminal went away, or the relay is at fault: what the ledger says of this login still gets its end.
             why = "the stream ended" if isinstance(error, asyncio.CancelledError) else "relay_fault"
-            await self._evidence.note("login_abandoned", self._name, {"reason": why})
+            if self._standing is Standing.ADMITTED:
+                await self._evidence.note("login_abandoned", self._name, {"reason": why})
+            else:
+                self._sessions.refused.count(self._origin.place, "login_abandoned", self._app_id)
             raise
         self._welcome(session, after_sequence=None)
 
     async def _prove(self, answer: bytes) -> Terminal:
         """Nothing is asked of the relay before this."""
         terminal = await self._sessions.prove(self._app_id, self._challenge, answer)
-        self.on_proved()
+        self._proved()
         return terminal
 
     async def _resume(self, resume: pb.Resume) -> None:
         proof = Proof(self._app_id, self._origin, self._challenge, resume.auth_info)
-        session = await self._sessions.resume(proof, resume.resume_token, self.on_proved)
+        session = await self._sessions.resume(proof, resume.resume_token, self._proved)
         self._welcome(session, after_sequence=resume.after_sequence)
+
+    def _proved(self) -> None:
+        self._standing = Standing.PROVED
+        self.on_proved()
+
+    def _admitted(self) -> None:
+        self._standing = Standing.ADMITTED
 
     def _welcome(self, session: TerminalSession, *, after_sequence: int | None) -> None:
         self._talk.admitted()
@@ -188,11 +200,12 @@ class TerminalStream:
         session.attach(self.outbox, after_sequence=after_sequence)
 
     async def _reject(self, refusal: Refusal, why: str = "") -> None:
-        """One refusal: to the ledger and the log as it is, to the terminal as it may know it; then the end.
+        """One refusal: counted, or to the ledger and the log as it is; to the terminal as it may know it; then the end.
 
         `why` is what is wrong inside the relay, for the log.
         """
         self._talk.close()
+        standing = Standing.ADMITTED if self._session is not None else self._standing
         facts = {
             "source": refusal.source.value,
             "reason": refusal.reason,
@@ -203,9 +216,8 @@ class TerminalStream:
             "port": self._origin.port,
         }
         ending = Ending(EndKind.PROTOCOL_ERROR, refusal.reason)
-        _log.info("terminal_refused", session=self._name, **facts, **({"why": why} if why else {}))
         try:
-            await self._evidence.note("terminal_refused", self._name, facts)
+            await self._sessions.refused.add(standing, self._name, self._origin.place, facts, why)
             self.outbox.put(frames.rejected(refusal))
             self.outbox.close(ending if self._session is not None else None)
         finally:

@@ -172,6 +172,15 @@ class LedgerSettings(Section):
         default=4096, description="entries that may wait for the database; more refuses logins"
     )
     commit_timeout_seconds: Seconds = Field(default=5.0, description="seconds an entry may take until it is committed")
+    stranger_refusals_per_minute: Count = Field(
+        default=1,
+        description="refusals of terminals that have not proved their auth code which get an entry of their own, for each"
+        " address (of IPv6, its /64); all further ones of the minute are counted in one entry",
+    )
+    proved_refusals_per_minute: Count = Field(
+        default=60,
+        description="the same for terminals that have proved it and are refused before their admission is in the ledger",
+    )
     signing_key_file: Path | None = Field(
         default=None,
         description="Ed25519 key (PEM) that signs exported files; default: state_dir/ledger_signing.key, made once",

@@ -106,6 +106,8 @@ class RelayProcess:
                 "breaker_pause_seconds": 0.01,
             },
             "verification": {"timeout_seconds": 30.0},
+            # The same address again: each of the tests about refusals looks for its own.
+            "ledger": {"stranger_refusals_per_minute": 100_000, "proved_refusals_per_minute": 100_000},
             "log": {"format": "json"},
         }
 

@@ -161,9 +161,9 @@ async def test_a_key_is_known_after_the_relay_was_killed(start_site: StartRelay,
     assert site.called("ReqOrderInsert") == 1 + 1
 
 
-async def slow_front(start_site: StartRelay, mode: Mode) -> Site:
+async def slow_front(start_site: StartRelay, mode: Mode, **settings: object) -> Site:
     """A counter that takes three packages a second, and says so."""
-    site = await start_site(mode, prepare=lambda control: control.frequencies(packets=3))
+    site = await start_site(mode, prepare=lambda control: control.frequencies(packets=3), **settings)
     if mode is Mode.MANY_TO_ONE:
         await eventually("the operator is logged in", lambda: "op0001" in site.counter.control.status()["logged_in"])
     return site

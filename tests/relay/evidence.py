@@ -28,6 +28,8 @@ class KeptEvidence:
         self.entries.append((kind, session, dict(data)))
 
     async def note(self, kind: str, session: str, data: Mapping[str, object]) -> None:
+        if self.open is not None:
+            await self.open.wait()
         self.entries.append((kind, session, dict(data)))
 
     @property

@@ -25,12 +25,11 @@ from relay.directory.secrets_box import SecretsBox
 from relay.settings.file import Secrets
 from relay.settings.secret_files import SecretFileRefused
 from relay.settings.settings import Settings
-from relay.tasks import Tasks
+from relay.stop_signals import stop_asked
 
 AUTH_CODE = "RELAYAUTH0000001"
 SECRETS = Secrets(SecretStr(AUTH_CODE), None)
 _NO_LOG: Any = SimpleNamespace(dropped=0)
-_NOTHING: Any = None
 
 
 def settings(state_dir: Path, **sections: dict[str, Any]) -> Settings:
@@ -100,7 +99,7 @@ async def test_a_relay_serves_until_it_is_told_to_stop_and_writes_both_down(stat
 async def test_a_second_signal_is_the_systems_again() -> None:
     """A drain that takes too long can be cut short."""
     before = signal.getsignal(signal.SIGTERM)
-    async with server._signals(_NOTHING, Tasks()) as stop:
+    async with stop_asked(lambda: None) as stop:
         os.kill(os.getpid(), signal.SIGTERM)
         await asyncio.wait_for(stop.wait(), 5)
 

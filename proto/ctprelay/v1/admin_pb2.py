@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17\x63tprelay/v1/admin.proto\x12\x0b\x63tprelay.v1\";\n\x04Lock\x12\x0f\n\x07subject\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x14\n\x0cseconds_left\x18\x03 \x01(\x01\"\x12\n\x10ListLocksRequest\"5\n\x11ListLocksResponse\x12 \n\x05locks\x18\x01 \x03(\x0b\x32\x11.ctprelay.v1.Lock\"A\n\x10LiftLocksRequest\x12\x0e\n\x04name\x18\x01 \x01(\tH\x00\x12\x14\n\nall_logins\x18\x02 \x01(\x08H\x00\x42\x07\n\x05which\"6\n\x11LiftLocksResponse\x12!\n\x06lifted\x18\x01 \x03(\x0b\x32\x11.ctprelay.v1.Lock2\xa6\x01\n\x0c\x41\x64minService\x12J\n\tListLocks\x12\x1d.ctprelay.v1.ListLocksRequest\x1a\x1e.ctprelay.v1.ListLocksResponse\x12J\n\tLiftLocks\x12\x1d.ctprelay.v1.LiftLocksRequest\x1a\x1e.ctprelay.v1.LiftLocksResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17\x63tprelay/v1/admin.proto\x12\x0b\x63tprelay.v1\";\n\x04Lock\x12\x0f\n\x07subject\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x14\n\x0cseconds_left\x18\x03 \x01(\x01\"\x12\n\x10ListLocksRequest\"5\n\x11ListLocksResponse\x12 \n\x05locks\x18\x01 \x03(\x0b\x32\x11.ctprelay.v1.Lock\"A\n\x10LiftLocksRequest\x12\x0e\n\x04name\x18\x01 \x01(\tH\x00\x12\x14\n\nall_logins\x18\x02 \x01(\x08H\x00\x42\x07\n\x05which\"6\n\x11LiftLocksResponse\x12!\n\x06lifted\x18\x01 \x03(\x0b\x32\x11.ctprelay.v1.Lock\"\x18\n\x16LookForDisabledRequest\"(\n\x17LookForDisabledResponse\x12\r\n\x05\x65nded\x18\x01 \x01(\r2\x84\x02\n\x0c\x41\x64minService\x12J\n\tListLocks\x12\x1d.ctprelay.v1.ListLocksRequest\x1a\x1e.ctprelay.v1.ListLocksResponse\x12J\n\tLiftLocks\x12\x1d.ctprelay.v1.LiftLocksRequest\x1a\x1e.ctprelay.v1.LiftLocksResponse\x12\\\n\x0fLookForDisabled\x12#.ctprelay.v1.LookForDisabledRequest\x1a$.ctprelay.v1.LookForDisabledResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,6 +42,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LIFTLOCKSREQUEST']._serialized_end=241
   _globals['_LIFTLOCKSRESPONSE']._serialized_start=243
   _globals['_LIFTLOCKSRESPONSE']._serialized_end=297
-  _globals['_ADMINSERVICE']._serialized_start=300
-  _globals['_ADMINSERVICE']._serialized_end=466
+  _globals['_LOOKFORDISABLEDREQUEST']._serialized_start=299
+  _globals['_LOOKFORDISABLEDREQUEST']._serialized_end=323
+  _globals['_LOOKFORDISABLEDRESPONSE']._serialized_start=325
+  _globals['_LOOKFORDISABLEDRESPONSE']._serialized_end=365
+  _globals['_ADMINSERVICE']._serialized_start=368
+  _globals['_ADMINSERVICE']._serialized_end=628
 # @@protoc_insertion_point(module_scope)

@@ -40,3 +40,13 @@ class LiftLocksResponse(_message.Message):
     LIFTED_FIELD_NUMBER: _ClassVar[int]
     lifted: _containers.RepeatedCompositeFieldContainer[Lock]
     def __init__(self, lifted: _Optional[_Iterable[_Union[Lock, _Mapping]]] = ...) -> None: ...
+
+class LookForDisabledRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class LookForDisabledResponse(_message.Message):
+    __slots__ = ("ended",)
+    ENDED_FIELD_NUMBER: _ClassVar[int]
+    ended: int
+    def __init__(self, ended: _Optional[int] = ...) -> None: ...

@@ -45,6 +45,11 @@ class AdminServiceStub:
                 request_serializer=ctprelay_dot_v1_dot_admin__pb2.LiftLocksRequest.SerializeToString,
                 response_deserializer=ctprelay_dot_v1_dot_admin__pb2.LiftLocksResponse.FromString,
                 _registered_method=True)
+        self.LookForDisabled = channel.unary_unary(
+                '/ctprelay.v1.AdminService/LookForDisabled',
+                request_serializer=ctprelay_dot_v1_dot_admin__pb2.LookForDisabledRequest.SerializeToString,
+                response_deserializer=ctprelay_dot_v1_dot_admin__pb2.LookForDisabledResponse.FromString,
+                _registered_method=True)
 
 
 class AdminServiceServicer:
@@ -64,6 +69,14 @@ class AdminServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def LookForDisabled(self, request, context):
+        """LookForDisabled looks at once for sessions whose terminal or investor the firm has disabled, and ends them. A command that
+        changed the directory asks for it after its commit; it changes nothing by itself.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AdminServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -76,6 +89,11 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     servicer.LiftLocks,
                     request_deserializer=ctprelay_dot_v1_dot_admin__pb2.LiftLocksRequest.FromString,
                     response_serializer=ctprelay_dot_v1_dot_admin__pb2.LiftLocksResponse.SerializeToString,
+            ),
+            'LookForDisabled': grpc.unary_unary_rpc_method_handler(
+                    servicer.LookForDisabled,
+                    request_deserializer=ctprelay_dot_v1_dot_admin__pb2.LookForDisabledRequest.FromString,
+                    response_serializer=ctprelay_dot_v1_dot_admin__pb2.LookForDisabledResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -132,6 +150,33 @@ class AdminService:
             '/ctprelay.v1.AdminService/LiftLocks',
             ctprelay_dot_v1_dot_admin__pb2.LiftLocksRequest.SerializeToString,
             ctprelay_dot_v1_dot_admin__pb2.LiftLocksResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def LookForDisabled(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ctprelay.v1.AdminService/LookForDisabled',
+            ctprelay_dot_v1_dot_admin__pb2.LookForDisabledRequest.SerializeToString,
+            ctprelay_dot_v1_dot_admin__pb2.LookForDisabledResponse.FromString,
             options,
             channel_credentials,
             insecure,

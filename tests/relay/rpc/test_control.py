@@ -58,12 +58,16 @@ def locks(place: Path, guard: LoginGuard) -> Iterator[LockActions]:
 
 @pytest.fixture
 async def served(place: Path, guard: LoginGuard, locks: LockActions) -> AsyncIterator[LoginGuard]:
-    server = await control.listen(place / "c.sock", locks)
+    server = await control.listen(place / "c.sock", locks, none_is_disabled)
     assert server is not None
     with capture_logs():  # a command's output is all that is on standard output then
         yield guard
     await server.stop()
     assert sockets(place) == {}
+
+
+async def none_is_disabled() -> int:
+    return 0
 
 
 def sockets(place: Path) -> dict[str, int]:
@@ -202,7 +206,7 @@ async def test_no_socket_is_made_where_every_user_can_put_one(place: Path, locks
     folder.mkdir()
     folder.chmod(0o777)
     with capture_logs() as log:
-        assert await control.listen(folder / "c.sock", locks) is None
+        assert await control.listen(folder / "c.sock", locks, none_is_disabled) is None
 
     (line,) = [line for line in log if line["event"] == "control_socket_not_served"]
     assert f"run: chmod o-w {folder}" in line["why"]
@@ -215,7 +219,7 @@ async def test_a_socket_left_behind_is_replaced(place: Path, locks: LockActions)
         left.bind(str(place / name))
         left.close()
 
-    server = await control.listen(place / "c.sock", locks)
+    server = await control.listen(place / "c.sock", locks, none_is_disabled)
 
     assert server is not None
     assert "locks: none" in (await typed("locks", "list")).stdout
@@ -228,8 +232,8 @@ async def test_what_is_no_socket_left_behind_stays(
     """A path mistyped in the settings costs nobody a file, and a second relay does not take the first one's socket."""
     (place / "notes.txt").write_text("mine")
 
-    assert await control.listen(place / "notes.txt", locks) is None
-    assert await control.listen(place / "c.sock", locks) is None
+    assert await control.listen(place / "notes.txt", locks, none_is_disabled) is None
+    assert await control.listen(place / "c.sock", locks, none_is_disabled) is None
 
     assert (place / "notes.txt").read_text() == "mine"
     assert "locks: none" in (await typed("locks", "list")).stdout
@@ -252,7 +256,43 @@ async def test_a_path_no_socket_can_have_does_not_keep_the_relay_from_trading(
     place: Path, locks: LockActions, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The log names the setting."""
-    assert await control.listen(place / ("x" * 120), locks) is None
-    assert await control.listen(place / "none" / "c.sock", locks) is None
+    assert await control.listen(place / ("x" * 120), locks, none_is_disabled) is None
+    assert await control.listen(place / "none" / "c.sock", locks, none_is_disabled) is None
 
     assert "relay.control_socket" in capsys.readouterr().out
+
+
+async def test_a_command_that_disables_lets_the_running_relay_look(place: Path, locks: LockActions) -> None:
+    """After its commit, and once for each change; an enabled one has no sessions to end, and is known again as fast."""
+    looked: list[bool] = []
+
+    async def look() -> int:
+        looked.append(_is_enabled(place))
+        return 1
+
+    server = await control.listen(place / "c.sock", locks, look)
+    assert server is not None
+    with capture_logs():
+        await typed("terminal", "add", "terminal_1.0", "--show-once")
+        await typed("terminal", "disable", "terminal_1.0")
+        await typed("terminal", "enable", "terminal_1.0")
+    await server.stop()
+
+    assert looked == [False, True]
+
+
+async def test_a_relay_that_does_not_answer_is_said_and_no_error(place: Path) -> None:
+    """The change is made; what waits is said. A socket that a killed process left is one without an answer."""
+    await typed("terminal", "add", "terminal_1.0", "--show-once")
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(str(place / "c.sock"))
+
+    result = await typed("terminal", "disable", "terminal_1.0")
+
+    assert "directory.look_seconds" in result.stderr
+    assert not _is_enabled(place)
+
+
+def _is_enabled(place: Path) -> bool:
+    (terminal,) = Workplace(place / "relay.toml").terminals.all()[0]
+    return terminal.enabled

@@ -33,7 +33,9 @@ from relay.refusals import stream_reasons
 from relay.refusals.refusal import LedgerUnavailable, Refusal, Refused, refuse
 from relay.sessions.journal import Journal
 from relay.sessions.outbox import Outbox
+from relay.sessions.refused_streams import RefusalShares, RefusedStreams
 from relay.sessions.sessions import SessionLimits, Sessions
+from tests.relay.conftest import HandClock
 from tests.relay.evidence import KeptEvidence
 
 BROKER = "9999"
@@ -166,6 +168,8 @@ class OpenDoor:
         """of resumes"""
         self.challenges: list[bytes] = []
         """of logins"""
+        self.slow: asyncio.Event | None = None
+        """when set to an event, no login is verified before it"""
 
     async def prove_for_resume(self, proof: Proof) -> None:
         self.proofs.append(proof)
@@ -182,10 +186,13 @@ class OpenDoor:
 
     async def admit(self, applicant: Applicant) -> TerminalLogin:
         self.applicants.append(applicant)
+        if self.slow is not None:
+            await self.slow.wait()
         if self.ledger_away:
             raise LedgerUnavailable("the disk is full")
         if self.refusal is not None:
             raise Refused(self.refusal)
+        applicant.on_admitted()
         report = TerminalReport(
             Investor(applicant.login.broker_id, applicant.login.investor_id),
             bytes(264),
@@ -211,6 +218,7 @@ class NobodyRevoked:
 
     def __init__(self) -> None:
         self.why: Refusal | None = None
+        self.announced = 0
 
     async def refusal(self, _: object) -> Refusal | None:
         return self.why
@@ -219,7 +227,7 @@ class NobodyRevoked:
 class House:
     """Sessions behind an open door, on a played counter."""
 
-    def __init__(self, evidence: KeptEvidence, **limits: Any) -> None:
+    def __init__(self, evidence: KeptEvidence, *, shares: RefusalShares | None = None, **limits: Any) -> None:
         self.evidence = evidence
         self.counter, self.door, self.revoked = PlayedCounter(), OpenDoor(), NobodyRevoked()
         values: dict[str, Any] = {
@@ -229,9 +237,11 @@ class House:
             "default_valid_for": 3.0,
             **limits,
         }
+        self.clock = HandClock()
         self.sessions = Sessions(
             self.door,  # type: ignore[arg-type]
             self.revoked,  # type: ignore[arg-type]
+            RefusedStreams(evidence, self.clock, shares),
             self.counter,
             evidence,
             SessionLimits(**values),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from typing import Any
 
@@ -32,11 +33,13 @@ class Session:
     def __init__(self, investor_id: str, app_id: str = "terminal_1.0") -> None:
         self.identity = SessionIdentity("s", Investor(BROKER, investor_id), app_id, "198.51.100.7", Mode.MANY_TO_ONE)
         self.ending = False
+        self.ended = asyncio.Event()
         self.why = ""
 
     def end_soon(self, ending: Ending) -> None:
         assert ending.kind is EndKind.DISABLED
         self.ending, self.why = True, ending.text
+        self.ended.set()
 
 
 @pytest.fixture
@@ -117,3 +120,28 @@ async def test_a_resume_is_refused_by_name(directory: Directory) -> None:
     assert before is None
     assert after is not None
     assert after.reason == "investor_disabled"
+
+
+async def test_an_announced_change_is_looked_at_at_once(directory: Directory) -> None:
+    """The pause between two looks is an hour here."""
+    revocations, session = Revocations(directory, Mode.MANY_TO_ONE), Session("100001")
+    watching = asyncio.ensure_future(revocations.watch([session], 3600.0))  # type: ignore[list-item]
+    directory.investors.set_enabled(BROKER, "100001", False)
+
+    revocations.look_soon()
+
+    await asyncio.wait_for(session.ended.wait(), 10)
+    watching.cancel()
+    assert revocations.announced == 1
+
+
+async def test_who_asks_for_a_look_hears_how_many_it_ended(directory: Directory) -> None:
+    """After it, the terminals that logins are judged by are those of now as well."""
+    revocations, sessions = Revocations(directory, Mode.MANY_TO_ONE), [Session("100001"), Session("100002")]
+    directory.terminals.set_enabled("terminal_1.0", False)
+
+    ended = await revocations.look_now(sessions)  # type: ignore[arg-type]
+
+    known = directory.known.find("terminal_1.0")
+    assert known is not None
+    assert (ended, known.enabled) == (2, False)

@@ -433,3 +433,21 @@ async def test_many_investors_at_one_address_are_told_of_once(kept: KeptEvidence
 
     heard = [line for line in lines if line["event"] == "many_investors_at_one_address"]
     assert [(line["address"], line["investors"]) for line in heard] == [("198.51.100.7", 10)]
+
+
+async def test_who_is_disabled_while_it_logs_in_is_not_let_in(kept: KeptEvidence) -> None:
+    """It was in no list of sessions when the firm's change was looked for."""
+    house = House(kept)
+    house.counter.busy = asyncio.Event()
+    entering = asyncio.ensure_future(house.sessions.admit(applicant("s-1")))
+    await settled()
+
+    house.revoked.announced += 1
+    house.revoked.why = login_reasons.terminal_disabled(app_id="terminal_1.0")
+    house.counter.busy.set()
+
+    with pytest.raises(Refused) as caught:
+        await entering
+    await settled()
+    assert caught.value.refusal.reason == "terminal_disabled"
+    assert len(house.sessions) == 0

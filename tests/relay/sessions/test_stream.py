@@ -385,3 +385,42 @@ async def test_a_terminal_that_goes_away_during_its_login_leaves_an_end_in_the_l
     await talk.stream.ended()
 
     assert house.evidence.data("login_abandoned") == {"reason": "the stream ended"}
+
+
+async def test_a_terminal_that_goes_away_before_its_admission_leaves_a_count(house: House) -> None:
+    """Otherwise a stranger could write an entry with each stream."""
+    house.door.slow = asyncio.Event()
+    for _ in range(3):
+        talk = Talk(house)
+        await talk.says(HELLO)
+        login = asyncio.ensure_future(talk.stream.receive(LOGIN))
+        await settled()
+        login.cancel()
+        await asyncio.gather(login, return_exceptions=True)
+        await talk.stream.ended()
+
+    assert house.evidence.kinds == []
+    await house.sessions.refused.flush()
+    assert house.evidence.data("terminals_refused")["reasons"] == [{"reason": "login_abandoned", "count": 3}]
+
+
+async def test_the_refusals_of_strangers_are_counted(house: House, kept: KeptEvidence) -> None:
+    """The first of an address in a minute is an entry; and each stream ends with its reason all the same."""
+    for _ in range(3):
+        talk = Talk(house)
+        assert (await talk.says(CALL))[-1].rejected.reason == "not_logged_in"
+        await talk.stream.ended()
+
+    assert kept.kinds == ["terminal_refused"]
+    await house.sessions.refused.flush()
+    assert kept.data("terminals_refused")["count"] == 2
+
+
+async def test_the_refusal_of_a_session_is_never_a_count(house: House, kept: KeptEvidence) -> None:
+    """Its login stands in the ledger, and what ended it stands beside it."""
+    for _ in range(3):
+        talk = Talk(house)
+        await talk.says(HELLO, LOGIN, Malformed(99, 10))
+        await talk.stream.ended()
+
+    assert kept.kinds.count("terminal_refused") == 3
