@@ -145,6 +145,15 @@ def order_not_found() -> None:
 
 
 @reason(
+    ("没有本投资者的 {field} 为此编号", "no {field} that this investor was shown today has that number"),
+    advice=("请先查询, 再按查询结果填写", "query it first, then name it as the answer does"),
+    code=25,
+)
+def number_not_shown(*, field: str) -> None:
+    """Many-to-one: the counter has not said today that this number is the investor's; also said of another's."""
+
+
+@reason(
     ("报单尚未发往柜台即已撤销", "the order was cancelled before it was sent to the counter"),
     advice=("无需处理; 引用可再次使用", "nothing to do: it is not at the counter, and its reference is free again"),
     retry=Retry.NO,

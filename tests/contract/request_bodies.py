@@ -24,9 +24,14 @@ async def body_for(method: Method, watched: Watched) -> Message:
     match method.name:
         case "ReqOrderInsert":
             return buy()
-        case "ReqOrderAction":
+        case "ReqOrderAction" | "ReqParkedOrderAction":
             resting = await watched.terminal.requests.order_insert(buy(WILL_REST))
-            return ctp.InputOrderAction(order_ref=resting.order_ref, action_flag=enums.ACTION_FLAG_DELETE)
+            named = empty(method)
+            set_fields(named, method, {"OrderRef": resting.order_ref})
+            setattr(named, "action_flag", enums.ACTION_FLAG_DELETE)  # noqa: B010 - of either message
+            return named
+        case "ReqExecOrderAction" | "ReqQuoteAction" | "ReqOptionSelfCloseAction":
+            return await _action_on_its_own(method, watched)
         case "ReqUserPasswordUpdate":
             return ctp.UserPasswordUpdate(old_password=old, new_password=NEW_PASSWORD)
         case "ReqTradingAccountPasswordUpdate":
@@ -54,14 +59,25 @@ async def undo(method: Method, watched: Watched) -> None:
     await watched.terminal.request(method.proto_name, body)
 
 
+async def _action_on_its_own(method: Method, watched: Watched) -> Message:
+    """The action on what was just inserted, by the reference alone."""
+    insert = CATALOG.methods[method.name.removesuffix("Action") + "Insert"]
+    result = await watched.terminal.request(insert.proto_name, _generic(insert))
+    message = empty(method)
+    ref = method.name.removeprefix("Req").removesuffix("Action") + "Ref"
+    set_fields(message, method, {ref: result.order_ref})
+    setattr(message, "action_flag", enums.ACTION_FLAG_DELETE)  # noqa: B010 - of either message
+    return message
+
+
 def _generic(method: Method) -> Message:
-    """An instrument and its exchange; a cancel names what it cancels by the exchange's number."""
+    """An instrument and its exchange."""
     message = empty(method)
     struct = CATALOG.structs[method.struct]
     if method.name.startswith("ReqQry") and method.name != "ReqQryMaxOrderVolume":
         return message
     values: dict[str, Any] = {"InstrumentID": "rb2701", "ExchangeID": "SHFE"}
-    values |= {item.name: "1" for item in struct.fields if item.name.endswith("SysID")}
+    values |= {item.name: "1" for item in struct.fields if item.name == "ForQuoteSysID"}
     set_fields(message, method, {name: value for name, value in values.items() if struct.has(name)})
     return message
 

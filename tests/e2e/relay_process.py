@@ -103,6 +103,8 @@ class RelayProcess:
                 "login_failures_per_ip": 1000,
                 "orders_per_second": 1000,
                 "queries_per_second": 1000,
+                "transfers_per_second": 1000,
+                "others_per_second": 1000,
                 "breaker_pause_seconds": 0.01,
             },
             "verification": {"timeout_seconds": 30.0},

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from ctpabi.catalog import Callback, Catalog
 from ctpabi.codec.cells import text_cells
+from relay.counter.ctp.identity.spelling import number_key
 
 OrderKey = tuple[bytes, bytes]
 """ExchangeID, OrderSysID; a trade may leave ExchangeID empty and then waits for any order of that number"""
@@ -64,7 +65,7 @@ class Delivery:
         if notice.callback.name != "OnRtnOrder":
             return [notice]
         exchange, system_id = self._order
-        key = exchange.read(notice.body), system_id.read(notice.body)
+        key = exchange.read(notice.body), number_key(system_id.read(notice.body))
         if not key[1]:
             return [notice]
         nowhere = b"", key[1]
@@ -87,7 +88,7 @@ class Delivery:
 
     def _accept_trade(self, notice: Notice, now: float) -> list[Notice]:
         exchange, system_id = self._trade
-        key = exchange.read(notice.body), system_id.read(notice.body)
+        key = exchange.read(notice.body), number_key(system_id.read(notice.body))
         if not key[1] or key in self._orders or self._full:
             return [notice]
         self._held.setdefault(key, []).append((now, notice))

@@ -20,6 +20,7 @@ from relay.counter.ctp.lanes.order_keys import OrderKeys
 from relay.counter.ctp.lanes.ref_map import MapEntry, RefMap
 from relay.counter.ctp.lanes.refs import RefCounter, RefPlaces, RefSpace, ref_places, write_ref
 from relay.counter.ctp.lanes.requests import DayLimits, Outgoing, RequestWriter, content
+from relay.counter.ctp.lanes.shown_numbers import ShownNumbers
 from relay.refusals import relay_reasons
 from relay.refusals.refusal import Refusal
 
@@ -83,6 +84,12 @@ class Lanes:
         self._open: dict[int, Lane] = {}
         self._of_investor: dict[bytes, list[Lane]] = {}
         self._last_session = 0
+        self.shown: ShownNumbers | None = None
+        """in a session that investors share: the numbers that each of them may name"""
+
+    def share(self, catalog: Catalog) -> None:
+        """Investors share this session: none of them may name what is not known to be his."""
+        self.shown = self._writer.shown = ShownNumbers(catalog)
 
     # Lanes ------------------------------------------------------------------------------------------------------
 
@@ -122,6 +129,8 @@ class Lanes:
         """A new trading day: references start anew on both sides, yesterday's orders are forgotten."""
         for table in (self._refs, self._actions):
             table.clear()
+        if self.shown is not None:
+            self.shown.start_day()
         if not self._keys_are_shared:
             self._keys.clear()
         self._binding.refs = RefCounter()
@@ -154,6 +163,8 @@ class Lanes:
         A refusal leaves `body` and all references as they were.
         """
         places = self._requests.get(method.name)
+        if self.shown is not None and (refusal := self.shown.confine(method, lane.identity.investor, body)) is not None:
+            return refusal
         if places is None:
             return Outgoing()
         if not self._binding.bound:

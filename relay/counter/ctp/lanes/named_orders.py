@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from ctpabi.catalog import Method
 from relay.counter.ctp.identity.scope_table import CANCELS
+from relay.counter.ctp.identity.spelling import number_key
 from relay.counter.ctp.lanes.lane import Lane, is_virtual
 from relay.counter.ctp.lanes.refs import RefPlaces, RefSpace, read_ref
 
@@ -48,7 +49,7 @@ def named_by_action(lane: Lane, method: Method, places: RefPlaces, body: bytes |
     """The order an action names by a lane's triple; None where it has the exchange's number, so was sent long ago."""
     if places.action_space is None or places.space is None or places.ref is None:
         return None
-    if places.front is None or places.session is None or (places.system_id and places.system_id.read(body)):
+    if places.front is None or places.session is None or (places.system_id and number_key(places.system_id.read(body))):
         return None
     number = read_ref(places.ref, body)
     front, session = places.front.read(body), places.session.read(body)

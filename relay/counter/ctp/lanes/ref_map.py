@@ -14,12 +14,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ctpabi.codec.cells import TextCell
+from relay.counter.ctp.identity.spelling import number_key
 from relay.counter.ctp.lanes.refs import RefPlaces, RefSpace, read_ref
 
 Triple = tuple[int, int, int]
 """FrontID, SessionID, reference"""
 SystemId = tuple[bytes, bytes]
-"""ExchangeID, OrderSysID with its leading spaces"""
+"""ExchangeID, OrderSysID: as the counter writes it, or its `number_key`"""
 LocalId = tuple[bytes, bytes, bytes]
 """ExchangeID, TraderID, OrderLocalID"""
 
@@ -139,7 +140,8 @@ class RefMap:
     def numbered(self, space: RefSpace, exchange: bytes, number: bytes) -> list[MapEntry]:
         """The entries with this number of the exchange's; where no exchange is named, of any."""
         exchanges = (exchange,) if exchange else self._exchanges
-        found = (self._of[space].by_system.get((one, number)) for one in exchanges)
+        key = number_key(number)
+        found = (self._of[space].by_system.get((one, key)) for one in exchanges)
         return [entry for entry in found if entry is not None]
 
     def of_lane(self, space: RefSpace, front: int, session: int, number: int) -> MapEntry | None:
@@ -162,7 +164,7 @@ class RefMap:
         if places.front is not None and places.session is not None:
             entry = tables.at_counter((places.front.read(body), places.session.read(body), number))
             if places.action_space is None:  # in a cancel, the exchange's number is what the terminal claimed
-                by_system = tables.by_system.get(system_id(places, body))
+                by_system = tables.by_system.get(_system_key(system_id(places, body)))
                 entry = by_system or entry or _by_local_id(places, body, tables)
             return self._same_investor(places, body, entry)
         entry = tables.latest.get(number)
@@ -176,8 +178,9 @@ class RefMap:
         A conditional order has one before and another after it is triggered; cancels use the latest.
         """
         tables, known, sent_as = self._of[entry.space], system_id(places, body), _triple(entry)
-        if known[1] and known not in tables.by_system:
-            tables.by_system[known] = entry
+        key = _system_key(known)
+        if key[1] and key not in tables.by_system:
+            tables.by_system[key] = entry
             tables.system_of[sent_as] = known
             self._exchanges.add(known[0])
         local = local_id(places, body)
@@ -194,7 +197,7 @@ class RefMap:
         """A trade names its order by the exchange's numbers; its reference is unique within one program only."""
         exchange, number = system_id(places, body)
         if exchange:
-            return tables.by_system.get((exchange, number)) or _by_local_id(places, body, tables)
+            return tables.by_system.get((exchange, number_key(number))) or _by_local_id(places, body, tables)
         # Without the exchange the number may be another order's; with the same reference too it is not.
         ref = places.ref.read(body) if isinstance(places.ref, TextCell) else b""
         named = self.numbered(places.space or RefSpace.ORDER, b"", number)
@@ -223,11 +226,15 @@ def system_id(places: RefPlaces, body: bytes | bytearray) -> SystemId:
     return places.exchange.read(body), places.system_id.read(body)
 
 
+def _system_key(known: SystemId) -> SystemId:
+    return known[0], number_key(known[1])
+
+
 def local_id(places: RefPlaces, body: bytes | bytearray) -> LocalId | None:
     """The order's number on its way to the exchange; None where the struct has none, or not yet."""
     if places.exchange is None or places.trader is None or places.local_id is None:
         return None
-    found = places.exchange.read(body), places.trader.read(body), places.local_id.read(body)
+    found = places.exchange.read(body), places.trader.read(body), number_key(places.local_id.read(body))
     return found if all(found) else None
 
 

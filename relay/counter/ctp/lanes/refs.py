@@ -94,6 +94,8 @@ class RefPlaces:
     """IPAddress and MacAddress: where a request came from, not what it asks"""
     exchange: TextCell | None
     system_id: TextCell | None
+    number_name: str
+    """the name of `system_id`"""
     trader: TextCell | None
     local_id: TextCell | None
     """the number an order has on its way to the exchange, unique for each TraderID"""
@@ -129,6 +131,7 @@ def ref_places(struct: Struct) -> RefPlaces | None:
         origin=present_text_cells(struct, "IPAddress", "MacAddress"),
         exchange=text_cell(struct, "ExchangeID"),
         system_id=text_cell(struct, system_id),
+        number_name=system_id,
         trader=text_cell(struct, "TraderID"),
         local_id=text_cell(struct, local_id),
         action_flag=text_cell(struct, "ActionFlag"),

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from ctpabi.codec.cells import IntCell, TextCell
+from relay.counter.ctp.identity.spelling import number_key
 from relay.counter.ctp.lanes.lane import Action, ActionMap, Lane, LaneBinding, is_virtual
 from relay.counter.ctp.lanes.order_keys import FirstOrder, OrderKeys, digest
-from relay.counter.ctp.lanes.ref_map import MapEntry, RefMap, system_id
+from relay.counter.ctp.lanes.ref_map import MapEntry, RefMap, Triple, system_id
 from relay.counter.ctp.lanes.refs import INT_SPACES, RefPlaces, RefSpace, read_ref, write_ref
+from relay.counter.ctp.lanes.shown_numbers import ShownNumbers
 from relay.refusals import call_reasons
 from relay.refusals.refusal import Refusal
 
@@ -54,6 +56,8 @@ class RequestWriter:
         self._actions = actions
         self._keys = keys
         self._limits = limits
+        self.shown: ShownNumbers | None = None
+        """in a session that investors share: what each of them may name"""
 
     def insert(self, lane: Lane, method: str, places: RefPlaces, body: bytearray, key: str) -> Outgoing | Refusal:
         """Rewrite an insert; a refused request used nothing up."""
@@ -154,9 +158,12 @@ class RequestWriter:
         number = read_ref(places.ref, body)
         if number is None:
             return call_reasons.reference_malformed(field=places.space)
-        by_system_id = places.system_id is not None and bool(places.system_id.read(body))
         if front == 0 and session == 0 and number:
             front, session = lane.front, lane.session
+        refusal = self._confine(lane, places, body, (front, session, number)) if self.shown is not None else None
+        if refusal is not None:
+            return refusal
+        by_system_id = places.system_id is not None and bool(number_key(places.system_id.read(body)))
         named = self._refs.numbered(places.space, *system_id(places, body)) if by_system_id else []
         own = [entry for entry in named if entry.investor_id == lane.identity.investor_id]
         # Without an exchange the number may be that of several orders; then the triple decides.
@@ -170,6 +177,33 @@ class RequestWriter:
         if is_missing or is_others or (named and not own):
             return call_reasons.order_not_found()
         return entry if is_virtual(front) else None
+
+    def _confine(self, lane: Lane, places: RefPlaces, body: bytearray, triple: Triple) -> Refusal | None:
+        """In a shared session, refuse what is not known to be this investor's; write numbers as the counter does.
+
+        Where the number leaves a choice, or the order has none here yet, the lane's own name decides alone.
+        """
+        investor, (front, session, number) = lane.identity.investor, triple
+        written = places.system_id.read(body) if places.system_id is not None else b""
+        if self.shown is None or places.system_id is None or places.exchange is None or places.space is None:
+            return None
+        is_named = bool(number_key(written))
+        if not is_virtual(front) and (front or session or not is_named):
+            own = self._refs.at_counter(places.space, front, session, number)
+            if own is None and not self.shown.has_triple(investor, places.space, front, session, number):
+                return call_reasons.order_not_found()
+        found = self.shown.numbered(investor, places.number_name, places.exchange.read(body), written)
+        if len(found) == 1:
+            places.exchange.write(body, found[0].exchange)
+            places.system_id.write(body, found[0].number)
+        elif is_named:
+            entry = self._refs.of_lane(places.space, front, session, number)
+            if entry is None or not (found or self._refs.system_of(entry) is None):
+                return call_reasons.number_not_shown(field=places.number_name)
+            places.system_id.write(body, b"")
+        elif written:
+            places.system_id.write(body, b"")
+        return None
 
     def _point_at(self, places: RefPlaces, body: bytearray, entry: MapEntry) -> None:
         """Name the order as the counter knows it; by the exchange's number too where its session is gone."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ctpabi.catalog import Catalog
-from relay.counter.ctp.delivery.day_notices import DayNotices
+from relay.counter.ctp.delivery.day_notices import DayNotices, KnownOwners
 from relay.counter.ctp.delivery.delivery import Delivery, Notice
 from relay.counter.ctp.delivery.from_now import ReplayWatch
 from relay.counter.ctp.delivery.repetitions import Repetitions
@@ -34,13 +34,20 @@ class Notices:
     """The notices of one counter session."""
 
     def __init__(
-        self, catalog: Catalog, ownership: OwnershipTable, lanes: Lanes, view: EventView, day: DayNotices | None
+        self,
+        catalog: Catalog,
+        ownership: OwnershipTable,
+        lanes: Lanes,
+        view: EventView,
+        known: KnownOwners,
+        day: DayNotices | None,
     ) -> None:
         """`day` keeps what terminals that join later want to know; None in an investor's own session."""
         self._catalog = catalog
         self._ownership = ownership
         self._lanes = lanes
         self._view = view
+        self._known = known
         self._day = day
         self._repetitions = Repetitions(catalog)
         self._watch: ReplayWatch | None = None
@@ -89,6 +96,8 @@ class Notices:
         if not self._repetitions.first_time(notice, ours=read.order is not None):
             return
         owned = self._ownership.owner(notice.callback, notice.body)
+        if self._lanes.shown is not None and owned in self._known:
+            self._lanes.shown.learn(notice.callback, notice.body, owned.name, ours=read.order is not None)
         if self._day is not None and not read.is_private:
             self._day.record(notice, owned)
         news = (notice,) if self._watch is None else self._news(self._watch, notice, read.order, now)

@@ -84,17 +84,18 @@ class OrderRouter:
         self.lanes = lanes
         self._checks = CallChecks(tables, is_live)
         self._is_shared = bool(operator_id)
+        if self._is_shared:
+            lanes.share(tables.catalog)
         self._next_request_id = next_request_id
         self._out: list[outputs.Output] = []
         view = EventView(tables.catalog, tables.ownership, lanes, operator_id)
         self._answers = Answers(tables.catalog, view, self._out)
         day = DayNotices(tables.catalog, tables.ownership, tables.known) if operator_id else None
-        self._notices = Notices(tables.catalog, tables.ownership, lanes, view, day)
+        self._notices = Notices(tables.catalog, tables.ownership, lanes, view, tables.known, day)
         self._waiting = WaitingCalls(lanes, has_firm=has_firm)
         self._pacer = self._waiting.pacer
         self._held = Unanswered()
         self._links: dict[int, RouterLink] = {}
-        self._lane_is_dead = False
         self._was_live = False
         self.wake_at: float | None = None
         """when `next` has something to do, if nothing comes before; known once it had nothing to send"""
@@ -236,7 +237,9 @@ class OrderRouter:
         if step.send is not None:
             return step.send
         self._waiting.name_orders()
-        times = step.wake_at, self._look_at_lane(now), self._notices.release(now), self._waiting.wake_at
+        lane_at, wanted = self._waiting.look_at_lane(now)
+        self._out += wanted
+        times = step.wake_at, lane_at, self._notices.release(now), self._waiting.wake_at
         self.wake_at = min((at for at in times if at is not None), default=None)
         return None
 
@@ -251,18 +254,6 @@ class OrderRouter:
                 self._answers.lose(step.unanswered, Lost.LATE)
             if step.send is not None or not (step.expired or step.unanswered):
                 return step
-
-    def _look_at_lane(self, now: float) -> float | None:
-        """Renew the session where the API takes no query any more; returns when to look again."""
-        at = self._pacer.query_lane.renew_at(now)
-        if at is not None and not self._lane_is_dead:
-            self._out.append(outputs.LaneIsDead())
-        self._lane_is_dead = at is not None
-        if at is None or at > now:
-            return at
-        self._pacer.query_lane.renewed(now)
-        self._out.append(outputs.RenewSession())
-        return None
 
     def write(self, call: OpenCall, now: float) -> bytearray | None:
         """Its bytes with the counter's references, which are in `outgoing`; None where nothing is to be sent."""

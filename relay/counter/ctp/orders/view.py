@@ -71,7 +71,10 @@ class EventView:
         """One callback of an answer to the terminal's `request_id`; `rsp` is ErrorID and text in GB18030."""
         callback, shown = row.callback, row.body
         if shown is not None:
-            shown = self._mask.show(callback, self._lanes.show(self._lanes.read(callback, shown)), identity.investor)
+            read = self._lanes.read(callback, shown)
+            if self._lanes.shown is not None and not rsp[0]:
+                self._lanes.shown.learn(callback, shown, identity.investor, ours=read.order is not None)
+            shown = self._mask.show(callback, self._lanes.show(read), identity.investor)
         wire = event_bytes(
             callback, shown, error_id=rsp[0], error_msg=rsp[1], request_id=request_id, is_last=row.is_last
         )

@@ -16,7 +16,7 @@ from relay.counter.ctp.identity.scope_table import Priority
 from relay.counter.ctp.lanes.lanes import Lanes
 from relay.counter.ctp.lanes.named_orders import OrderName
 from relay.counter.ctp.orders.calls import OpenCall, RouterLink
-from relay.counter.ctp.orders.outputs import AskFirm
+from relay.counter.ctp.orders.outputs import AskFirm, LaneIsDead, Output, RenewSession
 from relay.counter.ctp.pacing.pacing import Pacer, PacingLimits, Stage
 from relay.refusals.refusal import Refusal
 
@@ -39,6 +39,7 @@ class WaitingCalls:
         self._parked: dict[OpenCall, None] = {}
         self._parked_until = math.inf
         """no parked call's time runs out before this"""
+        self._lane_is_dead = False
         self._followers: dict[OpenCall, list[OpenCall]] = {}
         """by the order they wait for"""
 
@@ -130,6 +131,17 @@ class WaitingCalls:
                 for name in names:
                     self._named.setdefault(name, []).append(call)
         self._unnamed.clear()
+
+    def look_at_lane(self, now: float) -> tuple[float | None, list[Output]]:
+        """When to look again whether the API takes queries, and what is wanted: renewal where it takes none."""
+        at, wanted = self.pacer.query_lane.renew_at(now), list[Output]()
+        if at is not None and not self._lane_is_dead:
+            wanted.append(LaneIsDead())
+        self._lane_is_dead = at is not None
+        if at is None or at > now:
+            return at, wanted
+        self.pacer.query_lane.renewed(now)
+        return None, [*wanted, RenewSession()]
 
     @property
     def wake_at(self) -> float | None:

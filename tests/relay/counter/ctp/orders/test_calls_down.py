@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -243,9 +244,11 @@ async def test_a_fault_on_the_way_down_is_answered_and_stops_nobody(
     place: tuple[object, str] = (
         (shared.session, "call") if where == "sending" else (shared.board._router.lanes, "outgoing")
     )
+    fields: dict[str, Any] = {"ExchangeID": "SHFE", "OrderSysID": "9"} if name == "ReqOrderAction" else {}
+    await shared.notice("OnRtnOrder", BrokerID=BROKER, InvestorID="100001", ExchangeID="SHFE", OrderSysID="9")
     with monkeypatch.context() as broken:
         broken.setattr(*place, _fault)
-        reason = await refusal_of(shared.begin(mine, name, 1))
+        reason = await refusal_of(shared.begin(mine, name, 1, **fields))
 
     assert reason == ("outcome_unknown" if where == "sending" else "relay_fault")
     assert (await shared.call(other, "ReqQryInvestorPosition", 2)).return_code == 0

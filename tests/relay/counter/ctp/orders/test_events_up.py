@@ -218,9 +218,10 @@ async def test_a_transfer_that_was_told_and_a_for_quote_are_not_called_lost(shar
 async def test_two_refusals_that_look_alike_are_both_told(shared: Board) -> None:
     """Many terminals number all their cancels 0: what they are shown is the same twice, what the counter said is not."""
     mine = shared.terminal("100001")
+    names = {"BrokerID": BROKER, "InvestorID": "100001", "ExchangeID": "SHFE", "OrderSysID": "9"}
+    await shared.notice("OnRtnOrder", **names)
     for request_id in (5, 6):
         await shared.call(mine, "ReqOrderAction", request_id, ExchangeID="SHFE", OrderSysID="9", ActionFlag="0")
-    names = {"BrokerID": BROKER, "InvestorID": "100001", "ExchangeID": "SHFE", "OrderSysID": "9"}
 
     for called in shared.session.called:
         ref, mark = read("InputOrderAction", called.body, "OrderActionRef", "RequestID")
