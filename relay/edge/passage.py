@@ -43,6 +43,8 @@ _IDLE_AGAIN_SECONDS = 15.0
 _BESIDE_HELLO_SECONDS = 5.0
 _FLUSH_SECONDS = 10.0
 """how long a terminal may take to read the last bytes of a connection that gRPC has closed"""
+_MOST_DROPPED = 256 * 1024
+"""bytes that it may still send meanwhile"""
 _RESET = struct.pack("ii", 1, 0)
 
 
@@ -100,8 +102,7 @@ class Passage:
         """what came before the inner connection was there"""
         self._allowance = Allowance(edge.limits.max_message)
         self._pipes: tuple[Pipe, ...] = ()
-        self._streams = 0
-        self._proved = 0
+        self._dropped = self._streams = self._proved = 0
         self.sessions = 0
         """streams on it that have a session"""
         self._time: asyncio.TimerHandle | None = None
@@ -308,7 +309,9 @@ class Passage:
 
     def _drop(self) -> None:
         try:
-            if self._outer.recv_into(self._edge.buffer):
+            size = self._outer.recv_into(self._edge.buffer)
+            self._dropped += size
+            if size and self._dropped < _MOST_DROPPED:
                 return
         except (BlockingIOError, InterruptedError):
             return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import weakref
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
@@ -12,13 +13,14 @@ import grpc
 
 from relay.admission.origin.trusted_proxies import Network, Origin, origin_of, parse_networks
 from relay.counter.port import Evidence
+from relay.edge.descriptors import most_strangers, raise_limit
 from relay.edge.edge import Edge
 from relay.edge.limits import EdgeLimits
 from relay.edge.pace import PaceLimits
 from relay.edge.shares import ShareLimits
 from relay.edge.stream_gate import MOST_WAITING, GateLimits, StreamGate
 from relay.rpc.certificates import Certificates, CertificateUnusable
-from relay.rpc.terminal_service import TerminalService
+from relay.rpc.terminal_service import TerminalService, is_news
 from relay.sessions.sessions import STOPPING, Sessions
 from relay.sessions.stream import StreamSettings, TerminalStream
 from relay.settings.settings import Listen, Settings
@@ -48,6 +50,7 @@ class Listener:
         """`known_place` says whether an investor has logged in from a place. OSError where certificate or key cannot be used."""
         self._settings = settings
         self._max_sessions = max_sessions
+        self._descriptors = raise_limit()
         self._most_bytes = 2 * settings.max_message_bytes
         self.certificates: Certificates | None = None
         if settings.tls_certificate is not None and settings.tls_key is not None:
@@ -58,6 +61,7 @@ class Listener:
         self._for_terminals = self._server(_STREAMS_OF_A_TERMINAL, _IDLE_SECONDS_OF_A_TERMINAL)
         self._for_proxies = self._server(_STREAMS_OF_A_PROXY, _IDLE_SECONDS_OF_A_PROXY)
         self._take_networks(settings)
+        logging.getLogger("grpc._cython.cygrpc").addFilter(is_news)
         self._tasks = Tasks()
 
     @property
@@ -116,8 +120,9 @@ class Listener:
         self.edge.writes_header = parse_networks(settings.proxy_protocol_from)
 
     def _edge_limits(self, settings: Listen) -> EdgeLimits:
+        strangers = most_strangers(settings.max_connections_without_session, self._max_sessions, self._descriptors)
         return EdgeLimits(
-            ShareLimits(settings.max_connections_without_session, settings.max_connections_without_session_per_address),
+            ShareLimits(strangers, settings.max_connections_without_session_per_address),
             PaceLimits(settings.connections_per_second, settings.connections_per_second_per_address),
             settings.max_message_bytes,
             settings.hello_timeout_seconds,

@@ -7,6 +7,8 @@ here so that a message that is too large or malformed becomes a refusal with a n
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
@@ -94,7 +96,8 @@ class TerminalService(grpc.GenericRpcHandler):
         if slot is None:
             self._edge.lines.say("stream_refused", origin.place, waiting=self._gate.waiting)
             stream.ended()
-            await context.write(frames.batch([frames.rejected(stream_reasons.too_many_streams())]))
+            with contextlib.suppress(grpc.aio.BaseError):  # it is gone
+                await context.write(frames.batch([frames.rejected(stream_reasons.too_many_streams())]))
             return
         stream.on_over = slot.leave
         await self._converse(origin, requests, context, (stream, slot))
@@ -150,10 +153,17 @@ def _count(stream: TerminalStream, counted: OpenStream, slot: Slot) -> None:
     stream.on_proved, stream.on_session, slot.on_give_way = proved, has_session, gives_way
 
 
+def is_news(record: logging.LogRecord) -> bool:
+    """Whether a line of gRPC's says more than that a client hung up; it writes a traceback for some of these."""
+    return record.exc_info is None or type(record.exc_info[1]).__name__ != "ExecuteBatchError"
+
+
 async def _read(requests: AsyncIterator[pb.TerminalMessage | Malformed], stream: TerminalStream) -> None:
     try:
         async for message in requests:
             await stream.receive(message)
+    except grpc.aio.BaseError:
+        pass  # the terminal hung up
     except Exception:
         stream.outbox.close(Ending(EndKind.STREAM_FAULT))
         raise
@@ -161,5 +171,6 @@ async def _read(requests: AsyncIterator[pb.TerminalMessage | Malformed], stream:
 
 
 async def _write(context: Context, stream: TerminalStream) -> None:
-    while (batch := await stream.outbox.next_batch()) is not None:
-        await context.write(batch)
+    with contextlib.suppress(grpc.aio.BaseError):  # the terminal hung up
+        while (batch := await stream.outbox.next_batch()) is not None:
+            await context.write(batch)

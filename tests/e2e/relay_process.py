@@ -63,6 +63,8 @@ class RelayProcess:
         self.output_file = directory / "output.log"
         self.state_dir = directory / "state"
         self.port = 0
+        self.open_files = 0
+        """the most it may have; 0 leaves what is inherited"""
         self._process: subprocess.Popen[bytes] | None = None
         sections = self._sections(front, tls)
         for name, value in (settings or {}).items():
@@ -149,8 +151,9 @@ class RelayProcess:
         return program_environment({**os.environ, "CTP_SIMCOUNTER_RECONNECT_MS": "50"})
 
     def _popen(self, output: int) -> None:
+        limit = ["prlimit", f"--nofile={self.open_files}"] if self.open_files else []
         self._process = subprocess.Popen(
-            [*_PROGRAM, "serve", "-c", self.config.name],
+            [*limit, *_PROGRAM, "serve", "-c", self.config.name],
             cwd=self.directory,
             env=self.environment() | _IMPORTS,
             stdin=subprocess.DEVNULL,

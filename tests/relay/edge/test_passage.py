@@ -236,3 +236,25 @@ async def test_much_goes_through_whole_and_in_order() -> None:
                 read += list(batch.messages)
             assert read == sent
         call.cancel()
+
+
+async def test_the_header_can_be_asked_for_while_the_relay_serves() -> None:
+    """By a reload; the next connection has to bring one."""
+    async with behind(Proxy(TEXT)) as site:
+        error = await refusal(site)
+        assert site.listener is not None
+        site.listener.take_settings(Listen(address="127.0.0.1:0", proxy_protocol_from=LOOPBACK))
+        call = await site.call(HELLO)
+        call.cancel()
+
+    assert error.code() is grpc.StatusCode.UNAVAILABLE
+    assert site.streams[0].origin.public_ip == "203.0.113.9"
+
+
+async def test_a_larger_message_than_grpc_was_started_for_waits_for_a_restart() -> None:
+    """gRPC's own limit is twice the setting, and stays."""
+    async with behind(Proxy(b"")) as site:
+        assert site.listener is not None
+        site.listener.take_settings(Listen(address="127.0.0.1:0", max_message_bytes=131_072))
+        with pytest.raises(ValueError, match="restart"):
+            site.listener.take_settings(Listen(address="127.0.0.1:0", max_message_bytes=131_073))

@@ -136,3 +136,33 @@ async def test_those_who_wait_are_bounded_too(monkeypatch: pytest.MonkeyPatch) -
     for wait in waiting:
         wait.cancel()
     await asyncio.gather(*waiting, return_exceptions=True)
+
+
+async def test_where_all_slots_are_taken_the_fullest_address_gives_one_up() -> None:
+    """Its oldest, to an address that holds fewer; that stream is ended, and its slot given back once."""
+    of = gate(per_address=3, total=4)
+    first = await entered(of, STRANGER)
+    ended: list[str] = []
+    first.on_give_way = lambda: ended.append("first")
+    for origin in (STRANGER, STRANGER, HOME):
+        await entered(of, origin)
+
+    await entered(of, OFFICE)
+    first.leave()
+
+    assert ended == ["first"]
+    assert (of.held, of.gave_way) == (4, 1)
+
+
+async def test_no_address_gives_way_to_one_that_would_hold_as_much() -> None:
+    """Two offices in the morning: each waits its turn."""
+    of = gate(per_address=3, total=4)
+    for origin in (STRANGER, STRANGER, OFFICE, OFFICE):
+        await entered(of, origin)
+    waits = asyncio.ensure_future(of.enter(OFFICE))
+    await settled()
+
+    assert not waits.done()
+    assert of.gave_way == 0
+    waits.cancel()
+    await asyncio.gather(waits, return_exceptions=True)

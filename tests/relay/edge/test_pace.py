@@ -1,0 +1,131 @@
+"""Who goes to gRPC next: places in turn, each at its own rate, all at one."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from relay.edge import pace as pace_module
+from relay.edge.pace import AT_ONCE, Pace, PaceLimits
+
+LIMITS = PaceLimits(total=100.0, at_place=20.0)
+
+
+def went(pace: Pace[str], now: float) -> list[str]:
+    going = []
+    while (one := pace.next(now)) is not None:
+        going.append(one)
+    return going
+
+
+def test_a_branch_office_goes_at_once() -> None:
+    """Fifty terminals behind one address."""
+    pace: Pace[str] = Pace(LIMITS)
+    for number in range(50):
+        pace.ask(f"{number}", "office", known=False)
+
+    assert went(pace, 0.0) == [f"{number}" for number in range(50)]
+    assert pace.wait(0.0) is None
+
+
+def test_a_place_that_has_used_up_its_own_waits_and_others_do_not() -> None:
+    """At its own rate from then on."""
+    pace: Pace[str] = Pace(LIMITS)
+    for number in range(AT_ONCE + 40):
+        pace.ask(f"flood {number}", "flood", known=False)
+    assert len(went(pace, 0.0)) == AT_ONCE
+
+    pace.ask("home", "home", known=False)
+
+    assert went(pace, 0.0) == ["home"]
+    wait = pace.wait(0.0)
+    assert wait is not None
+    assert abs(wait - 1 / 20) < 1e-6
+    assert len(went(pace, 1.0)) == 20
+
+
+def test_among_many_a_newcomer_is_next() -> None:
+    """A hundred addresses that went before wait behind one that never did."""
+    pace: Pace[str] = Pace(LIMITS)
+    flood = [f"flood {number}" for number in range(100)]
+    for number in range(4):
+        for place in flood:
+            pace.ask(f"{place} {number}", place, known=False)
+    went(pace, 0.0)
+    pace.ask("home", "home", known=False)
+
+    assert went(pace, 0.011)[0] == "home"
+
+
+def test_known_places_go_before_others_and_have_a_rate_of_their_own() -> None:
+    """A thousand terminals that come back after a restart are not held up by strangers."""
+    pace: Pace[str] = Pace(LIMITS)
+    for number in range(1000):
+        pace.ask(f"stranger {number}", f"strange {number}", known=False)
+        pace.ask(f"terminal {number}", f"office {number % 40}", known=True)
+
+    first = went(pace, 0.0)
+    later = went(pace, 1.0)
+
+    assert [one.startswith("terminal") for one in first] == [True] * 300 + [False] * 150
+    assert sum(one.startswith("terminal") for one in later) == 200
+    assert sum(one.startswith("stranger") for one in later) == 100
+
+
+def test_one_that_leaves_takes_no_turn() -> None:
+    """It hung up while it waited."""
+    pace: Pace[str] = Pace(LIMITS)
+    pace.ask("gone", "home", known=False)
+    pace.ask("there", "home", known=False)
+    pace.leave("gone")
+    pace.leave("gone")
+
+    assert went(pace, 0.0) == ["there"]
+    assert len(pace) == 0
+
+
+def test_places_are_forgotten_in_the_order_they_went() -> None:
+    """A flood from made-up networks takes no memory."""
+    pace: Pace[str] = Pace(PaceLimits(1e6, 1e6))
+    for number in range(pace_module._REMEMBERED + 500):
+        pace.ask("one", f"{number}", known=False)
+        assert went(pace, 0.0) == ["one"]
+
+    assert len(pace._buckets) <= pace_module._REMEMBERED + 1
+    assert len(pace._turns) <= pace_module._REMEMBERED + 1
+
+
+@given(st.lists(st.tuples(st.integers(0, 4), st.floats(0, 0.5)), min_size=1, max_size=150))
+def test_no_place_exceeds_its_rate_and_no_one_is_forgotten(asks: list[tuple[int, float]]) -> None:
+    """However they come; everybody goes in the end, each place in its own order."""
+    pace: Pace[tuple[int, int]] = Pace(PaceLimits(total=10.0, at_place=2.0))
+    now, gone, times = 0.0, list[tuple[int, int]](), dict[int, int]()
+    for number, (place, after) in enumerate(asks):
+        now += after
+        pace.ask((place, number), f"{place}", known=place == 0)
+        while (one := pace.next(now)) is not None:
+            gone.append(one)
+            times[one[0]] = times.get(one[0], 0) + 1
+            assert times[one[0]] <= AT_ONCE + 2.0 * now + 1
+    while (wait := pace.wait(now)) is not None:
+        now += max(wait, 1e-6)
+        while (one := pace.next(now)) is not None:
+            gone.append(one)
+
+    assert len(gone) == len(asks)
+    assert all(
+        [number for at, number in gone if at == place] == sorted(number for at, number in gone if at == place)
+        for place in range(5)
+    )
+
+
+def test_another_pace_holds_at_once() -> None:
+    """After a reload."""
+    pace: Pace[str] = Pace(LIMITS)
+    for number in range(300):
+        pace.ask(f"{number}", f"place {number % 10}", known=False)
+    assert len(went(pace, 0.0)) == 150
+
+    pace.take_limits(PaceLimits(total=10.0, at_place=20.0))
+
+    assert len(went(pace, 1.0)) == 10
