@@ -244,7 +244,9 @@ async def test_the_header_can_be_asked_for_while_the_relay_serves() -> None:
         error = await refusal(site)
         assert site.listener is not None
         site.listener.take_settings(Listen(address="127.0.0.1:0", proxy_protocol_from=LOOPBACK))
-        call = await site.call(HELLO)
+        call = site.stub.Session(wait_for_ready=True)
+        await call.write(HELLO)
+        await asyncio.wait_for(site.opened.wait(), 30)
         call.cancel()
 
     assert error.code() is grpc.StatusCode.UNAVAILABLE
