@@ -45,6 +45,7 @@ def both_names(tmp_path_factory: pytest.TempPathFactory) -> TlsFiles:
     authority.cert_pem.write_to_path(str(files.authority))
     files.certificate.write_bytes(b"".join(blob.bytes() for blob in issued.cert_chain_pems))
     issued.private_key_pem.write_to_path(str(files.key))
+    files.key.chmod(0o600)
     return files
 
 
