@@ -11,7 +11,7 @@ from relay.admin.changes import Changes, Clock
 from relay.admin.person import Person
 from relay.counter.port import Mode
 from relay.directory.secrets_box import SecretsBox
-from relay.directory.terminals import Terminal, Terminals, open_key
+from relay.directory.terminals import ReportKind, Terminal, Terminals, open_key
 from relay.settings.secret_files import SecretFileRefused
 
 
@@ -32,15 +32,24 @@ class TerminalActions:
         except SecretFileRefused as refused:
             return self._terminals(SecretsBox.without_key()).all(), str(refused)
 
-    def add(self, by: Person, app_id: str, auth_code: str, modes: Sequence[Mode] = ()) -> Terminal:
-        """Register a terminal; without modes it is admitted in every one.
+    def add(
+        self, by: Person, app_id: str, auth_code: str, modes: Sequence[Mode] = (), kinds: Sequence[ReportKind] = ()
+    ) -> Terminal:
+        """Register a terminal; without modes it is admitted in every one, without kinds it sends ordinary reports.
 
         Raises EntryExists, AuthCodeMalformed, ValueError, SecretFileRefused, LedgerUnavailable.
         """
-        admitted = tuple(modes or Mode)
+        admitted, sent = tuple(modes or Mode), tuple(kinds or (ReportKind.ORDINARY,))
+        facts = {"app_id": app_id, "modes": admitted, "kinds": sent}
         box = self._key()  # first: without it nothing is tried
-        with self._changes.recorded(self._directory, by, "terminal_add", {"app_id": app_id, "modes": admitted}) as here:
-            return self._terminals(box, here).add(app_id, auth_code, admitted)
+        with self._changes.recorded(self._directory, by, "terminal_add", facts) as here:
+            return self._terminals(box, here).add(app_id, auth_code, admitted, sent)
+
+    def set_kinds(self, by: Person, app_id: str, kinds: Sequence[ReportKind]) -> None:
+        """Say which reports a terminal may send, from the next login on; raises EntryUnknown, LedgerUnavailable."""
+        facts = {"app_id": app_id, "kinds": tuple(kinds)}
+        with self._changes.recorded(self._directory, by, "terminal_kinds", facts) as here:
+            self._terminals(SecretsBox.without_key(), here).set_kinds(app_id, kinds)
 
     def rotate(self, by: Person, app_id: str, auth_code: str, *, with_another_key: bool = False) -> None:
         """Give a terminal another auth code; the old one ends at once.

@@ -26,7 +26,7 @@ from relay.database.times import COUNTER_ZONE
 from relay.directory.access import DirectoryAccess
 from relay.directory.investors import Investors
 from relay.directory.known_terminals import KnownTerminals
-from relay.directory.terminals import Terminal, Terminals
+from relay.directory.terminals import ReportKind, Terminal, Terminals
 from relay.refusals import counter_reasons, login_reasons, stream_reasons
 from relay.refusals.refusal import Refused, refuse
 
@@ -113,6 +113,9 @@ class Admission:
             raise Refused(login_reasons.terminal_disabled(app_id=terminal.app_id))
         if self._counter.mode not in terminal.modes:
             raise Refused(login_reasons.mode_not_allowed(app_id=terminal.app_id, mode=self._counter.mode.value))
+        kind = ReportKind.WECHAT if login.report_kind == pb.REPORT_KIND_WECHAT else ReportKind.ORDINARY
+        if kind not in terminal.kinds:
+            raise Refused(login_reasons.report_kind_not_allowed(app_id=terminal.app_id, kind=kind))
         if login.broker_id != self.rules.broker_id:
             raise Refused(login_reasons.wrong_broker(broker_id=login.broker_id))
         refuse(self._counter.check_login(login))

@@ -15,7 +15,7 @@ from relay.cli.output import EPILOG, AsJson, CommandRefused, reporting, say, sho
 from relay.cli.running_relay import look_for_disabled
 from relay.counter.port import Mode
 from relay.directory.auth_codes import new_auth_code
-from relay.directory.terminals import Terminal
+from relay.directory.terminals import ReportKind, Terminal
 from relay.settings.secret_files import create_private
 
 app = typer.Typer(no_args_is_help=True, help="Terminal software that may connect (终端).", epilog=EPILOG)
@@ -26,6 +26,10 @@ FromFile = Annotated[
 ]
 ToFile = Annotated[Path | None, typer.Option("--write-auth-code", help="Make an auth code and write it to a new file.")]
 ShowOnce = Annotated[bool, typer.Option("--show-once", help="Make an auth code and show it, this one time.")]
+Kinds = Annotated[
+    list[ReportKind] | None,
+    typer.Option("--kind", help="A kind of report it may send; may be repeated. Default: ordinary alone."),
+]
 
 
 @app.command(epilog="Example: ctp-relay terminal add client_demo_1.0 --show-once")
@@ -36,14 +40,32 @@ def add(
     write_auth_code: ToFile = None,
     show_once: ShowOnce = False,
     mode: Annotated[list[Mode] | None, typer.Option(help="Admit in this mode only; may be repeated.")] = None,
+    kind: Kinds = None,
     as_json: AsJson = False,
 ) -> None:
     """Register a terminal, with an auth code you have or with a new one."""
     with reporting():
         place = Workplace(config)
         with _auth_code(auth_code_file, write_auth_code, show_once=show_once) as (code, shown):
-            terminal = place.terminals.add(place.by, app_id, code, mode or ())
+            terminal = place.terminals.add(place.by, app_id, code, mode or (), kind or ())
         _tell(_row(terminal) | shown, "registered", as_json=as_json)
+
+
+@app.command(epilog="Example: ctp-relay terminal kinds client_demo_1.0 --kind ordinary --kind wechat")
+def kinds(app_id: AppId, config: ConfigPath = DEFAULT_CONFIG, kind: Kinds = None, as_json: AsJson = False) -> None:
+    """Say which kinds of report a terminal may send, from its next login on.
+
+    Nothing can judge a WeChat mini program's system info here, neither whether it is genuine nor how old it is: give an app
+    id that right only where its vendor has such a program.
+    """
+    with reporting():
+        if not kind:
+            raise CommandRefused("name every kind it may send: --kind ordinary, --kind wechat, or both")
+        place = Workplace(config)
+        place.terminals.set_kinds(place.by, app_id, kind)
+        look_for_disabled(place)
+        shown = sorted(set(kind))
+        _tell({"app_id": app_id, "kinds": shown}, f"may send: {', '.join(shown)}", as_json=as_json)
 
 
 @app.command("list")
@@ -146,6 +168,7 @@ def _row(terminal: Terminal) -> dict[str, object]:
     return {
         "app_id": terminal.app_id,
         "modes": sorted(mode.value for mode in terminal.modes),
+        "kinds": sorted(kind.value for kind in terminal.kinds),
         "enabled": terminal.enabled,
         "auth_code_readable": terminal.readable,
         "created_at": terminal.created_at,

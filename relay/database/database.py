@@ -66,12 +66,12 @@ def insert_new(connection: Connection, table: Table) -> Insert:
     return insert(table).on_conflict_do_nothing()
 
 
-def upgrade(engine: Engine) -> None:
-    """Bring the tables to this version; does nothing where they are."""
+def upgrade(engine: Engine, revision: str = "head") -> None:
+    """Bring the tables to this version, or to an earlier one; does nothing where they are."""
     with engine.connect().execution_options(writes=True) as connection:
         config = _config()
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        command.upgrade(config, revision)
         connection.commit()
 
 

@@ -41,6 +41,7 @@ TERMINAL = Table(
     Column("enabled", Boolean, nullable=False),
     Column("created_at", String(40), nullable=False),
     Column("rotated_at", String(40), nullable=False),
+    Column("kinds", String(64), nullable=False, server_default="ordinary"),
 )
 
 INVESTOR = Table(
@@ -78,6 +79,21 @@ KNOWN_PLACE = Table(
     Column("investor_id", String(12), primary_key=True),
     Column("place", String(64), primary_key=True),
     Column("seen_at", String(40), nullable=False),
+)
+
+MACHINE = Table(
+    "machine",
+    METADATA,
+    Column("broker_id", String(10), primary_key=True),
+    Column("investor_id", String(12), primary_key=True),
+    Column("app_id", String(32), primary_key=True),
+    Column("place", String(64), primary_key=True),
+    Column("collector_code", BigInteger, primary_key=True, autoincrement=False),
+    Column("missing_digit", String(4), primary_key=True),
+    Column("length", Integer, primary_key=True, autoincrement=False),
+    Column("collector_version", String(64), primary_key=True),
+    Column("seen_at", String(40), nullable=False),
+    Index("machine_seen_at", "seen_at"),
 )
 
 ORDER_REFERENCE = Table(

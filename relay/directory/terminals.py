@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,15 @@ class EntryUnknown(Exception):
     """There is no entry of this name."""
 
 
+class ReportKind(StrEnum):
+    """What a terminal's system info was made by."""
+
+    ORDINARY = "ordinary"
+    """the vendor's collector; the relay can judge it"""
+    WECHAT = "wechat"
+    """a WeChat mini program's, of another form, which nothing here can judge"""
+
+
 @dataclass(frozen=True, slots=True)
 class Terminal:
     app_id: str
@@ -44,6 +54,8 @@ class Terminal:
     """False where the auth code was encrypted with another key; it is empty then"""
     locked: bytes = field(default=b"", repr=False)
     """the auth code as it stands in the database"""
+    kinds: frozenset[ReportKind] = frozenset({ReportKind.ORDINARY})
+    """the reports it may send"""
 
 
 def open_key(engine: Engine, path: Path) -> SecretsBox:
@@ -109,20 +121,27 @@ class Terminals:
             rows = connection.execute(select(TERMINAL).order_by(TERMINAL.c.app_id)).all()
         return [self._listed(row) for row in rows]
 
-    def add(self, app_id: str, auth_code: str, modes: Iterable[Mode] = tuple(Mode)) -> Terminal:
+    def add(
+        self,
+        app_id: str,
+        auth_code: str,
+        modes: Iterable[Mode] = tuple(Mode),
+        kinds: Iterable[ReportKind] = (ReportKind.ORDINARY,),
+    ) -> Terminal:
         """Register a terminal; raises EntryExists, AuthCodeMalformed, or ValueError for an app id CTP cannot carry."""
         auth_code_key(auth_code)
         if not is_app_id(app_id):
             raise ValueError(f"an app id has {APP_ID}")
         now = stamp(self._clock())
-        terminal = Terminal(app_id, auth_code, frozenset(modes), True, now, now)
+        terminal = Terminal(app_id, auth_code, frozenset(modes), True, now, now, kinds=frozenset(kinds))
         values = {
             "app_id": app_id,
             "auth_code": self._box.lock(auth_code),
-            "modes": " ".join(sorted(terminal.modes)),
+            "modes": _words(modes),
             "enabled": True,
             "created_at": now,
             "rotated_at": now,
+            "kinds": _words(kinds),
         }
         try:
             with self._transaction() as connection:
@@ -134,6 +153,12 @@ class Terminals:
     def set_enabled(self, app_id: str, enabled: bool) -> None:
         """Admit or shut out a terminal; running relays end its sessions within seconds. Raises EntryUnknown."""
         self._change(app_id, enabled=enabled)
+
+    def set_kinds(self, app_id: str, kinds: Iterable[ReportKind]) -> None:
+        """Say which reports a terminal may send, from the next login on; raises EntryUnknown, ValueError."""
+        if not (wanted := _words(kinds)):
+            raise ValueError("a terminal sends one kind of report at least")
+        self._change(app_id, kinds=wanted)
 
     def rotate(self, app_id: str, auth_code: str) -> None:
         """Give a terminal a new auth code; raises EntryUnknown, AuthCodeMalformed."""
@@ -161,4 +186,11 @@ class Terminals:
 
 def _terminal(row: Row[Any], auth_code: str, *, readable: bool = True) -> Terminal:
     modes = frozenset(Mode(mode) for mode in row.modes.split())
-    return Terminal(row.app_id, auth_code, modes, row.enabled, row.created_at, row.rotated_at, readable, row.auth_code)
+    kinds = frozenset(ReportKind(kind) for kind in row.kinds.split())
+    return Terminal(
+        row.app_id, auth_code, modes, row.enabled, row.created_at, row.rotated_at, readable, row.auth_code, kinds
+    )
+
+
+def _words(of: Iterable[StrEnum]) -> str:
+    return " ".join(sorted(set(of)))

@@ -85,6 +85,18 @@ def mode_not_allowed(*, app_id: str, mode: str) -> None:
     """The terminal is registered for the other mode only."""
 
 
+@reason(
+    ("终端 {app_id!r} 无权上报 {kind} 类信息", "app id {app_id!r} may not send reports of kind {kind}"),
+    advice=(
+        "请发送官方采集库的信息 (REPORT_KIND_TERMINAL), 或请期货公司开通 (ctp-relay terminal kinds)",
+        "send the official collector's bytes (REPORT_KIND_TERMINAL), or ask your futures firm for the right (ctp-relay terminal kinds)",
+    ),
+    retry=Retry.NO,
+)
+def report_kind_not_allowed(*, app_id: str, kind: str) -> None:
+    """The login's report_kind is one that the firm has not allowed this app id."""
+
+
 # The investor ---------------------------------------------------------------------------------------------------
 
 

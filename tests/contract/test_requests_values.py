@@ -11,7 +11,7 @@ from simcounter.errors_text import ErrorId, text_of
 from terminal_client import CounterRejected
 from terminal_client.cli.queries import statement
 from tests.contract.watched import CATALOG, Watched
-from tests.e2e.site import INVESTORS, WILL_REST, Site, buy, collect_now, first, login_message
+from tests.e2e.site import INVESTORS, WECHAT_TERMINAL, WILL_REST, Site, buy, collect_now, first, login_message
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -116,7 +116,7 @@ async def test_a_wechat_terminal_is_reported_with_its_own_call(site: Site) -> No
     """RegisterWechatUserSystemInfo or SubmitWechatUserSystemInfo, with the same bytes; then it is logged in."""
     investor, collected = INVESTORS[2], await collect_now()
     async with site.raw() as stream:
-        login = login_message(await stream.hello("demo_terminal_1.0"), investor, collected)
+        login = login_message(await stream.hello(WECHAT_TERMINAL), investor, collected)
         login.report_kind = pb.REPORT_KIND_WECHAT
         answer = await stream.log_in(login)
         stored = site.counter.tmdb.reports(user_id=investor)[-1]

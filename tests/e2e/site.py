@@ -18,6 +18,7 @@ from ctprelay.ctp.v1 import structs_pb2 as ctp
 from ctprelay.v1 import terminal_pb2 as pb
 from relay.cli.context import Workplace
 from relay.counter.port import Investor, Mode
+from relay.directory.terminals import ReportKind
 from simcounter import demo_accounts
 from simcounter.counter import SimulatedCounter
 from terminal_client import Collected, RelayTerminal, SessionInfo, Status, Tls, collect
@@ -39,6 +40,7 @@ TERMINAL = "demo_terminal_1.0"
 AUTH_CODE = "TERMINAL00000001"
 DISABLED_TERMINAL = "retired_terminal_1.0"
 OTHER_MODE_TERMINAL = "other_mode_1.0"
+WECHAT_TERMINAL = "mini_program_1.0"
 BROKER = demo_accounts.BROKER_ID
 *INVESTORS, BYSTANDER = demo_accounts.investor_ids()
 DISABLED_INVESTOR = "199999"
@@ -199,6 +201,7 @@ def register(relay: RelayProcess) -> None:
         place.terminals.add(place.by, DISABLED_TERMINAL, AUTH_CODE)
         place.terminals.set_enabled(place.by, DISABLED_TERMINAL, False)
         place.terminals.add(place.by, OTHER_MODE_TERMINAL, AUTH_CODE, [other])
+        place.terminals.add(place.by, WECHAT_TERMINAL, AUTH_CODE, kinds=[ReportKind.WECHAT])
         if relay.mode is Mode.MANY_TO_ONE:
             for investor_id in [*INVESTORS, BYSTANDER, DISABLED_INVESTOR]:
                 place.investors.add(place.by, Investor(BROKER, investor_id), demo_accounts.password_of(investor_id))

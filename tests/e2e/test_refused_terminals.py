@@ -11,18 +11,22 @@ import sys
 
 import pytest
 
+from ctprelay.v1 import terminal_pb2 as pb
 from simcounter import demo_accounts
 from terminal_client import RelayTerminal
 from terminal_client.collector import CHILD, installed_library
-from tests.e2e.refusals import Attempt, refused, sent
+from tests.e2e.refusals import Attempt, refused, rejected, sent
 from tests.e2e.secrecy import WRONG_AUTH_CODE, WRONG_PASSWORD
 from tests.e2e.site import (
     DISABLED_INVESTOR,
     DISABLED_TERMINAL,
     INVESTORS,
     OTHER_MODE_TERMINAL,
+    TERMINAL,
+    WECHAT_TERMINAL,
     Site,
     collect_now,
+    login_message,
     many_to_many_only,
     many_to_one_only,
 )
@@ -153,6 +157,22 @@ async def test_a_field_that_does_not_fit_into_the_counters_struct(
 
     assert refusal.reason == refusal.ledger["reason"] == "request_malformed"
     assert " at most" in refusal.terminal.message
+
+
+@pytest.mark.parametrize(
+    ("app_id", "kind"), [(TERMINAL, pb.REPORT_KIND_WECHAT), (WECHAT_TERMINAL, pb.REPORT_KIND_TERMINAL)], ids=str
+)
+async def test_a_kind_of_report_the_firm_has_not_allowed(
+    site: Site, bystander: RelayTerminal, app_id: str, kind: pb.ReportKind
+) -> None:
+    """Otherwise each terminal could switch the judgement of its system info off by naming the other kind."""
+    async with site.raw() as stream:
+        login = login_message(await stream.hello(app_id), INVESTORS[0], await collect_now())
+        login.report_kind = kind
+        refusal = await rejected(site, bystander, stream, pb.TerminalMessage(login=login))
+
+    assert refusal.reason == refusal.ledger["reason"] == "report_kind_not_allowed"
+    assert "ctp-relay terminal kinds" in refusal.terminal.advice
 
 
 # In many-to-one the relay alone knows whether an investor is who it says. ------------------------------------------

@@ -22,7 +22,7 @@ from relay.admin.terminals import TerminalActions
 from relay.admission.login_guard import LoginGuard
 from relay.counter.port import Investor
 from relay.database.database import open_database, upgrade
-from relay.directory.terminals import EntryExists, EntryUnknown
+from relay.directory.terminals import EntryExists, EntryUnknown, ReportKind
 from relay.ledger import reader
 from relay.refusals.refusal import LedgerUnavailable
 from relay.settings.settings import Limits
@@ -86,6 +86,7 @@ MADE: dict[str, Change] = {
     "terminal_rotate": lambda place: place.terminals.rotate(MEI, "one", CODE[::-1]),
     "terminal_disable": lambda place: place.terminals.set_enabled(MEI, "one", False),
     "terminal_enable": lambda place: place.terminals.set_enabled(MEI, "one", True),
+    "terminal_kinds": lambda place: place.terminals.set_kinds(MEI, "one", [ReportKind.WECHAT]),
     "investor_add": lambda place: place.investors.add(MEI, Investor("9999", "100002"), "pw"),
     "investor_passwd": lambda place: place.investors.set_password(MEI, ONE, "new"),
     "investor_accounts": lambda place: place.investors.set_accounts(MEI, ONE, ["A1", "A2"]),
@@ -100,6 +101,7 @@ REFUSED: dict[str, tuple[Change, type[Exception]]] = {
     "terminal_rotate": (lambda place: place.terminals.rotate(MEI, "nobody", CODE), EntryUnknown),
     "terminal_disable": (lambda place: place.terminals.set_enabled(MEI, "nobody", False), EntryUnknown),
     "terminal_enable": (lambda place: place.terminals.set_enabled(MEI, "nobody", True), EntryUnknown),
+    "terminal_kinds": (lambda place: place.terminals.set_kinds(MEI, "one", []), ValueError),
     "investor_add": (lambda place: place.investors.add(MEI, Investor("9999", "a b"), "pw"), ValueError),
     "investor_passwd": (lambda place: place.investors.set_password(MEI, ONE, ""), ValueError),
     "investor_accounts": (lambda place: place.investors.set_accounts(MEI, NOBODY, ["A"]), EntryUnknown),

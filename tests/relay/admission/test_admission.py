@@ -26,7 +26,7 @@ from relay.directory.access import DirectoryAccess, DirectoryUnavailable
 from relay.directory.investors import Investors
 from relay.directory.known_terminals import KnownTerminals
 from relay.directory.secrets_box import SecretsBox
-from relay.directory.terminals import Terminals
+from relay.directory.terminals import ReportKind, Terminals
 from relay.refusals import counter_reasons, stream_reasons
 from relay.refusals.refusal import LedgerUnavailable, Refused
 from relay.settings.settings import Limits
@@ -271,9 +271,34 @@ async def test_while_system_info_cannot_be_judged_nobody_is_let_in(door: Door) -
 async def test_the_ledger_says_where_nothing_was_judged(door: Door, kept: KeptEvidence) -> None:
     """By the firm's setting, or because WeChat's bytes are of another kind."""
     await let_in(door.of(Mode.MANY_TO_MANY, verified=False), asking())
+    door.terminals.set_kinds("terminal_1.0", list(ReportKind))
+    await door.known.look()
     await let_in(door.of(Mode.MANY_TO_MANY), asking(system_info=b"\x02" * 264, report_kind=pb.REPORT_KIND_WECHAT))
 
     assert [data["genuineness_checked"] for _, _, data in kept.entries] == [False, False]
+    assert door.verifier.asked == 0
+
+
+@pytest.mark.parametrize(
+    ("allowed", "sent", "kind"),
+    [
+        (ReportKind.ORDINARY, pb.REPORT_KIND_WECHAT, "wechat"),
+        (ReportKind.WECHAT, pb.REPORT_KIND_TERMINAL, "ordinary"),
+        (ReportKind.WECHAT, pb.REPORT_KIND_UNSPECIFIED, "ordinary"),
+        (ReportKind.WECHAT, 7, "ordinary"),
+    ],
+)
+async def test_which_kind_of_report_an_app_id_sends_is_the_firms_word(
+    door: Door, allowed: ReportKind, sent: int, kind: str
+) -> None:
+    """WeChat's bytes are judged by nothing here, so naming that kind must not be every terminal's choice."""
+    door.terminals.set_kinds("terminal_1.0", [allowed])
+    await door.known.look()
+
+    with pytest.raises(Refused, match=kind) as caught:
+        await let_in(door.of(Mode.MANY_TO_MANY), asking(report_kind=sent))
+
+    assert caught.value.refusal.reason == "report_kind_not_allowed"
     assert door.verifier.asked == 0
 
 

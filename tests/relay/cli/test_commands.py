@@ -89,6 +89,19 @@ def test_a_terminal_is_registered_with_a_code_it_has(run: Run, place: Path) -> N
     assert CODE not in listed.stdout + run("ledger", "export").stdout
 
 
+def test_which_reports_a_terminal_may_send_is_set_and_listed(run: Run) -> None:
+    """Ordinary ones alone unless said otherwise; each change is in the ledger."""
+    run("terminal", "add", "one", "--show-once")
+    run("terminal", "add", "two", "--show-once", "--kind", "wechat")
+    run("terminal", "kinds", "one", "--kind", "wechat", "--kind", "ordinary")
+    refused = run("terminal", "kinds", "one", exit_code=1)
+
+    listed = {row["app_id"]: row["kinds"] for row in written(run("terminal", "list", "--json"))}
+    assert listed == {"one": ["ordinary", "wechat"], "two": ["wechat"]}
+    assert "--kind" in refused.stderr
+    assert "admin_terminal_kinds" in run("ledger", "tail").stdout
+
+
 def test_a_new_code_is_shown_once_or_written_to_a_private_file(run: Run, place: Path) -> None:
     """Otherwise it would be lost, which is refused."""
     shown = written(run("terminal", "add", "one", "--show-once", "--json"))["auth_code"]

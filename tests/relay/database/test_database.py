@@ -8,7 +8,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from pydantic import SecretStr
-from sqlalchemy import Engine, insert, text
+from sqlalchemy import Engine, insert, select, text
 from sqlalchemy.exc import DatabaseError
 
 from relay.database.database import (
@@ -21,7 +21,7 @@ from relay.database.database import (
     upgrade,
     writing,
 )
-from relay.database.schema import LEDGER, LEDGER_HEAD, METADATA
+from relay.database.schema import LEDGER, LEDGER_HEAD, METADATA, TERMINAL
 
 ENTRY = {
     "chain": "c", "sequence": 1, "at": "t", "kind": "k", "session": "", "data": "{}", "previous_hash": "0", "hash": "h",
@@ -43,6 +43,22 @@ def test_an_upgrade_done_again_changes_nothing(engine: Engine) -> None:
     present, wanted = revisions(engine)
     assert present == wanted
     require_current(engine)
+
+
+def test_terminals_from_before_the_kinds_send_ordinary_reports(database_url: SecretStr) -> None:
+    """An upgrade gives none of them the right to reports that are not judged."""
+    opened = open_database(database_url)
+    upgrade(opened, "0004")
+    columns = "app_id, auth_code, modes, enabled, created_at, rotated_at"
+    with writing(opened) as connection:
+        connection.execute(text(f"INSERT INTO terminal ({columns}) VALUES ('a', 'x', 'many_to_one', true, 't', 't')"))
+
+    upgrade(opened)
+
+    with opened.connect() as connection:
+        assert connection.execute(select(TERMINAL.c.app_id, TERMINAL.c.kinds)).all() == [("a", "ordinary")]
+    require_current(opened)
+    opened.dispose()
 
 
 def test_a_database_without_tables_names_the_command(database_url: SecretStr) -> None:

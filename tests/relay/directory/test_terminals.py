@@ -15,7 +15,7 @@ from relay.database.schema import TERMINAL
 from relay.directory.access import DirectoryAccess, DirectoryUnavailable
 from relay.directory.auth_codes import AuthCodeMalformed, new_auth_code
 from relay.directory.secrets_box import SecretsBox
-from relay.directory.terminals import EntryExists, EntryUnknown, Terminals, open_key
+from relay.directory.terminals import EntryExists, EntryUnknown, ReportKind, Terminals, open_key
 from relay.settings.secret_files import SecretFileRefused
 from tests.relay.conftest import HandClock
 
@@ -183,3 +183,23 @@ def test_a_row_of_another_key_is_listed_by_name(engine: Engine, clock: HandClock
     listed = {terminal.app_id: (terminal.readable, terminal.auth_code) for terminal in terminals.all()}
 
     assert listed == {"a_stray_one": (False, ""), APP: (True, CODE)}
+
+
+def test_a_terminal_sends_ordinary_reports_unless_the_firm_says_otherwise(terminals: Terminals) -> None:
+    """A right of the app id, given at its registration or later, and taken back."""
+    terminals.add(APP, CODE)
+    terminals.add("mini_1.0", CODE, kinds=[ReportKind.WECHAT])
+    before = kinds_of(terminals)
+    terminals.set_kinds(APP, [ReportKind.WECHAT, ReportKind.ORDINARY, ReportKind.WECHAT])
+    terminals.set_kinds("mini_1.0", [ReportKind.ORDINARY])
+
+    assert before == {APP: {"ordinary"}, "mini_1.0": {"wechat"}}
+    assert kinds_of(terminals) == {APP: {"ordinary", "wechat"}, "mini_1.0": {"ordinary"}}
+    with pytest.raises(ValueError, match="one kind"):
+        terminals.set_kinds(APP, [])
+    with pytest.raises(EntryUnknown):
+        terminals.set_kinds("unknown_1.0", [ReportKind.WECHAT])
+
+
+def kinds_of(terminals: Terminals) -> dict[str, set[str]]:
+    return {terminal.app_id: {kind.value for kind in terminal.kinds} for terminal in terminals.read({})}
