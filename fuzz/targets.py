@@ -56,27 +56,27 @@ class FuzzTarget:
 _ORIGIN, _CODEC = ("relay.admission.origin",), ("ctpabi.codec",)
 
 TARGETS = (
-    FuzzTarget("proxy_header", "origin", 90, "PROXY protocol, versions 1 and 2, of a balancer", _ORIGIN),
-    FuzzTarget("forwarded_headers", "origin", 60, "x-forwarded-for behind trusted proxies", _ORIGIN),
-    FuzzTarget("peers", "origin", 60, "the peer's name as gRPC writes it", _ORIGIN),
+    FuzzTarget("proxy_header", "origin", 200, "PROXY protocol, versions 1 and 2, of a balancer", _ORIGIN),
+    FuzzTarget("forwarded_headers", "origin", 100, "x-forwarded-for behind trusted proxies", _ORIGIN),
+    FuzzTarget("peers", "origin", 150, "the peer's name as gRPC writes it", _ORIGIN),
     FuzzTarget("struct_bytes", "codec", 60, "C structs of the counter into messages, and back", _CODEC),
     FuzzTarget("struct_messages", "codec", 60, "messages of a terminal into C structs, and back", _CODEC),
-    FuzzTarget("requests", "codec", 60, "every request of the catalog, as a terminal sends it", _CODEC),
+    FuzzTarget("requests", "codec", 80, "every request of the catalog, as a terminal sends it", _CODEC),
     FuzzTarget("direct_events", "codec", 60, "callbacks of the counter as events, and direct mode's dispatch", _CODEC),
     FuzzTarget(
         "stream_messages",
         "stream",
-        30,
+        8,
         "messages of terminals in any order, on several streams, with and without the right proof",
         ("relay.sessions", "relay.admission"),
     ),
     FuzzTarget(
-        "stream_bytes", "stream", 30, "bytes in the place of a message, before and after login", ("relay.sessions",)
+        "stream_bytes", "stream", 6, "bytes in the place of a message, before and after login", ("relay.sessions",)
     ),
     FuzzTarget(
         "relay_batches",
         "terminal",
-        20,
+        10,
         "what a hostile relay sends to a terminal, in any order",
         ("terminal_client.link", "terminal_client.conversation", "terminal_client.dispatch", "terminal_client.stream"),
     ),
@@ -109,22 +109,22 @@ TARGETS = (
     FuzzTarget(
         "admin_messages", "commands", 30, "requests on the control socket", ("relay.rpc.control", "relay.admin")
     ),
-    FuzzTarget("counter_frames", "simulated", 60, "frames of the simulated counter's wire", ("simcounter.wire",)),
+    FuzzTarget("counter_frames", "simulated", 120, "frames of the simulated counter's wire", ("simcounter.wire",)),
     FuzzTarget(
-        "counter_connections", "simulated", 10, "connections to the simulated counter, in any order", ("simcounter",)
+        "counter_connections", "simulated", 4, "connections to the simulated counter, in any order", ("simcounter",)
     ),
-    FuzzTarget("counter_control", "simulated", 10, "the simulated counter's control socket", ("simcounter",)),
+    FuzzTarget("counter_control", "simulated", 4, "the simulated counter's control socket", ("simcounter",)),
     FuzzTarget(
         "genuineness_answers", "genuineness", 15, "the side process' lines, read by the relay", ("relay.admission",)
     ),
     FuzzTarget(
-        "genuineness_questions", "genuineness", 30, "the relay's lines, read by the side process", ("relay.admission",)
+        "genuineness_questions", "genuineness", 60, "the relay's lines, read by the side process", ("relay.admission",)
     ),
     FuzzTarget("genuineness_library", "genuineness", 5, "system info, read by the vendor's library", ()),
     FuzzTarget(
-        "system_info", "genuineness", 60, "length, header and time of system info", ("relay.admission.system_info",)
+        "system_info", "genuineness", 120, "length, header and time of system info", ("relay.admission.system_info",)
     ),
-    FuzzTarget("http_requests", "metrics", 3, "HTTP requests to the metrics endpoint", ("relay.metrics",)),
+    FuzzTarget("http_requests", "metrics", 2, "HTTP requests to the metrics endpoint", ("relay.metrics",)),
 )
 
 ABSENT = {

@@ -18,7 +18,7 @@ from relay.counter.ctp.lanes.refs import RefSpace
 from relay.counter.ctp.order_map.file import OrderMapFile
 from relay.ledger.chain import Entry, SecretInLedger, canonical, empty_head, head_after, link
 from relay.ledger.export_columns import LineFormatWrong, csv_rows, entry_of, json_lines, login_lines
-from relay.ledger.export_file import NoLedgerFile, public_key_of, sealed_lines
+from relay.ledger.export_file import NoLedgerFile, NothingToVerify, public_key_of, sealed_lines
 from relay.ledger.reader import Stretch
 from relay.ledger.spool import Spool
 
@@ -67,7 +67,7 @@ def ledger_files(data: bytes) -> None:
     path.write_bytes(data)
     try:
         report = verify_files([path], public_key=_PUBLIC)
-    except NoLedgerFile as error:
+    except (NoLedgerFile, NothingToVerify) as error:
         promise(len(str(error)) < 300, "what is wrong is said shortly")
         return
     "\n".join(report.problems).encode()

@@ -7,9 +7,13 @@ from __future__ import annotations
 import asyncio
 import functools
 import json
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from ctpabi.catalog.data import load_catalog
 from ctpabi.codec.messages import struct_from_message
@@ -20,7 +24,6 @@ from simcounter import demo_accounts
 from simcounter.config import CounterConfig
 from simcounter.control_server import ControlServer
 from simcounter.counter import SimulatedCounter
-from simcounter.tmdb import MonitoringKey
 from simcounter.wire import HEADER, Frame, FrameReader, FrameType, WireError, event_frame, json_body, json_frame
 
 _CATALOG = load_catalog()
@@ -102,9 +105,10 @@ class _Transport(asyncio.Transport):
 
 @functools.cache
 def _key_file() -> str:
-    """One key for all counters: making one takes longer than an input."""
+    """The public half for all counters: making a key, or reading a private one, takes longer than an input."""
     path = Path.cwd() / "monitoring.pem"
-    MonitoringKey.generate().save_private(path)
+    public = rsa.generate_private_key(public_exponent=65537, key_size=2048).public_key()
+    path.write_bytes(public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
     return str(path)
 
 
@@ -136,7 +140,10 @@ async def _connected(steps: list[bytes]) -> None:
 
 
 def _new_counter() -> SimulatedCounter:
-    return SimulatedCounter(CounterConfig(trading_day="20261123", liquidity=False, monitoring_key=_key_file()))
+    # The hash of the binding's layout is said, or it would be computed for each counter.
+    config = CounterConfig(trading_day="20261123", liquidity=False, monitoring_key=_key_file(), abi_hash="fuzz")
+    config = replace(config, instruments={name: one for name, one in config.instruments.items() if name.startswith("rb")})
+    return SimulatedCounter(config)
 
 
 def counter_control(data: bytes) -> None:
@@ -171,7 +178,7 @@ def _call(method: str, message: Any = None, request_id: int = 1) -> bytes:
     return Frame(FrameType.CALL, known.slot, 0, request_id, 0, body).encode()
 
 
-_HELLO = json_frame(FrameType.HELLO, {"private_topic": 0, "public_topic": 2, "flow_path": "flow"}).encode()
+_HELLO = json_frame(FrameType.HELLO, {"private_topic": 0, "public_topic": 2, "flow_path": "flow", "abi_hash": "fuzz"}).encode()
 _AUTHENTICATE = _call(
     "ReqAuthenticate",
     structs_pb2.ReqAuthenticate(

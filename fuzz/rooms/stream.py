@@ -21,7 +21,7 @@ from structlog.testing import capture_logs
 from ctprelay.ctp.v1 import requests_pb2
 from ctprelay.v1 import terminal_pb2 as pb
 from fuzz.mutations import any_bytes, framed, message_of, parts, parts_of
-from fuzz.targets import Play, promise
+from fuzz.targets import Broken, Play, promise
 from relay.admission.login_guard import LoginGuard
 from relay.counter.port import Mode
 from relay.database.database import open_database, upgrade
@@ -36,6 +36,8 @@ from tests.relay.sessions.played_counter import BROKER, LINGER_SECONDS, ORIGIN, 
 _STREAMS = 3
 _SETTINGS = StreamSettings("1.0", hello_timeout_seconds=10.0, outbox_bytes=100_000)
 _MOST_MESSAGE = 4096
+_LONGEST_WAIT = 30
+"""seconds that a step may take; each wait in it has a deadline"""
 _SAYS, _GOES, _FALLS_SILENT, _WAITS, _COUNTER_SPEAKS = 0, 4, 5, 6, 7
 _numbers = itertools.count(1)
 
@@ -120,7 +122,7 @@ class _Scene:
         match does:
             case 4:
                 line.gone = True
-                await line.stream.ended()
+                await _done(asyncio.ensure_future(line.stream.ended()))
             case 5:
                 line.stream.terminal_is_silent()
             case 6:
@@ -139,7 +141,7 @@ class _Scene:
         message = self._message(line, said)
         if isinstance(message, pb.TerminalMessage) and message.WhichOneof("body") == "call" and line.online:
             self.calls += 1
-        await asyncio.wait_for(line.stream.receive(message), None)
+        await _done(asyncio.ensure_future(line.stream.receive(message)))
         if isinstance(message, Malformed):
             promise(line.stream.outbox.closed, "a message that cannot be read is the last one")
 
@@ -178,7 +180,7 @@ class _Scene:
     async def end(self) -> None:
         """Every stream goes, every session lingers and ends: nothing may be left."""
         for line in self.lines.values():
-            await line.stream.ended()
+            await _done(asyncio.ensure_future(line.stream.ended()))
         for _ in range(3):
             _TIME.now += LINGER_SECONDS + 1
             await _settle()
@@ -192,6 +194,17 @@ class _Scene:
         promise(not waiting, f"no task is left: {[task.get_name() for task in waiting][:3]}")
         kept = repr(self.house.evidence.entries)
         promise(PASSWORD not in kept and AUTH_CODE not in kept, "no secret is written down")
+
+
+async def _done(work: asyncio.Future[None]) -> None:
+    """Wait for it in the time that is moved by hand: the loop's own wait would never end."""
+    for _ in range(_LONGEST_WAIT):
+        await _settle()
+        if work.done():
+            return await work
+        _TIME.now += 1
+    work.cancel()
+    raise Broken(f"what a terminal says is answered within {_LONGEST_WAIT} s")
 
 
 async def _settle() -> None:
