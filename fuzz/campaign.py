@@ -44,6 +44,8 @@ class Tally:
     """covered before the first change"""
     edges: int = 0
     seconds: float = 0.0
+    loading: float = 0.0
+    """of these, until the first input: what is watched is loaded slowly"""
     finding: str = ""
     """what was found, in one line"""
     input: Path | None = None
@@ -52,7 +54,8 @@ class Tally:
 
     @property
     def a_second(self) -> int:
-        return round(self.inputs / self.seconds) if self.seconds else 0
+        playing = self.seconds - self.loading
+        return round(self.inputs / playing) if playing > 0 else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +123,7 @@ def _play(campaign: Campaign, target: FuzzTarget, inputs: int, outcome: Tally) -
     ) as worker:
         for line in worker.stderr or ():
             _read(line.rstrip("\n"), outcome)
+            outcome.loading = outcome.loading or (time.monotonic() - began if outcome.inputs else 0.0)
     outcome.seconds = time.monotonic() - began
     if worker.returncode != 0:
         _keep(campaign, outcome, worker.returncode)

@@ -56,9 +56,9 @@ class FuzzTarget:
 _ORIGIN, _CODEC = ("relay.admission.origin",), ("ctpabi.codec",)
 
 TARGETS = (
-    FuzzTarget("proxy_header", "origin", 200, "PROXY protocol, versions 1 and 2, of a balancer", _ORIGIN),
+    FuzzTarget("proxy_header", "origin", 500, "PROXY protocol, versions 1 and 2, of a balancer", _ORIGIN),
     FuzzTarget("forwarded_headers", "origin", 100, "x-forwarded-for behind trusted proxies", _ORIGIN),
-    FuzzTarget("peers", "origin", 150, "the peer's name as gRPC writes it", _ORIGIN),
+    FuzzTarget("peers", "origin", 500, "the peer's name as gRPC writes it", _ORIGIN),
     FuzzTarget("struct_bytes", "codec", 60, "C structs of the counter into messages, and back", _CODEC),
     FuzzTarget("struct_messages", "codec", 60, "messages of a terminal into C structs, and back", _CODEC),
     FuzzTarget("requests", "codec", 80, "every request of the catalog, as a terminal sends it", _CODEC),
@@ -66,65 +66,66 @@ TARGETS = (
     FuzzTarget(
         "stream_messages",
         "stream",
-        8,
+        5,
         "messages of terminals in any order, on several streams, with and without the right proof",
         ("relay.sessions", "relay.admission"),
     ),
     FuzzTarget(
-        "stream_bytes", "stream", 6, "bytes in the place of a message, before and after login", ("relay.sessions",)
+        "stream_bytes", "stream", 4, "bytes in the place of a message, before and after login", ("relay.sessions",)
     ),
     FuzzTarget(
         "relay_batches",
         "terminal",
-        10,
+        6,
         "what a hostile relay sends to a terminal, in any order",
         ("terminal_client.link", "terminal_client.conversation", "terminal_client.dispatch", "terminal_client.stream"),
     ),
     FuzzTarget(
-        "terminal_options", "terminal", 40, "the terminal program's TOML file", ("terminal_client.cli.options",)
+        "terminal_options", "terminal", 15, "the terminal program's TOML file", ("terminal_client.cli.options",)
     ),
     FuzzTarget("collector_answers", "terminal", 60, "the collector process' answer", ("terminal_client.collector",)),
     FuzzTarget(
-        "ledger_files", "ledger", 30, "exported ledger files that are verified", ("relay.ledger", "relay.admin")
+        "ledger_files", "ledger", 15, "exported ledger files that are verified", ("relay.ledger", "relay.admin")
     ),
     FuzzTarget(
-        "ledger_lines", "ledger", 30, "entries exported as JSON, CSV and login lines, read again", ("relay.ledger",)
+        "ledger_lines", "ledger", 15, "entries exported as JSON, CSV and login lines, read again", ("relay.ledger",)
     ),
-    FuzzTarget("spool_files", "ledger", 30, "entries that an earlier process left on disk", ("relay.ledger.spool",)),
+    FuzzTarget("spool_files", "ledger", 40, "entries that an earlier process left on disk", ("relay.ledger.spool",)),
     FuzzTarget(
-        "order_map_files", "ledger", 30, "the order map of an earlier process", ("relay.counter.ctp.order_map",)
+        "order_map_files", "ledger", 15, "the order map of an earlier process", ("relay.counter.ctp.order_map",)
     ),
-    FuzzTarget("settings", "settings", 15, "the settings file and the environment over it", ("relay.settings",)),
-    FuzzTarget("secret_files", "settings", 40, "files with a secret inside", ("relay.settings.secret_files",)),
-    FuzzTarget("certificates", "settings", 20, "certificate and key, PEM", ("relay.rpc.certificates",)),
-    FuzzTarget("counter_settings", "settings", 30, "the simulated counter's TOML file", ("simcounter.config",)),
+    FuzzTarget("settings", "settings", 8, "the settings file and the environment over it", ("relay.settings",)),
+    FuzzTarget("secret_files", "settings", 20, "files with a secret inside", ("relay.settings.secret_files",)),
+    FuzzTarget("certificates", "settings", 10, "certificate and key, PEM", ("relay.rpc.certificates",)),
+    FuzzTarget("counter_settings", "settings", 15, "the simulated counter's TOML file", ("simcounter.config",)),
     FuzzTarget(
         "command_values",
         "commands",
-        40,
+        20,
         "values on command lines, and what commands print",
         ("relay.outside_text", "relay.settings"),
     ),
-    FuzzTarget("command_lines", "commands", 2, "whole command lines of ctp-relay", ("relay.cli",)),
+    FuzzTarget("command_lines", "commands", 1, "whole command lines of ctp-relay", ("relay.cli",)),
     FuzzTarget(
-        "admin_messages", "commands", 30, "requests on the control socket", ("relay.rpc.control", "relay.admin")
+        "admin_messages", "commands", 12, "requests on the control socket", ("relay.rpc.control", "relay.admin")
     ),
-    FuzzTarget("counter_frames", "simulated", 120, "frames of the simulated counter's wire", ("simcounter.wire",)),
+    FuzzTarget("counter_frames", "simulated", 60, "frames of the simulated counter's wire", ("simcounter.wire",)),
     FuzzTarget(
-        "counter_connections", "simulated", 4, "connections to the simulated counter, in any order", ("simcounter",)
+        "counter_connections", "simulated", 2, "connections to the simulated counter, in any order", ("simcounter",)
     ),
-    FuzzTarget("counter_control", "simulated", 4, "the simulated counter's control socket", ("simcounter",)),
+    FuzzTarget("counter_control", "simulated", 2, "the simulated counter's control socket", ("simcounter",)),
     FuzzTarget(
-        "genuineness_answers", "genuineness", 15, "the side process' lines, read by the relay", ("relay.admission",)
+        "genuineness_answers", "genuineness", 6, "the side process' lines, read by the relay", ("relay.admission",)
     ),
     FuzzTarget(
         "genuineness_questions", "genuineness", 60, "the relay's lines, read by the side process", ("relay.admission",)
     ),
-    FuzzTarget("genuineness_library", "genuineness", 5, "system info, read by the vendor's library", ()),
+    FuzzTarget("genuineness_library", "genuineness", 3, "system info, read by the vendor's library", ()),
     FuzzTarget(
         "system_info", "genuineness", 120, "length, header and time of system info", ("relay.admission.system_info",)
     ),
-    FuzzTarget("http_requests", "metrics", 2, "HTTP requests to the metrics endpoint", ("relay.metrics",)),
+    FuzzTarget("http_heads", "metrics", 60, "heads of HTTP requests", ("relay.metrics.http_server",)),
+    FuzzTarget("http_requests", "metrics", 1, "HTTP requests to the metrics endpoint", ("relay.metrics",)),
 )
 
 ABSENT = {

@@ -135,7 +135,7 @@ class Front:
 
     def receive(self, connection: Connection, frame: Frame) -> None:
         session, method = connection.session, self._methods.get(frame.slot)
-        if session is None or method is None or session.session_id not in self._kernel.sessions:
+        if session is None or method is None or not method.struct or session.session_id not in self._kernel.sessions:
             return
         if frame.type is FrameType.REPORT:
             self.counts.reports += 1

@@ -142,7 +142,9 @@ async def _connected(steps: list[bytes]) -> None:
 def _new_counter() -> SimulatedCounter:
     # The hash of the binding's layout is said, or it would be computed for each counter.
     config = CounterConfig(trading_day="20261123", liquidity=False, monitoring_key=_key_file(), abi_hash="fuzz")
-    config = replace(config, instruments={name: one for name, one in config.instruments.items() if name.startswith("rb")})
+    config = replace(
+        config, instruments={name: one for name, one in config.instruments.items() if name in {"rb2701", "m2701"}}
+    )
     return SimulatedCounter(config)
 
 
@@ -178,7 +180,9 @@ def _call(method: str, message: Any = None, request_id: int = 1) -> bytes:
     return Frame(FrameType.CALL, known.slot, 0, request_id, 0, body).encode()
 
 
-_HELLO = json_frame(FrameType.HELLO, {"private_topic": 0, "public_topic": 2, "flow_path": "flow", "abi_hash": "fuzz"}).encode()
+_HELLO = json_frame(
+    FrameType.HELLO, {"private_topic": 0, "public_topic": 2, "flow_path": "flow", "abi_hash": "fuzz"}
+).encode()
 _AUTHENTICATE = _call(
     "ReqAuthenticate",
     structs_pb2.ReqAuthenticate(
@@ -225,6 +229,9 @@ _FRAMES = (_HELLO, _AUTHENTICATE, _LOGIN, _CONFIRM, _ORDER, _QUERY, _REPORT)
 def _new_frame(random: Random) -> bytes:
     if random.random() < 0.5:
         return random.choice(_FRAMES)
+    if random.random() < 0.3:
+        kind = random.choice((FrameType.CALL, FrameType.REPORT, FrameType.STATE))
+        return Frame(kind, random.randrange(200), body=bytes(random.randrange(600))).encode()
     return _call(random.choice(_CATALOG.requests).name)
 
 

@@ -58,8 +58,8 @@ def test_every_target_gets_its_share() -> None:
 
 def test_what_was_found_is_in_the_table_and_in_the_json() -> None:
     """With the command that shows it again."""
-    bad = Tally("peers", 10, 3, 5, 2.0, "Broken: x", campaign.FOUND / "peers-crash-1")
-    rows = [bad, Tally("settings", 20, 1, 4, 2.0)]
+    bad = Tally("peers", 10, 3, 5, finding="Broken: x", input=campaign.FOUND / "peers-crash-1")
+    rows = [bad, Tally("settings", 20, 1, 4)]
 
     shown = table(rows, "guided")
 
