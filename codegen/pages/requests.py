@@ -37,6 +37,8 @@ nothing by itself.
 - **many-to-many**, **many-to-one**: `own` is sent for the session's own investor; a word in code is the reason of the relay's refusal.
   Another's InvestorID is refused with `not_your_investor`, another's AccountID with `not_your_account`: in many-to-one the relay's directory
   says whose it is, in many-to-many the counter itself. Rows that name somebody else are withheld.
+- In many-to-one ClientID and InvestUnitID must be the investor's by the counter's own answer (`not_your_trading_code`), and numbers that the counter gave
+  (OrderSysID, ParkedOrderID and so on) must have been shown to the investor ([decision 0057](decisions/0057-what-a-terminal-may-name-in-a-shared-session.md)).
 - **identity**: fields that the relay writes, whatever the terminal put there. IPAddress is the public IP as the relay saw it, MacAddress what
   the login gave (left alone where it gave none). `UserID*` is the investor in many-to-many and the operator in many-to-one. `AccountID°` is
   filled in where it is empty and the investor has one account: by the directory, in many-to-many by the answer to QryTradingAccount.

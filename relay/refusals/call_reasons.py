@@ -88,6 +88,26 @@ def not_your_account() -> None:
 
 
 @reason(
+    ("请求中的 {field} 不属于本投资者", "{field} of the request is not this investor's"),
+    advice=(
+        "请留空, 或按交易编码与投资单元的查询结果填写",
+        "leave it empty, or fill it in as the counter's answer to its query says",
+    ),
+)
+def not_your_trading_code(*, field: str) -> None:
+    """Many-to-one: the counter names this investor's trading codes and units, and this is none of them."""
+
+
+@reason(
+    ("中继尚不知道本投资者的 {field}", "the relay does not know this investor's {field} yet"),
+    advice=("请留空, 或一分钟后重试", "leave it empty, or try again in a minute"),
+    retry=60,
+)
+def trading_codes_unknown(*, field: str) -> None:
+    """Many-to-one: the counter was asked whose ClientID or InvestUnitID it is, and has not answered."""
+
+
+@reason(
     ("中继尚不知道本投资者的资金账号", "the relay does not know this investor's account yet"),
     advice=("请先查询资金账户, 或填写资金账号", "query the trading account first, or fill in AccountID"),
 )

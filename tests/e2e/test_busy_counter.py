@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import itertools
 from collections.abc import Awaitable
 
 import pytest
@@ -21,7 +20,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 async def test_orders_of_others_go_on_while_one_terminal_floods_and_keep_their_names(start_site: StartRelay) -> None:
-    """Twenty packages a second, one terminal sends forty cancels; then the counter clears its flow."""
+    """Twenty packages a second, one terminal asks for forty quotes; then the counter clears its flow."""
     site = await start_site(
         Mode.MANY_TO_ONE, config=CounterConfig(packets_per_second=20), limits__orders_per_second=1000
     )
@@ -66,20 +65,18 @@ def _cancel_of(ref: str) -> ctp.InputOrderAction:
 
 
 async def _flood(terminal: RelayTerminal, waits: asyncio.Event) -> None:
-    """Forty cancels a second of orders that the relay does not know; `waits` is set when one had to wait."""
+    """Forty requests for quotes a second; `waits` is set when one had to wait."""
 
-    async def cancel(number: int) -> None:
-        body = ctp.InputOrderAction(
-            exchange_id="SHFE", order_sys_id=f"{number:>12}", action_flag=enums.ACTION_FLAG_DELETE
-        )
+    async def ask() -> None:
+        body = ctp.InputForQuote(exchange_id="SHFE", instrument_id="rb2701")
         with contextlib.suppress(CallRefused):
-            reply = await terminal.request("order_action", body, deadline=60, valid_for=2)
+            reply = await terminal.request("for_quote_insert", body, deadline=60, valid_for=2)
             if reply.outcome.queue_position:
                 waits.set()
 
     async with asyncio.TaskGroup() as calls:
-        for number in itertools.count(1):
-            calls.create_task(cancel(number))
+        while True:
+            calls.create_task(ask())
             await asyncio.sleep(0.025)
 
 

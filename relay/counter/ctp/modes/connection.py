@@ -150,7 +150,10 @@ class CtpMode:
 
 
 def check_fields(catalog: Catalog, login: pb.Login) -> Refusal | None:
-    """Refuse a login with a text that CTP cannot carry; the refusal names the member, never its value.
+    """Refuse a login with a text that CTP cannot carry, or another spelling of an investor's id.
+
+    The refusal names the member, never its value. An id has one spelling, so that locks, places, orders and entries are one
+    investor's: the directory and CTP know ids of plain letters and digits.
 
     What does not fit is never cut: half a password is another password, and a struct that cannot be packed would only
     be found with a counter session already open.
@@ -163,4 +166,6 @@ def check_fields(catalog: Catalog, login: pb.Login) -> Refusal | None:
             return stream_reasons.request_malformed(why=f"{name}: {error}")
         if size > most:
             return stream_reasons.request_malformed(why=f"{name} has {size} bytes in GB18030, {most} at most")
+    if login.investor_id and not (login.investor_id.isascii() and login.investor_id.isalnum()):
+        return stream_reasons.request_malformed(why="investor_id takes letters and digits alone")
     return None

@@ -85,6 +85,8 @@ class OpenCall(Ticket):
     """how many requests were to be sent before it when it came"""
     asks: bool = False
     """the firm's other processes are asked for it, once"""
+    asked_codes: bool = False
+    """whose the trading codes are that it names was asked, once"""
     claimed: bool = False
     """its key was made this process's own; the result ends that"""
     follows: int = 0

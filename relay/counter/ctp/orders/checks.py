@@ -17,6 +17,8 @@ from relay.counter.port import TerminalCall
 from relay.refusals import call_reasons, relay_reasons, stream_reasons
 from relay.refusals.refusal import Refusal
 
+OWN_SECONDS = 10.0
+"""how long what the relay asks by itself may wait to be sent"""
 _PASSWORD_UPDATE = "ReqUserPasswordUpdate"  # noqa: S105 - a method's name
 _LEGAL_WHILE_PASSWORD_DUE = frozenset({_PASSWORD_UPDATE, "ReqTradingAccountPasswordUpdate"})
 
@@ -73,6 +75,10 @@ class CallChecks:
         if method.name == _PASSWORD_UPDATE:
             call.new_password = str(layout.get(self._structs[method.struct], body, "NewPassword"))
         return call
+
+    def make_question(self, link: RouterLink, method: Method, now: float) -> OpenCall | Refusal:
+        """An otherwise empty request in this terminal's name, which the relay asks by itself."""
+        return self.make_call(link, method, bytearray(self._structs[method.struct].size), 0, OWN_SECONDS, now)
 
     def not_ready(self, link: RouterLink, method: Method) -> Refusal | None:
         """Why nothing can be sent for this terminal now."""

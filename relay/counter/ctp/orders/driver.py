@@ -22,9 +22,10 @@ from ctpabi.facts.errors import NEVER_ANSWERED
 from relay.counter.ctp.identity.scope import Identity
 from relay.counter.ctp.orders import outputs
 from relay.counter.ctp.orders.calls import OpenCall, RouterLink
+from relay.counter.ctp.orders.checks import OWN_SECONDS
 from relay.counter.ctp.orders.firm import FirmQuestions
 from relay.counter.ctp.orders.outgoing import Item, OutgoingItems, is_end
-from relay.counter.ctp.orders.router import OWN_SECONDS, OrderRouter
+from relay.counter.ctp.orders.router import OrderRouter
 from relay.counter.ctp.orders.tools import DriverTools
 from relay.counter.ctp.session import events
 from relay.counter.ctp.session.session import CtpSession
@@ -291,7 +292,7 @@ class OrderDriver:
 
     def _give(self, call: OpenCall, result: CallOutcome | Refusal) -> None:
         is_sent = isinstance(result, CallOutcome) and result.return_code == 0
-        self._firm.end(call, sent=is_sent, then=partial(_set, self._results.pop(call), result))
+        self._firm.end(call, sent=is_sent, then=partial(_set, self._results.pop(call, None), result))
 
     # Up ------------------------------------------------------------------------------------------------------
 
@@ -383,9 +384,9 @@ class OrderDriver:
         self.pump()
 
 
-def _set(future: asyncio.Future[CallOutcome], result: CallOutcome | Refusal) -> None:
-    if future.done():
-        return  # it was given up
+def _set(future: asyncio.Future[CallOutcome] | None, result: CallOutcome | Refusal) -> None:
+    if future is None or future.done():
+        return  # the router asked by itself, or it was given up
     if isinstance(result, Refusal):
         future.set_exception(Refused(result))
     else:

@@ -47,6 +47,7 @@ from relay.counter.ctp.orders import outputs
 from relay.counter.ctp.orders.answers import Answers, Lost
 from relay.counter.ctp.orders.calls import NO_BYTES, NOTHING_WRITTEN, OpenCall, RouterLink, repeated
 from relay.counter.ctp.orders.checks import CallChecks, RouterTables, decoded
+from relay.counter.ctp.orders.code_questions import CodeQuestions
 from relay.counter.ctp.orders.limits import LinkLimits
 from relay.counter.ctp.orders.notices import Notices
 from relay.counter.ctp.orders.outgoing import OutgoingItems
@@ -57,9 +58,6 @@ from relay.counter.ctp.queries.query_lane import Unanswered
 from relay.counter.port import Attached, CallOutcome, LinkState, LinkStatus, TerminalCall
 from relay.refusals import call_reasons, relay_reasons, stream_reasons
 from relay.refusals.refusal import Refusal
-
-OWN_SECONDS = 10.0
-"""how long what the relay asks by itself may wait to be sent"""
 
 
 class OrderRouter:
@@ -86,6 +84,7 @@ class OrderRouter:
         self._is_shared = bool(operator_id)
         if self._is_shared:
             lanes.share(tables.catalog)
+        self._codes = CodeQuestions(tables.catalog, self._checks.make_question, is_shared=self._is_shared)
         self._next_request_id = next_request_id
         self._out: list[outputs.Output] = []
         view = EventView(tables.catalog, tables.ownership, lanes, operator_id)
@@ -157,8 +156,7 @@ class OrderRouter:
 
     def ask_itself(self, link: RouterLink, method: Method, now: float) -> OpenCall | Refusal:
         """An otherwise empty request in this terminal's name; its answer comes out as its `CallResult`."""
-        body = bytearray(self._tables.catalog.structs[method.struct].size)
-        made = self._checks.make_call(link, method, body, 0, OWN_SECONDS, now)
+        made = self._checks.make_question(link, method, now)
         if isinstance(made, OpenCall):
             self._admit(made, now)
         return made
@@ -221,7 +219,13 @@ class OrderRouter:
         return bool(orders)
 
     def _queue(self, call: OpenCall, now: float) -> None:
-        if (refusal := self._waiting.queue(call)) is not None:
+        """It waits for its turn; behind a question of the relay's own, where it names what only the counter knows."""
+        ahead, new = self._codes.ahead_of(call, now)
+        if ahead:
+            self._waiting.follow(call, ahead)
+            for question in new:
+                self._queue(question, now)
+        elif (refusal := self._waiting.queue(call)) is not None:
             self._give(call, refusal, now)
 
     # Down: a call is sent ------------------------------------------------------------------------------------
@@ -251,7 +255,7 @@ class OrderRouter:
                 self._give(call, call_reasons.deadline_passed(), now, Lost.LATE)
             if step.unanswered is not None:
                 self._held.gave_up(step.unanswered.question, now)
-                self._answers.lose(step.unanswered, Lost.LATE)
+                self._give(step.unanswered, CallOutcome(NEVER_ANSWERED), now, Lost.LATE)
             if step.send is not None or not (step.expired or step.unanswered):
                 return step
 
@@ -259,12 +263,13 @@ class OrderRouter:
         """Its bytes with the counter's references, which are in `outgoing`; None where nothing is to be sent."""
         call.outgoing = NOTHING_WRITTEN
         body = bytearray(call.body)  # a query may be sent again, and then begins with what its terminal wrote
-        outgoing = self.lanes.outgoing(call.link.lane, call.method, body, call.order_key)
+        lane, refusal = call.link.lane, self._codes.confine(call, body)
+        outgoing = refusal or self.lanes.outgoing(lane, call.method, body, call.order_key)
         if isinstance(outgoing, Refusal):
             self.not_sent(call, outgoing, now)
             return None
         if outgoing.first is not None:
-            self._pacer.returned(call, -1, now)
+            self._pacer.not_sent(call, for_sure=True)
             self._give(call, repeated(outgoing.first), now)
             return None
         call.outgoing = outgoing
@@ -288,7 +293,7 @@ class OrderRouter:
 
     def not_sent(self, call: OpenCall, refusal: Refusal, now: float, *, for_sure: bool = True) -> None:
         """The driver could not send it. Its references stay used unless that is `for_sure`."""
-        self._pacer.returned(call, -1, now)
+        self._pacer.not_sent(call, for_sure=for_sure)
         if for_sure:
             self._retract(call)
         self._give(call, refusal, now)
@@ -310,6 +315,8 @@ class OrderRouter:
                 self._answers.lose(call, why)
             return
         call.end_waiting()
+        if call.is_own:
+            self._codes.ended(call, result, now)
         if failed:
             self._answers.drop(call)
         if call.ahead and isinstance(result, CallOutcome):
@@ -346,6 +353,7 @@ class OrderRouter:
             return  # the pacer sends it again
         if is_last:
             self._held.answered(call.question)
+        self._codes.learn(event)
         if not call.is_own:
             self._answers.give(call, event)
         elif is_last:
@@ -358,11 +366,13 @@ class OrderRouter:
     def start_day(self) -> None:
         """A new trading day begins with the login that follows."""
         self.lanes.start_day()
+        self._codes.start_day()
         self._notices.start_day()
 
     def logged_in(self, login: Attached, front_info: tuple[int, int], now: float) -> None:
         """The session is live; `front_info` is how many queries and packages a second it stands, 0 unlimited."""
         self._answers.cache.forget()
+        self._codes.logged_in()
         if not self._was_live:
             self._notices.logged_in(login.login_time, now)
         self._was_live, self._checks.password_due = True, False

@@ -126,6 +126,11 @@ class RateWindow:
         if self._limit:
             self._sent.append(now)
 
+    def give_back(self) -> None:
+        """What was taken last was not sent."""
+        if self._sent:
+            self._sent.pop()
+
 
 class _Line(Generic[T]):
     """Requests that wait for the same thing."""
@@ -231,6 +236,16 @@ class Pacer(Generic[T]):
             return Outcome.REQUEUED
         ticket.stage = Stage.OVER
         return Outcome.FAILED
+
+    def not_sent(self, ticket: T, *, for_sure: bool) -> None:
+        """It was refused when its turn came: if that is `for_sure`, it costs the others no package and no query."""
+        self._release(ticket)
+        ticket.stage = Stage.OVER
+        if not for_sure:
+            return
+        self._packages.give_back()
+        if ticket.priority is Priority.QUERY:
+            self._queries.give_back()
 
     def answered(self, request_id: int, now: float, *, is_last: bool, error_id: int = 0) -> bool:
         """An answer came. True: pass it on. False: the query is sent again, the terminal is told nothing."""

@@ -39,3 +39,17 @@ def test_a_nul_inside_a_text_is_refused_without_showing_the_text() -> None:
     assert refusal is not None
     assert "password" in refusal.message
     assert "secret" not in refusal.message
+
+
+@pytest.mark.parametrize(
+    "written",
+    [" 100001", "100001 ", "100001\t", "１００００１", "100001\u200b", "100001\u3000", "100 001", "10000\u0661"],
+)
+def test_an_investors_id_has_one_spelling(written: str) -> None:
+    """Another one that a counter may read as the same is refused by name before anything is counted for it."""
+    refusal = check_fields(load_catalog(), pb.Login(investor_id=written))
+
+    assert refusal is not None
+    assert (refusal.reason, "investor_id" in refusal.message) == ("request_malformed", True)
+    assert written not in refusal.message
+    assert check_fields(load_catalog(), pb.Login(investor_id="100001")) is None

@@ -430,3 +430,16 @@ def drive(
             return log, ended
         assert min(times) > now
         now = min(times)
+
+
+def test_what_is_refused_in_its_turn_costs_the_others_nothing() -> None:
+    """A flood of cancels that name nothing known does not use up the second that all share."""
+    schedule = pacer(packages_per_second=1, queries_per_second=1)
+    refused, query, order = ticket(CANCEL), ticket(QUERY), ticket(ORDER, "other")
+    submit(schedule, refused, query)
+    for one in (refused, query):
+        assert schedule.next(0.0).send is one
+        schedule.not_sent(one, for_sure=True)
+    submit(schedule, order)
+
+    assert schedule.next(0.0).send is order
