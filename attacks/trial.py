@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -36,18 +36,21 @@ _AT_ONCE = 3
 class Plan:
     """How long the parts of a trial take, in seconds, and how much honest terminals do."""
 
-    quiet: float = 3.0
     lead: float = 1.0
     """from the attack's begin until it is measured"""
-    attack: float = 7.0
-    """while it is measured"""
+    quiet_orders: float = 3.0
+    orders: float = 3.5
+    """orders alone: a login in many-to-many makes an instance of the vendor's library, and orders wait for it"""
     orders_per_second: float = 60.0
+    quiet_logins: int = 4
     logins: int = 20
-    """during the attack; as many a second while it is quiet"""
+    """during the attack"""
+    logins_per_second: float = 4.0
 
     @property
-    def quiet_logins(self) -> int:
-        return max(2, round(self.logins * self.quiet / self.attack))
+    def attack(self) -> float:
+        """How long the attack goes on."""
+        return self.lead + self.orders + self.logins / self.logins_per_second + 0.5
 
     @property
     def all_logins(self) -> int:
@@ -81,8 +84,10 @@ class _Memory:
 class _Heard:
     """What honest terminals noticed."""
 
-    orders: list[float | None] = field(default_factory=list)
-    logins: list[tuple[bool, float, str]] = field(default_factory=list)
+    orders: list[float | None]
+    further_unanswered: int
+    """of the orders while others logged in"""
+    logins: list[tuple[bool, float, str]]
 
     @property
     def order_p99(self) -> float:
@@ -93,12 +98,12 @@ class _Heard:
 async def measure(attack: Attack, spread: int, mode: str, plan: Plan) -> Measured:
     """The attack from so many addresses, on a relay of its own."""
     with tempfile.TemporaryDirectory() as folder:
-        attackers = Attackers(attack, SPREADS[spread], plan.lead + plan.attack)
+        attackers = Attackers(attack, SPREADS[spread], plan.attack)
         async with set_up(Path(folder), mode, attackers, plan.all_logins) as stage:
             memory = _Memory(stage)
             await _warm(stage)
             async with memory.watched():
-                quiet = await _honest(stage, plan.quiet, plan.quiet_logins, plan)
+                quiet = await _honest(stage, plan.quiet_orders, plan.quiet_logins, plan)
             resident, written = memory.peak, stage.at.written_bytes()
             async with memory.watched():
                 during, done = await _under_attack(stage, attack, plan)
@@ -114,12 +119,14 @@ async def _warm(stage: Stage) -> None:
 
 
 async def _honest(stage: Stage, seconds: float, logins: int, plan: Plan) -> _Heard:
-    """Orders at a steady pace, and logins."""
-    orders, visits = await asyncio.gather(
-        stage.trader.ask(f"paced {seconds} {plan.orders_per_second}"),
-        stage.newcomers.ask(f"visit {logins} {seconds}"),
+    """Orders at a steady pace for these seconds; then so many logins, while orders go on."""
+    orders = await stage.trader.ask(f"paced {seconds} {plan.orders_per_second}")
+    while_logins = logins / plan.logins_per_second
+    visits, further = await asyncio.gather(
+        stage.newcomers.ask(f"visit {logins} {while_logins}"),
+        stage.trader.ask(f"paced {while_logins} {plan.orders_per_second}"),
     )
-    return _Heard(orders, [tuple(visit) for visit in visits])
+    return _Heard(orders, further.count(None), [tuple(visit) for visit in visits])
 
 
 async def _under_attack(stage: Stage, attack: Attack, plan: Plan) -> tuple[_Heard, Counter[str]]:
@@ -130,7 +137,7 @@ async def _under_attack(stage: Stage, attack: Attack, plan: Plan) -> tuple[_Hear
     for attacker in stage.attackers:
         await attacker.send_command("go")
     await asyncio.sleep(plan.lead)
-    heard = await _honest(stage, plan.attack, plan.logins, plan)
+    heard = await _honest(stage, plan.orders, plan.logins, plan)
     done: Counter[str] = Counter()
     for attacker in stage.attackers:
         done.update(await attacker.answer())
@@ -145,7 +152,7 @@ async def _recovered(stage: Stage) -> float | None:
             stage.newcomers.ask(f"visit {_AT_ONCE} 0"), stage.trader.ask("paced 0.1 50")
         )
         if all(succeeded for succeeded, _, _ in visits) and None not in orders:
-            return began - ended
+            return time.monotonic() - ended
         await asyncio.sleep(max(0.0, began + _AGAIN_SECONDS - time.monotonic()))
     return None
 
@@ -182,7 +189,7 @@ def _measured(
             "order_p99_us": round(quiet.order_p99),
         },
         order_p99_us=round(during.order_p99),
-        orders_unanswered=sum(trip is None for trip in during.orders),
+        orders_unanswered=during.orders.count(None) + during.further_unanswered,
         logins_tried=len(during.logins),
         refusals=dict(Counter(why for _, _, why in during.logins if why)),
         written_mib=round(written / MEBIBYTE, 2),
