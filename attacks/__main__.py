@@ -16,7 +16,7 @@ from pathlib import Path
 from rich.console import Console
 
 from attacks import report
-from attacks.catalog import ATTACKS, SPREADS, Attack
+from attacks.catalog import CATALOG, SPREADS, Attack
 from attacks.trial import Plan, measure
 from attacks.verdicts import Bounds, Measured
 from demo.cast import MODES
@@ -35,8 +35,8 @@ Trials = list[tuple[Attack, int]]
 
 
 def options() -> argparse.Namespace:
-    names = [attack.name for attack in ATTACKS]
-    listed = "\n".join(f"  {attack.name:<25} {attack.words}" for attack in ATTACKS)
+    names = [attack.name for attack in CATALOG]
+    listed = "\n".join(f"  {attack.name:<25} {attack.words}" for attack in CATALOG)
     parser = argparse.ArgumentParser(
         prog="python -m attacks",
         description=__doc__,
@@ -77,7 +77,7 @@ async def run(trials: Trials, mode: str, tries: int, console: Console) -> dict[t
 def main() -> int:
     given = options()
     console = Console(stderr=given.json)
-    attacks = [attack for attack in ATTACKS if not given.only or attack.name in given.only]
+    attacks = [attack for attack in CATALOG if not given.only or attack.name in given.only]
     spreads = [given.spread] if given.spread else list(SPREADS)
     trials = [(attack, spread) for attack in attacks for spread in spreads]
     results = asyncio.run(run(trials, given.mode, given.tries, console))

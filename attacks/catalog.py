@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -63,9 +64,17 @@ ATTACKS: tuple[Attack, ...] = (
 )
 
 
+async def no_attack(aim: Aim) -> None:
+    """Nothing: what the machine does by itself to the figures."""
+    await asyncio.sleep(aim.seconds)
+
+
+CATALOG = (Attack(no_attack), *ATTACKS)
+
+
 def find(name: str) -> Attack:
     """KeyError where there is none of this name."""
-    return {attack.name: attack for attack in ATTACKS}[name]
+    return {attack.name: attack for attack in CATALOG}[name]
 
 
 ONE = ("127.0.0.2",)

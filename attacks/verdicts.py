@@ -23,6 +23,7 @@ class Bounds:
     """at most, after the attack's end"""
     let_in: int = 0
     """requests, logins and resumes that were not the attacker's to make"""
+    orders_unanswered: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,6 @@ from attacks.catalog import ATTACKS, Attack
 from attacks.scene import Attackers, Serving, serving
 from benchmarks.caller import collect_many
 from demo.cast import TERMINAL_APP_ID
-from relay.counter.port import Mode
 from simcounter import demo_accounts
 from terminal_client import RelayTerminal, Tls
 from terminal_client.collector import CHINA_TIME, Collected
@@ -29,7 +28,7 @@ FEW = 40
 _BREAKER_SECONDS = 0.2
 
 
-@pytest.fixture(scope="module", params=[Mode.MANY_TO_MANY.value])
+@pytest.fixture(scope="module")
 def mode(request: pytest.FixtureRequest) -> str:
     found: str = request.param
     return found
