@@ -3,18 +3,28 @@
 #   docker build -t ctp-relay .                       the relay
 #   docker build -t ctp-relay-demo --target demo .    with the simulated counter and a terminal, for trying out
 
-FROM python:3.11-slim-bookworm AS packages
+# The Python packages are taken by their hashes (requirements/relay.txt). The image below is taken by its name, which its publisher may
+# give to another image. To take one and no other, give its digest, which `docker pull` prints, at the build:
+#
+#   docker build --build-arg PYTHON_IMAGE=python:3.11-slim-bookworm@sha256:DIGEST -t ctp-relay .
+ARG PYTHON_IMAGE=python:3.11-slim-bookworm
+
+FROM ${PYTHON_IMAGE} AS packages
 WORKDIR /source
-COPY constraints.txt pyproject.toml hatch_build.py README.md LICENSE NOTICE ./
+COPY pyproject.toml hatch_build.py README.md LICENSE NOTICE ./
 COPY ctpabi ctpabi
 COPY proto proto
 COPY relay relay
+COPY requirements requirements
 COPY simcounter simcounter
 COPY terminal_client terminal_client
 RUN python -m venv /opt/ctp-relay \
-    && /opt/ctp-relay/bin/pip install --no-cache-dir --disable-pip-version-check -c constraints.txt .
+    && /opt/ctp-relay/bin/pip install --no-cache-dir --disable-pip-version-check --no-deps --require-hashes \
+        --only-binary :all: -r requirements/relay.txt \
+    && /opt/ctp-relay/bin/pip install --no-cache-dir --disable-pip-version-check --no-deps --no-build-isolation \
+        ./terminal_client .
 
-FROM python:3.11-slim-bookworm AS relay
+FROM ${PYTHON_IMAGE} AS relay
 # The binding stops the process where this locale is absent.
 RUN apt-get update \
     && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends locales \

@@ -15,7 +15,6 @@ from importlib.metadata import version
 from pathlib import Path
 
 import structlog
-import uvloop
 from sqlalchemy import Engine
 
 from ctpabi.api import binding
@@ -46,6 +45,7 @@ from relay.directory.access import DirectoryAccess
 from relay.directory.investors import Investors, kept_known
 from relay.directory.known_terminals import KnownTerminals
 from relay.directory.terminals import Terminals, open_key
+from relay.event_loop import run_loop
 from relay.ledger.ledger import Ledger
 from relay.ledger.spool import Spool
 from relay.logs import logs
@@ -81,7 +81,7 @@ def run(settings: Settings, load: Load) -> None:
         logs.catch_what_python_prints()
         signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until it is listened to: its default would end the process
         try:
-            uvloop.run(serve(settings, secrets, log, load))
+            run_loop(serve(settings, secrets, log, load))
         except (OSError, LocaleMissing, binding.BindingMismatch, VerifierUnavailable) as error:
             _log.critical("relay_cannot_run", why=_why(error))
             raise SystemExit(1) from None

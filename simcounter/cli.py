@@ -6,11 +6,13 @@ import asyncio
 import dataclasses
 import json
 import sys
+from collections.abc import Coroutine
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar, cast
 
 import typer
-import uvloop
 from rich.console import Console
 
 from ctpabi.locale import LocaleMissing
@@ -29,6 +31,8 @@ PORT = 17001
 CONTROL_PORT = 17002
 CONTROL_SECONDS = 600.0
 """a command may fill a whole day"""
+
+_T = TypeVar("_T")
 
 app = typer.Typer(
     help="A simulated CTP counter for trading offline.", no_args_is_help=True, pretty_exceptions_show_locals=False
@@ -65,7 +69,7 @@ def run(
     console = Console()
     try:
         settings = key_beside(settings)
-        uvloop.run(serve_until_stopped(settings, lambda counter: console.print(introduction(counter))))
+        _run(serve_until_stopped(settings, lambda counter: console.print(introduction(counter))))
     except SettingsError as error:
         print(f"ctp-simcounter: {error}", file=sys.stderr)
         raise typer.Exit(2) from error
@@ -100,7 +104,7 @@ def execute(
     try:
         if front:
             run_program(program, front, python, say)
-        status = uvloop.run(serve_while_running(settings, program, say, python))
+        status = _run(serve_while_running(settings, program, say, python))
     except (CompilerMissing, BuildFailed, BindingMissing, LocaleMissing, FileNotFoundError) as error:
         print(f"ctp-simcounter: {error}", file=sys.stderr)
         raise typer.Exit(127) from error
@@ -153,6 +157,13 @@ def control(
         print(f"ctp-simcounter: {error}", file=sys.stderr)
         raise typer.Exit(1) from error
     print(json.dumps(result, ensure_ascii=False, indent=2))
+
+
+def _run(main: Coroutine[Any, Any, _T]) -> _T:
+    """On uvloop's event loop where it is installed."""
+    if find_spec("uvloop") is None:
+        return asyncio.run(main)
+    return cast("_T", import_module("uvloop").run(main))
 
 
 def _argument(command: str, text: str) -> tuple[str, Any]:

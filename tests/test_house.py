@@ -171,7 +171,7 @@ def test_no_addresses_of_package_sources() -> None:
     """Dependencies are named, never located: no index or mirror in what installs them."""
     located = re.compile(r"https?://(?!127\.0\.0\.1)|--(extra-)?index|find-links")
     names = ("constraints.txt", "pyproject.toml", "terminal_client/pyproject.toml", "Dockerfile", "scripts/set-up")
-    installing = [ROOT / name for name in names]
+    installing = [*(ROOT / name for name in names), *(ROOT / "requirements").glob("*.txt")]
 
     assert [path.name for path in installing if located.search(path.read_text(encoding="utf-8"))] == []
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,8 @@ def open_database(url: SecretStr) -> Engine:
         case "sqlite" | "sqlite+pysqlite":
             return _open_sqlite(url.get_secret_value(), parsed.database)
         case "postgresql+psycopg":
+            if find_spec("psycopg") is None:
+                raise DatabaseUnusable("PostgreSQL needs a package more; run: pip install 'ctp-relay[postgresql]'")
             return create_engine(
                 parsed,
                 hide_parameters=True,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -162,3 +163,11 @@ def test_what_a_database_said_is_one_line() -> None:
     """For the log."""
     assert brief(ValueError("a\n  b")) == "a b"
     assert brief(ValueError()) == "ValueError"
+
+
+def test_postgresql_without_its_package_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`pip install ctp-relay` alone brings no driver; SQLite needs none."""
+    monkeypatch.setattr("relay.database.database.find_spec", lambda _: None)
+
+    with pytest.raises(DatabaseUnusable, match=re.escape("pip install 'ctp-relay[postgresql]'")):
+        open_database(SecretStr("postgresql+psycopg://u:hunter2@127.0.0.1/d"))

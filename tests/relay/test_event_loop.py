@@ -1,0 +1,37 @@
+"""Which event loop is used."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from structlog.testing import capture_logs
+
+from relay.event_loop import run_loop
+
+
+def loop_of_a_run() -> str:
+    used: list[str] = []
+
+    async def main() -> None:
+        used.append(type(asyncio.get_running_loop()).__module__)
+
+    run_loop(main())
+    return used[0]
+
+
+def test_uvloop_is_used_where_it_is() -> None:
+    """As the image and `make` have it."""
+    pytest.importorskip("uvloop")
+
+    assert loop_of_a_run() == "uvloop"
+
+
+def test_without_it_the_relay_runs_on_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the line that installs it."""
+    monkeypatch.setattr("relay.event_loop.find_spec", lambda _: None)
+    with capture_logs() as log:
+        used = loop_of_a_run()
+
+    assert used.startswith("asyncio")
+    assert "ctp-relay[uvloop]" in log[0]["advice"]
