@@ -29,7 +29,7 @@ _ROOM = """
 orders_per_second = 100000
 orders_per_day = 1000000
 orders_per_day_per_investor = 1000000
-login_failures_per_ip = 1000000
+failures_before_slowing_address = 1000000
 
 [sessions]
 max_per_investor = 1000

@@ -23,6 +23,7 @@ from relay.counter.ctp.orders.limits import LinkLimits
 from relay.counter.ctp.orders.tools import DriverTools
 from relay.counter.ctp.session.patience import Patience
 from relay.counter.port import Counter, Evidence, Mode
+from relay.counter.right_passwords import RightPasswords
 from relay.logs.alarms import Alarms
 from relay.settings import file as settings_file
 from relay.settings.settings import Settings
@@ -38,6 +39,7 @@ class ProcessParts:
     flow_dir: Path
     known: KnownOwners
     breaker: Breaker
+    passwords: RightPasswords
     alarms: Alarms
 
 
@@ -70,7 +72,12 @@ def make_counter(
     """The one place that picks a mode; a third mode would be a third branch here."""
     loaded = binding.load()
     connector = Connector(
-        loaded, _address(settings, secrets, own.flow_dir), evidence, breaker=own.breaker, alarms=own.alarms
+        loaded,
+        _address(settings, secrets, own.flow_dir),
+        evidence,
+        breaker=own.breaker,
+        passwords=own.passwords,
+        alarms=own.alarms,
     )
     ownership = OwnershipTable(loaded.catalog)
     lane_numbers = itertools.count(1)

@@ -37,6 +37,7 @@ from relay.counter.ctp.order_map.tables import OrderTables
 from relay.counter.ctp.orders.limits import LinkLimits
 from relay.counter.ctp.session.flow_folders import process_folder
 from relay.counter.port import Counter, Evidence, Mode
+from relay.counter.right_passwords import RightPasswords
 from relay.counter_choice import LINK_LIMITS, ProcessParts, make_counter, read_link_limits
 from relay.database.database import open_database, prepare
 from relay.database.state_lock import StateLock
@@ -115,10 +116,11 @@ async def serve(
             flow_dir=flow_dir,
             known=known,
             breaker=Breaker(pause_seconds=settings.limits.breaker_pause_seconds),
+            passwords=RightPasswords(),
             alarms=Alarms(),
         )
         counter = make_counter(settings, secrets, ledger, shared, link_limits := read_link_limits(settings))
-        sessions, admission, guard = _make_sessions(settings, directory, verifier, counter, ledger, shared.breaker)
+        sessions, admission, guard = _make_sessions(settings, directory, verifier, counter, ledger, shared)
         await ledger.record("relay_started", "", _started(settings, numbers[-1]))
         await counter.start()
         stack.push_async_callback(counter.stop)
@@ -259,22 +261,17 @@ def _make_sessions(
     verifier: Verifier | None,
     counter: Counter,
     evidence: Evidence,
-    breaker: Breaker,
+    parts: ProcessParts,
 ) -> tuple[Sessions, Admission, LoginGuard]:
     by_counter = counter.mode is Mode.MANY_TO_MANY
     clock = asyncio.get_running_loop().time
     # In many-to-one a terminal's login is none at the counter; it must not use up the one try that decides.
-    shared = breaker if by_counter else None
-    guard = LoginGuard(settings.limits, directory.places, clock, counter_knows_passwords=by_counter, breaker=shared)
-    admission = Admission(
-        _admission_rules(settings),
-        counter,
-        directory,
-        verifier,
-        guard,
-        evidence,
-        _now,
+    shared = parts.breaker if by_counter else None
+    places = directory.places
+    guard = LoginGuard(
+        settings.limits, places, clock, counter_knows_passwords=by_counter, breaker=shared, passwords=parts.passwords
     )
+    admission = Admission(_admission_rules(settings), counter, directory, verifier, guard, evidence, _now)
     kept = settings.sessions
 
     def new_journal() -> Journal:
@@ -282,7 +279,9 @@ def _make_sessions(
 
     limits, revocations = _session_limits(settings), Revocations(directory, counter.mode)
     refused = RefusedStreams(evidence, _now, shares_of(settings.ledger))
-    return Sessions(admission, revocations, refused, counter, evidence, limits, new_journal), admission, guard
+    sessions = Sessions(admission, revocations, refused, counter, evidence, limits, new_journal)
+    guard.has_room(sessions.room)
+    return sessions, admission, guard
 
 
 def _admission_rules(settings: Settings) -> AdmissionRules:

@@ -52,6 +52,10 @@ class Applicant:
     def investor(self) -> Investor:
         return Investor(self.login.broker_id, self.login.investor_id)
 
+    @property
+    def password(self) -> str:
+        return self.login.password
+
 
 @dataclass(frozen=True, slots=True)
 class Proof:
@@ -120,9 +124,12 @@ class Admission:
             raise Refused(login_reasons.wrong_broker(broker_id=login.broker_id))
         refuse(self._counter.check_login(login))
 
+    def turn(self, applicant: Applicant) -> AbstractAsyncContextManager[None]:
+        """Around all that follows: raises Refused where the investor is locked here, waits where logins are slowed."""
+        return self._guard.turn(applicant)
+
     async def admit(self, applicant: Applicant) -> TerminalLogin:
         """Check the rest; raises Refused, LedgerUnavailable. The answer may go to the counter."""
-        refuse(await self._guard.check(applicant))
         try:
             await self._check_system_info(applicant)
             accounts = await self._check_investor(applicant)

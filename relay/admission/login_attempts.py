@@ -1,29 +1,41 @@
-"""Failed logins, counted so that the one who fails is locked and no other.
+"""Failed logins, counted so that the one who fails is locked or slowed, and no other.
 
-Two things are kept apart. `LoginAttempts` slows guessing down: failures of one investor from one place, wrong proofs of
-one app id from one place, failures from one place, failures of one investor from all places he never logged in from.
-`CounterTries` keeps the relay below the counter's own lock: behind a relay all investors share one address towards CTP,
-which locks an investor there after 6 to 10 wrong passwords in a row, no matter who typed them. So few reach the counter, and
-of those the last are kept for places the investor is known from: a stranger elsewhere can use up his own share only.
+Only terminals that have proved their auth code are counted here. One thing locks: wrong passwords of one investor at one
+place, and the lock holds there alone. The rest slows: after many failures at a place, of one app id at a place, or of one
+investor from everywhere, the next login of that subject waits, each longer than the one before up to a bound. Slowing
+does not hold where the investor is known from.
+
+The table is bounded by shares. What a place causes is that place's: its own records make room for it, those under a lock
+last of all; so made-up names push out neither locks nor failures of others.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import islice
 
 from relay.refusals import login_reasons
 from relay.refusals.refusal import Refusal
 
+FIRST_PAUSE_SECONDS = 0.25
+"""what the first slowed login waits behind the one before it; doubled with each further failure"""
+_LOOKED_AT = 1000
+"""how many of the oldest records are looked at for one that is not needed"""
+
 
 class Subject(StrEnum):
     INVESTOR_HERE = "investor_at_address"
-    APP_ID_HERE = "app_id_at_address"
-    ADDRESS = "address"
-    INVESTOR = "investor"
-    """from all places together; holds where the investor is not known from"""
+    """the one that is locked"""
+    APP_ID_HERE = "app_id_at_address_slowed"
+    ADDRESS = "address_slowed"
+    INVESTOR = "investor_slowed"
+    """from all places together"""
+
+
+SLOWED = (Subject.APP_ID_HERE, Subject.ADDRESS, Subject.INVESTOR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +60,11 @@ class Who:
 
 @dataclass(frozen=True, slots=True)
 class AttemptLimit:
-    """So many failures within the window lock for a time."""
+    """So many failures within the window lock for `seconds`, or slow, and then `seconds` is the longest pause."""
 
     failures: int
     window_seconds: float
-    lock_seconds: float
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,159 +77,153 @@ class Lock:
 @dataclass(slots=True)
 class _Record:
     failures: deque[float] = field(default_factory=deque)
-    locked_until: float = 0.0
+    until: float = 0.0
+    """locked until then; of a subject that is slowed, no login before then"""
+
+
+_Key = tuple[Subject, str]
 
 
 class LoginAttempts:
-    """Failed logins by subject. Bounded: the longest unseen are forgotten first."""
-
-    def __init__(self, limits: Mapping[Subject, AttemptLimit], *, records: int = 100_000) -> None:
+    def __init__(self, limits: Mapping[Subject, AttemptLimit], *, share: int = 1000, places: int = 1000) -> None:
+        """A place has `share` records at most, and all together `share * places // 10`."""
         self._limits = dict(limits)
-        self._most = records
-        self._records: OrderedDict[tuple[Subject, str], _Record] = OrderedDict()
+        self._share = share
+        self._most = share * places // 10
+        self._records: OrderedDict[_Key, _Record] = OrderedDict()
+        self._owners: dict[_Key, str] = {}
+        self._of_place: dict[str, OrderedDict[_Key, None]] = {}
 
-    def refusal(self, who: Who, subjects: tuple[Subject, ...], now: float) -> Refusal | None:
-        """Why this login is not even tried; says how long to wait."""
-        for subject in subjects:
-            record = self._records.get((subject, who.name_of(subject)))
-            if record is not None and now < record.locked_until:
-                return login_reasons.locked_out(what=subject.value, seconds=record.locked_until - now)
-        return None
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def refusal(self, who: Who, now: float) -> Refusal | None:
+        """Why this login is not even tried: the lock of the investor at this place; says how long to wait."""
+        record = self._records.get((Subject.INVESTOR_HERE, who.name_of(Subject.INVESTOR_HERE)))
+        if record is None or now >= record.until:
+            return None
+        return login_reasons.locked_out(what=Subject.INVESTOR_HERE.value, seconds=record.until - now)
+
+    def tries_left_here(self, who: Who, now: float) -> int:
+        """How many wrong passwords of this investor at this place there may be until they lock."""
+        return self._limits[Subject.INVESTOR_HERE].failures - self._failures(Subject.INVESTOR_HERE, who, now)
+
+    def failures_at(self, place: str) -> int:
+        """How many failures count against a place at the moment; who has fewer comes first."""
+        record = self._records.get((Subject.ADDRESS, place))
+        return 0 if record is None else len(record.failures)
+
+    def is_slowed(self, who: Who, now: float) -> bool:
+        """Whether the next login waits, where the investor is not known from."""
+        return any(self._pause(subject, who, now) > 0 for subject in SLOWED)
+
+    def due(self, who: Who, now: float) -> float:
+        """When the next login of all subjects that are slowed may begin; may be past."""
+        slowed = [subject for subject in SLOWED if self._pause(subject, who, now) > 0]
+        return max((self._records[subject, who.name_of(subject)].until for subject in slowed), default=now)
+
+    def begun(self, who: Who, now: float) -> None:
+        """A login begins that may be slowed: the next one waits behind it."""
+        for subject in SLOWED:
+            if (pause := self._pause(subject, who, now)) > 0:
+                self._records[subject, who.name_of(subject)].until = now + pause
 
     def failed(self, who: Who, subjects: tuple[Subject, ...], now: float) -> tuple[Lock, ...]:
-        """A login failed through its own fault; returns the locks this brings."""
+        """A login failed through its own fault; returns the lock, or the slowing, that begins with it."""
         return tuple(
-            Lock(subject.value, who.name_of(subject), self._limits[subject].lock_seconds)
+            Lock(subject.value, who.name_of(subject), self._limits[subject].seconds)
             for subject in subjects
-            if self._count(subject, who.name_of(subject), now)
+            if self._count(subject, who, now)
         )
 
     def succeeded(self, who: Who) -> None:
         """The investor's failures from here are forgotten. The address's are not: it may be guessing others."""
-        self._records.pop((Subject.INVESTOR_HERE, who.name_of(Subject.INVESTOR_HERE)), None)
+        self._drop((Subject.INVESTOR_HERE, who.name_of(Subject.INVESTOR_HERE)))
 
     def locked(self, now: float) -> tuple[Lock, ...]:
-        return tuple(
-            Lock(subject.value, name, record.locked_until - now)
-            for (subject, name), record in self._records.items()
-            if now < record.locked_until
-        )
+        """Every lock, and every subject that is slowed with the time until it would not be."""
+        found = []
+        for (subject, name), record in self._records.items():
+            limit = self._limits[subject]
+            until = record.until
+            if subject in SLOWED:
+                slow = len(record.failures) >= limit.failures
+                until = record.failures[-limit.failures] + limit.window_seconds if slow else 0.0
+            if now < until:
+                found.append(Lock(subject.value, name, until - now))
+        return tuple(found)
 
     def lift(self, part: str) -> tuple[Lock, ...]:
         """Forget the failures of every subject with this investor, app id or address in its name; returns them."""
         found = [key for key in self._records if part in key[1].split(" ")]
         for key in found:
-            del self._records[key]
+            self._drop(key)
         return tuple(Lock(subject.value, name, 0.0) for subject, name in found)
 
-    def _count(self, subject: Subject, name: str, now: float) -> bool:
-        limit = self._limits[subject]
-        record = self._records.setdefault((subject, name), _Record())
-        self._records.move_to_end((subject, name))
-        while len(self._records) > self._most:
-            self._records.popitem(last=False)
-        while record.failures and record.failures[0] <= now - limit.window_seconds:
+    # Counting ------------------------------------------------------------------------------------------------
+
+    def _failures(self, subject: Subject, who: Who, now: float) -> int:
+        record = self._records.get((subject, who.name_of(subject)))
+        if record is None:
+            return 0
+        while record.failures and record.failures[0] <= now - self._limits[subject].window_seconds:
             record.failures.popleft()
+        return len(record.failures)
+
+    def _pause(self, subject: Subject, who: Who, now: float) -> float:
+        limit, failures = self._limits[subject], self._failures(subject, who, now)
+        if failures < limit.failures:
+            return 0.0
+        grown = FIRST_PAUSE_SECONDS * 2.0 ** min(failures - limit.failures, 16)
+        return min(grown, limit.seconds)
+
+    def _count(self, subject: Subject, who: Who, now: float) -> bool:
+        limit, before = self._limits[subject], self._failures(subject, who, now)
+        record = self._record(subject, who, now)
         record.failures.append(now)
+        if len(record.failures) > 4 * limit.failures + 64:
+            record.failures.popleft()
+        if subject in SLOWED:
+            return before < limit.failures <= len(record.failures)
         if len(record.failures) < limit.failures:
             return False
         record.failures.clear()
-        record.locked_until = now + limit.lock_seconds
+        record.until = now + limit.seconds
         return True
 
+    # Room ----------------------------------------------------------------------------------------------------
 
-class Turn(StrEnum):
-    GO = "go"
-    WAIT = "wait"
-    """the attempts under way may use up what is left: until one of them has ended"""
-    LOCKED = "locked"
+    def _record(self, subject: Subject, who: Who, now: float) -> _Record:
+        key = subject, who.name_of(subject)
+        if key not in self._records:
+            self._records[key] = _Record()
+            self._owners[key] = who.place
+            self._of_place.setdefault(who.place, OrderedDict())
+        of_place = self._of_place[self._owners[key]]
+        of_place[key] = None
+        of_place.move_to_end(key)
+        self._records.move_to_end(key)
+        while len(of_place) > self._share:
+            self._drop(self._least_needed(of_place, now, key))
+        while len(self._records) > self._most:
+            self._drop(self._least_needed(islice(self._records, _LOOKED_AT), now, key))
+        return self._records[key]
 
+    def _least_needed(self, keys: Iterable[_Key], now: float, spared: _Key) -> _Key:
+        """The one that failed longest ago and locks or slows no one; where all do, the one that ends first."""
+        others = [key for key in keys if key != spared] or [spared]
+        for key in others:
+            record, limit = self._records[key], self._limits[key[0]]
+            slows = key[0] in SLOWED and len(record.failures) >= limit.failures
+            if now >= record.until and not slows:
+                return key
+        return min(others, key=lambda key: self._records[key].until)
 
-@dataclass(slots=True)
-class _Tries:
-    wrong: deque[float] = field(default_factory=deque)
-    under_way: int = 0
-
-
-class CounterTries:
-    """Wrong passwords in a row that reached the counter, for each investor; attempts under way count as wrong.
-
-    `most` stays below the counter's own lock. Places the investor is not known from share `most - kept` of them.
-    """
-
-    def __init__(self, most: int, *, kept: int, memory_seconds: float, investors: int = 100_000) -> None:
-        self._most = most
-        self._kept = min(kept, most - 1)
-        self._memory = memory_seconds
-        self._investors = investors
-        self._tries: OrderedDict[str, _Tries] = OrderedDict()
-
-    def turn(self, investor_id: str, now: float, *, known: bool) -> Turn:
-        """Whether an attempt may go to the counter now."""
-        tries = self._tries.get(investor_id)
-        if tries is None:
-            return Turn.GO
-        self._forget_old(tries, now)
-        most = self._most if known else self._most - self._kept
-        if len(tries.wrong) >= most:
-            return Turn.LOCKED
-        return Turn.WAIT if len(tries.wrong) + tries.under_way >= most else Turn.GO
-
-    def seconds_left(self, investor_id: str, now: float, *, known: bool) -> float:
-        """How long until there is a try again, if the lock is not lifted and no login succeeds."""
-        wrong = self._tries[investor_id].wrong
-        most = self._most if known else self._most - self._kept
-        return wrong[len(wrong) - most] + self._memory - now
-
-    def begun(self, investor_id: str) -> None:
-        self._tries.setdefault(investor_id, _Tries()).under_way += 1
-        self._tries.move_to_end(investor_id)
-        while len(self._tries) > self._investors:
-            self._tries.popitem(last=False)
-
-    def right(self, investor_id: str) -> None:
-        """The counter took the password: it begins to count anew, and so do we."""
-        self._end(investor_id).wrong.clear()
-        self._drop_if_empty(investor_id)
-
-    def wrong(self, investor_id: str, now: float) -> None:
-        """The counter refused the password, or its answer was not waited for."""
-        self._end(investor_id).wrong.append(now)
-
-    def unjudged(self, investor_id: str) -> None:
-        """The password was not judged: no answer, or a refusal for another reason."""
-        self._end(investor_id)
-        self._drop_if_empty(investor_id)
-
-    def locked(self, now: float) -> tuple[Lock, ...]:
-        """The investors of whom no stranger's attempt reaches the counter."""
-        locks = []
-        for investor_id in tuple(self._tries):
-            if self.turn(investor_id, now, known=False) is Turn.LOCKED:
-                known = self.turn(investor_id, now, known=True) is Turn.LOCKED
-                subject = "investor_at_counter" if known else "investor_at_counter_from_new_addresses"
-                locks.append(Lock(subject, investor_id, self.seconds_left(investor_id, now, known=known)))
-        return tuple(locks)
-
-    def lift(self, investor_id: str) -> tuple[Lock, ...]:
-        """Forget the wrong passwords of this investor: the counter's own count was lifted, or is known to be lower."""
-        tries = self._tries.get(investor_id)
-        if tries is None or not tries.wrong:
-            return ()
-        tries.wrong.clear()
-        self._drop_if_empty(investor_id)
-        return (Lock("investor_at_counter", investor_id, 0.0),)
-
-    def _end(self, investor_id: str) -> _Tries:
-        tries = self._tries.setdefault(investor_id, _Tries())  # forgotten meanwhile, where strangers filled the table
-        tries.under_way = max(0, tries.under_way - 1)
-        return tries
-
-    def _drop_if_empty(self, investor_id: str) -> None:
-        tries = self._tries[investor_id]
-        if not tries.wrong and not tries.under_way:
-            del self._tries[investor_id]
-
-    def _forget_old(self, tries: _Tries, now: float) -> None:
-        while tries.wrong and tries.wrong[0] <= now - self._memory:
-            tries.wrong.popleft()
+    def _drop(self, key: _Key) -> None:
+        if self._records.pop(key, None) is None:
+            return
+        owner = self._owners.pop(key)
+        of_place = self._of_place[owner]
+        del of_place[key]
+        if not of_place:
+            del self._of_place[owner]

@@ -1,26 +1,28 @@
-"""Login attempts, counted where they fail: a name is locked before CTP locks every terminal behind this relay.
+"""Logins of proved terminals, counted where they fail: the one who guesses is locked or slowed, before CTP locks all.
 
-Only failures that are the terminal's own doing count: a wrong proof, an unknown investor, a wrong password. What is
-kept, all of it in memory:
+Only failures that are the terminal's own doing count: an unknown investor, a wrong password, system info that is not its
+own. Wrong proofs never come here. What is kept, all of it in memory:
 
-* `_attempts`: failures and locks of an investor at one address, an app id at one address, an address, and an
-  investor at all addresses. A lock of the last three does not hold for an investor at a place (an address, of IPv6 the
-  /64) from which he has logged in before, because others can cause it from elsewhere.
+* `_attempts`: failures of an investor at one place, which lock there, and failures of a place, of an app id there and of
+  an investor everywhere, which slow. A place is an address, of IPv6 the /64. No slowing holds where the investor has
+  logged in from before, because others can cause it from elsewhere.
+* `_turns`: which login goes on next, and how many at a time.
 * `_tries` (many-to-many): how many wrong passwords of an investor in a row the counter has seen from this relay. CTP
   locks an investor for the relay's one address after 6 to 10 of them; the relay stops before.
 * `_breaker`: the counter refused the relay itself (its address, its app id). Then no login is tried for a while, and
   one decides.
 
-One login, in order: `check` before anything is verified; then the terminal's own checks; then `at_counter` around the
-attempt at the counter. Inside it, `_take_turn` counts the attempt as a wrong one *before* it is sent.
+One login, in order: `turn` around all that follows the proof; then the terminal's own checks; then `at_counter` around the
+attempt at the counter. Inside it, `_take_try` counts the attempt as a wrong one *before* it is sent.
 
 What holds between two events:
 
 * An attempt under way counts as wrong until the counter has judged it. So a burst of parallel logins cannot pass the
-  limit together: further attempts of the same investor wait for the earlier ones (`_ends`), at most `_TURN_SECONDS`.
+  limit together: further attempts of the same investor wait for the earlier ones (`_ends`), at most `_TRY_SECONDS`.
 * Every attempt that began ends in exactly one of: right, wrong, not judged (a timeout, a counter that is not ready).
   A login that was broken off counts as wrong, because its password may have arrived.
 * After a success the counts begin anew, as CTP's own count does.
+* The breaker's one try is taken last, when nothing but the counter is left, and given back where it decided nothing.
 """
 
 from __future__ import annotations
@@ -32,11 +34,14 @@ from typing import Protocol
 
 import structlog
 
+from relay.admission.counter_tries import CounterTries, Try, Turn
 from relay.admission.known_places import KnownPlaces
-from relay.admission.login_attempts import AttemptLimit, CounterTries, Lock, LoginAttempts, Subject, Turn, Who
+from relay.admission.login_attempts import AttemptLimit, Lock, LoginAttempts, Subject, Who
+from relay.admission.login_turns import LoginTurns
 from relay.admission.origin.trusted_proxies import Origin
 from relay.counter.breaker import Breaker
 from relay.counter.port import Investor
+from relay.counter.right_passwords import RightPasswords
 from relay.directory.access import DirectoryUnavailable
 from relay.refusals import counter_reasons, login_reasons
 from relay.refusals.refusal import Refusal, Refused, Source, refuse
@@ -45,13 +50,12 @@ from relay.tasks import Tasks
 
 _log = structlog.get_logger(__name__)
 
-_WRONG_PROOF = frozenset({"unknown_terminal", "wrong_proof", "challenge_replayed"})
 _WRONG_AT_THE_RELAY = frozenset({"investor_unknown", "wrong_investor_password"})
+_NOT_ITS_OWN = frozenset({"system_info_length", "system_info_not_genuine", "system_info_replayed", "system_info_stale"})
 _KEPT_FOR_KNOWN_PLACES = 2
-_TURN_SECONDS = 60.0
+_TRY_SECONDS = 60.0
 """how long a login may wait for the investor's others; each of them has deadlines of its own"""
-_HERE = (Subject.INVESTOR_HERE,)
-_FROM_ELSEWHERE = (Subject.APP_ID_HERE, Subject.ADDRESS, Subject.INVESTOR)
+_GUESSED = (Subject.INVESTOR_HERE, Subject.APP_ID_HERE, Subject.ADDRESS, Subject.INVESTOR)
 
 
 class Attempt(Protocol):
@@ -61,6 +65,8 @@ class Attempt(Protocol):
     def origin(self) -> Origin: ...
     @property
     def investor(self) -> Investor: ...
+    @property
+    def password(self) -> str: ...
 
 
 class LoginGuard:
@@ -72,46 +78,57 @@ class LoginGuard:
         *,
         counter_knows_passwords: bool,
         breaker: Breaker | None = None,
+        passwords: RightPasswords | None = None,
     ) -> None:
         """`clock` gives monotonic seconds. In many-to-one the counter never sees an investor's password.
 
-        `breaker` is the counter sessions', where a terminal's login is one at the counter; None makes it the guard's own.
+        `breaker` and `passwords` are the counter sessions', where a terminal's login is one at the counter; None makes
+        them the guard's own.
         """
-        window, lock = limits.window_seconds, limits.lock_out_seconds
+        window, slowest = limits.window_seconds, limits.slowest_login_seconds
         self._attempts = LoginAttempts(
             {
-                Subject.INVESTOR_HERE: AttemptLimit(limits.login_failures_per_investor, window, lock),
-                Subject.APP_ID_HERE: AttemptLimit(limits.login_failures_per_app_id, window, lock),
-                Subject.ADDRESS: AttemptLimit(limits.login_failures_per_ip, window, lock),
-                Subject.INVESTOR: AttemptLimit(limits.login_failures_per_investor_everywhere, window, lock),
+                Subject.INVESTOR_HERE: AttemptLimit(
+                    limits.login_failures_per_investor, window, limits.lock_out_seconds
+                ),
+                Subject.APP_ID_HERE: AttemptLimit(limits.failures_before_slowing_app_id, window, slowest),
+                Subject.ADDRESS: AttemptLimit(limits.failures_before_slowing_address, window, slowest),
+                Subject.INVESTOR: AttemptLimit(limits.failures_before_slowing_investor, window, slowest),
             }
         )
+        self._turns = LoginTurns(self._attempts, clock)
         self._tries: CounterTries | None = None
         if counter_knows_passwords:
             most, memory = limits.login_failures_at_counter, limits.counter_memory_seconds
             self._tries = CounterTries(most, kept=_KEPT_FOR_KNOWN_PLACES, memory_seconds=memory)
         self._breaker = breaker or Breaker(pause_seconds=limits.breaker_pause_seconds)
+        self._passwords = passwords or RightPasswords()
         self._places = places
         self._clock = clock
         self._ends: dict[Investor, asyncio.Event] = {}
         """set when the next attempt of this investor at the counter has ended"""
         self._tasks = Tasks()
 
-    async def check(self, attempt: Attempt) -> Refusal | None:
-        """Why this login is not even tried."""
+    def has_room(self, room: Callable[[], int]) -> None:
+        """`room` tells how many sessions there is room for: no more logins are under way."""
+        self._turns.room = room
+
+    @asynccontextmanager
+    async def turn(self, attempt: Attempt) -> AsyncIterator[None]:
+        """Around a login from its proof to its end. Raises Refused: locked, the counter refuses the relay, too many."""
         who, now = _who(attempt), self._clock()
-        if here := self._attempts.refusal(who, _HERE, now):
-            return here
-        elsewhere = self._attempts.refusal(who, _FROM_ELSEWHERE, now)
-        if elsewhere is not None and not await self._is_known(attempt):
-            return elsewhere
-        return self._breaker.refusal(now)
+        refuse(self._attempts.refusal(who, now))
+        refuse(self._breaker.refusal(now))
+        known = self._attempts.is_slowed(who, now) and await self._is_known(attempt)
+        async with self._turns.turn(who, known=known):
+            yield
 
     def failed(self, attempt: Attempt, refusal: Refusal) -> None:
         """A login was refused; counts against the names that caused it."""
         now = self._clock()
         for lock in self._attempts.failed(_who(attempt), _blamed(refusal), now):
-            _log.warning("login_locked", subject=lock.subject, name=lock.name, seconds=lock.seconds_left)
+            event = "login_locked" if lock.subject == Subject.INVESTOR_HERE else "logins_slowed"
+            _log.warning(event, subject=lock.subject, name=lock.name, seconds=lock.seconds_left)
         if refusal.source is Source.COUNTER:
             alarm = self._breaker.refused(refusal.code, refusal.message, now)
             if alarm is not None:
@@ -120,39 +137,43 @@ class LoginGuard:
     @asynccontextmanager
     async def at_counter(self, attempt: Attempt) -> AsyncIterator[None]:
         """Around the attempt at the counter, which ends it by Refused or takes the login. Raises Refused itself."""
-        await self._take_turn(attempt)
-        investor_id = attempt.investor.investor_id
+        tried = await self._take_try(attempt)
         try:
             yield
         except Refused as refused:
             self.failed(attempt, refused.refusal)
-            self._judged(attempt, wrong=_is_wrong_password(refused.refusal))
+            wrong = _is_wrong_password(refused.refusal)
+            if wrong:
+                self._passwords.refused(tried.investor_id, attempt.password)
+            self._judged(attempt, tried, wrong=wrong)
             raise
         except asyncio.CancelledError:
             # The password may be on its way. If it did not count, a guesser could break off every attempt in time.
-            self._judged(attempt, wrong=True)
+            self._judged(attempt, tried, wrong=True)
             raise
         except BaseException:
-            self._judged(attempt, wrong=False)
+            self._judged(attempt, tried, wrong=False)
             raise
         if self._tries is not None:
-            self._tries.right(investor_id)
+            self._tries.right(tried.investor_id)
+            self._passwords.took(tried.investor_id, attempt.password)
         self._ended(attempt)
         self._breaker.reset()
         self._attempts.succeeded(_who(attempt))
         self._tasks.start(self._remember(attempt), "remember a known place")
 
     def locks(self) -> tuple[Lock, ...]:
-        """Every lock that holds, the breaker too."""
+        """Every lock that holds, who is slowed, and the breaker."""
         now = self._clock()
-        locks = self._attempts.locked(now) + (self._tries.locked(now) if self._tries else ())
+        locks = self._attempts.locked(now) + (self._tries.locked(now, self._passwords.knows) if self._tries else ())
         if self._breaker.alarm is not None:
             locks += (Lock("all_logins", f"CTP {self._breaker.alarm.error_id}", self._breaker.seconds_left(now)),)
         return locks
 
     def lift(self, name: str) -> tuple[Lock, ...]:
-        """Forget the failures of this investor, app id or address, and the locks they brought; returns them."""
+        """Forget the failures of this investor, app id or address, and what they brought; returns them."""
         lifted = self._attempts.lift(name) + (self._tries.lift(name) if self._tries else ())
+        self._turns.go_on()
         for investor in tuple(self._ends):
             self._ends.pop(investor).set()
         return lifted
@@ -163,36 +184,48 @@ class LoginGuard:
         self._breaker.reset()
         return () if alarm is None else (Lock("all_logins", f"CTP {alarm.error_id}", 0.0),)
 
-    async def _take_turn(self, attempt: Attempt) -> None:
+    async def _take_try(self, attempt: Attempt) -> Try:
         """Wait until an attempt more cannot reach the counter's own lock, and count it. Raises Refused."""
+        tried = Try(attempt.investor.investor_id, attempt.origin.place)
         if self._tries is not None:
-            await self._wait_for_a_try(self._tries, attempt)
-        refuse(self._breaker.admit(self._clock()))
+            tried = await self._wait_for_a_try(self._tries, attempt)
+        refuse(self._breaker.admit(self._clock(), attempt))
         if self._tries is not None:
-            self._tries.begun(attempt.investor.investor_id)
+            self._tries.begun(tried.investor_id, self._clock())
+        return tried
 
-    async def _wait_for_a_try(self, tries: CounterTries, attempt: Attempt) -> None:
-        investor, known = attempt.investor, False
+    async def _wait_for_a_try(self, tries: CounterTries, attempt: Attempt) -> Try:
+        investor_id, known = attempt.investor.investor_id, await self._is_known(attempt)
         try:
-            async with asyncio.timeout(_TURN_SECONDS):
-                while (turn := tries.turn(investor.investor_id, self._clock(), known=known)) is not Turn.GO:
-                    if not known and (known := await self._is_known(attempt)):
-                        continue
+            async with asyncio.timeout(_TRY_SECONDS):
+                while True:
+                    right = self._passwords.is_right(investor_id, attempt.password)
+                    tried = Try(investor_id, attempt.origin.place, known=known, right=right)
+                    turn = tries.turn(tried, self._clock())
+                    if turn is Turn.GO:
+                        return tried
                     if turn is Turn.LOCKED:
-                        left = tries.seconds_left(investor.investor_id, self._clock(), known=known)
-                        raise Refused(login_reasons.locked_out(what="investor", seconds=left))
-                    await self._ends.setdefault(investor, asyncio.Event()).wait()
+                        raise Refused(self._kept_from_counter(tries, attempt, tried))
+                    await self._ends.setdefault(attempt.investor, asyncio.Event()).wait()
         except TimeoutError:
-            raise Refused(login_reasons.locked_out(what="investor", seconds=_TURN_SECONDS)) from None
+            raise Refused(login_reasons.locked_out(what="investor", seconds=_TRY_SECONDS)) from None
 
-    def _judged(self, attempt: Attempt, *, wrong: bool) -> None:
+    def _kept_from_counter(self, tries: CounterTries, attempt: Attempt, tried: Try) -> Refusal:
+        """It counts as a guess, whatever the password: the answer must not be a quicker way to try passwords."""
+        self._attempts.failed(_who(attempt), _GUESSED, self._clock())
+        seconds = tries.seconds_left(tried, self._clock())
+        if tried.known:
+            return login_reasons.locked_out(what="investor", seconds=seconds)
+        return login_reasons.locked_out_at_new_address(seconds=seconds)
+
+    def _judged(self, attempt: Attempt, tried: Try, *, wrong: bool) -> None:
         if self._tries is not None:
-            investor_id = attempt.investor.investor_id
             if wrong:
-                self._tries.wrong(investor_id, self._clock())
+                self._tries.wrong(tried, self._clock())
             else:
-                self._tries.unjudged(investor_id)
+                self._tries.unjudged(tried.investor_id)
         self._ended(attempt)
+        self._breaker.give_back(self._clock(), attempt)
 
     def _ended(self, attempt: Attempt) -> None:
         if ended := self._ends.pop(attempt.investor, None):
@@ -217,12 +250,11 @@ def _who(attempt: Attempt) -> Who:
 
 
 def _blamed(refusal: Refusal) -> tuple[Subject, ...]:
-    """Whose failure it is. A terminal that fails its proof says nothing about the investor it names."""
-    if refusal.source is Source.RELAY and refusal.reason in _WRONG_PROOF:
-        return (Subject.APP_ID_HERE, Subject.ADDRESS)
+    """Whose failure it is. System info that is not its own says nothing about the investor the terminal names."""
     if _is_wrong_password(refusal):
-        return (Subject.INVESTOR_HERE, Subject.ADDRESS, Subject.INVESTOR)
-    return ()
+        return _GUESSED
+    not_its_own = refusal.reason in _NOT_ITS_OWN or refusal.source is Source.COLLECTOR
+    return (Subject.APP_ID_HERE, Subject.ADDRESS) if not_its_own else ()
 
 
 def _is_wrong_password(refusal: Refusal) -> bool:

@@ -9,6 +9,8 @@ from ctpabi.facts.errors import LoginVerdict, verdict_of
 from relay.refusals import relay_reasons
 from relay.refusals.refusal import Refusal
 
+_UNANSWERED_SECONDS = 10.0
+
 
 class BreakerState(StrEnum):
     CLOSED = "closed"
@@ -35,6 +37,10 @@ class Breaker:
         self._pause = pause_seconds
         self._state = BreakerState.CLOSED
         self._since = 0.0
+        self._probe: object = None
+        """who was let through to try for all"""
+        self._asked = False
+        """whether the counter has been asked since"""
         self.alarm: BreakerAlarm | None = None
         """the latest reason the breaker opened; None while it is closed"""
 
@@ -52,19 +58,33 @@ class Breaker:
         """How long until a login is tried; 0 where one would be."""
         return max(0.0, self._since + self._pause - now) if self.alarm is not None else 0.0
 
-    def admit(self, now: float) -> Refusal | None:
-        """May a login be tried now? In half-open the first caller is let through and the next have to wait."""
+    def admit(self, now: float, holder: object = None) -> Refusal | None:
+        """May a login be tried now? In half-open the first caller is let through and the next have to wait.
+
+        `holder` gives the try back where it was not used (`give_back`).
+        """
         match self.state(now):
             case BreakerState.CLOSED:
                 return None
-            case BreakerState.HALF_OPEN if self._state is BreakerState.OPEN:
-                self._state, self._since = BreakerState.HALF_OPEN, now
-                return None
-            case BreakerState.HALF_OPEN if now - self._since >= self._pause:
-                self._since = now  # the one that was let through never reported its result
+            case BreakerState.HALF_OPEN if self._state is BreakerState.OPEN or now - self._since >= self._pause:
+                # No login tries, or the one that was let through never reported its result.
+                self._state, self._since, self._probe, self._asked = BreakerState.HALF_OPEN, now, holder, False
                 return None
             case _:
                 return self._refusal()
+
+    def asked(self) -> None:
+        """The counter is being asked: who was let through has used the try."""
+        self._asked = True
+
+    def give_back(self, now: float, holder: object) -> None:
+        """`holder` has ended. Where its try decided nothing, another login gets it: at once where the counter was not asked.
+
+        Where it was asked and no answer was waited for, not before `_UNANSWERED_SECONDS`: each such login may have made it worse.
+        """
+        if self._state is BreakerState.HALF_OPEN and self._probe is holder:
+            wait = min(self._pause, _UNANSWERED_SECONDS) if self._asked else 0.0
+            self._state, self._since, self._probe = BreakerState.OPEN, now - self._pause + wait, None
 
     def _refusal(self) -> Refusal:
         return relay_reasons.counter_unavailable(why=f"(CTP {self.alarm.error_id})" if self.alarm else "")

@@ -154,6 +154,31 @@ def locked_out(*, what: str, seconds: float) -> None:
 
 
 @reason(
+    (
+        "该投资者密码错误次数过多, 来自新地址的登录暂不送往柜台",
+        "too many wrong passwords: logins from new addresses are kept from the counter, which would lock the investor",
+    ),
+    advice=(
+        "请从曾登录过的地址登录, 或请期货公司解锁",
+        "log in from an address used before, or ask your futures firm to lift the lock",
+    ),
+    retry="seconds",
+    word="locked_out",
+)
+def locked_out_at_new_address(*, seconds: float) -> None:
+    """Many-to-many: what strangers may use of the investor's tries at the counter is used up, and this is not the password it took last."""
+
+
+@reason(
+    ("正在进行的登录过多", "too many logins are under way"),
+    advice=("请稍后重试", "try again in a few seconds"),
+    retry="seconds",
+)
+def too_many_logins(*, seconds: float) -> None:
+    """The login waited for its turn among others of the same address, app id or investor, and none came in time."""
+
+
+@reason(
     ("会话数已达上限 {most}", "there are {most} sessions already, the most allowed"),
     advice=("请先退出其他终端", "log out elsewhere first"),
     retry="seconds",

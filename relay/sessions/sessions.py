@@ -7,16 +7,18 @@ A login, step by step:
 
 1. `prove`: the terminal has the auth code of its app id. Before that nothing is counted, and a stranger hears nothing of
    the relay's state.
-2. `_reserve` counts the login, before the next wait: otherwise a burst of logins would pass the limits together.
+2. `Admission.turn`: the login waits for its turn among the others, and holds nothing meanwhile.
+3. `_reserve` counts the login, before the next wait: otherwise a burst of logins would pass the limits together.
    Where there is no room, the oldest session that the same terminal left behind (same investor, app id, address, and
    no stream) is marked as giving way. It is not ended yet.
-3. `Admission` verifies the rest, then the counter attaches the terminal.
-4. Only now, when the counter has accepted the password, the session that gives way is ended. A guesser therefore
+4. `Admission` verifies the rest, then the counter attaches the terminal.
+5. Only now, when the counter has accepted the password, the session that gives way is ended. A guesser therefore
    cannot end the session of another person. If its terminal came back in the meantime, the new login is refused.
 
 What holds between two events:
 
-* A login counts in `_entering` until it is a session in `_by_token` or has failed; it never counts in neither.
+* A login that has its place counts in `_entering` until it is a session in `_by_token` or has failed; it never counts
+  in neither.
 * `drain` sets the flag first, so no login begins afterwards. Logins under way are stopped at their next wait. One that
   succeeds in the same moment ends its session again. So `drain` leaves no session at the counter, as far as its time
   allows.
@@ -69,6 +71,8 @@ class SessionLimits:
 @dataclass(slots=True)
 class _Entering:
     investor: Investor
+    reserved: bool = False
+    """whether it has had its turn, and counts"""
     until: asyncio.Timeout = field(default_factory=lambda: asyncio.timeout(None))
     """the relay's end: a login has no time limit of its own, each of its steps has one"""
     over: asyncio.Event = field(default_factory=asyncio.Event)
@@ -116,13 +120,12 @@ class Sessions:
         """Verify a proved terminal, report it and log it in at the counter. Raises Refused, LedgerUnavailable."""
         announced = self.revocations.announced
         self._admission.check_terminal(applicant)
-        entering = self._reserve(applicant)
+        self._refuse_while_draining()
+        entering = self._entering[applicant.name] = _Entering(applicant.investor)
         try:
-            async with entering.until:
-                login = await self._admission.admit(applicant)
-                session = await self._open(applicant, login)
+            async with entering.until, self._admission.turn(applicant):
+                session = await self._enter(applicant, entering)
             replaced = self._giving_way.get(applicant.name)
-            self._by_token[_key(session.resume_token)] = session
         except TimeoutError:
             if not entering.until.expired():
                 raise
@@ -135,7 +138,8 @@ class Sessions:
         if replaced is not None:
             await self._replace(replaced, session)
         self._tell_of_a_crowd(session.identity.public_ip)
-        _log.info("terminal_logged_in", session=login.session, investor=login.report.investor.investor_id)
+        who = session.identity
+        _log.info("terminal_logged_in", session=who.session, investor=who.investor.investor_id)
         return session
 
     async def resume(self, proof: Proof, token: bytes, on_proved: Callable[[], object]) -> TerminalSession:
@@ -203,21 +207,35 @@ class Sessions:
         await asyncio.gather(*(session.end(STOPPING) for session in self))
         await _all_set(entering, _UNDO_SECONDS)
 
-    def _reserve(self, applicant: Applicant) -> _Entering:
-        """Count a login that begins. Where there is no room, a session its own terminal left behind makes some."""
+    async def _enter(self, applicant: Applicant, entering: _Entering) -> TerminalSession:
+        """The login's turn: its place, the checks, the counter."""
+        self._reserve(applicant, entering)
+        session = await self._open(applicant, await self._admission.admit(applicant))
+        self._by_token[_key(session.resume_token)] = session
+        return session
+
+    def room(self) -> int:
+        """How many sessions there is room for, beside those there are."""
+        return self.limits.max_sessions - len(self._by_token)
+
+    def _refuse_while_draining(self) -> None:
         if self.draining:
             raise Refused(relay_reasons.relay_draining())
+
+    def _reserve(self, applicant: Applicant, entering: _Entering) -> None:
+        """Count a login that begins. Where there is no room, a session its own terminal left behind makes some."""
+        self._refuse_while_draining()
         present = set(self._by_token.values()) - set(self._giving_way.values())
         mine = [session for session in present if session.identity.investor == applicant.investor]
-        entering = sum(login.investor == applicant.investor for login in self._entering.values())
-        full = len(present) + len(self._entering) >= self.limits.max_sessions
-        if full or len(mine) + entering >= self.limits.max_per_investor:
+        others = [login for login in self._entering.values() if login.reserved]
+        under_way = sum(login.investor == applicant.investor for login in others)
+        full = len(present) + len(others) >= self.limits.max_sessions
+        if full or len(mine) + under_way >= self.limits.max_per_investor:
             left_behind = _left_behind(applicant, mine)
             if left_behind is None:
                 raise Refused(relay_reasons.relay_full() if full else self._too_many_sessions(mine))
             self._giving_way[applicant.name] = left_behind
-        self._entering[applicant.name] = _Entering(applicant.investor)
-        return self._entering[applicant.name]
+        entering.reserved = True
 
     def _too_many_sessions(self, mine: list[TerminalSession]) -> Refusal:
         waits = [session.linger_left for session in mine if session.linger_left is not None]

@@ -244,26 +244,33 @@ class Limits(Section):
     login_failures_per_investor: Count = Field(
         default=3, description="wrong passwords of one investor from one address in a window, before a lock-out there"
     )
-    login_failures_per_investor_everywhere: Count = Field(
-        default=20,
-        description="wrong passwords of one investor from all addresses in a window, before a lock-out at addresses the"
-        " investor never logged in from",
-    )
     login_failures_at_counter: Count = Field(
         default=5,
         description="wrong passwords of one investor in a row that may reach the counter (many_to_many), from all addresses"
-        " together; the last two only from addresses the investor is known from. CTP locks at 6 to 10",
+        " together; the last two only from addresses the investor is known from, and the very last only with the password the"
+        " counter took last, where one is known. CTP locks at 6 to 10",
     )
     counter_memory_seconds: Seconds = Field(
         default=86400.0, description="how long the counter is taken to remember a wrong password, in seconds"
     )
-    login_failures_per_app_id: Count = Field(
-        default=10, description="wrong proofs of one app id from one address in a window, before a lock-out there"
-    )
-    login_failures_per_ip: Count = Field(
+    failures_before_slowing_investor: Count = Field(
         default=20,
-        description="failed logins from one address in a window, before a lock-out of all who never logged in from it;"
-        " an IPv6 address counts as its /64 network",
+        description="wrong passwords of one investor from all addresses in a window, before further logins of the investor wait"
+        " at addresses it never logged in from",
+    )
+    failures_before_slowing_app_id: Count = Field(
+        default=10,
+        description="failed logins of one app id from one address in a window, after the right proof, before further ones wait",
+    )
+    failures_before_slowing_address: Count = Field(
+        default=20,
+        description="failed logins from one address in a window, after the right proof, before further ones of investors who"
+        " never logged in from it wait; an IPv6 address counts as its /64 network",
+    )
+    slowest_login_seconds: Seconds = Field(
+        default=5.0,
+        description="the longest that a slowed login waits behind the one before it, in seconds; the first waits 0.25, each"
+        " further failure doubles it",
     )
     window_seconds: Seconds = Field(default=600.0, description="length of the window, in seconds")
     lock_out_seconds: Seconds = Field(default=900.0, description="length of a lock-out, in seconds")

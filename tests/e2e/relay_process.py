@@ -99,10 +99,10 @@ class RelayProcess:
             # All terminals of a test come from one address; only the tests about locks want to see one.
             "limits": {
                 "login_failures_per_investor": 1000,
-                "login_failures_per_investor_everywhere": 1000,
                 "login_failures_at_counter": 1000,
-                "login_failures_per_app_id": 1000,
-                "login_failures_per_ip": 1000,
+                "failures_before_slowing_investor": 1000,
+                "failures_before_slowing_app_id": 1000,
+                "failures_before_slowing_address": 1000,
                 "orders_per_second": 1000,
                 "queries_per_second": 1000,
                 "transfers_per_second": 1000,

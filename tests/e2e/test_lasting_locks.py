@@ -13,6 +13,7 @@ import pytest
 from pydantic import SecretStr
 from typer.testing import CliRunner
 
+from ctprelay.ctp.v1 import structs_pb2 as ctp
 from ctprelay.v1 import terminal_pb2 as pb
 from relay.admission.known_places import KnownPlaces
 from relay.cli.app import app
@@ -27,7 +28,9 @@ from tests.e2e.broken_network import Way, way_to
 from tests.e2e.conftest import StartRelay
 from tests.e2e.raw_stream import RawStream, open_raw
 from tests.e2e.refusals import Attempt
+from tests.e2e.secrecy import NEW_PASSWORD, WRONG_AUTH_CODE
 from tests.e2e.site import (
+    AUTH_CODE,
     BROKER,
     DEADLINE_SECONDS,
     INVESTORS,
@@ -44,6 +47,7 @@ from tests.e2e.site import (
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 CTP_LOCKS_AT = 6
+CODES = (AUTH_CODE, WRONG_AUTH_CODE)
 both_modes = pytest.mark.parametrize("mode", list(Mode), ids=lambda mode: mode.value)
 
 
@@ -75,64 +79,116 @@ async def test_an_investor_whose_password_is_guessed(start_site: StartRelay, mod
     assert logins < CTP_LOCKS_AT
 
 
-async def test_an_address_that_tries_one_investor_after_the_other(start_site: StartRelay) -> None:
-    """The address is locked for every investor; the same investors log in from elsewhere."""
-    site = await start_site(Mode.MANY_TO_ONE, limits__login_failures_per_ip=3, limits__lock_out_seconds=3600.0)
-    authority = site.tls.authority.read_bytes()
-    reasons = []
+@both_modes
+async def test_an_address_that_tries_one_investor_after_the_other_is_slowed(start_site: StartRelay, mode: Mode) -> None:
+    """Nobody is refused there, only late; the operator of the relay sees it; elsewhere it is not noticed."""
+    site = await start_site(mode, limits__failures_before_slowing_address=3, limits__slowest_login_seconds=0.2)
     async with way_to(site.relay.port, "127.0.0.2") as way:
+        codes = []
         for investor in INVESTORS[:4]:
-            async with open_raw(way.port, authority) as stream:
-                reasons.append((await guess_on(stream, investor)).reason)
+            async with open_from(site, way) as stream:
+                codes.append((await guess_on(stream, investor)).code)
+        slowed = await locks(site, "list")
+        async with open_from(site, way) as stream:
+            assert (await answer_to(stream, INVESTORS[4 % len(INVESTORS)])).WhichOneof("body") == "logged_in"
     for investor in INVESTORS[:4]:
         async with site.logged_in(investor) as terminal:
             await trade(terminal)
 
-    assert reasons == ["investor_not_accepted"] * 3 + ["locked_out"]
+    assert codes == [3] * 4
+    assert [(row["subject"], row["name"]) for row in slowed] == [("address_slowed", "127.0.0.2")]
+    assert await locks(site, "lift", "127.0.0.2")
+    assert await locks(site, "list") == []
 
 
 @both_modes
-async def test_strangers_shut_an_investor_out_of_nothing_he_is_known_from(start_site: StartRelay, mode: Mode) -> None:
-    """They guess from one address after the other: new addresses are locked before CTP locks, his own is not.
+async def test_strangers_with_an_auth_code_shut_an_investor_out_of_no_place(start_site: StartRelay, mode: Mode) -> None:
+    """They guess from one address after the other. His right password gets in at a new address as well as at his own.
 
-    The operator of the relay sees it and lifts it for one who travels; others of the same software notice nothing.
+    In many-to-many few of their guesses reach the counter; in many-to-one he is slowed at new addresses. The operator of the
+    relay sees it and lifts it; others of the same software notice nothing.
     """
     site = await start_site(
         mode,
-        limits__login_failures_per_app_id=2,
         limits__login_failures_at_counter=5,
-        limits__login_failures_per_investor_everywhere=3 if mode is Mode.MANY_TO_ONE else 1000,
-        limits__lock_out_seconds=3600.0,
+        limits__failures_before_slowing_investor=3 if mode is Mode.MANY_TO_ONE else 1000,
+        limits__slowest_login_seconds=0.2,
     )
-    investor, other, answers = INVESTORS[0], INVESTORS[1], []
+    investor, other, codes = INVESTORS[0], INVESTORS[1], []
     async with site.logged_in(investor):
         await eventually("the relay knows the investor from here", lambda: is_known(site, investor, "127.0.0.1"))
+    before = site.called("ReqUserLogin")
     for number in range(2, 7):
         async with way_to(site.relay.port, f"127.0.0.{number}") as way, open_from(site, way) as stream:
-            answers.append((await guess_on(stream, investor)).reason)
-    locked = await locks(site, "list")
+            codes.append((await guess_on(stream, investor)).code)
+    reached = site.called("ReqUserLogin") - before
+    seen = await locks(site, "list")
+    many_to_many = mode is Mode.MANY_TO_MANY
+
+    assert codes == ([3, 3, 0, 0, 0] if many_to_many else [3] * 5)
+    assert reached == (2 if many_to_many else 0)
+    assert {row["subject"] for row in seen} == {
+        "investor_at_counter_from_new_addresses" if many_to_many else "investor_slowed"
+    }
+    async with way_to(site.relay.port, "127.0.0.9") as way, open_from(site, way) as stream:
+        assert (await answer_to(stream, investor)).WhichOneof("body") == "logged_in"
     async with site.logged_in(other), site.logged_in(investor) as at_home:
         await trade(at_home)
-
-    assert answers[3:] == ["locked_out"] * 2
-    assert "locked_out" not in answers[:3]
-    many_to_many = mode is Mode.MANY_TO_MANY
-    assert {row["subject"] for row in locked} == {
-        "investor_at_counter_from_new_addresses" if many_to_many else "investor"
-    }
-    if many_to_many:  # his right password gave everybody a new count, at CTP and here
+    if many_to_many:  # his right password gave all a new count, at CTP and here
         assert await locks(site, "list") == []
         return
-    async with way_to(site.relay.port, "127.0.0.9") as way:
-        async with open_from(site, way) as stream:
-            assert (await answer_to(stream, investor)).WhichOneof("body") == "rejected"
-        assert await locks(site, "lift", investor)
-        lifted = [entry.data for entry in site.relay.ledger() if entry.kind == "admin_locks_lift"]
-        assert [(data["through"], data["by"]) for data in lifted] == [
-            ("control socket", pwd.getpwuid(os.getuid()).pw_name)
-        ]
-        async with open_from(site, way) as stream:
-            assert (await answer_to(stream, investor)).WhichOneof("body") == "logged_in"
+    assert await locks(site, "lift", investor)
+    lifted = [entry.data for entry in site.relay.ledger() if entry.kind == "admin_locks_lift"]
+    assert [(data["through"], data["by"]) for data in lifted] == [("control socket", pwd.getpwuid(os.getuid()).pw_name)]
+    assert await locks(site, "list") == []
+
+
+async def test_a_password_changed_through_the_relay_is_the_right_one(start_site: StartRelay) -> None:
+    """Strangers have guessed; the new password gets in at a new address, and the old one is not sent from there."""
+    site, investor = await start_site(Mode.MANY_TO_MANY, limits__login_failures_at_counter=5), INVESTORS[3]
+    old = demo_accounts.password_of(investor)
+    async with site.logged_in(investor) as terminal:
+        change = ctp.UserPasswordUpdate(old_password=old, new_password=NEW_PASSWORD)
+        await terminal.requests.user_password_update(change)
+    for number in (2, 3):
+        async with way_to(site.relay.port, f"127.0.0.{number}") as way, open_from(site, way) as stream:
+            assert (await guess_on(stream, investor)).code == 3
+    before = site.called("ReqUserLogin")
+    async with way_to(site.relay.port, "127.0.0.4") as way, open_from(site, way) as stream:
+        assert (await guess_on(stream, investor, old)).reason == "locked_out"
+        assert site.called("ReqUserLogin") == before
+    async with way_to(site.relay.port, "127.0.0.5") as way, open_from(site, way) as stream:
+        assert (await answer_to(stream, investor, NEW_PASSWORD)).WhichOneof("body") == "logged_in"
+
+
+async def test_what_strangers_send_uses_up_no_try_of_a_stopped_relay(start_site: StartRelay) -> None:
+    """The counter refused the relay once. Wrong proofs and made-up system info go on; the first honest login decides."""
+    site = await start_site(Mode.MANY_TO_MANY, limits__breaker_pause_seconds=1.0)
+    site.counter.control.refuse("ReqUserLogin", 143, times=1)
+    assert (await refusal(site, Attempt())).code == 143
+    collected, over, heard = await collect_now(), asyncio.Event(), set()
+
+    async def shout(way: Way, auth_code: str) -> None:
+        while not over.is_set():
+            async with open_from(site, way) as stream:
+                challenge = await stream.hello(TERMINAL)
+                login = login_message(challenge, INVESTORS[0], collected, auth_code)
+                login.system_info = os.urandom(16) + collected.system_info[16:]
+                await stream.send(pb.TerminalMessage(login=login))
+                heard.add((await stream.rejection()).reason)
+
+    async with way_to(site.relay.port, "127.0.0.2") as first, way_to(site.relay.port, "127.0.0.3") as second:
+        shouting = [asyncio.ensure_future(shout(way, code)) for way in (first, second) for code in CODES * 2]
+        await until_admitted(site)
+        async with site.logged_in(INVESTORS[1]) as terminal:
+            await trade(terminal)
+        over.set()
+        await asyncio.gather(*shouting)
+
+    assert "terminal_not_accepted" in heard
+    assert heard - {"terminal_not_accepted"} <= {
+        "counter_unavailable", "report_damaged", "system_info_not_genuine", "system_info_stale", "too_many_logins"
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(("method", "error_id"), [("ReqAuthenticate", 63), ("ReqUserLogin", 143)])
@@ -218,18 +274,20 @@ def open_from(site: Site, way: Way) -> AbstractAsyncContextManager[RawStream]:
     return open_raw(way.port, site.tls.authority.read_bytes())
 
 
-async def answer_to(stream: RawStream, investor_id: str) -> pb.RelayMessage:
-    """The relay's answer to this investor's right password."""
+async def answer_to(stream: RawStream, investor_id: str, password: str = "") -> pb.RelayMessage:
+    """The relay's answer to this password, the investor's right one where none is given."""
     challenge = await stream.hello(TERMINAL)
-    await stream.send(pb.TerminalMessage(login=login_message(challenge, investor_id, await collect_now())))
+    login = login_message(challenge, investor_id, await collect_now())
+    login.password = password or login.password
+    await stream.send(pb.TerminalMessage(login=login))
     answer = await stream.receive()
     assert answer is not None
     return answer
 
 
-async def guess_on(stream: RawStream, investor_id: str) -> pb.Rejected:
+async def guess_on(stream: RawStream, investor_id: str, password: str = "guessed-0001") -> pb.Rejected:
     challenge = await stream.hello(TERMINAL)
     login = login_message(challenge, investor_id, await collect_now())
-    login.password = "guessed-0001"
+    login.password = password
     await stream.send(pb.TerminalMessage(login=login))
     return await stream.rejection()

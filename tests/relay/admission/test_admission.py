@@ -129,7 +129,8 @@ async def let_in(admission: Admission, asked: Asking) -> TerminalLogin:
     """As `Sessions` asks."""
     applicant = await applicant_of(admission, asked)
     admission.check_terminal(applicant)
-    return await admission.admit(applicant)
+    async with admission.turn(applicant):
+        return await admission.admit(applicant)
 
 
 async def reason(admission: Admission, asked: Asking) -> str:

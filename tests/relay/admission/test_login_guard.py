@@ -20,10 +20,10 @@ from tests.relay.hand_loop import settled
 
 LIMITS = Limits(
     login_failures_per_investor=3,
-    login_failures_per_investor_everywhere=8,
-    login_failures_per_app_id=4,
-    login_failures_per_ip=6,
     login_failures_at_counter=5,
+    failures_before_slowing_investor=8,
+    failures_before_slowing_app_id=4,
+    failures_before_slowing_address=6,
 )
 HERE, ELSEWHERE = "198.51.100.7", "203.0.113.9"
 
@@ -35,6 +35,7 @@ class Trying:
     investor_id: str = "100001"
     app_id: str = "terminal_1.0"
     address: str = HERE
+    password: str = "geheim"
 
     @property
     def origin(self) -> Origin:
@@ -96,6 +97,28 @@ def fail(guard: LoginGuard, refusal: Refusal, times: int, trying: Trying | None 
         guard.failed(trying or Trying(), refusal)
 
 
+async def check(guard: LoginGuard, trying: Trying) -> Refusal | None:
+    """Why this login does not go on."""
+    try:
+        async with guard.turn(trying):
+            return None
+    except Refused as refused:
+        return refused.refusal
+
+
+async def is_slowed(guard: LoginGuard, trying: Trying | None = None) -> bool:
+    """Whether the first or the second of two logins waits, though nothing refuses it; the clock stands still."""
+    for _ in range(2):
+        entering = asyncio.ensure_future(check(guard, trying or Trying()))
+        await settled()
+        if not entering.done():
+            entering.cancel()
+            await asyncio.gather(entering, return_exceptions=True)
+            return True
+        assert entering.result() is None
+    return False
+
+
 async def try_at_counter(guard: LoginGuard, trying: Trying, refusal: Refusal | None = None) -> str:
     """The reason the relay or the counter refused with, or "in"."""
     try:
@@ -120,14 +143,14 @@ async def test_guessing_a_password_locks_the_investor_where_it_is_guessed(
     """Others go on there, the investor goes on elsewhere, and here as well when the time is over."""
     fail(guard, refusal, 3)
 
-    locked = await guard.check(Trying())
+    locked = await check(guard, Trying())
     assert locked is not None
     assert locked.reason == "locked_out"
     assert 0 < locked.retry_after_seconds <= LIMITS.lock_out_seconds
-    assert await guard.check(Trying("100002")) is None
-    assert await guard.check(Trying(address=ELSEWHERE)) is None
+    assert await check(guard, Trying("100002")) is None
+    assert await check(guard, Trying(address=ELSEWHERE)) is None
     seconds.now = LIMITS.lock_out_seconds + 1
-    assert await guard.check(Trying()) is None
+    assert await check(guard, Trying()) is None
 
 
 @pytest.mark.parametrize(
@@ -139,78 +162,88 @@ async def test_guessing_a_password_locks_the_investor_where_it_is_guessed(
         relay_reasons.counter_unavailable(),
         relay_reasons.relay_draining(),
         login_reasons.locked_out(what="investor", seconds=5.0),
-        login_reasons.system_info_length(received=1, stated=2),
-        login_reasons.system_info_replayed(),
-        counter_reasons.report_refused(-6),
+        counter_reasons.report_refused(-3),
         counter_reasons.counter_refused(7, "还没有初始化"),
         counter_reasons.counter_refused(140, "首次登录必须修改密码"),
     ],
 )
-async def test_what_is_not_guessing_locks_nobody(guard: LoginGuard, refusal: Refusal) -> None:
-    """A counter that is down, or a ledger, must not lock out everybody who tries."""
+async def test_what_is_not_guessing_counts_against_no_one(guard: LoginGuard, refusal: Refusal) -> None:
+    """A counter that is down, or a ledger, must not lock or slow everybody who tries."""
     fail(guard, refusal, 100)
 
-    assert await guard.check(Trying()) is None
+    assert await check(guard, Trying()) is None
+    assert not await is_slowed(guard)
+    assert guard.locks() == ()
 
 
 @pytest.mark.parametrize(
     "refusal",
     [
-        login_reasons.wrong_proof(app_id="terminal_1.0"),
-        login_reasons.challenge_replayed(),
-        login_reasons.unknown_terminal(app_id="x"),
+        login_reasons.system_info_length(received=1, stated=2),
+        login_reasons.system_info_replayed(),
+        counter_reasons.report_refused(-6),
     ],
 )
-async def test_a_terminal_without_its_proof_is_locked_where_it_fails(guard: LoginGuard, refusal: Refusal) -> None:
-    """It says nothing about the investor it names, nor about the same software elsewhere."""
-    fail(guard, refusal, 4)
+async def test_a_terminal_whose_system_info_is_not_its_own_is_slowed_where_it_fails(
+    guard: LoginGuard, refusal: Refusal
+) -> None:
+    """It says nothing about the investor it names, nor about the same software elsewhere; and it locks no one."""
+    fail(guard, refusal, 5)
 
-    assert await guard.check(Trying("100002")) is not None
-    assert await guard.check(Trying(app_id="other_1.0")) is None
-    assert await guard.check(Trying(address=ELSEWHERE)) is None
+    assert await is_slowed(guard, Trying("100002"))
+    assert not await is_slowed(guard, Trying("100002", "other_1.0"))
+    assert not await is_slowed(guard, Trying("100002", address=ELSEWHERE))
 
 
-async def test_wrong_passwords_of_many_investors_lock_no_software(guard: LoginGuard) -> None:
+async def test_wrong_passwords_of_many_investors_slow_no_software(guard: LoginGuard) -> None:
     """On a busy Monday fifty users of one terminal program mistype, each at home."""
     for number in range(200):
         guard.failed(Trying(str(number), address=f"203.0.{number}.1"), WRONG_PASSWORD)
 
-    assert await guard.check(Trying()) is None
+    assert await check(guard, Trying()) is None
+    assert not await is_slowed(guard)
     assert guard.locks() == ()
 
 
-async def test_an_address_that_guesses_many_investors_is_locked(guard: LoginGuard, places: PlayedPlaces) -> None:
-    """No single investor reaches its limit; those who logged in from there before are still let in."""
-    for number in range(6):
+async def test_an_address_that_guesses_many_investors_is_slowed(guard: LoginGuard, places: PlayedPlaces) -> None:
+    """No single investor reaches its limit; those who logged in from there before do not wait."""
+    for number in range(7):
         guard.failed(Trying(str(number), f"app_{number}"), WRONG_PASSWORD)
 
-    assert await guard.check(Trying("100009", "app_9")) is not None
-    assert await guard.check(Trying("100009", "app_9", ELSEWHERE)) is None
+    assert await is_slowed(guard, Trying("100009", "app_9"))
+    assert not await is_slowed(guard, Trying("100009", "app_9", ELSEWHERE))
     places.known.add(("100009", HERE))
-    assert await guard.check(Trying("100009", "app_9")) is None
+    assert not await is_slowed(guard, Trying("100009", "app_9"))
 
 
-async def test_an_ipv6_address_is_its_network(guard: LoginGuard) -> None:
+async def test_an_ipv6_address_is_its_network_for_every_subject(guard: LoginGuard) -> None:
     """One machine has all its addresses."""
-    for number in range(6):
-        guard.failed(Trying(str(number), address=f"2001:db8::{number + 1}"), WRONG_PASSWORD)
+    for number in range(7):
+        guard.failed(Trying(str(number % 2), address=f"2001:db8::{number + 1}"), WRONG_PASSWORD)
 
-    assert await guard.check(Trying("100009", address="2001:db8::ffff")) is not None
-    assert await guard.check(Trying("100009", address="2001:db8:0:1::1")) is None
+    assert await is_slowed(guard, Trying("100009", "other", "2001:db8::ffff"))
+    assert not await is_slowed(guard, Trying("100009", "other", "2001:db8:0:1::1"))
+    locked = await check(guard, Trying("0", "other", "2001:db8::ffff"))
+    assert locked is not None
+    assert await check(guard, Trying("0", "other", "2001:db8:0:1::1")) is None
+    assert {lock.name for lock in guard.locks()} == {
+        "0 2001:db8::/64",
+        "1 2001:db8::/64",
+        "2001:db8::/64",
+        "terminal_1.0 2001:db8::/64",
+    }
 
 
-async def test_strangers_cannot_shut_an_investor_out_from_where_he_is_known(
-    guard: LoginGuard, places: PlayedPlaces
-) -> None:
-    """From eight addresses they lock every new one; his own stays open, also while nobody can be asked twice."""
-    for number in range(8):
+async def test_strangers_cannot_shut_an_investor_out_of_any_place(guard: LoginGuard, places: PlayedPlaces) -> None:
+    """From nine addresses they slow every new one; at his own he does not wait, unless it cannot be asked."""
+    for number in range(9):
         guard.failed(Trying(address=f"203.0.{number}.1"), WRONG_PASSWORD)
 
-    assert await guard.check(Trying()) is not None
+    assert await is_slowed(guard)
     places.known.add(("100001", HERE))
-    assert await guard.check(Trying()) is None
+    assert not await is_slowed(guard)
     places.away = True
-    assert await guard.check(Trying()) is not None, "nobody knows, so the lock holds"
+    assert await is_slowed(guard)
 
 
 async def test_a_success_forgets_the_investors_failures_and_makes_his_place_known(
@@ -221,7 +254,7 @@ async def test_a_success_forgets_the_investors_failures_and_makes_his_place_know
     assert await try_at_counter(guard, Trying()) == "in"
     fail(guard, WRONG_PASSWORD, 2)
 
-    assert await guard.check(Trying()) is None
+    assert await check(guard, Trying()) is None
     assert places.known == {("100001", HERE)}
 
 
@@ -231,7 +264,7 @@ async def test_failures_are_forgotten_after_the_window(guard: LoginGuard, second
         fail(guard, WRONG_PASSWORD, 1)
         seconds.now += LIMITS.window_seconds
 
-    assert await guard.check(Trying()) is None
+    assert await check(guard, Trying()) is None
 
 
 async def test_ctps_own_lock_is_never_reached(at_ctp: LoginGuard, places: PlayedPlaces, seconds: Seconds) -> None:
@@ -258,6 +291,31 @@ async def test_the_right_password_from_a_known_place_ends_the_siege(at_ctp: Logi
     assert await try_at_counter(at_ctp, Trying()) == "in"
 
     assert await try_at_counter(at_ctp, Trying(address=ELSEWHERE)) == "in"
+
+
+async def test_the_right_password_gets_in_from_a_new_place_after_strangers_have_guessed(at_ctp: LoginGuard) -> None:
+    """It is known as the one the counter took last; another one is not sent, and counts as a guess where it came from."""
+    assert await try_at_counter(at_ctp, Trying(address="198.51.100.1")) == "in"
+    said = [
+        await try_at_counter(at_ctp, Trying(address=f"203.0.{n}.1", password=f"guess-{n}"), WRONG_AT_CTP)
+        for n in range(3)
+    ]
+    assert said == ["wrong_password"] * 2 + ["locked_out"]
+    for _ in range(3):
+        assert await try_at_counter(at_ctp, Trying(address=ELSEWHERE, password="typed wrong")) == "locked_out"
+    assert await check(at_ctp, Trying(address=ELSEWHERE)) is not None, "guesses are bounded there"
+
+    assert await try_at_counter(at_ctp, Trying(address="192.0.2.77")) == "in"
+
+
+async def test_a_right_password_that_was_changed_elsewhere_is_tried_once(at_ctp: LoginGuard) -> None:
+    """The counter says that it is wrong: from then on it is one like all others."""
+    assert await try_at_counter(at_ctp, Trying(address="198.51.100.1")) == "in"
+    for n in range(2):
+        await try_at_counter(at_ctp, Trying(address=f"203.0.{n}.1", password="guess"), WRONG_AT_CTP)
+
+    assert await try_at_counter(at_ctp, Trying(address="192.0.2.1"), WRONG_AT_CTP) == "wrong_password"
+    assert await try_at_counter(at_ctp, Trying(address="192.0.2.2"), WRONG_AT_CTP) == "locked_out"
 
 
 async def test_logins_at_once_wait_for_one_another_where_they_could_be_too_many(at_ctp: LoginGuard) -> None:
@@ -320,9 +378,9 @@ async def test_an_operator_sees_the_locks_and_lifts_them(at_ctp: LoginGuard) -> 
     lifted = at_ctp.lift("100001")
 
     assert subjects == {"investor_at_address", "investor_at_counter_from_new_addresses"}
-    assert subjects - {"investor_at_counter_from_new_addresses"} <= {lock.subject for lock in lifted}
+    assert {"investor_at_address", "investor_at_counter"} <= {lock.subject for lock in lifted}
     assert at_ctp.locks() == ()
-    assert await at_ctp.check(Trying()) is None
+    assert await check(at_ctp, Trying()) is None
     assert await try_at_counter(at_ctp, Trying()) == "in"
 
 
@@ -330,15 +388,15 @@ async def test_a_counter_that_refuses_the_relay_itself_stops_all_logins(guard: L
     """Each further try would make it worse; after the pause one login tries for all, and looking is no try."""
     await try_at_counter(guard, Trying(), counter_reasons.counter_refused(63, "终端认证失败"))
 
-    assert await guard.check(Trying("100002")) is not None
+    assert await check(guard, Trying("100002")) is not None
     assert [lock.subject for lock in guard.locks()] == ["all_logins"]
     seconds.now = LIMITS.breaker_pause_seconds + 1
-    assert await guard.check(Trying("100003")) is None
-    assert await guard.check(Trying("100003")) is None
+    assert await check(guard, Trying("100003")) is None
+    assert await check(guard, Trying("100003")) is None
     async with guard.at_counter(Trying("100002")):
-        assert await guard.check(Trying("100003")) is not None, "one try decides"
+        assert await check(guard, Trying("100003")) is not None, "one try decides"
         assert await try_at_counter(guard, Trying("100003")) == "counter_unavailable"
-    assert await guard.check(Trying("100003")) is None
+    assert await check(guard, Trying("100003")) is None
 
 
 async def test_an_operator_lets_logins_be_tried_at_once(guard: LoginGuard) -> None:
@@ -346,5 +404,39 @@ async def test_an_operator_lets_logins_be_tried_at_once(guard: LoginGuard) -> No
     await try_at_counter(guard, Trying(), counter_reasons.counter_refused(63, "终端认证失败"))
 
     assert guard.resume_logins()
-    assert await guard.check(Trying()) is None
+    assert await check(guard, Trying()) is None
     assert not guard.resume_logins()
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [relay_reasons.counter_unavailable(), counter_reasons.report_refused(-6), None],
+    ids=["counter down", "report refused", "gone"],
+)
+async def test_the_try_that_decides_is_given_back_where_it_decided_nothing(
+    guard: LoginGuard, seconds: Seconds, refusal: Refusal | None
+) -> None:
+    """By a refusal before the counter was asked, or a terminal that goes away: the next login has it."""
+    await try_at_counter(guard, Trying(), counter_reasons.counter_refused(63, "终端认证失败"))
+    seconds.now = LIMITS.breaker_pause_seconds + 1
+
+    if refusal is None:
+        entering = asyncio.ensure_future(_broken_off(guard))
+        await settled()
+        entering.cancel()
+        await asyncio.gather(entering, return_exceptions=True)
+    else:
+        assert await try_at_counter(guard, Trying(), refusal) != "in"
+
+    assert await try_at_counter(guard, Trying("100002")) == "in"
+
+
+async def test_wrong_system_info_takes_no_try_that_decides(guard: LoginGuard, seconds: Seconds) -> None:
+    """It never comes to the counter."""
+    await try_at_counter(guard, Trying(), counter_reasons.counter_refused(63, "终端认证失败"))
+    seconds.now = LIMITS.breaker_pause_seconds + 1
+    for n in range(4):
+        async with guard.turn(Trying(str(n), address=f"203.0.113.{n}")):
+            guard.failed(Trying(str(n), address=f"203.0.113.{n}"), login_reasons.system_info_replayed())
+
+    assert await try_at_counter(guard, Trying("100002")) == "in"

@@ -97,3 +97,44 @@ def test_looking_uses_up_no_try() -> None:
     breaker.reset()
     assert breaker.refusal(300.0) is None
     assert breaker.seconds_left(300.0) == 0.0
+
+
+def test_a_try_that_never_reached_the_counter_is_given_back() -> None:
+    """The next login has it at once; who has no try, or gave it back before, cannot give back another's."""
+    breaker, first, second = Breaker(pause_seconds=300.0), object(), object()
+    breaker.refused(143, "", 0.0)
+    assert breaker.admit(300.0, first) is None
+    breaker.give_back(300.0, second)
+    assert breaker.admit(300.0, second) is not None
+
+    breaker.give_back(300.0, first)
+    assert breaker.admit(300.0, second) is None
+    breaker.give_back(300.0, first)
+    assert breaker.admit(300.0, first) is not None
+    assert breaker.alarm is not None
+
+
+def test_a_try_whose_answer_was_not_waited_for_is_given_back_a_little_later() -> None:
+    """It may have made things worse, so not at once; but one who breaks off each of them keeps no one out for the pause."""
+    breaker, first = Breaker(pause_seconds=300.0), object()
+    breaker.refused(143, "", 0.0)
+    breaker.admit(300.0, first)
+    breaker.asked()
+
+    breaker.give_back(301.0, first)
+
+    assert breaker.admit(310.0) is not None
+    assert breaker.admit(311.0) is None
+
+
+def test_a_try_that_was_answered_is_not_given_back() -> None:
+    """The counter has decided."""
+    breaker, first = Breaker(pause_seconds=300.0), object()
+    breaker.refused(143, "", 0.0)
+    breaker.admit(300.0, first)
+    breaker.asked()
+    breaker.refused(143, "", 301.0)
+
+    breaker.give_back(302.0, first)
+
+    assert breaker.admit(600.0) is not None

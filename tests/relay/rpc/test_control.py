@@ -29,7 +29,7 @@ from relay.rpc import control
 from relay.rpc.callers import MOST_CALLERS, Callers
 from relay.settings.settings import Limits
 from relay.settings.text import example
-from tests.relay.admission.test_login_guard import WRONG_PASSWORD, PlayedPlaces, Trying, fail, try_at_counter
+from tests.relay.admission.test_login_guard import WRONG_PASSWORD, PlayedPlaces, Trying, check, fail, try_at_counter
 
 Run = Callable[..., Any]
 
@@ -89,13 +89,13 @@ async def test_an_operator_lists_and_lifts_a_lock(served: LoginGuard, place: Pat
     """The running process hears of it at once, and the ledger says who did it."""
     fail(served, WRONG_PASSWORD, 3)
     listed = json.loads((await typed("locks", "list", "--json")).stdout)
-    assert await served.check(Trying()) is not None
+    assert await check(served, Trying()) is not None
 
     lifted = json.loads((await typed("locks", "lift", "100001", "--json")).stdout)
 
     assert listed == [{"subject": "investor_at_address", "name": "100001 198.51.100.7", "seconds_left": 900}]
     assert {"subject": "investor_at_address", "name": "100001 198.51.100.7"} in lifted
-    assert await served.check(Trying()) is None
+    assert await check(served, Trying()) is None
     assert "locks: none" in (await typed("locks", "list")).stdout
     (entry,) = await ledger()
     assert (entry["kind"], entry["data"]["name"]) == ("admin_locks_lift", "100001")
@@ -111,7 +111,7 @@ async def test_an_operator_lets_all_logins_be_tried_again(served: LoginGuard) ->
     await typed("locks", "lift", "--all-logins")
 
     assert (lock["subject"], lock["name"]) == ("all_logins", "CTP 63")
-    assert await served.check(Trying()) is None
+    assert await check(served, Trying()) is None
 
 
 async def test_what_is_to_be_lifted_is_named(served: LoginGuard) -> None:
@@ -139,7 +139,7 @@ async def test_a_lift_that_cannot_be_recorded_does_not_happen(
     refused = await typed("locks", "lift", "100001", exit_code=4)
 
     assert "nothing was changed: the disk is full" in refused.stderr
-    assert await served.check(Trying()) is not None
+    assert await check(served, Trying()) is not None
 
 
 def no_ledger(*_: object) -> None:
@@ -155,7 +155,7 @@ async def test_grpcs_own_socket_lifts_nothing(served: LoginGuard, place: Path) -
             await lift(pb.LiftLocksRequest(name="100001").SerializeToString())
 
     assert refused.value.code() is grpc.StatusCode.PERMISSION_DENIED
-    assert await served.check(Trying()) is not None
+    assert await check(served, Trying()) is not None
     assert await ledger() == []
 
 

@@ -161,6 +161,8 @@ class OpenDoor:
         """why a proof is not taken"""
         self.not_read: Refusal | None = None
         """what is wrong with the terminal or the login itself"""
+        self.turns: asyncio.Event | None = None
+        """when set to an event, logins wait for it before they have a place"""
         self.ledger_away = False
         self.told: list[str] = []
         self.applicants: list[Applicant] = []
@@ -183,6 +185,12 @@ class OpenDoor:
 
     def check_terminal(self, _: Applicant) -> None:
         refuse(self.not_read)
+
+    @asynccontextmanager
+    async def turn(self, _: Applicant) -> AsyncIterator[None]:
+        if self.turns is not None:
+            await self.turns.wait()
+        yield
 
     async def admit(self, applicant: Applicant) -> TerminalLogin:
         self.applicants.append(applicant)

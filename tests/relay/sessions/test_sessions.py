@@ -63,6 +63,23 @@ async def test_a_login_that_cannot_be_read_takes_no_place(kept: KeptEvidence) ->
     assert await refused(house, "s-2", "100002") == "terminal_disabled"
 
 
+async def test_a_login_that_waits_for_its_turn_holds_no_place(kept: KeptEvidence) -> None:
+    """One that has its turn at once gets the last one; and a relay that stops does not wait for the other."""
+    house = House(kept, max_sessions=1)
+    house.door.turns = asyncio.Event()
+    waiting = asyncio.ensure_future(house.sessions.admit(applicant("s-1")))
+    await settled()
+    assert house.sessions.room() == 1
+    house.door.turns = None
+    await house.sessions.admit(applicant("s-2", "100002"))
+
+    await house.sessions.drain(0.01)
+
+    with pytest.raises(Refused) as caught:
+        await waiting
+    assert caught.value.refusal.reason == "relay_draining"
+
+
 async def test_a_login_that_fails_gives_its_place_back(kept: KeptEvidence) -> None:
     """Otherwise failed logins would fill the relay."""
     house = House(kept, max_sessions=1)

@@ -22,6 +22,7 @@ from relay.counter.ctp.session.patience import Patience
 from relay.counter.ctp.session.session import CtpSession, SessionTools
 from relay.counter.port import CounterDescription, Evidence, TerminalReport
 from relay.counter.registered import RegisteredCounter
+from relay.counter.right_passwords import RightPasswords
 from relay.logs.alarms import Alarms
 from relay.refusals import stream_reasons
 from relay.refusals.refusal import Refusal
@@ -62,16 +63,17 @@ class Connector:
         evidence: Evidence,
         *,
         breaker: Breaker | None = None,
+        passwords: RightPasswords | None = None,
         alarms: Alarms | None = None,
     ) -> None:
-        """`breaker` and `alarms` are the process's; None makes them this connector's own."""
+        """`breaker`, `passwords` and `alarms` are the process's; None makes them this connector's own."""
         self.binding = binding
         self.alarms = alarms or Alarms()
         self._address = address
         self.evidence = evidence
         self.registered = RegisteredCounter(offered(binding.catalog))
         self.gate = LoginGate(address.inits_per_second, breaker or Breaker(), self.alarms)
-        self._tools = SessionTools(self.gate, self.alarms, address.patience, self._mates)
+        self._tools = SessionTools(self.gate, self.alarms, address.patience, passwords or RightPasswords(), self._mates)
         self._open: dict[str, CtpSession] = {}
 
     def _mates(self, session: CtpSession) -> list[CtpSession]:

@@ -33,11 +33,23 @@ class LoginGate:
             await asyncio.sleep(self._free_at - _now())
             self._free_at = _now() + 1 / self._per_second
 
-    async def turn(self) -> None:
+    async def turn(self, session: object) -> None:
         """Wait until a session that is to come back may log in again."""
-        while self._breaker.admit(_now()) is not None:  # noqa: ASYNC110 - time alone closes it
+        while self._breaker.admit(_now(), session) is not None:  # noqa: ASYNC110 - time alone closes it
             await asyncio.sleep(_LOOK_AGAIN)
-        await self.spaced_turn()
+        try:
+            await self.spaced_turn()
+        except BaseException:
+            self.decided_nothing(session)
+            raise
+
+    def asked(self) -> None:
+        """A session authenticates or logs in now."""
+        self._breaker.asked()
+
+    def decided_nothing(self, session: object) -> None:
+        """What the session tried came to no answer; where it tried for all, another one may."""
+        self._breaker.give_back(_now(), session)
 
     @property
     def why_closed(self) -> Refusal | None:

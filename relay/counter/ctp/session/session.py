@@ -26,6 +26,7 @@ from relay.counter.ctp.session.login_steps import LoginSteps
 from relay.counter.ctp.session.machine import Decision, LifeState, SessionMachine
 from relay.counter.ctp.session.patience import Patience
 from relay.counter.port import TerminalReport
+from relay.counter.right_passwords import RightPasswords
 from relay.logs.alarms import AlarmName, Alarms
 from relay.refusals.refusal import LedgerUnavailable
 from relay.tasks import Tasks
@@ -55,6 +56,7 @@ class SessionTools:
     gate: LoginGate
     alarms: Alarms
     patience: Patience
+    passwords: RightPasswords
     mates: Callable[[CtpSession], Iterable[CtpSession]]
     """the other sessions of the same user"""
 
@@ -139,6 +141,7 @@ class CtpSession:
 
     def password_changed(self, password: str) -> None:
         """The counter accepted a new password: all sessions of this user log in with it from now on."""
+        self._took(password)
         for session in (self, *self._tools.mates(self)):
             session.use_password(password)
 
@@ -149,11 +152,17 @@ class CtpSession:
         if changed and self._machine.state is LifeState.PASSWORD_DUE:
             self._step(events.PasswordChanged())
 
+    def _took(self, password: str) -> None:
+        if self._report is not None:
+            self._tools.passwords.took(self.steps.credentials.user_id, password)
+
     def _password_is_right(self) -> None:
+        self._took(self._password_sent)
         for session in self._tools.mates(self):
             session.use_password(self._password_sent)
 
     def _password_is_wrong(self, refused: events.StepRefused) -> None:
+        self._tools.passwords.refused(self.steps.credentials.user_id, self._password_sent)
         # The counter locks a user after a few wrong passwords; the user's other sessions need not spend one each.
         for session in self._tools.mates(self):
             if session.steps.credentials.password == self._password_sent:
@@ -186,6 +195,7 @@ class CtpSession:
         """Log out where logged in, then release the instance; idempotent."""
         self._stop_waiting()
         await self._tasks.cancel()
+        self._tools.gate.decided_nothing(self)
         if self.live:
             self._machine.state = LifeState.ENDED
             await self._log_out()
@@ -283,7 +293,7 @@ class CtpSession:
         self._timer = self._turn = None
 
     async def _wait_for_turn(self, decision: int) -> None:
-        await self._tools.gate.turn()
+        await self._tools.gate.turn(self)
         self._step(_Rang(decision, events.TurnCame()))
 
     async def _do(self, command: events.Command) -> None:
@@ -313,6 +323,7 @@ class CtpSession:
             case events.Alarm(name, code, why):
                 self._tools.alarms.sound(name, session=self.name, code=code, text=why)
             case events.SessionPasswordDue() | events.SessionRecovering() | events.CounterSessionEnded():
+                self._tools.gate.decided_nothing(self)
                 self._emit(command)
             case _:
                 pass  # Wait: the timer is set already
@@ -324,6 +335,7 @@ class CtpSession:
     # Steps and answers ---------------------------------------------------------------------------------------
 
     async def _step_with(self, send: Callable[[int], Awaitable[int]], read: _Read) -> None:
+        self._tools.gate.asked()
         request_id = self.next_request_id()
         self._pending = request_id, read
         if (code := await send(request_id)) != 0:
