@@ -81,7 +81,7 @@ async def test_an_investor_whose_password_is_guessed(start_site: StartRelay, mod
 
 @both_modes
 async def test_an_address_that_tries_one_investor_after_the_other_is_slowed(start_site: StartRelay, mode: Mode) -> None:
-    """Nobody is refused there, only late; the operator of the relay sees it; elsewhere it is not noticed."""
+    """No login is refused there, only late; the operator of the relay sees it; elsewhere it is not noticed."""
     site = await start_site(mode, limits__failures_before_slowing_address=3, limits__slowest_login_seconds=0.2)
     async with way_to(site.relay.port, "127.0.0.2") as way:
         codes = []
