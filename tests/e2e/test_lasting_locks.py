@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 import pwd
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Any
 
 import pytest
@@ -141,6 +141,25 @@ async def test_strangers_with_an_auth_code_shut_an_investor_out_of_no_place(star
     lifted = [entry.data for entry in site.relay.ledger() if entry.kind == "admin_locks_lift"]
     assert [(data["through"], data["by"]) for data in lifted] == [("control socket", pwd.getpwuid(os.getuid()).pw_name)]
     assert await locks(site, "list") == []
+
+
+async def test_slow_logins_of_one_address_leave_room_for_others(start_site: StartRelay) -> None:
+    """A guesser with an auth code has half of what there is room for, though the counter never answers; the rest waits."""
+    site = await start_site(Mode.MANY_TO_MANY, sessions__max_per_process=4)
+    site.counter.control.ignore("ReqUserLogin", times=2)
+    collected = [await collect_now() for _ in range(12)]
+    async with way_to(site.relay.port, "127.0.0.2") as way, AsyncExitStack() as stack:
+        for number, one in enumerate(collected):
+            stream = await stack.enter_async_context(open_from(site, way))
+            challenge = await stream.hello(TERMINAL)
+            await stream.send(pb.TerminalMessage(login=login_message(challenge, INVESTORS[0], one)))
+            if number == 0:
+                await eventually("one is at the counter", lambda: site.called("ReqUserLogin") == 1)
+        await eventually("half of the room is taken", lambda: site.called("ReqUserLogin") == 2)
+        async with site.logged_in(INVESTORS[1]) as first, site.logged_in(INVESTORS[2]) as second:
+            await trade(first)
+            await trade(second)
+            assert site.called("ReqUserLogin") == 4, "none of those that wait took a place meanwhile"
 
 
 async def test_a_password_changed_through_the_relay_is_the_right_one(start_site: StartRelay) -> None:
