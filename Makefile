@@ -1,7 +1,7 @@
 # The two commands: make demo, make test. `make` alone lists the rest.
 # The virtual environment and what the machine lacks are made by scripts/set-up; it is silent when there is nothing to do.
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-json test soak fuzz check fix gen bench attack wheels up set-up
+.PHONY: help demo demo-json test soak fuzz check fix gen bench attack wheels sbom audit up set-up
 
 BIN := $(or $(CTP_RELAY_VENV),.venv)/bin
 TESTS ?= tests
@@ -57,6 +57,14 @@ attack: ## attack a relay in 23 ways, from one address and from a hundred, and m
 wheels: ## both distributions, ctp-relay and ctp-relay-terminal, into dist/
 	@scripts/set-up test
 	@scripts/wheels dist
+
+sbom: ## what the relay is made of, as a CycloneDX bill of materials, into dist/
+	@scripts/set-up test
+	@$(BIN)/python -m scripts.packages sbom
+
+audit: ## ask the vulnerability database about every package; says NOT DONE and fails where it cannot be reached
+	@scripts/set-up test
+	@$(BIN)/python -m scripts.audit
 
 up: ## relay, PostgreSQL and Prometheus in containers; see docker-compose.yml
 	docker compose --profile metrics up --build

@@ -12,8 +12,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from importlib import import_module
+from typing import Any
 
-import psycopg
 import structlog
 from sqlalchemy import Connection, Engine, text
 
@@ -51,11 +52,12 @@ async def listening(engine: Engine, on_change: Callable[[], object]) -> AsyncIte
 
 
 async def _listen(engine: Engine, on_change: Callable[[], object]) -> None:
+    driver: Any = import_module("psycopg")  # an extra: a relay on SQLite may run without it
     arguments, named = engine.dialect.create_connect_args(engine.url)
     pause = _FIRST_PAUSE
     while True:
         try:
-            async with await psycopg.AsyncConnection.connect(
+            async with await driver.AsyncConnection.connect(
                 *arguments, autocommit=True, **{**_ALIVE, **named}
             ) as there:
                 await there.execute(f"LISTEN {_CHANNEL}")
@@ -63,7 +65,7 @@ async def _listen(engine: Engine, on_change: Callable[[], object]) -> None:
                 on_change()
                 async for _ in there.notifies():
                     on_change()
-        except psycopg.Error as error:
+        except driver.Error as error:
             _log.warning("directory_changes_not_heard", why=type(error).__name__, next_try_seconds=pause)
         await asyncio.sleep(pause)
         pause = min(2 * pause, _LONGEST_PAUSE)
