@@ -46,6 +46,8 @@ _BACKLOG = 1024
 _AT_A_TIME = 32
 """connections accepted before other work of the loop has its turn"""
 _PAUSE_SECONDS = 0.2
+_LONGEST_TURN_SECONDS = 0.05
+"""so that one who comes while others wait is seen in time"""
 _NONE_LEFT = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
 
@@ -191,7 +193,8 @@ class Edge:
             passage.go_on(self.inner_ports[1])
             return
         self._pace.ask(passage, passage.place, known=passage.known)
-        self._give_turns()
+        if self._turns is None or self._pace.is_ready(self._loop.time()):
+            self._give_turns()
 
     def at_port(self, port: int, passage: Passage) -> None:
         """GRPC will name this port as its peer."""
@@ -213,7 +216,7 @@ class Edge:
             passage.go_on(self.inner_ports[0])
         wait = self._pace.wait(self._loop.time())
         if wait is not None:
-            self._turns = self._loop.call_later(max(wait, 0.001), self._give_turns)
+            self._turns = self._loop.call_later(min(max(wait, 0.001), _LONGEST_TURN_SECONDS), self._give_turns)
 
     # The accept loop ------------------------------------------------------------------------------------------
 

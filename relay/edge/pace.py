@@ -85,6 +85,10 @@ class Pace(Generic[_Key]):
         if not line.waiting:
             del self._lines[place]
 
+    def is_ready(self, now: float) -> bool:
+        """Whether the rate of all allows that somebody goes now."""
+        return any(bucket.left(now) >= _ENOUGH for bucket in self._of_all.values())
+
     def next(self, now: float) -> _Key | None:
         """Who goes now, known places first; None where it is no one's turn yet."""
         for known in (True, False):
