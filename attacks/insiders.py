@@ -81,12 +81,14 @@ async def replays(aim: Aim) -> None:
 
 async def stolen_tokens(aim: Aim) -> None:
     """The resume token of a session whose stream broke, without the auth code: at the same address and at others."""
-    async with aim.opened(aim.next_source()) as connection:
+    home = aim.next_source()
+    async with aim.opened(home) as connection:
         await _logged_in(aim, connection)
         token = connection.logged_in.resume_token
+    places = itertools.cycle((True, False))
 
     async def visit(source: str) -> None:
-        async with aim.opened(source) as connection:
+        async with aim.opened(home if next(places) else source) as connection:
             while not connection.closed.is_set():
                 stream, _ = await _challenged(aim, connection)
                 resume = pb.TerminalMessage(resume=pb.Resume(resume_token=token))

@@ -25,6 +25,10 @@ pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
 
 UNDER_WAY = 40
 """things an attacker has done before honest terminals are looked at"""
+UNDER_WAY_OF = {"unfinished_messages": 300}
+"""mebibytes: memory is what this one is after"""
+MOST_GROWTH = 100 << 20
+"""bytes of memory"""
 
 CASES = [(Mode.MANY_TO_MANY.value, attack) for attack in ATTACKS] + [
     (Mode.MANY_TO_ONE.value, attack) for attack in ATTACKS if attack.is_insider
@@ -39,7 +43,8 @@ async def under_way(attack: Attack, aim: Aim) -> AsyncIterator[asyncio.Future[No
     """The attack goes on within; it is over at the end, whatever became of honest terminals."""
     attacking = asyncio.ensure_future(attack.run(aim))
     try:
-        await eventually("the attack is under way", lambda: aim.done.total() >= UNDER_WAY or attacking.done())
+        enough = UNDER_WAY_OF.get(attack.name, UNDER_WAY)
+        await eventually("the attack is under way", lambda: aim.done.total() >= enough or attacking.done())
         yield attacking
     finally:
         aim.stop()
@@ -71,6 +76,7 @@ async def tried_again(relay: Serving) -> None:
 async def test_honest_terminals_are_served_during_an_attack(relay: Serving, attack: Attack, aim: Aim) -> None:
     """One that is logged in trades and asks, another logs in from a fresh address; the attacker is let in nowhere."""
     place = ATTACKS.index(attack) + 1
+    resident = relay.resident_bytes()
     if attack.aims_at_one:
         async with honest_terminal(relay, VICTIM, KNOWN_PLACE):
             pass  # the relay knows this place of the investor's from here on
@@ -85,5 +91,6 @@ async def test_honest_terminals_are_served_during_an_attack(relay: Serving, atta
                     pass
             await trader.requests.order_insert(buy())
         assert not attacking.done(), "it ended before honest terminals were served"
+        assert relay.resident_bytes() - resident <= MOST_GROWTH
 
     assert aim.done["let_in"] == 0
