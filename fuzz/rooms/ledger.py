@@ -140,7 +140,7 @@ def _begun_twice(path: Path, data: bytes) -> None:
     kept = OrderMapFile(path.parent)
     kept.begin(_DAY)
     mine = MapEntry(RefSpace.ORDER, 9, 9, 99, 1, 9, 9, "99", 0, "100001")
-    kept.append([mine])
+    kept.append([*first, mine])
     kept.close()
     again = list(_entries_of(path.parent))
     promise(mine in again, "an order that was stored is known")

@@ -221,9 +221,20 @@ def _from_line(line: bytes) -> tuple[MapEntry, bool] | None:
         values["space"] = RefSpace(values["space"])
         values["content"] = base64.b64decode(values["content"], validate=True)
         entry = MapEntry(**{name: value for name, value in values.items() if name in _FIELDS})
-        int(entry.lane_ref)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
-    numbers = all(type(getattr(entry, name)) is int for name in _NUMBERS)
-    texts = all(type(getattr(entry, name)) is str for name in _TEXTS)
-    return (entry, retracted) if numbers and texts else None
+    return (entry, retracted) if _is_whole(entry) else None
+
+
+def _is_whole(entry: MapEntry) -> bool:
+    """Whether what was read is of the kinds that an entry has, and can be written again."""
+    numbers = (getattr(entry, name) for name in _NUMBERS)
+    texts = [getattr(entry, name) for name in _TEXTS]
+    if not all(type(text) is str for text in texts) or not all(type(number) is int for number in numbers):
+        return False
+    try:
+        int(entry.lane_ref.encode("ascii"))
+        "".join(texts).encode()  # half a surrogate pair is no text
+    except ValueError:
+        return False
+    return True

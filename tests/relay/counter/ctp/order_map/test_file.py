@@ -99,6 +99,23 @@ def test_a_damaged_line_costs_that_line(tmp_path: Path, damage: bytes, at: str) 
     assert reopened.statistics()["bad_lines"] == (0 if damage == bytes(8192) else 1)
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("lane_ref", float("-inf")), ("lane_ref", "\u0661"), ("investor_id", "\ud800"), ("order_key", "\udfff")],
+)
+def test_a_line_that_could_not_be_written_again_is_damaged(tmp_path: Path, field: str, value: object) -> None:
+    """The day begins all the same, and the other entries are known."""
+    opened(tmp_path).append([entry(1), entry(2)])
+    file = tmp_path / f"{DAY}.jsonl"
+    first, second, _ = file.read_text().split("\n")
+    file.write_text(json.dumps(json.loads(first) | {field: value}) + "\n" + second + "\n")
+
+    reopened = opened(tmp_path)
+
+    assert [e.counter_ref for e in reopened.load()] == [2]
+    reopened.retract([entry(2)])
+
+
 @pytest.mark.parametrize("field", ["counter_ref", "lane_ref", "order_key", "content", "investor_id"])
 def test_a_line_with_a_field_of_another_type_is_damaged(tmp_path: Path, field: str) -> None:
     """It would be found out only when an order is looked up, by an exception."""
