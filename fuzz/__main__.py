@@ -56,8 +56,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--input", type=Path, help="play this input once, and show what it does")
     parser.add_argument(
         "--driver",
-        choices=["guided", "unguided", "random"],
-        help="guided by coverage; unguided, to compare; or without atheris. Default: guided where atheris is",
+        choices=["guided", "unguided", "plain", "random"],
+        help="guided by coverage, the default where atheris is; to compare, unguided, or plain: as bytes only; random: without atheris",
     )
     parser.add_argument("--break", dest="broken", choices=sorted(BREAKS), help="break a parser on purpose")
     parser.add_argument("--list", action="store_true", help="list the targets")

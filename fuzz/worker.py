@@ -17,11 +17,13 @@ import tempfile
 import time
 import traceback
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
 
 from fuzz.cases import cases_of
+from fuzz.mutations import any_bytes
 from fuzz.targets import FuzzTarget, Play, by_name
 
 SLOWEST_SECONDS = 5.0
@@ -58,7 +60,7 @@ def _in_memory() -> Path | None:
 def _arguments(given: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m fuzz.worker", description=__doc__)
     parser.add_argument("target")
-    parser.add_argument("--driver", choices=["guided", "unguided", "random"], default="guided")
+    parser.add_argument("--driver", choices=["guided", "unguided", "plain", "random"], default="guided")
     parser.add_argument("--inputs", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--found", type=Path, help="folder for inputs that are findings")
@@ -172,7 +174,13 @@ def _guided(target: FuzzTarget, wanted: argparse.Namespace, place: Path) -> int:
         "-print_final_stats=1",
         "-len_control=20",
     ]
-    mutator = _unguided_mutator(play, seeds) if wanted.driver == "unguided" else _own_or_libfuzzers(play, atheris)
+    match wanted.driver:
+        case "unguided":
+            mutator = _unguided_mutator(play, seeds)
+        case "plain":
+            mutator = _unguided_mutator(replace(play, mutate=any_bytes), seeds)
+        case _:
+            mutator = _own_or_libfuzzers(play, atheris)
     atheris.Setup([sys.argv[0], *options, str(corpus)], lambda data: _played(play, data), custom_mutator=mutator)
     atheris.Fuzz()  # does not return
     return 0
@@ -182,7 +190,9 @@ def _own_or_libfuzzers(play: Play, atheris: Any) -> Any:
     def mutate(data: bytes, most: int, seed: int) -> bytes:
         random = Random(seed)
         if random.random() < _OWN_SHARE:
-            return play.mutate(data, min(most, play.longest), random)[:most]
+            for _ in range(1 + random.randrange(3)):
+                data = play.mutate(data, min(most, play.longest), random)[:most]
+            return data
         changed: bytes = atheris.Mutate(data, most)
         return changed
 

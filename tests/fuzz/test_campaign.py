@@ -10,11 +10,11 @@ from random import Random
 
 import pytest
 
-from fuzz import campaign, mutations
+from fuzz import campaign, mutations, worker
 from fuzz.breaks import BREAKS
 from fuzz.campaign import FEWEST, Campaign, Tally, run, shares
 from fuzz.report import as_json, table
-from fuzz.targets import ABSENT, TARGETS, FuzzTarget, by_name
+from fuzz.targets import ABSENT, TARGETS, FuzzTarget, Play, by_name
 from fuzz.worker import changed_seeds
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -45,6 +45,16 @@ def test_a_process_that_native_code_ends_has_found_something(tmp_path: Path) -> 
     assert tally.finding == "the process was ended by SIGSEGV"
     assert tally.input is not None
     assert tally.input.is_file()
+
+
+def test_an_input_that_takes_too_long_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of processor time: a machine that does something else is no finding."""
+    quick = Play(lambda _: None, [], mutations.any_bytes)
+    worker.play_once(quick, b"x")
+    monkeypatch.setattr(worker, "SLOWEST_SECONDS", -1.0)
+
+    with pytest.raises(worker.TooSlow, match="for 1 bytes"):
+        worker.play_once(quick, b"x")
 
 
 def test_every_target_gets_its_share() -> None:
