@@ -81,6 +81,18 @@ TARGETS = (
         ("terminal_client.link", "terminal_client.conversation", "terminal_client.dispatch", "terminal_client.stream"),
     ),
     FuzzTarget(
+        "order_calls",
+        "orders",
+        8,
+        "calls of several terminals on one session, and the counter's events, in any order",
+        (
+            "relay.counter.ctp.orders",
+            "relay.counter.ctp.lanes",
+            "relay.counter.ctp.identity",
+            "relay.counter.ctp.delivery",
+        ),
+    ),
+    FuzzTarget(
         "terminal_options", "terminal", 15, "the terminal program's TOML file", ("terminal_client.cli.options",)
     ),
     FuzzTarget("collector_answers", "terminal", 60, "the collector process' answer", ("terminal_client.collector",)),
