@@ -162,3 +162,13 @@ def test_a_new_day_knows_no_number() -> None:
     shown.start_day()
 
     assert (found(shown, b"8001"), len(shown)) == ([], 0)
+
+
+@pytest.mark.parametrize("named", ["", "10002"])
+def test_what_does_not_name_the_investor_teaches_nothing_of_him(named: str) -> None:
+    """A row without an InvestorID may be anyone's, though it is his answer."""
+    shown = ShownNumbers(CATALOG)
+    row = event("OnRspQryOrder", BrokerID=BROKER, InvestorID=named, ExchangeID="SHFE", OrderSysID=AT)
+    shown.learn(callback("OnRspQryOrder"), row, ALICE, ours=False)
+
+    assert len(shown) == 0
