@@ -25,6 +25,7 @@ from relay.admission import verifier as genuineness
 from relay.admission.admission import Admission, AdmissionRules, Directory
 from relay.admission.known_places import KnownPlaces
 from relay.admission.login_guard import LoginGuard
+from relay.admission.machines import MachineHistory
 from relay.admission.system_info import AgeLimits
 from relay.admission.system_info_seen import SystemInfoSeen
 from relay.admission.verifier import Verifier, VerifierUnavailable
@@ -222,7 +223,9 @@ def _open_databases(
         known=KnownTerminals(access, terminals),
         places=KnownPlaces(directory_engine, access, clock=_now),
         seen=SystemInfoSeen(directory_engine, clock=_now),
+        machines=MachineHistory(directory_engine, clock=_now),
     )
+    directory.machines.forget_old()
     directory.places.forget_old()
     directory.places.load()
     if settings.verification.genuineness:  # then what is this old is refused for its age
@@ -263,8 +266,7 @@ def _make_sessions(
     evidence: Evidence,
     parts: ProcessParts,
 ) -> tuple[Sessions, Admission, LoginGuard]:
-    by_counter = counter.mode is Mode.MANY_TO_MANY
-    clock = asyncio.get_running_loop().time
+    by_counter, clock = counter.mode is Mode.MANY_TO_MANY, asyncio.get_running_loop().time
     # In many-to-one a terminal's login is none at the counter; it must not use up the one try that decides.
     shared = parts.breaker if by_counter else None
     places = directory.places
@@ -272,11 +274,9 @@ def _make_sessions(
         settings.limits, places, clock, counter_knows_passwords=by_counter, breaker=shared, passwords=parts.passwords
     )
     admission = Admission(_admission_rules(settings), counter, directory, verifier, guard, evidence, _now)
+    admission.watch.alarms = parts.alarms
     kept = settings.sessions
-
-    def new_journal() -> Journal:
-        return Journal(items=kept.journal_events, size_bytes=kept.journal_bytes)
-
+    new_journal = functools.partial(Journal, items=kept.journal_events, size_bytes=kept.journal_bytes)
     limits, revocations = _session_limits(settings), Revocations(directory, counter.mode)
     refused = RefusedStreams(evidence, _now, shares_of(settings.ledger))
     sessions = Sessions(admission, revocations, refused, counter, evidence, limits, new_journal)
@@ -286,7 +286,7 @@ def _make_sessions(
 
 def _admission_rules(settings: Settings) -> AdmissionRules:
     age = AgeLimits(settings.verification.max_age_seconds, settings.verification.max_future_seconds)
-    return AdmissionRules(settings.counter.broker_id, age)
+    return AdmissionRules(settings.counter.broker_id, age, settings.verification.unlike_before == "refuse")
 
 
 def _session_limits(settings: Settings) -> SessionLimits:
@@ -335,6 +335,7 @@ def _takes(sessions: Sessions, admission: Admission, link_limits: LinkLimits, do
         "trading.default_valid_for_milliseconds": sessions_take,
         "verification.max_age_seconds": admission_takes,
         "verification.max_future_seconds": admission_takes,
+        "verification.unlike_before": admission_takes,
         **dict.fromkeys(LINK_LIMITS, links_take),
     }
 

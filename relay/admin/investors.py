@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 
 from sqlalchemy import Engine
 
 from relay.admin.changes import Changes, Clock
 from relay.admin.person import Person
+from relay.admission.machines import MachineHistory
 from relay.counter.port import Investor
 from relay.directory.investors import InvestorRecord, Investors
 
@@ -45,6 +47,12 @@ class InvestorActions:
         """Admit or shut out an investor; running relays end the sessions within seconds. Raises EntryUnknown."""
         with self._recorded(by, "investor_enable" if enabled else "investor_disable", investor) as investors:
             investors.set_enabled(investor.broker_id, investor.investor_id, enabled)
+
+    def forget_machines(self, by: Person, investor: Investor) -> int:
+        """Forget what an investor's machines were like, so that a new one is let in; returns how many there were."""
+        machines = MachineHistory(self._directory, clock=self._clock)
+        self._changes.record(by, "investor_forget_machines", asdict(investor))
+        return machines.forget(investor)
 
     @contextmanager
     def _recorded(self, by: Person, kind: str, investor: Investor, **facts: object) -> Iterator[Investors]:

@@ -9,14 +9,17 @@ to dear, and nothing reaches the counter before the last check has passed. Each 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 from ctprelay.v1 import terminal_pb2 as pb
 from relay.admission import system_info
 from relay.admission.known_places import KnownPlaces
 from relay.admission.login_guard import LoginGuard
+from relay.admission.machine_watch import MachineWatch
+from relay.admission.machines import Desk, MachineHistory, MachineTraits
 from relay.admission.origin.trusted_proxies import Origin
 from relay.admission.proofs import Proofs
 from relay.admission.system_info_seen import SystemInfoSeen
@@ -77,12 +80,15 @@ class Directory:
     investors: Investors
     places: KnownPlaces
     seen: SystemInfoSeen
+    machines: MachineHistory
 
 
 @dataclass(frozen=True, slots=True)
 class AdmissionRules:
     broker_id: str
     age: system_info.AgeLimits
+    refuse_unlike: bool = False
+    """whether a machine that is unlike those known at its place is refused, and not only noted"""
 
 
 class Admission:
@@ -105,6 +111,9 @@ class Admission:
         self._evidence = evidence
         self._clock = clock
         self._proofs = Proofs(directory.known)
+        self.watch = MachineWatch(directory.machines, directory.access, evidence)
+        self._traits: dict[str, MachineTraits] = {}
+        """of logins between their admission and the counter"""
 
     async def prove(self, app_id: str, challenge: bytes, answer: bytes) -> Terminal:
         """The terminal, where the answer was made with its auth code; raises Refused, for strangers always the same."""
@@ -131,7 +140,7 @@ class Admission:
     async def admit(self, applicant: Applicant) -> TerminalLogin:
         """Check the rest; raises Refused, LedgerUnavailable. The answer may go to the counter."""
         try:
-            await self._check_system_info(applicant)
+            traits = await self._check_system_info(applicant)
             accounts = await self._check_investor(applicant)
         except Refused as refused:
             self._guard.failed(applicant, refused.refusal)
@@ -139,6 +148,8 @@ class Admission:
         login = self._login(applicant, accounts)
         applicant.on_admitted()
         await self._evidence.record("terminal_admitted", applicant.name, self._facts(applicant, login))
+        if traits is not None:
+            self._traits[applicant.name] = traits
         return login
 
     async def prove_for_resume(self, proof: Proof) -> None:
@@ -148,24 +159,44 @@ class Admission:
         except Refused:
             raise Refused(stream_reasons.resume_not_proved(app_id=proof.app_id)) from None
 
-    def at_counter(self, applicant: Applicant) -> AbstractAsyncContextManager[None]:
+    @asynccontextmanager
+    async def at_counter(self, applicant: Applicant) -> AsyncIterator[None]:
         """Around the attempt at the counter: what it says counts towards the relay's own locks, which come before CTP's.
 
         Raises Refused where the attempt is one too many.
         """
-        return self._guard.at_counter(applicant)
+        traits = self._traits.pop(applicant.name, None)
+        async with self._guard.at_counter(applicant):
+            yield
+        if traits is not None:
+            self.watch.logged_in(applicant.name, _desk(applicant), traits)
 
-    async def _check_system_info(self, applicant: Applicant) -> None:
-        login = applicant.login
+    async def _check_system_info(self, applicant: Applicant) -> MachineTraits | None:
+        """What the relay can see of the machine; None of a kind of report that it cannot judge."""
+        login, seen = applicant.login, self._directory.seen
         refuse(system_info.check_length(login.system_info, login.system_info_length))
-        if self._verifier is not None and login.report_kind != pb.REPORT_KIND_WECHAT:
-            judgement = await self._verifier.check(login.system_info)
-            if not system_info.is_well_formed(judgement.code):
-                raise Refused(counter_reasons.report_refused(judgement.code))
-            refuse(system_info.check_age(judgement.header, self._clock(), self.rules.age))
-        seen = self._directory.seen
-        if not await self._directory.access.run(lambda: seen.remember(login.system_info, applicant.name)):
+        is_ordinary, header, block = login.report_kind != pb.REPORT_KIND_WECHAT, b"", b""
+        if self._verifier is not None and is_ordinary:
+            header = await self._judge(self._verifier, login.system_info)
+            block = login.system_info[: system_info.FIRST_BLOCK]
+        remember = partial(seen.remember, login.system_info, applicant.name, first_block=block)
+        if not await self._directory.access.run(remember):
             raise Refused(login_reasons.system_info_replayed())
+        if not is_ordinary:
+            return None
+        digit, size = system_info.missing_digit(header), len(login.system_info)
+        traits = MachineTraits(login.collector_code, digit, size, login.collector_version)
+        if self.rules.refuse_unlike:
+            refuse(await self.watch.refusal(_desk(applicant), traits))
+        return traits
+
+    async def _judge(self, verifier: Verifier, collected: bytes) -> bytes:
+        """The header that the vendor's library unwrapped."""
+        judgement = await verifier.check(collected)
+        if not system_info.is_well_formed(judgement.code):
+            raise Refused(counter_reasons.report_refused(judgement.code))
+        refuse(system_info.check_age(judgement.header, self._clock(), self.rules.age))
+        return judgement.header
 
     async def _check_investor(self, applicant: Applicant) -> frozenset[str]:
         """The investor's accounts; empty where only the counter knows them."""
@@ -208,3 +239,7 @@ class Admission:
             "mode": self._counter.mode.value,
             "genuineness_checked": self._verifier is not None and not login.report.wechat,
         }
+
+
+def _desk(applicant: Applicant) -> Desk:
+    return Desk(applicant.investor, applicant.app_id, applicant.origin.place)

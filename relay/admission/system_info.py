@@ -19,6 +19,8 @@ from relay.database.times import COUNTER_ZONE
 from relay.refusals import login_reasons
 from relay.refusals.refusal import Refusal
 
+FIRST_BLOCK: Final = 16
+"""bytes that the vendor's library looks at; eight of them are random in every collection"""
 SHORTEST: Final = 264
 LONGEST: Final = 273
 """the size of ClientSystemInfo; the vendor's call checks no upper bound"""
@@ -42,6 +44,12 @@ def collected_at(header: bytes) -> dt.datetime | None:
         return dt.datetime(2000 + year, month, day, hour, minute, second, tzinfo=COUNTER_ZONE)
     except ValueError:
         return None
+
+
+def missing_digit(header: bytes) -> str:
+    """The digit that is '0' where no item is missing; another byte by its number."""
+    byte = header[1:2]
+    return byte.decode("ascii") if byte.isdigit() else byte.hex()
 
 
 def check_length(system_info: bytes, stated_length: int) -> Refusal | None:

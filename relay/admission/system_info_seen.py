@@ -1,6 +1,7 @@
 """Which system info was used before: the collector never makes the same bytes twice, so a second time is a replay.
 
-CTP fact 41.
+That holds for the whole and for its first block, which has random bytes of its own (CTP facts 39 and 41). The library looks at
+that block only, so without this one genuine block would do for any number of made-up rests.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import hashlib
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from sqlalchemy import Engine, delete
+from sqlalchemy import Connection, Engine, delete
 
 from relay.database.database import insert_new, writing
 from relay.database.schema import SYSTEM_INFO_SEEN
@@ -23,21 +24,24 @@ class SystemInfoSeen:
         self._engine = engine
         self._clock = clock
 
-    def remember(self, system_info: bytes, session: str) -> bool:
-        """Keep the bytes' digest; False when it was there before. Of two at the same time one is new."""
-        values = {
-            "sha256": hashlib.sha256(system_info).hexdigest(),
-            "seen_at": stamp(self._clock()),
-            "session": session,
-        }
+    def remember(self, system_info: bytes, session: str, *, first_block: bytes = b"") -> bool:
+        """Keep the digests; False when one was there before. Of two at the same time one is new.
+
+        `first_block` is given where the vendor's library found it genuine; other bytes may begin alike by themselves.
+        """
         with writing(self._engine) as connection:
-            stored = connection.execute(
-                insert_new(connection, SYSTEM_INFO_SEEN)
-                .values(values)
-                # A row comes back only when it was stored; not every driver counts inserted rows.
-                .returning(SYSTEM_INFO_SEEN.c.sha256)
-            )
-            return stored.one_or_none() is not None
+            is_new = [self._keep(connection, part, session) for part in (system_info, first_block) if part]
+        return all(is_new)
+
+    def _keep(self, connection: Connection, part: bytes, session: str) -> bool:
+        values = {"sha256": hashlib.sha256(part).hexdigest(), "seen_at": stamp(self._clock()), "session": session}
+        stored = connection.execute(
+            insert_new(connection, SYSTEM_INFO_SEEN)
+            .values(values)
+            # A row comes back only when it was stored; not every driver counts inserted rows.
+            .returning(SYSTEM_INFO_SEEN.c.sha256)
+        )
+        return stored.one_or_none() is not None
 
     def forget_older_than(self, age: timedelta) -> int:
         """Drop what is too old to be accepted anyway; returns how many."""

@@ -98,6 +98,21 @@ def disable(
     _set_enabled(investor_id, config, broker, enabled=False, as_json=as_json)
 
 
+@app.command("forget-machines", epilog="Example: ctp-relay investor forget-machines 100001")
+def forget_machines(
+    investor_id: InvestorId, config: ConfigPath = DEFAULT_CONFIG, broker: BrokerId = None, as_json: AsJson = False
+) -> None:
+    """Forget what an investor's machines were like (both modes): the next one at each address is the first.
+
+    With `verification.unlike_before = "refuse"` a new machine, or one whose collector misses other items, is let in by this.
+    """
+    with reporting():
+        place = Workplace(config)
+        investor = _investor(place, broker, investor_id)
+        forgotten = place.investors.forget_machines(place.by, investor)
+        _tell(asdict(investor) | {"machines_forgotten": forgotten}, f"machines forgotten: {forgotten}", as_json=as_json)
+
+
 def _set_enabled(investor_id: str, config: Path, broker: str | None, *, enabled: bool, as_json: bool) -> None:
     with reporting():
         place = Workplace(config)

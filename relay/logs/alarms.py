@@ -28,6 +28,10 @@ class AlarmName(Enum):
     RELAY_APP_TYPE_WRONG = "relay_app_type_wrong", "the relay's app id is not of the type its mode needs"
     REPORT_NOT_PERMITTED = "report_not_permitted", "the counter did not permit a terminal's report"
     QUERY_LANE_DEAD = "query_lane_dead", "the API takes no query any more; the counter session is renewed"
+    SYSTEM_INFO_UNLIKE_BEFORE = (
+        "system_info_unlike_before",
+        "an investor's machine misses other items than before, or its system info has another length",
+    )
     ORDERS_RUN_OUT = "orders_of_the_day_run_out", "a counter session nears the orders it may have a trading day"
 
     def __init__(self, event: str, meaning: str) -> None:

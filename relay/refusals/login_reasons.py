@@ -218,6 +218,17 @@ def system_info_replayed() -> None:
 
 
 @reason(
+    ("终端信息与以往登录不同: {what}", "the machine is unlike those of earlier logins: {what}"),
+    advice=(
+        "如已更换机器或采集库, 请联系期货公司确认后再登录",
+        "where it is a new machine, ask your futures firm to let it in (ctp-relay investor forget-machines)",
+    ),
+)
+def system_info_unlike_before(*, what: str) -> None:
+    """verification.unlike_before is refuse, and what the relay can see of the machine fits none of those known at this place."""
+
+
+@reason(
     (
         "采集信息已过期: {age:.0f} 秒前采集, 最多 {oldest:.0f} 秒",
         "system info was collected {age:.0f} s ago, {oldest:.0f} s at most",

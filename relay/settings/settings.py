@@ -222,6 +222,11 @@ class Verification(Section):
         default=2.0, description="seconds one judgement may take before the login is refused"
     )
     queue: Count = Field(default=64, description="judgements that may wait; more are refused")
+    unlike_before: Literal["note", "refuse"] = Field(
+        default="note",
+        description="a machine that is unlike those the investor logged in from with this terminal at this address: `note` lets"
+        " it in, with a ledger entry and an alarm; `refuse` does not, until `ctp-relay investor forget-machines`",
+    )
 
 
 class SessionSettings(Section):

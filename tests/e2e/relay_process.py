@@ -223,6 +223,15 @@ class RelayProcess:
             place.ledger.dispose()
         return [LedgerEntry(entry.kind, entry.session, json.loads(entry.data)) for entry in entries]
 
+    def rows(self, table: str) -> int:
+        """How many there are in a table of its database now."""
+        place = Workplace(self.config)
+        try:
+            with place.ledger.connect() as connection:
+                return int(connection.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar_one())
+        finally:
+            place.ledger.dispose()
+
     @property
     def pid(self) -> int:
         assert self._process is not None

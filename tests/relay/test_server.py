@@ -126,7 +126,7 @@ async def test_a_restored_relay_without_its_key_does_not_start(state_dir: Path) 
     key = state_dir / "secrets.key"
     with closing(sqlite3.connect(state_dir / "relay.sqlite3")) as database:
         row = ("terminal_1.0", SecretsBox.open(key).lock("ABCDEFGHJKLMNPQ1"), "many_to_many", True, "", "")
-        database.execute("insert into terminal values (?, ?, ?, ?, ?, ?)", row)
+        database.execute("insert into terminal values (?, ?, ?, ?, ?, ?, 'ordinary')", row)
         database.commit()
     key.unlink()
 

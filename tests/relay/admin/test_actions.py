@@ -20,6 +20,7 @@ from relay.admin.locks import LockActions
 from relay.admin.person import Person
 from relay.admin.terminals import TerminalActions
 from relay.admission.login_guard import LoginGuard
+from relay.admission.machines import Desk, MachineHistory, MachineTraits
 from relay.counter.port import Investor
 from relay.database.database import open_database, upgrade
 from relay.directory.terminals import EntryExists, EntryUnknown, ReportKind
@@ -34,6 +35,7 @@ __all__ = ["postgres_server", "postgres_url"]
 MEI = Person("relay", "command line", "mei")
 CODE = "ABCDEFGHJKLMNPQ1"
 ONE = Investor("9999", "100001")
+DESK = Desk(ONE, "one", "198.51.100.7")
 NOBODY = Investor("9999", "nobody")
 
 
@@ -92,6 +94,7 @@ MADE: dict[str, Change] = {
     "investor_accounts": lambda place: place.investors.set_accounts(MEI, ONE, ["A1", "A2"]),
     "investor_disable": lambda place: place.investors.set_enabled(MEI, ONE, False),
     "investor_enable": lambda place: place.investors.set_enabled(MEI, ONE, True),
+    "investor_forget_machines": lambda place: place.investors.forget_machines(MEI, ONE),
     "ledger_signing_key": lambda place: place.records.make_signing_key(MEI),
     "locks_lift": lambda place: place.locks.lift(MEI, "100001"),
     "locks_lift all": lambda place: place.locks.resume_logins(MEI),
@@ -115,6 +118,7 @@ def registered(place: Place) -> Place:
     place.terminals.add(MEI, "one", CODE)
     place.investors.add(MEI, ONE, "pw")
     fail(place.guard, WRONG_PASSWORD, 3)
+    MachineHistory(place.directory, clock=place.clock).remember(DESK, MachineTraits(0, "0", 264, "v"))
     return place
 
 
@@ -123,8 +127,9 @@ def state(place: Place) -> list[object]:
     terminals, _ = place.terminals.all()
     key = (place.folder / "signing.key").exists()
     with place.directory.connect() as connection:
+        machines = connection.execute(text("SELECT investor_id FROM machine")).scalars().all()
         passwords = connection.execute(text("SELECT password_hash FROM investor ORDER BY investor_id")).scalars().all()
-    return [terminals, place.investors.all(), list(passwords), place.locks.all(), key]
+    return [terminals, place.investors.all(), list(passwords), list(machines), place.locks.all(), key]
 
 
 async def carry_out(change: Change, place: Place) -> None:
@@ -181,7 +186,7 @@ def test_every_method_that_takes_a_person_is_among_those_tested() -> None:
     called = {name for change in MADE.values() for name in change.__code__.co_names}
 
     assert {name.rpartition(".")[2] for name in changing} <= called
-    assert len(changing) == 10
+    assert len(changing) == 12
 
 
 def test_a_key_is_not_tried_where_it_is_missing(place: Place) -> None:

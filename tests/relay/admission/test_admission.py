@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -17,21 +18,24 @@ from relay.admission.admission import Admission, AdmissionRules, Applicant, Dire
 from relay.admission.challenge import auth_info
 from relay.admission.known_places import KnownPlaces
 from relay.admission.login_guard import LoginGuard
+from relay.admission.machines import Desk, MachineHistory, MachineTraits
 from relay.admission.system_info import AgeLimits
 from relay.admission.system_info_seen import SystemInfoSeen
 from relay.admission.verifier import Judgement, VerifierUnavailable
-from relay.counter.port import Mode, TerminalLogin
+from relay.counter.port import Investor, Mode, TerminalLogin
 from relay.directory import known_terminals
 from relay.directory.access import DirectoryAccess, DirectoryUnavailable
 from relay.directory.investors import Investors
 from relay.directory.known_terminals import KnownTerminals
 from relay.directory.secrets_box import SecretsBox
 from relay.directory.terminals import ReportKind, Terminals
+from relay.logs.alarms import AlarmName
 from relay.refusals import counter_reasons, stream_reasons
 from relay.refusals.refusal import LedgerUnavailable, Refused
 from relay.settings.settings import Limits
 from tests.relay.conftest import HandClock
 from tests.relay.evidence import KeptEvidence
+from tests.relay.hand_loop import settled
 from tests.relay.sessions.played_counter import BROKER, ORIGIN, PlayedCounter
 
 AUTH_CODE = "TERMINAL00000001"
@@ -65,9 +69,10 @@ class Door:
         hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
         self.investors = Investors(engine, clock=clock, hasher=hasher)
         self.seen = SystemInfoSeen(engine, clock=clock)
+        self.machines = MachineHistory(engine, clock=clock)
         places = KnownPlaces(engine, access, clock=clock)
         self.known = KnownTerminals(access, self.terminals)
-        self.directory = Directory(access, self.terminals, self.known, self.investors, places, self.seen)
+        self.directory = Directory(access, self.terminals, self.known, self.investors, places, self.seen, self.machines)
         self.verifier = PlayedVerifier()
         self.counter = PlayedCounter()
         self.guard = LoginGuard(Limits(), places, lambda: 0.0, counter_knows_passwords=True)
@@ -256,6 +261,91 @@ async def test_the_same_bytes_open_one_login_only(door: Door, mode: Mode) -> Non
     await let_in(admission, asking())
 
     assert await reason(admission, asking(name="s-2")) == "system_info_replayed"
+
+
+async def test_a_genuine_first_block_opens_one_login_only(door: Door) -> None:
+    """With another rest it passes the library's check again; the collector never makes the block again."""
+    admission = door.of(Mode.MANY_TO_MANY)
+    await let_in(admission, asking())
+
+    forged = asking(name="s-2", system_info=b"\x01" * 16 + b"\x07" * 248)
+
+    assert await reason(admission, forged) == "system_info_replayed"
+
+
+async def log_in(admission: Admission, name: str, number: int, **login: Any) -> None:
+    """Also at the counter, with bytes not used before."""
+    asked = asking(name=name, system_info=bytes([number]) * login.pop("length", 264), **login)
+    await let_in(admission, asked)
+    async with admission.at_counter(await applicant_of(admission, asked)):
+        pass
+    await settled()
+    async with asyncio.timeout(5):
+        await asyncio.gather(*admission.watch._tasks._running)
+
+
+async def test_a_machine_that_suddenly_misses_other_items_is_noted(door: Door, kept: KeptEvidence) -> None:
+    """It is let in, with an entry that says what differs and an alarm; the next time it is known."""
+    admission = door.of(Mode.MANY_TO_MANY)
+    await log_in(admission, "s-1", 1)
+    await log_in(admission, "s-2", 2)
+    door.verifier.judgement = Judgement(GENUINE, COLLECTED_NOW[:1] + b"3" + COLLECTED_NOW[2:])
+    await log_in(admission, "s-3", 3, collector_code=448)
+    await log_in(admission, "s-4", 4, collector_code=448)
+
+    assert kept.data("system_info_unlike_before") == {
+        "investor_id": "100001",
+        "terminal_app_id": "terminal_1.0",
+        "place": "198.51.100.7",
+        "differences": [
+            {"what": "collector_code", "was": 0, "is": 448},
+            {"what": "missing_digit", "was": "0", "is": "3"},
+        ],
+    }
+    assert admission.watch.alarms.count(AlarmName.SYSTEM_INFO_UNLIKE_BEFORE) == 1
+
+
+async def test_another_collector_is_noted_without_an_alarm(door: Door, kept: KeptEvidence) -> None:
+    """A firm that gives its terminals a new one would have an alarm for each of them."""
+    admission = door.of(Mode.MANY_TO_MANY)
+    await log_in(admission, "s-1", 1, collector_version="4066")
+    await log_in(admission, "s-2", 2, collector_version="4070")
+
+    assert kept.kinds.count("system_info_unlike_before") == 1
+    assert admission.watch.alarms.count(AlarmName.SYSTEM_INFO_UNLIKE_BEFORE) == 0
+
+
+async def test_where_the_firm_wants_it_a_machine_unlike_before_is_refused(door: Door) -> None:
+    """By name, until the firm has its machines forgotten; another collector alone is let in."""
+    admission = door.of(Mode.MANY_TO_MANY)
+    admission.rules = replace(admission.rules, refuse_unlike=True)
+    await log_in(admission, "s-1", 1)
+    await log_in(admission, "s-2", 2, collector_version="4070")
+    other = asking(name="s-3", system_info=b"\x03" * 270)
+
+    with pytest.raises(Refused, match="length") as caught:
+        await let_in(admission, other)
+    door.machines.forget(Investor(BROKER, "100001"))
+    await log_in(admission, "s-4", 4, length=270)
+
+    assert caught.value.refusal.reason == "system_info_unlike_before"
+
+
+async def test_a_login_that_the_counter_refuses_teaches_nothing(door: Door, kept: KeptEvidence) -> None:
+    """Who lacks the password must not make a machine known, nor sound an alarm."""
+    admission = door.of(Mode.MANY_TO_MANY)
+    await log_in(admission, "s-1", 1)
+    asked = asking(name="s-2", system_info=b"\x02" * 270)
+    await let_in(admission, asked)
+    with pytest.raises(Refused):
+        async with admission.at_counter(await applicant_of(admission, asked)):
+            raise Refused(counter_reasons.counter_refused(3, "不合法的登录"))
+    await settled()
+
+    desk = Desk(Investor(BROKER, "100001"), "terminal_1.0", "198.51.100.7")
+    assert door.machines.compare(desk, MachineTraits(0, "0", 270, "")) is not None
+    assert "system_info_unlike_before" not in kept.kinds
+    assert admission._traits == {}
 
 
 async def test_while_system_info_cannot_be_judged_nobody_is_let_in(door: Door) -> None:

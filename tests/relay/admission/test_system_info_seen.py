@@ -41,3 +41,12 @@ def test_what_is_too_old_to_be_accepted_is_forgotten(engine: Engine, clock: Hand
     assert seen.forget_older_than(timedelta(seconds=50)) == 1
     assert seen.remember(b"old", "s-3")
     assert not seen.remember(b"young", "s-4")
+
+
+def test_a_first_block_is_new_once_whatever_follows_it(engine: Engine, clock: HandClock) -> None:
+    """The vendor's library looks at it alone, so one genuine block would do for any number of made-up rests."""
+    seen = SystemInfoSeen(engine, clock=clock)
+
+    assert seen.remember(b"genuine and the rest", "s-1", first_block=b"genuine")
+    assert not seen.remember(b"genuine and made up", "s-2", first_block=b"genuine")
+    assert seen.remember(b"genuine of a kind that is not judged", "s-3")

@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 
 from relay.admission.admission import Directory
 from relay.admission.known_places import KnownPlaces
+from relay.admission.machines import MachineHistory
 from relay.admission.system_info_seen import SystemInfoSeen
 from relay.counter.port import Investor, Mode
 from relay.directory.access import DirectoryAccess, DirectoryUnavailable
@@ -55,6 +56,7 @@ def directory(engine: Engine, clock: HandClock) -> Iterator[Directory]:
             Investors(engine, clock=clock, hasher=hasher),
             KnownPlaces(engine, access, clock=clock),
             SystemInfoSeen(engine, clock=clock),
+            MachineHistory(engine, clock=clock),
         )
         for app_id in ("terminal_1.0", "other_1.0"):
             found.terminals.add(app_id, "TERMINAL00000001")

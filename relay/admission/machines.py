@@ -1,0 +1,146 @@
+"""What an investor's machines were like: a machine that suddenly misses other items is evidence.
+
+Nothing here can read system info. What is kept of each login that succeeded is what the relay can see of the machine from
+outside (`MachineTraits`): the collector's return value and version, which the terminal says, the length, and the digit for
+missing items in the header that the vendor's library unwrapped. Of an investor, an app id and a place there may be
+several machines; a login is unlike before where none of those known has its traits.
+
+Kept in the directory's database, so that it is known after a restart and to every process of the firm. Bounded: so many
+of a place, so many of an investor, and for a time; the longest unseen go first.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, Connection, Engine, Row, and_, delete, select, update
+
+from relay.counter.port import Investor
+from relay.database.database import insert_new, writing
+from relay.database.schema import MACHINE
+from relay.database.times import stamp
+
+KEPT = timedelta(days=90)
+MOST_OF_A_PLACE = 8
+MOST_OF_AN_INVESTOR = 64
+_WRITTEN_TODAY = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class MachineTraits:
+    """What the relay can see of a machine from outside."""
+
+    collector_code: int
+    """the collector's return value: which items it could not collect"""
+    missing_digit: str
+    """of the unwrapped header, '0' where no item is missing; empty where nothing was judged"""
+    length: int
+    collector_version: str
+
+    def differences(self, before: MachineTraits) -> dict[str, list[object]]:
+        """What is not as it was: the name, then what it was and what it is."""
+        was, now = asdict(before), asdict(self)
+        return {name: [was[name], now[name]] for name in was if was[name] != now[name]}
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Where machines are compared: an investor with a terminal software at a place."""
+
+    investor: Investor
+    app_id: str
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unlike:
+    """A machine that is none of those known at its desk."""
+
+    differences: dict[str, list[object]]
+    """from the one of those that is most like it"""
+
+    @property
+    def is_an_update(self) -> bool:
+        """Only the collector is another one: an honest change that every terminal makes from time to time."""
+        return self.differences.keys() == {"collector_version"}
+
+
+class MachineHistory:
+    """The table of machines. The methods block and are thread-safe."""
+
+    def __init__(self, engine: Engine, *, clock: Callable[[], datetime]) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._written: OrderedDict[tuple[Desk, MachineTraits], str] = OrderedDict()
+        """the day each was written last, so that a machine is written once a day"""
+
+    def is_written_today(self, desk: Desk, traits: MachineTraits) -> bool:
+        """Without the database: whether `remember` has nothing to do."""
+        return self._written.get((desk, traits)) == self._today()
+
+    def compare(self, desk: Desk, traits: MachineTraits) -> Unlike | None:
+        """How it differs from every machine known at the desk; None where it is one of them, or the first."""
+        with self._engine.connect() as connection:
+            return self._compare(connection, desk, traits)
+
+    def remember(self, desk: Desk, traits: MachineTraits) -> Unlike | None:
+        """The same, and know it from now on."""
+        with writing(self._engine) as connection:
+            unlike = self._compare(connection, desk, traits)
+            now = stamp(self._clock())
+            values = asdict(desk.investor) | {"app_id": desk.app_id, "place": desk.place} | asdict(traits)
+            connection.execute(insert_new(connection, MACHINE).values(values | {"seen_at": now}))
+            connection.execute(update(MACHINE).where(_are(values)).values(seen_at=now))
+            _keep_newest(connection, _at(desk), MOST_OF_A_PLACE)
+            _keep_newest(connection, _of(desk.investor), MOST_OF_AN_INVESTOR)
+        self._written[(desk, traits)] = self._today()
+        while len(self._written) > _WRITTEN_TODAY:
+            self._written.popitem(last=False)
+        return unlike
+
+    def forget(self, investor: Investor) -> int:
+        """Forget an investor's machines, so that the next one of each desk is the first; returns how many."""
+        with writing(self._engine) as connection:
+            return connection.execute(delete(MACHINE).where(_of(investor))).rowcount
+
+    def forget_old(self) -> int:
+        """Drop machines without a login for long; returns how many."""
+        oldest = stamp(self._clock() - KEPT)
+        with writing(self._engine) as connection:
+            return connection.execute(delete(MACHINE).where(MACHINE.c.seen_at < oldest)).rowcount
+
+    def _compare(self, connection: Connection, desk: Desk, traits: MachineTraits) -> Unlike | None:
+        known = select(MACHINE).where(_at(desk)).order_by(MACHINE.c.seen_at.desc())
+        machines = [_traits(row) for row in connection.execute(known)]
+        if not machines or traits in machines:
+            return None
+        return Unlike(min((traits.differences(machine) for machine in machines), key=len))
+
+    def _today(self) -> str:
+        return stamp(self._clock())[:10]
+
+
+def _keep_newest(connection: Connection, some: ColumnElement[bool], most: int) -> None:
+    newest = select(MACHINE.c.seen_at).where(some).order_by(MACHINE.c.seen_at.desc()).offset(most - 1).limit(1)
+    oldest = connection.execute(newest).scalar_one_or_none()
+    if oldest is not None:
+        connection.execute(delete(MACHINE).where(some, MACHINE.c.seen_at < oldest))
+
+
+def _traits(row: Row[tuple[object, ...]]) -> MachineTraits:
+    return MachineTraits(**{field.name: getattr(row, field.name) for field in fields(MachineTraits)})
+
+
+def _of(investor: Investor) -> ColumnElement[bool]:
+    return _are(asdict(investor))
+
+
+def _at(desk: Desk) -> ColumnElement[bool]:
+    return _are(asdict(desk.investor) | {"app_id": desk.app_id, "place": desk.place})
+
+
+def _are(values: dict[str, object]) -> ColumnElement[bool]:
+    return and_(*(MACHINE.c[name] == value for name, value in values.items()))
