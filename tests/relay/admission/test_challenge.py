@@ -52,4 +52,4 @@ def test_an_answer_to_another_challenge_is_refused() -> None:
 
 def test_an_unknown_terminal_never_proves_itself() -> None:
     """Not even with the answer that the relay computes for nobody."""
-    assert not proof_is_right(None, TIMESTAMP, challenge._encrypt(challenge._NO_CODE, TIMESTAMP))
+    assert not proof_is_right(None, TIMESTAMP, auth_info(challenge._NO_CODE, TIMESTAMP))
