@@ -25,8 +25,8 @@ from relay.admission.login_attempts import LoginAttempts, Who
 from relay.refusals import login_reasons
 from relay.refusals.refusal import Refusal, Refused
 
-MOST_WAITING = 256
-PATIENCE_SECONDS = 30.0
+MOST_WAITING = 2048
+PATIENCE_SECONDS = 60.0
 AT_ONCE = 64
 """logins under way; fewer where the relay has room for fewer sessions"""
 AT_ONCE_HERE = 32
@@ -56,6 +56,7 @@ class LoginTurns:
         self._served: dict[str, int] = {}
         """the number each place was served with last, while it has logins here"""
         self._timer: asyncio.TimerHandle | None = None
+        self._earliest: float | None = None
 
     @property
     def waiting(self) -> int:
@@ -80,12 +81,13 @@ class LoginTurns:
             self._timer = None
         while (following := self._next()) is not None:
             self._begin(following)
-        here = {waiting.who.place for waiting in self._waiting} | {key[1] for key in self._under_way if key[0] == "at"}
-        self._served = {place: number for place, number in self._served.items() if place in here}
-        due = [self._due(waiting) for waiting in self._waiting]
-        later = [seconds for seconds in due if seconds > 0]
-        if later:
-            self._timer = asyncio.get_running_loop().call_later(min(later), self.go_on)
+        if len(self._served) > 2 * (len(self._waiting) + self._total):
+            here = {waiting.who.place for waiting in self._waiting} | {
+                key[1] for key in self._under_way if key[0] == "at"
+            }
+            self._served = {place: number for place, number in self._served.items() if place in here}
+        if self._earliest is not None:
+            self._timer = asyncio.get_running_loop().call_later(self._earliest, self.go_on)
 
     async def _take(self, who: Who, known: bool) -> None:
         self._last += 1
@@ -118,26 +120,37 @@ class LoginTurns:
         newest.turn.set_exception(Refused(_too_many()))
 
     def _next(self) -> _Waiting | None:
-        may = [waiting for waiting in self._waiting if self._may_begin(waiting)]
-        return min(may, key=self._order, default=None)
+        """The next that may begin; where none may, `_earliest` is when time alone lets one."""
+        self._earliest = None
+        room = max(1, min(AT_ONCE, self.room()))
+        if self._total >= room:
+            return None
+        best, its_order = None, None
+        for waiting in self._waiting:  # a thousand terminals that come back together are served from its beginning
+            order = self._order(waiting)
+            if (its_order is None or order < its_order) and self._may_begin(waiting, room):
+                best, its_order = waiting, order
+                if order[:2] == (0, 0):
+                    break
+        return best
 
     def _order(self, waiting: _Waiting) -> tuple[int, int, int]:
         place = waiting.who.place
         return self._attempts.failures_at(place), self._served.get(place, 0), waiting.number
 
-    def _may_begin(self, waiting: _Waiting) -> bool:
-        if self._attempts.refusal(waiting.who, self._clock()) is not None:
-            return True  # to hear it
-        room = max(1, min(AT_ONCE, self.room()))
-        here = max(1, min(AT_ONCE_HERE, room // 2))
+    def _may_begin(self, waiting: _Waiting, room: int) -> bool:
+        here, now = max(1, min(AT_ONCE_HERE, room // 2)), self._clock()
         at, program, investor = _keys(waiting.who)
-        return (
-            self._total < room
-            and self._under_way[at] < here
-            and self._under_way[program] < max(1, here // 2)
-            and self._under_way[investor] < self._attempts.tries_left_here(waiting.who, self._clock())
-            and self._due(waiting) <= 0
-        )
+        if self._under_way[at] >= here or self._under_way[program] >= max(1, here // 2):
+            return False
+        if self._attempts.refusal(waiting.who, now) is not None:
+            return True  # to hear it
+        if self._under_way[investor] >= self._attempts.tries_left_here(waiting.who, now):
+            return False
+        due = self._due(waiting)
+        if due > 0:
+            self._earliest = min(due, self._earliest or due)
+        return due <= 0
 
     def _due(self, waiting: _Waiting) -> float:
         """In how many seconds its slowed subjects let it begin."""

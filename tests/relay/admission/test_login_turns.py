@@ -34,7 +34,7 @@ class Room:
         self._ends: dict[str, asyncio.Event] = {}
 
     async def comes(self, name: str, place: str, app_id: str = "a", *, known: bool = False, investor: str = "") -> None:
-        self._ends[name] = asyncio.Event()
+        self._ends.setdefault(name, asyncio.Event())
         who = Who(investor or name, app_id, place)
         self.tasks[name] = asyncio.ensure_future(self._log_in(name, who, known))
         await asyncio.sleep(0)
@@ -92,6 +92,20 @@ async def test_a_relay_with_little_room_shares_it_too() -> None:
     await settled()
     assert "more" not in room.begun
     await room.over()
+
+
+async def test_a_thousand_that_come_back_together_are_all_served() -> None:
+    """After a restart, each from its own address or all behind one balancer: none is refused."""
+    for one_place in (False, True):
+        room = Room()
+        for n in range(1000):
+            await room.comes(f"back-{n}", "192.0.2.1" if one_place else f"place-{n}")
+        for n in range(1000):
+            await room.ends(f"back-{n}")
+
+        assert len(room.begun) == 1000
+        assert room.refused == []
+        await room.over()
 
 
 async def test_places_take_turns_where_all_is_taken() -> None:
