@@ -280,7 +280,7 @@ def _make_sessions(
     limits, revocations = _session_limits(settings), Revocations(directory, counter.mode)
     refused = RefusedStreams(evidence, _now, shares_of(settings.ledger))
     sessions = Sessions(admission, revocations, refused, counter, evidence, limits, new_journal)
-    guard.has_room(sessions.room)
+    guard.has_room(sessions.room, sessions.room_of)
     return sessions, admission, guard
 
 

@@ -109,9 +109,9 @@ class LoginGuard:
         """set when the next attempt of this investor at the counter has ended"""
         self._tasks = Tasks()
 
-    def has_room(self, room: Callable[[], int]) -> None:
-        """`room` tells how many sessions there is room for: no more logins are under way."""
-        self._turns.room = room
+    def has_room(self, room: Callable[[], int], room_of: Callable[[str], int]) -> None:
+        """How many sessions there is room for, in all and of one investor: no more logins are under way."""
+        self._turns.room, self._turns.room_of = room, room_of
 
     @asynccontextmanager
     async def turn(self, attempt: Attempt) -> AsyncIterator[None]:

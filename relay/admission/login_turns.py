@@ -7,7 +7,8 @@ counter, no probe. What holds between two events:
   room for its place and for its app id there, and no slowed subject of its own makes it wait (`LoginAttempts`).
 * Of those that may go on, the place with the fewest failures comes first, then the place served longest ago, then who
   came first. So a place that sends many takes turns with a place that sends one.
-* Of one investor at one place no more are under way than wrong passwords are left before the lock there: a burst cannot
+* Of one investor no more logins are under way than he may have further sessions, so that strangers who fail take none of
+  them: the others wait. Of one investor at one place no more are under way than wrong passwords are left before the lock there: a burst cannot
   pass it together.
 * At most `MOST_WAITING` wait, and each for `PATIENCE_SECONDS`. Where the room is full, a newcomer takes the place of the
   newest of the place that has the most waiting.
@@ -47,6 +48,8 @@ class LoginTurns:
         """`clock` gives monotonic seconds."""
         self.room: Callable[[], int] = lambda: AT_ONCE
         """how many sessions there is room for"""
+        self.room_of: Callable[[str], int] = lambda _: AT_ONCE
+        """how many further sessions this investor may have"""
         self._attempts = attempts
         self._clock = clock
         self._under_way: Counter[tuple[str, ...]] = Counter()
@@ -140,12 +143,14 @@ class LoginTurns:
 
     def _may_begin(self, waiting: _Waiting, room: int) -> bool:
         here, now = max(1, min(AT_ONCE_HERE, room // 2)), self._clock()
-        at, program, investor = _keys(waiting.who)
+        at, program, investor, everywhere = _keys(waiting.who)
         if self._under_way[at] >= here or self._under_way[program] >= max(1, here // 2):
             return False
         if self._attempts.refusal(waiting.who, now) is not None:
             return True  # to hear it
         if self._under_way[investor] >= self._attempts.tries_left_here(waiting.who, now):
+            return False
+        if self._under_way[everywhere] and self._under_way[everywhere] >= self.room_of(waiting.who.investor_id):
             return False
         due = self._due(waiting)
         if due > 0:
@@ -182,8 +187,9 @@ class LoginTurns:
 
 
 def _keys(who: Who) -> tuple[tuple[str, ...], ...]:
-    """Under which names a login is counted: its place, its app id there, its investor there."""
-    return ("at", who.place), ("program", who.app_id, who.place), ("investor", who.investor_id, who.place)
+    """Under which names a login is counted: its place, its app id there, its investor there and everywhere."""
+    here = ("at", who.place), ("program", who.app_id, who.place), ("investor", who.investor_id, who.place)
+    return (*here, ("everywhere", who.investor_id))
 
 
 def _too_many() -> Refusal:

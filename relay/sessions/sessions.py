@@ -218,6 +218,11 @@ class Sessions:
         """How many sessions there is room for, beside those there are."""
         return self.limits.max_sessions - len(self._by_token)
 
+    def room_of(self, investor_id: str) -> int:
+        """How many further sessions this investor may have."""
+        mine = sum(session.identity.investor.investor_id == investor_id for session in self._by_token.values())
+        return self.limits.max_per_investor - mine
+
     def _refuse_while_draining(self) -> None:
         if self.draining:
             raise Refused(relay_reasons.relay_draining())

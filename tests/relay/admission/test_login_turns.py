@@ -179,6 +179,25 @@ async def test_a_burst_at_one_place_cannot_pass_the_lock_there_together() -> Non
     await room.over()
 
 
+async def test_strangers_under_way_take_no_session_of_the_investor() -> None:
+    """He may have two more: what is beyond that waits, and goes on as soon as one of the others has failed."""
+    room = Room()
+    room.turns.room_of = lambda investor_id: 2
+    for n in range(4):
+        await room.comes(f"guess-{n}", f"203.0.113.{n}", investor="100001")
+    await room.comes("other", "203.0.113.1", investor="100002")
+    await room.comes("honest", "192.0.2.1", investor="100001")
+    await settled()
+    assert room.begun == ["guess-0", "guess-1", "other"]
+
+    for n in (0, 1):
+        room.attempts.failed(Who("100001", "a", f"203.0.113.{n + 2}"), GUESSED, room.clock())
+    await room.ends("guess-0")
+
+    assert room.begun[-1] == "honest", "the place without failures comes first"
+    await room.over()
+
+
 async def test_who_waits_too_long_is_refused_and_the_next_is_not_lost() -> None:
     """With when to try again."""
     room = Room()
