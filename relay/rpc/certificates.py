@@ -35,7 +35,8 @@ class CertificateUnusable(OSError):
 class Pair:
     """A certificate chain and its key, both PEM."""
 
-    chain: bytes
+    chain: bytes = field(repr=False)
+    """not shown: a file that holds both has the key in it"""
     key: bytes = field(repr=False)
     valid_from: dt.datetime
     valid_until: dt.datetime

@@ -31,9 +31,11 @@ def _network(value: str) -> str:
 def split_address(address: str) -> tuple[str, int]:
     """Host and port of `127.0.0.1:50051` or `[::1]:50051`; ValueError says what is wrong."""
     host, colon, port = address.rpartition(":")
-    if not colon or not host or not port.isdigit() or int(port) > 65535:
+    bare = host.removeprefix("[").removesuffix("]")
+    # An empty host would be every address of the machine.
+    if not colon or not bare or not port.isdigit() or int(port) > 65535:
         raise ValueError("must be HOST:PORT, with an IPv6 host in brackets: [::1]:50051")
-    return host.removeprefix("[").removesuffix("]"), int(port)
+    return bare, int(port)
 
 
 def _address(value: str) -> str:

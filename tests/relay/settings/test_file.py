@@ -228,7 +228,7 @@ def test_loopback_is_recognized(address: str, loopback: bool) -> None:
 def test_addresses_are_split() -> None:
     """IPv6 in brackets."""
     assert split_address("[::1]:50051") == ("::1", 50051)
-    for wrong in ("x", ":1", "x:y", "x:70000"):
+    for wrong in ("x", ":1", "x:y", "x:70000", "[:25", "[]:50051"):
         with pytest.raises(ValueError, match="HOST:PORT"):
             split_address(wrong)
 
