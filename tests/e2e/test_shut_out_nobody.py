@@ -249,8 +249,8 @@ async def test_a_client_that_hangs_up_is_no_error(besieged: Site, how: str) -> N
     too_large = message(pb.TerminalMessage(login=pb.Login(system_info=bytes(70_000))))
     phases = [b"", HELLO[:4], HELLO, HELLO * 2, HELLO + b"\0\0\0\1\0", b"\0\0\0\0\3\xff\xff\xff", too_large[:50_000]]
     for data in phases:
-        for pause in (0.0, 0.002, 0.01, 0.05):
-            async with raw_http2(besieged.relay.port, besieged.tls.authority) as connection:
+        for pause, window in ((0.0, None), (0.002, None), (0.01, None), (0.05, None), (0.05, 0)):
+            async with raw_http2(besieged.relay.port, besieged.tls.authority, window=window) as connection:
                 stream = connection.open_stream()
                 for start in range(0, len(data), 16_000):
                     connection.h2.send_data(stream, data[start : start + 16_000])
