@@ -340,7 +340,7 @@ async def test_a_login_that_the_counter_refuses_teaches_nothing(door: Door, kept
     with pytest.raises(Refused):
         async with admission.at_counter(await applicant_of(admission, asked)):
             raise Refused(counter_reasons.counter_refused(3, "不合法的登录"))
-    await settled()
+    await asyncio.wait_for(asyncio.gather(*admission.watch._tasks._running), 5)
 
     desk = Desk(Investor(BROKER, "100001"), "terminal_1.0", "198.51.100.7")
     assert door.machines.compare(desk, MachineTraits(0, "0", 270, "")) is not None
