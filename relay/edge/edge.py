@@ -193,7 +193,7 @@ class Edge:
             passage.go_on(self.inner_ports[1])
             return
         self._pace.ask(passage, passage.place, known=passage.known)
-        if self._turns is None or self._pace.is_ready(self._loop.time()):
+        if self._turns is None or self._pace.is_ready(passage.place, self._loop.time()):
             self._give_turns()
 
     def at_port(self, port: int, passage: Passage) -> None:

@@ -7,6 +7,7 @@ itself, however many addresses it has used before.
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -85,18 +86,16 @@ class Pace(Generic[_Key]):
         if not line.waiting:
             del self._lines[place]
 
-    def is_ready(self, now: float) -> bool:
-        """Whether the rate of all allows that somebody goes now."""
-        return any(bucket.left(now) >= _ENOUGH for bucket in self._of_all.values())
+    def is_ready(self, place: str, now: float) -> bool:
+        """Whether one who waits at this place may go now."""
+        line = self._lines.get(place)
+        return line is not None and self._of_all[line.known].left(now) >= _ENOUGH and self._may(place, now)
 
     def next(self, now: float) -> _Key | None:
         """Who goes now, known places first; None where it is no one's turn yet."""
         for known in (True, False):
-            if self._of_all[known].left(now) < _ENOUGH:
-                continue
-            ready = [place for place, line in self._lines.items() if line.known is known and self._may(place, now)]
-            if ready:
-                place = min(ready, key=lambda one: self._turns.get(one, 0))
+            place = self._next_place(known, now) if self._of_all[known].left(now) >= _ENOUGH else None
+            if place is not None:
                 self._goes(place, now, known=known)
                 key: _Key = next(iter(self._lines[place].waiting))  # type: ignore[assignment]
                 self.leave(key)
@@ -105,11 +104,29 @@ class Pace(Generic[_Key]):
 
     def wait(self, now: float) -> float | None:
         """Seconds until it is somebody's turn; None where none waits."""
-        waits = [
-            max(self._of_all[line.known].wait(1, now), self._bucket(place).wait(1, now))
-            for place, line in self._lines.items()
-        ]
-        return min(waits) if waits else None
+        waits: list[float] = []
+        for known in (True, False):
+            of_all, at_place = self._of_all[known].wait(1, now), math.inf
+            for place, line in self._lines.items():
+                if line.known is known:
+                    own = self._bucket(place).wait(1, now)
+                    at_place = min(own, at_place)
+                    if own <= of_all:  # no other place makes it sooner
+                        break
+            if at_place < math.inf:
+                waits.append(max(of_all, at_place))
+        return min(waits, default=None)
+
+    def _next_place(self, known: bool, now: float) -> str | None:
+        """Of the places that may go the one that went longest ago."""
+        best, its_turn = None, 0
+        for place, line in self._lines.items():
+            turn = self._turns.get(place, 0)
+            if line.known is known and (best is None or turn < its_turn) and self._may(place, now):
+                best, its_turn = place, turn
+                if not turn:
+                    break
+        return best
 
     def _may(self, place: str, now: float) -> bool:
         return self._bucket(place).left(now) >= _ENOUGH

@@ -75,14 +75,13 @@ class StreamGate:
         return slot
 
     def given_back(self, slot: Slot, name: str) -> None:
-        """A slot is free: for the next who waits at this address, or else at the address that waits longest."""
+        """A slot is free: for the address that waits and held fewest; among equals, for the one that waits longest."""
         self._drop(slot, name)
-        for other in (name, *self._waiting):
-            queue = self._waiting.get(other)
-            if queue and self._has_room(other):
-                self._waiting.move_to_end(other)
-                queue.popleft().set_result(self._taken(other))
-                return
+        ready = [other for other, queue in self._waiting.items() if queue and self._has_room(other)]
+        if ready:  # an address that always has others waiting must not pass its slots on to itself for ever
+            other = min(ready, key=lambda one: self._held_at(one) + (one == name))
+            self._waiting.move_to_end(other)
+            self._waiting[other].popleft().set_result(self._taken(other))
 
     def _taken(self, name: str) -> Slot:
         slot = Slot(self, name)

@@ -72,6 +72,31 @@ def test_known_places_go_before_others_and_have_a_rate_of_their_own() -> None:
     assert sum(one.startswith("stranger") for one in later) == 100
 
 
+def test_a_newcomer_is_looked_at_only_where_its_own_turn_may_have_come() -> None:
+    """What known places have left does not make each stranger of a flood a look at all that wait."""
+    pace: Pace[str] = Pace(LIMITS)
+    for number in range(400):
+        pace.ask(f"{number}", f"place {number}", known=False)
+    went(pace, 0.0)
+    pace.ask("home", "home", known=True)
+    pace.ask("alone", "alone", known=False)
+
+    assert not pace.is_ready("alone", 0.0)
+    assert pace.is_ready("home", 0.0)
+    assert pace.is_ready("alone", 0.02)
+    assert not pace.is_ready("elsewhere", 0.02)
+
+
+def test_a_place_beyond_its_rate_is_not_looked_at_though_others_may_go() -> None:
+    """A flood from one address costs no look at each of its connections."""
+    pace: Pace[str] = Pace(LIMITS)
+    for number in range(AT_ONCE + 5):
+        pace.ask(f"{number}", "flood", known=False)
+    went(pace, 0.0)
+
+    assert not pace.is_ready("flood", 0.0)
+
+
 def test_one_that_leaves_takes_no_turn() -> None:
     """It hung up while it waited."""
     pace: Pace[str] = Pace(LIMITS)

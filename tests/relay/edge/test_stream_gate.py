@@ -79,6 +79,25 @@ async def test_all_together_have_a_budget() -> None:
     assert of.held == 3
 
 
+async def test_an_address_does_not_pass_its_slot_on_to_itself_while_others_have_none() -> None:
+    """Many addresses with one stream each, and more that wait, would keep everybody else out."""
+    of = gate(per_address=2, total=2)
+    slots = [await entered(of, STRANGER), await entered(of, OFFICE)]
+    again = [asyncio.ensure_future(of.enter(STRANGER)) for _ in range(3)]
+    await settled()
+    home = asyncio.ensure_future(of.enter(HOME))
+    await settled()
+
+    slots[0].leave()
+    await settled()
+
+    assert home.done()
+    assert not any(one.done() for one in again)
+    for one in again:
+        one.cancel()
+    await asyncio.gather(*again, return_exceptions=True)
+
+
 async def test_a_session_that_waits_for_its_terminal_keeps_room_for_it() -> None:
     """Also where strangers have taken everything there is, here and elsewhere; for as many as can resume."""
     loop, of = HandLoop(), gate(per_address=1, total=2, resumable={"198.51.100.7": 1})
