@@ -77,8 +77,19 @@ class TerminalService(grpc.GenericRpcHandler):
             return Malformed(len(data), self.max_message)
 
     async def _refuse_method(self, _: AsyncIterator[bytes], context: Context) -> None:
-        if self._opened(context, parse_peer(context.peer())) is not None:
+        try:
+            counted = self._opened(context, parse_peer(context.peer()))
+        except OriginUnknown as unknown:
+            await self._refuse_unknown(context, unknown)
+            return
+        if counted is not None:
             await context.abort(grpc.StatusCode.UNIMPLEMENTED, "Method not found!")
+
+    async def _refuse_unknown(self, context: Context, unknown: OriginUnknown) -> None:
+        """No guess goes into a report. Every peer here has a port of its own, so none has a line of its own."""
+        self.origins_unknown += 1
+        self._edge.lines.say("terminal_origin_unknown", "", peer=context.peer(), why=str(unknown))
+        await context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"origin_unknown: {unknown}")
 
     async def _session(self, requests: AsyncIterator[pb.TerminalMessage | Malformed], context: Context) -> None:
         try:
@@ -87,10 +98,8 @@ class TerminalService(grpc.GenericRpcHandler):
             if stream is None:
                 return
             origin = self._origin_of(inner, tuple(context.invocation_metadata() or ()))
-        except OriginUnknown as unknown:  # no guess goes into a report
-            self.origins_unknown += 1
-            self._edge.lines.say("terminal_origin_unknown", context.peer(), why=str(unknown))
-            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"origin_unknown: {unknown}")
+        except OriginUnknown as unknown:
+            await self._refuse_unknown(context, unknown)
             return
         slot = await self._gate.enter(origin)
         if slot is None:

@@ -181,6 +181,7 @@ class TerminalStream:
         return terminal
 
     async def _resume(self, resume: pb.Resume) -> None:
+        self._patience.cancel()  # as in a login
         proof = Proof(self._app_id, self._origin, self._challenge, resume.auth_info)
         session = await self._sessions.resume(proof, resume.resume_token, self._proved)
         self._welcome(session, after_sequence=resume.after_sequence)

@@ -191,17 +191,24 @@ async def test_a_header_of_somebody_else_is_refused_and_counted() -> None:
     assert site.listener.connections_refused > 0
 
 
-async def test_the_inner_port_is_no_way_around_it() -> None:
-    """Another program on this machine finds it, and gets no stream."""
+@pytest.mark.parametrize("method", ["/ctprelay.v1.TerminalService/Session", "/ctprelay.v1.TerminalService/Other"])
+async def test_the_inner_port_is_no_way_around_it(method: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Another program on this machine finds it, and gets no stream; nor does one that hung up, or a line for each."""
     site = Site()
     listener = Listener(Listen(address="127.0.0.1:0", proxy_protocol_from=LOOPBACK), site.open_stream, wide_gate(), 100)
     await listener.start()
     async with grpc.aio.insecure_channel(f"127.0.0.1:{listener.edge.inner_ports[0]}") as channel:
-        site.stub = terminal_pb2_grpc.TerminalServiceStub(channel)  # type: ignore[no-untyped-call]
-        error = await refusal(site)
+        for _ in range(3):
+            with pytest.raises(grpc.aio.AioRpcError) as error:
+                async for _ in channel.stream_stream(method)():
+                    pass
+            assert "origin_unknown" in (error.value.details() or "")
+    lines = dict(listener.edge.lines._said)
     await listener.stop(0)
 
-    assert "origin_unknown" in (error.details() or "")
+    assert not caplog.records
+    assert list(lines.values()) == [3]
+    assert listener.origins_unknown == 3
 
 
 async def test_tls_goes_through_as_it_is(tmp_path: Path) -> None:

@@ -247,6 +247,33 @@ async def test_a_broken_stream_leaves_the_session_for_a_resume_on_another(house:
     await second.stream.ended()
 
 
+async def test_a_resume_under_way_is_not_given_up(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slow directory has a time of its own; a terminal told that it was too late would lose its session."""
+    loop = HandLoop()
+    first, second = Talk(house), Talk(house)
+    answers = await first.says(HELLO, LOGIN)
+    await first.stream.ended()
+    answer = asyncio.Event()
+
+    async def slow(_: object) -> None:
+        await answer.wait()
+
+    monkeypatch.setattr(house.revoked, "refusal", slow)
+    resume = pb.Resume(resume_token=answers[-1].logged_in.resume_token, after_sequence=0, auth_info=PROOF)
+    await second.says(HELLO)
+    resuming = asyncio.ensure_future(second.stream.receive(pb.TerminalMessage(resume=resume)))
+    await settled()
+    await loop.move(SETTINGS.hello_timeout_seconds + 1)
+    answer.set()
+    await resuming
+    await settled()
+
+    assert kinds(await read(second.stream.outbox)) == ["logged_in"]
+    assert len(house.sessions) == 1
+    await second.says(LOGOUT)
+    await second.stream.ended()
+
+
 async def test_the_older_token_ends_with_the_first_word_after_a_resume(house: House) -> None:
     """A call shows that the terminal has the welcome with the new one."""
     HandLoop()
