@@ -35,7 +35,9 @@ class Subject(StrEnum):
     """from all places together"""
 
 
-SLOWED = (Subject.APP_ID_HERE, Subject.ADDRESS, Subject.INVESTOR)
+OF_A_LINE = (Subject.APP_ID_HERE, Subject.ADDRESS)
+"""the same for all who wait with one program at one place"""
+SLOWED = (*OF_A_LINE, Subject.INVESTOR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +119,9 @@ class LoginAttempts:
         """Whether the next login waits, where the investor is not known from."""
         return any(self._pause(subject, who, now) > 0 for subject in SLOWED)
 
-    def due(self, who: Who, now: float) -> float:
-        """When the next login of all subjects that are slowed may begin; may be past."""
-        slowed = [subject for subject in SLOWED if self._pause(subject, who, now) > 0]
+    def due(self, who: Who, now: float, subjects: tuple[Subject, ...] = SLOWED) -> float:
+        """When the next login of all of these subjects that are slowed may begin; may be past."""
+        slowed = [subject for subject in subjects if self._pause(subject, who, now) > 0]
         return max((self._records[subject, who.name_of(subject)].until for subject in slowed), default=now)
 
     def begun(self, who: Who, now: float) -> None:

@@ -22,7 +22,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from relay.admission.login_attempts import LoginAttempts, Who
+from relay.admission.login_attempts import OF_A_LINE, LoginAttempts, Subject, Who
 from relay.refusals import login_reasons
 from relay.refusals.refusal import Refusal, Refused
 
@@ -40,7 +40,26 @@ class _Waiting:
     who: Who
     known: bool
     number: int
+    line: tuple[str, str]
+    """its program and place: who waits there differs in the investor alone"""
     turn: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+
+@dataclass(slots=True)
+class _Look:
+    """A look at those who wait, of whom a thousand may be alike: what holds for all of these is found out once."""
+
+    room: int
+    now: float
+    full: set[tuple[str, str]] = field(default_factory=set)
+    slowed: set[tuple[str, str]] = field(default_factory=set)
+    behind: set[Who] = field(default_factory=set)
+    """who has too many of the same investor before him"""
+
+    @property
+    def room_here(self) -> int:
+        """Of one place."""
+        return max(1, min(AT_ONCE_HERE, self.room // 2))
 
 
 class LoginTurns:
@@ -60,6 +79,8 @@ class LoginTurns:
         """the number each place was served with last, while it has logins here"""
         self._timer: asyncio.TimerHandle | None = None
         self._earliest: float | None = None
+        self._no_room = False
+        """whether the last look ended because there was no room in all"""
 
     @property
     def waiting(self) -> int:
@@ -89,15 +110,24 @@ class LoginTurns:
                 key[1] for key in self._under_way if key[0] == "at"
             }
             self._served = {place: number for place, number in self._served.items() if place in here}
-        if self._earliest is not None:
-            self._timer = asyncio.get_running_loop().call_later(self._earliest, self.go_on)
+        self._look_in_time()
+
+    def _look_in_time(self) -> None:
+        if self._earliest is None:
+            return
+        loop = asyncio.get_running_loop()
+        at = loop.time() + self._earliest
+        if self._timer is not None and self._timer.when() > at:
+            self._timer.cancel()
+            self._timer = None
+        self._timer = self._timer or loop.call_at(at, self.go_on)
 
     async def _take(self, who: Who, known: bool) -> None:
         self._last += 1
-        mine = _Waiting(who, known, self._last)
+        mine = _Waiting(who, known, self._last, (who.app_id, who.place))
         self._make_room(mine)
         self._waiting.append(mine)
-        self.go_on()
+        self._came(mine)
         try:
             await asyncio.wait({mine.turn}, timeout=PATIENCE_SECONDS)
         except asyncio.CancelledError:
@@ -110,6 +140,17 @@ class LoginTurns:
         if not mine.turn.done():
             raise Refused(_too_many())
         mine.turn.result()
+
+    def _came(self, newcomer: _Waiting) -> None:
+        """Begin it where it may. The others may not, or there was no room: nothing has changed for them."""
+        if self._no_room:
+            self.go_on()
+            return
+        self._earliest, look = None, self._look()
+        self._no_room = self._total >= look.room
+        if not self._no_room and self._may_begin(newcomer, look):
+            self._begin(newcomer)
+        self._look_in_time()
 
     def _make_room(self, newcomer: _Waiting) -> None:
         if len(self._waiting) < MOST_WAITING:
@@ -124,14 +165,16 @@ class LoginTurns:
 
     def _next(self) -> _Waiting | None:
         """The next that may begin; where none may, `_earliest` is when time alone lets one."""
-        self._earliest = None
-        room = max(1, min(AT_ONCE, self.room()))
-        if self._total >= room:
+        self._earliest, look = None, self._look()
+        self._no_room = self._total >= look.room
+        if self._no_room:
             return None
         best, its_order = None, None
         for waiting in self._waiting:  # a thousand terminals that come back together are served from its beginning
+            if self._is_shut(waiting, look):
+                continue
             order = self._order(waiting)
-            if (its_order is None or order < its_order) and self._may_begin(waiting, room):
+            if (its_order is None or order < its_order) and self._may_begin(waiting, look):
                 best, its_order = waiting, order
                 if order[:2] == (0, 0):
                     break
@@ -141,26 +184,39 @@ class LoginTurns:
         place = waiting.who.place
         return self._attempts.failures_at(place), self._served.get(place, 0), waiting.number
 
-    def _may_begin(self, waiting: _Waiting, room: int) -> bool:
-        here, now = max(1, min(AT_ONCE_HERE, room // 2)), self._clock()
+    def _look(self) -> _Look:
+        return _Look(max(1, min(AT_ONCE, self.room())), self._clock())
+
+    def _is_shut(self, waiting: _Waiting, look: _Look) -> bool:
+        """Whether this look has found out already that it may not begin."""
+        if waiting.line in look.full or waiting.who in look.behind:
+            return True
+        slowed = waiting.line in look.slowed and not waiting.known
+        return slowed and self._attempts.refusal(waiting.who, look.now) is None
+
+    def _may_begin(self, waiting: _Waiting, look: _Look) -> bool:
         at, program, investor, everywhere = _keys(waiting.who)
-        if self._under_way[at] >= here or self._under_way[program] >= max(1, here // 2):
+        if self._under_way[at] >= look.room_here or self._under_way[program] >= max(1, look.room_here // 2):
+            look.full.add(waiting.line)
             return False
-        if self._attempts.refusal(waiting.who, now) is not None:
+        if self._attempts.refusal(waiting.who, look.now) is not None:
             return True  # to hear it
-        if self._under_way[investor] >= self._attempts.tries_left_here(waiting.who, now):
+        here, all_his = self._under_way[investor], self._under_way[everywhere]
+        no_try_left = here >= self._attempts.tries_left_here(waiting.who, look.now)
+        if no_try_left or (all_his and all_his >= self.room_of(waiting.who.investor_id)):
+            look.behind.add(waiting.who)
             return False
-        if self._under_way[everywhere] and self._under_way[everywhere] >= self.room_of(waiting.who.investor_id):
-            return False
-        due = self._due(waiting)
+        return waiting.known or self._is_due(waiting, look)
+
+    def _is_due(self, waiting: _Waiting, look: _Look) -> bool:
+        """Whether its slowed subjects let it begin."""
+        of_line = self._attempts.due(waiting.who, look.now, OF_A_LINE) - look.now
+        if of_line > 0:
+            look.slowed.add(waiting.line)
+        due = max(of_line, self._attempts.due(waiting.who, look.now, (Subject.INVESTOR,)) - look.now)
         if due > 0:
             self._earliest = min(due, self._earliest or due)
         return due <= 0
-
-    def _due(self, waiting: _Waiting) -> float:
-        """In how many seconds its slowed subjects let it begin."""
-        now = self._clock()
-        return 0.0 if waiting.known else self._attempts.due(waiting.who, now) - now
 
     def _begin(self, waiting: _Waiting) -> None:
         self._waiting.remove(waiting)

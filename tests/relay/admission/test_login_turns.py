@@ -77,6 +77,51 @@ async def test_one_place_has_a_part_of_the_logins_at_once() -> None:
     await room.over()
 
 
+async def test_a_full_waiting_room_is_not_looked_at_for_each_login(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A guesser who fills it at one place would hold the loop that orders go through."""
+    room, judged = Room(), [0]
+    for n in range(20):
+        room.attempts.failed(Who(f"{n}", "a", "203.0.113.1"), (Subject.ADDRESS,), room.clock())
+    for n in range(300):
+        await room.comes(f"guess-{n}", "203.0.113.1")
+    due = room.attempts.due
+
+    def counted(*args: object) -> float:
+        judged[0] += 1
+        return due(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(room.attempts, "due", counted)
+    await room.comes("one more", "203.0.113.1")
+    await settled()
+    assert judged[0] <= 4
+
+    room.turns.go_on()
+
+    assert judged[0] <= 8
+    assert len(room.begun) == 1
+    await room.comes("honest", "192.0.2.1")
+    await settled()
+    assert room.begun[-1] == "honest"
+    await room.over()
+
+
+async def test_one_that_comes_does_not_pass_those_who_wait_for_room() -> None:
+    """There is more of it since a session has ended."""
+    room, free = Room(), [2]
+    room.turns.room = lambda: free[0]
+    for number, name in enumerate(("first", "second", "third")):
+        await room.comes(name, f"192.0.2.{number}")
+    await settled()
+    assert room.begun == ["first", "second"]
+
+    free[0] = 3
+    await room.comes("fourth", "198.51.100.7")
+    await settled()
+
+    assert room.begun == ["first", "second", "third"]
+    await room.over()
+
+
 async def test_a_relay_with_little_room_shares_it_too() -> None:
     """No place has more than half of the sessions there is room for under way."""
     room = Room()
