@@ -2,7 +2,8 @@
 
 So a flood takes room from itself: from one address it is the fullest at once, and from a hundred each of them holds more
 than somebody who comes alone. An address that investors have logged in from before may hold a branch office's worth
-before any of it counts against it.
+before any of it counts against it. Where such addresses alone hold all places, as after a restart, one gives way to an
+address that holds less, and else the newcomer is refused: they would end each other's handshakes without end.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ class Shares(Generic[_Key]):
         self._enter_rank(place)
         if len(self) <= self.limits.total:
             return []
-        gives_way = self.fullest()
+        gives_way = self._gives_way_to(key, place)
         self.leave(gives_way)
         return None if gives_way == key else [gives_way]
 
@@ -62,6 +63,12 @@ class Shares(Generic[_Key]):
         """The oldest of the place that holds most; there must be one."""
         place = next(iter(self._by_rank[max(self._by_rank)]))
         return next(iter(self._held[place]))
+
+    def _gives_way_to(self, newcomer: _Key, place: str) -> _Key:
+        if max(self._by_rank) > 0:
+            return self.fullest()
+        most = max(self._held, key=self.held_at)
+        return next(iter(self._held[most])) if self.held_at(most) > self.held_at(place) else newcomer
 
     def leave(self, key: _Key) -> None:
         """Give one back; nothing where it holds none."""

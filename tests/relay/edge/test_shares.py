@@ -90,4 +90,26 @@ def test_where_all_are_known_a_stranger_is_refused() -> None:
     of.enter(2, "home", known=True)
 
     assert of.enter(3, "stranger") is None
-    assert of.enter(4, "another office", known=True) is not None
+    assert len(of) == 2
+
+
+def test_known_places_do_not_push_each_other_out() -> None:
+    """A thousand terminals that come back together: those that are let in are served, the others come again."""
+    of = shares(total=20)
+
+    let_in = [number for number in range(1000) if of.enter(number, f"home {number}", known=True) == []]
+
+    assert let_in == list(range(20))
+    of.leave(7)
+    assert of.enter(1000, "home 1000", known=True) == []
+
+
+def test_a_known_place_gives_way_to_one_that_holds_less() -> None:
+    """Somebody who shares an investor's address does not hold the places of all."""
+    of = shares(total=8, at_place=8)
+    for number in range(8):
+        of.enter(number, "shared", known=True)
+
+    assert of.enter(100, "home", known=True) == [0]
+    assert of.enter(8, "shared", known=True) is None
+    assert of.held_at("home") == 1
