@@ -129,7 +129,7 @@ class LoginGuard:
         for lock in self._attempts.failed(_who(attempt), _blamed(refusal), now):
             event = "login_locked" if lock.subject == Subject.INVESTOR_HERE else "logins_slowed"
             _log.warning(event, subject=lock.subject, name=lock.name, seconds=lock.seconds_left)
-        if refusal.source is Source.COUNTER:
+        if refusal.source is Source.COUNTER and refusal.code > 0:  # the counter's own; the library's are negative
             alarm = self._breaker.refused(refusal.code, refusal.message, now)
             if alarm is not None:
                 _log.critical("logins_stopped", error_id=alarm.error_id, text=alarm.text)

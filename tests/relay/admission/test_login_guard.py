@@ -431,6 +431,20 @@ async def test_the_try_that_decides_is_given_back_where_it_decided_nothing(
     assert await try_at_counter(guard, Trying("100002")) == "in"
 
 
+async def test_what_the_vendors_library_says_by_itself_does_not_open_the_logins(
+    guard: LoginGuard, seconds: Seconds
+) -> None:
+    """It refuses reports without a connection, which the counter that refuses the relay may just have cut."""
+    await try_at_counter(guard, Trying(), counter_reasons.counter_refused(63, "终端认证失败"))
+    seconds.now = LIMITS.breaker_pause_seconds + 1
+
+    await try_at_counter(guard, Trying(), counter_reasons.report_refused(-3))
+
+    assert [lock.subject for lock in guard.locks()] == ["all_logins"]
+    async with guard.at_counter(Trying("100002")):
+        assert await try_at_counter(guard, Trying("100003")) == "counter_unavailable"
+
+
 async def test_wrong_system_info_takes_no_try_that_decides(guard: LoginGuard, seconds: Seconds) -> None:
     """It never comes to the counter."""
     await try_at_counter(guard, Trying(), counter_reasons.counter_refused(63, "终端认证失败"))
