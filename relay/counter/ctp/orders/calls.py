@@ -54,6 +54,8 @@ class RouterLink:
         self.unanswered: set[OpenCall] = set()
         self.line: deque[OpenCall] = deque()
         """calls that ask the firm's other processes, and those behind them; empty nearly always"""
+        self.asking: list[OpenCall] = []
+        """orders that wait until it is known whose the codes are that they name, and those behind them"""
 
 
 @dataclass(eq=False, slots=True)

@@ -2,8 +2,9 @@
 
 Asked only when a call names one that is not known yet, once for each investor and trading day, in the investor's name
 and in the terminal's turn. The call waits for the answer as it would wait for an order it names, and no longer than its terminal
-allows; what is not known to be the investor's then is refused. A question that failed is not asked again for a while:
-it takes the turn of other terminals' queries.
+allows; what is not known to be the investor's then is refused. Orders of its terminal that come meanwhile stay behind it,
+because the references a terminal gives must increase. A question that failed is not asked again for a while: it takes the
+turn of other terminals' queries.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Callable
 
 from ctpabi.api.spi import RawEvent
 from ctpabi.catalog import Catalog, Method
+from relay.counter.ctp.identity.scope_table import Priority
 from relay.counter.ctp.identity.trading_codes import KnownCodes
 from relay.counter.ctp.orders.calls import OpenCall, RouterLink
 from relay.counter.ctp.queries.query_lane import Unanswered
@@ -42,7 +44,7 @@ class CodeQuestions:
             self.known.start_day()
 
     def ahead_of(self, call: OpenCall, now: float) -> tuple[list[OpenCall], list[OpenCall]]:
-        """The questions that `call` must wait for, and those of them that are still to be sent."""
+        """What `call` must wait for, and the questions among it that are still to be sent."""
         ahead, new, investor = list[OpenCall](), list[OpenCall](), call.link.lane.identity.investor
         if self.known is None or call.is_own or call.asked_codes:
             return ahead, new
@@ -57,6 +59,8 @@ class CodeQuestions:
                     new.append(made)
             if asked is not None:
                 ahead.append(asked)
+        if call.priority is Priority.ORDER:
+            _keep_in_order(call, ahead)
         return ahead, new
 
     def learn(self, event: RawEvent) -> None:
@@ -80,3 +84,12 @@ class CodeQuestions:
         if self.known is None:
             return None
         return self.known.confine(call.method.name, call.link.lane.identity.investor, body)
+
+
+def _keep_in_order(order: OpenCall, ahead: list[OpenCall]) -> None:
+    """An order that comes while one of its terminal waits here waits for that one, too."""
+    link = order.link
+    link.asking = [one for one in link.asking if one.result_due and one.follows]
+    ahead += link.asking[:1]
+    if ahead:
+        link.asking.append(order)

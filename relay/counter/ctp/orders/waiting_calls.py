@@ -31,9 +31,9 @@ class WaitingCalls:
         self.pacer: Pacer[OpenCall] = Pacer(PacingLimits())
         self._names: dict[OpenCall, tuple[OrderName, ...]] = {}
         self._named: dict[OrderName, list[OpenCall]] = {}
-        """orders in the pacer by every name, their own first: a cancel must not look through all of them"""
+        """orders that wait by every name, their own first: a cancel must not look through all of them"""
         self._unnamed: list[OpenCall] = []
-        """orders put into the pacer since; most are sent at once and need no name"""
+        """orders that began to wait since; most are sent at once and need no name"""
         self.lines: deque[RouterLink] = deque()
         """links whose line has another first: it goes on as soon as there is nothing to send"""
         self._parked: dict[OpenCall, None] = {}
@@ -71,8 +71,10 @@ class WaitingCalls:
         return AskFirm(call, content, name) if content or name is not None else None
 
     def follow(self, call: OpenCall, orders: Iterable[OpenCall]) -> None:
-        """It waits until these orders were sent, or were not for another reason."""
+        """It waits until these calls were sent, or were not for another reason."""
         self._park(call)
+        if call.priority is Priority.ORDER:
+            self._unnamed.append(call)
         for order in orders:
             call.follows += 1
             self._followers.setdefault(order, []).append(call)
@@ -124,7 +126,7 @@ class WaitingCalls:
     def name_orders(self) -> None:
         """Orders that were not sent at once get the names a cancel may use."""
         for call in self._unnamed:
-            if call.stage is Stage.WAITING:
+            if call not in self._names and (call.stage is Stage.WAITING or call in self._parked):
                 names = self._lanes.waiting_names(call.link.lane, call.method, call.body)
                 if names:
                     self._names[call] = names

@@ -12,7 +12,7 @@ from relay.counter.port import LinkState, LinkStatus
 from relay.refusals.refusal import Refusal
 from tests.relay.counter.ctp.ctp_bodies import BROKER, CATALOG, authorized, investor, method, read, request
 from tests.relay.counter.ctp.orders.fed_router import Fed
-from tests.relay.counter.ctp.played_board import answer
+from tests.relay.counter.ctp.played_board import answer, order_fields
 
 MINE, OTHERS = "100001", "100002"
 CODES = {
@@ -108,16 +108,62 @@ def test_an_empty_field_stays_empty_and_asks_nothing() -> None:
 
 
 def test_calls_that_wait_for_one_answer_ask_once_and_hold_up_nothing_else() -> None:
-    """Two terminals of one investor, several orders; whatever names no code goes on."""
+    """Two terminals of one investor, several orders; those of other terminals, the investor's too, go on."""
     fed = Fed()
-    mine, mate, other = fed.link(MINE), fed.link(MINE), fed.link(OTHERS)
+    mine, mate, third, other = fed.link(MINE), fed.link(MINE), fed.link(MINE), fed.link(OTHERS)
     waiting = [named(fed, link, "ReqOrderInsert", "ClientID", "00000123", n) for link in (mine, mate) for n in (1, 2)]
-    free = [fed.order(other, 1), fed.submit(mate, "ReqOrderInsert", 3)]
+    free = [fed.order(other, 1), fed.order(third, 1)]
 
     assert [fed.result(call) for call in free] == [0, 0]
     answered(fed, "ClientID", "00000123")
     assert [fed.result(call) for call in waiting] == [0, 0, 0, 0]
     assert len([call for call in fed.sent if call.is_own]) == 1
+
+
+def test_a_cancel_takes_out_the_order_that_waits_for_the_answer() -> None:
+    """Refused as unknown, it would be followed by the order itself as soon as the counter answers."""
+    fed = Fed()
+    mine = fed.link(MINE)
+    order = named(fed, mine, "ReqOrderInsert", "ClientID", "00000123")
+    by_name = fed.submit(mine, "ReqOrderInsert", 6, **order_fields(OrderRef="7", ClientID="00000123"))
+    cancel = fed.cancel(mine, 7)
+
+    assert (fed.result(by_name), fed.result(cancel)) == ("cancelled_before_sent", 0)
+    answered(fed, "ClientID", "00000123")
+    assert fed.result(order) == 0
+    assert fed.names == ["ReqQryTradingCode", "ReqOrderInsert"]
+
+
+def test_a_later_order_of_the_terminal_stays_behind_the_one_that_waits() -> None:
+    """Overtaken, the first would be refused for its reference; another terminal's order goes on."""
+    fed = Fed()
+    mine, mate = fed.link(MINE), fed.link(MINE)
+    first = fed.submit(mine, "ReqOrderInsert", 1, **order_fields(OrderRef="5", ClientID="00000123"))
+    second, third, free = fed.order(mine, 6), fed.order(mine, 7), fed.order(mate, 1)
+    assert (fed.names, fed.result(free)) == (["ReqQryTradingCode", "ReqOrderInsert"], 0)
+
+    answered(fed, "ClientID", "00000123")
+
+    assert [fed.result(call) for call in (first, second, third)] == [0, 0, 0]
+    assert fed.sent[2:] == [first, second, third]
+    last = fed.order(mine, 8)
+    assert fed.result(last) == 0
+
+
+def test_orders_go_on_when_the_one_before_them_waits_no_longer() -> None:
+    """Its time ran out or it was canceled; a question that is never answered holds up nothing else."""
+    fed = Fed()
+    mine = fed.link(MINE)
+    first = fed.submit(mine, "ReqOrderInsert", 1, **order_fields(OrderRef="5", ClientID="00000123"))
+    fed.move(2.0)
+    second, third = fed.order(mine, 6), fed.order(mine, 7)
+    fed.move(1.0)
+    assert [fed.result(call) for call in (first, second, third)] == ["deadline_passed", 0, 0]
+
+    again = fed.submit(mine, "ReqOrderInsert", 2, **order_fields(OrderRef="8", ClientID="00000123"))
+    behind = fed.order(mine, 9)
+    fed.cancel(mine, 8)
+    assert [fed.result(call) for call in (again, behind)] == ["cancelled_before_sent", 0]
 
 
 def test_a_row_that_names_another_investor_teaches_nothing_of_this_one() -> None:
