@@ -52,7 +52,6 @@ class PacingLimits:
     """pause of the queries after -2, -3 or error 90"""
     attempts: int = 5
     """how often one query is sent at most"""
-    waiting_per_sender: int = 200
     waiting: int = 5_000
     """of all senders together; beyond it each may still have an equal part of it"""
 
@@ -174,8 +173,6 @@ class Pacer(Generic[T]):
 
     def submit(self, ticket: T) -> int | Refusal:
         """Queue a request; returns how many are ahead of it, or why there is no room."""
-        if self._waiting_of(ticket.sender) >= self._limits.waiting_per_sender:
-            return call_reasons.queue_full(what=ticket.priority.name.lower(), most=self._limits.waiting_per_sender)
         if self.waiting >= self._limits.waiting and self._has_its_share(ticket.sender):
             return call_reasons.queue_full(what=ticket.priority.name.lower(), most=self._limits.waiting)
         mine = self._line(ticket.priority)

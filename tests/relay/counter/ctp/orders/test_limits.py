@@ -86,6 +86,21 @@ def test_no_request_waits_in_greater_number_than_its_class_allows(name: str) -> 
     assert {limit.waiting for limit in mine.limits.values()} == {0}
 
 
+def test_as_many_wait_as_the_setting_says_and_no_other_class_has_fewer_places() -> None:
+    """No bound beside the class's own is met first."""
+    fed = Fed(packages=1)
+    mine = fed.link(limits=LinkLimits(0, 0, orders_waiting=300))
+    fed.submit(mine, "ReqForQuoteInsert", 1)
+
+    made = [fed.submit(mine, "ReqOrderInsert", number, valid_for=60.0) for number in range(2, 302)]
+    full, query = fed.submit(mine, "ReqOrderInsert", 302), fed.submit(mine, "ReqQryTrade", 303, valid_for=60.0)
+
+    assert not fed.results[1:]
+    assert all(isinstance(one, OpenCall) for one in (*made, query))
+    assert isinstance(full, Refusal)
+    assert full.reason == "queue_full"
+
+
 def test_a_terminal_that_floods_with_one_class_keeps_the_others() -> None:
     """Parked orders without end cost the terminal no order of its own, and no other terminal anything."""
     fed = Fed()

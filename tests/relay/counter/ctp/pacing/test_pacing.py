@@ -305,9 +305,9 @@ def test_a_query_without_time_for_a_retry_is_answered_with_90() -> None:
     assert schedule.next(2.0).wake_at is None
 
 
-def test_a_lane_is_bounded_and_told_its_place() -> None:
-    """A full sender is refused, and one that has its part of a full schedule; the number is how many go before it."""
-    schedule = pacer(waiting_per_sender=2, waiting=3)
+def test_the_places_are_bounded_and_each_is_told_its_own() -> None:
+    """Who has its part of a full schedule is refused; the number is how many go before it."""
+    schedule = pacer(waiting=3)
     places = [schedule.submit(ticket(ORDER, lane)) for lane in ("a", "a", "b")]
 
     assert places == [0, 1, 1]
@@ -317,7 +317,7 @@ def test_a_lane_is_bounded_and_told_its_place() -> None:
 
 def test_terminals_that_flood_leave_every_other_one_its_part_of_the_places() -> None:
     """Where few have filled all places together, whoever has none still gets some, and what waits stays bounded."""
-    schedule = pacer(waiting_per_sender=50, waiting=100)
+    schedule = pacer(waiting=100)
     for name in ("a", "b"):
         submit(schedule, *(ticket(ORDER, name) for _ in range(50)))
 
