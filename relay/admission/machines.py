@@ -41,8 +41,10 @@ class MachineTraits:
     collector_version: str
 
     def differences(self, before: MachineTraits) -> dict[str, list[object]]:
-        """What is not as it was: the name, then what it was and what it is."""
+        """What is not as it was: the name, then what it was and what it is. A digit that was not judged is no other one."""
         was, now = asdict(before), asdict(self)
+        if not (before.missing_digit and self.missing_digit):
+            was["missing_digit"] = now["missing_digit"]
         return {name: [was[name], now[name]] for name in was if was[name] != now[name]}
 
 
@@ -115,9 +117,8 @@ class MachineHistory:
     def _compare(self, connection: Connection, desk: Desk, traits: MachineTraits) -> Unlike | None:
         known = select(MACHINE).where(_at(desk)).order_by(MACHINE.c.seen_at.desc())
         machines = [_traits(row) for row in connection.execute(known)]
-        if not machines or traits in machines:
-            return None
-        return Unlike(min((traits.differences(machine) for machine in machines), key=len))
+        least = min((traits.differences(machine) for machine in machines), key=len, default={})
+        return Unlike(least) if least else None
 
     def _today(self) -> str:
         return stamp(self._clock())[:10]

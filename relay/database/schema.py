@@ -91,7 +91,7 @@ MACHINE = Table(
     Column("collector_code", BigInteger, primary_key=True, autoincrement=False),
     Column("missing_digit", String(4), primary_key=True),
     Column("length", Integer, primary_key=True, autoincrement=False),
-    Column("collector_version", String(64), primary_key=True),
+    Column("collector_version", String(128), primary_key=True),
     Column("seen_at", String(40), nullable=False),
     Index("machine_seen_at", "seen_at"),
 )

@@ -54,6 +54,24 @@ def test_a_machine_that_misses_other_items_is_unlike_before_once(history: Machin
     assert [history.compare(DESK, traits) for traits in (USUAL, OTHER)] == [None, None]
 
 
+def test_a_machine_is_the_same_whether_or_not_its_header_was_judged(history: MachineHistory) -> None:
+    """The firm switches the judgement on or off: that locks no one out and sounds no alarm. What else differs is said."""
+    unjudged = replace(USUAL, missing_digit="")
+    for desk, before, after in (DESK, unjudged, USUAL), (replace(DESK, place="198.51.100.8"), USUAL, unjudged):
+        history.remember(desk, before)
+        assert history.remember(desk, after) is None
+        assert history.compare(desk, replace(after, length=266)) == Unlike({"length": [265, 266]})
+
+
+def test_the_longest_version_a_terminal_may_say_is_kept(history: MachineHistory) -> None:
+    """PostgreSQL refuses what is longer than its column."""
+    longest = replace(USUAL, collector_version="v" * 128)
+    history.remember(DESK, USUAL)
+
+    assert history.remember(DESK, longest) == Unlike({"collector_version": [USUAL.collector_version, "v" * 128]})
+    assert history.compare(DESK, longest) is None
+
+
 def test_two_machines_at_one_place_are_both_known(history: MachineHistory) -> None:
     """An office has several; a third is compared with the one most like it."""
     history.remember(DESK, USUAL)

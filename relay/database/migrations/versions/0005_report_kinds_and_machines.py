@@ -20,7 +20,7 @@ def upgrade() -> None:
         sa.Column("collector_code", sa.BigInteger, primary_key=True, autoincrement=False),
         sa.Column("missing_digit", sa.String(4), primary_key=True),
         sa.Column("length", sa.Integer, primary_key=True, autoincrement=False),
-        sa.Column("collector_version", sa.String(64), primary_key=True),
+        sa.Column("collector_version", sa.String(128), primary_key=True),
         sa.Column("seen_at", sa.String(40), nullable=False),
     )
     op.create_index("machine_seen_at", "machine", ["seen_at"])
