@@ -133,11 +133,12 @@ class ShownNumbers:
     def confine(self, method: Method, investor: bytes, body: bytearray) -> Refusal | None:
         """Refuse a request that names a number beside the order it acts on, unless it is this investor's."""
         found = list[tuple[TextCell, bytes]]()
-        for name, cell in self._named.get(method.name, ()):
+        for name, cell, at in self._named.get(method.name, ()):
             written = cell.read(body)
             if not written:
                 continue
-            shown = self.numbered(investor, _KINDS[name], b"", written) if number_key(written) else []
+            exchange = at.read(body) if at is not None else b""
+            shown = self.numbered(investor, _KINDS[name], exchange, written) if number_key(written) else []
             if number_key(written) and not shown:
                 return call_reasons.number_not_shown(field=name)
             found.append((cell, shown[0].number if shown else b""))
@@ -201,10 +202,11 @@ def _taught(struct: Struct | None, callback: Callback) -> _Numbers | None:
     return _Numbers(struct.size, investor, text_cell(struct, "ExchangeID"), cells, triple)
 
 
-def _named(struct: Struct, method: Method) -> tuple[tuple[str, TextCell], ...]:
-    """The numbers a request names beside the order it acts on, which its own rules look after."""
+def _named(struct: Struct, method: Method) -> tuple[tuple[str, TextCell, TextCell | None], ...]:
+    """The numbers a request names beside the order it acts on, which its own rules look after; and their exchange."""
     if SCOPES.get(method.name) is not Scope.TRADING:
         return ()
     places = ref_places(struct)
     own = places.system_id if places is not None else None
-    return tuple((name, cell) for name, cell in _cells(struct) if cell != own)
+    exchange = text_cell(struct, "ExchangeID")
+    return tuple((name, cell, exchange) for name, cell in _cells(struct) if cell != own)

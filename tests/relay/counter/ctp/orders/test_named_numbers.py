@@ -176,6 +176,19 @@ def test_anothers_number_beside_ones_own_order_is_refused(name: str) -> None:
     assert market.tried(market.mine, name, ExchangeID="SHFE", **{field: "3", number: " 8002"})[0] == 0
 
 
+def test_a_quote_replaces_no_quote_of_another_exchange() -> None:
+    """Exchanges number each for itself: the investor's own number of one is somebody else's at another."""
+    market = Market()
+    market.say("OnRtnQuote", MINE, ExchangeID="SHFE", QuoteSysID="  8001")
+    market.say("OnRtnQuote", OTHERS, ExchangeID="DCE", QuoteSysID="8001")
+
+    there = market.tried(market.mine, "ReqQuoteInsert", ExchangeID="DCE", ReplaceSysID="8001")
+    result, sent = market.tried(market.mine, "ReqQuoteInsert", ExchangeID="SHFE", ReplaceSysID="8001")
+
+    assert there == ("number_not_shown", None)
+    assert (result, read("InputQuote", sent, "ReplaceSysID")) == (0, "  8001")
+
+
 @settings(max_examples=40, deadline=None)
 @given(named=st.sampled_from(NAMED), written=SPELLINGS)
 def test_anothers_parked_order_or_quote_is_refused_in_every_spelling(
