@@ -10,5 +10,5 @@ The bottom of the house: the relay, the terminal client and the simulated counte
 * `generated` what `python -m codegen` writes; nothing in it is edited by hand
 
 Leaves: `locale` finds or builds the zh_CN.GB18030 locale that the binding needs, `cache` is where things built once
-are kept.
+are kept, `outside_text` writes characters that are harmful on a screen by their number.
 """

@@ -115,7 +115,7 @@ TARGETS = (
         "commands",
         20,
         "values on command lines, and what commands print",
-        ("relay.outside_text", "relay.settings"),
+        ("relay.outside_text", "ctpabi.outside_text", "relay.settings"),
     ),
     FuzzTarget("command_lines", "commands", 1, "whole command lines of ctp-relay", ("relay.cli",)),
     FuzzTarget(

@@ -16,6 +16,7 @@ import typer
 from rich.console import Console
 
 from ctpabi.locale import LocaleMissing
+from ctpabi.outside_text import harmless_json
 from ctpabi.shim.build import BuildFailed, CompilerMissing
 from ctpabi.shim.build import build as build_shim
 from ctpabi.shim.substitute import BindingMissing
@@ -156,7 +157,7 @@ def control(
     except (OSError, RuntimeError, ValueError) as error:
         print(f"ctp-simcounter: {error}", file=sys.stderr)
         raise typer.Exit(1) from error
-    print(json.dumps(result, ensure_ascii=False, indent=2))
+    print(harmless_json(json.dumps(result, ensure_ascii=False, indent=2)))
 
 
 def _run(main: Coroutine[Any, Any, _T]) -> _T:

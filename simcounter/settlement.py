@@ -7,8 +7,10 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from rich.markup import escape
 from rich.table import Table
 
+from ctpabi.outside_text import harmless_json, shown
 from simcounter.tmdb import MonitoringKey, StoredReport
 
 KINDS = {
@@ -72,7 +74,7 @@ def _line(row: StoredReport, key: MonitoringKey | None) -> ReportLine:
 
 def as_json_lines(lines: Iterable[ReportLine]) -> str:
     """One JSON object a line."""
-    return "".join(json.dumps(asdict(line), ensure_ascii=False) + "\n" for line in lines)
+    return "".join(harmless_json(json.dumps(asdict(line), ensure_ascii=False)) + "\n" for line in lines)
 
 
 def as_table(lines: Iterable[ReportLine]) -> Table:
@@ -93,8 +95,9 @@ def as_table(lines: Iterable[ReportLine]) -> Table:
     for line in lines:
         where = f"{line.terminal_ip}:{line.terminal_port}" if line.terminal_ip else ""
         inner = f"{line.inner_length} 字节 {line.inner_sha256[:12]}" if line.inner_length else "无"
-        table.add_row(
+        cells = (
             line.trading_day, line.user_id, KINDS.get(line.kind, line.kind), line.app_id,
             f"{line.relay_ip} {line.relay_login_time}", line.terminal_app_id, where, line.terminal_login_time, inner,
         )  # fmt: skip
+        table.add_row(*(escape(shown(cell)) for cell in cells))
     return table

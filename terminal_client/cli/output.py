@@ -16,6 +16,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from ctpabi.catalog.data import load_catalog
+from ctpabi.outside_text import harmless_json, shown
 from ctprelay.ctp.v1 import events_pb2
 from terminal_client.cli.options import OptionsInvalid
 from terminal_client.errors import CallFailed, CollectorFailed, LoginRejected, TerminalError
@@ -55,17 +56,17 @@ class Output:
         self._console = Console(highlight=False)
 
     def line(self, value: Mapping[str, object]) -> None:
-        self._console.file.write(json.dumps(value, ensure_ascii=False) + "\n")
+        self._console.file.write(harmless_json(json.dumps(value, ensure_ascii=False)) + "\n")
         self._console.file.flush()
 
     def text(self, text: str, style: str = "") -> None:
         """One line for people; programs do not see it."""
         if not self.as_json:
-            self._console.print(escape(text), style=style, soft_wrap=True)
+            self._print(shown(text), style)
 
     def warning(self, text: str) -> None:
         """One line on standard error, for people and programs alike."""
-        Console(stderr=True, highlight=False).print(escape(text), style="yellow", soft_wrap=True)
+        Console(stderr=True, highlight=False).print(escape(shown(text)), style="yellow", soft_wrap=True)
 
     def session(self, info: SessionInfo) -> None:
         if self.as_json:
@@ -102,7 +103,7 @@ class Output:
         if self.as_json:
             self.line({"kind": kind, "text": text})
         else:
-            self.text(text or without)
+            self._print("\n".join(shown(line.expandtabs()) for line in text.splitlines()) or without)
 
     def event(self, event: events_pb2.Event) -> None:
         if self.as_json:
@@ -119,6 +120,9 @@ class Output:
         else:
             self.text(f"{status.of}: {status.state} {status.reason}", "green" if status.state == "live" else "yellow")
 
+    def _print(self, plain: str, style: str = "") -> None:
+        self._console.print(escape(plain), style=style, soft_wrap=True)
+
 
 def table_of(rows: Sequence[Message]) -> Table:
     """Rows as a table, the columns titled with the vendor's words."""
@@ -131,7 +135,7 @@ def table_of(rows: Sequence[Message]) -> Table:
     for name in columns:
         table.add_column(f"{words.get(name, '')}\n{name}", overflow="fold")
     for row in rows:
-        table.add_row(*(escape(cell(row, name).strip()) for name in columns))
+        table.add_row(*(escape(shown(cell(row, name).strip())) for name in columns))
     return table
 
 
@@ -140,7 +144,7 @@ def sideways(rows: Sequence[Message], columns: Sequence[str], words: Mapping[str
     table = Table(show_header=False)
     for row in rows:
         for name in columns:
-            table.add_row(name, words.get(name, ""), escape(cell(row, name)))
+            table.add_row(name, words.get(name, ""), escape(shown(cell(row, name))))
         table.add_section()
     return table
 
@@ -178,5 +182,5 @@ def reporting() -> Iterator[None]:
 
 
 def _leave(message: str, code: ExitStatus) -> typer.Exit:
-    Console(stderr=True, highlight=False).print(escape(message), style="red", soft_wrap=True)
+    Console(stderr=True, highlight=False).print(escape(shown(message)), style="red", soft_wrap=True)
     return typer.Exit(code)

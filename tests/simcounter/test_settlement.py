@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
+from ctpabi.outside_text import is_plain
 from simcounter.settlement import as_json_lines, as_table, day_report
 from simcounter.tmdb import MonitoringKey, StoredReport, Tmdb
 from tests.simcounter.test_tmdb import INNER, REPORT
@@ -69,3 +70,18 @@ def test_the_report_is_a_table_for_people(rows: list[StoredReport], key: Monitor
 
     assert "203.0.113.7:40001" in shown.get()
     assert "中继未上报" in shown.get()
+
+
+def test_a_clients_text_moves_nothing_on_the_screen(key: MonitoringKey) -> None:
+    """What a program calls itself is its own choice; markup is text."""
+    tmdb = Tmdb(":memory:", key)
+    tmdb.store(replace(REPORT, terminal_app_id="\x1b[2J\u202e[red]x"))
+    lines = day_report(tmdb.reports(), key)
+    tmdb.close()
+    wide = Console(width=240)
+    with wide.capture() as said:
+        wide.print(as_table(lines))
+
+    assert r"\x1b[2J\u202e[red]x" in said.get()
+    assert is_plain(as_json_lines(lines).rstrip("\n"))
+    assert json.loads(as_json_lines(lines))["terminal_app_id"] == "\x1b[2J\u202e[red]x"

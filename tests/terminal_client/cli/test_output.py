@@ -6,12 +6,16 @@ import io
 
 import pytest
 from rich.console import Console
+from typer import Exit
 
+from ctpabi.outside_text import is_plain
 from ctprelay.ctp.v1 import enums_pb2, events_pb2, structs_pb2
 from ctprelay.v1 import terminal_pb2 as pb
-from terminal_client.cli.output import Output, summary, table_of
+from terminal_client.cli.output import Output, reporting, summary, table_of
+from terminal_client.errors import LoginRejected, Refusal
 from terminal_client.session import Status
 from terminal_client.translation import session_info
+from tests.relay.test_outside_text import HARMFUL
 
 
 def shown(*rows: structs_pb2.Order | structs_pb2.Investor | structs_pb2.InvestorPosition) -> str:
@@ -61,6 +65,29 @@ def test_markup_in_what_others_wrote_is_plain_text(
     assert "[bold]x[/nothing]" in text
     assert "[red]front" in text
     assert "无记录" in text
+
+
+@pytest.mark.parametrize("harmful", HARMFUL.values(), ids=HARMFUL.keys())
+@pytest.mark.parametrize("as_json", [True, False])
+def test_what_others_wrote_moves_and_hides_nothing_on_the_screen(
+    harmful: str, as_json: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whatever the counter or the relay sends: in notices, tables, documents, states and errors."""
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("TERM", "dumb")  # no colors of our own
+    output, text = Output(as_json=as_json), harmful.encode("utf-8", "replace").decode()
+    output.event(events_pb2.Event(rsp_info={"error_id": 1, "error_msg": text}, rsp_error={}))
+    output.rows([structs_pb2.Order(status_msg=text)], "order")
+    output.rows([structs_pb2.InvestorProdSPBMDetail(exchange_id=text)], "detail")
+    output.status(Status("counter", "recovering", text))
+    output.document("notice", f"first\r\n\t{text}", "")
+    output.warning(text)
+    with pytest.raises(Exit), reporting():
+        raise LoginRejected(Refusal("counter", "refused", text))
+
+    said = capsys.readouterr()
+    assert [line for line in (said.out + said.err).split("\n") if not is_plain(line)] == []
+    assert len(said.err.splitlines()) == 2
 
 
 def test_a_login_shows_what_stands_behind_the_relay(
