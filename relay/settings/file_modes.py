@@ -12,9 +12,10 @@ def why_changeable(path: Path) -> str:
 
     The folders above count too: who may rename in one of them may put another file in this one's place. In a folder
     such as /tmp only the owner may (the sticky bit), so there it is enough that the file is ours. Whose they are does not
-    count: in a container root's folders may seem to be another user's. What is not there yet is judged by them alone.
+    count: in a container root's folders may seem to be another user's. What is not there yet is judged by them alone. Of
+    a link the folders above both its ends count.
     """
-    for place in (path, *path.absolute().parents):
+    for place in (path, *path.absolute().parents, *path.resolve().parents):
         try:
             found = place.stat()
         except FileNotFoundError:

@@ -41,6 +41,21 @@ def test_the_folders_above_count(tmp_path: Path) -> None:
     assert why_changeable(state) == ""
 
 
+def test_the_folders_above_a_links_other_end_count(tmp_path: Path) -> None:
+    """Who writes there can put another folder where the link leads; and who writes beside the link, another link."""
+    elsewhere, above = folder(tmp_path / "elsewhere", 0o777), folder(tmp_path / "above", 0o755)
+    folder(elsewhere / "state", 0o700)
+    link = above / "state"
+    link.symlink_to(elsewhere / "state")
+    assert str(elsewhere) in why_changeable(link)
+    assert str(elsewhere) in why_changeable(link / "not yet there")
+
+    elsewhere.chmod(0o755)
+    assert why_changeable(link) == ""
+    above.chmod(0o777)
+    assert str(above) in why_changeable(link)
+
+
 def test_what_belongs_to_another_user_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Unless that is root, or this process is."""
     place = folder(tmp_path / "state", 0o700)
