@@ -21,6 +21,13 @@ from relay.settings.text import allowed_values, section_at, setting_keys
 _M = TypeVar("_M", bound=BaseModel)
 _LONGEST_FILE = 1024 * 1024
 _ONLY_FROM_ENVIRONMENT = (("counter", "relay_auth_code"), ("counter", "operator", "password"))
+_REMOVED = {
+    "limits.login_failures_per_app_id": "delete it: nothing locks an app id; see limits.failures_before_slowing_app_id",
+    "limits.login_failures_per_ip": "delete it: nothing locks an address; see limits.failures_before_slowing_address",
+    "limits.login_failures_per_investor_everywhere": "delete it: no investor is locked everywhere;"
+    " see limits.failures_before_slowing_investor",
+}
+"""settings of earlier versions, and what is to be done"""
 
 
 class SettingsInvalid(Exception):
@@ -206,6 +213,8 @@ def _tell(problem: ErrorDetails) -> str:
     if not keys:
         return problem["msg"].removeprefix("Value error, ")
     if problem["type"] == "extra_forbidden":
+        if name in _REMOVED:
+            return f"{name}: there is no such setting any more; {_REMOVED[name]}"
         known = sorted(section_at(keys[:-1]).model_fields)
         close = difflib.get_close_matches(keys[-1], known, n=1)
         hint = f"did you mean {close[0]}?" if close else f"known here: {', '.join(known)}"

@@ -18,7 +18,7 @@ from relay.settings.file import (
     secrets_key_file,
     secrets_of,
 )
-from relay.settings.settings import Settings
+from relay.settings.settings import Limits, Settings
 from relay.settings.values import is_loopback, split_address
 
 MINIMAL = """
@@ -231,6 +231,15 @@ def test_addresses_are_split() -> None:
     for wrong in ("x", ":1", "x:y", "x:70000", "[:25", "[]:50051"):
         with pytest.raises(ValueError, match="HOST:PORT"):
             split_address(wrong)
+
+
+@pytest.mark.parametrize("name", ["app_id", "ip", "investor_everywhere"])
+def test_a_setting_that_was_removed_says_what_holds_instead(write: Write, name: str) -> None:
+    """Not another one that looks like it: `login_failures_per_investor` means something else."""
+    found = problems(write(f"{MINIMAL}\n[limits]\nlogin_failures_per_{name} = 3"))
+
+    assert f"limits.login_failures_per_{name}: there is no such setting any more; delete it" in found
+    assert found.rpartition("limits.")[2] in Limits.model_fields
 
 
 def test_the_process_environment_is_used_by_default(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
