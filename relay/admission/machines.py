@@ -12,7 +12,7 @@ of a place, so many of an investor, and for a time; the longest unseen go first.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
 
@@ -86,12 +86,15 @@ class MachineHistory:
     def compare(self, desk: Desk, traits: MachineTraits) -> Unlike | None:
         """How it differs from every machine known at the desk; None where it is one of them, or the first."""
         with self._engine.connect() as connection:
-            return self._compare(connection, desk, traits)
+            machines = _known(connection, desk)
+        if not machines:  # the firm has them forgotten meanwhile: this one is to be written again
+            self._written.pop((desk, traits), None)
+        return _unlike(machines, traits)
 
     def remember(self, desk: Desk, traits: MachineTraits) -> Unlike | None:
         """The same, and know it from now on."""
         with writing(self._engine) as connection:
-            unlike = self._compare(connection, desk, traits)
+            unlike = _unlike(_known(connection, desk), traits)
             now = stamp(self._clock())
             values = asdict(desk.investor) | {"app_id": desk.app_id, "place": desk.place} | asdict(traits)
             connection.execute(insert_new(connection, MACHINE).values(values | {"seen_at": now}))
@@ -114,14 +117,18 @@ class MachineHistory:
         with writing(self._engine) as connection:
             return connection.execute(delete(MACHINE).where(MACHINE.c.seen_at < oldest)).rowcount
 
-    def _compare(self, connection: Connection, desk: Desk, traits: MachineTraits) -> Unlike | None:
-        known = select(MACHINE).where(_at(desk)).order_by(MACHINE.c.seen_at.desc())
-        machines = [_traits(row) for row in connection.execute(known)]
-        least = min((traits.differences(machine) for machine in machines), key=len, default={})
-        return Unlike(least) if least else None
-
     def _today(self) -> str:
         return stamp(self._clock())[:10]
+
+
+def _known(connection: Connection, desk: Desk) -> list[MachineTraits]:
+    known = select(MACHINE).where(_at(desk)).order_by(MACHINE.c.seen_at.desc())
+    return [_traits(row) for row in connection.execute(known)]
+
+
+def _unlike(machines: Iterable[MachineTraits], traits: MachineTraits) -> Unlike | None:
+    least = min((traits.differences(machine) for machine in machines), key=len, default={})
+    return Unlike(least) if least else None
 
 
 def _keep_newest(connection: Connection, some: ColumnElement[bool], most: int) -> None:

@@ -54,6 +54,15 @@ def test_a_machine_that_misses_other_items_is_unlike_before_once(history: Machin
     assert [history.compare(DESK, traits) for traits in (USUAL, OTHER)] == [None, None]
 
 
+def test_what_the_firm_had_forgotten_is_written_again_the_same_day(history: MachineHistory, clock: HandClock) -> None:
+    """A command does it, in another process. Otherwise the machine that was known all along is unlike the new one."""
+    history.remember(DESK, USUAL)
+    MachineHistory(history._engine, clock=clock).forget(DESK.investor)
+
+    assert history.compare(DESK, USUAL) is None
+    assert not history.is_written_today(DESK, USUAL)
+
+
 def test_a_machine_is_the_same_whether_or_not_its_header_was_judged(history: MachineHistory) -> None:
     """The firm switches the judgement on or off: that locks no one out and sounds no alarm. What else differs is said."""
     unjudged = replace(USUAL, missing_digit="")
