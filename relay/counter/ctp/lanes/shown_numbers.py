@@ -36,6 +36,8 @@ _KINDS = {
     "ParkedOrderActionID": "ParkedOrderActionID",
 }
 """field -> what it numbers. ForQuoteSysID numbers what everybody hears of"""
+_REPEATED = "ReplaceSysID"
+"""what a terminal wrote, in the counter's word on its quote too"""
 _OF_NO_EXCHANGE = frozenset({"ParkedOrderID", "ParkedOrderActionID"})
 _TEACHING_ANSWERS = frozenset({"OnRspParkedOrderInsert", "OnRspParkedOrderAction"})
 _Key = tuple[str, bytes, bytes] | tuple[str, int, int, int]
@@ -192,7 +194,7 @@ def _taught(struct: Struct | None, callback: Callback) -> _Numbers | None:
         return None
     places = ref_places(struct)
     is_action = places is not None and places.action_space is not None
-    given = _OF_NO_EXCHANGE if is_action or not is_word else frozenset(_KINDS)
+    given = _OF_NO_EXCHANGE if is_action or not is_word else _KINDS.keys() - {_REPEATED}
     cells = tuple((_KINDS[name], cell) for name, cell in _cells(struct) if name in given)
     triple = None
     if places is not None and not is_action and is_word and places.front and places.session and places.ref:

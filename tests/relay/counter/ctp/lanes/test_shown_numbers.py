@@ -94,6 +94,8 @@ def test_notices_and_rows_say_whose_a_number_is(name: str, field: str, kind: str
     [
         ("OnErrRtnOrderAction", "OrderSysID"),
         ("OnErrRtnQuoteInsert", "ReplaceSysID"),
+        ("OnRtnQuote", "ReplaceSysID"),
+        ("OnRspQryQuote", "ReplaceSysID"),
         ("OnRspOrderAction", "OrderSysID"),
         ("OnRspParkedOrderAction", "OrderSysID"),
         ("OnRspQryParkedOrderAction", "OrderSysID"),
@@ -102,7 +104,7 @@ def test_notices_and_rows_say_whose_a_number_is(name: str, field: str, kind: str
     ],
 )
 def test_what_a_terminal_wrote_teaches_nothing(name: str, field: str) -> None:
-    """The counter repeats a request in its refusal and in what it says of an action."""
+    """The counter repeats a request in its refusal, in what it says of an action, and in a quote what it replaced."""
     shown = ShownNumbers(CATALOG)
     teach(shown, name, **{field: "77"})
 
