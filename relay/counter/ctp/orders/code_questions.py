@@ -89,6 +89,8 @@ class CodeQuestions:
 def _keep_in_order(order: OpenCall, ahead: list[OpenCall]) -> None:
     """An order that comes while one of its terminal waits here waits for that one, too."""
     link = order.link
+    if order in link.asking:  # it asks anew, and those behind it stay there
+        return
     link.asking = [one for one in link.asking if one.result_due and one.follows]
     ahead += link.asking[:1]
     if ahead:

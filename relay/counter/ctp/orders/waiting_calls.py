@@ -100,6 +100,8 @@ class WaitingCalls:
         freed = []
         for call in self._followers.pop(order, ()):
             call.follows -= 1
+            if order.is_own and not order.link.is_open:
+                call.asked_codes = False  # the terminal in whose name it was asked has left
             if call.follows == 0 and call in self._parked:
                 self.take_out(call)
                 freed.append(call)

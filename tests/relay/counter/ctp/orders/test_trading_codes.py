@@ -166,6 +166,25 @@ def test_orders_go_on_when_the_one_before_them_waits_no_longer() -> None:
     assert [fed.result(call) for call in (again, behind)] == ["cancelled_before_sent", 0]
 
 
+def test_a_terminal_that_leaves_takes_no_other_ones_question_along() -> None:
+    """It was asked in its name; whoever waits for the same answer asks anew, and its orders keep their order."""
+    fed = Fed()
+    mine, mate = fed.link(MINE), fed.link(MINE)
+    gone = named(fed, mine, "ReqOrderInsert", "ClientID", "00000123")
+    first = fed.submit(mate, "ReqOrderInsert", 1, **order_fields(OrderRef="5", ClientID="00000123"))
+    second = fed.order(mate, 6)
+    asked = fed.sent[-1]
+
+    fed.router.close_link(mine, fed.now)
+    fed.pump()
+    fed.router.event(answer("OnRspQryTradingCode", asked.request_id), fed.now)
+    fed.move(1.1)
+    answered(fed, "ClientID", "00000123")
+
+    assert [fed.result(call) for call in (gone, first, second)] == ["session_gone", 0, 0]
+    assert fed.sent[2:] == [first, second]
+
+
 def test_a_row_that_names_another_investor_teaches_nothing_of_this_one() -> None:
     """The counter should not send it; then it is his, whoever asked."""
     fed = Fed()
@@ -205,23 +224,6 @@ def test_a_break_while_it_is_asked_answers_the_call_and_asks_again() -> None:
     second = named(fed, mine, "ReqOrderInsert", "ClientID", "00000123", 6)
     answered(fed, "ClientID", "00000123")
     assert fed.result(second) == 0
-
-
-def test_a_terminal_that_leaves_while_it_asks_leaves_its_mates_no_hang() -> None:
-    """Their calls are answered by name, and ask again."""
-    fed = Fed()
-    mine, mate = fed.link(MINE), fed.link(MINE)
-    named(fed, mine, "ReqOrderInsert", "ClientID", "00000123")
-    call = named(fed, mate, "ReqOrderInsert", "ClientID", "00000123")
-    fed.router.close_link(mine, fed.now)
-    fed.pump()
-    assert fed.result(call) == "trading_codes_unknown"
-    fed.router.event(answer("OnRspQryTradingCode", fed.sent[-1].request_id), fed.now)
-    fed.move(1.1)
-
-    again = named(fed, mate, "ReqOrderInsert", "ClientID", "00000123", 6)
-    answered(fed, "ClientID", "00000123")
-    assert fed.result(again) == 0
 
 
 def test_the_end_of_the_session_answers_what_waits_for_a_code() -> None:
