@@ -160,14 +160,14 @@ def _bytes(key: PublicKeyTypes) -> bytes:
     return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
 
-def _state(*paths: Path) -> list[tuple[int, int, int] | None]:
-    """What tells that a file was written or replaced, also behind a symbolic link."""
+def _state(*paths: Path) -> list[tuple[int, ...] | None]:
+    """What tells that a file was written or replaced, also behind a symbolic link, or that its mode or owner was mended."""
 
-    def one(path: Path) -> tuple[int, int, int] | None:
+    def one(path: Path) -> tuple[int, ...] | None:
         try:
             found = path.stat()
         except OSError:
             return None
-        return found.st_ino, found.st_size, found.st_mtime_ns
+        return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
     return [one(path) for path in paths]

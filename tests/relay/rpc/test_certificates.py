@@ -218,6 +218,20 @@ def test_a_key_that_others_can_use_is_not_taken(files: Files, mode: int) -> None
     serving.use(files.certificate, files.key)
 
 
+def test_a_key_whose_mode_was_mended_is_taken(files: Files) -> None:
+    """As the log advises; nothing else of the file changes by that, and the certificate before would expire."""
+    certificates = Certificates(files.certificate, files.key)
+    wanted = files.renew()
+    files.key.chmod(0o644)
+    with capture_logs() as lines:
+        certificates.look()
+        files.key.chmod(0o600)
+        certificates.look()
+
+    assert [line["event"] for line in lines] == ["certificate_not_taken", "certificate_taken"]
+    assert int(lines[-1]["serial"], 16) == wanted
+
+
 def test_the_key_stands_in_no_text(files: Files) -> None:
     """Whatever is printed of the pair, or said about it."""
     secret = files.key.read_text().splitlines()[1]
