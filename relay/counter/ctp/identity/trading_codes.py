@@ -82,8 +82,11 @@ class KnownCodes:
             and _QUESTIONS[field] not in known.answered
         ]
 
-    def confine(self, name: str, investor: bytes, body: bytearray) -> Refusal | None:
-        """Refuse what is not known to be this investor's; write the rest as the counter does."""
+    def confine(self, name: str, investor: bytes, body: bytearray, *, is_cancel: bool) -> Refusal | None:
+        """Refuse what is not known to be this investor's; write the rest as the counter does.
+
+        In a cancel, which names its order by more than that, what nothing is known of is left out instead.
+        """
         for field, cell in self._named.get(name, ()):
             written = cell.read(body)
             if not written:
@@ -93,10 +96,10 @@ class KnownCodes:
             own = known.values.get((field, key)) if key else b""
             if own is None and _QUESTIONS[field] in known.answered:
                 return call_reasons.not_your_trading_code(field=field)
-            if own is None:
+            if own is None and not is_cancel:
                 return call_reasons.trading_codes_unknown(field=field)
             if own != written:
-                cell.write(body, own)
+                cell.write(body, own or b"")
         return None
 
     def _one(self, investor: bytes) -> _CodesOfOne:

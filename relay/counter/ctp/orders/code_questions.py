@@ -3,7 +3,7 @@
 Asked only when a call names one that is not known yet, once for each investor and trading day, in the investor's name
 and in the terminal's turn. The call waits for the answer as it would wait for an order it names, and no longer than its terminal
 allows; what is not known to be the investor's then is refused. Orders of its terminal that come meanwhile stay behind it,
-because the references a terminal gives must increase. A question that failed is not asked again for a while: it takes the
+because the references a terminal gives must increase. A cancel asks and waits for nothing. A question that failed is not asked again for a while: it takes the
 turn of other terminals' queries.
 """
 
@@ -46,7 +46,7 @@ class CodeQuestions:
     def ahead_of(self, call: OpenCall, now: float) -> tuple[list[OpenCall], list[OpenCall]]:
         """What `call` must wait for, and the questions among it that are still to be sent."""
         ahead, new, investor = list[OpenCall](), list[OpenCall](), call.link.lane.identity.investor
-        if self.known is None or call.is_own or call.asked_codes:
+        if self.known is None or call.is_own or call.asked_codes or call.priority is Priority.CANCEL:
             return ahead, new
         call.asked_codes = True
         for name in self.known.questions(call.method.name, investor, call.body):
@@ -83,7 +83,8 @@ class CodeQuestions:
         """Refuse what names another investor's code; of `body` the rest is written as the counter does."""
         if self.known is None:
             return None
-        return self.known.confine(call.method.name, call.link.lane.identity.investor, body)
+        is_cancel = call.priority is Priority.CANCEL
+        return self.known.confine(call.method.name, call.link.lane.identity.investor, body, is_cancel=is_cancel)
 
 
 def _keep_in_order(order: OpenCall, ahead: list[OpenCall]) -> None:

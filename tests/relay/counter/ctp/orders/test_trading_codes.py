@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from relay.counter.ctp.identity.scope_table import SCOPES, Scope
+from relay.counter.ctp.identity.scope_table import SCOPES, Priority, Scope, priority_of
 from relay.counter.ctp.orders.calls import OpenCall, RouterLink
 from relay.counter.port import LinkState, LinkStatus
 from relay.refusals.refusal import Refusal
@@ -64,7 +64,7 @@ def test_the_requests_with_codes_are_those_of_the_catalog() -> None:
     assert not {name for name, _ in WITH_CODES if SCOPES[name] in SAY_NOT_WHOSE}
 
 
-@pytest.mark.parametrize(("name", "field"), WITH_CODES)
+@pytest.mark.parametrize(("name", "field"), [one for one in WITH_CODES if priority_of(one[0]) is not Priority.CANCEL])
 def test_no_request_is_sent_with_a_code_that_is_not_the_investors(name: str, field: str) -> None:
     """The counter is asked once and names one code; another is refused by name, and its own would be sent."""
     fed = Fed()
@@ -78,6 +78,26 @@ def test_no_request_is_sent_with_a_code_that_is_not_the_investors(name: str, fie
     again = named(fed, mine, name, field, "77777777", 6)
     assert fed.result(again) == "not_your_trading_code"
     assert [one.method.name for one in fed.sent if not one.is_own] == []
+
+
+@pytest.mark.parametrize(("name", "field"), [one for one in WITH_CODES if priority_of(one[0]) is Priority.CANCEL])
+def test_a_cancel_waits_for_no_answer(name: str, field: str) -> None:
+    """As long as nothing is known, after a restart say, it goes without the code; then it is as with all others."""
+    fed = Fed()
+    mine = fed.link(MINE)
+    cancel = named(fed, mine, name, field, "00000123")
+    body = bytearray(request(name, **{field: "00000123"}))
+    assert fed.router._codes.confine(cancel, body) is None
+    assert read(method(name).struct, body, field) == ""
+    assert fed.result(cancel) != "trading_codes_unknown"
+    assert not any(call.is_own for call in fed.sent)
+
+    named(fed, mine, "ReqQuoteInsert", field, "00000123", 6)
+    answered(fed, field, "00000999")
+    other, own = named(fed, mine, name, field, "00000123", 7), bytearray(request(name, **{field: "999"}))
+    assert fed.result(other) == "not_your_trading_code"
+    assert fed.router._codes.confine(other, own) is None
+    assert read(method(name).struct, own, field) == "00000999"
 
 
 @pytest.mark.parametrize("written", ["00000123", " 00000123", "123", "０0000123", "00000123\t"])
