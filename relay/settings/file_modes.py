@@ -15,7 +15,8 @@ def why_changeable(path: Path) -> str:
     count: in a container root's folders may seem to be another user's. What is not there yet is judged by them alone. Of
     a link the folders above both its ends count.
     """
-    for place in (path, *path.absolute().parents, *path.resolve().parents):
+    elsewhere = Path(os.path.realpath(path))  # `resolve` raises for a link that leads to itself
+    for place in (path, *path.absolute().parents, *elsewhere.parents):
         try:
             found = place.stat()
         except FileNotFoundError:

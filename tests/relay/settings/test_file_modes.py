@@ -56,6 +56,14 @@ def test_the_folders_above_a_links_other_end_count(tmp_path: Path) -> None:
     assert str(above) in why_changeable(link)
 
 
+def test_a_link_that_leads_to_itself_is_said(tmp_path: Path) -> None:
+    """Not a traceback."""
+    link = tmp_path / "state"
+    link.symlink_to(link)
+
+    assert "symbolic links" in why_changeable(link)
+
+
 def test_what_belongs_to_another_user_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Unless that is root, or this process is."""
     place = folder(tmp_path / "state", 0o700)
