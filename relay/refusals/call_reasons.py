@@ -165,7 +165,7 @@ def order_not_found() -> None:
 
 
 @reason(
-    ("没有本投资者的 {field} 为此编号", "no {field} that this investor was shown today has that number"),
+    ("本投资者今日没有编号为此的 {field}", "no {field} that this investor was shown today has that number"),
     advice=("请先查询, 再按查询结果填写", "query it first, then name it as the answer does"),
     code=25,
 )
