@@ -72,6 +72,8 @@ class Certificates:
         """Raises CertificateUnusable. One that has expired is served all the same, and said."""
         self._certificate, self._key = certificate, key
         self._seen = _state(certificate, key)
+        self._begins: dt.datetime | None = None
+        """when a pair that was read too early may be taken"""
         self._pair = read_pair(certificate, key)
         if why := self._why_not_now(self._pair):
             _log.error("certificate_not_valid", why=why)
@@ -96,7 +98,8 @@ class Certificates:
 
     def look(self) -> None:
         """Take what is in the files where they have changed since they were last read; says it where they are unfit."""
-        if _state(self._certificate, self._key) == self._seen:
+        its_time = self._begins is not None and _now() >= self._begins
+        if _state(self._certificate, self._key) == self._seen and not its_time:
             return
         try:
             self.use(self._certificate, self._key)
@@ -107,8 +110,10 @@ class Certificates:
         """Take these files from here on, and what is in them; raises CertificateUnusable, and keeps the one before."""
         self._certificate, self._key = certificate, key
         self._seen = _state(certificate, key)
+        self._begins = None
         pair = read_pair(certificate, key)
         if why := self._why_not_now(pair):
+            self._begins = pair.valid_from if _now() < pair.valid_from else None
             raise CertificateUnusable(why)
         if pair != self._pair:
             self._pair = pair
@@ -120,12 +125,16 @@ class Certificates:
             await asyncio.to_thread(self.look)
 
     def _why_not_now(self, pair: Pair) -> str:
-        now = dt.datetime.now(dt.UTC)
+        now = _now()
         if now >= pair.valid_until:
             return f"{self._certificate}: expired at {pair.valid_until.isoformat()}"
         if now < pair.valid_from:
             return f"{self._certificate}: is not valid before {pair.valid_from.isoformat()}"
         return ""
+
+
+def _now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)
 
 
 def _configuration(pair: Pair) -> grpc.ServerCertificateConfiguration:

@@ -232,6 +232,24 @@ def test_a_key_whose_mode_was_mended_is_taken(files: Files) -> None:
     assert int(lines[-1]["serial"], 16) == wanted
 
 
+def test_a_certificate_that_came_too_early_is_taken_when_it_begins(
+    files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An authority whose clock is ahead; its files do not change any more."""
+    certificates = Certificates(files.certificate, files.key)
+    begins = dt.datetime.now(dt.UTC) + dt.timedelta(hours=1)
+    wanted = files.renew(not_before=begins)
+    with capture_logs() as lines:
+        certificates.look()
+        certificates.look()
+        monkeypatch.setattr("relay.rpc.certificates._now", lambda: begins + dt.timedelta(seconds=1))
+        certificates.look()
+        certificates.look()
+
+    assert [line["event"] for line in lines] == ["certificate_not_taken", "certificate_taken"]
+    assert int(lines[-1]["serial"], 16) == wanted
+
+
 def test_the_key_stands_in_no_text(files: Files) -> None:
     """Whatever is printed of the pair, or said about it."""
     secret = files.key.read_text().splitlines()[1]
