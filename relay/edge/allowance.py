@@ -17,7 +17,9 @@ _BESIDE_MESSAGES = 16 * 1024
 """bytes for TLS and HTTP/2 themselves"""
 _STRANGER_RATE, _STRANGER_BURST = 64 * 1024, 32 * 1024
 _PROVED_RATE, _PROVED_BURST = 512 * 1024, 2 * 1024 * 1024
-_LONGEST_PAUSE = 1.0
+_LONGEST_PAUSE = 4.0
+_STREAM = 32 * 1024
+"""bytes that a stream counts for after a proof, so that opening and resetting streams has a rate, too"""
 
 
 class Allowance:
@@ -47,10 +49,12 @@ class Allowance:
         left = self._bucket.left(now)
         return 0.0 if left >= 0 else min(_LONGEST_PAUSE, -left / self._bucket.rate)
 
-    def opened(self) -> bool:
+    def opened(self, now: float) -> bool:
         """It opened a stream; false where that is one too many."""
         if self.streams_spent:
             return False
+        if not self._stranger:
+            self._bucket.take(_STREAM, now)
         self._streams += 1
         return True
 

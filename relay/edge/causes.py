@@ -17,6 +17,10 @@ class Cause(Enum):
     QUEUE = ("refused_waited", "refused: they waited too long for their turn")
     INNER = ("refused_inside", "refused: no connection to gRPC could be opened for them")
     GAVE_WAY = ("cut_gave_way", "cut before they proved themselves: their address held most when all places were taken")
+    LOGGING_IN = (
+        "cut_logging_in",
+        "cut: their address held most of those that were logging in, and there were too many",
+    )
     BYTES = ("cut_bytes", "cut: too many bytes before they proved themselves")
     STREAMS = ("cut_streams", "cut: too many streams before they proved themselves")
     UNPROVED = ("cut_unproved", "cut: they did not prove themselves in time")

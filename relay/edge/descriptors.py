@@ -13,6 +13,8 @@ _OF_A_CONNECTION: Final = 3
 _ELSEWHERE: Final = 160
 """for databases, logs, the counter's connections, files that are open for a moment"""
 _FEWEST: Final = 32
+_FEWEST_LOGGING_IN: Final = 64
+_MOST_LOGGING_IN: Final = 2048
 
 
 def raise_limit() -> int:
@@ -35,3 +37,9 @@ def most_strangers(wanted: int, sessions: int, descriptors: int) -> int:
         advice = "raise the limit of open files (LimitNOFILE=, ulimit -n)"
         _log.warning("descriptors_scarce", open_files=descriptors, needed=needed, strangers=most, advice=advice)
     return most
+
+
+def most_logging_in(strangers: int, sessions: int, descriptors: int) -> int:
+    """So many connections between proof and session beside these; a few also where descriptors are scarce."""
+    room = (descriptors - _ELSEWHERE) // _OF_A_CONNECTION - sessions - strangers
+    return max(_FEWEST_LOGGING_IN, min(_MOST_LOGGING_IN, room))

@@ -6,14 +6,15 @@ not how fast they come, not what they send before anything is known of them. So 
 `shares` says who holds how many places, `pace` who goes next, `allowance` what one may spend.
 
 Words: a **stranger** is a connection on which nothing was proved yet. It holds a place in `shares` and may have to give
-way. The terminal service says when a stream on it is opened, proved, ended and closed (`OpenStream`); from the first
-proof until the last proved stream is closed the connection holds no place and is never cut to make room. A
+way. The terminal service says when a stream on it is opened, proved, ended and closed (`OpenStream`). From the first
+proof on it is **logging in** and holds a place of another kind; with a session it holds none and never gives way. A
 connection **carries many** where its address is a trusted proxy's that speaks HTTP/2: it has a bound of its own, and its
 terminals are bounded by their streams.
 
 What holds between two events:
 
-* A passage is in `shares` exactly while it is a stranger's, in `pace` exactly while it waits for its turn.
+* A passage is in `_shares` exactly while it is a stranger's, in `_logging_in` exactly while it has a proof and no
+  session, in `_pace` exactly while it waits for its turn.
 * `_by_port` has every inner connection from before it connects until it is closed. A connection to gRPC's ports that
   was not opened here has no entry; its streams have no origin and are refused.
 * Where the process has no descriptors left, the accept loop lets the fullest address give one up, and pauses; it never
@@ -67,6 +68,7 @@ class Edge:
         self.buffer = memoryview(bytearray(BUFFER_BYTES))
         self.passages: set[Passage] = set()
         self._shares: Shares[Passage] = Shares(limits.strangers)
+        self._logging_in: Shares[Passage] = Shares(limits.logging_in)
         self._pace: Pace[Passage] = Pace(limits.pace)
         self._carrying: set[Passage] = set()
         self._by_port: dict[int, Passage] = {}
@@ -137,6 +139,7 @@ class Edge:
         """These hold from the next connection on."""
         self.limits = limits
         self._shares.limits = limits.strangers
+        self._logging_in.limits = limits.logging_in
         if limits.pace != self._pace.limits:
             self._pace.take_limits(limits.pace)
 
@@ -182,9 +185,17 @@ class Edge:
             other.cut(Cause.GAVE_WAY)
         return True
 
+    def log_in(self, passage: Passage) -> None:
+        """It has proved itself and has no session yet; where there are too many, the fullest address gives one up."""
+        self.leave_place(passage)
+        gives_way = self._logging_in.enter(passage, passage.place, known=passage.known)
+        for other in [passage] if gives_way is None else gives_way:
+            other.cut(Cause.LOGGING_IN)
+
     def leave_place(self, passage: Passage) -> None:
-        """It is no stranger any more, or over."""
+        """It has a session, holds another place, or is over."""
         self._shares.leave(passage)
+        self._logging_in.leave(passage)
         self._carrying.discard(passage)
 
     def ask_turn(self, passage: Passage) -> None:
@@ -251,8 +262,9 @@ class Edge:
     def _none_left(self, error: OSError) -> None:
         """No descriptors: let one connection go, and wait a little for the others."""
         self.lines.say("connections_not_accepted", "", why=error.strerror or "", advice="raise the limit of open files")
-        if self.strangers:
-            self._shares.fullest().cut(Cause.GAVE_WAY)
+        held = max(self._shares, self._logging_in, key=len)
+        if held:
+            held.fullest().cut(Cause.GAVE_WAY if held is self._shares else Cause.LOGGING_IN)
         if self._listening is not None:
             self._loop.remove_reader(self._listening)
             self._pause = self._loop.call_later(_PAUSE_SECONDS, self._accept_again)

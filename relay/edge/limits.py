@@ -13,6 +13,8 @@ class EdgeLimits:
     """What the settings allow; may change while the relay runs."""
 
     strangers: ShareLimits
+    logging_in: ShareLimits
+    """connections that have proved themselves and have no session yet"""
     pace: PaceLimits
     max_message: int
     hello_seconds: float

@@ -62,6 +62,8 @@ class Surroundings(Protocol):
 
     def take_place(self, passage: Passage) -> bool: ...
 
+    def log_in(self, passage: Passage) -> None: ...
+
     def leave_place(self, passage: Passage) -> None: ...
 
     def ask_turn(self, passage: Passage) -> None: ...
@@ -223,7 +225,7 @@ class Passage:
 
     def stream_opened(self) -> OpenStream | None:
         """A stream has begun; None where it is one too many before a proof, and the connection is cut."""
-        if not self.carries_many and not self._allowance.opened():
+        if not self.carries_many and not self._allowance.opened(self._loop.time()):
             self.cut(Cause.STREAMS)
             return None
         self._streams += 1
@@ -236,13 +238,15 @@ class Passage:
         if self._proved > 1 or self._at is not _At.OPEN or self.carries_many:
             return
         self._allowance.proved()
-        self._edge.leave_place(self)
+        self._edge.log_in(self)
         if self._proof_time is not None:
             self._proof_time.cancel()
 
     def stream_has_session(self) -> None:
         """A terminal on it is logged in."""
         self.sessions += 1
+        if not self.carries_many:
+            self._edge.leave_place(self)
 
     def stream_unclosed(self, *, session: bool) -> None:
         """A stream that the relay ended is not closed in time: then the connection is, unless others need it."""
@@ -264,6 +268,8 @@ class Passage:
             self._allowance.stranger_again()
             self._must_prove()
             self._edge.take_place(self)
+        elif session and not self.sessions:
+            self._edge.log_in(self)
 
     # The end --------------------------------------------------------------------------------------------------
 

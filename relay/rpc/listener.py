@@ -13,7 +13,7 @@ import grpc
 
 from relay.admission.origin.trusted_proxies import Network, Origin, origin_of, parse_networks
 from relay.counter.port import Evidence
-from relay.edge.descriptors import most_strangers, raise_limit
+from relay.edge.descriptors import most_logging_in, most_strangers, raise_limit
 from relay.edge.edge import Edge
 from relay.edge.limits import EdgeLimits
 from relay.edge.pace import PaceLimits
@@ -121,8 +121,10 @@ class Listener:
 
     def _edge_limits(self, settings: Listen) -> EdgeLimits:
         strangers = most_strangers(settings.max_connections_without_session, self._max_sessions, self._descriptors)
+        logging_in = most_logging_in(strangers, self._max_sessions, self._descriptors)
         return EdgeLimits(
             ShareLimits(strangers, settings.max_connections_without_session_per_address),
+            ShareLimits(logging_in, logging_in),
             PaceLimits(settings.connections_per_second, settings.connections_per_second_per_address),
             settings.max_message_bytes,
             settings.hello_timeout_seconds,

@@ -7,6 +7,7 @@ import errno
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,14 +15,14 @@ import structlog.testing
 
 from relay.edge import passage
 from relay.edge.causes import Cause
-from relay.edge.descriptors import most_strangers
+from relay.edge.descriptors import most_logging_in, most_strangers
 from relay.edge.edge import Edge
 from relay.edge.limits import EdgeLimits
 from relay.edge.pace import PaceLimits
 from relay.edge.shares import ShareLimits
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-LIMITS = EdgeLimits(ShareLimits(6, 4), PaceLimits(100.0, 20.0), 4096, 5.0, 10)
+LIMITS = EdgeLimits(ShareLimits(6, 4), ShareLimits(3, 3), PaceLimits(100.0, 20.0), 4096, 5.0, 10)
 
 
 class Inner:
@@ -83,7 +84,7 @@ async def answer(connection: socket.socket, size: int = 65536) -> bytes:
 
 async def test_bytes_go_both_ways_whole_and_in_order() -> None:
     """Also where one side reads late: then the other is read late."""
-    async with edge_at_work(EdgeLimits(ShareLimits(6, 4), PaceLimits(100.0, 20.0), 4 << 20, 5.0, 10)) as (_, port, _):
+    async with edge_at_work(replace(LIMITS, max_message=4 << 20)) as (_, port, _):
         connection = await opened(port, "127.0.0.1")
         much = bytes(range(256)) * 1000
         sending = asyncio.ensure_future(asyncio.get_running_loop().sock_sendall(connection, much))
@@ -134,11 +135,36 @@ async def test_where_all_places_are_taken_the_fullest_address_gives_way() -> Non
             connection.close()
 
 
+async def test_where_too_many_are_logging_in_the_fullest_address_gives_way() -> None:
+    """Its oldest is cut; one elsewhere is not, nor one that has a session."""
+    async with edge_at_work() as (edge, port, _):
+        connections = []
+        for source in ("127.0.0.2", "127.0.0.3", "127.0.0.3", "127.0.0.4", "127.0.0.5"):
+            before = set(edge.passages)
+            connections.append(await opened(port, source))
+            await answer(connections[-1])
+            (passage_,) = edge.passages - before
+            stream = passage_.stream_opened()
+            assert stream is not None
+            if source == "127.0.0.2":
+                stream.has_session()
+            else:
+                stream.proved()
+
+        assert await answer(connections[1]) == b""
+        assert edge.counts.of(Cause.LOGGING_IN) == 1
+        for connection in (connections[0], *connections[2:]):
+            await asyncio.get_running_loop().sock_sendall(connection, b"still there")
+            assert await answer(connection) == b"still there"
+        for connection in connections:
+            connection.close()
+
+
 async def test_a_connection_without_a_stream_and_one_without_a_proof_are_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each in its time; a session takes both away."""
     monkeypatch.setattr(passage, "_IDLE_SECONDS", 0.05)
     monkeypatch.setattr(passage, "_BESIDE_HELLO_SECONDS", 0.05)
-    limits = EdgeLimits(LIMITS.strangers, LIMITS.pace, 4096, 0.05, 10)
+    limits = replace(LIMITS, hello_seconds=0.05)
     async with edge_at_work(limits) as (edge, port, _):
         idle = await opened(port, "127.0.0.2")
         assert await answer(idle) == PREFACE
@@ -268,3 +294,10 @@ def test_strangers_are_as_few_as_descriptors_allow() -> None:
         assert most_strangers(256, 1000, 1024) == 32
 
     assert [line["needed"] for line in logged] == [1078, 3928]
+
+
+def test_those_logging_in_have_what_descriptors_leave() -> None:
+    """And a few in any case."""
+    assert most_logging_in(256, 50, 65_536) == 2048
+    assert most_logging_in(256, 50, 4096) == (4096 - 160) // 3 - 306
+    assert most_logging_in(238, 50, 1024) == 64
