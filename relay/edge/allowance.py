@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from relay.edge.bucket import Bucket
 
-STREAMS = 8
+STREAMS = 3
 """streams that a connection may open without proving itself on one of them"""
 _MESSAGES = 3
 """of the largest size"""

@@ -1,8 +1,9 @@
 """In which order and how fast new connections reach gRPC, where each costs a TLS handshake.
 
 Each address has a bucket, and all addresses together have one for those that are known and one for those that are not.
-Of those that wait, the address goes next that went longest ago, one that never went first of all. So a flood waits for
-itself, however many addresses it has used before.
+Of those that wait, an address that never went goes first, the newest of these before the others: a flood of new
+addresses comes at once, and somebody who comes a moment later need not wait for all of them. Then the address that went
+longest ago. So a flood waits for itself, however many addresses it has used before.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ _Key = TypeVar("_Key")
 
 AT_ONCE = 64
 """connections that an address opens without waiting: a branch office in the morning"""
-_SECONDS_AT_ONCE = 1.5
-"""what all addresses together may open without waiting, as a share of a second's rate"""
-_KNOWN_TIMES = 2
+_SECONDS_AT_ONCE = 0.1
+"""what all addresses together may open without waiting, as a share of a second's rate: many handshakes at once hold orders up"""
+_KNOWN_TIMES = 4
 """known addresses have so many times the rate of the others, and a bucket of their own"""
 _REMEMBERED = 4096
 """addresses"""
@@ -118,9 +119,9 @@ class Pace(Generic[_Key]):
         return min(waits, default=None)
 
     def _next_place(self, known: bool, now: float) -> str | None:
-        """Of the places that may go the one that went longest ago."""
+        """Of the places that may go the newest that never went, else the one that went longest ago."""
         best, its_turn = None, 0
-        for place, line in self._lines.items():
+        for place, line in reversed(self._lines.items()):
             turn = self._turns.get(place, 0)
             if line.known is known and (best is None or turn < its_turn) and self._may(place, now):
                 best, its_turn = place, turn

@@ -82,10 +82,10 @@ class Listen(Section):
         " An IPv6 address counts as its /64 network",
     )
     connections_per_second: Seconds = Field(
-        default=100.0,
+        default=50.0,
         description="new connections a second from all addresses that no investor has logged in from before; those that are known"
-        " have twice as many of their own. Further ones wait for their turn. Each uses up one of the machine's ephemeral ports"
-        " for a minute, so more than 150 need more of those (net.ipv4.ip_local_port_range)",
+        " have four times as many of their own. Further ones wait for their turn. Each uses up one of the machine's ephemeral ports"
+        " for a minute, so more than 90 need more of those (net.ipv4.ip_local_port_range)",
     )
     connections_per_second_per_address: Seconds = Field(
         default=20.0, description="new connections a second from one address, after the first 64"

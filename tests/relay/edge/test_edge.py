@@ -14,6 +14,7 @@ import pytest
 import structlog.testing
 
 from relay.edge import passage
+from relay.edge.allowance import STREAMS
 from relay.edge.causes import Cause
 from relay.edge.descriptors import most_logging_in, most_strangers
 from relay.edge.edge import Edge
@@ -225,7 +226,7 @@ async def test_too_many_bytes_and_too_many_streams_are_cut() -> None:
         second = await opened(port, "127.0.0.2")
         assert await answer(second) == PREFACE
         (one,) = edge.passages
-        streams = [one.stream_opened() for _ in range(9)]
+        streams = [one.stream_opened() for _ in range(STREAMS + 1)]
 
         assert streams[-1] is None
         assert None not in streams[:-1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,14 +19,23 @@ def went(pace: Pace[str], now: float) -> list[str]:
     return going
 
 
-def test_a_branch_office_goes_at_once() -> None:
-    """Fifty terminals behind one address."""
+def went_within(pace: Pace[str], begin: float, seconds: float) -> list[str]:
+    now, going = begin, went(pace, begin)
+    while (wait := pace.wait(now)) is not None and now + wait <= begin + seconds:
+        now += max(wait, 1e-6)
+        going += went(pace, now)
+    return going
+
+
+def test_a_branch_office_goes_at_the_rate_of_all() -> None:
+    """Fifty terminals behind one address; few at once, so that their handshakes hold up no order."""
     pace: Pace[str] = Pace(LIMITS)
     for number in range(50):
         pace.ask(f"{number}", "office", known=False)
 
-    assert went(pace, 0.0) == [f"{number}" for number in range(50)]
-    assert pace.wait(0.0) is None
+    assert len(went(pace, 0.0)) == 10
+    assert went_within(pace, 0.0, 0.41) == [f"{number}" for number in range(10, 50)]
+    assert pace.wait(0.5) is None
 
 
 def test_a_place_that_has_used_up_its_own_waits_and_others_do_not() -> None:
@@ -33,28 +43,27 @@ def test_a_place_that_has_used_up_its_own_waits_and_others_do_not() -> None:
     pace: Pace[str] = Pace(LIMITS)
     for number in range(AT_ONCE + 40):
         pace.ask(f"flood {number}", "flood", known=False)
-    assert len(went(pace, 0.0)) == AT_ONCE
+    before = len(went_within(pace, 0.0, 1.0))
+    assert AT_ONCE <= before <= AT_ONCE + 20
 
     pace.ask("home", "home", known=False)
 
-    assert went(pace, 0.0) == ["home"]
-    wait = pace.wait(0.0)
-    assert wait is not None
-    assert abs(wait - 1 / 20) < 1e-6
-    assert len(went(pace, 1.0)) == 20
+    assert went(pace, 1.0) == ["home"]
+    assert abs(len(went_within(pace, 1.0, 0.5)) - 10) <= 1
 
 
-def test_among_many_a_newcomer_is_next() -> None:
-    """A hundred addresses that went before wait behind one that never did."""
+@pytest.mark.parametrize("seconds", [0.0, 0.5, 2.0])
+def test_among_many_a_newcomer_is_next(seconds: float) -> None:
+    """A hundred addresses wait behind one that comes later, whether or not they went before."""
     pace: Pace[str] = Pace(LIMITS)
     flood = [f"flood {number}" for number in range(100)]
     for number in range(4):
         for place in flood:
             pace.ask(f"{place} {number}", place, known=False)
-    went(pace, 0.0)
+    went_within(pace, 0.0, seconds)
     pace.ask("home", "home", known=False)
 
-    assert went(pace, 0.011)[0] == "home"
+    assert went(pace, seconds + 0.011)[0] == "home"
 
 
 def test_known_places_go_before_others_and_have_a_rate_of_their_own() -> None:
@@ -65,11 +74,11 @@ def test_known_places_go_before_others_and_have_a_rate_of_their_own() -> None:
         pace.ask(f"terminal {number}", f"office {number % 40}", known=True)
 
     first = went(pace, 0.0)
-    later = went(pace, 1.0)
+    later = went_within(pace, 0.0, 1.0)
 
-    assert [one.startswith("terminal") for one in first] == [True] * 300 + [False] * 150
-    assert sum(one.startswith("terminal") for one in later) == 200
-    assert sum(one.startswith("stranger") for one in later) == 100
+    assert [one.startswith("terminal") for one in first] == [True] * 40 + [False] * 10
+    assert abs(sum(one.startswith("terminal") for one in later) - 400) <= 1
+    assert abs(sum(one.startswith("stranger") for one in later) - 100) <= 1
 
 
 def test_a_newcomer_is_looked_at_only_where_its_own_turn_may_have_come() -> None:
@@ -149,8 +158,8 @@ def test_another_pace_holds_at_once() -> None:
     pace: Pace[str] = Pace(LIMITS)
     for number in range(300):
         pace.ask(f"{number}", f"place {number % 10}", known=False)
-    assert len(went(pace, 0.0)) == 150
+    assert len(went_within(pace, 0.0, 1.0)) > 100
 
     pace.take_limits(PaceLimits(total=10.0, at_place=20.0))
 
-    assert len(went(pace, 1.0)) == 10
+    assert len(went_within(pace, 1.0, 1.0)) <= 11
