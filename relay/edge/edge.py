@@ -44,7 +44,7 @@ from relay.settings.values import split_address
 
 _log = structlog.get_logger(__name__)
 _BACKLOG = 1024
-_AT_A_TIME = 32
+_AT_A_TIME = 4
 """connections accepted before other work of the loop has its turn"""
 _PAUSE_SECONDS = 0.2
 _LONGEST_TURN_SECONDS = 0.05

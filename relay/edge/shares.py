@@ -1,7 +1,7 @@
 """Places for connections that have proved nothing: each address its own few, and where all are taken the fullest address gives way.
 
 So a flood takes room from itself: from one address it is the fullest at once, and from a hundred each of them holds more
-than somebody who comes alone. An address that investors have logged in from before may hold a branch office's worth
+than somebody who comes alone. Who comes from an address that would be the fullest is refused at once, which costs least. An address that investors have logged in from before may hold a branch office's worth
 before any of it counts against it. Where such addresses alone hold all places, as after a restart, one gives way to an
 address that holds less, and else the newcomer is refused: they would end each other's handshakes without end.
 """
@@ -65,8 +65,10 @@ class Shares(Generic[_Key]):
         return next(iter(self._held[place]))
 
     def _gives_way_to(self, newcomer: _Key, place: str) -> _Key:
-        if max(self._by_rank) > 0:
-            return self.fullest()
+        most = max(self._by_rank)
+        if most > 0:
+            no_use = self._rank(place) == most and self.held_at(place) > 1
+            return newcomer if no_use else self.fullest()
         most = max(self._held, key=self.held_at)
         return next(iter(self._held[most])) if self.held_at(most) > self.held_at(place) else newcomer
 

@@ -113,3 +113,14 @@ def test_a_known_place_gives_way_to_one_that_holds_less() -> None:
     assert of.enter(100, "home", known=True) == [0]
     assert of.enter(8, "shared", known=True) is None
     assert of.held_at("home") == 1
+
+
+def test_who_would_be_the_fullest_is_refused_and_ends_no_other() -> None:
+    """A flood that has its share makes no churn; somebody who comes alone still gets in."""
+    shares: Shares[str] = Shares(ShareLimits(total=4, at_place=4))
+    for name in ("a1", "b1", "a2", "b2"):
+        assert shares.enter(name, name[0]) == []
+
+    assert shares.enter("a3", "a") is None
+    assert [name in shares for name in ("a1", "a2", "b1", "b2")] == [True] * 4
+    assert len(shares.enter("c1", "c") or ()) == 1
