@@ -178,8 +178,7 @@ class Edge:
             return True
         gives_way = self._shares.enter(passage, passage.place, known=passage.known)
         if gives_way is None:
-            full = self._shares.held_at(passage.place) >= self.limits.strangers.at_place
-            passage.refuse(Cause.PLACE_FULL if full else Cause.FULL)
+            passage.refuse(self._why_full(passage.place))
             return False
         for other in gives_way:
             other.cut(Cause.GAVE_WAY)
@@ -254,10 +253,24 @@ class Edge:
         except (OSError, ValueError, IndexError):  # gone already
             connection.close()
             return
+        is_proxy = is_in(peer.ip, self.writes_header) or is_in(peer.ip, self.carries_many)
+        if not is_proxy and self._shares.refuses(peer.place, known=self.known(peer.place)):
+            self._refuse_at_once(connection, peer)
+            return
         passage = Passage(self, connection, peer)
         self.passages.add(passage)
         if is_in(peer.ip, self.writes_header) or self.take_place(passage):
             passage.begin()
+
+    def _refuse_at_once(self, connection: socket.socket, peer: Origin) -> None:
+        """A flood costs an accept and a close for each, and nothing else."""
+        connection.close()
+        cause = self._why_full(peer.place)
+        self.counts.add(cause)
+        self.lines.say("connection_refused", peer.place, cause=cause.name.lower(), peer=str(peer.ip), why="")
+
+    def _why_full(self, place: str) -> Cause:
+        return Cause.PLACE_FULL if self._shares.held_at(place) >= self.limits.strangers.at_place else Cause.FULL
 
     def _none_left(self, error: OSError) -> None:
         """No descriptors: let one connection go, and wait a little for the others."""

@@ -43,6 +43,15 @@ class Shares(Generic[_Key]):
         """How many this place has."""
         return len(self._held.get(place, ()))
 
+    def refuses(self, place: str, *, known: bool = False) -> bool:
+        """Whether one more of this place is refused for sure; changes nothing, and costs little."""
+        held = self.held_at(place)
+        if held >= self.limits.at_place:
+            return True
+        if not held or known or place in self._known or len(self) < self.limits.total:
+            return False
+        return held + 1 >= max(self._by_rank)
+
     def enter(self, key: _Key, place: str, *, known: bool = False) -> list[_Key] | None:
         """Take one for this place; returns the one that gives way and holds none any more, or None where it is refused."""
         if self.held_at(place) >= self.limits.at_place:

@@ -117,10 +117,24 @@ def test_a_known_place_gives_way_to_one_that_holds_less() -> None:
 
 def test_who_would_be_the_fullest_is_refused_and_ends_no_other() -> None:
     """A flood that has its share makes no churn; somebody who comes alone still gets in."""
-    shares: Shares[str] = Shares(ShareLimits(total=4, at_place=4))
+    held: Shares[str] = Shares(ShareLimits(total=4, at_place=4))
     for name in ("a1", "b1", "a2", "b2"):
-        assert shares.enter(name, name[0]) == []
+        assert held.enter(name, name[0]) == []
 
-    assert shares.enter("a3", "a") is None
-    assert [name in shares for name in ("a1", "a2", "b1", "b2")] == [True] * 4
-    assert len(shares.enter("c1", "c") or ()) == 1
+    assert held.enter("a3", "a") is None
+    assert [name in held for name in ("a1", "a2", "b1", "b2")] == [True] * 4
+    assert len(held.enter("c1", "c") or ()) == 1
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.booleans()), max_size=60))
+def test_what_is_refused_for_sure_is_refused(steps: list[tuple[int, bool]]) -> None:
+    """And of a place that is not known nothing else is."""
+    held = shares(8, 4)
+    for number, (place, leaves) in enumerate(steps):
+        known = place == 0
+        refused = held.refuses(f"{place}", known=known)
+        entered = held.enter(number, f"{place}", known=known)
+        assert (entered is None) or not refused
+        assert refused or known or entered is not None
+        if leaves:
+            held.leave(number // 2)
