@@ -74,9 +74,9 @@ class Shares(Generic[_Key]):
         return next(iter(self._held[place]))
 
     def _gives_way_to(self, newcomer: _Key, place: str) -> _Key:
-        most = max(self._by_rank)
-        if most > 0:
-            no_use = self._rank(place) == most and self.held_at(place) > 1
+        highest = max(self._by_rank)
+        if highest > 0:
+            no_use = self._rank(place) == highest and self.held_at(place) > 1
             return newcomer if no_use else self.fullest()
         most = max(self._held, key=self.held_at)
         return next(iter(self._held[most])) if self.held_at(most) > self.held_at(place) else newcomer
