@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import itertools
 import secrets
 import ssl
@@ -66,7 +65,7 @@ class Aim:
     def stop(self) -> None:
         """No more from here on; what is under way ends soon."""
         self._end = 0.0
-        for timeout in self._timeouts:
+        for timeout in tuple(self._timeouts):
             timeout.reschedule(0.0)
 
     def next_source(self) -> str:
@@ -91,10 +90,14 @@ class Aim:
 
         timeout = asyncio.timeout(max(0.0, self._end - time.monotonic()))
         self._timeouts.append(timeout)
-        with contextlib.suppress(TimeoutError):
+        try:
             async with timeout, asyncio.TaskGroup() as group:
                 for _ in range(count):
                     group.create_task(come_again_and_again())
+        except TimeoutError:
+            pass
+        finally:
+            self._timeouts.remove(timeout)
 
     # What he says ----------------------------------------------------------------------------------------------
 

@@ -111,14 +111,11 @@ async def over_tls(
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """The same with TLS on it."""
     connection = await connect(port, source)
-    try:
-        async with asyncio.timeout(_CONNECT_SECONDS):
-            return await asyncio.open_connection(
-                sock=connection, ssl=context, server_hostname="127.0.0.1", ssl_shutdown_timeout=0.1
-            )
-    except BaseException:
-        connection.close()
-        raise
+    # The loop closes it where this fails: closed here, its number would be another connection's while the loop still has it.
+    async with asyncio.timeout(_CONNECT_SECONDS):
+        return await asyncio.open_connection(
+            sock=connection, ssl=context, server_hostname="127.0.0.1", ssl_shutdown_timeout=0.1
+        )
 
 
 class Connection:
