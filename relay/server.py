@@ -47,7 +47,7 @@ from relay.directory.access import DirectoryAccess
 from relay.directory.investors import Investors, kept_known
 from relay.directory.known_terminals import KnownTerminals
 from relay.directory.terminals import Terminals, open_key
-from relay.event_loop import run_loop
+from relay.event_loop import run_loop, settle_heap
 from relay.ledger.ledger import Ledger
 from relay.ledger.spool import Spool
 from relay.logs import logs
@@ -68,6 +68,7 @@ from relay.tasks import Tasks
 
 _log = structlog.get_logger(__name__)
 
+Ready = Callable[[int], object]
 _KEPT_BEYOND_AGE = dt.timedelta(days=2)
 
 
@@ -100,7 +101,7 @@ async def serve(
     secrets: settings_file.Secrets,
     log: logs.Log,
     load: Load,
-    ready: Callable[[int], object] = lambda _: None,
+    ready: Ready = lambda _: None,
 ) -> None:
     """Build, announce the port, wait for a signal, drain. Raises what makes the relay unfit to start."""
     async with contextlib.AsyncExitStack() as stack:
@@ -143,10 +144,9 @@ async def _write_the_end(ledger: Ledger, sessions: Sessions) -> None:
     await ledger.note("relay_stopped", "", {"sessions": len(sessions)})
 
 
-async def _open(
-    doors: Doors, settings: Settings, ready: Callable[[int], object], stack: contextlib.AsyncExitStack
-) -> None:
+async def _open(doors: Doors, settings: Settings, ready: Ready, stack: contextlib.AsyncExitStack) -> None:
     stack.push_async_callback(doors.close)
+    settle_heap()
     port = await doors.listener.start()
     _log.info("relay_ready", port=port, mode=settings.relay.mode, tls=settings.listen.tls_certificate is not None)
     ready(port)

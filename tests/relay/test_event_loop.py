@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 
 import pytest
 from structlog.testing import capture_logs
 
-from relay.event_loop import run_loop
+from relay.event_loop import run_loop, settle_heap
 
 
 def loop_of_a_run() -> str:
@@ -35,3 +36,13 @@ def test_without_it_the_relay_runs_on_and_says_so(monkeypatch: pytest.MonkeyPatc
 
     assert used.startswith("asyncio")
     assert "ctp-relay[uvloop]" in log[0]["advice"]
+
+
+def test_what_was_there_at_the_start_is_in_no_later_collection() -> None:
+    """A collection of all that the relay has loaded would hold every order up."""
+    try:
+        settle_heap()
+        assert gc.get_freeze_count() > 0
+        assert len(gc.get_objects()) < gc.get_freeze_count()
+    finally:
+        gc.unfreeze()
