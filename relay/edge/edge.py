@@ -253,13 +253,14 @@ class Edge:
         except (OSError, ValueError, IndexError):  # gone already
             connection.close()
             return
-        is_proxy = is_in(peer.ip, self.writes_header) or is_in(peer.ip, self.carries_many)
+        writes_header = is_in(peer.ip, self.writes_header)
+        is_proxy = writes_header or is_in(peer.ip, self.carries_many)
         if not is_proxy and self._shares.refuses(peer.place, known=self.known(peer.place)):
             self._refuse_at_once(connection, peer)
             return
         passage = Passage(self, connection, peer)
         self.passages.add(passage)
-        if is_in(peer.ip, self.writes_header) or self.take_place(passage):
+        if writes_header or self.take_place(passage):
             passage.begin()
 
     def _refuse_at_once(self, connection: socket.socket, peer: Origin) -> None:
