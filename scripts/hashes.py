@@ -39,7 +39,7 @@ def wanted(projects: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str]]:
     """By file, what is asked for directly; `projects` are the contents of both pyproject.toml."""
     relay, terminal = (projects[name]["project"] for name in ("relay", "terminal"))
     extras, of_terminal = relay["optional-dependencies"], terminal["optional-dependencies"]
-    running = [*relay["dependencies"], *extras["postgresql"], *extras["uvloop"]]
+    running = [*relay["dependencies"], *extras["console"], *extras["postgresql"], *extras["uvloop"]]
     running += [*terminal["dependencies"], *of_terminal["cli"], *of_terminal["ctp"]]
     return {"relay.txt": [*running, *projects["relay"]["build-system"]["requires"]], "test.txt": extras["dev"]}
 
