@@ -18,6 +18,7 @@ from relay.settings.secret_files import create_private
 from simcounter import demo_accounts
 
 _OURS = ("CTP_RELAY_", "CTP_SIMCOUNTER_")
+_DEBUGGING = {"PYTHONASYNCIODEBUG", "PYTHONDEVMODE"}
 _LAST_WORDS = 2000
 SETTINGS = """\
 [relay]
@@ -118,5 +119,5 @@ def relay_program() -> str:
 
 
 def clean_environment(base: Mapping[str, str]) -> dict[str, str]:
-    """`base` without what would change the demonstration's relay or counter."""
-    return {name: value for name, value in base.items() if not name.startswith(_OURS)}
+    """`base` without what would change the demonstration's relay or counter, asyncio's debug mode for one."""
+    return {name: value for name, value in base.items() if not name.startswith(_OURS) and name not in _DEBUGGING}

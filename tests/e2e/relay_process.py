@@ -147,8 +147,9 @@ class RelayProcess:
         return begin
 
     def environment(self) -> dict[str, str]:
-        """What decides which library it loads: the simulated one."""
-        return program_environment({**os.environ, "CTP_SIMCOUNTER_RECONNECT_MS": "50"})
+        """What decides which library it loads: the simulated one; and that it runs as it is shipped, on uvloop."""
+        as_shipped = {name: value for name, value in os.environ.items() if name != "PYTHONASYNCIODEBUG"}
+        return program_environment(as_shipped | {"CTP_SIMCOUNTER_RECONNECT_MS": "50"})
 
     def _popen(self, output: int) -> None:
         limit = ["prlimit", f"--nofile={self.open_files}"] if self.open_files else []

@@ -21,9 +21,10 @@ def loop_of_a_run() -> str:
     return used[0]
 
 
-def test_uvloop_is_used_where_it_is() -> None:
+def test_uvloop_is_used_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     """As the image and `make` have it."""
     pytest.importorskip("uvloop")
+    monkeypatch.delenv("PYTHONASYNCIODEBUG", raising=False)
 
     assert loop_of_a_run() == "uvloop"
 
@@ -36,6 +37,17 @@ def test_without_it_the_relay_runs_on_and_says_so(monkeypatch: pytest.MonkeyPatc
 
     assert used.startswith("asyncio")
     assert "ctp-relay[uvloop]" in log[0]["advice"]
+
+
+def test_asyncios_debug_mode_is_never_uvloops(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There it walks stacks that begin in compiled code: relays hung and died of it under load."""
+    pytest.importorskip("uvloop")
+    monkeypatch.setenv("PYTHONASYNCIODEBUG", "1")
+    with capture_logs() as log:
+        used = loop_of_a_run()
+
+    assert used.startswith("asyncio")
+    assert [line["event"] for line in log] == ["uvloop_not_used"]
 
 
 def test_what_was_there_at_the_start_is_in_no_later_collection() -> None:
