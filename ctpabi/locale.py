@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import tempfile
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 
 from ctpabi.cache import cache_directory
@@ -96,3 +97,9 @@ def _move_into_place(built: Path, place: Path) -> None:
 
 def _is_built(place: Path) -> bool:
     return (place / "LC_CTYPE").exists()
+
+
+def reads_chinese(environ: Mapping[str, str]) -> bool:
+    """Whether a person's locale is Chinese, be it installed on this machine or not."""
+    chosen = next((environ[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if environ.get(name)), "")
+    return chosen.lower().startswith("zh")

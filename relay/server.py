@@ -80,7 +80,7 @@ def run(settings: Settings, load: Load) -> None:
     """
     make_private(core_dumps=settings.relay.core_dumps)
     secrets = settings_file.secrets_of(settings)
-    with logs.configure(level=settings.log.level, form=settings.log.format) as log:
+    with logs.configure(level=settings.log.level, form=settings.log.format, language=settings.log.language) as log:
         logs.catch_what_python_prints()
         signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until it is listened to: its default would end the process
         try:

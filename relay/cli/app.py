@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from ctpabi.command_help import TwoLanguages
 from relay.cli import investor, ledger, locks, terminal
 from relay.cli.context import DEFAULT_CONFIG, ConfigPath
 from relay.cli.output import EPILOG, AsJson, reporting, say, show, write_json
@@ -17,7 +19,16 @@ from relay.settings.file_modes import why_changeable
 from relay.settings.settings import Settings
 from relay.settings.text import example, markdown
 
+
+class RelayCommands(TwoLanguages):
+    """`ctp-relay` in two languages."""
+
+    program = "ctp-relay"
+    chinese = Path(__file__).with_name("help.zh.toml")
+
+
 app = typer.Typer(
+    cls=RelayCommands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_show_locals=False,  # locals may hold secrets

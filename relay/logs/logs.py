@@ -18,6 +18,7 @@ from typing import Any, Literal, Self, TextIO, cast
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from relay.logs.event_texts import Language, explained
 from relay.logs.writer import LineLimit, LineWriter, to_descriptor
 from relay.outside_text import harmless_json, shown, shown_value
 
@@ -97,7 +98,9 @@ class Log(logging.Handler):
         return self._line(record)
 
 
-def configure(*, level: str, form: Literal["auto", "console", "json"], stream: TextIO | None = None) -> Log:
+def configure(
+    *, level: str, form: Literal["auto", "console", "json"], language: Language = "en", stream: TextIO | None = None
+) -> Log:
     """Send all log lines, also those of libraries, to `stream` (standard output) at `level` and above."""
     out = sys.stdout if stream is None else stream
     console = form == "console" or (form == "auto" and out.isatty())
@@ -114,7 +117,12 @@ def configure(*, level: str, form: Literal["auto", "console", "json"], stream: T
     log = Log(
         out,
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=_SHARED, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last]
+            foreign_pre_chain=_SHARED,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                *explained(language, console=console),
+                *last,
+            ],
         ),
     )
     logging.getLogger().handlers[:] = [log]

@@ -337,6 +337,10 @@ class LogSettings(Section):
     format: Literal["auto", "console", "json"] = Field(
         default="auto", description="auto: console on a terminal, else JSON"
     )
+    language: Literal["auto", "zh", "en"] = Field(
+        default="auto",
+        description="zh: each line says in Chinese too what its event means; auto: as the locale (LANG) is",
+    )
 
 
 class Settings(Section):

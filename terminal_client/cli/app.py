@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ctpabi.command_help import TwoLanguages
 from ctprelay.ctp.v1 import events_pb2, structs_pb2
 from terminal_client.cli import queries, trading, transfer
 from terminal_client.cli.options import DEFAULT_FILE, PREFIX, load, secret
@@ -21,7 +22,16 @@ from terminal_client.errors import SlowConsumer
 from terminal_client.session import Status
 from terminal_client.subscriptions import Subscription
 
+
+class TerminalCommands(TwoLanguages):
+    """`ctp-terminal` in two languages."""
+
+    program = "ctp-terminal"
+    chinese = Path(__file__).with_name("help.zh.toml")
+
+
 app = typer.Typer(
+    cls=TerminalCommands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_show_locals=False,  # locals may hold secrets
