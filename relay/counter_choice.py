@@ -24,6 +24,7 @@ from relay.counter.ctp.orders.tools import DriverTools
 from relay.counter.ctp.session.patience import Patience
 from relay.counter.port import Counter, Evidence, Mode
 from relay.counter.right_passwords import RightPasswords
+from relay.faults.faults import Faults
 from relay.logs.alarms import Alarms
 from relay.settings import file as settings_file
 from relay.settings.settings import Settings
@@ -41,6 +42,7 @@ class ProcessParts:
     breaker: Breaker
     passwords: RightPasswords
     alarms: Alarms
+    faults: Faults
 
 
 LINK_LIMITS = tuple(

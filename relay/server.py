@@ -48,11 +48,14 @@ from relay.directory.investors import Investors, kept_known
 from relay.directory.known_terminals import KnownTerminals
 from relay.directory.terminals import Terminals, open_key
 from relay.event_loop import run_loop, settle_heap
+from relay.faults.faults import Faults
+from relay.faults.table import Fault
 from relay.ledger.ledger import Ledger
 from relay.ledger.spool import Spool
 from relay.logs import logs
 from relay.logs.alarms import Alarms
-from relay.metrics.endpoint import MetricsServer, Watched, readings, why_not_healthy, why_not_ready
+from relay.metrics.endpoint import Watched
+from relay.metrics.serving import serve_metrics
 from relay.process_privacy import make_private
 from relay.reloading import Load, Reloading, Take
 from relay.rpc import control
@@ -120,6 +123,7 @@ async def serve(
             breaker=Breaker(pause_seconds=settings.limits.breaker_pause_seconds),
             passwords=RightPasswords(),
             alarms=Alarms(),
+            faults=(faults := Faults()),
         )
         counter = make_counter(settings, secrets, ledger, shared, link_limits := read_link_limits(settings))
         sessions, admission, guard = _make_sessions(settings, directory, verifier, counter, ledger, shared)
@@ -129,12 +133,12 @@ async def serve(
         await _hear_the_firm(settings, engine, guard, sessions, directory, stack)
         doors = Doors(settings, sessions, ledger, directory.places.has_logins)
         watched = Watched(
-            sessions, counter, ledger, verifier, order_map, log, doors.listener, doors.gate, shared.alarms
+            sessions, counter, ledger, verifier, order_map, log, doors.listener, doors.gate, shared.alarms, faults
         )
-        _serve_metrics(settings, watched, stack)
+        serve_metrics(settings, watched, stack)
         await _open(doors, settings, ready, stack)
         takes = _takes(sessions, admission, link_limits, doors)
-        await _until_stopped(Reloading(settings, load, takes, _files(doors, counter), ledger), sessions)
+        await _until_stopped(Reloading(settings, load, takes, _files(doors, counter), ledger), sessions, faults)
         await doors.close()
         await _write_the_end(ledger, sessions)
 
@@ -152,14 +156,14 @@ async def _open(doors: Doors, settings: Settings, ready: Ready, stack: contextli
     ready(port)
 
 
-async def _until_stopped(reloading: Reloading, sessions: Sessions) -> None:
+async def _until_stopped(reloading: Reloading, sessions: Sessions, faults: Faults) -> None:
     tasks = Tasks()
     async with stop_asked(lambda: tasks.start(reloading.reload(), "reload")) as stop:
         look = sessions.revocations.watch(sessions, reloading.settings.directory.look_seconds)
         tasks.start(look, "look for who was disabled")
         try:
             await stop.wait()
-            _log.info("relay_draining", sessions=len(sessions))
+            faults.begin(Fault.DRAINING, "asked to stop", sessions=len(sessions))
             await sessions.drain(reloading.settings.relay.drain_seconds)
         finally:
             await tasks.cancel()
@@ -368,20 +372,6 @@ async def _hear_the_firm(
     served = await control.listen(settings_file.control_socket(settings), locks, look)
     if served is not None:
         stack.push_async_callback(served.stop)
-
-
-def _serve_metrics(settings: Settings, watched: Watched, stack: contextlib.AsyncExitStack) -> None:
-    if settings.metrics.address is None:
-        return
-    healthy = functools.partial(why_not_healthy, asyncio.get_running_loop(), watched.sessions)
-    ready = functools.partial(why_not_ready, watched, healthy)
-    try:
-        metrics = MetricsServer(settings.metrics.address, functools.partial(readings, watched), healthy, ready)
-    except OSError as error:
-        where = f"metrics.address {settings.metrics.address}"
-        raise OSError(f"{where} cannot be used: is another program there? ({error.strerror})") from None
-    metrics.start()
-    stack.push_async_callback(asyncio.to_thread, metrics.stop)
 
 
 def _started(settings: Settings, number: int) -> dict[str, object]:

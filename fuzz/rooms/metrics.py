@@ -10,7 +10,8 @@ from collections.abc import Iterator
 
 from fuzz.mutations import any_bytes, lines_of
 from fuzz.targets import Broken, Play, promise
-from relay.metrics.endpoint import MetricsServer
+from relay.faults.faults import Faults
+from relay.metrics.endpoint import MetricsServer, Reading
 from relay.metrics.http_server import _LONGEST_HEAD, HttpAnswer, HttpRequest, _encoded, _read_request
 
 _SECONDS = 10.0
@@ -20,7 +21,8 @@ _failures: list[str] = []
 
 @functools.cache
 def _server() -> MetricsServer:
-    server = MetricsServer("127.0.0.1:0", lambda: [("sessions", "terminal sessions", 1.0)], lambda: "")
+    sessions: Reading = ("sessions", "terminal sessions", 1.0)
+    server = MetricsServer("127.0.0.1:0", lambda: [sessions], str, lambda: {"ready": True}, Faults())
     answer, serve = server._answer, server._serve  # noqa: SLF001 - what fails in it is only logged
 
     def watched_answer(request: HttpRequest) -> HttpAnswer:

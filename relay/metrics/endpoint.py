@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
@@ -17,13 +17,13 @@ from relay.counter.ctp.order_map.file import OrderMapFile
 from relay.counter.port import Counter
 from relay.edge.causes import Cause
 from relay.edge.stream_gate import StreamGate
+from relay.faults.faults import Faults
+from relay.faults.table import Fault
 from relay.ledger.ledger import Ledger
 from relay.logs.alarms import AlarmName, Alarms
 from relay.logs.logs import Log
 from relay.metrics.http_server import HttpAnswer, HttpRequest, HttpServer
 from relay.outside_text import shown_json
-from relay.refusals import relay_reasons
-from relay.refusals.refusal import Refusal
 from relay.rpc.listener import Listener
 from relay.sessions.sessions import Sessions
 from relay.settings.values import split_address
@@ -49,6 +49,7 @@ class Watched:
     listener: Listener
     gate: StreamGate
     alarms: Alarms
+    faults: Faults
 
 
 def readings(of: Watched) -> Iterator[Reading]:
@@ -115,21 +116,24 @@ def why_not_healthy(loop: asyncio.AbstractEventLoop, sessions: Sessions, seconds
     return "draining" if sessions.draining else ""
 
 
-def why_not_ready(of: Watched, why_not_healthy: Callable[[], str]) -> Refusal | None:
-    """Why no login can succeed now, as a terminal would get it; None where one can."""
-    unhealthy = why_not_healthy()
-    if unhealthy:
-        return relay_reasons.relay_draining() if unhealthy == "draining" else relay_reasons.relay_stuck(why=unhealthy)
-    if of.verifier is not None and of.verifier.state != "ready":
-        return relay_reasons.verifier_unavailable()
-    return of.counter.why_not_ready
+def of_faults(faults: Faults) -> Iterator[Metric]:
+    """Every fault there can be, whether it stands or not, so that an alert on one needs no `absent`."""
+    stands = GaugeMetricFamily("ctp_relay_fault", "1 while this fault stands", labels=["fault"])
+    began = CounterMetricFamily("ctp_relay_faults_begun", "how often this fault has begun", labels=["fault"])
+    for fault in Fault:
+        stands.add_metric([fault.word], float(faults.stands(fault)))
+        began.add_metric([fault.word], faults.begun(fault))
+    yield stands
+    yield began
 
 
 class _Relay(Collector):
-    def __init__(self, read: Read) -> None:
+    def __init__(self, read: Read, faults: Faults) -> None:
         self._read = read
+        self._faults = faults
 
     def collect(self) -> Iterator[Metric]:
+        yield from of_faults(self._faults)
         for name, meaning, value in self._read():
             yield GaugeMetricFamily(f"ctp_relay_{name}", meaning, value=value)
 
@@ -142,11 +146,12 @@ class MetricsServer(HttpServer):
         address: str,
         read: Read,
         why_not_healthy: Callable[[], str],
-        why_not_ready: Callable[[], Refusal | None] = lambda: None,
+        readiness: Callable[[], dict[str, object]],
+        faults: Faults,
     ) -> None:
         """`why_not_healthy` is empty for a healthy relay. OSError where the address cannot be bound."""
         registry = CollectorRegistry()
-        registry.register(_Relay(read))
+        registry.register(_Relay(read, faults))
 
         def answer(request: HttpRequest) -> HttpAnswer:
             match request.path:
@@ -155,7 +160,7 @@ class MetricsServer(HttpServer):
                 case "/healthz":
                     return _health(why_not_healthy())
                 case "/readyz":
-                    return _readiness(why_not_ready())
+                    return _readiness(readiness())
                 case _:
                     return HttpAnswer("404 Not Found", body=b"/metrics, /healthz and /readyz are here\n")
 
@@ -173,11 +178,8 @@ def _health(why_not: str) -> HttpAnswer:
     return HttpAnswer(status, body=f"{why_not or 'ok'}\n".encode())
 
 
-def _readiness(why_not: Refusal | None) -> HttpAnswer:
-    state: dict[str, object] = {"ready": why_not is None}
-    if why_not is not None:
-        state |= {"reason": why_not.reason, "code": why_not.code, "message": why_not.message, "advice": why_not.advice}
-    status = "200 OK" if why_not is None else "503 Service Unavailable"
+def _readiness(state: dict[str, object]) -> HttpAnswer:
+    status = "200 OK" if state["ready"] else "503 Service Unavailable"
     return HttpAnswer(
         status, (("Content-Type", "application/json; charset=utf-8"),), shown_json(state).encode() + b"\n"
     )

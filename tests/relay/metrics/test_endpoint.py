@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from relay.metrics.endpoint import MetricsServer, why_not_healthy, why_not_ready
-from relay.refusals import counter_reasons, relay_reasons
-from relay.refusals.refusal import Refusal
+from relay.faults.faults import Faults
+from relay.faults.table import Fault
+from relay.metrics.endpoint import MetricsServer, Read, of_faults, why_not_healthy
 
 
 @contextmanager
-def serving(*args: Any) -> Iterator[MetricsServer]:
-    server = MetricsServer("127.0.0.1:0", *args)
+def serving(read: Read, why_not_healthy: Callable[[], str]) -> Iterator[MetricsServer]:
+    server = MetricsServer("127.0.0.1:0", read, why_not_healthy, lambda: {"ready": True}, Faults())
     server.start()
     try:
         yield server
@@ -57,52 +56,6 @@ def test_a_draining_relay_is_not_healthy() -> None:
     assert refused.value.code == 503
 
 
-def ready(server: MetricsServer) -> tuple[int, dict[str, Any]]:
-    try:
-        return 200, json.loads(fetch(server, "/readyz"))
-    except urllib.error.HTTPError as refused:
-        with refused:
-            return refused.code, json.loads(refused.read())
-
-
-def test_a_supervisor_hears_why_no_login_can_succeed() -> None:
-    """The process runs and answers, and still nobody can log in: a restart is no remedy, a person is."""
-    why: list[Refusal | None] = [
-        counter_reasons.operator_refused(counter_reasons.counter_refused(141, "CTP:口令已过期"))
-    ]
-    with serving(list, str, lambda: why[0]) as server:
-        refused, told = ready(server)
-        why[0] = None
-        well = ready(server)
-
-    assert (refused, told["ready"], told["reason"]) == (503, False, "operator_refused")
-    assert "口令已过期" in told["message"]
-    assert well == (200, {"ready": True})
-
-
-@pytest.mark.parametrize(
-    ("unhealthy", "verifier", "counter", "reason"),
-    [
-        ("", "ready", None, ""),
-        ("draining", "ready", None, "relay_draining"),
-        ("stuck: no answer", "ready", None, "relay_stuck"),
-        ("", "down", None, "verifier_unavailable"),
-        ("", "ready", relay_reasons.counter_unavailable(why="no front answered"), "counter_unavailable"),
-    ],
-)
-def test_readiness_is_that_of_every_part_a_login_needs(
-    unhealthy: str, verifier: str, counter: Refusal | None, reason: str
-) -> None:
-    """The first that stands in the way is named."""
-    parts: Any = SimpleNamespace(
-        verifier=SimpleNamespace(state=verifier), counter=SimpleNamespace(why_not_ready=counter)
-    )
-
-    refusal = why_not_ready(parts, lambda: unhealthy)
-
-    assert (refusal.reason if refusal else "") == reason
-
-
 async def test_a_loop_that_does_not_answer_is_not_healthy() -> None:
     """The thread that answers runs on when the relay does not: it has to ask."""
     sessions: Any = SimpleNamespace(draining=False)
@@ -127,3 +80,17 @@ async def test_a_relay_that_drains_or_has_stopped_says_which() -> None:
 
     assert await asyncio.to_thread(why_not_healthy, loop, sessions, 30.0) == "draining"
     assert why_not_healthy(closed, sessions) == "stopped"
+
+
+def test_every_fault_is_a_series_whether_it_stands_or_not() -> None:
+    """An alert on one needs no guess about series that are not there."""
+    faults = Faults()
+    faults.begin(Fault.FRONT_DOWN, "reason 4097")
+    faults.end(Fault.FRONT_DOWN)
+    faults.begin(Fault.FRONT_DOWN, "reason 4097")
+
+    stands, begun = of_faults(faults)
+
+    assert {sample.labels["fault"]: sample.value for sample in stands.samples}.keys() == {f.word for f in Fault}
+    assert [sample.labels["fault"] for sample in stands.samples if sample.value] == ["front_down"]
+    assert [sample.value for sample in begun.samples if sample.labels["fault"] == "front_down"] == [2]

@@ -1,0 +1,154 @@
+"""Which faults stand now, since when and why; and what happens once at each edge.
+
+`begin` and `end` may be called on any thread and as often as one likes: the first `begin` is the beginning edge, further
+ones only renew why, and the first `end` is the ending edge. At an edge one line goes into the log, and every listener is
+called, which must not wait. What is kept: the standing faults, how often each has begun, and a bounded list of those
+that have ended.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+import structlog
+
+from relay.faults.table import RUNBOOK_PAGE, Fault, Gravity, Stops
+
+_log = structlog.get_logger(__name__)
+_KEPT_ENDED = 200
+_CHINA = dt.timezone(dt.timedelta(hours=8))
+Now = Callable[[], dt.datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class StandingFault:
+    """One fault that stands, or that has stood."""
+
+    fault: Fault
+    since: dt.datetime
+    """aware, UTC+8"""
+    why: str
+    facts: Mapping[str, object] = field(default_factory=dict)
+    """what else is known: a counter's number, free bytes; no secrets"""
+    began: float = 0.0
+    """by the monotonic clock"""
+    seconds: float | None = None
+    """how long it stood; None while it stands"""
+
+    def as_json(self) -> dict[str, object]:
+        """Everything, for `/readyz`, status and alarms."""
+        fault = self.fault
+        lasted = time.monotonic() - self.began if self.seconds is None else self.seconds
+        return {
+            "fault": fault.word,
+            "title_zh": fault.title[0],
+            "title_en": fault.title[1],
+            "remedy_zh": fault.remedy[0],
+            "remedy_en": fault.remedy[1],
+            "gravity": fault.gravity.value,
+            "stops": fault.stops.value,
+            "since": self.since.isoformat(timespec="seconds"),
+            "seconds": round(lasted, 3),
+            "why": self.why,
+            "runbook": f"{RUNBOOK_PAGE}.md#{fault.anchor}",
+            **({"facts": dict(self.facts)} if self.facts else {}),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class FaultEdge:
+    """A fault begins, or has ended."""
+
+    of: StandingFault
+
+    @property
+    def is_end(self) -> bool:
+        return self.of.seconds is not None
+
+
+Listener = Callable[[FaultEdge], object]
+
+
+class Faults:
+    """The faults of one relay process."""
+
+    def __init__(self, now: Now = lambda: dt.datetime.now(_CHINA), clock: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
+        self._clock = clock
+        self._standing: dict[Fault, StandingFault] = {}
+        self._begun: Counter[Fault] = Counter()
+        self._ended: deque[StandingFault] = deque(maxlen=_KEPT_ENDED)
+        self._lock = threading.Lock()
+        self.listeners: list[Listener] = []
+        """called at each edge, on the thread that found it"""
+
+    def begin(self, fault: Fault, why: str, **facts: object) -> None:
+        """The fault stands from now on, or still; `facts` go into the log and must not hold secrets."""
+        with self._lock:
+            before = self._standing.get(fault)
+            if before is not None:
+                self._standing[fault] = replace(before, why=why, facts=facts)
+                return
+            stands = self._standing[fault] = StandingFault(fault, self._now(), why, facts, self._clock())
+            self._begun[fault] += 1
+        say = _log.error if fault.gravity is Gravity.CRITICAL else _log.warning
+        say("fault_began", fault=fault.word, what=" / ".join(fault.title), why=why, stops=fault.stops.value, **facts)
+        self._announce(FaultEdge(stands))
+
+    def end(self, fault: Fault) -> None:
+        """The fault is over; nothing happens where it did not stand."""
+        with self._lock:
+            stood = self._standing.pop(fault, None)
+            if stood is None:
+                return
+            stood = replace(stood, seconds=self._clock() - stood.began)
+            self._ended.append(stood)
+        _log.warning(
+            "fault_ended", fault=fault.word, what=" / ".join(fault.title), seconds=_rounded(stood), why=stood.why
+        )
+        self._announce(FaultEdge(stood))
+
+    def set(self, fault: Fault, why: str, **facts: object) -> None:
+        """Begin it where there is a reason, end it where `why` is empty."""
+        if why:
+            self.begin(fault, why, **facts)
+        else:
+            self.end(fault)
+
+    def now(self) -> tuple[StandingFault, ...]:
+        """Those that stand, the oldest first."""
+        with self._lock:
+            return tuple(self._standing.values())
+
+    def stands(self, fault: Fault) -> bool:
+        """Whether this one stands now."""
+        return fault in self._standing
+
+    def ended(self) -> tuple[StandingFault, ...]:
+        """The latest that are over, the newest last."""
+        with self._lock:
+            return tuple(self._ended)
+
+    def begun(self, fault: Fault) -> int:
+        """How often it has begun since the start of the process."""
+        return self._begun[fault]
+
+    def keeping_from_ready(self) -> tuple[StandingFault, ...]:
+        """Those for which no terminal should be sent here."""
+        return tuple(stands for stands in self.now() if stands.fault.stops is not Stops.NOTHING)
+
+    def _announce(self, edge: FaultEdge) -> None:
+        for listener in self.listeners:
+            try:
+                listener(edge)
+            except Exception:  # noqa: BLE001 - a fault of one listener must not keep the edge from the others
+                _log.exception("fault_not_announced", fault=edge.of.fault.word)
+
+
+def _rounded(stood: StandingFault) -> float:
+    return round(stood.seconds or 0.0, 3)

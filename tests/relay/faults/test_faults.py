@@ -1,0 +1,105 @@
+"""Faults begin and end once, whatever calls come, and every row of the table says what to do."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import threading
+
+import pytest
+import structlog
+
+from relay.faults.faults import FaultEdge, Faults
+from relay.faults.table import Fault, Gravity, Stops
+
+AT = dt.datetime(2026, 1, 5, 8, 57, tzinfo=dt.timezone(dt.timedelta(hours=8)))
+
+
+def test_a_fault_has_one_line_at_each_edge() -> None:
+    """However often it is found; the last line says how long it stood."""
+    clock = [10.0]
+    faults = Faults(lambda: AT, lambda: clock[0])
+    with structlog.testing.capture_logs() as lines:
+        for _ in range(3):
+            faults.begin(Fault.FRONT_DOWN, "reason 4097", reason=4097)
+        clock[0] = 22.5
+        for _ in range(3):
+            faults.end(Fault.FRONT_DOWN)
+
+    assert [line["event"] for line in lines] == ["fault_began", "fault_ended"]
+    assert (lines[0]["fault"], lines[0]["reason"], lines[1]["seconds"]) == ("front_down", 4097, 12.5)
+    assert faults.begun(Fault.FRONT_DOWN) == 1
+
+
+def test_a_fault_that_stands_knows_the_latest_why_and_its_first_moment() -> None:
+    """The person who looks wants both."""
+    faults = Faults(lambda: AT)
+
+    faults.begin(Fault.DATABASE_DOWN, "no answer")
+    faults.begin(Fault.DATABASE_DOWN, "connection refused")
+
+    (stands,) = faults.now()
+    assert (stands.since, stands.why) == (AT, "connection refused")
+    assert stands.as_json()["since"] == "2026-01-05T08:57:00+08:00"
+
+
+def test_only_what_stops_logins_or_orders_keeps_from_ready() -> None:
+    """A certificate that is due in a week is said, and keeps no terminal away."""
+    faults = Faults()
+
+    faults.begin(Fault.CERTIFICATE_EXPIRING, "7 days")
+    before = faults.keeping_from_ready()
+    faults.begin(Fault.VERIFIER_GONE, "it ended")
+
+    assert before == ()
+    assert [stands.fault for stands in faults.keeping_from_ready()] == [Fault.VERIFIER_GONE]
+
+
+def test_listeners_hear_each_edge_once_and_cannot_break_it() -> None:
+    """An alarm that cannot be queued must not keep the fault from the metrics."""
+    faults, heard = Faults(), list[FaultEdge]()
+
+    def broken(_: FaultEdge) -> None:
+        raise OSError
+
+    faults.listeners += [broken, heard.append]
+    faults.set(Fault.DISK_LOW, "9 MiB are free")
+    faults.set(Fault.DISK_LOW, "8 MiB are free")
+    faults.set(Fault.DISK_LOW, "")
+
+    assert [edge.is_end for edge in heard] == [False, True]
+    assert [stood.fault for stood in faults.ended()] == [Fault.DISK_LOW]
+
+
+def test_many_threads_find_one_beginning() -> None:
+    """The ledger's thread, the watcher's and the loop may find the same thing at once."""
+    faults, heard = Faults(), list[FaultEdge]()
+    faults.listeners.append(heard.append)
+    together = threading.Barrier(8)
+
+    def find() -> None:
+        together.wait()
+        faults.begin(Fault.DATABASE_DOWN, "gone")
+
+    threads = [threading.Thread(target=find) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(heard) == 1
+
+
+@pytest.mark.parametrize("fault", Fault)
+def test_every_row_has_both_languages_and_says_what_to_do(fault: Fault) -> None:
+    """Chinese first; the English has no Chinese in it."""
+    for chinese, english in (fault.title, fault.remedy):
+        assert re.search(r"[\u4e00-\u9fff]", chinese)
+        assert english
+        assert not re.search(r"[\u4e00-\u9fff]", english)
+    assert fault.gravity is not Gravity.CRITICAL or fault.stops is not Stops.NOTHING
+
+
+def test_no_two_rows_are_one() -> None:
+    """An enum joins members with equal values without a word."""
+    assert len({fault.title for fault in Fault}) == len(Fault.__members__) == len(list(Fault))
