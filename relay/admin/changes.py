@@ -3,7 +3,8 @@
 One chain, `<relay>/admin`, holds what operators change. The rule for every kind of change:
 
     it is made           one entry `admin_<kind>`
-    it is refused        one entry `admin_<kind>_failed`, with the name of the error; nothing is changed
+    it is refused        one entry `admin_<kind>_failed`, with the name of the error; nothing is changed. A role that is
+                         too low and a reason that is missing are refused here, before anything is tried
     no entry possible    LedgerUnavailable; nothing is changed
 
 A change of the directory and its entry are one transaction where directory and ledger are one database. Where they are
@@ -21,6 +22,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from relay.admin.person import Person
+from relay.admin.roles import REASON_FOR, ReasonMissing, RoleTooLow, needed_for
 from relay.database.database import brief, writing
 from relay.database.times import stamp
 from relay.ledger.chain import canonical
@@ -41,7 +43,8 @@ class Changes:
 
     @contextmanager
     def recorded(self, directory: Engine, by: Person, kind: str, facts: Mapping[str, object]) -> Iterator[Connection]:
-        """A change of the directory, to be made on the connection given. Raises LedgerUnavailable."""
+        """A change of the directory, to be made on the connection given. Raises as `check` does, LedgerUnavailable."""
+        self.check(by, kind, facts)
         entry = {**facts, **by.facts()}
         try:
             with writing(directory) as connection:
@@ -55,8 +58,23 @@ class Changes:
             raise
 
     def record(self, by: Person, kind: str, facts: Mapping[str, object]) -> None:
-        """The entry of a change that is no database's, and that nothing can refuse any more. Raises LedgerUnavailable."""
+        """The entry of a change that is no database's, and that nothing else can refuse any more.
+
+        Raises as `check` does, LedgerUnavailable.
+        """
+        self.check(by, kind, facts)
         self._record(f"admin_{kind}", {**facts, **by.facts()})
+
+    def check(self, by: Person, kind: str, facts: Mapping[str, object]) -> None:
+        """Whether this person may; raises RoleTooLow, ReasonMissing, and leaves an entry that says so."""
+        needed = needed_for(kind)
+        missing = not by.reason and (bool(by.account) or kind in REASON_FOR)
+        if by.role.may(needed) and not missing:
+            return
+        error = ReasonMissing("请说明原因 / give a reason") if by.role.may(needed) else RoleTooLow(by.role, needed)
+        with suppress(LedgerUnavailable):  # the error itself says more
+            self._record(f"admin_{kind}_failed", {**facts, **by.facts(), "why": type(error).__name__})
+        raise error
 
     def _record(self, kind: str, entry: Mapping[str, object]) -> None:
         record_now(self._ledger, self._chain, self._clock, kind, entry)

@@ -1,15 +1,26 @@
-"""Who acts, as the kernel knows it. Nothing that a caller can choose is believed: no variable, no argument, no message."""
+"""Who acts, through which door, in which role, and why.
+
+Who it is comes from the kernel or from a certificate: no variable, no argument and no message can say it. Two things a
+caller does say: why it acts, and, where it is a console, which of its accounts acts. An account can only lower the role.
+"""
 
 from __future__ import annotations
 
 import os
 import pwd
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+from relay.admin.roles import PersonRole, ReasonMissing
+from relay.outside_text import shown
 
 _NO_LOGIN = 0xFFFF_FFFF
 """the kernel's login uid of a process without a login, a service's for instance"""
+
+
+LONGEST_REASON = 200
+_LONGEST_ACCOUNT = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,16 +28,38 @@ class Person:
     """Who makes a change, and through which door."""
 
     by: str
-    """the user that the calling process runs as"""
+    """the user that the calling process runs as, or the name in its certificate"""
     through: str
-    """the door: `command line` or `control socket`"""
+    """the door: `command line`, `control socket`, `network`; `console` where one asks for an account"""
     logged_in_as: str = ""
     """the user that logged in to the machine, where the kernel keeps it and it is another one than `by`"""
+    role: PersonRole = PersonRole.ADMIN
+    """who may open the control socket or read the settings may do all"""
+    account: str = ""
+    """the console's account that acts"""
+    reason: str = ""
+    """why, harmless to look at"""
 
     def facts(self) -> dict[str, str]:
         """For the entry in the ledger."""
-        known = {"by": self.by, "through": self.through}
-        return known | ({"logged_in_as": self.logged_in_as} if self.logged_in_as else {})
+        known = {"by": self.by, "through": self.through, "role": self.role.value, "reason": self.reason}
+        optional = {"logged_in_as": self.logged_in_as, "account": self.account}
+        return known | {name: value for name, value in optional.items() if value}
+
+    def because(self, reason: str) -> Person:
+        """The same person with a reason; raises ReasonMissing where it is too long. It may be empty."""
+        text = shown(reason.strip())
+        if len(text) > LONGEST_REASON:
+            long = f"原因最多 {LONGEST_REASON} 个字符 / the reason has more than {LONGEST_REASON} characters"
+            raise ReasonMissing(long)
+        return replace(self, reason=text)
+
+    def acting_for(self, account: str, role: str) -> Person:
+        """A console's account in the place of the console: it may do what both may. Raises ValueError."""
+        name = shown(account)
+        if not name or name != account or len(name) > _LONGEST_ACCOUNT:
+            raise ValueError(f"an account's name is 1 to {_LONGEST_ACCOUNT} printable characters")
+        return replace(self, through="console", account=name, role=self.role.at_most(PersonRole(role)))
 
 
 def person_of(uid: int, login_uid: Path, through: str) -> Person:

@@ -12,6 +12,7 @@ import typer
 from pydantic import SecretStr
 from sqlalchemy import Engine
 
+from ctprelay.v1 import admin_pb2 as pb
 from relay.admin.changes import Changes
 from relay.admin.investors import InvestorActions
 from relay.admin.ledger import LedgerActions
@@ -27,6 +28,18 @@ ConfigPath = Annotated[
     Path, typer.Option("--config", "-c", envvar="CTP_RELAY_CONFIG", help="Settings file.", show_default=True)
 ]
 DEFAULT_CONFIG = Path("relay.toml")
+Reason = Annotated[
+    str | None, typer.Option("--reason", help="Why, for the ledger; asked for on a terminal where it is needed.")
+]
+
+
+def asking(reason: str | None) -> pb.Asking:
+    """The reason of an action on a running relay, asked for where there is a person to ask. Raises CommandRefused."""
+    if reason is None and sys.stdin.isatty():
+        reason = str(typer.prompt("原因 / reason"))
+    if not (reason or "").strip():
+        raise CommandRefused("give a reason: --reason TEXT")
+    return pb.Asking(reason=reason)
 
 
 def now() -> dt.datetime:

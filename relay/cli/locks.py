@@ -7,9 +7,10 @@ from typing import Annotated
 import typer
 
 from ctprelay.v1 import admin_pb2 as pb
-from relay.cli.context import DEFAULT_CONFIG, ConfigPath, Workplace
+from relay.admin_client import DEADLINE_SECONDS
+from relay.cli.context import DEFAULT_CONFIG, ConfigPath, Reason, Workplace, asking
 from relay.cli.output import EPILOG, AsJson, CommandRefused, reporting, show
-from relay.cli.running_relay import DEADLINE_SECONDS, ask
+from relay.cli.running_relay import ask
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -27,7 +28,7 @@ def list_(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
         show("locks", [_row(lock) for lock in answer.locks], as_json=as_json)
 
 
-@app.command(epilog="Example: ctp-relay locks lift 100001")
+@app.command(epilog="Example: ctp-relay locks lift 100001 --reason 'customer called, password reset'")
 def lift(
     name: Annotated[
         str | None, typer.Argument(help="Investor id, app id or address, as listed.", show_default=False)
@@ -35,6 +36,7 @@ def lift(
     all_logins: Annotated[
         bool, typer.Option("--all-logins", help="Try logins again at once that an error of the whole relay stopped.")
     ] = False,
+    reason: Reason = None,
     config: ConfigPath = DEFAULT_CONFIG,
     as_json: AsJson = False,
 ) -> None:
@@ -46,7 +48,11 @@ def lift(
     with reporting():
         if (name is None) == (not all_logins):
             raise CommandRefused("name an investor, app id or address, or give --all-logins")
-        request = pb.LiftLocksRequest(all_logins=True) if all_logins else pb.LiftLocksRequest(name=name or "")
+        request = pb.LiftLocksRequest(asking=asking(reason))
+        if all_logins:
+            request.all_logins = True
+        else:
+            request.name = name or ""
         answer = ask(Workplace(config), lambda relay: relay.LiftLocks(request, timeout=DEADLINE_SECONDS))
         show("lifted", [{"subject": lock.subject, "name": lock.name} for lock in answer.lifted], as_json=as_json)
 

@@ -20,6 +20,7 @@ from google.protobuf.message import DecodeError, Message
 from ctprelay.v1 import admin_pb2 as pb
 from relay.admin.locks import LockActions
 from relay.admin.person import Person, person_at_socket
+from relay.admin.roles import RoleTooLow
 from relay.admission.login_attempts import Lock
 from relay.refusals.refusal import LedgerUnavailable
 from relay.rpc.callers import MOST_CALLERS, Callers
@@ -78,7 +79,13 @@ class AdminService:
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "the request is no LiftLocksRequest")
         try:
             by = self._person_at(context.peer())
-            lifted = await self._lift(by, request)
+            if request.asking.account:
+                by = by.acting_for(request.asking.account, request.asking.role)
+            lifted = await self._lift(by.because(request.asking.reason), request)
+        except RoleTooLow as error:
+            await context.abort(grpc.StatusCode.PERMISSION_DENIED, str(error))
+        except ValueError as error:
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
         except LookupError:
             await context.abort(
                 grpc.StatusCode.PERMISSION_DENIED, "the connection did not come through the control socket"

@@ -97,7 +97,7 @@ async def test_an_address_that_tries_one_investor_after_the_other_is_slowed(star
 
     assert codes == [3] * 4
     assert [(row["subject"], row["name"]) for row in slowed] == [("address_slowed", "127.0.0.2")]
-    assert await locks(site, "lift", "127.0.0.2")
+    assert await locks(site, "lift", "127.0.0.2", "--reason", "seen")
     assert await locks(site, "list") == []
 
 
@@ -137,7 +137,7 @@ async def test_strangers_with_an_auth_code_shut_an_investor_out_of_no_place(star
     if many_to_many:  # his right password gave all a new count, at CTP and here
         assert await locks(site, "list") == []
         return
-    assert await locks(site, "lift", investor)
+    assert await locks(site, "lift", investor, "--reason", "seen")
     lifted = [entry.data for entry in site.relay.ledger() if entry.kind == "admin_locks_lift"]
     assert [(data["through"], data["by"]) for data in lifted] == [("control socket", pwd.getpwuid(os.getuid()).pw_name)]
     assert await locks(site, "list") == []

@@ -35,6 +35,56 @@ class AdminServiceStub:
         Args:
             channel: A grpc.Channel.
         """
+        self.GetStatus = channel.unary_unary(
+                '/ctprelay.v1.AdminService/GetStatus',
+                request_serializer=ctprelay_dot_v1_dot_admin__pb2.GetStatusRequest.SerializeToString,
+                response_deserializer=ctprelay_dot_v1_dot_admin__pb2.RelayStatus.FromString,
+                _registered_method=True)
+        self.WatchStatus = channel.unary_stream(
+                '/ctprelay.v1.AdminService/WatchStatus',
+                request_serializer=ctprelay_dot_v1_dot_admin__pb2.WatchStatusRequest.SerializeToString,
+                response_deserializer=ctprelay_dot_v1_dot_admin__pb2.RelayStatus.FromString,
+                _registered_method=True)
+        self.ListSessions = channel.unary_unary(
+                '/ctprelay.v1.AdminService/ListSessions',
+                request_serializer=ctprelay_dot_v1_dot_admin__pb2.ListSessionsRequest.SerializeToString,
+                response_deserializer=ctprelay_dot_v1_dot_admin__pb2.ListSessionsResponse.FromString,
+                _registered_method=True)
+        self.GetSession = channel.unary_unary(
+                '/ctprelay.v1.AdminService/GetSession',
+                request_serializer=ctprelay_dot_v1_dot_admin__pb2.GetSessionRequest.SerializeToString,
+                response_deserializer=ctprelay_dot_v1_dot_admin__pb2.TerminalSession.FromString,
+                _registered_method=True)
+        self.KickSession = channel.unary_unary(
+                '/ctprelay.v1.AdminService/KickSession',
+                request_serializer=ctprelay_dot_v1_dot_admin__pb2.KickSessionRequest.SerializeToString,
+                response_deserializer=ctprelay_dot_v1_dot_admin__pb2.KickSessionResponse.FromString,
+                _registered_method=True)
+        self.PauseLogins = channel.unary_unary(
+                '/ctprelay.v1.AdminService/PauseLogins',
+                request_serializer=ctprelay_dot_v1_dot_admin__pb2.PauseLoginsRequest.SerializeToString,
+                response_deserializer=ctprelay_dot_v1_dot_admin__pb2.PauseLoginsResponse.FromString,
+                _registered_method=True)
+        self.ResumeLogins = channel.unary_unary(
+                '/ctprelay.v1.AdminService/ResumeLogins',
+                request_serializer=ctprelay_dot_v1_dot_admin__pb2.ResumeLoginsRequest.SerializeToString,
+                response_deserializer=ctprelay_dot_v1_dot_admin__pb2.ResumeLoginsResponse.FromString,
+                _registered_method=True)
+        self.Drain = channel.unary_unary(
+                '/ctprelay.v1.AdminService/Drain',
+                request_serializer=ctprelay_dot_v1_dot_admin__pb2.DrainRequest.SerializeToString,
+                response_deserializer=ctprelay_dot_v1_dot_admin__pb2.DrainResponse.FromString,
+                _registered_method=True)
+        self.ReconnectOperator = channel.unary_unary(
+                '/ctprelay.v1.AdminService/ReconnectOperator',
+                request_serializer=ctprelay_dot_v1_dot_admin__pb2.ReconnectOperatorRequest.SerializeToString,
+                response_deserializer=ctprelay_dot_v1_dot_admin__pb2.ReconnectResponse.FromString,
+                _registered_method=True)
+        self.ReconnectCounter = channel.unary_unary(
+                '/ctprelay.v1.AdminService/ReconnectCounter',
+                request_serializer=ctprelay_dot_v1_dot_admin__pb2.ReconnectCounterRequest.SerializeToString,
+                response_deserializer=ctprelay_dot_v1_dot_admin__pb2.ReconnectResponse.FromString,
+                _registered_method=True)
         self.ListLocks = channel.unary_unary(
                 '/ctprelay.v1.AdminService/ListLocks',
                 request_serializer=ctprelay_dot_v1_dot_admin__pb2.ListLocksRequest.SerializeToString,
@@ -45,33 +95,153 @@ class AdminServiceStub:
                 request_serializer=ctprelay_dot_v1_dot_admin__pb2.LiftLocksRequest.SerializeToString,
                 response_deserializer=ctprelay_dot_v1_dot_admin__pb2.LiftLocksResponse.FromString,
                 _registered_method=True)
+        self.SetLogLevel = channel.unary_unary(
+                '/ctprelay.v1.AdminService/SetLogLevel',
+                request_serializer=ctprelay_dot_v1_dot_admin__pb2.SetLogLevelRequest.SerializeToString,
+                response_deserializer=ctprelay_dot_v1_dot_admin__pb2.SetLogLevelResponse.FromString,
+                _registered_method=True)
+        self.GetRunningSettings = channel.unary_unary(
+                '/ctprelay.v1.AdminService/GetRunningSettings',
+                request_serializer=ctprelay_dot_v1_dot_admin__pb2.GetRunningSettingsRequest.SerializeToString,
+                response_deserializer=ctprelay_dot_v1_dot_admin__pb2.RunningSettings.FromString,
+                _registered_method=True)
+        self.Reload = channel.unary_unary(
+                '/ctprelay.v1.AdminService/Reload',
+                request_serializer=ctprelay_dot_v1_dot_admin__pb2.ReloadRequest.SerializeToString,
+                response_deserializer=ctprelay_dot_v1_dot_admin__pb2.ReloadResponse.FromString,
+                _registered_method=True)
         self.LookForDisabled = channel.unary_unary(
                 '/ctprelay.v1.AdminService/LookForDisabled',
                 request_serializer=ctprelay_dot_v1_dot_admin__pb2.LookForDisabledRequest.SerializeToString,
                 response_deserializer=ctprelay_dot_v1_dot_admin__pb2.LookForDisabledResponse.FromString,
+                _registered_method=True)
+        self.ListAlarms = channel.unary_unary(
+                '/ctprelay.v1.AdminService/ListAlarms',
+                request_serializer=ctprelay_dot_v1_dot_admin__pb2.ListAlarmsRequest.SerializeToString,
+                response_deserializer=ctprelay_dot_v1_dot_admin__pb2.ListAlarmsResponse.FromString,
                 _registered_method=True)
 
 
 class AdminServiceServicer:
     """Missing associated documentation comment in .proto file."""
 
+    def GetStatus(self, request, context):
+        """GetStatus answers how this process is at the moment. viewer
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchStatus(self, request, context):
+        """WatchStatus sends it now and then again every so often, until the caller goes. viewer
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListSessions(self, request, context):
+        """ListSessions answers every terminal session there is. Personal data: the read itself is an entry, one a minute at most. viewer
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetSession(self, request, context):
+        """GetSession answers one of them; the same holds. viewer
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def KickSession(self, request, context):
+        """KickSession ends sessions for good: their terminals get Goodbye KIND_KICKED and cannot resume. operator
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PauseLogins(self, request, context):
+        """PauseLogins refuses new logins with logins_paused; sessions there are go on and may be resumed. It survives a reload,
+        not a restart. operator
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResumeLogins(self, request, context):
+        """ResumeLogins lets terminals log in again. operator
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Drain(self, request, context):
+        """Drain stops the process as SIGTERM does: no new logins, and sessions end at relay.drain_seconds. It cannot be taken back. admin
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReconnectOperator(self, request, context):
+        """ReconnectOperator reads the operator's password file again, leaves the counter and logs in again; where the operator is
+        not logged in, at once, whatever it waited for. operator
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReconnectCounter(self, request, context):
+        """ReconnectCounter replaces every session at the counter by a new one. Terminals stay logged in at the relay. operator
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListLocks(self, request, context):
-        """ListLocks tells who cannot log in at the moment because of failed logins.
+        """ListLocks answers who cannot log in at the moment because of failed logins. Personal data. viewer
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def LiftLocks(self, request, context):
-        """LiftLocks forgets failed logins and the locks they brought.
+        """LiftLocks forgets failed logins and the locks they brought. operator
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetLogLevel(self, request, context):
+        """SetLogLevel changes what is logged, until a reload brings another log.level or the process ends. operator
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetRunningSettings(self, request, context):
+        """GetRunningSettings answers the settings in force, secrets hidden. operator
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Reload(self, request, context):
+        """Reload reads the settings file and the files it names again, as SIGHUP does. It never ends the process. admin
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def LookForDisabled(self, request, context):
-        """LookForDisabled looks at once for sessions whose terminal or investor the firm has disabled, and ends them. A command that
-        changed the directory asks for it after its commit; it changes nothing by itself.
+        """LookForDisabled looks at once for sessions whose terminal or investor the firm has disabled, and ends them. Who
+        changed the directory asks for it after the commit; it changes nothing by itself, and has no entry. operator
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListAlarms(self, request, context):
+        """ListAlarms answers the newest alarms of this process, newest first. viewer
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -80,6 +250,56 @@ class AdminServiceServicer:
 
 def add_AdminServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
+            'GetStatus': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetStatus,
+                    request_deserializer=ctprelay_dot_v1_dot_admin__pb2.GetStatusRequest.FromString,
+                    response_serializer=ctprelay_dot_v1_dot_admin__pb2.RelayStatus.SerializeToString,
+            ),
+            'WatchStatus': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchStatus,
+                    request_deserializer=ctprelay_dot_v1_dot_admin__pb2.WatchStatusRequest.FromString,
+                    response_serializer=ctprelay_dot_v1_dot_admin__pb2.RelayStatus.SerializeToString,
+            ),
+            'ListSessions': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListSessions,
+                    request_deserializer=ctprelay_dot_v1_dot_admin__pb2.ListSessionsRequest.FromString,
+                    response_serializer=ctprelay_dot_v1_dot_admin__pb2.ListSessionsResponse.SerializeToString,
+            ),
+            'GetSession': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetSession,
+                    request_deserializer=ctprelay_dot_v1_dot_admin__pb2.GetSessionRequest.FromString,
+                    response_serializer=ctprelay_dot_v1_dot_admin__pb2.TerminalSession.SerializeToString,
+            ),
+            'KickSession': grpc.unary_unary_rpc_method_handler(
+                    servicer.KickSession,
+                    request_deserializer=ctprelay_dot_v1_dot_admin__pb2.KickSessionRequest.FromString,
+                    response_serializer=ctprelay_dot_v1_dot_admin__pb2.KickSessionResponse.SerializeToString,
+            ),
+            'PauseLogins': grpc.unary_unary_rpc_method_handler(
+                    servicer.PauseLogins,
+                    request_deserializer=ctprelay_dot_v1_dot_admin__pb2.PauseLoginsRequest.FromString,
+                    response_serializer=ctprelay_dot_v1_dot_admin__pb2.PauseLoginsResponse.SerializeToString,
+            ),
+            'ResumeLogins': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResumeLogins,
+                    request_deserializer=ctprelay_dot_v1_dot_admin__pb2.ResumeLoginsRequest.FromString,
+                    response_serializer=ctprelay_dot_v1_dot_admin__pb2.ResumeLoginsResponse.SerializeToString,
+            ),
+            'Drain': grpc.unary_unary_rpc_method_handler(
+                    servicer.Drain,
+                    request_deserializer=ctprelay_dot_v1_dot_admin__pb2.DrainRequest.FromString,
+                    response_serializer=ctprelay_dot_v1_dot_admin__pb2.DrainResponse.SerializeToString,
+            ),
+            'ReconnectOperator': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReconnectOperator,
+                    request_deserializer=ctprelay_dot_v1_dot_admin__pb2.ReconnectOperatorRequest.FromString,
+                    response_serializer=ctprelay_dot_v1_dot_admin__pb2.ReconnectResponse.SerializeToString,
+            ),
+            'ReconnectCounter': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReconnectCounter,
+                    request_deserializer=ctprelay_dot_v1_dot_admin__pb2.ReconnectCounterRequest.FromString,
+                    response_serializer=ctprelay_dot_v1_dot_admin__pb2.ReconnectResponse.SerializeToString,
+            ),
             'ListLocks': grpc.unary_unary_rpc_method_handler(
                     servicer.ListLocks,
                     request_deserializer=ctprelay_dot_v1_dot_admin__pb2.ListLocksRequest.FromString,
@@ -90,10 +310,30 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     request_deserializer=ctprelay_dot_v1_dot_admin__pb2.LiftLocksRequest.FromString,
                     response_serializer=ctprelay_dot_v1_dot_admin__pb2.LiftLocksResponse.SerializeToString,
             ),
+            'SetLogLevel': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetLogLevel,
+                    request_deserializer=ctprelay_dot_v1_dot_admin__pb2.SetLogLevelRequest.FromString,
+                    response_serializer=ctprelay_dot_v1_dot_admin__pb2.SetLogLevelResponse.SerializeToString,
+            ),
+            'GetRunningSettings': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetRunningSettings,
+                    request_deserializer=ctprelay_dot_v1_dot_admin__pb2.GetRunningSettingsRequest.FromString,
+                    response_serializer=ctprelay_dot_v1_dot_admin__pb2.RunningSettings.SerializeToString,
+            ),
+            'Reload': grpc.unary_unary_rpc_method_handler(
+                    servicer.Reload,
+                    request_deserializer=ctprelay_dot_v1_dot_admin__pb2.ReloadRequest.FromString,
+                    response_serializer=ctprelay_dot_v1_dot_admin__pb2.ReloadResponse.SerializeToString,
+            ),
             'LookForDisabled': grpc.unary_unary_rpc_method_handler(
                     servicer.LookForDisabled,
                     request_deserializer=ctprelay_dot_v1_dot_admin__pb2.LookForDisabledRequest.FromString,
                     response_serializer=ctprelay_dot_v1_dot_admin__pb2.LookForDisabledResponse.SerializeToString,
+            ),
+            'ListAlarms': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListAlarms,
+                    request_deserializer=ctprelay_dot_v1_dot_admin__pb2.ListAlarmsRequest.FromString,
+                    response_serializer=ctprelay_dot_v1_dot_admin__pb2.ListAlarmsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -105,6 +345,276 @@ def add_AdminServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class AdminService:
     """Missing associated documentation comment in .proto file."""
+
+    @staticmethod
+    def GetStatus(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ctprelay.v1.AdminService/GetStatus',
+            ctprelay_dot_v1_dot_admin__pb2.GetStatusRequest.SerializeToString,
+            ctprelay_dot_v1_dot_admin__pb2.RelayStatus.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchStatus(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/ctprelay.v1.AdminService/WatchStatus',
+            ctprelay_dot_v1_dot_admin__pb2.WatchStatusRequest.SerializeToString,
+            ctprelay_dot_v1_dot_admin__pb2.RelayStatus.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListSessions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ctprelay.v1.AdminService/ListSessions',
+            ctprelay_dot_v1_dot_admin__pb2.ListSessionsRequest.SerializeToString,
+            ctprelay_dot_v1_dot_admin__pb2.ListSessionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetSession(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ctprelay.v1.AdminService/GetSession',
+            ctprelay_dot_v1_dot_admin__pb2.GetSessionRequest.SerializeToString,
+            ctprelay_dot_v1_dot_admin__pb2.TerminalSession.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def KickSession(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ctprelay.v1.AdminService/KickSession',
+            ctprelay_dot_v1_dot_admin__pb2.KickSessionRequest.SerializeToString,
+            ctprelay_dot_v1_dot_admin__pb2.KickSessionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PauseLogins(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ctprelay.v1.AdminService/PauseLogins',
+            ctprelay_dot_v1_dot_admin__pb2.PauseLoginsRequest.SerializeToString,
+            ctprelay_dot_v1_dot_admin__pb2.PauseLoginsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResumeLogins(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ctprelay.v1.AdminService/ResumeLogins',
+            ctprelay_dot_v1_dot_admin__pb2.ResumeLoginsRequest.SerializeToString,
+            ctprelay_dot_v1_dot_admin__pb2.ResumeLoginsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Drain(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ctprelay.v1.AdminService/Drain',
+            ctprelay_dot_v1_dot_admin__pb2.DrainRequest.SerializeToString,
+            ctprelay_dot_v1_dot_admin__pb2.DrainResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReconnectOperator(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ctprelay.v1.AdminService/ReconnectOperator',
+            ctprelay_dot_v1_dot_admin__pb2.ReconnectOperatorRequest.SerializeToString,
+            ctprelay_dot_v1_dot_admin__pb2.ReconnectResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReconnectCounter(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ctprelay.v1.AdminService/ReconnectCounter',
+            ctprelay_dot_v1_dot_admin__pb2.ReconnectCounterRequest.SerializeToString,
+            ctprelay_dot_v1_dot_admin__pb2.ReconnectResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
 
     @staticmethod
     def ListLocks(request,
@@ -161,6 +671,87 @@ class AdminService:
             _registered_method=True)
 
     @staticmethod
+    def SetLogLevel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ctprelay.v1.AdminService/SetLogLevel',
+            ctprelay_dot_v1_dot_admin__pb2.SetLogLevelRequest.SerializeToString,
+            ctprelay_dot_v1_dot_admin__pb2.SetLogLevelResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetRunningSettings(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ctprelay.v1.AdminService/GetRunningSettings',
+            ctprelay_dot_v1_dot_admin__pb2.GetRunningSettingsRequest.SerializeToString,
+            ctprelay_dot_v1_dot_admin__pb2.RunningSettings.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Reload(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ctprelay.v1.AdminService/Reload',
+            ctprelay_dot_v1_dot_admin__pb2.ReloadRequest.SerializeToString,
+            ctprelay_dot_v1_dot_admin__pb2.ReloadResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def LookForDisabled(request,
             target,
             options=(),
@@ -177,6 +768,33 @@ class AdminService:
             '/ctprelay.v1.AdminService/LookForDisabled',
             ctprelay_dot_v1_dot_admin__pb2.LookForDisabledRequest.SerializeToString,
             ctprelay_dot_v1_dot_admin__pb2.LookForDisabledResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListAlarms(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ctprelay.v1.AdminService/ListAlarms',
+            ctprelay_dot_v1_dot_admin__pb2.ListAlarmsRequest.SerializeToString,
+            ctprelay_dot_v1_dot_admin__pb2.ListAlarmsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from relay.admin.investors import InvestorActions
 from relay.admin.ledger import LedgerActions
 from relay.admin.locks import LockActions
 from relay.admin.person import Person
+from relay.admin.roles import ReasonMissing, RoleTooLow, needed_for
 from relay.admin.terminals import TerminalActions
 from relay.admission.login_guard import LoginGuard
 from relay.admission.machines import Desk, MachineHistory, MachineTraits
@@ -32,7 +33,7 @@ from tests.relay.conftest import HandClock, postgres_server, postgres_url
 
 __all__ = ["postgres_server", "postgres_url"]
 
-MEI = Person("relay", "command line", "mei")
+MEI = Person("relay", "command line", "mei", reason="as agreed")
 CODE = "ABCDEFGHJKLMNPQ1"
 ONE = Investor("9999", "100001")
 DESK = Desk(ONE, "one", "198.51.100.7")
@@ -147,6 +148,46 @@ async def test_a_change_leaves_one_entry_with_its_person(place: Place, kind: str
     ((found, data),) = place.entries()[before:]
     assert found == f"admin_{kind.partition(' ')[0]}"
     assert (data["by"], data["through"], data["logged_in_as"]) == ("relay", "command line", "mei")
+    assert (data["role"], data["reason"]) == ("admin", "as agreed")
+
+
+VIEWER, OPERATOR = MEI.acting_for("chen", "viewer"), MEI.acting_for("li", "operator")
+
+
+@pytest.mark.parametrize("kind", MADE)
+@pytest.mark.parametrize("person", [VIEWER, OPERATOR, replace(OPERATOR, reason="")], ids=["viewer", "operator", "mute"])
+async def test_a_role_too_low_or_no_reason_changes_nothing_and_is_an_entry(
+    place: Place, monkeypatch: pytest.MonkeyPatch, person: Person, kind: str
+) -> None:
+    """The role is looked up for each action, here and not in the door; an account of the console always says why."""
+    before, as_it_was = len(registered(place).entries()), state(place)
+    action = kind.partition(" ")[0]
+    allowed = person.role.may(needed_for(action))
+    monkeypatch.setitem(globals(), "MEI", person)
+    if allowed and person.reason:
+        await carry_out(MADE[kind], place)
+    else:
+        with pytest.raises(ReasonMissing if allowed else RoleTooLow):
+            await carry_out(MADE[kind], place)
+
+    ((found, data),) = place.entries()[before:]
+    assert (data["account"], data["role"], data["through"]) == (person.account, person.role.value, "console")
+    if allowed and person.reason:
+        assert found == f"admin_{action}"
+    else:
+        assert (found, data["why"]) == (f"admin_{action}_failed", "ReasonMissing" if allowed else "RoleTooLow")
+        assert state(place) == as_it_was
+
+
+async def test_a_lift_needs_a_reason_and_a_change_on_the_command_line_does_not(place: Place) -> None:
+    """Scripts that register terminals go on; an action on a running relay says why."""
+    registered(place)
+    mute = replace(MEI, reason="")
+    with pytest.raises(ReasonMissing):
+        await place.locks.lift(mute, "100001")
+    place.terminals.set_enabled(mute, "one", False)
+
+    assert place.entries()[-1][1]["reason"] == ""
 
 
 @pytest.mark.parametrize("kind", REFUSED)

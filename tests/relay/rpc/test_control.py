@@ -91,7 +91,7 @@ async def test_an_operator_lists_and_lifts_a_lock(served: LoginGuard, place: Pat
     listed = json.loads((await typed("locks", "list", "--json")).stdout)
     assert await check(served, Trying()) is not None
 
-    lifted = json.loads((await typed("locks", "lift", "100001", "--json")).stdout)
+    lifted = json.loads((await typed("locks", "lift", "100001", "--json", "--reason", "he called")).stdout)
 
     assert listed == [{"subject": "investor_at_address", "name": "100001 198.51.100.7", "seconds_left": 900}]
     assert {"subject": "investor_at_address", "name": "100001 198.51.100.7"} in lifted
@@ -108,7 +108,7 @@ async def test_an_operator_lets_all_logins_be_tried_again(served: LoginGuard) ->
     await try_at_counter(served, Trying(), counter_reasons.counter_refused(63, "终端认证失败"))
     (lock,) = json.loads((await typed("locks", "list", "--json")).stdout)
 
-    await typed("locks", "lift", "--all-logins")
+    await typed("locks", "lift", "--all-logins", "--reason", "mended")
 
     assert (lock["subject"], lock["name"]) == ("all_logins", "CTP 63")
     assert await check(served, Trying()) is None
@@ -123,7 +123,7 @@ async def test_what_is_to_be_lifted_is_named(served: LoginGuard) -> None:
 async def test_without_a_running_relay_the_command_says_so(place: Path) -> None:
     """With the socket's path. Nothing was changed, and the ledger has no entry."""
     refused = await typed("locks", "list", exit_code=1)
-    await typed("locks", "lift", "100001", exit_code=1)
+    await typed("locks", "lift", "100001", "--reason", "he called", exit_code=1)
 
     assert f"no relay answers on {place / 'c.sock'}" in refused.stderr
     assert await ledger() == []
@@ -136,7 +136,7 @@ async def test_a_lift_that_cannot_be_recorded_does_not_happen(
     fail(served, WRONG_PASSWORD, 3)
     monkeypatch.setattr(Changes, "record", no_ledger)
 
-    refused = await typed("locks", "lift", "100001", exit_code=4)
+    refused = await typed("locks", "lift", "100001", "--reason", "he called", exit_code=4)
 
     assert "nothing was changed: the disk is full" in refused.stderr
     assert await check(served, Trying()) is not None
