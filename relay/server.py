@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import datetime as dt
 import functools
+import os
 import signal
 from collections.abc import Callable
 from importlib.metadata import version
@@ -49,7 +50,6 @@ from relay.directory.known_terminals import KnownTerminals
 from relay.directory.terminals import Terminals, open_key
 from relay.event_loop import run_loop, settle_heap
 from relay.faults.faults import Faults
-from relay.faults.table import Fault
 from relay.ledger.ledger import Ledger
 from relay.ledger.spool import Spool
 from relay.logs import logs
@@ -60,14 +60,14 @@ from relay.process_privacy import make_private
 from relay.reloading import Load, Reloading, Take
 from relay.rpc import control
 from relay.rpc.listener import Doors
+from relay.running import until_stopped
 from relay.sessions.journal import Journal
 from relay.sessions.refused_streams import RefusedStreams, shares_of
 from relay.sessions.revocations import Revocations
 from relay.sessions.sessions import SessionLimits, Sessions
 from relay.settings import file as settings_file
 from relay.settings.settings import Settings
-from relay.stop_signals import stop_asked
-from relay.tasks import Tasks
+from relay.supervisor import Supervisor
 
 _log = structlog.get_logger(__name__)
 
@@ -83,11 +83,12 @@ def run(settings: Settings, load: Load) -> None:
     """
     make_private(core_dumps=settings.relay.core_dumps)
     secrets = settings_file.secrets_of(settings)
+    supervisor = Supervisor.of_environment(os.environ, os.getpid())
     with logs.configure(level=settings.log.level, form=settings.log.format, language=settings.log.language) as log:
         logs.catch_what_python_prints()
         signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until it is listened to: its default would end the process
         try:
-            run_loop(serve(settings, secrets, log, load))
+            run_loop(supervisor.watch(serve(settings, secrets, log, load, supervisor=supervisor)))
         except (OSError, LocaleMissing, binding.BindingMismatch, VerifierUnavailable) as error:
             _log.critical("relay_cannot_run", why=_why(error))
             raise SystemExit(1) from None
@@ -105,6 +106,7 @@ async def serve(
     log: logs.Log,
     load: Load,
     ready: Ready = lambda _: None,
+    supervisor: Supervisor = Supervisor(),  # noqa: B008 - one that hears nothing
 ) -> None:
     """Build, announce the port, wait for a signal, drain. Raises what makes the relay unfit to start."""
     async with contextlib.AsyncExitStack() as stack:
@@ -138,7 +140,8 @@ async def serve(
         serve_metrics(settings, watched, stack)
         await _open(doors, settings, ready, stack)
         takes = _takes(sessions, admission, link_limits, doors)
-        await _until_stopped(Reloading(settings, load, takes, _files(doors, counter), ledger), sessions, faults)
+        reloading = Reloading(settings, load, takes, _files(doors, counter), ledger)
+        await until_stopped(reloading, sessions, counter, faults, supervisor)
         await doors.close()
         await _write_the_end(ledger, sessions)
 
@@ -154,19 +157,6 @@ async def _open(doors: Doors, settings: Settings, ready: Ready, stack: contextli
     port = await doors.listener.start()
     _log.info("relay_ready", port=port, mode=settings.relay.mode, tls=settings.listen.tls_certificate is not None)
     ready(port)
-
-
-async def _until_stopped(reloading: Reloading, sessions: Sessions, faults: Faults) -> None:
-    tasks = Tasks()
-    async with stop_asked(lambda: tasks.start(reloading.reload(), "reload")) as stop:
-        look = sessions.revocations.watch(sessions, reloading.settings.directory.look_seconds)
-        tasks.start(look, "look for who was disabled")
-        try:
-            await stop.wait()
-            faults.begin(Fault.DRAINING, "asked to stop", sessions=len(sessions))
-            await sessions.drain(reloading.settings.relay.drain_seconds)
-        finally:
-            await tasks.cancel()
 
 
 def _take_place(settings: Settings, stack: contextlib.AsyncExitStack) -> tuple[Engine, tuple[int, ...]]:

@@ -1,0 +1,45 @@
+"""From ready to stopped: what goes on while the relay serves, and how its end begins."""
+
+from __future__ import annotations
+
+from relay.counter.port import Counter
+from relay.faults.faults import Faults
+from relay.faults.table import Fault
+from relay.reloading import Reloading
+from relay.sessions.sessions import Sessions
+from relay.stop_signals import stop_asked
+from relay.supervisor import Supervisor
+from relay.tasks import Tasks
+
+
+async def until_stopped(
+    reloading: Reloading, sessions: Sessions, counter: Counter, faults: Faults, supervisor: Supervisor
+) -> None:
+    """Say that terminals are served, wait for SIGINT or SIGTERM, drain. SIGHUP reloads meanwhile."""
+    tasks = Tasks()
+
+    async def reload() -> None:
+        with supervisor.reloading():
+            await reloading.reload()
+
+    async with stop_asked(lambda: tasks.start(reload(), "reload")) as stop:
+        look = sessions.revocations.watch(sessions, reloading.settings.directory.look_seconds)
+        tasks.start(look, "look for who was disabled")
+        supervisor.status = lambda: status_line(sessions, counter, faults)
+        supervisor.say_ready()
+        try:
+            await stop.wait()
+            seconds = reloading.settings.relay.drain_seconds
+            supervisor.say_stopping(seconds)
+            faults.begin(Fault.DRAINING, "asked to stop", sessions=len(sessions))
+            await sessions.drain(seconds)
+        finally:
+            await tasks.cancel()
+
+
+def status_line(sessions: Sessions, counter: Counter, faults: Faults) -> str:
+    """For `systemctl status`: whether logins can succeed, how many terminals there are, what is wrong."""
+    refusal = counter.why_not_ready
+    state = "ready" if refusal is None else f"not ready ({refusal.reason})"
+    wrong = ", ".join(standing.fault.word for standing in faults.now())
+    return f"{state}, {len(sessions)} terminal sessions{f', faults: {wrong}' if wrong else ''}"
