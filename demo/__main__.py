@@ -6,7 +6,6 @@ import asyncio
 import datetime as dt
 import io
 import os
-import re
 import secrets
 import signal
 import sys
@@ -25,6 +24,7 @@ from demo.cast import MODES, TERMINAL_APP_ID, Cast
 from demo.certificates import make_tls_files
 from demo.outcome import DemoOutcome
 from demo.performance import Performance, relay_environment
+from demo.picture import picture
 from demo.relay_site import RelaySite
 from demo.story import DemoStepFailed, Part, Screen, Story, tell_failure
 from simcounter.config import CounterConfig
@@ -32,8 +32,6 @@ from simcounter.counter import SimulatedCounter
 from simcounter.settlement import day_report
 
 PLAIN_WIDTH = 110
-FONTS = "ui-monospace, Menlo, Consolas, 'DejaVu Sans Mono', monospace"
-_LOADED_FONT = re.compile(r"@font-face\s*\{.*?\}\s*", re.DOTALL)
 
 
 class ModeName(StrEnum):
@@ -70,15 +68,8 @@ def main(as_json: AsJson = False, mode: Modes = None, keep: Keep = None, svg: Sv
     except (KeyboardInterrupt, asyncio.CancelledError):
         raise typer.Exit(130) from None
     if svg is not None:
-        svg.write_text(picture(console), encoding="utf-8")
+        svg.write_text(picture(console, "make demo"), encoding="utf-8")
     raise typer.Exit(0 if good else 1)
-
-
-def picture(console: Console) -> str:
-    """What the console showed, as an SVG that loads no fonts from elsewhere."""
-    exported = _LOADED_FONT.sub("", console.export_svg(title="make demo"))
-    # Chinese glyphs are wide by themselves; the variant would widen Latin ones in some fonts.
-    return exported.replace("Fira Code, monospace", FONTS).replace("font-variant-east-asian: full-width;", "")
 
 
 async def _perform(screen: Screen, casts: list[Cast], folder: Path, *, as_json: bool, kept: str) -> bool:
