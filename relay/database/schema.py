@@ -1,4 +1,5 @@
-"""The tables: the ledger and its heads, terminals, investors, system info seen before, what relay processes share.
+"""The tables: the ledger and its heads, terminals, investors, console accounts, system info seen before, what relay
+processes share.
 
 Times are ISO 8601 texts, so that every database keeps and compares them alike.
 """
@@ -42,6 +43,8 @@ TERMINAL = Table(
     Column("created_at", String(40), nullable=False),
     Column("rotated_at", String(40), nullable=False),
     Column("kinds", String(64), nullable=False, server_default="ordinary"),
+    Column("previous_auth_code", LargeBinary),
+    Column("previous_until", String(40), nullable=False, server_default=""),
 )
 
 INVESTOR = Table(
@@ -54,6 +57,24 @@ INVESTOR = Table(
     Column("enabled", Boolean, nullable=False),
     Column("created_at", String(40), nullable=False),
     Column("password_changed_at", String(40), nullable=False),
+)
+
+CONSOLE_ACCOUNT = Table(
+    "console_account",
+    METADATA,
+    Column("name", String(32), primary_key=True),
+    Column("role", String(16), nullable=False),
+    Column("password_hash", String(255), nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    Column("generation", BigInteger, nullable=False),
+    Column("factor_key", LargeBinary),
+    Column("factor_step", BigInteger, nullable=False),
+    Column("recovery_hashes", Text, nullable=False),
+    Column("language", String(8), nullable=False),
+    Column("theme", String(8), nullable=False),
+    Column("created_at", String(40), nullable=False),
+    Column("password_changed_at", String(40), nullable=False),
+    Column("signed_in_at", String(40), nullable=False),
 )
 
 SYSTEM_INFO_SEEN = Table(

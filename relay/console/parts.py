@@ -1,0 +1,79 @@
+"""What the pages of one console process share; made once, handed to every request."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from jinja2 import Environment
+from sqlalchemy import Engine
+
+from relay.admin.roles import Role
+from relay.console.live import Live
+from relay.console.passwords import Passwords
+from relay.console.sign_ins import SignIns
+from relay.console.tries import SignInTries
+from relay.console.words import Words
+from relay.directory.accounts import ConsoleAccounts
+from relay.settings.settings import Settings
+
+_T = TypeVar("_T")
+
+
+class TooBusy(Exception):
+    """More waits for the database than this process allows, or an answer took too long."""
+
+
+class Work:
+    """What blocks, off the loop: few threads, a bounded queue, a deadline."""
+
+    def __init__(self, *, threads: int = 4, most_waiting: int = 64, seconds: float = 20.0) -> None:
+        self._executor = ThreadPoolExecutor(threads, thread_name_prefix="console")
+        self._most = most_waiting
+        self._seconds = seconds
+        self._waiting = 0
+
+    async def run(self, work: Callable[[], _T]) -> _T:
+        """Raises TooBusy, and what the work raises."""
+        if self._waiting >= self._most:
+            raise TooBusy
+        self._waiting += 1
+        try:
+            future = asyncio.get_running_loop().run_in_executor(self._executor, work)
+            return await asyncio.wait_for(future, self._seconds)
+        except TimeoutError:
+            raise TooBusy from None
+        finally:
+            self._waiting -= 1
+
+    def close(self) -> None:
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+
+@dataclass(frozen=True, slots=True)
+class MenuItem:
+    name: str
+    path: str
+
+
+@dataclass(frozen=True)
+class ConsoleParts:
+    settings: Settings
+    clock: Callable[[], dt.datetime]
+    words: Words
+    templates: Environment
+    work: Work
+    ledger: Engine
+    directory: Engine
+    accounts: ConsoleAccounts
+    passwords: Passwords
+    sign_ins: SignIns
+    tries: SignInTries
+    live: Live
+    menu_for: Callable[[Role | None], Sequence[MenuItem]]
+    token_key: bytes = field(repr=False)
+    """of the forms' tokens; made anew by every process"""

@@ -1,0 +1,93 @@
+"""What one request knows: who asks, in which language and theme, with which token, of which relays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlencode
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from relay.admin.roles import Role
+from relay.console.parts import ConsoleParts
+from relay.console.sign_ins import SignIn
+from relay.console.words import Language
+from relay.directory.accounts import ConsoleAccount
+
+THEMES = ("system", "light", "dark")
+
+
+@dataclass(slots=True)
+class Visit:
+    """For one request; a template has it as `visit`."""
+
+    request: Request
+    parts: ConsoleParts
+    page: str
+    """the page's name, `error` where there is none"""
+    language: Language
+    theme: str
+    """system, light or dark"""
+    csrf: str = field(repr=False)
+    """every form sends it back as `csrf`"""
+    account: ConsoleAccount | None = None
+    sign_in: SignIn | None = None
+    form: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """what a form sent, its token checked"""
+    values: Mapping[str, Any] = field(default_factory=dict)
+    """what stands in the path"""
+
+    @property
+    def role(self) -> Role | None:
+        return Role(self.account.role) if self.account is not None else None
+
+    @property
+    def address(self) -> str:
+        """Where the browser is, as the server or a trusted proxy says."""
+        return self.request.client.host if self.request.client is not None else ""
+
+    def may(self, least: Role | str) -> bool:
+        """Whether the account has this role, or a higher one."""
+        return self.role is not None and self.role.may(Role(least))
+
+    def say(self, key: str, **facts: object) -> str:
+        """A sentence in the visit's language."""
+        return self.parts.words.say(self.language, key, **facts)
+
+    def text(self, name: str) -> str:
+        """A field of the form as text, without space around it; empty where it is missing or a file."""
+        value = self.form.get(name, "")
+        return value.strip() if isinstance(value, str) else ""
+
+    def to(self, page: str, **values: object) -> str:
+        """The path of a page."""
+        return str(self.request.app.url_path_for(page, **values))
+
+    def render(self, template: str, status: int = 200, **facts: object) -> HTMLResponse:
+        notices = self.sign_in.take_notices() if self.sign_in is not None else []
+        text = self.parts.templates.get_template(template).render(
+            visit=self,
+            t=self.say,
+            to=self.to,
+            choose=self.choose,
+            menu=self.parts.menu_for(self.role),
+            notices=notices,
+            **facts,
+        )
+        return HTMLResponse(text, status)
+
+    def choose(self, what: str, value: str) -> str:
+        """The path that chooses a language or theme and comes back to this page."""
+        back = self.request.url.path if self.request.method == "GET" else "/"
+        return f"{self.to('choices')}?{urlencode({what: value, 'back': back})}"
+
+    def go(self, page: str, **values: object) -> Response:
+        """Send the browser to another page, after a form."""
+        return RedirectResponse(self.to(page, **values), 303)
+
+    def note(self, key: str, **facts: object) -> None:
+        """A sentence the next page shows."""
+        if self.sign_in is not None:
+            self.sign_in.notices.append(self.say(key, **facts))
