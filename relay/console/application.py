@@ -19,7 +19,7 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from relay.admin.roles import Role
+from relay.admin.roles import PersonRole
 from relay.console.door import Door
 from relay.console.page import Page
 from relay.console.parts import ConsoleParts, MenuItem, TooBusy
@@ -73,7 +73,7 @@ def make_templates() -> Environment:
     )
 
 
-def menu_for(role: Role | None, pages: Sequence[Page] = PAGES) -> list[MenuItem]:
+def menu_for(role: PersonRole | None, pages: Sequence[Page] = PAGES) -> list[MenuItem]:
     """The pages in the menu that this role may open, from the top."""
     open_to = [page for page in pages if page.menu and page.role and role is not None and role.may(page.role)]
     return [MenuItem(page.name, page.path) for page in sorted(open_to, key=lambda page: page.menu)]

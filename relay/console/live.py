@@ -46,7 +46,7 @@ class RelayAsked(Protocol):
 
 
 @dataclass(slots=True)
-class Watched:
+class WatchedRelay:
     """One relay, as the console knows it."""
 
     name: str
@@ -87,7 +87,7 @@ class Live:
     ) -> None:
         """`clock` gives seconds since the epoch; `counters` takes those of the rates out of a status."""
         self._relays = {relay.name: relay for relay in relays}
-        self._watched = {name: Watched(name) for name in self._relays}
+        self._watched = {name: WatchedRelay(name) for name in self._relays}
         self._poll_seconds = poll_seconds
         self._most_streams = most_streams
         self._clock = clock
@@ -97,11 +97,11 @@ class Live:
         self._over = False
 
     @property
-    def watched(self) -> Sequence[Watched]:
+    def watched(self) -> Sequence[WatchedRelay]:
         """Every relay there is a line of settings for, in that order."""
         return tuple(self._watched.values())
 
-    def find(self, name: str) -> Watched | None:
+    def find(self, name: str) -> WatchedRelay | None:
         return self._watched.get(name)
 
     def relay(self, name: str) -> RelayAsked | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from relay.admin.roles import Role
+from relay.admin.roles import PersonRole
 from relay.console.visit import Visit
 
 Answer = Callable[[Visit], Awaitable[Response]]
@@ -19,7 +19,7 @@ class Page:
     """unique; its sentences are `menu.<name>` and what the template asks for; links are made by it"""
     path: str
     answer: Answer
-    role: Role | None
+    role: PersonRole | None
     """the least role; None: also without a sign-in"""
     template: str = ""
     """what the function renders, for the reader of the table"""

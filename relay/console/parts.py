@@ -12,12 +12,12 @@ from typing import TypeVar
 from jinja2 import Environment
 from sqlalchemy import Engine
 
-from relay.admin.roles import Role
+from relay.admin.roles import PersonRole
 from relay.console.live import Live
 from relay.console.passwords import Passwords
 from relay.console.sign_ins import SignIns
 from relay.console.tries import SignInTries
-from relay.console.words import Words
+from relay.console.words import Sentences
 from relay.directory.accounts import ConsoleAccounts
 from relay.settings.settings import Settings
 
@@ -64,7 +64,7 @@ class MenuItem:
 class ConsoleParts:
     settings: Settings
     clock: Callable[[], dt.datetime]
-    words: Words
+    words: Sentences
     templates: Environment
     work: Work
     ledger: Engine
@@ -74,6 +74,6 @@ class ConsoleParts:
     sign_ins: SignIns
     tries: SignInTries
     live: Live
-    menu_for: Callable[[Role | None], Sequence[MenuItem]]
+    menu_for: Callable[[PersonRole | None], Sequence[MenuItem]]
     token_key: bytes = field(repr=False)
     """of the forms' tokens; made anew by every process"""

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from relay.admin.roles import Role
+from relay.admin.roles import PersonRole
 from relay.console.parts import ConsoleParts
 from relay.console.sign_ins import SignIn
 from relay.console.words import Language
@@ -40,17 +40,17 @@ class Visit:
     """what stands in the path"""
 
     @property
-    def role(self) -> Role | None:
-        return Role(self.account.role) if self.account is not None else None
+    def role(self) -> PersonRole | None:
+        return PersonRole(self.account.role) if self.account is not None else None
 
     @property
     def address(self) -> str:
         """Where the browser is, as the server or a trusted proxy says."""
         return self.request.client.host if self.request.client is not None else ""
 
-    def may(self, least: Role | str) -> bool:
+    def may(self, least: PersonRole | str) -> bool:
         """Whether the account has this role, or a higher one."""
-        return self.role is not None and self.role.may(Role(least))
+        return self.role is not None and self.role.may(PersonRole(least))
 
     def say(self, key: str, **facts: object) -> str:
         """A sentence in the visit's language."""

@@ -20,19 +20,19 @@ class Language(StrEnum):
     EN = "en"
 
 
-class WordsIncomplete(Exception):
+class SentencesIncomplete(Exception):
     """A row lacks a language, or is no row."""
 
 
-class Words:
+class Sentences:
     """The catalog in memory."""
 
     def __init__(self, rows: Mapping[str, Any]) -> None:
-        """Raises WordsIncomplete."""
+        """Raises SentencesIncomplete."""
         languages = set(Language)
         for key, row in rows.items():
             if not isinstance(row, Mapping) or set(row) != languages or not all(row.values()):
-                raise WordsIncomplete(f"{key}: needs {' and '.join(sorted(languages))}, both not empty")
+                raise SentencesIncomplete(f"{key}: needs {' and '.join(sorted(languages))}, both not empty")
         self._rows: dict[str, dict[str, str]] = {key: dict(row) for key, row in rows.items()}
 
     def keys(self) -> frozenset[str]:
@@ -47,13 +47,13 @@ class Words:
         return key in self._rows
 
 
-def load_words(folder: Path = _FOLDER) -> Words:
-    """Read every file of the folder. Raises WordsIncomplete."""
+def load_sentences(folder: Path = _FOLDER) -> Sentences:
+    """Read every file of the folder. Raises SentencesIncomplete."""
     rows: dict[str, Mapping[str, str]] = {}
     for file in sorted(folder.glob("*.toml")):
         for key, row in tomllib.loads(file.read_text(encoding="utf-8")).items():
             rows[f"{file.stem}.{key}"] = row
-    return Words(rows)
+    return Sentences(rows)
 
 
 def choose(chosen: str, accept_language: str) -> Language:

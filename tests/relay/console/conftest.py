@@ -18,14 +18,14 @@ from argon2 import PasswordHasher
 from pydantic import SecretStr
 from sqlalchemy import Engine
 
-from relay.admin.roles import Role
+from relay.admin.roles import PersonRole
 from relay.console.application import make_application, make_templates, menu_for
 from relay.console.live import Live, RelayAway
 from relay.console.parts import ConsoleParts, Work
 from relay.console.passwords import Passwords
 from relay.console.sign_ins import SignIns
 from relay.console.tries import SignInTries
-from relay.console.words import load_words
+from relay.console.words import load_sentences
 from relay.database.database import open_database, prepare
 from relay.directory.accounts import ConsoleAccounts
 from relay.settings.settings import CounterSettings, Listen, Settings
@@ -86,12 +86,12 @@ class Office:
             yield Browser(client)
 
     @asynccontextmanager
-    async def signed_in(self, role: Role = Role.ADMIN, **headers: str) -> AsyncIterator[Browser]:
+    async def signed_in(self, role: PersonRole = PersonRole.ADMIN, **headers: str) -> AsyncIterator[Browser]:
         async with self.browser(**headers) as browser:
             await browser.sign_in(role.value)
             yield browser
 
-    def add(self, name: str, role: Role, password: str = PASSWORD) -> None:
+    def add(self, name: str, role: PersonRole, password: str = PASSWORD) -> None:
         self.parts.accounts.add(name, role.value, self.parts.passwords.hashed(password))
 
 
@@ -141,7 +141,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory, quick_hashes: Passwords) 
     engine = open_database(SecretStr(f"sqlite:///{file}"))
     prepare(engine)
     accounts = ConsoleAccounts(engine, clock=HandClock().wall)
-    for role in Role:
+    for role in PersonRole:
         accounts.add(role.value, role.value, quick_hashes.hashed(PASSWORD))
     engine.dispose()
     return file
@@ -175,7 +175,7 @@ async def office(
     parts = ConsoleParts(
         settings=settings,
         clock=clock.wall,
-        words=load_words(),
+        words=load_sentences(),
         templates=make_templates(),
         work=Work(),
         ledger=engine,

@@ -9,13 +9,13 @@ from dataclasses import replace
 import pytest
 from starlette.responses import PlainTextResponse, Response
 
-from relay.admin.roles import Role
+from relay.admin.roles import PersonRole
 from relay.console.application import make_application
 from relay.console.page import Page
 from relay.console.routes import PAGES
 from relay.console.security import POLICY
 from relay.console.visit import Visit
-from relay.console.words import Language, Words, WordsIncomplete, choose, load_words
+from relay.console.words import Language, Sentences, SentencesIncomplete, choose, load_sentences
 from tests.relay.console.conftest import Browser, Office
 
 
@@ -25,8 +25,8 @@ async def _said(visit: Visit) -> Response:
 
 TRIED = (
     *PAGES,
-    Page("admins_only", "/admins-only", _said, Role.ADMIN, methods=("GET", "POST")),
-    Page("breaks", "/breaks", lambda visit: 1 / 0, Role.VIEWER),  # type: ignore[arg-type,return-value]
+    Page("admins_only", "/admins-only", _said, PersonRole.ADMIN, methods=("GET", "POST")),
+    Page("breaks", "/breaks", lambda visit: 1 / 0, PersonRole.VIEWER),  # type: ignore[arg-type,return-value]
 )
 
 
@@ -36,7 +36,7 @@ def tried(office: Office) -> Office:
 
 
 async def test_a_page_is_refused_to_the_wrong_role(tried: Office) -> None:
-    async with tried.signed_in(Role.OPERATOR) as operator, tried.signed_in(Role.ADMIN) as admin:
+    async with tried.signed_in(PersonRole.OPERATOR) as operator, tried.signed_in(PersonRole.ADMIN) as admin:
         refused = await operator.get("/admins-only")
 
         assert (refused.status_code, "没有权限" in refused.text) == (403, True)
@@ -49,7 +49,7 @@ async def _posted(browser: Browser, **form: str) -> int:
 
 async def test_a_form_without_this_browsers_token_is_refused(tried: Office) -> None:
     """None, a made-up one and another browser's: nothing is done."""
-    async with tried.signed_in(Role.ADMIN) as browser, tried.signed_in(Role.ADMIN) as other:
+    async with tried.signed_in(PersonRole.ADMIN) as browser, tried.signed_in(PersonRole.ADMIN) as other:
         right = await browser.token("/")
 
         assert await _posted(browser) == 403
@@ -59,7 +59,7 @@ async def test_a_form_without_this_browsers_token_is_refused(tried: Office) -> N
 
 
 async def test_a_form_from_another_site_is_refused_even_with_the_token(tried: Office) -> None:
-    async with tried.signed_in(Role.ADMIN) as browser:
+    async with tried.signed_in(PersonRole.ADMIN) as browser:
         token = await browser.token("/")
         browser.client.headers["sec-fetch-site"] = "cross-site"
 
@@ -77,7 +77,7 @@ async def test_the_sign_in_form_has_a_token_too(office: Office) -> None:
 
 
 async def test_a_body_that_is_too_large_is_not_read(tried: Office) -> None:
-    async with tried.signed_in(Role.ADMIN) as browser:
+    async with tried.signed_in(PersonRole.ADMIN) as browser:
         token = await browser.token("/")
 
         assert await _posted(browser, csrf=token, much="x" * 70_000) == 413
@@ -134,15 +134,15 @@ async def test_text_from_outside_is_escaped_and_harmless(office: Office) -> None
 
 def test_every_sentence_is_there_in_both_languages() -> None:
     """And every page of the menu has its words."""
-    words = load_words()
+    words = load_sentences()
 
     assert {f"menu.{page.name}" for page in PAGES if page.menu} <= words.keys()
     assert all(words.say(language, key) for key in sorted(words.keys()) for language in Language)
 
 
 def test_a_row_without_one_language_is_refused() -> None:
-    with pytest.raises(WordsIncomplete, match=r"a\.b"):
-        Words({"a.b": {"zh": "一"}})
+    with pytest.raises(SentencesIncomplete, match=r"a\.b"):
+        Sentences({"a.b": {"zh": "一"}})
 
 
 @pytest.mark.parametrize("header", ["", "*", "en;q=x", "x" * 5000, "en;q=0", ",,;;"])
@@ -183,7 +183,7 @@ async def test_streams_are_bounded_for_an_account_and_in_all(office: Office) -> 
 
 async def test_a_stream_ends_with_the_sign_in(office: Office) -> None:
     """A browser whose account is disabled gets nothing more."""
-    async with office.signed_in(Role.VIEWER) as browser:
+    async with office.signed_in(PersonRole.VIEWER) as browser:
         office.parts.accounts.set_enabled("viewer", False)
         answer = await browser.get("/live")
 

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from relay.admin.roles import Role
+from relay.admin.roles import PersonRole
 from relay.console.passwords import HashingBusy, Passwords
 from relay.console.tries import MOST_AT_ADDRESS, MOST_OF_ACCOUNT, MOST_OF_ADDRESS, WINDOW_SECONDS, SignInTries
 from tests.relay.console.conftest import PASSWORD, HandClock, Office
@@ -36,7 +36,7 @@ async def test_every_failure_has_one_answer(office: Office, name: str, password:
 
 async def test_a_disabled_account_gets_the_same_answer_and_is_out_at_once(office: Office) -> None:
     """Disabling ends what is signed in, and the sign-in page does not say why it refuses."""
-    async with office.signed_in(Role.VIEWER) as browser:
+    async with office.signed_in(PersonRole.VIEWER) as browser:
         office.parts.accounts.set_enabled("viewer", False)
 
         assert (await browser.get("/")).headers["location"].startswith("/sign-in")
