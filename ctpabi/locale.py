@@ -66,6 +66,11 @@ def available() -> bool:
     return bool(found)
 
 
+def built() -> bool:
+    """Whether a private one stands in the cache already."""
+    return _is_built(_private_directory() / NAME)
+
+
 def _private_directory() -> Path:
     return cache_directory() / "locale"
 

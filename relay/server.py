@@ -75,17 +75,18 @@ Ready = Callable[[int], object]
 _KEPT_BEYOND_AGE = dt.timedelta(days=2)
 
 
-def run(settings: Settings, load: Load) -> None:
+def run(settings: Settings, load: Load, note: Callable[[], object] = lambda: None) -> None:
     """Serve until SIGINT or SIGTERM; a second signal ends without draining. SIGHUP asks `load` for the settings anew.
 
-    Raises what `settings.file`, `secret_files` and `database` raise, and SystemExit with a line in the log where the
-    machine is not fit: port taken, certificate unreadable, locale or binding missing, no side process.
+    `note` writes what was found before into the log. Raises what `settings.file`, `secret_files` and `database` raise, and
+    SystemExit with a line in the log where the machine is not fit: port taken, locale or binding missing, no side process.
     """
     make_private(core_dumps=settings.relay.core_dumps)
     secrets = settings_file.secrets_of(settings)
     supervisor = Supervisor.of_environment(os.environ, os.getpid())
     with logs.configure(level=settings.log.level, form=settings.log.format, language=settings.log.language) as log:
         logs.catch_what_python_prints()
+        note()
         signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until it is listened to: its default would end the process
         try:
             run_loop(supervisor.watch(serve(settings, secrets, log, load, supervisor=supervisor)))

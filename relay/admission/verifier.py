@@ -9,7 +9,7 @@ a socket pair, one JSON line for a question and one for its answer. What holds b
 * After a question without an answer (a time limit, a broken pipe, a cancelled caller) the process is ended. A late
   answer could otherwise be taken for the answer to the next question.
 * It fails closed: while the process cannot answer, `check` raises VerifierUnavailable and logins are refused.
-* The process gets no preloaded library and none of the relay's secrets (`_environment`). It ends by itself when its
+* The process gets no preloaded library and none of the relay's secrets (`side_environment`). It ends by itself when its
   socket closes, so it does not outlive the relay.
 """
 
@@ -159,7 +159,7 @@ class Verifier:
                     str(theirs.fileno()),
                     pass_fds=(theirs.fileno(),),
                     stdin=asyncio.subprocess.DEVNULL,
-                    env=_environment(),
+                    env=side_environment(),
                 )
             except BaseException:
                 ours.close()
@@ -218,7 +218,7 @@ def _object(line: bytes) -> dict[str, Any]:
     return said
 
 
-def _environment() -> dict[str, str]:
+def side_environment() -> dict[str, str]:
     """The side process' environment: nothing preloaded, none of the relay's secrets."""
     kept = {
         name: value

@@ -12,6 +12,7 @@ import typer
 from ctpabi.command_help import TwoLanguages
 from relay.cli import investor, ledger, locks, terminal
 from relay.cli.context import DEFAULT_CONFIG, ConfigPath
+from relay.cli.doctor import doctor, look_before_serving
 from relay.cli.output import EPILOG, AsJson, reporting, say, show, write_json
 from relay.database.database import open_database, require_current, revisions, upgrade
 from relay.settings.file import SettingsInvalid, control_socket, directory_url, ledger_url, load, secrets_of
@@ -42,6 +43,10 @@ app.add_typer(investor.app, name="investor")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(locks.app, name="locks")
 app.add_typer(database_app, name="database")
+app.command(
+    "doctor",
+    epilog="Exit codes: 0 nothing grave (warnings too), 1 something grave. Example: ctp-relay doctor -c relay.toml",
+)(doctor)
 
 
 def _print_version(wanted: bool) -> None:
@@ -61,11 +66,14 @@ def main(
 
 @app.command(epilog="Example: ctp-relay serve -c relay.toml")
 def serve(config: ConfigPath = DEFAULT_CONFIG) -> None:
-    """Run the relay until a signal stops it (SIGTERM drains, a second one stops at once)."""
+    """Run the relay until a signal stops it (SIGTERM drains, a second one stops at once).
+
+    It does not start where `ctp-relay doctor` finds something grave that would keep it from serving.
+    """
     with reporting():
         settings = load(config)
-        _check_files(settings)
-        _part("relay.server").run(settings, lambda: load(config))
+        note = look_before_serving(settings)
+        _part("relay.server").run(settings, lambda: load(config), note)
 
 
 @app.command("settings", epilog="Example: ctp-relay settings --example > relay.toml")

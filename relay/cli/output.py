@@ -57,7 +57,7 @@ def say(text: str) -> None:
 
 def warn(text: str) -> None:
     """One line on standard error, whatever is in it."""
-    _complain(text, "yellow")
+    complain(text, "yellow")
 
 
 def write_json(value: object) -> None:
@@ -108,11 +108,12 @@ def reporting() -> Iterator[None]:
 
 def _leave(message: str, code: ExitCode, more: Iterable[str] = ()) -> typer.Exit:
     for line in (message, *more):
-        _complain(line, "red")
+        complain(line)
     return typer.Exit(code)
 
 
-def _complain(text: str, style: str) -> None:
+def complain(text: str, style: str = "red") -> None:
+    """One line on standard error."""
     Console(stderr=True, highlight=False).print(Text(shown(text)), style=style, soft_wrap=True)
 
 

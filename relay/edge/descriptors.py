@@ -8,9 +8,9 @@ from typing import Final
 import structlog
 
 _log = structlog.get_logger(__name__)
-_OF_A_CONNECTION: Final = 3
+OF_A_CONNECTION: Final = 3
 """from outside, to gRPC, and gRPC's own"""
-_ELSEWHERE: Final = 160
+ELSEWHERE: Final = 160
 """for databases, logs, the counter's connections, files that are open for a moment"""
 _FEWEST: Final = 32
 _FEWEST_LOGGING_IN: Final = 64
@@ -30,10 +30,10 @@ def raise_limit() -> int:
 
 def most_strangers(wanted: int, sessions: int, descriptors: int) -> int:
     """So many connections without a session beside so many sessions; says it where they are fewer than wanted."""
-    room = (descriptors - _ELSEWHERE) // _OF_A_CONNECTION - sessions
+    room = (descriptors - ELSEWHERE) // OF_A_CONNECTION - sessions
     most = max(_FEWEST, min(wanted, room))
     if most < wanted:
-        needed = _ELSEWHERE + _OF_A_CONNECTION * (wanted + sessions)
+        needed = ELSEWHERE + OF_A_CONNECTION * (wanted + sessions)
         advice = "raise the limit of open files (LimitNOFILE=, ulimit -n)"
         _log.warning("descriptors_scarce", open_files=descriptors, needed=needed, strangers=most, advice=advice)
     return most
@@ -41,5 +41,5 @@ def most_strangers(wanted: int, sessions: int, descriptors: int) -> int:
 
 def most_logging_in(strangers: int, sessions: int, descriptors: int) -> int:
     """So many connections between proof and session beside these; a few also where descriptors are scarce."""
-    room = (descriptors - _ELSEWHERE) // _OF_A_CONNECTION - sessions - strangers
+    room = (descriptors - ELSEWHERE) // OF_A_CONNECTION - sessions - strangers
     return max(_FEWEST_LOGGING_IN, min(_MOST_LOGGING_IN, room))

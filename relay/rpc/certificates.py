@@ -31,6 +31,10 @@ class CertificateUnusable(OSError):
     """The files cannot serve; the message names the file and says why, never what is in it."""
 
 
+class KeyOfAnother(CertificateUnusable):
+    """The key belongs to another certificate."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pair:
     """A certificate chain and its key, both PEM."""
@@ -57,7 +61,7 @@ def read_pair(certificate: Path, key: Path) -> Pair:
     except (ValueError, TypeError, UnsupportedAlgorithm):
         raise CertificateUnusable(f"{key}: is not a PEM private key without a password") from None
     if _bytes(private.public_key()) != _bytes(known):
-        raise CertificateUnusable(f"{key}: is not the key of {certificate}")
+        raise KeyOfAnother(f"{key}: is not the key of {certificate}")
     if not _can_serve(first, known):
         raise CertificateUnusable(
             f"{certificate}: gRPC serves RSA keys from {_SHORTEST_RSA} bits, P-256 and P-384 only"

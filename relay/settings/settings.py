@@ -58,6 +58,11 @@ class Listen(Section):
     tls_key: Path | None = Field(
         default=None, description="PEM private key of tls_certificate", examples=["tls/relay.key"]
     )
+    names: Annotated[tuple[str, ...], BeforeValidator(split_list)] = Field(
+        default=(),
+        description="names and addresses that terminals dial; `ctp-relay doctor` compares them with the certificate's",
+        examples=[["relay.example.com"]],
+    )
     plaintext_on_loopback: bool = Field(
         default=False, description="serve without TLS; allowed only on a loopback address, for trying out"
     )

@@ -427,14 +427,14 @@ def test_serving_starts_with_checked_settings(run: Run, monkeypatch: pytest.Monk
 
     class Server:
         @staticmethod
-        def run(settings: Any, load: Callable[[], Any]) -> None:
+        def run(settings: Any, load: Callable[[], Any], note: Callable[[], None]) -> None:
+            note()
             started.append(settings)
             assert load() == settings, "a reload reads the same file"
 
     monkeypatch.setattr(
         "relay.cli.app._part", lambda name: Server if name == "relay.server" else importlib.import_module(name)
     )
-    monkeypatch.setenv("CTP_RELAY__LEDGER__URL", "postgresql+psycopg://u@127.0.0.1/d")
     certify(place)
     run("serve")
     (place / "relay_auth_code.secret").unlink()

@@ -1,0 +1,62 @@
+"""All checks, in the order in which a person would mend what they find."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from relay.database.database import brief
+from relay.doctor import counter, files, machine, stores, tls
+from relay.doctor.case import Case, Check
+from relay.doctor.finding import Finding, Gravity
+from relay.doctor.processes import lock_holder
+from relay.doctor.rows import files as rows
+from relay.settings.file import SettingsInvalid, load
+from relay.settings.settings import Settings
+
+CHECKS: tuple[Check, ...] = (
+    files.check_secrets,
+    files.check_places,
+    tls.check_certificate,
+    stores.check_state,
+    machine.check_ports,
+    machine.check_descriptors,
+    machine.check_disk,
+    machine.check_locale,
+    machine.check_zone,
+    machine.check_clock,
+    stores.check_databases,
+    stores.check_key,
+    counter.check_library,
+    counter.check_collector,
+    counter.check_fronts,
+    counter.check_app_type,
+)
+
+
+def examine_file(config: Path) -> list[Finding]:
+    """The settings file, and all that follows from it where it can be used."""
+    try:
+        settings = load(config)
+    except SettingsInvalid as invalid:
+        return [rows.SETTINGS_WRONG(problem=f"{invalid.source}: {problem}") for problem in invalid.problems]
+    return [rows.SETTINGS_RIGHT(file=config), *examine(settings, starting=False)]
+
+
+def examine(settings: Settings, *, starting: bool) -> list[Finding]:
+    """Every check; `starting` leaves out what the relay finds out by itself in the next moment. Blocks for some seconds."""
+    case = Case(settings, starting, lock_holder(settings.relay.state_dir / "relay.lock"))
+    return [finding for check in CHECKS for finding in _found(check, case)]
+
+
+def _found(check: Check, case: Case) -> Iterator[Finding]:
+    try:
+        yield from check(case)
+    except Exception as error:  # noqa: BLE001 - one check that fails must not hide what the others find
+        yield rows.CHECK_FAILED(check=check.__name__, why=f"{type(error).__name__}: {brief(error)}")
+
+
+def gravest(findings: list[Finding]) -> Gravity:
+    """Of all of them."""
+    order = list(Gravity)
+    return max((finding.gravity for finding in findings), key=order.index, default=Gravity.OK)
