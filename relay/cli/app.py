@@ -45,7 +45,7 @@ app.add_typer(locks.app, name="locks")
 app.add_typer(database_app, name="database")
 app.command(
     "doctor",
-    epilog="Exit codes: 0 nothing grave (warnings too), 1 something grave. Example: ctp-relay doctor -c relay.toml",
+    epilog="Example: ctp-relay doctor -c relay.toml",
 )(doctor)
 
 

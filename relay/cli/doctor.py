@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from enum import StrEnum
@@ -13,16 +14,21 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from ctpabi.locale import reads_chinese
 from relay.cli.context import DEFAULT_CONFIG, ConfigPath
 from relay.cli.output import AsJson, ExitCode, complain, warn, write_json
 from relay.doctor.doctor import examine, examine_file, gravest
-from relay.doctor.finding import About, Finding, Gravity
+from relay.doctor.finding import About, Finding, FindingGravity
 from relay.outside_text import shown
 from relay.settings.settings import Settings
 
 _log = structlog.get_logger(__name__)
-_STYLE = {Gravity.OK: "green", Gravity.WARNING: "yellow", Gravity.GRAVE: "bold red"}
-_WORDS = {Gravity.OK: ("正常", "ok"), Gravity.WARNING: ("注意", "warning"), Gravity.GRAVE: ("严重", "grave")}
+_STYLE = {FindingGravity.OK: "green", FindingGravity.WARNING: "yellow", FindingGravity.GRAVE: "bold red"}
+_WORDS = {
+    FindingGravity.OK: ("正常", "ok"),
+    FindingGravity.WARNING: ("注意", "warning"),
+    FindingGravity.GRAVE: ("严重", "grave"),
+}
 _CODES = {
     About.SETTINGS: ExitCode.SETTINGS,
     About.DATABASE: ExitCode.DATABASE,
@@ -30,35 +36,35 @@ _CODES = {
 }
 
 
-class Language(StrEnum):
+class FindingLanguage(StrEnum):
     """In which language findings are shown."""
 
+    AUTO = "auto"
+    """Chinese where the locale is, else both"""
     BOTH = "both"
     CHINESE = "zh"
     ENGLISH = "en"
 
 
-_TAKEN = {Language.BOTH: slice(0, 2), Language.CHINESE: slice(0, 1), Language.ENGLISH: slice(1, 2)}
+_TAKEN = {FindingLanguage.BOTH: slice(0, 2), FindingLanguage.CHINESE: slice(0, 1), FindingLanguage.ENGLISH: slice(1, 2)}
 
 
 def doctor(
     config: ConfigPath = DEFAULT_CONFIG,
-    language: Annotated[Language, typer.Option(help="Show findings in this language.")] = Language.BOTH,
+    language: Annotated[FindingLanguage, typer.Option(help="Show findings in this language.")] = FindingLanguage.AUTO,
     as_json: AsJson = False,
 ) -> None:
-    """Look at settings, files, certificate, machine, databases and the way to the counter; change nothing.
+    """Find out what is wrong with settings, files, certificate, machine, databases and the way to the counter.
 
-    检查设置、文件、证书、本机、数据库与通往柜台的路; 不作任何改动, 可与运行中的中继并用.
-
-    It may run beside a relay that serves. A table on a terminal, JSON elsewhere. Exit code 0 where nothing is grave, also
-    with warnings; 1 where something is.
+    Changes nothing, and may run beside a relay that serves. A table on a terminal, JSON elsewhere. Exit code 0 where nothing
+    is grave, also with warnings; 1 where something is.
     """
     findings = examine_file(config)
     if as_json or not sys.stdout.isatty():
         write_json([finding.as_json() for finding in findings])
     else:
         show_findings(findings, language)
-    if gravest(findings) is Gravity.GRAVE:
+    if gravest(findings) is FindingGravity.GRAVE:
         raise typer.Exit(ExitCode.REFUSED)
 
 
@@ -71,7 +77,7 @@ def look_before_serving(settings: Settings) -> Callable[[], None]:
             _tell(finding)
         warn("查看全部: ctp-relay doctor / to see everything: ctp-relay doctor")
         raise typer.Exit(_code(refusing))
-    return lambda: _note([finding for finding in findings if finding.gravity is not Gravity.OK])
+    return lambda: _note([finding for finding in findings if finding.gravity is not FindingGravity.OK])
 
 
 def _code(refusing: Sequence[Finding]) -> ExitCode:
@@ -88,12 +94,14 @@ def _tell(finding: Finding) -> None:
 
 def _note(findings: Sequence[Finding]) -> None:
     for finding in findings:
-        say = _log.error if finding.gravity is Gravity.GRAVE else _log.warning
+        say = _log.error if finding.gravity is FindingGravity.GRAVE else _log.warning
         say("doctor_found", finding=finding.name, text=" / ".join(finding.text), advice=" / ".join(finding.advice))
 
 
-def show_findings(findings: Sequence[Finding], language: Language) -> None:
+def show_findings(findings: Sequence[Finding], language: FindingLanguage) -> None:
     """As a table on a terminal."""
+    if language is FindingLanguage.AUTO:
+        language = FindingLanguage.CHINESE if reads_chinese(os.environ) else FindingLanguage.BOTH
     taken = _TAKEN[language]
     table = Table(title=Text("ctp-relay doctor"), title_justify="left", show_lines=True)
     for heading in (("程度", ""), ("结果", "finding"), ("处置", "what to do")):
@@ -108,6 +116,6 @@ def show_findings(findings: Sequence[Finding], language: Language) -> None:
 
 
 def _summary(findings: Sequence[Finding]) -> tuple[str, str]:
-    count = {gravity: sum(finding.gravity is gravity for finding in findings) for gravity in Gravity}
-    ok, warning, grave = (count[gravity] for gravity in Gravity)
+    count = {gravity: sum(finding.gravity is gravity for finding in findings) for gravity in FindingGravity}
+    ok, warning, grave = (count[gravity] for gravity in FindingGravity)
     return f"正常 {ok}，注意 {warning}，严重 {grave}", f"{ok} ok, {warning} warnings, {grave} grave"

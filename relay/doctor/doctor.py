@@ -8,7 +8,7 @@ from pathlib import Path
 from relay.database.database import brief
 from relay.doctor import counter, files, machine, stores, tls
 from relay.doctor.case import Case, Check
-from relay.doctor.finding import Finding, Gravity
+from relay.doctor.finding import Finding, FindingGravity
 from relay.doctor.processes import lock_holder
 from relay.doctor.rows import files as rows
 from relay.settings.file import SettingsInvalid, load
@@ -56,7 +56,7 @@ def _found(check: Check, case: Case) -> Iterator[Finding]:
         yield rows.CHECK_FAILED(check=check.__name__, why=f"{type(error).__name__}: {brief(error)}")
 
 
-def gravest(findings: list[Finding]) -> Gravity:
+def gravest(findings: list[Finding]) -> FindingGravity:
     """Of all of them."""
-    order = list(Gravity)
-    return max((finding.gravity for finding in findings), key=order.index, default=Gravity.OK)
+    order = list(FindingGravity)
+    return max((finding.gravity for finding in findings), key=order.index, default=FindingGravity.OK)

@@ -9,7 +9,7 @@ Text = tuple[str, str]
 """Chinese and English"""
 
 
-class Gravity(StrEnum):
+class FindingGravity(StrEnum):
     """What a finding means for the relay."""
 
     OK = "ok"
@@ -32,7 +32,7 @@ class Finding:
     """What was found; both texts are whole sentences."""
 
     name: str
-    gravity: Gravity
+    gravity: FindingGravity
     about: About
     refuses: bool
     """whether the relay is not started with it"""
@@ -61,7 +61,7 @@ class FindingRow:
     """A row of the table; called with the values of its places it makes the finding."""
 
     name: str
-    gravity: Gravity
+    gravity: FindingGravity
     text: Text
     advice: Text = ("", "")
     about: About = About.MACHINE
@@ -70,7 +70,7 @@ class FindingRow:
 
     def __call__(self, **facts: object) -> Finding:
         """KeyError where a place has no value."""
-        refuses = self.gravity is Gravity.GRAVE and not self.served_anyway
+        refuses = self.gravity is FindingGravity.GRAVE and not self.served_anyway
         text, advice = _both(self.text, facts), _both(self.advice, facts)
         return Finding(self.name, self.gravity, self.about, refuses, text, advice, facts)
 

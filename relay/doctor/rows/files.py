@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from relay.doctor.finding import About, FindingRow, Gravity
+from relay.doctor.finding import About, FindingGravity, FindingRow
 from relay.doctor.rows.advice import MEND_FILE
 
-_OK, _WARNING, _GRAVE = Gravity.OK, Gravity.WARNING, Gravity.GRAVE
+_OK, _WARNING, _GRAVE = FindingGravity.OK, FindingGravity.WARNING, FindingGravity.GRAVE
 _LOOK_AT_SETTINGS = (
     "修改设置文件；各项含义见 docs/settings.md",
     "mend the settings file; docs/settings.md explains each key",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from relay.doctor.finding import FindingRow, Gravity
+from relay.doctor.finding import FindingGravity, FindingRow
 
-_OK, _WARNING, _GRAVE = Gravity.OK, Gravity.WARNING, Gravity.GRAVE
+_OK, _WARNING, _GRAVE = FindingGravity.OK, FindingGravity.WARNING, FindingGravity.GRAVE
 
 PORT_FREE = FindingRow("port_free", _OK, ("{key} {address} 可用", "{key} {address} is free"))
 PORT_OURS = FindingRow(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from relay.doctor.finding import About, FindingRow, Gravity
+from relay.doctor.finding import About, FindingGravity, FindingRow
 from relay.doctor.rows.advice import MEND_FILE
 
-_OK, _WARNING, _GRAVE = Gravity.OK, Gravity.WARNING, Gravity.GRAVE
+_OK, _WARNING, _GRAVE = FindingGravity.OK, FindingGravity.WARNING, FindingGravity.GRAVE
 
 STATE_RIGHT = FindingRow("state_right", _OK, ("状态目录 {path} 可用", "the state directory {path} can be used"))
 STATE_NEW = FindingRow(

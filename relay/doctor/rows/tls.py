@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from relay.doctor.finding import About, FindingRow, Gravity
+from relay.doctor.finding import About, FindingGravity, FindingRow
 from relay.doctor.rows.advice import MEND_FILE
 
-_OK, _WARNING, _GRAVE = Gravity.OK, Gravity.WARNING, Gravity.GRAVE
+_OK, _WARNING, _GRAVE = FindingGravity.OK, FindingGravity.WARNING, FindingGravity.GRAVE
 _NEW_CERTIFICATE = (
     "换上新证书；中继每 2 秒查看一次文件，无须重启",
     "put a new certificate in its place; the relay looks at the files every 2 s and needs no restart",

@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 
 from relay.cli import doctor
 from relay.cli.app import app
-from relay.doctor.finding import Gravity
+from relay.doctor.finding import FindingGravity
 from relay.doctor.rows import counter, files, machine, tls
 
 _OK = files.SECRETS_READABLE()
@@ -55,7 +55,7 @@ def test_a_table_on_a_terminal(
     not_there: list[str],
 ) -> None:
     monkeypatch.setenv("COLUMNS", "200")
-    doctor.show_findings([_OK, _WARNING, _GRAVE], doctor.Language(language))
+    doctor.show_findings([_OK, _WARNING, _GRAVE], doctor.FindingLanguage(language))
 
     shown = capsys.readouterr().out
     assert all(text in shown for text in there)
@@ -98,4 +98,4 @@ def test_gravest_first_is_what_counts() -> None:
     """A finding's gravity and whether it keeps the relay from serving are two things."""
     finding = counter.FRONTS_UNREACHED(count=2)
 
-    assert (finding.gravity, finding.refuses) == (Gravity.GRAVE, False)
+    assert (finding.gravity, finding.refuses) == (FindingGravity.GRAVE, False)

@@ -22,13 +22,13 @@ from relay.database.database import open_database, upgrade, writing
 from relay.database.state_lock import StateLock
 from relay.database.times import stamp
 from relay.doctor import counter, machine
-from relay.doctor.finding import FindingRow, Gravity
+from relay.doctor.finding import FindingGravity, FindingRow
 from relay.ledger.chain import canonical
 from relay.ledger.ledger import append
 from tests.postgres import PostgresServer
 from tests.relay.doctor.conftest import Patient
 
-GRAVE, WARNING, OK = Gravity.GRAVE, Gravity.WARNING, Gravity.OK
+GRAVE, WARNING, OK = FindingGravity.GRAVE, FindingGravity.WARNING, FindingGravity.OK
 ROWS = [
     row
     for name in ("files", "tls", "machine", "stores", "counter")
