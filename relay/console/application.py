@@ -25,6 +25,7 @@ from relay.console.page import Page
 from relay.console.parts import ConsoleParts, MenuItem, TooBusy
 from relay.console.routes import PAGES
 from relay.console.security import StrictHeaders
+from relay.console.spoken import FILTERS
 from relay.database.database import brief
 from relay.outside_text import shown
 
@@ -63,7 +64,7 @@ def make_application(parts: ConsoleParts, pages: Sequence[Page] = PAGES) -> Star
 
 def make_templates() -> Environment:
     """Every value is escaped, and what is harmful in a text from outside is shown by its number."""
-    return Environment(
+    templates = Environment(
         loader=FileSystemLoader(_HERE / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
@@ -71,6 +72,8 @@ def make_templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    templates.filters.update(FILTERS)
+    return templates
 
 
 def menu_for(role: PersonRole | None, pages: Sequence[Page] = PAGES) -> list[MenuItem]:

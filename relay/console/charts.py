@@ -80,9 +80,7 @@ def column_chart(places: Sequence[tuple[str, int, int]]) -> ColumnChart:
     for index, (label, value, second) in enumerate(places):
         height, second_height = value / top * HEIGHT, second / top * HEIGHT
         x, y = (index + _GAP / 2) * room, HEIGHT - height
-        columns.append(
-            Column(x, room * (1 - _GAP), y, height, y - second_height, second_height, value, second, label)
-        )
+        columns.append(Column(x, room * (1 - _GAP), y, height, y - second_height, second_height, value, second, label))
     return ColumnChart(tuple(columns), top)
 
 

@@ -71,6 +71,8 @@ class DayTally:
             case "terminals_refused":
                 for row in facts.get("reasons", []):
                     self._refuse(hour, "relay", str(row.get("reason", "")), 0, int(row.get("count", 0)))
+            case _:
+                pass
 
     def _refuse(self, hour: int, source: str, reason: str, code: object, count: int) -> None:
         self.refused[(source, reason, code if isinstance(code, int) else 0)] += count

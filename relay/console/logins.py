@@ -129,3 +129,5 @@ def _add(story: LoginStory, kind: str, facts: dict[str, Any], at: str) -> None:
             story.abandoned = str(facts.get("reason", "")) or "?"
         case "terminal_logout":
             story.ended, story.ended_at = str(facts.get("kind", "")) or "?", at
+        case _:
+            pass  # a step in between

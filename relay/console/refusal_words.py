@@ -11,6 +11,7 @@ from functools import cache
 
 from ctpabi.facts.errors import error_of
 from ctpabi.facts.return_codes import report_code
+from ctpabi.facts.words import Words
 from relay.console.words import Language
 from relay.refusals.all_reasons import rows
 from relay.refusals.reason import Text
@@ -32,15 +33,19 @@ def refusal_advice(source: str, reason: str, code: int, language: Language) -> s
 @cache
 def _texts(source: str, reason: str, code: int) -> tuple[Text, Text]:
     if source == Source.COUNTER and (known := error_of(code)).words.chinese:
-        return tuple(known.words), tuple(known.advice)
+        return _pair(known.words), _pair(known.advice)
     if source == Source.COLLECTOR or (source == Source.COUNTER and reason == report_code(code).reason):
         row = report_code(code)
-        return tuple(row.words), tuple(row.advice)
+        return _pair(row.words), _pair(row.advice)
     for known_reason in rows():
         if known_reason.reason == reason:
             columns = known_reason.columns
             return _general(columns.message), _general(columns.advice)
     return ("", ""), ("", "")
+
+
+def _pair(words: Words) -> Text:
+    return words.chinese, words.english
 
 
 def _general(text: Text) -> Text:

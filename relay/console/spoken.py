@@ -13,7 +13,7 @@ from relay.database.times import COUNTER_ZONE
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from relay.console.words import Language, Words
+    from relay.console.words import Language, Sentences
 
 Moment = dt.datetime | str | float | int
 """an aware time, its ISO text, or seconds since the epoch"""
@@ -53,7 +53,7 @@ def moment(given: Moment | None) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S") if time is not None else _UNKNOWN
 
 
-def number(value: float | int | str | None) -> str:
+def number(value: float | str | None) -> str:
     """1,204; one digit behind the point where it is no whole number below 100."""
     if value is None or value == "":
         return _UNKNOWN
@@ -61,7 +61,7 @@ def number(value: float | int | str | None) -> str:
     return f"{amount:,.1f}" if amount != int(amount) and abs(amount) < 100 else f"{amount:,.0f}"
 
 
-def size(value: float | int | str | None) -> str:
+def size(value: float | str | None) -> str:
     """Bytes as KiB, MiB or GiB; empty for none."""
     amount = float(value or 0)
     for unit in ("B", "KiB", "MiB", "GiB"):
@@ -94,7 +94,7 @@ def one_language(text: str, language: Language) -> str:
     return (chinese if language == "zh" else english) if found else text
 
 
-def word_or(words: Words, language: Language, key: str, otherwise: str) -> str:
+def word_or(words: Sentences, language: Language, key: str, otherwise: str) -> str:
     """The sentence of a key that may be missing, for stable words that a newer relay brought."""
     return words.say(language, key) if words.has(key) else otherwise
 
