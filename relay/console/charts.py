@@ -25,7 +25,7 @@ class LineChart:
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class ChartColumn:
     """One place of a column chart, with up to two values that stand on one another."""
 
     x: float
@@ -41,7 +41,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class ColumnChart:
-    columns: tuple[Column, ...]
+    columns: tuple[ChartColumn, ...]
     top: float
 
 
@@ -80,7 +80,9 @@ def column_chart(places: Sequence[tuple[str, int, int]]) -> ColumnChart:
     for index, (label, value, second) in enumerate(places):
         height, second_height = value / top * HEIGHT, second / top * HEIGHT
         x, y = (index + _GAP / 2) * room, HEIGHT - height
-        columns.append(Column(x, room * (1 - _GAP), y, height, y - second_height, second_height, value, second, label))
+        columns.append(
+            ChartColumn(x, room * (1 - _GAP), y, height, y - second_height, second_height, value, second, label)
+        )
     return ColumnChart(tuple(columns), top)
 
 

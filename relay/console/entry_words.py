@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ctpabi.facts.collector import missing_items
-from relay.console.logins import LoginStory, Outcome, facts_of
+from relay.console.logins import LoginOutcome, LoginStory, facts_of
 from relay.console.refusal_words import refusal_advice, refusal_title
 from relay.console.spoken import one_language
 from relay.console.words import Language, Sentences
@@ -46,11 +46,11 @@ _WORTH_A_LINE = (
 )
 _LONG = {"system_info", "message"}
 _OUTCOME_KINDS = {
-    Outcome.REFUSED: "bad",
-    Outcome.LOGGED_IN: "ok",
-    Outcome.ABANDONED: "warn",
-    Outcome.OPEN: "unknown",
-    Outcome.COUNTED: "bad",
+    LoginOutcome.REFUSED: "bad",
+    LoginOutcome.LOGGED_IN: "ok",
+    LoginOutcome.ABANDONED: "warn",
+    LoginOutcome.OPEN: "unknown",
+    LoginOutcome.COUNTED: "bad",
 }
 
 
@@ -189,7 +189,7 @@ class EntryWords:
             facts.append(self.whose(story.refusal))
         if story.admitted:
             facts.append(self.collected(story.facts.get("collector_code", 0)))
-        if story.outcome is Outcome.LOGGED_IN:
+        if story.outcome is LoginOutcome.LOGGED_IN:
             facts.append(self._end(story))
         entries = tuple(self.entry(entry) for entry in story.entries)
         unique = tuple(dict.fromkeys(fact for fact in facts if fact))
@@ -201,14 +201,14 @@ class EntryWords:
 
     def _how_it_went(self, story: LoginStory) -> tuple[str, str]:
         match story.outcome:
-            case Outcome.REFUSED:
+            case LoginOutcome.REFUSED:
                 title, todo = self.refusal(story.refusal or {})
                 return self.say("history.login_refused", why=title), todo
-            case Outcome.LOGGED_IN:
+            case LoginOutcome.LOGGED_IN:
                 return self.say("history.login_ok"), ""
-            case Outcome.ABANDONED:
+            case LoginOutcome.ABANDONED:
                 return self.say("history.login_abandoned"), ""
-            case Outcome.COUNTED:
+            case LoginOutcome.COUNTED:
                 reasons = [str(row.get("reason", "")) for row in story.facts.get("reasons", [])]
                 titles = [refusal_title("relay", reason, 0, self.language) or reason for reason in reasons]
                 return self.say("history.refused_many", count=story.counted), self.say("look.and").join(titles)

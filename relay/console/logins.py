@@ -14,7 +14,7 @@ from typing import Any
 from relay.ledger.chain import Entry
 
 
-class Outcome(StrEnum):
+class LoginOutcome(StrEnum):
     """How a try to log in went."""
 
     REFUSED = "refused"
@@ -51,17 +51,17 @@ class LoginStory:
         return shown.at
 
     @property
-    def outcome(self) -> Outcome:
+    def outcome(self) -> LoginOutcome:
         """How it went, as far as the ledger says."""
         if self.counted:
-            return Outcome.COUNTED
+            return LoginOutcome.COUNTED
         if self.refusal is not None:
-            return Outcome.REFUSED
+            return LoginOutcome.REFUSED
         if self.abandoned:
-            return Outcome.ABANDONED
+            return LoginOutcome.ABANDONED
         if self.counter_error == 0 or self.report_code == 0:
-            return Outcome.LOGGED_IN
-        return Outcome.OPEN
+            return LoginOutcome.LOGGED_IN
+        return LoginOutcome.OPEN
 
 
 def stories(entries: Iterable[Entry]) -> list[LoginStory]:
@@ -95,7 +95,7 @@ def nearest(told: Iterable[LoginStory], around: str) -> LoginStory | None:
     if not candidates or not around:
         return candidates[0] if candidates else None
     minutes = _minutes(around)
-    return min(candidates, key=lambda one: (_far(one, minutes), one.outcome is not Outcome.REFUSED))
+    return min(candidates, key=lambda one: (_far(one, minutes), one.outcome is not LoginOutcome.REFUSED))
 
 
 def _far(story: LoginStory, minutes: int) -> int:

@@ -9,7 +9,7 @@ import pytest
 
 from relay.console.day_tally import DayTally
 from relay.console.entry_words import EntryWords
-from relay.console.logins import LoginStory, Outcome, nearest, stories
+from relay.console.logins import LoginOutcome, LoginStory, nearest, stories
 from relay.console.refusal_words import refusal_advice, refusal_title
 from relay.console.words import Language, load_sentences
 from relay.ledger.chain import Entry, canonical, empty_head, head_after, link
@@ -62,19 +62,19 @@ def test_each_try_is_one_story() -> None:
     """The newest comes first, with how it went."""
     found = told(entries(*a_refused_login(), *a_good_login()))
 
-    assert [story.outcome for story in found] == [Outcome.LOGGED_IN, Outcome.REFUSED]
+    assert [story.outcome for story in found] == [LoginOutcome.LOGGED_IN, LoginOutcome.REFUSED]
     assert found[1].at.startswith("2026-01-05T08:57:12")
 
 
 @pytest.mark.parametrize(
     ("last", "outcome"),
     [
-        (("09:00:01", "login_abandoned", "s", {"reason": "the stream ended"}), Outcome.ABANDONED),
-        (("09:00:01", "terminal_refused", "s", dict(WRONG_PASSWORD)), Outcome.REFUSED),
-        (("09:00:01", "counter_login", "s", {}), Outcome.OPEN),
+        (("09:00:01", "login_abandoned", "s", {"reason": "the stream ended"}), LoginOutcome.ABANDONED),
+        (("09:00:01", "terminal_refused", "s", dict(WRONG_PASSWORD)), LoginOutcome.REFUSED),
+        (("09:00:01", "counter_login", "s", {}), LoginOutcome.OPEN),
     ],
 )
-def test_a_try_may_end_in_other_ways(last: tuple[str, str, str, dict[str, Any]], outcome: Outcome) -> None:
+def test_a_try_may_end_in_other_ways(last: tuple[str, str, str, dict[str, Any]], outcome: LoginOutcome) -> None:
     """Given up, refused later, or without an end in the ledger."""
     (story,) = told(entries(("09:00:00", "terminal_admitted", "s", dict(ADMITTED)), last))
 
@@ -86,7 +86,7 @@ def test_counted_refusals_are_a_story_of_their_own() -> None:
     counted = {"place": "203.0.113.23", "count": 40, "reasons": [{"reason": "terminal_not_accepted", "count": 40}]}
     (story,) = told(entries(("09:01:00", "terminals_refused", "", counted)))
 
-    assert (story.outcome, story.counted) == (Outcome.COUNTED, 40)
+    assert (story.outcome, story.counted) == (LoginOutcome.COUNTED, 40)
 
 
 def test_the_refusal_a_customer_asks_about_is_the_one_nearest_to_the_time() -> None:
