@@ -18,7 +18,8 @@ from relay.counter.ctp.lanes.refs import RefSpace
 from relay.counter.ctp.order_map.file import OrderMapFile
 from relay.ledger.chain import Entry, SecretInLedger, canonical, empty_head, head_after, link
 from relay.ledger.export_columns import LineFormatWrong, csv_rows, entry_of, json_lines, login_lines
-from relay.ledger.export_file import NoLedgerFile, NothingToVerify, public_key_of, sealed_lines
+from relay.ledger.export_file import public_key_of, sealed_lines
+from relay.ledger.file_lines import NoLedgerFile, NothingToVerify
 from relay.ledger.reader import Stretch
 from relay.ledger.spool import Spool
 
@@ -111,7 +112,8 @@ def spool_files(data: bytes) -> None:
     path.write_bytes(data)
     spool = Spool(path, most=1000)
     items = spool.first(10_000)
-    for at, kind, session, text in items:
+    for at, kind, session, text, *day in items:
+        promise(all(len(name) == 8 for name in day), "a trading day fits its column")
         promise(len(at) <= 40 and len(kind) <= 64 and len(session) <= 64, "an entry fits the ledger's columns")
         promise(isinstance(json.loads(text), dict), "an entry's data is an object")
         row = link(empty_head("relay-1"), at=at, kind=kind, session=session, data=text)

@@ -26,6 +26,7 @@ from relay.admin.roles import REASON_FOR, ReasonMissing, RoleTooLow, needed_for
 from relay.database.database import brief, writing
 from relay.database.times import stamp
 from relay.ledger.chain import canonical
+from relay.ledger.digests import SHA256
 from relay.ledger.ledger import append, record_now
 from relay.refusals.refusal import LedgerUnavailable
 
@@ -35,11 +36,12 @@ Clock = Callable[[], dt.datetime]
 class Changes:
     """Makes changes together with their entries. Blocks; thread-safe."""
 
-    def __init__(self, ledger: Engine, relay_name: str, clock: Clock) -> None:
-        """`clock` gives aware times."""
+    def __init__(self, ledger: Engine, relay_name: str, clock: Clock, digest: str = SHA256) -> None:
+        """`clock` gives aware times, `digest` is the hash function of entries."""
         self._ledger = ledger
         self._chain = f"{relay_name}/admin"
         self._clock = clock
+        self._digest = digest
 
     @contextmanager
     def recorded(self, directory: Engine, by: Person, kind: str, facts: Mapping[str, object]) -> Iterator[Connection]:
@@ -77,13 +79,14 @@ class Changes:
         raise error
 
     def _record(self, kind: str, entry: Mapping[str, object]) -> None:
-        record_now(self._ledger, self._chain, self._clock, kind, entry)
+        record_now(self._ledger, self._chain, self._clock, kind, entry, self._digest)
 
     def _record_beside(self, connection: Connection, kind: str, entry: Mapping[str, object]) -> None:
         if connection.engine is not self._ledger:
             self._record(kind, entry)
             return
         try:
-            append(connection, self._chain, [(stamp(self._clock()), kind, "", canonical(entry))])
+            item = stamp(self._clock()), kind, "", canonical(entry)
+            append(connection, self._chain, [item], self._digest)
         except SQLAlchemyError as error:
             raise LedgerUnavailable(brief(error)) from None

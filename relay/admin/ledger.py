@@ -15,17 +15,11 @@ from relay.admin.person import Person
 from relay.ledger import reader
 from relay.ledger.chain import Entry
 from relay.ledger.export_columns import csv_rows, login_lines
-from relay.ledger.export_file import (
-    FileAudit,
-    NoLedgerFile,
-    NothingToVerify,
-    lines_of,
-    misfits,
-    public_key_of,
-    sealed_lines,
-    verify_file,
-)
-from relay.ledger.reader import Audit
+from relay.ledger.export_file import public_key_of, sealed_lines
+from relay.ledger.file_lines import FileAudit, NoLedgerFile, NothingToVerify, misfits
+from relay.ledger.kept_seals import SealAudit, SealFolder
+from relay.ledger.reader import Audit, Progress, RequiredHeads
+from relay.ledger.seal_file import verify_path
 from relay.ledger.signing_key import make_signing_key, open_signing_key
 
 
@@ -42,6 +36,8 @@ class WholenessReport:
     """what was changed, removed or reordered, and every expected head that is missing; empty where all is whole"""
     signed_by: str = ""
     """the public keys that signed the files"""
+    sealed_until: str = ""
+    """the newest day whose seal demanded its heads"""
 
     @property
     def nothing(self) -> bool:
@@ -53,18 +49,32 @@ class WholenessReport:
 class LedgerActions:
     """The ledger's database, and the key that signs what is exported of it. Blocks."""
 
-    def __init__(self, ledger: Engine, key_file: Path, changes: Changes) -> None:
+    def __init__(self, ledger: Engine, key_file: Path, changes: Changes, folder: SealFolder | None = None) -> None:
+        """`folder` has this machine's copies of the seals."""
         self._ledger = ledger
         self._key_file = key_file
         self._changes = changes
+        self._folder = folder
 
-    def verify(self, expected_heads: Iterable[str] = ()) -> WholenessReport:
-        """Recompute every chain; each expected hash must be an entry's."""
-        wanted = set(expected_heads)
-        audits = reader.audit(self._ledger)
-        # The hashes of a long ledger fill the memory: only where they are asked for.
-        hashes = {entry.hash for entry in reader.read(self._ledger)} if wanted else set()
-        return WholenessReport(audits, _problems(audits) + _missing(wanted, hashes))
+    def verify(
+        self,
+        expected_heads: Iterable[str] = (),
+        *,
+        trusted_keys: Iterable[str] = (),
+        progress: Progress | None = None,
+    ) -> WholenessReport:
+        """Recompute every chain; each expected hash must be an entry's, and so must every head that was sealed.
+
+        A seal counts where this relay's key or a trusted one made it; where there is none of these keys, any.
+        """
+        trusted = set(trusted_keys)
+        if self._key_file.exists():
+            trusted.add(self.public_key())
+        seals = SealAudit(self._ledger, self._folder, trusted)
+        required = RequiredHeads(expected_heads, seals.pinned)
+        audits = reader.audit(self._ledger, required=required, progress=progress)
+        problems = _problems(audits) + seals.problems + required.missing()
+        return WholenessReport(audits, problems, sealed_until=seals.newest_day)
 
     def tail(self, count: int) -> list[Entry]:
         """The newest entries of all chains, oldest first."""
@@ -103,35 +113,30 @@ class LedgerActions:
 
 
 def verify_files(paths: Iterable[Path], *, public_key: str = "", expected_heads: Iterable[str] = ()) -> WholenessReport:
-    """Check exported files of following days, oldest first, without the database. Raises NoLedgerFile,
-    NothingToVerify, OSError.
+    """Check exported and sealed files that follow one another, oldest first, without the database. Raises NoLedgerFile,
+    NothingToVerify, DigestUnavailable, OSError.
 
     `public_key`, as 64 hexadecimal digits, is whose signature they must have; without it any key's will do.
     """
-    names = list(paths)
-    files = [_verify_file(path, public_key) for path in names]
+    names, required = list(paths), RequiredHeads(expected_heads)
+    files = [_verify_file(path, public_key, required) for path in names]
     audits = [audit for found in files for audit in found.chains]
     problems = _problems(audits)
     problems += [f"{path}: {what}" for path, found in zip(names, files, strict=True) for what in found.problems]
-    problems += [*misfits(files), *_missing(expected_heads, *(found.hashes for found in files))]
+    problems += [*misfits(files), *required.missing()]
     signed_by = " ".join(sorted({found.signed_by for found in files if found.signed_by}))
     return WholenessReport(audits, problems, signed_by)
 
 
-def _verify_file(path: Path, public_key: str) -> FileAudit:
+def _verify_file(path: Path, public_key: str, required: RequiredHeads) -> FileAudit:
     try:
-        with path.open("rb") as file:
-            return verify_file(lines_of(file), public_key=public_key)
+        return verify_path(path, public_key=public_key, required=required)
     except (NoLedgerFile, NothingToVerify) as error:
         raise type(error)(f"{path}: {error}") from None
 
 
 def _problems(audits: Iterable[Audit]) -> list[str]:
     return [str(problem) for audit in audits for problem in audit.problems]
-
-
-def _missing(expected: Iterable[str], *hashes: Iterable[str]) -> list[str]:
-    return [f"no entry has the expected head hash {digest}" for digest in sorted(set(expected).difference(*hashes))]
 
 
 def _bounds(day: str | None) -> tuple[str, str]:

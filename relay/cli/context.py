@@ -16,11 +16,13 @@ from ctprelay.v1 import admin_pb2 as pb
 from relay.admin.changes import Changes
 from relay.admin.investors import InvestorActions
 from relay.admin.ledger import LedgerActions
+from relay.admin.ledger_seals import SealActions, SealTools
 from relay.admin.person import Person, person_here
 from relay.admin.terminals import TerminalActions
 from relay.cli.output import CommandRefused
 from relay.database.database import open_database, prepare
-from relay.settings.file import directory_url, ledger_url, load, secrets_key_file, signing_key_file
+from relay.ledger.kept_seals import SealFolder
+from relay.settings.file import directory_url, ledger_url, load, seals_dir, secrets_key_file, signing_key_file
 from relay.settings.secret_files import read_secret
 from relay.settings.settings import Settings
 
@@ -63,7 +65,20 @@ class Workplace:
 
     @cached_property
     def records(self) -> LedgerActions:
-        return LedgerActions(self.ledger, signing_key_file(self.settings), self._changes)
+        return LedgerActions(self.ledger, signing_key_file(self.settings), self._changes, self._seals)
+
+    @cached_property
+    def seals(self) -> SealActions:
+        return SealActions(self._seal_tools, self._changes)
+
+    @cached_property
+    def _seal_tools(self) -> SealTools:
+        settings, key_file = self.settings, signing_key_file(self.settings)
+        return SealTools(self.ledger, key_file, self._seals, settings.relay.name, now, settings.ledger.digest)
+
+    @cached_property
+    def _seals(self) -> SealFolder:
+        return SealFolder(seals_dir(self.settings))
 
     @cached_property
     def ledger(self) -> Engine:
@@ -77,7 +92,7 @@ class Workplace:
 
     @cached_property
     def _changes(self) -> Changes:
-        return Changes(self.ledger, self.settings.relay.name, now)
+        return Changes(self.ledger, self.settings.relay.name, now, self.settings.ledger.digest)
 
 
 def ask_secret(what: str, file: Path | None) -> str:

@@ -15,13 +15,15 @@ import typer
 
 from relay.admin.ledger import Form, WholenessReport, verify_files
 from relay.cli.context import DEFAULT_CONFIG, ConfigPath, Workplace
+from relay.cli.ledger_seals import make_key, seal_commands
 from relay.cli.output import EPILOG, AsJson, CommandRefused, ExitCode, reporting, say, warn, write_json
+from relay.cli.progress import counting
 from relay.ledger.chain import Entry
 from relay.ledger.export_columns import json_lines
 from relay.outside_text import shown
-from relay.settings.file import signing_key_file
 
 app = typer.Typer(no_args_is_help=True, help="The permanent record (台账).", epilog=EPILOG)
+seal_commands(app)
 
 
 _LONGEST_VALUE = 40
@@ -38,20 +40,22 @@ def verify(
     file: Annotated[
         list[Path] | None,
         typer.Option(
-            help="Verify an exported JSON file instead of the database. Repeated: files of following days,"
-            " oldest first, each of which must begin where the one before it ended."
+            help="Verify an exported or sealed file (day, archive) instead of the database. Repeated: files that follow"
+            " one another, oldest first, each of which must begin where the one before it ended."
         ),
     ] = None,
     public_key: Annotated[
-        str, typer.Option(help="With --file: whose signature it must be; see ctp-relay ledger public-key.")
+        str,
+        typer.Option(help="With --file: whose signature it must be; see ctp-relay ledger public-key."),
     ] = "",
     as_json: AsJson = False,
 ) -> None:
     """Recompute every chain; exit code 1 names the entries that were changed, removed or reordered.
 
-    A person who may write the whole database can build a new chain that fits. Against that, keep the head hashes
-    printed here somewhere else, and give one later as --expect-head: the entry must still be there. An exported file
-    needs neither the database nor the settings: it carries the heads it stands between, and a signature.
+    Every head that a day or month was sealed with must still be there: the seals are kept in the database and in
+    state_dir/ledger_seals. A person who may write both can build a new chain that fits. Against that, keep the day files
+    somewhere else, or give a head hash from there as --expect-head. A file needs neither the database nor the settings:
+    it carries the heads it stands between, and a signature.
     """
     with reporting():
         if public_key and not file:
@@ -60,7 +64,10 @@ def verify(
         if file:
             found = verify_files(file, public_key=public_key, expected_heads=heads)
         else:
-            found = Workplace(config).records.verify(heads)
+            place = Workplace(config)
+            keys = place.settings.ledger.trusted_keys
+            with counting("entries") as progress:
+                found = place.records.verify(heads, trusted_keys=keys, progress=progress)
     _tell(found, as_json=as_json)
     if found.problems or found.nothing:
         raise typer.Exit(ExitCode.REFUSED if found.problems else ExitCode.NOTHING)
@@ -81,7 +88,7 @@ def export(
     with reporting():
         place = Workplace(config)
         if form is Form.JSON:
-            _make_key(place)
+            make_key(place)
         lines = place.records.export(form, day=day, line_format=place.settings.ledger.line_format)
         with _target(output) as target:
             target.writelines(lines)
@@ -92,7 +99,7 @@ def public_key_(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) ->
     """Show the public key that exported files are signed with; give it to those who verify them."""
     with reporting():
         place = Workplace(config)
-        _make_key(place)
+        make_key(place)
         shown = place.records.public_key()
         if as_json:
             write_json({"public_key": shown})
@@ -116,12 +123,6 @@ def tail(
             say(_short(entry))
 
 
-def _make_key(place: Workplace) -> None:
-    if place.records.make_signing_key(place.by):
-        path = signing_key_file(place.settings)
-        warn(f"{path}: a new key that signs exported ledger files; keep a copy. Its public half is in the ledger")
-
-
 def _tell(found: WholenessReport, *, as_json: bool) -> None:
     if as_json:
         chains = [
@@ -130,13 +131,19 @@ def _tell(found: WholenessReport, *, as_json: bool) -> None:
         ]
         whole = not found.problems and not found.nothing
         verdict = {"whole": whole, "problems": found.problems, "chains": chains}
-        write_json(verdict | ({"signed_by": found.signed_by} if found.signed_by else {}))
+        if found.signed_by:
+            verdict["signed_by"] = found.signed_by
+        if found.sealed_until:
+            verdict["sealed_until"] = found.sealed_until
+        write_json(verdict)
         return
     for audit in found.audits:
         head = audit.head.hash if audit.head else "no head"
         say(f"{audit.chain}: {audit.entries} entries, head {head}")
     if found.signed_by:
         say(f"signed by {found.signed_by}")
+    if found.sealed_until:
+        say(f"sealed until {found.sealed_until}")
     for problem in found.problems:
         warn(problem)
     if found.nothing:

@@ -18,7 +18,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from relay.database.database import DatabaseUnusable, brief
 from relay.directory.secrets_box import SecretUnreadable
 from relay.directory.terminals import EntryExists, EntryUnknown
-from relay.ledger.export_file import NothingToVerify
+from relay.ledger.digests import DigestUnavailable
+from relay.ledger.file_lines import NothingToVerify
+from relay.ledger.seal_file import SealMisfit
 from relay.outside_text import shown, shown_json
 from relay.refusals.refusal import LedgerUnavailable
 from relay.settings.file import SettingsInvalid
@@ -102,7 +104,7 @@ def reporting() -> Iterator[None]:
         raise _leave(f"{where}{error.strerror or error}", ExitCode.REFUSED) from None
     except UnicodeEncodeError:
         raise _leave("an argument is not UTF-8 text", ExitCode.REFUSED) from None
-    except (CommandRefused, EntryExists, EntryUnknown, ValueError) as error:
+    except (CommandRefused, EntryExists, EntryUnknown, DigestUnavailable, SealMisfit, ValueError) as error:
         raise _leave(str(error), ExitCode.REFUSED) from None
 
 

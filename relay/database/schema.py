@@ -1,5 +1,5 @@
-"""The tables: the ledger and its heads, terminals, investors, console accounts, system info seen before, what relay
-processes share.
+"""The tables: the ledger, its heads, seals and archives, terminals, investors, console accounts, system info seen before,
+what relay processes share.
 
 Times are ISO 8601 texts, so that every database keeps and compares them alike.
 """
@@ -21,9 +21,50 @@ LEDGER = Table(
     Column("data", Text, nullable=False),
     Column("previous_hash", String(64), nullable=False),
     Column("hash", String(64), nullable=False),
+    Column("trading_day", String(8), nullable=False, server_default=""),
+    Column("digest", String(8), nullable=False, server_default=""),
     Index("ledger_at", "at"),
     Index("ledger_session", "session"),
 )
+
+LEDGER_ORDER = Table(
+    "ledger_order",
+    METADATA,
+    Column("chain", String(64), primary_key=True),
+    Column("sequence", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", String(40), nullable=False),
+    Column("kind", String(64), nullable=False),
+    Column("session", String(64), nullable=False),
+    Column("data", Text, nullable=False),
+    Column("previous_hash", String(64), nullable=False),
+    Column("hash", String(64), nullable=False),
+    Column("trading_day", String(8), nullable=False),
+    Column("digest", String(8), nullable=False),
+    Index("ledger_order_session", "session"),
+)
+"""chains named `<relay>/orders`: as `ledger`, and as much of it in an hour as there in a week"""
+
+LEDGER_SEAL = Table(
+    "ledger_seal",
+    METADATA,
+    Column("kind", String(8), primary_key=True),
+    Column("name", String(16), primary_key=True),
+    Column("manifest", Text, nullable=False),
+    Column("public_key", String(64), nullable=False),
+    Column("signature", String(128), nullable=False),
+)
+
+LEDGER_ARCHIVE = Table(
+    "ledger_archive",
+    METADATA,
+    Column("chain", String(64), primary_key=True),
+    Column("month", String(8), primary_key=True),
+    Column("before_sequence", BigInteger, nullable=False),
+    Column("before_hash", String(64), nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("hash", String(64), nullable=False),
+)
+"""entries up to `sequence` stand in a sealed archive; the ledger's triggers let them be removed here"""
 
 LEDGER_HEAD = Table(
     "ledger_head",

@@ -1,7 +1,8 @@
 """The ledger's chain: how entries are linked to each other, and what tampering looks like.
 
 Each entry's hash covers all its fields and the hash of the entry before it; the head repeats sequence and hash of the
-last entry. `verify` walks the entries once and compares each with the one before:
+last entry. Which hash function made it is one of its fields, so a chain may go from one to another. `ChainWalk` takes
+the entries once and compares each with the one before:
 
 | what was done | what is found |
 |---|---|
@@ -24,14 +25,14 @@ from __future__ import annotations
 
 import base64
 import datetime as dt
-import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final, cast
 
+from relay.ledger.digests import DIGESTS, SHA256, digest_of
 from relay.outside_text import shown
 
 FIRST_SEQUENCE: Final = 1
@@ -61,6 +62,10 @@ class Entry:
     """canonical JSON"""
     previous_hash: str
     hash: str
+    trading_day: str = ""
+    """20260105; empty in entries of earlier versions, which `trading_day.day_by_rule` places"""
+    digest: str = ""
+    """the hash function; empty is SHA-256"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +100,13 @@ def stored_text(data: Mapping[str, object]) -> str:
     return json.dumps(data, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
-def link(head: Head, *, at: str, kind: str, session: str, data: str) -> Entry:
-    """The entry that follows `head`."""
-    sequence = head.sequence + 1
-    digest = _digest(head.chain, sequence, at, kind, session, data, head.hash)
-    return Entry(head.chain, sequence, at, kind, session, data, head.hash, digest)
+def link(
+    head: Head, *, at: str, kind: str, session: str, data: str, trading_day: str = "", digest: str = SHA256
+) -> Entry:
+    """The entry that follows `head`. Raises DigestUnavailable."""
+    name = "" if digest == SHA256 else digest
+    bare = Entry(head.chain, head.sequence + 1, at, kind, session, data, head.hash, "", trading_day, name)
+    return replace(bare, hash=_hash_of(bare))
 
 
 def empty_head(chain: str) -> Head:
@@ -117,11 +124,29 @@ def verify(chain: str, entries: Iterable[Entry], head: Head | None, *, start: He
 
     `start` is the head before the first of the entries, where they are not the chain from its beginning.
     """
-    before = start or empty_head(chain)
+    walk = ChainWalk(start or empty_head(chain))
     for entry in entries:
-        yield from _compare(before, entry)
-        before = Head(chain, max(entry.sequence, before.sequence), entry.hash)
-    yield from _compare_head(before, head)
+        yield from walk.take(entry)
+    yield from walk.end(head)
+
+
+class ChainWalk:
+    """One way along a chain, entry by entry; remembers the last one only."""
+
+    def __init__(self, start: Head) -> None:
+        """`start` is the head before the first entry."""
+        self._before = start
+        self.entries = 0
+
+    def take(self, entry: Entry) -> Iterator[Problem]:
+        """What is wrong with the next entry."""
+        self.entries += 1
+        yield from _compare(self._before, entry)
+        self._before = Head(self._before.chain, max(entry.sequence, self._before.sequence), entry.hash)
+
+    def end(self, head: Head | None) -> Iterator[Problem]:
+        """What is wrong with the end; `head` None is a head that was removed."""
+        yield from _compare_head(self._before, head)
 
 
 def _compare(before: Head, entry: Entry) -> Iterator[Problem]:
@@ -130,8 +155,7 @@ def _compare(before: Head, entry: Entry) -> Iterator[Problem]:
         yield Problem(before.chain, expected, f"{_span(expected, entry.sequence - 1)} missing")
     elif entry.sequence < expected:
         yield Problem(before.chain, entry.sequence, "stands out of order, or twice")
-    fields = (entry.chain, entry.sequence, entry.at, entry.kind, entry.session, entry.data, entry.previous_hash)
-    if entry.chain != before.chain or _digest(*fields) != entry.hash:
+    if entry.chain != before.chain or (entry.digest and entry.digest not in DIGESTS) or _hash_of(entry) != entry.hash:
         yield Problem(before.chain, entry.sequence, "was changed")
     elif entry.sequence == expected and entry.previous_hash != before.hash:
         what = (
@@ -157,10 +181,15 @@ def _span(first: int, last: int) -> str:
     return f"entry {first} is" if first == last else f"entries {first} to {last} are"
 
 
-def _digest(*fields: str | int) -> str:
+def _hash_of(entry: Entry) -> str:
+    """What the entry's hash must be. Entries of earlier versions have no trading day, and are hashed without one."""
+    fields: list[str | int] = [entry.chain, entry.sequence, entry.at, entry.kind, entry.session, entry.data]
+    fields.append(entry.previous_hash)
+    if entry.trading_day or entry.digest:
+        fields += [entry.trading_day, entry.digest]
     # A JSON array keeps the fields apart: no text can slide from one into the next.
     text = json.dumps(fields, ensure_ascii=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode("ascii")).hexdigest()
+    return digest_of(entry.digest or SHA256, text.encode("ascii")).hex()
 
 
 def _plain(value: object) -> object:

@@ -23,6 +23,8 @@ LOGIN_KIND = "terminal_admitted"
 _HIGHEST_SEQUENCE = 2**63 - 1
 """what the database can hold"""
 
+_NAMES = tuple(field.name for field in fields(Entry))
+
 _COMPLETE, _INCOMPLETE = "0", "3"
 """the collector's own digits for all items collected and for some missing"""
 
@@ -34,7 +36,16 @@ class LineFormatWrong(ValueError):
 def json_lines(entries: Iterable[Entry]) -> Iterator[str]:
     """One JSON object an entry, its data as an object."""
     for entry in entries:
-        yield shown_json(asdict(entry) | {"data": json.loads(entry.data)}) + "\n"
+        yield json_line(entry) + "\n"
+
+
+def json_line(entry: Entry) -> str:
+    """An entry as one JSON object, its data as an object; the same entry always gives the same text."""
+    return shown_json(_fields_of(entry) | {"data": json.loads(entry.data)})
+
+
+def _fields_of(entry: Entry) -> dict[str, object]:
+    return {name: getattr(entry, name) for name in _NAMES}
 
 
 def is_sequence(value: object) -> bool:
@@ -44,7 +55,7 @@ def is_sequence(value: object) -> bool:
 
 def entry_of(row: Mapping[str, Any]) -> Entry:
     """The entry of one parsed line of `json_lines`. Raises ValueError where it is none."""
-    texts = {field.name: row.get(field.name) for field in fields(Entry)}
+    texts = {field.name: row.get(field.name, field.default) for field in fields(Entry)}  # an earlier version's has less
     sequence, data = texts.pop("sequence"), texts.pop("data")
     if not is_sequence(sequence) or not isinstance(data, dict):
         raise ValueError("the sequence is not a number, or the data not an object")

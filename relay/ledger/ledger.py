@@ -43,7 +43,10 @@ from relay.database.database import brief, insert_new, writing
 from relay.database.schema import LEDGER, LEDGER_HEAD
 from relay.database.times import stamp
 from relay.ledger.chain import Entry, Head, canonical, empty_head, head_after, link
+from relay.ledger.digests import SHA256
+from relay.ledger.reader import table_of
 from relay.ledger.spool import Gap, Item, Spool
+from relay.ledger.trading_day import KnownTradingDay
 from relay.refusals.refusal import LedgerUnavailable
 
 _log = structlog.get_logger(__name__)
@@ -52,6 +55,8 @@ _LARGEST_GROUP = 256
 _CATCH_UP = 1000
 """spooled entries committed in one transaction: a second's work, so that a login waits no longer behind them"""
 _RETRY_SECONDS = 1.0
+COUNTER_LOGIN_KIND = "counter_login_answer"
+"""the kind of entry that has the trading day as the counter said it"""
 
 Clock = Callable[[], dt.datetime]
 
@@ -62,35 +67,48 @@ class _WaitingEntry:
     kind: str
     session: str
     data: str
+    trading_day: str
     spooled: bool
     """whether it is kept on disk where it cannot be committed"""
     done: asyncio.Future[None] = field(repr=False)
 
     @property
     def item(self) -> Item:
-        return self.at, self.kind, self.session, self.data
+        return self.at, self.kind, self.session, self.data, self.trading_day
 
 
-def append(connection: Connection, chain: str, items: Sequence[Item]) -> Head:
-    """Add entries to a chain in the caller's writing transaction; returns the new head."""
+def append(connection: Connection, chain: str, items: Sequence[Item], digest: str = SHA256) -> Head:
+    """Add entries to a chain in the caller's writing transaction; returns the new head.
+
+    An item without a trading day gets that of the ledger's newest entry while it lasts, else the rule's.
+    """
     connection.execute(insert_new(connection, LEDGER_HEAD).values(asdict(empty_head(chain))))
     row = connection.execute(select(LEDGER_HEAD).where(LEDGER_HEAD.c.chain == chain).with_for_update()).one()
     head = Head(row.chain, row.sequence, row.hash)
     entries: list[Entry] = []
-    for at, kind, session, data in items:
-        entries.append(link(head, at=at, kind=kind, session=session, data=data))
+    for at, kind, session, data, *named in items:
+        day = named[0] if named else newest_day(connection).at(dt.datetime.fromisoformat(at))
+        entries.append(link(head, at=at, kind=kind, session=session, data=data, trading_day=day, digest=digest))
         head = head_after(entries[-1])
-    connection.execute(insert(LEDGER), [asdict(entry) for entry in entries])
+    connection.execute(insert(table_of(chain)), [asdict(entry) for entry in entries])
     moved = update(LEDGER_HEAD).where(LEDGER_HEAD.c.chain == chain)
     connection.execute(moved.values(sequence=head.sequence, hash=head.hash))
     return head
 
 
-def record_now(engine: Engine, chain: str, clock: Clock, kind: str, data: Mapping[str, object]) -> Head:
+def newest_day(connection: Connection) -> KnownTradingDay:
+    """The trading day of the ledger's newest entry: what the counter said last, to whichever process."""
+    newest = select(LEDGER.c.trading_day).order_by(LEDGER.c.at.desc()).limit(1)
+    return KnownTradingDay(connection.execute(newest).scalar() or "")
+
+
+def record_now(
+    engine: Engine, chain: str, clock: Clock, kind: str, data: Mapping[str, object], digest: str = SHA256
+) -> Head:
     """Add one entry and wait for the commit; for commands, which have no loop. Raises LedgerUnavailable."""
     try:
         with writing(engine) as connection:
-            return append(connection, chain, [(stamp(clock()), kind, "", canonical(data))])
+            return append(connection, chain, [(stamp(clock()), kind, "", canonical(data))], digest)
     except SQLAlchemyError as error:
         raise LedgerUnavailable(brief(error)) from None
 
@@ -107,9 +125,12 @@ class Ledger:
         clock: Clock,
         capacity: int = 4096,
         commit_timeout: float = 5.0,
+        digest: str = SHA256,
     ) -> None:
         """`capacity` bounds the entries that wait for the writer, `commit_timeout` is in seconds."""
         self.chain = chain
+        self._digest = digest
+        self._day = KnownTradingDay()
         self._engine = engine
         self._clock = clock
         self._capacity = capacity
@@ -126,6 +147,8 @@ class Ledger:
         """noted entries the queue had no room for, until the writer hands them to the spool"""
 
     def __enter__(self) -> Self:
+        with contextlib.suppress(SQLAlchemyError), self._engine.connect() as connection:
+            self._day = newest_day(connection)
         self._writer.start()
         return self
 
@@ -134,6 +157,8 @@ class Ledger:
 
     async def record(self, kind: str, session: str, data: Mapping[str, object]) -> None:
         """Add one entry; committed when this returns. Raises LedgerUnavailable, SecretInLedger."""
+        if kind == COUNTER_LOGIN_KIND:
+            self._day.hear(data.get("trading_day"))
         done = self._put(kind, session, canonical(data), spooled=False)
         try:
             await asyncio.wait_for(done, self._commit_timeout)
@@ -157,14 +182,15 @@ class Ledger:
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         with self._changed:
             # Stamped under the lock, so that a chain's times follow its order.
-            at = stamp(self._clock())
+            now = self._clock()
+            at, day = stamp(now), self._day.at(now)
             why = "the ledger is closed" if self._closing else f"{self._capacity} entries are waiting for the database"
             if self._closing or len(self._waiting) >= self._capacity:
                 if spooled:
                     lost = Gap(1, at, at, why)
                     self._overflow = lost if self._overflow is None else self._overflow + lost
                 raise LedgerUnavailable(why)
-            self._waiting.append(_WaitingEntry(at, kind, session, text, spooled, done))
+            self._waiting.append(_WaitingEntry(at, kind, session, text, day, spooled, done))
             self._changed.notify()
         return done
 
@@ -211,7 +237,7 @@ class Ledger:
             self._catch_up()
             if group:
                 with writing(self._engine) as connection:
-                    append(connection, self.chain, [waiting.item for waiting in group])
+                    append(connection, self.chain, [waiting.item for waiting in group], self._digest)
         # Every waiting caller must get an answer, and the writer must go on, after any error.
         except Exception as error:  # noqa: BLE001
             why = brief(error)
@@ -245,7 +271,7 @@ class Ledger:
             with writing(self._engine) as connection:
                 fresh = _not_in(connection, self.chain, items) if self._spool.from_before else items
                 if fresh:
-                    append(connection, self.chain, fresh)
+                    append(connection, self.chain, fresh, self._digest)
             self._spool.drop_first(len(items))
             caught_up += len(fresh)
         if caught_up:
@@ -259,7 +285,7 @@ def _not_in(connection: Connection, chain: str, items: Sequence[Item]) -> list[I
     times = min(item[0] for item in items), max(item[0] for item in items)
     rows = connection.execute(stored.where(LEDGER.c.chain == chain, LEDGER.c.at.between(*times)))
     known = {tuple(row) for row in rows}
-    return [item for item in items if item not in known]
+    return [item for item in items if item[:4] not in known]
 
 
 def _settle(group: Sequence[_WaitingEntry], why: str) -> None:

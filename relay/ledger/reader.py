@@ -1,17 +1,29 @@
-"""Reading the ledger: entries, heads, and whether a stored chain still is what was written."""
+"""Reading the ledger: entries, heads, and whether a stored chain still is what was written.
+
+A chain begins where its newest archive ended (`base`): what stands in a sealed archive may be gone from the database,
+and is read by nothing here, whether it is gone yet or not.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Select, select
+from sqlalchemy import Connection, Engine, Select, Table, and_, or_, select
 
-from relay.database.schema import LEDGER, LEDGER_HEAD
-from relay.ledger.chain import Entry, Head, Problem, empty_head, verify
+from relay.database.schema import LEDGER, LEDGER_ARCHIVE, LEDGER_HEAD, LEDGER_ORDER
+from relay.database.times import stamp
+from relay.ledger.chain import ChainWalk, Entry, Head, Problem, empty_head
+from relay.ledger.trading_day import day_end
 
+ORDERS_END = "/orders"
+"""how the name of a chain of orders ends; it has a table of its own"""
+_TABLES = (LEDGER, LEDGER_ORDER)
 _ROWS_AT_A_TIME = 1000
+
+Progress = Callable[[int], None]
+"""is called now and then with how many entries were read since"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +35,86 @@ class Audit:
     problems: tuple[Problem, ...]
 
 
-def audit(engine: Engine, *, most_problems: int = 100) -> list[Audit]:
+@dataclass(frozen=True, slots=True)
+class PinnedHead:
+    """A head that a seal was made with."""
+
+    head: Head
+    why: str
+    """what demands it, for the message: `day 2026-01-05`"""
+
+
+class RequiredHeads:
+    """Heads kept elsewhere that must be in the ledger. They are seen while its entries go by, so memory stays small."""
+
+    def __init__(self, hashes: Iterable[str] = (), pinned: Iterable[PinnedHead] = ()) -> None:
+        self._hashes = set(hashes)
+        self._pinned: dict[tuple[str, int], list[PinnedHead]] = {}
+        for pin in pinned:
+            self._pinned.setdefault((pin.head.chain, pin.head.sequence), []).append(pin)
+        self._other: list[str] = []
+
+    def begin(self, base: Head) -> None:
+        """A chain begins here. What lies further back is the archive's to prove."""
+        self.see(base)
+        for place in [place for place in self._pinned if place[0] == base.chain and place[1] < base.sequence]:
+            del self._pinned[place]
+
+    def see(self, head: Head | Entry) -> None:
+        """One that is in the ledger."""
+        self._hashes.discard(head.hash)
+        for pin in self._pinned.pop((head.chain, head.sequence), ()):
+            if pin.head.hash != head.hash:
+                self._other.append(f"{head.chain} entry {head.sequence}: is not the one that {pin.why} was sealed with")
+
+    def missing(self) -> list[str]:
+        """What is wrong with them, once all entries went by."""
+        gone = [
+            f"{chain} entry {sequence}: {pin.why} was sealed with it, and it is not in the ledger"
+            for (chain, sequence), pins in sorted(self._pinned.items())
+            for pin in pins
+        ]
+        return [
+            *self._other,
+            *gone,
+            *(f"no entry has the expected head hash {digest}" for digest in sorted(self._hashes)),
+        ]
+
+
+def audit(
+    engine: Engine, *, most_problems: int = 100, required: RequiredHeads | None = None, progress: Progress | None = None
+) -> list[Audit]:
     """Verify every chain, as one moment's picture; a chain's problems beyond `most_problems` are not listed."""
     isolation = {} if engine.dialect.name == "sqlite" else {"isolation_level": "REPEATABLE READ"}
+    required = required or RequiredHeads()
     with engine.connect().execution_options(**isolation) as connection, connection.begin():
-        recorded = _heads(connection)
-        names = set(connection.execute(select(LEDGER.c.chain).distinct()).scalars()) | set(recorded)
-        return [_audit_chain(connection, name, recorded.get(name), most_problems) for name in sorted(names)]
+        recorded, found = _heads(connection), []
+        names = {name for table in _TABLES for name in connection.execute(select(table.c.chain).distinct()).scalars()}
+        for name in sorted(names | set(recorded)):
+            problems: list[Problem] = []
+            walk = ChainWalk(base_of(connection, name))
+            required.begin(base_of(connection, name))
+            for problem in _walk(connection, name, walk, recorded.get(name), required, progress):
+                if len(problems) < most_problems:
+                    problems.append(problem)
+            found.append(Audit(name, walk.entries, recorded.get(name), tuple(problems)))
+        return found
+
+
+def _walk(
+    connection: Connection,
+    chain: str,
+    walk: ChainWalk,
+    head: Head | None,
+    required: RequiredHeads,
+    progress: Progress | None,
+) -> Iterator[Problem]:
+    table, base = table_of(chain), base_of(connection, chain)
+    wanted = _ordered(table).where(table.c.chain == chain, table.c.sequence > base.sequence)
+    for entry in _entries(connection, wanted, progress):
+        yield from walk.take(entry)
+        required.see(entry)
+    yield from walk.end(head)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,20 +134,43 @@ def stretches(engine: Engine, *, since: str = "", until: str = "") -> dict[str, 
     with engine.connect() as connection:
         return {
             name: Stretch(
-                _last_before(connection, name, since) if since else empty_head(name),
-                _last_before(connection, name, until) if until else head,
+                _last(connection, name, table_of(name).c.at < since) if since else base_of(connection, name),
+                _last(connection, name, table_of(name).c.at < until) if until else head,
             )
             for name, head in sorted(_heads(connection).items())
         }
 
 
-def read(engine: Engine, of: Mapping[str, Stretch] | None = None) -> Iterator[Entry]:
+def heads_after_day(engine: Engine, day: str) -> dict[str, Head]:
+    """Each chain's head when this trading day (20260105) was over: its last entry of this day or an earlier one."""
+    with engine.connect() as connection:
+        return {name: _last(connection, name, _until_day(table_of(name), day)) for name in sorted(_heads(connection))}
+
+
+def days_after(engine: Engine, heads: Mapping[str, Head]) -> set[str]:
+    """The trading days that have entries behind these heads; `at` texts of entries that do not name one."""
+    found: set[str] = set()
+    with engine.connect() as connection:
+        for name in _heads(connection):
+            table = table_of(name)
+            behind = max(base_of(connection, name).sequence, heads[name].sequence if name in heads else 0)
+            mine = and_(table.c.chain == name, table.c.sequence > behind)
+            found.update(connection.execute(select(table.c.trading_day).where(mine).distinct()).scalars())
+            unnamed = select(table.c.at).where(mine, table.c.trading_day == "")
+            found.update(
+                {at[:13] + at[-6:] for at in connection.execute(unnamed.execution_options(yield_per=1000)).scalars()}
+            )
+    return found - {""}
+
+
+def read(engine: Engine, of: Mapping[str, Stretch] | None = None, progress: Progress | None = None) -> Iterator[Entry]:
     """Entries by chain and sequence; of all chains, or only these parts."""
     parts = stretches(engine) if of is None else of
     with engine.connect() as connection:
         for chain, part in parts.items():
-            wanted = _ordered().where(LEDGER.c.chain == chain, LEDGER.c.sequence > part.before.sequence)
-            yield from _entries(connection, wanted.where(LEDGER.c.sequence <= part.after.sequence))
+            table = table_of(chain)
+            wanted = _ordered(table).where(table.c.chain == chain, table.c.sequence > part.before.sequence)
+            yield from _entries(connection, wanted.where(table.c.sequence <= part.after.sequence), progress)
 
 
 def tail(engine: Engine, count: int) -> list[Entry]:
@@ -72,37 +180,44 @@ def tail(engine: Engine, count: int) -> list[Entry]:
         return [Entry(*row) for row in connection.execute(newest)][::-1]
 
 
-def _last_before(connection: Connection, chain: str, time: str) -> Head:
-    """The head the chain had at this time."""
-    earlier = select(LEDGER.c.sequence, LEDGER.c.hash).where(LEDGER.c.chain == chain, LEDGER.c.at < time)
-    row = connection.execute(earlier.order_by(LEDGER.c.sequence.desc()).limit(1)).one_or_none()
+def table_of(chain: str) -> Table:
+    """Where this chain's entries stand."""
+    return LEDGER_ORDER if chain.endswith(ORDERS_END) else LEDGER
+
+
+def base_of(connection: Connection, chain: str) -> Head:
+    """The head before the chain's first entry here: its newest archive's last."""
+    newest = select(LEDGER_ARCHIVE).where(LEDGER_ARCHIVE.c.chain == chain).order_by(LEDGER_ARCHIVE.c.sequence.desc())
+    row = connection.execute(newest.limit(1)).one_or_none()
     return Head(chain, row.sequence, row.hash) if row is not None else empty_head(chain)
 
 
-def _audit_chain(connection: Connection, chain: str, head: Head | None, most: int) -> Audit:
-    seen = 0
+def _until_day(table: Table, day: str) -> Any:
+    unnamed = and_(table.c.trading_day == "", table.c.at < stamp(day_end(day)))
+    return or_(and_(table.c.trading_day != "", table.c.trading_day <= day), unnamed)
 
-    def counted() -> Iterator[Entry]:
-        nonlocal seen
-        for entry in _entries(connection, _ordered().where(LEDGER.c.chain == chain)):
-            seen += 1
-            yield entry
 
-    problems: list[Problem] = []
-    for problem in verify(chain, counted(), head):
-        if len(problems) < most:
-            problems.append(problem)
-    return Audit(chain, seen, head, tuple(problems))
+def _last(connection: Connection, chain: str, condition: Any) -> Head:
+    """The head after the last entry of which the condition holds."""
+    table, base = table_of(chain), base_of(connection, chain)
+    wanted = select(table.c.sequence, table.c.hash).where(
+        table.c.chain == chain, table.c.sequence > base.sequence, condition
+    )
+    row = connection.execute(wanted.order_by(table.c.sequence.desc()).limit(1)).one_or_none()
+    return Head(chain, row.sequence, row.hash) if row is not None else base
 
 
 def _heads(connection: Connection) -> dict[str, Head]:
     return {row.chain: Head(row.chain, row.sequence, row.hash) for row in connection.execute(select(LEDGER_HEAD))}
 
 
-def _ordered() -> Select[Any]:
-    return select(LEDGER).order_by(LEDGER.c.chain, LEDGER.c.sequence)
+def _ordered(table: Table) -> Select[Any]:
+    return select(table).order_by(table.c.chain, table.c.sequence)
 
 
-def _entries(connection: Connection, wanted: Select[Any]) -> Iterator[Entry]:
+def _entries(connection: Connection, wanted: Select[Any], progress: Progress | None = None) -> Iterator[Entry]:
     rows = connection.execution_options(yield_per=_ROWS_AT_A_TIME).execute(wanted)
-    return (Entry(*row) for row in rows)
+    for number, row in enumerate(rows, start=1):
+        if progress is not None and number % _ROWS_AT_A_TIME == 0:
+            progress(_ROWS_AT_A_TIME)
+        yield Entry(*row)

@@ -4,7 +4,7 @@ An action that is about to happen can be refused when it cannot be recorded. One
 sent, a session is over. Such an entry is put into this file, in the order things happened, and goes into the database
 as soon as that answers again. Everything in the file stands in the chain before anything that came later.
 
-The file has one entry a line, `[at, kind, session, data]`, and is removed when it is empty. It survives the process.
+The file has one entry a line, `[at, kind, session, data, trading_day]`, and is removed when it is empty. It survives the process.
 A relay that was killed between the database's commit and the removal finds lines that are in the chain already; the
 first catching up after a start leaves those out.
 
@@ -24,13 +24,14 @@ from pathlib import Path
 from relay.database.times import COUNTER_ZONE
 from relay.ledger.chain import canonical
 
-Item = tuple[str, str, str, str]
-"""at, kind, session, data: an entry before it is linked to its chain"""
+Item = tuple[str, str, str, str] | tuple[str, str, str, str, str]
+"""at, kind, session, data, and the trading day where it is known: an entry before it is linked to its chain"""
 
 GAP_KIND = "ledger_gap"
 _MOST_ENTRIES = 50_000
 _LONGEST = 40, 64, 64
 """of at, kind and session: what the ledger's columns take"""
+_DAY_DIGITS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,16 +156,21 @@ def _item_of(line: bytes) -> Item | None:
     """
     try:
         row = json.loads(line)
-        at, kind, session, data = row
+        at, kind, session, data, *day = row
         dt.datetime.fromisoformat(at)
         fits = all(len(text) <= longest for text, longest in zip(row, _LONGEST, strict=False))
+        fits = (
+            fits
+            and len(day) <= 1
+            and all(len(text) == _DAY_DIGITS and text.isascii() and text.isdigit() for text in day)
+        )
         if not isinstance(row, list) or not isinstance(json.loads(data), dict) or not fits:
             return None
         text = "".join(row)
         text.encode()  # half a surrogate pair is no text
     except (ValueError, TypeError, RecursionError):
         return None
-    return None if "\0" in text else (at, kind, session, data)
+    return None if "\0" in text else (at, kind, session, data, *day)
 
 
 def _write_all(file: int, content: bytes) -> None:

@@ -108,6 +108,16 @@ def signing_key_file(settings: Settings) -> Path:
     return settings.ledger.signing_key_file or settings.relay.state_dir / "ledger_signing.key"
 
 
+def seals_dir(settings: Settings) -> Path:
+    """This machine's copies of the ledger's seals."""
+    return settings.relay.state_dir / "ledger_seals"
+
+
+def days_dir(settings: Settings) -> Path:
+    """Where the files of trading days go unless a command says otherwise."""
+    return settings.relay.state_dir / "ledger_days"
+
+
 def control_socket(settings: Settings) -> Path:
     """The socket on which commands reach the running relay, with the default filled in."""
     return settings.relay.control_socket or settings.relay.state_dir / "control.sock"

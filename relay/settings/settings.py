@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
-from relay.settings.values import Address, Count, Front, Network, Seconds, is_loopback, split_list
+from relay.settings.values import Address, Count, Front, Network, PublicKey, Seconds, is_loopback, split_list
 
 ENVIRONMENT_PREFIX = "CTP_RELAY__"
 _DEFAULT_MAX_SESSIONS = {"many_to_many": 50, "many_to_one": 1000}
@@ -190,6 +190,24 @@ class LedgerSettings(Section):
     signing_key_file: Path | None = Field(
         default=None,
         description="Ed25519 key (PEM) that signs exported files; default: state_dir/ledger_signing.key, made once",
+    )
+    digest: Literal["sha256", "sm3"] = Field(
+        default="sha256",
+        description="hash function of new entries, trees and seals; sm3 is China's GB/T 32905. Chains that change it stay"
+        " verifiable",
+    )
+    trusted_keys: tuple[PublicKey, ...] = Field(
+        default=(),
+        description="public keys (64 hexadecimal digits) of other relays that seal days of this database; this relay's own is"
+        " trusted anyway",
+    )
+    orders: bool = Field(
+        default=True,
+        description="keep who sent which order, cancel or change from which terminal, in a chain of its own (NAME/orders)",
+    )
+    order_queue_entries: Count = Field(
+        default=100_000,
+        description="order entries that may wait for the database; more are left out, and their number becomes an entry",
     )
     line_format: str = Field(
         default="{flag}@{app_id}@{public_ip}@{port}@{logged_in_at}@{system_info}",

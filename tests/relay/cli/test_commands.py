@@ -276,6 +276,20 @@ def test_the_files_of_following_days_fit_each_other(run: Run, place: Path) -> No
     assert "signed by another key" in other.stderr
 
 
+def test_a_trading_day_is_sealed_and_one_entry_proved(run: Run, place: Path) -> None:
+    """The commands of cron and of the regulator's question, with their exit codes."""
+    run("ledger", "day", "--trading-day", "2026-01-05", exit_code=0)
+    assert "sealed" in run("ledger", "day").stdout
+    days = list((place / "state" / "ledger_days").glob("*.jsonl"))
+
+    assert [path.name for path in days] == ["ledger-2026-01-05.jsonl"]
+    (again,) = written(run("ledger", "day", "--trading-day", "2026-01-05", "--json"))
+    assert (again["name"], again["is_new"]) == ("2026-01-05", False)
+    assert "not over" in run("ledger", "day", "--trading-day", "2999-01-01", exit_code=1).stderr
+    assert "in no sealed day" in run("ledger", "prove", "relay/admin#1", exit_code=1).stderr
+    assert written(run("ledger", "verify", "--json"))["sealed_until"] == "2026-01-05"
+
+
 def test_what_is_no_ledger_file_is_named(run: Run, place: Path) -> None:
     """Something else is no whole ledger; a line that is no entry is named by its number."""
     run("terminal", "add", "one", "--show-once")

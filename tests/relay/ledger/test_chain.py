@@ -33,9 +33,10 @@ def chain_of(length: int, chain: str = CHAIN) -> list[Entry]:
     head = empty_head(chain)
     for number in range(length):
         data = canonical({"number": number, "姓名": "张三"})
-        entries.append(
-            link(head, at=f"2026-11-22T09:00:0{number}+08:00", kind="terminal_admitted", session="s-1", data=data)
-        )
+        at = f"2026-11-22T09:00:0{number}+08:00"
+        # As an earlier version wrote it first; then the chain goes from one hash function to another and back.
+        later = {"trading_day": "20261123", "digest": ("sm3", "sha256")[number % 2]} if number else {}
+        entries.append(link(head, at=at, kind="terminal_admitted", session="s-1", data=data, **later))
         head = head_after(entries[-1])
     return entries
 
@@ -64,8 +65,8 @@ def test_a_chain_as_written_is_whole() -> None:
 def test_any_changed_character_names_its_entry(index: int, name: str, position: int, character: str) -> None:
     """Whatever field, whatever place: the entry is named, and no entry before it."""
     text = getattr(WHOLE[index], name)
-    position %= len(text)
-    if text[position] == character:
+    position %= len(text) or 1
+    if text[position : position + 1] == character:
         return
     changed = replace(WHOLE[index], **{name: text[:position] + character + text[position + 1 :]})
     found = problems([*WHOLE[:index], changed, *WHOLE[index + 1 :]])

@@ -10,15 +10,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from relay.ledger import export_file
 from relay.ledger.chain import Entry, canonical, empty_head, head_after, link, stored_text
-from relay.ledger.export_file import (
-    FileAudit,
-    NoLedgerFile,
-    NothingToVerify,
-    lines_of,
-    misfits,
-    public_key_of,
-    sealed_lines,
-)
+from relay.ledger.export_file import public_key_of, sealed_lines
+from relay.ledger.file_lines import FileAudit, NoLedgerFile, NothingToVerify, lines_of, misfits
 from relay.ledger.reader import Stretch
 from relay.outside_text import is_plain
 

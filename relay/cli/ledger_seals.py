@@ -1,0 +1,97 @@
+"""`ctp-relay ledger day` and `prove`: sealed files of trading days, and single entries proved."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from relay.admin.ledger_seals import SealedFile, write_same
+from relay.cli.context import DEFAULT_CONFIG, ConfigPath, Workplace
+from relay.cli.output import AsJson, CommandRefused, reporting, say, warn, write_json
+from relay.cli.progress import counting
+from relay.ledger import verify_proof
+from relay.ledger.proof import proof_text
+from relay.settings.file import days_dir, signing_key_file
+
+Out = Annotated[
+    Path | None, typer.Option(help="Where the files go; default: state_dir/ledger_days.", show_default=False)
+]
+
+
+def seal_commands(app: typer.Typer) -> None:
+    """Add the commands to `ctp-relay ledger`."""
+    app.command(epilog="Example, for cron at 18:30: ctp-relay ledger day --out /srv/ledger")(day)
+    app.command(epilog="Example: ctp-relay ledger prove relay-1#1234 --out proof.json --with-verifier")(prove)
+
+
+def day(
+    config: ConfigPath = DEFAULT_CONFIG,
+    trading_day: Annotated[
+        str,
+        typer.Option(help="Up to this trading day: YYYY-MM-DD. Default: every day that is over.", show_default=False),
+    ] = "",
+    out: Out = None,
+    as_json: AsJson = False,
+) -> None:
+    """Seal each trading day that is over, and write its file and summary page; for cron.
+
+    The night session belongs to the next trading day, Friday's to Monday; a day is over at 18:05 in UTC+8. A sealed day
+    is written again with the same bytes. Exit code 1: the day is not over, its entries are not whole, or another file
+    of that name is there; the message says which. Exit code 5: the ledger is empty. With nothing left to seal: 0.
+    """
+    with reporting():
+        place = Workplace(config)
+        make_key(place)
+        with counting("entries") as progress:
+            written = list(place.seals.seal_days(place.by, out or days_dir(place.settings), trading_day, progress))
+    _show(written, as_json=as_json)
+
+
+def prove(
+    entry: Annotated[str, typer.Argument(help="CHAIN#NUMBER, as ctp-relay ledger tail shows it.")],
+    config: ConfigPath = DEFAULT_CONFIG,
+    out: Annotated[Path, typer.Option(help="A new file.")] = Path("proof.json"),
+    with_verifier: Annotated[bool, typer.Option(help="Put verify_proof.py beside it.")] = False,
+) -> None:
+    """Prove one entry to somebody who may not see the others: its line, its way through the day's tree, the seal.
+
+    Whoever gets the file checks it with verify_proof.py, one readable file that needs Python and cryptography alone, and
+    this relay's public key (ctp-relay ledger public-key). The entry's day must be sealed.
+    """
+    with reporting():
+        place = Workplace(config)
+        with counting("entries") as progress:
+            proof = place.seals.prove(entry, progress)
+        if not write_same(out, [proof_text(proof)]):
+            raise CommandRefused(f"{out} exists already, and is this proof")
+        say(f"{out}: proves {entry}")
+        if with_verifier:
+            beside = out.parent / "verify_proof.py"
+            shutil.copyfile(str(verify_proof.__file__), beside)
+            say(f"{beside}: python3 verify_proof.py {out.name} --public-key {proof['signature']['public_key']}")
+
+
+def make_key(place: Workplace) -> None:
+    """Make the key that signs, where there is none yet."""
+    if place.records.make_signing_key(place.by):
+        path = signing_key_file(place.settings)
+        warn(f"{path}: a new key that signs exported ledger files; keep a copy. Its public half is in the ledger")
+
+
+def _show(written: list[SealedFile], *, as_json: bool) -> None:
+    if as_json:
+        write_json(
+            [
+                {name: str(value) if isinstance(value, Path) else value for name, value in asdict(one).items()}
+                for one in written
+            ]
+        )
+        return
+    for one in written:
+        say(f"{one.name}: {one.entries} entries, {one.path}{'' if one.is_new else ' (was there, the same)'}")
+    if not written:
+        say("every trading day that is over is sealed (已结束的交易日均已封存)")
