@@ -153,15 +153,20 @@ class SealActions:
 
     # Proofs --------------------------------------------------------------------------------------------------
 
-    def prove(self, entry: str, progress: Progress | None = None) -> dict[str, Any]:
-        """The proof of one entry, named CHAIN#NUMBER as `ledger tail` does. Raises NotSealed, SealMisfit."""
+    def prove(self, by: Person, entry: str, progress: Progress | None = None) -> dict[str, Any]:
+        """The proof of one entry, named CHAIN#NUMBER as `ledger tail` does; that it was handed out is an entry.
+
+        Raises NotSealed, SealMisfit, LedgerUnavailable.
+        """
         chain, _, number = entry.rpartition("#")
         if not chain or not number.isascii() or not number.isdigit():
             raise NotSealed(f"{entry!r} names no entry: CHAIN#NUMBER, as ctp-relay ledger tail shows it")
         for seal in self._days().values():
             part = seal.content.parts.get(chain)
             if part is not None and part.before.sequence < int(number) <= part.after.sequence:
-                return proof_of(seal, self._read(seal.content.parts, progress), chain, int(number))
+                proof = proof_of(seal, self._read(seal.content.parts, progress), chain, int(number))
+                self._changes.record(by, "ledger_prove", {"entry": entry})
+                return proof
         raise NotSealed(
             f"{entry} is in no sealed day: seal its day with ctp-relay ledger day (该记录所属交易日尚未封存)"
         )

@@ -24,7 +24,7 @@ Out = Annotated[
 
 def seal_commands(app: typer.Typer) -> None:
     """Add the commands to `ctp-relay ledger`."""
-    app.command(epilog="Example, for cron at 18:30: ctp-relay ledger day --out /srv/ledger")(day)
+    app.command(epilog="Example: ctp-relay ledger day --out /srv/ledger")(day)
     app.command(epilog="Example: ctp-relay ledger prove relay-1#1234 --out proof.json --with-verifier")(prove)
 
 
@@ -65,7 +65,7 @@ def prove(
     with reporting():
         place = Workplace(config)
         with counting("entries") as progress:
-            proof = place.seals.prove(entry, progress)
+            proof = place.seals.prove(place.by, entry, progress)
         if not write_same(out, [proof_text(proof)]):
             raise CommandRefused(f"{out} exists already, and is this proof")
         say(f"{out}: proves {entry}")

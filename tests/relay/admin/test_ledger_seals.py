@@ -193,7 +193,7 @@ def test_one_login_is_proved_without_the_others(
     office.week()
     office.seal()
     proof, key = tmp_path / "proof.json", office.records.public_key()
-    proof.write_text(proof_text(office.actions.prove("one#3")), encoding="utf-8")
+    proof.write_text(proof_text(office.actions.prove(SOMEBODY, "one#3")), encoding="utf-8")
 
     content = proof.read_text(encoding="utf-8")
     assert "100001" in content
@@ -223,7 +223,7 @@ def test_a_changed_proof_proves_nothing(
     """Each part of it is bound to the signature."""
     small_office.week()
     small_office.seal()
-    proof = small_office.actions.prove("two#3")
+    proof = small_office.actions.prove(SOMEBODY, "two#3")
     assert verify_proof.verify(proof, small_office.records.public_key())[0]["sequence"] == 3
     change(proof)
 
@@ -238,7 +238,7 @@ def test_what_is_in_no_sealed_day_is_not_proved(small_office: Office) -> None:
 
     for entry, says in (("one#4", "in no sealed day"), ("one", "names no entry"), ("#", "names no entry")):
         with pytest.raises(NotSealed, match=says):
-            small_office.actions.prove(entry)
+            small_office.actions.prove(SOMEBODY, entry)
 
 
 # Attacks -----------------------------------------------------------------------------------------------------

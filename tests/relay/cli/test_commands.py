@@ -280,7 +280,7 @@ def test_a_trading_day_is_sealed_and_one_entry_proved(run: Run, place: Path) -> 
     """The commands of cron and of the regulator's question, with their exit codes."""
     run("ledger", "day", "--trading-day", "2026-01-05", exit_code=0)
     assert "sealed" in run("ledger", "day").stdout
-    days = list((place / "state" / "ledger_days").glob("*.jsonl"))
+    days = list((place / "var" / "relay" / "ledger_days").glob("*.jsonl"))
 
     assert [path.name for path in days] == ["ledger-2026-01-05.jsonl"]
     (again,) = written(run("ledger", "day", "--trading-day", "2026-01-05", "--json"))
