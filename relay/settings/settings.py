@@ -12,16 +12,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BeforeValidator, Field, SecretStr, model_validator
 
-from relay.settings.values import Address, Count, Front, Network, PublicKey, Seconds, is_loopback, split_list
+from relay.settings.ledger_section import LedgerSettings
+from relay.settings.section import Section
+from relay.settings.values import Address, Count, Front, Network, Seconds, is_loopback, split_list
 
 ENVIRONMENT_PREFIX = "CTP_RELAY__"
 _DEFAULT_MAX_SESSIONS = {"many_to_many": 50, "many_to_one": 1000}
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 class Relay(Section):
@@ -164,55 +162,6 @@ class CounterSettings(Section):
         default=5.0, description="new connections and logins a second; all come from one address"
     )
     operator: Operator | None = Field(default=None, description="needed in many_to_one")
-
-
-class LedgerSettings(Section):
-    """The permanent, hash-chained record."""
-
-    url: SecretStr | None = Field(
-        default=None,
-        description="database URL; default: SQLite in state_dir",
-        examples=["postgresql+psycopg://ctp_relay@db.example.net/ctp_relay"],
-    )
-    queue_entries: Count = Field(
-        default=4096, description="entries that may wait for the database; more refuses logins"
-    )
-    commit_timeout_seconds: Seconds = Field(default=5.0, description="seconds an entry may take until it is committed")
-    stranger_refusals_per_minute: Count = Field(
-        default=1,
-        description="refusals of terminals that have not proved their auth code which get an entry of their own, for each"
-        " address (of IPv6, its /64); all further ones of the minute are counted in one entry",
-    )
-    proved_refusals_per_minute: Count = Field(
-        default=60,
-        description="the same for terminals that have proved it and are refused before their admission is in the ledger",
-    )
-    signing_key_file: Path | None = Field(
-        default=None,
-        description="Ed25519 key (PEM) that signs exported files; default: state_dir/ledger_signing.key, made once",
-    )
-    digest: Literal["sha256", "sm3"] = Field(
-        default="sha256",
-        description="hash function of new entries, trees and seals; sm3 is China's GB/T 32905. Chains that change it stay"
-        " verifiable",
-    )
-    trusted_keys: tuple[PublicKey, ...] = Field(
-        default=(),
-        description="public keys (64 hexadecimal digits) of other relays that seal days of this database; this relay's own is"
-        " trusted anyway",
-    )
-    orders: bool = Field(
-        default=True,
-        description="keep who sent which order, cancel or change from which terminal, in a chain of its own (NAME/orders)",
-    )
-    order_queue_entries: Count = Field(
-        default=100_000,
-        description="order entries that may wait for the database; more are left out, and their number becomes an entry",
-    )
-    line_format: str = Field(
-        default="{flag}@{app_id}@{public_ip}@{port}@{logged_in_at}@{system_info}",
-        description="the line of `ledger export --format line`, one for each terminal that logged in",
-    )
 
 
 class DirectorySettings(Section):
