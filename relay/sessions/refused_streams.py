@@ -29,7 +29,7 @@ import structlog
 
 from relay.counter.port import Evidence
 from relay.database.times import stamp
-from relay.settings.settings import LedgerSettings
+from relay.settings.ledger_section import LedgerSettings
 from relay.tasks import Tasks
 
 _log = structlog.get_logger(__name__)
