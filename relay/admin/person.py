@@ -80,6 +80,11 @@ def person_here(login_uid: Path = Path("/proc/self/loginuid")) -> Person:
     return person_of(os.getuid(), login_uid, "command line")
 
 
+def person_of_console(login_uid: Path = Path("/proc/self/loginuid")) -> Person:
+    """Who runs the console; each of its actions is `acting_for` an account."""
+    return person_of(os.getuid(), login_uid, "console")
+
+
 def person_at_socket(pid: int, uid: int) -> Person:
     """Who is at the other end of a Unix socket; pid and uid are the kernel's (SO_PEERCRED)."""
     return person_of(uid, Path(f"/proc/{pid}/loginuid"), "control socket")

@@ -62,6 +62,18 @@ NEEDED: Mapping[str, PersonRole] = MappingProxyType(
         "investor_passwd": PersonRole.ADMIN,
         "investor_accounts": PersonRole.ADMIN,
         "ledger_signing_key": PersonRole.ADMIN,
+        "account_add": PersonRole.ADMIN,
+        "account_enable": PersonRole.ADMIN,
+        "account_disable": PersonRole.ADMIN,
+        "account_role": PersonRole.ADMIN,
+        "account_passwd": PersonRole.ADMIN,
+        "account_reset_second_factor": PersonRole.ADMIN,
+        "account_sign_out": PersonRole.ADMIN,
+        # What a person changes of their own account at the console
+        "account_sign_in": PersonRole.VIEWER,
+        "account_own_passwd": PersonRole.VIEWER,
+        "account_own_second_factor": PersonRole.VIEWER,
+        "account_own_sign_out": PersonRole.VIEWER,
     }
 )
 """What an action or question needs; one that is not here needs admin."""

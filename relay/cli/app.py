@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from ctpabi.command_help import TwoLanguages
-from relay.cli import investor, ledger, locks, terminal
+from relay.cli import console, investor, ledger, locks, terminal
 from relay.cli.context import DEFAULT_CONFIG, ConfigPath
 from relay.cli.doctor import doctor, look_before_serving
 from relay.cli.output import EPILOG, AsJson, reporting, say, show, write_json
@@ -42,6 +42,7 @@ app.add_typer(terminal.app, name="terminal")
 app.add_typer(investor.app, name="investor")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(locks.app, name="locks")
+app.add_typer(console.app, name="console")
 app.add_typer(database_app, name="database")
 app.command(
     "doctor",

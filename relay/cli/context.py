@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from sqlalchemy import Engine
 
 from ctprelay.v1 import admin_pb2 as pb
+from relay.admin.accounts import AccountActions
 from relay.admin.changes import Changes
 from relay.admin.investors import InvestorActions
 from relay.admin.ledger import LedgerActions
@@ -62,6 +63,10 @@ class Workplace:
     @cached_property
     def investors(self) -> InvestorActions:
         return InvestorActions(self.directory, self._changes, now)
+
+    @cached_property
+    def accounts(self) -> AccountActions:
+        return AccountActions(self.directory, secrets_key_file(self.settings), self._changes, now)
 
     @cached_property
     def records(self) -> LedgerActions:

@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 from sqlalchemy.exc import SQLAlchemyError
 
+from relay.admin.accounts import LastAdmin
 from relay.database.database import DatabaseUnusable, brief
 from relay.directory.secrets_box import SecretUnreadable
 from relay.directory.terminals import EntryExists, EntryUnknown
@@ -104,7 +105,7 @@ def reporting() -> Iterator[None]:
         raise _leave(f"{where}{error.strerror or error}", ExitCode.REFUSED) from None
     except UnicodeEncodeError:
         raise _leave("an argument is not UTF-8 text", ExitCode.REFUSED) from None
-    except (CommandRefused, EntryExists, EntryUnknown, DigestUnavailable, SealMisfit, ValueError) as error:
+    except (CommandRefused, EntryExists, EntryUnknown, DigestUnavailable, LastAdmin, SealMisfit, ValueError) as error:
         raise _leave(str(error), ExitCode.REFUSED) from None
 
 

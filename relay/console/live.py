@@ -17,6 +17,7 @@ from typing import Any, Final, Protocol
 
 import structlog
 
+from relay.admin_client import AdminClient
 from relay.console.rates import Rates
 from relay.tasks import Tasks
 
@@ -37,6 +38,11 @@ class RelayAsked(Protocol):
 
     @property
     def name(self) -> str: ...
+
+    @property
+    def client(self) -> AdminClient:
+        """To ask it anything else."""
+        ...
 
     async def status(self) -> Mapping[str, Any]:
         """What it says of itself, fit for JSON; raises RelayAway."""

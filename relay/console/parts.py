@@ -10,9 +10,15 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from jinja2 import Environment
-from sqlalchemy import Engine
 
+from relay.admin.accounts import AccountActions
+from relay.admin.changes import Changes
+from relay.admin.history import HistoryReads
+from relay.admin.investors import InvestorActions
+from relay.admin.ledger import LedgerActions
+from relay.admin.person import Person
 from relay.admin.roles import PersonRole
+from relay.admin.terminals import TerminalActions
 from relay.console.live import Live
 from relay.console.passwords import Passwords
 from relay.console.sign_ins import SignIns
@@ -60,6 +66,20 @@ class MenuItem:
     path: str
 
 
+@dataclass(frozen=True, slots=True)
+class ConsoleActions:
+    """What an operator may do without a running relay, by `relay.admin`."""
+
+    process: Person
+    """the console itself; a person of an account may do what both may"""
+    terminals: TerminalActions
+    investors: InvestorActions
+    accounts: AccountActions
+    records: LedgerActions
+    history: HistoryReads
+    changes: Changes
+
+
 @dataclass(frozen=True)
 class ConsoleParts:
     settings: Settings
@@ -67,13 +87,12 @@ class ConsoleParts:
     words: Sentences
     templates: Environment
     work: Work
-    ledger: Engine
-    directory: Engine
     accounts: ConsoleAccounts
     passwords: Passwords
     sign_ins: SignIns
     tries: SignInTries
     live: Live
+    actions: ConsoleActions
     menu_for: Callable[[PersonRole | None], Sequence[MenuItem]]
     token_key: bytes = field(repr=False)
     """of the forms' tokens; made anew by every process"""

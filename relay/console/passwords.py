@@ -9,13 +9,12 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-LEAST_CHARACTERS: Final = 10
-MOST_CHARACTERS: Final = 256
+from relay.directory.console_passwords import MOST_CHARACTERS, hashed_password, make_hasher
+
 _AT_A_TIME = 2
 _MOST_WAITING = 32
 _MOST_OF_ONE_ADDRESS = 4
@@ -29,7 +28,7 @@ class Passwords:
     """For the loop, but `hashed`, which blocks."""
 
     def __init__(self, hasher: PasswordHasher | None = None) -> None:
-        self._hasher = hasher or PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+        self._hasher = hasher or make_hasher()
         self._of_no_account = self._hasher.hash("")
         self._threads = ThreadPoolExecutor(_AT_A_TIME, thread_name_prefix="passwords")
         self._inside: Counter[str] = Counter()
@@ -50,9 +49,7 @@ class Passwords:
 
     def hashed(self, password: str) -> str:
         """Raises ValueError for a password that is too short or too long."""
-        if not LEAST_CHARACTERS <= len(password) <= MOST_CHARACTERS:
-            raise ValueError(f"a password has {LEAST_CHARACTERS} to {MOST_CHARACTERS} characters")
-        return self._hasher.hash(password)
+        return hashed_password(password, self._hasher)
 
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)

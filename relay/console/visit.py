@@ -10,6 +10,8 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from ctprelay.v1 import admin_pb2 as pb
+from relay.admin.person import Person
 from relay.admin.roles import PersonRole
 from relay.console.parts import ConsoleParts
 from relay.console.sign_ins import SignIn
@@ -51,6 +53,18 @@ class Visit:
     def may(self, least: PersonRole | str) -> bool:
         """Whether the account has this role, or a higher one."""
         return self.role is not None and self.role.may(PersonRole(least))
+
+    def person(self, reason: str) -> Person:
+        """Who acts, for `relay.admin`. Raises ReasonMissing for one that is too long, LookupError without an account."""
+        if self.account is None:
+            raise LookupError("no account")
+        return self.parts.actions.process.acting_for(self.account.name, self.account.role).because(reason)
+
+    def asking(self, reason: str = "") -> pb.Asking:
+        """The same, for a running relay."""
+        if self.account is None:
+            raise LookupError("no account")
+        return pb.Asking(account=self.account.name, role=self.account.role, reason=reason)
 
     def say(self, key: str, **facts: object) -> str:
         """A sentence in the visit's language."""

@@ -65,11 +65,18 @@ class ConsoleAccounts:
         self._engine = engine
         self._clock = clock
         self._transaction = (lambda: writing(engine)) if within is None else (lambda: nullcontext(within))
+        self._reading = engine.connect if within is None else (lambda: nullcontext(within))
 
     def all(self) -> list[ConsoleAccount]:
-        with self._engine.connect() as connection:
+        with self._reading() as connection:
             rows = connection.execute(select(CONSOLE_ACCOUNT).order_by(CONSOLE_ACCOUNT.c.name)).all()
         return [_account(row) for row in rows]
+
+    def hold_enabled(self, role: str) -> list[str]:
+        """Names of the enabled accounts of this role, which no other transaction changes until this one ends."""
+        wanted = select(CONSOLE_ACCOUNT.c.name).where(CONSOLE_ACCOUNT.c.enabled, CONSOLE_ACCOUNT.c.role == role)
+        with self._reading() as connection:
+            return list(connection.execute(wanted.with_for_update()).scalars())
 
     def find(self, name: str) -> ConsoleAccount | None:
         row = self._row(name)
@@ -173,7 +180,7 @@ class ConsoleAccounts:
             raise EntryUnknown(f"there is no account {name}")
 
     def _row(self, name: str) -> Row[Any] | None:
-        with self._engine.connect() as connection:
+        with self._reading() as connection:
             return connection.execute(select(CONSOLE_ACCOUNT).where(_is(name))).one_or_none()
 
 

@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, SecretStr, model_validator
 
+from relay.settings.console_section import ConsoleSettings
 from relay.settings.ledger_section import LedgerSettings
 from relay.settings.section import Section
 from relay.settings.values import Address, Count, Front, Network, Seconds, is_loopback, split_list
@@ -328,6 +329,7 @@ class Settings(Section):
     limits: Limits = Limits()
     trading: Trading = Trading()
     metrics: Metrics = Metrics()
+    console: ConsoleSettings = ConsoleSettings()
     log: LogSettings = LogSettings()
 
     @property

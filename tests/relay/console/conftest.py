@@ -18,10 +18,17 @@ from argon2 import PasswordHasher
 from pydantic import SecretStr
 from sqlalchemy import Engine
 
+from relay.admin.accounts import AccountActions
+from relay.admin.changes import Changes
+from relay.admin.history import HistoryReads
+from relay.admin.investors import InvestorActions
+from relay.admin.ledger import LedgerActions
+from relay.admin.person import person_of_console
 from relay.admin.roles import PersonRole
+from relay.admin.terminals import TerminalActions
 from relay.console.application import make_application, make_templates, menu_for
 from relay.console.live import Live, RelayAway
-from relay.console.parts import ConsoleParts, Work
+from relay.console.parts import ConsoleActions, ConsoleParts, Work
 from relay.console.passwords import Passwords
 from relay.console.sign_ins import SignIns
 from relay.console.tries import SignInTries
@@ -31,6 +38,7 @@ from relay.directory.accounts import ConsoleAccounts
 from relay.settings.settings import CounterSettings, Listen, Settings
 
 PASSWORD = "correct horse battery"
+QUICK = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
 BASE = "https://console.test"
 _TOKEN = re.compile(r'name="csrf" value="([0-9a-f]{64})"')
 
@@ -68,6 +76,10 @@ class MadeUpRelay:
 
     async def close(self) -> None:
         pass
+
+    @property
+    def client(self) -> Any:
+        return self
 
 
 @dataclass
@@ -129,7 +141,7 @@ def clock() -> HandClock:
 
 @pytest.fixture(scope="session")
 def quick_hashes() -> Passwords:
-    return Passwords(PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
+    return Passwords(QUICK)
 
 
 @pytest.fixture(scope="session")
@@ -171,6 +183,8 @@ async def office(
 ) -> AsyncIterator[Office]:
     """A console with an account for each role, named like it."""
     relay = MadeUpRelay()
+    changes = Changes(engine, "relay", clock.wall)
+    key_file = settings.relay.state_dir / "secrets.key"
     live = Live([relay], poll_seconds=0.01, most_streams=8, clock=clock.seconds, counters=lambda status: {})
     parts = ConsoleParts(
         settings=settings,
@@ -178,13 +192,20 @@ async def office(
         words=load_sentences(),
         templates=make_templates(),
         work=Work(),
-        ledger=engine,
-        directory=engine,
         accounts=ConsoleAccounts(engine, clock=clock.wall),
-        passwords=Passwords(PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)),
+        passwords=Passwords(QUICK),
         sign_ins=SignIns(clock.seconds, idle_seconds=1800, longest_seconds=43200),
         tries=SignInTries(clock.seconds),
         live=live,
+        actions=ConsoleActions(
+            process=person_of_console(),
+            terminals=TerminalActions(engine, key_file, changes, clock.wall),
+            investors=InvestorActions(engine, changes, clock.wall),
+            accounts=AccountActions(engine, key_file, changes, clock.wall, QUICK),
+            records=LedgerActions(engine, settings.relay.state_dir / "signing.key", changes),
+            history=HistoryReads(engine, changes, clock.wall),
+            changes=changes,
+        ),
         menu_for=menu_for,
         token_key=b"k" * 32,
     )
