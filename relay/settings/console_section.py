@@ -18,12 +18,10 @@ class ConsoleSettings(Section):
     tls_certificate: Path | None = Field(
         default=None,
         description="PEM certificate chain of the console; default: listen.tls_certificate",
-        examples=["tls/console.crt"],
     )
     tls_key: Path | None = Field(
         default=None,
         description="PEM private key of console.tls_certificate; default: listen.tls_key",
-        examples=["tls/console.key"],
     )
     plaintext_on_loopback: bool = Field(
         default=False,
@@ -43,17 +41,14 @@ class ConsoleSettings(Section):
     relay_authority: Path | None = Field(
         default=None,
         description="PEM of the authority whose certificates relays on HOST:PORT must show",
-        examples=["tls/authority.crt"],
     )
     relay_certificate: Path | None = Field(
         default=None,
         description="PEM certificate the console shows to relays on HOST:PORT; its name stands in their admin.consoles",
-        examples=["tls/console-client.crt"],
     )
     relay_key: Path | None = Field(
         default=None,
         description="PEM private key of console.relay_certificate",
-        examples=["tls/console-client.key"],
     )
     poll_seconds: Seconds = Field(
         default=2.0, description="seconds between two questions for a relay's status; one for all browsers together"
