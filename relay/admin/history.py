@@ -14,7 +14,7 @@ from relay.admin.changes import Changes, Clock
 from relay.admin.person import Person
 from relay.ledger import history
 from relay.ledger.chain import Entry
-from relay.ledger.history import Asked, Turn
+from relay.ledger.history import HistoryAsked, PageTurn
 
 _AGAIN_SECONDS = 60.0
 _MOST_REMEMBERED = 1024
@@ -31,8 +31,8 @@ class HistoryReads:
         self._lock = threading.Lock()
 
     def page(
-        self, by: Person, asked: Asked, *, after: Turn | None = None, most: int = 100
-    ) -> tuple[list[Entry], Turn | None]:
+        self, by: Person, asked: HistoryAsked, *, after: PageTurn | None = None, most: int = 100
+    ) -> tuple[list[Entry], PageTurn | None]:
         """Entries, newest first, and where the next page goes on."""
         facts = {
             "investor_id": asked.investor_id,

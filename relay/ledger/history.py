@@ -21,7 +21,7 @@ MOST_ON_A_PAGE = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class HistoryAsked:
     """What is looked for; an empty text is no condition. Times are ISO texts in UTC+8, or days: 2026-01-05."""
 
     since: str
@@ -34,7 +34,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class PageTurn:
     """Where a page ended; the next one goes on from there."""
 
     at: str
@@ -45,18 +45,18 @@ class Turn:
         return f"{self.at}~{self.sequence}~{self.chain}"
 
 
-def turn_of(text: str) -> Turn | None:
+def turn_of(text: str) -> PageTurn | None:
     """Read back what `str` of a turn wrote; None for anything else."""
     at, _, rest = text.partition("~")
     sequence, _, chain = rest.partition("~")
     if not at or not chain or not sequence.isascii() or not sequence.isdigit() or len(sequence) > 18:
         return None
-    return Turn(at, chain, int(sequence))
+    return PageTurn(at, chain, int(sequence))
 
 
 def page(
-    engine: Engine, asked: Asked, *, after: Turn | None = None, most: int = 100
-) -> tuple[list[Entry], Turn | None]:
+    engine: Engine, asked: HistoryAsked, *, after: PageTurn | None = None, most: int = 100
+) -> tuple[list[Entry], PageTurn | None]:
     """Up to `most` entries, newest first, and where to go on; None where there are no more."""
     most = max(1, min(most, MOST_ON_A_PAGE))
     wanted = select(LEDGER).where(*_conditions(asked))
@@ -69,7 +69,7 @@ def page(
     if len(found) <= most:
         return found, None
     last = found[most - 1]
-    return found[:most], Turn(last.at, last.chain, last.sequence)
+    return found[:most], PageTurn(last.at, last.chain, last.sequence)
 
 
 def entry(engine: Engine, chain: str, sequence: int) -> Entry | None:
@@ -80,7 +80,7 @@ def entry(engine: Engine, chain: str, sequence: int) -> Entry | None:
     return Entry(*row) if row is not None else None
 
 
-def _conditions(asked: Asked) -> list[ColumnElement[bool]]:
+def _conditions(asked: HistoryAsked) -> list[ColumnElement[bool]]:
     in_time = [LEDGER.c.at >= asked.since]
     if asked.until:
         in_time.append(LEDGER.c.at < asked.until)

@@ -20,7 +20,7 @@ from relay.admin.roles import PersonRole, ReasonMissing, RoleTooLow
 from relay.database.database import open_database, prepare
 from relay.directory.terminals import EntryUnknown
 from relay.ledger import reader
-from relay.ledger.history import Asked
+from relay.ledger.history import HistoryAsked
 
 NOW = dt.datetime(2026, 1, 5, tzinfo=dt.UTC)
 PASSWORD = "correct horse battery"
@@ -113,7 +113,7 @@ def test_reading_an_investors_history_is_an_entry_once_a_minute(engine: Engine, 
     reads = HistoryReads(engine, changes, lambda: NOW)
     viewer = CONSOLE.acting_for("li.na", "viewer").because("look")
     for investor in ("100001", "100001", "100002"):
-        reads.page(viewer, Asked("2026-01-05", investor_id=investor))
+        reads.page(viewer, HistoryAsked("2026-01-05", investor_id=investor))
 
     assert [(kind, data["investor_id"], data["account"]) for kind, data in entries(engine)] == [
         ("admin_history", "100001", "li.na"),

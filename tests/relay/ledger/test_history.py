@@ -12,11 +12,11 @@ from sqlalchemy import Engine
 from relay.database.database import open_database, prepare, writing
 from relay.database.times import COUNTER_ZONE, stamp
 from relay.ledger.chain import canonical
-from relay.ledger.history import Asked, Turn, entry, page, turn_of
+from relay.ledger.history import HistoryAsked, PageTurn, entry, page, turn_of
 from relay.ledger.ledger import append
 
 START = dt.datetime(2026, 1, 5, 8, 57, tzinfo=COUNTER_ZONE)
-ASKED = Asked(since="2026-01-05")
+ASKED = HistoryAsked(since="2026-01-05")
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def write(engine: Engine, *rows: tuple[str, str, dict[str, object]], chain: str 
         )
 
 
-def kinds(engine: Engine, asked: Asked) -> list[str]:
+def kinds(engine: Engine, asked: HistoryAsked) -> list[str]:
     return [one.kind for one in page(engine, asked)[0]]
 
 
@@ -54,22 +54,24 @@ def test_an_investors_entries_are_those_of_its_sessions(engine: Engine) -> None:
         ("admin_investor_disable", "", {"investor_id": "1000"}),
     )
 
-    assert kinds(engine, Asked("2026-01-05", investor_id="1000")) == [
+    assert kinds(engine, HistoryAsked("2026-01-05", investor_id="1000")) == [
         "admin_investor_disable",
         "counter_login",
         "terminal_admitted",
     ]
-    assert len(kinds(engine, Asked("2026-01-05", app_id="x_1.0"))) == 4
-    assert kinds(engine, Asked("2026-01-05", session="s2", kinds=("counter_login",))) == ["counter_login"]
-    assert kinds(engine, Asked("2026-01-06")) == []
-    assert kinds(engine, Asked("2026-01-05", until="2026-01-05T08:57:01", investor_id="1000")) == ["terminal_admitted"]
+    assert len(kinds(engine, HistoryAsked("2026-01-05", app_id="x_1.0"))) == 4
+    assert kinds(engine, HistoryAsked("2026-01-05", session="s2", kinds=("counter_login",))) == ["counter_login"]
+    assert kinds(engine, HistoryAsked("2026-01-06")) == []
+    assert kinds(engine, HistoryAsked("2026-01-05", until="2026-01-05T08:57:01", investor_id="1000")) == [
+        "terminal_admitted"
+    ]
 
 
 @pytest.mark.parametrize("text", ["%", "_", '"', "\\", "1000%", "' OR 1=1 --", '1000","x":"'])
 def test_what_a_person_types_is_no_pattern(engine: Engine, text: str) -> None:
     write(engine, ("terminal_admitted", "s1", {"investor_id": "1000", "x": "1"}))
 
-    assert kinds(engine, Asked("2026-01-05", investor_id=text)) == []
+    assert kinds(engine, HistoryAsked("2026-01-05", investor_id=text)) == []
 
 
 def test_pages_follow_each_other_without_a_gap(engine: Engine) -> None:
@@ -101,4 +103,4 @@ def test_one_entry_is_found(engine: Engine) -> None:
     found = entry(engine, "a", 1)
     assert found is not None
     assert (found.kind, entry(engine, "a", 2)) == ("x", None)
-    assert turn_of("2026~1~a") == Turn("2026", "a", 1)
+    assert turn_of("2026~1~a") == PageTurn("2026", "a", 1)
