@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ctpabi.api import binding
-from relay.counter.breaker import Breaker
+from relay.counter.clock_watch import ClockWatch
 from relay.counter.ctp.delivery.day_notices import KnownOwners
 from relay.counter.ctp.delivery.day_use import DayUse
 from relay.counter.ctp.identity.ownership import OwnershipTable
@@ -21,6 +21,7 @@ from relay.counter.ctp.order_map.file import OrderMapFile
 from relay.counter.ctp.orders.checks import RouterTables
 from relay.counter.ctp.orders.limits import LinkLimits
 from relay.counter.ctp.orders.tools import DriverTools
+from relay.counter.ctp.session.counter_watch import CounterWatch
 from relay.counter.ctp.session.patience import Patience
 from relay.counter.port import Counter, Evidence, Mode
 from relay.counter.right_passwords import RightPasswords
@@ -39,7 +40,8 @@ class ProcessParts:
     order_map: OrderMapFile
     flow_dir: Path
     known: KnownOwners
-    breaker: Breaker
+    watch: CounterWatch
+    clock: ClockWatch
     passwords: RightPasswords
     alarms: Alarms
     faults: Faults
@@ -77,7 +79,7 @@ def make_counter(
         loaded,
         _address(settings, secrets, own.flow_dir),
         evidence,
-        breaker=own.breaker,
+        watch=own.watch,
         passwords=own.passwords,
         alarms=own.alarms,
     )
@@ -94,6 +96,7 @@ def make_counter(
         limits=limits,
         day_use=DayUse(settings.limits.orders_per_day),
         alarms=own.alarms,
+        clock=own.clock,
     )
     if settings.relay.mode == Mode.MANY_TO_MANY.value:
         return ManyToMany(connector, tools)

@@ -159,6 +159,15 @@ class Fault(Enum):
         gravity=Gravity.CRITICAL,
         stops=Stops.LOGINS,
     )
+    RELAY_APP_TYPE_WRONG = FaultRow(
+        title=("中继 AppID 的类型与模式不符", "the relay's app id is of another type than its mode needs"),
+        remedy=(
+            "请柜台管理员核对 AppID 类型: many_to_many 需要 2, many_to_one 需要 3; 更正后重启中继",
+            "let the counter's administrator check the app id's type: many_to_many needs 2, many_to_one 3; then restart",
+        ),
+        gravity=Gravity.CRITICAL,
+        stops=Stops.LOGINS,
+    )
     COUNTER_NOT_INITIALISED = FaultRow(
         title=("柜台尚未完成初始化", "the counter is not initialised yet"),
         remedy=(

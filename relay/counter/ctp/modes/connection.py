@@ -15,6 +15,7 @@ from ctpabi.codec import text
 from ctprelay.v1 import terminal_pb2 as pb
 from relay.counter.breaker import Breaker
 from relay.counter.ctp.orders.tools import DriverTools
+from relay.counter.ctp.session.counter_watch import CounterWatch
 from relay.counter.ctp.session.login_gate import LoginGate
 from relay.counter.ctp.session.login_steps import CounterCredentials, LoginSteps
 from relay.counter.ctp.session.offered import offered
@@ -23,6 +24,7 @@ from relay.counter.ctp.session.session import CtpSession, SessionTools
 from relay.counter.port import CounterDescription, Evidence, TerminalReport
 from relay.counter.registered import RegisteredCounter
 from relay.counter.right_passwords import RightPasswords
+from relay.faults.faults import Faults
 from relay.logs.alarms import Alarms
 from relay.refusals import stream_reasons
 from relay.refusals.refusal import Refusal
@@ -62,18 +64,21 @@ class Connector:
         address: CounterAddress,
         evidence: Evidence,
         *,
-        breaker: Breaker | None = None,
+        watch: CounterWatch | None = None,
         passwords: RightPasswords | None = None,
         alarms: Alarms | None = None,
     ) -> None:
-        """`breaker`, `passwords` and `alarms` are the process's; None makes them this connector's own."""
+        """`watch`, `passwords` and `alarms` are the process's; None makes them this connector's own."""
         self.binding = binding
         self.alarms = alarms or Alarms()
         self._address = address
         self.evidence = evidence
         self.registered = RegisteredCounter(offered(binding.catalog))
-        self.gate = LoginGate(address.inits_per_second, breaker or Breaker(), self.alarms)
-        self._tools = SessionTools(self.gate, self.alarms, address.patience, passwords or RightPasswords(), self._mates)
+        self.watch = watch or CounterWatch(Faults(), Breaker())
+        self.gate = LoginGate(address.inits_per_second, self.watch.breaker, self.alarms)
+        self._tools = SessionTools(
+            self.gate, self.alarms, address.patience, passwords or RightPasswords(), self._mates, self.watch
+        )
         self._open: dict[str, CtpSession] = {}
 
     def _mates(self, session: CtpSession) -> list[CtpSession]:
@@ -124,12 +129,14 @@ class Connector:
         """
         await self.gate.spaced_turn()
         self._open[session.name] = session
+        self.watch.opened(session.name)
         session.open(self._address.fronts, RESTART)
 
     async def close(self, session: CtpSession) -> None:
         """Log out, release, and remove the flow files, which only hold positions the relay never resumes from."""
         self._open.pop(session.name, None)
         await session.close()
+        self.watch.closed(session.name)
         await asyncio.to_thread(shutil.rmtree, self._address.flow_dir / session.name, ignore_errors=True)
 
 

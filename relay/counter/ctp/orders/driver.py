@@ -332,6 +332,7 @@ class OrderDriver:
 
     async def _live(self, item: events.SessionLive) -> None:
         login = item.attached
+        self._tools.clock.answered(login.login_time)
         await self._begin_day(login.trading_day, changed=item.day_changed)
         self._router.logged_in(login, self.session.front_info(), self._loop.time())
         self._login = login

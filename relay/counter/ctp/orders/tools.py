@@ -6,11 +6,13 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from relay.counter.clock_watch import ClockWatch
 from relay.counter.ctp.delivery.day_use import DayUse
 from relay.counter.ctp.lanes.lanes import Lanes
 from relay.counter.ctp.order_map.file import OrderMapFile
 from relay.counter.ctp.orders.checks import RouterTables
 from relay.counter.ctp.orders.limits import LinkLimits
+from relay.faults.faults import Faults
 from relay.logs.alarms import Alarms
 
 
@@ -28,3 +30,4 @@ class DriverTools:
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     """whose turn it is to make a slice of a big answer or replay"""
     alarms: Alarms = field(default_factory=Alarms)
+    clock: ClockWatch = field(default_factory=lambda: ClockWatch(Faults()))

@@ -20,6 +20,7 @@ from ctpabi.api.trader import TraderApi
 from ctpabi.catalog import Method
 from ctpabi.facts.errors import LoginVerdict, verdict_of
 from relay.counter.ctp.session import events
+from relay.counter.ctp.session.counter_watch import CounterWatch
 from relay.counter.ctp.session.events import SessionItem
 from relay.counter.ctp.session.login_gate import LoginGate
 from relay.counter.ctp.session.login_steps import LoginSteps
@@ -59,6 +60,7 @@ class SessionTools:
     passwords: RightPasswords
     mates: Callable[[CtpSession], Iterable[CtpSession]]
     """the other sessions of the same user"""
+    watch: CounterWatch
 
 
 class CtpSession:
@@ -269,6 +271,7 @@ class CtpSession:
     async def _carry_out(self, known: events.Event) -> None:
         before = self._machine.state
         decision = self._machine.on(known)
+        self._tools.watch.happened(self.name, known, decision, operator=self._report is None)
         if self._machine.state is not before or any(isinstance(command, events.Wait) for command in decision):
             self._apply_timer(decision)
         for command in decision:
