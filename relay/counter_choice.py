@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from dataclasses import dataclass
 from pathlib import Path
 
 from ctpabi.api import binding
+from relay.counter.breaker import Breaker
 from relay.counter.clock_watch import ClockWatch
 from relay.counter.ctp.delivery.day_notices import KnownOwners
 from relay.counter.ctp.delivery.day_use import DayUse
@@ -22,6 +24,7 @@ from relay.counter.ctp.orders.checks import RouterTables
 from relay.counter.ctp.orders.limits import LinkLimits
 from relay.counter.ctp.orders.tools import DriverTools
 from relay.counter.ctp.session.counter_watch import CounterWatch
+from relay.counter.ctp.session.flow_folders import process_folder
 from relay.counter.ctp.session.patience import Patience
 from relay.counter.port import Counter, Evidence, Mode
 from relay.counter.right_passwords import RightPasswords
@@ -45,6 +48,24 @@ class ProcessParts:
     passwords: RightPasswords
     alarms: Alarms
     faults: Faults
+
+
+def make_parts(
+    settings: Settings, number: int, order_map: OrderMapFile, known: KnownOwners, stack: contextlib.AsyncExitStack
+) -> ProcessParts:
+    """Everything new; the flow files are removed when the stack closes."""
+    faults = Faults()
+    return ProcessParts(
+        number=number,
+        order_map=order_map,
+        flow_dir=stack.enter_context(process_folder(settings_file.flow_dir(settings))),
+        known=known,
+        watch=CounterWatch(faults, Breaker(pause_seconds=settings.limits.breaker_pause_seconds)),
+        clock=ClockWatch(faults, settings.watch.clock_offset_seconds),
+        passwords=RightPasswords(),
+        alarms=Alarms(),
+        faults=faults,
+    )
 
 
 LINK_LIMITS = tuple(

@@ -30,17 +30,14 @@ from relay.admission.machines import MachineHistory
 from relay.admission.system_info import AgeLimits
 from relay.admission.system_info_seen import SystemInfoSeen
 from relay.admission.verifier import Verifier, VerifierUnavailable
-from relay.counter.breaker import Breaker
 from relay.counter.ctp.delivery.day_notices import KnownOwners
 from relay.counter.ctp.order_map.file import OrderMapFile
 from relay.counter.ctp.order_map.in_database import OrdersInDatabase
 from relay.counter.ctp.order_map.relay_numbers import take_number
 from relay.counter.ctp.order_map.tables import OrderTables
 from relay.counter.ctp.orders.limits import LinkLimits
-from relay.counter.ctp.session.flow_folders import process_folder
 from relay.counter.port import Counter, Evidence, Mode
-from relay.counter.right_passwords import RightPasswords
-from relay.counter_choice import LINK_LIMITS, ProcessParts, make_counter, read_link_limits
+from relay.counter_choice import LINK_LIMITS, ProcessParts, make_counter, make_parts, read_link_limits
 from relay.database.database import open_database, prepare
 from relay.database.state_lock import StateLock
 from relay.database.times import COUNTER_ZONE
@@ -49,13 +46,11 @@ from relay.directory.investors import Investors, kept_known
 from relay.directory.known_terminals import KnownTerminals
 from relay.directory.terminals import Terminals, open_key
 from relay.event_loop import run_loop, settle_heap
-from relay.faults.faults import Faults
+from relay.hearing import be_watched
 from relay.ledger.ledger import Ledger
 from relay.ledger.spool import Spool
 from relay.logs import logs
-from relay.logs.alarms import Alarms
 from relay.metrics.endpoint import Watched
-from relay.metrics.serving import serve_metrics
 from relay.process_privacy import make_private
 from relay.reloading import Load, Reloading, Take
 from relay.rpc import control
@@ -117,17 +112,7 @@ async def serve(
         order_map = _open_order_map(settings, engine, numbers, stack)
         known = KnownOwners()
         await _keep_directory(settings, directory, known, stack)
-        flow_dir = stack.enter_context(process_folder(settings_file.flow_dir(settings)))
-        shared = ProcessParts(
-            number=numbers[-1],
-            order_map=order_map,
-            flow_dir=flow_dir,
-            known=known,
-            breaker=Breaker(pause_seconds=settings.limits.breaker_pause_seconds),
-            passwords=RightPasswords(),
-            alarms=Alarms(),
-            faults=(faults := Faults()),
-        )
+        shared = make_parts(settings, numbers[-1], order_map, known, stack)
         counter = make_counter(settings, secrets, ledger, shared, link_limits := read_link_limits(settings))
         sessions, admission, guard = _make_sessions(settings, directory, verifier, counter, ledger, shared)
         await ledger.record("relay_started", "", _started(settings, numbers[-1]))
@@ -136,13 +121,22 @@ async def serve(
         await _hear_the_firm(settings, engine, guard, sessions, directory, stack)
         doors = Doors(settings, sessions, ledger, directory.places.has_logins)
         watched = Watched(
-            sessions, counter, ledger, verifier, order_map, log, doors.listener, doors.gate, shared.alarms, faults
+            sessions,
+            counter,
+            ledger,
+            verifier,
+            order_map,
+            log,
+            doors.listener,
+            doors.gate,
+            shared.alarms,
+            shared.faults,
         )
-        serve_metrics(settings, watched, stack)
+        await be_watched(settings, engine, shared, watched, stack)
         await _open(doors, settings, ready, stack)
         takes = _takes(sessions, admission, link_limits, doors)
         reloading = Reloading(settings, load, takes, _files(doors, counter), ledger)
-        await until_stopped(reloading, sessions, counter, faults, supervisor)
+        await until_stopped(reloading, sessions, counter, shared.faults, supervisor)
         await doors.close()
         await _write_the_end(ledger, sessions)
 
@@ -263,7 +257,7 @@ def _make_sessions(
 ) -> tuple[Sessions, Admission, LoginGuard]:
     by_counter, clock = counter.mode is Mode.MANY_TO_MANY, asyncio.get_running_loop().time
     # In many-to-one a terminal's login is none at the counter; it must not use up the one try that decides.
-    shared = parts.breaker if by_counter else None
+    shared = parts.watch.breaker if by_counter else None
     places = directory.places
     guard = LoginGuard(
         settings.limits, places, clock, counter_knows_passwords=by_counter, breaker=shared, passwords=parts.passwords

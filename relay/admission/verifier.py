@@ -83,6 +83,8 @@ class Verifier:
         self._failures = 0
         self._not_before = 0.0
         self._why = ""
+        self.on_change: Callable[[str], object] = lambda _: None
+        """called with why it is not available, or with nothing where it is ready again"""
 
     async def __aenter__(self) -> Self:
         return self
@@ -112,6 +114,19 @@ class Verifier:
         if self._child is not None:
             return "ready"
         return self._why or "not started"
+
+    async def keep(self, seconds: float) -> None:
+        """Find an end of the side process that no login finds, and start it again; for ever."""
+        while True:
+            await asyncio.sleep(seconds)
+            if self._turn.locked():
+                continue  # it is being asked, or started
+            if self._child is not None and self._child.reader.at_eof():
+                async with self._turn:
+                    await self._stop()
+                    self._failed("it ended")
+            with contextlib.suppress(VerifierUnavailable):
+                await self.start()
 
     async def _ask(self, system_info: bytes) -> Judgement:
         child = await self._running()
@@ -146,6 +161,7 @@ class Verifier:
         except (TimeoutError, OSError, ValueError) as error:
             await self._stop()
             raise self._failed(f"it cannot start: {str(error) or type(error).__name__}") from None
+        self.on_change("")
         _log.info("genuineness_ready", api_version=version, pid=child.process.pid)
         return child
 
@@ -173,6 +189,7 @@ class Verifier:
         pause = min(0.5 * 2 ** min(self._failures - 1, 10), _LONGEST_PAUSE)
         self._not_before = self._now() + pause
         self._why = why
+        self.on_change(why)
         _log.error("genuineness_failed", why=why, failures=self._failures, next_try_seconds=pause)
         return VerifierUnavailable(why)
 

@@ -22,6 +22,7 @@ from relay.faults.table import RUNBOOK_PAGE, Fault, Gravity, Stops
 _log = structlog.get_logger(__name__)
 _KEPT_ENDED = 200
 _CHINA = dt.timezone(dt.timedelta(hours=8))
+_LEVEL = {Gravity.CRITICAL: "error", Gravity.WARNING: "warning", Gravity.NOTICE: "info"}
 Now = Callable[[], dt.datetime]
 
 
@@ -96,7 +97,7 @@ class Faults:
                 return
             stands = self._standing[fault] = StandingFault(fault, self._now(), why, facts, self._clock())
             self._begun[fault] += 1
-        say = _log.error if fault.gravity is Gravity.CRITICAL else _log.warning
+        say = getattr(_log, _LEVEL[fault.gravity])
         say("fault_began", fault=fault.word, what=" / ".join(fault.title), why=why, stops=fault.stops.value, **facts)
         self._announce(FaultEdge(stands))
 

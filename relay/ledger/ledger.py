@@ -143,6 +143,8 @@ class Ledger:
         self._writer = threading.Thread(target=self._write, name=f"ledger {chain}", daemon=True)
         self._committed = 0
         self._failed = 0
+        self.on_commit: Callable[[str, int], object] = lambda _why, _spooled: None
+        """called on the writer's thread after each group: why it was not committed, or empty; how many entries wait on disk"""
         self._overflow: Gap | None = None
         """noted entries the queue had no room for, until the writer hands them to the spool"""
 
@@ -245,8 +247,10 @@ class Ledger:
             self._failed += len(rest)
             _settle(rest, why)
         else:
+            why = ""
             self._committed += len(group)
             _settle(group, "")
+        self.on_commit(why, len(self._spool))
 
     def _to_disk(self, group: list[_WaitingEntry], why: str = "") -> list[_WaitingEntry]:
         """Spool the noted entries; returns the others."""

@@ -6,6 +6,7 @@ the processor here is the second net.
 
 from __future__ import annotations
 
+import datetime as dt
 import io
 import json
 import logging
@@ -24,6 +25,7 @@ from relay.outside_text import harmless_json, shown, shown_value
 
 _SECRET_WORDS = ("password", "auth_code", "auth_info", "token", "secret", "system_info", "private_key", "credential")
 _HIDDEN = "***"
+_CHINA = dt.timezone(dt.timedelta(hours=8))
 _NO_TEXT = ("exc_info", "stack_info", "exception", "stack", "_record")
 """what the console's renderer takes as it is: errors and stacks, on several lines"""
 _FAREWELL_SECONDS = 2.0
@@ -34,10 +36,15 @@ def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     return {key: _clean(key, value) for key, value in event.items()}
 
 
+def stamp_time(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """When it was said, as the clocks of the exchanges show it, whatever zone the machine is in."""
+    return {**event, "timestamp": dt.datetime.now(_CHINA).isoformat(timespec="milliseconds")}
+
+
 _SHARED: list[Processor] = [
     structlog.contextvars.merge_contextvars,
     structlog.processors.add_log_level,
-    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    stamp_time,
     redact,
 ]
 """what every line goes through"""

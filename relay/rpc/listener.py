@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import logging
 import weakref
 from collections.abc import Callable, Sequence
@@ -63,6 +64,11 @@ class Listener:
         self._take_networks(settings)
         logging.getLogger("grpc._cython.cygrpc").addFilter(is_news)
         self._tasks = Tasks()
+
+    @property
+    def valid_until(self) -> dt.datetime | None:
+        """When the certificate that is served expires; None without TLS."""
+        return self.certificates.valid_until if self.certificates is not None else None
 
     @property
     def origins_unknown(self) -> int:

@@ -18,6 +18,7 @@ from relay.settings.console_section import ConsoleSettings
 from relay.settings.ledger_section import LedgerSettings
 from relay.settings.section import Section
 from relay.settings.values import Address, Count, Front, Network, Seconds, is_loopback, split_list
+from relay.settings.watch_section import Metrics, WatchSettings
 
 ENVIRONMENT_PREFIX = "CTP_RELAY__"
 _DEFAULT_MAX_SESSIONS = {"many_to_many": 50, "many_to_one": 1000}
@@ -291,16 +292,6 @@ class Trading(Section):
     )
 
 
-class Metrics(Section):
-    """Prometheus metrics and health over HTTP."""
-
-    address: Address | None = Field(
-        default=None,
-        description="HOST:PORT of /metrics, /healthz and /readyz; default: off",
-        examples=["127.0.0.1:9100"],
-    )
-
-
 class LogSettings(Section):
     """Operator messages on standard output."""
 
@@ -330,6 +321,7 @@ class Settings(Section):
     trading: Trading = Trading()
     metrics: Metrics = Metrics()
     console: ConsoleSettings = ConsoleSettings()
+    watch: WatchSettings = WatchSettings()
     log: LogSettings = LogSettings()
 
     @property

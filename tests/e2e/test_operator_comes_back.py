@@ -43,7 +43,7 @@ async def test_an_expired_password_is_replaced_while_the_relay_runs(start_site: 
 
     assert refused["reason"] == "operator_refused"
     assert str(PASSWORD_EXPIRED) in refused["message"]
-    assert ready == {"ready": True}
+    assert (ready["ready"], ready["faults"]) == (True, [])
     assert site.called("ReqUserLogin") == 2
 
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import structlog
 
+from relay.faults.table import Fault
 from relay.logs.alarms import AlarmName
 
 heard: Final[list[str]] = []
@@ -15,12 +16,15 @@ heard: Final[list[str]] = []
 _THE_COUNTERS = frozenset(
     {
         "counter_error",
+        Fault.FRONT_DOWN.word,
+        Fault.OPERATOR_FORCED_OUT.word,
+        Fault.OPERATOR_REFUSED.word,
         AlarmName.OPERATOR_FORCED_OUT.event,
         AlarmName.OPERATOR_REFUSED.event,
         AlarmName.QUERY_LANE_DEAD.event,
     }
 )
-"""events about what the counter did, which a history lets it do"""
+"""events and faults about what the counter did, which a history lets it do"""
 
 
 def listen() -> None:
@@ -29,7 +33,8 @@ def listen() -> None:
 
 
 def _note(_logger: object, level: str, event: MutableMapping[str, Any]) -> str:
-    if level == "error" and event.get("event") not in _THE_COUNTERS:
+    name = event["fault"] if event.get("event") == "fault_began" else event.get("event")
+    if level == "error" and name not in _THE_COUNTERS:
         error = event.pop("exc_info", None)
         trace = "".join(traceback.format_exception(error)) if isinstance(error, BaseException) else ""
         heard.append(f"{dict(event)} {trace}")

@@ -42,7 +42,7 @@ def test_a_line_is_one_json_object() -> None:
         1,
         "info",
     )
-    assert str(line["timestamp"]).endswith("Z")
+    assert str(line["timestamp"]).endswith("+08:00")
 
 
 def test_secrets_are_hidden_at_any_depth() -> None:

@@ -31,6 +31,7 @@ _log = structlog.get_logger(__name__)
 _COMPLAINT_SECONDS = 10.0
 """between two log lines about a file that cannot be written: there is a failure for every order"""
 
+_PAGE = b"\n" * 4096
 _NUMBERS = frozenset(field.name for field in dataclasses.fields(MapEntry) if field.type == "int")
 _TEXTS = ("lane_ref", "investor_id", "order_key")
 _FIELDS = frozenset(field.name for field in dataclasses.fields(MapEntry))
@@ -65,6 +66,8 @@ class OrderMapFile:
         self._failed_writes = 0
         self._bad_lines = 0
         self._quiet_until = 0.0
+        self.on_failure: Callable[[str], object] = lambda _: None
+        """called where a write fails, with why"""
 
     def begin(self, trading_day: str) -> None:
         """Write to this day's file from here on; idempotent. Raises OSError, and then the day has not begun."""
@@ -118,6 +121,21 @@ class OrderMapFile:
             return iter(tuple(self._kept.get(investor_id, {}).values()))
         return iter([entry for entries in self._kept.values() for entry in entries.values()])
 
+    def why_unwritable(self) -> str:
+        """Why no order could be kept now, by trying the day's file and a page beside it; blocks, for any thread."""
+        file = self._path(self._day) if self._day else None
+        try:
+            if file is not None:
+                with file.open("ab"):
+                    pass
+            probe = self._directory / ".probe"
+            with probe.open("wb", buffering=0) as page:
+                _write_all(page.fileno(), _PAGE)
+            probe.unlink()
+        except OSError as error:
+            return str(error)
+        return ""
+
     def statistics(self) -> dict[str, int]:
         """Writes that failed, and lines of the day's file that could not be read, since the start."""
         return {"failed": self._failed_writes, "bad_lines": self._bad_lines}
@@ -154,6 +172,7 @@ class OrderMapFile:
             self._torn = False
 
     def _complain(self, error: OSError) -> None:
+        self.on_failure(str(error))
         self._failed_writes += 1
         if self._clock() >= self._quiet_until:
             self._quiet_until = self._clock() + _COMPLAINT_SECONDS

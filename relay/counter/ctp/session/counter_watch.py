@@ -74,7 +74,9 @@ class CounterWatch:
         self._sessions.pop(session, None)
         self._were.discard(session)
 
-    def happened(self, session: str, event: events.Event, commands: Sequence[events.Command], *, operator: bool) -> None:
+    def happened(
+        self, session: str, event: events.Event, commands: Sequence[events.Command], *, operator: bool
+    ) -> None:
         """A session's machine took this event and decided these commands."""
         self._by_operator = operator
         match event:

@@ -7,6 +7,7 @@ the counter locks it after too many failures (CTP fact 24), so first and later l
 from __future__ import annotations
 
 import asyncio
+import time
 
 from relay.counter.breaker import Breaker
 from relay.logs.alarms import AlarmName, Alarms
@@ -53,9 +54,13 @@ class LoginGate:
 
     @property
     def why_closed(self) -> Refusal | None:
-        """What stopped all logins; None while they go on. May be asked on any thread."""
+        """What stopped all logins; None while one would be tried. May be asked on any thread.
+
+        A relay that is not ready may be sent no terminal, so it is ready again as soon as the next login would decide.
+        """
         alarm = self._breaker.alarm
-        return None if alarm is None else counter_reasons.counter_refused(alarm.error_id, alarm.text)
+        would_be_tried = self._breaker.refusal(time.monotonic()) is None  # the clock of the event loops
+        return None if alarm is None or would_be_tried else counter_reasons.counter_refused(alarm.error_id, alarm.text)
 
     def refused(self, error_id: int, text: str) -> None:
         """The counter refused an authentication or a login."""

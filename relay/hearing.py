@@ -1,0 +1,50 @@
+"""Connects what finds a fault at its work with the faults of the process; what is found without work, `relay.watch` finds."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+from collections.abc import Callable
+from functools import partial
+
+from sqlalchemy import Engine
+
+from relay.admission.verifier import Verifier
+from relay.counter_choice import ProcessParts
+from relay.faults.table import Fault
+from relay.ledger.ledger import Ledger
+from relay.metrics.endpoint import Watched
+from relay.metrics.serving import serve_metrics
+from relay.settings.settings import Settings
+from relay.watch.watching import Parts, watch_process
+
+
+def hear(
+    shared: ProcessParts,
+    engine: Engine,
+    ledger: Ledger,
+    verifier: Verifier | None,
+    valid_until: Callable[[], dt.datetime | None],
+) -> Parts:
+    """From here on ledger, order map and verifier begin and end their faults; returns what is to be looked after."""
+    faults = shared.faults
+
+    def committed(why: str, spooled: int) -> None:
+        faults.set(Fault.DATABASE_DOWN, why)
+        faults.set(Fault.LEDGER_SPOOLING, f"{spooled} entries wait on disk" if spooled else "", entries=spooled)
+
+    ledger.on_commit = committed
+    shared.order_map.on_failure = partial(faults.begin, Fault.ORDER_MAP_UNWRITABLE)
+    if verifier is not None:
+        verifier.on_change = partial(faults.set, Fault.VERIFIER_GONE)
+    return Parts(faults, engine, shared.order_map, verifier, shared.watch, shared.clock, valid_until)
+
+
+async def be_watched(
+    settings: Settings, engine: Engine, shared: ProcessParts, watched: Watched, stack: contextlib.AsyncExitStack
+) -> None:
+    """From here on the relay looks after itself, and says on its port for monitors what it finds."""
+    listener = watched.listener
+    parts = hear(shared, engine, watched.ledger, watched.verifier, lambda: listener.valid_until)
+    await watch_process(settings, parts, stack)
+    serve_metrics(settings, watched, stack)

@@ -1,0 +1,133 @@
+"""What this relay looks after, by its settings: the checks, and which faults each of them begins and ends."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime as dt
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from sqlalchemy import Engine
+
+from relay.admission.verifier import Verifier
+from relay.counter.clock_watch import ClockWatch
+from relay.counter.ctp.order_map.file import OrderMapFile
+from relay.counter.ctp.session.counter_watch import CounterWatch
+from relay.faults.faults import Faults
+from relay.faults.table import Fault
+from relay.settings.settings import Settings
+from relay.watch import checks
+from relay.watch.watcher import Check, LoopWatch, Watcher
+
+_FRONT_SECONDS = 5.0
+"""how soon a front that is down is tried again, where no session does it"""
+
+
+@dataclass(slots=True)
+class Found:
+    """The latest figures, read by the metrics on other threads."""
+
+    disk_free_bytes: float = math.nan
+    descriptors: int = 0
+    descriptors_most: int = 0
+    database_seconds: float = math.nan
+    """what the latest look at the database took"""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What is looked at."""
+
+    faults: Faults
+    engine: Engine
+    order_map: OrderMapFile
+    verifier: Verifier | None
+    counter: CounterWatch
+    clock: ClockWatch
+    valid_until: Callable[[], dt.datetime | None]
+    """when the served certificate expires; None without TLS"""
+
+
+class Watching:
+    """The looks themselves; each may be called on any thread."""
+
+    def __init__(self, settings: Settings, parts: Parts) -> None:
+        self._settings = settings
+        self._parts = parts
+        self._faults = parts.faults
+        self.found = Found()
+
+    def checks(self) -> list[Check]:
+        """Everything that is looked at, with its period."""
+        period = self._settings.watch.period_seconds
+        often = {
+            "disk": self.disk,
+            "certificate": self.certificate,
+            "clock": self._parts.clock.look,
+            "counter": self._parts.counter.look,
+            "order map": self.order_map,
+            "descriptors": self.descriptors,
+        }
+        database_down = partial(self._faults.begin, Fault.DATABASE_DOWN)
+        return [
+            *(Check(name, look, period) for name, look in often.items()),
+            Check("database", self.database, period, too_long=database_down),
+            Check("fronts", self.fronts, min(_FRONT_SECONDS, self._settings.watch.front_probe_seconds)),
+        ]
+
+    def disk(self) -> None:
+        """Free room for the state directory."""
+        limits = self._settings.watch
+        low, full = limits.disk_low_megabytes * checks.MEGABYTE, limits.disk_full_megabytes * checks.MEGABYTE
+        state = checks.look_at_disk(self._settings.relay.state_dir, low, full)
+        self.found.disk_free_bytes = state.free_bytes
+        self._faults.set(Fault.DISK_FULL, state.why_full)
+        self._faults.set(Fault.DISK_LOW, state.why_low)
+
+    def database(self) -> None:
+        """Whether the ledger could write."""
+        begun = dt.datetime.now(dt.UTC)
+        self._faults.set(Fault.DATABASE_DOWN, checks.why_not_writable(self._parts.engine))
+        self.found.database_seconds = (dt.datetime.now(dt.UTC) - begun).total_seconds()
+
+    def order_map(self) -> None:
+        """Whether an order could be kept."""
+        self._faults.set(Fault.ORDER_MAP_UNWRITABLE, self._parts.order_map.why_unwritable())
+
+    def certificate(self) -> None:
+        """How long the served certificate is good."""
+        until = self._parts.valid_until()
+        if until is not None:
+            days = self._settings.watch.certificate_days
+            expired, expiring = checks.certificate_state(until, dt.datetime.now(dt.UTC), days)
+            self._faults.set(Fault.CERTIFICATE_EXPIRED, expired)
+            self._faults.set(Fault.CERTIFICATE_EXPIRING, expiring)
+
+    def descriptors(self) -> None:
+        """How many are left."""
+        self.found.descriptors, self.found.descriptors_most = checks.descriptors_used()
+        self._faults.set(
+            Fault.DESCRIPTORS_LOW, checks.why_descriptors_low(self.found.descriptors, self.found.descriptors_most)
+        )
+
+    def fronts(self) -> None:
+        """Whether a front could be reached, where no session of a terminal or operator knows it."""
+        if self._parts.counter.is_idle:
+            self._parts.counter.probed(checks.why_no_front(self._settings.counter.fronts))
+
+
+async def watch_process(settings: Settings, parts: Parts, stack: contextlib.AsyncExitStack) -> Found:
+    """Look after everything until the stack closes; returns the figures."""
+    watching, watcher = Watching(settings, parts), Watcher()
+    loop_watch = LoopWatch(asyncio.get_running_loop(), parts.faults)
+    stack.push_async_callback(watcher.stop)
+    stack.callback(loop_watch.stop)
+    for check in watching.checks():
+        watcher.start(check)
+    if parts.verifier is not None:
+        watcher.start_task(parts.verifier.keep(settings.watch.period_seconds), "verifier")
+    loop_watch.start()
+    return watching.found

@@ -1,0 +1,74 @@
+"""What one look finds: on disk, in the database, of the certificate, the descriptors and the fronts."""
+
+from __future__ import annotations
+
+import datetime as dt
+import socket
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import create_engine
+
+from relay.database.database import open_database, upgrade
+from relay.watch import checks
+
+NOW = dt.datetime(2026, 1, 5, tzinfo=dt.UTC)
+
+
+def test_a_disk_with_room_is_neither_low_nor_full_and_keeps_nothing_of_the_look(tmp_path: Path) -> None:
+    """A look must not leave a file behind."""
+    state = checks.look_at_disk(tmp_path, 0, 0)
+
+    assert (state.why_low, state.why_full, list(tmp_path.iterdir())) == ("", "", [])
+    assert state.free_bytes > 0
+
+
+def test_full_goes_before_low(tmp_path: Path) -> None:
+    """One of them stands, the graver one."""
+    much = 2**62
+
+    low, full = checks.look_at_disk(tmp_path, much, 0), checks.look_at_disk(tmp_path, much, much)
+
+    assert (bool(low.why_low), bool(low.why_full)) == (True, False)
+    assert (bool(full.why_low), bool(full.why_full)) == (False, True)
+
+
+def test_a_database_that_may_only_be_read_is_found(tmp_path: Path) -> None:
+    """A standby answers every question and takes no entry."""
+    file = tmp_path / "relay.sqlite3"
+    engine = open_database(SecretStr(f"sqlite:///{file}"))
+    upgrade(engine)
+    well = checks.why_not_writable(engine)
+    engine.dispose()
+    reader = create_engine(f"sqlite:///file:{file}?mode=ro&uri=true")
+    why = checks.why_not_writable(reader)
+    reader.dispose()
+
+    assert well == ""
+    assert why
+
+
+@pytest.mark.parametrize(
+    ("left", "expired", "expiring"), [(-1, True, False), (0, True, False), (3, False, True), (31, False, False)]
+)
+def test_a_certificate_warns_before_its_end(left: int, expired: bool, expiring: bool) -> None:
+    """In days; one of the two at most."""
+    found = checks.certificate_state(NOW + dt.timedelta(days=left), NOW, 30)
+
+    assert tuple(map(bool, found)) == (expired, expiring)
+
+
+def test_descriptors_are_low_near_their_limit() -> None:
+    """Not while many are left."""
+    assert checks.why_descriptors_low(100, 1000) == ""
+    assert "950 of 1000" in checks.why_descriptors_low(950, 1000)
+
+
+def test_one_front_that_accepts_is_enough(free_port: int) -> None:
+    """The relay uses whichever is there."""
+    with socket.create_server(("127.0.0.1", 0)) as there:
+        fronts = [f"tcp://127.0.0.1:{free_port}", f"tcp://127.0.0.1:{there.getsockname()[1]}"]
+        assert checks.why_no_front(fronts) == ""
+
+    assert f"127.0.0.1:{free_port}" in checks.why_no_front(fronts[:1])
