@@ -6,10 +6,12 @@ the processor here is the second net.
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import io
 import json
 import logging
+import os
 import sys
 import threading
 import time
@@ -20,12 +22,14 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from relay.logs.event_texts import Language, explained
+from relay.logs.journal import is_read_by_journal, to_journal
 from relay.logs.writer import LineLimit, LineWriter, to_descriptor
 from relay.outside_text import harmless_json, shown, shown_value
 
 _SECRET_WORDS = ("password", "auth_code", "auth_info", "token", "secret", "system_info", "private_key", "credential")
 _HIDDEN = "***"
 _CHINA = dt.timezone(dt.timedelta(hours=8))
+Form = Literal["auto", "console", "json", "journald"]
 _NO_TEXT = ("exc_info", "stack_info", "exception", "stack", "_record")
 """what the console's renderer takes as it is: errors and stacks, on several lines"""
 _FAREWELL_SECONDS = 2.0
@@ -53,10 +57,12 @@ _SHARED: list[Processor] = [
 class Log(logging.Handler):
     """Where all log lines go, also those of libraries. Use as `with configure(…) as log`."""
 
-    def __init__(self, stream: TextIO, formatter: logging.Formatter) -> None:
+    def __init__(self, stream: TextIO, formatter: logging.Formatter, *, journal: bool = False) -> None:
+        """With `journal` lines of JSON become the journal's records."""
         super().__init__()
         self.setFormatter(formatter)
         self._stream = stream
+        self._journal = journal
         self._limit = LineLimit(time.monotonic)
         self._writer = LineWriter(self._write(), self._notes)
 
@@ -82,7 +88,8 @@ class Log(logging.Handler):
 
     def _write(self) -> Any:
         try:
-            return to_descriptor(self._stream.fileno())
+            write = to_descriptor(self._stream.fileno())
+            return to_journal(write) if self._journal else write
         except (OSError, ValueError):  # a stream in memory
             return lambda data: self._stream.write(data.decode())
 
@@ -105,12 +112,11 @@ class Log(logging.Handler):
         return self._line(record)
 
 
-def configure(
-    *, level: str, form: Literal["auto", "console", "json"], language: Language = "en", stream: TextIO | None = None
-) -> Log:
+def configure(*, level: str, form: Form, language: Language = "en", stream: TextIO | None = None) -> Log:
     """Send all log lines, also those of libraries, to `stream` (standard output) at `level` and above."""
     out = sys.stdout if stream is None else stream
     console = form == "console" or (form == "auto" and out.isatty())
+    journal = form == "journald" or (form == "auto" and _is_journal(out))
     last: list[Processor] = (
         [_harmless, structlog.dev.ConsoleRenderer(colors=out.isatty(), exception_formatter=_plain_traceback)]
         if console
@@ -131,10 +137,17 @@ def configure(
                 *last,
             ],
         ),
+        journal=journal,
     )
     logging.getLogger().handlers[:] = [log]
     set_level(level)
     return log
+
+
+def _is_journal(out: TextIO) -> bool:
+    with contextlib.suppress(OSError, ValueError):  # a stream in memory
+        return is_read_by_journal(out.fileno(), os.environ)
+    return False
 
 
 def set_level(level: str) -> None:

@@ -298,8 +298,10 @@ class LogSettings(Section):
     level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="least level that is written"
     )
-    format: Literal["auto", "console", "json"] = Field(
-        default="auto", description="auto: console on a terminal, else JSON"
+    format: Literal["auto", "console", "json", "journald"] = Field(
+        default="auto",
+        description="auto: console on a terminal, journald where systemd's journal reads the output, else json; journald makes"
+        " each line a record whose facts are fields, such as CTP_RELAY_EVENT",
     )
     language: Literal["auto", "zh", "en"] = Field(
         default="auto",
