@@ -1,7 +1,7 @@
 # The two commands: make demo, make test. `make` alone lists the rest.
 # The virtual environment and what the machine lacks are made by scripts/set-up; it is silent when there is nothing to do.
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-json test soak fuzz check fix gen bench attack wheels sbom audit up set-up
+.PHONY: help demo demo-json test soak fuzz check fix gen bench attack wheels deb deploy-test sbom audit up set-up
 
 BIN := $(or $(CTP_RELAY_VENV),.venv)/bin
 TESTS ?= tests
@@ -12,7 +12,7 @@ TARGET ?=
 SEED ?= 1
 
 help: ## list the commands
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 demo: ## a terminal logs in through the relay to the simulated counter and trades (both modes)
 	@scripts/set-up demo
@@ -57,6 +57,14 @@ attack: ## attack a relay in 23 ways, from one address and from a hundred, and m
 wheels: ## both distributions, ctp-relay and ctp-relay-terminal, into dist/
 	@scripts/set-up test
 	@scripts/wheels dist
+
+deb: ## the Debian package, into dist/; everything is inside, nothing is fetched when it is installed
+	@scripts/set-up test
+	@scripts/deb dist
+
+deploy-test: ## the package on a clean Debian with a systemd of its own, from install to purge; as root, some minutes
+	@scripts/set-up test
+	@CTP_RELAY_DEPLOY_TEST=1 $(BIN)/python -m pytest -q -rs --timeout=1800 tests/deploy
 
 sbom: ## what the relay is made of, as a CycloneDX bill of materials, into dist/
 	@scripts/set-up test
