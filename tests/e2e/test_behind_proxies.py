@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import time
+import tomllib
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -51,7 +52,11 @@ def both_names(tmp_path_factory: pytest.TempPathFactory) -> TlsFiles:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def proxied_site(both_names: TlsFiles, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
-    settings = {"listen__proxy_protocol_from": [PASSES_ON], "listen__trusted_proxies": [SPEAKS_HTTP2]}
+    settings = {
+        "listen__proxy_protocol_from": [PASSES_ON],
+        "listen__trusted_proxies": [SPEAKS_HTTP2],
+        "metrics__address": f"127.0.0.1:{_free_port()}",
+    }
     async with SimulatedCounter(CounterConfig()) as counter:
         directory = tmp_path_factory.mktemp("proxied") / "relay"
         relay = RelayProcess(directory, Mode.MANY_TO_MANY, counter.address, both_names, settings)
@@ -100,7 +105,7 @@ async def test_the_proxy_turns_away_one_address_and_serves_the_others(
 ) -> None:
     """The bound of the sample file on connections of one address; a terminal elsewhere logs in and trades meanwhile."""
     site = proxied_site
-    text = _for_here((SAMPLES / sample).read_text(encoding="utf-8"), site, free_port, tmp_path)
+    text = _patient(_for_here((SAMPLES / sample).read_text(encoding="utf-8"), site, free_port, tmp_path))
     with _running("haproxy", text, free_port, tmp_path), ExitStack() as crowd:
         held = [crowd.enter_context(_connection(free_port, STRANGER)) for _ in range(_BOUND + 20)]
         refused = await asyncio.to_thread(_closed, held, 20)
@@ -142,9 +147,12 @@ def _for_here(sample: str, site: Site, port: int, directory: Path) -> str:
     pem.write_bytes(site.tls.certificate.read_bytes() + site.tls.key.read_bytes())
     changes = {
         "0.0.0.0:50051": f"127.0.0.1:{port}",
-        "server 10.0.0.11:50051": f"server 127.0.0.1:{site.relay.port}",
-        "10.0.0.11:50051 send-proxy-v2": f"127.0.0.1:{site.relay.port} source {PASSES_ON} send-proxy-v2",
-        "10.0.0.11:50051 ssl": f"127.0.0.1:{site.relay.port} source {SPEAKS_HTTP2} ssl",
+        "    server relay2 10.0.0.12:50051\n": "",
+        "        server 10.0.0.12:50051 max_fails=1 fail_timeout=5s;\n": "",
+        "10.0.0.11:50051": f"127.0.0.1:{site.relay.port}",
+        "default-server send-proxy-v2": f"default-server source {PASSES_ON} send-proxy-v2",
+        "default-server ssl": f"default-server source {SPEAKS_HTTP2} ssl",
+        "port 9100": f"port {_monitor(site)}",
         "proxy_protocol on;": f"proxy_protocol on; proxy_bind {PASSES_ON};",
         "grpc_ssl_verify on;": f"grpc_ssl_verify on; grpc_bind {SPEAKS_HTTP2};",
         "/etc/haproxy/relay.pem": str(pem),
@@ -157,6 +165,25 @@ def _for_here(sample: str, site: Site, port: int, directory: Path) -> str:
     for old, new in changes.items():
         sample = sample.replace(old, new)
     return sample
+
+
+def _patient(sample: str) -> str:
+    """With so much time for a silent connection that a slow machine opens all of them before the first is too late."""
+    for silence in ("tcp-request inspect-delay 5s", "timeout http-request    10s", "timeout client  90s"):
+        sample = sample.replace(silence, f"{silence.rpartition(' ')[0]} 1h")
+    return sample
+
+
+def _monitor(site: Site) -> str:
+    """The port of /readyz."""
+    settings = tomllib.loads(site.relay.config.read_text(encoding="utf-8"))
+    return str(settings["metrics"]["address"]).rpartition(":")[2]
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 @contextmanager
