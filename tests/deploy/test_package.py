@@ -83,8 +83,8 @@ def test_the_whole_life_of_an_installation(machine: CleanRoot, package: Path) ->
 
 def _install(machine: CleanRoot, package: Path) -> None:
     """No network is asked: the bare root has none of ours and dpkg unpacks what is inside."""
-    shutil.copy2(package, machine.path / "root" / "first.deb")
-    machine.run("unshare", "-n", "dpkg", "-i", "/root/first.deb")
+    shutil.copy2(package, machine.path / "opt" / "first.deb")
+    machine.run("unshare", "-n", "dpkg", "-i", "/opt/first.deb")
 
     assert machine.run("ctp-relay", "--version").stdout.strip() == package.name.split("_")[1].rpartition("-")[0]
     assert machine.run("dpkg", "-V", "ctp-relay").stdout == ""
@@ -171,15 +171,15 @@ def _be_stuck(machine: CleanRoot) -> None:
 
 def _upgrade_and_roll_back(machine: CleanRoot, package: Path) -> None:
     """The relay runs on meanwhile and is named; settings of the firm's own stay; the earlier package goes back over it."""
-    before, newer = _main(machine), _as_version(package, "99.0-1", machine.path / "root")
+    before, newer = _main(machine), _as_version(package, "99.0-1", machine.path / "opt")
     machine.file("/etc/ctp-relay/environment", "GRPC_VERBOSITY=info\n")
-    said = machine.run("dpkg", "--force-confold", "-i", f"/root/{newer}").stdout
+    said = machine.run("dpkg", "--force-confold", "-i", f"/opt/{newer}").stdout
     assert f"systemctl restart {UNIT}.service" in said
     assert _main(machine) == before
     assert machine.run("dpkg-query", "-W", "-f", "${Version}", "ctp-relay").stdout == "99.0-1"
     assert machine.run("cat", "/etc/ctp-relay/environment").stdout == "GRPC_VERBOSITY=info\n"
     machine.run("systemctl", "restart", UNIT)
-    machine.run("dpkg", "--force-downgrade", "--force-confold", "-i", "/root/first.deb")
+    machine.run("dpkg", "--force-downgrade", "--force-confold", "-i", "/opt/first.deb")
     machine.run("systemctl", "restart", UNIT)
 
     assert _shown(machine, "ActiveState") == ["active"]
