@@ -119,7 +119,11 @@ TARGETS = (
     ),
     FuzzTarget("command_lines", "commands", 1, "whole command lines of ctp-relay", ("relay.cli",)),
     FuzzTarget(
-        "admin_messages", "commands", 12, "requests on the control socket", ("relay.rpc.control", "relay.admin")
+        "admin_messages",
+        "commands",
+        12,
+        "requests to the admin API, of every method",
+        ("relay.rpc.admin_service", "relay.admin"),
     ),
     FuzzTarget("counter_frames", "simulated", 60, "frames of the simulated counter's wire", ("simcounter.wire",)),
     FuzzTarget(

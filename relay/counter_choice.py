@@ -26,7 +26,7 @@ from relay.counter.ctp.orders.tools import DriverTools
 from relay.counter.ctp.session.counter_watch import CounterWatch
 from relay.counter.ctp.session.flow_folders import process_folder
 from relay.counter.ctp.session.patience import Patience
-from relay.counter.port import Counter, Evidence, Mode
+from relay.counter.port import Evidence, Mode, SteeredCounter
 from relay.counter.right_passwords import RightPasswords
 from relay.faults.faults import Faults
 from relay.logs.alarms import Alarms
@@ -93,7 +93,7 @@ def read_link_limits(settings: Settings) -> LinkLimits:
 
 def make_counter(
     settings: Settings, secrets: settings_file.Secrets, evidence: Evidence, own: ProcessParts, limits: LinkLimits
-) -> Counter:
+) -> SteeredCounter:
     """The one place that picks a mode; a third mode would be a third branch here."""
     loaded = binding.load()
     connector = Connector(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from relay.counter.port import Counter
 from relay.faults.faults import Faults
 from relay.faults.table import Fault
@@ -13,16 +15,17 @@ from relay.tasks import Tasks
 
 
 async def until_stopped(
-    reloading: Reloading, sessions: Sessions, counter: Counter, faults: Faults, supervisor: Supervisor
+    reloading: Reloading,
+    sessions: Sessions,
+    counter: Counter,
+    faults: Faults,
+    supervisor: Supervisor,
+    stop: asyncio.Event,
 ) -> None:
-    """Say that terminals are served, wait for SIGINT or SIGTERM, drain. SIGHUP reloads meanwhile."""
+    """Say that terminals are served, wait for SIGINT, SIGTERM or `stop`, drain. SIGHUP reloads meanwhile."""
     tasks = Tasks()
-
-    async def reload() -> None:
-        with supervisor.reloading():
-            await reloading.reload()
-
-    async with stop_asked(lambda: tasks.start(reload(), "reload")) as stop:
+    reloading.announced = supervisor.reloading
+    async with stop_asked(lambda: tasks.start(reloading.reload(), "reload"), stop):
         look = sessions.revocations.watch(sessions, reloading.settings.directory.look_seconds)
         tasks.start(look, "look for who was disabled")
         supervisor.status = lambda: status_line(sessions, counter, faults)

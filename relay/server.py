@@ -20,14 +20,11 @@ from sqlalchemy import Engine
 
 from ctpabi.api import binding
 from ctpabi.locale import LocaleMissing
-from relay.admin.changes import Changes
-from relay.admin.locks import LockActions
 from relay.admission import verifier as genuineness
-from relay.admission.admission import Admission, AdmissionRules, Directory
+from relay.admission.admission import Admission, Directory
 from relay.admission.known_places import KnownPlaces
 from relay.admission.login_guard import LoginGuard
 from relay.admission.machines import MachineHistory
-from relay.admission.system_info import AgeLimits
 from relay.admission.system_info_seen import SystemInfoSeen
 from relay.admission.verifier import Verifier, VerifierUnavailable
 from relay.counter.ctp.delivery.day_notices import KnownOwners
@@ -35,9 +32,8 @@ from relay.counter.ctp.order_map.file import OrderMapFile
 from relay.counter.ctp.order_map.in_database import OrdersInDatabase
 from relay.counter.ctp.order_map.relay_numbers import take_number
 from relay.counter.ctp.order_map.tables import OrderTables
-from relay.counter.ctp.orders.limits import LinkLimits
 from relay.counter.port import Counter, Evidence, Mode
-from relay.counter_choice import LINK_LIMITS, ProcessParts, make_counter, make_parts, read_link_limits
+from relay.counter_choice import ProcessParts, make_counter, make_parts, read_link_limits
 from relay.database.database import open_database, prepare
 from relay.database.state_lock import StateLock
 from relay.database.times import COUNTER_ZONE
@@ -51,18 +47,19 @@ from relay.ledger.ledger import Ledger
 from relay.ledger.spool import Spool
 from relay.logs import logs
 from relay.metrics.endpoint import Watched
+from relay.operating import Operated, serve_operators
 from relay.process_privacy import make_private
-from relay.reloading import Load, Reloading, Take
-from relay.rpc import control
+from relay.reloading import Load, Reloading
 from relay.rpc.listener import Doors
 from relay.running import until_stopped
 from relay.sessions.journal import Journal
 from relay.sessions.refused_streams import RefusedStreams, shares_of
 from relay.sessions.revocations import Revocations
-from relay.sessions.sessions import SessionLimits, Sessions
+from relay.sessions.sessions import Sessions
 from relay.settings import file as settings_file
 from relay.settings.settings import Settings
 from relay.supervisor import Supervisor
+from relay.taking import Taking, admission_rules, session_limits
 
 _log = structlog.get_logger(__name__)
 
@@ -110,15 +107,14 @@ async def serve(
         ledger, directory = _open_databases(settings, engine, stack)
         verifier = await _open_verifier(settings, stack)
         order_map = _open_order_map(settings, engine, numbers, stack)
-        known = KnownOwners()
-        await _keep_directory(settings, directory, known, stack)
+        await _keep_directory(settings, directory, known := KnownOwners(), stack)
         shared = make_parts(settings, numbers[-1], order_map, known, stack)
         counter = make_counter(settings, secrets, ledger, shared, link_limits := read_link_limits(settings))
         sessions, admission, guard = _make_sessions(settings, directory, verifier, counter, ledger, shared)
         await ledger.record("relay_started", "", _started(settings, numbers[-1]))
         await counter.start()
         stack.push_async_callback(counter.stop)
-        await _hear_the_firm(settings, engine, guard, sessions, directory, stack)
+        await stack.enter_async_context(directory.terminals.listened_to(sessions.revocations.look_soon))
         doors = Doors(settings, sessions, ledger, directory.places.has_logins)
         watched = Watched(
             sessions,
@@ -133,15 +129,17 @@ async def serve(
             shared.faults,
         )
         await be_watched(settings, engine, shared, watched, stack)
+        takes, files = Taking(sessions, admission, guard, counter, link_limits, doors).rows()
+        reloading = Reloading(settings, load, takes, files, ledger)
+        operated = Operated(engine, numbers[-1], watched, counter, guard, reloading, stop := asyncio.Event())
+        await serve_operators(settings, operated, stack)
         await _open(doors, settings, ready, stack)
-        takes = _takes(sessions, admission, link_limits, doors)
-        reloading = Reloading(settings, load, takes, _files(doors, counter), ledger)
-        await until_stopped(reloading, sessions, counter, shared.faults, supervisor)
-        await doors.close()
-        await _write_the_end(ledger, sessions)
+        await until_stopped(reloading, sessions, counter, shared.faults, supervisor, stop)
+        await _end(doors, ledger, sessions)
 
 
-async def _write_the_end(ledger: Ledger, sessions: Sessions) -> None:
+async def _end(doors: Doors, ledger: Ledger, sessions: Sessions) -> None:
+    await doors.close()
     await sessions.refused.flush()
     await ledger.note("relay_stopped", "", {"sessions": len(sessions)})
 
@@ -262,101 +260,15 @@ def _make_sessions(
     guard = LoginGuard(
         settings.limits, places, clock, counter_knows_passwords=by_counter, breaker=shared, passwords=parts.passwords
     )
-    admission = Admission(_admission_rules(settings), counter, directory, verifier, guard, evidence, _now)
+    admission = Admission(admission_rules(settings), counter, directory, verifier, guard, evidence, _now)
     admission.watch.alarms = parts.alarms
     kept = settings.sessions
     new_journal = functools.partial(Journal, items=kept.journal_events, size_bytes=kept.journal_bytes)
-    limits, revocations = _session_limits(settings), Revocations(directory, counter.mode)
+    limits, revocations = session_limits(settings), Revocations(directory, counter.mode)
     refused = RefusedStreams(evidence, _now, shares_of(settings.ledger))
     sessions = Sessions(admission, revocations, refused, counter, evidence, limits, new_journal)
     guard.has_room(sessions.room, sessions.room_of)
     return sessions, admission, guard
-
-
-def _admission_rules(settings: Settings) -> AdmissionRules:
-    age = AgeLimits(settings.verification.max_age_seconds, settings.verification.max_future_seconds)
-    return AdmissionRules(settings.counter.broker_id, age, settings.verification.unlike_before == "refuse")
-
-
-def _session_limits(settings: Settings) -> SessionLimits:
-    return SessionLimits(
-        linger_seconds=settings.sessions.linger_seconds,
-        max_sessions=settings.max_sessions,
-        max_per_investor=settings.sessions.max_per_investor,
-        default_valid_for=settings.trading.default_valid_for_milliseconds / 1000,
-    )
-
-
-def _takes(sessions: Sessions, admission: Admission, link_limits: LinkLimits, doors: Doors) -> dict[str, Take]:
-    """What can change while the relay runs; every other key waits for a restart."""
-
-    def sessions_take(settings: Settings) -> None:
-        sessions.limits = _session_limits(settings)
-
-    def admission_takes(settings: Settings) -> None:
-        admission.rules = _admission_rules(settings)
-
-    def links_take(settings: Settings) -> None:
-        link_limits.take(read_link_limits(settings))
-
-    def read_when_used(_: Settings) -> None:
-        """Read from the settings in force, or by the command that uses it."""
-
-    return {
-        "log.level": lambda settings: logs.set_level(settings.log.level),
-        "relay.drain_seconds": read_when_used,
-        "ledger.line_format": read_when_used,
-        "listen.tls_certificate": doors.listener.take_certificate,
-        "listen.tls_key": doors.listener.take_certificate,
-        "listen.trusted_proxies": doors.take_settings,
-        "listen.proxy_protocol_from": doors.take_settings,
-        "listen.max_message_bytes": doors.take_settings,
-        "listen.hello_timeout_seconds": doors.take_settings,
-        "listen.max_connections_without_session": doors.take_settings,
-        "listen.max_connections_without_session_per_address": doors.take_settings,
-        "listen.connections_per_second": doors.take_settings,
-        "listen.connections_per_second_per_address": doors.take_settings,
-        "listen.max_streams_without_session": doors.take_settings,
-        "listen.max_streams_without_session_per_address": doors.take_settings,
-        "sessions.linger_seconds": sessions_take,
-        "sessions.max_per_process": sessions_take,
-        "sessions.max_per_investor": sessions_take,
-        "trading.default_valid_for_milliseconds": sessions_take,
-        "verification.max_age_seconds": admission_takes,
-        "verification.max_future_seconds": admission_takes,
-        "verification.unlike_before": admission_takes,
-        **dict.fromkeys(LINK_LIMITS, links_take),
-    }
-
-
-def _files(doors: Doors, counter: Counter) -> dict[str, Take]:
-    """What is read again at every reload, whether or not a setting has changed."""
-    loop = asyncio.get_running_loop()
-
-    def counter_takes(_: Settings) -> None:
-        loop.call_soon_threadsafe(counter.reload)
-
-    files: dict[str, Take] = {"counter.operator.password_file": counter_takes}
-    if doors.listener.certificates is not None:
-        files["listen.tls_certificate"] = doors.listener.take_certificate
-    return files
-
-
-async def _hear_the_firm(
-    settings: Settings,
-    engine: Engine,
-    guard: LoginGuard,
-    sessions: Sessions,
-    directory: Directory,
-    stack: contextlib.AsyncExitStack,
-) -> None:
-    """What operators ask of this process, and what they change in the directory from another one."""
-    await stack.enter_async_context(directory.terminals.listened_to(sessions.revocations.look_soon))
-    locks = LockActions(guard, Changes(engine, settings.relay.name, _now))
-    look = functools.partial(sessions.revocations.look_now, sessions)
-    served = await control.listen(settings_file.control_socket(settings), locks, look)
-    if served is not None:
-        stack.push_async_callback(served.stop)
 
 
 def _started(settings: Settings, number: int) -> dict[str, object]:

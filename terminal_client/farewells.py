@@ -41,6 +41,7 @@ class Farewell(Enum):
     )
     RELAY_FAULT = Goodbye.KIND_RELAY_FAULT, NextStep.LOG_IN, "请重新登录", "log in again"
     DISABLED = Goodbye.KIND_DISABLED, NextStep.STOP, "请联系期货公司", "ask your futures firm"
+    KICKED = Goodbye.KIND_KICKED, NextStep.STOP, "请联系期货公司", "ask your futures firm"
     PROTOCOL_ERROR = Goodbye.KIND_PROTOCOL_ERROR, NextStep.STOP, "请升级终端软件", "update this terminal"
     LINGER_OVER = Goodbye.KIND_LINGER_OVER, NextStep.LOG_IN, "请重新登录", "log in again"
     REPLACED = Goodbye.KIND_REPLACED, NextStep.STOP, "同一终端已重新登录", "this terminal has logged in again elsewhere"

@@ -4,25 +4,33 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import datetime as dt
 import ipaddress
 import json
 import unicodedata
+from collections.abc import Iterator, Mapping
+from functools import partial
 from random import Random
-from typing import Any
+from typing import Any, cast
 
 import grpc
 from typer.testing import CliRunner
 
 from ctprelay.v1 import admin_pb2 as pb
 from fuzz.mutations import any_bytes, lines_of, message_of
-from fuzz.targets import Broken, Play, promise
+from fuzz.targets import Play, promise
+from relay.admin.changes import Changes
 from relay.admin.ledger import _bounds
 from relay.admin.locks import LockActions
 from relay.admin.person import Person
+from relay.admin.reads import ReadEntries
+from relay.admin.running_settings import InForce, Reloaded
+from relay.admin.session_views import SessionViews
+from relay.admin.steering import Steered, Steering
 from relay.admission.login_attempts import Lock
 from relay.cli.app import app
 from relay.outside_text import is_plain, shown, shown_json
-from relay.rpc.control import AdminService
+from relay.rpc.admin_service import SERVICE, AdminParts, AdminService
 from relay.settings.values import is_loopback, split_address, split_list
 
 _LOOP = asyncio.new_event_loop()
@@ -78,9 +86,6 @@ class _Aborted(Exception):
 
 
 class _Context:
-    def peer(self) -> str:
-        return "unix-abstract:ctp-relay-1"
-
     async def abort(self, code: grpc.StatusCode, _: str) -> None:
         promise(code is not grpc.StatusCode.UNKNOWN, "an error has a status of its own")
         raise _Aborted
@@ -104,40 +109,89 @@ class _Guard:
         return ()
 
 
-class _Changes:
-    def record(self, *_: object) -> None:
+class _Changes(Changes):
+    """Nothing is kept, but what is kept must be text that moves nothing."""
+
+    def __init__(self) -> None:
+        """Without a ledger."""
+
+    def _record(self, kind: str, entry: Mapping[str, object]) -> None:
+        for value in (kind, entry["reason"], entry.get("account", ""), entry.get("public_reason", "")):
+            promise(is_plain(str(value)), "who and why are plain in the ledger")
+
+
+class _Sessions:
+    """None is there."""
+
+    paused = None
+
+    def __iter__(self) -> Iterator[object]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+
+class _Counter:
+    def reconnect(self, _: str) -> int:
+        return 0
+
+    def reconnect_operator(self, _: str) -> bool:
+        return False
+
+
+class _Faults:
+    def begin(self, *_: object, **__: object) -> None:
         """Nothing is kept."""
+
+    end = begin
+
+
+def _steered() -> Steered:
+    sessions, counter, faults = (cast("Any", one) for one in (_Sessions(), _Counter(), _Faults()))
+    return Steered(sessions, counter, faults, lambda: 1.0, lambda: None, _reloaded, lambda: InForce({}, {}, bool))
 
 
 def admin_messages(data: bytes) -> None:
-    """A request that can be read is done; another is refused with INVALID_ARGUMENT, without a traceback."""
+    """A request of any method is done or refused with a code of its own, without a traceback."""
     _LOOP.run_until_complete(_administer(data))
 
 
 async def _administer(data: bytes) -> None:
-    guard = _Guard()
-    actions = LockActions(guard, _Changes())  # type: ignore[arg-type]
-    actions._record = _recorded  # type: ignore[method-assign]  # noqa: SLF001 - without its thread
-    service = AdminService(actions, _none_is_disabled, lambda _: _PERSON)
-    for method in ("ListLocks", "LiftLocks", "LookForDisabled"):
-        handler: Any = service.handlers().service(_Call(f"/ctprelay.v1.AdminService/{method}"))  # type: ignore[arg-type]
+    changes, reads = _Changes(), ReadEntries(_kept)
+    locks = LockActions(_Guard(), changes)  # type: ignore[arg-type]
+    steering = Steering(changes, reads, _steered(), lambda: _NOW)
+    for actions in (locks, steering):
+        cast("Any", actions)._record = partial(_recorded, changes)  # noqa: SLF001 - without its thread
+    views = SessionViews((), reads, lambda: _NOW)
+    parts: Any = AdminParts(cast("Any", None), views, steering, locks, reads, _none_is_disabled)
+    service = AdminService(parts, lambda _: (_PERSON, True))
+    for method in _METHODS:
+        handler: Any = service.handlers().service(_Call(f"/{SERVICE}/{method}"))  # type: ignore[arg-type]
         request = handler.request_deserializer(data)
         try:
             answer = handler.response_serializer(await handler.unary_unary(request, _Context()))
         except _Aborted:
-            promise(request is None or method == "LiftLocks", "what can be read is done")
             continue
-        if request is None and method == "LiftLocks":
-            raise Broken("what cannot be read is refused")
-        promise(len(answer) < 1000 + len(data), "an answer has a bound")
+        promise(request is not None, "what cannot be read is refused")
+        promise(len(answer) < 2000 + 8 * len(data), "an answer has a bound")
+    await reads.close()
 
 
 async def _none_is_disabled() -> int:
     return 0
 
 
-async def _recorded(*_: object, **__: object) -> None:
-    """Without a ledger."""
+async def _reloaded() -> Reloaded:
+    return Reloaded()
+
+
+async def _kept(_: str, facts: Mapping[str, object]) -> None:
+    promise(is_plain(str(facts.get("reason", ""))), "why somebody read is plain in the ledger")
+
+
+async def _recorded(changes: Changes, by: Person, kind: str = "locks_lift", **facts: object) -> None:
+    changes.record(by, kind, facts)
 
 
 class _Call:
@@ -147,6 +201,13 @@ class _Call:
 
 
 _PERSON = Person("fuzz", "control socket")
+_NOW = dt.datetime(2026, 11, 23, tzinfo=dt.UTC)
+_ASKED = {
+    method.name: method.input_type.name
+    for method in pb.DESCRIPTOR.services_by_name["AdminService"].methods
+    if method.name not in {"GetStatus", "WatchStatus", "SetLogLevel"}
+}
+_METHODS = tuple(_ASKED)
 _WORDS = (
     *("terminal", "investor", "ledger", "locks", "database", "settings", "add", "list", "verify", "export", "tail"),
     *("--file", "-n", "--count", "--day", "--json", "--config", "-c", "x.toml", "--mode", "many_to_one", "--help"),
@@ -159,7 +220,8 @@ def _word(data: bytes, most: int, random: Random) -> bytes:
 
 
 def _message(data: bytes, most: int, random: Random) -> bytes:
-    return message_of(pb.LiftLocksRequest)(data, most, random)
+    kind = getattr(pb, random.choice(tuple(_ASKED.values())))
+    return message_of(kind)(data, most, random)
 
 
 PLAYS = {

@@ -57,14 +57,18 @@ class CounterTries:
 
     def __init__(self, most: int, *, kept: int, memory_seconds: float) -> None:
         """`most` stays below the counter's own lock."""
-        self._most = most
-        self._kept = min(kept, most - 1)
-        self._memory = memory_seconds
+        self.take_limits(most, kept=kept, memory_seconds=memory_seconds)
         self._tries: dict[str, _Tries] = {}
         self._strangers: deque[tuple[float, str]] = deque()
         """wrong passwords from places that were not known, of all investors"""
         self._of_place: Counter[str] = Counter()
         self._begun = 0
+
+    def take_limits(self, most: int, *, kept: int, memory_seconds: float) -> None:
+        """What is counted already stays counted, and is judged by these from now on."""
+        self._most = most
+        self._kept = min(kept, most - 1)
+        self._memory = memory_seconds
 
     def turn(self, attempt: Try, now: float) -> Turn:
         """Whether it may go to the counter now."""

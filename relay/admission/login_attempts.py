@@ -89,7 +89,8 @@ _Key = tuple[Subject, str]
 class LoginAttempts:
     def __init__(self, limits: Mapping[Subject, AttemptLimit], *, share: int = 1000, places: int = 1000) -> None:
         """A place has `share` records at most, and all together `share * places // 10`."""
-        self._limits = dict(limits)
+        self.limits = dict(limits)
+        """what changes holds for what is counted from now on, and for locks there are"""
         self._share = share
         self._most = share * places // 10
         self._records: OrderedDict[_Key, _Record] = OrderedDict()
@@ -108,7 +109,7 @@ class LoginAttempts:
 
     def tries_left_here(self, who: Who, now: float) -> int:
         """How many wrong passwords of this investor at this place there may be until they lock."""
-        return self._limits[Subject.INVESTOR_HERE].failures - self._failures(Subject.INVESTOR_HERE, who, now)
+        return self.limits[Subject.INVESTOR_HERE].failures - self._failures(Subject.INVESTOR_HERE, who, now)
 
     def failures_at(self, place: str) -> int:
         """How many failures count against a place at the moment; who has fewer comes first."""
@@ -133,7 +134,7 @@ class LoginAttempts:
     def failed(self, who: Who, subjects: tuple[Subject, ...], now: float) -> tuple[Lock, ...]:
         """A login failed through its own fault; returns the lock, or the slowing, that begins with it."""
         return tuple(
-            Lock(subject.value, who.name_of(subject), self._limits[subject].seconds)
+            Lock(subject.value, who.name_of(subject), self.limits[subject].seconds)
             for subject in subjects
             if self._count(subject, who, now)
         )
@@ -146,7 +147,7 @@ class LoginAttempts:
         """Every lock, and every subject that is slowed with the time until it would not be."""
         found = []
         for (subject, name), record in self._records.items():
-            limit = self._limits[subject]
+            limit = self.limits[subject]
             until = record.until
             if subject in SLOWED:
                 slow = len(record.failures) >= limit.failures
@@ -168,19 +169,19 @@ class LoginAttempts:
         record = self._records.get((subject, who.name_of(subject)))
         if record is None:
             return 0
-        while record.failures and record.failures[0] <= now - self._limits[subject].window_seconds:
+        while record.failures and record.failures[0] <= now - self.limits[subject].window_seconds:
             record.failures.popleft()
         return len(record.failures)
 
     def _pause(self, subject: Subject, who: Who, now: float) -> float:
-        limit, failures = self._limits[subject], self._failures(subject, who, now)
+        limit, failures = self.limits[subject], self._failures(subject, who, now)
         if failures < limit.failures:
             return 0.0
         grown = FIRST_PAUSE_SECONDS * 2.0 ** min(failures - limit.failures, 16)
         return min(grown, limit.seconds)
 
     def _count(self, subject: Subject, who: Who, now: float) -> bool:
-        limit, before = self._limits[subject], self._failures(subject, who, now)
+        limit, before = self.limits[subject], self._failures(subject, who, now)
         record = self._record(subject, who, now)
         record.failures.append(now)
         if len(record.failures) > 4 * limit.failures + 64:
@@ -215,7 +216,7 @@ class LoginAttempts:
         """The one that failed longest ago and locks or slows no one; where all do, the one that ends first."""
         others = [key for key in keys if key != spared] or [spared]
         for key in others:
-            record, limit = self._records[key], self._limits[key[0]]
+            record, limit = self._records[key], self.limits[key[0]]
             slows = key[0] in SLOWED and len(record.failures) >= limit.failures
             if now >= record.until and not slows:
                 return key

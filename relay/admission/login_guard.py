@@ -85,17 +85,7 @@ class LoginGuard:
         `breaker` and `passwords` are the counter sessions', where a terminal's login is one at the counter; None makes
         them the guard's own.
         """
-        window, slowest = limits.window_seconds, limits.slowest_login_seconds
-        self._attempts = LoginAttempts(
-            {
-                Subject.INVESTOR_HERE: AttemptLimit(
-                    limits.login_failures_per_investor, window, limits.lock_out_seconds
-                ),
-                Subject.APP_ID_HERE: AttemptLimit(limits.failures_before_slowing_app_id, window, slowest),
-                Subject.ADDRESS: AttemptLimit(limits.failures_before_slowing_address, window, slowest),
-                Subject.INVESTOR: AttemptLimit(limits.failures_before_slowing_investor, window, slowest),
-            }
-        )
+        self._attempts = LoginAttempts(_attempt_limits(limits))
         self._turns = LoginTurns(self._attempts, clock)
         self._tries: CounterTries | None = None
         if counter_knows_passwords:
@@ -108,6 +98,17 @@ class LoginGuard:
         self._ends: dict[Investor, asyncio.Event] = {}
         """set when the next attempt of this investor at the counter has ended"""
         self._tasks = Tasks()
+
+    def take_limits(self, limits: Limits) -> None:
+        """What is counted already stays counted, and is judged by these from now on."""
+        self._attempts.limits = _attempt_limits(limits)
+        self._breaker.pause_seconds = limits.breaker_pause_seconds
+        if self._tries is not None:
+            self._tries.take_limits(
+                limits.login_failures_at_counter,
+                kept=_KEPT_FOR_KNOWN_PLACES,
+                memory_seconds=limits.counter_memory_seconds,
+            )
 
     def has_room(self, room: Callable[[], int], room_of: Callable[[str], int]) -> None:
         """How many sessions there is room for, in all and of one investor: no more logins are under way."""
@@ -243,6 +244,16 @@ class LoginGuard:
             await self._places.logged_in(attempt.investor, attempt.origin.place)
         except DirectoryUnavailable as unavailable:
             _log.warning("known_place_not_kept", why=unavailable.why)
+
+
+def _attempt_limits(limits: Limits) -> dict[Subject, AttemptLimit]:
+    window, slowest = limits.window_seconds, limits.slowest_login_seconds
+    return {
+        Subject.INVESTOR_HERE: AttemptLimit(limits.login_failures_per_investor, window, limits.lock_out_seconds),
+        Subject.APP_ID_HERE: AttemptLimit(limits.failures_before_slowing_app_id, window, slowest),
+        Subject.ADDRESS: AttemptLimit(limits.failures_before_slowing_address, window, slowest),
+        Subject.INVESTOR: AttemptLimit(limits.failures_before_slowing_investor, window, slowest),
+    }
 
 
 def _who(attempt: Attempt) -> Who:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from ctpabi.command_help import TwoLanguages
-from relay.cli import console, investor, ledger, locks, terminal
+from relay.cli import console, investor, ledger, locks, sessions, steering, terminal
 from relay.cli.context import DEFAULT_CONFIG, ConfigPath
 from relay.cli.doctor import doctor, look_before_serving
 from relay.cli.output import EPILOG, AsJson, reporting, say, show, write_json
+from relay.cli.status import status
 from relay.database.database import open_database, require_current, revisions, upgrade
 from relay.settings.file import SettingsInvalid, control_socket, directory_url, ledger_url, load, secrets_of
 from relay.settings.file_modes import why_changeable
@@ -43,11 +45,23 @@ app.add_typer(investor.app, name="investor")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(locks.app, name="locks")
 app.add_typer(console.app, name="console")
+app.add_typer(sessions.app, name="sessions")
+app.add_typer(steering.logins_app, name="logins")
+app.add_typer(steering.operator_app, name="operator")
+app.add_typer(steering.counter_app, name="counter")
+app.add_typer(steering.log_app, name="log")
 app.add_typer(database_app, name="database")
+app.command("status", epilog="Example: ctp-relay status --watch")(status)
+app.command("drain", epilog="Example: ctp-relay drain --reason 'new version'")(steering.drain)
+app.command("reload", epilog="Example: ctp-relay reload --reason 'certificate renewed'")(steering.reload)
 app.command(
     "doctor",
     epilog="Example: ctp-relay doctor -c relay.toml",
 )(doctor)
+
+
+class Which(StrEnum):
+    RUNNING = "running"
 
 
 def _print_version(wanted: bool) -> None:
@@ -79,18 +93,28 @@ def serve(config: ConfigPath = DEFAULT_CONFIG) -> None:
 
 @app.command("settings", epilog="Example: ctp-relay settings --example > relay.toml")
 def settings_(
+    which: Annotated[
+        Which | None, typer.Argument(help="running: those in force in the running relay.", show_default=False)
+    ] = None,
     config: ConfigPath = DEFAULT_CONFIG,
     write_example: Annotated[bool, typer.Option("--example", help="Write a settings file to start from.")] = False,
     write_markdown: Annotated[bool, typer.Option("--markdown", help="Write the reference page.")] = False,
     check: Annotated[
         bool, typer.Option("--check", help="Check the settings, the secret files and the certificate.")
     ] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Show the settings in force as JSON, secrets hidden; or write an example or the reference page."""
+    """Show the settings of the file as JSON, secrets hidden; or those of the running relay, an example, the reference page.
+
+    `settings running` says of each key what is in force, and whether a new value waits for a restart.
+    """
     if write_example or write_markdown:
         typer.echo(example() if write_example else markdown(), nl=False)
         return
     with reporting():
+        if which is Which.RUNNING:
+            steering.show_running_settings(config, as_json=as_json)
+            return
         settings = load(config)
         if check:
             _check_files(settings)

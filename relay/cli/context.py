@@ -36,6 +36,13 @@ Reason = Annotated[
 ]
 
 
+def why(reason: str | None) -> str:
+    """Why the directory is changed: asked for where there is a person to ask, and may be left out."""
+    if reason is None and sys.stdin.isatty() and sys.stdout.isatty():
+        return str(typer.prompt("原因 / reason", default="", show_default=False))
+    return reason or ""
+
+
 def asking(reason: str | None) -> pb.Asking:
     """The reason of an action on a running relay, asked for where there is a person to ask. Raises CommandRefused."""
     if reason is None and sys.stdin.isatty():
@@ -52,9 +59,10 @@ def now() -> dt.datetime:
 class Workplace:
     """Settings of one command, the person who types it, and what may be done here. Databases are opened when used."""
 
-    def __init__(self, config: Path) -> None:
+    def __init__(self, config: Path, reason: str = "") -> None:
+        """`reason` is why something is changed. Raises ReasonMissing where it is too long."""
         self.settings: Settings = load(config)
-        self.by: Person = person_here()
+        self.by: Person = person_here().because(reason)
 
     @cached_property
     def terminals(self) -> TerminalActions:

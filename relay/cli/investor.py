@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from relay.cli.context import DEFAULT_CONFIG, ConfigPath, Workplace, ask_secret
+from relay.cli.context import DEFAULT_CONFIG, ConfigPath, Reason, Workplace, ask_secret, why
 from relay.cli.output import EPILOG, AsJson, reporting, say, show, write_json
 from relay.cli.running_relay import look_for_disabled
 from relay.counter.port import Investor
@@ -31,11 +31,12 @@ def add(
     broker: BrokerId = None,
     password_file: PasswordFile = None,
     account: Annotated[list[str] | None, typer.Option(help="AccountID; may be repeated. Default: INVESTOR_ID.")] = None,
+    reason: Reason = None,
     as_json: AsJson = False,
 ) -> None:
     """Register an investor; asks for the password where no file is given."""
     with reporting():
-        place = Workplace(config)
+        place = Workplace(config, why(reason))
         investor = _investor(place, broker, investor_id)
         password = ask_secret("password", password_file)
         record = place.investors.add(place.by, investor, password, account or ())
@@ -48,11 +49,12 @@ def passwd(
     config: ConfigPath = DEFAULT_CONFIG,
     broker: BrokerId = None,
     password_file: PasswordFile = None,
+    reason: Reason = None,
     as_json: AsJson = False,
 ) -> None:
     """Replace an investor's password."""
     with reporting():
-        place = Workplace(config)
+        place = Workplace(config, why(reason))
         investor = _investor(place, broker, investor_id)
         password = ask_secret("new password", password_file)
         place.investors.set_password(place.by, investor, password)
@@ -65,11 +67,12 @@ def accounts(
     account: Annotated[list[str], typer.Option(help="AccountID; may be repeated.", show_default=False)],
     config: ConfigPath = DEFAULT_CONFIG,
     broker: BrokerId = None,
+    reason: Reason = None,
     as_json: AsJson = False,
 ) -> None:
     """Say which accounts are an investor's, from the next login on: rows and bank notices of others are not shown."""
     with reporting():
-        place = Workplace(config)
+        place = Workplace(config, why(reason))
         investor = _investor(place, broker, investor_id)
         place.investors.set_accounts(place.by, investor, account)
         _tell(asdict(investor) | {"account_ids": account}, f"has the accounts {', '.join(account)}", as_json=as_json)
@@ -84,38 +87,52 @@ def list_(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
 
 @app.command()
 def enable(
-    investor_id: InvestorId, config: ConfigPath = DEFAULT_CONFIG, broker: BrokerId = None, as_json: AsJson = False
+    investor_id: InvestorId,
+    config: ConfigPath = DEFAULT_CONFIG,
+    broker: BrokerId = None,
+    reason: Reason = None,
+    as_json: AsJson = False,
 ) -> None:
     """Admit an investor again."""
-    _set_enabled(investor_id, config, broker, enabled=True, as_json=as_json)
+    _set_enabled(investor_id, config, broker, reason, enabled=True, as_json=as_json)
 
 
 @app.command()
 def disable(
-    investor_id: InvestorId, config: ConfigPath = DEFAULT_CONFIG, broker: BrokerId = None, as_json: AsJson = False
+    investor_id: InvestorId,
+    config: ConfigPath = DEFAULT_CONFIG,
+    broker: BrokerId = None,
+    reason: Reason = None,
+    as_json: AsJson = False,
 ) -> None:
     """Refuse an investor from now on (many-to-one); sessions end at once."""
-    _set_enabled(investor_id, config, broker, enabled=False, as_json=as_json)
+    _set_enabled(investor_id, config, broker, reason, enabled=False, as_json=as_json)
 
 
 @app.command("forget-machines", epilog="Example: ctp-relay investor forget-machines 100001")
 def forget_machines(
-    investor_id: InvestorId, config: ConfigPath = DEFAULT_CONFIG, broker: BrokerId = None, as_json: AsJson = False
+    investor_id: InvestorId,
+    config: ConfigPath = DEFAULT_CONFIG,
+    broker: BrokerId = None,
+    reason: Reason = None,
+    as_json: AsJson = False,
 ) -> None:
     """Forget what an investor's machines were like (both modes): the next one at each address is the first.
 
     With `verification.unlike_before = "refuse"` a new machine, or one whose collector misses other items, is let in by this.
     """
     with reporting():
-        place = Workplace(config)
+        place = Workplace(config, why(reason))
         investor = _investor(place, broker, investor_id)
         forgotten = place.investors.forget_machines(place.by, investor)
         _tell(asdict(investor) | {"machines_forgotten": forgotten}, f"machines forgotten: {forgotten}", as_json=as_json)
 
 
-def _set_enabled(investor_id: str, config: Path, broker: str | None, *, enabled: bool, as_json: bool) -> None:
+def _set_enabled(
+    investor_id: str, config: Path, broker: str | None, reason: str | None, *, enabled: bool, as_json: bool
+) -> None:
     with reporting():
-        place = Workplace(config)
+        place = Workplace(config, why(reason))
         investor = _investor(place, broker, investor_id)
         place.investors.set_enabled(place.by, investor, enabled)
         look_for_disabled(place)

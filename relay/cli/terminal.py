@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from relay.cli.context import DEFAULT_CONFIG, ConfigPath, Workplace, ask_secret
+from relay.cli.context import DEFAULT_CONFIG, ConfigPath, Reason, Workplace, ask_secret, why
 from relay.cli.output import EPILOG, AsJson, CommandRefused, reporting, say, show, warn, write_json
 from relay.cli.running_relay import look_for_disabled
 from relay.counter.port import Mode
@@ -41,18 +41,25 @@ def add(
     show_once: ShowOnce = False,
     mode: Annotated[list[Mode] | None, typer.Option(help="Admit in this mode only; may be repeated.")] = None,
     kind: Kinds = None,
+    reason: Reason = None,
     as_json: AsJson = False,
 ) -> None:
     """Register a terminal, with an auth code you have or with a new one."""
     with reporting():
-        place = Workplace(config)
+        place = Workplace(config, why(reason))
         with _auth_code(auth_code_file, write_auth_code, show_once=show_once) as (code, shown):
             terminal = place.terminals.add(place.by, app_id, code, mode or (), kind or ())
         _tell(_row(terminal) | shown, "registered", as_json=as_json)
 
 
 @app.command(epilog="Example: ctp-relay terminal kinds client_demo_1.0 --kind ordinary --kind wechat")
-def kinds(app_id: AppId, config: ConfigPath = DEFAULT_CONFIG, kind: Kinds = None, as_json: AsJson = False) -> None:
+def kinds(
+    app_id: AppId,
+    config: ConfigPath = DEFAULT_CONFIG,
+    kind: Kinds = None,
+    reason: Reason = None,
+    as_json: AsJson = False,
+) -> None:
     """Say which kinds of report a terminal may send, from its next login on.
 
     Nothing can judge a WeChat mini program's system info here, neither whether it is genuine nor how old it is: give an app
@@ -61,7 +68,7 @@ def kinds(app_id: AppId, config: ConfigPath = DEFAULT_CONFIG, kind: Kinds = None
     with reporting():
         if not kind:
             raise CommandRefused("name every kind it may send: --kind ordinary, --kind wechat, or both")
-        place = Workplace(config)
+        place = Workplace(config, why(reason))
         place.terminals.set_kinds(place.by, app_id, kind)
         look_for_disabled(place)
         shown = sorted(set(kind))
@@ -85,15 +92,15 @@ def list_(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def enable(app_id: AppId, config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
+def enable(app_id: AppId, config: ConfigPath = DEFAULT_CONFIG, reason: Reason = None, as_json: AsJson = False) -> None:
     """Admit a terminal again."""
-    _set_enabled(app_id, config, enabled=True, as_json=as_json)
+    _set_enabled(app_id, config, reason, enabled=True, as_json=as_json)
 
 
 @app.command()
-def disable(app_id: AppId, config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
+def disable(app_id: AppId, config: ConfigPath = DEFAULT_CONFIG, reason: Reason = None, as_json: AsJson = False) -> None:
     """Refuse a terminal from now on; the sessions it has end at once."""
-    _set_enabled(app_id, config, enabled=False, as_json=as_json)
+    _set_enabled(app_id, config, reason, enabled=False, as_json=as_json)
 
 
 @app.command(epilog="Example: ctp-relay terminal rotate client_demo_1.0 --write-auth-code new.secret")
@@ -107,6 +114,7 @@ def rotate(
         bool,
         typer.Option("--key-lost", help="Where the key file of the auth codes is lost for good: with a new key."),
     ] = False,
+    reason: Reason = None,
     as_json: AsJson = False,
 ) -> None:
     """Give a terminal another auth code; the old one ends at once.
@@ -114,7 +122,7 @@ def rotate(
     With --key-lost every other terminal needs a new code as well: what the lost key encrypted cannot be read any more.
     """
     with reporting():
-        place = Workplace(config)
+        place = Workplace(config, why(reason))
         with _auth_code(auth_code_file, write_auth_code, show_once=show_once) as (code, shown):
             place.terminals.rotate(place.by, app_id, code, with_another_key=key_lost)
         _tell({"app_id": app_id} | shown, "has a new auth code", as_json=as_json)
@@ -147,9 +155,9 @@ def _auth_code(
         raise
 
 
-def _set_enabled(app_id: str, config: Path, *, enabled: bool, as_json: bool) -> None:
+def _set_enabled(app_id: str, config: Path, reason: str | None, *, enabled: bool, as_json: bool) -> None:
     with reporting():
-        place = Workplace(config)
+        place = Workplace(config, why(reason))
         place.terminals.set_enabled(place.by, app_id, enabled)
         look_for_disabled(place)
         _tell({"app_id": app_id, "enabled": enabled}, "is enabled" if enabled else "is disabled", as_json=as_json)

@@ -34,7 +34,7 @@ class Breaker:
     """Stops all new logins of the process after an error that concerns the whole relay."""
 
     def __init__(self, *, pause_seconds: float = 300.0) -> None:
-        self._pause = pause_seconds
+        self.pause_seconds = pause_seconds
         self._state = BreakerState.CLOSED
         self._since = 0.0
         self._probe: object = None
@@ -45,18 +45,18 @@ class Breaker:
         """the latest reason the breaker opened; None while it is closed"""
 
     def state(self, now: float) -> BreakerState:
-        if self._state is BreakerState.OPEN and now - self._since >= self._pause:
+        if self._state is BreakerState.OPEN and now - self._since >= self.pause_seconds:
             return BreakerState.HALF_OPEN
         return self._state
 
     def refusal(self, now: float) -> Refusal | None:
         """Why no login would be tried now; uses nothing up."""
-        waiting = self._state is BreakerState.HALF_OPEN and now - self._since < self._pause
+        waiting = self._state is BreakerState.HALF_OPEN and now - self._since < self.pause_seconds
         return self._refusal() if waiting or self.state(now) is BreakerState.OPEN else None
 
     def seconds_left(self, now: float) -> float:
         """How long until a login is tried; 0 where one would be."""
-        return max(0.0, self._since + self._pause - now) if self.alarm is not None else 0.0
+        return max(0.0, self._since + self.pause_seconds - now) if self.alarm is not None else 0.0
 
     def admit(self, now: float, holder: object = None) -> Refusal | None:
         """May a login be tried now? In half-open the first caller is let through and the next have to wait.
@@ -66,7 +66,7 @@ class Breaker:
         match self.state(now):
             case BreakerState.CLOSED:
                 return None
-            case BreakerState.HALF_OPEN if self._state is BreakerState.OPEN or now - self._since >= self._pause:
+            case BreakerState.HALF_OPEN if self._state is BreakerState.OPEN or now - self._since >= self.pause_seconds:
                 # No login tries, or the one that was let through never reported its result.
                 self._state, self._since, self._probe, self._asked = BreakerState.HALF_OPEN, now, holder, False
                 return None
@@ -83,8 +83,8 @@ class Breaker:
         Where it was asked and no answer was waited for, not before `_UNANSWERED_SECONDS`: each such login may have made it worse.
         """
         if self._state is BreakerState.HALF_OPEN and self._probe is holder:
-            wait = min(self._pause, _UNANSWERED_SECONDS) if self._asked else 0.0
-            self._state, self._since, self._probe = BreakerState.OPEN, now - self._pause + wait, None
+            wait = min(self.pause_seconds, _UNANSWERED_SECONDS) if self._asked else 0.0
+            self._state, self._since, self._probe = BreakerState.OPEN, now - self.pause_seconds + wait, None
 
     def _refusal(self) -> Refusal:
         return relay_reasons.counter_unavailable(why=f"(CTP {self.alarm.error_id})" if self.alarm else "")

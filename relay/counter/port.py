@@ -313,6 +313,44 @@ class Counter(Protocol):
         """Log out what is still logged in; the links were detached before."""
 
 
+@dataclass(frozen=True, slots=True)
+class CounterSituation:
+    """How the sessions at the counter are, for the relay's operators."""
+
+    state: str
+    """a word: `live`, `connecting`, `waiting` … of the one session of many-to-one; `open` or `stopped` in many-to-many"""
+    seconds: float
+    """how long it has been so; 0 where that is not known"""
+    why: str
+    """Chinese and English; empty where all is well"""
+    user_id: str
+    """the operator; empty in many-to-many"""
+    fronts: tuple[str, ...]
+    sessions: int
+    live: int
+    trading_day: str
+    """the latest login's; empty before one"""
+
+
+class SteeredCounter(Counter, Protocol):
+    """A mode, and what the relay's operators may ask of it."""
+
+    def situation(self) -> CounterSituation:
+        """How it is at the moment."""
+
+    def reconnect(self, why: str) -> int:
+        """Replace every session at the counter that is live, and try at once what waits; how many these are.
+
+        `why` is what terminals get to read.
+        """
+
+    def reconnect_operator(self, why: str) -> bool:
+        """The same for the operator's session, after its password was read again; False where there is no operator."""
+
+    def use_auth_code(self, relay_auth_code: str) -> None:
+        """Authenticate the relay with this code from the next time on."""
+
+
 class CounterContext(Protocol):
     """Where a counter registers what it offers, after each connection; what it said before is replaced whole."""
 

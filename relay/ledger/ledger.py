@@ -204,6 +204,13 @@ class Ledger:
         if self._writer.is_alive():
             self._writer.join(2 * self._commit_timeout + 1)
 
+    @property
+    def oldest_waiting(self) -> str:
+        """When the oldest entry was made that is not in the database yet; empty where there is none. For any thread."""
+        with self._changed:
+            waiting = self._waiting[0].at if self._waiting else ""
+        return self._spool.oldest or waiting
+
     def statistics(self) -> dict[str, int]:
         """Entries waiting, on disk until the database answers, committed, failed and lost since the start."""
         return {

@@ -78,6 +78,12 @@ class Spool:
         """How many more entries may wait."""
         return max(0, self._most - len(self._items))  # an earlier process may have had a higher bound
 
+    @property
+    def oldest(self) -> str:
+        """When the oldest entry that waits was made; empty where none waits. For any thread."""
+        first, gap = self._items[:1], self._gap
+        return first[0][0] if first else gap.since if gap is not None else ""
+
     def first(self, count: int) -> list[Item]:
         """The oldest entries, an open gap's at the end."""
         gap = [] if self._gap is None else [self._gap.item]

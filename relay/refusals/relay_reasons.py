@@ -118,6 +118,15 @@ def relay_draining() -> None:
     """The relay takes no new sessions because it stops."""
 
 
+@reason(
+    ("期货公司已暂停新登录 {why}", "the futures firm has paused new logins {why}"),
+    advice=("请稍后重试; 已登录的终端不受影响", "try again later; terminals that are logged in go on"),
+    retry=30,
+)
+def logins_paused(*, why: str = "") -> None:
+    """An operator of the relay paused new logins; `why` is what that person wants terminals to read."""
+
+
 @reason(("中继会话已满", "the relay has no room for another session"), advice=_LATER, retry=30)
 def relay_full() -> None:
     """The process has as many sessions as it may have."""

@@ -22,10 +22,10 @@ from relay.tasks import Tasks
 
 _log = structlog.get_logger(__name__)
 
-MOST_CALLERS: Final = 16
+MOST_CALLERS: Final = 32
 """connections at a time; more are closed"""
-_LONGEST_CALL_SECONDS = 60.0
-"""a connection's whole life: a command asks one question and waits ten seconds for the answer"""
+_LONGEST_SILENCE_SECONDS = 90.0
+"""a connection on which nothing comes from either side is closed; who wants more connects again"""
 _CREDENTIALS = struct.Struct("iII")
 """pid, uid and gid, as the kernel gives them"""
 _CHUNK = 65_536
@@ -36,10 +36,10 @@ class Callers:
     """The connections of one control socket, and who is at their other ends."""
 
     def __init__(
-        self, person_of: Callable[[int, int], Person], longest_call_seconds: float = _LONGEST_CALL_SECONDS
+        self, person_of: Callable[[int, int], Person], longest_silence_seconds: float = _LONGEST_SILENCE_SECONDS
     ) -> None:
         """`person_of` makes the person of pid and uid; it blocks."""
-        self._longest = longest_call_seconds
+        self._longest_silence = longest_silence_seconds
         self._person_of = person_of
         self._people: dict[str, Person] = {}
         self._tasks = Tasks()
@@ -73,8 +73,8 @@ class Callers:
         peer = f"unix-abstract:{name}"
         try:
             self._people[peer] = await self._person(writer)
-            async with asyncio.timeout(self._longest):
-                await self._pass_both_ways((reader, writer), await _connect(name, inner), peer)
+            async with asyncio.timeout(self._longest_silence) as silence:
+                await self._pass_both_ways((reader, writer), await _connect(name, inner), peer, silence)
         except OSError:  # a timeout is one
             _log.debug("control_connection_refused")
         finally:
@@ -82,11 +82,14 @@ class Callers:
             self._open -= 1
             writer.close()
 
-    async def _pass_both_ways(self, outer: _Streams, inner: _Streams, peer: str) -> None:
+    async def _pass_both_ways(self, outer: _Streams, inner: _Streams, peer: str, silence: asyncio.Timeout) -> None:
+        def heard() -> None:
+            silence.reschedule(asyncio.get_running_loop().time() + self._longest_silence)
+
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(_pass_on(outer[0], inner[1]))
-                group.create_task(_pass_on(inner[0], outer[1]))
+                group.create_task(_pass_on(outer[0], inner[1], heard))
+                group.create_task(_pass_on(inner[0], outer[1], heard))
         except* ConnectionError:
             pass  # one side is closed
         finally:
@@ -111,9 +114,10 @@ async def _connect(name: str, inner: Path) -> _Streams:
         raise
 
 
-async def _pass_on(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+async def _pass_on(source: asyncio.StreamReader, target: asyncio.StreamWriter, heard: Callable[[], None]) -> None:
     """Until either side is closed: raises ConnectionError, which ends the other direction, too."""
     while data := await source.read(_CHUNK):
+        heard()
         target.write(data)
         await target.drain()
     raise ConnectionResetError

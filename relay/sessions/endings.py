@@ -27,6 +27,7 @@ class EndKind(Enum):
     COUNTER_ENDED = Goodbye.KIND_COUNTER_ENDED, "柜台会话已结束", "the counter session ended"
     RELAY_FAULT = Goodbye.KIND_RELAY_FAULT, "中继内部错误", "the relay could not go on with this session"
     DISABLED = Goodbye.KIND_DISABLED, "已被期货公司停用", "disabled by the futures firm"
+    KICKED = Goodbye.KIND_KICKED, "被期货公司运维人员断开", "an operator of the futures firm ended the session"
     PROTOCOL_ERROR = (
         Goodbye.KIND_PROTOCOL_ERROR,
         "终端违反协议",

@@ -34,6 +34,11 @@ class Journal:
         """The oldest sequence that can still be replayed; the next one where none can."""
         return self._last - len(self._kept) + 1
 
+    @property
+    def kept(self) -> tuple[int, int]:
+        """Events, and their bytes."""
+        return len(self._kept), self._bytes
+
     def append(self, event: bytes) -> int:
         """Keep an event; returns its sequence."""
         self._last += 1

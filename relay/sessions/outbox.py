@@ -29,6 +29,11 @@ class Outbox:
         self.overrun = asyncio.Event()
         """set when the terminal did not keep up: its stream is to be cut even if it never reads again"""
 
+    @property
+    def waiting(self) -> tuple[int, int]:
+        """Messages, and their bytes, that wait to be written."""
+        return len(self._waiting), self._bytes
+
     def put(self, message: bytes) -> None:
         """Queue one message; ignored once closed."""
         if self.closed:

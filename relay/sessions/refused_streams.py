@@ -94,7 +94,7 @@ class RefusedStreams:
         """`clock` gives aware times."""
         self._evidence = evidence
         self._clock = clock
-        self._shares = shares or RefusalShares()
+        self.shares = shares or RefusalShares()
         self._places: dict[str, _Place] = {}
         self._since = ""
         self._waiting = 0
@@ -149,7 +149,7 @@ class RefusedStreams:
         if standing is Standing.ADMITTED:
             return True
         at = self._at(place)
-        if self._waiting >= self._shares.waiting or at.own[standing] >= self._shares.of(standing):
+        if self._waiting >= self.shares.waiting or at.own[standing] >= self.shares.of(standing):
             return False
         at.own[standing] += 1
         return True

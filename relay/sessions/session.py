@@ -10,13 +10,14 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import structlog
 
 from ctprelay.v1 import terminal_pb2 as pb
 from relay.counter.port import (
+    Attached,
     CallOutcome,
     Confirmation,
     CounterEvent,
@@ -36,6 +37,7 @@ from relay.sessions import frames
 from relay.sessions.endings import Ending, EndKind
 from relay.sessions.journal import Journal, Replay
 from relay.sessions.outbox import Outbox
+from relay.sessions.session_facts import LoginFacts, SessionActivity, SessionQueues
 from relay.tasks import Tasks
 
 _log = structlog.get_logger(__name__)
@@ -53,6 +55,7 @@ class SessionIdentity:
     app_id: str
     public_ip: str
     mode: Mode
+    login: LoginFacts = field(default_factory=LoginFacts)
 
 
 class TerminalSession:
@@ -83,6 +86,7 @@ class TerminalSession:
         self._linger: asyncio.TimerHandle | None = None
         self._pumping = False
         self.ending = False
+        self.activity = SessionActivity(_now())
         self._on_end = on_end
         self.ended = asyncio.Event()
 
@@ -94,7 +98,18 @@ class TerminalSession:
         """Seconds until the session ends unless its terminal resumes; None while it has a stream."""
         if self._linger is None:
             return None
-        return max(0.0, self._linger.when() - asyncio.get_running_loop().time())
+        return max(0.0, self._linger.when() - _now())
+
+    @property
+    def attached(self) -> Attached:
+        """The latest login at the counter, as the terminal sees it."""
+        return self._link.attached
+
+    @property
+    def queues(self) -> SessionQueues:
+        """What waits in it at the moment."""
+        messages, size = self._outbox.waiting if self._outbox is not None else (0, 0)
+        return SessionQueues(len(self._calls), messages, size, *self._journal.kept)
 
     # The stream above ----------------------------------------------------------------------------------------
 
@@ -103,6 +118,8 @@ class TerminalSession:
         if self._linger is not None:
             self._linger.cancel()
             self._linger = None
+            self.activity.changed_at = _now()
+        self.activity.resumes += after_sequence is not None
         if self._outbox is not None and self._outbox is not outbox:
             self._outbox.close(Ending(EndKind.TAKEN_OVER))
         replay = self._journal.replay(after_sequence) if after_sequence is not None else _NOTHING_MISSED
@@ -119,6 +136,7 @@ class TerminalSession:
         if self._outbox is not outbox or self.ended.is_set():
             return
         self._outbox = None
+        self.activity.changed_at = _now()
         loop = asyncio.get_running_loop()
         self._linger = loop.call_later(self._linger_seconds, self.end_soon, Ending(EndKind.LINGER_OVER))
 
@@ -152,6 +170,7 @@ class TerminalSession:
         if len(self._calls) >= _MAX_UNANSWERED:
             self._put(frames.call_refused(call.request_id, call_reasons.too_many_calls(most=_MAX_UNANSWERED)))
             return
+        self.activity.calls += 1
         try:
             outcome = self._link.submit(self._terminal_call(call))
         except Refused as refused:
@@ -161,14 +180,15 @@ class TerminalSession:
             self._put(frames.call_refused(call.request_id, call_reasons.outcome_unknown()))
         else:
             self._calls.add(outcome)
-            outcome.add_done_callback(partial(self._answer, call.request_id))
+            outcome.add_done_callback(partial(self._answer, call.request_id, call.request.WhichOneof("body")))
 
-    def _answer(self, request_id: int, outcome: asyncio.Future[CallOutcome]) -> None:
+    def _answer(self, request_id: int, name: str | None, outcome: asyncio.Future[CallOutcome]) -> None:
         self._calls.discard(outcome)
         if outcome.cancelled():
             return
         match outcome.exception():
             case None:
+                self.activity.called(name, outcome.result())
                 self._put(frames.call_result(request_id, outcome.result()))
             case Refused() as refused:
                 self._put(frames.call_refused(request_id, refused.refusal))
@@ -196,6 +216,9 @@ class TerminalSession:
         self.end_soon(Ending(EndKind.COUNTER_ENDED))
 
     def _deliver(self, item: CounterEvent | LinkStatus) -> None:
+        self.activity.events += 1
+        if isinstance(item, LinkStatus):
+            self.activity.link_changed(item.state, item.reason, _now(), day_changed=item.day_changed)
         message = frames.status(item) if isinstance(item, LinkStatus) else frames.event(item.wire)
         self._put(frames.numbered(self._journal.append(message), message))
         if isinstance(item, LinkStatus) and item.state is LinkState.ENDED:
@@ -211,7 +234,7 @@ class TerminalSession:
     def end_soon(self, ending: Ending) -> None:
         """Begin to end; idempotent. Calls that still wait are not sent from this moment on."""
         if not self.ending:
-            self.ending = True
+            self.ending, self.activity.changed_at = True, _now()
             for call in tuple(self._calls):
                 call.cancel()
             self._tasks.start(self._end(ending), f"end {self.identity.session}")
@@ -232,3 +255,7 @@ class TerminalSession:
             self._outbox.close(ending)
         self._on_end(self)
         self.ended.set()
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

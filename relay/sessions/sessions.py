@@ -44,12 +44,14 @@ from relay.admission.admission import Admission, Applicant, Proof
 from relay.counter.port import Counter, Evidence, Investor, TerminalLogin
 from relay.directory.terminals import Terminal
 from relay.refusals import login_reasons, relay_reasons, stream_reasons
-from relay.refusals.refusal import Refusal, Refused
+from relay.refusals.refusal import Refusal, Refused, refuse
 from relay.sessions.endings import Ending, EndKind
 from relay.sessions.journal import Journal
+from relay.sessions.login_pause import PausedLogins
 from relay.sessions.refused_streams import RefusedStreams
 from relay.sessions.revocations import Revocations, end
 from relay.sessions.session import SessionIdentity, TerminalSession
+from relay.sessions.session_facts import login_facts
 
 _log = structlog.get_logger(__name__)
 STOPPING = Ending(EndKind.RELAY_STOPPING)
@@ -105,6 +107,8 @@ class Sessions:
         self._crowds: set[str] = set()
         """addresses that are in the log already"""
         self.draining = False
+        self.paused: PausedLogins | None = None
+        """set while an operator of the relay wants no new logins; a resume is none"""
 
     def __len__(self) -> int:
         return len(self._by_token)
@@ -120,7 +124,7 @@ class Sessions:
         """Verify a proved terminal, report it and log it in at the counter. Raises Refused, LedgerUnavailable."""
         announced = self.revocations.announced
         self._admission.check_terminal(applicant)
-        self._refuse_while_draining()
+        refuse(self.why_closed)
         entering = self._entering[applicant.name] = _Entering(applicant.investor)
         try:
             async with entering.until, self._admission.turn(applicant):
@@ -223,13 +227,21 @@ class Sessions:
         mine = sum(session.identity.investor.investor_id == investor_id for session in self._by_token.values())
         return self.limits.max_per_investor - mine
 
-    def _refuse_while_draining(self) -> None:
+    @property
+    def why_closed(self) -> Refusal | None:
+        """Why no login may begin, where it is by a person's will."""
         if self.draining:
-            raise Refused(relay_reasons.relay_draining())
+            return relay_reasons.relay_draining()
+        return self.paused.refusal if self.paused is not None else None
+
+    @property
+    def logging_in(self) -> int:
+        """Logins under way."""
+        return len(self._entering)
 
     def _reserve(self, applicant: Applicant, entering: _Entering) -> None:
         """Count a login that begins. Where there is no room, a session its own terminal left behind makes some."""
-        self._refuse_while_draining()
+        refuse(self.why_closed)
         present = set(self._by_token.values()) - set(self._giving_way.values())
         mine = [session for session in present if session.identity.investor == applicant.investor]
         others = [login for login in self._entering.values() if login.reserved]
@@ -267,7 +279,10 @@ class Sessions:
         async with self._admission.at_counter(applicant):
             link = await self._counter.attach(login)
         report = login.report
-        identity = SessionIdentity(login.session, report.investor, report.app_id, report.public_ip, self._counter.mode)
+        said = applicant.login
+        facts = login_facts(login, said.collector_code, said.collector_version, applicant.client_version)
+        mode = self._counter.mode
+        identity = SessionIdentity(login.session, report.investor, report.app_id, report.public_ip, mode, facts)
         return TerminalSession(
             identity,
             link,

@@ -15,7 +15,7 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 
 from relay.settings.secret_files import SecretFileRefused, read_secret
-from relay.settings.settings import ENVIRONMENT_PREFIX, Operator, Settings
+from relay.settings.settings import ENVIRONMENT_PREFIX, CounterSettings, Operator, Settings
 from relay.settings.text import allowed_values, section_at, setting_keys
 
 _M = TypeVar("_M", bound=BaseModel)
@@ -74,13 +74,18 @@ def secrets_of(settings: Settings) -> Secrets:
             problems.extend(error.problems)
             return SecretStr("")
 
-    code = read(lambda: _secret("counter.relay_auth_code", counter.relay_auth_code, counter.relay_auth_code_file))
+    code = read(lambda: relay_auth_code(counter))
     password = None
     if (operator := counter.operator) is not None and settings.relay.mode == "many_to_one":
         password = read(lambda: operator_password(operator))
     if problems:
         raise SettingsInvalid("settings", problems)
     return Secrets(code, password)
+
+
+def relay_auth_code(counter: CounterSettings) -> SecretStr:
+    """The relay's auth code as the settings point to it now; raises SettingsInvalid naming the key."""
+    return _secret("counter.relay_auth_code", counter.relay_auth_code, counter.relay_auth_code_file)
 
 
 def operator_password(operator: Operator) -> SecretStr:

@@ -4,7 +4,7 @@ A setting is read from the TOML file and may be overridden by an environment var
 `CTP_RELAY__SECTION__KEY`. Relative paths are taken from the directory of the TOML file.
 
 After a change here: `make gen`, which writes docs/settings.md. A setting that takes effect while the relay runs (SIGHUP) also needs a row in
-`relay.server._takes`; without one it waits for a restart.
+`relay.taking`; without one it waits for a restart.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, SecretStr, model_validator
 
+from relay.settings.admin_section import AdminSettings
 from relay.settings.console_section import ConsoleSettings
 from relay.settings.ledger_section import LedgerSettings
 from relay.settings.section import Section
@@ -325,6 +326,7 @@ class Settings(Section):
     console: ConsoleSettings = ConsoleSettings()
     watch: WatchSettings = WatchSettings()
     log: LogSettings = LogSettings()
+    admin: AdminSettings = AdminSettings()
 
     @property
     def max_sessions(self) -> int:

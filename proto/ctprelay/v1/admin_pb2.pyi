@@ -493,14 +493,16 @@ class ReloadRequest(_message.Message):
     def __init__(self, asking: _Optional[_Union[Asking, _Mapping]] = ...) -> None: ...
 
 class ReloadResponse(_message.Message):
-    __slots__ = ("applied", "needs_restart", "problems")
+    __slots__ = ("applied", "needs_restart", "problems", "read_again")
     APPLIED_FIELD_NUMBER: _ClassVar[int]
     NEEDS_RESTART_FIELD_NUMBER: _ClassVar[int]
     PROBLEMS_FIELD_NUMBER: _ClassVar[int]
+    READ_AGAIN_FIELD_NUMBER: _ClassVar[int]
     applied: _containers.RepeatedScalarFieldContainer[str]
     needs_restart: _containers.RepeatedScalarFieldContainer[str]
     problems: _containers.RepeatedCompositeFieldContainer[ReloadProblem]
-    def __init__(self, applied: _Optional[_Iterable[str]] = ..., needs_restart: _Optional[_Iterable[str]] = ..., problems: _Optional[_Iterable[_Union[ReloadProblem, _Mapping]]] = ...) -> None: ...
+    read_again: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, applied: _Optional[_Iterable[str]] = ..., needs_restart: _Optional[_Iterable[str]] = ..., problems: _Optional[_Iterable[_Union[ReloadProblem, _Mapping]]] = ..., read_again: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ReloadProblem(_message.Message):
     __slots__ = ("key", "why")

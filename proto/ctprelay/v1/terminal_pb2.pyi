@@ -338,6 +338,7 @@ class Goodbye(_message.Message):
         KIND_PROTOCOL_ERROR: _ClassVar[Goodbye.Kind]
         KIND_LINGER_OVER: _ClassVar[Goodbye.Kind]
         KIND_REPLACED: _ClassVar[Goodbye.Kind]
+        KIND_KICKED: _ClassVar[Goodbye.Kind]
     KIND_UNSPECIFIED: Goodbye.Kind
     KIND_LOGGED_OUT: Goodbye.Kind
     KIND_RELAY_STOPPING: Goodbye.Kind
@@ -350,6 +351,7 @@ class Goodbye(_message.Message):
     KIND_PROTOCOL_ERROR: Goodbye.Kind
     KIND_LINGER_OVER: Goodbye.Kind
     KIND_REPLACED: Goodbye.Kind
+    KIND_KICKED: Goodbye.Kind
     REASON_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     reason: str

@@ -18,7 +18,6 @@ from typer.testing import CliRunner, Result
 
 from ctprelay.v1 import admin_pb2 as pb
 from relay.admin.changes import Changes
-from relay.admin.locks import LockActions
 from relay.admin.person import person_here
 from relay.admission.login_guard import LoginGuard
 from relay.cli.app import app
@@ -26,9 +25,11 @@ from relay.cli.context import Workplace, now
 from relay.refusals import counter_reasons
 from relay.refusals.refusal import LedgerUnavailable
 from relay.rpc import control
+from relay.rpc.admin_service import AdminParts
 from relay.rpc.callers import MOST_CALLERS, Callers
 from relay.settings.settings import Limits
 from relay.settings.text import example
+from tests.relay.admin.played_relay import PlayedRelay
 from tests.relay.admission.test_login_guard import WRONG_PASSWORD, PlayedPlaces, Trying, check, fail, try_at_counter
 
 Run = Callable[..., Any]
@@ -49,25 +50,26 @@ def guard() -> LoginGuard:
 
 
 @pytest.fixture
-def locks(place: Path, guard: LoginGuard) -> Iterator[LockActions]:
+def changes(place: Path) -> Iterator[Changes]:
     """On the ledger that the commands read."""
     engine = Workplace(place / "relay.toml").ledger
-    yield LockActions(guard, Changes(engine, "relay", now))
+    yield Changes(engine, "relay", now)
     engine.dispose()
 
 
 @pytest.fixture
-async def served(place: Path, guard: LoginGuard, locks: LockActions) -> AsyncIterator[LoginGuard]:
-    server = await control.listen(place / "c.sock", locks, none_is_disabled)
+async def parts(changes: Changes, guard: LoginGuard) -> AdminParts:
+    return PlayedRelay(changes, guard).parts
+
+
+@pytest.fixture
+async def served(place: Path, guard: LoginGuard, changes: Changes) -> AsyncIterator[LoginGuard]:
+    server = await control.listen(place / "c.sock", PlayedRelay(changes, guard).parts)
     assert server is not None
     with capture_logs():  # a command's output is all that is on standard output then
         yield guard
     await server.stop()
     assert sockets(place) == {}
-
-
-async def none_is_disabled() -> int:
-    return 0
 
 
 def sockets(place: Path) -> dict[str, int]:
@@ -180,7 +182,7 @@ async def test_more_callers_than_there_is_room_for_are_closed(served: LoginGuard
 
 async def test_a_caller_who_says_nothing_is_cut(place: Path) -> None:
     """Its place is free for the next one, and a command asks for seconds only."""
-    callers = Callers(lambda _pid, _uid: person_here(), longest_call_seconds=0.2)
+    callers = Callers(lambda _pid, _uid: person_here(), longest_silence_seconds=0.2)
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()
@@ -200,26 +202,26 @@ async def test_a_caller_who_says_nothing_is_cut(place: Path) -> None:
     inner.close()
 
 
-async def test_no_socket_is_made_where_every_user_can_put_one(place: Path, locks: LockActions) -> None:
+async def test_no_socket_is_made_where_every_user_can_put_one(place: Path, parts: AdminParts) -> None:
     """Another user's program would be taken for the relay; what to do is in the log."""
     folder = place / "open"
     folder.mkdir()
     folder.chmod(0o777)
     with capture_logs() as log:
-        assert await control.listen(folder / "c.sock", locks, none_is_disabled) is None
+        assert await control.listen(folder / "c.sock", parts) is None
 
     (line,) = [line for line in log if line["event"] == "control_socket_not_served"]
     assert f"run: chmod o-w {folder}" in line["why"]
 
 
-async def test_a_socket_left_behind_is_replaced(place: Path, locks: LockActions) -> None:
+async def test_a_socket_left_behind_is_replaced(place: Path, parts: AdminParts) -> None:
     """By a process that was killed."""
     for name in ("c.sock", "c.sock.grpc"):
         left = socket.socket(socket.AF_UNIX)
         left.bind(str(place / name))
         left.close()
 
-    server = await control.listen(place / "c.sock", locks, none_is_disabled)
+    server = await control.listen(place / "c.sock", parts)
 
     assert server is not None
     assert "locks: none" in (await typed("locks", "list")).stdout
@@ -227,13 +229,13 @@ async def test_a_socket_left_behind_is_replaced(place: Path, locks: LockActions)
 
 
 async def test_what_is_no_socket_left_behind_stays(
-    served: LoginGuard, place: Path, locks: LockActions, capsys: pytest.CaptureFixture[str]
+    served: LoginGuard, place: Path, parts: AdminParts, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A path mistyped in the settings costs nobody a file, and a second relay does not take the first one's socket."""
     (place / "notes.txt").write_text("mine")
 
-    assert await control.listen(place / "notes.txt", locks, none_is_disabled) is None
-    assert await control.listen(place / "c.sock", locks, none_is_disabled) is None
+    assert await control.listen(place / "notes.txt", parts) is None
+    assert await control.listen(place / "c.sock", parts) is None
 
     assert (place / "notes.txt").read_text() == "mine"
     assert "locks: none" in (await typed("locks", "list")).stdout
@@ -253,16 +255,18 @@ async def test_a_request_that_cannot_be_read_is_refused(
 
 
 async def test_a_path_no_socket_can_have_does_not_keep_the_relay_from_trading(
-    place: Path, locks: LockActions, capsys: pytest.CaptureFixture[str]
+    place: Path, parts: AdminParts, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The log names the setting."""
-    assert await control.listen(place / ("x" * 120), locks, none_is_disabled) is None
-    assert await control.listen(place / "none" / "c.sock", locks, none_is_disabled) is None
+    assert await control.listen(place / ("x" * 120), parts) is None
+    assert await control.listen(place / "none" / "c.sock", parts) is None
 
     assert "relay.control_socket" in capsys.readouterr().out
 
 
-async def test_a_command_that_disables_lets_the_running_relay_look(place: Path, locks: LockActions) -> None:
+async def test_a_command_that_disables_lets_the_running_relay_look(
+    place: Path, changes: Changes, guard: LoginGuard
+) -> None:
     """After its commit, and once for each change; an enabled one has no sessions to end, and is known again as fast."""
     looked: list[bool] = []
 
@@ -270,7 +274,7 @@ async def test_a_command_that_disables_lets_the_running_relay_look(place: Path, 
         looked.append(_is_enabled(place))
         return 1
 
-    server = await control.listen(place / "c.sock", locks, look)
+    server = await control.listen(place / "c.sock", PlayedRelay(changes, guard, look).parts)
     assert server is not None
     with capture_logs():
         await typed("terminal", "add", "terminal_1.0", "--show-once")

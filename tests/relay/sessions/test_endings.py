@@ -86,6 +86,10 @@ async def disabled(played: Played) -> None:
     end(played.session, login_reasons.terminal_disabled(app_id="terminal_1.0"))
 
 
+async def kicked(played: Played) -> None:
+    played.session.end_soon(Ending(EndKind.KICKED))
+
+
 async def out_of_turn(played: Played) -> None:
     await played.stream.receive(Malformed(99, 10))
 
@@ -99,6 +103,7 @@ STREAM_ENDS: dict[EndKind, Callable[[Played], Awaitable[None]]] = {
     EndKind.COUNTER_ENDED: forced_out,
     EndKind.RELAY_FAULT: a_fault_of_the_counter_session,
     EndKind.DISABLED: disabled,
+    EndKind.KICKED: kicked,
     EndKind.PROTOCOL_ERROR: out_of_turn,
 }
 ONLY_THE_STREAM = {EndKind.SLOW_READER, EndKind.STREAM_FAULT, EndKind.TAKEN_OVER}

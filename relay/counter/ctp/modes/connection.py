@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ctpabi.api.binding import Binding
@@ -21,7 +21,7 @@ from relay.counter.ctp.session.login_steps import CounterCredentials, LoginSteps
 from relay.counter.ctp.session.offered import offered
 from relay.counter.ctp.session.patience import Patience
 from relay.counter.ctp.session.session import CtpSession, SessionTools
-from relay.counter.port import CounterDescription, Evidence, TerminalReport
+from relay.counter.port import CounterDescription, CounterSituation, Evidence, TerminalReport
 from relay.counter.registered import RegisteredCounter
 from relay.counter.right_passwords import RightPasswords
 from relay.faults.faults import Faults
@@ -80,6 +80,20 @@ class Connector:
             self.gate, self.alarms, address.patience, passwords or RightPasswords(), self._mates, self.watch
         )
         self._open: dict[str, CtpSession] = {}
+
+    def __iter__(self) -> Iterator[CtpSession]:
+        """Those that are open now."""
+        return iter(tuple(self._open.values()))
+
+    @property
+    def fronts(self) -> tuple[str, ...]:
+        return self._address.fronts
+
+    def use_auth_code(self, relay_auth_code: str) -> None:
+        """For every session from its next authentication on."""
+        self._address = replace(self._address, relay_auth_code=relay_auth_code)
+        for session in self:
+            session.steps.credentials.relay_auth_code = relay_auth_code
 
     def _mates(self, session: CtpSession) -> list[CtpSession]:
         user_id = session.steps.credentials.user_id
@@ -153,6 +167,27 @@ class CtpMode:
 
     def describe(self) -> CounterDescription:
         return self._connector.registered.description
+
+    def use_auth_code(self, relay_auth_code: str) -> None:
+        self._connector.use_auth_code(relay_auth_code)
+
+    def reconnect(self, why: str) -> int:
+        live = [session for session in self._connector if session.live]
+        for session in live:
+            session.renew(why)
+        return len(live)
+
+    def _situation(self, state: str, seconds: float, why: Refusal | None, user_id: str = "") -> CounterSituation:
+        return CounterSituation(
+            state,
+            seconds,
+            why.message if why is not None else "",
+            user_id,
+            self._connector.fronts,
+            len(list(self._connector)),
+            sum(session.live for session in self._connector),
+            self._tools.order_map.trading_day,
+        )
 
     def check_login(self, login: pb.Login) -> Refusal | None:
         return check_fields(self._connector.binding.catalog, login)

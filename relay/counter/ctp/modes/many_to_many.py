@@ -10,7 +10,7 @@ from relay.counter.ctp.modes.statement import StatementConfirming
 from relay.counter.ctp.orders.driver import CtpLink, Detach, OrderDriver
 from relay.counter.ctp.orders.tools import DriverTools
 from relay.counter.ctp.orders.view import identity_of
-from relay.counter.port import CounterLink, Mode, TerminalLogin
+from relay.counter.port import CounterLink, CounterSituation, Mode, TerminalLogin
 from relay.refusals.refusal import Refusal
 
 
@@ -35,6 +35,16 @@ class ManyToMany(CtpMode):
 
     def reload(self) -> None:
         """Nothing to do: the investors bring their passwords themselves."""
+
+    def situation(self) -> CounterSituation:
+        """Whether logins are tried at all; the sessions are the terminals' own."""
+        why = self.why_not_ready
+        return self._situation("open" if why is None else "stopped", 0.0, why)
+
+    def reconnect_operator(self, why: str) -> bool:
+        """There is none."""
+        del why
+        return False
 
     async def start(self) -> None:
         """Nothing to do: sessions are opened as terminals come."""

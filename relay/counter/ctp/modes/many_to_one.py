@@ -21,6 +21,7 @@ from relay.counter.ctp.orders.view import identity_of
 from relay.counter.ctp.session.machine import BREAK_SECONDS
 from relay.counter.port import (
     CounterLink,
+    CounterSituation,
     LinkCause,
     LinkState,
     LinkStatus,
@@ -85,6 +86,29 @@ class ManyToOne(CtpMode):
         """The operator's password was replaced, or a person mended what the counter refused: try again now."""
         if self._driver is not None:
             self._driver.session.read_password_again()
+
+    def situation(self) -> CounterSituation:
+        """The operator's session."""
+        if self._driver is None:
+            return self._situation("connecting", 0.0, self.why_not_ready, self._operator_id)
+        session = self._driver.session
+        seconds = asyncio.get_running_loop().time() - session.changed_at
+        return self._situation(session.state.name.lower(), seconds, self.why_not_ready, self._operator_id)
+
+    def reconnect(self, why: str) -> int:
+        """Also where the operator waits for something: it tries at once."""
+        if self._driver is None:
+            return 0
+        if not super().reconnect(why):
+            self._driver.session.read_password_again()
+        return 1
+
+    def reconnect_operator(self, why: str) -> bool:
+        """Read the password first, then renew: a session that is live logs in with what was read."""
+        if self._driver is not None:
+            self._driver.session.read_password_again()
+            self._driver.session.renew(why)
+        return True
 
     async def attach(self, login: TerminalLogin) -> CounterLink:
         """Submit this terminal's report on the operator's session; raises Refused."""

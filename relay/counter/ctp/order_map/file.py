@@ -69,6 +69,11 @@ class OrderMapFile:
         self.on_failure: Callable[[str], object] = lambda _: None
         """called where a write fails, with why"""
 
+    @property
+    def trading_day(self) -> str:
+        """The day it is at; empty before the first login at the counter."""
+        return self._day
+
     def begin(self, trading_day: str) -> None:
         """Write to this day's file from here on; idempotent. Raises OSError, and then the day has not begun."""
         if trading_day == self._day:

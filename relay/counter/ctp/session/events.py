@@ -87,6 +87,14 @@ class TurnCame(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Rang:
+    """What a decision waited for has come: its timer, or its turn. Out of date once another decision was taken."""
+
+    decision: int
+    meaning: DeadlinePassed | TurnCame
+
+
+@dataclass(frozen=True, slots=True)
 class RenewalWanted(Event):
     """Only another instance of the API helps this session, for instance because it takes no query any more."""
 

@@ -32,15 +32,6 @@ from relay.logs.alarms import AlarmName, Alarms
 from relay.refusals.refusal import LedgerUnavailable
 from relay.tasks import Tasks
 
-
-@dataclass(frozen=True, slots=True)
-class _Rang:
-    """Something a decision waited for came: its timer, or its turn. Out of date once another decision was taken."""
-
-    decision: int
-    meaning: events.DeadlinePassed | events.TurnCame
-
-
 _LIFECYCLE = frozenset(
     {"OnFrontConnected", "OnFrontDisconnected", "OnRspAuthenticate", "OnRspUserLogin", "OnRspUserLogout"}
 )
@@ -77,27 +68,27 @@ class CtpSession:
     ) -> None:
         """`report` is the terminal's whose session this is; None makes it an operator's, with `read_password`."""
         self.name = name
-        self._report = report
-        self._tools = tools
+        self._report, self._tools = report, tools
         self._read_password = read_password
         self._machine = SessionMachine(operator=report is None, patience=tools.patience)
         self._loop = asyncio.get_running_loop()
         self._new_api, self._new_steps = api, steps
         self._make_instance()
         self._where: tuple[Sequence[str], int] = ((), 0)
-        self._queue: deque[RawEvent | events.Event | _Rang] = deque()
+        self._queue: deque[RawEvent | events.Event | events.Rang] = deque()
         self._queue_filled = asyncio.Event()
         self._out: deque[SessionItem] = deque()
         self._out_ready = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
         self._turn: asyncio.Task[None] | None = None
         self._tasks = Tasks()
-        self._decisions = 0
         self._logged_out = asyncio.Event()
-        self._last_request_id = 0
+        self._decisions = self._last_request_id = 0
         self._pending: tuple[int, _Read] | None = None
         """the step that may still be answered on this connection: its request id, and who reads the answer"""
         self._password_sent = ""
+        self.changed_at = self._loop.time()
+        """when `state` last changed"""
         self.password_refused: events.StepRefused | None = None
         """what another session of this user was told about the same password"""
 
@@ -105,6 +96,11 @@ class CtpSession:
         self._inbox: Inbox[RawEvent] = Inbox(self._loop, self._burst, _INBOX_LIMIT)
         self._api = self._new_api(self._inbox.put)
         self.steps = self._new_steps(self._api)
+
+    @property
+    def state(self) -> LifeState:
+        """Where it is in its life."""
+        return self._machine.state
 
     @property
     def live(self) -> bool:
@@ -238,7 +234,7 @@ class CtpSession:
     def _answers_step(self, event: RawEvent) -> bool:
         return event.callback.name == "OnRspError" and self._reader_of(event) is not None
 
-    def _step(self, event: RawEvent | events.Event | _Rang) -> None:
+    def _step(self, event: RawEvent | events.Event | events.Rang) -> None:
         self._queue.append(event)
         self._queue_filled.set()
 
@@ -258,7 +254,7 @@ class CtpSession:
             self._emit(events.fault())
             raise
 
-    async def _take(self, step: RawEvent | events.Event | _Rang) -> None:
+    async def _take(self, step: RawEvent | events.Event | events.Rang) -> None:
         try:
             known = await self._fact(step)
         except LedgerUnavailable:
@@ -272,6 +268,8 @@ class CtpSession:
         before = self._machine.state
         decision = self._machine.on(known)
         self._tools.watch.happened(self.name, known, decision, operator=self._report is None)
+        if self._machine.state is not before:
+            self.changed_at = self._loop.time()
         if self._machine.state is not before or any(isinstance(command, events.Wait) for command in decision):
             self._apply_timer(decision)
         for command in decision:
@@ -284,7 +282,7 @@ class CtpSession:
     def _apply_timer(self, decision: Decision) -> None:
         self._decisions += 1
         self._stop_waiting()
-        rang = _Rang(self._decisions, events.DeadlinePassed())
+        rang = events.Rang(self._decisions, events.DeadlinePassed())
         for command in decision:
             if isinstance(command, events.Wait):
                 self._timer = self._loop.call_later(command.seconds, self._step, rang)
@@ -297,7 +295,7 @@ class CtpSession:
 
     async def _wait_for_turn(self, decision: int) -> None:
         await self._tools.gate.turn(self)
-        self._step(_Rang(decision, events.TurnCame()))
+        self._step(events.Rang(decision, events.TurnCame()))
 
     async def _do(self, command: events.Command) -> None:
         match command:
@@ -359,8 +357,8 @@ class CtpSession:
         # Right behind the step under way: nothing that came meanwhile may be handled in between.
         self._queue.insert(1, events.Reported(code))
 
-    async def _fact(self, event: RawEvent | events.Event | _Rang) -> events.Event | None:
-        if isinstance(event, _Rang):
+    async def _fact(self, event: RawEvent | events.Event | events.Rang) -> events.Event | None:
+        if isinstance(event, events.Rang):
             return event.meaning if event.decision == self._decisions else None
         if not isinstance(event, RawEvent):
             return event

@@ -1,0 +1,112 @@
+"""`ctp-relay sessions`: the terminals that are logged in at the running relay; ended where an operator wants it."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+from google.protobuf.json_format import MessageToDict
+
+from ctprelay.v1 import admin_pb2 as pb
+from relay.admin_client import DEADLINE_SECONDS
+from relay.cli.context import DEFAULT_CONFIG, ConfigPath, Reason, Workplace, asking
+from relay.cli.output import EPILOG, AsJson, CommandRefused, reporting, say, show, write_json
+from relay.cli.running_relay import ask
+
+app = typer.Typer(
+    no_args_is_help=True, help="Terminal sessions of the running relay these settings belong to.", epilog=EPILOG
+)
+
+
+@app.command("list", epilog="Example: ctp-relay sessions list 100001")
+def list_(
+    contains: Annotated[
+        str, typer.Argument(help="Only those with this in session id, app id, investor or address.", show_default=False)
+    ] = "",
+    config: ConfigPath = DEFAULT_CONFIG,
+    as_json: AsJson = False,
+) -> None:
+    """List the terminals that are logged in. That they were listed is a ledger entry, one a minute at most."""
+    with reporting():
+        request = pb.ListSessionsRequest(contains=contains)
+        answer = ask(Workplace(config), lambda relay: relay.ListSessions(request, timeout=DEADLINE_SECONDS))
+        if as_json or not sys.stdout.isatty():
+            write_json([_values(one) for one in answer.sessions])
+        else:
+            show("sessions", [_row(one) for one in answer.sessions], as_json=False)
+
+
+@app.command("show", epilog="Example: ctp-relay sessions show 5f3a9c0e1b22")
+def show_(
+    session: Annotated[str, typer.Argument(help="The session's id, as listed.", show_default=False)],
+    config: ConfigPath = DEFAULT_CONFIG,
+    as_json: AsJson = False,
+) -> None:
+    """Show all that is known of one session: its report, what the collector could not collect, its queues."""
+    with reporting():
+        request = pb.GetSessionRequest(session=session)
+        found = ask(Workplace(config), lambda relay: relay.GetSession(request, timeout=DEADLINE_SECONDS))
+        values = _values(found)
+        if as_json or not sys.stdout.isatty():
+            write_json(values)
+            return
+        values["missing"] = [f"{item.name.zh} {item.name.en}" for item in found.missing]
+        values["report_meaning"] = f"{found.report_meaning.zh} {found.report_meaning.en}"
+        show("session", [{"what": name, "value": value} for name, value in values.items()], as_json=False)
+
+
+@app.command(epilog="Example: ctp-relay sessions kick 5f3a9c0e1b22 --reason 'customer asked, machine stolen'")
+def kick(
+    session: Annotated[str, typer.Argument(help="The session's id, as listed.", show_default=False)] = "",
+    investor: Annotated[str, typer.Option(help="Every session of this investor instead.")] = "",
+    app_id: Annotated[str, typer.Option(help="Every session of this terminal software instead.")] = "",
+    tell_terminal: Annotated[
+        bool, typer.Option("--tell-terminal", help="Let the terminal's user read the reason.")
+    ] = False,
+    reason: Reason = None,
+    config: ConfigPath = DEFAULT_CONFIG,
+    as_json: AsJson = False,
+) -> None:
+    """End sessions for good: their terminals read that an operator did it, and cannot resume.
+
+    A login is not refused afterwards: disable the terminal or the investor for that.
+    """
+    with reporting():
+        named = {"session": session, "investor_id": investor, "app_id": app_id}
+        which = {name: value for name, value in named.items() if value}
+        if len(which) != 1:
+            raise CommandRefused("name one session, or --investor, or --app-id")
+        request = pb.KickSessionRequest(**which, tell_terminal=tell_terminal, asking=asking(reason))
+        answer = ask(Workplace(config), lambda relay: relay.KickSession(request, timeout=DEADLINE_SECONDS))
+        if as_json or not sys.stdout.isatty():
+            write_json({"ended": list(answer.sessions)})
+        else:
+            say(f"ended: {', '.join(answer.sessions) or 'none'}")
+
+
+def _values(session: pb.TerminalSession) -> dict[str, object]:
+    values: dict[str, object] = MessageToDict(
+        session, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
+    )
+    return values | {"state": _state(session)}
+
+
+def _state(session: pb.TerminalSession) -> str:
+    return pb.TerminalSession.State.Name(session.state).removeprefix("STATE_").lower()
+
+
+def _row(session: pb.TerminalSession) -> dict[str, object]:
+    missing = ", ".join(item.name.zh for item in session.missing)
+    return {
+        "session": session.session,
+        "app_id": session.app_id,
+        "investor": session.investor_id,
+        "address": f"{session.public_ip}:{session.port}",
+        "since": session.logged_in_at[:19].replace("T", " "),
+        "state": _state(session),
+        "report": session.report_return_code,
+        "missing": missing or "–",
+        "orders": session.orders_today,
+        "waiting": f"{session.calls_waiting} calls, {session.queued_bytes} bytes",
+    }

@@ -1,0 +1,150 @@
+"""What of the settings, and of the files they name, can change while the relay runs, and who takes it.
+
+Every other key waits for a restart. A row's function runs on a thread, because it may read files; what it changes is one
+plain value, or it hands the change to the loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from relay.admission.admission import Admission, AdmissionRules
+from relay.admission.login_guard import LoginGuard
+from relay.admission.system_info import AgeLimits
+from relay.counter.ctp.orders.limits import LinkLimits
+from relay.counter.port import SteeredCounter
+from relay.counter_choice import LINK_LIMITS, read_link_limits
+from relay.logs import logs
+from relay.reloading import Take
+from relay.rpc.listener import Doors
+from relay.sessions.refused_streams import shares_of
+from relay.sessions.sessions import SessionLimits, Sessions
+from relay.settings import file as settings_file
+from relay.settings.settings import Settings
+
+LOGIN_LIMITS = tuple(
+    f"limits.{name}"
+    for name in (
+        "login_failures_per_investor",
+        "login_failures_at_counter",
+        "counter_memory_seconds",
+        "failures_before_slowing_investor",
+        "failures_before_slowing_app_id",
+        "failures_before_slowing_address",
+        "slowest_login_seconds",
+        "window_seconds",
+        "lock_out_seconds",
+        "breaker_pause_seconds",
+    )
+)
+"""the settings that `LoginGuard.take_limits` reads"""
+DOORS = tuple(
+    f"listen.{name}"
+    for name in (
+        "trusted_proxies",
+        "proxy_protocol_from",
+        "max_message_bytes",
+        "hello_timeout_seconds",
+        "max_connections_without_session",
+        "max_connections_without_session_per_address",
+        "connections_per_second",
+        "connections_per_second_per_address",
+        "max_streams_without_session",
+        "max_streams_without_session_per_address",
+    )
+)
+
+
+def admission_rules(settings: Settings) -> AdmissionRules:
+    age = AgeLimits(settings.verification.max_age_seconds, settings.verification.max_future_seconds)
+    return AdmissionRules(settings.counter.broker_id, age, settings.verification.unlike_before == "refuse")
+
+
+def session_limits(settings: Settings) -> SessionLimits:
+    return SessionLimits(
+        linger_seconds=settings.sessions.linger_seconds,
+        max_sessions=settings.max_sessions,
+        max_per_investor=settings.sessions.max_per_investor,
+        default_valid_for=settings.trading.default_valid_for_milliseconds / 1000,
+    )
+
+
+def _read_when_used(_: Settings) -> None:
+    """Read from the settings in force, or by the command that uses it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taking:
+    """Who takes what. Made on the loop."""
+
+    sessions: Sessions
+    admission: Admission
+    guard: LoginGuard
+    counter: SteeredCounter
+    link_limits: LinkLimits
+    doors: Doors
+    loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
+
+    def rows(self) -> tuple[dict[str, Take], dict[str, Take]]:
+        """For `Reloading`: settings, and files."""
+        return self.settings(), self.files()
+
+    def settings(self) -> dict[str, Take]:
+        """By key, what takes its new value."""
+        certificate = self.doors.listener.take_certificate
+        return {
+            "log.level": lambda settings: logs.set_level(settings.log.level),
+            "relay.drain_seconds": _read_when_used,
+            "ledger.line_format": _read_when_used,
+            "ledger.stranger_refusals_per_minute": self._shares,
+            "ledger.proved_refusals_per_minute": self._shares,
+            "listen.tls_certificate": certificate,
+            "listen.tls_key": certificate,
+            **dict.fromkeys(DOORS, self.doors.take_settings),
+            "sessions.linger_seconds": self._session_limits,
+            "sessions.max_per_process": self._session_limits,
+            "sessions.max_per_investor": self._session_limits,
+            "trading.default_valid_for_milliseconds": self._session_limits,
+            "verification.max_age_seconds": self._admission_rules,
+            "verification.max_future_seconds": self._admission_rules,
+            "verification.unlike_before": self._admission_rules,
+            "counter.relay_auth_code_file": self._auth_code,
+            **dict.fromkeys(LOGIN_LIMITS, self._login_limits),
+            **dict.fromkeys(LINK_LIMITS, self._link_limits),
+        }
+
+    def files(self) -> dict[str, Take]:
+        """What is read again at every reload, whether or not a setting has changed."""
+        files: dict[str, Take] = {"counter.relay_auth_code_file": self._auth_code}
+        if self.counter.situation().user_id:
+            files["counter.operator.password_file"] = self._operator_password
+        if self.doors.listener.certificates is not None:
+            files["listen.tls_certificate"] = self.doors.listener.take_certificate
+        return files
+
+    def _session_limits(self, settings: Settings) -> None:
+        self.sessions.limits = session_limits(settings)
+
+    def _admission_rules(self, settings: Settings) -> None:
+        self.admission.rules = admission_rules(settings)
+
+    def _link_limits(self, settings: Settings) -> None:
+        self.link_limits.take(read_link_limits(settings))
+
+    def _login_limits(self, settings: Settings) -> None:
+        self._on_loop(lambda: self.guard.take_limits(settings.limits))
+
+    def _shares(self, settings: Settings) -> None:
+        self.sessions.refused.shares = shares_of(settings.ledger)
+
+    def _operator_password(self, _: Settings) -> None:
+        self._on_loop(self.counter.reload)
+
+    def _auth_code(self, settings: Settings) -> None:
+        code = settings_file.relay_auth_code(settings.counter).get_secret_value()
+        self._on_loop(lambda: self.counter.use_auth_code(code))
+
+    def _on_loop(self, change: Callable[[], object]) -> None:
+        self.loop.call_soon_threadsafe(change)
