@@ -11,9 +11,14 @@ _STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 
 @contextlib.asynccontextmanager
-async def stop_asked(on_hangup: Callable[[], object], stop: asyncio.Event) -> AsyncIterator[None]:
-    """`stop` is set by the first SIGINT or SIGTERM; the second one is left to end the process. SIGHUP calls `on_hangup`."""
-    loop = asyncio.get_running_loop()
+async def stop_asked(
+    on_hangup: Callable[[], object], event: asyncio.Event | None = None
+) -> AsyncIterator[asyncio.Event]:
+    """Set by the first SIGINT or SIGTERM; the second one is left to end the process. SIGHUP calls `on_hangup`.
+
+    `event` is what is set, where something else may set it too.
+    """
+    stop, loop = event or asyncio.Event(), asyncio.get_running_loop()
 
     def heard() -> None:
         stop.set()
@@ -23,4 +28,4 @@ async def stop_asked(on_hangup: Callable[[], object], stop: asyncio.Event) -> As
     for number in _STOPPING:
         loop.add_signal_handler(number, heard)
     loop.add_signal_handler(signal.SIGHUP, on_hangup)
-    yield
+    yield stop

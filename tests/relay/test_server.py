@@ -99,8 +99,7 @@ async def test_a_relay_serves_until_it_is_told_to_stop_and_writes_both_down(stat
 async def test_a_second_signal_is_the_systems_again() -> None:
     """A drain that takes too long can be cut short."""
     before = signal.getsignal(signal.SIGTERM)
-    stop = asyncio.Event()
-    async with stop_asked(lambda: None, stop):
+    async with stop_asked(lambda: None) as stop:
         os.kill(os.getpid(), signal.SIGTERM)
         await asyncio.wait_for(stop.wait(), 5)
 
