@@ -76,6 +76,8 @@ class TerminalStream:
         self._talk = talk.Conversation()
         self._name = secrets.token_hex(6)
         self._app_id, self._client_version, self._challenge = "", "", b""
+        self._investor: dict[str, str] = {}
+        """whom a proved terminal logs in; what a stranger says is not written under an investor's name"""
         self._session: TerminalSession | None = None
         self.on_proved: Callable[[], object] = lambda: None
         """called as soon as the terminal has proved itself"""
@@ -159,6 +161,7 @@ class TerminalStream:
         refuse(check_login(login))
         self._patience.cancel()  # from here on every step has a deadline of its own
         terminal = await self._prove(login.auth_info)
+        self._investor = {"broker_id": login.broker_id, "investor_id": login.investor_id}
         applicant = Applicant(self._name, terminal, self._client_version, self._origin, login, self._admitted)
         try:
             session = await self._sessions.admit(applicant)
@@ -215,6 +218,7 @@ class TerminalStream:
             "terminal_app_id": self._app_id,
             "public_ip": self._origin.public_ip,
             "port": self._origin.port,
+            **self._investor,
         }
         ending = Ending(EndKind.PROTOCOL_ERROR, refusal.reason)
         try:

@@ -122,6 +122,21 @@ async def test_a_refused_login_is_told_as_it_may_be_known_and_kept_as_it_is(hous
     await talk.stream.ended()
 
 
+async def test_a_refused_login_names_the_investor_only_after_the_proof(house: House, kept: KeptEvidence) -> None:
+    """So the firm finds why its customer was refused, and a stranger writes nothing under a customer's name."""
+    proved, stranger = Talk(house), Talk(house)
+    house.door.refusal = login_reasons.system_info_replayed()
+    await proved.says(HELLO, LOGIN)
+    house.door.stranger = login_reasons.wrong_proof(app_id="terminal_1.0")
+    await stranger.says(HELLO, LOGIN)
+
+    named, unnamed = (facts for kind, _, facts in kept.entries if kind == "terminal_refused")
+    assert (named["broker_id"], named["investor_id"]) == (BROKER, "100001")
+    assert "investor_id" not in unnamed
+    for talk in (proved, stranger):
+        await talk.stream.ended()
+
+
 async def test_a_terminal_is_told_even_when_its_refusal_cannot_be_written(house: House, kept: KeptEvidence) -> None:
     """Nothing was done that the ledger would have to announce."""
     talk = Talk(house)
