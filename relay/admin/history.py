@@ -37,6 +37,7 @@ class HistoryReads:
         facts = {
             "investor_id": asked.investor_id,
             "app_id": asked.app_id,
+            "about": asked.about,
             "session": asked.session,
             "chain": asked.chain,
         }

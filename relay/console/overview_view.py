@@ -19,6 +19,8 @@ from relay.console.words import Language
 CERTIFICATE_WARNING_DAYS = 30
 _MOST_REASONS, _MOST_ALARMS = 7, 5
 _RATE_STEPS = 180
+_COUNTERS = {"orders": ("orders_total", "orders_today"), "events": ("events_total", "events_sent_total")}
+"""what a rate is made of: the first of these that a relay counts"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,13 +208,18 @@ def _rates(looked: Looked) -> tuple[RateShown, ...]:
 
 def _rate(looked: Looked, name: str) -> RateShown:
     at = looked.now.timestamp()
-    series = [relay.rates.series(name, at)[-_RATE_STEPS - 1 : -1] for relay in looked.relays]
+    counted = [(relay.rates, _counter(relay.rates.names(), name)) for relay in looked.relays]
+    series = [rates.series(counter, at)[-_RATE_STEPS - 1 : -1] for rates, counter in counted if counter]
     per_second = [sum(step) / STEP_SECONDS for step in zip(*series, strict=True)] if series else []
     chart = line_chart(per_second)
     times = [looked.now - dt.timedelta(seconds=STEP_SECONDS * steps) for steps in (_RATE_STEPS, _RATE_STEPS // 2, 0)]
     title, now = looked.say(f"overview.rate_{name}"), number(chart.last)
     says = looked.say("overview.rate_says", what=title, now=now, highest=number(chart.highest))
     return RateShown(title, chart, now, tuple(time.strftime("%H:%M") for time in times), says)
+
+
+def _counter(names: Sequence[str], rate: str) -> str:
+    return next((name for name in _COUNTERS[rate] if name in names), "")
 
 
 def _health(looked: Looked) -> tuple[HealthShown, ...]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from jinja2 import Environment
+from sqlalchemy import Engine
 
 from relay.admin.accounts import AccountActions
 from relay.admin.changes import Changes
@@ -92,6 +93,8 @@ class ConsoleParts:
     sign_ins: SignIns
     tries: SignInTries
     live: Live
+    ledger: Engine
+    """to count and verify; what hands out a customer's data goes through `actions.history`"""
     actions: ConsoleActions
     menu_for: Callable[[PersonRole | None], Sequence[MenuItem]]
     token_key: bytes = field(repr=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import threading
+
 from relay.console.day_tally import KINDS, DayTally
 from relay.console.parts import ConsoleParts
 from relay.console.verification import Verifications

@@ -59,7 +59,7 @@ def counters_of(status: Mapping[str, Any]) -> dict[str, float]:
     """The counters among a status' figures, over all their labels: what rates are made of."""
     found: dict[str, float] = {}
     for figure in status.get("figures", ()):
-        if figure["name"].endswith("_total"):
+        if figure["name"].endswith("_total") or figure["name"] == "orders_today":
             found[figure["name"]] = found.get(figure["name"], 0.0) + figure["value"]
     return found
 

@@ -131,6 +131,7 @@ def make_parts(settings: Settings, ledger: Engine, directory: Engine) -> Console
             clock=time.time,
             counters=counters_of,
         ),
+        ledger=ledger,
         actions=ConsoleActions(
             process=person_of_console(),
             terminals=TerminalActions(directory, key_file, changes, _now),

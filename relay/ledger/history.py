@@ -18,6 +18,8 @@ from relay.database.schema import LEDGER
 from relay.ledger.chain import Entry
 
 MOST_ON_A_PAGE = 500
+_ABOUT = ("investor_id", "user_id", "terminal_app_id", "app_id", "public_ip", "place")
+"""members of an entry's data that say whom it concerns"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,8 @@ class HistoryAsked:
     until: str = ""
     investor_id: str = ""
     app_id: str = ""
+    about: str = ""
+    """an investor, an app id or an address, whichever it is"""
     session: str = ""
     chain: str = ""
     kinds: Sequence[str] = ()
@@ -91,14 +95,14 @@ def _conditions(asked: HistoryAsked) -> list[ColumnElement[bool]]:
         conditions.append(LEDGER.c.chain == asked.chain)
     if asked.kinds:
         conditions.append(LEDGER.c.kind.in_(asked.kinds))
-    for name, value in (("investor_id", asked.investor_id), ("app_id", asked.app_id)):
+    for names, value in ((("investor_id",), asked.investor_id), (("app_id",), asked.app_id), (_ABOUT, asked.about)):
         if value:
-            conditions.append(_names(name, value, in_time))
+            conditions.append(_names(names, value, in_time))
     return conditions
 
 
-def _names(name: str, value: str, in_time: list[ColumnElement[bool]]) -> ColumnElement[bool]:
-    piece = f"{json.dumps(name)}:{json.dumps(value, ensure_ascii=False)}"
-    named = LEDGER.c.data.contains(piece, autoescape=True)
+def _names(names: Sequence[str], value: str, in_time: list[ColumnElement[bool]]) -> ColumnElement[bool]:
+    pieces = [f"{json.dumps(name)}:{json.dumps(value, ensure_ascii=False)}" for name in names]
+    named = or_(*(LEDGER.c.data.contains(piece, autoescape=True) for piece in pieces))
     sessions = select(LEDGER.c.session).where(*in_time, named, LEDGER.c.session != "")
     return or_(named, and_(LEDGER.c.session != "", LEDGER.c.session.in_(sessions)))

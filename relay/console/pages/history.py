@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 from starlette.responses import Response
 
@@ -13,7 +15,8 @@ from relay.console.logins import LoginOutcome, LoginStory, nearest, stories
 from relay.console.reading import reading_of
 from relay.console.spoken import number
 from relay.console.visit import Visit
-from relay.ledger.history import MOST_ON_A_PAGE, Asked
+from relay.ledger.chain import Entry
+from relay.ledger.history import MOST_ON_A_PAGE, HistoryAsked, PageTurn
 
 LONGEST = 64
 READ_REASON = "查询 / look-up"
@@ -61,7 +64,7 @@ async def history(visit: Visit) -> Response:
         answer=_answer(visit, words, nearest(told, around)),
         events=days,
         more=max(0, len(told) - _MOST_STORIES),
-        short=_in_short(visit, words, told),
+        short=_in_short(words, told),
     )
 
 
@@ -83,10 +86,12 @@ def _is_time(text: str) -> bool:
 
 async def _stories(visit: Visit, who: str, span: tuple[str, str]) -> list[LoginStory]:
     reads, by = visit.parts.actions.history, visit.person(READ_REASON)
-    asked = Asked(since=span[0], until=span[1], about=who)
-    found, after = [], None
+    asked = HistoryAsked(since=span[0], until=span[1], about=who)
+    found: list[Entry] = []
+    after: PageTurn | None = None
     for _ in range(_READS):
-        page, after = await visit.parts.work.run(lambda turn=after: reads.page(by, asked, after=turn, most=MOST_ON_A_PAGE))
+        look = partial(reads.page, by, asked, after=after, most=MOST_ON_A_PAGE)
+        page, after = await visit.parts.work.run(look)
         found += page
         if after is None:
             break
@@ -111,7 +116,7 @@ def _by_day(shown: Iterable[StoryShown]) -> list[_DayShown]:
     return [_DayShown(day, tuple(rows)) for day, rows in days.items()]
 
 
-def _in_short(visit: Visit, words: EntryWords, told: Sequence[LoginStory]) -> list[tuple[str, str]]:
+def _in_short(words: EntryWords, told: Sequence[LoginStory]) -> list[tuple[str, str]]:
     good = sum(story.outcome is LoginOutcome.LOGGED_IN for story in told)
     refused = sum(story.counted or story.outcome is LoginOutcome.REFUSED for story in told)
     incomplete = sum(bool(story.facts.get("collector_code")) for story in told if story.admitted)
@@ -130,5 +135,5 @@ def _all(told: Sequence[LoginStory], name: str) -> str:
 
 
 def _render(visit: Visit, **shown: object) -> Response:
-    nothing = {"answer": None, "events": (), "more": 0, "short": (), "problem": ""}
-    return visit.render("history.html", **{**nothing, **shown})
+    nothing: dict[str, Any] = {"answer": None, "events": (), "more": 0, "short": (), "problem": ""}
+    return visit.render("history.html", **(nothing | shown))

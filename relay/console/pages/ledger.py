@@ -17,7 +17,7 @@ from relay.console.spoken import lasted, number
 from relay.console.verification import Verification
 from relay.console.visit import Visit
 from relay.ledger.chain import Head, verify
-from relay.ledger.history import Asked, turn_of
+from relay.ledger.history import HistoryAsked, turn_of
 
 _ON_A_PAGE = 100
 _SINCE_THE_BEGINNING = "0000"
@@ -72,7 +72,7 @@ async def ledger(visit: Visit) -> Response:
     rows, older = [], ""
     if span is not None:
         kinds = (asked.kind,) if asked.kind else ()
-        search = Asked(
+        search = HistoryAsked(
             since=span[0], until=span[1], about=asked.who, session=asked.session, chain=asked.chain, kinds=kinds
         )
         after, by = turn_of(given.get("after", "")), visit.person(READ_REASON)

@@ -35,9 +35,7 @@ async def terminals(visit: Visit) -> Response:
     ]
     rows.sort(key=lambda row: str(row.since), reverse=True)
     away = [{"name": name, "why": why} for name, _, why in answers if why]
-    return visit.render(
-        "terminals.html", rows=rows, away=away, contains=contains, several=len(relays) > 1, now=now
-    )
+    return visit.render("terminals.html", rows=rows, away=away, contains=contains, several=len(relays) > 1, now=now)
 
 
 async def terminal(visit: Visit) -> Response:

@@ -197,6 +197,7 @@ async def office(
         sign_ins=SignIns(clock.seconds, idle_seconds=1800, longest_seconds=43200),
         tries=SignInTries(clock.seconds),
         live=live,
+        ledger=engine,
         actions=ConsoleActions(
             process=person_of_console(),
             terminals=TerminalActions(engine, key_file, changes, clock.wall),
