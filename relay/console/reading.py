@@ -8,7 +8,7 @@ import threading
 
 from relay.console.day_tally import KINDS, DayTally
 from relay.console.parts import ConsoleParts
-from relay.console.verification import Verifications
+from relay.console.verification import LedgerVerifications
 from relay.console.visit import Visit
 from relay.database.times import COUNTER_ZONE
 from relay.ledger.news import chain_names, entries_after
@@ -26,7 +26,7 @@ class Reading:
         self._counting = threading.Lock()
         self._tally = DayTally("")
         self._counted_at = float("-inf")
-        self.verifications = Verifications(parts.ledger, parts.clock)
+        self.verifications = LedgerVerifications(parts.ledger, parts.clock)
 
     def now(self) -> dt.datetime:
         """The time in China."""

@@ -32,7 +32,7 @@ class ChainVerified:
 
 
 @dataclass(slots=True)
-class Verification:
+class LedgerVerification:
     """Written by its thread, read by pages."""
 
     day: str
@@ -80,21 +80,21 @@ class Verification:
             yield entry
 
 
-class Verifications:
+class LedgerVerifications:
     """At most one runs."""
 
     def __init__(self, engine: Engine, clock: Callable[[], dt.datetime]) -> None:
         self._engine = engine
         self._clock = clock
         self._lock = threading.Lock()
-        self.latest: Verification | None = None
+        self.latest: LedgerVerification | None = None
 
-    def begin(self, day: str = "") -> Verification:
+    def begin(self, day: str = "") -> LedgerVerification:
         """Begin one; where one runs, that one."""
         with self._lock:
             if self.latest is not None and self.latest.running:
                 return self.latest
-            self.latest = run = Verification(day, self._clock())
+            self.latest = run = LedgerVerification(day, self._clock())
             thread = threading.Thread(
                 target=run.check, args=(self._engine, self._clock), name="verify ledger", daemon=True
             )

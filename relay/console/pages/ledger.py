@@ -14,7 +14,7 @@ from relay.console.logins import facts_of
 from relay.console.pages.history import LONGEST, READ_REASON, day_span
 from relay.console.reading import reading_of
 from relay.console.spoken import lasted, number
-from relay.console.verification import Verification
+from relay.console.verification import LedgerVerification
 from relay.console.visit import Visit
 from relay.ledger.chain import Head, verify
 from relay.ledger.history import HistoryAsked, turn_of
@@ -129,7 +129,7 @@ async def ledger_verify(visit: Visit) -> Response:
     return visit.render("ledger_verify.html", run=run)
 
 
-def _run(visit: Visit, run: Verification, now: float) -> _RunShown:
+def _run(visit: Visit, run: LedgerVerification, now: float) -> _RunShown:
     found = len(run.problems) + run.more_problems
     word = "running" if run.running else "failed" if run.failed else "broken" if found else "whole"
     kind = {"running": "idle", "failed": "unknown", "broken": "bad", "whole": "ok"}[word]

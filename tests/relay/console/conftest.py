@@ -18,6 +18,7 @@ from argon2 import PasswordHasher
 from pydantic import SecretStr
 from sqlalchemy import Engine
 
+from ctprelay.v1 import admin_pb2 as pb
 from relay.admin.accounts import AccountActions
 from relay.admin.changes import Changes
 from relay.admin.history import HistoryReads
@@ -80,6 +81,9 @@ class MadeUpRelay:
     @property
     def client(self) -> Any:
         return self
+
+    async def list_alarms(self, _request: pb.ListAlarmsRequest) -> pb.ListAlarmsResponse:
+        return pb.ListAlarmsResponse()
 
 
 @dataclass

@@ -113,7 +113,7 @@ class BusyClient:
 def write_a_morning(engine: Engine) -> None:
     """A refused login of 100023 at 08:57, a good one at 09:02, and what else a relay writes."""
     known = {"investor_id": "100023", "terminal_app_id": "kuaiqi_terminal_3.2", "public_ip": "203.0.113.23"}
-    wrong = {"source": "counter", "reason": "invalid_login", "code": 3, "message": "CTP:不合法的登录 / invalid login"}
+    wrong = {"source": "counter", "reason": "wrong_password", "code": 3, "message": "CTP:不合法的登录 / invalid login"}
     rows: list[tuple[str, str, str, dict[str, Any]]] = [
         ("08:30:01", "relay_started", "", {"relay": "relay-a", "version": "0.1.0"}),
         ("08:56:12", "terminal_admitted", "s0", {**known, "port": 51302, "collector_code": 0}),
@@ -122,7 +122,12 @@ def write_a_morning(engine: Engine) -> None:
         ("08:56:40", "terminal_admitted", "s1", {**known, "port": 51377, "collector_code": 0x140}),
         ("08:56:40", "terminal_report_result", "s1", {"call": "RegisterUserSystemInfo", "return_code": 0}),
         ("08:56:41", "counter_login_answer", "s1", {"error_id": 0, "trading_day": "20260105"}),
-        ("08:56:50", "terminals_refused", "", {"count": 3, "place": "198.51.100.9", "reasons": []}),
+        (
+            "08:56:50",
+            "terminals_refused",
+            "",
+            {"count": 3, "place": "198.51.100.9", "reasons": [{"reason": "terminal_not_accepted", "count": 3}]},
+        ),
     ]
     for at, kind, session, facts in rows:
         _record(engine, at, kind, session, facts)

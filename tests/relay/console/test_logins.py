@@ -18,7 +18,7 @@ from relay.refusals.all_reasons import rows
 ADMITTED = {"investor_id": "100023", "terminal_app_id": "kuaiqi_3.2", "public_ip": "203.0.113.23", "port": 51377}
 WRONG_PASSWORD = {
     "source": "counter",
-    "reason": "invalid_login",
+    "reason": "wrong_password",
     "code": 3,
     "message": "CTP:不合法的登录 / invalid login",
     "terminal_app_id": "kuaiqi_3.2",
@@ -157,6 +157,6 @@ def test_the_day_is_counted_once_an_entry() -> None:
         tally.add(entry)
 
     assert (tally.logins, tally.refusals, tally.reports, tally.incomplete) == (1, 41, 1, 1)
-    assert tally.refused[("counter", "invalid_login", 3)] == 1
+    assert tally.refused[("counter", "wrong_password", 3)] == 1
     assert tally.logins_by_hour == {9: 1}
     assert tally.refused_by_hour == {8: 1, 9: 40}

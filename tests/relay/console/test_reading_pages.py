@@ -124,7 +124,7 @@ async def test_the_customer_who_calls_gets_an_answer(busy: Office) -> None:
         words = await words_at(browser, "/history?who=100023&around=08:56")
 
     assert "被拒绝 CTP:不合法的登录 · 柜台拒绝 (错误号 3)" in words
-    assert "可以这样答复 请核对投资者代码与密码" in words
+    assert "可以这样答复 请核对代码与密码" in words
     assert "登录成功" in words
 
 
@@ -178,6 +178,7 @@ async def test_the_ledger_is_filtered_and_turned_by_page(busy: Office) -> None:
 async def test_a_changed_entry_is_shown_as_changed(busy: Office) -> None:
     """On its own page, and by the verification, which says where."""
     with busy.parts.ledger.begin() as connection:
+        connection.exec_driver_sql("DROP TRIGGER ledger_no_update")
         connection.exec_driver_sql('UPDATE ledger SET data = \'{"investor_id":"1"}\' WHERE sequence = 2')
     async with busy.signed_in() as browser:
         entry = await words_at(browser, "/ledger/entry/2?chain=relay-a")
