@@ -23,7 +23,7 @@ from relay.edge.stream_gate import GateLimits, StreamGate
 from relay.edge.streams import OpenStream
 from relay.rpc.listener import Listener
 from relay.sessions.outbox import Outbox
-from relay.settings.settings import Listen
+from relay.settings.listen_section import Listen
 
 _BARE, _EDGE = "gRPC's own port", "through the edge"
 _ROUNDS, _ASKED, _WARM = 60, 100, 2

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from relay.admission.admission import Admission, AdmissionRules
+from relay.admission.client_certificates import Asked
 from relay.admission.login_guard import LoginGuard
 from relay.admission.system_info import AgeLimits
 from relay.counter.ctp.orders.limits import LinkLimits
@@ -59,7 +60,8 @@ DOORS = tuple(
 
 def admission_rules(settings: Settings) -> AdmissionRules:
     age = AgeLimits(settings.verification.max_age_seconds, settings.verification.max_future_seconds)
-    return AdmissionRules(settings.counter.broker_id, age, settings.verification.unlike_before == "refuse")
+    refuse_unlike = settings.verification.unlike_before == "refuse"
+    return AdmissionRules(settings.counter.broker_id, age, refuse_unlike, Asked(settings.listen.client_certificates))
 
 
 def session_limits(settings: Settings) -> SessionLimits:
@@ -102,6 +104,7 @@ class Taking:
             "ledger.proved_refusals_per_minute": self._shares,
             "listen.tls_certificate": certificate,
             "listen.tls_key": certificate,
+            "listen.client_ca": certificate,
             **dict.fromkeys(DOORS, self.doors.take_settings),
             "sessions.linger_seconds": self._session_limits,
             "sessions.max_per_process": self._session_limits,
@@ -128,7 +131,8 @@ class Taking:
         self.sessions.limits = session_limits(settings)
 
     def _admission_rules(self, settings: Settings) -> None:
-        self.admission.rules = admission_rules(settings)
+        # What TLS asks of terminals waits for a restart, and so does what is made of it here.
+        self.admission.rules = replace(admission_rules(settings), certificates=self.admission.rules.certificates)
 
     def _link_limits(self, settings: Settings) -> None:
         self.link_limits.take(read_link_limits(settings))

@@ -24,10 +24,14 @@ class Tls:
     """the name to expect in the certificate where it differs from the address"""
     insecure: bool = False
     """no TLS at all; only for an address on this machine"""
+    certificate_file: Path | None = None
+    """PEM certificate that the terminal shows the relay, where the relay asks for one"""
+    key_file: Path | None = None
+    """PEM private key of `certificate_file`"""
 
 
 def open_channel(address: str, tls: Tls, keepalive_seconds: float) -> grpc.aio.Channel:
-    """A channel to `address` (host:port). ValueError for plaintext to another machine.
+    """A channel to `address` (host:port). ValueError for plaintext to another machine, OSError for files that are not there.
 
     Nothing is connected yet. `keepalive_seconds` is how often a quiet connection is tested; 0 never.
     """
@@ -52,7 +56,17 @@ def open_channel(address: str, tls: Tls, keepalive_seconds: float) -> grpc.aio.C
         return grpc.aio.insecure_channel(address, options)
     if tls.server_name:
         options.append(("grpc.ssl_target_name_override", tls.server_name))
-    return grpc.aio.secure_channel(address, grpc.ssl_channel_credentials(roots(tls.ca_file)), options)
+    return grpc.aio.secure_channel(address, _credentials(tls), options)
+
+
+def _credentials(tls: Tls) -> grpc.ChannelCredentials:
+    if (tls.certificate_file is None) != (tls.key_file is None):
+        raise ValueError("certificate_file and key_file belong together: give both or neither")
+    if tls.certificate_file is None or tls.key_file is None:
+        return grpc.ssl_channel_credentials(roots(tls.ca_file))
+    return grpc.ssl_channel_credentials(
+        roots(tls.ca_file), tls.key_file.read_bytes(), tls.certificate_file.read_bytes()
+    )
 
 
 def roots(ca_file: Path | None) -> bytes | None:

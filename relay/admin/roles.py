@@ -58,6 +58,7 @@ NEEDED: Mapping[str, PersonRole] = MappingProxyType(
         "terminal_add": PersonRole.ADMIN,
         "terminal_rotate": PersonRole.ADMIN,
         "terminal_kinds": PersonRole.ADMIN,
+        "terminal_certificates": PersonRole.ADMIN,
         "investor_add": PersonRole.ADMIN,
         "investor_passwd": PersonRole.ADMIN,
         "investor_accounts": PersonRole.ADMIN,

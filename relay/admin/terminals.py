@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Engine
 
 from relay.admin.changes import Changes, Clock
 from relay.admin.person import Person
+from relay.admission.client_certificates import MOST_MARKS, mark_of
 from relay.counter.port import Mode
 from relay.directory.secrets_box import SecretsBox
 from relay.directory.terminals import ReportKind, Terminal, Terminals, open_key
@@ -50,6 +51,18 @@ class TerminalActions:
         facts = {"app_id": app_id, "kinds": tuple(kinds)}
         with self._changes.recorded(self._directory, by, "terminal_kinds", facts) as here:
             self._terminals(SecretsBox.without_key(), here).set_kinds(app_id, kinds)
+
+    def set_certificates(self, by: Person, app_id: str, marks: Sequence[str]) -> None:
+        """Say which certificates a terminal may show, from the next login on.
+
+        Raises EntryUnknown, LedgerUnavailable; ValueError for what is no mark, or for too many.
+        """
+        facts = {"app_id": app_id, "certificates": tuple(marks)}
+        with self._changes.recorded(self._directory, by, "terminal_certificates", facts) as here:
+            kept = sorted({mark_of(mark) for mark in marks})
+            if len(kept) > MOST_MARKS:
+                raise ValueError(f"an app id has {MOST_MARKS} certificates at most; register a name: for more")
+            self._terminals(SecretsBox.without_key(), here).set_certificates(app_id, kept)
 
     def rotate(self, by: Person, app_id: str, auth_code: str, *, with_another_key: bool = False) -> None:
         """Give a terminal another auth code; the old one ends at once.

@@ -16,6 +16,7 @@ from functools import partial
 
 from ctprelay.v1 import terminal_pb2 as pb
 from relay.admission import system_info
+from relay.admission.client_certificates import Asked, ShownCertificate, why_not_this_terminals
 from relay.admission.known_places import KnownPlaces
 from relay.admission.login_guard import LoginGuard
 from relay.admission.machine_watch import MachineWatch
@@ -44,6 +45,7 @@ class Applicant:
     client_version: str
     origin: Origin
     login: pb.Login = field(repr=False)
+    certificate: ShownCertificate | None = None
     on_admitted: Callable[[], object] = field(default=lambda: None, repr=False)
     """called before its admission is put into the ledger, which from then on must get an end there too"""
 
@@ -68,6 +70,7 @@ class Proof:
     origin: Origin
     challenge: bytes = field(repr=False)
     answer: bytes = field(repr=False)
+    certificate: ShownCertificate | None = None
 
 
 @dataclass(slots=True)
@@ -89,6 +92,8 @@ class AdmissionRules:
     age: system_info.AgeLimits
     refuse_unlike: bool = False
     """whether a machine that is unlike those known at its place is refused, and not only noted"""
+    certificates: Asked = Asked.OFF
+    """of which terminals a certificate is asked"""
 
 
 class Admission:
@@ -124,6 +129,7 @@ class Admission:
         terminal, login = applicant.terminal, applicant.login
         if not terminal.enabled:
             raise Refused(login_reasons.terminal_disabled(app_id=terminal.app_id))
+        refuse(why_not_this_terminals(self.rules.certificates, terminal, applicant.certificate))
         if self._counter.mode not in terminal.modes:
             raise Refused(login_reasons.mode_not_allowed(app_id=terminal.app_id, mode=self._counter.mode.value))
         kind = ReportKind.WECHAT if login.report_kind == pb.REPORT_KIND_WECHAT else ReportKind.ORDINARY
@@ -153,11 +159,12 @@ class Admission:
         return login
 
     async def prove_for_resume(self, proof: Proof) -> None:
-        """Whether the app id is proved; raises Refused, in words that do not tell what was wrong."""
+        """Whether the app id is proved, in words that do not tell what was wrong; then its certificate. Raises Refused."""
         try:
-            await self._proofs.prove(proof.app_id, proof.challenge, proof.answer)
+            terminal = await self._proofs.prove(proof.app_id, proof.challenge, proof.answer)
         except Refused:
             raise Refused(stream_reasons.resume_not_proved(app_id=proof.app_id)) from None
+        refuse(why_not_this_terminals(self.rules.certificates, terminal, proof.certificate))
 
     @asynccontextmanager
     async def at_counter(self, applicant: Applicant) -> AsyncIterator[None]:
@@ -238,6 +245,7 @@ class Admission:
             "collector_version": applicant.login.collector_version,
             "mode": self._counter.mode.value,
             "genuineness_checked": self._verifier is not None and not login.report.wechat,
+            **({"certificate": applicant.certificate.sha256} if applicant.certificate is not None else {}),
         }
 
 

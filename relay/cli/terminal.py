@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from relay.admission.client_certificates import mark_of, read_certificate
 from relay.cli.context import DEFAULT_CONFIG, ConfigPath, Reason, Workplace, ask_secret, why
 from relay.cli.output import EPILOG, AsJson, CommandRefused, reporting, say, show, warn, write_json
 from relay.cli.running_relay import look_for_disabled
@@ -73,6 +74,53 @@ def kinds(
         look_for_disabled(place)
         shown = sorted(set(kind))
         _tell({"app_id": app_id, "kinds": shown}, f"may send: {', '.join(shown)}", as_json=as_json)
+
+
+@app.command(epilog="Example: ctp-relay terminal certificate client_demo_1.0 --add client_demo.crt")
+def certificate(
+    app_id: AppId,
+    config: ConfigPath = DEFAULT_CONFIG,
+    add: Annotated[
+        list[str] | None,
+        typer.Option("--add", help="A PEM file, sha256:… of one certificate, or name:… of all with that name."),
+    ] = None,
+    remove: Annotated[
+        list[str] | None, typer.Option("--remove", help="One that is registered, as this command shows it.")
+    ] = None,
+    reason: Reason = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say which certificates a terminal may show (mTLS), from its next login on; without options show them.
+
+    Where listen.client_certificates is optional or required, a terminal with registered certificates is let in with one of
+    these alone. A renewed certificate is added before the old one is removed; a name: holds for every certificate of the
+    authorities in listen.client_ca that has it.
+    """
+    with reporting():
+        place = Workplace(config, why(reason))
+        known = {terminal.app_id: terminal for terminal in place.terminals.all()[0]}
+        if app_id not in known:
+            raise CommandRefused(f"app id {app_id} is not registered")
+        marks = set(known[app_id].certificates)
+        if add or remove:
+            gone = {mark_of(text) for text in remove or ()}
+            if missing := gone - marks:
+                raise CommandRefused(f"{app_id} has no certificate {', '.join(sorted(missing))}")
+            marks = (marks - gone) | {_mark(text) for text in add or ()}
+            place.terminals.set_certificates(place.by, app_id, sorted(marks))
+            look_for_disabled(place)
+        shown = ", ".join(sorted(marks)) or "none"
+        _tell({"app_id": app_id, "certificates": sorted(marks)}, f"certificates: {shown}", as_json=as_json)
+
+
+def _mark(text: str) -> str:
+    """What was typed, or the mark of the first certificate in the file of this name."""
+    if text.partition(":")[0].lower() in {"sha256", "name"}:
+        return mark_of(text)
+    found = read_certificate(Path(text).read_bytes())
+    if found is None:
+        raise CommandRefused(f"{text}: is not a PEM certificate")
+    return found.sha256
 
 
 @app.command("list")
@@ -177,6 +225,7 @@ def _row(terminal: Terminal) -> dict[str, object]:
         "app_id": terminal.app_id,
         "modes": sorted(mode.value for mode in terminal.modes),
         "kinds": sorted(kind.value for kind in terminal.kinds),
+        "certificates": sorted(terminal.certificates),
         "enabled": terminal.enabled,
         "auth_code_readable": terminal.readable,
         "created_at": terminal.created_at,

@@ -86,6 +86,7 @@ TERMINAL = Table(
     Column("kinds", String(64), nullable=False, server_default="ordinary"),
     Column("previous_auth_code", LargeBinary),
     Column("previous_until", String(40), nullable=False, server_default=""),
+    Column("certificates", Text, nullable=False, server_default=""),
 )
 
 INVESTOR = Table(

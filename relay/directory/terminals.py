@@ -56,6 +56,8 @@ class Terminal:
     """the auth code as it stands in the database"""
     kinds: frozenset[ReportKind] = frozenset({ReportKind.ORDINARY})
     """the reports it may send"""
+    certificates: frozenset[str] = frozenset()
+    """the marks of the certificates it may show; see `admission.client_certificates`"""
 
 
 def open_key(engine: Engine, path: Path) -> SecretsBox:
@@ -160,6 +162,10 @@ class Terminals:
             raise ValueError("a terminal sends one kind of report at least")
         self._change(app_id, kinds=wanted)
 
+    def set_certificates(self, app_id: str, marks: Iterable[str]) -> None:
+        """Say which certificates a terminal may show, from the next login on; raises EntryUnknown."""
+        self._change(app_id, certificates=" ".join(sorted(set(marks))))
+
     def rotate(self, app_id: str, auth_code: str) -> None:
         """Give a terminal a new auth code; raises EntryUnknown, AuthCodeMalformed."""
         auth_code_key(auth_code)
@@ -187,9 +193,9 @@ class Terminals:
 def _terminal(row: Row[Any], auth_code: str, *, readable: bool = True) -> Terminal:
     modes = frozenset(Mode(mode) for mode in row.modes.split())
     kinds = frozenset(ReportKind(kind) for kind in row.kinds.split())
-    return Terminal(
-        row.app_id, auth_code, modes, row.enabled, row.created_at, row.rotated_at, readable, row.auth_code, kinds
-    )
+    certificates = frozenset(row.certificates.split())
+    times = (row.created_at, row.rotated_at)
+    return Terminal(row.app_id, auth_code, modes, row.enabled, *times, readable, row.auth_code, kinds, certificates)
 
 
 def _words(of: Iterable[StrEnum]) -> str:

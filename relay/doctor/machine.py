@@ -40,6 +40,8 @@ def check_ports(case: Case) -> Iterator[Finding]:
 
 def _addresses(settings: Settings) -> Iterator[tuple[str, str]]:
     yield "listen.address", settings.listen.address
+    if settings.listen.address_with_certificates is not None:
+        yield "listen.address_with_certificates", settings.listen.address_with_certificates
     if settings.metrics.address is not None:
         yield "metrics.address", settings.metrics.address
 

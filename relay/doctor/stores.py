@@ -19,6 +19,7 @@ from relay.doctor.case import Case
 from relay.doctor.finding import Finding
 from relay.doctor.processes import described
 from relay.doctor.rows import stores as rows
+from relay.doctor.rows import tls as tls_rows
 from relay.settings.file import directory_url, ledger_url, secrets_key_file
 from relay.settings.secret_files import SecretFileRefused
 from relay.settings.settings import Settings
@@ -135,6 +136,32 @@ def _auth_codes(engine: Engine) -> list[tuple[str, bytes]]:
     with engine.connect() as connection:
         found = connection.execute(select(TERMINAL.c.app_id, TERMINAL.c.auth_code)).all()
     return [(row.app_id, row.auth_code) for row in found]
+
+
+def check_registered_certificates(case: Case) -> Iterator[Finding]:
+    """That the certificates that are registered, and those that are asked for, go together."""
+    asked = case.settings.listen.client_certificates
+    try:
+        with opened(directory_url(case.settings)) as engine:
+            if engine is None or "certificates" not in _columns(engine):
+                return
+            with engine.connect() as connection:
+                found = connection.execute(select(TERMINAL.c.app_id, TERMINAL.c.certificates)).all()
+    except (DatabaseUnusable, SQLAlchemyError):
+        return  # `check_databases` says it
+    having = [row.app_id for row in found if row.certificates]
+    without = [row.app_id for row in found if not row.certificates]
+    if asked == "off" and having:
+        yield tls_rows.CERTIFICATES_NOT_ASKED(app_ids=", ".join(having))
+    if asked == "required" and without:
+        yield tls_rows.CERTIFICATES_NOT_REGISTERED(app_ids=", ".join(without))
+
+
+def _columns(engine: Engine) -> set[str]:
+    looked = inspect(engine)
+    return (
+        {column["name"] for column in looked.get_columns(TERMINAL.name)} if looked.has_table(TERMINAL.name) else set()
+    )
 
 
 def _fits(file: Path, codes: list[tuple[str, bytes]]) -> Finding:

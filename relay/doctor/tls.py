@@ -19,8 +19,8 @@ from relay.database.times import COUNTER_ZONE
 from relay.doctor.case import Case
 from relay.doctor.finding import Finding
 from relay.doctor.rows import tls as rows
-from relay.rpc.certificates import CertificateUnusable, KeyOfAnother, read_pair
-from relay.settings.settings import Listen
+from relay.rpc.certificates import CertificateUnusable, KeyOfAnother, read_authorities, read_pair
+from relay.settings.listen_section import Listen
 from relay.settings.values import split_address
 
 DAYS_BEFORE = 30
@@ -46,6 +46,23 @@ def check_certificate(case: Case) -> Iterator[Finding]:
     chain = x509.load_pem_x509_certificates(pair.chain)
     yield _names(listen, chain[0])
     yield _chain(chain)
+
+
+def check_terminals_authorities(case: Case) -> Iterator[Finding]:
+    """That the authorities of terminals' certificates can be read and are valid."""
+    path = case.settings.listen.client_ca
+    if path is None:
+        return
+    try:
+        found = read_authorities(path)
+    except CertificateUnusable as error:
+        yield rows.CLIENT_CA_UNUSABLE(why=error)
+        return
+    until = found.valid_until
+    if dt.datetime.now(dt.UTC) >= until:
+        yield rows.CLIENT_CA_EXPIRED(name=" | ".join(found.names), until=in_china(until))
+    else:
+        yield rows.CLIENT_CA_RIGHT(count=len(found.names), until=in_china(until))
 
 
 def _validity(file: Path, begins: dt.datetime, until: dt.datetime) -> Finding:

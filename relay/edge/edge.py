@@ -28,6 +28,7 @@ import errno
 import ipaddress
 import socket
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import structlog
 
@@ -52,6 +53,15 @@ _LONGEST_TURN_SECONDS = 0.05
 _NONE_LEFT = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
 
+@dataclass(eq=False, slots=True)
+class _Door:
+    """One address that is listened at."""
+
+    listening: socket.socket
+    inner_ports: tuple[int, int]
+    """of gRPC: for terminals, and for proxies that carry many"""
+
+
 class Edge:
     """All connections of the terminal service."""
 
@@ -74,9 +84,8 @@ class Edge:
         self._by_port: dict[int, Passage] = {}
         self._loop = asyncio.get_running_loop()
         self._turns: asyncio.TimerHandle | None = None
-        self._listening: socket.socket | None = None
+        self._listening: list[_Door] = []
         self._pause: asyncio.TimerHandle | None = None
-        self.inner_ports = (0, 0)
 
     @property
     def strangers(self) -> int:
@@ -98,33 +107,39 @@ class Edge:
         """Connections on which a terminal has proved itself and has no session yet."""
         return sum(passage.is_proved and not passage.sessions for passage in tuple(self.passages))
 
+    @property
+    def inner_ports(self) -> tuple[int, int]:
+        """Of the first address: gRPC's for terminals, and for proxies that carry many."""
+        return self._listening[0].inner_ports
+
     async def start(self, address: str, inner_ports: tuple[int, int]) -> int:
         """Listen at `address` and pass on to these ports on loopback; returns the port. Raises OSError.
 
-        The first is for terminals, the second for proxies that carry many.
+        The first is for terminals, the second for proxies that carry many. May be called for several addresses.
         """
         host, port = split_address(address)
-        self.inner_ports = inner_ports
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         found = await self._loop.getaddrinfo(host, port, family=family, type=socket.SOCK_STREAM)
-        self._listening = socket.create_server(
+        listening = socket.create_server(
             found[0][4][:2],
             family=family,
             backlog=_BACKLOG,
             dualstack_ipv6=host == "::",  # as gRPC's own port
         )
-        self._listening.setblocking(False)
-        self._loop.add_reader(self._listening, self._accept)
-        return int(self._listening.getsockname()[1])
+        listening.setblocking(False)
+        door = _Door(listening, inner_ports)
+        self._listening.append(door)
+        self._loop.add_reader(listening, self._accept, door)
+        return int(listening.getsockname()[1])
 
     def close(self) -> None:
         """Take no more connections; those there are go on. Idempotent."""
         if self._pause is not None:
             self._pause.cancel()
-        if self._listening is not None:
-            self._loop.remove_reader(self._listening)
-            self._listening.close()
-            self._listening = None
+        for door in self._listening:
+            self._loop.remove_reader(door.listening)
+            door.listening.close()
+        self._listening.clear()
 
     def stop(self) -> None:
         """End what is left; idempotent."""
@@ -200,7 +215,7 @@ class Edge:
     def ask_turn(self, passage: Passage) -> None:
         """Let it go on when it is its turn."""
         if passage.carries_many:
-            passage.go_on(self.inner_ports[1])
+            passage.go_on(passage.inner_ports[1])
             return
         self._pace.ask(passage, passage.place, known=passage.known)
         if self._turns is None or self._pace.is_ready(passage.place, self._loop.time()):
@@ -223,19 +238,19 @@ class Edge:
             self._turns.cancel()
             self._turns = None
         while (passage := self._pace.next(self._loop.time())) is not None:
-            passage.go_on(self.inner_ports[0])
+            passage.go_on(passage.inner_ports[0])
         wait = self._pace.wait(self._loop.time())
         if wait is not None:
             self._turns = self._loop.call_later(min(max(wait, 0.001), _LONGEST_TURN_SECONDS), self._give_turns)
 
     # The accept loop ------------------------------------------------------------------------------------------
 
-    def _accept(self) -> None:
+    def _accept(self, door: _Door) -> None:
         for _ in range(_AT_A_TIME):
-            if self._listening is None:
+            if door not in self._listening:
                 return
             try:
-                connection, address = self._listening.accept()
+                connection, address = door.listening.accept()
             except (BlockingIOError, InterruptedError):
                 return
             except OSError as error:
@@ -243,9 +258,9 @@ class Edge:
                     self._none_left(error)
                     return
                 continue  # this one was gone before it was taken
-            self._take(connection, address)
+            self._take(connection, address, door.inner_ports)
 
-    def _take(self, connection: socket.socket, address: Sequence[object]) -> None:
+    def _take(self, connection: socket.socket, address: Sequence[object], inner_ports: tuple[int, int]) -> None:
         try:
             peer = origin_at(ipaddress.ip_address(str(address[0]).partition("%")[0]), int(str(address[1])))
             connection.setblocking(False)
@@ -258,7 +273,7 @@ class Edge:
         if not is_proxy and self._shares.refuses(peer.place, known=self.known(peer.place)):
             self._refuse_at_once(connection, peer)
             return
-        passage = Passage(self, connection, peer)
+        passage = Passage(self, connection, peer, inner_ports)
         self.passages.add(passage)
         if writes_header or self.take_place(passage):
             passage.begin()
@@ -279,11 +294,12 @@ class Edge:
         held = max(self._shares, self._logging_in, key=len)
         if held:
             held.fullest().cut(Cause.GAVE_WAY if held is self._shares else Cause.LOGGING_IN)
-        if self._listening is not None:
-            self._loop.remove_reader(self._listening)
+        for door in self._listening:
+            self._loop.remove_reader(door.listening)
+        if self._listening and self._pause is None:
             self._pause = self._loop.call_later(_PAUSE_SECONDS, self._accept_again)
 
     def _accept_again(self) -> None:
         self._pause = None
-        if self._listening is not None:
-            self._loop.add_reader(self._listening, self._accept)
+        for door in self._listening:
+            self._loop.add_reader(door.listening, self._accept, door)

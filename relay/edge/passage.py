@@ -85,8 +85,10 @@ class _At(Enum):
 class Passage:
     """Both sockets of a connection, its times, and the streams on it."""
 
-    def __init__(self, edge: Surroundings, outer: socket.socket, peer: Origin) -> None:
+    def __init__(self, edge: Surroundings, outer: socket.socket, peer: Origin, inner_ports: tuple[int, int]) -> None:
+        """`inner_ports` are gRPC's: for terminals, and for proxies that carry many."""
         self._edge = edge
+        self.inner_ports = inner_ports
         self._loop = asyncio.get_running_loop()
         self._outer = outer
         self._inner: socket.socket | None = None
@@ -104,9 +106,8 @@ class Passage:
         """what came before the inner connection was there"""
         self._allowance = Allowance(edge.limits.max_message)
         self._pipes: tuple[Pipe, ...] = ()
-        self._dropped = self._streams = self._proved = 0
-        self.sessions = 0
-        """streams on it that have a session"""
+        self._dropped = self._streams = self._proved = self.sessions = 0
+        """`sessions` are the streams on it that have a session"""
         self._time: asyncio.TimerHandle | None = None
         """until the next step, or without a stream"""
         self._proof_time: asyncio.TimerHandle | None = None

@@ -97,6 +97,48 @@ def report_kind_not_allowed(*, app_id: str, kind: str) -> None:
     """The login's report_kind is one that the firm has not allowed this app id."""
 
 
+# Its certificate -----------------------------------------------------------------------------------------------
+
+
+@reason(
+    ("终端 {app_id!r} 未登记证书", "no certificate is registered for app id {app_id!r}"),
+    advice=(
+        "请期货公司登记该终端的证书 (ctp-relay terminal certificate)",
+        "ask your futures firm to register the terminal's certificate (ctp-relay terminal certificate)",
+    ),
+    retry=Retry.NO,
+)
+def certificate_not_registered(*, app_id: str) -> None:
+    """listen.client_certificates is required, and the firm has registered none for this app id."""
+
+
+@reason(
+    ("终端 {app_id!r} 未出示证书", "app id {app_id!r} showed no certificate"),
+    advice=(
+        "请为终端配置证书与密钥, 并连接 listen.address_with_certificates",
+        "give the terminal its certificate and key, and let it connect where certificates are asked for",
+    ),
+    retry=Retry.NO,
+)
+def certificate_missing(*, app_id: str) -> None:
+    """A certificate is registered for the app id, and the terminal showed none: it came in where none is asked for."""
+
+
+@reason(
+    (
+        "终端 {app_id!r} 出示的证书不是登记的证书 ({sha256})",
+        "the certificate shown is none of app id {app_id!r} ({sha256})",
+    ),
+    advice=(
+        "请使用登记的证书, 或请期货公司登记新证书 (ctp-relay terminal certificate)",
+        "use the registered certificate, or ask your futures firm to register this one (ctp-relay terminal certificate)",
+    ),
+    retry=Retry.NO,
+)
+def certificate_of_another(*, app_id: str, sha256: str) -> None:
+    """The certificate is valid and of a known authority, but registered for another app id or for none."""
+
+
 # The investor ---------------------------------------------------------------------------------------------------
 
 

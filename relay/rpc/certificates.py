@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 from cryptography.x509.oid import PublicKeyAlgorithmOID
 
+from relay.settings.file_modes import why_changeable
 from relay.settings.secret_files import SecretFileRefused, check_private
 
 _log = structlog.get_logger(__name__)
@@ -69,16 +70,55 @@ def read_pair(certificate: Path, key: Path) -> Pair:
     return Pair(chain, secret, valid_from, valid_until, f"{first.serial_number:x}")
 
 
+@dataclass(frozen=True, slots=True)
+class Authorities:
+    """Who may issue terminals' certificates."""
+
+    pem: bytes = field(repr=False)
+    names: list[str]
+    valid_until: dt.datetime
+    """of the first that expires"""
+
+
+def read_authorities(path: Path) -> Authorities:
+    """Read the file, blocking; raises CertificateUnusable where it has none, or another user could add one."""
+    content = _read(path)
+    if why := why_changeable(path):
+        raise CertificateUnusable(why)
+    try:
+        found = x509.load_pem_x509_certificates(content)
+        names = [one.subject.rfc4514_string() for one in found]
+        return Authorities(content, names, min(one.not_valid_after_utc for one in found))
+    except (ValueError, x509.InvalidVersion):
+        raise CertificateUnusable(f"{path}: has no PEM certificates") from None
+
+
+@dataclass(frozen=True, slots=True)
+class ServedFiles:
+    """Where certificate, key and, with certificates of terminals, their authorities stand."""
+
+    certificate: Path
+    key: Path
+    client_ca: Path | None = None
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """All of them."""
+        return (self.certificate, self.key, *([self.client_ca] if self.client_ca is not None else []))
+
+
 class Certificates:
     """The pair new connections get. `look` and `use` block: not for the event loop's thread."""
 
-    def __init__(self, certificate: Path, key: Path) -> None:
+    def __init__(self, files: ServedFiles) -> None:
         """Raises CertificateUnusable. One that has expired is served all the same, and said."""
-        self._certificate, self._key = certificate, key
-        self._seen = _state(certificate, key)
+        self._files = files
+        self._seen = _state(*files.paths)
         self._begins: dt.datetime | None = None
         """when a pair that was read too early may be taken"""
-        self._pair = read_pair(certificate, key)
+        self._pair = read_pair(files.certificate, files.key)
+        self._authorities = read_authorities(files.client_ca) if files.client_ca is not None else None
+        self._ready = _configurations(self._pair, self._authorities)
         if why := self._why_not_now(self._pair):
             _log.error("certificate_not_valid", why=why)
 
@@ -86,42 +126,58 @@ class Certificates:
     def valid_until(self) -> dt.datetime:
         return self._pair.valid_until
 
-    def credentials(self) -> grpc.ServerCredentials:
-        """For one server; each has its own, because each asks for what is new to it."""
-        served = self._pair
+    def credentials(self, *, asks: bool = False) -> grpc.ServerCredentials:
+        """For one server; each has its own, because each asks for what is new to it. `asks` the terminal for one as well.
+
+        gRPC calls `fetch` at each new connection, on a thread of its own and with a lock of its own held, and waits there for
+        the interpreter's. So it makes nothing, reads nothing and waits for nothing: all it may hand out is ready before.
+        """
+        served = self._ready[asks]
 
         def fetch() -> grpc.ServerCertificateConfiguration | None:
-            """On a thread of gRPC's, at each new connection; None leaves it at the one before."""
+            """None leaves it at the one before."""
             nonlocal served
-            if self._pair is served:
+            newest = self._ready[asks]
+            if newest is served:
                 return None
-            served = self._pair
-            return _configuration(served)
+            served = newest
+            return newest
 
-        return grpc.dynamic_ssl_server_credentials(_configuration(served), fetch)  # type: ignore[arg-type]  # may be None
+        return grpc.dynamic_ssl_server_credentials(served, fetch, asks)  # type: ignore[arg-type]  # may be None
 
     def look(self) -> None:
         """Take what is in the files where they have changed since they were last read; says it where they are unfit."""
         its_time = self._begins is not None and _now() >= self._begins
-        if _state(self._certificate, self._key) == self._seen and not its_time:
+        if _state(*self._files.paths) == self._seen and not its_time:
             return
         try:
-            self.use(self._certificate, self._key)
+            self.use(self._files)
         except CertificateUnusable as error:
             _log.error("certificate_not_taken", why=str(error), advice="the one before is served on")
 
-    def use(self, certificate: Path, key: Path) -> None:
-        """Take these files from here on, and what is in them; raises CertificateUnusable, and keeps the one before."""
-        self._certificate, self._key = certificate, key
-        self._seen = _state(certificate, key)
+    def use(self, files: ServedFiles) -> None:
+        """Take these files from here on, and what is in them; raises CertificateUnusable, and keeps what was before."""
+        self._files = files
+        self._seen = _state(*files.paths)
         self._begins = None
-        pair = read_pair(certificate, key)
+        if files.client_ca is not None:
+            self._take_authorities(read_authorities(files.client_ca))
+        pair = read_pair(files.certificate, files.key)
         if why := self._why_not_now(pair):
             self._begins = pair.valid_from if _now() < pair.valid_from else None
             raise CertificateUnusable(why)
         if pair != self._pair:
             self._pair = pair
+            self._ready = _configurations(pair, self._authorities)
             _log.info("certificate_taken", serial=pair.serial, valid_until=pair.valid_until.isoformat())
+
+    def _take_authorities(self, authorities: Authorities) -> None:
+        if authorities != self._authorities:
+            self._authorities = authorities
+            self._ready = _configurations(self._pair, authorities)
+            _log.info(
+                "client_ca_taken", authorities=authorities.names, first_expires=authorities.valid_until.isoformat()
+            )
 
     async def watch(self, seconds: float = _LOOK_SECONDS) -> None:
         while True:
@@ -131,9 +187,9 @@ class Certificates:
     def _why_not_now(self, pair: Pair) -> str:
         now = _now()
         if now >= pair.valid_until:
-            return f"{self._certificate}: expired at {pair.valid_until.isoformat()}"
+            return f"{self._files.certificate}: expired at {pair.valid_until.isoformat()}"
         if now < pair.valid_from:
-            return f"{self._certificate}: is not valid before {pair.valid_from.isoformat()}"
+            return f"{self._files.certificate}: is not valid before {pair.valid_from.isoformat()}"
         return ""
 
 
@@ -141,8 +197,12 @@ def _now() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
 
 
-def _configuration(pair: Pair) -> grpc.ServerCertificateConfiguration:
-    return grpc.ssl_server_certificate_configuration([(pair.key, pair.chain)])
+def _configurations(pair: Pair, authorities: Authorities | None) -> dict[bool, grpc.ServerCertificateConfiguration]:
+    """What gRPC is given, by whether it asks terminals for certificates."""
+    pairs = [(pair.key, pair.chain)]
+    without = grpc.ssl_server_certificate_configuration(pairs)
+    asking = grpc.ssl_server_certificate_configuration(pairs, authorities.pem if authorities else None)
+    return {False: without, True: asking}
 
 
 def _read(path: Path) -> bytes:

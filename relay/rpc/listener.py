@@ -7,6 +7,7 @@ import datetime as dt
 import logging
 import weakref
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
@@ -20,11 +21,12 @@ from relay.edge.limits import EdgeLimits
 from relay.edge.pace import PaceLimits
 from relay.edge.shares import ShareLimits
 from relay.edge.stream_gate import MOST_WAITING, GateLimits, StreamGate
-from relay.rpc.certificates import Certificates, CertificateUnusable
+from relay.rpc.certificates import Certificates, CertificateUnusable, ServedFiles
 from relay.rpc.terminal_service import TerminalService, is_news
 from relay.sessions.sessions import STOPPING, Sessions
 from relay.sessions.stream import StreamSettings, TerminalStream
-from relay.settings.settings import Listen, Settings
+from relay.settings.listen_section import Listen
+from relay.settings.settings import Settings
 from relay.tasks import Tasks
 
 _INNER_ADDRESS = "127.0.0.1:0"
@@ -37,6 +39,20 @@ _NO_COMPRESSION = 1
 """the set of algorithms that has only the one that changes nothing"""
 _FAREWELL_SECONDS = 5.0
 """how long the last words on the streams may take to be read"""
+
+
+@dataclass(slots=True)
+class _ServedAddress:
+    """An address and gRPC's two servers behind it."""
+
+    key: str
+    """of the setting"""
+    address: str
+    asks: bool
+    """whether a terminal must show a certificate there"""
+    for_terminals: Any
+    for_proxies: Any
+    port: int = 0
 
 
 class Listener:
@@ -55,12 +71,14 @@ class Listener:
         self._most_bytes = 2 * settings.max_message_bytes
         self.certificates: Certificates | None = None
         if settings.tls_certificate is not None and settings.tls_key is not None:
-            self.certificates = Certificates(settings.tls_certificate, settings.tls_key)
+            files = ServedFiles(settings.tls_certificate, settings.tls_key, settings.client_ca)
+            self.certificates = Certificates(files)
         self.edge = Edge(self._edge_limits(settings), known_place, tls=self.certificates is not None)
         self._origins = _Origins(self.edge)
         self._service = TerminalService(open_stream, self._origins, gate, self.edge, settings.max_message_bytes)
-        self._for_terminals = self._server(_STREAMS_OF_A_TERMINAL, _IDLE_SECONDS_OF_A_TERMINAL)
-        self._for_proxies = self._server(_STREAMS_OF_A_PROXY, _IDLE_SECONDS_OF_A_PROXY)
+        self._doors = [self._door("listen.address", settings.address, settings.client_certificates == "required")]
+        if settings.address_with_certificates is not None:
+            self._doors.append(self._door("listen.address_with_certificates", settings.address_with_certificates, True))
         self._take_networks(settings)
         logging.getLogger("grpc._cython.cygrpc").addFilter(is_news)
         self._tasks = Tasks()
@@ -87,23 +105,30 @@ class Listener:
 
     async def start(self) -> int:
         """Begin to serve; returns the port. OSError where the address cannot be used."""
-        address = self._settings.address
-        try:
-            ports = self._bind(self._for_terminals), self._bind(self._for_proxies)
-            await self._for_terminals.start()
-            await self._for_proxies.start()
-            port = await self.edge.start(address, ports)
-        except (RuntimeError, OSError) as error:  # grpc says RuntimeError, whatever stood in the way
-            raise OSError(f"listen.address {address} cannot be used: is another program there? ({error})") from None
+        for door in self._doors:
+            try:
+                ports = self._bind(door.for_terminals, door.asks), self._bind(door.for_proxies, door.asks)
+                await door.for_terminals.start()
+                await door.for_proxies.start()
+                door.port = await self.edge.start(door.address, ports)
+            except (RuntimeError, OSError) as error:  # grpc says RuntimeError, whatever stood in the way
+                where = f"{door.key} {door.address}"
+                raise OSError(f"{where} cannot be used: is another program there? ({error})") from None
         if self.certificates is not None:
             self._tasks.start(self.certificates.watch(), "watch the certificate")
-        return port
+        return self._doors[0].port
+
+    @property
+    def port_with_certificates(self) -> int:
+        """The port of the second address; 0 where there is none."""
+        return self._doors[1].port if len(self._doors) > 1 else 0
 
     async def stop(self, seconds: float) -> None:
         """Take no more streams, let those there are end within this time, then cut them; idempotent."""
         await self._tasks.cancel()
         self.edge.close()
-        await asyncio.gather(self._for_terminals.stop(seconds), self._for_proxies.stop(seconds))
+        servers = [server for door in self._doors for server in (door.for_terminals, door.for_proxies)]
+        await asyncio.gather(*(server.stop(seconds) for server in servers))
         self.edge.stop()
 
     def take_settings(self, settings: Listen) -> None:
@@ -116,10 +141,12 @@ class Listener:
 
     def take_certificate(self, settings: Settings) -> None:
         """Read the certificate again; blocks, raises CertificateUnusable."""
-        certificate, key = settings.listen.tls_certificate, settings.listen.tls_key
-        if self.certificates is None or certificate is None or key is None:
+        listen = settings.listen
+        if self.certificates is None or listen.tls_certificate is None or listen.tls_key is None:
             raise CertificateUnusable("TLS can be switched on or off by a restart only")
-        self.certificates.use(certificate, key)
+        if (listen.client_ca is None) != (self._settings.client_ca is None):
+            raise CertificateUnusable("certificates of terminals can be switched on or off by a restart only")
+        self.certificates.use(ServedFiles(listen.tls_certificate, listen.tls_key, listen.client_ca))
 
     def _take_networks(self, settings: Listen) -> None:
         self._origins.trusted = self.edge.carries_many = parse_networks(settings.trusted_proxies)
@@ -135,6 +162,12 @@ class Listener:
             settings.max_message_bytes,
             settings.hello_timeout_seconds,
             2 * (self._max_sessions + settings.max_streams_without_session + MOST_WAITING),
+        )
+
+    def _door(self, key: str, address: str, asks: bool) -> _ServedAddress:
+        for_terminals = self._server(_STREAMS_OF_A_TERMINAL, _IDLE_SECONDS_OF_A_TERMINAL)
+        return _ServedAddress(
+            key, address, asks, for_terminals, self._server(_STREAMS_OF_A_PROXY, _IDLE_SECONDS_OF_A_PROXY)
         )
 
     def _server(self, streams: int, idle_seconds: int) -> Any:
@@ -157,10 +190,10 @@ class Listener:
         server.add_generic_rpc_handlers((self._service,))
         return server
 
-    def _bind(self, server: Any) -> int:
+    def _bind(self, server: Any, asks: bool) -> int:
         if self.certificates is None:
             return int(server.add_insecure_port(_INNER_ADDRESS))
-        return int(server.add_secure_port(_INNER_ADDRESS, self.certificates.credentials()))
+        return int(server.add_secure_port(_INNER_ADDRESS, self.certificates.credentials(asks=asks)))
 
 
 class _Origins:

@@ -16,6 +16,7 @@ import grpc
 from google.protobuf.message import DecodeError
 
 from ctprelay.v1 import terminal_pb2 as pb
+from relay.admission.client_certificates import ShownCertificate, read_certificate
 from relay.admission.origin.trusted_proxies import Origin, OriginUnknown, parse_peer
 from relay.edge.edge import Edge
 from relay.edge.stream_gate import Slot, StreamGate
@@ -126,6 +127,7 @@ class TerminalService(grpc.GenericRpcHandler):
         counted: tuple[OpenStream, Slot],
     ) -> None:
         stream = self._open_stream(origin)
+        stream.certificate = _shown(context)
         _count(stream, *counted)
         tasks = Tasks()
         tasks.start(_read(requests, stream), "terminal stream reader")
@@ -142,6 +144,12 @@ class TerminalService(grpc.GenericRpcHandler):
             await stream.ended()
         if unread:  # the goodbye could not be written any more, so the stream's status says it
             await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, SLOW_READER.text)
+
+
+def _shown(context: Context) -> ShownCertificate | None:
+    """The certificate that gRPC took from the terminal."""
+    pem = (context.auth_context() or {}).get("x509_pem_cert")
+    return read_certificate(pem[0]) if pem else None
 
 
 def _count(stream: TerminalStream, counted: OpenStream, slot: Slot) -> None:

@@ -16,6 +16,7 @@ import structlog
 from ctprelay.v1 import terminal_pb2 as pb
 from relay.admission.admission import Applicant, Proof
 from relay.admission.challenge import TIMESTAMP_BYTES
+from relay.admission.client_certificates import ShownCertificate
 from relay.admission.origin.trusted_proxies import Origin
 from relay.admission.self_description import check_hello, check_login
 from relay.counter.port import Evidence
@@ -79,6 +80,8 @@ class TerminalStream:
         self._investor: dict[str, str] = {}
         """whom a proved terminal logs in; what a stranger says is not written under an investor's name"""
         self._session: TerminalSession | None = None
+        self.certificate: ShownCertificate | None = None
+        """what the terminal showed in TLS"""
         self.on_proved: Callable[[], object] = lambda: None
         """called as soon as the terminal has proved itself"""
         self.on_session: Callable[[], object] = lambda: None
@@ -162,7 +165,9 @@ class TerminalStream:
         self._patience.cancel()  # from here on every step has a deadline of its own
         terminal = await self._prove(login.auth_info)
         self._investor = {"broker_id": login.broker_id, "investor_id": login.investor_id}
-        applicant = Applicant(self._name, terminal, self._client_version, self._origin, login, self._admitted)
+        applicant = Applicant(
+            self._name, terminal, self._client_version, self._origin, login, self.certificate, self._admitted
+        )
         try:
             session = await self._sessions.admit(applicant)
         except (Refused, LedgerUnavailable):
@@ -185,7 +190,7 @@ class TerminalStream:
 
     async def _resume(self, resume: pb.Resume) -> None:
         self._patience.cancel()  # as in a login
-        proof = Proof(self._app_id, self._origin, self._challenge, resume.auth_info)
+        proof = Proof(self._app_id, self._origin, self._challenge, resume.auth_info, self.certificate)
         session = await self._sessions.resume(proof, resume.resume_token, self._proved)
         self._welcome(session, after_sequence=resume.after_sequence)
 

@@ -17,8 +17,9 @@ from pydantic import BeforeValidator, Field, SecretStr, model_validator
 from relay.settings.admin_section import AdminSettings
 from relay.settings.console_section import ConsoleSettings
 from relay.settings.ledger_section import LedgerSettings
+from relay.settings.listen_section import Listen
 from relay.settings.section import Section
-from relay.settings.values import Address, Count, Front, Network, Seconds, is_loopback, split_list
+from relay.settings.values import Count, Front, Seconds, is_loopback, split_list
 from relay.settings.watch_section import Metrics, WatchSettings
 
 ENVIRONMENT_PREFIX = "CTP_RELAY__"
@@ -47,66 +48,6 @@ class Relay(Section):
         " same user such as py-spy and gdb may look into it; for finding a fault, not for production",
     )
     drain_seconds: Seconds = Field(default=30.0, description="seconds a stopping relay waits for terminals to leave")
-
-
-class Listen(Section):
-    """Where terminals connect."""
-
-    address: Address = Field(default="127.0.0.1:50051", description="HOST:PORT of the terminal service")
-    tls_certificate: Path | None = Field(
-        default=None, description="PEM certificate chain of the terminal service", examples=["tls/relay.crt"]
-    )
-    tls_key: Path | None = Field(
-        default=None, description="PEM private key of tls_certificate", examples=["tls/relay.key"]
-    )
-    names: Annotated[tuple[str, ...], BeforeValidator(split_list)] = Field(
-        default=(),
-        description="names and addresses that terminals dial; `ctp-relay doctor` compares them with the certificate's",
-        examples=[["relay.example.com"]],
-    )
-    plaintext_on_loopback: bool = Field(
-        default=False, description="serve without TLS; allowed only on a loopback address, for trying out"
-    )
-    max_message_bytes: int = Field(
-        default=65536, ge=4096, le=4 * 1024 * 1024, description="largest message a terminal may send, in bytes"
-    )
-    trusted_proxies: Annotated[tuple[Network, ...], BeforeValidator(split_list)] = Field(
-        default=(), description="networks of proxies whose x-forwarded-for is believed; from all others it is ignored"
-    )
-    proxy_protocol_from: Annotated[tuple[Network, ...], BeforeValidator(split_list)] = Field(
-        default=(),
-        description="networks of proxies that pass bytes on and begin each connection with a PROXY protocol header, version 1 or 2",
-    )
-    max_connections_without_session: Count = Field(
-        default=256,
-        description="most connections on which no terminal has proved itself, from all addresses together; where all are"
-        " taken, the address with most gives up its oldest. Each takes up to three descriptors",
-    )
-    max_connections_without_session_per_address: Count = Field(
-        default=128,
-        description="most connections from one address on which no terminal has proved itself; further ones are closed at once."
-        " An IPv6 address counts as its /64 network",
-    )
-    connections_per_second: Seconds = Field(
-        default=50.0,
-        description="new connections a second from all addresses that no investor has logged in from before; those that are known"
-        " have four times as many of their own. Further ones wait for their turn. Each uses up one of the machine's ephemeral ports"
-        " for a minute, so more than 90 need more of those (net.ipv4.ip_local_port_range)",
-    )
-    connections_per_second_per_address: Seconds = Field(
-        default=20.0, description="new connections a second from one address, after the first 64"
-    )
-    max_streams_without_session: Count = Field(
-        default=256, description="most streams that are not logged in, from all addresses together"
-    )
-    max_streams_without_session_per_address: Count = Field(
-        default=32,
-        description="most streams from one address that are not logged in; further ones wait up to hello_timeout_seconds."
-        " An IPv6 address counts as its /64 network",
-    )
-    hello_timeout_seconds: Seconds = Field(
-        default=10.0, description="seconds from the challenge to the terminal's login"
-    )
 
 
 class Operator(Section):

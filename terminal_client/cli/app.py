@@ -58,6 +58,10 @@ def start(
     investor: Annotated[str | None, given("INVESTOR", "投资者 InvestorID")] = None,
     ca_file: Annotated[str | None, given("CA_FILE", "根证书 PEM file with trusted roots")] = None,
     server_name: Annotated[str | None, given("SERVER_NAME", "Name in the certificate")] = None,
+    certificate_file: Annotated[
+        str | None, given("CERTIFICATE_FILE", "终端证书 PEM certificate to show the relay, where it asks for one")
+    ] = None,
+    key_file: Annotated[str | None, given("KEY_FILE", "终端证书的密钥 PEM key of --certificate-file")] = None,
     insecure: Annotated[bool, given("INSECURE", "明文 Plaintext, to this machine only", "--insecure")] = False,
     library: Annotated[str | None, given("LIBRARY", "采集库 Collector library")] = None,
     edition: Annotated[str | None, given("EDITION", "production or evaluation 评测")] = None,

@@ -38,6 +38,10 @@ class Options:
     ca_file: str = ""
     """PEM file with the roots to trust; empty takes the system's"""
     server_name: str = ""
+    certificate_file: str = ""
+    """PEM certificate that the relay may ask for"""
+    key_file: str = ""
+    """PEM private key of it"""
     insecure: bool = False
     """plaintext, to this machine only"""
     library: str = ""
@@ -52,7 +56,9 @@ class Options:
     as_json: bool = False
 
     def tls(self) -> Tls:
-        return Tls(Path(self.ca_file) if self.ca_file else None, self.server_name, self.insecure)
+        files = (Path(name) if name else None for name in (self.ca_file, self.certificate_file, self.key_file))
+        ca_file, certificate_file, key_file = files
+        return Tls(ca_file, self.server_name, self.insecure, certificate_file, key_file)
 
     def required(self, *names: str) -> None:
         """OptionsInvalid naming every one of these that is not set."""

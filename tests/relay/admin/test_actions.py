@@ -90,6 +90,7 @@ MADE: dict[str, Change] = {
     "terminal_disable": lambda place: place.terminals.set_enabled(MEI, "one", False),
     "terminal_enable": lambda place: place.terminals.set_enabled(MEI, "one", True),
     "terminal_kinds": lambda place: place.terminals.set_kinds(MEI, "one", [ReportKind.WECHAT]),
+    "terminal_certificates": lambda place: place.terminals.set_certificates(MEI, "one", ["name:desk.example.com"]),
     "investor_add": lambda place: place.investors.add(MEI, Investor("9999", "100002"), "pw"),
     "investor_passwd": lambda place: place.investors.set_password(MEI, ONE, "new"),
     "investor_accounts": lambda place: place.investors.set_accounts(MEI, ONE, ["A1", "A2"]),
@@ -106,6 +107,7 @@ REFUSED: dict[str, tuple[Change, type[Exception]]] = {
     "terminal_disable": (lambda place: place.terminals.set_enabled(MEI, "nobody", False), EntryUnknown),
     "terminal_enable": (lambda place: place.terminals.set_enabled(MEI, "nobody", True), EntryUnknown),
     "terminal_kinds": (lambda place: place.terminals.set_kinds(MEI, "one", []), ValueError),
+    "terminal_certificates": (lambda place: place.terminals.set_certificates(MEI, "one", ["rubbish"]), ValueError),
     "investor_add": (lambda place: place.investors.add(MEI, Investor("9999", "a b"), "pw"), ValueError),
     "investor_passwd": (lambda place: place.investors.set_password(MEI, ONE, ""), ValueError),
     "investor_accounts": (lambda place: place.investors.set_accounts(MEI, NOBODY, ["A"]), EntryUnknown),
@@ -227,7 +229,7 @@ def test_every_method_that_takes_a_person_is_among_those_tested() -> None:
     called = {name for change in MADE.values() for name in change.__code__.co_names}
 
     assert {name.rpartition(".")[2] for name in changing} <= called
-    assert len(changing) == 12
+    assert len(changing) == 13
 
 
 def test_a_key_is_not_tried_where_it_is_missing(place: Place) -> None:

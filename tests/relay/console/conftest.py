@@ -36,7 +36,8 @@ from relay.console.tries import SignInTries
 from relay.console.words import load_sentences
 from relay.database.database import open_database, prepare
 from relay.directory.accounts import ConsoleAccounts
-from relay.settings.settings import CounterSettings, Listen, Settings
+from relay.settings.listen_section import Listen
+from relay.settings.settings import CounterSettings, Settings
 
 PASSWORD = "correct horse battery"
 QUICK = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)

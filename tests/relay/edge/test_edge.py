@@ -254,8 +254,9 @@ async def test_without_descriptors_the_accept_loop_waits_and_goes_on(monkeypatch
         async with edge_at_work() as (edge, port, _):
             held = await opened(port, "127.0.0.2")
             assert await answer(held) == PREFACE
-            scarce = _Scarce(edge._listening, 3)
-            monkeypatch.setattr(edge, "_listening", scarce)
+            (door,) = edge._listening
+            scarce = _Scarce(door.listening, 3)
+            monkeypatch.setattr(door, "listening", scarce)
 
             newcomer = await opened(port, "127.0.0.3")
 

@@ -17,7 +17,7 @@ from ctprelay.v1 import terminal_pb2_grpc
 from relay.edge import passage
 from relay.rpc.listener import Listener
 from relay.sessions.endings import Ending, EndKind
-from relay.settings.settings import Listen
+from relay.settings.listen_section import Listen
 from tests.relay.admission.origin.test_proxy_header import binary
 from tests.relay.rpc.test_listener import certified
 from tests.relay.rpc.test_terminal_service import HELLO, Site, wide_gate

@@ -22,9 +22,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 from structlog.testing import capture_logs
 
-from relay.rpc.certificates import Certificates, CertificateUnusable, read_pair
+from relay.rpc.certificates import Certificates, CertificateUnusable, ServedFiles, read_pair
 from relay.rpc.listener import Listener
-from relay.settings.settings import Listen
+from relay.settings.listen_section import Listen
 from tests.relay.rpc.test_terminal_service import wide_gate
 
 DEADLINE_SECONDS = 30.0
@@ -142,7 +142,7 @@ def test_a_pair_that_does_not_fit_stops_the_start(files: Files) -> None:
     _another_key(files)
 
     with pytest.raises(CertificateUnusable, match="is not the key of"):
-        Certificates(files.certificate, files.key)
+        Certificates(ServedFiles(files.certificate, files.key))
 
 
 def _pair_of(key: Any, directory: Path) -> tuple[Path, Path]:
@@ -206,21 +206,21 @@ def test_a_certificate_of_no_known_version_is_not_taken(files: Files) -> None:
 @pytest.mark.parametrize("mode", [0o644, 0o604, 0o620, 0o602])
 def test_a_key_that_others_can_use_is_not_taken(files: Files, mode: int) -> None:
     """As any other secret's file, with the command that mends it; what is served already is served on."""
-    serving = Certificates(files.certificate, files.key)
+    serving = Certificates(ServedFiles(files.certificate, files.key))
     files.renew()
     files.key.chmod(mode)
 
     with pytest.raises(CertificateUnusable, match="run: chmod 600"):
         read_pair(files.certificate, files.key)
     with pytest.raises(CertificateUnusable, match="run: chmod 600"):
-        serving.use(files.certificate, files.key)
+        serving.use(ServedFiles(files.certificate, files.key))
     files.key.chmod(0o640)  # the group's members are chosen, as orchestrators mount secrets
-    serving.use(files.certificate, files.key)
+    serving.use(ServedFiles(files.certificate, files.key))
 
 
 def test_a_key_whose_mode_was_mended_is_taken(files: Files) -> None:
     """As the log advises; nothing else of the file changes by that, and the certificate before would expire."""
-    certificates = Certificates(files.certificate, files.key)
+    certificates = Certificates(ServedFiles(files.certificate, files.key))
     wanted = files.renew()
     files.key.chmod(0o644)
     with capture_logs() as lines:
@@ -236,7 +236,7 @@ def test_a_certificate_that_came_too_early_is_taken_when_it_begins(
     files: Files, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An authority whose clock is ahead; its files do not change any more."""
-    certificates = Certificates(files.certificate, files.key)
+    certificates = Certificates(ServedFiles(files.certificate, files.key))
     begins = dt.datetime.now(dt.UTC) + dt.timedelta(hours=1)
     wanted = files.renew(not_before=begins)
     with capture_logs() as lines:

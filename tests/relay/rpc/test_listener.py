@@ -15,7 +15,7 @@ from ctprelay.v1 import terminal_pb2 as pb
 from ctprelay.v1 import terminal_pb2_grpc
 from relay.admission.origin.trusted_proxies import Origin
 from relay.rpc.listener import Listener
-from relay.settings.settings import Listen
+from relay.settings.listen_section import Listen
 from tests.relay.rpc.test_terminal_service import HELLO, listening, wide_gate
 
 

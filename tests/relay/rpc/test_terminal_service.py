@@ -19,7 +19,7 @@ from relay.rpc.listener import Listener
 from relay.sessions.endings import Ending, EndKind
 from relay.sessions.outbox import Outbox
 from relay.sessions.stream import Malformed
-from relay.settings.settings import Listen
+from relay.settings.listen_section import Listen
 
 HELLO = pb.TerminalMessage(hello=pb.Hello(protocol=1, app_id="terminal_1.0"))
 
