@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from relay.edge.descriptors import most_strangers
-from relay.settings.settings import Listen
+from relay.settings.listen_section import Listen
 
 ROOT = Path(__file__).resolve().parents[2]
 UNITS = ROOT / "deploy" / "systemd"
