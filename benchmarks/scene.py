@@ -9,7 +9,7 @@ import json
 import os
 import secrets
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -86,8 +86,8 @@ class Scene:
 
 
 @asynccontextmanager
-async def set_up(folder: Path) -> AsyncIterator[Scene]:
-    """Start everything under `folder`, end everything at the end."""
+async def set_up(folder: Path, **settings: str) -> AsyncIterator[Scene]:
+    """Start everything under `folder`, end everything at the end; `settings` are variables of the relays' (LEDGER__ORDERS)."""
     async with AsyncExitStack() as stack:
         users = demo_accounts.users()
         counter = await stack.enter_async_context(SimulatedCounter(CounterConfig(users=tuple(users))))
@@ -99,7 +99,7 @@ async def set_up(folder: Path) -> AsyncIterator[Scene]:
             stack, DIRECT, counter.address, "100005", demo_accounts.DIRECT_APP_ID, code, None
         )
         for mode, cast in MODES.items():
-            port, site = await _relay(stack, folder / mode, cast, tls, counter)
+            port, site = await _relay(stack, folder / mode, cast, tls, counter, settings)
             scene.callers[mode] = await _caller(
                 stack,
                 "relay",
@@ -113,7 +113,12 @@ async def set_up(folder: Path) -> AsyncIterator[Scene]:
 
 
 async def _relay(
-    stack: AsyncExitStack, folder: Path, cast: Cast, tls: TlsFiles, counter: SimulatedCounter
+    stack: AsyncExitStack,
+    folder: Path,
+    cast: Cast,
+    tls: TlsFiles,
+    counter: SimulatedCounter,
+    settings: Mapping[str, str],
 ) -> tuple[int, RelaySite]:
     site = RelaySite(folder, cast, tls, "".join(secrets.choice("ABCDEFGH01234567") for _ in range(16)))
     site.furnish(counter.address)
@@ -123,6 +128,7 @@ async def _relay(
     if cast.relay_knows_investor:
         await site.run("investor", "add", cast.investor_id, "--password-file", "investor.secret")
     environment = {**clean_environment(os.environ), **_ONE_ADDRESS}
+    environment |= {f"CTP_RELAY__{name}": value for name, value in settings.items()}
     run = await stack.enter_async_context(RelayRun(folder, program_environment(environment)))
     return await run.start(), site
 

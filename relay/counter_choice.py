@@ -26,7 +26,7 @@ from relay.counter.ctp.orders.tools import DriverTools
 from relay.counter.ctp.session.counter_watch import CounterWatch
 from relay.counter.ctp.session.flow_folders import process_folder
 from relay.counter.ctp.session.patience import Patience
-from relay.counter.port import Evidence, Mode, SteeredCounter
+from relay.counter.port import Evidence, Mode, OrderTrail, SteeredCounter
 from relay.counter.right_passwords import RightPasswords
 from relay.faults.faults import Faults
 from relay.logs.alarms import Alarms
@@ -48,10 +48,17 @@ class ProcessParts:
     passwords: RightPasswords
     alarms: Alarms
     faults: Faults
+    trail: OrderTrail | None = None
+    """the orders' audited stream"""
 
 
 def make_parts(
-    settings: Settings, number: int, order_map: OrderMapFile, known: KnownOwners, stack: contextlib.AsyncExitStack
+    settings: Settings,
+    number: int,
+    order_map: OrderMapFile,
+    known: KnownOwners,
+    trail: OrderTrail | None,
+    stack: contextlib.AsyncExitStack,
 ) -> ProcessParts:
     """Everything new; the flow files are removed when the stack closes."""
     faults = Faults()
@@ -65,6 +72,7 @@ def make_parts(
         passwords=RightPasswords(),
         alarms=Alarms(),
         faults=faults,
+        trail=trail,
     )
 
 
@@ -118,6 +126,7 @@ def make_counter(
         day_use=DayUse(settings.limits.orders_per_day),
         alarms=own.alarms,
         clock=own.clock,
+        trail=own.trail,
     )
     if settings.relay.mode == Mode.MANY_TO_MANY.value:
         return ManyToMany(connector, tools)

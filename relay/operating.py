@@ -64,7 +64,7 @@ async def serve_operators(settings: Settings, of: Operated, stack: contextlib.As
 
 def _parts(settings: Settings, of: Operated, reads: ReadEntries) -> AdminParts:
     seen, reloading, sessions = of.watched, of.reloading, of.watched.sessions
-    changes = Changes(of.engine, settings.relay.name, _now)
+    changes = Changes(of.engine, settings.relay.name, _now, settings.ledger.digest)
     steered = Steered(
         sessions,
         of.counter,

@@ -43,7 +43,9 @@ from relay.directory.known_terminals import KnownTerminals
 from relay.directory.terminals import Terminals, open_key
 from relay.event_loop import run_loop, settle_heap
 from relay.hearing import be_watched
+from relay.ledger.digests import DigestUnavailable, require_digest
 from relay.ledger.ledger import Ledger
+from relay.ledger.order_trail import open_order_trail
 from relay.ledger.spool import Spool
 from relay.logs import logs
 from relay.metrics.endpoint import Watched
@@ -82,7 +84,7 @@ def run(settings: Settings, load: Load, note: Callable[[], object] = lambda: Non
         signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until it is listened to: its default would end the process
         try:
             run_loop(supervisor.watch(serve(settings, secrets, log, load, supervisor=supervisor)))
-        except (OSError, LocaleMissing, binding.BindingMismatch, VerifierUnavailable) as error:
+        except (OSError, LocaleMissing, binding.BindingMismatch, VerifierUnavailable, DigestUnavailable) as error:
             _log.critical("relay_cannot_run", why=_why(error))
             raise SystemExit(1) from None
 
@@ -108,7 +110,8 @@ async def serve(
         verifier = await _open_verifier(settings, stack)
         order_map = _open_order_map(settings, engine, numbers, stack)
         await _keep_directory(settings, directory, known := KnownOwners(), stack)
-        shared = make_parts(settings, numbers[-1], order_map, known, stack)
+        trail = stack.enter_context(open_order_trail(settings, engine))
+        shared = make_parts(settings, numbers[-1], order_map, known, trail, stack)
         counter = make_counter(settings, secrets, ledger, shared, link_limits := read_link_limits(settings))
         sessions, admission, guard = _make_sessions(settings, directory, verifier, counter, ledger, shared)
         await ledger.record("relay_started", "", _started(settings, numbers[-1]))
@@ -185,6 +188,7 @@ def _open_order_map(
 def _open_databases(
     settings: Settings, ledger_engine: Engine, stack: contextlib.AsyncExitStack
 ) -> tuple[Ledger, Directory]:
+    require_digest(settings.ledger.digest)
     directory_engine, directory_url = ledger_engine, settings_file.directory_url(settings)
     if directory_url != settings_file.ledger_url(settings):
         directory_engine = open_database(directory_url)
@@ -198,6 +202,7 @@ def _open_databases(
             clock=_now,
             capacity=settings.ledger.queue_entries,
             commit_timeout=settings.ledger.commit_timeout_seconds,
+            digest=settings.ledger.digest,
         )
     )
     box = open_key(directory_engine, settings_file.secrets_key_file(settings))

@@ -112,7 +112,7 @@ async def serve(
 def make_parts(settings: Settings, ledger: Engine, directory: Engine) -> ConsoleParts:
     """Everything that pages stand on, inside the loop."""
     console = settings.console
-    changes = Changes(ledger, settings.relay.name, _now)
+    changes = Changes(ledger, settings.relay.name, _now, settings.ledger.digest)
     key_file = secrets_key_file(settings)
     return ConsoleParts(
         settings=settings,

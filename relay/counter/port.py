@@ -12,7 +12,7 @@ import asyncio
 import base64
 import datetime as dt
 import hashlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
@@ -366,3 +366,21 @@ class Evidence(Protocol):
 
     async def note(self, kind: str, session: str, data: Mapping[str, object]) -> None:
         """For what has happened and cannot be taken back: kept when it returns, in the database or on disk."""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderNote:
+    """What the orders' stream keeps of one order, cancel or change."""
+
+    kind: str
+    session: str
+    trading_day: str
+    """as the counter said it; empty where it is not known"""
+    data: Mapping[str, object]
+
+
+class OrderTrail(Protocol):
+    """Where every order that is sent leaves a trace; the order does not wait for it."""
+
+    def put(self, make: Callable[[], OrderNote]) -> None:
+        """Keep what `make` gives, which is called on another thread; returns at once."""

@@ -42,6 +42,8 @@ class Identity:
     public_ip: str = ""
     """as the relay saw it: IPv4 dotted, or IPv6 as 32 hex digits"""
     mac_address: str = ""
+    app_id: str = ""
+    """the terminal's, for the record of its orders"""
 
     @cached_property
     def broker(self) -> bytes:

@@ -7,7 +7,7 @@ become the lane's again. Both modes work so, and a terminal cannot tell them apa
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ctpabi.catalog import Callback, Catalog, Method, Shape
@@ -17,7 +17,7 @@ from relay.counter.ctp.identity.scope import Identity
 from relay.counter.ctp.lanes.lane import Action, ActionMap, Lane, LaneBinding, is_virtual, virtual_front
 from relay.counter.ctp.lanes.named_orders import Named, OrderName, named_by_action, names_of_insert
 from relay.counter.ctp.lanes.order_keys import OrderKeys
-from relay.counter.ctp.lanes.ref_map import MapEntry, RefMap
+from relay.counter.ctp.lanes.ref_map import MapEntry, RefMap, SystemId
 from relay.counter.ctp.lanes.refs import RefCounter, RefPlaces, RefSpace, ref_places, write_ref
 from relay.counter.ctp.lanes.requests import DayLimits, Outgoing, RequestWriter, content
 from relay.counter.ctp.lanes.shown_numbers import ShownNumbers
@@ -216,6 +216,13 @@ class Lanes:
         if learn and order is not None and places is not None and places.keyed and places.action_space is None:
             self._refs.learn(places, body, order)
         return ReadEvent(callback, body, places, order)
+
+    def take_numbered(self) -> Sequence[tuple[MapEntry, SystemId]]:
+        """Orders that got their exchange's number since the last time, each once, with exchange and number."""
+        fresh = self._refs.numbered_now
+        if fresh:
+            self._refs.numbered_now = []
+        return fresh
 
     def receivers(self, event: ReadEvent, owned: Ownership) -> list[Lane]:
         """The lanes that may see a notice of this owner."""

@@ -89,6 +89,8 @@ class RefMap:
         """Forget the day."""
         self._of = {space: _Tables() for space in RefSpace}
         self._exchanges: set[bytes] = set()
+        self.numbered_now: list[tuple[MapEntry, SystemId]] = []
+        """orders that got their exchange's number since this was last taken"""
         self._count = 0
         self._of_investor: dict[str, int] = {}
 
@@ -182,6 +184,7 @@ class RefMap:
         if key[1] and key not in tables.by_system:
             tables.by_system[key] = entry
             tables.system_of[sent_as] = known
+            self.numbered_now.append((entry, known))
             self._exchanges.add(known[0])
         local = local_id(places, body)
         if local is not None:

@@ -24,6 +24,7 @@ from relay.counter.ctp.orders import outputs
 from relay.counter.ctp.orders.calls import OpenCall, RouterLink
 from relay.counter.ctp.orders.checks import OWN_SECONDS
 from relay.counter.ctp.orders.firm import FirmQuestions
+from relay.counter.ctp.orders.order_notes import OrderNotes
 from relay.counter.ctp.orders.outgoing import Item, OutgoingItems, is_end
 from relay.counter.ctp.orders.router import OrderRouter
 from relay.counter.ctp.orders.tools import DriverTools
@@ -126,6 +127,7 @@ class OrderDriver:
             is_live=lambda: session.live,
             next_request_id=session.next_request_id,
         )
+        self._notes = OrderNotes(tools.trail, tools.tables.catalog, self._router.lanes)
         self._firm = FirmQuestions(tools.order_map.shared, self._router, self.pump)
         self._links: dict[RouterLink, CtpLink] = {}
         self._results: dict[OpenCall, asyncio.Future[CallOutcome]] = {}
@@ -150,6 +152,7 @@ class OrderDriver:
         ready, number, limits = asyncio.Event(), self._tools.next_lane(), self._tools.limits
         items = OutgoingItems(ready.set)
         route = self._router.open_link(name, identity, number, limits, items, from_now=from_now)
+        self._notes.opened(route)
         link = self._links[route] = CtpLink(self, route, ready, on_detach, self._tools.turn)
         if link.lost_history:
             _log.warning("day_notices_incomplete", investor=identity.investor_id, session=name)
@@ -241,16 +244,18 @@ class OrderDriver:
         body = self._written(call)
         if body is None:
             return
-        now = self._loop.time()
+        now, written = self._loop.time(), call.body
         try:
             code = self.session.call(call.method, body, call.request_id)
         except Exception:  # noqa: BLE001 - the call must be answered whatever happens
+            self._notes.sent(call, written, body, None)
             # It may have been sent: its references stay used, so that what comes back is still its terminal's.
             _log.exception("api_call_failed", method=call.method.name)
             self._router.not_sent(call, call_reasons.outcome_unknown(), now, for_sure=False)
             return
         if code != 0:
             self._tools.order_map.retract(call.outgoing.entries)
+        self._notes.sent(call, written, body, code)
         self._router.returned(call, code, now)
 
     def _written(self, call: OpenCall) -> bytearray | None:
@@ -304,6 +309,7 @@ class OrderDriver:
                     now = self._loop.time()
                     if isinstance(item, RawEvent):
                         self._router.event(item, now)
+                        self._notes.look_for_numbers()
                     else:
                         await self._session_changed(item)
                         self.pump()
@@ -350,7 +356,7 @@ class OrderDriver:
 
     async def _begin_day(self, trading_day: str, *, changed: bool) -> None:
         try:
-            self._tools.order_map.begin(trading_day)
+            self._tools.order_map.begin(self._notes.begin_day(trading_day))
         except OSError as error:
             _log.error("order_map_unreadable", error=str(error))
             raise Refused(relay_reasons.order_map_unavailable()) from None

@@ -12,6 +12,7 @@ from relay.counter.ctp.lanes.lanes import Lanes
 from relay.counter.ctp.order_map.file import OrderMapFile
 from relay.counter.ctp.orders.checks import RouterTables
 from relay.counter.ctp.orders.limits import LinkLimits
+from relay.counter.port import OrderTrail
 from relay.faults.faults import Faults
 from relay.logs.alarms import Alarms
 
@@ -31,3 +32,5 @@ class DriverTools:
     """whose turn it is to make a slice of a big answer or replay"""
     alarms: Alarms = field(default_factory=Alarms)
     clock: ClockWatch = field(default_factory=lambda: ClockWatch(Faults()))
+    trail: OrderTrail | None = None
+    """where every order leaves a trace; None where the settings say so"""

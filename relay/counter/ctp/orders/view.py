@@ -96,4 +96,5 @@ def identity_of(login: TerminalLogin, operator_id: str = "") -> Identity:
         accounts=login.accounts,
         public_ip=report.public_ip,
         mac_address=report.mac_address,
+        app_id=report.app_id,
     )

@@ -1,0 +1,140 @@
+"""What the audited stream of orders is given: who sent which order from which terminal, under which names, and what the API said.
+
+On the way of an order nothing is read or written: the two structs are kept as they are, the terminal's and the one that
+was sent, and what stands in them is read on the stream's own thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+
+from ctpabi.catalog import Catalog, Method
+from ctpabi.codec import layout
+from relay.counter.ctp.lanes.lanes import Lanes
+from relay.counter.ctp.lanes.ref_map import MapEntry
+from relay.counter.ctp.orders.calls import OpenCall, RouterLink
+from relay.counter.port import OrderNote, OrderTrail
+
+_ORDERED = (
+    "ExchangeID", "InstrumentID", "Direction", "CombOffsetFlag", "OffsetFlag", "LimitPrice", "VolumeTotalOriginal",
+    "Volume", "VolumeChange", "OrderPriceType", "ActionFlag", "BidPrice", "AskPrice", "BidVolume", "AskVolume",
+)  # fmt: skip
+_NAMES = (
+    "FrontID", "SessionID", "OrderRef", "OrderActionRef", "ExecOrderRef", "ExecOrderActionRef", "QuoteRef",
+    "QuoteActionRef", "ForQuoteRef", "OptionSelfCloseRef", "OptionSelfCloseActionRef", "CombActionRef", "OrderSysID",
+    "ExecOrderSysID", "QuoteSysID", "OptionSelfCloseSysID", "OrderLocalID", "RequestID", "ParkedOrderID",
+    "ParkedOrderActionID",
+)  # fmt: skip
+_ORDER_WORDS = "Insert", "Action", "RemoveParked"
+"""what stands in the name of every request that orders, changes or takes back; a question may have them too"""
+_CHANGES = "3"
+"""ActionFlag of a change; any other action takes the order back"""
+
+
+class OrderNotes:
+    """Of one counter session."""
+
+    def __init__(self, trail: OrderTrail | None, catalog: Catalog, lanes: Lanes) -> None:
+        self._trail = trail
+        self._catalog = catalog
+        self._lanes = lanes
+        self._orders = frozenset(filter(_is_order, catalog.methods))
+        self._day = ""
+        self._senders: dict[tuple[int, int], tuple[str, str]] = {}
+        """session and app id of the terminals on these lanes, those that have left included"""
+
+    def begin_day(self, trading_day: str) -> str:
+        """What follows is of this day, which is given back."""
+        self._day = trading_day
+        return trading_day
+
+    def opened(self, link: RouterLink) -> None:
+        """A terminal joined."""
+        if self._trail is not None:
+            self._senders[link.lane.front, link.lane.session] = link.name, link.lane.identity.app_id
+
+    def sent(self, call: OpenCall, written: bytearray, body: bytearray, code: int | None) -> None:
+        """The API was called with `body`, made of what the terminal had `written`; code None: it is not known if it took it."""
+        if self._trail is not None and call.method.name in self._orders:
+            entries = call.outgoing.entries
+            self._trail.put(partial(self._sent, call.link, call.method, written, body, entries, code, self._day))
+
+    def look_for_numbers(self) -> None:
+        """The exchange's numbers that the latest event brought."""
+        fresh = self._lanes.take_numbered()
+        if self._trail is None:
+            return
+        for entry, (exchange, number) in fresh:
+            sender = self._senders.get((entry.lane_front, entry.lane_session))
+            if sender is not None:
+                self._trail.put(partial(_numbered, sender, entry, exchange, number, self._day))
+
+    def _sent(
+        self,
+        link: RouterLink,
+        method: Method,
+        written: bytearray,
+        body: bytearray,
+        entries: tuple[MapEntry, ...],
+        code: int | None,
+        day: str,
+    ) -> OrderNote:
+        struct, sent = self._catalog.structs[method.struct], bytes(body)
+        has = {field.name for field in struct.fields}
+        asked, at_counter = bytes(written), {name: layout.get(struct, sent, name) for name in _NAMES if name in has}
+        of_terminal = {name: layout.get(struct, asked, name) for name in _NAMES if name in has}
+        if entries:  # an insert: its struct has no front and session, and perhaps no reference of the terminal's
+            of_terminal |= _lane_name(entries[0])
+            at_counter |= _counter_name(entries[0])
+        facts: dict[str, object] = {
+            **_who(link.lane.identity.app_id, link.lane.identity.investor_id),
+            "call": method.name,
+            "return_code": code,
+            "order": {name: layout.get(struct, sent, name) for name in _ORDERED if name in has},
+            "of_terminal": _said(of_terminal),
+            "at_counter": _said(at_counter),
+        }
+        if entries and entries[0].order_key:
+            facts["client_order"] = entries[0].order_key
+        action = layout.get(struct, sent, "ActionFlag") if "ActionFlag" in has else ""
+        return OrderNote(_kind(method.name, str(action)), link.name, day, facts)
+
+
+def _numbered(sender: tuple[str, str], entry: MapEntry, exchange: bytes, number: bytes, day: str) -> OrderNote:
+    session, app_id = sender
+    facts: dict[str, object] = {
+        **_who(app_id, entry.investor_id),
+        "ExchangeID": exchange.decode("gb18030", "replace"),
+        "OrderSysID": number.decode("gb18030", "replace"),
+        "kind_of_reference": entry.space,
+        "of_terminal": _lane_name(entry),
+        "at_counter": _counter_name(entry),
+    }
+    return OrderNote("order_numbered", session, day, facts)
+
+
+def _lane_name(entry: MapEntry) -> dict[str, object]:
+    return {"FrontID": entry.lane_front, "SessionID": entry.lane_session, "Ref": entry.lane_ref}
+
+
+def _counter_name(entry: MapEntry) -> dict[str, object]:
+    return {"FrontID": entry.counter_front, "SessionID": entry.counter_session, "Ref": entry.counter_ref}
+
+
+def _who(app_id: str, investor_id: str) -> dict[str, object]:
+    return {"terminal_app_id": app_id, "investor_id": investor_id}
+
+
+def _said(values: Mapping[str, object]) -> dict[str, object]:
+    return {name: value for name, value in values.items() if value not in {"", 0}}
+
+
+def _is_order(method: str) -> bool:
+    return not method.startswith("ReqQry") and any(word in method for word in _ORDER_WORDS)
+
+
+def _kind(method: str, action: str) -> str:
+    if method.endswith("Insert"):
+        return "order_insert"
+    return "order_change" if action == _CHANGES else "order_cancel"

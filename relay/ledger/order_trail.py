@@ -1,0 +1,217 @@
+"""The orders' stream: who sent which order from which terminal, in a chain of its own, off the order's path.
+
+An order hands over one call (`put`) and goes on: no lock, no text, no hash, no wait. A thread makes the entries and commits
+them in small groups, and gives the interpreter back between a few of them, so that no order waits behind a group.
+
+What is kept: `_waiting`, what orders handed over and the thread has not taken (bounded by `capacity`); `_group`, what could not
+be committed yet. While the database is away the group stays and the queue fills. What it has no room for is counted, and
+becomes an entry (`orders_lost`) in its place: behind what was kept before, ahead of what was kept after.
+
+The stream says of itself where it begins and ends (`orders_began`, `orders_ended`). A process that was killed has no end, so
+the next beginning says `unfinished`: what was sent in its last moment may be missing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from typing import Self
+
+import structlog
+from sqlalchemy import Engine, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from relay.counter.port import OrderNote
+from relay.database.database import brief, writing
+from relay.database.schema import LEDGER_ORDER
+from relay.database.times import COUNTER_ZONE, stamp
+from relay.ledger.chain import SecretInLedger, canonical
+from relay.ledger.day_summary import ORDERS_LOST_KIND
+from relay.ledger.digests import SHA256
+from relay.ledger.ledger import append
+from relay.ledger.reader import ORDERS_END
+from relay.ledger.spool import Gap, Item
+from relay.ledger.trading_day import KnownTradingDay
+from relay.settings.settings import Settings
+
+_log = structlog.get_logger(__name__)
+
+_LARGEST_GROUP = 64
+_AT_A_TIME = 8
+"""entries made before the interpreter is given back"""
+_LOOK_SECONDS = 0.2
+_RETRY_SECONDS = 1.0
+BEGAN_KIND, ENDED_KIND = "orders_began", "orders_ended"
+
+Make = Callable[[], OrderNote]
+
+
+class OrderTrailWriter:
+    """A `port.OrderTrail`. Use as `with OrderTrailWriter(…)`; `put` is called on one thread."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        relay: str,
+        *,
+        capacity: int = 100_000,
+        digest: str = SHA256,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """`capacity` bounds what waits for the database; `clock` gives seconds since 1970."""
+        self.chain = f"{relay}{ORDERS_END}"
+        self._engine = engine
+        self._capacity = capacity
+        self._digest = digest
+        self._clock = clock
+        self._waiting: deque[tuple[float, Make]] = deque()
+        self._lost = 0
+        self._lost_now = 0
+        """since the last entry that was kept"""
+        self._lost_since = 0.0
+        self._group: list[Item] = []
+        self._committed = 0
+        self._away = False
+        self._day = KnownTradingDay()
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"orders {relay}", daemon=True)
+
+    def put(self, make: Make) -> None:
+        """Keep one entry; `make` is called on the stream's thread. Returns at once, whatever the database does."""
+        if self._lost_now or len(self._waiting) >= self._capacity:
+            self._put_or_lose(make)
+        else:
+            self._waiting.append((self._clock(), make))
+
+    def statistics(self) -> dict[str, int]:
+        """Entries waiting, committed and lost since the start."""
+        waiting = len(self._waiting) + len(self._group)
+        return {"waiting": waiting, "committed": self._committed, "lost": self._lost}
+
+    def __enter__(self) -> Self:
+        self._group = [self._item(self._clock(), BEGAN_KIND, {"unfinished": self._is_unfinished()})]
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self, seconds: float = 10.0) -> None:
+        """Commit what waits, and the end; idempotent. Waits no longer than this."""
+        self._closing.set()
+        if self._thread.is_alive():
+            self._thread.join(seconds)
+
+    def _put_or_lose(self, make: Make) -> None:
+        """There was no room: once half of it is free again, what was lost is said, and then keeping goes on."""
+        now = self._clock()
+        if len(self._waiting) > self._capacity // 2 or self._capacity < 2:
+            if not self._lost_now:
+                self._lost_since = now
+                _log.error("orders_not_recorded", chain=self.chain, waiting=len(self._waiting))
+            self._lost_now += 1
+            self._lost += 1
+            return
+        self._say_lost(now)
+        self._waiting.append((now, make))
+
+    def _say_lost(self, now: float) -> None:
+        lost, since, self._lost_now = self._lost_now, self._lost_since, 0
+        why = f"{self._capacity} entries were waiting for the database"
+        gap = Gap(lost, _stamp(since), _stamp(now), why)
+        facts = {"entries": gap.entries, "since": gap.since, "until": gap.until, "why": gap.why}
+        self._waiting.append((now, lambda: OrderNote(ORDERS_LOST_KIND, "", "", facts)))
+
+    def _is_unfinished(self) -> bool:
+        """Whether the process before this one did not come to its end. Unknown counts as yes."""
+        newest = select(LEDGER_ORDER.c.kind).where(LEDGER_ORDER.c.chain == self.chain)
+        try:
+            with self._engine.connect() as connection:
+                last = connection.execute(newest.order_by(LEDGER_ORDER.c.sequence.desc()).limit(1)).scalar()
+        except SQLAlchemyError:
+            return True
+        return last not in {None, ENDED_KIND}
+
+    # The thread ----------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while True:
+            self._take()
+            if self._group and not self._commit():
+                if self._closing.wait(_RETRY_SECONDS):
+                    break
+                continue
+            if self._waiting:
+                continue
+            if self._closing.is_set():
+                break
+            self._closing.wait(_LOOK_SECONDS)
+        self._end()
+
+    def _take(self) -> None:
+        """Make entries of what waits, a few at a time."""
+        while self._waiting and len(self._group) < _LARGEST_GROUP:
+            at, make = self._waiting.popleft()
+            with contextlib.suppress(SecretInLedger):
+                self._group.append(self._made(at, make))
+            if len(self._group) % _AT_A_TIME == 0:
+                time.sleep(0)  # an order may wait for the interpreter
+
+    def _made(self, at: float, make: Make) -> Item:
+        try:
+            note = make()
+        except Exception as error:  # noqa: BLE001 - the stream must go on, and say what it has not
+            _log.exception("order_not_read", chain=self.chain)
+            return self._item(at, ORDERS_LOST_KIND, {"entries": 1, "why": type(error).__name__})
+        self._day.hear(note.trading_day)
+        return self._item(at, note.kind, note.data, note.session)
+
+    def _item(self, at: float, kind: str, data: Mapping[str, object], session: str = "") -> Item:
+        moment = dt.datetime.fromtimestamp(at, COUNTER_ZONE)
+        return stamp(moment), kind, session, canonical(data), self._day.at(moment)
+
+    def _commit(self) -> bool:
+        try:
+            with writing(self._engine) as connection:
+                append(connection, self.chain, self._group, self._digest)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the stream tries again and counts what it cannot keep
+            if not self._away:
+                _log.error("orders_waiting_for_database", chain=self.chain, error=brief(error))
+            self._away = True
+            return False
+        if self._away:
+            _log.warning("orders_caught_up", chain=self.chain, waiting=len(self._waiting), lost=self._lost)
+        self._away = False
+        self._committed += len(self._group)
+        self._group = []
+        return True
+
+    def _end(self) -> None:
+        """What is lost for good is said where it can be; the end stands in the chain only where all before it does."""
+        if self._lost_now:
+            self._say_lost(self._clock())
+            self._take()
+        left = len(self._waiting)
+        if left:
+            self._lost += left + len(self._group)
+            _log.error("orders_not_recorded", chain=self.chain, waiting=left + len(self._group))
+            return
+        self._group.append(self._item(self._clock(), ENDED_KIND, {"lost": self._lost}))
+        self._commit()
+
+
+def open_order_trail(settings: Settings, engine: Engine) -> AbstractContextManager[OrderTrailWriter | None]:
+    """The stream of this process, to be entered; of None where the settings switch it off."""
+    kept = settings.ledger
+    if not kept.orders:
+        return contextlib.nullcontext()
+    return OrderTrailWriter(engine, settings.relay.name, capacity=kept.order_queue_entries, digest=kept.digest)
+
+
+def _stamp(at: float) -> str:
+    return stamp(dt.datetime.fromtimestamp(at, COUNTER_ZONE))

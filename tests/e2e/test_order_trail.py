@@ -1,0 +1,65 @@
+"""Every order leaves a trace: who sent it from which terminal, under both references, and the exchange's number."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from typing import Any
+
+import pytest
+
+from tests.e2e.site import INVESTORS, TERMINAL, WILL_REST, Site, buy, eventually, log_in, trade
+from tests.e2e.test_relay_failover import cancel
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+def kept(site: Site, session: str) -> list[tuple[str, dict[str, Any]]]:
+    """The stream's entries of this terminal session."""
+    database = sqlite3.connect(site.relay.state_dir / "relay.sqlite3")
+    try:
+        rows = database.execute(
+            "select kind, data from ledger_order where session = ? order by chain, sequence", (session,)
+        ).fetchall()
+    finally:
+        database.close()
+    return [(kind, json.loads(data)) for kind, data in rows]
+
+
+def newest_session(site: Site) -> str:
+    database = sqlite3.connect(site.relay.state_dir / "relay.sqlite3")
+    try:
+        (found,) = database.execute(
+            "select session from ledger where kind = 'terminal_admitted' order by at desc limit 1"
+        ).fetchone()
+    finally:
+        database.close()
+    return str(found)
+
+
+async def test_orders_and_cancels_are_in_the_stream(site: Site) -> None:
+    """With app id, investor, both names of the order, the exchange's number and the API's return code."""
+    async with site.terminal() as terminal:
+        info = await log_in(terminal, INVESTORS[0])
+        session = newest_session(site)
+        done = await trade(terminal)
+        resting = await terminal.requests.order_insert(buy(WILL_REST))
+        await terminal.requests.order_action(cancel(info, resting.order_ref))
+        await eventually("the cancel is kept", lambda: "order_cancel" in [kind for kind, _ in kept(site, session)])
+        await eventually(
+            "both orders have their numbers",
+            lambda: [kind for kind, _ in kept(site, session)].count("order_numbered") == 2,
+        )
+    found = kept(site, session)
+    first = next(data for kind, data in found if kind == "order_insert")
+    number = next(data for kind, data in found if kind == "order_numbered")
+    taken_back = next(data for kind, data in found if kind == "order_cancel")
+
+    assert (first["terminal_app_id"], first["investor_id"], first["return_code"]) == (TERMINAL, INVESTORS[0], 0)
+    assert (first["order"]["InstrumentID"], first["order"]["VolumeTotalOriginal"]) == ("rb2701", 1)
+    assert first["of_terminal"]["Ref"].strip() == done.order_ref.strip()
+    assert first["at_counter"]["FrontID"] != first["of_terminal"]["FrontID"]
+    assert number["of_terminal"]["Ref"] == first["of_terminal"]["Ref"]
+    assert number["OrderSysID"].strip() == done.order_sys_id.strip()
+    assert (taken_back["call"], taken_back["return_code"]) == ("ReqOrderAction", 0)
+    assert taken_back["of_terminal"]["OrderRef"].strip() == resting.order_ref.strip()

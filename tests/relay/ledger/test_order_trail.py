@@ -1,0 +1,166 @@
+"""The orders' stream: off the order's path, in a chain of its own, and honest about what it could not keep."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+import pytest
+from sqlalchemy import Connection, Engine, select, text
+from sqlalchemy.exc import DatabaseError, OperationalError
+
+from relay.counter.port import OrderNote
+from relay.database.database import writing
+from relay.database.schema import LEDGER_ORDER
+from relay.ledger import order_trail
+from relay.ledger.chain import Head
+from relay.ledger.ledger import append
+from relay.ledger.order_trail import OrderTrailWriter
+from relay.ledger.reader import audit
+from relay.ledger.spool import Item
+
+SECONDS = 30.0
+
+
+def note(number: int) -> Callable[[], OrderNote]:
+    return lambda: OrderNote("order_insert", "s-1", "20260105", {"number": number})
+
+
+def kept(engine: Engine) -> list[tuple[str, dict[str, object]]]:
+    wanted = select(LEDGER_ORDER.c.kind, LEDGER_ORDER.c.data).order_by(LEDGER_ORDER.c.sequence)
+    with engine.connect() as connection:
+        return [(kind, json.loads(data)) for kind, data in connection.execute(wanted)]
+
+
+def eventually(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + SECONDS
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_orders_are_kept_in_their_order(engine: Engine) -> None:
+    """With a beginning and an end; the chain is whole."""
+    with OrderTrailWriter(engine, "one") as trail:
+        for number in range(200):
+            trail.put(note(number))
+    found = kept(engine)
+
+    assert [kind for kind, _ in (found[0], found[-1])] == ["orders_began", "orders_ended"]
+    assert [data["number"] for _, data in found[1:-1]] == list(range(200))
+    assert [(one.chain, one.entries, one.problems) for one in audit(engine)] == [("one/orders", 202, ())]
+
+
+def test_an_entry_has_the_counters_trading_day(sqlite_engine: Engine) -> None:
+    """As the counter said it, where that is a day that can be."""
+    far = time.time() + 3 * 86_400
+    day = time.strftime("%Y%m%d", time.gmtime(far))
+    with OrderTrailWriter(sqlite_engine, "one") as trail:
+        trail.put(lambda: OrderNote("order_insert", "", day, {}))
+    with sqlite_engine.connect() as connection:
+        days = connection.execute(select(LEDGER_ORDER.c.trading_day).where(LEDGER_ORDER.c.kind == "order_insert"))
+
+        assert days.scalars().all() == [day]
+
+
+def test_the_order_waits_for_nothing(sqlite_engine: Engine) -> None:
+    """Not for the database, and its entry is made on another thread."""
+    threads = []
+
+    def make() -> OrderNote:
+        threads.append(threading.current_thread())
+        return OrderNote("order_insert", "", "", {})
+
+    with OrderTrailWriter(sqlite_engine, "one") as trail:
+        with writing(sqlite_engine):  # nobody else can write meanwhile
+            trail.put(make)
+            assert [kind for kind, _ in kept(sqlite_engine)].count("order_insert") == 0
+        eventually(lambda: ("order_insert", {}) in kept(sqlite_engine))
+
+    assert threading.current_thread() not in threads
+
+
+def test_what_the_queue_has_no_room_for_is_said_in_its_place(sqlite_engine: Engine) -> None:
+    """How many, since when and why; behind what was kept before and ahead of what was kept after."""
+    away = threading.Event()
+    away.set()
+
+    class Elsewhere(OrderTrailWriter):
+        def _commit(self) -> bool:
+            return not away.is_set() and super()._commit()
+
+    with Elsewhere(sqlite_engine, "one", capacity=4) as trail:
+        eventually(lambda: trail.statistics()["waiting"] == 1)
+        eventually(lambda: fill(trail) >= 3)
+        lost = trail.statistics()["lost"]
+        away.clear()
+        eventually(lambda: trail.statistics()["waiting"] == 0)
+        trail.put(note(99))
+    kinds = [kind for kind, _ in kept(sqlite_engine)]
+    said = next(data for kind, data in kept(sqlite_engine) if kind == "orders_lost")
+
+    assert said["entries"] == lost
+    assert "waiting for the database" in str(said["why"])
+    assert kinds[kinds.index("orders_lost") :] == ["orders_lost", "order_insert", "orders_ended"]
+
+
+def fill(trail: OrderTrailWriter) -> int:
+    trail.put(note(1))
+    return trail.statistics()["lost"]
+
+
+def test_a_database_that_comes_back_gets_everything(sqlite_engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What could not be committed is tried again, once each."""
+    tries = []
+
+    def failing(connection: Connection, chain: str, items: Sequence[Item], digest: str) -> Head:
+        tries.append(chain)
+        if len(tries) < 3:
+            raise OperationalError("", {}, Exception("away"))
+        return append(connection, chain, items, digest)
+
+    monkeypatch.setattr(order_trail, "_RETRY_SECONDS", 0.01)
+    monkeypatch.setattr("relay.ledger.order_trail.append", failing)
+    with OrderTrailWriter(sqlite_engine, "one") as trail:
+        trail.put(note(7))
+        eventually(lambda: trail.statistics()["committed"] >= 2)
+
+    assert [kind for kind, _ in kept(sqlite_engine)] == ["orders_began", "order_insert", "orders_ended"]
+
+
+def test_a_process_that_did_not_end_is_named_by_the_next(sqlite_engine: Engine) -> None:
+    """What was sent in its last moment may be missing."""
+    first = OrderTrailWriter(sqlite_engine, "one")
+    first.__enter__()
+    eventually(lambda: first.statistics()["committed"] == 1)
+    first._end = lambda: None  # type: ignore[method-assign]
+    first.close()
+    for _ in range(2):
+        with OrderTrailWriter(sqlite_engine, "one"):
+            pass
+
+    assert [data.get("unfinished") for kind, data in kept(sqlite_engine) if kind == "orders_began"] == [
+        False,
+        True,
+        False,
+    ]
+
+
+def test_an_order_that_cannot_be_read_is_said(sqlite_engine: Engine) -> None:
+    """A fault in reading one costs that one, and no silence."""
+    with OrderTrailWriter(sqlite_engine, "one") as trail:
+        trail.put(lambda: OrderNote("order_insert", "", "", {"number": 1 / 0}))
+        trail.put(note(2))
+
+    assert [kind for kind, _ in kept(sqlite_engine)] == ["orders_began", "orders_lost", "order_insert", "orders_ended"]
+
+
+def test_the_orders_table_is_append_only(engine: Engine) -> None:
+    """As the ledger itself."""
+    with OrderTrailWriter(engine, "one"):
+        pass
+    for statement in ("UPDATE ledger_order SET kind = 'x'", "DELETE FROM ledger_order"):
+        with pytest.raises(DatabaseError, match="append-only"), writing(engine) as connection:
+            connection.execute(text(statement))
