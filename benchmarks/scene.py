@@ -122,8 +122,8 @@ async def _relay(
 ) -> tuple[int, RelaySite]:
     site = RelaySite(folder, cast, tls, "".join(secrets.choice("ABCDEFGH01234567") for _ in range(16)))
     site.furnish(counter.address)
-    with (folder / "relay.toml").open("a") as settings:
-        settings.write(_ROOM)
+    with (folder / "relay.toml").open("a") as file:
+        file.write(_ROOM)
     await site.run("terminal", "add", TERMINAL_APP_ID, "--auth-code-file", "terminal_auth_code.secret")
     if cast.relay_knows_investor:
         await site.run("investor", "add", cast.investor_id, "--password-file", "investor.secret")
