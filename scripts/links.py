@@ -14,6 +14,7 @@ from pathlib import Path
 _LINK = re.compile(r"!?\[[^\]]*\]\(\s*<?([^)\s>]+)>?[^)]*\)")
 _HEADING = re.compile(r"^#{1,6}\s+(.+?)\s*#*$", re.MULTILINE)
 _FENCE = re.compile(r"^(```|~~~).*?^\1", re.MULTILINE | re.DOTALL)
+_ANCHOR = re.compile(r'<a id="([^"]+)"></a>')
 _SKIPPED = {".venv", ".git", ".cache", "node_modules"}
 
 
@@ -23,8 +24,9 @@ def broken_links(root: Path) -> list[str]:
 
 
 def anchors(text: str) -> set[str]:
-    """The names a page's headings can be linked by, made the way GitHub makes them."""
-    return {_slug(heading) for heading in _HEADING.findall(_FENCE.sub("", text))}
+    """What of a page can be linked to: its headings, named the way GitHub names them, and its anchors."""
+    plain = _FENCE.sub("", text)
+    return {_slug(heading) for heading in _HEADING.findall(plain)} | set(_ANCHOR.findall(plain))
 
 
 def _pages(root: Path) -> Iterator[Path]:
@@ -48,7 +50,7 @@ def _has(target: Path, anchor: str) -> bool:
 
 
 def _slug(heading: str) -> str:
-    plain = re.sub(r"[`*_]|\[([^\]]*)\]\([^)]*\)", r"\1", heading).strip().lower()
+    plain = re.sub(r"<[^>]+>|[`*_]|\[([^\]]*)\]\([^)]*\)", r"\1", heading).strip().lower()
     kept = (c for c in plain if c in "-_ " or unicodedata.category(c)[0] in "LNM")
     return "".join(kept).replace(" ", "-")
 

@@ -55,7 +55,20 @@ _COLUMNS = """\
 
 def page() -> str:
     """The whole page."""
-    return "\n".join((_HEAD, *(_part(part) for part in PARTS), _counter(), _reports(), _kept()))
+    return _with_anchors("\n".join((_HEAD, *(_part(part) for part in PARTS), _counter(), _reports(), _kept())))
+
+
+def _with_anchors(text: str) -> str:
+    """The page, in which each reason can be linked to where it stands first."""
+    seen: set[str] = set()
+
+    def anchored(found: re.Match[str]) -> str:
+        if found[1] in seen:
+            return found[0]
+        seen.add(found[1])
+        return f'| <a id="{found[1]}"></a>`{found[1]}` |'
+
+    return re.sub(r"^\| `(\w+)` \|", anchored, text, flags=re.MULTILINE)
 
 
 def counter_rows() -> list[CtpError]:
@@ -122,7 +135,7 @@ counter's error for a request comes in the answer and is no `Rejected`. 131, 132
     lines = (
         _row(
             f"`{row.reason}`",
-            str(row.number),
+            f'<a id="errorid-{row.number}"></a>{row.number}',
             _text(row.words),
             _text(row.advice),
             _counter_retry(row),

@@ -1,0 +1,56 @@
+"""What mkdocs needs besides its settings to make the manual's site; mkdocs.yml names it as its hooks.
+
+Pages stand in the repository as a forge shows them: a link may lead to a source file, which the site does not have. Chinese and English
+pages are in one site, each with the words around it in its own language, and one click from the same page in the other.
+"""
+
+from __future__ import annotations
+
+import json
+import posixpath
+import re
+from pathlib import Path
+from typing import Any
+
+MANUAL = {"zh": "manual/zh/", "en": "manual/en/"}
+CHINESE_PAGES = ("manual/zh/", "security.zh.md", "refusals.md")
+_LINK = re.compile(r"(?<!!)\[([^\]]*)\]\(([^)\s#:]+)(#[^)\s]*)?\)")
+_CHARACTER = re.compile(r"([\u4e00-\u9fff])")
+_START = """<!doctype html><html lang="zh"><meta charset="utf-8"><title>CTP 中继手册</title>
+<script>location.replace((navigator.language||"zh").startsWith("zh")?"manual/zh/index.html":"manual/en/index.html")</script>
+<meta http-equiv="refresh" content="1;url=manual/zh/index.html"><a href="manual/zh/index.html">中文</a> · <a href="manual/en/index.html">English</a></html>
+"""
+
+
+def on_page_markdown(markdown: str, *, page: Any, config: Any, files: Any) -> str:
+    """Leave the text of links that lead out of the documents, and add the pictures that were made for this build."""
+    here = posixpath.dirname(page.file.src_uri)
+
+    def kept(found: re.Match[str]) -> str:
+        target = posixpath.normpath(posixpath.join(here, found[2]))
+        return found[1] if target.startswith("..") else found[0]
+
+    return _LINK.sub(kept, markdown)
+
+
+def on_page_context(context: Any, *, page: Any, config: Any, nav: Any) -> Any:
+    """The words around a page in its language, and the way to the same page in the other."""
+    name = page.file.src_uri
+    config.theme["language"] = "zh" if name.startswith(CHINESE_PAGES) else "en"
+    inside = next((name.removeprefix(start) for start in MANUAL.values() if name.startswith(start)), "index.md")
+    for other in config.extra["alternate"]:
+        other["link"] = "./" + MANUAL[other["lang"]] + inside.removesuffix(".md") + ".html"
+    return context
+
+
+def on_post_build(*, config: Any) -> None:
+    """Make Chinese searchable by its characters, where no dictionary of words is there, and a page to begin at."""
+    site = Path(config.site_dir)
+    (site / "index.html").write_text(_START, encoding="utf-8")
+    index = site / "search/search_index.json"
+    found = json.loads(index.read_text(encoding="utf-8"))
+    for entry in found["docs"]:
+        for part in ("title", "text"):
+            if "\u200b" not in entry[part]:
+                entry[part] = _CHARACTER.sub("\u200b\\1\u200b", entry[part])
+    index.write_text(json.dumps(found, ensure_ascii=False), encoding="utf-8")
