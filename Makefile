@@ -1,7 +1,7 @@
 # The two commands: make demo, make test. `make` alone lists the rest.
 # The virtual environment and what the machine lacks are made by scripts/set-up; it is silent when there is nothing to do.
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-json test soak fuzz check fix gen bench attack wheels deb deploy-test sbom audit up set-up
+.PHONY: help demo demo-json test soak fuzz check fix gen bench attack docs wheels deb deploy-test sbom audit up set-up
 
 BIN := $(or $(CTP_RELAY_VENV),.venv)/bin
 TESTS ?= tests
@@ -53,6 +53,10 @@ bench: ## measure; see benchmarks/
 attack: ## attack a relay in 23 ways, from one address and from a hundred, and measure honest terminals; about 15 minutes
 	@scripts/set-up test
 	@$(BIN)/python -m attacks
+
+docs: ## the manual in Chinese and English as a site, into dist/site; it needs no network
+	@scripts/set-up test
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 wheels: ## both distributions, ctp-relay and ctp-relay-terminal, into dist/
 	@scripts/set-up test

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import posixpath
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,8 @@ _START = """<!doctype html><html lang="zh"><meta charset="utf-8"><title>CTP ф╕нч
 """
 
 
-def on_page_markdown(markdown: str, *, page: Any, config: Any, files: Any) -> str:
-    """Leave the text of links that lead out of the documents, and add the pictures that were made for this build."""
+def on_page_markdown(markdown: str, *, page: Any, **_more: Any) -> str:
+    """Leave the text of links that lead out of the documents."""
     here = posixpath.dirname(page.file.src_uri)
 
     def kept(found: re.Match[str]) -> str:
@@ -33,7 +34,7 @@ def on_page_markdown(markdown: str, *, page: Any, config: Any, files: Any) -> st
     return _LINK.sub(kept, markdown)
 
 
-def on_page_context(context: Any, *, page: Any, config: Any, nav: Any) -> Any:
+def on_page_context(context: Any, *, page: Any, config: Any, **_more: Any) -> Any:
     """The words around a page in its language, and the way to the same page in the other."""
     name = page.file.src_uri
     config.theme["language"] = "zh" if name.startswith(CHINESE_PAGES) else "en"
@@ -47,6 +48,8 @@ def on_post_build(*, config: Any) -> None:
     """Make Chinese searchable by its characters, where no dictionary of words is there, and a page to begin at."""
     site = Path(config.site_dir)
     (site / "index.html").write_text(_START, encoding="utf-8")
+    for folder in MANUAL.values():  # where the theme's script looks for the pages of the other language
+        shutil.copyfile(site / "sitemap.xml", site / folder / "sitemap.xml")
     index = site / "search/search_index.json"
     found = json.loads(index.read_text(encoding="utf-8"))
     for entry in found["docs"]:

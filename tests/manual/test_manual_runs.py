@@ -1,0 +1,125 @@
+"""The manual's own commands, in its order, in a fresh directory, against the simulated counter.
+
+Both languages have the same commands (test_pages.py), so one is enough. What a reader has and the page does not make stands in
+`environment`: the programs on the path, a PostgreSQL to connect to, free ports in place of the usual ones.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from scripts.manual import FOLDER, CodeBlock, code_blocks
+from tests.postgres import PostgresServer
+
+PAGES = ("install", "first-start", "two-relays")
+PORTS = ("17001", "17002", "50051", "50061", "50062", "9108", "9109")
+BINARIES = Path(sys.executable).parent
+SECONDS = 240
+SAID = "=== block "
+
+
+@pytest.fixture
+def ports() -> Mapping[str, str]:
+    """A free port for each that the pages name."""
+    probes = [socket.create_server(("127.0.0.1", 0)) for _ in PORTS]
+    try:
+        return {port: str(probe.getsockname()[1]) for port, probe in zip(PORTS, probes, strict=True)}
+    finally:
+        for probe in probes:
+            probe.close()
+
+
+@pytest.fixture
+def environment(ports: Mapping[str, str], postgres_server: PostgresServer, tmp_path: Path) -> dict[str, str]:
+    server_programs = sorted(Path("/usr/lib/postgresql").glob("*/bin"))[-1:]
+    return {
+        **os.environ,
+        "PATH": os.pathsep.join([str(BINARIES), *map(str, server_programs), os.environ["PATH"], "/usr/sbin"]),
+        "HOME": str(tmp_path),
+        "PGHOST": "127.0.0.1",
+        "PGPORT": str(postgres_server.port),
+        "PGUSER": "postgres",
+        "CTP_SIMCOUNTER_CONTROL": f"127.0.0.1:{ports['17002']}",
+    }
+
+
+def shown_blocks() -> Iterator[tuple[str, CodeBlock, str]]:
+    """Every block that is carried out, and what the page says that it prints."""
+    for page in PAGES:
+        blocks = code_blocks((FOLDER / f"zh/{page}.md").read_text(encoding="utf-8"))
+        for block, after in zip(blocks, [*blocks[1:], CodeBlock("", "", "")], strict=True):
+            if block.mark in {"run", "run wait"}:
+                yield page, block, after.text if after.kind == "text" else ""
+
+
+def elsewhere(text: str, ports: Mapping[str, str], database_port: int) -> str:
+    """The same with this run's ports; the simulated counter takes its own from its options."""
+    text = text.replace("ctp-simcounter run", "ctp-simcounter run --port 17001 --control-port 17002")
+    text = text.replace("ctp_relay@127.0.0.1/", f"ctp_relay@127.0.0.1:{database_port}/")
+    return re.sub(r"\b(" + "|".join(PORTS) + r")\b", lambda found: ports[found[1]], text)
+
+
+def script(blocks: list[tuple[str, CodeBlock, str]]) -> str:
+    lines = ["set -euo pipefail"]
+    for number, (_, block, _) in enumerate(blocks):
+        lines.append(f"echo '{SAID}{number}'")
+        if block.mark == "run wait":
+            lines += [f"until {' && '.join(block.text.splitlines())}; do sleep 0.3; done"]
+        else:
+            lines.append(block.text)
+    return "\n".join(lines)
+
+
+def logs_of(folder: Path) -> str:
+    return "\n".join(path.read_text(encoding="utf-8", errors="replace") for path in sorted(folder.rglob("*.log")))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(SECONDS + 60)
+def test_what_the_manual_says_works_in_its_order(
+    environment: dict[str, str], ports: Mapping[str, str], postgres_server: PostgresServer, tmp_path: Path
+) -> None:
+    """Install, first start, two relays behind HAProxy on PostgreSQL; and the commands print what the pages show."""
+    blocks = list(shown_blocks())
+    text = elsewhere(script(blocks), ports, postgres_server.port)
+    output = tmp_path / "output"
+    with output.open("w", encoding="utf-8") as file:
+        shell = subprocess.Popen(
+            ["/bin/bash", "-c", text], cwd=tmp_path, env=environment, stdout=file, stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL, start_new_session=True,
+        )  # fmt: skip
+    try:
+        status = shell.wait(SECONDS)
+    finally:
+        os.killpg(shell.pid, signal.SIGKILL)
+    said = output.read_text(encoding="utf-8")
+    logs = logs_of(tmp_path / "ctp-relay-trial")
+
+    assert status == 0, said[-3000:] + logs[-3000:]
+    parts = re.split(rf"^{SAID}(\d+)$", said, flags=re.MULTILINE)
+    printed = {int(number): part for number, part in zip(parts[1::2], parts[2::2], strict=True)}
+    for number, (page, block, wanted) in enumerate(blocks):
+        found = printed[number] + (logs if ".log" in block.text else "")
+        for line in elsewhere(wanted, ports, postgres_server.port).splitlines():
+            assert line.strip() in found, f"{page}: {block.text} prints\n{found}"
+    assert "origin_without_port" not in logs
+    assert reports(printed) != []
+
+
+def reports(printed: Mapping[int, str]) -> list[str]:
+    """The entries of reports that the second page shows, with an address and a port."""
+    return [
+        line
+        for part in printed.values()
+        for line in part.splitlines()
+        if "terminal_report " in line and re.search(r"port=[1-9]\d* public_ip=127\.0\.0\.1", line)
+    ]
