@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import datetime as dt
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from functools import partial
 from sqlalchemy import Engine
 
 from relay.admission.verifier import Verifier
+from relay.alarms.alarming import Alarming, channels_of
 from relay.counter_choice import ProcessParts
 from relay.faults.table import Fault
 from relay.ledger.ledger import Ledger
@@ -46,5 +48,8 @@ async def be_watched(
     """From here on the relay looks after itself, and says on its port for monitors what it finds."""
     listener = watched.listener
     parts = hear(shared, engine, watched.ledger, watched.verifier, lambda: listener.valid_until)
+    alarming = Alarming(settings.relay.name, settings.alarms, channels_of(settings.alarms))
+    stack.push_async_callback(asyncio.to_thread, alarming.close)
+    alarming.hear(shared.faults, shared.alarms)
     await watch_process(settings, parts, stack)
     serve_metrics(settings, watched, stack)

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from ctpabi.command_help import TwoLanguages
-from relay.cli import console, investor, ledger, locks, sessions, steering, terminal
+from relay.cli import alarm, console, investor, ledger, locks, sessions, steering, terminal
 from relay.cli.context import DEFAULT_CONFIG, ConfigPath
 from relay.cli.doctor import doctor, look_before_serving
 from relay.cli.output import EPILOG, AsJson, reporting, say, show, write_json
@@ -44,6 +44,7 @@ app.add_typer(terminal.app, name="terminal")
 app.add_typer(investor.app, name="investor")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(locks.app, name="locks")
+app.add_typer(alarm.app, name="alarm")
 app.add_typer(console.app, name="console")
 app.add_typer(sessions.app, name="sessions")
 app.add_typer(steering.logins_app, name="logins")

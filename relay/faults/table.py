@@ -204,6 +204,15 @@ class Fault(Enum):
         gravity=Gravity.WARNING,
         stops=Stops.NOTHING,
     )
+    ALARMS_NOT_DELIVERED = FaultRow(
+        title=("告警发不出去", "alarms cannot be delivered"),
+        remedy=(
+            "看原因 (网络, 代理, 机器人地址或密钥), 更正后用 ctp-relay alarm test 验证",
+            "read why (network, proxy, the robot's address or secret); then try ctp-relay alarm test",
+        ),
+        gravity=Gravity.WARNING,
+        stops=Stops.NOTHING,
+    )
     LOGINS_STOPPED = FaultRow(
         title=("柜台拒绝中继本身, 登录暂停", "the counter refuses the relay itself: no login is tried for a time"),
         remedy=(

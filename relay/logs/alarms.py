@@ -6,6 +6,7 @@ An alarm is a line at error level in the log, with an event name of its own, and
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Mapping
 from enum import Enum
 
 import structlog
@@ -42,11 +43,15 @@ class AlarmName(Enum):
 class Alarms:
     def __init__(self) -> None:
         self._counts: Counter[AlarmName] = Counter()
+        self.listeners: list[Callable[[AlarmName, Mapping[str, object]], object]] = []
+        """called with each; they must not wait"""
 
     def sound(self, name: AlarmName, **facts: object) -> None:
         """Raise one alarm; `facts` go into the log line and must not hold secrets."""
         self._counts[name] += 1
         _log.error(name.event, **facts)
+        for listener in self.listeners:
+            listener(name, facts)
 
     def count(self, name: AlarmName) -> int:
         return self._counts[name]

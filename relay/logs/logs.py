@@ -155,7 +155,8 @@ def set_level(level: str) -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(level))
     root = logging.getLogger()
     root.setLevel(level.upper())
-    logging.getLogger("alembic").setLevel(max(logging.WARNING, root.level))
+    for wordy in ("alembic", "httpx", "httpcore"):  # the latter say addresses, which may be secrets
+        logging.getLogger(wordy).setLevel(max(logging.WARNING, root.level))
 
 
 def catch_what_python_prints() -> None:

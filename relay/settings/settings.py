@@ -20,7 +20,7 @@ from relay.settings.ledger_section import LedgerSettings
 from relay.settings.listen_section import Listen
 from relay.settings.section import Section
 from relay.settings.values import Count, Front, Seconds, is_loopback, split_list
-from relay.settings.watch_section import Metrics, WatchSettings
+from relay.settings.watch_section import AlarmSettings, Metrics, WatchSettings
 
 ENVIRONMENT_PREFIX = "CTP_RELAY__"
 _DEFAULT_MAX_SESSIONS = {"many_to_many": 50, "many_to_one": 1000}
@@ -266,6 +266,7 @@ class Settings(Section):
     metrics: Metrics = Metrics()
     console: ConsoleSettings = ConsoleSettings()
     watch: WatchSettings = WatchSettings()
+    alarms: AlarmSettings = AlarmSettings()
     log: LogSettings = LogSettings()
     admin: AdminSettings = AdminSettings()
 

@@ -1,0 +1,92 @@
+"""Which ways the settings ask for, and what goes to them: the edges of faults, and single events without an end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+from relay.alarms.channels import AlarmCommand, Channel, DingTalkRobot, Mail, PlainWebhook, WeComRobot
+from relay.alarms.message import event_item, item_of
+from relay.alarms.sender import AlarmSender
+from relay.faults.faults import FaultEdge, Faults
+from relay.faults.table import Fault, Gravity
+from relay.logs.alarms import AlarmName, Alarms
+from relay.logs.event_texts import chinese_texts
+from relay.settings.secret_files import read_secret
+from relay.settings.values import split_address
+from relay.settings.watch_section import AlarmSettings
+
+_FAREWELL_SECONDS = 3.0
+_SAID_AS_FAULT = frozenset(
+    {
+        AlarmName.OPERATOR_PASSWORD_REFUSED,
+        AlarmName.OPERATOR_PASSWORD_DUE,
+        AlarmName.OPERATOR_REFUSED,
+        AlarmName.OPERATOR_FORCED_OUT,
+        AlarmName.LOGINS_STOPPED,
+        AlarmName.RELAY_APP_TYPE_WRONG,
+    }
+)
+"""their fault has a beginning and an end, which is sent instead"""
+
+
+def channels_of(settings: AlarmSettings) -> list[Channel]:
+    """Reads the secret files; raises SecretFileRefused naming the file."""
+    ways: list[Channel] = []
+    if settings.wecom_url_file is not None:
+        ways.append(WeComRobot(read_secret(settings.wecom_url_file).get_secret_value()))
+    if settings.dingtalk_url_file is not None:
+        secret = settings.dingtalk_secret_file
+        signed_with = read_secret(secret).get_secret_value() if secret is not None else ""
+        ways.append(DingTalkRobot(read_secret(settings.dingtalk_url_file).get_secret_value(), signed_with))
+    if settings.webhook_url_file is not None:
+        ways.append(PlainWebhook(read_secret(settings.webhook_url_file).get_secret_value()))
+    if settings.smtp_address is not None and settings.email_to:
+        host, port = split_address(settings.smtp_address)
+        file = settings.smtp_password_file
+        password = read_secret(file).get_secret_value() if file is not None else ""
+        sender = settings.email_from or settings.email_to[0]
+        ways.append(Mail(host, port, sender, settings.email_to, settings.smtp_security, settings.smtp_user, password))
+    if settings.command:
+        ways.append(AlarmCommand(settings.command))
+    return ways
+
+
+class Alarming:
+    """The ways of one process."""
+
+    def __init__(self, relay: str, settings: AlarmSettings, channels: Sequence[Channel]) -> None:
+        gravity = Gravity(settings.gravity)
+        self.senders = [
+            AlarmSender(relay, channel, group_seconds=settings.group_seconds, gravity=gravity) for channel in channels
+        ]
+        self._chinese = chinese_texts()
+
+    @property
+    def works(self) -> bool:
+        """Whether the latest alarm has reached somebody: only then may a terminal read that operations are alarmed."""
+        return any(sender.works for sender in self.senders)
+
+    def hear(self, faults: Faults, alarms: Alarms) -> None:
+        """Send from now on what begins, ends and happens."""
+        for sender in self.senders:
+            sender.on_state = partial(faults.set, Fault.ALARMS_NOT_DELIVERED)
+        if self.senders:
+            faults.listeners.append(self._edge)
+            alarms.listeners.append(self._event)
+
+    def close(self) -> None:
+        """Send what waits; blocks for some seconds at most."""
+        for sender in self.senders:
+            sender.close(_FAREWELL_SECONDS)
+
+    def _edge(self, edge: FaultEdge) -> None:
+        if edge.of.fault is not Fault.ALARMS_NOT_DELIVERED:
+            for sender in self.senders:
+                sender.put(item_of(edge))
+
+    def _event(self, name: AlarmName, facts: Mapping[str, object]) -> None:
+        if name not in _SAID_AS_FAULT:
+            item = event_item(name.event, (self._chinese.get(name.event, name.event), name.meaning), facts)
+            for sender in self.senders:
+                sender.put(item)

@@ -1,0 +1,142 @@
+"""Sends what must reach a person, one thread for each way, so that neither the relay nor another way waits for it.
+
+What holds: `put` never waits. A queue has a bound; beyond it items are counted as lost. The first item of a quiet time waits
+`group_seconds` for others, and all of them become one message; while more keep coming the pause grows, so a storm is a few
+messages. A message that is not delivered is tried again with growing pauses, then given up, counted and said once, until
+one is delivered again. What comes while one is tried again joins it.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+
+import structlog
+
+from relay.alarms.channels import Channel, NotDelivered
+from relay.alarms.message import AlarmItem, at_least, message_of
+from relay.faults.table import Gravity
+
+_log = structlog.get_logger(__name__)
+MOST_WAITING = 500
+TRIES = 6
+FIRST_PAUSE, LONGEST_PAUSE = 2.0, 60.0
+LONGEST_GROUP = 120.0
+
+
+class AlarmSender:
+    """One way's queue and thread."""
+
+    def __init__(
+        self,
+        relay: str,
+        channel: Channel,
+        *,
+        group_seconds: float,
+        gravity: Gravity = Gravity.WARNING,
+        first_pause: float = FIRST_PAUSE,
+    ) -> None:
+        """`gravity` is the least that is sent."""
+        self.channel = channel
+        self._relay = relay
+        self._group_seconds = group_seconds
+        self._gravity = gravity
+        self._first_pause = first_pause
+        self._items: deque[AlarmItem] = deque()
+        self._changed = threading.Condition()
+        self._closing = threading.Event()
+        self._busy = False
+        self._failing = False
+        self.delivered = 0
+        """messages"""
+        self.failed = 0
+        """messages that were given up"""
+        self.lost = 0
+        """items there was no room for"""
+        self.on_state: Callable[[str], object] = lambda _: None
+        """called with why it does not work, and with nothing when it works again"""
+        self._thread = threading.Thread(target=self._run, name=f"alarms by {channel.name}", daemon=True)
+        self._thread.start()
+
+    @property
+    def works(self) -> bool:
+        """Whether a message was delivered, and none failed since."""
+        return self.delivered > 0 and not self._failing
+
+    def put(self, item: AlarmItem) -> None:
+        """Queue one item; never waits."""
+        if not at_least([item], self._gravity):
+            return
+        with self._changed:
+            if len(self._items) >= MOST_WAITING:
+                self.lost += 1
+                return
+            self._items.append(item)
+            self._changed.notify()
+
+    def close(self, seconds: float) -> None:
+        """Send what waits, without pauses, for at most this long."""
+        self._closing.set()
+        with self._changed:
+            self._changed.notify()
+        self._thread.join(seconds)
+
+    # The thread ----------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        pause = self._group_seconds
+        while self._first_item():
+            self._closing.wait(pause)
+            self._deliver()
+            with self._changed:
+                stormy = bool(self._items)
+            pause = min(2 * pause, max(LONGEST_GROUP, self._group_seconds)) if stormy else self._group_seconds
+
+    def _first_item(self) -> bool:
+        with self._changed:
+            while not self._items and not self._closing.is_set():
+                self._changed.wait()
+            return bool(self._items)
+
+    def _deliver(self) -> None:
+        items, pause, why = self._take(), self._first_pause, ""
+        for number in range(1, TRIES + 1):
+            try:
+                self.channel.send(message_of(self._relay, items))
+            except NotDelivered as error:
+                why = str(error)
+                self._fails(why)
+            except Exception as error:  # noqa: BLE001 - the next message must be tried whatever this one did
+                why = type(error).__name__
+                self._fails(why)
+            else:
+                self._succeeds()
+                return
+            if number == TRIES or self._closing.wait(pause):
+                break
+            pause = min(2 * pause, LONGEST_PAUSE)
+            items += self._take()
+        self.failed += 1
+        _log.error("alarm_given_up", channel=self.channel.name, why=why, items=[item.name for item in items][:10])
+
+    def _take(self) -> list[AlarmItem]:
+        with self._changed:
+            items = list(self._items)
+            self._items.clear()
+        return items
+
+    def _fails(self, why: str) -> None:
+        if not self._failing:
+            self._failing, self._since = True, time.monotonic()
+            _log.error("alarm_not_delivered", channel=self.channel.name, why=why)
+            self.on_state(f"{self.channel.name}: {why}")
+
+    def _succeeds(self) -> None:
+        self.delivered += 1
+        if self._failing:
+            self._failing = False
+            seconds = round(time.monotonic() - self._since, 1)
+            _log.warning("alarms_delivered_again", channel=self.channel.name, seconds=seconds)
+            self.on_state("")

@@ -1,0 +1,184 @@
+"""A storm is one message, a failure is tried again and said once, and nothing waits for a person's telephone."""
+
+from __future__ import annotations
+
+import datetime as dt
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+import structlog
+
+from relay.alarms.alarming import Alarming
+from relay.alarms.channels import NotDelivered
+from relay.alarms.message import AlarmItem, AlarmMessage, Phase, message_of
+from relay.alarms.sender import MOST_WAITING, TRIES, AlarmSender
+from relay.faults.faults import Faults
+from relay.faults.table import Fault, Gravity
+from relay.logs.alarms import AlarmName, Alarms
+from relay.settings.watch_section import AlarmSettings
+
+AT = dt.datetime(2026, 1, 5, 8, 57, tzinfo=dt.timezone(dt.timedelta(hours=8)))
+DEADLINE = 30.0
+
+
+class Telephone:
+    """A way whose failures the test chooses."""
+
+    name = "telephone"
+
+    def __init__(self) -> None:
+        self.got: list[AlarmMessage] = []
+        self.tries = 0
+        self.fails = 0
+        self.open = threading.Event()
+        self.open.set()
+
+    def send(self, message: AlarmMessage) -> None:
+        self.open.wait()
+        self.tries += 1
+        if self.tries <= self.fails:
+            raise NotDelivered("busy")
+        self.got.append(message)
+
+
+@pytest.fixture
+def telephone() -> Telephone:
+    return Telephone()
+
+
+@pytest.fixture
+def sender(telephone: Telephone) -> Iterator[AlarmSender]:
+    made = AlarmSender("relay-1", telephone, group_seconds=0.05, first_pause=0.001)
+    yield made
+    telephone.open.set()
+    made.close(DEADLINE)
+
+
+def item(name: str, phase: Phase = Phase.BEGAN, gravity: Gravity = Gravity.CRITICAL) -> AlarmItem:
+    return AlarmItem(name, phase, ("前置中断", "front down"), gravity, AT)
+
+
+def until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + DEADLINE
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+
+
+def test_a_storm_is_one_message_that_says_how_often(sender: AlarmSender, telephone: Telephone) -> None:
+    """A line that flaps a hundred times must not ring a hundred times."""
+    for _ in range(100):
+        sender.put(item("front_down"))
+        sender.put(item("front_down", Phase.ENDED))
+    until(lambda: telephone.got != [])
+
+    (message,) = telephone.got
+    assert [(found.phase, found.times) for found in message.items] == [(Phase.ENDED, 100)]
+    assert message.title == "【恢复】前置中断 (relay-1)"
+
+
+def test_what_still_stands_comes_before_what_is_over() -> None:
+    """The title is about what a person must do now."""
+    over, grave = item("a", Phase.ENDED), item("c")
+    message = message_of("relay-1", [over, item("b", gravity=Gravity.WARNING), grave])
+
+    assert [found.name for found in message.items] == ["c", "b", "a"]
+    assert message.title.startswith("【故障】")
+
+
+def test_a_failure_is_tried_again_and_said_once(sender: AlarmSender, telephone: Telephone) -> None:
+    """And its end as well."""
+    telephone.fails = 3
+    states: list[str] = []
+    sender.on_state = states.append
+    with structlog.testing.capture_logs() as lines:
+        sender.put(item("front_down"))
+        until(lambda: sender.delivered == 1)
+
+    assert [line["event"] for line in lines] == ["alarm_not_delivered", "alarms_delivered_again"]
+    assert states == ["telephone: busy", ""]
+    assert sender.works
+
+
+def test_after_so_many_tries_it_is_given_up_and_counted(sender: AlarmSender, telephone: Telephone) -> None:
+    """The next one is tried all the same."""
+    telephone.fails = TRIES
+    sender.put(item("front_down"))
+    until(lambda: sender.failed == 1)
+    before = sender.works
+    sender.put(item("database_down"))
+    until(lambda: sender.delivered == 1)
+
+    assert not before
+    assert telephone.got[0].items[0].name == "database_down"
+
+
+def test_putting_never_waits_and_the_queue_has_a_bound(sender: AlarmSender, telephone: Telephone) -> None:
+    """The relay's loop says what it finds while the network hangs."""
+    telephone.open.clear()
+    sender.put(item("first"))
+    until(lambda: not sender._items)
+    begun = time.monotonic()
+    for number in range(MOST_WAITING + 7):
+        sender.put(item(f"fault_{number}"))
+
+    assert time.monotonic() - begun < DEADLINE / 3
+    assert sender.lost == 7
+
+
+def test_a_way_that_fails_in_an_unforeseen_manner_goes_on(telephone: Telephone) -> None:
+    """A fault of ours in one message must not end all further ones."""
+    broken = [True]
+
+    def send(message: AlarmMessage) -> None:
+        if broken.pop() if broken else False:
+            raise RuntimeError
+        telephone.got.append(message)
+
+    telephone.send = send  # type: ignore[method-assign]
+    made = AlarmSender("relay-1", telephone, group_seconds=0.01, first_pause=0.001)
+    made.put(item("front_down"))
+    until(lambda: made.delivered == 1)
+    made.close(DEADLINE)
+
+
+def test_the_end_sends_what_waits(telephone: Telephone) -> None:
+    """A relay that stops because of a fault says so."""
+    made = AlarmSender("relay-1", telephone, group_seconds=3600)
+    made.put(item("front_down"))
+    made.close(DEADLINE)
+
+    assert len(telephone.got) == 1
+
+
+def test_faults_and_single_events_are_sent_each_once(telephone: Telephone) -> None:
+    """An event that is the beginning of a fault is not sent beside it; what is less grave than wanted, not at all."""
+    faults, alarms = Faults(), Alarms()
+    alarming = Alarming("relay-1", AlarmSettings(group_seconds=0.05), [telephone])
+    alarming.hear(faults, alarms)
+    before = alarming.works
+    faults.begin(Fault.OPERATOR_REFUSED, "CTP 141", error_id=141)
+    alarms.sound(AlarmName.OPERATOR_PASSWORD_DUE, code=141)
+    alarms.sound(AlarmName.QUERY_LANE_DEAD, session="operator-1")
+    faults.begin(Fault.DRAINING, "asked to stop")
+    until(lambda: telephone.got != [])
+    alarming.close()
+
+    names = sorted(found.name for message in telephone.got for found in message.items)
+    assert names == ["operator_refused", "query_lane_dead"]
+    assert (before, alarming.works) == (False, True)
+
+
+def test_that_alarms_are_not_delivered_is_a_fault_and_no_alarm(telephone: Telephone) -> None:
+    """It stands in /readyz, since nobody can be called."""
+    telephone.fails = 10**9
+    faults, alarms = Faults(), Alarms()
+    alarming = Alarming("relay-1", AlarmSettings(group_seconds=0.01), [telephone])
+    alarming.hear(faults, alarms)
+    faults.begin(Fault.FRONT_DOWN, "reason 4097")
+    until(lambda: faults.stands(Fault.ALARMS_NOT_DELIVERED))
+    alarming.close()
+
+    assert alarming.senders[0].lost == 0
