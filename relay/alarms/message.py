@@ -17,7 +17,7 @@ _LONGEST = 300
 _RANK = (Gravity.NOTICE, Gravity.WARNING, Gravity.CRITICAL)
 
 
-class Phase(StrEnum):
+class AlarmPhase(StrEnum):
     """What became of it."""
 
     BEGAN = "began"
@@ -26,7 +26,11 @@ class Phase(StrEnum):
     """a single event, which has no end"""
 
 
-PHASE_WORDS = {Phase.BEGAN: ("故障", "fault"), Phase.ENDED: ("恢复", "over"), Phase.HAPPENED: ("告警", "alarm")}
+PHASE_WORDS = {
+    AlarmPhase.BEGAN: ("故障", "fault"),
+    AlarmPhase.ENDED: ("恢复", "over"),
+    AlarmPhase.HAPPENED: ("告警", "alarm"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +39,7 @@ class AlarmItem:
 
     name: str
     """the fault's or the event's"""
-    phase: Phase
+    phase: AlarmPhase
     title: Words
     gravity: Gravity
     at: dt.datetime
@@ -107,7 +111,7 @@ def item_of(edge: FaultEdge) -> AlarmItem:
     said = stood.as_json()
     return AlarmItem(
         stood.fault.word,
-        Phase.ENDED if edge.is_end else Phase.BEGAN,
+        AlarmPhase.ENDED if edge.is_end else AlarmPhase.BEGAN,
         stood.fault.title,
         stood.fault.gravity,
         stood.since,
@@ -122,7 +126,7 @@ def item_of(edge: FaultEdge) -> AlarmItem:
 def event_item(name: str, title: Words, facts: Mapping[str, object]) -> AlarmItem:
     """A single event a person must look at."""
     why = ", ".join(f"{key}={value}" for key, value in facts.items())
-    return AlarmItem(name, Phase.HAPPENED, title, Gravity.CRITICAL, dt.datetime.now(_CHINA), why, facts=facts)
+    return AlarmItem(name, AlarmPhase.HAPPENED, title, Gravity.CRITICAL, dt.datetime.now(_CHINA), why, facts=facts)
 
 
 def message_of(relay: str, items: Sequence[AlarmItem]) -> AlarmMessage:
@@ -131,9 +135,9 @@ def message_of(relay: str, items: Sequence[AlarmItem]) -> AlarmMessage:
     counts: dict[str, int] = {}
     for item in items:
         latest[item.name] = item
-        counts[item.name] = counts.get(item.name, 0) + (item.phase is not Phase.ENDED)
+        counts[item.name] = counts.get(item.name, 0) + (item.phase is not AlarmPhase.ENDED)
     merged = [_counted(item, counts[item.name]) for item in latest.values()]
-    merged.sort(key=lambda item: (item.phase is Phase.ENDED, -_RANK.index(item.gravity)))
+    merged.sort(key=lambda item: (item.phase is AlarmPhase.ENDED, -_RANK.index(item.gravity)))
     return AlarmMessage(relay, tuple(merged[:_MOST_ITEMS]), max(0, len(merged) - _MOST_ITEMS))
 
 
@@ -156,7 +160,7 @@ def _paragraph(item: AlarmItem, relay: str, language: int) -> str:
     ]
     lines.append(f"中继 {relay} · {item.name}" if chinese else f"relay {relay} · {item.name}")
     when = item.at.strftime("%Y-%m-%d %H:%M:%S")
-    if item.phase is Phase.ENDED:
+    if item.phase is AlarmPhase.ENDED:
         lines.append(
             f"开始 {when}, 持续 {item.seconds:.0f} 秒" if chinese else f"since {when}, for {item.seconds:.0f} s"
         )
@@ -166,8 +170,8 @@ def _paragraph(item: AlarmItem, relay: str, language: int) -> str:
         lines.append(f"期间 {item.times} 次" if chinese else f"{item.times} times meanwhile")
     if item.why:
         lines.append(f"{'原因' if chinese else 'why'}: {shown(item.why[:_LONGEST])}")
-    if item.remedy[language] and item.phase is not Phase.ENDED:
+    if item.remedy[language] and item.phase is not AlarmPhase.ENDED:
         lines.append(f"{'处理' if chinese else 'what to do'}: {item.remedy[language]}")
-    if item.runbook and item.phase is not Phase.ENDED:
+    if item.runbook and item.phase is not AlarmPhase.ENDED:
         lines.append(f"{'手册' if chinese else 'manual'}: {item.runbook}")
     return "\n".join(lines)

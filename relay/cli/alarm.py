@@ -8,7 +8,7 @@ import typer
 
 from relay.alarms.alarming import channels_of
 from relay.alarms.channels import NotDelivered
-from relay.alarms.message import AlarmItem, Phase, message_of
+from relay.alarms.message import AlarmItem, AlarmPhase, message_of
 from relay.cli.context import DEFAULT_CONFIG, ConfigPath
 from relay.cli.output import EPILOG, AsJson, CommandRefused, reporting, show
 from relay.faults.table import Gravity
@@ -28,7 +28,7 @@ def send_test(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> N
             raise CommandRefused("no way is set: see [alarms] in docs/settings.md")
         item = AlarmItem(
             "alarm_test",
-            Phase.HAPPENED,
+            AlarmPhase.HAPPENED,
             ("告警测试, 无需处理", "a test of the alarms"),
             Gravity.WARNING,
             dt.datetime.now(_CHINA),

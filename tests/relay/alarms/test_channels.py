@@ -18,7 +18,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from relay.alarms.channels import AlarmCommand, Channel, DingTalkRobot, Mail, NotDelivered, PlainWebhook, WeComRobot
-from relay.alarms.message import AlarmItem, AlarmMessage, Phase, item_of, message_of
+from relay.alarms.message import AlarmItem, AlarmMessage, AlarmPhase, item_of, message_of
 from relay.faults.faults import FaultEdge, Faults
 from relay.faults.table import Fault, Gravity
 from tests.relay.alarms.robot import KEY, Robot
@@ -47,7 +47,7 @@ def test_wecom_gets_markdown_in_chinese_and_english(robot: Robot) -> None:
 
 def test_wecom_gets_no_more_than_it_takes(robot: Robot) -> None:
     """A longer message would be refused whole."""
-    items = [AlarmItem(f"fault_{n}", Phase.BEGAN, ("很长" * 80, "long"), Gravity.CRITICAL, AT) for n in range(20)]
+    items = [AlarmItem(f"fault_{n}", AlarmPhase.BEGAN, ("很长" * 80, "long"), Gravity.CRITICAL, AT) for n in range(20)]
     WeComRobot(robot.url).send(message_of("relay-1", items))
 
     assert len(robot.got[0][1]["markdown"]["content"].encode()) <= 4096

@@ -12,7 +12,7 @@ import structlog
 
 from relay.alarms.alarming import Alarming
 from relay.alarms.channels import NotDelivered
-from relay.alarms.message import AlarmItem, AlarmMessage, Phase, message_of
+from relay.alarms.message import AlarmItem, AlarmMessage, AlarmPhase, message_of
 from relay.alarms.sender import MOST_WAITING, TRIES, AlarmSender
 from relay.faults.faults import Faults
 from relay.faults.table import Fault, Gravity
@@ -56,7 +56,7 @@ def sender(telephone: Telephone) -> Iterator[AlarmSender]:
     made.close(DEADLINE)
 
 
-def item(name: str, phase: Phase = Phase.BEGAN, gravity: Gravity = Gravity.CRITICAL) -> AlarmItem:
+def item(name: str, phase: AlarmPhase = AlarmPhase.BEGAN, gravity: Gravity = Gravity.CRITICAL) -> AlarmItem:
     return AlarmItem(name, phase, ("前置中断", "front down"), gravity, AT)
 
 
@@ -71,17 +71,17 @@ def test_a_storm_is_one_message_that_says_how_often(sender: AlarmSender, telepho
     """A line that flaps a hundred times must not ring a hundred times."""
     for _ in range(100):
         sender.put(item("front_down"))
-        sender.put(item("front_down", Phase.ENDED))
+        sender.put(item("front_down", AlarmPhase.ENDED))
     until(lambda: telephone.got != [])
 
     (message,) = telephone.got
-    assert [(found.phase, found.times) for found in message.items] == [(Phase.ENDED, 100)]
+    assert [(found.phase, found.times) for found in message.items] == [(AlarmPhase.ENDED, 100)]
     assert message.title == "【恢复】前置中断 (relay-1)"
 
 
 def test_what_still_stands_comes_before_what_is_over() -> None:
     """The title is about what a person must do now."""
-    over, grave = item("a", Phase.ENDED), item("c")
+    over, grave = item("a", AlarmPhase.ENDED), item("c")
     message = message_of("relay-1", [over, item("b", gravity=Gravity.WARNING), grave])
 
     assert [found.name for found in message.items] == ["c", "b", "a"]
