@@ -78,7 +78,7 @@ audit: ## ask the vulnerability database about every package; says NOT DONE and 
 	@scripts/set-up test
 	@$(BIN)/python -m scripts.audit
 
-up: ## relay, PostgreSQL and Prometheus in containers; see docker-compose.yml
+up: ## two relays, HAProxy, PostgreSQL, Prometheus and Grafana in containers; see docker-compose.yml
 	docker compose --profile metrics up --build
 
 set-up: ## only make ready

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -33,13 +34,16 @@ def problems(compose: dict[str, Any], root: Path) -> list[str]:
 
 
 def _of_service(name: str, service: dict[str, Any], compose: dict[str, Any], root: Path) -> Iterator[str]:
-    for kind in ("secrets", "configs", "volumes"):
+    for kind in ("secrets", "configs", "volumes", "networks"):
         for used in _names(service.get(kind, [])):
             if used not in compose.get(kind, {}):
                 yield f"services.{name}.{kind}: {used} is not defined"
     for needed in service.get("depends_on", []):
         if needed not in compose["services"]:
             yield f"services.{name}.depends_on: {needed} is not a service"
+        elif not set(compose["services"][needed].get("profiles", [])) <= set(service.get("profiles", [])):
+            yield f"services.{name}.depends_on: {needed} is not in its profiles"
+    yield from _addresses(name, service, compose)
     target = service.get("build", {}).get("target")
     if target and f" AS {target}\n" not in (root / "Dockerfile").read_text(encoding="utf-8"):
         yield f"services.{name}.build: the Dockerfile has no stage {target}"
@@ -47,7 +51,17 @@ def _of_service(name: str, service: dict[str, Any], compose: dict[str, Any], roo
         yield f"services.{name}.image: say which version"
 
 
-def _names(entries: list[Any]) -> set[str]:
+def _addresses(name: str, service: dict[str, Any], compose: dict[str, Any]) -> Iterator[str]:
+    """A fixed address must be in its network, which says its own subnet."""
+    networks = service.get("networks", [])
+    for network, options in networks.items() if isinstance(networks, dict) else ():
+        subnets = [part["subnet"] for part in compose["networks"][network]["ipam"]["config"]]
+        address = ip_address(options["ipv4_address"])
+        if not any(address in ip_network(subnet) for subnet in subnets):
+            yield f"services.{name}.networks.{network}: {address} is in none of {', '.join(subnets)}"
+
+
+def _names(entries: Iterable[Any]) -> set[str]:
     """Names of the named ones: `pgpass`, `{source: relay}`, `state:/path`; paths of the host are not names."""
     names = {e["source"] if isinstance(e, dict) else str(e).split(":", 1)[0] for e in entries}
     return {name for name in names if not name.startswith((".", "/"))}

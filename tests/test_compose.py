@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,18 @@ def test_the_compose_file_holds_together() -> None:
             lambda c: c["services"]["relay"]["build"].update(target="no"),
             "services.relay.build: the Dockerfile has no stage no",
         ),
+        (
+            lambda c: c["services"]["haproxy"]["networks"]["inside"].update(ipv4_address="10.0.0.1"),
+            "services.haproxy.networks.inside: 10.0.0.1 is in none of 172.31.250.0/24",
+        ),
+        (
+            lambda c: c["networks"].clear() or c["services"]["haproxy"].pop("networks"),
+            "services.relay.networks: inside is not defined",
+        ),
+        (
+            lambda c: c["services"]["relay"]["depends_on"].update(grafana={}),
+            "services.relay.depends_on: grafana is not in its profiles",
+        ),
         (lambda c: c["services"]["postgres"].update(image="postgres"), "services.postgres.image: say which version"),
     ],
 )
@@ -51,7 +64,7 @@ def test_every_service_that_stays_is_watched() -> None:
     """The relay's health check is in its image; the others have one in the compose file."""
     staying = {name for name, service in COMPOSE["services"].items() if service.get("restart")}
 
-    assert {name for name in staying - {"relay"} if "healthcheck" not in COMPOSE["services"][name]} == set()
+    assert {name for name in staying - {"relay", "relay-b"} if "healthcheck" not in COMPOSE["services"][name]} == set()
     assert "HEALTHCHECK" in (ROOT / "Dockerfile").read_text(encoding="utf-8")
 
 
@@ -70,6 +83,57 @@ def test_the_settings_of_the_image_load_with_the_compose_environment() -> None:
 
     assert ledger_url(settings).get_secret_value().endswith("passfile=/run/secrets/pgpass")
     assert not [name for name, value in environment.items() if "PASSWORD" in name or ":@" in value]
+
+
+def test_the_proxy_and_the_relays_know_each_other() -> None:
+    """HAProxy's own address is believed, it asks the port of /readyz, and both relays are behind it and watched."""
+    settings = load(ROOT / "deploy/relay.toml", {})
+    proxy = (ROOT / "deploy/compose/haproxy.cfg").read_text(encoding="utf-8")
+    monitors = (ROOT / "deploy/prometheus.yml").read_text(encoding="utf-8")
+    address = COMPOSE["services"]["haproxy"]["networks"]["inside"]["ipv4_address"]
+    monitor = str(settings.metrics.address).rpartition(":")[2]
+
+    assert [str(network) for network in settings.listen.proxy_protocol_from] == [f"{address}/32"]
+    assert f"check port {monitor} " in proxy
+    for relay in ("relay", "relay-b"):
+        assert proxy.count(f"server {relay} {relay}:50051\n") == 2
+        assert f"{relay}:{monitor}" in monitors
+        assert any(place.startswith(f"{relay}={relay}:") for place in settings.console.relays)
+
+
+def test_the_proxy_of_the_containers_is_the_sample() -> None:
+    """But for the names: what was tested with a real HAProxy is what is deployed."""
+    sample = (ROOT / "deploy/proxies/haproxy-passthrough.cfg").read_text(encoding="utf-8")
+    here = (ROOT / "deploy/compose/haproxy.cfg").read_text(encoding="utf-8")
+    names = {"relay1 10.0.0.11": "relay relay", "relay2 10.0.0.12": "relay-b relay-b"}
+    for old, new in names.items():
+        sample = sample.replace(old, new)
+    docker = "resolvers docker init-addr last,libc,none "
+    section = here[here.index("# A container that is made anew") : here.index("defaults\n")]
+
+    assert sample[sample.index("global\n") :] == here.replace(docker, "").replace(section, "")[here.index("global\n") :]
+
+
+@pytest.mark.skipif(not Path("/usr/sbin/haproxy").exists(), reason="haproxy is not here: apt-get install -y haproxy")
+def test_haproxy_takes_its_configuration() -> None:
+    path = ROOT / "deploy/compose/haproxy.cfg"
+    judged = subprocess.run(["/usr/sbin/haproxy", "-c", "-f", str(path)], capture_output=True, text=True, check=False)
+
+    assert judged.returncode == 0, judged.stderr
+
+
+def test_every_secret_is_in_the_manual() -> None:
+    """Each file that compose mounts is made, or named, where operators read how."""
+    said = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
+
+    assert [name for name in COMPOSE["secrets"] if name not in said] == []
+
+
+def test_only_terminals_come_in_from_outside() -> None:
+    """Everything else is published to this machine alone, or not at all."""
+    published = {name: port for name, service in COMPOSE["services"].items() for port in service.get("ports", [])}
+
+    assert [name for name, port in published.items() if not port.startswith("127.0.0.1:")] == ["haproxy"]
 
 
 def test_the_image_gets_what_it_is_built_from() -> None:
