@@ -11,7 +11,7 @@ import datetime as dt
 import hashlib
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ from relay.ledger.kept_seals import SealFolder
 from relay.ledger.proof import proof_of
 from relay.ledger.reader import Progress, Stretch
 from relay.ledger.seal import FORMAT, Seal, SealKind
-from relay.ledger.seal_file import SealTally, file_lines_of
+from relay.ledger.seal_file import SealTally, entries_of, file_lines_of, seal_of
 from relay.ledger.signing_key import open_signing_key
 from relay.ledger.trading_day import day_end, day_of_text
 
@@ -86,8 +86,8 @@ class SealActions:
         NotSealed, NothingToVerify, SealMisfit, SecretFileRefused, DigestUnavailable, LedgerUnavailable, OSError.
         """
         if until:
-            self._require_over(until)
-        seals = self._days()
+            self.require_over(until)
+        seals = self.days()
         if until in seals:
             yield self.write_day(seals[until], out, progress)
             return
@@ -106,7 +106,7 @@ class SealActions:
         path = out / f"ledger-{content.name}.jsonl"
 
         def counted() -> Iterator[Entry]:
-            for entry in self._read(content.parts, progress):
+            for entry in self.read_sealed(content.parts, progress):
                 summary.take(entry)
                 yield entry
 
@@ -115,22 +115,30 @@ class SealActions:
         write_same(page, [day_page(seal, summary, path.name)])
         return SealedFile(content.name, path, page, content.entries, is_new)
 
-    def _days(self) -> dict[str, Seal]:
+    def days(self) -> dict[str, Seal]:
+        """The seals of days, by their names."""
         seals = kept_seals.seals_in(self._tools.ledger)
         return {name: seal for (kind, name), seal in seals.items() if kind == SealKind.DAY}
+
+    def unsealed_days(self, until: str) -> list[str]:
+        """Trading days with entries up to and with this one that are not sealed."""
+        seals = self.days()
+        newest = max(seals, default="")
+        heads = {chain: part.after for chain, part in seals[newest].content.parts.items()} if newest else {}
+        days = {_named(text) for text in reader.days_after(self._tools.ledger, heads)}
+        return sorted(day for day in days if newest < day <= until)
 
     def _open_days(self, seals: dict[str, Seal], until: str) -> list[str]:
         """The days to seal now, oldest first."""
         newest = max(seals, default="")
         if until and not newest:
             return [until]  # the first one there is: what came before is not asked for
-        heads = {chain: part.after for chain, part in seals[newest].content.parts.items()} if newest else {}
         now = self._tools.clock()
-        days = {_named(text) for text in reader.days_after(self._tools.ledger, heads)}
-        over = {day for day in days if day > newest and (day < until if until else _is_over(day, now))}
+        over = {day for day in self.unsealed_days(until or "9999") if until or _is_over(day, now)}
         return sorted(over | ({until} if until else set()))
 
-    def _require_over(self, day: str) -> None:
+    def require_over(self, day: str) -> None:
+        """Raise NotSealed where this trading day is not over."""
         if not _is_over(day, self._tools.clock()):
             raise NotSealed(
                 f"trading day {day} is not over: it ends at {stamp(day_end(day) + GRACE)[:16]}"
@@ -138,7 +146,7 @@ class SealActions:
             )
 
     def _seal_day(self, by: Person, day: str, progress: Progress | None) -> Seal:
-        before = max(self._days().items(), default=("", None))[1]
+        before = max(self.days().items(), default=("", None))[1]
         after = reader.heads_after_day(self._tools.ledger, day.replace("-", ""))
         if before is None:
             starts = reader.heads_after_day(self._tools.ledger, _day_before(day))
@@ -153,18 +161,21 @@ class SealActions:
 
     # Proofs --------------------------------------------------------------------------------------------------
 
-    def prove(self, by: Person, entry: str, progress: Progress | None = None) -> dict[str, Any]:
+    def prove(
+        self, by: Person, entry: str, file: Path | None = None, progress: Progress | None = None
+    ) -> dict[str, Any]:
         """The proof of one entry, named CHAIN#NUMBER as `ledger tail` does; that it was handed out is an entry.
 
-        Raises NotSealed, SealMisfit, LedgerUnavailable.
+        From the database, or from a sealed file. Raises NotSealed, SealMisfit, NoLedgerFile, LedgerUnavailable.
         """
         chain, _, number = entry.rpartition("#")
         if not chain or not number.isascii() or not number.isdigit():
             raise NotSealed(f"{entry!r} names no entry: CHAIN#NUMBER, as ctp-relay ledger tail shows it")
-        for seal in self._days().values():
+        for seal in self.days().values() if file is None else [seal_of(file)]:
             part = seal.content.parts.get(chain)
             if part is not None and part.before.sequence < int(number) <= part.after.sequence:
-                proof = proof_of(seal, self._read(seal.content.parts, progress), chain, int(number))
+                entries = self.read_sealed(seal.content.parts, progress) if file is None else entries_of(file)
+                proof = proof_of(seal, entries, chain, int(number))
                 self._changes.record(by, "ledger_prove", {"entry": entry})
                 return proof
         raise NotSealed(
@@ -189,7 +200,7 @@ class SealActions:
         require_digest(tools.digest)
         key = open_signing_key(tools.key_file)
         tally = SealTally(parts, tools.digest)
-        for entry in self._read(parts, progress):
+        for entry in self.read_sealed(parts, progress):
             tally.take(entry, json_line(entry))
         root, counts = tally.end()
         rows = part_rows(parts)
@@ -219,8 +230,15 @@ class SealActions:
             raise NotSealed(f"another process has just sealed {kind} {name}: run the command again") from None
         self._tools.folder.keep([seal])
 
-    def _read(self, parts: Any, progress: Progress | None) -> Iterator[Entry]:
-        """The entries by chain and sequence; an archived part is not there."""
+    def read_sealed(self, parts: Mapping[str, Stretch], progress: Progress | None = None) -> Iterator[Entry]:
+        """The entries by chain and sequence. Raises NotSealed where they are in an archive."""
+        here = reader.stretches(self._tools.ledger)
+        for chain, part in parts.items():
+            if chain in here and part.before.sequence < here[chain].before.sequence:
+                raise NotSealed(
+                    f"these entries of {chain} are archived: their file was written before, or restore the archive with"
+                    f" ctp-relay ledger restore (记录已归档)"
+                )
         return reader.read(self._tools.ledger, dict(sorted(parts.items())), progress)
 
 
@@ -237,16 +255,21 @@ def write_same(path: Path, lines: Iterable[str]) -> bool:
             file.writelines(lines)
             file.flush()
             os.fsync(file.fileno())
-        if path.exists():
-            if file_digest(path) != file_digest(new):
-                raise NotSealed(
-                    f"{path} is there, and is another file than this one: look who changed it ({path} 已存在且内容不同)"
-                )
-            return False
-        new.rename(path)
+        return replace_same(path, new)
     finally:
         new.unlink(missing_ok=True)
-    return True
+
+
+def replace_same(path: Path, new: Path) -> bool:
+    """Give a new file its name; returns False where it is there with the same bytes already. Raises NotSealed."""
+    if not path.exists():
+        new.rename(path)
+        return True
+    if file_digest(path) != file_digest(new):
+        raise NotSealed(
+            f"{path} is there, and is another file than this one: look who changed it ({path} 已存在且内容不同)"
+        )
+    return False
 
 
 def file_digest(path: Path) -> str:

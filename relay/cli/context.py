@@ -17,6 +17,7 @@ from relay.admin.accounts import AccountActions
 from relay.admin.changes import Changes
 from relay.admin.investors import InvestorActions
 from relay.admin.ledger import LedgerActions
+from relay.admin.ledger_archives import ArchiveActions
 from relay.admin.ledger_seals import SealActions, SealTools
 from relay.admin.person import Person, person_here
 from relay.admin.terminals import TerminalActions
@@ -83,6 +84,10 @@ class Workplace:
     @cached_property
     def seals(self) -> SealActions:
         return SealActions(self._seal_tools, self._changes)
+
+    @cached_property
+    def archives(self) -> ArchiveActions:
+        return ArchiveActions(self._seal_tools, self.seals, self._changes)
 
     @cached_property
     def _seal_tools(self) -> SealTools:

@@ -1,4 +1,4 @@
-"""`ctp-relay ledger day` and `prove`: sealed files of trading days, and single entries proved."""
+"""`ctp-relay ledger day`, `prove`, `archive` and `restore`: sealed files, and single entries proved."""
 
 from __future__ import annotations
 
@@ -25,6 +25,8 @@ Out = Annotated[
 def seal_commands(app: typer.Typer) -> None:
     """Add the commands to `ctp-relay ledger`."""
     app.command(epilog="Example: ctp-relay ledger day --out /srv/ledger")(day)
+    app.command(epilog="Example: ctp-relay ledger archive --month 2026-01 --out /srv/ledger")(archive)
+    app.command(epilog="Example: ctp-relay ledger restore --file /srv/ledger/ledger-2026-01.jsonl.gz")(restore)
     app.command(epilog="Example: ctp-relay ledger prove relay-1#1234 --out proof.json --with-verifier")(prove)
 
 
@@ -55,6 +57,9 @@ def prove(
     entry: Annotated[str, typer.Argument(help="CHAIN#NUMBER, as ctp-relay ledger tail shows it.")],
     config: ConfigPath = DEFAULT_CONFIG,
     out: Annotated[Path, typer.Option(help="A new file.")] = Path("proof.json"),
+    file: Annotated[
+        Path | None, typer.Option(help="Take it from this sealed file (day, archive) instead of the database.")
+    ] = None,
     with_verifier: Annotated[bool, typer.Option(help="Put verify_proof.py beside it.")] = False,
 ) -> None:
     """Prove one entry to somebody who may not see the others: its line, its way through the day's tree, the seal.
@@ -65,7 +70,7 @@ def prove(
     with reporting():
         place = Workplace(config)
         with counting("entries") as progress:
-            proof = place.seals.prove(place.by, entry, progress)
+            proof = place.seals.prove(place.by, entry, file, progress)
         if not write_same(out, [proof_text(proof)]):
             raise CommandRefused(f"{out} exists already, and is this proof")
         say(f"{out}: proves {entry}")
@@ -73,6 +78,36 @@ def prove(
             beside = out.parent / "verify_proof.py"
             shutil.copyfile(str(verify_proof.__file__), beside)
             say(f"{beside}: python3 verify_proof.py {out.name} --public-key {proof['signature']['public_key']}")
+
+
+def archive(
+    month: Annotated[str, typer.Option(help="Up to the end of this month: YYYY-MM.")],
+    config: ConfigPath = DEFAULT_CONFIG,
+    out: Out = None,
+) -> None:
+    """Put everything up to the end of a month into one sealed file, and remove it from the database.
+
+    Nothing is removed before the file is written, read again and verified. Every trading day of the month must be sealed.
+    Verification of the database goes on from the archive's heads. Keep the file: it is the only copy then.
+    """
+    with reporting():
+        place = Workplace(config)
+        make_key(place)
+        with counting("entries") as progress:
+            made = place.archives.archive(place.by, month, out or days_dir(place.settings), progress)
+        say(f"{made.path}: {made.entries} entries up to the end of {made.month}, removed from the database")
+        say(f"sha256 {made.sha256}")
+
+
+def restore(
+    file: Annotated[Path, typer.Option(help="The archive; of several, the newest one first.")],
+    config: ConfigPath = DEFAULT_CONFIG,
+) -> None:
+    """Put an archive's entries back into the database, once the file is verified."""
+    with reporting():
+        place = Workplace(config)
+        made = place.archives.restore(place.by, file)
+        say(f"{made.month}: {made.entries} entries are in the database again")
 
 
 def make_key(place: Workplace) -> None:
