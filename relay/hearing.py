@@ -15,7 +15,8 @@ from relay.alarms.alarming import Alarming, channels_of
 from relay.counter_choice import ProcessParts
 from relay.faults.table import Fault
 from relay.ledger.ledger import Ledger
-from relay.metrics.endpoint import Watched
+from relay.metrics.endpoint import Watched, why_draining
+from relay.metrics.readiness import Readiness
 from relay.metrics.serving import serve_metrics
 from relay.settings.settings import Settings
 from relay.watch.watching import Parts, watch_process
@@ -39,7 +40,7 @@ def hear(
     shared.order_map.on_failure = partial(faults.begin, Fault.ORDER_MAP_UNWRITABLE)
     if verifier is not None:
         verifier.on_change = partial(faults.set, Fault.VERIFIER_GONE)
-    return Parts(faults, engine, shared.order_map, verifier, shared.watch, shared.clock, valid_until)
+    return Parts(faults, engine, shared.order_map, verifier, shared.watch, shared.clock, valid_until, shared.alarms)
 
 
 async def be_watched(
@@ -52,4 +53,8 @@ async def be_watched(
     stack.push_async_callback(asyncio.to_thread, alarming.close)
     alarming.hear(shared.faults, shared.alarms)
     await watch_process(settings, parts, stack)
+    readiness = Readiness(
+        settings.relay.name, watched.faults, watched.verifier, watched.counter, lambda: why_draining(watched.sessions)
+    )
+    listener.health.is_ready = lambda: readiness.answer()["ready"] is True
     serve_metrics(settings, watched, stack)

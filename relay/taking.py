@@ -46,6 +46,7 @@ DOORS = tuple(
     for name in (
         "trusted_proxies",
         "proxy_protocol_from",
+        "health_checks_from",
         "max_message_bytes",
         "hello_timeout_seconds",
         "max_connections_without_session",

@@ -35,6 +35,8 @@ class AlarmName(Enum):
     )
     ORDERS_RUN_OUT = "orders_of_the_day_run_out", "a counter session nears the orders it may have a trading day"
 
+    CERTIFICATE_ENDS = "certificate_ends", "the served certificate has 7 days left, or one"
+
     def __init__(self, event: str, meaning: str) -> None:
         self.event = event
         self.meaning = meaning

@@ -52,6 +52,11 @@ class Watched:
     faults: Faults
 
 
+def why_draining(sessions: Sessions) -> str:
+    """For who asks on the loop itself, which answers by asking."""
+    return "draining" if sessions.draining else ""
+
+
 def readings(of: Watched) -> Iterator[Reading]:
     yield "sessions", "terminal sessions, logged in or lingering", len(of.sessions)
     yield "counter_ready", "1 where terminals can be attached; many-to-one: the operator is logged in", of.counter.ready

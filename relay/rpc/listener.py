@@ -22,6 +22,7 @@ from relay.edge.pace import PaceLimits
 from relay.edge.shares import ShareLimits
 from relay.edge.stream_gate import MOST_WAITING, GateLimits, StreamGate
 from relay.rpc.certificates import Certificates, CertificateUnusable, ServedFiles
+from relay.rpc.health import Health
 from relay.rpc.terminal_service import TerminalService, is_news
 from relay.sessions.sessions import STOPPING, Sessions
 from relay.sessions.stream import StreamSettings, TerminalStream
@@ -89,6 +90,11 @@ class Listener:
         return self.certificates.valid_until if self.certificates is not None else None
 
     @property
+    def health(self) -> Health:
+        """Who may ask whether terminals should be sent here, and what is answered."""
+        return self._service.health
+
+    @property
     def origins_unknown(self) -> int:
         """Streams refused since the start because no trusted proxy said where they come from."""
         return self._service.origins_unknown
@@ -151,6 +157,7 @@ class Listener:
     def _take_networks(self, settings: Listen) -> None:
         self._origins.trusted = self.edge.carries_many = parse_networks(settings.trusted_proxies)
         self.edge.writes_header = parse_networks(settings.proxy_protocol_from)
+        self._service.health.asked_from = parse_networks(settings.health_checks_from)
 
     def _edge_limits(self, settings: Listen) -> EdgeLimits:
         strangers = most_strangers(settings.max_connections_without_session, self._max_sessions, self._descriptors)

@@ -22,6 +22,7 @@ from relay.edge.edge import Edge
 from relay.edge.stream_gate import Slot, StreamGate
 from relay.edge.streams import OpenStream
 from relay.refusals import stream_reasons
+from relay.rpc.health import CHECK, Health
 from relay.sessions import frames
 from relay.sessions.endings import Ending, EndKind
 from relay.sessions.outbox import SLOW_READER
@@ -61,13 +62,15 @@ class TerminalService(grpc.GenericRpcHandler):
         self._handler: Any = grpc.stream_stream_rpc_method_handler(
             self._session, request_deserializer=self._parse, response_serializer=None
         )
+        self.health = Health()
+        self._check: Any = grpc.unary_unary_rpc_method_handler(self._check_health)
         self._no_method: Any = grpc.stream_stream_rpc_method_handler(self._refuse_method)
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:
-        """The handler for our one method, and for all others one that counts the stream as well."""
+        """The handler for our one method and for health checks, and for all others one that counts the stream as well."""
         if handler_call_details.method == "/ctprelay.v1.TerminalService/Session":
             return self._handler
-        return self._no_method
+        return self._check if handler_call_details.method == CHECK else self._no_method
 
     def _parse(self, data: bytes) -> pb.TerminalMessage | Malformed:
         if len(data) > self.max_message:
@@ -85,6 +88,20 @@ class TerminalService(grpc.GenericRpcHandler):
             return
         if counted is not None:
             await context.abort(grpc.StatusCode.UNIMPLEMENTED, "Method not found!")
+
+    async def _check_health(self, request: bytes, context: Context) -> bytes:
+        inner = parse_peer(context.peer())
+        try:
+            counted = self._opened(context, inner)
+        except OriginUnknown as unknown:
+            await self._refuse_unknown(context, unknown)
+            raise
+        if counted is None:
+            return b""  # its connection is cut
+        metadata = tuple(context.invocation_metadata() or ())
+        if not self.health.may_ask(lambda: self._origin_of(inner, metadata)):
+            await context.abort(grpc.StatusCode.UNIMPLEMENTED, "Method not found!")
+        return await self.health.answer(request, context)
 
     async def _refuse_unknown(self, context: Context, unknown: OriginUnknown) -> None:
         """No guess goes into a report. Every peer here has a port of its own, so none has a line of its own."""

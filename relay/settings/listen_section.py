@@ -52,6 +52,10 @@ class Listen(Section):
         default=(),
         description="networks of proxies that pass bytes on and begin each connection with a PROXY protocol header, version 1 or 2",
     )
+    health_checks_from: Annotated[tuple[Network, ...], BeforeValidator(split_list)] = Field(
+        default=(),
+        description="networks that are answered to grpc.health.v1 Check on the terminal port, beside this machine and the proxies",
+    )
     max_connections_without_session: Count = Field(
         default=256,
         description="most connections on which no terminal has proved itself, from all addresses together; where all are"

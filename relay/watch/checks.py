@@ -21,6 +21,7 @@ from relay.database.schema import LEDGER_HEAD
 MEGABYTE = 1024 * 1024
 _PROBE = b"\0" * 4096
 _FULL = {errno.ENOSPC, errno.EDQUOT}
+_ALARM_DAYS = (7, 1)
 _CONNECT_SECONDS = 3.0
 _SCARCE = 0.9
 """of the descriptors: beyond it they are few"""
@@ -74,6 +75,13 @@ def certificate_state(valid_until: dt.datetime, now: dt.datetime, warn_days: flo
         return f"expired at {valid_until.isoformat()}", ""
     days = left / dt.timedelta(days=1)
     return "", f"{days:.1f} days are left, until {valid_until.isoformat()}" if days < warn_days else ""
+
+
+def certificate_stage(valid_until: dt.datetime, now: dt.datetime) -> int:
+    """Which alarm is due: the fewest of these days that are not yet over; 0 where more are left, or none."""
+    left = valid_until - now
+    due = [days for days in _ALARM_DAYS if dt.timedelta(0) < left <= dt.timedelta(days=days)]
+    return min(due, default=0)
 
 
 def descriptors_used() -> tuple[int, int]:

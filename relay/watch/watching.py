@@ -18,6 +18,7 @@ from relay.counter.ctp.order_map.file import OrderMapFile
 from relay.counter.ctp.session.counter_watch import CounterWatch
 from relay.faults.faults import Faults
 from relay.faults.table import Fault
+from relay.logs.alarms import AlarmName, Alarms
 from relay.settings.settings import Settings
 from relay.watch import checks
 from relay.watch.watcher import Check, LoopWatch, Watcher
@@ -49,6 +50,7 @@ class Parts:
     clock: ClockWatch
     valid_until: Callable[[], dt.datetime | None]
     """when the served certificate expires; None without TLS"""
+    alarms: Alarms
 
 
 class Watching:
@@ -59,6 +61,8 @@ class Watching:
         self._parts = parts
         self._faults = parts.faults
         self.found = Found()
+        self._stage: tuple[dt.datetime, int] | None = None
+        """of which certificate, and the days of the alarm that was given for it last"""
 
     def checks(self) -> list[Check]:
         """Everything that is looked at, with its period."""
@@ -105,6 +109,10 @@ class Watching:
             expired, expiring = checks.certificate_state(until, dt.datetime.now(dt.UTC), days)
             self._faults.set(Fault.CERTIFICATE_EXPIRED, expired)
             self._faults.set(Fault.CERTIFICATE_EXPIRING, expiring)
+            stage = (until, checks.certificate_stage(until, dt.datetime.now(dt.UTC)))
+            if stage[1] and stage != self._stage:
+                self._parts.alarms.sound(AlarmName.CERTIFICATE_ENDS, days=stage[1], valid_until=until.isoformat())
+            self._stage = stage
 
     def descriptors(self) -> None:
         """How many are left."""

@@ -5,13 +5,17 @@ from __future__ import annotations
 import datetime as dt
 import socket
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from pydantic import SecretStr
 from sqlalchemy import create_engine
 
 from relay.database.database import open_database, upgrade
+from relay.faults.faults import Faults
+from relay.logs.alarms import AlarmName, Alarms
 from relay.watch import checks
+from relay.watch.watching import Watching
 
 NOW = dt.datetime(2026, 1, 5, tzinfo=dt.UTC)
 
@@ -72,3 +76,41 @@ def test_one_front_that_accepts_is_enough(free_port: int) -> None:
         assert checks.why_no_front(fronts) == ""
 
     assert f"127.0.0.1:{free_port}" in checks.why_no_front(fronts[:1])
+
+
+@pytest.mark.parametrize(
+    ("left", "stage"),
+    [
+        (dt.timedelta(days=29), 0),
+        (dt.timedelta(days=7), 7),
+        (dt.timedelta(days=1, seconds=1), 7),
+        (dt.timedelta(hours=3), 1),
+        (dt.timedelta(0), 0),
+    ],
+)
+def test_the_alarms_before_a_certificates_end(left: dt.timedelta, stage: int) -> None:
+    """At seven days and at one; the fault is there from thirty on, and another one at the end."""
+    now = dt.datetime(2026, 1, 5, tzinfo=dt.UTC)
+
+    assert checks.certificate_stage(now + left, now) == stage
+
+
+def test_each_alarm_before_a_certificates_end_is_given_once() -> None:
+    """Whatever the period of the looks is; a new certificate begins anew."""
+    until = dt.datetime.now(dt.UTC) + dt.timedelta(days=6)
+    alarms, faults = Alarms(), Faults()
+    settings = SimpleNamespace(watch=SimpleNamespace(certificate_days=30.0))
+    parts = SimpleNamespace(valid_until=lambda: until, alarms=alarms, faults=faults)
+    watching = Watching(settings, parts)  # type: ignore[arg-type]
+    for _ in range(3):
+        watching.certificate()
+    assert alarms.count(AlarmName.CERTIFICATE_ENDS) == 1
+
+    until = dt.datetime.now(dt.UTC) + dt.timedelta(hours=20)
+    watching.certificate()
+    watching.certificate()
+    assert alarms.count(AlarmName.CERTIFICATE_ENDS) == 2
+    until = dt.datetime.now(dt.UTC) + dt.timedelta(days=90)
+    watching.certificate()
+    assert alarms.count(AlarmName.CERTIFICATE_ENDS) == 2
+    assert not faults.now()
