@@ -6,7 +6,7 @@ For whoever is not the relay itself: `ctp-relay`'s commands, which wait (`ask_no
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -133,7 +133,7 @@ class AdminClient:
         """Let the connection go; idempotent."""
         await self._channel.close()
 
-    async def watch_status(self, request: pb.WatchStatusRequest) -> AsyncIterator[pb.RelayStatus]:
+    async def watch_status(self, request: pb.WatchStatusRequest) -> AsyncGenerator[pb.RelayStatus, None]:
         """Its status now, and again and again until the caller stops or the relay ends."""
         try:
             async for status in self._stub.WatchStatus(request):

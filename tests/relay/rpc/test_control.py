@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import os
 import pwd
@@ -13,6 +14,7 @@ from typing import Any
 
 import grpc
 import pytest
+from rich.console import Console
 from structlog.testing import capture_logs
 from typer.testing import CliRunner, Result
 
@@ -22,6 +24,7 @@ from relay.admin.person import person_here
 from relay.admission.login_guard import LoginGuard
 from relay.cli.app import app
 from relay.cli.context import Workplace, now
+from relay.cli.status import picture
 from relay.refusals import counter_reasons
 from relay.refusals.refusal import LedgerUnavailable
 from relay.rpc import control
@@ -146,6 +149,71 @@ async def test_a_lift_that_cannot_be_recorded_does_not_happen(
 
 def no_ledger(*_: object) -> None:
     raise LedgerUnavailable("the disk is full")
+
+
+TYPED = {
+    "session_kick": ("sessions", "kick", "--investor", "100001"),
+    "logins_pause": ("logins", "pause", "--public", "维护 maintenance"),
+    "logins_resume": ("logins", "resume"),
+    "operator_reconnect": ("operator", "reconnect"),
+    "counter_reconnect": ("counter", "reconnect"),
+    "locks_lift": ("locks", "lift", "100001"),
+    "log_level": ("log", "level", "warning"),
+    "drain": ("drain",),
+}
+ANSWERS: dict[str, Any] = {
+    "session_kick": {"ended": []},
+    "logins_resume": {"paused": False, "were_paused": True},
+    "operator_reconnect": {"reconnecting": 1},
+    "counter_reconnect": {"reconnecting": 2},
+    "drain": {"sessions": 0, "seconds": 30.0},
+}
+
+
+async def test_each_action_is_a_command_with_a_reason(served: LoginGuard) -> None:
+    """It answers in JSON where its output is no terminal; without a reason nothing is asked of the relay."""
+    for arguments in TYPED.values():
+        assert "--reason" in (await typed(*arguments, exit_code=1)).stderr
+    answers = {what: await typed(*arguments, "--reason", "as agreed", "--json") for what, arguments in TYPED.items()}
+
+    assert {what: json.loads(answers[what].stdout) for what in ANSWERS} == ANSWERS
+    found = await ledger()
+    assert [entry["kind"] for entry in found] == [f"admin_{what}" for what in TYPED]
+    assert {entry["data"]["reason"] for entry in found} == {"as agreed"}
+
+
+async def test_a_reload_that_could_not_take_all_says_so(served: LoginGuard) -> None:
+    """With exit code 1, what was taken, and what waits for a restart."""
+    answer = await typed("reload", "--reason", "as agreed", exit_code=1)
+
+    assert json.loads(answer.stdout)["needs_restart"] == ["relay.mode"]
+    assert "limits.lock_out_seconds: too short" in answer.stderr
+
+
+async def test_status_is_a_table_for_people_and_json_for_programs(served: LoginGuard) -> None:
+    """Both say the same; figures are an object."""
+    status = json.loads((await typed("status")).stdout)
+    running = json.loads((await typed("settings", "running")).stdout)
+    screen = Console(width=120, file=io.StringIO())
+    screen.print(
+        picture(
+            pb.RelayStatus(faults=[pb.Fault(title=pb.Words(zh="柜台前置中断", en="no front"))], trading_day="20261123")
+        )
+    )
+    drawn = screen.file.getvalue()  # type: ignore[attr-defined]
+
+    assert (status["counter"]["state"], status["figures"], status["locks"]) == ("live", {"sessions": 0.0}, 0)
+    assert running == [{"key": "log.level", "value": "info", "needs_restart": True, "reloadable": True}]
+    assert all(word in drawn for word in ("柜台前置中断", "20261123", "就绪 ready"))
+
+
+async def test_a_session_that_is_not_there_is_said(served: LoginGuard) -> None:
+    """In both languages, and whatever its name holds is harmless."""
+    said = await typed("sessions", "show", "x\x1b[31m", exit_code=1)
+
+    assert "没有会话" in said.stderr
+    assert "\x1b" not in said.stderr
+    assert json.loads((await typed("sessions", "list")).stdout) == []
 
 
 async def test_grpcs_own_socket_lifts_nothing(served: LoginGuard, place: Path) -> None:
