@@ -12,7 +12,7 @@ import gzip
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from relay.database.database import insert_new, writing
 from relay.database.schema import LEDGER_ARCHIVE
 from relay.ledger import kept_seals, reader
 from relay.ledger.chain import Entry
+from relay.ledger.export_columns import fields_of
 from relay.ledger.reader import Progress, Stretch
 from relay.ledger.seal import Seal, SealKind
 from relay.ledger.seal_file import PACKED, entries_of, file_lines_of, seal_of, verify_path
@@ -80,7 +81,7 @@ class ArchiveActions:
         for group in _groups(entries_of(path)):
             with writing(self._tools.ledger) as connection:
                 for chain in {entry.chain for entry in group}:
-                    mine = [asdict(entry) for entry in group if entry.chain == chain]
+                    mine = [fields_of(entry) for entry in group if entry.chain == chain]
                     connection.execute(insert_new(connection, reader.table_of(chain)), mine)
         facts = {"month": content.name, "file": path.name, "entries": content.entries}
         with self._changes.recorded(self._tools.ledger, by, "ledger_restored", facts) as connection:

@@ -28,8 +28,9 @@ import datetime as dt
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 from typing import Final, cast
 
 from relay.ledger.digests import DIGESTS, SHA256, digest_of
@@ -41,6 +42,12 @@ GENESIS_HASH: Final = "0" * 64
 
 _DENIED = re.compile(r"(?i)password|passwd|auth_?code|auth_?info|token|secret|private_?key|credential")
 _SURROGATES = re.compile("[\ud800-\udfff]")
+_STORED = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
+_HASHED = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"))
+
+
+_Hashed = tuple[str, int, str, str, str, str, str]
+"""chain, sequence, at, kind, session, data, previous hash"""
 
 
 class SecretInLedger(ValueError):
@@ -97,7 +104,7 @@ def canonical(data: Mapping[str, object]) -> str:
 
 def stored_text(data: Mapping[str, object]) -> str:
     """The text that was hashed, of an entry's data as JSON gives it back. ValueError for a number that is none."""
-    return json.dumps(data, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return _STORED.encode(data)
 
 
 def link(
@@ -105,8 +112,8 @@ def link(
 ) -> Entry:
     """The entry that follows `head`. Raises DigestUnavailable."""
     name = "" if digest == SHA256 else digest
-    bare = Entry(head.chain, head.sequence + 1, at, kind, session, data, head.hash, "", trading_day, name)
-    return replace(bare, hash=_hash_of(bare))
+    fields = head.chain, head.sequence + 1, at, kind, session, data, head.hash
+    return Entry(*fields, _hash_of(fields, trading_day, name), trading_day, name)
 
 
 def empty_head(chain: str) -> Head:
@@ -155,7 +162,9 @@ def _compare(before: Head, entry: Entry) -> Iterator[Problem]:
         yield Problem(before.chain, expected, f"{_span(expected, entry.sequence - 1)} missing")
     elif entry.sequence < expected:
         yield Problem(before.chain, entry.sequence, "stands out of order, or twice")
-    if entry.chain != before.chain or (entry.digest and entry.digest not in DIGESTS) or _hash_of(entry) != entry.hash:
+    fields = entry.chain, entry.sequence, entry.at, entry.kind, entry.session, entry.data, entry.previous_hash
+    known = entry.chain == before.chain and entry.digest in {"", *DIGESTS}
+    if not known or _hash_of(fields, entry.trading_day, entry.digest) != entry.hash:
         yield Problem(before.chain, entry.sequence, "was changed")
     elif entry.sequence == expected and entry.previous_hash != before.hash:
         what = (
@@ -181,15 +190,11 @@ def _span(first: int, last: int) -> str:
     return f"entry {first} is" if first == last else f"entries {first} to {last} are"
 
 
-def _hash_of(entry: Entry) -> str:
-    """What the entry's hash must be. Entries of earlier versions have no trading day, and are hashed without one."""
-    fields: list[str | int] = [entry.chain, entry.sequence, entry.at, entry.kind, entry.session, entry.data]
-    fields.append(entry.previous_hash)
-    if entry.trading_day or entry.digest:
-        fields += [entry.trading_day, entry.digest]
+def _hash_of(fields: _Hashed, trading_day: str, digest: str) -> str:
+    """What an entry's hash must be. Those of earlier versions have no trading day, and are hashed without one."""
     # A JSON array keeps the fields apart: no text can slide from one into the next.
-    text = json.dumps(fields, ensure_ascii=True, separators=(",", ":"))
-    return digest_of(entry.digest or SHA256, text.encode("ascii")).hex()
+    text = _HASHED.encode((*fields, trading_day, digest) if trading_day or digest else fields)
+    return digest_of(digest or SHA256, text.encode("ascii")).hex()
 
 
 def _plain(value: object) -> object:
@@ -199,13 +204,15 @@ def _plain(value: object) -> object:
         case Enum():
             return _plain(value.value)
         case str():
+            if value.isascii() and value.isprintable():
+                return value
             return shown(_SURROGATES.sub("\ufffd", value))  # halves of a pair cannot be stored as UTF-8
         case bytes() | bytearray() | memoryview():
             return base64.b64encode(value).decode("ascii")
         case dt.datetime():
             return value.isoformat()
-        case Mapping():
-            return {_plain_key(key): _plain(inner) for key, inner in value.items()}
+        case dict() | Mapping():
+            return {_plain_key(str(key)): _plain(inner) for key, inner in value.items()}
         case list() | tuple() | set() | frozenset():
             items = sorted(value, key=str) if isinstance(value, set | frozenset) else value
             return [_plain(item) for item in items]
@@ -213,8 +220,9 @@ def _plain(value: object) -> object:
             raise TypeError(f"the ledger cannot keep a {type(value).__name__}")
 
 
-def _plain_key(key: object) -> str:
-    text = shown(_SURROGATES.sub("\ufffd", str(key)))
+@lru_cache(maxsize=1024)
+def _plain_key(key: str) -> str:
+    text = shown(_SURROGATES.sub("\ufffd", key))
     if _DENIED.search(text):
         raise SecretInLedger(f"the ledger does not take a key called {text!r}")
     return text

@@ -41,10 +41,11 @@ def json_lines(entries: Iterable[Entry]) -> Iterator[str]:
 
 def json_line(entry: Entry) -> str:
     """An entry as one JSON object, its data as an object; the same entry always gives the same text."""
-    return shown_json(_fields_of(entry) | {"data": json.loads(entry.data)})
+    return shown_json(fields_of(entry) | {"data": json.loads(entry.data)})
 
 
-def _fields_of(entry: Entry) -> dict[str, object]:
+def fields_of(entry: Entry) -> dict[str, object]:
+    """An entry as a row; `dataclasses.asdict` copies each value, and takes ten times as long."""
     return {name: getattr(entry, name) for name in _NAMES}
 
 

@@ -44,6 +44,7 @@ from relay.database.schema import LEDGER, LEDGER_HEAD
 from relay.database.times import stamp
 from relay.ledger.chain import Entry, Head, canonical, empty_head, head_after, link
 from relay.ledger.digests import SHA256
+from relay.ledger.export_columns import fields_of
 from relay.ledger.reader import table_of
 from relay.ledger.spool import Gap, Item, Spool
 from relay.ledger.trading_day import KnownTradingDay
@@ -90,7 +91,7 @@ def append(connection: Connection, chain: str, items: Sequence[Item], digest: st
         day = named[0] if named else newest_day(connection).at(dt.datetime.fromisoformat(at))
         entries.append(link(head, at=at, kind=kind, session=session, data=data, trading_day=day, digest=digest))
         head = head_after(entries[-1])
-    connection.execute(insert(table_of(chain)), [asdict(entry) for entry in entries])
+    connection.execute(insert(table_of(chain)), [fields_of(entry) for entry in entries])
     moved = update(LEDGER_HEAD).where(LEDGER_HEAD.c.chain == chain)
     connection.execute(moved.values(sequence=head.sequence, hash=head.hash))
     return head

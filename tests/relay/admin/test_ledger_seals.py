@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from relay.admin.person import Person
 from relay.database.database import writing
 from relay.database.times import COUNTER_ZONE
 from relay.ledger import verify_proof
+from relay.ledger.chain import canonical
 from relay.ledger.kept_seals import SealFolder, seals_in
 from relay.ledger.ledger import append, record_now
 from relay.ledger.proof import proof_text
@@ -367,3 +369,29 @@ def test_a_day_whose_entries_were_changed_is_not_sealed(small_office: Office) ->
     with pytest.raises(Exception, match="was changed"):
         small_office.seal("2026-01-05")
     assert not list(small_office.out.iterdir())
+
+
+def test_long_work_takes_no_memory(small_office: Office) -> None:
+    """Sealing, verifying and proving hold a few entries at a time, however many there are."""
+    peaks = []
+    for day, more in (("2026-01-05", 1000), ("2026-01-06", 4000)):
+        item = (
+            f"{day}T09:00:00.000000+08:00",
+            "terminal_admitted",
+            "",
+            canonical({"text": "x" * 2000}),
+            day.replace("-", ""),
+        )
+        with writing(small_office.engine) as connection:
+            append(connection, "one", [item] * more)
+        small_office.now(f"{day}T18:30")
+        tracemalloc.start()
+        try:
+            (made,) = small_office.seal(day)
+            small_office.actions.prove(SOMEBODY, f"one#{more - 1}")
+            assert (verified(made.path).problems, small_office.verdict()) == ([], [])
+            peaks.append(tracemalloc.get_traced_memory()[1])
+        finally:
+            tracemalloc.stop()
+
+    assert peaks[1] < 1.3 * peaks[0] + 1_000_000

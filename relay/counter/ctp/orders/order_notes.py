@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 
-from ctpabi.catalog import Catalog, Method
+from ctpabi.catalog import Catalog, Method, Struct
 from ctpabi.codec import layout
 from relay.counter.ctp.lanes.lanes import Lanes
 from relay.counter.ctp.lanes.ref_map import MapEntry
@@ -40,6 +40,7 @@ class OrderNotes:
         self._catalog = catalog
         self._lanes = lanes
         self._orders = frozenset(filter(_is_order, catalog.methods))
+        self._known: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {}
         self._day = ""
         self._senders: dict[tuple[int, int], tuple[str, str]] = {}
         """session and app id of the terminals on these lanes, those that have left included"""
@@ -81,9 +82,9 @@ class OrderNotes:
         day: str,
     ) -> OrderNote:
         struct, sent = self._catalog.structs[method.struct], bytes(body)
-        has = {field.name for field in struct.fields}
-        asked, at_counter = bytes(written), {name: layout.get(struct, sent, name) for name in _NAMES if name in has}
-        of_terminal = {name: layout.get(struct, asked, name) for name in _NAMES if name in has}
+        ordered, names = self._fields_of(struct)
+        asked, at_counter = bytes(written), {name: layout.get(struct, sent, name) for name in names}
+        of_terminal = {name: layout.get(struct, asked, name) for name in names}
         if entries:  # an insert: its struct has no front and session, and perhaps no reference of the terminal's
             of_terminal |= _lane_name(entries[0])
             at_counter |= _counter_name(entries[0])
@@ -91,14 +92,23 @@ class OrderNotes:
             **_who(link.lane.identity.app_id, link.lane.identity.investor_id),
             "call": method.name,
             "return_code": code,
-            "order": {name: layout.get(struct, sent, name) for name in _ORDERED if name in has},
+            "order": {name: layout.get(struct, sent, name) for name in ordered},
             "of_terminal": _said(of_terminal),
             "at_counter": _said(at_counter),
         }
         if entries and entries[0].order_key:
             facts["client_order"] = entries[0].order_key
-        action = layout.get(struct, sent, "ActionFlag") if "ActionFlag" in has else ""
+        action = layout.get(struct, sent, "ActionFlag") if "ActionFlag" in ordered else ""
         return OrderNote(_kind(method.name, str(action)), link.name, day, facts)
+
+    def _fields_of(self, struct: Struct) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """What was ordered, and what it is called by, of this struct."""
+        known = self._known.get(struct.name)
+        if known is None:
+            has = {field.name for field in struct.fields}
+            ordered, names = (tuple(name for name in wanted if name in has) for wanted in (_ORDERED, _NAMES))
+            known = self._known[struct.name] = ordered, names
+        return known
 
 
 def _numbered(sender: tuple[str, str], entry: MapEntry, exchange: bytes, number: bytes, day: str) -> OrderNote:
