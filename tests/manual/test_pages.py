@@ -30,6 +30,21 @@ SETTING = re.compile(r"`([a-z]+(?:\.[a-z_]+)+)(?: = [^`]*)?`")
 NO_SETTINGS = {"secrets.key", "relay.toml", "relay.firm.example"}
 
 
+PAGE = """# One
+<a id="two"></a>
+## Two
+[x](here.md) ![y](/zh/p.png)
+
+| a | b |
+|---|---|
+
+<!-- run -->
+```sh
+ctp-relay --version
+```
+"""
+
+
 def page_name(path: Path) -> str:
     return f"{path.parent.name}/{path.name}"
 
@@ -92,25 +107,26 @@ def test_both_languages_have_the_same_bones() -> None:
 @pytest.mark.parametrize(
     ("change", "named"),
     [
-        (("## ", "### "), "heading 2"),
-        (("ctp-relay --version", "ctp-relay --help"), "command 2"),
-        (("<!-- run -->", ""), "block 2"),
-        (("| | |\n", ""), "row of a table"),
-        (("](evaluation.md)", "](first-start.md)"), "link 2"),
+        (("## Two", "### Two"), "heading 2"),
+        (("--version", "--help"), "command 1"),
+        (("<!-- run -->\n", ""), "block 1"),
+        (("| a | b |\n", ""), "row of a table"),
+        (("](here.md)", "](there.md)"), "link 1"),
+        (('<a id="two"></a>', ""), "anchor 1"),
+        (("](/zh/p.png)", "](/zh/q.png)"), "picture 1"),
     ],
 )
 def test_a_difference_is_named(tmp_path: Path, change: tuple[str, str], named: str) -> None:
     """With the page and what is the first that differs."""
     for language in LANGUAGES:
         (tmp_path / language).mkdir()
-        page = text_of(FOLDER / language / "install.md")
-        (tmp_path / language / "install.md").write_text(page.replace(*change, 1) if language == "en" else page)
+        (tmp_path / language / "page.md").write_text(PAGE.replace(*change, 1) if language == "en" else PAGE)
     (tmp_path / "zh/alone.md").write_text("# Alone\n")
 
     found = differences(tmp_path)
 
     assert "alone.md: not there in en" in found
-    assert [line for line in found if line.startswith(f"install.md: {named}")], found
+    assert [line for line in found if line.startswith(f"page.md: {named}")], found
 
 
 @pytest.mark.parametrize("page", PAGES, ids=page_name)
