@@ -14,7 +14,9 @@ from relay.cli.output import EPILOG, AsJson, CommandRefused, reporting, show
 from relay.faults.table import Gravity
 from relay.settings.file import load
 
-app = typer.Typer(no_args_is_help=True, help="Alarms that reach a person (section alarms of the settings).", epilog=EPILOG)
+app = typer.Typer(
+    no_args_is_help=True, help="Alarms that reach a person (section alarms of the settings).", epilog=EPILOG
+)
 _CHINA = dt.timezone(dt.timedelta(hours=8))
 
 
