@@ -9,6 +9,7 @@ from dataclasses import asdict
 from sqlalchemy import Engine
 
 from relay.admin.changes import Changes, Clock
+from relay.admin.investor_import import InvestorRow
 from relay.admin.person import Person
 from relay.admission.machines import MachineHistory
 from relay.counter.port import Investor
@@ -32,6 +33,17 @@ class InvestorActions:
         accounts = tuple(account_ids) or (investor.investor_id,)
         with self._recorded(by, "investor_add", investor, account_ids=accounts) as investors:
             return investors.add(investor.broker_id, investor.investor_id, password, accounts)
+
+    def add_all(self, by: Person, broker_id: str, rows: Sequence[InvestorRow]) -> None:
+        """Register all of a file's investors, or none; one entry. Raises EntryExists, ValueError."""
+        facts = {"broker_id": broker_id, "investor_ids": [row.investor_id for row in rows]}
+        self._changes.check(by, "investor_import", facts)
+        table = Investors(self._directory, clock=self._clock)
+        hashed = [table.hashed(row.password) for row in rows]  # before the transaction: others write, too
+        with self._changes.recorded(self._directory, by, "investor_import", facts) as connection:
+            investors = Investors(self._directory, clock=self._clock, within=connection)
+            for row, password in zip(rows, hashed, strict=True):
+                investors.add_hashed(broker_id, row.investor_id, password, row.account_ids)
 
     def set_password(self, by: Person, investor: Investor, password: str) -> None:
         """Replace the password; raises EntryUnknown, ValueError."""

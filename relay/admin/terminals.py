@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from relay.admin.changes import Changes, Clock
 from relay.admin.person import Person
 from relay.admission.client_certificates import MOST_MARKS, mark_of
 from relay.counter.port import Mode
+from relay.database.times import stamp
 from relay.directory.secrets_box import SecretsBox
 from relay.directory.terminals import ReportKind, Terminal, Terminals, open_key
 from relay.settings.secret_files import SecretFileRefused
@@ -64,16 +66,31 @@ class TerminalActions:
                 raise ValueError(f"an app id has {MOST_MARKS} certificates at most; register a name: for more")
             self._terminals(SecretsBox.without_key(), here).set_certificates(app_id, kept)
 
-    def rotate(self, by: Person, app_id: str, auth_code: str, *, with_another_key: bool = False) -> None:
-        """Give a terminal another auth code; the old one ends at once.
+    def rotate(
+        self,
+        by: Person,
+        app_id: str,
+        auth_code: str,
+        *,
+        keep_until: dt.datetime | None = None,
+        with_another_key: bool = False,
+    ) -> None:
+        """Give a terminal another auth code; the old one ends at once, or holds as well until `keep_until`.
 
         `with_another_key` is for a key that is lost for good: the key file there is, or a new one, is used from here on.
-        Raises EntryUnknown, AuthCodeMalformed, SecretFileRefused, LedgerUnavailable.
+        Raises EntryUnknown, AuthCodeMalformed, SecretFileRefused, LedgerUnavailable, ValueError for a time that is over.
         """
         box = SecretsBox.open_or_create(self._key_file) if with_another_key else self._key()
-        facts = {"app_id": app_id, "with_another_key": with_another_key}
+        facts: dict[str, object] = {"app_id": app_id, "with_another_key": with_another_key}
+        if keep_until is not None:
+            facts["old_code_until"] = stamp(keep_until)
         with self._changes.recorded(self._directory, by, "terminal_rotate", facts) as here:
-            self._terminals(box, here).rotate(app_id, auth_code)
+            self._terminals(box, here).rotate(app_id, auth_code, keep_until)
+
+    def end_overlap(self, by: Person, app_id: str) -> None:
+        """The code before the last rotation ends now; raises EntryUnknown, LedgerUnavailable."""
+        with self._changes.recorded(self._directory, by, "terminal_end_overlap", {"app_id": app_id}) as here:
+            self._terminals(SecretsBox.without_key(), here).end_overlap(app_id)
 
     def set_enabled(self, by: Person, app_id: str, enabled: bool) -> None:
         """Admit or shut out a terminal; running relays end its sessions within seconds.

@@ -115,7 +115,7 @@ class Admission:
         self._guard = guard
         self._evidence = evidence
         self._clock = clock
-        self._proofs = Proofs(directory.known)
+        self._proofs = Proofs(directory.known, clock)
         self.watch = MachineWatch(directory.machines, directory.access, evidence)
         self._traits: dict[str, MachineTraits] = {}
         """of logins between their admission and the counter"""
@@ -246,6 +246,7 @@ class Admission:
             "mode": self._counter.mode.value,
             "genuineness_checked": self._verifier is not None and not login.report.wechat,
             **({"certificate": applicant.certificate.sha256} if applicant.certificate is not None else {}),
+            **({"by_previous_code": True} if applicant.terminal.by_previous else {}),
         }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,10 +12,11 @@ from typing import Annotated
 import typer
 
 from relay.admission.client_certificates import mark_of, read_certificate
-from relay.cli.context import DEFAULT_CONFIG, ConfigPath, Reason, Workplace, ask_secret, why
+from relay.cli.context import DEFAULT_CONFIG, ConfigPath, Reason, Workplace, ask_secret, now, why
 from relay.cli.output import EPILOG, AsJson, CommandRefused, reporting, say, show, warn, write_json
 from relay.cli.running_relay import look_for_disabled
 from relay.counter.port import Mode
+from relay.database.times import stamp
 from relay.directory.auth_codes import new_auth_code
 from relay.directory.terminals import ReportKind, Terminal
 from relay.settings.secret_files import create_private
@@ -162,18 +164,37 @@ def rotate(
         bool,
         typer.Option("--key-lost", help="Where the key file of the auth codes is lost for good: with a new key."),
     ] = False,
+    overlap_days: Annotated[
+        int, typer.Option("--overlap-days", min=0, max=365, help="The old code stays valid for so many days more.")
+    ] = 0,
     reason: Reason = None,
     as_json: AsJson = False,
 ) -> None:
-    """Give a terminal another auth code; the old one ends at once.
+    """Give a terminal another auth code; the old one ends at once, or after --overlap-days.
+
+    While both are valid, the log names each login with the old one (previous_code_used), and its ledger entry does too.
 
     With --key-lost every other terminal needs a new code as well: what the lost key encrypted cannot be read any more.
     """
     with reporting():
         place = Workplace(config, why(reason))
         with _auth_code(auth_code_file, write_auth_code, show_once=show_once) as (code, shown):
-            place.terminals.rotate(place.by, app_id, code, with_another_key=key_lost)
-        _tell({"app_id": app_id} | shown, "has a new auth code", as_json=as_json)
+            until = now() + dt.timedelta(days=overlap_days) if overlap_days else None
+            place.terminals.rotate(place.by, app_id, code, keep_until=until, with_another_key=key_lost)
+        kept = {"old_code_until": stamp(until)} if until is not None else {}
+        _tell({"app_id": app_id} | shown | kept, "has a new auth code", as_json=as_json)
+
+
+@app.command("end-overlap", epilog="Example: ctp-relay terminal end-overlap client_demo_1.0")
+def end_overlap(
+    app_id: AppId, config: ConfigPath = DEFAULT_CONFIG, reason: Reason = None, as_json: AsJson = False
+) -> None:
+    """End the old auth code of a rotation with an overlap now."""
+    with reporting():
+        place = Workplace(config, why(reason))
+        place.terminals.end_overlap(place.by, app_id)
+        look_for_disabled(place)
+        _tell({"app_id": app_id}, "the old auth code has ended", as_json=as_json)
 
 
 @contextmanager
@@ -218,6 +239,8 @@ def _tell(row: dict[str, object], what: str, *, as_json: bool) -> None:
     say(f"{row['app_id']}: {what}")
     if "auth_code" in row:
         say(f"auth code: {row['auth_code']}   (shown this once; give it to the terminal's vendor)")
+    if "old_code_until" in row:
+        say(f"the old auth code is valid until {row['old_code_until']}")
 
 
 def _row(terminal: Terminal) -> dict[str, object]:
@@ -230,4 +253,5 @@ def _row(terminal: Terminal) -> dict[str, object]:
         "auth_code_readable": terminal.readable,
         "created_at": terminal.created_at,
         "rotated_at": terminal.rotated_at,
+        "old_code_until": terminal.previous_until if terminal.previous_until > stamp(now()) else "",
     }

@@ -29,6 +29,8 @@ from relay.directory.accounts import ConsoleAccount
 
 _log = structlog.get_logger(__name__)
 _MOST_FIELDS: Final = 64
+_WITHOUT_FACTOR: Final = {"my_factor", "sign_out"}
+"""pages that are open before a second factor, which the settings ask for, is set up"""
 _OURS: Final = {"same-origin", "none"}
 """what a browser says of a request that a page of this console, or the person, made"""
 
@@ -47,11 +49,16 @@ class Door:
         if page.role is not None and not visit.may(page.role):
             _log.warning("console_refused", page=page.name, account=_name(visit), address=visit.address, why="role")
             raise HTTPException(403)
-        if request.method == "POST":
-            visit.form = await self._form(page, visit)
+        if visit.needs_second_factor and page.role is not None and page.name not in _WITHOUT_FACTOR:
+            return RedirectResponse(visit.to("my_factor"), 303)
+        form = await self._form(page, visit) if request.method == "POST" else FormData()
         if visit.account is not None and page.name != "live":
             self._parts.sign_ins.use(request.cookies[COOKIE])
-        response = await page.answer(visit)
+        visit.form = form
+        try:
+            response = await page.answer(visit)
+        finally:
+            await form.close()  # a file that was sent
         if not request.cookies.get(COOKIE) and COOKIE not in response.headers.get("set-cookie", ""):
             set_cookie(response, visit.request.state.identity)
         return response

@@ -44,14 +44,14 @@ class Work:
         self._seconds = seconds
         self._waiting = 0
 
-    async def run(self, work: Callable[[], _T]) -> _T:
+    async def run(self, work: Callable[[], _T], *, seconds: float | None = None) -> _T:
         """Raises TooBusy, and what the work raises."""
         if self._waiting >= self._most:
             raise TooBusy
         self._waiting += 1
         try:
             future = asyncio.get_running_loop().run_in_executor(self._executor, work)
-            return await asyncio.wait_for(future, self._seconds)
+            return await asyncio.wait_for(future, seconds or self._seconds)
         except TimeoutError:
             raise TooBusy from None
         finally:

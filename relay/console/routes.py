@@ -10,6 +10,7 @@ from typing import Final
 from relay.admin.roles import PersonRole
 from relay.console.page import Page
 from relay.console.pages import alarms, choices, history, ledger, live, me, overview, sign_in, terminals
+from relay.console.steering import STEERING
 
 _GET_POST = ("GET", "POST")
 _POST = ("POST",)
@@ -38,4 +39,5 @@ PAGES: Final[tuple[Page, ...]] = (
         methods=_GET_POST,
     ),
     Page("me", "/me", me.me, PersonRole.VIEWER, "me.html", menu=900),
+    *STEERING,
 )

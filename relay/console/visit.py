@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
+from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
@@ -50,6 +51,12 @@ class Visit:
         """Where the browser is, as the server or a trusted proxy says."""
         return self.request.client.host if self.request.client is not None else ""
 
+    @property
+    def needs_second_factor(self) -> bool:
+        """Whether nothing else may be done before one is set up."""
+        required = self.parts.settings.console.second_factor and self.account is not None
+        return required and not self.account.second_factor and self.may(PersonRole.OPERATOR)  # type: ignore[union-attr]
+
     def may(self, least: PersonRole | str) -> bool:
         """Whether the account has this role, or a higher one."""
         return self.role is not None and self.role.may(PersonRole(least))
@@ -70,6 +77,10 @@ class Visit:
         """A sentence in the visit's language."""
         return self.parts.words.say(self.language, key, **facts)
 
+    def has(self, key: str) -> bool:
+        """Whether there is such a sentence."""
+        return self.parts.words.has(key)
+
     def text(self, name: str) -> str:
         """A field of the form as text, without space around it; empty where it is missing or a file."""
         value = self.form.get(name, "")
@@ -86,6 +97,7 @@ class Visit:
             t=self.say,
             to=self.to,
             choose=self.choose,
+            link=self.link,
             menu=self.parts.menu_for(self.role),
             notices=notices,
             **facts,
@@ -96,6 +108,16 @@ class Visit:
         """The path that chooses a language or theme and comes back to this page."""
         back = self.request.url.path if self.request.method == "GET" else "/"
         return f"{self.to('choices')}?{urlencode({what: value, 'back': back})}"
+
+    @property
+    def fields(self) -> list[tuple[str, str]]:
+        """Every field of the form that is a text, in order; a name may stand several times."""
+        pairs = self.form.multi_items() if isinstance(self.form, FormData) else []
+        return [(name, value) for name, value in pairs if isinstance(value, str)]
+
+    def link(self, page: str, **subject: str) -> str:
+        """The path of an action's form, with what it is about."""
+        return f"{self.to(page)}?{urlencode(subject)}"
 
     def go(self, page: str, **values: object) -> Response:
         """Send the browser to another page, after a form."""

@@ -58,6 +58,19 @@ class Terminal:
     """the reports it may send"""
     certificates: frozenset[str] = frozenset()
     """the marks of the certificates it may show; see `admission.client_certificates`"""
+    previous_auth_code: str = field(default="", repr=False)
+    """the one before, which proves the terminal as well until `previous_until`; empty where there is none"""
+    previous_until: str = ""
+    """the time of the form `database.times.stamp`; empty where the last rotation ended the old code at once"""
+    previous_locked: bytes | None = field(default=None, repr=False)
+    by_previous: bool = False
+    """of a proof: whether it was made with the code before"""
+
+    def valid_codes(self, now: datetime) -> tuple[str | None, str | None]:
+        """The auth code, and the one before where it still holds; None for what there is not."""
+        code = self.auth_code if self.readable else None
+        before = self.previous_auth_code if self.previous_until > stamp(now) else ""
+        return code, before or None
 
 
 def open_key(engine: Engine, path: Path) -> SecretsBox:
@@ -166,10 +179,27 @@ class Terminals:
         """Say which certificates a terminal may show, from the next login on; raises EntryUnknown."""
         self._change(app_id, certificates=" ".join(sorted(set(marks))))
 
-    def rotate(self, app_id: str, auth_code: str) -> None:
-        """Give a terminal a new auth code; raises EntryUnknown, AuthCodeMalformed."""
+    def rotate(self, app_id: str, auth_code: str, keep_until: datetime | None = None) -> None:
+        """Give a terminal a new auth code; the old one ends at once, or holds as well until `keep_until`.
+
+        A code that was kept from an earlier rotation ends in either case: two are valid at most. Raises EntryUnknown,
+        AuthCodeMalformed, ValueError for a time that is over.
+        """
         auth_code_key(auth_code)
-        self._change(app_id, auth_code=self._box.lock(auth_code), rotated_at=stamp(self._clock()))
+        now = self._clock()
+        if keep_until is not None and keep_until <= now:
+            raise ValueError("旧授权码的截止时间已过 / the time until which the old code holds is over")
+        self._change(
+            app_id,
+            auth_code=self._box.lock(auth_code),
+            rotated_at=stamp(now),
+            previous_auth_code=TERMINAL.c.auth_code if keep_until is not None else None,
+            previous_until=stamp(keep_until) if keep_until is not None else "",
+        )
+
+    def end_overlap(self, app_id: str) -> None:
+        """The code before the last rotation ends now; raises EntryUnknown."""
+        self._change(app_id, previous_auth_code=None, previous_until="")
 
     def _change(self, app_id: str, **values: object) -> None:
         with self._transaction() as connection:
@@ -181,21 +211,39 @@ class Terminals:
     def _as_known(self, row: Row[Any], known: Terminal | None) -> Terminal:
         if known is None or not known.readable or known.locked != row.auth_code:
             return self._listed(row)
-        return _terminal(row, known.auth_code)
+        same = known.previous_locked == row.previous_auth_code
+        return _terminal(row, known.auth_code, known.previous_auth_code if same else self._previous(row))
 
     def _listed(self, row: Row[Any]) -> Terminal:
         try:
-            return _terminal(row, self._box.unlock(row.auth_code))
+            return _terminal(row, self._box.unlock(row.auth_code), self._previous(row))
         except SecretUnreadable:
-            return _terminal(row, "", readable=False)
+            return _terminal(row, "", "", readable=False)
+
+    def _previous(self, row: Row[Any]) -> str:
+        """The code before; one of a lost key proves nothing."""
+        try:
+            return self._box.unlock(row.previous_auth_code) if row.previous_auth_code is not None else ""
+        except SecretUnreadable:
+            return ""
 
 
-def _terminal(row: Row[Any], auth_code: str, *, readable: bool = True) -> Terminal:
-    modes = frozenset(Mode(mode) for mode in row.modes.split())
-    kinds = frozenset(ReportKind(kind) for kind in row.kinds.split())
-    certificates = frozenset(row.certificates.split())
-    times = (row.created_at, row.rotated_at)
-    return Terminal(row.app_id, auth_code, modes, row.enabled, *times, readable, row.auth_code, kinds, certificates)
+def _terminal(row: Row[Any], auth_code: str, previous: str, *, readable: bool = True) -> Terminal:
+    return Terminal(
+        app_id=row.app_id,
+        auth_code=auth_code,
+        modes=frozenset(Mode(mode) for mode in row.modes.split()),
+        enabled=row.enabled,
+        created_at=row.created_at,
+        rotated_at=row.rotated_at,
+        readable=readable,
+        locked=row.auth_code,
+        kinds=frozenset(ReportKind(kind) for kind in row.kinds.split()),
+        certificates=frozenset(row.certificates.split()),
+        previous_auth_code=previous,
+        previous_until=row.previous_until,
+        previous_locked=row.previous_auth_code,
+    )
 
 
 def _words(of: Iterable[StrEnum]) -> str:

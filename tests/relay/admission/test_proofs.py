@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 from collections.abc import AsyncIterator
 
 import pytest
@@ -24,7 +25,8 @@ from relay.refusals.refusal import Refused
 from tests.relay.conftest import HandClock
 
 CODE, OTHER_CODE = "TERMINAL00000001", "TERMINAL00000002"
-CHALLENGE, LATER = bytes(range(128)), bytes(reversed(range(128)))
+NEW_CODE, THIRD_CODE = "TERMINAL00000003", "TERMINAL00000004"
+CHALLENGE, LATER, LAST = bytes(range(128)), bytes(reversed(range(128))), bytes([7]) * 128
 RIGHT, WRONG = auth_info(CODE, CHALLENGE), auth_info(OTHER_CODE, CHALLENGE)
 SLOW = 3600.0
 """seconds between looks that no test waits for"""
@@ -62,7 +64,7 @@ class Firm:
         self.terminals = Terminals(engine, SecretsBox(Fernet.generate_key()), clock=clock)
         self.terminals.add("terminal_1.0", CODE)
         self.known = KnownTerminals(access, self.terminals)
-        self.proofs = Proofs(self.known)
+        self.proofs = Proofs(self.known, clock)
         self.heard: list[str] = []
         """what the strangers were answered"""
 
@@ -105,16 +107,16 @@ async def test_a_registered_app_id_costs_what_an_unknown_one_costs(firm: Firm, m
         await firm.answer(app_id, WRONG)
         cost.append(work.taken())
 
-    assert cost[0] == cost[1] == (1, 2)
+    assert cost[0] == cost[1] == (1, 4)
 
 
 async def test_a_right_proof_asks_the_database_nothing(firm: Firm, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One AES is all."""
+    """Two AES are all: one for each code there may be."""
     work = Work(firm.engine, monkeypatch)
 
     assert await firm.answer("terminal_1.0", RIGHT) == "proved"
 
-    assert work.taken() == (0, 1)
+    assert work.taken() == (0, 2)
 
 
 async def test_a_flood_of_wrong_proofs_shares_its_looks(firm: Firm, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -186,6 +188,48 @@ async def test_a_code_of_another_key_proves_nothing(firm: Firm, clock: HandClock
     with DirectoryAccess(threads=1) as access:
         other = KnownTerminals(access, Terminals(firm.engine, SecretsBox(Fernet.generate_key()), clock=clock))
         await other.look()
-        firm.proofs = Proofs(other)
+        firm.proofs = Proofs(other, clock)
         async with other.kept(SLOW):
             assert await firm.answer("terminal_1.0", RIGHT) == "wrong_proof"
+
+
+async def test_after_a_rotation_with_an_overlap_both_codes_prove(firm: Firm, clock: HandClock) -> None:
+    """The old one until its time, and not a moment longer; the look before it knows already when it ends."""
+    firm.terminals.rotate("terminal_1.0", NEW_CODE, clock() + dt.timedelta(days=7))
+    await firm.known.look()
+
+    assert await firm.answer("terminal_1.0", auth_info(NEW_CODE, CHALLENGE)) == "proved"
+    assert (await firm.proofs.prove("terminal_1.0", LATER, auth_info(CODE, LATER))).by_previous
+    clock.move(7 * 86400 + 1)
+    assert await firm.answer("terminal_1.0", auth_info(CODE, LAST), LAST) == "wrong_proof"
+    assert await firm.answer("terminal_1.0", auth_info(NEW_CODE, LAST), LAST) == "proved"
+
+
+async def test_an_overlap_is_ended_early_and_by_the_next_rotation(firm: Firm, clock: HandClock) -> None:
+    """Two codes are valid at most."""
+    week = clock() + dt.timedelta(days=7)
+    firm.terminals.rotate("terminal_1.0", NEW_CODE, week)
+    firm.terminals.rotate("terminal_1.0", THIRD_CODE, week)
+    await firm.known.look()
+    first = await firm.answer("terminal_1.0", RIGHT)
+    second = await firm.answer("terminal_1.0", auth_info(NEW_CODE, LATER), LATER)
+    firm.terminals.end_overlap("terminal_1.0")
+    await firm.known.look()
+    third = await firm.answer("terminal_1.0", auth_info(NEW_CODE, LAST), LAST)
+
+    assert (first, second, third) == ("wrong_proof", "proved", "wrong_proof")
+
+
+async def test_an_app_id_with_two_codes_costs_what_one_with_one_costs(
+    firm: Firm, clock: HandClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stranger does not learn from the time that a code is being replaced."""
+    firm.terminals.rotate("terminal_1.0", NEW_CODE, clock() + dt.timedelta(days=7))
+    await firm.known.look()
+    work = Work(firm.engine, monkeypatch)
+    cost = []
+    for app_id in ("terminal_1.0", "other_1.0"):
+        await firm.answer(app_id, WRONG)
+        cost.append(work.taken()[1])
+
+    assert cost == [4, 4]

@@ -27,6 +27,7 @@ from relay.admin.ledger import LedgerActions
 from relay.admin.person import person_of_console
 from relay.admin.roles import PersonRole
 from relay.admin.terminals import TerminalActions
+from relay.admin_client import AskFailed
 from relay.console.application import make_application, make_templates, menu_for
 from relay.console.live import Live, RelayAway
 from relay.console.parts import ConsoleActions, ConsoleParts, Work
@@ -78,6 +79,26 @@ class MadeUpRelay:
 
     async def close(self) -> None:
         pass
+
+    requests: list[Any] = field(default_factory=list)
+    """what it was asked for by actions"""
+    trouble: AskFailed | None = None
+
+    async def _asked(self, request: Any) -> Any:
+        self.requests.append(request)
+        if self.trouble is not None:
+            raise self.trouble
+        name = type(request).__name__.removesuffix("Request")
+        answers = {"GetRunningSettings": pb.RunningSettings, "ReconnectOperator": pb.ReconnectResponse}
+        usual: Any = answers.get(name) or getattr(pb, f"{name}Response", pb.ReconnectResponse)
+        return self.answers.get(name, usual)()
+
+    answers: dict[str, Any] = field(default_factory=dict)
+
+    def __getattr__(self, method: str) -> Any:
+        if method.startswith("_"):
+            raise AttributeError(method)
+        return self._asked
 
     @property
     def client(self) -> Any:
