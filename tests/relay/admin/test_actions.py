@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from sqlalchemy import Engine, text
 
 from relay.admin.changes import Changes
+from relay.admin.investor_import import InvestorRow
 from relay.admin.investors import InvestorActions
 from relay.admin.ledger import LedgerActions
 from relay.admin.locks import LockActions
@@ -91,6 +92,10 @@ MADE: dict[str, Change] = {
     "terminal_enable": lambda place: place.terminals.set_enabled(MEI, "one", True),
     "terminal_kinds": lambda place: place.terminals.set_kinds(MEI, "one", [ReportKind.WECHAT]),
     "terminal_certificates": lambda place: place.terminals.set_certificates(MEI, "one", ["name:desk.example.com"]),
+    "terminal_end_overlap": lambda place: place.terminals.end_overlap(MEI, "one"),
+    "investor_import": lambda place: place.investors.add_all(
+        MEI, "9999", [InvestorRow(2, "100003", "pw", ("100003",))]
+    ),
     "investor_add": lambda place: place.investors.add(MEI, Investor("9999", "100002"), "pw"),
     "investor_passwd": lambda place: place.investors.set_password(MEI, ONE, "new"),
     "investor_accounts": lambda place: place.investors.set_accounts(MEI, ONE, ["A1", "A2"]),
@@ -108,6 +113,13 @@ REFUSED: dict[str, tuple[Change, type[Exception]]] = {
     "terminal_enable": (lambda place: place.terminals.set_enabled(MEI, "nobody", True), EntryUnknown),
     "terminal_kinds": (lambda place: place.terminals.set_kinds(MEI, "one", []), ValueError),
     "terminal_certificates": (lambda place: place.terminals.set_certificates(MEI, "one", ["rubbish"]), ValueError),
+    "terminal_end_overlap": (lambda place: place.terminals.end_overlap(MEI, "nobody"), EntryUnknown),
+    "investor_import": (
+        lambda place: place.investors.add_all(
+            MEI, "9999", [InvestorRow(2, "100003", "pw", ("100003",)), InvestorRow(3, "100001", "pw", ("100001",))]
+        ),
+        EntryExists,
+    ),
     "investor_add": (lambda place: place.investors.add(MEI, Investor("9999", "a b"), "pw"), ValueError),
     "investor_passwd": (lambda place: place.investors.set_password(MEI, ONE, ""), ValueError),
     "investor_accounts": (lambda place: place.investors.set_accounts(MEI, NOBODY, ["A"]), EntryUnknown),
@@ -229,7 +241,7 @@ def test_every_method_that_takes_a_person_is_among_those_tested() -> None:
     called = {name for change in MADE.values() for name in change.__code__.co_names}
 
     assert {name.rpartition(".")[2] for name in changing} <= called
-    assert len(changing) == 13
+    assert len(changing) == 15
 
 
 def test_a_key_is_not_tried_where_it_is_missing(place: Place) -> None:
