@@ -64,7 +64,7 @@ Carry = Callable[[Visit, Filled], Awaitable[Response | None]]
 
 
 @dataclass(frozen=True)
-class Action:
+class FormAction:
     """Its sentences: `action.<name>` (title and button), `action.<name>_what` (what will happen), `action.<name>_done`."""
 
     name: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.responses import Response
 
 from relay.admin.roles import PersonRole
-from relay.console.actions import Action, FieldKind, Filled, FormField
+from relay.console.actions import FieldKind, Filled, FormAction, FormField
 from relay.console.visit import Visit
 
 _NAME = ("name",)
@@ -71,7 +71,7 @@ _PASSWORD = FormField("account_password", FieldKind.UNSEEN, longest=256)
 _NEW_ROLE = FormField("new_role", FieldKind.ONE, options=_ROLES)
 
 ACTIONS = (
-    Action(
+    FormAction(
         "account_add",
         "/accounts/add",
         PersonRole.ADMIN,
@@ -79,10 +79,14 @@ ACTIONS = (
         "accounts",
         fields=(FormField("new_name", longest=32), _NEW_ROLE, _PASSWORD),
     ),
-    Action("account_enable", "/accounts/enable", PersonRole.ADMIN, _enable, "accounts", subject=_NAME),
-    Action("account_disable", "/accounts/disable", PersonRole.ADMIN, _disable, "accounts", subject=_NAME, danger=True),
-    Action("account_role", "/accounts/role", PersonRole.ADMIN, _role, "accounts", subject=_NAME, fields=(_NEW_ROLE,)),
-    Action(
+    FormAction("account_enable", "/accounts/enable", PersonRole.ADMIN, _enable, "accounts", subject=_NAME),
+    FormAction(
+        "account_disable", "/accounts/disable", PersonRole.ADMIN, _disable, "accounts", subject=_NAME, danger=True
+    ),
+    FormAction(
+        "account_role", "/accounts/role", PersonRole.ADMIN, _role, "accounts", subject=_NAME, fields=(_NEW_ROLE,)
+    ),
+    FormAction(
         "account_password",
         "/accounts/password",
         PersonRole.ADMIN,
@@ -91,7 +95,7 @@ ACTIONS = (
         subject=_NAME,
         fields=(_PASSWORD,),
     ),
-    Action(
+    FormAction(
         "account_reset_factor",
         "/accounts/reset-second-factor",
         PersonRole.ADMIN,
@@ -100,5 +104,5 @@ ACTIONS = (
         subject=_NAME,
         danger=True,
     ),
-    Action("account_sign_out", "/accounts/sign-out", PersonRole.ADMIN, _sign_out, "accounts", subject=_NAME),
+    FormAction("account_sign_out", "/accounts/sign-out", PersonRole.ADMIN, _sign_out, "accounts", subject=_NAME),
 )

@@ -7,7 +7,7 @@ import datetime as dt
 from starlette.responses import Response
 
 from relay.admin.roles import PersonRole
-from relay.console.actions import Action, FieldKind, Filled, FormField
+from relay.console.actions import FieldKind, Filled, FormAction, FormField
 from relay.console.ended import end_disabled
 from relay.console.visit import Visit
 from relay.counter.port import Mode
@@ -78,7 +78,7 @@ _CODE = FormField("auth_code", FieldKind.UNSEEN, required=False, longest=16)
 _REPORTS = FormField("kinds", FieldKind.MANY, options=_KINDS, chosen=(ReportKind.ORDINARY.value,))
 
 ACTIONS = (
-    Action(
+    FormAction(
         "app_id_add",
         "/app-ids/add",
         PersonRole.ADMIN,
@@ -91,7 +91,7 @@ ACTIONS = (
             _CODE,
         ),
     ),
-    Action(
+    FormAction(
         "app_id_rotate",
         "/app-ids/rotate",
         PersonRole.ADMIN,
@@ -100,12 +100,16 @@ ACTIONS = (
         subject=_APP_ID,
         fields=(FormField("old_code_until", FieldKind.DATE, required=False), _CODE),
     ),
-    Action("app_id_end_overlap", "/app-ids/end-overlap", PersonRole.ADMIN, _end_overlap, "app_ids", subject=_APP_ID),
-    Action("app_id_enable", "/app-ids/enable", PersonRole.OPERATOR, _enable, "app_ids", subject=_APP_ID),
-    Action(
+    FormAction(
+        "app_id_end_overlap", "/app-ids/end-overlap", PersonRole.ADMIN, _end_overlap, "app_ids", subject=_APP_ID
+    ),
+    FormAction("app_id_enable", "/app-ids/enable", PersonRole.OPERATOR, _enable, "app_ids", subject=_APP_ID),
+    FormAction(
         "app_id_disable", "/app-ids/disable", PersonRole.OPERATOR, _disable, "app_ids", subject=_APP_ID, danger=True
     ),
-    Action("app_id_kinds", "/app-ids/kinds", PersonRole.ADMIN, _kinds, "app_ids", subject=_APP_ID, fields=(_REPORTS,)),
+    FormAction(
+        "app_id_kinds", "/app-ids/kinds", PersonRole.ADMIN, _kinds, "app_ids", subject=_APP_ID, fields=(_REPORTS,)
+    ),
 )
 
 

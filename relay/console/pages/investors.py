@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from relay.admin.investor_import import MOST_ROWS, InvestorRow, WrongLine, read_investors
 from relay.admin.roles import PersonRole, RoleTooLow
-from relay.console.actions import Action, FieldKind, Filled, FormField
+from relay.console.actions import FieldKind, Filled, FormAction, FormField
 from relay.console.ended import end_disabled
 from relay.console.troubles import EXPECTED, sentence_for
 from relay.console.visit import Visit
@@ -115,7 +115,7 @@ _PASSWORD = FormField("new_password", FieldKind.UNSEEN, longest=40)
 _ACCOUNTS = FormField("account_ids", required=False, longest=400)
 
 ACTIONS = (
-    Action(
+    FormAction(
         "investor_add",
         "/investors/add",
         PersonRole.ADMIN,
@@ -123,7 +123,7 @@ ACTIONS = (
         "investors",
         fields=(FormField("new_investor_id", longest=12), _PASSWORD, _ACCOUNTS),
     ),
-    Action(
+    FormAction(
         "investor_password",
         "/investors/password",
         PersonRole.ADMIN,
@@ -132,7 +132,7 @@ ACTIONS = (
         subject=_INVESTOR,
         fields=(_PASSWORD,),
     ),
-    Action(
+    FormAction(
         "investor_accounts",
         "/investors/accounts",
         PersonRole.ADMIN,
@@ -141,8 +141,8 @@ ACTIONS = (
         subject=_INVESTOR,
         fields=(FormField("account_ids", longest=400),),
     ),
-    Action("investor_enable", "/investors/enable", PersonRole.OPERATOR, _enable, "investors", subject=_INVESTOR),
-    Action(
+    FormAction("investor_enable", "/investors/enable", PersonRole.OPERATOR, _enable, "investors", subject=_INVESTOR),
+    FormAction(
         "investor_disable",
         "/investors/disable",
         PersonRole.OPERATOR,
@@ -151,7 +151,7 @@ ACTIONS = (
         subject=_INVESTOR,
         danger=True,
     ),
-    Action(
+    FormAction(
         "investor_forget_machines",
         "/investors/forget-machines",
         PersonRole.OPERATOR,

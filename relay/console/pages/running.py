@@ -12,7 +12,7 @@ from starlette.responses import Response
 from ctprelay.v1 import admin_pb2 as pb
 from relay.admin.roles import PersonRole
 from relay.admin_client import AdminClient, AskFailed, AskTrouble
-from relay.console.actions import Action, FieldKind, Filled, FormField
+from relay.console.actions import FieldKind, Filled, FormAction, FormField
 from relay.console.relays import plain
 from relay.console.troubles import sentence_for
 from relay.console.visit import Visit
@@ -149,12 +149,12 @@ async def _reload(visit: Visit, filled: Filled) -> Response | None:
     return None
 
 
-def _of_relay(name: str, path: str, role: PersonRole, carry: Any, **more: Any) -> Action:
-    return Action(name, path, role, carry, "control", subject=_RELAY, **more)
+def _of_relay(name: str, path: str, role: PersonRole, carry: Any, **more: Any) -> FormAction:
+    return FormAction(name, path, role, carry, "control", subject=_RELAY, **more)
 
 
 ACTIONS = (
-    Action(
+    FormAction(
         "session_kick",
         "/terminals/kick",
         PersonRole.OPERATOR,
@@ -163,8 +163,8 @@ ACTIONS = (
         subject=("relay", "session"),
         fields=(FormField("tell_terminal", FieldKind.MANY, required=False, options=("tell",), chosen=("tell",)),),
     ),
-    Action("locks_lift", "/locks/lift", PersonRole.OPERATOR, _lift, "locks", subject=("relay", "name")),
-    Action("locks_lift_all", "/locks/lift-all", PersonRole.OPERATOR, _lift_all, "locks", subject=_RELAY),
+    FormAction("locks_lift", "/locks/lift", PersonRole.OPERATOR, _lift, "locks", subject=("relay", "name")),
+    FormAction("locks_lift_all", "/locks/lift-all", PersonRole.OPERATOR, _lift_all, "locks", subject=_RELAY),
     _of_relay(
         "logins_pause",
         "/control/pause",

@@ -12,7 +12,7 @@ from starlette.routing import Route
 from ctprelay.v1 import admin_pb2 as pb
 from relay.admin.roles import PersonRole
 from relay.admin_client import AskFailed, AskTrouble
-from relay.console.actions import Action
+from relay.console.actions import FormAction
 from relay.console.application import _endpoint
 from relay.console.door import Door
 from relay.console.pages import accounts, app_ids, investors, running
@@ -21,7 +21,7 @@ from relay.ledger import reader
 from relay.refusals.refusal import LedgerUnavailable
 from tests.relay.console.conftest import PASSWORD, Browser, Office
 
-ACTIONS: tuple[Action, ...] = (*app_ids.ACTIONS, *investors.ACTIONS, *running.ACTIONS, *accounts.ACTIONS)
+ACTIONS: tuple[FormAction, ...] = (*app_ids.ACTIONS, *investors.ACTIONS, *running.ACTIONS, *accounts.ACTIONS)
 WHY = {"reason": "as agreed by telephone", "sure": "yes"}
 APP = {"app_id": "client_demo_1.0"}
 
@@ -107,7 +107,7 @@ async def test_disabling_ends_sessions_at_every_relay_at_once(office: Office) ->
 
 
 @pytest.mark.parametrize("action", ACTIONS, ids=lambda action: action.name)
-async def test_every_action_has_words_a_form_and_a_role(office: Office, action: Action) -> None:
+async def test_every_action_has_words_a_form_and_a_role(office: Office, action: FormAction) -> None:
     """In both languages; the role below gets no form and is refused when it sends one all the same."""
     subject = "&".join(f"{name}=x" for name in action.subject)
     path = f"{action.path}?{subject}"
@@ -131,7 +131,7 @@ async def test_every_action_has_words_a_form_and_a_role(office: Office, action: 
 async def test_the_role_is_decided_again_below_the_page(office: Office) -> None:
     """A page that forgot the role would still change nothing: relay.admin refuses, and that is an entry."""
     async with office.signed_in(PersonRole.VIEWER) as browser:
-        forgotten = Action(
+        forgotten = FormAction(
             "app_id_add",
             "/x",
             PersonRole.VIEWER,
@@ -148,7 +148,7 @@ async def test_the_role_is_decided_again_below_the_page(office: Office) -> None:
         assert office.parts.actions.terminals.all()[0] == []
 
 
-def _route(office: Office, action: Action) -> Any:
+def _route(office: Office, action: FormAction) -> Any:
     return Route(action.path, _endpoint(Door(office.parts), action.page()), methods=["GET", "POST"], name="x")
 
 
