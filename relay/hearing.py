@@ -11,6 +11,7 @@ from functools import partial
 from sqlalchemy import Engine
 
 from relay.admission.verifier import Verifier
+from relay.alarm_entries import AlarmEntries
 from relay.alarms.alarming import Alarming, channels_of
 from relay.counter_choice import ProcessParts
 from relay.faults.table import Fault
@@ -52,6 +53,7 @@ async def be_watched(
     alarming = Alarming(settings.relay.name, settings.alarms, channels_of(settings.alarms))
     stack.push_async_callback(asyncio.to_thread, alarming.close)
     alarming.hear(shared.faults, shared.alarms)
+    AlarmEntries(watched.ledger).hear(shared.faults, shared.alarms)
     await watch_process(settings, parts, stack)
     readiness = Readiness(
         settings.relay.name, watched.faults, watched.verifier, watched.counter, lambda: why_draining(watched.sessions)

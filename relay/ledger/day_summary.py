@@ -138,9 +138,8 @@ _KINDS: Mapping[str, Callable[[DaySummary, Entry, Mapping[str, object]], None]] 
     "terminal_report_result": _reported,
     "terminal_refused": _refused,
     "terminals_refused": _refused_many,
-    "system_info_unlike_before": _alarmed,
     "alarm": _alarmed,
-    "fault": _alarmed,
+    "fault_began": _alarmed,
     GAP_KIND: _gap,
     ORDERS_LOST_KIND: _gap,
 }
