@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 from relay.admission.verifier import Verifier
 from relay.alarm_entries import AlarmEntries
 from relay.alarms.alarming import Alarming, channels_of
+from relay.alarms.recent import RecentAlarms
 from relay.counter_choice import ProcessParts
 from relay.faults.table import Fault
 from relay.ledger.ledger import Ledger
@@ -46,7 +47,7 @@ def hear(
 
 async def be_watched(
     settings: Settings, engine: Engine, shared: ProcessParts, watched: Watched, stack: contextlib.AsyncExitStack
-) -> None:
+) -> RecentAlarms:
     """From here on the relay looks after itself, and says on its port for monitors what it finds."""
     listener = watched.listener
     parts = hear(shared, engine, watched.ledger, watched.verifier, lambda: listener.valid_until)
@@ -60,3 +61,4 @@ async def be_watched(
     )
     listener.health.is_ready = lambda: readiness.answer()["ready"] is True
     serve_metrics(settings, watched, stack)
+    return alarming.recent

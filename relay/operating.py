@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from sqlalchemy import Engine
 
 from ctprelay.v1 import admin_pb2 as pb
+from relay.admin.alarm_views import AlarmViews
 from relay.admin.changes import Changes
 from relay.admin.locks import LockActions
 from relay.admin.reads import ReadEntries
@@ -19,9 +20,10 @@ from relay.admin.session_views import SessionViews
 from relay.admin.status import Seen, StatusView
 from relay.admin.steering import Steered, Steering
 from relay.admission.login_guard import LoginGuard
+from relay.alarms.recent import RecentAlarms
 from relay.counter.port import SteeredCounter
 from relay.database.times import COUNTER_ZONE
-from relay.metrics.endpoint import Watched, readings
+from relay.metrics.endpoint import Watched, readings, why_draining
 from relay.metrics.readiness import Readiness
 from relay.reloading import Reloading
 from relay.rpc import control
@@ -39,6 +41,7 @@ class Operated:
     """the ledger's"""
     number: int
     watched: Watched
+    recent_alarms: RecentAlarms
     counter: SteeredCounter
     guard: LoginGuard
     reloading: Reloading
@@ -79,6 +82,7 @@ def _parts(settings: Settings, of: Operated, reads: ReadEntries) -> AdminParts:
         SessionViews(sessions, reads, _now),
         Steering(changes, reads, steered, _now),
         LockActions(of.guard, changes),
+        AlarmViews(of.recent_alarms, reads),
         reads,
         functools.partial(sessions.revocations.look_now, sessions),
     )
@@ -91,7 +95,7 @@ def _seen(settings: Settings, of: Operated) -> Seen:
         seen.faults,
         seen.verifier,
         seen.counter,
-        lambda: "draining" if seen.sessions.draining else "",
+        lambda: why_draining(seen.sessions),
     )
     return Seen(
         settings=lambda: of.reloading.settings,

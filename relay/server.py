@@ -131,10 +131,10 @@ async def serve(
             shared.alarms,
             shared.faults,
         )
-        await be_watched(settings, engine, shared, watched, stack)
+        recent = await be_watched(settings, engine, shared, watched, stack)
         takes, files = Taking(sessions, admission, guard, counter, link_limits, doors).rows()
         reloading = Reloading(settings, load, takes, files, ledger)
-        operated = Operated(engine, numbers[-1], watched, counter, guard, reloading, stop := asyncio.Event())
+        operated = Operated(engine, numbers[-1], watched, recent, counter, guard, reloading, stop := asyncio.Event())
         await serve_operators(settings, operated, stack)
         await _open(doors, settings, ready, stack)
         await until_stopped(reloading, sessions, counter, shared.faults, supervisor, stop)

@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 from ctprelay.v1 import admin_pb2 as pb
 from fuzz.mutations import any_bytes, lines_of, message_of
 from fuzz.targets import Play, promise
+from relay.admin.alarm_views import AlarmViews
 from relay.admin.changes import Changes
 from relay.admin.ledger import _bounds
 from relay.admin.locks import LockActions
@@ -28,6 +29,7 @@ from relay.admin.running_settings import InForce, Reloaded
 from relay.admin.session_views import SessionViews
 from relay.admin.steering import Steered, Steering
 from relay.admission.login_attempts import Lock
+from relay.alarms.recent import RecentAlarms
 from relay.cli.app import app
 from relay.outside_text import is_plain, shown, shown_json
 from relay.rpc.admin_service import SERVICE, AdminParts, AdminService
@@ -164,7 +166,9 @@ async def _administer(data: bytes) -> None:
     for actions in (locks, steering):
         cast("Any", actions)._record = partial(_recorded, changes)  # noqa: SLF001 - without its thread
     views = SessionViews((), reads, lambda: _NOW)
-    parts: Any = AdminParts(cast("Any", None), views, steering, locks, reads, _none_is_disabled)
+    parts: Any = AdminParts(
+        cast("Any", None), views, steering, locks, AlarmViews(RecentAlarms(), reads), reads, _none_is_disabled
+    )
     service = AdminService(parts, lambda _: (_PERSON, True))
     for method in _METHODS:
         handler: Any = service.handlers().service(_Call(f"/{SERVICE}/{method}"))  # type: ignore[arg-type]

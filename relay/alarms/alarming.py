@@ -7,6 +7,7 @@ from functools import partial
 
 from relay.alarms.channels import AlarmCommand, Channel, DingTalkRobot, Mail, PlainWebhook, WeComRobot
 from relay.alarms.message import event_item, item_of
+from relay.alarms.recent import RecentAlarms
 from relay.alarms.sender import AlarmSender
 from relay.faults.faults import FaultEdge, Faults
 from relay.faults.table import Fault, Gravity
@@ -60,6 +61,7 @@ class Alarming:
         self.senders = [
             AlarmSender(relay, channel, group_seconds=settings.group_seconds, gravity=gravity) for channel in channels
         ]
+        self.recent = RecentAlarms()
         self._chinese = chinese_texts()
 
     @property
@@ -68,12 +70,12 @@ class Alarming:
         return any(sender.works for sender in self.senders)
 
     def hear(self, faults: Faults, alarms: Alarms) -> None:
-        """Send from now on what begins, ends and happens."""
+        """Keep and send from now on what begins, ends and happens."""
         for sender in self.senders:
             sender.on_state = partial(faults.set, Fault.ALARMS_NOT_DELIVERED)
-        if self.senders:
-            faults.listeners.append(self._edge)
-            alarms.listeners.append(self._event)
+            sender.on_outcome = partial(self.recent.outcome, sender.channel.name)
+        faults.listeners.append(self._edge)
+        alarms.listeners.append(self._event)
 
     def close(self) -> None:
         """Send what waits; blocks for some seconds at most."""
@@ -81,12 +83,15 @@ class Alarming:
             sender.close(_FAREWELL_SECONDS)
 
     def _edge(self, edge: FaultEdge) -> None:
+        item = item_of(edge)
+        self.recent.put(item)
         if edge.of.fault is not Fault.ALARMS_NOT_DELIVERED:
             for sender in self.senders:
-                sender.put(item_of(edge))
+                sender.put(item)
 
     def _event(self, name: AlarmName, facts: Mapping[str, object]) -> None:
         if name not in _SAID_AS_FAULT:
             item = event_item(name.event, (self._chinese.get(name.event, name.event), name.meaning), facts)
+            self.recent.put(item)
             for sender in self.senders:
                 sender.put(item)

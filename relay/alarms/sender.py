@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import structlog
 
@@ -57,6 +57,8 @@ class AlarmSender:
         """items there was no room for"""
         self.on_state: Callable[[str], object] = lambda _: None
         """called with why it does not work, and with nothing when it works again"""
+        self.on_outcome: Callable[[Sequence[AlarmItem], bool], object] = lambda *_: None
+        """called with items, and whether they were delivered or given up"""
         self._thread = threading.Thread(target=self._run, name=f"alarms by {channel.name}", daemon=True)
         self._thread.start()
 
@@ -113,12 +115,14 @@ class AlarmSender:
                 self._fails(why)
             else:
                 self._succeeds()
+                self.on_outcome(items, True)
                 return
             if number == TRIES or self._closing.wait(pause):
                 break
             pause = min(2 * pause, LONGEST_PAUSE)
             items += self._take()
         self.failed += 1
+        self.on_outcome(items, False)
         _log.error("alarm_given_up", channel=self.channel.name, why=why, items=[item.name for item in items][:10])
 
     def _take(self) -> list[AlarmItem]:

@@ -16,6 +16,7 @@ import structlog
 from google.protobuf.message import DecodeError, Message
 
 from ctprelay.v1 import admin_pb2 as pb
+from relay.admin.alarm_views import AlarmViews
 from relay.admin.locks import LockActions
 from relay.admin.person import Person
 from relay.admin.reads import ReadEntries
@@ -60,6 +61,7 @@ class AdminParts:
     sessions: SessionViews
     steering: Steering
     locks: LockActions
+    alarms: AlarmViews
     reads: ReadEntries
     look_for_disabled: Look
 
@@ -151,9 +153,8 @@ class AdminService:
     async def _running_settings(self, by: Person, _: pb.GetRunningSettingsRequest) -> pb.RunningSettings:
         return (await self._of.steering.running_settings(by)).message()
 
-    async def _alarms(self, by: Person, _: pb.ListAlarmsRequest) -> pb.ListAlarmsResponse:
-        await self._of.reads.ask(by, "alarms")
-        return pb.ListAlarmsResponse()
+    async def _alarms(self, by: Person, request: pb.ListAlarmsRequest) -> pb.ListAlarmsResponse:
+        return pb.ListAlarmsResponse(alarms=await self._of.alarms.newest(by, request.most))
 
     # Actions -------------------------------------------------------------------------------------------------
 

@@ -527,7 +527,7 @@ class ListAlarmsResponse(_message.Message):
     def __init__(self, alarms: _Optional[_Iterable[_Union[Alarm, _Mapping]]] = ...) -> None: ...
 
 class Alarm(_message.Message):
-    __slots__ = ("name", "title", "at", "advice", "facts", "delivered", "failed")
+    __slots__ = ("name", "title", "at", "advice", "facts", "delivered", "failed", "phase", "why", "grave", "lasted_seconds")
     class FactsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -542,6 +542,10 @@ class Alarm(_message.Message):
     FACTS_FIELD_NUMBER: _ClassVar[int]
     DELIVERED_FIELD_NUMBER: _ClassVar[int]
     FAILED_FIELD_NUMBER: _ClassVar[int]
+    PHASE_FIELD_NUMBER: _ClassVar[int]
+    WHY_FIELD_NUMBER: _ClassVar[int]
+    GRAVE_FIELD_NUMBER: _ClassVar[int]
+    LASTED_SECONDS_FIELD_NUMBER: _ClassVar[int]
     name: str
     title: Words
     at: str
@@ -549,7 +553,11 @@ class Alarm(_message.Message):
     facts: _containers.ScalarMap[str, str]
     delivered: _containers.RepeatedScalarFieldContainer[str]
     failed: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, name: _Optional[str] = ..., title: _Optional[_Union[Words, _Mapping]] = ..., at: _Optional[str] = ..., advice: _Optional[_Union[Words, _Mapping]] = ..., facts: _Optional[_Mapping[str, str]] = ..., delivered: _Optional[_Iterable[str]] = ..., failed: _Optional[_Iterable[str]] = ...) -> None: ...
+    phase: str
+    why: str
+    grave: bool
+    lasted_seconds: float
+    def __init__(self, name: _Optional[str] = ..., title: _Optional[_Union[Words, _Mapping]] = ..., at: _Optional[str] = ..., advice: _Optional[_Union[Words, _Mapping]] = ..., facts: _Optional[_Mapping[str, str]] = ..., delivered: _Optional[_Iterable[str]] = ..., failed: _Optional[_Iterable[str]] = ..., phase: _Optional[str] = ..., why: _Optional[str] = ..., grave: _Optional[bool] = ..., lasted_seconds: _Optional[float] = ...) -> None: ...
 
 class Lock(_message.Message):
     __slots__ = ("subject", "name", "seconds_left")

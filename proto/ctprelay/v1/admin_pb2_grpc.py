@@ -241,7 +241,7 @@ class AdminServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListAlarms(self, request, context):
-        """ListAlarms answers the newest alarms of this process, newest first. viewer
+        """ListAlarms answers the newest alarms of this process, newest first: faults that began and ended, and single events. viewer
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any, cast
 
 from ctprelay.v1 import admin_pb2 as pb
+from relay.admin.alarm_views import AlarmViews
 from relay.admin.changes import Changes
 from relay.admin.locks import LockActions
 from relay.admin.reads import ReadEntries
@@ -16,6 +17,7 @@ from relay.admin.session_views import SessionViews
 from relay.admin.status import Seen, StatusView
 from relay.admin.steering import Steered, Steering
 from relay.admission.login_guard import LoginGuard
+from relay.alarms.recent import RecentAlarms
 from relay.counter.port import CounterDescription, CounterSituation
 from relay.faults.faults import Faults
 from relay.rpc.admin_service import AdminParts, Look
@@ -78,7 +80,7 @@ class PlayedRelay:
         self.kept = KeptEvidence()
         self.house = House(self.kept)
         self.counter = PlayedSteering()
-        self.faults = Faults()
+        self.faults, self.alarms = Faults(), RecentAlarms()
         self.stop = asyncio.Event()
         self.reads = ReadEntries(lambda kind, facts: self.kept.note(kind, "", facts))
         steered = Steered(
@@ -95,6 +97,7 @@ class PlayedRelay:
             SessionViews(self.house.sessions, self.reads, lambda: NOW),
             Steering(changes, self.reads, steered, lambda: NOW),
             LockActions(guard, changes),
+            AlarmViews(self.alarms, self.reads),
             self.reads,
             look or none_is_disabled,
         )
