@@ -56,7 +56,7 @@ attack: ## attack a relay in 23 ways, from one address and from a hundred, and m
 
 docs: ## the manual in Chinese and English as a site, into dist/site; it needs no network
 	@scripts/set-up test
-	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 wheels: ## both distributions, ctp-relay and ctp-relay-terminal, into dist/
 	@scripts/set-up test

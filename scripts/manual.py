@@ -25,6 +25,7 @@ _BLOCK = re.compile(
 _ANCHOR = re.compile(r'<a id="([^"]+)"></a>')
 _HEADING = re.compile(r"^(#+) ", re.MULTILINE)
 _PICTURE = re.compile(r"!\[[^\]]*\]\(([^)]+)\)")
+_CONSOLE = re.compile(r"^<!-- console: ([\w-]+) -->$", re.MULTILINE)
 _LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)#]+)(?:#[^)]*)?\)")
 _ROW = re.compile(r"^\|.*\|$", re.MULTILINE)
 
@@ -75,6 +76,7 @@ def _bones(page: str) -> dict[str, list[str]]:
         "heading": _HEADING.findall(plain),
         "anchor": _ANCHOR.findall(plain),
         "picture": [name.replace("/zh/", "/*/").replace("/en/", "/*/") for name in _PICTURE.findall(plain)],
+        "picture of the console": _CONSOLE.findall(plain),
         "link": _LINK.findall(plain),
         "row of a table": [str(row.count("|")) for row in _ROW.findall(plain)],
         "block": [f"{block.mark} {block.kind}" for block in blocks],
