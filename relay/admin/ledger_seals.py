@@ -112,7 +112,7 @@ class SealActions:
 
         is_new = write_same(path, file_lines_of(seal, counted()))
         page = path.with_suffix(".html")
-        write_same(page, [day_page(seal, summary, path.name)])
+        write_anew(page, day_page(seal, summary, path.name))
         return SealedFile(content.name, path, page, content.entries, is_new)
 
     def days(self) -> dict[str, Seal]:
@@ -256,6 +256,17 @@ def write_same(path: Path, lines: Iterable[str]) -> bool:
             file.flush()
             os.fsync(file.fileno())
         return replace_same(path, new)
+    finally:
+        new.unlink(missing_ok=True)
+
+
+def write_anew(path: Path, content: str) -> None:
+    """Write a file, whole or not at all, whatever is there: one that is made of another, and proves nothing itself."""
+    new = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+            file.write(content)
+        new.replace(path)
     finally:
         new.unlink(missing_ok=True)
 

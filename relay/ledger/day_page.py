@@ -1,14 +1,16 @@
 """The summary page of a sealed day: one HTML file that needs no network and prints on A4; Chinese first, English beside.
 
-The same seal and entries give the same bytes: nothing of the moment it is made is in it.
+The same seal and entries give the same bytes with the same version of the relay: nothing of the moment it is made is in it.
+It is no evidence; the sealed file is.
 """
 
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from relay.ledger.day_summary import DaySummary
+from relay.ledger.day_words import action_words, alarm_words, refusal_words
 from relay.ledger.seal import Seal, SealContent
 from relay.outside_text import shown
 
@@ -18,7 +20,7 @@ body{max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1a1a1a}
 h1{font-size:1.6rem;margin:0}h2{font-size:1.1rem;margin:1.8rem 0 .4rem;border-bottom:2px solid #1a1a1a}
 h1 small,h2 small{font-weight:400;color:#555}
 table{border-collapse:collapse;width:100%}th,td{border-bottom:1px solid #ccc;padding:.25rem .5rem;text-align:left;
-vertical-align:top;overflow-wrap:anywhere}th{font-weight:600;background:#f3f3f3}td.n{text-align:right;
+vertical-align:top;overflow-wrap:anywhere}th{font-weight:600;background:#f3f3f3}td.n,th.n{text-align:right;
 font-variant-numeric:tabular-nums;white-space:nowrap}
 .cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(9rem,1fr));gap:.6rem;margin:1rem 0}
 .card{border:1px solid #bbb;border-radius:.3rem;padding:.5rem .7rem}.card b{display:block;font-size:1.5rem}
@@ -26,6 +28,8 @@ font-variant-numeric:tabular-nums;white-space:nowrap}
 p.note{color:#555}@media print{@page{size:A4;margin:15mm}body{margin:0;max-width:none}h2{break-after:avoid}
 tr{break-inside:avoid}thead{display:table-header-group}}
 """
+_NUMBERS = {"次数 count", "条数 entries", "前序 before", "末序 after"}
+_NUMBER = ' class="n"'
 
 
 def day_page(seal: Seal, summary: DaySummary, file_name: str) -> str:
@@ -34,11 +38,11 @@ def day_page(seal: Seal, summary: DaySummary, file_name: str) -> str:
     parts = [
         _top(content, summary),
         _cards(summary),
-        _counted("登录被拒", "Refusals by reason", "原因 reason", summary.refusals.most_common()),
+        _counted("登录被拒", "Refusals by reason", "原因 reason", summary.refusals.most_common(), refusal_words),
         _incomplete(summary),
         _counted("上报返回码", "Reports by return code", "返回码 return code", sorted(summary.reports.items())),
-        _counted("报单与撤单", "Orders by action", "动作 action", summary.orders.most_common()),
-        _counted("告警与异常", "Alarms", "名称 name", summary.alarms.most_common()),
+        _counted("报单与撤单", "Orders by action", "动作 action", summary.orders.most_common(), action_words),
+        _counted("告警与异常", "Alarms", "名称 name", summary.alarms.most_common(), alarm_words),
         _counted("运维操作", "Changes by operators", "动作 action", summary.changes.most_common()),
         _gaps(summary),
         _proof(seal, content, file_name),
@@ -73,7 +77,8 @@ def _cards(summary: DaySummary) -> str:
         ("终端 AppID", "terminals", len(summary.app_ids), False),
         ("被拒", "refusals", summary.refusals.total(), False),
         ("采集不全", "incomplete", len(summary.incomplete) + summary.incomplete_more, bool(summary.incomplete)),
-        ("报单流水", "order entries", summary.orders.total(), False),
+        ("报单撤单", "orders and cancels", summary.orders.total(), False),
+        ("柜台接口未接受", "not sent", summary.orders_not_sent, bool(summary.orders_not_sent)),
         ("告警", "alarms", summary.alarms.total(), bool(summary.alarms)),
         ("缺失记录", "entries lost", summary.lost, bool(summary.lost)),
     ]
@@ -84,11 +89,16 @@ def _cards(summary: DaySummary) -> str:
     return f'<section class="cards">{"".join(made)}</section>'
 
 
-def _counted(zh: str, en: str, column: str, rows: Sequence[tuple[object, int]]) -> str:
+def _counted(
+    zh: str, en: str, column: str, rows: Sequence[tuple[object, int]], words: Callable[[str], str] | None = None
+) -> str:
     if not rows:
         return f"<section>{_title(zh, en)}{_none()}</section>"
-    body = ((_td(name), _td(count, number=True)) for name, count in rows)
-    return f"<section>{_title(zh, en)}{_table((column, '次数 count'), body)}</section>"
+    if words is None:
+        plain = ((_td(name), _td(count, number=True)) for name, count in rows)
+        return f"<section>{_title(zh, en)}{_table((column, '次数 count'), plain)}</section>"
+    body = ((_td(words(str(name))), _td(name), _td(count, number=True)) for name, count in rows)
+    return f"<section>{_title(zh, en)}{_table(('说明 what it is', column, '次数 count'), body)}</section>"
 
 
 def _incomplete(summary: DaySummary) -> str:
@@ -153,7 +163,7 @@ def _more(count: int) -> str:
 
 
 def _table(heads: Sequence[str], rows: Iterable[Iterable[str]]) -> str:
-    head = "".join(f"<th>{_e(name)}</th>" for name in heads)
+    head = "".join(f"<th{_NUMBER if name in _NUMBERS else ''}>{_e(name)}</th>" for name in heads)
     body = "".join(f"<tr>{''.join(row)}</tr>" for row in rows)
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 

@@ -75,10 +75,10 @@ class DaySummary:
             count(self, entry, json.loads(entry.data))
         elif entry.kind.startswith("admin_"):
             self.changes[entry.kind.removeprefix("admin_")] += 1
-        elif entry.kind.startswith("order_"):
+        elif entry.kind.startswith("order_") and entry.kind != "order_numbered":
             data = json.loads(entry.data)
             self.orders[entry.kind.removeprefix("order_")] += 1
-            self.orders_not_sent += bool(data.get("return_code"))
+            self.orders_not_sent += data.get("return_code") != 0
 
 
 def _admitted(day: DaySummary, entry: Entry, data: Mapping[str, object]) -> None:

@@ -23,6 +23,7 @@ from relay.database.database import writing
 from relay.database.times import COUNTER_ZONE
 from relay.ledger import verify_proof
 from relay.ledger.chain import canonical
+from relay.ledger.day_words import refusal_words
 from relay.ledger.kept_seals import SealFolder, seals_in
 from relay.ledger.ledger import append, record_now
 from relay.ledger.proof import proof_text
@@ -163,6 +164,7 @@ def test_the_page_says_what_happened(small_office: Office) -> None:
     """Logins, refusals, incomplete collections with their items, and that no counter named the day; no network, no markup."""
     small_office.week()
     small_office.write("2026-01-12T10:00", "one", remark="<b>", terminal_app_id="<script>alert(1)</script>")
+    small_office.write("2026-01-12T09:59", "one", "terminal_refused", reason="terminal_not_accepted")
     small_office.write("2026-01-12T10:01", "one", "terminals_refused", reasons=[{"reason": "r", "count": 41}])
     small_office.write("2026-01-12T10:02", "one", "ledger_gap", entries=7, since="a", until="b", why="disk")
     small_office.now("2026-01-12T18:30")
@@ -171,7 +173,10 @@ def test_the_page_says_what_happened(small_office: Office) -> None:
     page = monday.page.read_text(encoding="utf-8")
 
     assert "MAC 地址 MAC address; 硬盘序列号 disk serial number" in page
-    assert all(text in page for text in ("台账日报", "41", "disk", "按规则推定"))
+    assert all(
+        text in page for text in ("台账日报", "41", "disk", "按规则推定", refusal_words("terminal_not_accepted"))
+    )
+    assert "终端" in refusal_words("terminal_not_accepted")
     assert "<script" not in page
     assert not re.search(r"(src|href)=|url\(|@import", page)
 
