@@ -14,6 +14,7 @@ from ctpabi.command_help import TwoLanguages
 from relay.cli import alarm, console, investor, ledger, locks, sessions, steering, terminal
 from relay.cli.context import DEFAULT_CONFIG, ConfigPath
 from relay.cli.doctor import doctor, look_before_serving
+from relay.cli.init import init
 from relay.cli.output import EPILOG, AsJson, reporting, say, show, write_json
 from relay.cli.status import status
 from relay.database.database import open_database, require_current, revisions, upgrade
@@ -59,6 +60,10 @@ app.command(
     "doctor",
     epilog="Example: ctp-relay doctor -c relay.toml",
 )(doctor)
+app.command(
+    "init",
+    epilog="Example: ctp-relay init /etc/ctp-relay",
+)(init)
 
 
 class Which(StrEnum):

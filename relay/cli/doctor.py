@@ -98,7 +98,7 @@ def _note(findings: Sequence[Finding]) -> None:
         say("doctor_found", finding=finding.name, text=" / ".join(finding.text), advice=" / ".join(finding.advice))
 
 
-def show_findings(findings: Sequence[Finding], language: FindingLanguage) -> None:
+def show_findings(findings: Sequence[Finding], language: FindingLanguage = FindingLanguage.AUTO) -> None:
     """As a table on a terminal."""
     if language is FindingLanguage.AUTO:
         language = FindingLanguage.CHINESE if reads_chinese(os.environ) else FindingLanguage.BOTH
@@ -106,7 +106,8 @@ def show_findings(findings: Sequence[Finding], language: FindingLanguage) -> Non
     table = Table(title=Text("ctp-relay doctor"), title_justify="left", show_lines=True)
     for heading in (("程度", ""), ("结果", "finding"), ("处置", "what to do")):
         table.add_column(" ".join(filter(None, heading[taken])), overflow="fold")
-    for finding in findings:
+    order = list(FindingGravity)
+    for finding in sorted(findings, key=lambda one: -order.index(one.gravity)):
         style = _STYLE[finding.gravity]
         cells = [Text("\n".join(_WORDS[finding.gravity][taken]), style=style)]
         cells += [Text(shown("\n".join(part[taken])).replace("\\n", "\n")) for part in (finding.text, finding.advice)]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import types
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal, Union, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, MaxLen, MinLen
@@ -46,19 +47,21 @@ def allowed_values(keys: Sequence[str]) -> str:
     return ""
 
 
-def example() -> str:
-    """A settings file with every key: the required ones set to an example, the others commented out."""
+def example(given: Mapping[str, object] = MappingProxyType({})) -> str:
+    """A settings file with every key: those `given` ("listen.address") set, required ones set to an example, others commented out."""
     lines = [
         "# Settings of the CTP relay. Lines that are commented out show the default.",
         f"# Every setting may also be given as an environment variable {ENVIRONMENT_PREFIX}SECTION__KEY.",
         "# Relative paths are taken from this file's directory.",
     ]
     for path, section in _sections():
-        optional = path == "counter.operator"
+        optional = path == "counter.operator" and not any(key.startswith(path) for key in given)
         lines += ["", f"# {section.__doc__}", f"{'# ' if optional else ''}[{path}]"]
         for name, field in section.model_fields.items():
             if _section_of(field) is None and not _only_from_environment(field):
-                lines += [f"# {field.description} ({_kind(field)})", _line(path, name, field, optional)]
+                key = f"{path}.{name}"
+                line = f"{name} = {_toml(given[key])}" if key in given else _line(path, name, field, optional)
+                lines += [f"# {field.description} ({_kind(field)})", line]
     return "\n".join(lines) + "\n"
 
 
