@@ -16,7 +16,7 @@ from relay.cli.doctor import show_findings
 from relay.cli.output import CommandRefused, reporting, say
 from relay.counter.port import Mode
 from relay.doctor.doctor import examine_file
-from relay.first_start.answers import AUTH_CODE_FILE, OPERATOR_FILE, Answers
+from relay.first_start.answers import AUTH_CODE_FILE, OPERATOR_FILE, FirstAnswers
 from relay.first_start.making import SETTINGS, make, refuse_finished
 from relay.settings.secret_files import read_secret
 
@@ -90,7 +90,7 @@ def init(
         asking = _Asking(asks=not yes)
         wanted = _mode(asking, mode)
         fronts = tuple(front or _list(asking.text(None, "前置地址，逗号分隔 fronts (tcp://HOST:PORT)", "--front")))
-        answers = Answers(
+        answers = FirstAnswers(
             mode=wanted,
             fronts=fronts,
             broker_id=asking.text(broker, "经纪公司代码 BrokerID", "--broker"),
@@ -137,7 +137,7 @@ def _dialed(address: str) -> str:
     return socket.gethostname() if host in {"0.0.0.0", "::", ""} else host  # noqa: S104 - compared with
 
 
-def _end(directory: Path, answers: Answers, written: list[str]) -> None:
+def _end(directory: Path, answers: FirstAnswers, written: list[str]) -> None:
     """What was written, what the doctor finds, and the next commands."""
     for file in written:
         say(f"已写入 written: {directory / file}")
@@ -148,7 +148,7 @@ def _end(directory: Path, answers: Answers, written: list[str]) -> None:
         say(f"  {command}")
 
 
-def _next(answers: Answers, config: str) -> list[str]:
+def _next(answers: FirstAnswers, config: str) -> list[str]:
     upgrade = [f"ctp-relay database upgrade -c {config}"] if answers.database_url else []
     add = f"ctp-relay terminal add client_demo_1.0 -c {config} --write-auth-code client_demo.secret"
     return [*upgrade, add, f"ctp-relay serve -c {config}"]

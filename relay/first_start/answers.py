@@ -22,7 +22,7 @@ class AnswerWrong(ValueError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answers:
+class FirstAnswers:
     mode: Literal["many_to_many", "many_to_one"]
     fronts: tuple[str, ...]
     broker_id: str

@@ -17,8 +17,8 @@ from relay.first_start.answers import (
     KEY,
     OPERATOR_FILE,
     STATE,
-    Answers,
     AnswerWrong,
+    FirstAnswers,
 )
 from relay.first_start.trial_certificate import make_trial_files
 from relay.rpc.certificates import CertificateUnusable, read_pair
@@ -45,7 +45,7 @@ def refuse_finished(directory: Path) -> None:
         )
 
 
-def make(directory: Path, answers: Answers, now: dt.datetime) -> list[str]:
+def make(directory: Path, answers: FirstAnswers, now: dt.datetime) -> list[str]:
     """Write what is missing; returns the files written, settings last. Raises AnswerWrong, OSError."""
     answers.check()
     refuse_finished(directory)
@@ -56,7 +56,7 @@ def make(directory: Path, answers: Answers, now: dt.datetime) -> list[str]:
     return [*written, SETTINGS]
 
 
-def _secrets(directory: Path, answers: Answers) -> list[str]:
+def _secrets(directory: Path, answers: FirstAnswers) -> list[str]:
     written = []
     for name, secret in ((AUTH_CODE_FILE, answers.auth_code), (OPERATOR_FILE, answers.operator_password)):
         if secret is not None and not (directory / name).exists():
@@ -65,7 +65,7 @@ def _secrets(directory: Path, answers: Answers) -> list[str]:
     return written
 
 
-def _certificate(directory: Path, answers: Answers, now: dt.datetime) -> list[str]:
+def _certificate(directory: Path, answers: FirstAnswers, now: dt.datetime) -> list[str]:
     """One for trying out, unless there is a pair already, which must fit."""
     if (directory / CERTIFICATE).exists():
         try:
@@ -85,7 +85,7 @@ def _certificate(directory: Path, answers: Answers, now: dt.datetime) -> list[st
     return [str(path) for path in (KEY, CERTIFICATE, AUTHORITY)]
 
 
-def _settings(directory: Path, answers: Answers) -> None:
+def _settings(directory: Path, answers: FirstAnswers) -> None:
     """Written beside its place, checked as the relay reads it, and moved there."""
     beside = directory / f".{SETTINGS}.new"
     beside.unlink(missing_ok=True)

@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 from relay.cli.app import app
 from relay.doctor import counter
 from relay.first_start import making
-from relay.first_start.answers import Answers
+from relay.first_start.answers import FirstAnswers
 from relay.first_start.trial_certificate import VALID
 from relay.settings.file import load, secrets_of
 
@@ -169,7 +169,7 @@ def test_on_postgresql_the_tables_come_first(init: Init) -> None:
 
 def test_answers_do_not_show_secrets() -> None:
     assert "auth_code" not in repr(
-        Answers(
+        FirstAnswers(
             mode="many_to_many",
             fronts=(),
             broker_id="",
