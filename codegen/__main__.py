@@ -19,6 +19,7 @@ _ROOT = Path(__file__).parents[1]
 WRITERS = (
     "codegen.terminal_methods",
     "codegen.pages.settings",
+    "codegen.pages.metrics",
     "codegen.pages.state_machines",
     "codegen.pages.requests",
     "codegen.pages.refusals",

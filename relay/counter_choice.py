@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ctpabi.api import binding
@@ -29,6 +29,7 @@ from relay.counter.ctp.session.patience import Patience
 from relay.counter.port import Evidence, Mode, OrderTrail, SteeredCounter
 from relay.counter.right_passwords import RightPasswords
 from relay.faults.faults import Faults
+from relay.figures.figures import Figures
 from relay.logs.alarms import Alarms
 from relay.settings import file as settings_file
 from relay.settings.settings import Settings
@@ -50,6 +51,7 @@ class ProcessParts:
     faults: Faults
     trail: OrderTrail | None = None
     """the orders' audited stream"""
+    figures: Figures = field(default_factory=Figures)
 
 
 def make_parts(
@@ -125,6 +127,7 @@ def make_counter(
         limits=limits,
         day_use=DayUse(settings.limits.orders_per_day),
         alarms=own.alarms,
+        figures=own.figures,
         clock=own.clock,
         trail=own.trail,
     )

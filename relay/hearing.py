@@ -17,9 +17,10 @@ from relay.alarms.recent import RecentAlarms
 from relay.counter_choice import ProcessParts
 from relay.faults.table import Fault
 from relay.ledger.ledger import Ledger
-from relay.metrics.endpoint import Watched, why_draining
+from relay.metrics.endpoint import why_draining
 from relay.metrics.readiness import Readiness
 from relay.metrics.serving import serve_metrics
+from relay.metrics.watched import Watched
 from relay.settings.settings import Settings
 from relay.watch.watching import Parts, watch_process
 
@@ -55,10 +56,12 @@ async def be_watched(
     stack.push_async_callback(asyncio.to_thread, alarming.close)
     alarming.hear(shared.faults, shared.alarms)
     AlarmEntries(watched.ledger).hear(shared.faults, shared.alarms)
-    await watch_process(settings, parts, stack)
     readiness = Readiness(
         settings.relay.name, watched.faults, watched.verifier, watched.counter, lambda: why_draining(watched.sessions)
     )
     listener.health.is_ready = lambda: readiness.answer()["ready"] is True
+    watched.sessions.figures = shared.figures
+    watched.senders = alarming.senders
+    watched.found = await watch_process(settings, parts, stack)
     serve_metrics(settings, watched, stack)
     return alarming.recent

@@ -23,8 +23,10 @@ from relay.admission.login_guard import LoginGuard
 from relay.alarms.recent import RecentAlarms
 from relay.counter.port import SteeredCounter
 from relay.database.times import COUNTER_ZONE
-from relay.metrics.endpoint import Watched, readings, why_draining
+from relay.metrics.endpoint import why_draining
+from relay.metrics.measures import readings
 from relay.metrics.readiness import Readiness
+from relay.metrics.watched import Watched
 from relay.reloading import Reloading
 from relay.rpc import control
 from relay.rpc.admin_port import AdminPort

@@ -48,7 +48,7 @@ from relay.ledger.ledger import Ledger
 from relay.ledger.order_trail import open_order_trail
 from relay.ledger.spool import Spool
 from relay.logs import logs
-from relay.metrics.endpoint import Watched
+from relay.metrics.watched import Watched
 from relay.operating import Operated, serve_operators
 from relay.process_privacy import make_private
 from relay.reloading import Load, Reloading
@@ -120,6 +120,7 @@ async def serve(
         await stack.enter_async_context(directory.terminals.listened_to(sessions.revocations.look_soon))
         doors = Doors(settings, sessions, ledger, directory.places.has_logins)
         watched = Watched(
+            settings.relay.name,
             sessions,
             counter,
             ledger,
@@ -130,6 +131,10 @@ async def serve(
             doors.gate,
             shared.alarms,
             shared.faults,
+            shared.figures,
+            shared.watch,
+            shared.clock,
+            locks=guard.count_locks,
         )
         recent = await be_watched(settings, engine, shared, watched, stack)
         takes, files = Taking(sessions, admission, guard, counter, link_limits, doors).rows()

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 
 from fuzz.mutations import any_bytes, lines_of
 from fuzz.targets import Broken, Play, promise
-from relay.faults.faults import Faults
-from relay.metrics.endpoint import MetricsServer, Reading
+from relay.metrics.endpoint import MetricsServer
 from relay.metrics.http_server import _LONGEST_HEAD, HttpAnswer, HttpRequest, _encoded, _read_request
+from relay.metrics.measures import families
 
 _SECONDS = 10.0
 _MOST = 1 << 20
@@ -21,8 +21,7 @@ _failures: list[str] = []
 
 @functools.cache
 def _server() -> MetricsServer:
-    sessions: Reading = ("sessions", "terminal sessions", 1.0)
-    server = MetricsServer("127.0.0.1:0", lambda: [sessions], str, lambda: {"ready": True}, Faults())
+    server = MetricsServer("127.0.0.1:0", lambda: families([("sessions", (), 1.0)]), str, lambda: {"ready": True})
     answer, serve = server._answer, server._serve  # noqa: SLF001 - what fails in it is only logged
 
     def watched_answer(request: HttpRequest) -> HttpAnswer:

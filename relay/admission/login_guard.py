@@ -28,6 +28,7 @@ What holds between two events:
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Protocol
@@ -95,6 +96,7 @@ class LoginGuard:
         self._passwords = passwords or RightPasswords()
         self._places = places
         self._clock = clock
+        self._locks_counted = 0
         self._ends: dict[Investor, asyncio.Event] = {}
         """set when the next attempt of this investor at the counter has ended"""
         self._tasks = Tasks()
@@ -162,6 +164,12 @@ class LoginGuard:
         self._breaker.reset()
         self._attempts.succeeded(_who(attempt))
         self._tasks.start(self._remember(attempt), "remember a known place")
+
+    def count_locks(self) -> int:
+        """How many there are, or were a moment ago; may be asked on any thread."""
+        with contextlib.suppress(RuntimeError):  # a login is being counted at this very moment
+            self._locks_counted = len(self.locks())
+        return self._locks_counted
 
     def locks(self) -> tuple[Lock, ...]:
         """Every lock that holds, who is slowed, and the breaker."""

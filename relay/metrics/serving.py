@@ -6,8 +6,10 @@ import asyncio
 import contextlib
 import functools
 
-from relay.metrics.endpoint import MetricsServer, Watched, readings, why_not_healthy
+from relay.metrics.endpoint import MetricsServer, why_not_healthy
+from relay.metrics.measures import families, measures
 from relay.metrics.readiness import Readiness
+from relay.metrics.watched import Watched
 from relay.settings.settings import Settings
 
 
@@ -17,9 +19,10 @@ def serve_metrics(settings: Settings, watched: Watched, stack: contextlib.AsyncE
         return
     healthy = functools.partial(why_not_healthy, asyncio.get_running_loop(), watched.sessions)
     readiness = Readiness(settings.relay.name, watched.faults, watched.verifier, watched.counter, healthy)
-    read = functools.partial(readings, watched)
     try:
-        metrics = MetricsServer(settings.metrics.address, read, healthy, readiness.answer, watched.faults)
+        metrics = MetricsServer(
+            settings.metrics.address, lambda: families(measures(watched)), healthy, readiness.answer
+        )
     except OSError as error:
         where = f"metrics.address {settings.metrics.address}"
         raise OSError(f"{where} cannot be used: is another program there? ({error.strerror})") from None

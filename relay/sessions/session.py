@@ -32,7 +32,7 @@ from relay.counter.port import (
 )
 from relay.refusals import call_reasons, relay_reasons, stream_reasons
 from relay.refusals.login_advice import login_advice
-from relay.refusals.refusal import LedgerUnavailable, Refused
+from relay.refusals.refusal import LedgerUnavailable, Refusal, Refused
 from relay.sessions import frames
 from relay.sessions.endings import Ending, EndKind
 from relay.sessions.journal import Journal, Replay
@@ -88,6 +88,8 @@ class TerminalSession:
         self.ending = False
         self.activity = SessionActivity(_now())
         self._on_end = on_end
+        self.on_refusal: Callable[[str], object] = lambda _: None
+        """called with the reason of each call that is refused"""
         self.ended = asyncio.Event()
 
     def __repr__(self) -> str:
@@ -99,6 +101,11 @@ class TerminalSession:
         if self._linger is None:
             return None
         return max(0.0, self._linger.when() - _now())
+
+    @property
+    def is_lingering(self) -> bool:
+        """Whether it waits for its terminal to resume; may be asked on any thread."""
+        return self._linger is not None
 
     @property
     def attached(self) -> Attached:
@@ -165,19 +172,19 @@ class TerminalSession:
     def call(self, call: pb.Call) -> None:
         """Take one call; its CallResult and its answers come through the stream."""
         if self.ending:  # it was disabled, say: nothing more of it is sent
-            self._put(frames.call_refused(call.request_id, stream_reasons.session_gone()))
+            self._refuse(call.request_id, stream_reasons.session_gone())
             return
         if len(self._calls) >= _MAX_UNANSWERED:
-            self._put(frames.call_refused(call.request_id, call_reasons.too_many_calls(most=_MAX_UNANSWERED)))
+            self._refuse(call.request_id, call_reasons.too_many_calls(most=_MAX_UNANSWERED))
             return
         self.activity.calls += 1
         try:
             outcome = self._link.submit(self._terminal_call(call))
         except Refused as refused:
-            self._put(frames.call_refused(call.request_id, refused.refusal))
+            self._refuse(call.request_id, refused.refusal)
         except Exception:  # noqa: BLE001 - the call must be answered whatever happens
             _log.exception("call_died", session=self.identity.session)
-            self._put(frames.call_refused(call.request_id, call_reasons.outcome_unknown()))
+            self._refuse(call.request_id, call_reasons.outcome_unknown())
         else:
             self._calls.add(outcome)
             outcome.add_done_callback(partial(self._answer, call.request_id, call.request.WhichOneof("body")))
@@ -191,12 +198,16 @@ class TerminalSession:
                 self.activity.called(name, outcome.result())
                 self._put(frames.call_result(request_id, outcome.result()))
             case Refused() as refused:
-                self._put(frames.call_refused(request_id, refused.refusal))
+                self._refuse(request_id, refused.refusal)
             case LedgerUnavailable():
-                self._put(frames.call_refused(request_id, relay_reasons.ledger_unavailable()))
+                self._refuse(request_id, relay_reasons.ledger_unavailable())
             case error:
                 _log.error("call_died", session=self.identity.session, exc_info=error)
-                self._put(frames.call_refused(request_id, call_reasons.outcome_unknown()))
+                self._refuse(request_id, call_reasons.outcome_unknown())
+
+    def _refuse(self, request_id: int, refusal: Refusal) -> None:
+        self.on_refusal(refusal.reason)
+        self._put(frames.call_refused(request_id, refusal))
 
     def _terminal_call(self, call: pb.Call) -> TerminalCall:
         if call.request_id <= 0:

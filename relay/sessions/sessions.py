@@ -43,6 +43,7 @@ import structlog
 from relay.admission.admission import Admission, Applicant, Proof
 from relay.counter.port import Counter, Evidence, Investor, TerminalLogin
 from relay.directory.terminals import Terminal
+from relay.figures.figures import Figures
 from relay.refusals import login_reasons, relay_reasons, stream_reasons
 from relay.refusals.refusal import Refusal, Refused, refuse
 from relay.sessions.endings import Ending, EndKind
@@ -107,6 +108,8 @@ class Sessions:
         self._crowds: set[str] = set()
         """addresses that are in the log already"""
         self.draining = False
+        self.figures = Figures()
+        """the process's, where it counts; of these sessions alone otherwise"""
         self.paused: PausedLogins | None = None
         """set while an operator of the relay wants no new logins; a resume is none"""
 
@@ -283,7 +286,7 @@ class Sessions:
         facts = login_facts(login, said.collector_code, said.collector_version, applicant.client_version)
         mode = self._counter.mode
         identity = SessionIdentity(login.session, report.investor, report.app_id, report.public_ip, mode, facts)
-        return TerminalSession(
+        session = TerminalSession(
             identity,
             link,
             self._new_journal(),
@@ -292,6 +295,8 @@ class Sessions:
             default_valid_for=self.limits.default_valid_for,
             on_end=self._forget,
         )
+        session.on_refusal = self.figures.refused
+        return session
 
     def _forget(self, session: TerminalSession) -> None:
         self._by_token.pop(_key(session.resume_token), None)

@@ -10,6 +10,7 @@ import asyncio
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from time import perf_counter
 
 import structlog
 
@@ -165,14 +166,17 @@ class TerminalStream:
         self._patience.cancel()  # from here on every step has a deadline of its own
         terminal = await self._prove(login.auth_info)
         self._investor = {"broker_id": login.broker_id, "investor_id": login.investor_id}
+        begun, figures = perf_counter(), self._sessions.figures
         applicant = Applicant(
             self._name, terminal, self._client_version, self._origin, login, self.certificate, self._admitted
         )
         try:
             session = await self._sessions.admit(applicant)
         except (Refused, LedgerUnavailable):
+            figures.logins["refused"] += 1
             raise
         except BaseException as error:
+            figures.logins["abandoned"] += 1
             # The terminal went away, or the relay is at fault: what the ledger says of this login still gets its end.
             why = "the stream ended" if isinstance(error, asyncio.CancelledError) else "relay_fault"
             if self._standing is Standing.ADMITTED:
@@ -180,6 +184,8 @@ class TerminalStream:
             else:
                 self._sessions.refused.count(self._origin.place, "login_abandoned", self._app_id)
             raise
+        figures.logins["succeeded"] += 1
+        figures.login_seconds.observe(perf_counter() - begun)
         self._welcome(session, after_sequence=None)
 
     async def _prove(self, answer: bytes) -> Terminal:
@@ -192,6 +198,7 @@ class TerminalStream:
         self._patience.cancel()  # as in a login
         proof = Proof(self._app_id, self._origin, self._challenge, resume.auth_info, self.certificate)
         session = await self._sessions.resume(proof, resume.resume_token, self._proved)
+        self._sessions.figures.resumes += 1
         self._welcome(session, after_sequence=resume.after_sequence)
 
     def _proved(self) -> None:
@@ -214,6 +221,7 @@ class TerminalStream:
         `why` is what is wrong inside the relay, for the log.
         """
         self._talk.close()
+        self._sessions.figures.refused(refusal.reason)
         standing = Standing.ADMITTED if self._session is not None else self._standing
         facts = {
             "source": refusal.source.value,

@@ -13,14 +13,13 @@ from typing import Any
 
 import pytest
 
-from relay.faults.faults import Faults
-from relay.faults.table import Fault
-from relay.metrics.endpoint import MetricsServer, Read, of_faults, why_not_healthy
+from relay.metrics.endpoint import MetricsServer, Read, why_not_healthy
+from relay.metrics.measures import families
 
 
 @contextmanager
 def serving(read: Read, why_not_healthy: Callable[[], str]) -> Iterator[MetricsServer]:
-    server = MetricsServer("127.0.0.1:0", read, why_not_healthy, lambda: {"ready": True}, Faults())
+    server = MetricsServer("127.0.0.1:0", read, why_not_healthy, lambda: {"ready": True})
     server.start()
     try:
         yield server
@@ -37,7 +36,7 @@ def fetch(server: MetricsServer, path: str) -> str:
 def test_the_figures_are_those_of_the_moment_of_the_scrape() -> None:
     """Nothing is counted twice and nothing is cached."""
     sessions = [3]
-    with serving(lambda: [("sessions", "how many", sessions[0])], str) as server:
+    with serving(lambda: families([("sessions", (), sessions[0])]), str) as server:
         before = fetch(server, "/metrics")
         sessions[0] = 4
         after = fetch(server, "/metrics")
@@ -80,17 +79,3 @@ async def test_a_relay_that_drains_or_has_stopped_says_which() -> None:
 
     assert await asyncio.to_thread(why_not_healthy, loop, sessions, 30.0) == "draining"
     assert why_not_healthy(closed, sessions) == "stopped"
-
-
-def test_every_fault_is_a_series_whether_it_stands_or_not() -> None:
-    """An alert on one needs no guess about series that are not there."""
-    faults = Faults()
-    faults.begin(Fault.FRONT_DOWN, "reason 4097")
-    faults.end(Fault.FRONT_DOWN)
-    faults.begin(Fault.FRONT_DOWN, "reason 4097")
-
-    stands, begun = of_faults(faults)
-
-    assert {sample.labels["fault"]: sample.value for sample in stands.samples}.keys() == {f.word for f in Fault}
-    assert [sample.labels["fault"] for sample in stands.samples if sample.value] == ["front_down"]
-    assert [sample.value for sample in begun.samples if sample.labels["fault"] == "front_down"] == [2]

@@ -30,7 +30,7 @@ def readiness(
 
 def asked(of: Readiness) -> tuple[int, dict[str, Any]]:
     """The answer as a load balancer gets it."""
-    server = MetricsServer("127.0.0.1:0", list, str, of.answer, of.faults)
+    server = MetricsServer("127.0.0.1:0", list, str, of.answer)
     server.start()
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{server.port}/readyz", timeout=60) as answer:

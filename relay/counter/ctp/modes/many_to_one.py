@@ -118,6 +118,7 @@ class ManyToOne(CtpMode):
             raise Refused(relay_reasons.counter_unavailable(why="the operator's session broke during the login"))
         during = driver.logins
         code = await _submit(driver, login.session, login.report)
+        self._connector.watch.reported(code)
         if driver.logins != during or driver is not self._driver or not driver.session.live:
             raise Refused(relay_reasons.counter_unavailable(why="the operator's session broke during the report"))
         if code != 0:
@@ -214,6 +215,7 @@ class ManyToOne(CtpMode):
             return True
         try:
             code = await driver.session.steps.submit(link.session, report)
+            self._connector.watch.reported(code)
         except LedgerUnavailable:
             _log.warning("report_delayed", session=link.session, why="the ledger cannot be written")
             return False

@@ -83,6 +83,8 @@ class OpenCall(Ticket):
     """of a password change: what the relay logs in with once the counter has accepted it"""
     result_due: bool = True
     came_at: float = 0.0
+    taken_at: float = 0.0
+    """the same by a finer clock, for how long it took"""
     ahead: int = 0
     """how many requests were to be sent before it when it came"""
     asks: bool = False

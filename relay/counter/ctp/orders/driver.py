@@ -14,6 +14,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from time import perf_counter
 
 import structlog
 
@@ -27,7 +28,7 @@ from relay.counter.ctp.orders.firm import FirmQuestions
 from relay.counter.ctp.orders.order_notes import OrderNotes
 from relay.counter.ctp.orders.outgoing import Item, OutgoingItems, is_end
 from relay.counter.ctp.orders.router import OrderRouter
-from relay.counter.ctp.orders.tools import DriverTools
+from relay.counter.ctp.orders.tools import DriverTools, Waiting
 from relay.counter.ctp.session import events
 from relay.counter.ctp.session.session import CtpSession
 from relay.counter.port import Attached, CallOutcome, LinkCause, LinkState, LinkStatus, TerminalCall
@@ -51,16 +52,16 @@ class CtpLink:
     """A `port.CounterLink`: one terminal's end of an `OrderDriver`."""
 
     def __init__(
-        self, driver: OrderDriver, route: RouterLink, ready: asyncio.Event, on_detach: Detach, turn: asyncio.Lock
+        self, driver: OrderDriver, route: RouterLink, waiting: Waiting, on_detach: Detach, turn: asyncio.Lock
     ) -> None:
-        """`ready` is set where an item comes. `turn` is the process's: one terminal has its slice of what is made later."""
+        """`waiting` hears where an item comes. `turn` is the process's: one terminal has its slice of what is made later."""
         self.session = route.name
         """the terminal session's id, for the ledger"""
         self.route = route
         self.lost_history = route.lost_history
         """see `port.CounterLink`"""
         self.attached = NOT_ATTACHED
-        self._ready = ready
+        self._waiting = waiting
         self._driver = driver
         self._on_detach = on_detach
         self._turn = turn
@@ -83,10 +84,10 @@ class CtpLink:
     async def batches(self) -> AsyncIterator[Sequence[Item]]:
         """Everything for this terminal, as bursts; ends after LinkStatus ENDED."""
         self.route.is_read, items = True, self.route.items
+        self._waiting.forget()
         while True:
             while not len(items):
-                self._ready.clear()
-                await self._ready.wait()
+                await self._waiting.next_item()
             batch = items.take()
             if batch:
                 yield batch
@@ -149,11 +150,11 @@ class OrderDriver:
 
     def add(self, name: str, identity: Identity, on_detach: Detach, *, from_now: bool) -> CtpLink:
         """A link for one more terminal; with the day's notices waiting in it, unless `from_now`."""
-        ready, number, limits = asyncio.Event(), self._tools.next_lane(), self._tools.limits
-        items = OutgoingItems(ready.set)
+        waiting, number, limits = Waiting(self._tools.figures), self._tools.next_lane(), self._tools.limits
+        items = OutgoingItems(waiting.came)
         route = self._router.open_link(name, identity, number, limits, items, from_now=from_now)
         self._notes.opened(route)
-        link = self._links[route] = CtpLink(self, route, ready, on_detach, self._tools.turn)
+        link = self._links[route] = CtpLink(self, route, waiting, on_detach, self._tools.turn)
         if link.lost_history:
             _log.warning("day_notices_incomplete", investor=identity.investor_id, session=name)
         if self._login is not None:
@@ -203,7 +204,8 @@ class OrderDriver:
         return result
 
     def _wait_for(self, call: OpenCall) -> asyncio.Future[CallOutcome]:
-        result = self._results[call] = self._loop.create_future()
+        call.taken_at, result = perf_counter(), self._loop.create_future()
+        self._results[call] = result
         self.pump()
         if not result.done():
             result.add_done_callback(partial(self._given_up, call))
@@ -253,6 +255,7 @@ class OrderDriver:
             _log.exception("api_call_failed", method=call.method.name)
             self._router.not_sent(call, call_reasons.outcome_unknown(), now, for_sure=False)
             return
+        self._tools.sent(call, code)
         if code != 0:
             self._tools.order_map.retract(call.outgoing.entries)
         self._notes.sent(call, written, body, code)
@@ -271,14 +274,10 @@ class OrderDriver:
             _log.exception("request_not_rewritten", method=call.method.name)
             self._router.not_sent(call, call_reasons.relay_fault(), now)
         else:
-            self._count(len(call.outgoing.entries))
+            if more := len(call.outgoing.entries):
+                self._tools.ordered(self._router.lanes.used - more, self._router.lanes.used)
             return body
         return None
-
-    def _count(self, more: int) -> None:
-        used, day = self._router.lanes.used, self._tools.day_use
-        if more and (percent := day.inserted(used - more, used)):
-            self._tools.alarms.sound(AlarmName.ORDERS_RUN_OUT, percent=percent, limit=day.total)
 
     def _carry_out(self, output: outputs.Output) -> None:
         match output:

@@ -52,6 +52,8 @@ class CounterWatch:
         """whether one session decides, and tries again by itself"""
         self.reconnects = 0
         """connections that came back, since the start"""
+        self.reports: dict[int, int] = {}
+        """terminals' reports by what the API returned, since the start"""
         self.lost = 0
         """connections that broke, since the start"""
 
@@ -59,6 +61,11 @@ class CounterWatch:
     def connected(self) -> int:
         """Sessions with a connection to a front."""
         return sum(not since for since in tuple(self._sessions.values()))
+
+    @property
+    def open(self) -> int:
+        """Sessions there are, connected or not."""
+        return len(self._sessions)
 
     @property
     def is_idle(self) -> bool:
@@ -90,15 +97,24 @@ class CounterWatch:
                 self._faults.end(Fault.RELAY_AUTH_CODE_WRONG)
             case events.LoggedIn():
                 self._logged_in(operator=operator)
+            case events.Reported(code):
+                self.reported(code)
             case events.ForcedOut() if operator:
                 self._faults.begin(Fault.OPERATOR_FORCED_OUT, "the counter logged the operator out")
             case _:
                 pass
+        self._decided(commands)
+
+    def _decided(self, commands: Sequence[events.Command]) -> None:
         for command in commands:
             if isinstance(command, events.Alarm) and command.name is AlarmName.RELAY_APP_TYPE_WRONG:
                 self._faults.begin(Fault.RELAY_APP_TYPE_WRONG, command.text)
             if isinstance(command, events.CounterSessionEnded) and command.step == "connect":
                 self._unreachable(command.text)
+
+    def reported(self, code: int) -> None:
+        """One more report at the API."""
+        self.reports[code] = self.reports.get(code, 0) + 1
 
     def look(self) -> None:
         """What time alone decides."""

@@ -1,0 +1,46 @@
+"""What of the running process is watched: the parts whose figures are shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from relay.admission.verifier import Verifier
+from relay.alarms.sender import AlarmSender
+from relay.counter.clock_watch import ClockWatch
+from relay.counter.ctp.order_map.file import OrderMapFile
+from relay.counter.ctp.session.counter_watch import CounterWatch
+from relay.counter.port import Counter
+from relay.edge.stream_gate import StreamGate
+from relay.faults.faults import Faults
+from relay.figures.figures import Figures
+from relay.ledger.ledger import Ledger
+from relay.logs.alarms import Alarms
+from relay.logs.logs import Log
+from relay.rpc.listener import Listener
+from relay.sessions.sessions import Sessions
+from relay.watch.watching import Found
+
+
+@dataclass(slots=True)
+class Watched:
+    """The parts; those with a default are set when the relay begins to be watched."""
+
+    relay: str
+    """its name"""
+    sessions: Sessions
+    counter: Counter
+    ledger: Ledger
+    verifier: Verifier | None
+    order_map: OrderMapFile
+    log: Log
+    listener: Listener
+    gate: StreamGate
+    alarms: Alarms
+    faults: Faults
+    figures: Figures
+    watch: CounterWatch
+    clock: ClockWatch
+    locks: Callable[[], int] = lambda: 0
+    found: Found = field(default_factory=Found)
+    senders: Sequence[AlarmSender] = ()
