@@ -20,6 +20,7 @@ WRITERS = (
     "codegen.terminal_methods",
     "codegen.pages.settings",
     "codegen.pages.metrics",
+    "codegen.pages.monitoring",
     "codegen.pages.state_machines",
     "codegen.pages.requests",
     "codegen.pages.refusals",

@@ -9,7 +9,7 @@ from types import ModuleType
 from typing import Any
 
 from codegen.pages import marked
-from ctpabi.facts.errors import ALARMED, ERRORS, CtpError, LoginVerdict
+from ctpabi.facts.errors import SETUP_FAULT, ERRORS, CtpError, LoginVerdict
 from ctpabi.facts.return_codes import REPORT_CODES, ReturnCode
 from ctpabi.facts.words import ASK_FIRM, Concern
 from relay.refusals.all_reasons import PARTS, rows
@@ -149,7 +149,7 @@ counter's error for a request comes in the answer and is no `Rejected`. 131, 132
 def _counter_retry(row: CtpError) -> str:
     if seconds := retry_seconds(row):
         return f"{seconds} s"
-    return _retry(Retry.NO if row.advice in {ASK_FIRM, ALARMED} else Retry.AS_ADVISED)
+    return _retry(Retry.NO if row.advice in {ASK_FIRM, SETUP_FAULT} else Retry.AS_ADVISED)
 
 
 def _reports() -> str:

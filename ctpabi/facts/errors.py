@@ -4,8 +4,7 @@ The numbers are the vendor's (error.xml); the words are ours. A row's verdict co
 authentication or a login. Most numbers answer orders, cancels and transfers instead; if one of those came at a login,
 it would be tried again like a number that is in no list.
 
-"Operations are alarmed" is said by the rows of STOP_RELAY and by no other: they alone open the breaker, which alarms
-in both modes. CTP fact 79 says where the numbers are from, CTP fact 25 what a password that is due allows, CTP fact 80 what 64 is,
+The rows of STOP_RELAY alone open the breaker, which is a fault of the relay in both modes. CTP fact 79 says where the numbers are from, CTP fact 25 what a password that is due allows, CTP fact 80 what 64 is,
 CTP fact 26 when 60 passes, and CTP fact 78 which numbers leave a transfer open.
 """
 
@@ -51,8 +50,9 @@ class CtpError:
     concern: Concern
 
 
-ALARMED = Words(
-    "中继侧配置或地址问题, 已告警, 请勿重试", "a fault of the relay's setup; operations are alarmed, do not retry"
+SETUP_FAULT = Words(
+    "中继侧配置或地址问题, 请勿重试, 请通知期货公司",
+    "a fault of the relay's setup; do not retry, tell your futures firm",
 )
 _CHECK_LOGIN = Words(
     "请核对代码与密码, 不要反复重试", "check id and password; do not repeat, failures lock the account"
@@ -140,17 +140,17 @@ _LOGINS: dict[tuple[LoginVerdict, Concern], tuple[_Row, ...]] = {
         (13, "investor_not_found", "找不到投资者", "no such investor", ASK_FIRM),
     ),
     (LoginVerdict.STOP_RELAY, Concern.RELAY): (
-        (63, "relay_not_authenticated", "中继认证失败", "the counter refused the relay's app id or auth code", ALARMED),
-        (77, "no_such_function", "无此功能", "this front does not serve trading", ALARMED),
-        (143, "relay_ip_forbidden", "中继 IP 因登录失败过多被禁止", "the relay's address is locked", ALARMED),
-        (144, "relay_ip_blacklisted", "中继 IP 在黑名单中", "the relay's address is blacklisted", ALARMED),
-        (145, "no_authentication_right", "无此中心的认证权限", "no right to authenticate at this center", ALARMED),
-        (3039, "api_version", "API 版本不受支持", "the API version is not supported", ALARMED),
-        (3040, "api_key", "API 密钥无效", "the API's key is invalid", ALARMED),
-        (4040, "api_handshake", "API 与前置握手失败", "API and front do not match", ALARMED),
+        (63, "relay_not_authenticated", "中继认证失败", "the counter refused the relay's app id or auth code", SETUP_FAULT),
+        (77, "no_such_function", "无此功能", "this front does not serve trading", SETUP_FAULT),
+        (143, "relay_ip_forbidden", "中继 IP 因登录失败过多被禁止", "the relay's address is locked", SETUP_FAULT),
+        (144, "relay_ip_blacklisted", "中继 IP 在黑名单中", "the relay's address is blacklisted", SETUP_FAULT),
+        (145, "no_authentication_right", "无此中心的认证权限", "no right to authenticate at this center", SETUP_FAULT),
+        (3039, "api_version", "API 版本不受支持", "the API version is not supported", SETUP_FAULT),
+        (3040, "api_key", "API 密钥无效", "the API's key is invalid", SETUP_FAULT),
+        (4040, "api_handshake", "API 与前置握手失败", "API and front do not match", SETUP_FAULT),
         (4042, "relay_ip_not_authorized", "AppID 不允许从中继 IP 使用", "the relay's app id is not allowed from its address",
-         ALARMED),
-        (4060, "relay_authentication_forbidden", "中继 IP 认证失败次数过多", "too many failed authentications", ALARMED),
+         SETUP_FAULT),
+        (4060, "relay_authentication_forbidden", "中继 IP 认证失败次数过多", "too many failed authentications", SETUP_FAULT),
     ),
 }
 _REQUESTS: dict[Concern, tuple[_Row, ...]] = {

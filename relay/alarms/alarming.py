@@ -66,7 +66,7 @@ class Alarming:
 
     @property
     def works(self) -> bool:
-        """Whether the latest alarm has reached somebody: only then may a terminal read that operations are alarmed."""
+        """Whether the latest alarm has reached a person by one of the ways."""
         return any(sender.works for sender in self.senders)
 
     def hear(self, faults: Faults, alarms: Alarms) -> None:

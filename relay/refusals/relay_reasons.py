@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ctpabi.facts.errors import ALARMED
+from ctpabi.facts.errors import SETUP_FAULT
 from relay.refusals.reason import Ends, Retry, Rows
 
 reason = Rows(Ends.STREAM)
@@ -74,8 +74,8 @@ def counter_unavailable(*, why: str = "") -> None:
 @reason(
     ("中继配置有误 ({why})", "the relay is not set up for this: {why}"),
     advice=(
-        "请勿重试, 请联系期货公司; 中继侧已告警",
-        "do not retry, tell your futures firm; its operations are alarmed",
+        "请勿重试, 请联系期货公司",
+        "do not retry, tell your futures firm",
     ),
     ends=Ends.STREAM | Ends.SESSION,
     retry=Retry.NO,
@@ -99,7 +99,7 @@ def operator_refused(*, number: int, text: str) -> None:
 
 @reason(
     ("中继操作员未能登录柜台 [{number}]", "the counter refuses the relay's operator [{number}]: {text}"),
-    advice=ALARMED,
+    advice=SETUP_FAULT,
     ends=Ends.STREAM | Ends.SESSION,
     retry=60,
     word="operator_refused",

@@ -172,6 +172,6 @@ async def test_the_counter_refuses_the_operator(start_site: StartRelay, method: 
     assert [(rejected.source, rejected.reason) for rejected in rejections] == [("relay", "operator_refused")] * 3
     assert text_of(error_id) in rejections[0].message
     assert f"[{error_id}]" in rejections[0].message
-    assert "operations are alarmed" in rejections[0].advice
+    assert "a fault of the relay's setup" in rejections[0].advice
     assert site.seen().reports == 0
     assert site.called(method) <= MOST_IN_A_ROW

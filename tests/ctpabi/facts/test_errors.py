@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ctpabi.facts.errors import ALARMED, ERRORS, WRONG_LOGINS, CtpError, LoginVerdict, error_of, verdict_of
+from ctpabi.facts.errors import SETUP_FAULT, ERRORS, WRONG_LOGINS, CtpError, LoginVerdict, error_of, verdict_of
 from ctpabi.facts.words import Concern
 from simcounter.errors_text import _TEXTS, ErrorId
 
@@ -47,7 +47,7 @@ def test_only_what_stops_the_relay_claims_an_alarm(row: CtpError) -> None:
     """STOP_RELAY opens the breaker, which alarms; nothing else does in many-to-many, and so says nothing of it."""
     stops = row.verdict is LoginVerdict.STOP_RELAY
 
-    assert (row.advice == ALARMED) == stops
+    assert (row.advice == SETUP_FAULT) == stops
     assert ("alarm" in row.advice.english or "告警" in row.advice.chinese) == stops
     assert not stops or row.concern is Concern.RELAY
 

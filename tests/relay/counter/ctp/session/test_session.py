@@ -322,7 +322,7 @@ async def test_an_alarm_is_claimed_where_one_is_raised(
     alarms = sum(played.counter.connector.alarms.count(name) for name in AlarmName)
     kept_for_the_change = error_id == 140 and step == "ReqUserLogin" and not operator
     assert bool(told) != kept_for_the_change
-    assert [("operations are alarmed" in refusal.advice) for refusal in told] == [alarms > 0] * len(told)
+    assert [("a fault of the relay's setup" in refusal.advice) for refusal in told] == [alarms > 0] * len(told)
     assert not any("in this session" in refusal.advice for refusal in told)
 
 
