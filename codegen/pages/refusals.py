@@ -9,7 +9,7 @@ from types import ModuleType
 from typing import Any
 
 from codegen.pages import marked
-from ctpabi.facts.errors import SETUP_FAULT, ERRORS, CtpError, LoginVerdict
+from ctpabi.facts.errors import ERRORS, SETUP_FAULT, CtpError, LoginVerdict
 from ctpabi.facts.return_codes import REPORT_CODES, ReturnCode
 from ctpabi.facts.words import ASK_FIRM, Concern
 from relay.refusals.all_reasons import PARTS, rows
