@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from relay.admin.changes import Changes
-from relay.admin.person import Person
+from relay.admin.person import Person, short_name
 from relay.admission.login_attempts import Lock
 from relay.admission.login_guard import LoginGuard
 
@@ -23,7 +23,7 @@ class LockActions:
 
     async def lift(self, by: Person, name: str) -> tuple[Lock, ...]:
         """Forget the failures of this investor, app id or address, and the locks they brought; returns them."""
-        await self._record(by, name=name, all_logins=False)
+        await self._record(by, name=short_name(name), all_logins=False)
         return self._guard.lift(name)
 
     async def resume_logins(self, by: Person) -> tuple[Lock, ...]:

@@ -20,7 +20,16 @@ _NO_LOGIN = 0xFFFF_FFFF
 
 
 LONGEST_REASON = 200
+LONGEST_NAME = 128
+"""of a session, an investor, an app id or an address that is asked for: it stands in the ledger"""
 _LONGEST_ACCOUNT = 64
+
+
+def short_name(name: str) -> str:
+    """The same, where it is no longer than any name may be; raises ValueError."""
+    if len(name) > LONGEST_NAME:
+        raise ValueError(f"最多 {LONGEST_NAME} 个字符 / a name has at most {LONGEST_NAME} characters")
+    return name
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from ctpabi.facts.collector import missing_items
 from ctpabi.facts.return_codes import report_code
 from ctprelay.v1 import admin_pb2 as pb
-from relay.admin.person import Person
+from relay.admin.person import Person, short_name
 from relay.admin.reads import ReadEntries
 from relay.counter.port import LinkState
 from relay.outside_text import shown
@@ -36,12 +36,12 @@ class SessionViews:
 
     async def all(self, by: Person, contains: str = "") -> list[pb.TerminalSession]:
         """Every session, or those that have this text in session id, app id, investor or address. Raises RoleTooLow."""
-        await self._reads.ask(by, "sessions", contains=contains)
+        await self._reads.ask(by, "sessions", contains=shown(short_name(contains)))
         return [self._view(session) for session in self._sessions if _has(session, contains)]
 
     async def one(self, by: Person, name: str) -> pb.TerminalSession:
         """One of them; raises RoleTooLow, SessionUnknown."""
-        await self._reads.ask(by, "sessions", session=name)
+        await self._reads.ask(by, "sessions", session=shown(short_name(name)))
         for session in self._sessions:
             if session.identity.session == name:
                 return self._view(session)

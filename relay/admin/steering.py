@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from relay.admin.changes import Changes, Clock
-from relay.admin.person import LONGEST_REASON, Person
+from relay.admin.person import LONGEST_REASON, Person, short_name
 from relay.admin.reads import ReadEntries
 from relay.admin.running_settings import InForce, Reloaded
 from relay.admin.session_views import SessionUnknown
@@ -68,7 +68,7 @@ class Steering:
         """End sessions for good: one, or all of an investor or of a terminal software. Raises SessionUnknown."""
         found = [one for one in self._of.sessions if not one.ending and _is(one, session, investor_id, app_id)]
         named = {"session": session, "investor_id": investor_id, "app_id": app_id}
-        facts = {name: shown(value) for name, value in named.items() if value}
+        facts = {name: shown(short_name(value)) for name, value in named.items() if value}
         await self._record(by, "session_kick", **facts, sessions=[one.identity.session for one in found])
         if session and not found:
             raise SessionUnknown(session)

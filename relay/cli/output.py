@@ -7,9 +7,10 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import IntEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from google.protobuf.message import Message
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -80,6 +81,27 @@ def show(title: str, rows: Sequence[Mapping[str, object]], *, as_json: bool) -> 
     for row in rows:
         table.add_row(*(Text(shown(_cell(value))) for value in row.values()))
     Console().print(table)
+
+
+def values_of(message: Message) -> dict[str, object]:
+    """For programs: every member by its name, null for a message that is not there.
+
+    Numbers are numbers, which protobuf's own JSON writes as texts from 64 bits on.
+    """
+    return {
+        field.name: None
+        if field.message_type is not None and not field.is_repeated and not message.HasField(field.name)
+        else _value_of(field, getattr(message, field.name))
+        for field in message.DESCRIPTOR.fields
+    }
+
+
+def _value_of(field: Any, value: Any) -> object:
+    if field.message_type is not None and field.message_type.GetOptions().map_entry:
+        return dict(value)
+    if field.is_repeated:
+        return [values_of(one) if isinstance(one, Message) else one for one in value]
+    return values_of(value) if isinstance(value, Message) else value
 
 
 @contextmanager

@@ -6,12 +6,11 @@ import sys
 from typing import Annotated
 
 import typer
-from google.protobuf.json_format import MessageToDict
 
 from ctprelay.v1 import admin_pb2 as pb
 from relay.admin_client import DEADLINE_SECONDS
 from relay.cli.context import DEFAULT_CONFIG, ConfigPath, Reason, Workplace, asking
-from relay.cli.output import EPILOG, AsJson, CommandRefused, reporting, say, show, write_json
+from relay.cli.output import EPILOG, AsJson, CommandRefused, reporting, say, show, values_of, write_json
 from relay.cli.running_relay import ask
 
 app = typer.Typer(
@@ -86,10 +85,7 @@ def kick(
 
 
 def _values(session: pb.TerminalSession) -> dict[str, object]:
-    values: dict[str, object] = MessageToDict(
-        session, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
-    )
-    return values | {"state": _state(session)}
+    return values_of(session) | {"state": _state(session)}
 
 
 def _state(session: pb.TerminalSession) -> str:

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from typing import Annotated
 
 import typer
-from google.protobuf.json_format import MessageToDict
 from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
@@ -17,7 +16,7 @@ from rich.text import Text
 from ctprelay.v1 import admin_pb2 as pb
 from relay.admin_client import DEADLINE_SECONDS
 from relay.cli.context import DEFAULT_CONFIG, ConfigPath, Workplace
-from relay.cli.output import AsJson, reporting, write_json
+from relay.cli.output import AsJson, reporting, values_of, write_json
 from relay.cli.running_relay import ask
 from relay.outside_text import shown, shown_json
 
@@ -61,11 +60,8 @@ def _watch(statuses: Iterator[pb.RelayStatus], *, plain: bool) -> None:
 
 def as_values(status: pb.RelayStatus) -> dict[str, object]:
     """For programs: every member, figures as one object."""
-    values: dict[str, object] = MessageToDict(
-        status, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
-    )
     plain = [figure for figure in status.figures if not figure.labels]
-    return values | {"figures": {figure.name: figure.value for figure in plain}}
+    return values_of(status) | {"figures": {figure.name: figure.value for figure in plain}}
 
 
 def picture(status: pb.RelayStatus) -> Group:

@@ -18,16 +18,15 @@ from grpc_reflection.v1alpha import reflection
 from relay.admin.person import Person
 from relay.admin.roles import PersonRole
 from relay.outside_text import shown
-from relay.rpc.admin_service import SERVICE, AdminParts, AdminService, CallerUnknown
+from relay.rpc.admin_service import LARGEST_REQUEST, SERVICE, AdminParts, AdminService, CallerUnknown
 from relay.rpc.certificates import CertificateUnusable, Pair, read_pair
 from relay.settings.admin_section import AdminSettings
 from relay.settings.settings import Settings
 
 _log = structlog.get_logger(__name__)
 _MOST_CALLS = 64
-_LARGEST_REQUEST = 64 * 1024
 _OPTIONS = (
-    ("grpc.max_receive_message_length", _LARGEST_REQUEST),
+    ("grpc.max_receive_message_length", LARGEST_REQUEST),
     ("grpc.so_reuseport", 0),
     ("grpc.max_concurrent_streams", _MOST_CALLS),
     ("grpc.keepalive_time_ms", 20_000),

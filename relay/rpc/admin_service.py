@@ -36,6 +36,8 @@ PersonAt = Callable[[_Context], tuple[Person, bool]]
 Look = Callable[[], Awaitable[int]]
 """ends the sessions of disabled terminals and investors; how many"""
 SERVICE = "ctprelay.v1.AdminService"
+LARGEST_REQUEST = 16 * 1024
+"""bytes; what is asked for stands in the ledger"""
 _SHORTEST_WATCH, _LONGEST_WATCH, _USUAL_WATCH = 0.2, 60.0, 1.0
 
 
@@ -131,10 +133,10 @@ class AdminService:
 
     async def _watch(self, request: pb.WatchStatusRequest | None, context: _Context) -> AsyncIterator[pb.RelayStatus]:
         try:
-            by, asked = self._person(request, context), _read(request, pb.WatchStatusRequest)
+            asked = _read(request, pb.WatchStatusRequest)
             seconds = min(max(asked.every_seconds or _USUAL_WATCH, _SHORTEST_WATCH), _LONGEST_WATCH)
-            while True:
-                yield await self._of.status.now(by)
+            while True:  # who asks is found anew: a reload may have taken the role away
+                yield await self._of.status.now(self._person(request, context))
                 await asyncio.sleep(seconds)
         except Exception as error:
             await _abort(context, error)

@@ -19,6 +19,7 @@ from structlog.testing import capture_logs
 from typer.testing import CliRunner, Result
 
 from ctprelay.v1 import admin_pb2 as pb
+from ctprelay.v1 import admin_pb2_grpc
 from relay.admin.changes import Changes
 from relay.admin.person import person_here
 from relay.admission.login_guard import LoginGuard
@@ -180,6 +181,24 @@ async def test_each_action_is_a_command_with_a_reason(served: LoginGuard) -> Non
     found = await ledger()
     assert [entry["kind"] for entry in found] == [f"admin_{what}" for what in TYPED]
     assert {entry["data"]["reason"] for entry in found} == {"as agreed"}
+
+
+@pytest.mark.parametrize("name", ["x" * 129, "x" * 60_000])
+async def test_a_name_that_can_be_none_fills_no_ledger(served: LoginGuard, place: Path, name: str) -> None:
+    """What is asked for stands in the ledger: longer than any name it is refused, and larger than any request not read."""
+    async with grpc.aio.insecure_channel(f"unix:{place / 'c.sock'}") as channel:
+        stub: Any = admin_pb2_grpc.AdminServiceStub(channel)  # type: ignore[no-untyped-call]  # generated
+        asking = pb.Asking(reason="drill")
+        for question in (
+            stub.LiftLocks(pb.LiftLocksRequest(name=name, asking=asking)),
+            stub.KickSession(pb.KickSessionRequest(session=name, asking=asking)),
+            stub.ListSessions(pb.ListSessionsRequest(contains=name)),
+        ):
+            with pytest.raises(grpc.aio.AioRpcError) as refused:
+                await question
+            assert refused.value.code() in {grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.RESOURCE_EXHAUSTED}
+
+    assert await ledger() == []
 
 
 async def test_a_reload_that_could_not_take_all_says_so(served: LoginGuard) -> None:
