@@ -369,6 +369,21 @@ async def test_a_counter_that_does_not_answer_uses_up_no_tries(at_ctp: LoginGuar
     assert await try_at_counter(at_ctp, Trying()) == "in"
 
 
+async def test_limits_that_are_taken_judge_what_was_counted_before(at_ctp: LoginGuard) -> None:
+    """A reload makes them stricter or milder at once, also for the tries at the counter."""
+    fail(at_ctp, WRONG_PASSWORD, 2)
+    assert await check(at_ctp, Trying()) is None
+    at_ctp.take_limits(Limits(login_failures_per_investor=2, login_failures_at_counter=3))
+    fail(at_ctp, WRONG_PASSWORD, 1)
+
+    refused = await check(at_ctp, Trying())
+
+    assert refused is not None
+    assert refused.reason == "locked_out"
+    assert at_ctp._tries is not None
+    assert at_ctp._tries._most == 3
+
+
 async def test_an_operator_sees_the_locks_and_lifts_them(at_ctp: LoginGuard) -> None:
     """Those of the relay and the tries at the counter, by the investor's name."""
     for _ in range(3):

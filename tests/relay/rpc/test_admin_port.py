@@ -239,6 +239,20 @@ def settings_with(admin: AdminSettings) -> Any:
     return type("Given", (), {"admin": admin})()
 
 
+async def test_a_status_that_is_watched_ends_with_the_role(port: Port) -> None:
+    """Who asks is found anew at each look."""
+    client = AdminClient(port.door("viewer.example"))
+    watching = client.watch_status(pb.WatchStatusRequest(every_seconds=0.2))
+    await anext(watching)
+    port.server.take_roles(settings_with(port.server._settings.model_copy(update={"roles": (), "consoles": ()})))
+    with pytest.raises(AskFailed) as ended:
+        async for _ in watching:
+            pass
+    await client.close()
+
+    assert ended.value.trouble is AskTrouble.REFUSED
+
+
 async def test_a_caller_without_a_loop_waits_for_its_answer(port: Port) -> None:
     """As commands do."""
     status = await asyncio.to_thread(
