@@ -371,7 +371,7 @@ async def test_a_counter_that_does_not_answer_uses_up_no_tries(at_ctp: LoginGuar
 
 async def test_limits_that_are_taken_judge_what_was_counted_before(at_ctp: LoginGuard) -> None:
     """A reload makes them stricter or milder at once, also for the tries at the counter."""
-    fail(at_ctp, WRONG_PASSWORD, 2)
+    fail(at_ctp, WRONG_PASSWORD, 1)
     assert await check(at_ctp, Trying()) is None
     at_ctp.take_limits(Limits(login_failures_per_investor=2, login_failures_at_counter=3))
     fail(at_ctp, WRONG_PASSWORD, 1)
