@@ -38,7 +38,7 @@ USER ctp-relay
 WORKDIR /var/lib/ctp-relay
 EXPOSE 50051 9100
 STOPSIGNAL SIGTERM
-# The terminal service answers; works with every setting but another port.
+# The terminal service answers; works with every setting but another port. Whether logins can succeed is /readyz's to say: a restart mends none of that.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s \
     CMD ["python", "-c", "import socket; socket.create_connection(('127.0.0.1', 50051), 3).close()"]
 ENTRYPOINT ["ctp-relay"]

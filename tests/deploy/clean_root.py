@@ -16,7 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 _KEPT = ROOT / ".cache" / "deploy" / "bookworm.tar"
-_PACKAGES = "python3,locales,systemd,systemd-sysv,adduser,ca-certificates"
+_PACKAGES = "python3,python3-venv,locales,systemd,systemd-sysv,adduser,ca-certificates"
 _ARCHIVE = "http://deb.debian.org/debian"
 _MASKED = (
     "systemd-udevd.service",
@@ -70,7 +70,9 @@ class CleanRoot:
 
     def run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run a command inside: beside systemd where it is at work, in the bare root otherwise."""
-        way = ["nsenter", "-a", "-t", str(self._first), "-r", "-w"] if self._first else ["chroot", str(self.path)]
+        way = ["nsenter", "-a", "-t", str(self._first), "-r", "-w"]
+        if not self._first:
+            way = ["unshare", "-m", "sh", "-c", 'mount -t proc proc "$0/proc" && exec chroot "$0" "$@"', str(self.path)]
         return subprocess.run(
             [*way, "env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8", *command],
             stdin=subprocess.DEVNULL,

@@ -36,6 +36,8 @@ fronts = ["tcp://127.0.0.1:17001"]
 broker_id = "9999"
 relay_app_id = "demo_relay_1.0"
 relay_auth_code_file = "secrets/relay_auth_code"
+[console]
+plaintext_on_loopback = true
 """
 TERMINAL, CODE, INVESTOR = "demo_terminal_1.0", "TERMINAL00000001", "100001"
 _SECONDS = 120.0
@@ -75,6 +77,7 @@ def test_the_whole_life_of_an_installation(machine: CleanRoot, package: Path) ->
     _serve(machine)
     _trade(machine)
     _reload(machine)
+    _look(machine)
     _be_stuck(machine)
     _upgrade_and_roll_back(machine, package)
     _remove(machine)
@@ -151,13 +154,34 @@ def _trade(machine: CleanRoot) -> None:
 
 
 def _reload(machine: CleanRoot) -> None:
-    """Nothing is cut, and what changed is in force."""
+    """Nothing is cut, what changed is in force; a file with a mistake changes nothing, and systemctl says so."""
     before = _main(machine)
     machine.file("/etc/ctp-relay/relay.toml", SETTINGS.replace("drain_seconds = 1", "drain_seconds = 2"))
     machine.run("systemctl", "reload", UNIT)
+    assert "relay.drain_seconds" in _journal(machine, "CTP_RELAY_EVENT=settings_reloaded")[-1]["CTP_RELAY_TAKEN"]
+    machine.file("/etc/ctp-relay/relay.toml", "nonsense")
+    assert machine.run("systemctl", "reload", UNIT, check=False).returncode != 0
+    machine.file("/etc/ctp-relay/relay.toml", SETTINGS)
 
-    _until(lambda: bool(_journal(machine, "CTP_RELAY_EVENT=settings_reloaded")))
-    assert _main(machine) == before
+    assert (_main(machine), _shown(machine, "ActiveState")) == (before, ["active"])
+
+
+def _look(machine: CleanRoot) -> None:
+    """The console serves its pages with what its unit forbids, and the ledger's day is sealed by its own."""
+    machine.run("systemctl", "start", "ctp-relay-console@relay")
+    ask = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:8443/').read().decode())"
+    page: list[str] = []
+
+    def answers() -> bool:
+        page[:] = [machine.run("python3", "-c", ask, check=False).stdout]
+        return "<!doctype html>" in page[0].lower()
+
+    _until(answers)
+    machine.run("systemctl", "start", "ctp-relay-ledger-day@relay.service")
+    machine.run("systemctl", "enable", "--now", "ctp-relay-ledger-day@relay.timer")
+
+    assert "</html>" in page[0]
+    assert "ctp-relay-ledger-day@relay.timer" in machine.run("systemctl", "list-timers", "--no-pager").stdout
 
 
 def _be_stuck(machine: CleanRoot) -> None:

@@ -21,6 +21,8 @@ from relay.counter.port import Mode
 from simcounter.config import CounterConfig
 from simcounter.counter import SimulatedCounter
 from terminal_client import RelayTerminal, Tls
+from terminal_client.errors import LoginRejected
+from tests.e2e.haproxy_state import until_up, with_state
 from tests.e2e.relay_process import RelayProcess, TlsFiles
 from tests.e2e.site import AUTH_CODE, INVESTORS, TERMINAL, Site, log_in, ports_to, register, trade
 
@@ -114,6 +116,28 @@ async def test_the_proxy_turns_away_one_address_and_serves_the_others(
             await trade(terminal)
 
     assert len(refused) == 20
+
+
+@pytest.mark.parametrize("sample", ["haproxy-passthrough.cfg", "haproxy-http2.cfg"])
+async def test_where_no_relay_is_ready_terminals_hear_why(
+    proxied_site: Site, sample: str, tmp_path: Path, free_port: int
+) -> None:
+    """HAProxy has taken the relay out, and a login still gets the relay's own words; afterwards it is in again."""
+    site = proxied_site
+    text = _for_here((SAMPLES / sample).read_text(encoding="utf-8"), site, free_port, tmp_path)
+    with _running("haproxy", with_state(text, tmp_path), free_port, tmp_path):
+        await asyncio.to_thread(until_up, tmp_path, "relays", {"relay1"})
+        site.relay.command("logins", "pause", "--reason", "maintenance").check_returncode()
+        try:
+            await asyncio.to_thread(until_up, tmp_path, "relays", set())
+            async with _terminal(site, free_port) as terminal:
+                with pytest.raises(LoginRejected) as rejected:
+                    await log_in(terminal, INVESTORS[0])
+        finally:
+            site.relay.command("logins", "resume", "--reason", "it is over").check_returncode()
+        await asyncio.to_thread(until_up, tmp_path, "relays", {"relay1"})
+
+    assert rejected.value.refusal.reason == "logins_paused"
 
 
 async def test_what_is_not_tls_does_not_reach_the_relay(proxied_site: Site, tmp_path: Path, free_port: int) -> None:

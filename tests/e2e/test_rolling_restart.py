@@ -24,6 +24,8 @@ from terminal_client.errors import CallFailed, CallRefused, NotConnected
 from terminal_client.secret import Secret
 from terminal_client.session import Deadlines
 from terminal_client.subscriptions import Subscription
+from tests.e2e.broken_network import Way, way_to
+from tests.e2e.haproxy_state import until_up, with_state
 from tests.e2e.relay_pair import SECRETS_KEY
 from tests.e2e.relay_process import RelayProcess, TlsFiles
 from tests.e2e.secrecy import leaks
@@ -51,20 +53,24 @@ async def test_terminals_notice_a_rolling_restart_as_a_resume_only(
 ) -> None:
     """Both relays are restarted in turn: the session is live again each time, each order is one order, each trade is known."""
     front, *own = ports
-    async with _firm(tls, tmp_path, postgres_url, own) as sites:
+    async with _firm(tls, tmp_path, postgres_url, own) as sites, way_to(front) as way:
         with _haproxy(front, own, tmp_path):
-            async with _terminal(tls, front) as terminal:
+            async with _terminal(tls, way.port) as terminal:
                 statuses, trades = terminal.statuses(), terminal.trades(10_000)
                 await log_in(terminal, INVESTOR)
                 assert sites[0].reports_of(INVESTOR)[-1]["terminal_port"] in ports_to(front)
                 orders = _Orders(terminal)
                 flow = asyncio.ensure_future(orders.flow())
-                moves = [await _restart(sites, own, statuses, orders) for _ in range(2)]
+                moves = [await _restart(sites, own, statuses, orders)]
+                await asyncio.to_thread(until_up, tmp_path, "relays", {"relay1", "relay2"})
+                resumed = [await _broken(way, terminal, statuses) for _ in range(4)]
+                moves.append(await _restart(sites, own, statuses, orders))
                 orders.enough.set()
                 await flow
                 known = await _trade_ids(terminal)
                 runs = await _runs(trades, known)
 
+    assert resumed == [True] * 4, "with both relays up, a broken connection comes back to the one with the session"
     assert moves == [("relay_stopping", "live"), ("relay_stopping", "live")]
     assert len(known) == orders.sent == sites[0].called("ReqOrderInsert")
     assert all(run == known[: len(run)] for run in runs)
@@ -99,7 +105,8 @@ class _Orders:
             try:
                 await self._terminal.request("order_insert", buy(), client_order_key=key)
             except CallRefused as refused:
-                if not refused.refusal.retry_after_seconds:
+                # The session ended in the moment it was sent: it went nowhere, and the next session takes it.
+                if not refused.refusal.retry_after_seconds and refused.refusal.reason != "session_gone":
                     raise
                 await asyncio.sleep(0.1)
             except (CallFailed, NotConnected):
@@ -121,6 +128,14 @@ async def _restart(
     await here.relay.start()
     await orders.more(3)
     return reconnecting.cause, live.state
+
+
+async def _broken(way: Way, terminal: RelayTerminal, statuses: Subscription[Status]) -> bool:
+    """Cut the terminal's connection; whether its session was resumed."""
+    way.cut()
+    await _status(statuses, "live")
+    assert terminal.info is not None
+    return terminal.info.resumed
 
 
 async def _status(statuses: Subscription[Status], state: str) -> Status:
@@ -208,7 +223,7 @@ def _haproxy(front: int, ports: list[int], directory: Path) -> Iterator[None]:
         text = text.replace(f"relay{number} 10.0.0.1{number}:50051", f"relay{number} {own} port {monitor}", 1)
         text = text.replace(f"relay{number} 10.0.0.1{number}:50051", f"relay{number} {own}", 1)
     config = directory / "haproxy.cfg"
-    config.write_text(text, encoding="utf-8")
+    config.write_text(with_state(text, directory), encoding="utf-8")
     with (directory / "haproxy.log").open("wb") as log:
         running = subprocess.Popen([program, "-db", "-f", str(config)], stdout=log, stderr=log)
     try:
