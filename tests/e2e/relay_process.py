@@ -252,6 +252,19 @@ class RelayProcess:
         return run_command(self.directory, *arguments, "-c", self.config.name)
 
 
+def spawn_program(directory: Path, output: Path, *arguments: str) -> subprocess.Popen[bytes]:
+    """Start `ctp-relay ARGUMENTS` in a directory; both its outputs go into a file."""
+    with output.open("ab") as file:
+        return subprocess.Popen(
+            [*_PROGRAM, *arguments],
+            cwd=directory,
+            env={**os.environ, **_IMPORTS},
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+        )
+
+
 def run_command(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run `ctp-relay ARGUMENTS` in a directory."""
     return subprocess.run(
