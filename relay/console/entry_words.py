@@ -130,8 +130,10 @@ class EntryWords:
         shown = [_place(facts, name) for name in _SHOWN_FIRST if facts.get(name)]
         if facts.get("reason") and (facts.get("source") or "message" in facts):
             shown.append(self.refusal(facts)[0])
+        elif how := self._ending(str(facts.get("kind", ""))):
+            shown.append(how)
         else:
-            named = [name for name in _WORTH_A_LINE if facts.get(name) not in (None, "")]
+            named = [name for name in _WORTH_A_LINE if _says_something(name, facts.get(name))]
             shown += [f"{self.fact(name)} {self.value(name, facts[name])}" for name in named]
         if (code := facts.get("collector_code")) is not None:
             shown.append(self.collected(code))
@@ -218,9 +220,12 @@ class EntryWords:
     def _end(self, story: LoginStory) -> str:
         if not story.ended:
             return self.say("history.online")
-        kind = EndKind.__members__.get(story.ended.upper())
-        how = story.ended if kind is None else kind.chinese if self.language is Language.ZH else kind.english
+        how = self._ending(story.ended) or story.ended
         return self.say("history.ended", how=f"{how} {story.ended_at[11:19]}")
+
+    def _ending(self, word: str) -> str:
+        kind = EndKind.__members__.get(word.upper())
+        return "" if kind is None else kind.chinese if self.language is Language.ZH else kind.english
 
     def _or(self, key: str, otherwise: str) -> str:
         return self.say(key) if self._sentences.has(key) else otherwise
@@ -238,6 +243,10 @@ def standing(kind: str, facts: Mapping[str, Any]) -> str:
     if facts.get("error_id") or facts.get("return_code"):
         return "bad"
     return "idle" if kind.startswith(("admin_", "relay_")) or kind == "terminal_logout" else "ok"
+
+
+def _says_something(name: str, value: object) -> bool:
+    return value not in (None, "") and not (name == "error_id" and value == 0)
 
 
 def _place(facts: Mapping[str, Any], name: str) -> str:

@@ -18,7 +18,7 @@ from relay.console.words import Language
 
 CERTIFICATE_WARNING_DAYS = 30
 _MOST_REASONS, _MOST_ALARMS = 7, 5
-_RATE_STEPS = 180
+_RATE_STEPS, _LEAST_RATE_STEPS = 180, 6
 _COUNTERS = {"orders": ("orders_total", "orders_today"), "events": ("events_total", "events_sent_total")}
 """what a rate is made of: the first of these that a relay counts"""
 
@@ -209,13 +209,21 @@ def _rates(looked: Looked) -> tuple[RateShown, ...]:
 def _rate(looked: Looked, name: str) -> RateShown:
     at = looked.now.timestamp()
     counted = [(relay.rates, _counter(relay.rates.names(), name)) for relay in looked.relays]
-    series = [rates.series(counter, at)[-_RATE_STEPS - 1 : -1] for rates, counter in counted if counter]
+    steps = _steps_known(looked)
+    series = [rates.series(counter, at)[-steps - 1 : -1] for rates, counter in counted if counter]
     per_second = [sum(step) / STEP_SECONDS for step in zip(*series, strict=True)] if series else []
     chart = line_chart(per_second)
-    times = [looked.now - dt.timedelta(seconds=STEP_SECONDS * steps) for steps in (_RATE_STEPS, _RATE_STEPS // 2, 0)]
+    times = [looked.now - dt.timedelta(seconds=STEP_SECONDS * back) for back in (steps, steps // 2, 0)]
     title, now = looked.say(f"overview.rate_{name}"), number(chart.last)
     says = looked.say("overview.rate_says", what=title, now=now, highest=number(chart.highest))
     return RateShown(title, chart, now, tuple(time.strftime("%H:%M") for time in times), says)
+
+
+def _steps_known(looked: Looked) -> int:
+    """How much of the last half hour the console has watched: a line before that would say that nothing happened."""
+    first = min((relay.rates.first_step for relay in looked.relays if relay.rates.first_step), default=None)
+    known = 0 if first is None else int(looked.now.timestamp() - first) // STEP_SECONDS - 1
+    return max(_LEAST_RATE_STEPS, min(_RATE_STEPS, known))
 
 
 def _counter(names: Sequence[str], rate: str) -> str:

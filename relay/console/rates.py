@@ -40,5 +40,10 @@ class Rates:
         first = newest - (STEPS - 1) * STEP_SECONDS
         return [by_step.get(step, {}).get(name, 0.0) for step in range(first, newest + 1, STEP_SECONDS)]
 
+    @property
+    def first_step(self) -> int | None:
+        """When the oldest step that is known began, in seconds since the epoch."""
+        return self._steps[0][0] if self._steps else None
+
     def names(self) -> list[str]:
         return sorted(self._last)

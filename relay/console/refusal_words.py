@@ -18,6 +18,7 @@ from relay.refusals.reason import Text
 from relay.refusals.refusal import Source
 
 _PLACE = re.compile(r"\s*\{[^}]*\}\s*")
+_CLAUSE = re.compile(r"\s*[,:;(]\s*")
 
 
 def refusal_title(source: str, reason: str, code: int, language: Language) -> str:
@@ -49,8 +50,12 @@ def _pair(words: Words) -> Text:
 
 
 def _general(text: Text) -> Text:
-    chinese, english = text
-    return _PLACE.sub("", chinese).strip(), _PLACE.sub(" … ", english).replace(" … :", ":").strip(" .…:")
+    """The text without what differs from one refusal to the next: its clauses without places, or what is left of it."""
+    chinese, english = (
+        ", ".join(clause for clause in _CLAUSE.split(half) if clause and not _PLACE.search(clause)) for half in text
+    )
+    left = _PLACE.sub("", text[0]).strip(), _PLACE.sub(" … ", text[1]).strip(" .…")
+    return chinese or left[0], english or left[1]
 
 
 def _choose(text: Text, language: Language) -> str:

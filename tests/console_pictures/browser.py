@@ -61,7 +61,9 @@ class ConsolePage:
         found: list[str] = await self.page.evaluate(_WRONG_BY_ITSELF)
         words = await self.page.inner_text("body")
         shown = [
-            key for key in load_sentences().keys() if re.search(rf"(?<![\w./-]){re.escape(key)}(?![\w./-])", words)
+            key
+            for key in sorted(load_sentences().keys())
+            if re.search(rf"(?<![\w./-]){re.escape(key)}(?![\w./-])", words)
         ]
         found += [f"a key of the catalog shows: {key}" for key in shown]
         if self.look.language == "en" and (left := re.findall(r"[\u4e00-\u9fff]{2,}", _without_names(words))):
@@ -77,7 +79,7 @@ class ConsolePage:
 @asynccontextmanager
 async def chromium() -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--lang=zh-CN"])
         try:
             yield browser
         finally:

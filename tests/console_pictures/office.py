@@ -34,6 +34,7 @@ ACCOUNT, PASSWORD = "wang.min", "correct horse battery staple"
 INVESTORS = demo_accounts.investor_ids(14)
 _READY_SECONDS = 60.0
 _VIRTUAL_MACHINE = 0x140
+_AT_A_TIME = 7
 
 
 @dataclass(slots=True)
@@ -59,8 +60,9 @@ async def pictured_office(folder: Path, terminals: int = len(INVESTORS)) -> Asyn
         port = await _start_console(relay, stack)
         inside = await _log_all_in(site, INVESTORS[:terminals], stack)
         await _be_refused(site)
-        trading = asyncio.ensure_future(_keep_trading(inside))
-        stack.push_async_callback(_stop, trading)
+        for part in range(_AT_A_TIME):
+            trading = asyncio.ensure_future(_keep_trading(inside[part::_AT_A_TIME], part))
+            stack.push_async_callback(_stop, trading)
         yield PicturedOffice(site, f"https://127.0.0.1:{port}")
 
 
@@ -146,14 +148,14 @@ async def _be_refused(site: Site) -> None:
                 await terminal.login(BROKER, investor, password or right, collected, confirm_settlement=True)
 
 
-async def _keep_trading(terminals: Sequence[RelayTerminal]) -> None:
-    number = 0
+async def _keep_trading(terminals: Sequence[RelayTerminal], number: int) -> None:
+    """One after the other; busy for a while, then quiet, as a market is."""
     while True:
         for terminal in terminals:
             number += 1
             with suppress(TerminalError):
                 await terminal.requests.order_insert(buy())
-            await asyncio.sleep(0.02 + 0.18 * ((number // 40) % 3))
+            await asyncio.sleep(0.02 + 0.15 * ((number // 30) % 4))
 
 
 async def _stop(trading: asyncio.Future[None]) -> None:

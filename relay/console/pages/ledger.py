@@ -19,7 +19,7 @@ from relay.console.visit import Visit
 from relay.ledger.chain import Head, verify
 from relay.ledger.history import HistoryAsked, turn_of
 
-_ON_A_PAGE = 100
+_ON_A_PAGE = 50
 _SINCE_THE_BEGINNING = "0000"
 
 
