@@ -1,7 +1,7 @@
 # The two commands: make demo, make test. `make` alone lists the rest.
 # The virtual environment and what the machine lacks are made by scripts/set-up; it is silent when there is nothing to do.
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-json test soak fuzz check fix gen bench attack docs wheels deb deploy-test sbom audit up set-up
+.PHONY: help demo demo-json test soak fuzz check fix gen bench attack docs console-pictures wheels deb deploy-test sbom audit up set-up
 
 BIN := $(or $(CTP_RELAY_VENV),.venv)/bin
 TESTS ?= tests
@@ -12,7 +12,7 @@ TARGET ?=
 SEED ?= 1
 
 help: ## list the commands
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "  make %-11s %s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "  make %-16s %s\n", $$1, $$2}'
 
 demo: ## a terminal logs in through the relay to the simulated counter and trades (both modes)
 	@scripts/set-up demo
@@ -57,6 +57,10 @@ attack: ## attack a relay in 23 ways, from one address and from a hundred, and m
 docs: ## the manual in Chinese and English as a site, into dist/site; it needs no network
 	@scripts/set-up test
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+console-pictures: ## every page of the console, both languages, three widths, both themes, into dist/console-pictures; needs Chromium
+	@scripts/set-up test
+	@$(BIN)/python -m tests.console_pictures $(PICTURES)
 
 wheels: ## both distributions, ctp-relay and ctp-relay-terminal, into dist/
 	@scripts/set-up test
