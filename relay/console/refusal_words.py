@@ -18,6 +18,7 @@ from relay.refusals.reason import Text
 from relay.refusals.refusal import Source
 
 _PLACE = re.compile(r"\s*\{[^}]*\}\s*")
+_HERE = "\0"
 _CLAUSE = re.compile(r"\s*[,:;(]\s*")
 
 
@@ -52,7 +53,8 @@ def _pair(words: Words) -> Text:
 def _general(text: Text) -> Text:
     """The text without what differs from one refusal to the next: its clauses without places, or what is left of it."""
     chinese, english = (
-        ", ".join(clause for clause in _CLAUSE.split(half) if clause and not _PLACE.search(clause)) for half in text
+        ", ".join(clause for clause in _CLAUSE.split(_PLACE.sub(_HERE, half)) if clause and _HERE not in clause)
+        for half in text
     )
     left = _PLACE.sub("", text[0]).strip(), _PLACE.sub(" … ", text[1]).strip(" .…")
     return chinese or left[0], english or left[1]
