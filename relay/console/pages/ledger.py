@@ -114,7 +114,7 @@ async def entry(visit: Visit) -> Response:
         fits=not list(verify(found.chain, [found], after, start=before)),
         digest=found.hash,
         previous=found.previous_hash,
-        stored=json.dumps(facts, ensure_ascii=False, indent=2, sort_keys=True) if facts else found.data,
+        stored=(json.dumps(facts, ensure_ascii=False, indent=2, sort_keys=True) if facts else found.data).splitlines(),
     )
 
 

@@ -173,6 +173,7 @@ async def test_the_ledger_is_filtered_and_turned_by_page(busy: Office) -> None:
     assert "203.0.113.23:51377" not in refused
     assert "203.0.113.23:51377" in of_one
     assert "哈希相符" in page
+    assert re.search(r"<pre[^>]*>{\n  &#34;", page), "a fact a line"
 
 
 async def test_a_changed_entry_is_shown_as_changed(busy: Office) -> None:
