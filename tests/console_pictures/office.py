@@ -60,7 +60,7 @@ async def pictured_office(folder: Path, terminals: int = len(INVESTORS)) -> Asyn
         port = await _start_console(relay, stack)
         inside = await _log_all_in(site, INVESTORS[:terminals], stack)
         await _be_refused(site)
-        for part in range(_AT_A_TIME):
+        for part in range(min(_AT_A_TIME, len(inside))):
             trading = asyncio.ensure_future(_keep_trading(inside[part::_AT_A_TIME], part))
             stack.push_async_callback(_stop, trading)
         yield PicturedOffice(site, f"https://127.0.0.1:{port}")
