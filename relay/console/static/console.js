@@ -15,10 +15,10 @@
     menu.addEventListener("click", () => {
       const open = side.classList.toggle("open");
       menu.setAttribute("aria-expanded", String(open));
-      if (open) side.querySelector("a")?.focus();
+      if (open) side.querySelector(".nav a")?.focus();
     });
-    side.addEventListener("keydown", (event) => {
-      if (event.key !== "Escape") return;
+    document.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape" || !side.classList.contains("open")) return;
       side.classList.remove("open");
       menu.setAttribute("aria-expanded", "false");
       menu.focus();
