@@ -16,9 +16,11 @@ from relay.settings.settings import Settings
 
 CHECKS: tuple[Check, ...] = (
     files.check_secrets,
+    files.check_alarm_secrets,
     files.check_places,
     tls.check_certificate,
     tls.check_terminals_authorities,
+    tls.check_admin_certificate,
     stores.check_state,
     machine.check_ports,
     machine.check_descriptors,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from relay.doctor.case import Case
 from relay.doctor.finding import Finding
 from relay.doctor.rows import files as rows
 from relay.settings.file import SettingsInvalid, control_socket, secrets_of
 from relay.settings.file_modes import why_changeable
+from relay.settings.secret_files import SecretFileRefused, read_secret
 
 
 def check_secrets(case: Case) -> Iterator[Finding]:
@@ -19,6 +21,16 @@ def check_secrets(case: Case) -> Iterator[Finding]:
         yield from (rows.SECRET_UNUSABLE(problem=problem) for problem in invalid.problems)
     else:
         yield rows.SECRETS_READABLE()
+
+
+def check_alarm_secrets(case: Case) -> Iterator[Finding]:
+    """The files that alarms are sent with."""
+    for key, path in case.settings.alarms:
+        if key.endswith("_file") and isinstance(path, Path):
+            try:
+                read_secret(path)
+            except SecretFileRefused as refused:
+                yield rows.ALARM_SECRET_UNUSABLE(problem=f"alarms.{key}: {refused}")
 
 
 def check_places(case: Case) -> Iterator[Finding]:

@@ -32,10 +32,17 @@ _SCARCE_BYTES, _FULL_BYTES = 1 << 30, 64 << 20
 def check_ports(case: Case) -> Iterator[Finding]:
     """That each address can be listened on; by a running relay it is."""
     settings = case.settings
+    wanted: dict[tuple[str, int], str] = {}
     for key, address in _addresses(settings):
         host, port = split_address(address)
-        if port:  # 0 is any that is free
-            yield _port(case, key, address, (host, port))
+        if not port:  # any that is free
+            continue
+        first = wanted.setdefault((host, port), key)
+        yield (
+            _port(case, key, address, (host, port))
+            if first == key
+            else rows.PORT_TWICE(key=key, address=address, other=first)
+        )
 
 
 def _addresses(settings: Settings) -> Iterator[tuple[str, str]]:
@@ -44,6 +51,8 @@ def _addresses(settings: Settings) -> Iterator[tuple[str, str]]:
         yield "listen.address_with_certificates", settings.listen.address_with_certificates
     if settings.metrics.address is not None:
         yield "metrics.address", settings.metrics.address
+    if settings.admin.address is not None:
+        yield "admin.address", settings.admin.address
 
 
 def _port(case: Case, key: str, address: str, at: tuple[str, int]) -> Finding:

@@ -65,6 +65,20 @@ def check_terminals_authorities(case: Case) -> Iterator[Finding]:
         yield rows.CLIENT_CA_RIGHT(count=len(found.names), until=in_china(until))
 
 
+def check_admin_certificate(case: Case) -> Iterator[Finding]:
+    """The certificate of the admin API on TCP, where there is one."""
+    admin = case.settings.admin
+    if admin.address is None or admin.certificate is None or admin.key is None or admin.client_authority is None:
+        return
+    try:
+        pair = read_pair(admin.certificate, admin.key)
+        read_authorities(admin.client_authority)
+    except CertificateUnusable as error:
+        yield rows.ADMIN_CERTIFICATE_UNUSABLE(why=error)
+        return
+    yield _validity(admin.certificate, pair.valid_from, pair.valid_until)
+
+
 def _validity(file: Path, begins: dt.datetime, until: dt.datetime) -> Finding:
     now = dt.datetime.now(dt.UTC)
     days = max(0, (until - now).days)

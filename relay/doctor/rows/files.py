@@ -21,6 +21,12 @@ SECRETS_READABLE = FindingRow(
 SECRET_UNUSABLE = FindingRow(
     "secret_unusable", _GRAVE, ("密钥不可用：{problem}", "unusable secret: {problem}"), MEND_FILE, About.SETTINGS
 )
+ALARM_SECRET_UNUSABLE = FindingRow(
+    "alarm_secret_unusable",
+    _WARNING,
+    ("告警送不出去：{problem}", "alarms do not get out: {problem}"),
+    MEND_FILE,
+)
 PLACE_CHANGEABLE = FindingRow(
     "place_changeable",
     _GRAVE,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from relay.doctor.finding import FindingGravity, FindingRow
+from relay.doctor.finding import About, FindingGravity, FindingRow
 
 _OK, _WARNING, _GRAVE = FindingGravity.OK, FindingGravity.WARNING, FindingGravity.GRAVE
 
@@ -26,6 +26,13 @@ PORT_NOT_OURS = FindingRow(
         "地址须是本机的；1024 以下的端口需要 AmbientCapabilities=CAP_NET_BIND_SERVICE",
         "the address must be this machine's; a port below 1024 needs AmbientCapabilities=CAP_NET_BIND_SERVICE",
     ),
+)
+PORT_TWICE = FindingRow(
+    "port_twice",
+    _GRAVE,
+    ("{key} {address} 与 {other} 相同", "{key} {address} is {other} too"),
+    ("为其中之一另取一个端口", "take another port for one of them"),
+    About.SETTINGS,
 )
 DESCRIPTORS_ENOUGH = FindingRow(
     "descriptors_enough", _OK, ("文件描述符上限 {limit}，需要 {needed}", "{limit} open files allowed, {needed} needed")

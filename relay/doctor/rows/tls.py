@@ -173,6 +173,13 @@ CLIENT_CA_EXPIRED = FindingRow(
     ("在 listen.client_ca 换上新的机构证书", "put the authority's new certificate into listen.client_ca"),
     served_anyway=True,
 )
+ADMIN_CERTIFICATE_UNUSABLE = FindingRow(
+    "admin_certificate_unusable",
+    _GRAVE,
+    ("管理接口的证书不可用，[admin]: {why}", "unusable certificate of the admin API, [admin]: {why}"),
+    MEND_FILE,
+    About.SETTINGS,
+)
 CERTIFICATES_NOT_ASKED = FindingRow(
     "certificates_not_asked",
     _WARNING,

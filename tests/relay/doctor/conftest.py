@@ -39,7 +39,12 @@ class Patient:
     def set(self, key: str, value: object) -> None:
         """Another value of one setting, as `listen.address`."""
         section, _, name = key.partition(".")
-        lines = [line for line in self.config.read_text().splitlines() if not line.startswith(f"{name} = ")]
+        lines: list[str] = []
+        now = ""
+        for line in self.config.read_text().splitlines():
+            now = line if line.startswith("[") else now
+            if now != f"[{section}]" or not line.startswith(f"{name} = "):
+                lines.append(line)
         at = lines.index(f"[{section}]") + 1
         self.config.write_text("\n".join([*lines[:at], f"{name} = {json.dumps(value)}", *lines[at:]]) + "\n")
 

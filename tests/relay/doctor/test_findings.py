@@ -23,6 +23,7 @@ from relay.database.state_lock import StateLock
 from relay.database.times import stamp
 from relay.doctor import counter, machine
 from relay.doctor.finding import FindingGravity, FindingRow
+from relay.first_start import trial_certificate
 from relay.ledger.chain import canonical
 from relay.ledger.ledger import append
 from tests.postgres import PostgresServer
@@ -151,6 +152,60 @@ def test_a_chain(patient: Patient) -> None:
     assert "chain_broken" in patient.before_serving()
 
 
+def test_the_authorities_of_terminals(patient: Patient) -> None:
+    """Right, expired, unreadable, and such that another user could add one."""
+    trusted = patient.directory / "terminals.crt"
+    trustme.CA().cert_pem.write_to_path(trusted)
+    patient.set("listen.client_certificates", "required")
+    patient.set("listen.client_ca", str(trusted))
+    assert patient.before_serving()["client_ca_right"].facts["count"] == 1
+
+    trusted.write_bytes(_expired_authority())
+    assert not patient.before_serving()["client_ca_expired"].refuses
+    trusted.chmod(0o666)
+    assert "chmod o-w" in patient.before_serving()["client_ca_unusable"].text[1]
+    trusted.chmod(0o644)
+    trusted.write_text("rubbish")
+    assert patient.before_serving()["client_ca_unusable"].refuses
+
+
+def _expired_authority() -> bytes:
+    made = trial_certificate.make_trial_files(["a"], dt.datetime.now(dt.UTC) - dt.timedelta(days=400))
+    return made.authority
+
+
+def test_registered_certificates_and_those_asked_for_go_together(patient: Patient) -> None:
+    """One that nobody asks for protects nothing; an app id without one is refused where they are required."""
+    patient.register("one", "two")
+    engine = open_database(SecretStr(f"sqlite:///{patient.state / 'relay.sqlite3'}"))
+    with writing(engine) as connection:
+        connection.execute(text("UPDATE terminal SET certificates = 'name:a' WHERE app_id = 'one'"))
+    engine.dispose()
+    assert patient.before_serving()["certificates_not_asked"].facts["app_ids"] == "one"
+
+    trustme.CA().cert_pem.write_to_path(patient.directory / "terminals.crt")
+    patient.set("listen.client_certificates", "required")
+    patient.set("listen.client_ca", "terminals.crt")
+    assert patient.before_serving()["certificates_not_registered"].facts["app_ids"] == "two"
+
+
+def test_the_certificate_of_the_admin_api(patient: Patient, free_port: int) -> None:
+    patient.config.write_text(
+        patient.config.read_text()
+        + f'[admin]\naddress = "127.0.0.1:{free_port}"\ncertificate = "relay.crt"\nkey = "relay.key"\n'
+        + 'client_authority = "none.crt"\n'
+    )
+
+    assert "none.crt" in patient.before_serving()["admin_certificate_unusable"].text[0]
+
+
+def test_alarms_that_cannot_be_sent(patient: Patient) -> None:
+    """A file of theirs is missing: the relay serves, and nobody would hear."""
+    patient.config.write_text(patient.config.read_text() + '[alarms]\nwebhook_url_file = "none.secret"\n')
+
+    assert "none.secret" in patient.before_serving()["alarm_secret_unusable"].text[0]
+
+
 # The machine ------------------------------------------------------------------------------------------------------
 
 
@@ -172,6 +227,13 @@ def test_the_port_of_our_own_running_relay(patient: Patient, listening: Callable
     assert {"port_ours", "state_running"} <= set(beside)
     assert starting["state_in_use"].refuses
     assert str(os.getpid()) in starting["state_in_use"].text[0]
+
+
+def test_one_port_for_two_things(patient: Patient, free_port: int) -> None:
+    patient.set("metrics.address", f"127.0.0.1:{free_port}")
+    patient.set("listen.address", f"127.0.0.1:{free_port}")
+
+    assert patient.before_serving()["port_twice"].refuses
 
 
 def test_an_address_of_another_machine(patient: Patient) -> None:
