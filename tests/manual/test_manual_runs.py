@@ -24,7 +24,7 @@ PAGES = ("install", "first-start", "two-relays")
 PORTS = ("17001", "17002", "50051", "50061", "50062", "9108", "9109")
 BINARIES = Path(sys.executable).parent
 SECONDS = 280
-TRIES = 200
+TRIES = 400
 """how often a command that must succeed at some time is given, 0.3 s apart"""
 SAID = "=== block "
 
@@ -41,12 +41,11 @@ def ports() -> Mapping[str, str]:
 
 
 @pytest.fixture
-def environment(ports: Mapping[str, str], postgres_server: PostgresServer, tmp_path: Path) -> dict[str, str]:
+def environment(ports: Mapping[str, str], postgres_server: PostgresServer) -> dict[str, str]:
     server_programs = sorted(Path("/usr/lib/postgresql").glob("*/bin"))[-1:]
     return {
         **os.environ,
         "PATH": os.pathsep.join([str(BINARIES), *map(str, server_programs), os.environ["PATH"], "/usr/sbin"]),
-        "HOME": str(tmp_path),
         "PGHOST": "127.0.0.1",
         "PGPORT": str(postgres_server.port),
         "PGUSER": "postgres",
