@@ -86,7 +86,8 @@ class TerminalSession:
         self._linger: asyncio.TimerHandle | None = None
         self._pumping = False
         self.ending = False
-        self.activity = SessionActivity(_now())
+        self._began = _now()
+        self.activity = SessionActivity(self._began)
         self._on_end = on_end
         self.on_refusal: Callable[[str], object] = lambda _: None
         """called with the reason of each call that is refused"""
@@ -101,6 +102,13 @@ class TerminalSession:
         if self._linger is None:
             return None
         return max(0.0, self._linger.when() - _now())
+
+    @property
+    def about(self) -> dict[str, object]:
+        """Who it is, for the log."""
+        who = self.identity
+        names = {"session": who.session, "investor": who.investor.investor_id}
+        return {**names, "app_id": who.app_id, "address": who.public_ip}
 
     @property
     def is_lingering(self) -> bool:
@@ -262,6 +270,8 @@ class TerminalSession:
         await self._link.detach(ending.text)
         said = {"kind": ending.kind.word, "reason": ending.text}
         await self._evidence.note("terminal_logout", self.identity.session, said)
+        seconds = round(_now() - self._began, 1)
+        _log.info("terminal_logged_out", **self.about, kind=ending.kind.word, why=ending.text, seconds=seconds)
         if self._outbox is not None:
             self._outbox.close(ending)
         self._on_end(self)

@@ -145,8 +145,7 @@ class Sessions:
         if replaced is not None:
             await self._replace(replaced, session)
         self._tell_of_a_crowd(session.identity.public_ip)
-        who = session.identity
-        _log.info("terminal_logged_in", session=who.session, investor=who.investor.investor_id)
+        _log.info("terminal_logged_in", **session.about)
         return session
 
     async def resume(self, proof: Proof, token: bytes, on_proved: Callable[[], object]) -> TerminalSession:

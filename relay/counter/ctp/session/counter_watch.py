@@ -48,6 +48,7 @@ class CounterWatch:
         self._were: set[str] = set()
         """those that have been connected before"""
         self._refused_at = 0.0
+        self._trading_day = ""
         self._by_operator = False
         """whether one session decides, and tries again by itself"""
         self.reconnects = 0
@@ -95,8 +96,8 @@ class CounterWatch:
                 self._refused(error_id, text, operator=operator)
             case events.Authenticated():
                 self._faults.end(Fault.RELAY_AUTH_CODE_WRONG)
-            case events.LoggedIn():
-                self._logged_in(operator=operator)
+            case events.LoggedIn(trading_day):
+                self._logged_in(trading_day, operator=operator)
             case events.Reported(code):
                 self.reported(code)
             case events.ForcedOut() if operator:
@@ -119,13 +120,13 @@ class CounterWatch:
     def look(self) -> None:
         """What time alone decides."""
         now = self._clock()
-        late = [
-            now - since
+        waits = [
+            (now - since, GRACE_SECONDS if name in self._were else _FIRST_SECONDS)
             for name, since in tuple(self._sessions.items())
-            if since and now - since > (GRACE_SECONDS if name in self._were else _FIRST_SECONDS)
+            if since
         ]
-        if late and not self.connected:
-            self._unreachable(f"no connection for {max(late):.0f} s")
+        if waits and all(seconds > grace for seconds, grace in waits):
+            self._unreachable(f"no connection for {min(waits)[0]:.0f} s")
         if self._by_operator:
             return
         if now - self._refused_at > _OLD_SECONDS:
@@ -173,6 +174,10 @@ class CounterWatch:
             for fault in _BY_ANY_LOGIN:
                 self._faults.end(fault)
 
-    def _logged_in(self, *, operator: bool) -> None:
+    def _logged_in(self, trading_day: str, *, operator: bool) -> None:
+        if trading_day != self._trading_day:
+            if self._trading_day:
+                _log.info("trading_day_changed", before=self._trading_day, now=trading_day)
+            self._trading_day = trading_day
         for fault in (*_BY_ANY_LOGIN, *(_BY_OPERATOR if operator else ())):
             self._faults.end(fault)

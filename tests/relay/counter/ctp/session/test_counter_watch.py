@@ -1,0 +1,105 @@
+"""What many counter sessions say of the counter as a whole, by a clock of the test's own."""
+
+from __future__ import annotations
+
+import structlog
+
+from relay.counter.breaker import Breaker
+from relay.counter.ctp.session import events
+from relay.counter.ctp.session.counter_watch import GRACE_SECONDS, CounterWatch
+from relay.faults.faults import Faults
+
+
+class Counter:
+    """A watch with its clock and its faults."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.faults = Faults()
+        self.watch = CounterWatch(self.faults, Breaker(pause_seconds=300), lambda: self.now)
+
+    def event(self, session: str, event: events.Event, *commands: events.Command, operator: bool = False) -> None:
+        self.watch.happened(session, event, commands, operator=operator)
+
+    def connected(self, *sessions: str) -> None:
+        for session in sessions:
+            self.watch.opened(session)
+            self.event(session, events.FrontConnected())
+
+    def after(self, seconds: float) -> list[str]:
+        """The faults that stand so much later."""
+        self.now += seconds
+        self.watch.look()
+        return [stands.fault.word for stands in self.faults.now()]
+
+
+def test_the_front_is_down_when_no_session_has_been_connected_for_a_moment() -> None:
+    """One that the counter cuts is no fault; neither is a break that the API mends at once."""
+    counter = Counter()
+    counter.connected("a", "b")
+    counter.event("a", events.FrontDisconnected(4097))
+    one = counter.after(60)
+    counter.event("b", events.FrontDisconnected(4097))
+    at_once = counter.after(GRACE_SECONDS / 2)
+    all_of_them = counter.after(GRACE_SECONDS)
+    counter.event("b", events.FrontConnected())
+
+    assert (one, at_once, all_of_them, counter.after(0)) == ([], [], ["front_down"], [])
+
+
+def test_a_connection_that_breaks_and_comes_back_is_one_line_each() -> None:
+    """The API says every failed try in between as well."""
+    counter = Counter()
+    counter.connected("a")
+    with structlog.testing.capture_logs() as lines:
+        for _ in range(5):
+            counter.event("a", events.FrontDisconnected(4097))
+        counter.now += 7
+        counter.event("a", events.FrontConnected())
+
+    assert [(line["event"], line.get("seconds")) for line in lines] == [("front_lost", None), ("front_back", 7.0)]
+    assert (counter.watch.lost, counter.watch.reconnects) == (1, 1)
+
+
+def test_a_probe_counts_only_where_no_session_is_open() -> None:
+    """A session knows better than a plain connection."""
+    counter = Counter()
+    counter.connected("a")
+    counter.watch.probed("connection refused")
+    with_session = counter.after(0)
+    counter.watch.closed("a")
+    counter.watch.probed("connection refused")
+
+    assert (with_session, counter.after(0)) == ([], ["front_down"])
+
+
+def test_what_a_terminals_login_found_grows_old_and_what_the_operator_found_does_not() -> None:
+    """A relay that is not ready may be sent no login that could contradict it."""
+    terminals, operator = Counter(), Counter()
+    for counter in (terminals, operator):
+        counter.event("a", events.StepRefused(7, "not initialised"), operator=counter is operator)
+
+    assert (terminals.after(5), operator.after(5)) == (["counter_not_initialised"],) * 2
+    assert (terminals.after(60), operator.after(60)) == ([], ["counter_not_initialised"])
+
+
+def test_a_login_ends_what_only_a_login_could_contradict() -> None:
+    """Of the operator also what concerns it alone."""
+    counter = Counter()
+    counter.event("operator-1", events.StepRefused(141, "expired"), operator=True)
+    counter.event("operator-1", events.ForcedOut(), operator=True)
+    before = counter.after(0)
+    counter.event("operator-1", events.LoggedIn("20260105"), operator=True)
+
+    assert (before, counter.after(0)) == (["operator_refused", "operator_forced_out"], [])
+
+
+def test_a_new_trading_day_is_one_line_however_many_sessions_find_it() -> None:
+    """With both days."""
+    counter = Counter()
+    with structlog.testing.capture_logs() as lines:
+        for session, day in (("a", "20260105"), ("b", "20260105"), ("a", "20260106"), ("b", "20260106")):
+            counter.event(session, events.LoggedIn(day))
+
+    changes = [line for line in lines if line["event"] == "trading_day_changed"]
+    assert [(line["before"], line["now"]) for line in changes] == [("20260105", "20260106")]
