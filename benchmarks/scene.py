@@ -83,6 +83,8 @@ class Scene:
     def __init__(self, counter: SimulatedCounter) -> None:
         self.counter = counter
         self.callers: dict[str, CallerProcess] = {}
+        self.relays: dict[str, int] = {}
+        """process ids, by mode"""
 
 
 @asynccontextmanager
@@ -99,7 +101,7 @@ async def set_up(folder: Path, **settings: str) -> AsyncIterator[Scene]:
             stack, DIRECT, counter.address, "100005", demo_accounts.DIRECT_APP_ID, code, None
         )
         for mode, cast in MODES.items():
-            port, site = await _relay(stack, folder / mode, cast, tls, counter, settings)
+            port, site, scene.relays[mode] = await _relay(stack, folder / mode, cast, tls, counter, settings)
             scene.callers[mode] = await _caller(
                 stack,
                 "relay",
@@ -119,7 +121,7 @@ async def _relay(
     tls: TlsFiles,
     counter: SimulatedCounter,
     settings: Mapping[str, str],
-) -> tuple[int, RelaySite]:
+) -> tuple[int, RelaySite, int]:
     site = RelaySite(folder, cast, tls, "".join(secrets.choice("ABCDEFGH01234567") for _ in range(16)))
     site.furnish(counter.address)
     with (folder / "relay.toml").open("a") as file:
@@ -130,7 +132,7 @@ async def _relay(
     environment = {**clean_environment(os.environ), **_ONE_ADDRESS}
     environment |= {f"CTP_RELAY__{name}": value for name, value in settings.items()}
     run = await stack.enter_async_context(RelayRun(folder, program_environment(environment)))
-    return await run.start(), site
+    return await run.start(), site, run.pid
 
 
 async def _caller(

@@ -44,7 +44,8 @@ _log = structlog.get_logger(__name__)
 _LARGEST_GROUP = 64
 _AT_A_TIME = 8
 """entries made before the interpreter is given back"""
-_LOOK_SECONDS = 0.2
+_LOOK_SECONDS = 1.0
+"""a commit costs what many entries do: at the pace of people one a second is enough"""
 _RETRY_SECONDS = 1.0
 BEGAN_KIND, ENDED_KIND = "orders_began", "orders_ended"
 
