@@ -60,6 +60,41 @@ async def test_a_restarted_relay_continues_its_chain(engine: Engine, clock: Hand
     assert audit(engine)[0].problems == ()
 
 
+async def test_the_counters_trading_day_is_that_of_what_follows(engine: Engine, clock: HandClock, spool: Spool) -> None:
+    """From the entry that says it on; in the next process, and for commands, until that day ends."""
+    holiday = {"error_id": 0, "trading_day": "20261127"}
+    with Ledger(engine, "relay", spool=spool, clock=clock) as ledger:
+        await ledger.record("before", "", {})
+        await ledger.record("counter_login_answer", "s", holiday)
+        await ledger.note("refused", "", {})
+    clock.move(60)
+    with Ledger(engine, "relay", spool=spool, clock=clock) as ledger:
+        await ledger.record("restarted", "", {})
+    record_now(engine, "relay", clock, "admin", {})
+    clock.move(6 * 86_400)
+    record_now(engine, "relay", clock, "later", {})
+
+    assert [(entry.kind, entry.trading_day) for entry in read(engine)] == [
+        ("before", "20261123"),
+        ("counter_login_answer", "20261127"),
+        ("refused", "20261127"),
+        ("restarted", "20261127"),
+        ("admin", "20261127"),
+        ("later", "20261130"),
+    ]
+
+
+async def test_a_chain_goes_on_with_another_hash_function(engine: Engine, clock: HandClock, spool: Spool) -> None:
+    """From the setting's change on, and back."""
+    for digest in ("sha256", "sm3", "sha256"):
+        with Ledger(engine, "relay", spool=spool, clock=clock, digest=digest) as ledger:
+            await ledger.record("k", "", {})
+    record_now(engine, "relay", clock, "k", {}, "sm3")
+
+    assert [entry.digest for entry in read(engine)] == ["", "sm3", "", "sm3"]
+    assert [found.problems for found in audit(engine)] == [()]
+
+
 async def test_two_writers_of_one_chain_do_not_break_it(engine: Engine, clock: HandClock, spool: Spool) -> None:
     """A mistake in the deployment costs speed, not the chain."""
     with (
