@@ -49,12 +49,20 @@ class WholenessReport:
 class LedgerActions:
     """The ledger's database, and the key that signs what is exported of it. Blocks."""
 
-    def __init__(self, ledger: Engine, key_file: Path, changes: Changes, folder: SealFolder | None = None) -> None:
-        """`folder` has this machine's copies of the seals."""
+    def __init__(
+        self,
+        ledger: Engine,
+        key_file: Path,
+        changes: Changes,
+        folder: SealFolder | None = None,
+        trusted_keys: Iterable[str] = (),
+    ) -> None:
+        """`folder` has this machine's copies of the seals; `trusted_keys` seal days of this database, besides this relay's."""
         self._ledger = ledger
         self._key_file = key_file
         self._changes = changes
         self._folder = folder
+        self._trusted = frozenset(trusted_keys)
 
     def verify(
         self,
@@ -67,14 +75,18 @@ class LedgerActions:
 
         A seal counts where this relay's key or a trusted one made it; where there is none of these keys, any.
         """
-        trusted = set(trusted_keys)
-        if self._key_file.exists():
-            trusted.add(self.public_key())
-        seals = SealAudit(self._ledger, self._folder, trusted)
+        seals = self.seals(trusted_keys)
         required = RequiredHeads(expected_heads, seals.pinned)
         audits = reader.audit(self._ledger, required=required, progress=progress)
         problems = _problems(audits) + seals.problems + required.missing()
         return WholenessReport(audits, problems, sealed_until=seals.newest_day)
+
+    def seals(self, trusted_keys: Iterable[str] = ()) -> SealAudit:
+        """What the seals of days and months demand of the ledger, and what is wrong with them themselves."""
+        trusted = {*self._trusted, *trusted_keys}
+        if self._key_file.exists():
+            trusted.add(self.public_key())
+        return SealAudit(self._ledger, self._folder, trusted)
 
     def tail(self, count: int) -> list[Entry]:
         """The newest entries of all chains, oldest first."""

@@ -26,7 +26,7 @@ class Reading:
         self._counting = threading.Lock()
         self._tally = DayTally("")
         self._counted_at = float("-inf")
-        self.verifications = LedgerVerifications(parts.ledger, parts.clock)
+        self.verifications = LedgerVerifications(parts.ledger, parts.clock, parts.actions.records.seals)
 
     def now(self) -> dt.datetime:
         """The time in China."""

@@ -36,9 +36,17 @@ from relay.console.words import load_sentences
 from relay.database.database import open_database, prepare
 from relay.directory.accounts import ConsoleAccounts
 from relay.event_loop import run_loop
+from relay.ledger.kept_seals import SealFolder
 from relay.logs import logs
 from relay.process_privacy import make_private
-from relay.settings.file import SettingsInvalid, directory_url, ledger_url, secrets_key_file, signing_key_file
+from relay.settings.file import (
+    SettingsInvalid,
+    directory_url,
+    ledger_url,
+    seals_dir,
+    secrets_key_file,
+    signing_key_file,
+)
 from relay.settings.secret_files import check_private
 from relay.settings.settings import Settings
 from relay.settings.values import split_address
@@ -137,7 +145,13 @@ def make_parts(settings: Settings, ledger: Engine, directory: Engine) -> Console
             terminals=TerminalActions(directory, key_file, changes, _now),
             investors=InvestorActions(directory, changes, _now),
             accounts=AccountActions(directory, key_file, changes, _now),
-            records=LedgerActions(ledger, signing_key_file(settings), changes),
+            records=LedgerActions(
+                ledger,
+                signing_key_file(settings),
+                changes,
+                SealFolder(seals_dir(settings)),
+                settings.ledger.trusted_keys,
+            ),
             history=HistoryReads(ledger, changes, _now),
             changes=changes,
         ),

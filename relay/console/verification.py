@@ -17,7 +17,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from relay.database.database import brief
 from relay.ledger.chain import Entry, verify
-from relay.ledger.reader import Stretch, read, stretches
+from relay.ledger.kept_seals import SealAudit
+from relay.ledger.reader import RequiredHeads, Stretch, read, stretches
+from relay.settings.secret_files import SecretFileRefused
 
 _log = structlog.get_logger(__name__)
 _MOST_PROBLEMS = 100
@@ -45,19 +47,25 @@ class LedgerVerification:
     chains: list[ChainVerified] = field(default_factory=list)
     ended_at: dt.datetime | None = None
     failed: bool = False
+    _required: RequiredHeads = field(default_factory=RequiredHeads)
 
     @property
     def running(self) -> bool:
         return self.ended_at is None
 
-    def check(self, engine: Engine, clock: Callable[[], dt.datetime]) -> None:
-        """Recompute every hash. Blocks."""
+    def check(self, engine: Engine, clock: Callable[[], dt.datetime], seals: Callable[[], SealAudit]) -> None:
+        """Recompute every hash; where it is about everything, the heads that days were sealed with must be there. Blocks."""
         try:
+            sealed = seals() if not self.day else None
+            self._required = RequiredHeads((), sealed.pinned if sealed is not None else ())
             parts = stretches(engine, since=self.day, until=_day_after(self.day))
             self.total = sum(part.after.sequence - part.before.sequence for part in parts.values())
             for name, part in parts.items():
+                self._required.begin(part.before)
                 self._check_chain(engine, name, part)
-        except SQLAlchemyError as error:
+            if sealed is not None:
+                self.problems += [*sealed.problems, *self._required.missing()]
+        except (SQLAlchemyError, SecretFileRefused) as error:
             _log.warning("console_verification_failed", why=brief(error))
             self.failed = True
         finally:
@@ -77,15 +85,17 @@ class LedgerVerification:
     def _counted(self, entries: Iterable[Entry]) -> Iterator[Entry]:
         for entry in entries:
             self.checked += 1
+            self._required.see(entry)
             yield entry
 
 
 class LedgerVerifications:
     """At most one runs."""
 
-    def __init__(self, engine: Engine, clock: Callable[[], dt.datetime]) -> None:
+    def __init__(self, engine: Engine, clock: Callable[[], dt.datetime], seals: Callable[[], SealAudit]) -> None:
         self._engine = engine
         self._clock = clock
+        self._seals = seals
         self._lock = threading.Lock()
         self.latest: LedgerVerification | None = None
 
@@ -96,7 +106,7 @@ class LedgerVerifications:
                 return self.latest
             self.latest = run = LedgerVerification(day, self._clock())
             thread = threading.Thread(
-                target=run.check, args=(self._engine, self._clock), name="verify ledger", daemon=True
+                target=run.check, args=(self._engine, self._clock, self._seals), name="verify ledger", daemon=True
             )
             thread.start()
             return run

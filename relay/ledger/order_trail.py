@@ -30,7 +30,7 @@ from relay.counter.port import OrderNote
 from relay.database.database import brief, writing
 from relay.database.schema import LEDGER_ORDER
 from relay.database.times import COUNTER_ZONE, stamp
-from relay.ledger.chain import SecretInLedger, canonical
+from relay.ledger.chain import SecretInLedger, canonical, stored_text
 from relay.ledger.day_summary import ORDERS_LOST_KIND
 from relay.ledger.digests import SHA256
 from relay.ledger.ledger import append
@@ -174,7 +174,7 @@ class OrderTrailWriter:
 
     def _item(self, at: float, kind: str, data: Mapping[str, object], session: str = "") -> Item:
         moment = dt.datetime.fromtimestamp(at, COUNTER_ZONE)
-        return stamp(moment), kind, session, canonical(data), self._day.at(moment)
+        return stamp(moment), kind, session, _text(data), self._day.at(moment)
 
     def _commit(self) -> bool:
         try:
@@ -204,6 +204,15 @@ class OrderTrailWriter:
             return
         self._group.append(self._item(self._clock(), ENDED_KIND, {"lost": self._lost}))
         self._commit()
+
+
+def _text(data: Mapping[str, object]) -> str:
+    """As `canonical`, in a third of the time where there is nothing in it to be made harmless. The keys are the relay's own."""
+    with contextlib.suppress(TypeError, ValueError):
+        text = stored_text(data)
+        if text.isascii() and text.isprintable() and "\\" not in text:
+            return text
+    return canonical(data)
 
 
 def open_order_trail(settings: Settings, engine: Engine) -> AbstractContextManager[OrderTrailWriter | None]:
