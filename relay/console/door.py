@@ -45,7 +45,8 @@ class Door:
         """The page's answer, or why there is none. Raises HTTPException."""
         visit = await self.visit(page.name, request)
         if page.role is not None and visit.account is None:
-            return RedirectResponse(f"{visit.to('sign_in')}?next={quote(_back(request), safe='/')}", 303)
+            back = visit.here if request.method == "GET" else "/"
+            return RedirectResponse(f"{visit.to('sign_in')}?next={quote(back, safe='/')}", 303)
         if page.role is not None and not visit.may(page.role):
             _log.warning("console_refused", page=page.name, account=_name(visit), address=visit.address, why="role")
             raise HTTPException(403)
@@ -111,10 +112,6 @@ class Door:
     def _not_ours(self, visit: Visit, why: str) -> HTTPException:
         _log.warning("console_refused", page=visit.page, account=_name(visit), address=visit.address, why=why)
         return HTTPException(403, "form")
-
-
-def _back(request: Request) -> str:
-    return request.url.path if request.method == "GET" else "/"
 
 
 def _name(visit: Visit) -> str:

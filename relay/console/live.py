@@ -179,6 +179,8 @@ class Live:
             status, why = await relay.status(), ""
         except RelayAway as away:
             status, why = None, str(away)
+        except Exception as error:  # noqa: BLE001  # one that answers nonsense must not end its own poller
+            status, why = None, type(error).__name__
         now = self._clock()
         if (status is not None) != seen.reachable or not seen.since:
             seen.since = now

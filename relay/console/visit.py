@@ -104,9 +104,15 @@ class Visit:
         )
         return HTMLResponse(text, status)
 
+    @property
+    def here(self) -> str:
+        """The path of this page, with its query."""
+        url = self.request.url
+        return f"{url.path}?{url.query}" if url.query else url.path
+
     def choose(self, what: str, value: str) -> str:
         """The path that chooses a language or theme and comes back to this page."""
-        back = self.request.url.path if self.request.method == "GET" else "/"
+        back = self.here if self.request.method == "GET" else "/"
         return f"{self.to('choices')}?{urlencode({what: value, 'back': back})}"
 
     @property

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.async_api import BrowserContext, Page, async_playwright
+from playwright.async_api import BrowserContext, Page, async_playwright, expect
 
 from relay.cli.context import Workplace
 from tests.e2e.relay_process import _IMPORTS, _PROGRAM, RelayProcess
@@ -94,6 +94,7 @@ async def chromium() -> AsyncIterator[BrowserContext]:
         try:
             context = await browser.new_context(ignore_https_errors=True, locale="zh-CN")
             context.set_default_timeout(PATIENCE_MILLISECONDS)
+            expect.set_options(timeout=PATIENCE_MILLISECONDS)
             yield context
         finally:
             await browser.close()

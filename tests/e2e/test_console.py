@@ -62,7 +62,7 @@ async def test_an_operator_ends_a_session_and_lifts_a_lock(start_site: StartRela
         await page.goto(f"{console.address}/locks")
         await page.click("a[href*='/locks/lift?']")
         await confirm(page)
-        await expect(page.locator("[role=status]")).to_contain_text("已解除")
+        await expect(page.locator("main")).to_contain_text("已解除")
         await log_in(site, TERMINAL, AUTH_CODE, BOB)
         refused = await page.goto(f"{console.address}/app-ids/add")
 
@@ -83,7 +83,7 @@ async def _kick(page: Page, console: ConsoleProcess, site: Site) -> str:
     await page.click("a[href*='/terminals/kick?']")
     session = await page.locator("input[name=session]").get_attribute("value")
     await confirm(page)
-    await expect(page.locator("[role=status]")).to_contain_text("已结束")
+    await expect(page.locator("main")).to_contain_text("已结束")
     return str(session)
 
 
@@ -120,10 +120,10 @@ async def test_an_admin_imports_investors(start_site: StartRelay) -> None:
         page = await browser.new_page()
         await sign_in(page, console, "admin")
         await _import(page, console, b"investor_id,password\n700001,pass-one\n700001,again\n")
-        await expect(page.locator("[role=alert]")).to_contain_text("第 3 行")
+        await expect(page.locator("main")).to_contain_text("第 3 行")
         await _import(page, console, b"investor_id,password\n700001,pass-one\n")
         await confirm(page)
-        await expect(page.locator("[role=status]")).to_contain_text("已登记 1 个投资者")
+        await expect(page.locator("main")).to_contain_text("已登记 1 个投资者")
         await log_in(site, TERMINAL, AUTH_CODE, "700001", "pass-one")
 
         assert acted(site, "investor_import")["investor_ids"] == ["700001"]
