@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
+
 import pytest
 import trustme
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
+from relay.admission.admission import Admission, AdmissionRules, Proof
 from relay.admission.client_certificates import (
     Asked,
     ShownCertificate,
@@ -14,7 +17,10 @@ from relay.admission.client_certificates import (
     read_certificate,
     why_not_this_terminals,
 )
+from relay.admission.origin.trusted_proxies import origin_at
+from relay.admission.system_info import AgeLimits
 from relay.directory.terminals import Terminal
+from relay.refusals.refusal import Refused
 
 SHOWN = ShownCertificate(frozenset({"sha256:" + "a" * 64, "name:desk.example.com"}))
 
@@ -66,3 +72,21 @@ def test_marks_are_kept_in_one_form() -> None:
 def test_what_is_no_mark_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="sha256: and 64"):
         mark_of(text)
+
+
+async def test_a_resume_shows_the_certificate_too() -> None:
+    """Else a stolen token and auth code would do without it."""
+
+    class Proved:
+        async def prove(self, *_: object) -> Terminal:
+            return terminal("name:desk.example.com")
+
+    admission = Admission.__new__(Admission)
+    admission.rules = AdmissionRules("9999", AgeLimits(300.0, 60.0), certificates=Asked.REQUIRED)
+    admission._proofs = Proved()  # type: ignore[assignment]
+    origin = origin_at(ip_address("192.0.2.1"), 5)
+
+    await admission.prove_for_resume(Proof("one_1.0", origin, b"", b"", SHOWN))
+    with pytest.raises(Refused) as refused:
+        await admission.prove_for_resume(Proof("one_1.0", origin, b"", b""))
+    assert refused.value.refusal.reason == "certificate_missing"
