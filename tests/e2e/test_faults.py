@@ -80,6 +80,7 @@ class Heard:
         status, faults = await asyncio.to_thread(self.standing)
         assert status == (200 if fault.stops is Stops.NOTHING else 503) or len(faults) > 1
         assert await asyncio.to_thread(self.metric, fault) == 1
+        await eventually("its line is in the log", lambda: self.edges(fault) != [])  # the log has a thread of its own
         assert self.edges(fault) == ["fault_began"]
         return faults[fault.word]
 
@@ -266,9 +267,11 @@ async def test_an_order_map_that_cannot_be_written_is_heard_of(shared: tuple[Sit
     folder.rename(folder.with_name("elsewhere"))
     folder.write_text("in the way", encoding="utf-8")
 
-    await heard.begins(Fault.ORDER_MAP_UNWRITABLE)
-    folder.unlink()
-    folder.with_name("elsewhere").rename(folder)
+    try:
+        await heard.begins(Fault.ORDER_MAP_UNWRITABLE)
+    finally:
+        folder.unlink()
+        folder.with_name("elsewhere").rename(folder)
     await heard.ends(Fault.ORDER_MAP_UNWRITABLE)
 
 
