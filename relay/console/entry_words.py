@@ -238,7 +238,7 @@ def standing(kind: str, facts: Mapping[str, Any]) -> str:
     """The kind of state that an entry's shape shows."""
     if kind.endswith(("_refused", "_failed")):
         return "bad"
-    if kind in {"system_info_unlike_before", "login_abandoned", "relay_stopped"}:
+    if kind in {"alarm", "system_info_unlike_before", "login_abandoned", "relay_stopped"}:
         return "warn"
     if facts.get("error_id") or facts.get("return_code"):
         return "bad"

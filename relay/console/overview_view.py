@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -314,15 +314,19 @@ def _relay(relay: WatchedRelay, looked: Looked) -> RelayShown:
     )
 
 
-def alarm_shown(alarm: Mapping[str, Any], relay: str, language: Language) -> AlarmShown:
-    """One of `ListAlarms`."""
+def alarm_shown(alarm: Mapping[str, Any], relay: str, language: Language, fact: Callable[[str], str]) -> AlarmShown:
+    """One of `ListAlarms`; `fact` names a fact. What is no short text stands in the ledger and the log."""
     facts = alarm.get("facts") or {}
     return AlarmShown(
         kind="warn",
         at=str(alarm.get("at", "")),
         words=in_words(alarm.get("title"), language) or str(alarm.get("name", "")),
         todo=in_words(alarm.get("advice"), language),
-        facts=tuple(f"{name} {value}" for name, value in sorted(facts.items())),
+        facts=tuple(
+            f"{fact(name)} {value}"
+            for name, value in sorted(facts.items())
+            if name != "session" and "{" not in str(value)
+        ),
         delivered=tuple(alarm.get("delivered", [])),
         failed=tuple(alarm.get("failed", [])),
         relay=relay,

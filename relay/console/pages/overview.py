@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from starlette.responses import Response
 
 from relay.console.asking import relay_alarms
+from relay.console.entry_words import EntryWords
 from relay.console.overview_view import AlarmShown, Looked, OverviewShown, alarm_shown, overview_of
 from relay.console.reading import reading_of
 from relay.console.visit import Visit
@@ -28,8 +29,9 @@ async def alarms_of(visit: Visit) -> list[AlarmShown]:
     relays = visit.parts.live.watched
     answers = await asyncio.gather(*(relay_alarms(visit, relay.name) for relay in relays if relay.reachable))
     names = [relay.name for relay in relays if relay.reachable]
+    fact = EntryWords(visit.parts.words, visit.language).fact
     shown = [
-        alarm_shown(alarm, name, visit.language)
+        alarm_shown(alarm, name, visit.language, fact)
         for name, alarms in zip(names, answers, strict=True)
         for alarm in alarms
     ]
