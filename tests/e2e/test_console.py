@@ -74,7 +74,7 @@ async def test_an_operator_ends_a_session_and_lifts_a_lock(start_site: StartRela
 
 
 def _ended(site: Site, session: str) -> bool:
-    return any(entry.session == session and "ended" in entry.kind for entry in site.relay.ledger())
+    return any(entry.session == session and entry.kind == "terminal_logout" for entry in site.relay.ledger())
 
 
 async def _kick(page: Page, console: ConsoleProcess, site: Site) -> str:
