@@ -6,7 +6,7 @@ and a contract in pyproject.toml the order.
 
 import os
 
-# gRPC prints a line for every failed TLS handshake, on its own threads and straight to standard error: anybody who
-# connects could fill a pipe that is not read, and stop those threads. It looks here once, when it is imported, so this
-# stands before any import of it.
+# gRPC prints a line for every failed TLS handshake, on its own threads and straight to standard error. `serve` makes log
+# events of them, but anybody who connects can cause them, and commands have no such reader. It looks here once, when it is
+# imported, so this stands before any import of it.
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")

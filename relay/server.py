@@ -48,6 +48,7 @@ from relay.ledger.ledger import Ledger
 from relay.ledger.order_trail import open_order_trail
 from relay.ledger.spool import Spool
 from relay.logs import logs
+from relay.logs.native_output import NativeOutput, RealOutput
 from relay.metrics.watched import Watched
 from relay.operating import Operated, serve_operators
 from relay.process_privacy import make_private
@@ -78,7 +79,12 @@ def run(settings: Settings, load: Load, note: Callable[[], object] = lambda: Non
     make_private(core_dumps=settings.relay.core_dumps)
     secrets = settings_file.secrets_of(settings)
     supervisor = Supervisor.of_environment(os.environ, os.getpid())
-    with logs.configure(level=settings.log.level, form=settings.log.format, language=settings.log.language) as log:
+    said = settings.log
+    with (
+        RealOutput() as real,
+        logs.configure(level=said.level, form=said.format, language=said.language, stream=real.stdout) as log,
+        NativeOutput(real),
+    ):
         logs.catch_what_python_prints()
         note()
         signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until it is listened to: its default would end the process
