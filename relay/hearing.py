@@ -13,7 +13,6 @@ from sqlalchemy import Engine
 from relay.admission.verifier import Verifier
 from relay.alarm_entries import AlarmEntries
 from relay.alarms.alarming import Alarming, channels_of
-from relay.alarms.recent import RecentAlarms
 from relay.counter_choice import ProcessParts
 from relay.faults.table import Fault
 from relay.ledger.ledger import Ledger
@@ -22,7 +21,7 @@ from relay.metrics.readiness import Readiness
 from relay.metrics.serving import serve_metrics
 from relay.metrics.watched import Watched
 from relay.settings.settings import Settings
-from relay.watch.watching import Parts, watch_process
+from relay.watch.watching import Parts, Watching, watch_process
 
 
 def hear(
@@ -48,7 +47,7 @@ def hear(
 
 async def be_watched(
     settings: Settings, engine: Engine, shared: ProcessParts, watched: Watched, stack: contextlib.AsyncExitStack
-) -> RecentAlarms:
+) -> tuple[Alarming, Watching]:
     """From here on the relay looks after itself, and says on its port for monitors what it finds."""
     listener = watched.listener
     parts = hear(shared, engine, watched.ledger, watched.verifier, lambda: listener.valid_until)
@@ -61,7 +60,8 @@ async def be_watched(
     )
     listener.health.is_ready = lambda: readiness.answer()["ready"] is True
     watched.sessions.figures = shared.figures
-    watched.senders = alarming.senders
-    watched.found = await watch_process(settings, parts, stack)
+    watched.senders = lambda: alarming.senders
+    watching = await watch_process(settings, parts, stack)
+    watched.found = watching.found
     serve_metrics(settings, watched, stack)
-    return alarming.recent
+    return alarming, watching

@@ -142,10 +142,12 @@ async def serve(
             shared.clock,
             locks=guard.count_locks,
         )
-        recent = await be_watched(settings, engine, shared, watched, stack)
-        takes, files = Taking(sessions, admission, guard, counter, link_limits, doors).rows()
+        alarming, watching = await be_watched(settings, engine, shared, watched, stack)
+        takes, files = Taking(sessions, admission, guard, counter, link_limits, doors, alarming, watching).rows()
         reloading = Reloading(settings, load, takes, files, ledger)
-        operated = Operated(engine, numbers[-1], watched, recent, counter, guard, reloading, stop := asyncio.Event())
+        operated = Operated(
+            engine, numbers[-1], watched, alarming.recent, counter, guard, reloading, stop := asyncio.Event()
+        )
         await serve_operators(settings, operated, stack)
         await _open(doors, settings, ready, stack)
         await until_stopped(reloading, sessions, counter, shared.faults, supervisor, stop)

@@ -14,6 +14,7 @@ from relay.admission.admission import Admission, AdmissionRules
 from relay.admission.client_certificates import Asked
 from relay.admission.login_guard import LoginGuard
 from relay.admission.system_info import AgeLimits
+from relay.alarms.alarming import Alarming
 from relay.counter.ctp.orders.limits import LinkLimits
 from relay.counter.port import SteeredCounter
 from relay.counter_choice import LINK_LIMITS, read_link_limits
@@ -24,6 +25,7 @@ from relay.sessions.refused_streams import shares_of
 from relay.sessions.sessions import SessionLimits, Sessions
 from relay.settings import file as settings_file
 from relay.settings.settings import Settings
+from relay.watch.watching import Watching
 
 LOGIN_LIMITS = tuple(
     f"limits.{name}"
@@ -88,6 +90,8 @@ class Taking:
     counter: SteeredCounter
     link_limits: LinkLimits
     doors: Doors
+    alarming: Alarming
+    watching: Watching
     loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
 
     def rows(self) -> tuple[dict[str, Take], dict[str, Take]]:
@@ -115,13 +119,15 @@ class Taking:
             "verification.max_future_seconds": self._admission_rules,
             "verification.unlike_before": self._admission_rules,
             "counter.relay_auth_code_file": self._auth_code,
+            "alarms": self._alarms,
+            "watch": self.watching.take,
             **dict.fromkeys(LOGIN_LIMITS, self._login_limits),
             **dict.fromkeys(LINK_LIMITS, self._link_limits),
         }
 
     def files(self) -> dict[str, Take]:
         """What is read again at every reload, whether or not a setting has changed."""
-        files: dict[str, Take] = {"counter.relay_auth_code_file": self._auth_code}
+        files: dict[str, Take] = {"counter.relay_auth_code_file": self._auth_code, "alarms": self._alarms}
         if self.counter.situation().user_id:
             files["counter.operator.password_file"] = self._operator_password
         if self.doors.listener.certificates is not None:
@@ -143,6 +149,9 @@ class Taking:
 
     def _shares(self, settings: Settings) -> None:
         self.sessions.refused.shares = shares_of(settings.ledger)
+
+    def _alarms(self, settings: Settings) -> None:
+        self.alarming.take(settings.alarms)
 
     def _operator_password(self, _: Settings) -> None:
         self._on_loop(self.counter.reload)

@@ -115,10 +115,10 @@ class Verifier:
             return "ready"
         return self._why or "not started"
 
-    async def keep(self, seconds: float) -> None:
-        """Find an end of the side process that no login finds, and start it again; for ever."""
+    async def keep(self, seconds: Callable[[], float]) -> None:
+        """Find an end of the side process that no login finds, and start it again; for ever, and so often."""
         while True:
-            await asyncio.sleep(seconds)
+            await asyncio.sleep(seconds())
             if self._turn.locked():
                 continue  # it is being asked, or started
             if self._child is not None and self._child.reader.at_eof():

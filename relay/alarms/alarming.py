@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from relay.alarms.channels import AlarmCommand, Channel, DingTalkRobot, Mail, PlainWebhook, WeComRobot
@@ -57,12 +58,13 @@ class Alarming:
     """The ways of one process."""
 
     def __init__(self, relay: str, settings: AlarmSettings, channels: Sequence[Channel]) -> None:
-        gravity = Gravity(settings.gravity)
-        self.senders = [
-            AlarmSender(relay, channel, group_seconds=settings.group_seconds, gravity=gravity) for channel in channels
-        ]
+        self._relay = relay
+        self._set_fault: Callable[[Fault, str], object] = lambda *_: None
+        self._states = threading.Lock()
         self.recent = RecentAlarms()
         self._chinese = chinese_texts()
+        self.senders = [self._sender(channel, settings) for channel in channels]
+        """replaced as a whole by `take`"""
 
     @property
     def works(self) -> bool:
@@ -71,11 +73,38 @@ class Alarming:
 
     def hear(self, faults: Faults, alarms: Alarms) -> None:
         """Keep and send from now on what begins, ends and happens."""
-        for sender in self.senders:
-            sender.on_state = partial(faults.set, Fault.ALARMS_NOT_DELIVERED)
-            sender.on_outcome = partial(self.recent.outcome, sender.channel.name)
+        self._set_fault = faults.set
         faults.listeners.append(self._edge)
         alarms.listeners.append(self._event)
+
+    def take(self, settings: AlarmSettings) -> None:
+        """Put these ways in force: a way that stays keeps its queue and counts, one that goes sends what waits. Blocks.
+
+        Reads the secret files; raises SecretFileRefused, and then nothing has changed.
+        """
+        wanted = {channel.name: channel for channel in channels_of(settings)}
+        stays = [sender for sender in self.senders if sender.channel.name in wanted]
+        goes = [sender for sender in self.senders if sender.channel.name not in wanted]
+        for sender in stays:
+            sender.channel = wanted.pop(sender.channel.name)
+            sender.group_seconds, sender.gravity = settings.group_seconds, Gravity(settings.gravity)
+        self.senders = [*stays, *(self._sender(channel, settings) for channel in wanted.values())]
+        for sender in goes:
+            sender.close(_FAREWELL_SECONDS)
+        self._say_state()
+
+    def _sender(self, channel: Channel, settings: AlarmSettings) -> AlarmSender:
+        gravity = Gravity(settings.gravity)
+        sender = AlarmSender(self._relay, channel, group_seconds=settings.group_seconds, gravity=gravity)
+        sender.on_state = self._say_state
+        sender.on_outcome = partial(self.recent.outcome, channel.name)
+        return sender
+
+    def _say_state(self) -> None:
+        """The fault stands while any way does not work: one that works again says nothing of the others."""
+        with self._states:
+            whys = [f"{sender.channel.name}: {sender.failing}" for sender in self.senders if sender.failing]
+            self._set_fault(Fault.ALARMS_NOT_DELIVERED, "; ".join(whys))
 
     def close(self) -> None:
         """Send what waits; blocks for some seconds at most."""

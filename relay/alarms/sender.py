@@ -41,22 +41,24 @@ class AlarmSender:
         """`gravity` is the least that is sent."""
         self.channel = channel
         self._relay = relay
-        self._group_seconds = group_seconds
-        self._gravity = gravity
+        self.group_seconds = group_seconds
+        self.gravity = gravity
         self._first_pause = first_pause
         self._items: deque[AlarmItem] = deque()
         self._changed = threading.Condition()
         self._closing = threading.Event()
         self._busy = False
-        self._failing = False
+        self.failing = ""
+        """why the latest message was not delivered; empty where it was"""
+        self._since = 0.0
         self.delivered = 0
         """messages"""
         self.failed = 0
         """messages that were given up"""
         self.lost = 0
         """items there was no room for"""
-        self.on_state: Callable[[str], object] = lambda _: None
-        """called with why it does not work, and with nothing when it works again"""
+        self.on_state: Callable[[], object] = lambda: None
+        """called when it begins to fail, and when it works again"""
         self.on_outcome: Callable[[Sequence[AlarmItem], bool], object] = lambda *_: None
         """called with items, and whether they were delivered or given up"""
         self._thread = threading.Thread(target=self._run, name=f"alarms by {channel.name}", daemon=True)
@@ -65,11 +67,11 @@ class AlarmSender:
     @property
     def works(self) -> bool:
         """Whether a message was delivered, and none failed since."""
-        return self.delivered > 0 and not self._failing
+        return self.delivered > 0 and not self.failing
 
     def put(self, item: AlarmItem) -> None:
         """Queue one item; never waits."""
-        if not at_least([item], self._gravity):
+        if not at_least([item], self.gravity):
             return
         with self._changed:
             if len(self._items) >= MOST_WAITING:
@@ -88,13 +90,14 @@ class AlarmSender:
     # The thread ----------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        pause = self._group_seconds
+        pause = 0.0
         while self._first_item():
+            pause = max(pause, self.group_seconds)
             self._closing.wait(pause)
             self._deliver()
             with self._changed:
                 stormy = bool(self._items)
-            pause = min(2 * pause, max(LONGEST_GROUP, self._group_seconds)) if stormy else self._group_seconds
+            pause = min(2 * pause, max(LONGEST_GROUP, self.group_seconds)) if stormy else 0.0
 
     def _first_item(self) -> bool:
         with self._changed:
@@ -132,15 +135,16 @@ class AlarmSender:
         return items
 
     def _fails(self, why: str) -> None:
-        if not self._failing:
-            self._failing, self._since = True, time.monotonic()
+        before, self.failing = self.failing, why or "unknown"
+        if not before:
+            self._since = time.monotonic()
             _log.error("alarm_not_delivered", channel=self.channel.name, why=why)
-            self.on_state(f"{self.channel.name}: {why}")
+            self.on_state()
 
     def _succeeds(self) -> None:
         self.delivered += 1
-        if self._failing:
-            self._failing = False
+        if self.failing:
+            self.failing = ""
             seconds = round(time.monotonic() - self._since, 1)
             _log.warning("alarms_delivered_again", channel=self.channel.name, seconds=seconds)
-            self.on_state("")
+            self.on_state()

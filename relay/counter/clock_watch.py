@@ -42,7 +42,7 @@ class ClockWatch:
     ) -> None:
         """`tolerance` is in seconds; 0 measures and finds no fault."""
         self._faults = faults
-        self._tolerance = tolerance
+        self.tolerance = tolerance
         self._wall = wall
         self._steady = steady
         self._measured: tuple[float, float] | None = None
@@ -70,7 +70,7 @@ class ClockWatch:
     def look(self) -> None:
         """Begin or end the fault by what is known now."""
         offset = self.offset
-        off = self._tolerance > 0 and abs(offset) > self._tolerance  # never of what is not a number
+        off = self.tolerance > 0 and abs(offset) > self.tolerance  # never of what is not a number
         ahead = "ahead of" if offset > 0 else "behind"
         why = f"{abs(offset):.1f} s {ahead} the counter" if off else ""
         self._faults.set(Fault.CLOCK_OFF, why, **({"seconds_ahead": round(offset, 1)} if off else {}))

@@ -29,7 +29,7 @@ def measures(of: Watched) -> Iterator[Measure]:
         yield "faults_begun", (fault.word,), of.faults.begun(fault)
     for alarm in AlarmName:
         yield "alarms", (alarm.event,), of.alarms.count(alarm)
-    for sender in of.senders:
+    for sender in of.senders():
         yield "alarm_messages", (sender.channel.name, "delivered"), sender.delivered
         yield "alarm_messages", (sender.channel.name, "failed"), sender.failed
     yield from _of_terminals(of)

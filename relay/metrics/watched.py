@@ -43,4 +43,4 @@ class Watched:
     clock: ClockWatch
     locks: Callable[[], int] = lambda: 0
     found: Found = field(default_factory=Found)
-    senders: Sequence[AlarmSender] = ()
+    senders: Callable[[], Sequence[AlarmSender]] = tuple

@@ -30,8 +30,8 @@ class Check:
     name: str
     look: Callable[[], object]
     """blocks; begins and ends the faults it finds"""
-    seconds: float
-    """between two looks"""
+    seconds: Callable[[], float]
+    """between two looks, asked after each"""
     patience: float = 10.0
     """how long one look may take"""
     too_long: Callable[[str], object] = lambda _: None
@@ -67,7 +67,7 @@ class Watcher:
                 await looking
             except Exception:  # noqa: BLE001 - the next look may go better, and the others go on
                 _log.exception("check_failed", check=check.name)
-            await asyncio.sleep(check.seconds)
+            await asyncio.sleep(check.seconds())
 
 
 class LoopWatch:

@@ -64,9 +64,17 @@ class Watching:
         self._stage: tuple[dt.datetime, int] | None = None
         """of which certificate, and the days of the alarm that was given for it last"""
 
+    def take(self, settings: Settings) -> None:
+        """Look by these settings from the next looks on."""
+        self._settings = settings
+        self._parts.clock.tolerance = settings.watch.clock_offset_seconds
+
+    def period(self) -> float:
+        """Seconds between two looks at most things."""
+        return self._settings.watch.period_seconds
+
     def checks(self) -> list[Check]:
         """Everything that is looked at, with its period."""
-        period = self._settings.watch.period_seconds
         often = {
             "disk": self.disk,
             "certificate": self.certificate,
@@ -77,9 +85,9 @@ class Watching:
         }
         database_down = partial(self._faults.begin, Fault.DATABASE_DOWN)
         return [
-            *(Check(name, look, period) for name, look in often.items()),
-            Check("database", self.database, period, too_long=database_down),
-            Check("fronts", self.fronts, min(_FRONT_SECONDS, self._settings.watch.front_probe_seconds)),
+            *(Check(name, look, self.period) for name, look in often.items()),
+            Check("database", self.database, self.period, too_long=database_down),
+            Check("fronts", self.fronts, lambda: min(_FRONT_SECONDS, self._settings.watch.front_probe_seconds)),
         ]
 
     def disk(self) -> None:
@@ -127,8 +135,8 @@ class Watching:
             self._parts.counter.probed(checks.why_no_front(self._settings.counter.fronts))
 
 
-async def watch_process(settings: Settings, parts: Parts, stack: contextlib.AsyncExitStack) -> Found:
-    """Look after everything until the stack closes; returns the figures."""
+async def watch_process(settings: Settings, parts: Parts, stack: contextlib.AsyncExitStack) -> Watching:
+    """Look after everything until the stack closes."""
     watching, watcher = Watching(settings, parts), Watcher()
     loop_watch = LoopWatch(asyncio.get_running_loop(), parts.faults)
     stack.push_async_callback(watcher.stop)
@@ -136,6 +144,6 @@ async def watch_process(settings: Settings, parts: Parts, stack: contextlib.Asyn
     for check in watching.checks():
         watcher.start(check)
     if parts.verifier is not None:
-        watcher.start_task(parts.verifier.keep(settings.watch.period_seconds), "verifier")
+        watcher.start_task(parts.verifier.keep(watching.period), "verifier")
     loop_watch.start()
-    return watching.found
+    return watching

@@ -19,18 +19,25 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 async def test_a_relay_reads_its_certificate_and_settings_again(start_site: StartRelay, tls: TlsFiles) -> None:
     """Terminals trade on, new ones get the new certificate, and what waits for a restart is named; nothing ends."""
-    site = await start_site(Mode.MANY_TO_MANY)
+    site = await start_site(Mode.MANY_TO_MANY, watch__period_seconds=0.1)
+    alarms = site.relay.directory / "alarms.json"
     before = site.relay.config.read_text(encoding="utf-8")
     renewed = _renewed(site.relay.directory)
     async with site.logged_in(INVESTORS[0]) as terminal:
         changed = before.replace(str(tls.certificate), str(renewed.certificate)).replace(str(tls.key), str(renewed.key))
         changed = changed.replace('format = "json"', 'format = "json"\nlevel = "debug"')
+        changed = changed.replace("period_seconds = 0.1", "period_seconds = 0.1\ncertificate_days = 36500.0")
+        changed += f'[alarms]\ngroup_seconds = 0.05\ncommand = ["/bin/sh", "-c", "cat >> {alarms}"]\n'
         site.relay.config.write_text(
             changed.replace("inits_per_second = 1000.0", "inits_per_second = 99.0"), encoding="utf-8"
         )
         site.relay.signal(signal.SIGHUP)
         await eventually("the settings are reloaded", lambda: "settings_reloaded" in site.relay.output)
         await trade(terminal)
+        await eventually(
+            "the new way says what the new limit finds",
+            lambda: alarms.exists() and "certificate_expiring" in alarms.read_text(encoding="utf-8"),
+        )
 
         async with Site(site.counter, site.relay, renewed).terminal() as newcomer:
             await log_in(newcomer, INVESTORS[1])
@@ -44,7 +51,14 @@ async def test_a_relay_reads_its_certificate_and_settings_again(start_site: Star
     site.relay.config.write_text(before, encoding="utf-8")
 
     (line,) = [json.loads(line) for line in site.relay.output.splitlines() if '"settings_reloaded"' in line]
-    assert line["taken"] == ["listen.tls_certificate", "listen.tls_key", "log.level"]
+    assert line["taken"] == [
+        "alarms.command",
+        "alarms.group_seconds",
+        "listen.tls_certificate",
+        "listen.tls_key",
+        "log.level",
+        "watch.certificate_days",
+    ]
     assert line["needs_restart"] == ["counter.inits_per_second"]
     assert await site.relay.stop() == 0
 

@@ -6,6 +6,7 @@ import datetime as dt
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 import structlog
@@ -17,6 +18,7 @@ from relay.alarms.sender import MOST_WAITING, TRIES, AlarmSender
 from relay.faults.faults import Faults
 from relay.faults.table import Fault, Gravity
 from relay.logs.alarms import AlarmName, Alarms
+from relay.settings.secret_files import SecretFileRefused
 from relay.settings.watch_section import AlarmSettings
 
 AT = dt.datetime(2026, 1, 5, 8, 57, tzinfo=dt.timezone(dt.timedelta(hours=8)))
@@ -79,6 +81,32 @@ def test_a_storm_is_one_message_that_says_how_often(sender: AlarmSender, telepho
     assert message.title == "【恢复】前置中断 (relay-1)"
 
 
+def test_what_happens_within_the_time_of_a_group_is_one_message(telephone: Telephone) -> None:
+    """The first item waits for others, though nothing else keeps it."""
+    made, other = AlarmSender("relay-1", telephone, group_seconds=3600), Telephone()
+    quick = AlarmSender("relay-1", other, group_seconds=0.001)
+    made.put(item("front_down"))
+    for number in range(1, 6):  # time enough for one that does not wait
+        quick.put(item("x"))
+        until(lambda wanted=number: quick.delivered == wanted)  # type: ignore[misc]
+    made.put(item("database_down"))
+    made.close(DEADLINE)
+    quick.close(DEADLINE)
+
+    assert [sorted(found.name for found in message.items) for message in telephone.got] == [
+        ["database_down", "front_down"]
+    ]
+
+
+def test_a_group_is_as_long_as_the_settings_say_now(telephone: Telephone) -> None:
+    """Settings are read again while the relay runs."""
+    made = AlarmSender("relay-1", telephone, group_seconds=3600, first_pause=0.001)
+    made.group_seconds = 0.01
+    made.put(item("front_down"))
+    until(lambda: made.delivered == 1)
+    made.close(DEADLINE)
+
+
 def test_what_still_stands_comes_before_what_is_over() -> None:
     """The title is about what a person must do now."""
     over, grave = item("a", AlarmPhase.ENDED), item("c")
@@ -92,13 +120,13 @@ def test_a_failure_is_tried_again_and_said_once(sender: AlarmSender, telephone: 
     """And its end as well."""
     telephone.fails = 3
     states: list[str] = []
-    sender.on_state = states.append
+    sender.on_state = lambda: states.append(sender.failing)
     with structlog.testing.capture_logs() as lines:
         sender.put(item("front_down"))
         until(lambda: sender.delivered == 1)
 
     assert [line["event"] for line in lines] == ["alarm_not_delivered", "alarms_delivered_again"]
-    assert states == ["telephone: busy", ""]
+    assert states == ["busy", ""]
     assert sender.works
 
 
@@ -182,3 +210,54 @@ def test_that_alarms_are_not_delivered_is_a_fault_and_no_alarm(telephone: Teleph
     alarming.close()
 
     assert alarming.senders[0].lost == 0
+
+
+def test_one_way_that_works_again_says_nothing_of_another(telephone: Telephone) -> None:
+    """The fault stands until all of them work."""
+    broken = Telephone()
+    broken.name, broken.fails, telephone.fails = "robot", 10**9, 1
+    faults = Faults()
+    alarming = Alarming("relay-1", AlarmSettings(group_seconds=0.01), [broken, telephone])
+    alarming.hear(faults, Alarms())
+    for sender in alarming.senders:
+        sender._first_pause = 0.001
+    faults.begin(Fault.FRONT_DOWN, "reason 4097")
+    until(lambda: alarming.senders[0].failed == 1 and alarming.senders[1].delivered == 1)
+    standing = [stands.why for stands in faults.now() if stands.fault is Fault.ALARMS_NOT_DELIVERED]
+    alarming.close()
+
+    assert standing == ["robot: busy"]
+
+
+def test_ways_are_replaced_while_the_relay_runs(telephone: Telephone, tmp_path: Path) -> None:
+    """What stays keeps its queue, what goes sends what waits, and its failure is no fault any more."""
+    robot = Telephone()
+    robot.name = "webhook"
+    url = tmp_path / "url.secret"
+    url.write_text("http://127.0.0.1:1/new")
+    url.chmod(0o600)
+    faults = Faults()
+    alarming = Alarming("relay-1", AlarmSettings(group_seconds=3600), [telephone, robot])
+    alarming.hear(faults, Alarms())
+    gone, kept = alarming.senders
+    faults.begin(Fault.FRONT_DOWN, "reason 4097")
+    with pytest.raises(SecretFileRefused):
+        alarming.take(AlarmSettings(webhook_url_file=tmp_path / "none.secret"))
+    before = list(alarming.senders)
+    gone.failing = "busy"
+    faults.begin(Fault.ALARMS_NOT_DELIVERED, "telephone: busy")
+    alarming.take(AlarmSettings(webhook_url_file=url, command=("true",), gravity="critical", group_seconds=3000))
+    names = [sender.channel.name for sender in alarming.senders]
+    waiting = len(kept._items)
+    alarming.close()
+
+    assert before == [gone, kept]
+    assert names == ["webhook", "command"]
+    assert (alarming.senders[0] is kept, waiting, kept.gravity, kept.group_seconds) == (
+        True,
+        1,
+        Gravity.CRITICAL,
+        3000,
+    )
+    assert kept.channel is not robot
+    assert [message.items[0].name for message in telephone.got] == ["front_down"]

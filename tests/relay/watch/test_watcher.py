@@ -32,14 +32,37 @@ async def test_a_look_that_hangs_or_fails_holds_up_no_other() -> None:
         raise OSError
 
     watcher = Watcher()
-    watcher.start(Check("hangs", release.wait, 0.01, 0.05, too_long.append))
-    watcher.start(Check("fails", fails, 0.01))
-    watcher.start(Check("works", lambda: looks.append("works"), 0.01))
-    await holds(lambda: looks.count("works") > 3 and looks.count("fails") > 3 and too_long != [])
-    release.set()
-    await watcher.stop()
+    watcher.start(Check("hangs", lambda: release.wait(DEADLINE), lambda: 0.01, 0.05, too_long.append))
+    watcher.start(Check("fails", fails, lambda: 0.01))
+    watcher.start(Check("works", lambda: looks.append("works"), lambda: 0.01))
+    try:
+        await holds(lambda: looks.count("works") > 3 and looks.count("fails") > 3 and too_long != [])
+    finally:
+        release.set()  # or the loop waits for the thread at its end
+        await watcher.stop()
 
     assert too_long == ["no answer within 0.05 s"]
+
+
+async def test_a_period_that_has_changed_is_kept_from_the_next_look_on() -> None:
+    """Settings are read again while the relay looks."""
+    looks, period = list[int](), [0.01]
+
+    def look() -> None:
+        looks.append(1)
+        period[0] = 3600.0 if len(looks) > 1 else 0.01
+
+    watcher, other = Watcher(), list[int]()
+    watcher.start(Check("changes", look, lambda: period[0]))
+    watcher.start(Check("goes on", lambda: other.append(1), lambda: 0.01))
+    try:
+        await holds(lambda: len(looks) > 1)
+        begun = len(other)
+        await holds(lambda: len(other) > begun + 10)
+    finally:
+        await watcher.stop()
+
+    assert len(looks) == 2
 
 
 async def test_a_loop_that_stands_still_is_found_with_where_it_stands() -> None:
