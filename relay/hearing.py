@@ -16,6 +16,7 @@ from relay.alarms.alarming import Alarming, channels_of
 from relay.counter_choice import ProcessParts
 from relay.faults.table import Fault
 from relay.ledger.ledger import Ledger
+from relay.ledger.order_trail import OrderTrailWriter
 from relay.metrics.endpoint import why_draining
 from relay.metrics.readiness import Readiness
 from relay.metrics.serving import serve_metrics
@@ -29,9 +30,10 @@ def hear(
     engine: Engine,
     ledger: Ledger,
     verifier: Verifier | None,
+    trail: OrderTrailWriter | None,
     valid_until: Callable[[], dt.datetime | None],
 ) -> Parts:
-    """From here on ledger, order map and verifier begin and end their faults; returns what is to be looked after."""
+    """From here on ledger, order map, orders' stream and verifier begin and end their faults; returns what is to be looked after."""
     faults = shared.faults
 
     def committed(why: str, spooled: int) -> None:
@@ -40,9 +42,13 @@ def hear(
 
     ledger.on_commit = committed
     shared.order_map.on_failure = partial(faults.begin, Fault.ORDER_MAP_UNWRITABLE)
+    if trail is not None:
+        trail.on_loss = partial(faults.begin, Fault.ORDERS_NOT_RECORDED)
     if verifier is not None:
         verifier.on_change = partial(faults.set, Fault.VERIFIER_GONE)
-    return Parts(faults, engine, shared.order_map, verifier, shared.watch, shared.clock, valid_until, shared.alarms)
+    return Parts(
+        faults, engine, shared.order_map, verifier, shared.watch, shared.clock, valid_until, shared.alarms, trail
+    )
 
 
 async def be_watched(
@@ -50,7 +56,7 @@ async def be_watched(
 ) -> tuple[Alarming, Watching]:
     """From here on the relay looks after itself, and says on its port for monitors what it finds."""
     listener = watched.listener
-    parts = hear(shared, engine, watched.ledger, watched.verifier, lambda: listener.valid_until)
+    parts = hear(shared, engine, watched.ledger, watched.verifier, watched.trail, lambda: listener.valid_until)
     alarming = Alarming(settings.relay.name, settings.alarms, channels_of(settings.alarms))
     stack.push_async_callback(asyncio.to_thread, alarming.close)
     alarming.hear(shared.faults, shared.alarms)

@@ -140,7 +140,8 @@ async def serve(
             shared.figures,
             shared.watch,
             shared.clock,
-            locks=guard.count_locks,
+            trail,
+            guard.count_locks,
         )
         alarming, watching = await be_watched(settings, engine, shared, watched, stack)
         takes, files = Taking(sessions, admission, guard, counter, link_limits, doors, alarming, watching).rows()

@@ -37,6 +37,12 @@ ALERTS = (
         ("看台账中的 ledger_gap 与磁盘, 数据库", "read ledger_gap in the ledger; look at disk and database"),
     ),
     AlertRow(
+        "CtpRelayOrderEntriesLost", "increase(ctp_relay_order_trail_lost_total[10m]) > 0", "0s", Gravity.WARNING,
+        ("有报单审计记录丢失", "entries of the orders' audited stream were lost"),
+        ("看台账中的 orders_lost, 查数据库为何太慢", "read orders_lost in the ledger; find why the database is slow"),
+        f"{RUNBOOK_PAGE}.md#{Fault.ORDERS_NOT_RECORDED.anchor}",
+    ),
+    AlertRow(
         "CtpRelayReportsRefused", 'increase(ctp_relay_reports_total{return_code!="0"}[10m]) > 0', "0s", Gravity.WARNING,
         ("有终端信息上报被 API 拒绝", "the API refused reports of terminals"),
         ("按返回码处理: -3, -4 是 AppID 类型, -6 不是采集库的数据, -7 版本不符", "by the return code: -3 and -4 the app id's type, -6 no collector's, -7 edition"),

@@ -186,6 +186,15 @@ class Fault(Enum):
         gravity=Gravity.WARNING,
         stops=Stops.NOTHING,
     )
+    ORDERS_NOT_RECORDED = FaultRow(
+        title=("报单审计跟不上, 有报单没有记录", "orders are not recorded: their audited stream has no room"),
+        remedy=(
+            "恢复数据库或查明它为何太慢; 报单不受影响, 缺了多少、从何时到何时由台账 orders_lost 说明",
+            "mend the database, or find why it is slow; orders go on, and orders_lost in the ledger says how many are missing",
+        ),
+        gravity=Gravity.WARNING,
+        stops=Stops.NOTHING,
+    )
     LOOP_STUCK = FaultRow(
         title=("中继主循环无响应", "the relay's loop does not answer"),
         remedy=(

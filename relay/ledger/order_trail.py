@@ -79,6 +79,8 @@ class OrderTrailWriter:
         self._committed = 0
         self._away = False
         self._day = KnownTradingDay()
+        self.on_loss: Callable[[str], object] = lambda _: None
+        """called with why, on the thread that puts, when entries begin to be lost; must not wait"""
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"orders {relay}", daemon=True)
 
@@ -88,6 +90,16 @@ class OrderTrailWriter:
             self._put_or_lose(make)
         else:
             self._waiting.append((self._clock(), make))
+
+    def why_losing(self) -> str:
+        """Why the next entry would be lost; empty where it would be kept. May be called on any thread."""
+        return self._why_full() if self._lost_now and not self._has_room_again() else ""
+
+    def _has_room_again(self) -> bool:
+        return len(self._waiting) <= self._capacity // 2 and self._capacity >= 2
+
+    def _why_full(self) -> str:
+        return f"{self._capacity} entries were waiting for the database"
 
     def statistics(self) -> dict[str, int]:
         """Entries waiting, committed and lost since the start."""
@@ -111,20 +123,21 @@ class OrderTrailWriter:
     def _put_or_lose(self, make: Make) -> None:
         """There was no room: once half of it is free again, what was lost is said, and then keeping goes on."""
         now = self._clock()
-        if len(self._waiting) > self._capacity // 2 or self._capacity < 2:
+        if not self._has_room_again():
             if not self._lost_now:
                 self._lost_since = now
                 _log.error("orders_not_recorded", chain=self.chain, waiting=len(self._waiting))
             self._lost_now += 1
             self._lost += 1
+            if self._lost_now == 1:
+                self.on_loss(self._why_full())
             return
         self._say_lost(now)
         self._waiting.append((now, make))
 
     def _say_lost(self, now: float) -> None:
         lost, since, self._lost_now = self._lost_now, self._lost_since, 0
-        why = f"{self._capacity} entries were waiting for the database"
-        gap = Gap(lost, _stamp(since), _stamp(now), why)
+        gap = Gap(lost, _stamp(since), _stamp(now), self._why_full())
         facts = {"entries": gap.entries, "since": gap.since, "until": gap.until, "why": gap.why}
         self._waiting.append((now, lambda: OrderNote(ORDERS_LOST_KIND, "", "", facts)))
 

@@ -100,6 +100,9 @@ def _of_the_counter(of: Watched) -> Iterator[Measure]:
 def _of_what_is_kept(of: Watched) -> Iterator[Measure]:
     for name, count in of.ledger.statistics().items():
         yield f"ledger_entries_{name}", (), count
+    if of.trail is not None:
+        for name, count in of.trail.statistics().items():
+            yield f"order_trail_{name}", (), count
     kept = of.order_map.statistics()
     yield "order_map_writes_failed", (), kept["failed"]
     yield "order_map_lines_lost", (), kept["bad_lines"]

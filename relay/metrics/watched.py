@@ -15,6 +15,7 @@ from relay.edge.stream_gate import StreamGate
 from relay.faults.faults import Faults
 from relay.figures.figures import Figures
 from relay.ledger.ledger import Ledger
+from relay.ledger.order_trail import OrderTrailWriter
 from relay.logs.alarms import Alarms
 from relay.logs.logs import Log
 from relay.rpc.listener import Listener
@@ -41,6 +42,8 @@ class Watched:
     figures: Figures
     watch: CounterWatch
     clock: ClockWatch
+    trail: OrderTrailWriter | None = None
+    """None where the settings switch it off"""
     locks: Callable[[], int] = lambda: 0
     found: Found = field(default_factory=Found)
     senders: Callable[[], Sequence[AlarmSender]] = tuple

@@ -18,6 +18,7 @@ from relay.counter.ctp.order_map.file import OrderMapFile
 from relay.counter.ctp.session.counter_watch import CounterWatch
 from relay.faults.faults import Faults
 from relay.faults.table import Fault
+from relay.ledger.order_trail import OrderTrailWriter
 from relay.logs.alarms import AlarmName, Alarms
 from relay.settings.settings import Settings
 from relay.watch import checks
@@ -51,6 +52,7 @@ class Parts:
     valid_until: Callable[[], dt.datetime | None]
     """when the served certificate expires; None without TLS"""
     alarms: Alarms
+    trail: OrderTrailWriter | None = None
 
 
 class Watching:
@@ -82,6 +84,7 @@ class Watching:
             "counter": self._parts.counter.look,
             "order map": self.order_map,
             "descriptors": self.descriptors,
+            "order trail": self.order_trail,
         }
         database_down = partial(self._faults.begin, Fault.DATABASE_DOWN)
         return [
@@ -108,6 +111,11 @@ class Watching:
     def order_map(self) -> None:
         """Whether an order could be kept."""
         self._faults.set(Fault.ORDER_MAP_UNWRITABLE, self._parts.order_map.why_unwritable())
+
+    def order_trail(self) -> None:
+        """Whether the next order's entry would be kept."""
+        if self._parts.trail is not None:
+            self._faults.set(Fault.ORDERS_NOT_RECORDED, self._parts.trail.why_losing())
 
     def certificate(self) -> None:
         """How long the served certificate is good."""

@@ -24,13 +24,7 @@ async def test_a_relay_reads_its_certificate_and_settings_again(start_site: Star
     before = site.relay.config.read_text(encoding="utf-8")
     renewed = _renewed(site.relay.directory)
     async with site.logged_in(INVESTORS[0]) as terminal:
-        changed = before.replace(str(tls.certificate), str(renewed.certificate)).replace(str(tls.key), str(renewed.key))
-        changed = changed.replace('format = "json"', 'format = "json"\nlevel = "debug"')
-        changed = changed.replace("period_seconds = 0.1", "period_seconds = 0.1\ncertificate_days = 36500.0")
-        changed += f'[alarms]\ngroup_seconds = 0.05\ncommand = ["/bin/sh", "-c", "cat >> {alarms}"]\n'
-        site.relay.config.write_text(
-            changed.replace("inits_per_second = 1000.0", "inits_per_second = 99.0"), encoding="utf-8"
-        )
+        site.relay.config.write_text(_changed(before, tls, renewed, alarms), encoding="utf-8")
         site.relay.signal(signal.SIGHUP)
         await eventually("the settings are reloaded", lambda: "settings_reloaded" in site.relay.output)
         await trade(terminal)
@@ -61,6 +55,19 @@ async def test_a_relay_reads_its_certificate_and_settings_again(start_site: Star
     ]
     assert line["needs_restart"] == ["counter.inits_per_second"]
     assert await site.relay.stop() == 0
+
+
+def _changed(text: str, tls: TlsFiles, renewed: TlsFiles, alarms: Path) -> str:
+    """The settings file with a change for each who takes one, and one for none."""
+    for old, new in {
+        str(tls.certificate): str(renewed.certificate),
+        str(tls.key): str(renewed.key),
+        'format = "json"': 'format = "json"\nlevel = "debug"',
+        "period_seconds = 0.1": "period_seconds = 0.1\ncertificate_days = 36500.0",
+        "inits_per_second = 1000.0": "inits_per_second = 99.0",
+    }.items():
+        text = text.replace(old, new)
+    return f'{text}[alarms]\ngroup_seconds = 0.05\ncommand = ["/bin/sh", "-c", "cat >> {alarms}"]\n'
 
 
 def _renewed(directory: Path) -> TlsFiles:

@@ -91,17 +91,22 @@ def test_what_the_queue_has_no_room_for_is_said_in_its_place(sqlite_engine: Engi
         def _commit(self) -> bool:
             return not away.is_set() and super()._commit()
 
+    whys: list[str] = []
     with Elsewhere(sqlite_engine, "one", capacity=4) as trail:
+        trail.on_loss = whys.append
         eventually(lambda: trail.statistics()["waiting"] == 1)
+        before = trail.why_losing()
         eventually(lambda: fill(trail) >= 3)
-        lost = trail.statistics()["lost"]
+        lost, whys_then = trail.statistics()["lost"], [*whys, trail.why_losing()]
         away.clear()
         eventually(lambda: trail.statistics()["waiting"] == 0)
+        after = trail.why_losing()
         trail.put(note(99))
     kinds = [kind for kind, _ in kept(sqlite_engine)]
     said = next(data for kind, data in kept(sqlite_engine) if kind == "orders_lost")
 
     assert said["entries"] == lost
+    assert (before, whys_then, after) == ("", [said["why"]] * 2, "")
     assert "waiting for the database" in str(said["why"])
     assert kinds[kinds.index("orders_lost") :] == ["orders_lost", "order_insert", "orders_ended"]
 

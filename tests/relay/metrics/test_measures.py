@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from types import SimpleNamespace
 
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from relay.figures.figures import Histogram
-from relay.metrics.measures import families
+from relay.metrics.measures import _of_what_is_kept, families
 from relay.metrics.rows import PREFIX, ROWS, MetricRow
 
 
@@ -50,3 +51,20 @@ def test_names_follow_the_convention(name: str, row: MetricRow) -> None:
     assert re.fullmatch(r"[a-z][a-z0-9_]*[a-z0-9]", name)
     assert not name.endswith(("_total", "_count", "_milliseconds", "_ms", "_kb"))
     assert row.kind != "histogram" or name.endswith("_seconds")
+
+
+@pytest.mark.parametrize("on", [True, False])
+def test_what_the_orders_stream_loses_is_a_figure(*, on: bool) -> None:
+    """Where it is switched off there is none."""
+
+    def counting(**counts: int) -> SimpleNamespace:
+        return SimpleNamespace(statistics=lambda: counts, shared=None)
+
+    trail = counting(waiting=3, committed=7, lost=2) if on else None
+    of = SimpleNamespace(ledger=counting(), order_map=counting(failed=0, bad_lines=0), trail=trail)
+    found = {name: value for name, _, value in _of_what_is_kept(of)}  # type: ignore[arg-type]
+
+    assert {name: value for name, value in found.items() if name.startswith("order_trail")} == (
+        {"order_trail_waiting": 3, "order_trail_committed": 7, "order_trail_lost": 2} if on else {}
+    )
+    assert found.keys() <= ROWS.keys()

@@ -13,6 +13,7 @@ from sqlalchemy import create_engine
 
 from relay.database.database import open_database, upgrade
 from relay.faults.faults import Faults
+from relay.faults.table import Fault
 from relay.logs.alarms import AlarmName, Alarms
 from relay.watch import checks
 from relay.watch.watching import Watching
@@ -114,3 +115,38 @@ def test_each_alarm_before_a_certificates_end_is_given_once() -> None:
     watching.certificate()
     assert alarms.count(AlarmName.CERTIFICATE_ENDS) == 2
     assert not faults.now()
+
+
+def test_orders_that_are_not_recorded_are_a_fault_until_they_are_again() -> None:
+    """Also where no order comes that would find it."""
+    why, faults = ["4 entries were waiting for the database"], Faults()
+    parts = SimpleNamespace(trail=SimpleNamespace(why_losing=lambda: why[0]), faults=faults)
+    watching = Watching(SimpleNamespace(), parts)  # type: ignore[arg-type]
+    watching.order_trail()
+    begun = faults.stands(Fault.ORDERS_NOT_RECORDED)
+    why[0] = ""
+    watching.order_trail()
+
+    assert begun
+    assert not faults.now()
+
+
+def test_looks_follow_the_settings_that_were_read_last(tmp_path: Path) -> None:
+    """A reload changes limits and periods of the looks that go on."""
+
+    def settings(megabytes: int, period: float) -> SimpleNamespace:
+        watch = SimpleNamespace(
+            disk_low_megabytes=megabytes, disk_full_megabytes=0, period_seconds=period, clock_offset_seconds=period
+        )
+        return SimpleNamespace(watch=watch, relay=SimpleNamespace(state_dir=tmp_path))
+
+    faults, clock = Faults(), SimpleNamespace(tolerance=0.0)
+    parts = SimpleNamespace(faults=faults, clock=clock)
+    watching = Watching(settings(0, 5.0), parts)  # type: ignore[arg-type]
+    watching.disk()
+    before = (faults.stands(Fault.DISK_LOW), watching.period())
+    watching.take(settings(10**12, 7.0))  # type: ignore[arg-type]
+    watching.disk()
+
+    assert before == (False, 5.0)
+    assert (faults.stands(Fault.DISK_LOW), watching.period(), clock.tolerance) == (True, 7.0, 7.0)
