@@ -63,7 +63,7 @@ def _changed(text: str, tls: TlsFiles, renewed: TlsFiles, alarms: Path) -> str:
         str(tls.certificate): str(renewed.certificate),
         str(tls.key): str(renewed.key),
         'format = "json"': 'format = "json"\nlevel = "debug"',
-        "period_seconds = 0.1": "period_seconds = 0.1\ncertificate_days = 36500.0",
+        "period_seconds = 0.1": "period_seconds = 0.1\ncertificate_days = 1000000.0",
         "inits_per_second = 1000.0": "inits_per_second = 99.0",
     }.items():
         text = text.replace(old, new)
