@@ -31,7 +31,7 @@ class AlarmEntries:
 
     def hear(self, faults: Faults, alarms: Alarms) -> None:
         """Keep from now on what begins, ends and happens."""
-        faults.listeners.append(self._edge)
+        faults.listen(self._edge)
         alarms.listeners.append(self._event)
 
     def _edge(self, edge: FaultEdge) -> None:

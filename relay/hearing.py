@@ -47,7 +47,16 @@ def hear(
     if verifier is not None:
         verifier.on_change = partial(faults.set, Fault.VERIFIER_GONE)
     return Parts(
-        faults, engine, shared.order_map, verifier, shared.watch, shared.clock, valid_until, shared.alarms, trail
+        faults,
+        engine,
+        shared.order_map,
+        verifier,
+        shared.watch,
+        shared.clock,
+        valid_until,
+        shared.alarms,
+        trail,
+        lambda: ledger.why_behind,
     )
 
 

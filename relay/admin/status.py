@@ -193,7 +193,7 @@ def fault_message(stands: StandingFault) -> pb.Fault:
         why=shown(stands.why),
         advice=pb.Words(zh=fault.remedy[0], en=fault.remedy[1]),
         since=_iso(stands.since),
-        grave=fault.gravity is Gravity.CRITICAL,
+        grave=fault.gravity is Gravity.CRITICAL and not stands.in_doubt,
         facts={name: shown(str(value)) for name, value in stands.facts.items()},
     )
 

@@ -38,6 +38,8 @@ _LONGEST_LINE = 4096
 _START_SECONDS = 20.0
 _LONGEST_PAUSE = 30.0
 _FAREWELL_SECONDS = 1.0
+_NO_SYSTEM_INFO = b"\0"
+"""is answered at once: it has not the length of any"""
 _ROOT = Path(__file__).parents[2]
 
 
@@ -116,7 +118,7 @@ class Verifier:
         return self._why or "not started"
 
     async def keep(self, seconds: Callable[[], float]) -> None:
-        """Find an end of the side process that no login finds, and start it again; for ever, and so often."""
+        """Find an end of the side process that no login finds, and one that hangs; start it again; for ever, and so often."""
         while True:
             await asyncio.sleep(seconds())
             if self._turn.locked():
@@ -126,7 +128,7 @@ class Verifier:
                     await self._stop()
                     self._failed("it ended")
             with contextlib.suppress(VerifierUnavailable):
-                await self.start()
+                await self.check(_NO_SYSTEM_INFO)
 
     async def _ask(self, system_info: bytes) -> Judgement:
         child = await self._running()

@@ -74,7 +74,7 @@ class Alarming:
     def hear(self, faults: Faults, alarms: Alarms) -> None:
         """Keep and send from now on what begins, ends and happens."""
         self._set_fault = faults.set
-        faults.listeners.append(self._edge)
+        faults.listen(self._edge)
         alarms.listeners.append(self._event)
 
     def take(self, settings: AlarmSettings) -> None:

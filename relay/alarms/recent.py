@@ -19,7 +19,7 @@ class RecentAlarm:
     delivered: list[str] = field(default_factory=list)
     """names of the ways"""
     failed: list[str] = field(default_factory=list)
-    """ways by which it was given up"""
+    """ways by which many tries failed"""
 
 
 class RecentAlarms:

@@ -2,12 +2,14 @@
 
 What holds: `put` never waits. A queue has a bound; beyond it items are counted as lost. The first item of a quiet time waits
 `group_seconds` for others, and all of them become one message; while more keep coming the pause grows, so a storm is a few
-messages. A message that is not delivered is tried again with growing pauses, then given up, counted and said once, until
-one is delivered again. What comes while one is tried again joins it.
+messages. A message that is not delivered is tried again with growing pauses until it is, or the relay ends: a proxy that is
+away for ten minutes must not swallow the beginning of a fault that still stands. After `TRIES` it is counted and said. What
+comes while one is tried again joins it; of the oldest only so many are kept.
 """
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections import deque
@@ -54,13 +56,13 @@ class AlarmSender:
         self.delivered = 0
         """messages"""
         self.failed = 0
-        """messages that were given up"""
+        """messages that were not delivered by so many tries"""
         self.lost = 0
         """items there was no room for"""
         self.on_state: Callable[[], object] = lambda: None
         """called when it begins to fail, and when it works again"""
         self.on_outcome: Callable[[Sequence[AlarmItem], bool], object] = lambda *_: None
-        """called with items, and whether they were delivered or given up"""
+        """called with items, and whether they were delivered or have been tried in vain"""
         self._thread = threading.Thread(target=self._run, name=f"alarms by {channel.name}", daemon=True)
         self._thread.start()
 
@@ -106,8 +108,8 @@ class AlarmSender:
             return bool(self._items)
 
     def _deliver(self) -> None:
-        items, pause, why = self._take(), self._first_pause, ""
-        for number in range(1, TRIES + 1):
+        items, pause = self._take(), self._first_pause
+        for number in itertools.count(1):
             try:
                 self.channel.send(message_of(self._relay, items))
             except NotDelivered as error:
@@ -120,13 +122,22 @@ class AlarmSender:
                 self._succeeds()
                 self.on_outcome(items, True)
                 return
-            if number == TRIES or self._closing.wait(pause):
-                break
+            closing = self._closing.wait(pause)
+            if number == TRIES or closing:
+                self._in_vain(items, why)
+            if closing:
+                return
             pause = min(2 * pause, LONGEST_PAUSE)
-            items += self._take()
+            items = self._bounded(items + self._take())
+
+    def _in_vain(self, items: list[AlarmItem], why: str) -> None:
         self.failed += 1
         self.on_outcome(items, False)
-        _log.error("alarm_given_up", channel=self.channel.name, why=why, items=[item.name for item in items][:10])
+        _log.error("alarm_undelivered", channel=self.channel.name, why=why, items=[item.name for item in items][:10])
+
+    def _bounded(self, items: list[AlarmItem]) -> list[AlarmItem]:
+        self.lost += max(0, len(items) - MOST_WAITING)
+        return items[-MOST_WAITING:]
 
     def _take(self) -> list[AlarmItem]:
         with self._changed:

@@ -19,6 +19,8 @@ from relay.console.spoken import Moment, as_time, lasted, one_language
 from relay.console.words import Language
 
 Say = Callable[..., str]
+_SAID_BY_ITSELF = frozenset({"logins_paused", "draining"})
+"""faults that the status has further members about: who paused, and why"""
 _RANK = {"ok": 0, "warn": 1, "unknown": 2, "bad": 3}
 
 
@@ -65,6 +67,7 @@ def whys(relay: WatchedRelay, say: Say, language: Language) -> list[Why]:
             one_language(str(fault.get("why", "")), language),
         )
         for fault in status.get("faults", [])
+        if fault.get("kind") not in _SAID_BY_ITSELF
     ]
     paused = status.get("paused") or {}
     if paused.get("paused"):

@@ -2,8 +2,9 @@
 
 `begin` and `end` may be called on any thread and as often as one likes: the first `begin` is the beginning edge, further
 ones only renew why, and the first `end` is the ending edge. At an edge one line goes into the log, and every listener is
-called, which must not wait. What is kept: the standing faults, how often each has begun, and a bounded list of those
-that have ended.
+called, which must not wait. All of it is under one lock, so that the edges are heard in the order they happened: an end
+that overtook its beginning would leave a fault that stands for ever. What is kept: the standing faults, how often each
+has begun, and a bounded list of those that have ended.
 """
 
 from __future__ import annotations
@@ -40,6 +41,8 @@ class StandingFault:
     """by the monotonic clock"""
     seconds: float | None = None
     """how long it stood; None while it stands"""
+    in_doubt: bool = False
+    """only a login could say whether it still stands, so no terminal is kept away for it"""
 
     def as_json(self) -> dict[str, object]:
         """Everything, for `/readyz`, status and alarms."""
@@ -56,6 +59,7 @@ class StandingFault:
             "since": self.since.isoformat(timespec="seconds"),
             "seconds": round(lasted, 3),
             "why": self.why,
+            "in_doubt": self.in_doubt,
             "runbook": f"{RUNBOOK_PAGE}.md#{fault.anchor}",
             **({"facts": dict(self.facts)} if self.facts else {}),
         }
@@ -84,22 +88,29 @@ class Faults:
         self._standing: dict[Fault, StandingFault] = {}
         self._begun: Counter[Fault] = Counter()
         self._ended: deque[StandingFault] = deque(maxlen=_KEPT_ENDED)
-        self._lock = threading.Lock()
-        self.listeners: list[Listener] = []
-        """called at each edge, on the thread that found it"""
+        self._lock = threading.RLock()
+        self._listeners: list[Listener] = []
+
+    def listen(self, listener: Listener) -> None:
+        """Call it at each edge from now on, on the thread that found it; at once for what stands already."""
+        with self._lock:
+            self._listeners.append(listener)
+            for stands in self._standing.values():
+                _hear(listener, FaultEdge(stands))
 
     def begin(self, fault: Fault, why: str, **facts: object) -> None:
         """The fault stands from now on, or still; `facts` go into the log and must not hold secrets."""
         with self._lock:
             before = self._standing.get(fault)
             if before is not None:
-                self._standing[fault] = replace(before, why=why, facts=facts)
+                self._standing[fault] = replace(before, why=why, facts=facts, in_doubt=False)
                 return
             stands = self._standing[fault] = StandingFault(fault, self._now(), why, facts, self._clock())
             self._begun[fault] += 1
-        say = getattr(_log, _LEVEL[fault.gravity])
-        say("fault_began", fault=fault.word, what=" / ".join(fault.title), why=why, stops=fault.stops.value, **facts)
-        self._announce(FaultEdge(stands))
+            say = getattr(_log, _LEVEL[fault.gravity])
+            what = " / ".join(fault.title)
+            say("fault_began", fault=fault.word, what=what, why=why, stops=fault.stops.value, **facts)
+            self._announce(FaultEdge(stands))
 
     def end(self, fault: Fault) -> None:
         """The fault is over; nothing happens where it did not stand."""
@@ -109,10 +120,15 @@ class Faults:
                 return
             stood = replace(stood, seconds=self._clock() - stood.began)
             self._ended.append(stood)
-        _log.warning(
-            "fault_ended", fault=fault.word, what=" / ".join(fault.title), seconds=_rounded(stood), why=stood.why
-        )
-        self._announce(FaultEdge(stood))
+            what = " / ".join(fault.title)
+            _log.warning("fault_ended", fault=fault.word, what=what, seconds=_rounded(stood), why=stood.why)
+            self._announce(FaultEdge(stood))
+
+    def doubt(self, fault: Fault) -> None:
+        """It stands, and only a login could say whether it still does: from here on none is kept away for it."""
+        with self._lock:
+            if (before := self._standing.get(fault)) is not None:
+                self._standing[fault] = replace(before, in_doubt=True)
 
     def set(self, fault: Fault, why: str, **facts: object) -> None:
         """Begin it where there is a reason, end it where `why` is empty."""
@@ -141,14 +157,18 @@ class Faults:
 
     def keeping_from_ready(self) -> tuple[StandingFault, ...]:
         """Those for which no terminal should be sent here."""
-        return tuple(stands for stands in self.now() if stands.fault.stops is not Stops.NOTHING)
+        return tuple(stands for stands in self.now() if stands.fault.stops is not Stops.NOTHING and not stands.in_doubt)
 
     def _announce(self, edge: FaultEdge) -> None:
-        for listener in self.listeners:
-            try:
-                listener(edge)
-            except Exception:  # noqa: BLE001 - a fault of one listener must not keep the edge from the others
-                _log.exception("fault_not_announced", fault=edge.of.fault.word)
+        for listener in self._listeners:
+            _hear(listener, edge)
+
+
+def _hear(listener: Listener, edge: FaultEdge) -> None:
+    try:
+        listener(edge)
+    except Exception:  # noqa: BLE001 - a fault of one listener must not keep the edge from the others
+        _log.exception("fault_not_announced", fault=edge.of.fault.word)
 
 
 def _rounded(stood: StandingFault) -> float:

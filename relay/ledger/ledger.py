@@ -144,6 +144,8 @@ class Ledger:
         self._writer = threading.Thread(target=self._write, name=f"ledger {chain}", daemon=True)
         self._committed = 0
         self._failed = 0
+        self._why = ""
+        """why the latest group was not committed; empty where it was"""
         self.on_commit: Callable[[str, int], object] = lambda _why, _spooled: None
         """called on the writer's thread after each group: why it was not committed, or empty; how many entries wait on disk"""
         self._overflow: Gap | None = None
@@ -212,6 +214,11 @@ class Ledger:
             waiting = self._waiting[0].at if self._waiting else ""
         return self._spool.oldest or waiting
 
+    @property
+    def why_behind(self) -> str:
+        """Why entries wait on disk, which are tried each second; empty where none do. For any thread."""
+        return self._why if len(self._spool) else ""
+
     def statistics(self) -> dict[str, int]:
         """Entries waiting, on disk until the database answers, committed, failed and lost since the start."""
         return {
@@ -258,6 +265,7 @@ class Ledger:
             why = ""
             self._committed += len(group)
             _settle(group, "")
+        self._why = why
         self.on_commit(why, len(self._spool))
 
     def _to_disk(self, group: list[_WaitingEntry], why: str = "") -> list[_WaitingEntry]:

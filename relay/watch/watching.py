@@ -53,6 +53,8 @@ class Parts:
     """when the served certificate expires; None without TLS"""
     alarms: Alarms
     trail: OrderTrailWriter | None = None
+    why_ledger_behind: Callable[[], str] = lambda: ""
+    """why the ledger could not commit what it has, and tries again"""
 
 
 class Watching:
@@ -103,9 +105,10 @@ class Watching:
         self._faults.set(Fault.DISK_LOW, state.why_low)
 
     def database(self) -> None:
-        """Whether the ledger could write."""
+        """Whether the ledger could write. A look that changes no row finds no full disk: what the ledger itself met stands."""
         begun = dt.datetime.now(dt.UTC)
-        self._faults.set(Fault.DATABASE_DOWN, checks.why_not_writable(self._parts.engine))
+        why = checks.why_not_writable(self._parts.engine)
+        self._faults.set(Fault.DATABASE_DOWN, why or self._parts.why_ledger_behind())
         self.found.database_seconds = (dt.datetime.now(dt.UTC) - begun).total_seconds()
 
     def order_map(self) -> None:

@@ -1,4 +1,4 @@
-"""Every fault that operations must hear of, really provoked: once in the log at each edge, in /readyz and in a metric."""
+"""Every fault that operations must hear of, really provoked, and looked for everywhere: see `Heard`."""
 
 from __future__ import annotations
 
@@ -6,14 +6,11 @@ import asyncio
 import datetime as dt
 import json
 import os
-import re
 import resource
 import shutil
 import signal
 import socket
 import subprocess
-import urllib.error
-import urllib.request
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -25,7 +22,7 @@ from pydantic import SecretStr
 
 from relay.counter.port import Mode
 from relay.database.database import open_database, upgrade
-from relay.faults.table import Fault, Stops
+from relay.faults.table import Fault
 from simcounter import demo_accounts
 from simcounter.config import CounterConfig
 from simcounter.control import Control
@@ -33,73 +30,29 @@ from simcounter.counter import SimulatedCounter
 from simcounter.session import china_now
 from terminal_client import LoginRejected
 from tests.e2e.conftest import StartRelay
+from tests.e2e.heard import Heard, heard_settings
 from tests.e2e.relay_process import RelayProcess, TlsFiles
 from tests.e2e.site import INVESTORS, Site, eventually, register
 from tests.postgres import PostgresServer
+from tests.relay.alarms.robot import Robot
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 OPERATOR = demo_accounts.OPERATOR_ID
-SOON = {"watch__period_seconds": 0.2, "watch__front_probe_seconds": 0.2}
-"""so that a test need not wait for the next look"""
-
-
-class Heard:
-    """What a relay lets operations know of its faults."""
-
-    def __init__(self, relay: RelayProcess, port: int) -> None:
-        self._relay = relay
-        self._port = port
-
-    def edges(self, fault: Fault) -> list[str]:
-        """The lines of the log about this fault."""
-        lines = [json.loads(line) for line in self._relay.output.splitlines() if line.startswith("{")]
-        return [line["event"] for line in lines if line.get("fault") == fault.word]
-
-    def fetch(self, path: str) -> tuple[int, str]:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self._port}{path}", timeout=30) as answer:
-                return answer.status, answer.read().decode()
-        except urllib.error.HTTPError as refused:
-            with refused:
-                return refused.code, refused.read().decode()
-
-    def standing(self) -> tuple[int, dict[str, dict[str, Any]]]:
-        """The status of /readyz and the faults it lists, by name."""
-        status, body = self.fetch("/readyz")
-        return status, {stands["fault"]: stands for stands in json.loads(body)["faults"]}
-
-    def metric(self, fault: Fault) -> float:
-        found = re.search(rf'^ctp_relay_fault{{fault="{fault.word}"}} (.+)$', self.fetch("/metrics")[1], re.MULTILINE)
-        assert found is not None
-        return float(found[1])
-
-    async def begins(self, fault: Fault) -> dict[str, Any]:
-        """Wait until it stands; what /readyz says of it."""
-        await eventually(f"{fault.word} stands", lambda: fault.word in self.standing()[1])
-        status, faults = await asyncio.to_thread(self.standing)
-        assert status == (200 if fault.stops is Stops.NOTHING else 503) or len(faults) > 1
-        assert await asyncio.to_thread(self.metric, fault) == 1
-        await eventually("its line is in the log", lambda: self.edges(fault) != [])  # the log has a thread of its own
-        assert self.edges(fault) == ["fault_began"]
-        return faults[fault.word]
-
-    async def ends(self, fault: Fault) -> None:
-        """Wait until it is over: one line for each edge, however often it was found."""
-        await eventually(f"{fault.word} is over", lambda: fault.word not in self.standing()[1])
-        assert await asyncio.to_thread(self.metric, fault) == 0
-        await eventually("both edges are in the log", lambda: self.edges(fault) == ["fault_began", "fault_ended"])
-
-
 Provoke = Callable[..., Awaitable[tuple[Site, Heard]]]
 
 
 @pytest.fixture
-def provoke(start_site: StartRelay, free_port: int) -> Provoke:
+def robot() -> Iterator[Robot]:
+    with Robot() as robot:
+        yield robot
+
+
+@pytest.fixture
+def provoke(start_site: StartRelay, free_port: int, robot: Robot, tmp_path: Path) -> Provoke:
     async def start(mode: Mode, prepare: Callable[[Control], None] | None = None, **settings: object) -> Any:
-        settings = SOON | {"metrics__address": f"127.0.0.1:{free_port}"} | settings
-        site = await start_site(mode, prepare, **settings)
-        return site, Heard(site.relay, free_port)
+        site = await start_site(mode, prepare, **(heard_settings(free_port, robot, tmp_path) | settings))
+        return site, Heard(site.relay, free_port, robot)
 
     return start
 
@@ -110,15 +63,18 @@ async def shared(tls: TlsFiles, tmp_path_factory: pytest.TempPathFactory) -> Asy
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    settings = SOON | {"metrics__address": f"127.0.0.1:{port}", "limits__breaker_pause_seconds": 1.0}
-    async with SimulatedCounter(CounterConfig()) as counter:
-        relay = RelayProcess(
-            tmp_path_factory.mktemp("faults") / "relay", Mode.MANY_TO_MANY, counter.address, tls, settings
-        )
-        register(relay)
-        await relay.start()
-        yield Site(counter, relay, tls), Heard(relay, port)
-        await relay.stop()
+    place = tmp_path_factory.mktemp("faults")
+    with Robot() as robot:
+        settings = heard_settings(port, robot, place) | {
+            "limits__breaker_pause_seconds": 1.0,
+            "verification__timeout_seconds": 1.0,
+        }
+        async with SimulatedCounter(CounterConfig()) as counter:
+            relay = RelayProcess(place / "relay", Mode.MANY_TO_MANY, counter.address, tls, settings)
+            register(relay)
+            await relay.start()
+            yield Site(counter, relay, tls), Heard(relay, port, robot)
+            await relay.stop()
 
 
 async def test_a_front_that_is_down_is_heard_of_by_the_operator(provoke: Provoke) -> None:
@@ -275,16 +231,21 @@ async def test_an_order_map_that_cannot_be_written_is_heard_of(shared: tuple[Sit
     await heard.ends(Fault.ORDER_MAP_UNWRITABLE)
 
 
-async def test_a_verifier_that_is_gone_is_heard_of_and_started_again(shared: tuple[Site, Heard]) -> None:
-    """Nobody logs in, and it is back before somebody does."""
+async def test_a_verifier_that_hangs_is_heard_of_and_started_again(shared: tuple[Site, Heard]) -> None:
+    """Nobody logs in, and another is there before somebody does."""
     site, heard = shared
-    lines = [json.loads(line) for line in site.relay.output.splitlines() if '"genuineness_ready"' in line]
-    os.kill(lines[-1]["pid"], signal.SIGKILL)
+    os.kill(verifier_of(site), signal.SIGSTOP)
 
-    await eventually("its end is heard of", lambda: heard.edges(Fault.VERIFIER_GONE) != [])
+    await eventually("it is heard of", lambda: heard.edges(Fault.VERIFIER_GONE) != [])
     await heard.ends(Fault.VERIFIER_GONE)
     async with site.logged_in(INVESTORS[0]):
         pass
+
+
+def verifier_of(site: Site) -> int:
+    """The process that judges system info."""
+    lines = [json.loads(line) for line in site.relay.output.splitlines() if '"genuineness_ready"' in line]
+    return int(lines[-1]["pid"])
 
 
 def issue(tls: TlsFiles, directory: Path, authority: trustme.CA, left: dt.timedelta) -> None:
@@ -317,15 +278,15 @@ async def test_a_certificate_that_expires_and_has_expired_is_heard_of(
     await eventually("it does not say so any more", lambda: heard.standing() == (200, {}))
 
 
-async def test_a_clock_that_is_off_is_heard_of(tls: TlsFiles, tmp_path: Path, free_port: int) -> None:
+async def test_a_clock_that_is_off_is_heard_of(tls: TlsFiles, tmp_path: Path, free_port: int, robot: Robot) -> None:
     """By the counter's login answer; the next login with the right time ends it."""
     ahead = dt.timedelta(seconds=40)
     now = [ahead]
-    settings = SOON | {"metrics__address": f"127.0.0.1:{free_port}"}
+    settings = heard_settings(free_port, robot, tmp_path)
     async with SimulatedCounter(CounterConfig(), clock=lambda: china_now() + now[0]) as counter:
         relay = RelayProcess(tmp_path / "relay", Mode.MANY_TO_ONE, counter.address, tls, settings)
         register(relay)
-        heard = Heard(relay, free_port)
+        heard = Heard(relay, free_port, robot)
         await relay.start()
         try:
             stands = await heard.begins(Fault.CLOCK_OFF)
@@ -359,16 +320,21 @@ async def test_what_the_counter_has_against_the_relay_is_heard_of_by_name(provok
         await heard.ends(fault)
 
 
-async def test_a_wrong_auth_code_does_not_stand_for_ever_where_no_login_comes(shared: tuple[Site, Heard]) -> None:
-    """A relay that is not ready may be sent no terminal: when the pause is over the next login may try, and decides."""
+async def test_a_wrong_auth_code_keeps_no_login_away_for_ever(shared: tuple[Site, Heard]) -> None:
+    """A relay that is not ready may be sent no terminal: after the pause it is ready, and the fault stands until a login decides."""
     site, heard = shared
+    fault = Fault.RELAY_AUTH_CODE_WRONG
     site.counter.control.refuse("ReqAuthenticate", 63)
     with pytest.raises(LoginRejected):
         async with site.logged_in(INVESTORS[0]):
             pass
-
-    await heard.ends(Fault.RELAY_AUTH_CODE_WRONG)
+    await eventually("the next login may try", lambda: heard.ready()[0] == 200)
+    in_doubt = heard.standing()[1][fault.word]["in_doubt"], heard.edges(fault), heard.messages(fault)
     site.counter.control.clear()
+    async with site.logged_in(INVESTORS[0]):
+        await heard.ends(fault)
+
+    assert in_doubt == (True, ["fault_began"], ["began"])
 
 
 async def test_few_descriptors_are_heard_of(shared: tuple[Site, Heard]) -> None:
@@ -387,3 +353,21 @@ def limit(pid: int, files: int) -> int:
     before, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
     resource.prlimit(pid, resource.RLIMIT_NOFILE, (files, hard))
     return before
+
+
+@pytest.mark.parametrize("mode", list(Mode), ids=lambda mode: mode.value)
+async def test_an_ordinary_day_has_no_fault(provoke: Provoke, mode: Mode) -> None:
+    """Start, logins, a logout, a relay that is killed and comes back, and a drain with a terminal on line."""
+    site, heard = await provoke(mode)
+    async with site.logged_in(INVESTORS[0]), site.logged_in(INVESTORS[1]):
+        pass
+    async with site.logged_in(INVESTORS[0]):
+        await site.relay.kill()
+    await site.relay.start()
+    async with site.logged_in(INVESTORS[0]):
+        ready = heard.standing()
+        await site.relay.stop()
+
+    assert ready == (200, {})
+    assert heard.edges() == ["fault_began draining"]
+    assert heard.everything() == []

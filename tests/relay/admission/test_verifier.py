@@ -15,6 +15,7 @@ from ctpabi.api.binding import vendor_library
 from relay.admission.system_info import AgeLimits, check_age, collected_at, is_well_formed
 from relay.admission.verifier import Judgement, Verifier, VerifierUnavailable, command
 from relay.database.times import COUNTER_ZONE
+from relay.tasks import Tasks
 
 _COLLECT = """
 import ctypes, sys
@@ -194,6 +195,22 @@ async def test_a_silent_side_process_is_ended_at_the_deadline(clock: HandClock, 
 
         assert "0.05 s" in caught.value.why
         assert process.returncode is not None
+
+
+async def test_a_side_process_that_hangs_is_found_while_no_terminal_logs_in(clock: HandClock, tmp_path: Path) -> None:
+    """At half past eight, and not by the first terminal at nine."""
+    judge = Verifier(scripted(tmp_path, "say(ready='x')\nsys.stdin = peer.read()"), timeout=0.05, queue=4, now=clock)
+    heard: asyncio.Queue[str] = asyncio.Queue()
+    judge.on_change = heard.put_nowait
+    async with judge:
+        await judge.start()
+        tasks = Tasks()
+        tasks.start(judge.keep(0.01), "keep")
+        async with asyncio.timeout(30):
+            said = [await heard.get(), await heard.get()]
+        await tasks.cancel()
+
+    assert said == ["", "no answer within 0.05 s"]
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ AT = dt.datetime(2026, 1, 5, 8, 57, tzinfo=dt.timezone(dt.timedelta(hours=8)))
 
 def front_down() -> AlarmMessage:
     faults, edges = Faults(lambda: AT), list[FaultEdge]()
-    faults.listeners.append(edges.append)
+    faults.listen(edges.append)
     faults.begin(Fault.FRONT_DOWN, "reason 4097")
     return message_of("relay-1", [item_of(edges[0])])
 

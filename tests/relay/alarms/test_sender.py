@@ -130,9 +130,9 @@ def test_a_failure_is_tried_again_and_said_once(sender: AlarmSender, telephone: 
     assert sender.works
 
 
-def test_after_so_many_tries_it_is_given_up_and_counted(sender: AlarmSender, telephone: Telephone) -> None:
-    """The next one is tried all the same."""
-    telephone.fails = TRIES
+def test_after_so_many_tries_it_is_counted_and_still_tried(sender: AlarmSender, telephone: Telephone) -> None:
+    """The line to the robot may be away for longer than a fault takes to be forgotten."""
+    telephone.fails = TRIES + 2
     sender.put(item("front_down"))
     until(lambda: sender.failed == 1)
     before = sender.works
@@ -140,7 +140,23 @@ def test_after_so_many_tries_it_is_given_up_and_counted(sender: AlarmSender, tel
     until(lambda: sender.delivered == 1)
 
     assert not before
-    assert telephone.got[0].items[0].name == "database_down"
+    assert [found.name for found in telephone.got[0].items] == ["front_down", "database_down"]
+    assert (sender.failed, sender.lost) == (1, 0)
+
+
+def test_what_waits_for_a_way_that_does_not_work_has_a_bound(sender: AlarmSender, telephone: Telephone) -> None:
+    """The newest are kept."""
+    telephone.fails = 10**9
+    for number in range(MOST_WAITING):
+        sender.put(item(f"fault_{number}"))
+    until(lambda: telephone.tries > 0)
+    for number in range(MOST_WAITING):
+        sender.put(item(f"later_{number}"))
+    until(lambda: sender.lost == MOST_WAITING)
+    telephone.fails = 0
+    until(lambda: telephone.got != [])
+
+    assert telephone.got[0].items[0].name == "later_0"
 
 
 def test_putting_never_waits_and_the_queue_has_a_bound(sender: AlarmSender, telephone: Telephone) -> None:
@@ -261,3 +277,15 @@ def test_ways_are_replaced_while_the_relay_runs(telephone: Telephone, tmp_path: 
     )
     assert kept.channel is not robot
     assert [message.items[0].name for message in telephone.got] == ["front_down"]
+
+
+def test_what_began_before_the_alarms_were_set_up_is_sent(telephone: Telephone) -> None:
+    """The operator may be refused while the relay still starts."""
+    faults = Faults()
+    faults.begin(Fault.OPERATOR_REFUSED, "CTP 141")
+    alarming = Alarming("relay-1", AlarmSettings(group_seconds=0.01), [telephone])
+    alarming.hear(faults, Alarms())
+    until(lambda: telephone.got != [])
+    alarming.close()
+
+    assert telephone.got[0].items[0].name == "operator_refused"

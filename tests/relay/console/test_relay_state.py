@@ -65,6 +65,18 @@ def test_a_fault_says_since_when_why_and_what_to_do() -> None:
     assert state_of(relay(faults=[FRONT_DOWN])).since is not None
 
 
+def test_a_pause_and_a_drain_are_said_once() -> None:
+    """They are faults as well, which say less: not by whom."""
+    paused = {"paused": True, "by": "ops", "reason": "演练"}
+    pauses = state_of(relay(paused=paused, faults=[{**FRONT_DOWN, "kind": "logins_paused", "grave": False}]))
+    drains = state_of(
+        relay(readiness={"ready": False, "draining": True}, faults=[{**FRONT_DOWN, "kind": "draining", "grave": False}])
+    )
+
+    assert (len(pauses.why), len(drains.why)) == (1, 1)
+    assert "ops" in pauses.why[0].why
+
+
 def test_a_good_state_counts_from_when_the_last_relay_came_up() -> None:
     """The operator's login at the counter, where that was later than the start."""
     since = state_of(relay()).since

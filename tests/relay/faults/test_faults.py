@@ -62,7 +62,8 @@ def test_listeners_hear_each_edge_once_and_cannot_break_it() -> None:
     def broken(_: FaultEdge) -> None:
         raise OSError
 
-    faults.listeners += [broken, heard.append]
+    faults.listen(broken)
+    faults.listen(heard.append)
     faults.set(Fault.DISK_LOW, "9 MiB are free")
     faults.set(Fault.DISK_LOW, "8 MiB are free")
     faults.set(Fault.DISK_LOW, "")
@@ -74,7 +75,7 @@ def test_listeners_hear_each_edge_once_and_cannot_break_it() -> None:
 def test_many_threads_find_one_beginning() -> None:
     """The ledger's thread, the watcher's and the loop may find the same thing at once."""
     faults, heard = Faults(), list[FaultEdge]()
-    faults.listeners.append(heard.append)
+    faults.listen(heard.append)
     together = threading.Barrier(8)
 
     def find() -> None:
@@ -87,6 +88,60 @@ def test_many_threads_find_one_beginning() -> None:
     for thread in threads:
         thread.join()
 
+    assert len(heard) == 1
+
+
+def test_an_end_is_never_heard_before_its_beginning() -> None:
+    """A thread that finds the end while another one still says the beginning waits: otherwise it would stand for ever."""
+    faults, heard = Faults(), list[FaultEdge]()
+    begins, ended = threading.Event(), threading.Event()
+
+    def slow(edge: FaultEdge) -> None:
+        begins.set()
+        if not edge.is_end:
+            ended.wait(0.2)  # an end that does not wait comes now
+
+    faults.listen(slow)
+    faults.listen(heard.append)
+
+    def end() -> None:
+        begins.wait()
+        faults.end(Fault.DATABASE_DOWN)
+        ended.set()
+
+    other = threading.Thread(target=end)
+    other.start()
+    faults.begin(Fault.DATABASE_DOWN, "gone")
+    other.join()
+
+    assert [edge.is_end for edge in heard] == [False, True]
+
+
+def test_who_listens_late_hears_what_stands() -> None:
+    """An operator that is refused before the alarms are set up is an alarm all the same; what is over is none."""
+    faults, heard = Faults(), list[FaultEdge]()
+    faults.begin(Fault.OPERATOR_REFUSED, "CTP 141")
+    faults.set(Fault.DISK_LOW, "9 MiB are free")
+    faults.end(Fault.DISK_LOW)
+
+    faults.listen(heard.append)
+    faults.begin(Fault.OPERATOR_REFUSED, "CTP 141")
+
+    assert [(edge.of.fault, edge.is_end) for edge in heard] == [(Fault.OPERATOR_REFUSED, False)]
+
+
+def test_a_fault_in_doubt_stands_and_keeps_no_terminal_away() -> None:
+    """Until it is found again; it is not said to be over."""
+    faults, heard = Faults(), list[FaultEdge]()
+    faults.begin(Fault.RELAY_AUTH_CODE_WRONG, "CTP 63")
+    faults.listen(heard.append)
+    faults.doubt(Fault.RELAY_AUTH_CODE_WRONG)
+    faults.doubt(Fault.LOGINS_STOPPED)
+    doubted = [stands.fault for stands in faults.now()], faults.keeping_from_ready()
+    faults.begin(Fault.RELAY_AUTH_CODE_WRONG, "CTP 63")
+
+    assert doubted == ([Fault.RELAY_AUTH_CODE_WRONG], ())
+    assert [stands.fault for stands in faults.keeping_from_ready()] == [Fault.RELAY_AUTH_CODE_WRONG]
     assert len(heard) == 1
 
 

@@ -68,7 +68,7 @@ async def test_a_period_that_has_changed_is_kept_from_the_next_look_on() -> None
 async def test_a_loop_that_stands_still_is_found_with_where_it_stands() -> None:
     """The line of our own code that holds it up is what a person needs."""
     faults, edges = Faults(), list[FaultEdge]()
-    faults.listeners.append(edges.append)
+    faults.listen(edges.append)
     watch = LoopWatch(asyncio.get_running_loop(), faults, 0.05)
     watch.start()
 

@@ -51,7 +51,8 @@ class OrderMapFile:
         self.shared = shared
         self._directory = directory
         self._clock = clock
-        self._day = ""
+        self._day = self._wanted = ""
+        """the day it is at, and the one it was asked for last"""
         self._file = -1
         self._size = 0
         """bytes of the file up to the end of its last whole line"""
@@ -67,7 +68,7 @@ class OrderMapFile:
         self._bad_lines = 0
         self._quiet_until = 0.0
         self.on_failure: Callable[[str], object] = lambda _: None
-        """called where a write fails, with why"""
+        """called where a write fails, or a day cannot be begun, with why"""
 
     @property
     def trading_day(self) -> str:
@@ -76,14 +77,13 @@ class OrderMapFile:
 
     def begin(self, trading_day: str) -> None:
         """Write to this day's file from here on; idempotent. Raises OSError, and then the day has not begun."""
+        self._wanted = trading_day
         if trading_day == self._day:
             return
-        file = os.open(self._path(trading_day), os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
         try:
-            size, entries, bad = _read(file)
-            os.ftruncate(file, size)
-        except BaseException:
-            os.close(file)
+            file, size, entries, bad = _open(self._path(trading_day))
+        except OSError as error:
+            self.on_failure(str(error))
             raise
         self.close()
         self._day, self._file, self._size = trading_day, file, size
@@ -128,7 +128,7 @@ class OrderMapFile:
 
     def why_unwritable(self) -> str:
         """Why no order could be kept now, by trying the day's file and a page beside it; blocks, for any thread."""
-        file = self._path(self._day) if self._day else None
+        file = self._path(self._wanted) if self._wanted else None
         try:
             if file is not None:
                 with file.open("ab"):
@@ -198,6 +198,18 @@ class OrderMapFile:
 def _write_all(file: int, data: bytes) -> None:
     if os.write(file, data) != len(data):
         raise OSError(errno.ENOSPC, "the order map was written only in part")
+
+
+def _open(path: Path) -> tuple[int, int, _Entries, int]:
+    """The open file, and what `_read` says of it; cut to its last whole line."""
+    file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
+    try:
+        size, entries, bad = _read(file)
+        os.ftruncate(file, size)
+    except BaseException:
+        os.close(file)
+        raise
+    return file, size, entries, bad
 
 
 def _read(file: int) -> tuple[int, _Entries, int]:

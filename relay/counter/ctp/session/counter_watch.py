@@ -2,17 +2,18 @@
 
 Every session reports its events here. In many-to-one one session decides. In many-to-many each terminal has one, so a
 front counts as down when no session of the process is connected, and that for longer than a moment: one that a counter
-cuts alone is back at once. What only a next login could contradict is taken back by `look` when it has grown old,
-because a relay that is not ready may never be sent that login.
+cuts alone is back at once. What only a next login could contradict is in doubt when it has grown old: it stands, and
+keeps no terminal away, because a relay that is not ready may never be sent that login.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 
+from ctpabi.facts.errors import LoginVerdict, verdict_of
 from relay.counter.breaker import Breaker
 from relay.counter.ctp.session import events
 from relay.faults.faults import Faults
@@ -130,10 +131,10 @@ class CounterWatch:
         if self._by_operator:
             return
         if now - self._refused_at > _OLD_SECONDS:
-            self._faults.end(Fault.COUNTER_NOT_INITIALISED)
+            self._faults.doubt(Fault.COUNTER_NOT_INITIALISED)
         if self.breaker.refusal(now) is None:  # the next login is tried, and decides
             for fault in (Fault.LOGINS_STOPPED, Fault.RELAY_AUTH_CODE_WRONG):
-                self._faults.end(fault)
+                self._faults.doubt(fault)
 
     def probed(self, why_not: str) -> None:
         """A front was tried by a plain connection, because no session is open."""
@@ -166,13 +167,17 @@ class CounterWatch:
             self._faults.begin(Fault.RELAY_AUTH_CODE_WRONG, why, **facts)
         elif error_id in _NOT_INITIALISED:
             self._faults.begin(Fault.COUNTER_NOT_INITIALISED, why, **facts)
-        elif self.breaker.alarm is not None:
+        elif verdict_of(error_id) is LoginVerdict.STOP_RELAY:
             self._faults.begin(Fault.LOGINS_STOPPED, why, **facts)
-        elif operator:
-            self._faults.begin(Fault.OPERATOR_REFUSED, why, **facts)
-        else:  # the counter answers about a user, so it admits the relay
+        else:
+            self._refused_one_user(why, facts, operator=operator)
+
+    def _refused_one_user(self, why: str, facts: Mapping[str, object], *, operator: bool) -> None:
+        if self.breaker.alarm is None:  # otherwise it is the answer to an earlier login, and the relay is not admitted
             for fault in _BY_ANY_LOGIN:
                 self._faults.end(fault)
+        if operator:
+            self._faults.begin(Fault.OPERATOR_REFUSED, why, **facts)
 
     def _logged_in(self, trading_day: str, *, operator: bool) -> None:
         if trading_day != self._trading_day:

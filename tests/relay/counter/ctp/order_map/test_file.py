@@ -314,3 +314,17 @@ def test_the_days_keys_are_known_to_every_session(tmp_path: Path) -> None:
     order_map.begin("20261124")
     assert order_map.order_keys.first("100001", "my-key", entry(1).content) is None
     killed.close()
+
+
+def test_a_day_that_cannot_be_begun_is_heard_of_and_found_by_a_look(tmp_path: Path) -> None:
+    """In many-to-one no operator is live then; the directory itself may be as it should be."""
+    heard: list[str] = []
+    order_map = OrderMapFile(tmp_path)
+    order_map.on_failure = heard.append
+    (tmp_path / f"{DAY}.jsonl").mkdir()
+    with pytest.raises(OSError, match="directory"):
+        order_map.begin(DAY)
+    found = order_map.why_unwritable()
+    (tmp_path / f"{DAY}.jsonl").rmdir()
+
+    assert (len(heard), "directory" in found, order_map.why_unwritable()) == (1, True, "")

@@ -74,13 +74,31 @@ def test_a_probe_counts_only_where_no_session_is_open() -> None:
 
 
 def test_what_a_terminals_login_found_grows_old_and_what_the_operator_found_does_not() -> None:
-    """A relay that is not ready may be sent no login that could contradict it."""
+    """A relay that is not ready may be sent no login that could contradict it; it is not said to be over for that."""
     terminals, operator = Counter(), Counter()
     for counter in (terminals, operator):
         counter.event("a", events.StepRefused(7, "not initialised"), operator=counter is operator)
 
     assert (terminals.after(5), operator.after(5)) == (["counter_not_initialised"],) * 2
-    assert (terminals.after(60), operator.after(60)) == ([], ["counter_not_initialised"])
+    assert (terminals.after(60), operator.after(60)) == (["counter_not_initialised"],) * 2
+    assert terminals.faults.keeping_from_ready() == ()
+    assert len(operator.faults.keeping_from_ready()) == 1
+
+
+def test_the_counters_answer_about_a_user_admits_the_relay_also_where_it_is_the_operator() -> None:
+    """What is wrong now is one thing, not two. An answer to a login from before the stop says nothing about the relay."""
+    counter = Counter()
+    counter.event("operator-1", events.StepRefused(143, "address locked"), operator=True)
+    counter.event("operator-1", events.StepRefused(141, "expired"), operator=True)
+    answered = counter.after(0)
+    late = Counter()
+    late.watch.breaker.refused(143, "address locked", late.now)
+    late.event("a", events.StepRefused(143, "address locked"))
+    late.event("b", events.StepRefused(3, "wrong password"))
+    (stands,) = late.faults.now()
+
+    assert answered == ["operator_refused"]
+    assert stands.why == "CTP 143: address locked"
 
 
 def test_a_login_ends_what_only_a_login_could_contradict() -> None:
