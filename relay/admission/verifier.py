@@ -202,10 +202,13 @@ class Verifier:
         child.writer.close()
         try:
             # It ends when its socket closes and then removes its files; a killed process could not.
-            await asyncio.wait_for(child.process.wait(), _FAREWELL_SECONDS)
-        except TimeoutError:
+            async with asyncio.timeout(_FAREWELL_SECONDS):  # wait_for of 3.11 may swallow that its caller is canceled
+                await child.process.wait()
+        except (TimeoutError, asyncio.CancelledError) as why:
             with contextlib.suppress(ProcessLookupError):
                 child.process.kill()
+            if isinstance(why, asyncio.CancelledError):
+                raise  # and one that hangs does not outlive the relay either
             await child.process.wait()
 
 

@@ -204,10 +204,12 @@ async def test_a_side_process_that_hangs_is_found_while_no_terminal_logs_in(cloc
     judge.on_change = heard.put_nowait
     async with judge:
         await judge.start()
-        tasks = Tasks()
+        assert judge._child is not None
+        process, tasks = judge._child.process, Tasks()
         tasks.start(judge.keep(0.01), "keep")
         async with asyncio.timeout(30):
             said = [await heard.get(), await heard.get()]
+            await process.wait()
         await tasks.cancel()
 
     assert said == ["", "no answer within 0.05 s"]
