@@ -29,7 +29,7 @@ async def test_a_look_that_finds_nothing_does_not_end_what_the_ledger_meets(
     faults.listen(edges.append)
     shared: Any = SimpleNamespace(faults=faults, order_map=SimpleNamespace(), watch=None, clock=None, alarms=None)
     with Ledger(sqlite_engine, "relay", spool=Spool(tmp_path / "spool.jsonl"), clock=clock) as ledger:
-        watching = Watching(SimpleNamespace(), hear(shared, sqlite_engine, ledger, None, lambda: None))  # type: ignore[arg-type]
+        watching = Watching(SimpleNamespace(), hear(shared, sqlite_engine, ledger, None, None, lambda: None))  # type: ignore[arg-type]
         await asyncio.to_thread(_run, sqlite_engine, _FULL)
         for _ in range(3):
             await ledger.note("refused", "", {})

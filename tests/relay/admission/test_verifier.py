@@ -206,7 +206,7 @@ async def test_a_side_process_that_hangs_is_found_while_no_terminal_logs_in(cloc
         await judge.start()
         assert judge._child is not None
         process, tasks = judge._child.process, Tasks()
-        tasks.start(judge.keep(0.01), "keep")
+        tasks.start(judge.keep(lambda: 0.01), "keep")
         async with asyncio.timeout(30):
             said = [await heard.get(), await heard.get()]
             await process.wait()
