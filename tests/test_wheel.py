@@ -197,11 +197,16 @@ def test_each_command_starts(installed: Callable[..., Run], name: str, extras: t
     assert f"Usage: {command}" in outcome.stdout
 
 
-def test_the_server_is_complete(installed: Callable[..., Run], wheels: dict[str, Path]) -> None:
+@pytest.mark.parametrize("extras", [(), ("console",)], ids=["alone", "with the console"])
+def test_the_server_is_complete(
+    installed: Callable[..., Run], wheels: dict[str, Path], extras: tuple[str, ...]
+) -> None:
     """All of its modules are importable, it knows its version, and what is for development only is absent."""
-    run = installed(SERVER)
+    run = installed(SERVER, *extras)
     modules = {path.removesuffix(".py").replace("/", ".") for path in packed(wheels[SERVER]) if path.endswith(".py")}
     named = sorted(m.removesuffix(".__init__") for m in modules if "migrations" not in m and "__main__" not in m)
+    if not extras:
+        named = [name for name in named if not name.startswith("relay.console.")]
     imports = run("python", "-c", f"import importlib\nfor name in {named}: importlib.import_module(name)")
 
     assert imports.returncode == 0, imports.stderr

@@ -30,7 +30,7 @@ def newest_session(site: Site) -> str:
     database = sqlite3.connect(site.relay.state_dir / "relay.sqlite3")
     try:
         (found,) = database.execute(
-            "select session from ledger where kind = 'terminal_admitted' order by at desc limit 1"
+            "select session from ledger where kind = 'terminal_admitted' order by sequence desc limit 1"
         ).fetchone()
     finally:
         database.close()

@@ -44,7 +44,7 @@ def ports() -> Mapping[str, str]:
 def environment(ports: Mapping[str, str], postgres_server: PostgresServer) -> dict[str, str]:
     server_programs = sorted(Path("/usr/lib/postgresql").glob("*/bin"))[-1:]
     return {
-        **os.environ,
+        **{name: value for name, value in os.environ.items() if name != "PYTHONASYNCIODEBUG"},  # as it is shipped
         "PATH": os.pathsep.join([str(BINARIES), *map(str, server_programs), os.environ["PATH"], "/usr/sbin"]),
         "PGHOST": "127.0.0.1",
         "PGPORT": str(postgres_server.port),
