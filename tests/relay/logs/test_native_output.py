@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -24,12 +25,15 @@ def on_a_thread(work):
 with RealOutput() as real, logs.configure(level="info", form="json", stream=real.stdout), NativeOutput(real):
 """
 DEADLINE = 60.0
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+"""with that variable Python switches C's own buffer off as well"""
 
 
 def run(body: str) -> tuple[list[dict[str, Any]], str, int]:
     """The lines of the log, standard error and status of a program that does this while output is caught."""
     program = PROLOGUE + "\n".join(f"    {line}" for line in body.strip().splitlines())
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=DEADLINE, check=False)
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, timeout=DEADLINE, check=False, env=ENVIRONMENT)
     return [json.loads(line) for line in done.stdout.splitlines()], done.stderr.decode(), done.returncode
 
 
