@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from importlib.metadata import version
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
@@ -23,7 +22,7 @@ Reading = tuple[str, str, float]
 
 def measures(of: Watched) -> Iterator[Measure]:
     """Everything that the table names."""
-    yield "build_info", (version("ctp-relay"), of.counter.mode.value, of.relay), 1
+    yield "build_info", (of.version, of.counter.mode.value, of.relay), 1
     for fault in Fault:
         yield "fault", (fault.word,), float(of.faults.stands(fault))
         yield "faults_begun", (fault.word,), of.faults.begun(fault)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from importlib.metadata import version
 
 from relay.admission.verifier import Verifier
 from relay.alarms.sender import AlarmSender
@@ -46,4 +48,6 @@ class Watched:
     """None where the settings switch it off"""
     locks: Callable[[], int] = lambda: 0
     found: Found = field(default_factory=Found)
+    version: str = field(default_factory=partial(version, "ctp-relay"))
+    """read once: it stands in a file, and a relay without descriptors must still say how it is"""
     senders: Callable[[], Sequence[AlarmSender]] = tuple
