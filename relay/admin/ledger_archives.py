@@ -53,6 +53,8 @@ class ArchiveActions:
     def archive(self, by: Person, month: str, out: Path, progress: Progress | None = None) -> ArchiveFile:
         """Put everything up to the end of this month (2026-01) into a sealed file, and remove it from the database."""
         months = self._months()
+        self._require_turn(month, months)
+        self._seals.copy_seals()
         seal = months.get(month) or self._seal(by, month, months, progress)
         content, path = seal.content, out / f"ledger-{month}.jsonl{PACKED}"
         if not self._is_removed(month):
@@ -107,6 +109,12 @@ class ArchiveActions:
             starts |= {chain: part.after for chain, part in before.content.parts.items()}
         parts = {chain: Stretch(starts[chain], part.after) for chain, part in ends.items()}
         return self._seals.make_seal(by, SealKind.MONTH, month, parts, before, progress)
+
+    def _require_turn(self, month: str, months: dict[str, Seal]) -> None:
+        """A month that was sealed must be out of the database before a later one is: nothing is read behind an archive."""
+        for earlier in sorted(months):
+            if earlier < month and not self._is_removed(earlier):
+                raise NotSealed(f"{earlier} is sealed and not archived: archive it first (请先归档 {earlier})")
 
     def _months(self) -> dict[str, Seal]:
         seals = kept_seals.seals_in(self._tools.ledger)

@@ -33,7 +33,7 @@ from relay.ledger.kept_seals import SealFolder
 from relay.ledger.proof import proof_of
 from relay.ledger.reader import Progress, Stretch
 from relay.ledger.seal import FORMAT, Seal, SealKind
-from relay.ledger.seal_file import SealTally, entries_of, file_lines_of, seal_of
+from relay.ledger.seal_file import SealMisfit, SealTally, entries_of, file_lines_of, seal_of
 from relay.ledger.signing_key import open_signing_key
 from relay.ledger.trading_day import day_end, day_of_text
 
@@ -87,6 +87,7 @@ class SealActions:
         """
         if until:
             self.require_over(until)
+        self.copy_seals()
         seals = self.days()
         if until in seals:
             yield self.write_day(seals[until], out, progress)
@@ -97,7 +98,7 @@ class SealActions:
                 f"{until} was passed over: {newest} is sealed already, and what was left of earlier days is in its file"
                 f" ({until} 已越过, 其记录在 {newest} 的文件中)"
             )
-        for day in self._open_days(seals, until):
+        for day in self._open_days(until):
             yield self.write_day(self._seal_day(by, day, progress), out, progress)
 
     def write_day(self, seal: Seal, out: Path, progress: Progress | None = None) -> SealedFile:
@@ -115,6 +116,11 @@ class SealActions:
         write_anew(page, day_page(seal, summary, path.name))
         return SealedFile(content.name, path, page, content.entries, is_new)
 
+    def copy_seals(self) -> None:
+        """Keep the database's seals on this machine too: those of other relays, and of a process that ended too early."""
+        seals = kept_seals.seals_in(self._tools.ledger)
+        self._tools.folder.keep(seal for seal in seals.values() if seal.is_signed())
+
     def days(self) -> dict[str, Seal]:
         """The seals of days, by their names."""
         seals = kept_seals.seals_in(self._tools.ledger)
@@ -128,11 +134,8 @@ class SealActions:
         days = {_named(text) for text in reader.days_after(self._tools.ledger, heads)}
         return sorted(day for day in days if newest < day <= until)
 
-    def _open_days(self, seals: dict[str, Seal], until: str) -> list[str]:
+    def _open_days(self, until: str) -> list[str]:
         """The days to seal now, oldest first."""
-        newest = max(seals, default="")
-        if until and not newest:
-            return [until]  # the first one there is: what came before is not asked for
         now = self._tools.clock()
         over = {day for day in self.unsealed_days(until or "9999") if until or _is_over(day, now)}
         return sorted(over | ({until} if until else set()))
@@ -148,11 +151,15 @@ class SealActions:
     def _seal_day(self, by: Person, day: str, progress: Progress | None) -> Seal:
         before = max(self.days().items(), default=("", None))[1]
         after = reader.heads_after_day(self._tools.ledger, day.replace("-", ""))
-        if before is None:
-            starts = reader.heads_after_day(self._tools.ledger, _day_before(day))
-        else:  # a chain that is new since then begins with this day
-            starts = {chain: part.before for chain, part in reader.stretches(self._tools.ledger).items()}
+        # A chain that no seal has yet begins with this day: no entry is in no file.
+        starts = {chain: part.before for chain, part in reader.stretches(self._tools.ledger).items()}
+        if before is not None:
             starts |= {chain: part.after for chain, part in before.content.parts.items()}
+        if gone := sorted(set(starts) - set(after)):
+            raise SealMisfit(
+                f"{gone[0]}: the recorded head of the chain is missing, and its entries were sealed before: see"
+                " ctp-relay ledger verify"
+            )
         parts = {
             chain: Stretch(starts[chain], max(head, starts[chain], key=lambda one: one.sequence))
             for chain, head in after.items()
@@ -262,9 +269,10 @@ def write_same(path: Path, lines: Iterable[str]) -> bool:
 
 def write_anew(path: Path, content: str) -> None:
     """Write a file, whole or not at all, whatever is there: one that is made of another, and proves nothing itself."""
-    new = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # follows nobody's link
+    new = Path(name)
     try:
-        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(content)
         new.replace(path)
     finally:
@@ -275,12 +283,22 @@ def replace_same(path: Path, new: Path) -> bool:
     """Give a new file its name; returns False where it is there with the same bytes already. Raises NotSealed."""
     if not path.exists():
         new.rename(path)
+        sync_folder(path.parent)  # entries may go from the database next: the name must outlast the power
         return True
     if file_digest(path) != file_digest(new):
         raise NotSealed(
             f"{path} is there, and is another file than this one: look who changed it ({path} 已存在且内容不同)"
         )
     return False
+
+
+def sync_folder(folder: Path) -> None:
+    """Put the names in it on the disk. Raises OSError."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def file_digest(path: Path) -> str:
@@ -300,7 +318,3 @@ def _named(text: str) -> str:
     """2026-01-05 of a trading day as the counter writes it, or of the hour of an entry that names none."""
     day = text if text.isdigit() else day_of_text(f"{text[:13]}:00{text[13:]}")
     return f"{day[:4]}-{day[4:6]}-{day[6:]}"
-
-
-def _day_before(day: str) -> str:
-    return f"{dt.date.fromisoformat(day) - dt.timedelta(days=1):%Y%m%d}"

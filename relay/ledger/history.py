@@ -16,6 +16,7 @@ from sqlalchemy import ColumnElement, Engine, and_, or_, select, tuple_
 
 from relay.database.schema import LEDGER
 from relay.ledger.chain import Entry
+from relay.ledger.reader import is_here
 
 MOST_ON_A_PAGE = 500
 _ABOUT = ("investor_id", "user_id", "terminal_app_id", "app_id", "public_ip", "place")
@@ -63,7 +64,7 @@ def page(
 ) -> tuple[list[Entry], PageTurn | None]:
     """Up to `most` entries, newest first, and where to go on; None where there are no more."""
     most = max(1, min(most, MOST_ON_A_PAGE))
-    wanted = select(LEDGER).where(*_conditions(asked))
+    wanted = select(LEDGER).where(is_here(LEDGER), *_conditions(asked))
     if after is not None:
         before = tuple_(LEDGER.c.at, LEDGER.c.chain, LEDGER.c.sequence) < (after.at, after.chain, after.sequence)
         wanted = wanted.where(LEDGER.c.at <= after.at, before)
@@ -78,7 +79,7 @@ def page(
 
 def entry(engine: Engine, chain: str, sequence: int) -> Entry | None:
     """One entry."""
-    wanted = select(LEDGER).where(LEDGER.c.chain == chain, LEDGER.c.sequence == sequence)
+    wanted = select(LEDGER).where(LEDGER.c.chain == chain, LEDGER.c.sequence == sequence, is_here(LEDGER))
     with engine.connect() as connection:
         row = connection.execute(wanted).one_or_none()
     return Entry(*row) if row is not None else None

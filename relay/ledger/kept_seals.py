@@ -9,13 +9,14 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, insert, select
 
 from relay.database.schema import LEDGER_ARCHIVE, LEDGER_SEAL
-from relay.ledger.chain import Head
+from relay.ledger.chain import GENESIS_HASH, Head
 from relay.ledger.reader import PinnedHead
 from relay.ledger.seal import Seal, SealBroken, SealContent, SealKind
 
@@ -58,12 +59,17 @@ class SealFolder:
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         for seal in seals:
             path = self._folder / f"{seal.content.kind}-{seal.content.name}.json"
+            if not path.exists():
+                self._write(path, seal)
+
+    def _write(self, path: Path, seal: Seal) -> None:
+        """Whole or not at all, and never over one that is there."""
+        with tempfile.NamedTemporaryFile("w", dir=self._folder, prefix=".", encoding="ascii") as file:  # of mode 0600
+            json.dump(seal.as_row(), file)
+            file.flush()
+            os.fsync(file.fileno())
             with contextlib.suppress(FileExistsError):
-                file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-                with os.fdopen(file, "w", encoding="ascii") as writer:
-                    json.dump(seal.as_row(), writer)
-                    writer.flush()
-                    os.fsync(writer.fileno())
+                os.link(file.name, path)
 
     def seals(self) -> Iterator[tuple[str, Seal | None]]:
         """Each file's name with its seal; None where it is none."""
@@ -101,9 +107,7 @@ class SealAudit:
             if content is None:
                 continue
             self._contents[name] = content
-            expected = before[content.kind].fingerprint if content.kind in before else None
-            if expected is not None and content.previous != expected:
-                self.problems.append(f"seal of {content.kind} {content.name}: does not follow the seal before it")
+            self.problems += [f"seal of {' '.join(name)}: {what}" for what in _gaps(before.get(content.kind), content)]
             before[content.kind] = seal
             self._pin(content)
 
@@ -164,3 +168,16 @@ class SealAudit:
                     f"{row.chain}: entries up to {row.sequence} are said to be in the archive of {row.month},"
                     " and no seal of that month says so"
                 )
+
+
+def _gaps(before: Seal | None, content: SealContent) -> Iterator[str]:
+    """Where a seal does not go on from the one before it of its kind: what lies between is in no file."""
+    if content.previous != (before.fingerprint if before is not None else GENESIS_HASH):
+        yield "does not follow the seal before it" if before is not None else "the seals before it are missing"
+    ended = {chain: part.after for chain, part in before.content.parts.items()} if before is not None else {}
+    for chain, head in sorted(ended.items()):
+        part = content.parts.get(chain)
+        if part is None:
+            yield f"leaves out {chain}, which the seal before it has"
+        elif part.before != head:
+            yield f"begins {chain} after entry {part.before.sequence}, and the seal before it ends with {head.sequence}"

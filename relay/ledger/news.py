@@ -8,6 +8,7 @@ from sqlalchemy import Engine, select
 
 from relay.database.schema import LEDGER, LEDGER_HEAD
 from relay.ledger.chain import Entry
+from relay.ledger.reader import is_here
 
 _ROWS_AT_A_TIME = 1000
 
@@ -30,7 +31,7 @@ def entries_after(engine: Engine, seen: dict[str, int], since: str, kinds: Seque
             if head <= last:
                 continue
             between = (LEDGER.c.chain == chain, LEDGER.c.sequence > last, LEDGER.c.sequence <= head)
-            wanted = select(LEDGER).where(*between, LEDGER.c.at >= since, LEDGER.c.kind.in_(kinds))
+            wanted = select(LEDGER).where(is_here(LEDGER), *between, LEDGER.c.at >= since, LEDGER.c.kind.in_(kinds))
             rows = connection.execution_options(yield_per=_ROWS_AT_A_TIME).execute(wanted.order_by(LEDGER.c.sequence))
             for row in rows:
                 yield Entry(*row)

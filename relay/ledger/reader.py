@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Select, Table, and_, or_, select
+from sqlalchemy import ColumnElement, Connection, Engine, Select, Table, and_, or_, select
 
 from relay.database.schema import LEDGER, LEDGER_ARCHIVE, LEDGER_HEAD, LEDGER_ORDER
 from relay.database.times import stamp
-from relay.ledger.chain import ChainWalk, Entry, Head, Problem, empty_head
+from relay.ledger.chain import FIRST_SEQUENCE, ChainWalk, Entry, Head, Problem, empty_head
 from relay.ledger.trading_day import day_end
 
 ORDERS_END = "/orders"
@@ -97,8 +97,20 @@ def audit(
             for problem in _walk(connection, name, walk, recorded.get(name), required, progress):
                 if len(problems) < most_problems:
                     problems.append(problem)
+            problems += _strays(connection, name)
             found.append(Audit(name, walk.entries, recorded.get(name), tuple(problems)))
         return found
+
+
+def _strays(connection: Connection, chain: str) -> Iterator[Problem]:
+    """Rows that no walk along the chain meets, and that lists would show: in the other table, or before its first entry."""
+    for table in _TABLES:
+        mine = select(table.c.sequence).where(table.c.chain == chain)
+        if table is table_of(chain):
+            mine = mine.where(table.c.sequence < FIRST_SEQUENCE)
+        stray = connection.execute(mine.order_by(table.c.sequence).limit(1)).scalar()
+        if stray is not None:
+            yield Problem(chain, stray, f"stands in {table.name} outside its chain: it was put there")
 
 
 def _walk(
@@ -175,9 +187,22 @@ def read(engine: Engine, of: Mapping[str, Stretch] | None = None, progress: Prog
 
 def tail(engine: Engine, count: int) -> list[Entry]:
     """The newest entries of all chains, oldest first."""
-    newest = select(LEDGER).order_by(LEDGER.c.at.desc(), LEDGER.c.chain, LEDGER.c.sequence.desc()).limit(count)
+    newest = (
+        select(LEDGER)
+        .where(is_here(LEDGER))
+        .order_by(LEDGER.c.at.desc(), LEDGER.c.chain, LEDGER.c.sequence.desc())
+        .limit(count)
+    )
     with engine.connect() as connection:
         return [Entry(*row) for row in connection.execute(newest)][::-1]
+
+
+def is_here(table: Table) -> ColumnElement[bool]:
+    """Whether a row is of the ledger as it is read: not behind its chain's newest archive, nor outside its chain."""
+    archived = select(LEDGER_ARCHIVE.c.chain).where(
+        LEDGER_ARCHIVE.c.chain == table.c.chain, LEDGER_ARCHIVE.c.sequence >= table.c.sequence
+    )
+    return and_(table.c.sequence >= FIRST_SEQUENCE, ~archived.correlate(table).exists())
 
 
 def table_of(chain: str) -> Table:

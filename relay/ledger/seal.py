@@ -71,10 +71,11 @@ class Seal:
         """Whether the signature is this public key's, over this manifest."""
         try:
             key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(self.public_key))
-            key.verify(base64.b64decode(self.signature, validate=True), SIGNED_FIRST + self.manifest.encode())
+            raw = base64.b64decode(self.signature, validate=True)
+            key.verify(raw, SIGNED_FIRST + self.manifest.encode())
+            return base64.b64encode(raw).decode() == self.signature  # Base64 has more than one text for some bytes
         except (ValueError, binascii.Error, InvalidSignature):
             return False
-        return True
 
     def as_row(self) -> dict[str, Any]:
         """For the last line of a file, and a proof."""

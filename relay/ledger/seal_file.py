@@ -78,8 +78,7 @@ def file_lines_of(seal: Seal, entries: Iterable[Entry]) -> Iterator[str]:
     """The sealed file's lines. Raises SealMisfit after the last entry where they are not those that were sealed."""
     content = seal.content
     parts = dict(content.parts)
-    first = {"ledger_seal_file": FORMAT, "kind": content.kind, "name": content.name, "digest": content.digest}
-    yield json.dumps(first | {"chains": part_rows(parts)}, ensure_ascii=True) + "\n"
+    yield _first_text(content)
     tally = SealTally(parts, content.digest)
     for entry in entries:
         line = json_line(entry)
@@ -88,7 +87,16 @@ def file_lines_of(seal: Seal, entries: Iterable[Entry]) -> Iterator[str]:
     root, _ = tally.end()
     if root.hex() != content.root:
         raise SealMisfit(f"the entries are not those that {content.kind} {content.name} was sealed with")
-    yield json.dumps(seal.as_row(), ensure_ascii=True) + "\n"
+    yield _last_text(seal)
+
+
+def _first_text(content: SealContent) -> str:
+    first = {"ledger_seal_file": FORMAT, "kind": content.kind, "name": content.name, "digest": content.digest}
+    return json.dumps(first | {"chains": part_rows(content.parts)}, ensure_ascii=True) + "\n"
+
+
+def _last_text(seal: Seal) -> str:
+    return json.dumps(seal.as_row(), ensure_ascii=True) + "\n"
 
 
 def verify_path(path: Path, *, public_key: str = "", required: RequiredHeads | None = None) -> FileAudit:
@@ -109,7 +117,7 @@ def verify_sealed(lines: Iterable[bytes], *, public_key: str = "", required: Req
     _, line, _ = next(numbered, (1, b"", True))
     if not line:
         raise NothingToVerify("it is empty")
-    first, parts = _first_line(line)
+    (first, parts), first_text = _first_line(line), line
     walk, tree, seal = FileWalk(parts, required or RequiredHeads()), MerkleTree(str(first["digest"])), None
     for number, line, is_last in numbered:
         seal = _seal_at(line) if is_last else None
@@ -120,6 +128,8 @@ def verify_sealed(lines: Iterable[bytes], *, public_key: str = "", required: Req
     if seal is None:
         return FileAudit(chains, parts, "", ("the file is cut off: its last line, the seal, is missing",))
     problems = list(_misfits(seal, first, parts, tree))
+    if not problems and (first_text, line) != (_first_text(seal.content).encode(), _last_text(seal).encode()):
+        problems.append("its first or last line is not as it was written")
     signed = seal.is_signed()
     if not signed:
         problems.append("the signature does not fit the seal: it was changed after it was written")

@@ -15,12 +15,13 @@ Exit code 0: proved, and the entry is printed. 1: not proved. 2: wrong usage.
 import argparse
 import base64
 import hashlib
+import io
 import json
 import sys
 from pathlib import Path
 from typing import Any
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
@@ -91,13 +92,15 @@ def verify(proof: "dict[str, Any]", public_key: str) -> "tuple[dict[str, Any], d
 
 
 def main() -> int:
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a console that cannot show Chinese
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("proof")
     parser.add_argument("--public-key", required=True, help="64 hexadecimal digits, from the futures firm")
     given = parser.parse_args()
     try:
         entry, sealed = verify(json.loads(Path(given.proof).read_bytes()), given.public_key)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, UnsupportedAlgorithm) as error:
         print(f"NOT PROVED (未通过): {error!r:.300}", file=sys.stderr)
         return 1
     print(f"proved (已核验): {sealed['kind']} {sealed['name']}, sealed at {sealed['made_at']} by {sealed['relay']}")

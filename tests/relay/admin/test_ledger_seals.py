@@ -132,7 +132,7 @@ def test_a_day_that_is_not_over_is_not_sealed(small_office: Office) -> None:
     small_office.now("2026-01-12T18:30")
     small_office.seal("2026-01-06")
     with pytest.raises(NotSealed, match="passed over"):
-        small_office.seal("2026-01-05")
+        small_office.seal("2026-01-02")
     with pytest.raises(NotSealed, match="no day"):
         small_office.seal("yesterday")
 
