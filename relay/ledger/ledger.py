@@ -30,7 +30,7 @@ import asyncio
 import contextlib
 import datetime as dt
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Self
@@ -45,7 +45,7 @@ from relay.database.times import stamp
 from relay.ledger.chain import Entry, Head, canonical, empty_head, head_after, link
 from relay.ledger.digests import SHA256
 from relay.ledger.export_columns import fields_of
-from relay.ledger.reader import table_of
+from relay.ledger.reader import is_here, table_of
 from relay.ledger.spool import Gap, Item, Spool
 from relay.ledger.trading_day import KnownTradingDay
 from relay.refusals.refusal import LedgerUnavailable
@@ -99,7 +99,7 @@ def append(connection: Connection, chain: str, items: Sequence[Item], digest: st
 
 def newest_day(connection: Connection) -> KnownTradingDay:
     """The trading day of the ledger's newest entry: what the counter said last, to whichever process."""
-    newest = select(LEDGER.c.trading_day).order_by(LEDGER.c.at.desc()).limit(1)
+    newest = select(LEDGER.c.trading_day).where(is_here(LEDGER)).order_by(LEDGER.c.at.desc()).limit(1)
     return KnownTradingDay(connection.execute(newest).scalar() or "")
 
 
@@ -258,6 +258,7 @@ class Ledger:
         # Every waiting caller must get an answer, and the writer must go on, after any error.
         except Exception as error:  # noqa: BLE001
             why = brief(error)
+            self._spool.in_doubt = True  # the commit may have come through, and its answer not
             rest = self._to_disk(group, why)
             self._failed += len(rest)
             _settle(rest, why)
@@ -289,7 +290,7 @@ class Ledger:
         caught_up = 0
         while items := self._spool.first(_CATCH_UP):
             with writing(self._engine) as connection:
-                fresh = _not_in(connection, self.chain, items) if self._spool.from_before else items
+                fresh = not_in(connection, self.chain, items) if self._spool.in_doubt else items
                 if fresh:
                     append(connection, self.chain, fresh, self._digest)
             self._spool.drop_first(len(items))
@@ -299,13 +300,22 @@ class Ledger:
             _log.warning("ledger_caught_up", chain=self.chain, entries=caught_up, lost=self._spool.lost)
 
 
-def _not_in(connection: Connection, chain: str, items: Sequence[Item]) -> list[Item]:
+def not_in(connection: Connection, chain: str, items: Sequence[Item]) -> list[Item]:
     """Those of the entries that are not in the chain yet, by all they say."""
-    stored = select(LEDGER.c.at, LEDGER.c.kind, LEDGER.c.session, LEDGER.c.data)
+    # A commit that got no answer may still be on its way: whoever appends holds the head.
+    connection.execute(select(LEDGER_HEAD.c.chain).where(LEDGER_HEAD.c.chain == chain).with_for_update())
+    table = table_of(chain)
+    stored = select(table.c.at, table.c.kind, table.c.session, table.c.data)
     times = min(item[0] for item in items), max(item[0] for item in items)
-    rows = connection.execute(stored.where(LEDGER.c.chain == chain, LEDGER.c.at.between(*times)))
-    known = {tuple(row) for row in rows}
-    return [item for item in items if item[:4] not in known]
+    rows = connection.execute(stored.where(table.c.chain == chain, table.c.at.between(*times)))
+    known = Counter(tuple(row) for row in rows)
+    fresh = []
+    for item in items:
+        if known[item[:4]]:
+            known[item[:4]] -= 1
+        else:
+            fresh.append(item)
+    return fresh
 
 
 def _settle(group: Sequence[_WaitingEntry], why: str) -> None:

@@ -30,10 +30,10 @@ from relay.counter.port import OrderNote
 from relay.database.database import brief, writing
 from relay.database.schema import LEDGER_ORDER
 from relay.database.times import COUNTER_ZONE, stamp
-from relay.ledger.chain import SecretInLedger, canonical, stored_text
+from relay.ledger.chain import canonical, stored_text
 from relay.ledger.day_summary import ORDERS_LOST_KIND
 from relay.ledger.digests import SHA256
-from relay.ledger.ledger import append
+from relay.ledger.ledger import append, not_in
 from relay.ledger.reader import ORDERS_END
 from relay.ledger.spool import Gap, Item
 from relay.ledger.trading_day import KnownTradingDay
@@ -81,6 +81,8 @@ class OrderTrailWriter:
         self._day = KnownTradingDay()
         self.on_loss: Callable[[str], object] = lambda _: None
         """called with why, on the thread that puts, when entries begin to be lost; must not wait"""
+        self._losing = threading.Lock()
+        """taken only where there was no room: who says what was lost is then one of two threads"""
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"orders {relay}", daemon=True)
 
@@ -123,19 +125,23 @@ class OrderTrailWriter:
     def _put_or_lose(self, make: Make) -> None:
         """There was no room: once half of it is free again, what was lost is said, and then keeping goes on."""
         now = self._clock()
-        if not self._has_room_again():
-            if not self._lost_now:
+        with self._losing:
+            if self._has_room_again():
+                self._say_lost(now)
+                self._waiting.append((now, make))
+                return
+            begins = not self._lost_now
+            if begins:
                 self._lost_since = now
                 _log.error("orders_not_recorded", chain=self.chain, waiting=len(self._waiting))
             self._lost_now += 1
             self._lost += 1
-            if self._lost_now == 1:
-                self.on_loss(self._why_full())
-            return
-        self._say_lost(now)
-        self._waiting.append((now, make))
+        if begins:
+            self.on_loss(self._why_full())
 
     def _say_lost(self, now: float) -> None:
+        if not self._lost_now:
+            return  # the other thread was first
         lost, since, self._lost_now = self._lost_now, self._lost_since, 0
         gap = Gap(lost, _stamp(since), _stamp(now), self._why_full())
         facts = {"entries": gap.entries, "since": gap.since, "until": gap.until, "why": gap.why}
@@ -160,6 +166,9 @@ class OrderTrailWriter:
                 if self._closing.wait(_RETRY_SECONDS):
                     break
                 continue
+            if self._lost_now and not self._waiting:  # the next order may come tomorrow
+                with self._losing:
+                    self._say_lost(self._clock())
             if self._waiting:
                 continue
             if self._closing.is_set():
@@ -171,28 +180,31 @@ class OrderTrailWriter:
         """Make entries of what waits, a few at a time."""
         while self._waiting and len(self._group) < _LARGEST_GROUP:
             at, make = self._waiting.popleft()
-            with contextlib.suppress(SecretInLedger):
-                self._group.append(self._made(at, make))
+            self._group.append(self._made(at, make))
             if len(self._group) % _AT_A_TIME == 0:
                 time.sleep(0)  # an order may wait for the interpreter
 
     def _made(self, at: float, make: Make) -> Item:
         try:
             note = make()
+            self._day.hear(note.trading_day)
+            return self._item(at, note.kind, note.data, note.session)
         except Exception as error:  # noqa: BLE001 - the stream must go on, and say what it has not
             _log.exception("order_not_read", chain=self.chain)
             return self._item(at, ORDERS_LOST_KIND, {"entries": 1, "why": type(error).__name__})
-        self._day.hear(note.trading_day)
-        return self._item(at, note.kind, note.data, note.session)
 
     def _item(self, at: float, kind: str, data: Mapping[str, object], session: str = "") -> Item:
         moment = dt.datetime.fromtimestamp(at, COUNTER_ZONE)
         return stamp(moment), kind, session, _text(data), self._day.at(moment)
 
     def _commit(self) -> bool:
+        group = self._group
         try:
             with writing(self._engine) as connection:
-                append(connection, self.chain, self._group, self._digest)
+                if self._away:  # the commit before may have come through, and its answer not
+                    group = not_in(connection, self.chain, group)
+                if group:
+                    append(connection, self.chain, group, self._digest)
         except Exception as error:  # noqa: BLE001 - whatever it is, the stream tries again and counts what it cannot keep
             if not self._away:
                 _log.error("orders_waiting_for_database", chain=self.chain, error=brief(error))
@@ -208,7 +220,8 @@ class OrderTrailWriter:
     def _end(self) -> None:
         """What is lost for good is said where it can be; the end stands in the chain only where all before it does."""
         if self._lost_now:
-            self._say_lost(self._clock())
+            with self._losing:
+                self._say_lost(self._clock())
             self._take()
         left = len(self._waiting)
         if left:

@@ -5,8 +5,8 @@ sent, a session is over. Such an entry is put into this file, in the order thing
 as soon as that answers again. Everything in the file stands in the chain before anything that came later.
 
 The file has one entry a line, `[at, kind, session, data, trading_day]`, and is removed when it is empty. It survives the process.
-A relay that was killed between the database's commit and the removal finds lines that are in the chain already; the
-first catching up after a start leaves those out.
+A relay that was killed between the database's commit and the removal finds lines that are in the chain already, and so
+does one whose commit came through without an answer; catching up leaves those out.
 
 Where the disk refuses too, or the file has reached its bound, entries are lost. How many, since when and why is kept,
 and becomes an entry of its own: a gap that is announced is no hidden one.
@@ -67,8 +67,8 @@ class Spool:
         """entries lost since the start"""
         self._items: list[Item] = []
         self._load()
-        self.from_before = bool(self._items)
-        """whether an earlier process wrote it: part of it may be in the database already"""
+        self.in_doubt = bool(self._items)
+        """whether part of it may be in the database already: an earlier process wrote it, or a commit got no answer"""
 
     def __len__(self) -> int:
         return len(self._items) + (self._gap is not None)
@@ -95,7 +95,7 @@ class Spool:
             self._gap = None
         del self._items[:count]
         if not self._items:
-            self.from_before = False
+            self.in_doubt = False
             self._path.unlink(missing_ok=True)
 
     def keep(self, items: Sequence[Item]) -> None:

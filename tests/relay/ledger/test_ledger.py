@@ -23,6 +23,7 @@ from relay.ledger.spool import Spool
 from relay.refusals.refusal import LedgerUnavailable
 from tests.postgres import PostgresServer
 from tests.relay.conftest import HandClock
+from tests.relay.ledger.test_order_trail import answers_lost_once
 
 
 @pytest.fixture
@@ -331,6 +332,19 @@ async def test_what_happened_while_the_database_was_away_stands_in_its_place(
     times = [entry.at for entry in read(engine)]
     assert times == sorted(times)
     assert not spool_file.exists()
+
+
+async def test_a_commit_without_an_answer_doubles_nothing(
+    engine: Engine, clock: HandClock, spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It came through, and the connection broke before the database could say so; two that say the same are two."""
+    monkeypatch.setattr("relay.ledger.ledger.writing", answers_lost_once())
+    with Ledger(engine, "relay", spool=spool, clock=clock) as ledger:
+        await asyncio.gather(*(ledger.note("ended", "s-1", {}) for _ in range(2)))
+        await caught_up(ledger)
+        await ledger.note("after", "", {})
+
+    assert kinds(engine) == ["ended", "ended", "after"]
 
 
 async def test_it_is_caught_up_without_anybody_asking(engine: Engine, clock: HandClock, spool: Spool) -> None:

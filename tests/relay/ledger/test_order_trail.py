@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 from sqlalchemy import Connection, Engine, select, text
@@ -32,6 +33,21 @@ def kept(engine: Engine) -> list[tuple[str, dict[str, object]]]:
     wanted = select(LEDGER_ORDER.c.kind, LEDGER_ORDER.c.data).order_by(LEDGER_ORDER.c.sequence)
     with engine.connect() as connection:
         return [(kind, json.loads(data)) for kind, data in connection.execute(wanted)]
+
+
+def answers_lost_once() -> Callable[[Engine], contextlib.AbstractContextManager[Connection]]:
+    """A `writing` whose first commit comes through, and then fails."""
+    lost: list[bool] = []
+
+    @contextlib.contextmanager
+    def writing_and_losing(engine: Engine) -> Iterator[Connection]:
+        with writing(engine) as connection:
+            yield connection
+        if not lost:
+            lost.append(True)
+            raise OperationalError("", {}, Exception("server closed the connection"))
+
+    return writing_and_losing
 
 
 def eventually(holds: Callable[[], bool]) -> None:
@@ -133,6 +149,44 @@ def test_a_database_that_comes_back_gets_everything(sqlite_engine: Engine, monke
         eventually(lambda: trail.statistics()["committed"] >= 2)
 
     assert [kind for kind, _ in kept(sqlite_engine)] == ["orders_began", "order_insert", "orders_ended"]
+
+
+def test_a_commit_without_an_answer_doubles_nothing(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It came through, and the connection broke before the database could say so."""
+    monkeypatch.setattr(order_trail, "_RETRY_SECONDS", 0.01)
+    monkeypatch.setattr("relay.ledger.order_trail.writing", answers_lost_once())
+    with OrderTrailWriter(engine, "one") as trail:
+        trail.put(note(7))
+        eventually(lambda: trail.statistics()["committed"] >= 2)
+
+    assert [kind for kind, _ in kept(engine)] == ["orders_began", "order_insert", "orders_ended"]
+
+
+def test_what_was_lost_is_said_without_another_order(sqlite_engine: Engine) -> None:
+    """The last order of the day may be among them: the day's file must not wait for the next one's."""
+    away = threading.Event()
+    away.set()
+
+    class Elsewhere(OrderTrailWriter):
+        def _commit(self) -> bool:
+            return not away.is_set() and super()._commit()
+
+    with Elsewhere(sqlite_engine, "one", capacity=4) as trail:
+        eventually(lambda: fill(trail) >= 3)
+        lost = trail.statistics()["lost"]
+        away.clear()
+        eventually(lambda: "orders_lost" in [kind for kind, _ in kept(sqlite_engine)])
+
+    assert [data["entries"] for kind, data in kept(sqlite_engine) if kind == "orders_lost"] == [lost]
+
+
+def test_an_entry_that_the_ledger_does_not_take_is_said(sqlite_engine: Engine) -> None:
+    """A key that sounds like a secret: the entry is not kept, and that is not silent."""
+    with OrderTrailWriter(sqlite_engine, "one") as trail:
+        trail.put(lambda: OrderNote("order_insert", "", "", {"password\u200b": "x"}))
+        eventually(lambda: len(kept(sqlite_engine)) == 2)
+
+    assert [kind for kind, _ in kept(sqlite_engine)][:2] == ["orders_began", "orders_lost"]
 
 
 def test_a_process_that_did_not_end_is_named_by_the_next(sqlite_engine: Engine) -> None:

@@ -26,7 +26,7 @@ _NAMES = (
     "ExecOrderSysID", "QuoteSysID", "OptionSelfCloseSysID", "OrderLocalID", "RequestID", "ParkedOrderID",
     "ParkedOrderActionID",
 )  # fmt: skip
-_ORDER_WORDS = "Insert", "Action", "RemoveParked"
+_ORDER_WORDS = "Insert", "Action", "RemoveParked", "OffsetSetting"
 """what stands in the name of every request that orders, changes or takes back; a question may have them too"""
 _CHANGES = "3"
 """ActionFlag of a change; any other action takes the order back"""
@@ -145,6 +145,6 @@ def _is_order(method: str) -> bool:
 
 
 def _kind(method: str, action: str) -> str:
-    if method.endswith("Insert"):
+    if method.endswith("Insert") or method == "ReqOffsetSetting":
         return "order_insert"
     return "order_change" if action == _CHANGES else "order_cancel"
