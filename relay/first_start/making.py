@@ -23,6 +23,7 @@ from relay.first_start.answers import (
 from relay.first_start.trial_certificate import make_trial_files
 from relay.rpc.certificates import CertificateUnusable, read_pair
 from relay.settings.file import SettingsInvalid, load
+from relay.settings.file_modes import why_changeable
 from relay.settings.secret_files import create_private
 
 SETTINGS = "relay.toml"
@@ -50,10 +51,20 @@ def make(directory: Path, answers: FirstAnswers, now: dt.datetime) -> list[str]:
     answers.check()
     refuse_finished(directory)
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _require_own(directory)
     (directory / STATE).mkdir(exist_ok=True, mode=0o700)
     written = _secrets(directory, answers) + _certificate(directory, answers, now)
     _settings(directory, answers)
     return [*written, SETTINGS]
+
+
+def _require_own(directory: Path) -> None:
+    """Raise AnswerWrong where another user could change what is written here, or has brought a key of his own."""
+    for place in (directory, directory / STATE, directory / CERTIFICATE.parent, directory / KEY):
+        if why := why_changeable(place):
+            raise AnswerWrong(
+                f"其他用户可更改此处，不会写入秘密 / another user could change what is written here: {why}"
+            )
 
 
 def _secrets(directory: Path, answers: FirstAnswers) -> list[str]:

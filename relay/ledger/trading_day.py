@@ -11,6 +11,7 @@ A word that is no date, is over, or lies further ahead than any holiday is not b
 from __future__ import annotations
 
 import datetime as dt
+import re
 from typing import Final
 
 from relay.database.times import COUNTER_ZONE
@@ -18,6 +19,7 @@ from relay.database.times import COUNTER_ZONE
 DAY_ENDS: Final = dt.time(18, 0, tzinfo=COUNTER_ZONE)
 _FURTHEST: Final = dt.timedelta(days=15)
 _SATURDAY: Final = 5
+_WRITTEN: Final = re.compile("[0-9]{8}")
 
 
 class KnownTradingDay:
@@ -58,6 +60,8 @@ def day_end(day: str) -> dt.datetime:
 
 
 def _holds(word: str, now: dt.datetime) -> bool:
+    if not _WRITTEN.fullmatch(word):  # dates have other forms that sort otherwise, such as 2026W011
+        return False
     try:
         end = day_end(word)
     except ValueError:

@@ -106,6 +106,23 @@ def test_a_half_made_directory_is_completed(init: Init, directory: Path, monkeyp
     assert load(directory / "relay.toml", {}).counter.broker_id == "9999"
 
 
+@pytest.mark.parametrize("place", ["", "tls", "state", "elsewhere"])
+def test_a_place_that_others_can_change_gets_no_secret(init: Init, directory: Path, tmp_path: Path, place: str) -> None:
+    """Who may write there may bring a key of his own, or take another file's place; also where a link leads."""
+    directory.mkdir(mode=0o700)
+    if place == "elsewhere":
+        (tmp_path / "open").mkdir()
+        (directory / "tls").symlink_to(tmp_path / "open")
+        changeable = tmp_path / "open"
+    else:
+        changeable = directory / place
+        changeable.mkdir(exist_ok=True)
+    changeable.chmod(0o777)
+
+    assert "chmod o-w" in init(exit_code=1).output
+    assert [path for path in directory.rglob("*") if path.is_file()] == []
+
+
 def test_half_a_certificate_is_refused(init: Init, directory: Path) -> None:
     """Which half belongs to what is a person's to say."""
     (directory / "tls").mkdir(parents=True)

@@ -48,9 +48,9 @@ def test_the_counters_word_counts_until_its_day_ends() -> None:
     assert known.at(at("2026-10-09T18:01")) == "20261012"
 
 
-@pytest.mark.parametrize("word", ["", "x", "99991231", "20200101", "20260231", 20260105, None])
+@pytest.mark.parametrize("word", ["", "x", "99991231", "20200101", "20260231", "2026W021", 20260105, None])
 def test_a_word_that_cannot_be_is_not_believed(word: object) -> None:
-    """No date, over already, or further ahead than any holiday."""
+    """No date, over already, further ahead than any holiday, or written in another form."""
     known = KnownTradingDay()
     known.hear(word)
 
