@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 
 _log = structlog.get_logger(__name__)
+_T = TypeVar("_T")
 
 
 class Tasks:
@@ -26,6 +27,17 @@ class Tasks:
         self._running.add(task)
         task.add_done_callback(self._done)
         return task
+
+    async def finish(self, work: Coroutine[Any, Any, _T], name: str) -> _T:
+        """What `work` returns or raises; whoever waits for it may be cancelled, and it goes on to its end."""
+        task = asyncio.get_running_loop().create_task(work, name=name)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            task.add_done_callback(self._done)  # what it raises from here on has no other reader
+            raise
 
     async def cancel(self) -> None:
         """Cancel everything that runs, but for the task that asks, and wait until it has ended."""

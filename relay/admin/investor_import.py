@@ -67,7 +67,7 @@ def read_investors(content: bytes, existing: Collection[str]) -> tuple[list[Inve
         return [], [WrongLine(1, Wrong.EMPTY)]
     names = [name.strip().lower() for name in lines[0]]
     if not _NEEDED <= set(names) <= _KNOWN or len(set(names)) != len(names):
-        return [], [WrongLine(1, Wrong.COLUMNS, ", ".join(names)[:200])]
+        return [], [WrongLine(1, Wrong.COLUMNS)]  # not what is there: without names it is a row with its password
     return _rows(names, lines[1:], existing)
 
 

@@ -86,7 +86,8 @@ class FormAction:
         if visit.request.method == "GET":
             asked = visit.request.query_params
             subject = {name: asked.get(name, "")[:200] for name in self.subject}
-            first = {one.name: asked.get(one.name, "")[: one.longest] for one in self.fields}
+            given = [one for one in self.fields if one.kind is not FieldKind.UNSEEN]  # no link fills in a secret
+            first = {one.name: asked.get(one.name, "")[: one.longest] for one in given}
             return self._form(visit, subject, first, {})
         subject = {name: visit.text(name)[:200] for name in self.subject}
         filled, problems = self._read(visit, subject)

@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
@@ -28,6 +28,7 @@ from relay.console.security import StrictHeaders
 from relay.console.spoken import FILTERS
 from relay.database.database import brief
 from relay.outside_text import shown
+from relay.refusals.refusal import LedgerUnavailable
 
 _log = structlog.get_logger(__name__)
 _HERE = Path(__file__).parent
@@ -47,7 +48,7 @@ def make_application(parts: ConsoleParts, pages: Sequence[Page] = PAGES) -> Star
         parts.work.close()
         parts.passwords.close()
 
-    return Starlette(
+    application = Starlette(
         routes=[
             *(Route(page.path, _endpoint(door, page), methods=list(page.methods), name=page.name) for page in pages),
             Mount("/static", StaticFiles(directory=_HERE / "static"), name="static"),
@@ -57,9 +58,12 @@ def make_application(parts: ConsoleParts, pages: Sequence[Page] = PAGES) -> Star
             HTTPException: _refused(door),
             TooBusy: _unavailable(door),
             SQLAlchemyError: _unavailable(door),
+            LedgerUnavailable: _unavailable(door),
         },
         lifespan=lifespan,
     )
+    application.router.redirect_slashes = False  # it would send browsers to whatever their Host header says
+    return application
 
 
 def make_templates() -> Environment:
@@ -88,10 +92,14 @@ def _harmless(value: object) -> object:
 
 def _endpoint(door: Door, page: Page) -> _Endpoint:
     async def endpoint(request: Request) -> Response:
+        if request.method == "HEAD":  # the answer of a GET, whose body the server leaves away; never a form's
+            request = Request({**request.scope, "method": "GET"}, request.receive)
         try:
             return await door.enter(page, request)
-        except (HTTPException, TooBusy, SQLAlchemyError):
+        except (HTTPException, TooBusy, SQLAlchemyError, LedgerUnavailable):
             raise
+        except ClientDisconnect:
+            return Response(status_code=400)  # the browser has gone
         except Exception:  # noqa: BLE001  # here, so that the answer has the strict headers, too
             _log.exception("console_page_failed", page=page.name)
             return await _error_page(door, request, 500, "500")

@@ -1,6 +1,7 @@
 """What is asked before a page's function is called: who is it, may they, is the form ours.
 
-cookie      the sign-in behind it; idle, old, of a disabled account, or of an earlier generation: signed out
+cookie      the sign-in behind it; idle, old, of a disabled account, or of an earlier generation: signed out. A page that
+            renews itself is no use of it
 role        none: to the sign-in; too low: 403
 form        at most so many bytes; from a page of this console; with this browser's token; else 403 or 413
 """
@@ -8,6 +9,7 @@ form        at most so many bytes; from a page of this console; with this browse
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterable
 from typing import Final
 from urllib.parse import quote
 
@@ -19,6 +21,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import Message, Receive
 
+from relay.admin.roles import PersonRole
 from relay.console.page import Page
 from relay.console.parts import ConsoleParts
 from relay.console.security import COOKIE, LANGUAGE_COOKIE, THEME_COOKIE, form_token, set_cookie, token_is_right
@@ -43,6 +46,7 @@ class Door:
 
     async def enter(self, page: Page, request: Request) -> Response:
         """The page's answer, or why there is none. Raises HTTPException."""
+        _refuse_nul([*request.path_params.values(), *request.query_params.values()])
         visit = await self.visit(page.name, request)
         if page.role is not None and visit.account is None:
             back = visit.here if request.method == "GET" else "/"
@@ -53,7 +57,7 @@ class Door:
         if visit.needs_second_factor and page.role is not None and page.name not in _WITHOUT_FACTOR:
             return RedirectResponse(visit.to("my_factor"), 303)
         form = await self._form(page, visit) if request.method == "POST" else FormData()
-        if visit.account is not None and page.name != "live":
+        if visit.account is not None and _is_use(page, visit):
             self._parts.sign_ins.use(request.cookies[COOKIE])
         visit.form = form
         try:
@@ -107,6 +111,7 @@ class Door:
             self._parts.token_key, request.cookies.get(COOKIE, ""), token
         ):
             raise self._not_ours(visit, "token")
+        _refuse_nul([value for value in form.values() if isinstance(value, str)])
         return form
 
     def _not_ours(self, visit: Visit, why: str) -> HTTPException:
@@ -116,6 +121,19 @@ class Door:
 
 def _name(visit: Visit) -> str:
     return visit.account.name if visit.account is not None else ""
+
+
+def _is_use(page: Page, visit: Visit) -> bool:
+    """Whether a person did something. What pages ask for by themselves keeps no sign-in, but for a viewer's wall: it hangs
+    there to be looked at, and the longest time of a sign-in ends it.
+    """
+    return page.name != "live" and (not visit.by_itself or (page.name == "wall" and visit.role is PersonRole.VIEWER))
+
+
+def _refuse_nul(texts: Iterable[str]) -> None:
+    """No form has the character that PostgreSQL takes in no text. Raises HTTPException."""
+    if any("\0" in text for text in texts):
+        raise HTTPException(400)
 
 
 def _bounded(receive: Receive, longest: int) -> Receive:

@@ -84,7 +84,8 @@ def _value(field: Any, value: Any) -> Any:
     if field.message_type is not None:
         return plain(value)
     if field.enum_type is not None:
-        return field.enum_type.values_by_number[value].name
+        known = field.enum_type.values_by_number.get(value)  # a newer relay may have more of them
+        return known.name if known is not None else ""
     return value
 
 

@@ -26,6 +26,7 @@ from relay.admin.ledger import LedgerActions
 from relay.admin.person import person_of_console
 from relay.admin.terminals import TerminalActions
 from relay.console.application import make_application, make_templates, menu_for
+from relay.console.connection import MOST_CONNECTIONS, BoundedConnection
 from relay.console.live import Live
 from relay.console.parts import ConsoleActions, ConsoleParts, Work
 from relay.console.passwords import Passwords
@@ -53,8 +54,8 @@ from relay.settings.values import split_address
 from relay.stop_signals import stop_asked
 
 _log = structlog.get_logger(__name__)
-_MOST_CONNECTIONS = 256
 _FAREWELL_SECONDS = 3
+_HANDSHAKE_SECONDS = 10.0
 
 
 def run(settings: Settings) -> None:
@@ -172,12 +173,29 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         yield
 
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        if self.started:
-            port = self.servers[0].sockets[0].getsockname()[1]
-            _log.info("console_ready", port=port, tls=self.config.is_ssl)
-            self._ready(port)
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002 - uvicorn's own
+        """As uvicorn's, but that who does not finish a TLS handshake is not waited for. Raises OSError."""
+        await self.lifespan.startup()
+        if self.lifespan.should_exit:
+            raise SystemExit(1)
+        config, state = self.config, self.server_state
+        try:
+            server = await asyncio.get_running_loop().create_server(
+                lambda: BoundedConnection(config=config, server_state=state, app_state=self.lifespan.state),
+                config.host,
+                config.port,
+                ssl=config.ssl,
+                ssl_handshake_timeout=_HANDSHAKE_SECONDS if config.ssl is not None else None,
+                backlog=config.backlog,
+            )
+        except OSError:
+            await self.lifespan.shutdown()
+            raise
+        self.servers = [server]
+        self.started = True
+        port = server.sockets[0].getsockname()[1]
+        _log.info("console_ready", port=port, tls=config.is_ssl)
+        self._ready(port)
 
 
 def _config(settings: Settings, parts: ConsoleParts, files: tuple[Path, Path] | None) -> uvicorn.Config:
@@ -187,7 +205,7 @@ def _config(settings: Settings, parts: ConsoleParts, files: tuple[Path, Path] | 
         make_application(parts),
         host=host,
         port=port,
-        http="h11",
+        http=BoundedConnection,
         ws="none",
         lifespan="on",
         log_config=None,
@@ -195,7 +213,7 @@ def _config(settings: Settings, parts: ConsoleParts, files: tuple[Path, Path] | 
         server_header=False,
         proxy_headers=bool(console.trusted_proxies),
         forwarded_allow_ips=list(console.trusted_proxies),
-        limit_concurrency=_MOST_CONNECTIONS,
+        limit_concurrency=MOST_CONNECTIONS + 1,  # further connections are closed before
         timeout_keep_alive=15,
         timeout_graceful_shutdown=_FAREWELL_SECONDS,
         ssl_certfile=files[0] if files is not None else None,

@@ -64,13 +64,14 @@ class SignIns:
 
     def open(self, account: str, generation: int, address: str, *, confirmed: bool) -> str:
         """A new id, for the browser's cookie."""
-        self._make_room(account)
+        self._make_room(account, confirmed=confirmed)
         now = self._clock()
         return self._keep(SignIn(account, generation, confirmed, address, now, now))
 
     def confirm(self, identity: str) -> str:
         """The second factor was right: the same sign-in under a new id. Raises KeyError where it is over."""
         sign_in = self._by_digest.pop(_digest(identity))
+        self._make_room(sign_in.account, confirmed=True)
         now = self._clock()
         sign_in.confirmed, sign_in.opened_at, sign_in.used_at = True, now, now
         return self._keep(sign_in)
@@ -129,10 +130,12 @@ class SignIns:
         idle = self._idle if sign_in.confirmed else min(self._idle, _CODE_SECONDS)
         return now - sign_in.used_at > idle or now - sign_in.opened_at > self._longest
 
-    def _make_room(self, account: str) -> None:
+    def _make_room(self, account: str, *, confirmed: bool) -> None:
+        """A password alone ends no sign-in that has its second factor."""
         for digest in [digest for digest, one in self._by_digest.items() if self._is_over(one)]:
             del self._by_digest[digest]
-        own = [digest for digest, one in self._by_digest.items() if one.account == account]
+        held = self._by_digest.items()
+        own = [digest for digest, one in held if one.account == account and one.confirmed is confirmed]
         for digest in own[: max(0, len(own) - MOST_OF_ONE_ACCOUNT + 1)]:
             del self._by_digest[digest]
         while len(self._by_digest) >= MOST:

@@ -38,7 +38,7 @@ class SignInTries:
 
     def seconds_left(self, account: str, address: str) -> float:
         """How long no password of this account is looked at from this address; 0.0 where one is."""
-        place = _place(address)
+        place = place_of(address)
         left = max(
             self._left("account_at_address", (account, place), MOST_AT_ADDRESS),
             self._left("address", (place,), MOST_OF_ADDRESS),
@@ -49,7 +49,7 @@ class SignInTries:
 
     def failed(self, account: str, address: str) -> None:
         """A wrong password, or a wrong code of the second factor."""
-        place, now = _place(address), self._clock()
+        place, now = place_of(address), self._clock()
         keys: dict[str, tuple[str, ...]] = {
             "account_at_address": (account, place),
             "address": (place,),
@@ -64,7 +64,7 @@ class SignInTries:
 
     def succeeded(self, account: str, address: str) -> None:
         """Signed in, second factor included."""
-        place = _place(address)
+        place = place_of(address)
         self._failures["account_at_address"].pop((account, place), None)
         self._known[account, place] = None
         self._known.move_to_end((account, place))
@@ -81,9 +81,14 @@ class SignInTries:
         return WINDOW_SECONDS - (now - times[-most]) if len(times) >= most else 0.0
 
 
-def _place(address: str) -> str:
+def place_of(address: str) -> str:
+    """What an address counts as: itself, or the network of an IPv6 address."""
     try:
         known = ipaddress.ip_address(address)
     except ValueError:
         return address
-    return str(ipaddress.ip_network((known, 64), strict=False)) if known.version == 6 else str(known)
+    if isinstance(known, ipaddress.IPv4Address):
+        return str(known)
+    if known.ipv4_mapped is not None:  # as a proxy that listens on both kinds writes an IPv4 address
+        return str(known.ipv4_mapped)
+    return str(ipaddress.ip_network((known, 64), strict=False))

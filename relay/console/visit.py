@@ -52,6 +52,11 @@ class Visit:
         return self.request.client.host if self.request.client is not None else ""
 
     @property
+    def by_itself(self) -> bool:
+        """Whether the page's script asks, because there is news, and no person."""
+        return "x-live" in self.request.headers
+
+    @property
     def needs_second_factor(self) -> bool:
         """Whether nothing else may be done before one is set up."""
         required = self.parts.settings.console.second_factor and self.account is not None
@@ -91,7 +96,7 @@ class Visit:
         return str(self.request.app.url_path_for(page, **values))
 
     def render(self, template: str, status: int = 200, **facts: object) -> HTMLResponse:
-        notices = self.sign_in.take_notices() if self.sign_in is not None else []
+        notices = self.sign_in.take_notices() if self.sign_in is not None and not self.by_itself else []
         text = self.parts.templates.get_template(template).render(
             visit=self,
             t=self.say,

@@ -7,7 +7,7 @@ request's `asking`, hands both on, and writes the answer.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -27,6 +27,7 @@ from relay.admin.steering import NoOperator, Steering
 from relay.admission.login_attempts import Lock
 from relay.outside_text import shown
 from relay.refusals.refusal import LedgerUnavailable
+from relay.tasks import Tasks
 
 _log = structlog.get_logger(__name__)
 _M = TypeVar("_M", bound=Message)
@@ -74,6 +75,7 @@ class AdminService:
     def __init__(self, parts: AdminParts, person_at: PersonAt) -> None:
         self._of = parts
         self._person_at = person_at
+        self._begun = Tasks()
 
     def handlers(self) -> grpc.GenericRpcHandler:
         """For a server."""
@@ -103,11 +105,14 @@ class AdminService:
         return grpc.method_handlers_generic_handler(SERVICE, methods)
 
     def _unary(
-        self, kind: type[_M], answer: Callable[[Person, _M], Awaitable[Message]]
+        self, kind: type[_M], answer: Callable[[Person, _M], Coroutine[Any, Any, Message]]
     ) -> grpc.RpcMethodHandler[Any, Any]:
+        """A caller who hangs up, or whose time is over, is not answered; what has its entry is carried out all the same."""
+
         async def serve(request: _M | None, context: _Context) -> Message:
             try:
-                return await answer(self._person(request, context), _read(request, kind))
+                asked = answer(self._person(request, context), _read(request, kind))
+                return await self._begun.finish(asked, kind.DESCRIPTOR.name)
             except Exception as error:
                 await _abort(context, error)
                 raise

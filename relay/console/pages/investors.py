@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
+import json
 import re
 
 from starlette.datastructures import UploadFile
@@ -51,10 +54,12 @@ async def import_file(visit: Visit) -> Response:
     rows = visit.sign_in.draft.get("investors") if visit.sign_in is not None else None
     if not isinstance(rows, tuple):
         return visit.go("investor_import")
-    reason = visit.text("reason")
-    if visit.request.method == "GET" or not reason:
-        why = visit.say("form.reason_missing") if visit.request.method == "POST" else ""
-        return visit.render("investor_import_do.html", 422 if why else 200, rows=rows, why=why)
+    reason, shown = visit.text("reason"), _mark_of(visit, rows)
+    if visit.request.method == "GET":
+        return visit.render("investor_import_do.html", rows=rows, shown=shown, why="")
+    if not reason or visit.text("shown") != shown:
+        why = visit.say("investors.import_other" if reason else "form.reason_missing")
+        return visit.render("investor_import_do.html", 422, rows=rows, shown=shown, why=why)
     broker_id, actions = visit.parts.settings.counter.broker_id, visit.parts.actions
     try:
         person = visit.person(reason)
@@ -62,11 +67,17 @@ async def import_file(visit: Visit) -> Response:
     except RoleTooLow:
         raise HTTPException(403) from None
     except EXPECTED as error:
-        return visit.render("investor_import_do.html", 422, rows=rows, why=sentence_for(visit, error))
+        return visit.render("investor_import_do.html", 422, rows=rows, shown=shown, why=sentence_for(visit, error))
     if visit.sign_in is not None:
         visit.sign_in.draft.pop("investors", None)
     visit.note("action.investor_import_done", count=len(rows))
     return visit.go("investors")
+
+
+def _mark_of(visit: Visit, rows: tuple[InvestorRow, ...]) -> str:
+    """Of the rows that a page shows: another tab may have brought another file since. Says nothing of a password."""
+    said = json.dumps([(row.investor_id, row.password, row.account_ids) for row in rows])
+    return hmac.new(visit.parts.token_key, b"rows\0" + said.encode(), hashlib.sha256).hexdigest()
 
 
 async def _add(visit: Visit, filled: Filled) -> Response | None:

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from functools import partial
 
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
+from relay.console.parts import TooBusy
 from relay.console.rates import STEP_SECONDS
 from relay.console.security import COOKIE
 from relay.console.visit import Visit
+from relay.database.database import brief
 
+_log = structlog.get_logger(__name__)
 _EVENT_STREAM = {"content-type": "text/event-stream", "x-accel-buffering": "no"}
 
 
@@ -20,7 +27,7 @@ async def stream(visit: Visit) -> Response:
     live = visit.parts.live
     if account is None or not live.take_stream(account.name):
         raise HTTPException(429)
-    return StreamingResponse(_events(visit, account.name, account.generation), headers=_EVENT_STREAM)
+    return _Stream(visit, account.name, account.generation)
 
 
 async def now(visit: Visit) -> Response:
@@ -39,16 +46,29 @@ async def rates(visit: Visit) -> Response:
     return JSONResponse({"at": at, "step_seconds": STEP_SECONDS, "series": series})
 
 
+class _Stream(StreamingResponse):
+    """Gives its place back, also where the browser has gone before the first event."""
+
+    def __init__(self, visit: Visit, account: str, generation: int) -> None:
+        super().__init__(_events(visit, account, generation), headers=_EVENT_STREAM)
+        self._leave = partial(visit.parts.live.leave_stream, account)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._leave()
+
+
 async def _events(visit: Visit, account: str, generation: int) -> AsyncIterator[str]:
-    live = visit.parts.live
     try:
-        async for event in live.pictures():
+        async for event in visit.parts.live.pictures():
             if not await _still_in(visit, account, generation):
                 yield "event: signed_out\ndata: {}\n\n"
                 return
             yield event
-    finally:
-        live.leave_stream(account)
+    except (SQLAlchemyError, TooBusy) as error:
+        _log.warning("console_stream_ended", account=account, why=brief(error))  # the browser asks again
 
 
 async def _still_in(visit: Visit, account: str, generation: int) -> bool:

@@ -128,8 +128,9 @@ async def _kept(visit: Visit, notice: str) -> Response:
     name = visit.account.name if visit.account is not None else ""
     account = await visit.parts.work.run(lambda: visit.parts.accounts.find(name))
     visit.note(notice)
+    identity = visit.request.cookies[COOKIE]
+    if account is None or visit.parts.sign_ins.find(identity) is None:  # another page of this browser was faster
+        return visit.go("sign_in")
     response = visit.go("me")
-    if account is not None:
-        identity = visit.parts.sign_ins.follow(name, visit.request.cookies[COOKIE], account.generation)
-        set_cookie(response, identity)
+    set_cookie(response, visit.parts.sign_ins.follow(name, identity, account.generation))
     return response

@@ -41,9 +41,11 @@ async def password(visit: Visit) -> Response:
         return _again(visit, "sign_in.busy", 503)
     if found is None or not right or not found[0].enabled:
         parts.tries.failed(name, address)
-        _log.warning("console_sign_in_failed", account=name, address=address)
+        known = name if found is not None else ""  # what is no account may be a password in the wrong field
+        _log.warning("console_sign_in_failed", account=known, address=address)
         return _again(visit, "sign_in.failed", 403)
     account = found[0]
+    parts.sign_ins.close(visit.request.cookies[COOKIE])  # whose browser this was before
     confirmed = not account.second_factor
     identity = parts.sign_ins.open(account.name, account.generation, address, confirmed=confirmed)
     if confirmed:

@@ -6,6 +6,7 @@
    template, and what the eye is on does not move: a part in which something has the focus, or is marked, waits. */
 (() => {
   const REST_MS = 1500;
+  const LOST_MS = 5000;
   const root = document.documentElement;
   root.classList.add("script");
 
@@ -80,14 +81,25 @@
     }
   };
 
-  const news = new EventSource("/live");
-  news.addEventListener("open", () => say("live"));
-  news.addEventListener("relays", renew);
-  news.addEventListener("error", () => say("lost"));
-  news.addEventListener("signed_out", () => {
-    news.close();
-    location.reload();
-  });
+  let news;
+  const listen = () => {
+    news = new EventSource("/live");
+    news.addEventListener("open", () => say("live"));
+    news.addEventListener("relays", renew);
+    news.addEventListener("error", () => {
+      say("lost");
+      if (news.readyState !== EventSource.CLOSED) return; // the browser tries again by itself
+      setTimeout(() => {
+        renew(); // who is signed out gets the sign-in
+        listen();
+      }, LOST_MS);
+    });
+    news.addEventListener("signed_out", () => {
+      news.close();
+      location.reload();
+    });
+  };
+  listen();
   document.addEventListener("visibilitychange", () => {
     if (!document.hidden && again) renew();
   });

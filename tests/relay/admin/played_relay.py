@@ -77,7 +77,7 @@ class PlayedRelay:
     """Inside a running loop."""
 
     def __init__(self, changes: Changes, guard: LoginGuard, look: Look | None = None) -> None:
-        self.kept = KeptEvidence()
+        self.kept, self.changes = KeptEvidence(), changes
         self.house = House(self.kept)
         self.counter = PlayedSteering()
         self.faults, self.alarms = Faults(), RecentAlarms()

@@ -43,6 +43,7 @@ from relay.settings.settings import CounterSettings, Settings
 PASSWORD = "correct horse battery"
 QUICK = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
 BASE = "https://console.test"
+_HIDDEN = re.compile(r'type="hidden" name="([a-z_]+)" value="([^"]*)"')
 _TOKEN = re.compile(r'name="csrf" value="([0-9a-f]{64})"')
 
 
@@ -149,8 +150,10 @@ class Browser:
 
     async def send(self, path: str, form: Mapping[str, Any], *, form_at: str = "", **more: Any) -> httpx.Response:
         """Open the page with the form, fill it in, send it."""
-        token = await self.token(form_at or path)
-        return await self.client.post(path, data={"csrf": token, **form}, **more)
+        page = await self.get(form_at or path)
+        hidden = dict(_HIDDEN.findall(page.text))
+        assert "csrf" in hidden, f"{form_at or path} has no form: {page.status_code}"
+        return await self.client.post(path, data={**hidden, **form}, **more)
 
     async def sign_in(self, name: str, password: str = PASSWORD) -> httpx.Response:
         return await self.send("/sign-in", {"name": name, "password": password})

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -176,6 +178,31 @@ async def test_no_action_goes_without_a_reason(port: Port) -> None:
     assert not port.relay.counter.reconnected
     assert not port.relay.stop.is_set()
     assert port.relay.house.sessions.paused is None
+
+
+async def test_what_has_its_entry_is_done_though_the_caller_hung_up(
+    port: Port, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A slow database, and a caller whose time is over: the entry is written, so logins are paused."""
+    going_on, record = threading.Event(), port.relay.changes.record
+
+    def slowly(*entry: Any) -> None:
+        assert going_on.wait(30)
+        record(*entry)
+
+    monkeypatch.setattr(port.relay.changes, "record", slowly)
+    client = AdminClient(port.door("console.example"), deadline_seconds=0.5)
+    with pytest.raises(AskFailed):
+        await ACTIONS["logins_pause"](client, pb.Asking(reason=WHY))
+    await client.close()
+    with contextlib.suppress(TimeoutError):  # until the server heard of it, if it does anything of it
+        await asyncio.wait_for(asyncio.Event().wait(), 0.5)
+    going_on.set()
+    async with asyncio.timeout(30):
+        while not (await port.ask("console.example", QUESTIONS["status"])).paused.paused:
+            pass
+
+    assert [kind for kind, _ in port.entries()] == ["admin_logins_pause"]
 
 
 async def test_only_a_console_asks_for_accounts_and_they_lower_its_role(port: Port) -> None:
