@@ -5,7 +5,8 @@ it the same headings, anchors, pictures, links to elsewhere, rows of tables and 
 prints may differ.
 
 A command that the tests carry out has `<!-- run -->` before its block; `wait`: again and again until it succeeds; `root`: it changes
-the machine.
+the machine. `run machine` is carried out on a clean Debian alone, by `make manual-test`, and `run terminal` on the terminal's machine
+beside it.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ class CodeBlock:
     kind: str
     """sh, toml, text …"""
     mark: str
-    """run, run wait, run root, or empty"""
+    """run, run machine or run terminal, each perhaps with wait; run root; or empty"""
     text: str
 
 

@@ -26,6 +26,7 @@ _MASKED = (
 )
 _MASKED_TOO = ("systemd-modules-load.service", "systemd-networkd.service", "systemd-timesyncd.service", "getty.target")
 _BOOTSTRAP_SECONDS, _SECONDS = 1800, 120.0
+_CLEAN = ("env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8")
 _GROUPS = (Path("/sys/fs/cgroup/unified"), Path("/sys/fs/cgroup"))
 
 
@@ -68,13 +69,23 @@ class CleanRoot:
         place.write_text(text, encoding="utf-8")
         place.chmod(mode)
 
+    def beside_systemd(self, *command: str, own_network: bool = True) -> list[str]:
+        """The words that run a command inside while systemd is at work; without `own_network` in this machine's network."""
+        spaces = ["-a"] if own_network else ["-m", "-p", "-u", "-i", "-C"]
+        return ["nsenter", *spaces, "-t", str(self._first), "-r", "-w", *_CLEAN, *command]
+
+    def net(self, *command: str) -> None:
+        """Run a command of this machine's, `ip` say, in the root's network."""
+        subprocess.run(["nsenter", "-n", "-t", str(self._first), *command], check=True, timeout=_SECONDS)
+
     def run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run a command inside: beside systemd where it is at work, in the bare root otherwise."""
-        way = ["nsenter", "-a", "-t", str(self._first), "-r", "-w"]
+        way = self.beside_systemd(*command)
         if not self._first:
             way = ["unshare", "-m", "sh", "-c", 'mount -t proc proc "$0/proc" && exec chroot "$0" "$@"', str(self.path)]
+            way += [*_CLEAN, *command]
         return subprocess.run(
-            [*way, "env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8", *command],
+            way,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

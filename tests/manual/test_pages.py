@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import tomllib
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -27,6 +28,7 @@ NAMED = re.compile(r"`((?:ctp-relay|ctp-terminal|ctp-simcounter) [^`]+)`")
 BEFORE = re.compile(r"$|--$|[A-Z_]+=")
 """what stands before a command: nothing, the program that starts it, a variable"""
 SETTING = re.compile(r"`([a-z]+(?:\.[a-z_]+)+)(?: = [^`]*)?`")
+HEREDOC = re.compile(r"^cat > \S*relay\d?\.toml <<'EOF'\n(.*?)^EOF$", re.MULTILINE | re.DOTALL)
 NO_SETTINGS = {"secrets.key", "relay.toml", "relay.firm.example"}
 
 
@@ -145,6 +147,29 @@ def test_every_setting_of_a_page_is_there(page: Path) -> None:
     named = {name for name in SETTING.findall(text_of(page)) if name.partition(".")[0] in sections} - NO_SETTINGS
 
     assert sorted(named - keys) == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=page_name)
+def test_every_key_of_settings_that_a_page_writes_is_there(page: Path) -> None:
+    """In blocks of TOML, and in files of a relay that a command of the page writes."""
+    keys = {".".join(key) for key in setting_keys()}
+
+    assert sorted(written_keys(text_of(page)) - keys) == []
+
+
+def written_keys(text: str) -> set[str]:
+    blocks = code_blocks(text)
+    shown = [block.text for block in blocks if block.kind == "toml"]
+    shown += [found[1] for block in blocks if block.kind == "sh" for found in HEREDOC.finditer(block.text)]
+    return {key for toml in shown for key in keys_below(tomllib.loads(toml), "")}
+
+
+def keys_below(table: dict[str, Any], before: str) -> Iterator[str]:
+    for name, value in table.items():
+        if isinstance(value, dict):
+            yield from keys_below(value, f"{before}{name}.")
+        else:
+            yield f"{before}{name}"
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
