@@ -100,7 +100,7 @@ class CleanMachine:
             ["link", "set", "lo", "up"],
         ):
             subprocess.run(["nsenter", "-n", "-t", pid, ip, *words], check=True, timeout=60)
-        variables = ["HOME=/root", "DEBIAN_FRONTEND=noninteractive", "bash"]
+        variables = ["-u", "LC_ALL", "LANG=C.UTF-8", "HOME=/root", "DEBIAN_FRONTEND=noninteractive", "bash"]
         self.relay = self._shell("relay", self.root.beside_systemd("env", *variables))
         self.archive = self._shell("archive", self.root.beside_systemd("env", *variables, own_network=False))
         at_terminal = ["nsenter", "-n", "-t", pid, *self.root.beside_systemd("env", *variables, own_network=False)]
