@@ -239,7 +239,7 @@ def _tell(row: dict[str, object], what: str, *, as_json: bool) -> None:
     say(f"{row['app_id']}: {what}")
     if "auth_code" in row:
         say(f"auth code: {row['auth_code']}   (shown this once; give it to the terminal's vendor)")
-    if "old_code_until" in row:
+    if row.get("old_code_until"):
         say(f"the old auth code is valid until {row['old_code_until']}")
 
 

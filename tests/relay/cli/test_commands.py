@@ -81,10 +81,11 @@ def ledger(run: Run) -> list[dict[str, Any]]:
 def test_a_terminal_is_registered_with_a_code_it_has(run: Run, place: Path) -> None:
     """From a file, and the code is shown nowhere afterwards."""
     secret(place / "demo.secret", CODE)
-    run("terminal", "add", "client_demo_1.0", "--auth-code-file", "demo.secret", "--mode", "many_to_one")
+    added = run("terminal", "add", "client_demo_1.0", "--auth-code-file", "demo.secret", "--mode", "many_to_one")
     listed = run("terminal", "list", "--json")
 
     (terminal,) = written(listed)
+    assert added.stdout == "client_demo_1.0: registered\n"
     assert (terminal["app_id"], terminal["modes"], terminal["enabled"]) == ("client_demo_1.0", ["many_to_one"], True)
     assert CODE not in listed.stdout + run("ledger", "export").stdout
 
