@@ -34,7 +34,7 @@ pytestmark = pytest.mark.skipif(
 PAGES = ("install", "first-start", "certificates", "two-relays", "faults", "upgrade", "regulator")
 """in the order in which a reader comes to them; the day is sealed last, because a sealed day takes no more entries"""
 
-COUNTER, WEBHOOK = "/root/counter.sqlite3", "http://127.0.0.1:18080/alarm"
+COUNTER, WEBHOOK = "/srv/work/counter.sqlite3", "http://127.0.0.1:18080/alarm"
 RELAY_APP = demo_accounts.INVESTOR_RELAY_APP_ID
 INSTEAD = {
     # what the page says: what is typed, and why
@@ -53,7 +53,7 @@ import http.server
 class Takes(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         body = self.rfile.read(int(self.headers["content-length"]))
-        with open("/root/alarms", "ab") as file:
+        with open("/srv/work/alarms", "ab") as file:
             file.write(body + b"\\n")
         self.send_response(204)
         self.end_headers()
@@ -69,7 +69,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CleanMachine]:
     directory = tmp_path_factory.mktemp("machine")
     machine = CleanMachine(directory / "root")
     try:
-        (to := machine.file("/root/dist")).mkdir()
+        (to := machine.file("/srv/work/dist")).mkdir()
         if given := os.environ.get("CTP_RELAY_DEB"):  # one that is to be released, say
             shutil.copy2(given, to / "ctp-relay_given.deb")
         else:
@@ -106,7 +106,7 @@ class Reader:
             printed = self._type(block)
             _say(f"--- {page}\n{block.text}--- {printed}")
             said.append(printed)
-            logs = "".join(path.read_text(errors="replace") for path in self.machine.file("/root").glob("*/*.log"))
+            logs = "".join(path.read_text(errors="replace") for path in self.machine.file("/srv/work").glob("*/*.log"))
             shown = after.text.splitlines() if after.kind == "text" and block.mark in {"run", "run wait"} else []
             for line in shown:
                 assert line.strip() in printed + logs, f"{page}: {block.text} prints\n{printed}"
@@ -168,7 +168,7 @@ def _stand_in(machine: CleanMachine) -> None:
 def _be_the_vendor(machine: CleanMachine) -> None:
     """The terminal's machine has a folder of its own, the authority, the password; the auth code comes when it is made."""
     machine.terminal.type(
-        "mkdir /root/terminal; cd /root/terminal; ln -s /root/ca.crt /srv/ctp-relay/client_firm.secret .\n"
+        "mkdir /srv/work/terminal; cd /srv/work/terminal; ln -s /srv/work/ca.crt /srv/ctp-relay/client_firm.secret .\n"
         f"install -m 0600 /dev/null investor.secret; echo {demo_accounts.password_of('100001')} > investor.secret\n"
     )
 
@@ -190,12 +190,9 @@ def _stay(machine: CleanMachine) -> int:
     wanted = f"{_hex_address('198.51.100.10')}:{50051:04X}"
 
     def ports() -> list[int]:
-        table = machine.terminal.type("cat /proc/net/tcp; cat /root/terminal/watched")
-        return [
-            int(row[1].partition(":")[2], 16)
-            for row in map(str.split, table.splitlines())
-            if row[2:4] == [wanted, "01"]
-        ]
+        table = machine.terminal.type("cat /proc/net/tcp /proc/net/tcp6")
+        rows = [row for row in map(str.split, table.splitlines()) if len(row) > 3]
+        return [int(row[1].rpartition(":")[2], 16) for row in rows if row[2].endswith(wanted) and row[3] == "01"]
 
     deadline = time.monotonic() + 60
     while not (found := ports()):
@@ -216,7 +213,7 @@ def _sessions(machine: CleanMachine) -> str:
 
 def _report_names_the_terminal(machine: CleanMachine, port: int) -> None:
     """What the counter would send to the monitoring center."""
-    said = machine.relay.type(f"ctp-simcounter report {COUNTER} --json")
+    said = machine.relay.type(f"ctp-simcounter report --database {COUNTER} --json")
     last = [json.loads(line) for line in said.splitlines() if line.startswith("{")][-1]
 
     assert (last["kind"], last["terminal_ip"], last["terminal_port"]) == ("register", TERMINAL_ADDRESS, port)
@@ -225,13 +222,13 @@ def _report_names_the_terminal(machine: CleanMachine, port: int) -> None:
 
 
 def _an_alarm_came(machine: CleanMachine) -> None:
-    got = machine.file("/root/alarms").read_text(encoding="utf-8")
+    got = machine.file("/srv/work/alarms").read_text(encoding="utf-8")
     assert "alarm_test" in got
     _say(f"webhook: {got}")
 
 
 def _statuses(machine: CleanMachine) -> list[dict[str, str]]:
-    lines = machine.file("/root/terminal/watched").read_text(encoding="utf-8").splitlines()
+    lines = machine.file("/srv/work/terminal/watched").read_text(encoding="utf-8").splitlines()
     assert all(line.startswith("{") for line in lines), lines
     return [line for line in map(json.loads, lines) if line["kind"] == "status"]
 
