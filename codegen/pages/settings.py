@@ -1,4 +1,4 @@
-"""docs/settings.md and relay.example.toml: the settings as `ctp-relay settings` writes them."""
+"""docs/settings.md, its Chinese page and relay.example.toml: the settings as `ctp-relay settings` writes them."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from pathlib import Path
 
 from codegen.pages import NOTE, marked
 from relay.settings.text import example, markdown
+from relay.settings.wording import settings_wording
 
 
 def files() -> dict[Path, str]:
-    """The reference page and the example."""
+    """The reference page in both languages, and the example."""
     return {
         Path("docs/settings.md"): marked(markdown()),
+        Path("docs/settings.zh.md"): marked(markdown(settings_wording(chinese=True))),
         Path("relay.example.toml"): f"# {NOTE} Edit a copy.\n{example()}",
     }

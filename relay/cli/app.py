@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
+import os
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from ctpabi.command_help import TwoLanguages
+from ctpabi.locale import reads_chinese
 from relay.cli import alarm, console, investor, ledger, locks, sessions, steering, terminal
 from relay.cli.context import DEFAULT_CONFIG, ConfigPath
 from relay.cli.doctor import doctor, look_before_serving
@@ -22,6 +24,7 @@ from relay.settings.file import SettingsInvalid, control_socket, directory_url, 
 from relay.settings.file_modes import why_changeable
 from relay.settings.settings import Settings
 from relay.settings.text import example, markdown
+from relay.settings.wording import settings_wording
 
 
 class RelayCommands(TwoLanguages):
@@ -115,7 +118,8 @@ def settings_(
     `settings running` says of each key what is in force, and whether a new value waits for a restart.
     """
     if write_example or write_markdown:
-        typer.echo(example() if write_example else markdown(), nl=False)
+        words = settings_wording(chinese=reads_chinese(os.environ))
+        typer.echo(example(words=words) if write_example else markdown(words), nl=False)
         return
     with reporting():
         if which is Which.RUNNING:

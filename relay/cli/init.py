@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 import shlex
 import socket
 import sys
@@ -12,6 +13,7 @@ from typing import Annotated, Literal
 import typer
 from pydantic import SecretStr
 
+from ctpabi.locale import reads_chinese
 from relay.cli.doctor import show_findings
 from relay.cli.output import CommandRefused, reporting, say
 from relay.counter.port import Mode
@@ -106,6 +108,7 @@ def init(
             )
             if wanted == "many_to_one"
             else None,
+            chinese=reads_chinese(os.environ),
         )
         if asking.missing:
             raise CommandRefused(f"请给出 / give: {', '.join(asking.missing)}")

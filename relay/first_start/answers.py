@@ -11,6 +11,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from relay.settings.text import example
+from relay.settings.wording import settings_wording
 
 AUTH_CODE_FILE, OPERATOR_FILE = "relay_auth_code.secret", "operator.secret"
 CERTIFICATE, KEY, AUTHORITY = Path("tls/relay.crt"), Path("tls/relay.key"), Path("tls/test-authority.crt")
@@ -37,6 +38,8 @@ class FirstAnswers:
     """empty is SQLite in the state directory"""
     auth_code: SecretStr | None = field(default=None, repr=False)
     operator_password: SecretStr | None = field(default=None, repr=False)
+    chinese: bool = True
+    """whether the settings file explains itself in Chinese, else in English"""
 
     def check(self) -> None:
         """Raise AnswerWrong for what the settings alone would not find."""
@@ -75,10 +78,15 @@ class FirstAnswers:
             given |= {"counter.operator.user_id": self.operator, "counter.operator.password_file": OPERATOR_FILE}
         if self.database_url:
             given["ledger.url"] = self.database_url
-        return _HEADING + example(given)
+        heading = _HEADING_ZH if self.chinese else _HEADING_EN
+        return heading + example(given, settings_wording(chinese=self.chinese))
 
 
-_HEADING = """\
-# 中继设置，由 ctp-relay init 生成；加 # 的行显示默认值。改后执行: ctp-relay doctor
+_HEADING_ZH = """\
+# 由 ctp-relay init 生成。改后执行：ctp-relay doctor
 # 秘密不写在这里：授权码与密码在单独的文件中，只有中继用户可读。
+"""
+_HEADING_EN = """\
+# Made by ctp-relay init. After a change: ctp-relay doctor
+# No secret stands here: auth code and passwords are in files of their own, which only the relay's user can read.
 """

@@ -3,7 +3,7 @@
 A setting is read from the TOML file and may be overridden by an environment variable
 `CTP_RELAY__SECTION__KEY`. Relative paths are taken from the directory of the TOML file.
 
-After a change here: `make gen`, which writes docs/settings.md. A setting that takes effect while the relay runs (SIGHUP) also needs a row in
+After a change here: a Chinese text in meanings.zh.toml, and `make gen`, which writes docs/settings.md. A setting that takes effect while the relay runs (SIGHUP) also needs a row in
 `relay.taking`; without one it waits for a restart.
 """
 

@@ -1,4 +1,4 @@
-"""The settings as text for people: an example file and a reference page, both from the descriptions."""
+"""The settings as text for people, in Chinese or English: an example file and a reference page, both from the descriptions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,19 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
 from relay.settings.settings import ENVIRONMENT_PREFIX, Settings
+from relay.settings.wording import SettingsWording, settings_wording
 
+_ENGLISH = settings_wording(chinese=False)
+_EXAMPLE_HEAD = (
+    "# Settings of the CTP relay. Lines that are commented out show the default.",
+    "# Every setting may also be given as an environment variable {}SECTION__KEY.",
+    "# Relative paths are taken from this file's directory.",
+)
+_PAGE_HEAD = (
+    "The relay reads one TOML file (`ctp-relay serve -c relay.toml`). Every key can be overridden by an environment\n"
+    "variable, `{}SECTION__KEY`; lists are written with commas there. Unknown keys are refused.\n"
+    "Secrets stand in files only their owner can read, or in the environment."
+)
 _NAMES: dict[type, str] = {str: "text", int: "whole number", float: "number", bool: "true or false", Path: "path"}
 
 
@@ -27,6 +39,11 @@ def section_at(keys: Sequence[str]) -> type[BaseModel]:
             break
         section = inner
     return section
+
+
+def section_meaning(path: str) -> str:
+    """What the section is about, as the source has it; empty for one that is not known here."""
+    return next((section.__doc__ or "" for known, section in _sections() if known == path), "")
 
 
 def setting_keys() -> Iterator[tuple[str, ...]]:
@@ -43,52 +60,36 @@ def allowed_values(keys: Sequence[str]) -> str:
     for key in keys:
         field = section.model_fields.get(key)
         if field is not None and _section_of(field) is None:
-            return f"allowed: {_kind(field)}"
+            return f"allowed: {_kind(field, _ENGLISH)}"
     return ""
 
 
-def example(given: Mapping[str, object] = MappingProxyType({})) -> str:
+def example(given: Mapping[str, object] = MappingProxyType({}), words: SettingsWording = _ENGLISH) -> str:
     """A settings file with every key: those `given` ("listen.address") set, required ones set to an example, others commented out."""
-    lines = [
-        "# Settings of the CTP relay. Lines that are commented out show the default.",
-        f"# Every setting may also be given as an environment variable {ENVIRONMENT_PREFIX}SECTION__KEY.",
-        "# Relative paths are taken from this file's directory.",
-    ]
+    lines = [words.of_fixed(line, ENVIRONMENT_PREFIX) for line in _EXAMPLE_HEAD]
     for path, section in _sections():
         optional = path == "counter.operator" and not any(key.startswith(path) for key in given)
-        lines += ["", f"# {section.__doc__}", f"{'# ' if optional else ''}[{path}]"]
+        lines += ["", f"# {words.of_section(path, section.__doc__ or '')}", f"{'# ' if optional else ''}[{path}]"]
         for name, field in section.model_fields.items():
             if _section_of(field) is None and not _only_from_environment(field):
                 key = f"{path}.{name}"
                 line = f"{name} = {_toml(given[key])}" if key in given else _line(path, name, field, optional)
-                lines += [f"# {field.description} ({_kind(field)})", line]
+                allowed = words.of_fixed(" ({})", _kind(field, words))
+                lines += [f"# {words.of_setting(key, field.description or '')}{allowed}", line]
     return "\n".join(lines) + "\n"
 
 
-def markdown() -> str:
+def markdown(words: SettingsWording = _ENGLISH) -> str:
     """The reference page."""
-    lines = [
-        "# Settings",
-        "",
-        "The relay reads one TOML file (`ctp-relay serve -c relay.toml`). Every key can be overridden by an environment",
-        f"variable, `{ENVIRONMENT_PREFIX}SECTION__KEY`; lists are written with commas there. Unknown keys are refused.",
-        "Secrets stand in files only their owner can read, or in the environment.",
-    ]
+    lines = [f"# {words.of_fixed('Settings')}", "", words.of_fixed(_PAGE_HEAD, ENVIRONMENT_PREFIX)]
     for path, section in _sections():
-        lines += [
-            "",
-            f"## [{path}]",
-            "",
-            section.__doc__ or "",
-            "",
-            "| key | allowed | default | meaning |",
-            "|---|---|---|---|",
-        ]
+        lines += ["", f"## [{path}]", "", words.of_section(path, section.__doc__ or ""), ""]
+        lines += [words.of_fixed("| key | allowed | default | meaning |"), "|---|---|---|---|"]
         for name, field in section.model_fields.items():
             if _section_of(field) is None:
-                default = "**required**" if field.is_required() else _default(field)
-                where = f"`{name}`"
-                lines.append(f"| {where} | {_kind(field)} | {default} | {field.description} |")
+                default = words.of_fixed("**required**") if field.is_required() else _default(field)
+                meaning = words.of_setting(f"{path}.{name}", field.description or "")
+                lines.append(f"| `{name}` | {_kind(field, words)} | {default} | {meaning} |")
     return "\n".join(lines) + "\n"
 
 
@@ -132,26 +133,28 @@ def _only_from_environment(field: FieldInfo) -> bool:
     return "from the environment" in (field.description or "")
 
 
-def _kind(field: FieldInfo) -> str:
-    return ", ".join([_type_words(field.annotation), *_bounds(field.metadata), *_bounds_inside(field.annotation)])
+def _kind(field: FieldInfo, words: SettingsWording) -> str:
+    bounds = (*_bounds(field.metadata), *_bounds_inside(field.annotation))
+    parts = [_type_words(field.annotation, words), *(words.of_fixed(text, *values) for text, *values in bounds)]
+    return words.of_fixed(", ").join(parts)
 
 
-def _type_words(annotation: Any) -> str:
+def _type_words(annotation: Any, words: SettingsWording) -> str:
     origin = get_origin(annotation)
     if origin is Literal:
-        return " or ".join(get_args(annotation))
+        return words.of_fixed(" or ").join(get_args(annotation))
     if origin in {Union, types.UnionType}:
-        return _type_words(next(part for part in get_args(annotation) if part is not type(None)))
+        return _type_words(next(part for part in get_args(annotation) if part is not type(None)), words)
     if origin is tuple:
-        return "list of texts"
+        return words.of_fixed("list of texts")
     if annotation is SecretStr:
-        return "text"
+        return words.of_fixed("text")
     if origin is not None:  # Annotated
-        return _type_words(get_args(annotation)[0])
-    return _NAMES.get(annotation, "text")
+        return _type_words(get_args(annotation)[0], words)
+    return words.of_fixed(_NAMES.get(annotation, "text"))
 
 
-def _bounds_inside(annotation: Any) -> Iterator[str]:
+def _bounds_inside(annotation: Any) -> Iterator[tuple[Any, ...]]:
     """The bounds of a value that may also be left out."""
     if get_origin(annotation) in {Union, types.UnionType}:
         for part in get_args(annotation):
@@ -159,18 +162,19 @@ def _bounds_inside(annotation: Any) -> Iterator[str]:
                 yield from _bounds(item.metadata if isinstance(item, FieldInfo) else ())
 
 
-def _bounds(metadata: Sequence[object]) -> Iterator[str]:
+def _bounds(metadata: Sequence[object]) -> Iterator[tuple[Any, ...]]:
+    """Each as a sentence and what is put into it."""
     for item in metadata:
         match item:
             case Ge():
-                yield f"at least {item.ge}"
+                yield "at least {}", item.ge
             case Gt():
-                yield f"greater than {item.gt}"
+                yield "greater than {}", item.gt
             case Le():
-                yield f"at most {item.le}"
+                yield "at most {}", item.le
             case MaxLen():
-                yield f"at most {item.max_length} characters"
+                yield "at most {} characters", item.max_length
             case MinLen(min_length=1):
-                yield "not empty"
+                yield ("not empty",)
             case _:
                 pass

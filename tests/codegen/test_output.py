@@ -24,7 +24,14 @@ WRITTEN = [
     TARGET,
     *map(
         Path,
-        ("docs/refusals.md", "docs/requests.md", "docs/settings.md", "docs/state-machines.md", "relay.example.toml"),
+        (
+            "docs/refusals.md",
+            "docs/requests.md",
+            "docs/settings.md",
+            "docs/settings.zh.md",
+            "docs/state-machines.md",
+            "relay.example.toml",
+        ),
     ),
 ]
 

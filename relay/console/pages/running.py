@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from starlette.exceptions import HTTPException
@@ -16,6 +16,9 @@ from relay.console.actions import FieldKind, Filled, FormAction, FormField
 from relay.console.relays import plain
 from relay.console.troubles import sentence_for
 from relay.console.visit import Visit
+from relay.console.words import Language
+from relay.settings.text import section_meaning
+from relay.settings.wording import settings_wording
 
 _T = TypeVar("_T")
 _RELAY = ("relay",)
@@ -40,9 +43,23 @@ async def settings(visit: Visit) -> Response:
     """The settings in force, secrets hidden, at every relay."""
 
     async def ask(client: AdminClient) -> Any:
-        return plain(await client.get_running_settings(pb.GetRunningSettingsRequest(asking=visit.asking())))["settings"]
+        found = plain(await client.get_running_settings(pb.GetRunningSettingsRequest(asking=visit.asking())))[
+            "settings"
+        ]
+        return _in_sections(visit, found)
 
     return visit.render("settings.html", relays=await _everywhere(visit, ask))
+
+
+def _in_sections(visit: Visit, settings: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, list[dict[str, Any]]]]:
+    """Each section's path, what it is about, and its settings, in the visit's language."""
+    words = settings_wording(chinese=visit.language is Language.ZH)
+    sections: dict[str, list[dict[str, Any]]] = {}
+    for one in settings:
+        path, _, name = one["key"].rpartition(".")
+        meaning = words.of_setting(one["key"], one["meaning"])
+        sections.setdefault(path, []).append({**one, "name": name, "meaning": meaning})
+    return [(path, words.of_section(path, section_meaning(path)), rows) for path, rows in sections.items()]
 
 
 async def _everywhere(visit: Visit, ask: Callable[[AdminClient], Awaitable[Any]]) -> Sequence[tuple[str, Any, str]]:

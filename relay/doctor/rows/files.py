@@ -7,7 +7,7 @@ from relay.doctor.rows.advice import MEND_FILE
 
 _OK, _WARNING, _GRAVE = FindingGravity.OK, FindingGravity.WARNING, FindingGravity.GRAVE
 _LOOK_AT_SETTINGS = (
-    "修改设置文件；各项含义见 docs/settings.md",
+    "修改设置文件；各项含义见 docs/settings.zh.md",
     "mend the settings file; docs/settings.md explains each key",
 )
 
