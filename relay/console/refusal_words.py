@@ -6,7 +6,6 @@ numbers and the collector's codes. So the console says what the terminal was ans
 
 from __future__ import annotations
 
-import re
 from functools import cache
 
 from ctpabi.facts.errors import error_of
@@ -14,12 +13,9 @@ from ctpabi.facts.return_codes import report_code
 from ctpabi.facts.words import Words
 from relay.console.words import Language
 from relay.refusals.all_reasons import rows
+from relay.refusals.general_titles import general_advice, general_title
 from relay.refusals.reason import Text
 from relay.refusals.refusal import Source
-
-_PLACE = re.compile(r"\s*\{[^}]*\}\s*")
-_HERE = "\0"
-_CLAUSE = re.compile(r"\s*[,:;(]\s*")
 
 
 def refusal_title(source: str, reason: str, code: int, language: Language) -> str:
@@ -41,23 +37,12 @@ def _texts(source: str, reason: str, code: int) -> tuple[Text, Text]:
         return _pair(row.words), _pair(row.advice)
     for known_reason in rows():
         if known_reason.reason == reason:
-            columns = known_reason.columns
-            return _general(columns.message), _general(columns.advice)
+            return general_title(known_reason), general_advice(known_reason)
     return ("", ""), ("", "")
 
 
 def _pair(words: Words) -> Text:
     return words.chinese, words.english
-
-
-def _general(text: Text) -> Text:
-    """The text without what differs from one refusal to the next: its clauses without places, or what is left of it."""
-    chinese, english = (
-        ", ".join(clause for clause in _CLAUSE.split(_PLACE.sub(_HERE, half)) if clause and _HERE not in clause)
-        for half in text
-    )
-    left = _PLACE.sub("", text[0]).strip(), _PLACE.sub(" … ", text[1]).strip(" .…")
-    return chinese or left[0], english or left[1]
 
 
 def _choose(text: Text, language: Language) -> str:

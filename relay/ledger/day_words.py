@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from functools import cache
 
 from relay.faults.table import Fault
 from relay.logs.alarms import AlarmName
 from relay.refusals.all_reasons import rows
+from relay.refusals.general_titles import general_title
 
-_PLACE = re.compile(r"\s*\{[^}]*\}\s*")
 _ACTIONS = {"insert": "报单 order sent", "cancel": "撤单 taken back", "change": "改单 changed"}
 
 
@@ -18,8 +17,7 @@ def refusal_words(reason: str) -> str:
     """A reason, in general: without the numbers and names a single refusal has."""
     for row in rows():
         if row.reason == reason:
-            chinese, english = (_PLACE.sub(" … ", text).strip() for text in row.columns.message)
-            return f"{chinese} {english}"
+            return " ".join(general_title(row))
     return ""
 
 

@@ -8,6 +8,7 @@
 * `relay_reasons`   the relay, or the counter behind it, cannot serve at the moment
 * `counter_reasons` the counter refused: made of CTP's numbers with the words of `ctpabi.facts`
 * `login_advice`    what a terminal is advised whose login succeeded
+* `general_titles` what a reason is called without the names and numbers of one refusal
 * `all_reasons`     all rows together; docs/refusals.md is made from it
 
 The text of a refusal is changed in its row and nowhere else.
