@@ -51,21 +51,21 @@ class CtpError:
 
 
 SETUP_FAULT = Words(
-    "中继侧配置或地址问题, 请勿重试, 请通知期货公司",
+    "中继侧配置或地址问题，请勿重试，请通知期货公司",
     "a fault of the relay's setup; do not retry, tell your futures firm",
 )
 _CHECK_LOGIN = Words(
-    "请核对代码与密码, 不要反复重试", "check id and password; do not repeat, failures lock the account"
+    "请核对代码与密码，不要反复重试", "check id and password; do not repeat, failures lock the account"
 )
 _CHANGE_PASSWORD = Words("请在本会话内修改密码", "change the password in this session")
 _STRONGER_PASSWORD = Words("请在本会话内改用更复杂的密码", "change the password in this session, to a stronger one")
 _NEW_ONE_TIME_PASSWORD = Words("请使用新的动态口令登录", "log in with a new one-time password")
 _NO_TEXT_MESSAGES = Words(
-    "本中继不支持短信验证码登录, 请联系期货公司", "this relay cannot log in with a text message's code; ask your firm"
+    "本中继不支持短信验证码登录，请联系期货公司", "this relay cannot log in with a text message's code; ask your firm"
 )
 _LOG_OUT_ELSEWHERE = Words("请先退出其他终端", "log out elsewhere")
-_RETRY_OR_ASK = Words("请重试; 持续出现请联系期货公司", "try again; if it stays, ask your futures firm")
-_ASK_THE_BANK = Words("请先查询, 不要重复转账", "query what became of it; do not repeat the transfer")
+_RETRY_OR_ASK = Words("请重试；持续出现请联系期货公司", "try again; if it stays, ask your futures firm")
+_ASK_THE_BANK = Words("请先查询，不要重复转账", "query what became of it; do not repeat the transfer")
 _CONFIRM = Words("请查询并确认结算单", "read and confirm the settlement statement")
 
 _Row = tuple[int, str, str, str, Words]
@@ -77,7 +77,7 @@ _LOGINS: dict[tuple[LoginVerdict, Concern], tuple[_Row, ...]] = {
     (LoginVerdict.RETRY, Concern.COUNTER): (
         (7, "counter_not_ready", "还没有初始化", "the counter is not open yet", TRY_LATER),
         (8, "front_not_active", "前置不活跃", "the front is not active", TRY_LATER),
-        (90, "need_retry", "查询未就绪, 请稍后重试", "not ready or too many queries", TRY_LATER),
+        (90, "need_retry", "查询未就绪，请稍后重试", "not ready or too many queries", TRY_LATER),
         (154, "counter_busy", "柜台忙", "the counter's query core is busy", TRY_LATER),
         (5002, "counter_busy", "柜台忙", "the counter's trading core is busy", TRY_LATER),
     ),
@@ -111,7 +111,7 @@ _LOGINS: dict[tuple[LoginVerdict, Concern], tuple[_Row, ...]] = {
         (57, _REFUSED, "动态口令错误", "wrong one-time password", _NEW_ONE_TIME_PASSWORD),
         (58, _REFUSED, "未配置动态令牌", "no token for one-time passwords is registered", ASK_FIRM),
         (59, _REFUSED, "不支持该类动态令牌", "the counter does not support this kind of token", ASK_FIRM),
-        (75, "login_forbidden", "连续登录失败次数超限, 登录被禁止", "locked after repeated failures", ASK_FIRM),
+        (75, "login_forbidden", "连续登录失败次数超限，登录被禁止", "locked after repeated failures", ASK_FIRM),
         (4043, "app_id_not_for_user", "AppID 未授权给该用户", "the relay's app id is not granted to this user", ASK_FIRM),
         (4100, _REFUSED, "国密 SSL 连接错误", "certificate login: the SSL connection failed", ASK_FIRM),
         (4101, _REFUSED, "国密证书用户不符", "certificate login: wrong user id or name", ASK_FIRM),
@@ -133,7 +133,7 @@ _LOGINS: dict[tuple[LoginVerdict, Concern], tuple[_Row, ...]] = {
         (6019, _REFUSED, "短信验证码已过期", "the text message code has expired", _NO_TEXT_MESSAGES),
         (6020, "sms_code_needed", "需要短信验证码", "a code sent by text message is needed", _NO_TEXT_MESSAGES),
         (6021, _REFUSED, "该中心未配置短信验证", "this center has no text message codes", _NO_TEXT_MESSAGES),
-        (6023, _REFUSED, "已登录, 不可申请验证码", "logged in already: no text message code is given", _NO_TEXT_MESSAGES),
+        (6023, _REFUSED, "已登录，不可申请验证码", "logged in already: no text message code is given", _NO_TEXT_MESSAGES),
     ),
     (LoginVerdict.STOP_INVESTOR, Concern.INVESTOR): (
         (9, "no_privilege", "无此权限", "no privilege for this investor", ASK_FIRM),
@@ -198,7 +198,7 @@ _REQUESTS: dict[Concern, tuple[_Row, ...]] = {
         (1006, "bank_timeout", "银期转账超时", "the bank did not answer in time", _ASK_THE_BANK),
         (1011, "bank_late", "银期转账应答迟到", "the bank answered too late", _ASK_THE_BANK),
         (1023, "bank_error", "银行主机错误", "the bank's host failed", TRY_LATER),
-        (2018, "bank_result_unknown", "银行内部错误, 结果不明", "the bank failed; the result is not known", _ASK_THE_BANK),
+        (2018, "bank_result_unknown", "银行内部错误，结果不明", "the bank failed; the result is not known", _ASK_THE_BANK),
         (2059, "bank_result_unknown", "交易结果不确定", "the result of the transfer is not known", _ASK_THE_BANK),
         (999_999, "bank_pending", "等待银期处理结果", "the transfer is still under way", _ASK_THE_BANK),
     ),

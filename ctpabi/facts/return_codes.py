@@ -29,11 +29,11 @@ TOO_MANY_A_SECOND = -3
 _UNCHANGED = Words("请重新采集并按字节原样发送", "collect again and send the bytes unchanged")
 _OFFICIAL = Words("请使用官方采集库", "use the official collector")
 _APP_ID = Words(
-    "请重试; 持续出现请联系期货公司",
+    "请重试；持续出现请联系期货公司",
     "try again; if it stays, tell your futures firm: the relay's app id or mode is wrong",
 )
 _OPERATOR = Words(
-    "请重试; 持续出现请联系期货公司",
+    "请重试；持续出现请联系期货公司",
     "try again; if it stays, tell your futures firm: the operator or the mode is wrong",
 )
 _FIELDS = Words("请检查 AppID、登录备注与 MAC", "check app id, login remark and MAC address")
@@ -63,9 +63,9 @@ REPORT_CODES = _table(
     (-2, "report_not_by_collector", "采集信息不是由 CTP 采集库生成", "the system info is not the CTP collector's", _OFFICIAL),
 ) | _table(
     Concern.RELAY,
-    (-3, "report_not_permitted", "中继 AppID 不是多对多中继, 或连接中断失去认证",
+    (-3, "report_not_permitted", "中继 AppID 不是多对多中继，或连接中断失去认证",
      "the relay's app id is no many-to-many relay, or the connection broke", _APP_ID),
-    (-4, "report_not_permitted", "当前用户不是一对多操作员, 或连接中断",
+    (-4, "report_not_permitted", "当前用户不是一对多操作员，或连接中断",
      "the relay's user is no operator, or the connection broke", _OPERATOR),
 ) | _table(
     Concern.TERMINAL,

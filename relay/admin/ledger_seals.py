@@ -96,7 +96,7 @@ class SealActions:
         if until and until < newest:
             raise NotSealed(
                 f"{until} was passed over: {newest} is sealed already, and what was left of earlier days is in its file"
-                f" ({until} 已越过, 其记录在 {newest} 的文件中)"
+                f"（{until} 已越过，其记录在 {newest} 的文件中）"
             )
         for day in self._open_days(until):
             yield self.write_day(self._seal_day(by, day, progress), out, progress)

@@ -101,7 +101,7 @@ class RoleTooLow(Exception):
     """The person may not do this; the message is for people."""
 
     def __init__(self, role: PersonRole, needed: PersonRole) -> None:
-        super().__init__(f"此操作需要角色 {needed}, 当前为 {role} / this needs the role {needed}, yours is {role}")
+        super().__init__(f"此操作需要角色 {needed}，当前为 {role} / this needs the role {needed}, yours is {role}")
         self.needed = needed
 
 

@@ -75,7 +75,7 @@ class AlarmMessage:
         parts = [_paragraph(item, self.relay, 0) for item in self.items]
         parts += [_paragraph(item, self.relay, 1) for item in self.items]
         if self.left_out:
-            parts.append(f"另有 {self.left_out} 类未列出, 见日志 / {self.left_out} further kinds are in the log")
+            parts.append(f"另有 {self.left_out} 类未列出，见日志 / {self.left_out} further kinds are in the log")
         return "\n\n".join(parts)
 
     def as_json(self) -> dict[str, object]:
@@ -162,16 +162,16 @@ def _paragraph(item: AlarmItem, relay: str, language: int) -> str:
     when = item.at.strftime("%Y-%m-%d %H:%M:%S")
     if item.phase is AlarmPhase.ENDED:
         lines.append(
-            f"开始 {when}, 持续 {item.seconds:.0f} 秒" if chinese else f"since {when}, for {item.seconds:.0f} s"
+            f"开始 {when}，持续 {item.seconds:.0f} 秒" if chinese else f"since {when}, for {item.seconds:.0f} s"
         )
     else:
         lines.append(f"时间 {when}" if chinese else f"at {when}")
     if item.times > 1:
         lines.append(f"期间 {item.times} 次" if chinese else f"{item.times} times meanwhile")
     if item.why:
-        lines.append(f"{'原因' if chinese else 'why'}: {shown(item.why[:_LONGEST])}")
+        lines.append(f"{'原因：' if chinese else 'why: '}{shown(item.why[:_LONGEST])}")
     if item.remedy[language] and item.phase is not AlarmPhase.ENDED:
-        lines.append(f"{'处理' if chinese else 'what to do'}: {item.remedy[language]}")
+        lines.append(f"{'处理：' if chinese else 'what to do: '}{item.remedy[language]}")
     if item.runbook and item.phase is not AlarmPhase.ENDED:
-        lines.append(f"{'手册' if chinese else 'manual'}: {item.runbook}")
+        lines.append(f"{'手册：' if chinese else 'manual: '}{item.runbook}")
     return "\n".join(lines)

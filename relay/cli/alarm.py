@@ -31,7 +31,7 @@ def send_test(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> N
         item = AlarmItem(
             "alarm_test",
             AlarmPhase.HAPPENED,
-            ("告警测试, 无需处理", "a test of the alarms"),
+            ("告警测试，无需处理", "a test of the alarms"),
             Gravity.WARNING,
             dt.datetime.now(_CHINA),
             remedy=("无需处理", "nothing"),

@@ -54,7 +54,7 @@ class Fault(Enum):
     FRONT_DOWN = FaultRow(
         title=("柜台前置连接中断", "no front of the counter is connected"),
         remedy=(
-            "检查到前置地址的网络与专线, 确认柜台是否开放; API 会自动重连, 无需重启中继",
+            "检查到前置地址的网络与专线，确认柜台是否开放；API 会自动重连，无需重启中继",
             "check the line to the fronts and whether the counter is open; the API reconnects by itself, do not restart",
         ),
         gravity=Gravity.CRITICAL,
@@ -63,7 +63,7 @@ class Fault(Enum):
     OPERATOR_REFUSED = FaultRow(
         title=("柜台拒绝操作员登录", "the counter refuses the operator's login"),
         remedy=(
-            "看柜台错误号: 密码错或到期则更换密码文件后执行 operator reconnect; 锁定或无权限则请柜台管理员处理",
+            "看柜台错误号：密码错或到期则更换密码文件后执行 operator reconnect；锁定或无权限则请柜台管理员处理",
             "by the counter's number: replace a wrong password's file, then operator reconnect; else ask its administrator",
         ),
         gravity=Gravity.CRITICAL,
@@ -72,25 +72,25 @@ class Fault(Enum):
     OPERATOR_FORCED_OUT = FaultRow(
         title=("操作员被柜台强制登出", "the counter forced the operator out"),
         remedy=(
-            "查明是谁强退, 或是否有别的程序使用同一操作员; 中继会自动重新登录",
+            "查明是谁强退，或是否有别的程序使用同一操作员；中继会自动重新登录",
             "find who forced it out, or which other program uses this operator; the relay logs in again by itself",
         ),
         gravity=Gravity.CRITICAL,
         stops=Stops.LOGINS,
     )
     DATABASE_DOWN = FaultRow(
-        title=("数据库不可写, 台账无法记录", "the database cannot be written, so the ledger cannot record"),
+        title=("数据库不可写，台账无法记录", "the database cannot be written, so the ledger cannot record"),
         remedy=(
-            "检查数据库进程, 网络, 磁盘空间与帐号权限; 恢复后台账自动补写",
+            "检查数据库进程、网络、磁盘空间与账号权限；恢复后台账自动补写",
             "check the database's process, network, disk and rights; what waits is written when it is back",
         ),
         gravity=Gravity.CRITICAL,
         stops=Stops.LOGINS,
     )
     DISK_FULL = FaultRow(
-        title=("磁盘已满, 状态目录不可写", "the disk is full: the state directory cannot be written"),
+        title=("磁盘已满，状态目录不可写", "the disk is full: the state directory cannot be written"),
         remedy=(
-            "立即腾出空间或扩容 relay.state_dir 所在磁盘; 不要删除 state_dir 里的文件",
+            "立即腾出空间或扩容 relay.state_dir 所在磁盘；不要删除 state_dir 里的文件",
             "free or add space on the disk of relay.state_dir at once; delete no file of state_dir itself",
         ),
         gravity=Gravity.CRITICAL,
@@ -106,9 +106,9 @@ class Fault(Enum):
         stops=Stops.NOTHING,
     )
     ORDER_MAP_UNWRITABLE = FaultRow(
-        title=("报单映射文件不可写, 报单被拒绝", "the order map cannot be written: orders are refused"),
+        title=("报单映射文件不可写，报单被拒绝", "the order map cannot be written: orders are refused"),
         remedy=(
-            "检查 state_dir/order_map 的磁盘空间, 权限与文件描述符; 恢复后报单自动放行",
+            "检查 state_dir/order_map 的磁盘空间、权限与文件描述符；恢复后报单自动放行",
             "check disk, rights and descriptors of state_dir/order_map; orders go on when it can be written",
         ),
         gravity=Gravity.CRITICAL,
@@ -117,7 +117,7 @@ class Fault(Enum):
     VERIFIER_GONE = FaultRow(
         title=("采集信息校验进程不可用", "the process that judges system info does not answer"),
         remedy=(
-            "看日志 genuineness_failed 的原因 (采集库, 内存, 描述符); 中继会自动重启该进程",
+            "看日志 genuineness_failed 的原因（采集库、内存、描述符）；中继会自动重启该进程",
             "read why in genuineness_failed in the log (library, memory, descriptors); the relay restarts it by itself",
         ),
         gravity=Gravity.CRITICAL,
@@ -126,7 +126,7 @@ class Fault(Enum):
     CERTIFICATE_EXPIRED = FaultRow(
         title=("TLS 证书已过期", "the TLS certificate has expired"),
         remedy=(
-            "更换 listen.tls_certificate 与 listen.tls_key, 然后重新加载 (SIGHUP), 无需重启",
+            "更换 listen.tls_certificate 与 listen.tls_key，然后重新加载（SIGHUP），无需重启",
             "replace listen.tls_certificate and listen.tls_key, then reload (SIGHUP); no restart is needed",
         ),
         gravity=Gravity.CRITICAL,
@@ -135,7 +135,7 @@ class Fault(Enum):
     CERTIFICATE_EXPIRING = FaultRow(
         title=("TLS 证书即将过期", "the TLS certificate expires soon"),
         remedy=(
-            "申请新证书, 更换文件后重新加载 (SIGHUP)",
+            "申请新证书，更换文件后重新加载（SIGHUP）",
             "get a new certificate, replace the files, then reload (SIGHUP)",
         ),
         gravity=Gravity.WARNING,
@@ -144,7 +144,7 @@ class Fault(Enum):
     CLOCK_OFF = FaultRow(
         title=("本机时钟与柜台时间不一致", "this machine's clock differs from the counter's"),
         remedy=(
-            "检查时间同步 (chrony, systemd-timesyncd) 与时区; 上报的登录时间取自本机时钟",
+            "检查时间同步（chrony、systemd-timesyncd）与时区；上报的登录时间取自本机时钟",
             "check time synchronisation (chrony, systemd-timesyncd); the login times that are reported are this clock's",
         ),
         gravity=Gravity.WARNING,
@@ -153,7 +153,7 @@ class Fault(Enum):
     RELAY_AUTH_CODE_WRONG = FaultRow(
         title=("柜台拒绝中继的 AppID 或授权码", "the counter refuses the relay's app id or auth code"),
         remedy=(
-            "核对 counter.relay_app_id, counter.broker_id 与授权码文件, 并向柜台管理员确认; 更正后重启中继",
+            "核对 counter.relay_app_id、counter.broker_id 与授权码文件，并向柜台管理员确认；更正后重启中继",
             "check counter.relay_app_id, counter.broker_id and the auth code's file with the counter's administrator, then restart",
         ),
         gravity=Gravity.CRITICAL,
@@ -162,7 +162,7 @@ class Fault(Enum):
     RELAY_APP_TYPE_WRONG = FaultRow(
         title=("中继 AppID 的类型与模式不符", "the relay's app id is of another type than its mode needs"),
         remedy=(
-            "请柜台管理员核对 AppID 类型: many_to_many 需要 2, many_to_one 需要 3; 更正后重启中继",
+            "请柜台管理员核对 AppID 类型：many_to_many 需要 2，many_to_one 需要 3；更正后重启中继",
             "let the counter's administrator check the app id's type: many_to_many needs 2, many_to_one 3; then restart",
         ),
         gravity=Gravity.CRITICAL,
@@ -171,16 +171,16 @@ class Fault(Enum):
     COUNTER_NOT_INITIALISED = FaultRow(
         title=("柜台尚未完成初始化", "the counter is not initialised yet"),
         remedy=(
-            "等待柜台完成开盘前初始化; 临近开盘仍未恢复请联系柜台运维",
+            "等待柜台完成开盘前初始化；临近开盘仍未恢复请联系柜台运维",
             "wait for the counter's initialisation; call the counter's operations where the market opens soon",
         ),
         gravity=Gravity.CRITICAL,
         stops=Stops.LOGINS,
     )
     LEDGER_SPOOLING = FaultRow(
-        title=("台账暂存于磁盘, 等待数据库", "ledger entries wait on disk for the database"),
+        title=("台账暂存于磁盘，等待数据库", "ledger entries wait on disk for the database"),
         remedy=(
-            "恢复数据库后自动补写; 期间不要删除 state_dir/ledger_spool",
+            "恢复数据库后自动补写；期间不要删除 state_dir/ledger_spool",
             "they are written when the database is back; do not delete state_dir/ledger_spool meanwhile",
         ),
         gravity=Gravity.WARNING,
@@ -198,7 +198,7 @@ class Fault(Enum):
     LOOP_STUCK = FaultRow(
         title=("中继主循环无响应", "the relay's loop does not answer"),
         remedy=(
-            "看 CPU, 磁盘与日志; 持续不恢复则重启中继, 已确认的报单不会丢失",
+            "看 CPU、磁盘与日志；持续不恢复则重启中继，已确认的报单不会丢失",
             "look at CPU, disk and log; restart the relay where it lasts: no acknowledged order is lost",
         ),
         gravity=Gravity.CRITICAL,
@@ -207,7 +207,7 @@ class Fault(Enum):
     DESCRIPTORS_LOW = FaultRow(
         title=("文件描述符不足", "few descriptors are left"),
         remedy=(
-            "提高打开文件数上限 (systemd: LimitNOFILE=), 然后重启",
+            "提高打开文件数上限（systemd: LimitNOFILE=），然后重启",
             "raise the limit of open files (systemd: LimitNOFILE=), then restart",
         ),
         gravity=Gravity.WARNING,
@@ -216,16 +216,16 @@ class Fault(Enum):
     ALARMS_NOT_DELIVERED = FaultRow(
         title=("告警发不出去", "alarms cannot be delivered"),
         remedy=(
-            "看原因 (网络, 代理, 机器人地址或密钥), 更正后用 ctp-relay alarm test 验证",
+            "看原因（网络、代理、机器人地址或密钥），更正后用 ctp-relay alarm test 验证",
             "read why (network, proxy, the robot's address or secret); then try ctp-relay alarm test",
         ),
         gravity=Gravity.WARNING,
         stops=Stops.NOTHING,
     )
     LOGINS_STOPPED = FaultRow(
-        title=("柜台拒绝中继本身, 登录暂停", "the counter refuses the relay itself: no login is tried for a time"),
+        title=("柜台拒绝中继本身，登录暂停", "the counter refuses the relay itself: no login is tried for a time"),
         remedy=(
-            "看柜台错误号 (地址被锁, 登录失败过多); 原因消除后执行 counter reconnect 或 locks lift --all-logins",
+            "看柜台错误号（地址被锁、登录失败过多）；原因消除后执行 counter reconnect 或 locks lift --all-logins",
             "read the counter's number (address locked, failures); once mended, counter reconnect or locks lift --all-logins",
         ),
         gravity=Gravity.CRITICAL,
@@ -238,8 +238,8 @@ class Fault(Enum):
         stops=Stops.LOGINS,
     )
     DRAINING = FaultRow(
-        title=("中继正在停机, 不再接受登录", "the relay is about to stop and takes no login"),
-        remedy=("无需处理; 终端会连接到另一台中继", "nothing: terminals go to another relay"),
+        title=("中继正在停机，不再接受登录", "the relay is about to stop and takes no login"),
+        remedy=("无需处理；终端会连接到另一台中继", "nothing: terminals go to another relay"),
         gravity=Gravity.NOTICE,
         stops=Stops.LOGINS,
     )

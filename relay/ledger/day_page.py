@@ -60,7 +60,7 @@ def _top(content: SealContent, summary: DaySummary) -> str:
     named = (
         ""
         if content.counter_named
-        else '<p class="note">柜台当日未报出此交易日, 归属按规则推定 · The counter named no such trading day; '
+        else '<p class="note">柜台当日未报出此交易日，归属按规则推定 · The counter named no such trading day; '
         "the entries are of this day by rule (a holiday, or nobody logged in).</p>"
     )
     return (
@@ -159,7 +159,7 @@ def _none() -> str:
 
 
 def _more(count: int) -> str:
-    return f'<p class="note">另有 {count} 行, 见文件 · {count} more rows: see the file</p>' if count else ""
+    return f'<p class="note">另有 {count} 行，见文件 · {count} more rows: see the file</p>' if count else ""
 
 
 def _table(heads: Sequence[str], rows: Iterable[Iterable[str]]) -> str:

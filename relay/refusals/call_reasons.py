@@ -55,7 +55,7 @@ def not_in_this_mode(*, name: str) -> None:
 
 
 @reason(
-    ("{name} 结构长度 {received}, 应为 {expected}", "{name} takes a struct of {expected} bytes, not {received}"),
+    ("{name} 结构长度 {received}，应为 {expected}", "{name} takes a struct of {expected} bytes, not {received}"),
     advice=("请核对 API 版本", "check which API version the terminal was built for"),
 )
 def wrong_struct_size(*, name: str, received: int, expected: int) -> None:
@@ -64,7 +64,7 @@ def wrong_struct_size(*, name: str, received: int, expected: int) -> None:
 
 @reason(
     ("{name} 的 {field} 不是有限数值", "{field} of {name} is NaN or infinite"),
-    advice=("请填写数值; 无值请填 0 或 DBL_MAX", "send a number; where there is none, 0 or DBL_MAX"),
+    advice=("请填写数值；无值请填 0 或 DBL_MAX", "send a number; where there is none, 0 or DBL_MAX"),
     code=15,
 )
 def number_not_finite(*, name: str, field: str) -> None:
@@ -90,7 +90,7 @@ def not_your_account() -> None:
 @reason(
     ("请求中的 {field} 不属于本投资者", "{field} of the request is not this investor's"),
     advice=(
-        "请留空, 或按交易编码与投资单元的查询结果填写",
+        "请留空，或按交易编码与投资单元的查询结果填写",
         "leave it empty, or fill it in as the counter's answer to its query says",
     ),
 )
@@ -100,7 +100,7 @@ def not_your_trading_code(*, field: str) -> None:
 
 @reason(
     ("中继尚不知道本投资者的 {field}", "the relay does not know this investor's {field} yet"),
-    advice=("请留空, 或一分钟后重试", "leave it empty, or try again in a minute"),
+    advice=("请留空，或一分钟后重试", "leave it empty, or try again in a minute"),
     retry=60,
 )
 def trading_codes_unknown(*, field: str) -> None:
@@ -109,7 +109,7 @@ def trading_codes_unknown(*, field: str) -> None:
 
 @reason(
     ("中继尚不知道本投资者的资金账号", "the relay does not know this investor's account yet"),
-    advice=("请先查询资金账户, 或填写资金账号", "query the trading account first, or fill in AccountID"),
+    advice=("请先查询资金账户，或填写资金账号", "query the trading account first, or fill in AccountID"),
 )
 def account_unknown() -> None:
     """AccountID alone would say whose data it is, and neither the terminal nor the relay knows one."""
@@ -120,11 +120,11 @@ def account_unknown() -> None:
 
 @reason(
     (
-        "报单错误：不允许重复报单 ({field} {given}, 应大于 {last})",
+        "报单错误：不允许重复报单（{field} {given}，应大于 {last}）",
         "{field} {given} was used or is not greater than {last}",
     ),
     advice=(
-        "请使用递增的引用, 或留空由中继分配",
+        "请使用递增的引用，或留空由中继分配",
         "use increasing references, or leave it empty for the relay to choose",
     ),
     code=22,
@@ -135,7 +135,7 @@ def reference_not_increasing(*, field: str, given: str, last: int) -> None:
 
 @reason(
     ("{field} 应为十进制数字", "{field} takes up to 12 decimal digits"),
-    advice=("请使用数字引用, 或留空由中继分配", "use digits, or leave it empty for the relay to choose"),
+    advice=("请使用数字引用，或留空由中继分配", "use digits, or leave it empty for the relay to choose"),
     code=22,
 )
 def reference_malformed(*, field: str) -> None:
@@ -145,7 +145,7 @@ def reference_malformed(*, field: str) -> None:
 @reason(
     ("{field} 已用到上限", "no greater {field} is left this trading day"),
     advice=(
-        "请联系期货公司; 同一用户的其他程序占用了最大引用",
+        "请联系期货公司；同一用户的其他程序占用了最大引用",
         "ask your futures firm: the greatest one is in use already",
     ),
     code=22,
@@ -157,7 +157,7 @@ def references_used_up(*, field: str) -> None:
 
 @reason(
     ("撤单找不到相应报单", "no order of this investor has that front, session and reference"),
-    advice=("请核对报单引用, 或用 ExchangeID 与 OrderSysID 撤单", "check the key, or use ExchangeID with OrderSysID"),
+    advice=("请核对报单引用，或用 ExchangeID 与 OrderSysID 撤单", "check the key, or use ExchangeID with OrderSysID"),
     code=25,
 )
 def order_not_found() -> None:
@@ -166,7 +166,7 @@ def order_not_found() -> None:
 
 @reason(
     ("本投资者今日没有编号为此的 {field}", "no {field} that this investor was shown today has that number"),
-    advice=("请先查询, 再按查询结果填写", "query it first, then name it as the answer does"),
+    advice=("请先查询，再按查询结果填写", "query it first, then name it as the answer does"),
     code=25,
 )
 def number_not_shown(*, field: str) -> None:
@@ -175,7 +175,7 @@ def number_not_shown(*, field: str) -> None:
 
 @reason(
     ("报单尚未发往柜台即已撤销", "the order was cancelled before it was sent to the counter"),
-    advice=("无需处理; 引用可再次使用", "nothing to do: it is not at the counter, and its reference is free again"),
+    advice=("无需处理；引用可再次使用", "nothing to do: it is not at the counter, and its reference is free again"),
     retry=Retry.NO,
 )
 def cancelled_before_sent() -> None:
@@ -197,11 +197,11 @@ def order_key_too_long(*, most: int) -> None:
 
 @reason(
     (
-        "报单幂等键 {key!r} 已由另一中继进程占用, 是否已报出尚不确定",
+        "报单幂等键 {key!r} 已由另一中继进程占用，是否已报出尚不确定",
         "another relay process took an order with client_order_key {key!r} and has not said whether it was sent",
     ),
     advice=(
-        "请数秒后以原键重试; 仍如此则先查询报单, 确认没有后换新键",
+        "请数秒后以原键重试；仍如此则先查询报单，确认没有后换新键",
         "repeat it with the same key in some seconds; if it stays, query your orders and use a new key if it is missing",
     ),
 )
@@ -211,7 +211,7 @@ def order_key_in_doubt(*, key: str) -> None:
 
 @reason(
     ("本交易日报单数已达中继上限 {most}", "the relay's limit of {most} orders a trading day is reached"),
-    advice=("撤单不受限制; 请联系期货公司", "cancels are not limited; ask your futures firm"),
+    advice=("撤单不受限制；请联系期货公司", "cancels are not limited; ask your futures firm"),
     retry=Retry.NO,
 )
 def day_limit_reached(*, most: int) -> None:
@@ -223,7 +223,7 @@ def day_limit_reached(*, most: int) -> None:
         "该投资者本交易日报单数已达中继上限 {most}",
         "the relay's limit of {most} orders of one investor a trading day is reached",
     ),
-    advice=("撤单不受限制; 请联系期货公司", "cancels are not limited; ask your futures firm"),
+    advice=("撤单不受限制；请联系期货公司", "cancels are not limited; ask your futures firm"),
     retry=Retry.NO,
 )
 def investor_day_limit_reached(*, most: int) -> None:
@@ -234,7 +234,7 @@ def investor_day_limit_reached(*, most: int) -> None:
 
 
 @reason(
-    ("中继内部错误, 请求未发送", "the relay failed at this request; it was not sent"),
+    ("中继内部错误，请求未发送", "the relay failed at this request; it was not sent"),
     advice=("请联系期货公司", "ask your futures firm"),
     retry=Retry.NO,
 )
@@ -243,7 +243,7 @@ def relay_fault() -> None:
 
 
 @reason(
-    ("中继内部错误, 不能确定请求是否已发送", "the relay failed at this request; whether it was sent is not known"),
+    ("中继内部错误，不能确定请求是否已发送", "the relay failed at this request; whether it was sent is not known"),
     advice=("请先查询再决定是否重发", "query before you send it again"),
 )
 def outcome_unknown() -> None:
@@ -299,7 +299,7 @@ def too_many_calls(*, most: int) -> None:
 
 
 @reason(
-    ("请求在中继内超时, 未发送", "the request waited too long in the relay and was not sent"),
+    ("请求在中继内超时，未发送", "the request waited too long in the relay and was not sent"),
     advice=("如仍需要请重新发送", "send it again if it is still wanted"),
 )
 def deadline_passed() -> None:

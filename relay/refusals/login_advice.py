@@ -5,7 +5,7 @@ from __future__ import annotations
 from ctpabi.facts.errors import LoginVerdict, error_of
 
 _QUERY = (
-    "当日回报不完整, 请查询报单、成交和持仓 / the day's notices are not all here: query orders, trades and positions"
+    "当日回报不完整，请查询报单、成交和持仓 / the day's notices are not all here: query orders, trades and positions"
 )
 
 
@@ -32,6 +32,6 @@ def password_due_advice(error_id: int) -> str:
 def _confirm_advice(error_id: int) -> str:
     why = f" [{error_id}]" if error_id else ""
     return (
-        f"结算单未确认{why}, 请在首笔报单前自行查询并确认 / the settlement statement is not confirmed{why}:"
+        f"结算单未确认{why}，请在首笔报单前自行查询并确认 / the settlement statement is not confirmed{why}:"
         " read and confirm it before the first order"
     )

@@ -17,10 +17,10 @@ _CHECK_APP_ID = (
 _ASK_FIRM = ("请联系期货公司", "ask your futures firm")
 _CHECK_INVESTOR = ("请核对投资者代码与密码", "check the investor id and the password")
 _COLLECT_AGAIN = (
-    "请用官方采集库 CTP_GetSystemInfo 重新采集, 按字节原样发送",
+    "请用官方采集库 CTP_GetSystemInfo 重新采集，按字节原样发送",
     "collect again with the official CTP_GetSystemInfo and send its bytes unchanged",
 )
-_SET_THE_CLOCK = ("请校准终端时钟与时区 (Asia/Shanghai)", "set the terminal's clock and time zone (Asia/Shanghai)")
+_SET_THE_CLOCK = ("请校准终端时钟与时区（Asia/Shanghai）", "set the terminal's clock and time zone (Asia/Shanghai)")
 
 
 # The terminal ---------------------------------------------------------------------------------------------------
@@ -88,7 +88,7 @@ def mode_not_allowed(*, app_id: str, mode: str) -> None:
 @reason(
     ("终端 {app_id!r} 无权上报 {kind} 类信息", "app id {app_id!r} may not send reports of kind {kind}"),
     advice=(
-        "请发送官方采集库的信息 (REPORT_KIND_TERMINAL), 或请期货公司开通 (ctp-relay terminal kinds)",
+        "请发送官方采集库的信息（REPORT_KIND_TERMINAL），或请期货公司开通（ctp-relay terminal kinds）",
         "send the official collector's bytes (REPORT_KIND_TERMINAL), or ask your futures firm for the right (ctp-relay terminal kinds)",
     ),
     retry=Retry.NO,
@@ -103,7 +103,7 @@ def report_kind_not_allowed(*, app_id: str, kind: str) -> None:
 @reason(
     ("终端 {app_id!r} 未登记证书", "no certificate is registered for app id {app_id!r}"),
     advice=(
-        "请期货公司登记该终端的证书 (ctp-relay terminal certificate)",
+        "请期货公司登记该终端的证书（ctp-relay terminal certificate）",
         "ask your futures firm to register the terminal's certificate (ctp-relay terminal certificate)",
     ),
     retry=Retry.NO,
@@ -115,7 +115,7 @@ def certificate_not_registered(*, app_id: str) -> None:
 @reason(
     ("终端 {app_id!r} 未出示证书", "app id {app_id!r} showed no certificate"),
     advice=(
-        "请为终端配置证书与密钥, 并连接 listen.address_with_certificates",
+        "请为终端配置证书与密钥，并连接 listen.address_with_certificates",
         "give the terminal its certificate and key, and let it connect where certificates are asked for",
     ),
     retry=Retry.NO,
@@ -126,11 +126,11 @@ def certificate_missing(*, app_id: str) -> None:
 
 @reason(
     (
-        "终端 {app_id!r} 出示的证书不是登记的证书 ({sha256})",
+        "终端 {app_id!r} 出示的证书不是登记的证书（{sha256}）",
         "the certificate shown is none of app id {app_id!r} ({sha256})",
     ),
     advice=(
-        "请使用登记的证书, 或请期货公司登记新证书 (ctp-relay terminal certificate)",
+        "请使用登记的证书，或请期货公司登记新证书（ctp-relay terminal certificate）",
         "use the registered certificate, or ask your futures firm to register this one (ctp-relay terminal certificate)",
     ),
     retry=Retry.NO,
@@ -184,9 +184,9 @@ def wrong_broker(*, broker_id: str) -> None:
 
 
 @reason(
-    ("登录失败次数过多, {what} 暂被锁定", "too many failed logins: the {what} is locked for a while"),
+    ("登录失败次数过多，{what} 暂被锁定", "too many failed logins: the {what} is locked for a while"),
     advice=(
-        "请先核对密码再试, 或请期货公司解锁",
+        "请先核对密码再试，或请期货公司解锁",
         "check the password and wait, or ask your futures firm to lift the lock",
     ),
     retry="seconds",
@@ -197,11 +197,11 @@ def locked_out(*, what: str, seconds: float) -> None:
 
 @reason(
     (
-        "该投资者密码错误次数过多, 来自新地址的登录暂不送往柜台",
+        "该投资者密码错误次数过多，来自新地址的登录暂不送往柜台",
         "too many wrong passwords: logins from new addresses are kept from the counter, which would lock the investor",
     ),
     advice=(
-        "请从曾登录过的地址登录, 或请期货公司解锁",
+        "请从曾登录过的地址登录，或请期货公司解锁",
         "log in from an address used before, or ask your futures firm to lift the lock",
     ),
     retry="seconds",
@@ -234,11 +234,11 @@ def too_many_sessions(*, most: int, seconds: float = 0.0) -> None:
 
 @reason(
     (
-        "采集信息长度错误: 收到 {received} 字节, 声明 {stated} 字节, 应为 264 至 273 字节且两者相等",
+        "采集信息长度错误：收到 {received} 字节，声明 {stated} 字节，应为 264 至 273 字节且两者相等",
         "system info has {received} bytes and states {stated}; 264 to 273 are right, and both must be equal",
     ),
     advice=(
-        "信息含二进制 0, 请勿按字符串处理",
+        "信息含二进制 0，请勿按字符串处理",
         "it contains NUL bytes: do not handle it as a string, send the returned length",
     ),
 )
@@ -260,9 +260,9 @@ def system_info_replayed() -> None:
 
 
 @reason(
-    ("终端信息与以往登录不同: {what}", "the machine is unlike those of earlier logins: {what}"),
+    ("终端信息与以往登录不同：{what}", "the machine is unlike those of earlier logins: {what}"),
     advice=(
-        "如已更换机器或采集库, 请联系期货公司确认后再登录",
+        "如已更换机器或采集库，请联系期货公司确认后再登录",
         "where it is a new machine, ask your futures firm to let it in (ctp-relay investor forget-machines)",
     ),
 )
@@ -272,11 +272,11 @@ def system_info_unlike_before(*, what: str) -> None:
 
 @reason(
     (
-        "采集信息已过期: {age:.0f} 秒前采集, 最多 {oldest:.0f} 秒",
+        "采集信息已过期：{age:.0f} 秒前采集，最多 {oldest:.0f} 秒",
         "system info was collected {age:.0f} s ago, {oldest:.0f} s at most",
     ),
     advice=(
-        "请登录时采集, 并检查终端时钟与时区 (Asia/Shanghai)",
+        "请登录时采集，并检查终端时钟与时区（Asia/Shanghai）",
         "collect at login, and check the terminal's clock and time zone (Asia/Shanghai)",
     ),
 )
@@ -286,7 +286,7 @@ def system_info_stale(*, age: float, oldest: float) -> None:
 
 @reason(
     (
-        "采集时间超前 {ahead:.0f} 秒, 最多 {most:.0f} 秒",
+        "采集时间超前 {ahead:.0f} 秒，最多 {most:.0f} 秒",
         "system info was collected {ahead:.0f} s in the future, {most:.0f} s at most",
     ),
     advice=_SET_THE_CLOCK,

@@ -8,11 +8,11 @@ from relay.refusals.reason import Ends, Retry, Rows
 reason = Rows(Ends.STREAM)
 
 _LATER = ("请稍后重试", "try again later")
-_TELL_FIRM = ("请稍后重试; 持续出现请联系期货公司", "try again later; if it stays, tell your futures firm")
+_TELL_FIRM = ("请稍后重试；持续出现请联系期货公司", "try again later; if it stays, tell your futures firm")
 
 
 @reason(
-    ("台账暂不可写, 登录与下单暂停", "the ledger cannot be written: nothing is sent until it can"),
+    ("台账暂不可写，登录与下单暂停", "the ledger cannot be written: nothing is sent until it can"),
     advice=_TELL_FIRM,
     ends=Ends.CALL | Ends.STREAM,
     retry=10,
@@ -22,7 +22,7 @@ def ledger_unavailable() -> None:
 
 
 @reason(
-    ("报单映射文件暂不可写, 报单暂停", "the relay's order map cannot be written: no order is sent until it can"),
+    ("报单映射文件暂不可写，报单暂停", "the relay's order map cannot be written: no order is sent until it can"),
     advice=_TELL_FIRM,
     ends=Ends.CALL | Ends.STREAM,
     retry=10,
@@ -33,11 +33,11 @@ def order_map_unavailable() -> None:
 
 @reason(
     (
-        "中继进程共享的报单记录暂不可读, 带幂等键的报单与登录暂停",
+        "中继进程共享的报单记录暂不可读，带幂等键的报单与登录暂停",
         "what the firm's relay processes share cannot be read: logins and orders with a client_order_key wait for it",
     ),
     advice=(
-        "请稍后以原键重试; 不带幂等键的报单不受影响",
+        "请稍后以原键重试；不带幂等键的报单不受影响",
         "repeat it with the same key later; orders without a key go on",
     ),
     ends=Ends.CALL | Ends.STREAM,
@@ -72,9 +72,9 @@ def counter_unavailable(*, why: str = "") -> None:
 
 
 @reason(
-    ("中继配置有误 ({why})", "the relay is not set up for this: {why}"),
+    ("中继配置有误（{why}）", "the relay is not set up for this: {why}"),
     advice=(
-        "请勿重试, 请联系期货公司",
+        "请勿重试，请联系期货公司",
         "do not retry, tell your futures firm",
     ),
     ends=Ends.STREAM | Ends.SESSION,
@@ -120,7 +120,7 @@ def relay_draining() -> None:
 
 @reason(
     ("期货公司已暂停新登录 {why}", "the futures firm has paused new logins {why}"),
-    advice=("请稍后重试; 已登录的终端不受影响", "try again later; terminals that are logged in go on"),
+    advice=("请稍后重试；已登录的终端不受影响", "try again later; terminals that are logged in go on"),
     retry=30,
 )
 def logins_paused(*, why: str = "") -> None:

@@ -20,14 +20,14 @@ def too_many_streams() -> None:
 
 @reason(
     ("不支持的协议版本 {given}", "protocol version {given} is not supported"),
-    advice=("请升级终端, 使用版本 1", "use version 1; update the terminal"),
+    advice=("请升级终端，使用版本 1", "use version 1; update the terminal"),
 )
 def protocol_unsupported(*, given: int) -> None:
     """Hello names a version this relay does not speak."""
 
 
 @reason(
-    ("消息 {size} 字节, 超过上限 {most}", "the message has {size} bytes, {most} at most"),
+    ("消息 {size} 字节，超过上限 {most}", "the message has {size} bytes, {most} at most"),
     advice=("请缩小消息", "send a smaller message"),
     ends=_ANY_TIME,
 )
@@ -36,7 +36,7 @@ def message_too_large(*, size: int, most: int) -> None:
 
 
 @reason(
-    ("请求有误: {why}", "the request is malformed: {why}"),
+    ("请求有误：{why}", "the request is malformed: {why}"),
     advice=("请修正请求", "correct it"),
     ends=Ends.CALL | _ANY_TIME,
 )
@@ -69,7 +69,7 @@ def session_gone() -> None:
 
 @reason(
     ("恢复会话时终端 {app_id!r} 未通过认证", "app id {app_id!r} was not proved when it resumed"),
-    advice=("请升级终端, 并核对授权码", "update the terminal, and check its auth code"),
+    advice=("请升级终端，并核对授权码", "update the terminal, and check its auth code"),
     instead=session_gone,
 )
 def resume_not_proved(*, app_id: str) -> None:

@@ -167,7 +167,7 @@ class AdminService:
 
     async def _kick(self, by: Person, request: pb.KickSessionRequest) -> pb.KickSessionResponse:
         if request.WhichOneof("which") is None:
-            raise ValueError("指明会话, 投资者或 AppID / name a session, an investor or an app id")
+            raise ValueError("指明会话、投资者或 AppID / name a session, an investor or an app id")
         ended = await self._of.steering.kick(
             by,
             session=request.session,

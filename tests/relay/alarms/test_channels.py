@@ -42,7 +42,7 @@ def test_wecom_gets_markdown_in_chinese_and_english(robot: Robot) -> None:
     assert body["msgtype"] == "markdown"
     assert text.index("柜台前置连接中断") < text.index("no front of the counter is connected")
     assert "relay-1" in text
-    assert "处理: 检查到前置地址的网络与专线" in text
+    assert "处理：检查到前置地址的网络与专线" in text
 
 
 def test_wecom_gets_no_more_than_it_takes(robot: Robot) -> None:

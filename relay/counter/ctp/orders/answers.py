@@ -30,7 +30,7 @@ _Asker = tuple[RouterLink, int]
 class Lost(Enum):
     """Why an answer will not come; the value is what whoever asked is told."""
 
-    BROKEN = "连接中断, 未得到答复 / the connection broke before the answer"
+    BROKEN = "连接中断，未得到答复 / the connection broke before the answer"
     LATE = "柜台未在时限内答复 / the counter did not answer in time"
     UNSENT = "请求未能发出 / the request could not be sent"
 

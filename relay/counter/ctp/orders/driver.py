@@ -42,7 +42,7 @@ _log = structlog.get_logger(__name__)
 SLICE_SECONDS = 0.002
 """how long one terminal's big answer, or a day's replay, may keep the loop; then it is others' turn"""
 NOT_ATTACHED = Attached("", "", 0, 0, 0, "", "", 0)
-_RENEWAL = "查询通道无响应, 重建柜台会话 / no query is answered any more: the session is renewed"
+_RENEWAL = "查询通道无响应，重建柜台会话 / no query is answered any more: the session is renewed"
 
 Detach = Callable[["CtpLink", str], Awaitable[None]]
 LiveHook = Callable[["OrderDriver"], Awaitable[None]]
