@@ -54,8 +54,9 @@ attack: ## attack a relay in 23 ways, from one address and from a hundred, and m
 	@scripts/set-up test
 	@$(BIN)/python -m attacks
 
-docs: ## the manual in Chinese and English as a site, into dist/site; it needs no network
+docs: ## the manual in Chinese and English as a site, into dist/site; it needs no network. Takes the console's pictures once
 	@scripts/set-up test
+	@$(BIN)/python -m tests.console_pictures --manual --warm-up 60
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 console-pictures: ## every page of the console, both languages, three widths, both themes, into dist/console-pictures; needs Chromium

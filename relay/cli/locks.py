@@ -10,7 +10,9 @@ from ctprelay.v1 import admin_pb2 as pb
 from relay.admin_client import DEADLINE_SECONDS
 from relay.cli.context import DEFAULT_CONFIG, ConfigPath, Reason, Workplace, asking
 from relay.cli.output import EPILOG, AsJson, CommandRefused, reporting, show
+from relay.cli.reader import reader_here
 from relay.cli.running_relay import ask
+from relay.console.words import Language, load_sentences
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -25,7 +27,7 @@ def list_(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     with reporting():
         place = Workplace(config)
         answer = ask(place, lambda relay: relay.ListLocks(pb.ListLocksRequest(), timeout=DEADLINE_SECONDS))
-        show("locks", [_row(lock) for lock in answer.locks], as_json=as_json)
+        show("locks", [_row(lock, whole=as_json) for lock in answer.locks], as_json=as_json)
 
 
 @app.command(epilog="Example: ctp-relay locks lift 100001 --reason 'customer called, password reset'")
@@ -57,5 +59,9 @@ def lift(
         show("lifted", [{"subject": lock.subject, "name": lock.name} for lock in answer.lifted], as_json=as_json)
 
 
-def _row(lock: pb.Lock) -> dict[str, object]:
-    return {"subject": lock.subject, "name": lock.name, "seconds_left": round(lock.seconds_left)}
+def _row(lock: pb.Lock, *, whole: bool) -> dict[str, object]:
+    """For programs with the subject's stable word, for people with what it means."""
+    sentences, key = load_sentences(), f"running.subject_{lock.subject}"
+    language = Language.ZH if reader_here().chinese else Language.EN
+    subject = sentences.say(language, key) if not whole and sentences.has(key) else lock.subject
+    return {"subject": subject, "name": lock.name, "seconds_left": round(lock.seconds_left)}

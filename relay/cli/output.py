@@ -17,6 +17,7 @@ from rich.text import Text
 from sqlalchemy.exc import SQLAlchemyError
 
 from relay.admin.accounts import LastAdmin
+from relay.cli.reader import Reader, reader_here
 from relay.database.database import DatabaseUnusable, brief
 from relay.directory.secrets_box import SecretUnreadable
 from relay.directory.terminals import EntryExists, EntryUnknown
@@ -72,14 +73,15 @@ def show(title: str, rows: Sequence[Mapping[str, object]], *, as_json: bool) -> 
     if as_json:
         write_json(rows)
         return
+    reader = reader_here()
     if not rows:
-        say(f"{title}: none")
+        say(reader(f"{reader.heading(title)}：无", f"{title}: none"))
         return
-    table = Table(title=Text(title), title_justify="left")
+    table = Table(title=Text(reader.heading(title)), title_justify="left")
     for name in rows[0]:
-        table.add_column(name.replace("_", " "), overflow="fold")
+        table.add_column(reader.heading(name), overflow="fold")
     for row in rows:
-        table.add_row(*(Text(shown(_cell(value))) for value in row.values()))
+        table.add_row(*(Text(shown(_cell(value, reader))) for value in row.values()))
     Console().print(table)
 
 
@@ -142,9 +144,11 @@ def complain(text: str, style: str = "red") -> None:
     Console(stderr=True, highlight=False).print(Text(shown(text)), style=style, soft_wrap=True)
 
 
-def _cell(value: object) -> str:
+def _cell(value: object, reader: Reader) -> str:
+    if value is None:
+        return "–"
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return reader("是", "yes") if value else reader("否", "no")
     if isinstance(value, list | tuple):
         return ", ".join(map(str, value))
     # Tables are for people: seconds will do. JSON keeps the whole time.

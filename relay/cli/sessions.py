@@ -11,11 +11,14 @@ from ctprelay.v1 import admin_pb2 as pb
 from relay.admin_client import DEADLINE_SECONDS
 from relay.cli.context import DEFAULT_CONFIG, ConfigPath, Reason, Workplace, asking
 from relay.cli.output import EPILOG, AsJson, CommandRefused, reporting, say, show, values_of, write_json
+from relay.cli.reader import Reader, reader_here
 from relay.cli.running_relay import ask
 
 app = typer.Typer(
     no_args_is_help=True, help="Terminal sessions of the running relay these settings belong to.", epilog=EPILOG
 )
+
+_STATES = {"live": "在线", "recovering": "恢复中", "lingering": "断线保留", "ending": "结束中"}
 
 
 @app.command("list", epilog="Example: ctp-relay sessions list 100001")
@@ -33,7 +36,8 @@ def list_(
         if as_json or not sys.stdout.isatty():
             write_json([_values(one) for one in answer.sessions])
         else:
-            show("sessions", [_row(one) for one in answer.sessions], as_json=False)
+            reader = reader_here()
+            show("sessions", [_row(one, reader) for one in answer.sessions], as_json=False)
 
 
 @app.command("show", epilog="Example: ctp-relay sessions show 5f3a9c0e1b22")
@@ -50,8 +54,11 @@ def show_(
         if as_json or not sys.stdout.isatty():
             write_json(values)
             return
-        values["missing"] = [f"{item.name.zh} {item.name.en}" for item in found.missing]
-        values["report_meaning"] = f"{found.report_meaning.zh} {found.report_meaning.en}"
+        reader = reader_here()
+        values["state"] = _STATES.get(str(values["state"]), str(values["state"])) if reader.chinese else values["state"]
+        values["missing"] = reader("、", ", ").join(reader.words(item.name) for item in found.missing) or "–"
+        values["report_meaning"] = reader.words(found.report_meaning)
+        values["why"] = reader.half(found.why)
         show("session", [{"what": name, "value": value} for name, value in values.items()], as_json=False)
 
 
@@ -92,17 +99,19 @@ def _state(session: pb.TerminalSession) -> str:
     return pb.TerminalSession.State.Name(session.state).removeprefix("STATE_").lower()
 
 
-def _row(session: pb.TerminalSession) -> dict[str, object]:
-    missing = ", ".join(item.name.zh for item in session.missing)
+def _row(session: pb.TerminalSession, reader: Reader) -> dict[str, object]:
+    missing = reader("、", ", ").join(reader.words(item.name) for item in session.missing)
+    state = _state(session)
+    waiting = f"{session.calls_waiting} 个请求，{session.queued_bytes} 字节"
     return {
         "session": session.session,
         "app_id": session.app_id,
         "investor": session.investor_id,
         "address": f"{session.public_ip}:{session.port}",
         "since": session.logged_in_at[:19].replace("T", " "),
-        "state": _state(session),
+        "state": _STATES.get(state, state) if reader.chinese else state,
         "report": session.report_return_code,
         "missing": missing or "–",
         "orders": session.orders_today,
-        "waiting": f"{session.calls_waiting} calls, {session.queued_bytes} bytes",
+        "waiting": reader(waiting, f"{session.calls_waiting} calls, {session.queued_bytes} bytes"),
     }

@@ -17,11 +17,25 @@ from ctprelay.v1 import admin_pb2 as pb
 from relay.admin_client import DEADLINE_SECONDS
 from relay.cli.context import DEFAULT_CONFIG, ConfigPath, Workplace
 from relay.cli.output import AsJson, reporting, values_of, write_json
+from relay.cli.reader import Reader, reader_here
 from relay.cli.running_relay import ask
 from relay.outside_text import shown, shown_json
 
 _GOOD, _BAD, _MIND = "green", "bold red", "yellow"
 _MIND_DAYS = 30
+_MODES = {"many_to_many": "多对多", "many_to_one": "多对一"}
+_COUNTER = {
+    "connecting": "连接中",
+    "authenticating": "认证中",
+    "logging_in": "登录中",
+    "live": "已登录",
+    "waiting": "等待重试",
+    "password_due": "密码须更换",
+    "ended": "已结束",
+    "open": "可登录",
+    "stopped": "登录已停",
+}
+"""what the admin API calls the counter's state"""
 Line = tuple[str, str, str]
 """what, how it is, and the color"""
 
@@ -64,76 +78,118 @@ def as_values(status: pb.RelayStatus) -> dict[str, object]:
     return values_of(status) | {"figures": {figure.name: figure.value for figure in plain}}
 
 
-def picture(status: pb.RelayStatus) -> Group:
-    """For people."""
+def picture(status: pb.RelayStatus, reader: Reader | None = None) -> Group:
+    """For people, in their language."""
+    reader = reader or reader_here()
     table = Table(show_header=False, box=None, padding=(0, 2))
-    table.add_column(style="bold")
+    table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
-    for what, how, color in lines(status):
+    for what, how, color in lines(status, reader):
         table.add_row(what, Text(shown(how), style=color))
     parts: list[Table] = [table]
     if status.faults:
-        parts.append(_faults(status))
+        parts.append(_faults(status, reader))
     return Group(*parts)
 
 
-def lines(status: pb.RelayStatus) -> list[Line]:
+def lines(status: pb.RelayStatus, reader: Reader) -> list[Line]:
     """What stands in the table."""
-    ready, counter, sessions, ledger = status.readiness, status.counter, status.sessions, status.ledger
+    ready, counter, ledger = status.readiness, status.counter, status.ledger
+    mode = reader(_MODES.get(status.mode, status.mode), status.mode)
+    why = f"{ready.reason} {reader.half(ready.message)}"
+    state = reader(_COUNTER.get(counter.state, counter.state), counter.state)
+    counted = _counted(
+        reader, ("等待", "waiting", ledger.waiting), ("暂存", "spooled", ledger.spooled), ("丢失", "lost", ledger.lost)
+    )
     found: list[Line] = [
         (
-            "中继 relay",
-            (
-                f"{status.relay} #{status.relay_number}  {status.mode}  {_version(status)}  pid {status.process.pid}"
-                f"  {_lasting(status.process.uptime_seconds)}"
+            reader("中继", "relay"),
+            "  ".join(
+                (
+                    f"{status.relay} #{status.relay_number}",
+                    mode,
+                    _version(status),
+                    f"pid {status.process.pid}",
+                    _lasting(status.process.uptime_seconds, reader),
+                )
             ),
             "",
         ),
-        ("就绪 ready", "是 yes" if ready.ready else f"否 no: {ready.reason} {ready.message}", _of(ready.ready)),
         (
-            "柜台 counter",
-            f"{counter.state}  {_since(counter.since)}  {counter.user_id}  {counter.why}".rstrip(),
+            reader("就绪", "ready"),
+            reader("是", "yes") if ready.ready else reader(f"否：{why}", f"no: {why}"),
+            _of(ready.ready),
+        ),
+        (
+            reader("柜台", "counter"),
+            "  ".join(filter(None, (state, _since(counter.since), counter.user_id, reader.half(counter.why)))),
             _of(counter.state in {"live", "open"}),
         ),
-        ("交易日 trading day", status.trading_day or "–", ""),
+        (reader("交易日", "trading day"), status.trading_day or "–", ""),
         (
-            "会话 sessions",
-            (
-                f"{sessions.total}/{sessions.most}  live {sessions.live}  recovering {sessions.recovering}"
-                f"  lingering {sessions.lingering}  logging in {sessions.logging_in}  investors {sessions.investors}"
-            ),
-            _MIND if sessions.recovering else "",
+            reader("会话", "sessions"),
+            _sessions(status.sessions, reader),
+            _MIND if status.sessions.recovering else "",
         ),
-        ("排队 queues", f"calls {status.calls_waiting}  bytes {status.queued_bytes}", ""),
-        ("报单 orders today", f"{status.orders_today}/{status.orders_per_day}", ""),
         (
-            "台账 ledger",
-            f"lag {ledger.lag_seconds:.1f} s  waiting {ledger.waiting}  spooled {ledger.spooled}  lost {ledger.lost}",
+            reader("排队", "queues"),
+            _counted(reader, ("请求", "calls", status.calls_waiting), ("字节", "bytes", status.queued_bytes)),
+            "",
+        ),
+        (reader("今日报单", "orders today"), f"{status.orders_today} / {status.orders_per_day}", ""),
+        (
+            reader("台账", "ledger"),
+            reader(f"延迟 {ledger.lag_seconds:.1f} 秒", f"lag {ledger.lag_seconds:.1f} s") + "  " + counted,
             _BAD if ledger.lost else _MIND if ledger.spooled else "",
         ),
-        ("锁定 locks", str(status.locks), _MIND if status.locks else ""),
-        ("日志 log level", status.log_level, ""),
+        (reader("锁定", "locks"), str(status.locks), _MIND if status.locks else ""),
+        (reader("日志级别", "log level"), status.log_level, ""),
     ]
+    return found + _sometimes(status, reader)
+
+
+def _sometimes(status: pb.RelayStatus, reader: Reader) -> list[Line]:
+    """What not every relay has."""
+    found: list[Line] = []
     if status.HasField("certificate"):
-        days = status.certificate.days_left
+        days, until = status.certificate.days_left, _since(status.certificate.valid_until)
         color = _BAD if days <= 0 else _MIND if days < _MIND_DAYS else ""
-        found.append(("证书 certificate", f"{days:.0f} days, {_since(status.certificate.valid_until)}", color))
+        found.append(
+            (
+                reader("证书", "certificate"),
+                reader(f"还有 {days:.0f} 天，到 {until}", f"{days:.0f} days, until {until}"),
+                color,
+            )
+        )
     if status.paused.paused:
         paused = status.paused
-        found.append(("登录暂停 paused", f"{_since(paused.since)}  {paused.by}: {paused.reason}", _BAD))
+        found.append((reader("登录暂停", "paused"), f"{_since(paused.since)}  {paused.by}: {paused.reason}", _BAD))
     return found
 
 
-def _faults(status: pb.RelayStatus) -> Table:
-    table = Table(title="故障 faults", title_justify="left")
-    for name in ("故障 fault", "自 since", "原因 why", "处置 what to do"):
-        table.add_column(name, overflow="fold")
+def _sessions(sessions: pb.SessionCounts, reader: Reader) -> str:
+    return f"{sessions.total} / {sessions.most}  " + _counted(
+        reader,
+        ("在线", "live", sessions.live),
+        ("恢复中", "recovering", sessions.recovering),
+        ("断线保留", "lingering", sessions.lingering),
+        ("登录中", "logging in", sessions.logging_in),
+        ("投资者", "investors", sessions.investors),
+    )
+
+
+def _counted(reader: Reader, *counts: tuple[str, str, int]) -> str:
+    return "  ".join(f"{reader(chinese, english)} {count}" for chinese, english, count in counts)
+
+
+def _faults(status: pb.RelayStatus, reader: Reader) -> Table:
+    table = Table(title=reader("故障", "faults"), title_justify="left")
+    for chinese, english in (("故障", "fault"), ("自", "since"), ("原因", "why"), ("处置", "what to do")):
+        table.add_column(reader(chinese, english), overflow="fold")
     for fault in status.faults:
-        title = f"{fault.title.zh}\n{fault.title.en}"
-        advice = f"{fault.advice.zh}\n{fault.advice.en}"
-        table.add_row(
-            Text(title, style=_BAD if fault.grave else _MIND), _since(fault.since), Text(shown(fault.why)), advice
-        )
+        title = Text(reader.words(fault.title), style=_BAD if fault.grave else _MIND)
+        why = Text(shown(reader.half(fault.why)))
+        table.add_row(title, _since(fault.since), why, reader.words(fault.advice))
     return table
 
 
@@ -149,6 +205,6 @@ def _since(at: str) -> str:
     return at[:19].replace("T", " ")
 
 
-def _lasting(seconds: float) -> str:
+def _lasting(seconds: float, reader: Reader) -> str:
     hours, minutes = divmod(int(seconds) // 60, 60)
-    return f"{hours} h {minutes} min"
+    return reader(f"运行 {hours} 小时 {minutes} 分", f"up {hours} h {minutes} min")

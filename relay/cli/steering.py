@@ -15,6 +15,7 @@ from ctprelay.v1 import admin_pb2 as pb
 from relay.admin_client import DEADLINE_SECONDS
 from relay.cli.context import DEFAULT_CONFIG, ConfigPath, Reason, Workplace, asking
 from relay.cli.output import EPILOG, AsJson, ExitCode, reporting, say, show, warn, write_json
+from relay.cli.reader import reader_here
 from relay.cli.running_relay import ask
 
 _RELOAD_SECONDS = 60.0
@@ -143,12 +144,13 @@ def show_running_settings(config: Path, *, as_json: bool) -> None:
             ]
         )
         return
+    reader = reader_here()
     rows: list[dict[str, object]] = [
         {
             "key": one.key,
             "value": one.value,
-            "when changed": "reload" if one.reloadable else "restart",
-            "waits": "for a restart" if one.needs_restart else "",
+            "when changed": reader("重新读取", "reload") if one.reloadable else reader("重启", "restart"),
+            "waits": reader("是", "for a restart") if one.needs_restart else "",
         }
         for one in answer.settings
     ]

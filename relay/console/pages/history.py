@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -22,6 +23,7 @@ LONGEST = 64
 READ_REASON = "查询 / look-up"
 """what the entry of a look at customers' data says; the person is in it, too"""
 _MOST_STORIES = 40
+_TIME = re.compile(r"([0-9]{1,2}):([0-9]{2})(?::[0-9]{2})?")
 _READS = 4
 """pages of the ledger that one look goes through"""
 _OUTCOME = {LoginOutcome.REFUSED: "refused", LoginOutcome.COUNTED: "refused", LoginOutcome.LOGGED_IN: "ok"}
@@ -49,10 +51,10 @@ async def history(visit: Visit) -> Response:
     today = reading_of(visit).now().date().isoformat()
     day = asked.get("day", "").strip() or today
     span = day_span(day)
-    problem = visit.say("history.bad_day") if span is None or not _is_time(around) else ""
-    if not who or span is None or problem:
-        day = day if span is not None else today
-        return _render(visit, who=who, day=day, around=around if not problem else "", problem=problem)
+    time = _time_of(around) if around else ""
+    problem = visit.say("history.bad_day") if span is None or time is None else ""
+    if not who or span is None or time is None:
+        return _render(visit, who=who, day=day if span is not None else today, around=time or "", problem=problem)
     told = await _stories(visit, who, span)
     words = EntryWords(visit.parts.words, visit.language)
     days = _by_day([words.story(story) for story in told[:_MOST_STORIES]])
@@ -60,8 +62,8 @@ async def history(visit: Visit) -> Response:
         visit,
         who=who,
         day=day,
-        around=around,
-        answer=_answer(visit, words, nearest(told, around)),
+        around=time,
+        answer=_answer(visit, words, nearest(told, time)),
         events=days,
         more=max(0, len(told) - _MOST_STORIES),
         short=_in_short(words, told),
@@ -77,11 +79,12 @@ def day_span(day: str) -> tuple[str, str] | None:
         return None
 
 
-def _is_time(text: str) -> bool:
-    try:
-        return not text or (len(text) >= 5 and dt.time.fromisoformat(text) is not None)
-    except ValueError:
-        return False
+def _time_of(text: str) -> str | None:
+    """A time of the day as HH:MM, from 8:57, 08:57 or 08:57:30; None for what is none."""
+    found = _TIME.fullmatch(text.replace("：", ":"))
+    if found is None or int(found[1]) > 23 or int(found[2]) > 59:
+        return None
+    return f"{int(found[1]):02}:{found[2]}"
 
 
 async def _stories(visit: Visit, who: str, span: tuple[str, str]) -> list[LoginStory]:

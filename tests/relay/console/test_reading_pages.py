@@ -125,9 +125,31 @@ async def test_the_customer_who_calls_gets_an_answer(busy: Office) -> None:
     async with busy.signed_in() as browser:
         words = await words_at(browser, "/history?who=100023&around=08:56")
 
-    assert "被拒绝 CTP:不合法的登录 · 柜台拒绝 (错误号 3)" in words
+    assert "被拒绝 CTP:不合法的登录 · 柜台拒绝（错误号 3）" in words
     assert "可以这样答复 请核对代码与密码" in words
     assert "登录成功" in words
+
+
+@pytest.mark.parametrize("around", ["8:56", "08:56:30", "8：56"])
+async def test_a_time_may_be_written_in_several_ways(busy: Office, around: str) -> None:
+    """With seconds, without the first zero, with the colon of a Chinese keyboard."""
+    async with busy.signed_in() as browser:
+        answer = await browser.get(f"/history?who=100023&around={around}")
+
+    assert answer.status_code == 200
+    assert 'value="08:56"' in answer.text
+    assert "可以这样答复" in answer.text
+
+
+async def test_days_and_times_are_written_in_one_order_everywhere(busy: Office) -> None:
+    """A browser's own field for a day would show 01/05/2026 to one and 05/01/2026 to another."""
+    async with busy.signed_in() as browser:
+        pages = [
+            (await browser.get(path)).text for path in ("/history", "/ledger", "/app-ids/rotate?app_id=kuaiqi_3.2")
+        ]
+
+    assert not [page for page in pages if 'type="date"' in page or 'type="time"' in page]
+    assert all('placeholder="2026-01-05"' in page for page in pages)
 
 
 @pytest.mark.parametrize("who", ["203.0.113.23", "kuaiqi_terminal_3.2"])
@@ -149,7 +171,14 @@ async def test_a_look_at_a_history_is_an_entry(busy: Office) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/history?who=1&day=soon", "/history?who=1&around=9999", "/ledger?day=9999-99-99", "/history?who=%01%27"]
+    "path",
+    [
+        "/history?who=1&day=soon",
+        "/history?who=1&around=9999",
+        "/history?who=1&around=24:00",
+        "/ledger?day=9999-99-99",
+        "/history?who=%01%27",
+    ],
 )
 async def test_nonsense_is_answered_in_words(busy: Office, path: str) -> None:
     """No error page for a mistyped day."""

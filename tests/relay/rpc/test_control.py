@@ -7,6 +7,7 @@ import io
 import json
 import os
 import pwd
+import re
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -25,6 +26,7 @@ from relay.admin.person import person_here
 from relay.admission.login_guard import LoginGuard
 from relay.cli.app import app
 from relay.cli.context import Workplace, now
+from relay.cli.reader import Reader
 from relay.cli.status import picture
 from relay.refusals import counter_reasons
 from relay.refusals.refusal import LedgerUnavailable
@@ -214,16 +216,20 @@ async def test_status_is_a_table_for_people_and_json_for_programs(served: LoginG
     status = json.loads((await typed("status")).stdout)
     running = json.loads((await typed("settings", "running")).stdout)
     screen = Console(width=120, file=io.StringIO())
-    screen.print(
-        picture(
-            pb.RelayStatus(faults=[pb.Fault(title=pb.Words(zh="柜台前置中断", en="no front"))], trading_day="20261123")
-        )
-    )
+    fault = pb.Fault(title=pb.Words(zh="柜台前置中断", en="no front"), why="网络不通 / no network")
+    counter = pb.CounterState(state="open")
+    for chinese in (True, False):
+        now = pb.RelayStatus(faults=[fault], counter=counter, trading_day="20261123")
+        screen.print(picture(now, Reader(chinese)))
     drawn = screen.file.getvalue()  # type: ignore[attr-defined]
 
     assert (status["counter"]["state"], status["figures"], status["locks"]) == ("live", {"sessions": 0.0}, 0)
     assert running == [{"key": "log.level", "value": "info", "needs_restart": True, "reloadable": True}]
-    assert all(word in drawn for word in ("柜台前置中断", "20261123", "就绪 ready"))
+    halves = drawn.split("relay  ", 1)
+    assert all(word in halves[0] for word in ("柜台前置中断", "20261123", "就绪", "可登录", "网络不通"))
+    assert "no " not in halves[0]
+    assert all(word in halves[1] for word in ("no front", "20261123", "ready", "open", "no network"))
+    assert halves[1].isascii() or not re.search(r"[\u4e00-\u9fff]", halves[1])
 
 
 async def test_a_session_that_is_not_there_is_said(served: LoginGuard) -> None:
