@@ -10,14 +10,16 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partialmethod
 from pathlib import Path
 from typing import Any, ClassVar
 
 import typer
 from rich import _wrap as rich_wrap
 from typer import rich_utils
+from typer._click.formatting import HelpFormatter
 from typer.core import TyperGroup
 
 from ctpabi.locale import reads_chinese
@@ -92,14 +94,23 @@ def speak_chinese(root: Any, program: str, texts: HelpTexts) -> None:
     """Replace the English help of every command by the Chinese one, where there is one."""
     for name, command in commands_below(root, program):
         command.help = texts.text_of(name, "text") or command.help
+        command.options_metavar = "[选项]"
+        if hasattr(command, "subcommand_metavar"):
+            command.subcommand_metavar = "命令 [参数]..."
         command.epilog = texts.epilog(command.epilog) if command.epilog else None
         context = typer.Context(command, help_option_names=["-h", "--help"])
         for parameter in (*command.params, command.get_help_option(context)):
             if chinese := texts.text_of(name, name_of(parameter)):
                 parameter.help = chinese
     setattr(rich_wrap, "words", words_and_characters)  # noqa: B010 - it is rich's own function that is exchanged
+    write_usage = HelpFormatter.write_usage
+    setattr(HelpFormatter, "write_usage", partialmethod(_write_usage, write_usage))  # noqa: B010 - as above
     for fixed, chinese in _FIXED.items():
         setattr(rich_utils, fixed, chinese)
+
+
+def _write_usage(formatter: HelpFormatter, write: Callable[..., None], prog: str, args: str = "") -> None:
+    write(formatter, prog, args, "用法：")
 
 
 class TwoLanguages(TyperGroup):

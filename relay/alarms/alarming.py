@@ -9,6 +9,7 @@ from functools import partial
 from relay.alarms.channels import AlarmCommand, Channel, DingTalkRobot, Mail, PlainWebhook, WeComRobot
 from relay.alarms.message import event_item, item_of
 from relay.alarms.recent import RecentAlarms
+from relay.alarms.remedies import REMEDIES
 from relay.alarms.sender import AlarmSender
 from relay.faults.faults import FaultEdge, Faults
 from relay.faults.table import Fault, Gravity
@@ -19,7 +20,7 @@ from relay.settings.values import split_address
 from relay.settings.watch_section import AlarmSettings
 
 _FAREWELL_SECONDS = 3.0
-_SAID_AS_FAULT = frozenset(
+SAID_AS_FAULT = frozenset(
     {
         AlarmName.OPERATOR_PASSWORD_REFUSED,
         AlarmName.OPERATOR_PASSWORD_DUE,
@@ -119,8 +120,9 @@ class Alarming:
                 sender.put(item)
 
     def _event(self, name: AlarmName, facts: Mapping[str, object]) -> None:
-        if name not in _SAID_AS_FAULT:
-            item = event_item(name.event, (self._chinese.get(name.event, name.event), name.meaning), facts)
+        if name not in SAID_AS_FAULT:
+            title = self._chinese.get(name.event, name.event), name.meaning
+            item = event_item(name.event, title, facts, REMEDIES[name])
             self.recent.put(item)
             for sender in self.senders:
                 sender.put(item)

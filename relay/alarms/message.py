@@ -123,10 +123,12 @@ def item_of(edge: FaultEdge) -> AlarmItem:
     )
 
 
-def event_item(name: str, title: Words, facts: Mapping[str, object]) -> AlarmItem:
+def event_item(name: str, title: Words, facts: Mapping[str, object], remedy: Words) -> AlarmItem:
     """A single event a person must look at."""
     why = ", ".join(f"{key}={value}" for key, value in facts.items())
-    return AlarmItem(name, AlarmPhase.HAPPENED, title, Gravity.CRITICAL, dt.datetime.now(_CHINA), why, facts=facts)
+    return AlarmItem(
+        name, AlarmPhase.HAPPENED, title, Gravity.CRITICAL, dt.datetime.now(_CHINA), why, remedy, facts=facts
+    )
 
 
 def message_of(relay: str, items: Sequence[AlarmItem]) -> AlarmMessage:

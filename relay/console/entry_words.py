@@ -44,6 +44,8 @@ _WORTH_A_LINE = (
     "relay",
     "sessions",
 )
+_FIRST = ("message", "investor_id", "terminal_app_id", "public_ip", "port", "source", "reason", "code")
+"""what is asked first about an entry; the other facts stand behind, as they are stored"""
 _LONG = {"system_info", "message"}
 _OUTCOME_KINDS = {
     LoginOutcome.REFUSED: "bad",
@@ -141,7 +143,9 @@ class EntryWords:
 
     def all_facts(self, facts: Mapping[str, Any]) -> list[tuple[str, str]]:
         """Every fact with its name, for the page of one entry; the collector's bytes stand in the stored text."""
-        return [(self.fact(name), self.value(name, value)) for name, value in facts.items() if name != "system_info"]
+        order = {name: place for place, name in enumerate(_FIRST)}
+        names = sorted(facts, key=lambda name: order.get(name, len(order)))
+        return [(self.fact(name), self.value(name, facts[name])) for name in names if name != "system_info"]
 
     def fact(self, name: str) -> str:
         """What a field of an entry is called."""
@@ -156,6 +160,8 @@ class EntryWords:
                 return ", ".join(self.value("", item) for item in value)
             case dict():
                 return ", ".join(f"{key} {self.value(key, item)}" for key, item in value.items())
+            case str() if name == "source":
+                return self._or(f"fact.source_{value}", value)
             case str() if name in _LONG or name in {"reason", "error_msg"}:
                 return one_language(value, self.language)
             case int() if name == "collector_code":

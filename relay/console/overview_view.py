@@ -19,7 +19,7 @@ from relay.console.words import Language
 CERTIFICATE_WARNING_DAYS = 30
 _MOST_REASONS, _MOST_ALARMS = 7, 5
 _RATE_STEPS, _LEAST_RATE_STEPS = 180, 6
-_COUNTERS = {"orders": ("orders_total", "orders_today"), "events": ("events_total", "events_sent_total")}
+RATE_FIGURES = {"orders": ("orders", "orders_today"), "events": ("events",)}
 """what a rate is made of: the first of these that a relay counts"""
 
 
@@ -37,6 +37,7 @@ class RateShown:
     title: str
     chart: LineChart
     now: str
+    unit: str
     feet: tuple[str, ...]
     says: str
 
@@ -122,6 +123,10 @@ class Looked:
         """One of `SessionCounts`, of all relays together."""
         answers = [relay.status.get("sessions") or {} for relay in self.relays if relay.reachable]
         return sum(int(answer.get(name, 0)) for answer in answers)
+
+
+_SECONDS_BELOW = 600
+"""a chart of less than this many seconds says them at its feet, where minutes alone would be the same ones"""
 
 
 def overview_of(looked: Looked) -> OverviewShown:
@@ -214,9 +219,12 @@ def _rate(looked: Looked, name: str) -> RateShown:
     per_second = [sum(step) / STEP_SECONDS for step in zip(*series, strict=True)] if series else []
     chart = line_chart(per_second)
     times = [looked.now - dt.timedelta(seconds=STEP_SECONDS * back) for back in (steps, steps // 2, 0)]
+    written = "%H:%M" if steps * STEP_SECONDS >= _SECONDS_BELOW else "%H:%M:%S"
     title, now = looked.say(f"overview.rate_{name}"), number(chart.last)
     says = looked.say("overview.rate_says", what=title, now=now, highest=number(chart.highest))
-    return RateShown(title, chart, now, tuple(time.strftime("%H:%M") for time in times), says)
+    return RateShown(
+        title, chart, now, looked.say(f"overview.unit_{name}"), tuple(time.strftime(written) for time in times), says
+    )
 
 
 def _steps_known(looked: Looked) -> int:
@@ -227,7 +235,7 @@ def _steps_known(looked: Looked) -> int:
 
 
 def _counter(names: Sequence[str], rate: str) -> str:
-    return next((name for name in _COUNTERS[rate] if name in names), "")
+    return next((name for name in RATE_FIGURES[rate] if name in names), "")
 
 
 def _health(looked: Looked) -> tuple[HealthShown, ...]:
@@ -278,7 +286,9 @@ def _of_figures(answers: Sequence[Mapping[str, Any]], say: Say) -> Iterable[Heal
         )
     off = [abs(value) for answer in answers for value in _values(answer, "clock_offset_seconds")]
     if off:
-        yield HealthShown(say("overview.clock"), f"{max(off):.1f} s", "warn" if max(off) >= 2 else "ok")
+        yield HealthShown(
+            say("overview.clock"), say("look.seconds", seconds=f"{max(off):.1f}"), "warn" if max(off) >= 2 else "ok"
+        )
     verifier = [value for answer in answers for value in _values(answer, "verifier_ready")]
     if verifier:
         ready = min(verifier) >= 1

@@ -47,6 +47,10 @@ class AskedRelay:
             await self._client.close()
 
 
+RATED = frozenset({"orders", "orders_today", "events"})
+"""figures that only grow, as a relay's status calls them; `orders_today` begins anew each trading day"""
+
+
 def relays_of(settings: Settings) -> list[AskedRelay]:
     """Those that `console.relays` names; without a line the one of these settings."""
     console = settings.console
@@ -59,7 +63,7 @@ def counters_of(status: Mapping[str, Any]) -> dict[str, float]:
     """The counters among a status' figures, over all their labels: what rates are made of."""
     found: dict[str, float] = {}
     for figure in status.get("figures", ()):
-        if figure["name"].endswith("_total") or figure["name"] == "orders_today":
+        if figure["name"] in RATED:
             found[figure["name"]] = found.get(figure["name"], 0.0) + figure["value"]
     return found
 

@@ -56,9 +56,9 @@ def _in_sections(visit: Visit, settings: Sequence[Mapping[str, Any]]) -> list[tu
     words = settings_wording(chinese=visit.language is Language.ZH)
     sections: dict[str, list[dict[str, Any]]] = {}
     for one in settings:
-        path, _, name = one["key"].rpartition(".")
+        path = one["key"].rpartition(".")[0]
         meaning = words.of_setting(one["key"], one["meaning"])
-        sections.setdefault(path, []).append({**one, "name": name, "meaning": meaning})
+        sections.setdefault(path, []).append({**one, "meaning": meaning})
     return [(path, words.of_section(path, section_meaning(path)), rows) for path, rows in sections.items()]
 
 

@@ -44,6 +44,14 @@ def test_chinese_and_english_name_the_same_options() -> None:
     assert english_epilogs(app, RelayCommands) == []
 
 
+@pytest.mark.parametrize("words", [(), ("status",)])
+def test_the_line_of_usage_is_chinese_too(words: tuple[str, ...]) -> None:
+    """For the program and for a command."""
+    usage = next(line for line in shown(*words, "--help", language="zh_CN.UTF-8").splitlines() if line.strip())
+
+    assert usage.strip().startswith(" ".join(("用法：ctp-relay", *words, "[选项]")))
+
+
 @pytest.mark.parametrize(
     ("language", "wanted", "unwanted"), [("zh_CN.UTF-8", "登记一个终端", "Register"), ("C.UTF-8", "Register", "登记")]
 )

@@ -201,8 +201,13 @@ async def test_locks_settings_and_control_are_shown(office: Office) -> None:
         locks = (await browser.get("/locks")).text
         assert "密码多次错误" in locks
         assert "/locks/lift?relay=relay-a&amp;name=100001" in locks
-        assert "listen.address" in (await browser.get("/settings")).text
-        assert "/control/drain?relay=relay-a" in (await browser.get("/control")).text
+        settings = (await browser.get("/settings")).text
+        assert "listen.address" in settings
+        assert "终端服务的地址" in settings
+        control = (await browser.get("/control")).text
+        assert "/control/drain?relay=relay-a" in control
+        assert "/control/pause?relay=relay-a" in control
+        assert "/control/resume" not in control
 
 
 async def test_nothing_is_changed_without_an_entry(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
