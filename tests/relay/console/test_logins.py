@@ -117,7 +117,7 @@ def test_a_refusal_is_said_in_plain_words_with_what_to_do() -> None:
 
     assert shown.words == "登录被拒绝：CTP:不合法的登录"
     assert "密码" in shown.todo
-    assert "柜台拒绝 (错误号 3)" in shown.facts
+    assert "柜台拒绝（错误号 3）" in shown.facts
     assert shown.kind == "bad"
     assert any("硬盘序列号" in fact for fact in shown.facts), "what the collector could not collect"
 
