@@ -78,7 +78,7 @@ def _bones(page: str) -> dict[str, list[str]]:
         "anchor": _ANCHOR.findall(plain),
         "picture": [name.replace("/zh/", "/*/").replace("/en/", "/*/") for name in _PICTURE.findall(plain)],
         "picture of the console": _CONSOLE.findall(plain),
-        "link": _LINK.findall(plain),
+        "link": [name.replace(".zh.md", ".md") for name in _LINK.findall(plain)],
         "row of a table": [str(row.count("|")) for row in _ROW.findall(plain)],
         "block": [f"{block.mark} {block.kind}" for block in blocks],
         "command": [block.text for block in blocks if block.kind == "sh"],

@@ -106,7 +106,7 @@ async def test_terminals_show_what_was_reported_and_what_is_missing(busy: Office
     ):
         assert fact in words, fact
     assert "100023" not in found
-    assert "“<script>” 现在不在线" in none
+    assert "“<script>”现在不在线" in none
 
 
 async def test_the_relay_hears_which_account_looks(busy: Office) -> None:
