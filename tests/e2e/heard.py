@@ -17,6 +17,7 @@ from rich.console import Console
 
 from ctprelay.v1 import admin_pb2 as pb
 from relay.admin_client import AdminClient, RelayDoor
+from relay.cli.reader import Reader
 from relay.cli.status import picture
 from relay.console.live import WatchedRelay
 from relay.console.relay_state import whys
@@ -129,10 +130,11 @@ class Heard:
         return [phase] if fault.gravity is not Gravity.NOTICE else []
 
     def _is_shown(self, fault: Fault, status: pb.RelayStatus, *, ready: bool) -> None:
-        """By `ctp-relay status`, and by the console in both languages."""
-        typed = Console(file=io.StringIO(), width=400)
-        typed.print(picture(status))
-        assert all(text in typed.file.getvalue() for text in fault.title)  # type: ignore[attr-defined]
+        """By `ctp-relay status` and by the console, in both languages."""
+        for chinese, title in zip((True, False), fault.title, strict=True):
+            typed = io.StringIO()
+            Console(file=typed, width=400).print(picture(status, Reader(chinese)))
+            assert title in typed.getvalue()
         assert status.readiness.ready is ready or len(status.faults) > 1
         relay = WatchedRelay("a", reachable=True, status=MessageToDict(status, preserving_proto_field_name=True))
         sentences = load_sentences()
