@@ -30,14 +30,14 @@ class Shell:
     """One bash that lives on from block to block."""
 
     def __init__(self, command: list[str], root: Path, name: str) -> None:
-        self._folder = root / "srv/work" / f"typed-{name}"
+        self._folder = root / "srv/trial" / f"typed-{name}"
         self._folder.mkdir(parents=True)
-        self._said, self._inside, self._count = self._folder / "said", f"/srv/work/{self._folder.name}", 0
+        self._said, self._inside, self._count = self._folder / "said", f"/srv/trial/{self._folder.name}", 0
         with self._said.open("wb") as out:
             self.process = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=out, stderr=subprocess.STDOUT, start_new_session=True
             )
-        self._write("cd /srv/work")
+        self._write("cd /srv/trial")
 
     def _write(self, line: str) -> None:
         assert self.process.stdin is not None
@@ -100,7 +100,7 @@ class CleanMachine:
             ["link", "set", "lo", "up"],
         ):
             subprocess.run(["nsenter", "-n", "-t", pid, ip, *words], check=True, timeout=60)
-        variables = ["-u", "LC_ALL", "LANG=C.UTF-8", "HOME=/srv/work", "DEBIAN_FRONTEND=noninteractive", "bash"]
+        variables = ["-u", "LC_ALL", "LANG=C.UTF-8", "HOME=/srv/trial", "DEBIAN_FRONTEND=noninteractive", "bash"]
         self.relay = self._shell("relay", self.root.beside_systemd("env", *variables))
         self.archive = self._shell("archive", self.root.beside_systemd("env", *variables, own_network=False))
         at_terminal = ["nsenter", "-n", "-t", pid, *self.root.beside_systemd("env", *variables, own_network=False)]

@@ -34,7 +34,7 @@ pytestmark = pytest.mark.skipif(
 PAGES = ("install", "first-start", "certificates", "two-relays", "faults", "upgrade", "regulator")
 """in the order in which a reader comes to them; the day is sealed last, because a sealed day takes no more entries"""
 
-COUNTER, WEBHOOK = "/srv/work/counter.sqlite3", "http://127.0.0.1:18080/alarm"
+COUNTER, WEBHOOK = "/srv/trial/counter.sqlite3", "http://127.0.0.1:18080/alarm"
 RELAY_APP = demo_accounts.INVESTOR_RELAY_APP_ID
 INSTEAD = {
     # what the page says: what is typed, and why
@@ -53,7 +53,7 @@ import http.server
 class Takes(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         body = self.rfile.read(int(self.headers["content-length"]))
-        with open("/srv/work/alarms", "ab") as file:
+        with open("/srv/trial/alarms", "ab") as file:
             file.write(body + b"\\n")
         self.send_response(204)
         self.end_headers()
@@ -69,7 +69,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CleanMachine]:
     directory = tmp_path_factory.mktemp("machine")
     machine = CleanMachine(directory / "root")
     try:
-        (to := machine.file("/srv/work/dist")).mkdir(parents=True)
+        (to := machine.file("/srv/trial/dist")).mkdir(parents=True)
         if given := os.environ.get("CTP_RELAY_DEB"):  # one that is to be released, say
             shutil.copy2(given, to / "ctp-relay_given.deb")
         else:
@@ -106,7 +106,7 @@ class Reader:
             printed = self._type(block)
             _say(f"--- {page}\n{block.text}--- {printed}")
             said.append(printed)
-            logs = "".join(path.read_text(errors="replace") for path in self.machine.file("/srv/work").glob("*/*.log"))
+            logs = "".join(path.read_text(errors="replace") for path in self.machine.file("/srv/trial").glob("*/*.log"))
             shown = after.text.splitlines() if after.kind == "text" and block.mark in {"run", "run wait"} else []
             for line in shown:
                 assert line.strip() in printed + logs, f"{page}: {block.text} prints\n{printed}"
@@ -168,7 +168,7 @@ def _stand_in(machine: CleanMachine) -> None:
 def _be_the_vendor(machine: CleanMachine) -> None:
     """The terminal's machine has a folder of its own, the authority, the password; the auth code comes when it is made."""
     machine.terminal.type(
-        "mkdir /srv/work/terminal; cd /srv/work/terminal; ln -s /srv/work/ca.crt /srv/ctp-relay/client_firm.secret .\n"
+        "mkdir /srv/trial/terminal; cd /srv/trial/terminal; ln -s /srv/trial/ca.crt /srv/ctp-relay/client_firm.secret .\n"
         f"install -m 0600 /dev/null investor.secret; echo {demo_accounts.password_of('100001')} > investor.secret\n"
     )
 
@@ -222,13 +222,13 @@ def _report_names_the_terminal(machine: CleanMachine, port: int) -> None:
 
 
 def _an_alarm_came(machine: CleanMachine) -> None:
-    got = machine.file("/srv/work/alarms").read_text(encoding="utf-8")
+    got = machine.file("/srv/trial/alarms").read_text(encoding="utf-8")
     assert "alarm_test" in got
     _say(f"webhook: {got}")
 
 
 def _statuses(machine: CleanMachine) -> list[dict[str, str]]:
-    lines = machine.file("/srv/work/terminal/watched").read_text(encoding="utf-8").splitlines()
+    lines = machine.file("/srv/trial/terminal/watched").read_text(encoding="utf-8").splitlines()
     assert all(line.startswith("{") for line in lines), lines
     return [line for line in map(json.loads, lines) if line["kind"] == "status"]
 
