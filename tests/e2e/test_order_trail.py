@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.site import INVESTORS, TERMINAL, WILL_REST, Site, buy, eventually, log_in, trade
+from ctprelay.ctp.v1 import structs_pb2 as ctp
+from tests.e2e.site import INVESTORS, TERMINAL, WILL_REST, Site, buy, eventually, first, log_in, trade
 from tests.e2e.test_relay_failover import cancel
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -42,7 +43,14 @@ async def test_orders_and_cancels_are_in_the_stream(site: Site) -> None:
     async with site.terminal() as terminal:
         info = await log_in(terminal, INVESTORS[0])
         session = newest_session(site)
+        orders = terminal.orders()
         done = await trade(terminal)
+
+        def is_own(item: ctp.Order) -> bool:
+            name = item.front_id, item.session_id, item.order_ref.strip()
+            return name == (info.front_id, info.session_id, done.order_ref.strip()) and bool(item.order_sys_id.strip())
+
+        numbered = await first(orders, is_own)
         resting = await terminal.requests.order_insert(buy(WILL_REST))
         await terminal.requests.order_action(cancel(info, resting.order_ref))
         await eventually("the cancel is kept", lambda: "order_cancel" in [kind for kind, _ in kept(site, session)])
@@ -51,15 +59,17 @@ async def test_orders_and_cancels_are_in_the_stream(site: Site) -> None:
             lambda: [kind for kind, _ in kept(site, session)].count("order_numbered") == 2,
         )
     found = kept(site, session)
-    first = next(data for kind, data in found if kind == "order_insert")
+    sent = next(data for kind, data in found if kind == "order_insert")
     number = next(data for kind, data in found if kind == "order_numbered")
     taken_back = next(data for kind, data in found if kind == "order_cancel")
 
-    assert (first["terminal_app_id"], first["investor_id"], first["return_code"]) == (TERMINAL, INVESTORS[0], 0)
-    assert (first["order"]["InstrumentID"], first["order"]["VolumeTotalOriginal"]) == ("rb2701", 1)
-    assert first["of_terminal"]["Ref"].strip() == done.order_ref.strip()
-    assert first["at_counter"]["FrontID"] != first["of_terminal"]["FrontID"]
-    assert number["of_terminal"]["Ref"] == first["of_terminal"]["Ref"]
-    assert number["OrderSysID"].strip().isdigit()  # another terminal's trade of the day may have the same OrderRef
+    assert (sent["terminal_app_id"], sent["investor_id"], sent["return_code"]) == (TERMINAL, INVESTORS[0], 0)
+    assert (sent["order"]["InstrumentID"], sent["order"]["VolumeTotalOriginal"]) == ("rb2701", 1)
+    assert sent["of_terminal"]["Ref"].strip() == done.order_ref.strip()
+    assert sent["at_counter"]["FrontID"] != sent["of_terminal"]["FrontID"]
+    assert number["of_terminal"]["Ref"] == sent["of_terminal"]["Ref"]
+    assert (
+        number["OrderSysID"].strip() == numbered.order_sys_id.strip()
+    )  # a trade of the day may have the same OrderRef
     assert (taken_back["call"], taken_back["return_code"]) == ("ReqOrderAction", 0)
     assert taken_back["of_terminal"]["OrderRef"].strip() == resting.order_ref.strip()
