@@ -1,7 +1,7 @@
 # The two commands: make demo, make test. `make` alone lists the rest.
 # The virtual environment and what the machine lacks are made by scripts/set-up; it is silent when there is nothing to do.
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-json test soak fuzz check fix gen bench attack docs console-pictures wheels deb deploy-test manual-test sbom audit up set-up
+.PHONY: help demo demo-json test soak fuzz check fix gen bench attack docs console-pictures wheels deb deploy-test manual-test integrations-test sbom audit up set-up
 
 BIN := $(or $(CTP_RELAY_VENV),.venv)/bin
 TESTS ?= tests
@@ -78,6 +78,11 @@ deploy-test: ## the package on a clean Debian with a systemd of its own, from in
 manual-test: ## the Chinese manual's own commands on a clean Debian, to two relays behind HAProxy and a proved login; as root, some minutes
 	@scripts/set-up test
 	@CTP_RELAY_MANUAL_TEST=1 $(BIN)/python -m pytest -q -rs -s --timeout=3000 tests/manual/test_manual_on_a_machine.py
+
+integrations-test: ## programs of others through a relay (vn.py …), in an environment of their own under .cache; minutes the first time
+	@scripts/set-up test
+	@scripts/set-up-integrations
+	@CTP_RELAY_INTEGRATIONS_TEST=1 $(BIN)/python -m pytest -q -rs $(or $(filter-out tests,$(TESTS)),tests/integrations)
 
 sbom: ## what the relay is made of, as a CycloneDX bill of materials, into dist/
 	@scripts/set-up test

@@ -81,10 +81,10 @@ def _machines() -> Iterator[dict[str, str]]:
             yield version | {"platform_machine": machine, "sys_platform": "linux", "platform_system": "Linux"}
 
 
-def pins() -> dict[str, str]:
-    """constraints.txt: the version of each package, by name."""
-    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").split("\n")
-    return {canonicalize_name(line.split("==")[0]): line.split("==")[1] for line in lines if "==" in line}
+def pins(file: Path = ROOT / "constraints.txt") -> dict[str, str]:
+    """The version of each package in constraints.txt, or another file of this form, by name."""
+    lines = file.read_text(encoding="utf-8").split("\n")
+    return {canonicalize_name(line.split("==")[0]): line.split("==")[1].split()[0] for line in lines if "==" in line}
 
 
 def read_files() -> dict[str, dict[str, tuple[str, str, list[str]]]]:
@@ -123,18 +123,19 @@ def _write(projects: Mapping[str, Mapping[str, Any]]) -> None:
     versions = pins()
     FOLDER.mkdir(exist_ok=True)
     names = {name for packages in files_of(projects).values() for name in packages}
-    hashes = _hashes({name: versions[name] for name in sorted(names)})
+    hashes = hashes_of({name: versions[name] for name in sorted(names)})
     for file, packages in files_of(projects).items():
-        lines = (_line(name, versions[name], marker, hashes[name]) for name, marker in packages.items())
+        lines = (requirement_line(name, versions[name], marker, hashes[name]) for name, marker in packages.items())
         (FOLDER / file).write_text(_HEAD + "".join(lines), encoding="utf-8")
 
 
-def _line(name: str, version: str, marker: str, hashes: Iterable[str]) -> str:
+def requirement_line(name: str, version: str, marker: str, hashes: Iterable[str]) -> str:
+    """One package as pip reads it."""
     first = f"{name}=={version}" + (f" ; {marker}" if marker else "")
     return " \\\n    ".join([first, *(f"--hash=sha256:{digest}" for digest in sorted(hashes))]) + "\n"
 
 
-def _hashes(versions: Mapping[str, str]) -> dict[str, set[str]]:
+def hashes_of(versions: Mapping[str, str]) -> dict[str, set[str]]:
     """Of every wheel that may be taken, as pip's own client hears it from the index; nothing is downloaded."""
     logging.disable(logging.WARNING)
     target_python: Any = import_module("pip._internal.models.target_python").TargetPython

@@ -15,7 +15,7 @@ import pytest
 from scripts.links import anchors, broken_links
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("relay", "ctpabi", "codegen", "demo", "fuzz", "simcounter", "terminal_client")
+PACKAGES = ("relay", "ctpabi", "codegen", "demo", "fuzz", "simcounter", "terminal_client", "integrations")
 MODULE_LINES = 400
 
 TOO_LONG: dict[str, int] = {}
@@ -171,7 +171,10 @@ def test_no_addresses_of_package_sources() -> None:
     """Dependencies are named, never located: no index or mirror in what installs them."""
     located = re.compile(r"https?://(?!127\.0\.0\.1)|--(extra-)?index|find-links")
     names = ("constraints.txt", "pyproject.toml", "terminal_client/pyproject.toml", "Dockerfile", "scripts/set-up")
-    installing = [*(ROOT / name for name in names), *(ROOT / "requirements").glob("*.txt")]
+    files = [*(ROOT / name for name in names), *(ROOT / "requirements").glob("*.txt")]
+    of_integrations = [path for path in tracked() if named(path).startswith("integrations/")]
+    files += [path for path in of_integrations if path.suffix in {".txt", ".toml"}]
+    installing = [*files, ROOT / "scripts/set-up-integrations"]
 
     assert [path.name for path in installing if located.search(path.read_text(encoding="utf-8"))] == []
 
