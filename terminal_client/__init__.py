@@ -3,6 +3,7 @@
 * `collect`        runs the vendor's CTP_GetSystemInfo in a child process (`collector`)
 * `RelayTerminal`  one terminal session at the relay, for asyncio programs (`client`)
 * `SyncTerminal`   the same with ordinary blocking calls (`sync`)
+* `MarketData`     ticks at the relay, from `RelayTerminal.market_data()` (`market`)
 * `DirectTerminal` the same straight to a front, without a relay (`direct`)
 * `ctp-terminal`   the command line program (`cli`)
 
@@ -25,6 +26,7 @@ from terminal_client.errors import (
     CollectorFailed,
     CounterRejected,
     LoginRejected,
+    MarketDataNotOffered,
     NoAnswer,
     NotConnected,
     OutcomeUnknown,
@@ -34,6 +36,8 @@ from terminal_client.errors import (
     TerminalError,
 )
 from terminal_client.farewells import Farewell
+from terminal_client.market.market_data import MarketData
+from terminal_client.market.ticks import Tick
 from terminal_client.session import Credentials, SessionInfo, State, Status
 from terminal_client.sync import SyncTerminal
 
@@ -48,6 +52,8 @@ __all__ = [
     "DirectTerminal",
     "Farewell",
     "LoginRejected",
+    "MarketData",
+    "MarketDataNotOffered",
     "NoAnswer",
     "NotConnected",
     "OutcomeUnknown",
@@ -61,6 +67,7 @@ __all__ = [
     "Status",
     "SyncTerminal",
     "TerminalError",
+    "Tick",
     "Tls",
     "collect",
 ]

@@ -17,9 +17,10 @@ from terminal_client.dispatch import Dispatch, PendingCall, Reply
 from terminal_client.errors import NoAnswer, NotConnected, OutcomeUnknown
 from terminal_client.generated.requests import Requests
 from terminal_client.link import RelayLink
+from terminal_client.market.market_data import MarketData
 from terminal_client.proof import key_of
 from terminal_client.secret import Secret
-from terminal_client.session import Credentials, CredentialsProvider, Deadlines, SessionInfo
+from terminal_client.session import Credentials, CredentialsProvider, Deadlines, SessionInfo, State
 from terminal_client.terminal import AsyncTerminal
 
 DISTRIBUTION = "ctp-relay-terminal"
@@ -52,8 +53,9 @@ class RelayTerminal(AsyncTerminal):
         key_of(auth_code)
         self._deadlines = deadlines or Deadlines()
         dispatch = Dispatch(self._deadlines)
-        endpoint = Endpoint(address, app_id, Secret(auth_code), tls or Tls(), version or client_version())
-        self._link = RelayLink(endpoint, dispatch, self._deadlines, credentials)
+        self._endpoint = Endpoint(address, app_id, Secret(auth_code), tls or Tls(), version or client_version())
+        self._link = RelayLink(self._endpoint, dispatch, self._deadlines, credentials)
+        self._market: MarketData | None = None
         super().__init__(self._link, dispatch)
         self.requests = Requests(self)
         """one method for each of the counter's requests"""
@@ -92,6 +94,25 @@ class RelayTerminal(AsyncTerminal):
 
     async def login_with(self, credentials: Credentials) -> SessionInfo:
         return await self._link.log_in(credentials)
+
+    def market_data(self, address: str = "") -> MarketData:
+        """Market data, on a connection of its own; the same object until it has ended. Needs a running event loop.
+
+        `address` (host:port) is where it is, where a firm's network has it elsewhere than the relay says. Whether the
+        relay has market data shows in `subscribe` and in the readers: MarketDataNotOffered. `close` of the terminal closes it.
+        """
+        if self._market is None or self._market.state is State.ENDED:
+            statuses = self._dispatch.statuses.subscribe()
+            self._market = MarketData(self._link, statuses, self._endpoint, self._deadlines, address)
+        return self._market
+
+    async def close(self) -> None:
+        """Log out, settle everything and let go of it; may be called again."""
+        try:
+            await super().close()
+        finally:
+            if self._market is not None:
+                await self._market.close()
 
     async def request(
         self,

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import grpc
 
+from ctprelay.v1 import market_pb2, terminal_pb2_grpc
 from ctprelay.v1 import terminal_pb2 as pb
-from ctprelay.v1 import terminal_pb2_grpc
 from terminal_client.channel import Tls, open_channel
 from terminal_client.errors import LoginRejected, Refusal
 from terminal_client.farewells import NextStep, last_word
@@ -139,10 +139,18 @@ async def _log_in(stream: Stream, endpoint: Endpoint, credentials: Credentials) 
 
 
 async def _challenge(stream: Stream, at: Endpoint) -> bytes:
-    hello = pb.Hello(protocol=PROTOCOL, app_id=at.app_id, client_version=at.client_version)
-    stream.send(pb.TerminalMessage(hello=hello))
-    message = await stream.receive()
-    _refuse(message)
+    stream.send(pb.TerminalMessage(hello=hello(at)))
+    return timestamp_of(await stream.receive())
+
+
+def hello(at: Endpoint) -> pb.Hello:
+    """The first word on every stream."""
+    return pb.Hello(protocol=PROTOCOL, app_id=at.app_id, client_version=at.client_version)
+
+
+def timestamp_of(message: pb.RelayMessage | market_pb2.MarketDataMessage) -> bytes:
+    """What is to be proved with, out of the relay's answer to hello. LoginRejected, or StreamBroken for another answer."""
+    refuse(message)
     if message.WhichOneof("body") != "challenge":
         raise StreamBroken(f"the relay answered hello with {message.WhichOneof('body')}")
     timestamp = message.challenge.timestamp
@@ -153,13 +161,14 @@ async def _challenge(stream: Stream, at: Endpoint) -> bytes:
 
 async def _logged_in(stream: Stream) -> pb.LoggedIn:
     message = await stream.receive()
-    _refuse(message)
+    refuse(message)
     if message.WhichOneof("body") != "logged_in":
         raise StreamBroken(f"the relay answered the login with {message.WhichOneof('body')}")
     return message.logged_in
 
 
-def _refuse(message: pb.RelayMessage) -> None:
+def refuse(message: pb.RelayMessage | market_pb2.MarketDataMessage) -> None:
+    """LoginRejected where the message says that this stream has ended."""
     match message.WhichOneof("body"):
         case "rejected":
             raise LoginRejected(refusal_of(message.rejected))

@@ -73,6 +73,10 @@ class SessionEnded(TerminalError):
         """which of the relay's goodbyes it was; UNKNOWN where it said none"""
 
 
+class MarketDataNotOffered(TerminalError):
+    """The relay has no market data; another relay of the firm may have."""
+
+
 class SlowConsumer(TerminalError):
     """A notice queue was full; the notices that did not fit are gone: query to catch up."""
 

@@ -15,9 +15,17 @@ from terminal_client.dispatch import Dispatch
 from terminal_client.errors import LoginRejected, NotConnected, SessionEnded, TerminalError
 from terminal_client.farewells import Farewell, LastWord, NextStep, last_word
 from terminal_client.secret import Secret
-from terminal_client.session import Credentials, CredentialsProvider, Deadlines, SessionInfo, State, Status
+from terminal_client.session import (
+    Credentials,
+    CredentialsProvider,
+    Deadlines,
+    MarketAccess,
+    SessionInfo,
+    State,
+    Status,
+)
 from terminal_client.stream import Stream, StreamBroken
-from terminal_client.translation import outcome_of, refusal_of, session_info, status_of
+from terminal_client.translation import market_access, outcome_of, refusal_of, session_info, status_of
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +44,8 @@ class RelayLink:
         self.info: SessionInfo | None = None
         self.last_sequence = 0
         """of the last event delivered; gap-free"""
+        self.market_access: MarketAccess | None = None
+        """as the last login or resume gave it; None where the relay has no market data"""
         self._entrance = Entrance(endpoint, deadlines)
         self._address = endpoint.address
         self._dispatch = dispatch
@@ -112,6 +122,7 @@ class RelayLink:
         logged_in = welcome.logged_in
         self._stream, self._last = welcome.stream, None
         self.info = session_info(logged_in)
+        self.market_access = market_access(logged_in)
         self._token = Secret(logged_in.resume_token.hex())
         self._any_sequence = logged_in.lost_history
         self._enter(State.LIVE, "resumed" if logged_in.resumed else "logged in", logged_in)

@@ -27,6 +27,15 @@ class Credentials:
     """only what happens from now on, without the trading day's earlier notices"""
 
 
+@dataclass(frozen=True, slots=True)
+class MarketAccess:
+    """How a session gets market data."""
+
+    token: Secret
+    port: int
+    """0: that of the session's stream"""
+
+
 CredentialsProvider = Callable[[], Awaitable[Credentials]]
 """Asked for fresh credentials when a broken session can only be replaced by a new login."""
 
@@ -91,7 +100,10 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """A change worth telling: of the stream to the relay, or of the relay's session at the counter."""
+    """A change worth telling: of the stream to the relay, or of the relay's session at the counter.
+
+    Of market data: of its stream to the relay, or of the relay's connection for it.
+    """
 
     of: str
     """relay or counter"""
@@ -126,6 +138,8 @@ class Deadlines:
     """notices kept for one slow reader"""
     row_capacity: int = 200_000
     """rows of one answer"""
+    tick_capacity: int = 10_000
+    """ticks kept for one reader that does not keep up; from then on it gets the newest of each instrument"""
     call_capacity: int = 1_000
     """requests unanswered at the same time"""
     callback_capacity: int = 200_000

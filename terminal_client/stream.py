@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from typing import Any
+from typing import Any, Generic, TypeVar, cast
 
 import grpc
 
@@ -18,8 +18,12 @@ class StreamBroken(Exception):
     """The stream ended without a word from the relay; trying again can help."""
 
 
-class Stream:
-    """One open stream, message by message in both directions.
+Sent = TypeVar("Sent")
+Batch = TypeVar("Batch")
+
+
+class BatchStream(Generic[Sent, Batch]):
+    """One open stream: messages out, batches of them in.
 
     gRPC keeps the connection as long as anything refers to the call, also when the call is over and the channel is
     closed. So the call is let go in `cancel`, and no exception that leaves this module refers to gRPC's frames.
@@ -27,20 +31,19 @@ class Stream:
 
     def __init__(self, call: grpc.aio.StreamStreamCall[Any, Any]) -> None:
         self._call: grpc.aio.StreamStreamCall[Any, Any] | None = call
-        self._received: deque[pb.RelayMessage] = deque()
-        self._unsent: deque[pb.TerminalMessage] = deque()
+        self._unsent: deque[Sent] = deque()
         self._more = asyncio.Event()
         self._writer: asyncio.Task[None] | None = asyncio.get_running_loop().create_task(
             self._write_all(), name="terminal-writer"
         )
 
-    def send(self, message: pb.TerminalMessage) -> None:
-        """Queue one message; that it cannot be sent any more shows in `receive`."""
+    def send(self, message: Sent) -> None:
+        """Queue one message; that it cannot be sent any more shows in `receive_batch`."""
         # Not written here: a caller's deadline would cancel gRPC's write, and that cancels the whole stream.
         self._unsent.append(message)
         self._more.set()
 
-    def withdraw(self, message: pb.TerminalMessage) -> bool:
+    def withdraw(self, message: Sent) -> bool:
         """Take back a message that is not written yet; whether it was."""
         for index, waiting in enumerate(self._unsent):
             if waiting is message:
@@ -59,27 +62,25 @@ class Stream:
             self._more.clear()
             await self._more.wait()
 
-    async def receive(self) -> pb.RelayMessage:
-        """The next message. StreamBroken at the stream's end."""
-        while not self._received:
-            batch = await self._read()
-            if isinstance(batch, str):
-                raise StreamBroken(batch)
-            self._received.extend(batch.messages)
-        return self._received.popleft()
+    async def receive_batch(self) -> Batch:
+        """The next batch. StreamBroken at the stream's end."""
+        batch = await self._read()
+        if isinstance(batch, str):
+            raise StreamBroken(batch)
+        return batch
 
-    async def _read(self) -> pb.RelayBatch | str:
+    async def _read(self) -> Batch | str:
         """The next batch, or why there is none any more."""
         call = self._call
         if call is None:
             return "the stream was ended here"
         try:
-            batch = await call.read()
+            batch: Any = await call.read()
         except grpc.RpcError as error:
             _honor_cancellation()
             return _cause(error)
-        if isinstance(batch, pb.RelayBatch):
-            return batch
+        if batch is not grpc.aio.EOF:
+            return cast("Batch", batch)
         code, details = await call.code(), await call.details()
         return "the relay closed the stream" if code is grpc.StatusCode.OK else f"{code.name}: {details}"
 
@@ -90,6 +91,20 @@ class Stream:
         if call is not None and writer is not None:
             call.cancel()
             writer.cancel()
+
+
+class Stream(BatchStream[pb.TerminalMessage, pb.RelayBatch]):
+    """The stream of a terminal's session, message by message in both directions."""
+
+    def __init__(self, call: grpc.aio.StreamStreamCall[Any, Any]) -> None:
+        super().__init__(call)
+        self._received: deque[pb.RelayMessage] = deque()
+
+    async def receive(self) -> pb.RelayMessage:
+        """The next message. StreamBroken at the stream's end."""
+        while not self._received:
+            self._received.extend((await self.receive_batch()).messages)
+        return self._received.popleft()
 
 
 def _honor_cancellation() -> None:

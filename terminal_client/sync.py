@@ -7,9 +7,8 @@ several threads at once. Not for a program that already runs asyncio: use `Relay
 from __future__ import annotations
 
 import asyncio
-import threading
-from collections.abc import Callable, Coroutine, Iterator
-from typing import Any, Generic, Self, TypeVar
+from collections.abc import Callable
+from typing import Any, Self, TypeVar
 
 from google.protobuf.message import Message
 
@@ -19,70 +18,12 @@ from terminal_client.client import RelayTerminal
 from terminal_client.collector import Collected
 from terminal_client.dispatch import Reply
 from terminal_client.generated.sync_requests import SyncRequests
+from terminal_client.loop_thread import LoopThread, SyncSubscription
+from terminal_client.market.sync import SyncMarketData
 from terminal_client.session import Credentials, CredentialsProvider, Deadlines, SessionInfo, State, Status
 from terminal_client.subscriptions import Subscription
 
 T = TypeVar("T")
-
-
-class LoopThread:
-    """An event loop on a thread of its own."""
-
-    def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="terminal-loop", daemon=True)
-        self._thread.start()
-
-    def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run `work` on the loop and wait for it; interrupting the wait cancels the work."""
-        future = asyncio.run_coroutine_threadsafe(work, self._loop)
-        try:
-            return future.result()
-        except BaseException:
-            future.cancel()
-            raise
-
-    def call(self, function: Callable[[], T]) -> T:
-        """Call `function` on the loop's thread and wait for it."""
-
-        async def work() -> T:
-            return function()
-
-        return self.run(work())
-
-    def stop(self) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
-
-
-class SyncSubscription(Generic[T]):
-    """A blocking iterator over notices; see `Subscription`."""
-
-    def __init__(self, thread: LoopThread, subscription: Subscription[T]) -> None:
-        self._thread = thread
-        self._subscription = subscription
-
-    def __iter__(self) -> Iterator[T]:
-        return self
-
-    def __next__(self) -> T:
-        try:
-            return self.next()
-        except StopAsyncIteration:
-            raise StopIteration from None
-
-    def next(self, timeout_seconds: float | None = None) -> T:
-        """The next notice. TimeoutError after `timeout_seconds`; SlowConsumer; StopAsyncIteration at the end."""
-
-        async def wait() -> T:
-            async with asyncio.timeout(timeout_seconds):
-                return await anext(self._subscription)
-
-        return self._thread.run(wait())
-
-    def close(self) -> None:
-        self._thread.call(self._subscription.close)
 
 
 class SyncTerminal:
@@ -158,6 +99,10 @@ class SyncTerminal:
 
     def statuses(self, capacity: int = 0) -> SyncSubscription[Status]:
         return self._subscription(lambda: self._terminal.statuses(capacity))
+
+    def market_data(self, address: str = "") -> SyncMarketData:
+        """Market data; see `RelayTerminal.market_data`."""
+        return SyncMarketData(self._thread, self._thread.call(lambda: self._terminal.market_data(address)))
 
     def _subscription(self, subscribe: Callable[[], Subscription[T]]) -> SyncSubscription[T]:
         return SyncSubscription(self._thread, self._thread.call(subscribe))

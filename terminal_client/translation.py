@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from ctprelay.v1 import market_pb2
 from ctprelay.v1 import terminal_pb2 as pb
 from terminal_client.dispatch import REFUSED_BY_RELAY, SendOutcome
 from terminal_client.errors import Refusal
-from terminal_client.session import CounterInfo, SessionInfo, Status
+from terminal_client.secret import Secret
+from terminal_client.session import CounterInfo, MarketAccess, SessionInfo, Status
 
 SOURCES = {pb.SOURCE_RELAY: "relay", pb.SOURCE_COUNTER: "counter", pb.SOURCE_COLLECTOR: "collector"}
 SETTLEMENTS = {
@@ -18,7 +20,10 @@ COUNTER_STATES = {
     pb.SessionStatus.STATE_RECOVERING: "recovering",
     pb.SessionStatus.STATE_ENDED: "ended",
 }
-
+MARKET_STATES = {
+    market_pb2.MarketDataStatus.STATE_LIVE: "live",
+    market_pb2.MarketDataStatus.STATE_RECOVERING: "recovering",
+}
 CAUSES = {value: name.removeprefix("CAUSE_").lower() for name, value in pb.SessionStatus.Cause.items() if value}
 
 
@@ -31,6 +36,13 @@ def refusal_of(rejected: pb.Rejected) -> Refusal:
         advice=rejected.advice,
         retry_after_seconds=rejected.retry_after_seconds,
     )
+
+
+def market_access(logged_in: pb.LoggedIn) -> MarketAccess | None:
+    """How this session gets market data; None where the relay has none."""
+    if not logged_in.HasField("market_data"):
+        return None
+    return MarketAccess(Secret(logged_in.market_data.token.hex()), logged_in.market_data.port)
 
 
 def session_info(logged_in: pb.LoggedIn) -> SessionInfo:
@@ -90,4 +102,14 @@ def status_of(status: pb.SessionStatus) -> Status:
         trading_day=status.trading_day,
         trading_day_changed=status.trading_day_changed,
         cause=CAUSES.get(status.cause, ""),
+    )
+
+
+def market_status_of(status: market_pb2.MarketDataStatus) -> Status:
+    return Status(
+        of="counter",
+        state=MARKET_STATES.get(status.state, "unknown"),
+        reason=status.reason,
+        trading_day=status.trading_day,
+        trading_day_changed=status.trading_day_changed,
     )

@@ -11,15 +11,17 @@ from typing import Any, Self
 
 import grpc
 import trustme
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from ctprelay.ctp.v1 import events_pb2
+from ctprelay.v1 import market_pb2_grpc, terminal_pb2_grpc
 from ctprelay.v1 import terminal_pb2 as pb
-from ctprelay.v1 import terminal_pb2_grpc
 from terminal_client import Collected, Credentials
 from terminal_client.secret import Secret
+from tests.terminal_client.market.scripted_market import ScriptedMarket
+from tests.terminal_client.scripted_proof import AUTH_CODE, proved
 
-AUTH_CODE = "0123456789abcdef"
+__all__ = ["AUTH_CODE", "LOGIN", "Provider", "ScriptedRelay", "ScriptedSession", "ServedRelay", "numbered", "result"]
+
 LOGIN = ("9999", "100001", "password")
 Answer = Callable[[pb.Call], Iterable[pb.RelayMessage | events_pb2.Event]]
 
@@ -31,12 +33,6 @@ class ScriptedSession:
     token: bytes
     sent: list[pb.RelayMessage] = field(default_factory=list)
     outbox: asyncio.Queue[pb.RelayMessage | None] = field(default_factory=asyncio.Queue)
-
-
-def proved(auth_info: bytes, timestamp: bytes) -> bool:
-    """Whether the answer was made with the auth code."""
-    decryptor = Cipher(algorithms.AES(AUTH_CODE.encode()), modes.CBC(bytes(16))).decryptor()
-    return decryptor.update(auth_info) + decryptor.finalize() == timestamp
 
 
 class ScriptedRelay(terminal_pb2_grpc.TerminalServiceServicer):
@@ -61,6 +57,9 @@ class ScriptedRelay(terminal_pb2_grpc.TerminalServiceServicer):
         self.streams = 0
         self.changed = asyncio.Condition()
         self.port = 0
+        self.market = ScriptedMarket()
+        self.market_access: pb.MarketDataAccess | None = None
+        """what a login and a resume say of market data"""
 
     @property
     def logins(self) -> list[pb.Login]:
@@ -142,6 +141,7 @@ class ScriptedRelay(terminal_pb2_grpc.TerminalServiceServicer):
                 not_offered=["qry_offset_setting"],
             ),
             resumed=resumed,
+            market_data=self.market_access,
         )
         return session, pb.RelayBatch(messages=[pb.RelayMessage(logged_in=logged_in), *missed, *self.greeting_ends])
 
@@ -234,6 +234,7 @@ class ServedRelay:
         """Serve, on the port of the last time where there was one."""
         self._server = grpc.aio.server()
         terminal_pb2_grpc.add_TerminalServiceServicer_to_server(self.relay, self._server)  # type: ignore[no-untyped-call]  # generated
+        market_pb2_grpc.add_MarketDataServiceServicer_to_server(self.relay.market, self._server)  # type: ignore[no-untyped-call]  # generated
         self.relay.port = self._server.add_secure_port(f"127.0.0.1:{self.relay.port}", self._credentials)
         await self._server.start()
 

@@ -141,7 +141,7 @@ class Login(_message.Message):
     def __init__(self, auth_info: _Optional[bytes] = ..., broker_id: _Optional[str] = ..., investor_id: _Optional[str] = ..., password: _Optional[str] = ..., system_info: _Optional[bytes] = ..., system_info_length: _Optional[int] = ..., collector_code: _Optional[int] = ..., collector_version: _Optional[str] = ..., mac_address: _Optional[str] = ..., login_remark: _Optional[str] = ..., confirm_settlement: _Optional[bool] = ..., report_kind: _Optional[_Union[ReportKind, str]] = ..., one_time_password: _Optional[str] = ..., start_from: _Optional[_Union[StartFrom, str]] = ...) -> None: ...
 
 class LoggedIn(_message.Message):
-    __slots__ = ("broker_id", "investor_id", "trading_day", "login_time", "front_id", "session_id", "max_order_ref", "mode", "relay_app_type", "resume_token", "linger_seconds", "must_change_password", "advice", "report_return_code", "system_name", "resumed", "lost_history", "settlement_confirmation", "settlement_error_id", "counter")
+    __slots__ = ("broker_id", "investor_id", "trading_day", "login_time", "front_id", "session_id", "max_order_ref", "mode", "relay_app_type", "resume_token", "linger_seconds", "must_change_password", "advice", "report_return_code", "system_name", "resumed", "lost_history", "settlement_confirmation", "settlement_error_id", "counter", "market_data")
     BROKER_ID_FIELD_NUMBER: _ClassVar[int]
     INVESTOR_ID_FIELD_NUMBER: _ClassVar[int]
     TRADING_DAY_FIELD_NUMBER: _ClassVar[int]
@@ -162,6 +162,7 @@ class LoggedIn(_message.Message):
     SETTLEMENT_CONFIRMATION_FIELD_NUMBER: _ClassVar[int]
     SETTLEMENT_ERROR_ID_FIELD_NUMBER: _ClassVar[int]
     COUNTER_FIELD_NUMBER: _ClassVar[int]
+    MARKET_DATA_FIELD_NUMBER: _ClassVar[int]
     broker_id: str
     investor_id: str
     trading_day: str
@@ -182,7 +183,16 @@ class LoggedIn(_message.Message):
     settlement_confirmation: SettlementConfirmation
     settlement_error_id: int
     counter: CounterDescription
-    def __init__(self, broker_id: _Optional[str] = ..., investor_id: _Optional[str] = ..., trading_day: _Optional[str] = ..., login_time: _Optional[str] = ..., front_id: _Optional[int] = ..., session_id: _Optional[int] = ..., max_order_ref: _Optional[int] = ..., mode: _Optional[str] = ..., relay_app_type: _Optional[str] = ..., resume_token: _Optional[bytes] = ..., linger_seconds: _Optional[int] = ..., must_change_password: _Optional[bool] = ..., advice: _Optional[str] = ..., report_return_code: _Optional[int] = ..., system_name: _Optional[str] = ..., resumed: _Optional[bool] = ..., lost_history: _Optional[bool] = ..., settlement_confirmation: _Optional[_Union[SettlementConfirmation, str]] = ..., settlement_error_id: _Optional[int] = ..., counter: _Optional[_Union[CounterDescription, _Mapping]] = ...) -> None: ...
+    market_data: MarketDataAccess
+    def __init__(self, broker_id: _Optional[str] = ..., investor_id: _Optional[str] = ..., trading_day: _Optional[str] = ..., login_time: _Optional[str] = ..., front_id: _Optional[int] = ..., session_id: _Optional[int] = ..., max_order_ref: _Optional[int] = ..., mode: _Optional[str] = ..., relay_app_type: _Optional[str] = ..., resume_token: _Optional[bytes] = ..., linger_seconds: _Optional[int] = ..., must_change_password: _Optional[bool] = ..., advice: _Optional[str] = ..., report_return_code: _Optional[int] = ..., system_name: _Optional[str] = ..., resumed: _Optional[bool] = ..., lost_history: _Optional[bool] = ..., settlement_confirmation: _Optional[_Union[SettlementConfirmation, str]] = ..., settlement_error_id: _Optional[int] = ..., counter: _Optional[_Union[CounterDescription, _Mapping]] = ..., market_data: _Optional[_Union[MarketDataAccess, _Mapping]] = ...) -> None: ...
+
+class MarketDataAccess(_message.Message):
+    __slots__ = ("token", "port")
+    TOKEN_FIELD_NUMBER: _ClassVar[int]
+    PORT_FIELD_NUMBER: _ClassVar[int]
+    token: bytes
+    port: int
+    def __init__(self, token: _Optional[bytes] = ..., port: _Optional[int] = ...) -> None: ...
 
 class CounterDescription(_message.Message):
     __slots__ = ("system", "version", "exchanges", "capabilities", "not_offered")

@@ -1,0 +1,72 @@
+"""A private thread that runs the event loop, for the blocking form of what needs one."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any, Generic, TypeVar
+
+from terminal_client.subscriptions import Subscription
+
+T = TypeVar("T")
+
+
+class LoopThread:
+    """An event loop on a thread of its own."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="terminal-loop", daemon=True)
+        self._thread.start()
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run `work` on the loop and wait for it; interrupting the wait cancels the work."""
+        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        try:
+            return future.result()
+        except BaseException:
+            future.cancel()
+            raise
+
+    def call(self, function: Callable[[], T]) -> T:
+        """Call `function` on the loop's thread and wait for it."""
+
+        async def work() -> T:
+            return function()
+
+        return self.run(work())
+
+    def stop(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+
+class SyncSubscription(Generic[T]):
+    """A blocking iterator over notices; see `Subscription`."""
+
+    def __init__(self, thread: LoopThread, subscription: Subscription[T]) -> None:
+        self._thread = thread
+        self._subscription = subscription
+
+    def __iter__(self) -> Iterator[T]:
+        return self
+
+    def __next__(self) -> T:
+        try:
+            return self.next()
+        except StopAsyncIteration:
+            raise StopIteration from None
+
+    def next(self, timeout_seconds: float | None = None) -> T:
+        """The next notice. TimeoutError after `timeout_seconds`; SlowConsumer; StopAsyncIteration at the end."""
+
+        async def wait() -> T:
+            async with asyncio.timeout(timeout_seconds):
+                return await anext(self._subscription)
+
+        return self._thread.run(wait())
+
+    def close(self) -> None:
+        self._thread.call(self._subscription.close)
