@@ -7,19 +7,23 @@ import socket
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from ctpabi import locale
+from tests.slow_files import SlowFiles
 
 # At home every run looks elsewhere; in CI the same commit gives the same answer.
-settings.register_profile("quick", max_examples=50, deadline=None, derandomize="CI" in os.environ)
-settings.register_profile("deep", max_examples=2000, deadline=None)
+# No clock judges: neither an example's time nor how long it takes to make some, which a busy machine decides.
+_PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("quick", _PATIENT, max_examples=50, derandomize="CI" in os.environ)
+settings.register_profile("deep", _PATIENT, max_examples=2000)
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """The binding aborts the process without its locale, so it is made ready before any test module is imported."""
     settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
     locale.ensure()
+    config.pluginmanager.register(SlowFiles(), "slow_files")
 
 
 @pytest.fixture
