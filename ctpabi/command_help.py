@@ -17,8 +17,6 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import typer
-from rich import _wrap as rich_wrap
-from typer import rich_utils
 from typer._click.formatting import HelpFormatter
 from typer.core import TyperGroup
 
@@ -92,6 +90,9 @@ def name_of(parameter: Any) -> str:
 
 def speak_chinese(root: Any, program: str, texts: HelpTexts) -> None:
     """Replace the English help of every command by the Chinese one, where there is one."""
+    from rich import _wrap as rich_wrap  # noqa: PLC0415 - only help needs it, and no other command should load it
+    from typer import rich_utils  # noqa: PLC0415 - as above
+
     for name, command in commands_below(root, program):
         command.help = texts.text_of(name, "text") or command.help
         command.options_metavar = "[选项]"
