@@ -16,7 +16,7 @@ import pytest
 from playwright.async_api import BrowserContext, Page, async_playwright, expect
 
 from relay.cli.context import Workplace
-from tests.e2e.relay_process import _IMPORTS, _PROGRAM, RelayProcess
+from tests.e2e.relay_process import _IMPORTS, _PROGRAM, RelayProcess, as_shipped
 
 CHROMIUM = Path("/usr/bin/chromium")
 PASSWORD = "correct horse battery"
@@ -65,7 +65,7 @@ async def console_beside(relay: RelayProcess) -> AsyncIterator[ConsoleProcess]:
         process = subprocess.Popen(  # noqa: ASYNC220 - it starts at once
             [*_PROGRAM, "console", "-c", relay.config.name],
             cwd=relay.directory,
-            env={**os.environ, **_IMPORTS},
+            env=as_shipped() | _IMPORTS,
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=subprocess.STDOUT,

@@ -19,7 +19,7 @@ import h2.settings
 from ctprelay.v1 import terminal_pb2 as pb
 
 METHOD = "/ctprelay.v1.TerminalService/Session"
-DEADLINE_SECONDS = 60.0
+DEADLINE_SECONDS = 90.0
 
 
 def message(body: pb.TerminalMessage | bytes, *, compressed: bool = False) -> bytes:

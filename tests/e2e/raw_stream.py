@@ -12,7 +12,7 @@ import grpc
 
 from ctprelay.v1 import terminal_pb2 as pb
 
-DEADLINE_SECONDS = 30.0
+DEADLINE_SECONDS = 90.0
 _METHOD = "/ctprelay.v1.TerminalService/Session"
 
 

@@ -9,19 +9,23 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from relay.cli.context import Workplace
+from sqlalchemy import Engine
+
 from relay.counter.port import Mode
+from relay.database.database import open_database
 from relay.ledger import reader as ledger_reader
+from relay.settings.file import ledger_url, load
 from simcounter import demo_accounts
 from simcounter.exec import program_environment
 
-READY_SECONDS = 60.0
-STOP_SECONDS = 30.0
+READY_SECONDS = 120.0
+STOP_SECONDS = 90.0
 RELAY_APP_IDS = {
     Mode.MANY_TO_MANY: demo_accounts.INVESTOR_RELAY_APP_ID,
     Mode.MANY_TO_ONE: demo_accounts.OPERATOR_RELAY_APP_ID,
@@ -148,8 +152,7 @@ class RelayProcess:
 
     def environment(self) -> dict[str, str]:
         """What decides which library it loads: the simulated one; and that it runs as it is shipped, on uvloop."""
-        as_shipped = {name: value for name, value in os.environ.items() if name != "PYTHONASYNCIODEBUG"}
-        return program_environment(as_shipped | {"CTP_SIMCOUNTER_RECONNECT_MS": "50"})
+        return program_environment(as_shipped() | {"CTP_SIMCOUNTER_RECONNECT_MS": "50"})
 
     def _popen(self, output: int) -> None:
         limit = ["prlimit", f"--nofile={self.open_files}"] if self.open_files else []
@@ -217,21 +220,23 @@ class RelayProcess:
 
     def ledger(self) -> list[LedgerEntry]:
         """Every entry there is now."""
-        place = Workplace(self.config)
-        try:
-            entries = list(ledger_reader.read(place.ledger))
-        finally:
-            place.ledger.dispose()
+        with self._ledger_database() as engine:
+            entries = list(ledger_reader.read(engine))
         return [LedgerEntry(entry.kind, entry.session, json.loads(entry.data)) for entry in entries]
 
     def rows(self, table: str) -> int:
         """How many there are in a table of its database now."""
-        place = Workplace(self.config)
+        with self._ledger_database() as engine, engine.connect() as connection:
+            return int(connection.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar_one())
+
+    @contextmanager
+    def _ledger_database(self) -> Iterator[Engine]:
+        """The relay made its tables; looking for them anew would take longer than what is read, again and again."""
+        engine = open_database(ledger_url(load(self.config)))
         try:
-            with place.ledger.connect() as connection:
-                return int(connection.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar_one())
+            yield engine
         finally:
-            place.ledger.dispose()
+            engine.dispose()
 
     @property
     def pid(self) -> int:
@@ -252,13 +257,18 @@ class RelayProcess:
         return run_command(self.directory, *arguments, "-c", self.config.name)
 
 
+def as_shipped() -> dict[str, str]:
+    """This process's environment without asyncio's debug mode: a program's callbacks then cost many times more."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONASYNCIODEBUG"}
+
+
 def spawn_program(directory: Path, output: Path, *arguments: str) -> subprocess.Popen[bytes]:
     """Start `ctp-relay ARGUMENTS` in a directory; both its outputs go into a file."""
     with output.open("ab") as file:
         return subprocess.Popen(
             [*_PROGRAM, *arguments],
             cwd=directory,
-            env={**os.environ, **_IMPORTS},
+            env=as_shipped() | _IMPORTS,
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=subprocess.STDOUT,
@@ -270,11 +280,11 @@ def run_command(directory: Path, *arguments: str) -> subprocess.CompletedProcess
     return subprocess.run(
         [*_PROGRAM, *arguments],
         cwd=directory,
-        env={**os.environ, **_IMPORTS},
+        env=as_shipped() | _IMPORTS,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=READY_SECONDS,
         check=False,
     )
 

@@ -44,7 +44,7 @@ WECHAT_TERMINAL = "mini_program_1.0"
 BROKER = demo_accounts.BROKER_ID
 *INVESTORS, BYSTANDER = demo_accounts.investor_ids()
 DISABLED_INVESTOR = "199999"
-DEADLINE_SECONDS = 30.0
+DEADLINE_SECONDS = 90.0
 
 WILL_FILL, WILL_REST = 3501.0, 3400.0
 """limit prices of a buy order of rb2701: at the market's best offer, and below its best bid"""
@@ -187,9 +187,11 @@ async def counter_state(statuses: Subscription[Status], state: str) -> Status:
 async def eventually(what: str, holds: Callable[[], bool]) -> None:
     """Wait until `holds()`: for facts at the counter, which no event announces."""
     deadline = time.monotonic() + DEADLINE_SECONDS
+    pause = 0.01
     while not holds():
         assert time.monotonic() < deadline, f"it never came to be that {what}"
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(pause)
+        pause = min(pause * 1.5, 0.1)  # looking takes time from what is waited for
 
 
 def register(relay: RelayProcess) -> None:

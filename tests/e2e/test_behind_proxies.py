@@ -35,7 +35,7 @@ PASSES_ON, SPEAKS_HTTP2 = "127.0.0.2", "127.0.0.3"
 STRANGER = "127.0.0.9"
 _BOUND = 256
 """connections of one address in the sample files"""
-_DEADLINE_SECONDS = 30.0
+_DEADLINE_SECONDS = 90.0
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ import trustme
 from relay.counter.port import Mode
 from terminal_client import LoginRejected, RelayTerminal, Tls
 from tests.e2e.conftest import StartRelay
-from tests.e2e.site import AUTH_CODE, INVESTORS, TERMINAL, Site, eventually, log_in
+from tests.e2e.site import AUTH_CODE, DEADLINE_SECONDS, INVESTORS, TERMINAL, Site, eventually, log_in
 
 NAME = "desk.vendor.example"
 
@@ -121,7 +121,7 @@ async def test_where_they_are_optional_those_with_a_registered_one_show_it(
 async def eventually_refused(site: Site) -> None:
     """A registered certificate holds from the next look at the directory on."""
     reason = ""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(DEADLINE_SECONDS):
         while not reason:
             await asyncio.sleep(0.1)
             try:

@@ -21,7 +21,7 @@ from simcounter.config import CounterConfig
 from simcounter.counter import SimulatedCounter
 from simcounter.exec import program_environment
 from terminal_client import RelayTerminal, Tls
-from tests.e2e.relay_process import run_command
+from tests.e2e.relay_process import as_shipped, run_command
 from tests.e2e.site import INVESTORS, eventually, log_in
 
 APP_ID = "first_terminal_1.0"
@@ -45,7 +45,7 @@ def serving(place: Path) -> Iterator[subprocess.Popen[bytes]]:
         relay = subprocess.Popen(
             [sys.executable, "-c", "from relay.cli.app import app; app()", "serve"],
             cwd=place,
-            env=program_environment(dict(os.environ)) | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            env=program_environment(as_shipped()) | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from typing import Any
 
@@ -28,7 +29,7 @@ AS_SHIPPED = {"ledger__stranger_refusals_per_minute": 1, "ledger__proved_refusal
 async def test_strangers_leave_a_line_an_address_and_a_count(start_site: StartRelay, mode: Mode) -> None:
     """However many streams; and an honest terminal logs in and trades in the middle of it."""
     site = await start_site(mode, **AS_SHIPPED)
-    log = len(site.relay.output)
+    log, began = len(site.relay.output), time.monotonic()
 
     flood = [asyncio.ensure_future(_flood(site, source)) for source in SOURCES]
     async with site.logged_in(INVESTORS[0]) as terminal:
@@ -41,7 +42,7 @@ async def test_strangers_leave_a_line_an_address_and_a_count(start_site: StartRe
     own = [entry.data for entry in entries if entry.kind == "terminal_refused"]
     counts = [entry.data for entry in entries if entry.kind == "terminals_refused"]
     minutes = max(Counter(data["place"] for data in counts).values())
-    assert minutes <= 3  # it takes seconds; each minute has a first line of its own
+    assert minutes <= 2 + (time.monotonic() - began) / 60  # each that was begun has a first line of its own
     assert {data["public_ip"] for data in own} == {data["place"] for data in counts} == set(SOURCES)
     assert len(own) <= minutes * len(SOURCES)
     counted = sum(_counts(data).total() for data in counts)

@@ -7,6 +7,7 @@ import contextlib
 import itertools
 import json
 import socket
+import time
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -20,8 +21,9 @@ from ctprelay.v1 import terminal_pb2 as pb
 from relay.counter.port import Mode
 from simcounter.config import CounterConfig
 from simcounter.counter import SimulatedCounter
+from terminal_client import LoginRejected, RelayTerminal
 from tests.e2e.broken_network import way_to
-from tests.e2e.raw_http2 import RawHttp2, client_hello, connect, message, raw_http2
+from tests.e2e.raw_http2 import DEADLINE_SECONDS, RawHttp2, client_hello, connect, message, raw_http2
 from tests.e2e.relay_process import RelayProcess, TlsFiles
 from tests.e2e.site import INVESTORS, TERMINAL, Site, log_in, register, trade
 from tests.e2e.test_lasting_resume import terminal_on
@@ -29,6 +31,7 @@ from tests.e2e.test_lasting_resume import terminal_on
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 HELLO_SECONDS = 2.0
+TRIES = 10
 HELLO = message(pb.TerminalMessage(hello=pb.Hello(protocol=1, app_id=TERMINAL)))
 ONE = ("127.0.0.2",)
 HUNDRED = tuple(f"127.0.1.{number}" for number in range(1, 101))
@@ -59,8 +62,21 @@ async def terminals_log_in(site: Site, times: int = 3) -> None:
     for number in range(times):
         source = f"127.0.2.{next(FRESH)}"
         async with way_to(site.relay.port, source) as way, terminal_on(way, site) as terminal:
-            await log_in(terminal, INVESTORS[number])
+            await log_in_in_time(terminal, INVESTORS[number])
             await trade(terminal)
+
+
+async def log_in_in_time(terminal: RelayTerminal, investor: str) -> None:
+    """Again where a busy machine took longer to answer the challenge than this relay's short hello timeout."""
+    for _ in range(TRIES):
+        try:
+            await log_in(terminal, investor)
+        except LoginRejected as rejected:
+            if rejected.refusal.reason != "challenge_expired":
+                raise
+        else:
+            return
+    raise AssertionError(f"the challenge expired {TRIES} times")
 
 
 @asynccontextmanager
@@ -75,6 +91,18 @@ async def attacking(
         yield connections
     finally:
         await asyncio.gather(*(connection.end() for connection in connections))
+
+
+@asynccontextmanager
+async def ended_by(over: asyncio.Event, flood: Sequence[asyncio.Future[None]]) -> AsyncIterator[None]:
+    """A flood that is over at the end, however that comes."""
+    try:
+        yield
+    finally:
+        over.set()
+        for one in flood:
+            one.cancel()
+        await asyncio.gather(*flood, return_exceptions=True)
 
 
 async def all_closed(connections: Sequence[RawHttp2]) -> None:
@@ -127,13 +155,8 @@ async def test_streams_that_are_opened_again_and_again_hold_nothing(besieged: Si
             finally:
                 await connection.end()
 
-    flood = [asyncio.ensure_future(reopen(source)) for source in sources]
-    await terminals_log_in(besieged)
-
-    over.set()
-    for one in flood:
-        one.cancel()
-    await asyncio.gather(*flood, return_exceptions=True)
+    async with ended_by(over, [asyncio.ensure_future(reopen(source)) for source in sources]):
+        await terminals_log_in(besieged)
 
 
 @FROM_ONE_AND_FROM_A_HUNDRED
@@ -145,11 +168,11 @@ async def test_half_handshakes_hold_nothing(besieged: Site, sources: Sequence[st
         for first in (b"", hello[:100], hello)
         for number in range(200)
     ]
-    await terminals_log_in(besieged)
-
     try:
+        await terminals_log_in(besieged)
+
         for connection in held:
-            await asyncio.wait_for(closed_by_relay(connection), 60)
+            await asyncio.wait_for(closed_by_relay(connection), DEADLINE_SECONDS)
     finally:
         for connection in held:
             connection.close()
@@ -159,7 +182,7 @@ async def test_half_handshakes_hold_nothing(besieged: Site, sources: Sequence[st
 async def test_a_flood_of_connections_leaves_room(besieged: Site, sources: Sequence[str]) -> None:
     """As fast as they can be opened, with bytes that are none of TLS, or with a ClientHello."""
     flooding = True
-    before = len(lines(besieged, "connection_refused"))
+    before, began = len(lines(besieged, "connection_refused")), time.monotonic()
     beginnings = itertools.cycle([b"GET / HTTP/1.1\r\n\r\n", client_hello(), b""])
     addresses = itertools.cycle(sources)
 
@@ -180,7 +203,8 @@ async def test_a_flood_of_connections_leaves_room(besieged: Site, sources: Seque
         flooding = False
         await floods
 
-    assert len(lines(besieged, "connection_refused")) - before <= 2 * len(sources)
+    minutes = 2 + int((time.monotonic() - began) / 60)  # each that was begun has a line of its own for an address
+    assert len(lines(besieged, "connection_refused")) - before <= minutes * len(sources)
 
 
 async def test_connections_without_a_stream_are_closed(besieged: Site) -> None:
@@ -238,7 +262,7 @@ async def test_a_flood_of_frames_is_cut(besieged: Site, first: bytes, frame: byt
     """A stranger's connection has a budget of bytes, whatever they are."""
     async with raw_http2(besieged.relay.port, besieged.tls.authority, ONE[0]) as connection:
         connection.raw(first)
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(DEADLINE_SECONDS):
             while not connection.closed.is_set():
                 connection.raw(frame * 1000)
                 await asyncio.sleep(0.01)
