@@ -246,6 +246,17 @@ def system_info_length(*, received: int, stated: int) -> None:
     """Bytes were lost or added on the way, or these are not the collector's."""
 
 
+@reason(
+    (
+        "缺少 MAC 地址：柜台要求中继上报终端的 MAC",
+        "mac_address is empty, and this counter's report must have the terminal's",
+    ),
+    advice=("请在登录时填写本机网卡的 MAC 地址", "send the machine's MAC address with the login"),
+)
+def mac_address_missing() -> None:
+    """The counter's library has MAC in the report, which a relay must fill in: CTP 6.7.13 and later."""
+
+
 @reason(("采集信息无有效时间", "system info carries no readable time"), advice=_COLLECT_AGAIN)
 def system_info_not_genuine() -> None:
     """The vendor's library let it pass, but the unwrapped time is no date, so its collector did not make it."""

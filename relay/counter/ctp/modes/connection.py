@@ -26,7 +26,7 @@ from relay.counter.registered import RegisteredCounter
 from relay.counter.right_passwords import RightPasswords
 from relay.faults.faults import Faults
 from relay.logs.alarms import Alarms
-from relay.refusals import stream_reasons
+from relay.refusals import login_reasons, stream_reasons
 from relay.refusals.refusal import Refusal
 
 _FIELDS = {
@@ -212,4 +212,10 @@ def check_fields(catalog: Catalog, login: pb.Login) -> Refusal | None:
             return stream_reasons.request_malformed(why=f"{name} has {size} bytes in GB18030, {most} at most")
     if login.investor_id and not (login.investor_id.isascii() and login.investor_id.isalnum()):
         return stream_reasons.request_malformed(why="investor_id takes letters and digits alone")
-    return None
+    return None if login.mac_address or not _reports_mac(catalog, login) else login_reasons.mac_address_missing()
+
+
+def _reports_mac(catalog: Catalog, login: pb.Login) -> bool:
+    """Whether this terminal's report has a MAC: from CTP 6.7.13 on a relay must fill it in (CTP fact 31)."""
+    wechat = login.report_kind == pb.REPORT_KIND_WECHAT
+    return catalog.structs["WechatUserSystemInfo" if wechat else "UserSystemInfo"].has("MAC")

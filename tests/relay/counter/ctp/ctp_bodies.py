@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
-from ctpabi.catalog import Callback, Method
+from ctpabi.catalog import Callback, Catalog, Field, Kind, Method
 from ctpabi.catalog.data import load_catalog
 from ctpabi.codec.layout import get, pack
 from relay.counter.ctp.identity.ownership import OwnershipTable
@@ -17,6 +18,14 @@ CATALOG = load_catalog()
 SCOPES = ScopeTable(CATALOG)
 OWNERSHIP = OwnershipTable(CATALOG)
 BROKER = "9999"
+
+
+def with_report_of_mac() -> Catalog:
+    """A catalog whose ordinary report ends with MAC, as CTP 6.7.13's does."""
+    plain = CATALOG.structs["UserSystemInfo"]
+    mac = Field("MAC", "mac", Kind.TEXT, plain.size, 41, "MacAddress", "", "MAC地址")
+    longer = dataclasses.replace(plain, size=plain.size + mac.size, fields=(*plain.fields, mac))
+    return dataclasses.replace(CATALOG, structs={**CATALOG.structs, "UserSystemInfo": longer})
 
 
 def method(name: str) -> Method:

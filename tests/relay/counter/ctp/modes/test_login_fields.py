@@ -7,6 +7,7 @@ import pytest
 from ctpabi.catalog.data import load_catalog
 from ctprelay.v1 import terminal_pb2 as pb
 from relay.counter.ctp.modes.connection import check_fields
+from tests.relay.counter.ctp.ctp_bodies import with_report_of_mac
 
 
 @pytest.mark.parametrize(
@@ -53,3 +54,15 @@ def test_an_investors_id_has_one_spelling(written: str) -> None:
     assert (refusal.reason, "investor_id" in refusal.message) == ("request_malformed", True)
     assert written not in refusal.message
     assert check_fields(load_catalog(), pb.Login(investor_id="100001")) is None
+
+
+def test_a_login_without_mac_is_refused_where_the_report_has_one() -> None:
+    """The catalog decides: 6.7.13 asks relays for it; the WeChat report and earlier versions have no such field."""
+    empty, wechat = pb.Login(), pb.Login(report_kind=pb.REPORT_KIND_WECHAT)
+
+    refusal = check_fields(with_report_of_mac(), empty)
+    assert refusal is not None
+    assert refusal.reason == "mac_address_missing"
+    assert check_fields(with_report_of_mac(), pb.Login(mac_address="00:11:22:33:44:55")) is None
+    assert check_fields(with_report_of_mac(), wechat) is None
+    assert check_fields(load_catalog(), empty) is None

@@ -6,8 +6,9 @@ import dataclasses
 
 import pytest
 
+from ctpabi.codec import layout
 from relay.counter.ctp.session.user_system_info import report_body, report_method
-from tests.relay.counter.ctp.ctp_bodies import BROKER, CATALOG, read
+from tests.relay.counter.ctp.ctp_bodies import BROKER, CATALOG, read, with_report_of_mac
 from tests.relay.counter.ctp.played_api import report
 
 
@@ -68,3 +69,14 @@ def test_two_reports_share_no_memory() -> None:
 
     assert first == second
     assert first is not second
+
+
+def test_the_terminals_mac_is_reported_where_the_struct_has_it() -> None:
+    """CTP 6.7.13's MAC, 40 bytes at most; without the field the report is as long as before."""
+    plain, catalog = CATALOG.structs["UserSystemInfo"], with_report_of_mac()
+    said = dataclasses.replace(report(), mac_address="00:11:22:33:44:55")
+
+    body = report_body(catalog, said)
+    assert layout.get(catalog.structs["UserSystemInfo"], body, "MAC") == "00:11:22:33:44:55"
+    assert len(body) == plain.size + 41
+    assert len(report_body(CATALOG, said)) == plain.size
