@@ -5,6 +5,7 @@
 * `SyncTerminal`   the same with ordinary blocking calls (`sync`)
 * `MarketData`     ticks at the relay, from `RelayTerminal.market_data()` (`market`)
 * `DirectTerminal` the same straight to a front, without a relay (`direct`)
+* `trader_front`   a front for programs of the vendor's trader API, as bytes of structs, for drop-ins (`trader_front`)
 * `ctp-terminal`   the command line program (`cli`)
 
 Below them: `errors` (everything that can go wrong), `dispatch` (which answer belongs to which request),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import grpc
 
@@ -55,6 +55,11 @@ class Entrance:
         self._endpoint = endpoint
         self._deadlines = deadlines
         self._channel: grpc.aio.Channel | None = None
+
+    def present(self, app_id: str, auth_code: Secret) -> Endpoint:
+        """From now on, come as this terminal software; the connection stays."""
+        self._endpoint = replace(self._endpoint, app_id=app_id, auth_code=auth_code)
+        return self._endpoint
 
     async def log_in(self, credentials: Credentials) -> LoggedInStream:
         """A new session. LoginRejected, or StreamBroken when the relay does not answer."""

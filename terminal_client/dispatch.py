@@ -137,6 +137,10 @@ class Dispatch:
         elif call.name in requests_by_notices() or outcome.first_order_ref:
             call.finish()
 
+    def status(self, status: Status) -> None:
+        """A change of the stream, or of the session at the counter."""
+        self.statuses.publish(status)
+
     def event(self, event: events_pb2.Event) -> None:
         """One event of the counter: an answer to a waiting request, or a notice."""
         kind = event.WhichOneof("body")

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from typing import Protocol
 
+from ctprelay.ctp.v1 import events_pb2
 from ctprelay.v1 import terminal_pb2 as pb
 from terminal_client.backoff import TryLater, retried
 from terminal_client.conversation import Endpoint, Entrance, LoggedInStream
-from terminal_client.dispatch import Dispatch
+from terminal_client.dispatch import SendOutcome
 from terminal_client.errors import LoginRejected, NotConnected, SessionEnded, TerminalError
 from terminal_client.farewells import Farewell, LastWord, NextStep, last_word
 from terminal_client.secret import Secret
@@ -34,19 +36,41 @@ FAREWELLS = frozenset({"goodbye", "rejected"})
 _LOGGED_OUT = LastWord(Farewell.LOGGED_OUT, "logged out")
 
 
+class LinkHearer(Protocol):
+    """Who hears what a link reads; each method returns at once. `dispatch.Dispatch` is one."""
+
+    def sent(self, outcome: SendOutcome) -> None: ...
+
+    def event(self, event: events_pb2.Event) -> None: ...
+
+    def status(self, status: Status) -> None: ...
+
+    def fail_unsent(self) -> None: ...
+
+    def fail_unanswered(self, why: str) -> None: ...
+
+    def end(self, why: str, error: TerminalError | None = None) -> None: ...
+
+
 class RelayLink:
     """One terminal session at the relay."""
 
     def __init__(
-        self, endpoint: Endpoint, dispatch: Dispatch, deadlines: Deadlines, provider: CredentialsProvider | None
+        self,
+        endpoint: Endpoint,
+        dispatch: LinkHearer,
+        deadlines: Deadlines,
+        provider: CredentialsProvider | None,
+        entrance: Entrance | None = None,
     ) -> None:
+        """`entrance` is one that was opened before; without it the link opens its own."""
         self.state = State.IDLE
         self.info: SessionInfo | None = None
         self.last_sequence = 0
         """of the last event delivered; gap-free"""
         self.market_access: MarketAccess | None = None
         """as the last login or resume gave it; None where the relay has no market data"""
-        self._entrance = Entrance(endpoint, deadlines)
+        self._entrance = entrance or Entrance(endpoint, deadlines)
         self._address = endpoint.address
         self._dispatch = dispatch
         self._deadlines = deadlines
@@ -134,7 +158,7 @@ class RelayLink:
         lost = logged_in is not None and logged_in.lost_history
         day = "" if logged_in is None else logged_in.trading_day
         cause = "" if self._last is None else self._last.kind.word
-        self._dispatch.statuses.publish(Status("relay", state, reason, day, lost_history=lost, cause=cause))
+        self._dispatch.status(Status("relay", state, reason, day, lost_history=lost, cause=cause))
 
     async def _run(self, stream: Stream) -> None:
         """The reader: every message of the session, over as many streams as it takes."""
@@ -184,7 +208,7 @@ class RelayLink:
                 self._dispatch.sent(outcome_of(message.call_result))
             case "status":
                 if self._is_next(message.sequence):
-                    self._dispatch.statuses.publish(status_of(message.status))
+                    self._dispatch.status(status_of(message.status))
             case "goodbye":
                 self._last = self._last or last_word(message.goodbye)
             case "rejected":  # something this terminal said was out of turn or malformed; the session is over

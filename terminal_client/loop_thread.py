@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import Future
 from typing import Any, Generic, TypeVar
 
 from terminal_client.subscriptions import Subscription
@@ -36,6 +38,15 @@ class LoopThread:
             return function()
 
         return self.run(work())
+
+    def begin(self, work: Coroutine[Any, Any, None]) -> Future[None]:
+        """Run `work` on the loop without waiting for it; canceling the future cancels it."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+    def call_soon(self, function: Callable[[], object]) -> None:
+        """Call `function` on the loop's thread, after what was asked before; nothing where the loop has ended."""
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(function)
 
     def stop(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)

@@ -12,9 +12,9 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from ctpabi.catalog import Callback, Method, Struct
+from ctpabi.catalog import Callback, Kind, Method, Struct
 from ctpabi.catalog.data import load_catalog
-from ctpabi.codec import layout, wire
+from ctpabi.codec import layout, text, wire
 from ctprelay.ctp.v1 import events_pb2, requests_pb2, structs_pb2
 from ctprelay.wire_format import LENGTH, VARINT, delimited, tag, unsigned, varint
 
@@ -30,6 +30,22 @@ def struct_from_message(message: Message) -> bytes:
     for descriptor, value in message.ListFields():
         index, is_enum = plan.fields[descriptor.number]
         raw[index] = plan.layout.raw(index, _enum_character(value) if is_enum else value)
+    return plan.layout.codec.pack(*raw)
+
+
+def struct_from_event(message: Message) -> bytes:
+    """The bytes of the struct that an event's message was made from: an absent double is CTP's DBL_MAX again.
+
+    Text that does not fit, as a relay of another version may send it, is cut at a character.
+    """
+    plan = _decoding(message.DESCRIPTOR.name)
+    raw = list(plan.no_values)
+    for descriptor, value in message.ListFields():
+        index, is_enum = plan.fields[descriptor.number]
+        try:
+            raw[index] = plan.layout.raw(index, _enum_character(value) if is_enum else value)
+        except layout.FieldTooLong:
+            raw[index] = text.cut(value, plan.layout.struct.fields[index].size - 1)
     return plan.layout.codec.pack(*raw)
 
 
@@ -80,6 +96,8 @@ class _Decoding:
     layout: layout.Layout
     fields: dict[int, tuple[int, bool]]
     """by field number: index in the struct, whether it is an enum"""
+    no_values: tuple[Any, ...]
+    """the raw values of a struct of which nothing is known: as zeroed, each double DBL_MAX"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +112,10 @@ def _decoding(name: str) -> _Decoding:
     struct = load_catalog().structs[name]
     numbers = _numbers(_message_class(name).DESCRIPTOR)
     fields = {numbers[f.proto_name]: (index, bool(f.enum)) for index, f in enumerate(struct.fields)}
-    return _Decoding(layout.layout_of(struct), fields)
+    plan = layout.layout_of(struct)
+    kinds = zip(struct.fields, plan.zeros, strict=True)
+    no_values = tuple(layout.DBL_MAX if field.kind is Kind.DOUBLE else zero for field, zero in kinds)
+    return _Decoding(plan, fields, no_values)
 
 
 def _enum_character(number: int) -> str:
@@ -139,8 +160,8 @@ _EMPTY = unsigned(_EVENT_NUMBERS["empty"], value=True)
 
 
 def _rsp_info(error_id: int, error_msg: bytes) -> bytes:
-    text = wire.utf8(error_msg.split(b"\0", 1)[0])
+    words = wire.utf8(error_msg.split(b"\0", 1)[0])
     content = unsigned(_RSP_INFO_NUMBERS["error_id"], error_id)
-    if text:
-        content += delimited(_RSP_INFO_NUMBERS["error_msg"], text)
+    if words:
+        content += delimited(_RSP_INFO_NUMBERS["error_msg"], words)
     return delimited(_EVENT_NUMBERS["rsp_info"], content)

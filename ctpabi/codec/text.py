@@ -23,6 +23,13 @@ def encode(text: str) -> bytes:
         raise UnencodableText(f"character {error.start} is a lone surrogate, which GB18030 has no code for") from None
 
 
+def cut(text: str | bytes, size: int) -> bytes:
+    """At most `size` bytes of `text`, in whole characters; of bytes the first ones."""
+    if isinstance(text, bytes):
+        return text[:size]
+    return text.encode(ENCODING, "replace")[:size].decode(ENCODING, "ignore").encode(ENCODING)
+
+
 def joined(pieces: Iterable[bytes]) -> str:
     """The text that came in pieces of fixed size, cut anywhere, also inside a character: joined first, then decoded."""
     return decode(b"".join(piece.partition(b"\0")[0] for piece in pieces))
