@@ -92,8 +92,8 @@ audit: ## ask the vulnerability database about every package; says NOT DONE and 
 	@scripts/set-up test
 	@$(BIN)/python -m scripts.audit
 
-up: ## two relays, HAProxy, PostgreSQL, Prometheus and Grafana in containers; see docker-compose.yml
-	docker compose --profile metrics up --build
+up: ## two relays, HAProxy, PostgreSQL, console, Prometheus and Grafana in containers; see docker-compose.yml
+	docker compose --profile console --profile metrics up --build -d
 
 set-up: ## only make ready
 	@scripts/set-up test

@@ -129,6 +129,16 @@ def test_every_secret_is_in_the_manual() -> None:
     assert [name for name in COMPOSE["secrets"] if name not in said] == []
 
 
+def test_make_up_starts_what_its_line_says() -> None:
+    """Every profile but the demonstration, by the same words in Makefile, docker-compose.yml and docs/operations.md."""
+    profiles = {name for service in COMPOSE["services"].values() for name in service.get("profiles", [])} - {"demo"}
+    command = "docker compose " + "".join(f"--profile {name} " for name in sorted(profiles)) + "up --build -d"
+
+    assert f"\t{command}\n" in (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert f"# {command}\n" in (ROOT / "docs/operations.md").read_text(encoding="utf-8")
+    assert "make up " in (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+
+
 def test_only_terminals_come_in_from_outside() -> None:
     """Everything else is published to this machine alone, or not at all."""
     published = {name: port for name, service in COMPOSE["services"].items() for port in service.get("ports", [])}

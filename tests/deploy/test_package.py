@@ -131,6 +131,8 @@ def _serve(machine: CleanRoot) -> None:
         status.splitlines()
     )
     assert _journal(machine, "CTP_RELAY_EVENT=relay_ready")[-1]["PRIORITY"] == "6"
+    found = {row["CTP_RELAY_FINDING"] for row in _journal(machine, "CTP_RELAY_EVENT=doctor_found")}
+    assert "clock_unknown" not in found  # the unit lets it ask the kernel, and only ask
     assert machine.run("stat", "-c", "%U %a", "/var/lib/ctp-relay/relay").stdout.strip() == "ctp-relay 700"
 
 

@@ -25,7 +25,7 @@ from ctpabi.shim.build import build
 from scripts.manual import FOLDER, CodeBlock, code_blocks
 from simcounter import demo_accounts
 from tests.deploy.clean_root import ROOT, why_not
-from tests.manual.clean_machine import TERMINAL_ADDRESS, CleanMachine
+from tests.manual.clean_machine import NAME, TERMINAL_ADDRESS, CleanMachine
 
 pytestmark = pytest.mark.skipif(
     not os.environ.get("CTP_RELAY_MANUAL_TEST"), reason="takes minutes; to run it: make manual-test"
@@ -176,12 +176,28 @@ def _be_the_vendor(machine: CleanMachine) -> None:
 def _two_relays_serve(machine: CleanMachine, said: list[str]) -> None:
     units = machine.root.run("systemctl", "is-active", "ctp-relay@relay1", "ctp-relay@relay2", "haproxy").stdout
     assert units.split() == ["active"] * 3
-    kept = machine.root.run("runuser", "-u", "postgres", "--", "psql", "-Atc", _CHAINS, "ctp_relay").stdout.split()
-    assert {"relay-1", "relay-2"} <= set(kept)
+    assert {"relay-1", "relay-2"} <= _chains_with(machine, "relay_started")
     assert f"public_ip={TERMINAL_ADDRESS}" in said[-1]
+    _tls_and_the_proxys_header_are_demanded(machine)
 
 
-_CHAINS = "select distinct chain from ledger"
+def _chains_with(machine: CleanMachine, kind: str) -> set[str]:
+    """Whose chains in PostgreSQL have an entry of this kind."""
+    asked = f"select distinct chain from ledger where kind = '{kind}'"
+    return set(machine.root.run("runuser", "-u", "postgres", "--", "psql", "-Atc", asked, "ctp_relay").stdout.split())
+
+
+def _tls_and_the_proxys_header_are_demanded(machine: CleanMachine) -> None:
+    """The certificate is shown through HAProxy; without TLS there is no answer, and past HAProxy, without its header, none."""
+    checked = f"-verify_return_error -CAfile ca.crt -servername {NAME} -verify_hostname {NAME} -alpn h2"
+    through = f"openssl s_client -connect {NAME}:50051 {checked}"
+    plain = f"curl --silent --max-time 5 --http2-prior-knowledge http://{NAME}:50051/"
+    shown = f"subject=CN = {NAME}"
+    assert shown in machine.terminal.type(through)
+    assert "answered" not in machine.terminal.type(f"{plain} && echo answered || true")
+    for port in (50061, 50062):
+        past = f"openssl s_client -connect 127.0.0.1:{port} {checked}"
+        assert shown not in machine.relay.type(f"{past} || true")
 
 
 def _stay(machine: CleanMachine) -> int:
@@ -242,6 +258,7 @@ def _only_a_resume(machine: CleanMachine) -> None:
     assert {state for _, state, _ in states} <= {"live", "reconnecting"}
     assert "reconnecting" in {state for _, state, _ in states}
     assert "100001" in _sessions(machine)
+    assert _chains_with(machine, "terminal_admitted") == {"relay-1", "relay-2"}  # it was at each of them, through HAProxy
     assert "watch > watched" in machine.terminal.type("jobs -r")
 
 
@@ -264,13 +281,24 @@ def _own_names(machine: CleanMachine, reader: Reader) -> None:
 
 
 def _day_is_proved(machine: CleanMachine, said: list[str]) -> None:
-    text = "\n".join(said)
-    assert "the ledger is whole" in text
+    assert [text for text in said if "the ledger is whole" in text] == said[1:3]  # the database, and the day's file
     days = list(machine.file("/srv/ledger").glob("ledger-*.jsonl"))
     assert len(days) == 1
     assert days[0].with_suffix(".html").is_file()
+    assert machine.relay.type("ctp-relay ledger public-key").strip() in days[0].read_text(encoding="utf-8")
+    assert "proved (已核验)" in said[-1]
     assert "100001" in said[-1]
+    _another_day_is_not(machine, days[0].name)
     _say(f"day: {days[0].name}, {days[0].stat().st_size} bytes")
+
+
+def _another_day_is_not(machine: CleanMachine, name: str) -> None:
+    """A file in which one login is another investor's, and a file that another key has sealed, do not pass."""
+    key = '"$(ctp-relay ledger public-key)"'
+    machine.relay.type(f"sed s/100001/100002/ {name} > /tmp/changed.jsonl; chmod 0644 /tmp/changed.jsonl")
+    for asked in (f"--file /tmp/changed.jsonl --public-key {key}", f"--file {name} --public-key {'0' * 64}"):
+        said = machine.relay.type(f"ctp-relay ledger verify {asked} || echo refused with $?")
+        assert "refused with 1" in said, said
 
 
 def _until(holds: Callable[[], bool]) -> None:
