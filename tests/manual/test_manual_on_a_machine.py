@@ -258,7 +258,10 @@ def _only_a_resume(machine: CleanMachine) -> None:
     assert {state for _, state, _ in states} <= {"live", "reconnecting"}
     assert "reconnecting" in {state for _, state, _ in states}
     assert "100001" in _sessions(machine)
-    assert _chains_with(machine, "terminal_admitted") == {"relay-1", "relay-2"}  # it was at each of them, through HAProxy
+    assert _chains_with(machine, "terminal_admitted") == {
+        "relay-1",
+        "relay-2",
+    }  # it was at each of them, through HAProxy
     assert "watch > watched" in machine.terminal.type("jobs -r")
 
 
@@ -283,12 +286,12 @@ def _own_names(machine: CleanMachine, reader: Reader) -> None:
 def _day_is_proved(machine: CleanMachine, said: list[str]) -> None:
     assert [text for text in said if "the ledger is whole" in text] == said[1:3]  # the database, and the day's file
     days = list(machine.file("/srv/ledger").glob("ledger-*.jsonl"))
-    assert len(days) == 1
+    assert len(days) in {1, 2}  # two where the run went on over the end of a trading day, at 18:05 in China
     assert days[0].with_suffix(".html").is_file()
-    assert machine.relay.type("ctp-relay ledger public-key").strip() in days[0].read_text(encoding="utf-8")
+    assert machine.relay.type("ctp-relay ledger public-key").strip() in min(days).read_text(encoding="utf-8")
     assert "proved (已核验)" in said[-1]
     assert "100001" in said[-1]
-    _another_day_is_not(machine, days[0].name)
+    _another_day_is_not(machine, min(days).name)
     _say(f"day: {days[0].name}, {days[0].stat().st_size} bytes")
 
 
