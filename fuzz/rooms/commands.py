@@ -21,7 +21,7 @@ from fuzz.mutations import any_bytes, lines_of, message_of
 from fuzz.targets import Play, promise
 from relay.admin.alarm_views import AlarmViews
 from relay.admin.changes import Changes
-from relay.admin.ledger import _bounds
+from relay.admin.ledger import _compact
 from relay.admin.locks import LockActions
 from relay.admin.person import Person
 from relay.admin.reads import ReadEntries
@@ -31,6 +31,7 @@ from relay.admin.steering import Steered, Steering
 from relay.admission.login_attempts import Lock
 from relay.alarms.recent import RecentAlarms
 from relay.cli.app import app
+from relay.ledger.trading_day import day_begin, day_end
 from relay.outside_text import is_plain, shown, shown_json
 from relay.rpc.admin_service import SERVICE, AdminParts, AdminService
 from relay.settings.values import is_loopback, split_address, split_list
@@ -65,8 +66,8 @@ def _read_address(text: str) -> None:
 
 
 def _read_day(text: str) -> None:
-    since, until = _bounds(text)
-    promise(since < until and len(since) == len(until) == 10, "a day ends after it began")
+    day = _compact(text)
+    promise(len(day) == 8 and day_begin(day) < day_end(day), "a day ends after it began")
 
 
 def _read_list(text: str) -> None:

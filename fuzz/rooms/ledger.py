@@ -52,7 +52,7 @@ def _chain(name: str, count: int) -> list[Entry]:
 
 def _sealed(*chains: list[Entry]) -> bytes:
     parts = {entries[0].chain: Stretch(empty_head(entries[0].chain), head_after(entries[-1])) for entries in chains}
-    lines = sealed_lines(parts, [e for entries in chains for e in entries], since="", until="", key=_KEY)
+    lines = sealed_lines(parts, [e for entries in chains for e in entries], key=_KEY)
     return "".join(lines).encode()
 
 
@@ -67,7 +67,7 @@ def ledger_files(data: bytes) -> None:
     path = Path("day.jsonl")
     path.write_bytes(data)
     try:
-        report = verify_files([path], public_key=_PUBLIC)
+        report = verify_files([path], public_keys=[_PUBLIC])
     except (NoLedgerFile, NothingToVerify) as error:
         promise(len(str(error)) < 300, "what is wrong is said shortly")
         return

@@ -88,9 +88,12 @@ class LedgerActions:
             trusted.add(self.public_key())
         return SealAudit(self._ledger, self._folder, trusted)
 
-    def tail(self, count: int) -> list[Entry]:
-        """The newest entries of all chains, oldest first."""
-        return reader.tail(self._ledger, count)
+    def tail(self, count: int, *, day: str | None = None, orders: bool = False) -> list[Entry]:
+        """The newest entries, oldest first: of all chains of logins, or of all of orders; of one trading day, or of all.
+
+        Raises ValueError for what is no day.
+        """
+        return reader.tail(self._ledger, count, day=_compact(day), orders=orders)
 
     def make_signing_key(self, by: Person) -> bool:
         """Make the key of exported files where there is none; its public half is an entry.
@@ -111,27 +114,30 @@ class LedgerActions:
         return public_key_of(open_signing_key(self._key_file))
 
     def export(self, form: Form, *, day: str | None = None, line_format: str = "") -> Iterator[str]:
-        """The lines of a file of one day in UTC+8 (YYYY-MM-DD), or of everything; a JSON file is signed.
+        """The lines of a file of one trading day (YYYY-MM-DD), or of everything; a JSON file is signed.
 
         `line_format` is the form of a line of `Form.LINE`. Raises ValueError for what is no day, SecretFileRefused.
         """
-        since, until = _bounds(day)
+        compact = _compact(day)
         key = open_signing_key(self._key_file) if form is Form.JSON else None
-        parts = reader.stretches(self._ledger, since=since, until=until)
+        parts = reader.stretches_of_day(self._ledger, compact) if compact else reader.stretches(self._ledger)
         entries = reader.read(self._ledger, parts)
         if key is not None:
-            return sealed_lines(parts, entries, since=since, until=until, key=key)
+            return sealed_lines(parts, entries, key=key, trading_day=day or "")
         return csv_rows(entries) if form is Form.CSV else login_lines(entries, line_format)
 
 
-def verify_files(paths: Iterable[Path], *, public_key: str = "", expected_heads: Iterable[str] = ()) -> WholenessReport:
+def verify_files(
+    paths: Iterable[Path], *, public_keys: Iterable[str] = (), expected_heads: Iterable[str] = ()
+) -> WholenessReport:
     """Check exported and sealed files that follow one another, oldest first, without the database. Raises NoLedgerFile,
     NothingToVerify, DigestUnavailable, OSError.
 
-    `public_key`, as 64 hexadecimal digits, is whose signature they must have; without it any key's will do.
+    Each must be signed by one of `public_keys` (64 hexadecimal digits): a relay's key may have been replaced between two of
+    them. Without any, every key's signature will do.
     """
-    names, required = list(paths), RequiredHeads(expected_heads)
-    files = [_verify_file(path, public_key, required) for path in names]
+    names, keys, required = list(paths), list(public_keys), RequiredHeads(expected_heads)
+    files = [_verify_file(path, keys, required) for path in names]
     audits = [audit for found in files for audit in found.chains]
     problems = _problems(audits)
     problems += [f"{path}: {what}" for path, found in zip(names, files, strict=True) for what in found.problems]
@@ -140,9 +146,9 @@ def verify_files(paths: Iterable[Path], *, public_key: str = "", expected_heads:
     return WholenessReport(audits, problems, signed_by)
 
 
-def _verify_file(path: Path, public_key: str, required: RequiredHeads) -> FileAudit:
+def _verify_file(path: Path, public_keys: Iterable[str], required: RequiredHeads) -> FileAudit:
     try:
-        return verify_path(path, public_key=public_key, required=required)
+        return verify_path(path, public_keys=public_keys, required=required)
     except (NoLedgerFile, NothingToVerify) as error:
         raise type(error)(f"{path}: {error}") from None
 
@@ -151,12 +157,11 @@ def _problems(audits: Iterable[Audit]) -> list[str]:
     return [str(problem) for audit in audits for problem in audit.problems]
 
 
-def _bounds(day: str | None) -> tuple[str, str]:
-    """The day and the one after it, as the texts that times of entries are compared with."""
+def _compact(day: str | None) -> str:
+    """A trading day as entries have it (20260105); empty where none is given."""
     if day is None:
-        return "", ""
+        return ""
     try:
-        first = dt.date.fromisoformat(day)
+        return f"{dt.date.fromisoformat(day):%Y%m%d}"
     except ValueError:
         raise ValueError(f"{day!r} is no day: YYYY-MM-DD") from None
-    return first.isoformat(), (first + dt.timedelta(days=1)).isoformat()

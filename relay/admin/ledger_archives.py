@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import datetime as dt
 import gzip
-import os
-import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -29,6 +27,7 @@ from relay.ledger.export_columns import fields_of
 from relay.ledger.reader import Progress, Stretch
 from relay.ledger.seal import Seal, SealKind
 from relay.ledger.seal_file import PACKED, entries_of, file_lines_of, seal_of, verify_path
+from relay.ledger.whole_file import part_of, to_disk
 
 _AT_A_TIME = 2000
 """entries removed or put back in one transaction: logins wait no longer behind it"""
@@ -134,7 +133,7 @@ class ArchiveActions:
         """Nothing is removed, and nothing put back, before the file was read and found whole."""
         if not path.exists():
             raise NotSealed(f"{path}: is not there, and its entries are no longer in the database (归档文件不在)")
-        found = verify_path(path, public_key=seal.public_key)
+        found = verify_path(path, public_keys=[seal.public_key])
         problems = [*found.problems, *(str(problem) for audit in found.chains for problem in audit.problems)]
         if problems or seal_of(path).manifest != seal.manifest:
             raise NotSealed(f"{path}: {problems[0] if problems else 'has another seal than the database'}")
@@ -163,17 +162,11 @@ def _row(month: str, part: Stretch) -> dict[str, object]:
 def _write_packed(path: Path, lines: Iterable[str]) -> None:
     """The lines, packed without a name or a time in it: the same lines give the same bytes."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    new = Path(name)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            with gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0) as packed:
-                packed.writelines(line.encode() for line in lines)
-            file.flush()
-            os.fsync(file.fileno())
-        replace_same(path, new)
-    finally:
-        new.unlink(missing_ok=True)
+    with part_of(path) as part:
+        with gzip.GzipFile(filename="", mode="wb", fileobj=part.file, mtime=0) as packed:
+            packed.writelines(line.encode() for line in lines)
+        to_disk(part)
+        replace_same(path, part.path)
 
 
 def _groups(entries: Iterator[Entry]) -> Iterator[list[Entry]]:

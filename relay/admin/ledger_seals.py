@@ -10,7 +10,6 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import os
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +35,7 @@ from relay.ledger.seal import FORMAT, Seal, SealKind
 from relay.ledger.seal_file import SealMisfit, SealTally, entries_of, file_lines_of, seal_of
 from relay.ledger.signing_key import open_signing_key
 from relay.ledger.trading_day import day_end, day_of_text
+from relay.ledger.whole_file import part_of, to_disk
 
 GRACE = dt.timedelta(minutes=5)
 """after a day's end, in which entries that waited for the database may still come"""
@@ -53,6 +53,8 @@ class SealedFile:
     entries: int
     is_new: bool
     """whether the file was not there before"""
+    was_left: bool = False
+    """whether a run that was killed had left a part of it, which was written anew"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +113,10 @@ class SealActions:
                 summary.take(entry)
                 yield entry
 
-        is_new = write_same(path, file_lines_of(seal, counted()))
+        written = write_same(path, file_lines_of(seal, counted()))
         page = path.with_suffix(".html")
         write_anew(page, day_page(seal, summary, path.name))
-        return SealedFile(content.name, path, page, content.entries, is_new)
+        return SealedFile(content.name, path, page, content.entries, written.is_new, written.was_left)
 
     def copy_seals(self) -> None:
         """Keep the database's seals on this machine too: those of other relays, and of a process that ended too early."""
@@ -249,34 +251,32 @@ class SealActions:
         return reader.read(self._tools.ledger, dict(sorted(parts.items())), progress)
 
 
-def write_same(path: Path, lines: Iterable[str]) -> bool:
-    """Write a file, whole or not at all; returns False where it is there with the same bytes already.
+@dataclass(frozen=True, slots=True)
+class FileWritten:
+    is_new: bool
+    """False: it was there with the same bytes already"""
+    was_left: bool
+    """whether a run that was killed had left a part of it"""
 
-    Raises NotSealed where another one is there, and what making the lines raises.
+
+def write_same(path: Path, lines: Iterable[str]) -> FileWritten:
+    """Write a file, whole or not at all.
+
+    Raises NotSealed where another one is there, PartTaken, and what making the lines raises.
     """
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    new = Path(name)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
-            file.writelines(lines)
-            file.flush()
-            os.fsync(file.fileno())
-        return replace_same(path, new)
-    finally:
-        new.unlink(missing_ok=True)
+    with part_of(path) as part:
+        part.file.writelines(line.encode() for line in lines)
+        to_disk(part)
+        return FileWritten(replace_same(path, part.path), part.was_left)
 
 
 def write_anew(path: Path, content: str) -> None:
     """Write a file, whole or not at all, whatever is there: one that is made of another, and proves nothing itself."""
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # follows nobody's link
-    new = Path(name)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(content)
-        new.replace(path)
-    finally:
-        new.unlink(missing_ok=True)
+    with part_of(path) as part:
+        part.file.write(content.encode())
+        part.file.flush()
+        part.path.replace(path)
 
 
 def replace_same(path: Path, new: Path) -> bool:

@@ -45,9 +45,12 @@ def verify(
         ),
     ] = None,
     public_key: Annotated[
-        str,
-        typer.Option(help="With --file: whose signature it must be; see ctp-relay ledger public-key."),
-    ] = "",
+        list[str] | None,
+        typer.Option(
+            help="With --file: whose signature it must be; see ctp-relay ledger public-key. Repeated: one of these, where"
+            " the key was replaced between two files."
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Recompute every chain; exit code 1 names the entries that were changed, removed or reordered.
@@ -62,7 +65,7 @@ def verify(
             raise CommandRefused("--public-key is whose signature a file must have: give the file with --file")
         heads = expect_head or ()
         if file:
-            found = verify_files(file, public_key=public_key, expected_heads=heads)
+            found = verify_files(file, public_keys=public_key or (), expected_heads=heads)
         else:
             place = Workplace(config)
             keys = place.settings.ledger.trusted_keys
@@ -76,11 +79,16 @@ def verify(
 @app.command(epilog="Example: ctp-relay ledger export --day 2026-01-05 --output 2026-01-05.jsonl")
 def export(
     config: ConfigPath = DEFAULT_CONFIG,
-    day: Annotated[str | None, typer.Option(help="Only this day in UTC+8: YYYY-MM-DD.")] = None,
+    day: Annotated[
+        str | None, typer.Option(help="Only this trading day: YYYY-MM-DD. The night before belongs to it.")
+    ] = None,
     form: Annotated[Form, typer.Option("--format", help="line: one line for each terminal login.")] = Form.JSON,
     output: Annotated[Path | None, typer.Option(help="A new file, instead of standard output.")] = None,
 ) -> None:
     """Write entries as signed JSON lines, CSV, or the lines of terminal logins (`ledger.line_format`).
+
+    The night session belongs to the next trading day, Friday's to Monday, as in the files of ctp-relay ledger day.
+    Orders are among the entries, but not in the lines of logins.
 
     A JSON file proves itself: it begins with each chain's head before its first entry and after its last, and ends
     with a signature. Check it with: ctp-relay ledger verify --file FILE.
@@ -111,11 +119,18 @@ def public_key_(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) ->
 def tail(
     config: ConfigPath = DEFAULT_CONFIG,
     count: Annotated[int, typer.Option("--count", "-n", min=1, max=10000, help="How many entries.")] = 20,
+    day: Annotated[
+        str | None, typer.Option(help="Only this trading day: YYYY-MM-DD. The night before belongs to it.")
+    ] = None,
+    orders: Annotated[
+        bool,
+        typer.Option("--orders", help="The orders' stream: orders, cancels, and what the counter refused of them."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Show the newest entries."""
     with reporting():
-        entries = Workplace(config).records.tail(count)
+        entries = Workplace(config).records.tail(count, day=day, orders=orders)
         if as_json:
             sys.stdout.writelines(json_lines(entries))
             return

@@ -71,7 +71,7 @@ def prove(
         place = Workplace(config)
         with counting("entries") as progress:
             proof = place.seals.prove(place.by, entry, file, progress)
-        if not write_same(out, [proof_text(proof)]):
+        if not write_same(out, [proof_text(proof)]).is_new:
             raise CommandRefused(f"{out} exists already, and is this proof")
         say(f"{out}: proves {entry}")
         if with_verifier:
@@ -128,5 +128,7 @@ def _show(written: list[SealedFile], *, as_json: bool) -> None:
         return
     for one in written:
         say(f"{one.name}: {one.entries} entries, {one.path}{'' if one.is_new else ' (was there, the same)'}")
+        if one.was_left:
+            say("  a run that was ended had left half of it, which is written anew (上次中断留下的半个文件已重写)")
     if not written:
         say("every trading day that is over is sealed (已结束的交易日均已封存)")

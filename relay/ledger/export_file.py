@@ -50,12 +50,12 @@ def public_key_of(key: Ed25519PrivateKey) -> str:
 
 
 def sealed_lines(
-    parts: Mapping[str, Stretch], entries: Iterable[Entry], *, since: str, until: str, key: Ed25519PrivateKey
+    parts: Mapping[str, Stretch], entries: Iterable[Entry], *, key: Ed25519PrivateKey, trading_day: str = ""
 ) -> Iterator[str]:
-    """The file's lines; `entries` are those of `parts`, by chain and sequence."""
+    """The file's lines; `entries` are those of `parts`, by chain and sequence. `trading_day` says of which day they are."""
     digest = hashlib.sha256()
     heads = part_rows(parts)
-    first = json.dumps({"ledger_file": FORMAT, "since": since, "until": until, "chains": heads}, ensure_ascii=False)
+    first = json.dumps({"ledger_file": FORMAT, "trading_day": trading_day, "chains": heads}, ensure_ascii=False)
     for line in chain_lines([first + "\n"], json_lines(entries)):
         digest.update(line.encode())
         yield line
@@ -64,11 +64,18 @@ def sealed_lines(
     yield json.dumps({"signature": shown}) + "\n"
 
 
-def verify_file(file: Iterable[bytes], *, public_key: str = "", required: RequiredHeads | None = None) -> FileAudit:
+def key_set(public_keys: Iterable[str]) -> frozenset[str]:
+    """As they are written in files."""
+    return frozenset(key.strip().lower() for key in public_keys)
+
+
+def verify_file(
+    file: Iterable[bytes], *, public_keys: Iterable[str] = (), required: RequiredHeads | None = None
+) -> FileAudit:
     """Check the chains of one file's lines against its heads, and its signature. Raises NoLedgerFile, NothingToVerify.
 
-    `public_key`, as 64 hexadecimal digits, is whose signature it must be; without it any key's will do, which proves
-    that the file is whole but not who wrote it.
+    It must be signed by one of `public_keys`, each as 64 hexadecimal digits; without any, every key's signature will do,
+    which proves that the file is whole but not who wrote it.
     """
     walk: FileWalk | None = None
     parts: dict[str, Stretch] = {}
@@ -86,7 +93,7 @@ def verify_file(file: Iterable[bytes], *, public_key: str = "", required: Requir
         raise NothingToVerify("it is empty")
     signed_by, problems = "", ["the file is cut off: its last line, the signature, is missing"]
     if signature is not None:
-        signed_by, problems = _check_signature(digest.digest(), signature, public_key)
+        signed_by, problems = _check_signature(digest.digest(), signature, key_set(public_keys))
     return FileAudit(walk.end(), parts, signed_by, tuple(problems))
 
 
@@ -111,7 +118,7 @@ def _signature_of(line: bytes) -> Mapping[str, Any] | None:
     return signature if isinstance(signature, dict) else None
 
 
-def _check_signature(digest: bytes, signature: Mapping[str, Any], wanted: str) -> tuple[str, list[str]]:
+def _check_signature(digest: bytes, signature: Mapping[str, Any], wanted: frozenset[str]) -> tuple[str, list[str]]:
     try:
         raw = bytes.fromhex(str(signature["public_key"]))
         stated = raw.hex()  # what was written in its place may have spaces and line ends in it
@@ -119,6 +126,6 @@ def _check_signature(digest: bytes, signature: Mapping[str, Any], wanted: str) -
         key.verify(base64.b64decode(str(signature["value"])), _SIGNED_FIRST + digest)
     except (KeyError, ValueError, InvalidSignature):
         return "", ["the signature does not fit the file: it was changed after it was written"]
-    if wanted and stated != wanted.lower():
+    if wanted and stated not in wanted:
         return "", [f"the file is signed by another key: {stated}"]
     return stated, []

@@ -11,16 +11,20 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import compress
+from typing import Any
 
-from sqlalchemy import ColumnElement, Engine, and_, or_, select, tuple_
+from sqlalchemy import ColumnElement, Engine, Select, Table, and_, or_, select, tuple_
 
-from relay.database.schema import LEDGER
+from relay.database.schema import LEDGER, LEDGER_ORDER
 from relay.ledger.chain import Entry
-from relay.ledger.reader import is_here
+from relay.ledger.reader import is_here, table_of
 
 MOST_ON_A_PAGE = 500
 _ABOUT = ("investor_id", "user_id", "terminal_app_id", "app_id", "public_ip", "place")
 """members of an entry's data that say whom it concerns"""
+ORDER_KINDS = "order_", "orders_"
+"""how kinds of the orders' stream begin"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,16 @@ class HistoryAsked:
     session: str = ""
     chain: str = ""
     kinds: Sequence[str] = ()
+
+    @property
+    def tables(self) -> tuple[Table, ...]:
+        """Where it stands: orders have a table of their own, and there are many; they are looked through where they are meant."""
+        if self.chain:
+            return (table_of(self.chain),)
+        if self.kinds:
+            are_orders = [kind.startswith(ORDER_KINDS) for kind in self.kinds]
+            return tuple(compress((LEDGER_ORDER, LEDGER), (any(are_orders), not all(are_orders))))
+        return (LEDGER, LEDGER_ORDER) if self.session else (LEDGER,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +78,13 @@ def page(
 ) -> tuple[list[Entry], PageTurn | None]:
     """Up to `most` entries, newest first, and where to go on; None where there are no more."""
     most = max(1, min(most, MOST_ON_A_PAGE))
-    wanted = select(LEDGER).where(is_here(LEDGER), *_conditions(asked))
-    if after is not None:
-        before = tuple_(LEDGER.c.at, LEDGER.c.chain, LEDGER.c.sequence) < (after.at, after.chain, after.sequence)
-        wanted = wanted.where(LEDGER.c.at <= after.at, before)
-    newest = wanted.order_by(LEDGER.c.at.desc(), LEDGER.c.chain.desc(), LEDGER.c.sequence.desc()).limit(most + 1)
     with engine.connect() as connection:
-        found = [Entry(*row) for row in connection.execute(newest)]
+        found = [
+            Entry(*row)
+            for table in asked.tables
+            for row in connection.execute(_newest(table, asked, after).limit(most + 1))
+        ]
+    found.sort(key=lambda one: (one.at, one.chain, one.sequence), reverse=True)
     if len(found) <= most:
         return found, None
     last = found[most - 1]
@@ -79,31 +93,42 @@ def page(
 
 def entry(engine: Engine, chain: str, sequence: int) -> Entry | None:
     """One entry."""
-    wanted = select(LEDGER).where(LEDGER.c.chain == chain, LEDGER.c.sequence == sequence, is_here(LEDGER))
+    table = table_of(chain)
+    wanted = select(table).where(table.c.chain == chain, table.c.sequence == sequence, is_here(table))
     with engine.connect() as connection:
         row = connection.execute(wanted).one_or_none()
     return Entry(*row) if row is not None else None
 
 
-def _conditions(asked: HistoryAsked) -> list[ColumnElement[bool]]:
-    in_time = [LEDGER.c.at >= asked.since]
+def _newest(table: Table, asked: HistoryAsked, after: PageTurn | None) -> Select[Any]:
+    wanted = select(table).where(is_here(table), *_conditions(table, asked))
+    if after is not None:
+        before = tuple_(table.c.at, table.c.chain, table.c.sequence) < (after.at, after.chain, after.sequence)
+        wanted = wanted.where(table.c.at <= after.at, before)
+    return wanted.order_by(table.c.at.desc(), table.c.chain.desc(), table.c.sequence.desc())
+
+
+def _conditions(table: Table, asked: HistoryAsked) -> list[ColumnElement[bool]]:
+    in_time = [table.c.at >= asked.since]
     if asked.until:
-        in_time.append(LEDGER.c.at < asked.until)
+        in_time.append(table.c.at < asked.until)
     conditions = list(in_time)
     if asked.session:
-        conditions.append(LEDGER.c.session == asked.session)
+        conditions.append(table.c.session == asked.session)
     if asked.chain:
-        conditions.append(LEDGER.c.chain == asked.chain)
+        conditions.append(table.c.chain == asked.chain)
     if asked.kinds:
-        conditions.append(LEDGER.c.kind.in_(asked.kinds))
+        conditions.append(table.c.kind.in_(asked.kinds))
     for names, value in ((("investor_id",), asked.investor_id), (("app_id",), asked.app_id), (_ABOUT, asked.about)):
         if value:
-            conditions.append(_names(names, value, in_time))
+            conditions.append(_names(table, names, value, in_time))
     return conditions
 
 
-def _names(names: Sequence[str], value: str, in_time: list[ColumnElement[bool]]) -> ColumnElement[bool]:
+def _names(table: Table, names: Sequence[str], value: str, in_time: list[ColumnElement[bool]]) -> ColumnElement[bool]:
     pieces = [f"{json.dumps(name)}:{json.dumps(value, ensure_ascii=False)}" for name in names]
-    named = or_(*(LEDGER.c.data.contains(piece, autoescape=True) for piece in pieces))
-    sessions = select(LEDGER.c.session).where(*in_time, named, LEDGER.c.session != "")
-    return or_(named, and_(LEDGER.c.session != "", LEDGER.c.session.in_(sessions)))
+    named = or_(*(table.c.data.contains(piece, autoescape=True) for piece in pieces))
+    if table is LEDGER_ORDER:  # each of its entries names the investor and the app id
+        return named
+    sessions = select(table.c.session).where(*in_time, named, table.c.session != "")
+    return or_(named, and_(table.c.session != "", table.c.session.in_(sessions)))

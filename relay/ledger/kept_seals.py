@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from relay.database.schema import LEDGER_ARCHIVE, LEDGER_SEAL
 from relay.ledger.chain import GENESIS_HASH, Head
 from relay.ledger.reader import PinnedHead
 from relay.ledger.seal import Seal, SealBroken, SealContent, SealKind
+from relay.ledger.whole_file import part_of, to_disk
 
 SealName = tuple[str, str]
 """kind and name"""
@@ -64,12 +64,11 @@ class SealFolder:
 
     def _write(self, path: Path, seal: Seal) -> None:
         """Whole or not at all, and never over one that is there."""
-        with tempfile.NamedTemporaryFile("w", dir=self._folder, prefix=".", encoding="ascii") as file:  # of mode 0600
-            json.dump(seal.as_row(), file)
-            file.flush()
-            os.fsync(file.fileno())
+        with part_of(path) as part:
+            part.file.write(json.dumps(seal.as_row()).encode("ascii"))
+            to_disk(part)
             with contextlib.suppress(FileExistsError):
-                os.link(file.name, path)
+                os.link(part.path, path)
 
     def seals(self) -> Iterator[tuple[str, Seal | None]]:
         """Each file's name with its seal; None where it is none."""

@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, Select, Table, and_, o
 from relay.database.schema import LEDGER, LEDGER_ARCHIVE, LEDGER_HEAD, LEDGER_ORDER
 from relay.database.times import stamp
 from relay.ledger.chain import FIRST_SEQUENCE, ChainWalk, Entry, Head, Problem, empty_head
-from relay.ledger.trading_day import day_end
+from relay.ledger.trading_day import day_begin, day_end
 
 ORDERS_END = "/orders"
 """how the name of a chain of orders ends; it has a table of its own"""
@@ -153,6 +153,21 @@ def stretches(engine: Engine, *, since: str = "", until: str = "") -> dict[str, 
         }
 
 
+def stretches_of_day(engine: Engine, day: str) -> dict[str, Stretch]:
+    """Each chain's part of this trading day (20260105): behind the last entry of an earlier day, up to its own last.
+
+    Parts of following days fit each other. An entry of an earlier day that came late is in the part where it stands.
+    """
+    with engine.connect() as connection:
+        return {
+            name: Stretch(
+                _last(connection, name, _before_day(table_of(name), day)),
+                _last(connection, name, _until_day(table_of(name), day)),
+            )
+            for name in sorted(_heads(connection))
+        }
+
+
 def heads_after_day(engine: Engine, day: str) -> dict[str, Head]:
     """Each chain's head when this trading day (20260105) was over: its last entry of this day or an earlier one."""
     with engine.connect() as connection:
@@ -185,14 +200,13 @@ def read(engine: Engine, of: Mapping[str, Stretch] | None = None, progress: Prog
             yield from _entries(connection, wanted.where(table.c.sequence <= part.after.sequence), progress)
 
 
-def tail(engine: Engine, count: int) -> list[Entry]:
-    """The newest entries of all chains, oldest first."""
-    newest = (
-        select(LEDGER)
-        .where(is_here(LEDGER))
-        .order_by(LEDGER.c.at.desc(), LEDGER.c.chain, LEDGER.c.sequence.desc())
-        .limit(count)
-    )
+def tail(engine: Engine, count: int, *, day: str = "", orders: bool = False) -> list[Entry]:
+    """The newest entries of all chains of logins, or of orders, oldest first; of one trading day (20260105), or of all."""
+    table = LEDGER_ORDER if orders else LEDGER
+    newest = select(table).where(is_here(table))
+    if day:
+        newest = newest.where(_until_day(table, day), ~_before_day(table, day))
+    newest = newest.order_by(table.c.at.desc(), table.c.chain, table.c.sequence.desc()).limit(count)
     with engine.connect() as connection:
         return [Entry(*row) for row in connection.execute(newest)][::-1]
 
@@ -217,9 +231,14 @@ def base_of(connection: Connection, chain: str) -> Head:
     return Head(chain, row.sequence, row.hash) if row is not None else empty_head(chain)
 
 
-def _until_day(table: Table, day: str) -> Any:
+def _until_day(table: Table, day: str) -> ColumnElement[bool]:
     unnamed = and_(table.c.trading_day == "", table.c.at < stamp(day_end(day)))
     return or_(and_(table.c.trading_day != "", table.c.trading_day <= day), unnamed)
+
+
+def _before_day(table: Table, day: str) -> ColumnElement[bool]:
+    unnamed = and_(table.c.trading_day == "", table.c.at < stamp(day_begin(day)))
+    return or_(and_(table.c.trading_day != "", table.c.trading_day < day), unnamed)
 
 
 def _last(connection: Connection, chain: str, condition: Any) -> Head:

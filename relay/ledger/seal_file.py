@@ -20,7 +20,7 @@ from typing import BinaryIO, cast
 
 from relay.ledger.chain import ChainWalk, Entry, Problem
 from relay.ledger.export_columns import json_line
-from relay.ledger.export_file import verify_file
+from relay.ledger.export_file import key_set, verify_file
 from relay.ledger.file_lines import (
     FileAudit,
     FileWalk,
@@ -99,19 +99,22 @@ def _last_text(seal: Seal) -> str:
     return json.dumps(seal.as_row(), ensure_ascii=True) + "\n"
 
 
-def verify_path(path: Path, *, public_key: str = "", required: RequiredHeads | None = None) -> FileAudit:
+def verify_path(path: Path, *, public_keys: Iterable[str] = (), required: RequiredHeads | None = None) -> FileAudit:
     """Check one file of either form. Raises NoLedgerFile, NothingToVerify, DigestUnavailable, OSError."""
     with opened(path) as file:
         lines = lines_of(file)
         first = next(lines, b"")
         verify = verify_sealed if _is_sealed(first) else verify_file
-        return verify(_chained(first, lines), public_key=public_key, required=required)
+        return verify(_chained(first, lines), public_keys=public_keys, required=required)
 
 
-def verify_sealed(lines: Iterable[bytes], *, public_key: str = "", required: RequiredHeads | None = None) -> FileAudit:
+def verify_sealed(
+    lines: Iterable[bytes], *, public_keys: Iterable[str] = (), required: RequiredHeads | None = None
+) -> FileAudit:
     """Check a sealed file's lines: chains against heads, tree against root, seal against key.
 
-    Without `public_key` any key's seal will do: that proves the file whole, not who sealed it.
+    It must be sealed by one of `public_keys`. Without any, every key's seal will do: that proves the file whole, not who
+    sealed it.
     """
     numbered = with_last(lines)
     _, line, _ = next(numbered, (1, b"", True))
@@ -133,7 +136,7 @@ def verify_sealed(lines: Iterable[bytes], *, public_key: str = "", required: Req
     signed = seal.is_signed()
     if not signed:
         problems.append("the signature does not fit the seal: it was changed after it was written")
-    elif public_key and seal.public_key != public_key.lower():
+    elif (wanted := key_set(public_keys)) and seal.public_key not in wanted:
         problems.append(f"the file is sealed by another key: {seal.public_key}")
         signed = False
     return FileAudit(chains, parts, seal.public_key if signed else "", tuple(problems))

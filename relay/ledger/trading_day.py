@@ -59,6 +59,14 @@ def day_end(day: str) -> dt.datetime:
     return dt.datetime.combine(dt.date.fromisoformat(day), DAY_ENDS)
 
 
+def day_begin(day: str) -> dt.datetime:
+    """When a trading day begins by the rule: at the end of the weekday before it. Raises ValueError for what is no day."""
+    before = dt.date.fromisoformat(day) - dt.timedelta(days=1)
+    while before.weekday() >= _SATURDAY:
+        before -= dt.timedelta(days=1)
+    return dt.datetime.combine(before, DAY_ENDS)
+
+
 def _holds(word: str, now: dt.datetime) -> bool:
     if not _WRITTEN.fullmatch(word):  # dates have other forms that sort otherwise, such as 2026W011
         return False

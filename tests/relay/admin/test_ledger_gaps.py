@@ -129,7 +129,7 @@ def test_a_month_that_was_sealed_is_archived_before_the_next(vault: Vault) -> No
     with pytest.raises(NotSealed, match="archive it first"):
         vault.archive("2026-02")
     made = [vault.archive("2026-01").path, vault.archive("2026-02").path]
-    assert verify_files(made, public_key=vault.records.public_key()).problems == []
+    assert verify_files(made, public_keys=[vault.records.public_key()]).problems == []
     assert vault.verdict() == []
 
 
@@ -150,7 +150,7 @@ def test_an_archive_that_was_interrupted_is_finished(vault: Vault, step: str, mo
     assert vault.verdict() == []
 
     made = vault.archive()
-    assert verify_files([made.path], public_key=vault.records.public_key()).problems == []
+    assert verify_files([made.path], public_keys=[vault.records.public_key()]).problems == []
     assert vault.verdict() == []
 
 

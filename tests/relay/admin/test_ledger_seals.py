@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from relay.admin.changes import Changes
-from relay.admin.ledger import LedgerActions, WholenessReport, verify_files
+from relay.admin.ledger import Form, LedgerActions, WholenessReport, verify_files
 from relay.admin.ledger_seals import NotSealed, SealActions, SealedFile, SealTools
 from relay.admin.person import Person
 from relay.database.database import writing
@@ -92,7 +92,7 @@ def lines(path: Path) -> list[dict[str, object]]:
 
 
 def verified(*paths: Path, key: str = "") -> WholenessReport:
-    return verify_files(paths, public_key=key)
+    return verify_files(paths, public_keys=[key] if key else ())
 
 
 def test_each_entry_is_in_one_trading_days_file(office: Office) -> None:
@@ -121,6 +121,77 @@ def test_a_sealed_day_is_written_again_with_the_same_bytes(office: Office) -> No
     (office.folder / "signing.key").unlink()
     (anew,) = office.seal("2026-01-05")
     assert (anew.path.read_bytes(), anew.page.read_bytes() if anew.page else b"") == before
+
+
+def test_an_exported_day_is_a_trading_day(office: Office) -> None:
+    """The night before belongs to it, Friday's to Monday; the parts of days that follow fit, and nothing is in two."""
+    office.week()
+    rows = {}
+    for day in ("2026-01-05", "2026-01-06", "2026-01-07", "2026-01-12"):
+        path = office.out.parent / f"{day}.jsonl"
+        path.write_text("".join(office.records.export(Form.JSON, day=day)), encoding="utf-8")
+        rows[path] = [(row["chain"], row["sequence"]) for row in lines(path)[1:-1]]
+
+    assert [len(found) for found in rows.values()] == [5, 4, 1, 1]
+    assert len(set().union(*rows.values())) == 11
+    assert verified(*rows).problems == []
+    (night,) = office.records.tail(20, day="2026-01-12")
+    assert night.at.startswith("2026-01-09T21:00")
+
+
+def test_relays_of_different_trading_days_are_sealed_without_a_gap(office: Office) -> None:
+    """One counter names the next day while the other still has the day before: each entry is in its own day's file, once."""
+    for at, chain, day in (
+        ("2026-01-05T08:57", "one", "20260105"),
+        ("2026-01-05T17:30", "two", "20260106"),
+        ("2026-01-05T17:40", "one", "20260105"),
+        ("2026-01-06T09:00", "two", "20260106"),
+        ("2026-01-06T09:00", "one", "20260106"),
+    ):
+        with writing(office.engine) as connection:
+            append(connection, chain, [(f"{at}:00.000000+08:00", "terminal_admitted", "s", "{}", day)])
+    office.now("2026-01-06T18:30")
+    first, second = office.seal()
+    of = {one.name: [(row["chain"], row["trading_day"]) for row in lines(one.path)[1:-1]] for one in (first, second)}
+
+    assert {day for _, day in of["2026-01-05"]} == {"20260105"}
+    assert [row for row in of["2026-01-06"] if row[0] in {"one", "two"}] == [
+        ("one", "20260106"),
+        ("two", "20260106"),
+        ("two", "20260106"),
+    ]
+    assert (verified(first.path, second.path).problems, office.verdict()) == ([], [])
+
+
+def test_after_a_new_key_old_days_verify_with_the_old_one(office: Office) -> None:
+    """Each file by its own key; both together by both; the database while the old key is trusted; a proof by its day's."""
+    office.week()
+    (old_day,) = office.seal("2026-01-05")
+    old = office.records.public_key()
+    (office.folder / "signing.key").unlink()
+    assert office.records.make_signing_key(SOMEBODY)
+    new = office.records.public_key()
+    (new_day,) = office.seal("2026-01-06")
+
+    both = [old_day.path, new_day.path]
+    assert verify_files(both, public_keys=[old, new]).problems == []
+    assert any("another key" in problem for problem in verify_files(both, public_keys=[new]).problems)
+    assert any("not trusted" in problem for problem in office.records.verify().problems)
+    assert office.records.verify(trusted_keys=[old]).problems == []
+    proof = office.actions.prove(SOMEBODY, "two#1")
+    assert verify_proof.verify(proof, old)[0]["sequence"] == 1
+    with pytest.raises(ValueError, match="another key"):
+        verify_proof.verify(proof, new)
+
+
+def test_a_day_file_that_a_killed_run_left_half_written_is_written_anew(small_office: Office) -> None:
+    """It is said, and no litter stays."""
+    small_office.week()
+    small_office.out.mkdir()
+    (small_office.out / ".ledger-2026-01-05.jsonl.part").write_bytes(b"half")
+    (day,) = small_office.seal("2026-01-05")
+
+    assert (day.was_left, list(small_office.out.glob(".*"))) == (True, [])
 
 
 def test_a_day_that_is_not_over_is_not_sealed(small_office: Office) -> None:

@@ -255,7 +255,7 @@ def _same(at: dt.datetime) -> dt.datetime:
 
 
 def test_the_files_of_following_days_fit_each_other(run: Run, place: Path) -> None:
-    """The second day's file is whole by itself, follows the first's, and is signed by the key that is shown."""
+    """The second trading day's file has its night, is whole by itself, follows the first's, and is signed by the key that is shown."""
     database = open_database(SecretStr(f"sqlite:///{place / 'var/relay/relay.sqlite3'}"))
     run("terminal", "list")
     for hour in (9, 20, 33, 40):
@@ -268,7 +268,7 @@ def test_the_files_of_following_days_fit_each_other(run: Run, place: Path) -> No
     both = ("--file", "2026-01-05.jsonl", "--file", "2026-01-06.jsonl")
 
     verdict = written(run("ledger", "verify", "--file", "2026-01-06.jsonl", "--public-key", key, "--json"))
-    assert (verdict["whole"], verdict["signed_by"], verdict["chains"][0]["entries"]) == (True, key, 2)
+    assert (verdict["whole"], verdict["signed_by"], verdict["chains"][0]["entries"]) == (True, key, 3)
     assert verdict["chains"][0]["head"]["sequence"] == 4
     run("ledger", "verify", *both, "--public-key", key)
     swapped = run("ledger", "verify", *both[2:], *both[:2], exit_code=1)
@@ -479,7 +479,7 @@ def test_where_nothing_is_nothing_is_whole(run: Run, place: Path) -> None:
     (place / "empty.jsonl").touch()
     of_file = run("ledger", "verify", "--file", "empty.jsonl", exit_code=5)
     run("ledger", "public-key")
-    lines = sealed_lines({}, (), since="", until="", key=open_signing_key(place / "var/relay/ledger_signing.key"))
+    lines = sealed_lines({}, (), key=open_signing_key(place / "var/relay/ledger_signing.key"))
     (place / "signed.jsonl").write_text("".join(lines))
     signed = run("ledger", "verify", "--file", "signed.jsonl", exit_code=5)
 

@@ -30,7 +30,7 @@ def chain_of(count: int, name: str = "relay") -> list[Entry]:
 
 def verify_file(text: str | bytes, *, public_key: str = "") -> FileAudit:
     content = text if isinstance(text, bytes) else text.encode()
-    return export_file.verify_file(lines_of(io.BytesIO(content)), public_key=public_key)
+    return export_file.verify_file(lines_of(io.BytesIO(content)), public_keys=[public_key] if public_key else ())
 
 
 def part(entries: list[Entry], first: int, last: int) -> tuple[Stretch, list[Entry]]:
@@ -41,7 +41,7 @@ def part(entries: list[Entry], first: int, last: int) -> tuple[Stretch, list[Ent
 
 def file_of(entries: list[Entry], first: int, last: int) -> list[str]:
     stretch, mine = part(entries, first, last)
-    return list(sealed_lines({"relay": stretch}, mine, since="2026-01-05", until="2026-01-06", key=KEY))
+    return list(sealed_lines({"relay": stretch}, mine, key=KEY))
 
 
 def test_a_part_of_a_chain_is_whole_by_itself() -> None:
@@ -61,7 +61,7 @@ def resigned(lines: list[str]) -> str:
     }
     entries = [Entry(**(json.loads(line) | {"data": stored_text(json.loads(line)["data"])})) for line in lines[1:-1]]
     other = Ed25519PrivateKey.from_private_bytes(b"\1" * 32)
-    return "".join(sealed_lines(stretches, entries, since="", until="", key=other))
+    return "".join(sealed_lines(stretches, entries, key=other))
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_a_head_that_was_shortened_to_match_is_noticed() -> None:
 def test_entries_of_a_chain_without_heads_are_named() -> None:
     """A chain that was slipped in."""
     lines = file_of(chain_of(3), 1, 3)
-    slipped = list(sealed_lines({}, chain_of(1, "other"), since="", until="", key=KEY))
+    slipped = list(sealed_lines({}, chain_of(1, "other"), key=KEY))
 
     found = verify_file("".join([*lines[:-1], slipped[1], lines[-1]]))
     assert ["no head" in str(problem) for audit in found.chains for problem in audit.problems] == [True]
@@ -115,7 +115,7 @@ def test_a_quiet_day_carries_the_head_on() -> None:
     """No entries: the head before is the head after."""
     entries = chain_of(3)
     head = head_after(entries[-1])
-    quiet = verify_file("".join(sealed_lines({"relay": Stretch(head, head)}, [], since="", until="", key=KEY)))
+    quiet = verify_file("".join(sealed_lines({"relay": Stretch(head, head)}, [], key=KEY)))
 
     assert (quiet.problems, quiet.chains[0].problems) == ((), ())
     assert list(misfits([verify_file("".join(file_of(entries, 1, 3))), quiet])) == []
@@ -137,7 +137,7 @@ def test_entries_of_one_chain_are_taken_together() -> None:
     forged = link(empty_head("relay"), at="x", kind="forged", session="", data="{}")
     entries = [forged, *others, *mine]
 
-    found = verify_file("".join(sealed_lines(heads, entries, since="", until="", key=KEY)))
+    found = verify_file("".join(sealed_lines(heads, entries, key=KEY)))
     assert [len(audit.problems) > 0 for audit in found.chains] == [False, True]
 
 
