@@ -31,6 +31,11 @@ _KINDS_ASKED_FOR = (
     "relay_started",
     "relay_stopped",
     "relay_reloaded",
+    "order_insert",
+    "order_cancel",
+    "order_change",
+    "order_refused",
+    "orders_lost",
 )
 _SHOWN_FIRST = ("investor_id", "user_id", "terminal_app_id", "app_id", "public_ip", "place", "account", "by", "name")
 _WORTH_A_LINE = (
@@ -39,6 +44,8 @@ _WORTH_A_LINE = (
     "error_id",
     "error_msg",
     "return_code",
+    "call",
+    "OrderSysID",
     "trading_day",
     "version",
     "relay",

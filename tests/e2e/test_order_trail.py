@@ -73,3 +73,22 @@ async def test_orders_and_cancels_are_in_the_stream(site: Site) -> None:
     )  # a trade of the day may have the same OrderRef
     assert (taken_back["call"], taken_back["return_code"]) == ("ReqOrderAction", 0)
     assert taken_back["of_terminal"]["OrderRef"].strip() == resting.order_ref.strip()
+
+
+async def test_what_the_counter_refuses_later_is_in_the_stream_once(site: Site) -> None:
+    """An order and a cancel: by whom, with the counter's number and text; it says each of them twice."""
+    async with site.terminal() as terminal:
+        info = await log_in(terminal, INVESTORS[0])
+        session = newest_session(site)
+        resting = await terminal.requests.order_insert(buy(WILL_REST))
+        site.counter.control.refuse("ReqOrderInsert", 31, "资金不足", times=1)
+        site.counter.control.refuse("ReqOrderAction", 26, times=1)
+        await terminal.request("order_insert", buy(WILL_REST))
+        await terminal.request("order_action", cancel(info, resting.order_ref))
+        await eventually("both are kept", lambda: [kind for kind, _ in kept(site, session)].count("order_refused") >= 2)
+        await trade(terminal)
+    found = [data for kind, data in kept(site, session) if kind == "order_refused"]
+
+    assert [(data["refused"], data["error_id"]) for data in found] == [("ReqOrderInsert", 31), ("ReqOrderAction", 26)]
+    assert {(data["terminal_app_id"], data["investor_id"]) for data in found} == {(TERMINAL, INVESTORS[0])}
+    assert found[0]["error_msg"] == "资金不足"

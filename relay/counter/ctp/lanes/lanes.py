@@ -74,7 +74,7 @@ class Lanes:
         self._ownership = ownership
         self._front = virtual_front(relay_number)
         self._binding = LaneBinding()
-        self._refs = RefMap(limits.total)
+        self._refs = RefMap()
         self._actions = ActionMap(_ACTIONS_KEPT)
         self._keys = OrderKeys() if keys is None else keys
         self._keys_are_shared = keys is not None
@@ -237,6 +237,10 @@ class Lanes:
             candidates = [lane for lane in candidates if (lane.front, lane.session) == asker]
         belongs = self._ownership.belongs
         return [lane for lane in candidates if belongs(event.callback, event.body, lane.identity, owned)]
+
+    def asker(self, event: ReadEvent) -> tuple[int, int] | None:
+        """FrontID and SessionID of the lane whose request this refuses, an answer or an error notice; None: no lane's of ours."""
+        return self._asker(event.places, event.body, event.order) if event.places is not None else None
 
     def show(self, event: ReadEvent) -> bytes:
         """What any lane sees of an event: references, front and session as its lane numbered them."""

@@ -307,6 +307,7 @@ class OrderDriver:
                 for item in await self.session.next_batch():
                     now = self._loop.time()
                     if isinstance(item, RawEvent):
+                        self._notes.heard(item)
                         self._router.event(item, now)
                         self._notes.look_for_numbers()
                     else:

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 
+from ctpabi.api.spi import RawEvent
 from ctpabi.catalog import Catalog, Method, Struct
-from ctpabi.codec import layout
+from ctpabi.codec import layout, text
 from relay.counter.ctp.lanes.lanes import Lanes
 from relay.counter.ctp.lanes.ref_map import MapEntry
 from relay.counter.ctp.orders.calls import OpenCall, RouterLink
@@ -28,6 +29,8 @@ _NAMES = (
 )  # fmt: skip
 _ORDER_WORDS = "Insert", "Action", "RemoveParked", "OffsetSetting"
 """what stands in the name of every request that orders, changes or takes back; a question may have them too"""
+_MOST_REFUSED = 1000
+"""refusals that are remembered, because the counter says each of them twice: as the answer, and to all of its sessions"""
 _CHANGES = "3"
 """ActionFlag of a change; any other action takes the order back"""
 
@@ -44,6 +47,9 @@ class OrderNotes:
         self._day = ""
         self._senders: dict[tuple[int, int], tuple[str, str]] = {}
         """session and app id of the terminals on these lanes, those that have left included"""
+        self._investors: dict[tuple[int, int], str] = {}
+        self._refusals = frozenset(filter(_is_refusal, catalog.callbacks))
+        self._refused_lately: dict[tuple[object, ...], None] = {}
 
     def begin_day(self, trading_day: str) -> str:
         """What follows is of this day, which is given back."""
@@ -53,13 +59,38 @@ class OrderNotes:
     def opened(self, link: RouterLink) -> None:
         """A terminal joined."""
         if self._trail is not None:
-            self._senders[link.lane.front, link.lane.session] = link.name, link.lane.identity.app_id
+            lane = link.lane.front, link.lane.session
+            self._senders[lane] = link.name, link.lane.identity.app_id
+            self._investors[lane] = link.lane.identity.investor_id
 
     def sent(self, call: OpenCall, written: bytearray, body: bytearray, code: int | None) -> None:
         """The API was called with `body`, made of what the terminal had `written`; code None: it is not known if it took it."""
         if self._trail is not None and call.method.name in self._orders:
             entries = call.outgoing.entries
             self._trail.put(partial(self._sent, call.link, call.method, written, body, entries, code, self._day))
+
+    def heard(self, event: RawEvent) -> None:
+        """Something came from the counter: kept where it refuses an order, a change or a cancel that was sent before."""
+        if event.rsp_info is None or self._trail is None or event.body is None:
+            return
+        if event.callback.name in self._refusals and event.error[0]:
+            self._refused(self._trail, event, event.body)
+
+    def _refused(self, trail: OrderTrail, event: RawEvent, body: bytes) -> None:
+        read = self._lanes.read(event.callback, body, learn=False)
+        asker = self._lanes.asker(read)
+        sender = self._senders.get(asker) if asker is not None else None
+        if sender is None or asker is None:
+            return  # another relay's, or another program's
+        name = read.order.at_counter if read.order is not None else body
+        key = asker, _refuses(event.callback.name), event.error[0], name
+        if key in self._refused_lately:
+            return
+        self._refused_lately[key] = None
+        if len(self._refused_lately) > _MOST_REFUSED:
+            del self._refused_lately[next(iter(self._refused_lately))]
+        investor = self._investors[asker]
+        trail.put(partial(self._refusal, sender, investor, event, body, read.order, self._day))
 
     def look_for_numbers(self) -> None:
         """The exchange's numbers that the latest event brought."""
@@ -100,6 +131,33 @@ class OrderNotes:
             facts["client_order"] = entries[0].order_key
         action = layout.get(struct, sent, "ActionFlag") if "ActionFlag" in ordered else ""
         return OrderNote(_kind(method.name, str(action)), link.name, day, facts)
+
+    def _refusal(
+        self,
+        sender: tuple[str, str],
+        investor: str,
+        event: RawEvent,
+        body: bytes,
+        entry: MapEntry | None,
+        day: str,
+    ) -> OrderNote:
+        session, app_id = sender
+        struct = self._catalog.structs[event.callback.struct]
+        ordered, names = self._fields_of(struct)
+        at_counter: dict[str, object] = {name: layout.get(struct, body, name) for name in names}
+        error_id, message = event.error
+        facts: dict[str, object] = {
+            **_who(app_id, investor),
+            "refused": _refuses(event.callback.name),
+            "callback": event.callback.name,
+            "error_id": error_id,
+            "error_msg": text.decode(message),
+            "order": {name: layout.get(struct, body, name) for name in ordered},
+            "at_counter": _said(at_counter | (_counter_name(entry) if entry is not None else {})),
+        }
+        if entry is not None:
+            facts["of_terminal"] = _lane_name(entry)
+        return OrderNote("order_refused", session, day, facts)
 
     def _fields_of(self, struct: Struct) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """What was ordered, and what it is called by, of this struct."""
@@ -142,6 +200,20 @@ def _said(values: Mapping[str, object]) -> dict[str, object]:
 
 def _is_order(method: str) -> bool:
     return not method.startswith("ReqQry") and any(word in method for word in _ORDER_WORDS)
+
+
+def _is_refusal(callback: str) -> bool:
+    """Whether with an error it refuses what was sent before: the answer to it, or the notice to all of the user's sessions."""
+    return callback.startswith(("OnRsp", "OnErrRtn")) and _is_order(f"Req{_about(callback)}")
+
+
+def _about(callback: str) -> str:
+    return callback.removeprefix("OnRsp").removeprefix("OnErrRtn")
+
+
+def _refuses(callback: str) -> str:
+    """Which request is refused, by its name at the API; the two callbacks about it give one name."""
+    return f"Req{_about(callback)}"
 
 
 def _kind(method: str, action: str) -> str:
