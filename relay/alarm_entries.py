@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from relay.faults.faults import FaultEdge, Faults
 from relay.faults.table import Gravity
 from relay.ledger.ledger import Ledger
-from relay.logs.alarms import AlarmName, Alarms
+from relay.logs.alarms import AlarmName
 from relay.tasks import Tasks
 
 ALARM_KIND, BEGAN_KIND, ENDED_KIND = "alarm", "fault_began", "fault_ended"
@@ -29,10 +29,9 @@ class AlarmEntries:
         self._loop = asyncio.get_running_loop()
         self._tasks = Tasks()
 
-    def hear(self, faults: Faults, alarms: Alarms) -> None:
-        """Keep from now on what begins, ends and happens."""
+    def hear(self, faults: Faults) -> None:
+        """Keep from now on what begins and ends; `event` is to be called with what happens."""
         faults.listen(self._edge)
-        alarms.listeners.append(self._event)
 
     def _edge(self, edge: FaultEdge) -> None:
         if edge.of.fault.gravity is not Gravity.CRITICAL:
@@ -42,7 +41,8 @@ class AlarmEntries:
             facts["seconds"] = round(edge.of.seconds, 3)
         self._keep(ENDED_KIND if edge.is_end else BEGAN_KIND, facts)
 
-    def _event(self, name: AlarmName, _: Mapping[str, object]) -> None:
+    def event(self, name: AlarmName, _: Mapping[str, object]) -> None:
+        """Keep a single alarm."""
         self._keep(ALARM_KIND, {"name": name.event})
 
     def _keep(self, kind: str, facts: Mapping[str, object]) -> None:

@@ -33,6 +33,7 @@ from relay.figures.figures import Figures
 from relay.logs.alarms import Alarms
 from relay.settings import file as settings_file
 from relay.settings.settings import Settings
+from relay.watch.checks import why_no_descriptor
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,9 @@ def make_parts(
         order_map=order_map,
         flow_dir=stack.enter_context(process_folder(settings_file.flow_dir(settings))),
         known=known,
-        watch=CounterWatch(faults, Breaker(pause_seconds=settings.limits.breaker_pause_seconds)),
+        watch=CounterWatch(
+            faults, Breaker(pause_seconds=settings.limits.breaker_pause_seconds), no_descriptor=why_no_descriptor
+        ),
         clock=ClockWatch(faults, settings.watch.clock_offset_seconds),
         passwords=RightPasswords(),
         alarms=Alarms(),
@@ -83,11 +86,43 @@ LINK_LIMITS = tuple(
     for what in ("orders", "queries", "transfers", "others")
     for limit in ("per_second", "waiting")
 )
-"""the settings that `read_link_limits` reads"""
+"""the settings that `CounterRules.take_link_limits` reads"""
+DAY_LIMITS = "limits.orders_per_day", "limits.orders_per_day_per_investor"
+"""the settings that `CounterRules.take_day_limits` reads"""
 
 
-def read_link_limits(settings: Settings) -> LinkLimits:
-    """What one terminal may ask."""
+class CounterRules:
+    """What of the settings the counter side goes by, and can change while it runs."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.link = _link_limits(settings)
+        self.day = DayLimits(settings.limits.orders_per_day, settings.limits.orders_per_day_per_investor)
+        self.use = DayUse(settings.limits.orders_per_day)
+        self._operator = settings.counter.operator
+
+    def take_link_limits(self, settings: Settings) -> None:
+        """What a terminal may ask that logs in from now on."""
+        self.link.take(_link_limits(settings))
+
+    def take_day_limits(self, settings: Settings) -> None:
+        """How many orders a trading day may have, from the next one on."""
+        self.day.total = self.use.total = settings.limits.orders_per_day
+        self.day.per_investor = settings.limits.orders_per_day_per_investor
+
+    def take_operator(self, settings: Settings) -> None:
+        """Where the operator's password is read from; raises SettingsInvalid where it cannot be, and keeps the one before."""
+        if settings.counter.operator is not None:
+            settings_file.operator_password(settings.counter.operator)
+        self._operator = settings.counter.operator
+
+    def operator_password(self) -> str:
+        """The operator's, read again; blocks. Raises SettingsInvalid."""
+        if self._operator is None:
+            raise settings_file.SettingsInvalid("settings", ["counter.operator: is required in many_to_one"])
+        return settings_file.operator_password(self._operator).get_secret_value()
+
+
+def _link_limits(settings: Settings) -> LinkLimits:
     limits = settings.limits
     return LinkLimits(
         orders=limits.orders_per_second,
@@ -102,7 +137,7 @@ def read_link_limits(settings: Settings) -> LinkLimits:
 
 
 def make_counter(
-    settings: Settings, secrets: settings_file.Secrets, evidence: Evidence, own: ProcessParts, limits: LinkLimits
+    settings: Settings, secrets: settings_file.Secrets, evidence: Evidence, own: ProcessParts, rules: CounterRules
 ) -> SteeredCounter:
     """The one place that picks a mode; a third mode would be a third branch here."""
     loaded = binding.load()
@@ -116,16 +151,15 @@ def make_counter(
     )
     ownership = OwnershipTable(loaded.catalog)
     lane_numbers = itertools.count(1)
-    day_limits = DayLimits(settings.limits.orders_per_day, settings.limits.orders_per_day_per_investor)
     tools = DriverTools(
         tables=RouterTables(loaded.catalog, ScopeTable(loaded.catalog), ownership, own.known),
         order_map=own.order_map,
         new_lanes=lambda: Lanes(
-            loaded.catalog, ownership, relay_number=own.number, limits=day_limits, keys=own.order_map.order_keys
+            loaded.catalog, ownership, relay_number=own.number, limits=rules.day, keys=own.order_map.order_keys
         ),
         next_lane=lambda: next(lane_numbers),
-        limits=limits,
-        day_use=DayUse(settings.limits.orders_per_day),
+        limits=rules.link,
+        day_use=rules.use,
         alarms=own.alarms,
         figures=own.figures,
         clock=own.clock,
@@ -141,7 +175,7 @@ def make_counter(
         tools,
         operator_id=operator.user_id,
         password=secrets.operator_password.get_secret_value(),
-        read_password=lambda: settings_file.operator_password(operator).get_secret_value(),
+        read_password=rules.operator_password,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from sqlalchemy import Engine
@@ -31,7 +31,7 @@ def hear(
     ledger: Ledger,
     verifier: Verifier | None,
     trail: OrderTrailWriter | None,
-    valid_until: Callable[[], dt.datetime | None],
+    expiries: Mapping[str, Callable[[], dt.datetime]],
 ) -> Parts:
     """From here on ledger, order map, orders' stream and verifier begin and end their faults; returns what is to be looked after."""
     faults = shared.faults
@@ -53,7 +53,7 @@ def hear(
         verifier,
         shared.watch,
         shared.clock,
-        valid_until,
+        expiries,
         shared.alarms,
         trail,
         lambda: ledger.why_behind,
@@ -65,11 +65,14 @@ async def be_watched(
 ) -> tuple[Alarming, Watching]:
     """From here on the relay looks after itself, and says on its port for monitors what it finds."""
     listener = watched.listener
-    parts = hear(shared, engine, watched.ledger, watched.verifier, watched.trail, lambda: listener.valid_until)
+    if listener.certificates is not None:
+        watched.expiries |= listener.certificates.expiries
+    parts = hear(shared, engine, watched.ledger, watched.verifier, watched.trail, watched.expiries)
     alarming = Alarming(settings.relay.name, settings.alarms, channels_of(settings.alarms))
     stack.push_async_callback(asyncio.to_thread, alarming.close)
-    alarming.hear(shared.faults, shared.alarms)
-    AlarmEntries(watched.ledger).hear(shared.faults, shared.alarms)
+    entries = AlarmEntries(watched.ledger)
+    alarming.hear(shared.faults, shared.alarms, entries.event)
+    entries.hear(shared.faults)
     readiness = Readiness(
         settings.relay.name, watched.faults, watched.verifier, watched.counter, lambda: why_draining(watched.sessions)
     )

@@ -34,6 +34,8 @@ from relay.rpc.admin_service import AdminParts
 from relay.settings import file as settings_file
 from relay.settings.settings import Settings
 
+_ADMIN_FILES = "admin.certificate", "admin.key", "admin.client_authority"
+
 
 @dataclass(frozen=True, slots=True)
 class Operated:
@@ -64,7 +66,9 @@ async def serve_operators(settings: Settings, of: Operated, stack: contextlib.As
         await port.start()
         stack.push_async_callback(port.stop)
         of.reloading.takes["admin.roles"] = of.reloading.takes["admin.consoles"] = port.take_roles
+        of.reloading.takes |= dict.fromkeys(_ADMIN_FILES, port.take_certificate)
         of.reloading.files["admin.certificate"] = port.take_certificate
+        of.watched.expiries |= port.expiries
 
 
 def _parts(settings: Settings, of: Operated, reads: ReadEntries) -> AdminParts:

@@ -33,7 +33,7 @@ from relay.counter.ctp.order_map.in_database import OrdersInDatabase
 from relay.counter.ctp.order_map.relay_numbers import take_number
 from relay.counter.ctp.order_map.tables import OrderTables
 from relay.counter.port import Counter, Evidence, Mode
-from relay.counter_choice import ProcessParts, make_counter, make_parts, read_link_limits
+from relay.counter_choice import CounterRules, ProcessParts, make_counter, make_parts
 from relay.database.database import open_database, prepare
 from relay.database.state_lock import StateLock
 from relay.database.times import COUNTER_ZONE
@@ -118,7 +118,7 @@ async def serve(
         await _keep_directory(settings, directory, known := KnownOwners(), stack)
         trail = stack.enter_context(open_order_trail(settings, engine))
         shared = make_parts(settings, numbers[-1], order_map, known, trail, stack)
-        counter = make_counter(settings, secrets, ledger, shared, link_limits := read_link_limits(settings))
+        counter = make_counter(settings, secrets, ledger, shared, rules := CounterRules(settings))
         sessions, admission, guard = _make_sessions(settings, directory, verifier, counter, ledger, shared)
         await ledger.record("relay_started", "", _started(settings, numbers[-1]))
         await counter.start()
@@ -144,7 +144,7 @@ async def serve(
             guard.count_locks,
         )
         alarming, watching = await be_watched(settings, engine, shared, watched, stack)
-        takes, files = Taking(sessions, admission, guard, counter, link_limits, doors, alarming, watching).rows()
+        takes, files = Taking(sessions, admission, guard, counter, rules, doors, alarming, watching).rows()
         reloading = Reloading(settings, load, takes, files, ledger)
         operated = Operated(
             engine, numbers[-1], watched, alarming.recent, counter, guard, reloading, stop := asyncio.Event()

@@ -15,9 +15,8 @@ from relay.admission.client_certificates import Asked
 from relay.admission.login_guard import LoginGuard
 from relay.admission.system_info import AgeLimits
 from relay.alarms.alarming import Alarming
-from relay.counter.ctp.orders.limits import LinkLimits
 from relay.counter.port import SteeredCounter
-from relay.counter_choice import LINK_LIMITS, read_link_limits
+from relay.counter_choice import DAY_LIMITS, LINK_LIMITS, CounterRules
 from relay.logs import logs
 from relay.reloading import Take
 from relay.rpc.listener import Doors
@@ -60,6 +59,8 @@ DOORS = tuple(
     )
 )
 
+_OPERATORS_FILE = "counter.operator.password_file"
+
 
 def admission_rules(settings: Settings) -> AdmissionRules:
     age = AgeLimits(settings.verification.max_age_seconds, settings.verification.max_future_seconds)
@@ -88,7 +89,7 @@ class Taking:
     admission: Admission
     guard: LoginGuard
     counter: SteeredCounter
-    link_limits: LinkLimits
+    rules: CounterRules
     doors: Doors
     alarming: Alarming
     watching: Watching
@@ -122,17 +123,23 @@ class Taking:
             "alarms": self._alarms,
             "watch": self.watching.take,
             **dict.fromkeys(LOGIN_LIMITS, self._login_limits),
-            **dict.fromkeys(LINK_LIMITS, self._link_limits),
+            **dict.fromkeys(LINK_LIMITS, self.rules.take_link_limits),
+            **dict.fromkeys(DAY_LIMITS, self.rules.take_day_limits),
+            **({_OPERATORS_FILE: self.rules.take_operator} if self._has_operator else {}),
         }
 
     def files(self) -> dict[str, Take]:
         """What is read again at every reload, whether or not a setting has changed."""
         files: dict[str, Take] = {"counter.relay_auth_code_file": self._auth_code, "alarms": self._alarms}
-        if self.counter.situation().user_id:
-            files["counter.operator.password_file"] = self._operator_password
+        if self._has_operator:
+            files[_OPERATORS_FILE] = self._operator_password
         if self.doors.listener.certificates is not None:
             files["listen.tls_certificate"] = self.doors.listener.take_certificate
         return files
+
+    @property
+    def _has_operator(self) -> bool:
+        return bool(self.counter.situation().user_id)
 
     def _session_limits(self, settings: Settings) -> None:
         self.sessions.limits = session_limits(settings)
@@ -140,9 +147,6 @@ class Taking:
     def _admission_rules(self, settings: Settings) -> None:
         # What TLS asks of terminals waits for a restart, and so does what is made of it here.
         self.admission.rules = replace(admission_rules(settings), certificates=self.admission.rules.certificates)
-
-    def _link_limits(self, settings: Settings) -> None:
-        self.link_limits.take(read_link_limits(settings))
 
     def _login_limits(self, settings: Settings) -> None:
         self._on_loop(lambda: self.guard.take_limits(settings.limits))

@@ -13,7 +13,7 @@ from relay.alarms.remedies import REMEDIES
 from relay.alarms.sender import AlarmSender
 from relay.faults.faults import FaultEdge, Faults
 from relay.faults.table import Fault, Gravity
-from relay.logs.alarms import AlarmName, Alarms
+from relay.logs.alarms import AlarmName, Alarms, Hear
 from relay.logs.event_texts import chinese_texts
 from relay.settings.secret_files import read_secret
 from relay.settings.values import split_address
@@ -72,11 +72,14 @@ class Alarming:
         """Whether the latest alarm has reached a person by one of the ways."""
         return any(sender.works for sender in self.senders)
 
-    def hear(self, faults: Faults, alarms: Alarms) -> None:
-        """Keep and send from now on what begins, ends and happens."""
+    def hear(self, faults: Faults, alarms: Alarms, *others: Hear) -> None:
+        """Keep and send from now on what begins, ends and happens, and what stands or happened before.
+
+        `others` hear the single events too: what came before there was a listener is handed on once.
+        """
         self._set_fault = faults.set
         faults.listen(self._edge)
-        alarms.listeners.append(self._event)
+        alarms.listen(self._event, *others)
 
     def take(self, settings: AlarmSettings) -> None:
         """Put these ways in force: a way that stays keeps its queue and counts, one that goes sends what waits. Blocks.

@@ -5,6 +5,10 @@ ones only renew why, and the first `end` is the ending edge. At an edge one line
 called, which must not wait. All of it is under one lock, so that the edges are heard in the order they happened: an end
 that overtook its beginning would leave a fault that stands for ever. What is kept: the standing faults, how often each
 has begun, and a bounded list of those that have ended.
+
+One that comes and goes would be two lines a second. So with its sixth beginning in five minutes a fault *flaps*: one line
+says so, and from there on an end is held back until nothing was found for a minute (`settle`). What is held back stands in
+doubt: it is seen everywhere, and keeps no terminal away. Every beginning is counted all the same.
 """
 
 from __future__ import annotations
@@ -22,6 +26,11 @@ from relay.faults.table import RUNBOOK_PAGE, Fault, Gravity, Stops
 
 _log = structlog.get_logger(__name__)
 _KEPT_ENDED = 200
+MOST_EDGES = 5
+"""beginnings of one fault in `FLAP_SECONDS` that are said one by one"""
+FLAP_SECONDS = 300.0
+QUIET_SECONDS = 60.0
+"""how long one that flaps must be away until it is over"""
 _CHINA = dt.timezone(dt.timedelta(hours=8))
 _LEVEL = {Gravity.CRITICAL: "error", Gravity.WARNING: "warning", Gravity.NOTICE: "info"}
 Now = Callable[[], dt.datetime]
@@ -42,7 +51,16 @@ class StandingFault:
     seconds: float | None = None
     """how long it stood; None while it stands"""
     in_doubt: bool = False
-    """only a login could say whether it still stands, so no terminal is kept away for it"""
+    """it may be over: only a login could say, or it comes and goes; so no terminal is kept away for it"""
+    times: int = 1
+    """how often it has begun since `since`: more than once where it comes and goes"""
+    away_since: float | None = None
+    """by the monotonic clock: since when one that comes and goes was not found any more"""
+
+    @property
+    def flaps(self) -> bool:
+        """Whether its end is held back, because it came and went too often."""
+        return self.times > 1
 
     def as_json(self) -> dict[str, object]:
         """Everything, for `/readyz`, status and alarms."""
@@ -60,6 +78,7 @@ class StandingFault:
             "seconds": round(lasted, 3),
             "why": self.why,
             "in_doubt": self.in_doubt,
+            "times": self.times,
             "runbook": f"{RUNBOOK_PAGE}.md#{fault.anchor}",
             **({"facts": dict(self.facts)} if self.facts else {}),
         }
@@ -87,6 +106,8 @@ class Faults:
         self._clock = clock
         self._standing: dict[Fault, StandingFault] = {}
         self._begun: Counter[Fault] = Counter()
+        self._lately: dict[Fault, deque[float]] = {}
+        """when each began, the latest few"""
         self._ended: deque[StandingFault] = deque(maxlen=_KEPT_ENDED)
         self._lock = threading.RLock()
         self._listeners: list[Listener] = []
@@ -103,26 +124,62 @@ class Faults:
         with self._lock:
             before = self._standing.get(fault)
             if before is not None:
-                self._standing[fault] = replace(before, why=why, facts=facts, in_doubt=False)
+                self._again(before, why, facts)
                 return
-            stands = self._standing[fault] = StandingFault(fault, self._now(), why, facts, self._clock())
-            self._begun[fault] += 1
+            now, times = self._clock(), self._times(fault)
+            stands = StandingFault(fault, self._now(), why, facts, now, times=times)
+            self._standing[fault] = stands
             say = getattr(_log, _LEVEL[fault.gravity])
             what = " / ".join(fault.title)
             say("fault_began", fault=fault.word, what=what, why=why, stops=fault.stops.value, **facts)
+            if stands.flaps:
+                _log.warning("fault_flaps", fault=fault.word, what=what, times=times, seconds=FLAP_SECONDS)
             self._announce(FaultEdge(stands))
 
     def end(self, fault: Fault) -> None:
-        """The fault is over; nothing happens where it did not stand."""
+        """The fault is over; nothing happens where it did not stand. Of one that comes and goes the end is held back."""
         with self._lock:
-            stood = self._standing.pop(fault, None)
+            stood = self._standing.get(fault)
             if stood is None:
                 return
-            stood = replace(stood, seconds=self._clock() - stood.began)
-            self._ended.append(stood)
-            what = " / ".join(fault.title)
-            _log.warning("fault_ended", fault=fault.word, what=what, seconds=_rounded(stood), why=stood.why)
-            self._announce(FaultEdge(stood))
+            if not stood.flaps:
+                self._end(stood)
+            elif stood.away_since is None:
+                self._standing[fault] = replace(stood, in_doubt=True, away_since=self._clock())
+
+    def settle(self) -> None:
+        """End what came and went, and has been away long enough. To be called now and then, on any thread."""
+        with self._lock:
+            now = self._clock()
+            for stood in tuple(self._standing.values()):
+                if stood.away_since is not None and now - stood.away_since >= QUIET_SECONDS:
+                    self._end(stood)
+
+    def _again(self, before: StandingFault, why: str, facts: Mapping[str, object]) -> None:
+        """It stands already, or is held back and has come again."""
+        times = before.times
+        if before.away_since is not None:
+            self._begun[before.fault] += 1
+            times += 1
+        found = replace(before, why=why, facts=facts, in_doubt=False, times=times, away_since=None)
+        self._standing[before.fault] = found
+
+    def _times(self, fault: Fault) -> int:
+        """Count one more beginning; returns 1, or how many there were lately where they are too many to be said."""
+        now = self._clock()
+        lately = self._lately.setdefault(fault, deque(maxlen=MOST_EDGES + 1))
+        lately.append(now)
+        self._begun[fault] += 1
+        return len(lately) if len(lately) > MOST_EDGES and now - lately[0] < FLAP_SECONDS else 1
+
+    def _end(self, stood: StandingFault) -> None:
+        fault = stood.fault
+        del self._standing[fault]
+        stood = replace(stood, seconds=self._clock() - stood.began)
+        self._ended.append(stood)
+        what, times = " / ".join(fault.title), {"times": stood.times} if stood.flaps else {}
+        _log.warning("fault_ended", fault=fault.word, what=what, seconds=_rounded(stood), why=stood.why, **times)
+        self._announce(FaultEdge(stood))
 
     def doubt(self, fault: Fault) -> None:
         """It stands, and only a login could say whether it still does: from here on none is kept away for it."""

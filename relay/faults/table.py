@@ -60,6 +60,15 @@ class Fault(Enum):
         gravity=Gravity.CRITICAL,
         stops=Stops.LOGINS,
     )
+    COUNTER_SILENT = FaultRow(
+        title=("柜台接受连接，但不应答登录", "the counter accepts connections and answers no login"),
+        remedy=(
+            "前置端口能通，后面的柜台没有应答：请柜台运维检查前置与交易核心；中继会自动重试，无需重启",
+            "the front's port is open, and nothing behind it answers: call the counter's operations; the relay tries by itself",
+        ),
+        gravity=Gravity.CRITICAL,
+        stops=Stops.LOGINS,
+    )
     OPERATOR_REFUSED = FaultRow(
         title=("柜台拒绝操作员登录", "the counter refuses the operator's login"),
         remedy=(
@@ -141,6 +150,18 @@ class Fault(Enum):
         gravity=Gravity.WARNING,
         stops=Stops.NOTHING,
     )
+    OTHER_CERTIFICATE_EXPIRED = FaultRow(
+        title=(
+            "管理接口或客户端 CA 的证书已过期",
+            "a certificate of the admin API, or of an authority of clients, has expired",
+        ),
+        remedy=(
+            "按原因里的设置名更换文件后重新加载（SIGHUP），无需重启",
+            "replace the file of the setting that is named, then reload (SIGHUP); no restart is needed",
+        ),
+        gravity=Gravity.WARNING,
+        stops=Stops.NOTHING,
+    )
     CLOCK_OFF = FaultRow(
         title=("本机时钟与柜台时间不一致", "this machine's clock differs from the counter's"),
         remedy=(
@@ -200,6 +221,15 @@ class Fault(Enum):
         remedy=(
             "看 CPU、磁盘与日志；持续不恢复则重启中继，已确认的报单不会丢失",
             "look at CPU, disk and log; restart the relay where it lasts: no acknowledged order is lost",
+        ),
+        gravity=Gravity.CRITICAL,
+        stops=Stops.LOGINS,
+    )
+    DESCRIPTORS_GONE = FaultRow(
+        title=("文件描述符用尽", "no file descriptors are left"),
+        remedy=(
+            "立即提高打开文件数上限（systemd: LimitNOFILE=）并重启；前置与数据库此时也会显得不通，以本条为准",
+            "raise the limit of open files (systemd: LimitNOFILE=) and restart; fronts and database seem away for this alone",
         ),
         gravity=Gravity.CRITICAL,
         stops=Stops.LOGINS,

@@ -5,7 +5,8 @@ An alarm is a line at error level in the log, with an event name of its own, and
 
 from __future__ import annotations
 
-from collections import Counter
+import threading
+from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from enum import Enum
 
@@ -42,18 +43,36 @@ class AlarmName(Enum):
         self.meaning = meaning
 
 
+Hear = Callable[[AlarmName, Mapping[str, object]], object]
+_KEPT_EARLY = 100
+
+
 class Alarms:
     def __init__(self) -> None:
         self._counts: Counter[AlarmName] = Counter()
-        self.listeners: list[Callable[[AlarmName, Mapping[str, object]], object]] = []
-        """called with each; they must not wait"""
+        self._listeners: list[Hear] = []
+        self._early: deque[tuple[AlarmName, Mapping[str, object]]] = deque(maxlen=_KEPT_EARLY)
+        """what was raised while nothing listened yet: the operator may be refused before the ways to a person are set up"""
+        self._lock = threading.RLock()
+
+    def listen(self, *listeners: Hear) -> None:
+        """Call these with each from now on, on the thread that raises it, and at once with what came before; they must not wait."""
+        with self._lock:
+            self._listeners += listeners
+            for name, facts in self._early:
+                for listener in listeners:
+                    listener(name, facts)
+            self._early.clear()
 
     def sound(self, name: AlarmName, **facts: object) -> None:
         """Raise one alarm; `facts` go into the log line and must not hold secrets."""
-        self._counts[name] += 1
         _log.error(name.event, **facts)
-        for listener in self.listeners:
-            listener(name, facts)
+        with self._lock:
+            self._counts[name] += 1
+            if not self._listeners:
+                self._early.append((name, facts))
+            for listener in self._listeners:
+                listener(name, facts)
 
     def count(self, name: AlarmName) -> int:
         return self._counts[name]

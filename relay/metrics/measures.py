@@ -36,6 +36,7 @@ def measures(of: Watched) -> Iterator[Measure]:
     yield from _of_the_counter(of)
     yield from _of_what_is_kept(of)
     yield from _of_the_door(of.listener)
+    yield from _of_certificates(of)
     yield "streams_without_session", (), of.gate.held
     yield "streams_waiting", (), of.gate.waiting
     yield "streams_refused", (), of.gate.refused
@@ -123,6 +124,11 @@ def _of_the_door(door: Listener) -> Iterator[Measure]:
         yield "connections_ended", (cause.event,), edge.counts.of(cause)
     if door.certificates is not None:
         yield "certificate_valid_until_seconds", (), door.certificates.valid_until.timestamp()
+
+
+def _of_certificates(of: Watched) -> Iterator[Measure]:
+    for key, until in tuple(of.expiries.items()):
+        yield "certificates_valid_until_seconds", (key,), until().timestamp()
 
 
 def readings(of: Watched) -> Iterator[Reading]:

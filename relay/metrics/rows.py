@@ -98,6 +98,10 @@ ROWS: Final[dict[str, MetricRow]] = {
     "connections_refused": _counter("connections refused, for whatever cause"),
     "connections_ended": _counter("connections refused or cut, by cause", "cause"),
     "certificate_valid_until_seconds": _gauge("when the served certificate expires, Unix time; no series without TLS"),
+    "certificates_valid_until_seconds": _gauge(
+        "the same of every certificate in use, by its setting: also the admin API's, and those of clients' authorities",
+        "certificate",
+    ),
     "disk_free_bytes": _gauge("free room for the state directory; NaN before the first look"),
     "descriptors_open": _gauge("files that are open"),
     "descriptors_most": _gauge("files that may be open"),

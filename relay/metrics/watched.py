@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -50,4 +51,6 @@ class Watched:
     found: Found = field(default_factory=Found)
     version: str = field(default_factory=partial(version, "ctp-relay"))
     """read once: it stands in a file, and a relay without descriptors must still say how it is"""
+    expiries: dict[str, Callable[[], dt.datetime]] = field(default_factory=dict)
+    """by setting: when the certificate that is in use expires; each part adds its own where it begins to serve"""
     senders: Callable[[], Sequence[AlarmSender]] = tuple

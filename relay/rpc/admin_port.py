@@ -7,7 +7,8 @@ nothing. Only the names in `admin.consoles` may ask for a console's accounts.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import datetime as dt
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from relay.admin.person import Person
 from relay.admin.roles import PersonRole
 from relay.outside_text import shown
 from relay.rpc.admin_service import LARGEST_REQUEST, SERVICE, AdminParts, AdminService, CallerUnknown
-from relay.rpc.certificates import CertificateUnusable, Pair, read_pair
+from relay.rpc.certificates import Authorities, CertificateUnusable, Pair, read_authorities, read_pair
 from relay.settings.admin_section import AdminSettings
 from relay.settings.settings import Settings
 
@@ -99,6 +100,14 @@ class AdminPort:
         """Serve no more."""
         await self._server.stop(1.0)
 
+    @property
+    def expiries(self) -> dict[str, Callable[[], dt.datetime]]:
+        """By setting: when what is in use expires; of several authorities, the first of them."""
+        return {
+            "admin.certificate": lambda: self._served[0].valid_until,
+            "admin.client_authority": lambda: self._served[1].valid_until,
+        }
+
     def take_roles(self, settings: Settings) -> None:
         """Who may do what from now on."""
         self.people.take_settings(settings.admin)
@@ -120,16 +129,12 @@ def _files(settings: AdminSettings) -> tuple[Path, Path, Path]:
     return certificate, key, authority
 
 
-def _read_files(certificate: Path, key: Path, authority: Path) -> tuple[Pair, bytes]:
-    try:
-        trusted = authority.read_bytes()
-    except OSError as error:
-        raise CertificateUnusable(f"{authority}: {error.strerror}") from None
-    return read_pair(certificate, key), trusted
+def _read_files(certificate: Path, key: Path, authority: Path) -> tuple[Pair, Authorities]:
+    return read_pair(certificate, key), read_authorities(authority)
 
 
-def _configuration(pair: Pair, trusted: bytes) -> grpc.ServerCertificateConfiguration:
-    return grpc.ssl_server_certificate_configuration([(pair.key, pair.chain)], trusted)
+def _configuration(pair: Pair, trusted: Authorities) -> grpc.ServerCertificateConfiguration:
+    return grpc.ssl_server_certificate_configuration([(pair.key, pair.chain)], trusted.pem)
 
 
 def _names(known: Mapping[str, Any]) -> list[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -125,6 +126,17 @@ class Certificates:
     @property
     def valid_until(self) -> dt.datetime:
         return self._pair.valid_until
+
+    @property
+    def expiries(self) -> dict[str, Callable[[], dt.datetime]]:
+        """By setting: when what is in use expires; of several authorities, the first of them."""
+        found: dict[str, Callable[[], dt.datetime]] = {"listen.tls_certificate": lambda: self.valid_until}
+        if self._authorities is not None:
+            found["listen.client_ca"] = self._authorities_until
+        return found
+
+    def _authorities_until(self) -> dt.datetime:
+        return self._authorities.valid_until if self._authorities is not None else self.valid_until
 
     def credentials(self, *, asks: bool = False) -> grpc.ServerCredentials:
         """For one server; each has its own, because each asks for what is new to it. `asks` the terminal for one as well.

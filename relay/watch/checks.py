@@ -23,8 +23,13 @@ _PROBE = b"\0" * 4096
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _ALARM_DAYS = (7, 1)
 _CONNECT_SECONDS = 3.0
+NO_DESCRIPTOR = {errno.EMFILE, errno.ENFILE}
 _SCARCE = 0.9
 """of the descriptors: beyond it they are few"""
+_FEW = 32
+"""descriptors that are few, however many there may be"""
+_OF_A_SESSION = 6
+"""what a session at the counter needs: with fewer no login succeeds"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,17 +90,38 @@ def certificate_stage(valid_until: dt.datetime, now: dt.datetime) -> int:
 
 
 def descriptors_used() -> tuple[int, int]:
-    """How many files are open, and how many may be."""
-    return sum(1 for _ in Path("/proc/self/fd").iterdir()), resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    """How many files are open, and how many may be. Where not one more can be opened, all are."""
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    try:
+        return sum(1 for _ in Path("/proc/self/fd").iterdir()), most
+    except OSError as error:
+        if error.errno in NO_DESCRIPTOR:
+            return most, most
+        raise
 
 
-def why_descriptors_low(used: int, most: int) -> str:
-    """Empty where there are enough."""
-    return f"{used} of {most} are used" if used > _SCARCE * most else ""
+def descriptors_state(used: int, most: int) -> tuple[str, str]:
+    """Why no login can have what it needs, and why that may soon be so; at most one of them is not empty."""
+    said = f"{used} of {most} are used"
+    if most - used < _OF_A_SESSION:
+        return said, ""
+    return "", said if used > _SCARCE * most or most - used < _FEW else ""
+
+
+def why_no_descriptor() -> str:
+    """Empty where one more file can be opened."""
+    try:
+        os.close(os.open("/", os.O_RDONLY | os.O_DIRECTORY))
+    except OSError as error:
+        return str(error.strerror) if error.errno in NO_DESCRIPTOR else ""
+    return ""
 
 
 def why_no_front(fronts: Sequence[str]) -> str:
-    """Why none of these accepts a connection; says nothing about whether it speaks CTP."""
+    """Why none of these accepts a connection; says nothing about whether it speaks CTP.
+
+    Raises OSError where this process has no descriptor for it: that says nothing of a front.
+    """
     whys: list[str] = []
     for front in fronts:
         host, _, port = front.partition("://")[2].rpartition(":")
@@ -103,5 +129,7 @@ def why_no_front(fronts: Sequence[str]) -> str:
             with socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_SECONDS):
                 return ""
         except OSError as error:
+            if error.errno in NO_DESCRIPTOR:
+                raise
             whys.append(f"{front}: {error.strerror or error}")
     return "; ".join(whys)

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import datetime as dt
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -24,6 +24,8 @@ from relay.settings.settings import Settings
 from relay.watch import checks
 from relay.watch.watcher import Check, LoopWatch, Watcher
 
+SERVED = "listen.tls_certificate"
+"""of the expiries, the certificate without which no terminal comes in"""
 _FRONT_SECONDS = 5.0
 """how soon a front that is down is tried again, where no session does it"""
 
@@ -49,8 +51,8 @@ class Parts:
     verifier: Verifier | None
     counter: CounterWatch
     clock: ClockWatch
-    valid_until: Callable[[], dt.datetime | None]
-    """when the served certificate expires; None without TLS"""
+    expiries: Mapping[str, Callable[[], dt.datetime]]
+    """by setting: when the certificate that is in use expires"""
     alarms: Alarms
     trail: OrderTrailWriter | None = None
     why_ledger_behind: Callable[[], str] = lambda: ""
@@ -65,8 +67,8 @@ class Watching:
         self._parts = parts
         self._faults = parts.faults
         self.found = Found()
-        self._stage: tuple[dt.datetime, int] | None = None
-        """of which certificate, and the days of the alarm that was given for it last"""
+        self._stages: dict[str, tuple[dt.datetime, int]] = {}
+        """by setting: of which certificate, and the days of the alarm that was given for it last"""
 
     def take(self, settings: Settings) -> None:
         """Look by these settings from the next looks on."""
@@ -87,6 +89,7 @@ class Watching:
             "order map": self.order_map,
             "descriptors": self.descriptors,
             "order trail": self.order_trail,
+            "faults": self._faults.settle,
         }
         database_down = partial(self._faults.begin, Fault.DATABASE_DOWN)
         return [
@@ -121,29 +124,43 @@ class Watching:
             self._faults.set(Fault.ORDERS_NOT_RECORDED, self._parts.trail.why_losing())
 
     def certificate(self) -> None:
-        """How long the served certificate is good."""
-        until = self._parts.valid_until()
-        if until is not None:
-            days = self._settings.watch.certificate_days
-            expired, expiring = checks.certificate_state(until, dt.datetime.now(dt.UTC), days)
-            self._faults.set(Fault.CERTIFICATE_EXPIRED, expired)
-            self._faults.set(Fault.CERTIFICATE_EXPIRING, expiring)
-            stage = (until, checks.certificate_stage(until, dt.datetime.now(dt.UTC)))
-            if stage[1] and stage != self._stage:
-                self._parts.alarms.sound(AlarmName.CERTIFICATE_ENDS, days=stage[1], valid_until=until.isoformat())
-            self._stage = stage
+        """How long each certificate in use is good: the served one, the admin API's, those of clients' authorities."""
+        now, days = dt.datetime.now(dt.UTC), self._settings.watch.certificate_days
+        found = {key: until() for key, until in tuple(self._parts.expiries.items())}
+        states = {key: checks.certificate_state(until, now, days) for key, until in found.items()}
+        served = states.get(SERVED, ("", ""))[0]
+        others = [f"{key}: {expired}" for key, (expired, _) in states.items() if expired and key != SERVED]
+        self._faults.set(Fault.CERTIFICATE_EXPIRED, served)
+        self._faults.set(Fault.OTHER_CERTIFICATE_EXPIRED, "; ".join(others))
+        expiring = [f"{key}: {soon}" for key, (_, soon) in states.items() if soon]
+        self._faults.set(Fault.CERTIFICATE_EXPIRING, "; ".join(expiring))
+        for key, until in found.items():
+            self._count_down(key, until, now)
+
+    def _count_down(self, key: str, until: dt.datetime, now: dt.datetime) -> None:
+        stage = (until, checks.certificate_stage(until, now))
+        if stage[1] and stage != self._stages.get(key):
+            ends = until.isoformat()
+            self._parts.alarms.sound(AlarmName.CERTIFICATE_ENDS, certificate=key, days=stage[1], valid_until=ends)
+        self._stages[key] = stage
 
     def descriptors(self) -> None:
         """How many are left."""
         self.found.descriptors, self.found.descriptors_most = checks.descriptors_used()
-        self._faults.set(
-            Fault.DESCRIPTORS_LOW, checks.why_descriptors_low(self.found.descriptors, self.found.descriptors_most)
-        )
+        gone, low = checks.descriptors_state(self.found.descriptors, self.found.descriptors_most)
+        self._faults.set(Fault.DESCRIPTORS_GONE, gone)
+        self._faults.set(Fault.DESCRIPTORS_LOW, low)
 
     def fronts(self) -> None:
         """Whether a front could be reached, where no session of a terminal or operator knows it."""
-        if self._parts.counter.is_idle:
-            self._parts.counter.probed(checks.why_no_front(self._settings.counter.fronts))
+        if not self._parts.counter.asks_for_probe:
+            return
+        try:
+            why = checks.why_no_front(self._settings.counter.fronts)
+        except OSError as error:  # none of the fronts'
+            self._faults.begin(Fault.DESCRIPTORS_GONE, error.strerror or str(error))
+        else:
+            self._parts.counter.probed(why)
 
 
 async def watch_process(settings: Settings, parts: Parts, stack: contextlib.AsyncExitStack) -> Watching:

@@ -340,11 +340,51 @@ async def test_few_descriptors_are_heard_of(shared: tuple[Site, Heard]) -> None:
     """By the limit as it is now."""
     site, heard = shared
     used = len(await asyncio.to_thread(os.listdir, f"/proc/{site.relay.pid}/fd"))
-    before = limit(site.relay.pid, used + 3)
+    before = limit(site.relay.pid, used + 25)
 
     await heard.begins(Fault.DESCRIPTORS_LOW)
     limit(site.relay.pid, before)
     await heard.ends(Fault.DESCRIPTORS_LOW)
+
+
+async def test_no_descriptors_are_no_front_that_is_down(shared: tuple[Site, Heard]) -> None:
+    """Nobody is logged in, so fronts are tried, and cannot be: the relay's own want is said, and nothing of a front."""
+    site, heard = shared
+    fronts = heard.edges(Fault.FRONT_DOWN)
+    before = limit(site.relay.pid, 3)
+    try:
+        await eventually("it is said", lambda: heard.edges(Fault.DESCRIPTORS_GONE) == ["fault_began"])
+    finally:
+        limit(site.relay.pid, before)
+    await heard.ends(Fault.DESCRIPTORS_GONE)
+
+    assert heard.edges(Fault.FRONT_DOWN) == fronts
+
+
+async def test_a_counter_that_answers_no_login_is_heard_of_by_the_operator(provoke: Provoke) -> None:
+    """The front is up, the authentication is answered, and the login never is."""
+    site, heard = await provoke(
+        Mode.MANY_TO_ONE, lambda control: control.ignore("ReqUserLogin"), counter__login_timeout_seconds=2.0
+    )
+    stands = await heard.begins(Fault.COUNTER_SILENT)
+    site.counter.control.clear()
+    await heard.ends(Fault.COUNTER_SILENT)
+
+    assert stands["facts"]["step"] == "login"
+    assert heard.edges(Fault.FRONT_DOWN) == []
+
+
+async def test_a_counter_that_answers_no_login_is_heard_of_by_a_terminal(provoke: Provoke) -> None:
+    """Many-to-many: its login is refused, and the next that is answered ends it."""
+    site, heard = await provoke(Mode.MANY_TO_MANY, counter__login_timeout_seconds=2.0)
+    site.counter.control.ignore("ReqAuthenticate")
+    with pytest.raises(LoginRejected):
+        async with site.logged_in(INVESTORS[0]):
+            pass
+    await heard.begins(Fault.COUNTER_SILENT)
+    site.counter.control.clear()
+    async with site.logged_in(INVESTORS[0]):
+        await heard.ends(Fault.COUNTER_SILENT)
 
 
 def limit(pid: int, files: int) -> int:

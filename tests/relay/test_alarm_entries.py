@@ -29,7 +29,9 @@ async def test_alarms_are_entries(sqlite_engine: Engine, clock: HandClock, tmp_p
     """By name and reason, from whatever thread they come."""
     faults, alarms = Faults(), Alarms()
     with Ledger(sqlite_engine, "one", spool=Spool(tmp_path / "spool"), clock=clock) as ledger:
-        AlarmEntries(ledger).hear(faults, alarms)
+        entries = AlarmEntries(ledger)
+        entries.hear(faults)
+        alarms.listen(entries.event)
         other = threading.Thread(target=faults.begin, args=(CRITICAL, "the cable"))
         other.start()
         other.join()

@@ -9,7 +9,7 @@ import threading
 import pytest
 import structlog
 
-from relay.faults.faults import FaultEdge, Faults
+from relay.faults.faults import FLAP_SECONDS, MOST_EDGES, QUIET_SECONDS, FaultEdge, Faults
 from relay.faults.table import Fault, Gravity, Stops
 
 AT = dt.datetime(2026, 1, 5, 8, 57, tzinfo=dt.timezone(dt.timedelta(hours=8)))
@@ -143,6 +143,61 @@ def test_a_fault_in_doubt_stands_and_keeps_no_terminal_away() -> None:
     assert doubted == ([Fault.RELAY_AUTH_CODE_WRONG], ())
     assert [stands.fault for stands in faults.keeping_from_ready()] == [Fault.RELAY_AUTH_CODE_WRONG]
     assert len(heard) == 1
+
+
+class Flapping:
+    """A fault that comes and goes by a clock of the test's own."""
+
+    def __init__(self) -> None:
+        self.now, self.heard = 1000.0, list[FaultEdge]()
+        self.faults = Faults(lambda: AT, lambda: self.now)
+        self.faults.listen(self.heard.append)
+
+    def flap(self, times: int) -> None:
+        for _ in range(times):
+            self.faults.begin(Fault.FRONT_DOWN, "reason 4097")
+            self.now += 0.5
+            self.faults.end(Fault.FRONT_DOWN)
+            self.now += 0.5
+            self.faults.settle()
+
+
+def test_a_fault_that_comes_and_goes_is_a_few_lines_and_is_counted() -> None:
+    """An hour of it: what is written and sent is bounded, what is counted is not, and it is said that it flaps."""
+    flapping = Flapping()
+    with structlog.testing.capture_logs() as lines:
+        flapping.flap(3600)
+        during = flapping.faults.now(), flapping.faults.keeping_from_ready()
+        flapping.now += QUIET_SECONDS
+        flapping.faults.settle()
+
+    assert [line["event"] for line in lines].count("fault_flaps") == 1
+    assert len(lines) == 2 * MOST_EDGES + 3
+    assert len(flapping.heard) == 2 * (MOST_EDGES + 1)
+    assert flapping.faults.begun(Fault.FRONT_DOWN) == 3600
+    assert (during[0][0].in_doubt, during[1]) == (True, ())
+    assert (flapping.faults.now(), lines[-1]["event"], lines[-1]["times"]) == ((), "fault_ended", 3600)
+
+
+def test_one_that_flaps_and_stays_keeps_terminals_away_at_once() -> None:
+    """What is held back is its end alone."""
+    flapping = Flapping()
+    flapping.flap(2 * MOST_EDGES)
+    flapping.faults.begin(Fault.FRONT_DOWN, "gone for good")
+    flapping.now += 10 * QUIET_SECONDS
+    flapping.faults.settle()
+
+    assert [stands.why for stands in flapping.faults.keeping_from_ready()] == ["gone for good"]
+
+
+def test_one_that_comes_now_and_then_does_not_flap() -> None:
+    """Each time is a beginning and an end of its own."""
+    flapping = Flapping()
+    for _ in range(20):
+        flapping.flap(1)
+        flapping.now += FLAP_SECONDS / (MOST_EDGES - 1)
+
+    assert len(flapping.heard) == 40
 
 
 @pytest.mark.parametrize("fault", Fault)

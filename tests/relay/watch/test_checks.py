@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
+import resource
 import socket
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,7 +18,7 @@ from relay.faults.faults import Faults
 from relay.faults.table import Fault
 from relay.logs.alarms import AlarmName, Alarms
 from relay.watch import checks
-from relay.watch.watching import Watching
+from relay.watch.watching import SERVED, Watching
 
 NOW = dt.datetime(2026, 1, 5, tzinfo=dt.UTC)
 
@@ -64,10 +66,30 @@ def test_a_certificate_warns_before_its_end(left: int, expired: bool, expiring: 
     assert tuple(map(bool, found)) == (expired, expiring)
 
 
-def test_descriptors_are_low_near_their_limit() -> None:
-    """Not while many are left."""
-    assert checks.why_descriptors_low(100, 1000) == ""
-    assert "950 of 1000" in checks.why_descriptors_low(950, 1000)
+def test_descriptors_are_low_near_their_limit_and_gone_at_it() -> None:
+    """Not while many are left; gone is where no session at the counter can be made."""
+    assert checks.descriptors_state(100, 1000) == ("", "")
+    assert checks.descriptors_state(950, 1000) == ("", "950 of 1000 are used")
+    assert checks.descriptors_state(995, 1000) == ("995 of 1000 are used", "")
+    assert checks.descriptors_state(60, 80) == ("", "60 of 80 are used")
+
+
+def test_a_process_without_descriptors_says_so_and_nothing_of_a_front(free_port: int) -> None:
+    """The front that could not be tried is not said to be down."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    had = checks.why_no_descriptor()
+    lowest = os.dup(0)
+    os.close(lowest)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, before[1]))
+    try:
+        used, most = checks.descriptors_used()
+        lacking = checks.why_no_descriptor()
+        with pytest.raises(OSError, match="Too many open files"):
+            checks.why_no_front([f"tcp://127.0.0.1:{free_port}"])
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+    assert (had, lacking, used) == ("", "Too many open files", most)
 
 
 def test_one_front_that_accepts_is_enough(free_port: int) -> None:
@@ -101,7 +123,8 @@ def test_each_alarm_before_a_certificates_end_is_given_once() -> None:
     until = dt.datetime.now(dt.UTC) + dt.timedelta(days=6)
     alarms, faults = Alarms(), Faults()
     settings = SimpleNamespace(watch=SimpleNamespace(certificate_days=30.0))
-    parts = SimpleNamespace(valid_until=lambda: until, alarms=alarms, faults=faults)
+    expiries = {SERVED: lambda: until}
+    parts = SimpleNamespace(expiries=expiries, alarms=alarms, faults=faults)
     watching = Watching(settings, parts)  # type: ignore[arg-type]
     for _ in range(3):
         watching.certificate()
@@ -115,6 +138,27 @@ def test_each_alarm_before_a_certificates_end_is_given_once() -> None:
     watching.certificate()
     assert alarms.count(AlarmName.CERTIFICATE_ENDS) == 2
     assert not faults.now()
+
+
+def test_every_certificate_is_watched_and_only_the_served_one_keeps_terminals_away() -> None:
+    """The admin API's, and those of clients' authorities, are said by their setting; one that expires soon, too."""
+    now = dt.datetime.now(dt.UTC)
+    alarms, faults = Alarms(), Faults()
+    ends = {
+        SERVED: now + dt.timedelta(days=300),
+        "admin.certificate": now - dt.timedelta(hours=1),
+        "listen.client_ca": now + dt.timedelta(days=6),
+    }
+    expiries = {key: (lambda until=until: until) for key, until in ends.items()}
+    settings = SimpleNamespace(watch=SimpleNamespace(certificate_days=30.0))
+    watching = Watching(settings, SimpleNamespace(expiries=expiries, alarms=alarms, faults=faults))  # type: ignore[arg-type]
+    watching.certificate()
+    whys = {stands.fault: stands.why for stands in faults.now()}
+
+    assert set(whys) == {Fault.OTHER_CERTIFICATE_EXPIRED, Fault.CERTIFICATE_EXPIRING}
+    assert whys[Fault.OTHER_CERTIFICATE_EXPIRED].startswith("admin.certificate: expired")
+    assert whys[Fault.CERTIFICATE_EXPIRING].startswith("listen.client_ca: 6.0 days")
+    assert (faults.keeping_from_ready(), alarms.count(AlarmName.CERTIFICATE_ENDS)) == ((), 1)
 
 
 def test_orders_that_are_not_recorded_are_a_fault_until_they_are_again() -> None:

@@ -81,8 +81,7 @@ class _Tables:
 class RefMap:
     """The entries of one trading day."""
 
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
+    def __init__(self) -> None:
         self.clear()
 
     def clear(self) -> None:
@@ -97,8 +96,9 @@ class RefMap:
     def __len__(self) -> int:
         return self._count
 
-    def full(self, more: int) -> bool:
-        return self._count + more > self._limit
+    def full(self, more: int, most: int) -> bool:
+        """Whether `more` would be beyond `most`."""
+        return self._count + more > most
 
     def used_by(self, investor_id: str) -> int:
         """How many references this investor has used today, in all lanes."""

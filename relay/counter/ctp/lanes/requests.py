@@ -37,9 +37,12 @@ class _Chosen:
     assigned: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class DayLimits:
-    """How many references of one counter session a trading day may use: a share for each investor, and a last bound."""
+    """How many references of one counter session a trading day may use: a share for each investor, and a last bound.
+
+    What is changed holds for the next order.
+    """
 
     total: int = 500_000
     per_investor: int = 20_000
@@ -105,7 +108,11 @@ class RequestWriter:
     def _no_room(self, lane: Lane, more: int) -> Refusal | None:
         if self._refs.used_by(lane.identity.investor_id) + more > self._limits.per_investor:
             return call_reasons.investor_day_limit_reached(most=self._limits.per_investor)
-        return call_reasons.day_limit_reached(most=self._limits.total) if self._refs.full(more) else None
+        return (
+            call_reasons.day_limit_reached(most=self._limits.total)
+            if self._refs.full(more, self._limits.total)
+            else None
+        )
 
     def _number(
         self, lane: Lane, places: RefPlaces, body: bytearray

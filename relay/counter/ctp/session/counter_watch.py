@@ -8,8 +8,10 @@ keeps no terminal away, because a relay that is not ready may never be sent that
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import structlog
 
@@ -26,10 +28,12 @@ GRACE_SECONDS = 2.0
 _FIRST_SECONDS = 8.0
 """the same of sessions that were never connected"""
 _OLD_SECONDS = 30.0
+_CONNECT = "connect"
 _NOT_INITIALISED = frozenset({7, 8})
 _AUTH_CODE_WRONG = 63
 _BY_OPERATOR = (Fault.OPERATOR_REFUSED, Fault.OPERATOR_FORCED_OUT)
 _BY_ANY_LOGIN = (
+    Fault.COUNTER_SILENT,
     Fault.RELAY_AUTH_CODE_WRONG,
     Fault.COUNTER_NOT_INITIALISED,
     Fault.LOGINS_STOPPED,
@@ -37,18 +41,45 @@ _BY_ANY_LOGIN = (
 )
 
 
+@dataclass(slots=True)
+class _Silence:
+    """What is known of a counter that takes connections and answers nothing."""
+
+    at: float = 0.0
+    """when it was found last"""
+    step: str = ""
+    """which step was left unanswered"""
+    answered_at: float = -math.inf
+    """when a step of a login was answered last"""
+    speechless: bool = False
+    """whether a session could not connect, and none has since: a port that is open all the same says nothing"""
+    open_since: float | None = None
+    """since when plain connections are accepted, where no session gets one"""
+
+
 class CounterWatch:
     """Of one process. Fed on the loop; `look` and the figures may be asked on any thread."""
 
-    def __init__(self, faults: Faults, breaker: Breaker, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        faults: Faults,
+        breaker: Breaker,
+        clock: Callable[[], float] = time.monotonic,
+        no_descriptor: Callable[[], str] = lambda: "",
+    ) -> None:
+        """`no_descriptor` says why this process cannot open one file more: then nothing is known of a front."""
         self._faults = faults
+        self._no_descriptor = no_descriptor
         self.breaker = breaker
         self._clock = clock
         self._sessions: dict[str, float] = {}
         """those that are open: since when they are not connected, 0 where they are"""
         self._were: set[str] = set()
         """those that have been connected before"""
+        self._failed: set[str] = set()
+        """those whose connection the API said to be broken, or not to be made"""
         self._refused_at = 0.0
+        self._silence = _Silence()
         self._trading_day = ""
         self._by_operator = False
         """whether one session decides, and tries again by itself"""
@@ -74,6 +105,11 @@ class CounterWatch:
         """Whether no session is open, so that none would find a front that is down, or back."""
         return not self._sessions
 
+    @property
+    def asks_for_probe(self) -> bool:
+        """Whether a plain connection would say more: no session is open, or none gets a connection."""
+        return self.is_idle or self._faults.stands(Fault.FRONT_DOWN) or self._is_speechless
+
     def opened(self, session: str) -> None:
         """An instance of the API begins to connect."""
         self._sessions[session] = self._clock()
@@ -82,6 +118,7 @@ class CounterWatch:
         """Released; whether the front is there is no longer known by it."""
         self._sessions.pop(session, None)
         self._were.discard(session)
+        self._failed.discard(session)
 
     def happened(
         self, session: str, event: events.Event, commands: Sequence[events.Command], *, operator: bool
@@ -96,7 +133,7 @@ class CounterWatch:
             case events.StepRefused(error_id, text):
                 self._refused(error_id, text, operator=operator)
             case events.Authenticated():
-                self._faults.end(Fault.RELAY_AUTH_CODE_WRONG)
+                self._authenticated()
             case events.LoggedIn(trading_day):
                 self._logged_in(trading_day, operator=operator)
             case events.Reported(code):
@@ -105,14 +142,18 @@ class CounterWatch:
                 self._faults.begin(Fault.OPERATOR_FORCED_OUT, "the counter logged the operator out")
             case _:
                 pass
-        self._decided(commands)
+        self._decided(commands, refused=session in self._failed)
 
-    def _decided(self, commands: Sequence[events.Command]) -> None:
+    def _decided(self, commands: Sequence[events.Command], *, refused: bool) -> None:
+        """`refused` is whether the API has said of this session's connection that it failed."""
         for command in commands:
             if isinstance(command, events.Alarm) and command.name is AlarmName.RELAY_APP_TYPE_WRONG:
                 self._faults.begin(Fault.RELAY_APP_TYPE_WRONG, command.text)
-            if isinstance(command, events.CounterSessionEnded) and command.step == "connect":
+            if isinstance(command, events.CounterSessionEnded) and command.step == _CONNECT:
+                self._silence.speechless = not refused
                 self._unreachable(command.text)
+            if isinstance(command, events.Unanswered):
+                self._unanswered(command)
 
     def reported(self, code: int) -> None:
         """One more report at the API."""
@@ -132,14 +173,51 @@ class CounterWatch:
             return
         if now - self._refused_at > _OLD_SECONDS:
             self._faults.doubt(Fault.COUNTER_NOT_INITIALISED)
+        if now - self._silence.at > _OLD_SECONDS:
+            self._faults.doubt(Fault.COUNTER_SILENT)
         if self.breaker.refusal(now) is None:  # the next login is tried, and decides
             for fault in (Fault.LOGINS_STOPPED, Fault.RELAY_AUTH_CODE_WRONG):
                 self._faults.doubt(fault)
 
     def probed(self, why_not: str) -> None:
-        """A front was tried by a plain connection, because no session is open."""
-        if self.is_idle:
-            self._faults.set(Fault.FRONT_DOWN, why_not)
+        """A front was tried by a plain connection, because no session has one."""
+        if self.connected:
+            return
+        now = self._clock()
+        if why_not:
+            self._silence.speechless, self._silence.open_since = False, None
+            if self._silence.step == _CONNECT:
+                self._faults.end(Fault.COUNTER_SILENT)
+            self._faults.begin(Fault.FRONT_DOWN, why_not)
+            return
+        self._silence.open_since = now if self._silence.open_since is None else self._silence.open_since
+        # The API needs some seconds until it finds that a front is back; longer than that, and nothing speaks behind the port.
+        if not self.is_idle and now - self._silence.open_since <= _FIRST_SECONDS:
+            return
+        if (self._silence.speechless or not self.is_idle) and not self._is_speechless:
+            self._silent(_CONNECT, "a plain connection is accepted, and the API hears nothing")
+        self._faults.end(Fault.FRONT_DOWN)
+
+    @property
+    def _is_speechless(self) -> bool:
+        """Whether it is known that a front's port is open, and nothing speaks behind it."""
+        return self._silence.step == _CONNECT and self._faults.stands(Fault.COUNTER_SILENT)
+
+    def _unanswered(self, step: events.Unanswered) -> None:
+        if (
+            self._clock() - self._silence.answered_at > 0.9 * step.seconds
+        ):  # otherwise it answered another session meanwhile
+            self._silent(step.step, f"{step.step}: no answer within {step.seconds:g} s")
+
+    def _silent(self, step: str, why: str) -> None:
+        self._silence.at, self._silence.step = self._clock(), step
+        self._faults.begin(Fault.COUNTER_SILENT, why, step=step)
+
+    def _authenticated(self) -> None:
+        self._silence.answered_at = self._clock()
+        self._faults.end(Fault.RELAY_AUTH_CODE_WRONG)
+        if self._silence.step != "login":  # a login that is never answered comes behind each authentication
+            self._faults.end(Fault.COUNTER_SILENT)
 
     def _connected(self, session: str) -> None:
         since, self._sessions[session] = self._sessions.get(session, 0.0), 0.0
@@ -147,20 +225,29 @@ class CounterWatch:
             self.reconnects += 1
             _log.info("front_back", session=session, seconds=round(self._clock() - since, 3))
         self._were.add(session)
+        self._silence.speechless, self._silence.open_since = False, None
         self._faults.end(Fault.FRONT_DOWN)
 
     def _disconnected(self, session: str, reason: int) -> None:
+        self._failed.add(session)
         if self._sessions.get(session) == 0.0:  # it was connected: the API says every failed try as well
             self._sessions[session] = self._clock()
             self.lost += 1
             _log.warning("front_lost", session=session, reason=reason)
 
     def _unreachable(self, why: str) -> None:
-        if not self.connected:
+        if self.connected:
+            return
+        if lacking := self._no_descriptor():
+            self._faults.begin(Fault.DESCRIPTORS_GONE, lacking)
+        elif self._is_speechless:
+            self._silent(_CONNECT, why)
+        else:
             self._faults.begin(Fault.FRONT_DOWN, why)
 
     def _refused(self, error_id: int, text: str, *, operator: bool) -> None:
-        self._refused_at = self._clock()
+        self._refused_at = self._silence.answered_at = self._clock()
+        self._faults.end(Fault.COUNTER_SILENT)
         facts = {"error_id": error_id, "text": text}
         why = f"CTP {error_id}: {text}"
         if error_id == _AUTH_CODE_WRONG:
@@ -180,6 +267,7 @@ class CounterWatch:
             self._faults.begin(Fault.OPERATOR_REFUSED, why, **facts)
 
     def _logged_in(self, trading_day: str, *, operator: bool) -> None:
+        self._silence.answered_at = self._clock()
         if trading_day != self._trading_day:
             if self._trading_day:
                 _log.info("trading_day_changed", before=self._trading_day, now=trading_day)

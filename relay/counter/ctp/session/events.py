@@ -159,6 +159,14 @@ class Alarm(Command):
 
 
 @dataclass(frozen=True, slots=True)
+class Unanswered(Command):
+    """The counter, to which the session is connected, left a step of the login without an answer for so long."""
+
+    step: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Wait(Command):
     """Start the clock: DeadlinePassed is wanted after `seconds`."""
 

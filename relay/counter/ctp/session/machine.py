@@ -57,6 +57,7 @@ from relay.counter.ctp.session.events import (
     StepRefused,
     TakeTurn,
     TurnCame,
+    Unanswered,
     Wait,
 )
 from relay.counter.ctp.session.password_tries import PasswordTries
@@ -347,7 +348,8 @@ class SessionMachine:
 
     def _no_answer(self, _: DeadlinePassed) -> Decision:
         self.unclear = True
-        return self._try_again_or_end("the counter did not answer in time")
+        unanswered = Unanswered(_STEPS[self.state], self._patience.answer)
+        return unanswered, *self._try_again_or_end("the counter did not answer in time")
 
     def _step_failed(self, event: StepFailed) -> Decision:
         self.unclear = event.answered

@@ -61,6 +61,95 @@ def test_a_connection_that_breaks_and_comes_back_is_one_line_each() -> None:
     assert (counter.watch.lost, counter.watch.reconnects) == (1, 1)
 
 
+def test_a_counter_that_accepts_and_never_answers_is_a_fault_of_its_own() -> None:
+    """No front is down. An answer ends it; a login that is never answered is not over with the authentication before it."""
+    counter = Counter()
+    counter.connected("a")
+    counter.event("a", events.DeadlinePassed(), events.Unanswered("authenticate", 10.0), operator=True)
+    authenticate = counter.after(60)
+    counter.event("a", events.Authenticated("2"), operator=True)
+    authenticated = counter.after(10)
+    counter.event("a", events.DeadlinePassed(), events.Unanswered("login", 10.0), operator=True)
+    counter.event("a", events.Authenticated("2"), operator=True)
+    login = counter.after(60)
+    counter.event("a", events.StepRefused(3, "wrong"), operator=True)
+
+    assert (authenticate, authenticated, login) == (["counter_silent"], [], ["counter_silent"])
+    assert "counter_silent" not in counter.after(0)
+
+
+def test_one_login_that_is_lost_while_others_are_answered_is_no_silence() -> None:
+    """The counter answers; and what no other login contradicts grows old."""
+    counter = Counter()
+    counter.connected("a", "b")
+    counter.event("b", events.LoggedIn("20260105"))
+    counter.now += 5
+    counter.event("a", events.DeadlinePassed(), events.Unanswered("login", 10.0))
+    answered = counter.after(0)
+    counter.now += 60
+    counter.event("a", events.DeadlinePassed(), events.Unanswered("login", 10.0))
+    silent = counter.after(0), counter.faults.keeping_from_ready() != ()
+    counter.after(60)
+
+    assert (answered, silent) == ([], (["counter_silent"], True))
+    assert counter.faults.keeping_from_ready() == ()
+
+
+def test_a_port_that_is_open_and_says_nothing_is_told_from_a_front_that_is_down() -> None:
+    """The terminal's session heard nothing, and a plain connection is accepted; when it no longer is, the front is down."""
+    counter = Counter()
+    counter.watch.opened("a")
+    counter.event("a", events.DeadlinePassed(), events.CounterSessionEnded("connect", 0, "no front answered"))
+    counter.watch.closed("a")
+    counter.watch.probed("")
+    silent = counter.after(0)
+    counter.watch.probed("connection refused")
+    down = counter.after(0)
+    counter.watch.probed("")
+
+    assert (silent, down, counter.after(0)) == (["counter_silent"], ["front_down"], [])
+
+
+def test_a_front_that_came_back_is_not_silent_because_a_terminal_met_it_closed() -> None:
+    """The API said that its connection failed: the port was closed."""
+    counter = Counter()
+    counter.watch.opened("a")
+    counter.event("a", events.FrontDisconnected(4097))
+    counter.event("a", events.DeadlinePassed(), events.CounterSessionEnded("connect", 0, "no front answered"))
+    counter.watch.closed("a")
+    counter.watch.probed("")
+
+    assert counter.after(0) == []
+
+
+def test_an_operator_without_a_connection_finds_a_port_that_says_nothing() -> None:
+    """Its session stays open, so a plain connection is tried beside it, for as long as the API may need to come back."""
+    counter = Counter()
+    counter.watch.opened("operator")
+    counter.event("operator", events.DeadlinePassed(), operator=True)
+    down = counter.after(9)
+    counter.watch.probed("")
+    at_once = counter.after(5)
+    counter.watch.probed("")
+    counter.now += 5
+    counter.watch.probed("")
+    silent = counter.after(0)
+    counter.event("operator", events.FrontConnected(), operator=True)
+    counter.event("operator", events.LoggedIn("20260105"), operator=True)
+
+    assert (down, at_once, silent, counter.after(0)) == (["front_down"], ["front_down"], ["counter_silent"], [])
+
+
+def test_without_descriptors_no_front_is_said_to_be_down() -> None:
+    """The relay could not try it."""
+    counter = Counter()
+    counter.watch = CounterWatch(counter.faults, Breaker(), lambda: counter.now, lambda: "Too many open files")
+    counter.connected("a")
+    counter.event("a", events.FrontDisconnected(4097))
+
+    assert counter.after(GRACE_SECONDS + 1) == ["descriptors_gone"]
+
+
 def test_a_probe_counts_only_where_no_session_is_open() -> None:
     """A session knows better than a plain connection."""
     counter = Counter()
