@@ -152,7 +152,7 @@ class CounterWatch:
             if isinstance(command, events.CounterSessionEnded) and command.step == _CONNECT:
                 self._silence.speechless = not refused
                 self._unreachable(command.text)
-            if isinstance(command, events.Unanswered):
+            if isinstance(command, events.StepUnanswered):
                 self._unanswered(command)
 
     def reported(self, code: int) -> None:
@@ -203,7 +203,7 @@ class CounterWatch:
         """Whether it is known that a front's port is open, and nothing speaks behind it."""
         return self._silence.step == _CONNECT and self._faults.stands(Fault.COUNTER_SILENT)
 
-    def _unanswered(self, step: events.Unanswered) -> None:
+    def _unanswered(self, step: events.StepUnanswered) -> None:
         if (
             self._clock() - self._silence.answered_at > 0.9 * step.seconds
         ):  # otherwise it answered another session meanwhile

@@ -159,7 +159,7 @@ class Alarm(Command):
 
 
 @dataclass(frozen=True, slots=True)
-class Unanswered(Command):
+class StepUnanswered(Command):
     """The counter, to which the session is connected, left a step of the login without an answer for so long."""
 
     step: str

@@ -55,9 +55,9 @@ from relay.counter.ctp.session.events import (
     SessionRecovering,
     StepFailed,
     StepRefused,
+    StepUnanswered,
     TakeTurn,
     TurnCame,
-    Unanswered,
     Wait,
 )
 from relay.counter.ctp.session.password_tries import PasswordTries
@@ -90,10 +90,8 @@ class UnexpectedEvent(Exception):
     """An event this state has no rule for: a fault in the driver, not in the counter."""
 
 
-BREAK_SECONDS = 0.2
-"""within this the API tells of a break that made it answer one of NOT_PERMITTED"""
-MOST_REFUSALS = 10
-"""refusals in a row after which an investor's session ends, where they are not known to be temporary"""
+BREAK_SECONDS = 0.2  # within this the API tells of a break that made it answer one of NOT_PERMITTED
+MOST_REFUSALS = 10  # in a row: then an investor's session ends, where they are not known to be temporary
 ALARM_AT = 3
 """refusals in a row of the operator that are an alarm, where they may pass by themselves"""
 
@@ -348,8 +346,8 @@ class SessionMachine:
 
     def _no_answer(self, _: DeadlinePassed) -> Decision:
         self.unclear = True
-        unanswered = Unanswered(_STEPS[self.state], self._patience.answer)
-        return unanswered, *self._try_again_or_end("the counter did not answer in time")
+        step = StepUnanswered(_STEPS[self.state], self._patience.answer)
+        return step, *self._try_again_or_end("the counter did not answer in time")
 
     def _step_failed(self, event: StepFailed) -> Decision:
         self.unclear = event.answered

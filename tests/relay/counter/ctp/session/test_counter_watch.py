@@ -65,11 +65,11 @@ def test_a_counter_that_accepts_and_never_answers_is_a_fault_of_its_own() -> Non
     """No front is down. An answer ends it; a login that is never answered is not over with the authentication before it."""
     counter = Counter()
     counter.connected("a")
-    counter.event("a", events.DeadlinePassed(), events.Unanswered("authenticate", 10.0), operator=True)
+    counter.event("a", events.DeadlinePassed(), events.StepUnanswered("authenticate", 10.0), operator=True)
     authenticate = counter.after(60)
     counter.event("a", events.Authenticated("2"), operator=True)
     authenticated = counter.after(10)
-    counter.event("a", events.DeadlinePassed(), events.Unanswered("login", 10.0), operator=True)
+    counter.event("a", events.DeadlinePassed(), events.StepUnanswered("login", 10.0), operator=True)
     counter.event("a", events.Authenticated("2"), operator=True)
     login = counter.after(60)
     counter.event("a", events.StepRefused(3, "wrong"), operator=True)
@@ -84,10 +84,10 @@ def test_one_login_that_is_lost_while_others_are_answered_is_no_silence() -> Non
     counter.connected("a", "b")
     counter.event("b", events.LoggedIn("20260105"))
     counter.now += 5
-    counter.event("a", events.DeadlinePassed(), events.Unanswered("login", 10.0))
+    counter.event("a", events.DeadlinePassed(), events.StepUnanswered("login", 10.0))
     answered = counter.after(0)
     counter.now += 60
-    counter.event("a", events.DeadlinePassed(), events.Unanswered("login", 10.0))
+    counter.event("a", events.DeadlinePassed(), events.StepUnanswered("login", 10.0))
     silent = counter.after(0), counter.faults.keeping_from_ready() != ()
     counter.after(60)
 
