@@ -101,7 +101,7 @@ async def set_up(folder: Path, **settings: str) -> AsyncIterator[Scene]:
             stack, DIRECT, counter.address, "100005", demo_accounts.DIRECT_APP_ID, code, None
         )
         for mode, cast in MODES.items():
-            port, site, scene.relays[mode] = await _relay(stack, folder / mode, cast, tls, counter, settings)
+            port, site, scene.relays[mode] = await start_relay(stack, folder / mode, cast, tls, counter, settings)
             scene.callers[mode] = await _caller(
                 stack,
                 "relay",
@@ -114,7 +114,7 @@ async def set_up(folder: Path, **settings: str) -> AsyncIterator[Scene]:
         yield scene
 
 
-async def _relay(
+async def start_relay(
     stack: AsyncExitStack,
     folder: Path,
     cast: Cast,
@@ -122,6 +122,7 @@ async def _relay(
     counter: SimulatedCounter,
     settings: Mapping[str, str],
 ) -> tuple[int, RelaySite, int]:
+    """A relay of this mode with its terminal and investor registered: its port, its folder, its process id."""
     site = RelaySite(folder, cast, tls, "".join(secrets.choice("ABCDEFGH01234567") for _ in range(16)))
     site.furnish(counter.address)
     with (folder / "relay.toml").open("a") as file:

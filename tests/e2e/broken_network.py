@@ -20,6 +20,8 @@ class Way:
         self._target = target
         self._source = source
         self._is_open = True
+        self._up, self._down = asyncio.Event(), asyncio.Event()
+        self.release()
         self._writers: set[asyncio.StreamWriter] = set()
 
     @property
@@ -27,9 +29,27 @@ class Way:
         return f"127.0.0.1:{self.port}"
 
     def cut(self) -> None:
-        """Every connection breaks, unannounced; the next one gets through."""
+        """Every connection breaks, unannounced, and what was held is lost; the next one gets through."""
         for writer in self._writers:
             writer.transport.abort()
+        self.release()
+
+    def hold_requests(self) -> None:
+        """What is sent to the relay from now on stays on the way."""
+        self._up.clear()
+
+    def hold_answers(self) -> None:
+        """What the relay sends from now on stays on the way."""
+        self._down.clear()
+
+    def release(self) -> None:
+        """Let everything pass."""
+        self._up.set()
+        self._down.set()
+
+    def lead_to(self, target: int) -> None:
+        """Connections from now on arrive at this port."""
+        self._target = target
 
     def close(self) -> None:
         """Cut, and accept no connection."""
@@ -54,7 +74,10 @@ class Way:
         self._writers |= both
         try:
             await asyncio.wait(
-                [asyncio.ensure_future(_copy(reader, there[1])), asyncio.ensure_future(_copy(there[0], writer))],
+                [
+                    asyncio.ensure_future(_copy(reader, there[1], self._up)),
+                    asyncio.ensure_future(_copy(there[0], writer, self._down)),
+                ],
                 return_when=asyncio.ALL_COMPLETED,
             )
         finally:
@@ -63,9 +86,12 @@ class Way:
                 one.transport.abort()
 
 
-async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, may_pass: asyncio.Event) -> None:
     with contextlib.suppress(OSError):
         while data := await reader.read(_PIECE):
+            await may_pass.wait()
+            if writer.transport.is_closing():
+                return
             writer.write(data)
             await writer.drain()
     writer.close()

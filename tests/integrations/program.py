@@ -96,7 +96,8 @@ class Program:
         await self._reader
 
     def _said(self) -> str:
-        last = "\n".join(json.dumps(line, ensure_ascii=False) for line in self.lines[-25:])
+        lines = [line for line in self.lines if line.get("event") not in {"account", "position", "tick"}]
+        last = "\n".join(json.dumps(line, ensure_ascii=False)[:400] for line in lines[-15:])
         return f"{last}\n{self._errors.read_text(encoding='utf-8', errors='replace')[-3000:]}"
 
 
