@@ -125,6 +125,13 @@ TARGETS = (
         "requests to the admin API, of every method",
         ("relay.rpc.admin_service", "relay.admin"),
     ),
+    FuzzTarget(
+        "console_forms",
+        "console",
+        2,
+        "forms and query strings of the web console, of every page and role",
+        ("relay.console", "relay.admin"),
+    ),
     FuzzTarget("counter_frames", "simulated", 60, "frames of the simulated counter's wire", ("simcounter.wire",)),
     FuzzTarget(
         "counter_connections", "simulated", 2, "connections to the simulated counter, in any order", ("simcounter",)
@@ -145,7 +152,6 @@ TARGETS = (
 )
 
 ABSENT = {
-    "console forms and query strings": "the relay has no console yet",
     "webhook templates": "the relay sends no webhooks yet",
     "HTTP admin API": "administration is gRPC on the control socket, see admin_messages",
 }

@@ -10,9 +10,11 @@ from relay.settings.wording import settings_wording
 
 
 def files() -> dict[Path, str]:
-    """The reference page in both languages, and the example."""
+    """The reference page in each language, and the example in both: it is found where no locale says who reads it."""
+    chinese = settings_wording(chinese=True)
+    both = (chinese, settings_wording(chinese=False))
     return {
         Path("docs/settings.md"): marked(markdown()),
-        Path("docs/settings.zh.md"): marked(markdown(settings_wording(chinese=True))),
-        Path("relay.example.toml"): f"# {NOTE} Edit a copy.\n{example()}",
+        Path("docs/settings.zh.md"): marked(markdown(chinese)),
+        Path("relay.example.toml"): f"# {NOTE} Edit a copy.\n{example(words=both)}",
     }

@@ -31,6 +31,7 @@ from relay.admin.steering import Steered, Steering
 from relay.admission.login_attempts import Lock
 from relay.alarms.recent import RecentAlarms
 from relay.cli.app import app
+from relay.counter.port import CounterSituation
 from relay.ledger.trading_day import day_begin, day_end
 from relay.outside_text import is_plain, shown, shown_json
 from relay.rpc.admin_service import SERVICE, AdminParts, AdminService
@@ -136,6 +137,10 @@ class _Sessions:
 
 
 class _Counter:
+    def situation(self) -> CounterSituation:
+        """Many-to-many, without an operator."""
+        return CounterSituation("open", 0.0, "", "", (), 0, 0, "")
+
     def reconnect(self, _: str) -> int:
         return 0
 
@@ -166,6 +171,7 @@ async def _administer(data: bytes) -> None:
     steering = Steering(changes, reads, _steered(), lambda: _NOW)
     for actions in (locks, steering):
         cast("Any", actions)._record = partial(_recorded, changes)  # noqa: SLF001 - without its thread
+    cast("Any", steering)._refused = partial(_refused, changes)  # noqa: SLF001
     views = SessionViews((), reads, lambda: _NOW)
     parts: Any = AdminParts(
         cast("Any", None), views, steering, locks, AlarmViews(RecentAlarms(), reads), reads, _none_is_disabled
@@ -197,6 +203,11 @@ async def _kept(_: str, facts: Mapping[str, object]) -> None:
 
 async def _recorded(changes: Changes, by: Person, kind: str = "locks_lift", **facts: object) -> None:
     changes.record(by, kind, facts)
+
+
+async def _refused(changes: Changes, by: Person, kind: str, error: Exception, **facts: object) -> Exception:
+    changes.refuse(by, kind, facts, error)
+    return error
 
 
 class _Call:

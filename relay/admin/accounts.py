@@ -46,8 +46,8 @@ class AccountActions:
 
     def add(self, by: Person, name: str, role: PersonRole, password: str) -> None:
         """Raises EntryExists, ValueError."""
-        self._changes.check(by, "account_add", {"name": name, "account_role": role})
-        hashed = hashed_password(password, self._hasher)
+        with self._changes.attempted(by, "account_add", {"name": name, "account_role": role}):
+            hashed = hashed_password(password, self._hasher)
         with self._recorded(by, "account_add", name, account_role=role) as accounts:
             accounts.add(name, role.value, hashed)
 
@@ -104,8 +104,8 @@ class AccountActions:
         return open_key(self._directory, self._key_file)
 
     def _set_password(self, by: Person, kind: str, name: str, password: str) -> None:
-        self._changes.check(by, kind, {"name": name})
-        hashed = hashed_password(password, self._hasher)
+        with self._changes.attempted(by, kind, {"name": name}):
+            hashed = hashed_password(password, self._hasher)
         with self._recorded(by, kind, name) as accounts:
             accounts.set_password(name, hashed)
 

@@ -4,7 +4,9 @@ One chain, `<relay>/admin`, holds what operators change. The rule for every kind
 
     it is made           one entry `admin_<kind>`
     it is refused        one entry `admin_<kind>_failed`, with the name of the error; nothing is changed. A role that is
-                         too low and a reason that is missing are refused here, before anything is tried
+                         too low and a reason that is missing are refused here, before anything is tried; what is made
+                         ready first, a password's hash for instance, is refused by `attempted`, and what a running relay
+                         finds out, a session that is not there, by `refuse`
     no entry possible    LedgerUnavailable; nothing is changed
 
 A change of the directory and its entry are one transaction where directory and ledger are one database. Where they are
@@ -46,17 +48,20 @@ class Changes:
     @contextmanager
     def recorded(self, directory: Engine, by: Person, kind: str, facts: Mapping[str, object]) -> Iterator[Connection]:
         """A change of the directory, to be made on the connection given. Raises as `check` does, LedgerUnavailable."""
+        with self.attempted(by, kind, facts), writing(directory) as connection:
+            yield connection
+            self._record_beside(connection, f"admin_{kind}", {**facts, **by.facts()})
+
+    @contextmanager
+    def attempted(self, by: Person, kind: str, facts: Mapping[str, object]) -> Iterator[None]:
+        """What is made ready before a change, outside its transaction: it is refused as the change is. Raises as `check` does."""
         self.check(by, kind, facts)
-        entry = {**facts, **by.facts()}
         try:
-            with writing(directory) as connection:
-                yield connection
-                self._record_beside(connection, f"admin_{kind}", entry)
+            yield
         except LedgerUnavailable:
             raise
         except Exception as error:
-            with suppress(LedgerUnavailable):  # the error itself says more
-                self._record(f"admin_{kind}_failed", entry | {"why": type(error).__name__})
+            self._failed(by, kind, facts, error)
             raise
 
     def record(self, by: Person, kind: str, facts: Mapping[str, object]) -> None:
@@ -74,9 +79,17 @@ class Changes:
         if by.role.may(needed) and not missing:
             return
         error = ReasonMissing("请说明原因 / give a reason") if by.role.may(needed) else RoleTooLow(by.role, needed)
+        self._failed(by, kind, facts, error)
+        raise error
+
+    def refuse(self, by: Person, kind: str, facts: Mapping[str, object], error: Exception) -> None:
+        """The entry of a change that cannot be carried out, because of `error`; raises as `check` does."""
+        self.check(by, kind, facts)
+        self._failed(by, kind, facts, error)
+
+    def _failed(self, by: Person, kind: str, facts: Mapping[str, object], error: Exception) -> None:
         with suppress(LedgerUnavailable):  # the error itself says more
             self._record(f"admin_{kind}_failed", {**facts, **by.facts(), "why": type(error).__name__})
-        raise error
 
     def _record(self, kind: str, entry: Mapping[str, object]) -> None:
         record_now(self._ledger, self._chain, self._clock, kind, entry, self._digest)

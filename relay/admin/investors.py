@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from relay.admin.changes import Changes, Clock
 from relay.admin.investor_import import InvestorRow
 from relay.admin.person import Person
-from relay.admission.machines import MachineHistory
+from relay.admission.machines import forget_machines_of
 from relay.counter.port import Investor
 from relay.directory.investors import InvestorRecord, Investors
 
@@ -37,9 +37,9 @@ class InvestorActions:
     def add_all(self, by: Person, broker_id: str, rows: Sequence[InvestorRow]) -> None:
         """Register all of a file's investors, or none; one entry. Raises EntryExists, ValueError."""
         facts = {"broker_id": broker_id, "investor_ids": [row.investor_id for row in rows]}
-        self._changes.check(by, "investor_import", facts)
         table = Investors(self._directory, clock=self._clock)
-        hashed = [table.hashed(row.password) for row in rows]  # before the transaction: others write, too
+        with self._changes.attempted(by, "investor_import", facts):
+            hashed = [table.hashed(row.password) for row in rows]  # before the transaction: others write, too
         with self._changes.recorded(self._directory, by, "investor_import", facts) as connection:
             investors = Investors(self._directory, clock=self._clock, within=connection)
             for row, password in zip(rows, hashed, strict=True):
@@ -62,9 +62,9 @@ class InvestorActions:
 
     def forget_machines(self, by: Person, investor: Investor) -> int:
         """Forget what an investor's machines were like, so that a new one is let in; returns how many there were."""
-        machines = MachineHistory(self._directory, clock=self._clock)
-        self._changes.record(by, "investor_forget_machines", asdict(investor))
-        return machines.forget(investor)
+        facts = asdict(investor)
+        with self._changes.recorded(self._directory, by, "investor_forget_machines", facts) as connection:
+            return forget_machines_of(connection, investor)
 
     @contextmanager
     def _recorded(self, by: Person, kind: str, investor: Investor, **facts: object) -> Iterator[Investors]:

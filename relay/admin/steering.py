@@ -69,9 +69,9 @@ class Steering:
         found = [one for one in self._of.sessions if not one.ending and _is(one, session, investor_id, app_id)]
         named = {"session": session, "investor_id": investor_id, "app_id": app_id}
         facts = {name: shown(short_name(value)) for name, value in named.items() if value}
-        await self._record(by, "session_kick", **facts, sessions=[one.identity.session for one in found])
         if session and not found:
-            raise SessionUnknown(session)
+            raise await self._refused(by, "session_kick", SessionUnknown(session), **facts)
+        await self._record(by, "session_kick", **facts, sessions=[one.identity.session for one in found])
         text = f"{EndKind.KICKED.word}: {EndKind.KICKED.english} {EndKind.KICKED.chinese}"
         for one in found:
             one.end_soon(Ending(EndKind.KICKED, f"{text} ({by.reason})" if tell_terminal else text))
@@ -81,7 +81,8 @@ class Steering:
         """Refuse new logins from now on; who is paused already stays so, with the new reasons."""
         public = shown(public_reason.strip())
         if len(public) > LONGEST_REASON:
-            raise ValueError(f"原因最多 {LONGEST_REASON} 个字符 / at most {LONGEST_REASON} characters for terminals")
+            long = ValueError(f"原因最多 {LONGEST_REASON} 个字符 / at most {LONGEST_REASON} characters for terminals")
+            raise await self._refused(by, "logins_pause", long)
         await self._record(by, "logins_pause", public_reason=public)
         before = self._of.sessions.paused
         since = before.since if before is not None else self._clock()
@@ -107,9 +108,10 @@ class Steering:
 
     async def reconnect_operator(self, by: Person) -> None:
         """Read the operator's password again and log in anew. Raises NoOperator."""
+        if not self._of.counter.situation().user_id:
+            raise await self._refused(by, "operator_reconnect", NoOperator())
         await self._record(by, "operator_reconnect")
-        if not self._of.counter.reconnect_operator(_RECONNECT):
-            raise NoOperator
+        self._of.counter.reconnect_operator(_RECONNECT)
 
     async def reconnect_counter(self, by: Person) -> int:
         """Replace the sessions at the counter; how many."""
@@ -119,7 +121,8 @@ class Steering:
     async def set_log_level(self, by: Person, level: str) -> str:
         """Log from this level on, until a reload brings another; returns what it was. Raises ValueError."""
         if level not in LOG_LEVELS:
-            raise ValueError(f"级别应为 / the level is one of {', '.join(LOG_LEVELS)}")
+            wrong = ValueError(f"级别应为 / the level is one of {', '.join(LOG_LEVELS)}")
+            raise await self._refused(by, "log_level", wrong)
         before = log_level()
         await self._record(by, "log_level", before=before, now=level)
         logs.set_level(level)
@@ -134,6 +137,11 @@ class Steering:
         """The settings in force. Raises RoleTooLow."""
         await self._reads.ask(by, "running_settings")
         return self._of.in_force()
+
+    async def _refused(self, by: Person, kind: str, error: Exception, **facts: object) -> Exception:
+        """The same error, once its entry is there; where the person may not act at all, the error that says so is raised."""
+        await asyncio.to_thread(self._changes.refuse, by, kind, facts, error)
+        return error
 
     async def _record(self, by: Person, kind: str, **facts: object) -> None:
         await asyncio.to_thread(self._changes.record, by, kind, facts)

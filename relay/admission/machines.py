@@ -106,11 +106,6 @@ class MachineHistory:
             self._written.popitem(last=False)
         return unlike
 
-    def forget(self, investor: Investor) -> int:
-        """Forget an investor's machines, so that the next one of each desk is the first; returns how many."""
-        with writing(self._engine) as connection:
-            return connection.execute(delete(MACHINE).where(_of(investor))).rowcount
-
     def forget_old(self) -> int:
         """Drop machines without a login for long; returns how many."""
         oldest = stamp(self._clock() - KEPT)
@@ -119,6 +114,11 @@ class MachineHistory:
 
     def _today(self) -> str:
         return stamp(self._clock())[:10]
+
+
+def forget_machines_of(connection: Connection, investor: Investor) -> int:
+    """Forget an investor's machines, so that the next one of each desk is the first; returns how many."""
+    return connection.execute(delete(MACHINE).where(_of(investor))).rowcount
 
 
 def _known(connection: Connection, desk: Desk) -> list[MachineTraits]:

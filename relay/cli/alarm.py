@@ -11,6 +11,7 @@ from relay.alarms.channels import NotDelivered
 from relay.alarms.message import AlarmItem, AlarmPhase, message_of
 from relay.cli.context import DEFAULT_CONFIG, ConfigPath
 from relay.cli.output import EPILOG, AsJson, CommandRefused, reporting, show
+from relay.cli.reader import spoken
 from relay.faults.table import Gravity
 from relay.settings.file import load
 
@@ -27,7 +28,9 @@ def send_test(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> N
         settings = load(config)
         ways = channels_of(settings.alarms)
         if not ways:
-            raise CommandRefused("no way is set: see [alarms] in docs/settings.md")
+            raise CommandRefused(
+                spoken("没有设置告警途径，见设置文件的 [alarms]", "no way is set: see [alarms] in docs/settings.md")
+            )
         item = AlarmItem(
             "alarm_test",
             AlarmPhase.HAPPENED,
@@ -47,4 +50,4 @@ def send_test(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> N
         show("alarms", rows, as_json=as_json)
         failed = [str(row["way"]) for row in rows if not row["delivered"]]
         if failed:
-            raise CommandRefused(f"not delivered by: {', '.join(failed)}")
+            raise CommandRefused(spoken(f"未送达：{'、'.join(failed)}", f"not delivered by: {', '.join(failed)}"))

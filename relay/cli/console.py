@@ -12,6 +12,7 @@ import typer
 from relay.admin.roles import PersonRole
 from relay.cli.context import DEFAULT_CONFIG, ConfigPath, Reason, Workplace, ask_secret
 from relay.cli.output import EPILOG, AsJson, CommandRefused, reporting, say, show, write_json
+from relay.cli.reader import spoken
 from relay.settings.file import load
 
 app = typer.Typer(
@@ -42,7 +43,10 @@ def console(context: typer.Context, config: ConfigPath = DEFAULT_CONFIG) -> None
             if (missing.name or "").split(".")[0] in {"relay", "ctprelay", "ctpabi"}:
                 raise
             raise CommandRefused(
-                f"the console needs packages more ({missing.name} is missing); run: pip install 'ctp-relay[console]'"
+                spoken(
+                    f"控制台还需要软件包（缺 {missing.name}），请运行：pip install 'ctp-relay[console]'",
+                    f"the console needs packages more ({missing.name} is missing); run: pip install 'ctp-relay[console]'",
+                )
             ) from None
         serving.run(settings)
 
@@ -61,7 +65,11 @@ def add(
         place = Workplace(config)
         password = ask_secret("password", password_file)
         place.accounts.add(place.by.because(reason or ""), name, role, password)
-        _tell({"name": name, "role": role.value}, f"may sign in as {role.value}", as_json=as_json)
+        _tell(
+            {"name": name, "role": role.value},
+            spoken(f"可以登录，角色 {role.value}", f"may sign in as {role.value}"),
+            as_json=as_json,
+        )
 
 
 @account_app.command("list")
@@ -102,7 +110,7 @@ def password(
         place = Workplace(config)
         given = ask_secret("new password", password_file)
         place.accounts.set_password(place.by.because(reason or ""), name, given)
-        _tell({"name": name}, "has a new password", as_json=as_json)
+        _tell({"name": name}, spoken("密码已更换", "has a new password"), as_json=as_json)
 
 
 @account_app.command("reset-totp")
@@ -113,18 +121,26 @@ def reset_totp(
     with reporting():
         place = Workplace(config)
         place.accounts.reset_second_factor(place.by.because(reason or ""), name)
-        _tell({"name": name, "second_factor": False}, "has no second factor any more", as_json=as_json)
+        _tell(
+            {"name": name, "second_factor": False},
+            spoken("已取消动态口令", "has no second factor any more"),
+            as_json=as_json,
+        )
 
 
 def _set_enabled(name: str, config: Path, reason: str | None, *, enabled: bool, as_json: bool) -> None:
     with reporting():
         place = Workplace(config)
         place.accounts.set_enabled(place.by.because(reason or ""), name, enabled)
-        _tell({"name": name, "enabled": enabled}, "is enabled" if enabled else "is disabled", as_json=as_json)
+        _tell({"name": name, "enabled": enabled}, _enabled(enabled), as_json=as_json)
+
+
+def _enabled(enabled: bool) -> str:
+    return spoken("已启用", "is enabled") if enabled else spoken("已停用", "is disabled")
 
 
 def _tell(row: dict[str, object], what: str, *, as_json: bool) -> None:
     if as_json:
         write_json(row)
     else:
-        say(f"{row['name']}: {what}")
+        say(f"{row['name']}{spoken('：', ': ')}{what}")

@@ -22,6 +22,7 @@ from relay.admin.ledger_seals import SealActions, SealTools
 from relay.admin.person import Person, person_here
 from relay.admin.terminals import TerminalActions
 from relay.cli.output import CommandRefused
+from relay.cli.reader import spoken
 from relay.database.database import open_database, prepare
 from relay.ledger.kept_seals import SealFolder
 from relay.settings.file import directory_url, ledger_url, load, seals_dir, secrets_key_file, signing_key_file
@@ -40,16 +41,16 @@ Reason = Annotated[
 def why(reason: str | None) -> str:
     """Why the directory is changed: asked for where there is a person to ask, and may be left out."""
     if reason is None and sys.stdin.isatty() and sys.stdout.isatty():
-        return str(typer.prompt("原因 / reason", default="", show_default=False))
+        return str(typer.prompt(spoken("原因", "reason"), default="", show_default=False))
     return reason or ""
 
 
 def asking(reason: str | None) -> pb.Asking:
     """The reason of an action on a running relay, asked for where there is a person to ask. Raises CommandRefused."""
     if reason is None and sys.stdin.isatty():
-        reason = str(typer.prompt("原因 / reason"))
+        reason = str(typer.prompt(spoken("原因", "reason")))
     if not (reason or "").strip():
-        raise CommandRefused("give a reason: --reason TEXT")
+        raise CommandRefused(spoken("请说明原因：--reason 原因", "give a reason: --reason TEXT"))
     return pb.Asking(reason=reason)
 
 
@@ -120,7 +121,12 @@ def ask_secret(what: str, file: Path | None) -> str:
     if file is not None:
         return sys.stdin.readline().rstrip("\r\n")
     if not sys.stdin.isatty():
-        raise CommandRefused(f"there is nobody to ask for the {what}: give a file, or - to read standard input")
+        raise CommandRefused(
+            spoken(
+                f"这里无人可问（{what}）：请给出文件，或用 - 从标准输入读取",
+                f"there is nobody to ask for the {what}: give a file, or - to read standard input",
+            )
+        )
     return str(typer.prompt(what, hide_input=True, confirmation_prompt=True))
 
 

@@ -40,7 +40,7 @@ class FindingLanguage(StrEnum):
     """In which language findings are shown."""
 
     AUTO = "auto"
-    """Chinese where the locale is, else both"""
+    """Chinese where the locale is, else English"""
     BOTH = "both"
     CHINESE = "zh"
     ENGLISH = "en"
@@ -75,7 +75,7 @@ def look_before_serving(settings: Settings) -> Callable[[], None]:
     if refusing:
         for finding in refusing:
             _tell(finding)
-        warn("查看全部: ctp-relay doctor / to see everything: ctp-relay doctor")
+        warn("查看全部：ctp-relay doctor / to see everything: ctp-relay doctor")
         raise typer.Exit(_code(refusing))
     return lambda: _note([finding for finding in findings if finding.gravity is not FindingGravity.OK])
 
@@ -101,7 +101,7 @@ def _note(findings: Sequence[Finding]) -> None:
 def show_findings(findings: Sequence[Finding], language: FindingLanguage = FindingLanguage.AUTO) -> None:
     """As a table on a terminal."""
     if language is FindingLanguage.AUTO:
-        language = FindingLanguage.CHINESE if reads_chinese(os.environ) else FindingLanguage.BOTH
+        language = FindingLanguage.CHINESE if reads_chinese(os.environ) else FindingLanguage.ENGLISH
     taken = _TAKEN[language]
     table = Table(title=Text("ctp-relay doctor"), title_justify="left", show_lines=True)
     for heading in (("程度", ""), ("结果", "finding"), ("处置", "what to do")):

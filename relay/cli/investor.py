@@ -10,6 +10,7 @@ import typer
 
 from relay.cli.context import DEFAULT_CONFIG, ConfigPath, Reason, Workplace, ask_secret, why
 from relay.cli.output import EPILOG, AsJson, reporting, say, show, write_json
+from relay.cli.reader import spoken
 from relay.cli.running_relay import look_for_disabled
 from relay.counter.port import Investor
 
@@ -40,7 +41,7 @@ def add(
         investor = _investor(place, broker, investor_id)
         password = ask_secret("password", password_file)
         record = place.investors.add(place.by, investor, password, account or ())
-        _tell(asdict(record), "registered", as_json=as_json)
+        _tell(asdict(record), spoken("已登记", "registered"), as_json=as_json)
 
 
 @app.command(epilog="Example: ctp-relay investor passwd 100001 --password-file -")
@@ -58,7 +59,7 @@ def passwd(
         investor = _investor(place, broker, investor_id)
         password = ask_secret("new password", password_file)
         place.investors.set_password(place.by, investor, password)
-        _tell(asdict(investor), "has a new password", as_json=as_json)
+        _tell(asdict(investor), spoken("密码已更换", "has a new password"), as_json=as_json)
 
 
 @app.command(epilog="Example: ctp-relay investor accounts 100001 --account 100001 --account 88001")
@@ -75,7 +76,7 @@ def accounts(
         place = Workplace(config, why(reason))
         investor = _investor(place, broker, investor_id)
         place.investors.set_accounts(place.by, investor, account)
-        _tell(asdict(investor) | {"account_ids": account}, f"has the accounts {', '.join(account)}", as_json=as_json)
+        _tell(asdict(investor) | {"account_ids": account}, _accounts(account), as_json=as_json)
 
 
 @app.command("list")
@@ -125,7 +126,7 @@ def forget_machines(
         place = Workplace(config, why(reason))
         investor = _investor(place, broker, investor_id)
         forgotten = place.investors.forget_machines(place.by, investor)
-        _tell(asdict(investor) | {"machines_forgotten": forgotten}, f"machines forgotten: {forgotten}", as_json=as_json)
+        _tell(asdict(investor) | {"machines_forgotten": forgotten}, _forgotten(forgotten), as_json=as_json)
 
 
 def _set_enabled(
@@ -136,15 +137,28 @@ def _set_enabled(
         investor = _investor(place, broker, investor_id)
         place.investors.set_enabled(place.by, investor, enabled)
         look_for_disabled(place)
-        _tell(asdict(investor) | {"enabled": enabled}, "is enabled" if enabled else "is disabled", as_json=as_json)
+        _tell(asdict(investor) | {"enabled": enabled}, _enabled(enabled), as_json=as_json)
 
 
 def _investor(place: Workplace, broker: str | None, investor_id: str) -> Investor:
     return Investor(broker or place.settings.counter.broker_id, investor_id)
 
 
+def _accounts(account: list[str]) -> str:
+    return spoken(f"资金账号 {'、'.join(account)}", f"has the accounts {', '.join(account)}")
+
+
+def _forgotten(machines: int) -> str:
+    return spoken(f"已忘记 {machines} 台机器", f"machines forgotten: {machines}")
+
+
+def _enabled(enabled: bool) -> str:
+    return spoken("已启用", "is enabled") if enabled else spoken("已停用", "is disabled")
+
+
 def _tell(row: dict[str, object], what: str, *, as_json: bool) -> None:
     if as_json:
         write_json(row)
     else:
-        say(f"{row['investor_id']} of broker {row['broker_id']}: {what}")
+        investor, broker = row["investor_id"], row["broker_id"]
+        say(spoken(f"投资者 {investor}（经纪公司 {broker}）：{what}", f"{investor} of broker {broker}: {what}"))

@@ -18,6 +18,7 @@ from relay.cli.context import DEFAULT_CONFIG, ConfigPath, Workplace
 from relay.cli.ledger_seals import make_key, seal_commands
 from relay.cli.output import EPILOG, AsJson, CommandRefused, ExitCode, reporting, say, warn, write_json
 from relay.cli.progress import counting
+from relay.cli.reader import spoken
 from relay.ledger.chain import Entry
 from relay.ledger.export_columns import json_lines
 from relay.outside_text import shown
@@ -62,14 +63,19 @@ def verify(
     """
     with reporting():
         if public_key and not file:
-            raise CommandRefused("--public-key is whose signature a file must have: give the file with --file")
+            raise CommandRefused(
+                spoken(
+                    "--public-key 说明文件须由谁签名：请用 --file 给出文件",
+                    "--public-key is whose signature a file must have: give the file with --file",
+                )
+            )
         heads = expect_head or ()
         if file:
             found = verify_files(file, public_keys=public_key or (), expected_heads=heads)
         else:
             place = Workplace(config)
             keys = place.settings.ledger.trusted_keys
-            with counting("entries") as progress:
+            with counting(spoken("条", "entries")) as progress:
                 found = place.records.verify(heads, trusted_keys=keys, progress=progress)
     _tell(found, as_json=as_json)
     if found.problems or found.nothing:
@@ -153,18 +159,25 @@ def _tell(found: WholenessReport, *, as_json: bool) -> None:
         write_json(verdict)
         return
     for audit in found.audits:
-        head = audit.head.hash if audit.head else "no head"
-        say(f"{audit.chain}: {audit.entries} entries, head {head}")
+        head = audit.head.hash if audit.head else spoken("无", "no head")
+        entries = audit.entries
+        say(spoken(f"{audit.chain}：{entries} 条，链头 {head}", f"{audit.chain}: {entries} entries, head {head}"))
     if found.signed_by:
-        say(f"signed by {found.signed_by}")
+        say(spoken(f"签名公钥：{found.signed_by}", f"signed by {found.signed_by}"))
     if found.sealed_until:
-        say(f"sealed until {found.sealed_until}")
+        say(spoken(f"已封存至 {found.sealed_until}", f"sealed until {found.sealed_until}"))
     for problem in found.problems:
         warn(problem)
     if found.nothing:
-        warn("nothing to verify: there is no entry, and no head that says that there was one")
+        warn(
+            spoken(
+                "无可核验：没有一条记录，也没有链头说明曾有记录",
+                "nothing to verify: there is no entry, and no head that says that there was one",
+            )
+        )
         return
-    say("the ledger is NOT whole" if found.problems else "the ledger is whole")
+    broken = spoken("台账不完整！", "the ledger is NOT whole")
+    say(broken if found.problems else spoken("台账完整，未被改动", "the ledger is whole"))
 
 
 @contextmanager
@@ -176,7 +189,7 @@ def _target(path: Path | None) -> Iterator[TextIO]:
         # What is exported names people and their machines: for its owner only.
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
-        raise CommandRefused(f"{path} exists already") from None
+        raise CommandRefused(spoken(f"{path} 已经存在", f"{path} exists already")) from None
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
             yield file

@@ -13,6 +13,7 @@ from relay.admin.ledger_seals import SealedFile, write_same
 from relay.cli.context import DEFAULT_CONFIG, ConfigPath, Workplace
 from relay.cli.output import AsJson, CommandRefused, reporting, say, warn, write_json
 from relay.cli.progress import counting
+from relay.cli.reader import spoken
 from relay.ledger import verify_proof
 from relay.ledger.proof import proof_text
 from relay.settings.file import days_dir, signing_key_file
@@ -48,7 +49,7 @@ def day(
     with reporting():
         place = Workplace(config)
         make_key(place)
-        with counting("entries") as progress:
+        with counting(spoken("条", "entries")) as progress:
             written = list(place.seals.seal_days(place.by, out or days_dir(place.settings), trading_day, progress))
     _show(written, as_json=as_json)
 
@@ -69,11 +70,11 @@ def prove(
     """
     with reporting():
         place = Workplace(config)
-        with counting("entries") as progress:
+        with counting(spoken("条", "entries")) as progress:
             proof = place.seals.prove(place.by, entry, file, progress)
         if not write_same(out, [proof_text(proof)]).is_new:
-            raise CommandRefused(f"{out} exists already, and is this proof")
-        say(f"{out}: proves {entry}")
+            raise CommandRefused(spoken(f"{out} 已经存在，就是这份证明", f"{out} exists already, and is this proof"))
+        say(spoken(f"{out}：{entry} 的证明", f"{out}: proves {entry}"))
         if with_verifier:
             beside = out.parent / "verify_proof.py"
             shutil.copyfile(str(verify_proof.__file__), beside)
@@ -93,9 +94,14 @@ def archive(
     with reporting():
         place = Workplace(config)
         make_key(place)
-        with counting("entries") as progress:
+        with counting(spoken("条", "entries")) as progress:
             made = place.archives.archive(place.by, month, out or days_dir(place.settings), progress)
-        say(f"{made.path}: {made.entries} entries up to the end of {made.month}, removed from the database")
+        say(
+            spoken(
+                f"{made.path}：截至 {made.month} 月底的 {made.entries} 条，已从数据库移出",
+                f"{made.path}: {made.entries} entries up to the end of {made.month}, removed from the database",
+            )
+        )
         say(f"sha256 {made.sha256}")
 
 
@@ -107,14 +113,24 @@ def restore(
     with reporting():
         place = Workplace(config)
         made = place.archives.restore(place.by, file)
-        say(f"{made.month}: {made.entries} entries are in the database again")
+        say(
+            spoken(
+                f"{made.month}：{made.entries} 条已放回数据库",
+                f"{made.month}: {made.entries} entries are in the database again",
+            )
+        )
 
 
 def make_key(place: Workplace) -> None:
     """Make the key that signs, where there is none yet."""
     if place.records.make_signing_key(place.by):
         path = signing_key_file(place.settings)
-        warn(f"{path}: a new key that signs exported ledger files; keep a copy. Its public half is in the ledger")
+        warn(
+            spoken(
+                f"{path}：新建的台账导出文件签名密钥，请备份；公钥已记入台账",
+                f"{path}: a new key that signs exported ledger files; keep a copy. Its public half is in the ledger",
+            )
+        )
 
 
 def _show(written: list[SealedFile], *, as_json: bool) -> None:
@@ -127,8 +143,13 @@ def _show(written: list[SealedFile], *, as_json: bool) -> None:
         )
         return
     for one in written:
-        say(f"{one.name}: {one.entries} entries, {one.path}{'' if one.is_new else ' (was there, the same)'}")
+        again = "" if one.is_new else spoken("（已有，相同）", " (was there, the same)")
+        say(
+            spoken(f"{one.name}：{one.entries} 条，{one.path}", f"{one.name}: {one.entries} entries, {one.path}")
+            + again
+        )
         if one.was_left:
-            say("  a run that was ended had left half of it, which is written anew (上次中断留下的半个文件已重写)")
+            english = "a run that was ended had left half of it, which is written anew"
+            say("  " + spoken("上次中断留下的半个文件已重写", english))
     if not written:
-        say("every trading day that is over is sealed (已结束的交易日均已封存)")
+        say(spoken("已结束的交易日均已封存", "every trading day that is over is sealed"))

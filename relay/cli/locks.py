@@ -10,7 +10,7 @@ from ctprelay.v1 import admin_pb2 as pb
 from relay.admin_client import DEADLINE_SECONDS
 from relay.cli.context import DEFAULT_CONFIG, ConfigPath, Reason, Workplace, asking
 from relay.cli.output import EPILOG, AsJson, CommandRefused, reporting, show
-from relay.cli.reader import reader_here
+from relay.cli.reader import reader_here, spoken
 from relay.cli.running_relay import ask
 from relay.console.words import Language, load_sentences
 
@@ -49,7 +49,12 @@ def lift(
     """
     with reporting():
         if (name is None) == (not all_logins):
-            raise CommandRefused("name an investor, app id or address, or give --all-logins")
+            raise CommandRefused(
+                spoken(
+                    "请指明投资者、AppID 或地址，或用 --all-logins",
+                    "name an investor, app id or address, or give --all-logins",
+                )
+            )
         request = pb.LiftLocksRequest(asking=asking(reason))
         if all_logins:
             request.all_logins = True

@@ -17,7 +17,7 @@ from rich.text import Text
 from sqlalchemy.exc import SQLAlchemyError
 
 from relay.admin.accounts import LastAdmin
-from relay.cli.reader import Reader, reader_here
+from relay.cli.reader import Reader, reader_here, spoken
 from relay.database.database import DatabaseUnusable, brief
 from relay.directory.secrets_box import SecretUnreadable
 from relay.directory.terminals import EntryExists, EntryUnknown
@@ -117,20 +117,25 @@ def reporting() -> Iterator[None]:
     except (SecretFileRefused, SecretUnreadable) as error:
         raise _leave(str(error), ExitCode.SETTINGS) from None
     except NothingToVerify as error:
-        raise _leave(f"nothing to verify: {error}", ExitCode.NOTHING) from None
+        raise _leave(spoken(f"无可核验：{error}", f"nothing to verify: {error}"), ExitCode.NOTHING) from None
     except DatabaseUnusable as error:
         raise _leave(str(error), ExitCode.DATABASE) from None
     except LedgerUnavailable as error:
-        raise _leave(f"the ledger cannot be written, nothing was changed: {error}", ExitCode.DATABASE) from None
+        raise _leave(
+            spoken(f"台账无法写入，未作更改：{error}", f"the ledger cannot be written, nothing was changed: {error}"),
+            ExitCode.DATABASE,
+        ) from None
     except SQLAlchemyError as error:
-        raise _leave(f"the database failed: {brief(error)}", ExitCode.DATABASE) from None
+        raise _leave(
+            spoken(f"数据库出错：{brief(error)}", f"the database failed: {brief(error)}"), ExitCode.DATABASE
+        ) from None
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         raise _leave(f"{where}{error.strerror or error}", ExitCode.REFUSED) from None
     except UnicodeEncodeError:
-        raise _leave("an argument is not UTF-8 text", ExitCode.REFUSED) from None
+        raise _leave(spoken("参数不是 UTF-8 文本", "an argument is not UTF-8 text"), ExitCode.REFUSED) from None
     except (CommandRefused, EntryExists, EntryUnknown, DigestUnavailable, LastAdmin, SealMisfit, ValueError) as error:
-        raise _leave(str(error), ExitCode.REFUSED) from None
+        raise _leave(reader_here().half(str(error)), ExitCode.REFUSED) from None
 
 
 def _leave(message: str, code: ExitCode, more: Iterable[str] = ()) -> typer.Exit:

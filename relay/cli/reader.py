@@ -1,4 +1,4 @@
-"""In which language a table speaks: Chinese where the reader's locale is, as the help does; JSON stays as it is."""
+"""In which language a command speaks: Chinese where the reader's locale is, as the help does; JSON stays as it is."""
 
 from __future__ import annotations
 
@@ -80,3 +80,8 @@ class Reader:
 def reader_here() -> Reader:
     """By the environment."""
     return Reader(reads_chinese(os.environ))
+
+
+def spoken(chinese: str, english: str) -> str:
+    """A sentence in the reader's language."""
+    return reader_here()(chinese, english)

@@ -10,6 +10,7 @@ from ctprelay.v1 import admin_pb2_grpc
 from relay.admin_client import DEADLINE_SECONDS, AskFailed, AskTrouble, RelayDoor, ask_now
 from relay.cli.context import Workplace
 from relay.cli.output import CommandRefused, warn
+from relay.cli.reader import reader_here, spoken
 from relay.refusals.refusal import LedgerUnavailable
 from relay.settings.file import control_socket
 
@@ -23,11 +24,14 @@ def ask(place: Workplace, question: Callable[[admin_pb2_grpc.AdminServiceStub], 
         return ask_now(door, question)
     except AskFailed as failed:
         if failed.trouble is AskTrouble.NO_LEDGER:
-            raise LedgerUnavailable(failed.text) from None
+            raise LedgerUnavailable(reader_here().half(failed.text)) from None
         if failed.trouble is not AskTrouble.AWAY:
-            raise CommandRefused(failed.text) from None
+            raise CommandRefused(reader_here().half(failed.text)) from None
         raise CommandRefused(
-            f"no relay answers on {door}: is it running with these settings, and are you its user?"
+            spoken(
+                f"{door} 无应答：中继是否用这份设置在运行，您是否是它的用户？",
+                f"no relay answers on {door}: is it running with these settings, and are you its user?",
+            )
         ) from None
 
 
@@ -41,4 +45,8 @@ def look_for_disabled(place: Workplace) -> None:
     try:
         ask(place, lambda relay: relay.LookForDisabled(pb.LookForDisabledRequest(), timeout=DEADLINE_SECONDS))
     except CommandRefused as refused:
-        warn(f"{refused} Where one runs, it ends the sessions within directory.look_seconds.")
+        later = spoken(
+            "如有中继在运行，它会在 directory.look_seconds 内结束这些会话。",
+            "Where one runs, it ends the sessions within directory.look_seconds.",
+        )
+        warn(f"{refused} {later}")

@@ -11,7 +11,7 @@ from ctprelay.v1 import admin_pb2 as pb
 from relay.admin_client import DEADLINE_SECONDS
 from relay.cli.context import DEFAULT_CONFIG, ConfigPath, Reason, Workplace, asking
 from relay.cli.output import EPILOG, AsJson, CommandRefused, reporting, say, show, values_of, write_json
-from relay.cli.reader import Reader, reader_here
+from relay.cli.reader import Reader, reader_here, spoken
 from relay.cli.running_relay import ask
 
 app = typer.Typer(
@@ -82,13 +82,16 @@ def kick(
         named = {"session": session, "investor_id": investor, "app_id": app_id}
         which = {name: value for name, value in named.items() if value}
         if len(which) != 1:
-            raise CommandRefused("name one session, or --investor, or --app-id")
+            raise CommandRefused(
+                spoken("请指明一个会话，或用 --investor、--app-id", "name one session, or --investor, or --app-id")
+            )
         request = pb.KickSessionRequest(**which, tell_terminal=tell_terminal, asking=asking(reason))
         answer = ask(Workplace(config), lambda relay: relay.KickSession(request, timeout=DEADLINE_SECONDS))
         if as_json or not sys.stdout.isatty():
             write_json({"ended": list(answer.sessions)})
         else:
-            say(f"ended: {', '.join(answer.sessions) or 'none'}")
+            ended = ", ".join(answer.sessions)
+            say(spoken(f"已结束：{ended or '无'}", f"ended: {ended or 'none'}"))
 
 
 def _values(session: pb.TerminalSession) -> dict[str, object]:

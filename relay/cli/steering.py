@@ -15,10 +15,11 @@ from ctprelay.v1 import admin_pb2 as pb
 from relay.admin_client import DEADLINE_SECONDS
 from relay.cli.context import DEFAULT_CONFIG, ConfigPath, Reason, Workplace, asking
 from relay.cli.output import EPILOG, AsJson, ExitCode, reporting, say, show, warn, write_json
-from relay.cli.reader import reader_here
+from relay.cli.reader import reader_here, spoken
 from relay.cli.running_relay import ask
 
 _RELOAD_SECONDS = 60.0
+_RELOADED = {"applied": "已生效", "needs_restart": "重启后生效", "read_again": "已重新读取"}
 logins_app = typer.Typer(no_args_is_help=True, help="New logins at the running relay.", epilog=EPILOG)
 operator_app = typer.Typer(no_args_is_help=True, help="The operator of many_to_one.", epilog=EPILOG)
 counter_app = typer.Typer(no_args_is_help=True, help="The running relay's sessions at the counter.", epilog=EPILOG)
@@ -46,7 +47,11 @@ def pause(
     with reporting():
         request = pb.PauseLoginsRequest(public_reason=public, asking=asking(reason))
         answer = _ask(config, lambda relay, timeout: relay.PauseLogins(request, timeout=timeout)).paused
-        _tell({"paused": True, "since": answer.since, "by": answer.by}, "logins are paused", as_json=as_json)
+        _tell(
+            {"paused": True, "since": answer.since, "by": answer.by},
+            spoken("已暂停登录", "logins are paused"),
+            as_json=as_json,
+        )
 
 
 @logins_app.command("resume", epilog="Example: ctp-relay logins resume --reason 'maintenance is over'")
@@ -55,7 +60,8 @@ def resume(reason: Reason = None, config: ConfigPath = DEFAULT_CONFIG, as_json: 
     with reporting():
         request = pb.ResumeLoginsRequest(asking=asking(reason))
         were = _ask(config, lambda relay, timeout: relay.ResumeLogins(request, timeout=timeout)).were_paused
-        said = "terminals may log in again" if were else "logins were not paused"
+        said = spoken("终端可以登录了", "terminals may log in again")
+        said = said if were else spoken("登录本来就没有暂停", "logins were not paused")
         _tell({"paused": False, "were_paused": were}, said, as_json=as_json)
 
 
@@ -68,7 +74,8 @@ def operator_reconnect(reason: Reason = None, config: ConfigPath = DEFAULT_CONFI
     with reporting():
         request = pb.ReconnectOperatorRequest(asking=asking(reason))
         _ask(config, lambda relay, timeout: relay.ReconnectOperator(request, timeout=timeout))
-        _tell({"reconnecting": 1}, "the operator logs in anew: see ctp-relay status", as_json=as_json)
+        said = spoken("操作员重新登录，结果见 ctp-relay status", "the operator logs in anew: see ctp-relay status")
+        _tell({"reconnecting": 1}, said, as_json=as_json)
 
 
 @counter_app.command("reconnect", epilog="Example: ctp-relay counter reconnect --reason 'line was switched'")
@@ -77,7 +84,8 @@ def counter_reconnect(reason: Reason = None, config: ConfigPath = DEFAULT_CONFIG
     with reporting():
         request = pb.ReconnectCounterRequest(asking=asking(reason))
         sessions = _ask(config, lambda relay, timeout: relay.ReconnectCounter(request, timeout=timeout)).sessions
-        _tell({"reconnecting": sessions}, f"sessions that connect anew: {sessions}", as_json=as_json)
+        said = spoken(f"重新连接的柜台会话：{sessions}", f"sessions that connect anew: {sessions}")
+        _tell({"reconnecting": sessions}, said, as_json=as_json)
 
 
 @log_app.command("level", epilog="Example: ctp-relay log level debug --reason 'looking for slow logins'")
@@ -102,7 +110,10 @@ def drain(reason: Reason = None, config: ConfigPath = DEFAULT_CONFIG, as_json: A
     with reporting():
         request = pb.DrainRequest(asking=asking(reason))
         answer = _ask(config, lambda relay, timeout: relay.Drain(request, timeout=timeout))
-        said = f"draining: {answer.sessions} sessions, which end within {answer.seconds:g} s"
+        said = spoken(
+            f"正在停止：{answer.sessions} 个会话，最迟 {answer.seconds:g} 秒后结束",
+            f"draining: {answer.sessions} sessions, which end within {answer.seconds:g} s",
+        )
         _tell({"sessions": answer.sessions, "seconds": answer.seconds}, said, as_json=as_json)
 
 
@@ -120,9 +131,10 @@ def reload(reason: Reason = None, config: ConfigPath = DEFAULT_CONFIG, as_json: 
             write_json(rows | {"read_again": list(answer.read_again), "problems": problems})
         else:
             for name, keys in (rows | {"read_again": list(answer.read_again)}).items():
-                say(f"{name.replace('_', ' ')}: {', '.join(keys) or 'none'}")
+                none = spoken("无", "none")
+                say(f"{spoken(_RELOADED[name], name.replace('_', ' '))}{spoken('：', ': ')}{', '.join(keys) or none}")
         for problem in problems:
-            warn(f"{problem['key'] or 'settings'}: {problem['why']}")
+            warn(f"{problem['key'] or spoken('设置文件', 'settings')}: {problem['why']}")
     if problems:
         raise typer.Exit(ExitCode.REFUSED)
 

@@ -14,6 +14,7 @@ import typer
 from relay.admission.client_certificates import mark_of, read_certificate
 from relay.cli.context import DEFAULT_CONFIG, ConfigPath, Reason, Workplace, ask_secret, now, why
 from relay.cli.output import EPILOG, AsJson, CommandRefused, reporting, say, show, warn, write_json
+from relay.cli.reader import spoken
 from relay.cli.running_relay import look_for_disabled
 from relay.counter.port import Mode
 from relay.database.times import stamp
@@ -52,7 +53,7 @@ def add(
         place = Workplace(config, why(reason))
         with _auth_code(auth_code_file, write_auth_code, show_once=show_once) as (code, shown):
             terminal = place.terminals.add(place.by, app_id, code, mode or (), kind or ())
-        _tell(_row(terminal) | shown, "registered", as_json=as_json)
+        _tell(_row(terminal) | shown, spoken("已登记", "registered"), as_json=as_json)
 
 
 @app.command(epilog="Example: ctp-relay terminal kinds client_demo_1.0 --kind ordinary --kind wechat")
@@ -70,12 +71,21 @@ def kinds(
     """
     with reporting():
         if not kind:
-            raise CommandRefused("name every kind it may send: --kind ordinary, --kind wechat, or both")
+            raise CommandRefused(
+                spoken(
+                    "请写明它可上报的每一种：--kind ordinary、--kind wechat，或两者",
+                    "name every kind it may send: --kind ordinary, --kind wechat, or both",
+                )
+            )
         place = Workplace(config, why(reason))
         place.terminals.set_kinds(place.by, app_id, kind)
         look_for_disabled(place)
         shown = sorted(set(kind))
-        _tell({"app_id": app_id, "kinds": shown}, f"may send: {', '.join(shown)}", as_json=as_json)
+        _tell(
+            {"app_id": app_id, "kinds": shown},
+            spoken(f"可上报：{'、'.join(shown)}", f"may send: {', '.join(shown)}"),
+            as_json=as_json,
+        )
 
 
 @app.command(epilog="Example: ctp-relay terminal certificate client_demo_1.0 --add client_demo.crt")
@@ -102,17 +112,26 @@ def certificate(
         place = Workplace(config, why(reason))
         known = {terminal.app_id: terminal for terminal in place.terminals.all()[0]}
         if app_id not in known:
-            raise CommandRefused(f"app id {app_id} is not registered")
+            raise CommandRefused(spoken(f"AppID {app_id} 未登记", f"app id {app_id} is not registered"))
         marks = set(known[app_id].certificates)
         if add or remove:
             gone = {mark_of(text) for text in remove or ()}
             if missing := gone - marks:
-                raise CommandRefused(f"{app_id} has no certificate {', '.join(sorted(missing))}")
+                raise CommandRefused(
+                    spoken(
+                        f"{app_id} 没有证书 {'、'.join(sorted(missing))}",
+                        f"{app_id} has no certificate {', '.join(sorted(missing))}",
+                    )
+                )
             marks = (marks - gone) | {_mark(text) for text in add or ()}
             place.terminals.set_certificates(place.by, app_id, sorted(marks))
             look_for_disabled(place)
         shown = ", ".join(sorted(marks)) or "none"
-        _tell({"app_id": app_id, "certificates": sorted(marks)}, f"certificates: {shown}", as_json=as_json)
+        _tell(
+            {"app_id": app_id, "certificates": sorted(marks)},
+            spoken(f"证书：{shown}", f"certificates: {shown}"),
+            as_json=as_json,
+        )
 
 
 def _mark(text: str) -> str:
@@ -121,7 +140,7 @@ def _mark(text: str) -> str:
         return mark_of(text)
     found = read_certificate(Path(text).read_bytes())
     if found is None:
-        raise CommandRefused(f"{text}: is not a PEM certificate")
+        raise CommandRefused(spoken(f"{text}：不是 PEM 证书", f"{text}: is not a PEM certificate"))
     return found.sha256
 
 
@@ -134,11 +153,16 @@ def list_(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
             warn(key_missing)
         show("terminals", [_row(terminal) for terminal in terminals], as_json=as_json)
         if unreadable := [terminal.app_id for terminal in terminals if not terminal.readable]:
-            warn(
+            english = (
                 f"the auth code of {', '.join(unreadable)} was encrypted with another key and is refused at every login:"
                 " bring that key back, or give a new code with `ctp-relay terminal rotate`, and with --key-lost where the"
                 " key is lost for good"
             )
+            chinese = (
+                f"{'、'.join(unreadable)} 的授权码用另一把密钥加密，每次登录都会被拒绝：请恢复那把密钥，"
+                "或用 `ctp-relay terminal rotate` 更换授权码（密钥已丢失时加 --key-lost）"
+            )
+            warn(spoken(chinese, english))
 
 
 @app.command()
@@ -182,7 +206,7 @@ def rotate(
             until = now() + dt.timedelta(days=overlap_days) if overlap_days else None
             place.terminals.rotate(place.by, app_id, code, keep_until=until, with_another_key=key_lost)
         kept = {"old_code_until": stamp(until)} if until is not None else {}
-        _tell({"app_id": app_id} | shown | kept, "has a new auth code", as_json=as_json)
+        _tell({"app_id": app_id} | shown | kept, spoken("授权码已更换", "has a new auth code"), as_json=as_json)
 
 
 @app.command("end-overlap", epilog="Example: ctp-relay terminal end-overlap client_demo_1.0")
@@ -194,7 +218,7 @@ def end_overlap(
         place = Workplace(config, why(reason))
         place.terminals.end_overlap(place.by, app_id)
         look_for_disabled(place)
-        _tell({"app_id": app_id}, "the old auth code has ended", as_json=as_json)
+        _tell({"app_id": app_id}, spoken("旧授权码已失效", "the old auth code has ended"), as_json=as_json)
 
 
 @contextmanager
@@ -203,12 +227,22 @@ def _auth_code(
 ) -> Iterator[tuple[str, dict[str, object]]]:
     """The auth code, and what of it may be shown; a new file goes again where the change it was made for fails."""
     if sum((from_file is not None, to_file is not None, show_once)) > 1:
-        raise CommandRefused("--auth-code-file, --write-auth-code and --show-once exclude each other")
+        raise CommandRefused(
+            spoken(
+                "--auth-code-file、--write-auth-code、--show-once 只能用一个",
+                "--auth-code-file, --write-auth-code and --show-once exclude each other",
+            )
+        )
     if from_file is not None:
         yield ask_secret("auth code", from_file), {}
         return
     if to_file is None and not show_once and not sys.stdout.isatty():
-        raise CommandRefused("the new auth code would be lost: use --write-auth-code FILE or --show-once")
+        raise CommandRefused(
+            spoken(
+                "新授权码会丢失：请用 --write-auth-code 文件 或 --show-once",
+                "the new auth code would be lost: use --write-auth-code FILE or --show-once",
+            )
+        )
     code = new_auth_code()
     if to_file is None:
         yield code, {"auth_code": code}
@@ -216,7 +250,7 @@ def _auth_code(
     try:
         create_private(to_file, code.encode("ascii") + b"\n")
     except FileExistsError:
-        raise CommandRefused(f"{to_file} exists already") from None
+        raise CommandRefused(spoken(f"{to_file} 已经存在", f"{to_file} exists already")) from None
     try:
         yield code, {"auth_code_file": str(to_file)}
     except BaseException:
@@ -229,18 +263,25 @@ def _set_enabled(app_id: str, config: Path, reason: str | None, *, enabled: bool
         place = Workplace(config, why(reason))
         place.terminals.set_enabled(place.by, app_id, enabled)
         look_for_disabled(place)
-        _tell({"app_id": app_id, "enabled": enabled}, "is enabled" if enabled else "is disabled", as_json=as_json)
+        _tell({"app_id": app_id, "enabled": enabled}, _enabled(enabled), as_json=as_json)
+
+
+def _enabled(enabled: bool) -> str:
+    return spoken("已启用", "is enabled") if enabled else spoken("已停用", "is disabled")
 
 
 def _tell(row: dict[str, object], what: str, *, as_json: bool) -> None:
     if as_json:
         write_json(row)
         return
-    say(f"{row['app_id']}: {what}")
+    say(f"{row['app_id']}{spoken('：', ': ')}{what}")
     if "auth_code" in row:
-        say(f"auth code: {row['auth_code']}   (shown this once; give it to the terminal's vendor)")
+        code = row["auth_code"]
+        english = f"auth code: {code}   (shown this once; give it to the terminal's vendor)"
+        say(spoken(f"授权码：{code}   （只显示这一次，请交给终端厂商）", english))
     if row.get("old_code_until"):
-        say(f"the old auth code is valid until {row['old_code_until']}")
+        until = row["old_code_until"]
+        say(spoken(f"旧授权码在 {until} 前仍有效", f"the old auth code is valid until {until}"))
 
 
 def _row(terminal: Terminal) -> dict[str, object]:

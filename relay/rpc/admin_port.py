@@ -1,8 +1,8 @@
 """AdminService on TCP, only where `[admin] address` is set: for a console on another machine.
 
-TLS with the client's certificate, which an authority of the settings must have signed. Who asks is a name in it (of its
-subject alternative names, then its common name) to which `admin.roles` gives a role; a certificate without one may ask
-nothing. Only the names in `admin.consoles` may ask for a console's accounts.
+TLS with the client's certificate, which an authority of the settings must have signed. Who asks is a name in it to which
+`admin.roles` gives a role: one of its subject alternative names, or, where it has none, its common name, as TLS takes names
+(RFC 6125). A certificate without one may ask nothing. Only the names in `admin.consoles` may ask for a console's accounts.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from relay.admin.roles import PersonRole
 from relay.outside_text import shown
 from relay.rpc.admin_service import LARGEST_REQUEST, SERVICE, AdminParts, AdminService, CallerUnknown
 from relay.rpc.certificates import Authorities, CertificateUnusable, Pair, read_authorities, read_pair
+from relay.rpc.few_streams import FewStreams
 from relay.settings.admin_section import AdminSettings
 from relay.settings.settings import Settings
 
@@ -65,7 +66,9 @@ class AdminPort:
         """Raises OSError where certificate, key or authority cannot be used."""
         self._settings = settings
         self.people = CertifiedPeople(settings)
-        self._server = grpc.aio.server(maximum_concurrent_rpcs=_MOST_CALLS, options=_OPTIONS)
+        self._server = grpc.aio.server(
+            interceptors=(FewStreams(),), maximum_concurrent_rpcs=_MOST_CALLS, options=_OPTIONS
+        )
         self._server.add_generic_rpc_handlers((AdminService(parts, self.people).handlers(),))
         reflection.enable_server_reflection((SERVICE, reflection.SERVICE_NAME), self._server)
         self._served = _read_files(*_files(settings))
@@ -138,6 +141,6 @@ def _configuration(pair: Pair, trusted: Authorities) -> grpc.ServerCertificateCo
 
 
 def _names(known: Mapping[str, Any]) -> list[str]:
-    """Of the certificate, as gRPC gives them."""
-    found = [*known.get("x509_subject_alternative_name", ()), *known.get("x509_common_name", ())]
+    """Of the certificate, as gRPC gives them; the common name only where there is no other."""
+    found = known.get("x509_subject_alternative_name", ()) or known.get("x509_common_name", ())
     return [name.decode("utf-8", "replace") for name in found]

@@ -19,6 +19,7 @@ from grpc_reflection.v1alpha import reflection
 from relay.admin.person import Person, person_at_socket
 from relay.rpc.admin_service import LARGEST_REQUEST, SERVICE, AdminParts, AdminService, CallerUnknown
 from relay.rpc.callers import MOST_CALLERS, Callers
+from relay.rpc.few_streams import FewStreams
 from relay.settings.file_modes import why_changeable
 
 _log = structlog.get_logger(__name__)
@@ -37,7 +38,9 @@ class ControlSocket:
         self._inner = path.with_name(f"{path.name}{_INNER}")
         self._callers = Callers(person_at_socket)
         self._server = grpc.aio.server(
-            maximum_concurrent_rpcs=_MOST_CALLS, options=(("grpc.max_receive_message_length", LARGEST_REQUEST),)
+            interceptors=(FewStreams(),),
+            maximum_concurrent_rpcs=_MOST_CALLS,
+            options=(("grpc.max_receive_message_length", LARGEST_REQUEST),),
         )
         self._server.add_generic_rpc_handlers((AdminService(parts, self._person_at).handlers(),))
         reflection.enable_server_reflection((SERVICE, reflection.SERVICE_NAME), self._server)

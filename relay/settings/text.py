@@ -64,19 +64,30 @@ def allowed_values(keys: Sequence[str]) -> str:
     return ""
 
 
-def example(given: Mapping[str, object] = MappingProxyType({}), words: SettingsWording = _ENGLISH) -> str:
-    """A settings file with every key: those `given` ("listen.address") set, required ones set to an example, others commented out."""
-    lines = [words.of_fixed(line, ENVIRONMENT_PREFIX) for line in _EXAMPLE_HEAD]
+def example(
+    given: Mapping[str, object] = MappingProxyType({}), words: SettingsWording | Sequence[SettingsWording] = _ENGLISH
+) -> str:
+    """A settings file with every key: those `given` ("listen.address") set, required ones set to an example, others commented out.
+
+    Each comment is there in every one of `words`.
+    """
+    spoken = [words] if isinstance(words, SettingsWording) else words
+    lines = [one.of_fixed(line, ENVIRONMENT_PREFIX) for one in spoken for line in _EXAMPLE_HEAD]
     for path, section in _sections():
         optional = path == "counter.operator" and not any(key.startswith(path) for key in given)
-        lines += ["", f"# {words.of_section(path, section.__doc__ or '')}", f"{'# ' if optional else ''}[{path}]"]
+        lines += ["", *(f"# {one.of_section(path, section.__doc__ or '')}" for one in spoken)]
+        lines += [f"{'# ' if optional else ''}[{path}]"]
         for name, field in section.model_fields.items():
             if _section_of(field) is None and not _only_from_environment(field):
                 key = f"{path}.{name}"
-                line = f"{name} = {_toml(given[key])}" if key in given else _line(path, name, field, optional)
-                allowed = words.of_fixed(" ({})", _kind(field, words))
-                lines += [f"# {words.of_setting(key, field.description or '')}{allowed}", line]
+                lines += [_comment(key, field, one) for one in spoken]
+                lines += [f"{name} = {_toml(given[key])}" if key in given else _line(path, name, field, optional)]
     return "\n".join(lines) + "\n"
+
+
+def _comment(key: str, field: FieldInfo, words: SettingsWording) -> str:
+    allowed = words.of_fixed(" ({})", _kind(field, words))
+    return f"# {words.of_setting(key, field.description or '')}{allowed}"
 
 
 def markdown(words: SettingsWording = _ENGLISH) -> str:

@@ -49,7 +49,8 @@ class PlayedSteering:
         self.has_operator = True
 
     def situation(self) -> CounterSituation:
-        return CounterSituation("live", 60.0, "", "op01", ("tcp://198.51.100.10:41205",), 1, 1, "20261123")
+        operator = "op01" if self.has_operator else ""
+        return CounterSituation("live", 60.0, "", operator, ("tcp://198.51.100.10:41205",), 1, 1, "20261123")
 
     def describe(self) -> CounterDescription:
         return CounterDescription("ctp", "6.7.11.0")

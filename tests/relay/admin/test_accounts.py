@@ -75,6 +75,23 @@ def test_an_account_acts_with_a_reason(accounts: AccountActions) -> None:
         accounts.set_role(CONSOLE.acting_for("boss", "admin"), "boss", PersonRole.ADMIN)
 
 
+def test_a_password_that_is_too_short_is_an_entry_too(accounts: AccountActions, engine: Engine) -> None:
+    """Its hash is made before the change; that it was refused stands in the ledger all the same, and never the password."""
+    short = {
+        "account_add": lambda: accounts.add(BOSS, "friend", PersonRole.VIEWER, "2short"),
+        "account_passwd": lambda: accounts.set_password(BOSS, "boss", "2short"),
+        "account_own_passwd": lambda: accounts.set_own_password(BOSS, "2short"),
+    }
+    before = len(entries(engine))
+    for change in short.values():
+        with pytest.raises(ValueError, match="a password has"):
+            change()
+
+    found = entries(engine)[before:]
+    assert [(kind, data["why"]) for kind, data in found] == [(f"admin_{kind}_failed", "ValueError") for kind in short]
+    assert "2short" not in json.dumps(found)
+
+
 def test_the_last_admin_stays(accounts: AccountActions) -> None:
     """Disabled or demoted, no account could make another."""
     accounts.add(BOSS, "op", PersonRole.OPERATOR, PASSWORD)

@@ -22,7 +22,7 @@ from relay.admin.person import Person
 from relay.admin.roles import ReasonMissing, RoleTooLow, needed_for
 from relay.admin.terminals import TerminalActions
 from relay.admission.login_guard import LoginGuard
-from relay.admission.machines import Desk, MachineHistory, MachineTraits
+from relay.admission.machines import Desk, MachineHistory, MachineTraits, forget_machines_of
 from relay.counter.port import Investor
 from relay.database.database import open_database, upgrade
 from relay.directory.terminals import EntryExists, EntryUnknown, ReportKind
@@ -119,6 +119,10 @@ REFUSED: dict[str, tuple[Change, type[Exception]]] = {
             MEI, "9999", [InvestorRow(2, "100003", "pw", ("100003",)), InvestorRow(3, "100001", "pw", ("100001",))]
         ),
         EntryExists,
+    ),
+    "investor_import of an empty password": (
+        lambda place: place.investors.add_all(MEI, "9999", [InvestorRow(2, "100003", "", ("100003",))]),
+        ValueError,
     ),
     "investor_add": (lambda place: place.investors.add(MEI, Investor("9999", "a b"), "pw"), ValueError),
     "investor_passwd": (lambda place: place.investors.set_password(MEI, ONE, ""), ValueError),
@@ -221,7 +225,7 @@ def test_a_refused_change_leaves_one_entry_that_says_so(place: Place, kind: str)
         change(place)
 
     ((found, data),) = place.entries()[before:]
-    assert (found, data["why"], data["by"]) == (f"admin_{kind}_failed", error.__name__, "relay")
+    assert (found, data["why"], data["by"]) == (f"admin_{kind.partition(' ')[0]}_failed", error.__name__, "relay")
     assert state(place) == as_it_was
 
 
@@ -233,6 +237,26 @@ async def test_what_cannot_be_recorded_is_not_changed(place: Place, kind: str) -
     with pytest.raises(LedgerUnavailable):
         await carry_out(MADE[kind], place)
 
+    assert state(place) == as_it_was
+
+
+def test_machines_that_could_not_be_forgotten_leave_no_entry_of_it(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Entry and change are one transaction; what the database refuses is an entry that says so."""
+    before, as_it_was = len(registered(place).entries()), state(place)
+
+    def broken(connection: object, _investor: object) -> int:
+        forget_machines_of(connection, ONE)  # type: ignore[arg-type]
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr("relay.admin.investors.forget_machines_of", broken)
+    with pytest.raises(OSError, match="full"):
+        place.investors.forget_machines(MEI, ONE)
+
+    assert [(kind, data["why"]) for kind, data in place.entries()[before:]] == [
+        ("admin_investor_forget_machines_failed", "OSError")
+    ]
     assert state(place) == as_it_was
 
 

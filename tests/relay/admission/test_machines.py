@@ -16,8 +16,10 @@ from relay.admission.machines import (
     MachineHistory,
     MachineTraits,
     Unlike,
+    forget_machines_of,
 )
 from relay.counter.port import Investor
+from relay.database.database import writing
 from tests.relay.conftest import HandClock
 
 DESK = Desk(Investor("9999", "100001"), "terminal_1.0", "198.51.100.7")
@@ -57,7 +59,7 @@ def test_a_machine_that_misses_other_items_is_unlike_before_once(history: Machin
 def test_what_the_firm_had_forgotten_is_written_again_the_same_day(history: MachineHistory, clock: HandClock) -> None:
     """A command does it, in another process. Otherwise the machine that was known all along is unlike the new one."""
     history.remember(DESK, USUAL)
-    MachineHistory(history._engine, clock=clock).forget(DESK.investor)
+    forget(history)
 
     assert history.compare(DESK, USUAL) is None
     assert not history.is_written_today(DESK, USUAL)
@@ -111,7 +113,7 @@ def test_what_is_kept_has_a_bound(history: MachineHistory, clock: HandClock) -> 
         history.remember(replace(DESK, place=f"203.0.113.{number}"), USUAL)
 
     assert kept == list(range(3, MOST_OF_A_PLACE + 3))
-    assert history.forget(DESK.investor) == MOST_OF_AN_INVESTOR
+    assert forget(history) == MOST_OF_AN_INVESTOR
     history.remember(DESK, USUAL)
     clock.at += KEPT + timedelta(days=1)
     assert history.forget_old() == 1
@@ -127,3 +129,9 @@ def test_a_machine_is_written_once_a_day(history: MachineHistory, clock: HandClo
 
     assert today
     assert not history.is_written_today(DESK, USUAL)
+
+
+def forget(history: MachineHistory) -> int:
+    """As a command does it."""
+    with writing(history._engine) as connection:
+        return forget_machines_of(connection, DESK.investor)

@@ -45,7 +45,13 @@ def test_json_elsewhere_than_on_a_terminal() -> None:
 
 @pytest.mark.parametrize(
     ("language", "there", "not_there"),
-    [("both", ["已被占用", "cannot be used"], []), ("zh", ["已被占用"], ["has it"]), ("en", ["has it"], ["已被占用"])],
+    [
+        ("both", ["已被占用", "cannot be used"], []),
+        ("zh", ["已被占用"], ["has it"]),
+        ("en", ["has it"], ["已被占用"]),
+        ("auto in en_GB.UTF-8", ["has it"], ["已被占用"]),
+        ("auto in zh_CN.UTF-8", ["已被占用"], ["has it"]),
+    ],
 )
 def test_a_table_on_a_terminal(
     monkeypatch: pytest.MonkeyPatch,
@@ -54,8 +60,11 @@ def test_a_table_on_a_terminal(
     there: list[str],
     not_there: list[str],
 ) -> None:
+    """As the option says, or else as the locale says."""
     monkeypatch.setenv("COLUMNS", "200")
-    doctor.show_findings([_OK, _WARNING, _GRAVE], doctor.FindingLanguage(language))
+    chosen, _, locale = language.partition(" in ")
+    monkeypatch.setenv("LC_ALL", locale)
+    doctor.show_findings([_OK, _WARNING, _GRAVE], doctor.FindingLanguage(chosen))
 
     shown = capsys.readouterr().out
     assert all(text in shown for text in there)

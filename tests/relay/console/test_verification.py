@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine
 
-from relay.console.verification import LedgerVerification
+from relay.console import verification
+from relay.console.verification import LedgerVerification, LedgerVerifications
 from relay.ledger.chain import Head
 from relay.ledger.ledger import record_now
 from relay.ledger.reader import PinnedHead
@@ -29,3 +32,41 @@ def test_sealed_heads_are_demanded_of_everything(
     run.check(sqlite_engine, clock, lambda: seals)
 
     assert (len(run.problems), run.failed, [chain.whole for chain in run.chains]) == (problems, False, [True])
+
+
+@pytest.fixture
+def hanging(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """Every read of entries hangs until this is set."""
+    answers = threading.Event()
+    read = verification.read
+
+    def hang(*asked: Any) -> Any:
+        assert answers.wait(60)
+        return read(*asked)
+
+    monkeypatch.setattr(verification, "read", hang)
+    yield answers
+    answers.set()
+
+
+def test_a_database_that_hangs_leaves_no_verification_running(
+    sqlite_engine: Engine, clock: HandClock, hanging: threading.Event
+) -> None:
+    """It is given up and says that nothing is proved, also when the database answers later; another one may begin, but not for ever."""
+    record_now(sqlite_engine, "one", clock, "k", {})
+    seals: Any = SimpleNamespace(pinned=[], problems=[])
+    runs = LedgerVerifications(sqlite_engine, clock, lambda: seals, longest_stand=0.0)
+    begun = [runs.begin() for _ in range(5)]
+    latest = runs.latest
+    threads = list(runs._threads)
+    hanging.set()
+    for thread in threads:
+        thread.join(60)
+
+    assert latest is not None
+    assert (len({id(run) for run in begun}), len(threads)) == (3, 3), "three may hang"
+    assert [(run.running, run.failed, run.chains) for run in begun] == [(False, True, [])] * 5
+    monkeypatched = LedgerVerifications(sqlite_engine, clock, lambda: seals)
+    whole = monkeypatched.begin()
+    monkeypatched._threads[0].join(60)
+    assert (whole.running, whole.failed, whole.checked) == (False, False, 1)

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import json
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from relay.cli.context import now
 from relay.database.database import open_database, upgrade
 from relay.ledger import reader
 from relay.rpc.admin_port import AdminPort
+from relay.rpc.few_streams import MOST_STREAMS
 from relay.settings.admin_section import AdminSettings
 from relay.settings.settings import Limits
 from tests.relay.admin.played_relay import PlayedRelay
@@ -100,6 +101,8 @@ async def port(tmp_path: Path, engine: Engine) -> AsyncIterator[Port]:
     write(tmp_path, "relay", authority.issue_cert("127.0.0.1"))
     for name in (*NAMES, "nobody.example"):
         write(tmp_path, name, authority.issue_cert(name))
+    write(tmp_path, "misnamed.example", authority.issue_cert("nobody.example", common_name="console.example"))
+    write(tmp_path, "common.example", authority.issue_cert(common_name="console.example"))
     write(tmp_path, "stranger.example", trustme.CA().issue_cert("viewer.example"))
     guard = LoginGuard(Limits(), PlayedPlaces(), lambda: 0.0, counter_knows_passwords=False)
     relay = PlayedRelay(Changes(engine, "relay", now), guard)
@@ -163,6 +166,64 @@ async def test_each_role_may_do_what_it_needs_and_no_more(port: Port, name: str)
     assert {(data["by"], data["through"], data["role"]) for _, data in port.entries()} == {(name, "network", role)}
     refused_reads = [data["what"] for kind, _, data in port.relay.kept.entries if kind == "admin_read_refused"]
     assert refused_reads == [what for what in QUESTIONS if not role.may(NEEDED[what])]
+
+
+async def test_a_common_name_counts_only_where_there_is_no_other(port: Port) -> None:
+    """An authority looks at the other names; whoever got one beside a common name of somebody else's gains nothing."""
+    assert await refused(port, "misnamed.example", QUESTIONS["status"]) is AskTrouble.REFUSED
+    assert (await port.ask("common.example", QUESTIONS["status"])).relay == "relay"
+
+
+async def test_who_watches_keeps_out_no_one_who_acts(port: Port) -> None:
+    """Streams of all methods have fewer places than the port; one that ends gives its place back."""
+    clients = [AdminClient(port.door("viewer.example")) for _ in range(3)]
+    streams = [
+        client.watch_status(pb.WatchStatusRequest(every_seconds=60)) for client in clients for _ in range(MOST_STREAMS)
+    ]
+    try:
+        found = [await outcome(stream) for stream in streams[: MOST_STREAMS + 40]]
+        await port.ask("console.example", ACTIONS["logins_pause"])
+        await streams[0].aclose()
+        async with asyncio.timeout(30):
+            again = clients[0].watch_status(pb.WatchStatusRequest(every_seconds=60))
+            while await outcome(again):
+                again = clients[0].watch_status(pb.WatchStatusRequest(every_seconds=60))
+        await again.aclose()
+    finally:
+        for stream in streams:
+            await stream.aclose()
+        for client in clients:
+            await client.close()
+
+    assert found == [""] * MOST_STREAMS + ["too many streams are open here: close one, or try again later"] * 40
+
+
+async def outcome(stream: AsyncGenerator[pb.RelayStatus, None]) -> str:
+    """Why a watched status is not shown, in English; empty where it is."""
+    try:
+        await anext(stream)
+    except AskFailed as failed:
+        return failed.text.rpartition(" / ")[2]
+    return ""
+
+
+@pytest.mark.parametrize(
+    ("what", "ask", "error"),
+    [
+        ("session_kick", lambda to, why: to.kick_session(pb.KickSessionRequest(session="gone", asking=why)), "SessionUnknown"),
+        ("logins_pause", lambda to, why: to.pause_logins(pb.PauseLoginsRequest(public_reason="x" * 201, asking=why)), "ValueError"),
+        ("log_level", lambda to, why: to.set_log_level(pb.SetLogLevelRequest(level="loud", asking=why)), "ValueError"),
+        ("operator_reconnect", ACTIONS["operator_reconnect"], "NoOperator"),
+    ],
+)  # fmt: skip
+async def test_what_cannot_be_done_is_an_entry_that_says_so(port: Port, what: str, ask: Ask, error: str) -> None:
+    """And none that it was done."""
+    port.relay.counter.has_operator = False
+    await refused(port, "console.example", ask)
+
+    assert [(kind, data["why"], data["by"]) for kind, data in port.entries()] == [
+        (f"admin_{what}_failed", error, "console.example")
+    ]
 
 
 async def test_no_action_goes_without_a_reason(port: Port) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from relay.settings.file import load
 from relay.settings.settings import Settings
 from relay.settings.text import allowed_values, example, markdown, section_at
+from relay.settings.wording import settings_wording
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -30,6 +31,17 @@ def test_the_commented_lines_are_the_defaults(tmp_path: Path) -> None:
             default = getattr(getattr(given, name), key)
             if key not in {"operator", "url", "address"} and not isinstance(default, Path):
                 assert default == (tuple(value) if isinstance(value, list) else value), f"{name}.{key}"
+
+
+def test_the_example_explains_every_setting_in_both_languages() -> None:
+    """Chinese first; the Chinese texts are those of the settings page, so neither can be forgotten."""
+    lines = (ROOT / "relay.example.toml").read_text(encoding="utf-8").splitlines()
+    chinese = [line for line in example(words=settings_wording(chinese=True)).splitlines() if line.startswith("# ")]
+    english = [line for line in example().splitlines() if line.startswith("# ")]
+
+    assert set(chinese) | set(english) <= set(lines)
+    sample = next(number for number, line in enumerate(lines) if line.startswith("# HOST:PORT of the terminal service"))
+    assert lines[sample - 1].startswith("# 终端服务的地址")
 
 
 def test_every_setting_is_described_and_on_the_page() -> None:
