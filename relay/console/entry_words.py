@@ -14,7 +14,10 @@ from relay.console.logins import LoginOutcome, LoginStory, facts_of
 from relay.console.refusal_words import refusal_advice, refusal_title
 from relay.console.spoken import one_language
 from relay.console.words import Language, Sentences
+from relay.faults.table import Fault
 from relay.ledger.chain import Entry
+from relay.logs.alarms import AlarmName
+from relay.logs.event_texts import chinese_texts
 from relay.sessions.endings import EndKind
 
 _KINDS_ASKED_FOR = (
@@ -54,6 +57,8 @@ _WORTH_A_LINE = (
 _FIRST = ("message", "investor_id", "terminal_app_id", "public_ip", "port", "source", "reason", "code")
 """what is asked first about an entry; the other facts stand behind, as they are stored"""
 _LONG = {"system_info", "message"}
+_ALARMS = {name.event: (chinese_texts().get(name.event, name.event), name.meaning) for name in AlarmName}
+_FAULTS = {fault.word: fault.title for fault in Fault}
 _OUTCOME_KINDS = {
     LoginOutcome.REFUSED: "bad",
     LoginOutcome.LOGGED_IN: "ok",
@@ -127,12 +132,18 @@ class EntryWords:
             entry_kind=entry.kind,
             kind=standing(entry.kind, facts),
             words=self.kind(entry.kind),
-            facts=self.line(facts),
+            facts=self.line(self._named(entry.kind, facts)),
             session=entry.session,
             todo=self.refusal(facts)[1] if refused else "",
             page=f"/ledger/entry/{entry.sequence}?chain={entry.chain}",
             session_page=f"/ledger?session={entry.session}",
         )
+
+    def _named(self, kind: str, facts: Mapping[str, Any]) -> Mapping[str, Any]:
+        """An alarm or a fault is called as a person calls it."""
+        name = str(facts.get("name", ""))
+        found = {"alarm": _ALARMS, "fault_began": _FAULTS, "fault_ended": _FAULTS}.get(kind, {}).get(name)
+        return facts if found is None else {**facts, "name": found[0 if self.language is Language.ZH else 1]}
 
     def line(self, facts: Mapping[str, Any]) -> tuple[str, ...]:
         """The facts that say most, short."""

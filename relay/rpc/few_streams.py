@@ -14,7 +14,7 @@ import grpc
 MOST_STREAMS: Final = 24
 """at a time; of the doors' bounds, the control socket's 32 connections is the lowest"""
 _FULL = "查看者过多，请稍后再试 / too many streams are open here: close one, or try again later"
-_Handler = grpc.RpcMethodHandler[Any, Any]
+_Handler = Any  # grpc.RpcMethodHandler, which takes no types when it runs
 _Context = grpc.aio.ServicerContext[Any, Any]
 
 

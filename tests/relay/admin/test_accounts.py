@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +78,7 @@ def test_an_account_acts_with_a_reason(accounts: AccountActions) -> None:
 
 def test_a_password_that_is_too_short_is_an_entry_too(accounts: AccountActions, engine: Engine) -> None:
     """Its hash is made before the change; that it was refused stands in the ledger all the same, and never the password."""
-    short = {
+    short: dict[str, Callable[[], None]] = {
         "account_add": lambda: accounts.add(BOSS, "friend", PersonRole.VIEWER, "2short"),
         "account_passwd": lambda: accounts.set_password(BOSS, "boss", "2short"),
         "account_own_passwd": lambda: accounts.set_own_password(BOSS, "2short"),

@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 
 from relay.console import verification
 from relay.console.verification import LedgerVerification, LedgerVerifications
+from relay.ledger import reader
 from relay.ledger.chain import Head
 from relay.ledger.ledger import record_now
 from relay.ledger.reader import PinnedHead
@@ -38,7 +39,7 @@ def test_sealed_heads_are_demanded_of_everything(
 def hanging(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     """Every read of entries hangs until this is set."""
     answers = threading.Event()
-    read = verification.read
+    read = reader.read
 
     def hang(*asked: Any) -> Any:
         assert answers.wait(60)
@@ -49,10 +50,9 @@ def hanging(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     answers.set()
 
 
-def test_a_database_that_hangs_leaves_no_verification_running(
-    sqlite_engine: Engine, clock: HandClock, hanging: threading.Event
-) -> None:
+def test_a_database_that_hangs_leaves_no_verification_running(sqlite_engine: Engine, hanging: threading.Event) -> None:
     """It is given up and says that nothing is proved, also when the database answers later; another one may begin, but not for ever."""
+    clock = HandClock()
     record_now(sqlite_engine, "one", clock, "k", {})
     seals: Any = SimpleNamespace(pinned=[], problems=[])
     runs = LedgerVerifications(sqlite_engine, clock, lambda: seals, longest_stand=0.0)
@@ -66,7 +66,7 @@ def test_a_database_that_hangs_leaves_no_verification_running(
     assert latest is not None
     assert (len({id(run) for run in begun}), len(threads)) == (3, 3), "three may hang"
     assert [(run.running, run.failed, run.chains) for run in begun] == [(False, True, [])] * 5
-    monkeypatched = LedgerVerifications(sqlite_engine, clock, lambda: seals)
-    whole = monkeypatched.begin()
-    monkeypatched._threads[0].join(60)
+    afterwards = LedgerVerifications(sqlite_engine, clock, lambda: seals)
+    whole = afterwards.begin()
+    afterwards._threads[0].join(60)
     assert (whole.running, whole.failed, whole.checked) == (False, False, 1)

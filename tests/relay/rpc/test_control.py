@@ -233,10 +233,11 @@ async def test_status_is_a_table_for_people_and_json_for_programs(served: LoginG
 
 
 async def test_a_session_that_is_not_there_is_said(served: LoginGuard) -> None:
-    """In both languages, and whatever its name holds is harmless."""
+    """In the reader's language, and whatever its name holds is harmless."""
     said = await typed("sessions", "show", "x\x1b[31m", exit_code=1)
 
-    assert "没有会话" in said.stderr
+    assert "没有会话" not in said.stderr
+    assert "there is no session" in said.stderr
     assert "\x1b" not in said.stderr
     assert json.loads((await typed("sessions", "list")).stdout) == []
 
