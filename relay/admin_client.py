@@ -135,11 +135,14 @@ class AdminClient:
 
     async def watch_status(self, request: pb.WatchStatusRequest) -> AsyncGenerator[pb.RelayStatus, None]:
         """Its status now, and again and again until the caller stops or the relay ends."""
+        call = self._stub.WatchStatus(request)
         try:
-            async for status in self._stub.WatchStatus(request):
+            async for status in call:
                 yield status
         except grpc.RpcError as error:
             raise _failed(error) from None
+        finally:
+            call.cancel()  # who stops looking gives the place at the relay back
 
     async def get_status(self, request: pb.GetStatusRequest) -> pb.RelayStatus:
         """How it is."""

@@ -57,13 +57,13 @@ _OPEN_ENDED: Final = "/live"
 """a stream, which lasts"""
 
 
-class _Inline(Work):
+class _InlineWork(Work):
     async def run(self, work: Callable[[], _T], *, seconds: float | None = None) -> _T:
         del seconds
         return work()
 
 
-class _Relay:
+class _PlayedRelay:
     """Answers every question and action with an empty answer of its kind."""
 
     name = "relay-a"
@@ -99,7 +99,7 @@ class _Relay:
         return (others.get(method) or getattr(pb, f"{camel}Response"))()
 
 
-class _Office:
+class _FormOffice:
     """A console over a database that is as new for each input."""
 
     def __init__(self, folder: Path) -> None:
@@ -129,18 +129,18 @@ class _Office:
             made.backup(self.pristine)
         self.file = folder / "relay.sqlite3"
 
-    def begin(self) -> tuple[Any, ConsoleParts, _Relay]:
+    def begin(self) -> tuple[Any, ConsoleParts, _PlayedRelay]:
         """The application, with the database as it was at first."""
         with sqlite3.connect(self.file) as target:
             self.pristine.backup(target)
         target.close()
-        changes, relay = Changes(self.engine, "relay", _now), _Relay()
+        changes, relay = Changes(self.engine, "relay", _now), _PlayedRelay()
         parts = ConsoleParts(
             settings=self.settings,
             clock=_now,
             words=_WORDS,
             templates=_TEMPLATES,
-            work=_Inline(),
+            work=_InlineWork(),
             accounts=ConsoleAccounts(self.engine, clock=_now),
             passwords=self.passwords,
             sign_ins=SignIns(lambda: 0.0, idle_seconds=1800, longest_seconds=43200),
@@ -231,7 +231,7 @@ def _generation(parts: ConsoleParts, name: str) -> int:
     return account.generation if account is not None else 0
 
 
-class _Answer:
+class _PageAnswer:
     """What the application sends."""
 
     def __init__(self) -> None:
@@ -251,7 +251,7 @@ class _Answer:
             self._body += message.get("body", b"")
 
 
-async def _send(app: Any, identity: str, method: str, path: str, fields: list[tuple[str, str]]) -> _Answer:
+async def _send(app: Any, identity: str, method: str, path: str, fields: list[tuple[str, str]]) -> _PageAnswer:
     kind, body = _encoded(fields) if method == "POST" else (b"", b"")
     plain, _, query = path.partition("?")
     scope = {
@@ -278,7 +278,7 @@ async def _send(app: Any, identity: str, method: str, path: str, fields: list[tu
     async def receive() -> Message:
         return waiting.pop() if waiting else {"type": "http.disconnect"}
 
-    answer = _Answer()
+    answer = _PageAnswer()
     await app(scope, receive, answer)
     return answer
 
@@ -309,7 +309,7 @@ _TABLES: Final = {
 """what is changed with an entry: how somebody likes to look at pages is not"""
 _WORDS, _TEMPLATES = load_sentences(), make_templates()
 _FOLDER = tempfile.TemporaryDirectory(prefix="fuzz-console-")
-_OFFICE = _Office(Path(_FOLDER.name))
+_OFFICE = _FormOffice(Path(_FOLDER.name))
 _PATHS: Final = tuple(page.path.replace("{chain}", "relay").replace("{sequence}", "1") for page in PAGES)
 _FIELDS: Final = (
     *(
