@@ -18,11 +18,12 @@ from relay.admission.admission import Admission, AdmissionRules, Applicant, Dire
 from relay.admission.challenge import auth_info
 from relay.admission.known_places import KnownPlaces
 from relay.admission.login_guard import LoginGuard
-from relay.admission.machines import Desk, MachineHistory, MachineTraits
+from relay.admission.machines import Desk, MachineHistory, MachineTraits, forget_machines_of
 from relay.admission.system_info import AgeLimits
 from relay.admission.system_info_seen import SystemInfoSeen
 from relay.admission.verifier import Judgement, VerifierUnavailable
 from relay.counter.port import Investor, Mode, TerminalLogin
+from relay.database.database import writing
 from relay.directory import known_terminals
 from relay.directory.access import DirectoryAccess, DirectoryUnavailable
 from relay.directory.investors import Investors
@@ -325,7 +326,8 @@ async def test_where_the_firm_wants_it_a_machine_unlike_before_is_refused(door: 
 
     with pytest.raises(Refused, match="length") as caught:
         await let_in(admission, other)
-    door.machines.forget(Investor(BROKER, "100001"))
+    with writing(door.machines._engine) as connection:
+        forget_machines_of(connection, Investor(BROKER, "100001"))
     await log_in(admission, "s-4", 4, length=270)
 
     assert caught.value.refusal.reason == "system_info_unlike_before"
