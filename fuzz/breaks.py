@@ -30,7 +30,7 @@ def _proxy_length_swapped() -> None:
 
 def _frame_bound_dropped() -> None:
     """The simulated counter's frames may be of any length."""
-    from simcounter import wire  # noqa: PLC0415 - only where it is broken
+    from ctpabi.shim import wire  # noqa: PLC0415 - only where it is broken
 
     vars(wire)["MAX_BODY"] = 1 << 40
 

@@ -132,7 +132,7 @@ TARGETS = (
         "forms and query strings of the web console, of every page and role",
         ("relay.console", "relay.admin"),
     ),
-    FuzzTarget("counter_frames", "simulated", 60, "frames of the simulated counter's wire", ("simcounter.wire",)),
+    FuzzTarget("counter_frames", "simulated", 60, "frames of the simulated counter's wire", ("ctpabi.shim.wire",)),
     FuzzTarget(
         "counter_connections", "simulated", 2, "connections to the simulated counter, in any order", ("simcounter",)
     ),

@@ -23,8 +23,8 @@ from collections.abc import Callable
 from typing import Protocol, cast
 
 from ctpabi.codec.layout import LayoutError
+from ctpabi.shim.wire import Frame, FrameReader, FrameType, WireError, json_body, json_frame
 from simcounter.session import Session
-from simcounter.wire import Frame, FrameReader, FrameType, WireError, json_body, json_frame
 
 HELLO_SECONDS = 5.0
 """until the shim must have said hello"""

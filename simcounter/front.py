@@ -27,6 +27,7 @@ from dataclasses import replace
 
 from ctpabi.catalog import Interface
 from ctpabi.shim.abi_headers import abi_hash
+from ctpabi.shim.wire import Frame, FrameType, event_frame, json_frame
 from simcounter.config import CounterConfig
 from simcounter.connection import MAX_UNSENT, Connection
 from simcounter.events import Answer, Disconnect, Effect, LoginRecord, ReplayTopics, RspInfo, StateChanged, TopicNotice
@@ -36,7 +37,6 @@ from simcounter.records import Records
 from simcounter.replay import DayFlow, TopicEntry, sees
 from simcounter.scenario import Counts, Scenario
 from simcounter.session import Session
-from simcounter.wire import Frame, FrameType, event_frame, json_frame
 
 MAX_CONNECTIONS = 4096
 FLOOD_CHUNK = 1000

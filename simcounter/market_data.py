@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from ctpabi.catalog import Shape
 from ctpabi.codec import text
 from ctpabi.shim.abi_headers import abi_hash
+from ctpabi.shim.wire import Frame, FrameType, event_frame, json_frame
 from simcounter.config import CounterConfig
 from simcounter.connection import Connection
 from simcounter.errors_text import ErrorId
@@ -23,7 +24,6 @@ from simcounter.records import Records
 from simcounter.session import Clock, Session, Values
 from simcounter.trading.market import Market
 from simcounter.trading.reference import depth_row
-from simcounter.wire import Frame, FrameType, event_frame, json_frame
 
 MAX_CONNECTIONS = 4096
 MAX_BEHIND = 1 << 20

@@ -23,7 +23,12 @@ _DIRECTORY = Path(__file__).parents[1] / "generated"
 @cache
 def load_catalog(interface: Interface = Interface.TRADER) -> Catalog:
     """The catalog of the version this source was generated for."""
-    return from_json((_DIRECTORY / FILES[interface]).read_text(encoding="utf-8"))
+    return from_json(path_of(interface).read_text(encoding="utf-8"))
+
+
+def path_of(interface: Interface) -> Path:
+    """The committed file of this catalog."""
+    return _DIRECTORY / FILES[interface]
 
 
 def to_json(catalog: Catalog) -> str:

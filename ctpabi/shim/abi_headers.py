@@ -80,6 +80,10 @@ class Caller:
         return cls(name, len(content), zlib.crc32(content))
 
 
+ANY_CALLER = Caller("", 0, 0)
+"""for a library on the way to a relay: it knows by the vendor's library beside it for which slots a program was compiled"""
+
+
 def abi_hash(catalog: Catalog) -> str:
     """64 hex digits that differ whenever shim and counter would read each other's bytes differently."""
     methods = [(m.name, m.slot, m.shape, m.struct) for m in catalog.methods.values()]
@@ -91,7 +95,7 @@ def abi_hash(catalog: Catalog) -> str:
 
 
 def headers(catalog: Catalog, caller: Caller) -> dict[str, str]:
-    """File name -> content of everything generated for `catalog`. Raises UnknownMethod."""
+    """File name -> content of everything generated for `catalog`; ANY_CALLER makes the one for a relay. Raises UnknownMethod."""
     return {
         "abi.h": "\n".join(_abi(catalog, caller)) + "\n",
         "create.inc": "\n".join(_create(catalog)) + "\n",
@@ -135,11 +139,24 @@ def _abi(catalog: Catalog, caller: Caller) -> Iterator[str]:
     yield f"constexpr uint32_t kCallerCrc32 = {caller.crc32};"
     yield f'constexpr char kAbiHash[] = "{abi_hash(catalog)}";'
     yield f'constexpr char kVersion[] = "{catalog.version}";'
-    yield f'constexpr char kApiVersion[] = "v{".".join(catalog.version.split(".")[:3])}_SIMCOUNTER";'
+    yield from _versions(catalog, caller)
     yield f"constexpr size_t kLargestStruct = {max(struct.size for struct in structs)};"
     yield f"constexpr int kCallbackCount = {len(catalog.callbacks)};"
     yield from _tables(catalog)
     yield "\n}  // namespace shim"
+
+
+def _versions(catalog: Catalog, caller: Caller) -> Iterator[str]:
+    """What the library calls itself, and how it finds out for which CTP a program was compiled."""
+    number, through_carrier = ".".join(catalog.version.split(".")[:3]), caller is ANY_CALLER
+    mangled = f"_ZN{len(_class(catalog, 'Api'))}{_class(catalog, 'Api')}"
+    yield f"constexpr bool kThroughCarrier = {str(through_carrier).lower()};"
+    yield f'constexpr char kApiVersion[] = "v{number}_{"RELAY" if through_carrier else "SIMCOUNTER"}";'
+    yield f'constexpr char kVendorVersion[] = "v{number}_";'
+    yield f'constexpr char kMangledClass[] = "{mangled}";'
+    yield f'constexpr char kVersionSymbol[] = "{mangled}13GetApiVersionEv";'
+    for name in ("FrontConnected", "FrontDisconnected"):
+        yield f"constexpr int k{name} = {catalog.callbacks[f'On{name}'].slot};"
 
 
 def _struct(struct: Struct) -> Iterator[str]:

@@ -23,7 +23,7 @@ from ctpabi.cache import cache_directory
 from ctpabi.catalog import Catalog, Interface, introspect, introspect_source, special_fields
 from ctpabi.catalog.data import FILES, from_json, to_json
 from ctpabi.shim import abi_headers, probe, substitute
-from ctpabi.shim.abi_headers import Caller
+from ctpabi.shim.abi_headers import ANY_CALLER, Caller
 from ctpabi.shim.substitute import Target
 
 INSTALL_COMMAND = "apt-get install -y g++"
@@ -32,6 +32,8 @@ _GENERATORS = tuple(map(inspect.getfile, (abi_headers, probe, introspect, intros
 _PROBE_SOURCE = "probe.cpp"
 _APART = (_PROBE_SOURCE, "loopback_only.cpp")
 """sources of libraries of their own"""
+_ON_THE_WAY_TO_A_RELAY = "by_name.cpp"
+"""only there a program is let in that opens the vendor's library itself"""
 _LOOPBACK_ONLY = "libloopback_only.so"
 _FLAGS = ("-std=c++17", "-O2", "-fvisibility=hidden", "-shared", "-fPIC")
 _LIBRARIES = ("-lpthread", "-ldl")
@@ -72,7 +74,7 @@ def build(target: Target | None = None) -> Shim:
     shim = Shim(*(place / target.library_name(interface) for interface in Interface))
     if place.is_dir():
         return shim
-    with _only_builder(place):
+    with only_builder(place):
         if not place.is_dir():
             try:
                 _build_into(place, target)
@@ -87,7 +89,12 @@ def is_built(target: Target) -> bool:
 
 
 def _cache() -> Path:
-    place = (cache_directory() / "simcounter").absolute()
+    return preloadable(cache_directory() / "simcounter")
+
+
+def preloadable(directory: Path) -> Path:
+    """`directory`, where the linker takes libraries from it. Raises BuildFailed."""
+    place = directory.absolute()
     if set(" :") & set(str(place)):
         # The linker would pass over the libraries, and the program would go to its real front.
         raise BuildFailed(f"{place} has a space or a colon, which LD_PRELOAD cannot carry: set XDG_CACHE_HOME")
@@ -96,15 +103,21 @@ def _cache() -> Path:
 
 def _key(target: Target) -> str:
     """Changes when the binding, the shim's source or whatever generates the rest of it changes."""
+    return key_of(*target.callers.values(), *map(Path, _GENERATORS))
+
+
+def key_of(*files: Path) -> str:
+    """32 hex digits that change with the library's source, with this module, and with each of `files`."""
     digest = hashlib.sha256()
-    for source in (*target.callers.values(), *sorted(_SHIM.glob("*.[ch]*")), Path(__file__), *map(Path, _GENERATORS)):
+    for source in (*files, *sorted(_SHIM.glob("*.[ch]*")), Path(__file__)):
         digest.update(source.name.encode() + b"\0")
         digest.update(hashlib.sha256(source.read_bytes()).digest())
     return digest.hexdigest()[:32]
 
 
 @contextlib.contextmanager
-def _only_builder(place: Path) -> Iterator[None]:
+def only_builder(place: Path) -> Iterator[None]:
+    """One process at a time makes what `place` is to hold."""
     place.parent.mkdir(parents=True, exist_ok=True)
     with place.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -112,11 +125,7 @@ def _only_builder(place: Path) -> Iterator[None]:
 
 
 def _build_into(place: Path, target: Target) -> None:
-    compiler = shutil.which("g++")
-    if compiler is None:
-        raise CompilerMissing(
-            f"the simulated counter's library is compiled once, and g++ is missing: {INSTALL_COMMAND}"
-        )
+    compiler = find_compiler()
     with tempfile.TemporaryDirectory(dir=place.parent, prefix="building-") as scratch, ThreadPoolExecutor() as pool:
         built = Path(scratch) / "built"
         built.mkdir()
@@ -146,6 +155,14 @@ def _read_extension(target: Target, interface: Interface) -> Path:
     return substitute.binding_extension(target.site, interface)
 
 
+def find_compiler() -> str:
+    """Where g++ is. Raises CompilerMissing."""
+    compiler = shutil.which("g++")
+    if compiler is None:
+        raise CompilerMissing(f"a library is compiled here once, and g++ is missing: {INSTALL_COMMAND}")
+    return compiler
+
+
 def compile_probe(compiler: str, soname: str, library: Path) -> None:
     """Compile the recording library; the same for every version but for its name. Raises BuildFailed."""
     _compile(compiler, [_SHIM / _PROBE_SOURCE], soname, library)
@@ -156,18 +173,28 @@ def compile_shim(compiler: str, catalog: Catalog, caller: Caller, soname: str, l
     with tempfile.TemporaryDirectory() as scratch:
         for name, content in abi_headers.headers(catalog, caller).items():
             Path(scratch, name).write_text(content, encoding="utf-8")
-        sources = [source for source in sorted(_SHIM.glob("*.cpp")) if source.name not in _APART]
+        apart = _APART if caller is ANY_CALLER else (*_APART, _ON_THE_WAY_TO_A_RELAY)
+        sources = [source for source in sorted(_SHIM.glob("*.cpp")) if source.name not in apart]
         _compile(compiler, sources, soname, library, include=Path(scratch))
 
 
 def _compile(compiler: str, sources: list[Path], soname: str, library: Path, include: Path = _SHIM) -> None:
     paths = [str(source) for source in sources]
-    command = [compiler, *_FLAGS, f"-I{include}", f"-I{_SHIM}", f"-Wl,-soname,{soname}", "-o", str(library), *paths]
+    command = [
+        compiler,
+        *_FLAGS,
+        f"-iquote{include}",
+        f"-iquote{_SHIM}",
+        f"-Wl,-soname,{soname}",
+        "-o",
+        str(library),
+        *paths,
+    ]
     result = subprocess.run(
         [*command, *_LIBRARIES], capture_output=True, text=True, check=False, timeout=_TIMEOUT_SECONDS
     )
     if result.returncode != 0:
-        raise BuildFailed(f"g++ could not compile the simulated counter's library:\n{result.stderr.strip()}")
+        raise BuildFailed(f"g++ could not compile {soname}:\n{result.stderr.strip()}")
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from ctpabi.catalog.data import load_catalog
 from ctpabi.codec.messages import struct_from_message
+from ctpabi.shim.wire import HEADER, Frame, FrameReader, FrameType, WireError, event_frame, json_body, json_frame
 from ctprelay.ctp.v1 import structs_pb2
 from fuzz.mutations import any_bytes, framed, json_text, parts, parts_of
 from fuzz.targets import Broken, Play, promise
@@ -24,7 +25,6 @@ from simcounter import demo_accounts
 from simcounter.config import CounterConfig
 from simcounter.control_server import ControlServer
 from simcounter.counter import SimulatedCounter
-from simcounter.wire import HEADER, Frame, FrameReader, FrameType, WireError, event_frame, json_body, json_frame
 
 _CATALOG = load_catalog()
 _LARGEST = 1 << 20

@@ -13,12 +13,12 @@ from google.protobuf.message import Message
 from ctpabi.catalog import Method
 from ctpabi.catalog.data import load_catalog
 from ctpabi.codec import layout
+from ctpabi.shim.wire import Frame
 from ctprelay.ctp.v1 import events_pb2
 from ctprelay.ctp.v1 import structs_pb2 as ctp
 from relay.counter.port import Mode
 from simcounter import demo_accounts
 from simcounter.session import Session
-from simcounter.wire import Frame
 from terminal_client import CallRefused, CounterRejected, RelayTerminal
 from tests.e2e.site import Site, eventually
 

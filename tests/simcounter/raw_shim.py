@@ -9,9 +9,9 @@ from typing import Any, Self
 from ctpabi.catalog import Catalog
 from ctpabi.catalog.data import load_catalog
 from ctpabi.codec import layout
+from ctpabi.shim.wire import EventFlag, Frame, FrameReader, FrameType, json_body, json_frame
 from simcounter import demo_accounts
 from simcounter.counter import SimulatedCounter
-from simcounter.wire import EventFlag, Frame, FrameReader, FrameType, json_body, json_frame
 
 CATALOG = load_catalog()
 SECONDS = 10.0

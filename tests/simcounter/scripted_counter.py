@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from ctpabi.catalog import Catalog
-from simcounter.wire import Frame, FrameReader, FrameType, event_frame, json_body, json_frame
+from ctpabi.shim.wire import Frame, FrameReader, FrameType, event_frame, json_body, json_frame
 
 DEADLINE_SECONDS = 20.0
 

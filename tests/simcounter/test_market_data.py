@@ -11,10 +11,10 @@ import pytest
 
 from ctpabi.catalog import Interface
 from ctpabi.catalog.data import load_catalog
+from ctpabi.shim.wire import Frame, FrameType
 from simcounter.config import CounterConfig
 from simcounter.counter import SimulatedCounter
 from simcounter.session import CHINA
-from simcounter.wire import Frame, FrameType
 from tests.simcounter.raw_shim import Event, RawShim, limit_order
 
 CATALOG = load_catalog(Interface.MARKET_DATA)

@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from ctpabi.shim.wire import Frame, FrameType
 from simcounter.config import CounterConfig
 from simcounter.counter import SimulatedCounter
 from simcounter.demo_accounts import DIRECT_APP_ID
 from simcounter.scenario import Scenario
-from simcounter.wire import Frame, FrameType
 from tests.simcounter.raw_shim import CATALOG, RawShim, limit_order
 
 

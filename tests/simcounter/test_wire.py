@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simcounter.wire import (
+from ctpabi.shim.wire import (
     MAX_BODY,
     EventFlag,
     Frame,

@@ -14,13 +14,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from ctpabi.codec import layout
+from ctpabi.shim.wire import Frame
 from simcounter import demo_accounts
 from simcounter.config import CounterConfig
 from simcounter.counter import SimulatedCounter
 from simcounter.events import Effect, TopicNotice
 from simcounter.session import Session, Values
 from simcounter.trading.order import Order
-from simcounter.wire import Frame
 
 *INVESTORS, BUSY = demo_accounts.investor_ids(4)
 """BUSY has no terminal and no marks: the operator's session hears of everybody's orders."""

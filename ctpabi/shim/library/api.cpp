@@ -8,6 +8,7 @@
 #include "abi.h"
 #include "caller.h"
 #include "session.h"
+#include "speaker.h"
 
 namespace shim {
 
@@ -77,7 +78,7 @@ class SimulatedApi final : public Api {
     if (session && address) session->add_front(address);
   }
   void do_register_name_server(const char*) {
-    std::fprintf(stderr, "simulated counter: RegisterNameServer ignored: it has fronts only\n");
+    std::fprintf(stderr, "%s: RegisterNameServer ignored: there are fronts only\n", kSpeaker);
   }
   void do_register_spi(Spi* spi) {
     if (const auto session = this->session()) session->set_spi(spi);

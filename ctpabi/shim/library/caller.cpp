@@ -6,9 +6,13 @@
 #include <array>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <memory>
+#include <string>
 
 #include "abi.h"
+#include "speaker.h"
+#include "vendor.h"
 
 namespace shim {
 
@@ -40,22 +44,48 @@ bool is_known(const char* path) {
   return size == kCallerSize && (crc ^ 0xFFFFFFFFu) == kCallerCrc32;
 }
 
-[[noreturn]] void refuse(const char* path) {
-  std::fprintf(stderr,
-               "simulated counter: %s is not the binding this library was built for (%s); "
-               "start the program with `ctp-simcounter exec --python INTERPRETER`\n",
-               path, kCallerName);
+[[noreturn]] void refuse(const std::string& english, const std::string& chinese = "") {
+  std::fprintf(stderr, "%s: %s\n", kSpeaker, english.c_str());
+  if (!chinese.empty()) std::fprintf(stderr, "%s：%s\n", kSpeaker, chinese.c_str());
   _exit(kRefused);
+}
+
+[[noreturn]] void refuse_binding(const char* path) {
+  refuse(std::string(path) + " is not the binding this library was built for (" + kCallerName +
+         "); start the program with `ctp-simcounter exec --python INTERPRETER`");
+}
+
+void require_binding(const void* address) {
+  Dl_info found{};
+  if (dladdr(address, &found) == 0 || !found.dli_fname) refuse_binding("the calling code");
+  // Asked once: a process has one binding, and reading its file takes some hundredths of a second.
+  static const void* const known = is_known(found.dli_fname) ? found.dli_fbase : nullptr;
+  if (found.dli_fbase != known) refuse_binding(found.dli_fname);
+}
+
+void require_vendor_of_this_ctp() {
+  const std::string ours = kVersion;
+  if (!std::getenv(kCarrierVariable)) {
+    refuse("no process carries this program to its relay; start it with `ctp-terminal exec PROGRAM`",
+           "没有转接进程；请用 `ctp-terminal exec 程序` 启动");
+  }
+  const std::vector<VendorLibrary> vendors = vendor_libraries();
+  if (vendors.empty()) {
+    refuse("for which CTP this program was compiled cannot be told: it has loaded no library of the vendor's; leave that one in its place",
+           "无法判断本程序使用的 CTP 版本：没有加载官方库；请把官方库留在原处");
+  }
+  for (const VendorLibrary& vendor : vendors) {
+    if (vendor.version.compare(0, sizeof kVendorVersion - 1, kVendorVersion) == 0) continue;
+    refuse("this program was compiled for CTP " + vendor.version + " (" + vendor.path + "); only programs for CTP " + ours + " can be carried to a relay",
+           "本程序使用 CTP " + vendor.version + "（" + vendor.path + "），只能转接使用 CTP " + ours + " 的程序");
+  }
 }
 
 }  // namespace
 
 void require_known_caller(const void* address) {
-  Dl_info found{};
-  if (dladdr(address, &found) == 0 || !found.dli_fname) refuse("the calling code");
-  // Asked once: a process has one binding, and reading its file takes some hundredths of a second.
-  static const void* const known = is_known(found.dli_fname) ? found.dli_fbase : nullptr;
-  if (found.dli_fbase != known) refuse(found.dli_fname);
+  if (!kThroughCarrier) return require_binding(address);
+  require_vendor_of_this_ctp();
 }
 
 }  // namespace shim

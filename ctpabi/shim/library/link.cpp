@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -17,6 +18,23 @@ namespace {
 
 constexpr size_t kReadAhead = 32 * 1024;
 constexpr unsigned kSendMilliseconds = 1000;
+
+bool reach_socket(int descriptor, const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  path.copy(address.sun_path, sizeof address.sun_path - 1);
+  return ::connect(descriptor, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
+}
+
+bool reach_port(int descriptor, const Front& front) {
+  const int on = 1;
+  setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(front.port);
+  inet_pton(AF_INET, front.host.c_str(), &address.sin_addr);
+  return ::connect(descriptor, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
+}
 
 void set_timeout(int descriptor, int option, unsigned milliseconds) {
   const timeval limit{static_cast<time_t>(milliseconds / 1000), static_cast<suseconds_t>(milliseconds % 1000) * 1000};
@@ -37,28 +55,25 @@ std::optional<Front> Front::parse(const std::string& address) {
   const char* const last = address.data() + address.size();
   const auto number = std::from_chars(address.data() + colon + 1, last, port);
   if (number.ec != std::errc() || number.ptr != last || port == 0) return {};
-  return Front{host, port};
+  return Front{host, port, "", address};
 }
 
-std::string Front::text() const { return "tcp://" + host + ":" + std::to_string(port); }
+std::optional<Front> Front::carried(const std::string& path, const std::string& registered) {
+  if (path.empty() || path.size() >= sizeof(sockaddr_un::sun_path)) return {};
+  return Front{"", 0, path, registered};
+}
 
 Link::Link(int descriptor) : descriptor_(descriptor), buffer_(kReadAhead) {}
 
 Link::~Link() { ::close(descriptor_); }
 
 std::shared_ptr<Link> Link::connect(const Front& front) {
-  const int descriptor = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const bool is_local = !front.socket_path.empty();
+  const int descriptor = socket(is_local ? AF_UNIX : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (descriptor < 0) return nullptr;
   std::shared_ptr<Link> link(new Link(descriptor));
-  const int on = 1;
-  setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   set_timeout(descriptor, SO_SNDTIMEO, kSendMilliseconds);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(front.port);
-  inet_pton(AF_INET, front.host.c_str(), &address.sin_addr);
-  if (::connect(descriptor, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) return nullptr;
-  return link;
+  return (is_local ? reach_socket(descriptor, front.socket_path) : reach_port(descriptor, front)) ? link : nullptr;
 }
 
 bool Link::send(FrameHeader header, const void* body, size_t size) {

@@ -1,4 +1,4 @@
-// One TCP connection to the simulated counter: frames in, frames out, closed from any thread.
+// One connection to whoever is behind the shim: frames in, frames out, closed from any thread.
 #pragma once
 
 #include <sys/uio.h>
@@ -14,14 +14,17 @@
 
 namespace shim {
 
-// A loopback address: the only place the shim ever connects to.
+// A place on this machine: the only kind the shim ever connects to.
 struct Front {
   std::string host;
-  uint16_t port;
+  uint16_t port = 0;
+  std::string socket_path;  // of a Unix socket, in place of host and port
+  std::string registered;   // the address as the program gave it
 
   // Understands "tcp://127.0.0.1:PORT" and "tcp://localhost:PORT"; anything else is not a simulated counter.
   static std::optional<Front> parse(const std::string& address);
-  std::string text() const;
+  // The carrier behind the Unix socket at `path`, which is to reach `registered`.
+  static std::optional<Front> carried(const std::string& path, const std::string& registered);
 };
 
 // A received frame; `body` points into the link's buffer and is valid until the next receive().

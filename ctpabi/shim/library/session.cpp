@@ -1,6 +1,8 @@
 // A program's side of a session: what its calls do, on whatever thread they come.
 #include "session.h"
 
+#include "speaker.h"
+
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
@@ -9,12 +11,23 @@ namespace shim {
 
 Session::Session(std::string flow_path) : flow_path_(std::move(flow_path)) {}
 
+namespace {
+
+std::optional<Front> reached_by(const std::string& address) {
+  if (!kThroughCarrier) return Front::parse(address);
+  const char* const socket_path = std::getenv(kCarrierVariable);
+  return Front::carried(socket_path ? socket_path : "", address);
+}
+
+}  // namespace
+
 void Session::add_front(const std::string& address) {
-  const char* const redirect = std::getenv("CTP_SIMCOUNTER_FRONT");
-  const auto front = Front::parse(redirect ? redirect : address);
+  const char* const redirect = kThroughCarrier ? nullptr : std::getenv("CTP_SIMCOUNTER_FRONT");
+  const auto front = reached_by(redirect ? redirect : address);
   if (!front) {
-    std::fprintf(stderr, "simulated counter: RegisterFront(\"%s\") ignored: only tcp://127.0.0.1:PORT is a simulated counter\n",
-                 redirect ? redirect : address.c_str());
+    const char* const why = kThroughCarrier ? "there is no process that carries to a relay"
+                                            : "only tcp://127.0.0.1:PORT is a simulated counter";
+    std::fprintf(stderr, "%s: RegisterFront(\"%s\") ignored: %s\n", kSpeaker, redirect ? redirect : address.c_str(), why);
     return;
   }
   const std::lock_guard<std::mutex> lock(mutex_);
@@ -62,7 +75,7 @@ void Session::wait_stopped() {
 
 std::shared_ptr<Link> Session::ready_link() {
   const std::lock_guard<std::mutex> lock(mutex_);
-  return greeted_ ? link_ : nullptr;
+  return front_is_there_ ? link_ : nullptr;
 }
 
 int Session::enter_gate(int slot, int32_t request_id) {
@@ -89,7 +102,7 @@ int Session::report(const ReportMethod& method, void* record, size_t size) {
     const std::lock_guard<std::mutex> lock(mutex_);
     const int code = judge_report(method, static_cast<char*>(record), state_, std::time(nullptr));
     if (code != 0) return code;
-    link = greeted_ ? link_ : nullptr;
+    link = front_is_there_ ? link_ : nullptr;
   }
   // Accepted means accepted by this library: the vendor's gives no sign either when the report is lost on its way.
   if (link) link->send({0, FrameType::kReport, 0, static_cast<uint16_t>(method.slot), 0, 0}, original.data(), size);

@@ -53,13 +53,16 @@ class Session : public std::enable_shared_from_this<Session> {
 
   void run();
   Outcome serve(const Front& front);
-  bool greet(Link* link);
+  bool greet(Link* link, const std::string& registered);
   Outcome pump(Link* link);
   bool handle(const Frame& frame);
   bool deliver(const Frame& frame);
   void lose(const std::shared_ptr<Link>& link);
+  // The front is there, or gone: before the program hears of it, its calls already answer so.
+  void front_came();
+  bool front_left();
   void wait_before_reconnect(unsigned useless_in_a_row);
-  std::string hello();
+  std::string hello(const std::string& registered);
   std::shared_ptr<Link> ready_link();
   int enter_gate(int slot, int32_t request_id);
   // The Spi to call, or nullptr when callbacks may not happen (any more).
@@ -76,7 +79,8 @@ class Session : public std::enable_shared_from_this<Session> {
   CounterState state_;
   QueryGate gate_;
   std::shared_ptr<Link> link_;
-  bool greeted_ = false;
+  bool front_is_told_ = false;   // the peer sends OnFrontConnected and OnFrontDisconnected itself
+  bool front_is_there_ = false;  // between the two
   std::thread worker_;
 
   // Where callbacks find their structs; overwritten after each, so that a kept pointer shows.

@@ -6,10 +6,13 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <utility>
 
 #include "dispatch.h"
 #include "interpreter_exit.h"
 #include "session.h"
+#include "speaker.h"
+#include "vendor.h"
 
 namespace shim {
 
@@ -24,6 +27,13 @@ unsigned reconnect_milliseconds() {
   const char* const text = std::getenv("CTP_SIMCOUNTER_RECONNECT_MS");
   const long value = text ? std::strtol(text, nullptr, 10) : 0;
   return value > 0 ? static_cast<unsigned>(value) : kReconnectMilliseconds;
+}
+
+// What a carrier is told besides: where the program wants to go, and what it has that can collect.
+std::string for_a_carrier(const std::string& registered) {
+  std::string vendor;
+  for (const VendorLibrary& library : vendor_libraries()) vendor = library.path;
+  return ",\"front\":" + Json::quote(registered) + ",\"vendor_library\":" + Json::quote(vendor);
 }
 
 }  // namespace
@@ -56,22 +66,24 @@ Session::Outcome Session::serve(const Front& front) {
     state_ = CounterState();
     state_.trading_day = trading_day;
     gate_.open();
+    front_is_told_ = false;
   }
   Outcome outcome = Outcome::kUseless;
-  if (greet(link.get())) outcome = pump(link.get());
+  if (greet(link.get(), front.registered)) outcome = pump(link.get());
   lose(link);
   return outcome;
 }
 
-std::string Session::hello() {
+std::string Session::hello(const std::string& registered) {
   const Topics topics = this->topics();
   return "{\"interface\":" + Json::quote(kInterface) + ",\"abi_hash\":" + Json::quote(kAbiHash) + ",\"api_version\":" + Json::quote(kVersion) +
          ",\"pid\":" + std::to_string(getpid()) + ",\"private_topic\":" + std::to_string(topics.private_topic) +
-         ",\"public_topic\":" + std::to_string(topics.public_topic) + ",\"flow_path\":" + Json::quote(flow_path_) + "}";
+         ",\"public_topic\":" + std::to_string(topics.public_topic) + ",\"flow_path\":" + Json::quote(flow_path_) +
+         (kThroughCarrier ? for_a_carrier(registered) : "") + "}";
 }
 
-bool Session::greet(Link* link) {
-  const std::string greeting = hello();
+bool Session::greet(Link* link, const std::string& registered) {
+  const std::string greeting = hello(registered);
   Frame frame;
   link->limit_receive(kHelloMilliseconds);
   if (!link->send({0, FrameType::kHello, 0, 0, 0, 0}, greeting.data(), greeting.size())) return false;
@@ -80,18 +92,22 @@ bool Session::greet(Link* link) {
   const Json* const accepted = answer ? answer->member("ok") : nullptr;
   if (!accepted || !accepted->is_true()) {
     const Json* const why = answer ? answer->member("why") : nullptr;
-    std::fprintf(stderr, "simulated counter: refused this program: %s\n", why ? why->string().c_str() : "no reason given");
+    std::fprintf(stderr, "%s: refused this program: %s\n", kSpeaker, why ? why->string().c_str() : "no reason given");
     return false;
   }
   link->limit_receive(0);
   const std::lock_guard<std::mutex> lock(mutex_);
   state_.apply(*answer);
-  greeted_ = true;
+  const Json* const told = answer->member("front_is_told");
+  front_is_told_ = told && told->is_true();
   return true;
 }
 
 Session::Outcome Session::pump(Link* link) {
-  if (Spi* const spi = listener()) spi->OnFrontConnected();
+  if (!front_is_told_) {
+    front_came();
+    if (Spi* const spi = listener()) spi->OnFrontConnected();
+  }
   Outcome outcome = Outcome::kUseless;
   Frame frame;
   while (!stopping_ && link->receive(&frame)) {
@@ -118,7 +134,7 @@ bool Session::deliver(const Frame& frame) {
   const size_t record_size = header.flags & kHasStruct ? callback.struct_size : 0;
   const size_t info_size = header.flags & kHasRspInfo ? sizeof rsp_info_ : 0;
   if (header.body_length != record_size + info_size || (record_size != 0 && header.aux != record_size)) {
-    std::fprintf(stderr, "simulated counter: %s with %u bytes, expected %zu\n", callback.name, header.body_length,
+    std::fprintf(stderr, "%s: %s with %u bytes, expected %zu\n", kSpeaker, callback.name, header.body_length,
                  record_size + info_size);
     return false;
   }
@@ -130,6 +146,8 @@ bool Session::deliver(const Frame& frame) {
     const std::lock_guard<std::mutex> lock(mutex_);
     gate_.answered(header.request_id);
   }
+  if (header.slot == kFrontConnected) front_came();
+  if (header.slot == kFrontDisconnected) front_left();
   if (Spi* const spi = listener()) {
     const Arguments arguments{record_size ? record_ : nullptr, info_size ? rsp_info_ : nullptr, header.request_id, is_last,
                               static_cast<int>(header.aux)};
@@ -145,12 +163,24 @@ void Session::lose(const std::shared_ptr<Link>& link) {
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     link_.reset();
-    greeted_ = false;
-    state_.app_type.clear();
-    state_.logged_in = false;
-    state_.front = FrontFacts();
   }
+  // A peer that speaks of its front itself may have said already that it is gone.
+  if (!front_left() && front_is_told_) return;
   if (Spi* const spi = listener()) spi->OnFrontDisconnected(kReadFailed);
+}
+
+void Session::front_came() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  front_is_there_ = true;
+}
+
+bool Session::front_left() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  state_.app_type.clear();
+  state_.logged_in = false;
+  state_.front = FrontFacts();
+  gate_.open();
+  return std::exchange(front_is_there_, false);
 }
 
 void Session::wait_before_reconnect(unsigned useless_in_a_row) {

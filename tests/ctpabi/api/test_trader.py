@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ctpabi.shim.wire import FrameType
 from relay.counter.ctp.session.user_system_info import report_body
-from simcounter.wire import FrameType
 from tests.ctpabi.api.api_process import Start, scripted, start
 from tests.relay.counter.ctp.ctp_bodies import CATALOG, request
 from tests.relay.counter.ctp.played_api import report

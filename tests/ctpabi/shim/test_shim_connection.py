@@ -6,7 +6,7 @@ import socket
 import time
 from collections.abc import Callable
 
-from simcounter.wire import FrameType, json_frame
+from ctpabi.shim.wire import FrameType, json_frame
 from tests.ctpabi.shim.conftest import Program
 from tests.simcounter.scripted_counter import DEADLINE_SECONDS, ScriptedCounter
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ctpabi.catalog import Catalog
-from simcounter.wire import event_frame
+from ctpabi.shim.wire import event_frame
 from tests.ctpabi.shim.conftest import Program
 from tests.simcounter.scripted_counter import ScriptedCounter
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from ctpabi.catalog import Catalog
-from simcounter.wire import FrameType
+from ctpabi.shim.wire import FrameType
 from tests.ctpabi.shim.conftest import Program
 from tests.simcounter.scripted_counter import ScriptedCounter
 

@@ -1,4 +1,4 @@
-"""The wire between shim and counter: a 16-byte little-endian header and a body, over loopback TCP.
+"""The wire between shim and whoever is behind it: a 16-byte little-endian header and a body, on a socket of this machine.
 
     u32 body length | u8 type | u8 flags | u16 slot | i32 request id | u32 aux
 
