@@ -6,7 +6,7 @@
 * `MarketData`     ticks at the relay, from `RelayTerminal.market_data()` (`market`)
 * `DirectTerminal` the same straight to a front, without a relay (`direct`)
 * `trader_front`   a front for programs of the vendor's trader API, as bytes of structs, for drop-ins (`trader_front`)
-* `ctp-terminal`   the command line program (`cli`)
+* `ctp-terminal`   the command line program (`cli`); its `exec` runs unmodified CTP programs at the relay (`exec`)
 
 Below them: `errors` (everything that can go wrong), `dispatch` (which answer belongs to which request),
 `subscriptions` (bounded notice queues), `conversation` (hello, challenge, login or resume on a stream),

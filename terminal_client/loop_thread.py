@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar
 from terminal_client.subscriptions import Subscription
 
 T = TypeVar("T")
+_SETTLE_SECONDS = 1.0
 
 
 class LoopThread:
@@ -49,9 +50,17 @@ class LoopThread:
             self._loop.call_soon_threadsafe(function)
 
     def stop(self) -> None:
+        self.run(_settled())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+
+async def _settled() -> None:
+    """Wait for what still runs, such as gRPC's own last steps; a loop that is closed over it complains."""
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    if others:
+        await asyncio.wait(others, timeout=_SETTLE_SECONDS)
 
 
 class SyncSubscription(Generic[T]):

@@ -13,6 +13,7 @@ import typer
 
 from ctpabi.command_help import TwoLanguages
 from ctprelay.ctp.v1 import events_pb2, structs_pb2
+from terminal_client.cli import exec as exec_command
 from terminal_client.cli import queries, trading, transfer
 from terminal_client.cli.options import DEFAULT_FILE, PREFIX, load, secret
 from terminal_client.cli.output import EPILOG, Output, reporting
@@ -194,6 +195,7 @@ def password(
     in_session(options, work)
 
 
+app.command("exec", context_settings={"ignore_unknown_options": True})(exec_command.execute)
 app.command()(trading.order)
 app.command()(trading.cancel)
 app.command()(transfer.transfer)
