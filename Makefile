@@ -63,7 +63,7 @@ console-pictures: ## every page of the console, both languages, three widths, bo
 	@scripts/set-up test
 	@$(BIN)/python -m tests.console_pictures $(PICTURES)
 
-wheels: ## both distributions, ctp-relay and ctp-relay-terminal, into dist/
+wheels: ## the distributions ctp-relay, ctp-relay-terminal and ctp-relay-openctp, into dist/
 	@scripts/set-up test
 	@scripts/wheels dist
 

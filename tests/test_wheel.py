@@ -21,8 +21,14 @@ from ctpabi.api import binding
 from tests.terminal_client.scripted_relay import AUTH_CODE, ServedRelay
 from tests.test_house import ROOT, tracked
 
-SERVER, TERMINAL = "ctp_relay", "ctp_relay_terminal"
-PACKED = {SERVER: {"relay", "simcounter"}, TERMINAL: {"ctpabi", "ctprelay", "terminal_client"}}
+SERVER, TERMINAL, OPENCTP = "ctp_relay", "ctp_relay_terminal", "ctp_relay_openctp"
+PACKED = {
+    SERVER: {"relay", "simcounter"},
+    TERMINAL: {"ctpabi", "ctprelay", "terminal_client"},
+    OPENCTP: {"ctp_relay_openctp"},
+}
+BESIDE = {SERVER: (TERMINAL,), TERMINAL: (), OPENCTP: (TERMINAL,)}
+"""what a distribution of ours needs of ours"""
 ONLY_TO_BUILD = {"terminal_client/hatch_build.py", "terminal_client/pyproject.toml"}
 
 LOG_IN = """
@@ -68,7 +74,7 @@ def installed(wheels: dict[str, Path], tmp_path_factory: pytest.TempPathFactory)
     def environment(name: str) -> Path:
         folder = tmp_path_factory.mktemp(name)
         venv.create(folder, with_pip=False, symlinks=True)
-        own = wheels.values() if name == SERVER else [wheels[name]]
+        own = [wheels[one] for one in (name, *BESIDE[name])]
         pip = [sys.executable, "-m", "pip", "--python", str(folder / "bin/python"), "install", "--quiet", "--no-deps"]
         subprocess.run([*pip, "--no-index", "--no-compile", "--disable-pip-version-check", *map(str, own)], check=True)
         return folder
@@ -134,9 +140,19 @@ def test_a_wheel_holds_its_packages_and_nothing_else(wheels: dict[str, Path], na
     assert {n.split("/")[-1] for n in names if "/licenses/" in n} == {"LICENSE", "NOTICE"}
 
 
+def test_programs_for_openctp_find_the_package_that_stands_in_its_place(installed: Callable[..., Run]) -> None:
+    """One line starts a program with it, with what the distribution declares: neither binding nor server is needed."""
+    code = "from openctp_ctp import mdapi, tdapi; import openctp_ctp; print(openctp_ctp.__version__, tdapi.THOST_FTDC_D_Buy)"
+    outcome = installed(OPENCTP)("python", "-m", "ctp_relay_openctp", "-c", code)
+
+    assert outcome.returncode == 0, outcome.stderr
+    assert outcome.stdout.split()[1] == "0"
+
+
 def test_no_file_is_owned_twice(wheels: dict[str, Path]) -> None:
     """Installed side by side, in either order, neither overwrites or removes a file of the other."""
     assert packed(wheels[SERVER]) & packed(wheels[TERMINAL]) == set()
+    assert packed(wheels[OPENCTP]) & (packed(wheels[SERVER]) | packed(wheels[TERMINAL])) == set()
 
 
 def test_both_have_one_version_and_the_server_asks_for_it(wheels: dict[str, Path]) -> None:

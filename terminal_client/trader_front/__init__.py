@@ -9,6 +9,7 @@ own types around it. Its methods are those of `ctpabi.api.trader.TraderApi`.
 * `answers`   which callback answers what: request ids, refusals as CTP gives them, the topics (no I/O)
 * `records`   struct bytes by name: events, echoes, the answers that are made here (no I/O)
 * `error_ids` the ErrorID and text of a refusal of the relay's (no I/O)
+* `market`    the same for the vendor's market data API; `sessions` is what it has of a trader front's
 * `settings`  the terminal's settings, from a TOML file or the environment
 * `callbacks` the thread on which the callbacks run
 """
@@ -16,6 +17,7 @@ own types around it. Its methods are those of `ctpabi.api.trader.TraderApi`.
 from __future__ import annotations
 
 from terminal_client.trader_front.front import TraderFront
+from terminal_client.trader_front.market import MarketFront
 from terminal_client.trader_front.settings import (
     FrontSettings,
     ResumeType,
@@ -24,4 +26,12 @@ from terminal_client.trader_front.settings import (
     read_settings,
 )
 
-__all__ = ["FrontSettings", "ResumeType", "SettingsUnusable", "TraderFront", "is_relay_front", "read_settings"]
+__all__ = [
+    "FrontSettings",
+    "MarketFront",
+    "ResumeType",
+    "SettingsUnusable",
+    "TraderFront",
+    "is_relay_front",
+    "read_settings",
+]

@@ -49,6 +49,7 @@ from terminal_client.session import Deadlines
 from terminal_client.trader_front import records
 from terminal_client.trader_front.callbacks import CallbackThread
 from terminal_client.trader_front.life import FrontLife, FrontPlan
+from terminal_client.trader_front.sessions import BeginSession
 from terminal_client.trader_front.settings import FrontSettings, ResumeType, address_of
 
 NO_CONNECTION, TOO_MANY_UNANSWERED, TOO_MANY_A_SECOND = -1, -2, -3
@@ -84,6 +85,7 @@ class TraderFront:
         self._deadlines = deadlines
         self._version = version or f"{client_version()} front"
         self._lock = threading.Lock()
+        self._watchers: list[BeginSession] = []
         self._life: FrontLife | None = None
         self._loop: LoopThread | None = None
         self._callbacks: CallbackThread | None = None
@@ -95,20 +97,23 @@ class TraderFront:
     ) -> None:
         """Begin, and return at once. SettingsUnusable where a front is not relay://host:port. A second call does nothing."""
         chosen = [self._settings.front] if self._settings.front else list(fronts)
-        plan = FrontPlan(
-            self._settings,
-            [address_of(front) for front in chosen],
-            ResumeType(private_topic),
-            ResumeType(public_topic),
-            self._deadlines,
-            self._collect,
-            self._version,
-        )
+        addresses = [address_of(front) for front in chosen]
+        topics = ResumeType(private_topic), ResumeType(public_topic)
         with self._lock:
             if self._life is not None or self._released.is_set():
                 return
             self._callbacks = CallbackThread(self._put, self._deadlines.callback_capacity, self._failed)
-            self._loop = LoopThread()
+            self._loop = loop = LoopThread()
+            plan = FrontPlan(
+                self._settings,
+                addresses,
+                *topics,
+                self._deadlines,
+                self._collect,
+                self._version,
+                loop.call_soon,
+                self._watchers,
+            )
             life = self._life = FrontLife(plan, self._offer)
             self._running = self._loop.begin(life.run())
         atexit.register(self.release)
@@ -144,6 +149,19 @@ class TraderFront:
         """FrontAddr, QryFreq and FTDPkgFreq; the relay paces by itself, so the latter two are 0: not said."""
         address = "" if self._life is None or not self._life.connected else self._life.address
         return (f"relay://{address}" if address else ""), 0, 0
+
+    def watch_sessions(self, begin: BeginSession) -> None:
+        """From now on `begin` hears of each session on the front's loop, of the present one too."""
+        with self._lock:
+            self._watchers.append(begin)
+            life, loop = self._life, self._loop
+        if life is not None and loop is not None:
+
+            def begin_present() -> None:
+                if life.session is not None:
+                    begin(life.session)
+
+            loop.call_soon(begin_present)
 
     def join(self, seconds: float | None = None) -> bool:
         """Wait until it is released; whether it is."""

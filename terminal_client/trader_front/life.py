@@ -37,10 +37,12 @@ from terminal_client.link import RelayLink
 from terminal_client.secret import Secret
 from terminal_client.session import Credentials, Deadlines, SessionInfo, State, Status
 from terminal_client.stream import StreamBroken
+from terminal_client.subscriptions import Feed
 from terminal_client.trader_front import records
 from terminal_client.trader_front.answers import CallBook, Delivered, ProgramCall, is_private, is_public, refused
 from terminal_client.trader_front.error_ids import FIRST_LOGIN, NO_FUNCTION, NOT_LOGGED_IN
 from terminal_client.trader_front.login import LoginAnswer, TerminalIdentity, credentials_of
+from terminal_client.trader_front.sessions import BeginSession, FrontSession
 from terminal_client.trader_front.settings import FrontSettings, ResumeType
 
 log = logging.getLogger(__name__)
@@ -68,6 +70,10 @@ class FrontPlan:
     deadlines: Deadlines
     collect: Callable[[], Collected]
     version: str
+    call_soon: Callable[[Callable[[], object]], None]
+    """has something called on the loop, from any thread"""
+    watchers: list[BeginSession]
+    """hear of each session when it has begun"""
     pause_seconds: float = 1.0
     """before the next connection, as the vendor's API pauses"""
     long_pause_seconds: float = 10.0
@@ -84,6 +90,8 @@ class FrontLife:
         """whether the session is there but takes nothing now"""
         self.trading_day = ""
         self.address = ""
+        self.session: FrontSession | None = None
+        """the one that is logged in"""
         self.book = CallBook()
         self._plan = plan
         self._emit = emit
@@ -144,7 +152,7 @@ class FrontLife:
         if login is not None and login is not asyncio.current_task():
             login.cancel()
             await asyncio.gather(login, return_exceptions=True)
-        link, self._link = self._link, None
+        link, self._link, self.session = self._link, None, None
         if link is not None:
             await link.close()
         self._identity.forget()
@@ -230,9 +238,11 @@ class FrontLife:
         assert self._entrance is not None  # noqa: S101 — reached before
         plan = self._plan
         endpoint = self._entrance.present(*self._identity.shown())
-        link = RelayLink(endpoint, _Hearing(self), plan.deadlines, None, self._entrance)
+        statuses = Feed[Status](plan.deadlines.notice_capacity)
+        link = RelayLink(endpoint, _Hearing(self, statuses), plan.deadlines, None, self._entrance)
         info = await link.log_in(credentials)
         self._link = link
+        self.session = FrontSession(link, statuses, endpoint, plan.deadlines, plan.call_soon)
         return info
 
     def _logged_in(self, info: SessionInfo, answer: LoginAnswer) -> None:
@@ -242,6 +252,9 @@ class FrontLife:
             self._emit(answer.refused(Refusal("counter", "", words, FIRST_LOGIN)))
         else:
             self._emit(answer.succeeded(info))
+            if self.session is not None:
+                for begin in self._plan.watchers:
+                    begin(self.session)
 
     async def _log_out(self, call: ProgramCall) -> None:
         await self._end_link()
@@ -250,7 +263,7 @@ class FrontLife:
         self.lose(READ_FAILED)
 
     async def _end_link(self) -> None:
-        link, self._link, self._password_due = self._link, None, False
+        link, self._link, self.session, self._password_due = self._link, None, None, False
         self.book = CallBook()
         if link is not None:
             await link.close()
@@ -319,13 +332,15 @@ class FrontLife:
 class _Hearing:
     """Passes on what one link hears, as long as it is the front's."""
 
-    def __init__(self, life: FrontLife) -> None:
+    def __init__(self, life: FrontLife, statuses: Feed[Status]) -> None:
         self._life = life
+        self._statuses = statuses
         self.event = life.hear_event
         self.sent = life.hear_outcome
 
     def status(self, status: Status) -> None:
         self._life.hear_status(status)
+        self._statuses.publish(status)
 
     def fail_unsent(self) -> None:
         self._life.hear_lost("中继连接中断，请重新查询")
@@ -335,3 +350,4 @@ class _Hearing:
 
     def end(self, why: str, error: TerminalError | None = None) -> None:
         self._life.hear_end(why, error)
+        self._statuses.end(error)

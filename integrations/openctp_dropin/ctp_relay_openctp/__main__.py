@@ -1,0 +1,44 @@
+"""`python -m ctp_relay_openctp program.py …`: the program, unmodified, with this package's openctp_ctp.
+
+    python -m ctp_relay_openctp program.py ARGUMENTS     a file
+    python -m ctp_relay_openctp -m module ARGUMENTS      a module, or -c CODE, as python itself takes them
+    python -m ctp_relay_openctp --path                   the folder, to be put before others: PYTHONPATH, sys.path, a .pth file
+
+The program gets this process: its id, its terminal, its exit status. Its children find the same openctp_ctp.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+
+from ctp_relay_openctp.installed import PATH_ENTRY
+
+_MISUSE = 2
+
+
+def environment_with_path(environment: Mapping[str, str]) -> dict[str, str]:
+    """The variables of a program that finds this package's openctp_ctp before the installed one."""
+    path = os.pathsep.join(filter(None, [str(PATH_ENTRY), environment.get("PYTHONPATH", "")]))
+    return {**environment, "PYTHONPATH": path}
+
+
+def main(arguments: list[str]) -> int:
+    """Become the program; the exit status where there is none to become."""
+    if arguments == ["--path"]:
+        sys.stdout.write(f"{PATH_ENTRY}\n")
+        return 0
+    if not arguments or arguments[0] in {"-h", "--help"}:
+        sys.stderr.write(f"{__doc__}\n")
+        return 0 if arguments else _MISUSE
+    command = [sys.executable, *arguments]
+    environment = environment_with_path(os.environ)
+    if os.name == "posix":
+        os.execve(sys.executable, command, environment)  # noqa: S606 — no shell is wanted
+    return subprocess.run(command, env=environment, check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
