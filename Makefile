@@ -1,7 +1,7 @@
 # The two commands: make demo, make test. `make` alone lists the rest.
 # The virtual environment and what the machine lacks are made by scripts/set-up; it is silent when there is nothing to do.
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-json test soak fuzz check fix gen bench attack docs console-pictures wheels deb deploy-test manual-test integrations-test vnpy-bench sbom audit up set-up
+.PHONY: help demo demo-json test soak fuzz check fix gen bench attack docs console-pictures wheels deb deploy-test manual-test integrations-test vnpy-bench vnpy-picture sbom audit up set-up
 
 BIN := $(or $(CTP_RELAY_VENV),.venv)/bin
 TESTS ?= tests
@@ -83,6 +83,11 @@ integrations-test: ## programs of others through a relay (vn.py …), in an envi
 	@scripts/set-up test
 	@scripts/set-up-integrations
 	@CTP_RELAY_INTEGRATIONS_TEST=1 $(BIN)/python -m pytest -q -rs $(or $(filter-out tests,$(TESTS)),tests/integrations)
+
+vnpy-picture: ## VeighNa's main window and its dialog, trading through a relay, into dist/vnpy-pictures; Qt without a screen
+	@scripts/set-up test
+	@scripts/set-up-integrations window
+	@CTP_RELAY_INTEGRATIONS_TEST=1 CTP_RELAY_VNPY_PICTURES=dist/vnpy-pictures $(BIN)/python -m pytest -q -rs tests/integrations/vnpy_gateway/test_window.py
 
 vnpy-bench: ## measure vn.py's gateway beside the terminal's client, from send_order to on_trade, in both modes
 	@scripts/set-up test

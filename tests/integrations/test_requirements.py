@@ -39,7 +39,7 @@ def test_what_does_not_fit_is_named(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, old: str, new: str, says: str
 ) -> None:
     """By file and package."""
-    for name in ("constraints.txt", "requirements.txt", "requirements-compiled.txt"):
+    for name in ("constraints.txt", *packages.wanted()):
         text = (packages.FOLDER / name).read_text(encoding="utf-8")
         (tmp_path / name).write_text(text.replace(old, new) if name == "requirements.txt" else text, encoding="utf-8")
     monkeypatch.setattr(packages, "FOLDER", tmp_path)
