@@ -16,6 +16,7 @@ from pydantic import SecretStr
 from ctpabi.locale import reads_chinese
 from relay.cli.doctor import show_findings
 from relay.cli.output import CommandRefused, reporting, say
+from relay.cli.reader import spoken
 from relay.counter.port import Mode
 from relay.doctor.doctor import examine_file
 from relay.first_start.answers import AUTH_CODE_FILE, OPERATOR_FILE, FirstAnswers
@@ -143,10 +144,10 @@ def _dialed(address: str) -> str:
 def _end(directory: Path, answers: FirstAnswers, written: list[str]) -> None:
     """What was written, what the doctor finds, and the next commands."""
     for file in written:
-        say(f"已写入 written: {directory / file}")
+        say(spoken(f"已写入：{directory / file}", f"written: {directory / file}"))
     config = directory / SETTINGS
     show_findings(examine_file(config))
-    say("接下来 / next:")
+    say(spoken("接下来：", "next:"))
     for command in _next(answers, shlex.quote(str(config))):
         say(f"  {command}")
 
