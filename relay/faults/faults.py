@@ -22,15 +22,11 @@ from dataclasses import dataclass, field, replace
 
 import structlog
 
+from relay.faults.flapping import FLAP_SECONDS, QUIET_SECONDS, BeginningTimes
 from relay.faults.table import RUNBOOK_PAGE, Fault, Gravity, Stops
 
 _log = structlog.get_logger(__name__)
 _KEPT_ENDED = 200
-MOST_EDGES = 5
-"""beginnings of one fault in `FLAP_SECONDS` that are said one by one"""
-FLAP_SECONDS = 300.0
-QUIET_SECONDS = 60.0
-"""how long one that flaps must be away until it is over"""
 _CHINA = dt.timezone(dt.timedelta(hours=8))
 _LEVEL = {Gravity.CRITICAL: "error", Gravity.WARNING: "warning", Gravity.NOTICE: "info"}
 Now = Callable[[], dt.datetime]
@@ -106,8 +102,7 @@ class Faults:
         self._clock = clock
         self._standing: dict[Fault, StandingFault] = {}
         self._begun: Counter[Fault] = Counter()
-        self._lately: dict[Fault, deque[float]] = {}
-        """when each began, the latest few"""
+        self._lately: dict[Fault, BeginningTimes] = {}
         self._ended: deque[StandingFault] = deque(maxlen=_KEPT_ENDED)
         self._lock = threading.RLock()
         self._listeners: list[Listener] = []
@@ -166,11 +161,8 @@ class Faults:
 
     def _times(self, fault: Fault) -> int:
         """Count one more beginning; returns 1, or how many there were lately where they are too many to be said."""
-        now = self._clock()
-        lately = self._lately.setdefault(fault, deque(maxlen=MOST_EDGES + 1))
-        lately.append(now)
         self._begun[fault] += 1
-        return len(lately) if len(lately) > MOST_EDGES and now - lately[0] < FLAP_SECONDS else 1
+        return self._lately.setdefault(fault, BeginningTimes()).count(self._clock())
 
     def _end(self, stood: StandingFault) -> None:
         fault = stood.fault

@@ -42,6 +42,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from relay.database.database import brief, insert_new, writing
 from relay.database.schema import LEDGER, LEDGER_HEAD
 from relay.database.times import stamp
+from relay.faults.flapping import PairOfLines, SaidFacts
 from relay.ledger.chain import Entry, Head, canonical, empty_head, head_after, link
 from relay.ledger.digests import SHA256
 from relay.ledger.export_columns import fields_of
@@ -142,12 +143,14 @@ class Ledger:
         self._closing = False
         self._tried_last = False
         self._writer = threading.Thread(target=self._write, name=f"ledger {chain}", daemon=True)
-        self._committed = 0
-        self._failed = 0
+        self._committed = self._failed = self._caught_up = 0
+        """of the last, only those since that was said"""
         self._why = ""
         """why the latest group was not committed; empty where it was"""
         self.on_commit: Callable[[str, int], object] = lambda _why, _spooled: None
         """called on the writer's thread after each group: why it was not committed, or empty; how many entries wait on disk"""
+        self._lines = PairOfLines()
+        """about entries that wait on disk"""
         self._overflow: Gap | None = None
         """noted entries the queue had no room for, until the writer hands them to the spool"""
 
@@ -233,7 +236,9 @@ class Ledger:
 
     def _write(self) -> None:
         while (group := self._next_group()) is not None:
-            self._keep(group)
+            if group or self._spool:
+                self._keep(group)
+            self._say_caught_up(self._lines.settled())
             self._take_overflow()  # afterwards: what waited in the queue came before what it had no room for
 
     def _next_group(self) -> list[_WaitingEntry] | None:
@@ -243,7 +248,7 @@ class Ledger:
                 if self._closing:
                     tried, self._tried_last = self._tried_last, True
                     return [] if self._spool and not tried else None
-                if not self._changed.wait(_RETRY_SECONDS if self._spool else None):
+                if not self._changed.wait(_RETRY_SECONDS if self._spool or self._lines.flaps else None):
                     return []
             return [self._waiting.popleft() for _ in range(min(len(self._waiting), _LARGEST_GROUP))]
 
@@ -273,8 +278,8 @@ class Ledger:
         """Spool the noted entries; returns the others."""
         mine = [waiting for waiting in group if waiting.spooled]
         if mine:
-            if not self._spool:
-                _log.error("ledger_spooling", chain=self.chain, why=why)
+            if not self._spool and (said := self._lines.begins()) is not None:
+                _log.error("ledger_spooling", chain=self.chain, why=why, **said)
             self._spool.keep([waiting.item for waiting in mine])
             _settle(mine, "")
         return [waiting for waiting in group if not waiting.spooled]
@@ -287,7 +292,7 @@ class Ledger:
 
     def _catch_up(self) -> None:
         """Commit what was spooled, oldest first; raises as the database does."""
-        caught_up = 0
+        caught_up, was_behind = 0, bool(self._spool)
         while items := self._spool.first(_CATCH_UP):
             with writing(self._engine) as connection:
                 fresh = not_in(connection, self.chain, items) if self._spool.in_doubt else items
@@ -295,9 +300,16 @@ class Ledger:
                     append(connection, self.chain, fresh, self._digest)
             self._spool.drop_first(len(items))
             caught_up += len(fresh)
-        if caught_up:
+        if was_behind:
             self._committed += caught_up
-            _log.warning("ledger_caught_up", chain=self.chain, entries=caught_up, lost=self._spool.lost)
+            self._caught_up += caught_up
+            self._say_caught_up(self._lines.ends())
+
+    def _say_caught_up(self, said: SaidFacts | None) -> None:
+        """Unless it is held back."""
+        if said is not None:
+            entries, self._caught_up = self._caught_up, 0
+            _log.warning("ledger_caught_up", chain=self.chain, entries=entries, lost=self._spool.lost, **said)
 
 
 def not_in(connection: Connection, chain: str, items: Sequence[Item]) -> list[Item]:

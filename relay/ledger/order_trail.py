@@ -30,6 +30,7 @@ from relay.counter.port import OrderNote
 from relay.database.database import brief, writing
 from relay.database.schema import LEDGER_ORDER
 from relay.database.times import COUNTER_ZONE, stamp
+from relay.faults.flapping import PairOfLines, SaidFacts
 from relay.ledger.chain import canonical, stored_text
 from relay.ledger.day_summary import ORDERS_LOST_KIND
 from relay.ledger.digests import SHA256
@@ -78,6 +79,7 @@ class OrderTrailWriter:
         self._group: list[Item] = []
         self._committed = 0
         self._away = False
+        self._lines = PairOfLines()
         self._day = KnownTradingDay()
         self.on_loss: Callable[[str], object] = lambda _: None
         """called with why, on the thread that puts, when entries begin to be lost; must not wait"""
@@ -161,6 +163,7 @@ class OrderTrailWriter:
 
     def _run(self) -> None:
         while True:
+            self._say_caught_up(self._lines.settled())
             self._take()
             if self._group and not self._commit():
                 if self._closing.wait(_RETRY_SECONDS):
@@ -206,16 +209,21 @@ class OrderTrailWriter:
                 if group:
                     append(connection, self.chain, group, self._digest)
         except Exception as error:  # noqa: BLE001 - whatever it is, the stream tries again and counts what it cannot keep
-            if not self._away:
-                _log.error("orders_waiting_for_database", chain=self.chain, error=brief(error))
+            if not self._away and (said := self._lines.begins()) is not None:
+                _log.error("orders_waiting_for_database", chain=self.chain, error=brief(error), **said)
             self._away = True
             return False
         if self._away:
-            _log.warning("orders_caught_up", chain=self.chain, waiting=len(self._waiting), lost=self._lost)
+            self._say_caught_up(self._lines.ends())
         self._away = False
         self._committed += len(self._group)
         self._group = []
         return True
+
+    def _say_caught_up(self, said: SaidFacts | None) -> None:
+        """Unless it is held back."""
+        if said is not None:
+            _log.warning("orders_caught_up", chain=self.chain, waiting=len(self._waiting), lost=self._lost, **said)
 
     def _end(self) -> None:
         """What is lost for good is said where it can be; the end stands in the chain only where all before it does."""

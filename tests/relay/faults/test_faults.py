@@ -9,7 +9,8 @@ import threading
 import pytest
 import structlog
 
-from relay.faults.faults import FLAP_SECONDS, MOST_EDGES, QUIET_SECONDS, FaultEdge, Faults
+from relay.faults.faults import FaultEdge, Faults
+from relay.faults.flapping import FLAP_SECONDS, MOST_EDGES, QUIET_SECONDS, PairOfLines
 from relay.faults.table import Fault, Gravity, Stops
 
 AT = dt.datetime(2026, 1, 5, 8, 57, tzinfo=dt.timezone(dt.timedelta(hours=8)))
@@ -198,6 +199,28 @@ def test_one_that_comes_now_and_then_does_not_flap() -> None:
         flapping.now += FLAP_SECONDS / (MOST_EDGES - 1)
 
     assert len(flapping.heard) == 40
+
+
+def test_lines_of_what_comes_and_goes_are_as_bounded_and_come_in_pairs() -> None:
+    """The sixth says so; then nothing until it has been away for a minute; afterwards each is said again."""
+    clock = [1000.0]
+    pair = PairOfLines(lambda: clock[0])
+    said = []
+    for _ in range(3600):
+        said.append(("begins", pair.begins()))
+        clock[0] += 0.5
+        said.append(("ends", pair.ends()))
+        clock[0] += 0.5
+        said.append(("ends", pair.settled()))
+    clock[0] += QUIET_SECONDS
+    over = pair.settled(), pair.settled()
+    clock[0] += FLAP_SECONDS
+    lines = [(edge, facts) for edge, facts in said if facts is not None]
+
+    assert [edge for edge, _ in lines] == ["begins", "ends"] * MOST_EDGES + ["begins"]
+    assert lines[-1][1] == {"flaps": True, "times": MOST_EDGES + 1}
+    assert over == ({"times": 3600}, None)
+    assert (pair.begins(), pair.ends(), pair.settled()) == ({}, {}, None)
 
 
 @pytest.mark.parametrize("fault", Fault)

@@ -12,10 +12,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import structlog
 from pydantic import SecretStr
 from sqlalchemy import Connection, Engine, event, text
 
 from relay.database.database import open_database, upgrade, writing
+from relay.faults.flapping import MOST_EDGES
 from relay.ledger.chain import SecretInLedger
 from relay.ledger.ledger import Ledger, record_now
 from relay.ledger.reader import audit, read, stretches
@@ -346,6 +348,24 @@ async def test_a_commit_without_an_answer_doubles_nothing(
         await ledger.note("after", "", {})
 
     assert kinds(engine) == ["ended", "ended", "after"]
+
+
+async def test_a_database_that_comes_and_goes_is_a_few_lines(
+    sqlite_engine: Engine, clock: HandClock, spool: Spool
+) -> None:
+    """The sixth time says that it flaps, and no more is said until that is over; every entry is there."""
+    with structlog.testing.capture_logs() as lines, Ledger(sqlite_engine, "relay", spool=spool, clock=clock) as ledger:
+        for _ in range(9):
+            with failing(sqlite_engine, "INSERT INTO ledger "):
+                await ledger.note("refused", "", {})
+            await ledger.record("after", "", {})
+            clock.move(1)
+
+    assert [line["event"] for line in lines] == ["ledger_spooling", "ledger_caught_up"] * MOST_EDGES + [
+        "ledger_spooling"
+    ]
+    assert lines[-1]["flaps"]
+    assert kinds(sqlite_engine) == ["refused", "after"] * 9
 
 
 async def test_it_is_caught_up_without_anybody_asking(engine: Engine, clock: HandClock, spool: Spool) -> None:

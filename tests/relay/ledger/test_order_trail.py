@@ -9,12 +9,14 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 
 import pytest
+import structlog
 from sqlalchemy import Connection, Engine, select, text
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from relay.counter.port import OrderNote
 from relay.database.database import writing
 from relay.database.schema import LEDGER_ORDER
+from relay.faults.flapping import MOST_EDGES
 from relay.ledger import order_trail
 from relay.ledger.chain import Head
 from relay.ledger.ledger import append
@@ -149,6 +151,29 @@ def test_a_database_that_comes_back_gets_everything(sqlite_engine: Engine, monke
         eventually(lambda: trail.statistics()["committed"] >= 2)
 
     assert [kind for kind, _ in kept(sqlite_engine)] == ["orders_began", "order_insert", "orders_ended"]
+
+
+def test_a_database_that_comes_and_goes_is_a_few_lines(sqlite_engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every other commit fails: the sixth time says that it flaps, and no more is said until that is over."""
+    tries = []
+
+    def failing(connection: Connection, chain: str, items: Sequence[Item], digest: str) -> Head:
+        tries.append(chain)
+        if len(tries) % 2:
+            raise OperationalError("", {}, Exception("away"))
+        return append(connection, chain, items, digest)
+
+    monkeypatch.setattr(order_trail, "_RETRY_SECONDS", 0.001)
+    monkeypatch.setattr(order_trail, "_LOOK_SECONDS", 0.001)
+    monkeypatch.setattr("relay.ledger.order_trail.append", failing)
+    with structlog.testing.capture_logs() as lines, OrderTrailWriter(sqlite_engine, "one") as trail:
+        for number in range(12):
+            trail.put(note(number))
+            eventually(lambda upto=number + 2: trail.statistics()["committed"] >= upto)
+    said = [line["event"] for line in lines]
+
+    assert said == ["orders_waiting_for_database", "orders_caught_up"] * MOST_EDGES + ["orders_waiting_for_database"]
+    assert lines[-1]["flaps"]
 
 
 def test_a_commit_without_an_answer_doubles_nothing(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:

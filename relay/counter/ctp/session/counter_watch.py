@@ -19,6 +19,7 @@ from ctpabi.facts.errors import LoginVerdict, verdict_of
 from relay.counter.breaker import Breaker
 from relay.counter.ctp.session import events
 from relay.faults.faults import Faults
+from relay.faults.flapping import PairOfLines
 from relay.faults.table import Fault
 from relay.logs.alarms import AlarmName
 
@@ -76,6 +77,8 @@ class CounterWatch:
         """those that are open: since when they are not connected, 0 where they are"""
         self._were: set[str] = set()
         """those that have been connected before"""
+        self._breaks: dict[str, PairOfLines] = {}
+        """lines about the connections that broke, of those whose did"""
         self._failed: set[str] = set()
         """those whose connection the API said to be broken, or not to be made"""
         self._refused_at = 0.0
@@ -119,6 +122,7 @@ class CounterWatch:
         self._sessions.pop(session, None)
         self._were.discard(session)
         self._failed.discard(session)
+        self._breaks.pop(session, None)
 
     def happened(
         self, session: str, event: events.Event, commands: Sequence[events.Command], *, operator: bool
@@ -162,6 +166,7 @@ class CounterWatch:
     def look(self) -> None:
         """What time alone decides."""
         now = self._clock()
+        self._say_what_settled()
         waits = [
             (now - since, GRACE_SECONDS if name in self._were else _FIRST_SECONDS)
             for name, since in tuple(self._sessions.items())
@@ -178,6 +183,11 @@ class CounterWatch:
         if self.breaker.refusal(now) is None:  # the next login is tried, and decides
             for fault in (Fault.LOGINS_STOPPED, Fault.RELAY_AUTH_CODE_WRONG):
                 self._faults.doubt(fault)
+
+    def _say_what_settled(self) -> None:
+        for session, lines in tuple(self._breaks.items()):
+            if (said := lines.settled()) is not None:
+                _log.info("front_back", session=session, **said)
 
     def probed(self, why_not: str) -> None:
         """A front was tried by a plain connection, because no session has one."""
@@ -223,7 +233,8 @@ class CounterWatch:
         since, self._sessions[session] = self._sessions.get(session, 0.0), 0.0
         if since and session in self._were:
             self.reconnects += 1
-            _log.info("front_back", session=session, seconds=round(self._clock() - since, 3))
+            if (lines := self._breaks.get(session)) is not None and (said := lines.ends()) is not None:
+                _log.info("front_back", session=session, seconds=round(self._clock() - since, 3), **said)
         self._were.add(session)
         self._silence.speechless, self._silence.open_since = False, None
         self._faults.end(Fault.FRONT_DOWN)
@@ -233,7 +244,8 @@ class CounterWatch:
         if self._sessions.get(session) == 0.0:  # it was connected: the API says every failed try as well
             self._sessions[session] = self._clock()
             self.lost += 1
-            _log.warning("front_lost", session=session, reason=reason)
+            if (said := self._breaks.setdefault(session, PairOfLines(self._clock)).begins()) is not None:
+                _log.warning("front_lost", session=session, reason=reason, **said)
 
     def _unreachable(self, why: str) -> None:
         if self.connected:

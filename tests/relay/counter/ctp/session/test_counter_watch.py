@@ -8,6 +8,7 @@ from relay.counter.breaker import Breaker
 from relay.counter.ctp.session import events
 from relay.counter.ctp.session.counter_watch import GRACE_SECONDS, CounterWatch
 from relay.faults.faults import Faults
+from relay.faults.flapping import MOST_EDGES, QUIET_SECONDS
 
 
 class Counter:
@@ -59,6 +60,25 @@ def test_a_connection_that_breaks_and_comes_back_is_one_line_each() -> None:
 
     assert [(line["event"], line.get("seconds")) for line in lines] == [("front_lost", None), ("front_back", 7.0)]
     assert (counter.watch.lost, counter.watch.reconnects) == (1, 1)
+
+
+def test_a_connection_that_breaks_each_second_is_a_few_lines_and_is_counted() -> None:
+    """It says that it flaps, and that it is back when it has held for a minute; another session's lines are its own."""
+    counter = Counter()
+    counter.connected("a", "b")
+    with structlog.testing.capture_logs() as lines:
+        for _ in range(600):
+            counter.event("a", events.FrontDisconnected(4097))
+            counter.event("a", events.FrontConnected())
+            counter.after(1)
+        counter.event("b", events.FrontDisconnected(4097))
+        counter.after(QUIET_SECONDS)
+    mine = [line for line in lines if line.get("session") == "a"]
+
+    assert [line["event"] for line in mine] == ["front_lost", "front_back"] * (MOST_EDGES + 1)
+    assert (mine[-2]["flaps"], mine[-1]["times"]) == (True, 600)
+    assert [line["event"] for line in lines if line.get("session") == "b"] == ["front_lost"]
+    assert (counter.watch.lost, counter.watch.reconnects) == (601, 600)
 
 
 def test_a_counter_that_accepts_and_never_answers_is_a_fault_of_its_own() -> None:
