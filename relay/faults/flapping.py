@@ -48,12 +48,12 @@ class PairOfLines:
 
     def begins(self) -> SaidFacts | None:
         """It is there."""
-        now_many = self._beginnings.count(self._clock())
+        lately = self._beginnings.count(self._clock())
         if self.flaps:
             self._times, self._away_since = self._times + 1, None
             return None
-        self._times = now_many
-        return {"flaps": True, "times": self._times} if self.flaps else {}
+        self._times = lately
+        return {"flaps": True, "times": lately} if lately > 1 else {}
 
     def ends(self) -> SaidFacts | None:
         """It is gone."""

@@ -7,6 +7,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import pytest
 import structlog
@@ -153,6 +154,10 @@ def test_a_database_that_comes_back_gets_everything(sqlite_engine: Engine, monke
     assert [kind for kind, _ in kept(sqlite_engine)] == ["orders_began", "order_insert", "orders_ended"]
 
 
+def is_committed(trail: OrderTrailWriter, entries: int) -> bool:
+    return trail.statistics()["committed"] >= entries
+
+
 def test_a_database_that_comes_and_goes_is_a_few_lines(sqlite_engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every other commit fails: the sixth time says that it flaps, and no more is said until that is over."""
     tries = []
@@ -169,7 +174,7 @@ def test_a_database_that_comes_and_goes_is_a_few_lines(sqlite_engine: Engine, mo
     with structlog.testing.capture_logs() as lines, OrderTrailWriter(sqlite_engine, "one") as trail:
         for number in range(12):
             trail.put(note(number))
-            eventually(lambda upto=number + 2: trail.statistics()["committed"] >= upto)
+            eventually(partial(is_committed, trail, number + 2))
     said = [line["event"] for line in lines]
 
     assert said == ["orders_waiting_for_database", "orders_caught_up"] * MOST_EDGES + ["orders_waiting_for_database"]
