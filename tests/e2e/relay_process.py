@@ -31,7 +31,8 @@ RELAY_APP_IDS = {
     Mode.MANY_TO_ONE: demo_accounts.OPERATOR_RELAY_APP_ID,
 }
 _PROGRAM = [sys.executable, "-c", "from relay.cli.app import app; app()"]
-_IMPORTS = {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+_PATHS = [path for path in sys.path if path]
+_IMPORTS = {"PYTHONPATH": os.pathsep.join(_PATHS)}
 Sections = dict[str, dict[str, object]]
 
 
@@ -67,6 +68,8 @@ class RelayProcess:
         self.output_file = directory / "output.log"
         self.state_dir = directory / "state"
         self.port = 0
+        self.imports_first = ""
+        """a directory that it and its side process look into before all others, for what hinders them"""
         self.open_files = 0
         """the most it may have; 0 leaves what is inherited"""
         self._process: subprocess.Popen[bytes] | None = None
@@ -159,7 +162,7 @@ class RelayProcess:
         self._process = subprocess.Popen(
             [*limit, *_PROGRAM, "serve", "-c", self.config.name],
             cwd=self.directory,
-            env=self.environment() | _IMPORTS,
+            env=self.environment() | {"PYTHONPATH": os.pathsep.join(filter(None, (self.imports_first, *_PATHS)))},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

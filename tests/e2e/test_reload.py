@@ -10,10 +10,13 @@ import pytest
 import trustme
 
 from relay.counter.port import Mode
+from terminal_client import CallFailed, RelayTerminal
 from tests.e2e.conftest import StartRelay
 from tests.e2e.relay_process import TlsFiles
 from tests.e2e.site import INVESTORS, TERMINAL, Site, eventually, log_in, trade
 
+ORDERS_A_DAY = 4
+"""after the reload; each terminal of it trades less"""
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
@@ -42,19 +45,33 @@ async def test_a_relay_reads_its_certificate_and_settings_again(start_site: Star
         async with Site(site.counter, site.relay, renewed).raw() as stream:
             await stream.hello(TERMINAL)
         await trade(terminal)
+        await trade_beyond(terminal)
     site.relay.config.write_text(before, encoding="utf-8")
 
+    assert_named(site)
+    assert await site.relay.stop() == 0
+
+
+def assert_named(site: Site) -> None:
+    """What was taken, and what waits for a restart."""
     (line,) = [json.loads(line) for line in site.relay.output.splitlines() if '"settings_reloaded"' in line]
     assert line["taken"] == [
         "alarms.command",
         "alarms.group_seconds",
+        "limits.orders_per_day",
         "listen.tls_certificate",
         "listen.tls_key",
         "log.level",
         "watch.certificate_days",
     ]
     assert line["needs_restart"] == ["counter.inits_per_second"]
-    assert await site.relay.stop() == 0
+
+
+async def trade_beyond(terminal: RelayTerminal) -> None:
+    """Once more than a day may have, which is refused."""
+    with pytest.raises(CallFailed, match="day"):  # noqa: PT012 - which one it is, is the relay's business
+        for _ in range(ORDERS_A_DAY + 1):
+            await trade(terminal)
 
 
 def _changed(text: str, tls: TlsFiles, renewed: TlsFiles, alarms: Path) -> str:
@@ -65,6 +82,7 @@ def _changed(text: str, tls: TlsFiles, renewed: TlsFiles, alarms: Path) -> str:
         'format = "json"': 'format = "json"\nlevel = "debug"',
         "period_seconds = 0.1": "period_seconds = 0.1\ncertificate_days = 1000000.0",
         "inits_per_second = 1000.0": "inits_per_second = 99.0",
+        "[limits]\n": f"[limits]\norders_per_day = {ORDERS_A_DAY}\n",
     }.items():
         text = text.replace(old, new)
     return f'{text}[alarms]\ngroup_seconds = 0.05\ncommand = ["/bin/sh", "-c", "cat >> {alarms}"]\n'
