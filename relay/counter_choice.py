@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ctpabi.api import binding
+from ctpabi.api.market import MarketApi
 from relay.counter.breaker import Breaker
 from relay.counter.clock_watch import ClockWatch
 from relay.counter.ctp.delivery.day_notices import KnownOwners
@@ -16,6 +17,7 @@ from relay.counter.ctp.identity.ownership import OwnershipTable
 from relay.counter.ctp.identity.scope import ScopeTable
 from relay.counter.ctp.lanes.lanes import Lanes
 from relay.counter.ctp.lanes.requests import DayLimits
+from relay.counter.ctp.market.feed import CtpMarketFeed
 from relay.counter.ctp.modes.connection import Connector, CounterAddress
 from relay.counter.ctp.modes.many_to_many import ManyToMany
 from relay.counter.ctp.modes.many_to_one import ManyToOne
@@ -26,6 +28,7 @@ from relay.counter.ctp.orders.tools import DriverTools
 from relay.counter.ctp.session.counter_watch import CounterWatch
 from relay.counter.ctp.session.flow_folders import process_folder
 from relay.counter.ctp.session.patience import Patience
+from relay.counter.market_port import MarketSource
 from relay.counter.port import Evidence, Mode, OrderTrail, SteeredCounter
 from relay.counter.right_passwords import RightPasswords
 from relay.faults.faults import Faults
@@ -179,6 +182,25 @@ def make_counter(
     )
 
 
+def make_market_source(settings: Settings, flow_dir: Path) -> MarketSource:
+    """The session for market data, in either mode."""
+    loaded, at = binding.load_market(), settings.counter
+    return CtpMarketFeed(
+        lambda put: MarketApi(loaded, flow_dir / "market_data", put, production=at.production),
+        loaded.catalog,
+        settings.market_data.fronts,
+        at.broker_id,
+        _patience(settings),
+    )
+
+
+def _patience(settings: Settings) -> Patience:
+    at = settings.counter
+    return Patience(
+        connect=at.connect_timeout_seconds, answer=at.login_timeout_seconds, longest=at.longest_pause_seconds
+    )
+
+
 def _address(settings: Settings, secrets: settings_file.Secrets, flow_dir: Path) -> CounterAddress:
     at = settings.counter
     return CounterAddress(
@@ -189,8 +211,6 @@ def _address(settings: Settings, secrets: settings_file.Secrets, flow_dir: Path)
         production=at.production,
         user_product_info=at.user_product_info,
         flow_dir=flow_dir,
-        patience=Patience(
-            connect=at.connect_timeout_seconds, answer=at.login_timeout_seconds, longest=at.longest_pause_seconds
-        ),
+        patience=_patience(settings),
         inits_per_second=at.inits_per_second,
     )

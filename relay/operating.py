@@ -115,6 +115,7 @@ def _seen(settings: Settings, of: Operated) -> Seen:
         figures=functools.partial(_figures, seen),
         readiness=readiness.answer,
         certificate_until=lambda: certificates.valid_until if certificates is not None else None,
+        market=seen.market,
     )
 
 

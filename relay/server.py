@@ -33,7 +33,7 @@ from relay.counter.ctp.order_map.in_database import OrdersInDatabase
 from relay.counter.ctp.order_map.relay_numbers import take_number
 from relay.counter.ctp.order_map.tables import OrderTables
 from relay.counter.port import Counter, Evidence, Mode
-from relay.counter_choice import CounterRules, ProcessParts, make_counter, make_parts
+from relay.counter_choice import CounterRules, ProcessParts, make_counter, make_market_source, make_parts
 from relay.database.database import open_database, prepare
 from relay.database.state_lock import StateLock
 from relay.database.times import COUNTER_ZONE
@@ -49,6 +49,8 @@ from relay.ledger.order_trail import open_order_trail
 from relay.ledger.spool import Spool
 from relay.logs import logs
 from relay.logs.native_output import NativeOutput, RealOutput
+from relay.market_data.book import BookBounds
+from relay.market_data.hub import HubSettings, MarketHub
 from relay.metrics.watched import Watched
 from relay.operating import Operated, serve_operators
 from relay.process_privacy import make_private
@@ -124,7 +126,13 @@ async def serve(
         await counter.start()
         stack.push_async_callback(counter.stop)
         await stack.enter_async_context(directory.terminals.listened_to(sessions.revocations.look_soon))
-        doors = Doors(settings, sessions, ledger, directory.places.has_logins)
+        doors = Doors(
+            settings,
+            sessions,
+            ledger,
+            directory.places.has_logins,
+            market := await _open_market_data(settings, shared, stack),
+        )
         watched = Watched(
             settings.relay.name,
             sessions,
@@ -142,10 +150,11 @@ async def serve(
             shared.clock,
             trail,
             guard.count_locks,
+            market=market,
         )
         alarming, watching = await be_watched(settings, engine, shared, watched, stack)
-        takes, files = Taking(sessions, admission, guard, counter, rules, doors, alarming, watching).rows()
-        reloading = Reloading(settings, load, takes, files, ledger)
+        taking = Taking(sessions, admission, guard, counter, rules, doors, alarming, watching)
+        reloading = Reloading(settings, load, *taking.rows(), ledger)
         operated = Operated(
             engine, numbers[-1], watched, alarming.recent, counter, guard, reloading, stop := asyncio.Event()
         )
@@ -164,9 +173,25 @@ async def _end(doors: Doors, ledger: Ledger, sessions: Sessions) -> None:
 async def _open(doors: Doors, settings: Settings, ready: Ready, stack: contextlib.AsyncExitStack) -> None:
     stack.push_async_callback(doors.close)
     settle_heap()
-    port = await doors.listener.start()
+    port = await doors.open()
     _log.info("relay_ready", port=port, mode=settings.relay.mode, tls=settings.listen.tls_certificate is not None)
     ready(port)
+
+
+async def _open_market_data(
+    settings: Settings, parts: ProcessParts, stack: contextlib.AsyncExitStack
+) -> MarketHub | None:
+    """The market data of this process; None where the settings have none."""
+    wanted = settings.market_data
+    if not wanted.enabled:
+        return None
+    bounds = BookBounds(wanted.max_instruments_per_terminal, wanted.max_instruments)
+    hub = MarketHub(
+        make_market_source(settings, parts.flow_dir),
+        parts.faults,
+        HubSettings(bounds, wanted.ticks_waiting, wanted.required),
+    )
+    return await stack.enter_async_context(hub)
 
 
 def _take_place(settings: Settings, stack: contextlib.AsyncExitStack) -> tuple[Engine, tuple[int, ...]]:

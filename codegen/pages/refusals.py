@@ -44,6 +44,7 @@ _TITLES = {
     "login_reasons": "登录 / Login",
     "stream_reasons": "会话消息 / Messages",
     "call_reasons": "请求 / Requests",
+    "market_reasons": "行情订阅 / Market data",
     "relay_reasons": "中继与柜台的状态 / The relay and the counter behind it",
 }
 _LOGIN_OR_LATER = "stream, session"

@@ -2,7 +2,8 @@
 
 * `binding`  imports openctp_ctp safely: locale first, version checked
 * `instance` what every instance needs so that it does not end the process: four rules, and the class that keeps them
-* `trader`   the TraderApi: connect, call, report; a market data API stands on `instance` in the same way
+* `trader`   the TraderApi: connect, call, report
+* `market`   the MdApi: connect, log in, subscribe
 * `spi`      what the vendor's threads run: copy the bytes, pass them on, return
 * `inbox`    the one crossing from the vendor's threads into the event loop
 """

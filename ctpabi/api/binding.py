@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ctpabi import locale
-from ctpabi.catalog import Catalog
+from ctpabi.catalog import Catalog, Interface
 from ctpabi.catalog.data import COMMAND, load_catalog
 
 DISTRIBUTION = "openctp-ctp"
@@ -35,9 +35,30 @@ class Binding:
     catalog: Catalog
 
 
+@dataclass(frozen=True, slots=True)
+class MarketBinding:
+    """The same of market data."""
+
+    mdapi: Any
+    """the module openctp_ctp.thostmduserapi"""
+    catalog: Catalog
+
+
 def load() -> Binding:
     """Import the binding. Raises locale.LocaleMissing, BindingMismatch."""
-    catalog = load_catalog()
+    catalog, version = _checked(Interface.TRADER)
+    return Binding(importlib.import_module(f"{PACKAGE}.thosttraderapi"), version, catalog)
+
+
+def load_market() -> MarketBinding:
+    """Import the binding of market data. Raises as `load`."""
+    catalog, _ = _checked(Interface.MARKET_DATA)
+    return MarketBinding(importlib.import_module(f"{PACKAGE}.thostmduserapi"), catalog)
+
+
+def _checked(interface: Interface) -> tuple[Catalog, str]:
+    """The catalog of the installed version, and that version; the locale is there afterwards."""
+    catalog = load_catalog(interface)
     version = installed_version()
     if version != catalog.version:
         raise BindingMismatch(
@@ -45,7 +66,7 @@ def load() -> Binding:
             f"install that version, or run `{COMMAND}`"
         )
     locale.ensure()
-    return Binding(importlib.import_module(f"{PACKAGE}.thosttraderapi"), version, catalog)
+    return catalog, version
 
 
 def installed_version() -> str:

@@ -56,6 +56,11 @@ def message_from_struct(struct: Struct, data: bytes) -> Message:
     return message
 
 
+def message_encoder(struct: Struct) -> wire.Encoder:
+    """What turns the struct's bytes into its serialized message; it raises layout.WrongSize."""
+    return _encoder(struct)
+
+
 def event_bytes(
     callback: Callback,
     body: bytes | None,

@@ -21,10 +21,12 @@ from relay.admin.reads import ReadEntries
 from relay.admin.session_views import Clock
 from relay.admin.steering import log_level
 from relay.admission.login_guard import LoginGuard
+from relay.counter.market_port import FeedKind
 from relay.counter.port import LinkState, SteeredCounter
 from relay.faults.faults import Faults, StandingFault
 from relay.faults.table import Gravity
 from relay.ledger.ledger import Ledger
+from relay.market_data.hub import MarketHub
 from relay.outside_text import shown
 from relay.sessions.login_pause import PausedLogins
 from relay.sessions.sessions import Sessions
@@ -51,6 +53,7 @@ class Seen:
     readiness: Callable[[], Mapping[str, object]]
     """what /readyz answers"""
     certificate_until: Callable[[], dt.datetime | None]
+    market: MarketHub | None = None
 
 
 class StatusView:
@@ -92,6 +95,7 @@ class StatusView:
             queued_bytes=sum(one.bytes for one in queues),
             orders_today=of.counter.orders_today,
             orders_per_day=settings.limits.orders_per_day,
+            market_data=market_data_state(of.market),
         )
 
     def _process(self, at: dt.datetime) -> pb.ProcessState:
@@ -169,6 +173,23 @@ class StatusView:
             return None
         days = (until - at).total_seconds() / 86400
         return pb.CertificateState(valid_until=_iso(until.astimezone(at.tzinfo)), days_left=days)
+
+
+def market_data_state(market: MarketHub | None) -> pb.MarketDataState | None:
+    """How it is; None where there is none."""
+    if market is None:
+        return None
+    return pb.MarketDataState(
+        live=market.state.live,
+        why=market.state.reason,
+        fronts=market.fronts,
+        readers=market.readers,
+        depths=market.book.count(FeedKind.DEPTH),
+        quote_requests=market.book.count(FeedKind.QUOTE_REQUESTS),
+        received=market.received,
+        sent=market.sent,
+        passed_over=market.passed_over,
+    )
 
 
 def pause_message(paused: PausedLogins | None) -> pb.LoginPause:

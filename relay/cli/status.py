@@ -161,10 +161,30 @@ def _sometimes(status: pb.RelayStatus, reader: Reader) -> list[Line]:
                 color,
             )
         )
+    if status.HasField("market_data"):
+        found.append(
+            (reader("行情", "market data"), _market_data(status.market_data, reader), _of(status.market_data.live))
+        )
     if status.paused.paused:
         paused = status.paused
         found.append((reader("登录暂停", "paused"), f"{_since(paused.since)}  {paused.by}: {paused.reason}", _BAD))
     return found
+
+
+def _market_data(market: pb.MarketDataState, reader: Reader) -> str:
+    state = (
+        reader("正常", "live")
+        if market.live
+        else reader(f"中断：{reader.half(market.why)}", f"down: {reader.half(market.why)}")
+    )
+    return f"{state}  " + _counted(
+        reader,
+        ("终端", "terminals", market.readers),
+        ("合约", "instruments", market.depths),
+        ("收到", "received", market.received),
+        ("发出", "sent", market.sent),
+        ("合并", "passed over", market.passed_over),
+    )
 
 
 def _sessions(sessions: pb.SessionCounts, reader: Reader) -> str:

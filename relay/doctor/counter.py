@@ -117,6 +117,17 @@ def check_fronts(case: Case) -> Iterator[Finding]:
         yield rows.FRONTS_UNREACHED(count=len(fronts))
 
 
+def check_market_fronts(case: Case) -> Iterator[Finding]:
+    """The same of the fronts for market data; a relay trades without them."""
+    market = case.settings.market_data
+    if case.starting or not market.enabled:
+        return
+    for front in market.fronts[:_MOST_FRONTS]:
+        found = _reach(front)
+        reached = found.name == rows.FRONT_REACHED.name
+        yield found if reached else rows.MARKET_FRONT_UNREACHED(front=front)
+
+
 def _reach(front: str) -> Finding:
     host, _, port = front.partition("://")[2].rpartition(":")
     begin = time.monotonic()

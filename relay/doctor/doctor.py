@@ -34,6 +34,7 @@ CHECKS: tuple[Check, ...] = (
     counter.check_library,
     counter.check_collector,
     counter.check_fronts,
+    counter.check_market_fronts,
     counter.check_app_type,
 )
 

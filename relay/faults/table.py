@@ -34,6 +34,8 @@ class Stops(StrEnum):
     """no login can succeed"""
     ORDERS = "orders"
     """a login may succeed, and its orders are refused: such a terminal is better served elsewhere"""
+    MARKET_DATA = "market_data"
+    """ticks, and the firm wants terminals only where there are some"""
     NOTHING = "nothing"
 
 
@@ -251,6 +253,24 @@ class Fault(Enum):
         ),
         gravity=Gravity.WARNING,
         stops=Stops.NOTHING,
+    )
+    MARKET_DATA_DOWN = FaultRow(
+        title=("行情前置中断，终端收不到行情", "no front for market data: terminals get no ticks"),
+        remedy=(
+            "检查 market_data.fronts 的网络与地址；中继会自动重连并重新订阅，交易不受影响",
+            "check the line to market_data.fronts; the relay connects and subscribes again by itself, and orders go on",
+        ),
+        gravity=Gravity.WARNING,
+        stops=Stops.NOTHING,
+    )
+    REQUIRED_MARKET_DATA_DOWN = FaultRow(
+        title=("行情前置中断，本中继因此未就绪", "no front for market data, and the relay is not ready without"),
+        remedy=(
+            "检查 market_data.fronts 的网络与地址；不希望新终端因此转走，则设 market_data.required = false",
+            "check the line to market_data.fronts; set market_data.required = false where terminals shall come all the same",
+        ),
+        gravity=Gravity.CRITICAL,
+        stops=Stops.MARKET_DATA,
     )
     LOGINS_STOPPED = FaultRow(
         title=("柜台拒绝中继本身，登录暂停", "the counter refuses the relay itself: no login is tried for a time"),

@@ -6,10 +6,12 @@ from collections.abc import Iterable, Iterator
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
+from relay.counter.market_port import FeedKind
 from relay.edge.causes import Cause
 from relay.faults.table import Fault
 from relay.figures.figures import Histogram
 from relay.logs.alarms import AlarmName
+from relay.market_data.hub import MarketHub
 from relay.metrics.rows import PREFIX, ROWS
 from relay.metrics.watched import Watched
 from relay.rpc.listener import Listener
@@ -37,6 +39,8 @@ def measures(of: Watched) -> Iterator[Measure]:
     yield from _of_what_is_kept(of)
     yield from _of_the_door(of.listener)
     yield from _of_certificates(of)
+    if of.market is not None:
+        yield from _of_market_data(of.market)
     yield "streams_without_session", (), of.gate.held
     yield "streams_waiting", (), of.gate.waiting
     yield "streams_refused", (), of.gate.refused
@@ -109,6 +113,16 @@ def _of_what_is_kept(of: Watched) -> Iterator[Measure]:
     shared = of.order_map.shared.statistics() if of.order_map.shared is not None else {"waiting": 0, "lost": 0}
     yield "shared_orders_waiting", (), shared["waiting"]
     yield "shared_orders_lost", (), shared["lost"]
+
+
+def _of_market_data(market: MarketHub) -> Iterator[Measure]:
+    yield "market_data_live", (), float(market.state.live)
+    yield "market_data_readers", (), market.readers
+    for kind in FeedKind:
+        yield "market_data_instruments", (kind.value,), market.book.count(kind)
+    yield "market_data_received", (), market.received
+    yield "market_data_sent", (), market.sent
+    yield "market_data_passed_over", (), market.passed_over
 
 
 def _of_the_door(door: Listener) -> Iterator[Measure]:

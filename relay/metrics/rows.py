@@ -82,6 +82,14 @@ ROWS: Final[dict[str, MetricRow]] = {
     "order_map_lines_lost": _counter("damaged lines found when the day's order map was read"),
     "shared_orders_waiting": _gauge("orders that the firm's other relay processes do not know yet"),
     "shared_orders_lost": _counter("orders that they will never know"),
+    "market_data_live": _gauge("1 while the relay is logged in for market data; no series where it has none"),
+    "market_data_readers": _gauge("terminals with a market data stream"),
+    "market_data_instruments": _gauge("instruments subscribed at the counter, each once however many read it", "feed"),
+    "market_data_received": _counter("ticks from the counter"),
+    "market_data_sent": _counter("ticks to terminals"),
+    "market_data_passed_over": _counter(
+        "ticks a terminal did not get because it was slow and a newer one of the instrument was there"
+    ),
     "streams_without_session": _gauge("open streams that are not logged in"),
     "streams_waiting": _gauge("streams that wait because their address has too many"),
     "streams_refused": _counter("streams refused because there were too many"),

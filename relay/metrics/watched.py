@@ -21,6 +21,7 @@ from relay.ledger.ledger import Ledger
 from relay.ledger.order_trail import OrderTrailWriter
 from relay.logs.alarms import Alarms
 from relay.logs.logs import Log
+from relay.market_data.hub import MarketHub
 from relay.rpc.listener import Listener
 from relay.sessions.sessions import Sessions
 from relay.watch.watching import Found
@@ -48,6 +49,8 @@ class Watched:
     trail: OrderTrailWriter | None = None
     """None where the settings switch it off"""
     locks: Callable[[], int] = lambda: 0
+    market: MarketHub | None = None
+    """None where the settings have none"""
     found: Found = field(default_factory=Found)
     version: str = field(default_factory=partial(version, "ctp-relay"))
     """read once: it stands in a file, and a relay without descriptors must still say how it is"""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from types import ModuleType
 from typing import Any
 
-from relay.refusals import call_reasons, login_reasons, relay_reasons, stream_reasons
+from relay.refusals import call_reasons, login_reasons, market_reasons, relay_reasons, stream_reasons
 from relay.refusals.reason import Reason
 
-PARTS = (login_reasons, stream_reasons, call_reasons, relay_reasons)
+PARTS = (login_reasons, stream_reasons, call_reasons, market_reasons, relay_reasons)
 """each is one part of the table; its docstring says what its reasons have in common"""
 
 

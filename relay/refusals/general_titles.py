@@ -9,6 +9,9 @@ from typing import Any
 from relay.refusals.reason import Reason, Text
 
 _TITLES: dict[str, Text] = {
+    "too_many_instruments": ("订阅的合约已达终端的上限", "the terminal has as many instruments as it may"),
+    "market_data_full": ("订阅的合约已达中继的上限", "the relay has as many instruments as it may"),
+    "refused_by_market_data": ("柜台拒绝订阅", "the counter refused the subscription"),
     "unknown_terminal": ("终端 AppID 未登记", "the app id is not registered"),
     "wrong_proof": ("终端授权码不符", "the app id's auth code is wrong"),
     "terminal_disabled": ("终端 AppID 已停用", "the app id is disabled"),

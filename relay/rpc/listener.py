@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import functools
 import logging
 import weakref
 from collections.abc import Callable, Sequence
@@ -21,9 +22,11 @@ from relay.edge.limits import EdgeLimits
 from relay.edge.pace import PaceLimits
 from relay.edge.shares import ShareLimits
 from relay.edge.stream_gate import MOST_WAITING, GateLimits, StreamGate
+from relay.market_data.hub import MarketHub
+from relay.market_data.stream import MarketStream
 from relay.rpc.certificates import Certificates, CertificateUnusable, ServedFiles
 from relay.rpc.health import Health
-from relay.rpc.terminal_service import TerminalService, is_news
+from relay.rpc.terminal_service import MarketDoor, TerminalService, is_news
 from relay.sessions.sessions import STOPPING, Sessions
 from relay.sessions.stream import StreamSettings, TerminalStream
 from relay.settings.listen_section import Listen
@@ -40,6 +43,16 @@ _NO_COMPRESSION = 1
 """the set of algorithms that has only the one that changes nothing"""
 _FAREWELL_SECONDS = 5.0
 """how long the last words on the streams may take to be read"""
+
+
+@dataclass(frozen=True, slots=True)
+class MarketListen:
+    """How market data is served."""
+
+    open_stream: Callable[[Origin], MarketStream]
+    address: str | None
+    """None: at the ports of the terminal service"""
+    public_port: int | None
 
 
 @dataclass(slots=True)
@@ -64,10 +77,13 @@ class Listener:
         gate: StreamGate,
         max_sessions: int,
         known_place: Callable[[str], bool] = lambda _: False,
+        market: MarketListen | None = None,
     ) -> None:
         """`known_place` says whether an investor has logged in from a place. OSError where certificate or key cannot be used."""
         self._settings = settings
-        self._max_sessions = max_sessions
+        self._market = market
+        self._max_sessions = max_sessions if market is None else 2 * max_sessions
+        """connections that sessions may have"""
         self._descriptors = raise_limit()
         self._most_bytes = 2 * settings.max_message_bytes
         self.certificates: Certificates | None = None
@@ -76,10 +92,17 @@ class Listener:
             self.certificates = Certificates(files)
         self.edge = Edge(self._edge_limits(settings), known_place, tls=self.certificates is not None)
         self._origins = _Origins(self.edge)
-        self._service = TerminalService(open_stream, self._origins, gate, self.edge, settings.max_message_bytes)
+        open_market = market.open_stream if market is not None else None
+        self._service = TerminalService(
+            open_stream, self._origins, gate, self.edge, settings.max_message_bytes, open_market
+        )
         self._doors = [self._door("listen.address", settings.address, settings.client_certificates == "required")]
         if settings.address_with_certificates is not None:
             self._doors.append(self._door("listen.address_with_certificates", settings.address_with_certificates, True))
+        if market is not None and market.address is not None:
+            self._service.serves_market = False
+            asks = settings.client_certificates == "required"
+            self._doors.append(self._door("market_data.address", market.address, asks, MarketDoor(self._service)))
         self._take_networks(settings)
         logging.getLogger("grpc._cython.cygrpc").addFilter(is_news)
         self._tasks = Tasks()
@@ -127,7 +150,15 @@ class Listener:
     @property
     def port_with_certificates(self) -> int:
         """The port of the second address; 0 where there is none."""
-        return self._doors[1].port if len(self._doors) > 1 else 0
+        return next((door.port for door in self._doors if door.key == "listen.address_with_certificates"), 0)
+
+    @property
+    def market_port(self) -> int | None:
+        """The port that terminals are to use for market data, 0 for the one they use; None where there is none."""
+        if self._market is None:
+            return None
+        own = next((door.port for door in self._doors if door.key == "market_data.address"), 0)
+        return self._market.public_port or own
 
     async def stop(self, seconds: float) -> None:
         """Take no more streams, let those there are end within this time, then cut them; idempotent."""
@@ -171,13 +202,15 @@ class Listener:
             2 * (self._max_sessions + settings.max_streams_without_session + MOST_WAITING),
         )
 
-    def _door(self, key: str, address: str, asks: bool) -> _ServedAddress:
-        for_terminals = self._server(_STREAMS_OF_A_TERMINAL, _IDLE_SECONDS_OF_A_TERMINAL)
-        return _ServedAddress(
-            key, address, asks, for_terminals, self._server(_STREAMS_OF_A_PROXY, _IDLE_SECONDS_OF_A_PROXY)
-        )
+    def _door(
+        self, key: str, address: str, asks: bool, service: grpc.GenericRpcHandler | None = None
+    ) -> _ServedAddress:
+        behind = service or self._service
+        for_terminals = self._server(behind, _STREAMS_OF_A_TERMINAL, _IDLE_SECONDS_OF_A_TERMINAL)
+        for_proxies = self._server(behind, _STREAMS_OF_A_PROXY, _IDLE_SECONDS_OF_A_PROXY)
+        return _ServedAddress(key, address, asks, for_terminals, for_proxies)
 
-    def _server(self, streams: int, idle_seconds: int) -> Any:
+    def _server(self, service: grpc.GenericRpcHandler, streams: int, idle_seconds: int) -> Any:
         server = grpc.aio.server(
             options=[
                 # A message that is too large for the setting is refused by name, one that is larger by gRPC.
@@ -194,7 +227,7 @@ class Listener:
                 ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
             ]
         )
-        server.add_generic_rpc_handlers((self._service,))
+        server.add_generic_rpc_handlers((service,))
         return server
 
     def _bind(self, server: Any, asks: bool) -> int:
@@ -229,6 +262,7 @@ class Doors:
         sessions: Sessions,
         evidence: Evidence,
         known_place: Callable[[str], bool] = lambda _: False,
+        hub: MarketHub | None = None,
     ) -> None:
         """`known_place` says whether an investor has logged in from a place. OSError where certificate or key cannot be used."""
         self._sessions = sessions
@@ -237,9 +271,21 @@ class Doors:
         self._about = StreamSettings(
             version("ctp-relay"), settings.listen.hello_timeout_seconds, 2 * settings.sessions.journal_bytes
         )
-        self._streams: weakref.WeakSet[TerminalStream] = weakref.WeakSet()
+        self._streams: weakref.WeakSet[TerminalStream | MarketStream] = weakref.WeakSet()
         self.gate = StreamGate(_gate_limits(settings.listen), sessions.resumable_at)
-        self.listener = Listener(settings.listen, self._open_stream, self.gate, settings.max_sessions, known_place)
+        market = None
+        if hub is not None:
+            at = settings.market_data
+            market = MarketListen(functools.partial(self._open_market, hub), at.address, at.public_port)
+        self.listener = Listener(
+            settings.listen, self._open_stream, self.gate, settings.max_sessions, known_place, market
+        )
+
+    async def open(self) -> int:
+        """Begin to serve; returns the port. OSError where the address cannot be used."""
+        port = await self.listener.start()
+        self._sessions.market_port = self.listener.market_port
+        return port
 
     async def close(self) -> None:
         """Tell everybody still on a stream, and stop; idempotent."""
@@ -255,6 +301,11 @@ class Doors:
 
     def _open_stream(self, origin: Origin) -> TerminalStream:
         stream = TerminalStream(origin, self._sessions, self._evidence, self._clock, self._about)
+        self._streams.add(stream)
+        return stream
+
+    def _open_market(self, hub: MarketHub, origin: Origin) -> MarketStream:
+        stream = MarketStream(origin, self._sessions, hub, self._clock, self._about)
         self._streams.add(stream)
         return stream
 

@@ -1,4 +1,4 @@
-"""ctprelay.v1.TerminalService over grpc.aio: one handler, one stream, one conversation.
+"""ctprelay.v1.TerminalService and MarketDataService over grpc.aio: one handler, one stream, one conversation.
 
 The handler moves messages between gRPC and `sessions.stream`; it decides nothing. Requests are parsed
 here so that a message that is too large or malformed becomes a refusal with a name instead of a broken stream.
@@ -15,12 +15,14 @@ from typing import Any
 import grpc
 from google.protobuf.message import DecodeError
 
+from ctprelay.v1 import market_pb2
 from ctprelay.v1 import terminal_pb2 as pb
 from relay.admission.client_certificates import ShownCertificate, read_certificate
 from relay.admission.origin.trusted_proxies import Origin, OriginUnknown, parse_peer
 from relay.edge.edge import Edge
 from relay.edge.stream_gate import Slot, StreamGate
 from relay.edge.streams import OpenStream
+from relay.market_data.stream import MarketStream
 from relay.refusals import stream_reasons
 from relay.rpc.health import CHECK, Health
 from relay.sessions import frames
@@ -32,6 +34,12 @@ from relay.tasks import Tasks
 OriginOf = Callable[[Origin, Sequence[tuple[str, str | bytes]]], Origin]
 """(gRPC's peer, request metadata) -> the terminal's public address as the relay observed it"""
 
+WATCH = "/ctprelay.v1.MarketDataService/Watch"
+AnyMessage = pb.TerminalMessage | market_pb2.MarketDataRequest | Malformed
+AnyStream = TerminalStream | MarketStream
+OpenAny = Callable[[Origin], AnyStream]
+"""a stream of either kind, from where its terminal is"""
+
 Context = Any
 """grpc.aio.ServicerContext, which is generic in messages that travel as bytes here"""
 
@@ -42,7 +50,7 @@ _FAREWELL_SECONDS = 15.0
 
 
 class TerminalService(grpc.GenericRpcHandler):
-    """The one service terminals talk to."""
+    """What terminals talk to."""
 
     def __init__(
         self,
@@ -51,8 +59,13 @@ class TerminalService(grpc.GenericRpcHandler):
         gate: StreamGate,
         edge: Edge,
         max_message: int,
+        open_market: Callable[[Origin], MarketStream] | None = None,
     ) -> None:
+        """`open_market` is None where there is no market data."""
         self._open_stream = open_stream
+        self._open_market = open_market
+        self.serves_market = open_market is not None
+        """whether market data is had at the same ports as all else"""
         self._edge = edge
         self._gate = gate
         self._origin_of = origin_of
@@ -62,21 +75,34 @@ class TerminalService(grpc.GenericRpcHandler):
         self._handler: Any = grpc.stream_stream_rpc_method_handler(
             self._session, request_deserializer=self._parse, response_serializer=None
         )
+        self.market_handler: Any = grpc.stream_stream_rpc_method_handler(
+            self._watch, request_deserializer=self._parse_market, response_serializer=None
+        )
         self.health = Health()
         self._check: Any = grpc.unary_unary_rpc_method_handler(self._check_health)
-        self._no_method: Any = grpc.stream_stream_rpc_method_handler(self._refuse_method)
+        self.no_method: Any = grpc.stream_stream_rpc_method_handler(self._refuse_method)
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:
-        """The handler for our one method and for health checks, and for all others one that counts the stream as well."""
+        """The handler for our methods and for health checks, and for all others one that counts the stream as well."""
         if handler_call_details.method == "/ctprelay.v1.TerminalService/Session":
             return self._handler
-        return self._check if handler_call_details.method == CHECK else self._no_method
+        if self.serves_market and handler_call_details.method == WATCH:
+            return self.market_handler
+        return self._check if handler_call_details.method == CHECK else self.no_method
 
     def _parse(self, data: bytes) -> pb.TerminalMessage | Malformed:
         if len(data) > self.max_message:
             return Malformed(len(data), self.max_message)
         try:
             return pb.TerminalMessage.FromString(data)
+        except DecodeError:
+            return Malformed(len(data), self.max_message)
+
+    def _parse_market(self, data: bytes) -> market_pb2.MarketDataRequest | Malformed:
+        if len(data) > self.max_message:
+            return Malformed(len(data), self.max_message)
+        try:
+            return market_pb2.MarketDataRequest.FromString(data)
         except DecodeError:
             return Malformed(len(data), self.max_message)
 
@@ -109,7 +135,14 @@ class TerminalService(grpc.GenericRpcHandler):
         self._edge.lines.say("terminal_origin_unknown", "", peer=context.peer(), why=str(unknown))
         await context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"origin_unknown: {unknown}")
 
-    async def _session(self, requests: AsyncIterator[pb.TerminalMessage | Malformed], context: Context) -> None:
+    async def _session(self, requests: AsyncIterator[AnyMessage], context: Context) -> None:
+        await self._admit(self._open_stream, requests, context)
+
+    async def _watch(self, requests: AsyncIterator[AnyMessage], context: Context) -> None:
+        if self._open_market is not None:
+            await self._admit(self._open_market, requests, context)
+
+    async def _admit(self, open_any: OpenAny, requests: AsyncIterator[AnyMessage], context: Context) -> None:
         try:
             inner = parse_peer(context.peer())
             stream = self._opened(context, inner)
@@ -127,7 +160,7 @@ class TerminalService(grpc.GenericRpcHandler):
                 await context.write(frames.batch([frames.rejected(stream_reasons.too_many_streams())]))
             return
         stream.on_over = slot.leave
-        await self._converse(origin, requests, context, (stream, slot))
+        await self._converse(open_any(origin), requests, context, (stream, slot))
 
     def _opened(self, context: Context, inner: Origin) -> OpenStream | None:
         """Count a stream until gRPC has closed it; raises OriginUnknown."""
@@ -138,12 +171,11 @@ class TerminalService(grpc.GenericRpcHandler):
 
     async def _converse(
         self,
-        origin: Origin,
-        requests: AsyncIterator[pb.TerminalMessage | Malformed],
+        stream: AnyStream,
+        requests: AsyncIterator[AnyMessage],
         context: Context,
         counted: tuple[OpenStream, Slot],
     ) -> None:
-        stream = self._open_stream(origin)
         stream.certificate = _shown(context)
         _count(stream, *counted)
         tasks = Tasks()
@@ -157,10 +189,25 @@ class TerminalService(grpc.GenericRpcHandler):
             await asyncio.wait({writer}, timeout=_FAREWELL_SECONDS if reads else _CUT_SECONDS)
         finally:
             unread = not writer.done()
-            await tasks.cancel()
-            await stream.ended()
+            try:
+                await tasks.cancel()
+            finally:  # also where the terminal hangs up while this waits
+                await stream.ended()
         if unread:  # the goodbye could not be written any more, so the stream's status says it
             await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, SLOW_READER.text)
+
+
+class MarketDoor(grpc.GenericRpcHandler):
+    """A port where market data is had, and nothing else."""
+
+    def __init__(self, service: TerminalService) -> None:
+        self._service = service
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:
+        """The one method, and for all others the handler that counts the stream."""
+        if handler_call_details.method == WATCH:
+            return self._service.market_handler
+        return self._service.no_method
 
 
 def _shown(context: Context) -> ShownCertificate | None:
@@ -169,7 +216,7 @@ def _shown(context: Context) -> ShownCertificate | None:
     return read_certificate(pem[0]) if pem else None
 
 
-def _count(stream: TerminalStream, counted: OpenStream, slot: Slot) -> None:
+def _count(stream: AnyStream, counted: OpenStream, slot: Slot) -> None:
     """Keep the edge and the gate informed of what the stream becomes."""
 
     def proved() -> None:
@@ -192,7 +239,7 @@ def is_news(record: logging.LogRecord) -> bool:
     return record.exc_info is None or type(record.exc_info[1]).__name__ != "ExecuteBatchError"
 
 
-async def _read(requests: AsyncIterator[pb.TerminalMessage | Malformed], stream: TerminalStream) -> None:
+async def _read(requests: AsyncIterator[Any], stream: AnyStream) -> None:
     try:
         async for message in requests:
             await stream.receive(message)
@@ -204,7 +251,7 @@ async def _read(requests: AsyncIterator[pb.TerminalMessage | Malformed], stream:
     stream.terminal_is_silent()
 
 
-async def _write(context: Context, stream: TerminalStream) -> None:
+async def _write(context: Context, stream: AnyStream) -> None:
     with contextlib.suppress(grpc.aio.BaseError):  # the terminal hung up
         while (batch := await stream.outbox.next_batch()) is not None:
             await context.write(batch)

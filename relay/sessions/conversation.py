@@ -8,6 +8,7 @@ nothing of a refused message reaches the counter. `TerminalStream` does what the
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import Enum, auto
 
 from relay.admission.challenge import VALID_SECONDS
@@ -36,8 +37,10 @@ NEXT: dict[tuple[Phase, str], Phase] = {
 
 
 class Conversation:
-    def __init__(self) -> None:
+    def __init__(self, following: Mapping[tuple[Phase, str], Phase] = NEXT) -> None:
+        """`following` is the table; that of a terminal's session where none is given."""
         self.state = Phase.OPENED
+        self._following = following
         self._challenged_at = 0.0
 
     def expect(self, kind: str, now: float) -> Refusal | None:
@@ -46,7 +49,7 @@ class Conversation:
         `kind` is the name of the message in TerminalMessage.body: hello, login, resume, call, logout. `now` is in
         monotonic seconds.
         """
-        following = NEXT.get((self.state, kind))
+        following = self._following.get((self.state, kind))
         if following is None:
             return self._out_of_turn(kind)
         if self.state is Phase.CHALLENGED and now - self._challenged_at > VALID_SECONDS:

@@ -86,12 +86,15 @@ class TerminalSession:
         self._linger: asyncio.TimerHandle | None = None
         self._pumping = False
         self.ending = False
-        self._began = _now()
-        self.activity = SessionActivity(self._began)
+        self.activity = SessionActivity(_now())
         self._on_end = on_end
         self.on_refusal: Callable[[str], object] = lambda _: None
         """called with the reason of each call that is refused"""
         self.ended = asyncio.Event()
+        self.market_data: pb.MarketDataAccess | None = None
+        """what its terminal hears of market data; None where the relay has none"""
+        self.followers: dict[object, Callable[[Ending], object]] = {}
+        """what ends in the moment in which this begins to end"""
 
     def __repr__(self) -> str:
         return f"<TerminalSession {self.identity.session} {self.identity.investor.investor_id}>"
@@ -172,6 +175,7 @@ class TerminalSession:
             ),
             resumed=resumed,
             lost_history=lost,
+            market_data=self.market_data,
         )
         return frames.logged_in(welcome, attached)
 
@@ -256,6 +260,8 @@ class TerminalSession:
             self.ending, self.activity.changed_at = True, _now()
             for call in tuple(self._calls):
                 call.cancel()
+            for follow in tuple(self.followers.values()):
+                follow(ending)
             self._tasks.start(self._end(ending), f"end {self.identity.session}")
 
     async def end(self, ending: Ending) -> None:
@@ -270,7 +276,7 @@ class TerminalSession:
         await self._link.detach(ending.text)
         said = {"kind": ending.kind.word, "reason": ending.text}
         await self._evidence.note("terminal_logout", self.identity.session, said)
-        seconds = round(_now() - self._began, 1)
+        seconds = round(_now() - self.activity.began_at, 1)
         _log.info("terminal_logged_out", **self.about, kind=ending.kind.word, why=ending.text, seconds=seconds)
         if self._outbox is not None:
             self._outbox.close(ending)

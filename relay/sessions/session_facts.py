@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from relay.counter.port import CallOutcome, LinkState, TerminalLogin
 
@@ -53,6 +53,10 @@ class SessionActivity:
     events: int = 0
     orders_today: int = 0
     resumes: int = 0
+    began_at: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.began_at = self.changed_at
 
     def link_changed(self, state: LinkState, why: str, now: float, *, day_changed: bool) -> None:
         """The session at the counter says how it is."""

@@ -34,12 +34,14 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import hmac
 import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import structlog
 
+from ctprelay.v1 import terminal_pb2
 from relay.admission.admission import Admission, Applicant, Proof
 from relay.counter.port import Counter, Evidence, Investor, TerminalLogin
 from relay.directory.terminals import Terminal
@@ -110,6 +112,8 @@ class Sessions:
         self.draining = False
         self.figures = Figures()
         """the process's, where it counts; of these sessions alone otherwise"""
+        self.market_port: int | None = None
+        """where terminals get market data, 0 where they are; None where there is none"""
         self.paused: PausedLogins | None = None
         """set while an operator of the relay wants no new logins; a resume is none"""
 
@@ -194,6 +198,20 @@ class Sessions:
         self._forget(session)
         session.older_token, session.resume_token = shown, secrets.token_bytes(32)
         self._by_older_token[_key(shown)] = self._by_token[_key(session.resume_token)] = session
+
+    async def of_market_token(self, proof: Proof, token: bytes, on_proved: Callable[[], object]) -> TerminalSession:
+        """The session whose market data this token gives; proved and refused as a resume is. Raises Refused."""
+        await self._admission.prove_for_resume(proof)
+        on_proved()
+        who = (proof.app_id, proof.origin.public_ip)
+        for session in self:
+            known = session.market_data
+            if known is not None and hmac.compare_digest(known.token, token):
+                if session.ending or (session.identity.app_id, session.identity.public_ip) != who:
+                    break
+                await self._refuse_disabled(session)
+                return session
+        raise Refused(stream_reasons.session_gone())
 
     def resumable_at(self, public_ip: str) -> int:
         """How many sessions wait for their terminal to resume from this address."""
@@ -295,6 +313,9 @@ class Sessions:
             on_end=self._forget,
         )
         session.on_refusal = self.figures.refused
+        if self.market_port is not None:
+            token = secrets.token_bytes(32)
+            session.market_data = terminal_pb2.MarketDataAccess(token=token, port=self.market_port)
         return session
 
     def _forget(self, session: TerminalSession) -> None:

@@ -18,6 +18,7 @@ from relay.settings.admin_section import AdminSettings
 from relay.settings.console_section import ConsoleSettings
 from relay.settings.ledger_section import LedgerSettings
 from relay.settings.listen_section import Listen
+from relay.settings.market_data_section import MarketDataSettings
 from relay.settings.section import Section
 from relay.settings.values import Count, Front, Seconds, is_loopback, split_list
 from relay.settings.watch_section import AlarmSettings, Metrics, WatchSettings
@@ -263,6 +264,7 @@ class Settings(Section):
     sessions: SessionSettings = SessionSettings()
     limits: Limits = Limits()
     trading: Trading = Trading()
+    market_data: MarketDataSettings = MarketDataSettings()
     metrics: Metrics = Metrics()
     console: ConsoleSettings = ConsoleSettings()
     watch: WatchSettings = WatchSettings()

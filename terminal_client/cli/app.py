@@ -14,7 +14,7 @@ import typer
 from ctpabi.command_help import TwoLanguages
 from ctprelay.ctp.v1 import events_pb2, structs_pb2
 from terminal_client.cli import exec as exec_command
-from terminal_client.cli import queries, trading, transfer
+from terminal_client.cli import market, queries, trading, transfer
 from terminal_client.cli.options import DEFAULT_FILE, PREFIX, load, secret
 from terminal_client.cli.output import EPILOG, Output, reporting
 from terminal_client.cli.session import collected_by, in_session, options_of
@@ -199,6 +199,7 @@ app.command("exec", context_settings={"ignore_unknown_options": True})(exec_comm
 app.command()(trading.order)
 app.command()(trading.cancel)
 app.command()(transfer.transfer)
+app.command(name="market")(market.market)
 app.command()(queries.query)
 app.command()(queries.account)
 app.command()(queries.positions)

@@ -247,6 +247,9 @@ class MarketLink:
             self.ticks.publish(ticks)
 
     def _answered(self, answer: pb.SubscriptionsChanged) -> None:
+        if not answer.change_id:
+            log.warning("the counter refused %s", [str(one.instrument_id) for one in answer.refused])
+            self._subscribed.answered(answer.feed, answer)
         known = self._unanswered.pop(answer.change_id, None)
         if known is not None:
             feed, answered = known

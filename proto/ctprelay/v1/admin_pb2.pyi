@@ -41,7 +41,7 @@ class WatchStatusRequest(_message.Message):
     def __init__(self, every_seconds: _Optional[float] = ..., asking: _Optional[_Union[Asking, _Mapping]] = ...) -> None: ...
 
 class RelayStatus(_message.Message):
-    __slots__ = ("relay", "relay_number", "mode", "broker_id", "relay_app_id", "at", "process", "readiness", "counter", "trading_day", "sessions", "paused", "ledger", "locks", "certificate", "faults", "figures", "log_level", "calls_waiting", "queued_bytes", "orders_today", "orders_per_day")
+    __slots__ = ("relay", "relay_number", "mode", "broker_id", "relay_app_id", "at", "process", "readiness", "counter", "trading_day", "sessions", "paused", "ledger", "locks", "certificate", "faults", "figures", "log_level", "calls_waiting", "queued_bytes", "orders_today", "orders_per_day", "market_data")
     RELAY_FIELD_NUMBER: _ClassVar[int]
     RELAY_NUMBER_FIELD_NUMBER: _ClassVar[int]
     MODE_FIELD_NUMBER: _ClassVar[int]
@@ -64,6 +64,7 @@ class RelayStatus(_message.Message):
     QUEUED_BYTES_FIELD_NUMBER: _ClassVar[int]
     ORDERS_TODAY_FIELD_NUMBER: _ClassVar[int]
     ORDERS_PER_DAY_FIELD_NUMBER: _ClassVar[int]
+    MARKET_DATA_FIELD_NUMBER: _ClassVar[int]
     relay: str
     relay_number: int
     mode: str
@@ -86,7 +87,30 @@ class RelayStatus(_message.Message):
     queued_bytes: int
     orders_today: int
     orders_per_day: int
-    def __init__(self, relay: _Optional[str] = ..., relay_number: _Optional[int] = ..., mode: _Optional[str] = ..., broker_id: _Optional[str] = ..., relay_app_id: _Optional[str] = ..., at: _Optional[str] = ..., process: _Optional[_Union[ProcessState, _Mapping]] = ..., readiness: _Optional[_Union[Readiness, _Mapping]] = ..., counter: _Optional[_Union[CounterState, _Mapping]] = ..., trading_day: _Optional[str] = ..., sessions: _Optional[_Union[SessionCounts, _Mapping]] = ..., paused: _Optional[_Union[LoginPause, _Mapping]] = ..., ledger: _Optional[_Union[LedgerState, _Mapping]] = ..., locks: _Optional[int] = ..., certificate: _Optional[_Union[CertificateState, _Mapping]] = ..., faults: _Optional[_Iterable[_Union[Fault, _Mapping]]] = ..., figures: _Optional[_Iterable[_Union[Figure, _Mapping]]] = ..., log_level: _Optional[str] = ..., calls_waiting: _Optional[int] = ..., queued_bytes: _Optional[int] = ..., orders_today: _Optional[int] = ..., orders_per_day: _Optional[int] = ...) -> None: ...
+    market_data: MarketDataState
+    def __init__(self, relay: _Optional[str] = ..., relay_number: _Optional[int] = ..., mode: _Optional[str] = ..., broker_id: _Optional[str] = ..., relay_app_id: _Optional[str] = ..., at: _Optional[str] = ..., process: _Optional[_Union[ProcessState, _Mapping]] = ..., readiness: _Optional[_Union[Readiness, _Mapping]] = ..., counter: _Optional[_Union[CounterState, _Mapping]] = ..., trading_day: _Optional[str] = ..., sessions: _Optional[_Union[SessionCounts, _Mapping]] = ..., paused: _Optional[_Union[LoginPause, _Mapping]] = ..., ledger: _Optional[_Union[LedgerState, _Mapping]] = ..., locks: _Optional[int] = ..., certificate: _Optional[_Union[CertificateState, _Mapping]] = ..., faults: _Optional[_Iterable[_Union[Fault, _Mapping]]] = ..., figures: _Optional[_Iterable[_Union[Figure, _Mapping]]] = ..., log_level: _Optional[str] = ..., calls_waiting: _Optional[int] = ..., queued_bytes: _Optional[int] = ..., orders_today: _Optional[int] = ..., orders_per_day: _Optional[int] = ..., market_data: _Optional[_Union[MarketDataState, _Mapping]] = ...) -> None: ...
+
+class MarketDataState(_message.Message):
+    __slots__ = ("live", "why", "fronts", "readers", "depths", "quote_requests", "received", "sent", "passed_over")
+    LIVE_FIELD_NUMBER: _ClassVar[int]
+    WHY_FIELD_NUMBER: _ClassVar[int]
+    FRONTS_FIELD_NUMBER: _ClassVar[int]
+    READERS_FIELD_NUMBER: _ClassVar[int]
+    DEPTHS_FIELD_NUMBER: _ClassVar[int]
+    QUOTE_REQUESTS_FIELD_NUMBER: _ClassVar[int]
+    RECEIVED_FIELD_NUMBER: _ClassVar[int]
+    SENT_FIELD_NUMBER: _ClassVar[int]
+    PASSED_OVER_FIELD_NUMBER: _ClassVar[int]
+    live: bool
+    why: str
+    fronts: _containers.RepeatedScalarFieldContainer[str]
+    readers: int
+    depths: int
+    quote_requests: int
+    received: int
+    sent: int
+    passed_over: int
+    def __init__(self, live: _Optional[bool] = ..., why: _Optional[str] = ..., fronts: _Optional[_Iterable[str]] = ..., readers: _Optional[int] = ..., depths: _Optional[int] = ..., quote_requests: _Optional[int] = ..., received: _Optional[int] = ..., sent: _Optional[int] = ..., passed_over: _Optional[int] = ...) -> None: ...
 
 class ProcessState(_message.Message):
     __slots__ = ("pid", "started_at", "uptime_seconds", "host", "user", "versions", "resident_bytes", "open_files", "open_files_limit")

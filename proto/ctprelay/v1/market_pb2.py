@@ -27,7 +27,7 @@ from ctprelay.ctp.v1 import structs_pb2 as ctprelay_dot_ctp_dot_v1_dot_structs__
 from ctprelay.v1 import terminal_pb2 as ctprelay_dot_v1_dot_terminal__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x63tprelay/v1/market.proto\x12\x0b\x63tprelay.v1\x1a\x1d\x63tprelay/ctp/v1/structs.proto\x1a\x1a\x63tprelay/v1/terminal.proto\"\xa5\x01\n\x11MarketDataRequest\x12#\n\x05hello\x18\x01 \x01(\x0b\x32\x12.ctprelay.v1.HelloH\x00\x12/\n\x06\x61ttach\x18\x02 \x01(\x0b\x32\x1d.ctprelay.v1.AttachMarketDataH\x00\x12\x32\n\x06\x63hange\x18\x03 \x01(\x0b\x32 .ctprelay.v1.ChangeSubscriptionsH\x00\x42\x06\n\x04\x62ody\"9\n\x10\x41ttachMarketData\x12\x12\n\x05token\x18\x01 \x01(\x0c\x42\x03\x80\x01\x01\x12\x11\n\tauth_info\x18\x02 \x01(\x0c\"v\n\x13\x43hangeSubscriptions\x12\x11\n\tchange_id\x18\x01 \x01(\r\x12\x1f\n\x04\x66\x65\x65\x64\x18\x02 \x01(\x0e\x32\x11.ctprelay.v1.Feed\x12\x13\n\x0bunsubscribe\x18\x03 \x01(\x08\x12\x16\n\x0einstrument_ids\x18\x04 \x03(\t\"q\n\x0fMarketDataBatch\x12\x30\n\x08messages\x18\x01 \x03(\x0b\x32\x1e.ctprelay.v1.MarketDataMessage\x12,\n\x0bpassed_over\x18\x02 \x03(\x0b\x32\x17.ctprelay.v1.PassedOver\"2\n\nPassedOver\x12\x15\n\rinstrument_id\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\r\"\xd8\x03\n\x11MarketDataMessage\x12+\n\tchallenge\x18\x02 \x01(\x0b\x32\x16.ctprelay.v1.ChallengeH\x00\x12\x33\n\x08\x61ttached\x18\x03 \x01(\x0b\x32\x1f.ctprelay.v1.MarketDataAttachedH\x00\x12)\n\x08rejected\x18\x04 \x01(\x0b\x32\x15.ctprelay.v1.RejectedH\x00\x12\x34\n\x07\x63hanged\x18\x05 \x01(\x0b\x32!.ctprelay.v1.SubscriptionsChangedH\x00\x12\x31\n\x05\x64\x65pth\x18\x06 \x01(\x0b\x32 .ctprelay.ctp.v1.DepthMarketDataH\x00\x12/\n\x06status\x18\x07 \x01(\x0b\x32\x1d.ctprelay.v1.MarketDataStatusH\x00\x12\'\n\x07goodbye\x18\x08 \x01(\x0b\x32\x14.ctprelay.v1.GoodbyeH\x00\x12\x34\n\x08snapshot\x18\t \x01(\x0b\x32 .ctprelay.ctp.v1.DepthMarketDataH\x00\x12\x35\n\rquote_request\x18\n \x01(\x0b\x32\x1c.ctprelay.ctp.v1.ForQuoteRspH\x00\x42\x06\n\x04\x62ody\"^\n\x12MarketDataAttached\x12-\n\x06status\x18\x01 \x01(\x0b\x32\x1d.ctprelay.v1.MarketDataStatus\x12\x19\n\x11max_subscriptions\x18\x02 \x01(\r\"n\n\x14SubscriptionsChanged\x12\x11\n\tchange_id\x18\x01 \x01(\r\x12/\n\x07refused\x18\x02 \x03(\x0b\x32\x1e.ctprelay.v1.RefusedInstrument\x12\x12\n\nsubscribed\x18\x03 \x01(\r\"S\n\x11RefusedInstrument\x12\x15\n\rinstrument_id\x18\x01 \x01(\t\x12\'\n\x08rejected\x18\x02 \x01(\x0b\x32\x15.ctprelay.v1.Rejected\"\xce\x01\n\x10MarketDataStatus\x12\x32\n\x05state\x18\x01 \x01(\x0e\x32#.ctprelay.v1.MarketDataStatus.State\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x13\n\x0btrading_day\x18\x03 \x01(\t\x12\x1b\n\x13trading_day_changed\x18\x04 \x01(\x08\"D\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0e\n\nSTATE_LIVE\x10\x01\x12\x14\n\x10STATE_RECOVERING\x10\x02*E\n\x04\x46\x65\x65\x64\x12\x14\n\x10\x46\x45\x45\x44_UNSPECIFIED\x10\x00\x12\x0e\n\nFEED_DEPTH\x10\x01\x12\x17\n\x13\x46\x45\x45\x44_QUOTE_REQUESTS\x10\x02\x32^\n\x11MarketDataService\x12I\n\x05Watch\x12\x1e.ctprelay.v1.MarketDataRequest\x1a\x1c.ctprelay.v1.MarketDataBatch(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x63tprelay/v1/market.proto\x12\x0b\x63tprelay.v1\x1a\x1d\x63tprelay/ctp/v1/structs.proto\x1a\x1a\x63tprelay/v1/terminal.proto\"\xa5\x01\n\x11MarketDataRequest\x12#\n\x05hello\x18\x01 \x01(\x0b\x32\x12.ctprelay.v1.HelloH\x00\x12/\n\x06\x61ttach\x18\x02 \x01(\x0b\x32\x1d.ctprelay.v1.AttachMarketDataH\x00\x12\x32\n\x06\x63hange\x18\x03 \x01(\x0b\x32 .ctprelay.v1.ChangeSubscriptionsH\x00\x42\x06\n\x04\x62ody\"9\n\x10\x41ttachMarketData\x12\x12\n\x05token\x18\x01 \x01(\x0c\x42\x03\x80\x01\x01\x12\x11\n\tauth_info\x18\x02 \x01(\x0c\"v\n\x13\x43hangeSubscriptions\x12\x11\n\tchange_id\x18\x01 \x01(\r\x12\x1f\n\x04\x66\x65\x65\x64\x18\x02 \x01(\x0e\x32\x11.ctprelay.v1.Feed\x12\x13\n\x0bunsubscribe\x18\x03 \x01(\x08\x12\x16\n\x0einstrument_ids\x18\x04 \x03(\t\"q\n\x0fMarketDataBatch\x12\x30\n\x08messages\x18\x01 \x03(\x0b\x32\x1e.ctprelay.v1.MarketDataMessage\x12,\n\x0bpassed_over\x18\x02 \x03(\x0b\x32\x17.ctprelay.v1.PassedOver\"2\n\nPassedOver\x12\x15\n\rinstrument_id\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\r\"\xd8\x03\n\x11MarketDataMessage\x12+\n\tchallenge\x18\x02 \x01(\x0b\x32\x16.ctprelay.v1.ChallengeH\x00\x12\x33\n\x08\x61ttached\x18\x03 \x01(\x0b\x32\x1f.ctprelay.v1.MarketDataAttachedH\x00\x12)\n\x08rejected\x18\x04 \x01(\x0b\x32\x15.ctprelay.v1.RejectedH\x00\x12\x34\n\x07\x63hanged\x18\x05 \x01(\x0b\x32!.ctprelay.v1.SubscriptionsChangedH\x00\x12\x31\n\x05\x64\x65pth\x18\x06 \x01(\x0b\x32 .ctprelay.ctp.v1.DepthMarketDataH\x00\x12/\n\x06status\x18\x07 \x01(\x0b\x32\x1d.ctprelay.v1.MarketDataStatusH\x00\x12\'\n\x07goodbye\x18\x08 \x01(\x0b\x32\x14.ctprelay.v1.GoodbyeH\x00\x12\x34\n\x08snapshot\x18\t \x01(\x0b\x32 .ctprelay.ctp.v1.DepthMarketDataH\x00\x12\x35\n\rquote_request\x18\n \x01(\x0b\x32\x1c.ctprelay.ctp.v1.ForQuoteRspH\x00\x42\x06\n\x04\x62ody\"^\n\x12MarketDataAttached\x12-\n\x06status\x18\x01 \x01(\x0b\x32\x1d.ctprelay.v1.MarketDataStatus\x12\x19\n\x11max_subscriptions\x18\x02 \x01(\r\"\x8f\x01\n\x14SubscriptionsChanged\x12\x11\n\tchange_id\x18\x01 \x01(\r\x12/\n\x07refused\x18\x02 \x03(\x0b\x32\x1e.ctprelay.v1.RefusedInstrument\x12\x12\n\nsubscribed\x18\x03 \x01(\r\x12\x1f\n\x04\x66\x65\x65\x64\x18\x04 \x01(\x0e\x32\x11.ctprelay.v1.Feed\"S\n\x11RefusedInstrument\x12\x15\n\rinstrument_id\x18\x01 \x01(\t\x12\'\n\x08rejected\x18\x02 \x01(\x0b\x32\x15.ctprelay.v1.Rejected\"\xce\x01\n\x10MarketDataStatus\x12\x32\n\x05state\x18\x01 \x01(\x0e\x32#.ctprelay.v1.MarketDataStatus.State\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x13\n\x0btrading_day\x18\x03 \x01(\t\x12\x1b\n\x13trading_day_changed\x18\x04 \x01(\x08\"D\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0e\n\nSTATE_LIVE\x10\x01\x12\x14\n\x10STATE_RECOVERING\x10\x02*E\n\x04\x46\x65\x65\x64\x12\x14\n\x10\x46\x45\x45\x44_UNSPECIFIED\x10\x00\x12\x0e\n\nFEED_DEPTH\x10\x01\x12\x17\n\x13\x46\x45\x45\x44_QUOTE_REQUESTS\x10\x02\x32^\n\x11MarketDataService\x12I\n\x05Watch\x12\x1e.ctprelay.v1.MarketDataRequest\x1a\x1c.ctprelay.v1.MarketDataBatch(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,8 +36,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_ATTACHMARKETDATA'].fields_by_name['token']._loaded_options = None
   _globals['_ATTACHMARKETDATA'].fields_by_name['token']._serialized_options = b'\200\001\001'
-  _globals['_FEED']._serialized_start=1591
-  _globals['_FEED']._serialized_end=1660
+  _globals['_FEED']._serialized_start=1625
+  _globals['_FEED']._serialized_end=1694
   _globals['_MARKETDATAREQUEST']._serialized_start=101
   _globals['_MARKETDATAREQUEST']._serialized_end=266
   _globals['_ATTACHMARKETDATA']._serialized_start=268
@@ -52,14 +52,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_MARKETDATAMESSAGE']._serialized_end=1087
   _globals['_MARKETDATAATTACHED']._serialized_start=1089
   _globals['_MARKETDATAATTACHED']._serialized_end=1183
-  _globals['_SUBSCRIPTIONSCHANGED']._serialized_start=1185
-  _globals['_SUBSCRIPTIONSCHANGED']._serialized_end=1295
-  _globals['_REFUSEDINSTRUMENT']._serialized_start=1297
-  _globals['_REFUSEDINSTRUMENT']._serialized_end=1380
-  _globals['_MARKETDATASTATUS']._serialized_start=1383
-  _globals['_MARKETDATASTATUS']._serialized_end=1589
-  _globals['_MARKETDATASTATUS_STATE']._serialized_start=1521
-  _globals['_MARKETDATASTATUS_STATE']._serialized_end=1589
-  _globals['_MARKETDATASERVICE']._serialized_start=1662
-  _globals['_MARKETDATASERVICE']._serialized_end=1756
+  _globals['_SUBSCRIPTIONSCHANGED']._serialized_start=1186
+  _globals['_SUBSCRIPTIONSCHANGED']._serialized_end=1329
+  _globals['_REFUSEDINSTRUMENT']._serialized_start=1331
+  _globals['_REFUSEDINSTRUMENT']._serialized_end=1414
+  _globals['_MARKETDATASTATUS']._serialized_start=1417
+  _globals['_MARKETDATASTATUS']._serialized_end=1623
+  _globals['_MARKETDATASTATUS_STATE']._serialized_start=1555
+  _globals['_MARKETDATASTATUS_STATE']._serialized_end=1623
+  _globals['_MARKETDATASERVICE']._serialized_start=1696
+  _globals['_MARKETDATASERVICE']._serialized_end=1790
 # @@protoc_insertion_point(module_scope)

@@ -96,14 +96,16 @@ class MarketDataAttached(_message.Message):
     def __init__(self, status: _Optional[_Union[MarketDataStatus, _Mapping]] = ..., max_subscriptions: _Optional[int] = ...) -> None: ...
 
 class SubscriptionsChanged(_message.Message):
-    __slots__ = ("change_id", "refused", "subscribed")
+    __slots__ = ("change_id", "refused", "subscribed", "feed")
     CHANGE_ID_FIELD_NUMBER: _ClassVar[int]
     REFUSED_FIELD_NUMBER: _ClassVar[int]
     SUBSCRIBED_FIELD_NUMBER: _ClassVar[int]
+    FEED_FIELD_NUMBER: _ClassVar[int]
     change_id: int
     refused: _containers.RepeatedCompositeFieldContainer[RefusedInstrument]
     subscribed: int
-    def __init__(self, change_id: _Optional[int] = ..., refused: _Optional[_Iterable[_Union[RefusedInstrument, _Mapping]]] = ..., subscribed: _Optional[int] = ...) -> None: ...
+    feed: Feed
+    def __init__(self, change_id: _Optional[int] = ..., refused: _Optional[_Iterable[_Union[RefusedInstrument, _Mapping]]] = ..., subscribed: _Optional[int] = ..., feed: _Optional[_Union[Feed, str]] = ...) -> None: ...
 
 class RefusedInstrument(_message.Message):
     __slots__ = ("instrument_id", "rejected")

@@ -73,6 +73,15 @@ FRONTS_UNREACHED = FindingRow(
     ),
     served_anyway=True,
 )
+MARKET_FRONT_UNREACHED = FindingRow(
+    "market_front_unreached",
+    _WARNING,
+    ("行情前置 {front} 连不上", "front {front} for market data cannot be reached"),
+    (
+        "核对 market_data.fronts 的地址与端口、防火墙与专线；非交易时段前置可能关闭",
+        "check market_data.fronts, firewall and line; outside trading hours a front may be closed",
+    ),
+)
 APP_TYPE_RIGHT = FindingRow(
     "app_type_right",
     _OK,
