@@ -104,7 +104,7 @@ async def test_without_a_wish_there_is_no_second_connection(
     async with running(side, has_contracts):
         for _ in range(10):
             await asyncio.sleep(0)
-        assert market.attached == 0
+        assert terminal._market is None
 
         side.want(["rb2701"])
         await market.until(streams=1)
