@@ -72,6 +72,7 @@ class Caller:
         self._given = given
         self._auth_code = given.auth_code_file.read_text().strip()
         self._lowest = 0.0
+        self._last_ref = 0
 
     @asynccontextmanager
     async def terminal(self, collected: Collected | None = None) -> AsyncIterator[Terminal]:
@@ -98,11 +99,17 @@ class Caller:
         """Microseconds from each call to its first OnRtnOrder."""
         await self._ask_lowest(terminal)
         times = []
+        assert terminal.info is not None
+        self._last_ref = self._last_ref or terminal.info.max_order_ref
         async with terminal.orders(capacity=100_000) as notices:
             for _ in range(count):
+                self._last_ref += 1
+                order = resting_order(self._lowest)
+                order.order_ref = str(self._last_ref)
                 started = time.perf_counter()
-                sent = asyncio.ensure_future(terminal.request("order_insert", resting_order(self._lowest)))
-                await anext(notices)
+                sent = asyncio.ensure_future(terminal.request("order_insert", order))
+                while (await anext(notices)).order_ref.strip() != order.order_ref:
+                    pass  # a later state of the order before
                 times.append((time.perf_counter() - started) * 1e6)
                 await sent
                 await self._quiet(notices)

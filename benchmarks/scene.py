@@ -11,6 +11,7 @@ import secrets
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,17 @@ class CallerProcess:
             await self._process.wait()
 
 
+@dataclass(frozen=True, slots=True)
+class TerminalSite:
+    """What one more terminal needs to log in at a relay of the scene, as the one that is there."""
+
+    address: str
+    app_id: str
+    auth_code_file: Path
+    authority: Path
+    investor_id: str
+
+
 class Scene:
     """Everything that is measured; `callers` by variant: direct, many_to_many, many_to_one."""
 
@@ -85,6 +97,8 @@ class Scene:
         self.callers: dict[str, CallerProcess] = {}
         self.relays: dict[str, int] = {}
         """process ids, by mode"""
+        self.sites: dict[str, TerminalSite] = {}
+        """by mode"""
 
 
 @asynccontextmanager
@@ -102,14 +116,11 @@ async def set_up(folder: Path, **settings: str) -> AsyncIterator[Scene]:
         )
         for mode, cast in MODES.items():
             port, site, scene.relays[mode] = await start_relay(stack, folder / mode, cast, tls, counter, settings)
+            code = site.folder / "terminal_auth_code.secret"
+            at = TerminalSite(f"127.0.0.1:{port}", TERMINAL_APP_ID, code, tls.authority, cast.investor_id)
+            scene.sites[mode] = at
             scene.callers[mode] = await _caller(
-                stack,
-                "relay",
-                f"127.0.0.1:{port}",
-                cast.investor_id,
-                TERMINAL_APP_ID,
-                site.folder / "terminal_auth_code.secret",
-                tls.authority,
+                stack, "relay", at.address, at.investor_id, at.app_id, at.auth_code_file, at.authority
             )
         yield scene
 

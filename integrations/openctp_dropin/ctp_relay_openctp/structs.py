@@ -18,6 +18,8 @@ from ctpabi.catalog.data import load_catalog
 
 TRADER_MODULE = "openctp_ctp.thosttraderapi"
 _NUMBERS = {Kind.DOUBLE: machine.Struct("<d"), Kind.INT: machine.Struct("<i"), Kind.SHORT: machine.Struct("<h")}
+_BYTES_FIELD = "CThostFtdcSettlementInfoField", "Content"
+"""the one text that the binding reads as bytes: the statement comes in pieces that are cut inside characters"""
 _BYTE_VALUES = range(-128, 128)
 
 
@@ -106,6 +108,9 @@ def _field_class(struct: Struct) -> type[Any]:
 
 def _property(owner: str, field: Field) -> property:
     complaint = f"in method '{owner}_{field.name}_set', argument 2 of type '{_c_type(field)}'"
+    if (owner, field.name) == _BYTES_FIELD:
+        _, setter = _text(field, complaint)
+        return property(lambda self: _raw_text(self.this.memory, field), setter, doc=field.doc)
     makers = {Kind.TEXT: _text, Kind.BYTES: _text, Kind.CHAR: _char}
     getter, setter = makers.get(field.kind, _number)(field, complaint)
     return property(getter, setter, doc=field.doc)
@@ -126,7 +131,12 @@ def _text(field: Field, complaint: str) -> Accessors:
         memory = self.this.memory
         end = memory.find(0, start, stop)
         raw = memory[start : stop if end < 0 else end]
-        return str(raw, "ascii") if raw.isascii() else str(raw, "gb18030", "replace")
+        if raw.isascii():
+            return str(raw, "ascii")
+        try:
+            return str(raw, "gb18030")
+        except UnicodeDecodeError:  # the binding shows nothing of what is cut inside a character
+            return ""
 
     def put(self: Any, value: Any) -> None:
         if value is None:
@@ -139,6 +149,10 @@ def _text(field: Field, complaint: str) -> Accessors:
         self.this.memory[start:stop] = raw.ljust(size, b"\0")
 
     return get, put
+
+
+def _raw_text(memory: bytearray, field: Field) -> bytes:
+    return bytes(memory[field.offset : field.offset + field.size]).partition(b"\0")[0]
 
 
 def _char(field: Field, complaint: str) -> Accessors:

@@ -27,11 +27,11 @@ class Ended:
     errors: str
 
 
-def settings_file(site: Site, folder: Path, *, front: bool = True) -> Path:
-    """The terminal's settings as a user writes them; with `front` for a program with a broker's address inside."""
+def settings_file(site: Site, folder: Path) -> Path:
+    """The terminal's settings as a user writes them for a program with a broker's address inside."""
     (folder / "auth_code.secret").write_text(AUTH_CODE, encoding="utf-8")
     lines = [
-        *([f'front = "relay://127.0.0.1:{site.relay.port}"'] if front else []),
+        f'front = "relay://127.0.0.1:{site.relay.port}"',
         f'app_id = "{TERMINAL}"',
         'auth_code_file = "auth_code.secret"',
         f'ca_file = "{site.tls.authority}"',
@@ -47,11 +47,11 @@ def _variables(extra: Mapping[str, str]) -> dict[str, str]:
 
 
 async def behind(
-    site: Site, folder: Path, command: Sequence[str | Path], *, front: bool = True, words: str = ""
+    site: Site, folder: Path, command: Sequence[str | Path], words: str = "", variables: Mapping[str, str] | None = None
 ) -> Ended:
     """The program by the runner: `python -m ctp_relay_openctp program.py`; `words` are typed to it."""
-    variables = _variables({"CTP_RELAY_TERMINAL": str(settings_file(site, folder, front=front))})
-    return await _run([sys.executable, "-m", "ctp_relay_openctp", *command], folder, variables, words)
+    settings = {"CTP_RELAY_TERMINAL": str(settings_file(site, folder)), **(variables or {})}
+    return await _run([sys.executable, "-m", "ctp_relay_openctp", *command], folder, _variables(settings), words)
 
 
 async def directly(site: Site, folder: Path, command: Sequence[str | Path], words: str = "") -> Ended:

@@ -45,7 +45,19 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], dict
 
 
 @pytest.mark.parametrize(
-    "part", ["version", "modules", "trader", "market", "values", "calls", "of an object", "documented", "module"]
+    "part",
+    [
+        "version",
+        "modules",
+        "trader",
+        "market",
+        "values",
+        "calls",
+        "of an object",
+        "a statement",
+        "documented",
+        "module",
+    ],
 )
 def test_it_is_as_the_binding_has_it(both: tuple[dict[str, Any], dict[str, Any]], part: str) -> None:
     """Names, constants, what is accepted and refused, and the words of each TypeError."""

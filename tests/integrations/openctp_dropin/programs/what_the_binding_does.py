@@ -89,6 +89,7 @@ def main():
         "values": set_values(),
         "calls": calls(),
         "of an object": [sorted(name for name in dir(order) if not name.startswith("__")), bool(order), order.thisown],
+        "a statement": [type(tdapi.CThostFtdcSettlementInfoField().Content).__name__],
         "documented": [type(order).__doc__, type(order).BrokerID.__doc__, isinstance(type(order).BrokerID, property)],
         "module": type(order).__module__,
     }
