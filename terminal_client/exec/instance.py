@@ -66,6 +66,8 @@ class Instance:
         self._front: CarriedFront | None = None
         self._reader = FrameReader()
         self._methods: dict[int, Method] = {}
+        self._slots: dict[str, int] = {}
+        """of the callbacks, by name: the two interfaces have callbacks of one name at different places"""
         self._writing = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="ctp-instance", daemon=True)
 
@@ -137,6 +139,7 @@ class Instance:
         if hello.get("abi_hash") != abi_hash(catalog):
             raise ProgramRefused("its libraries and ctp-terminal are of different versions: install both anew")
         greeted = threading.Event()
+        self._slots = {callback.name: callback.slot for callback in catalog.callbacks.values()}
 
         def put(item: RawEvent) -> None:
             greeted.wait()  # the hello's answer is the first thing that is sent
@@ -151,13 +154,13 @@ class Instance:
 
     def _call_back(self, item: RawEvent) -> None:
         """Write one callback, and before it what the library's synchronous calls answer from then on."""
-        callback = item.callback
+        callback, slot = item.callback, self._slots[item.callback.name]
         if callback.shape is Shape.CONNECTION:
-            self._send(Frame(FrameType.EVENT, callback.slot, aux=item.reason))
+            self._send(Frame(FrameType.EVENT, slot, aux=item.reason))
             return
         if callback.name == "OnRspUserLogin" and item.error[0] == 0:
             self._send(json_frame(FrameType.STATE, self._state_of_a_login()))
-        self._send(event_frame(callback.slot, item.body, item.rsp_info, item.request_id, is_last=item.is_last))
+        self._send(event_frame(slot, item.body, item.rsp_info, item.request_id, is_last=item.is_last))
 
     def _state_of_a_login(self) -> dict[str, Any]:
         if self._front is None:
