@@ -39,6 +39,10 @@ async def locks(visit: Visit) -> Response:
     return visit.render("locks.html", relays=await _everywhere(visit, ask))
 
 
+_NOTHING = frozenset({"null", '""', "[]", "{}"})
+"""values, as JSON, of a setting that says nothing"""
+
+
 async def settings(visit: Visit) -> Response:
     """The settings in force, secrets hidden, at every relay."""
 
@@ -58,7 +62,8 @@ def _in_sections(visit: Visit, settings: Sequence[Mapping[str, Any]]) -> list[tu
     for one in settings:
         path = one["key"].rpartition(".")[0]
         meaning = words.of_setting(one["key"], one["meaning"])
-        sections.setdefault(path, []).append({**one, "meaning": meaning})
+        unset = visit.say("running.not_set") if one["value"] in _NOTHING else ""
+        sections.setdefault(path, []).append({**one, "meaning": meaning, "unset": unset})
     return [(path, words.of_section(path, section_meaning(path)), rows) for path, rows in sections.items()]
 
 

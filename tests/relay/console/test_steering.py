@@ -192,10 +192,11 @@ async def test_a_relay_that_the_settings_do_not_name_is_not_asked(office: Office
 
 async def test_locks_settings_and_control_are_shown(office: Office) -> None:
     lock = pb.Lock(subject="investor_at_address", name="100001 192.0.2.1", seconds_left=61)
+    unset = pb.RunningSetting(key="admin.address", value="null", meaning="HOST:PORT")
     setting = pb.RunningSetting(key="listen.address", value='"127.0.0.1:1"', needs_restart=True)
     office.relay.answers = {
         "ListLocks": lambda: pb.ListLocksResponse(locks=[lock]),
-        "GetRunningSettings": lambda: pb.RunningSettings(settings=[setting]),
+        "GetRunningSettings": lambda: pb.RunningSettings(settings=[setting, unset]),
     }
     async with office.signed_in() as browser:
         locks = (await browser.get("/locks")).text
@@ -203,6 +204,7 @@ async def test_locks_settings_and_control_are_shown(office: Office) -> None:
         assert "/locks/lift?relay=relay-a&amp;name=100001" in locks
         settings = (await browser.get("/settings")).text
         assert "listen.address" in settings
+        assert ("未设置" in settings, "null" in settings) == (True, False)
         assert "终端服务的地址" in settings
         control = (await browser.get("/control")).text
         assert "/control/drain?relay=relay-a" in control
