@@ -102,6 +102,8 @@ TARGETS = (
     FuzzTarget(
         "ledger_lines", "ledger", 15, "entries exported as JSON, CSV and login lines, read again", ("relay.ledger",)
     ),
+    FuzzTarget("sealed_files", "seals", 12, "sealed days and months that come back, packed or not", ("relay.ledger",)),
+    FuzzTarget("proofs", "seals", 20, "proofs of one entry", ("relay.ledger.verify_proof",)),
     FuzzTarget("spool_files", "ledger", 40, "entries that an earlier process left on disk", ("relay.ledger.spool",)),
     FuzzTarget(
         "order_map_files", "ledger", 15, "the order map of an earlier process", ("relay.counter.ctp.order_map",)

@@ -26,6 +26,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 SIGNED_FIRST = b"ctp-relay ledger seal 1\n"
+NOT_PROVED = ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError, UnsupportedAlgorithm
 
 
 def digest(name: str, content: bytes) -> bytes:
@@ -72,7 +73,7 @@ def place_of(entry: "dict[str, Any]", chains: "dict[str, Any]") -> int:
 
 
 def verify(proof: "dict[str, Any]", public_key: str) -> "tuple[dict[str, Any], dict[str, Any]]":
-    """The entry and the seal's manifest; raises ValueError with what is wrong."""
+    """The entry and the seal's manifest; raises one of NOT_PROVED with what is wrong."""
     manifest, shown = str(proof["seal"]), proof["signature"]
     if shown["public_key"] != public_key.strip().lower():
         raise ValueError("the seal is signed by another key: " + str(shown["public_key"])[:64])
@@ -100,7 +101,7 @@ def main() -> int:
     given = parser.parse_args()
     try:
         entry, sealed = verify(json.loads(Path(given.proof).read_bytes()), given.public_key)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, UnsupportedAlgorithm) as error:
+    except (OSError, *NOT_PROVED) as error:
         print(f"NOT PROVED (未通过): {error!r:.300}", file=sys.stderr)
         return 1
     print(f"proved (已核验): {sealed['kind']} {sealed['name']}, sealed at {sealed['made_at']} by {sealed['relay']}")
