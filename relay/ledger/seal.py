@@ -134,7 +134,7 @@ def _content_of(text: str) -> SealContent:
         )
     except SealBroken:
         raise
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError):
         raise SealBroken("the seal's manifest is not one that the relay writes") from None
     if found.digest not in DIGESTS:
         raise SealBroken("the seal's tree is made with an unknown hash function")

@@ -196,7 +196,7 @@ def _first_line(line: bytes) -> tuple[dict[str, object], dict[str, Stretch]]:
         return row, parts_of(row["chains"])
     except NoLedgerFile:
         raise
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError):
         raise NoLedgerFile("line 1 is not the first line of a file made by: ctp-relay ledger day") from None
 
 
