@@ -1,7 +1,7 @@
 # The two commands: make demo, make test. `make` alone lists the rest.
 # The virtual environment and what the machine lacks are made by scripts/set-up; it is silent when there is nothing to do.
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-json test soak fuzz check fix gen bench attack docs console-pictures wheels deb deploy-test manual-test integrations-test vnpy-bench vnpy-picture sbom audit up set-up
+.PHONY: help demo demo-json test soak fuzz check fix gen bench attack docs console-pictures wheels deb deploy-test manual-test integrations-test languages-test vnpy-bench vnpy-picture sbom audit up set-up
 
 BIN := $(or $(CTP_RELAY_VENV),.venv)/bin
 TESTS ?= tests
@@ -93,6 +93,10 @@ vnpy-bench: ## measure vn.py's gateway beside the terminal's client, from send_o
 	@scripts/set-up test
 	@scripts/set-up-integrations
 	@$(BIN)/python -m benchmarks.vnpy_gateway
+
+languages-test: ## terminals in Node, C++, Go, Java and C#, compiled and run through a relay; those whose compiler is here, some minutes
+	@scripts/set-up test
+	@CTP_RELAY_LANGUAGES_TEST=1 $(BIN)/python -m pytest -q -rs --timeout=1800 $(or $(filter-out tests,$(TESTS)),tests/integrations/languages)
 
 sbom: ## what the relay is made of, as a CycloneDX bill of materials, into dist/
 	@scripts/set-up test

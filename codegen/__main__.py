@@ -18,6 +18,7 @@ _ROOT = Path(__file__).parents[1]
 
 WRITERS = (
     "codegen.terminal_methods",
+    "codegen.trading_protos",
     "codegen.pages.settings",
     "codegen.pages.metrics",
     "codegen.pages.monitoring",

@@ -11,6 +11,7 @@ import pytest
 from codegen.__main__ import main
 from codegen.output import CATALOG, differing, write
 from codegen.terminal_methods import TARGET
+from codegen.trading_protos import TARGET as PROTOS
 from ctpabi.catalog import Catalog
 from ctpabi.catalog.introspect import introspect_at
 from tests.ctpabi.other_bindings import binding_of
@@ -22,6 +23,7 @@ NUMBERS = Path("proto/ctprelay/ctp/v1/field_numbers.json")
 WRITTEN = [
     CATALOG,
     TARGET,
+    PROTOS,
     *map(
         Path,
         (
