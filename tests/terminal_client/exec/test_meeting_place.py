@@ -28,7 +28,11 @@ try:
 except OSError as error:
     sys.exit(error.errno)
 peer.settimeout(20)
-sys.exit(0 if peer.recv(1) else 200)
+try:
+    peer.sendall(bytes.fromhex(sys.argv[2]))
+    sys.exit(0 if peer.recv(1) else 200)
+except OSError:
+    sys.exit(200)
 """
 
 
@@ -39,7 +43,11 @@ def refusing(_interface: Interface, _hello: Mapping[str, Any], _put: Any) -> Car
 def come_as_another_user(path: Path) -> int:
     if os.getuid() != 0:
         pytest.skip("needs root, to become another user; to run it: sudo make test TESTS=tests/terminal_client/exec")
-    return subprocess.run([sys.executable, "-c", ANOTHER_USER, str(path)], timeout=60, check=False).returncode
+    return subprocess.run(
+        [sys.executable, "-c", ANOTHER_USER, str(path), json_frame(FrameType.HELLO, {}).encode().hex()],
+        timeout=60,
+        check=False,
+    ).returncode
 
 
 def test_its_folder_lets_no_other_user_in() -> None:
