@@ -154,7 +154,7 @@ TARGETS = (
 )
 
 ABSENT = {
-    "webhook templates": "the relay sends no webhooks yet",
+    "webhook templates": "read from the firm's own settings file; who sends them nothing can change them",
     "HTTP admin API": "administration is gRPC on the control socket, see admin_messages",
 }
 """what would be fuzzed and does not exist"""

@@ -34,7 +34,7 @@ from relay.console.live import Live, RelayAway
 from relay.console.parts import ConsoleActions, ConsoleParts, Work
 from relay.console.passwords import Passwords
 from relay.console.routes import PAGES
-from relay.console.security import COOKIE, HEADERS, form_token
+from relay.console.security import HEADERS, cookie_of, form_token
 from relay.console.sign_ins import SignIns
 from relay.console.tries import SignInTries
 from relay.console.words import load_sentences
@@ -266,7 +266,7 @@ async def _send(app: Any, identity: str, method: str, path: str, fields: list[tu
         "query_string": query.encode("utf-8", "replace"),
         "headers": [
             (b"host", b"console.test"),
-            (b"cookie", f"{COOKIE}={identity}".encode()),
+            (b"cookie", f"{cookie_of(_OFFICE.settings.console)}={identity}".encode()),
             *([(b"content-type", kind)] if kind else []),
         ],
         "client": ("192.0.2.7", 1),

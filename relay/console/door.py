@@ -24,7 +24,7 @@ from starlette.types import Message, Receive
 from relay.admin.roles import PersonRole
 from relay.console.page import Page
 from relay.console.parts import ConsoleParts
-from relay.console.security import COOKIE, LANGUAGE_COOKIE, THEME_COOKIE, form_token, set_cookie, token_is_right
+from relay.console.security import LANGUAGE_COOKIE, THEME_COOKIE, form_token, set_cookie, token_is_right
 from relay.console.sign_ins import SignIn
 from relay.console.visit import THEMES, Visit
 from relay.console.words import choose
@@ -58,19 +58,20 @@ class Door:
             return RedirectResponse(visit.to("my_factor"), 303)
         form = await self._form(page, visit) if request.method == "POST" else FormData()
         if visit.account is not None and _is_use(page, visit):
-            self._parts.sign_ins.use(request.cookies[COOKIE])
+            self._parts.sign_ins.use(request.cookies[self._parts.cookie])
         visit.form = form
         try:
             response = await page.answer(visit)
         finally:
             await form.close()  # a file that was sent
-        if not request.cookies.get(COOKIE) and COOKIE not in response.headers.get("set-cookie", ""):
-            set_cookie(response, visit.request.state.identity)
+        cookie = self._parts.cookie
+        if not request.cookies.get(cookie) and cookie not in response.headers.get("set-cookie", ""):
+            set_cookie(response, cookie, visit.request.state.identity)
         return response
 
     async def visit(self, page: str, request: Request, *, signed_in: bool = True) -> Visit:
         """What is known of a request; with `signed_in` False without asking the database."""
-        identity = request.cookies.get(COOKIE) or secrets.token_urlsafe(32)
+        identity = request.cookies.get(self._parts.cookie) or secrets.token_urlsafe(32)
         request.state.identity = identity
         sign_in, account = await self._who(identity) if signed_in else (None, None)
         language = (account.language if account else "") or request.cookies.get(LANGUAGE_COOKIE, "")
@@ -108,7 +109,7 @@ class Door:
             raise HTTPException(400) from None
         token = form.get("csrf", "")
         if not isinstance(token, str) or not token_is_right(
-            self._parts.token_key, request.cookies.get(COOKIE, ""), token
+            self._parts.token_key, request.cookies.get(self._parts.cookie, ""), token
         ):
             raise self._not_ours(visit, "token")
         _refuse_nul([value for value in form.values() if isinstance(value, str)])

@@ -22,6 +22,7 @@ from relay.admin.roles import PersonRole
 from relay.admin.terminals import TerminalActions
 from relay.console.live import Live
 from relay.console.passwords import Passwords
+from relay.console.security import cookie_of
 from relay.console.sign_ins import SignIns
 from relay.console.tries import SignInTries
 from relay.console.words import Sentences
@@ -99,3 +100,8 @@ class ConsoleParts:
     menu_for: Callable[[PersonRole | None], Sequence[MenuItem]]
     token_key: bytes = field(repr=False)
     """of the forms' tokens; made anew by every process"""
+
+    @property
+    def cookie(self) -> str:
+        """The name of the cookie that holds a browser's id."""
+        return cookie_of(self.settings.console)

@@ -15,10 +15,14 @@ from starlette.datastructures import MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-COOKIE: Final = "__Host-ctp-relay"
+from relay.settings.console_section import ConsoleSettings
+from relay.settings.values import split_address
+
+_COOKIE: Final = "__Host-ctp-relay"
 """the prefix makes browsers refuse one that is not Secure, has a domain, or comes from another path"""
 LANGUAGE_COOKIE: Final = "__Host-ctp-relay-language"
 THEME_COOKIE: Final = "__Host-ctp-relay-theme"
+"""what a person likes to look at: two consoles of one host may share it"""
 
 _SOURCES: Final[Mapping[str, str]] = {
     "default-src": "'none'",
@@ -79,9 +83,16 @@ def token_is_right(key: bytes, identity: str, token: str) -> bool:
     return bool(identity) and hmac.compare_digest(right.encode(), token.encode("utf-8", "replace"))
 
 
-def set_cookie(response: Response, identity: str) -> None:
+def cookie_of(settings: ConsoleSettings) -> str:
+    """The name of the cookie that holds a browser's id. Browsers send a cookie to every port of a host, so two consoles on one
+    host must not call theirs the same.
+    """
+    return f"{_COOKIE}-{split_address(settings.address)[1]}"
+
+
+def set_cookie(response: Response, name: str, identity: str) -> None:
     """Give the browser this id. It lasts until the browser is closed, or the sign-in ends here."""
-    response.set_cookie(COOKIE, identity, path="/", secure=True, httponly=True, samesite="strict")
+    response.set_cookie(name, identity, path="/", secure=True, httponly=True, samesite="strict")
 
 
 def safe_path(path: str) -> str:

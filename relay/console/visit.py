@@ -47,6 +47,11 @@ class Visit:
         return PersonRole(self.account.role) if self.account is not None else None
 
     @property
+    def identity(self) -> str:
+        """The id that the browser sent; raises KeyError where it sent none."""
+        return self.request.cookies[self.parts.cookie]
+
+    @property
     def address(self) -> str:
         """Where the browser is, as the server or a trusted proxy says."""
         return self.request.client.host if self.request.client is not None else ""

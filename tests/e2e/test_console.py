@@ -175,7 +175,7 @@ async def test_a_person_sets_up_a_second_factor_and_signs_in_with_it(start_site:
         await expect(page.locator("body")).to_contain_text("viewer")
 
         assert "/sign-in" in locked_out
-        (cookie,) = [one for one in await browser.cookies() if one["name"] == "__Host-ctp-relay"]
+        (cookie,) = [one for one in await browser.cookies() if one["name"] == "__Host-ctp-relay-0"]
         assert (cookie["secure"], cookie["httpOnly"], cookie["sameSite"]) == (True, True, "Strict")
         assert complaints == []
         assert secret not in console.output

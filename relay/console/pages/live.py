@@ -13,7 +13,6 @@ from starlette.types import Receive, Scope, Send
 
 from relay.console.parts import TooBusy
 from relay.console.rates import STEP_SECONDS
-from relay.console.security import COOKIE
 from relay.console.visit import Visit
 from relay.database.database import brief
 
@@ -73,7 +72,7 @@ async def _events(visit: Visit, account: str, generation: int) -> AsyncIterator[
 
 async def _still_in(visit: Visit, account: str, generation: int) -> bool:
     """Looking keeps no sign-in alive: it ends when the person does nothing."""
-    if visit.parts.sign_ins.find(visit.request.cookies[COOKIE]) is None:
+    if visit.parts.sign_ins.find(visit.identity) is None:
         return False
     found = await visit.parts.work.run(lambda: visit.parts.accounts.find(account))
     return found is not None and found.enabled and found.generation == generation

@@ -15,7 +15,7 @@ from starlette.responses import Response
 from relay.admin.roles import RoleTooLow
 from relay.console.passwords import HashingBusy
 from relay.console.second_factor import address_of, new_key, new_recovery_codes, recovery_hash, step_of
-from relay.console.security import COOKIE, set_cookie
+from relay.console.security import set_cookie
 from relay.console.troubles import EXPECTED, sentence_for
 from relay.console.visit import Visit
 
@@ -128,9 +128,9 @@ async def _kept(visit: Visit, notice: str) -> Response:
     name = visit.account.name if visit.account is not None else ""
     account = await visit.parts.work.run(lambda: visit.parts.accounts.find(name))
     visit.note(notice)
-    identity = visit.request.cookies[COOKIE]
+    identity = visit.identity
     if account is None or visit.parts.sign_ins.find(identity) is None:  # another page of this browser was faster
         return visit.go("sign_in")
     response = visit.go("me")
-    set_cookie(response, visit.parts.sign_ins.follow(name, identity, account.generation))
+    set_cookie(response, visit.parts.cookie, visit.parts.sign_ins.follow(name, identity, account.generation))
     return response

@@ -14,7 +14,7 @@ from starlette.responses import RedirectResponse, Response
 
 from relay.console.passwords import HashingBusy
 from relay.console.second_factor import recovery_hash, step_of
-from relay.console.security import COOKIE, safe_path, set_cookie
+from relay.console.security import safe_path, set_cookie
 from relay.console.visit import Visit
 from relay.directory.secrets_box import SecretUnreadable
 from relay.directory.terminals import EntryUnknown
@@ -45,13 +45,13 @@ async def password(visit: Visit) -> Response:
         _log.warning("console_sign_in_failed", account=known, address=address)
         return _again(visit, "sign_in.failed", 403)
     account = found[0]
-    parts.sign_ins.close(visit.request.cookies[COOKIE])  # whose browser this was before
+    parts.sign_ins.close(visit.identity)  # whose browser this was before
     confirmed = not account.second_factor
     identity = parts.sign_ins.open(account.name, account.generation, address, confirmed=confirmed)
     if confirmed:
         return await _in(visit, account.name, identity)
     response = RedirectResponse(f"{visit.to('sign_in_code')}?{urlencode({'next': safe_path(visit.text('next'))})}", 303)
-    set_cookie(response, identity)
+    set_cookie(response, parts.cookie, identity)
     return response
 
 
@@ -62,7 +62,7 @@ async def code(visit: Visit) -> Response:
         return visit.go("sign_in")
     if visit.request.method == "GET":
         return visit.render("sign_in_code.html", why="", next=safe_path(visit.request.query_params.get("next", "/")))
-    name, identity = sign_in.account, visit.request.cookies[COOKIE]
+    name, identity = sign_in.account, visit.identity
     if parts.tries.seconds_left(name, visit.address) > 0:
         parts.sign_ins.close(identity)
         return visit.render("sign_in.html", 429, why="sign_in.wait", next="/")
@@ -77,9 +77,9 @@ async def code(visit: Visit) -> Response:
 
 async def leave(visit: Visit) -> Response:
     """End this sign-in."""
-    visit.parts.sign_ins.close(visit.request.cookies[COOKIE])
+    visit.parts.sign_ins.close(visit.identity)
     response = visit.go("sign_in")
-    response.delete_cookie(COOKIE, path="/", secure=True, httponly=True, samesite="strict")
+    response.delete_cookie(visit.parts.cookie, path="/", secure=True, httponly=True, samesite="strict")
     return response
 
 
@@ -111,7 +111,7 @@ async def _in(visit: Visit, name: str, identity: str) -> Response:
     await parts.work.run(lambda: _note(visit, name))
     _log.info("console_signed_in", account=name, address=visit.address)
     response = RedirectResponse(safe_path(visit.text("next")), 303)
-    set_cookie(response, identity)
+    set_cookie(response, parts.cookie, identity)
     return response
 
 

@@ -160,7 +160,7 @@ class Browser:
 
     @property
     def cookie(self) -> str:
-        return self.client.cookies.get("__Host-ctp-relay") or ""
+        return self.client.cookies.get("__Host-ctp-relay-8443") or ""
 
 
 @pytest.fixture

@@ -280,7 +280,7 @@ async def test_a_browser_that_goes_away_while_it_sends_is_no_fault(office: Offic
 
 async def test_a_stream_whose_browser_is_gone_at_once_gives_its_place_back(office: Office) -> None:
     async with office.signed_in(PersonRole.VIEWER) as browser:
-        cookie = (b"cookie", f"__Host-ctp-relay={browser.cookie}".encode())
+        cookie = (b"cookie", f"__Host-ctp-relay-8443={browser.cookie}".encode())
         for _ in range(8):
             sent = _Sent()
             await office.app(_scope("GET", "/live", cookie), _receiving({"type": "http.disconnect"}), sent)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from relay.admin.roles import PersonRole
+from relay.console.application import make_application
 from relay.console.passwords import HashingBusy, Passwords
+from relay.console.sign_ins import SignIns
 from relay.console.tries import MOST_AT_ADDRESS, MOST_OF_ACCOUNT, MOST_OF_ADDRESS, WINDOW_SECONDS, SignInTries
 from tests.relay.console.conftest import PASSWORD, HandClock, Office
 
@@ -61,13 +64,32 @@ async def test_the_cookie_is_strict_and_new_at_the_sign_in(office: Office) -> No
 async def test_an_id_that_a_stranger_chose_is_never_taken_over(office: Office) -> None:
     """Session fixation: a planted cookie does not become the signed-in one."""
     async with office.browser() as browser:
-        browser.client.cookies.set("__Host-ctp-relay", "planted", domain="console.test")
+        browser.client.cookies.set("__Host-ctp-relay-8443", "planted", domain="console.test")
         await browser.sign_in("admin")
 
         assert office.parts.sign_ins.find("planted") is None
         async with office.browser() as stranger:
-            stranger.client.cookies.set("__Host-ctp-relay", "planted", domain="console.test")
+            stranger.client.cookies.set("__Host-ctp-relay-8443", "planted", domain="console.test")
             assert (await stranger.get("/")).status_code == 303
+
+
+async def test_two_consoles_on_one_host_leave_each_others_sign_ins_alone(office: Office) -> None:
+    """A browser sends a host's cookies to each of its ports: the second console's sign-in does not end the first's."""
+    console = office.parts.settings.console.model_copy(update={"address": "127.0.0.1:9443"})
+    settings = office.parts.settings.model_copy(update={"console": console})
+    sign_ins = SignIns(office.clock.seconds, idle_seconds=1800, longest_seconds=43200)
+    second_parts = replace(office.parts, settings=settings, sign_ins=sign_ins)
+    second = replace(office, parts=second_parts, app=make_application(second_parts))
+    async with office.signed_in() as browser, second.browser() as beside:
+        beside.client.cookies.update(browser.client.cookies)
+        await beside.sign_in("viewer")
+        browser.client.cookies.update(beside.client.cookies)
+
+        assert (await browser.get("/me")).status_code == (await beside.get("/me")).status_code == 200
+        assert "viewer" in (await beside.get("/me")).text
+        await beside.send("/sign-out", {}, form_at="/me")
+        browser.client.cookies.update(beside.client.cookies)
+        assert (await browser.get("/me")).status_code == 200
 
 
 async def test_signing_out_ends_it_here_and_at_the_server(office: Office) -> None:
