@@ -16,6 +16,7 @@ heard: Final[list[str]] = []
 _THE_COUNTERS = frozenset(
     {
         "counter_error",
+        Fault.COUNTER_SILENT.word,
         Fault.FRONT_DOWN.word,
         Fault.OPERATOR_FORCED_OUT.word,
         Fault.OPERATOR_REFUSED.word,
