@@ -176,8 +176,8 @@ class Fault(Enum):
     RELAY_AUTH_CODE_WRONG = FaultRow(
         title=("柜台拒绝中继的 AppID 或授权码", "the counter refuses the relay's app id or auth code"),
         remedy=(
-            "核对 counter.relay_app_id、counter.broker_id 与授权码文件，并向柜台管理员确认；更正后重启中继",
-            "check counter.relay_app_id, counter.broker_id and the auth code's file with the counter's administrator, then restart",
+            "与柜台管理员核对 relay_app_id、broker_id 与授权码文件；更正授权码后重新读取设置并解除锁定，更正其余两项后重启",
+            "check relay_app_id, broker_id and the auth code's file; after a new code reload and lift the lock, after a new id restart",
         ),
         gravity=Gravity.CRITICAL,
         stops=Stops.LOGINS,
