@@ -1,7 +1,7 @@
 # The two commands: make demo, make test. `make` alone lists the rest.
 # The virtual environment and what the machine lacks are made by scripts/set-up; it is silent when there is nothing to do.
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-json test soak fuzz check fix gen bench attack docs console-pictures wheels deb deploy-test manual-test integrations-test languages-test vnpy-bench vnpy-picture sbom audit up set-up
+.PHONY: help demo demo-json test contract-tts soak fuzz check fix gen bench attack docs console-pictures wheels deb deploy-test manual-test integrations-test languages-test vnpy-bench vnpy-picture sbom audit up set-up
 
 BIN := $(or $(CTP_RELAY_VENV),.venv)/bin
 TESTS ?= tests
@@ -25,6 +25,10 @@ demo-json: ## the same, for programs: make -s demo-json
 test: ## all tests; TESTS=tests/relay for some, JOBS=0 in one process
 	@scripts/set-up test
 	@PYTHONASYNCIODEBUG=1 $(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal $(TESTS)
+
+contract-tts: ## the contract suite once more, the relay on openctp-tts instead of openctp-ctp; some minutes
+	@scripts/set-up test
+	@CTP_RELAY_TEST_BINDING=openctp-tts PYTHONASYNCIODEBUG=1 $(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal tests/contract
 
 soak: ## random histories of the whole relay, both modes; STEPS=100000 SEED=2 for more or other ones
 	@scripts/set-up test

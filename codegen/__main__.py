@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from codegen.other_bindings import catalogs_of_others
 from codegen.output import difference, differing, write, write_texts
 from ctpabi.catalog import Catalog, Interface
 from ctpabi.catalog.data import COMMAND
@@ -59,6 +60,10 @@ def _check(catalog: Catalog, root: Path) -> int:
 def _written(catalog: Catalog, source: Path, target: Path) -> Iterator[list[Path]]:
     """Everything, written step by step; each step's files, relative to `target`."""
     yield write(catalog, source, target, introspect(Interface.MARKET_DATA))
+    for distribution, texts in catalogs_of_others(catalog):
+        if not texts:
+            print(f"{distribution} is not installed: its catalogs are left as they are")
+        yield write_texts(texts, target)
     for name in WRITERS:
         yield write_texts(importlib.import_module(name).files(), target)
 

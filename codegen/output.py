@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import difflib
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from codegen.field_numbers import FieldNumbers
 from codegen.proto_text import FOLDER, proto_files
 from codegen.protoc import compile_protos
-from ctpabi.catalog import Catalog, Interface
-from ctpabi.catalog.data import FILES, to_json
+from ctpabi.catalog import Catalog, Distribution, Interface
+from ctpabi.catalog.data import file_of, to_json
 
 GENERATED = Path("ctpabi/generated")
-CATALOG = GENERATED / FILES[Interface.TRADER]
+CATALOG = GENERATED / file_of(Interface.TRADER, Distribution.CTP)
 _PROTO_ROOT = Path("proto")
 _NUMBERS = _PROTO_ROOT / FOLDER / "field_numbers.json"
 _SHOWN_LINES = 12
@@ -31,13 +31,18 @@ def write(catalog: Catalog, source: Path, target: Path, market_data: Catalog | N
     known = FieldNumbers.from_json(numbers_file.read_text(encoding="utf-8")) if numbers_file.exists() else None
     numbers = known or FieldNumbers()
     generated = {_PROTO_ROOT / FOLDER / name: text for name, text in proto_files(catalog, numbers).items()}
-    catalogs = {GENERATED / FILES[one.interface]: to_json(one) for one in (catalog, market_data) if one is not None}
+    catalogs = catalog_texts(one for one in (catalog, market_data) if one is not None)
     texts = {**catalogs, **generated, _NUMBERS: numbers.to_json()}
     write_texts({**texts, **dict(_copied(source))}, target)
     root = target / _PROTO_ROOT
     protos = sorted(str(path.relative_to(root)) for path in root.rglob("*.proto"))
     compiled = compile_protos(root, protos, root)
     return [*texts, *(_PROTO_ROOT / path for path in compiled)]
+
+
+def catalog_texts(catalogs: Iterable[Catalog]) -> dict[Path, str]:
+    """Path -> content of each catalog's file."""
+    return {GENERATED / file_of(one.interface, one.distribution): to_json(one) for one in catalogs}
 
 
 def write_texts(texts: Mapping[Path, str], target: Path) -> list[Path]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ctpabi.api import binding
 from ctpabi.api.market import MarketApi
+from ctpabi.catalog import Distribution
 from relay.counter.breaker import Breaker
 from relay.counter.clock_watch import ClockWatch
 from relay.counter.ctp.delivery.day_notices import KnownOwners
@@ -143,7 +144,7 @@ def make_counter(
     settings: Settings, secrets: settings_file.Secrets, evidence: Evidence, own: ProcessParts, rules: CounterRules
 ) -> SteeredCounter:
     """The one place that picks a mode; a third mode would be a third branch here."""
-    loaded = binding.load()
+    loaded = binding.load(Distribution(settings.counter.binding))
     connector = Connector(
         loaded,
         _address(settings, secrets, own.flow_dir),
@@ -184,7 +185,7 @@ def make_counter(
 
 def make_market_source(settings: Settings, flow_dir: Path) -> MarketSource:
     """The session for market data, in either mode."""
-    loaded, at = binding.load_market(), settings.counter
+    loaded, at = binding.load_market(Distribution(settings.counter.binding)), settings.counter
     return CtpMarketFeed(
         lambda put: MarketApi(loaded, flow_dir / "market_data", put, production=at.production),
         loaded.catalog,

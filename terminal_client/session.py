@@ -53,6 +53,8 @@ class CounterInfo:
     """what may be called: orders, quotes, bank_transfers …"""
     not_offered: tuple[str, ...]
     """requests it cannot carry out"""
+    fields_not_offered: tuple[str, ...] = ()
+    """fields of requests and events that its interface lacks: order_insert.order_memo"""
 
 
 @dataclass(frozen=True, slots=True)

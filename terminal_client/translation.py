@@ -76,6 +76,7 @@ def counter_info(counter: pb.CounterDescription) -> CounterInfo:
         exchanges={one.code: tuple(board.code for board in one.boards) for one in counter.exchanges},
         capabilities=tuple(counter.capabilities),
         not_offered=tuple(counter.not_offered),
+        fields_not_offered=tuple(counter.fields_not_offered),
     )
 
 

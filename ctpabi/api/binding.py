@@ -1,7 +1,7 @@
-"""Imports openctp_ctp safely: the locale first, and only the version the catalog was generated for.
+"""Imports a binding safely: the locale first, and only the version its catalog was generated for.
 
 A layout of another version would put fields in the wrong places and call wrong slots without any error
-(CTP fact 17).
+(CTP fact 17). A process loads one distribution: the libraries of two have the same symbols.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from ctpabi import locale
-from ctpabi.catalog import Catalog, Interface
+from ctpabi.catalog import Catalog, Distribution, Interface
 from ctpabi.catalog.data import COMMAND, load_catalog
 
-DISTRIBUTION = "openctp-ctp"
-PACKAGE = "openctp_ctp"
+EXTRAS = {Distribution.TTS: "ctp-relay[tts]"}
+"""what installs a distribution in the right version, where it does not come by itself"""
 
 
 class BindingMismatch(RuntimeError):
-    """The installed openctp-ctp is missing, or is not the version this was generated for."""
+    """The installed binding is missing, or is not the version this was generated for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,46 +44,51 @@ class MarketBinding:
     catalog: Catalog
 
 
-def load() -> Binding:
+def load(distribution: Distribution = Distribution.CTP) -> Binding:
     """Import the binding. Raises locale.LocaleMissing, BindingMismatch."""
-    catalog, version = _checked(Interface.TRADER)
-    return Binding(importlib.import_module(f"{PACKAGE}.thosttraderapi"), version, catalog)
+    catalog, version = _checked(Interface.TRADER, distribution)
+    return Binding(importlib.import_module(f"{distribution.package}.thosttraderapi"), version, catalog)
 
 
-def load_market() -> MarketBinding:
+def load_market(distribution: Distribution = Distribution.CTP) -> MarketBinding:
     """Import the binding of market data. Raises as `load`."""
-    catalog, _ = _checked(Interface.MARKET_DATA)
-    return MarketBinding(importlib.import_module(f"{PACKAGE}.thostmduserapi"), catalog)
+    catalog, _ = _checked(Interface.MARKET_DATA, distribution)
+    return MarketBinding(importlib.import_module(f"{distribution.package}.thostmduserapi"), catalog)
 
 
-def _checked(interface: Interface) -> tuple[Catalog, str]:
+def _checked(interface: Interface, distribution: Distribution) -> tuple[Catalog, str]:
     """The catalog of the installed version, and that version; the locale is there afterwards."""
-    catalog = load_catalog(interface)
-    version = installed_version()
+    catalog = load_catalog(interface, distribution)
+    version = installed_version(distribution)
     if version != catalog.version:
         raise BindingMismatch(
-            f"{DISTRIBUTION} {version} is installed, the catalog is of {catalog.version}: "
+            f"{distribution} {version} is installed, the catalog is of {catalog.version}: "
             f"install that version, or run `{COMMAND}`"
         )
     locale.ensure()
     return catalog, version
 
 
-def installed_version() -> str:
+def installed_version(distribution: Distribution = Distribution.CTP) -> str:
     """The installed distribution's version. Raises BindingMismatch when there is none."""
     try:
-        return importlib.metadata.version(DISTRIBUTION)
+        return importlib.metadata.version(distribution)
     except importlib.metadata.PackageNotFoundError:
-        raise BindingMismatch(f"{DISTRIBUTION} is not installed: pip install {DISTRIBUTION}") from None
+        raise _missing(distribution) from None
 
 
-def vendor_library() -> Path:
+def vendor_library(distribution: Distribution = Distribution.CTP) -> Path:
     """The vendor's trader library inside the wheel, found without importing it. Raises BindingMismatch."""
-    spec = importlib.util.find_spec(PACKAGE)
+    package = distribution.package
+    spec = importlib.util.find_spec(package)
     if spec is None or spec.origin is None:
-        raise BindingMismatch(f"{DISTRIBUTION} is not installed: pip install {DISTRIBUTION}")
-    directory = Path(spec.origin).parents[1] / f"{PACKAGE}.libs"
+        raise _missing(distribution)
+    directory = Path(spec.origin).parents[1] / f"{package}.libs"
     libraries = sorted(directory.glob("libthosttraderapi_se-*.so"))
     if len(libraries) != 1:
-        raise BindingMismatch(f"{len(libraries)} trader libraries beside {PACKAGE}, where one was expected")
+        raise BindingMismatch(f"{len(libraries)} trader libraries beside {package}, where one was expected")
     return libraries[0]
+
+
+def _missing(distribution: Distribution) -> BindingMismatch:
+    return BindingMismatch(f"{distribution} is not installed: pip install '{EXTRAS.get(distribution, distribution)}'")

@@ -47,7 +47,8 @@ class MarketApi(ApiInstance):
 
         create = self._binding.mdapi.CThostFtdcMdApi.CreateFtdcMdApi
         no_udp = no_multicast = False
-        self._start(lambda path: create(path, no_udp, no_multicast, self._production), prepare)
+        edition = (self._production,) if self._binding.catalog.distribution.has_editions else ()
+        self._start(lambda path: create(path, no_udp, no_multicast, *edition), prepare)
 
     def call(self, method: Method, body: bytes, request_id: int) -> int:
         """Call one Req…; `body` is the struct's bytes. Returns 0, -1, -2 or -3; without an instance -1."""

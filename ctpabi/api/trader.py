@@ -67,7 +67,8 @@ class TraderApi(ApiInstance):
                 api.RegisterFront(front)
 
         create = self._binding.tdapi.CThostFtdcTraderApi.CreateFtdcTraderApi
-        self._start(lambda path: create(path, self._production), prepare)
+        edition = (self._production,) if self._binding.catalog.distribution.has_editions else ()
+        self._start(lambda path: create(path, *edition), prepare)
 
     def call(self, method: Method, body: bytes | bytearray, request_id: int) -> int:
         """Call one Req…; `body` is the struct's bytes. Returns 0, -1, -2 or -3; without an instance -1."""
@@ -92,8 +93,8 @@ class TraderApi(ApiInstance):
         return int(function(struct)), ctypes.string_at(int(struct.this), size)
 
     def front_info(self) -> tuple[int, int]:
-        """(queries per second, packages per second) the front allows; 0 where it does not say."""
-        if self._released or self._api is None:
+        """(queries per second, packages per second) the front allows; 0 where it does not say, or the interface does not ask."""
+        if self._released or self._api is None or "GetFrontInfo" not in self._binding.catalog.methods:
             return 0, 0
         field = self._binding.tdapi.CThostFtdcFrontInfoField()
         self._api.GetFrontInfo(field)

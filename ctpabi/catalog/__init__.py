@@ -23,6 +23,27 @@ class Interface(StrEnum):
     MARKET_DATA = "Md"
 
 
+class Distribution(StrEnum):
+    """The Python bindings that can be loaded, by their names on the package index.
+
+    Both have CTP's class names. openctp-tts has fewer methods and fields, in other slots and at other offsets, and a
+    library of its own (CTP fact 84).
+    """
+
+    CTP = "openctp-ctp"
+    TTS = "openctp-tts"
+
+    @property
+    def package(self) -> str:
+        """What is imported: openctp_ctp."""
+        return self.replace("-", "_")
+
+    @property
+    def has_editions(self) -> bool:
+        """Whether an instance is made for production or for the evaluation edition (评测)."""
+        return self is Distribution.CTP
+
+
 class Kind(StrEnum):
     """How a field's bytes are read."""
 
@@ -162,13 +183,14 @@ class Catalog:
     """One version of one of the two APIs; market data's has only the structs that its methods and callbacks pass."""
 
     version: str
-    """the openctp-ctp distribution's version: 6.7.11.0"""
+    """the distribution's version: 6.7.11.0"""
     structs: dict[str, Struct]
     methods: dict[str, Method]
     """all API virtuals by name; the 118 requests are those of Shape.REQUEST"""
     callbacks: dict[str, Callback]
     enums: dict[str, Enum]
     interface: Interface = Interface.TRADER
+    distribution: Distribution = Distribution.CTP
 
     @property
     def requests(self) -> tuple[Method, ...]:

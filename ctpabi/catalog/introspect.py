@@ -16,13 +16,24 @@ from types import ModuleType
 from typing import Any
 
 from ctpabi import locale
-from ctpabi.catalog import Callback, Catalog, Enum, EnumValue, Field, Interface, Kind, Method, Shape, Struct
+from ctpabi.catalog import (
+    Callback,
+    Catalog,
+    Distribution,
+    Enum,
+    EnumValue,
+    Field,
+    Interface,
+    Kind,
+    Method,
+    Shape,
+    Struct,
+)
 from ctpabi.catalog.data import from_json, to_json
 from ctpabi.catalog.introspect_source import STRUCT_CLASS, SourceEnum, SourceMethod, SourceModule, SourceStruct
 from ctpabi.catalog.naming import enum_value_name, snake_case
 from ctpabi.catalog.special_fields import BINARY
 
-_PACKAGE = "openctp_ctp"
 _MODULES = {Interface.TRADER: "tdapi", Interface.MARKET_DATA: "mdapi"}
 _ROOT = Path(__file__).parents[2]
 _NAMES = ("char *[]", "int")
@@ -37,10 +48,13 @@ class LayoutMismatch(RuntimeError):
     """The binding's memory is not laid out as its source says; nothing may be generated from it."""
 
 
-def introspect(interface: Interface = Interface.TRADER) -> Catalog:
-    """The catalog of the installed openctp-ctp; about two seconds. Raises LocaleMissing, LayoutMismatch."""
+def introspect(interface: Interface = Interface.TRADER, distribution: Distribution = Distribution.CTP) -> Catalog:
+    """The catalog of the installed binding; about two seconds. Raises LocaleMissing, LayoutMismatch.
+
+    One process imports one distribution: the libraries of two have the same symbols.
+    """
     locale.ensure()
-    package = importlib.import_module(_PACKAGE)
+    package = importlib.import_module(distribution.package)
     module: ModuleType = getattr(package, _MODULES[interface])
     source = SourceModule(Path(str(module.__file__)).read_text(encoding="utf-8"))
     methods = [_method(*item) for item in enumerate(source.methods(f"CThostFtdc{interface}Api"))]
@@ -59,27 +73,34 @@ def introspect(interface: Interface = Interface.TRADER) -> Catalog:
         callbacks={callback.name: callback for callback in callbacks},
         enums=prober.used_enums,
         interface=interface,
+        distribution=distribution,
     )
 
 
-def introspect_at(directory: Path, interface: Interface = Interface.TRADER, python: str = sys.executable) -> Catalog:
-    """The catalog of the openctp-ctp in `directory`, in a process of its own: one process, one version.
+def introspect_at(
+    directory: Path,
+    interface: Interface = Interface.TRADER,
+    python: str = sys.executable,
+    distribution: Distribution = Distribution.CTP,
+) -> Catalog:
+    """The catalog of the binding in `directory`, in a process of its own: one process, one version.
 
-    `python` is an interpreter of 3.11 or later that can import that openctp-ctp.
+    `python` is an interpreter of 3.11 or later that can import that binding.
     """
     code = (
-        "import sys; sys.path[:0] = sys.argv[2:]; from ctpabi.catalog import introspect; introspect.main(sys.argv[1])"
+        "import sys; sys.path[:0] = sys.argv[3:]; from ctpabi.catalog import introspect; "
+        "introspect.main(*sys.argv[1:3])"
     )
-    command = [python, "-c", code, interface, str(directory), str(_ROOT)]
+    command = [python, "-c", code, interface, distribution, str(directory), str(_ROOT)]
     result = subprocess.run(command, capture_output=True, check=False, timeout=_TIMEOUT_SECONDS)
     if result.returncode != 0:
         raise LayoutMismatch(result.stderr.decode(errors="replace").strip() or f"exit status {result.returncode}")
     return from_json(result.stdout.decode())
 
 
-def main(interface: str = Interface.TRADER) -> None:
+def main(interface: str = Interface.TRADER, distribution: str = Distribution.CTP) -> None:
     """Write the installed binding's catalog to standard output."""
-    sys.stdout.buffer.write(to_json(introspect(Interface(interface))).encode())
+    sys.stdout.buffer.write(to_json(introspect(Interface(interface), Distribution(distribution))).encode())
 
 
 class _Prober:

@@ -2,6 +2,10 @@
 
 Text is GB18030 on CTP's side and Unicode on ours; an enum's number is the character CTP sends; a double CTP has no
 value for (DBL_MAX, CTP fact 76) is absent. An absent double of a request is 0.0, as in a zeroed struct.
+
+The messages are the same for every binding; structs, sizes and what there is at all are those of one catalog. So
+`Messages` belongs to a catalog, and what has a binding makes its own. The functions below it are for terminals, which
+speak to a relay and have no binding: they go by the catalog that the messages were made of.
 """
 
 from __future__ import annotations
@@ -12,7 +16,7 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from ctpabi.catalog import Callback, Kind, Method, Struct
+from ctpabi.catalog import Callback, Catalog, Kind, Method, Struct
 from ctpabi.catalog.data import load_catalog
 from ctpabi.codec import layout, text, wire
 from ctprelay.ctp.v1 import events_pb2, requests_pb2, structs_pb2
@@ -23,30 +27,113 @@ class EmptyRequest(ValueError):
     """The request's oneof is not set, or holds what this version does not know."""
 
 
+class NotOffered(ValueError):
+    """The binding's interface has no such request, or no such field of it; `name` is CTP's."""
+
+    def __init__(self, name: str, *, is_field: bool) -> None:
+        super().__init__(f"this counter's interface has no {name}")
+        self.name = name
+        self.is_field = is_field
+
+
+class Messages:
+    """What the messages mean in the structs of one catalog."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self.catalog = catalog
+        self._methods = {method.proto_name: method for method in catalog.requests}
+        self._decodings: dict[str, _Decoding] = {}
+        self._events: dict[str, _EventPlan] = {}
+
+    def struct_from_message(self, message: Message) -> bytes:
+        """The bytes of the struct the message stands for.
+
+        Raises layout.LayoutError naming struct and field, and NotOffered for a field that the struct lacks.
+        """
+        plan = self._decoding(message.DESCRIPTOR.name)
+        raw = list(plan.layout.zeros)
+        for descriptor, value in message.ListFields():
+            index, is_enum = plan.place(descriptor)
+            raw[index] = plan.layout.raw(index, _enum_character(value) if is_enum else value)
+        return plan.layout.codec.pack(*raw)
+
+    def struct_from_event(self, message: Message) -> bytes:
+        """The bytes of the struct that an event's message was made from: an absent double is CTP's DBL_MAX again.
+
+        Text that does not fit, as a relay of another version may send it, is cut at a character.
+        """
+        plan = self._decoding(message.DESCRIPTOR.name)
+        raw = list(plan.no_values)
+        for descriptor, value in message.ListFields():
+            index, is_enum = plan.place(descriptor)
+            try:
+                raw[index] = plan.layout.raw(index, _enum_character(value) if is_enum else value)
+            except layout.FieldTooLong:
+                raw[index] = text.cut(value, plan.layout.struct.fields[index].size - 1)
+        return plan.layout.codec.pack(*raw)
+
+    def event_bytes(
+        self,
+        callback: Callback,
+        body: bytes | None,
+        *,
+        error_id: int = 0,
+        error_msg: bytes = b"",
+        request_id: int = 0,
+        is_last: bool = True,
+    ) -> bytes:
+        """A serialized Event. `body` is the struct's bytes, None where CTP passed NULL; `error_msg` is GB18030.
+
+        Raises layout.WrongSize, and ValueError for a callback that is no event (OnFrontConnected …).
+        """
+        plan = self._events.get(callback.name) or self._event_plan(callback)
+        content = b"" if body is None else plan.encode(body)
+        parts = [plan.tag, varint(len(content)), content]
+        if request_id:
+            parts += (_REQUEST_ID, varint(request_id))
+        if is_last:
+            parts.append(_IS_LAST)
+        if error_id or error_msg:
+            parts.append(_rsp_info(error_id, error_msg))
+        if body is None and plan.has_struct:
+            parts.append(_EMPTY)
+        return b"".join(parts)
+
+    def request_body(self, request: requests_pb2.Request) -> tuple[Method, bytes]:
+        """The method the request calls and its struct's bytes. Raises EmptyRequest, NotOffered, layout.LayoutError."""
+        member = request.WhichOneof("body")
+        if member is None:
+            raise EmptyRequest("the request names no method this relay knows")
+        method = self._methods.get(member)
+        if method is None:
+            raise NotOffered(member, is_field=False)
+        return method, self.struct_from_message(getattr(request, member))
+
+    def _decoding(self, name: str) -> _Decoding:
+        found = self._decodings.get(name)
+        if found is None:
+            found = self._decodings[name] = _decoding(self.catalog.structs[name])
+        return found
+
+    def _event_plan(self, callback: Callback) -> _EventPlan:
+        struct = self.catalog.structs[callback.struct] if callback.struct else None
+        found = self._events[callback.name] = _event_plan(callback, struct)
+        return found
+
+
+@cache
+def _terminals() -> Messages:
+    return Messages(load_catalog())
+
+
 def struct_from_message(message: Message) -> bytes:
-    """The bytes of the struct the message stands for. Raises layout.LayoutError naming struct and field."""
-    plan = _decoding(message.DESCRIPTOR.name)
-    raw = list(plan.layout.zeros)
-    for descriptor, value in message.ListFields():
-        index, is_enum = plan.fields[descriptor.number]
-        raw[index] = plan.layout.raw(index, _enum_character(value) if is_enum else value)
-    return plan.layout.codec.pack(*raw)
+    """For terminals: `Messages.struct_from_message`."""
+    return _terminals().struct_from_message(message)
 
 
 def struct_from_event(message: Message) -> bytes:
-    """The bytes of the struct that an event's message was made from: an absent double is CTP's DBL_MAX again.
-
-    Text that does not fit, as a relay of another version may send it, is cut at a character.
-    """
-    plan = _decoding(message.DESCRIPTOR.name)
-    raw = list(plan.no_values)
-    for descriptor, value in message.ListFields():
-        index, is_enum = plan.fields[descriptor.number]
-        try:
-            raw[index] = plan.layout.raw(index, _enum_character(value) if is_enum else value)
-        except layout.FieldTooLong:
-            raw[index] = text.cut(value, plan.layout.struct.fields[index].size - 1)
-    return plan.layout.codec.pack(*raw)
+    """For terminals: `Messages.struct_from_event`."""
+    return _terminals().struct_from_event(message)
 
 
 def message_from_struct(struct: Struct, data: bytes) -> Message:
@@ -70,30 +157,15 @@ def event_bytes(
     request_id: int = 0,
     is_last: bool = True,
 ) -> bytes:
-    """A serialized Event. `body` is the struct's bytes, None where CTP passed NULL; `error_msg` is GB18030.
-
-    Raises layout.WrongSize, and ValueError for a callback that is no event (OnFrontConnected …).
-    """
-    plan = _event_plan(callback)
-    content = b"" if body is None else plan.encode(body)
-    parts = [plan.tag, varint(len(content)), content]
-    if request_id:
-        parts += (_REQUEST_ID, varint(request_id))
-    if is_last:
-        parts.append(_IS_LAST)
-    if error_id or error_msg:
-        parts.append(_rsp_info(error_id, error_msg))
-    if body is None and plan.has_struct:
-        parts.append(_EMPTY)
-    return b"".join(parts)
+    """For terminals: `Messages.event_bytes`."""
+    return _terminals().event_bytes(
+        callback, body, error_id=error_id, error_msg=error_msg, request_id=request_id, is_last=is_last
+    )
 
 
 def request_body(request: requests_pb2.Request) -> tuple[Method, bytes]:
-    """The method the request calls and its struct's bytes. Raises EmptyRequest, layout.LayoutError."""
-    member = request.WhichOneof("body")
-    if member is None:
-        raise EmptyRequest("the request names no method this relay knows")
-    return _methods()[member], struct_from_message(getattr(request, member))
+    """For what stands in a relay's place: `Messages.request_body`."""
+    return _terminals().request_body(request)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +176,13 @@ class _Decoding:
     no_values: tuple[Any, ...]
     """the raw values of a struct of which nothing is known: as zeroed, each double DBL_MAX"""
 
+    def place(self, descriptor: Any) -> tuple[int, bool]:
+        """Of a message's field. Raises NotOffered where the struct has none."""
+        found = self.fields.get(descriptor.number)
+        if found is None:
+            raise NotOffered(f"{self.layout.struct.name}.{descriptor.name}", is_field=True)
+        return found
+
 
 @dataclass(frozen=True, slots=True)
 class _EventPlan:
@@ -112,10 +191,8 @@ class _EventPlan:
     has_struct: bool
 
 
-@cache
-def _decoding(name: str) -> _Decoding:
-    struct = load_catalog().structs[name]
-    numbers = _numbers(_message_class(name).DESCRIPTOR)
+def _decoding(struct: Struct) -> _Decoding:
+    numbers = _numbers(_message_class(struct.name).DESCRIPTOR)
     fields = {numbers[f.proto_name]: (index, bool(f.enum)) for index, f in enumerate(struct.fields)}
     plan = layout.layout_of(struct)
     kinds = zip(struct.fields, plan.zeros, strict=True)
@@ -128,24 +205,18 @@ def _enum_character(number: int) -> str:
     return chr(number) if 0 < number <= 0x10FFFF else "" if number == 0 else chr(0x10FFFF)
 
 
-@cache
-def _event_plan(callback: Callback) -> _EventPlan:
+def _event_plan(callback: Callback, struct: Struct | None) -> _EventPlan:
     if not callback.proto_name:
         raise ValueError(f"{callback.name} tells of the connection and is no event")
     key = tag(_EVENT_NUMBERS[callback.proto_name], LENGTH)
-    if not callback.struct:
+    if struct is None:
         return _EventPlan(key, bytes, has_struct=False)
-    return _EventPlan(key, _encoder(load_catalog().structs[callback.struct]), has_struct=True)
+    return _EventPlan(key, _encoder(struct), has_struct=True)
 
 
 @cache
 def _encoder(struct: Struct) -> wire.Encoder:
     return wire.encoder(struct, _numbers(_message_class(struct.name).DESCRIPTOR))
-
-
-@cache
-def _methods() -> dict[str, Method]:
-    return {method.proto_name: method for method in load_catalog().requests}
 
 
 def _message_class(name: str) -> type[Message]:

@@ -90,6 +90,8 @@ _NOTICES_OF_ANOTHER: dict[str, tuple[str, ...]] = {
 }
 _THEN_NOTICE = {"ReqQueryCFMMCTradingAccountToken": "OnRtnCFMMCTradingAccountToken"}
 _SILENT = frozenset({"ReqForQuoteInsert"})
+BY_SILENCE = _SILENT | frozenset(_NOTICES_OF_ANOTHER)
+"""the requests of which nothing is missing when neither a response nor a notice of their own ever comes"""
 
 
 @cache

@@ -1,6 +1,6 @@
 """Where the shim for a binding is, and how it gets there: introspect, generate, compile, probe, keep.
 
-Kept in the user's cache under a key of everything that goes into it, so a new openctp-ctp or a changed source
+Kept in the user's cache under a key of everything that goes into it, so a new binding or a changed source
 means a new build and nothing else does.
 """
 
@@ -140,7 +140,7 @@ def _build_into(place: Path, target: Target) -> None:
 def _build_interface(compiler: str, target: Target, interface: Interface, built: Path) -> None:
     """Library and catalog of one interface, proved by the probe."""
     name = target.library_name(interface)
-    catalog = introspect.introspect_at(target.site, interface, target.python)
+    catalog = introspect.introspect_at(target.site, interface, target.python, target.distribution)
     with tempfile.TemporaryDirectory(dir=built.parent) as scratch:
         probe_library = Path(scratch, "probe.so")
         compile_probe(compiler, substitute.needed_library(_read_extension(target, interface), interface), probe_library)
@@ -152,7 +152,7 @@ def _build_interface(compiler: str, target: Target, interface: Interface, built:
 
 
 def _read_extension(target: Target, interface: Interface) -> Path:
-    return substitute.binding_extension(target.site, interface)
+    return substitute.binding_extension(target.site, interface, target.distribution)
 
 
 def find_compiler() -> str:

@@ -47,7 +47,9 @@ def verify(library: Path, catalog: Catalog, directory: Path | None = None, pytho
     """Raises ProbeMismatch unless the binding in `directory` fits `catalog`. `library` is the built probe."""
     differences = mismatches(catalog, observe(library, catalog, directory, python))
     if differences:
-        raise ProbeMismatch(f"openctp-ctp {catalog.version} does not fit its catalog: {'; '.join(differences)}")
+        raise ProbeMismatch(
+            f"{catalog.distribution} {catalog.version} does not fit its catalog: {'; '.join(differences)}"
+        )
 
 
 def mismatches(catalog: Catalog, observed: Observed) -> list[str]:
@@ -96,14 +98,14 @@ def observe(library: Path, catalog: Catalog, directory: Path | None = None, pyth
     )
     if result.returncode != 0:
         words = result.stderr.decode(errors="replace").strip() or f"exit status {result.returncode}"
-        raise ProbeMismatch(f"openctp-ctp {catalog.version} could not be probed: {words}")
+        raise ProbeMismatch(f"{catalog.distribution} {catalog.version} could not be probed: {words}")
     return Observed(**json.loads(result.stdout))
 
 
 def main(library: str) -> None:
     """The child: the catalog's names on standard input, what was observed on standard output."""
     catalog = from_json(sys.stdin.read())
-    package = importlib.import_module("openctp_ctp")
+    package = importlib.import_module(catalog.distribution.package)
     binding = package.tdapi if catalog.interface is Interface.TRADER else package.mdapi
     recorder = _Recorder(binding, catalog.interface, ctypes.CDLL(library))
     methods = {method.name: recorder.method(method) for method in catalog.methods.values()}

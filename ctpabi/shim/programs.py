@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ctpabi.catalog import Interface
+from ctpabi.catalog import Distribution, Interface
 from ctpabi.shim import substitute
 from ctpabi.shim.substitute import BindingMissing, Target
 
@@ -26,7 +26,9 @@ _WITH_VALUE = ("-W", "-X")
 _ENDS_OPTIONS = ("-c", "-m")
 _VNPY = "vnpy_ctp"
 _VNPY_EXTENSIONS = {Interface.TRADER: "vnctptd", Interface.MARKET_DATA: "vnctpmd"}
-_OTHERS = {"ctp": "ctp-python", "openctp_tts": "openctp-tts", "pyctp": "pyctp"}
+_OTHERS = {"ctp": "ctp-python", "pyctp": "pyctp"}
+_PACKAGES = tuple(distribution.package for distribution in Distribution)
+_PLAYED_FOR = "openctp-ctp, openctp-tts and vnpy_ctp"
 _VERSION_QUESTION = """
 import ctypes, sys
 ask = ctypes.CDLL(sys.argv[1])[sys.argv[2]]
@@ -130,21 +132,21 @@ def _assignments(program: Sequence[str]) -> dict[str, str]:
 def _target(interpreter: Interpreter, environment: Mapping[str, str]) -> Target:
     python = interpreter.command[0]
     version, places = _ask(interpreter, environment)
-    if places[substitute.PACKAGE]:
-        site = Path(places[substitute.PACKAGE]).parent
-        target = replace(substitute.installed(site), python=python, user=python)
-        return target if version >= _OLDEST else _read_elsewhere(python, target.callers, "openctp-ctp")
+    for distribution in Distribution:  # a Python that has both is taken to use openctp-ctp
+        if place := places[distribution.package]:
+            target = replace(substitute.installed(Path(place).parent, distribution), python=python, user=python)
+            return target if version >= _OLDEST else _read_elsewhere(python, target.callers, distribution)
     if places[_VNPY]:
         return _read_elsewhere(python, _vnpy_callers(Path(places[_VNPY]) / "api"), "vnpy_ctp")
     other = next((name for package, name in _OTHERS.items() if places[package]), "")
     if other:
-        raise BindingMissing(f"{python} has {other}; the simulated counter plays for openctp-ctp and vnpy_ctp")
+        raise BindingMissing(f"{python} has {other}; the simulated counter plays for {_PLAYED_FOR}")
     raise BindingMissing(f"{python} has no openctp-ctp: pip install openctp-ctp, or name another one by --python")
 
 
 def _ask(interpreter: Interpreter, environment: Mapping[str, str]) -> tuple[tuple[int, ...], dict[str, str]]:
     """Version, and where each binding is or an empty text; nothing is imported."""
-    command = [*interpreter.command, "-c", _QUESTION, interpreter.first_place, substitute.PACKAGE, _VNPY, *_OTHERS]
+    command = [*interpreter.command, "-c", _QUESTION, interpreter.first_place, *_PACKAGES, _VNPY, *_OTHERS]
     try:
         result = subprocess.run(
             command, env=dict(environment), capture_output=True, check=True, timeout=_TIMEOUT_SECONDS
@@ -163,18 +165,22 @@ def _vnpy_callers(directory: Path) -> dict[Interface, Path]:
 
 
 def _read_elsewhere(python: str, callers: Mapping[Interface, Path], what: str) -> Target:
-    """For a binding that cannot be read itself: the installed openctp-ctp, when it is of the very same CTP."""
-    own = substitute.installed()
+    """For a binding that cannot be read itself: the installed one of its kind, when it is of the very same CTP."""
+    own = substitute.installed(distribution=_distribution_of(what))
     wanted, have = (
         {interface: _api_version(caller, interface) for interface, caller in side.items()}
         for side in (callers, own.callers)
     )
     if wanted != have:
         raise BindingMissing(
-            f"{what} of {python} is for CTP {wanted[Interface.TRADER]} and can be read only through an openctp-ctp of the same; "
+            f"{what} of {python} is for CTP {wanted[Interface.TRADER]} and can be read only through an {own.distribution} of the same; "
             f"the one beside ctp-simcounter is for {have[Interface.TRADER]}"
         )
-    return Target(callers, own.site, own.python, python)
+    return Target(callers, own.site, own.python, python, own.distribution)
+
+
+def _distribution_of(what: str) -> Distribution:
+    return Distribution(what) if what in set(Distribution) else Distribution.CTP
 
 
 def _api_version(caller: Path, interface: Interface) -> str:

@@ -14,19 +14,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ctpabi import locale
-from ctpabi.catalog import Interface
+from ctpabi.catalog import Distribution, Interface
 
-PACKAGE = "openctp_ctp"
 _LIBRARIES = {Interface.TRADER: "thosttraderapi", Interface.MARKET_DATA: "thostmduserapi"}
 _ELF_HEADER = struct.Struct("<16sHHIQQQIHHHHHH")
 _SECTION_HEADER = struct.Struct("<IIQQQQIIQQ")
 _DYNAMIC_ENTRY = struct.Struct("<qQ")
 _SHT_DYNAMIC = 6
+_INSTALL = {
+    Distribution.CTP: "pip install openctp-ctp==6.7.11.*",
+    Distribution.TTS: "pip install openctp-tts==6.7.2.3",
+}
 _DT_NULL, _DT_NEEDED, _DT_SONAME = 0, 1, 14
 
 
 class BindingMissing(RuntimeError):
-    """openctp-ctp is not installed, or not as this platform's wheel; the message names the one command."""
+    """The binding is not installed, or not as this platform's wheel; the message names the one command."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,46 +71,52 @@ def _dynamic_strings(image: bytes) -> Iterator[tuple[int, str]]:
             yield tag, image[start : image.index(b"\0", start)].decode()
 
 
-def binding_extension(directory: Path | None = None, interface: Interface = Interface.TRADER) -> Path:
+def binding_extension(
+    directory: Path | None = None,
+    interface: Interface = Interface.TRADER,
+    distribution: Distribution = Distribution.CTP,
+) -> Path:
     """The installed binding's extension, found without importing it; `directory` is a `pip --target` one.
 
     Raises BindingMissing.
     """
-    package = directory / PACKAGE if directory else _installed_package()
+    package = directory / distribution.package if directory else _installed_package(distribution)
     extensions = sorted(package.glob(f"_{_LIBRARIES[interface]}*.so"))
     if not extensions:
-        raise BindingMissing("openctp-ctp is not installed for this platform: pip install openctp-ctp==6.7.11.*")
+        raise BindingMissing(f"{distribution} is not installed for this platform: {_INSTALL[distribution]}")
     return extensions[0]
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Whose calls a shim shall answer, and which openctp-ctp is read to know how those calls look."""
+    """Whose calls a shim shall answer, and which binding is read to know how those calls look."""
 
     callers: Mapping[Interface, Path]
     """the extensions: the files whose code calls the vendor's libraries"""
     site: Path
-    """the directory with the openctp-ctp that is read, usually the one the callers belong to"""
+    """the directory with the binding that is read, usually the one the callers belong to"""
     python: str = sys.executable
     """an interpreter of 3.11 or later that can import it"""
     user: str = sys.executable
     """the interpreter whose program is to be started"""
+    distribution: Distribution = Distribution.CTP
+    """of the binding that is read"""
 
     def library_name(self, interface: Interface) -> str:
         """What the shim's library must be called. Raises BindingMissing."""
         return needed_library(self.callers[interface], interface)
 
 
-def installed(directory: Path | None = None) -> Target:
-    """The openctp-ctp of this interpreter, or the one in `directory`. Raises BindingMissing."""
-    callers = {interface: binding_extension(directory, interface) for interface in Interface}
-    return Target(callers, callers[Interface.TRADER].parent.parent)
+def installed(directory: Path | None = None, distribution: Distribution = Distribution.CTP) -> Target:
+    """The binding of this interpreter, or the one in `directory`. Raises BindingMissing."""
+    callers = {interface: binding_extension(directory, interface, distribution) for interface in Interface}
+    return Target(callers, callers[Interface.TRADER].parent.parent, distribution=distribution)
 
 
-def _installed_package() -> Path:
-    spec = importlib.util.find_spec(PACKAGE)
+def _installed_package(distribution: Distribution) -> Path:
+    spec = importlib.util.find_spec(distribution.package)
     if spec is None or spec.origin is None:
-        raise BindingMissing("openctp-ctp is not installed: pip install openctp-ctp==6.7.11.*")
+        raise BindingMissing(f"{distribution} is not installed: {_INSTALL[distribution]}")
     return Path(spec.origin).parent
 
 
@@ -117,7 +126,7 @@ def needed_library(extension: Path, interface: Interface = Interface.TRADER) -> 
         if _LIBRARIES[interface] in name:
             return name
     raise BindingMissing(
-        f"{extension.name} needs no {_LIBRARIES[interface]} library: not the openctp-ctp this was written for"
+        f"{extension.name} needs no {_LIBRARIES[interface]} library: not the binding this was written for"
     )
 
 

@@ -136,6 +136,8 @@ class CounterDescription:
     """those the counter named at its latest login; none before"""
     requests: frozenset[str] = frozenset()
     """members of ctp.v1.Request that the adapter can carry out; others are refused before they reach it"""
+    fields_not_offered: tuple[str, ...] = ()
+    """fields of its requests and notices that its interface lacks: order_insert.order_memo; a Call with one is refused"""
     capabilities: tuple[str, ...] = ()
     """what these come to, in words for a terminal: orders, bank_transfers …; a word that is missing is not offered"""
 

@@ -19,6 +19,7 @@ from sqlalchemy import inspect, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from ctpabi.api import binding
+from ctpabi.catalog import Distribution
 from ctpabi.catalog.data import load_catalog
 from relay.admission.verifier import command, side_environment
 from relay.database.database import DatabaseUnusable
@@ -41,18 +42,19 @@ _NEEDED = {"many_to_many": "2", "many_to_one": "3"}
 
 def check_library(case: Case) -> Iterator[Finding]:
     """The binding's version is the one this was generated for, and nothing stands in the library's place."""
-    wanted = load_catalog().version
+    chosen = Distribution(case.settings.counter.binding)
+    wanted = load_catalog(distribution=chosen).version
     try:
-        version = binding.installed_version()
-        binding.vendor_library()
+        version = binding.installed_version(chosen)
+        binding.vendor_library(chosen)
     except binding.BindingMismatch as error:
         yield rows.LIBRARY_WRONG(why=error)
         return
     if version != wanted:
-        yield rows.LIBRARY_WRONG(why=f"{binding.DISTRIBUTION} {version}, {wanted} is needed")
+        yield rows.LIBRARY_OTHER(binding=chosen, version=version, wanted=wanted)
         return
     edition = "production" if case.settings.counter.production else "evaluation"
-    yield rows.LIBRARY_RIGHT(version=version, edition=edition)
+    yield rows.LIBRARY_RIGHT(binding=chosen, version=version, edition=edition)
     if preload := os.environ.get("LD_PRELOAD", ""):
         yield rows.LIBRARY_REPLACED(preload=preload)
 

@@ -28,6 +28,15 @@ def not_offered_by_counter(*, name: str) -> None:
 
 
 @reason(
+    ("本柜台的接口没有字段 {name}", "the interface of the counter behind this relay has no field {name}"),
+    advice=("请将该字段留空；参看登录应答中的柜台说明", "leave it empty; see the counter's description in LoggedIn"),
+    retry=Retry.NO,
+)
+def field_not_offered_by_counter(*, name: str) -> None:
+    """The binding's struct lacks the field: what the terminal asks with it would be lost on the way."""
+
+
+@reason(
     ("{name} 由中继自行完成", "{name} is done by the relay itself"),
     advice=("请使用会话的 Login 与 Logout", "use the stream's Login and Logout"),
     retry=Retry.NO,

@@ -39,6 +39,8 @@ _TITLES: dict[str, Text] = {
     "resume_not_proved": ("恢复会话时终端未通过认证", "the app id was not proved when it resumed"),
     "unknown_method": ("中继未登记此请求", "the request is not in the relay's table"),
     "not_offered_by_counter": ("本柜台不支持此请求", "the counter does not offer the request"),
+    "report_kind_not_offered_by_counter": ("本柜台不能上报此类信息", "the counter takes no reports of this kind"),
+    "field_not_offered_by_counter": ("本柜台的接口没有此字段", "the counter's interface lacks the field"),
     "session_method": ("此请求由中继自行完成", "the request is done by the relay itself"),
     "password_is_with_the_relay": (
         "多对一模式下不能修改密码",

@@ -248,6 +248,18 @@ def system_info_length(*, received: int, stated: int) -> None:
 
 @reason(
     (
+        "本柜台的接口不能上报 {name}",
+        "the interface of the counter behind this relay has no report {name}",
+    ),
+    advice=("请用普通终端登录", "log in with an ordinary terminal"),
+    retry=Retry.NO,
+)
+def report_kind_not_offered_by_counter(*, name: str) -> None:
+    """The binding has no such report; the terminal could not be reported, so it does not log in."""
+
+
+@reason(
+    (
         "缺少 MAC 地址：柜台要求中继上报终端的 MAC",
         "mac_address is empty, and this counter's report must have the terminal's",
     ),

@@ -108,6 +108,7 @@ def _counter(offered: CounterDescription) -> pb.CounterDescription:
         exchanges=exchanges,
         capabilities=offered.capabilities,
         not_offered=sorted({member.name for member in members} - offered.requests),
+        fields_not_offered=offered.fields_not_offered,
     )
 
 

@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, SecretStr, model_validator
 
+from ctpabi.catalog import Distribution
 from relay.settings.admin_section import AdminSettings
 from relay.settings.console_section import ConsoleSettings
 from relay.settings.ledger_section import LedgerSettings
@@ -68,6 +69,11 @@ class Operator(Section):
 class CounterSettings(Section):
     """The broker's counter."""
 
+    binding: Literal["openctp-ctp", "openctp-tts"] = Field(
+        default="openctp-ctp",
+        description="the Python package through which the counter is called; openctp-tts, for a TTS counter, is installed with"
+        " ctp-relay[tts]",
+    )
     fronts: Annotated[tuple[Front, ...], BeforeValidator(split_list), Field(min_length=1)] = Field(
         description="addresses of the trading fronts; the API takes the one that answers first",
         examples=[["tcp://198.51.100.10:41205", "tcp://198.51.100.11:41205"]],
@@ -289,6 +295,8 @@ class Settings(Section):
             )
         if self.relay.mode == "many_to_one" and self.counter.operator is None:
             raise ValueError("counter.operator: is required when relay.mode is many_to_one")
+        if not (self.counter.production or Distribution(self.counter.binding).has_editions):
+            raise ValueError(f"counter.production: {self.counter.binding} has no evaluation edition (评测)")
         if self.counter.production != (self.verification.collector_edition == "production"):
             wanted = "production" if self.counter.production else "evaluation"
             raise ValueError(

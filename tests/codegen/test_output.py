@@ -69,7 +69,7 @@ def test_check_names_what_differs_and_changes_nothing(tree: Path, capsys: pytest
     assert main(["--check"], root=tree) == 1
 
     said = capsys.readouterr().out
-    assert "ctpabi/generated/catalog.json is not what" in said
+    assert "ctpabi/generated/openctp_ctp/catalog.json is not what" in said
     assert "proto/ctprelay/ctp/v1/events.proto is not what `python -m codegen` writes from openctp-ctp" in said
     assert "proto/ctprelay/v1/terminal_pb2.py is not what" in said
     assert "docs/settings.md is not what" in said

@@ -7,12 +7,13 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from ctpabi.shim.build import CompilerMissing, build
+from ctpabi.shim.build import CompilerMissing
 from ctpabi.shim.substitute import BindingMissing
 from relay.counter.port import Mode
 from simcounter import demo_accounts
 from simcounter.trading.instruments import products_of
 from tests.contract.watched import MAC_ADDRESS, Watched
+from tests.e2e.binding_under_test import CHOSEN, shim_of
 from tests.e2e.conftest import shared_site, site, tls
 from tests.e2e.site import BROKER, INVESTORS, Site, collect_now
 
@@ -23,7 +24,7 @@ __all__ = ["shared_site", "site", "tls"]
 def mode(request: pytest.FixtureRequest) -> Mode:
     """Both, where there is a compiler for the drop-in library under the binding."""
     try:
-        build()
+        shim_of(CHOSEN)
     except (CompilerMissing, BindingMissing) as missing:
         pytest.skip(str(missing))
     found: Mode = request.param

@@ -20,9 +20,10 @@ from relay.counter.port import Mode
 from simcounter import demo_accounts
 from simcounter.session import Session
 from terminal_client import CallRefused, CounterRejected, RelayTerminal
+from tests.e2e.binding_under_test import CHOSEN
 from tests.e2e.site import Site, eventually
 
-CATALOG = load_catalog()
+CATALOG = load_catalog(distribution=CHOSEN)
 MAC_ADDRESS = "0a1b2c3d4e5f"
 _CALLBACKS = {item.proto_name: item.name for item in CATALOG.callbacks.values() if item.proto_name}
 _FENCE = "qry_trading_code"

@@ -11,13 +11,15 @@ import pytest
 import pytest_asyncio
 import trustme
 
-from ctpabi.shim.build import CompilerMissing, Shim, build
+from ctpabi.catalog import Distribution
+from ctpabi.shim.build import CompilerMissing, Shim
 from ctpabi.shim.substitute import BindingMissing
 from relay.counter.port import Mode
 from simcounter.config import CounterConfig
 from simcounter.control import Control
 from simcounter.counter import SimulatedCounter
 from terminal_client import RelayTerminal
+from tests.e2e.binding_under_test import CHOSEN, counter_of, shim_of
 from tests.e2e.relay_pair import relay_pair
 from tests.e2e.relay_process import RelayProcess, TlsFiles
 from tests.e2e.secrecy import leaks
@@ -34,7 +36,7 @@ StartPair = Callable[..., Awaitable[tuple[Site, Site]]]
 def shim() -> Shim:
     """The drop-in libraries under the binding; without a compiler these tests cannot run."""
     try:
-        return build()
+        return shim_of(CHOSEN)
     except (CompilerMissing, BindingMissing) as missing:
         pytest.skip(str(missing))
 
@@ -61,7 +63,7 @@ def mode(request: pytest.FixtureRequest) -> Mode:
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def shared_site(mode: Mode, tls: TlsFiles, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
     """A counter and a relay that the tests of all modules use; starting one takes seconds."""
-    async with SimulatedCounter(CounterConfig()) as counter:
+    async with counter_of(CHOSEN) as counter:
         relay = RelayProcess(tmp_path_factory.mktemp("site") / mode.value, mode, counter.address, tls)
         register(relay)
         await relay.start()
@@ -101,7 +103,7 @@ async def start_site(tls: TlsFiles, tmp_path: Path) -> AsyncIterator[StartRelay]
         config: CounterConfig | None = None,
         **settings: object,
     ) -> Site:
-        counter = SimulatedCounter(config or CounterConfig())
+        counter = counter_of(Distribution(str(settings.get("counter__binding", CHOSEN))), config)
         await counter.start()
         relay = RelayProcess(tmp_path / f"relay-{next(numbers)}", mode, counter.address, tls, settings)
         started.append((counter, relay))

@@ -17,12 +17,14 @@ from typing import Any
 
 from sqlalchemy import Engine
 
+from ctpabi.catalog import Distribution
 from relay.counter.port import Mode
 from relay.database.database import open_database
 from relay.ledger import reader as ledger_reader
 from relay.settings.file import ledger_url, load
 from simcounter import demo_accounts
 from simcounter.exec import program_environment
+from tests.e2e.binding_under_test import CHOSEN, shim_of
 
 READY_SECONDS = 120.0
 STOP_SECONDS = 90.0
@@ -74,6 +76,7 @@ class RelayProcess:
         """the most it may have; 0 leaves what is inherited"""
         self._process: subprocess.Popen[bytes] | None = None
         sections = self._sections(front, tls)
+        self.binding = Distribution(str((settings or {}).get("counter__binding", CHOSEN)))
         for name, value in (settings or {}).items():
             section, _, key = name.rpartition("__")
             sections.setdefault(section.replace("__", "."), {})[key] = value
@@ -91,6 +94,7 @@ class RelayProcess:
                 "tls_key": str(tls.key),
             },
             "counter": {
+                "binding": CHOSEN.value,
                 "fronts": [front],
                 "broker_id": demo_accounts.BROKER_ID,
                 "relay_app_id": app_id,
@@ -155,7 +159,8 @@ class RelayProcess:
 
     def environment(self) -> dict[str, str]:
         """What decides which library it loads: the simulated one; and that it runs as it is shipped, on uvloop."""
-        return program_environment(as_shipped() | {"CTP_SIMCOUNTER_RECONNECT_MS": "50"})
+        base = as_shipped() | {"CTP_SIMCOUNTER_RECONNECT_MS": "50"}
+        return program_environment(base, shim=shim_of(self.binding))
 
     def _popen(self, output: int) -> None:
         limit = ["prlimit", f"--nofile={self.open_files}"] if self.open_files else []

@@ -13,9 +13,9 @@ from typing import Any
 
 from ctpabi import locale
 from ctpabi.api import binding
-from ctpabi.api.binding import DISTRIBUTION, PACKAGE, BindingMismatch
+from ctpabi.api.binding import BindingMismatch
 from ctpabi.api.spi import Put, make_spi
-from ctpabi.catalog import Catalog, Interface, Method
+from ctpabi.catalog import Catalog, Distribution, Interface, Method
 from ctpabi.catalog.data import load_catalog
 
 PATH_ENTRY = Path(__file__).parent / "path_entry"
@@ -27,14 +27,14 @@ def package_folder() -> Path | None:
     """Where the installed openctp_ctp is, past this one; None where there is none."""
     own = PATH_ENTRY.resolve()
     places = [place for place in sys.path if Path(place).resolve() != own]
-    spec = PathFinder.find_spec(PACKAGE, places)
+    spec = PathFinder.find_spec(Distribution.CTP.package, places)
     return None if spec is None or spec.origin is None else Path(spec.origin).parent
 
 
 def collector_library() -> Path | None:
     """The vendor's library inside the installed openctp-ctp, of whatever version; it has the collector."""
     folder = package_folder()
-    found = [] if folder is None else sorted(folder.with_name(f"{PACKAGE}.libs").glob("libthosttraderapi_se-*.so"))
+    found = [] if folder is None else sorted(folder.with_name(f"{Distribution.CTP.package}.libs").glob("libthosttraderapi_se-*.so"))
     return found[0] if found else None
 
 
@@ -43,13 +43,13 @@ def real_module(interface: Interface) -> Any:
     wanted, there = load_catalog().version, binding.installed_version()
     if wanted != there:
         raise BindingMismatch(
-            f"已安装 {DISTRIBUTION} {there}，本包对应 {wanted}：tcp:// 前置请安装 {DISTRIBUTION}=={wanted}，或直接用 python"
-            f" 运行程序 / {DISTRIBUTION} {there} is installed and this package is of {wanted}: for a tcp:// front install"
-            f" {DISTRIBUTION}=={wanted}, or start the program without ctp_relay_openctp"
+            f"已安装 {Distribution.CTP} {there}，本包对应 {wanted}：tcp:// 前置请安装 {Distribution.CTP}=={wanted}，或直接用 python"
+            f" 运行程序 / {Distribution.CTP} {there} is installed and this package is of {wanted}: for a tcp:// front install"
+            f" {Distribution.CTP}=={wanted}, or start the program without ctp_relay_openctp"
         )
     folder = package_folder()
     if folder is None:
-        raise BindingMismatch(f"{DISTRIBUTION} {there} has no package {PACKAGE}")
+        raise BindingMismatch(f"{Distribution.CTP} {there} has no package {Distribution.CTP.package}")
     locale.ensure()
     if _ALIAS not in sys.modules:
         origin = folder / "__init__.py"

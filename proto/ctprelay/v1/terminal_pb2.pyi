@@ -195,18 +195,20 @@ class MarketDataAccess(_message.Message):
     def __init__(self, token: _Optional[bytes] = ..., port: _Optional[int] = ...) -> None: ...
 
 class CounterDescription(_message.Message):
-    __slots__ = ("system", "version", "exchanges", "capabilities", "not_offered")
+    __slots__ = ("system", "version", "exchanges", "capabilities", "not_offered", "fields_not_offered")
     SYSTEM_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     EXCHANGES_FIELD_NUMBER: _ClassVar[int]
     CAPABILITIES_FIELD_NUMBER: _ClassVar[int]
     NOT_OFFERED_FIELD_NUMBER: _ClassVar[int]
+    FIELDS_NOT_OFFERED_FIELD_NUMBER: _ClassVar[int]
     system: str
     version: str
     exchanges: _containers.RepeatedCompositeFieldContainer[Exchange]
     capabilities: _containers.RepeatedScalarFieldContainer[str]
     not_offered: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, system: _Optional[str] = ..., version: _Optional[str] = ..., exchanges: _Optional[_Iterable[_Union[Exchange, _Mapping]]] = ..., capabilities: _Optional[_Iterable[str]] = ..., not_offered: _Optional[_Iterable[str]] = ...) -> None: ...
+    fields_not_offered: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, system: _Optional[str] = ..., version: _Optional[str] = ..., exchanges: _Optional[_Iterable[_Union[Exchange, _Mapping]]] = ..., capabilities: _Optional[_Iterable[str]] = ..., not_offered: _Optional[_Iterable[str]] = ..., fields_not_offered: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Exchange(_message.Message):
     __slots__ = ("code", "name", "boards")

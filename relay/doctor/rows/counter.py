@@ -9,13 +9,28 @@ _OK, _WARNING, _GRAVE = FindingGravity.OK, FindingGravity.WARNING, FindingGravit
 LIBRARY_RIGHT = FindingRow(
     "library_right",
     _OK,
-    ("CTP 接口库 {version}，柜台类别 {edition}", "the CTP library is {version}, the counter's edition {edition}"),
+    (
+        "接口包 {binding} {version}，柜台类别 {edition}",
+        "the binding is {binding} {version}, the counter's edition {edition}",
+    ),
+)
+LIBRARY_OTHER = FindingRow(
+    "library_other",
+    _GRAVE,
+    (
+        "已安装的 {binding} 是 {version}，中继需要 {wanted}：版本不同，结构和方法的位置也不同",
+        "{binding} {version} is installed, the relay needs {wanted}: another version has structs and methods elsewhere",
+    ),
+    ("请安装：pip install {binding}=={wanted}", "install it: pip install {binding}=={wanted}"),
 )
 LIBRARY_WRONG = FindingRow(
     "library_wrong",
     _GRAVE,
     ("CTP 接口库不可用：{why}", "the CTP library cannot be used: {why}"),
-    ("按 requirements/relay.txt 重新安装", "install again from requirements/relay.txt"),
+    (
+        "按 requirements/relay.txt 重新安装；openctp-tts 另需 pip install 'ctp-relay[tts]'",
+        "install again from requirements/relay.txt; for openctp-tts also: pip install 'ctp-relay[tts]'",
+    ),
 )
 LIBRARY_REPLACED = FindingRow(
     "library_replaced",

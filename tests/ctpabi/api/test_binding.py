@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 from pathlib import Path
 
 import pytest
 
 from ctpabi.api import binding
-from ctpabi.catalog import Catalog
+from ctpabi.catalog import Catalog, Distribution
 
 
 def test_the_installed_binding_loads(catalog: Catalog) -> None:
@@ -30,14 +31,19 @@ def test_another_version_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_no_binding_names_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where openctp-ctp is missing, the error says what to install."""
-    monkeypatch.setattr(binding, "DISTRIBUTION", "openctp-ctp-of-nowhere")
-    monkeypatch.setattr(binding, "PACKAGE", "openctp_ctp_of_nowhere")
+    """Where a binding is missing, the error says what to install."""
 
-    with pytest.raises(binding.BindingMismatch, match="pip install openctp-ctp-of-nowhere"):
-        binding.load()
-    with pytest.raises(binding.BindingMismatch, match="is not installed"):
-        binding.vendor_library()
+    def missing(name: str) -> str:
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr("importlib.metadata.version", missing)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+
+    for distribution, named in ((Distribution.CTP, "'openctp-ctp'"), (Distribution.TTS, r"'ctp-relay\[tts\]'")):
+        with pytest.raises(binding.BindingMismatch, match=f"{distribution} is not installed: pip install {named}"):
+            binding.load(distribution)
+        with pytest.raises(binding.BindingMismatch, match="is not installed"):
+            binding.vendor_library(distribution)
 
 
 def test_the_vendor_library_is_the_one_in_the_wheel() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ctpabi.catalog import Interface
+from ctpabi.catalog import Distribution, Interface
 from ctpabi.shim import substitute
 from ctpabi.shim.programs import Interpreter, interpreter_of, target_of
 from ctpabi.shim.substitute import BindingMissing
@@ -121,6 +121,19 @@ def test_the_interpreter_can_be_named(bare: str) -> None:
     assert target_of([bare, "-c", "pass"], os.environ, python=sys.executable) == substitute.installed()
     with pytest.raises(BindingMissing, match="/nowhere/python does not answer as a Python does"):
         target_of([bare], os.environ, python="/nowhere/python")
+
+
+def test_a_python_with_openctp_tts_alone_gets_its_library(bare: str, tmp_path: Path) -> None:
+    """Its calls use other slots and its library another name; nothing of it is imported to find out."""
+    site = tmp_path / "openctp_tts"
+    site.mkdir()
+    (site / "__init__.py").write_text("raise SystemExit('imported')")
+    for word in ("thosttraderapi", "thostmduserapi"):
+        (site / f"_{word}.so").touch()
+
+    target = target_of([bare, "-c", "pass"], {**os.environ, "PYTHONPATH": str(tmp_path)}, python=bare)
+
+    assert (target.distribution, target.site) == (Distribution.TTS, tmp_path)
 
 
 def test_another_binding_is_refused_by_name(bare: str, tmp_path: Path) -> None:

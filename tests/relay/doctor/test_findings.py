@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from importlib import import_module
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import pytest
@@ -390,8 +391,28 @@ def test_a_library_that_is_replaced_or_another(patient: Patient, monkeypatch: py
     monkeypatch.setenv("LD_PRELOAD", "/x/shim")
     assert "/x/shim" in patient.before_serving()["library_replaced"].text[0]
 
-    monkeypatch.setattr("ctpabi.api.binding.installed_version", lambda: "6.6.9.0")
-    assert patient.before_serving()["library_wrong"].refuses
+    monkeypatch.setattr("ctpabi.api.binding.installed_version", lambda _: "6.6.9.0")
+    other = patient.before_serving()["library_other"]
+    assert other.refuses
+    assert "6.6.9.0" in other.text[0]
+    assert "6.6.9.0" in other.text[1]
+
+
+def test_another_version_of_the_other_binding(patient: Patient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its own catalog decides, and what is missing is said with the command that installs it."""
+    patient.set("counter.binding", "openctp-tts")
+    monkeypatch.setattr("importlib.metadata.version", lambda _: "6.7.11.0")  # right for openctp-ctp alone
+    monkeypatch.setattr("ctpabi.api.binding.vendor_library", lambda _: None)
+    other = patient.before_serving()["library_other"]
+    assert (other.refuses, str(other.facts["wanted"])) == (True, "6.7.2.3")
+
+    def missing(name: str) -> str:
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr("importlib.metadata.version", missing)
+    wrong = patient.before_serving()["library_wrong"]
+    assert wrong.refuses
+    assert "ctp-relay[tts]" in wrong.text[0]
 
 
 def test_system_info_is_judged_by_the_vendors_library(patient: Patient, monkeypatch: pytest.MonkeyPatch) -> None:

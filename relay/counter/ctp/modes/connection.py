@@ -212,10 +212,13 @@ def check_fields(catalog: Catalog, login: pb.Login) -> Refusal | None:
             return stream_reasons.request_malformed(why=f"{name} has {size} bytes in GB18030, {most} at most")
     if login.investor_id and not (login.investor_id.isascii() and login.investor_id.isalnum()):
         return stream_reasons.request_malformed(why="investor_id takes letters and digits alone")
-    return None if login.mac_address or not _reports_mac(catalog, login) else login_reasons.mac_address_missing()
+    return _check_report(catalog, login)
 
 
-def _reports_mac(catalog: Catalog, login: pb.Login) -> bool:
-    """Whether this terminal's report has a MAC: from CTP 6.7.13 on a relay must fill it in (CTP fact 31)."""
-    wechat = login.report_kind == pb.REPORT_KIND_WECHAT
-    return catalog.structs["WechatUserSystemInfo" if wechat else "UserSystemInfo"].has("MAC")
+def _check_report(catalog: Catalog, login: pb.Login) -> Refusal | None:
+    """Whether this terminal's report can be made, and its MAC: from CTP 6.7.13 on a relay must fill it in (CTP fact 31)."""
+    name = "WechatUserSystemInfo" if login.report_kind == pb.REPORT_KIND_WECHAT else "UserSystemInfo"
+    struct = catalog.structs.get(name)
+    if struct is None:
+        return login_reasons.report_kind_not_offered_by_counter(name=name)
+    return login_reasons.mac_address_missing() if struct.has("MAC") and not login.mac_address else None

@@ -14,7 +14,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 
 from ctpabi.catalog import Method
-from ctpabi.facts.requests import known_requests
+from ctpabi.facts.requests import BY_SILENCE
 from relay.counter.ctp.lanes.lane import Lane
 from relay.counter.ctp.lanes.order_keys import FirstOrder
 from relay.counter.ctp.lanes.ref_map import MapEntry
@@ -129,7 +129,7 @@ class UnansweredCalls:
     def __init__(self) -> None:
         self._calls: OrderedDict[int, OpenCall] = OrderedDict()
         self._of_order: dict[_AtCounter, OpenCall] = {}
-        self._by_silence = frozenset(name for name, fact in known_requests().items() if fact.by_silence)
+        self._by_silence = BY_SILENCE
 
     def __len__(self) -> int:
         return len(self._calls)

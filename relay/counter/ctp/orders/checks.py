@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ctpabi.catalog import Catalog, Method
 from ctpabi.codec import layout
-from ctpabi.codec.messages import request_body
+from ctpabi.codec.messages import Messages, NotOffered
 from relay.counter.ctp.delivery.day_notices import KnownOwners
 from relay.counter.ctp.identity.ownership import OwnershipTable
 from relay.counter.ctp.identity.scope import ScopeTable, authorize
@@ -31,14 +31,21 @@ class RouterTables:
     scope: ScopeTable
     ownership: OwnershipTable
     known: KnownOwners
+    messages: Messages = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "messages", Messages(self.catalog))
 
 
-def decoded(call: TerminalCall) -> tuple[Method, bytearray] | Refusal:
+def decoded(call: TerminalCall, messages: Messages) -> tuple[Method, bytearray] | Refusal:
     """The method a message stands for, and its struct's bytes as the terminal filled it."""
     if call.request.WhichOneof("body") is None:
         return stream_reasons.request_malformed(why="the call carries no request this relay's CTP version knows")
     try:
-        method, body = request_body(call.request)
+        method, body = messages.request_body(call.request)
+    except NotOffered as missing:
+        row = call_reasons.field_not_offered_by_counter if missing.is_field else call_reasons.not_offered_by_counter
+        return row(name=missing.name)
     except ValueError as error:
         return stream_reasons.request_malformed(why=str(error))
     return method, bytearray(body)

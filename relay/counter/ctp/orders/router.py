@@ -87,7 +87,7 @@ class OrderRouter:
         self._codes = CodeQuestions(tables.catalog, self._checks.make_question, is_shared=self._is_shared)
         self._next_request_id = next_request_id
         self._out: list[outputs.Output] = []
-        view = EventView(tables.catalog, tables.ownership, lanes, operator_id)
+        view = EventView(tables.messages, tables.ownership, lanes, operator_id)
         self._answers = Answers(tables.catalog, view, self._out)
         day = DayNotices(tables.catalog, tables.ownership, tables.known) if operator_id else None
         self._notices = Notices(tables.catalog, tables.ownership, lanes, view, tables.known, day)
@@ -137,7 +137,7 @@ class OrderRouter:
 
     def submit(self, link: RouterLink, call: TerminalCall, now: float) -> OpenCall | Refusal:
         """One terminal's request; its result comes out as `CallResult`. Ask `next` afterwards."""
-        known = decoded(call)
+        known = decoded(call, self._tables.messages)
         if isinstance(known, Refusal):
             return known
         method, body = known

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ctpabi.catalog import Callback, Catalog
 from ctpabi.codec.cells import present_text_cells
-from ctpabi.codec.messages import event_bytes
+from ctpabi.codec.messages import Messages
 from ctpabi.codec.text import encode
 from ctpabi.facts.errors import NEVER_ANSWERED
 from relay.counter.ctp.delivery.delivery import Notice
@@ -49,10 +49,12 @@ class OperatorMask:
 class EventView:
     """Callbacks of one counter session, encoded for terminals."""
 
-    def __init__(self, catalog: Catalog, ownership: OwnershipTable, lanes: Lanes, operator_id: str) -> None:
+    def __init__(self, messages: Messages, ownership: OwnershipTable, lanes: Lanes, operator_id: str) -> None:
         """`operator_id` is empty where the session is an investor's own."""
+        catalog = messages.catalog
         self._ownership = ownership
         self._lanes = lanes
+        self._messages = messages
         self._mask = OperatorMask(catalog, operator_id)
         self._no_answer = catalog.callbacks["OnRspError"]
 
@@ -60,7 +62,7 @@ class EventView:
         """A notice as all terminals of this investor see it."""
         callback = notice.callback
         shown = self._mask.show(callback, self._lanes.show(read), investor)
-        wire = event_bytes(callback, shown, error_id=notice.error_id, error_msg=notice.error_msg)
+        wire = self._messages.event_bytes(callback, shown, error_id=notice.error_id, error_msg=notice.error_msg)
         return CounterEvent(callback.name, wire, error_id=notice.error_id)
 
     def is_own(self, row: Row, identity: Identity) -> bool:
@@ -75,7 +77,7 @@ class EventView:
             if self._lanes.shown is not None and not rsp[0]:
                 self._lanes.shown.learn(callback, shown, identity.investor, ours=read.order is not None)
             shown = self._mask.show(callback, self._lanes.show(read), identity.investor)
-        wire = event_bytes(
+        wire = self._messages.event_bytes(
             callback, shown, error_id=rsp[0], error_msg=rsp[1], request_id=request_id, is_last=row.is_last
         )
         return CounterEvent(callback.name, wire, request_id, rsp[0], row.is_last)

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from ctpabi.catalog import Catalog
 from ctpabi.codec import layout
+from ctprelay.ctp.v1.events_pb2 import Event
+from ctprelay.ctp.v1.requests_pb2 import Request
 from relay.counter.port import CounterDescription, Exchange
 
 _CLOCKS = {
@@ -40,8 +42,22 @@ def offered(catalog: Catalog, login: bytes | None = None) -> CounterDescription:
         version=catalog.version,
         exchanges=() if login is None else _exchanges(catalog, login),
         requests=requests,
+        fields_not_offered=_lacking(catalog),
         capabilities=tuple(word for word, request in _CAPABILITIES.items() if request in requests),
     )
+
+
+def _lacking(catalog: Catalog) -> tuple[str, ...]:
+    """The fields that the messages have and the catalog's structs lack."""
+    found: list[str] = []
+    for of, members in ((Request, catalog.requests), (Event, tuple(catalog.callbacks.values()))):
+        for member in members:
+            if member.struct and member.proto_name:
+                message = of.DESCRIPTOR.fields_by_name[member.proto_name].message_type
+                fields = () if message is None else message.fields
+                have = {field.proto_name for field in catalog.structs[member.struct].fields}
+                found += (f"{member.proto_name}.{field.name}" for field in fields if field.name not in have)
+    return tuple(sorted(found))
 
 
 def _exchanges(catalog: Catalog, login: bytes) -> tuple[Exchange, ...]:
