@@ -1,6 +1,6 @@
 """A process of its own that asks the vendor's library whether its collector made some system info.
 
-Only the vendor's library can tell, so it is loaded here without anything preloaded in its place, in a process
+Only CTP's own library can tell, whatever binding the relay trades through (CTP fact 85), so it is loaded here without anything preloaded in its place, in a process
 that holds no secrets and no connection: an API instance without a front. To genuine bytes such an instance
 answers "not permitted" (-3), to others -1, -6 or -7, and it leaves the unwrapped first block in the struct.
 CTP facts 34 and 37. By chance it takes one in sixty damaged blocks for genuine; the caller must check the header's time as well.

@@ -122,7 +122,7 @@ def test_a_welcome_describes_the_counter() -> None:
     """What a terminal shows its user, and what it must not ask; absent where no counter has said anything."""
     boards = (Board("A1", "正股"),)
     offered = CounterDescription(
-        "played", "1", (Exchange("SSE", "上交所", boards),), frozenset({"qry_order"}), ("queries",)
+        "played", "1", (Exchange("SSE", "上交所", boards),), frozenset({"qry_order"}), ("qry_order.memo",), ("queries",)
     )
 
     described = pb.RelayMessage.FromString(
@@ -133,5 +133,6 @@ def test_a_welcome_describes_the_counter() -> None:
     (exchange,) = described.counter.exchanges
     assert (exchange.code, exchange.boards[0].code, list(described.counter.capabilities)) == ("SSE", "A1", ["queries"])
     assert "order_insert" in described.counter.not_offered
+    assert list(described.counter.fields_not_offered) == ["qry_order.memo"]
     assert "qry_order" not in described.counter.not_offered
     assert not silent.HasField("counter")
