@@ -34,7 +34,11 @@ def package_folder() -> Path | None:
 def collector_library() -> Path | None:
     """The vendor's library inside the installed openctp-ctp, of whatever version; it has the collector."""
     folder = package_folder()
-    found = [] if folder is None else sorted(folder.with_name(f"{Distribution.CTP.package}.libs").glob("libthosttraderapi_se-*.so"))
+    found = (
+        []
+        if folder is None
+        else sorted(folder.with_name(f"{Distribution.CTP.package}.libs").glob("libthosttraderapi_se-*.so"))
+    )
     return found[0] if found else None
 
 
