@@ -53,6 +53,7 @@ gen: ## write everything that is generated: messages, catalogs, the terminal's m
 bench: ## measure; see benchmarks/
 	@scripts/set-up test
 	@$(BIN)/python -m benchmarks
+	@$(BIN)/python -m benchmarks.market
 
 attack: ## attack a relay in 23 ways, from one address and from a hundred, and measure honest terminals; about 15 minutes
 	@scripts/set-up test

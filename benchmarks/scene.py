@@ -103,7 +103,10 @@ class Scene:
 
 @asynccontextmanager
 async def set_up(folder: Path, **settings: str) -> AsyncIterator[Scene]:
-    """Start everything under `folder`, end everything at the end; `settings` are variables of the relays' (LEDGER__ORDERS)."""
+    """Start everything under `folder`, end everything at the end; `settings` are variables of the relays' (LEDGER__ORDERS).
+
+    In their values @counter stands for the counter's address.
+    """
     async with AsyncExitStack() as stack:
         users = demo_accounts.users()
         counter = await stack.enter_async_context(SimulatedCounter(CounterConfig(users=tuple(users))))
@@ -142,7 +145,9 @@ async def start_relay(
     if cast.relay_knows_investor:
         await site.run("investor", "add", cast.investor_id, "--password-file", "investor.secret")
     environment = {**clean_environment(os.environ), **_ONE_ADDRESS}
-    environment |= {f"CTP_RELAY__{name}": value for name, value in settings.items()}
+    environment |= {
+        f"CTP_RELAY__{name}": value.replace("@counter", counter.address) for name, value in settings.items()
+    }
     run = await stack.enter_async_context(RelayRun(folder, program_environment(environment)))
     return await run.start(), site, run.pid
 

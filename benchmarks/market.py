@@ -1,0 +1,123 @@
+"""`python -m benchmarks.market`: ticks to a terminal and to a hundred, beside a program with the vendor's API; one run."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+import tempfile
+import time
+from contextlib import AsyncExitStack
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from rich.console import Console
+
+from benchmarks.scene import DIRECT, CallerProcess, Scene, set_up
+from benchmarks.summary import percentile
+from ctpabi.shim.wire import event_frame
+from demo.relay_site import clean_environment
+from simcounter.exec import program_environment
+
+_MODE = "many_to_one"
+_SETTLE_SECONDS = 3.0
+
+
+async def measure(folder: Path, ticks: int, terminals: int, instruments: int) -> dict[str, Any]:
+    """Both figures, with what a direct program had of the same ticks."""
+    settings = {"MARKET_DATA__ENABLED": "true", "MARKET_DATA__FRONTS": "@counter"}
+    async with set_up(folder, **settings) as scene, AsyncExitStack() as stack:
+        one = [await _reader(stack, scene, DIRECT, 1, 1), await _reader(stack, scene, "relay", 1, 1)]
+        for _ in range(ticks):
+            _tick(scene, 1)
+            await asyncio.sleep(0.002)
+        direct, relayed = [await _seen(reader) for reader in one]
+        for reader in one:
+            await reader.stop()
+        half = terminals // 2
+        many = [await _reader(stack, scene, "relay", half, instruments) for _ in range(2)]
+        many.append(await _reader(stack, scene, DIRECT, 1, instruments))
+        began = time.perf_counter()
+        _tick(scene, instruments)
+        await asyncio.sleep(_SETTLE_SECONDS)
+        *halves, alone = [await _seen(reader) for reader in many]
+        got = sum(len(one["times"]) for one in halves)
+        seconds = max(one["last_at"] for one in halves) - began
+        trips = {"direct": direct["times"], "relay": relayed["times"]}
+    return {
+        "tick_to_terminal_us": {
+            name: {"p50": round(median(times)), "p99": round(percentile(times, 0.99))} for name, times in trips.items()
+        },
+        "ratio_to_direct": round(median(relayed["times"]) / median(direct["times"]), 2),
+        "fan_out": {
+            "instruments": instruments,
+            "terminals": 2 * half,
+            "ticks_to_terminals": got,
+            "passed_over": sum(one["passed_over"] for one in halves),
+            "seconds_until_all_have_all": round(seconds, 3),
+            "ticks_per_second": round(got / seconds),
+            "direct_seconds": round(alone["last_at"] - began, 3),
+        },
+    }
+
+
+def _tick(scene: Scene, instruments: int) -> None:
+    """One tick of each instrument, to every connection for market data."""
+    front, records = scene.counter.market_data, scene.counter.market_data._records  # noqa: SLF001 — it shows what nobody traded
+    slot = front._slots["OnRtnDepthMarketData"]  # noqa: SLF001
+    for number in range(instruments):
+        row = {"InstrumentID": f"i{number:04}", "TradingDay": "20261126", "LastPrice": 3500.0, "BidPrice1": 3499.0}
+        body = records.pack("DepthMarketData", {**row, "Turnover": time.perf_counter()})
+        frame = event_frame(slot, body, None, 0, is_last=True).encode()
+        for connection in front.connections:
+            connection.send(frame)
+
+
+async def _seen(reader: CallerProcess) -> Any:
+    return await reader.ask("seen")
+
+
+async def _reader(stack: AsyncExitStack, scene: Scene, variant: str, terminals: int, instruments: int) -> CallerProcess:
+    environment = {**clean_environment(os.environ), "TZ": "CST-8"}
+    arguments = ["--terminals", str(terminals), "--instruments", str(instruments)]
+    if variant == DIRECT:
+        environment = program_environment(environment)
+        arguments += ["--address", scene.counter.address]
+    else:
+        at = scene.sites[_MODE]
+        arguments += ["--address", at.address, "--investor", at.investor_id, "--app-id", at.app_id]
+        arguments += ["--auth-code-file", str(at.auth_code_file), "--ca", str(at.authority)]
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "benchmarks.market_reader",
+        variant,
+        *arguments,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,  # the collector's shell commands complain there
+        env=environment,
+        limit=1 << 26,
+    )
+    reader = CallerProcess(process)
+    stack.push_async_callback(reader.stop)
+    if await reader.answer() != "ready":
+        raise RuntimeError(f"the {variant} reader has no market data")
+    return reader
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.market", description=__doc__)
+    parser.add_argument("--ticks", type=int, default=500, help="one by one, for the latency")
+    parser.add_argument("--terminals", type=int, default=100)
+    parser.add_argument("--instruments", type=int, default=2000)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        found = asyncio.run(measure(Path(folder), given.ticks, given.terminals, given.instruments))
+    Console().print_json(data=found)
+
+
+if __name__ == "__main__":
+    main()
