@@ -22,27 +22,33 @@ from demo.relay_site import clean_environment
 from simcounter.exec import program_environment
 
 _MODE = "many_to_one"
-_SETTLE_SECONDS = 3.0
+_SETTLE_SECONDS = 60.0
+"""at most, until every terminal has every tick"""
 
 
 async def measure(folder: Path, ticks: int, terminals: int, instruments: int) -> dict[str, Any]:
     """Both figures, with what a direct program had of the same ticks."""
     settings = {"MARKET_DATA__ENABLED": "true", "MARKET_DATA__FRONTS": "@counter"}
+    _say("a counter, both relays and their terminals start")
     async with set_up(folder, **settings) as scene, AsyncExitStack() as stack:
+        _say("one terminal beside a direct program")
         one = [await _reader(stack, scene, DIRECT, 1, 1), await _reader(stack, scene, "relay", 1, 1)]
         for _ in range(ticks):
             _tick(scene, 1)
             await asyncio.sleep(0.002)
-        direct, relayed = [await _seen(reader) for reader in one]
+        direct, relayed = [await _all_seen(reader, ticks) for reader in one]
         for reader in one:
             await reader.stop()
         half = terminals // 2
+        _say(f"{2 * half} terminals log in")
         many = [await _reader(stack, scene, "relay", half, instruments) for _ in range(2)]
         many.append(await _reader(stack, scene, DIRECT, 1, instruments))
+        _say(f"{instruments} instruments tick")
         began = time.perf_counter()
         _tick(scene, instruments)
-        await asyncio.sleep(_SETTLE_SECONDS)
-        *halves, alone = [await _seen(reader) for reader in many]
+        *halves, alone = [
+            await _all_seen(reader, instruments * of) for reader, of in zip(many, (half, half, 1), strict=True)
+        ]
         got = sum(len(one["times"]) for one in halves)
         seconds = max(one["last_at"] for one in halves) - began
         trips = {"direct": direct["times"], "relay": relayed["times"]}
@@ -75,7 +81,16 @@ def _tick(scene: Scene, instruments: int) -> None:
             connection.send(frame)
 
 
-async def _seen(reader: CallerProcess) -> Any:
+def _say(what: str) -> None:
+    """On standard error: a loaded machine takes a minute to start, and the figures stand alone on standard output."""
+    print(f"{what} …", file=sys.stderr, flush=True)
+
+
+async def _all_seen(reader: CallerProcess, most: int) -> Any:
+    """What it has seen, once these are all ticks or the time is over."""
+    deadline = time.monotonic() + _SETTLE_SECONDS
+    while await reader.ask("count") < most and time.monotonic() < deadline:  # noqa: ASYNC110 — it is another process
+        await asyncio.sleep(0.1)
     return await reader.ask("seen")
 
 

@@ -1,4 +1,4 @@
-"""Readers of ticks as a process of their own: it says "ready", and after a line on standard input what it has seen.
+"""Readers of ticks as a process of their own: it says "ready"; asked on standard input, how many it has had and what it has seen.
 
 `Turnover` of each tick is the time when it was made, by the clock all processes of a machine share.
 """
@@ -99,8 +99,9 @@ async def read(terminal: RelayTerminal, seen: Seen) -> None:
 
 async def answer_lines(seen: Seen) -> None:
     print(json.dumps("ready"), flush=True)
-    while (await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)).strip() == "seen":
-        print(seen.answer(), flush=True)
+    loop = asyncio.get_running_loop()
+    while (asked := (await loop.run_in_executor(None, sys.stdin.readline)).strip()) in {"count", "seen"}:
+        print(seen.answer() if asked == "seen" else json.dumps(len(seen.times) + seen.passed_over), flush=True)
 
 
 async def main() -> None:
