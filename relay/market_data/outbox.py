@@ -63,7 +63,8 @@ class MarketOutbox(Outbox):
                 await self._ready.wait()
             answers = await super().next_batch() if self._waiting else b""
             self._has_room.set()
-            written = (answers or b"") + (b"" if self.closed else self._ticks())
+            may_write = self._may_write and not self.closed and not self._waiting  # no snapshot before its answer
+            written = (answers or b"") + (self._ticks() if may_write else b"")
             if written:  # what waited may have been unsubscribed meanwhile
                 return written
 

@@ -1,4 +1,4 @@
-"""A process of its own with the real binding on the simulated library, in which `ctpabi.api.trader` is used."""
+"""A process of its own with the real binding on the simulated library, in which `ctpabi.api` is used."""
 
 from __future__ import annotations
 
@@ -42,15 +42,38 @@ def connect():
     assert wait().callback.name == "OnFrontConnected"
 """
 
+MARKET = """
+import json, queue, sys
+from pathlib import Path
+from ctpabi.api import binding
+from ctpabi.api.market import MarketApi
+
+loaded = binding.load_market()
+events = queue.Queue()
+flow = Path(sys.argv[2]) / "not" / "there" / "yet"
+api = MarketApi(loaded, flow, events.put)
+method = loaded.catalog.methods.__getitem__
+
+def say(*values):
+    print(json.dumps(values), flush=True)
+
+def wait():
+    return events.get(timeout=20)
+
+def connect():
+    api.connect([sys.argv[1]])
+    assert wait().callback.name == "OnFrontConnected"
+"""
+
 Start = Callable[[str], "Process"]
 
 
 class Process:
     """The running program; `end` gives what it said."""
 
-    def __init__(self, source: str, front: str, directory: Path) -> None:
+    def __init__(self, source: str, front: str, directory: Path, beginning: str = BEGINNING) -> None:
         self._running = subprocess.Popen(
-            [sys.executable, "-c", BEGINNING + textwrap.dedent(source), front, str(directory)],
+            [sys.executable, "-c", beginning + textwrap.dedent(source), front, str(directory)],
             env=program_environment({**os.environ, "CTP_SIMCOUNTER_RECONNECT_MS": "10"}),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -77,11 +100,16 @@ def scripted() -> Iterator[ScriptedCounter]:
 @pytest.fixture
 def start(scripted: ScriptedCounter, tmp_path: Path) -> Iterator[Start]:
     """`start(source)` runs a program that has an `api`; skipped where the library cannot be built."""
+    yield from starting(lambda source: Process(source, scripted.front, tmp_path))
+
+
+def starting(run: Start) -> Iterator[Start]:
+    """What starts programs by `run` and ends them."""
     processes: list[Process] = []
 
     def start_one(source: str) -> Process:
         try:
-            processes.append(Process(source, scripted.front, tmp_path))
+            processes.append(run(source))
         except (CompilerMissing, BindingMissing) as missing:
             pytest.skip(str(missing))
         return processes[-1]

@@ -17,6 +17,7 @@ from relay.market_data import hub as module
 from relay.market_data.book import BookBounds
 from relay.market_data.hub import HubSettings, MarketHub
 from relay.market_data.outbox import MarketOutbox
+from relay.market_data.ticks import tick_of
 from relay.sessions.endings import Ending, EndKind
 from tests.relay.market_data.played_source import PlayedSource, depth, quote_request
 
@@ -267,3 +268,36 @@ async def test_few_streams_write_in_one_round_of_the_loop(hub: MarketHub, source
         rounds.append(sum(outbox._may_write for outbox in outboxes) - before)
 
     assert max(rounds) <= 2
+
+
+async def test_no_snapshot_goes_before_its_answer(hub: MarketHub, source: PlayedSource) -> None:
+    """However many answers wait: the terminal would take it for a depth of what it has not subscribed."""
+    _, first = attached(hub, "a")
+    hub.subscribe(first, DEPTH, 1, ["rb2701"])
+    await source.say(depth("rb2701"))
+    _, outbox = attached(hub, "b")
+    for number in range(1, 100):
+        hub.unsubscribe(outbox, DEPTH, number, ["rb2701"])
+
+    hub.subscribe(outbox, DEPTH, 100, ["rb2701"])
+    await asyncio.sleep(0.01)
+
+    first_write, second_write = await bodies(outbox), await bodies(outbox)
+    assert "snapshot" not in first_write
+    assert second_write[-2:] == ["changed", "snapshot"]
+
+
+async def test_a_stream_with_answers_waits_for_its_turn_with_ticks(hub: MarketHub, source: PlayedSource) -> None:
+    """And asks for one turn at a time: changes all the time would fill the line of turns."""
+    _, outbox = attached(hub, "a")
+    hub.subscribe(outbox, DEPTH, 1, ["rb2701"])
+    await source.say(depth("rb2701"))
+    await asyncio.sleep(0.01)
+    await read(outbox)
+
+    for number in range(2, 50):
+        hub.unsubscribe(outbox, QUOTES, number, ["rb2701"])
+        outbox.put_tick(tick_of(depth("rb2701", number)))
+        await read(outbox)
+
+    assert len(hub._turns._asked) <= 1

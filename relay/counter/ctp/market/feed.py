@@ -2,12 +2,14 @@
 
 Theory of operation
 -------------------
-`_wanted` is the truth: what is subscribed whenever the session is live. A change goes to the API at once while it is; what the
-API does not take (-2, -3) stays in `_unsent` and is tried again. After each login everything wanted is unsent.
+`_wanted` is the truth: what is subscribed whenever the session is live. A change goes to the API at once while it is, and the
+changes of the `_REST_SECONDS` after it together: a terminal that changes its mind all the time costs the counter no more. What
+the API does not take (-2, -3) stays in `_unsent` and is tried again. After each login everything wanted is unsent.
 
 Callbacks come in bursts from the inbox and wait in `_waiting`, in their order. `next_batch` turns some of them into items: few
 enough that the loop has other turns in between, because orders run on the same loop. Where more than `_MOST_WAITING` wait,
-the relay does not keep up with the exchange; then of each instrument the newest depth is kept, and says how many went.
+the relay does not keep up with the exchange; then the newest of each instrument is kept, unencoded, and `_passed` says how
+many went. Where callbacks were lost the instance is made anew, once, and what the old one still says is not heard.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable
+from itertools import islice
 
 import structlog
 
@@ -24,7 +27,7 @@ from ctpabi.api.spi import Put, RawEvent
 from ctpabi.catalog import Catalog
 from ctpabi.codec import layout, text
 from ctpabi.codec.messages import message_encoder
-from relay.counter.ctp.market.machine import FeedMachine, FeedPhase, FeedStep
+from relay.counter.ctp.market.machine import NOTHING, FeedMachine, FeedPhase, FeedStep
 from relay.counter.ctp.session.patience import Patience
 from relay.counter.market_port import FeedItem, FeedKind, MarketItem, MarketState, NotSubscribed
 from relay.tasks import Tasks
@@ -35,6 +38,7 @@ _AT_A_TIME = 32
 _MOST_WAITING = 20_000
 _INBOX_LIMIT = 100_000
 _NAMES_AT_A_TIME = 200
+_REST_SECONDS = 0.1
 _AGAIN_SECONDS = 1.0
 _METHODS = {
     (FeedKind.DEPTH, True): "SubscribeMarketData",
@@ -68,11 +72,15 @@ class CtpMarketFeed:
         self._loop = asyncio.get_running_loop()
         self._wanted: dict[FeedKind, dict[str, None]] = {kind: {} for kind in FeedKind}
         self._unsent: dict[tuple[FeedKind, bool], dict[str, None]] = {key: {} for key in _METHODS}
-        self._waiting: deque[RawEvent | MarketItem] = deque()
+        self._waiting: deque[RawEvent | MarketState] = deque()
+        self._most_waiting = _MOST_WAITING
+        self._passed: dict[tuple[str, str], int] = {}
+        """by callback and instrument: how many were left out of `_waiting` and are not said yet"""
         self._arrived = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
         self._again: asyncio.TimerHandle | None = None
         self._trading_day = ""
+        self._renewing = False
         self._tasks = Tasks()
         self._encoders = {
             kind: message_encoder(catalog.structs[catalog.callbacks[name].struct]) for name, kind in _ITEMS.items()
@@ -85,8 +93,9 @@ class CtpMarketFeed:
         return slice(found.offset, found.offset + found.size)
 
     def _make_instance(self) -> None:
-        self._inbox: Inbox[RawEvent] = Inbox(self._loop, self._burst, _INBOX_LIMIT)
-        self._api = self._new_api(self._inbox.put)
+        inbox: Inbox[RawEvent] = Inbox(self._loop, lambda burst: self._burst(inbox, burst), _INBOX_LIMIT)
+        self._inbox = inbox
+        self._api = self._new_api(inbox.put)
 
     def start(self) -> None:
         self._waiting.append(MarketState(live=False, reason=_NOT_CONNECTED))
@@ -119,7 +128,10 @@ class CtpMarketFeed:
         for name in names:
             self._unsent[kind, not subscribe].pop(name, None)
         self._unsent[kind, subscribe].update(names)
-        self._send()
+        if self._again is None:
+            self._send()
+            if self._again is None:
+                self._again = self._loop.call_later(_REST_SECONDS, self._send_again)
 
     def _send(self) -> None:
         """All that is unsent, as far as the API takes it."""
@@ -127,7 +139,7 @@ class CtpMarketFeed:
             return
         for (kind, subscribe), names in self._unsent.items():
             while names:
-                part = list(names)[:_NAMES_AT_A_TIME]
+                part = list(islice(names, _NAMES_AT_A_TIME))
                 if self._api.subscribe(_METHODS[kind, subscribe], [text.encode(name) for name in part]) != 0:
                     if self._again is None:
                         self._again = self._loop.call_later(_AGAIN_SECONDS, self._send_again)
@@ -142,6 +154,8 @@ class CtpMarketFeed:
     # The machine ----------------------------------------------------------------------------------------------
 
     def _carry_out(self, step: FeedStep) -> None:
+        if step == NOTHING:
+            return
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -188,17 +202,30 @@ class CtpMarketFeed:
         """The relay stood still for so long that callbacks were lost: begin anew, with nothing of the old."""
         await asyncio.to_thread(self._api.release)
         self._make_instance()
+        self._renewing = False
         self._api.connect(self.fronts)
 
     # Up -------------------------------------------------------------------------------------------------------
 
-    def _burst(self, burst: list[RawEvent]) -> None:
-        if self._inbox.overflowed:
-            self._inbox.overflowed = False
-            _log.error("market_data_overflowed", most=_INBOX_LIMIT)
-            self._carry_out(self._machine.disconnected("callbacks were lost"))
-            self._tasks.start(self._renew(), "renew the market data session")
+    def _burst(self, inbox: Inbox[RawEvent], burst: list[RawEvent]) -> None:
+        if inbox is not self._inbox or self._renewing:
             return
+        if inbox.overflowed:
+            self._lost_some()
+            return
+        self._sort(burst)
+        if len(self._waiting) > self._most_waiting:
+            self._thin_out()
+        if self._waiting:
+            self._arrived.set()
+
+    def _lost_some(self) -> None:
+        self._renewing = True
+        _log.error("market_data_overflowed", most=_INBOX_LIMIT)
+        self._carry_out(self._machine.disconnected("callbacks were lost"))
+        self._tasks.start(self._renew(), "renew the market data session")
+
+    def _sort(self, burst: list[RawEvent]) -> None:
         for event in burst:
             match event.callback.name:
                 case "OnRtnDepthMarketData" | "OnRtnForQuoteRsp" | "OnRspSubMarketData" | "OnRspSubForQuoteRsp":
@@ -213,10 +240,6 @@ class CtpMarketFeed:
                     self._carry_out(self._machine.logged_out("the counter logged the relay out"))
                 case _:
                     pass
-        if len(self._waiting) > _MOST_WAITING:
-            self._thin_out()
-        if self._waiting:
-            self._arrived.set()
 
     async def next_batch(self) -> list[MarketItem]:
         while True:
@@ -229,7 +252,7 @@ class CtpMarketFeed:
             if items:
                 return items
 
-    def _item(self, one: RawEvent | MarketItem) -> MarketItem | None:
+    def _item(self, one: RawEvent | MarketState) -> MarketItem | None:
         if not isinstance(one, RawEvent):
             return one
         callback = one.callback.name
@@ -238,7 +261,8 @@ class CtpMarketFeed:
         name = self._name(callback, one.body)
         kind = _ITEMS.get(callback)
         if kind is not None:
-            return FeedItem(kind, name, self._encoders[kind](one.body))
+            passed = self._passed.pop((callback, name), 0) if self._passed else 0
+            return FeedItem(kind, name, self._encoders[kind](one.body), passed)
         error_id, message = one.error
         if not error_id:
             return None
@@ -249,18 +273,15 @@ class CtpMarketFeed:
         return text.decode(body[self._named_at[callback]].partition(b"\0")[0])
 
     def _thin_out(self) -> None:
-        """Of each instrument the newest depth, in the place of its oldest; all else stays."""
-        newest: dict[str, FeedItem] = {}
-        kept: dict[int, MarketItem] = {}
-        places: dict[str, int] = {}
+        """The newest of each instrument in the place of its oldest; all else stays. Rarely: it looks at all that waits."""
+        kept: dict[object, RawEvent | MarketState] = {}
         for place, one in enumerate(self._waiting):
-            item = self._item(one)
-            if isinstance(item, FeedItem) and item.kind is FeedKind.DEPTH:
-                before = newest.get(item.instrument_id)
-                passed = 0 if before is None else before.passed_over + 1
-                newest[item.instrument_id] = item._replace(passed_over=item.passed_over + passed)
-                places.setdefault(item.instrument_id, place)
-            elif item is not None:
-                kept[place] = item
-        kept.update({places[name]: item for name, item in newest.items()})
-        self._waiting = deque(kept[place] for place in sorted(kept))
+            if not isinstance(one, RawEvent) or one.body is None or one.callback.name not in _ITEMS:
+                kept[place] = one
+                continue
+            key = one.callback.name, self._name(one.callback.name, one.body)
+            if key in kept:
+                self._passed[key] = self._passed.get(key, 0) + 1
+            kept[key] = one
+        self._waiting = deque(kept.values())
+        self._most_waiting = max(_MOST_WAITING, 2 * len(kept))

@@ -29,7 +29,7 @@ class FeedStep:
 
     log_in: bool = False
     timer_seconds: float = 0.0
-    """0: none runs any more"""
+    """0: none runs any more, but for a step that is `NOTHING`"""
     became_live: bool = False
     """everything is subscribed now"""
     was_lost: bool = False
@@ -37,7 +37,8 @@ class FeedStep:
     """with was_lost, or where a login failed"""
 
 
-_NOTHING = FeedStep()
+NOTHING = FeedStep()
+"""What came changes nothing: a timer that runs goes on."""
 
 
 class FeedMachine:
@@ -61,14 +62,14 @@ class FeedMachine:
     def logged_in(self) -> FeedStep:
         """A late answer, after a pause has begun, counts too."""
         if self.phase not in {FeedPhase.LOGGING_IN, FeedPhase.PAUSING}:
-            return _NOTHING
+            return NOTHING
         self.phase, self._pause = FeedPhase.LIVE, self._first_pause
         return FeedStep(became_live=True)
 
     def login_failed(self, why: str) -> FeedStep:
         """It was refused, or could not be sent."""
         if self.phase is not FeedPhase.LOGGING_IN:
-            return _NOTHING
+            return NOTHING
         self.phase = FeedPhase.PAUSING
         pause, self._pause = self._pause, min(2 * self._pause, self._longest_pause)
         return FeedStep(timer_seconds=pause, why=why)
@@ -76,7 +77,7 @@ class FeedMachine:
     def logged_out(self, why: str) -> FeedStep:
         """The counter ended the login and left the connection."""
         if self.phase is not FeedPhase.LIVE:
-            return _NOTHING
+            return NOTHING
         self.phase = FeedPhase.PAUSING
         return FeedStep(was_lost=True, why=why, timer_seconds=self._pause)
 
@@ -84,7 +85,7 @@ class FeedMachine:
         """The timer of the last step rang."""
         if self.phase is FeedPhase.LOGGING_IN:
             return self.login_failed("the login was not answered")
-        return self._log_in() if self.phase is FeedPhase.PAUSING else _NOTHING
+        return self._log_in() if self.phase is FeedPhase.PAUSING else NOTHING
 
     def _log_in(self) -> FeedStep:
         self.phase = FeedPhase.LOGGING_IN
