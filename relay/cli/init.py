@@ -92,34 +92,69 @@ def init(
             )
         asking = _Asking(asks=not yes)
         wanted = _mode(asking, mode)
-        fronts = tuple(front or _list(asking.text(None, "前置地址，逗号分隔 fronts (tcp://HOST:PORT)", "--front")))
+        fronts = tuple(
+            front
+            or _list(
+                asking.text(
+                    None,
+                    spoken("前置地址，逗号分隔（tcp://HOST:PORT）", "fronts, by commas (tcp://HOST:PORT)"),
+                    "--front",
+                )
+            )
+        )
         answers = FirstAnswers(
             mode=wanted,
             fronts=fronts,
-            broker_id=asking.text(broker, "经纪公司代码 BrokerID", "--broker"),
-            relay_app_id=asking.text(relay_app_id, "中继 AppID (relay's own)", "--relay-app-id"),
+            broker_id=asking.text(broker, spoken("经纪公司代码 BrokerID", "BrokerID"), "--broker"),
+            relay_app_id=asking.text(
+                relay_app_id, spoken("中继自己的 AppID", "the relay's own AppID"), "--relay-app-id"
+            ),
             production=not evaluation,
-            address=(at := asking.text(address, "监听地址 listen address", "--address", _DEFAULT_ADDRESS)),
-            names=tuple(name or _list(asking.text(None, "终端连接的名称 names terminals dial", "--name", _dialed(at)))),
+            address=(
+                at := asking.text(
+                    address, spoken("监听地址 HOST:PORT", "listen address, HOST:PORT"), "--address", _DEFAULT_ADDRESS
+                )
+            ),
+            names=tuple(
+                name
+                or _list(
+                    asking.text(
+                        None,
+                        spoken("终端所连的主机名或地址", "names or addresses that terminals dial"),
+                        "--name",
+                        _dialed(at),
+                    )
+                )
+            ),
             operator=_operator(asking, wanted, operator),
-            database_url=asking.text(database_url, "PostgreSQL URL (空 = SQLite, empty)", "--database-url", ""),
-            auth_code=asking.secret(relay_auth_code_file, directory / AUTH_CODE_FILE, "中继授权码 relay's auth code"),
+            database_url=asking.text(
+                database_url,
+                spoken("PostgreSQL URL，留空用 SQLite", "PostgreSQL's URL; SQLite where it is empty"),
+                "--database-url",
+                "",
+            ),
+            auth_code=asking.secret(
+                relay_auth_code_file, directory / AUTH_CODE_FILE, spoken("中继授权码", "the relay's auth code")
+            ),
             operator_password=asking.secret(
-                operator_password_file, directory / OPERATOR_FILE, "操作员密码 operator's password"
+                operator_password_file, directory / OPERATOR_FILE, spoken("操作员密码", "the operator's password")
             )
             if wanted == "many_to_one"
             else None,
             chinese=reads_chinese(os.environ),
         )
-        if asking.missing:
-            raise CommandRefused(f"请给出 / give: {', '.join(asking.missing)}")
+        if missing := ", ".join(asking.missing):
+            raise CommandRefused(spoken(f"请给出：{missing}", f"give: {missing}"))
         written = make(directory, answers, dt.datetime.now(dt.UTC))
         _end(directory, answers, written)
 
 
 def _mode(asking: _Asking, given: Mode | None) -> Literal["many_to_many", "many_to_one"]:
     text = asking.text(
-        given.value if given else None, "模式 mode (many_to_many / many_to_one)", "--mode", "many_to_many"
+        given.value if given else None,
+        spoken("模式（many_to_many 或 many_to_one）", "mode (many_to_many or many_to_one)"),
+        "--mode",
+        "many_to_many",
     )
     match text:
         case "many_to_many" | "many_to_one":
@@ -129,7 +164,11 @@ def _mode(asking: _Asking, given: Mode | None) -> Literal["many_to_many", "many_
 
 
 def _operator(asking: _Asking, mode: str, given: str | None) -> str:
-    return asking.text(given, "操作员 operator's UserID", "--operator") if mode == "many_to_one" else ""
+    return (
+        asking.text(given, spoken("操作员 UserID", "the operator's UserID"), "--operator")
+        if mode == "many_to_one"
+        else ""
+    )
 
 
 def _list(text: str) -> list[str]:

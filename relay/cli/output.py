@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 from google.protobuf.message import Message
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -48,6 +49,9 @@ EPILOG = (
 
 _FULL_TIME = re.compile(r"^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)\.\d{6}\+08:00$")
 
+_FOLDED = 20
+"""a longer word may be broken in a table: paths and names of settings"""
+
 AsJson = Annotated[bool, typer.Option("--json", help="Write JSON instead of text.")]
 
 
@@ -77,12 +81,38 @@ def show(title: str, rows: Sequence[Mapping[str, object]], *, as_json: bool) -> 
     if not rows:
         say(reader(f"{reader.heading(title)}：无", f"{title}: none"))
         return
+    headings = [reader.heading(name) for name in rows[0]]
+    cells = [[shown(_cell(value, reader)) for value in row.values()] for row in rows]
+    longest = [max(map(_longest_word, column)) for column in zip(headings, *cells, strict=True)]
+    console = Console()
+    if sum(min(longest_one, _FOLDED) + 3 for longest_one in longest) + 1 > console.width:
+        console.print(Text(reader.heading(title)))
+        _print_one_below_the_other(console, headings, cells)
+        return
     table = Table(title=Text(reader.heading(title)), title_justify="left")
-    for name in rows[0]:
-        table.add_column(reader.heading(name), overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(shown(_cell(value, reader))) for value in row.values()))
-    Console().print(table)
+    for heading, column, word in zip(headings, zip(*cells, strict=True), longest, strict=True):
+        whole = word <= _FOLDED and not any(" " in cell for cell in column)
+        table.add_column(heading, overflow="fold", no_wrap=whole)
+    for row in cells:
+        table.add_row(*map(Text, row))
+    console.print(table)
+
+
+def _print_one_below_the_other(console: Console, headings: Sequence[str], cells: Iterable[Sequence[str]]) -> None:
+    """Where a table would break its words: each row is some lines, a member each."""
+    for row in cells:
+        grid = Table.grid(padding=(0, 2))
+        grid.add_column(no_wrap=True)
+        grid.add_column(overflow="fold")
+        for heading, cell in zip(headings, row, strict=True):
+            grid.add_row(Text(f"  {heading}"), Text(cell))
+        console.print(grid)
+        console.print()
+
+
+def _longest_word(text: str) -> int:
+    """In columns of a terminal; Chinese may be broken anywhere."""
+    return max((cell_len(word) for word in text.split() if word.isascii()), default=2)
 
 
 def values_of(message: Message) -> dict[str, object]:
@@ -115,7 +145,7 @@ def reporting() -> Iterator[None]:
         more = [f"  {problem}" for problem in error.problems]
         raise _leave(f"{error.source}:", ExitCode.SETTINGS, more) from None
     except (SecretFileRefused, SecretUnreadable) as error:
-        raise _leave(str(error), ExitCode.SETTINGS) from None
+        raise _leave(reader_here().half(str(error)), ExitCode.SETTINGS) from None
     except NothingToVerify as error:
         raise _leave(spoken(f"无可核验：{error}", f"nothing to verify: {error}"), ExitCode.NOTHING) from None
     except DatabaseUnusable as error:

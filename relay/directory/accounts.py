@@ -24,6 +24,7 @@ from relay.directory.terminals import EntryExists, EntryUnknown
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}")
 ACCOUNT_NAME: Final = "1 to 32 small letters, digits, and . _ - after the first"
+_ACCOUNT_NAME_ZH: Final = "1 至 32 个小写字母或数字，第一个之后还可有 . _ -"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ class ConsoleAccounts:
     def add(self, name: str, role: str, password_hash: str) -> None:
         """Make an account; raises EntryExists, or ValueError for a name that cannot be one."""
         if not _NAME.fullmatch(name):
-            raise ValueError(f"an account's name has {ACCOUNT_NAME}")
+            raise ValueError(f"账号名应为{_ACCOUNT_NAME_ZH} / an account's name has {ACCOUNT_NAME}")
         now = stamp(self._clock())
         values = {
             "name": name,
@@ -113,7 +114,7 @@ class ConsoleAccounts:
             with self._transaction() as connection:
                 connection.execute(insert(CONSOLE_ACCOUNT).values(values))
         except IntegrityError:
-            raise EntryExists(f"there is an account {name} already") from None
+            raise EntryExists(f"已有账号 {name} / there is an account {name} already") from None
 
     def set_enabled(self, name: str, enabled: bool) -> None:
         """Raises EntryUnknown. A disabled account's sign-ins end."""
@@ -177,7 +178,7 @@ class ConsoleAccounts:
         with self._transaction() as connection:
             changed = connection.execute(update(CONSOLE_ACCOUNT).where(_is(name)).values(values))
         if changed.rowcount != 1:
-            raise EntryUnknown(f"there is no account {name}")
+            raise EntryUnknown(f"没有账号 {name} / there is no account {name}")
 
     def _row(self, name: str) -> Row[Any] | None:
         with self._reading() as connection:

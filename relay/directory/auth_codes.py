@@ -14,7 +14,10 @@ class AuthCodeMalformed(ValueError):
     """An auth code that is not 16 ASCII characters; the message does not show it."""
 
     def __init__(self) -> None:
-        super().__init__(f"an auth code has {AUTH_CODE_CHARACTERS} printable ASCII characters")
+        super().__init__(
+            f"授权码应为 {AUTH_CODE_CHARACTERS} 个可打印 ASCII 字符"
+            f" / an auth code has {AUTH_CODE_CHARACTERS} printable ASCII characters"
+        )
 
 
 def auth_code_key(auth_code: str) -> bytes:

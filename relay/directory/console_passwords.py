@@ -18,5 +18,8 @@ def make_hasher() -> PasswordHasher:
 def hashed_password(password: str, hasher: PasswordHasher) -> str:
     """Raises ValueError for a password that is too short or too long."""
     if not LEAST_CHARACTERS <= len(password) <= MOST_CHARACTERS:
-        raise ValueError(f"a password has {LEAST_CHARACTERS} to {MOST_CHARACTERS} characters")
+        raise ValueError(
+            f"密码应有 {LEAST_CHARACTERS} 至 {MOST_CHARACTERS} 个字符"
+            f" / a password has {LEAST_CHARACTERS} to {MOST_CHARACTERS} characters"
+        )
     return hasher.hash(password)

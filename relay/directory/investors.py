@@ -22,7 +22,7 @@ from relay.database.schema import INVESTOR
 from relay.database.times import stamp
 from relay.directory.access import DirectoryAccess, DirectoryUnavailable
 from relay.directory.announcements import announce
-from relay.directory.names import ACCOUNT_ID, is_account_id
+from relay.directory.names import ACCOUNT_ID, ACCOUNT_ID_ZH, is_account_id
 from relay.directory.terminals import EntryExists, EntryUnknown
 from relay.refusals import login_reasons
 from relay.refusals.refusal import Refused
@@ -107,8 +107,8 @@ class Investors:
         self, broker_id: str, investor_id: str, hashed: str, account_ids: Iterable[str] = ()
     ) -> InvestorRecord:
         """The same with a password that was hashed before the transaction began; raises as `add` does."""
-        _check_id("broker id", broker_id, 10)
-        _check_id("investor id", investor_id, 12)
+        _check_id("BrokerID", "broker id", broker_id, 10)
+        _check_id("InvestorID", "investor id", investor_id, 12)
         now = stamp(self._clock())
         record = InvestorRecord(broker_id, investor_id, _accounts(account_ids) or (investor_id,), True, now, now)
         values = {
@@ -124,7 +124,7 @@ class Investors:
             with self._transaction() as connection:
                 connection.execute(insert(INVESTOR).values(values))
         except IntegrityError:
-            raise EntryExists(f"investor {investor_id} is registered already") from None
+            raise EntryExists(f"投资者 {investor_id} 已登记 / investor {investor_id} is registered already") from None
         return record
 
     def set_password(self, broker_id: str, investor_id: str, password: str) -> None:
@@ -136,7 +136,7 @@ class Investors:
         """Say which accounts are this investor's, from the next login on; raises EntryUnknown, ValueError."""
         accounts = _accounts(account_ids)
         if not accounts:
-            raise ValueError("an investor has an account")
+            raise ValueError("投资者至少要有一个资金账号 / an investor has an account")
         self._change(broker_id, investor_id, account_ids=json.dumps(accounts))
 
     def set_enabled(self, broker_id: str, investor_id: str, enabled: bool) -> None:
@@ -146,7 +146,7 @@ class Investors:
     def hashed(self, password: str) -> str:
         """Takes some 30 ms; raises ValueError for an empty one."""
         if not password:
-            raise ValueError("a password is not empty")
+            raise ValueError("密码不能为空 / a password is not empty")
         return self._hasher.hash(password)
 
     def _password_is(self, hashed: str, password: str) -> bool:
@@ -160,7 +160,10 @@ class Investors:
             changed = connection.execute(update(INVESTOR).where(_is(broker_id, investor_id)).values(values))
             announce(connection)
         if changed.rowcount != 1:
-            raise EntryUnknown(f"investor {investor_id} of broker {broker_id} is not registered")
+            raise EntryUnknown(
+                f"经纪公司 {broker_id} 的投资者 {investor_id} 未登记"
+                f" / investor {investor_id} of broker {broker_id} is not registered"
+            )
 
 
 async def read_investors(access: DirectoryAccess, investors: Investors, broker_id: str, replace: Replace) -> None:
@@ -207,10 +210,13 @@ def _record(row: Row[Any]) -> InvestorRecord:
 def _accounts(account_ids: Iterable[str]) -> tuple[str, ...]:
     accounts = tuple(account_ids)
     if not all(map(is_account_id, accounts)):
-        raise ValueError(f"an account id has {ACCOUNT_ID}")
+        raise ValueError(f"资金账号应为{ACCOUNT_ID_ZH} / an account id has {ACCOUNT_ID}")
     return accounts
 
 
-def _check_id(what: str, value: str, longest: int) -> None:
+def _check_id(field: str, english: str, value: str, longest: int) -> None:
     if not 1 <= len(value) <= longest or not value.isascii() or not value.isalnum():
-        raise ValueError(f"{what}: 1 to {longest} ASCII letters and digits are allowed")
+        raise ValueError(
+            f"{field} 应为 1 至 {longest} 个 ASCII 字母或数字"
+            f" / {english}: 1 to {longest} ASCII letters and digits are allowed"
+        )

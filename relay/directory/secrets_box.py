@@ -31,7 +31,7 @@ class SecretsBox:
         try:
             return cls(read_secret(path).get_secret_value().encode("ascii"), path)
         except ValueError:
-            raise SecretFileRefused(f"{path}: holds no key of this relay") from None
+            raise SecretFileRefused(f"{path}：不是本中继的密钥 / {path}: holds no key of this relay") from None
 
     @classmethod
     def open_or_create(cls, path: Path) -> SecretsBox:
@@ -53,5 +53,8 @@ class SecretsBox:
         try:
             return self._fernet.decrypt(locked).decode("utf-8")
         except InvalidToken:
-            key = f"the key file {self._file}" if self._file else "this key"
-            raise SecretUnreadable(f"{key} is not the one this was encrypted with") from None
+            file, key = f"密钥文件 {self._file} ", f"the key file {self._file}"
+            chinese, english = (file, key) if self._file else ("这把密钥", "this key")
+            raise SecretUnreadable(
+                f"{chinese}不是加密时所用的 / {english} is not the one this was encrypted with"
+            ) from None

@@ -19,7 +19,7 @@ from relay.database.schema import TERMINAL
 from relay.database.times import stamp
 from relay.directory.announcements import announce, listening
 from relay.directory.auth_codes import auth_code_key
-from relay.directory.names import APP_ID, is_app_id
+from relay.directory.names import APP_ID, APP_ID_ZH, is_app_id
 from relay.directory.secrets_box import SecretsBox, SecretUnreadable
 from relay.settings.secret_files import SecretFileRefused
 
@@ -83,15 +83,18 @@ def open_key(engine: Engine, path: Path) -> SecretsBox:
         rows = connection.execute(select(TERMINAL.c.app_id, TERMINAL.c.auth_code)).all()
     if not rows:
         return SecretsBox.open_or_create(path)
+    chinese = f"数据库里有 {len(rows)} 个授权码，只有它们的密钥能读：{_BRING_THE_KEY_ZH} {path}；{_IF_LOST_ZH}"
     where = f"the database has auth codes ({len(rows)}) that only their key reads: {_BRING_THE_KEY} {path}; {_IF_LOST}"
     if not path.exists():
-        raise SecretFileRefused(f"{path}: there is no such file; {where}")
+        raise SecretFileRefused(f"{path}：没有这个文件；{chinese} / {path}: there is no such file; {where}")
     box = SecretsBox.open(path)
     if not any(_reads(box, row.auth_code) for row in rows):
-        raise SecretFileRefused(f"{path}: is another key; {where}")
+        raise SecretFileRefused(f"{path}：是另一把密钥；{chinese} / {path}: is another key; {where}")
     return box
 
 
+_BRING_THE_KEY_ZH = "请从登记它们的中继或备份复制到"
+_IF_LOST_ZH = "若确已丢失，用 `ctp-relay terminal rotate --key-lost` 给每个终端换新授权码"
 _BRING_THE_KEY = "copy the file of the relay that registered them, or of the backup, to"
 _IF_LOST = "where it is lost for good, give each terminal a new code with `ctp-relay terminal rotate --key-lost`"
 
@@ -146,7 +149,7 @@ class Terminals:
         """Register a terminal; raises EntryExists, AuthCodeMalformed, or ValueError for an app id CTP cannot carry."""
         auth_code_key(auth_code)
         if not is_app_id(app_id):
-            raise ValueError(f"an app id has {APP_ID}")
+            raise ValueError(f"终端 AppID 应为{APP_ID_ZH} / an app id has {APP_ID}")
         now = stamp(self._clock())
         terminal = Terminal(app_id, auth_code, frozenset(modes), True, now, now, kinds=frozenset(kinds))
         values = {
@@ -162,7 +165,10 @@ class Terminals:
             with self._transaction() as connection:
                 connection.execute(insert(TERMINAL).values(values))
         except IntegrityError:
-            raise EntryExists(f"app id {app_id} is registered already; change it with `terminal rotate`") from None
+            raise EntryExists(
+                f"终端 AppID {app_id} 已登记；更换授权码用 `terminal rotate`"
+                f" / app id {app_id} is registered already; change it with `terminal rotate`"
+            ) from None
         return terminal
 
     def set_enabled(self, app_id: str, enabled: bool) -> None:
@@ -172,7 +178,7 @@ class Terminals:
     def set_kinds(self, app_id: str, kinds: Iterable[ReportKind]) -> None:
         """Say which reports a terminal may send, from the next login on; raises EntryUnknown, ValueError."""
         if not (wanted := _words(kinds)):
-            raise ValueError("a terminal sends one kind of report at least")
+            raise ValueError("终端至少要有一种上报 / a terminal sends one kind of report at least")
         self._change(app_id, kinds=wanted)
 
     def set_certificates(self, app_id: str, marks: Iterable[str]) -> None:
@@ -206,7 +212,7 @@ class Terminals:
             changed = connection.execute(update(TERMINAL).where(TERMINAL.c.app_id == app_id).values(values))
             announce(connection)
         if changed.rowcount != 1:
-            raise EntryUnknown(f"app id {app_id} is not registered")
+            raise EntryUnknown(f"终端 AppID {app_id} 未登记 / app id {app_id} is not registered")
 
     def _as_known(self, row: Row[Any], known: Terminal | None) -> Terminal:
         if known is None or not known.readable or known.locked != row.auth_code:
