@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ctpabi.api import binding
+from ctpabi.api.loaded_library import LoadedLibrary, loaded_library
 from ctpabi.api.market import MarketApi
 from ctpabi.catalog import Distribution
 from relay.counter.breaker import Breaker
@@ -181,6 +182,11 @@ def make_counter(
         password=secrets.operator_password.get_secret_value(),
         read_password=rules.operator_password,
     )
+
+
+def library_of(settings: Settings) -> LoadedLibrary:
+    """The file that sends this relay's reports; for evidence. Raises OSError where none is loaded."""
+    return loaded_library(binding.load(Distribution(settings.counter.binding)))
 
 
 def make_market_source(settings: Settings, flow_dir: Path) -> MarketSource:

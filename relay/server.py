@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import datetime as dt
 import functools
 import os
@@ -33,7 +34,7 @@ from relay.counter.ctp.order_map.in_database import OrdersInDatabase
 from relay.counter.ctp.order_map.relay_numbers import take_number
 from relay.counter.ctp.order_map.tables import OrderTables
 from relay.counter.port import Counter, Evidence, Mode
-from relay.counter_choice import CounterRules, ProcessParts, make_counter, make_market_source, make_parts
+from relay.counter_choice import CounterRules, ProcessParts, library_of, make_counter, make_market_source, make_parts
 from relay.database.database import open_database, prepare
 from relay.database.state_lock import StateLock
 from relay.database.times import COUNTER_ZONE
@@ -323,6 +324,8 @@ def _started(settings: Settings, number: int) -> dict[str, object]:
         "mode": settings.relay.mode,
         "relay_app_id": settings.counter.relay_app_id,
         "broker_id": settings.counter.broker_id,
+        "binding": settings.counter.binding,
+        "library": dataclasses.asdict(library_of(settings)),
         "genuineness_checked": settings.verification.genuineness,
     }
 

@@ -75,7 +75,7 @@ class ApiInstance:
 
     def library(self) -> Path | None:
         """The file whose code made this instance: the one that its virtual table is mapped from."""
-        return _file_mapped_at(ctypes.c_uint64.from_address(int(self._api.this)).value)
+        return file_mapped_at(ctypes.c_uint64.from_address(int(self._api.this)).value)
 
     def release(self) -> None:
         """Stop the API's threads and free it. Safe to call again and from several threads.
@@ -97,7 +97,8 @@ def _release_all() -> None:
         instance.release()
 
 
-def _file_mapped_at(address: int) -> Path | None:
+def file_mapped_at(address: int) -> Path | None:
+    """The file that this address of the process is mapped from; None where it is no file's."""
     for line in Path("/proc/self/maps").read_text(encoding="utf-8", errors="replace").splitlines():
         first, _, last = line.split(maxsplit=1)[0].partition("-")
         if int(first, 16) <= address < int(last, 16):

@@ -5,6 +5,8 @@ The whole contract suite runs on it by `make contract-tts`.
 
 from __future__ import annotations
 
+import hashlib
+
 import pytest
 
 from ctpabi.catalog import Distribution
@@ -56,7 +58,21 @@ async def test_a_terminal_trades_through_it(start_site: StartRelay, mode: Mode) 
     assert lacks_field.value.refusal.reason == "field_not_offered_by_counter"
     assert "InputOrder.order_memo" in lacks_field.value.refusal.message
     assert [line["user_id"] for line in site.reports_of(INVESTORS[0])] == [INVESTORS[0]]
+    _the_ledger_says_which_library(site)
     await _wechat_is_refused(site)
+
+
+def _the_ledger_says_which_library(site: Site) -> None:
+    """The file that sent the reports: here the shim, which stands in the vendor's place."""
+    (started,) = (entry.data for entry in site.relay.ledger() if entry.kind == "relay_started")
+    shim = shim_of(Distribution.TTS).trader
+
+    assert started["binding"] == "openctp-tts"
+    assert started["library"] == {
+        "file": str(shim.resolve()),
+        "version": "v6.7.2_SIMCOUNTER",
+        "sha256": hashlib.sha256(shim.read_bytes()).hexdigest(),
+    }
 
 
 async def _wechat_is_refused(site: Site) -> None:
