@@ -12,6 +12,8 @@ import grpc
 # One batch of a day's replay is the largest message; the relay refuses larger ones from us by itself.
 MAX_RECEIVE_BYTES = 16 * 1024 * 1024
 CONNECT_MILLISECONDS = 10_000
+SILENCE_MILLISECONDS = 10_000
+"""how long the relay may leave a ping unanswered before the connection is taken as broken"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,9 @@ def open_channel(address: str, tls: Tls, keepalive_seconds: float) -> grpc.aio.C
     if keepalive_seconds:
         options += [
             ("grpc.keepalive_time_ms", int(keepalive_seconds * 1000)),
-            ("grpc.keepalive_timeout_ms", 10_000),
+            ("grpc.keepalive_timeout_ms", SILENCE_MILLISECONDS),
+            # gRPC ends a ping by this bound, 60 s unless it is set; the one above alone changes nothing.
+            ("grpc.http2.ping_timeout_ms", SILENCE_MILLISECONDS),
             ("grpc.http2.max_pings_without_data", 0),
         ]
     if tls.insecure:

@@ -33,6 +33,7 @@ _OPTIONS = (
     ("grpc.max_concurrent_streams", _MOST_CALLS),
     ("grpc.keepalive_time_ms", 20_000),
     ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.http2.ping_timeout_ms", 10_000),
     ("grpc.server_handshake_timeout_ms", 5_000),
 )
 

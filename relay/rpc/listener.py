@@ -224,6 +224,8 @@ class Listener:
                 ("grpc.so_reuseport", 0),
                 ("grpc.keepalive_time_ms", 20_000),
                 ("grpc.keepalive_timeout_ms", 10_000),
+                # gRPC ends a ping by this bound, 60 s unless it is set; the one above alone changes nothing.
+                ("grpc.http2.ping_timeout_ms", 10_000),
                 ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
             ]
         )
