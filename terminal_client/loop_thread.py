@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
+from collections import deque
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future
 from typing import Any, Generic, TypeVar
@@ -54,6 +55,31 @@ class LoopThread:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+
+class LoopCalls(Generic[T]):
+    """Hands what any thread puts to a function on the loop's thread, in order; a burst wakes the loop once."""
+
+    def __init__(self, thread: LoopThread, take: Callable[[T], object]) -> None:
+        self._thread = thread
+        self._take = take
+        self._items: deque[T] = deque()
+        self._is_due = False
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def put(self, item: T) -> None:
+        # In this order: who finds the loop woken already has put its item before the loop looks.
+        self._items.append(item)
+        if not self._is_due:
+            self._is_due = True
+            self._thread.call_soon(self._take_all)
+
+    def _take_all(self) -> None:
+        self._is_due = False
+        while self._items:
+            self._take(self._items.popleft())
 
 
 async def _settled() -> None:

@@ -39,19 +39,19 @@ from concurrent.futures import Future
 from ctpabi.api.spi import Put, RawEvent
 from ctpabi.catalog import Method
 from ctpabi.codec import layout
-from ctpabi.codec.messages import message_from_struct
-from ctprelay.ctp.v1 import requests_pb2
-from ctprelay.v1 import terminal_pb2 as pb
 from terminal_client.client import client_version
 from terminal_client.collector import Collected, collect
-from terminal_client.loop_thread import LoopThread
+from terminal_client.loop_thread import LoopCalls, LoopThread
 from terminal_client.session import Deadlines
 from terminal_client.trader_front import records
+from terminal_client.trader_front.answers import ProgramCall
 from terminal_client.trader_front.callbacks import CallbackThread
-from terminal_client.trader_front.life import FrontLife, FrontPlan
+from terminal_client.trader_front.life import FrontLife, FrontPlan, Submitted
 from terminal_client.trader_front.sessions import BeginSession
 from terminal_client.trader_front.settings import FrontSettings, ResumeType, address_of
 
+BEFORE_LOGIN = "19800100"
+"""what the vendor's GetTradingDay says when there was no login yet"""
 NO_CONNECTION, TOO_MANY_UNANSWERED, TOO_MANY_A_SECOND = -1, -2, -3
 _REPORT_NOT_PERMITTED = -3
 _JOIN_SECONDS = 5.0
@@ -88,6 +88,7 @@ class TraderFront:
         self._watchers: list[BeginSession] = []
         self._life: FrontLife | None = None
         self._loop: LoopThread | None = None
+        self._calls: LoopCalls[Submitted] | None = None
         self._callbacks: CallbackThread | None = None
         self._running: Future[None] | None = None
         self._released = threading.Event()
@@ -115,23 +116,22 @@ class TraderFront:
                 self._watchers,
             )
             life = self._life = FrontLife(plan, self._offer)
+            self._calls = LoopCalls(loop, life.submit)
             self._running = self._loop.begin(life.run())
         atexit.register(self.release)
 
     def call(self, method: Method, body: bytes | bytearray, request_id: int) -> int:
         """Call one Req…. `body` is the struct's bytes, as many as the catalog says (layout.WrongSize otherwise)."""
-        life, loop = self._life, self._loop
+        life, calls = self._life, self._calls
         content = bytes(body)
-        message = message_from_struct(records.struct_named(method.struct), content)
-        if life is None or loop is None or not life.connected or life.away:
+        message = records.call_message(method, content)
+        if life is None or calls is None or not life.connected or life.away:
             return NO_CONNECTION
-        if len(life.book) >= self._deadlines.call_capacity:
+        if len(life.book) + len(calls) >= self._deadlines.call_capacity:
             return TOO_MANY_UNANSWERED
         if life.was_too_fast(method, time.monotonic()):
             return TOO_MANY_A_SECOND
-        members = {method.proto_name: message}
-        call = pb.TerminalMessage(call=pb.Call(request=requests_pb2.Request(**members)))  # type: ignore[arg-type]
-        loop.call_soon(lambda: life.submit(method, call, content, request_id))
+        calls.put((ProgramCall(method, content, request_id), message))
         return 0
 
     def report(self, method: Method, body: bytes | bytearray) -> int:
@@ -142,8 +142,8 @@ class TraderFront:
 
     @property
     def trading_day(self) -> str:
-        """YYYYMMDD; empty before the first login."""
-        return "" if self._life is None else self._life.trading_day
+        """YYYYMMDD; `BEFORE_LOGIN` before the first login."""
+        return (self._life.trading_day if self._life is not None else "") or BEFORE_LOGIN
 
     def front_info(self) -> tuple[str, int, int]:
         """FrontAddr, QryFreq and FTDPkgFreq; the relay paces by itself, so the latter two are 0: not said."""

@@ -52,6 +52,7 @@ _ONE_OF_SEVERAL_SECONDS = 10.0
 _SECOND = 1.0
 _OTHER_LOGINS = frozenset({"ReqUserLoginWithCaptcha", "ReqUserLoginWithText"})
 Emit = Callable[[RawEvent], bool]
+Submitted = tuple[ProgramCall, pb.TerminalMessage]
 
 
 def _is_query(method: Method) -> bool:
@@ -170,12 +171,12 @@ class FrontLife:
 
     # What the program asks
 
-    def submit(self, method: Method, message: pb.TerminalMessage, body: bytes, request_id: int) -> None:
-        """One request of the program's, on the loop. `message` carries it as a Call without an id."""
+    def submit(self, asked: Submitted) -> None:
+        """One request of the program's, on the loop, with the Call that carries it, which has no id yet."""
         if not self.connected:
             return
-        call = ProgramCall(method, body, request_id)
-        match method.name:
+        call, message = asked
+        match call.method.name:
             case "ReqAuthenticate":
                 self._emit(self._identity.authenticated(call))
             case "ReqUserLogin" | "ReqUserLoginWithOTP":

@@ -34,7 +34,7 @@ from terminal_client.stream import StreamBroken
 from terminal_client.trader_front import records
 from terminal_client.trader_front.callbacks import CallbackThread
 from terminal_client.trader_front.error_ids import NO_FUNCTION, error_id_of, error_text_of
-from terminal_client.trader_front.front import DEADLINES, NO_CONNECTION, TraderFront
+from terminal_client.trader_front.front import BEFORE_LOGIN, DEADLINES, NO_CONNECTION, TraderFront
 from terminal_client.trader_front.sessions import FrontSession
 from terminal_client.trader_front.settings import FrontSettings, address_of
 
@@ -69,8 +69,8 @@ class MarketFront:
 
     @property
     def trading_day(self) -> str:
-        """Of the trader's session; empty before its login."""
-        return "" if self._trader is None else self._trader.trading_day
+        """Of the trader's session; `BEFORE_LOGIN` before its login."""
+        return BEFORE_LOGIN if self._trader is None else self._trader.trading_day
 
     def connect(self, fronts: Sequence[str]) -> None:
         """Begin, and return at once. SettingsUnusable where a front is not relay://host:port."""
@@ -110,7 +110,9 @@ class MarketFront:
         match method.name:
             case "ReqUserLogin":
                 self._callbacks.offer(
-                    records.made("OnRspUserLogin", {**who, "TradingDay": self.trading_day}, request_id)
+                    records.made(
+                        "OnRspUserLogin", {**who, "TradingDay": self.trading_day.replace(BEFORE_LOGIN, "")}, request_id
+                    )
                 )
             case "ReqUserLogout":
                 self._callbacks.offer(records.made("OnRspUserLogout", who, request_id))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
@@ -10,8 +10,10 @@ from ctpabi.api.spi import RawEvent
 from ctpabi.catalog import Callback, Method, Struct
 from ctpabi.catalog.data import load_catalog
 from ctpabi.codec import layout, text
-from ctpabi.codec.messages import struct_from_event
-from ctprelay.ctp.v1 import events_pb2
+from ctpabi.codec.messages import message_encoder, struct_from_event
+from ctprelay.ctp.v1 import events_pb2, requests_pb2
+from ctprelay.v1 import terminal_pb2 as pb
+from ctprelay.wire_format import delimited
 from terminal_client.session import SessionInfo
 from terminal_client.trader_front.error_ids import fitting
 
@@ -51,6 +53,24 @@ def values_of(struct: str, body: bytes | bytearray) -> dict[str, Any]:
 def rsp_info(error_id: int, words: str) -> bytes:
     """A RspInfo's bytes."""
     return layout.pack(struct_named("RspInfo"), {"ErrorID": error_id, "ErrorMsg": fitting(words)})
+
+
+def call_message(method: Method, body: bytes) -> pb.TerminalMessage:
+    """The Call of a request, without an id, from the struct's bytes in one step. Raises layout.WrongSize."""
+    encode, member = _call_plan(method.name)
+    request = delimited(member, encode(body))
+    return pb.TerminalMessage.FromString(delimited(_CALL, delimited(_REQUEST, request)))
+
+
+_CALL = pb.TerminalMessage.DESCRIPTOR.fields_by_name["call"].number
+_REQUEST = pb.Call.DESCRIPTOR.fields_by_name["request"].number
+
+
+@cache
+def _call_plan(name: str) -> tuple[Callable[[bytes], bytes], int]:
+    method = request_named(name)
+    number: int = requests_pb2.Request.DESCRIPTOR.fields_by_name[method.proto_name].number
+    return message_encoder(struct_named(method.struct)), number
 
 
 def event_of(event: events_pb2.Event, request_id: int) -> RawEvent | None:

@@ -14,6 +14,7 @@ from ctp_relay_openctp.methods import api_class, expect, whole_number
 from ctp_relay_openctp.structs import SwigPyObject, memory_of
 from ctpabi.catalog import Catalog, Method
 from terminal_client.trader_front import FrontSettings, is_relay_front, read_settings
+from terminal_client.trader_front.front import BEFORE_LOGIN
 
 NO_CONNECTION = -1
 _REPORT_WITHOUT_SESSION = -4
@@ -121,7 +122,7 @@ class ApiLife:
     def trading_day(self) -> str:
         if self._relay is not None:
             return self._relay.trading_day
-        return "" if self._installed is None else str(self._installed.lifecycle("GetTradingDay"))
+        return BEFORE_LOGIN if self._installed is None else str(self._installed.lifecycle("GetTradingDay"))
 
     def read_front_info(self, memory: bytearray) -> None:
         """GetFrontInfo: write address and frequencies into the struct's memory."""
