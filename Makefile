@@ -1,7 +1,7 @@
 # The two commands: make demo, make test. `make` alone lists the rest.
 # The virtual environment and what the machine lacks are made by scripts/set-up; it is silent when there is nothing to do.
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-json test contract-tts soak fuzz check fix gen bench attack docs console-pictures wheels deb deploy-test manual-test integrations-test languages-test vnpy-bench vnpy-picture sbom audit up set-up
+.PHONY: help demo demo-json test contract-tts soak fuzz check fix gen bench attack docs console-pictures wheels pythons deb deploy-test manual-test integrations-test languages-test vnpy-bench vnpy-picture sbom audit up set-up
 
 BIN := $(or $(CTP_RELAY_VENV),.venv)/bin
 TESTS ?= tests
@@ -68,9 +68,13 @@ console-pictures: ## every page of the console, both languages, three widths, bo
 	@scripts/set-up test
 	@$(BIN)/python -m tests.console_pictures $(PICTURES)
 
-wheels: ## the distributions ctp-relay, ctp-relay-terminal and ctp-relay-openctp, into dist/
+wheels: ## the four distributions as source archives and wheels, into dist/
 	@scripts/set-up test
 	@scripts/wheels dist
+
+pythons: ## the distributions with each Python from 3.11 to 3.13 that is here, in clean environments; some minutes
+	@scripts/set-up test
+	@scripts/pythons
 
 deb: ## the Debian package, into dist/; everything is inside, nothing is fetched when it is installed
 	@scripts/set-up test

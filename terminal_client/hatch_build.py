@@ -1,6 +1,7 @@
-"""What the terminal's wheel holds: this package, and what lies beside it in the repository.
+"""What the terminal's distribution holds: this package, and what lies beside it in the repository.
 
-hatchling runs it; it is in no wheel. An editable install packs nothing: it finds the packages where they are.
+hatchling runs it; it is in no wheel. An editable install packs nothing: it finds the packages where they are. In a source archive
+everything lies in the archive's own folder, and PKG-INFO, which only an archive has, says so.
 """
 
 from __future__ import annotations
@@ -10,21 +11,26 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-ONLY_TO_BUILD = {"__pycache__", "hatch_build.py", "pyproject.toml"}
+ONLY_TO_BUILD = {"__pycache__", "hatch_build.py", "pyproject.toml", "PACKAGE.md"}
+LICENSES = ("LICENSE", "NOTICE")
 
 
 class Contents(BuildHookInterface[Any]):
-    """Source and place in the wheel of everything that is packed."""
+    """Source and place in the wheel, or in the source archive, of everything that is packed."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Before the wheel is written; `version` is hatchling's word for the kind of build."""
+        """Before it is written; `version` is hatchling's word for the kind of build."""
         if version == "editable":
             return
+        if Path(self.root, "PKG-INFO").is_file():
+            build_data["force_include"] |= {name: name for name in ("terminal_client", "ctpabi", "ctprelay")}
+            return
         package = {name.name for name in Path(self.root).iterdir()} - ONLY_TO_BUILD
-        licenses = f"ctp_relay_terminal-{self.metadata.version}.dist-info/licenses"
+        licenses = f"ctp_relay_terminal-{self.metadata.version}.dist-info/licenses/"
+        where = licenses if self.target_name == "wheel" else ""
         build_data["force_include"] |= {
             **{name: f"terminal_client/{name}" for name in package},
             "../ctpabi": "ctpabi",
             "../proto/ctprelay": "ctprelay",
-            **{f"../{name}": f"{licenses}/{name}" for name in ("LICENSE", "NOTICE")},
+            **{f"../{name}": f"{where}{name}" for name in LICENSES},
         }

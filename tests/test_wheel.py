@@ -1,12 +1,14 @@
-"""Both distributions, built and tried: what is packed, what is needed, and that each command starts."""
+"""The distributions, built and tried: what is packed, what an index shows, what is needed, and that each command starts."""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import venv
 import zipfile
 from collections.abc import Callable, Iterator
@@ -15,21 +17,27 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+from packaging.metadata import Metadata
 from packaging.requirements import Requirement
 
 from ctpabi.api import binding
 from tests.terminal_client.scripted_relay import AUTH_CODE, ServedRelay
 from tests.test_house import ROOT, tracked
 
-SERVER, TERMINAL, OPENCTP = "ctp_relay", "ctp_relay_terminal", "ctp_relay_openctp"
+SERVER, TERMINAL, OPENCTP, VNPY = "ctp_relay", "ctp_relay_terminal", "ctp_relay_openctp", "vnpy_relay"
 PACKED = {
     SERVER: {"relay", "simcounter"},
     TERMINAL: {"ctpabi", "ctprelay", "terminal_client"},
     OPENCTP: {"ctp_relay_openctp"},
+    VNPY: {"vnpy_relay"},
 }
 BESIDE = {SERVER: (TERMINAL,), TERMINAL: (), OPENCTP: (TERMINAL,)}
 """what a distribution of ours needs of ours"""
-ONLY_TO_BUILD = {"terminal_client/hatch_build.py", "terminal_client/pyproject.toml"}
+LYING_IN = re.compile(r"proto/|integrations/(?:openctp_dropin|vnpy_gateway)/(?=ctp_relay_openctp/|vnpy_relay/)")
+"""folders of the repository that are not part of a module's name"""
+ONLY_TO_BUILD = {f"terminal_client/{name}" for name in ("hatch_build.py", "pyproject.toml", "PACKAGE.md")}
+LICENSES = ("LICENSE", "NOTICE")
+COMMANDS = {SERVER: {"ctp-relay", "ctp-simcounter"}, TERMINAL: {"ctp-terminal"}, OPENCTP: set(), VNPY: set()}
 
 LOG_IN = """
 import asyncio, sys
@@ -50,8 +58,8 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture(scope="module")
-def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Both wheels by name, built from the tracked files and what an earlier build left behind."""
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the wheels and source archives are, built from the tracked files and what an earlier build left behind."""
     folder = tmp_path_factory.mktemp("wheels")
     tree = folder / "tree"
     for path in tracked():
@@ -61,9 +69,20 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     for ghost in ("build/lib/relay/ghost.py", "terminal_client/__pycache__/ghost.pyc"):
         (tree / ghost).parent.mkdir(parents=True)
         (tree / ghost).touch()
-    environment = {**os.environ, "CTP_RELAY_VENV": sys.prefix}
-    subprocess.run([tree / "scripts/wheels", folder], env=environment, capture_output=True, check=True)
-    return {path.name.split("-")[0]: path for path in folder.glob("*.whl")}
+    build(folder)
+    return folder
+
+
+def build(folder: Path, into: str = "") -> None:
+    environment = {**os.environ, "CTP_RELAY_VENV": sys.prefix, "SOURCE_DATE_EPOCH": "1750000000"}
+    command = [folder / "tree/scripts/wheels", folder / into]
+    subprocess.run(command, env=environment, capture_output=True, check=True)
+
+
+@pytest.fixture(scope="module")
+def wheels(built: Path) -> dict[str, Path]:
+    """The wheels by name."""
+    return {path.name.split("-")[0]: path for path in built.glob("*.whl")}
 
 
 @pytest.fixture(scope="module")
@@ -129,15 +148,74 @@ def packed(wheel: Path) -> set[str]:
         return set(archive.namelist())
 
 
-@pytest.mark.parametrize("name", [SERVER, TERMINAL])
+@pytest.mark.parametrize("name", PACKED)
 def test_a_wheel_holds_its_packages_and_nothing_else(wheels: dict[str, Path], name: str) -> None:
     """Every tracked file of them and the license; nothing that lay around, nothing that only builds."""
     names = packed(wheels[name])
     files = {path.relative_to(ROOT).as_posix() for path in tracked()} - ONLY_TO_BUILD
-    wanted = {file.removeprefix("proto/") for file in files}
+    wanted = {LYING_IN.sub("", file, count=1) for file in files}
 
     assert {n for n in names if ".dist-info/" not in n} == {w for w in wanted if w.split("/")[0] in PACKED[name]}
-    assert {n.split("/")[-1] for n in names if "/licenses/" in n} == {"LICENSE", "NOTICE"}
+    assert {n.split("/")[-1] for n in names if "/licenses/" in n} == set(LICENSES)
+    assert {f"{package}/py.typed" for package in PACKED[name]} <= names
+
+
+@pytest.mark.parametrize("name", PACKED)
+def test_a_source_archive_holds_what_the_wheel_is_made_from(wheels: dict[str, Path], built: Path, name: str) -> None:
+    """Nothing of tests, tools or the vendor; the wheel was built from it, by `scripts/wheels`."""
+    (archive,) = built.glob(f"{name}-*.tar.gz")
+    with tarfile.open(archive) as opened:
+        files = {one.split("/", 1)[1] for one in opened.getnames()}
+    wheel = {one for one in packed(wheels[name]) if ".dist-info/" not in one}
+
+    for_the_build = {"PKG-INFO", "pyproject.toml", "hatch_build.py", "PACKAGE.md", ".gitignore", *LICENSES}
+    assert wheel <= files
+    assert files - wheel <= for_the_build
+
+
+@pytest.mark.parametrize("name", PACKED)
+def test_an_index_shows_a_page_that_is_whole(wheels: dict[str, Path], name: str) -> None:
+    """What an upload is checked for; Chinese first; no link that leads nowhere outside the repository; the Pythons it is tried on."""
+    with zipfile.ZipFile(wheels[name]) as archive:
+        (place,) = (one for one in archive.namelist() if one.endswith(".dist-info/METADATA"))
+        shown = Metadata.from_email(archive.read(place), validate=True)
+    page, classifiers = shown.description or "", set(shown.classifiers or ())
+
+    assert shown.description_content_type == "text/markdown"
+    assert 0 < page.index("。") < page.index("\n## English\n")
+    assert not re.findall(r"\]\((?!https?://)", page)
+    assert {f"Programming Language :: Python :: 3.{minor}" for minor in (11, 12, 13)} <= classifiers
+    assert {f"Natural Language :: {one}" for one in ("Chinese (Simplified)", "English")} <= classifiers
+    assert any(one.startswith("Operating System :: ") for one in classifiers)
+    assert {"Typing :: Typed", "Topic :: Office/Business :: Financial :: Investment"} <= classifiers
+    assert shown.license_expression == "Apache-2.0"
+    assert {"CTP", "中继", "看穿式监管"} <= set(shown.keywords or ())
+
+
+@pytest.mark.parametrize("name", PACKED)
+def test_a_distribution_brings_its_commands(wheels: dict[str, Path], name: str) -> None:
+    """And no others."""
+    (distribution,) = metadata.distributions(path=[str(wheels[name])])
+
+    assert {one.name for one in distribution.entry_points} == COMMANDS[name]
+
+
+def test_two_builds_are_the_same_bytes(built: Path) -> None:
+    """Whenever the files were laid there: what was handed out can be built again and compared."""
+    for path in (built / "tree").rglob("*.py"):
+        os.utime(path, (1_700_000_000, 1_700_000_000))
+    build(built, "again")
+
+    first = {path.name: path.read_bytes() for path in built.iterdir() if path.is_file()}
+    assert len(first) == 2 * len(PACKED)
+    assert {path.name: path.read_bytes() for path in (built / "again").iterdir()} == first
+
+
+def test_the_licence_beside_a_distribution_is_the_repositorys() -> None:
+    """A distribution in a folder of its own can only pack what lies there."""
+    for folder in ("integrations/openctp_dropin", "integrations/vnpy_gateway"):
+        for name in LICENSES:
+            assert (ROOT / folder / name).read_bytes() == (ROOT / name).read_bytes()
 
 
 def test_programs_for_openctp_find_the_package_that_stands_in_its_place(installed: Callable[..., Run]) -> None:
@@ -153,15 +231,20 @@ def test_no_file_is_owned_twice(wheels: dict[str, Path]) -> None:
     """Installed side by side, in either order, neither overwrites or removes a file of the other."""
     assert packed(wheels[SERVER]) & packed(wheels[TERMINAL]) == set()
     assert packed(wheels[OPENCTP]) & (packed(wheels[SERVER]) | packed(wheels[TERMINAL])) == set()
+    assert packed(wheels[VNPY]) & set().union(*(packed(wheels[name]) for name in (SERVER, TERMINAL, OPENCTP))) == set()
 
 
-def test_both_have_one_version_and_the_server_asks_for_it(wheels: dict[str, Path]) -> None:
+def test_all_have_one_version_and_ask_for_it(wheels: dict[str, Path]) -> None:
     """A server is never run on messages of another version."""
     (server,) = metadata.distributions(path=[str(wheels[SERVER])])
     (terminal,) = metadata.distributions(path=[str(wheels[TERMINAL])])
 
     assert server.version == terminal.version
     assert f"ctp-relay-terminal[cli,ctp]=={server.version}" in (server.requires or ())
+    for name in (OPENCTP, VNPY):
+        (other,) = metadata.distributions(path=[str(wheels[name])])
+        assert other.version == server.version
+        assert f"ctp-relay-terminal=={server.version}" in (other.requires or ())
 
 
 def test_from_a_checkout_the_server_takes_the_terminal_beside_it(tmp_path: Path) -> None:
