@@ -50,7 +50,6 @@ from relay.ledger.order_trail import open_order_trail
 from relay.ledger.spool import Spool
 from relay.logs import logs
 from relay.logs.native_output import NativeOutput, RealOutput
-from relay.market_data.book import BookBounds
 from relay.market_data.hub import HubSettings, MarketHub
 from relay.metrics.watched import Watched
 from relay.operating import Operated, serve_operators
@@ -65,7 +64,7 @@ from relay.sessions.sessions import Sessions
 from relay.settings import file as settings_file
 from relay.settings.settings import Settings
 from relay.supervisor import Supervisor
-from relay.taking import Taking, admission_rules, session_limits
+from relay.taking import Taking, admission_rules, book_bounds, session_limits
 
 _log = structlog.get_logger(__name__)
 
@@ -154,7 +153,7 @@ async def serve(
             market=market,
         )
         alarming, watching = await be_watched(settings, engine, shared, watched, stack)
-        taking = Taking(sessions, admission, guard, counter, rules, doors, alarming, watching)
+        taking = Taking(sessions, admission, guard, counter, rules, doors, alarming, watching, market)
         reloading = Reloading(settings, load, *taking.rows(), ledger)
         operated = Operated(
             engine, numbers[-1], watched, alarming.recent, counter, guard, reloading, stop := asyncio.Event()
@@ -186,11 +185,10 @@ async def _open_market_data(
     wanted = settings.market_data
     if not wanted.enabled:
         return None
-    bounds = BookBounds(wanted.max_instruments_per_terminal, wanted.max_instruments)
     hub = MarketHub(
         make_market_source(settings, parts.flow_dir),
         parts.faults,
-        HubSettings(bounds, wanted.ticks_waiting, wanted.required),
+        HubSettings(book_bounds(settings), wanted.ticks_waiting, wanted.required),
     )
     return await stack.enter_async_context(hub)
 

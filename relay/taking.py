@@ -18,6 +18,8 @@ from relay.alarms.alarming import Alarming
 from relay.counter.port import SteeredCounter
 from relay.counter_choice import DAY_LIMITS, LINK_LIMITS, CounterRules
 from relay.logs import logs
+from relay.market_data.book import BookBounds
+from relay.market_data.hub import MarketHub
 from relay.reloading import Take
 from relay.rpc.listener import Doors
 from relay.sessions.refused_streams import shares_of
@@ -58,6 +60,9 @@ DOORS = tuple(
         "max_streams_without_session_per_address",
     )
 )
+MARKET_BOUNDS = tuple(
+    f"market_data.{name}" for name in ("max_instruments_per_terminal", "max_instruments", "ticks_waiting")
+)
 
 _OPERATORS_FILE = "counter.operator.password_file"
 
@@ -77,6 +82,11 @@ def session_limits(settings: Settings) -> SessionLimits:
     )
 
 
+def book_bounds(settings: Settings) -> BookBounds:
+    """Of the instruments of terminals."""
+    return BookBounds(settings.market_data.max_instruments_per_terminal, settings.market_data.max_instruments)
+
+
 def _read_when_used(_: Settings) -> None:
     """Read from the settings in force, or by the command that uses it."""
 
@@ -93,6 +103,7 @@ class Taking:
     doors: Doors
     alarming: Alarming
     watching: Watching
+    market: MarketHub | None = None
     loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
 
     def rows(self) -> tuple[dict[str, Take], dict[str, Take]]:
@@ -125,6 +136,7 @@ class Taking:
             **dict.fromkeys(LOGIN_LIMITS, self._login_limits),
             **dict.fromkeys(LINK_LIMITS, self.rules.take_link_limits),
             **dict.fromkeys(DAY_LIMITS, self.rules.take_day_limits),
+            **(dict.fromkeys(MARKET_BOUNDS, self._market_bounds) if self.market is not None else {}),
             **({_OPERATORS_FILE: self.rules.take_operator} if self._has_operator else {}),
         }
 
@@ -150,6 +162,10 @@ class Taking:
 
     def _login_limits(self, settings: Settings) -> None:
         self._on_loop(lambda: self.guard.take_limits(settings.limits))
+
+    def _market_bounds(self, settings: Settings) -> None:
+        if (market := self.market) is not None:
+            self._on_loop(lambda: market.take_bounds(book_bounds(settings), settings.market_data.ticks_waiting))
 
     def _shares(self, settings: Settings) -> None:
         self.sessions.refused.shares = shares_of(settings.ledger)

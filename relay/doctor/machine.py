@@ -49,6 +49,8 @@ def _addresses(settings: Settings) -> Iterator[tuple[str, str]]:
     yield "listen.address", settings.listen.address
     if settings.listen.address_with_certificates is not None:
         yield "listen.address_with_certificates", settings.listen.address_with_certificates
+    if settings.market_data.enabled and settings.market_data.address is not None:
+        yield "market_data.address", settings.market_data.address
     if settings.metrics.address is not None:
         yield "metrics.address", settings.metrics.address
     if settings.admin.address is not None:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Self
 
@@ -99,6 +99,13 @@ class MarketHub:
     def passed_over(self) -> int:
         """Ticks that a terminal did not get because a newer one was there, since the start."""
         return self._passed_before + sum(outbox.pending.passed_over for outbox in tuple(self._streams.values()))
+
+    def take_bounds(self, bounds: BookBounds, capacity: int) -> None:
+        """From now on; what is subscribed beyond stays so. A stream with a backlog takes its new capacity after it."""
+        self.book.bounds = bounds
+        self.settings = replace(self.settings, bounds=bounds, capacity=capacity)
+        for outbox in self._streams.values():
+            outbox.pending.capacity = capacity
 
     # Terminals ------------------------------------------------------------------------------------------------
 

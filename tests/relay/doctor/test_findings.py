@@ -218,6 +218,19 @@ def test_a_port_that_another_program_has(patient: Patient, listening: Callable[[
     assert f"{os.getpid()} (" in finding.text[0]
 
 
+def test_the_port_of_market_data_is_tried_where_there_is_market_data(
+    patient: Patient, listening: Callable[[], int]
+) -> None:
+    """A setting that is not used stands in no one's way."""
+    patient.config.write_text(patient.config.read_text() + '[market_data]\nfronts = ["tcp://127.0.0.1:1"]\n')
+    patient.set("market_data.address", f"127.0.0.1:{listening()}")
+    before = patient.before_serving()
+    patient.set("market_data.enabled", True)
+
+    assert "port_taken" not in before
+    assert "market_data.address" in patient.before_serving()["port_taken"].text[1]
+
+
 def test_the_port_of_our_own_running_relay(patient: Patient, listening: Callable[[], int]) -> None:
     """For `doctor` all is well; for `serve` the state directory is another's."""
     patient.set("metrics.address", f"127.0.0.1:{listening()}")
