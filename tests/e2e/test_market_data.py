@@ -32,6 +32,7 @@ from tests.e2e.site import (
     first,
     log_in,
     login_message,
+    many_to_one_only,
     register,
     trade,
 )
@@ -39,6 +40,10 @@ from tests.e2e.site import (
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 MINE, OTHER, *_ = INVESTORS
 RB = "rb2701"
+in_one_mode = pytest.mark.parametrize(
+    "shared_market", [Mode.MANY_TO_ONE], indirect=True, scope="session", ids=["many_to_one"]
+)
+"""for what no mode has a part in"""
 
 
 @pytest_asyncio.fixture(loop_scope="session", scope="session", params=list(Mode), ids=lambda mode: mode.value)
@@ -107,6 +112,7 @@ async def test_ticks_arrive_as_the_counter_shows_them(site: Site) -> None:
     assert (live.state, live.trading_day) == ("live", site.counter.kernel.access.trading_day)
 
 
+@in_one_mode
 async def test_two_terminals_share_one_subscription_and_the_later_one_begins_with_a_snapshot(site: Site) -> None:
     """The counter hears of the instrument once, and that it is let go when the last has left."""
     async with site.logged_in(MINE) as one, site.logged_in(OTHER) as two:
@@ -127,6 +133,7 @@ async def test_two_terminals_share_one_subscription_and_the_later_one_begins_wit
     await eventually("the last reader has left", lambda: subscribed(site.counter) == [set()])
 
 
+@in_one_mode
 async def test_requests_for_quotes_are_passed_on(site: Site) -> None:
     """To those that subscribed them, whoever asks."""
     async with site.logged_in(MINE) as terminal:
@@ -141,6 +148,7 @@ async def test_requests_for_quotes_are_passed_on(site: Site) -> None:
     assert (request.instrument_id, request.exchange_id, request.for_quote_sys_id.strip()) == (RB, "SHFE", "7")
 
 
+@in_one_mode
 async def test_a_terminal_has_its_bound(site: Site) -> None:
     """Each name beyond is refused by itself; a name that is none, too."""
     async with site.logged_in(MINE) as terminal:
@@ -152,6 +160,7 @@ async def test_a_terminal_has_its_bound(site: Site) -> None:
     }
 
 
+@in_one_mode
 async def test_a_slow_reader_gets_the_newest_while_orders_go_on(site: Site) -> None:
     """It is not cut; it hears how many it did not get; a trade's notice does not wait behind its ticks."""
     collected = await collect_now()
@@ -219,6 +228,7 @@ async def test_a_front_that_drops_comes_back_with_everything_subscribed(shared_m
     await eventually("the fault is over", lambda: site.relay.output.count('"market_data_down"') == 2)
 
 
+@in_one_mode
 async def test_a_logout_ends_the_stream(site: Site) -> None:
     """With the same word."""
     collected = await collect_now()
@@ -236,6 +246,7 @@ async def test_a_logout_ends_the_stream(site: Site) -> None:
             assert await market.batch() is None
 
 
+@in_one_mode
 async def test_a_kick_ends_the_stream(site: Site) -> None:
     """Readers hear why."""
     async with site.logged_in(MINE) as terminal:
@@ -250,6 +261,7 @@ async def test_a_kick_ends_the_stream(site: Site) -> None:
                 pass
 
 
+@in_one_mode
 async def test_strangers_and_other_sessions_tokens_get_one_answer(site: Site) -> None:
     """A wrong token, a wrong proof, another app id's terminal, an unknown app id, and a session that is over."""
     collected = await collect_now()
@@ -281,6 +293,7 @@ async def test_strangers_and_other_sessions_tokens_get_one_answer(site: Site) ->
     assert len(set(answers)) == 1
 
 
+@in_one_mode
 @pytest.mark.parametrize(
     "message",
     [
@@ -309,6 +322,7 @@ async def market_port(site: Site) -> int:
         return access.port
 
 
+@in_one_mode
 async def test_the_ports_are_kept_apart(site: Site) -> None:
     """Where market data has a port, no session is had there, and no market data elsewhere."""
     authority = site.tls.authority.read_bytes()
@@ -316,6 +330,7 @@ async def test_the_ports_are_kept_apart(site: Site) -> None:
         assert await market.batch_status() == "UNIMPLEMENTED"
 
 
+@many_to_one_only
 async def test_without_the_setting_nothing_is_different(tls: TlsFiles, shared_site: Site) -> None:
     """The login says nothing of it, the method does not exist, and the terminal's program hears why."""
     async with shared_site.terminal() as terminal:
@@ -330,6 +345,7 @@ async def test_without_the_setting_nothing_is_different(tls: TlsFiles, shared_si
     assert trades.name == "qry_trade"
 
 
+@in_one_mode
 async def test_status_shows_it(site: Site) -> None:
     """And the metrics do."""
     async with site.logged_in(MINE) as terminal:

@@ -19,7 +19,7 @@ from relay.refusals import login_reasons
 from relay.sessions.endings import Ending, EndKind
 from relay.sessions.session import TerminalSession
 from relay.sessions.stream import StreamSettings
-from tests.relay.conftest import KeptEvidence
+from tests.relay.evidence import KeptEvidence
 from tests.relay.market_data.played_source import PlayedSource
 from tests.relay.sessions.played_counter import ORIGIN, PROOF, House, applicant, proof
 
