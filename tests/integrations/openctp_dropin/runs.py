@@ -41,7 +41,7 @@ def settings_file(site: Site, folder: Path) -> Path:
     return file
 
 
-def _variables(extra: Mapping[str, str]) -> dict[str, str]:
+def variables_with(extra: Mapping[str, str]) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "PYTHONASYNCIODEBUG"}}
     return {**kept, "PYTHONPATH": os.pathsep.join(map(str, IMPORTS)), "PYTHONUNBUFFERED": "1", **extra}
 
@@ -51,16 +51,18 @@ async def behind(
 ) -> Ended:
     """The program by the runner: `python -m ctp_relay_openctp program.py`; `words` are typed to it."""
     settings = {"CTP_RELAY_TERMINAL": str(settings_file(site, folder)), **(variables or {})}
-    return await _run([sys.executable, "-m", "ctp_relay_openctp", *command], folder, _variables(settings), words)
+    return await run_program(
+        [sys.executable, "-m", "ctp_relay_openctp", *command], folder, variables_with(settings), words
+    )
 
 
 async def directly(site: Site, folder: Path, command: Sequence[str | Path], words: str = "") -> Ended:
     """The same program as it is, on the real binding with the counter for its front."""
-    variables = _variables(program_environment({}, site.counter.address))
-    return await _run([sys.executable, *command], folder, variables, words)
+    variables = variables_with(program_environment({}, site.counter.address))
+    return await run_program([sys.executable, *command], folder, variables, words)
 
 
-async def _run(command: Sequence[str | Path], folder: Path, variables: Mapping[str, str], words: str) -> Ended:
+async def run_program(command: Sequence[str | Path], folder: Path, variables: Mapping[str, str], words: str) -> Ended:
     def run() -> Ended:
         ended = subprocess.run(
             list(map(str, command)),

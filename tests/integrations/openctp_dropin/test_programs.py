@@ -95,6 +95,7 @@ async def test_a_web_bridge_carries_the_same(site: Site, tmp_path: Path) -> None
     assert set(answers(relay)[2]["arguments"][0]) == set(answers(front)[2]["arguments"][0])
 
 
+@all_of_them
 async def test_a_settlement_statement_is_the_same_file(site: Site, tmp_path: Path) -> None:
     """Its pieces are cut inside characters, as the counter cuts them."""
     both = []
