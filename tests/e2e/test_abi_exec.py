@@ -181,5 +181,6 @@ async def test_a_relay_that_comes_back_is_told_as_a_break(
     ended = await running.end()
 
     assert ended.status == 0, ended.output
-    assert [line["reason"] for line in ended.heard("disconnected")] == [4097]
+    breaks = ended.heard("disconnected")
+    assert [line["reason"] for line in breaks] == [4097]
     assert len(ended.heard("login")) == 2

@@ -185,7 +185,8 @@ async def _logins_are_paused_and_resumed(steered: Steered, operator: Browser) ->
     assert (refused.reason, "柜台维护" in refused.message) == ("logins_paused", True)
     assert steered.acted("logins_pause") == ("operator", "operator", CONSOLE_NAME, "换交换机")
     assert steered.acted("logins_resume")[:2] == ("operator", "operator")
-    assert steered.entry("logins_pause")["public_reason"] == "柜台维护"
+    said = steered.entry("logins_pause")["public_reason"]
+    assert said == "柜台维护"
 
 
 async def _refused(site: Site, investor_id: str, password: str = "") -> LoginRejected:
