@@ -98,7 +98,7 @@ def test_writing_again_changes_nothing(tree: Path, catalog: Catalog) -> None:
     files = write(catalog, tree, tree)
     generated = {p.relative_to(tree) for p in (tree / "proto").rglob("*") if p.is_file()}
     by_hand = {p for p in generated if p.suffix in {".py", ".proto"} and "_pb2" not in p.name and "ctp" not in p.parts}
-    by_hand |= {p for p in generated if p.name == "__init__.py"}
+    by_hand |= {p for p in generated if p.name in {"__init__.py", "py.typed"}}
 
     assert differing(files, tree, ROOT) == []
     assert generated - by_hand == {path for path in files if path.parts[0] == "proto"}

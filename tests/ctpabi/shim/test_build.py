@@ -7,6 +7,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -126,8 +127,8 @@ def test_a_binding_that_does_not_fit_is_never_built_for(
     wrong = dataclasses.replace(catalog, methods={**catalog.methods, **swapped})
     introspect_at = introspect.introspect_at
 
-    def read_wrongly(site: Path, interface: Interface, python: str) -> Catalog:
-        return wrong if interface is Interface.TRADER else introspect_at(site, interface, python)
+    def read_wrongly(site: Path, interface: Interface, *more: Any) -> Catalog:
+        return wrong if interface is Interface.TRADER else introspect_at(site, interface, *more)
 
     monkeypatch.setattr(introspect, "introspect_at", read_wrongly)
 
