@@ -47,7 +47,7 @@ async def callers_of(site: Site) -> AsyncIterator[list[AdminClient]]:
 
 async def test_every_call_is_answered_and_the_last_one_holds(start_site: StartRelay) -> None:
     """Nothing breaks inside, every action has one entry, and three drains at once end the process once, in order."""
-    site = await start_site(Mode.MANY_TO_MANY, relay__drain_seconds=0.5)
+    site = await start_site(Mode.MANY_TO_MANY, relay__drain_seconds=3.0)
     done = Counter[str]()
     async with callers_of(site) as callers:
         came, refused = await _acted_at_once(site, callers, done)
