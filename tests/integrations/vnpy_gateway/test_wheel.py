@@ -26,4 +26,4 @@ def test_the_wheel_holds_the_package_and_says_what_it_needs(tmp_path: Path) -> N
     assert f"ctp-relay-terminal=={packed.version}" in (packed.requires or ())
     assert "vnpy>=4.5" in (packed.requires or ())
     assert packed.version == metadata.version("ctp-relay")
-    assert "十分钟上手" in (packed.read_text("METADATA") or "")
+    assert "VeighNa" in (packed.read_text("METADATA") or "")
