@@ -301,3 +301,18 @@ async def test_a_stream_with_answers_waits_for_its_turn_with_ticks(hub: MarketHu
         await read(outbox)
 
     assert len(hub._turns._asked) <= 1
+
+
+async def test_a_relay_that_may_do_without_stays_ready(
+    source: PlayedSource, faults: Faults, hub: MarketHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is a warning: terminals there are, and new ones, trade."""
+    monkeypatch.setattr(module, "_GRACE_SECONDS", 0.01)
+    begun = asyncio.Event()
+    faults.listen(lambda _: begun.set())
+    await source.say(MarketState(live=False, reason="行情前置未连接 / away"))
+    async with asyncio.timeout(10):
+        await begun.wait()
+
+    assert faults.begun(Fault.MARKET_DATA_DOWN) == 1
+    assert list(faults.keeping_from_ready()) == []
