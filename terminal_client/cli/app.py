@@ -13,6 +13,7 @@ import typer
 
 from ctpabi.command_help import TwoLanguages
 from ctprelay.ctp.v1 import events_pb2, structs_pb2
+from terminal_client.cli import check as check_command
 from terminal_client.cli import exec as exec_command
 from terminal_client.cli import market, queries, trading, transfer
 from terminal_client.cli.options import DEFAULT_FILE, PREFIX, load, secret
@@ -195,6 +196,7 @@ def password(
     in_session(options, work)
 
 
+app.command("check")(check_command.check)
 app.command("exec", context_settings={"ignore_unknown_options": True})(exec_command.execute)
 app.command()(trading.order)
 app.command()(trading.cancel)

@@ -98,6 +98,16 @@ class Output:
         else:
             self._console.print(table_of(rows))
 
+    def table(self, titles: Sequence[str], rows: Sequence[tuple[Sequence[str], str]]) -> None:
+        """For people: lines of cells, each line in its style; programs get lines of their own."""
+        table = Table(show_lines=True)
+        for title in titles:
+            table.add_column(title, overflow="fold")
+        for cells, style in rows:
+            lines = ("\n".join(shown(line) for line in text.splitlines()) for text in cells)
+            table.add_row(*(escape(text) for text in lines), style=style)
+        self._console.print(table)
+
     def document(self, kind: str, text: str, without: str) -> None:
         """A text of several lines; `without` says that it is empty."""
         if self.as_json:
