@@ -45,7 +45,7 @@ async def test_without_a_terminal_it_ends_by_itself(tmp_path: Path) -> None:
 
 def test_an_address_of_all_machines_is_refused(tmp_path: Path) -> None:
     """No certificate can name it."""
-    result = CliRunner().invoke(app, ["check", "--host", "0.0.0.0", "--directory", str(tmp_path)])
+    result = CliRunner().invoke(app, ["check", "--wait", "1", "--host", "0.0.0.0", "--directory", str(tmp_path)])
 
     assert result.exit_code == 2
 
