@@ -8,6 +8,8 @@ from enum import StrEnum
 
 MOST_DETAILS = 5
 """of one rule: a terminal that does one thing wrong a thousand times does one thing wrong"""
+LONGEST_DETAIL = 300
+"""characters: some of it is what the terminal sent"""
 
 
 class Verdict(StrEnum):
@@ -185,7 +187,7 @@ class TerminalFindings:
         if not wrong:
             self.right.add(rule)
             return
-        details = self.details.setdefault(rule, [])
+        details, wrong = self.details.setdefault(rule, []), wrong[:LONGEST_DETAIL]
         if wrong not in details and len(details) < MOST_DETAILS:
             details.append(wrong)
 

@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from terminal_client.checking.findings import RULES, TerminalFindings
+from terminal_client.checking.findings import LONGEST_DETAIL, MOST_DETAILS, RULES, TerminalFindings
 from terminal_client.checking.lesson import LessonStep
 from terminal_client.checking.steps import STEP_WORDS
 from terminal_client.cli.app import app
@@ -78,6 +78,15 @@ def test_people_see_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "\x1b" not in text
     for words in (RULES["hello"].chinese, RULES["hello"].english, "错误 wrong", "未出现 not seen", "未要求 not asked"):
         assert words in text
+
+
+def test_what_was_seen_is_bounded() -> None:
+    """In number and in length, whatever the terminal sent."""
+    findings = TerminalFindings()
+    for number in range(MOST_DETAILS + 1):
+        findings.see("request_identity", f"{number}" * (LONGEST_DETAIL + 1))
+
+    assert [len(detail) for detail in findings.details["request_identity"]] == [LONGEST_DETAIL] * MOST_DETAILS
 
 
 def test_every_step_has_words() -> None:
