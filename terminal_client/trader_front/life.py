@@ -42,6 +42,7 @@ from terminal_client.trader_front import records
 from terminal_client.trader_front.answers import CallBook, Delivered, ProgramCall, is_private, is_public, refused
 from terminal_client.trader_front.error_ids import FIRST_LOGIN, NO_FUNCTION, NOT_LOGGED_IN
 from terminal_client.trader_front.login import LoginAnswer, TerminalIdentity, credentials_of
+from terminal_client.trader_front.reach import reach
 from terminal_client.trader_front.sessions import BeginSession, FrontSession
 from terminal_client.trader_front.settings import FrontSettings, ResumeType
 
@@ -137,10 +138,10 @@ class FrontLife:
             self._entrance = Entrance(self._endpoint(), self._plan.deadlines)
             try:
                 async with asyncio.timeout(_ONE_OF_SEVERAL_SECONDS if several else None):
-                    await self._entrance.reached()
+                    await reach(self._entrance, self.address)
                     return
             except (TimeoutError, StreamBroken) as error:
-                log.warning("无法连接中继 the relay at %s is not reached: %s", self.address, error)
+                log.info("the relay at %s is not reached: %s", self.address, error)
 
     def _endpoint(self) -> Endpoint:
         plan = self._plan

@@ -35,6 +35,7 @@ from terminal_client.trader_front import records
 from terminal_client.trader_front.callbacks import CallbackThread
 from terminal_client.trader_front.error_ids import NO_FUNCTION, error_id_of, error_text_of
 from terminal_client.trader_front.front import BEFORE_LOGIN, DEADLINES, NO_CONNECTION, TraderFront
+from terminal_client.trader_front.reach import reach
 from terminal_client.trader_front.sessions import FrontSession
 from terminal_client.trader_front.settings import FrontSettings, address_of
 
@@ -87,10 +88,10 @@ class MarketFront:
         entrance = Entrance(Endpoint(address, "", Secret(""), self._settings.tls, ""), self._deadlines)
         while not self._released.is_set():
             try:
-                await entrance.reached()
+                await reach(entrance, address)
                 break
             except StreamBroken as error:
-                log.warning("无法连接中继 the relay at %s is not reached: %s", address, error)
+                log.info("the relay at %s is not reached: %s", address, error)
         await entrance.close()
 
     def follow(self, trader: TraderFront) -> None:

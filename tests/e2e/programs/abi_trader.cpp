@@ -1,5 +1,5 @@
 // A trading program in C++, written as such programs are: for the vendor's interface, knowing nothing of a relay.
-// One JSON object a line on standard output. BY_NAME: opens the library at argv[1] itself and asks it for its functions.
+// One JSON object a line on standard output. With a path as its first word it opens that library itself and asks it for its functions; with - it is linked.
 #include <dlfcn.h>
 
 #include <chrono>
@@ -15,7 +15,6 @@
 #include "trader_api.h"
 
 using Api = CThostFtdcTraderApi;
-using Clock = std::chrono::steady_clock;
 
 namespace {
 
@@ -29,7 +28,10 @@ void put(char (&field)[size], const std::string& text) {
 }
 
 Api* make_api(const char* library) {
-#ifdef BY_NAME
+  if (std::strcmp(library, "-") == 0) {
+    std::printf("{\"event\": \"linked\", \"version\": \"%s\"}\n", Api::GetApiVersion());
+    return Api::CreateFtdcTraderApi("", true);
+  }
   void* const opened = dlopen(library, RTLD_LAZY);
   using Create = Api* (*)(const char*, bool);
   const auto create = reinterpret_cast<Create>(dlsym(opened, "_ZN19CThostFtdcTraderApi19CreateFtdcTraderApiEPKcb"));
@@ -37,14 +39,7 @@ Api* make_api(const char* library) {
   const auto version = reinterpret_cast<Version>(dlsym(opened, "_ZN19CThostFtdcTraderApi13GetApiVersionEv"));
   void* const older = dlsym(opened, "_ZN19CThostFtdcTraderApi19CreateFtdcTraderApiEPKc");
   std::printf("{\"event\": \"opened\", \"version\": \"%s\", \"older\": %d}\n", version(), older != nullptr);
-  std::fflush(stdout);
   return create("", true);
-#else
-  (void)library;
-  std::printf("{\"event\": \"linked\", \"version\": \"%s\"}\n", Api::GetApiVersion());
-  std::fflush(stdout);
-  return Api::CreateFtdcTraderApi("", true);
-#endif
 }
 
 class Trader : public CThostFtdcTraderSpi {
@@ -114,17 +109,15 @@ class Trader : public CThostFtdcTraderSpi {
     note([&] { ++orders_refused; });
   }
   void OnRtnOrder(CThostFtdcOrderField* order) override {
-    if (!measuring) {
-      std::printf("{\"event\": \"order\", \"ref\": \"%s\", \"status\": \"%c\", \"mine\": %d}\n", order->OrderRef,
-                  order->OrderStatus, order->FrontID == front_id && order->SessionID == session_id);
-    }
     const bool is_mine = order->FrontID == front_id && order->SessionID == session_id;
+    std::printf("{\"event\": \"order\", \"ref\": \"%s\", \"status\": \"%c\", \"mine\": %d}\n", order->OrderRef,
+                order->OrderStatus, is_mine);
     const char status = is_mine ? order->OrderStatus : last_status;
     if (is_mine) last_ref = order->OrderRef;
     note([&] { ++orders, last_status = status; });
   }
   void OnRtnTrade(CThostFtdcTradeField* trade) override {
-    if (!measuring) std::printf("{\"event\": \"trade\", \"ref\": \"%s\", \"price\": %.1f}\n", trade->OrderRef, trade->Price);
+    std::printf("{\"event\": \"trade\", \"ref\": \"%s\", \"price\": %.1f}\n", trade->OrderRef, trade->Price);
     const bool is_mine = last_ref == trade->OrderRef;  // a trade follows its order
     note([&] { ++trades, my_trades += is_mine; });
   }
@@ -158,7 +151,6 @@ class Trader : public CThostFtdcTraderSpi {
   int connected = 0, disconnected = 0, ready = 0, answered = 0, orders = 0, orders_refused = 0, trades = 0, my_trades = 0, refusals = 0;
   int front_id = 0, session_id = 0;
   char last_status = ' ';
-  bool measuring = false;
   std::string last_ref;
 
  private:
@@ -214,21 +206,26 @@ void trade(Instance* at) {
   spi.wait("a refused order", [&] { return spi.orders_refused == 1; });
 }
 
-void measure(Instance* at, int count) {
-  at->spi.measuring = true;
-  std::vector<double> microseconds;
-  for (int number = 1; number <= count; ++number) {
-    const int before = at->spi.orders;
-    const auto began = Clock::now();
-    at->spi.order(1000 + number, 3400.0);
-    at->spi.wait("a notice", [&] { return at->spi.orders > before; });
-    microseconds.push_back(std::chrono::duration<double, std::micro>(Clock::now() - began).count());
-    at->spi.cancel(1000 + number);
-    at->spi.wait("the end of an order", [&] { return at->spi.last_status == '5'; });
-  }
-  std::printf("{\"event\": \"measured\", \"microseconds\": [");
-  for (size_t i = 0; i < microseconds.size(); ++i) std::printf("%s%.1f", i ? ", " : "", microseconds[i]);
-  std::printf("]}\n");
+// A second instance hears the day; a third, with a wrong password, is refused.
+void trade_again(char** words, User user, const std::string& what) {
+  std::printf("{\"event\": \"second instance\"}\n");
+  Instance second(words[1], words[2], user);
+  second.spi.wait("the day's trade", [&] { return second.spi.trades >= 1; });
+  second.release();
+  if (what != "trade alone") return;
+  user.password = "wrong";
+  Instance third(words[1], words[2], user);
+  third.spi.wait("a refusal", [&] { return third.spi.refusals == 1; });
+  third.release();
+}
+
+// What carries the calls is gone, and stays so.
+void go_on_alone(Instance* at) {
+  std::printf("{\"event\": \"waits\"}\n");
+  at->spi.wait("the break", [&] { return at->spi.disconnected == 1; });
+  CThostFtdcQryTradingAccountField query{};
+  std::printf("{\"event\": \"alone\", \"code\": %d, \"order\": %d}\n", at->api->ReqQryTradingAccount(&query, 13),
+              at->spi.order(4, 3400.0));
 }
 
 }  // namespace
@@ -242,24 +239,10 @@ int main(int count, char** words) {
   for (std::string* field : {&user.broker, &user.id, &user.password, &user.app_id, &user.auth_code}) std::getline(file, *field);
   const std::string what = words[4];
   Instance first(words[1], words[2], user);
-  if (what == "refused") {
-    first.spi.wait("a refusal", [&] { return first.spi.refusals == 1; });
-    first.release();
-    return 0;
-  }
   first.spi.wait("the login", [&] { return first.spi.ready == 1; });
-  if (what == "measure") measure(&first, std::atoi(words[5]));
-  if (what == "break") {
-    first.spi.wait("the break", [&] { return first.spi.disconnected == 1; });
-    first.spi.wait("the second login", [&] { return first.spi.ready == 2; });
-  }
-  if (what == "trade") {
-    trade(&first);
-    std::printf("{\"event\": \"second instance\"}\n");
-    Instance second(words[1], words[2], user);
-    second.spi.wait("the day's trade", [&] { return second.spi.trades >= 1; });
-    second.release();
-  }
+  trade(&first);
+  trade_again(words, user, what);
+  if (what == "trade alone") go_on_alone(&first);
   first.release();
   std::printf("{\"event\": \"done\", \"joined\": %d}\n", first.api->Join());
   return 0;

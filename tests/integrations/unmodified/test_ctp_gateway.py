@@ -13,10 +13,14 @@ import pytest
 
 from relay.counter.port import Mode
 from simcounter import demo_accounts
+from tests.e2e.broken_network import Way
 from tests.e2e.conftest import StartRelay
 from tests.e2e.site import AUTH_CODE, BROKER, INVESTORS, TERMINAL, WILL_FILL, WILL_REST, Site
+from tests.e2e.test_market_data import shared_market
 from tests.integrations.program import Program, program
 from tests.integrations.vnpy_gateway.conftest import TRADER, connect, logged, order_is, send, states_of, trade_of
+
+__all__ = ["shared_market"]
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 BROKERS_FRONT = "203.0.113.7:41205"
@@ -123,4 +127,21 @@ async def test_a_relay_that_comes_back_is_logged_in_to_again(
         await vnpy.ask("cancel", orderid=resting["orderid"])
         await order_is(vnpy, resting["vt_orderid"], "CANCELLED")
 
-        assert any("交易服务器连接断开" in line["msg"] for line in vnpy.heard("log"))
+        assert any("交易服务器连接断开，原因4097" in line["msg"] for line in vnpy.heard("log"))
+
+
+async def test_ticks_come(shared_market: tuple[Site, Way], start_gateway: StartGateway) -> None:
+    """Through the market data library: the last tick that is known, and a movement, with the contract's name."""
+    site, _ = shared_market
+    async with start_gateway(site) as vnpy:
+        await connect(vnpy, setting_for(INVESTORS[0]))
+        await logged(vnpy, "行情服务器登录成功")
+        await logged(vnpy, "合约信息查询成功")
+        await vnpy.ask("subscribe", symbol="rb2701", exchange="SHFE")
+        await vnpy.until("a tick", lambda line: line.get("event") == "tick")
+        site.counter.control.move_market("rb2701", 3507.0)
+        moved = await vnpy.until(
+            "the movement", lambda line: line.get("event") == "tick" and line["last_price"] == 3507.0
+        )
+        assert (moved["vt_symbol"], moved["name"][:3]) == ("rb2701.SHFE", "螺纹钢")
+        assert moved["ask_price_1"] > moved["bid_price_1"] > 0

@@ -66,6 +66,23 @@ def test_without_a_relay_it_says_what_to_set(tmp_path: Path, vendor: Vendor) -> 
     )
 
 
+@pytest.mark.usefixtures("libraries")
+def test_a_relay_that_is_not_there_is_named_to_the_user(tmp_path: Path, vendor: Vendor, free_port: int) -> None:
+    """One line, in Chinese and English, while the program waits for its OnFrontConnected."""
+    program = program_of(vendor(OURS))
+    running = exec_command(*program, settings=f'relay = "127.0.0.1:{free_port}"\n', folder=tmp_path)
+    assert running.stderr is not None
+    said = running.stderr.readline()
+    running.terminate()
+    more = running.communicate(timeout=60)[1]
+
+    assert said == (
+        f"连不上中继 127.0.0.1:{free_port}，仍在重试；请检查该地址、网络和 ca_file the relay at 127.0.0.1:{free_port} "
+        "is not reached, and is tried again: check this address, the network and ca_file\n"
+    )
+    assert more == ""
+
+
 @pytest.mark.parametrize(
     ("settings", "words", "status", "said"),
     [
