@@ -30,6 +30,9 @@ _FILES = {
 _BREAK = re.compile(r"(?<=[\u3000-\u9fff\uff00-\uffef])(?=[\u4e00-\u9fff])")
 """where a Chinese sentence, which has no blanks, may end a line"""
 
+_GLYPHS = {"\\": "\\e", "-": "\\-", "~": "\\(ti", "^": "\\(ha", "`": "\\(ga"}
+"""letters that roff would show as another one, which a shell does not understand"""
+
 
 @dataclass(frozen=True, slots=True)
 class Words:
@@ -105,5 +108,5 @@ def _safe(text: str) -> str:
     """As roff shows it letter by letter; a line of its own never begins with a request."""
     if text == "\\&":
         return text
-    plain = text.replace("\\", "\\e").replace("-", "\\-")
+    plain = "".join(_GLYPHS.get(letter, letter) for letter in text)
     return f"\\&{plain}" if plain.startswith((".", "'")) else plain
