@@ -35,7 +35,7 @@ _GLYPHS = {"\\": "\\e", "-": "\\-", "~": "\\(ti", "^": "\\(ha", "`": "\\(ga"}
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class PageWords:
     name: str
     synopsis: str
     usage: str
@@ -44,8 +44,8 @@ class Words:
     status: str
 
 
-_ENGLISH = Words("NAME", "SYNOPSIS", "[OPTIONS] COMMAND [ARGS]...", "COMMANDS", "FILES", "EXIT STATUS")
-_CHINESE = Words("名称", "概要", "[选项] 命令 [参数]...", "命令", "文件", "退出码")
+_ENGLISH = PageWords("NAME", "SYNOPSIS", "[OPTIONS] COMMAND [ARGS]...", "COMMANDS", "FILES", "EXIT STATUS")
+_CHINESE = PageWords("名称", "概要", "[选项] 命令 [参数]...", "命令", "文件", "退出码")
 
 
 def files() -> dict[Path, str]:
