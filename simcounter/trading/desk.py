@@ -226,7 +226,7 @@ class TradingDesk:
         if not order.remaining:
             return effects
         unlimited = values["OrderPriceType"] != rules.LIMIT_PRICE
-        if values["TimeCondition"] == rules.IMMEDIATE or (unlimited and not fills):
+        if rules.never_waits(values) or (unlimited and not fills):
             return effects + self._cancel(order)
         if unlimited:
             order.limit_ticks = fills[-1].ticks

@@ -81,9 +81,14 @@ def field_error(values: Values) -> int:
         return ErrorId.BAD_FIELD
     waits = values["TimeCondition"] == GOOD_FOR_DAY
     sensible = 0 < values["VolumeTotalOriginal"] <= MAX_VOLUME and not (
-        waits and (values["OrderPriceType"] == ANY_PRICE or values["VolumeCondition"] != ANY_VOLUME)
+        waits and values["VolumeCondition"] != ANY_VOLUME
     )
     return ErrorId.NONE if fields_known and sensible else ErrorId.BAD_FIELD
+
+
+def never_waits(values: Values) -> bool:
+    """Whether what does not trade at once is canceled: a market order's rest too, good for the day or not (CTP fact 86)."""
+    return bool(values["TimeCondition"] == IMMEDIATE or values["OrderPriceType"] == ANY_PRICE)
 
 
 def reference_error(session: Session, order_ref: str) -> int:

@@ -31,10 +31,10 @@ _TYPES = {
         enums.TIME_CONDITION_GFD,
         enums.VOLUME_CONDITION_AV,
     ),
-    # CTP takes a market order at once or not at all (CTP: AnyPrice goes with IOC).
+    # As CTP's own gateway sends it (CTP fact 86): what the exchange makes of it stays the same.
     OrderType.MARKET: (
         enums.ORDER_PRICE_TYPE_ANY_PRICE,
-        enums.TIME_CONDITION_IOC,
+        enums.TIME_CONDITION_GFD,
         enums.VOLUME_CONDITION_AV,
     ),
     OrderType.FAK: (
@@ -89,7 +89,6 @@ def reason_against(request: OrderRequest) -> str:
 def input_order(request: OrderRequest, name: OrderName) -> ctp.InputOrder:
     """The order as CTP wants it; the relay fills in who it is from."""
     price_type, time, volume = _TYPES[request.type]
-    is_market = request.type is OrderType.MARKET
     return ctp.InputOrder(
         instrument_id=request.symbol,
         exchange_id=request.exchange.name,
@@ -98,7 +97,7 @@ def input_order(request: OrderRequest, name: OrderName) -> ctp.InputOrder:
         comb_offset_flag=_OFFSETS[request.offset],
         comb_hedge_flag="1",
         order_price_type=price_type,
-        limit_price=0.0 if is_market else request.price,
+        limit_price=request.price,
         volume_total_original=int(request.volume),
         time_condition=time,
         volume_condition=volume,

@@ -186,7 +186,7 @@ def test_somebody_elses_order_cannot_be_canceled(driver: Driver, trader: Session
         ({"VolumeTotalOriginal": 1001}, 15),
         ({"Direction": "9"}, 15),
         ({"CombOffsetFlag": ""}, 15),
-        ({"OrderPriceType": "1"}, 15),
+        ({"OrderPriceType": "1"}, 80),
         ({"VolumeCondition": "3"}, 15),
         ({"ContingentCondition": "5"}, 15),
         ({"CombOffsetFlag": "1"}, 51),
@@ -322,9 +322,11 @@ def test_an_exchange_without_such_orders_refuses_them(
     assert [(t.callback, t.error_id) for t in returns] == [("OnRspOrderInsert", 80), ("OnErrRtnOrderInsert", 80)]
 
 
-def test_a_market_order_takes_what_there_is(driver: Driver, trader: Session) -> None:
-    """At any price within the limits; the remainder is canceled."""
-    returns = driver.insert(trader, **MEAL, OrderPriceType="1", TimeCondition="1", VolumeTotalOriginal=900)
+@pytest.mark.parametrize("time_condition", ["1", "3"])
+def test_a_market_order_takes_what_there_is(driver: Driver, trader: Session, time_condition: str) -> None:
+    """At any price within the limits; the remainder is canceled, also of one that is good for the day."""
+    market = {"OrderPriceType": "1", "TimeCondition": time_condition}
+    returns = driver.insert(trader, **MEAL, **market, VolumeTotalOriginal=900)
 
     assert outline(returns)[-1] == "OnRtnOrder(5)"
     assert [t["Price"] for t in returns if t.callback == "OnRtnTrade"] == [3001.0, 3002.0, 3003.0, 3004.0, 3005.0]
