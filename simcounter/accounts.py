@@ -56,6 +56,8 @@ class User:
     """yuan at the start of the day; investors only"""
     fund_password: str = field(default="", repr=False)
     """empty: the same as the login's"""
+    collector_vendor: str = "demo"
+    """CTS: whose collector's information a login must bring; empty: none"""
     positions: tuple[tuple[str, str, int], ...] = ()
     """held since yesterday: (InstrumentID, '0' long or '1' short, lots)"""
 

@@ -27,6 +27,8 @@ class SettingsError(ValueError):
 class CounterConfig:
     """Defaults are the documented demonstration accounts."""
 
+    system: str = "ctp"
+    """which counter system listens: one of simcounter/systems.py"""
     host: str = "127.0.0.1"
     """loopback only; anything else is refused at start"""
     port: int = 0

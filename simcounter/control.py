@@ -31,9 +31,10 @@ class Control:
         self._counter = counter
 
     def commands(self) -> dict[str, Callable[..., Any]]:
-        """All commands by name."""
+        """All commands by name; those of another system's front too, where one listens."""
         names = [name for name in vars(Control) if not name.startswith("_") and name != "commands"]
-        return {name: getattr(self, name) for name in names}
+        other = self._counter.other
+        return {**{name: getattr(self, name) for name in names}, **(other.commands() if other is not None else {})}
 
     # Rules ----------------------------------------------------------------------------------------------------
 
@@ -159,7 +160,8 @@ class Control:
         sessions = self._sessions_of(user_id)
         for session_id in sessions:
             self._counter.front.connections[session_id].abort()
-        return len(sessions)
+        other = self._counter.other
+        return len(sessions) + (other.drop(user_id) if other is not None else 0)
 
     def half_open(self, user_id: str = "", seconds: float = 0.0) -> int:
         """Breaks connections as `drop` does, but the counter goes on counting their sessions; returns how many.
@@ -186,7 +188,7 @@ class Control:
                 values = {"BrokerID": counter.config.broker_id, "UserID": user_id}
                 effects.insert(0, counter.records.answer(session, "OnRspUserLogout", values, 0))
             counter.front.carry_out(effects)
-        return len(sessions)
+        return len(sessions) + (counter.other.force_out(user_id) if counter.other is not None else 0)
 
     def _sessions_of(self, user_id: str) -> list[int]:
         """Those that have a connection."""

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from simcounter.control import Control
+from simcounter.systems import SYSTEMS
 
 MAX_LINE = 1 << 20
 IDLE_SECONDS = 300.0
@@ -32,7 +33,8 @@ _KINDS: dict[str, tuple[type | tuple[type, ...], str]] = {
 
 def texts_of(command: str) -> set[str]:
     """Which arguments of `command` are texts, whatever they look like."""
-    method = getattr(Control, command, None)
+    kinds_of = [Control, *(system.commands for system in SYSTEMS.values())]
+    method = next((found for kind in kinds_of if (found := getattr(kind, command, None)) is not None), None)
     kinds = inspect.signature(method).parameters.values() if callable(method) else ()
     return {argument.name for argument in kinds if argument.annotation == "str"}
 

@@ -19,9 +19,11 @@ from simcounter.events import TopicNotice
 from simcounter.front import Front
 from simcounter.kernel import Kernel
 from simcounter.market_data import MarketDataFront
+from simcounter.other_front import FrontParts, OtherFront
 from simcounter.records import Records
 from simcounter.scenario import Scenario
 from simcounter.session import Clock, china_now
+from simcounter.systems import CTP, SYSTEMS, names
 from simcounter.tmdb import MonitoringKey, Tmdb
 from simcounter.trading.instruments import products_of
 
@@ -52,14 +54,27 @@ class SimulatedCounter:
         md_records = Records(market_data or load_catalog(Interface.MARKET_DATA))
         self.market_data = MarketDataFront(self.config, self.kernel, md_records, clock)
         self.front = Front(self.config, self.kernel, self.records, self.scenario, self.tmdb.store, self.market_data)
+        self.other = self._other_front(clock)
+        """of the system that listens, where it is not CTP"""
         self.control = Control(self)
         self._server: asyncio.Server | None = None
         self._control_server: ControlServer | None = None
         self.port = self.config.port
 
+    def _other_front(self, clock: Clock) -> OtherFront | None:
+        system = self.config.system
+        if system == CTP:
+            return None
+        if system not in SYSTEMS:
+            raise SettingsError(f"system: {system} is none of {', '.join(names())}")
+        parts = FrontParts(self.config, self.kernel, self.records, self.scenario, self.front, clock)
+        other = SYSTEMS[system].make(parts)
+        self.front.hear = other.hear
+        return other
+
     @property
     def address(self) -> str:
-        """For RegisterFront: tcp://127.0.0.1:PORT."""
+        """tcp://127.0.0.1:PORT, as RegisterFront takes it."""
         return f"tcp://{self.config.host}:{self.port}"
 
     @property
@@ -86,6 +101,9 @@ class SimulatedCounter:
 
     async def listen(self) -> None:
         """Opens the front; on the same port again after `stop_listening`."""
+        if self.other is not None:
+            self.port = await self.other.listen(self.config.host, self.port)
+            return
         if self._server is not None:
             return
         loop = asyncio.get_running_loop()
@@ -98,6 +116,8 @@ class SimulatedCounter:
         if self._server is not None:
             self._server.close()
             self._server = None
+        if self.other is not None:
+            await self.other.stop_listening()
         self.drop_all()
         await asyncio.sleep(0)
 
@@ -106,7 +126,7 @@ class SimulatedCounter:
         connections = [*self.front.connections.values(), *self.market_data.connections]
         for connection in connections:
             connection.abort()
-        return len(connections)
+        return len(connections) + (self.other.drop() if self.other is not None else 0)
 
     async def stop(self) -> None:
         await self.stop_listening()
@@ -144,6 +164,8 @@ class SimulatedCounter:
         self.announce_day()
         self.drop_all()
         self.front.notice_breaks()
+        if self.other is not None:
+            self.other.start_day()
 
 
 def _key(path: str) -> MonitoringKey:

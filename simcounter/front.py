@@ -80,6 +80,8 @@ class Front:
         self.flow = DayFlow(kernel.accounts)
         self.counts = Counts()
         self.address = ""
+        self.hear: Callable[[TopicNotice], None] | None = None
+        """the front of another system, which tells its own sessions"""
 
     def accept(self) -> Connection:
         """The protocol of a new connection."""
@@ -236,7 +238,7 @@ class Front:
             self.flow.public.append(frame)
         else:
             self.flow.add(TopicEntry(notice.investor_id, notice.user_id, frame))
-        self._send_later(notice.callback, self._recipients(notice), frame)
+        self._send_later(notice.callback, self._recipients(notice), frame, notice)
 
     def _notice_frame(self, notice: TopicNotice) -> bytes:
         info = self._rsp_info(notice.rsp_info)
@@ -283,12 +285,17 @@ class Front:
             return None
         return self._records.pack("RspInfo", {"ErrorID": info.error_id, "ErrorMsg": info.error_msg})
 
-    def _send_later(self, callback: str, sessions: list[int], frame: bytes) -> None:
+    def _send_later(self, callback: str, sessions: list[int], frame: bytes, notice: TopicNotice | None = None) -> None:
         seconds = self._scenario.delay_of(callback)
         if seconds:
-            asyncio.get_running_loop().call_later(seconds, self._send, sessions, frame)
+            asyncio.get_running_loop().call_later(seconds, self._send_and_tell, sessions, frame, notice)
         else:
-            self._send(sessions, frame)
+            self._send_and_tell(sessions, frame, notice)
+
+    def _send_and_tell(self, sessions: list[int], frame: bytes, notice: TopicNotice | None) -> None:
+        self._send(sessions, frame)
+        if self.hear is not None and notice is not None:
+            self.hear(notice)
 
     def _send(self, sessions: list[int], frame: bytes, times: int = 1) -> None:
         for session_id in sessions:

@@ -41,6 +41,7 @@ def key_beside(config: CounterConfig) -> CounterConfig:
 def introduction(counter: SimulatedCounter) -> RenderableType:
     """What a person needs to log in; no passwords, no auth codes."""
     table = Table(show_header=False, box=None)
+    table.add_row("system", counter.config.system)
     table.add_row("front", counter.address)
     table.add_row("control", counter.control_address or "-")
     table.add_row("broker", counter.config.broker_id)
