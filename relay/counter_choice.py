@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import itertools
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ctpabi.api import binding
-from ctpabi.api.loaded_library import LoadedLibrary, loaded_library
+from ctpabi.api.loaded_library import loaded_library
 from ctpabi.api.market import MarketApi
 from ctpabi.catalog import Distribution
+from relay.counter.adapter_parts import AdapterParts
 from relay.counter.breaker import Breaker
 from relay.counter.clock_watch import ClockWatch
 from relay.counter.ctp.delivery.day_notices import KnownOwners
@@ -31,13 +33,13 @@ from relay.counter.ctp.session.counter_watch import CounterWatch
 from relay.counter.ctp.session.flow_folders import process_folder
 from relay.counter.ctp.session.patience import Patience
 from relay.counter.market_port import MarketSource
-from relay.counter.port import Evidence, Mode, OrderTrail, SteeredCounter
+from relay.counter.port import Counter, Evidence, Mode, OrderTrail, SteeredCounter
 from relay.counter.right_passwords import RightPasswords
 from relay.faults.faults import Faults
 from relay.figures.figures import Figures
 from relay.logs.alarms import Alarms
 from relay.settings import file as settings_file
-from relay.settings.settings import Settings
+from relay.settings.settings import CTP, Settings
 from relay.watch.checks import why_no_descriptor
 
 
@@ -100,6 +102,8 @@ class CounterRules:
     """What of the settings the counter side goes by, and can change while it runs."""
 
     def __init__(self, settings: Settings) -> None:
+        self.limits = settings.limits
+        """those in force, for counters that are not CTP's"""
         self.link = _link_limits(settings)
         self.day = DayLimits(settings.limits.orders_per_day, settings.limits.orders_per_day_per_investor)
         self.use = DayUse(settings.limits.orders_per_day)
@@ -107,10 +111,12 @@ class CounterRules:
 
     def take_link_limits(self, settings: Settings) -> None:
         """What a terminal may ask that logs in from now on."""
+        self.limits = settings.limits
         self.link.take(_link_limits(settings))
 
     def take_day_limits(self, settings: Settings) -> None:
         """How many orders a trading day may have, from the next one on."""
+        self.limits = settings.limits
         self.day.total = self.use.total = settings.limits.orders_per_day
         self.day.per_investor = settings.limits.orders_per_day_per_investor
 
@@ -144,7 +150,32 @@ def _link_limits(settings: Settings) -> LinkLimits:
 def make_counter(
     settings: Settings, secrets: settings_file.Secrets, evidence: Evidence, own: ProcessParts, rules: CounterRules
 ) -> SteeredCounter:
-    """The one place that picks a mode; a third mode would be a third branch here."""
+    """The one place that picks a counter. A system that is not asked for is not imported, so that nothing of it need be installed."""
+    match settings.counter.system:
+        case "ctp":
+            return _ctp_counter(settings, secrets, evidence, own, rules)
+
+
+def adapter_parts(settings: Settings, evidence: Evidence, own: ProcessParts, rules: CounterRules) -> AdapterParts:
+    """What an adapter to a counter other than CTP's gets."""
+    return AdapterParts(
+        settings=settings,
+        number=own.number,
+        evidence=evidence,
+        faults=own.faults,
+        alarms=own.alarms,
+        figures=own.figures,
+        clock=own.clock,
+        passwords=own.passwords,
+        trail=own.trail,
+        limits=lambda: rules.limits,
+        operator_password=rules.operator_password,
+    )
+
+
+def _ctp_counter(
+    settings: Settings, secrets: settings_file.Secrets, evidence: Evidence, own: ProcessParts, rules: CounterRules
+) -> SteeredCounter:
     loaded = binding.load(Distribution(settings.counter.binding))
     connector = Connector(
         loaded,
@@ -184,9 +215,14 @@ def make_counter(
     )
 
 
-def library_of(settings: Settings) -> LoadedLibrary:
-    """The file that sends this relay's reports; for evidence. Raises OSError where none is loaded."""
-    return loaded_library(binding.load(Distribution(settings.counter.binding)))
+def counter_facts(settings: Settings, counter: Counter) -> dict[str, object]:
+    """Who the relay is at its counter, and which file sends its reports; for evidence. Raises OSError where none is loaded."""
+    at = settings.counter
+    if at.system != CTP:
+        offered = counter.describe()
+        return {"system": at.system, "interface": offered.version, "library_sha256": offered.library_sha256}
+    library = loaded_library(binding.load(Distribution(at.binding)))
+    return {"relay_app_id": at.relay_app_id, "binding": at.binding, "library": dataclasses.asdict(library)}
 
 
 def make_market_source(settings: Settings, flow_dir: Path) -> MarketSource:

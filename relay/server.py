@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import dataclasses
 import datetime as dt
 import functools
 import os
@@ -34,7 +33,7 @@ from relay.counter.ctp.order_map.in_database import OrdersInDatabase
 from relay.counter.ctp.order_map.relay_numbers import take_number
 from relay.counter.ctp.order_map.tables import OrderTables
 from relay.counter.port import Counter, Evidence, Mode
-from relay.counter_choice import CounterRules, ProcessParts, library_of, make_counter, make_market_source, make_parts
+from relay.counter_choice import CounterRules, ProcessParts, counter_facts, make_counter, make_market_source, make_parts
 from relay.database.database import open_database, prepare
 from relay.database.state_lock import StateLock
 from relay.database.times import COUNTER_ZONE
@@ -62,7 +61,7 @@ from relay.sessions.refused_streams import RefusedStreams, shares_of
 from relay.sessions.revocations import Revocations
 from relay.sessions.sessions import Sessions
 from relay.settings import file as settings_file
-from relay.settings.settings import Settings
+from relay.settings.settings import CTP, Settings
 from relay.supervisor import Supervisor
 from relay.taking import Taking, admission_rules, book_bounds, session_limits
 
@@ -122,7 +121,7 @@ async def serve(
         shared = make_parts(settings, numbers[-1], order_map, known, trail, stack)
         counter = make_counter(settings, secrets, ledger, shared, rules := CounterRules(settings))
         sessions, admission, guard = _make_sessions(settings, directory, verifier, counter, ledger, shared)
-        await ledger.record("relay_started", "", _started(settings, numbers[-1]))
+        await ledger.record("relay_started", "", _started(settings, numbers[-1], counter))
         await counter.start()
         stack.push_async_callback(counter.stop)
         await stack.enter_async_context(directory.terminals.listened_to(sessions.revocations.look_soon))
@@ -153,7 +152,9 @@ async def serve(
             market=market,
         )
         alarming, watching = await be_watched(settings, engine, shared, watched, stack)
-        taking = Taking(sessions, admission, guard, counter, rules, doors, alarming, watching, market)
+        taking = Taking(
+            sessions, admission, guard, counter, rules, doors, alarming, watching, market, _is_ctp(settings)
+        )
         reloading = Reloading(settings, load, *taking.rows(), ledger)
         operated = Operated(
             engine, numbers[-1], watched, alarming.recent, counter, guard, reloading, stop := asyncio.Event()
@@ -258,7 +259,8 @@ def _open_databases(
     directory.machines.forget_old()
     directory.places.forget_old()
     directory.places.load()
-    if settings.verification.genuineness:  # then what is this old is refused for its age
+    # Then what is this old is refused for its age, which is known of CTP's collector alone.
+    if settings.verification.genuineness and _is_ctp(settings):
         directory.seen.forget_older_than(_KEPT_BEYOND_AGE + dt.timedelta(seconds=settings.verification.max_age_seconds))
     return ledger, directory
 
@@ -314,16 +316,18 @@ def _make_sessions(
     return sessions, admission, guard
 
 
-def _started(settings: Settings, number: int) -> dict[str, object]:
+def _is_ctp(settings: Settings) -> bool:
+    return settings.counter.system == CTP
+
+
+def _started(settings: Settings, number: int, counter: Counter) -> dict[str, object]:
     return {
         "relay": settings.relay.name,
         "relay_number": number,
         "version": version("ctp-relay"),
         "mode": settings.relay.mode,
-        "relay_app_id": settings.counter.relay_app_id,
         "broker_id": settings.counter.broker_id,
-        "binding": settings.counter.binding,
-        "library": dataclasses.asdict(library_of(settings)),
+        **counter_facts(settings, counter),
         "genuineness_checked": settings.verification.genuineness,
     }
 

@@ -70,7 +70,8 @@ _OPERATORS_FILE = "counter.operator.password_file"
 def admission_rules(settings: Settings) -> AdmissionRules:
     age = AgeLimits(settings.verification.max_age_seconds, settings.verification.max_future_seconds)
     refuse_unlike = settings.verification.unlike_before == "refuse"
-    return AdmissionRules(settings.counter.broker_id, age, refuse_unlike, Asked(settings.listen.client_certificates))
+    asked, clean = Asked(settings.listen.client_certificates), frozenset(settings.verification.require_clean)
+    return AdmissionRules(settings.counter.broker_id, age, refuse_unlike, asked, clean)
 
 
 def session_limits(settings: Settings) -> SessionLimits:
@@ -104,6 +105,8 @@ class Taking:
     alarming: Alarming
     watching: Watching
     market: MarketHub | None = None
+    is_ctp: bool = True
+    """whether the counter is CTP's, which has an auth code for the relay"""
     loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
 
     def rows(self) -> tuple[dict[str, Take], dict[str, Take]]:
@@ -130,7 +133,8 @@ class Taking:
             "verification.max_age_seconds": self._admission_rules,
             "verification.max_future_seconds": self._admission_rules,
             "verification.unlike_before": self._admission_rules,
-            "counter.relay_auth_code_file": self._auth_code,
+            "verification.require_clean": self._admission_rules,
+            **self._auth_code_file(),
             "alarms": self._alarms,
             "watch": self.watching.take,
             **dict.fromkeys(LOGIN_LIMITS, self._login_limits),
@@ -142,12 +146,15 @@ class Taking:
 
     def files(self) -> dict[str, Take]:
         """What is read again at every reload, whether or not a setting has changed."""
-        files: dict[str, Take] = {"counter.relay_auth_code_file": self._auth_code, "alarms": self._alarms}
+        files: dict[str, Take] = {**self._auth_code_file(), "alarms": self._alarms}
         if self._has_operator:
             files[_OPERATORS_FILE] = self._operator_password
         if self.doors.listener.certificates is not None:
             files["listen.tls_certificate"] = self.doors.listener.take_certificate
         return files
+
+    def _auth_code_file(self) -> dict[str, Take]:
+        return {"counter.relay_auth_code_file": self._auth_code} if self.is_ctp else {}
 
     @property
     def _has_operator(self) -> bool:

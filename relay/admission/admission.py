@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from ctprelay.v1 import terminal_pb2 as pb
-from relay.admission import system_info
+from relay.admission import collected, system_info
 from relay.admission.client_certificates import Asked, ShownCertificate, why_not_this_terminals
 from relay.admission.known_places import KnownPlaces
 from relay.admission.login_guard import LoginGuard
@@ -25,7 +25,7 @@ from relay.admission.origin.trusted_proxies import Origin
 from relay.admission.proofs import Proofs
 from relay.admission.system_info_seen import SystemInfoSeen
 from relay.admission.verifier import Verifier
-from relay.counter.port import Counter, Evidence, Investor, Mode, TerminalLogin, TerminalReport
+from relay.counter.port import CTP, Counter, Evidence, Investor, Mode, TerminalLogin, TerminalReport
 from relay.database.times import COUNTER_ZONE
 from relay.directory.access import DirectoryAccess
 from relay.directory.investors import Investors
@@ -94,6 +94,8 @@ class AdmissionRules:
     """whether a machine that is unlike those known at its place is refused, and not only noted"""
     certificates: Asked = Asked.OFF
     """of which terminals a certificate is asked"""
+    require_clean: frozenset[str] = frozenset()
+    """kinds of collected info that are refused where the collector returned an error"""
 
 
 class Admission:
@@ -146,7 +148,7 @@ class Admission:
     async def admit(self, applicant: Applicant) -> TerminalLogin:
         """Check the rest; raises Refused, LedgerUnavailable. The answer may go to the counter."""
         try:
-            traits = await self._check_system_info(applicant)
+            traits = await self._check_machine(applicant)
             accounts = await self._check_investor(applicant)
         except Refused as refused:
             self._guard.failed(applicant, refused.refusal)
@@ -178,16 +180,31 @@ class Admission:
         if traits is not None:
             self.watch.logged_in(applicant.name, _desk(applicant), traits)
 
+    async def _check_machine(self, applicant: Applicant) -> MachineTraits | None:
+        """What the collectors gave, each kind by its own rules; the traits of CTP's."""
+        login, wanted = applicant.login, self._counter.describe().wanted
+        refuse(collected.check_collected(login, wanted, self.rules.require_clean))
+        traits = None
+        if login.system_info or any(want.required and want.is_of(CTP) for want in wanted):
+            traits = await self._check_system_info(applicant)
+        for one in collected.never_twice(collected.infos_of(login.collected), wanted):
+            if not await self._is_new(one.info, applicant):
+                raise Refused(login_reasons.system_info_replayed())
+        return traits
+
+    async def _is_new(self, info: bytes, applicant: Applicant, first_block: bytes = b"") -> bool:
+        remember = partial(self._directory.seen.remember, info, applicant.name, first_block=first_block)
+        return await self._directory.access.run(remember)
+
     async def _check_system_info(self, applicant: Applicant) -> MachineTraits | None:
         """What the relay can see of the machine; None of a kind of report that it cannot judge."""
-        login, seen = applicant.login, self._directory.seen
+        login = applicant.login
         refuse(system_info.check_length(login.system_info, login.system_info_length))
         is_ordinary, header, block = login.report_kind != pb.REPORT_KIND_WECHAT, b"", b""
         if self._verifier is not None and is_ordinary:
             header = await self._judge(self._verifier, login.system_info)
             block = login.system_info[: system_info.FIRST_BLOCK]
-        remember = partial(seen.remember, login.system_info, applicant.name, first_block=block)
-        if not await self._directory.access.run(remember):
+        if not await self._is_new(login.system_info, applicant, block):
             raise Refused(login_reasons.system_info_replayed())
         if not is_ordinary:
             return None
@@ -197,9 +214,9 @@ class Admission:
             refuse(await self.watch.refusal(_desk(applicant), traits))
         return traits
 
-    async def _judge(self, verifier: Verifier, collected: bytes) -> bytes:
+    async def _judge(self, verifier: Verifier, collection: bytes) -> bytes:
         """The header that the vendor's library unwrapped."""
-        judgement = await verifier.check(collected)
+        judgement = await verifier.check(collection)
         if not system_info.is_well_formed(judgement.code):
             raise Refused(counter_reasons.report_refused(judgement.code))
         refuse(system_info.check_age(judgement.header, self._clock(), self.rules.age))
@@ -226,6 +243,7 @@ class Admission:
             remark=login.login_remark,
             mac_address=login.mac_address,
             wechat=login.report_kind == pb.REPORT_KIND_WECHAT,
+            collected=collected.infos_of(login.collected),
         )
         return TerminalLogin(
             session=applicant.name,
@@ -244,7 +262,7 @@ class Admission:
             "collector_code": applicant.login.collector_code,
             "collector_version": applicant.login.collector_version,
             "mode": self._counter.mode.value,
-            "genuineness_checked": self._verifier is not None and not login.report.wechat,
+            "genuineness_checked": bool(self._verifier and login.report.system_info and not login.report.wechat),
             **({"certificate": applicant.certificate.sha256} if applicant.certificate is not None else {}),
             **({"by_previous_code": True} if applicant.terminal.by_previous else {}),
         }

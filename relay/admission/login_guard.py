@@ -52,7 +52,16 @@ from relay.tasks import Tasks
 _log = structlog.get_logger(__name__)
 
 _WRONG_AT_THE_RELAY = frozenset({"investor_unknown", "wrong_investor_password"})
-_NOT_ITS_OWN = frozenset({"system_info_length", "system_info_not_genuine", "system_info_replayed", "system_info_stale"})
+_NOT_ITS_OWN = frozenset(
+    {
+        "system_info_length",
+        "system_info_not_genuine",
+        "system_info_replayed",
+        "system_info_stale",
+        "collected_info_length",
+        "collected_info_not_text",
+    }
+)
 _KEPT_FOR_KNOWN_PLACES = 2
 _TRY_SECONDS = 60.0
 """how long a login may wait for the investor's others; each of them has deadlines of its own"""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 
 from ctprelay.v1 import terminal_pb2 as pb
+from relay.admission.collected import check_shape
 from relay.directory.names import APP_ID, is_app_id
 from relay.outside_text import is_plain
 from relay.refusals import stream_reasons
@@ -37,7 +38,7 @@ def check_login(login: pb.Login) -> Refusal | None:
         return _malformed("mac_address must have letters, digits, colons, points and hyphens only")
     if not is_plain(login.login_remark):
         return _malformed(f"login_remark has {_VISIBLE}")
-    return _check_version("collector_version", login.collector_version)
+    return _check_version("collector_version", login.collector_version) or check_shape(login.collected)
 
 
 def _check_version(name: str, text: str) -> Refusal | None:

@@ -19,7 +19,42 @@ from typing import Protocol
 
 from ctprelay.ctp.v1.requests_pb2 import Request
 from ctprelay.v1.terminal_pb2 import Login
-from relay.refusals.refusal import Refusal
+from relay.counter.collected import CTP, CollectedInfo, WantedInfo
+from relay.counter.description import Board, CounterDescription, Exchange, LoginLevel, OfferedLimit, Pushes
+from relay.refusals.refusal import NativeError, Refusal
+
+__all__ = [
+    "CTP",
+    "Attached",
+    "Board",
+    "CallOutcome",
+    "CollectedInfo",
+    "Confirmation",
+    "Counter",
+    "CounterContext",
+    "CounterDescription",
+    "CounterEvent",
+    "CounterLink",
+    "CounterSituation",
+    "Evidence",
+    "Exchange",
+    "Investor",
+    "LinkCause",
+    "LinkState",
+    "LinkStatus",
+    "LoginLevel",
+    "Mode",
+    "NativeError",
+    "OfferedLimit",
+    "OrderNote",
+    "OrderTrail",
+    "Pushes",
+    "SteeredCounter",
+    "TerminalCall",
+    "TerminalLogin",
+    "TerminalReport",
+    "WantedInfo",
+]
 
 
 class Mode(StrEnum):
@@ -41,14 +76,14 @@ class Investor:
 
 @dataclass(frozen=True, slots=True)
 class TerminalReport:
-    """What is reported about one terminal: the content of CThostFtdcUserSystemInfoField.
+    """What is reported about one terminal: the content of CThostFtdcUserSystemInfoField, and what other counters want.
 
     Public IP, port and login time are the relay's own observation, never the terminal's word.
     """
 
     investor: Investor
     system_info: bytes
-    """the collector's bytes, unchanged; 264 to 273 of them"""
+    """the bytes of CTP's collector, unchanged; 264 to 273 of them, or none where the counter wants none"""
     app_id: str
     """the TERMINAL's app id, not the relay's"""
     public_ip: str
@@ -59,9 +94,18 @@ class TerminalReport:
     remark: str = ""
     mac_address: str = ""
     wechat: bool = False
+    collected: tuple[CollectedInfo, ...] = ()
+    """of other collectors, one of a kind"""
+
+    def collected_of(self, kind: str) -> CollectedInfo | None:
+        """What this kind of collector gave; CTP's system info too."""
+        if kind == CTP and self.system_info:
+            return CollectedInfo(CTP, self.system_info, len(self.system_info))
+        return next((one for one in self.collected if one.kind == kind), None)
 
     def as_evidence(self) -> dict[str, object]:
-        """What the ledger keeps of it: everything, the collector's bytes as Base64 beside their SHA-256."""
+        """What the ledger keeps of it: everything, the collectors' bytes as Base64 beside their SHA-256."""
+        others = {"collected": [one.as_evidence() for one in self.collected]} if self.collected else {}
         return {
             "broker_id": self.investor.broker_id,
             "investor_id": self.investor.investor_id,
@@ -75,6 +119,7 @@ class TerminalReport:
             "remark": self.remark,
             "mac_address": self.mac_address,
             "wechat": self.wechat,
+            **others,
         }
 
 
@@ -103,43 +148,6 @@ class Confirmation(StrEnum):
     REFUSED = "refused"
     UNKNOWN = "unknown"
     """it could not be sent, or its answer has not come yet"""
-
-
-@dataclass(frozen=True, slots=True)
-class Board:
-    """A segment of an exchange (板块), where the counter has such."""
-
-    code: str
-    name: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Exchange:
-    """Where orders go (交易所)."""
-
-    code: str
-    """SHFE, DCE, CZCE, CFFEX, INE, GFEX …"""
-    name: str
-    """Chinese and English"""
-    boards: tuple[Board, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class CounterDescription:
-    """What a counter offers."""
-
-    system: str
-    """the product: ctp"""
-    version: str
-    """of the interface the relay speaks to it"""
-    exchanges: tuple[Exchange, ...] = ()
-    """those the counter named at its latest login; none before"""
-    requests: frozenset[str] = frozenset()
-    """members of ctp.v1.Request that the adapter can carry out; others are refused before they reach it"""
-    fields_not_offered: tuple[str, ...] = ()
-    """fields of its requests and notices that its interface lacks: order_insert.order_memo; a Call with one is refused"""
-    capabilities: tuple[str, ...] = ()
-    """what these come to, in words for a terminal: orders, bank_transfers …; a word that is missing is not offered"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +221,8 @@ class CounterEvent:
     """the terminal's own request id; 0 for notices"""
     error_id: int = 0
     is_last: bool = True
+    native: NativeError | None = None
+    """the counter's own error, where its numbers are not CTP's"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ from relay.doctor.finding import Finding
 from relay.doctor.rows import counter as rows
 from relay.doctor.stores import opened
 from relay.settings.file import ledger_url
-from relay.settings.settings import Settings
+from relay.settings.settings import CTP, Settings
 
 _FRONT_SECONDS = 3.0
 _JUDGE_SECONDS = 30.0
@@ -42,6 +42,8 @@ _NEEDED = {"many_to_many": "2", "many_to_one": "3"}
 
 def check_library(case: Case) -> Iterator[Finding]:
     """The binding's version is the one this was generated for, and nothing stands in the library's place."""
+    if case.settings.counter.system != CTP:
+        return
     chosen = Distribution(case.settings.counter.binding)
     wanted = load_catalog(distribution=chosen).version
     try:
@@ -109,7 +111,7 @@ def _ended(process: subprocess.Popen[bytes]) -> None:
 
 def check_fronts(case: Case) -> Iterator[Finding]:
     """That each front takes a TCP connection; nothing is said on it."""
-    if case.starting:
+    if case.starting or not case.settings.counter.fronts:
         return  # the relay connects in a moment, and again until one takes it
     fronts = case.settings.counter.fronts[:_MOST_FRONTS]
     with ThreadPoolExecutor(len(fronts)) as pool:
@@ -142,6 +144,8 @@ def _reach(front: str) -> Finding:
 
 def check_app_type(case: Case) -> Iterator[Finding]:
     """What the counter gave for AppType at the latest authentication with these settings."""
+    if case.settings.counter.system != CTP:
+        return
     settings = case.settings
     mode, app_id = settings.relay.mode, settings.counter.relay_app_id
     answer = _latest_answer(settings)

@@ -27,6 +27,11 @@ _TITLES: dict[str, Text] = {
     "locked_out": ("登录失败次数过多，暂被锁定", "locked for a while after too many failed logins"),
     "too_many_sessions": ("该投资者的会话数已达上限", "the investor has as many sessions as allowed"),
     "system_info_length": ("采集信息长度错误", "the system info has a wrong length"),
+    "collected_info_missing": ("缺少采集信息", "collected info is missing"),
+    "collected_info_not_wanted": ("柜台不需要该种采集信息", "the counter does not want this kind of collected info"),
+    "collected_info_length": ("采集信息长度错误", "collected info has a wrong length"),
+    "collected_info_not_text": ("采集信息含有不可打印字符", "collected info is not printable ASCII"),
+    "collector_not_clean": ("采集器返回错误", "a collector returned an error"),
     "system_info_unlike_before": ("终端信息与以往登录不同", "the machine is unlike those of earlier logins"),
     "system_info_stale": (
         "采集信息已过期，或采集时间超前",

@@ -247,6 +247,59 @@ def system_info_length(*, received: int, stated: int) -> None:
 
 
 @reason(
+    ("缺少 {kind} 采集信息", "info collected by {kind} is missing"),
+    advice=(
+        "本柜台要求该采集信息：请在终端配置其采集器后重新登录",
+        "this counter requires it: set up its collector on the terminal (ctp-terminal collectors) and log in again",
+    ),
+)
+def collected_info_missing(*, kind: str) -> None:
+    """The counter wants what this kind of collector gives, and the login has none."""
+
+
+@reason(
+    ("本柜台不需要 {kind} 采集信息", "the counter behind this relay does not want info collected by {kind}"),
+    advice=(
+        "只发送质询（Challenge.wanted）中列出的种类",
+        "send the kinds alone that the challenge names (Challenge.wanted)",
+    ),
+    retry=Retry.NO,
+)
+def collected_info_not_wanted(*, kind: str) -> None:
+    """The relay takes no more of a machine than its counter needs."""
+
+
+@reason(
+    (
+        "{kind} 采集信息长度错误：收到 {received} 字节，声明 {stated} 字节，应为 {shortest} 至 {longest} 字节且两者相等",
+        "info collected by {kind} has {received} bytes and states {stated}; {shortest} to {longest} are right, and both must be equal",
+    ),
+    advice=("请按字节原样发送采集结果", "send what the collector gave, unchanged, with the length it returned"),
+)
+def collected_info_length(*, kind: str, received: int, stated: int, shortest: int, longest: int) -> None:
+    """Bytes were lost or added on the way, or these are not the collector's."""
+
+
+@reason(
+    ("{kind} 采集信息含有不可打印字符", "info collected by {kind} has characters that are not printable ASCII"),
+    advice=("请按字节原样发送采集结果", "send what the collector gave, unchanged"),
+)
+def collected_info_not_text(*, kind: str) -> None:
+    """This kind is text, so these bytes are not the collector's."""
+
+
+@reason(
+    ("{kind} 采集器返回错误 {number}", "the {kind} collector returned {number}"),
+    advice=(
+        "请按采集器的说明排除错误（如以管理员身份运行、安装 dmidecode）后重新登录",
+        "mend what the collector complains of (run it with more rights, install dmidecode) and log in again",
+    ),
+)
+def collector_not_clean(*, kind: str, number: int) -> None:
+    """verification.require_clean names this kind, and its collector did not return 0."""
+
+
+@reason(
     (
         "本柜台的接口不能上报 {name}",
         "the interface of the counter behind this relay has no report {name}",

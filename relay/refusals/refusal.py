@@ -22,6 +22,21 @@ class Source(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class NativeError:
+    """An error in the words of a counter whose numbers are not CTP's."""
+
+    code: str
+    """as the counter wrote it: E2000000"""
+    text: str
+    level: int = 0
+    """where the counter has errors of several levels: which"""
+
+    def as_evidence(self) -> dict[str, object]:
+        """What the ledger keeps of it."""
+        return {"code": self.code, "text": self.text, "level": self.level}
+
+
+@dataclass(frozen=True, slots=True)
 class Refusal:
     """One refusal, as the ledger and the log have it, and `told` as the terminal has it."""
 
@@ -37,6 +52,8 @@ class Refusal:
     retry_after_seconds: int = 0
     instead: Refusal | None = None
     """what the terminal is told where it must not learn the precise reason"""
+    native: NativeError | None = None
+    """the counter's own error, where its numbers are not CTP's"""
 
     @property
     def told(self) -> Refusal:

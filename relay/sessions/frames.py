@@ -6,7 +6,7 @@ rarer goes through the protobuf library.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from ctprelay.ctp.v1.requests_pb2 import Request
 from ctprelay.v1 import terminal_pb2 as pb
@@ -16,15 +16,19 @@ from relay.counter.port import (
     CallOutcome,
     Confirmation,
     CounterDescription,
+    Exchange,
     LinkCause,
     LinkState,
     LinkStatus,
+    NativeError,
+    WantedInfo,
 )
 from relay.refusals.refusal import Refusal, Source
 from relay.sessions.endings import Ending
 
 _SEQUENCE = b"\x08"  # RelayMessage.sequence = 1, varint
 _EVENT = b"\x32"  # RelayMessage.event = 6, length-delimited
+_NATIVE_ERROR = b"\x4a"  # RelayMessage.native_error = 9, length-delimited
 _MESSAGE = b"\x0a"  # RelayBatch.messages = 1, length-delimited
 
 _SOURCES = {source: getattr(pb, f"SOURCE_{source.name}") for source in Source}
@@ -38,9 +42,13 @@ _CONFIRMATIONS = {
 }
 
 
-def event(wire: bytes) -> bytes:
-    """RelayMessage, yet without a sequence, of one serialized ctp.v1.Event."""
-    return b"".join((_EVENT, varint(len(wire)), wire))
+def event(wire: bytes, native: NativeError | None = None) -> bytes:
+    """RelayMessage, yet without a sequence, of one serialized ctp.v1.Event, and of the counter's own error beside it."""
+    message = b"".join((_EVENT, varint(len(wire)), wire))
+    if native is None:
+        return message
+    said = _native(native).SerializeToString()
+    return b"".join((message, _NATIVE_ERROR, varint(len(said)), said))
 
 
 def numbered(sequence: int, message: bytes) -> bytes:
@@ -53,9 +61,10 @@ def batch(messages: Iterable[bytes]) -> bytes:
     return b"".join(part for message in messages for part in (_MESSAGE, varint(len(message)), message))
 
 
-def challenge(timestamp: bytes, version: str) -> bytes:
+def challenge(timestamp: bytes, version: str, wanted: Iterable[WantedInfo] = ()) -> bytes:
     """RelayMessage of a challenge; `timestamp` is 128 random bytes, `version` the relay's."""
-    return pb.RelayMessage(challenge=pb.Challenge(timestamp=timestamp, relay_version=version)).SerializeToString()
+    said = pb.Challenge(timestamp=timestamp, relay_version=version, wanted=_wanted(wanted))
+    return pb.RelayMessage(challenge=said).SerializeToString()
 
 
 def rejected(refusal: Refusal) -> bytes:
@@ -73,6 +82,7 @@ def rejection(refusal: Refusal) -> pb.Rejected:
         message=told.message,
         advice=told.advice,
         retry_after_seconds=told.retry_after_seconds,
+        native=None if told.native is None else _native(told.native),
     )
 
 
@@ -97,19 +107,49 @@ def logged_in(welcome: pb.LoggedIn, attached: Attached) -> bytes:
 
 
 def _counter(offered: CounterDescription) -> pb.CounterDescription:
-    exchanges = (
-        pb.Exchange(code=one.code, name=one.name, boards=[pb.Board(code=b.code, name=b.name) for b in one.boards])
-        for one in offered.exchanges
-    )
     members = Request.DESCRIPTOR.oneofs_by_name["body"].fields
+    pushes = offered.pushes
     return pb.CounterDescription(
         system=offered.system,
         version=offered.version,
-        exchanges=exchanges,
+        exchanges=map(_exchange, offered.exchanges),
         capabilities=offered.capabilities,
         not_offered=sorted({member.name for member in members} - offered.requests),
         fields_not_offered=offered.fields_not_offered,
+        product=offered.product,
+        library_sha256=offered.library_sha256,
+        trading_day=offered.trading_day,
+        seconds_ahead=offered.seconds_ahead,
+        levels=[pb.LoginLevel(name=one.name, up=one.up, of_terminal=one.of_terminal) for one in offered.levels],
+        currencies=offered.currencies,
+        accounts=offered.accounts,
+        translated=sorted(offered.translated),
+        local=sorted(offered.local),
+        wanted=_wanted(offered.wanted),
+        limits=[pb.OfferedLimit(name=one.name, most=one.most, seconds=one.seconds) for one in offered.limits],
+        pushes=None if pushes is None else pb.Pushes(orders=pushes.orders, trades=pushes.trades, replay=pushes.replay),
+        since=offered.since,
     )
+
+
+def _exchange(one: Exchange) -> pb.Exchange:
+    boards = [pb.Board(code=board.code, name=board.name, native_code=board.native_code) for board in one.boards]
+    return pb.Exchange(code=one.code, name=one.name, boards=boards, native_code=one.native_code, source=one.source)
+
+
+def _wanted(wanted: Iterable[WantedInfo]) -> Iterator[pb.WantedInfo]:
+    for one in wanted:
+        yield pb.WantedInfo(
+            kind=one.kind,
+            required=one.required,
+            encoding=one.encoding,
+            shortest=one.shortest,
+            longest=one.longest,
+        )
+
+
+def _native(error: NativeError) -> pb.NativeError:
+    return pb.NativeError(code=error.code, text=error.text, level=error.level)
 
 
 def call_result(request_id: int, outcome: CallOutcome) -> bytes:

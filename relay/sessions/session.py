@@ -242,7 +242,7 @@ class TerminalSession:
         self.activity.events += 1
         if isinstance(item, LinkStatus):
             self.activity.link_changed(item.state, item.reason, _now(), day_changed=item.day_changed)
-        message = frames.status(item) if isinstance(item, LinkStatus) else frames.event(item.wire)
+        message = frames.status(item) if isinstance(item, LinkStatus) else frames.event(item.wire, item.native)
         self._put(frames.numbered(self._journal.append(message), message))
         if isinstance(item, LinkStatus) and item.state is LinkState.ENDED:
             at_fault = item.cause is LinkCause.RELAY_FAULT

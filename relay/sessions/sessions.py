@@ -43,7 +43,7 @@ import structlog
 
 from ctprelay.v1 import terminal_pb2
 from relay.admission.admission import Admission, Applicant, Proof
-from relay.counter.port import Counter, Evidence, Investor, TerminalLogin
+from relay.counter.port import Counter, Evidence, Investor, TerminalLogin, WantedInfo
 from relay.directory.terminals import Terminal
 from relay.figures.figures import Figures
 from relay.refusals import login_reasons, relay_reasons, stream_reasons
@@ -122,6 +122,11 @@ class Sessions:
 
     def __iter__(self) -> Iterator[TerminalSession]:
         return iter(tuple(self._by_token.values()))
+
+    @property
+    def wanted(self) -> tuple[WantedInfo, ...]:
+        """What the counter wants collected of a terminal's machine."""
+        return self._counter.describe().wanted
 
     async def prove(self, app_id: str, challenge: bytes, answer: bytes) -> Terminal:
         """The terminal, where the answer was made with its auth code. Raises Refused, for strangers always the same."""

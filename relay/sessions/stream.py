@@ -159,7 +159,7 @@ class TerminalStream:
         refuse(check_hello(hello))
         self._client_version = hello.client_version
         self._challenge = secrets.token_bytes(TIMESTAMP_BYTES)
-        self.outbox.put(frames.challenge(self._challenge, self._settings.version))
+        self.outbox.put(frames.challenge(self._challenge, self._settings.version, self._sessions.wanted))
 
     async def _login(self, login: pb.Login) -> None:
         refuse(check_login(login))
@@ -232,6 +232,7 @@ class TerminalStream:
             "public_ip": self._origin.public_ip,
             "port": self._origin.port,
             **self._investor,
+            **({"native": refusal.native.as_evidence()} if refusal.native is not None else {}),
         }
         ending = Ending(EndKind.PROTOCOL_ERROR, refusal.reason)
         try:

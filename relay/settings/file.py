@@ -15,7 +15,7 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 
 from relay.settings.secret_files import SecretFileRefused, read_secret
-from relay.settings.settings import ENVIRONMENT_PREFIX, CounterSettings, Operator, Settings
+from relay.settings.settings import CTP, ENVIRONMENT_PREFIX, CounterSettings, Operator, Settings
 from relay.settings.text import allowed_values, section_at, setting_keys
 
 _M = TypeVar("_M", bound=BaseModel)
@@ -44,6 +44,7 @@ class Secrets:
     """What the relay proves itself with at the counter."""
 
     relay_auth_code: SecretStr = field(repr=False)
+    """empty where the counter is not CTP's"""
     operator_password: SecretStr | None = field(repr=False)
     """in many_to_one only"""
 
@@ -74,7 +75,7 @@ def secrets_of(settings: Settings) -> Secrets:
             problems.extend(error.problems)
             return SecretStr("")
 
-    code = read(lambda: relay_auth_code(counter))
+    code = read(lambda: relay_auth_code(counter)) if counter.system == CTP else SecretStr("")
     password = None
     if (operator := counter.operator) is not None and settings.relay.mode == "many_to_one":
         password = read(lambda: operator_password(operator))

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from typing import Final
+
+from pydantic import BaseModel, ConfigDict, JsonValue
+
+NEEDED: Final[dict[str, JsonValue]] = {"needed": True}
+"""marks a field that has a default and is required all the same, by the product that is chosen unasked"""
 
 
 class Section(BaseModel):

@@ -10,9 +10,9 @@ After a change here: a Chinese text in meanings.zh.toml, and `make gen`, which w
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, SecretStr, model_validator
+from pydantic import BeforeValidator, Field, SecretStr, ValidationInfo, field_validator, model_validator
 
 from ctpabi.catalog import Distribution
 from relay.settings.admin_section import AdminSettings
@@ -20,11 +20,26 @@ from relay.settings.console_section import ConsoleSettings
 from relay.settings.ledger_section import LedgerSettings
 from relay.settings.listen_section import Listen
 from relay.settings.market_data_section import MarketDataSettings
-from relay.settings.section import Section
+from relay.settings.section import NEEDED, Section
 from relay.settings.values import Count, Front, Seconds, is_loopback, split_list
 from relay.settings.watch_section import AlarmSettings, Metrics, WatchSettings
 
 ENVIRONMENT_PREFIX = "CTP_RELAY__"
+CTP = "ctp"
+SYSTEM_SECTIONS: tuple[str, ...] = ()
+"""the systems besides CTP; each has a section of its name below [counter]"""
+_CTP_ALONE = frozenset(
+    {
+        "binding",
+        "fronts",
+        "relay_app_id",
+        "relay_auth_code_file",
+        "relay_auth_code",
+        "user_product_info",
+        "flow_dir",
+    }
+)
+"""settings of [counter] that a counter of another system has no use for"""
 _DEFAULT_MAX_SESSIONS = {"many_to_many": 50, "many_to_one": 1000}
 
 
@@ -69,18 +84,29 @@ class Operator(Section):
 class CounterSettings(Section):
     """The broker's counter."""
 
+    system: Literal["ctp"] = Field(
+        default="ctp", description="which product it is; what is marked with a product's name is for that one alone"
+    )
     binding: Literal["openctp-ctp", "openctp-tts"] = Field(
         default="openctp-ctp",
         description="the Python package through which the counter is called; openctp-tts, for a TTS counter, is installed with"
         " ctp-relay[tts]",
     )
-    fronts: Annotated[tuple[Front, ...], BeforeValidator(split_list), Field(min_length=1)] = Field(
+    fronts: Annotated[tuple[Front, ...], BeforeValidator(split_list)] = Field(
+        default=(),
+        validate_default=True,
+        json_schema_extra=NEEDED,
         description="addresses of the trading fronts; the API takes the one that answers first",
         examples=[["tcp://198.51.100.10:41205", "tcp://198.51.100.11:41205"]],
     )
     broker_id: str = Field(max_length=10, min_length=1, description="BrokerID", examples=["9999"])
     relay_app_id: str = Field(
-        max_length=32, min_length=1, description="the relay's own AppID; differs per mode", examples=["firm_relay_1.0"]
+        default="",
+        validate_default=True,
+        json_schema_extra=NEEDED,
+        max_length=32,
+        description="the relay's own AppID; differs per mode",
+        examples=["firm_relay_1.0"],
     )
     relay_auth_code_file: Path | None = Field(
         default=None,
@@ -114,6 +140,25 @@ class CounterSettings(Section):
     )
     operator: Operator | None = Field(default=None, description="needed in many_to_one")
 
+    @field_validator("fronts", "relay_app_id")
+    @classmethod
+    def _needed_by_ctp(cls, value: Any, info: ValidationInfo) -> Any:
+        if not value and info.data.get("system") == CTP:
+            raise ValueError("is required where counter.system is ctp")
+        return value
+
+    def problem_of_system(self) -> str:
+        """What is missing of the system that is chosen, or there of another; empty where all is well."""
+        if self.system != CTP and (foreign := sorted(_CTP_ALONE & self.model_fields_set)):
+            return f"counter.{foreign[0]}: is for counter.system ctp, which is {self.system} here"
+        for system in SYSTEM_SECTIONS:
+            given = getattr(self, system) is not None
+            if given and system != self.system:
+                return f"counter.{system}: is for counter.system {system}, which is {self.system} here"
+            if not given and system == self.system:
+                return f"counter.{system}: is required when counter.system is {system}"
+        return ""
+
 
 class DirectorySettings(Section):
     """Terminals and investors the relay admits."""
@@ -146,6 +191,12 @@ class Verification(Section):
         default=2.0, description="seconds one judgement may take before the login is refused"
     )
     queue: Count = Field(default=64, description="judgements that may wait; more are refused")
+    require_clean: Annotated[tuple[str, ...], BeforeValidator(split_list)] = Field(
+        default=(),
+        description="kinds of collected info (ctp, hundsun …, or * for all) that are refused where the collector returned an"
+        " error; default: none, the error is passed on to the counter",
+        examples=[["hundsun"]],
+    )
     unlike_before: Literal["note", "refuse"] = Field(
         default="note",
         description="a machine that is unlike those the investor logged in from with this terminal at this address: `note` lets"
@@ -293,6 +344,10 @@ class Settings(Section):
                 "listen.tls_certificate: is required; without TLS set listen.plaintext_on_loopback = true"
                 " and a loopback listen.address"
             )
+        if problem := self.counter.problem_of_system():
+            raise ValueError(problem)
+        if self.market_data.enabled and self.counter.system != CTP:
+            raise ValueError("market_data.enabled: is for counter.system ctp")
         if self.relay.mode == "many_to_one" and self.counter.operator is None:
             raise ValueError("counter.operator: is required when relay.mode is many_to_one")
         if not (self.counter.production or Distribution(self.counter.binding).has_editions):

@@ -13,6 +13,7 @@ from annotated_types import Ge, Gt, Le, MaxLen, MinLen
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
+from relay.settings.section import NEEDED
 from relay.settings.settings import ENVIRONMENT_PREFIX, Settings
 from relay.settings.wording import SettingsWording, settings_wording
 
@@ -74,7 +75,7 @@ def example(
     spoken = [words] if isinstance(words, SettingsWording) else words
     lines = [one.of_fixed(line, ENVIRONMENT_PREFIX) for one in spoken for line in _EXAMPLE_HEAD]
     for path, section in _sections():
-        optional = path == "counter.operator" and not any(key.startswith(path) for key in given)
+        optional = _may_be_missing(path) and not any(key.startswith(path) for key in given)
         lines += ["", *(f"# {one.of_section(path, section.__doc__ or '')}" for one in spoken)]
         lines += [f"{'# ' if optional else ''}[{path}]"]
         for name, field in section.model_fields.items():
@@ -98,7 +99,7 @@ def markdown(words: SettingsWording = _ENGLISH) -> str:
         lines += [words.of_fixed("| key | allowed | default | meaning |"), "|---|---|---|---|"]
         for name, field in section.model_fields.items():
             if _section_of(field) is None:
-                default = words.of_fixed("**required**") if field.is_required() else _default(field)
+                default = words.of_fixed("**required**") if _is_needed(field) else _default(field)
                 meaning = words.of_setting(f"{path}.{name}", field.description or "")
                 lines.append(f"| `{name}` | {_kind(field, words)} | {default} | {meaning} |")
     return "\n".join(lines) + "\n"
@@ -112,9 +113,18 @@ def _sections(at: type[BaseModel] = Settings, prefix: str = "") -> Iterator[tupl
             yield from _sections(section, f"{prefix}{name}.")
 
 
+def _may_be_missing(path: str) -> bool:
+    *above, name = path.split(".")
+    return section_at(above).model_fields[name].default is None
+
+
+def _is_needed(field: FieldInfo) -> bool:
+    return field.is_required() or field.json_schema_extra == NEEDED
+
+
 def _line(path: str, name: str, field: FieldInfo, optional: bool) -> str:
     given = name in {"tls_certificate", "tls_key", "relay_auth_code_file"} and path in {"listen", "counter"}
-    if field.is_required() or given:
+    if _is_needed(field) or given:
         return f"{'# ' if optional else ''}{name} = {_toml(field.examples[0] if field.examples else '')}"
     if field.default is None:
         return f"# {name} = {_toml(field.examples[0]) if field.examples else '…'}"

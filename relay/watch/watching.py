@@ -153,7 +153,7 @@ class Watching:
 
     def fronts(self) -> None:
         """Whether a front could be reached, where no session of a terminal or operator knows it."""
-        if not self._parts.counter.asks_for_probe:
+        if not (self._settings.counter.fronts and self._parts.counter.asks_for_probe):
             return
         try:
             why = checks.why_no_front(self._settings.counter.fronts)

@@ -26,6 +26,7 @@ from relay.settings.file import Secrets
 from relay.settings.secret_files import SecretFileRefused
 from relay.settings.settings import Settings
 from relay.stop_signals import stop_asked
+from tests.relay.sessions.played_counter import PlayedCounter
 
 AUTH_CODE = "RELAYAUTH0000001"
 SECRETS = Secrets(SecretStr(AUTH_CODE), None)
@@ -178,7 +179,7 @@ async def test_a_second_relay_on_the_same_files_does_not_start(state_dir: Path, 
 
 def test_what_is_written_at_the_start_names_the_relay_and_no_secret(state_dir: Path) -> None:
     """Mode, app id, broker, and whether system info is judged: what an inspector asks for first."""
-    written = server._started(settings(state_dir), 7)
+    written = server._started(settings(state_dir), 7, PlayedCounter())
 
     assert written["relay_number"] == 7
     assert written["mode"] == "many_to_many"

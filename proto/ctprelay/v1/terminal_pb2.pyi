@@ -71,7 +71,7 @@ class RelayBatch(_message.Message):
     def __init__(self, messages: _Optional[_Iterable[_Union[RelayMessage, _Mapping]]] = ...) -> None: ...
 
 class RelayMessage(_message.Message):
-    __slots__ = ("sequence", "challenge", "logged_in", "rejected", "call_result", "event", "status", "goodbye")
+    __slots__ = ("sequence", "challenge", "logged_in", "rejected", "call_result", "event", "status", "goodbye", "native_error")
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     CHALLENGE_FIELD_NUMBER: _ClassVar[int]
     LOGGED_IN_FIELD_NUMBER: _ClassVar[int]
@@ -80,6 +80,7 @@ class RelayMessage(_message.Message):
     EVENT_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
     GOODBYE_FIELD_NUMBER: _ClassVar[int]
+    NATIVE_ERROR_FIELD_NUMBER: _ClassVar[int]
     sequence: int
     challenge: Challenge
     logged_in: LoggedIn
@@ -88,7 +89,18 @@ class RelayMessage(_message.Message):
     event: _events_pb2.Event
     status: SessionStatus
     goodbye: Goodbye
-    def __init__(self, sequence: _Optional[int] = ..., challenge: _Optional[_Union[Challenge, _Mapping]] = ..., logged_in: _Optional[_Union[LoggedIn, _Mapping]] = ..., rejected: _Optional[_Union[Rejected, _Mapping]] = ..., call_result: _Optional[_Union[CallResult, _Mapping]] = ..., event: _Optional[_Union[_events_pb2.Event, _Mapping]] = ..., status: _Optional[_Union[SessionStatus, _Mapping]] = ..., goodbye: _Optional[_Union[Goodbye, _Mapping]] = ...) -> None: ...
+    native_error: NativeError
+    def __init__(self, sequence: _Optional[int] = ..., challenge: _Optional[_Union[Challenge, _Mapping]] = ..., logged_in: _Optional[_Union[LoggedIn, _Mapping]] = ..., rejected: _Optional[_Union[Rejected, _Mapping]] = ..., call_result: _Optional[_Union[CallResult, _Mapping]] = ..., event: _Optional[_Union[_events_pb2.Event, _Mapping]] = ..., status: _Optional[_Union[SessionStatus, _Mapping]] = ..., goodbye: _Optional[_Union[Goodbye, _Mapping]] = ..., native_error: _Optional[_Union[NativeError, _Mapping]] = ...) -> None: ...
+
+class NativeError(_message.Message):
+    __slots__ = ("code", "text", "level")
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    LEVEL_FIELD_NUMBER: _ClassVar[int]
+    code: str
+    text: str
+    level: int
+    def __init__(self, code: _Optional[str] = ..., text: _Optional[str] = ..., level: _Optional[int] = ...) -> None: ...
 
 class Hello(_message.Message):
     __slots__ = ("protocol", "app_id", "client_version")
@@ -101,15 +113,47 @@ class Hello(_message.Message):
     def __init__(self, protocol: _Optional[int] = ..., app_id: _Optional[str] = ..., client_version: _Optional[str] = ...) -> None: ...
 
 class Challenge(_message.Message):
-    __slots__ = ("timestamp", "relay_version")
+    __slots__ = ("timestamp", "relay_version", "wanted")
     TIMESTAMP_FIELD_NUMBER: _ClassVar[int]
     RELAY_VERSION_FIELD_NUMBER: _ClassVar[int]
+    WANTED_FIELD_NUMBER: _ClassVar[int]
     timestamp: bytes
     relay_version: str
-    def __init__(self, timestamp: _Optional[bytes] = ..., relay_version: _Optional[str] = ...) -> None: ...
+    wanted: _containers.RepeatedCompositeFieldContainer[WantedInfo]
+    def __init__(self, timestamp: _Optional[bytes] = ..., relay_version: _Optional[str] = ..., wanted: _Optional[_Iterable[_Union[WantedInfo, _Mapping]]] = ...) -> None: ...
+
+class WantedInfo(_message.Message):
+    __slots__ = ("kind", "required", "encoding", "shortest", "longest")
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    REQUIRED_FIELD_NUMBER: _ClassVar[int]
+    ENCODING_FIELD_NUMBER: _ClassVar[int]
+    SHORTEST_FIELD_NUMBER: _ClassVar[int]
+    LONGEST_FIELD_NUMBER: _ClassVar[int]
+    kind: str
+    required: bool
+    encoding: str
+    shortest: int
+    longest: int
+    def __init__(self, kind: _Optional[str] = ..., required: _Optional[bool] = ..., encoding: _Optional[str] = ..., shortest: _Optional[int] = ..., longest: _Optional[int] = ...) -> None: ...
+
+class CollectedInfo(_message.Message):
+    __slots__ = ("kind", "info", "length", "return_code", "completeness", "collector_version")
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    INFO_FIELD_NUMBER: _ClassVar[int]
+    LENGTH_FIELD_NUMBER: _ClassVar[int]
+    RETURN_CODE_FIELD_NUMBER: _ClassVar[int]
+    COMPLETENESS_FIELD_NUMBER: _ClassVar[int]
+    COLLECTOR_VERSION_FIELD_NUMBER: _ClassVar[int]
+    kind: str
+    info: bytes
+    length: int
+    return_code: int
+    completeness: bytes
+    collector_version: str
+    def __init__(self, kind: _Optional[str] = ..., info: _Optional[bytes] = ..., length: _Optional[int] = ..., return_code: _Optional[int] = ..., completeness: _Optional[bytes] = ..., collector_version: _Optional[str] = ...) -> None: ...
 
 class Login(_message.Message):
-    __slots__ = ("auth_info", "broker_id", "investor_id", "password", "system_info", "system_info_length", "collector_code", "collector_version", "mac_address", "login_remark", "confirm_settlement", "report_kind", "one_time_password", "start_from")
+    __slots__ = ("auth_info", "broker_id", "investor_id", "password", "system_info", "system_info_length", "collector_code", "collector_version", "mac_address", "login_remark", "confirm_settlement", "report_kind", "one_time_password", "start_from", "collected")
     AUTH_INFO_FIELD_NUMBER: _ClassVar[int]
     BROKER_ID_FIELD_NUMBER: _ClassVar[int]
     INVESTOR_ID_FIELD_NUMBER: _ClassVar[int]
@@ -124,6 +168,7 @@ class Login(_message.Message):
     REPORT_KIND_FIELD_NUMBER: _ClassVar[int]
     ONE_TIME_PASSWORD_FIELD_NUMBER: _ClassVar[int]
     START_FROM_FIELD_NUMBER: _ClassVar[int]
+    COLLECTED_FIELD_NUMBER: _ClassVar[int]
     auth_info: bytes
     broker_id: str
     investor_id: str
@@ -138,7 +183,8 @@ class Login(_message.Message):
     report_kind: ReportKind
     one_time_password: str
     start_from: StartFrom
-    def __init__(self, auth_info: _Optional[bytes] = ..., broker_id: _Optional[str] = ..., investor_id: _Optional[str] = ..., password: _Optional[str] = ..., system_info: _Optional[bytes] = ..., system_info_length: _Optional[int] = ..., collector_code: _Optional[int] = ..., collector_version: _Optional[str] = ..., mac_address: _Optional[str] = ..., login_remark: _Optional[str] = ..., confirm_settlement: _Optional[bool] = ..., report_kind: _Optional[_Union[ReportKind, str]] = ..., one_time_password: _Optional[str] = ..., start_from: _Optional[_Union[StartFrom, str]] = ...) -> None: ...
+    collected: _containers.RepeatedCompositeFieldContainer[CollectedInfo]
+    def __init__(self, auth_info: _Optional[bytes] = ..., broker_id: _Optional[str] = ..., investor_id: _Optional[str] = ..., password: _Optional[str] = ..., system_info: _Optional[bytes] = ..., system_info_length: _Optional[int] = ..., collector_code: _Optional[int] = ..., collector_version: _Optional[str] = ..., mac_address: _Optional[str] = ..., login_remark: _Optional[str] = ..., confirm_settlement: _Optional[bool] = ..., report_kind: _Optional[_Union[ReportKind, str]] = ..., one_time_password: _Optional[str] = ..., start_from: _Optional[_Union[StartFrom, str]] = ..., collected: _Optional[_Iterable[_Union[CollectedInfo, _Mapping]]] = ...) -> None: ...
 
 class LoggedIn(_message.Message):
     __slots__ = ("broker_id", "investor_id", "trading_day", "login_time", "front_id", "session_id", "max_order_ref", "mode", "relay_app_type", "resume_token", "linger_seconds", "must_change_password", "advice", "report_return_code", "system_name", "resumed", "lost_history", "settlement_confirmation", "settlement_error_id", "counter", "market_data")
@@ -195,54 +241,118 @@ class MarketDataAccess(_message.Message):
     def __init__(self, token: _Optional[bytes] = ..., port: _Optional[int] = ...) -> None: ...
 
 class CounterDescription(_message.Message):
-    __slots__ = ("system", "version", "exchanges", "capabilities", "not_offered", "fields_not_offered")
+    __slots__ = ("system", "version", "exchanges", "capabilities", "not_offered", "fields_not_offered", "product", "library_sha256", "trading_day", "seconds_ahead", "levels", "currencies", "accounts", "translated", "local", "wanted", "limits", "pushes", "since")
     SYSTEM_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     EXCHANGES_FIELD_NUMBER: _ClassVar[int]
     CAPABILITIES_FIELD_NUMBER: _ClassVar[int]
     NOT_OFFERED_FIELD_NUMBER: _ClassVar[int]
     FIELDS_NOT_OFFERED_FIELD_NUMBER: _ClassVar[int]
+    PRODUCT_FIELD_NUMBER: _ClassVar[int]
+    LIBRARY_SHA256_FIELD_NUMBER: _ClassVar[int]
+    TRADING_DAY_FIELD_NUMBER: _ClassVar[int]
+    SECONDS_AHEAD_FIELD_NUMBER: _ClassVar[int]
+    LEVELS_FIELD_NUMBER: _ClassVar[int]
+    CURRENCIES_FIELD_NUMBER: _ClassVar[int]
+    ACCOUNTS_FIELD_NUMBER: _ClassVar[int]
+    TRANSLATED_FIELD_NUMBER: _ClassVar[int]
+    LOCAL_FIELD_NUMBER: _ClassVar[int]
+    WANTED_FIELD_NUMBER: _ClassVar[int]
+    LIMITS_FIELD_NUMBER: _ClassVar[int]
+    PUSHES_FIELD_NUMBER: _ClassVar[int]
+    SINCE_FIELD_NUMBER: _ClassVar[int]
     system: str
     version: str
     exchanges: _containers.RepeatedCompositeFieldContainer[Exchange]
     capabilities: _containers.RepeatedScalarFieldContainer[str]
     not_offered: _containers.RepeatedScalarFieldContainer[str]
     fields_not_offered: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, system: _Optional[str] = ..., version: _Optional[str] = ..., exchanges: _Optional[_Iterable[_Union[Exchange, _Mapping]]] = ..., capabilities: _Optional[_Iterable[str]] = ..., not_offered: _Optional[_Iterable[str]] = ..., fields_not_offered: _Optional[_Iterable[str]] = ...) -> None: ...
+    product: str
+    library_sha256: str
+    trading_day: str
+    seconds_ahead: float
+    levels: _containers.RepeatedCompositeFieldContainer[LoginLevel]
+    currencies: _containers.RepeatedScalarFieldContainer[str]
+    accounts: _containers.RepeatedScalarFieldContainer[str]
+    translated: _containers.RepeatedScalarFieldContainer[str]
+    local: _containers.RepeatedScalarFieldContainer[str]
+    wanted: _containers.RepeatedCompositeFieldContainer[WantedInfo]
+    limits: _containers.RepeatedCompositeFieldContainer[OfferedLimit]
+    pushes: Pushes
+    since: str
+    def __init__(self, system: _Optional[str] = ..., version: _Optional[str] = ..., exchanges: _Optional[_Iterable[_Union[Exchange, _Mapping]]] = ..., capabilities: _Optional[_Iterable[str]] = ..., not_offered: _Optional[_Iterable[str]] = ..., fields_not_offered: _Optional[_Iterable[str]] = ..., product: _Optional[str] = ..., library_sha256: _Optional[str] = ..., trading_day: _Optional[str] = ..., seconds_ahead: _Optional[float] = ..., levels: _Optional[_Iterable[_Union[LoginLevel, _Mapping]]] = ..., currencies: _Optional[_Iterable[str]] = ..., accounts: _Optional[_Iterable[str]] = ..., translated: _Optional[_Iterable[str]] = ..., local: _Optional[_Iterable[str]] = ..., wanted: _Optional[_Iterable[_Union[WantedInfo, _Mapping]]] = ..., limits: _Optional[_Iterable[_Union[OfferedLimit, _Mapping]]] = ..., pushes: _Optional[_Union[Pushes, _Mapping]] = ..., since: _Optional[str] = ...) -> None: ...
+
+class LoginLevel(_message.Message):
+    __slots__ = ("name", "up", "of_terminal")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    UP_FIELD_NUMBER: _ClassVar[int]
+    OF_TERMINAL_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    up: bool
+    of_terminal: bool
+    def __init__(self, name: _Optional[str] = ..., up: _Optional[bool] = ..., of_terminal: _Optional[bool] = ...) -> None: ...
+
+class OfferedLimit(_message.Message):
+    __slots__ = ("name", "most", "seconds")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    MOST_FIELD_NUMBER: _ClassVar[int]
+    SECONDS_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    most: int
+    seconds: float
+    def __init__(self, name: _Optional[str] = ..., most: _Optional[int] = ..., seconds: _Optional[float] = ...) -> None: ...
+
+class Pushes(_message.Message):
+    __slots__ = ("orders", "trades", "replay")
+    ORDERS_FIELD_NUMBER: _ClassVar[int]
+    TRADES_FIELD_NUMBER: _ClassVar[int]
+    REPLAY_FIELD_NUMBER: _ClassVar[int]
+    orders: bool
+    trades: bool
+    replay: str
+    def __init__(self, orders: _Optional[bool] = ..., trades: _Optional[bool] = ..., replay: _Optional[str] = ...) -> None: ...
 
 class Exchange(_message.Message):
-    __slots__ = ("code", "name", "boards")
+    __slots__ = ("code", "name", "boards", "native_code", "source")
     CODE_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     BOARDS_FIELD_NUMBER: _ClassVar[int]
+    NATIVE_CODE_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
     code: str
     name: str
     boards: _containers.RepeatedCompositeFieldContainer[Board]
-    def __init__(self, code: _Optional[str] = ..., name: _Optional[str] = ..., boards: _Optional[_Iterable[_Union[Board, _Mapping]]] = ...) -> None: ...
+    native_code: str
+    source: str
+    def __init__(self, code: _Optional[str] = ..., name: _Optional[str] = ..., boards: _Optional[_Iterable[_Union[Board, _Mapping]]] = ..., native_code: _Optional[str] = ..., source: _Optional[str] = ...) -> None: ...
 
 class Board(_message.Message):
-    __slots__ = ("code", "name")
+    __slots__ = ("code", "name", "native_code")
     CODE_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
+    NATIVE_CODE_FIELD_NUMBER: _ClassVar[int]
     code: str
     name: str
-    def __init__(self, code: _Optional[str] = ..., name: _Optional[str] = ...) -> None: ...
+    native_code: str
+    def __init__(self, code: _Optional[str] = ..., name: _Optional[str] = ..., native_code: _Optional[str] = ...) -> None: ...
 
 class Rejected(_message.Message):
-    __slots__ = ("source", "reason", "code", "message", "advice", "retry_after_seconds")
+    __slots__ = ("source", "reason", "code", "message", "advice", "retry_after_seconds", "native")
     SOURCE_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     CODE_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     ADVICE_FIELD_NUMBER: _ClassVar[int]
     RETRY_AFTER_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    NATIVE_FIELD_NUMBER: _ClassVar[int]
     source: Source
     reason: str
     code: int
     message: str
     advice: str
     retry_after_seconds: int
-    def __init__(self, source: _Optional[_Union[Source, str]] = ..., reason: _Optional[str] = ..., code: _Optional[int] = ..., message: _Optional[str] = ..., advice: _Optional[str] = ..., retry_after_seconds: _Optional[int] = ...) -> None: ...
+    native: NativeError
+    def __init__(self, source: _Optional[_Union[Source, str]] = ..., reason: _Optional[str] = ..., code: _Optional[int] = ..., message: _Optional[str] = ..., advice: _Optional[str] = ..., retry_after_seconds: _Optional[int] = ..., native: _Optional[_Union[NativeError, _Mapping]] = ...) -> None: ...
 
 class Call(_message.Message):
     __slots__ = ("request_id", "request", "valid_for_milliseconds", "client_order_key", "fresh")

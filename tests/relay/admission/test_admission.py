@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import datetime as dt
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -22,7 +24,7 @@ from relay.admission.machines import Desk, MachineHistory, MachineTraits, forget
 from relay.admission.system_info import AgeLimits
 from relay.admission.system_info_seen import SystemInfoSeen
 from relay.admission.verifier import Judgement, VerifierUnavailable
-from relay.counter.port import Investor, Mode, TerminalLogin
+from relay.counter.port import CollectedInfo, Investor, Mode, TerminalLogin, WantedInfo
 from relay.database.database import writing
 from relay.directory import known_terminals
 from relay.directory.access import DirectoryAccess, DirectoryUnavailable
@@ -512,3 +514,62 @@ async def test_an_applicant_shows_no_secret(door: Door) -> None:
     assert PASSWORD not in shown
     assert AUTH_CODE not in shown
     assert "auth_info" not in shown
+
+
+HUNDSUN = WantedInfo("hundsun", required=True, differs=True)
+
+
+def collected(info: bytes = b"H" * 492, **more: Any) -> list[pb.CollectedInfo]:
+    return [pb.CollectedInfo(kind="hundsun", info=info, length=len(info), **more)]
+
+
+async def test_what_another_collector_gave_goes_to_counter_and_ledger(door: Door) -> None:
+    """Byte for byte, with its return code; the ledger has its SHA-256 too."""
+    door.counter.wanted = (HUNDSUN,)
+    sent = collected(return_code=3, completeness=b"C" * 128, collector_version="3.7.1.13")
+
+    login = await let_in(door.of(Mode.MANY_TO_MANY), asking(system_info=b"", collected=sent))
+
+    assert login.report.collected == (CollectedInfo("hundsun", b"H" * 492, 492, 3, b"C" * 128, "3.7.1.13"),)
+    assert door.verifier.asked == 0
+    entry = door.kept.data("terminal_admitted")
+    assert entry["genuineness_checked"] is False
+    assert entry["collected"] == [
+        {
+            "kind": "hundsun",
+            "info": base64.b64encode(b"H" * 492).decode(),
+            "length": 492,
+            "sha256": hashlib.sha256(b"H" * 492).hexdigest(),
+            "return_code": 3,
+            "completeness": base64.b64encode(b"C" * 128).decode(),
+            "collector_version": "3.7.1.13",
+        }
+    ]
+
+
+async def test_collected_info_is_used_once(door: Door) -> None:
+    """Where its collector never gives the same twice."""
+    door.counter.wanted = (HUNDSUN,)
+    admission = door.of(Mode.MANY_TO_MANY)
+    await let_in(admission, asking(system_info=b"", collected=collected()))
+
+    assert await reason(admission, asking(name="s-2", system_info=b"", collected=collected())) == "system_info_replayed"
+
+
+async def test_ctps_system_info_is_judged_beside_another_kind(door: Door) -> None:
+    """Whatever else the counter wants."""
+    door.counter.wanted = (HUNDSUN,)
+    admission = door.of(Mode.MANY_TO_MANY)
+
+    assert await reason(admission, asking(system_info=b"x", collected=collected())) == "system_info_length"
+    await let_in(admission, asking(collected=collected()))
+    assert door.verifier.asked == 1
+
+
+async def test_what_the_counter_does_not_want_uses_nothing_up(door: Door) -> None:
+    """It is refused before anything is remembered or asked."""
+    admission = door.of(Mode.MANY_TO_MANY)
+
+    assert await reason(admission, asking(collected=collected())) == "collected_info_not_wanted"
+    assert door.is_unused(b"\x01" * 264)
+    assert door.is_unused(b"H" * 492)

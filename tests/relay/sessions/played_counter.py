@@ -13,6 +13,7 @@ from ctprelay.ctp.v1 import requests_pb2 as requests
 from ctprelay.v1 import terminal_pb2 as pb
 from relay.admission.admission import Applicant, Proof
 from relay.admission.origin.trusted_proxies import Origin
+from relay.counter.collected import CTP_WANTED, WantedInfo
 from relay.counter.port import (
     Attached,
     CallOutcome,
@@ -103,6 +104,7 @@ class PlayedCounter:
 
     def __init__(self) -> None:
         self.links: list[PlayedLink] = []
+        self.wanted: tuple[WantedInfo, ...] = (CTP_WANTED,)
         self.logins: list[TerminalLogin] = []
         self.refusal: Refusal | None = None
         self.busy: asyncio.Event | None = None
@@ -122,7 +124,7 @@ class PlayedCounter:
         return None
 
     def describe(self) -> CounterDescription:
-        return CounterDescription("played", "1")
+        return CounterDescription("played", "1", wanted=self.wanted)
 
     def check_login(self, login: pb.Login) -> Refusal | None:
         """Passwords of more than 40 bytes are none of this counter's."""

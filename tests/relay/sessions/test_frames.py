@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from ctprelay.ctp.v1 import events_pb2
 from ctprelay.v1 import terminal_pb2 as pb
 from ctprelay.wire_format import varint
+from relay.counter.collected import CTP_WANTED
 from relay.counter.port import (
     Attached,
     Board,
@@ -20,6 +21,11 @@ from relay.counter.port import (
     Exchange,
     LinkState,
     LinkStatus,
+    LoginLevel,
+    NativeError,
+    OfferedLimit,
+    Pushes,
+    WantedInfo,
 )
 from relay.refusals import call_reasons
 from relay.refusals.refusal import Refusal, Source
@@ -136,3 +142,67 @@ def test_a_welcome_describes_the_counter() -> None:
     assert list(described.counter.fields_not_offered) == ["qry_order.memo"]
     assert "qry_order" not in described.counter.not_offered
     assert not silent.HasField("counter")
+
+
+def test_a_counters_own_error_stands_beside_ctps_number() -> None:
+    """In a refusal, and beside an event, where CTP's fields have no place for it."""
+    native = NativeError("E2000000", "请采集终端信息", 1)
+    event = events_pb2.Event(request_id=1)
+    event.rsp_info.error_id = 68
+    refusal = Refusal(Source.COUNTER, "refused_by_counter", "no", code=68, native=native)
+
+    sent = parsed(frames.rejected(refusal)).rejected.native
+    beside = parsed(frames.numbered(5, frames.event(event.SerializeToString(), native)))
+
+    assert sent == pb.NativeError(code="E2000000", text="请采集终端信息", level=1)
+    assert beside == pb.RelayMessage(sequence=5, event=event, native_error=sent)
+
+
+def test_a_challenge_names_what_the_counter_wants() -> None:
+    """Before the terminal collects."""
+    sent = parsed(frames.challenge(b"t" * 128, "1", (CTP_WANTED, WantedInfo("hundsun")))).challenge
+
+    assert [(one.kind, one.required, one.encoding, one.shortest, one.longest) for one in sent.wanted] == [
+        ("ctp", True, "binary", 264, 273),
+        ("hundsun", False, "ascii", 1, 2048),
+    ]
+
+
+def test_all_of_a_description_reaches_the_terminal() -> None:
+    """Codes of both sides, levels, limits and what is pushed."""
+    offered = CounterDescription(
+        "cts",
+        "1",
+        exchanges=(Exchange("SHFE", "上期所 SHFE", (Board("futures", native_code="9"),), "S", "settings"),),
+        requests=frozenset({"order_insert", "qry_exchange"}),
+        translated=frozenset({"order_insert"}),
+        local=frozenset({"qry_exchange"}),
+        product="RootNet 5",
+        library_sha256="ab" * 32,
+        trading_day="20261126",
+        seconds_ahead=-0.5,
+        levels=(LoginLevel("connection", up=True), LoginLevel("account", up=True, of_terminal=True)),
+        currencies=("CNY",),
+        accounts=("100001",),
+        wanted=(CTP_WANTED,),
+        limits=(OfferedLimit("orders", 50, 1.0),),
+        pushes=Pushes(orders=False, trades=True, replay="query"),
+        since="2026-11-26T09:00:00+08:00",
+    )
+
+    sent = parsed(frames.logged_in(pb.LoggedIn(), replace(ATTACHED, offered=offered))).logged_in.counter
+
+    [exchange] = sent.exchanges
+    assert (exchange.code, exchange.native_code, exchange.source) == ("SHFE", "S", "settings")
+    assert [(board.code, board.native_code) for board in exchange.boards] == [("futures", "9")]
+    assert (list(sent.translated), list(sent.local)) == (["order_insert"], ["qry_exchange"])
+    assert (sent.product, sent.library_sha256, sent.trading_day) == ("RootNet 5", "ab" * 32, "20261126")
+    assert (sent.seconds_ahead, sent.since) == (-0.5, "2026-11-26T09:00:00+08:00")
+    assert [(one.name, one.up, one.of_terminal) for one in sent.levels] == [
+        ("connection", True, False),
+        ("account", True, True),
+    ]
+    assert (list(sent.currencies), list(sent.accounts)) == (["CNY"], ["100001"])
+    assert [(one.name, one.most, one.seconds) for one in sent.limits] == [("orders", 50, 1.0)]
+    assert (sent.pushes.orders, sent.pushes.trades, sent.pushes.replay) == (False, True, "query")
+    assert [one.kind for one in sent.wanted] == ["ctp"]

@@ -12,7 +12,8 @@ from ctpabi.catalog import Catalog
 from ctpabi.codec import layout
 from ctprelay.ctp.v1.events_pb2 import Event
 from ctprelay.ctp.v1.requests_pb2 import Request
-from relay.counter.port import CounterDescription, Exchange
+from relay.counter.collected import CTP_WANTED
+from relay.counter.port import CounterDescription, Exchange, Pushes
 
 _CLOCKS = {
     "SHFETime": Exchange("SHFE", "上海期货交易所 Shanghai Futures Exchange"),
@@ -44,6 +45,8 @@ def offered(catalog: Catalog, login: bytes | None = None) -> CounterDescription:
         requests=requests,
         fields_not_offered=_lacking(catalog),
         capabilities=tuple(word for word, request in _CAPABILITIES.items() if request in requests),
+        wanted=(CTP_WANTED,),
+        pushes=Pushes(orders=True, trades=True, replay="day"),
     )
 
 
