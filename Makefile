@@ -93,7 +93,7 @@ integrations-test: ## programs of others through a relay (vn.py …), in an envi
 	@scripts/set-up-integrations
 	@CTP_RELAY_INTEGRATIONS_TEST=1 $(BIN)/python -m pytest -q -rs $(or $(filter-out tests,$(TESTS)),tests/integrations)
 
-vnpy-picture: ## VeighNa's main window and its dialog, trading through a relay, into dist/vnpy-pictures; Qt without a screen
+vnpy-picture: ## VeighNa's main window and its dialog, trading through a relay, into dist/vnpy-pictures and docs/images; Qt without a screen
 	@scripts/set-up test
 	@scripts/set-up-integrations window
 	@CTP_RELAY_INTEGRATIONS_TEST=1 CTP_RELAY_VNPY_PICTURES=dist/vnpy-pictures $(BIN)/python -m pytest -q -rs tests/integrations/vnpy_gateway/test_window.py
