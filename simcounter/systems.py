@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from simcounter.cts.commands import CtsCommands
 from simcounter.cts.front import CtsFront
 from simcounter.other_front import FrontParts, OtherFront
+from simcounter.ufx.commands import UfxCommands
+from simcounter.ufx.front import UfxFront
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,7 @@ class PlayedSystem:
 CTP = "ctp"
 SYSTEMS: dict[str, PlayedSystem] = {
     "cts": PlayedSystem(CtsFront, CtsCommands),
+    "ufx": PlayedSystem(UfxFront, UfxCommands),
 }
 """beside CTP"""
 
