@@ -252,7 +252,9 @@ class Lesson(terminal_pb2_grpc.TerminalServiceServicer):
         self._events = asyncio.get_running_loop().create_task(what, name="checking-disturb")
 
     async def _after_entering(self) -> None:
-        if self.step is LessonStep.FIRST_BREAK:
+        if self.step is LessonStep.ORDER and self._orders:
+            await self._break_after_order()  # the terminal lost its stream by itself, before the lesson cut it
+        elif self.step is LessonStep.FIRST_BREAK:
             await self._send_event(pb.RelayMessage(status=answers.LIVE))
             await asyncio.sleep(self._pace.breath)
             self._go_to(LessonStep.SECOND_BREAK)

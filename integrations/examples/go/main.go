@@ -1,5 +1,6 @@
 // A small complete terminal of the CTP relay: collects, proves itself, logs in, asks for the account, places an order that rests,
-// loses its stream, resumes, cancels the order and logs out. The settings are environment variables; see ../README.md.
+// loses its stream, resumes, stays until standard input says a line or ends, cancels the order and logs out. It comes back after
+// every break. The settings are environment variables; see ../README.md.
 package main
 
 import (
@@ -26,6 +27,16 @@ import (
 )
 
 const authCodeBytes, challengeBytes = 16, 128
+const answerSeconds, longestPause = 60 * time.Second, 30 * time.Second
+
+var errBroken = errors.New("流已断开 the stream is broken")
+var errNewSession = errors.New("会话已换，先查询再重发 a new session: look before repeating")
+
+type refusal struct{ rejected *relaypb.Rejected }
+
+func (r refusal) Error() string {
+	return fmt.Sprint("rejected ", r.rejected.Reason, " ", r.rejected.Message, " ", r.rejected.Advice)
+}
 
 func setting(name string, otherwise ...string) string {
 	value, found := os.LookupEnv(name)
@@ -72,14 +83,16 @@ type terminal struct {
 	client   relaypb.TerminalServiceClient
 	stream   relaypb.TerminalService_SessionClient
 	cancel   context.CancelFunc
-	waiting  []*relaypb.RelayMessage // of the last batch, not yet taken
+	arrived  chan *relaypb.RelayMessage // closed where the stream is over
 	info     *relaypb.LoggedIn
+	placed   *relaypb.LoggedIn // the session in which the order was placed: the next login's may have other numbers
+	goodbye  relaypb.Goodbye_Kind
 	sequence uint64
 	request  int32
-	orders   map[string]ctppb.OrderStatus // reference -> last status, of this session's own orders
+	orders   map[string]ctppb.OrderStatus // reference -> last status, of the orders placed here
 }
 
-func connect() (*terminal, error) {
+func dial() (*terminal, error) {
 	authority, err := os.ReadFile(setting("CTP_TERMINAL_CA_FILE"))
 	if err != nil {
 		return nil, err
@@ -96,7 +109,69 @@ func connect() (*terminal, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &terminal{client: relaypb.NewTerminalServiceClient(connection), orders: map[string]ctppb.OrderStatus{}}, nil
+	return &terminal{client: relaypb.NewTerminalServiceClient(connection), cancel: func() {}, orders: map[string]ctppb.OrderStatus{}}, nil
+}
+
+// connect logs in, or resumes the session, as often as it takes. An error says that it makes no sense.
+func (t *terminal) connect(fresh bool) error {
+	for pause := time.Second / 2; ; pause *= 2 {
+		if pause > longestPause {
+			pause = longestPause
+		}
+		var err error
+		if fresh {
+			err = t.logIn()
+		} else {
+			err = t.resume()
+		}
+		wait := pause
+		if refused, is := err.(refusal); is {
+			gone := !fresh && refused.rejected.Reason == "session_gone"
+			if !gone && refused.rejected.RetryAfterSeconds == 0 {
+				return err
+			}
+			if asked := time.Duration(refused.rejected.RetryAfterSeconds) * time.Second; asked > pause {
+				wait = asked
+			}
+			if gone {
+				fresh, wait = true, 0
+			}
+		} else if !errors.Is(err, errBroken) {
+			return err
+		}
+		t.cancel()
+		fmt.Println(err)
+		time.Sleep(wait)
+	}
+}
+
+// comeBack is for a stream that is over: what the relay said last decides whether the session is, too.
+func (t *terminal) comeBack() error {
+	switch t.goodbye {
+	case relaypb.Goodbye_KIND_UNSPECIFIED, relaypb.Goodbye_KIND_SLOW_READER, relaypb.Goodbye_KIND_STREAM_FAULT:
+		return t.connect(false) // unspecified: it said nothing, the line is broken
+	case relaypb.Goodbye_KIND_RELAY_STOPPING, relaypb.Goodbye_KIND_RELAY_FAULT:
+		return t.connect(true)
+	}
+	return fmt.Errorf("goodbye %s", t.goodbye)
+}
+
+// read passes on what comes on one stream.
+func read(stream relaypb.TerminalService_SessionClient, arrived chan<- *relaypb.RelayMessage) {
+	defer close(arrived)
+	for {
+		batch, err := stream.Recv()
+		if err != nil {
+			return
+		}
+		for _, message := range batch.Messages {
+			select {
+			case arrived <- message:
+			case <-stream.Context().Done():
+				return
+			}
+		}
+	}
 }
 
 // challenge opens a stream, says hello and returns the proof that this stream's login or resume needs.
@@ -105,14 +180,14 @@ func (t *terminal) challenge() ([]byte, error) {
 	stream, err := t.client.Session(ctx)
 	if err != nil {
 		cancel()
-		return nil, err
+		return nil, errBroken
 	}
-	t.stream, t.cancel, t.waiting = stream, cancel, nil
+	arrived := make(chan *relaypb.RelayMessage, 256)
+	t.stream, t.cancel, t.arrived, t.goodbye = stream, cancel, arrived, relaypb.Goodbye_KIND_UNSPECIFIED
+	go read(stream, arrived)
 	hello := &relaypb.Hello{Protocol: 1, AppId: setting("CTP_TERMINAL_APP_ID"), ClientVersion: "example-go 1"}
-	if err := t.send(&relaypb.TerminalMessage{Body: &relaypb.TerminalMessage_Hello{Hello: hello}}); err != nil {
-		return nil, err
-	}
-	answer, err := t.next(func(m *relaypb.RelayMessage) bool { return m.GetChallenge() != nil })
+	t.send(&relaypb.TerminalMessage{Body: &relaypb.TerminalMessage_Hello{Hello: hello}})
+	answer, err := t.receive(func(m *relaypb.RelayMessage) bool { return m.GetChallenge() != nil })
 	if err != nil {
 		return nil, err
 	}
@@ -153,14 +228,10 @@ func (t *terminal) resume() error {
 }
 
 func (t *terminal) enter(message *relaypb.TerminalMessage) error {
-	if err := t.send(message); err != nil {
+	t.send(message)
+	if _, err := t.receive(func(m *relaypb.RelayMessage) bool { return m.GetLoggedIn() != nil }); err != nil {
 		return err
 	}
-	answer, err := t.next(func(m *relaypb.RelayMessage) bool { return m.GetLoggedIn() != nil })
-	if err != nil {
-		return err
-	}
-	t.info = answer.GetLoggedIn()
 	resumed := 0
 	if t.info.Resumed {
 		resumed = 1
@@ -169,16 +240,21 @@ func (t *terminal) enter(message *relaypb.TerminalMessage) error {
 	return nil
 }
 
-func (t *terminal) send(message *relaypb.TerminalMessage) error {
-	return t.stream.Send(message)
+func (t *terminal) send(message *relaypb.TerminalMessage) {
+	_ = t.stream.Send(message) // where the line is broken, what waits for an answer learns it
 }
 
-// next takes messages until one is wanted.
-func (t *terminal) next(wanted func(*relaypb.RelayMessage) bool) (*relaypb.RelayMessage, error) {
+// receive takes messages of this stream until one is wanted.
+func (t *terminal) receive(wanted func(*relaypb.RelayMessage) bool) (*relaypb.RelayMessage, error) {
+	late := time.After(answerSeconds)
 	for {
-		for len(t.waiting) > 0 {
-			message := t.waiting[0]
-			t.waiting = t.waiting[1:]
+		select {
+		case <-late:
+			return nil, errors.New("没有收到应答 no answer came")
+		case message, open := <-t.arrived:
+			if !open {
+				return nil, errBroken
+			}
 			if err := t.take(message); err != nil {
 				return nil, err
 			}
@@ -186,11 +262,47 @@ func (t *terminal) next(wanted func(*relaypb.RelayMessage) bool) (*relaypb.Relay
 				return message, nil
 			}
 		}
-		batch, err := t.stream.Recv()
-		if err != nil {
-			return nil, fmt.Errorf("流已断开 the stream is broken: %w", err)
+	}
+}
+
+// next is the same over breaks: what was missed comes after the stream was resumed.
+func (t *terminal) next(wanted func(*relaypb.RelayMessage) bool) (*relaypb.RelayMessage, error) {
+	for {
+		message, err := t.receive(wanted)
+		if !errors.Is(err, errBroken) {
+			return message, err
 		}
-		t.waiting = batch.Messages
+		if err := t.comeBack(); err != nil {
+			return nil, err
+		}
+		if !t.info.Resumed {
+			return nil, errNewSession
+		}
+	}
+}
+
+// stay takes what comes, and comes back after each break, until the user is done.
+func (t *terminal) stay() error {
+	leaving := make(chan bool)
+	go func() {
+		_, _ = os.Stdin.Read(make([]byte, 1))
+		close(leaving)
+	}()
+	for {
+		select {
+		case <-leaving:
+			return nil
+		case message, open := <-t.arrived:
+			err := error(nil)
+			if open {
+				err = t.take(message)
+			} else {
+				err = t.comeBack()
+			}
+			if err != nil {
+				return err
+			}
+		}
 	}
 }
 
@@ -199,10 +311,16 @@ func (t *terminal) take(message *relaypb.RelayMessage) error {
 		t.sequence = message.Sequence // what Resume says was the last
 	}
 	if rejected := message.GetRejected(); rejected != nil {
-		return fmt.Errorf("%s %s", rejected.Reason, rejected.Message)
+		return refusal{rejected}
+	}
+	if info := message.GetLoggedIn(); info != nil {
+		t.info = info // at once: events may follow it
+	}
+	if last := message.GetGoodbye(); last != nil {
+		t.goodbye = last.Kind
 	}
 	order := message.GetEvent().GetRtnOrder()
-	if order == nil || order.FrontId != t.info.FrontId || order.SessionId != t.info.SessionId {
+	if order == nil || order.FrontId != t.placed.GetFrontId() || order.SessionId != t.placed.GetSessionId() {
 		return nil // no order, or another program's
 	}
 	reference := strings.TrimSpace(order.OrderRef)
@@ -215,9 +333,7 @@ func (t *terminal) take(message *relaypb.RelayMessage) error {
 func (t *terminal) call(request *ctppb.Request, orderKey string) (*relaypb.CallResult, error) {
 	t.request++ // never twice in a session: replayed answers keep their ids
 	call := &relaypb.Call{RequestId: t.request, Request: request, ClientOrderKey: orderKey}
-	if err := t.send(&relaypb.TerminalMessage{Body: &relaypb.TerminalMessage_Call{Call: call}}); err != nil {
-		return nil, err
-	}
+	t.send(&relaypb.TerminalMessage{Body: &relaypb.TerminalMessage_Call{Call: call}})
 	answer, err := t.next(func(m *relaypb.RelayMessage) bool { return m.GetCallResult().GetRequestId() == t.request })
 	if err != nil {
 		return nil, err
@@ -254,9 +370,7 @@ func (t *terminal) waitFor(reference string, states ...ctppb.OrderStatus) error 
 }
 
 func (t *terminal) logOut() error {
-	if err := t.send(&relaypb.TerminalMessage{Body: &relaypb.TerminalMessage_Logout{Logout: &relaypb.Logout{}}}); err != nil {
-		return err
-	}
+	t.send(&relaypb.TerminalMessage{Body: &relaypb.TerminalMessage_Logout{Logout: &relaypb.Logout{}}})
 	last, err := t.next(func(m *relaypb.RelayMessage) bool { return m.GetGoodbye() != nil })
 	if err == nil {
 		fmt.Println("goodbye", last.GetGoodbye().Kind)
@@ -304,22 +418,25 @@ func check(err error) {
 }
 
 func main() {
-	t, err := connect()
+	t, err := dial()
 	check(err)
-	check(t.logIn())
+	check(t.connect(true))
 	account, err := t.query(&ctppb.Request{Body: &ctppb.Request_QryTradingAccount{QryTradingAccount: &ctppb.QryTradingAccount{}}})
 	check(err)
 	fmt.Println("account", account.GetRspQryTradingAccount().GetBalance())
 
+	t.placed = t.info
 	result, err := t.call(limitOrder(), fmt.Sprint("example-", time.Now().UnixNano()))
 	check(err)
 	reference := strings.TrimSpace(result.OrderRef)
 	check(t.waitFor(reference, ctppb.OrderStatus_ORDER_STATUS_NO_TRADE_QUEUEING, ctppb.OrderStatus_ORDER_STATUS_PART_TRADED_QUEUEING))
 
 	fmt.Println("breaking")
-	t.cancel()
-	check(t.resume())
-	_, err = t.call(cancelOf(t.info, reference), "")
+	t.cancel() // as a cable that is pulled: the session stays at the relay
+	check(t.comeBack())
+	fmt.Println("staying 按回车撤单并登出 Enter cancels the order and logs out")
+	check(t.stay())
+	_, err = t.call(cancelOf(t.placed, reference), "")
 	check(err)
 	check(t.waitFor(reference, ctppb.OrderStatus_ORDER_STATUS_CANCELED))
 	check(t.logOut())

@@ -1,5 +1,6 @@
 // A small complete terminal of the CTP relay: collects, proves itself, logs in, asks for the account, places an order that rests,
-// loses its stream, resumes, cancels the order and logs out. The settings are environment variables; see ../README.md.
+// loses its stream, resumes, stays until standard input says a line or ends, cancels the order and logs out. It comes back after
+// every break. The settings are environment variables; see ../README.md.
 
 import com.google.protobuf.ByteString;
 import ctprelay.ctp.v1.ActionFlag;
@@ -18,11 +19,13 @@ import ctprelay.ctp.v1.TimeCondition;
 import ctprelay.ctp.v1.VolumeCondition;
 import ctprelay.v1.Call;
 import ctprelay.v1.CallResult;
+import ctprelay.v1.Goodbye;
 import ctprelay.v1.Hello;
 import ctprelay.v1.LoggedIn;
 import ctprelay.v1.Login;
 import ctprelay.v1.Logout;
 import ctprelay.v1.RelayBatch;
+import ctprelay.v1.Rejected;
 import ctprelay.v1.RelayMessage;
 import ctprelay.v1.Resume;
 import ctprelay.v1.TerminalMessage;
@@ -48,11 +51,17 @@ import javax.crypto.spec.IvParameterSpec;
 import javax.crypto.spec.SecretKeySpec;
 
 public final class Terminal {
+    private static final RelayMessage BROKEN = RelayMessage.newBuilder().build(); // the stream is over
+    private static final int LONGEST_PAUSE = 30_000;
+
     private final ManagedChannel channel;
     private final Map<String, OrderStatus> orders = new HashMap<>(); // reference -> last status, of this session's own orders
     private LinkedBlockingQueue<RelayMessage> arrived = new LinkedBlockingQueue<>();
     private ClientCallStreamObserver<TerminalMessage> stream;
     private LoggedIn info = LoggedIn.getDefaultInstance();
+    private LoggedIn placed = info; // the session in which the order was placed: the next login's may have other numbers
+    private Goodbye.Kind goodbye = Goodbye.Kind.KIND_UNSPECIFIED;
+    private volatile boolean leaving;
     private long sequence;
     private int requestId;
 
@@ -63,6 +72,21 @@ public final class Terminal {
                 .keepAliveTimeout(10, TimeUnit.SECONDS)
                 .maxInboundMessageSize(16 * 1024 * 1024)
                 .build();
+    }
+
+    static final class Broken extends Exception {
+        Broken() {
+            super("流已断开 the stream is broken");
+        }
+    }
+
+    static final class Refused extends Exception {
+        final Rejected rejected;
+
+        Refused(Rejected rejected) {
+            super("rejected " + rejected.getReason() + " " + rejected.getMessage() + " " + rejected.getAdvice());
+            this.rejected = rejected;
+        }
     }
 
     static String setting(String name, String otherwise) {
@@ -99,7 +123,52 @@ public final class Terminal {
         return ByteString.copyFrom(cipher.doFinal(timestamp.toByteArray()));
     }
 
-    void logIn() throws Exception {
+    /** Logs in, or resumes the session, as often as it takes. Throws where the relay says that it makes no sense. */
+    void connect(boolean fresh) throws Exception {
+        for (long pause = 500; ; pause = Math.min(2 * pause, LONGEST_PAUSE)) {
+            long wait = pause;
+            try {
+                if (fresh) {
+                    logIn();
+                } else {
+                    resume();
+                }
+                return;
+            } catch (Broken broken) {
+                System.out.println(broken.getMessage());
+            } catch (Refused refused) {
+                boolean gone = !fresh && refused.rejected.getReason().equals("session_gone");
+                long retryAfter = 1000L * refused.rejected.getRetryAfterSeconds();
+                if (!gone && retryAfter == 0) {
+                    throw refused;
+                }
+                System.out.println(refused.getMessage());
+                fresh |= gone;
+                wait = gone ? 0 : Math.max(pause, retryAfter);
+            }
+            breakStream();
+            Thread.sleep(wait);
+        }
+    }
+
+    /** After a stream that is over: what the relay said last decides whether the session is, too. */
+    void comeBack() throws Exception {
+        switch (goodbye) {
+            case KIND_UNSPECIFIED: // nothing: the line is broken
+            case KIND_SLOW_READER:
+            case KIND_STREAM_FAULT:
+                connect(false);
+                break;
+            case KIND_RELAY_STOPPING:
+            case KIND_RELAY_FAULT:
+                connect(true);
+                break;
+            default:
+                throw new IllegalStateException("goodbye " + goodbye);
+        }
+    }
+
+    private void logIn() throws Exception {
         String collected = collect();
         int length = Integer.parseInt(member(collected, "length"));
         int code = Integer.parseInt(member(collected, "code"));
@@ -114,23 +183,26 @@ public final class Terminal {
                 .setCollectorCode(code)
                 .setCollectorVersion(member(collected, "version"))
                 .setConfirmSettlement(true);
-        enter(TerminalMessage.newBuilder().setLogin(login.setAuthInfo(challenge())).build());
+        enter(TerminalMessage.newBuilder().setLogin(login.setAuthInfo(challenge())));
     }
 
-    void resume() throws Exception {
+    private void resume() throws Exception {
         Resume.Builder resume = Resume.newBuilder().setResumeToken(info.getResumeToken()).setAfterSequence(sequence);
-        enter(TerminalMessage.newBuilder().setResume(resume.setAuthInfo(challenge())).build());
+        enter(TerminalMessage.newBuilder().setResume(resume.setAuthInfo(challenge())));
     }
 
     /** As a cable that is pulled: the session stays at the relay. */
     void breakStream() {
-        stream.cancel("broken", null);
+        if (stream != null) {
+            stream.cancel("broken", null);
+        }
     }
 
     /** Opens a stream, says hello, and returns the proof that this stream's login or resume needs. */
     private ByteString challenge() throws Exception {
         LinkedBlockingQueue<RelayMessage> queue = new LinkedBlockingQueue<>();
         arrived = queue; // what an older stream still brings goes to its own queue
+        goodbye = Goodbye.Kind.KIND_UNSPECIFIED;
         stream = (ClientCallStreamObserver<TerminalMessage>) TerminalServiceGrpc.newStub(channel).session(new StreamObserver<RelayBatch>() {
             @Override
             public void onNext(RelayBatch batch) {
@@ -138,27 +210,43 @@ public final class Terminal {
             }
 
             @Override
-            public void onError(Throwable error) {} // what waits runs into its deadline
+            public void onError(Throwable error) {
+                queue.add(BROKEN);
+            }
 
             @Override
-            public void onCompleted() {}
+            public void onCompleted() {
+                queue.add(BROKEN);
+            }
         });
         Hello hello = Hello.newBuilder().setProtocol(1).setAppId(setting("CTP_TERMINAL_APP_ID", null)).setClientVersion("example-java 1").build();
-        stream.onNext(TerminalMessage.newBuilder().setHello(hello).build());
-        return prove(next(RelayMessage::hasChallenge).getChallenge().getTimestamp());
+        send(TerminalMessage.newBuilder().setHello(hello));
+        return prove(receive(RelayMessage::hasChallenge).getChallenge().getTimestamp());
     }
 
-    private void enter(TerminalMessage message) throws Exception {
-        stream.onNext(message);
-        info = next(RelayMessage::hasLoggedIn).getLoggedIn();
+    private void enter(TerminalMessage.Builder message) throws Exception {
+        send(message);
+        receive(RelayMessage::hasLoggedIn);
         System.out.printf("logged_in %s %d %d resumed=%d%n", info.getInvestorId(), info.getFrontId(), info.getSessionId(), info.getResumed() ? 1 : 0);
     }
 
-    private RelayMessage next(Predicate<RelayMessage> wanted) throws Exception {
+    private void send(TerminalMessage.Builder message) {
+        try {
+            stream.onNext(message.build());
+        } catch (IllegalStateException over) {
+            // where the line is broken, what waits for an answer learns it
+        }
+    }
+
+    /** The next message that is wanted, of this stream. */
+    private RelayMessage receive(Predicate<RelayMessage> wanted) throws Exception {
         for (;;) {
             RelayMessage message = arrived.poll(60, TimeUnit.SECONDS);
             if (message == null) {
                 throw new IllegalStateException("没有收到应答 no answer came");
+            }
+            if (message == BROKEN) {
+                throw new Broken();
             }
             take(message);
             if (wanted.test(message)) {
@@ -167,15 +255,57 @@ public final class Terminal {
         }
     }
 
-    private void take(RelayMessage message) {
+    /** The same, over breaks; what was missed comes after the stream was resumed. */
+    private RelayMessage next(Predicate<RelayMessage> wanted) throws Exception {
+        for (;;) {
+            try {
+                return receive(wanted);
+            } catch (Broken broken) {
+                comeBack();
+                if (!info.getResumed()) {
+                    throw new IllegalStateException("会话已换，先查询再重发 a new session: look before repeating");
+                }
+            }
+        }
+    }
+
+    /** Takes what comes, and comes back after each break, until the user is done. */
+    void stay() throws Exception {
+        Thread user = new Thread(() -> {
+            try {
+                System.in.read();
+            } catch (java.io.IOException closed) {
+                // as the end of it
+            }
+            leaving = true;
+        });
+        user.setDaemon(true);
+        user.start();
+        while (!leaving) {
+            RelayMessage message = arrived.poll(100, TimeUnit.MILLISECONDS);
+            if (message == BROKEN) {
+                comeBack();
+            } else if (message != null) {
+                take(message);
+            }
+        }
+    }
+
+    private void take(RelayMessage message) throws Refused {
         if (message.getSequence() != 0) {
             sequence = message.getSequence(); // what Resume says was the last
         }
         if (message.hasRejected()) {
-            throw new IllegalStateException(message.getRejected().getReason() + " " + message.getRejected().getMessage());
+            throw new Refused(message.getRejected());
+        }
+        if (message.hasLoggedIn()) {
+            info = message.getLoggedIn(); // at once: events may follow it
+        }
+        if (message.hasGoodbye()) {
+            goodbye = message.getGoodbye().getKind();
         }
         Order order = message.getEvent().getRtnOrder();
-        boolean own = order.getFrontId() == info.getFrontId() && order.getSessionId() == info.getSessionId();
+        boolean own = order.getFrontId() == placed.getFrontId() && order.getSessionId() == placed.getSessionId();
         if (message.getEvent().hasRtnOrder() && own) { // else another program's
             orders.put(order.getOrderRef().trim(), order.getOrderStatus());
             System.out.println("order " + order.getOrderRef().trim() + " " + order.getOrderStatus());
@@ -186,12 +316,17 @@ public final class Terminal {
     CallResult call(Request request, String orderKey) throws Exception {
         int id = ++requestId; // never twice in a session: replayed answers keep their ids
         Call call = Call.newBuilder().setRequestId(id).setRequest(request).setClientOrderKey(orderKey).build();
-        stream.onNext(TerminalMessage.newBuilder().setCall(call).build());
+        send(TerminalMessage.newBuilder().setCall(call));
         CallResult result = next(m -> m.hasCallResult() && m.getCallResult().getRequestId() == id).getCallResult();
         if (result.getReturnCode() != 0) {
             throw new IllegalStateException(result.getReturnCode() + " " + result.getRejected().getReason());
         }
         return result;
+    }
+
+    CallResult place(Request order) throws Exception {
+        placed = info;
+        return call(order, "example-" + System.nanoTime());
     }
 
     Event query(Request request) throws Exception {
@@ -207,7 +342,7 @@ public final class Terminal {
     }
 
     void logOut() throws Exception {
-        stream.onNext(TerminalMessage.newBuilder().setLogout(Logout.getDefaultInstance()).build());
+        send(TerminalMessage.newBuilder().setLogout(Logout.getDefaultInstance()));
         System.out.println("goodbye " + next(RelayMessage::hasGoodbye).getGoodbye().getKind());
         channel.shutdownNow().awaitTermination(10, TimeUnit.SECONDS);
     }
@@ -232,8 +367,8 @@ public final class Terminal {
         return Request.newBuilder().setOrderAction(InputOrderAction.newBuilder()
                 .setInstrumentId(setting("CTP_EXAMPLE_INSTRUMENT", "rb2701"))
                 .setExchangeId(setting("CTP_EXAMPLE_EXCHANGE", "SHFE"))
-                .setFrontId(info.getFrontId())
-                .setSessionId(info.getSessionId())
+                .setFrontId(placed.getFrontId())
+                .setSessionId(placed.getSessionId())
                 .setOrderRef(reference)
                 .setActionFlag(ActionFlag.ACTION_FLAG_DELETE)).build();
     }
@@ -241,17 +376,18 @@ public final class Terminal {
     public static void main(String[] words) {
         try {
             Terminal terminal = new Terminal();
-            terminal.logIn();
+            terminal.connect(true);
             Event account = terminal.query(Request.newBuilder().setQryTradingAccount(QryTradingAccount.getDefaultInstance()).build());
             System.out.println("account " + account.getRspQryTradingAccount().getBalance());
 
-            CallResult result = terminal.call(limitOrder(), "example-" + System.nanoTime());
-            String reference = result.getOrderRef().trim();
+            String reference = terminal.place(limitOrder()).getOrderRef().trim();
             terminal.waitFor(reference, List.of(OrderStatus.ORDER_STATUS_NO_TRADE_QUEUEING, OrderStatus.ORDER_STATUS_PART_TRADED_QUEUEING));
 
             System.out.println("breaking");
             terminal.breakStream();
-            terminal.resume();
+            terminal.comeBack();
+            System.out.println("staying 按回车撤单并登出 Enter cancels the order and logs out");
+            terminal.stay();
             terminal.call(terminal.cancelOf(reference), "");
             terminal.waitFor(reference, List.of(OrderStatus.ORDER_STATUS_CANCELED));
             terminal.logOut();
