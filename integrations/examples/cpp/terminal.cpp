@@ -1,17 +1,26 @@
 // A small complete terminal of the CTP relay: collects, proves itself, logs in, asks for the account, places an order that rests,
-// loses its stream, resumes, cancels the order and logs out. The settings are environment variables; see ../README.md.
+// loses its stream, resumes, stays until standard input says a line or ends, cancels the order and logs out. It comes back after
+// every break. The settings are environment variables; see ../README.md.
 #include <grpcpp/grpcpp.h>
 
+#include <poll.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <chrono>
+#include <condition_variable>
 #include <cstdio>
 #include <cstdlib>
+#include <deque>
 #include <fstream>
 #include <functional>
 #include <iostream>
 #include <memory>
-#include <sstream>
+#include <mutex>
+#include <optional>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <unordered_map>
 
 #include "../c/proof.h"
@@ -21,6 +30,21 @@ namespace ctp = ctprelay::ctp::v1;
 namespace relay = ctprelay::v1;
 
 namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr milliseconds longest_pause = seconds(30), answer_time = seconds(60);
+
+struct Broken : std::runtime_error {
+    Broken() : std::runtime_error("流已断开 the stream is broken") {}
+};
+
+struct Refused : std::runtime_error {
+    explicit Refused(const relay::Rejected &said)
+        : std::runtime_error("rejected " + said.reason() + " " + said.message() + " " + said.advice()), rejected(said) {}
+    relay::Rejected rejected;
+};
 
 std::string setting(const char *name, const char *otherwise = nullptr) {
     const char *value = std::getenv(name);
@@ -95,6 +119,57 @@ std::string prove(const std::string &timestamp) {
     return {reinterpret_cast<char *>(proof), sizeof proof};
 }
 
+// One stream, and a thread that reads it.
+class Stream {
+public:
+    explicit Stream(relay::TerminalService::Stub &stub) : stream_(stub.Session(&context_)), reader_([this] { read(); }) {}
+
+    ~Stream() {
+        context_.TryCancel();
+        reader_.join();
+    }
+
+    void send(const relay::TerminalMessage &message) {
+        {
+            const std::lock_guard<std::mutex> lock(mutex_);
+            if (over_) return;  // what waits for an answer learns it
+        }
+        stream_->Write(message);
+    }
+
+    // Nothing where none came in this time. Throws where the stream is over.
+    std::optional<relay::RelayMessage> receive(milliseconds time) {
+        std::unique_lock<std::mutex> lock(mutex_);
+        changed_.wait_for(lock, time, [this] { return over_ || !arrived_.empty(); });
+        if (arrived_.empty() && over_) throw Broken();
+        if (arrived_.empty()) return {};
+        auto message = std::move(arrived_.front());
+        arrived_.pop_front();
+        return message;
+    }
+
+private:
+    void read() {
+        for (relay::RelayBatch batch; stream_->Read(&batch);) {
+            const std::lock_guard<std::mutex> lock(mutex_);
+            for (auto &message : *batch.mutable_messages()) arrived_.push_back(std::move(message));
+            changed_.notify_one();
+        }
+        stream_->Finish();
+        const std::lock_guard<std::mutex> lock(mutex_);
+        over_ = true;
+        changed_.notify_one();
+    }
+
+    grpc::ClientContext context_;
+    std::unique_ptr<grpc::ClientReaderWriter<relay::TerminalMessage, relay::RelayBatch>> stream_;
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    std::deque<relay::RelayMessage> arrived_;
+    bool over_ = false;
+    std::thread reader_;
+};
+
 class Terminal {
 public:
     Terminal() {
@@ -108,41 +183,60 @@ public:
         stub_ = relay::TerminalService::NewStub(grpc::CreateCustomChannel(setting("CTP_TERMINAL_RELAY"), grpc::SslCredentials(tls), arguments));
     }
 
-    void log_in() {
-        const auto collected = collect();
-        std::cout << "collected " << collected.length << ' ' << collected.code << std::endl;
-        relay::TerminalMessage message;
-        auto *login = message.mutable_login();
-        login->set_broker_id(setting("CTP_TERMINAL_BROKER"));
-        login->set_investor_id(setting("CTP_TERMINAL_INVESTOR"));
-        login->set_password(setting("CTP_TERMINAL_PASSWORD"));
-        login->set_system_info(collected.system_info);
-        login->set_system_info_length(collected.length);
-        login->set_collector_code(collected.code);
-        login->set_collector_version(collected.version);
-        login->set_confirm_settlement(true);
-        sequence_ = 0;
-        login->set_auth_info(prove(challenge()));
-        enter(message);
+    // Logs in, or resumes the session, as often as it takes. Throws where the relay says that it makes no sense.
+    void connect(bool fresh) {
+        for (milliseconds pause(500);; pause = std::min(2 * pause, longest_pause)) {
+            auto wait = pause;
+            try {
+                return fresh ? log_in() : resume();
+            } catch (const Broken &error) {
+                std::cout << error.what() << std::endl;
+            } catch (const Refused &error) {
+                const bool gone = !fresh && error.rejected.reason() == "session_gone";
+                const milliseconds retry_after = seconds(error.rejected.retry_after_seconds());
+                if (!gone && !retry_after.count()) throw;
+                std::cout << error.what() << std::endl;
+                fresh = fresh || gone;
+                wait = gone ? milliseconds(0) : std::max(pause, retry_after);
+            }
+            break_stream();
+            std::this_thread::sleep_for(wait);
+        }
     }
 
-    void resume() {
-        relay::TerminalMessage message;
-        message.mutable_resume()->set_resume_token(info_.resume_token());
-        message.mutable_resume()->set_after_sequence(sequence_);
-        message.mutable_resume()->set_auth_info(prove(challenge()));
-        enter(message);
+    // After a stream that is over: what the relay said last decides whether the session is, too.
+    void come_back() {
+        if (!goodbye_) return connect(false);  // nothing: the line is broken
+        switch (*goodbye_) {
+            case relay::Goodbye::KIND_SLOW_READER:
+            case relay::Goodbye::KIND_STREAM_FAULT:
+                return connect(false);
+            case relay::Goodbye::KIND_RELAY_STOPPING:
+            case relay::Goodbye::KIND_RELAY_FAULT:
+                return connect(true);
+            default:
+                throw std::runtime_error("goodbye " + relay::Goodbye::Kind_Name(*goodbye_));
+        }
     }
 
     // As a cable that is pulled: the session stays at the relay.
-    void break_stream() {
-        context_->TryCancel();
-        relay::RelayBatch rest;
-        while (stream_->Read(&rest)) {
+    void break_stream() { stream_.reset(); }
+
+    // Takes what comes, and comes back after each break, until standard input says a line or ends.
+    void stay() {
+        pollfd user{STDIN_FILENO, POLLIN, 0};
+        while (!poll(&user, 1, 0)) {
+            try {
+                if (const auto message = stream_->receive(milliseconds(100))) take(*message);
+            } catch (const Broken &) {
+                come_back();
+            }
         }
-        stream_->Finish();
-        batch_.Clear();
-        taken_ = 0;
+    }
+
+    relay::CallResult place(const ctp::Request &order) {
+        placed_ = info_;
+        return call(order, "example-" + std::to_string(std::chrono::system_clock::now().time_since_epoch().count()));
     }
 
     // Sends a request; returns its CallResult. Events that come before it are taken on the way.
@@ -177,60 +271,96 @@ public:
         std::cout << "goodbye " << relay::Goodbye::Kind_Name(last.goodbye().kind()) << std::endl;
     }
 
-    const relay::LoggedIn &info() const { return info_; }
+    const relay::LoggedIn &placed() const { return placed_; }
 
 private:
+    void log_in() {
+        const auto collected = collect();
+        std::cout << "collected " << collected.length << ' ' << collected.code << std::endl;
+        relay::TerminalMessage message;
+        auto *login = message.mutable_login();
+        login->set_broker_id(setting("CTP_TERMINAL_BROKER"));
+        login->set_investor_id(setting("CTP_TERMINAL_INVESTOR"));
+        login->set_password(setting("CTP_TERMINAL_PASSWORD"));
+        login->set_system_info(collected.system_info);
+        login->set_system_info_length(collected.length);
+        login->set_collector_code(collected.code);
+        login->set_collector_version(collected.version);
+        login->set_confirm_settlement(true);
+        sequence_ = 0;
+        login->set_auth_info(prove(challenge()));
+        enter(message);
+    }
+
+    void resume() {
+        relay::TerminalMessage message;
+        message.mutable_resume()->set_resume_token(info_.resume_token());
+        message.mutable_resume()->set_after_sequence(sequence_);
+        message.mutable_resume()->set_auth_info(prove(challenge()));
+        enter(message);
+    }
+
     std::string challenge() {
-        context_ = std::make_unique<grpc::ClientContext>();
-        stream_ = stub_->Session(context_.get());
+        stream_.reset();
+        goodbye_.reset();
+        stream_ = std::make_unique<Stream>(*stub_);
         relay::TerminalMessage message;
         message.mutable_hello()->set_protocol(1);
         message.mutable_hello()->set_app_id(setting("CTP_TERMINAL_APP_ID"));
         message.mutable_hello()->set_client_version("example-cpp 1");
         send(message);
-        return next([](const auto &m) { return m.has_challenge(); }).challenge().timestamp();
+        return receive([](const auto &m) { return m.has_challenge(); }).challenge().timestamp();
     }
 
     void enter(const relay::TerminalMessage &message) {
         send(message);
-        info_ = next([](const auto &m) { return m.has_logged_in(); }).logged_in();
+        receive([](const auto &m) { return m.has_logged_in(); });
         std::cout << "logged_in " << info_.investor_id() << ' ' << info_.front_id() << ' ' << info_.session_id()
                   << " resumed=" << info_.resumed() << std::endl;
     }
 
-    void send(const relay::TerminalMessage &message) {
-        if (!stream_->Write(message)) throw std::runtime_error("流已断开 the stream is broken");
+    void send(const relay::TerminalMessage &message) { stream_->send(message); }
+
+    // The next message that is wanted, of this stream.
+    relay::RelayMessage receive(const std::function<bool(const relay::RelayMessage &)> &wanted) {
+        for (;;) {
+            const auto message = stream_->receive(answer_time);
+            if (!message) throw std::runtime_error("没有收到应答 no answer came");
+            take(*message);
+            if (wanted(*message)) return *message;
+        }
     }
 
+    // The same, over breaks; what was missed comes after the stream was resumed.
     relay::RelayMessage next(const std::function<bool(const relay::RelayMessage &)> &wanted) {
         for (;;) {
-            while (taken_ < batch_.messages_size()) {
-                const auto &message = batch_.messages(taken_++);
-                take(message);
-                if (wanted(message)) return message;
+            try {
+                return receive(wanted);
+            } catch (const Broken &) {
+                come_back();
+                if (!info_.resumed()) throw std::runtime_error("会话已换，先查询再重发 a new session: look before repeating");
             }
-            taken_ = 0;
-            if (!stream_->Read(&batch_)) throw std::runtime_error("流已断开 the stream is broken");
         }
     }
 
     void take(const relay::RelayMessage &message) {
         if (message.sequence()) sequence_ = message.sequence();  // what Resume says was the last
-        if (message.has_rejected()) throw std::runtime_error(message.rejected().reason() + " " + message.rejected().message());
+        if (message.has_rejected()) throw Refused(message.rejected());
+        if (message.has_logged_in()) info_ = message.logged_in();  // at once: events may follow it
+        if (message.has_goodbye()) goodbye_ = message.goodbye().kind();
         if (!message.has_event() || !message.event().has_rtn_order()) return;
         const auto &order = message.event().rtn_order();
-        if (order.front_id() != info_.front_id() || order.session_id() != info_.session_id()) return;  // another program's
+        if (order.front_id() != placed_.front_id() || order.session_id() != placed_.session_id()) return;  // another program's
         orders_[trimmed(order.order_ref())] = order.order_status();
         std::cout << "order " << trimmed(order.order_ref()) << ' ' << ctp::OrderStatus_Name(order.order_status()) << std::endl;
     }
 
     std::unique_ptr<relay::TerminalService::Stub> stub_;
-    std::unique_ptr<grpc::ClientContext> context_;
-    std::unique_ptr<grpc::ClientReaderWriter<relay::TerminalMessage, relay::RelayBatch>> stream_;
-    relay::RelayBatch batch_;
+    std::unique_ptr<Stream> stream_;
     relay::LoggedIn info_;
-    std::unordered_map<std::string, ctp::OrderStatus> orders_;  // reference -> last status, of this session's own orders
-    int taken_ = 0;
+    relay::LoggedIn placed_;  // the session in which the order was placed: the next login's may have other numbers
+    std::optional<relay::Goodbye::Kind> goodbye_;
+    std::unordered_map<std::string, ctp::OrderStatus> orders_;  // reference -> last status, of the orders placed here
     int request_id_ = 0;
     std::uint64_t sequence_ = 0;
 };
@@ -267,19 +397,20 @@ ctp::Request cancel_of(const relay::LoggedIn &session, const std::string &refere
 
 void trade() {
     Terminal terminal;
-    terminal.log_in();
+    terminal.connect(true);
     ctp::Request account;
     account.mutable_qry_trading_account();
     std::cout << "account " << terminal.query(account).rsp_qry_trading_account().balance() << std::endl;
 
-    const auto key = "example-" + std::to_string(std::time(nullptr));
-    const auto reference = trimmed(terminal.call(limit_order(), key).order_ref());
+    const auto reference = trimmed(terminal.place(limit_order()).order_ref());
     terminal.wait_for(reference, {ctp::ORDER_STATUS_NO_TRADE_QUEUEING, ctp::ORDER_STATUS_PART_TRADED_QUEUEING});
 
     std::cout << "breaking" << std::endl;
     terminal.break_stream();
-    terminal.resume();
-    terminal.call(cancel_of(terminal.info(), reference));
+    terminal.come_back();
+    std::cout << "staying 按回车撤单并登出 Enter cancels the order and logs out" << std::endl;
+    terminal.stay();
+    terminal.call(cancel_of(terminal.placed(), reference));
     terminal.wait_for(reference, {ctp::ORDER_STATUS_CANCELED});
     terminal.log_out();
 }

@@ -1,11 +1,13 @@
 // A small complete terminal of the CTP relay: collects, proves itself, logs in, asks for the account, places an order that rests,
-// loses its stream, resumes, cancels the order and logs out. The settings are environment variables; see ../README.md.
+// loses its stream, resumes, stays until standard input says a line or ends, cancels the order and logs out. It comes back after
+// every break. The settings are environment variables; see ../README.md.
 using System.Diagnostics;
 using System.Net.Security;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using System.Text.Json;
+using System.Threading.Channels;
 using CtpRelay.Ctp.V1;
 using CtpRelay.V1;
 using Google.Protobuf;
@@ -15,17 +17,18 @@ using Grpc.Net.Client;
 try
 {
     var terminal = new Terminal();
-    await terminal.LogIn();
+    await terminal.Connect(fresh: true);
     var account = await terminal.Query(new Request { QryTradingAccount = new QryTradingAccount() });
     Console.WriteLine($"account {account.RspQryTradingAccount.Balance}");
 
-    var result = await terminal.Call(Terminal.LimitOrder(), $"example-{Environment.TickCount64}");
-    var reference = result.OrderRef.Trim();
+    var reference = (await terminal.Place(Terminal.LimitOrder())).OrderRef.Trim();
     await terminal.WaitFor(reference, OrderStatus.NoTradeQueueing, OrderStatus.PartTradedQueueing);
 
     Console.WriteLine("breaking");
     terminal.Break();
-    await terminal.Resume();
+    await terminal.ComeBack();
+    Console.WriteLine("staying 按回车撤单并登出 Enter cancels the order and logs out");
+    await terminal.Stay();
     await terminal.Call(terminal.CancelOf(reference));
     await terminal.WaitFor(reference, OrderStatus.Canceled);
     await terminal.LogOut();
@@ -37,13 +40,29 @@ catch (Exception error)
     return 1;
 }
 
+internal sealed class BrokenException : Exception
+{
+    public BrokenException() : base("流已断开 the stream is broken") { }
+}
+
+internal sealed class RefusedException : Exception
+{
+    public RefusedException(Rejected rejected) : base($"rejected {rejected.Reason} {rejected.Message} {rejected.Advice}") => Rejected = rejected;
+
+    public Rejected Rejected { get; }
+}
+
 internal sealed class Terminal
 {
+    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(30), AnswerTime = TimeSpan.FromSeconds(60);
+
     private readonly TerminalService.TerminalServiceClient client;
-    private readonly Dictionary<string, OrderStatus> orders = new(); // reference -> last status, of this session's own orders
-    private readonly Queue<RelayMessage> arrived = new();
+    private readonly Dictionary<string, OrderStatus> orders = new(); // reference -> last status, of the orders placed here
+    private Channel<RelayMessage> arrived = Channel.CreateUnbounded<RelayMessage>(); // completed where the stream is over
     private AsyncDuplexStreamingCall<TerminalMessage, RelayBatch>? stream;
     private LoggedIn info = new();
+    private LoggedIn placed = new(); // the session in which the order was placed: the next login's may have other numbers
+    private Goodbye.Types.Kind? goodbye; // the last word of this stream, if it had one
     private ulong sequence;
     private int requestId;
 
@@ -91,7 +110,43 @@ internal sealed class Terminal
         return ByteString.CopyFrom(aes.EncryptCbc(timestamp.Span, new byte[16], PaddingMode.None));
     }
 
-    public async Task LogIn()
+    // Logs in, or resumes the session, as often as it takes. Throws where the relay says that it makes no sense.
+    public async Task Connect(bool fresh)
+    {
+        for (var pause = TimeSpan.FromSeconds(0.5); ; pause = pause * 2 < LongestPause ? pause * 2 : LongestPause)
+        {
+            var wait = pause;
+            try
+            {
+                await (fresh ? LogIn() : Resume());
+                return;
+            }
+            catch (BrokenException error)
+            {
+                Console.WriteLine(error.Message);
+            }
+            catch (RefusedException error) when (error.Rejected.RetryAfterSeconds > 0 || (!fresh && error.Rejected.Reason == "session_gone"))
+            {
+                Console.WriteLine(error.Message);
+                var gone = !fresh && error.Rejected.Reason == "session_gone";
+                var retryAfter = TimeSpan.FromSeconds(error.Rejected.RetryAfterSeconds);
+                wait = gone ? TimeSpan.Zero : retryAfter > pause ? retryAfter : pause;
+                fresh |= gone;
+            }
+            Break();
+            await Task.Delay(wait);
+        }
+    }
+
+    // After a stream that is over: what the relay said last decides whether the session is, too.
+    public Task ComeBack() => goodbye switch
+    {
+        null or Goodbye.Types.Kind.SlowReader or Goodbye.Types.Kind.StreamFault => Connect(fresh: false),
+        Goodbye.Types.Kind.RelayStopping or Goodbye.Types.Kind.RelayFault => Connect(fresh: true),
+        _ => throw new InvalidOperationException($"goodbye {goodbye}"),
+    };
+
+    private async Task LogIn()
     {
         var collected = Collect();
         var length = collected.GetProperty("length").GetUInt32();
@@ -113,56 +168,115 @@ internal sealed class Terminal
         await Enter(new TerminalMessage { Login = login });
     }
 
-    public async Task Resume()
+    private async Task Resume()
     {
         var proof = await Challenge();
         await Enter(new TerminalMessage { Resume = new Resume { ResumeToken = info.ResumeToken, AfterSequence = sequence, AuthInfo = proof } });
     }
 
     // As a cable that is pulled: the session stays at the relay.
-    public void Break()
-    {
-        stream!.Dispose();
-        arrived.Clear();
-    }
+    public void Break() => stream?.Dispose();
 
     // Opens a stream, says hello, and returns the proof that this stream's login or resume needs.
     private async Task<ByteString> Challenge()
     {
+        stream?.Dispose();
         stream = client.Session();
+        arrived = Channel.CreateUnbounded<RelayMessage>();
+        goodbye = null;
+        _ = Read(stream, arrived.Writer);
         await Send(new TerminalMessage { Hello = new Hello { Protocol = 1, AppId = Setting("CTP_TERMINAL_APP_ID"), ClientVersion = "example-csharp 1" } });
-        return Prove((await Next(m => m.Challenge != null)).Challenge.Timestamp);
+        return Prove((await Receive(m => m.Challenge != null)).Challenge.Timestamp);
+    }
+
+    private static async Task Read(AsyncDuplexStreamingCall<TerminalMessage, RelayBatch> from, ChannelWriter<RelayMessage> to)
+    {
+        try
+        {
+            while (await from.ResponseStream.MoveNext(default))
+            {
+                foreach (var message in from.ResponseStream.Current.Messages) to.TryWrite(message);
+            }
+        }
+        catch (Exception error) when (error is RpcException or ObjectDisposedException or InvalidOperationException)
+        {
+            // the stream is over
+        }
+        to.TryComplete();
     }
 
     private async Task Enter(TerminalMessage message)
     {
         await Send(message);
-        info = (await Next(m => m.LoggedIn != null)).LoggedIn;
+        await Receive(m => m.LoggedIn != null);
         Console.WriteLine($"logged_in {info.InvestorId} {info.FrontId} {info.SessionId} resumed={(info.Resumed ? 1 : 0)}");
     }
 
-    private Task Send(TerminalMessage message) => stream!.RequestStream.WriteAsync(message);
-
-    private async Task<RelayMessage> Next(Func<RelayMessage, bool> wanted)
+    private async Task Send(TerminalMessage message)
     {
-        for (;;)
+        try
         {
-            while (arrived.TryDequeue(out var message))
+            await stream!.RequestStream.WriteAsync(message);
+        }
+        catch (Exception error) when (error is RpcException or ObjectDisposedException or InvalidOperationException)
+        {
+            // where the line is broken, what waits for an answer learns it
+        }
+    }
+
+    // The next message that is wanted, of this stream.
+    private async Task<RelayMessage> Receive(Func<RelayMessage, bool> wanted)
+    {
+        using var late = new CancellationTokenSource(AnswerTime);
+        while (await arrived.Reader.WaitToReadAsync(late.Token))
+        {
+            while (arrived.Reader.TryRead(out var message))
             {
                 Take(message);
                 if (wanted(message)) return message;
             }
-            if (!await stream!.ResponseStream.MoveNext(default)) throw new InvalidOperationException("流已断开 the stream is broken");
-            foreach (var message in stream.ResponseStream.Current.Messages) arrived.Enqueue(message);
+        }
+        throw new BrokenException();
+    }
+
+    // The same, over breaks; what was missed comes after the stream was resumed.
+    private async Task<RelayMessage> Next(Func<RelayMessage, bool> wanted)
+    {
+        for (;;)
+        {
+            try
+            {
+                return await Receive(wanted);
+            }
+            catch (BrokenException)
+            {
+                await ComeBack();
+                if (!info.Resumed) throw new InvalidOperationException("会话已换，先查询再重发 a new session: look before repeating");
+            }
+        }
+    }
+
+    // Takes what comes, and comes back after each break, until standard input says a line or ends.
+    public async Task Stay()
+    {
+        var user = Task.Run(Console.In.ReadLine);
+        while (!user.IsCompleted)
+        {
+            var more = arrived.Reader.WaitToReadAsync().AsTask();
+            if (await Task.WhenAny(user, more) == user) return;
+            if (!await more) await ComeBack();
+            while (arrived.Reader.TryRead(out var message)) Take(message);
         }
     }
 
     private void Take(RelayMessage message)
     {
         if (message.Sequence != 0) sequence = message.Sequence; // what Resume says was the last
-        if (message.Rejected != null) throw new InvalidOperationException($"{message.Rejected.Reason} {message.Rejected.Message}");
+        if (message.Rejected != null) throw new RefusedException(message.Rejected);
+        if (message.LoggedIn != null) info = message.LoggedIn; // at once: events may follow it
+        if (message.Goodbye != null) goodbye = message.Goodbye.Kind;
         var order = message.Event?.RtnOrder;
-        if (order == null || order.FrontId != info.FrontId || order.SessionId != info.SessionId) return; // another program's
+        if (order == null || order.FrontId != placed.FrontId || order.SessionId != placed.SessionId) return; // another program's
         orders[order.OrderRef.Trim()] = order.OrderStatus;
         Console.WriteLine($"order {order.OrderRef.Trim()} {order.OrderStatus}");
     }
@@ -175,6 +289,12 @@ internal sealed class Terminal
         var result = (await Next(m => m.CallResult?.RequestId == id)).CallResult;
         if (result.ReturnCode != 0) throw new InvalidOperationException($"{result.ReturnCode} {result.Rejected?.Reason}");
         return result;
+    }
+
+    public Task<CallResult> Place(Request order)
+    {
+        placed = info;
+        return Call(order, $"example-{DateTime.UtcNow.Ticks}");
     }
 
     public async Task<Event> Query(Request request)
@@ -220,8 +340,8 @@ internal sealed class Terminal
         {
             InstrumentId = Setting("CTP_EXAMPLE_INSTRUMENT", "rb2701"),
             ExchangeId = Setting("CTP_EXAMPLE_EXCHANGE", "SHFE"),
-            FrontId = info.FrontId,
-            SessionId = info.SessionId,
+            FrontId = placed.FrontId,
+            SessionId = placed.SessionId,
             OrderRef = reference,
             ActionFlag = ActionFlag.Delete,
         },

@@ -86,7 +86,7 @@ type terminal struct {
 	arrived  chan *relaypb.RelayMessage // closed where the stream is over
 	info     *relaypb.LoggedIn
 	placed   *relaypb.LoggedIn // the session in which the order was placed: the next login's may have other numbers
-	goodbye  relaypb.Goodbye_Kind
+	goodbye  *relaypb.Goodbye  // the last word of this stream, if it had one
 	sequence uint64
 	request  int32
 	orders   map[string]ctppb.OrderStatus // reference -> last status, of the orders placed here
@@ -147,13 +147,16 @@ func (t *terminal) connect(fresh bool) error {
 
 // comeBack is for a stream that is over: what the relay said last decides whether the session is, too.
 func (t *terminal) comeBack() error {
-	switch t.goodbye {
-	case relaypb.Goodbye_KIND_UNSPECIFIED, relaypb.Goodbye_KIND_SLOW_READER, relaypb.Goodbye_KIND_STREAM_FAULT:
-		return t.connect(false) // unspecified: it said nothing, the line is broken
+	if t.goodbye == nil {
+		return t.connect(false) // it said nothing: the line is broken
+	}
+	switch t.goodbye.Kind {
+	case relaypb.Goodbye_KIND_SLOW_READER, relaypb.Goodbye_KIND_STREAM_FAULT:
+		return t.connect(false)
 	case relaypb.Goodbye_KIND_RELAY_STOPPING, relaypb.Goodbye_KIND_RELAY_FAULT:
 		return t.connect(true)
 	}
-	return fmt.Errorf("goodbye %s", t.goodbye)
+	return fmt.Errorf("goodbye %s", t.goodbye.Kind)
 }
 
 // read passes on what comes on one stream.
@@ -183,7 +186,7 @@ func (t *terminal) challenge() ([]byte, error) {
 		return nil, errBroken
 	}
 	arrived := make(chan *relaypb.RelayMessage, 256)
-	t.stream, t.cancel, t.arrived, t.goodbye = stream, cancel, arrived, relaypb.Goodbye_KIND_UNSPECIFIED
+	t.stream, t.cancel, t.arrived, t.goodbye = stream, cancel, arrived, nil
 	go read(stream, arrived)
 	hello := &relaypb.Hello{Protocol: 1, AppId: setting("CTP_TERMINAL_APP_ID"), ClientVersion: "example-go 1"}
 	t.send(&relaypb.TerminalMessage{Body: &relaypb.TerminalMessage_Hello{Hello: hello}})
@@ -317,7 +320,7 @@ func (t *terminal) take(message *relaypb.RelayMessage) error {
 		t.info = info // at once: events may follow it
 	}
 	if last := message.GetGoodbye(); last != nil {
-		t.goodbye = last.Kind
+		t.goodbye = last
 	}
 	order := message.GetEvent().GetRtnOrder()
 	if order == nil || order.FrontId != t.placed.GetFrontId() || order.SessionId != t.placed.GetSessionId() {

@@ -60,7 +60,7 @@ public final class Terminal {
     private ClientCallStreamObserver<TerminalMessage> stream;
     private LoggedIn info = LoggedIn.getDefaultInstance();
     private LoggedIn placed = info; // the session in which the order was placed: the next login's may have other numbers
-    private Goodbye.Kind goodbye = Goodbye.Kind.KIND_UNSPECIFIED;
+    private Goodbye goodbye; // the last word of this stream, if it had one
     private volatile boolean leaving;
     private long sequence;
     private int requestId;
@@ -153,8 +153,11 @@ public final class Terminal {
 
     /** After a stream that is over: what the relay said last decides whether the session is, too. */
     void comeBack() throws Exception {
-        switch (goodbye) {
-            case KIND_UNSPECIFIED: // nothing: the line is broken
+        if (goodbye == null) { // nothing: the line is broken
+            connect(false);
+            return;
+        }
+        switch (goodbye.getKind()) {
             case KIND_SLOW_READER:
             case KIND_STREAM_FAULT:
                 connect(false);
@@ -164,7 +167,7 @@ public final class Terminal {
                 connect(true);
                 break;
             default:
-                throw new IllegalStateException("goodbye " + goodbye);
+                throw new IllegalStateException("goodbye " + goodbye.getKind());
         }
     }
 
@@ -202,7 +205,7 @@ public final class Terminal {
     private ByteString challenge() throws Exception {
         LinkedBlockingQueue<RelayMessage> queue = new LinkedBlockingQueue<>();
         arrived = queue; // what an older stream still brings goes to its own queue
-        goodbye = Goodbye.Kind.KIND_UNSPECIFIED;
+        goodbye = null;
         stream = (ClientCallStreamObserver<TerminalMessage>) TerminalServiceGrpc.newStub(channel).session(new StreamObserver<RelayBatch>() {
             @Override
             public void onNext(RelayBatch batch) {
@@ -302,7 +305,7 @@ public final class Terminal {
             info = message.getLoggedIn(); // at once: events may follow it
         }
         if (message.hasGoodbye()) {
-            goodbye = message.getGoodbye().getKind();
+            goodbye = message.getGoodbye();
         }
         Order order = message.getEvent().getRtnOrder();
         boolean own = order.getFrontId() == placed.getFrontId() && order.getSessionId() == placed.getSessionId();
