@@ -177,6 +177,8 @@ class TerminalFindings:
     """rules that this run does not ask for"""
     connections: int = 0
     streams: int = 0
+    client_version: str = ""
+    """what the terminal last said that it is"""
     details: dict[str, list[str]] = field(default_factory=dict)
     right: set[str] = field(default_factory=set)
 

@@ -30,7 +30,7 @@ from ctprelay.v1 import terminal_pb2_grpc
 from terminal_client.checking import answers
 from terminal_client.checking.findings import TerminalFindings
 from terminal_client.checking.line import Line
-from terminal_client.checking.rules import Fault, Given, judge_call, judge_hello, judge_login, judge_proof
+from terminal_client.checking.rules import Fault, Given, judge_call, judge_hello, judge_login, judge_proof, printable
 from terminal_client.proof import TIMESTAMP_BYTES
 
 
@@ -135,6 +135,7 @@ class Lesson(terminal_pb2_grpc.TerminalServiceServicer):
         if hello is None:
             return
         self._see(judge_hello(hello.hello, self._given))
+        self.findings.client_version = printable(hello.hello.client_version)
         challenge = os.urandom(TIMESTAMP_BYTES)
         yield answers.batch(pb.RelayMessage(challenge=pb.Challenge(timestamp=challenge, relay_version="check")))
         entering = await self._first(request_iterator)

@@ -28,6 +28,11 @@ class Given:
     password: Secret
 
 
+def printable(version: str) -> str:
+    """As much of it as a relay would take."""
+    return "".join(letter for letter in version if letter.isprintable())[:VERSION_BYTES]
+
+
 def judge_hello(hello: pb.Hello, given: Given) -> Iterator[Fault]:
     if hello.protocol != 1:
         yield "hello", f"协议是 {hello.protocol} the protocol is {hello.protocol}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import ipaddress
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from terminal_client.checking.steps import STEP_WORDS
 from terminal_client.cli.options import OptionsInvalid
 from terminal_client.cli.output import ExitStatus, Output, reporting
 from terminal_client.cli.session import options_of
+from terminal_client.client import client_version
 
 _STYLES = {Verdict.RIGHT: "green", Verdict.WRONG: "red", Verdict.NOT_SEEN: "yellow", Verdict.LEFT_OUT: "dim"}
 _TITLES = ("规则 rule", "结果 result", "看到 what was seen", "怎么办 what to do")
@@ -69,7 +71,7 @@ def check(
             )
         except (OSError, RuntimeError) as error:
             raise OptionsInvalid(f"检查不能开始 The check cannot start: {error}") from None
-    show_findings(findings, output)
+    show_findings(findings, given.app_id, output)
     raise typer.Exit(ExitStatus.OK if findings.holds else ExitStatus.CALL_FAILED)
 
 
@@ -111,7 +113,7 @@ def show_step(step: LessonStep, output: Output) -> None:
         output.text(f"[{step + 1}/{len(LessonStep)}] {chinese} {english}")
 
 
-def show_findings(findings: TerminalFindings, output: Output) -> None:
+def show_findings(findings: TerminalFindings, app_id: str, output: Output) -> None:
     """Every rule with what was seen of it; what to do, where it does not hold."""
     if output.as_json:
         for name, rule, verdict, details in findings.rows():
@@ -126,7 +128,9 @@ def show_findings(findings: TerminalFindings, output: Output) -> None:
     counts = {verdict: sum(found is verdict for _, _, found, _ in findings.rows()) for verdict in Verdict}
     if output.as_json:
         numbers = {verdict.value: count for verdict, count in counts.items()}
-        output.line({"kind": "check", "holds": findings.holds, "connections": findings.connections, **numbers})
+        about = {"at": f"{dt.datetime.now(dt.UTC):%Y-%m-%dT%H:%M:%SZ}", "checked_with": client_version()}
+        about |= {"app_id": app_id, "client_version": findings.client_version}
+        output.line({"kind": "check", "holds": findings.holds, "connections": findings.connections, **numbers, **about})
         return
     numbers_text = ", ".join(f"{VERDICT_WORDS[verdict]} {count}" for verdict, count in counts.items())
     output.text(numbers_text, "green" if findings.holds else "red")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from terminal_client.client import client_version
 from tests.terminal_client.checking import right_terminal
 from tests.terminal_client.checking.checking_process import start_check
 from tests.terminal_client.checking.wrong_ways import WRONG_WAYS, is_found
@@ -40,5 +41,7 @@ async def test_a_right_terminal_passes_the_command(tmp_path: Path) -> None:
         check.end()
 
     assert (code, last["holds"], last["wrong"], last["not_seen"]) == (0, True, 0, 0)
+    assert (last["app_id"], last["client_version"]) == (check.given.app_id, client_version())
+    assert last["checked_with"] == client_version()
     for secret in (check.given.auth_code, check.given.password):
         assert secret.reveal() not in str(check.lines)

@@ -71,7 +71,7 @@ def test_people_see_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
     output = Output(as_json=False)
     monkeypatch.setattr(output, "_console", Console(file=shown, width=160))
 
-    show_findings(findings, output)
+    show_findings(findings, "check_terminal_1.0", output)
 
     text = shown.getvalue()
     assert "[red]2" in text
