@@ -3,6 +3,9 @@
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-json test contract-tts soak fuzz check fix gen bench attack docs console-pictures wheels pythons deb deploy-test manual-test integrations-test languages-test vnpy-bench vnpy-picture sbom audit up set-up
 
+# What is compiled once stays compiled: the tests start hundreds of processes, and images often switch this off.
+export PYTHONDONTWRITEBYTECODE =
+
 BIN := $(or $(CTP_RELAY_VENV),.venv)/bin
 TESTS ?= tests
 JOBS ?= 3

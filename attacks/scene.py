@@ -29,7 +29,7 @@ from demo.cast import MODES, TERMINAL_APP_ID, Cast
 from demo.certificates import TlsFiles, make_tls_files
 from demo.relay_run import RelayRun
 from demo.relay_site import RelaySite, clean_environment
-from relay.cli.context import Workplace
+from relay.cli.workplace import Workplace
 from relay.counter.port import Investor
 from simcounter import demo_accounts
 from simcounter.config import CounterConfig

@@ -20,6 +20,7 @@ import typer
 from typer._click.formatting import HelpFormatter
 from typer.core import TyperGroup
 
+from ctpabi.later_commands import Announced, Later
 from ctpabi.locale import reads_chinese
 
 _FIXED = {
@@ -76,7 +77,9 @@ def read_help_texts(path: Path) -> HelpTexts:
 
 
 def commands_below(root: Any, name: str) -> Iterator[tuple[str, Any]]:
-    """Every command of a program with its full name, the program itself first."""
+    """Every command of a program with its full name, the program itself first; imports those that are only announced."""
+    if isinstance(root, Announced):
+        root = root.real()
     yield name, root
     for part, command in getattr(root, "commands", {}).items():
         yield from commands_below(command, f"{name} {part}")
@@ -89,20 +92,14 @@ def name_of(parameter: Any) -> str:
 
 
 def speak_chinese(root: Any, program: str, texts: HelpTexts) -> None:
-    """Replace the English help of every command by the Chinese one, where there is one."""
+    """Replace the English help of a program and of its commands by the Chinese one, where there is one.
+
+    A command that is only announced has its line in the list replaced, and the rest when it is imported.
+    """
     from rich import _wrap as rich_wrap  # noqa: PLC0415 - only help needs it, and no other command should load it
     from typer import rich_utils  # noqa: PLC0415 - as above
 
-    for name, command in commands_below(root, program):
-        command.help = texts.text_of(name, "text") or command.help
-        command.options_metavar = "[选项]"
-        if hasattr(command, "subcommand_metavar"):
-            command.subcommand_metavar = "命令 [参数]..."
-        command.epilog = texts.epilog(command.epilog) if command.epilog else None
-        context = typer.Context(command, help_option_names=["-h", "--help"])
-        for parameter in (*command.params, command.get_help_option(context)):
-            if chinese := texts.text_of(name, name_of(parameter)):
-                parameter.help = chinese
+    translate(root, program, texts)
     setattr(rich_wrap, "words", words_and_characters)  # noqa: B010 - it is rich's own function that is exchanged
     write_usage = HelpFormatter.write_usage
     setattr(HelpFormatter, "write_usage", partialmethod(_write_usage, write_usage))  # noqa: B010 - as above
@@ -110,18 +107,51 @@ def speak_chinese(root: Any, program: str, texts: HelpTexts) -> None:
         setattr(rich_utils, fixed, chinese)
 
 
+def translate(command: Any, name: str, texts: HelpTexts) -> None:
+    """Put the Chinese texts into a command and those below it; imports none."""
+    command.help = texts.text_of(name, "text") or command.help
+    command.options_metavar = "[选项]"
+    if hasattr(command, "subcommand_metavar"):
+        command.subcommand_metavar = "命令 [参数]..."
+    command.epilog = texts.epilog(command.epilog) if command.epilog else None
+    context = typer.Context(command, help_option_names=["-h", "--help"])
+    for parameter in (*command.params, command.get_help_option(context)):
+        if chinese := texts.text_of(name, name_of(parameter)):
+            parameter.help = chinese
+    for part, below in getattr(command, "commands", {}).items():
+        translate(below, f"{name} {part}", texts)
+
+
 def _write_usage(formatter: HelpFormatter, write: Callable[..., None], prog: str, args: str = "") -> None:
     write(formatter, prog, args, "用法：")
 
 
 class TwoLanguages(TyperGroup):
-    """A program whose help is Chinese where the user's locale is."""
+    """A program whose help is Chinese where the user's locale is, and whose commands are imported when they are run."""
 
     program: ClassVar[str]
     chinese: ClassVar[Path]
+    later: ClassVar[Mapping[str, Later]] = {}
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self._texts: HelpTexts | None = None
+        for name, later in self.later.items():
+            self.add_command(Announced(name, later))
 
     def main(self, *args: Any, **more: Any) -> Any:
         """Run what was typed."""
         if reads_chinese(os.environ):
-            speak_chinese(self, self.program, read_help_texts(self.chinese))
+            self._texts = read_help_texts(self.chinese)
+            speak_chinese(self, self.program, self._texts)
         return super().main(*args, **more)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        """The command that is run, imported by now."""
+        name, command, rest = super().resolve_command(ctx, args)
+        if isinstance(command, Announced):
+            command = command.real()
+            self.add_command(command)
+            if self._texts is not None:
+                translate(command, f"{self.program} {name}", self._texts)
+        return name, command, rest

@@ -10,7 +10,8 @@ from relay.alarms.alarming import channels_of
 from relay.alarms.channels import NotDelivered
 from relay.alarms.message import AlarmItem, AlarmPhase, message_of
 from relay.cli.context import DEFAULT_CONFIG, ConfigPath
-from relay.cli.output import EPILOG, AsJson, CommandRefused, reporting, show
+from relay.cli.exit_codes import EPILOG
+from relay.cli.output import AsJson, CommandRefused, reporting, show
 from relay.cli.reader import spoken
 from relay.faults.table import Gravity
 from relay.settings.file import load

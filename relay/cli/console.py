@@ -10,9 +10,11 @@ from typing import Annotated, Any
 import typer
 
 from relay.admin.roles import PersonRole
-from relay.cli.context import DEFAULT_CONFIG, ConfigPath, Reason, Workplace, ask_secret
-from relay.cli.output import EPILOG, AsJson, CommandRefused, reporting, say, show, write_json
+from relay.cli.context import DEFAULT_CONFIG, ConfigPath, Reason, ask_secret
+from relay.cli.exit_codes import EPILOG
+from relay.cli.output import AsJson, CommandRefused, say, show, write_json
 from relay.cli.reader import spoken
+from relay.cli.workplace import Workplace, reporting_stores
 from relay.settings.file import load
 
 app = typer.Typer(
@@ -35,7 +37,7 @@ def console(context: typer.Context, config: ConfigPath = DEFAULT_CONFIG) -> None
     """Serve the web console until a signal stops it."""
     if context.invoked_subcommand is not None:
         return
-    with reporting():
+    with reporting_stores():
         settings = load(config)
         try:
             serving: Any = importlib.import_module("relay.console.serve")
@@ -61,7 +63,7 @@ def add(
     as_json: AsJson = False,
 ) -> None:
     """Make an account; asks for the password where no file is given."""
-    with reporting():
+    with reporting_stores():
         place = Workplace(config)
         password = ask_secret("password", password_file)
         place.accounts.add(place.by.because(reason or ""), name, role, password)
@@ -75,7 +77,7 @@ def add(
 @account_app.command("list")
 def list_(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     """List the accounts."""
-    with reporting():
+    with reporting_stores():
         hidden = {"generation", "language", "theme"}
         rows = [asdict(account) for account in Workplace(config).accounts.all()]
         show("accounts", [{key: row[key] for key in row if key not in hidden} for row in rows], as_json=as_json)
@@ -106,7 +108,7 @@ def password(
     as_json: AsJson = False,
 ) -> None:
     """Replace an account's password; what is signed in ends."""
-    with reporting():
+    with reporting_stores():
         place = Workplace(config)
         given = ask_secret("new password", password_file)
         place.accounts.set_password(place.by.because(reason or ""), name, given)
@@ -118,7 +120,7 @@ def reset_totp(
     name: AccountName, config: ConfigPath = DEFAULT_CONFIG, reason: Reason = None, as_json: AsJson = False
 ) -> None:
     """Take an account's second factor away, where the phone is lost; what is signed in ends."""
-    with reporting():
+    with reporting_stores():
         place = Workplace(config)
         place.accounts.reset_second_factor(place.by.because(reason or ""), name)
         _tell(
@@ -129,7 +131,7 @@ def reset_totp(
 
 
 def _set_enabled(name: str, config: Path, reason: str | None, *, enabled: bool, as_json: bool) -> None:
-    with reporting():
+    with reporting_stores():
         place = Workplace(config)
         place.accounts.set_enabled(place.by.because(reason or ""), name, enabled)
         _tell({"name": name, "enabled": enabled}, _enabled(enabled), as_json=as_json)

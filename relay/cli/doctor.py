@@ -16,7 +16,8 @@ from rich.text import Text
 
 from ctpabi.locale import reads_chinese
 from relay.cli.context import DEFAULT_CONFIG, ConfigPath
-from relay.cli.output import AsJson, ExitCode, complain, warn, write_json
+from relay.cli.exit_codes import ExitCode
+from relay.cli.output import AsJson, complain, warn, write_json
 from relay.doctor.doctor import examine, examine_file, gravest
 from relay.doctor.finding import About, Finding, FindingGravity
 from relay.outside_text import shown

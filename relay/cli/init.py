@@ -15,8 +15,9 @@ from pydantic import SecretStr
 
 from ctpabi.locale import reads_chinese
 from relay.cli.doctor import show_findings
-from relay.cli.output import CommandRefused, reporting, say
+from relay.cli.output import CommandRefused, say
 from relay.cli.reader import spoken
+from relay.cli.workplace import reporting_stores
 from relay.counter.port import Mode
 from relay.doctor.doctor import examine_file
 from relay.first_start.answers import AUTH_CODE_FILE, OPERATOR_FILE, FirstAnswers
@@ -84,7 +85,7 @@ def init(
     Secrets are typed in or copied from files, never given on the command line. Ends with what the doctor finds; no terminal
     is registered.
     """
-    with reporting():
+    with reporting_stores():
         refuse_finished(directory)
         if not yes and not sys.stdin.isatty():
             raise CommandRefused(

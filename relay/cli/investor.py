@@ -8,10 +8,12 @@ from typing import Annotated
 
 import typer
 
-from relay.cli.context import DEFAULT_CONFIG, ConfigPath, Reason, Workplace, ask_secret, why
-from relay.cli.output import EPILOG, AsJson, reporting, say, show, write_json
+from relay.cli.context import DEFAULT_CONFIG, ConfigPath, Reason, ask_secret, why
+from relay.cli.exit_codes import EPILOG
+from relay.cli.output import AsJson, say, show, write_json
 from relay.cli.reader import spoken
 from relay.cli.running_relay import look_for_disabled
+from relay.cli.workplace import Workplace, reporting_stores
 from relay.counter.port import Investor
 
 app = typer.Typer(
@@ -36,7 +38,7 @@ def add(
     as_json: AsJson = False,
 ) -> None:
     """Register an investor; asks for the password where no file is given."""
-    with reporting():
+    with reporting_stores():
         place = Workplace(config, why(reason))
         investor = _investor(place, broker, investor_id)
         password = ask_secret("password", password_file)
@@ -54,7 +56,7 @@ def passwd(
     as_json: AsJson = False,
 ) -> None:
     """Replace an investor's password."""
-    with reporting():
+    with reporting_stores():
         place = Workplace(config, why(reason))
         investor = _investor(place, broker, investor_id)
         password = ask_secret("new password", password_file)
@@ -72,7 +74,7 @@ def accounts(
     as_json: AsJson = False,
 ) -> None:
     """Say which accounts are an investor's, from the next login on: rows and bank notices of others are not shown."""
-    with reporting():
+    with reporting_stores():
         place = Workplace(config, why(reason))
         investor = _investor(place, broker, investor_id)
         place.investors.set_accounts(place.by, investor, account)
@@ -82,7 +84,7 @@ def accounts(
 @app.command("list")
 def list_(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     """List the investors."""
-    with reporting():
+    with reporting_stores():
         show("investors", [asdict(record) for record in Workplace(config).investors.all()], as_json=as_json)
 
 
@@ -122,7 +124,7 @@ def forget_machines(
 
     With `verification.unlike_before = "refuse"` a new machine, or one whose collector misses other items, is let in by this.
     """
-    with reporting():
+    with reporting_stores():
         place = Workplace(config, why(reason))
         investor = _investor(place, broker, investor_id)
         forgotten = place.investors.forget_machines(place.by, investor)
@@ -132,11 +134,11 @@ def forget_machines(
 def _set_enabled(
     investor_id: str, config: Path, broker: str | None, reason: str | None, *, enabled: bool, as_json: bool
 ) -> None:
-    with reporting():
+    with reporting_stores():
         place = Workplace(config, why(reason))
         investor = _investor(place, broker, investor_id)
         place.investors.set_enabled(place.by, investor, enabled)
-        look_for_disabled(place)
+        look_for_disabled(place.settings)
         _tell(asdict(investor) | {"enabled": enabled}, _enabled(enabled), as_json=as_json)
 
 

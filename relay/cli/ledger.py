@@ -14,11 +14,13 @@ from typing import Annotated, TextIO
 import typer
 
 from relay.admin.ledger import Form, WholenessReport, verify_files
-from relay.cli.context import DEFAULT_CONFIG, ConfigPath, Workplace
+from relay.cli.context import DEFAULT_CONFIG, ConfigPath
+from relay.cli.exit_codes import EPILOG, ExitCode
 from relay.cli.ledger_seals import make_key, seal_commands
-from relay.cli.output import EPILOG, AsJson, CommandRefused, ExitCode, reporting, say, warn, write_json
+from relay.cli.output import AsJson, CommandRefused, say, warn, write_json
 from relay.cli.progress import counting
 from relay.cli.reader import spoken
+from relay.cli.workplace import Workplace, reporting_stores
 from relay.ledger.chain import Entry
 from relay.ledger.export_columns import json_lines
 from relay.outside_text import shown
@@ -61,7 +63,7 @@ def verify(
     somewhere else, or give a head hash from there as --expect-head. A file needs neither the database nor the settings:
     it carries the heads it stands between, and a signature.
     """
-    with reporting():
+    with reporting_stores():
         if public_key and not file:
             raise CommandRefused(
                 spoken(
@@ -99,7 +101,7 @@ def export(
     A JSON file proves itself: it begins with each chain's head before its first entry and after its last, and ends
     with a signature. Check it with: ctp-relay ledger verify --file FILE.
     """
-    with reporting():
+    with reporting_stores():
         place = Workplace(config)
         if form is Form.JSON:
             make_key(place)
@@ -111,7 +113,7 @@ def export(
 @app.command("public-key", epilog="Example: ctp-relay ledger public-key")
 def public_key_(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     """Show the public key that exported files are signed with; give it to those who verify them."""
-    with reporting():
+    with reporting_stores():
         place = Workplace(config)
         make_key(place)
         shown = place.records.public_key()
@@ -135,7 +137,7 @@ def tail(
     as_json: AsJson = False,
 ) -> None:
     """Show the newest entries."""
-    with reporting():
+    with reporting_stores():
         entries = Workplace(config).records.tail(count, day=day, orders=orders)
         if as_json:
             sys.stdout.writelines(json_lines(entries))

@@ -10,10 +10,11 @@ from typing import Annotated
 import typer
 
 from relay.admin.ledger_seals import SealedFile, write_same
-from relay.cli.context import DEFAULT_CONFIG, ConfigPath, Workplace
-from relay.cli.output import AsJson, CommandRefused, reporting, say, warn, write_json
+from relay.cli.context import DEFAULT_CONFIG, ConfigPath
+from relay.cli.output import AsJson, CommandRefused, say, warn, write_json
 from relay.cli.progress import counting
 from relay.cli.reader import spoken
+from relay.cli.workplace import Workplace, reporting_stores
 from relay.ledger import verify_proof
 from relay.ledger.proof import proof_text
 from relay.settings.file import days_dir, signing_key_file
@@ -46,7 +47,7 @@ def day(
     is written again with the same bytes. Exit code 1: the day is not over, its entries are not whole, or another file
     of that name is there; the message says which. Exit code 5: the ledger is empty. With nothing left to seal: 0.
     """
-    with reporting():
+    with reporting_stores():
         place = Workplace(config)
         make_key(place)
         with counting(spoken("条", "entries")) as progress:
@@ -68,7 +69,7 @@ def prove(
     Whoever gets the file checks it with verify_proof.py, one readable file that needs Python and cryptography alone, and
     this relay's public key (ctp-relay ledger public-key). The entry's day must be sealed.
     """
-    with reporting():
+    with reporting_stores():
         place = Workplace(config)
         with counting(spoken("条", "entries")) as progress:
             proof = place.seals.prove(place.by, entry, file, progress)
@@ -91,7 +92,7 @@ def archive(
     Nothing is removed before the file is written, read again and verified. Every trading day of the month must be sealed.
     Verification of the database goes on from the archive's heads. Keep the file: it is the only copy then.
     """
-    with reporting():
+    with reporting_stores():
         place = Workplace(config)
         make_key(place)
         with counting(spoken("条", "entries")) as progress:
@@ -110,7 +111,7 @@ def restore(
     config: ConfigPath = DEFAULT_CONFIG,
 ) -> None:
     """Put an archive's entries back into the database, once the file is verified."""
-    with reporting():
+    with reporting_stores():
         place = Workplace(config)
         made = place.archives.restore(place.by, file)
         say(

@@ -8,11 +8,13 @@ import typer
 
 from ctprelay.v1 import admin_pb2 as pb
 from relay.admin_client import DEADLINE_SECONDS
-from relay.cli.context import DEFAULT_CONFIG, ConfigPath, Reason, Workplace, asking
-from relay.cli.output import EPILOG, AsJson, CommandRefused, reporting, show
+from relay.cli.context import DEFAULT_CONFIG, ConfigPath, Reason, asking
+from relay.cli.exit_codes import EPILOG
+from relay.cli.output import AsJson, CommandRefused, reporting, show
 from relay.cli.reader import reader_here, spoken
 from relay.cli.running_relay import ask
 from relay.console.words import Language, load_sentences
+from relay.settings.file import load
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -25,8 +27,7 @@ app = typer.Typer(
 def list_(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     """List who cannot log in at the moment, and for how long."""
     with reporting():
-        place = Workplace(config)
-        answer = ask(place, lambda relay: relay.ListLocks(pb.ListLocksRequest(), timeout=DEADLINE_SECONDS))
+        answer = ask(load(config), lambda relay: relay.ListLocks(pb.ListLocksRequest(), timeout=DEADLINE_SECONDS))
         show("locks", [_row(lock, whole=as_json) for lock in answer.locks], as_json=as_json)
 
 
@@ -60,7 +61,7 @@ def lift(
             request.all_logins = True
         else:
             request.name = name or ""
-        answer = ask(Workplace(config), lambda relay: relay.LiftLocks(request, timeout=DEADLINE_SECONDS))
+        answer = ask(load(config), lambda relay: relay.LiftLocks(request, timeout=DEADLINE_SECONDS))
         show("lifted", [{"subject": lock.subject, "name": lock.name} for lock in answer.lifted], as_json=as_json)
 
 

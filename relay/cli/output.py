@@ -6,7 +6,6 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from enum import IntEnum
 from typing import Annotated, Any
 
 import typer
@@ -15,37 +14,13 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
-from sqlalchemy.exc import SQLAlchemyError
 
-from relay.admin.accounts import LastAdmin
+from relay.cli.exit_codes import ExitCode
 from relay.cli.reader import Reader, reader_here, spoken
-from relay.database.database import DatabaseUnusable, brief
-from relay.directory.secrets_box import SecretUnreadable
-from relay.directory.terminals import EntryExists, EntryUnknown
-from relay.ledger.digests import DigestUnavailable
-from relay.ledger.file_lines import NothingToVerify
-from relay.ledger.seal_file import SealMisfit
 from relay.outside_text import shown, shown_json
 from relay.refusals.refusal import LedgerUnavailable
 from relay.settings.file import SettingsInvalid
 from relay.settings.secret_files import SecretFileRefused
-
-
-class ExitCode(IntEnum):
-    OK = 0
-    REFUSED = 1
-    """the command was understood and refused, or a verification found problems"""
-    USAGE = 2
-    SETTINGS = 3
-    DATABASE = 4
-    NOTHING = 5
-    """there is nothing to verify"""
-
-
-EPILOG = (
-    "Exit codes: 0 done, 1 refused or problems found, 2 wrong usage, 3 settings or secret file wrong, "
-    "4 database or ledger not available, 5 nothing there to verify."
-)
 
 _FULL_TIME = re.compile(r"^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)\.\d{6}\+08:00$")
 
@@ -138,37 +113,30 @@ def _value_of(field: Any, value: Any) -> object:
 
 @contextmanager
 def reporting() -> Iterator[None]:
-    """Turn what can go wrong into one message on standard error and an exit code."""
+    """Turn what can go wrong into one message on standard error and an exit code. With databases: `reporting_stores`."""
     try:
         yield
     except SettingsInvalid as error:
         more = [f"  {problem}" for problem in error.problems]
-        raise _leave(f"{error.source}:", ExitCode.SETTINGS, more) from None
-    except (SecretFileRefused, SecretUnreadable) as error:
-        raise _leave(reader_here().half(str(error)), ExitCode.SETTINGS) from None
-    except NothingToVerify as error:
-        raise _leave(spoken(f"无可核验：{error}", f"nothing to verify: {error}"), ExitCode.NOTHING) from None
-    except DatabaseUnusable as error:
-        raise _leave(str(error), ExitCode.DATABASE) from None
+        raise leaving(f"{error.source}:", ExitCode.SETTINGS, more) from None
+    except SecretFileRefused as error:
+        raise leaving(reader_here().half(str(error)), ExitCode.SETTINGS) from None
     except LedgerUnavailable as error:
-        raise _leave(
+        raise leaving(
             spoken(f"台账无法写入，未作更改：{error}", f"the ledger cannot be written, nothing was changed: {error}"),
             ExitCode.DATABASE,
         ) from None
-    except SQLAlchemyError as error:
-        raise _leave(
-            spoken(f"数据库出错：{brief(error)}", f"the database failed: {brief(error)}"), ExitCode.DATABASE
-        ) from None
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        raise _leave(f"{where}{error.strerror or error}", ExitCode.REFUSED) from None
+        raise leaving(f"{where}{error.strerror or error}", ExitCode.REFUSED) from None
     except UnicodeEncodeError:
-        raise _leave(spoken("参数不是 UTF-8 文本", "an argument is not UTF-8 text"), ExitCode.REFUSED) from None
-    except (CommandRefused, EntryExists, EntryUnknown, DigestUnavailable, LastAdmin, SealMisfit, ValueError) as error:
-        raise _leave(reader_here().half(str(error)), ExitCode.REFUSED) from None
+        raise leaving(spoken("参数不是 UTF-8 文本", "an argument is not UTF-8 text"), ExitCode.REFUSED) from None
+    except (CommandRefused, ValueError) as error:
+        raise leaving(reader_here().half(str(error)), ExitCode.REFUSED) from None
 
 
-def _leave(message: str, code: ExitCode, more: Iterable[str] = ()) -> typer.Exit:
+def leaving(message: str, code: ExitCode, more: Iterable[str] = ()) -> typer.Exit:
+    """What ends a command, its message said."""
     for line in (message, *more):
         complain(line)
     return typer.Exit(code)

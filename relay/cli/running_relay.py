@@ -8,18 +8,18 @@ from typing import TypeVar
 from ctprelay.v1 import admin_pb2 as pb
 from ctprelay.v1 import admin_pb2_grpc
 from relay.admin_client import DEADLINE_SECONDS, AskFailed, AskTrouble, RelayDoor, ask_now
-from relay.cli.context import Workplace
 from relay.cli.output import CommandRefused, warn
 from relay.cli.reader import reader_here, spoken
 from relay.refusals.refusal import LedgerUnavailable
 from relay.settings.file import control_socket
+from relay.settings.settings import Settings
 
 _T = TypeVar("_T")
 
 
-def ask(place: Workplace, question: Callable[[admin_pb2_grpc.AdminServiceStub], _T]) -> _T:
+def ask(settings: Settings, question: Callable[[admin_pb2_grpc.AdminServiceStub], _T]) -> _T:
     """Ask the running relay something; raises CommandRefused where none answers or it refuses, LedgerUnavailable."""
-    door = RelayDoor(control_socket(place.settings))
+    door = RelayDoor(control_socket(settings))
     try:
         return ask_now(door, question)
     except AskFailed as failed:
@@ -35,15 +35,15 @@ def ask(place: Workplace, question: Callable[[admin_pb2_grpc.AdminServiceStub], 
         ) from None
 
 
-def look_for_disabled(place: Workplace) -> None:
+def look_for_disabled(settings: Settings) -> None:
     """Let the running relay see at once who was disabled; where none runs here there is nothing to end.
 
     On return nothing more of their sessions is sent. Relays elsewhere find it by themselves.
     """
-    if not control_socket(place.settings).is_socket():
+    if not control_socket(settings).is_socket():
         return
     try:
-        ask(place, lambda relay: relay.LookForDisabled(pb.LookForDisabledRequest(), timeout=DEADLINE_SECONDS))
+        ask(settings, lambda relay: relay.LookForDisabled(pb.LookForDisabledRequest(), timeout=DEADLINE_SECONDS))
     except CommandRefused as refused:
         later = spoken(
             "如有中继在运行，它会在 directory.look_seconds 内结束这些会话。",

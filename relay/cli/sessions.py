@@ -9,10 +9,12 @@ import typer
 
 from ctprelay.v1 import admin_pb2 as pb
 from relay.admin_client import DEADLINE_SECONDS
-from relay.cli.context import DEFAULT_CONFIG, ConfigPath, Reason, Workplace, asking
-from relay.cli.output import EPILOG, AsJson, CommandRefused, reporting, say, show, values_of, write_json
+from relay.cli.context import DEFAULT_CONFIG, ConfigPath, Reason, asking
+from relay.cli.exit_codes import EPILOG
+from relay.cli.output import AsJson, CommandRefused, reporting, say, show, values_of, write_json
 from relay.cli.reader import Reader, reader_here, spoken
 from relay.cli.running_relay import ask
+from relay.settings.file import load
 
 app = typer.Typer(
     no_args_is_help=True, help="Terminal sessions of the running relay these settings belong to.", epilog=EPILOG
@@ -32,7 +34,7 @@ def list_(
     """List the terminals that are logged in. That they were listed is a ledger entry, one a minute at most."""
     with reporting():
         request = pb.ListSessionsRequest(contains=contains)
-        answer = ask(Workplace(config), lambda relay: relay.ListSessions(request, timeout=DEADLINE_SECONDS))
+        answer = ask(load(config), lambda relay: relay.ListSessions(request, timeout=DEADLINE_SECONDS))
         if as_json or not sys.stdout.isatty():
             write_json([_values(one) for one in answer.sessions])
         else:
@@ -49,7 +51,7 @@ def show_(
     """Show all that is known of one session: its report, what the collector could not collect, its queues."""
     with reporting():
         request = pb.GetSessionRequest(session=session)
-        found = ask(Workplace(config), lambda relay: relay.GetSession(request, timeout=DEADLINE_SECONDS))
+        found = ask(load(config), lambda relay: relay.GetSession(request, timeout=DEADLINE_SECONDS))
         values = _values(found)
         if as_json or not sys.stdout.isatty():
             write_json(values)
@@ -86,7 +88,7 @@ def kick(
                 spoken("请指明一个会话，或用 --investor、--app-id", "name one session, or --investor, or --app-id")
             )
         request = pb.KickSessionRequest(**which, tell_terminal=tell_terminal, asking=asking(reason))
-        answer = ask(Workplace(config), lambda relay: relay.KickSession(request, timeout=DEADLINE_SECONDS))
+        answer = ask(load(config), lambda relay: relay.KickSession(request, timeout=DEADLINE_SECONDS))
         if as_json or not sys.stdout.isatty():
             write_json({"ended": list(answer.sessions)})
         else:

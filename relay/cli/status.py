@@ -15,11 +15,12 @@ from rich.text import Text
 
 from ctprelay.v1 import admin_pb2 as pb
 from relay.admin_client import DEADLINE_SECONDS
-from relay.cli.context import DEFAULT_CONFIG, ConfigPath, Workplace
+from relay.cli.context import DEFAULT_CONFIG, ConfigPath
 from relay.cli.output import AsJson, reporting, values_of, write_json
 from relay.cli.reader import Reader, reader_here
 from relay.cli.running_relay import ask
 from relay.outside_text import shown, shown_json
+from relay.settings.file import load
 
 _GOOD, _BAD, _MIND = "green", "bold red", "yellow"
 _MIND_DAYS = 30
@@ -51,14 +52,17 @@ def status(
     A table on a terminal; JSON elsewhere, with --watch one line for each look.
     """
     with reporting():
-        place = Workplace(config)
+        settings = load(config)
         plain = as_json or not sys.stdout.isatty()
         if not watch:
-            now = ask(place, lambda relay: relay.GetStatus(pb.GetStatusRequest(), timeout=DEADLINE_SECONDS))
+            now = ask(settings, lambda relay: relay.GetStatus(pb.GetStatusRequest(), timeout=DEADLINE_SECONDS))
             write_json(as_values(now)) if plain else Console().print(picture(now))
             return
         with contextlib.suppress(KeyboardInterrupt):
-            ask(place, lambda relay: _watch(relay.WatchStatus(pb.WatchStatusRequest(every_seconds=every)), plain=plain))
+            ask(
+                settings,
+                lambda relay: _watch(relay.WatchStatus(pb.WatchStatusRequest(every_seconds=every)), plain=plain),
+            )
 
 
 def _watch(statuses: Iterator[pb.RelayStatus], *, plain: bool) -> None:

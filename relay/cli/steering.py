@@ -13,10 +13,12 @@ import typer
 
 from ctprelay.v1 import admin_pb2 as pb
 from relay.admin_client import DEADLINE_SECONDS
-from relay.cli.context import DEFAULT_CONFIG, ConfigPath, Reason, Workplace, asking
-from relay.cli.output import EPILOG, AsJson, ExitCode, reporting, say, show, warn, write_json
+from relay.cli.context import DEFAULT_CONFIG, ConfigPath, Reason, asking
+from relay.cli.exit_codes import EPILOG, ExitCode
+from relay.cli.output import AsJson, reporting, say, show, warn, write_json
 from relay.cli.reader import reader_here, spoken
 from relay.cli.running_relay import ask
+from relay.settings.file import load
 
 _RELOAD_SECONDS = 60.0
 _RELOADED = {"applied": "已生效", "needs_restart": "重启后生效", "read_again": "已重新读取"}
@@ -124,7 +126,7 @@ def reload(reason: Reason = None, config: ConfigPath = DEFAULT_CONFIG, as_json: 
     """
     with reporting():
         request = pb.ReloadRequest(asking=asking(reason))
-        answer = ask(Workplace(config), lambda relay: relay.Reload(request, timeout=_RELOAD_SECONDS))
+        answer = ask(load(config), lambda relay: relay.Reload(request, timeout=_RELOAD_SECONDS))
         problems = [{"key": one.key, "why": one.why} for one in answer.problems]
         rows = {"applied": list(answer.applied), "needs_restart": list(answer.needs_restart)}
         if as_json or not sys.stdout.isatty():
@@ -170,7 +172,7 @@ def show_running_settings(config: Path, *, as_json: bool) -> None:
 
 
 def _ask(config: Path, question: Callable[[Any, float], Any]) -> Any:
-    return ask(Workplace(config), lambda relay: question(relay, DEADLINE_SECONDS))
+    return ask(load(config), lambda relay: question(relay, DEADLINE_SECONDS))
 
 
 def _tell(row: dict[str, object], said: str, *, as_json: bool) -> None:

@@ -12,10 +12,12 @@ from typing import Annotated
 import typer
 
 from relay.admission.client_certificates import mark_of, read_certificate
-from relay.cli.context import DEFAULT_CONFIG, ConfigPath, Reason, Workplace, ask_secret, now, why
-from relay.cli.output import EPILOG, AsJson, CommandRefused, reporting, say, show, warn, write_json
+from relay.cli.context import DEFAULT_CONFIG, ConfigPath, Reason, ask_secret, why
+from relay.cli.exit_codes import EPILOG
+from relay.cli.output import AsJson, CommandRefused, say, show, warn, write_json
 from relay.cli.reader import spoken
 from relay.cli.running_relay import look_for_disabled
+from relay.cli.workplace import Workplace, now, reporting_stores
 from relay.counter.port import Mode
 from relay.database.times import stamp
 from relay.directory.auth_codes import new_auth_code
@@ -49,7 +51,7 @@ def add(
     as_json: AsJson = False,
 ) -> None:
     """Register a terminal, with an auth code you have or with a new one."""
-    with reporting():
+    with reporting_stores():
         place = Workplace(config, why(reason))
         with _auth_code(auth_code_file, write_auth_code, show_once=show_once) as (code, shown):
             terminal = place.terminals.add(place.by, app_id, code, mode or (), kind or ())
@@ -69,7 +71,7 @@ def kinds(
     Nothing can judge a WeChat mini program's system info here, neither whether it is genuine nor how old it is: give an app
     id that right only where its vendor has such a program.
     """
-    with reporting():
+    with reporting_stores():
         if not kind:
             raise CommandRefused(
                 spoken(
@@ -79,7 +81,7 @@ def kinds(
             )
         place = Workplace(config, why(reason))
         place.terminals.set_kinds(place.by, app_id, kind)
-        look_for_disabled(place)
+        look_for_disabled(place.settings)
         shown = sorted(set(kind))
         _tell(
             {"app_id": app_id, "kinds": shown},
@@ -108,7 +110,7 @@ def certificate(
     these alone. A renewed certificate is added before the old one is removed; a name: holds for every certificate of the
     authorities in listen.client_ca that has it.
     """
-    with reporting():
+    with reporting_stores():
         place = Workplace(config, why(reason))
         known = {terminal.app_id: terminal for terminal in place.terminals.all()[0]}
         if app_id not in known:
@@ -125,7 +127,7 @@ def certificate(
                 )
             marks = (marks - gone) | {_mark(text) for text in add or ()}
             place.terminals.set_certificates(place.by, app_id, sorted(marks))
-            look_for_disabled(place)
+            look_for_disabled(place.settings)
         shown = ", ".join(sorted(marks)) or "none"
         _tell(
             {"app_id": app_id, "certificates": sorted(marks)},
@@ -147,7 +149,7 @@ def _mark(text: str) -> str:
 @app.command("list")
 def list_(config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     """List the terminals, without their auth codes; names those whose auth code this relay's key cannot read."""
-    with reporting():
+    with reporting_stores():
         terminals, key_missing = Workplace(config).terminals.all()
         if key_missing:
             warn(key_missing)
@@ -200,7 +202,7 @@ def rotate(
 
     With --key-lost every other terminal needs a new code as well: what the lost key encrypted cannot be read any more.
     """
-    with reporting():
+    with reporting_stores():
         place = Workplace(config, why(reason))
         with _auth_code(auth_code_file, write_auth_code, show_once=show_once) as (code, shown):
             until = now() + dt.timedelta(days=overlap_days) if overlap_days else None
@@ -214,10 +216,10 @@ def end_overlap(
     app_id: AppId, config: ConfigPath = DEFAULT_CONFIG, reason: Reason = None, as_json: AsJson = False
 ) -> None:
     """End the old auth code of a rotation with an overlap now."""
-    with reporting():
+    with reporting_stores():
         place = Workplace(config, why(reason))
         place.terminals.end_overlap(place.by, app_id)
-        look_for_disabled(place)
+        look_for_disabled(place.settings)
         _tell({"app_id": app_id}, spoken("旧授权码已失效", "the old auth code has ended"), as_json=as_json)
 
 
@@ -259,10 +261,10 @@ def _auth_code(
 
 
 def _set_enabled(app_id: str, config: Path, reason: str | None, *, enabled: bool, as_json: bool) -> None:
-    with reporting():
+    with reporting_stores():
         place = Workplace(config, why(reason))
         place.terminals.set_enabled(place.by, app_id, enabled)
-        look_for_disabled(place)
+        look_for_disabled(place.settings)
         _tell({"app_id": app_id, "enabled": enabled}, _enabled(enabled), as_json=as_json)
 
 

@@ -4,32 +4,74 @@
 
 from __future__ import annotations
 
-import asyncio
-import base64
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from ctpabi.command_help import TwoLanguages
-from ctprelay.ctp.v1 import events_pb2, structs_pb2
-from terminal_client.cli import check as check_command
-from terminal_client.cli import exec as exec_command
-from terminal_client.cli import market, queries, trading, transfer
-from terminal_client.cli.options import DEFAULT_FILE, PREFIX, load, secret
-from terminal_client.cli.output import EPILOG, Output, reporting
-from terminal_client.cli.session import collected_by, in_session, options_of
-from terminal_client.client import RelayTerminal
-from terminal_client.errors import SlowConsumer
-from terminal_client.session import Status
-from terminal_client.subscriptions import Subscription
+from ctpabi.later_commands import Later
+from terminal_client.cli.exit_status import EPILOG
+from terminal_client.cli.options import DEFAULT_FILE, PREFIX, load
 
 
 class TerminalCommands(TwoLanguages):
-    """`ctp-terminal` in two languages."""
+    """`ctp-terminal` in two languages. A command's module is imported when the command is run."""
 
     program = "ctp-terminal"
     chinese = Path(__file__).with_name("help.zh.toml")
+    later = {  # noqa: RUF012 - a ClassVar, as TwoLanguages says
+        "collect": Later(
+            "terminal_client.cli.collecting:collect",
+            "采集: run the vendor's collector here and show what it could not collect; nothing is sent.",
+        ),
+        "login": Later("terminal_client.cli.watching:login", "登录: log in, show the session, log out."),
+        "watch": Later(
+            "terminal_client.cli.watching:watch",
+            "监视: show every notice as it comes, over reconnects, until interrupted.",
+        ),
+        "password": Later(
+            "terminal_client.cli.passwords:password", "改密: change the login password, or the fund password."
+        ),
+        "check": Later(
+            "terminal_client.cli.check:check",
+            "检查: play a relay for a terminal of any maker, in any language, and say what it does wrong.",
+        ),
+        "exec": Later(
+            "terminal_client.cli.exec:execute",
+            "运行: run an unmodified CTP program (C++, C#, Java, vnpy_ctp, wtpy …) at the relay, whatever front it registers.",
+            context_settings={"ignore_unknown_options": True},
+        ),
+        "order": Later(
+            "terminal_client.cli.trading:order",
+            "报单: insert an order and show every notice about it until its fate is decided.",
+        ),
+        "cancel": Later(
+            "terminal_client.cli.trading:cancel",
+            "撤单: cancel an order, by front:session:ref or by exchange and order_sys_id.",
+        ),
+        "transfer": Later(
+            "terminal_client.cli.transfer:transfer",
+            "银期转账: move money between bank and futures account, and wait for the bank's notice.",
+        ),
+        "market": Later(
+            "terminal_client.cli.market:market",
+            "行情: show the ticks of these instruments as they come, over reconnects, until interrupted.",
+        ),
+        "query": Later("terminal_client.cli.queries:query", "查询: any of the counter's queries."),
+        "account": Later("terminal_client.cli.queries:account", "资金: the trading account."),
+        "positions": Later("terminal_client.cli.queries:positions", "持仓: the positions."),
+        "orders": Later("terminal_client.cli.queries:orders", "报单: the day's orders."),
+        "trades": Later("terminal_client.cli.queries:trades", "成交: the day's trades."),
+        "settlement": Later(
+            "terminal_client.cli.queries:settlement",
+            "结算单: show the settlement statement, and confirm it where asked.",
+        ),
+        "notice": Later("terminal_client.cli.queries:notice", "客户通知: what the firm tells its customers."),
+        "call": Later(
+            "terminal_client.cli.queries:call", "任意请求: any of the counter's requests, its fields as JSON."
+        ),
+    }
 
 
 app = typer.Typer(
@@ -79,137 +121,10 @@ def start(
 ) -> None:
     # A flag can only be switched on here; off is what the file or the default says.
     given = {name: value for name, value in context.params.items() if name != "config" and value is not False}
+    from terminal_client.cli.output import reporting  # noqa: PLC0415 - tables and messages: only where a command is run
+
     with reporting():
         context.obj = load(config, given)
-
-
-@app.command(name="collect")
-def collect_command(
-    context: typer.Context,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object")] = False,
-) -> None:
-    """采集: run the vendor's collector here and show what it could not collect; nothing is sent."""
-    options = options_of(context)
-    with reporting():
-        collected = collected_by(options)
-    output = Output(as_json=as_json or options.as_json)
-    if output.as_json:
-        output.line(
-            {
-                "system_info": base64.b64encode(collected.system_info).decode("ascii"),
-                "length": collected.length,
-                "code": collected.code,
-                "version": collected.version,
-                "library": collected.library.name,
-                "collected_at": collected.collected_at.isoformat(),
-                "missing": [{"chinese": item.chinese, "english": item.english} for item in collected.missing],
-            }
-        )
-        return
-    output.text(f"采集 {collected.length} 字节 bytes, {collected.version} ({collected.library.name})")
-    if not collected.missing:
-        output.text("全部采集 Complete", "green")
-    for item in collected.missing:
-        output.text(f"缺少 Missing: {item.chinese} {item.english}", "yellow")
-
-
-@app.command()
-def login(context: typer.Context) -> None:
-    """登录: log in, show the session, log out."""
-
-    async def work(terminal: RelayTerminal, output: Output) -> None:
-        if terminal.info is not None:
-            output.session(terminal.info)
-
-    in_session(options_of(context), work)
-
-
-@app.command()
-def watch(
-    context: typer.Context,
-    live: Annotated[bool, typer.Option("--live", help="只看新的 Without the day's earlier notices")] = False,
-    count: Annotated[int, typer.Option(help="个数 Stop after this many notices; 0 never")] = 0,
-) -> None:
-    """监视: show every notice as it comes, over reconnects, until interrupted."""
-
-    async def work(terminal: RelayTerminal, output: Output) -> None:
-        notices, statuses = terminal.notices(), terminal.statuses()
-        telling = asyncio.get_running_loop().create_task(tell_statuses(statuses, output), name="tell-statuses")
-        try:
-            await tell_notices(notices, output, count)
-        finally:
-            telling.cancel()
-            await asyncio.gather(telling, return_exceptions=True)
-
-    in_session(options_of(context), work, live_only=live)
-
-
-async def tell_statuses(statuses: Subscription[Status], output: Output) -> None:
-    async for status in statuses:
-        output.status(status)
-
-
-async def tell_notices(notices: Subscription[events_pb2.Event], output: Output, count: int) -> None:
-    """Show `count` notices, or all there are; a gap is printed and passed over."""
-    seen = 0
-    while not count or seen < count:
-        try:
-            output.event(await anext(notices))
-            seen += 1
-        except SlowConsumer as gap:
-            output.warning(str(gap))
-        except StopAsyncIteration:
-            return
-
-
-@app.command()
-def password(
-    context: typer.Context,
-    fund: Annotated[bool, typer.Option("--fund", help="资金密码 The fund password instead of the login's")] = False,
-    new_password_file: Annotated[str, typer.Option(help="新密码文件 File with the new password")] = "",
-    old_password_file: Annotated[str, typer.Option(help="旧密码文件 With --fund: file with the old one")] = "",
-) -> None:
-    """改密: change the login password, or the fund password."""
-    options = options_of(context)
-    with reporting():
-        old = secret("old_password", old_password_file, "旧资金密码 Old fund password") if fund else options.password()
-        new = secret("new_password", new_password_file, "新密码 New password")
-
-    async def work(terminal: RelayTerminal, output: Output) -> None:
-        if fund:
-            await terminal.requests.trading_account_password_update(
-                structs_pb2.TradingAccountPasswordUpdate(
-                    account_id=options.investor,
-                    old_password=old.reveal(),
-                    new_password=new.reveal(),
-                    currency_id="CNY",
-                )
-            )
-        else:
-            await terminal.requests.user_password_update(
-                structs_pb2.UserPasswordUpdate(old_password=old.reveal(), new_password=new.reveal())
-            )
-        output.text("密码已改 Password changed", "green")
-        if output.as_json:
-            output.line({"kind": "password", "changed": True})
-
-    in_session(options, work)
-
-
-app.command("check")(check_command.check)
-app.command("exec", context_settings={"ignore_unknown_options": True})(exec_command.execute)
-app.command()(trading.order)
-app.command()(trading.cancel)
-app.command()(transfer.transfer)
-app.command(name="market")(market.market)
-app.command()(queries.query)
-app.command()(queries.account)
-app.command()(queries.positions)
-app.command()(queries.orders)
-app.command()(queries.trades)
-app.command()(queries.settlement)
-app.command()(queries.notice)
-app.command()(queries.call)
 
 
 if __name__ == "__main__":

@@ -17,8 +17,9 @@ from terminal_client.checking.lesson import LessonPace, LessonStep
 from terminal_client.checking.rules import Given
 from terminal_client.checking.server import certificate_for, check_terminal, new_given
 from terminal_client.checking.steps import STEP_WORDS
+from terminal_client.cli.exit_status import ExitStatus
 from terminal_client.cli.options import OptionsInvalid
-from terminal_client.cli.output import ExitStatus, Output, reporting
+from terminal_client.cli.output import Output, reporting
 from terminal_client.cli.session import options_of
 from terminal_client.client import client_version
 

@@ -12,7 +12,8 @@ from rich.table import Table
 
 from ctpabi.outside_text import shown
 from ctprelay.ctp.v1.structs_pb2 import DepthMarketData
-from terminal_client.cli.output import ExitStatus, Output
+from terminal_client.cli.exit_status import ExitStatus
+from terminal_client.cli.output import Output
 from terminal_client.cli.session import in_session, options_of
 from terminal_client.client import RelayTerminal
 from terminal_client.market.market_data import MarketData

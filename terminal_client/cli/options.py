@@ -11,12 +11,14 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from terminal_client.channel import Tls
 from terminal_client.secret import Secret
+
+if TYPE_CHECKING:
+    from terminal_client.channel import Tls
 
 DEFAULT_FILE = Path("~/.config/ctp-terminal.toml")
 PREFIX = "CTP_TERMINAL_"
@@ -56,6 +58,8 @@ class Options:
     as_json: bool = False
 
     def tls(self) -> Tls:
+        from terminal_client.channel import Tls  # noqa: PLC0415 - brings gRPC along, which no help needs
+
         files = (Path(name) if name else None for name in (self.ca_file, self.certificate_file, self.key_file))
         ca_file, certificate_file, key_file = files
         return Tls(ca_file, self.server_name, self.insecure, certificate_file, key_file)

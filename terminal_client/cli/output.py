@@ -7,7 +7,6 @@ import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from enum import IntEnum
 
 import typer
 from google.protobuf.message import Message
@@ -18,26 +17,11 @@ from rich.table import Table
 from ctpabi.catalog.data import load_catalog
 from ctpabi.outside_text import harmless_json, shown
 from ctprelay.ctp.v1 import events_pb2
+from terminal_client.cli.exit_status import ExitStatus
 from terminal_client.cli.options import OptionsInvalid
 from terminal_client.errors import CallFailed, CollectorFailed, LoginRejected, TerminalError
 from terminal_client.messages_text import TextInvalid, cell, event_to_dict, to_dict
 from terminal_client.session import SessionInfo, Status
-
-
-class ExitStatus(IntEnum):
-    OK = 0
-    CALL_FAILED = 1
-    """the request was refused, rejected, or its outcome is not known"""
-    USAGE = 2
-    LOGIN_REJECTED = 3
-    NOT_CONNECTED = 4
-    COLLECTOR_FAILED = 5
-
-
-EPILOG = (
-    "Exit codes: 0 done, 1 request failed or rejected, 2 wrong usage or settings, 3 login rejected, "
-    "4 relay not reached or session ended, 5 collector failed."
-)
 
 # The columns people look for; everything else is in --json.
 COLUMNS: Mapping[str, Sequence[str]] = {

@@ -11,8 +11,9 @@ from pathlib import Path
 import typer
 
 from ctprelay.ctp.v1 import events_pb2
+from terminal_client.cli.exit_status import ExitStatus
 from terminal_client.cli.options import Options
-from terminal_client.cli.output import ExitStatus, Output, reporting
+from terminal_client.cli.output import Output, reporting
 from terminal_client.client import RelayTerminal
 from terminal_client.collector import Collected, collect
 from terminal_client.secret import Secret

@@ -10,7 +10,8 @@ from typing import Annotated
 import typer
 
 from ctprelay.ctp.v1 import enums_pb2, events_pb2, structs_pb2
-from terminal_client.cli.output import ExitStatus, Output
+from terminal_client.cli.exit_status import ExitStatus
+from terminal_client.cli.output import Output
 from terminal_client.cli.session import NoticeRole, in_session, options_of, until
 from terminal_client.client import RelayTerminal
 from terminal_client.order_fate import DEAD, OrderFate, OrderKey, same_ref

@@ -17,7 +17,7 @@ import trustme
 
 from ctpabi.facts.collector import missing_items
 from relay.admin.roles import PersonRole
-from relay.cli.context import Workplace
+from relay.cli.workplace import Workplace
 from relay.counter.port import Mode
 from relay.database.database import prepare
 from relay.database.times import COUNTER_ZONE

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import BrowserContext, Page, async_playwright, expect
 
-from relay.cli.context import Workplace
+from relay.cli.workplace import Workplace
 from tests.e2e.relay_process import _IMPORTS, _PROGRAM, RelayProcess, as_shipped
 
 CHROMIUM = Path("/usr/bin/chromium")

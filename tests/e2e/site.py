@@ -16,7 +16,7 @@ import pytest
 from ctprelay.ctp.v1 import enums_pb2 as enums
 from ctprelay.ctp.v1 import structs_pb2 as ctp
 from ctprelay.v1 import terminal_pb2 as pb
-from relay.cli.context import Workplace
+from relay.cli.workplace import Workplace
 from relay.counter.port import Investor, Mode
 from relay.directory.terminals import ReportKind
 from simcounter import demo_accounts

@@ -17,7 +17,7 @@ from ctprelay.ctp.v1 import structs_pb2 as ctp
 from ctprelay.v1 import terminal_pb2 as pb
 from relay.admission.known_places import KnownPlaces
 from relay.cli.app import app
-from relay.cli.context import now
+from relay.cli.workplace import now
 from relay.counter.port import Investor, Mode
 from relay.database.database import open_database
 from relay.directory.access import DirectoryAccess

@@ -26,7 +26,7 @@ from relay.admin.person import person_of_console
 from relay.admin.roles import NEEDED, PersonRole
 from relay.admission.login_guard import LoginGuard
 from relay.cli.app import app
-from relay.cli.context import Workplace, now
+from relay.cli.workplace import Workplace, now
 from relay.console.application import make_application
 from relay.console.routes import PAGES
 from relay.console.serve import make_parts

@@ -16,7 +16,7 @@ from relay.admin.changes import Changes
 from relay.admin.person import Person
 from relay.admin.roles import PersonRole
 from relay.admission.login_guard import LoginGuard
-from relay.cli.context import now
+from relay.cli.workplace import now
 from relay.database.database import open_database, upgrade
 from relay.ledger import reader
 from relay.settings.settings import Limits

@@ -448,7 +448,7 @@ def test_serving_starts_with_checked_settings(run: Run, monkeypatch: pytest.Monk
             assert load() == settings, "a reload reads the same file"
 
     monkeypatch.setattr(
-        "relay.cli.app._part", lambda name: Server if name == "relay.server" else importlib.import_module(name)
+        "relay.cli.serve._part", lambda name: Server if name == "relay.server" else importlib.import_module(name)
     )
     certify(place)
     run("serve")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import typer
 
-from relay.cli.output import reporting, show
+from relay.cli.output import show
+from relay.cli.workplace import reporting_stores
 from relay.directory.auth_codes import auth_code_key
 from relay.directory.terminals import EntryUnknown
 
@@ -58,9 +59,9 @@ def test_a_long_path_is_folded_and_the_table_stays(
 
 def test_a_refusal_of_the_directory_is_in_the_readers_language(locale: str, capsys: pytest.CaptureFixture[str]) -> None:
     """One half of it, and never both."""
-    with pytest.raises(typer.Exit), reporting():
+    with pytest.raises(typer.Exit), reporting_stores():
         raise EntryUnknown("终端 AppID x 未登记 / app id x is not registered")
-    with pytest.raises(typer.Exit), reporting():
+    with pytest.raises(typer.Exit), reporting_stores():
         auth_code_key("short")
     said = capsys.readouterr().err
 

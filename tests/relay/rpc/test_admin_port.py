@@ -24,7 +24,7 @@ from relay.admin.changes import Changes
 from relay.admin.roles import NEEDED, REASON_FOR, PersonRole
 from relay.admin_client import AdminClient, AskFailed, AskTrouble, RelayDoor, ask_now
 from relay.admission.login_guard import LoginGuard
-from relay.cli.context import now
+from relay.cli.workplace import now
 from relay.database.database import open_database, upgrade
 from relay.ledger import reader
 from relay.rpc.admin_port import AdminPort

@@ -25,9 +25,9 @@ from relay.admin.changes import Changes
 from relay.admin.person import person_here
 from relay.admission.login_guard import LoginGuard
 from relay.cli.app import app
-from relay.cli.context import Workplace, now
 from relay.cli.reader import Reader
 from relay.cli.status import picture
+from relay.cli.workplace import Workplace, now
 from relay.refusals import counter_reasons
 from relay.refusals.refusal import LedgerUnavailable
 from relay.rpc import control
