@@ -37,6 +37,15 @@ def field_not_offered_by_counter(*, name: str) -> None:
 
 
 @reason(
+    ("本柜台不支持 {field} 为 {value}", "the counter behind this relay has no word for {field} {value}"),
+    advice=("请改用本柜台支持的取值；参看该柜台的说明页", "use another value; see the page on this counter"),
+    retry=Retry.NO,
+)
+def value_not_offered_by_counter(*, field: str, value: str) -> None:
+    """The counter is not CTP's, and what the request says cannot be said to it: it is refused, never half-translated."""
+
+
+@reason(
     ("{name} 由中继自行完成", "{name} is done by the relay itself"),
     advice=("请使用会话的 Login 与 Logout", "use the stream's Login and Logout"),
     retry=Retry.NO,

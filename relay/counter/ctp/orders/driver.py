@@ -26,12 +26,13 @@ from relay.counter.ctp.orders.calls import OpenCall, RouterLink
 from relay.counter.ctp.orders.checks import OWN_SECONDS
 from relay.counter.ctp.orders.firm import FirmQuestions
 from relay.counter.ctp.orders.order_notes import OrderNotes
-from relay.counter.ctp.orders.outgoing import Item, OutgoingItems, is_end
 from relay.counter.ctp.orders.router import OrderRouter
-from relay.counter.ctp.orders.tools import DriverTools, Waiting
+from relay.counter.ctp.orders.tools import DriverTools
 from relay.counter.ctp.session import events
 from relay.counter.ctp.session.session import CtpSession
+from relay.counter.outgoing import Item, OutgoingItems, is_end
 from relay.counter.port import Attached, CallOutcome, LinkCause, LinkState, LinkStatus, TerminalCall
+from relay.counter.waiting import Waiting
 from relay.logs.alarms import AlarmName
 from relay.refusals import call_reasons, relay_reasons, stream_reasons
 from relay.refusals.login_advice import password_due_advice

@@ -50,11 +50,11 @@ from relay.counter.ctp.orders.checks import CallChecks, RouterTables, decoded
 from relay.counter.ctp.orders.code_questions import CodeQuestions
 from relay.counter.ctp.orders.limits import LinkLimits
 from relay.counter.ctp.orders.notices import Notices
-from relay.counter.ctp.orders.outgoing import OutgoingItems
 from relay.counter.ctp.orders.view import EventView
 from relay.counter.ctp.orders.waiting_calls import WaitingCalls
 from relay.counter.ctp.pacing.pacing import Outcome, PacingLimits, Step
 from relay.counter.ctp.queries.query_lane import Unanswered
+from relay.counter.outgoing import OutgoingItems
 from relay.counter.port import Attached, CallOutcome, LinkState, LinkStatus, TerminalCall
 from relay.refusals import call_reasons, relay_reasons, stream_reasons
 from relay.refusals.refusal import Refusal

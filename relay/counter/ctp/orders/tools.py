@@ -49,34 +49,3 @@ class DriverTools:
         self.figures.called(call.method.name, code)
         if call.outgoing.entries:
             self.figures.order_seconds.observe(perf_counter() - call.taken_at)
-
-
-class Waiting:
-    """How one terminal's items are waited for, and how long the first of each burst took into its stream's queue."""
-
-    def __init__(self, figures: Figures) -> None:
-        self._figures = figures
-        self._ready = asyncio.Event()
-        self._since = 0.0
-        self._came = 0
-
-    def came(self) -> None:
-        """An item is there."""
-        self._came += 1
-        if not self._since:
-            self._since = perf_counter()
-        self._ready.set()
-
-    def forget(self) -> None:
-        """What came before anybody read it was not late."""
-        self._since = 0.0
-
-    async def next_item(self) -> None:
-        """All that came is in the queue of the terminal's stream: wait for the next."""
-        if self._since:
-            self._figures.notice_seconds.observe(perf_counter() - self._since)
-            self._since = 0.0
-        self._figures.events += self._came
-        self._came = 0
-        self._ready.clear()
-        await self._ready.wait()
