@@ -167,6 +167,7 @@ def adapter_parts(settings: Settings, evidence: Evidence, own: ProcessParts, rul
         figures=own.figures,
         clock=own.clock,
         passwords=own.passwords,
+        order_map=own.order_map,
         trail=own.trail,
         limits=lambda: rules.limits,
         operator_password=rules.operator_password,

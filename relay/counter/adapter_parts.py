@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from relay.counter.clock_watch import ClockWatch
+from relay.counter.ctp.order_map.file import OrderMapFile
 from relay.counter.port import Evidence, Mode, OrderTrail
 from relay.counter.right_passwords import RightPasswords
 from relay.faults.faults import Faults
@@ -30,6 +31,8 @@ class AdapterParts:
     figures: Figures
     clock: ClockWatch
     passwords: RightPasswords
+    order_map: OrderMapFile
+    """whose order is whose, on disk: the process's own, whatever the counter"""
     trail: OrderTrail | None
     """the orders' audited stream; None where the settings switch it off"""
     limits: Callable[[], Limits]

@@ -9,9 +9,11 @@ An adapter declares a subset of requests and carries out that; the rest is refus
 * `reading`   a terminal's request: decoded, in its own name, and nothing in it that the counter has no word for
 * `events`    callbacks of CTP, made of plain values
 * `notes`     what the orders' audited stream is given
+* `native`    what an adapter gives each link
 * `link`      one terminal's end: its queue, its numbers, its login
-* `desk`      one account: its terminals, its book, and what they ask
+* `desk`      one account: its terminals, its book, and what they ask; `questions` their queries, `desks` all accounts
+* `tools`     what all desks of a process share
 
-An adapter gives each link a `desk.NativeSession`, feeds `AccountDesk.heard_order` and `heard_trade`, and after each login
+An adapter gives each link a `native.NativeSession`, feeds `AccountDesk.heard_order` and `heard_trade`, and after each login
 `AccountDesk.rebuilt` with what its counter said of the day. It never sees protobuf, and this room never a socket.
 """

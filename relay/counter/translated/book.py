@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import replace
 
-from relay.counter.translated.values import KnownOrder, NewOrder, OrderName, OrderState, TradeState, Values
+from relay.counter.translated.values import KnownOrder, NewOrder, OrderState, SentName, TradeState, Values
 
 MOST_EARLY = 1000
 """trades that may wait for their orders; beyond, the oldest is forgotten, and the next rebuild brings it"""
@@ -67,7 +67,7 @@ class AccountBook:
             if order.name is not None:
                 self._by_name[_key(order.name)] = known
         elif not order.state.native_id:
-            order.state = replace(order.state, native_id=native_id)
+            order.state = replace(order.state, native_id=native_id, is_confirmed=True)
         return self._say(known) + self._released(key)
 
     def refused(self, order: KnownOrder) -> None:
@@ -235,7 +235,7 @@ class AccountBook:
         }
 
 
-def _key(name: OrderName) -> tuple[int, int, str]:
+def _key(name: SentName) -> tuple[int, int, str]:
     return name.front, name.session, name.ref.strip()
 
 

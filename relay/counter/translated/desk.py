@@ -30,9 +30,10 @@ from relay.counter.port import CallOutcome, CounterEvent, NativeError, TerminalC
 from relay.counter.translated.book import AccountBook, Notice
 from relay.counter.translated.link import Detach, TranslatedLink
 from relay.counter.translated.names import content_of, name_of
-from relay.counter.translated.native import LOST, DeskTools, NativeSession, PendingCall, Row
+from relay.counter.translated.native import NativeSession, Row
 from relay.counter.translated.questions import ask
 from relay.counter.translated.reading import ReadCall
+from relay.counter.translated.tools import LOST, DeskTools, TakenCall
 from relay.counter.translated.values import (
     AnswerLost,
     KnownOrder,
@@ -141,7 +142,7 @@ class AccountDesk:
         read = self._tools.reader.read(call, link.identity)
         if isinstance(read, Refusal):
             return _refused(read)
-        pending = PendingCall(link, call, read)
+        pending = TakenCall(link, call, read)
         refusal = self._why_not(link, read, call) or link.limits[read.request_class].take(_now())
         if refusal is not None:
             return _refused(refusal)
@@ -162,7 +163,7 @@ class AccountDesk:
             return call_reasons.request_id_in_use(request_id=call.request_id)
         return None
 
-    def _begin(self, pending: PendingCall) -> None:
+    def _begin(self, pending: TakenCall) -> None:
         match pending.read.method:
             case "ReqOrderInsert":
                 self._insert(pending)
@@ -174,7 +175,7 @@ class AccountDesk:
 
     # Orders ---------------------------------------------------------------------------------------------------
 
-    def _insert(self, pending: PendingCall) -> None:
+    def _insert(self, pending: TakenCall) -> None:
         link, call, values = pending.link, pending.call, pending.read.values
         content = content_of(values) if call.client_order_key else b""
         if call.client_order_key:
@@ -211,7 +212,7 @@ class AccountDesk:
         full = self._tools.names.used_by(self.investor_id) >= most
         return call_reasons.investor_day_limit_reached(most=most) if full else None
 
-    def _send(self, pending: PendingCall, ref: int, content: bytes) -> None:
+    def _send(self, pending: TakenCall, ref: int, content: bytes) -> None:
         link, call, values = pending.link, pending.call, pending.read.values
         try:
             entry = self._tools.names.take(link.lane, ref, self.investor_id, key=call.client_order_key, content=content)
@@ -263,7 +264,7 @@ class AccountDesk:
                 link.put(self._tools.events.answer("OnRspOrderInsert", order.sent, order.request_id, error=error))
             link.put(self._tools.events.notice("OnErrRtnOrderInsert", order.sent, error))
 
-    def _cancel(self, pending: PendingCall) -> None:
+    def _cancel(self, pending: TakenCall) -> None:
         values = pending.read.values
         if values["ActionFlag"] != "0":
             pending.refused(call_reasons.value_not_offered_by_counter(field="ActionFlag", value=values["ActionFlag"]))
@@ -279,7 +280,7 @@ class AccountDesk:
         else:
             self._tasks.start(self._cancel_later(pending, order), f"cancel of {pending.link.session}")
 
-    async def _cancel_later(self, pending: PendingCall, order: KnownOrder) -> None:
+    async def _cancel_later(self, pending: TakenCall, order: KnownOrder) -> None:
         """The order's number is not known yet: its answer is waited for."""
         answered = self._answers.get(id(order))
         try:
@@ -294,7 +295,7 @@ class AccountDesk:
         else:
             self._send_cancel(pending, order)
 
-    def _send_cancel(self, pending: PendingCall, order: KnownOrder) -> None:
+    def _send_cancel(self, pending: TakenCall, order: KnownOrder) -> None:
         try:
             answer = pending.link.native.cancel(order)
         except NotSent:
@@ -305,7 +306,7 @@ class AccountDesk:
         pending.sent()
         self._tasks.start(self._canceled(pending, order, answer), f"cancel of {pending.link.session}")
 
-    async def _canceled(self, pending: PendingCall, order: KnownOrder, answer: Awaitable[OrderState | None]) -> None:
+    async def _canceled(self, pending: TakenCall, order: KnownOrder, answer: Awaitable[OrderState | None]) -> None:
         link, values = pending.link, pending.read.values
         try:
             state = await answer

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from relay.counter.translated.desk import AccountDesk
-from relay.counter.translated.native import DeskTools
+from relay.counter.translated.tools import DeskTools
 
 
 class AccountDesks:

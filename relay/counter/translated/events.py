@@ -87,7 +87,7 @@ def _packed(struct: Struct, values: Values) -> bytes:
 
 
 def _cut(value: str, most: int) -> str:
-    if len(value) * 4 <= most:
+    """What the field can hold of it: no NUL, which would end it, and nothing that GB18030 cannot write."""
+    if value.isascii() and len(value) <= most and "\0" not in value:
         return value
-    data = value.encode("gb18030", "replace")
-    return value if len(data) <= most else data[:most].decode("gb18030", "ignore")
+    return value.replace("\0", " ").encode("gb18030", "replace")[:most].decode("gb18030", "ignore")

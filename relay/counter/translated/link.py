@@ -5,18 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from relay.counter.ctp.identity.scope import Identity
 from relay.counter.ctp.identity.scope_table import RequestClass
 from relay.counter.ctp.orders.limits import ClassLimit
 from relay.counter.outgoing import Item, OutgoingItems, is_end
 from relay.counter.port import Attached, CallOutcome, LinkCause, LinkState, LinkStatus, TerminalCall
+from relay.counter.translated.native import NativeSession
 from relay.counter.waiting import Waiting
-
-if TYPE_CHECKING:
-    from relay.counter.translated.desk import AccountDesk
-    from relay.counter.translated.native import NativeSession
 
 MOST_ITEMS = 200_000
 """that may wait for one terminal; the session above takes them at once, so more means that it does not go on"""
@@ -26,6 +23,18 @@ _TOO_MANY = "中继内积压过多 / too much waits for this terminal in the rel
 Detach = Callable[["TranslatedLink", str], Awaitable[None]]
 
 
+class LinkDesk(Protocol):
+    """What a link gives its calls to."""
+
+    @property
+    def front(self) -> int:
+        """FrontID of its terminals."""
+
+    def submit(self, link: TranslatedLink, call: TerminalCall) -> asyncio.Future[CallOutcome]: ...
+
+    def remove(self, link: TranslatedLink) -> None: ...
+
+
 class TranslatedLink:
     """A `port.CounterLink`."""
 
@@ -33,7 +42,7 @@ class TranslatedLink:
         self,
         session: str,
         identity: Identity,
-        desk: AccountDesk,
+        desk: LinkDesk,
         native: NativeSession,
         limits: dict[RequestClass, ClassLimit],
         waiting: Waiting,
@@ -90,13 +99,17 @@ class TranslatedLink:
             self._items.put(LinkStatus(LinkState.ENDED, reason, cause=cause))
             self.is_open = False
 
+    def take(self) -> list[Item]:
+        """What waits for the terminal at this moment."""
+        return self._items.take()
+
     async def batches(self) -> AsyncIterator[Sequence[Item]]:
         """Everything for this terminal, as bursts; ends after LinkStatus ENDED."""
         self._waiting.forget()
         while True:
             while not len(self._items):
                 await self._waiting.next_item()
-            batch = self._items.take()
+            batch = self.take()
             yield batch
             if any(map(is_end, batch)):
                 return

@@ -14,7 +14,7 @@ from relay.counter.ctp.lanes.order_keys import FirstOrder, digest
 from relay.counter.ctp.lanes.ref_map import MapEntry
 from relay.counter.ctp.lanes.refs import RefSpace
 from relay.counter.ctp.order_map.file import OrderMapFile
-from relay.counter.translated.values import OrderName, Values
+from relay.counter.translated.values import SentName, Values
 from relay.refusals import call_reasons
 from relay.refusals.refusal import Refusal
 
@@ -33,7 +33,7 @@ class OrderNames:
         self._map = order_map
         self._base = (relay_number % _BLOCKS) * _BLOCK
         self._last = 0
-        self._by_number: dict[int, OrderName] = {}
+        self._by_number: dict[int, SentName] = {}
         self._of_investor: dict[str, int] = {}
 
     def begin(self, trading_day: str) -> None:
@@ -80,7 +80,7 @@ class OrderNames:
         if entry.order_key:
             self._map.order_keys.forget(entry.investor_id, entry.order_key)
 
-    def of_number(self, number: object) -> OrderName | None:
+    def of_number(self, number: object) -> SentName | None:
         """Whose this number is; whatever the counter wrote there."""
         text = str(number).strip()
         return self._by_number.get(int(text)) if text.isascii() and text.isdecimal() and len(text) < 10 else None
@@ -92,17 +92,17 @@ class OrderNames:
         self._of_investor[entry.investor_id] = self.used_by(entry.investor_id) + 1
 
 
-def name_of(entry: MapEntry) -> OrderName:
-    return OrderName(entry.lane_front, entry.lane_session, entry.lane_ref, entry.counter_ref)
+def name_of(entry: MapEntry) -> SentName:
+    return SentName(entry.lane_front, entry.lane_session, entry.lane_ref, entry.counter_ref)
 
 
-def read_key(text: object) -> OrderName | None:
-    """What `OrderName.key` wrote; None for anything else."""
+def read_key(text: object) -> SentName | None:
+    """What `SentName.key` wrote; None for anything else."""
     parts = text.split(".") if isinstance(text, str) else []
     if len(parts) != 4 or not all(part.isascii() and part.isdecimal() and len(part) <= 12 for part in parts):
         return None
     front, session, ref, number = parts
-    return OrderName(int(front), int(session), ref, int(number))
+    return SentName(int(front), int(session), ref, int(number))
 
 
 def content_of(values: Values) -> bytes:

@@ -1,24 +1,14 @@
-"""What an adapter gives a link, what all desks of a process share, and a call that has no result yet."""
+"""What an adapter gives a link: the session to which its terminal's requests go."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Sequence
 from typing import Protocol
 
-from relay.counter.ctp.orders.limits import LinkLimits
-from relay.counter.port import CallOutcome, TerminalCall
-from relay.counter.translated.events import EventMaker
-from relay.counter.translated.link import TranslatedLink
-from relay.counter.translated.names import OrderNames
-from relay.counter.translated.notes import NativeOrderNotes
-from relay.counter.translated.reading import ReadCall, RequestReader
 from relay.counter.translated.values import KnownOrder, NewOrder, OrderState, TradeState, Values
-from relay.figures.figures import Figures
-from relay.refusals.refusal import Refusal, Refused
+from relay.refusals.refusal import Refusal
 
-LOST = "柜台没有答复 / the counter did not answer"
 Row = Values | OrderState | TradeState
 
 
@@ -47,36 +37,3 @@ class NativeSession(Protocol):
 
     def ask(self, method: str, values: Values) -> Awaitable[Sequence[Row]]:
         """The rows of a query."""
-
-
-@dataclass(frozen=True, slots=True)
-class DeskTools:
-    """What all desks of a process share."""
-
-    reader: RequestReader
-    events: EventMaker
-    names: OrderNames
-    notes: NativeOrderNotes
-    limits: Callable[[], LinkLimits]
-    day_limit: Callable[[], int]
-    """orders a day of one investor"""
-    figures: Figures
-    next_lane: Callable[[], int]
-
-
-@dataclass(eq=False, slots=True)
-class PendingCall:
-    """One call that has no result yet."""
-
-    link: TranslatedLink
-    call: TerminalCall
-    read: ReadCall
-    result: asyncio.Future[CallOutcome] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
-
-    def sent(self, **facts: object) -> None:
-        if not self.result.done():
-            self.result.set_result(CallOutcome(0, **facts))  # type: ignore[arg-type]
-
-    def refused(self, refusal: Refusal) -> None:
-        if not self.result.done():
-            self.result.set_exception(Refused(refusal))

@@ -6,7 +6,7 @@ from functools import partial
 
 from relay.counter.port import NativeError, OrderNote, OrderTrail
 from relay.counter.translated.link import TranslatedLink
-from relay.counter.translated.values import KnownOrder, OrderName, Values
+from relay.counter.translated.values import KnownOrder, SentName, Values
 
 _ORDERED = (
     "ExchangeID", "InstrumentID", "Direction", "CombOffsetFlag", "LimitPrice", "VolumeTotalOriginal", "OrderPriceType",
@@ -19,7 +19,7 @@ class NativeOrderNotes:
     def __init__(self, trail: OrderTrail | None) -> None:
         self._trail = trail
 
-    def sent(self, link: TranslatedLink, name: OrderName, values: Values, day: str, order_key: str) -> None:
+    def sent(self, link: TranslatedLink, name: SentName, values: Values, day: str, order_key: str) -> None:
         """An order was given to the counter."""
         if self._trail is not None:
             facts = self._facts(link, "ReqOrderInsert", values, name)
@@ -58,7 +58,7 @@ class NativeOrderNotes:
             self._trail.put(partial(OrderNote, "order_numbered", link.session, day, facts))
 
     @staticmethod
-    def _facts(link: TranslatedLink, call: str, values: Values, name: OrderName | None) -> dict[str, object]:
+    def _facts(link: TranslatedLink, call: str, values: Values, name: SentName | None) -> dict[str, object]:
         return {
             **_who(link),
             "call": call,
@@ -73,9 +73,9 @@ def _who(link: TranslatedLink) -> dict[str, object]:
     return {"terminal_app_id": link.identity.app_id, "investor_id": link.identity.investor_id}
 
 
-def _of_terminal(name: OrderName | None) -> dict[str, object]:
+def _of_terminal(name: SentName | None) -> dict[str, object]:
     return {} if name is None else {"FrontID": name.front, "SessionID": name.session, "OrderRef": name.ref}
 
 
-def _at_counter(name: OrderName | None) -> dict[str, object]:
+def _at_counter(name: SentName | None) -> dict[str, object]:
     return {} if name is None else {"Ref": name.number}

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from relay.counter.translated.native import LOST, DeskTools, PendingCall, Row
+from relay.counter.translated.native import Row
 from relay.counter.translated.reading import matches
+from relay.counter.translated.tools import LOST, DeskTools, TakenCall
 from relay.counter.translated.values import AnswerLost, NativeRefused, NotSent, Values
 from relay.refusals import call_reasons, relay_reasons
 
 
-async def ask(tools: DeskTools, pending: PendingCall, shown: Callable[[Row], Values]) -> None:
+async def ask(tools: DeskTools, pending: TakenCall, shown: Callable[[Row], Values]) -> None:
     """Carry it out when it is its turn; `shown` makes what a terminal sees of a row."""
     link, questions = pending.link, pending.link.native.questions
     try:
@@ -29,7 +30,7 @@ async def ask(tools: DeskTools, pending: PendingCall, shown: Callable[[Row], Val
         link.questions.discard(pending.call.request_id)
 
 
-async def _asked(tools: DeskTools, pending: PendingCall, shown: Callable[[Row], Values]) -> None:
+async def _asked(tools: DeskTools, pending: TakenCall, shown: Callable[[Row], Values]) -> None:
     link, method, values, request_id = pending.link, pending.read.method, pending.read.values, pending.call.request_id
     try:
         answer = link.native.ask(method, values)

@@ -12,7 +12,7 @@ Values = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class OrderName:
+class SentName:
     """An order as its terminal knows it, and the number under which it is sent."""
 
     front: int
@@ -31,7 +31,7 @@ class OrderName:
 class NewOrder:
     """One order on its way to the counter."""
 
-    name: OrderName
+    name: SentName
     values: Values
     """the InputOrder, its identity written by the relay"""
 
@@ -58,7 +58,7 @@ class OrderState:
     insert_date: str = ""
     insert_time: str = ""
     price_type: str = "2"
-    name: OrderName | None = None
+    name: SentName | None = None
     """None: the counter did not say whose it is"""
 
 
@@ -90,7 +90,7 @@ class KnownOrder:
     """One order of an account, as far as the relay knows it."""
 
     state: OrderState
-    name: OrderName | None
+    name: SentName | None
     """None: another program's"""
     sent: Values = field(default_factory=dict)
     """the InputOrder, where it went through this process"""

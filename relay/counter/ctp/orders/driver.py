@@ -1,9 +1,8 @@
 """Does for one counter session what its `OrderRouter` decides: the API, the order map, timers, and terminals' futures.
 
-Feed, then carry out. Whatever comes (a call, an event, an answer of the firm's other processes, a timer) is fed to
-the router; `pump` then sends what may be sent, does what came out, and sets the one timer for the rest. Nothing
-between feeding and the end of `pump` waits, so that the calls of one terminal keep their order by construction. What
-must wait for another machine is a task of its own, which feeds its answer when it has one.
+Feed, then carry out. Whatever comes (a call, an event, an answer of the firm's other processes, a timer) is fed to the router; `pump`
+then sends what may be sent, does what came out, and sets the one timer for the rest. Nothing between feeding and the end of `pump` waits, so
+that the calls of one terminal keep their order by construction. What must wait for another machine is a task, which feeds its answer.
 
 A refusal is a value up to here. It becomes an exception in `submit`'s future, and in what a login waits for.
 """

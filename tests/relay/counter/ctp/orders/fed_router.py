@@ -12,8 +12,8 @@ from relay.counter.ctp.orders import outputs
 from relay.counter.ctp.orders.calls import OpenCall, RouterLink
 from relay.counter.ctp.orders.checks import RouterTables
 from relay.counter.ctp.orders.limits import LinkLimits
-from relay.counter.outgoing import OutgoingItems
 from relay.counter.ctp.orders.router import OrderRouter
+from relay.counter.outgoing import OutgoingItems
 from relay.counter.port import Attached, CallOutcome, CounterEvent, LinkState, LinkStatus
 from relay.refusals.refusal import Refusal
 from tests.relay.counter.ctp.ctp_bodies import CATALOG, OWNERSHIP, SCOPES, investor, request

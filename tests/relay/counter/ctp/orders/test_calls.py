@@ -12,8 +12,8 @@ from relay.counter.ctp.lanes.requests import Outgoing
 from relay.counter.ctp.orders import calls as module
 from relay.counter.ctp.orders.calls import OpenCall, RouterLink, UnansweredCalls
 from relay.counter.ctp.orders.limits import LinkLimits
-from relay.counter.outgoing import OutgoingItems
 from relay.counter.ctp.queries.query_cache import Key
+from relay.counter.outgoing import OutgoingItems
 from tests.relay.counter.ctp.ctp_bodies import investor, method
 
 
