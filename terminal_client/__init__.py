@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from terminal_client.channel import Tls
     from terminal_client.client import RelayTerminal
     from terminal_client.collector import Collected, collect
+    from terminal_client.collectors import Collectors, collectors_of
     from terminal_client.direct.terminal import DirectTerminal
     from terminal_client.dispatch import Reply
     from terminal_client.errors import (
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
         CounterRejected,
         LoginRejected,
         MarketDataNotOffered,
+        NativeWords,
         NoAnswer,
         NotConnected,
         OutcomeUnknown,
@@ -52,6 +54,7 @@ __all__ = [
     "CallRefused",
     "Collected",
     "CollectorFailed",
+    "Collectors",
     "CounterRejected",
     "Credentials",
     "DirectTerminal",
@@ -59,6 +62,7 @@ __all__ = [
     "LoginRejected",
     "MarketData",
     "MarketDataNotOffered",
+    "NativeWords",
     "NoAnswer",
     "NotConnected",
     "OutcomeUnknown",
@@ -75,6 +79,7 @@ __all__ = [
     "Tick",
     "Tls",
     "collect",
+    "collectors_of",
 ]
 
 if not TYPE_CHECKING:
@@ -84,6 +89,7 @@ if not TYPE_CHECKING:
         "CallRefused": "terminal_client.errors",
         "Collected": "terminal_client.collector",
         "CollectorFailed": "terminal_client.errors",
+        "Collectors": "terminal_client.collectors",
         "CounterRejected": "terminal_client.errors",
         "Credentials": "terminal_client.session",
         "DirectTerminal": "terminal_client.direct.terminal",
@@ -91,6 +97,7 @@ if not TYPE_CHECKING:
         "LoginRejected": "terminal_client.errors",
         "MarketData": "terminal_client.market.market_data",
         "MarketDataNotOffered": "terminal_client.errors",
+        "NativeWords": "terminal_client.errors",
         "NoAnswer": "terminal_client.errors",
         "NotConnected": "terminal_client.errors",
         "OutcomeUnknown": "terminal_client.errors",
@@ -107,6 +114,7 @@ if not TYPE_CHECKING:
         "Tick": "terminal_client.market.ticks",
         "Tls": "terminal_client.channel",
         "collect": "terminal_client.collector",
+        "collectors_of": "terminal_client.collectors",
     }
 
     def __getattr__(name: str) -> object:

@@ -12,6 +12,7 @@ from ctprelay.ctp.v1 import requests_pb2
 from ctprelay.v1 import terminal_pb2 as pb
 from terminal_client.channel import Tls
 from terminal_client.collector import Collected
+from terminal_client.collectors import Collectors
 from terminal_client.conversation import Endpoint
 from terminal_client.dispatch import Dispatch, PendingCall, Reply
 from terminal_client.errors import NoAnswer, NotConnected, OutcomeUnknown
@@ -70,13 +71,14 @@ class RelayTerminal(AsyncTerminal):
         broker_id: str,
         investor_id: str,
         password: str,
-        collected: Collected,
+        collected: Collected | None,
         *,
         confirm_settlement: bool = False,
         mac_address: str = "",
         login_remark: str = "",
         one_time_password: str = "",
         live_only: bool = False,
+        collectors: Collectors | None = None,
     ) -> SessionInfo:
         """Log the investor in. LoginRejected says who refused and why; NotConnected when nobody answered."""
         credentials = Credentials(
@@ -89,6 +91,7 @@ class RelayTerminal(AsyncTerminal):
             login_remark=login_remark,
             one_time_password=Secret(one_time_password),
             live_only=live_only,
+            collectors=collectors or Collectors(),
         )
         return await self.login_with(credentials)
 

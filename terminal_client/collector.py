@@ -13,7 +13,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,8 @@ from ctpabi.facts.collector import CollectorItem, missing_items
 from terminal_client import collector_child
 from terminal_client.errors import CollectorFailed
 
+CTP = "ctp"
+"""this collector's kind, among those a counter may want"""
 CHILD = Path(collector_child.__file__)
 # The collector stamps the process's local time and the regulator wants UTC+8. POSIX form, because
 # a bare machine has no time zone database and would silently take "Asia/Shanghai" for UTC.
@@ -71,7 +73,7 @@ def collect(
     path = library if library is not None else installed_library()
     if not path.is_file():
         raise CollectorFailed("library_missing", f"collector library not found: {path}")
-    answer = _answer(_run_child(path, edition, deadline_seconds), path, edition)
+    answer = answer_of(run_child(CHILD, [str(path), edition], path.name, deadline_seconds), path, edition)
     content = base64.b64decode(answer["system_info"])
     return Collected(
         system_info=content,
@@ -103,8 +105,13 @@ def child_environment(inherited: Mapping[str, str]) -> dict[str, str]:
     return environment
 
 
-def _run_child(path: Path, edition: str, deadline_seconds: float) -> subprocess.CompletedProcess[bytes]:
-    command = [sys.executable, "-I", str(CHILD), str(path), edition]
+def run_child(program: Path, arguments: Sequence[str], name: str, seconds: float) -> subprocess.CompletedProcess[bytes]:
+    """Run one of the programs here that call a collector; `name` is the library's. CollectorFailed where it takes too long."""
+    return run_collector([sys.executable, "-I", str(program), *arguments], name, seconds)
+
+
+def run_collector(command: Sequence[str], name: str, seconds: float) -> subprocess.CompletedProcess[bytes]:
+    """Run a collector, with China's time and nothing preloaded."""
     with subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
@@ -114,12 +121,10 @@ def _run_child(path: Path, edition: str, deadline_seconds: float) -> subprocess.
         start_new_session=True,
     ) as child:
         try:
-            output, errors = child.communicate(timeout=deadline_seconds)
+            output, errors = child.communicate(timeout=seconds)
         except subprocess.TimeoutExpired:
             _kill_group(child)
-            raise CollectorFailed(
-                "timed_out", f"the collector {path.name} did not finish within {deadline_seconds:g} s"
-            ) from None
+            raise CollectorFailed("timed_out", f"the collector {name} did not finish within {seconds:g} s") from None
     return subprocess.CompletedProcess(command, child.returncode, output, errors)
 
 
@@ -132,7 +137,8 @@ def _kill_group(child: subprocess.Popen[bytes]) -> None:
     child.communicate()
 
 
-def _answer(child: subprocess.CompletedProcess[bytes], path: Path, edition: str) -> dict[str, Any]:
+def answer_of(child: subprocess.CompletedProcess[bytes], path: Path, edition: str) -> dict[str, Any]:
+    """What the child wrote: a whole collection. CollectorFailed where it is none."""
     if child.returncode != 0:
         tail = child.stderr.decode("utf-8", "replace").strip()[-300:]
         raise CollectorFailed("crashed", f"the collector {path.name} ended with {child.returncode}: {tail}")

@@ -15,6 +15,7 @@ import grpc
 from ctprelay.v1 import market_pb2, terminal_pb2_grpc
 from ctprelay.v1 import terminal_pb2 as pb
 from terminal_client.channel import Tls, open_channel
+from terminal_client.collector import CTP, Collected
 from terminal_client.errors import LoginRejected, Refusal
 from terminal_client.farewells import NextStep, last_word
 from terminal_client.proof import TIMESTAMP_BYTES, auth_info
@@ -121,31 +122,43 @@ class Entrance:
 
 async def _log_in(stream: Stream, endpoint: Endpoint, credentials: Credentials) -> pb.LoggedIn:
     """Prove the terminal and log the investor in. LoginRejected with the relay's reason; StreamBroken."""
-    timestamp = await _challenge(stream, endpoint)
-    collected = credentials.collected
+    challenge = await _challenged(stream, endpoint)
+    others = await credentials.collectors.collect_wanted(challenge.wanted)
     login = pb.Login(
-        auth_info=auth_info(endpoint.auth_code.reveal(), timestamp),
+        auth_info=auth_info(endpoint.auth_code.reveal(), challenge.timestamp),
         broker_id=credentials.broker_id,
         investor_id=credentials.investor_id,
         password=credentials.password.reveal(),
-        system_info=collected.system_info,
-        system_info_length=collected.length,
-        collector_code=collected.code,
-        collector_version=collected.version,
         mac_address=credentials.mac_address,
         login_remark=credentials.login_remark,
         confirm_settlement=credentials.confirm_settlement,
         report_kind=pb.REPORT_KIND_TERMINAL,
         one_time_password=credentials.one_time_password.reveal(),
         start_from=pb.START_FROM_NOW if credentials.live_only else pb.START_FROM_DAY,
+        collected=[one.message() for one in others],
     )
+    if (collected := _ctp_of(credentials, challenge)) is not None:
+        login.system_info, login.system_info_length = collected.system_info, collected.length
+        login.collector_code, login.collector_version = collected.code, collected.version
     stream.send(pb.TerminalMessage(login=login))
     return await _logged_in(stream)
 
 
-async def _challenge(stream: Stream, at: Endpoint) -> bytes:
+def _ctp_of(credentials: Credentials, challenge: pb.Challenge) -> Collected | None:
+    """CTP's system info, unless the counter names what it wants and that is not among it."""
+    wants = not challenge.wanted or any(want.kind == CTP for want in challenge.wanted)
+    return credentials.collected if wants else None
+
+
+async def _challenged(stream: Stream, at: Endpoint) -> pb.Challenge:
     stream.send(pb.TerminalMessage(hello=hello(at)))
-    return timestamp_of(await stream.receive())
+    message = await stream.receive()
+    timestamp_of(message)
+    return message.challenge
+
+
+async def _challenge(stream: Stream, at: Endpoint) -> bytes:
+    return (await _challenged(stream, at)).timestamp
 
 
 def hello(at: Endpoint) -> pb.Hello:

@@ -24,6 +24,7 @@ from terminal_client.errors import (
     CallNotSent,
     CallRefused,
     CounterRejected,
+    NativeWords,
     NoAnswer,
     OutcomeUnknown,
     Refusal,
@@ -141,12 +142,12 @@ class Dispatch:
         """A change of the stream, or of the session at the counter."""
         self.statuses.publish(status)
 
-    def event(self, event: events_pb2.Event) -> None:
-        """One event of the counter: an answer to a waiting request, or a notice."""
+    def event(self, event: events_pb2.Event, native: NativeWords | None = None) -> None:
+        """One event of the counter: an answer to a waiting request, or a notice; `native` is the counter's own error beside it."""
         kind = event.WhichOneof("body")
         call = self._pending.get(event.request_id) if kind in response_kinds() else None
         if call is not None and not call.done.done():
-            self._answer(call, kind or "", event)
+            self._answer(call, kind or "", event, native)
             return
         self.notices.publish(event)
         match kind:
@@ -157,14 +158,14 @@ class Dispatch:
             case _:
                 return
 
-    def _answer(self, call: PendingCall, kind: str, event: events_pb2.Event) -> None:
+    def _answer(self, call: PendingCall, kind: str, event: events_pb2.Event, native: NativeWords | None) -> None:
         if not event.empty and kind != "rsp_error":
             call.rows.append(getattr(event, kind))
         info = event.rsp_info
         if info.error_id == NEVER_ANSWERED:
             call.fail(NoAnswer(call.name, info.error_msg))
         elif info.error_id != 0:
-            call.fail(CounterRejected(call.name, info.error_id, info.error_msg, call.rows))
+            call.fail(CounterRejected(call.name, info.error_id, info.error_msg, call.rows, native))
         elif event.is_last:
             call.finish()
         elif len(call.rows) >= self._deadlines.row_capacity:

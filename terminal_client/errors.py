@@ -14,6 +14,19 @@ from terminal_client.farewells import Farewell
 
 
 @dataclass(frozen=True, slots=True)
+class NativeWords:
+    """An error in the words of a counter whose numbers are not CTP's."""
+
+    code: str
+    text: str
+    level: int = 0
+    """which, where the counter has errors of several levels"""
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.text}"
+
+
+@dataclass(frozen=True, slots=True)
 class Refusal:
     """One refusal in the relay's words."""
 
@@ -28,9 +41,11 @@ class Refusal:
     """what the terminal or its user can do"""
     retry_after_seconds: int = 0
     """0: trying again does not help by itself"""
+    native: NativeWords | None = None
+    """what the counter said, where its numbers are not CTP's"""
 
     def __str__(self) -> str:
-        code = f" [{self.code}]" if self.code else ""
+        code = f" [{self.code or (self.native.code if self.native else '')}]" if self.code or self.native else ""
         advice = f" — {self.advice}" if self.advice else ""
         return f"{self.source}: {self.reason}{code}: {self.message}{advice}"
 
@@ -45,7 +60,7 @@ class CollectorFailed(TerminalError):
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
         self.reason = reason
-        """library_missing, symbol_missing, crashed, timed_out or bad_answer"""
+        """library_missing, symbol_missing, crashed, timed_out, bad_answer, or not_set_up"""
 
 
 class LoginRejected(TerminalError):
@@ -115,7 +130,9 @@ class CallNotSent(CallFailed):
 class CounterRejected(CallFailed):
     """The counter answered with an error id."""
 
-    def __init__(self, name: str, error_id: int, text: str, rows: Sequence[Message] = ()) -> None:
+    def __init__(
+        self, name: str, error_id: int, text: str, rows: Sequence[Message] = (), native: NativeWords | None = None
+    ) -> None:
         known = ERRORS.get(error_id)
         self.advice = "" if known is None or known.concern is Concern.RELAY else str(known.advice)
         """what the terminal or its user can do; empty where nothing is known, or where it is about the relay's login"""
@@ -124,6 +141,8 @@ class CounterRejected(CallFailed):
         self.text = text
         self.rows = tuple(rows)
         """what the counter sent along, usually the request it rejects"""
+        self.native = native
+        """what the counter said, where its numbers are not CTP's"""
 
 
 class NoAnswer(CallFailed):

@@ -14,7 +14,7 @@ from ctprelay.v1 import terminal_pb2 as pb
 from terminal_client.backoff import TryLater, retried
 from terminal_client.conversation import Endpoint, Entrance, LoggedInStream
 from terminal_client.dispatch import SendOutcome
-from terminal_client.errors import LoginRejected, NotConnected, SessionEnded, TerminalError
+from terminal_client.errors import LoginRejected, NativeWords, NotConnected, SessionEnded, TerminalError
 from terminal_client.farewells import Farewell, LastWord, NextStep, last_word
 from terminal_client.secret import Secret
 from terminal_client.session import (
@@ -27,7 +27,7 @@ from terminal_client.session import (
     Status,
 )
 from terminal_client.stream import Stream, StreamBroken
-from terminal_client.translation import market_access, outcome_of, refusal_of, session_info, status_of
+from terminal_client.translation import market_access, native_words, outcome_of, refusal_of, session_info, status_of
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ class LinkHearer(Protocol):
 
     def sent(self, outcome: SendOutcome) -> None: ...
 
-    def event(self, event: events_pb2.Event) -> None: ...
+    def event(self, event: events_pb2.Event, native: NativeWords | None = None) -> None: ...
 
     def status(self, status: Status) -> None: ...
 
@@ -203,7 +203,8 @@ class RelayLink:
         match message.WhichOneof("body"):
             case "event":
                 if self._is_next(message.sequence):
-                    self._dispatch.event(message.event)
+                    native = native_words(message.native_error) if message.HasField("native_error") else None
+                    self._dispatch.event(message.event, native)
             case "call_result":
                 self._dispatch.sent(outcome_of(message.call_result))
             case "status":

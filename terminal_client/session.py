@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from terminal_client.collector import Collected
+from terminal_client.collectors import Collectors
 from terminal_client.secret import Secret
 
 
@@ -17,7 +18,8 @@ class Credentials:
     broker_id: str
     investor_id: str
     password: Secret
-    collected: Collected
+    collected: Collected | None
+    """CTP's; None where this terminal has no such collector, for counters that do not want it"""
     confirm_settlement: bool = False
     mac_address: str = ""
     login_remark: str = ""
@@ -25,6 +27,8 @@ class Credentials:
     one_time_password: Secret = field(default_factory=lambda: Secret(""))
     live_only: bool = False
     """only what happens from now on, without the trading day's earlier notices"""
+    collectors: Collectors = field(default_factory=Collectors)
+    """of other kinds; each runs where the relay's counter wants what it gives"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,21 @@ class CounterInfo:
     """requests it cannot carry out"""
     fields_not_offered: tuple[str, ...] = ()
     """fields of requests and events that its interface lacks: order_insert.order_memo"""
+    product: str = ""
+    """the counter's own name and version, where it says one"""
+    native_codes: Mapping[str, str] = field(default_factory=dict)
+    """exchange -> the counter's own code, where that is another"""
+    levels: Mapping[str, bool] = field(default_factory=dict)
+    """the logins between relay and counter, the lowest first, and whether each is up"""
+    currencies: tuple[str, ...] = ()
+    accounts: tuple[str, ...] = ()
+    """this investor's"""
+    translated: tuple[str, ...] = ()
+    """requests that the relay puts into a language which is not CTP's"""
+    local: tuple[str, ...] = ()
+    """requests that the relay answers by itself"""
+    wanted: tuple[str, ...] = ()
+    """kinds of collected info that it wants"""
 
 
 @dataclass(frozen=True, slots=True)

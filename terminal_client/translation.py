@@ -5,7 +5,7 @@ from __future__ import annotations
 from ctprelay.v1 import market_pb2
 from ctprelay.v1 import terminal_pb2 as pb
 from terminal_client.dispatch import REFUSED_BY_RELAY, SendOutcome
-from terminal_client.errors import Refusal
+from terminal_client.errors import NativeWords, Refusal
 from terminal_client.secret import Secret
 from terminal_client.session import CounterInfo, MarketAccess, SessionInfo, Status
 
@@ -35,7 +35,12 @@ def refusal_of(rejected: pb.Rejected) -> Refusal:
         code=rejected.code,
         advice=rejected.advice,
         retry_after_seconds=rejected.retry_after_seconds,
+        native=native_words(rejected.native) if rejected.HasField("native") else None,
     )
+
+
+def native_words(error: pb.NativeError) -> NativeWords:
+    return NativeWords(error.code, error.text, error.level)
 
 
 def market_access(logged_in: pb.LoggedIn) -> MarketAccess | None:
@@ -77,6 +82,14 @@ def counter_info(counter: pb.CounterDescription) -> CounterInfo:
         capabilities=tuple(counter.capabilities),
         not_offered=tuple(counter.not_offered),
         fields_not_offered=tuple(counter.fields_not_offered),
+        product=counter.product,
+        native_codes={one.code: one.native_code for one in counter.exchanges if one.native_code},
+        levels={level.name: level.up for level in counter.levels},
+        currencies=tuple(counter.currencies),
+        accounts=tuple(counter.accounts),
+        translated=tuple(counter.translated),
+        local=tuple(counter.local),
+        wanted=tuple(want.kind for want in counter.wanted),
     )
 
 

@@ -21,7 +21,7 @@ from fuzz.mutations import any_bytes, framed, json_text, message_of, parts, part
 from fuzz.targets import Play, promise
 from terminal_client.channel import Tls
 from terminal_client.cli.options import Options, OptionsInvalid, load
-from terminal_client.collector import Collected, _answer
+from terminal_client.collector import Collected, answer_of
 from terminal_client.conversation import Endpoint
 from terminal_client.dispatch import Dispatch
 from terminal_client.errors import CollectorFailed, TerminalError
@@ -160,7 +160,7 @@ def collector_answers(data: bytes) -> None:
     """A collection, or CollectorFailed: another program's output is never trusted to be JSON."""
     child = subprocess.CompletedProcess(["collector"], 0 if data[:1] != b"!" else 1, data, data)
     try:
-        answer = _answer(child, Path("collector"), "production")
+        answer = answer_of(child, Path("collector"), "production")
     except CollectorFailed:
         return
     promise(answer["length"] == len(base64.b64decode(answer["system_info"])), "an answer's length is its bytes'")

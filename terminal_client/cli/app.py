@@ -108,6 +108,9 @@ def start(
     key_file: Annotated[str | None, given("KEY_FILE", "终端证书的密钥 PEM key of --certificate-file")] = None,
     insecure: Annotated[bool, given("INSECURE", "明文 Plaintext, to this machine only", "--insecure")] = False,
     library: Annotated[str | None, given("LIBRARY", "采集库 Collector library")] = None,
+    collectors: Annotated[
+        str | None, given("COLLECTORS", "其他柜台的采集器 Collectors for other counters: KIND=FILE,KIND=FILE")
+    ] = None,
     edition: Annotated[str | None, given("EDITION", "production or evaluation 评测")] = None,
     auth_code_file: Annotated[str | None, given("AUTH_CODE_FILE", "授权码文件 File with the auth code")] = None,
     password_file: Annotated[str | None, given("PASSWORD_FILE", "密码文件 File with the password")] = None,

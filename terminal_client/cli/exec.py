@@ -62,6 +62,7 @@ def front_settings(options: Options) -> FrontSettings:
         tls=options.tls(),
         collector=collector,
         edition=options.edition,
+        collectors=options.other_collectors(),
     )
 
 

@@ -19,6 +19,7 @@ from terminal_client.secret import Secret
 
 if TYPE_CHECKING:
     from terminal_client.channel import Tls
+    from terminal_client.collectors import Collectors
 
 DEFAULT_FILE = Path("~/.config/ctp-terminal.toml")
 PREFIX = "CTP_TERMINAL_"
@@ -48,6 +49,8 @@ class Options:
     """plaintext, to this machine only"""
     library: str = ""
     """the vendor's collector library; empty takes the one in openctp-ctp"""
+    collectors: str = ""
+    """of other kinds, for counters that want them: KIND=FILE, separated by commas"""
     edition: str = "production"
     """production, or evaluation (评测)"""
     auth_code_file: str = ""
@@ -63,6 +66,15 @@ class Options:
         files = (Path(name) if name else None for name in (self.ca_file, self.certificate_file, self.key_file))
         ca_file, certificate_file, key_file = files
         return Tls(ca_file, self.server_name, self.insecure, certificate_file, key_file)
+
+    def other_collectors(self) -> Collectors:
+        """OptionsInvalid where one is none."""
+        from terminal_client.collectors import collectors_of  # noqa: PLC0415 - brings the messages along
+
+        try:
+            return collectors_of(part for part in self.collectors.split(",") if part.strip())
+        except ValueError as error:
+            raise OptionsInvalid(f"collectors: {error}") from None
 
     def required(self, *names: str) -> None:
         """OptionsInvalid naming every one of these that is not set."""

@@ -41,6 +41,8 @@ def in_session(options: Options, work: Work, *, live_only: bool = True) -> None:
 
 
 async def _session(options: Options, auth_code: Secret, password: Secret, work: Work, *, live_only: bool) -> None:
+    others = options.other_collectors()
+
     async def credentials() -> Credentials:
         return Credentials(
             options.broker,
@@ -50,6 +52,7 @@ async def _session(options: Options, auth_code: Secret, password: Secret, work: 
             confirm_settlement=options.confirm_settlement,
             mac_address=mac_address(),
             live_only=live_only,
+            collectors=others,
         )
 
     output = Output(as_json=options.as_json)

@@ -44,6 +44,7 @@ _ROWS: dict[int, tuple[str, ...]] = {
     _BUSY: ("deadline_passed", "relay_fault"),
     REFUSED_BY_RELAY: (
         "system_info_length", "system_info_not_genuine", "system_info_replayed", "system_info_unlike_before", "system_info_stale",
+        "collected_info_missing", "collected_info_not_wanted", "collected_info_length", "collected_info_not_text", "collector_not_clean",
         "report_kind_not_offered_by_counter", "protocol_unsupported", "unexpected_message", "resume_not_proved",
         "trading_codes_unknown", "account_unknown", "cancelled_before_sent", "order_key_reused", "order_key_in_doubt",
         "day_limit_reached", "investor_day_limit_reached", "outcome_unknown", "too_many_instruments", "market_data_full",

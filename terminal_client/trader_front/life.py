@@ -20,7 +20,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ctpabi.api.spi import RawEvent
@@ -31,7 +31,15 @@ from ctprelay.v1 import terminal_pb2 as pb
 from terminal_client.collector import Collected
 from terminal_client.conversation import Endpoint, Entrance
 from terminal_client.dispatch import SendOutcome
-from terminal_client.errors import CollectorFailed, LoginRejected, NotConnected, Refusal, SessionEnded, TerminalError
+from terminal_client.errors import (
+    CollectorFailed,
+    LoginRejected,
+    NativeWords,
+    NotConnected,
+    Refusal,
+    SessionEnded,
+    TerminalError,
+)
 from terminal_client.farewells import Farewell, NextStep
 from terminal_client.link import RelayLink
 from terminal_client.secret import Secret
@@ -224,7 +232,8 @@ class FrontLife:
             return
         try:
             collected = await asyncio.to_thread(self._plan.collect)
-            info = await self._open(credentials_of(call, collected, live_only=self._plan.private >= ResumeType.QUICK))
+            credentials = credentials_of(call, collected, live_only=self._plan.private >= ResumeType.QUICK)
+            info = await self._open(replace(credentials, collectors=self._plan.settings.collectors))
         except CollectorFailed as failure:
             self._emit(answer.refused(Refusal("collector", failure.reason, f"采集失败：{failure}")))
         except LoginRejected as rejection:
@@ -272,7 +281,8 @@ class FrontLife:
 
     # What the link hears, of the present session alone
 
-    def hear_event(self, event: events_pb2.Event) -> None:
+    def hear_event(self, event: events_pb2.Event, _native: NativeWords | None = None) -> None:
+        """A counter's own error has no place in CTP's structs; ErrorID and ErrorMsg say it."""
         item = self.book.event(event)
         if item is None or not self._is_wanted(item):
             return

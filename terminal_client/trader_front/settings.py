@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from terminal_client.channel import Tls
+from terminal_client.collectors import Collectors, collectors_of
 from terminal_client.proof import key_of
 from terminal_client.secret import Secret
 
@@ -30,6 +31,7 @@ MEANINGS = {
     "certificate_file": "终端出示的证书 PEM certificate that the terminal shows the relay",
     "key_file": "该证书的私钥 its PEM private key",
     "collector": "采集库；不填用已安装 openctp-ctp 的 the collector's library; without it the installed openctp-ctp's",
+    "collectors": "其他柜台要求的采集器，KIND=FILE，多个用逗号分开 collectors of other kinds, for counters that want them: KIND=FILE, …",
     "edition": "采集库版本：production 或 evaluation（评测）；不填按程序创建 API 时所选"
     " edition of the collector: production or evaluation; without it as the program makes its API",
 }
@@ -70,6 +72,8 @@ class FrontSettings:
     collector: Path | None = None
     edition: str = ""
     """production or evaluation; empty: as the program makes its API"""
+    collectors: Collectors = field(default_factory=Collectors)
+    """of other kinds, for counters that want them"""
 
 
 def is_relay_front(address: str) -> bool:
@@ -137,4 +141,12 @@ def _settings_of(values: Mapping[str, Any]) -> FrontSettings:
         ),
         collector=paths["collector"],
         edition=edition,
+        collectors=_collectors(values.get("collectors", "")),
     )
+
+
+def _collectors(where: str) -> Collectors:
+    try:
+        return collectors_of(part for part in where.split(",") if part.strip())
+    except ValueError as error:
+        raise SettingsUnusable(f"collectors: {error}") from None

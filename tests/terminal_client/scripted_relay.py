@@ -51,6 +51,8 @@ class ScriptedRelay(terminal_pb2_grpc.TerminalServiceServicer):
         self.silent = False
         """neither challenge nor anything else"""
         self.challenge_bytes = 128
+        self.wanted: list[pb.WantedInfo] = []
+        """what the challenge says the counter wants collected"""
         self.deaf = False
         """no answer to a logout"""
         self.sessions: dict[bytes, ScriptedSession] = {}
@@ -78,7 +80,7 @@ class ScriptedRelay(terminal_pb2_grpc.TerminalServiceServicer):
         if self.silent:
             await asyncio.Event().wait()
         timestamp = os.urandom(self.challenge_bytes)
-        yield batch(pb.RelayMessage(challenge=pb.Challenge(timestamp=timestamp)))
+        yield batch(pb.RelayMessage(challenge=pb.Challenge(timestamp=timestamp, wanted=self.wanted)))
         request = await anext(request_iterator)
         self.received.append(request)
         rejected = self.refusal(request, timestamp)

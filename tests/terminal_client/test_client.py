@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -14,8 +15,10 @@ from terminal_client import (
     CallNotSent,
     CallRefused,
     Collected,
+    CollectorFailed,
     CounterRejected,
     LoginRejected,
+    NativeWords,
     NoAnswer,
     NotConnected,
     OutcomeUnknown,
@@ -24,6 +27,7 @@ from terminal_client import (
     SlowConsumer,
     State,
     Tls,
+    collectors_of,
 )
 from terminal_client.proof import BadAuthCode
 from terminal_client.session import Deadlines
@@ -54,6 +58,62 @@ async def test_login_sends_the_collected_bytes_unchanged(
     assert info.counter is not None
     assert info.counter.exchanges == {"SHFE": (), "SSE": ("A1",)}
     assert (info.counter.capabilities, info.counter.not_offered) == (("orders", "queries"), ("qry_offset_setting",))
+
+
+async def test_what_the_counter_wants_is_collected_for_the_login(
+    relay: ScriptedRelay, connect: Connect, collected: Collected, tmp_path: Path
+) -> None:
+    """After the challenge that names it; CTP's bytes stay here where they are not wanted."""
+    (tmp_path / "a.txt").write_text("disk=1\n")
+    relay.wanted = [pb.WantedInfo(kind="cts:*")]
+    terminal = connect()
+
+    await terminal.login(*LOGIN, collected, collectors=collectors_of([f"cts:a={tmp_path}/a.txt"]))
+
+    [login] = relay.logins
+    assert login.system_info == b""
+    assert list(login.collected) == [
+        pb.CollectedInfo(kind="cts:a", info=b"disk=1", length=6, collector_version="a.txt")
+    ]
+
+
+async def test_what_cannot_be_collected_ends_the_login_before_the_password(
+    relay: ScriptedRelay, connect: Connect, collected: Collected
+) -> None:
+    """The terminal can be set up and tried again."""
+    relay.wanted = [pb.WantedInfo(kind="hundsun", required=True)]
+    terminal = connect()
+
+    with pytest.raises(CollectorFailed, match="hundsun"):
+        await terminal.login(*LOGIN, collected)
+
+    assert relay.logins == []
+    assert terminal.state is State.IDLE
+
+
+async def test_a_counters_own_error_reaches_the_program(
+    relay: ScriptedRelay, connect: Connect, collected: Collected
+) -> None:
+    """In a refused login, and beside an answer."""
+    native = pb.NativeError(code="E2000000", text="请采集终端信息", level=1)
+    relay.login_refusals.append(pb.Rejected(source=pb.SOURCE_COUNTER, reason="refused", message="no", native=native))
+    terminal = connect()
+    with pytest.raises(LoginRejected, match=r"\[E2000000\]") as refused:
+        await terminal.login(*LOGIN, collected)
+    event = events_pb2.Event(is_last=True, empty=True, rsp_info=structs_pb2.RspInfo(error_id=90, error_msg="CTS:no"))
+    event.rsp_qry_trading_account.SetInParent()
+
+    def answer(call: pb.Call) -> list[pb.RelayMessage | events_pb2.Event]:
+        event.request_id = call.request_id
+        return [result(call), pb.RelayMessage(sequence=1, event=event, native_error=native)]
+
+    relay.answers["qry_trading_account"] = answer
+    await terminal.login(*LOGIN, collected)
+    with pytest.raises(CounterRejected) as rejected:
+        await terminal.request("qry_trading_account", structs_pb2.QryTradingAccount())
+
+    expected = NativeWords("E2000000", "请采集终端信息", 1)
+    assert (refused.value.refusal.native, rejected.value.native) == (expected, expected)
 
 
 async def test_the_auth_code_stays_here(relay: ScriptedRelay, connect: Connect, collected: Collected) -> None:
