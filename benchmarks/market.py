@@ -1,4 +1,4 @@
-"""`python -m benchmarks.market`: ticks to a terminal and to a hundred, beside a program with the vendor's API; one run."""
+"""`python -m benchmarks.market`: ticks to a terminal and to a hundred beside a program with the vendor's API, and orders beside ticks; one run."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from typing import Any
 
 from rich.console import Console
 
+from benchmarks.market_orders import orders_beside_ticks
 from benchmarks.scene import DIRECT, CallerProcess, Scene, set_up
 from benchmarks.summary import percentile
 from ctpabi.shim.wire import event_frame
@@ -22,12 +23,13 @@ from demo.relay_site import clean_environment
 from simcounter.exec import program_environment
 
 _MODE = "many_to_one"
+_ROUNDS = 6
 _SETTLE_SECONDS = 60.0
 """at most, until every terminal has every tick"""
 
 
-async def measure(folder: Path, ticks: int, terminals: int, instruments: int) -> dict[str, Any]:
-    """Both figures, with what a direct program had of the same ticks."""
+async def measure(folder: Path, ticks: int, terminals: int, instruments: int, orders: int) -> dict[str, Any]:
+    """The figures, each with what a direct program had in the same moments."""
     settings = {"MARKET_DATA__ENABLED": "true", "MARKET_DATA__FRONTS": "@counter"}
     _say("a counter, both relays and their terminals start")
     async with set_up(folder, **settings) as scene, AsyncExitStack() as stack:
@@ -49,6 +51,11 @@ async def measure(folder: Path, ticks: int, terminals: int, instruments: int) ->
         *halves, alone = [
             await _all_seen(reader, instruments * of) for reader, of in zip(many, (half, half, 1), strict=True)
         ]
+        for reader in many:
+            await reader.stop()
+        _say("orders beside a terminal that does not read its ticks")
+        slow = await _reader(stack, scene, "relay", 1, instruments)
+        beside = await orders_beside_ticks(scene, slow, _MODE, _ROUNDS, orders, instruments)
         got = sum(len(one["times"]) for one in halves)
         seconds = max(one["last_at"] for one in halves) - began
         trips = {"direct": direct["times"], "relay": relayed["times"]}
@@ -66,6 +73,7 @@ async def measure(folder: Path, ticks: int, terminals: int, instruments: int) ->
             "ticks_per_second": round(got / seconds),
             "direct_seconds": round(alone["last_at"] - began, 3),
         },
+        "orders_beside_ticks": beside,
     }
 
 
@@ -128,9 +136,10 @@ def main() -> None:
     parser.add_argument("--ticks", type=int, default=500, help="one by one, for the latency")
     parser.add_argument("--terminals", type=int, default=100)
     parser.add_argument("--instruments", type=int, default=2000)
+    parser.add_argument("--orders", type=int, default=60, help="in each of some rounds, with the ticks and without")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        found = asyncio.run(measure(Path(folder), given.ticks, given.terminals, given.instruments))
+        found = asyncio.run(measure(Path(folder), given.ticks, given.terminals, given.instruments, given.orders))
     Console().print_json(data=found)
 
 

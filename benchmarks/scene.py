@@ -50,6 +50,10 @@ class CallerProcess:
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     async def ask(self, command: str) -> Any:
         await self.send_command(command)
         return await self.answer()

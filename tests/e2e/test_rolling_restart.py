@@ -19,7 +19,7 @@ from relay.counter.port import Mode
 from simcounter import demo_accounts
 from simcounter.config import CounterConfig
 from simcounter.counter import SimulatedCounter
-from terminal_client import Credentials, RelayTerminal, Status, Tls
+from terminal_client import Credentials, MarketData, RelayTerminal, Status, Tls
 from terminal_client.errors import CallFailed, CallRefused, NotConnected
 from terminal_client.secret import Secret
 from terminal_client.session import Deadlines
@@ -37,6 +37,7 @@ SAMPLE = Path(__file__).parents[2] / "deploy" / "proxies" / "haproxy-passthrough
 PROXY = "127.0.0.2"
 """HAProxy's own address, as the relays see it"""
 INVESTOR = INVESTORS[0]
+TRADED = "rb2701"
 QUICK = Deadlines(first_retry_seconds=0.02, longest_retry_seconds=0.2)
 DRAIN_SECONDS = 3.0
 """HAProxy looks every second, and twice"""
@@ -51,20 +52,21 @@ async def credentials() -> Credentials:
 async def test_terminals_notice_a_rolling_restart_as_a_resume_only(
     tls: TlsFiles, tmp_path: Path, postgres_url: str, ports: list[int]
 ) -> None:
-    """Both relays are restarted in turn: the session is live again each time, each order is one order, each trade is known."""
+    """Both relays are restarted in turn: the session is live again each time, each order is one order, each trade is known; so are ticks."""
     front, *own = ports
     async with _firm(tls, tmp_path, postgres_url, own) as sites, way_to(front) as way:
         with _haproxy(front, own, tmp_path):
             async with _terminal(tls, way.port) as terminal:
                 statuses, trades = terminal.statuses(), terminal.trades(10_000)
                 await log_in(terminal, INVESTOR)
+                await terminal.market_data().subscribe([TRADED])
                 assert sites[0].reports_of(INVESTOR)[-1]["terminal_port"] in ports_to(front)
                 orders = _Orders(terminal)
                 flow = asyncio.ensure_future(orders.flow())
-                moves = [await _restart(sites, own, statuses, orders)]
+                moves = [await _restart(_where_the_terminal_is(sites, own), terminal, statuses, orders)]
                 await asyncio.to_thread(until_up, tmp_path, "relays", {"relay1", "relay2"})
                 resumed = [await _broken(way, terminal, statuses) for _ in range(4)]
-                moves.append(await _restart(sites, own, statuses, orders))
+                moves.append(await _restart(_where_the_terminal_is(sites, own), terminal, statuses, orders))
                 orders.enough.set()
                 await flow
                 known = await _trade_ids(terminal)
@@ -116,18 +118,51 @@ class _Orders:
 
 
 async def _restart(
-    sites: list[Site], ports: list[int], statuses: Subscription[Status], orders: _Orders
+    where: tuple[Site, Site], terminal: RelayTerminal, statuses: Subscription[Status], orders: _Orders
 ) -> tuple[str, str]:
-    """Restart the relay that has the terminal, as `systemctl restart` does; how the terminal heard of it, and how it went on."""
+    """Restart the relay that has the terminal, as `systemctl restart` does; how the terminal heard of it, and how it went on.
+
+    The first tick of its market data is a snapshot: a bystander at the other relay has the same instrument subscribed.
+    """
+    here, other = where
     await orders.more(3)
-    (here,) = [site for site, monitor in zip(sites, ports[1::2], strict=True) if _has_terminal(monitor)]
-    ended = asyncio.ensure_future(here.relay.stop())
-    reconnecting = await _status(statuses, "reconnecting")
-    live = await _status(statuses, "live")
+    async with _bystander(other):
+        shown = asyncio.ensure_future(_shown_again(terminal.market_data()))
+        ended = asyncio.ensure_future(here.relay.stop())
+        reconnecting = await _status(statuses, "reconnecting")
+        live = await _status(statuses, "live")
+        assert await shown
     assert await ended == 0
     await here.relay.start()
     await orders.more(3)
     return reconnecting.cause, live.state
+
+
+def _where_the_terminal_is(sites: list[Site], ports: list[int]) -> tuple[Site, Site]:
+    """The relay that has it, and the other one."""
+    has = {_has_terminal(monitor): site for site, monitor in zip(sites, ports[1::2], strict=True)}
+    return has[True], has[False]
+
+
+@asynccontextmanager
+async def _bystander(site: Site) -> AsyncIterator[None]:
+    """Somebody else's terminal with the same instrument subscribed."""
+    async with site.logged_in(INVESTORS[1]) as terminal:
+        ticks = terminal.market_data().ticks()
+        await terminal.market_data().subscribe([TRADED])
+        async with asyncio.timeout(_DEADLINE_SECONDS):
+            await anext(ticks)
+        yield
+
+
+async def _shown_again(data: MarketData) -> bool:
+    """Market data hears why it ended, and has ticks again without having asked; whether the first is a snapshot."""
+    statuses = data.statuses()
+    stopping = await _status(statuses, "reconnecting", "relay_stopping")
+    async with data.ticks() as ticks, asyncio.timeout(_DEADLINE_SECONDS):
+        tick = await anext(ticks)
+    await _status(statuses, "live")
+    return (stopping.state, tick.instrument_id) == ("reconnecting", TRADED) and tick.is_snapshot
 
 
 async def _broken(way: Way, terminal: RelayTerminal, statuses: Subscription[Status]) -> bool:
@@ -138,11 +173,11 @@ async def _broken(way: Way, terminal: RelayTerminal, statuses: Subscription[Stat
     return terminal.info.resumed
 
 
-async def _status(statuses: Subscription[Status], state: str) -> Status:
+async def _status(statuses: Subscription[Status], state: str, cause: str = "") -> Status:
     async with asyncio.timeout(_DEADLINE_SECONDS):
         async for status in statuses:
             assert status.state != "ended", status
-            if (status.of, status.state) == ("relay", state):
+            if (status.of, status.state) == ("relay", state) and cause in status.cause:
                 return status
     raise AssertionError("the subscription ended")
 
@@ -195,6 +230,8 @@ async def _firm(tls: TlsFiles, directory: Path, database_url: str, ports: list[i
                 "listen__address": f"127.0.0.1:{ports[2 * number - 2]}",
                 "listen__proxy_protocol_from": [PROXY],
                 "metrics__address": f"127.0.0.1:{ports[2 * number - 1]}",
+                "market_data__enabled": True,
+                "market_data__fronts": [counter.address],
             }
             relay = RelayProcess(directory / f"relay-{number}", Mode.MANY_TO_MANY, counter.address, tls, settings)
             if sites:
