@@ -19,6 +19,7 @@ from google.protobuf.message import Message
 from ctpabi.catalog import Callback, Catalog, Kind, Method, Struct
 from ctpabi.catalog.data import load_catalog
 from ctpabi.codec import layout, text, wire
+from ctpabi.codec.columns import Columns
 from ctprelay.ctp.v1 import events_pb2, requests_pb2, structs_pb2
 from ctprelay.wire_format import LENGTH, VARINT, delimited, tag, unsigned, varint
 
@@ -51,6 +52,10 @@ class Messages:
         Raises layout.LayoutError naming struct and field, and NotOffered for a field that the struct lacks.
         """
         plan = self._decoding(message.DESCRIPTOR.name)
+        if plan.columns is not None:
+            whole = plan.columns.struct_bytes(message, absent_is_no_value=False)
+            if whole is not None:
+                return whole
         raw = list(plan.layout.zeros)
         for descriptor, value in message.ListFields():
             index, is_enum = plan.place(descriptor)
@@ -63,6 +68,10 @@ class Messages:
         Text that does not fit, as a relay of another version may send it, is cut at a character.
         """
         plan = self._decoding(message.DESCRIPTOR.name)
+        if plan.columns is not None:
+            whole = plan.columns.struct_bytes(message, absent_is_no_value=True)
+            if whole is not None:
+                return whole
         raw = list(plan.no_values)
         for descriptor, value in message.ListFields():
             index, is_enum = plan.place(descriptor)
@@ -175,6 +184,8 @@ class _Decoding:
     """by field number: index in the struct, whether it is an enum"""
     no_values: tuple[Any, ...]
     """the raw values of a struct of which nothing is known: as zeroed, each double DBL_MAX"""
+    columns: Columns | None
+    """the quick way; None where the message has a field that the struct lacks, which must be named when it is used"""
 
     def place(self, descriptor: Any) -> tuple[int, bool]:
         """Of a message's field. Raises NotOffered where the struct has none."""
@@ -197,7 +208,8 @@ def _decoding(struct: Struct) -> _Decoding:
     plan = layout.layout_of(struct)
     kinds = zip(struct.fields, plan.zeros, strict=True)
     no_values = tuple(layout.DBL_MAX if field.kind is Kind.DOUBLE else zero for field, zero in kinds)
-    return _Decoding(plan, fields, no_values)
+    is_whole = len(fields) == len(numbers)
+    return _Decoding(plan, fields, no_values, Columns(struct) if is_whole else None)
 
 
 def _enum_character(number: int) -> str:
