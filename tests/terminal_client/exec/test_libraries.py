@@ -77,11 +77,11 @@ def test_a_program_without_the_vendors_library_is_not_guessed_at(libraries: tupl
 
 
 def test_other_names_are_looked_up_as_ever(libraries: tuple[Path, ...], tmp_path: Path) -> None:
-    """RTLD_NEXT counts from the program's own code, not from the library that stands before the C library."""
+    """RTLD_NEXT counts from the code that asks: one that is loaded after these libraries does not find itself."""
     (tmp_path / "asks.c").write_text(ASKS_FOR_NEXT, encoding="utf-8")
     library = tmp_path / "asks.so"
     command = ["gcc", "-shared", "-fPIC", "-O1", "-o", str(library), str(tmp_path / "asks.c")]
     subprocess.run(command, check=True, timeout=60)
-    ended = run(libraries, sys.executable, "-c", NEXT, str(library))
+    ended = run((*libraries, library), sys.executable, "-c", NEXT, str(library))
 
     assert ended.stdout == "1\n"
