@@ -27,7 +27,7 @@ _BYTE_OF_TEXT = {"": b"\0", **{chr(code): bytes((code,)) for code in range(256)}
 _DOES_NOT_FIT = (KeyError, ValueError, machine.error)
 
 
-class Columns:
+class MessageColumns:
     """The fields of one struct, ordered by kind."""
 
     def __init__(self, struct: Struct) -> None:

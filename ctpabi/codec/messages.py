@@ -19,7 +19,7 @@ from google.protobuf.message import Message
 from ctpabi.catalog import Callback, Catalog, Kind, Method, Struct
 from ctpabi.catalog.data import load_catalog
 from ctpabi.codec import layout, text, wire
-from ctpabi.codec.columns import Columns
+from ctpabi.codec.columns import MessageColumns
 from ctprelay.ctp.v1 import events_pb2, requests_pb2, structs_pb2
 from ctprelay.wire_format import LENGTH, VARINT, delimited, tag, unsigned, varint
 
@@ -184,7 +184,7 @@ class _Decoding:
     """by field number: index in the struct, whether it is an enum"""
     no_values: tuple[Any, ...]
     """the raw values of a struct of which nothing is known: as zeroed, each double DBL_MAX"""
-    columns: Columns | None
+    columns: MessageColumns | None
     """the quick way; None where the message has a field that the struct lacks, which must be named when it is used"""
 
     def place(self, descriptor: Any) -> tuple[int, bool]:
@@ -209,7 +209,7 @@ def _decoding(struct: Struct) -> _Decoding:
     kinds = zip(struct.fields, plan.zeros, strict=True)
     no_values = tuple(layout.DBL_MAX if field.kind is Kind.DOUBLE else zero for field, zero in kinds)
     is_whole = len(fields) == len(numbers)
-    return _Decoding(plan, fields, no_values, Columns(struct) if is_whole else None)
+    return _Decoding(plan, fields, no_values, MessageColumns(struct) if is_whole else None)
 
 
 def _enum_character(number: int) -> str:

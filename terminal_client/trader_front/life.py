@@ -283,6 +283,8 @@ class FrontLife:
 
     def hear_event(self, event: events_pb2.Event, _native: NativeWords | None = None) -> None:
         """A counter's own error has no place in CTP's structs; ErrorID and ErrorMsg say it."""
+        if not self.connected:  # what still comes of a session that is lost would come behind a gap
+            return
         item = self.book.event(event)
         if item is None or not self._is_wanted(item):
             return

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from ctpabi.catalog import Catalog
 from ctpabi.catalog.data import load_catalog
 from ctpabi.codec import layout, messages
-from ctpabi.codec.columns import Columns
+from ctpabi.codec.columns import MessageColumns
 from ctprelay.ctp.v1 import structs_pb2
 from ctprelay.wire_format import varint
 from tests.ctpabi.codec.test_messages import full
@@ -20,7 +20,7 @@ from tests.ctpabi.strategies import structs, values
 def test_every_struct_that_fits_takes_the_quick_way(catalog: Catalog) -> None:
     """Empty, and with all fields filled, text of Chinese characters among them."""
     for struct in catalog.structs.values():
-        columns = Columns(struct)
+        columns = MessageColumns(struct)
         for written in ({}, full(struct)):
             data = layout.pack(struct, written)
             message = messages.message_from_struct(struct, data)
@@ -36,7 +36,7 @@ def test_an_event_is_the_counters_struct_again(data: st.DataObject) -> None:
     message = messages.message_from_struct(struct, body)
 
     assert messages.struct_from_event(message) == body
-    assert Columns(struct).struct_bytes(message, absent_is_no_value=True) == body
+    assert MessageColumns(struct).struct_bytes(message, absent_is_no_value=True) == body
 
 
 def _with_enum(number: int) -> Message:
@@ -63,4 +63,4 @@ def test_what_does_not_fit_is_left_to_the_careful_way(message: Message) -> None:
     """It names the field, or cuts the text of an event; nothing is cut here unseen."""
     struct = load_catalog().structs[message.DESCRIPTOR.name]
 
-    assert Columns(struct).struct_bytes(message, absent_is_no_value=True) is None
+    assert MessageColumns(struct).struct_bytes(message, absent_is_no_value=True) is None

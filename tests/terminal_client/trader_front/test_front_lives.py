@@ -15,7 +15,7 @@ from terminal_client.trader_front import ResumeType
 from terminal_client.trader_front.error_ids import REASONS
 from tests.e2e.site import eventually
 from tests.terminal_client.scripted_relay import ScriptedRelay, result
-from tests.terminal_client.trader_front.program import QUICK, error, fields
+from tests.terminal_client.trader_front.program import QUICK, SmallProgram, error, fields
 from tests.terminal_client.trader_front.test_front import Start, order_event, start
 
 __all__ = ["start"]
@@ -46,40 +46,53 @@ async def test_resume_gives_no_notice_twice(start: Start, relay: ScriptedRelay) 
     assert program.names().count("OnRtnOrder") == 2
 
 
+class HeldProgram:
+    """A program whose first OnRtnOrder takes until it may go on."""
+
+    def __init__(self, program: SmallProgram) -> None:
+        self.program = program
+        self.go_on, self.stuck = threading.Event(), threading.Event()
+        program.during = self._wait_in_the_first
+
+    def _wait_in_the_first(self, item: RawEvent) -> None:
+        if item.callback.name == "OnRtnOrder" and not self.stuck.is_set():
+            self.stuck.set()
+            self.go_on.wait(20)
+
+    def begin(self) -> None:
+        self.program.connect(ResumeType.QUICK)
+        self.program.log_in()
+
+    def orders(self) -> list[str]:
+        """The references of those whose callback is over."""
+        return [fields(item)["OrderRef"] for item in self.program.heard if item.callback.name == "OnRtnOrder"]
+
+
 async def test_callbacks_that_are_too_slow_begin_the_session_again(start: Start, relay: ScriptedRelay) -> None:
-    """The queue is full: the program gets what waits in it, then OnFrontDisconnected, and can learn what it lost."""
-    program = start(deadlines=dataclasses.replace(QUICK, callback_capacity=3))
-    go_on, stuck = threading.Event(), threading.Event()
+    """The queue is full: the program gets what waits in it and nothing behind the gap, then OnFrontDisconnected."""
+    relay.deaf = True  # so that the session is still there while it is ended
+    held = HeldProgram(start(deadlines=dataclasses.replace(QUICK, callback_capacity=3)))
+    front, orders = held.program.front, held.orders
 
-    def wait_in_the_first(item: RawEvent) -> None:
-        if item.callback.name == "OnRtnOrder" and not go_on.is_set():
-            stuck.set()
-            go_on.wait(20)
-
-    def begin() -> None:
-        program.during = wait_in_the_first
-        program.connect(ResumeType.QUICK)
-        program.log_in()
-
-    await asyncio.to_thread(begin)
+    await asyncio.to_thread(held.begin)
     relay.notice(order_event("1"))
-    assert await asyncio.to_thread(stuck.wait, 20)
+    assert await asyncio.to_thread(held.stuck.wait, 20)
     for number in range(2, 8):
         relay.notice(order_event(str(number)))
     say(relay, pb.SessionStatus(state=pb.SessionStatus.STATE_LIVE, trading_day="20261124"))
     await eventually(
-        "the front has heard all that it will hear",
-        lambda: program.front.trading_day == "20261124" or relay.received[-1].HasField("logout"),
+        "the front has heard all of it",
+        lambda: front.trading_day == "20261124" or relay.received[-1].HasField("logout"),
     )
-    go_on.set()
-    await eventually(
-        "the last of it", lambda: program.names().count("OnRtnOrder") == 7 or "OnFrontDisconnected" in program.names()
-    )
+    held.go_on.set()
+    await eventually("its end", lambda: relay.received[-1].HasField("logout") or orders().count("7") == 1)
+    await eventually("what waited in the queue", lambda: len(orders()) >= 4)
+    relay.notice(order_event("8"))
+    relay.send(pb.RelayMessage(goodbye=pb.Goodbye(kind=pb.Goodbye.KIND_LOGGED_OUT, reason="logged out")))
+    lost = await asyncio.to_thread(held.program.wait_for, "OnFrontDisconnected")
 
-    orders = [item for item in program.heard if item.callback.name == "OnRtnOrder"]
-    assert [fields(order)["OrderRef"] for order in orders] == ["1", "2", "3", "4"]
-    assert program.wait_for("OnFrontDisconnected").reason == 0x1001
-    await asyncio.to_thread(program.wait_for, "OnFrontConnected", 2)
+    assert (orders(), lost.reason) == (["1", "2", "3", "4"], 0x1001)
+    await asyncio.to_thread(held.program.wait_for, "OnFrontConnected", 2)
 
 
 def say(relay: ScriptedRelay, status: pb.SessionStatus) -> None:
