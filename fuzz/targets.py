@@ -63,6 +63,7 @@ TARGETS = (
     FuzzTarget("struct_messages", "codec", 60, "messages of a terminal into C structs, and back", _CODEC),
     FuzzTarget("requests", "codec", 80, "every request of the catalog, as a terminal sends it", _CODEC),
     FuzzTarget("direct_events", "codec", 60, "callbacks of the counter as events, and direct mode's dispatch", _CODEC),
+    FuzzTarget("elf_files", "libraries", 60, "the file that is named as the vendor's library", ("ctpabi.elf",)),
     FuzzTarget(
         "stream_messages",
         "stream",

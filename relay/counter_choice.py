@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import itertools
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ctpabi.api import binding
-from ctpabi.api.loaded_library import loaded_library
+from ctpabi.api import chosen_library
+from ctpabi.api.binding import MarketBinding
 from ctpabi.api.market import MarketApi
 from ctpabi.catalog import Distribution
 from relay.counter.adapter_parts import AdapterParts
 from relay.counter.breaker import Breaker
 from relay.counter.clock_watch import ClockWatch
+from relay.counter.counter_library import CounterLibrary
 from relay.counter.ctp.delivery.day_notices import KnownOwners
 from relay.counter.ctp.delivery.day_use import DayUse
 from relay.counter.ctp.identity.ownership import OwnershipTable
@@ -31,6 +31,7 @@ from relay.counter.ctp.orders.limits import LinkLimits
 from relay.counter.ctp.orders.tools import DriverTools
 from relay.counter.ctp.session.counter_watch import CounterWatch
 from relay.counter.ctp.session.flow_folders import process_folder
+from relay.counter.ctp.session.offered import library_of
 from relay.counter.ctp.session.patience import Patience
 from relay.counter.market_port import MarketSource
 from relay.counter.port import Counter, Evidence, Mode, OrderTrail, SteeredCounter
@@ -39,6 +40,7 @@ from relay.faults.faults import Faults
 from relay.figures.figures import Figures
 from relay.logs.alarms import Alarms
 from relay.settings import file as settings_file
+from relay.settings.libraries import chosen_libraries
 from relay.settings.settings import CTP, Settings
 from relay.watch.checks import why_no_descriptor
 
@@ -177,7 +179,7 @@ def adapter_parts(settings: Settings, evidence: Evidence, own: ProcessParts, rul
 def _ctp_counter(
     settings: Settings, secrets: settings_file.Secrets, evidence: Evidence, own: ProcessParts, rules: CounterRules
 ) -> SteeredCounter:
-    loaded = binding.load(Distribution(settings.counter.binding))
+    loaded = chosen_library.load(Distribution(settings.counter.binding), chosen_libraries(settings))
     connector = Connector(
         loaded,
         _address(settings, secrets, own.flow_dir),
@@ -185,6 +187,7 @@ def _ctp_counter(
         watch=own.watch,
         passwords=own.passwords,
         alarms=own.alarms,
+        library=library_of(loaded),
     )
     ownership = OwnershipTable(loaded.catalog)
     lane_numbers = itertools.count(1)
@@ -217,25 +220,37 @@ def _ctp_counter(
 
 
 def counter_facts(settings: Settings, counter: Counter) -> dict[str, object]:
-    """Who the relay is at its counter, and which file sends its reports; for evidence. Raises OSError where none is loaded."""
-    at = settings.counter
+    """Who the relay is at its counter, and which files send its reports and bring its market data; for evidence."""
+    at, offered = settings.counter, counter.describe()
     if at.system != CTP:
-        offered = counter.describe()
         return {"system": at.system, "interface": offered.version, "library_sha256": offered.library_sha256}
-    library = loaded_library(binding.load(Distribution(at.binding)))
-    return {"relay_app_id": at.relay_app_id, "binding": at.binding, "library": dataclasses.asdict(library)}
+    facts: dict[str, object] = {"relay_app_id": at.relay_app_id, "binding": at.binding}
+    if (library := offered.library) is not None:
+        facts |= {"binding_version": library.binding_version, "library": _file_of(library)}
+    if settings.market_data.enabled and (market := library_of(_load_market(settings))) is not None:
+        facts |= {"market_library": _file_of(market)}
+    return facts
+
+
+def _file_of(library: CounterLibrary) -> dict[str, str]:
+    return {"file": library.file, "version": library.version, "sha256": library.sha256}
 
 
 def make_market_source(settings: Settings, flow_dir: Path) -> MarketSource:
     """The session for market data, in either mode."""
-    loaded, at = binding.load_market(Distribution(settings.counter.binding)), settings.counter
+    loaded, at = _load_market(settings), settings.counter
     return CtpMarketFeed(
         lambda put: MarketApi(loaded, flow_dir / "market_data", put, production=at.production),
         loaded.catalog,
         settings.market_data.fronts,
         at.broker_id,
         _patience(settings),
+        library_of(loaded),
     )
+
+
+def _load_market(settings: Settings) -> MarketBinding:
+    return chosen_library.load_market(Distribution(settings.counter.binding), chosen_libraries(settings))
 
 
 def _patience(settings: Settings) -> Patience:

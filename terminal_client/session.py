@@ -74,6 +74,11 @@ class CounterInfo:
     """requests that the relay answers by itself"""
     wanted: tuple[str, ...] = ()
     """kinds of collected info that it wants"""
+    binding: str = ""
+    """the package through which the relay calls it: openctp-ctp"""
+    library_version: str = ""
+    """of the vendor's library behind that: v6.7.11_20250617 16:22:00.10369"""
+    library_sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,6 +90,9 @@ def counter_info(counter: pb.CounterDescription) -> CounterInfo:
         translated=tuple(counter.translated),
         local=tuple(counter.local),
         wanted=tuple(want.kind for want in counter.wanted),
+        binding=counter.binding,
+        library_version=counter.library_version,
+        library_sha256=counter.library_sha256,
     )
 
 

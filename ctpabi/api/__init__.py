@@ -1,6 +1,8 @@
 """Loads the vendor's binding and drives its API without crashing the process.
 
 * `binding`  imports openctp_ctp safely: locale first, version checked
+* `chosen_library` a file in the place of the vendor's library: examined, rehearsed in a process of its own
+                   (`library_rehearsal`), loaded before the binding, and verified
 * `loaded_library` which file the calls really go to, with its version and SHA-256
 * `instance` what every instance needs so that it does not end the process: four rules, and the class that keeps them
 * `trader`   the TraderApi: connect, call, report

@@ -17,12 +17,25 @@ from ctpabi import locale
 from ctpabi.catalog import Catalog, Distribution, Interface
 from ctpabi.catalog.data import COMMAND, load_catalog
 
+LIBRARIES = {Interface.TRADER: "thosttraderapi", Interface.MARKET_DATA: "thostmduserapi"}
+"""the word in the names of the vendor's libraries and of the binding's modules"""
 EXTRAS = {Distribution.TTS: "ctp-relay[tts]"}
 """what installs a distribution in the right version, where it does not come by itself"""
 
 
 class BindingMismatch(RuntimeError):
     """The installed binding is missing, or is not the version this was generated for."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedLibrary:
+    """The file behind an imported binding, and what it says of itself."""
+
+    file: str
+    version: str
+    """GetApiVersion: v6.7.11_20250617 16:22:00.10369"""
+    sha256: str
+    """of the file's content; empty where it cannot be read any more"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +46,8 @@ class Binding:
     """the module openctp_ctp.thosttraderapi"""
     version: str
     catalog: Catalog
+    library: LoadedLibrary | None = None
+    """where it was asked for, by `chosen_library.load`"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,19 +56,22 @@ class MarketBinding:
 
     mdapi: Any
     """the module openctp_ctp.thostmduserapi"""
+    version: str
     catalog: Catalog
+    library: LoadedLibrary | None = None
 
 
 def load(distribution: Distribution = Distribution.CTP) -> Binding:
     """Import the binding. Raises locale.LocaleMissing, BindingMismatch."""
     catalog, version = _checked(Interface.TRADER, distribution)
-    return Binding(importlib.import_module(f"{distribution.package}.thosttraderapi"), version, catalog)
+    return Binding(importlib.import_module(f"{distribution.package}.{LIBRARIES[Interface.TRADER]}"), version, catalog)
 
 
 def load_market(distribution: Distribution = Distribution.CTP) -> MarketBinding:
     """Import the binding of market data. Raises as `load`."""
-    catalog, _ = _checked(Interface.MARKET_DATA, distribution)
-    return MarketBinding(importlib.import_module(f"{distribution.package}.thostmduserapi"), catalog)
+    catalog, version = _checked(Interface.MARKET_DATA, distribution)
+    module = importlib.import_module(f"{distribution.package}.{LIBRARIES[Interface.MARKET_DATA]}")
+    return MarketBinding(module, version, catalog)
 
 
 def _checked(interface: Interface, distribution: Distribution) -> tuple[Catalog, str]:
@@ -77,17 +95,29 @@ def installed_version(distribution: Distribution = Distribution.CTP) -> str:
         raise _missing(distribution) from None
 
 
-def vendor_library(distribution: Distribution = Distribution.CTP) -> Path:
-    """The vendor's trader library inside the wheel, found without importing it. Raises BindingMismatch."""
+def vendor_library(distribution: Distribution = Distribution.CTP, interface: Interface = Interface.TRADER) -> Path:
+    """The vendor's library inside the wheel, found without importing it. Raises BindingMismatch."""
     package = distribution.package
-    spec = importlib.util.find_spec(package)
+    return _only(_package(distribution).with_name(f"{package}.libs"), f"lib{LIBRARIES[interface]}_se-*.so")
+
+
+def extension(distribution: Distribution, interface: Interface) -> Path:
+    """The binding's compiled part, whose calls go to the vendor's library. Raises BindingMismatch."""
+    return _only(_package(distribution), f"_{LIBRARIES[interface]}*.so")
+
+
+def _package(distribution: Distribution) -> Path:
+    spec = importlib.util.find_spec(distribution.package)
     if spec is None or spec.origin is None:
         raise _missing(distribution)
-    directory = Path(spec.origin).parents[1] / f"{package}.libs"
-    libraries = sorted(directory.glob("libthosttraderapi_se-*.so"))
-    if len(libraries) != 1:
-        raise BindingMismatch(f"{len(libraries)} trader libraries beside {package}, where one was expected")
-    return libraries[0]
+    return Path(spec.origin).parent
+
+
+def _only(directory: Path, pattern: str) -> Path:
+    found = sorted(directory.glob(pattern))
+    if len(found) != 1:
+        raise BindingMismatch(f"{len(found)} files {pattern} in {directory.name}, where one was expected")
+    return found[0]
 
 
 def _missing(distribution: Distribution) -> BindingMismatch:

@@ -7,68 +7,24 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import struct
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ctpabi import locale
 from ctpabi.catalog import Distribution, Interface
+from ctpabi.elf import dynamic_names
 
 _LIBRARIES = {Interface.TRADER: "thosttraderapi", Interface.MARKET_DATA: "thostmduserapi"}
-_ELF_HEADER = struct.Struct("<16sHHIQQQIHHHHHH")
-_SECTION_HEADER = struct.Struct("<IIQQQQIIQQ")
-_DYNAMIC_ENTRY = struct.Struct("<qQ")
-_SHT_DYNAMIC = 6
 _INSTALL = {
     Distribution.CTP: "pip install openctp-ctp==6.7.11.*",
     Distribution.TTS: "pip install openctp-tts==6.7.2.3",
 }
-_DT_NULL, _DT_NEEDED, _DT_SONAME = 0, 1, 14
 
 
 class BindingMissing(RuntimeError):
     """The binding is not installed, or not as this platform's wheel; the message names the one command."""
-
-
-@dataclass(frozen=True, slots=True)
-class DynamicNames:
-    """What an ELF shared object says about itself and what it wants loaded with it."""
-
-    soname: str
-    needed: tuple[str, ...]
-
-
-def dynamic_names(library: Path) -> DynamicNames:
-    """SONAME and NEEDED of a 64-bit little-endian ELF file; ValueError when it is none."""
-    image = library.read_bytes()
-    if image[:6] != b"\x7fELF\x02\x01":
-        raise ValueError(f"{library.name} is not a 64-bit little-endian ELF file")
-    soname, needed = "", []
-    for tag, name in _dynamic_strings(image):
-        if tag == _DT_SONAME:
-            soname = name
-        elif tag == _DT_NEEDED:
-            needed.append(name)
-    return DynamicNames(soname, tuple(needed))
-
-
-def _dynamic_strings(image: bytes) -> Iterator[tuple[int, str]]:
-    header = _ELF_HEADER.unpack_from(image)
-    table, entry_size, count = header[6], header[11], header[12]
-    sections = [_SECTION_HEADER.unpack_from(image, table + index * entry_size) for index in range(count)]
-    dynamic = next((section for section in sections if section[1] == _SHT_DYNAMIC), None)
-    if dynamic is None:
-        return
-    strings = sections[dynamic[6]][4]
-    for position in range(dynamic[4], dynamic[4] + dynamic[5], _DYNAMIC_ENTRY.size):
-        tag, value = _DYNAMIC_ENTRY.unpack_from(image, position)
-        if tag == _DT_NULL:
-            return
-        if tag in (_DT_NEEDED, _DT_SONAME):
-            start = strings + value
-            yield tag, image[start : image.index(b"\0", start)].decode()
 
 
 def binding_extension(

@@ -21,6 +21,7 @@ from relay.admin.reads import ReadEntries
 from relay.admin.session_views import Clock
 from relay.admin.steering import log_level
 from relay.admission.login_guard import LoginGuard
+from relay.counter.counter_library import CounterLibrary
 from relay.counter.market_port import FeedKind
 from relay.counter.port import LinkState, SteeredCounter
 from relay.faults.faults import Faults, StandingFault
@@ -138,6 +139,7 @@ class StatusView:
             system=offered.system,
             interface_version=offered.version,
             exchanges=[one.code for one in offered.exchanges],
+            library=_library(offered.library),
         )
 
     def _sessions(self, settings: Settings) -> pb.SessionCounts:
@@ -189,6 +191,19 @@ def market_data_state(market: MarketHub | None) -> pb.MarketDataState | None:
         received=market.received,
         sent=market.sent,
         passed_over=market.passed_over,
+        library=_library(market.library),
+    )
+
+
+def _library(library: CounterLibrary | None) -> pb.CounterLibrary | None:
+    if library is None:
+        return None
+    return pb.CounterLibrary(
+        binding=library.binding,
+        binding_version=library.binding_version,
+        file=shown(library.file),
+        version=shown(library.version),
+        sha256=library.sha256,
     )
 
 

@@ -129,6 +129,7 @@ def lines(status: pb.RelayStatus, reader: Reader) -> list[Line]:
             "  ".join(filter(None, (state, _since(counter.since), counter.user_id, reader.half(counter.why)))),
             _of(counter.state in {"live", "open"}),
         ),
+        *_library(reader("柜台库", "library"), counter.library),
         (reader("交易日", "trading day"), status.trading_day or "–", ""),
         (
             reader("会话", "sessions"),
@@ -169,10 +170,18 @@ def _sometimes(status: pb.RelayStatus, reader: Reader) -> list[Line]:
         found.append(
             (reader("行情", "market data"), _market_data(status.market_data, reader), _of(status.market_data.live))
         )
+        found += _library(reader("行情库", "market library"), status.market_data.library)
     if status.paused.paused:
         paused = status.paused
         found.append((reader("登录暂停", "paused"), f"{_since(paused.since)}  {paused.by}: {paused.reason}", _BAD))
     return found
+
+
+def _library(what: str, library: pb.CounterLibrary) -> list[Line]:
+    if not library.binding:
+        return []
+    parts = (f"{library.binding} {library.binding_version}", library.version, library.file, f"SHA-256 {library.sha256}")
+    return [(what, "  ".join(parts), "")]
 
 
 def _market_data(market: pb.MarketDataState, reader: Reader) -> str:

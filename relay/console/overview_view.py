@@ -18,6 +18,8 @@ from relay.console.words import Language
 
 CERTIFICATE_WARNING_DAYS = 30
 _MOST_REASONS, _MOST_ALARMS = 7, 5
+_DIGEST_SHOWN = 16
+"""of a library's SHA-256; `ctp-relay status` has all of it"""
 _RATE_STEPS, _LEAST_RATE_STEPS = 180, 6
 RATE_FIGURES = {"orders": ("orders", "orders_today"), "events": ("events",)}
 """what a rate is made of: the first of these that a relay counts"""
@@ -86,6 +88,8 @@ class RelayShown:
     sessions: str
     version: str
     started: Moment | None
+    libraries: tuple[str, ...] = ()
+    """what the counter is called through: the trader's, and that of market data"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,7 +325,16 @@ def _relay(relay: WatchedRelay, looked: Looked) -> RelayShown:
         f"{number(sessions.get('total'))} / {number(sessions.get('most'))}" if relay.reachable else "–",
         str(versions.get("ctp-relay") or "–"),
         as_time(str(process.get("started_at", ""))),
+        tuple(_libraries((counter, status.get("market_data") or {}))),
     )
+
+
+def _libraries(parts: Sequence[Mapping[str, Any]]) -> Iterable[str]:
+    for part in parts:
+        if library := part.get("library"):
+            digest = str(library.get("sha256", ""))[:_DIGEST_SHOWN]
+            whose = f"{library.get('binding')} {library.get('binding_version')}"
+            yield f"{whose} · {library.get('version')} · {library.get('file')} · SHA-256 {digest}…"
 
 
 def alarm_shown(alarm: Mapping[str, Any], relay: str, language: Language, fact: Callable[[str], str]) -> AlarmShown:

@@ -1,10 +1,12 @@
-"""What a counter says of itself: what it is, what it offers, and what it wants of a terminal."""
+"""What a counter says of itself, and where: what it is, what it offers, and what it wants of a terminal."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from relay.counter.collected import WantedInfo
+from relay.counter.counter_library import CounterLibrary
 
 COUNTER, SETTINGS = "counter", "settings"
 """who named an exchange"""
@@ -83,8 +85,9 @@ class CounterDescription:
     """what these come to, in words for a terminal: orders, bank_transfers …; a word that is missing is not offered"""
     product: str = ""
     """the counter's own name and version, where it says one"""
+    library: CounterLibrary | None = None
+    """the vendor's, where there is one in this process"""
     library_sha256: str = ""
-    """of the vendor's library in this process, where there is one"""
     trading_day: str = ""
     """the latest login's; empty before one"""
     seconds_ahead: float | None = None
@@ -104,3 +107,14 @@ class CounterDescription:
     """None where it is not known"""
     since: str = ""
     """when the counter registered this, ISO 8601; empty before"""
+
+
+class CounterContext(Protocol):
+    """Where a counter registers what it offers, after each connection; what it said before is replaced whole."""
+
+    @property
+    def library(self) -> CounterLibrary | None:
+        """The relay's, which no connection changes."""
+
+    def register(self, description: CounterDescription) -> None:
+        """The counter is connected, and this is what it offers."""

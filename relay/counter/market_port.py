@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple, Protocol, TypeAlias
 
+from relay.counter.counter_library import CounterLibrary
+
 
 class FeedKind(StrEnum):
     """What may be subscribed of an instrument."""
@@ -60,6 +62,9 @@ class MarketSource(Protocol):
 
     @property
     def fronts(self) -> tuple[str, ...]: ...
+
+    @property
+    def library(self) -> CounterLibrary | None: ...
 
     def start(self) -> None:
         """Begin to connect."""

@@ -20,7 +20,15 @@ from typing import Protocol
 from ctprelay.ctp.v1.requests_pb2 import Request
 from ctprelay.v1.terminal_pb2 import Login
 from relay.counter.collected import CTP, CollectedInfo, WantedInfo
-from relay.counter.description import Board, CounterDescription, Exchange, LoginLevel, OfferedLimit, Pushes
+from relay.counter.description import (
+    Board,
+    CounterContext,
+    CounterDescription,
+    Exchange,
+    LoginLevel,
+    OfferedLimit,
+    Pushes,
+)
 from relay.refusals.refusal import NativeError, Refusal
 
 __all__ = [
@@ -361,13 +369,6 @@ class SteeredCounter(Counter, Protocol):
 
     def use_auth_code(self, relay_auth_code: str) -> None:
         """Authenticate the relay with this code from the next time on."""
-
-
-class CounterContext(Protocol):
-    """Where a counter registers what it offers, after each connection; what it said before is replaced whole."""
-
-    def register(self, description: CounterDescription) -> None:
-        """The counter is connected, and this is what it offers."""
 
 
 class Evidence(Protocol):

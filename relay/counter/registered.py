@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import structlog
 
+from relay.counter.counter_library import CounterLibrary
 from relay.counter.port import CounterDescription
 
 _log = structlog.get_logger(__name__)
@@ -15,6 +16,11 @@ class RegisteredCounter:
     def __init__(self, description: CounterDescription) -> None:
         """`description` is what is known before the first connection."""
         self.description = description
+
+    @property
+    def library(self) -> CounterLibrary | None:
+        """See `port.CounterContext`."""
+        return self.description.library
 
     def register(self, description: CounterDescription) -> None:
         """See `port.CounterContext`."""

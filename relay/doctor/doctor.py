@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from relay.database.database import brief
-from relay.doctor import counter, files, machine, stores, tls
+from relay.doctor import counter, files, libraries, machine, stores, tls
 from relay.doctor.case import Case, Check
 from relay.doctor.finding import Finding, FindingGravity
 from relay.doctor.processes import lock_holder
@@ -32,6 +32,7 @@ CHECKS: tuple[Check, ...] = (
     stores.check_key,
     stores.check_registered_certificates,
     counter.check_library,
+    libraries.check_chosen_libraries,
     counter.check_collector,
     counter.check_fronts,
     counter.check_market_fronts,

@@ -23,6 +23,7 @@ from typing import Self
 
 import structlog
 
+from relay.counter.counter_library import CounterLibrary
 from relay.counter.market_port import FeedItem, FeedKind, MarketSource, MarketState, NotSubscribed
 from relay.faults.faults import Faults
 from relay.faults.table import Fault
@@ -84,6 +85,10 @@ class MarketHub:
     @property
     def fronts(self) -> Sequence[str]:
         return self._source.fronts
+
+    @property
+    def library(self) -> CounterLibrary | None:
+        return self._source.library
 
     @property
     def readers(self) -> int:

@@ -108,7 +108,7 @@ def logged_in(welcome: pb.LoggedIn, attached: Attached) -> bytes:
 
 def _counter(offered: CounterDescription) -> pb.CounterDescription:
     members = Request.DESCRIPTOR.oneofs_by_name["body"].fields
-    pushes = offered.pushes
+    pushes, library = offered.pushes, offered.library
     return pb.CounterDescription(
         system=offered.system,
         version=offered.version,
@@ -129,6 +129,8 @@ def _counter(offered: CounterDescription) -> pb.CounterDescription:
         limits=[pb.OfferedLimit(name=one.name, most=one.most, seconds=one.seconds) for one in offered.limits],
         pushes=None if pushes is None else pb.Pushes(orders=pushes.orders, trades=pushes.trades, replay=pushes.replay),
         since=offered.since,
+        binding="" if library is None else library.binding,
+        library_version="" if library is None else library.version,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -18,6 +19,11 @@ class MarketDataSettings(Section):
         default=(),
         description="addresses of the fronts for market data; needed where enabled",
         examples=[["tcp://198.51.100.10:41213"]],
+    )
+    library: Path | None = Field(
+        default=None,
+        description="file of the vendor's market data library to use in the place of the one in the package of"
+        " `counter.binding`, as `counter.library` is of trading; default: the package's own",
     )
     address: Address | None = Field(
         default=None,

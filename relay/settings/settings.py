@@ -92,6 +92,12 @@ class CounterSettings(Section):
         description="the Python package through which the counter is called; openctp-tts, for a TTS counter, is installed with"
         " ctp-relay[tts]",
     )
+    library: Path | None = Field(
+        default=None,
+        description="file of the vendor's trader library to use in the place of the one in `binding`'s package: a newer build, or"
+        " the broker's own; with the same SONAME and API version, and writable by root or the relay's user alone. Default: the"
+        " package's own",
+    )
     fronts: Annotated[tuple[Front, ...], BeforeValidator(split_list)] = Field(
         default=(),
         validate_default=True,

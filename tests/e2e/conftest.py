@@ -105,6 +105,8 @@ async def start_site(tls: TlsFiles, tmp_path: Path) -> AsyncIterator[StartRelay]
     ) -> Site:
         counter = counter_of(Distribution(str(settings.get("counter__binding", CHOSEN))), config)
         await counter.start()
+        if settings.get("market_data__enabled"):
+            settings.setdefault("market_data__fronts", [counter.address])
         relay = RelayProcess(tmp_path / f"relay-{next(numbers)}", mode, counter.address, tls, settings)
         started.append((counter, relay))
         register(relay)

@@ -170,6 +170,19 @@ async def trade(terminal: RelayTerminal) -> ctp.Trade:
         with_trades.close()
 
 
+async def ticked(site: Site, terminal: RelayTerminal, price: float) -> ctp.DepthMarketData:
+    """Subscribe rb2701, move its market there and wait for that tick."""
+    data = terminal.market_data()
+    ticks = data.ticks()
+    assert await data.subscribe(["rb2701"]) == {}
+    site.counter.control.move_market("rb2701", price)
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        async for tick in ticks:
+            if tick.depth.last_price == price:
+                return tick.depth
+    raise AssertionError("the ticks ended")
+
+
 async def first(items: Subscription[T], wanted: Callable[[T], bool]) -> T:
     """The first item that is wanted, within a deadline that no working relay comes near."""
     async with asyncio.timeout(DEADLINE_SECONDS):

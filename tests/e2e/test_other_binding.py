@@ -19,7 +19,7 @@ from relay.counter.port import Mode
 from terminal_client import CallRefused
 from tests.e2e.binding_under_test import shim_of
 from tests.e2e.conftest import StartRelay
-from tests.e2e.site import INVESTORS, WECHAT_TERMINAL, Site, buy, collect_now, log_in, login_message, trade
+from tests.e2e.site import INVESTORS, WECHAT_TERMINAL, Site, buy, collect_now, log_in, login_message, ticked, trade
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -34,12 +34,13 @@ def tts() -> None:
 
 @pytest.mark.parametrize("mode", list(Mode), ids=lambda mode: mode.value)
 async def test_a_terminal_trades_through_it(start_site: StartRelay, mode: Mode) -> None:
-    """Login, report, order, notice and trade; what its interface lacks is said at the login and refused by name."""
+    """Login, report, order, notice, trade and ticks; what its interface lacks is said at the login and refused by name."""
     catalog = load_catalog(distribution=Distribution.TTS)
-    site = await start_site(mode, counter__binding=Distribution.TTS.value)
+    site = await start_site(mode, counter__binding=Distribution.TTS.value, market_data__enabled=True)
     async with site.terminal() as terminal:
         offered = (await log_in(terminal, INVESTORS[0])).counter
         traded = await trade(terminal)
+        depth = await ticked(site, terminal, 3520.0)
         account = await terminal.requests.qry_trading_account(ctp.QryTradingAccount())
         with pytest.raises(CallRefused) as lacks_request:
             await terminal.request("qry_comb_leg", ctp.QryCombLeg())
@@ -49,25 +50,31 @@ async def test_a_terminal_trades_through_it(start_site: StartRelay, mode: Mode) 
             await terminal.requests.order_insert(memo)
 
     assert (traded.instrument_id, traded.volume) == ("rb2701", 1)
+    assert depth.ask_price1 > depth.bid_price1 > 0
     assert account.rows[0].account_id == INVESTORS[0]
     assert offered is not None
     assert offered.version == catalog.version
     assert {"qry_comb_leg", "offset_setting"} <= set(offered.not_offered)
     assert {"order_insert.order_memo", "rtn_order.session_req_seq"} <= set(offered.fields_not_offered)
-    assert lacks_request.value.refusal.reason == "not_offered_by_counter"
-    assert lacks_field.value.refusal.reason == "field_not_offered_by_counter"
-    assert "InputOrder.order_memo" in lacks_field.value.refusal.message
+    _refused_by_name(lacks_request.value, lacks_field.value)
     assert [line["user_id"] for line in site.reports_of(INVESTORS[0])] == [INVESTORS[0]]
     _the_ledger_says_which_library(site)
     await _wechat_is_refused(site)
 
 
+def _refused_by_name(lacks_request: CallRefused, lacks_field: CallRefused) -> None:
+    assert lacks_request.refusal.reason == "not_offered_by_counter"
+    assert lacks_field.refusal.reason == "field_not_offered_by_counter"
+    assert "InputOrder.order_memo" in lacks_field.refusal.message
+
+
 def _the_ledger_says_which_library(site: Site) -> None:
     """The file that sent the reports: here the shim, which stands in the vendor's place."""
     (started,) = (entry.data for entry in site.relay.ledger() if entry.kind == "relay_started")
-    shim = shim_of(Distribution.TTS).trader
+    shim, market = shim_of(Distribution.TTS).trader, shim_of(Distribution.TTS).market_data
 
-    assert started["binding"] == "openctp-tts"
+    assert (started["binding"], started["binding_version"]) == ("openctp-tts", "6.7.2.3")
+    assert started["market_library"]["file"] == str(market.resolve())
     assert started["library"] == {
         "file": str(shim.resolve()),
         "version": "v6.7.2_SIMCOUNTER",

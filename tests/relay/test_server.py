@@ -20,6 +20,8 @@ from pydantic import SecretStr
 from ctprelay.v1 import terminal_pb2 as pb
 from ctprelay.v1 import terminal_pb2_grpc
 from relay import server
+from relay.counter.counter_library import CounterLibrary
+from relay.counter.description import CounterDescription
 from relay.database.state_lock import AlreadyRunning
 from relay.directory.secrets_box import SecretsBox
 from relay.settings.file import Secrets
@@ -177,12 +179,20 @@ async def test_a_second_relay_on_the_same_files_does_not_start(state_dir: Path, 
     await asyncio.wait_for(serving, 30)
 
 
-def test_what_is_written_at_the_start_names_the_relay_and_no_secret(state_dir: Path) -> None:
+def test_what_is_written_at_the_start_names_the_relay_and_no_secret(
+    state_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Mode, app id, broker, and whether system info is judged: what an inspector asks for first."""
-    written = server._started(settings(state_dir), 7, PlayedCounter())
+    library = CounterLibrary("openctp-ctp", "6.7.11.0", "/opt/trader.so", "v6.7.11_1", "ab" * 32)
+    counter = PlayedCounter()
+    monkeypatch.setattr(counter, "describe", lambda: CounterDescription("ctp", "6.7.11.0", library=library))
+
+    written = server._started(settings(state_dir), 7, counter)
 
     assert written["relay_number"] == 7
     assert written["mode"] == "many_to_many"
     assert written["relay_app_id"] == "relay_1.0"
     assert written["genuineness_checked"] is False
+    assert written["binding_version"] == "6.7.11.0"
+    assert written["library"] == {"file": "/opt/trader.so", "version": "v6.7.11_1", "sha256": "ab" * 32}
     assert AUTH_CODE not in json.dumps(written)

@@ -91,7 +91,7 @@ class RelayStatus(_message.Message):
     def __init__(self, relay: _Optional[str] = ..., relay_number: _Optional[int] = ..., mode: _Optional[str] = ..., broker_id: _Optional[str] = ..., relay_app_id: _Optional[str] = ..., at: _Optional[str] = ..., process: _Optional[_Union[ProcessState, _Mapping]] = ..., readiness: _Optional[_Union[Readiness, _Mapping]] = ..., counter: _Optional[_Union[CounterState, _Mapping]] = ..., trading_day: _Optional[str] = ..., sessions: _Optional[_Union[SessionCounts, _Mapping]] = ..., paused: _Optional[_Union[LoginPause, _Mapping]] = ..., ledger: _Optional[_Union[LedgerState, _Mapping]] = ..., locks: _Optional[int] = ..., certificate: _Optional[_Union[CertificateState, _Mapping]] = ..., faults: _Optional[_Iterable[_Union[Fault, _Mapping]]] = ..., figures: _Optional[_Iterable[_Union[Figure, _Mapping]]] = ..., log_level: _Optional[str] = ..., calls_waiting: _Optional[int] = ..., queued_bytes: _Optional[int] = ..., orders_today: _Optional[int] = ..., orders_per_day: _Optional[int] = ..., market_data: _Optional[_Union[MarketDataState, _Mapping]] = ...) -> None: ...
 
 class MarketDataState(_message.Message):
-    __slots__ = ("live", "why", "fronts", "readers", "depths", "quote_requests", "received", "sent", "passed_over")
+    __slots__ = ("live", "why", "fronts", "readers", "depths", "quote_requests", "received", "sent", "passed_over", "library")
     LIVE_FIELD_NUMBER: _ClassVar[int]
     WHY_FIELD_NUMBER: _ClassVar[int]
     FRONTS_FIELD_NUMBER: _ClassVar[int]
@@ -101,6 +101,7 @@ class MarketDataState(_message.Message):
     RECEIVED_FIELD_NUMBER: _ClassVar[int]
     SENT_FIELD_NUMBER: _ClassVar[int]
     PASSED_OVER_FIELD_NUMBER: _ClassVar[int]
+    LIBRARY_FIELD_NUMBER: _ClassVar[int]
     live: bool
     why: str
     fronts: _containers.RepeatedScalarFieldContainer[str]
@@ -110,7 +111,8 @@ class MarketDataState(_message.Message):
     received: int
     sent: int
     passed_over: int
-    def __init__(self, live: _Optional[bool] = ..., why: _Optional[str] = ..., fronts: _Optional[_Iterable[str]] = ..., readers: _Optional[int] = ..., depths: _Optional[int] = ..., quote_requests: _Optional[int] = ..., received: _Optional[int] = ..., sent: _Optional[int] = ..., passed_over: _Optional[int] = ...) -> None: ...
+    library: CounterLibrary
+    def __init__(self, live: _Optional[bool] = ..., why: _Optional[str] = ..., fronts: _Optional[_Iterable[str]] = ..., readers: _Optional[int] = ..., depths: _Optional[int] = ..., quote_requests: _Optional[int] = ..., received: _Optional[int] = ..., sent: _Optional[int] = ..., passed_over: _Optional[int] = ..., library: _Optional[_Union[CounterLibrary, _Mapping]] = ...) -> None: ...
 
 class ProcessState(_message.Message):
     __slots__ = ("pid", "started_at", "uptime_seconds", "host", "user", "versions", "resident_bytes", "open_files", "open_files_limit")
@@ -159,7 +161,7 @@ class Readiness(_message.Message):
     def __init__(self, ready: _Optional[bool] = ..., draining: _Optional[bool] = ..., reason: _Optional[str] = ..., code: _Optional[int] = ..., message: _Optional[str] = ..., advice: _Optional[str] = ...) -> None: ...
 
 class CounterState(_message.Message):
-    __slots__ = ("state", "since", "why", "user_id", "fronts", "sessions", "live", "system", "interface_version", "exchanges")
+    __slots__ = ("state", "since", "why", "user_id", "fronts", "sessions", "live", "system", "interface_version", "exchanges", "library")
     STATE_FIELD_NUMBER: _ClassVar[int]
     SINCE_FIELD_NUMBER: _ClassVar[int]
     WHY_FIELD_NUMBER: _ClassVar[int]
@@ -170,6 +172,7 @@ class CounterState(_message.Message):
     SYSTEM_FIELD_NUMBER: _ClassVar[int]
     INTERFACE_VERSION_FIELD_NUMBER: _ClassVar[int]
     EXCHANGES_FIELD_NUMBER: _ClassVar[int]
+    LIBRARY_FIELD_NUMBER: _ClassVar[int]
     state: str
     since: str
     why: str
@@ -180,7 +183,22 @@ class CounterState(_message.Message):
     system: str
     interface_version: str
     exchanges: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, state: _Optional[str] = ..., since: _Optional[str] = ..., why: _Optional[str] = ..., user_id: _Optional[str] = ..., fronts: _Optional[_Iterable[str]] = ..., sessions: _Optional[int] = ..., live: _Optional[int] = ..., system: _Optional[str] = ..., interface_version: _Optional[str] = ..., exchanges: _Optional[_Iterable[str]] = ...) -> None: ...
+    library: CounterLibrary
+    def __init__(self, state: _Optional[str] = ..., since: _Optional[str] = ..., why: _Optional[str] = ..., user_id: _Optional[str] = ..., fronts: _Optional[_Iterable[str]] = ..., sessions: _Optional[int] = ..., live: _Optional[int] = ..., system: _Optional[str] = ..., interface_version: _Optional[str] = ..., exchanges: _Optional[_Iterable[str]] = ..., library: _Optional[_Union[CounterLibrary, _Mapping]] = ...) -> None: ...
+
+class CounterLibrary(_message.Message):
+    __slots__ = ("binding", "binding_version", "file", "version", "sha256")
+    BINDING_FIELD_NUMBER: _ClassVar[int]
+    BINDING_VERSION_FIELD_NUMBER: _ClassVar[int]
+    FILE_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    SHA256_FIELD_NUMBER: _ClassVar[int]
+    binding: str
+    binding_version: str
+    file: str
+    version: str
+    sha256: str
+    def __init__(self, binding: _Optional[str] = ..., binding_version: _Optional[str] = ..., file: _Optional[str] = ..., version: _Optional[str] = ..., sha256: _Optional[str] = ...) -> None: ...
 
 class SessionCounts(_message.Message):
     __slots__ = ("total", "live", "recovering", "lingering", "logging_in", "most", "investors")

@@ -241,7 +241,7 @@ class MarketDataAccess(_message.Message):
     def __init__(self, token: _Optional[bytes] = ..., port: _Optional[int] = ...) -> None: ...
 
 class CounterDescription(_message.Message):
-    __slots__ = ("system", "version", "exchanges", "capabilities", "not_offered", "fields_not_offered", "product", "library_sha256", "trading_day", "seconds_ahead", "levels", "currencies", "accounts", "translated", "local", "wanted", "limits", "pushes", "since")
+    __slots__ = ("system", "version", "exchanges", "capabilities", "not_offered", "fields_not_offered", "product", "library_sha256", "trading_day", "seconds_ahead", "levels", "currencies", "accounts", "translated", "local", "wanted", "limits", "pushes", "since", "binding", "library_version")
     SYSTEM_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     EXCHANGES_FIELD_NUMBER: _ClassVar[int]
@@ -261,6 +261,8 @@ class CounterDescription(_message.Message):
     LIMITS_FIELD_NUMBER: _ClassVar[int]
     PUSHES_FIELD_NUMBER: _ClassVar[int]
     SINCE_FIELD_NUMBER: _ClassVar[int]
+    BINDING_FIELD_NUMBER: _ClassVar[int]
+    LIBRARY_VERSION_FIELD_NUMBER: _ClassVar[int]
     system: str
     version: str
     exchanges: _containers.RepeatedCompositeFieldContainer[Exchange]
@@ -280,7 +282,9 @@ class CounterDescription(_message.Message):
     limits: _containers.RepeatedCompositeFieldContainer[OfferedLimit]
     pushes: Pushes
     since: str
-    def __init__(self, system: _Optional[str] = ..., version: _Optional[str] = ..., exchanges: _Optional[_Iterable[_Union[Exchange, _Mapping]]] = ..., capabilities: _Optional[_Iterable[str]] = ..., not_offered: _Optional[_Iterable[str]] = ..., fields_not_offered: _Optional[_Iterable[str]] = ..., product: _Optional[str] = ..., library_sha256: _Optional[str] = ..., trading_day: _Optional[str] = ..., seconds_ahead: _Optional[float] = ..., levels: _Optional[_Iterable[_Union[LoginLevel, _Mapping]]] = ..., currencies: _Optional[_Iterable[str]] = ..., accounts: _Optional[_Iterable[str]] = ..., translated: _Optional[_Iterable[str]] = ..., local: _Optional[_Iterable[str]] = ..., wanted: _Optional[_Iterable[_Union[WantedInfo, _Mapping]]] = ..., limits: _Optional[_Iterable[_Union[OfferedLimit, _Mapping]]] = ..., pushes: _Optional[_Union[Pushes, _Mapping]] = ..., since: _Optional[str] = ...) -> None: ...
+    binding: str
+    library_version: str
+    def __init__(self, system: _Optional[str] = ..., version: _Optional[str] = ..., exchanges: _Optional[_Iterable[_Union[Exchange, _Mapping]]] = ..., capabilities: _Optional[_Iterable[str]] = ..., not_offered: _Optional[_Iterable[str]] = ..., fields_not_offered: _Optional[_Iterable[str]] = ..., product: _Optional[str] = ..., library_sha256: _Optional[str] = ..., trading_day: _Optional[str] = ..., seconds_ahead: _Optional[float] = ..., levels: _Optional[_Iterable[_Union[LoginLevel, _Mapping]]] = ..., currencies: _Optional[_Iterable[str]] = ..., accounts: _Optional[_Iterable[str]] = ..., translated: _Optional[_Iterable[str]] = ..., local: _Optional[_Iterable[str]] = ..., wanted: _Optional[_Iterable[_Union[WantedInfo, _Mapping]]] = ..., limits: _Optional[_Iterable[_Union[OfferedLimit, _Mapping]]] = ..., pushes: _Optional[_Union[Pushes, _Mapping]] = ..., since: _Optional[str] = ..., binding: _Optional[str] = ..., library_version: _Optional[str] = ...) -> None: ...
 
 class LoginLevel(_message.Message):
     __slots__ = ("name", "up", "of_terminal")

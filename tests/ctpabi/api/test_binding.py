@@ -63,7 +63,7 @@ def test_two_vendor_libraries_are_one_too_many(tmp_path: Path, monkeypatch: pyte
         (tmp_path / "openctp_ctp.libs" / name).touch()
     monkeypatch.setattr("importlib.util.find_spec", lambda _: _Spec(str(tmp_path / "openctp_ctp" / "__init__.py")))
 
-    with pytest.raises(binding.BindingMismatch, match="2 trader libraries"):
+    with pytest.raises(binding.BindingMismatch, match="2 files libthosttraderapi_se"):
         binding.vendor_library()
 
 

@@ -17,8 +17,9 @@ from ctpabi.shim.substitute import BindingMissing, environment
 
 _ASK = """
 import dataclasses, json
-from ctpabi.api import binding, loaded_library
-print(json.dumps(dataclasses.asdict(loaded_library.loaded_library(binding.load()))))
+from ctpabi.api import chosen_library
+from ctpabi.catalog import Distribution
+print(json.dumps(dataclasses.asdict(chosen_library.load(Distribution.CTP, {}).library)))
 """
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from ctpabi.catalog import Interface
+from ctpabi.elf import dynamic_names
 from ctpabi.shim import substitute
 from ctpabi.shim.build import Shim
 
@@ -25,7 +26,7 @@ def test_the_shim_carries_the_name_the_binding_needs(shim: Shim, interface: Inte
     library = shim.trader if interface is Interface.TRADER else shim.market_data
     needed = substitute.installed().library_name(interface)
 
-    assert substitute.dynamic_names(library).soname == needed
+    assert dynamic_names(library).soname == needed
     assert library.name == needed
 
 
@@ -34,7 +35,7 @@ def test_a_file_that_is_no_library_is_refused(tmp_path: Path) -> None:
     (tmp_path / "text.so").write_text("not ELF")
 
     with pytest.raises(ValueError, match=r"text\.so is not a 64-bit little-endian ELF file"):
-        substitute.dynamic_names(tmp_path / "text.so")
+        dynamic_names(tmp_path / "text.so")
 
 
 def test_a_missing_binding_is_named_with_its_command(tmp_path: Path) -> None:

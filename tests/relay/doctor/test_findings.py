@@ -33,7 +33,7 @@ from tests.relay.doctor.conftest import Patient
 GRAVE, WARNING, OK = FindingGravity.GRAVE, FindingGravity.WARNING, FindingGravity.OK
 ROWS = [
     row
-    for name in ("files", "tls", "machine", "stores", "counter")
+    for name in ("files", "tls", "machine", "stores", "counter", "library")
     for row in vars(import_module(f"relay.doctor.rows.{name}")).values()
     if isinstance(row, FindingRow)
 ]

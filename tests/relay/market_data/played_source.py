@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterable
 
 from ctprelay.ctp.v1.structs_pb2 import DepthMarketData, ForQuoteRsp
+from relay.counter.counter_library import CounterLibrary
 from relay.counter.market_port import FeedItem, FeedKind, MarketItem
 
 
@@ -13,6 +14,7 @@ class PlayedSource:
     """`relay.counter.market_port.MarketSource`; `asked` is every change, in its order."""
 
     fronts = ("tcp://127.0.0.1:1",)
+    library = CounterLibrary("openctp-ctp", "6.7.11.0", "/opt/md.so", "v6.7.11_1", "ab" * 32)
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, FeedKind, list[str]]] = []

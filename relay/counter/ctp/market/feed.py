@@ -27,6 +27,7 @@ from ctpabi.api.spi import Put, RawEvent
 from ctpabi.catalog import Catalog
 from ctpabi.codec import layout, text
 from ctpabi.codec.messages import message_encoder
+from relay.counter.counter_library import CounterLibrary
 from relay.counter.ctp.market.machine import NOTHING, FeedMachine, FeedPhase, FeedStep
 from relay.counter.ctp.session.patience import Patience
 from relay.counter.market_port import FeedItem, FeedKind, MarketItem, MarketState, NotSubscribed
@@ -61,7 +62,9 @@ class CtpMarketFeed:
         fronts: tuple[str, ...],
         broker_id: str,
         patience: Patience,
+        library: CounterLibrary | None = None,
     ) -> None:
+        self.library = library
         self.fronts = fronts
         self._new_api = new_api
         self._catalog = catalog

@@ -14,6 +14,7 @@ from ctpabi.catalog import Catalog
 from ctpabi.codec import text
 from ctprelay.v1 import terminal_pb2 as pb
 from relay.counter.breaker import Breaker
+from relay.counter.counter_library import CounterLibrary
 from relay.counter.ctp.orders.tools import DriverTools
 from relay.counter.ctp.session.counter_watch import CounterWatch
 from relay.counter.ctp.session.login_gate import LoginGate
@@ -67,13 +68,14 @@ class Connector:
         watch: CounterWatch | None = None,
         passwords: RightPasswords | None = None,
         alarms: Alarms | None = None,
+        library: CounterLibrary | None = None,
     ) -> None:
-        """`watch`, `passwords` and `alarms` are the process's; None makes them this connector's own."""
+        """`library` is the one behind `binding`. `watch`, `passwords` and `alarms` are the process's; None makes them this connector's own."""
         self.binding = binding
         self.alarms = alarms or Alarms()
         self._address = address
         self.evidence = evidence
-        self.registered = RegisteredCounter(offered(binding.catalog))
+        self.registered = RegisteredCounter(offered(binding.catalog, library=library))
         self.watch = watch or CounterWatch(Faults(), Breaker())
         self.gate = LoginGate(address.inits_per_second, self.watch.breaker, self.alarms)
         self._tools = SessionTools(

@@ -128,7 +128,7 @@ class LoginSteps:
     def live(self, *, day_changed: bool) -> events.SessionLive:
         """The outcome of all steps; what the counter offers is registered."""
         login = layout.unpack(self._catalog.structs["RspUserLogin"], self._login)
-        offers = offered(self._catalog, self._login)
+        offers = offered(self._catalog, self._login, self._context.library)
         self._context.register(offers)
         attached = Attached(
             trading_day=login["TradingDay"],

@@ -8,11 +8,13 @@ order. CTP has no boards, and the trader interface no market data.
 
 from __future__ import annotations
 
+from ctpabi.api.binding import Binding, MarketBinding
 from ctpabi.catalog import Catalog
 from ctpabi.codec import layout
 from ctprelay.ctp.v1.events_pb2 import Event
 from ctprelay.ctp.v1.requests_pb2 import Request
 from relay.counter.collected import CTP_WANTED
+from relay.counter.counter_library import CounterLibrary
 from relay.counter.port import CounterDescription, Exchange, Pushes
 
 _CLOCKS = {
@@ -35,7 +37,7 @@ _CAPABILITIES = {
 """what a terminal may want -> the request it needs"""
 
 
-def offered(catalog: Catalog, login: bytes | None = None) -> CounterDescription:
+def offered(catalog: Catalog, login: bytes | None = None, library: CounterLibrary | None = None) -> CounterDescription:
     """`login` is CThostFtdcRspUserLoginField's bytes, None before a login."""
     requests = frozenset(method.proto_name for method in catalog.requests)
     return CounterDescription(
@@ -47,7 +49,17 @@ def offered(catalog: Catalog, login: bytes | None = None) -> CounterDescription:
         capabilities=tuple(word for word, request in _CAPABILITIES.items() if request in requests),
         wanted=(CTP_WANTED,),
         pushes=Pushes(orders=True, trades=True, replay="day"),
+        library=library,
+        library_sha256="" if library is None else library.sha256,
     )
+
+
+def library_of(binding: Binding | MarketBinding) -> CounterLibrary | None:
+    """What an imported binding calls, where that was asked for."""
+    found = binding.library
+    if found is None:
+        return None
+    return CounterLibrary(binding.catalog.distribution, binding.version, found.file, found.version, found.sha256)
 
 
 def _lacking(catalog: Catalog) -> tuple[str, ...]:
