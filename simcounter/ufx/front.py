@@ -222,6 +222,7 @@ class UfxFront:
             extra = {
                 Tag.SUBSCRIPTION_KEY: key,
                 Tag.ERROR_NUMBER: error,
+                Tag.RETURN_CODE: error,
                 Tag.ERROR_TEXT: "订阅校验失败" if error else "",
             }
             self._answer(connection, function, tags, extra)
