@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-from relay.alarms.channels import AlarmCommand, Channel, DingTalkRobot, Mail, PlainWebhook, WeComRobot
+from relay.alarms.channels import AlarmCommand, Channel, Mail
 from relay.alarms.message import event_item, item_of
 from relay.alarms.recent import RecentAlarms
 from relay.alarms.remedies import REMEDIES
@@ -35,6 +35,24 @@ SAID_AS_FAULT = frozenset(
 
 def channels_of(settings: AlarmSettings) -> list[Channel]:
     """Reads the secret files; raises SecretFileRefused naming the file."""
+    ways = _web_channels(settings)
+    if settings.smtp_address is not None and settings.email_to:
+        host, port = split_address(settings.smtp_address)
+        file = settings.smtp_password_file
+        password = read_secret(file).get_secret_value() if file is not None else ""
+        sender = settings.email_from or settings.email_to[0]
+        ways.append(Mail(host, port, sender, settings.email_to, settings.smtp_security, settings.smtp_user, password))
+    if settings.command:
+        ways.append(AlarmCommand(settings.command))
+    return ways
+
+
+def _web_channels(settings: AlarmSettings) -> list[Channel]:
+    if not (settings.wecom_url_file or settings.dingtalk_url_file or settings.webhook_url_file):
+        return []
+    # The HTTP client is large. It is imported with the settings that ask for it, not when the machine may be ill.
+    from relay.alarms.web_channels import DingTalkRobot, PlainWebhook, WeComRobot  # noqa: PLC0415
+
     ways: list[Channel] = []
     if settings.wecom_url_file is not None:
         ways.append(WeComRobot(read_secret(settings.wecom_url_file).get_secret_value()))
@@ -44,14 +62,6 @@ def channels_of(settings: AlarmSettings) -> list[Channel]:
         ways.append(DingTalkRobot(read_secret(settings.dingtalk_url_file).get_secret_value(), signed_with))
     if settings.webhook_url_file is not None:
         ways.append(PlainWebhook(read_secret(settings.webhook_url_file).get_secret_value()))
-    if settings.smtp_address is not None and settings.email_to:
-        host, port = split_address(settings.smtp_address)
-        file = settings.smtp_password_file
-        password = read_secret(file).get_secret_value() if file is not None else ""
-        sender = settings.email_from or settings.email_to[0]
-        ways.append(Mail(host, port, sender, settings.email_to, settings.smtp_security, settings.smtp_user, password))
-    if settings.command:
-        ways.append(AlarmCommand(settings.command))
     return ways
 
 

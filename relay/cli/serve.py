@@ -5,9 +5,10 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+from ctpabi.later_commands import importing
 from relay.cli.context import DEFAULT_CONFIG, ConfigPath
 from relay.cli.doctor import look_before_serving
-from relay.cli.output import reporting
+from relay.cli.workplace import reporting_stores
 from relay.settings.file import load
 
 
@@ -16,7 +17,7 @@ def serve(config: ConfigPath = DEFAULT_CONFIG) -> None:
 
     It does not start where `ctp-relay doctor` finds something grave that would keep it from serving.
     """
-    with reporting():
+    with reporting_stores():
         settings = load(config)
         note = look_before_serving(settings)
         _part("relay.server").run(settings, lambda: load(config), note)
@@ -24,4 +25,5 @@ def serve(config: ConfigPath = DEFAULT_CONFIG) -> None:
 
 def _part(name: str) -> Any:
     """What runs is loaded when the settings are right: it brings the vendor's library along."""
-    return importlib.import_module(name)
+    with importing():
+        return importlib.import_module(name)

@@ -10,14 +10,12 @@ import typer
 from ctpabi.command_help import TwoLanguages
 from ctpabi.later_commands import Announced
 
-_LOADED = """
-import sys
+_RUN = """
 from {module} import app
 try:
     app({words!r})
 except SystemExit:
     pass
-print(*sorted({{name.partition(".")[0] for name in sys.modules}}), file=sys.stderr)
 """
 
 
@@ -39,8 +37,13 @@ def commands_of(app: typer.Typer) -> list[str]:
 
 def packages_loaded(module: str, *words: str) -> set[str]:
     """By a process of its own that runs `words` of the app in `module`."""
+    return {name.partition(".")[0] for name in modules_loaded(_RUN.format(module=module, words=list(words)))}
+
+
+def modules_loaded(code: str) -> set[str]:
+    """By a process of its own that runs `code`."""
     child = subprocess.run(
-        [sys.executable, "-c", _LOADED.format(module=module, words=list(words))],
+        [sys.executable, "-c", f"{code}\nimport sys\nprint(*sys.modules, file=sys.stderr)"],
         capture_output=True,
         text=True,
         check=True,

@@ -1,4 +1,4 @@
-"""Where alembic meets the relay's tables: the connection comes from `relay.database.database.upgrade`."""
+"""Where alembic meets the relay's tables: the connection comes from `relay.database.migrating.migrate`."""
 
 from alembic import context
 

@@ -17,8 +17,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from relay.alarms.channels import AlarmCommand, Channel, DingTalkRobot, Mail, NotDelivered, PlainWebhook, WeComRobot
+from relay.alarms.channels import AlarmCommand, Channel, Mail, NotDelivered
 from relay.alarms.message import AlarmItem, AlarmMessage, AlarmPhase, item_of, message_of
+from relay.alarms.web_channels import DingTalkRobot, PlainWebhook, WeComRobot
 from relay.faults.faults import FaultEdge, Faults
 from relay.faults.table import Fault, Gravity
 from tests.relay.alarms.robot import KEY, Robot

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import errno
-import importlib
 import json
 import os
 import pwd
@@ -20,7 +19,7 @@ from typer.testing import CliRunner, Result
 
 from relay.admin import ledger as admin_ledger
 from relay.cli.app import app
-from relay.database.database import open_database, writing
+from relay.database.database import DatabaseUnusable, open_database, writing
 from relay.database.times import COUNTER_ZONE
 from relay.ledger.chain import stored_text
 from relay.ledger.export_file import sealed_lines
@@ -436,6 +435,12 @@ def test_a_name_that_is_no_text_is_told_in_words(run: Run) -> None:
     assert sent.splitlines()[-1] == "an argument is not UTF-8 text"
 
 
+def takes_a_free_port(place: Path) -> None:
+    """Before it serves it looks whether the port is free; another relay of this machine may have the usual one."""
+    settings = place / "relay.toml"
+    settings.write_text(settings.read_text().replace("127.0.0.1:50051", "127.0.0.1:0"))
+
+
 def test_serving_starts_with_checked_settings(run: Run, monkeypatch: pytest.MonkeyPatch, place: Path) -> None:
     """The server gets the settings; without the auth code it is not started."""
     started: list[Any] = []
@@ -447,15 +452,29 @@ def test_serving_starts_with_checked_settings(run: Run, monkeypatch: pytest.Monk
             started.append(settings)
             assert load() == settings, "a reload reads the same file"
 
-    monkeypatch.setattr(
-        "relay.cli.serve._part", lambda name: Server if name == "relay.server" else importlib.import_module(name)
-    )
+    monkeypatch.setattr("relay.cli.serve._part", lambda _: Server)
     certify(place)
+    takes_a_free_port(place)
     run("serve")
     (place / "relay_auth_code.secret").unlink()
     run("serve", exit_code=3)
 
     assert [settings.counter.broker_id for settings in started] == ["9999"]
+
+
+def test_serving_ends_with_the_databases_code(run: Run, monkeypatch: pytest.MonkeyPatch, place: Path) -> None:
+    """A database that is not as it must be is said in one line."""
+
+    class Server:
+        @staticmethod
+        def run(*_: object) -> None:
+            raise DatabaseUnusable("the database has no tables")
+
+    monkeypatch.setattr("relay.cli.serve._part", lambda _: Server)
+    certify(place)
+    takes_a_free_port(place)
+
+    assert run("serve", exit_code=4).stderr.splitlines()[-1] == "the database has no tables"
 
 
 def test_help_and_version() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from relay.cli.app import RelayCommands, app
-from tests.ctpabi.light_start import commands_of, packages_loaded, wrong_announcements
+from tests.ctpabi.light_start import commands_of, modules_loaded, packages_loaded, wrong_announcements
 
 HEAVY = {
     "alembic", "argon2", "cryptography", "google", "grpc", "httpx", "jinja2", "openctp_ctp", "prometheus_client",
@@ -48,3 +48,11 @@ def test_the_list_of_commands_says_what_their_own_help_says() -> None:
     """It is written out where no command is imported; what is copied there is held here."""
     assert wrong_announcements(RelayCommands) == []
     assert commands_of(app) == list(RelayCommands.later)
+
+
+def test_a_relay_loads_what_its_settings_ask_for() -> None:
+    """Not the other database, not the HTTP client of alarms, and no migrations where the tables are right."""
+    loaded = modules_loaded("import relay.cli.serve, relay.server")
+
+    assert "relay.sessions.sessions" in loaded
+    assert loaded & {"alembic", "httpx", "jinja2", "mako", "psycopg", "sqlalchemy.dialects.postgresql"} == set()

@@ -13,6 +13,7 @@ from sqlalchemy import Engine, insert, select, text
 from sqlalchemy.exc import DatabaseError
 
 from relay.database.database import (
+    VERSIONS,
     DatabaseUnusable,
     brief,
     open_database,
@@ -22,6 +23,7 @@ from relay.database.database import (
     upgrade,
     writing,
 )
+from relay.database.migrating import newest_revision
 from relay.database.schema import LEDGER, LEDGER_HEAD, METADATA, TERMINAL
 
 ENTRY = {
@@ -44,6 +46,11 @@ def test_an_upgrade_done_again_changes_nothing(engine: Engine) -> None:
     present, wanted = revisions(engine)
     assert present == wanted
     require_current(engine)
+
+
+def test_the_newest_revision_is_the_one_that_alembic_finds() -> None:
+    """A start looks at the files' names alone."""
+    assert max(file.name.partition("_")[0] for file in VERSIONS.glob("[0-9]*.py")) == newest_revision()
 
 
 def test_terminals_from_before_the_kinds_send_ordinary_reports(database_url: SecretStr) -> None:
