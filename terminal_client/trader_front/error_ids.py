@@ -35,7 +35,7 @@ _ROWS: dict[int, tuple[str, ...]] = {
         "logins_paused", "relay_full", "relay_misconfigured", "relay_stuck",
     ),
     NOT_LOGGED_IN: ("not_logged_in", "session_gone"),
-    NO_FUNCTION: ("unknown_method", "not_offered_by_counter", "field_not_offered_by_counter", "session_method", "password_is_with_the_relay", "not_in_this_mode"),
+    NO_FUNCTION: ("unknown_method", "not_offered_by_counter", "field_not_offered_by_counter", "value_not_offered_by_counter", "session_method", "password_is_with_the_relay", "not_in_this_mode"),
     _NO_PRIVILEGE: ("not_your_investor", "not_your_account", "not_your_trading_code"),
     _BAD_FIELD: (
         "request_malformed", "wrong_struct_size", "message_too_large", "mac_address_missing", "order_key_too_long",
