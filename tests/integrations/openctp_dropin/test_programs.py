@@ -109,6 +109,21 @@ async def test_a_settlement_statement_is_the_same_file(site: Site, tmp_path: Pat
 
 
 @all_of_them
+async def test_a_cancel_of_nothing_is_heard_the_same(site: Site, tmp_path: Path) -> None:
+    """Five of them, both callbacks, every field: other are only the session's name, the words, and the address that the relay fills in."""
+    both = [await run(site, folder(tmp_path, run), [PROGRAMS / "cancels.py"]) for run in (directly, behind)]
+
+    assert [ended.status for ended in both] == [0, 0], both
+    front, relay = (ended.output.splitlines() for ended in both)
+    others = [(one, other) for one, other in zip(front, relay, strict=True) if one != other]
+    fields = {one.partition(" = ")[0].rpartition(".")[2] for one, _ in others}
+    assert fields <= {"FrontID", "SessionID", "IPAddress", "OrderSysID", "ErrorMsg"}
+    assert all("中继：" in other for _, other in others if "ErrorMsg" in other)
+    numbers = [line.rpartition(" ")[2] for line in relay if "ErrorID" in line]
+    assert numbers == ["25"] * 6 + ["26"] * 4
+
+
+@all_of_them
 async def test_leaving_in_a_callback_ends_the_program(site: Site, tmp_path: Path) -> None:
     """`exit(-1)` when the login is refused, as most programs write it: the words are printed, and the status is theirs."""
     ended = await behind(site, tmp_path, [PROGRAMS / "menu_client.py"], variables={"MENU_PASSWORD": "wrong"})
