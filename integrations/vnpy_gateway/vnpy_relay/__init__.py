@@ -3,6 +3,7 @@
 * `gateway`        what vn.py loads: `from vnpy_relay import RelayGateway`
 * `settings`       what a user fills in before connecting
 * `session`, `session_thread`, `inquiry`, `orders_sent`  one login and what goes on in it, without vn.py
+* `reach`          why the relay is not reached, for its user
 * `blotter`        which order and trade is news
 * `market`, `quotes`  ticks, over every reconnect
 * `names`          what orders and trades are called

@@ -10,8 +10,17 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable
 from typing import Protocol
 
-from terminal_client import MarketData, MarketDataNotOffered, NotConnected, RelayTerminal, Status, Tick
+from terminal_client import MarketData, MarketDataNotOffered, NotConnected, RelayTerminal, State, Status, Tick
 from terminal_client.market.ticks import TickReader
+
+_WORDS = {
+    ("relay", State.LIVE): "行情已接通 Market data is connected",
+    ("relay", State.RECONNECTING): "行情中断，正在重连 Reconnecting market data: {status.reason}",
+    ("relay", State.ENDED): "行情已结束 Market data has ended: {status.reason}",
+    ("counter", "live"): "行情前置正常 The front for market data is there",
+    ("counter", "recovering"): "行情前置中断，暂无行情 No market data until its front is back: {status.reason}",
+}
+_OTHER = "行情 Market data, {status.of}: {status.state} {status.reason}"
 
 
 class TickWindow(Protocol):
@@ -67,7 +76,7 @@ class MarketSide:
 
     async def _follow(self, statuses: AsyncIterator[Status]) -> None:
         async for status in statuses:
-            self._window.say(f"行情 Market data, {status.of}: {status.state} {status.reason}".rstrip())
+            self._window.say(_WORDS.get((status.of, status.state), _OTHER).format(status=status).rstrip(": "))
 
     async def _show(self, ticks: TickReader) -> None:
         while True:

@@ -42,6 +42,7 @@ from vnpy_relay.inquiry import HOLDINGS, Inquiry, Question
 from vnpy_relay.market import MarketSide, TickWindow
 from vnpy_relay.names import OrderName
 from vnpy_relay.orders_sent import OrdersSent
+from vnpy_relay.reach import with_advice
 from vnpy_relay.settings import ConnectSetting
 
 log = logging.getLogger(__name__)
@@ -135,7 +136,7 @@ class GatewaySession:
             try:
                 await self._terminal.login_with(await self._credentials())
             except NotConnected as error:
-                why = str(error)
+                why = with_advice(str(error))
             except LoginRejected as rejection:
                 if not rejection.refusal.retry_after_seconds:
                     raise

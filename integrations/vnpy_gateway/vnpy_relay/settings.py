@@ -117,7 +117,8 @@ def _file(given: Mapping[str, Any], name: str) -> Path | None:
         return None
     path = Path(text).expanduser()
     if not path.is_file():
-        raise SettingInvalid(f"「{name}」没有这个文件：{path} 「{name}」: no such file")
+        # vn.py works in its own folder, not where it was started: the whole path shows where was looked.
+        raise SettingInvalid(f"「{name}」没有这个文件：{path.absolute()} 「{name}」: no such file")
     return path
 
 

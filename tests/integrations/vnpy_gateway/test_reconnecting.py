@@ -164,6 +164,23 @@ async def test_a_relay_that_is_not_there_is_waited_for(site: Site, start_trader:
     assert early == ""
 
 
+UNREACHED: list[tuple[dict[str, str], str]] = [
+    ({"CA证书": ""}, "请核对「CA证书」"),
+    ({"证书名称": "relay.firm.example"}, "填写「证书名称」"),
+    ({"CA证书": "firm-ca.pem"}, "vnpy/firm-ca.pem"),
+]
+
+
+@many_to_one_only
+async def test_what_keeps_it_from_the_relay_is_said_by_field(site: Site, start_trader: StartTrader) -> None:
+    """In Chinese; a file is named with the folder where it was looked for, which is vn.py's own."""
+    async with start_trader() as vnpy:
+        for wrong, said in UNREACHED:
+            after = len(vnpy.lines)
+            await vnpy.ask("connect", setting=setting_for(site, INVESTORS[2], **wrong))
+            await logged(vnpy, said, after)
+
+
 async def test_a_wrong_password_is_tried_once(site: Site, start_trader: StartTrader) -> None:
     """The log says who refused it; the user corrects the field and connects."""
     setting = setting_for(site, INVESTORS[3])
