@@ -27,6 +27,7 @@ WRITERS = (
     "codegen.pages.requests",
     "codegen.pages.refusals",
     "codegen.pages.manual_pages",
+    "codegen.completion.scripts",
     "codegen.openctp_constants",
 )
 """Modules whose `files()` are written too. They import relay and messages, so they are imported when the messages are written."""

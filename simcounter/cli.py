@@ -15,6 +15,7 @@ from typing import Annotated, Any, TypeVar, cast
 import typer
 from rich.console import Console
 
+from ctpabi.command_completion import completion_command
 from ctpabi.locale import LocaleMissing
 from ctpabi.outside_text import harmless_json
 from ctpabi.shim.build import BuildFailed, CompilerMissing
@@ -36,7 +37,10 @@ CONTROL_SECONDS = 600.0
 _T = TypeVar("_T")
 
 app = typer.Typer(
-    help="A simulated CTP counter for trading offline.", no_args_is_help=True, pretty_exceptions_show_locals=False
+    help="A simulated CTP counter for trading offline.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_show_locals=False,
 )
 
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="TOML file; its names are CounterConfig's")]
@@ -191,6 +195,8 @@ def build() -> None:
         print(f"ctp-simcounter: {error}", file=sys.stderr)
         raise typer.Exit(1) from error
 
+
+app.command("completion")(completion_command("ctp-simcounter", Path(__file__).with_name("completions")))
 
 if __name__ == "__main__":
     app()

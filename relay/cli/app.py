@@ -44,6 +44,11 @@ class RelayCommands(TwoLanguages):
             "Ask what a new relay must know, and make settings, secret files and a certificate for trying out.",
             epilog="Example: ctp-relay init /etc/ctp-relay",
         ),
+        "completion": Later(
+            "relay.cli.completion:completion",
+            "Print the script that completes commands, options and choices in your shell; it starts nothing.",
+            epilog="Example: ctp-relay completion bash > ~/.local/share/bash-completion/completions/ctp-relay",
+        ),
         "serve": Later(
             "relay.cli.serve:serve",
             "Run the relay until a signal stops it (SIGTERM drains, a second one stops at once).",

@@ -71,6 +71,10 @@ class TerminalCommands(TwoLanguages):
         "call": Later(
             "terminal_client.cli.queries:call", "任意请求: any of the counter's requests, its fields as JSON."
         ),
+        "completion": Later(
+            "terminal_client.cli.completion:completion",
+            "Print the script that completes commands, options and choices in your shell; it starts nothing.",
+        ),
     }
 
 

@@ -95,6 +95,12 @@ def _install(machine: CleanRoot, package: Path) -> None:
         "root ctp-relay 750",
         "ctp-relay ctp-relay 750",
     ]
+    for page in (
+        "man/man1/ctp-relay.1.gz",
+        "man/zh_CN/man1/ctp-terminal.1.gz",
+        "bash-completion/completions/ctp-relay",
+    ):
+        assert machine.run("stat", "-c", "%U %a", f"/usr/share/{page}").stdout == "root 644\n"
     assert str(ROOT) not in machine.run("grep", "-rIl", str(ROOT), "/usr/lib/ctp-relay", check=False).stdout
 
 
