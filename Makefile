@@ -108,7 +108,7 @@ vnpy-bench: ## measure vn.py's gateway beside the terminal's client, from send_o
 
 languages-test: ## terminals in Node, C++, Go, Java and C#, compiled and run through a relay; those whose compiler is here, some minutes
 	@scripts/set-up test
-	@CTP_RELAY_LANGUAGES_TEST=1 $(BIN)/python -m pytest -q -rs --timeout=1800 $(or $(filter-out tests,$(TESTS)),tests/integrations/languages)
+	@CTP_RELAY_LANGUAGES_TEST=1 $(BIN)/python -m pytest -q -rs --timeout=1800 -o faulthandler_timeout=1800 $(or $(filter-out tests,$(TESTS)),tests/integrations/languages)
 
 sbom: ## what the relay is made of, as a CycloneDX bill of materials, into dist/
 	@scripts/set-up test

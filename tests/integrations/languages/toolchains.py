@@ -24,7 +24,7 @@ def needs(*programs: str, packages: str) -> pytest.MarkDecorator:
 
 def make(folder: Path, build: Path) -> Path:
     """Run the folder's Makefile into `build`; returns it. The compiler's last words are shown where it fails."""
-    command = ["make", "-s", "-C", str(folder), f"BUILD={build}"]
+    command = ["make", "-s", f"-j{os.cpu_count() or 1}", "-C", str(folder), f"BUILD={build}"]
     environment = {
         name: value for name, value in os.environ.items() if name not in {"MAKEFLAGS", "MFLAGS", "MAKELEVEL"}
     }
