@@ -17,6 +17,7 @@ FILE, FOLDER = "@file", "@folder"
 """values that the shell itself knows"""
 NAMES_OF_FILES = ("library", "program")
 """options and arguments that are text, and name a file"""
+_PLAIN = str.maketrans("'|\\\t", "’// ")
 _LONGEST = 72
 """characters of a description: it stands beside its name on one line"""
 
@@ -100,7 +101,7 @@ def _offered(names: tuple[str, ...], english: str | None, chinese: str | None) -
 def _brief(text: str | None) -> str:
     """The first sentence, without what means something to a shell's table."""
     line = (text or "").strip().split("\n")[0].split("。")[0].split(". ")[0].rstrip(".")
-    plain = line.translate(str.maketrans({"'": "’", "|": "/", "\\": "/", "\t": " "}))
+    plain = line.translate(_PLAIN)
     return plain if len(plain) <= _LONGEST else plain[: _LONGEST - 1] + "…"
 
 
