@@ -1,6 +1,7 @@
 # The relay. Nothing of the vendor's is copied in: the trader library comes with openctp-ctp from the package index.
 #
 #   docker build -t ctp-relay .                       the relay
+#   docker build --build-arg TTS=yes -t ctp-relay .   the relay with openctp-tts too, for a counter of TTS's (counter.binding)
 #   docker build -t ctp-relay-demo --target demo .    with the simulated counter and a terminal, for trying out
 
 # The Python packages are taken by their hashes (requirements/relay.txt). The image below is taken by its name, which its publisher may
@@ -10,6 +11,7 @@
 ARG PYTHON_IMAGE=python:3.11-slim-bookworm
 
 FROM ${PYTHON_IMAGE} AS packages
+ARG TTS=
 WORKDIR /source
 COPY pyproject.toml hatch_build.py README.md LICENSE NOTICE ./
 COPY ctpabi ctpabi
@@ -20,7 +22,7 @@ COPY simcounter simcounter
 COPY terminal_client terminal_client
 RUN python -m venv /opt/ctp-relay \
     && /opt/ctp-relay/bin/pip install --no-cache-dir --disable-pip-version-check --no-deps --require-hashes \
-        --only-binary :all: -r requirements/relay.txt \
+        --only-binary :all: -r requirements/relay.txt ${TTS:+-r requirements/tts.txt} \
     && /opt/ctp-relay/bin/pip install --no-cache-dir --disable-pip-version-check --no-deps --no-build-isolation \
         ./terminal_client .
 

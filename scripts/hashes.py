@@ -41,7 +41,11 @@ def wanted(projects: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str]]:
     extras, of_terminal = relay["optional-dependencies"], terminal["optional-dependencies"]
     running = [*relay["dependencies"], *extras["console"], *extras["postgresql"], *extras["uvloop"]]
     running += [*terminal["dependencies"], *of_terminal["cli"], *of_terminal["ctp"]]
-    return {"relay.txt": [*running, *projects["relay"]["build-system"]["requires"]], "test.txt": extras["dev"]}
+    return {
+        "relay.txt": [*running, *projects["relay"]["build-system"]["requires"]],
+        "tts.txt": extras["tts"],
+        "test.txt": extras["dev"],
+    }
 
 
 def files_of(projects: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -77,9 +78,27 @@ def test_nothing_is_installed_without_its_hash(file: str) -> None:
     assert "--no-deps" in text
 
 
+@pytest.mark.parametrize(
+    ("file", "variable"), [("Dockerfile", "TTS"), ("scripts/deb", "CTP_RELAY_DEB_TTS")], ids=["image", "Debian package"]
+)
+def test_the_binding_of_tts_comes_by_its_hash_where_it_is_asked_for(file: str, variable: str) -> None:
+    """By a variable of the build, which the manual names; without it, nothing of TTS's is inside."""
+    text = (ROOT / file).read_text(encoding="utf-8")
+    (line,) = re.findall(r"^.*requirements/relay\.txt \$.*$", text, re.MULTILINE)
+    (added,) = re.findall(r"\$\{.*?\}", line)
+
+    for value, expected in (("yes", "-r requirements/tts.txt"), ("", "")):
+        shell = subprocess.run(
+            ["sh", "-c", f"echo {added}"], env={variable: value}, capture_output=True, check=True, text=True
+        )
+        assert shell.stdout.strip() == expected
+    for language in ("zh", "en"):
+        assert f"{variable}=yes" in (ROOT / f"docs/manual/{language}/settings.md").read_text(encoding="utf-8")
+
+
 def test_every_supported_machine_finds_its_wheel() -> None:
     """Packages with compiled parts have several hashes; the binding is for one machine only, by its marker."""
-    (of_relay, _) = (hashes.read_files()[name] for name in ("relay.txt", "test.txt"))
+    of_relay = hashes.read_files()["relay.txt"]
 
     assert len(of_relay["grpcio"][2]) >= 6
     assert of_relay["openctp-ctp"][1] == 'sys_platform == "linux" and platform_machine == "x86_64"'

@@ -28,8 +28,8 @@ LIBRARY_WRONG = FindingRow(
     _GRAVE,
     ("CTP 接口库不可用：{why}", "the CTP library cannot be used: {why}"),
     (
-        "按 requirements/relay.txt 重新安装；openctp-tts 另需 pip install 'ctp-relay[tts]'",
-        "install again from requirements/relay.txt; for openctp-tts also: pip install 'ctp-relay[tts]'",
+        "按 requirements/relay.txt 重新安装；openctp-tts 另需 requirements/tts.txt，Debian 包与镜像的做法见手册“设置”",
+        "install again from requirements/relay.txt; for openctp-tts requirements/tts.txt too; the manual's page on settings has package and image",
     ),
 )
 LIBRARY_REPLACED = FindingRow(

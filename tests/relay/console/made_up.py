@@ -60,13 +60,25 @@ ALARMS = [
         delivered=["wecom"],
     )
 ]
+LIBRARY = {
+    "binding": "openctp-ctp",
+    "binding_version": "6.7.11.0",
+    "file": "/opt/ctp-libraries/trader.so",
+    "version": "v6.7.11_20250617 16:22:00.10369",
+    "sha256": "5f" * 32,
+}
 STATUS: dict[str, Any] = {
     "relay": "relay-a",
     "mode": "many_to_many",
     "trading_day": "20260105",
     "process": {"started_at": "2026-01-05T08:30:01+08:00", "versions": [{"name": "ctp-relay", "version": "0.1.0"}]},
     "readiness": {"ready": True, "draining": False},
-    "counter": {"state": "open", "since": "2026-01-05T08:30:09+08:00", "fronts": ["tcp://10.20.1.11:41205"]},
+    "counter": {
+        "state": "open",
+        "since": "2026-01-05T08:30:09+08:00",
+        "fronts": ["tcp://10.20.1.11:41205"],
+        "library": LIBRARY,
+    },
     "sessions": {"total": 128, "most": 500, "investors": 117},
     "paused": {"paused": False},
     "ledger": {"waiting": 2, "spooled": 0, "lost": 0, "lag_seconds": 0.2},

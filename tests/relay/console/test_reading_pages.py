@@ -63,6 +63,8 @@ async def test_the_overview_says_what_happened_today(busy: Office) -> None:
 
     for fact in ("运行正常", "2026-01-05", "128", "38,211", "剩余 63 天", "延迟 0.2 秒", "CTP:不合法的登录"[4:]):
         assert fact in words, fact
+    assert "openctp-ctp 6.7.11.0 · v6.7.11_20250617 16:22:00.10369 · /opt/ctp-libraries/trader.so" in words
+    assert "SHA-256 5f5f5f5f5f5f5f5f…" in words
     assert re.search(r"今日登录 1 .*今日拒绝 4 ", words), "the login that the counter refused is no login"
 
 

@@ -217,7 +217,10 @@ async def test_status_is_a_table_for_people_and_json_for_programs(served: LoginG
     running = json.loads((await typed("settings", "running")).stdout)
     screen = Console(width=120, file=io.StringIO())
     fault = pb.Fault(title=pb.Words(zh="柜台前置中断", en="no front"), why="网络不通 / no network")
-    counter = pb.CounterState(state="open")
+    library = pb.CounterLibrary(
+        binding="openctp-tts", binding_version="6.7.2.3", file="/x/t.so", version="V6_7_2", sha256="5f" * 32
+    )
+    counter = pb.CounterState(state="open", library=library)
     for chinese in (True, False):
         now = pb.RelayStatus(faults=[fault], counter=counter, trading_day="20261123")
         screen.print(picture(now, Reader(chinese)))
@@ -226,7 +229,8 @@ async def test_status_is_a_table_for_people_and_json_for_programs(served: LoginG
     assert (status["counter"]["state"], status["figures"], status["locks"]) == ("live", {"sessions": 0.0}, 0)
     assert running == [{"key": "log.level", "value": "info", "needs_restart": True, "reloadable": True}]
     halves = drawn.split("relay  ", 1)
-    assert all(word in halves[0] for word in ("柜台前置中断", "20261123", "就绪", "可登录", "网络不通"))
+    assert all(word in halves[0] for word in ("柜台前置中断", "20261123", "就绪", "可登录", "网络不通", "柜台库"))
+    assert all(drawn.count(word) == 2 for word in ("openctp-tts 6.7.2.3", "V6_7_2", "/x/t.so", "5f" * 32))
     assert "no " not in halves[0]
     assert all(word in halves[1] for word in ("no front", "20261123", "ready", "open", "no network"))
     assert halves[1].isascii() or not re.search(r"[\u4e00-\u9fff]", halves[1])
