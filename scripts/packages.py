@@ -47,7 +47,11 @@ def licence_of(package: metadata.Distribution) -> str:
 def licences_page() -> str:
     """The page, one table for each file of requirements/."""
     parts = [_HEAD]
-    titles = {"With the relay": "relay.txt", "Asked for, for a counter of TTS's": "tts.txt", "Development only": "test.txt"}
+    titles = {
+        "With the relay": "relay.txt",
+        "Asked for, for a counter of TTS's": "tts.txt",
+        "Development only": "test.txt",
+    }
     for title, file in titles.items():
         rows = (
             f"| {name} | {_licence_here(name, marker)} |\n"

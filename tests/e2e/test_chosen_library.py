@@ -41,6 +41,7 @@ async def on_files(directory: Path, tls: TlsFiles, trader: Path, market: Path) -
             "market_data__enabled": True,
             "market_data__fronts": [counter.address],
             "market_data__library": str(market),
+            "verification__genuineness": False,  # it is judged in a process of its own, which has none of these
         }
         relay = OnChosenLibraries(directory, Mode.MANY_TO_MANY, counter.address, tls, settings)
         register(relay)

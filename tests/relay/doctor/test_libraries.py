@@ -11,8 +11,11 @@ import pytest
 from ctpabi.api import binding
 from ctpabi.api.chosen_library import LibraryFault
 from ctpabi.catalog import Distribution, Interface
+from relay.doctor.case import Case
 from relay.doctor.finding import About, Finding, FindingGravity
-from relay.doctor.libraries import ROWS
+from relay.doctor.libraries import ROWS, check_chosen_libraries
+from relay.settings.file import load
+from relay.settings.libraries import why_not_trusted
 from tests.relay.doctor.conftest import Patient
 
 OTHER_USER = 65_533
@@ -27,11 +30,15 @@ def library(patient: Patient) -> Path:
     return file
 
 
+def looked(patient: Patient) -> list[Finding]:
+    """At the libraries alone."""
+    return list(check_chosen_libraries(Case(load(patient.config), starting=True, running=None)))
+
+
 def refused(patient: Patient, name: str) -> Finding:
     """The start is, for this, and for nothing else about the library."""
-    found = {key: finding for key, finding in patient.before_serving().items() if key.startswith("chosen_library")}
-    assert list(found) == [name]
-    finding = found[name]
+    (finding,) = looked(patient)
+    assert finding.name == name
     assert finding.refuses
     assert all("counter.library" in half for half in finding.text)
     return finding
@@ -98,16 +105,16 @@ def test_one_of_another_user(patient: Patient, library: Path) -> None:
 
     patient.state.mkdir(mode=0o700)
     os.chown(patient.state, OTHER_USER, -1)
-    assert "chosen_library_right" in patient.before_serving()
+    assert why_not_trusted(library, load(patient.config)) == ""
 
 
 def test_that_of_market_data_where_there_is_any(patient: Patient) -> None:
     """Its key is named; without market data it is not looked at."""
-    patient.set("counter.fronts", ["tcp://127.0.0.1:9"])
     with patient.config.open("a") as config:
         config.write('[market_data]\nlibrary = "none.so"\n')
-    assert not any(name.startswith("chosen_library") for name in patient.before_serving())
+    assert looked(patient) == []
 
     with patient.config.open("a") as config:
         config.write('enabled = true\nfronts = ["tcp://127.0.0.1:9"]\n')
-    assert "market_data.library" in patient.before_serving()["chosen_library_missing"].text[0]
+    (missing,) = looked(patient)
+    assert "market_data.library" in missing.text[0]
