@@ -97,7 +97,9 @@ def preloadable(directory: Path) -> Path:
     place = directory.absolute()
     if set(" :") & set(str(place)):
         # The linker would pass over the libraries, and the program would go to its real front.
-        raise BuildFailed(f"{place} has a space or a colon, which LD_PRELOAD cannot carry: set XDG_CACHE_HOME")
+        raise BuildFailed(
+            f"{place} has a space or a colon, which LD_PRELOAD cannot carry: choose another folder, for the cache by XDG_CACHE_HOME"
+        )
     return place
 
 

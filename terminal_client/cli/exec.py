@@ -11,7 +11,13 @@ import typer
 from ctpabi import locale
 from ctpabi.locale import LocaleMissing
 from ctpabi.shim.build import BuildFailed, CompilerMissing
-from ctpabi.shim.for_relay import are_compiled, libraries_for_relay
+from ctpabi.shim.for_relay import (
+    LibrariesOfAnother,
+    are_compiled,
+    compile_into,
+    libraries_for_relay,
+    libraries_in,
+)
 from terminal_client.cli.options import Options, OptionsInvalid
 from terminal_client.cli.output import Output, reporting
 from terminal_client.cli.session import options_of
@@ -23,31 +29,54 @@ from terminal_client.secret import Secret
 from terminal_client.trader_front import FrontSettings
 
 _CANNOT_START = 127
+_REFUSALS = (BuildFailed, CompilerMissing, LibrariesOfAnother, FileNotFoundError, NotCarried, PermissionError)
 
 
 def execute(
     context: typer.Context,
     program: Annotated[
-        list[str], typer.Argument(help="在 -- 之后：程序和它的参数 After --: the program and its arguments")
-    ],
+        list[str] | None, typer.Argument(help="在 -- 之后：程序和它的参数 After --: the program and its arguments")
+    ] = None,
+    libraries: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="CTP_TERMINAL_LIBRARIES", help="A folder that --build-into made, in place of compiling here."
+        ),
+    ] = None,
+    build_into: Annotated[
+        Path | None,
+        typer.Option(help="Compile the libraries into this folder, to be carried to other machines; no program."),
+    ] = None,
 ) -> None:
     """运行: run an unmodified CTP program (C++, C#, Java, vnpy_ctp, wtpy …) at the relay, whatever front it registers."""
     options = options_of(context)
     output = Output(as_json=options.as_json)
     with reporting():
         settings = front_settings(options)
+        if (build_into is None) == (not program):
+            raise OptionsInvalid("give a program, or --build-into alone: ctp-terminal exec -- PROGRAM")
     try:
-        find_program(program[0], os.environ.get("PATH", ""))
-        if not are_compiled():
-            output.warning("编译转接库，仅此一次，约二十秒 Compiling the libraries, once, in some twenty seconds")
-        libraries = libraries_for_relay()
-        _make_locale_ready(output)
-        with carrier(Fronts(settings).open_front) as socket:
-            status = run_to_its_end(program, environment_of(os.environ, libraries, socket))
-    except (BuildFailed, CompilerMissing, FileNotFoundError, NotCarried, PermissionError) as error:
+        if build_into is not None:
+            compile_into(build_into)
+            output.text(
+                f"转接库已在 {build_into}，用法 The libraries are in {build_into}; to use them: --libraries {build_into}"
+            )
+            return
+        status = _run(program or [], settings, libraries, output)
+    except _REFUSALS as error:
         output.warning(f"ctp-terminal exec: {error}")
         raise typer.Exit(_CANNOT_START) from error
     raise typer.Exit(status)
+
+
+def _run(program: list[str], settings: FrontSettings, carried: Path | None, output: Output) -> int:
+    find_program(program[0], os.environ.get("PATH", ""))
+    if carried is None and not are_compiled():
+        output.warning("编译转接库，仅此一次，约二十秒 Compiling the libraries, once, in some twenty seconds")
+    libraries = libraries_for_relay() if carried is None else libraries_in(carried)
+    _make_locale_ready(output)
+    with carrier(Fronts(settings).open_front) as socket:
+        return run_to_its_end(program, environment_of(os.environ, libraries, socket))
 
 
 def front_settings(options: Options) -> FrontSettings:
