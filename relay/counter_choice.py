@@ -156,6 +156,10 @@ def make_counter(
     match settings.counter.system:
         case "ctp":
             return _ctp_counter(settings, secrets, evidence, own, rules)
+        case "cts":
+            from relay.counter.cts.modes import make_counter as make_cts_counter  # noqa: PLC0415 - only where it is asked for
+
+            return make_cts_counter(adapter_parts(settings, evidence, own, rules))
 
 
 def adapter_parts(settings: Settings, evidence: Evidence, own: ProcessParts, rules: CounterRules) -> AdapterParts:

@@ -71,6 +71,15 @@ class Fault(Enum):
         gravity=Gravity.CRITICAL,
         stops=Stops.LOGINS,
     )
+    COUNTER_UNREADABLE = FaultRow(
+        title=("柜台的应答无法解读", "what the counter answers cannot be read"),
+        remedy=(
+            "核对 [counter.cts] 的地址是否指向 CTS 柜台，以及柜台版本；请根网核对连接应答中的 passkey",
+            "check that the address of [counter.cts] is a CTS counter's, and its version; have RootNet look at the passkey it sends",
+        ),
+        gravity=Gravity.WARNING,
+        stops=Stops.NOTHING,
+    )
     OPERATOR_REFUSED = FaultRow(
         title=("柜台拒绝操作员登录", "the counter refuses the operator's login"),
         remedy=(

@@ -5,13 +5,17 @@ The counter's own text is kept, and what is known about the number is added to i
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ctpabi.facts.errors import WRONG_LOGINS, CtpError, LoginVerdict, error_of, verdict_of
 from ctpabi.facts.return_codes import report_code
 from ctpabi.facts.words import ASK_FIRM, Concern, Words
-from relay.refusals import relay_reasons
-from relay.refusals.refusal import Refusal, Source
+from relay.refusals import login_reasons, relay_reasons
+from relay.refusals.refusal import NativeError, Refusal, Source
 
 _RETRY_SECONDS = 60
+_INVALID_LOGIN = 3
+"""CTP's ErrorID of a wrong user or password"""
 
 
 def counter_refused(error_id: int, text: str) -> Refusal:
@@ -26,6 +30,13 @@ def counter_refused(error_id: int, text: str) -> Refusal:
 def retry_seconds(known: CtpError) -> int:
     """After how long the same login may be tried again; 0 where waiting alone does not help."""
     return _RETRY_SECONDS if known.verdict is LoginVerdict.RETRY else 0
+
+
+def refused_in_own_words(error: NativeError, *, wrong_login: bool = False) -> Refusal:
+    """A counter whose numbers are not CTP's refused a login; `wrong_login` makes it count as CTP's wrong user or password."""
+    code = _INVALID_LOGIN if wrong_login else 0
+    refusal = login_reasons.refused_by_counter(number=error.code, text=error.text)
+    return replace(refusal, source=Source.COUNTER, code=code, native=error)
 
 
 def report_refused(return_code: int) -> Refusal:

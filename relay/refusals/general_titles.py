@@ -28,6 +28,7 @@ _TITLES: dict[str, Text] = {
     "too_many_sessions": ("该投资者的会话数已达上限", "the investor has as many sessions as allowed"),
     "system_info_length": ("采集信息长度错误", "the system info has a wrong length"),
     "value_not_offered_by_counter": ("柜台不支持该取值", "the counter has no word for this value"),
+    "refused_by_counter": ("柜台拒绝登录", "the counter refuses the login"),
     "collected_info_missing": ("缺少采集信息", "collected info is missing"),
     "collected_info_not_wanted": ("柜台不需要该种采集信息", "the counter does not want this kind of collected info"),
     "collected_info_length": ("采集信息长度错误", "collected info has a wrong length"),

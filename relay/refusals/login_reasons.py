@@ -247,6 +247,17 @@ def system_info_length(*, received: int, stated: int) -> None:
 
 
 @reason(
+    ("柜台拒绝登录 [{number}] {text}", "the counter refuses the login [{number}]: {text}"),
+    advice=(
+        "请核对账号与密码；仍不成功请联系期货公司",
+        "check account and password; if it stays, ask your futures firm",
+    ),
+)
+def refused_by_counter(*, number: str, text: str) -> None:
+    """A counter that is not CTP's, in its own words; its error is beside the refusal."""
+
+
+@reason(
     ("缺少 {kind} 采集信息", "info collected by {kind} is missing"),
     advice=(
         "本柜台要求该采集信息：请在终端配置其采集器后重新登录",

@@ -17,6 +17,7 @@ from pydantic import BeforeValidator, Field, SecretStr, ValidationInfo, field_va
 from ctpabi.catalog import Distribution
 from relay.settings.admin_section import AdminSettings
 from relay.settings.console_section import ConsoleSettings
+from relay.settings.cts_section import CtsSettings
 from relay.settings.ledger_section import LedgerSettings
 from relay.settings.listen_section import Listen
 from relay.settings.market_data_section import MarketDataSettings
@@ -26,7 +27,7 @@ from relay.settings.watch_section import AlarmSettings, Metrics, WatchSettings
 
 ENVIRONMENT_PREFIX = "CTP_RELAY__"
 CTP = "ctp"
-SYSTEM_SECTIONS: tuple[str, ...] = ()
+SYSTEM_SECTIONS: tuple[str, ...] = ("cts",)
 """the systems besides CTP; each has a section of its name below [counter]"""
 _CTP_ALONE = frozenset(
     {
@@ -84,7 +85,7 @@ class Operator(Section):
 class CounterSettings(Section):
     """The broker's counter."""
 
-    system: Literal["ctp"] = Field(
+    system: Literal["ctp", "cts"] = Field(
         default="ctp", description="which product it is; what is marked with a product's name is for that one alone"
     )
     binding: Literal["openctp-ctp", "openctp-tts"] = Field(
@@ -145,6 +146,7 @@ class CounterSettings(Section):
         default=5.0, description="new connections and logins a second; all come from one address"
     )
     operator: Operator | None = Field(default=None, description="needed in many_to_one")
+    cts: CtsSettings | None = Field(default=None, description="needed where system is cts")
 
     @field_validator("fronts", "relay_app_id")
     @classmethod

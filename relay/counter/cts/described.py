@@ -1,0 +1,83 @@
+"""What a CTS counter offers: exchanges of the account's register list, and what the adapter carries out. Pure.
+
+Before a login the exchanges are those of the settings. A letter that the settings do not map is shown as `unmapped` with
+the counter's own code, and orders there are refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from relay.counter.cts.session import CounterGreeting
+from relay.counter.cts.wire import text_of
+from relay.counter.cts.words import CURRENCIES, EXCHANGE_NAMES, UNMAPPED, ExchangeLetters
+from relay.counter.port import Board, CounterDescription, Exchange, LoginLevel, OfferedLimit, Pushes, WantedInfo
+
+SYSTEM = "cts"
+WANTED = (WantedInfo("cts:*"),)
+"""which vendor's, each account says at its login; some want none"""
+_FUTURES = Board("futures", "期货 Futures", "9")
+"""creditFundFlag 9"""
+_COUNTER, _SETTINGS = "counter", "settings"
+
+
+def before_login(
+    letters: ExchangeLetters, requests: frozenset[str], local: frozenset[str], version: str, *, has_operator: bool
+) -> CounterDescription:
+    """What is known from the settings."""
+    levels = [LoginLevel("connection", up=False)]
+    levels += [LoginLevel("operator", up=False)] if has_operator else []
+    return CounterDescription(
+        system=SYSTEM,
+        version=version,
+        exchanges=tuple(_known(letters, letter, _SETTINGS) for letter in letters.by_letter),
+        requests=requests,
+        capabilities=("orders", "queries"),
+        levels=(*levels, LoginLevel("account", up=False, of_terminal=True)),
+        translated=requests - local,
+        local=local,
+        wanted=WANTED,
+        limits=(OfferedLimit("orders_in_one_answer", 100),),
+        pushes=Pushes(orders=False, trades=True, replay="query"),
+    )
+
+
+def after_login(
+    before: CounterDescription,
+    letters: ExchangeLetters,
+    greeting: CounterGreeting,
+    account: Mapping[str, Any],
+    *,
+    trading_day: str,
+    since: str,
+) -> dict[str, Any]:
+    """The members that a login changes."""
+    registered = account.get("regList")
+    rows = [row for row in registered if isinstance(row, dict)] if isinstance(registered, list) else []
+    listed = tuple(_exchanges(letters, rows))
+    currency = text_of(account, "currencyId")
+    return {
+        "exchanges": listed or before.exchanges,
+        "product": " ".join(filter(None, (greeting.server, greeting.product)))[:100],
+        "trading_day": trading_day,
+        "levels": tuple(LoginLevel(level.name, up=True, of_terminal=level.of_terminal) for level in before.levels),
+        "currencies": (CURRENCIES.get(currency, currency),) if currency else (),
+        "since": since,
+    }
+
+
+def _exchanges(letters: ExchangeLetters, rows: Iterable[Mapping[str, Any]]) -> Iterable[Exchange]:
+    seen: set[str] = set()
+    for row in rows:
+        letter = text_of(row, "exchId")[:8]
+        if letter and letter not in seen:
+            seen.add(letter)
+            yield _known(letters, letter, _COUNTER)
+
+
+def _known(letters: ExchangeLetters, letter: str, source: str) -> Exchange:
+    code = letters.by_letter.get(letter)
+    if code is None:
+        return Exchange(UNMAPPED, "未对应的市场 An exchange without a name here", (), letter, source)
+    return Exchange(code, EXCHANGE_NAMES.get(code, code), (_FUTURES,), letter, source)

@@ -1,0 +1,380 @@
+"""Many-to-many and many-to-one at CTS: a session for each terminal, or one with an operator for all of them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime as dt
+import itertools
+import socket
+from collections.abc import Iterator
+from dataclasses import replace
+
+import structlog
+
+from ctpabi.catalog.data import load_catalog
+from ctprelay.v1 import terminal_pb2 as pb
+from relay.counter.adapter_parts import AdapterParts
+from relay.counter.ctp.orders.limits import LinkLimits
+from relay.counter.ctp.orders.view import identity_of
+from relay.counter.cts.account import RootNetAccount
+from relay.counter.cts.described import after_login, before_login
+from relay.counter.cts.from_native import RowReader
+from relay.counter.cts.line import FIRST_REQUEST
+from relay.counter.cts.machine import LinePhase
+from relay.counter.cts.passwords import can_be_hidden
+from relay.counter.cts.queries import QueryTools
+from relay.counter.cts.session import OperatorLogin, RootNetSession, SessionParts
+from relay.counter.cts.to_native import CARRIED, LOCAL
+from relay.counter.cts.words import ExchangeLetters
+from relay.counter.port import (
+    Attached,
+    CounterDescription,
+    CounterLink,
+    CounterSituation,
+    Mode,
+    SteeredCounter,
+    TerminalLogin,
+)
+from relay.counter.registered import RegisteredCounter
+from relay.counter.translated.desks import AccountDesks
+from relay.counter.translated.events import EventMaker
+from relay.counter.translated.link import TranslatedLink
+from relay.counter.translated.names import OrderNames
+from relay.counter.translated.notes import NativeOrderNotes
+from relay.counter.translated.reading import RequestReader
+from relay.counter.translated.tools import DeskTools
+from relay.counter.translated.values import AnswerLost, NotSent
+from relay.faults.table import Fault
+from relay.refusals import relay_reasons, stream_reasons
+from relay.refusals.refusal import Refusal, Refused
+from relay.settings.cts_section import CtsSettings
+from relay.settings.settings import Limits
+from relay.settings.values import split_address
+from relay.tasks import Tasks
+
+_log = structlog.get_logger(__name__)
+_CHINA = dt.timezone(dt.timedelta(hours=8))
+_PROBE_SECONDS = 3.0
+
+
+class RootNetMode:
+    """What both modes have in common."""
+
+    mode: Mode
+
+    def __init__(self, parts: AdapterParts, settings: CtsSettings) -> None:
+        catalog = load_catalog()
+        self._parts = parts
+        self._settings = settings
+        self._broker_id = parts.settings.counter.broker_id
+        self._letters = ExchangeLetters.of(settings.exchanges)
+        self._names = OrderNames(parts.order_map, parts.number)
+        reader, lanes = RequestReader(catalog, CARRIED), itertools.count(1)
+        local = frozenset(catalog.methods[name].proto_name for name in LOCAL)
+        version = f"{settings.api_type} {settings.api_version}"
+        self.registered = RegisteredCounter(
+            before_login(self._letters, reader.offered, local, version, has_operator=self.mode is Mode.MANY_TO_ONE)
+        )
+        tools = DeskTools(
+            reader=reader,
+            events=EventMaker(catalog),
+            names=self._names,
+            notes=NativeOrderNotes(parts.trail),
+            limits=lambda: _link_limits(parts.limits()),
+            day_limit=lambda: parts.limits().orders_per_day_per_investor,
+            figures=parts.figures,
+            next_lane=lambda: next(lanes),
+        )
+        self._desks = AccountDesks(self._broker_id, tools)
+        self._session_parts = SessionParts(settings, parts.evidence, parts.faults, itertools.count(FIRST_REQUEST))
+        self._query_tools = QueryTools(settings, self._letters, RowReader(self._letters, self._names.of_number))
+        self._accounts: dict[str, RootNetAccount] = {}
+        """by terminal session"""
+        self._tasks = Tasks()
+        self._day = ""
+
+    @property
+    def orders_today(self) -> int:
+        return self._names.used
+
+    def describe(self) -> CounterDescription:
+        return self.registered.description
+
+    def check_login(self, login: pb.Login) -> Refusal | None:
+        """CTS carries ASCII in passwords, and CTP's spelling of an investor's id."""
+        if not can_be_hidden(login.password):
+            return stream_reasons.request_malformed(why="password has characters that are not ASCII")
+        if login.investor_id and not (login.investor_id.isascii() and login.investor_id.isalnum()):
+            return stream_reasons.request_malformed(why="investor_id takes letters and digits alone")
+        if len(login.investor_id) > 12:
+            return stream_reasons.request_malformed(why="investor_id is longer than 12 bytes")
+        return None
+
+    def use_auth_code(self, relay_auth_code: str) -> None:
+        """CTS knows no auth code of a relay's."""
+        del relay_auth_code
+
+    async def _join(self, session: RootNetSession, login: TerminalLogin) -> TranslatedLink:
+        """Log this terminal's account in on a live session, and give it a link. Raises Refused."""
+        investor_id = login.report.investor.investor_id
+        desk = self._desks.enter(investor_id)
+        account = RootNetAccount(session, login, desk, self._parts.evidence, self._query_tools)
+        session.joining.append(account)
+        try:
+            await account.log_in()
+            self._parts.passwords.took(investor_id, login.password)
+            link = desk.add(login.session, identity_of(login), account, self._gone)
+            link.see(self._attached(session, account, investor_id))
+            account.link = link
+            self._accounts[login.session] = account
+            desk.welcome(link, from_now=login.from_now)
+            session.users.append(account)
+        except BaseException as error:
+            await account.leave()
+            await self._desks.leave(investor_id)
+            if isinstance(error, AnswerLost | NotSent):
+                raise Refused(relay_reasons.counter_unavailable(why="(it broke during the login)")) from None
+            raise
+        finally:
+            session.joining.remove(account)
+        return link
+
+    def _attached(self, session: RootNetSession, account: RootNetAccount, investor_id: str) -> Attached:
+        now = dt.datetime.now(_CHINA)
+        desk = self._desks.of(investor_id)
+        self._day = desk.book.trading_day if desk is not None else self._day
+        offered = self.registered.description
+        changed = after_login(
+            offered,
+            self._letters,
+            session.greeting,
+            account.info,
+            trading_day=self._day,
+            since=now.isoformat(timespec="seconds"),
+        )
+        offered = replace(offered, **changed)
+        self.registered.register(offered)
+        return Attached(
+            trading_day=self._day,
+            login_time=now.strftime("%H:%M:%S"),
+            front_id=0,
+            session_id=0,
+            max_order_ref=0,
+            app_type="",
+            system_name=session.greeting.server[:40],
+            report_return_code=0,
+            offered=replace(offered, accounts=(investor_id,)),
+        )
+
+    async def _gone(self, link: TranslatedLink, reason: str) -> None:
+        """A terminal left."""
+        del reason
+        account = self._accounts.pop(link.session, None)
+        if account is not None:
+            with contextlib.suppress(ValueError):
+                account.session.users.remove(account)
+            await account.leave()
+            await self._left(account)
+            await self._desks.leave(link.identity.investor_id)
+
+    async def _left(self, account: RootNetAccount) -> None:
+        """What else ends with it."""
+
+    async def start(self) -> None:
+        """Keep quiet connections alive."""
+        self._tasks.start(self._keep_alive(), "quiet connections to CTS")
+
+    async def stop(self) -> None:
+        """Ask nothing any more."""
+        await self._tasks.cancel()
+
+    async def _keep_alive(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(self._settings.idle_seconds / 2)
+            asked: set[RootNetSession] = set()
+            for account in tuple(self._accounts.values()):
+                quiet = loop.time() - account.session.idle_since >= self._settings.idle_seconds
+                if account.live and quiet and account.session not in asked:
+                    asked.add(account.session)
+                    await account.ask_whether_alive()
+
+    def _sessions(self) -> Iterator[RootNetSession]:
+        return iter({account.session for account in self._accounts.values()})
+
+    def _situation(self, state: str, seconds: float, why: Refusal | None, user_id: str = "") -> CounterSituation:
+        sessions = list(self._sessions())
+        live = sum(session.live for session in sessions)
+        why_text = why.message if why is not None else ""
+        return CounterSituation(
+            state, seconds, why_text, user_id, (self._settings.address,), len(sessions), live, self._day
+        )
+
+
+class CtsManyToMany(RootNetMode):
+    """A session for each terminal."""
+
+    mode = Mode.MANY_TO_MANY
+
+    @property
+    def ready(self) -> bool:
+        return True
+
+    @property
+    def why_not_ready(self) -> Refusal | None:
+        """Whether the counter is there shows at each terminal's own login."""
+        return None
+
+    def reload(self) -> None:
+        """Nothing to do: investors bring their passwords."""
+
+    def situation(self) -> CounterSituation:
+        return self._situation("open", 0.0, None)
+
+    def reconnect(self, why: str) -> int:
+        del why
+        live = [session for session in self._sessions() if session.live]
+        for session in live:
+            session.try_now()
+        return len(live)
+
+    def reconnect_operator(self, why: str) -> bool:
+        """There is none."""
+        del why
+        return False
+
+    async def start(self) -> None:
+        await super().start()
+        self._tasks.start(self._probe(), "whether CTS is back")
+
+    async def attach(self, login: TerminalLogin) -> CounterLink:
+        """A session of its own, and the account on it. Raises Refused."""
+        session = RootNetSession(login.session, self._session_parts)
+        session.begin()
+        try:
+            await session.opened()
+            return await self._join(session, login)
+        except BaseException:
+            await session.close()
+            raise
+
+    async def _left(self, account: RootNetAccount) -> None:
+        await account.session.close()
+
+    async def _probe(self) -> None:
+        """While no connection could be made: a plain one says when one can be again, since no login will."""
+        while True:
+            await asyncio.sleep(self._settings.reconnect_seconds)
+            found = [fault for fault in (Fault.FRONT_DOWN, Fault.COUNTER_SILENT) if self._parts.faults.stands(fault)]
+            is_there = await asyncio.to_thread(self._is_there) if found else False
+            for fault in found if is_there else ():
+                self._parts.faults.end(fault)
+
+    def _is_there(self) -> bool:
+        try:
+            socket.create_connection(split_address(self._settings.address), _PROBE_SECONDS).close()
+        except OSError:
+            return False
+        return True
+
+
+class CtsManyToOne(RootNetMode):
+    """One session with the operator; an account's login for every terminal."""
+
+    mode = Mode.MANY_TO_ONE
+
+    def __init__(self, parts: AdapterParts, settings: CtsSettings) -> None:
+        super().__init__(parts, settings)
+        operator = parts.settings.counter.operator
+        self._operator_id = operator.user_id if operator is not None else ""
+        self._session: RootNetSession | None = None
+
+    @property
+    def ready(self) -> bool:
+        return self._session is not None and self._session.live
+
+    @property
+    def why_not_ready(self) -> Refusal | None:
+        session = self._session
+        if session is None:
+            return relay_reasons.counter_unavailable(why="the operator is not logged in")
+        return None if session.live else session.why_not or relay_reasons.counter_unavailable(why="not connected")
+
+    def reload(self) -> None:
+        """A person mended something: try now, where it is not live."""
+        if self._session is not None and not self._session.live:
+            self._session.try_now()
+
+    def situation(self) -> CounterSituation:
+        session = self._session
+        if session is None:
+            return self._situation("connecting", 0.0, self.why_not_ready, self._operator_id)
+        seconds = asyncio.get_running_loop().time() - session.changed_at
+        return self._situation(_WORDS[session.phase], seconds, self.why_not_ready, self._operator_id)
+
+    def reconnect(self, why: str) -> int:
+        del why
+        if self._session is None:
+            return 0
+        self._session.try_now()
+        return 1
+
+    def reconnect_operator(self, why: str) -> bool:
+        return bool(self.reconnect(why)) or True
+
+    async def start(self) -> None:
+        """The operator's login is begun, not awaited."""
+        await super().start()
+        operator = OperatorLogin(self._operator_id, self._parts.operator_password)
+        self._session = RootNetSession("operator", self._session_parts, operator)
+        self._session.begin()
+
+    async def attach(self, login: TerminalLogin) -> CounterLink:
+        """The account's login on the operator's session. Raises Refused."""
+        session, why_not = self._session, self.why_not_ready
+        if session is None or why_not is not None:
+            raise Refused(why_not or relay_reasons.counter_unavailable())
+        return await self._join(session, login)
+
+    async def stop(self) -> None:
+        await super().stop()
+        if self._session is not None:
+            await self._session.close()
+
+    def _sessions(self) -> Iterator[RootNetSession]:
+        return iter(() if self._session is None else (self._session,))
+
+
+_WORDS = {
+    LinePhase.NEW: "connecting",
+    LinePhase.CONNECTING: "connecting",
+    LinePhase.GREETING: "connecting",
+    LinePhase.OPERATOR: "logging_in",
+    LinePhase.ACCOUNTS: "logging_in",
+    LinePhase.LIVE: "live",
+    LinePhase.PAUSED: "waiting",
+    LinePhase.FORCED_OUT: "stopped",
+    LinePhase.ENDED: "stopped",
+}
+
+
+def make_counter(parts: AdapterParts) -> SteeredCounter:
+    """The mode that the settings ask for."""
+    settings = parts.settings.counter.cts
+    if settings is None:
+        raise ValueError("counter.cts is required")
+    return CtsManyToOne(parts, settings) if parts.mode is Mode.MANY_TO_ONE else CtsManyToMany(parts, settings)
+
+
+def _link_limits(limits: Limits) -> LinkLimits:
+    return LinkLimits(
+        orders=limits.orders_per_second,
+        queries=limits.queries_per_second,
+        transfers=limits.transfers_per_second,
+        others=limits.others_per_second,
+        orders_waiting=limits.orders_waiting,
+        queries_waiting=limits.queries_waiting,
+        transfers_waiting=limits.transfers_waiting,
+        others_waiting=limits.others_waiting,
+    )

@@ -1,0 +1,154 @@
+"""An account's queries: every page of them, and the rows as CTP's values; a row that cannot be read is left out, and logged."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import structlog
+
+from relay.counter.cts.from_native import RowReader, UnreadableRow
+from relay.counter.cts.session import RootNetSession, rows_of
+from relay.counter.cts.to_native import page
+from relay.counter.cts.wire import FUTURES, FUTURES_FUNDS, ORDERS, POSITIONS, TRADES, CtsReply
+from relay.counter.cts.words import ExchangeLetters
+from relay.counter.port import NativeError
+from relay.counter.translated.native import Row
+from relay.counter.translated.values import NativeRefused, OrderState, TradeState, Values
+from relay.settings.cts_section import CtsSettings
+
+_log = structlog.get_logger(__name__)
+MOST_PAGES = 1000
+COMPLAINT_SECONDS = 10.0
+T = TypeVar("T")
+NativeRow = Mapping[str, Any]
+
+
+class Complaints:
+    """Of rows that cannot be read: a line every COMPLAINT_SECONDS, with how many there were, whatever the counter sends."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._quiet_until = 0.0
+        self._unsaid = 0
+
+    def unreadable(self, of: str, why: object) -> None:
+        """A row of this message type is left out."""
+        self._unsaid += 1
+        if self._clock() >= self._quiet_until:
+            _log.warning("cts_row_unreadable", of=of, why=str(why), rows=self._unsaid)
+            self._unsaid, self._quiet_until = 0, self._clock() + COMPLAINT_SECONDS
+
+
+@dataclass(frozen=True, slots=True)
+class QueryTools:
+    """What all accounts of a process share."""
+
+    settings: CtsSettings
+    letters: ExchangeLetters
+    reader: RowReader
+    complaints: Complaints = field(default_factory=Complaints)
+
+
+class AccountQueries:
+    """Who asks holds the session's `questions`. Each raises NotSent, AnswerLost and NativeRefused."""
+
+    def __init__(self, session: RootNetSession, who: Values, tools: QueryTools) -> None:
+        self._session = session
+        self._who = who
+        self._acct_id = who["InvestorID"]
+        self._settings = tools.settings
+        self._letters = tools.letters
+        self._reader = tools.reader
+        self._complaints = tools.complaints
+
+    async def day(self) -> tuple[list[OrderState], list[TradeState]]:
+        """All orders and trades."""
+        about = {"acctId": self._acct_id}
+        orders = await self._pages(ORDERS, "orderInfo", {**about, "withdrawFlag": "N"})
+        trades = await self._pages(TRADES, "knockInfo", about)
+        return self._read(orders, self._reader.order, "16011"), self._read(trades, self._reader.trade, "16012")
+
+    async def order(self, contract: tuple[str, str]) -> OrderState | None:
+        """One order, by exchange and number."""
+        exchange, number = contract
+        letter = self._letters.by_name.get(exchange, "")
+        condition = {"acctId": self._acct_id, "exchId": letter, "contractNum": number, "withdrawFlag": "N"}
+        rows = await self._rows(ORDERS, "orderInfo", page(condition, 1, self._settings.max_rows))
+        states = self._read(rows, self._reader.order, "16011")
+        return next((state for state in states if (state.exchange_id, state.native_id) == contract), None)
+
+    async def alive(self) -> None:
+        """A small question."""
+        await self._rows(FUTURES_FUNDS, "acctInfo", self._funds_query())
+
+    async def answer(self, method: str, values: Values, trading_day: str) -> Sequence[Row]:
+        """A terminal's query, but for those that the relay answers by itself."""
+        letter = self._letters.by_name.get(values.get("ExchangeID", ""), "")
+        about = {"acctId": self._acct_id} | ({"exchId": letter} if letter else {})
+        about |= {"stkId": values["InstrumentID"]} if values.get("InstrumentID") else {}
+        match method:
+            case "ReqQryOrder":
+                rows = await self._pages(ORDERS, "orderInfo", {**about, "withdrawFlag": "N"})
+                return self._read(rows, self._reader.order, "16011")
+            case "ReqQryTrade":
+                return self._read(await self._pages(TRADES, "knockInfo", about), self._reader.trade, "16012")
+            case "ReqQryInvestorPosition":
+                who = {**self._who, "TradingDay": trading_day}
+                rows = await self._pages(POSITIONS, "positionInfo", about)
+                parts = self._read(rows, lambda row: self._reader.positions(row, who), "16006")
+                return [position for part in parts for position in part]
+            case "ReqQryTradingAccount":
+                rows = await self._rows(FUTURES_FUNDS, "acctInfo", self._funds_query())
+                return self._read(rows, lambda row: self._reader.funds(row, self._who, trading_day), "16002")
+            case _:
+                return await self._instruments(letter)
+
+    def _funds_query(self) -> dict[str, Any]:
+        return {"acctId": self._acct_id, "currencyId": self._settings.currency}
+
+    async def _instruments(self, letter: str) -> list[Values]:
+        """11003 takes one exchange; without one, all are asked for."""
+        found: list[Values] = []
+        for one in [letter] if letter else list(self._letters.by_letter):
+            rows = await self._pages(FUTURES, "futureList", {"exchId": one})
+            found += self._read(rows, self._reader.instrument, "11003")
+        return found
+
+    async def _pages(self, msg_type: int, name: str, condition: dict[str, Any]) -> list[NativeRow]:
+        """All rows: pages until one is not full. A counter that gives one page for ever is not believed."""
+        size = self._settings.max_rows
+        found: list[NativeRow] = []
+        before: list[NativeRow] = []
+        for number in range(1, MOST_PAGES + 1):
+            rows = await self._rows(msg_type, name, page(condition, number, size))
+            if rows and rows == before:
+                _log.warning("cts_pages_repeat", msg_type=msg_type)
+                break
+            found += rows
+            before = rows
+            if len(rows) < size:
+                break
+        return found
+
+    async def _rows(self, msg_type: int, name: str, request: Mapping[str, Any]) -> list[NativeRow]:
+        replies = await self._session.send(msg_type, request)
+        if not replies[-1].ok:
+            raise NativeRefused(error_of(replies[-1]))
+        return rows_of(replies, name)
+
+    def _read(self, rows: Sequence[NativeRow], read: Callable[[NativeRow], T], of: str) -> list[T]:
+        found: list[T] = []
+        for row in rows:
+            try:
+                found.append(read(row))
+            except UnreadableRow as error:
+                self._complaints.unreadable(of, error)
+        return found
+
+
+def error_of(reply: CtsReply) -> NativeError:
+    """What the counter said of a refusal."""
+    return NativeError(reply.code, reply.text)

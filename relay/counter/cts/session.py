@@ -1,0 +1,361 @@
+"""One session at CTS: it does what its machine says, and says to its accounts what becomes of it.
+
+In many-to-many a session has one account and no operator; in many-to-one an operator and every account. What holds:
+
+* Requests of accounts go out while the phase is LIVE, and those of the way there from here alone. Nothing is kept for later.
+* After a break every account is logged in again, with its terminal's information, before the session is live. An account
+  that the counter refuses then ends; the others go on.
+* An answer that does not come in time is a break where it was a step of the way; an order's or a query's is its own affair.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import structlog
+
+from relay.counter.cts import machine
+from relay.counter.cts.line import RootNetLine, dial
+from relay.counter.cts.passwords import check_passkey, hide
+from relay.counter.cts.wire import CONNECT, DISCONNECT, OPERATOR_LOGIN, CtsReply, WireFault, text_of
+from relay.counter.port import Evidence, LinkCause, NativeError
+from relay.counter.translated.values import AnswerLost, NotSent
+from relay.faults.faults import Faults
+from relay.faults.table import Fault
+from relay.refusals import counter_reasons, relay_reasons
+from relay.refusals.refusal import LedgerUnavailable, Refusal, Refused
+from relay.settings.cts_section import CtsSettings
+from relay.settings.values import split_address
+from relay.tasks import Tasks
+
+_log = structlog.get_logger(__name__)
+_GOODBYE_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class CounterGreeting:
+    """What the counter said of itself at 10000."""
+
+    product: str
+    server: str
+    sys_date: str
+    expires: str
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorLogin:
+    """Who all accounts stand under."""
+
+    user_id: str
+    read_password: Callable[[], str]
+    """blocks"""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionParts:
+    """What all sessions of a process share."""
+
+    settings: CtsSettings
+    evidence: Evidence
+    faults: Faults
+    numbers: itertools.count[int]
+
+
+class SessionUser(Protocol):
+    """An account on a session."""
+
+    async def log_in_again(self) -> None:
+        """After a break. Raises Refused where the counter refuses it, AnswerLost and NotSent where the session broke."""
+
+    def broke(self, reason: str, cause: LinkCause) -> None:
+        """Nothing can be sent until it is logged in again."""
+
+    def back(self) -> None:
+        """It is logged in again, and so is the session."""
+
+    def over(self, reason: str, cause: LinkCause) -> None:
+        """It does not come back."""
+
+    def heard(self, reply: CtsReply) -> None:
+        """A push."""
+
+
+class RootNetSession:
+    """Begun by `open`, ended by `close`."""
+
+    def __init__(self, name: str, parts: SessionParts, operator: OperatorLogin | None = None) -> None:
+        """`name` is the session's in the ledger."""
+        self.name = name
+        self.users: list[SessionUser] = []
+        """accounts that are logged in, or were before a break"""
+        self.joining: list[SessionUser] = []
+        """those that log in for the first time, and hear pushes already"""
+        self.greeting = CounterGreeting("", "", "", "")
+        self.questions = asyncio.Lock()
+        """one query at a time"""
+        self.why_not: Refusal | None = relay_reasons.counter_unavailable(why="not connected yet")
+        self.changed_at = asyncio.get_running_loop().time()
+        self._parts = parts
+        self._operator = operator
+        self._machine = machine.LineMachine(has_operator=operator is not None, is_kept=operator is not None)
+        self._line: RootNetLine | None = None
+        self._passkey = b""
+        self._session_id = ""
+        self._person_asks = asyncio.Event()
+        self._first: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._tasks = Tasks()
+        self._closing = False
+
+    @property
+    def live(self) -> bool:
+        return self._machine.phase is machine.LinePhase.LIVE and self._line is not None and not self._line.closed.done()
+
+    @property
+    def phase(self) -> machine.LinePhase:
+        return self._machine.phase
+
+    @property
+    def idle_since(self) -> float:
+        """By the loop's clock: when something was sent or heard last."""
+        return self._line.last_at if self._line is not None else 0.0
+
+    def begin(self) -> None:
+        """Start on the way; what comes of it, `opened` waits for."""
+        self._tasks.start(self._run(), f"session {self.name}")
+
+    async def opened(self) -> None:
+        """Wait until it is live for the first time. Raises Refused."""
+        await asyncio.shield(self._first)
+
+    def try_now(self) -> None:
+        """A person mended something, or wants the session replaced."""
+        self._person_asks.set()
+        if self.live:
+            self.break_off("replaced by an operator of the relay")
+
+    def break_off(self, why: str) -> None:
+        """End the connection: the session comes back as after any break."""
+        if self._line is not None:
+            self._line.end(why)
+
+    async def close(self) -> None:
+        """Say goodbye where that is possible, and end."""
+        self._closing = True
+        if self.live:
+            with contextlib.suppress(NotSent, AnswerLost, TimeoutError):
+                async with asyncio.timeout(_GOODBYE_SECONDS):
+                    await self.send(DISCONNECT, self._about_us())
+        await self._tasks.cancel()
+        if self._line is not None:
+            self._line.end("closed by the relay")
+        self._first.cancel()
+
+    # What accounts use ----------------------------------------------------------------------------------------
+
+    def send(self, msg_type: int, request: Mapping[str, Any]) -> asyncio.Future[list[CtsReply]]:
+        """One request; see `RootNetLine.send`."""
+        if self._line is None:
+            raise NotSent
+        return self._line.send(msg_type, request)
+
+    async def ask(self, msg_type: int, request: Mapping[str, Any]) -> CtsReply:
+        """A request with an answer of one message. Raises NotSent, AnswerLost."""
+        return (await self.send(msg_type, request))[-1]
+
+    def hidden(self, password: str) -> str:
+        """The password as it goes over this connection. Raises NotSent where there is none."""
+        if self._line is None or not self._passkey:
+            raise NotSent
+        return hide(password, self._passkey)
+
+    # The way --------------------------------------------------------------------------------------------------
+
+    async def _run(self) -> None:
+        command = self._machine.feed(machine.Begin())
+        while not isinstance(command, machine.End):
+            before = self._machine.phase
+            try:
+                event = await self._carry_out(command)
+            except (AnswerLost, NotSent):
+                event = machine.Failed(relay_reasons.counter_unavailable(why=f"no answer while {before.name.lower()}"))
+                self._silent(before)
+            except LedgerUnavailable:
+                event = machine.Failed(relay_reasons.ledger_unavailable())
+            if isinstance(event, machine.Failed | machine.CutOff):
+                self._failed(event)
+            command = self._machine.feed(event)
+            self.changed_at = asyncio.get_running_loop().time()
+        self._over(
+            command.refusal, LinkCause.COUNTER_LOGGED_OUT if self._machine.was_live else LinkCause.COUNTER_REFUSED
+        )
+
+    async def _carry_out(self, command: machine.LineCommand) -> machine.LineEvent:
+        match command:
+            case machine.Connect():
+                return await self._connect()
+            case machine.Greet(resume):
+                return await self._greet(self._session_id if resume and self._parts.settings.resume else "")
+            case machine.LogOperatorIn():
+                return await self._log_operator_in()
+            case machine.LogAccountsIn():
+                return await self._log_accounts_in()
+            case machine.Stay():
+                return await self._stay()
+            case machine.Pause(for_person):
+                return await self._pause(None if for_person else self._parts.settings.reconnect_seconds)
+            case machine.End(refusal):
+                return machine.Failed(refusal)
+
+    async def _connect(self) -> machine.LineEvent:
+        settings = self._parts.settings
+        if self._line is not None:
+            self._line.end("replaced")
+        self._line, self._passkey = None, b""
+        try:
+            self._line = await dial(
+                split_address(settings.address),
+                self._parts.numbers,
+                self._heard,
+                connect_seconds=settings.connect_seconds,
+                answer_seconds=settings.answer_seconds,
+            )
+        except OSError as error:
+            why = str(error.strerror or type(error).__name__) if not isinstance(error, TimeoutError) else "no answer"
+            self._parts.faults.begin(Fault.FRONT_DOWN, f"{settings.address}: {why}")
+            return machine.Failed(relay_reasons.counter_unavailable(why=f"({settings.address})"))
+        self._parts.faults.end(Fault.FRONT_DOWN)
+        return machine.Done()
+
+    async def _greet(self, resume: str) -> machine.LineEvent:
+        if resume and self._line is not None:
+            self._line.session_id = resume
+        request = self._about_us() | ({"sessionId": resume} if resume else {})
+        reply = await self.ask(CONNECT, request)
+        if not reply.ok:
+            if resume:
+                return machine.ResumeRefused()
+            return machine.Failed(counter_reasons.refused_in_own_words(NativeError(reply.code, reply.text)))
+        try:
+            self._passkey = check_passkey(reply.data.get("passkey"))
+        except WireFault as fault:
+            self._parts.faults.begin(Fault.COUNTER_UNREADABLE, str(fault))
+            return machine.Failed(relay_reasons.counter_unavailable(why=f"({fault})"))
+        self._parts.faults.end(Fault.COUNTER_UNREADABLE)
+        self._parts.faults.end(Fault.COUNTER_SILENT)
+        self._session_id = reply.session_id
+        if self._line is not None:
+            self._line.session_id = reply.session_id
+        data = reply.data
+        names = " ".join(text_of(data, name) for name in ("customer", "sysVersion")).strip()
+        self.greeting = CounterGreeting(
+            names, text_of(data, "serverName"), text_of(data, "sysDate"), text_of(data, "expireDate")
+        )
+        return machine.Done()
+
+    def _about_us(self) -> dict[str, Any]:
+        settings = self._parts.settings
+        return {
+            "APIType": settings.api_type,
+            "APIVersion": settings.api_version,
+            "TerminalInfo": settings.terminal_info,
+        }
+
+    async def _log_operator_in(self) -> machine.LineEvent:
+        if self._operator is None:
+            return machine.Done()
+        shown = {"call": "10021", "user_id": self._operator.user_id}
+        password = await asyncio.to_thread(self._operator.read_password)
+        await self._parts.evidence.record("counter_login", self.name, shown)
+        reply = await self.ask(OPERATOR_LOGIN, {"optId": self._operator.user_id, "password": self.hidden(password)})
+        error = NativeError(reply.code, reply.text)
+        said = {"error_id": 0} if reply.ok else {"error_id": 1, "native": error.as_evidence()}
+        await self._parts.evidence.record("counter_login_answer", self.name, {**shown, **said})
+        if not reply.ok:
+            self._parts.faults.begin(Fault.OPERATOR_REFUSED, f"[{error.code}] {error.text}")
+            return machine.Failed(relay_reasons.counter_unavailable(why="(the operator is refused)"))
+        self._parts.faults.end(Fault.OPERATOR_REFUSED)
+        self._parts.faults.end(Fault.OPERATOR_FORCED_OUT)
+        return machine.Done()
+
+    async def _log_accounts_in(self) -> machine.LineEvent:
+        """Those that were there before the break; at the first way there is none yet."""
+        for user in tuple(self.users):
+            try:
+                await user.log_in_again()
+            except Refused as refused:
+                self.users.remove(user)
+                user.over(refused.refusal.told_text, LinkCause.COUNTER_REFUSED)
+        return machine.Done()
+
+    async def _stay(self) -> machine.LineEvent:
+        line = self._line
+        self.why_not = None
+        self._person_asks.clear()
+        _log.info("cts_session_live", session=self.name, server=self.greeting.server)
+        for user in tuple(self.users):
+            user.back()
+        if not self._first.done():
+            self._first.set_result(None)
+        why = await asyncio.shield(line.closed) if line is not None else "not connected"
+        refusal = relay_reasons.counter_unavailable(why=f"({why})")
+        if line is not None and line.is_forced_out:
+            return machine.CutOff(
+                relay_reasons.counter_unavailable(why="(10001: forced out by the counter's supervisor)")
+            )
+        return machine.Failed(refusal)
+
+    async def _pause(self, seconds: float | None) -> machine.LineEvent:
+        if self._line is not None:
+            self._line.end("the session begins anew")
+        try:
+            async with asyncio.timeout(seconds):
+                await self._person_asks.wait()
+        except TimeoutError:
+            return machine.PauseOver()
+        self._person_asks.clear()
+        return machine.PersonAsks()
+
+    # What becomes of it ---------------------------------------------------------------------------------------
+
+    def _heard(self, reply: CtsReply) -> None:
+        for user in (*self.users, *self.joining):
+            user.heard(reply)
+
+    def _silent(self, before: machine.LinePhase) -> None:
+        if before is machine.LinePhase.GREETING:
+            self._parts.faults.begin(Fault.COUNTER_SILENT, "10000 is not answered")
+
+    def _failed(self, event: machine.Failed | machine.CutOff) -> None:
+        self.why_not = event.refusal
+        forced = isinstance(event, machine.CutOff)
+        cause = LinkCause.COUNTER_LOGGED_OUT if forced else LinkCause.CONNECTION_LOST
+        _log.warning("cts_session_broke", session=self.name, why=event.refusal.message, forced=forced)
+        if forced:
+            if self._operator is not None:
+                self._parts.faults.begin(Fault.OPERATOR_FORCED_OUT, event.refusal.message)
+            self._over(event.refusal, cause)
+            return
+        for user in tuple(self.users):
+            user.broke(event.refusal.told_text, cause)
+
+    def _over(self, refusal: Refusal, cause: LinkCause) -> None:
+        users, self.users = self.users, []
+        for user in users:
+            user.over(refusal.told_text, cause)
+        if not self._first.done():
+            self._first.set_exception(Refused(refusal))
+            self._first.exception()
+
+
+def rows_of(replies: Sequence[CtsReply], name: str) -> list[Mapping[str, Any]]:
+    """The rows of an answer, in a list or one a message; what is no object is left out."""
+    rows: list[Mapping[str, Any]] = []
+    for reply in replies:
+        found = reply.data.get(name)
+        rows += [row for row in (found if isinstance(found, list) else [found]) if isinstance(row, dict)]
+    return rows
