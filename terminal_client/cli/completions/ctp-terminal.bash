@@ -7,7 +7,7 @@ _ctp_terminal_place() {
     'ctp-terminal watch') commands='' options='--live --count --help -h' valued='--count' ;;
     'ctp-terminal password') commands='' options='--fund --new-password-file --old-password-file --help -h' valued='--new-password-file --old-password-file' ;;
     'ctp-terminal check') commands='' options='--host --port --directory --silence --wait --help -h' valued='--host --port --directory --silence --wait' ;;
-    'ctp-terminal exec') commands='' options='--help -h' valued='' ;;
+    'ctp-terminal exec') commands='' options='--libraries --build-into --help -h' valued='--libraries --build-into' ;;
     'ctp-terminal order') commands='' options='--exchange --validity --key --wait --help -h' valued='--exchange --validity --key --wait' ;;
     'ctp-terminal cancel') commands='' options='--order-ref --front --session --exchange --order-sys-id --wait --help -h' valued='--order-ref --front --session --exchange --order-sys-id --wait' ;;
     'ctp-terminal transfer') commands='' options='--bank --branch --currency --bank-password-file --fund-password-file --wait --help -h' valued='--bank --branch --currency --bank-password-file --fund-password-file --wait' ;;
@@ -26,7 +26,7 @@ _ctp_terminal_place() {
 
 _ctp_terminal_values() {
     case $1 in
-    'ctp-terminal --config' | 'ctp-terminal -c' | 'ctp-terminal --ca-file' | 'ctp-terminal --certificate-file' | 'ctp-terminal --key-file' | 'ctp-terminal --library' | 'ctp-terminal --auth-code-file' | 'ctp-terminal --password-file' | 'ctp-terminal password --new-password-file' | 'ctp-terminal password --old-password-file' | 'ctp-terminal check --directory' | 'ctp-terminal exec '[0-9]* | 'ctp-terminal transfer --bank-password-file' | 'ctp-terminal transfer --fund-password-file') values='@file' ;;
+    'ctp-terminal --config' | 'ctp-terminal -c' | 'ctp-terminal --ca-file' | 'ctp-terminal --certificate-file' | 'ctp-terminal --key-file' | 'ctp-terminal --library' | 'ctp-terminal --auth-code-file' | 'ctp-terminal --password-file' | 'ctp-terminal password --new-password-file' | 'ctp-terminal password --old-password-file' | 'ctp-terminal check --directory' | 'ctp-terminal exec '[0-9]* | 'ctp-terminal exec --libraries' | 'ctp-terminal exec --build-into' | 'ctp-terminal transfer --bank-password-file' | 'ctp-terminal transfer --fund-password-file') values='@file' ;;
     'ctp-terminal order 2') values='buy sell' ;;
     'ctp-terminal order 3') values='open close close-today close-yesterday' ;;
     'ctp-terminal order --validity') values='day fak fok' ;;

@@ -21,7 +21,7 @@ function __ctp_terminal_complete_options
         case 'ctp-terminal check'
             __ctp_terminal_complete_describe --host '本机地址 Address of this machine that the terminal dials' '本机的地址，终端连接它' --port '端口 Port; 0 takes a free one' '端口；0 取一个空闲的' --directory '文件夹 Folder for the certificate, the auth code and the password of this …' '文件夹，存放本次的根证书、授权码、密码' --silence '秒 Seconds in which the terminal has to notice a silent line; 0 leaves t…' '终端须在多少秒内发现线路没有声音；0 不检查这一条' --wait '秒 Seconds to wait for the terminal, or its user, in one step' '每一步等待终端或其用户的秒数' --help 'Show the help' '显示说明' -h 'Show the help' '显示说明'
         case 'ctp-terminal exec'
-            __ctp_terminal_complete_describe --help 'Show the help' '显示说明' -h 'Show the help' '显示说明'
+            __ctp_terminal_complete_describe --libraries 'A folder that --build-into made, in place of compiling here' '--build-into 生成的文件夹，用它代替在本机编译' --build-into 'Compile the libraries into this folder, to be carried to other machines…' '把转接库编译到该文件夹，可拷到其他机器；不带程序' --help 'Show the help' '显示说明' -h 'Show the help' '显示说明'
         case 'ctp-terminal order'
             __ctp_terminal_complete_describe --exchange '交易所 Exchange, e.g' '交易所，例如 SHFE' --validity '有效期 day, fak or fok' '有效期：day、fak 或 fok' --key '幂等键 Client order key: the same key never orders twice a day' '幂等键：同一个键一天之内绝不会报两次' --wait '等待秒数 Seconds to wait for the order’s fate' '等待报单结果的秒数' --help 'Show the help' '显示说明' -h 'Show the help' '显示说明'
         case 'ctp-terminal cancel'
@@ -61,6 +61,8 @@ function __ctp_terminal_complete_valued
             printf '%s\n' --new-password-file --old-password-file
         case 'ctp-terminal check'
             printf '%s\n' --host --port --directory --silence --wait
+        case 'ctp-terminal exec'
+            printf '%s\n' --libraries --build-into
         case 'ctp-terminal order'
             printf '%s\n' --exchange --validity --key --wait
         case 'ctp-terminal cancel'
@@ -76,7 +78,7 @@ end
 
 function __ctp_terminal_complete_values
     switch $argv[1]
-        case 'ctp-terminal --config' 'ctp-terminal -c' 'ctp-terminal --ca-file' 'ctp-terminal --certificate-file' 'ctp-terminal --key-file' 'ctp-terminal --library' 'ctp-terminal --auth-code-file' 'ctp-terminal --password-file' 'ctp-terminal password --new-password-file' 'ctp-terminal password --old-password-file' 'ctp-terminal check --directory' 'ctp-terminal exec '{1,2,3,4,5,6,7,8,9}'*' 'ctp-terminal transfer --bank-password-file' 'ctp-terminal transfer --fund-password-file'
+        case 'ctp-terminal --config' 'ctp-terminal -c' 'ctp-terminal --ca-file' 'ctp-terminal --certificate-file' 'ctp-terminal --key-file' 'ctp-terminal --library' 'ctp-terminal --auth-code-file' 'ctp-terminal --password-file' 'ctp-terminal password --new-password-file' 'ctp-terminal password --old-password-file' 'ctp-terminal check --directory' 'ctp-terminal exec '{1,2,3,4,5,6,7,8,9}'*' 'ctp-terminal exec --libraries' 'ctp-terminal exec --build-into' 'ctp-terminal transfer --bank-password-file' 'ctp-terminal transfer --fund-password-file'
             printf '%s\n' @file
         case 'ctp-terminal order 2'
             printf '%s\n' buy sell

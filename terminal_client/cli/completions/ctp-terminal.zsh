@@ -109,10 +109,12 @@ _ctp_terminal_place() {
         below=(
         )
         flags=(
+            '--libraries:A folder that --build-into made, in place of compiling here|--build-into 生成的文件夹，用它代替在本机编译'
+            '--build-into:Compile the libraries into this folder, to be carried to other machines…|把转接库编译到该文件夹，可拷到其他机器；不带程序'
             '--help:Show the help|显示说明'
             '-h:Show the help|显示说明'
         )
-        valued=()
+        valued=(--libraries --build-into)
         ;;
     ('ctp-terminal order')
         below=(
@@ -256,7 +258,7 @@ _ctp_terminal_place() {
 
 _ctp_terminal_values() {
     case $1 in
-    ('ctp-terminal --config'|'ctp-terminal -c'|'ctp-terminal --ca-file'|'ctp-terminal --certificate-file'|'ctp-terminal --key-file'|'ctp-terminal --library'|'ctp-terminal --auth-code-file'|'ctp-terminal --password-file'|'ctp-terminal password --new-password-file'|'ctp-terminal password --old-password-file'|'ctp-terminal check --directory'|'ctp-terminal exec '[0-9]*|'ctp-terminal transfer --bank-password-file'|'ctp-terminal transfer --fund-password-file') values='@file' ;;
+    ('ctp-terminal --config'|'ctp-terminal -c'|'ctp-terminal --ca-file'|'ctp-terminal --certificate-file'|'ctp-terminal --key-file'|'ctp-terminal --library'|'ctp-terminal --auth-code-file'|'ctp-terminal --password-file'|'ctp-terminal password --new-password-file'|'ctp-terminal password --old-password-file'|'ctp-terminal check --directory'|'ctp-terminal exec '[0-9]*|'ctp-terminal exec --libraries'|'ctp-terminal exec --build-into'|'ctp-terminal transfer --bank-password-file'|'ctp-terminal transfer --fund-password-file') values='@file' ;;
     ('ctp-terminal order 2') values='buy sell' ;;
     ('ctp-terminal order 3') values='open close close-today close-yesterday' ;;
     ('ctp-terminal order --validity') values='day fak fok' ;;
