@@ -2,7 +2,8 @@
 
 For software with a direct AppID (直连), whose API collects the system info by itself at the login; and as what
 the relay's speed is compared with. After a lost connection it authenticates and logs in again by itself. With the
-day's notices asked for, the counter sends them again after every login.
+day's notices asked for, the counter sends them again after every login. It has no market data: a front for it asks
+for no session, so a program reads ticks with the vendor's own API beside this terminal.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
+from ctpabi.shim.wire import event_frame
 from ctprelay.ctp.v1 import structs_pb2 as ctp
 from ctprelay.v1 import market_pb2 as pb
 from ctprelay.v1 import terminal_pb2
@@ -17,6 +18,7 @@ from simcounter.config import CounterConfig
 from simcounter.counter import SimulatedCounter
 from terminal_client import MarketDataNotOffered, RelayTerminal, SessionEnded
 from terminal_client.market.ticks import Tick, TickReader
+from terminal_client.session import MarketAccess
 from tests.e2e.broken_network import Way, way_to
 from tests.e2e.raw_market import SMALL_WINDOW, RawMarket, open_market
 from tests.e2e.relay_process import RelayProcess, TlsFiles
@@ -40,6 +42,9 @@ from tests.e2e.site import (
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 MINE, OTHER, *_ = INVESTORS
 RB = "rb2701"
+MANY = [f"i{number:04}" for number in range(2000)]
+"""as many as a terminal may have"""
+ROUNDS = 5
 in_one_mode = pytest.mark.parametrize(
     "shared_market", [Mode.MANY_TO_ONE], indirect=True, scope="session", ids=["many_to_one"]
 )
@@ -60,7 +65,7 @@ async def shared_market(
                 "market_data__fronts": [f"tcp://{way.address}"],
                 "market_data__address": "127.0.0.1:0",
                 "market_data__ticks_waiting": 5,
-                "market_data__max_instruments_per_terminal": 4,
+                "market_data__max_instruments_per_terminal": len(MANY),
             }
             directory = tmp_path_factory.mktemp("market") / mode.value
             relay = RelayProcess(directory, mode, counter.address, tls, settings)
@@ -152,56 +157,58 @@ async def test_requests_for_quotes_are_passed_on(site: Site) -> None:
 async def test_a_terminal_has_its_bound(site: Site) -> None:
     """Each name beyond is refused by itself; a name that is none, too."""
     async with site.logged_in(MINE) as terminal:
-        refused = await terminal.market_data().subscribe(["i1", "i2", "合约", "i3", "i4", "i5"])
+        refused = await terminal.market_data().subscribe(["合约", *MANY, "one_more"])
 
     assert {name: why.reason for name, why in refused.items()} == {
         "合约": "instrument_malformed",
-        "i5": "too_many_instruments",
+        "one_more": "too_many_instruments",
     }
 
 
 @in_one_mode
-async def test_a_slow_reader_gets_the_newest_while_orders_go_on(site: Site) -> None:
-    """It is not cut; it hears how many it did not get; a trade's notice does not wait behind its ticks."""
-    collected = await collect_now()
-    async with site.raw() as stream, site.logged_in(OTHER) as other:
-        welcome = await stream.log_in(login_message(await stream.hello(TERMINAL), MINE, collected))
-        port = welcome.market_data.port
-        async with open_market(port, site.tls.authority.read_bytes(), SMALL_WINDOW) as market:
-            await market.ask_in(welcome.market_data.token, TERMINAL, AUTH_CODE)
-            await market.subscribe(RB)
-            await flood(site, other)
-            got, passed_over = await everything_until(market, 3599.0)
+async def test_orders_pass_two_thousand_instruments_that_wait(site: Site) -> None:
+    """The terminal's own market data stands still while its order trades: it is not cut, gets the newest of each, and how many it did not get."""
+    async with site.logged_in(MINE) as terminal, site.logged_in(OTHER) as other:
+        ticks = other.market_data().ticks()
+        await other.market_data().subscribe([MANY[-1]])
+        async with open_market(access_of(terminal).port, site.tls.authority.read_bytes(), SMALL_WINDOW) as market:
+            await market.ask_in(bytes.fromhex(access_of(terminal).token.reveal()), TERMINAL, AUTH_CODE)
+            await market.first("attached")
+            assert (await market.subscribe(*MANY)).subscribed == len(MANY)
+            for price in map(float, range(1, ROUNDS)):
+                show_many(site, price)
+                await until(ticks, price)
+            move(site, 3490.0)  # where an order at WILL_FILL trades
+            traded = await trade(terminal)
+            show_many(site, ROUNDS)
+            came, passed_over = await newest_of_many(market, ROUNDS)
 
-    assert passed_over > 100
-    assert got < 1400
-
-
-async def flood(site: Site, other: RelayTerminal) -> None:
-    """Ticks that `other` reads, a trade of its in between, and a last tick."""
-    reader = other.market_data().ticks()
-    await other.market_data().subscribe([RB])
-    for number in range(1500):
-        move(site, 3400.0 + number % 100)
-        if not number % 50:
-            await until(reader, 3400.0 + number % 100)
-        await asyncio.sleep(0)  # a market is shown once for each turn of the counter's loop
-    await trade(other)
-    move(site, 3599.0)
-    await until(reader, 3599.0)
+    assert traded.volume == 1
+    assert came + passed_over == ROUNDS * len(MANY)
+    assert passed_over > len(MANY)
 
 
-async def everything_until(market: RawMarket, price: float) -> tuple[int, int]:
-    """How many depths came, and how many were passed over, until one has this price."""
-    got, passed_over, last = 0, 0, 0.0
-    while last != price:
+def show_many(site: Site, price: float) -> None:
+    """One tick of each of many instruments, to the relay."""
+    front = site.counter.market_data
+    for name in MANY:
+        body = front._records.pack("DepthMarketData", {"InstrumentID": name, "LastPrice": price})
+        frame = event_frame(front._slots["OnRtnDepthMarketData"], body, None, 0, is_last=True).encode()
+        for connection in front.connections:
+            connection.send(frame)
+
+
+async def newest_of_many(market: RawMarket, price: float) -> tuple[int, int]:
+    """How many depths came and how many were passed over, until every instrument has come with this price."""
+    missing, came, passed_over = set(MANY), 0, 0
+    while missing:
         batch = await market.batch()
         assert batch is not None
         depths = [message.depth for message in batch.messages if message.WhichOneof("body") == "depth"]
-        got += len(depths)
+        came += len(depths)
         passed_over += sum(one.count for one in batch.passed_over)
-        last = depths[-1].last_price if depths else last
-    return got, passed_over
+        missing -= {depth.instrument_id for depth in depths if depth.last_price == price}
+    return came, passed_over
 
 
 async def test_a_front_that_drops_comes_back_with_everything_subscribed(shared_market: tuple[Site, Way]) -> None:
@@ -316,11 +323,14 @@ async def test_nothing_is_heard_out_of_turn(site: Site, message: pb.MarketDataRe
 
 async def market_port(site: Site) -> int:
     async with site.logged_in(MINE) as terminal:
-        data = terminal.market_data()
-        await data.subscribe([RB])
-        access = terminal._link.market_access
-        assert access is not None
-        return access.port
+        return access_of(terminal).port
+
+
+def access_of(terminal: RelayTerminal) -> MarketAccess:
+    """Where its session's market data is had, and with what; its own client has not opened it."""
+    access = terminal._link.market_access
+    assert access is not None
+    return access
 
 
 @in_one_mode
