@@ -62,7 +62,7 @@ class RelayProcess:
     def __init__(
         self, directory: Path, mode: Mode, front: str, tls: TlsFiles, settings: Mapping[str, object] | None = None
     ) -> None:
-        """`settings` are further ones, by section__key."""
+        """`settings` are further ones, by section__key; None leaves one out that is set here."""
         directory.mkdir(mode=0o700)
         self.mode = mode
         self.directory = directory
@@ -76,7 +76,7 @@ class RelayProcess:
         """the most it may have; 0 leaves what is inherited"""
         self._process: subprocess.Popen[bytes] | None = None
         sections = self._sections(front, tls)
-        self.binding = Distribution(str((settings or {}).get("counter__binding", CHOSEN)))
+        self.binding = Distribution(str((settings or {}).get("counter__binding") or CHOSEN))
         for name, value in (settings or {}).items():
             section, _, key = name.rpartition("__")
             sections.setdefault(section.replace("__", "."), {})[key] = value
@@ -310,7 +310,8 @@ def _toml(sections: Sections) -> str:
     """JSON's strings, numbers, booleans and lists are TOML's too."""
     lines: list[str] = []
     for section, values in sections.items():
-        lines += [f"[{section}]", *(f"{key} = {json.dumps(value)}" for key, value in values.items())]
+        kept = [f"{key} = {json.dumps(value)}" for key, value in values.items() if value is not None]
+        lines += [f"[{section}]", *kept]
     return "\n".join(lines) + "\n"
 
 

@@ -1,0 +1,80 @@
+"""Each counter system the relay can stand in front of, played here, with a relay for it: what differs is in this table alone."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+import pytest
+
+from ctpabi.catalog import Distribution
+from ctpabi.shim.build import CompilerMissing
+from ctpabi.shim.substitute import BindingMissing
+from relay.counter.port import Mode
+from simcounter.config import CounterConfig
+from simcounter.counter import SimulatedCounter
+from tests.e2e.binding_under_test import counter_of, shim_of
+from tests.e2e.relay_process import RelayProcess, TlsFiles
+from tests.e2e.site import Site, register
+
+DAY, SEED = "20261123", 7
+
+
+class System(StrEnum):
+    """What `counter.system` and `counter.binding` choose between."""
+
+    CTP = "ctp"
+    TTS = "tts"
+
+    @property
+    def counter_system(self) -> str:
+        """As `counter.system` has it."""
+        return "ctp" if self is System.TTS else self.value
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """One system: its counter, and what its relay's settings say of it."""
+
+    counter: Callable[[], SimulatedCounter]
+    settings: Callable[[SimulatedCounter], dict[str, object]]
+    """by section__key"""
+
+
+def _of_binding(distribution: Distribution) -> Played:
+    shim_of(distribution)
+    return Played(
+        lambda: counter_of(distribution, CounterConfig(trading_day=DAY, seed=SEED)),
+        lambda _: {"counter__binding": distribution.value},
+    )
+
+
+def played(system: System) -> Played:
+    """Skips the test where what the system needs is not here."""
+    try:
+        return _SYSTEMS[system]()
+    except (BindingMissing, CompilerMissing) as missing:
+        pytest.skip(str(missing))
+
+
+_SYSTEMS: dict[System, Callable[[], Played]] = {
+    System.CTP: lambda: _of_binding(Distribution.CTP),
+    System.TTS: lambda: _of_binding(Distribution.TTS),
+}
+
+
+@asynccontextmanager
+async def system_site(system: System, mode: Mode, tls: TlsFiles, directory: Path) -> AsyncIterator[Site]:
+    """A counter of this system, whose day is always the same, with a relay in front of it."""
+    chosen = played(system)
+    async with chosen.counter() as counter:
+        relay = RelayProcess(directory / mode.value, mode, counter.address, tls, chosen.settings(counter))
+        register(relay)
+        await relay.start()
+        try:
+            yield Site(counter, relay, tls)
+        finally:
+            await relay.stop()
