@@ -438,7 +438,7 @@ def test_a_name_that_is_no_text_is_told_in_words(run: Run) -> None:
 def takes_a_free_port(place: Path) -> None:
     """Before it serves it looks whether the port is free; another relay of this machine may have the usual one."""
     settings = place / "relay.toml"
-    settings.write_text(settings.read_text().replace("127.0.0.1:50051", "127.0.0.1:0"))
+    settings.write_text(settings.read_text().replace('# address = "127.0.0.1:50051"', 'address = "127.0.0.1:0"'))
 
 
 def test_serving_starts_with_checked_settings(run: Run, monkeypatch: pytest.MonkeyPatch, place: Path) -> None:
