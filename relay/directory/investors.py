@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import structlog
 from argon2 import PasswordHasher
@@ -49,6 +49,17 @@ class InvestorRecord:
     password_changed_at: str
 
 
+NO_ONES_HASH: Final = (
+    "$argon2id$v=19$m=19456,t=2,p=1$EYqYEFrTn+TWdfHAjx910w$PBtjN8eZd3MFX2AznuzMzieqzk3QAeIZolGY2+mh8mc"
+)
+"""of a password that was thrown away: what the passwords of unknown investors are compared with, at the cost of known ones"""
+
+
+def make_investor_hasher() -> PasswordHasher:
+    """The parameters that every hash here has; one try takes some ten milliseconds."""
+    return PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+
+
 class Investors:
     """The table of investors. The methods block and are thread-safe."""
 
@@ -64,8 +75,8 @@ class Investors:
         self._engine = engine
         self._transaction = (lambda: writing(engine)) if within is None else (lambda: nullcontext(within))
         self._clock = clock
-        self._hasher = hasher or PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
-        self._nobody = self._hasher.hash("")
+        self._hasher = hasher or make_investor_hasher()
+        self._nobody = NO_ONES_HASH if hasher is None else hasher.hash("")
 
     def check(self, broker_id: str, investor_id: str, password: str) -> InvestorRecord:
         """The investor, if the password is right and the firm has not disabled it.

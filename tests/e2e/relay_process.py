@@ -21,6 +21,8 @@ from ctpabi.catalog import Distribution
 from relay.counter.port import Mode
 from relay.database.database import open_database
 from relay.ledger import reader as ledger_reader
+from relay.ledger.chain import Head
+from relay.ledger.reader import Stretch
 from relay.settings.file import ledger_url, load
 from simcounter import demo_accounts
 from simcounter.exec import program_environment
@@ -75,6 +77,8 @@ class RelayProcess:
         self.open_files = 0
         """the most it may have; 0 leaves what is inherited"""
         self._process: subprocess.Popen[bytes] | None = None
+        self._ledger_read: dict[str, Head] = {}
+        self._entries: dict[str, list[LedgerEntry]] = {}
         sections = self._sections(front, tls)
         self.binding = Distribution(str((settings or {}).get("counter__binding") or CHOSEN))
         for name, value in (settings or {}).items():
@@ -227,10 +231,18 @@ class RelayProcess:
         return self.output_file.read_text(encoding="utf-8", errors="replace")
 
     def ledger(self) -> list[LedgerEntry]:
-        """Every entry there is now."""
+        """Every entry there is now. What was read before is not read again: entries are only ever added."""
         with self._ledger_database() as engine:
-            entries = list(ledger_reader.read(engine))
-        return [LedgerEntry(entry.kind, entry.session, json.loads(entry.data)) for entry in entries]
+            parts = ledger_reader.stretches(engine)
+            new = {
+                chain: Stretch(self._ledger_read[chain], part.after) if chain in self._ledger_read else part
+                for chain, part in parts.items()
+            }
+            for entry in ledger_reader.read(engine, new):
+                read = LedgerEntry(entry.kind, entry.session, json.loads(entry.data))
+                self._entries.setdefault(entry.chain, []).append(read)
+        self._ledger_read = {chain: part.after for chain, part in parts.items()}
+        return [entry for chain in parts for entry in self._entries.get(chain, ())]
 
     def rows(self, table: str) -> int:
         """How many there are in a table of its database now."""

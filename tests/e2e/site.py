@@ -19,6 +19,7 @@ from ctprelay.v1 import terminal_pb2 as pb
 from relay.cli.workplace import Workplace
 from relay.counter.port import Investor, Mode
 from relay.directory.terminals import ReportKind
+from relay.settings.file import directory_url, ledger_url, load, secrets_key_file
 from simcounter import demo_accounts
 from simcounter.counter import SimulatedCounter
 from terminal_client import Collected, RelayTerminal, SessionInfo, Status, Tls, collect
@@ -208,7 +209,40 @@ async def eventually(what: str, holds: Callable[[], bool]) -> None:
 
 
 def register(relay: RelayProcess) -> None:
-    """Put the terminals and, for many-to-one, the investors into the relay's directory."""
+    """Put the terminals and, for many-to-one, the investors into the relay's directory.
+
+    That is 25 changes with their entries and hashes. The files of the first relay are kept for the others of its kind.
+    """
+    if relay.state_dir.exists() or not (kind := _kind_of(relay)):
+        _register(relay)
+        return
+    if kind not in _REGISTERED:
+        _register(relay)
+        _REGISTERED[kind] = {file.name: file.read_bytes() for file in relay.state_dir.iterdir()}
+        return
+    relay.state_dir.mkdir(mode=0o700)
+    for name, content in _REGISTERED[kind].items():
+        file = relay.state_dir / name
+        file.touch(mode=0o600)
+        file.write_bytes(content)
+
+
+_REGISTERED: dict[str, dict[str, bytes]] = {}
+
+
+def _kind_of(relay: RelayProcess) -> str:
+    """What its files depend on; nothing for one that keeps them elsewhere."""
+    settings = load(relay.config)
+    own = f"sqlite:///{relay.state_dir / 'relay.sqlite3'}"
+    if any(url(settings).get_secret_value() != own for url in (ledger_url, directory_url)):
+        return ""
+    if secrets_key_file(settings).parent != relay.state_dir:
+        return ""
+    parts = (settings.ledger.model_dump_json(), settings.directory.model_dump_json())
+    return " ".join((relay.mode.value, settings.relay.name, *parts))
+
+
+def _register(relay: RelayProcess) -> None:
     place = Workplace(relay.config)
     other = Mode.MANY_TO_ONE if relay.mode is Mode.MANY_TO_MANY else Mode.MANY_TO_MANY
     try:

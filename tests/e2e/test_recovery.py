@@ -53,7 +53,8 @@ async def test_the_ledger_has_every_report_that_was_made_again(site: Site) -> No
             site.counter.control.drop()
             await counter_state(statuses, "live")
 
-    mine = [entry for entry in site.relay.ledger() if entry.session == session_of(site, collected)]
+    session = session_of(site, collected)
+    mine = [entry for entry in site.relay.ledger() if entry.session == session]
     announced = [entry.data["system_info_sha256"] for entry in mine if entry.kind == "terminal_report"]
     results = [entry.data["return_code"] for entry in mine if entry.kind == "terminal_report_result"]
     assert announced == [hashlib.sha256(collected.system_info).hexdigest()] * 3

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -24,15 +25,14 @@ from relay.admin.terminals import TerminalActions
 from relay.admission.login_guard import LoginGuard
 from relay.admission.machines import Desk, MachineHistory, MachineTraits, forget_machines_of
 from relay.counter.port import Investor
-from relay.database.database import open_database, upgrade
+from relay.database.database import open_database
 from relay.directory.terminals import EntryExists, EntryUnknown, ReportKind
 from relay.ledger import reader
 from relay.refusals.refusal import LedgerUnavailable
 from relay.settings.settings import Limits
+from tests.postgres import PostgresServer
 from tests.relay.admission.test_login_guard import WRONG_PASSWORD, PlayedPlaces, fail
-from tests.relay.conftest import HandClock, postgres_server, postgres_url
-
-__all__ = ["postgres_server", "postgres_url"]
+from tests.relay.conftest import HandClock
 
 MEI = Person("relay", "command line", "mei", reason="as agreed")
 CODE = "ABCDEFGHJKLMNPQ1"
@@ -70,18 +70,21 @@ class Place:
 @pytest.fixture(params=["one", "two", pytest.param("postgresql", marks=pytest.mark.postgres)])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     """One database for both, on SQLite and on PostgreSQL; or two."""
-    url = f"sqlite:///{tmp_path / 'ledger.sqlite3'}"
-    ledger = opened(request.getfixturevalue("postgres_url") if request.param == "postgresql" else url)
-    directory = opened(f"sqlite:///{tmp_path / 'directory.sqlite3'}") if request.param == "two" else ledger
+    ledger = opened(request, tmp_path / "ledger.sqlite3", postgresql=request.param == "postgresql")
+    directory = opened(request, tmp_path / "directory.sqlite3") if request.param == "two" else ledger
     yield Place(ledger, directory, tmp_path)
     ledger.dispose()
     directory.dispose()
 
 
-def opened(url: str) -> Engine:
-    engine = open_database(SecretStr(url))
-    upgrade(engine)
-    return engine
+def opened(request: pytest.FixtureRequest, file: Path, *, postgresql: bool = False) -> Engine:
+    """A database with the relay's tables; they are copied, as making them takes longer than most tests."""
+    if postgresql:
+        server: PostgresServer = request.getfixturevalue("postgres_server")
+        return open_database(SecretStr(server.new_database(like=request.getfixturevalue("postgres_tables"))))
+    shutil.copyfile(request.getfixturevalue("sqlite_tables"), file)
+    file.chmod(0o600)
+    return open_database(SecretStr(f"sqlite:///{file}"))
 
 
 Change = Callable[[Place], Any]

@@ -7,11 +7,12 @@ from typing import Literal
 
 import pytest
 from argon2 import PasswordHasher
+from argon2.exceptions import VerifyMismatchError
 from sqlalchemy import Engine, select
 
 from relay.database.schema import INVESTOR
 from relay.directory.access import DirectoryAccess
-from relay.directory.investors import Investors
+from relay.directory.investors import NO_ONES_HASH, Investors, make_investor_hasher
 from relay.directory.terminals import EntryExists, EntryUnknown
 from relay.refusals.refusal import Refused
 from tests.relay.conftest import HandClock
@@ -75,6 +76,15 @@ async def test_anything_else_is_refused(
         await access.run(lambda: investors.check(BROKER, investor_id, password))
 
     assert caught.value.refusal.reason == reason
+
+
+def test_the_hash_that_stands_for_the_unknown_costs_what_theirs_do() -> None:
+    """It is written out, so that no start computes it; it must have the parameters of every other."""
+    hasher = make_investor_hasher()
+
+    assert not hasher.check_needs_rehash(NO_ONES_HASH)
+    with pytest.raises(VerifyMismatchError):
+        hasher.verify(NO_ONES_HASH, "")
 
 
 def test_unknown_investors_cost_as_much_as_wrong_passwords(investors: Investors, hasher: CountingHasher) -> None:
