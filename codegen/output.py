@@ -18,7 +18,7 @@ CATALOG = GENERATED / file_of(Interface.TRADER, Distribution.CTP)
 _PROTO_ROOT = Path("proto")
 _NUMBERS = _PROTO_ROOT / FOLDER / "field_numbers.json"
 _SHOWN_LINES = 12
-_CONVERSATION = Path("ctprelay/v1")
+_CONVERSATION = (Path("ctprelay/v1"), Path("ctprelay/bridge/v1"))
 """the hand-written .proto files, compiled with the generated ones"""
 
 
@@ -66,7 +66,8 @@ def difference(path: Path, present: Path, wanted: Path) -> str:
 
 
 def _copied(source: Path) -> Iterator[tuple[Path, str]]:
-    for path in sorted((source / _PROTO_ROOT / _CONVERSATION).glob("*.proto")):
+    found = (path for folder in _CONVERSATION for path in (source / _PROTO_ROOT / folder).glob("*.proto"))
+    for path in sorted(found):
         yield path.relative_to(source), path.read_text(encoding="utf-8")
 
 

@@ -66,7 +66,9 @@ def run(
     port: Annotated[int, typer.Option(min=0, max=65535, help="front; 0: any free port")] = PORT,
     control_port: Annotated[int, typer.Option(min=0, max=65535, help="control socket; 0: any free")] = CONTROL_PORT,
     database: Annotated[str, typer.Option(help="terminal database: a SQLite file, or :memory:")] = ":memory:",
-    system: Annotated[str, typer.Option(help="which counter system to play: ctp, cts, ufx; the file's, or ctp")] = "",
+    system: Annotated[
+        str, typer.Option(help="which counter system to play: ctp, cts, ufx, bridge; the file's, or ctp")
+    ] = "",
     config: ConfigOption = None,
     users: UsersOption = demo_accounts.INVESTORS,
 ) -> None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from simcounter.bridge.commands import BridgeCommands
+from simcounter.bridge.front import BridgeFront
 from simcounter.cts.commands import CtsCommands
 from simcounter.cts.front import CtsFront
 from simcounter.other_front import FrontParts, OtherFront
@@ -26,6 +28,7 @@ class PlayedSystem:
 
 CTP = "ctp"
 SYSTEMS: dict[str, PlayedSystem] = {
+    "bridge": PlayedSystem(BridgeFront, BridgeCommands),
     "cts": PlayedSystem(CtsFront, CtsCommands),
     "ufx": PlayedSystem(UfxFront, UfxCommands),
 }

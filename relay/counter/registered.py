@@ -5,7 +5,7 @@ from __future__ import annotations
 import structlog
 
 from relay.counter.counter_library import CounterLibrary
-from relay.counter.port import CounterDescription
+from relay.counter.port import CounterDescription, Exchange
 
 _log = structlog.get_logger(__name__)
 
@@ -31,6 +31,10 @@ class RegisteredCounter:
             "counter_registered",
             system=description.system,
             version=description.version,
-            exchanges={one.code: [board.code for board in one.boards] for one in description.exchanges},
+            exchanges={_both(one): [board.code for board in one.boards] for one in description.exchanges},
             capabilities=description.capabilities,
         )
+
+
+def _both(one: Exchange) -> str:
+    return f"{one.code}({one.native_code})" if one.native_code else one.code

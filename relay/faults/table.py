@@ -80,6 +80,42 @@ class Fault(Enum):
         gravity=Gravity.WARNING,
         stops=Stops.NOTHING,
     )
+    BRIDGE_UNREACHABLE = FaultRow(
+        title=("连接不上网桥", "the bridge to the counter cannot be reached"),
+        remedy=(
+            "检查网桥进程、counter.bridge.address、防火墙与证书；中继会自动重连，无需重启",
+            "look at the bridge's process, counter.bridge.address, firewall and certificates; the relay connects again by itself",
+        ),
+        gravity=Gravity.CRITICAL,
+        stops=Stops.LOGINS,
+    )
+    BRIDGE_SILENT = FaultRow(
+        title=("网桥没有应答", "the bridge answers nothing"),
+        remedy=(
+            "接口库可能卡住：看网桥的日志，必要时重启网桥；中继会自动重连",
+            "the library may hang: read the bridge's log and restart it where needed; the relay connects again by itself",
+        ),
+        gravity=Gravity.CRITICAL,
+        stops=Stops.LOGINS,
+    )
+    BRIDGE_UNREADABLE = FaultRow(
+        title=("网桥的应答无法识别", "what the bridge says cannot be read"),
+        remedy=(
+            "该地址上不是网桥，或版本不同：核对 counter.bridge.address，安装与中继同版本的网桥",
+            "no bridge is there, or one of another version: check counter.bridge.address, install the relay's version of it",
+        ),
+        gravity=Gravity.CRITICAL,
+        stops=Stops.LOGINS,
+    )
+    BRIDGE_REFUSED = FaultRow(
+        title=("网桥后面的接口库拒绝登录", "the library behind the bridge refuses"),
+        remedy=(
+            "按接口库的错误处理：授权到期或产品名称不符、操作员或 KCBP 用户密码错误；改好后执行 operator reconnect",
+            "by the library's error: the licence or its product, the operator's or KCBP's password; then operator reconnect",
+        ),
+        gravity=Gravity.CRITICAL,
+        stops=Stops.LOGINS,
+    )
     OPERATOR_REFUSED = FaultRow(
         title=("柜台拒绝操作员登录", "the counter refuses the operator's login"),
         remedy=(

@@ -72,6 +72,18 @@ def counter_unavailable(*, why: str = "") -> None:
 
 
 @reason(
+    (
+        "本柜台不接受投资者会话",
+        "the counter behind this relay takes no investor's session",
+    ),
+    advice=("请连接期货公司的其他中继", "use another relay of your futures firm"),
+    retry=Retry.NO,
+)
+def no_investor_sessions() -> None:
+    """The counter's interface has no place for a terminal's report, so no terminal is taken: it is described alone."""
+
+
+@reason(
     ("中继配置有误（{why}）", "the relay is not set up for this: {why}"),
     advice=(
         "请勿重试，请联系期货公司",

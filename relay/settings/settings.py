@@ -16,6 +16,7 @@ from pydantic import BeforeValidator, Field, SecretStr, ValidationInfo, field_va
 
 from ctpabi.catalog import Distribution
 from relay.settings.admin_section import AdminSettings
+from relay.settings.bridge_section import BridgeSettings
 from relay.settings.console_section import ConsoleSettings
 from relay.settings.cts_section import CtsSettings
 from relay.settings.ledger_section import LedgerSettings
@@ -27,7 +28,7 @@ from relay.settings.watch_section import AlarmSettings, Metrics, WatchSettings
 
 ENVIRONMENT_PREFIX = "CTP_RELAY__"
 CTP = "ctp"
-SYSTEM_SECTIONS: tuple[str, ...] = ("cts",)
+SYSTEM_SECTIONS: tuple[str, ...] = ("cts", "bridge")
 """the systems besides CTP; each has a section of its name below [counter]"""
 _CTP_ALONE = frozenset(
     {
@@ -85,7 +86,7 @@ class Operator(Section):
 class CounterSettings(Section):
     """The broker's counter."""
 
-    system: Literal["ctp", "cts"] = Field(
+    system: Literal["ctp", "cts", "bridge"] = Field(
         default="ctp", description="which product it is; what is marked with a product's name is for that one alone"
     )
     binding: Literal["openctp-ctp", "openctp-tts"] = Field(
@@ -147,6 +148,7 @@ class CounterSettings(Section):
     )
     operator: Operator | None = Field(default=None, description="needed in many_to_one")
     cts: CtsSettings | None = Field(default=None, description="needed where system is cts")
+    bridge: BridgeSettings | None = Field(default=None, description="needed where system is bridge")
 
     @field_validator("fronts", "relay_app_id")
     @classmethod
@@ -356,7 +358,8 @@ class Settings(Section):
             raise ValueError(problem)
         if self.market_data.enabled and self.counter.system != CTP:
             raise ValueError("market_data.enabled: is for counter.system ctp")
-        if self.relay.mode == "many_to_one" and self.counter.operator is None:
+        has_own = self.counter.system == "bridge"
+        if self.relay.mode == "many_to_one" and self.counter.operator is None and not has_own:
             raise ValueError("counter.operator: is required when relay.mode is many_to_one")
         if not (self.counter.production or Distribution(self.counter.binding).has_editions):
             raise ValueError(f"counter.production: {self.counter.binding} has no evaluation edition (评测)")

@@ -23,7 +23,7 @@ _ctp_simcounter_place() {
             '--port:front; 0: any free port|front; 0: any free port'
             '--control-port:control socket; 0: any free|control socket; 0: any free'
             '--database:terminal database: a SQLite file, or :memory:|terminal database: a SQLite file, or :memory:'
-            '--system:which counter system to play: ctp, cts, ufx; the file’s, or ctp|which counter system to play: ctp, cts, ufx; the file’s, or ctp'
+            '--system:which counter system to play: ctp, cts, ufx, bridge; the file’s, or ctp|which counter system to play: ctp, cts, ufx, bridge; the file’s, or ctp'
             '--config:TOML file; its names are CounterConfig’s|TOML file; its names are CounterConfig’s'
             '--users:demonstration investors from 100001 on|demonstration investors from 100001 on'
             '--help:Show the help|显示说明'

@@ -32,7 +32,7 @@ _ROWS: dict[int, tuple[str, ...]] = {
     NOT_READY: (
         "too_many_logins", "too_many_streams", "counter_unavailable", "ledger_unavailable", "order_map_unavailable",
         "shared_orders_unavailable", "directory_unavailable", "verifier_unavailable", "operator_refused", "relay_draining",
-        "logins_paused", "relay_full", "relay_misconfigured", "relay_stuck",
+        "logins_paused", "relay_full", "no_investor_sessions", "relay_misconfigured", "relay_stuck",
     ),
     NOT_LOGGED_IN: ("not_logged_in", "session_gone"),
     NO_FUNCTION: ("unknown_method", "not_offered_by_counter", "field_not_offered_by_counter", "value_not_offered_by_counter", "session_method", "password_is_with_the_relay", "not_in_this_mode"),

@@ -127,6 +127,57 @@ def test_a_wrong_setting_is_named_with_what_is_allowed(write: Write, addition: s
     assert re.search(says, problems(write(text)))
 
 
+BRIDGE = """
+[listen]
+plaintext_on_loopback = true
+[counter]
+system = "bridge"
+broker_id = "9999"
+[counter.bridge]
+address = "127.0.0.1:50090"
+operator_user = "8001"
+operator_password_file = "operator.secret"
+"""
+
+
+def test_a_counter_that_is_not_ctps_needs_nothing_of_ctps(write: Write) -> None:
+    """Neither fronts nor an app id nor its auth code, and in many_to_one no operator of CTP's."""
+    settings = load(write(BRIDGE + '[relay]\nmode = "many_to_one"\n'), {})
+
+    assert settings.counter.fronts == ()
+    assert secrets_of(settings).relay_auth_code.get_secret_value() == ""
+    assert settings.counter.bridge is not None
+    assert settings.counter.bridge.operator_password_file.is_absolute()
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes", "says"),
+    [
+        ('system = "bridge"', 'system = "femas"', "counter.system: "),
+        ("[counter.bridge]", "[other]", "other: there is no such setting"),
+        (BRIDGE[BRIDGE.index("[counter.bridge]") :], "", "counter.bridge: is required when counter.system is bridge"),
+        (
+            'system = "bridge"',
+            'fronts = ["tcp://198.51.100.1:1"]\nrelay_app_id = "a"',
+            "counter.bridge: is for counter.system bridge, which is ctp here",
+        ),
+        (
+            'broker_id = "9999"',
+            'broker_id = "9999"\nrelay_app_id = "a"',
+            "counter.relay_app_id: is for counter.system ctp",
+        ),
+        (
+            "[listen]",
+            '[market_data]\nenabled = true\nfronts = ["tcp://198.51.100.1:1"]\n[listen]',
+            "market_data.enabled: ",
+        ),
+    ],
+)
+def test_a_section_of_another_system_is_named(write: Write, was: str, becomes: str, says: str) -> None:
+    """And so is one that is missing."""
+    assert says in problems(write(BRIDGE.replace(was, becomes)))
+
+
 def test_all_problems_are_told_at_once(write: Write) -> None:
     """Nobody likes to mend a file line by line."""
     found = problems(write("[counter]\nfronts = ['http://x']\nbroker_id = ''\n"))
