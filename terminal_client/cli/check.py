@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from terminal_client.checking.findings import VERDICT_WORDS, TerminalFindings, TerminalRule, Verdict
-from terminal_client.checking.handed_out import HandedOut, hand_out
+from terminal_client.checking.handed_out import HandedOut, hand_out, hand_out_environment
 from terminal_client.checking.lesson import LessonPace, LessonStep
 from terminal_client.checking.rules import Given
 from terminal_client.checking.server import certificate_for, check_terminal, new_given
@@ -87,15 +87,18 @@ def _must_be_dialled(host: str) -> None:
 
 
 def show_given(host: str, port: int, given: Given, files: HandedOut, output: Output) -> None:
-    """What to do first. The secrets are named by their files."""
+    """What to do first. The secrets are named by their files, the last of which has everything."""
+    relay = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    hand_out_environment(files, relay, given)
     rows = {
-        "relay": ("中继地址 relay", f"[{host}]:{port}" if ":" in host else f"{host}:{port}"),
+        "relay": ("中继地址 relay", relay),
         "ca_file": ("根证书 CA file", str(files.ca_file)),
         "app_id": ("AppID", given.app_id),
         "auth_code_file": ("授权码所在文件 file with the auth code", str(files.auth_code_file)),
         "broker": ("经纪公司 BrokerID", given.broker_id),
         "investor": ("投资者 InvestorID", given.investor_id),
         "password_file": ("密码所在文件 file with the password", str(files.password_file)),
+        "environment_file": ("或在 shell 中读入 or let a shell read", str(files.environment_file)),
     }
     if output.as_json:
         output.line({"kind": "check_ready", **{name: value for name, (_, value) in rows.items()}})

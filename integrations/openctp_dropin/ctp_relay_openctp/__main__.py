@@ -17,6 +17,16 @@ from collections.abc import Mapping
 from ctp_relay_openctp.installed import PATH_ENTRY
 
 _MISUSE = 2
+_USAGE = """用法：原样运行为 openctp-ctp 写的程序，openctp_ctp 换成本包的。
+Usage: run a program written for openctp-ctp as it is, with this package's openctp_ctp.
+
+  python -m ctp_relay_openctp program.py ...   文件 a file
+  python -m ctp_relay_openctp -m module ...    模块，或 -c 代码，与 python 相同 a module, or -c CODE, as python itself
+  python -m ctp_relay_openctp --path           目录，放在 PYTHONPATH 等的最前面 the folder, to be put before others
+
+中继的地址和终端的设置在 CTP_RELAY_TERMINAL 指出的文件里。
+The relay's address and the terminal's settings are in the file that CTP_RELAY_TERMINAL names.
+"""
 
 
 def environment_with_path(environment: Mapping[str, str]) -> dict[str, str]:
@@ -31,7 +41,7 @@ def main(arguments: list[str]) -> int:
         sys.stdout.write(f"{PATH_ENTRY}\n")
         return 0
     if not arguments or arguments[0] in {"-h", "--help"}:
-        sys.stderr.write(f"{__doc__}\n")
+        (sys.stdout if arguments else sys.stderr).write(_USAGE)
         return 0 if arguments else _MISUSE
     command = [sys.executable, *arguments]
     environment = environment_with_path(os.environ)

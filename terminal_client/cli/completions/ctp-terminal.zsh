@@ -97,7 +97,7 @@ _ctp_terminal_place() {
         flags=(
             '--host:本机地址 Address of this machine that the terminal dials|本机的地址，终端连接它'
             '--port:端口 Port; 0 takes a free one|端口；0 取一个空闲的'
-            '--directory:文件夹 Folder for the certificate, the auth code and the password of this …|文件夹，存放本次的根证书、授权码、密码'
+            '--directory:文件夹 Folder for the certificate, the auth code and the password of this …|文件夹，存放本次的根证书、授权码、密码，和设好这一切的 environment'
             '--silence:秒 Seconds in which the terminal has to notice a silent line; 0 leaves t…|终端须在多少秒内发现线路没有声音；0 不检查这一条'
             '--wait:秒 Seconds to wait for the terminal, or its user, in one step|每一步等待终端或其用户的秒数'
             '--help:Show the help|显示说明'

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import stat
+import subprocess
 import sys
 from pathlib import Path
 
@@ -38,7 +39,15 @@ async def test_without_a_terminal_it_ends_by_itself(tmp_path: Path) -> None:
         "ca.crt": 0o600,
         "auth_code": 0o600,
         "password": 0o600,
+        "environment": 0o600,
     }
+    read = subprocess.run(
+        ["/bin/sh", "-c", '. "$0" && echo "$CTP_TERMINAL_RELAY $CTP_TERMINAL_AUTH_CODE"', folder / "environment"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert read.stdout.split() == [f"127.0.0.1:{check.port}", check.given.auth_code.reveal()]
     for secret in (check.given.auth_code, check.given.password):
         assert secret.reveal() not in str(check.lines)
 
