@@ -21,6 +21,13 @@ from terminal_client.cli.output import Output
 from tests.terminal_client.checking.checking_process import start_check
 
 
+def read_by_a_shell(environment: Path) -> list[str]:
+    """Address and auth code, as a program below it gets them."""
+    script = '. "$0" && echo "$CTP_TERMINAL_RELAY $CTP_TERMINAL_AUTH_CODE"'
+    done = subprocess.run(["/bin/sh", "-c", script, environment], capture_output=True, text=True, check=True)
+    return done.stdout.split()
+
+
 @pytest.mark.asyncio
 async def test_without_a_terminal_it_ends_by_itself(tmp_path: Path) -> None:
     """Exit code 1, every rule not seen, and the secrets in files for this user alone."""
@@ -41,13 +48,7 @@ async def test_without_a_terminal_it_ends_by_itself(tmp_path: Path) -> None:
         "password": 0o600,
         "environment": 0o600,
     }
-    read = subprocess.run(
-        ["/bin/sh", "-c", '. "$0" && echo "$CTP_TERMINAL_RELAY $CTP_TERMINAL_AUTH_CODE"', folder / "environment"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert read.stdout.split() == [f"127.0.0.1:{check.port}", check.given.auth_code.reveal()]
+    assert read_by_a_shell(folder / "environment") == [f"127.0.0.1:{check.port}", check.given.auth_code.reveal()]
     for secret in (check.given.auth_code, check.given.password):
         assert secret.reveal() not in str(check.lines)
 
