@@ -14,6 +14,7 @@ from ctprelay.v1 import terminal_pb2 as pb
 from terminal_client.checking.rules import Given
 
 FRONT, SESSION = -5, 7
+BALANCE = 1_000_000.0
 LIVE = pb.SessionStatus(state=pb.SessionStatus.STATE_LIVE, trading_day="20261126")
 
 
@@ -74,7 +75,7 @@ def answers_to(call: pb.Call, given: Given) -> Iterator[tuple[pb.RelayMessage, b
             yield _notice(order, action.order_ref, given, enums.ORDER_STATUS_CANCELED), True
         case _:
             yield pb.RelayMessage(call_result=result), False
-            yield pb.RelayMessage(event=_response(call.request_id, name)), True
+            yield pb.RelayMessage(event=_response(call.request_id, name, given)), True
 
 
 def _notice(order: ctp.InputOrder, reference: str, given: Given, status: enums.OrderStatus) -> pb.RelayMessage:
@@ -103,8 +104,18 @@ def _notice(order: ctp.InputOrder, reference: str, given: Given, status: enums.O
     return pb.RelayMessage(event=events_pb2.Event(is_last=True, rtn_order=row))
 
 
-def _response(request_id: int, name: str) -> events_pb2.Event:
-    """An answer without rows, or a plain success."""
+def _response(request_id: int, name: str, given: Given) -> events_pb2.Event:
+    """An account with something in it; else an answer without rows, or a plain success."""
+    if name == "qry_trading_account":
+        account = ctp.TradingAccount(
+            broker_id=given.broker_id,
+            account_id=given.investor_id,
+            trading_day=LIVE.trading_day,
+            currency_id="CNY",
+            balance=BALANCE,
+            available=BALANCE,
+        )
+        return events_pb2.Event(request_id=request_id, is_last=True, rsp_qry_trading_account=account)
     catalog = load_catalog()
     method = next(method for method in catalog.requests if method.proto_name == name)
     fact = known_requests()[method.name]

@@ -13,6 +13,7 @@ import pytest
 from ctprelay.ctp.v1 import enums_pb2 as enums
 from ctprelay.ctp.v1 import structs_pb2 as ctp
 from terminal_client import Collected, Credentials, LoginRejected, RelayTerminal, Tls
+from terminal_client.checking.answers import BALANCE
 from terminal_client.checking.rules import Given
 from terminal_client.session import Deadlines
 
@@ -54,7 +55,8 @@ async def trade(port: int, ca_file: Path, given: Given, may_log_out: Awaitable[N
             await terminal.login_with(await credentials())
         await asyncio.sleep(refused.value.refusal.retry_after_seconds)
         await terminal.login_with(await credentials())
-        await terminal.requests.qry_trading_account(ctp.QryTradingAccount())
+        answer = await terminal.requests.qry_trading_account(ctp.QryTradingAccount())
+        assert [row.balance for row in answer.rows] == [BALANCE]
         await terminal.requests.order_insert(ORDER)
         await may_log_out
         while terminal.state.value != "live":
