@@ -26,7 +26,7 @@ QT = """<svg width="10mm" height="5mm" viewBox="0 0 20 10" xmlns="http://www.w3.
 <g fill="#123456" fill-opacity="1" stroke="none" transform="matrix(1,0,0,1,3,4.0625)"><rect x="0" y="0" width="2" height="1.03125"/></g>
 <g fill="#123456" fill-opacity="1" stroke="none" transform="matrix(1,0,0,1,3,4.0625)"><path d="M0.25,1.46875 L2,3"/></g>
 <g fill="none" stroke="#000000" stroke-opacity="0.003"><path d="M0,0 L9,9"/></g>
-<g fill="none" stroke="none"><image width="1" height="1" xlink:href="data:image/png;base64,AAAA"/>
+<g fill="none" stroke="#dfe1e2"><image width="1" height="1" xlink:href="data:image/png;base64,AAAA"/>
 <text fill="#ffffff" x="1.0625" y="2" font-size="10" font-weight="700">委托 &amp; 成交</text></g>
 </g></svg>"""
 

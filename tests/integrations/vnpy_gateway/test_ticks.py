@@ -7,7 +7,7 @@ import pytest
 from tests.e2e.broken_network import Way
 from tests.e2e.site import INVESTORS, Site
 from tests.e2e.test_market_data import shared_market
-from tests.integrations.vnpy_gateway.conftest import StartTrader, connect, setting_for
+from tests.integrations.vnpy_gateway.conftest import StartTrader, connect, logged, setting_for
 
 __all__ = ["shared_market"]
 
@@ -26,6 +26,7 @@ async def test_ticks_come(shared_market: tuple[Site, Way], start_trader: StartTr
             "the movement", lambda line: line.get("event") == "tick" and line["last_price"] == 3507.0
         )
 
+        await logged(vnpy, "行情已接通")
         assert (await vnpy.ask("state"))["alive"]
     assert (moved["vt_symbol"], moved["name"][:3]) == ("rb2701.SHFE", "螺纹钢")
     assert moved["limit_up"] > moved["last_price"] > moved["limit_down"] > 0
