@@ -40,7 +40,8 @@ class OrderSpi(tdapi.CThostFtdcTraderSpi):  # type: ignore[misc]
         self.heard.put(("depth", field.LowerLimitPrice))
 
     def OnRtnOrder(self, order: Any) -> None:  # noqa: N802
-        self.heard.put(("order", (time.perf_counter(), order.OrderRef)))
+        ref = order.OrderRef
+        self.heard.put(("order", (time.perf_counter(), ref)))
 
 
 class OpenctpCaller:
