@@ -39,7 +39,7 @@ class TerminalCommands(TwoLanguages):
         ),
         "exec": Later(
             "terminal_client.cli.exec:execute",
-            "运行: run an unmodified CTP program (C++, C#, Java, vnpy_ctp, wtpy …) at the relay, whatever front it registers.",
+            "运行: run an unmodified CTP program (C++, C#, Java, vnpy_ctp …) at the relay, whatever front it registers.",
             context_settings={"ignore_unknown_options": True},
         ),
         "order": Later(

@@ -48,7 +48,7 @@ def execute(
         typer.Option(help="Compile the libraries into this folder, to be carried to other machines; no program."),
     ] = None,
 ) -> None:
-    """运行: run an unmodified CTP program (C++, C#, Java, vnpy_ctp, wtpy …) at the relay, whatever front it registers."""
+    """运行: run an unmodified CTP program (C++, C#, Java, vnpy_ctp …) at the relay, whatever front it registers."""
     options = options_of(context)
     output = Output(as_json=options.as_json)
     with reporting():

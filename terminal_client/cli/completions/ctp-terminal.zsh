@@ -9,7 +9,7 @@ _ctp_terminal_place() {
             'watch:监视: show every notice as it comes, over reconnects, until interrupted|监视：持续显示每一条回报，断线自动重连，直到中断'
             'password:改密: change the login password, or the fund password|改密：修改登录密码或资金密码'
             'check:检查: play a relay for a terminal of any maker, in any language, and say …|检查：扮演中继，看任何厂商、任何语言的终端在整个对话中做错了什么'
-            'exec:运行: run an unmodified CTP program (C++, C#, Java, vnpy_ctp, wtpy …) at …|运行：让没有改过的 CTP 程序（C++、C#、Java、vnpy_ctp、wtpy 等）经中继交易，不论它登记的是什么前置'
+            'exec:运行: run an unmodified CTP program (C++, C#, Java, vnpy_ctp …) at the re…|运行：让没有改过的 CTP 程序（C++、C#、Java、vnpy_ctp 等）经中继交易，不论它登记的是什么前置'
             'order:报单: insert an order and show every notice about it until its fate is de…|报单：报入一笔单，显示它的每一条回报，直到有结果'
             'cancel:撤单: cancel an order, by front:session:ref or by exchange and order_sys_…|撤单：用前置编号、会话编号、报单引用，或用交易所和报单编号指明'
             'transfer:银期转账: move money between bank and futures account, and wait for the ban…|银期转账：在银行账户和期货账户之间划转，并等待银行的回报'

@@ -30,7 +30,14 @@ def run(libraries: tuple[Path, ...], *words: str, **extra: str) -> subprocess.Co
 
 
 @pytest.mark.parametrize(
-    "version", ["v6.6.9_20220920 14:52:33", "v6.7.13_20260225 09:00:00", "v6.7.1_20230101 0", "nonsense"]
+    "version",
+    [
+        "v6.6.9_20220920 14:52:33",
+        "v6.7.13_20260225 09:00:00",
+        "v6.7.1_20230101 0",
+        "6.3.15_20190220 15:47:00",
+        "nonsense",
+    ],
 )
 def test_a_program_for_another_ctp_ends_with_its_version(
     libraries: tuple[Path, ...], vendor: Vendor, version: str
