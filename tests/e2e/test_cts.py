@@ -1,0 +1,118 @@
+"""A relay in front of a CTS counter, with a terminal as it is: the same client, the same orders, another language behind it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ctprelay.ctp.v1 import structs_pb2 as ctp
+from relay.counter.port import Mode
+from terminal_client import CallRefused, LoginRejected, RelayTerminal
+from terminal_client.collectors import Collectors
+from terminal_client.subscriptions import Subscription
+from tests.e2e.cts_relay import REPORTED, collectors_in, cts_site, log_in_at_cts
+from tests.e2e.relay_process import TlsFiles
+from tests.e2e.secrecy import leaks
+from tests.e2e.site import INVESTORS, WILL_FILL, WILL_REST, Site, buy, counter_state, first, trade
+from tests.e2e.test_relay_failover import cancel
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+BUYER, OTHER = INVESTORS[0], INVESTORS[1]
+MORE_THAN_THERE_IS = 400
+"""lots at the market's best price"""
+
+
+async def status_of(order_ref: str, status: str, orders: Subscription[ctp.Order]) -> ctp.Order:
+    """This terminal's order, when it has come to this status."""
+    return await first(orders, lambda item: (item.order_ref, chr(item.order_status)) == (order_ref, status))
+
+
+@pytest.mark.parametrize("own_mode", list(Mode), ids=lambda mode: mode.value)
+async def test_a_terminal_trades_through_a_cts_counter(own_mode: Mode, tls: TlsFiles, tmp_path: Path) -> None:
+    """Log in, describe, buy, a break, partly filled, cancel, query; the relay is killed and comes back; log out."""
+    async with cts_site(own_mode, tls, tmp_path) as site:
+        collectors = collectors_in(tmp_path)
+        async with site.terminal() as terminal:
+            resting = await trade_and_break(site, terminal, collectors)
+            await refused_in_time(terminal)
+        await nothing_without_information(site)
+        if own_mode is Mode.MANY_TO_ONE:  # the same file on disk in both modes, and a start costs seconds
+            await known_after_a_kill(site, collectors, resting)
+        reports = [row for row in site.counter.tmdb.reports(user_id=BUYER) if row.inner_info]
+        verified = site.relay.command("ledger", "verify").returncode if own_mode is Mode.MANY_TO_MANY else 0
+
+    assert verified == 0
+    assert {(row.kind, row.inner_info) for row in reports} == {("cts", REPORTED)}
+    kinds = [entry.kind for entry in site.relay.ledger()]
+    assert kinds.index("terminal_admitted") < kinds.index("terminal_report")
+    assert leaks(site.relay) == []
+
+
+async def trade_and_break(site: Site, terminal: RelayTerminal, collectors: Collectors) -> str:
+    """A day in short; the OrderRef of an order that is partly filled and canceled."""
+    info = await log_in_at_cts(terminal, BUYER, collectors)
+    orders, statuses, trades = terminal.orders(), terminal.statuses(), terminal.trades()
+    bought = await trade(terminal)
+    resting = (await terminal.requests.order_insert(buy(WILL_FILL, MORE_THAN_THERE_IS))).order_ref
+    await status_of(resting, "1", orders)
+    await first(trades, lambda item: item.order_ref == resting)
+    site.counter.control.drop(BUYER)
+    await counter_state(statuses, "recovering")
+    await counter_state(statuses, "live")
+    await terminal.requests.order_action(cancel(info, resting))
+    canceled = await status_of(resting, "5", orders)
+    account = (await terminal.requests.qry_trading_account(ctp.QryTradingAccount())).row
+    held = (await terminal.requests.qry_investor_position(ctp.QryInvestorPosition())).rows
+    found = (await terminal.requests.qry_trade(ctp.QryTrade())).rows
+
+    portfolio, markets = site.counter.kernel.desk.portfolios[BUYER], site.counter.kernel.desk.markets
+    assert info.counter is not None
+    assert (info.counter.system, info.counter.native_codes["SHFE"]) == ("cts", "S")
+    assert set(info.counter.exchanges) >= {"SHFE", "DCE", "CZCE", "CFFEX"}
+    assert info.counter.accounts == (BUYER,)
+    assert canceled.volume_traded > 0
+    assert canceled.volume_traded + canceled.volume_total == MORE_THAN_THERE_IS
+    assert account.balance == pytest.approx(portfolio.balance(markets.last_ticks))
+    assert sum(row.position for row in held) == sum(one.total for one in portfolio.positions.values())
+    assert {row.order_ref for row in found} == {bought.order_ref, resting}
+    return resting
+
+
+async def refused_in_time(terminal: RelayTerminal) -> None:
+    """What CTS has no word for, and another's account: neither reaches the counter."""
+    for change, reason in (
+        ({"stop_price": 1.0}, "field_not_offered_by_counter"),
+        ({"investor_id": OTHER}, "not_your_investor"),
+    ):
+        order = buy(WILL_REST)
+        order.MergeFrom(ctp.InputOrder(**change))
+        with pytest.raises(CallRefused) as refused:
+            await terminal.requests.order_insert(order)
+        assert refused.value.refusal.reason == reason
+    with pytest.raises(CallRefused) as refused:
+        await terminal.requests.qry_settlement_info(ctp.QrySettlementInfo())
+    assert refused.value.refusal.reason == "not_offered_by_counter"
+
+
+async def known_after_a_kill(site: Site, collectors: Collectors, order_ref: str) -> None:
+    """Another process of the relay knows whose the order was, by its number on disk."""
+    await site.relay.kill()
+    await site.relay.start()
+    async with site.terminal() as terminal:
+        info = await log_in_at_cts(terminal, BUYER, collectors)
+        found = (await terminal.requests.qry_order(ctp.QryOrder())).rows
+        again = await trade(terminal)
+
+    assert order_ref in {row.order_ref for row in found}
+    assert info.session_id
+    assert again.volume == 1
+
+
+async def nothing_without_information(site: Site) -> None:
+    """The counter asks for it, and this terminal has none."""
+    async with site.terminal() as terminal:
+        with pytest.raises(LoginRejected) as rejected:
+            await log_in_at_cts(terminal, BUYER, Collectors())
+    assert rejected.value.reason == "collected_info_missing"
+    assert "cts:demo" in rejected.value.message
