@@ -135,6 +135,10 @@ TARGETS = (
         "forms and query strings of the web console, of every page and role",
         ("relay.console", "relay.admin"),
     ),
+    FuzzTarget("cts_lines", "cts", 60, "lines of a CTS counter", ("relay.counter.cts.wire",)),
+    FuzzTarget(
+        "cts_rows", "cts", 30, "rows of a CTS counter's answers", ("relay.counter.cts", "relay.counter.translated")
+    ),
     FuzzTarget("counter_frames", "simulated", 60, "frames of the simulated counter's wire", ("ctpabi.shim.wire",)),
     FuzzTarget(
         "counter_connections", "simulated", 2, "connections to the simulated counter, in any order", ("simcounter",)

@@ -111,14 +111,20 @@ def _ended(process: subprocess.Popen[bytes]) -> None:
 
 def check_fronts(case: Case) -> Iterator[Finding]:
     """That each front takes a TCP connection; nothing is said on it."""
-    if case.starting or not case.settings.counter.fronts:
+    fronts = _fronts_of(case.settings)[:_MOST_FRONTS]
+    if case.starting or not fronts:
         return  # the relay connects in a moment, and again until one takes it
-    fronts = case.settings.counter.fronts[:_MOST_FRONTS]
     with ThreadPoolExecutor(len(fronts)) as pool:
         found = list(pool.map(_reach, fronts))
     yield from found
     if not any(finding.name == rows.FRONT_REACHED.name for finding in found):
         yield rows.FRONTS_UNREACHED(count=len(fronts))
+
+
+def _fronts_of(settings: Settings) -> tuple[str, ...]:
+    """Where the counter is, whatever its system."""
+    cts = settings.counter.cts
+    return settings.counter.fronts if cts is None else (f"tcp://{cts.address}",)
 
 
 def check_market_fronts(case: Case) -> Iterator[Finding]:

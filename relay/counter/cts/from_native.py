@@ -34,7 +34,7 @@ class UnreadableRow(ValueError):
 def amount(row: Row, name: str, default: float | None = None) -> float:
     """A price or an amount of money."""
     value = row.get(name)
-    if value in {None, ""} and default is not None:
+    if default is not None and (value is None or value == ""):
         return default
     try:
         number = float(value) if isinstance(value, int | float | str) and not isinstance(value, bool) else math.nan

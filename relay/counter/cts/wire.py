@@ -74,7 +74,7 @@ def read_reply(line: bytes) -> CtsReply:
         ok=_succeeded(respond),
         code=text_of(respond, "errorCode")[:64],
         text=text_of(respond, "errorMsg")[:MAX_TEXT],
-        is_last=respond.get("lastFlag") in {True, "true"},
+        is_last=str(respond.get("lastFlag")).lower() in {"true", "1"},
         data=data if isinstance(data, dict) else {},
     )
 

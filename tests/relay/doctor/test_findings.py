@@ -400,6 +400,19 @@ def test_fronts(patient: Patient, listening: Callable[[], int], free_port: int) 
     assert (none.gravity, none.refuses) == (GRAVE, False)
 
 
+def test_a_counter_of_another_system(patient: Patient, listening: Callable[[], int]) -> None:
+    """Its address is tried as a front is; nothing is said of a vendor's library."""
+    text = patient.config.read_text()
+    for of_ctp in ("fronts = ", "relay_app_id = ", "relay_auth_code_file = "):
+        text = "".join(line for line in text.splitlines(keepends=True) if not line.startswith(of_ctp))
+    text = text.replace("[counter]\n", '[counter]\nsystem = "cts"\n')
+    patient.config.write_text(f'{text}[counter.cts]\naddress = "127.0.0.1:{listening()}"\n')
+    found = patient.findings()
+
+    assert "front_reached" in found
+    assert "library_right" not in found
+
+
 def test_a_library_that_is_replaced_or_another(patient: Patient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LD_PRELOAD", "/x/shim")
     assert "/x/shim" in patient.before_serving()["library_replaced"].text[0]

@@ -277,6 +277,8 @@ async def test_a_trade_may_come_before_its_orders_answer(tmp_path: Path) -> None
         ({"exchId": "?"}, False),
         ({"contractNum": ""}, False),
         ({"contractNum": ["1"]}, False),
+        ({"knockQty": [1]}, False),
+        ({"orderQty": {"a": 1}}, False),
         ({"stkId": "rb\n2701"}, False),
     ],
 )
