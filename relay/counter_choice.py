@@ -164,6 +164,10 @@ def make_counter(
             from relay.counter.bridge import adapter as bridge  # noqa: PLC0415 - where it is chosen
 
             return bridge.make_counter(adapter_parts(settings, evidence, own, rules))
+        case "ufx":
+            from relay.counter.ufx.modes import make_counter as make_ufx_counter  # noqa: PLC0415 - only where it is asked for
+
+            return make_ufx_counter(adapter_parts(settings, evidence, own, rules))
 
 
 def adapter_parts(settings: Settings, evidence: Evidence, own: ProcessParts, rules: CounterRules) -> AdapterParts:

@@ -23,12 +23,13 @@ from relay.settings.ledger_section import LedgerSettings
 from relay.settings.listen_section import Listen
 from relay.settings.market_data_section import MarketDataSettings
 from relay.settings.section import NEEDED, Section
+from relay.settings.ufx_section import UfxSettings
 from relay.settings.values import Count, Front, Seconds, is_loopback, split_list
 from relay.settings.watch_section import AlarmSettings, Metrics, WatchSettings
 
 ENVIRONMENT_PREFIX = "CTP_RELAY__"
 CTP = "ctp"
-SYSTEM_SECTIONS: tuple[str, ...] = ("cts", "bridge")
+SYSTEM_SECTIONS: tuple[str, ...] = ("cts", "ufx", "bridge")
 """the systems besides CTP; each has a section of its name below [counter]"""
 _CTP_ALONE = frozenset(
     {
@@ -86,7 +87,7 @@ class Operator(Section):
 class CounterSettings(Section):
     """The broker's counter."""
 
-    system: Literal["ctp", "cts", "bridge"] = Field(
+    system: Literal["ctp", "cts", "ufx", "bridge"] = Field(
         default="ctp", description="which product it is; what is marked with a product's name is for that one alone"
     )
     binding: Literal["openctp-ctp", "openctp-tts"] = Field(
@@ -149,6 +150,7 @@ class CounterSettings(Section):
     operator: Operator | None = Field(default=None, description="needed in many_to_one")
     cts: CtsSettings | None = Field(default=None, description="needed where system is cts")
     bridge: BridgeSettings | None = Field(default=None, description="needed where system is bridge")
+    ufx: UfxSettings | None = Field(default=None, description="needed where system is ufx")
 
     @field_validator("fronts", "relay_app_id")
     @classmethod

@@ -200,6 +200,10 @@ class AccountBook:
             "RequestID": order.sent.get("RequestID", 0),
         }
 
+    def action_values(self, order: KnownOrder) -> Values:
+        """The OrderAction struct of its cancel."""
+        return {**self._base(order), "ActionFlag": "0"}
+
     def _base(self, order: KnownOrder) -> Values:
         state, name = order.state, order.name
         own: Values = {"FrontID": name.front, "SessionID": name.session, "OrderRef": name.ref} if name else {}

@@ -117,6 +117,13 @@ class AccountDesk:
         self._tell(self.book.trade(trade))
         return self.book.unknown
 
+    def cancel_failed(self, exchange_id: str, native_id: str, error: NativeError) -> None:
+        """The counter took a cancel of this order before, and says now that it failed."""
+        order = self.book.numbered(exchange_id, native_id)
+        if order is not None:
+            for link in self._links:
+                link.put(self._tools.events.notice("OnErrRtnOrderAction", self.book.action_values(order), error))
+
     def rebuilt(self, orders: Iterable[OrderState], trades: Iterable[TradeState]) -> None:
         """All that the counter says of the day, after a login: told as far as it is new, and doubts are decided."""
         for state in orders:

@@ -1,0 +1,310 @@
+"""One terminal's account at UFX: logged in with the terminal's information, subscribed, asked and traded on.
+
+In many-to-many the terminal's investor is the operator; in many-to-one the relay's operator logs in once more for each
+terminal, with that terminal's information, and trades the investor's account. Pushes name the order by third_reff, so it makes no
+difference under which token it was sent.
+
+The day is read after every login and after pushes may have been lost: subscribed first, then queried, so that nothing falls
+between. A token that died is replaced once: RECOVERING, one login, LIVE; where that is refused, the link ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from relay.counter.port import LinkCause, NativeError, TerminalLogin
+from relay.counter.translated.desk import AccountDesk
+from relay.counter.translated.link import TranslatedLink
+from relay.counter.translated.native import Row
+from relay.counter.translated.values import AnswerLost, KnownOrder, NativeRefused, NewOrder, NotSent, OrderState, Values
+from relay.counter.ufx.described import trades_futures
+from relay.counter.ufx.from_native import UfxRowReader, UfxRowUnreadable, text_of
+from relay.counter.ufx.line import UfxLine
+from relay.counter.ufx.queries import TokenQueries, unreadable
+from relay.counter.ufx.replies import FUNCTION_LEVEL, UfxReply, UfxRow
+from relay.counter.ufx.to_native import LOCAL, Trader, cancel_row, order_refusal, order_row
+from relay.counter.ufx.token import UfxToken
+from relay.counter.ufx.words import CANCEL_FAILED, TRADED, MarketNumbers, Ufx
+from relay.refusals import counter_reasons, login_reasons, relay_reasons
+from relay.refusals.refusal import LedgerUnavailable, Refusal, Refused
+from relay.settings.ufx_section import UfxSettings
+from relay.tasks import Tasks
+
+_log = structlog.get_logger(__name__)
+_TAKEN = "1"
+"""success_flag of a cancel"""
+
+
+@dataclass(frozen=True, slots=True)
+class AccountTools:
+    """What all accounts of a process share."""
+
+    settings: UfxSettings
+    markets: MarketNumbers
+    reader: UfxRowReader
+    today: Callable[[], str]
+    """the trading day, YYYYMMDD"""
+
+
+class UfxAccount:
+    """A `translated.native.NativeSession`, and a user of the line."""
+
+    def __init__(
+        self, line: UfxLine, token: UfxToken, login: TerminalLogin, desk: AccountDesk, tools: AccountTools
+    ) -> None:
+        self.token = token
+        self.link: TranslatedLink | None = None
+        """given by the mode, once there is one"""
+        self.portfolios: list[UfxRow] = []
+        self.day_changed = False
+        self._line = line
+        self._desk = desk
+        self._tools = tools
+        self._session = login.session
+        investor = login.report.investor
+        self._investor_id = investor.investor_id
+        who: Values = {"BrokerID": investor.broker_id, "InvestorID": investor.investor_id}
+        self._queries = TokenQueries(token, tools.reader, who)
+        self._subscribed = False
+        self._is_in = False
+        self._renewing = False
+        self._questions = asyncio.Lock()
+        self._tasks = Tasks()
+
+    @property
+    def live(self) -> bool:
+        return self._is_in and self._line.live
+
+    @property
+    def questions(self) -> asyncio.Lock:
+        return self._questions
+
+    @property
+    def account_code(self) -> str:
+        """UFX's, of the account that is traded."""
+        return self._queries.account_code
+
+    # The way in -----------------------------------------------------------------------------------------------
+
+    async def log_in(self) -> None:
+        """Token, accounts, topic, the day so far. Raises Refused, AnswerLost, NotSent."""
+        password = await self.token.log_in()
+        try:
+            await self._find_account()
+            self._tools.reader.begin_day() if self._desk.book.trading_day not in {"", self._tools.today()} else None
+            self.day_changed = self._desk.begin_day(self._tools.today())
+            await self._line.subscribe(self.token.owner.operator_no, password)
+            self._subscribed = True
+            await self._read_day()
+        except NativeRefused as refused:
+            raise Refused(counter_reasons.refused_in_own_words(refused.error)) from None
+        self._is_in = True
+
+    async def _find_account(self) -> None:
+        """The account of the investor's name; or the only one, where it is the investor's own login."""
+        accounts = [text_of(row, "account_code") for row in await self._queries.rows(Ufx.ACCOUNTS, {})]
+        self.portfolios = await self._queries.rows(Ufx.PORTFOLIOS, {})
+        own = self.token.owner.operator_no == self._investor_id
+        if self._investor_id in accounts:
+            self._queries.account_code = self._investor_id
+        elif own and len(accounts) == 1:
+            self._queries.account_code = accounts[0]
+        else:
+            raise Refused(login_reasons.account_not_at_counter())
+        mine = [row for row in self.portfolios if text_of(row, "account_code") == self.account_code]
+        if mine and not any(map(trades_futures, mine)):
+            raise Refused(login_reasons.account_not_at_counter())
+        self.portfolios = mine
+
+    async def _read_day(self) -> None:
+        async with self._questions:
+            orders, trades = await self._queries.day()
+        self._desk.rebuilt(orders, trades)
+
+    # As a user of the line ------------------------------------------------------------------------------------
+
+    async def log_in_again(self) -> None:
+        """See `LineUser`."""
+        await self.log_in()
+
+    def broke(self, reason: str, cause: LinkCause) -> None:
+        """See `LineUser`."""
+        was, self._is_in = self._is_in, False
+        self._subscribed = False
+        self.token.forget()
+        if was and self.link is not None:
+            self.link.recovering(reason, cause)
+
+    def back(self) -> None:
+        """See `LineUser`."""
+        if self.link is not None and self._is_in:
+            self.link.live(day_changed=self.day_changed)
+
+    def over(self, reason: str, cause: LinkCause) -> None:
+        """See `LineUser`."""
+        self._is_in = False
+        if self.link is not None:
+            self.link.end(reason, cause)
+
+    def heard(self, row: UfxRow) -> None:
+        """See `LineUser`."""
+        if text_of(row, "account_code") != self.account_code or not self.account_code:
+            return
+        try:
+            kind = text_of(row, "msgtype")
+            if kind == TRADED:
+                if self._desk.heard_trade(self._tools.reader.trade(row)):
+                    self._read_soon()
+            elif kind == CANCEL_FAILED:
+                error = NativeError(CANCEL_FAILED, text_of(row, "fail_cause")[:200], FUNCTION_LEVEL)
+                self._desk.cancel_failed(*self._tools.reader.contract(row), error)
+            else:
+                self._desk.heard_order(self._tools.reader.push(row))
+        except UfxRowUnreadable as error:
+            unreadable(error)
+            self._read_soon()
+
+    def missed(self, operator_no: str) -> None:
+        """See `LineUser`."""
+        if operator_no == self.token.owner.operator_no:
+            self._read_soon()
+
+    def _read_soon(self) -> None:
+        """Something may have been missed: read the day again, once for a burst."""
+        if not len(self._tasks):
+            self._tasks.start(self._read_again(), f"day of {self._session}")
+
+    async def _read_again(self) -> None:
+        try:
+            await self._read_day()
+        except NativeRefused as refused:
+            _log.warning("ufx_day_not_read", session=self._session, code=refused.error.code)
+        except (AnswerLost, NotSent):
+            self._line.break_off("the counter does not answer")
+
+    # The token ------------------------------------------------------------------------------------------------
+
+    async def keep_alive(self) -> None:
+        """10000; where it is refused, the token is dead."""
+        try:
+            reply = await self.token.send(Ufx.HEARTBEAT)
+        except NotSent:
+            return
+        except AnswerLost:
+            _log.info("ufx_heartbeat_lost", session=self._session)
+            return
+        if reply.error is not None:
+            await self.renew(reply.error)
+
+    async def renew(self, error: NativeError) -> None:
+        """The token is dead: one new login; see the module."""
+        if self._renewing or not self._is_in:
+            return
+        self._renewing, self._is_in = True, False
+        why = f"[{error.code}] {error.text}"
+        _log.warning("ufx_token_dead", session=self._session, code=error.code)
+        if self.link is not None:
+            self.link.recovering(relay_reasons.counter_unavailable(why=why).told_text, LinkCause.CONNECTION_LOST)
+        try:
+            await self._unsubscribe()
+            await self.log_in()
+        except (Refused, LedgerUnavailable) as refused:
+            self.over(
+                getattr(refused, "refusal", relay_reasons.ledger_unavailable()).told_text, LinkCause.COUNTER_REFUSED
+            )
+        except (AnswerLost, NotSent):
+            self._line.break_off("the counter does not answer")
+        else:
+            self.back()
+        finally:
+            self._renewing = False
+
+    def _look_at(self, reply: UfxReply) -> UfxReply:
+        """Whether this answer says that the token is dead."""
+        if reply.error is not None and self.token.is_dead(reply.error):
+            self._tasks.start(self.renew(reply.error), f"token of {self._session}")
+        return reply
+
+    async def leave(self) -> None:
+        """The terminal is gone."""
+        await self._tasks.cancel()
+        self._is_in = False
+        with contextlib.suppress(NotSent):
+            await self._unsubscribe()
+        await self.token.log_out()
+
+    async def _unsubscribe(self) -> None:
+        if self._subscribed:
+            self._subscribed = False
+            await self._line.unsubscribe(self.token.owner.operator_no)
+
+    # Orders ---------------------------------------------------------------------------------------------------
+
+    def check_order(self, values: Values) -> Refusal | None:
+        """See `translated.native.NativeSession`."""
+        return order_refusal(values, self._tools.markets, self._tools.settings)
+
+    def place(self, order: NewOrder) -> Awaitable[str]:
+        """91004."""
+        if not self.live:
+            raise NotSent
+        trader = Trader(self.token.owner.operator_no, self.account_code)
+        row = order_row(order, trader, self._tools.markets, self._tools.settings)
+        return self._placed(self.token.send(Ufx.ORDER, [row]))
+
+    async def _placed(self, answer: Awaitable[UfxReply]) -> str:
+        try:
+            reply = self._look_at(await answer)
+        except AnswerLost:
+            self._read_soon()
+            raise
+        if reply.error is not None:
+            raise NativeRefused(reply.error)
+        number = text_of(reply.rows[0], "entrust_no") if reply.rows else ""
+        if not 0 < len(number) <= 20 or not number.isascii():
+            _log.warning("ufx_row_unreadable", why="entrust_no is no identifier")
+            self._read_soon()
+            raise AnswerLost
+        return number
+
+    def cancel(self, order: KnownOrder) -> Awaitable[OrderState | None]:
+        """91105; what became of the order is asked afterwards."""
+        if not self.live:
+            raise NotSent
+        return self._canceled(self.token.send(Ufx.CANCEL, [cancel_row(order)]), order)
+
+    async def _canceled(self, answer: Awaitable[UfxReply], order: KnownOrder) -> OrderState | None:
+        reply = self._look_at(await answer)
+        if reply.error is not None:
+            raise NativeRefused(reply.error)
+        row = reply.rows[0] if reply.rows else {}
+        if text_of(row, "success_flag") != _TAKEN:
+            raise NativeRefused(
+                NativeError(text_of(row, "success_flag"), text_of(row, "fail_cause")[:200], FUNCTION_LEVEL)
+            )
+        async with self._questions:
+            return await self._queries.order(order.state.native_id)
+
+    # Queries --------------------------------------------------------------------------------------------------
+
+    def ask(self, method: str, values: Values) -> Awaitable[Sequence[Row]]:
+        """See `translated.native.NativeSession`; the desk holds `questions` meanwhile."""
+        if not self.live:
+            raise NotSent
+        if method in LOCAL:
+            return self._exchanges()
+        return self._queries.answer(method, values, self._desk.book.trading_day)
+
+    async def _exchanges(self) -> list[Row]:
+        """ReqQryExchange, from what the login said."""
+        offered = self.link.attached.offered if self.link is not None else None
+        return [
+            {"ExchangeID": exchange.code, "ExchangeName": exchange.name.split(" ")[0], "ExchangeProperty": "0"}
+            for exchange in (offered.exchanges if offered is not None else ())
+            if exchange.code in self._tools.markets.by_name
+        ]
