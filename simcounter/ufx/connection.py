@@ -6,6 +6,7 @@ import asyncio
 from typing import Protocol, cast
 
 from simcounter.ufx.frames import FrameError, T2Reader, encode_frame
+from simcounter.ufx.lzo import LzoError
 from simcounter.ufx.pack import PackError
 from simcounter.ufx.tags import BodyError, Tags, Value, decode_tags, encode_tags
 
@@ -51,7 +52,7 @@ class UfxConnection(asyncio.Protocol):
         try:
             for body in self._reader.feed(data):
                 self._owner.take(self, decode_tags(body))
-        except (FrameError, BodyError, PackError):
+        except (FrameError, BodyError, PackError, LzoError):
             self.close()
 
     def send(self, data: bytes) -> None:

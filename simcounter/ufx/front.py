@@ -20,6 +20,7 @@ from simcounter.ufx.answers import UfxAnswer, refused
 from simcounter.ufx.codes import UfxFunction
 from simcounter.ufx.commands import UfxCommands
 from simcounter.ufx.connection import Outgoing, UfxConnection, message_frame
+from simcounter.ufx.lzo import unpack_lzo
 from simcounter.ufx.logins import Row, UfxLogins
 from simcounter.ufx.misbehavior import UfxMisbehavior
 from simcounter.ufx.orders import UfxOrders
@@ -259,7 +260,8 @@ class UfxFront:
         return UfxAnswer(info.error_id, info.error_msg.removeprefix("CTP:")) if info is not None else None
 
     def _handled(self, connection: UfxConnection, function: int, tags: Tags) -> UfxAnswer:
-        tables = decode_pack(bytes_of(tags, Tag.CONTENT))
+        content = bytes_of(tags, Tag.CONTENT)
+        tables = decode_pack(unpack_lzo(content) if number_of(tags, Tag.PACKED) else content)
         rows = tables[0].texts() if tables else []
         if function == UfxFunction.LOGIN:
             counters = tables[1].texts() if len(tables) > 1 else []

@@ -29,6 +29,7 @@ class Tag(IntEnum):
     SENDER_ID = 12
     ERROR_NUMBER = 19
     ERROR_TEXT = 20
+    PACKED = 43
     ISSUE_TYPE = 53
     KEY_INFO = 54
     SUBSCRIPTION_TABLE = 59

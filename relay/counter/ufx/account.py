@@ -73,6 +73,7 @@ class UfxAccount:
         self._subscribed = False
         self._is_in = False
         self._renewing = False
+        self._unread = self._reading = False
         self._questions = asyncio.Lock()
         self._tasks = Tasks()
 
@@ -96,7 +97,7 @@ class UfxAccount:
         password = await self.token.log_in()
         try:
             await self._find_account()
-            self._tools.reader.begin_day() if self._desk.book.trading_day not in {"", self._tools.today()} else None
+            self._tools.reader.of_day(self._tools.today())
             self.day_changed = self._desk.begin_day(self._tools.today())
             await self._line.subscribe(self.token.owner.operator_no, password)
             self._subscribed = True
@@ -175,17 +176,23 @@ class UfxAccount:
             self._read_soon()
 
     def _read_soon(self) -> None:
-        """Something may have been missed: read the day again, once for a burst."""
-        if not len(self._tasks):
+        """Something may have been missed: read the day again, and once more where that was said meanwhile."""
+        was, self._unread = self._unread, True
+        if not was and not self._reading:
+            self._reading = True
             self._tasks.start(self._read_again(), f"day of {self._session}")
 
     async def _read_again(self) -> None:
         try:
-            await self._read_day()
+            while self._unread:
+                self._unread = False
+                await self._read_day()
         except NativeRefused as refused:
             _log.warning("ufx_day_not_read", session=self._session, code=refused.error.code)
         except (AnswerLost, NotSent):
             self._line.break_off("the counter does not answer")
+        finally:
+            self._reading = self._unread = False
 
     # The token ------------------------------------------------------------------------------------------------
 
@@ -224,11 +231,10 @@ class UfxAccount:
         finally:
             self._renewing = False
 
-    def _look_at(self, reply: UfxReply) -> UfxReply:
-        """Whether this answer says that the token is dead."""
-        if reply.error is not None and self.token.is_dead(reply.error):
-            self._tasks.start(self.renew(reply.error), f"token of {self._session}")
-        return reply
+    def _look_at(self, error: NativeError | None) -> None:
+        """Whether an answer says that the token is dead."""
+        if error is not None and self.token.is_dead(error):
+            self._tasks.start(self.renew(error), f"token of {self._session}")
 
     async def leave(self) -> None:
         """The terminal is gone."""
@@ -259,10 +265,11 @@ class UfxAccount:
 
     async def _placed(self, answer: Awaitable[UfxReply]) -> str:
         try:
-            reply = self._look_at(await answer)
+            reply = await answer
         except AnswerLost:
             self._read_soon()
             raise
+        self._look_at(reply.error)
         if reply.error is not None:
             raise NativeRefused(reply.error)
         number = text_of(reply.rows[0], "entrust_no") if reply.rows else ""
@@ -279,7 +286,8 @@ class UfxAccount:
         return self._canceled(self.token.send(Ufx.CANCEL, [cancel_row(order)]), order)
 
     async def _canceled(self, answer: Awaitable[UfxReply], order: KnownOrder) -> OrderState | None:
-        reply = self._look_at(await answer)
+        reply = await answer
+        self._look_at(reply.error)
         if reply.error is not None:
             raise NativeRefused(reply.error)
         row = reply.rows[0] if reply.rows else {}
@@ -298,7 +306,14 @@ class UfxAccount:
             raise NotSent
         if method in LOCAL:
             return self._exchanges()
-        return self._queries.answer(method, values, self._desk.book.trading_day)
+        return self._asked(self._queries.answer(method, values, self._desk.book.trading_day))
+
+    async def _asked(self, answer: Awaitable[Sequence[Row]]) -> Sequence[Row]:
+        try:
+            return await answer
+        except NativeRefused as refused:
+            self._look_at(refused.error)
+            raise
 
     async def _exchanges(self) -> list[Row]:
         """ReqQryExchange, from what the login said."""

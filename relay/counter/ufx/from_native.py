@@ -37,15 +37,18 @@ class UfxRowUnreadable(Exception):
 
 
 class UfxRowReader:
-    """Of one process. `_parts` has which entrust of a name came first: a close that UFX split has several."""
+    """Of one process. `_first` has which entrust of a name came first: a close that UFX split has several."""
 
     def __init__(self, markets: MarketNumbers) -> None:
         self._markets = markets
         self._first: dict[str, str] = {}
+        self._day = ""
 
-    def begin_day(self) -> None:
+    def of_day(self, day: str) -> None:
         """Numbers of the day before mean nothing any more."""
-        self._first.clear()
+        if day != self._day:
+            self._day = day
+            self._first.clear()
 
     # Orders ---------------------------------------------------------------------------------------------------
 

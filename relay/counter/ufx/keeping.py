@@ -7,7 +7,8 @@ which tokens came, so that 500 of them fall due over half of the time, and not i
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -38,7 +39,8 @@ class KeepAlive:
         share = token.order * _GOLDEN % 1.0
         return token.used_at + self.seconds * (1.0 - _SPREAD * share)
 
-    def due(self, tokens: Iterable[SilentToken], now: float) -> list[SilentToken]:
-        """Those whose time has come, the longest silent first."""
-        found = [token for token in tokens if self.due_at(token) <= now]
-        return sorted(found, key=self.due_at)
+    def due(self, tokens: Collection[SilentToken], now: float, look: float = 1.0) -> list[SilentToken]:
+        """Those whose time has come, the longest silent first; no more than an even pace has in `look` seconds, the rest next time."""
+        found = sorted((token for token in tokens if self.due_at(token) <= now), key=self.due_at)
+        most = math.ceil(len(tokens) * look / (self.seconds * _SPREAD))
+        return found[:most]

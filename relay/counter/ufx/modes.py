@@ -252,13 +252,13 @@ class UfxMode:
     # Tokens ---------------------------------------------------------------------------------------------------
 
     async def _keep_alive(self) -> None:
-        loop = asyncio.get_running_loop()
+        loop, look = asyncio.get_running_loop(), min(_LOOK_SECONDS, self._settings.keep_alive_seconds / 4)
         while True:
-            await asyncio.sleep(min(_LOOK_SECONDS, self._settings.keep_alive_seconds / 4))
+            await asyncio.sleep(look)
             if not self.ready:
                 continue
             by_token = {account.token: account for account in self._kept() if account.token.is_in}
-            for token in self._keep.due(by_token, loop.time()):
+            for token in self._keep.due(by_token, loop.time(), look):
                 account = by_token[token]  # type: ignore[index]
                 token.used_at = loop.time()  # type: ignore[misc]
                 self._tasks.start(account.keep_alive(), "one token kept alive")

@@ -108,7 +108,7 @@ class UfxToken:
         error = reply.error
         said: dict[str, object] = {"native": error.as_evidence()} if error is not None else {}
         token = reply.rows[0].get("user_token", "") if reply.rows else ""
-        digest = {"token_sha256": hashlib.sha256(token.encode()).hexdigest()} if token else {}
+        digest = {"grant_sha256": hashlib.sha256(token.encode()).hexdigest()} if token else {}
         failed = 0 if error is None else 1
         if self.owner.report is not None:
             facts = {**call, "return_code": failed, **said}
