@@ -29,8 +29,6 @@ _TITLES: dict[str, Text] = {
     "system_info_length": ("采集信息长度错误", "the system info has a wrong length"),
     "value_not_offered_by_counter": ("柜台不支持该取值", "the counter has no word for this value"),
     "refused_by_counter": ("柜台拒绝登录", "the counter refuses the login"),
-    "address_not_offered_by_counter": ("柜台不接受该类地址", "the counter takes no address of this kind"),
-    "account_not_at_counter": ("柜台中没有该账户", "the counter has no such account"),
     "collected_info_missing": ("缺少采集信息", "collected info is missing"),
     "collected_info_not_wanted": ("柜台不需要该种采集信息", "the counter does not want this kind of collected info"),
     "collected_info_length": ("采集信息长度错误", "collected info has a wrong length"),

@@ -381,25 +381,3 @@ def system_info_stale(*, age: float, oldest: float) -> None:
 )
 def system_info_from_the_future(*, ahead: float, most: float) -> None:
     """Collected later than now by the relay's clock; both in seconds."""
-
-
-@reason(
-    ("柜台的登录只接受 IPv4 地址", "the counter's login takes an IPv4 address alone"),
-    advice=(
-        "请用 IPv4 连接中继，或联系期货公司",
-        "connect to the relay over IPv4, or ask your futures firm",
-    ),
-)
-def address_not_offered_by_counter() -> None:
-    """UFX has an ip_address of IPv4 and no other field for the terminal's public address."""
-
-
-@reason(
-    ("柜台中没有该账户，或其不能交易期货", "the counter has no such account, or it may not trade futures"),
-    advice=(
-        "请期货公司核对该投资者在柜台的账户与权限",
-        "have your futures firm check the investor's account and rights at the counter",
-    ),
-)
-def account_not_at_counter() -> None:
-    """The operator sees no account of the investor's name."""

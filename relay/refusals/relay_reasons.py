@@ -142,3 +142,25 @@ def logins_paused(*, why: str = "") -> None:
 @reason(("中继会话已满", "the relay has no room for another session"), advice=_LATER, retry=30)
 def relay_full() -> None:
     """The process has as many sessions as it may have."""
+
+
+@reason(
+    ("柜台的登录只接受 IPv4 地址", "the counter's login takes an IPv4 address alone"),
+    advice=(
+        "请用 IPv4 连接中继，或联系期货公司",
+        "connect to the relay over IPv4, or ask your futures firm",
+    ),
+)
+def address_not_offered_by_counter() -> None:
+    """UFX has an ip_address of IPv4 and no other field for the terminal's public address."""
+
+
+@reason(
+    ("柜台中没有该账户，或其不能交易期货", "the counter has no such account, or it may not trade futures"),
+    advice=(
+        "请期货公司核对该投资者在柜台的账户与权限",
+        "have your futures firm check the investor's account and rights at the counter",
+    ),
+)
+def account_not_at_counter() -> None:
+    """The operator sees no account of the investor's name."""

@@ -20,15 +20,15 @@ from simcounter.ufx.answers import UfxAnswer, refused
 from simcounter.ufx.codes import UfxFunction
 from simcounter.ufx.commands import UfxCommands
 from simcounter.ufx.connection import Outgoing, UfxConnection, message_frame
-from simcounter.ufx.lzo import unpack_lzo
 from simcounter.ufx.logins import Row, UfxLogins
+from simcounter.ufx.lzo import unpack_lzo
 from simcounter.ufx.misbehavior import UfxMisbehavior
 from simcounter.ufx.orders import UfxOrders
 from simcounter.ufx.pack import decode_pack, encode_pack
 from simcounter.ufx.queries import UfxQueries
 from simcounter.ufx.rows import UfxRow
 from simcounter.ufx.tags import BodyError, PacketType, Tag, Tags, bytes_of, number_of
-from simcounter.ufx.tokens import UfxToken, UfxTokens
+from simcounter.ufx.tokens import IssuedToken, UfxTokens
 from simcounter.ufx.topics import (
     BEAT_SECONDS,
     LIST,
@@ -48,7 +48,7 @@ REGISTER, PROBE = 32, 33
 _PROBE_ANSWER = 3
 _ECHOED = (Tag.PACKET_ID, Tag.SENDER_ID)
 
-Call = Callable[[UfxToken, Sequence[Row]], UfxAnswer]
+Call = Callable[[IssuedToken, Sequence[Row]], UfxAnswer]
 
 
 class UfxFront:
@@ -272,7 +272,7 @@ class UfxFront:
         token = self.tokens.use(rows[0].get("user_token", "")) if rows else None
         return call(token, rows) if token is not None else refused(codes.TOKEN_DEAD)
 
-    def _log_out(self, token: UfxToken, rows: Sequence[Row]) -> UfxAnswer:
+    def _log_out(self, token: IssuedToken, rows: Sequence[Row]) -> UfxAnswer:
         """10002."""
         del rows
         self.tokens.end(token)

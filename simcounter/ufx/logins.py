@@ -19,7 +19,7 @@ from simcounter.session import Clock, Session
 from simcounter.ufx import codes
 from simcounter.ufx.answers import UfxAnswer, refusal_of, refused
 from simcounter.ufx.rows import UfxRow
-from simcounter.ufx.tokens import UfxToken, UfxTokens
+from simcounter.ufx.tokens import IssuedToken, UfxTokens
 
 COUNTERS = {"1": "ctp", "2": "hundsun", "3": "kingstar", "4": "femas"}
 """counter_id -> whose collector's information its row has"""
@@ -105,7 +105,7 @@ class UfxLogins:
         return reports
 
     @staticmethod
-    def keep_alive(token: UfxToken, rows: Sequence[Row]) -> UfxAnswer:
+    def keep_alive(token: IssuedToken, rows: Sequence[Row]) -> UfxAnswer:
         """10000: the token was used, which is all it does."""
         del token, rows
         return UfxAnswer()

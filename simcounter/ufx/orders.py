@@ -19,7 +19,7 @@ from simcounter.trading.portfolio import CLOSE_TODAY, OPEN, PositionKey
 from simcounter.ufx import codes
 from simcounter.ufx.answers import UfxAnswer, refusal_of, refused
 from simcounter.ufx.rows import NativeEntrust, UfxRow, account_of, common_row, entrust_row, state_of
-from simcounter.ufx.tokens import UfxToken
+from simcounter.ufx.tokens import IssuedToken
 
 _CLOSE = "1"
 _MAX_EXTSYSTEM_ID = 99_999_999
@@ -54,7 +54,7 @@ class UfxOrders:
 
     # Orders ---------------------------------------------------------------------------------------------------
 
-    def insert(self, token: UfxToken, rows: Sequence[Row]) -> UfxAnswer:
+    def insert(self, token: IssuedToken, rows: Sequence[Row]) -> UfxAnswer:
         """91004, of one row."""
         row = rows[0]
         account = account_of(row)
@@ -79,7 +79,7 @@ class UfxOrders:
                 answers.append(self._take(token, row, found))
         return UfxAnswer(rows=answers, effects=effects)
 
-    def _take(self, token: UfxToken, row: Row, effects: list[Effect]) -> UfxRow:
+    def _take(self, token: IssuedToken, row: Row, effects: list[Effect]) -> UfxRow:
         first = next(effect for effect in effects if isinstance(effect, TopicNotice))
         key = key_of(self._records.unpack("Order", first.body))
         native = NativeEntrust(
@@ -101,7 +101,7 @@ class UfxOrders:
         parts = [(CLOSE_TODAY, today), (_CLOSE, volume - today)]
         return [part for part in parts if part[1]]
 
-    def cancel(self, token: UfxToken, rows: Sequence[Row]) -> UfxAnswer:
+    def cancel(self, token: IssuedToken, rows: Sequence[Row]) -> UfxAnswer:
         """91105: each row for itself."""
         answers, effects = list[UfxRow](), list[Effect]()
         for row in rows[:_MAX_CANCELS]:
@@ -110,7 +110,7 @@ class UfxOrders:
             effects += found
         return UfxAnswer(rows=answers, effects=effects)
 
-    def _cancel(self, token: UfxToken, row: Row) -> tuple[UfxRow, list[Effect]]:
+    def _cancel(self, token: IssuedToken, row: Row) -> tuple[UfxRow, list[Effect]]:
         number = row.get("entrust_no", "")
         order = self._kernel.desk.orders.get(int(number)) if number.isdecimal() and len(number) < 10 else None
         result: UfxRow = {"entrust_no": number, "success_flag": "2", "fail_cause": "", "entrust_state": ""}

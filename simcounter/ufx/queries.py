@@ -10,7 +10,7 @@ from simcounter.ufx import codes
 from simcounter.ufx.answers import UfxAnswer, refused
 from simcounter.ufx.orders import UfxOrders, key_of
 from simcounter.ufx.rows import UfxRow, account_of, asset_of, combi_of, deal_row, margin_row, position_row
-from simcounter.ufx.tokens import UfxToken
+from simcounter.ufx.tokens import IssuedToken
 
 PAGE = 1000
 _FILTERS = ("market_no", "stock_code", "entrust_no", "entrust_direction", "futures_direction", "extsystem_id")
@@ -29,7 +29,7 @@ class UfxQueries:
         self.markets: dict[str, str] = {}
         """account -> market_no_list, where it was commanded"""
 
-    def accounts(self, token: UfxToken, rows: Sequence[Row]) -> UfxAnswer:
+    def accounts(self, token: IssuedToken, rows: Sequence[Row]) -> UfxAnswer:
         """30001."""
         names = self._accounts_of(token, rows[0])
         return refused(codes.NO_SUCH_ACCOUNT) if names is None else UfxAnswer(rows=[self._account(n) for n in names])
@@ -37,7 +37,7 @@ class UfxQueries:
     def _account(self, account: str) -> UfxRow:
         return {"account_code": account, "account_name": self._kernel.accounts.users[account].name, "account_type": "1"}
 
-    def portfolios(self, token: UfxToken, rows: Sequence[Row]) -> UfxAnswer:
+    def portfolios(self, token: IssuedToken, rows: Sequence[Row]) -> UfxAnswer:
         """30003."""
         names = self._accounts_of(token, rows[0])
         if names is None:
@@ -57,7 +57,7 @@ class UfxQueries:
             ]
         )
 
-    def _accounts_of(self, token: UfxToken, row: Row) -> list[str] | None:
+    def _accounts_of(self, token: IssuedToken, row: Row) -> list[str] | None:
         """Those asked for, or all the operator may see; None for another's."""
         user, accounts = token.session.user, self._kernel.accounts
         if user is None:
@@ -67,23 +67,23 @@ class UfxQueries:
             return [name for name in accounts.investors_of(user) if accounts.investor(name) is not None]
         return [wanted] if accounts.investor(wanted) is not None and accounts.may_act_for(user, wanted) else None
 
-    def positions(self, token: UfxToken, rows: Sequence[Row]) -> UfxAnswer:
+    def positions(self, token: IssuedToken, rows: Sequence[Row]) -> UfxAnswer:
         """31003."""
         return self._paged(token, rows[0], self._position_rows)
 
-    def orders(self, token: UfxToken, rows: Sequence[Row]) -> UfxAnswer:
+    def orders(self, token: IssuedToken, rows: Sequence[Row]) -> UfxAnswer:
         """32003."""
         return self._paged(token, rows[0], self._order_rows)
 
-    def trades(self, token: UfxToken, rows: Sequence[Row]) -> UfxAnswer:
+    def trades(self, token: IssuedToken, rows: Sequence[Row]) -> UfxAnswer:
         """33003."""
         return self._paged(token, rows[0], self._trade_rows)
 
-    def margin(self, token: UfxToken, rows: Sequence[Row]) -> UfxAnswer:
+    def margin(self, token: IssuedToken, rows: Sequence[Row]) -> UfxAnswer:
         """34003."""
         return self._paged(token, rows[0], self._margin_rows)
 
-    def _paged(self, token: UfxToken, row: Row, rows_of: RowsOf) -> UfxAnswer:
+    def _paged(self, token: IssuedToken, row: Row, rows_of: RowsOf) -> UfxAnswer:
         names = self._accounts_of(token, row)
         if names is None:
             return refused(codes.NO_SUCH_ACCOUNT)

@@ -16,7 +16,7 @@ IDLE_SECONDS = 300.0
 
 
 @dataclass(slots=True)
-class UfxToken:
+class IssuedToken:
     """One login."""
 
     value: str = field(repr=False)
@@ -32,14 +32,14 @@ class UfxTokens:
     def __init__(self, clock: Clock, ended: Callable[[Session], None]) -> None:
         self._clock = clock
         self._ended = ended
-        self._tokens: dict[str, UfxToken] = {}
+        self._tokens: dict[str, IssuedToken] = {}
 
-    def issue(self, operator_no: str, session: Session) -> UfxToken:
-        token = UfxToken(secrets.token_hex(16), operator_no, session, self._clock())
+    def issue(self, operator_no: str, session: Session) -> IssuedToken:
+        token = IssuedToken(secrets.token_hex(16), operator_no, session, self._clock())
         self._tokens[token.value] = token
         return token
 
-    def use(self, value: str) -> UfxToken | None:
+    def use(self, value: str) -> IssuedToken | None:
         """The token, alive for five minutes more; None for one that is dead or was never given."""
         token = self._tokens.get(value)
         if token is None:
@@ -51,7 +51,7 @@ class UfxTokens:
         token.used_at = now
         return token
 
-    def end(self, token: UfxToken) -> None:
+    def end(self, token: IssuedToken) -> None:
         if self._tokens.pop(token.value, None) is not None:
             self._ended(token.session)
 
@@ -62,6 +62,6 @@ class UfxTokens:
             self.end(token)
         return len(found)
 
-    def alive(self) -> list[UfxToken]:
+    def alive(self) -> list[IssuedToken]:
         """As far as it was looked at: a token that died unused still counts."""
         return list(self._tokens.values())

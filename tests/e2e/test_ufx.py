@@ -226,7 +226,7 @@ async def test_pushes_before_answers_twice_and_out_of_order_are_told_once(ufx: S
 
 
 async def test_logins_are_refused(ufx: Site) -> None:
-    """A wrong password in the counter's own words, a topic that it does not give; neither leaves a token."""
+    """A wrong password in the counter's own words, no account, a topic that it does not give; none leaves a token."""
     tokens = len(command(ufx, "ufx_status")["tokens"])
     if ufx.mode is Mode.MANY_TO_MANY:
         async with ufx.terminal() as terminal:
@@ -234,6 +234,11 @@ async def test_logins_are_refused(ufx: Site) -> None:
                 await terminal.login(BROKER, ONE, "wrong", await collect_now())
         assert refused.value.refusal.source == "counter"
         assert "[3]" in refused.value.refusal.message
+    command(ufx, "ufx_table", function=30001, row={"ErrorCode": "0"})
+    async with ufx.terminal() as terminal:
+        with pytest.raises(LoginRejected) as refused:
+            await log_in(terminal, ONE)
+    assert refused.value.reason == "account_not_at_counter"
     command(ufx, "ufx_refuse_topic", error=-1002)
     async with ufx.terminal() as terminal:
         with pytest.raises(LoginRejected) as refused:

@@ -30,7 +30,7 @@ from relay.counter.ufx.replies import FUNCTION_LEVEL, UfxReply, UfxRow
 from relay.counter.ufx.to_native import LOCAL, Trader, cancel_row, order_refusal, order_row
 from relay.counter.ufx.token import UfxToken
 from relay.counter.ufx.words import CANCEL_FAILED, TRADED, MarketNumbers, Ufx
-from relay.refusals import counter_reasons, login_reasons, relay_reasons
+from relay.refusals import counter_reasons, relay_reasons
 from relay.refusals.refusal import LedgerUnavailable, Refusal, Refused
 from relay.settings.ufx_section import UfxSettings
 from relay.tasks import Tasks
@@ -116,10 +116,10 @@ class UfxAccount:
         elif own and len(accounts) == 1:
             self._queries.account_code = accounts[0]
         else:
-            raise Refused(login_reasons.account_not_at_counter())
+            raise Refused(relay_reasons.account_not_at_counter())
         mine = [row for row in self.portfolios if text_of(row, "account_code") == self.account_code]
         if mine and not any(map(trades_futures, mine)):
-            raise Refused(login_reasons.account_not_at_counter())
+            raise Refused(relay_reasons.account_not_at_counter())
         self.portfolios = mine
 
     async def _read_day(self) -> None:

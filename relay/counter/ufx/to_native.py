@@ -13,7 +13,7 @@ from relay.counter.port import CTP, TerminalReport
 from relay.counter.translated.values import KnownOrder, NewOrder, Values
 from relay.counter.ufx.replies import UfxRow
 from relay.counter.ufx.words import CLOSE, COUNTERS, MAX_TEXT, OPEN, SIDES, MarketNumbers
-from relay.refusals import call_reasons, login_reasons
+from relay.refusals import call_reasons, login_reasons, relay_reasons
 from relay.refusals.refusal import Refusal
 from relay.settings.ufx_section import UfxSettings
 
@@ -63,7 +63,7 @@ class Trader:
 def login_refusal(report: TerminalReport) -> Refusal | None:
     """What UFX has no field for: its ip_address takes IPv4 alone."""
     if ":" in report.public_ip or len(report.public_ip) == _IPV6_DIGITS:
-        return login_reasons.address_not_offered_by_counter()
+        return relay_reasons.address_not_offered_by_counter()
     return None
 
 

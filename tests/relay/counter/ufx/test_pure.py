@@ -110,6 +110,7 @@ def test_an_ipv6_terminal_is_refused_and_told_why() -> None:
     refusal = login_refusal(replace(REPORT, public_ip="20010db8000000000000000000000001"))
 
     assert refusal is not None
+    assert refusal.reason == "address_not_offered_by_counter"
     assert "IPv4" in refusal.told_text
     assert login_refusal(REPORT) is None
     assert login_row(REPORT, SETTINGS)["ip_address"] == "192.0.2.9"
