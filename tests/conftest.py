@@ -26,6 +26,11 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(SlowFiles(), "slow_files")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest first, so that no process is left alone with them at the end."""
+    items.sort(key=lambda item: not item.nodeid.startswith("tests/stateful/"))
+
+
 @pytest.fixture
 def free_port() -> int:
     """A loopback TCP port that was free a moment ago; prefer port 0 where the server can say what it got."""

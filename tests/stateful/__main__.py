@@ -12,7 +12,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,9 +47,14 @@ def on_the_simulated_library(given: Sequence[str]) -> None:
     """Become the same program with the simulated counter's library under the binding, if it is not that already."""
     if "CTP_STATEFUL_READY" in os.environ:
         return
-    extra = {"CTP_STATEFUL_READY": "1", "CTP_SIMCOUNTER_RECONNECT_MS": RECONNECT_MILLISECONDS}
     command = [sys.executable, "-m", "tests.stateful", *given]
-    os.execve(sys.executable, command, {**program_environment(os.environ), **extra})
+    os.execve(sys.executable, command, environment_of_histories(os.environ))
+
+
+def environment_of_histories(inherited: Mapping[str, str]) -> dict[str, str]:
+    """In which the binding loads the simulated counter's library; who starts a process in it saves one start."""
+    extra = {"CTP_STATEFUL_READY": "1", "CTP_SIMCOUNTER_RECONNECT_MS": RECONNECT_MILLISECONDS}
+    return {**program_environment(inherited), **extra}
 
 
 def run(mode: Mode, steps: int, first_seed: int, runner: asyncio.Runner, options: dict[str, Any]) -> int:
@@ -59,7 +64,7 @@ def run(mode: Mode, steps: int, first_seed: int, runner: asyncio.Runner, options
     )
     phases = (Phase.generate,) if options["no_shrink"] else (Phase.generate, Phase.shrink)
     rules = settings(
-        max_examples=HISTORIES_A_ROUND,
+        max_examples=min(HISTORIES_A_ROUND, -(-steps // HISTORY_STEPS)),
         stateful_step_count=HISTORY_STEPS,
         deadline=None,
         database=None,

@@ -19,11 +19,12 @@ import pytest
 from ctpabi.shim.build import CompilerMissing, build
 from ctpabi.shim.substitute import BindingMissing
 from relay.counter.port import Mode
+from tests.stateful.__main__ import environment_of_histories
 from tests.stateful.sabotage import BREAKS
 
 ROOT = Path(__file__).resolve().parents[2]
-DEADLINE_SECONDS = 110
-STEPS = 400 if os.environ.get("HYPOTHESIS_PROFILE") != "deep" else 1500
+DEADLINE_SECONDS = 240
+STEPS = 250 if os.environ.get("HYPOTHESIS_PROFILE") != "deep" else 1500
 SEED = 1
 FOUND_WITHIN = 1000
 """steps in which each break must be found; most take a tenth of that"""
@@ -64,7 +65,8 @@ def shim() -> None:
 def history(mode: Mode, steps: int, *more: str) -> Verdict:
     arguments = ["-m", "tests.stateful", "--steps", str(steps), "--seed", str(SEED), "--mode", mode.value, *more]
     # The loop's debug mode takes half of the speed and tells nothing here.
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONASYNCIODEBUG"}
+    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONASYNCIODEBUG"}
+    environment = environment_of_histories(inherited)
     command = [sys.executable, *arguments]
     ended = subprocess.run(
         command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=DEADLINE_SECONDS, check=False
