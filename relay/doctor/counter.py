@@ -123,7 +123,9 @@ def check_fronts(case: Case) -> Iterator[Finding]:
 
 def _fronts_of(settings: Settings) -> tuple[str, ...]:
     """Where the counter is, whatever its system."""
-    cts = settings.counter.cts
+    cts, ufx = settings.counter.cts, settings.counter.ufx
+    if ufx is not None:
+        return tuple(f"tcp://{address}" for address in ufx.servers)
     return settings.counter.fronts if cts is None else (f"tcp://{cts.address}",)
 
 

@@ -400,13 +400,17 @@ def test_fronts(patient: Patient, listening: Callable[[], int], free_port: int) 
     assert (none.gravity, none.refuses) == (GRAVE, False)
 
 
-def test_a_counter_of_another_system(patient: Patient, listening: Callable[[], int]) -> None:
+@pytest.mark.parametrize(
+    ("system", "where"),
+    [("cts", 'address = "127.0.0.1:{}"'), ("ufx", 'servers = ["127.0.0.1:{}"]\nlibrary = "/opt/hundsun/libt2sdk.so"')],
+)
+def test_a_counter_of_another_system(patient: Patient, listening: Callable[[], int], system: str, where: str) -> None:
     """Its address is tried as a front is; nothing is said of a vendor's library."""
     text = patient.config.read_text()
     for of_ctp in ("fronts = ", "relay_app_id = ", "relay_auth_code_file = "):
         text = "".join(line for line in text.splitlines(keepends=True) if not line.startswith(of_ctp))
-    text = text.replace("[counter]\n", '[counter]\nsystem = "cts"\n')
-    patient.config.write_text(f'{text}[counter.cts]\naddress = "127.0.0.1:{listening()}"\n')
+    text = text.replace("[counter]\n", f'[counter]\nsystem = "{system}"\n')
+    patient.config.write_text(f"{text}[counter.{system}]\n{where.format(listening())}\n")
     found = patient.findings()
 
     assert "front_reached" in found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import random
 import threading
 import time
 from collections.abc import Callable
@@ -79,6 +80,19 @@ async def test_a_large_answer_and_bytes_with_nuls_arrive(connect: Connect, count
         (table,) = await ask(connection, HEARTBEAT, {"user_token": "x"})
 
     assert table == [{"text": "x" * 1000}] * 300
+
+
+async def test_long_contents_arrive_whole(connect: Connect, counter: SimulatedCounter) -> None:
+    """The library packs them on the way; 1024 characters of a row, random and repeated."""
+    texts = ["".join(random.Random(number).choices("ABCDEFGH+/=", k=1024)) for number in range(3)]
+    texts += ["A" * 1024, "ab" * 512]
+    async with connect(Heard()) as connection:
+        for text in texts:
+            content = write_pack([[LOGIN_ROW], [{"counter_id": "2", "terminal_no": text, "data_scale": text[:128]}]])
+            await connection.call(LOGIN, content)
+
+    found = [login["counters"][0]["terminal_no"] for login in command_of(counter)("ufx_logins")]
+    assert found == texts
 
 
 async def test_a_level_one_error_is_in_the_message(connect: Connect, counter: SimulatedCounter) -> None:
