@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from relay.counter.port import Mode
+from tests.e2e.conftest import StartRelay
 from tests.e2e.site import Site
 from tests.integrations.conftest import WANTED
 from tests.integrations.openctp_dropin.runs import behind, directly
@@ -43,8 +45,9 @@ async def test_a_day_of_trading_ends_as_without_a_relay(site: Site, tmp_path: Pa
 
 
 @all_of_them
-async def test_a_menu_carries_out_every_choice(site: Site, tmp_path: Path) -> None:
+async def test_a_menu_carries_out_every_choice(start_site: StartRelay, mode: Mode, tmp_path: Path) -> None:
     """Twenty-nine choices: every query, orders that fill, rest and are refused, cancels, a password, the logout."""
+    site = await start_site(mode)  # of its own: it leaves an order, and a password
     choices = "\n".join(map(str, [*range(1, 30), "q"])) + "\n"
 
     ended = await behind(site, tmp_path, [PROGRAMS / "menu_client.py"], words=choices)

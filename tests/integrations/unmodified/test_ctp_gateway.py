@@ -40,8 +40,11 @@ async def trade_in_each_kind(vnpy: Program) -> None:
     await order_is(vnpy, await send(vnpy, price=1.0), "REJECTED")
 
 
-async def test_it_trades_and_finds_its_day_again(site: Site, start_gateway: StartGateway) -> None:
+async def test_it_trades_and_finds_its_day_again(
+    start_site: StartRelay, mode: Mode, start_gateway: StartGateway
+) -> None:
     """Contracts, account, positions, an order of each kind, a cancel, a refusal; started anew it has the day's blotter."""
+    site = await start_site(mode)  # of its own: the whole blotter is looked at, and other programs leave orders
     async with start_gateway(site) as vnpy:
         await connect(vnpy, setting_for(INVESTORS[1]))
         await vnpy.until("a position", lambda line: line.get("event") == "position" and line["symbol"] == "rb2701")

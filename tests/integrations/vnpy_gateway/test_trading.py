@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from relay.counter.port import Mode
+from tests.e2e.conftest import StartRelay
 from tests.e2e.site import INVESTORS, WILL_FILL, WILL_REST, Site
 from tests.integrations.vnpy_gateway.conftest import (
     StartTrader,
@@ -20,8 +22,11 @@ from tests.integrations.vnpy_gateway.conftest import (
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-async def test_contracts_account_and_positions_are_there(site: Site, start_trader: StartTrader) -> None:
+async def test_contracts_account_and_positions_are_there(
+    start_site: StartRelay, mode: Mode, start_trader: StartTrader
+) -> None:
     """With Chinese names, each side's yesterday, and what closes both known to vn.py; no window was loaded."""
+    site = await start_site(mode)  # of its own: other programs trade with this investor's positions
     async with start_trader() as vnpy:
         await connect(vnpy, setting_for(site, INVESTORS[1]))
         await vnpy.until("both positions", lambda line: line.get("event") == "position" and line["symbol"] == "m2701")
