@@ -12,7 +12,7 @@ import structlog
 from relay.counter.cts.from_native import RowReader, UnreadableRow
 from relay.counter.cts.session import RootNetSession, rows_of
 from relay.counter.cts.to_native import page
-from relay.counter.cts.wire import FUTURES, FUTURES_FUNDS, ORDERS, POSITIONS, TRADES, CtsReply
+from relay.counter.cts.wire import FUTURES, FUTURES_FUNDS, ORDERS, POSITIONS, TRADES, CtsReply, text_of
 from relay.counter.cts.words import ExchangeLetters
 from relay.counter.port import NativeError
 from relay.counter.translated.native import Row
@@ -137,7 +137,8 @@ class AccountQueries:
         replies = await self._session.send(msg_type, request)
         if not replies[-1].ok:
             raise NativeRefused(error_of(replies[-1]))
-        return rows_of(replies, name)
+        # Asked for one account, a counter may answer with more, as CTP's does an operator.
+        return [row for row in rows_of(replies, name) if text_of(row, "acctId") in {"", self._acct_id}]
 
     def _read(self, rows: Sequence[NativeRow], read: Callable[[NativeRow], T], of: str) -> list[T]:
         found: list[T] = []

@@ -121,10 +121,17 @@ async def test_nothing_of_another_account_comes_or_goes(mode: Mode, tmp_path: Pa
         for request in (insert(1, investor_id=OTHER), insert(2, account_id=OTHER)):
             with pytest.raises(Refused, match="not_your"):
                 await mine.call(request)
+        assert [name for name, _ in mine.got if name.startswith("OnRtn")] == []
+        await mine.call(insert(3, limit_price=3400.0))
+        number = (await mine.order_with("3")).order_sys_id
+        knock = {"acctId": OTHER, "exchId": "S", "contractNum": number, "stkId": "rb2701", "bsFlag": "B"}
+        knock |= {"f_offSetFlag": "OPEN", "knockQty": 1, "knockPrice": 3400, "knockCode": "999", "returnType": "2"}
+        made.command("cts_push", acct_id=OTHER, values=knock)
+        made.command("cts_alter", msg_type=16012, changes={"data.knockInfo": [knock]})
         rows = await mine.rows(requests_pb2.Request(qry_trade=ctp.QryTrade()), "OnRspQryTrade")
 
     assert rows == []
-    assert [name for name, _ in mine.got if name.startswith("OnRtn")] == []
+    assert [name for name, _ in mine.got if name == "OnRtnTrade"] == []
 
 
 @both_modes
