@@ -18,7 +18,11 @@ from ctpabi.facts.requests import request_fact
 TARGET = Path("integrations/protos")
 _SOURCE = Path(__file__).parents[1] / "proto"
 _CTP = Path("ctprelay/ctp/v1")
-_CONVERSATION = (Path("ctprelay/v1/terminal.proto"), Path("ctprelay/v1/market.proto"))
+_CONVERSATION = (
+    Path("ctprelay/v1/terminal.proto"),
+    Path("ctprelay/v1/market.proto"),
+    Path("ctprelay/bridge/v1/bridge.proto"),
+)
 
 REQUESTS = (
     "ReqUserPasswordUpdate",

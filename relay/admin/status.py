@@ -16,6 +16,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from ctprelay.v1 import admin_pb2 as pb
+from ctprelay.v1 import terminal_pb2
 from relay.admin.person import Person
 from relay.admin.reads import ReadEntries
 from relay.admin.session_views import Clock
@@ -23,12 +24,13 @@ from relay.admin.steering import log_level
 from relay.admission.login_guard import LoginGuard
 from relay.counter.counter_library import CounterLibrary
 from relay.counter.market_port import FeedKind
-from relay.counter.port import LinkState, SteeredCounter
+from relay.counter.port import CounterDescription, LinkState, SteeredCounter
 from relay.faults.faults import Faults, StandingFault
 from relay.faults.table import Gravity
 from relay.ledger.ledger import Ledger
 from relay.market_data.hub import MarketHub
 from relay.outside_text import shown
+from relay.sessions import frames
 from relay.sessions.login_pause import PausedLogins
 from relay.sessions.sessions import Sessions
 from relay.settings.settings import Settings
@@ -140,6 +142,7 @@ class StatusView:
             interface_version=offered.version,
             exchanges=[one.code for one in offered.exchanges],
             library=_library(offered.library),
+            described=described(offered),
         )
 
     def _sessions(self, settings: Settings) -> pb.SessionCounts:
@@ -175,6 +178,14 @@ class StatusView:
             return None
         days = (until - at).total_seconds() / 86400
         return pb.CertificateState(valid_until=_iso(until.astimezone(at.tzinfo)), days_left=days)
+
+
+def described(offered: CounterDescription) -> terminal_pb2.CounterDescription:
+    """What the counter offers, without what is an investor's."""
+    message = frames.description(offered)
+    message.ClearField("accounts")
+    message.ClearField("not_offered")
+    return message
 
 
 def market_data_state(market: MarketHub | None) -> pb.MarketDataState | None:

@@ -16,6 +16,7 @@ from rich.text import Text
 from ctprelay.v1 import admin_pb2 as pb
 from relay.admin_client import DEADLINE_SECONDS
 from relay.cli.context import DEFAULT_CONFIG, ConfigPath
+from relay.cli.counter_lines import counter_lines
 from relay.cli.output import AsJson, reporting, values_of, write_json
 from relay.cli.reader import Reader, reader_here
 from relay.cli.running_relay import ask
@@ -129,6 +130,7 @@ def lines(status: pb.RelayStatus, reader: Reader) -> list[Line]:
             "  ".join(filter(None, (state, _since(counter.since), counter.user_id, reader.half(counter.why)))),
             _of(counter.state in {"live", "open"}),
         ),
+        *counter_lines(counter.described, reader),
         *_library(reader("柜台库", "library"), counter.library),
         (reader("交易日", "trading day"), status.trading_day or "–", ""),
         (

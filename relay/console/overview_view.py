@@ -89,7 +89,7 @@ class RelayShown:
     version: str
     started: Moment | None
     libraries: tuple[str, ...] = ()
-    """what the counter is called through: the trader's, and that of market data"""
+    """what the counter is and offers, then what it is called through: the trader's, and that of market data"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,8 +325,30 @@ def _relay(relay: WatchedRelay, looked: Looked) -> RelayShown:
         f"{number(sessions.get('total'))} / {number(sessions.get('most'))}" if relay.reachable else "–",
         str(versions.get("ctp-relay") or "–"),
         as_time(str(process.get("started_at", ""))),
-        tuple(_libraries((counter, status.get("market_data") or {}))),
+        (*_offered(counter.get("described") or {}, say), *_libraries((counter, status.get("market_data") or {}))),
     )
+
+
+def _offered(offered: Mapping[str, Any], say: Callable[..., str]) -> Iterable[str]:
+    """What stands behind the relay: product, exchanges and boards, levels of login, what may be done, what is collected."""
+    yield " ".join(str(offered[name]) for name in ("system", "version", "product") if offered.get(name))
+    exchanges = [_exchange(one) for one in offered.get("exchanges", [])]
+    if exchanges:
+        yield f"{say('overview.exchanges')} {', '.join(exchanges)}"
+    levels = [f"{one['name']} {'✓' if one.get('up') else '✗'}" for one in offered.get("levels", [])]
+    if levels:
+        yield f"{say('overview.levels')} {', '.join(levels)}"
+    if offered.get("capabilities"):
+        yield f"{say('overview.capabilities')} {', '.join(offered['capabilities'])}"
+    wanted = [str(one["kind"]) for one in offered.get("wanted", [])]
+    if wanted:
+        yield f"{say('overview.wanted')} {', '.join(wanted)}"
+
+
+def _exchange(one: Mapping[str, Any]) -> str:
+    native = one.get("native_code")
+    boards = ",".join(str(board["code"]) for board in one.get("boards", []))
+    return f"{one['code']}{f'={native}' if native else ''}{f'({boards})' if boards else ''}"
 
 
 def _libraries(parts: Sequence[Mapping[str, Any]]) -> Iterable[str]:

@@ -123,7 +123,9 @@ def check_fronts(case: Case) -> Iterator[Finding]:
 
 def _fronts_of(settings: Settings) -> tuple[str, ...]:
     """Where the counter is, whatever its system."""
-    cts, ufx = settings.counter.cts, settings.counter.ufx
+    cts, ufx, bridge = settings.counter.cts, settings.counter.ufx, settings.counter.bridge
+    if bridge is not None:  # a Unix socket is there or not: nothing connects to it for a look
+        return () if bridge.address.startswith("unix:") else (f"tcp://{bridge.address}",)
     if ufx is not None:
         return tuple(f"tcp://{address}" for address in ufx.servers)
     return settings.counter.fronts if cts is None else (f"tcp://{cts.address}",)

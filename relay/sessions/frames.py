@@ -100,13 +100,14 @@ def logged_in(welcome: pb.LoggedIn, attached: Attached) -> bytes:
         system_name=attached.system_name,
         settlement_confirmation=_CONFIRMATIONS[attached.confirmation],
         settlement_error_id=attached.confirmation_error_id,
-        counter=None if attached.offered is None else _counter(attached.offered),
+        counter=None if attached.offered is None else description(attached.offered),
     )
     answer.MergeFrom(welcome)
     return pb.RelayMessage(logged_in=answer).SerializeToString()
 
 
-def _counter(offered: CounterDescription) -> pb.CounterDescription:
+def description(offered: CounterDescription) -> pb.CounterDescription:
+    """What a counter offers, as a message."""
     members = Request.DESCRIPTOR.oneofs_by_name["body"].fields
     pushes, library = offered.pushes, offered.library
     return pb.CounterDescription(

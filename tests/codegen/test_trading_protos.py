@@ -12,6 +12,7 @@ from google.protobuf import descriptor_pool
 from google.protobuf.descriptor_pb2 import DescriptorProto, FileDescriptorSet
 
 from codegen.trading_protos import TARGET, files
+from ctprelay.bridge.v1 import bridge_pb2
 from ctprelay.v1 import market_pb2, terminal_pb2
 
 ROOT = Path(__file__).parents[2]
@@ -43,6 +44,7 @@ def messages(subset: FileDescriptorSet) -> Iterator[tuple[str, DescriptorProto]]
 def test_every_field_has_the_number_and_type_it_has_in_the_whole(subset: FileDescriptorSet) -> None:
     """So a program of either speaks with the other."""
     assert terminal_pb2.DESCRIPTOR.package == market_pb2.DESCRIPTOR.package == PACKAGES[1]
+    assert bridge_pb2.DESCRIPTOR.package == "ctprelay.bridge.v1"
     whole = descriptor_pool.Default()
 
     for name, message in messages(subset):

@@ -65,6 +65,14 @@ async def test_the_overview_says_what_happened_today(busy: Office) -> None:
         assert fact in words, fact
     assert "openctp-ctp 6.7.11.0 · v6.7.11_20250617 16:22:00.10369 · /opt/ctp-libraries/trader.so" in words
     assert "SHA-256 5f5f5f5f5f5f5f5f…" in words
+    for said in (
+        "cts 1 RootNet 5",
+        "交易所 SHFE=S(futures)",
+        "登录层次 connection ✓, operator ✗",
+        "可用业务 orders, queries",
+    ):
+        assert said in words, said
+    assert "要求采集 cts:*" in words
     assert re.search(r"今日登录 1 .*今日拒绝 4 ", words), "the login that the counter refused is no login"
 
 

@@ -1,0 +1,45 @@
+"""What stands behind the relay, as lines of `ctp-relay status`: product, exchanges and boards, levels of login, what it wants collected."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ctprelay.v1 import terminal_pb2
+from relay.cli.reader import Reader
+from relay.outside_text import shown
+
+_MIND = "yellow"
+_MOST = 24
+"""exchanges and boards that are named one by one"""
+
+
+def counter_lines(offered: terminal_pb2.CounterDescription, reader: Reader) -> Iterator[tuple[str, str, str]]:
+    """What, how it is, and the color; nothing that the counter did not say."""
+    product = " ".join(filter(None, (offered.system, offered.version, offered.product)))
+    yield reader("柜台产品", "counter product"), shown(product) or "–", ""
+    exchanges = list(map(exchange_words, offered.exchanges))
+    unmapped = any(one.code == "unmapped" for one in offered.exchanges)
+    if exchanges:
+        more = [f"… {len(exchanges)}"] if len(exchanges) > _MOST else []
+        yield (
+            reader("交易所与板块", "exchanges, boards"),
+            "  ".join(exchanges[:_MOST] + more),
+            _MIND if unmapped else "",
+        )
+    if offered.levels:
+        words = (f"{one.name} {reader('通', 'up') if one.up else reader('断', 'down')}" for one in offered.levels)
+        down = any(not (one.up or one.of_terminal) for one in offered.levels)
+        yield reader("登录层次", "levels of login"), "  ".join(words), _MIND if down else ""
+    if offered.capabilities:
+        yield reader("可用业务", "capabilities"), ", ".join(map(shown, offered.capabilities)), ""
+    if offered.wanted:
+        required = reader("必需", "required")
+        words = (shown(one.kind) + (f" ({required})" if one.required else "") for one in offered.wanted)
+        yield reader("要求采集", "collected info"), ", ".join(words), ""
+
+
+def exchange_words(one: terminal_pb2.Exchange) -> str:
+    """SHFE, SHFE=S, SHFE=S(futures,options)."""
+    native = f"={one.native_code}" if one.native_code and one.native_code != one.code else ""
+    boards = ",".join(board.code for board in one.boards[:_MOST])
+    return shown(f"{one.code}{native}" + (f"({boards})" if boards else ""))
