@@ -177,6 +177,22 @@ async def test_answers_out_of_order_twice_and_late_find_their_calls(
     assert [answer.function for answer in (first, second, third)] == [30001, HEARTBEAT, HEARTBEAT]
 
 
+async def test_an_answer_may_be_there_before_its_handle(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is kept until the call knows by which handle it was sent."""
+    async with connect(Heard()) as connection:
+        send = getattr(connection, "_send")  # noqa: B009 - the thread's function, made slow
+
+        def slow(function: int, content: bytes) -> int:
+            handle: int = send(function, content)
+            time.sleep(0.5)
+            return handle
+
+        monkeypatch.setattr(connection, "_send", slow)
+        answer = await asyncio.wait_for(connection.call(HEARTBEAT, write_pack([[{"user_token": "x"}]])), SECONDS)
+
+    assert answer.function == HEARTBEAT
+
+
 async def test_the_second_address_is_used_when_the_first_is_down(connect: Connect, counter: SimulatedCounter) -> None:
     """In the library's own order."""
     command = command_of(counter)

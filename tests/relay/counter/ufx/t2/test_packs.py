@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import struct
 
 import pytest
 
@@ -58,6 +59,12 @@ def test_what_is_no_pack_is_refused(content: bytes) -> None:
     """By BadPack."""
     with pytest.raises(BadPack):
         read_pack(content)
+
+
+def test_rows_of_nothing_are_not_counted_out() -> None:
+    """Three million rows without a column are 20 bytes, and would be as many rows in memory."""
+    with pytest.raises(BadPack):
+        read_pack(b"\x21\x01\x03\0" + struct.pack(">IIIi", 0, 3_000_000, 0, 0))
 
 
 def test_a_spoiled_pack_is_refused_or_read() -> None:
