@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import structlog
@@ -19,7 +20,7 @@ from relay.counter.cts.looking import OrderLooks
 from relay.counter.cts.queries import AccountQueries, QueryTools, error_of
 from relay.counter.cts.session import RootNetSession
 from relay.counter.cts.to_native import LOCAL, cancel_info, order_info, order_refusal
-from relay.counter.cts.wire import ACCOUNT_LOGIN, CANCEL, COLLECT_FIRST, ORDER, SUBSCRIBE, CtsReply, text_of
+from relay.counter.cts.wire import ACCOUNT_LOGIN, CANCEL, COLLECT_FIRST, MAX_TEXT, ORDER, SUBSCRIBE, CtsReply, text_of
 from relay.counter.port import Evidence, LinkCause, NativeError, TerminalLogin
 from relay.counter.translated.desk import AccountDesk
 from relay.counter.translated.link import TranslatedLink
@@ -38,6 +39,7 @@ from relay.refusals.refusal import Refusal, Refused
 from relay.tasks import Tasks
 
 _log = structlog.get_logger(__name__)
+_LEAVE_SECONDS = 2.0
 KIND = "cts:"
 """before the vendor's name, in the kind of collected information"""
 
@@ -54,6 +56,8 @@ class RootNetAccount:
         self.info: Mapping[str, Any] = {}
         """acctInfo of the latest login"""
         self.day_changed = False
+        self._day = ""
+        """the latest login's"""
         self._login = login
         self._desk = desk
         self._evidence = evidence
@@ -69,6 +73,11 @@ class RootNetAccount:
     @property
     def live(self) -> bool:
         return self._is_in and self.session.live
+
+    @property
+    def acct_id(self) -> str:
+        """See `session.SessionUser`."""
+        return self._acct_id
 
     @property
     def questions(self) -> asyncio.Lock:
@@ -89,7 +98,9 @@ class RootNetAccount:
         day = trading_day(text_of(self.info, "sysDate")) or trading_day(self.session.greeting.sys_date)
         if not day:
             raise Refused(relay_reasons.counter_unavailable(why="(sysDate is no day)"))
-        self.day_changed = self._desk.begin_day(day)
+        self._desk.begin_day(day)
+        # Another terminal of the account may have brought the desk to the new day: what counts is this one's own day before.
+        self.day_changed, self._day = self._day not in {"", day}, day
         await self._subscribe("0")
         try:
             await self._read_day()
@@ -144,9 +155,11 @@ class RootNetAccount:
             raise Refused(self._refusal(reply))
 
     async def _read_day(self) -> None:
+        """Only doubts from before the first question are decided, and only where every row could be read."""
         async with self.session.questions:
-            orders, trades = await self._queries.day()
-        self._desk.rebuilt(orders, trades)
+            doubts = self._desk.doubts()
+            orders, trades, is_whole = await self._queries.day()
+        self._desk.rebuilt(orders, trades, doubts if is_whole else ())
 
     # As a user of the session ---------------------------------------------------------------------------------
 
@@ -163,6 +176,7 @@ class RootNetAccount:
     def back(self) -> None:
         """See `session.SessionUser`."""
         if self.link is not None and self._is_in:
+            self.link.see(replace(self.link.attached, trading_day=self._day))
             self.link.live(day_changed=self.day_changed)
 
     def over(self, reason: str, cause: LinkCause) -> None:
@@ -186,11 +200,12 @@ class RootNetAccount:
             self._tools.complaints.unreadable("17002", error)
 
     async def leave(self) -> None:
-        """The terminal is gone: its trades are not wanted any more. The session ends after it, where it is its own."""
-        if self.live:
+        """The terminal is gone: its trades are not wanted any more, unless another terminal of the account is on the session."""
+        if self.live and not self.session.is_shared_by(self):
             try:
-                await self._subscribe("1")
-            except (NotSent, AnswerLost, Refused):
+                async with asyncio.timeout(_LEAVE_SECONDS):
+                    await self._subscribe("1")
+            except (NotSent, AnswerLost, Refused, TimeoutError):
                 _log.info("cts_not_unsubscribed", session=self._login.session)
         self._is_in = False
         await self._looks.stop()
@@ -233,13 +248,16 @@ class RootNetAccount:
     async def _canceled(self, answer: asyncio.Future[list[CtsReply]], order: KnownOrder) -> OrderState | None:
         reply = (await answer)[-1]
         failed = text_of(reply.data, "errorCode") or text_of(reply.data, "ErrorCode")
-        if not reply.ok or failed:
+        if not reply.ok or failed or reply.data.get("failInfo"):
             text = text_of(reply.data, "failInfo") or text_of(reply.data, "errorMsg")
-            raise NativeRefused(error_of(reply) if not reply.ok else NativeError(failed, text))
+            raise NativeRefused(error_of(reply) if not reply.ok else NativeError(failed[:64], text[:MAX_TEXT]))
         contract = order.state.exchange_id, order.state.native_id
         self._looks.look_at(contract, until_rest=True)
-        async with self.questions:
-            return await self._queries.order(contract)
+        try:
+            async with self.questions:
+                return await self._queries.order(contract)
+        except (AnswerLost, NotSent, NativeRefused):
+            return None  # the cancel was accepted all the same; it is looked at again
 
     def _send(self, msg_type: int, request: Mapping[str, Any]) -> asyncio.Future[list[CtsReply]]:
         if not self.live:

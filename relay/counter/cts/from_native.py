@@ -7,6 +7,7 @@ left out by name of the field: half a row would be a wrong one. Quantities say w
 
 from __future__ import annotations
 
+import datetime as dt
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -261,4 +262,9 @@ def _moment(text: str) -> tuple[str, str]:
 
 def trading_day(text: str) -> str:
     """SysDate as YYYYMMDD; empty where it is none."""
-    return _day(text)
+    day = _day(text)
+    try:
+        dt.datetime.strptime(day, "%Y%m%d")  # noqa: DTZ007 - a day without a time
+    except ValueError:
+        return ""
+    return day

@@ -14,6 +14,8 @@ from relay.counter.translated.values import AnswerLost, NativeRefused, NotSent
 from relay.tasks import Tasks
 
 LOOKS = 10
+MOST_LOOKED_AT = 5000
+"""orders at a time; what becomes of more is heard from trades, and from the next query"""
 Contract = tuple[str, str]
 """exchange, number at the counter"""
 
@@ -34,7 +36,7 @@ class OrderLooks:
 
     def look_at(self, contract: Contract, *, until_rest: bool = False) -> None:
         """Ask for this order in a moment."""
-        if self._seconds <= 0:
+        if self._seconds <= 0 or (len(self._left) >= MOST_LOOKED_AT and contract not in self._left):
             return
         self._left[contract] = LOOKS
         if until_rest:
@@ -52,8 +54,9 @@ class OrderLooks:
                 await asyncio.sleep(self._seconds)
                 for contract in tuple(self._left):
                     await self._look_once(contract)
-        except (AnswerLost, NotSent, NativeRefused):
-            self._left.clear()  # the day is read again after a break, and a refused query is no better a moment later
+        except NotSent:
+            self._left.clear()  # the day is read again after a break
+            self._until_rest.clear()
         finally:
             self._looking = False
 
@@ -62,8 +65,11 @@ class OrderLooks:
             self._forget(contract)
             return
         self._left[contract] -= 1
-        async with self._questions:
-            state = await self._queries.order(contract)
+        try:
+            async with self._questions:
+                state = await self._queries.order(contract)
+        except (AnswerLost, NativeRefused):
+            return  # one order's affair; it is looked at again
         if state is not None:
             self._desk.heard_order(state)
         if self._is_settled(contract):

@@ -8,7 +8,9 @@
   (many-to-one) never ends by a failure: it pauses and begins again.
 * After a break the greeting names the session that broke. Where the counter does not know it, a new one is asked for at
   once, on a new connection; then everything is done again, because what a session keeps is not known.
-* A session that the counter ends unasked (10001) does not come back by itself: a person decided that. `PersonAsks` begins anew.
+* A session that the counter ends unasked (10001), in whatever phase, does not come back by itself: a person decided that.
+  Nor does one whose operator is refused: a further try with the same password may lock the account. `PersonAsks` begins anew.
+* A greeting that names a session and gets no answer is not sent again: the next one asks for a new session.
 * A pause is as long as the settings say; `PersonAsks` ends it.
 """
 
@@ -31,6 +33,7 @@ class LinePhase(Enum):
     LIVE = auto()
     PAUSED = auto()
     FORCED_OUT = auto()
+    """waits for a person"""
     ENDED = auto()
 
 
@@ -49,6 +52,8 @@ class Failed:
     """It could not be done, or what there was broke."""
 
     refusal: Refusal
+    for_person: bool = False
+    """whether a person must mend something before the next try"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +185,11 @@ class LineMachine:
         return Connect()
 
     def _failed(self, event: Failed) -> LineCommand:
+        if self.phase is LinePhase.GREETING:
+            self._knows_session = False
+        if event.for_person and self._is_kept:
+            self.phase = LinePhase.FORCED_OUT
+            return Pause(for_person=True)
         if self.was_live or self._is_kept:
             self.phase = LinePhase.PAUSED
             return Pause()

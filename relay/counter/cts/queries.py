@@ -64,12 +64,14 @@ class AccountQueries:
         self._reader = tools.reader
         self._complaints = tools.complaints
 
-    async def day(self) -> tuple[list[OrderState], list[TradeState]]:
-        """All orders and trades."""
+    async def day(self) -> tuple[list[OrderState], list[TradeState], bool]:
+        """All orders and trades; and whether every order that the counter has is among them."""
         about = {"acctId": self._acct_id}
         orders = await self._pages(ORDERS, "orderInfo", {**about, "withdrawFlag": "N"})
         trades = await self._pages(TRADES, "knockInfo", about)
-        return self._read(orders, self._reader.order, "16011"), self._read(trades, self._reader.trade, "16012")
+        states = self._read(orders, self._reader.order, "16011")
+        is_whole = len(states) == len(orders) < MOST_PAGES * self._settings.max_rows
+        return states, self._read(trades, self._reader.trade, "16012"), is_whole
 
     async def order(self, contract: tuple[str, str]) -> OrderState | None:
         """One order, by exchange and number."""

@@ -21,7 +21,7 @@ import structlog
 
 from relay.counter.cts import machine
 from relay.counter.cts.line import RootNetLine, dial
-from relay.counter.cts.passwords import check_passkey, hide
+from relay.counter.cts.passwords import can_be_hidden, check_passkey, hide
 from relay.counter.cts.wire import CONNECT, DISCONNECT, OPERATOR_LOGIN, CtsReply, WireFault, text_of
 from relay.counter.port import Evidence, LinkCause, NativeError
 from relay.counter.translated.values import AnswerLost, NotSent
@@ -30,6 +30,7 @@ from relay.faults.table import Fault
 from relay.refusals import counter_reasons, relay_reasons
 from relay.refusals.refusal import LedgerUnavailable, Refusal, Refused
 from relay.settings.cts_section import CtsSettings
+from relay.settings.file import SettingsInvalid
 from relay.settings.values import split_address
 from relay.tasks import Tasks
 
@@ -68,6 +69,10 @@ class SessionParts:
 
 class SessionUser(Protocol):
     """An account on a session."""
+
+    @property
+    def acct_id(self) -> str:
+        """The counter's name of it; terminals of one account are users each."""
 
     async def log_in_again(self) -> None:
         """After a break. Raises Refused where the counter refuses it, AnswerLost and NotSent where the session broke."""
@@ -155,6 +160,10 @@ class RootNetSession:
             self._line.end("closed by the relay")
         self._first.cancel()
 
+    def is_shared_by(self, user: SessionUser) -> bool:
+        """Whether another user has the same account: the counter has one subscription for both."""
+        return any(other is not user and other.acct_id == user.acct_id for other in (*self.users, *self.joining))
+
     # What accounts use ----------------------------------------------------------------------------------------
 
     def send(self, msg_type: int, request: Mapping[str, Any]) -> asyncio.Future[list[CtsReply]]:
@@ -182,8 +191,7 @@ class RootNetSession:
             try:
                 event = await self._carry_out(command)
             except (AnswerLost, NotSent):
-                event = machine.Failed(relay_reasons.counter_unavailable(why=f"no answer while {before.name.lower()}"))
-                self._silent(before)
+                event = self._unanswered(before)
             except LedgerUnavailable:
                 event = machine.Failed(relay_reasons.ledger_unavailable())
             if isinstance(event, machine.Failed | machine.CutOff):
@@ -269,26 +277,41 @@ class RootNetSession:
         if self._operator is None:
             return machine.Done()
         shown = {"call": "10021", "user_id": self._operator.user_id}
-        password = await asyncio.to_thread(self._operator.read_password)
+        try:
+            password = await asyncio.to_thread(self._operator.read_password)
+        except (OSError, SettingsInvalid):
+            return self._operator_failed("(the operator's password cannot be read)", "", for_person=True)
+        if not can_be_hidden(password):
+            return self._operator_failed("(the operator's password is not ASCII)", "", for_person=True)
         await self._parts.evidence.record("counter_login", self.name, shown)
         reply = await self.ask(OPERATOR_LOGIN, {"optId": self._operator.user_id, "password": self.hidden(password)})
         error = NativeError(reply.code, reply.text)
         said = {"error_id": 0} if reply.ok else {"error_id": 1, "native": error.as_evidence()}
         await self._parts.evidence.record("counter_login_answer", self.name, {**shown, **said})
         if not reply.ok:
-            self._parts.faults.begin(Fault.OPERATOR_REFUSED, f"[{error.code}] {error.text}")
-            return machine.Failed(relay_reasons.counter_unavailable(why="(the operator is refused)"))
+            codes = self._parts.settings.wrong_password_codes
+            words = f"[{error.code}] {error.text}"
+            return self._operator_failed(
+                "(the operator is refused)", words, for_person=not codes or error.code in codes
+            )
         self._parts.faults.end(Fault.OPERATOR_REFUSED)
         self._parts.faults.end(Fault.OPERATOR_FORCED_OUT)
         return machine.Done()
 
+    def _operator_failed(self, why: str, said: str, *, for_person: bool) -> machine.LineEvent:
+        """It must not be tried again with the same password, unless the refusal is known to be about something else."""
+        self._parts.faults.begin(Fault.OPERATOR_REFUSED, said or why)
+        return machine.Failed(relay_reasons.counter_unavailable(why=why), for_person=for_person)
+
     async def _log_accounts_in(self) -> machine.LineEvent:
-        """Those that were there before the break; at the first way there is none yet."""
+        """Those that were there before the break; at the first way there is none yet. Any may leave meanwhile."""
         for user in tuple(self.users):
             try:
-                await user.log_in_again()
+                if user in self.users:
+                    await user.log_in_again()
             except Refused as refused:
-                self.users.remove(user)
+                with contextlib.suppress(ValueError):
+                    self.users.remove(user)
                 user.over(refused.refusal.told_text, LinkCause.COUNTER_REFUSED)
         return machine.Done()
 
@@ -303,11 +326,13 @@ class RootNetSession:
             self._first.set_result(None)
         why = await asyncio.shield(line.closed) if line is not None else "not connected"
         refusal = relay_reasons.counter_unavailable(why=f"({why})")
-        if line is not None and line.is_forced_out:
-            return machine.CutOff(
-                relay_reasons.counter_unavailable(why="(10001: forced out by the counter's supervisor)")
-            )
-        return machine.Failed(refusal)
+        return self._forced() or machine.Failed(refusal)
+
+    def _forced(self) -> machine.CutOff | None:
+        """Whether the counter's supervisor ended it, in whatever phase."""
+        if self._line is None or not self._line.is_forced_out:
+            return None
+        return machine.CutOff(relay_reasons.counter_unavailable(why="(10001: forced out by the counter's supervisor)"))
 
     async def _pause(self, seconds: float | None) -> machine.LineEvent:
         if self._line is not None:
@@ -326,9 +351,12 @@ class RootNetSession:
         for user in (*self.users, *self.joining):
             user.heard(reply)
 
-    def _silent(self, before: machine.LinePhase) -> None:
-        if before is machine.LinePhase.GREETING:
+    def _unanswered(self, before: machine.LinePhase) -> machine.LineEvent:
+        """A step of the way was lost."""
+        forced = self._forced()
+        if forced is None and before is machine.LinePhase.GREETING:
             self._parts.faults.begin(Fault.COUNTER_SILENT, "10000 is not answered")
+        return forced or machine.Failed(relay_reasons.counter_unavailable(why=f"no answer while {before.name.lower()}"))
 
     def _failed(self, event: machine.Failed | machine.CutOff) -> None:
         self.why_not = event.refusal

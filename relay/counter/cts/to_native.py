@@ -40,6 +40,8 @@ _WORDED: dict[str, dict[str, str]] = {
     "OrderPriceType": PRICES,
 }
 """fields that CTS has words for"""
+HIGHEST = 1e15
+"""a price beyond it, CTP's mark for none among them, is no price"""
 LOCAL = frozenset({"ReqQryExchange"})
 """answered from what the counter said at the login"""
 
@@ -60,6 +62,7 @@ def order_refusal(values: Values, letters: ExchangeLetters) -> Refusal | None:
         "ContingentCondition": values["ContingentCondition"] in {"", "1"},
         "ForceCloseReason": values["ForceCloseReason"] in {"", "0"},
         "MinVolume": values["MinVolume"] <= 1,
+        "LimitPrice": abs(values["LimitPrice"]) <= HIGHEST,
         "InstrumentID": bool(values["InstrumentID"]),
         "VolumeTotalOriginal": values["VolumeTotalOriginal"] > 0,
     }

@@ -83,10 +83,9 @@ class AccountBook:
         """Orders of which it is not known whether the counter has them."""
         return [order for order in self._by_name.values() if order.in_doubt]
 
-    def look_alike(self, order: KnownOrder) -> bool:
-        """Whether an order without a name may be this one: then nothing is said of either."""
-        wanted = _shape(order.state)
-        return any(known.name is None and _shape(known.state) == wanted for known in self._by_native.values())
+    def nameless_shapes(self) -> set[tuple[object, ...]]:
+        """What orders without a name look like: one in doubt may be one of them, and then nothing is said of either."""
+        return {shape_of(known.state) for known in self._by_native.values() if known.name is None}
 
     # What is heard --------------------------------------------------------------------------------------------
 
@@ -243,7 +242,8 @@ def _key(name: SentName) -> tuple[int, int, str]:
     return name.front, name.session, name.ref.strip()
 
 
-def _shape(state: OrderState) -> tuple[object, ...]:
+def shape_of(state: OrderState) -> tuple[object, ...]:
+    """By what two orders may be taken for one."""
     return state.exchange_id, state.instrument_id, state.direction, state.offset, state.price, state.volume
 
 

@@ -27,7 +27,7 @@ from ctpabi.codec.text import encode
 from relay.counter.ctp.identity.scope import Identity
 from relay.counter.ctp.lanes.refs import RefSpace, greatest_ref, parse_ref
 from relay.counter.port import CallOutcome, CounterEvent, NativeError, TerminalCall
-from relay.counter.translated.book import AccountBook, Notice
+from relay.counter.translated.book import AccountBook, Notice, shape_of
 from relay.counter.translated.link import Detach, TranslatedLink
 from relay.counter.translated.names import content_of, name_of
 from relay.counter.translated.native import NativeSession, Row
@@ -113,9 +113,10 @@ class AccountDesk:
         self._tell(self.book.order(state))
 
     def heard_trade(self, trade: TradeState) -> list[tuple[str, str]]:
-        """The counter says this of a trade; returns orders (exchange, number) that must be asked for first."""
+        """The counter says this of a trade; returns its order (exchange, number) where that must be asked for first."""
         self._tell(self.book.trade(trade))
-        return self.book.unknown
+        contract = trade.exchange_id, trade.native_id
+        return [] if self.book.numbered(*contract) is not None else [contract]
 
     def cancel_failed(self, exchange_id: str, native_id: str, error: NativeError) -> None:
         """The counter took a cancel of this order before, and says now that it failed."""
@@ -124,14 +125,21 @@ class AccountDesk:
             for link in self._links:
                 link.put(self._tools.events.notice("OnErrRtnOrderAction", self.book.action_values(order), error))
 
-    def rebuilt(self, orders: Iterable[OrderState], trades: Iterable[TradeState]) -> None:
-        """All that the counter says of the day, after a login: told as far as it is new, and doubts are decided."""
+    def doubts(self) -> list[KnownOrder]:
+        """Orders whose answer is lost: take them before the day is asked for, since what is sent later is not in it."""
+        return [order for order in self.book.in_doubt() if id(order) not in self._answers]
+
+    def rebuilt(
+        self, orders: Iterable[OrderState], trades: Iterable[TradeState], doubts: Iterable[KnownOrder] = ()
+    ) -> None:
+        """All that the counter says of the day, after a login: told as far as it is new, and these doubts are decided."""
         for state in orders:
             self.heard_order(state)
         for trade in trades:
             self.heard_trade(trade)
-        for order in self.book.in_doubt():
-            if id(order) not in self._answers and not self.book.look_alike(order):
+        nameless = self.book.nameless_shapes()
+        for order in doubts:
+            if order.in_doubt and shape_of(order.state) not in nameless:
                 self._refused_order(order, NOT_THERE)
 
     def _tell(self, notices: Iterable[Notice]) -> None:

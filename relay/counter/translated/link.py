@@ -17,6 +17,8 @@ from relay.counter.waiting import Waiting
 
 MOST_ITEMS = 200_000
 """that may wait for one terminal; the session above takes them at once, so more means that it does not go on"""
+MOST_IN_A_BATCH = 500
+"""between two of them others have their turn"""
 NOT_ATTACHED = Attached("", "", 0, 0, 0, "", "", 0)
 _TOO_MANY = "中继内积压过多 / too much waits for this terminal in the relay"
 
@@ -110,9 +112,12 @@ class TranslatedLink:
             while not len(self._items):
                 await self._waiting.next_item()
             batch = self.take()
-            yield batch
-            if any(map(is_end, batch)):
-                return
+            for start in range(0, len(batch), MOST_IN_A_BATCH):
+                some = batch[start : start + MOST_IN_A_BATCH]
+                yield some
+                if is_end(some[-1]):
+                    return
+                await asyncio.sleep(0)
 
     async def detach(self, reason: str) -> None:
         """End the link; idempotent."""

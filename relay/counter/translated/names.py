@@ -76,7 +76,8 @@ class OrderNames:
     def give_back(self, entry: MapEntry) -> None:
         """It was never sent."""
         self._map.retract([entry])
-        self._by_number.pop(entry.counter_ref, None)
+        if self._by_number.pop(entry.counter_ref, None) is not None:
+            self._of_investor[entry.investor_id] -= 1
         if entry.order_key:
             self._map.order_keys.forget(entry.investor_id, entry.order_key)
 

@@ -124,8 +124,9 @@ class UfxAccount:
 
     async def _read_day(self) -> None:
         async with self._questions:
+            doubts = self._desk.doubts()
             orders, trades = await self._queries.day()
-        self._desk.rebuilt(orders, trades)
+        self._desk.rebuilt(orders, trades, doubts)
 
     # As a user of the line ------------------------------------------------------------------------------------
 

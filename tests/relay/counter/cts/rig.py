@@ -8,6 +8,7 @@ import itertools
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -158,6 +159,11 @@ class Rig:
             operator_password=lambda: demo_accounts.password_of(demo_accounts.OPERATOR_ID),
         )
         self.counter: SteeredCounter = make_counter(self.parts)
+
+    def use_operator_password(self, read: Callable[[], str]) -> None:
+        """Before `start`: where the operator's password is read."""
+        self.parts = replace(self.parts, operator_password=read)
+        self.counter = make_counter(self.parts)
 
     def command(self, name: str, **arguments: Any) -> Any:
         """A command of the simulated counter's."""

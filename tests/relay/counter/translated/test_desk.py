@@ -102,7 +102,7 @@ async def test_an_order_whose_answer_is_lost_is_unknown_until_the_day_is_read(be
     await settle()
     ((_, unknown),) = heard(link)
     name = native.sent[0][1].name
-    bench.desk.rebuilt([state("11", name=bench.names.of_number(name.number), traded=1)], [fill()])
+    bench.desk.rebuilt([state("11", name=bench.names.of_number(name.number), traded=1)], [fill()], bench.desk.doubts())
 
     assert chr(unknown.rtn_order.order_status) == "a"
     assert [kind for kind, _ in heard(link)] == ["OnRtnOrder", "OnRtnTrade"]
@@ -119,7 +119,7 @@ async def test_an_order_that_the_counter_never_had_is_refused_after_the_day_is_r
         answer.set_exception(AnswerLost())
     await settle()
     heard(link)
-    bench.desk.rebuilt([state("12")], [])
+    bench.desk.rebuilt([state("12")], [], bench.desk.doubts())
 
     said = heard(link)
     assert [kind for kind, _ in said] == ["OnRtnOrder", "OnRspOrderInsert", "OnErrRtnOrderInsert"]
