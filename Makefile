@@ -94,7 +94,7 @@ manual-test: ## the Chinese manual's own commands on a clean Debian, to two rela
 integrations-test: ## programs of others through a relay (vn.py …), in an environment of their own under .cache; minutes the first time
 	@scripts/set-up test
 	@scripts/set-up-integrations
-	@CTP_RELAY_INTEGRATIONS_TEST=1 $(BIN)/python -m pytest -q -rs $(or $(filter-out tests,$(TESTS)),tests/integrations)
+	@CTP_RELAY_INTEGRATIONS_TEST=1 $(BIN)/python -m pytest -q -rs $(or $(filter-out tests,$(TESTS)),tests/integrations tests/simcounter/test_exec.py)
 
 vnpy-picture: ## VeighNa's main window and its dialog, trading through a relay, into dist/vnpy-pictures and docs/images; Qt without a screen
 	@scripts/set-up test
