@@ -116,8 +116,10 @@ async def test_a_terminal_that_leaves_while_it_is_refused_takes_nobody_with_it(t
         mine, other = await made.attach(), await made.attach(OTHER)
         made.command("cts_refuse", msg_type=10011, code="E5")
         made.command("cts_delay", msg_type=10011, seconds=0.3)
+        asked = made.simulated.front.counts.by_method
+        before = asked["ReqUserLogin"]
         made.command("drop")
-        await made.until(lambda: made.counter.situation().state == "logging_in", "accounts log in again")
+        await made.until(lambda: asked["ReqUserLogin"] == before + 2, "the operator is in, and the first account asks")
         await mine.leave()
         await other.wait("live")
 
