@@ -157,11 +157,11 @@ async def test_requests_for_quotes_are_passed_on(site: Site) -> None:
 async def test_a_terminal_has_its_bound(site: Site) -> None:
     """Each name beyond is refused by itself; a name that is none, too."""
     async with site.logged_in(MINE) as terminal:
-        refused = await terminal.market_data().subscribe(["合约", *MANY, "one_more"])
+        refused = await terminal.market_data().subscribe(["合约", *MANY, "ONE"])
 
     assert {name: why.reason for name, why in refused.items()} == {
         "合约": "instrument_malformed",
-        "one_more": "too_many_instruments",
+        "ONE": "too_many_instruments",
     }
 
 
