@@ -13,6 +13,7 @@ from typing import NamedTuple
 from ctprelay.ctp.v1 import enums_pb2 as enums
 from ctprelay.ctp.v1 import structs_pb2 as ctp
 from terminal_client import RelayTerminal
+from terminal_client.collectors import Collectors
 from terminal_client.session import CounterInfo
 from terminal_client.subscriptions import Subscription
 from tests.e2e.site import BROKER, WILL_FILL, buy, collect_now, counter_state, first
@@ -71,10 +72,12 @@ class DayEnd:
 
 
 async def spend_day(
-    terminal: RelayTerminal, investor_id: str, password: str, cut: Callable[[], object]
+    terminal: RelayTerminal, investor_id: str, password: str, collectors: Collectors, cut: Callable[[], object]
 ) -> tuple[CounterInfo, DayEnd]:
     """`cut` breaks the counter's connections."""
-    info = await terminal.login(BROKER, investor_id, password, await collect_now(), confirm_settlement=True)
+    info = await terminal.login(
+        BROKER, investor_id, password, await collect_now(), confirm_settlement=True, collectors=collectors
+    )
     assert info.counter is not None
     orders, heard, statuses = terminal.orders(), terminal.trades(), terminal.statuses()
     one = await terminal.requests.order_insert(buy(WILL_FILL, 1))

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,11 +17,15 @@ from ctpabi.shim.substitute import BindingMissing
 from relay.counter.port import Mode
 from simcounter.config import CounterConfig
 from simcounter.counter import SimulatedCounter
+from terminal_client.collectors import Collectors, collectors_of
 from tests.e2e.binding_under_test import counter_of, shim_of
 from tests.e2e.relay_process import RelayProcess, TlsFiles
 from tests.e2e.site import Site, register
 
 DAY, SEED = "20261123", 7
+VENDOR = "demo"
+"""whose information the simulated CTS wants of every terminal"""
+_OF_CTP = ("binding", "fronts", "relay_app_id", "relay_auth_code_file", "inits_per_second", "connect_timeout_seconds")
 
 
 class System(StrEnum):
@@ -28,6 +33,7 @@ class System(StrEnum):
 
     CTP = "ctp"
     TTS = "tts"
+    CTS = "cts"
 
     @property
     def counter_system(self) -> str:
@@ -52,6 +58,34 @@ def _of_binding(distribution: Distribution) -> Played:
     )
 
 
+def _cts() -> Played:
+    return Played(
+        lambda: _other(System.CTS),
+        lambda counter: {
+            **_of_another("cts"),
+            "counter.cts__address": f"127.0.0.1:{counter.port}",
+            "counter.cts__reconnect_seconds": 0.1,
+            "counter.cts__check_order_seconds": 0.1,
+        },
+    )
+
+
+def _other(system: System, **config: Any) -> SimulatedCounter:
+    return SimulatedCounter(CounterConfig(system=system.value, trading_day=DAY, seed=SEED, **config))
+
+
+def _of_another(system: str) -> dict[str, object]:
+    """Settings without those that are CTP's alone."""
+    return {"counter__system": system, **{f"counter__{name}": None for name in _OF_CTP}}
+
+
+def terminal_collectors(directory: Path) -> Collectors:
+    """What every terminal of these tests is set up with; which of them run, the relay says."""
+    lines = directory / "machine.txt"
+    lines.write_text("LIN\ndemo\ndisk0001\n", encoding="ascii")
+    return collectors_of([f"cts:{VENDOR}={lines}"])
+
+
 def played(system: System) -> Played:
     """Skips the test where what the system needs is not here."""
     try:
@@ -63,6 +97,7 @@ def played(system: System) -> Played:
 _SYSTEMS: dict[System, Callable[[], Played]] = {
     System.CTP: lambda: _of_binding(Distribution.CTP),
     System.TTS: lambda: _of_binding(Distribution.TTS),
+    System.CTS: _cts,
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -13,7 +14,7 @@ from tests.e2e.one_day import DayEnd, Funds, Held, Ordered, Traded, spend_day
 from tests.e2e.relay_process import TlsFiles
 from tests.e2e.secrecy import leaks
 from tests.e2e.site import INVESTORS, Site
-from tests.e2e.systems import System, system_site
+from tests.e2e.systems import System, system_site, terminal_collectors
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -50,11 +51,15 @@ async def stand(
         assert leaks(site.relay) == []
 
 
-async def test_the_day_ends_the_same(stand: Site, system: System) -> None:
+async def test_the_day_ends_the_same(stand: Site, system: System, tmp_path: Path) -> None:
     """Each trade is heard once across the break, no order is sent twice, and the counter's books say what the terminal was told."""
     async with stand.terminal() as terminal:
         offered, end = await spend_day(
-            terminal, INVESTOR, demo_accounts.password_of(INVESTOR), stand.counter.control.drop
+            terminal,
+            INVESTOR,
+            demo_accounts.password_of(INVESTOR),
+            terminal_collectors(tmp_path),
+            stand.counter.control.drop,
         )
 
     assert end == END
