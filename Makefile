@@ -8,6 +8,7 @@ export PYTHONDONTWRITEBYTECODE =
 
 BIN := $(or $(CTP_RELAY_VENV),.venv)/bin
 TESTS ?= tests
+SYSTEM ?= ctp
 JOBS ?= 3
 STEPS ?= 10000
 INPUTS ?= 1000000
@@ -17,13 +18,13 @@ SEED ?= 1
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "  make %-16s %s\n", $$1, $$2}'
 
-demo: ## a terminal logs in through the relay to the simulated counter and trades (both modes)
-	@scripts/set-up demo
-	@$(BIN)/python -m demo
+demo: ## a terminal logs in through the relay to the simulated counter and trades (both modes); SYSTEM=ctp|tts|cts|ufx|bridge
+	@scripts/set-up demo $(SYSTEM)
+	@$(BIN)/python -m demo --system $(SYSTEM)
 
-demo-json: ## the same, for programs: make -s demo-json
-	@scripts/set-up demo
-	@$(BIN)/python -m demo --json
+demo-json: ## the same, for programs: make -s demo-json; SYSTEM as there
+	@scripts/set-up demo $(SYSTEM)
+	@$(BIN)/python -m demo --system $(SYSTEM) --json
 
 test: ## all tests; TESTS=tests/relay for some, JOBS=0 in one process
 	@scripts/set-up test

@@ -28,7 +28,7 @@ from demo import evidence
 from demo.cast import MODES, TERMINAL_APP_ID, Cast
 from demo.certificates import TlsFiles, make_tls_files
 from demo.relay_run import RelayRun
-from demo.relay_site import RelaySite, clean_environment
+from demo.relay_site import RelaySite, clean_environment, ctp_settings
 from relay.cli.workplace import Workplace
 from relay.counter.port import Investor
 from simcounter import demo_accounts
@@ -122,7 +122,7 @@ async def serving(folder: Path, mode: str, limits: Mapping[str, float]) -> Async
     users = demo_accounts.users(INVESTORS)
     async with SimulatedCounter(CounterConfig(users=tuple(users))) as counter:
         site = _site(folder, cast, make_tls_files(folder, dt.datetime.now(dt.UTC)))
-        site.furnish(counter.address)
+        site.furnish(ctp_settings(cast, counter.address))
         _add_settings(site, {**_LIMITS, **limits})
         _register(site)
         environment = program_environment(clean_environment(os.environ)) | _ENVIRONMENT

@@ -18,7 +18,7 @@ from typing import Any
 from demo.cast import MODES, TERMINAL_APP_ID, Cast
 from demo.certificates import TlsFiles, make_tls_files
 from demo.relay_run import RelayRun
-from demo.relay_site import RelaySite, clean_environment
+from demo.relay_site import RelaySite, clean_environment, ctp_settings
 from simcounter import demo_accounts
 from simcounter.config import CounterConfig
 from simcounter.counter import SimulatedCounter
@@ -142,7 +142,7 @@ async def start_relay(
 ) -> tuple[int, RelaySite, int]:
     """A relay of this mode with its terminal and investor registered: its port, its folder, its process id."""
     site = RelaySite(folder, cast, tls, "".join(secrets.choice("ABCDEFGH01234567") for _ in range(16)))
-    site.furnish(counter.address)
+    site.furnish(ctp_settings(cast, counter.address))
     with (folder / "relay.toml").open("a") as file:
         file.write(_ROOM)
     await site.run("terminal", "add", TERMINAL_APP_ID, "--auth-code-file", "terminal_auth_code.secret")

@@ -21,6 +21,10 @@ STATUS_TEXT = {
 }
 
 
+AT_THE_OFFER = 3501.0
+"""yuan; where the simulated market of this contract is offered when the day begins"""
+
+
 class NothingOffered(Exception):
     """No offer in the market."""
 

@@ -33,22 +33,49 @@ tls_certificate = "{certificate}"
 tls_key = "{key}"
 
 [counter]
-fronts = ["{front}"]
+system = "{system}"
 broker_id = "{broker_id}"
-relay_app_id = "{relay_app_id}"
-relay_auth_code_file = "relay_auth_code.secret"
-
+{counter}
 [counter.operator]
 user_id = "{operator_id}"
 password_file = "operator.secret"
 
+{further}
 [log]
 format = "json"
 """
 
 
+CTP_COUNTER = """\
+binding = "{binding}"
+fronts = ["{front}"]
+relay_app_id = "{relay_app_id}"
+relay_auth_code_file = "relay_auth_code.secret"
+"""
+
+
 class CommandFailed(Exception):
     """A command of the relay ended with an error; the message has its words."""
+
+
+@dataclass(frozen=True, slots=True)
+class CounterLines:
+    """What the relay's settings say of one counter."""
+
+    system: str
+    section: str
+    """further lines of [counter]"""
+    further: str = ""
+    """sections below it"""
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """secret files besides the operator's password, by name"""
+
+
+def ctp_settings(cast: Cast, front: str, binding: str = "openctp-ctp") -> CounterLines:
+    """Of a counter with CTP's interface."""
+    section = CTP_COUNTER.format(binding=binding, front=front, relay_app_id=cast.relay_app_id)
+    code = demo_accounts.AUTH_CODES[cast.relay_app_id]
+    return CounterLines("ctp", section, secrets={"relay_auth_code.secret": code})
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,23 +87,24 @@ class RelaySite:
     tls: TlsFiles
     terminal_auth_code: str = field(repr=False)
 
-    def furnish(self, front: str) -> None:
+    def furnish(self, counter: CounterLines) -> None:
         """Write the settings and the secret files; FileExistsError where the folder is in use."""
         self.folder.mkdir(mode=0o700)
         settings = SETTINGS.format(
             mode=self.cast.mode,
             certificate=os.path.relpath(self.tls.certificate, self.folder),
             key=os.path.relpath(self.tls.key, self.folder),
-            front=front,
+            system=counter.system,
             broker_id=demo_accounts.BROKER_ID,
-            relay_app_id=self.cast.relay_app_id,
+            counter=counter.section,
             operator_id=demo_accounts.OPERATOR_ID,
+            further=counter.further,
         )
         secrets = {
-            "relay_auth_code.secret": demo_accounts.AUTH_CODES[self.cast.relay_app_id],
             "operator.secret": demo_accounts.password_of(demo_accounts.OPERATOR_ID),
             "investor.secret": demo_accounts.password_of(self.cast.investor_id),
             "terminal_auth_code.secret": self.terminal_auth_code,
+            **counter.secrets,
         }
         for name, content in {"relay.toml": settings, **secrets}.items():
             create_private(self.folder / name, content.encode() + b"\n")

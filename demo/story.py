@@ -24,17 +24,33 @@ WORTH_TELLING_SECONDS = 0.1
 _STEP_SECONDS = 180.0
 """a step takes seconds; a machine that is busy with other work takes its time"""
 
-OPENING = """\
+FOLLOWED = """\
 [b]看穿式监管[/b]（穿透式监管）：每一次登录期货柜台，都要报告投资者用的是哪一台终端。
 [dim]Look-through supervision: every login tells the monitoring center which machine it came from.[/dim]
 
 终端用官方采集库取得[b]终端信息[/b]，一串加密的字节，只有监控中心能解开。经中继登录时，中继必须
 [b]一个字节不差[/b]地交给柜台，并补上它看到的公网地址、时间和终端 AppID。下面跟着这串字节走完全程。
 [dim]The vendor's collector writes encrypted [b]system info[/b] that only the monitoring center can read. A relay
-must hand it on unchanged and add what it saw itself. Below we follow those bytes all the way, by sha256.[/dim]
+must hand it on unchanged and add what it saw itself. Below we follow those bytes all the way, by sha256.[/dim]"""
+CARRIED = """\
+[b]看穿式监管[/b]（穿透式监管）：每一次登录柜台，都要报告投资者用的是哪一台终端。
+[dim]Look-through supervision: every login tells the counter which machine it came from.[/dim]
 
-[green]真实 real[/green]       CTP_GetSystemInfo（官方采集库），openctp-ctp，gRPC/TLS，ctp-relay 进程与命令
-[yellow]模拟 simulated[/yellow]  柜台，交易所，监控中心 · counter, exchange, monitoring center"""
+柜台说明要哪些采集信息，终端采集，中继[b]一个字节不差[/b]地交给柜台。终端说的仍是 CTP 的话，
+中继译成柜台的请求，再把柜台的回答译回来。下面跟着采集信息与一笔报单走完全程。
+[dim]The counter says what it wants collected, the terminal collects it, and the relay hands it on [b]unchanged[/b]. The
+terminal goes on speaking CTP; the relay translates. Below we follow what was collected, and one order.[/dim]"""
+REGISTERED = """\
+柜台库不能装在中继里（例如只有 Windows 版）时，它在旁边的进程里运行，中继经[b]桥接[/b]与它对话：
+连接、登录、登记交易所与板块、关闭。它没有投资者会话，所以终端的登录一律拒绝，并说明原因。
+[dim]A library that cannot run in the relay, being for Windows alone, runs in a process beside it, and the relay talks to
+that [b]bridge[/b]: connect, log in, register exchanges and boards, close. It has no investors' sessions, so a
+terminal's login is refused, with the reason.[/dim]"""
+WHAT_IS_REAL = """
+
+柜台 counter    {title}
+[green]真实 real[/green]       {real}
+[yellow]模拟 simulated[/yellow]  {simulated}"""
 
 CLOSING = """\
 模拟柜台证明的是[b]协议[/b]，不是交易所。哪些只有期货公司的评测柜台能证明：docs/simulated-counter.md
@@ -113,9 +129,10 @@ class Story:
         for shown, once in waiting:
             self._screen.show(shown, once=once)
 
-    def opening(self) -> None:
-        """What this is about, in ten lines."""
-        self._show(Panel(OPENING, title="CTP 中继演示 · CTP relay demonstration", padding=(1, 2)))
+    def opening(self, about: str, title: str, real: str, simulated: str) -> None:
+        """What this is about, in ten lines; which counter plays, and what of it is real."""
+        real_or_not = WHAT_IS_REAL.format(title=escape(title), real=escape(real), simulated=escape(simulated))
+        self._show(Panel(about + real_or_not, title="CTP 中继演示 · CTP relay demonstration", padding=(1, 2)))
 
     def closing(self, seconds: float, kept: str) -> None:
         """What was proved and what not."""
@@ -149,16 +166,15 @@ class Story:
             self._indented(f"[dim]{seconds:.1f} s[/dim]")
 
     def result(self, outcome: DemoOutcome, problems: Sequence[str]) -> None:
-        """The digests side by side, and the verdict."""
+        """The digests side by side where something was reported, and the verdict."""
         self._show("")
-        self._show(digest_table(outcome))
+        if outcome.system_info_sha256:
+            self._show(digest_table(outcome))
         for problem in problems:
             self._show(f"[red]✗ {escape(problem)}")
         if not problems:
-            self._show(
-                f"[green]✓ 四处一致 all equal · 报单 order {outcome.order_status} · 成交 trades {outcome.trades} · "
-                f"台账 ledger {outcome.ledger_entries} 条 verified · {outcome.seconds:.1f} s"
-            )
+            ledger = f"台账 ledger {outcome.ledger_entries} 条 verified · {outcome.seconds:.1f} s"
+            self._show(f"[green]✓ {escape(_shown_to_be(outcome))} · {ledger}")
 
     def day_report(self, lines: Iterable[ReportLine]) -> None:
         """The terminals of the day, as the simulated monitoring center reads them."""
@@ -178,6 +194,12 @@ class Story:
             self._waiting.append((shown, once))
 
 
+def _shown_to_be(outcome: DemoOutcome) -> str:
+    if outcome.refusal:
+        return f"已登记 registered {' '.join(outcome.boards)} · 终端登录 terminals {outcome.refusal}"
+    return f"四处一致 all equal · 报单 order {outcome.order_status} · 成交 trades {outcome.trades}"
+
+
 def digest_table(outcome: DemoOutcome) -> Table:
     """The same bytes' sha256 at every place on their way."""
     table = Table(title="同一串字节，四处对照 · the same bytes at four places", title_justify="left")
@@ -189,14 +211,14 @@ def digest_table(outcome: DemoOutcome) -> Table:
 
 
 def report_table(lines: Iterable[ReportLine]) -> Table:
-    """The day's report about terminals; a login that CTP's own library reports, as the operator's, is left out."""
+    """The day's report about terminals; logins without one, as the operator's, are left out."""
     table = Table(title="当日终端信息日报 · the day's report, decrypted with the test key", title_justify="left")
     for heading in REPORT_HEADINGS:
         table.add_column(heading)
-    for line in (line for line in lines if line.kind != "direct"):
+    for line in (line for line in lines if line.terminal_app_id):
         table.add_row(
             line.user_id, KINDS.get(line.kind, line.kind), line.app_id, line.terminal_app_id,
-            f"{line.terminal_ip}:{line.terminal_port}", line.terminal_login_time,
+            f"{line.terminal_ip}:{line.terminal_port}" if line.terminal_ip else "–", line.terminal_login_time or "–",
             f"{line.inner_length} B {line.inner_sha256[:8]}…",
         )  # fmt: skip
     return table

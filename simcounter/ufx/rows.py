@@ -100,7 +100,7 @@ def entrust_row(order: Order, values: Values, native: NativeEntrust) -> UfxRow:
 
 def deal_row(order: Order, values: Values, native: NativeEntrust, number: int) -> UfxRow:
     """One row of 33003; `values` are those of a Trade struct, the `number`th of the day."""
-    price, volume = float(values["Price"]), int(values["Volume"])
+    price, volume, instrument = float(values["Price"]), int(values["Volume"]), order.instrument
     return {
         "deal_date": values["TradeDate"],
         "deal_time": values["TradeTime"].replace(":", ""),
@@ -109,8 +109,8 @@ def deal_row(order: Order, values: Values, native: NativeEntrust, number: int) -
         "stock_code": values["InstrumentID"],
         "deal_amount": volume,
         "deal_price": price,
-        "deal_balance": price * volume * order.instrument.product.multiplier,
-        "total_fee": 0,
+        "deal_balance": price * volume * instrument.product.multiplier,
+        "total_fee": instrument.commission(instrument.ticks(price), volume),
         "position_str": f"{number:012}",
     }
 

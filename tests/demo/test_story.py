@@ -8,7 +8,7 @@ import io
 import pytest
 from rich.console import Console
 
-from demo.cast import MANY_TO_ONE
+from demo.cast import CTP_SHARED
 from demo.story import DemoStepFailed, Part, Screen, Story, tell_failure
 
 
@@ -57,7 +57,7 @@ async def test_a_waiting_story_is_shown_when_it_begins() -> None:
         pass
     async with first.step(Part.RELAY, "first", "because"):
         pass
-    second.act(MANY_TO_ONE)
+    second.act(CTP_SHARED)
     second.begin()
 
     assert stage.text.index("first") < stage.text.index("because") < stage.text.index("second")
@@ -98,6 +98,6 @@ def test_a_quiet_console_shows_nothing() -> None:
     """For programs there is no story."""
     stage = Stage(quiet=True)
 
-    Story(stage.screen).opening()
+    Story(stage.screen).opening("about", "title", "real", "simulated")
 
     assert stage.text == ""

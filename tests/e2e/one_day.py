@@ -1,7 +1,7 @@
 """One terminal's day, the same at whatever counter: it never asks which system stands behind the relay.
 
 Log in, read what the counter offers, buy one lot, buy more than is offered, see the counter go and come back, cancel the
-rest, look at everything, log out.
+rest, see the market fall, look at everything, log out.
 """
 
 from __future__ import annotations
@@ -71,10 +71,19 @@ class DayEnd:
     orders: tuple[Ordered, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class World:
+    """What happens to the terminal."""
+
+    cut: Callable[[], object]
+    """the counter's connections break"""
+    fall: Callable[[], object]
+    """the price falls under what was paid"""
+
+
 async def spend_day(
-    terminal: RelayTerminal, investor_id: str, password: str, collectors: Collectors, cut: Callable[[], object]
+    terminal: RelayTerminal, investor_id: str, password: str, collectors: Collectors, world: World
 ) -> tuple[CounterInfo, DayEnd]:
-    """`cut` breaks the counter's connections."""
     info = await terminal.login(
         BROKER, investor_id, password, await collect_now(), confirm_settlement=True, collectors=collectors
     )
@@ -84,7 +93,7 @@ async def spend_day(
     await _reaches(orders, one.order_ref, enums.ORDER_STATUS_ALL_TRADED)
     more = await terminal.requests.order_insert(buy(WILL_FILL, MORE_THAN_OFFERED))
     partly = await _reaches(orders, more.order_ref, enums.ORDER_STATUS_PART_TRADED_QUEUEING)
-    cut()
+    world.cut()
     await counter_state(statuses, "recovering")
     await counter_state(statuses, "live")
     await terminal.requests.order_action(
@@ -98,6 +107,7 @@ async def spend_day(
     await first(
         orders, lambda o: (o.order_sys_id, o.order_status) == (partly.order_sys_id, enums.ORDER_STATUS_CANCELED)
     )
+    world.fall()
     end = await _look(terminal)
     await terminal.close()
     told = tuple(sorted([_traded(trade) async for trade in heard]))

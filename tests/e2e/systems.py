@@ -21,10 +21,13 @@ from terminal_client.collectors import Collectors, collectors_of
 from tests.e2e.binding_under_test import counter_of, shim_of
 from tests.e2e.relay_process import RelayProcess, TlsFiles
 from tests.e2e.site import Site, register
+from tests.t2sdk import LIBRARY, library_path
 
 DAY, SEED = "20261123", 7
 VENDOR = "demo"
 """whose information the simulated CTS wants of every terminal"""
+HUNDSUN = LIBRARY.with_name("libHsFutuSystemInfo.so")
+"""the collector beside Hundsun's library"""
 _OF_CTP = ("binding", "fronts", "relay_app_id", "relay_auth_code_file", "inits_per_second", "connect_timeout_seconds")
 
 
@@ -34,6 +37,7 @@ class System(StrEnum):
     CTP = "ctp"
     TTS = "tts"
     CTS = "cts"
+    UFX = "ufx"
 
     @property
     def counter_system(self) -> str:
@@ -70,6 +74,19 @@ def _cts() -> Played:
     )
 
 
+def _ufx() -> Played:
+    library = library_path()
+    return Played(
+        lambda: _other(System.UFX, sessions_per_user=1000),
+        lambda counter: {
+            **_of_another("ufx"),
+            "counter.ufx__servers": [f"127.0.0.1:{counter.port}"],
+            "counter.ufx__library": str(library),
+            "counter.ufx__reconnect_seconds": 0.1,
+        },
+    )
+
+
 def _other(system: System, **config: Any) -> SimulatedCounter:
     return SimulatedCounter(CounterConfig(system=system.value, trading_day=DAY, seed=SEED, **config))
 
@@ -83,7 +100,8 @@ def terminal_collectors(directory: Path) -> Collectors:
     """What every terminal of these tests is set up with; which of them run, the relay says."""
     lines = directory / "machine.txt"
     lines.write_text("LIN\ndemo\ndisk0001\n", encoding="ascii")
-    return collectors_of([f"cts:{VENDOR}={lines}"])
+    hundsun = [f"hundsun={HUNDSUN}"] if HUNDSUN.exists() else []
+    return collectors_of([f"cts:{VENDOR}={lines}", *hundsun])
 
 
 def played(system: System) -> Played:
@@ -98,6 +116,7 @@ _SYSTEMS: dict[System, Callable[[], Played]] = {
     System.CTP: lambda: _of_binding(Distribution.CTP),
     System.TTS: lambda: _of_binding(Distribution.TTS),
     System.CTS: _cts,
+    System.UFX: _ufx,
 }
 
 

@@ -10,7 +10,7 @@ import pytest_asyncio
 
 from relay.counter.port import Mode
 from simcounter import demo_accounts
-from tests.e2e.one_day import DayEnd, Funds, Held, Ordered, Traded, spend_day
+from tests.e2e.one_day import DayEnd, Funds, Held, Ordered, Traded, World, spend_day
 from tests.e2e.relay_process import TlsFiles
 from tests.e2e.secrecy import leaks
 from tests.e2e.site import INVESTORS, Site
@@ -22,7 +22,7 @@ INVESTOR = INVESTORS[1]
 """holds ten lots of rb2701 bought and five of m2701 sold from yesterday"""
 BOUGHT = tuple(Traded("rb2701", "DIRECTION_BUY", "OFFSET_FLAG_OPEN", lots, 3501.0) for lots in (1, 29))
 END = DayEnd(
-    funds=Funds(balance=9_999_994.97, available=9_847_864.97, margin=152_030.00, commission=105.03),
+    funds=Funds(balance=9_999_594.97, available=9_847_564.97, margin=152_030.00, commission=105.03),
     positions=(Held("m2701", "POSI_DIRECTION_SHORT", 5, 0), Held("rb2701", "POSI_DIRECTION_LONG", 40, 30)),
     trades=BOUGHT,
     heard=BOUGHT,
@@ -31,8 +31,8 @@ END = DayEnd(
         Ordered("rb2701", "ORDER_STATUS_CANCELED", 40, 29, 3501.0),
     ),
 )
-"""worked out by hand: 10 × 1 yuan × 10 lots won on yesterday's, 0.01 % of the turnover of 30 lots paid, a tenth of 40 lots' value and
-of yesterday's meal as margin"""
+"""worked out by hand: of ten million yuan 0.01 % of 30 lots' turnover is paid and 30 × 10 × 1 lost when the price falls from 3501 to 3500;
+margin is a tenth of 40 lots' value, and 8 % of five lots of meal"""
 
 
 @pytest.fixture(scope="module", params=list(System), ids=lambda system: system.value)
@@ -53,13 +53,14 @@ async def stand(
 
 async def test_the_day_ends_the_same(stand: Site, system: System, tmp_path: Path) -> None:
     """Each trade is heard once across the break, no order is sent twice, and the counter's books say what the terminal was told."""
+    control = stand.counter.control
     async with stand.terminal() as terminal:
         offered, end = await spend_day(
             terminal,
             INVESTOR,
             demo_accounts.password_of(INVESTOR),
             terminal_collectors(tmp_path),
-            stand.counter.control.drop,
+            World(control.drop, lambda: control.move_market("rb2701", 3500.0)),
         )
 
     assert end == END

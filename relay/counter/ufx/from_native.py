@@ -137,6 +137,11 @@ class UfxRowReader:
             trade_time=_time(text_of(row, "deal_time")),
         )
 
+    @staticmethod
+    def fee(row: Row) -> float:
+        """What one trade cost. Raises UfxRowUnreadable."""
+        return amount(row, "total_fee", 0.0)
+
     # Positions and funds --------------------------------------------------------------------------------------
 
     def positions(self, row: Row, who: Values, day: str) -> list[Values]:

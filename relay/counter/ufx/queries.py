@@ -109,8 +109,11 @@ class TokenQueries:
         return [values for lists in read for part in lists for values in part]
 
     async def _funds(self, day: str) -> Sequence[Row]:
+        """34003 does not say what was paid for the day's trades; they do."""
         rows = await self.rows(Ufx.MARGIN, {"account_code": self.account_code})
-        return [v for row in rows for v in self._read(lambda one: self._reader.funds(one, self._who, day), row)]
+        paid = sum(fee for row in await self._swept(Ufx.TRADES) for fee in self._read(self._reader.fee, row))
+        funds = [v for row in rows for v in self._read(lambda one: self._reader.funds(one, self._who, day), row)]
+        return [{**values, "Commission": paid} for values in funds]
 
 
 def unreadable(error: UfxRowUnreadable) -> None:
