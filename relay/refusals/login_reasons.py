@@ -260,8 +260,8 @@ def refused_by_counter(*, number: str, text: str) -> None:
 @reason(
     ("缺少 {kind} 采集信息", "info collected by {kind} is missing"),
     advice=(
-        "本柜台要求该采集信息：请在终端配置其采集器后重新登录",
-        "this counter requires it: set up its collector on the terminal (ctp-terminal collectors) and log in again",
+        "本柜台要求该采集信息：请在终端配置其采集器（ctp-terminal --collectors）后重新登录",
+        "this counter requires it: set up its collector on the terminal (ctp-terminal --collectors) and log in again",
     ),
 )
 def collected_info_missing(*, kind: str) -> None:

@@ -11,12 +11,11 @@ import pytest
 from ctprelay.v1 import terminal_pb2 as pb
 from terminal_client import CollectorFailed, Collectors, collectors, collectors_of
 from terminal_client.collectors import OtherCollected, collect_hundsun, collect_lines
+from tests.t2sdk import LIBRARY
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="programs and libraries as on Linux")
 
-HUNDSUN = Path(
-    os.environ.get("CTP_RELAY_HUNDSUN_LIBRARY", Path(__file__).parents[2] / ".cache/ufx/libHsFutuSystemInfo.so")
-)
+HUNDSUN = Path(os.environ.get("CTP_RELAY_HUNDSUN_LIBRARY", LIBRARY.with_name("libHsFutuSystemInfo.so")))
 
 
 def wanted(*kinds: str, required: bool = False) -> list[pb.WantedInfo]:
@@ -96,7 +95,7 @@ def test_a_library_that_is_no_hundsun_collector_is_told() -> None:
 
 @pytest.mark.skipif(
     not HUNDSUN.is_file(),
-    reason="Hundsun's collector is not here: set CTP_RELAY_HUNDSUN_LIBRARY to libHsFutuSystemInfo.so",
+    reason=f"Hundsun's collector is not at {HUNDSUN}: run scripts/set-up test, or set CTP_RELAY_HUNDSUN_LIBRARY",
 )
 def test_hundsuns_own_collector_runs_here(capfd: pytest.CaptureFixture[str]) -> None:
     """492 printable characters and what they are complete in, other ones each time; it cannot read serial numbers without rights."""
