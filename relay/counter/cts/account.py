@@ -159,7 +159,7 @@ class RootNetAccount:
         async with self.session.questions:
             doubts = self._desk.doubts()
             orders, trades, is_whole = await self._queries.day()
-        self._desk.rebuilt(orders, trades, doubts if is_whole else ())
+        await self._desk.rebuilt(orders, trades, doubts if is_whole else ())
 
     # As a user of the session ---------------------------------------------------------------------------------
 

@@ -33,7 +33,7 @@ from relay.counter.translated.names import content_of, name_of
 from relay.counter.translated.native import NativeSession, Row
 from relay.counter.translated.questions import ask
 from relay.counter.translated.reading import ReadCall
-from relay.counter.translated.tools import LOST, DeskTools, TakenCall
+from relay.counter.translated.tools import LOST, DeskTools, TakenCall, in_slices
 from relay.counter.translated.values import (
     AnswerLost,
     KnownOrder,
@@ -80,9 +80,9 @@ class AccountDesk:
 
     def welcome(self, link: TranslatedLink, *, from_now: bool) -> None:
         """It is logged in: from now on it hears everything, and first what happened today, unless `from_now`."""
-        if not from_now:
-            for event in self._encoded(self.book.day()):
-                link.put(event)
+        day = [] if from_now else self.book.day()
+        if day:
+            link.put_later(self._made(day))
         self._links.append(link)
 
     def remove(self, link: TranslatedLink) -> None:
@@ -129,14 +129,20 @@ class AccountDesk:
         """Orders whose answer is lost: take them before the day is asked for, since what is sent later is not in it."""
         return [order for order in self.book.in_doubt() if id(order) not in self._answers]
 
-    def rebuilt(
+    async def rebuilt(
         self, orders: Iterable[OrderState], trades: Iterable[TradeState], doubts: Iterable[KnownOrder] = ()
     ) -> None:
-        """All that the counter says of the day, after a login: told as far as it is new, and these doubts are decided."""
-        for state in orders:
-            self.heard_order(state)
-        for trade in trades:
-            self.heard_trade(trade)
+        """All that the counter says of the day, after a login: told as far as it is new, and these doubts are decided.
+
+        In slices, between which others have their turn. Where the day changes meanwhile, the rest is of no day any more.
+        """
+        day = self.book.trading_day
+        async for state in in_slices(orders):
+            if self.book.trading_day == day:
+                self.heard_order(state)
+        async for trade in in_slices(trades):
+            if self.book.trading_day == day:
+                self.heard_trade(trade)
         nameless = self.book.nameless_shapes()
         for order in doubts:
             if order.in_doubt and shape_of(order.state) not in nameless:
@@ -148,7 +154,10 @@ class AccountDesk:
                 link.put(event)
 
     def _encoded(self, notices: Iterable[Notice]) -> list[CounterEvent]:
-        return [self._tools.events.notice(callback, values) for callback, values in notices]
+        return list(self._made(notices)) if self._links else []
+
+    def _made(self, notices: Iterable[Notice]) -> Iterator[CounterEvent]:
+        return (self._tools.events.notice(callback, values) for callback, values in notices)
 
     # Down -----------------------------------------------------------------------------------------------------
 

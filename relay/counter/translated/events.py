@@ -6,6 +6,8 @@ for is left out. An error of a counter whose numbers are not CTP's has NATIVE_ER
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from ctpabi.catalog import Catalog, Kind, Struct
 from ctpabi.codec import layout, text
 from ctpabi.codec.messages import Messages
@@ -40,13 +42,13 @@ class EventMaker:
         """One OnRsp… for the terminal's own request; None is the NULL of an empty answer."""
         return self._event(callback, values, request_id, error, is_last=is_last)
 
-    def rows(self, method: str, rows: list[Values], request_id: int) -> list[CounterEvent]:
-        """A query's whole answer."""
+    def rows(self, method: str, rows: list[Values], request_id: int) -> Iterator[CounterEvent]:
+        """A query's whole answer, made as it is taken."""
         callback = f"OnRsp{method[3:]}"
         if not rows:
-            return [self.answer(callback, None, request_id)]
+            return iter((self.answer(callback, None, request_id),))
         last = len(rows) - 1
-        return [self.answer(callback, row, request_id, is_last=place == last) for place, row in enumerate(rows)]
+        return (self.answer(callback, row, request_id, is_last=place == last) for place, row in enumerate(rows))
 
     def never_answered(self, request_id: int, why: str) -> CounterEvent:
         """The answer that the relay gives where the counter's will never come."""

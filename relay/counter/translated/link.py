@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+import math
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -11,7 +13,7 @@ from relay.counter.ctp.identity.scope import Identity
 from relay.counter.ctp.identity.scope_table import RequestClass
 from relay.counter.ctp.orders.limits import ClassLimit
 from relay.counter.outgoing import Item, OutgoingItems, is_end
-from relay.counter.port import Attached, CallOutcome, LinkCause, LinkState, LinkStatus, TerminalCall
+from relay.counter.port import Attached, CallOutcome, CounterEvent, LinkCause, LinkState, LinkStatus, TerminalCall
 from relay.counter.translated.native import NativeSession
 from relay.counter.waiting import Waiting
 
@@ -19,6 +21,7 @@ MOST_ITEMS = 200_000
 """that may wait for one terminal; the session above takes them at once, so more means that it does not go on"""
 MOST_IN_A_BATCH = 500
 """between two of them others have their turn"""
+_SLICE_SECONDS = 0.005
 NOT_ATTACHED = Attached("", "", 0, 0, 0, "", "", 0)
 _TOO_MANY = "中继内积压过多 / too much waits for this terminal in the relay"
 
@@ -87,6 +90,10 @@ class TranslatedLink:
         else:
             self._items.put(item)
 
+    def put_later(self, events: Iterator[CounterEvent]) -> None:
+        """Notices that are made when the terminal takes them; what comes afterwards waits behind them."""
+        self._items.put_later(0, events)
+
     def recovering(self, reason: str, cause: LinkCause) -> None:
         """Nothing goes to the counter until `live`."""
         self.put(LinkStatus(LinkState.RECOVERING, reason, cause=cause))
@@ -103,7 +110,8 @@ class TranslatedLink:
 
     def take(self) -> list[Item]:
         """What waits for the terminal at this moment."""
-        return self._items.take()
+        batch = self._items.take()
+        return batch + self._items.make(time.monotonic, math.inf)
 
     async def batches(self) -> AsyncIterator[Sequence[Item]]:
         """Everything for this terminal, as bursts; ends after LinkStatus ENDED."""
@@ -111,7 +119,9 @@ class TranslatedLink:
         while True:
             while not len(self._items):
                 await self._waiting.next_item()
-            batch = self.take()
+            batch = self._items.take()
+            if not (batch and is_end(batch[-1])):
+                batch += self._items.make(time.monotonic, _SLICE_SECONDS)
             for start in range(0, len(batch), MOST_IN_A_BATCH):
                 some = batch[start : start + MOST_IN_A_BATCH]
                 yield some

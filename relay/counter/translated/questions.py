@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from relay.counter.translated.native import Row
 from relay.counter.translated.reading import matches
-from relay.counter.translated.tools import LOST, DeskTools, TakenCall
+from relay.counter.translated.tools import LOST, DeskTools, TakenCall, in_slices
 from relay.counter.translated.values import AnswerLost, NativeRefused, NotSent, Values
 from relay.refusals import call_reasons, relay_reasons
 
@@ -40,11 +40,13 @@ async def _asked(tools: DeskTools, pending: TakenCall, shown: Callable[[Row], Va
     tools.figures.called(method, 0)
     pending.sent()
     try:
-        rows = [shown(row) for row in await answer]
+        rows = [shown(row) async for row in in_slices(await answer)]
     except NativeRefused as refused:
         link.put(tools.events.answer(f"OnRsp{method[3:]}", None, request_id, error=refused.error))
     except AnswerLost:
         link.put(tools.events.never_answered(request_id, LOST))
     else:
-        for event in tools.events.rows(method, [row for row in rows if matches(row, values)], request_id):
+        async for event in in_slices(
+            tools.events.rows(method, [row for row in rows if matches(row, values)], request_id)
+        ):
             link.put(event)

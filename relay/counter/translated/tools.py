@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from relay.counter.ctp.orders.limits import LinkLimits
 from relay.counter.port import CallOutcome, TerminalCall
@@ -17,6 +18,19 @@ from relay.figures.figures import Figures
 from relay.refusals.refusal import Refusal, Refused
 
 LOST = "柜台没有答复 / the counter did not answer"
+
+
+SLICE = 100
+"""rows that are made before others have their turn; about 10 ms"""
+_T = TypeVar("_T")
+
+
+async def in_slices(rows: Iterable[_T]) -> AsyncIterator[_T]:
+    """The rows, with a pause after every SLICE of them."""
+    for place, row in enumerate(rows, start=1):
+        yield row
+        if not place % SLICE:
+            await asyncio.sleep(0)
 
 
 @dataclass(frozen=True, slots=True)

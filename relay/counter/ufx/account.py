@@ -126,7 +126,7 @@ class UfxAccount:
         async with self._questions:
             doubts = self._desk.doubts()
             orders, trades = await self._queries.day()
-        self._desk.rebuilt(orders, trades, doubts)
+        await self._desk.rebuilt(orders, trades, doubts)
 
     # As a user of the line ------------------------------------------------------------------------------------
 

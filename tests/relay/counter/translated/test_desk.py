@@ -9,13 +9,15 @@ from typing import Any
 
 import pytest
 
-from ctprelay.ctp.v1 import requests_pb2
+from ctprelay.ctp.v1 import events_pb2, requests_pb2
 from ctprelay.ctp.v1 import structs_pb2 as ctp
-from relay.counter.port import CallOutcome, LinkCause, LinkStatus, NativeError, TerminalCall
+from relay.counter.port import CallOutcome, CounterEvent, LinkCause, LinkStatus, NativeError, TerminalCall
 from relay.counter.translated import link as link_module
 from relay.counter.translated.desks import AccountDesks
 from relay.counter.translated.events import NATIVE_ERROR_ID
+from relay.counter.translated.link import MOST_IN_A_BATCH
 from relay.counter.translated.names import read_key
+from relay.counter.translated.tools import SLICE
 from relay.counter.translated.values import AnswerLost, NativeRefused
 from relay.refusals.refusal import Refused
 from tests.relay.counter.translated.played_native import (
@@ -102,7 +104,9 @@ async def test_an_order_whose_answer_is_lost_is_unknown_until_the_day_is_read(be
     await settle()
     ((_, unknown),) = heard(link)
     name = native.sent[0][1].name
-    bench.desk.rebuilt([state("11", name=bench.names.of_number(name.number), traded=1)], [fill()], bench.desk.doubts())
+    await bench.desk.rebuilt(
+        [state("11", name=bench.names.of_number(name.number), traded=1)], [fill()], bench.desk.doubts()
+    )
 
     assert chr(unknown.rtn_order.order_status) == "a"
     assert [kind for kind, _ in heard(link)] == ["OnRtnOrder", "OnRtnTrade"]
@@ -119,7 +123,7 @@ async def test_an_order_that_the_counter_never_had_is_refused_after_the_day_is_r
         answer.set_exception(AnswerLost())
     await settle()
     heard(link)
-    bench.desk.rebuilt([state("12")], [], bench.desk.doubts())
+    await bench.desk.rebuilt([state("12")], [], bench.desk.doubts())
 
     said = heard(link)
     assert [kind for kind, _ in said] == ["OnRtnOrder", "OnRspOrderInsert", "OnErrRtnOrderInsert"]
@@ -360,3 +364,37 @@ async def test_an_accounts_desk_lives_as_long_as_a_terminal(bench: Bench) -> Non
     assert desks.of(INVESTOR) is first
     await desks.leave(INVESTOR)
     assert desks.of(INVESTOR) is None
+
+
+async def test_a_long_day_does_not_hold_the_loop(bench: Bench) -> None:
+    """Thousands of orders are told, replayed and shown in slices: in between the loop has many turns, and nothing overtakes."""
+    native, turns = PlayedNative(), [0]
+
+    async def count() -> None:
+        while True:
+            turns[0] += 1
+            await asyncio.sleep(0)
+
+    counting = asyncio.get_running_loop().create_task(count())
+    try:
+        await bench.desk.rebuilt([state(str(number)) for number in range(2000)], [])
+        told = turns[0]
+        link = bench.link(native)
+        bench.desk.heard_order(state("2000"))
+        batches: list[int] = []
+        kept: list[str] = []
+        async for batch in link.batches():
+            batches.append(len(batch))
+            kept += [
+                events_pb2.Event.FromString(item.wire).rtn_order.order_sys_id
+                for item in batch
+                if isinstance(item, CounterEvent)
+            ]
+            if kept[-1:] == ["2000"]:
+                break
+    finally:
+        counting.cancel()
+
+    assert told >= 2000 // SLICE
+    assert kept == [str(number) for number in range(2001)]
+    assert max(batches) <= MOST_IN_A_BATCH
