@@ -211,6 +211,7 @@ def _ctp_counter(
         ),
         next_lane=lambda: next(lane_numbers),
         limits=rules.link,
+        day=rules.day,
         day_use=rules.use,
         alarms=own.alarms,
         figures=own.figures,

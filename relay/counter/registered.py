@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import structlog
 
 from relay.counter.counter_library import CounterLibrary
@@ -24,9 +26,9 @@ class RegisteredCounter:
 
     def register(self, description: CounterDescription) -> None:
         """See `port.CounterContext`."""
-        if description == self.description:
+        before, self.description = self.description, description
+        if description == replace(before, since=description.since, seconds_ahead=description.seconds_ahead):
             return
-        self.description = description
         _log.info(
             "counter_registered",
             system=description.system,

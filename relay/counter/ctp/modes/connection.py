@@ -19,10 +19,10 @@ from relay.counter.ctp.orders.tools import DriverTools
 from relay.counter.ctp.session.counter_watch import CounterWatch
 from relay.counter.ctp.session.login_gate import LoginGate
 from relay.counter.ctp.session.login_steps import CounterCredentials, LoginSteps
-from relay.counter.ctp.session.offered import offered
+from relay.counter.ctp.session.offered import login_levels, offered
 from relay.counter.ctp.session.patience import Patience
 from relay.counter.ctp.session.session import CtpSession, SessionTools
-from relay.counter.port import CounterDescription, CounterSituation, Evidence, TerminalReport
+from relay.counter.port import CounterDescription, CounterSituation, Evidence, Mode, TerminalReport
 from relay.counter.registered import RegisteredCounter
 from relay.counter.right_passwords import RightPasswords
 from relay.faults.faults import Faults
@@ -159,6 +159,8 @@ class Connector:
 class CtpMode:
     """What a `port.Counter` of CTP's says in both modes."""
 
+    mode: Mode
+
     def __init__(self, connector: Connector, tools: DriverTools) -> None:
         self._connector = connector
         self._tools = tools
@@ -168,7 +170,13 @@ class CtpMode:
         return self._tools.day_use.fullest
 
     def describe(self) -> CounterDescription:
-        return self._connector.registered.description
+        sessions = list(self._connector)
+        levels = login_levels(
+            of_operator=self.mode is Mode.MANY_TO_ONE,
+            connected=any(session.connected for session in sessions),
+            live=any(session.live for session in sessions),
+        )
+        return self._tools.described(self._connector.registered.description, levels)
 
     def use_auth_code(self, relay_auth_code: str) -> None:
         self._connector.use_auth_code(relay_auth_code)

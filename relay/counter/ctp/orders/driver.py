@@ -52,9 +52,9 @@ class CtpLink:
     """A `port.CounterLink`: one terminal's end of an `OrderDriver`."""
 
     def __init__(
-        self, driver: OrderDriver, route: RouterLink, waiting: Waiting, on_detach: Detach, turn: asyncio.Lock
+        self, driver: OrderDriver, route: RouterLink, waiting: Waiting, on_detach: Detach, tools: DriverTools
     ) -> None:
-        """`waiting` hears where an item comes. `turn` is the process's: one terminal has its slice of what is made later."""
+        """`waiting` hears where an item comes. The turn of `tools` is the process's: one terminal has its slice of what is made later."""
         self.session = route.name
         """the terminal session's id, for the ledger"""
         self.route = route
@@ -64,14 +64,12 @@ class CtpLink:
         self._waiting = waiting
         self._driver = driver
         self._on_detach = on_detach
-        self._turn = turn
+        self._tools = tools
         self._detached = False
 
     def see(self, login: Attached) -> None:
         """The counter session's login as this terminal sees it: with its lane's own front, session and references."""
-        lane, before = self.route.lane, self.attached
-        login = replace(login, confirmation=before.confirmation, confirmation_error_id=before.confirmation_error_id)
-        self.attached = replace(login, front_id=lane.front, session_id=lane.session, max_order_ref=lane.max_order_ref)
+        self.attached = self._tools.as_seen(login, self.attached, self.route.lane)
 
     def submit(self, call: TerminalCall) -> asyncio.Future[CallOutcome]:
         """See `port.CounterLink`."""
@@ -98,7 +96,7 @@ class CtpLink:
 
     async def _slice(self) -> list[Item]:
         items = self.route.items
-        async with self._turn:
+        async with self._tools.turn:
             made = items.make(asyncio.get_running_loop().time, SLICE_SECONDS)
             self._driver.pump()  # a trade of it may wait for its order, and has a time then
             if items.has_more_to_make:
@@ -154,7 +152,7 @@ class OrderDriver:
         items = OutgoingItems(waiting.came)
         route = self._router.open_link(name, identity, number, limits, items, from_now=from_now)
         self._notes.opened(route)
-        link = self._links[route] = CtpLink(self, route, waiting, on_detach, self._tools.turn)
+        link = self._links[route] = CtpLink(self, route, waiting, on_detach, self._tools)
         if link.lost_history:
             _log.warning("day_notices_incomplete", investor=identity.investor_id, session=name)
         if self._login is not None:

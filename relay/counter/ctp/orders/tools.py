@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import perf_counter
 
 from relay.counter.clock_watch import ClockWatch
 from relay.counter.ctp.delivery.day_use import DayUse
+from relay.counter.ctp.lanes.lane import Lane
 from relay.counter.ctp.lanes.lanes import Lanes
+from relay.counter.ctp.lanes.requests import DayLimits
 from relay.counter.ctp.order_map.file import OrderMapFile
 from relay.counter.ctp.orders.calls import OpenCall
 from relay.counter.ctp.orders.checks import RouterTables
 from relay.counter.ctp.orders.limits import LinkLimits
-from relay.counter.port import OrderTrail
+from relay.counter.ctp.session.offered import login_levels
+from relay.counter.port import Attached, CounterDescription, LoginLevel, OfferedLimit, OrderTrail
 from relay.faults.faults import Faults
 from relay.figures.figures import Figures
 from relay.logs.alarms import AlarmName, Alarms
+
+DAY_SECONDS = 86400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +44,33 @@ class DriverTools:
     clock: ClockWatch = field(default_factory=lambda: ClockWatch(Faults()))
     trail: OrderTrail | None = None
     """where every order leaves a trace; None where the settings say so"""
+    day: DayLimits = field(default_factory=DayLimits)
+
+    def described(self, offers: CounterDescription, levels: tuple[LoginLevel, ...]) -> CounterDescription:
+        """What the counter offers with what is so now: which logins are up, the clock, and the limits in force."""
+        ahead = self.clock.offset
+        return replace(
+            offers,
+            levels=levels,
+            seconds_ahead=None if math.isnan(ahead) else round(ahead, 1),
+            limits=(*_a_second(self.limits), *_a_day(self.day)),
+        )
+
+    def as_seen(self, login: Attached, before: Attached, lane: Lane) -> Attached:
+        """The counter session's login as the lane's terminal sees it; `before` has what became of its settlement statement."""
+        identity, offers = lane.identity, login.offered
+        if offers is not None:
+            levels = login_levels(of_operator=bool(identity.operator_id), connected=True, live=True)
+            offers = replace(self.described(offers, levels), accounts=(identity.investor_id,))
+        return replace(
+            login,
+            front_id=lane.front,
+            session_id=lane.session,
+            max_order_ref=lane.max_order_ref,
+            confirmation=before.confirmation,
+            confirmation_error_id=before.confirmation_error_id,
+            offered=offers,
+        )
 
     def ordered(self, before: int, used: int) -> None:
         """The counter session has used so many of its orders of the day."""
@@ -49,3 +82,16 @@ class DriverTools:
         self.figures.called(call.method.name, code)
         if call.outgoing.entries:
             self.figures.order_seconds.observe(perf_counter() - call.taken_at)
+
+
+def _a_second(limits: LinkLimits) -> tuple[OfferedLimit, ...]:
+    """Of one terminal; 0 in the settings is no limit."""
+    each = {"orders": limits.orders, "queries": limits.queries, "transfers": limits.transfers, "others": limits.others}
+    return tuple(OfferedLimit(name, most, 1.0) for name, most in each.items() if most)
+
+
+def _a_day(limits: DayLimits) -> tuple[OfferedLimit, ...]:
+    return (
+        OfferedLimit("orders_per_day", limits.total, DAY_SECONDS),
+        OfferedLimit("orders_per_day_per_investor", limits.per_investor, DAY_SECONDS),
+    )

@@ -6,7 +6,8 @@ ReqUserLogin, the terminal's app id in the report (`user_system_info`). CTP fact
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import datetime as dt
+from dataclasses import dataclass, field, replace
 
 import structlog
 
@@ -19,6 +20,7 @@ from relay.counter.ctp.session import events
 from relay.counter.ctp.session.offered import offered
 from relay.counter.ctp.session.user_system_info import report_body, report_method
 from relay.counter.port import Attached, CounterContext, Evidence, TerminalReport
+from relay.database.times import COUNTER_ZONE
 
 _log = structlog.get_logger(__name__)
 
@@ -128,7 +130,8 @@ class LoginSteps:
     def live(self, *, day_changed: bool) -> events.SessionLive:
         """The outcome of all steps; what the counter offers is registered."""
         login = layout.unpack(self._catalog.structs["RspUserLogin"], self._login)
-        offers = offered(self._catalog, self._login, self._context.library)
+        since = dt.datetime.now(COUNTER_ZONE).isoformat(timespec="seconds")
+        offers = replace(offered(self._catalog, self._login, self._context.library), since=since)
         self._context.register(offers)
         attached = Attached(
             trading_day=login["TradingDay"],

@@ -15,7 +15,7 @@ from ctprelay.ctp.v1.events_pb2 import Event
 from ctprelay.ctp.v1.requests_pb2 import Request
 from relay.counter.collected import CTP_WANTED
 from relay.counter.counter_library import CounterLibrary
-from relay.counter.port import CounterDescription, Exchange, Pushes
+from relay.counter.port import CounterDescription, Exchange, LoginLevel, Pushes
 
 _CLOCKS = {
     "SHFETime": Exchange("SHFE", "上海期货交易所 Shanghai Futures Exchange"),
@@ -44,6 +44,7 @@ def offered(catalog: Catalog, login: bytes | None = None, library: CounterLibrar
         system="ctp",
         version=catalog.version,
         exchanges=() if login is None else _exchanges(catalog, login),
+        trading_day="" if login is None else str(layout.get(catalog.structs["RspUserLogin"], login, "TradingDay")),
         requests=requests,
         fields_not_offered=_lacking(catalog),
         capabilities=tuple(word for word, request in _CAPABILITIES.items() if request in requests),
@@ -51,6 +52,15 @@ def offered(catalog: Catalog, login: bytes | None = None, library: CounterLibrar
         pushes=Pushes(orders=True, trades=True, replay="day"),
         library=library,
         library_sha256="" if library is None else library.sha256,
+    )
+
+
+def login_levels(*, of_operator: bool, connected: bool, live: bool) -> tuple[LoginLevel, ...]:
+    """In many-to-one the operator's session; otherwise the terminals' own, of which one is enough to be up."""
+    name = "operator" if of_operator else "account"
+    return (
+        LoginLevel("connection", up=connected, of_terminal=not of_operator),
+        LoginLevel(name, up=live, of_terminal=not of_operator),
     )
 
 

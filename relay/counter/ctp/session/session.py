@@ -68,21 +68,18 @@ class CtpSession:
     ) -> None:
         """`report` is the terminal's whose session this is; None makes it an operator's, with `read_password`."""
         self.name = name
-        self._report, self._tools = report, tools
-        self._read_password = read_password
+        self._report, self._tools, self._read_password = report, tools, read_password
         self._machine = SessionMachine(operator=report is None, patience=tools.patience)
         self._loop = asyncio.get_running_loop()
         self._new_api, self._new_steps = api, steps
         self._make_instance()
         self._where: tuple[Sequence[str], int] = ((), 0)
         self._queue: deque[RawEvent | events.Event | events.Rang] = deque()
-        self._queue_filled = asyncio.Event()
+        self._queue_filled, self._out_ready = asyncio.Event(), asyncio.Event()
         self._out: deque[SessionItem] = deque()
-        self._out_ready = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
         self._turn: asyncio.Task[None] | None = None
-        self._tasks = Tasks()
-        self._logged_out = asyncio.Event()
+        self._tasks, self._logged_out = Tasks(), asyncio.Event()
         self._decisions = self._last_request_id = 0
         self._pending: tuple[int, _Read] | None = None
         """the step that may still be answered on this connection: its request id, and who reads the answer"""
@@ -106,6 +103,11 @@ class CtpSession:
     def live(self) -> bool:
         """Whether it is logged in now."""
         return self._machine.state is LifeState.LIVE
+
+    @property
+    def connected(self) -> bool:
+        """Whether its front is."""
+        return self._machine.connected
 
     def open(self, fronts: Sequence[str], private_topic: int) -> None:
         """Start the API's threads and the driver."""

@@ -43,6 +43,7 @@ class Mood:
     app_type: str = "2"
     connects: bool = True
     day: str = DAY
+    login_time: str = ""
     codes: dict[str, int] = field(default_factory=dict)
     """return codes by method"""
     errors: dict[str, int] = field(default_factory=dict)
@@ -98,6 +99,7 @@ class PlayedApi:
                 event = answer("OnRspAuthenticate", request_id, error_id, AppType=self.mood.app_type)
             case "ReqUserLogin":
                 row: dict[str, Any] = {"TradingDay": self.mood.day, "FrontID": 1, "SessionID": 77, "MaxOrderRef": "1"}
+                row["LoginTime"] = self.mood.login_time
                 event = answer("OnRspUserLogin", request_id, error_id, **row)
             case "ReqUserLogout":
                 event = answer("OnRspUserLogout", request_id, error_id, BrokerID=BROKER)

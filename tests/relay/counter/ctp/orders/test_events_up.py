@@ -365,7 +365,7 @@ async def test_an_order_that_comes_during_the_replay_still_goes_before_its_trade
     await shared.notice("OnRtnTrade", **names, TradeID="1")
     late = shared.terminal("100001")
 
-    async with late.link._turn:  # nothing of the replay is made yet
+    async with late.link._tools.turn:  # nothing of the replay is made yet
         await shared.notice("OnRtnOrder", **names)
     await settled()
 
