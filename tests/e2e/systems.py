@@ -125,7 +125,8 @@ async def system_site(system: System, mode: Mode, tls: TlsFiles, directory: Path
     """A counter of this system, whose day is always the same, with a relay in front of it."""
     chosen = played(system)
     async with chosen.counter() as counter:
-        relay = RelayProcess(directory / mode.value, mode, counter.address, tls, chosen.settings(counter))
+        settings = {**chosen.settings(counter), "verification__genuineness": False}  # judged alike whatever the counter
+        relay = RelayProcess(directory / mode.value, mode, counter.address, tls, settings)
         register(relay)
         await relay.start()
         try:

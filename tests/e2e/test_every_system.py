@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
+import io
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from rich.console import Console
 
+from ctprelay.v1 import admin_pb2 as pb
+from relay.admin_client import AdminClient, RelayDoor
+from relay.cli.reader import Reader
+from relay.cli.status import picture
 from relay.counter.port import Mode
 from simcounter import demo_accounts
+from terminal_client import RelayTerminal
+from terminal_client.collectors import Collectors
 from tests.e2e.one_day import DayEnd, Funds, Held, Ordered, Traded, World, spend_day
 from tests.e2e.relay_process import TlsFiles
-from tests.e2e.secrecy import leaks
-from tests.e2e.site import INVESTORS, Site
+from tests.e2e.secrecy import KNOWN, leaks
+from tests.e2e.site import BROKER, INVESTORS, Site, collect_now, eventually, many_to_many_only, trade
 from tests.e2e.systems import System, system_site, terminal_collectors
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-INVESTOR = INVESTORS[1]
-"""holds ten lots of rb2701 bought and five of m2701 sold from yesterday"""
+INVESTOR, OTHER = INVESTORS[1:3]
+"""the first one holds ten lots of rb2701 bought and five of m2701 sold from yesterday"""
 BOUGHT = tuple(Traded("rb2701", "DIRECTION_BUY", "OFFSET_FLAG_OPEN", lots, 3501.0) for lots in (1, 29))
 END = DayEnd(
     funds=Funds(balance=9_999_594.97, available=9_847_564.97, margin=152_030.00, commission=105.03),
@@ -75,3 +84,57 @@ def _books(site: Site) -> tuple[float, float, int]:
     portfolio = site.counter.kernel.desk.portfolios[INVESTOR]
     lots = sum(position.total for key, position in portfolio.positions.items() if key.instrument_id == "rb2701")
     return round(portfolio.margin, 2), round(portfolio.commission, 2), lots
+
+
+async def test_what_is_shown_of_it_has_no_secret(stand: Site, system: System, tmp_path: Path) -> None:
+    """All that status and console are answered while a terminal trades, which names the system and its exchanges; log and state
+    directory, ledger included, are looked at when the relay has ended."""
+    client = AdminClient(RelayDoor(stand.relay.state_dir / "control.sock"), deadline_seconds=60.0)
+    async with stand.terminal() as terminal:
+        await log_in(terminal, OTHER, terminal_collectors(tmp_path))
+        await trade(terminal)
+        try:
+            status = await client.get_status(pb.GetStatusRequest())
+            sessions = await client.list_sessions(pb.ListSessionsRequest())
+        finally:
+            await client.close()
+    typed = io.StringIO()
+    Console(file=typed, width=200).print(picture(status, Reader(chinese=True)))
+    told = status.SerializeToString() + sessions.SerializeToString() + typed.getvalue().encode()
+
+    assert [one.investor_id for one in sessions.sessions] == [OTHER]
+    assert status.counter.described.system == system.counter_system
+    assert "SHFE" in typed.getvalue()
+    assert [secret for secret in KNOWN if secret in told] == []
+
+
+@many_to_many_only
+@pytest.mark.parametrize("system", [System.CTP, System.CTS, System.UFX], indirect=True, scope="module")
+async def test_killed_between_the_ledger_and_the_login(stand: Site, tmp_path: Path) -> None:
+    """What the counter was asked stands in the ledger, no answer is made up for it, and the next login gets in and trades."""
+    collectors, logins = terminal_collectors(tmp_path), stand.called("ReqUserLogin")
+    before = {entry.session for entry in stand.relay.ledger()}
+    stand.counter.control.ignore("ReqUserLogin")
+    async with stand.terminal() as terminal:
+        login = asyncio.ensure_future(log_in(terminal, OTHER, collectors))
+        await eventually("the login is at the counter", lambda: stand.called("ReqUserLogin") > logins)
+        await stand.relay.kill()
+        login.cancel()
+        await asyncio.gather(login, return_exceptions=True)
+    kinds = {entry.kind for entry in stand.relay.ledger() if entry.session not in before}
+    stand.counter.control.clear()
+    await stand.relay.start()
+    async with stand.terminal() as terminal:
+        await log_in(terminal, OTHER, collectors)
+        await trade(terminal)
+
+    assert "terminal_admitted" in kinds
+    assert kinds & {"terminal_report", "counter_login"}
+    assert "counter_login_answer" not in kinds
+
+
+async def log_in(terminal: RelayTerminal, investor_id: str, collectors: Collectors) -> None:
+    password = demo_accounts.password_of(investor_id)
+    await terminal.login(
+        BROKER, investor_id, password, await collect_now(), confirm_settlement=True, collectors=collectors
+    )
