@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -62,6 +62,8 @@ class UfxAccount:
         """given by the mode, once there is one"""
         self.portfolios: list[UfxRow] = []
         self.day_changed = False
+        self._day = ""
+        """the latest login's"""
         self._line = line
         self._desk = desk
         self._tools = tools
@@ -98,13 +100,18 @@ class UfxAccount:
         try:
             await self._find_account()
             self._tools.reader.of_day(self._tools.today())
-            self.day_changed = self._desk.begin_day(self._tools.today())
+            self._begin_day(self._tools.today())
             await self._line.subscribe(self.token.owner.operator_no, password)
             self._subscribed = True
             await self._read_day()
         except NativeRefused as refused:
             raise Refused(counter_reasons.refused_in_own_words(refused.error)) from None
         self._is_in = True
+
+    def _begin_day(self, day: str) -> None:
+        """Another terminal of the account may have brought the desk to it: what counts is this one's own day before."""
+        self._desk.begin_day(day)
+        self.day_changed, self._day = self._day not in {"", day}, day
 
     async def _find_account(self) -> None:
         """The account of the investor's name; or the only one, where it is the investor's own login."""
@@ -123,10 +130,11 @@ class UfxAccount:
         self.portfolios = mine
 
     async def _read_day(self) -> None:
+        """Only doubts from before the first question are decided, and only where every order could be read."""
         async with self._questions:
             doubts = self._desk.doubts()
-            orders, trades = await self._queries.day()
-        await self._desk.rebuilt(orders, trades, doubts)
+            orders, trades, is_whole = await self._queries.day()
+        await self._desk.rebuilt(orders, trades, doubts if is_whole else ())
 
     # As a user of the line ------------------------------------------------------------------------------------
 
@@ -145,6 +153,7 @@ class UfxAccount:
     def back(self) -> None:
         """See `LineUser`."""
         if self.link is not None and self._is_in:
+            self.link.see(replace(self.link.attached, trading_day=self._day))
             self.link.live(day_changed=self.day_changed)
 
     def over(self, reason: str, cause: LinkCause) -> None:
@@ -173,7 +182,7 @@ class UfxAccount:
 
     def missed(self, operator_no: str) -> None:
         """See `LineUser`."""
-        if operator_no == self.token.owner.operator_no:
+        if operator_no in {"", self.token.owner.operator_no}:
             self._read_soon()
 
     def _read_soon(self) -> None:
@@ -219,8 +228,9 @@ class UfxAccount:
         if self.link is not None:
             self.link.recovering(relay_reasons.counter_unavailable(why=why).told_text, LinkCause.CONNECTION_LOST)
         try:
-            await self._unsubscribe()
-            await self.log_in()
+            async with self._line.renewals:
+                await self._unsubscribe()
+                await self.log_in()
         except (Refused, LedgerUnavailable) as refused:
             self.over(
                 getattr(refused, "refusal", relay_reasons.ledger_unavailable()).told_text, LinkCause.COUNTER_REFUSED
@@ -296,8 +306,12 @@ class UfxAccount:
             raise NativeRefused(
                 NativeError(text_of(row, "success_flag"), text_of(row, "fail_cause")[:200], FUNCTION_LEVEL)
             )
-        async with self._questions:
-            return await self._queries.order(order.state.native_id)
+        try:
+            async with self._questions:
+                return await self._queries.order(order.state.native_id)
+        except (AnswerLost, NotSent, NativeRefused):
+            self._read_soon()  # the cancel was taken all the same
+            return None
 
     # Queries --------------------------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ way: after a break the counter may know the old tokens, but whether it does is n
 * Calls go out while the connection is up. Nothing is kept for later, and nothing is sent twice.
 * A call's answer is waited for `answer_seconds`. One that does not come is AnswerLost; the connection stays, because the
   library's own heartbeat decides about it.
+* A login that must not be tried again with the same password (`NeedsPerson`) stops the way until a person asks.
 * A topic is subscribed once for each operator with a terminal here, and again after a kick.
 """
 
@@ -40,13 +41,24 @@ from relay.tasks import Tasks
 
 _log = structlog.get_logger(__name__)
 _CLOSE_SECONDS = 5.0
+_RENEWALS = 2
+
+
+class NeedsPerson(Exception):
+    """A further try with the same password may lock the operator."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.message)
+        self.refusal = refusal
 
 
 class LineUser(Protocol):
     """Who has a token."""
 
     async def log_in_again(self) -> None:
-        """After a break. Raises Refused where the counter refuses it, AnswerLost and NotSent where the connection broke."""
+        """After a break. Raises Refused where the counter refuses it, NeedsPerson where the whole line waits for a person then,
+        AnswerLost and NotSent where the connection broke.
+        """
 
     def broke(self, reason: str, cause: LinkCause) -> None:
         """Nothing can be sent until it is logged in again."""
@@ -61,7 +73,7 @@ class LineUser(Protocol):
         """A push, maybe another's."""
 
     def missed(self, operator_no: str) -> None:
-        """Pushes of this operator may have been lost: the day is to be read again."""
+        """Pushes of this operator, or with "" of any, may have been lost: the day is to be read again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +106,13 @@ class UfxLine:
         self.changed_at = asyncio.get_running_loop().time()
         self._parts = parts
         self._connection: T2Connection | None = None
+        self.renewals = asyncio.Semaphore(_RENEWALS)
+        """who has a dead token replaced, so that many that died together make no storm of logins"""
         self._topics: dict[str, TopicUse] = {}
         self._topics_lock = asyncio.Lock()
         self._lost = asyncio.Event()
         self._person_asks = asyncio.Event()
+        self._needs_person: Refusal | None = None
         self._tasks = Tasks()
 
     @property
@@ -170,6 +185,9 @@ class UfxLine:
             except (Refused, NotSent):
                 self.break_off(f"{TOPIC} was ended by the counter and is not taken again")
                 return
+        self._missed(operator_no)
+
+    def _missed(self, operator_no: str) -> None:
         for user in tuple(self.users):
             user.missed(operator_no)
 
@@ -188,6 +206,7 @@ class UfxLine:
             rows = [row for table in read_pack(content) for row in table]
         except BadPack as error:
             _log.warning("ufx_answer_unreadable", function=0, why=str(error))
+            self._missed("")
             return
         for row in rows:
             for user in tuple(self.users):
@@ -212,6 +231,11 @@ class UfxLine:
         if self.live:
             self.break_off("replaced by an operator of the relay")
 
+    def stop_for_person(self, refusal: Refusal) -> None:
+        """End the connection; the next way begins when a person asks."""
+        self._needs_person = refusal
+        self.break_off("a person must mend something first")
+
     def break_off(self, why: str) -> None:
         """End the connection; the next way begins."""
         _log.warning("ufx_connection_given_up", why=why)
@@ -228,10 +252,15 @@ class UfxLine:
                 await self._lost.wait()
                 why = "the connection broke"
             await self._end_way(why)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._parts.settings.reconnect_seconds):
-                    await self._person_asks.wait()
-            self._person_asks.clear()
+            await self._pause()
+
+    async def _pause(self) -> None:
+        seconds = None if self._needs_person is not None else self._parts.settings.reconnect_seconds
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._person_asks.wait()
+        self._person_asks.clear()
+        self._needs_person = None
 
     async def _connect(self) -> str:
         """Empty where it is registered."""
@@ -265,6 +294,9 @@ class UfxLine:
                 with contextlib.suppress(ValueError):
                     self.users.remove(user)
                 user.over(refused.refusal.told_text, LinkCause.COUNTER_REFUSED)
+            except NeedsPerson as needs:
+                self._needs_person = needs.refusal
+                return "a person must mend something first"
             except LedgerUnavailable:
                 return "the ledger cannot be written"
             except (AnswerLost, NotSent):
@@ -273,7 +305,8 @@ class UfxLine:
 
     async def _end_way(self, why: str) -> None:
         refusal = relay_reasons.counter_unavailable(why=f"({why})")
-        self._become("waiting", refusal)
+        needed = self._needs_person
+        self._become("waiting" if needed is None else "stopped", needed or refusal)
         for user in tuple(self.users):
             user.broke(refusal.told_text, LinkCause.CONNECTION_LOST)
         self._topics.clear()

@@ -324,9 +324,16 @@ class UfxManyToOne(UfxMode):
     async def _read_password(self) -> str:
         return await asyncio.to_thread(self._parts.operator_password)
 
+    async def _terminals_password(self) -> str:
+        """The operator's again, for a terminal's login; a file that cannot be read refuses that login alone."""
+        try:
+            return await self._read_password()
+        except (OSError, settings_file.SettingsInvalid):
+            raise Refused(relay_reasons.counter_unavailable(why="(the operator's password cannot be read)")) from None
+
     def _who(self, login: TerminalLogin) -> tuple[str, Callable[[], Awaitable[str]]]:
         del login
-        return self._operator_id(), self._read_password
+        return self._operator_id(), self._terminals_password
 
     def _kept(self) -> list[UfxAccount | UfxOperator]:
         return [*([self._operator] if self._operator is not None else []), *super()._kept()]

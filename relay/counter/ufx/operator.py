@@ -6,13 +6,15 @@ import structlog
 
 from relay.counter.port import LinkCause, NativeError
 from relay.counter.translated.values import AnswerLost, NotSent
-from relay.counter.ufx.line import UfxLine
+from relay.counter.ufx.line import NeedsPerson, UfxLine
 from relay.counter.ufx.replies import UfxRow
 from relay.counter.ufx.token import UfxToken
 from relay.counter.ufx.words import Ufx
 from relay.faults.faults import Faults
 from relay.faults.table import Fault
-from relay.refusals.refusal import Refused
+from relay.refusals import counter_reasons, relay_reasons
+from relay.refusals.refusal import LedgerUnavailable, Refused
+from relay.settings.file import SettingsInvalid
 
 _log = structlog.get_logger(__name__)
 
@@ -30,12 +32,18 @@ class UfxOperator:
         return self.token.is_in and self._line.live
 
     async def log_in_again(self) -> None:
-        """See `LineUser`; a refusal ends this way, and the next one tries again."""
+        """See `LineUser`; a refusal ends this way. The next one tries again, unless that could lock the operator."""
         try:
             await self.token.log_in()
         except Refused as refused:
             self._faults.begin(Fault.OPERATOR_REFUSED, refused.refusal.message)
+            if counter_reasons.is_wrong_login(refused.refusal):
+                raise NeedsPerson(counter_reasons.operator_refused(refused.refusal)) from refused
             raise AnswerLost from refused
+        except (OSError, SettingsInvalid) as error:
+            why = "(the operator's password cannot be read)"
+            self._faults.begin(Fault.OPERATOR_REFUSED, why)
+            raise NeedsPerson(relay_reasons.counter_unavailable(why=why)) from error
         self._faults.end(Fault.OPERATOR_REFUSED)
 
     def broke(self, reason: str, cause: LinkCause) -> None:
@@ -71,7 +79,9 @@ class UfxOperator:
         _log.warning("ufx_token_dead", session=self.token.owner.session, code=error.code)
         try:
             await self.log_in_again()
-        except (NotSent, AnswerLost):
+        except NeedsPerson as needs:
+            self._line.stop_for_person(needs.refusal)
+        except (NotSent, AnswerLost, LedgerUnavailable):
             self._line.break_off("the operator is not logged in")
 
     async def leave(self) -> None:

@@ -13,7 +13,7 @@ import structlog
 
 from relay.counter.translated.native import Row
 from relay.counter.translated.values import AnswerLost, NativeRefused, OrderState, TradeState, Values
-from relay.counter.ufx.from_native import UfxRowReader, UfxRowUnreadable
+from relay.counter.ufx.from_native import UfxRowReader, UfxRowUnreadable, text_of
 from relay.counter.ufx.replies import UfxRow
 from relay.counter.ufx.token import UfxToken
 from relay.counter.ufx.words import Ufx
@@ -35,17 +35,27 @@ class TokenQueries:
         self._who = who
 
     async def rows(self, function: Ufx, condition: UfxRow) -> list[UfxRow]:
-        """One answer's. Raises NativeRefused, AnswerLost, NotSent."""
+        """One answer's, without those of another account. Raises NativeRefused, AnswerLost, NotSent."""
+        return [row for row in await self._page(function, condition) if self._is_mine(row, condition)]
+
+    async def _page(self, function: Ufx, condition: UfxRow) -> Sequence[UfxRow]:
         reply = await self._token.send(function, [condition])
         if reply.error is not None:
             raise NativeRefused(reply.error)
-        return list(reply.rows)
+        return reply.rows
 
-    async def day(self) -> tuple[list[OrderState], list[TradeState]]:
-        """All orders and trades of the account. Raises NativeRefused, AnswerLost, NotSent."""
-        orders = [state for row in await self._swept(Ufx.ORDERS) for state in self._read(self._reader.order, row)]
+    @staticmethod
+    def _is_mine(row: UfxRow, condition: UfxRow) -> bool:
+        """Asked for one account, a counter may answer with all of its operator's."""
+        asked = condition.get("account_code")
+        return not asked or text_of(row, "account_code") in {"", asked}
+
+    async def day(self) -> tuple[list[OrderState], list[TradeState], bool]:
+        """All orders and trades of the account; and whether each order could be read. Raises NativeRefused, AnswerLost, NotSent."""
+        rows = await self._swept(Ufx.ORDERS)
+        orders = [state for row in rows for state in self._read(self._reader.order, row)]
         trades = [state for row in await self._swept(Ufx.TRADES) for state in self._read(self._reader.trade, row)]
-        return orders, trades
+        return orders, trades, len(orders) == len(rows)
 
     async def order(self, native_id: str) -> OrderState | None:
         """One order. Raises NativeRefused, AnswerLost, NotSent."""
@@ -68,8 +78,8 @@ class TokenQueries:
         after = ""
         for _ in range(_MOST_PAGES):
             condition = {"account_code": self.account_code, "request_num": str(_PAGE), "position_str": after}
-            page = await self.rows(function, condition)
-            found += page
+            page = await self._page(function, condition)
+            found += [row for row in page if self._is_mine(row, condition)]
             last = page[-1].get("position_str", "") if page else ""
             if len(page) < _PAGE or not last or last == after:
                 return found

@@ -6,7 +6,8 @@ The library has two threads of its own for a connection, which run `callbacks` a
 what may block: Connect, SendBizMsg, SubscribeTopic, Close. Everything else happens on the loop.
 
 * A call is given to the worker at once, so calls are sent in the order in which they were made. SendBizMsg returns the
-  handle by which the answer is known. The answer may be in the inbox before the handle is: it is kept in `_early` until then.
+  handle by which the answer is known. The answer may be in the inbox before the handle is: it is kept in `_early` until then,
+  and only while a call without a handle could be its own.
 * An answer belongs to the call whose handle it names, once. What comes after the call's deadline is dropped, because its
   future is done and its handle forgotten.
 * When the connection is gone, every call without an answer fails with CallLost: whether it was carried out is not known.
@@ -123,6 +124,8 @@ class T2Connection:
         self._registered: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting: dict[int, asyncio.Future[T2Answer]] = {}
         self._early: dict[int, T2Answer] = {}
+        self._sending = 0
+        """calls that are given to the worker and have no handle yet"""
         self.is_up = False
         self.is_over = False
         """gone for good: closed, broken, or overflowed"""
@@ -183,6 +186,7 @@ class T2Connection:
         if self.is_over or not self.is_up:
             result.set_exception(T2Failed(0, "not connected"))
             return result
+        self._sending += 1
         self._worker.submit(partial(self._send, function, content)).add_done_callback(partial(self._sent, result))
         return result
 
@@ -201,13 +205,19 @@ class T2Connection:
         return handle
 
     def _sent(self, result: asyncio.Future[T2Answer], sent: asyncio.Future[int]) -> None:
+        self._sending -= 1
         error = sent.exception()
+        self._known(result, error, sent.result() if error is None else 0)
+        if not self._sending:
+            self._early.clear()  # of calls that nothing waits for any more
+
+    def _known(self, result: asyncio.Future[T2Answer], error: BaseException | None, handle: int) -> None:
+        """The call's handle, or why it has none."""
         if result.done():
             return
         if error is not None:
             result.set_exception(error)
             return
-        handle = sent.result()
         early = self._early.pop(handle, None)
         if early is not None:
             result.set_result(early)
@@ -302,7 +312,7 @@ class T2Connection:
             return
         waiting = self._waiting.pop(answer.handle, None)
         if waiting is None:
-            if len(self._early) < _MAX_EARLY:
+            if self._sending and len(self._early) < _MAX_EARLY:
                 self._early[answer.handle] = answer
         elif not waiting.done():
             waiting.set_result(answer)

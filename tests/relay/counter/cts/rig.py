@@ -131,15 +131,13 @@ class Rig:
         self.order_map = OrderMapFile(directory / "order_map")
         self._names = itertools.count(1)
         self.terminals: list[Terminal] = []
-        known = {"answer_seconds": 5.0, "reconnect_seconds": 0.05, "check_order_seconds": 0.05, **settings}
         everything = Settings(
             relay=Relay(mode=mode.value, state_dir=directory),
             listen=Listen(plaintext_on_loopback=True, address="127.0.0.1:0"),
             counter=CounterSettings(
-                system="cts",
                 broker_id=BROKER,
                 operator=Operator(user_id=demo_accounts.OPERATOR_ID, password=SecretStr("-")),
-                cts=CtsSettings(address=f"127.0.0.1:{counter.port}", **known),
+                **self.section(counter.port, settings),
             ),
         )
         self.parts = AdapterParts(
@@ -158,12 +156,22 @@ class Rig:
             ),
             operator_password=lambda: demo_accounts.password_of(demo_accounts.OPERATOR_ID),
         )
-        self.counter: SteeredCounter = make_counter(self.parts)
+        self.counter: SteeredCounter = self.make(self.parts)
+
+    @staticmethod
+    def make(parts: AdapterParts) -> SteeredCounter:
+        """The adapter; another system's rig has another one."""
+        return make_counter(parts)
+
+    def section(self, port: int, more: Mapping[str, Any]) -> dict[str, Any]:
+        """Which system it is, and its section of the settings."""
+        known = {"answer_seconds": 5.0, "reconnect_seconds": 0.05, "check_order_seconds": 0.05, **more}
+        return {"system": "cts", "cts": CtsSettings(address=f"127.0.0.1:{port}", **known)}
 
     def use_operator_password(self, read: Callable[[], str]) -> None:
         """Before `start`: where the operator's password is read."""
         self.parts = replace(self.parts, operator_password=read)
-        self.counter = make_counter(self.parts)
+        self.counter = self.make(self.parts)
 
     def command(self, name: str, **arguments: Any) -> Any:
         """A command of the simulated counter's."""

@@ -185,6 +185,23 @@ async def test_a_counter_that_is_gone_is_a_fault_until_it_is_back(rig: Rig) -> N
     await until(lambda: rig.line.live and not rig.faults.stands(Fault.FRONT_DOWN))
 
 
+async def test_a_push_that_cannot_be_read_has_the_day_read_again(rig: Rig) -> None:
+    """It may have been anybody's order."""
+    missed: list[str] = []
+
+    class Deaf:
+        """A user that only hears what it missed."""
+
+        def missed(self, operator_no: str) -> None:
+            missed.append(operator_no)
+
+    rig.line.users.append(Deaf())  # type: ignore[arg-type]
+    rig.line.pushed(b"no pack")
+    rig.line.users.clear()
+
+    assert missed == [""]
+
+
 def test_an_owner_shows_no_password() -> None:
     """Neither does its token."""
 

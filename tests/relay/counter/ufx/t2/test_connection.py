@@ -193,6 +193,18 @@ async def test_an_answer_may_be_there_before_its_handle(connect: Connect, monkey
     assert answer.function == HEARTBEAT
 
 
+async def test_answers_that_nothing_waits_for_are_not_kept(connect: Connect, counter: SimulatedCounter) -> None:
+    """Else they would fill the place of those that are there before their handle."""
+    async with connect(Heard()) as connection:
+        command_of(counter)("ufx_delay", function=31003, seconds=0.2, times=0)
+        for _ in range(20):
+            connection.call(31003, write_pack([[{"user_token": "x"}]])).cancel()
+        await asyncio.sleep(0.5)
+        await connection.call(HEARTBEAT, write_pack([[{"user_token": "x"}]]))
+
+        assert getattr(connection, "_early") == {}  # noqa: B009 - what would grow
+
+
 async def test_the_second_address_is_used_when_the_first_is_down(connect: Connect, counter: SimulatedCounter) -> None:
     """In the library's own order."""
     command = command_of(counter)
