@@ -45,7 +45,7 @@ class UfxSettings(Section):
     """A 恒生 UFX counter."""
 
     servers: Annotated[tuple[Address, ...], BeforeValidator(split_list), Field(min_length=1)] = Field(
-        description="HOST:PORT of the counter, several where there are several; the library tries them in turn",
+        description="HOST:PORT of the counter, several where there are several; they are tried in turn",
         examples=[["198.51.100.20:9003", "198.51.100.21:9003"]],
     )
     library: Path = Field(

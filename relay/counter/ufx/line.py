@@ -263,25 +263,30 @@ class UfxLine:
         self._needs_person = None
 
     async def _connect(self) -> str:
-        """Empty where it is registered."""
+        """Empty where it is registered. Of several servers the library takes one, in a process always the same: it gets one at a time."""
         self._become("connecting", self.why_not or relay_reasons.counter_unavailable(why="not connected"))
+        why = ""
+        for server in self._parts.settings.servers:
+            await self._close_connection()
+            failed = await self._connect_to(server)
+            if not failed:
+                self._parts.faults.end(Fault.FRONT_DOWN)
+                return ""
+            why = f"{why}; {failed}" if why else failed
+        self._parts.faults.begin(Fault.FRONT_DOWN, why)
+        return why
+
+    async def _connect_to(self, server: str) -> str:
         self._lost.clear()
         settings = self._parts.settings
         options = T2Options(
-            settings.servers,
-            self._parts.client_name,
-            self._parts.folder,
-            settings.heartbeat_seconds,
-            settings.license_file,
+            (server,), self._parts.client_name, self._parts.folder, settings.heartbeat_seconds, settings.license_file
         )
         self._connection = T2Connection(self._parts.library, options, self)
         try:
             await self._connection.open(settings.connect_seconds)
         except (T2Failed, TimeoutError) as error:
-            why = f"{', '.join(settings.servers)}: {error if isinstance(error, T2Failed) else 'no answer'}"
-            self._parts.faults.begin(Fault.FRONT_DOWN, why)
-            return why
-        self._parts.faults.end(Fault.FRONT_DOWN)
+            return f"{server}: {error if isinstance(error, T2Failed) else 'no answer'}"
         return ""
 
     async def _log_all_in(self) -> str:

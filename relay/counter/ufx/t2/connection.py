@@ -75,7 +75,7 @@ class T2Options:
     """How to connect."""
 
     servers: Sequence[str]
-    """HOST:PORT, each tried in turn"""
+    """HOST:PORT; of several the library takes one, in a process always the same"""
     client_name: str
     """by which the message center knows this connection"""
     folder: Path

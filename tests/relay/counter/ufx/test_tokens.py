@@ -185,6 +185,20 @@ async def test_a_counter_that_is_gone_is_a_fault_until_it_is_back(rig: Rig) -> N
     await until(lambda: rig.line.live and not rig.faults.stands(Fault.FRONT_DOWN))
 
 
+async def test_servers_are_tried_in_turn(rig: Rig) -> None:
+    """Whichever is down; the library itself would take one and stay with it."""
+    first = rig.settings.servers[0]
+    second = await rig.command("ufx_second_address")  # type: ignore[misc]
+    for servers in ((first, second), (second, first)):
+        object.__setattr__(rig.settings, "servers", servers)
+        await rig.command("ufx_stop_first")  # type: ignore[misc]
+        rig.line.try_now()
+        await until(lambda: not rig.line.live)
+        await until(lambda: rig.line.live)
+
+    assert not rig.faults.stands(Fault.FRONT_DOWN)
+
+
 async def test_a_push_that_cannot_be_read_has_the_day_read_again(rig: Rig) -> None:
     """It may have been anybody's order."""
     missed: list[str] = []

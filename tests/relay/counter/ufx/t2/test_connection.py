@@ -205,17 +205,6 @@ async def test_answers_that_nothing_waits_for_are_not_kept(connect: Connect, cou
         assert getattr(connection, "_early") == {}  # noqa: B009 - what would grow
 
 
-async def test_the_second_address_is_used_when_the_first_is_down(connect: Connect, counter: SimulatedCounter) -> None:
-    """In the library's own order."""
-    command = command_of(counter)
-    second = await command("ufx_second_address")
-    first = f"127.0.0.1:{counter.port}"
-    await command("ufx_stop_first")
-
-    async with connect(Heard(), first, second) as connection:
-        assert (await ask(connection, LOGIN, LOGIN_ROW))[0][0]["ErrorCode"] == "0"
-
-
 async def test_what_cannot_connect_says_why(connect: Connect, counter: SimulatedCounter) -> None:
     """A port where nothing listens, and a registration that the counter refuses."""
     with pytest.raises(T2Failed) as refused:
