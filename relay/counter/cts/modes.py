@@ -82,7 +82,8 @@ class RootNetMode:
             names=self._names,
             notes=NativeOrderNotes(parts.trail),
             limits=lambda: _link_limits(parts.limits()),
-            day_limit=lambda: parts.limits().orders_per_day_per_investor,
+            day_limits=parts.limits,
+            alarms=parts.alarms,
             figures=parts.figures,
             next_lane=lambda: next(lanes),
         )

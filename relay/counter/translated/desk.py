@@ -213,7 +213,11 @@ class AccountDesk:
                 )
                 return
         ref = self._reference(link, values)
-        refusal = ref if isinstance(ref, Refusal) else self._no_room() or link.native.check_order(values)
+        refusal = (
+            ref
+            if isinstance(ref, Refusal)
+            else self._tools.no_room(self.investor_id) or link.native.check_order(values)
+        )
         if isinstance(ref, Refusal) or refusal is not None:
             pending.refused(refusal or call_reasons.relay_fault())
             return
@@ -230,11 +234,6 @@ class AccountDesk:
             )
         ref = given or link.last_ref + 1
         return call_reasons.references_used_up(field="OrderRef") if ref > greatest_ref(RefSpace.ORDER) else ref
-
-    def _no_room(self) -> Refusal | None:
-        most = self._tools.day_limit()
-        full = self._tools.names.used_by(self.investor_id) >= most
-        return call_reasons.investor_day_limit_reached(most=most) if full else None
 
     def _send(self, pending: TakenCall, ref: int, content: bytes) -> None:
         link, call, values = pending.link, pending.call, pending.read.values
@@ -257,7 +256,7 @@ class AccountDesk:
             pending.refused(relay_reasons.counter_unavailable(why="not logged in"))
             return
         link.last_ref = ref
-        self._tools.figures.called("ReqOrderInsert", 0)
+        self._tools.ordered(pending)
         self._tools.notes.sent(link, name, order.values, self.book.trading_day, call.client_order_key)
         pending.sent(order_ref="" if values["OrderRef"].strip() else name.ref)
         self._answers[id(known)] = asyncio.get_running_loop().create_future()

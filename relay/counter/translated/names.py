@@ -55,8 +55,8 @@ class OrderNames:
 
     @property
     def used(self) -> int:
-        """Orders of the process today."""
-        return self._last
+        """Orders of the relay today, those before a restart among them."""
+        return len(self._by_number)
 
     def take(
         self, session: int, ref: int, investor_id: str, *, key: str = "", content: bytes = b""

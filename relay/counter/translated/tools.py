@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
-from typing import TypeVar
+from time import perf_counter
+from typing import Protocol, TypeVar
 
+from relay.counter.ctp.delivery.day_use import DayUse
 from relay.counter.ctp.orders.limits import LinkLimits
 from relay.counter.port import CallOutcome, TerminalCall
 from relay.counter.translated.events import EventMaker
@@ -15,6 +17,8 @@ from relay.counter.translated.names import OrderNames
 from relay.counter.translated.notes import NativeOrderNotes
 from relay.counter.translated.reading import ReadCall, RequestReader
 from relay.figures.figures import Figures
+from relay.logs.alarms import AlarmName, Alarms
+from relay.refusals import call_reasons
 from relay.refusals.refusal import Refusal, Refused
 
 LOST = "柜台没有答复 / the counter did not answer"
@@ -33,6 +37,17 @@ async def in_slices(rows: Iterable[_T]) -> AsyncIterator[_T]:
             await asyncio.sleep(0)
 
 
+class DayBounds(Protocol):
+    """How many orders a trading day may have; of the settings."""
+
+    @property
+    def orders_per_day(self) -> int:
+        """Of the process, whoever's they are."""
+
+    @property
+    def orders_per_day_per_investor(self) -> int: ...
+
+
 @dataclass(frozen=True, slots=True)
 class DeskTools:
     """What all desks of a process share."""
@@ -42,10 +57,29 @@ class DeskTools:
     names: OrderNames
     notes: NativeOrderNotes
     limits: Callable[[], LinkLimits]
-    day_limit: Callable[[], int]
-    """orders a day of one investor"""
+    day_limits: Callable[[], DayBounds]
+    """those in force"""
+    alarms: Alarms
     figures: Figures
     next_lane: Callable[[], int]
+    day_use: DayUse = field(default_factory=lambda: DayUse(0))
+
+    def no_room(self, investor_id: str) -> Refusal | None:
+        """Why the day has no place for one more order of this investor, where it has none."""
+        limits = self.day_limits()
+        if self.names.used_by(investor_id) >= limits.orders_per_day_per_investor:
+            return call_reasons.investor_day_limit_reached(most=limits.orders_per_day_per_investor)
+        if self.names.used >= limits.orders_per_day:
+            return call_reasons.day_limit_reached(most=limits.orders_per_day)
+        return None
+
+    def ordered(self, call: TakenCall) -> None:
+        """The native session was given this order."""
+        self.figures.called("ReqOrderInsert", 0)
+        self.figures.order_seconds.observe(perf_counter() - call.taken_at)
+        used, self.day_use.total = self.names.used, self.day_limits().orders_per_day
+        if percent := self.day_use.inserted(used - 1, used):
+            self.alarms.sound(AlarmName.ORDERS_RUN_OUT, percent=percent, limit=self.day_use.total)
 
 
 @dataclass(eq=False, slots=True)
@@ -55,6 +89,7 @@ class TakenCall:
     link: TranslatedLink
     call: TerminalCall
     read: ReadCall
+    taken_at: float = field(default_factory=perf_counter)
     result: asyncio.Future[CallOutcome] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
     def sent(self, **facts: object) -> None:

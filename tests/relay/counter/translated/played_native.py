@@ -6,6 +6,7 @@ import asyncio
 import itertools
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from ctpabi.catalog.data import load_catalog
@@ -26,6 +27,7 @@ from relay.counter.translated.reading import RequestReader
 from relay.counter.translated.tools import DeskTools
 from relay.counter.translated.values import KnownOrder, NewOrder, NotSent, OrderState, TradeState, Values
 from relay.figures.figures import Figures
+from relay.logs.alarms import Alarms
 from relay.refusals import call_reasons
 from relay.refusals.refusal import Refusal
 
@@ -93,7 +95,7 @@ class Notes:
 class Bench:
     """A desk with what it needs; `heard` reads what a link's terminal got."""
 
-    def __init__(self, directory: Path, *, number: int = 7, most: int = 100) -> None:
+    def __init__(self, directory: Path, *, number: int = 7, most: int = 100, total: int = 1000) -> None:
         self.order_map = OrderMapFile(directory)
         self.names = OrderNames(self.order_map, number)
         self.notes = Notes()
@@ -104,7 +106,8 @@ class Bench:
             names=self.names,
             notes=NativeOrderNotes(self.notes),
             limits=lambda: LinkLimits(1000, 1000),
-            day_limit=lambda: most,
+            day_limits=lambda: SimpleNamespace(orders_per_day=total, orders_per_day_per_investor=most),
+            alarms=Alarms(),
             figures=Figures(),
             next_lane=lambda: next(lanes),
         )

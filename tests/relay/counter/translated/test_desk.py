@@ -19,6 +19,7 @@ from relay.counter.translated.link import MOST_IN_A_BATCH
 from relay.counter.translated.names import read_key
 from relay.counter.translated.tools import SLICE
 from relay.counter.translated.values import AnswerLost, NativeRefused
+from relay.logs.alarms import AlarmName
 from relay.refusals.refusal import Refused
 from tests.relay.counter.translated.played_native import (
     INVESTOR,
@@ -214,6 +215,25 @@ async def test_a_days_orders_are_bounded(tmp_path: Path) -> None:
 
     assert reason(link.submit(insert())) == "investor_day_limit_reached"
     await small.desk.stop()
+
+
+async def test_the_orders_of_all_investors_are_bounded_also_after_a_restart(tmp_path: Path) -> None:
+    """The last bound, with the alarm before it; every order that was sent is in the metric of how long it took."""
+    before = Bench(tmp_path, total=2)
+    before.link(PlayedNative()).submit(insert())
+    await before.desk.stop()
+    before.order_map.close()
+
+    after = Bench(tmp_path, number=8, total=2)
+    link = after.link(PlayedNative())
+    sent = link.submit(insert()).result()
+    refused = reason(link.submit(insert()))
+    await after.desk.stop()
+
+    assert sent.return_code == 0
+    assert refused == "day_limit_reached"
+    assert after.tools.alarms.count(AlarmName.ORDERS_RUN_OUT) == 1
+    assert sum(after.tools.figures.order_seconds.counts) == 1
 
 
 async def test_a_cancel_waits_for_its_orders_number(bench: Bench) -> None:
