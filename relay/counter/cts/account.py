@@ -16,6 +16,7 @@ from typing import Any
 import structlog
 
 from relay.counter.cts.from_native import UnreadableRow, trading_day
+from relay.counter.cts.line import RootNetLine
 from relay.counter.cts.looking import OrderLooks
 from relay.counter.cts.queries import AccountQueries, QueryTools, error_of
 from relay.counter.cts.session import RootNetSession
@@ -66,6 +67,8 @@ class RootNetAccount:
         self._who: Values = {"BrokerID": login.report.investor.broker_id, "InvestorID": self._acct_id}
         self._terminal_id = ""
         self._is_in = False
+        self._line: RootNetLine | None = None
+        """what the latest login went over; the next step of it goes over no other"""
         self._queries = AccountQueries(session, self._who, tools)
         self._looks = OrderLooks(self._queries, session.questions, desk, tools.settings.check_order_seconds)
         self._tasks = Tasks()
@@ -87,6 +90,7 @@ class RootNetAccount:
 
     async def log_in(self) -> None:
         """Log in, with the terminal's information where it is asked for, and read the day. Raises Refused, AnswerLost, NotSent."""
+        self._line = self.session.way_in()
         reply = await self._try_login({}, "counter_login", {})
         if reply.code == COLLECT_FIRST and not reply.ok:
             reply = await self._log_in_collected(reply)
@@ -101,12 +105,19 @@ class RootNetAccount:
         self._desk.begin_day(day)
         # Another terminal of the account may have brought the desk to the new day: what counts is this one's own day before.
         self.day_changed, self._day = self._day not in {"", day}, day
+        self._check_way()
         await self._subscribe("0")
         try:
             await self._read_day()
         except NativeRefused as refused:
             raise Refused(counter_reasons.refused_in_own_words(refused.error)) from None
+        self._check_way()
         self._is_in = True
+
+    def _check_way(self) -> None:
+        """A login that a break came between is not gone on with: before the operator, it would count as a wrong password."""
+        if self.session.way_in() is not self._line:
+            raise NotSent
 
     async def _log_in_collected(self, asked: CtsReply) -> CtsReply:
         """The counter wants the terminal's information, collected for this vendor."""
@@ -130,6 +141,7 @@ class RootNetAccount:
     async def _try_login(self, fields: Mapping[str, Any], kind: str, shown: Mapping[str, object]) -> CtsReply:
         who = {"call": "10011", "user_id": self._acct_id, "broker_id": self._who["BrokerID"]}
         await self._evidence.record(kind, self._login.session, {**who, **shown})
+        self._check_way()
         request = {"acctId": self._acct_id, "password": self.session.hidden(self._login.password), **fields}
         return await self.session.ask(ACCOUNT_LOGIN, request)
 
@@ -140,8 +152,10 @@ class RootNetAccount:
         await self._evidence.record("counter_login_answer", self._login.session, facts)
 
     def _refusal(self, reply: CtsReply) -> Refusal:
+        """Without codes in the settings every refused login counts as a wrong password; what comes after it does not."""
         codes = self._tools.settings.wrong_password_codes
-        return counter_reasons.refused_in_own_words(error_of(reply), wrong_login=not codes or reply.code in codes)
+        wrong = reply.code in codes or (not codes and reply.msg_type == ACCOUNT_LOGIN)
+        return counter_reasons.refused_in_own_words(error_of(reply), wrong_login=wrong)
 
     async def _subscribe(self, sub_type: str) -> None:
         request = {

@@ -1,7 +1,7 @@
 """One TCP connection to CTS: requests matched with their answers, a deadline for each, pushes passed on.
 
-An answer is all messages of its requestId up to the one that says it is the last. A message of an id that waits for nothing
-(never sent, answered before, answered too late) is passed over and counted. What is no message of CTS's ends the connection.
+An answer is all messages of its requestId and its msgType up to the one that says it is the last. Another message (of an id
+never sent, answered before, answered too late, or waiting for another msgType) is passed over and counted. What is no message of CTS's ends the connection.
 When it ends, everything that waits has lost its answer.
 """
 
@@ -31,6 +31,7 @@ MOST_UNSENT = 4 << 20
 
 @dataclass(slots=True)
 class _Awaited:
+    msg_type: int
     answer: asyncio.Future[list[CtsReply]]
     deadline: asyncio.TimerHandle
     replies: list[CtsReply] = field(default_factory=list)
@@ -74,7 +75,7 @@ class RootNetLine(asyncio.Protocol):
         number = next(self._numbers)
         answer: asyncio.Future[list[CtsReply]] = self._loop.create_future()
         deadline = self._loop.call_later(self._seconds, self._late, number)
-        self._waiting[number] = _Awaited(answer, deadline)
+        self._waiting[number] = _Awaited(msg_type, answer, deadline)
         self.last_at = self._loop.time()
         transport.write(write_request(msg_type, number, self.session_id, request))
         return answer
@@ -97,7 +98,7 @@ class RootNetLine(asyncio.Protocol):
             self._heard(reply)
             return
         waiting = self._waiting.get(reply.request_id)
-        if waiting is None:
+        if waiting is None or waiting.msg_type != reply.msg_type:
             self._stray(reply)
             return
         waiting.replies.append(reply)

@@ -160,6 +160,13 @@ class RootNetSession:
             self._line.end("closed by the relay")
         self._first.cancel()
 
+    def way_in(self) -> RootNetLine:
+        """The connection that accounts can log in on now: the operator, where there is one, is in. Raises NotSent."""
+        is_open = self._line is not None and not self._line.closed.done()
+        if self._line is None or not is_open or self.phase not in {machine.LinePhase.ACCOUNTS, machine.LinePhase.LIVE}:
+            raise NotSent
+        return self._line
+
     def is_shared_by(self, user: SessionUser) -> bool:
         """Whether another user has the same account: the counter has one subscription for both."""
         return any(other is not user and other.acct_id == user.acct_id for other in (*self.users, *self.joining))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from relay.counter.cts import machine
+from relay.counter.cts.line import FIRST_REQUEST
 from relay.counter.port import LinkCause, Mode
 from relay.faults.table import Fault
 from relay.refusals import relay_reasons
@@ -235,3 +237,49 @@ async def test_a_day_that_is_none_ends_the_login(tmp_path: Path, day: str) -> No
         with pytest.raises(Refused, match="counter_unavailable"):
             await made.attach()
         assert made.order_map.trading_day in {"", DAY}
+
+
+async def test_forced_out_in_the_name_of_a_request_that_waits_ends_it_too(tmp_path: Path) -> None:
+    """10001 answers no login, whatever requestId it has."""
+    async with rig(MANY, tmp_path) as made:
+        made.command(
+            "cts_raw", msg_type=10011, text=FORCED.replace('"requestId":0', f'"requestId":{FIRST_REQUEST + 1}')
+        )
+        with pytest.raises(Refused) as refused:
+            await made.attach()
+
+    assert refused.value.refusal.reason == "counter_unavailable"
+
+
+async def test_a_login_that_a_break_came_between_is_not_gone_on_with(tmp_path: Path) -> None:
+    """Before the operator is in again it would be refused, and count as a wrong password."""
+    async with rig(ONE, tmp_path, reconnect_seconds=0.01) as made:
+        asked, evidence = made.simulated.front.counts.by_method, made.evidence
+        record, goes_on = evidence.record, asyncio.Event()
+
+        async def slowly(kind: str, session: str, data: Mapping[str, object]) -> None:
+            if kind == "terminal_report":
+                await goes_on.wait()
+            await record(kind, session, data)
+
+        evidence.record = slowly  # type: ignore[method-assign]
+        joining = asyncio.get_running_loop().create_task(made.attach())
+        await made.until(lambda: asked.get("ReqUserLogin") == 2, "the operator is in, and the account asks")
+        made.command("cts_ignore", msg_type=10021)
+        made.command("drop")
+        await made.until(lambda: made.counter.situation().state == "logging_in", "the operator logs in again")
+        goes_on.set()
+        with pytest.raises(Refused) as refused:
+            await joining
+
+    assert refused.value.refusal.reason == "counter_unavailable"
+
+
+async def test_a_refused_subscription_is_no_wrong_password(tmp_path: Path) -> None:
+    """The login before it was taken: it counts as one only where the settings name its code."""
+    for codes, code in (((), 0), (("E8",), 3)):
+        async with rig(MANY, tmp_path / "-".join(codes), wrong_password_codes=codes) as made:
+            made.command("cts_refuse", msg_type=10012, code="E8")
+            with pytest.raises(Refused) as refused:
+                await made.attach()
+        assert (refused.value.refusal.reason, refused.value.refusal.code) == ("refused_by_counter", code)
