@@ -25,7 +25,7 @@ from relay.admission.admission import Admission, Directory
 from relay.admission.known_places import KnownPlaces
 from relay.admission.login_guard import LoginGuard
 from relay.admission.machines import MachineHistory
-from relay.admission.system_info_seen import SystemInfoSeen
+from relay.admission.system_info_seen import SystemInfoSeen, kept_for
 from relay.admission.verifier import Verifier, VerifierUnavailable
 from relay.counter.ctp.delivery.day_notices import KnownOwners
 from relay.counter.ctp.order_map.file import OrderMapFile
@@ -68,7 +68,6 @@ from relay.taking import Taking, admission_rules, book_bounds, session_limits
 _log = structlog.get_logger(__name__)
 
 Ready = Callable[[int], object]
-_KEPT_BEYOND_AGE = dt.timedelta(days=2)
 
 
 def run(settings: Settings, load: Load, note: Callable[[], object] = lambda: None) -> None:
@@ -259,9 +258,8 @@ def _open_databases(
     directory.machines.forget_old()
     directory.places.forget_old()
     directory.places.load()
-    # Then what is this old is refused for its age, which is known of CTP's collector alone.
-    if settings.verification.genuineness and _is_ctp(settings):
-        directory.seen.forget_older_than(_KEPT_BEYOND_AGE + dt.timedelta(seconds=settings.verification.max_age_seconds))
+    dated = settings.verification.genuineness and _is_ctp(settings)
+    directory.seen.forget_older_than(kept_for(settings.verification.max_age_seconds if dated else None))
     return ledger, directory
 
 

@@ -16,6 +16,19 @@ from relay.database.database import insert_new, writing
 from relay.database.schema import SYSTEM_INFO_SEEN
 from relay.database.times import stamp
 
+_KEPT_BEYOND_AGE = timedelta(days=2)
+_KEPT_UNDATED = timedelta(days=366)
+
+
+def kept_for(max_age_seconds: float | None) -> timedelta:
+    """How long digests are kept; None where a collection's age is not known, as of every collector but CTP's.
+
+    With a greatest age what is older is refused for it. Without one a replay is found for a year, and the table has an end.
+    """
+    if max_age_seconds is None:
+        return _KEPT_UNDATED
+    return _KEPT_BEYOND_AGE + timedelta(seconds=max_age_seconds)
+
 
 class SystemInfoSeen:
     """The table of digests, shared by all processes of the relay."""

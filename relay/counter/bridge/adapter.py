@@ -166,22 +166,35 @@ class BridgeCounter:
         try:
             async with opened(self._door, self._parts.settings.relay.name) as bridge:
                 await self._log_in(bridge)
-                asked = asyncio.ensure_future(self._asked.wait())
-                listening = asyncio.ensure_future(bridge.listen())
-                try:
-                    await asyncio.wait((asked, listening), return_when=asyncio.FIRST_COMPLETED)
-                    if listening.done():
-                        await listening
-                finally:
-                    asked.cancel()
-                    listening.cancel()
-                    await asyncio.gather(asked, listening, return_exceptions=True)
+                await self._while_open(bridge)
         except BridgeTrouble as trouble:
             return trouble
         except LedgerUnavailable:
             return BridgeTrouble(TroubleKind.UNREACHABLE, "not asked: the ledger cannot be written")
+        except Exception as error:  # noqa: BLE001 - whatever it is, the bridge is opened again
+            _log.exception("bridge_failed", address=self._settings.address)
+            return BridgeTrouble(TroubleKind.UNREADABLE, f"the relay could not go on: {type(error).__name__}")
         self._forget("connecting", "an operator of the relay asked for it")
         return None
+
+    async def _while_open(self, bridge: BridgeConversation) -> None:
+        """Until an operator of the relay asks for another opening, or something is wrong; the ledger has that it is closed."""
+        asked = asyncio.ensure_future(self._asked.wait())
+        listening = asyncio.ensure_future(bridge.listen())
+        why = "the relay stops"
+        try:
+            await asyncio.wait((asked, listening), return_when=asyncio.FIRST_COMPLETED)
+            why = "an operator of the relay asked for it"
+            if listening.done():
+                await listening
+        except Exception as error:
+            why = error.why if isinstance(error, BridgeTrouble) else type(error).__name__
+            raise
+        finally:
+            asked.cancel()
+            listening.cancel()
+            await asyncio.gather(asked, listening, return_exceptions=True)
+            await self._parts.evidence.note("bridge_close", "", {"user_id": self._settings.operator_user, "why": why})
 
     async def _log_in(self, bridge: BridgeConversation) -> None:
         """Ledger first: what is about to happen, and what came of it."""

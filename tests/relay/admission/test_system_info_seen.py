@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from sqlalchemy import Engine
 
-from relay.admission.system_info_seen import SystemInfoSeen
+from relay.admission.system_info_seen import SystemInfoSeen, kept_for
 from tests.relay.conftest import HandClock
 
 
@@ -41,6 +41,19 @@ def test_what_is_too_old_to_be_accepted_is_forgotten(engine: Engine, clock: Hand
     assert seen.forget_older_than(timedelta(seconds=50)) == 1
     assert seen.remember(b"old", "s-3")
     assert not seen.remember(b"young", "s-4")
+
+
+def test_what_has_no_known_age_is_kept_for_a_year(engine: Engine, clock: HandClock) -> None:
+    """Another counter's collected info: a replay is found for long, and the table does not grow for ever."""
+    seen = SystemInfoSeen(engine, clock=clock)
+    seen.remember(b"info", "s-1")
+    clock.move(360 * 86400)
+    seen.remember(b"later", "s-2")
+
+    assert kept_for(300.0) == timedelta(days=2, seconds=300)
+    assert seen.forget_older_than(kept_for(None)) == 0
+    clock.move(10 * 86400)
+    assert seen.forget_older_than(kept_for(None)) == 1
 
 
 def test_a_first_block_is_new_once_whatever_follows_it(engine: Engine, clock: HandClock) -> None:

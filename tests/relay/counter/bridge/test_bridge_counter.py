@@ -13,9 +13,12 @@ import grpc
 import pytest
 import trustme
 from pydantic import ValidationError
+from structlog.testing import capture_logs
 
 from ctprelay.bridge.v1 import bridge_pb2 as wire
 from ctprelay.v1.terminal_pb2 import Login
+from relay.counter.bridge import adapter
+from relay.counter.bridge.tradables import exchanges_of
 from relay.counter.bridge.trouble import TroubleKind
 from relay.counter.description import COUNTER, SETTINGS
 from relay.counter.port import TerminalLogin
@@ -214,6 +217,45 @@ async def test_an_event_that_is_none_is_unreadable(site: BridgeSite, content: st
     await site.begin()
 
     assert "Events: it" in await site.stands(Fault.BRIDGE_UNREADABLE)
+
+
+async def test_a_mistake_of_the_relays_own_is_a_fault_and_the_bridge_is_opened_again(
+    site: BridgeSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would stand still until a restart without a word."""
+    mistakes = iter(range(2))
+
+    def fails_twice(*_: object) -> object:
+        if next(mistakes, None) is not None:
+            raise KeyError("unforeseen")
+        return exchanges_of(*_)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(adapter, "exchanges_of", fails_twice)
+    with capture_logs() as lines:
+        await site.live()
+
+    assert [line["event"] for line in lines].count("bridge_failed") == 2
+    assert (Fault.BRIDGE_UNREADABLE, "the relay could not go on: KeyError") in site.faults.seen
+    assert not any(site.faults.stands(one) for one in FAULTS)
+
+
+async def test_the_ledger_has_why_it_was_closed(site: BridgeSite) -> None:
+    """Asked for by a person, broken off, and at the relay's end."""
+    await site.live()
+    [counter] = site.counters
+    counter.reconnect("a person")
+    await until(lambda: site.kept.kinds.count("bridge_login_answer") == 2)
+    await until(lambda: counter.ready)
+    site.command("bridge_lose")
+    await until(lambda: site.kept.kinds.count("bridge_login_answer") == 3)
+    await until(lambda: counter.ready)
+
+    await counter.stop()
+
+    closed = [entry for entry in site.kept.entries if entry[0] == "bridge_close"]
+    assert len(closed) == 3
+    for entry, why in zip(closed, ("operator of the relay", "Events", "relay stops"), strict=True):
+        assert why in str(entry)
 
 
 async def test_a_session_that_the_bridge_forgot_is_opened_anew(site: BridgeSite) -> None:
