@@ -96,6 +96,11 @@ class UfxSettings(Section):
         default=60.0,
         description="seconds of silence after which a token is used, so that it does not die after five minutes",
     )
+    sweep_seconds: Annotated[float, Field(ge=0, le=3600)] = Field(
+        default=60.0,
+        description="seconds in which the day of every account is read again, because the library does not say when its session"
+        " with the message center was lost and pushes with it; 0: never",
+    )
     connect_seconds: Seconds = Field(default=10.0, description="seconds a connection may take")
     answer_seconds: Seconds = Field(default=10.0, description="seconds an answer may take")
     reconnect_seconds: Seconds = Field(default=5.0, description="seconds between a break and the next try to connect")

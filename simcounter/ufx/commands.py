@@ -105,6 +105,14 @@ class UfxCommands:
         """Ends the subscriptions of this operator, or all, with 620715; returns how many."""
         return self._front.topics.kick(operator_no)
 
+    def ufx_forget_sessions(self) -> int:
+        """The message center knows its sessions no more and says nothing; returns how many. A client begins anew when it misses
+        heartbeats, some seconds later.
+        """
+        count = len(self._front.topics.sessions)
+        self._front.topics.sessions.clear()
+        return count
+
     def ufx_end_tokens(self, operator_no: str = "") -> int:
         """This operator's tokens, or all, are dead; returns how many."""
         return self._front.tokens.end_all(operator_no)

@@ -198,11 +198,26 @@ class UfxAccount:
                 self._unread = False
                 await self._read_day()
         except NativeRefused as refused:
-            _log.warning("ufx_day_not_read", session=self._session, code=refused.error.code)
+            self._not_read(refused.error)
         except (AnswerLost, NotSent):
             self._line.break_off("the counter does not answer")
         finally:
             self._reading = self._unread = False
+
+    def _not_read(self, error: NativeError) -> None:
+        _log.warning("ufx_day_not_read", session=self._session, code=error.code)
+        self._look_at(error)
+
+    async def sweep(self) -> None:
+        """Read the day though nothing says that a push was lost: the next sweep does it where this one gets no answer."""
+        if not self.live or self._reading:
+            return
+        try:
+            await self._read_day()
+        except NativeRefused as refused:
+            self._not_read(refused.error)
+        except (AnswerLost, NotSent):
+            _log.info("ufx_day_not_read", session=self._session, code="")
 
     # The token ------------------------------------------------------------------------------------------------
 

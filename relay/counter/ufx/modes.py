@@ -166,6 +166,8 @@ class UfxMode:
         self._line = UfxLine(self._line_parts)
         self._line.begin()
         self._tasks.start(self._keep_alive(), "tokens of UFX kept alive")
+        if self._settings.sweep_seconds:
+            self._tasks.start(self._sweep(), "days of UFX read again")
 
     async def stop(self) -> None:
         await self._tasks.cancel()
@@ -266,6 +268,16 @@ class UfxMode:
 
     def _kept(self) -> list[UfxAccount | UfxOperator]:
         return list(self._accounts.values())
+
+    async def _sweep(self) -> None:
+        """Each account once in `sweep_seconds`, one after the other; terminals of one account share its day."""
+        while True:
+            accounts = list({account.account_code: account for account in self._accounts.values()}.values())
+            for account in accounts:
+                await asyncio.sleep(self._settings.sweep_seconds / len(accounts))
+                await account.sweep()
+            if not accounts:
+                await asyncio.sleep(self._settings.sweep_seconds)
 
 
 class UfxManyToMany(UfxMode):

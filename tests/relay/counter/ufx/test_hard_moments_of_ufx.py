@@ -97,6 +97,23 @@ async def test_a_cancel_that_was_taken_is_no_refused_one(counter_config: Counter
         assert not {"OnRspOrderAction", "OnErrRtnOrderAction"} & set(names(terminal))
 
 
+async def test_what_traded_while_the_message_center_had_forgotten_us_is_told(
+    counter_config: CounterConfig, tmp_path: Path
+) -> None:
+    """The library begins its session anew and says nothing: the day is read again now and then. An unanswered one breaks nothing."""
+    async with ufx_rig(counter_config, MANY, tmp_path, sweep_seconds=0.3, answer_seconds=1.0) as made:
+        terminal = await made.attach()
+        await terminal.call(insert(1, limit_price=PRICE))
+        order = await terminal.order_with("3")
+        assert made.command("ufx_forget_sessions") == 1
+        made.command("ufx_ignore", function=ORDERS)
+        made.command("move_market", instrument_id="rb2701", price=PRICE - 1)
+        trade = await terminal.wait("OnRtnTrade")
+
+        assert trade.rtn_trade.order_sys_id == order.order_sys_id
+        assert "recovering" not in names(terminal)
+
+
 @pytest.mark.parametrize("mode", [MANY, ONE], ids=lambda mode: mode.value)
 async def test_rows_of_another_account_are_shown_to_no_terminal(
     counter_config: CounterConfig, mode: Mode, tmp_path: Path
