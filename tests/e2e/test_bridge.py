@@ -93,7 +93,8 @@ async def test_what_stands_behind_the_relay_is_shown(site: Site) -> None:
         ("middleware", True),
         ("operator", True),
     ]
-    assert json.loads(screen.stdout)["counter"]["described"]["exchanges"][1]["native_code"] == "3"
+    said = json.loads(screen.stdout)["counter"]["described"]
+    assert (said["product"], said["exchanges"][1]["native_code"]) == (described.product, "3")
 
 
 async def test_a_terminal_is_refused_by_name(site: Site) -> None:

@@ -6,6 +6,7 @@ the counter's own code, and orders there are refused.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -65,6 +66,21 @@ def after_login(
         "currencies": (CURRENCIES.get(currency, currency),) if currency else (),
         "since": since,
     }
+
+
+EXPIRY_DAYS = 30
+"""so long before its end a counter's licence is warned of"""
+
+
+def days_left(greeting: CounterGreeting, today: dt.date) -> int | None:
+    """How many days the counter runs on, where they are few; None where they are many, or it says no day."""
+    text = greeting.expires
+    try:
+        until = dt.date(int(text[:4]), int(text[4:6]), int(text[6:]))
+    except ValueError:
+        return None
+    left = (until - today).days
+    return left if left <= EXPIRY_DAYS else None
 
 
 def _exchanges(letters: ExchangeLetters, rows: Iterable[Mapping[str, Any]]) -> Iterable[Exchange]:

@@ -18,7 +18,7 @@ from relay.counter.adapter_parts import AdapterParts
 from relay.counter.ctp.orders.limits import LinkLimits
 from relay.counter.ctp.orders.view import identity_of
 from relay.counter.cts.account import RootNetAccount
-from relay.counter.cts.described import after_login, before_login
+from relay.counter.cts.described import after_login, before_login, days_left
 from relay.counter.cts.from_native import RowReader
 from relay.counter.cts.line import FIRST_REQUEST
 from relay.counter.cts.machine import LinePhase
@@ -94,6 +94,7 @@ class RootNetMode:
         """by terminal session"""
         self._tasks = Tasks()
         self._day = ""
+        self._warned_on: dt.date | None = None
 
     @property
     def orders_today(self) -> int:
@@ -145,6 +146,7 @@ class RootNetMode:
         now = dt.datetime.now(_CHINA)
         desk = self._desks.of(investor_id)
         self._day = desk.book.trading_day if desk is not None else self._day
+        self._warn_of_expiry(session, now.date())
         offered = self.registered.description
         changed = after_login(
             offered,
@@ -167,6 +169,13 @@ class RootNetMode:
             report_return_code=0,
             offered=replace(offered, accounts=(investor_id,)),
         )
+
+    def _warn_of_expiry(self, session: RootNetSession, today: dt.date) -> None:
+        """Once a day."""
+        left = days_left(session.greeting, today)
+        if left is not None and self._warned_on != today:
+            self._warned_on = today
+            _log.warning("cts_counter_expires", expires=session.greeting.expires[:10], days_left=left)
 
     async def _gone(self, link: TranslatedLink, reason: str) -> None:
         """A terminal left."""
