@@ -76,6 +76,20 @@ async def test_the_overview_says_what_happened_today(busy: Office) -> None:
     assert re.search(r"今日登录 1 .*今日拒绝 4 ", words), "the login that the counter refused is no login"
 
 
+async def test_a_clock_that_the_counter_does_not_say_is_no_figure(busy: Office) -> None:
+    """A counter without a time in its answers leaves the offset unknown."""
+    shown = []
+    for value in (0.4, "NaN"):
+        figure: dict[str, object] = {"name": "clock_offset_seconds", "value": value, "labels": {}, "meaning": ""}
+        busy.relay.answer = {**STATUS, "figures": [figure]}
+        await busy.parts.live.look("relay-a")
+        async with busy.signed_in() as browser:
+            shown.append(await words_at(browser, "/"))
+
+    assert "时钟偏差 0.4 秒" in shown[0]
+    assert "时钟偏差" not in shown[1]
+
+
 async def test_a_fault_stands_first(busy: Office) -> None:
     """With since when, why, and what to do."""
     not_ready = {"ready": False, "reason": "front_down", "message": "前置断开 / front down", "advice": ""}
