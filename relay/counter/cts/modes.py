@@ -21,6 +21,7 @@ from relay.counter.cts.account import RootNetAccount
 from relay.counter.cts.described import after_login, before_login, days_left
 from relay.counter.cts.from_native import RowReader
 from relay.counter.cts.line import FIRST_REQUEST
+from relay.counter.cts.liveness import SessionLiveness
 from relay.counter.cts.machine import LinePhase
 from relay.counter.cts.passwords import can_be_hidden
 from relay.counter.cts.queries import QueryTools
@@ -92,6 +93,7 @@ class RootNetMode:
         self._query_tools = QueryTools(settings, self._letters, RowReader(self._letters, self._names.of_number))
         self._accounts: dict[str, RootNetAccount] = {}
         """by terminal session"""
+        self._liveness = SessionLiveness(settings.idle_seconds, next(iter(self._letters.by_letter), ""))
         self._tasks = Tasks()
         self._day = ""
         self._warned_on: dt.date | None = None
@@ -136,6 +138,7 @@ class RootNetMode:
             await account.leave()
             await self._desks.leave(investor_id)
             if isinstance(error, AnswerLost | NotSent):
+                self._liveness.ask(session)
                 raise Refused(relay_reasons.counter_unavailable(why="(it broke during the login)")) from None
             raise
         finally:
@@ -198,17 +201,12 @@ class RootNetMode:
     async def stop(self) -> None:
         """Ask nothing any more."""
         await self._tasks.cancel()
+        await self._liveness.stop()
 
     async def _keep_alive(self) -> None:
-        loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(self._settings.idle_seconds / 2)
-            asked: set[RootNetSession] = set()
-            for account in tuple(self._accounts.values()):
-                quiet = loop.time() - account.session.idle_since >= self._settings.idle_seconds
-                if account.live and quiet and account.session not in asked:
-                    asked.add(account.session)
-                    await account.ask_whether_alive()
+            self._liveness.ask_quiet(self._sessions(), self._accounts.values())
 
     def _sessions(self) -> Iterator[RootNetSession]:
         return iter({account.session for account in self._accounts.values()})

@@ -283,3 +283,47 @@ async def test_a_refused_subscription_is_no_wrong_password(tmp_path: Path) -> No
             with pytest.raises(Refused) as refused:
                 await made.attach()
         assert (refused.value.refusal.reason, refused.value.refusal.code) == ("refused_by_counter", code)
+
+
+async def test_a_session_on_which_a_login_is_not_answered_is_asked_whether_it_is_alive(tmp_path: Path) -> None:
+    """One that is half dead says nothing to the next login either: it is broken off, and comes back."""
+    async with rig(ONE, tmp_path, answer_seconds=0.3) as made:
+        made.command("cts_ignore", msg_type=10011)
+        made.command("cts_ignore", msg_type=11003)
+        with pytest.raises(Refused):
+            await made.attach()
+        await made.until(lambda: made.simulated.front.counts.connections == 2, "there is another connection")
+        await made.until(lambda: made.counter.ready, "the operator is logged in")
+
+
+async def test_a_session_that_answers_outlives_a_login_that_is_not_answered(tmp_path: Path) -> None:
+    """What one account's login is not worth to the counter is no affair of the others."""
+    async with rig(ONE, tmp_path, answer_seconds=0.3) as made:
+        await made.attach(OTHER)
+        made.command("cts_ignore", msg_type=10011)
+        with pytest.raises(Refused):
+            await made.attach()
+        await made.until(lambda: "ReqQryInstrument" in made.simulated.front.counts.by_method, "it was asked")
+        await made.attach()
+        assert made.simulated.front.counts.connections == 1
+
+
+async def test_an_operator_without_accounts_is_asked_something(tmp_path: Path) -> None:
+    """Its connection would be cut in silence otherwise, and the first login of the morning would find out."""
+    async with rig(ONE, tmp_path, idle_seconds=0.1, answer_seconds=0.3) as made:
+        counts = made.simulated.front.counts
+        await made.until(lambda: "ReqQryInstrument" in counts.by_method, "it was asked")
+        made.command("cts_ignore", msg_type=11003)
+        await made.until(lambda: counts.connections == 2, "there is another connection")
+        await made.until(lambda: made.counter.ready, "the operator is logged in")
+
+
+async def test_a_silent_session_delays_no_question_to_another(tmp_path: Path) -> None:
+    """Each is asked by itself."""
+    async with rig(MANY, tmp_path, idle_seconds=0.1, answer_seconds=60.0) as made:
+        made.command("cts_ignore", msg_type=16002)
+        asked = made.simulated.front.counts.by_method
+        await made.attach()
+        await made.until(lambda: asked.get("ReqQryTradingAccount") == 1, "the first was asked, and has no answer")
+        await made.attach(OTHER)
+        await made.until(lambda: asked["ReqQryTradingAccount"] > 1, "the second was asked")
