@@ -96,17 +96,26 @@ async def refused_in_time(terminal: RelayTerminal) -> None:
 
 
 async def known_after_a_kill(site: Site, collectors: Collectors, order_ref: str) -> None:
-    """Another process of the relay knows whose the order was, by its number on disk."""
-    await site.relay.kill()
+    """Another process of the relay knows whose the order was, by its number on disk; and which order a key names."""
+    order = buy(WILL_REST)
+    async with site.terminal() as terminal:
+        await log_in_at_cts(terminal, BUYER, collectors)
+        keyed = await terminal.requests.order_insert(order, client_order_key="over-the-kill")
+        await status_of(keyed.order_ref, "3", terminal.orders())
+        before = site.called("ReqOrderInsert")
+        await site.relay.kill()
     await site.relay.start()
     async with site.terminal() as terminal:
         info = await log_in_at_cts(terminal, BUYER, collectors)
         found = (await terminal.requests.qry_order(ctp.QryOrder())).rows
+        repeated = await terminal.requests.order_insert(order, client_order_key="over-the-kill")
         again = await trade(terminal)
 
-    assert order_ref in {row.order_ref for row in found}
+    assert {order_ref, keyed.order_ref} <= {row.order_ref for row in found}
     assert info.session_id
     assert again.volume == 1
+    assert repeated.outcome.first_order_ref == keyed.order_ref
+    assert site.called("ReqOrderInsert") == before + 1  # the one that traded
 
 
 async def nothing_without_information(site: Site) -> None:

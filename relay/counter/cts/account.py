@@ -9,7 +9,7 @@ The day is read after every login: subscribed first, then all orders and trades 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -49,8 +49,15 @@ class RootNetAccount:
     """A `translated.native.NativeSession`, and a user of its session."""
 
     def __init__(
-        self, session: RootNetSession, login: TerminalLogin, desk: AccountDesk, evidence: Evidence, tools: QueryTools
+        self,
+        session: RootNetSession,
+        login: TerminalLogin,
+        desk: AccountDesk,
+        evidence: Evidence,
+        tools: QueryTools,
+        came_back: Callable[[RootNetAccount], None],
     ) -> None:
+        """`came_back` is called when the account is live again after a break."""
         self.session = session
         self.link: TranslatedLink | None = None
         """given by the mode, once there is one"""
@@ -61,6 +68,7 @@ class RootNetAccount:
         """the latest login's"""
         self._login = login
         self._desk = desk
+        self._came_back = came_back
         self._evidence = evidence
         self._tools = tools
         self._acct_id = login.report.investor.investor_id
@@ -76,6 +84,11 @@ class RootNetAccount:
     @property
     def live(self) -> bool:
         return self._is_in and self.session.live
+
+    @property
+    def day(self) -> str:
+        """The latest login's."""
+        return self._day
 
     @property
     def acct_id(self) -> str:
@@ -192,6 +205,7 @@ class RootNetAccount:
         if self.link is not None and self._is_in:
             self.link.see(replace(self.link.attached, trading_day=self._day))
             self.link.live(day_changed=self.day_changed)
+            self._came_back(self)
 
     def over(self, reason: str, cause: LinkCause) -> None:
         """See `session.SessionUser`."""

@@ -96,6 +96,7 @@ class RootNetMode:
         self._liveness = SessionLiveness(settings.idle_seconds, next(iter(self._letters.by_letter), ""))
         self._tasks = Tasks()
         self._day = ""
+        self._newest_day = ""
         self._warned_on: dt.date | None = None
 
     @property
@@ -123,7 +124,7 @@ class RootNetMode:
         """Log this terminal's account in on a live session, and give it a link. Raises Refused."""
         investor_id = login.report.investor.investor_id
         desk = self._desks.enter(investor_id)
-        account = RootNetAccount(session, login, desk, self._parts.evidence, self._query_tools)
+        account = RootNetAccount(session, login, desk, self._parts.evidence, self._query_tools, self._found_day)
         session.joining.append(account)
         try:
             await account.log_in()
@@ -134,6 +135,7 @@ class RootNetMode:
             self._accounts[login.session] = account
             desk.welcome(link, from_now=login.from_now)
             session.users.append(account)
+            self._found_day(account)
         except BaseException as error:
             await account.leave()
             await self._desks.leave(investor_id)
@@ -144,6 +146,14 @@ class RootNetMode:
         finally:
             session.joining.remove(account)
         return link
+
+    def _found_day(self, account: RootNetAccount) -> None:
+        """A session may outlive its day, with the old book: one login at a newer day breaks off all that are behind, once."""
+        if account.day <= self._newest_day:
+            return
+        day = self._newest_day = account.day
+        for session in {one.session for one in self._accounts.values() if one.live and one.day < day}:
+            session.break_off(f"the trading day is {day}")
 
     def _attached(self, session: RootNetSession, account: RootNetAccount, investor_id: str) -> Attached:
         now = dt.datetime.now(_CHINA)

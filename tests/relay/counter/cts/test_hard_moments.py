@@ -327,3 +327,20 @@ async def test_a_silent_session_delays_no_question_to_another(tmp_path: Path) ->
         await made.until(lambda: asked.get("ReqQryTradingAccount") == 1, "the first was asked, and has no answer")
         await made.attach(OTHER)
         await made.until(lambda: asked["ReqQryTradingAccount"] > 1, "the second was asked")
+
+
+@both_modes
+async def test_one_login_at_a_new_day_brings_the_sessions_that_outlived_the_old_one(mode: Mode, tmp_path: Path) -> None:
+    """They would go on with the book of the day before; those that are at the new day go on."""
+    async with rig(mode, tmp_path) as made:
+        one = await made.attach()
+        made.command("cts_alter", msg_type=10011, changes={"data.acctInfo.sysDate": "20261124"}, times=0)
+        two = await made.attach(OTHER)
+        back = await one.wait("live")
+        tried = made.simulated.front.counts.connections
+        three = await made.attach(OTHER)
+
+    assert back.day_changed
+    assert {terminal.link.attached.trading_day for terminal in (one, two, three)} == {"20261124"}
+    assert "recovering" not in [name for name, _ in three.got]
+    assert made.simulated.front.counts.connections == tried + (mode is MANY)
