@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from ctprelay.v1 import terminal_pb2
 from relay.cli.reader import Reader
+from relay.counter.description_words import CAPABILITIES, LEVELS
 from relay.outside_text import shown
 
 _MIND = "yellow"
@@ -27,15 +28,26 @@ def counter_lines(offered: terminal_pb2.CounterDescription, reader: Reader) -> I
             _MIND if unmapped else "",
         )
     if offered.levels:
-        words = (f"{one.name} {reader('通', 'up') if one.up else reader('断', 'down')}" for one in offered.levels)
+        words = (
+            f"{_spoken(one.name, LEVELS, reader)} {reader('通', 'up') if one.up else reader('断', 'down')}"
+            for one in offered.levels
+        )
         down = any(not (one.up or one.of_terminal) for one in offered.levels)
         yield reader("登录层次", "levels of login"), "  ".join(words), _MIND if down else ""
     if offered.capabilities:
-        yield reader("可用业务", "capabilities"), ", ".join(map(shown, offered.capabilities)), ""
+        yield (
+            reader("可用业务", "capabilities"),
+            ", ".join(_spoken(word, CAPABILITIES, reader) for word in offered.capabilities),
+            "",
+        )
     if offered.wanted:
         required = reader("必需", "required")
         words = (shown(one.kind) + (f" ({required})" if one.required else "") for one in offered.wanted)
         yield reader("要求采集", "collected info"), ", ".join(words), ""
+
+
+def _spoken(word: str, chinese: Mapping[str, str], reader: Reader) -> str:
+    return shown(reader(chinese.get(word, word), word))
 
 
 def exchange_words(one: terminal_pb2.Exchange) -> str:

@@ -16,6 +16,7 @@ from relay.console.refusal_words import refusal_title
 from relay.console.relay_state import BigState, Say, big_state, in_words, kind_of, takes_logins, whys
 from relay.console.spoken import Moment, as_time, clock, date, day_text, number, size
 from relay.console.words import Language
+from relay.counter import description_words
 
 CERTIFICATE_WARNING_DAYS = 30
 _MOST_REASONS, _MOST_ALARMS = 7, 5
@@ -328,21 +329,27 @@ def _relay(relay: WatchedRelay, looked: Looked) -> RelayShown:
         f"{number(sessions.get('total'))} / {number(sessions.get('most'))}" if relay.reachable else "–",
         str(versions.get("ctp-relay") or "–"),
         as_time(str(process.get("started_at", ""))),
-        (*_offered(counter.get("described") or {}, say), *_libraries((counter, status.get("market_data") or {}))),
+        (*_offered(counter.get("described") or {}, looked), *_libraries((counter, status.get("market_data") or {}))),
     )
 
 
-def _offered(offered: Mapping[str, Any], say: Callable[..., str]) -> Iterable[str]:
+def _offered(offered: Mapping[str, Any], looked: Looked) -> Iterable[str]:
     """What stands behind the relay: product, exchanges and boards, levels of login, what may be done, what is collected."""
+    say, chinese = looked.say, looked.language is Language.ZH
     yield " ".join(str(offered[name]) for name in ("system", "version", "product") if offered.get(name))
     exchanges = [_exchange(one) for one in offered.get("exchanges", [])]
     if exchanges:
         yield f"{say('overview.exchanges')} {', '.join(exchanges)}"
-    levels = [f"{one['name']} {'✓' if one.get('up') else '✗'}" for one in offered.get("levels", [])]
+    names = description_words.LEVELS if chinese else {}
+    levels = [
+        f"{names.get(one['name'], one['name'])} {'✓' if one.get('up') else '✗'}" for one in offered.get("levels", [])
+    ]
     if levels:
         yield f"{say('overview.levels')} {', '.join(levels)}"
     if offered.get("capabilities"):
-        yield f"{say('overview.capabilities')} {', '.join(offered['capabilities'])}"
+        names = description_words.CAPABILITIES if chinese else {}
+        words = (names.get(word, word) for word in offered["capabilities"])
+        yield f"{say('overview.capabilities')} {', '.join(words)}"
     wanted = [str(one["kind"]) for one in offered.get("wanted", [])]
     if wanted:
         yield f"{say('overview.wanted')} {', '.join(wanted)}"

@@ -44,7 +44,7 @@ from relay.tasks import Tasks
 
 _log = structlog.get_logger(__name__)
 _FIRST_PAUSE = 0.2
-_LEVELS = ("connection", "middleware", "operator")
+LOGIN_LEVELS = ("connection", "middleware", "operator")
 _SHORT = 128
 
 
@@ -232,7 +232,7 @@ class BridgeCounter:
         for kind in TroubleKind:
             self._parts.faults.end(kind.value)
         ahead = self._parts.clock.offset
-        described = _described(opening, exchanges, up=len(_LEVELS))
+        described = _described(opening, exchanges, up=len(LOGIN_LEVELS))
         days = f" · {reply.licence_days} 天 days" if reply.HasField("licence_days") else ""
         self._registered.register(
             replace(
@@ -325,5 +325,5 @@ def _described(opening: pb.OpenReply, exchanges: tuple[Exchange, ...], *, up: in
         exchanges=exchanges,
         product=shown(product[:_SHORT]),
         library_sha256=shown(opening.library_sha256[:_SHORT]),
-        levels=tuple(LoginLevel(name, up=place < up) for place, name in enumerate(_LEVELS)),
+        levels=tuple(LoginLevel(name, up=place < up) for place, name in enumerate(LOGIN_LEVELS)),
     )

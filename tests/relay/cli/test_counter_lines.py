@@ -35,8 +35,8 @@ def test_a_counter_is_described_in_both_languages() -> None:
     ]
     assert [color for _, _, color in english] == ["", "yellow", "yellow", "", ""]
     assert [(what, how) for what, how, _ in chinese[2:]] == [
-        ("登录层次", "connection 通  operator 断"),
-        ("可用业务", "queries"),
+        ("登录层次", "连接 通  操作员 断"),
+        ("可用业务", "查询"),
         ("要求采集", "hundsun (必需), ctp"),
     ]
 

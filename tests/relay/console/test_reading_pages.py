@@ -68,8 +68,8 @@ async def test_the_overview_says_what_happened_today(busy: Office) -> None:
     for said in (
         "cts 1 RootNet 5",
         "交易所 SHFE=S(futures)",
-        "登录层次 connection ✓, operator ✗",
-        "可用业务 orders, queries",
+        "登录层次 连接 ✓, 操作员 ✗",
+        "可用业务 报单, 查询",
     ):
         assert said in words, said
     assert "要求采集 cts:*" in words
