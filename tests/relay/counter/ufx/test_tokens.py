@@ -192,9 +192,9 @@ async def test_servers_are_tried_in_turn(rig: Rig) -> None:
     for servers in ((first, second), (second, first)):
         object.__setattr__(rig.settings, "servers", servers)
         await rig.command("ufx_stop_first")  # type: ignore[misc]
+        before = rig.counter.front.counts.connections
         rig.line.try_now()
-        await until(lambda: not rig.line.live)
-        await until(lambda: rig.line.live)
+        await until(lambda n=before: rig.counter.front.counts.connections > n and rig.line.live)  # type: ignore[misc]
 
     assert not rig.faults.stands(Fault.FRONT_DOWN)
 
