@@ -48,7 +48,7 @@ _ROWS: dict[int, tuple[str, ...]] = {
         "report_kind_not_offered_by_counter", "protocol_unsupported", "unexpected_message", "resume_not_proved",
         "trading_codes_unknown", "account_unknown", "cancelled_before_sent", "order_key_reused", "order_key_in_doubt",
         "day_limit_reached", "investor_day_limit_reached", "outcome_unknown", "too_many_instruments", "market_data_full",
-        "refused_by_market_data",
+        "refused_by_market_data", "refused_by_counter", "account_not_at_counter", "address_not_offered_by_counter",
     ),
 }  # fmt: skip
 _BY_REASON = {reason: number for number, reasons in _ROWS.items() for reason in reasons}

@@ -20,6 +20,7 @@ from relay.counter.port import Mode
 from simcounter import demo_accounts
 from simcounter.session import Session
 from terminal_client import CallRefused, CounterRejected, RelayTerminal
+from terminal_client.errors import NativeWords
 from tests.e2e.binding_under_test import CHOSEN
 from tests.e2e.site import Site, eventually
 
@@ -69,9 +70,9 @@ class Watched:
         dispatch, front = self.terminal._dispatch, self.site.counter.front
         deliver, call = dispatch.event, front._call
 
-        def event(item: events_pb2.Event) -> None:
+        def event(item: events_pb2.Event, native: NativeWords | None) -> None:
             self._events.append(item)
-            deliver(item)
+            deliver(item, native)
 
         def hear(session: Session, method: str, frame: Frame) -> None:
             struct = CATALOG.structs[CATALOG.methods[method].struct]
