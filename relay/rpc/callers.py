@@ -58,10 +58,14 @@ class Callers:
 
         self._server = await asyncio.start_unix_server(accept, sock=listening)
 
-    async def stop(self) -> None:
-        """Accept no more, and end what is left; idempotent."""
+    def close(self) -> None:
+        """Accept no more; idempotent."""
         if self._server is not None:
             self._server.close()
+
+    async def stop(self) -> None:
+        """Accept no more, and end what is left; idempotent."""
+        self.close()
         await self._tasks.cancel()
 
     def person_at(self, peer: str) -> Person:

@@ -28,6 +28,8 @@ _LONGEST_PATH = 107
 _INNER = ".grpc"
 """what the name of gRPC's own socket ends with; it stands beside the control socket"""
 _MOST_CALLS = 4 * MOST_CALLERS
+_FAREWELL_SECONDS = 3.0
+"""for calls that were asked before the end; a stream is cut after them"""
 
 
 class ControlSocket:
@@ -64,9 +66,10 @@ class ControlSocket:
         await self._callers.start(listening, self._inner)
 
     async def stop(self) -> None:
-        """Serve no more, and leave no socket behind."""
+        """Answer what was asked, serve no more, and leave no socket behind."""
+        self._callers.close()
+        await self._server.stop(_FAREWELL_SECONDS)  # answers on their way still pass the callers' connections
         await self._callers.stop()
-        await self._server.stop(1.0)
         for path in (self._path, self._inner):
             path.unlink(missing_ok=True)
 

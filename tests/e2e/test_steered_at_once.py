@@ -47,7 +47,7 @@ async def callers_of(site: Site) -> AsyncIterator[list[AdminClient]]:
 
 async def test_every_call_is_answered_and_the_last_one_holds(start_site: StartRelay) -> None:
     """Nothing breaks inside, every action has one entry, and three drains at once end the process once, in order."""
-    site = await start_site(Mode.MANY_TO_MANY, relay__drain_seconds=8.0)
+    site = await start_site(Mode.MANY_TO_MANY, relay__drain_seconds=3.0)
     done = Counter[str]()
     async with callers_of(site) as callers:
         came, refused = await _acted_at_once(site, callers, done)
@@ -111,9 +111,9 @@ async def _comes_and_goes(site: Site, investor_id: str, refused: set[str], over:
 
 
 async def _drained_by_all(callers: list[AdminClient], done: Counter[str]) -> None:
-    """Every one of them, and others meanwhile; none of these ends the session that the drain waits for."""
+    """Every one of them, and others meanwhile."""
     drain = pb.DrainRequest(asking=WHY)
-    others = ["locks_lift", "logins_pause", "reload"]
+    others = ["session_kick", "logins_pause", "reload"]
     answers = await asyncio.gather(
         *(client.drain(drain) for client in callers[:3]),
         *(ACTS[name](callers[3]) for name in others),

@@ -9,7 +9,7 @@ import pytest
 from simcounter.tmdb import MonitoringKey
 
 
-@pytest.fixture(scope="package", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def one_key() -> Iterator[None]:
     key = MonitoringKey.generate()
     with pytest.MonkeyPatch.context() as patch:
