@@ -13,6 +13,7 @@ from typing import Any
 from relay.counter.cts.session import CounterGreeting
 from relay.counter.cts.wire import text_of
 from relay.counter.cts.words import CURRENCIES, EXCHANGE_NAMES, UNMAPPED, ExchangeLetters
+from relay.counter.description import COUNTER, SETTINGS
 from relay.counter.port import Board, CounterDescription, Exchange, LoginLevel, OfferedLimit, Pushes, WantedInfo
 
 SYSTEM = "cts"
@@ -20,7 +21,6 @@ WANTED = (WantedInfo("cts:*"),)
 """which vendor's, each account says at its login; some want none"""
 _FUTURES = Board("futures", "期货 Futures", "9")
 """creditFundFlag 9"""
-_COUNTER, _SETTINGS = "counter", "settings"
 
 
 def before_login(
@@ -32,7 +32,7 @@ def before_login(
     return CounterDescription(
         system=SYSTEM,
         version=version,
-        exchanges=tuple(_known(letters, letter, _SETTINGS) for letter in letters.by_letter),
+        exchanges=tuple(_known(letters, letter, SETTINGS) for letter in letters.by_letter),
         requests=requests,
         capabilities=("orders", "queries"),
         levels=(*levels, LoginLevel("account", up=False, of_terminal=True)),
@@ -89,7 +89,7 @@ def _exchanges(letters: ExchangeLetters, rows: Iterable[Mapping[str, Any]]) -> I
         letter = text_of(row, "exchId")[:8]
         if letter and letter not in seen:
             seen.add(letter)
-            yield _known(letters, letter, _COUNTER)
+            yield _known(letters, letter, COUNTER)
 
 
 def _known(letters: ExchangeLetters, letter: str, source: str) -> Exchange:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from relay.counter.description import COUNTER, SETTINGS
 from relay.counter.port import (
     CTP,
     Board,
@@ -30,7 +31,6 @@ WANTED = (
 )
 _BOARDS = {"a": "投机 Speculation", "b": "套期保值 Hedging", "c": "套利 Arbitrage"}
 """futu_invest_type; names are ours for what the book lists, others keep their code"""
-_COUNTER, _SETTINGS = "counter", "settings"
 
 
 def before_login(
@@ -43,7 +43,7 @@ def before_login(
     return CounterDescription(
         system=SYSTEM,
         version=f"T2SDK {library[0]}",
-        exchanges=tuple(_exchange(markets, number, (), _SETTINGS) for number in markets.by_number),
+        exchanges=tuple(_exchange(markets, number, (), SETTINGS) for number in markets.by_number),
         requests=requests,
         capabilities=CAPABILITIES,
         library_sha256=library[1],
@@ -79,7 +79,7 @@ def _exchanges(markets: MarketNumbers, portfolios: Sequence[UfxRow]) -> Iterable
         for number in listed:
             boards.setdefault(number[:8], {}).update(dict.fromkeys(_listed(row.get("futu_invest_type", ""))))
     for number, types in boards.items():
-        yield _exchange(markets, number, tuple(types), _COUNTER)
+        yield _exchange(markets, number, tuple(types), COUNTER)
 
 
 def _listed(text: str) -> list[str]:
