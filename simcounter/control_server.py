@@ -76,7 +76,7 @@ class ControlServer:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.add(writer)
         try:
-            while line := await asyncio.wait_for(reader.readline(), IDLE_SECONDS):
+            while line := await _next_line(reader):
                 writer.write(json.dumps(await self.answer(line), ensure_ascii=False).encode() + b"\n")
                 await writer.drain()
         except (TimeoutError, ConnectionError, ValueError):
@@ -100,6 +100,11 @@ class ControlServer:
         except (ValueError, TypeError, KeyError, AttributeError, OSError) as error:
             said = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
             return {"ok": False, "error": said}
+
+
+async def _next_line(reader: asyncio.StreamReader) -> bytes:
+    async with asyncio.timeout(IDLE_SECONDS):
+        return await reader.readline()
 
 
 async def send_command(address: str, command: str, arguments: dict[str, Any], timeout_seconds: float = 10.0) -> Any:

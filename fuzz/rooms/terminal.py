@@ -110,7 +110,8 @@ async def _talk(streams: list[list[pb.RelayBatch]]) -> None:
     link = RelayLink(endpoint, dispatch, _DEADLINES, _credentials)
     link._entrance._channel = _HostileChannel(streams)  # type: ignore[assignment]  # noqa: SLF001 - in the place of gRPC's
     try:
-        await asyncio.wait_for(link.log_in(await _credentials()), 10)
+        async with asyncio.timeout(10):
+            await link.log_in(await _credentials())
     except TerminalError as error:
         promise(_PASSWORD not in str(error) and _AUTH_CODE not in str(error), "an error shows no secret")
         promise(link.state is State.IDLE, "after a login that failed another may be tried")

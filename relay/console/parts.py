@@ -52,7 +52,8 @@ class Work:
         self._waiting += 1
         try:
             future = asyncio.get_running_loop().run_in_executor(self._executor, work)
-            return await asyncio.wait_for(future, seconds or self._seconds)
+            async with asyncio.timeout(seconds or self._seconds):
+                return await future
         except TimeoutError:
             raise TooBusy from None
         finally:

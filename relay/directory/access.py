@@ -45,7 +45,8 @@ class DirectoryAccess:
         self._waiting += 1
         try:
             future = asyncio.get_running_loop().run_in_executor(self._executor, work)
-            return await asyncio.wait_for(future, self._timeout)
+            async with asyncio.timeout(self._timeout):
+                return await future
         except TimeoutError:
             raise DirectoryUnavailable(f"no answer within {self._timeout:g} s") from None
         except SQLAlchemyError as error:

@@ -169,7 +169,8 @@ class Ledger:
             self._day.hear(data.get("trading_day"))
         done = self._put(kind, session, canonical(data), spooled=False)
         try:
-            await asyncio.wait_for(done, self._commit_timeout)
+            async with asyncio.timeout(self._commit_timeout):
+                await done
         except TimeoutError:
             raise LedgerUnavailable(f"no commit within {self._commit_timeout:g} s") from None
 
@@ -184,7 +185,8 @@ class Ledger:
         except LedgerUnavailable:
             return  # counted
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(done, self._commit_timeout)
+            async with asyncio.timeout(self._commit_timeout):
+                await done
 
     def _put(self, kind: str, session: str, text: str, *, spooled: bool) -> asyncio.Future[None]:
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()

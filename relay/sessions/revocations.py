@@ -40,7 +40,8 @@ class Revocations:
         """Look when a change is announced, and every so many seconds, for ever; `sessions` is iterated anew each time."""
         while True:
             try:
-                await asyncio.wait_for(self._changed.wait(), seconds)
+                async with asyncio.timeout(seconds):
+                    await self._changed.wait()
             except TimeoutError:
                 await self.look(sessions)
             else:

@@ -60,6 +60,8 @@ _log = structlog.get_logger(__name__)
 STOPPING = Ending(EndKind.RELAY_STOPPING)
 
 _CROWD = 10
+_END_SECONDS = 30.0
+"""what the sessions that are left may take together to log out at the counter; the process ends in any case"""
 _UNDO_SECONDS = 10.0
 """what a refused login may take to log out at the counter, when the time to drain is over already"""
 
@@ -233,7 +235,12 @@ class Sessions:
         for login in self._entering.values():
             login.until.reschedule(now)
         await _all_set([session.ended for session in self] + entering, seconds)
-        await asyncio.gather(*(session.end(STOPPING) for session in self))
+        last = list(self)
+        for session in last:
+            session.end_soon(STOPPING)
+        await _all_set([session.ended for session in last], _END_SECONDS)
+        if left := [session.identity.session for session in last if not session.ended.is_set()]:
+            _log.error("sessions_not_ended", sessions=left, seconds=_END_SECONDS)
         await _all_set(entering, _UNDO_SECONDS)
 
     async def _enter(self, applicant: Applicant, entering: _Entering) -> TerminalSession:

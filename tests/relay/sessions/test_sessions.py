@@ -399,6 +399,25 @@ async def test_draining_waits_for_terminals_and_then_ends_the_rest(kept: KeptEvi
     assert len(house.sessions) == 0
 
 
+async def test_a_session_that_does_not_end_does_not_keep_the_process(
+    kept: KeptEvidence, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others are ended, and the log names the one that is left."""
+    loop, house = HandLoop(), House(kept)
+    stuck, other = await house.sessions.admit(applicant("s-1")), await house.sessions.admit(applicant("s-2"))
+    monkeypatch.setattr(house.counter.links[0], "detach", lambda _reason: asyncio.Event().wait())
+    with capture_logs() as log:
+        draining = asyncio.ensure_future(house.sessions.drain(1.0))
+        await settled()
+        await loop.move(2)
+        assert not draining.done()
+        await loop.move(60)
+        await draining
+
+    assert (stuck.ended.is_set(), other.ended.is_set()) == (False, True)
+    assert [line["sessions"] for line in log if line["event"] == "sessions_not_ended"] == [["s-1"]]
+
+
 async def test_draining_an_empty_relay_takes_no_time(kept: KeptEvidence) -> None:
     """There is nobody to wait for."""
     await asyncio.wait_for(House(kept).sessions.drain(3600), 5)

@@ -204,7 +204,8 @@ class OrdersInDatabase:
         done: asyncio.Future[_T] = asyncio.get_running_loop().create_future()
         self._put(_DatabaseQuestion(work, done), urgent=True)
         try:
-            return await asyncio.wait_for(done, self._answer_seconds)
+            async with asyncio.timeout(self._answer_seconds):
+                return await done
         except TimeoutError:
             raise Refused(relay_reasons.shared_orders_unavailable()) from None
 

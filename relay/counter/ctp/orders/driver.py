@@ -221,7 +221,8 @@ class OrderDriver:
         if isinstance(call, Refusal):
             raise Refused(call)
         try:
-            return (await asyncio.wait_for(self._wait_for(call), 2 * OWN_SECONDS)).return_code
+            async with asyncio.timeout(2 * OWN_SECONDS):
+                return (await self._wait_for(call)).return_code
         except TimeoutError:
             return NEVER_ANSWERED
 

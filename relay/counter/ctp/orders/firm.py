@@ -59,11 +59,12 @@ class FirmQuestions:
         found: FirstOrder | Refusal | None = None
         entry = None
         try:
+            if self._shared is not None and ask.name is not None:
+                entry = await self._shared.named(ask.name)
+            # Last: a claim that was made is handed to the call, and nothing comes between that could lose it.
             if self._shared is not None and ask.content:
                 investor = ask.call.link.lane.identity.investor_id
                 found = await self._shared.claim(investor, ask.call.order_key, ask.content)
-            if self._shared is not None and ask.name is not None:
-                entry = await self._shared.named(ask.name)
         except Refused as refused:
             found = refused.refusal
         except Exception:  # noqa: BLE001 - the call must be answered whatever happens

@@ -206,7 +206,8 @@ class CtpSession:
         self._logged_out.clear()
         if self.steps.log_out(self.next_request_id()) == 0:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._logged_out.wait(), _LOGOUT_SECONDS)
+                async with asyncio.timeout(_LOGOUT_SECONDS):
+                    await self._logged_out.wait()
 
     async def _renew(self) -> None:
         await self._log_out()  # the counter may hold it for logged in, whatever it answered
@@ -267,8 +268,7 @@ class CtpSession:
             self._emit(step)
 
     async def _carry_out(self, known: events.Event) -> None:
-        before = self._machine.state
-        decision = self._machine.on(known)
+        before, decision = self._machine.state, self._machine.on(known)
         self._tools.watch.happened(self.name, known, decision, operator=self._report is None)
         if self._machine.state is not before:
             self.changed_at = self._loop.time()

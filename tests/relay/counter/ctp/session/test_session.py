@@ -499,3 +499,27 @@ async def test_closing_an_unfinished_login_only_releases(played: Played) -> None
     assert "ReqUserLogout" not in played.counter.api.steps
     assert played.counter.api.released
     assert session._machine.state is LifeState.ENDED
+
+
+# The end in the middle of something ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("turns", range(5))
+async def test_an_end_that_meets_the_answer_to_a_renewals_logout_comes(played: Played, turns: int) -> None:
+    """A terminal leaves while its session is renewed: whichever comes first, nothing of it is left running."""
+    session = await played.open()
+    await items(session)
+    played.counter.mood.silent = {"ReqUserLogout"}
+    session.renew("an operator asked for it")
+    await settled()
+    (api,) = played.counter.apis
+    played.counter.mood.silent = set()
+
+    api.answer("ReqUserLogout", api.called[-1].request_id)
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    closing = asyncio.ensure_future(session.close())
+    async with asyncio.timeout(5):
+        await closing
+
+    assert [one.released for one in played.counter.apis] == [True] * len(played.counter.apis)
