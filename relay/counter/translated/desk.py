@@ -6,7 +6,8 @@ its answer. In many-to-many each link has a native session of its own, in many-t
 What may happen in which order: `add` a link; `rebuilt` after each login of a native session, with all that its counter
 says of the day; in between `heard_order` and `heard_trade`, answers, and calls. A call is carried out in two steps. The first
 does not wait, so the calls of one terminal are sent in their order: checked, on disk, given to the native session, and
-its result set. The second waits for the answer, in a task.
+its result set. The second waits for the answer, in a task. Before both, a call whose key the firm's other processes may know
+waits for them in `key_lines`, with what its terminal sends behind it.
 
 What holds between two events:
 
@@ -28,6 +29,7 @@ from relay.counter.ctp.identity.scope import Identity
 from relay.counter.ctp.lanes.refs import RefSpace, greatest_ref, parse_ref
 from relay.counter.port import CallOutcome, CounterEvent, NativeError, TerminalCall
 from relay.counter.translated.book import AccountBook, Notice, shape_of
+from relay.counter.translated.key_lines import KeyLines
 from relay.counter.translated.link import Detach, TranslatedLink
 from relay.counter.translated.names import content_of, name_of
 from relay.counter.translated.native import NativeSession, Row
@@ -65,6 +67,7 @@ class AccountDesk:
         self._answers: dict[int, asyncio.Future[None]] = {}
         """by id of the order: done with its answer"""
         self._tasks = Tasks()
+        self._lines = KeyLines(tools.names, self._carry_out_later, self._tasks)
 
     def __iter__(self) -> Iterator[TranslatedLink]:
         return iter(tuple(self._links))
@@ -89,6 +92,7 @@ class AccountDesk:
         """The terminal is gone; idempotent."""
         if link in self._links:
             self._links.remove(link)
+        self._lines.forget(link)
 
     async def stop(self) -> None:
         """Wait for no answer any more."""
@@ -171,11 +175,8 @@ class AccountDesk:
         if refusal is not None:
             return _refused(refusal)
         pending.result.add_done_callback(lambda _: _left(link, read))
-        try:
-            self._begin(pending)
-        except Exception:  # noqa: BLE001 - the call must be answered whatever happens
-            _log.exception("request_not_taken", session=link.session)
-            pending.refused(call_reasons.outcome_unknown())
+        if not self._lines.takes(pending):
+            self._carry_out(pending)
         return pending.result
 
     def _why_not(self, link: TranslatedLink, read: ReadCall, call: TerminalCall) -> Refusal | None:
@@ -186,6 +187,21 @@ class AccountDesk:
         if read.is_question and call.request_id in link.questions:
             return call_reasons.request_id_in_use(request_id=call.request_id)
         return None
+
+    def _carry_out_later(self, pending: TakenCall) -> None:
+        """It waited, and could be carried out before it did."""
+        refusal = self._why_not(pending.link, pending.read, pending.call)
+        if refusal is not None:
+            pending.refused(refusal)
+        else:
+            self._carry_out(pending)
+
+    def _carry_out(self, pending: TakenCall) -> None:
+        try:
+            self._begin(pending)
+        except Exception:  # noqa: BLE001 - the call must be answered whatever happens
+            _log.exception("request_not_taken", session=pending.link.session)
+            pending.refused(call_reasons.outcome_unknown())
 
     def _begin(self, pending: TakenCall) -> None:
         match pending.read.method:
@@ -208,9 +224,7 @@ class AccountDesk:
                 pending.refused(first)
                 return
             if first is not None:
-                pending.sent(
-                    first_order_ref=first.order_ref, first_front_id=first.front, first_session_id=first.session
-                )
+                pending.repeated(first)
                 return
         ref = self._reference(link, values)
         refusal = (

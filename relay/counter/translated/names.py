@@ -14,6 +14,7 @@ from relay.counter.ctp.lanes.order_keys import FirstOrder, digest
 from relay.counter.ctp.lanes.ref_map import MapEntry
 from relay.counter.ctp.lanes.refs import RefSpace
 from relay.counter.ctp.order_map.file import OrderMapFile
+from relay.counter.ctp.order_map.in_database import OrdersInDatabase
 from relay.counter.translated.values import SentName, Values
 from relay.refusals import call_reasons
 from relay.refusals.refusal import Refusal
@@ -45,8 +46,17 @@ class OrderNames:
         for entry in self._map.load():
             self._know(entry)
 
+    @property
+    def shared(self) -> OrdersInDatabase | None:
+        """What the firm's relay processes share of their orders; None where there is only this one."""
+        return self._map.shared
+
+    @property
+    def trading_day(self) -> str:
+        return self._map.trading_day
+
     def first(self, investor_id: str, key: str, content: bytes) -> FirstOrder | Refusal | None:
-        """The order a client_order_key named first, None where it is new."""
+        """The order a client_order_key named first, None where it is new in this process."""
         return self._map.order_keys.first(investor_id, key, content)
 
     def used_by(self, investor_id: str) -> int:

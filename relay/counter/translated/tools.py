@@ -9,6 +9,7 @@ from time import perf_counter
 from typing import Protocol, TypeVar
 
 from relay.counter.ctp.delivery.day_use import DayUse
+from relay.counter.ctp.lanes.order_keys import FirstOrder
 from relay.counter.ctp.orders.limits import LinkLimits
 from relay.counter.port import CallOutcome, TerminalCall
 from relay.counter.translated.events import EventMaker
@@ -91,10 +92,26 @@ class TakenCall:
     read: ReadCall
     taken_at: float = field(default_factory=perf_counter)
     result: asyncio.Future[CallOutcome] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    claimed: bool = False
+    """its key is this process's own until its claim is released"""
+    held: CallOutcome | None = None
+    """of a call with a claim: its result, which the firm's other processes cannot know of yet"""
 
     def sent(self, **facts: object) -> None:
-        if not self.result.done():
-            self.result.set_result(CallOutcome(0, **facts))  # type: ignore[arg-type]
+        outcome = CallOutcome(0, **facts)  # type: ignore[arg-type]
+        if self.claimed:
+            self.held = outcome
+        elif not self.result.done():
+            self.result.set_result(outcome)
+
+    def repeated(self, first: FirstOrder) -> None:
+        """Its key named this order before: nothing is sent."""
+        self.sent(first_order_ref=first.order_ref, first_front_id=first.front, first_session_id=first.session)
+
+    def give_held(self) -> None:
+        """The other processes can know of it."""
+        if self.held is not None and not self.result.done():
+            self.result.set_result(self.held)
 
     def refused(self, refusal: Refusal) -> None:
         if not self.result.done():
