@@ -24,15 +24,16 @@ async def relay_pair(
     counter: SimulatedCounter,
     database_url: str = "",
     settings: Mapping[str, object] | None = None,
+    process: type[RelayProcess] = RelayProcess,
 ) -> AsyncIterator[tuple[Site, Site]]:
-    """Both relays, serving. With `database_url` they share it and the key of their terminals' auth codes."""
+    """Both relays, serving. With `database_url` they share it and the key of their terminals' auth codes; `process` is of the counter's system."""
     relays: list[RelayProcess] = []
     try:
         for number in (1, 2):
             own = {"relay__name": f"relay-{number}", **(settings or {})}
             if database_url:
                 own["ledger__url"] = database_url
-            relay = RelayProcess(directory / f"pair-{number}", mode, counter.address, tls, own)
+            relay = process(directory / f"pair-{number}", mode, counter.address, tls, own)
             if database_url and relays:
                 relay.state_dir.mkdir(mode=0o700)
                 shutil.copy2(relays[0].state_dir / SECRETS_KEY, relay.state_dir / SECRETS_KEY)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
 from ctprelay.ctp.v1 import structs_pb2 as ctp
 from relay.counter.port import Mode
+from simcounter.config import CounterConfig
+from simcounter.counter import SimulatedCounter
 from terminal_client import CallRefused, LoginRejected, RelayTerminal
 from terminal_client.collectors import Collectors
 from terminal_client.subscriptions import Subscription
-from tests.e2e.cts_relay import REPORTED, collectors_in, cts_site, log_in_at_cts
+from tests.e2e.cts_relay import REPORTED, CtsRelayProcess, collectors_in, cts_site, log_in_at_cts
+from tests.e2e.relay_pair import relay_pair
 from tests.e2e.relay_process import TlsFiles
 from tests.e2e.secrecy import leaks
 from tests.e2e.site import INVESTORS, WILL_FILL, WILL_REST, Site, buy, counter_state, first, trade
@@ -116,6 +120,35 @@ async def known_after_a_kill(site: Site, collectors: Collectors, order_ref: str)
     assert again.volume == 1
     assert repeated.outcome.first_order_ref == keyed.order_ref
     assert site.called("ReqOrderInsert") == before + 1  # the one that traded
+
+
+@pytest.mark.postgres
+async def test_a_key_orders_once_at_both_relays(tls: TlsFiles, tmp_path: Path, postgres_url: str) -> None:
+    """Sent to both at once, and repeated where the terminal goes when the first relay is killed."""
+    order, collectors = buy(WILL_REST), collectors_in(tmp_path)
+    async with (
+        SimulatedCounter(CounterConfig(system="cts")) as counter,
+        relay_pair(Mode.MANY_TO_MANY, tls, tmp_path, counter, postgres_url, process=CtsRelayProcess) as (one, other),
+        other.terminal() as there,
+    ):
+        await log_in_at_cts(there, BUYER, collectors)
+        async with one.terminal() as here:
+            name = await log_in_at_cts(here, BUYER, collectors)
+            sent = await here.requests.order_insert(order, client_order_key="K1")
+            calls = (at.requests.order_insert(order, client_order_key="K2") for at in (here, there))
+            raced = await asyncio.gather(*calls, return_exceptions=True)
+            await one.relay.kill()
+        again = (await there.requests.order_insert(order, client_order_key="K1")).outcome
+        second = (await there.requests.order_insert(order, client_order_key="K2")).outcome
+        await trade(there)
+        called = other.called("ReqOrderInsert")
+
+    refused = [one.refusal.reason for one in raced if isinstance(one, CallRefused)]
+    assert (again.first_front_id, again.first_session_id) == (name.front_id, name.session_id)
+    assert again.first_order_ref == sent.order_ref
+    assert second.first_order_ref
+    assert set(refused) <= {"order_key_in_doubt"}
+    assert called == 3
 
 
 async def nothing_without_information(site: Site) -> None:

@@ -18,6 +18,7 @@ from ctprelay.ctp.v1 import events_pb2
 from relay.counter.adapter_parts import AdapterParts
 from relay.counter.clock_watch import ClockWatch
 from relay.counter.ctp.order_map.file import OrderMapFile
+from relay.counter.ctp.order_map.in_database import OrdersInDatabase
 from relay.counter.cts.modes import make_counter
 from relay.counter.port import (
     CollectedInfo,
@@ -125,10 +126,20 @@ class Terminal:
 class Rig:
     """A counter, and the adapter in front of it."""
 
-    def __init__(self, counter: SimulatedCounter, mode: Mode, directory: Path, settings: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        counter: SimulatedCounter,
+        mode: Mode,
+        directory: Path,
+        settings: Mapping[str, Any],
+        *,
+        number: int = 7,
+        shared: OrdersInDatabase | None = None,
+    ) -> None:
+        """`number` is the relay process's; `shared` is what it shares with the firm's others."""
         self.simulated = counter
         self.evidence, self.notes, self.faults = KeptEvidence(), Notes(), Faults()
-        self.order_map = OrderMapFile(directory / "order_map")
+        self.order_map = OrderMapFile(directory / "order_map", shared)
         self._names = itertools.count(1)
         self.terminals: list[Terminal] = []
         everything = Settings(
@@ -142,7 +153,7 @@ class Rig:
         )
         self.parts = AdapterParts(
             settings=everything,
-            number=7,
+            number=number,
             evidence=self.evidence,
             faults=self.faults,
             alarms=Alarms(),

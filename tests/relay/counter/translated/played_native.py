@@ -95,8 +95,11 @@ class Notes:
 class Bench:
     """A desk with what it needs; `heard` reads what a link's terminal got."""
 
-    def __init__(self, directory: Path, *, number: int = 7, most: int = 100, total: int = 1000) -> None:
-        self.order_map = OrderMapFile(directory)
+    def __init__(
+        self, directory: Path, *, number: int = 7, most: int = 100, total: int = 1000, shared: Any = None
+    ) -> None:
+        """`shared`: what the firm's processes share of their orders."""
+        self.order_map = OrderMapFile(directory, shared)
         self.names = OrderNames(self.order_map, number)
         self.notes = Notes()
         lanes = itertools.count(1)
