@@ -12,7 +12,7 @@ from ctpabi.catalog.data import load_catalog
 from fuzz.mutations import any_bytes, json_text
 from fuzz.targets import Play, promise
 from relay.counter.cts.from_native import MOST, RowReader, UnreadableRow
-from relay.counter.cts.wire import MAX_TEXT, CtsReply, LineBuffer, WireFault, read_reply
+from relay.counter.cts.wire import MAX_TEXT, CtsReply, LineBuffer, WireFault, error_of, read_reply
 from relay.counter.cts.words import ExchangeLetters
 from relay.counter.translated.book import AccountBook
 from relay.counter.translated.events import EventMaker
@@ -43,7 +43,7 @@ def _lines(parts: list[bytes]) -> list[bytes]:
 
 def _check_reply(reply: CtsReply) -> None:
     promise(type(reply.msg_type) is int and type(reply.request_id) is int, "ids are numbers")
-    promise(len(reply.text) <= MAX_TEXT and len(reply.code) <= 64, "texts are bounded")
+    promise(len(error_of(reply).text) <= MAX_TEXT and len(reply.code) <= 64, "texts are bounded")
     promise(isinstance(reply.data, dict), "data is an object")
 
 

@@ -18,10 +18,20 @@ import structlog
 from relay.counter.cts.from_native import UnreadableRow, trading_day
 from relay.counter.cts.line import RootNetLine
 from relay.counter.cts.looking import OrderLooks
-from relay.counter.cts.queries import AccountQueries, QueryTools, error_of
+from relay.counter.cts.queries import AccountQueries, QueryTools
 from relay.counter.cts.session import RootNetSession
 from relay.counter.cts.to_native import LOCAL, cancel_info, order_info, order_refusal
-from relay.counter.cts.wire import ACCOUNT_LOGIN, CANCEL, COLLECT_FIRST, MAX_TEXT, ORDER, SUBSCRIBE, CtsReply, text_of
+from relay.counter.cts.wire import (
+    ACCOUNT_LOGIN,
+    CANCEL,
+    COLLECT_FIRST,
+    MAX_TEXT,
+    ORDER,
+    SUBSCRIBE,
+    CtsReply,
+    error_of,
+    text_of,
+)
 from relay.counter.port import Evidence, LinkCause, NativeError, TerminalLogin
 from relay.counter.translated.desk import AccountDesk
 from relay.counter.translated.link import TranslatedLink
@@ -145,7 +155,7 @@ class RootNetAccount:
             "operationMAC": report.mac_address,
         }
         reply = await self._try_login(fields, "terminal_report", report.as_evidence())
-        said = {"return_code": 0} if reply.ok else {"return_code": 1, "native": error_of(reply).as_evidence()}
+        said = {"return_code": 0} if reply.ok else {"return_code": 1, "native": self._error(reply).as_evidence()}
         await self._evidence.record("terminal_report_result", self._login.session, {"call": "10011", **said})
         if reply.code == COLLECT_FIRST and not reply.ok:
             raise Refused(self._refusal(reply))
@@ -159,7 +169,7 @@ class RootNetAccount:
         return await self.session.ask(ACCOUNT_LOGIN, request)
 
     async def _answered(self, reply: CtsReply) -> None:
-        said = {"error_id": 0} if reply.ok else {"error_id": 1, "native": error_of(reply).as_evidence()}
+        said = {"error_id": 0} if reply.ok else {"error_id": 1, "native": self._error(reply).as_evidence()}
         day = trading_day(text_of(_object(reply.data, "acctInfo"), "sysDate")) if reply.ok else ""
         facts = {"call": "10011", **said, **({"trading_day": day} if day else {})}
         await self._evidence.record("counter_login_answer", self._login.session, facts)
@@ -168,7 +178,15 @@ class RootNetAccount:
         """Without codes in the settings every refused login counts as a wrong password; what comes after it does not."""
         codes = self._tools.settings.wrong_password_codes
         wrong = reply.code in codes or (not codes and reply.msg_type == ACCOUNT_LOGIN)
-        return counter_reasons.refused_in_own_words(error_of(reply), wrong_login=wrong)
+        return counter_reasons.refused_in_own_words(self._error(reply), wrong_login=wrong)
+
+    def _error(self, reply: CtsReply) -> NativeError:
+        """Of a request that had the password."""
+        password = self._login.password
+        try:
+            return error_of(reply, (password, self.session.hidden(password)))
+        except NotSent:  # the connection is gone, and what the password was on it
+            return error_of(reply, (password,))
 
     async def _subscribe(self, sub_type: str) -> None:
         request = {

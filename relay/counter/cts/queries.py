@@ -12,9 +12,8 @@ import structlog
 from relay.counter.cts.from_native import RowReader, UnreadableRow
 from relay.counter.cts.session import RootNetSession, rows_of
 from relay.counter.cts.to_native import page
-from relay.counter.cts.wire import FUTURES, FUTURES_FUNDS, ORDERS, POSITIONS, TRADES, CtsReply, text_of
+from relay.counter.cts.wire import FUTURES, FUTURES_FUNDS, ORDERS, POSITIONS, TRADES, error_of, text_of
 from relay.counter.cts.words import ExchangeLetters
-from relay.counter.port import NativeError
 from relay.counter.translated.native import Row
 from relay.counter.translated.values import NativeRefused, OrderState, TradeState, Values
 from relay.settings.cts_section import CtsSettings
@@ -150,8 +149,3 @@ class AccountQueries:
             except UnreadableRow as error:
                 self._complaints.unreadable(of, error)
         return found
-
-
-def error_of(reply: CtsReply) -> NativeError:
-    """What the counter said of a refusal."""
-    return NativeError(reply.code, reply.text)

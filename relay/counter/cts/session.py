@@ -22,8 +22,8 @@ import structlog
 from relay.counter.cts import machine
 from relay.counter.cts.line import RootNetLine, dial
 from relay.counter.cts.passwords import can_be_hidden, check_passkey, hide
-from relay.counter.cts.wire import CONNECT, DISCONNECT, OPERATOR_LOGIN, CtsReply, WireFault, text_of
-from relay.counter.port import Evidence, LinkCause, NativeError
+from relay.counter.cts.wire import CONNECT, DISCONNECT, OPERATOR_LOGIN, CtsReply, WireFault, error_of, text_of
+from relay.counter.port import Evidence, LinkCause
 from relay.counter.translated.values import AnswerLost, NotSent
 from relay.faults.faults import Faults
 from relay.faults.table import Fault
@@ -254,7 +254,7 @@ class RootNetSession:
         if not reply.ok:
             if resume:
                 return machine.ResumeRefused()
-            return machine.Failed(counter_reasons.refused_in_own_words(NativeError(reply.code, reply.text)))
+            return machine.Failed(counter_reasons.refused_in_own_words(error_of(reply)))
         try:
             self._passkey = check_passkey(reply.data.get("passkey"))
         except WireFault as fault:
@@ -291,8 +291,9 @@ class RootNetSession:
         if not can_be_hidden(password):
             return self._operator_failed("(the operator's password is not ASCII)", "", for_person=True)
         await self._parts.evidence.record("counter_login", self.name, shown)
-        reply = await self.ask(OPERATOR_LOGIN, {"optId": self._operator.user_id, "password": self.hidden(password)})
-        error = NativeError(reply.code, reply.text)
+        hidden = self.hidden(password)
+        reply = await self.ask(OPERATOR_LOGIN, {"optId": self._operator.user_id, "password": hidden})
+        error = error_of(reply, (password, hidden))
         said = {"error_id": 0} if reply.ok else {"error_id": 1, "native": error.as_evidence()}
         await self._parts.evidence.record("counter_login_answer", self.name, {**shown, **said})
         if not reply.ok:

@@ -6,13 +6,17 @@ Everything here is from outside. A line that is no answer ends the connection, w
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from relay.counter.port import NativeError
+from relay.counter.translated.hiding import LONGEST_SECRET, without_secrets
 
 MAX_LINE = 1 << 20
 MAX_TEXT = 500
 """characters of an error's text that are kept"""
+MAX_CODE = 64
 
 CONNECT, DISCONNECT, ACCOUNT_LOGIN, SUBSCRIBE, OPERATOR_LOGIN = 10000, 10001, 10011, 10012, 10021
 FUTURES, ORDER, CANCEL, FUTURES_FUNDS = 11003, 15001, 15002, 16002
@@ -37,6 +41,7 @@ class CtsReply:
     ok: bool
     code: str = ""
     text: str = ""
+    """as it came, which may repeat a secret: `error_of` has what may be shown"""
     is_last: bool = True
     data: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
@@ -72,11 +77,16 @@ def read_reply(line: bytes) -> CtsReply:
         request_id,
         session_id=text_of(head, "sessionId"),
         ok=_succeeded(respond),
-        code=text_of(respond, "errorCode")[:64],
-        text=text_of(respond, "errorMsg")[:MAX_TEXT],
+        code=text_of(respond, "errorCode")[:MAX_CODE],
+        text=text_of(respond, "errorMsg")[: MAX_TEXT + LONGEST_SECRET],
         is_last=str(respond.get("lastFlag")).lower() in {"true", "1"},
         data=data if isinstance(data, dict) else {},
     )
+
+
+def error_of(reply: CtsReply, secrets: Collection[str] = ()) -> NativeError:
+    """What the counter said of a refusal, without these secrets of the request."""
+    return NativeError(without_secrets(reply.code, secrets, MAX_CODE), without_secrets(reply.text, secrets, MAX_TEXT))
 
 
 def _object(value: object, name: str) -> dict[str, Any]:
