@@ -6,11 +6,12 @@ where a firm knows no better.
 
 from __future__ import annotations
 
+import datetime as dt
 import ipaddress
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from relay.settings.section import Section
 from relay.settings.values import Address, Seconds, split_list
@@ -38,6 +39,12 @@ def _ipv4(value: str) -> str:
     return value
 
 
+def _clock(value: str) -> str:
+    if value:
+        dt.datetime.strptime(value, "%H:%M")  # noqa: DTZ007 - a time of day
+    return value
+
+
 Market = Annotated[str, AfterValidator(_market)]
 
 
@@ -54,6 +61,24 @@ class UfxSettings(Section):
     )
     license_file: Path | None = Field(
         default=None, description="the firm's licence file for T2SDK; Hundsun gives it for one program"
+    )
+    safe_level: Literal["none", "pwd", "ssl"] = Field(
+        default="none",
+        description="the library's safe level, as Hundsun says; pwd and ssl were never tried with a server",
+    )
+    safe_client_id: str = Field(default="", max_length=255, description="the library's client_id; needed by pwd")
+    safe_password_file: Path | None = Field(
+        default=None,
+        description="file with the library's comm_pwd (needed by pwd), or with ssl the password of safe_certificate",
+    )
+    safe_certificate: Path | None = Field(
+        default=None,
+        description="file with the relay's certificate and key for the library, as Hundsun gives it; needed by ssl",
+    )
+    safe_authority: Path | None = Field(
+        default=None,
+        description="with ssl: certificate of the authority that the counter's certificate is checked against; default:"
+        " the library checks none",
     )
     relay_ip_address: Annotated[str, AfterValidator(_ipv4)] = Field(
         default="127.0.0.1", description="IPv4 address that the operator's own login in many_to_one states"
@@ -101,9 +126,30 @@ class UfxSettings(Section):
         description="seconds in which the day of every account is read again, because the library does not say when its session"
         " with the message center was lost and pushes with it; 0: never",
     )
+    night_from: Annotated[str, AfterValidator(_clock)] = Field(
+        default="20:00",
+        description='time in China from which it is the trading day of the next weekday; "": a day ends at midnight. Holidays'
+        " are not known",
+    )
+    day_from_orders: bool = Field(
+        default=True,
+        description="entrust_date in the rows of the day's orders is the trading day, and wins over night_from and the"
+        " calendar; false where it is the date in the calendar",
+    )
     connect_seconds: Seconds = Field(default=10.0, description="seconds a connection may take")
     answer_seconds: Seconds = Field(default=10.0, description="seconds an answer may take")
     reconnect_seconds: Seconds = Field(default=5.0, description="seconds between a break and the next try to connect")
     heartbeat_seconds: Annotated[int, Field(ge=5)] = Field(
         default=5, description="seconds between two heartbeats of the connection"
     )
+
+    @model_validator(mode="after")
+    def _is_safe_enough(self) -> Self:
+        needed: dict[str, dict[str, object]] = {
+            "pwd": {"safe_client_id": self.safe_client_id, "safe_password_file": self.safe_password_file},
+            "ssl": {"safe_certificate": self.safe_certificate},
+        }
+        missing = [name for name, value in needed.get(self.safe_level, {}).items() if not value]
+        if missing:
+            raise ValueError(f"safe_level {self.safe_level} needs {' and '.join(missing)}")
+        return self

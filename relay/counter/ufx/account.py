@@ -5,14 +5,16 @@ terminal, with that terminal's information, and trades the investor's account. P
 difference under which token it was sent.
 
 The day is read after every login and after pushes may have been lost: subscribed first, then queried, so that nothing falls
-between. A token that died is replaced once: RECOVERING, one login, LIVE; where that is refused, the link ends.
+between. A token that died is replaced once: RECOVERING, one login, LIVE; where that is refused, the link ends. An order that the
+counter answers with a dead token is in doubt until the day was read under the next one. The connection is everybody's: it is
+broken off where a second question is unanswered, and not at the first.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, replace
 
 import structlog
@@ -22,6 +24,7 @@ from relay.counter.translated.desk import AccountDesk
 from relay.counter.translated.link import TranslatedLink
 from relay.counter.translated.native import Row
 from relay.counter.translated.values import AnswerLost, KnownOrder, NativeRefused, NewOrder, NotSent, OrderState, Values
+from relay.counter.ufx.days import TradingDays
 from relay.counter.ufx.described import trades_futures
 from relay.counter.ufx.from_native import UfxRowReader, UfxRowUnreadable, text_of
 from relay.counter.ufx.line import UfxLine
@@ -47,8 +50,7 @@ class AccountTools:
     settings: UfxSettings
     markets: MarketNumbers
     reader: UfxRowReader
-    today: Callable[[], str]
-    """the trading day, YYYYMMDD"""
+    days: TradingDays
 
 
 class UfxAccount:
@@ -73,6 +75,8 @@ class UfxAccount:
         who: Values = {"BrokerID": investor.broker_id, "InvestorID": investor.investor_id}
         self._queries = TokenQueries(token, tools.reader, who)
         self._subscribed = False
+        self._way = 0
+        """which the subscription is of"""
         self._is_in = False
         self._renewing = False
         self._unread = self._reading = False
@@ -82,6 +86,11 @@ class UfxAccount:
     @property
     def live(self) -> bool:
         return self._is_in and self._line.live
+
+    @property
+    def day(self) -> str:
+        """The latest login's."""
+        return self._day
 
     @property
     def questions(self) -> asyncio.Lock:
@@ -98,18 +107,26 @@ class UfxAccount:
         """Token, accounts, topic, the day so far. Raises Refused, AnswerLost, NotSent."""
         password = await self.token.log_in()
         try:
+            before = self.account_code
             await self._find_account()
-            self._tools.reader.of_day(self._tools.today())
-            self._begin_day(self._tools.today())
+            if before != self.account_code:
+                self._line.hearers.remove(before, self._investor_id, self)
+            await self._find_day()
+            self._line.hearers.add(self.account_code, self._investor_id, self)
             await self._line.subscribe(self.token.owner.operator_no, password)
+            self._way = self._line.way
             self._subscribed = True
             await self._read_day()
         except NativeRefused as refused:
             raise Refused(counter_reasons.refused_in_own_words(refused.error)) from None
         self._is_in = True
 
-    def _begin_day(self, day: str) -> None:
+    async def _find_day(self) -> None:
         """Another terminal of the account may have brought the desk to it: what counts is this one's own day before."""
+        if not self._tools.days.knows(self.account_code):
+            self._tools.days.heard(self.account_code, await self._queries.dates())
+        day = self._tools.days.today()
+        self._tools.reader.of_day(day)
         self._desk.begin_day(day)
         self.day_changed, self._day = self._day not in {"", day}, day
 
@@ -134,6 +151,7 @@ class UfxAccount:
         async with self._questions:
             doubts = self._desk.doubts()
             orders, trades, is_whole = await self._queries.day()
+        self._tools.days.heard(self.account_code, [order.insert_date for order in orders])
         await self._desk.rebuilt(orders, trades, doubts if is_whole else ())
 
     # As a user of the line ------------------------------------------------------------------------------------
@@ -146,6 +164,7 @@ class UfxAccount:
         """See `LineUser`."""
         was, self._is_in = self._is_in, False
         self._subscribed = False
+        self._tools.days.forget(self.account_code)
         self.token.forget()
         if was and self.link is not None:
             self.link.recovering(reason, cause)
@@ -163,16 +182,14 @@ class UfxAccount:
             self.link.end(reason, cause)
 
     def heard(self, row: UfxRow) -> None:
-        """See `LineUser`."""
-        if text_of(row, "account_code") != self.account_code or not self.account_code:
-            return
+        """See `PushHearer`."""
         try:
             kind = text_of(row, "msgtype")
             if kind == TRADED:
                 if self._desk.heard_trade(self._tools.reader.trade(row)):
                     self._read_soon()
             elif kind == CANCEL_FAILED:
-                error = NativeError(CANCEL_FAILED, text_of(row, "fail_cause")[:200], FUNCTION_LEVEL)
+                error = NativeError(CANCEL_FAILED, self._cause(row), FUNCTION_LEVEL)
                 self._desk.cancel_failed(*self._tools.reader.contract(row), error)
             else:
                 self._desk.heard_order(self._tools.reader.push(row))
@@ -180,8 +197,11 @@ class UfxAccount:
             unreadable(error)
             self._read_soon()
 
+    def _cause(self, row: UfxRow) -> str:
+        return self.token.without_token(text_of(row, "fail_cause"))
+
     def missed(self, operator_no: str) -> None:
-        """See `LineUser`."""
+        """See `PushHearer`."""
         if operator_no in {"", self.token.owner.operator_no}:
             self._read_soon()
 
@@ -193,14 +213,23 @@ class UfxAccount:
             self._tasks.start(self._read_again(), f"day of {self._session}")
 
     async def _read_again(self) -> None:
+        """Unanswered, it is asked once more, where the counter answers something small."""
+        way = self._line.way
         try:
             while self._unread:
                 self._unread = False
-                await self._read_day()
+                try:
+                    await self._read_day()
+                except AnswerLost:
+                    self._unread = True
+                    _log.info("ufx_day_not_read", session=self._session, code="")
+                    if not await self.keep_alive():
+                        self._line.break_off("the counter does not answer", way)
+                        return
         except NativeRefused as refused:
             self._not_read(refused.error)
-        except (AnswerLost, NotSent):
-            self._line.break_off("the counter does not answer")
+        except NotSent:
+            pass  # the login that comes reads it
         finally:
             self._reading = self._unread = False
 
@@ -221,41 +250,54 @@ class UfxAccount:
 
     # The token ------------------------------------------------------------------------------------------------
 
-    async def keep_alive(self) -> None:
-        """10000; where it is refused, the token is dead."""
+    async def keep_alive(self) -> bool:
+        """10000; where it is refused, the token is dead. False: no answer came."""
         try:
             reply = await self.token.send(Ufx.HEARTBEAT)
         except NotSent:
-            return
+            return True
         except AnswerLost:
             _log.info("ufx_heartbeat_lost", session=self._session)
-            return
+            return False
         if reply.error is not None:
             await self.renew(reply.error)
+        return True
 
     async def renew(self, error: NativeError) -> None:
         """The token is dead: one new login; see the module."""
         if self._renewing or not self._is_in:
             return
-        self._renewing, self._is_in = True, False
+        self._renewing, self._is_in, way = True, False, self._line.way
         why = f"[{error.code}] {error.text}"
         _log.warning("ufx_token_dead", session=self._session, code=error.code)
         if self.link is not None:
             self.link.recovering(relay_reasons.counter_unavailable(why=why).told_text, LinkCause.CONNECTION_LOST)
         try:
-            async with self._line.renewals:
-                await self._unsubscribe()
-                await self.log_in()
+            await self._log_in_anew()
         except (Refused, LedgerUnavailable) as refused:
             self.over(
                 getattr(refused, "refusal", relay_reasons.ledger_unavailable()).told_text, LinkCause.COUNTER_REFUSED
             )
-        except (AnswerLost, NotSent):
-            self._line.break_off("the counter does not answer")
+        except AnswerLost:
+            self._line.break_off("the counter does not answer", way)
+        except NotSent:
+            pass  # the connection is gone, and comes back with a login
         else:
             self.back()
+            if self._desk.doubts():
+                self._read_soon()
         finally:
             self._renewing = False
+
+    async def _log_in_anew(self) -> None:
+        """Once more where it is not answered: whether the counter is there, one lost answer does not say."""
+        async with self._line.renewals:
+            await self._unsubscribe()
+            try:
+                await self.log_in()
+            except AnswerLost:
+                await self._unsubscribe()
+                await self.log_in()
 
     def _look_at(self, error: NativeError | None) -> None:
         """Whether an answer says that the token is dead."""
@@ -266,6 +308,7 @@ class UfxAccount:
         """The terminal is gone."""
         await self._tasks.cancel()
         self._is_in = False
+        self._line.hearers.remove(self.account_code, self._investor_id, self)
         with contextlib.suppress(NotSent):
             await self._unsubscribe()
         await self.token.log_out()
@@ -273,7 +316,7 @@ class UfxAccount:
     async def _unsubscribe(self) -> None:
         if self._subscribed:
             self._subscribed = False
-            await self._line.unsubscribe(self.token.owner.operator_no)
+            await self._line.unsubscribe(self.token.owner.operator_no, self._way)
 
     # Orders ---------------------------------------------------------------------------------------------------
 
@@ -296,6 +339,8 @@ class UfxAccount:
             self._read_soon()
             raise
         self._look_at(reply.error)
+        if reply.error is not None and self.token.is_dead(reply.error):
+            raise AnswerLost  # what became of it, the day says under the next token
         if reply.error is not None:
             raise NativeRefused(reply.error)
         number = text_of(reply.rows[0], "entrust_no") if reply.rows else ""
@@ -318,9 +363,7 @@ class UfxAccount:
             raise NativeRefused(reply.error)
         row = reply.rows[0] if reply.rows else {}
         if text_of(row, "success_flag") != _TAKEN:
-            raise NativeRefused(
-                NativeError(text_of(row, "success_flag"), text_of(row, "fail_cause")[:200], FUNCTION_LEVEL)
-            )
+            raise NativeRefused(NativeError(text_of(row, "success_flag"), self._cause(row), FUNCTION_LEVEL))
         try:
             async with self._questions:
                 return await self._queries.order(order.state.native_id)

@@ -11,6 +11,8 @@ way: after a break the counter may know the old tokens, but whether it does is n
   library's own heartbeat decides about it.
 * A login that must not be tried again with the same password (`NeedsPerson`) stops the way until a person asks.
 * A topic is subscribed once for each operator with a terminal here, and again after a kick.
+* Ways have numbers. Who finds that a way is no good says which one: where that is over already, nothing is broken off.
+* A subscription that its login was cancelled in is waited for and given back.
 """
 
 from __future__ import annotations
@@ -25,8 +27,12 @@ from typing import Protocol
 import structlog
 
 from relay.counter.port import LinkCause
+from relay.counter.translated.hiding import without_secrets
 from relay.counter.translated.values import AnswerLost, NotSent
-from relay.counter.ufx.replies import UfxReply, UfxRow, UnreadableReply, read_reply
+from relay.counter.ufx.from_native import text_of
+from relay.counter.ufx.pushes import PushHearers
+from relay.counter.ufx.replies import MAX_CAUSE, UfxReply, UnreadableReply, read_reply
+from relay.counter.ufx.safe_level import SAFE_SECRETS
 from relay.counter.ufx.t2.callbacks import T2Answer
 from relay.counter.ufx.t2.connection import CallLost, T2Connection, T2Failed, T2Options
 from relay.counter.ufx.t2.library import T2Library
@@ -42,6 +48,8 @@ from relay.tasks import Tasks
 _log = structlog.get_logger(__name__)
 _CLOSE_SECONDS = 5.0
 _RENEWALS = 2
+_SECRET = ("password", "user_token")
+"""fields of requests"""
 
 
 class NeedsPerson(Exception):
@@ -69,12 +77,6 @@ class LineUser(Protocol):
     def over(self, reason: str, cause: LinkCause) -> None:
         """It does not come back."""
 
-    def heard(self, row: UfxRow) -> None:
-        """A push, maybe another's."""
-
-    def missed(self, operator_no: str) -> None:
-        """Pushes of this operator, or with "" of any, may have been lost: the day is to be read again."""
-
 
 @dataclass(frozen=True, slots=True)
 class LineParts:
@@ -85,6 +87,8 @@ class LineParts:
     faults: Faults
     folder: Path
     client_name: str
+    safe: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """see `T2Options`"""
 
 
 @dataclass(slots=True)
@@ -101,6 +105,9 @@ class UfxLine:
 
     def __init__(self, parts: LineParts) -> None:
         self.users: list[LineUser] = []
+        self.hearers = PushHearers()
+        self.way = 1
+        """the number of the present way, or of the next one between two"""
         self.why_not: Refusal | None = relay_reasons.counter_unavailable(why="not connected yet")
         self.phase = "connecting"
         self.changed_at = asyncio.get_running_loop().time()
@@ -126,12 +133,13 @@ class UfxLine:
         connection = self._connection
         if connection is None or not connection.is_up:
             raise NotSent
-        return self._answered(connection.call(function, write_pack(tables)), function)
+        secrets = {row[name] for table in tables for row in table for name in _SECRET if row.get(name)}
+        return self._answered(connection.call(function, write_pack(tables)), function, secrets)
 
-    async def _answered(self, answer: asyncio.Future[T2Answer], function: int) -> UfxReply:
+    async def _answered(self, answer: asyncio.Future[T2Answer], function: int, secrets: set[str]) -> UfxReply:
         try:
             async with asyncio.timeout(self._parts.settings.answer_seconds):
-                return read_reply(await answer)
+                return read_reply(await answer, secrets)
         except UnreadableReply as error:
             _log.warning("ufx_answer_unreadable", function=function, why=str(error))
             raise AnswerLost from error
@@ -142,13 +150,33 @@ class UfxLine:
 
     async def subscribe(self, operator_no: str, password: str) -> None:
         """Pushes of this operator from now on. Raises Refused, NotSent."""
+        taking = asyncio.get_running_loop().create_task(self._take_topic(operator_no, password))
+        try:
+            await asyncio.shield(taking)
+        except asyncio.CancelledError:
+            self._tasks.start(self._give_back(taking, operator_no, self.way), f"topic of {operator_no} given back")
+            raise
+
+    async def _take_topic(self, operator_no: str, password: str) -> None:
+        way = self.way
         async with self._topics_lock:
             use = self._topics.get(operator_no)
             if use is None:
                 check = {"login_operator_no": operator_no, "password": password}
-                self._topics[operator_no] = TopicUse(await self._subscribed(operator_no, check), 1, check)
+                number = await self._subscribed(operator_no, check)
+                if way != self.way:
+                    raise NotSent
+                self._topics[operator_no] = TopicUse(number, 1, check)
             else:
                 use.users += 1
+
+    async def _give_back(self, taking: asyncio.Task[None], operator_no: str, way: int) -> None:
+        """The login was cancelled; the library subscribes all the same, and cannot be stopped on the way."""
+        try:
+            await taking
+        except (Refused, NotSent):
+            return
+        await self.unsubscribe(operator_no, way)
 
     async def _subscribed(self, operator_no: str, check: Mapping[str, str]) -> int:
         connection = self._connection
@@ -159,14 +187,15 @@ class UfxLine:
                 TOPIC, {TOPIC_FILTER: operator_no}, check, self._parts.settings.answer_seconds
             )
         except (T2Failed, TimeoutError) as error:
-            why = f"({TOPIC}: {error})" if isinstance(error, T2Failed) else f"({TOPIC}: no answer)"
+            said = without_secrets(str(error), (check["password"],), MAX_CAUSE)
+            why = f"({TOPIC}: {said})" if isinstance(error, T2Failed) else f"({TOPIC}: no answer)"
             raise Refused(relay_reasons.counter_unavailable(why=why)) from None
 
-    async def unsubscribe(self, operator_no: str) -> None:
-        """One user less; the last one ends the subscription."""
+    async def unsubscribe(self, operator_no: str, way: int) -> None:
+        """One user of this way less; the last one ends the subscription."""
         async with self._topics_lock:
             use, connection = self._topics.get(operator_no), self._connection
-            if use is None:
+            if use is None or way != self.way:
                 return
             use.users -= 1
             if not use.users:
@@ -176,6 +205,7 @@ class UfxLine:
                         await connection.unsubscribe(use.number, self._parts.settings.answer_seconds)
 
     async def _subscribe_again(self, operator_no: str) -> None:
+        way = self.way
         async with self._topics_lock:
             use = self._topics.get(operator_no)
             if use is None:
@@ -183,13 +213,13 @@ class UfxLine:
             try:
                 use.number = await self._subscribed(operator_no, use.check)
             except (Refused, NotSent):
-                self.break_off(f"{TOPIC} was ended by the counter and is not taken again")
+                self.break_off(f"{TOPIC} was ended by the counter and is not taken again", way)
                 return
         self._missed(operator_no)
 
     def _missed(self, operator_no: str) -> None:
-        for user in tuple(self.users):
-            user.missed(operator_no)
+        for hearer in self.hearers:
+            hearer.missed(operator_no)
 
     # As the connection's owner ----------------------------------------------------------------------------------
 
@@ -209,14 +239,15 @@ class UfxLine:
             self._missed("")
             return
         for row in rows:
-            for user in tuple(self.users):
-                user.heard(row)
+            for hearer in self.hearers.of(text_of(row, "account_code")):
+                hearer.heard(row)
 
     def kicked(self, number: int, text: str) -> None:
         """See `T2Owner`."""
         for operator_no, use in self._topics.items():
             if use.number == number:
-                _log.warning("ufx_topic_ended", operator_no=operator_no, why=text[:200])
+                why = without_secrets(text, (use.check["password"],), MAX_CAUSE)
+                _log.warning("ufx_topic_ended", operator_no=operator_no, why=why)
                 self._tasks.start(self._subscribe_again(operator_no), f"topic of {operator_no}")
 
     # The way --------------------------------------------------------------------------------------------------
@@ -229,15 +260,18 @@ class UfxLine:
         """A person mended something, or wants the connection replaced."""
         self._person_asks.set()
         if self.live:
-            self.break_off("replaced by an operator of the relay")
+            self.break_off("replaced by an operator of the relay", self.way)
 
-    def stop_for_person(self, refusal: Refusal) -> None:
-        """End the connection; the next way begins when a person asks."""
-        self._needs_person = refusal
-        self.break_off("a person must mend something first")
+    def stop_for_person(self, refusal: Refusal, way: int) -> None:
+        """End this way, unless it is over; the next one begins when a person asks."""
+        if way == self.way:
+            self._needs_person = refusal
+            self.break_off("a person must mend something first", way)
 
-    def break_off(self, why: str) -> None:
-        """End the connection; the next way begins."""
+    def break_off(self, why: str, way: int) -> None:
+        """End this way, unless it is over already; the next one begins."""
+        if way != self.way:
+            return
         _log.warning("ufx_connection_given_up", why=why)
         self._lost.set()
 
@@ -280,13 +314,19 @@ class UfxLine:
         self._lost.clear()
         settings = self._parts.settings
         options = T2Options(
-            (server,), self._parts.client_name, self._parts.folder, settings.heartbeat_seconds, settings.license_file
+            (server,),
+            self._parts.client_name,
+            self._parts.folder,
+            settings.heartbeat_seconds,
+            settings.license_file,
+            self._parts.safe,
         )
         self._connection = T2Connection(self._parts.library, options, self)
         try:
             await self._connection.open(settings.connect_seconds)
         except (T2Failed, TimeoutError) as error:
-            return f"{server}: {error if isinstance(error, T2Failed) else 'no answer'}"
+            said = without_secrets(str(error), [self._parts.safe.get(name, "") for name in SAFE_SECRETS], MAX_CAUSE)
+            return f"{server}: {said if isinstance(error, T2Failed) else 'no answer'}"
         return ""
 
     async def _log_all_in(self) -> str:
@@ -314,6 +354,7 @@ class UfxLine:
         self._become("waiting" if needed is None else "stopped", needed or refusal)
         for user in tuple(self.users):
             user.broke(refusal.told_text, LinkCause.CONNECTION_LOST)
+        self.way += 1
         self._topics.clear()
         await self._close_connection()
 

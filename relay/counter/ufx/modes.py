@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import datetime as dt
 import itertools
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -41,11 +40,13 @@ from relay.counter.translated.reading import RequestReader
 from relay.counter.translated.tools import DeskTools
 from relay.counter.translated.values import AnswerLost, NotSent
 from relay.counter.ufx.account import AccountTools, UfxAccount
+from relay.counter.ufx.days import TradingDays, china_now, day_of
 from relay.counter.ufx.described import after_login, before_login
 from relay.counter.ufx.from_native import UfxRowReader
 from relay.counter.ufx.keeping import KeepAlive
 from relay.counter.ufx.line import LineParts, UfxLine
 from relay.counter.ufx.operator import UfxOperator
+from relay.counter.ufx.safe_level import safe_section
 from relay.counter.ufx.t2.library import LibraryRefused, load_t2
 from relay.counter.ufx.to_native import CARRIED, LOCAL, login_refusal
 from relay.counter.ufx.token import TokenOwner, UfxToken
@@ -58,7 +59,6 @@ from relay.settings.ufx_section import UfxSettings
 from relay.tasks import Tasks
 
 _log = structlog.get_logger(__name__)
-_CHINA = dt.timezone(dt.timedelta(hours=8))
 _LOOK_SECONDS = 1.0
 """between two looks at which tokens were silent for long"""
 
@@ -93,7 +93,10 @@ class UfxMode:
             next_lane=lambda: next(lanes),
         )
         self._desks = AccountDesks(parts.settings.counter.broker_id, tools)
-        self._account_tools = AccountTools(settings, self._markets, UfxRowReader(self._markets), _today)
+        self._days = TradingDays(
+            lambda: day_of(china_now(), settings.night_from), self._used_day, from_orders=settings.day_from_orders
+        )
+        self._account_tools = AccountTools(settings, self._markets, UfxRowReader(self._markets), self._days)
         self._accounts: dict[str, UfxAccount] = {}
         """by terminal session"""
         self._token_numbers = itertools.count(1)
@@ -210,6 +213,8 @@ class UfxMode:
             with contextlib.suppress(ValueError):
                 self._line.users.remove(account)
         await account.leave()
+        if not any(other.account_code == account.account_code for other in self._accounts.values()):
+            self._days.forget(account.account_code)
         await self._desks.leave(investor_id)
 
     def _who(self, login: TerminalLogin) -> tuple[str, Callable[[], Awaitable[str]]]:
@@ -223,18 +228,18 @@ class UfxMode:
         return UfxToken(line, owner, next(self._token_numbers), self._settings, self._parts.evidence)
 
     def _attached(self, account: UfxAccount, investor_id: str) -> Attached:
-        now = dt.datetime.now(_CHINA)
+        now = china_now()
         offered = after_login(
             self.registered.description,
             self._markets,
             account.portfolios,
             account.token.version,
-            _today(),
+            account.day,
             now.isoformat(timespec="seconds"),
         )
         self.registered.register(offered)
         return Attached(
-            trading_day=_today(),
+            trading_day=account.day,
             login_time=now.strftime("%H:%M:%S"),
             front_id=0,
             session_id=0,
@@ -260,11 +265,22 @@ class UfxMode:
             await asyncio.sleep(look)
             if not self.ready:
                 continue
+            self._turn_day()
             by_token = {account.token: account for account in self._kept() if account.token.is_in}
             for token in self._keep.due(by_token, loop.time(), look):
                 account = by_token[token]  # type: ignore[index]
                 token.used_at = loop.time()  # type: ignore[misc]
                 self._tasks.start(account.keep_alive(), "one token kept alive")
+
+    def _turn_day(self) -> None:
+        """All begin the new day together, with new logins: tokens of the day before may be dead, and the library does not say so."""
+        today = self._days.today()
+        if self._line is not None and any(account.day != today for account in self._accounts.values() if account.live):
+            self._line.break_off("a new trading day", self._line.way)
+
+    def _used_day(self) -> str:
+        """The day under which this relay has sent orders."""
+        return self._parts.order_map.trading_day if self._names.used else ""
 
     def _kept(self) -> list[UfxAccount | UfxOperator]:
         return list(self._accounts.values())
@@ -361,16 +377,12 @@ def make_counter(parts: AdapterParts) -> SteeredCounter:
         library = load_t2(settings.library)
     except LibraryRefused as error:
         raise settings_file.SettingsInvalid("settings", [str(error)]) from None
+    safe = safe_section(settings)
     folder = Path(parts.settings.relay.state_dir) / "ufx"
     folder.mkdir(mode=0o700, exist_ok=True)
-    line = LineParts(library, settings, parts.faults, folder, f"ctprelay{parts.number}")
+    line = LineParts(library, settings, parts.faults, folder, f"ctprelay{parts.number}", safe)
     kind = UfxManyToOne if parts.mode is Mode.MANY_TO_ONE else UfxManyToMany
     return kind(parts, settings, line)
-
-
-def _today() -> str:
-    """UFX's logins name no trading day: the calendar's, in China."""
-    return dt.datetime.now(_CHINA).strftime("%Y%m%d")
 
 
 def _link_limits(limits: Limits) -> LinkLimits:

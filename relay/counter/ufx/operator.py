@@ -7,7 +7,6 @@ import structlog
 from relay.counter.port import LinkCause, NativeError
 from relay.counter.translated.values import AnswerLost, NotSent
 from relay.counter.ufx.line import NeedsPerson, UfxLine
-from relay.counter.ufx.replies import UfxRow
 from relay.counter.ufx.token import UfxToken
 from relay.counter.ufx.words import Ufx
 from relay.faults.faults import Faults
@@ -58,14 +57,6 @@ class UfxOperator:
         """See `LineUser`."""
         del reason, cause
 
-    def heard(self, row: UfxRow) -> None:
-        """See `LineUser`; terminals hear for themselves."""
-        del row
-
-    def missed(self, operator_no: str) -> None:
-        """See `LineUser`."""
-        del operator_no
-
     async def keep_alive(self) -> None:
         """10000; a dead token is replaced, and where that is refused the connection begins anew."""
         try:
@@ -77,12 +68,13 @@ class UfxOperator:
 
     async def _renew(self, error: NativeError) -> None:
         _log.warning("ufx_token_dead", session=self.token.owner.session, code=error.code)
+        way = self._line.way
         try:
             await self.log_in_again()
         except NeedsPerson as needs:
-            self._line.stop_for_person(needs.refusal)
+            self._line.stop_for_person(needs.refusal, way)
         except (NotSent, AnswerLost, LedgerUnavailable):
-            self._line.break_off("the operator is not logged in")
+            self._line.break_off("the operator is not logged in", way)
 
     async def leave(self) -> None:
         """Log out."""

@@ -57,6 +57,11 @@ class TokenQueries:
         trades = [state for row in await self._swept(Ufx.TRADES) for state in self._read(self._reader.trade, row)]
         return orders, trades, len(orders) == len(rows)
 
+    async def dates(self) -> list[str]:
+        """Of the first page of orders. Raises NativeRefused, AnswerLost, NotSent."""
+        condition = {"account_code": self.account_code, "request_num": str(_PAGE), "position_str": ""}
+        return [text_of(row, "entrust_date") for row in await self.rows(Ufx.ORDERS, condition)]
+
     async def order(self, native_id: str) -> OrderState | None:
         """One order. Raises NativeRefused, AnswerLost, NotSent."""
         rows = await self.rows(Ufx.ORDERS, {"account_code": self.account_code, "entrust_no": native_id})

@@ -12,9 +12,10 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from relay.counter.port import Evidence, NativeError, TerminalReport
+from relay.counter.translated.hiding import without_secrets
 from relay.counter.translated.values import AnswerLost, NotSent
 from relay.counter.ufx.line import UfxLine
-from relay.counter.ufx.replies import UfxReply, UfxRow
+from relay.counter.ufx.replies import MAX_CAUSE, UfxReply, UfxRow
 from relay.counter.ufx.to_native import counter_rows, login_row, too_long
 from relay.counter.ufx.words import Ufx
 from relay.refusals import counter_reasons, relay_reasons
@@ -78,7 +79,10 @@ class UfxToken:
             wrong = not codes or reply.error.code in codes
             raise Refused(counter_reasons.refused_in_own_words(reply.error, wrong_login=wrong))
         answer = reply.rows[0] if reply.rows else {}
-        self._value, self.version = answer.get("user_token", ""), answer.get("version_no", "")[:40]
+        self._value, self.version = (
+            answer.get("user_token", ""),
+            without_secrets(answer.get("version_no", ""), (password,), 40),
+        )
         if not self._value:
             raise Refused(relay_reasons.counter_unavailable(why="(the counter gave no token)"))
         self.used_at = asyncio.get_running_loop().time()
@@ -124,6 +128,10 @@ class UfxToken:
             raise NotSent
         self.used_at = asyncio.get_running_loop().time()
         return self._line.send(function, [{"user_token": self._value, **row} for row in rows])
+
+    def without_token(self, text: str) -> str:
+        """What the counter says of a call under it."""
+        return without_secrets(text, (self._value,), MAX_CAUSE)
 
     def is_dead(self, error: NativeError) -> bool:
         """Whether this answer says so, where the settings know the counter's codes."""

@@ -13,6 +13,8 @@ what may block: Connect, SendBizMsg, SubscribeTopic, Close. Everything else happ
 * When the connection is gone, every call without an answer fails with CallLost: whether it was carried out is not known.
 * The objects that the library may still call are kept for as long as the connection object lives, and those of the latest
   connections longer (`T2Library.kept`): a thread may be a moment late.
+* A burst is taken in slices, between which others have their turn; `_untaken` has the rest, in order. What is there when the
+  connection is over is dropped: its calls have failed, and after its pushes the day is read.
 * A connection is used once. After `closed` the owner makes a new one; the library's own reconnecting is not relied on,
   because it brings back the connection and not the tokens and topics on it.
 """
@@ -21,6 +23,7 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -53,6 +56,8 @@ _REQUEST, _ASYNCHRONOUS = 0, 1
 MAX_WAITING = 100_000
 """items in the inbox; beyond, the connection is given up"""
 _MAX_EARLY = 4096
+SLICE = 500
+"""items that are taken in one iteration of the loop"""
 _PATIENCE = 800
 """milliseconds of each second given: the library says that its time is over before ours is"""
 _SUBSCRIBER_QUEUE, _SUBSCRIBER_STEP = 10_000, 100
@@ -115,6 +120,7 @@ class T2Connection:
         self._options = options
         self._owner = owner
         self._inbox: Inbox[T2Item] = Inbox(asyncio.get_running_loop(), self._take, MAX_WAITING)
+        self._untaken: deque[T2Item] = deque()
         self._worker = T2Worker("t2")
         self._callback = connection_callback(self._inbox.put)
         self._topic_callback = topic_callback(self._inbox.put)
@@ -284,20 +290,36 @@ class T2Connection:
     # The inbox ------------------------------------------------------------------------------------------------
 
     def _take(self, items: list[T2Item]) -> None:
-        for item in items:
-            match item:
-                case Registered():
-                    self._register()
-                case ConnectionClosed():
-                    self._lose()
-                case T2Answer():
-                    self._answer(item)
-                case TopicPush():
-                    self._owner.pushed(item.content)
-                case TopicKicked():
-                    self._owner.kicked(item.number, item.text)
-        if self._inbox.overflowed:
+        is_begun = bool(self._untaken)
+        self._untaken.extend(items)
+        if self._inbox.overflowed or len(self._untaken) > MAX_WAITING:
             self._lose()
+        if not is_begun:
+            asyncio.get_running_loop().call_soon(self._take_slice)
+
+    def _take_slice(self) -> None:
+        try:
+            for _ in range(min(SLICE, len(self._untaken))):
+                if self.is_over:
+                    self._untaken.clear()
+                    return
+                self._take_one(self._untaken.popleft())
+        finally:
+            if self._untaken:
+                asyncio.get_running_loop().call_soon(self._take_slice)
+
+    def _take_one(self, item: T2Item) -> None:
+        match item:
+            case Registered():
+                self._register()
+            case ConnectionClosed():
+                self._lose()
+            case T2Answer():
+                self._answer(item)
+            case TopicPush():
+                self._owner.pushed(item.content)
+            case TopicKicked():
+                self._owner.kicked(item.number, item.text)
 
     def _register(self) -> None:
         if self.is_over or self.is_up:

@@ -10,7 +10,8 @@ import pytest
 from ctprelay.ctp.v1 import requests_pb2
 from ctprelay.ctp.v1 import structs_pb2 as ctp
 from relay.counter.port import Mode, TerminalCall
-from relay.counter.ufx import account
+from relay.counter.ufx import account, modes
+from relay.counter.ufx.days import china_now, day_of
 from relay.faults.table import Fault
 from simcounter.config import CounterConfig
 from simcounter.ufx.pack import encode_pack, table_of
@@ -21,7 +22,7 @@ from tests.relay.counter.ufx.t2.conftest import counter_config
 
 __all__ = ["counter_config"]
 MANY, ONE = Mode.MANY_TO_MANY, Mode.MANY_TO_ONE
-ORDERS, POSITIONS, ORDER = 32003, 31003, 91004
+HEARTBEAT, ORDERS, POSITIONS, ORDER = 10000, 32003, 31003, 91004
 PRICE = 3490.0
 """below the market, within its limits"""
 ENTRUST = {
@@ -173,12 +174,10 @@ async def test_an_operator_lost_to_the_ledger_comes_back(counter_config: Counter
 async def test_every_terminal_of_an_account_hears_of_a_new_day(
     counter_config: CounterConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Not the first one alone that brings the account to it."""
+    """When it begins, and not the first one alone that brings the account to it."""
     async with ufx_rig(counter_config, MANY, tmp_path) as made:
         terminals = [await made.attach(), await made.attach()]
-        tools = getattr(made.counter, "_account_tools")  # noqa: B009 - the day, made another one
-        object.__setattr__(tools, "today", lambda: "20991231")
-        made.command("drop")
+        monkeypatch.setattr(modes, "day_of", lambda now, night_from: "20991231")
         states = [await terminal.wait("live") for terminal in terminals]
 
         assert [state.day_changed for state in states] == [True, True]
@@ -213,3 +212,59 @@ async def test_many_tokens_that_die_together_make_no_storm(
         assert 0 < most <= 2
         assert len(made.command("ufx_logins")) == logins + 50
         assert sum(name == "ended" for terminal in terminals for name in names(terminal)) == 0
+
+
+async def test_one_unanswered_reading_breaks_no_connection(counter_config: CounterConfig, tmp_path: Path) -> None:
+    """The day is asked again; where something small is not answered either, the connection is given up."""
+    async with ufx_rig(counter_config, MANY, tmp_path, answer_seconds=1.0, sweep_seconds=0) as made:
+        terminal, other = await made.attach(), await made.attach(OTHER)
+        asked, beats = called(made, "ReqQryOrder"), made.simulated.front.counts.connections
+        made.command("ufx_ignore", function=ORDERS)
+        made.command("ufx_kick", operator_no=INVESTOR)
+        await made.until(lambda: called(made, "ReqQryTrade") > 2, "the day was read")
+        await made.until(lambda: called(made, "ReqQryOrder") > asked, "it was asked again")
+        assert made.simulated.front.counts.connections == beats
+        assert "recovering" not in names(terminal) + names(other)
+        made.command("ufx_ignore", function=ORDERS)
+        made.command("ufx_ignore", function=HEARTBEAT)
+        made.command("ufx_kick", operator_no=INVESTOR)
+        await other.wait("recovering")
+        await other.wait("live")
+
+
+async def test_an_order_that_met_a_dead_token_is_decided_by_the_day(
+    counter_config: CounterConfig, tmp_path: Path
+) -> None:
+    """Refused with a dead token, though the counter may have it: in doubt, found or not under the next token, and sent once."""
+    async with ufx_rig(counter_config, MANY, tmp_path, sweep_seconds=0) as made:
+        terminal = await made.attach()
+        dead = encode_pack([table_of([{"ErrorCode": "1901", "ErrorMsg": "no such token"}])]).hex()
+        made.command("ufx_content", function=ORDER, content=dead)
+        await terminal.call(insert(1, key="taken", limit_price=PRICE))
+        taken = await terminal.order_with("3")
+        await terminal.wait("live")
+        made.command("ufx_refuse", function=ORDER, code=1901)
+        await terminal.call(insert(2, key="not-taken", limit_price=PRICE))
+        refused = await terminal.wait("OnRspOrderInsert")
+        await made.until(lambda: names(terminal).count("live") == 2, "it is back")
+        again = await terminal.call(insert(3, key="taken", limit_price=PRICE))
+
+        assert refused.request_id == 2
+        assert "未到达柜台" in refused.rsp_info.error_msg
+        assert again.first_order_ref == taken.order_ref
+        assert called(made, "ReqOrderInsert") == 2, "each once"
+
+
+async def test_the_day_of_the_orders_is_the_day(counter_config: CounterConfig, tmp_path: Path) -> None:
+    """Where their rows carry a date, from the login on; and the calendar's again when they are gone."""
+    async with ufx_rig(counter_config, MANY, tmp_path, sweep_seconds=0.2) as made:
+        rows = said({**ENTRUST, "account_code": INVESTOR, "entrust_date": "20200102"})
+        made.command("ufx_content", function=ORDERS, content=rows, times=0)
+        terminal = await made.attach()
+        before = terminal.link.attached.trading_day
+        made.command("ufx_clear")
+        back = await terminal.wait("live")
+
+        assert before == "20200102"
+        assert back.day_changed
+        assert terminal.link.attached.trading_day == day_of(china_now(), "20:00")

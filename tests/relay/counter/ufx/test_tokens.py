@@ -18,6 +18,7 @@ from relay.counter.ufx.token import TokenOwner, UfxToken
 from relay.counter.ufx.words import Ufx
 from relay.faults.faults import Faults
 from relay.faults.table import Fault
+from relay.refusals import relay_reasons
 from relay.refusals.refusal import LedgerUnavailable, Refused, Source
 from relay.settings.ufx_section import UfxSettings
 from simcounter.counter import SimulatedCounter
@@ -199,19 +200,75 @@ async def test_servers_are_tried_in_turn(rig: Rig) -> None:
     assert not rig.faults.stands(Fault.FRONT_DOWN)
 
 
+@pytest.mark.parametrize("command", ["ufx_refuse", "ufx_level_one"])
+async def test_a_counter_that_echoes_secrets_puts_them_nowhere(rig: Rig, command: str) -> None:
+    """The password of a login and the token of a call are out of its words before these go on."""
+    password, token = password_of(ONE), rig.token()
+    echo = "x" * 195 + password + " was wrong"
+    rig.command(command, function=int(Ufx.LOGIN), code=3, text=echo)
+    with pytest.raises(Refused) as refused:
+        await token.log_in()
+    await token.log_in()
+    value = getattr(token, "_value")  # noqa: B009 - nothing else has it
+    rig.command(command, function=int(Ufx.ACCOUNTS), code=9, text=f"[{value}]")
+    reply = await token.send(Ufx.ACCOUNTS)
+    native = refused.value.refusal.native
+
+    assert native is not None
+    assert native.text.startswith("x" * 195 + "***")
+    assert reply.error is not None
+    assert reply.error.text.strip("[] ") == "***"
+    for secret in (password, password[:4], value):
+        assert secret not in f"{rig.evidence.data} {refused.value.refusal} {native.text} {reply.error}"
+
+
+async def test_what_is_over_is_not_broken_off_again(rig: Rig) -> None:
+    """Who finds a way no good says which one: the next way goes on."""
+    first = rig.line.way
+    rig.line.break_off("no good", first)
+    await until(lambda: rig.line.way > first and rig.line.live)
+    connections = rig.counter.front.counts.connections
+    refusal = relay_reasons.counter_unavailable(why="late")
+    rig.line.break_off("late", first)
+    rig.line.stop_for_person(refusal, first)
+    for _ in range(10):
+        await rig.token().log_in()
+
+    assert rig.line.live
+    assert rig.counter.front.counts.connections == connections
+    now = rig.line.way
+    rig.line.break_off("no good", now)
+    await until(lambda: rig.line.way > now and rig.line.live)
+
+
+async def test_a_login_cancelled_while_it_subscribes_leaves_nothing(rig: Rig) -> None:
+    """The library cannot be stopped on the way: what it took is given back, and another's stays."""
+    password = password_of(ONE)
+    subscribing = asyncio.ensure_future(rig.line.subscribe(ONE, password))
+    for _ in range(3):
+        await asyncio.sleep(0)  # the library is asked, and cannot have answered
+    subscribing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await subscribing
+    await rig.line.subscribe(ONE, password)
+    await rig.line.unsubscribe(ONE, rig.line.way)
+    await until(lambda: rig.command("ufx_status")["subscriptions"] == [])  # type: ignore[index]
+
+
 async def test_a_push_that_cannot_be_read_has_the_day_read_again(rig: Rig) -> None:
     """It may have been anybody's order."""
     missed: list[str] = []
 
     class Deaf:
-        """A user that only hears what it missed."""
+        """A terminal that only hears what it missed."""
+
+        live = True
 
         def missed(self, operator_no: str) -> None:
             missed.append(operator_no)
 
-    rig.line.users.append(Deaf())  # type: ignore[arg-type]
+    rig.line.hearers.add("1", "1", Deaf())  # type: ignore[arg-type]
     rig.line.pushed(b"no pack")
-    rig.line.users.clear()
 
     assert missed == [""]
 

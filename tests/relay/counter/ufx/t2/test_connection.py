@@ -8,13 +8,14 @@ import random
 import threading
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from relay.counter.ufx.t2.callbacks import T2Answer, TopicPush
-from relay.counter.ufx.t2.connection import CallLost, T2Connection, T2Failed, T2Options
+from relay.counter.ufx.t2.connection import SLICE, CallLost, T2Connection, T2Failed, T2Options
 from relay.counter.ufx.t2.library import T2Library
 from relay.counter.ufx.t2.packs import PackRow, read_pack, write_pack
 from simcounter.counter import SimulatedCounter
@@ -271,3 +272,32 @@ def test_no_secret_is_in_a_repr() -> None:
     shown = f"{options} {T2Answer(1, 2, 0, '', 0, b'SECRET')} {TopicPush(b'SECRET')}"
 
     assert "SECRET" not in shown
+
+
+async def test_a_burst_is_taken_in_slices(library: T2Library, tmp_path: Path) -> None:
+    """In order, at most so many an iteration; what is untaken when the connection is over is dropped."""
+    heard = Heard()
+    connection = T2Connection(library, T2Options(("127.0.0.1:1",), "relay-1", tmp_path), heard)
+    connection.is_up = True
+    pushes = [TopicPush(write_pack([[{"n": str(number)}]])) for number in range(2 * SLICE + 1)]
+    inbox = getattr(connection, "_inbox")  # noqa: B009 - where the library's threads put them
+    for push in pushes[:-1]:
+        inbox.put(push)
+    counts = [0]
+    while counts[-1] < 2 * SLICE + 5:
+        if len(counts) <= 5:
+            inbox.put(pushes[-1])
+        await asyncio.sleep(0)
+        counts.append(len(heard.pushes))
+    in_order = [int(row["n"]) for row in heard.pushes[: 2 * SLICE]]
+    for push in pushes:
+        inbox.put(push)
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    await connection.close(SECONDS)
+    after = len(heard.pushes)
+    await asyncio.sleep(0.05)
+
+    assert max(later - earlier for earlier, later in pairwise(counts)) == SLICE
+    assert in_order == list(range(2 * SLICE))
+    assert len(heard.pushes) == after == counts[-1] + SLICE
