@@ -106,7 +106,7 @@ class CounterRules:
     def __init__(self, settings: Settings) -> None:
         self.limits = settings.limits
         """those in force, for counters that are not CTP's"""
-        self.link = _link_limits(settings)
+        self.link = LinkLimits.of(settings.limits)
         self.day = DayLimits(settings.limits.orders_per_day, settings.limits.orders_per_day_per_investor)
         self.use = DayUse(settings.limits.orders_per_day)
         self._operator = settings.counter.operator
@@ -114,7 +114,7 @@ class CounterRules:
     def take_link_limits(self, settings: Settings) -> None:
         """What a terminal may ask that logs in from now on."""
         self.limits = settings.limits
-        self.link.take(_link_limits(settings))
+        self.link.take(LinkLimits.of(settings.limits))
 
     def take_day_limits(self, settings: Settings) -> None:
         """How many orders a trading day may have, from the next one on."""
@@ -133,20 +133,6 @@ class CounterRules:
         if self._operator is None:
             raise settings_file.SettingsInvalid("settings", ["counter.operator: is required in many_to_one"])
         return settings_file.operator_password(self._operator).get_secret_value()
-
-
-def _link_limits(settings: Settings) -> LinkLimits:
-    limits = settings.limits
-    return LinkLimits(
-        orders=limits.orders_per_second,
-        queries=limits.queries_per_second,
-        transfers=limits.transfers_per_second,
-        others=limits.others_per_second,
-        orders_waiting=limits.orders_waiting,
-        queries_waiting=limits.queries_waiting,
-        transfers_waiting=limits.transfers_waiting,
-        others_waiting=limits.others_waiting,
-    )
 
 
 def make_counter(

@@ -9,6 +9,7 @@ The day is read after every login: subscribed first, then all orders and trades 
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -33,6 +34,7 @@ from relay.counter.cts.wire import (
     text_of,
 )
 from relay.counter.port import Evidence, LinkCause, NativeError, TerminalLogin
+from relay.counter.translated.days import CHINA, is_too_far_ahead
 from relay.counter.translated.desk import AccountDesk
 from relay.counter.translated.link import TranslatedLink
 from relay.counter.translated.native import Row
@@ -122,9 +124,7 @@ class RootNetAccount:
             raise Refused(self._refusal(reply))
         self.info = _object(reply.data, "acctInfo")
         self._terminal_id = text_of(self.info, "f_TerminalId")
-        day = trading_day(text_of(self.info, "sysDate")) or trading_day(self.session.greeting.sys_date)
-        if not day:
-            raise Refused(relay_reasons.counter_unavailable(why="(sysDate is no day)"))
+        day = self._day_of_login()
         self._desk.begin_day(day)
         # Another terminal of the account may have brought the desk to the new day: what counts is this one's own day before.
         self.day_changed, self._day = self._day not in {"", day}, day
@@ -136,6 +136,17 @@ class RootNetAccount:
             raise Refused(counter_reasons.refused_in_own_words(refused.error)) from None
         self._check_way()
         self._is_in = True
+
+    def _day_of_login(self) -> str:
+        """The counter's; one far ahead is not begun, since every right day after it would look older. Raises Refused."""
+        day = trading_day(text_of(self.info, "sysDate")) or trading_day(self.session.greeting.sys_date)
+        if day is None:
+            raise Refused(relay_reasons.counter_unavailable(why="(sysDate is no day)"))
+        today = dt.datetime.now(CHINA).date()
+        if is_too_far_ahead(day, today):
+            _log.error("cts_day_not_believed", session=self.session.name, sys_date=str(day), today=str(today))
+            raise Refused(relay_reasons.counter_unavailable(why=f"(sysDate {day} is too far ahead of {today})"))
+        return day.strftime("%Y%m%d")
 
     def _check_way(self) -> None:
         """A login that a break came between is not gone on with: before the operator, it would count as a wrong password."""
@@ -170,14 +181,18 @@ class RootNetAccount:
 
     async def _answered(self, reply: CtsReply) -> None:
         said = {"error_id": 0} if reply.ok else {"error_id": 1, "native": self._error(reply).as_evidence()}
-        day = trading_day(text_of(_object(reply.data, "acctInfo"), "sysDate")) if reply.ok else ""
-        facts = {"call": "10011", **said, **({"trading_day": day} if day else {})}
+        day = trading_day(text_of(_object(reply.data, "acctInfo"), "sysDate")) if reply.ok else None
+        facts = {"call": "10011", **said, **({"trading_day": day.strftime("%Y%m%d")} if day else {})}
         await self._evidence.record("counter_login_answer", self._login.session, facts)
 
     def _refusal(self, reply: CtsReply) -> Refusal:
-        """Without codes in the settings every refused login counts as a wrong password; what comes after it does not."""
+        """Without codes in the settings every refused login counts as a wrong password; what comes after it does not.
+
+        Nor does a login that is asked for the terminal's information once more: the counter says nothing of its password.
+        """
         codes = self._tools.settings.wrong_password_codes
         wrong = reply.code in codes or (not codes and reply.msg_type == ACCOUNT_LOGIN)
+        wrong = wrong and reply.code != COLLECT_FIRST
         return counter_reasons.refused_in_own_words(self._error(reply), wrong_login=wrong)
 
     def _error(self, reply: CtsReply) -> NativeError:

@@ -14,6 +14,7 @@ from typing import Any
 
 from relay.counter.cts.wire import text_of
 from relay.counter.cts.words import HEDGES_BACK, OFFSETS_BACK, PRICES_BACK, SIDES_BACK, ExchangeLetters
+from relay.counter.translated.days import day_in
 from relay.counter.translated.names import read_key
 from relay.counter.translated.values import OrderState, SentName, TradeState, Values
 
@@ -260,11 +261,6 @@ def _moment(text: str) -> tuple[str, str]:
     return date, f"{time[:2]}:{time[2:4]}:{time[4:]}"
 
 
-def trading_day(text: str) -> str:
-    """SysDate as YYYYMMDD; empty where it is none."""
-    day = _day(text)
-    try:
-        dt.datetime.strptime(day, "%Y%m%d")  # noqa: DTZ007 - a day without a time
-    except ValueError:
-        return ""
-    return day
+def trading_day(text: str) -> dt.date | None:
+    """SysDate; None where it is no day."""
+    return day_in(_day(text))

@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 import structlog
 
 from relay.counter.cts.from_native import RowReader, UnreadableRow
-from relay.counter.cts.session import RootNetSession, rows_of
+from relay.counter.cts.session import RootNetSession
 from relay.counter.cts.to_native import page
-from relay.counter.cts.wire import FUTURES, FUTURES_FUNDS, ORDERS, POSITIONS, TRADES, error_of, text_of
+from relay.counter.cts.wire import FUTURES, FUTURES_FUNDS, ORDERS, POSITIONS, TRADES, CtsReply, error_of, text_of
 from relay.counter.cts.words import ExchangeLetters
 from relay.counter.translated.native import Row
 from relay.counter.translated.values import NativeRefused, OrderState, TradeState, Values
@@ -139,7 +139,7 @@ class AccountQueries:
         if not replies[-1].ok:
             raise NativeRefused(error_of(replies[-1]))
         # Asked for one account, a counter may answer with more, as CTP's does an operator.
-        return [row for row in rows_of(replies, name) if text_of(row, "acctId") in {"", self._acct_id}]
+        return [row for row in _rows_of(replies, name) if text_of(row, "acctId") in {"", self._acct_id}]
 
     def _read(self, rows: Sequence[NativeRow], read: Callable[[NativeRow], T], of: str) -> list[T]:
         found: list[T] = []
@@ -149,3 +149,12 @@ class AccountQueries:
             except UnreadableRow as error:
                 self._complaints.unreadable(of, error)
         return found
+
+
+def _rows_of(replies: Sequence[CtsReply], name: str) -> list[Mapping[str, Any]]:
+    """The rows of an answer, in a list or one a message; what is no object is left out."""
+    rows: list[Mapping[str, Any]] = []
+    for reply in replies:
+        found = reply.data.get(name)
+        rows += [row for row in (found if isinstance(found, list) else [found]) if isinstance(row, dict)]
+    return rows

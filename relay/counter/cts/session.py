@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -21,8 +21,8 @@ import structlog
 
 from relay.counter.cts import machine
 from relay.counter.cts.line import RootNetLine, dial
-from relay.counter.cts.passwords import can_be_hidden, check_passkey, hide
-from relay.counter.cts.wire import CONNECT, DISCONNECT, OPERATOR_LOGIN, CtsReply, WireFault, error_of, text_of
+from relay.counter.cts.passwords import check_passkey, hide
+from relay.counter.cts.wire import CONNECT, DISCONNECT, CtsReply, WireFault, error_of, text_of
 from relay.counter.port import Evidence, LinkCause
 from relay.counter.translated.values import AnswerLost, NotSent
 from relay.faults.faults import Faults
@@ -30,7 +30,6 @@ from relay.faults.table import Fault
 from relay.refusals import counter_reasons, relay_reasons
 from relay.refusals.refusal import LedgerUnavailable, Refusal, Refused
 from relay.settings.cts_section import CtsSettings
-from relay.settings.file import SettingsInvalid
 from relay.settings.values import split_address
 from relay.tasks import Tasks
 
@@ -49,15 +48,6 @@ class CounterGreeting:
 
 
 @dataclass(frozen=True, slots=True)
-class OperatorLogin:
-    """Who all accounts stand under."""
-
-    user_id: str
-    read_password: Callable[[], str]
-    """blocks"""
-
-
-@dataclass(frozen=True, slots=True)
 class SessionParts:
     """What all sessions of a process share."""
 
@@ -65,6 +55,13 @@ class SessionParts:
     evidence: Evidence
     faults: Faults
     numbers: itertools.count[int]
+
+
+class SessionOperator(Protocol):
+    """Who all accounts of a session stand under."""
+
+    async def log_in(self, session: RootNetSession) -> machine.LineEvent:
+        """One try. Raises AnswerLost, NotSent, LedgerUnavailable."""
 
 
 class SessionUser(Protocol):
@@ -93,7 +90,7 @@ class SessionUser(Protocol):
 class RootNetSession:
     """Begun by `open`, ended by `close`."""
 
-    def __init__(self, name: str, parts: SessionParts, operator: OperatorLogin | None = None) -> None:
+    def __init__(self, name: str, parts: SessionParts, operator: SessionOperator | None = None) -> None:
         """`name` is the session's in the ledger."""
         self.name = name
         self.users: list[SessionUser] = []
@@ -283,33 +280,7 @@ class RootNetSession:
     async def _log_operator_in(self) -> machine.LineEvent:
         if self._operator is None:
             return machine.Done()
-        shown = {"call": "10021", "user_id": self._operator.user_id}
-        try:
-            password = await asyncio.to_thread(self._operator.read_password)
-        except (OSError, SettingsInvalid):
-            return self._operator_failed("(the operator's password cannot be read)", "", for_person=True)
-        if not can_be_hidden(password):
-            return self._operator_failed("(the operator's password is not ASCII)", "", for_person=True)
-        await self._parts.evidence.record("counter_login", self.name, shown)
-        hidden = self.hidden(password)
-        reply = await self.ask(OPERATOR_LOGIN, {"optId": self._operator.user_id, "password": hidden})
-        error = error_of(reply, (password, hidden))
-        said = {"error_id": 0} if reply.ok else {"error_id": 1, "native": error.as_evidence()}
-        await self._parts.evidence.record("counter_login_answer", self.name, {**shown, **said})
-        if not reply.ok:
-            codes = self._parts.settings.wrong_password_codes
-            words = f"[{error.code}] {error.text}"
-            return self._operator_failed(
-                "(the operator is refused)", words, for_person=not codes or error.code in codes
-            )
-        self._parts.faults.end(Fault.OPERATOR_REFUSED)
-        self._parts.faults.end(Fault.OPERATOR_FORCED_OUT)
-        return machine.Done()
-
-    def _operator_failed(self, why: str, said: str, *, for_person: bool) -> machine.LineEvent:
-        """It must not be tried again with the same password, unless the refusal is known to be about something else."""
-        self._parts.faults.begin(Fault.OPERATOR_REFUSED, said or why)
-        return machine.Failed(relay_reasons.counter_unavailable(why=why), for_person=for_person)
+        return await self._operator.log_in(self)
 
     async def _log_accounts_in(self) -> machine.LineEvent:
         """Those that were there before the break; at the first way there is none yet. Any may leave meanwhile."""
@@ -386,12 +357,3 @@ class RootNetSession:
         if not self._first.done():
             self._first.set_exception(Refused(refusal))
             self._first.exception()
-
-
-def rows_of(replies: Sequence[CtsReply], name: str) -> list[Mapping[str, Any]]:
-    """The rows of an answer, in a list or one a message; what is no object is left out."""
-    rows: list[Mapping[str, Any]] = []
-    for reply in replies:
-        found = reply.data.get(name)
-        rows += [row for row in (found if isinstance(found, list) else [found]) if isinstance(row, dict)]
-    return rows

@@ -6,6 +6,8 @@ An adapter declares a subset of requests and carries out that; the rest is refus
 * `values`    what crosses between this room and an adapter, as plain values; and what may go wrong on the way
 * `names`     which order of which terminal has which number at the counter; on disk before it is sent
 * `book`      one account's orders and trades of the day, each told once; pure
+* `days`      days as counters write them, and which of them are believed
+* `hiding`    what a counter says, without the secrets it was given
 * `reading`   a terminal's request: decoded, in its own name, and nothing in it that the counter has no word for
 * `events`    callbacks of CTP, made of plain values
 * `notes`     what the orders' audited stream is given

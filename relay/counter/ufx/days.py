@@ -9,10 +9,9 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterable
 
-CHINA = dt.timezone(dt.timedelta(hours=8))
+from relay.counter.translated.days import CHINA, day_in, is_too_far_ahead
+
 _SATURDAY = 5
-_MOST_AHEAD = dt.timedelta(days=15)
-"""of the rule; what is dated later is believed no more"""
 
 
 def china_now() -> dt.datetime:
@@ -57,9 +56,5 @@ class TradingDays:
         self._said.pop(account_code, None)
 
     def _is_near(self, date: str) -> bool:
-        try:
-            day = dt.datetime.strptime(date, "%Y%m%d").replace(tzinfo=CHINA)
-            rule = dt.datetime.strptime(self._rule(), "%Y%m%d").replace(tzinfo=CHINA)
-        except ValueError:
-            return False
-        return len(date) == 8 and day <= rule + _MOST_AHEAD
+        day, rule = day_in(date), day_in(self._rule())
+        return day is not None and rule is not None and not is_too_far_ahead(day, rule)

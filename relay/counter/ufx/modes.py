@@ -54,7 +54,6 @@ from relay.counter.ufx.words import MarketNumbers
 from relay.refusals import relay_reasons, stream_reasons
 from relay.refusals.refusal import Refusal, Refused
 from relay.settings import file as settings_file
-from relay.settings.settings import Limits
 from relay.settings.ufx_section import UfxSettings
 from relay.tasks import Tasks
 
@@ -86,7 +85,7 @@ class UfxMode:
             events=EventMaker(catalog),
             names=self._names,
             notes=NativeOrderNotes(parts.trail),
-            limits=lambda: _link_limits(parts.limits()),
+            limits=lambda: LinkLimits.of(parts.limits()),
             day_limits=parts.limits,
             alarms=parts.alarms,
             figures=parts.figures,
@@ -383,16 +382,3 @@ def make_counter(parts: AdapterParts) -> SteeredCounter:
     line = LineParts(library, settings, parts.faults, folder, f"ctprelay{parts.number}", safe)
     kind = UfxManyToOne if parts.mode is Mode.MANY_TO_ONE else UfxManyToMany
     return kind(parts, settings, line)
-
-
-def _link_limits(limits: Limits) -> LinkLimits:
-    return LinkLimits(
-        orders=limits.orders_per_second,
-        queries=limits.queries_per_second,
-        transfers=limits.transfers_per_second,
-        others=limits.others_per_second,
-        orders_waiting=limits.orders_waiting,
-        queries_waiting=limits.queries_waiting,
-        transfers_waiting=limits.transfers_waiting,
-        others_waiting=limits.others_waiting,
-    )

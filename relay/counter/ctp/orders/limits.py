@@ -12,6 +12,7 @@ from relay.counter.ctp.identity.scope_table import RequestClass
 from relay.counter.ctp.pacing.pacing import RateWindow
 from relay.refusals import call_reasons
 from relay.refusals.refusal import Refusal
+from relay.settings.settings import Limits
 
 
 class ClassLimit:
@@ -52,6 +53,20 @@ class LinkLimits:
     queries_waiting: int = 100
     transfers_waiting: int = 10
     others_waiting: int = 100
+
+    @classmethod
+    def of(cls, limits: Limits) -> LinkLimits:
+        """As the settings have them."""
+        return cls(
+            orders=limits.orders_per_second,
+            queries=limits.queries_per_second,
+            transfers=limits.transfers_per_second,
+            others=limits.others_per_second,
+            orders_waiting=limits.orders_waiting,
+            queries_waiting=limits.queries_waiting,
+            transfers_waiting=limits.transfers_waiting,
+            others_waiting=limits.others_waiting,
+        )
 
     def take(self, other: LinkLimits) -> None:
         """Be as `other` is."""

@@ -133,15 +133,16 @@ async def test_information_that_the_terminal_has_not_ends_the_login(
 
 
 async def test_a_counter_that_asks_twice_is_not_asked_a_third_time(tmp_path: Path) -> None:
-    """E2000000 after the information was sent: the login ends, with the counter's own code."""
+    """E2000000 after the information was sent: the login ends, with the counter's own code, and is no wrong password."""
     async with rig(MANY, tmp_path) as made:
         changes = {"respond.successFlg": 1, "respond.errorCode": "E2000000", "data.acctInfo.appVendor": "demo"}
         made.command("cts_alter", msg_type=10011, changes=changes, times=2)
         with pytest.raises(Refused) as refused:
             await made.attach()
 
-    assert refused.value.refusal.native is not None
-    assert refused.value.refusal.native.code == "E2000000"
+    refusal = refused.value.refusal
+    assert refusal.native is not None
+    assert (refusal.native.code, refusal.code) == ("E2000000", 0)
     assert [kind for kind, _, _ in made.evidence.entries].count("terminal_report") == 1
 
 

@@ -344,3 +344,37 @@ async def test_one_login_at_a_new_day_brings_the_sessions_that_outlived_the_old_
     assert {terminal.link.attached.trading_day for terminal in (one, two, three)} == {"20261124"}
     assert "recovering" not in [name for name, _ in three.got]
     assert made.simulated.front.counts.connections == tried + (mode is MANY)
+
+
+@both_modes
+async def test_a_day_far_ahead_is_not_begun(mode: Mode, tmp_path: Path) -> None:
+    """Named once, after a break: its terminal ends with why, keeps nothing from coming back, and the orders' file stays."""
+    async with rig(mode, tmp_path) as made:
+        terminal, other = await made.attach(), await made.attach(OTHER)
+        made.command("cts_alter", msg_type=10011, changes={"data.acctInfo.sysDate": "20991231"}, times=2)
+        made.command("drop", user_id=INVESTOR)
+        ended = await terminal.wait("ended")
+        assert made.order_map.trading_day == DAY
+        await made.until(lambda: made.counter.ready, "the operator's session is back")
+        again = await made.attach()
+        other.forget()
+        made.command("drop")
+        backs = [await one.wait("live") for one in (again, other)]
+
+    assert "2099-12-31" in ended.reason
+    assert [back.attached.trading_day for back in backs] == [DAY, DAY]
+
+
+async def test_a_day_named_by_mistake_does_not_hide_the_right_one(tmp_path: Path) -> None:
+    """A login at a newer day than another session has breaks that one off, also where a still newer day was named before."""
+    async with rig(MANY, tmp_path) as made:
+        one = await made.attach()
+        made.command("cts_alter", msg_type=10011, changes={"data.acctInfo.sysDate": "20261125"}, times=2)
+        await made.attach(OTHER)
+        await one.wait("live")
+        one.forget()
+        made.command("cts_alter", msg_type=10011, changes={"data.acctInfo.sysDate": "20261124"}, times=0)
+        await made.attach(OTHER)
+        back = await one.wait("live")
+
+    assert back.attached.trading_day == "20261124"

@@ -6,7 +6,8 @@ import datetime as dt
 
 import pytest
 
-from relay.counter.ufx.days import CHINA, TradingDays, day_of
+from relay.counter.translated.days import CHINA
+from relay.counter.ufx.days import TradingDays, day_of
 
 
 def at(text: str) -> dt.datetime:
