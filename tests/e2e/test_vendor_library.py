@@ -22,12 +22,12 @@ from tests.e2e.site import TERMINAL, collect_now, login_message, register
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.slow]
 
-LOGINS = 40
+LOGINS = 16
 FEWEST_ROUNDS, MOST_ROUNDS = 3, 6
 """the first ones may leave threads of pools and connections to the database"""
 DEADLINE_SECONDS = 60
-"""a machine of its own takes less than eight; forty instances' threads poll all the time, here beside other tests"""
-# Forty genuine collections would take longer than the test; what is asked here comes after they were judged.
+"""a machine of its own takes less than eight; their instances' threads poll all the time, here beside other tests"""
+# So many genuine collections would take longer than the test; what is asked here comes after they were judged.
 SETTINGS = {"counter__connect_timeout_seconds": 1.5, "verification__genuineness": False}
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], object]
 
