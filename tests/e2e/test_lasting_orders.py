@@ -140,6 +140,28 @@ async def test_the_same_key_names_one_order(site: Site) -> None:
     assert site.called("ReqOrderInsert") == before + 2 + 1
 
 
+async def test_a_key_names_one_order_whichever_session_of_its_investor_sends_it(site: Site) -> None:
+    """In many-to-many each has a session at the counter; of two orders under one key at once one is sent."""
+    before = site.called("ReqOrderInsert")
+    async with site.logged_in(INVESTORS[3]) as one, site.logged_in(INVESTORS[3]) as other:
+        same = [
+            terminal.requests.order_insert(buy(WILL_REST), client_order_key="two-sessions")
+            for _ in range(3)
+            for terminal in (one, other)
+        ]
+        differing = [
+            terminal.requests.order_insert(buy(WILL_REST, volume=volume), client_order_key="two-orders")
+            for volume, terminal in ((1, one), (2, other))
+        ]
+        sent = await asyncio.gather(*same)
+        raced = await asyncio.gather(*differing, return_exceptions=True)
+        await trade(one)
+
+    assert [reply.outcome.first_order_ref for reply in sent].count("") == 1
+    assert [reply.refusal.reason for reply in raced if isinstance(reply, CallRefused)] == ["order_key_reused"]
+    assert site.called("ReqOrderInsert") == before + 2 + 1
+
+
 @both_modes
 async def test_a_key_is_known_after_the_relay_was_killed(start_site: StartRelay, mode: Mode) -> None:
     """A terminal that does not know whether its order left asks with the same key, and gets the first order's name."""

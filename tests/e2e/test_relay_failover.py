@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from ctprelay.ctp.v1 import enums_pb2 as enums
 from ctprelay.ctp.v1 import structs_pb2 as ctp
 from relay.counter.port import Mode
-from terminal_client import CallRefused, SessionInfo
+from terminal_client import CallRefused, RelayTerminal, SessionInfo
 from tests.e2e.conftest import StartPair
 from tests.e2e.site import INVESTORS, WILL_REST, buy, first, log_in
 
@@ -60,6 +62,8 @@ async def test_a_terminal_goes_on_at_the_other_relay(start_pair: StartPair, post
         name = await log_in(terminal, INVESTORS[0])
         plain = await terminal.requests.order_insert(buy(WILL_REST))
         keyed = await terminal.request("order_insert", buy(WILL_REST, volume=2), client_order_key="K1")
+        async with one.logged_in(INVESTORS[0]) as mate:
+            raced = await _at_once(terminal, mate)
         await one.relay.kill()
 
     async with other.terminal() as terminal:
@@ -67,6 +71,7 @@ async def test_a_terminal_goes_on_at_the_other_relay(start_pair: StartPair, post
         here = await log_in(terminal, INVESTORS[0])
         seen = await first(orders, lambda order: order.volume_total_original == 1 and bool(order.order_sys_id))
         again = await terminal.request("order_insert", buy(WILL_REST, volume=2), client_order_key="K1")
+        repeated = [await _order(terminal, key, volume) for key, volume in (*_SAME, *_DIFFERING)]
         await terminal.requests.order_action(cancel(name, plain.order_ref))
         canceled = await first(orders, lambda order: order.order_status == enums.ORDER_STATUS_CANCELED)
 
@@ -75,7 +80,33 @@ async def test_a_terminal_goes_on_at_the_other_relay(start_pair: StartPair, post
     assert (again.outcome.first_front_id, again.outcome.first_session_id) == _lane(name)
     assert again.outcome.first_order_ref == keyed.order_ref
     assert (canceled.front_id, canceled.session_id, canceled.order_ref.strip()) == (*_lane(name), plain.order_ref)
-    assert other.called("ReqOrderInsert") == 2
+    _each_key_orders_once(raced, repeated)
+    assert other.called("ReqOrderInsert") == 4
+
+
+_SAME, _DIFFERING = (("K2", 3), ("K2", 3)), (("K3", 4), ("K3", 5))
+
+
+async def _at_once(one: RelayTerminal, mate: RelayTerminal) -> list[str]:
+    """Two sessions of one investor at one relay: one key for the same order, and one for two orders."""
+    calls = [_order(terminal, *order) for terminal, order in zip((one, mate) * 2, (*_SAME, *_DIFFERING), strict=True)]
+    return await asyncio.gather(*calls)
+
+
+def _each_key_orders_once(raced: list[str], repeated: list[str]) -> None:
+    """At one relay at once, and then at the other, which knows what each key stands for."""
+    is_ordered = [not result for result in raced[2:]]
+    assert sorted(raced) == ["", "", "order_key_reused", "repeated"]
+    assert repeated == ["repeated"] * 2 + ["repeated" if ordered else "order_key_reused" for ordered in is_ordered]
+
+
+async def _order(terminal: RelayTerminal, key: str, volume: int) -> str:
+    """Empty where it was sent, else why not."""
+    try:
+        sent = await terminal.requests.order_insert(buy(WILL_REST, volume=volume), client_order_key=key)
+    except CallRefused as refused:
+        return refused.refusal.reason
+    return "repeated" if sent.outcome.first_order_ref else ""
 
 
 def _lane(info: SessionInfo) -> tuple[int, int]:

@@ -13,13 +13,14 @@ One thread does all the work in the order in which it was asked for, a group at 
 
 So an order without a key waits for nothing, and the other processes know its references a moment later.
 
-What is kept: `_waiting`, the queue; `_claims`, how many calls of this process rely on a key; `_away`, whether the
+What is kept: `_waiting`, the queue; `_claims`, what the calls of this process that rely on a key order; `_away`, whether the
 last try failed. While `_away` holds, questions fail at once instead of waiting for the time limit.
 
 What holds between two events:
 
 * A group stays at the head of the queue until its transaction is committed. After a failure its questions are
   answered with the refusal and its news goes back to the head, so news is never written out of order.
+* All calls of this process that rely on a key order the same; so the row says what is ordered, whichever of them is sent.
 * A key is freed only when no call of this process relies on it any more, and after everything that was asked for
   before. So a key cannot be freed behind a call that has just claimed it.
 * News that the database will never accept (`_HOPELESS`) is given up at once. Otherwise one bad row would hold up
@@ -33,7 +34,7 @@ import contextlib
 import datetime as dt
 import itertools
 import threading
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self, TypeVar
@@ -60,6 +61,14 @@ _AWAY_SECONDS = 1.0
 """pause after a failure; questions in the meantime fail at once"""
 _KEPT_DAYS = 7
 _HOPELESS = (DataError, IntegrityError, ProgrammingError)
+
+
+@dataclass(slots=True)
+class _Relied:
+    """A key that calls of this process rely on."""
+
+    content: bytes
+    calls: int = 0
 
 
 @dataclass(slots=True)
@@ -97,8 +106,7 @@ class OrdersInDatabase:
         self._answer_seconds = answer_seconds
         self._capacity = capacity
         self._day = ""
-        self._claims: Counter[tuple[str, str]] = Counter()
-        """how many calls of this process rely on a key"""
+        self._claims: dict[tuple[str, str], _Relied] = {}
         self._waiting: deque[_Item] = deque()
         self._urgent = False
         self._away = False
@@ -150,8 +158,9 @@ class OrdersInDatabase:
     def release(self, investor_id: str, key: str, *, sent: bool) -> None:
         """A claim's call is over. A key whose order was not sent by any call is free again. Returns at once."""
         name, day = (investor_id, key), self._day
-        self._claims[name] -= 1
-        if self._claims[name] > 0:
+        claim = self._claims[name]
+        claim.calls -= 1
+        if claim.calls > 0:
             return
         del self._claims[name]
         if not sent:
@@ -165,8 +174,10 @@ class OrdersInDatabase:
         None: the order may be sent. Raises Refused: the key names another order, it is unknown now what it names, or
         another process has claimed it and did not say that it sent the order. `release` ends every claim.
         """
-        day = self._day
-        self._claims[investor_id, key] += 1
+        day, claim = self._day, self._claims.setdefault((investor_id, key), _Relied(content))
+        if claim.content != content:  # another call relies on it, and may be sent
+            raise Refused(call_reasons.order_key_reused(key=key))
+        claim.calls += 1
         try:
             found = await self._ask(lambda connection: self._tables.claim(connection, day, investor_id, key, content))
         except BaseException:

@@ -156,6 +156,32 @@ async def test_a_key_is_not_freed_while_another_call_stands_behind_it(firm: Firm
     assert await other.claim(ME, "K1", CONTENT) is None
 
 
+async def test_a_key_that_a_call_relies_on_stands_for_nothing_else(firm: Firm) -> None:
+    """Two sessions of one process ask at once for different orders: the row says what the one that is sent orders."""
+    one, other = firm.process(1), firm.process(2)
+    both = (one.claim(ME, "K1", content) for content in (CONTENT, b"something else"))
+    answers = await asyncio.gather(*both, return_exceptions=True)
+    one.store([entry(1, 41, "K1")])
+    one.release(ME, "K1", sent=True)
+    await one.settled()
+
+    assert answers[0] is None
+    assert [a.refusal.reason for a in answers if isinstance(a, Refused)] == ["order_key_reused"]
+    assert await other.claim(ME, "K1", CONTENT) == first(41)
+    assert await reason_of(other.claim(ME, "K1", b"something else")) == "order_key_reused"
+
+
+async def test_a_key_that_no_call_relies_on_any_more_may_stand_for_something_else(firm: Firm) -> None:
+    """What it was claimed for first was not sent."""
+    one, other = firm.process(1), firm.process(2)
+    await one.claim(ME, "K1", b"something else")
+    one.release(ME, "K1", sent=False)
+
+    await order(one, entry(1, 41, "K1"))
+
+    assert await other.claim(ME, "K1", CONTENT) == first(41)
+
+
 async def test_a_restarted_process_takes_up_what_it_had_claimed(firm: Firm) -> None:
     """It knows from its order map that the order was not sent; another process does not."""
     await firm.process(1).claim(ME, "K1", CONTENT)
