@@ -11,8 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ctpabi import locale
 from ctpabi.catalog import Distribution, Interface
 from ctpabi.catalog.data import load_catalog
+from ctpabi.locale import LocaleMissing
 from ctpabi.shim import substitute
 from ctpabi.shim.build import build
 from ctpabi.shim.substitute import BindingMissing
@@ -61,11 +63,15 @@ class DemoSystem:
     """the counter serves one relay, so each mode has its own"""
 
     def relay_environment(self, temporary: Path) -> dict[str, str]:
-        """The environment of relay processes; builds the simulated library the first time (about 20 s).
+        """The environment of relay processes; builds the simulated library the first time (about 20 s), and the locale of CTP's.
 
         What they leave in their `temporary` directory even when they are killed is gone with the demonstration.
         """
         temporary.mkdir(mode=0o700)
+        try:
+            locale.ensure()  # once, and not in the relays of both modes at a time
+        except LocaleMissing as missing:
+            raise SystemMissing(str(missing)) from None
         environment = {**clean_environment(os.environ), "TMPDIR": str(temporary)}
         if self.distribution is None:
             return environment

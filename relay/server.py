@@ -18,6 +18,7 @@ from pathlib import Path
 import structlog
 from sqlalchemy import Engine
 
+from ctpabi import locale
 from ctpabi.api import binding
 from ctpabi.locale import LocaleMissing
 from relay.admission import verifier as genuineness
@@ -284,6 +285,7 @@ async def _open_verifier(settings: Settings, stack: contextlib.AsyncExitStack) -
         now=asyncio.get_running_loop().time,
     )
     await stack.enter_async_context(verifier)
+    await asyncio.to_thread(locale.ensure)  # where it has to be built, that may take longer than a side process has
     await verifier.start()
     return verifier
 

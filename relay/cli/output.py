@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -91,16 +92,21 @@ def _longest_word(text: str) -> int:
 
 
 def values_of(message: Message) -> dict[str, object]:
-    """For programs: every member by its name, null for a message that is not there.
+    """For programs: every member by its name, null for one that is not there.
 
-    Numbers are numbers, which protobuf's own JSON writes as texts from 64 bits on.
+    Numbers are numbers, which protobuf's own JSON writes as texts from 64 bits on; what is not known is null.
     """
     return {
         field.name: None
-        if field.message_type is not None and not field.is_repeated and not message.HasField(field.name)
+        if field.has_presence and not field.is_repeated and not message.HasField(field.name)
         else _value_of(field, getattr(message, field.name))
         for field in message.DESCRIPTOR.fields
     }
+
+
+def known(number: float) -> float | None:
+    """JSON has no NaN, and who reads it strictly reads nothing of what has one."""
+    return number if math.isfinite(number) else None
 
 
 def _value_of(field: Any, value: Any) -> object:
@@ -108,6 +114,8 @@ def _value_of(field: Any, value: Any) -> object:
         return dict(value)
     if field.is_repeated:
         return [values_of(one) if isinstance(one, Message) else one for one in value]
+    if isinstance(value, float):
+        return known(value)
     return values_of(value) if isinstance(value, Message) else value
 
 

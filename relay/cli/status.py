@@ -17,7 +17,7 @@ from ctprelay.v1 import admin_pb2 as pb
 from relay.admin_client import DEADLINE_SECONDS
 from relay.cli.context import DEFAULT_CONFIG, ConfigPath
 from relay.cli.counter_lines import counter_lines
-from relay.cli.output import AsJson, reporting, values_of, write_json
+from relay.cli.output import AsJson, known, reporting, values_of, write_json
 from relay.cli.reader import Reader, reader_here
 from relay.cli.running_relay import ask
 from relay.outside_text import shown, shown_json
@@ -78,9 +78,9 @@ def _watch(statuses: Iterator[pb.RelayStatus], *, plain: bool) -> None:
 
 
 def as_values(status: pb.RelayStatus) -> dict[str, object]:
-    """For programs: every member, figures as one object."""
+    """For programs: every member, figures as one object; null is what is not known."""
     plain = [figure for figure in status.figures if not figure.labels]
-    return values_of(status) | {"figures": {figure.name: figure.value for figure in plain}}
+    return values_of(status) | {"figures": {figure.name: known(figure.value) for figure in plain}}
 
 
 def picture(status: pb.RelayStatus, reader: Reader | None = None) -> Group:

@@ -8,7 +8,7 @@ import os
 import signal
 import socket
 import sqlite3
-from contextlib import closing
+from contextlib import AsyncExitStack, closing
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -196,3 +196,21 @@ def test_what_is_written_at_the_start_names_the_relay_and_no_secret(
     assert written["binding_version"] == "6.7.11.0"
     assert written["library"] == {"file": "/opt/trader.so", "version": "v6.7.11_1", "sha256": "ab" * 32}
     assert AUTH_CODE not in json.dumps(written)
+
+
+async def test_the_vendors_locale_is_there_before_the_side_process_is_started(
+    state_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a new machine it is built, which may take longer than a side process has for its start."""
+    done: list[str] = []
+
+    class Noted(server.Verifier):
+        async def start(self) -> None:
+            done.append("side process")
+
+    monkeypatch.setattr(server.locale, "ensure", lambda: done.append("locale"))
+    monkeypatch.setattr(server, "Verifier", Noted)
+    async with AsyncExitStack() as stack:
+        await server._open_verifier(settings(state_dir, verification={"genuineness": True}), stack)
+
+    assert done == ["locale", "side process"]
