@@ -72,6 +72,7 @@ class SessionViews:
                 for item in missing_items(said.collector_code)
             ],
             collector_version=shown(said.collector_version),
+            collected=map(shown, said.collected),
             client_version=shown(said.client_version),
             login_remark=shown(said.login_remark),
             front_id=attached.front_id,

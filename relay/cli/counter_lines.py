@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from ctprelay.v1 import terminal_pb2
 from relay.cli.reader import Reader
-from relay.counter.description_words import CAPABILITIES, LEVELS
+from relay.counter.description_words import CAPABILITIES, LEVELS, board_word, exchange_word
 from relay.outside_text import shown
 
 _MIND = "yellow"
@@ -18,7 +18,7 @@ def counter_lines(offered: terminal_pb2.CounterDescription, reader: Reader) -> I
     """What, how it is, and the color; nothing that the counter did not say."""
     product = " ".join(filter(None, (offered.system, offered.version, offered.product)))
     yield reader("柜台产品", "counter product"), shown(product) or "–", ""
-    exchanges = list(map(exchange_words, offered.exchanges))
+    exchanges = [exchange_words(one, reader) for one in offered.exchanges]
     unmapped = any(one.code == "unmapped" for one in offered.exchanges)
     if exchanges:
         more = [f"… {len(exchanges)}"] if len(exchanges) > _MOST else []
@@ -50,8 +50,8 @@ def _spoken(word: str, chinese: Mapping[str, str], reader: Reader) -> str:
     return shown(reader(chinese.get(word, word), word))
 
 
-def exchange_words(one: terminal_pb2.Exchange) -> str:
+def exchange_words(one: terminal_pb2.Exchange, reader: Reader) -> str:
     """SHFE, SHFE=S, SHFE=S(futures,options)."""
     native = f"={one.native_code}" if one.native_code and one.native_code != one.code else ""
-    boards = ",".join(board.code for board in one.boards[:_MOST])
-    return shown(f"{one.code}{native}" + (f"({boards})" if boards else ""))
+    boards = ",".join(dict.fromkeys(board_word(row.code, chinese=reader.chinese) for row in one.boards[:_MOST]))
+    return shown(f"{exchange_word(one.code, chinese=reader.chinese)}{native}" + (f"({boards})" if boards else ""))

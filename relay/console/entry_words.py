@@ -155,8 +155,8 @@ class EntryWords:
         else:
             named = [name for name in _WORTH_A_LINE if _says_something(name, facts.get(name))]
             shown += [f"{self.fact(name)} {self.value(name, facts[name])}" for name in named]
-        if (code := facts.get("collector_code")) is not None:
-            shown.append(self.collected(code))
+        if facts.get("collector_code") is not None:
+            shown.append(self.all_collected(facts))
         return tuple(shown)
 
     def all_facts(self, facts: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -194,6 +194,16 @@ class EntryWords:
             return self.say("fact.collected_all" if not code else "fact.collected_some")
         return self.say("fact.collected_missing", items=self.say("look.and").join(names))
 
+    def all_collected(self, facts: Mapping[str, Any]) -> str:
+        """Of a login: what CTP's collector says of itself, and which other kinds came."""
+        others = facts.get("collected")
+        kinds = (
+            [str(one.get("kind", "")) for one in others if isinstance(one, dict)] if isinstance(others, list) else []
+        )
+        of_ctp = facts.get("system_info_length") != 0
+        said = [self.collected(facts.get("collector_code", 0))] if of_ctp else []
+        return self.say("look.and").join(said + ([f"{self.say('fact.reported')} {', '.join(kinds)}"] if kinds else []))
+
     def refusal(self, facts: Mapping[str, Any]) -> tuple[str, str]:
         """What happened and what to do. What was said at the time goes before what the tables say today."""
         code = facts.get("code")
@@ -214,7 +224,7 @@ class EntryWords:
         if story.refusal is not None:
             facts.append(self.whose(story.refusal))
         if story.admitted:
-            facts.append(self.collected(story.facts.get("collector_code", 0)))
+            facts.append(self.all_collected(story.facts))
         if story.outcome is LoginOutcome.LOGGED_IN:
             facts.append(self._end(story))
         entries = tuple(self.entry(entry) for entry in story.entries)

@@ -337,7 +337,7 @@ def _offered(offered: Mapping[str, Any], looked: Looked) -> Iterable[str]:
     """What stands behind the relay: product, exchanges and boards, levels of login, what may be done, what is collected."""
     say, chinese = looked.say, looked.language is Language.ZH
     yield " ".join(str(offered[name]) for name in ("system", "version", "product") if offered.get(name))
-    exchanges = [_exchange(one) for one in offered.get("exchanges", [])]
+    exchanges = [_exchange(one, looked) for one in offered.get("exchanges", [])]
     if exchanges:
         yield f"{say('overview.exchanges')} {', '.join(exchanges)}"
     names = description_words.LEVELS if chinese else {}
@@ -355,10 +355,13 @@ def _offered(offered: Mapping[str, Any], looked: Looked) -> Iterable[str]:
         yield f"{say('overview.wanted')} {', '.join(wanted)}"
 
 
-def _exchange(one: Mapping[str, Any]) -> str:
+def _exchange(one: Mapping[str, Any], looked: Looked) -> str:
+    chinese = looked.language is Language.ZH
     native = one.get("native_code")
-    boards = ",".join(str(board["code"]) for board in one.get("boards", []))
-    return f"{one['code']}{f'={native}' if native else ''}{f'({boards})' if boards else ''}"
+    words = (description_words.board_word(str(board["code"]), chinese=chinese) for board in one.get("boards", []))
+    boards = ",".join(dict.fromkeys(words))
+    code = description_words.exchange_word(str(one["code"]), chinese=chinese)
+    return f"{code}{f'={native}' if native else ''}{f'({boards})' if boards else ''}"
 
 
 def _libraries(parts: Sequence[Mapping[str, Any]]) -> Iterable[str]:

@@ -9,6 +9,7 @@ from typing import Any
 from relay.console.relay_state import Say, in_words
 from relay.console.spoken import Moment, as_time, lasted, number, one_language
 from relay.console.words import Language
+from relay.counter.port import CTP
 
 _KINDS = {"live": "ok", "recovering": "warn", "lingering": "idle", "ending": "idle"}
 
@@ -31,9 +32,16 @@ class TerminalShown:
     report_code: str
     report_words: str
     missing: tuple[str, ...]
+    collected: tuple[str, ...]
+    """kinds; none is known of a relay of an older version, behind which stood CTP"""
     orders: int
     queued: int
     queued_bytes: int
+
+    @property
+    def of_ctp(self) -> bool:
+        """Whether it is CTP's collector whose answer says what is missing."""
+        return not self.collected or CTP in self.collected
 
 
 def terminal_shown(
@@ -59,6 +67,7 @@ def terminal_shown(
         report_kind="ok" if code == 0 else "bad",
         report_code=str(code),
         report_words=in_words(row.get("report_meaning"), language) if code else "",
+        collected=tuple(map(str, row.get("collected", []))),
         missing=tuple(in_words(item.get("name"), language) for item in row.get("missing", [])),
         orders=int(row.get("orders_today", 0)),
         queued=int(row.get("queued_messages", 0)),

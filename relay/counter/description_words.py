@@ -28,3 +28,14 @@ CAPABILITIES: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 """of `CounterDescription.capabilities`"""
+_BOARDS: Final[Mapping[str, str]] = MappingProxyType({"futures": "期货"})
+"""codes of boards that are words of ours; others are the counter's own"""
+
+
+def board_word(code: str, *, chinese: bool) -> str:
+    return _BOARDS.get(code, code) if chinese else code
+
+
+def exchange_word(code: str, *, chinese: bool) -> str:
+    """The counter's exchange that no setting names is `unmapped`."""
+    return "未对应" if chinese and code == "unmapped" else code

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass, field
 
-from relay.counter.port import CallOutcome, LinkState, TerminalLogin
+from relay.counter.port import CTP, CallOutcome, LinkState, TerminalLogin
 
 _ORDERS = frozenset(
     {"order_insert", "quote_insert", "exec_order_insert", "option_self_close_insert", "comb_action_insert"}
@@ -24,6 +24,8 @@ class LoginFacts:
     collector_code: int = 0
     collector_version: str = ""
     client_version: str = ""
+    collected: tuple[str, ...] = ()
+    """kinds of what the terminal's collectors gave"""
 
 
 def login_facts(login: TerminalLogin, collector_code: int, collector_version: str, client_version: str) -> LoginFacts:
@@ -37,6 +39,7 @@ def login_facts(login: TerminalLogin, collector_code: int, collector_version: st
         collector_code,
         collector_version,
         client_version,
+        ((CTP,) if report.system_info else ()) + tuple(one.kind for one in report.collected),
     )
 
 

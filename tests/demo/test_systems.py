@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 import typer
 
+from ctpabi import locale
 from ctpabi.locale import LocaleMissing
+from ctpabi.shim import substitute
 from demo import systems
 from demo.__main__ import SystemName, app
 from demo.cast import CASTS
@@ -39,9 +41,9 @@ def test_the_vendors_locale_is_built_once_and_before_the_relays(
 ) -> None:
     """Relays of both modes start at the same time; each would build it, and a slow machine let neither come to its end."""
     ensured: list[str] = []
-    monkeypatch.setattr(systems.locale, "ensure", lambda: ensured.append(name))
+    monkeypatch.setattr(locale, "ensure", lambda: ensured.append(name))
     monkeypatch.setattr(systems, "build", lambda _: tmp_path)
-    monkeypatch.setattr(systems.substitute, "installed", lambda **_: None)
+    monkeypatch.setattr(substitute, "installed", lambda **_: None)
     monkeypatch.setattr(systems, "program_environment", lambda environment, **_: environment)
 
     SYSTEMS[name].relay_environment(tmp_path / "tmp")
@@ -55,7 +57,7 @@ def test_a_machine_without_the_locale_and_its_compiler_is_said(monkeypatch: pyte
     def missing() -> None:
         raise LocaleMissing("apt-get install -y locales")
 
-    monkeypatch.setattr(systems.locale, "ensure", missing)
+    monkeypatch.setattr(locale, "ensure", missing)
 
     with pytest.raises(SystemMissing, match="apt-get install"):
         SYSTEMS["cts"].relay_environment(tmp_path / "tmp")

@@ -17,9 +17,11 @@ import grpc
 import pytest
 from pydantic import SecretStr
 
+from ctpabi import locale
 from ctprelay.v1 import terminal_pb2 as pb
 from ctprelay.v1 import terminal_pb2_grpc
 from relay import server
+from relay.admission.verifier import Verifier
 from relay.counter.counter_library import CounterLibrary
 from relay.counter.description import CounterDescription
 from relay.database.state_lock import AlreadyRunning
@@ -204,11 +206,11 @@ async def test_the_vendors_locale_is_there_before_the_side_process_is_started(
     """On a new machine it is built, which may take longer than a side process has for its start."""
     done: list[str] = []
 
-    class Noted(server.Verifier):
+    class Noted(Verifier):
         async def start(self) -> None:
             done.append("side process")
 
-    monkeypatch.setattr(server.locale, "ensure", lambda: done.append("locale"))
+    monkeypatch.setattr(locale, "ensure", lambda: done.append("locale"))
     monkeypatch.setattr(server, "Verifier", Noted)
     async with AsyncExitStack() as stack:
         await server._open_verifier(settings(state_dir, verification={"genuineness": True}), stack)

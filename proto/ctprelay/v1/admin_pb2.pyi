@@ -326,7 +326,7 @@ class GetSessionRequest(_message.Message):
     def __init__(self, session: _Optional[str] = ..., asking: _Optional[_Union[Asking, _Mapping]] = ...) -> None: ...
 
 class TerminalSession(_message.Message):
-    __slots__ = ("session", "app_id", "broker_id", "investor_id", "public_ip", "port", "logged_in_at", "state", "state_since", "why", "linger_seconds_left", "report_kind", "report_return_code", "report_meaning", "collector_code", "missing", "collector_version", "client_version", "login_remark", "front_id", "session_id", "queued_messages", "queued_bytes", "journal_events", "journal_bytes", "calls_waiting", "orders_today", "resumes", "trading_day", "calls", "events")
+    __slots__ = ("session", "app_id", "broker_id", "investor_id", "public_ip", "port", "logged_in_at", "state", "state_since", "why", "linger_seconds_left", "report_kind", "report_return_code", "report_meaning", "collector_code", "missing", "collector_version", "client_version", "login_remark", "front_id", "session_id", "queued_messages", "queued_bytes", "journal_events", "journal_bytes", "calls_waiting", "orders_today", "resumes", "trading_day", "calls", "events", "collected")
     class State(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         STATE_UNSPECIFIED: _ClassVar[TerminalSession.State]
@@ -370,6 +370,7 @@ class TerminalSession(_message.Message):
     TRADING_DAY_FIELD_NUMBER: _ClassVar[int]
     CALLS_FIELD_NUMBER: _ClassVar[int]
     EVENTS_FIELD_NUMBER: _ClassVar[int]
+    COLLECTED_FIELD_NUMBER: _ClassVar[int]
     session: str
     app_id: str
     broker_id: str
@@ -401,7 +402,8 @@ class TerminalSession(_message.Message):
     trading_day: str
     calls: int
     events: int
-    def __init__(self, session: _Optional[str] = ..., app_id: _Optional[str] = ..., broker_id: _Optional[str] = ..., investor_id: _Optional[str] = ..., public_ip: _Optional[str] = ..., port: _Optional[int] = ..., logged_in_at: _Optional[str] = ..., state: _Optional[_Union[TerminalSession.State, str]] = ..., state_since: _Optional[str] = ..., why: _Optional[str] = ..., linger_seconds_left: _Optional[float] = ..., report_kind: _Optional[str] = ..., report_return_code: _Optional[int] = ..., report_meaning: _Optional[_Union[Words, _Mapping]] = ..., collector_code: _Optional[int] = ..., missing: _Optional[_Iterable[_Union[MissingItem, _Mapping]]] = ..., collector_version: _Optional[str] = ..., client_version: _Optional[str] = ..., login_remark: _Optional[str] = ..., front_id: _Optional[int] = ..., session_id: _Optional[int] = ..., queued_messages: _Optional[int] = ..., queued_bytes: _Optional[int] = ..., journal_events: _Optional[int] = ..., journal_bytes: _Optional[int] = ..., calls_waiting: _Optional[int] = ..., orders_today: _Optional[int] = ..., resumes: _Optional[int] = ..., trading_day: _Optional[str] = ..., calls: _Optional[int] = ..., events: _Optional[int] = ...) -> None: ...
+    collected: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, session: _Optional[str] = ..., app_id: _Optional[str] = ..., broker_id: _Optional[str] = ..., investor_id: _Optional[str] = ..., public_ip: _Optional[str] = ..., port: _Optional[int] = ..., logged_in_at: _Optional[str] = ..., state: _Optional[_Union[TerminalSession.State, str]] = ..., state_since: _Optional[str] = ..., why: _Optional[str] = ..., linger_seconds_left: _Optional[float] = ..., report_kind: _Optional[str] = ..., report_return_code: _Optional[int] = ..., report_meaning: _Optional[_Union[Words, _Mapping]] = ..., collector_code: _Optional[int] = ..., missing: _Optional[_Iterable[_Union[MissingItem, _Mapping]]] = ..., collector_version: _Optional[str] = ..., client_version: _Optional[str] = ..., login_remark: _Optional[str] = ..., front_id: _Optional[int] = ..., session_id: _Optional[int] = ..., queued_messages: _Optional[int] = ..., queued_bytes: _Optional[int] = ..., journal_events: _Optional[int] = ..., journal_bytes: _Optional[int] = ..., calls_waiting: _Optional[int] = ..., orders_today: _Optional[int] = ..., resumes: _Optional[int] = ..., trading_day: _Optional[str] = ..., calls: _Optional[int] = ..., events: _Optional[int] = ..., collected: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class MissingItem(_message.Message):
     __slots__ = ("bit", "name")

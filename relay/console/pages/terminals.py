@@ -54,7 +54,7 @@ async def terminal(visit: Visit) -> Response:
         row=shown,
         figures=_figures(visit, row),
         report=_report(visit, row, shown),
-        collected=_collected(visit, row),
+        collected=_collected(visit, row, shown),
     )
 
 
@@ -97,9 +97,11 @@ def _report(visit: Visit, row: Mapping[str, Any], shown: TerminalShown) -> list[
     return [(word, value) for word, value in facts if value]
 
 
-def _collected(visit: Visit, row: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _collected(visit: Visit, row: Mapping[str, Any], shown: TerminalShown) -> list[tuple[str, str]]:
+    code = f"{int(row.get('collector_code', 0)):#x}" if shown.of_ctp else ""
     facts = [
-        (visit.say("terminal.collector_code"), f"{int(row.get('collector_code', 0)):#x}"),
+        (visit.say("terminal.collected_kinds"), ", ".join(shown.collected)),
+        (visit.say("terminal.collector_code"), code),
         (visit.say("terminal.collector_version"), str(row.get("collector_version", ""))),
         (visit.say("terminal.client_version"), str(row.get("client_version", ""))),
     ]

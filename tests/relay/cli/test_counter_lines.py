@@ -13,7 +13,7 @@ OFFERED = pb.CounterDescription(
     exchanges=[
         pb.Exchange(code="NEEQ", native_code="2", boards=[pb.Board(code="N0"), pb.Board(code="N1")]),
         pb.Exchange(code="unmapped", native_code="3"),
-        pb.Exchange(code="SHFE"),
+        pb.Exchange(code="SHFE", boards=[pb.Board(code="futures", native_code="1"), pb.Board(code="futures")]),
     ],
     levels=[pb.LoginLevel(name="connection", up=True), pb.LoginLevel(name="operator")],
     capabilities=["queries"],
@@ -28,13 +28,14 @@ def test_a_counter_is_described_in_both_languages() -> None:
 
     assert [(what, how) for what, how, _ in english] == [
         ("counter product", "bridge 1 ksmm \\x1b[2J1"),
-        ("exchanges, boards", "NEEQ=2(N0,N1)  unmapped=3  SHFE"),
+        ("exchanges, boards", "NEEQ=2(N0,N1)  unmapped=3  SHFE(futures)"),
         ("levels of login", "connection up  operator down"),
         ("capabilities", "queries"),
         ("collected info", "hundsun (required), ctp"),
     ]
     assert [color for _, _, color in english] == ["", "yellow", "yellow", "", ""]
-    assert [(what, how) for what, how, _ in chinese[2:]] == [
+    assert [(what, how) for what, how, _ in chinese[1:]] == [
+        ("交易所与板块", "NEEQ=2(N0,N1)  未对应=3  SHFE(期货)"),
         ("登录层次", "连接 通  操作员 断"),
         ("可用业务", "查询"),
         ("要求采集", "hundsun (必需), ctp"),

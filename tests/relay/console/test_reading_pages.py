@@ -11,7 +11,8 @@ import pytest
 import pytest_asyncio
 
 from relay.admin.roles import PersonRole
-from relay.console.words import load_sentences
+from relay.console.entry_words import EntryWords
+from relay.console.words import Language, load_sentences
 from relay.ledger import reader
 from tests.relay.console.conftest import Browser, Office
 from tests.relay.console.made_up import FRONT_DOWN, STATUS, BusyClient, write_a_morning
@@ -67,7 +68,7 @@ async def test_the_overview_says_what_happened_today(busy: Office) -> None:
     assert "SHA-256 5f5f5f5f5f5f5f5f…" in words
     for said in (
         "cts 1 RootNet 5",
-        "交易所 SHFE=S(futures)",
+        "交易所 SHFE=S(期货), 未对应=E",
         "登录层次 连接 ✓, 操作员 ✗",
         "可用业务 报单, 查询",
     ):
@@ -277,3 +278,33 @@ async def test_texts_from_outside_stay_texts(busy: Office) -> None:
 
     assert "<img src=x" not in page
     assert "&lt;img src=x" in page
+
+
+async def test_what_another_collector_gave_is_not_judged_by_ctps(busy: Office) -> None:
+    """A terminal at CTS has nothing of CTP's collector: neither its return value nor that all is complete."""
+    async with busy.signed_in() as browser:
+        of_ctp = await words_at(browser, "/terminals/relay-a/4f1c88a2")
+        of_cts = await words_at(browser, "/terminals/relay-a/77aa01cd")
+        table = await words_at(browser, "/terminals")
+
+    assert "种类 ctp, hundsun 采集库返回值 0x140" in of_ctp
+    assert "种类 cts:demo" in of_cts
+    assert "采集库返回值" not in of_cts
+    assert "完整 " not in of_cts.replace("是否完整", "")
+    assert "已上报 cts:demo" in table
+
+
+@pytest.mark.parametrize(
+    ("facts", "says"),
+    [
+        ({"collector_code": 0}, "采集完整"),
+        ({"collector_code": 0, "system_info_length": 264}, "采集完整"),
+        ({"collector_code": 0, "system_info_length": 0, "collected": [{"kind": "cts:demo"}]}, "已上报 cts:demo"),
+        ({"collector_code": 0x40, "system_info_length": 264, "collected": [{"kind": "hundsun"}]}, "、已上报 hundsun"),
+    ],
+)
+def test_an_entry_says_complete_of_ctps_collector_alone(facts: dict[str, Any], says: str) -> None:
+    """Other kinds are named."""
+    words = EntryWords(load_sentences(), Language.ZH)
+
+    assert words.line(facts)[-1].endswith(says)
