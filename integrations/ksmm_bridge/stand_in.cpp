@@ -1,5 +1,7 @@
-// A library of our own in the place of the vendor's, so that the bridge compiles and runs where there is none.
+// A library of our own in the place of the vendor's, so that the bridge compiles and runs where there is none. It writes what it
+// is called with to standard output, passwords apart.
 #include <ctime>
+#include <iostream>
 
 #include "plugin.h"
 
@@ -9,8 +11,14 @@ class StandIn : public Plugin {
   public:
     std::string version() const override { return "stand-in 1"; }
 
-    int init_plugin(const OperatorLogin& who, const std::optional<BusLogin>& bus, int, const std::string& product,
-                    const LogChoice&) override {
+    int init_plugin(const OperatorLogin& who, const std::optional<BusLogin>& bus, int threads, const std::string& product,
+                    const LogChoice& log) override {
+        std::cout << "InitPlugin " << who.user << " quotes=" << who.all_quotes << " threads=" << threads << " product=" << product
+                  << " log=" << log.prefix << "," << log.to_file;
+        if (bus)
+            std::cout << " bus=" << bus->user << "@" << bus->address << ":" << bus->port << " " << bus->server << " "
+                      << bus->request_queue << " " << bus->answer_queue;
+        std::cout << std::endl;
         if (product == "expired") return refuse(-100, "授权码无效或已过期");
         if (who.password != "operator-demo") return refuse(-101, "操作员或密码错误");
         if (bus && bus->password != "888888") return refuse(-102, "KCBP 登录失败");
@@ -38,7 +46,10 @@ class StandIn : public Plugin {
 
     int oem_days() override { return 200; }
     bool lost() const override { return false; }
-    void close() override { ready_ = false; }
+    void close() override {
+        ready_ = false;
+        std::cout << "Close" << std::endl;
+    }
 
   private:
     int refuse(int code, const char* text) {

@@ -6,7 +6,9 @@ The console is made in this process: its pages are the same, and another process
 from __future__ import annotations
 
 import asyncio
+import html
 import io
+import re
 import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator, Mapping
@@ -32,6 +34,9 @@ from tests.relay.console.conftest import BASE, PASSWORD, Browser
 LANGUAGES = ("zh", "en")
 _LIVE = frozenset({"live"})
 """a stream, which has no end"""
+_NAME = "guard"
+_ENTRY = re.compile(r'href="(/ledger/entry/[^"]+)"')
+MOST_ENTRIES = 12
 
 
 @asynccontextmanager
@@ -54,20 +59,19 @@ async def console_here(relay: RelayProcess) -> AsyncIterator[Browser]:
         engine.dispose()
 
 
-_NAME = "guard"
-
-
 async def pages_of(relay: RelayProcess, session: str = "") -> dict[str, str]:
-    """Every page that can be looked at, by language and path; forms too, and that of a terminal's session."""
+    """Every page that can be looked at, by language and path: forms too, a terminal's session, and the newest entries."""
     name = load(relay.config).relay.name
     found: dict[str, str] = {}
     async with console_here(relay) as browser:
         for language in LANGUAGES:
             await browser.get("/choices", params={"language": language, "theme": "light", "back": "/"})
             for page in PAGES:
-                path = page.path.format(relay=name, session=session or "none", sequence=f"{name}:1")
+                path = page.path.format(relay=name, session=session or "none", sequence="1")
                 if "GET" in page.methods and page.name not in _LIVE:
                     found[f"{language} {path}"] = (await browser.get(path)).text
+            for path in _ENTRY.findall(found[f"{language} /ledger"])[:MOST_ENTRIES]:
+                found[f"{language} {path}"] = (await browser.get(html.unescape(path))).text
     return found
 
 
@@ -93,7 +97,7 @@ async def shown_of(relay: RelayProcess, session: str = "") -> Mapping[str, str]:
     """All of it, by where it stands. The relay has its figures at an address."""
     found = await pages_of(relay, session) | screens_of(await status_of(relay))
     address = load(relay.config).metrics.address
-    for path in ("/metrics", "/readyz", "/livez"):
+    for path in ("/metrics", "/readyz", "/healthz"):
         found[path] = await asyncio.to_thread(_fetched, f"http://{address}{path}")
     return found
 

@@ -17,10 +17,12 @@ from ctpabi.shim.substitute import BindingMissing
 from relay.counter.port import Mode
 from simcounter.config import CounterConfig
 from simcounter.counter import SimulatedCounter
+from simcounter.cts.front import CtsFront
+from simcounter.ufx.front import UfxFront
 from terminal_client.collectors import Collectors, collectors_of
 from tests.e2e.binding_under_test import counter_of, shim_of
 from tests.e2e.relay_process import RelayProcess, TlsFiles
-from tests.e2e.site import Site, register
+from tests.e2e.site import Site, free_port, register
 from tests.t2sdk import LIBRARY, library_path
 
 DAY, SEED = "20261123", 7
@@ -120,12 +122,27 @@ _SYSTEMS: dict[System, Callable[[], Played]] = {
 }
 
 
+def given_out(counter: SimulatedCounter) -> list[str]:
+    """What the counter has given its relay to keep to itself: passkeys of connections, tokens of logins."""
+    match counter.other:
+        case CtsFront() as front:
+            return [connection.passkey for connection in front.connections]
+        case UfxFront() as front:
+            return [token.value for token in front.tokens.alive()]
+        case _:
+            return []
+
+
 @asynccontextmanager
 async def system_site(system: System, mode: Mode, tls: TlsFiles, directory: Path) -> AsyncIterator[Site]:
     """A counter of this system, whose day is always the same, with a relay in front of it."""
     chosen = played(system)
     async with chosen.counter() as counter:
-        settings = {**chosen.settings(counter), "verification__genuineness": False}  # judged alike whatever the counter
+        settings = {
+            **chosen.settings(counter),
+            "verification__genuineness": False,  # judged alike whatever the counter
+            "metrics__address": f"127.0.0.1:{free_port()}",
+        }
         relay = RelayProcess(directory / mode.value, mode, counter.address, tls, settings)
         register(relay)
         await relay.start()

@@ -6,60 +6,38 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
 from ctprelay.v1 import admin_pb2 as pb
 from relay.admin_client import AdminClient, RelayDoor
-from relay.counter.port import Mode
-from simcounter import demo_accounts
-from simcounter.bridge.library import MIDDLEWARE_PASSWORD, MIDDLEWARE_USER
-from simcounter.config import CounterConfig
-from simcounter.counter import SimulatedCounter
 from terminal_client import LoginRejected
-from tests.e2e.relay_process import RelayProcess, Sections, TlsFiles
+from tests.e2e.bridge_relay import PASSWORDS, SILENCE_SECONDS, bridge_site
+from tests.e2e.broken_network import Way
+from tests.e2e.relay_process import TlsFiles
 from tests.e2e.secrecy import leaks
-from tests.e2e.site import INVESTORS, Site, log_in, register
+from tests.e2e.shown_of import console_here, screens_of, shown_of
+from tests.e2e.site import INVESTORS, Site, free_port, log_in
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
-PASSWORDS = (demo_accounts.password_of(demo_accounts.OPERATOR_ID), MIDDLEWARE_PASSWORD)
-
-
-class BridgedRelay(RelayProcess):
-    """Its settings have nothing of CTP's."""
-
-    def _sections(self, front: str, tls: TlsFiles) -> Sections:
-        sections = super()._sections(front, tls)
-        kept = ("broker_id", "longest_pause_seconds")
-        sections["counter"] = {"system": "bridge", **{name: sections["counter"][name] for name in kept}}
-        del sections["counter.operator"]
-        sections["counter.bridge"] = {
-            "address": front.removeprefix("tcp://"),
-            "operator_user": demo_accounts.OPERATOR_ID,
-            "operator_password_file": self._secret("bridge_operator.secret", PASSWORDS[0]),
-            "middleware_user": MIDDLEWARE_USER,
-            "middleware_password_file": self._secret("middleware.secret", MIDDLEWARE_PASSWORD),
-            "middleware_address": "198.51.100.20",
-            "middleware_server": "KCBP1",
-            "exchanges": ["2=NEEQ"],
-            "silence_seconds": 5.0,
-        }
-        return sections
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def site(tls: TlsFiles, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
-    async with SimulatedCounter(CounterConfig(system="bridge")) as counter:
-        folder: Path = tmp_path_factory.mktemp("bridge") / "relay"
-        relay = BridgedRelay(folder, Mode.MANY_TO_MANY, counter.address, tls)
-        register(relay)
-        await relay.start()
-        try:
-            yield Site(counter, relay, tls)
-        finally:
-            await relay.stop()
+async def bridged(tls: TlsFiles, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[Site, Way]]:
+    settings = {"metrics__address": f"127.0.0.1:{free_port()}"}
+    async with bridge_site(tls, tmp_path_factory.mktemp("bridge"), **settings) as (site, way):
+        yield site, way
+
+
+@pytest.fixture
+def site(bridged: tuple[Site, Way]) -> Site:
+    return bridged[0]
+
+
+@pytest.fixture
+def way(bridged: tuple[Site, Way]) -> Way:
+    return bridged[1]
 
 
 async def status_when(site: Site, fact: Callable[[pb.RelayStatus], bool]) -> pb.RelayStatus:
@@ -121,6 +99,64 @@ async def test_a_bridge_that_goes_away_is_a_fault_until_it_is_back(site: Site) -
     assert len(back.counter.described.exchanges) == 2
 
 
+async def test_a_bridge_that_hangs_is_noticed_said_everywhere_and_found_again(site: Site, way: Way) -> None:
+    """Its process stands still: the connection is up, and nothing comes over it, neither a word nor an end."""
+    await status_when(site, is_live)
+
+    way.hold_answers()
+    try:
+        hung = await status_when(site, lambda state: bool(state.faults))
+        reason = await refused_reason(site)
+        async with console_here(site.relay) as browser:
+            page = (await browser.get("/")).text
+    finally:
+        way.release()
+    back = await status_when(site, lambda state: is_live(state) and not state.faults)
+
+    [fault] = hung.faults
+    assert (fault.kind, fault.why) == ("bridge_silent", f"Events: no word for {SILENCE_SECONDS:g} s")
+    assert hung.counter.state == "waiting"
+    assert hung.readiness.reason == "counter_unavailable"
+    assert (len(hung.counter.described.exchanges), len(back.counter.described.exchanges)) == (0, 2)
+    assert reason == "no_investor_sessions"
+    screens = screens_of(hung)
+    assert (fault.title.zh in screens["status zh"], fault.title.en in screens["status en"]) == (True, True)
+    assert fault.title.zh in page
+    assert said_in_the_log(site) == [
+        "bridge_lost " + fault.why,
+        "fault_began bridge_silent",
+        "fault_ended bridge_silent",
+    ]
+
+
+async def refused_reason(site: Site) -> str:
+    """Why a terminal's login is refused now."""
+    async with site.terminal() as terminal:
+        with pytest.raises(LoginRejected) as refused:
+            await log_in(terminal, INVESTORS[0])
+    return refused.value.reason
+
+
+def said_in_the_log(site: Site) -> list[str]:
+    """What it says of a bridge that is silent."""
+    lines = [json.loads(line) for line in site.relay.output.splitlines() if line.startswith("{")]
+    said = [f"{line['event']} {line.get('fault') or line.get('why')}" for line in lines]
+    return sorted(line for line in said if "bridge_silent" in line or line.startswith("bridge_lost Events: no word"))
+
+
+async def test_what_is_shown_of_it_has_no_secret(site: Site) -> None:
+    """The console's pages, status in both forms, /metrics and /readyz; what may be shown is found by the same search."""
+    await status_when(site, is_live)
+
+    shown = await shown_of(site.relay)
+
+    assert [(where, secret) for secret in PASSWORDS for where, text in shown.items() if secret in text] == []
+    for where in ("zh /", "en /", "status zh", "status en", "status json"):
+        assert "NEEQ" in shown[where], where
+    assert "ctp_relay_fault{" in shown["/metrics"]
+    assert "no_investor_sessions" in shown["/readyz"]
+
+
 async def test_ledger_and_log_have_no_password(site: Site) -> None:
     """The logins are in the ledger, before they are made."""
     await status_when(site, is_live)
@@ -133,11 +169,11 @@ async def test_ledger_and_log_have_no_password(site: Site) -> None:
     assert leaks(site.relay) == []
 
 
-async def test_the_doctor_asks_nothing_of_ctps(site: Site) -> None:
+async def test_the_doctor_asks_nothing_of_ctps(site: Site, way: Way) -> None:
     """Neither a binding nor an app type: there is none. The bridge's port it looks at."""
     await status_when(site, is_live)
     done = await asyncio.to_thread(site.relay.command, "doctor", "--json")
 
-    assert f"127.0.0.1:{site.counter.port}" in done.stdout
+    assert f"127.0.0.1:{way.port}" in done.stdout
     assert "relay_app_id" not in done.stdout
     assert "openctp" not in done.stdout

@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import io
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from rich.console import Console
 
-from ctprelay.v1 import admin_pb2 as pb
-from relay.admin_client import AdminClient, RelayDoor
-from relay.cli.reader import Reader
-from relay.cli.status import picture
 from relay.counter.port import Mode
 from simcounter import demo_accounts
 from terminal_client import RelayTerminal
@@ -22,8 +16,9 @@ from terminal_client.collectors import Collectors
 from tests.e2e.one_day import DayEnd, Funds, Held, Ordered, Traded, World, spend_day
 from tests.e2e.relay_process import TlsFiles
 from tests.e2e.secrecy import KNOWN, leaks
-from tests.e2e.site import BROKER, INVESTORS, Site, collect_now, eventually, many_to_many_only, trade
-from tests.e2e.systems import System, system_site, terminal_collectors
+from tests.e2e.shown_of import shown_of
+from tests.e2e.site import BROKER, INVESTORS, Site, collect_now, eventually, many_to_many_only, many_to_one_only, trade
+from tests.e2e.systems import System, given_out, system_site, terminal_collectors
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -86,26 +81,30 @@ def _books(site: Site) -> tuple[float, float, int]:
     return round(portfolio.margin, 2), round(portfolio.commission, 2), lots
 
 
+@many_to_one_only  # where the relay has the passwords of the operator and of all investors
+@pytest.mark.parametrize("system", [System.CTP, System.CTS, System.UFX], indirect=True, scope="module")
 async def test_what_is_shown_of_it_has_no_secret(stand: Site, system: System, tmp_path: Path) -> None:
-    """All that status and console are answered while a terminal trades, which names the system and its exchanges; log and state
-    directory, ledger included, are looked at when the relay has ended."""
-    client = AdminClient(RelayDoor(stand.relay.state_dir / "control.sock"), deadline_seconds=60.0)
+    """While a terminal trades: the console's pages in both languages, status in both forms, /metrics and /readyz; then log and
+    state directory, ledger included. What may be shown is found by the same search.
+    """
     async with stand.terminal() as terminal:
         await log_in(terminal, OTHER, terminal_collectors(tmp_path))
         await trade(terminal)
-        try:
-            status = await client.get_status(pb.GetStatusRequest())
-            sessions = await client.list_sessions(pb.ListSessionsRequest())
-        finally:
-            await client.close()
-    typed = io.StringIO()
-    Console(file=typed, width=200).print(picture(status, Reader(chinese=True)))
-    told = status.SerializeToString() + sessions.SerializeToString() + typed.getvalue().encode()
+        session = [entry.session for entry in stand.relay.ledger() if entry.kind == "terminal_admitted"][-1]
+        given = given_out(stand.counter)
+        shown = await shown_of(stand.relay, session)
+    secrets = [*given, *(known.decode() for known in KNOWN)]
 
-    assert [one.investor_id for one in sessions.sessions] == [OTHER]
-    assert status.counter.described.system == system.counter_system
-    assert "SHFE" in typed.getvalue()
-    assert [secret for secret in KNOWN if secret in told] == []
+    assert bool(given) is (system is not System.CTP)
+    assert [(where, secret) for secret in secrets for where, text in shown.items() if secret in text] == []
+    assert leaks(stand.relay, [secret.encode() for secret in given]) == []
+    for where in ("zh /", "en /", "status zh", "status en", "status json"):
+        assert "SHFE" in shown[where], where
+    for where in ("zh /terminals", f"en /terminals/relay/{session}", "en /ledger"):
+        assert OTHER in shown[where], where
+    assert any("/ledger/entry/" in where and session in text for where, text in shown.items())
+    assert OTHER not in shown["/metrics"] + shown["/readyz"]
+    assert shown["/readyz"].startswith('{"ready": true')
 
 
 @many_to_many_only

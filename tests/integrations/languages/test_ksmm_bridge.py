@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ import pytest
 import trustme
 
 from relay.faults.table import Fault
+from simcounter import demo_accounts
 from tests.integrations.languages.toolchains import INTEGRATIONS, make, needs
 from tests.relay.counter.bridge.conftest import BridgeSite, site, until
 
@@ -52,6 +54,12 @@ class Running:
         assert said[:1] == ["listening"]
         self.port = int(said[1])
         return f"127.0.0.1:{self.port}"
+
+    def says(self) -> str:
+        """What the class in the library's place was called with next."""
+        assert self.process is not None
+        assert self.process.stdout is not None
+        return self.process.stdout.readline().rstrip("\n")
 
     def end(self) -> None:
         if self.process is not None:
@@ -93,15 +101,74 @@ async def test_the_relay_opens_logs_in_and_registers(secrets: BridgeSite, bridge
     assert abs(described.seconds_ahead) < 60
 
 
+async def test_both_configurations_reach_the_library_and_it_is_closed(secrets: BridgeSite, bridge: Running) -> None:
+    """Operator and message bus, with all the seed names; without a bus the library reads its own file. Then Close, at the relay's end."""
+    address = bridge.start()
+    await secrets.live(
+        address=address,
+        silence_seconds=5.0,
+        threads=5,
+        log_prefix="api",
+        log_to_file=True,
+        product="KSMM",
+        all_quotes=True,
+        middleware_port=21001,
+        request_queue="req_market",
+        answer_queue="ans_market",
+    )
+    with_bus = await asyncio.to_thread(bridge.says)
+    await secrets.counters[0].stop()
+    closed = await asyncio.to_thread(bridge.says)
+    nothing = {
+        "middleware_user": "",
+        "middleware_password_file": None,
+        "middleware_address": "",
+        "middleware_server": "",
+    }
+    counter = await secrets.begin(address=address, silence_seconds=5.0, **nothing)
+    await until(lambda: counter.ready)
+    without_bus = await asyncio.to_thread(bridge.says)
+
+    operator = demo_accounts.OPERATOR_ID
+    assert with_bus == (
+        f"InitPlugin {operator} quotes=1 threads=5 product=KSMM log=api,1"
+        " bus=KCXP00@198.51.100.20:21001 KCBP1 req_market ans_market"
+    )
+    assert closed == "Close"
+    assert without_bus == f"InitPlugin {operator} quotes=0 threads=1 product= log=,0"
+
+
+async def test_a_bridge_that_stands_still_is_silent_and_found_again(secrets: BridgeSite, bridge: Running) -> None:
+    """Its process is stopped, not ended: connections stay up and nobody answers."""
+    await secrets.live(address=bridge.start(), silence_seconds=3.0)
+    [counter] = secrets.counters
+    assert bridge.process is not None
+
+    bridge.process.send_signal(signal.SIGSTOP)
+    try:
+        why = await secrets.stands(Fault.BRIDGE_SILENT)
+    finally:
+        bridge.process.send_signal(signal.SIGCONT)
+    await until(lambda: counter.ready)
+
+    assert why == "Events: no word for 3 s"
+    assert not secrets.faults.stands(Fault.BRIDGE_SILENT)
+
+
 @pytest.mark.parametrize(
-    ("operator", "product", "says"),
-    [("wrong", "", "plugin -101: 操作员或密码错误"), ("operator-demo", "expired", "plugin -100: 授权码无效或已过期")],
+    ("operator", "bus", "product", "says"),
+    [
+        ("wrong", "888888", "", "plugin -101: 操作员或密码错误"),
+        ("operator-demo", "wrong", "", "plugin -102: KCBP 登录失败"),
+        ("operator-demo", "888888", "expired", "plugin -100: 授权码无效或已过期"),
+    ],
 )
 async def test_what_the_library_refuses_is_said(
-    secrets: BridgeSite, bridge: Running, operator: str, product: str, says: str
+    secrets: BridgeSite, bridge: Running, operator: str, bus: str, product: str, says: str
 ) -> None:
     """By its number and words."""
     (secrets.folder / "operator.secret").write_text(operator)
+    (secrets.folder / "middleware.secret").write_text(bus)
     await secrets.begin(address=bridge.start(), product=product)
 
     assert says in await secrets.stands(Fault.BRIDGE_REFUSED)
@@ -119,12 +186,24 @@ async def test_a_bridge_that_is_killed_and_started_anew_is_found_again(secrets: 
     await until(lambda: counter.ready)
 
 
+@pytest.mark.parametrize(
+    "address",
+    ["0.0.0.0:0", "[::]:0", ":0", "localhost:0", "198.51.100.1:0", "unix:here", "ipv4:0.0.0.0:0", "dns:///0.0.0.0:0"],
+)
+async def test_without_tls_it_listens_on_this_machine_alone(program: Path, address: str) -> None:
+    """Any other address is refused in words, and a name too: it may stand for any."""
+    done = await asyncio.to_thread(
+        subprocess.run, [str(program), address], capture_output=True, text=True, check=False, timeout=30
+    )
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "without TLS the address is 127.0.0.1:PORT, [::1]:PORT or unix:/PATH" in done.stderr
+
+
 async def test_beyond_this_machine_it_speaks_mutual_tls_alone(
-    secrets: BridgeSite, bridge: Running, program: Path, tmp_path: Path
+    secrets: BridgeSite, bridge: Running, tmp_path: Path
 ) -> None:
-    """An address of another machine without files is refused; with them the relay shows its certificate."""
-    command = [str(program), "0.0.0.0:0"]
-    refused = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, check=False, timeout=30)
+    """The relay shows its certificate, and wants to see one."""
     authority = trustme.CA()
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
     for name in ("bridge", "relay"):
@@ -141,6 +220,4 @@ async def test_beyond_this_machine_it_speaks_mutual_tls_alone(
         silence_seconds=5.0,
     )
 
-    assert refused.returncode == 1
-    assert "without TLS" in refused.stderr
     assert described.exchanges

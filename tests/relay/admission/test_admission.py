@@ -164,6 +164,18 @@ async def test_a_terminal_in_order_is_let_in_and_reported_as_the_relay_saw_it(do
 
 
 @BOTH
+async def test_an_error_of_the_collector_is_refused_where_the_firm_wants_it_clean(door: Door, mode: Mode) -> None:
+    """By the kind's name; otherwise it is passed on, as the code it is."""
+    admission = door.of(mode)
+    passed_on = await let_in(admission, asking(collector_code=4))
+    admission.rules = replace(admission.rules, require_clean=frozenset({"ctp"}))
+
+    assert passed_on.report.system_info
+    assert await reason(admission, asking(system_info=b"\x02" * 264, collector_code=4)) == "collector_not_clean"
+    assert await let_in(admission, asking(system_info=b"\x03" * 264))
+
+
+@BOTH
 async def test_the_ledger_knows_of_an_admission_before_anybody_else(door: Door, kept: KeptEvidence, mode: Mode) -> None:
     """Without it there is none; and neither password nor proof is in it."""
     await let_in(door.of(mode), asking())
