@@ -1,4 +1,4 @@
-"""When to try again: exponential back-off with full jitter, never earlier than the relay asked for."""
+"""When to try again: exponential back-off with full jitter, on top of what the relay asked for, so that not all come in one moment."""
 
 from __future__ import annotations
 
@@ -35,6 +35,6 @@ async def retried(
         except TryLater as failure:
             if time.monotonic() - started >= deadlines.give_up_after_seconds:
                 raise
-            wait = max(random.uniform(0.0, longest), failure.seconds)  # noqa: S311 — jitter, not a secret
+            wait = failure.seconds + random.uniform(0.0, longest)  # noqa: S311 — jitter, not a secret
         await sleep(wait)
         longest = min(2 * longest, deadlines.longest_retry_seconds)

@@ -62,6 +62,10 @@ class Entrance:
         self._endpoint = replace(self._endpoint, app_id=app_id, auth_code=auth_code)
         return self._endpoint
 
+    def another(self) -> Entrance:
+        """One to the same relay, with a connection of its own."""
+        return Entrance(self._endpoint, self._deadlines)
+
     async def log_in(self, credentials: Credentials) -> LoggedInStream:
         """A new session. LoginRejected, or StreamBroken when the relay does not answer."""
         async with self._fresh_stream() as stream:
@@ -89,7 +93,7 @@ class Entrance:
         raise StreamBroken(f"the relay was not reached within {seconds:g} s")
 
     async def close(self) -> None:
-        """Let go of the connection."""
+        """Let go of the connection; the next stream opens a new one."""
         channel, self._channel = self._channel, None
         if channel is not None:
             await channel.close()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Generic, TypeVar
@@ -99,6 +99,7 @@ class Dispatch:
     def __init__(self, deadlines: Deadlines) -> None:
         self._deadlines = deadlines
         self._pending: dict[int, PendingCall] = {}
+        self._answered = asyncio.Event()
         self._last_request_id = 0
         self.notices = Feed[events_pb2.Event](deadlines.notice_capacity)
         self.orders = Feed[structs_pb2.Order](deadlines.notice_capacity)
@@ -116,8 +117,17 @@ class Dispatch:
             yield call
         finally:
             del self._pending[call.request_id]
+            self._answered.set()
             if call.done.done() and not call.done.cancelled():
                 call.done.exception()  # retrieved, or asyncio warns about a failure nobody awaited any more
+
+    async def quiet(self, seconds: float) -> None:
+        """Wait until no request is unanswered, at most so long."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self._pending:
+                    self._answered.clear()
+                    await self._answered.wait()
 
     def _next_request_id(self) -> int:
         while True:

@@ -1,4 +1,4 @@
-"""The session across streams: reading it, resuming it, replacing it by a new login, ending it.
+"""The session across streams: reading it, resuming it, replacing it by a new login, moving it, ending it.
 
 Requests are never sent again from here: what a broken stream swallowed is reported as OutcomeUnknown.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
 from typing import Protocol
 
 from ctprelay.ctp.v1 import events_pb2
@@ -16,6 +17,7 @@ from terminal_client.conversation import Endpoint, Entrance, LoggedInStream
 from terminal_client.dispatch import SendOutcome
 from terminal_client.errors import LoginRejected, NativeWords, NotConnected, SessionEnded, TerminalError
 from terminal_client.farewells import Farewell, LastWord, NextStep, last_word
+from terminal_client.moving import Move, Moved, ended, part
 from terminal_client.secret import Secret
 from terminal_client.session import (
     Credentials,
@@ -27,12 +29,22 @@ from terminal_client.session import (
     Status,
 )
 from terminal_client.stream import Stream, StreamBroken
-from terminal_client.translation import market_access, native_words, outcome_of, refusal_of, session_info, status_of
+from terminal_client.translation import (
+    leaving_of,
+    market_access,
+    native_words,
+    outcome_of,
+    refusal_of,
+    session_info,
+    status_of,
+)
 
 log = logging.getLogger(__name__)
 
 FAREWELLS = frozenset({"goodbye", "rejected"})
 """messages after which nothing comes that matters"""
+BUSY = frozenset({"relay_draining", "relay_full"})
+"""refusals of a relay that another try finds ready, or another relay does"""
 _LOGGED_OUT = LastWord(Farewell.LOGGED_OUT, "logged out")
 
 
@@ -50,6 +62,8 @@ class LinkHearer(Protocol):
     def fail_unanswered(self, why: str) -> None: ...
 
     def end(self, why: str, error: TerminalError | None = None) -> None: ...
+
+    async def quiet(self, seconds: float) -> None: ...
 
 
 class RelayLink:
@@ -80,6 +94,13 @@ class RelayLink:
         self._any_sequence = False
         self._last: LastWord | None = None
         self._reader: asyncio.Task[None] | None = None
+        self._reading: asyncio.Task[str] | None = None
+        self._moving: asyncio.Task[None] | None = None
+        self._over = asyncio.Event()
+        """the stream has ended, or a new session is there"""
+        self._moved: Moved | None = None
+        """a new session that is to take the place of this one"""
+        self._partings: set[asyncio.Task[None]] = set()
 
     async def log_in(self, credentials: Credentials) -> SessionInfo:
         """Open a session. LoginRejected, or NotConnected when the relay cannot be reached in time."""
@@ -87,7 +108,7 @@ class RelayLink:
             raise NotConnected(f"no login on this terminal now: it is {self.state}")
         self.state = State.LOGGING_IN
         try:
-            welcome = await self._open(credentials)
+            welcome = await self._open_when_ready(credentials)
         except StreamBroken as error:
             raise NotConnected(f"no session at relay {self._address}: {error}") from None
         finally:
@@ -119,6 +140,8 @@ class RelayLink:
             if reader is not None:
                 reader.cancel()
                 await asyncio.gather(reader, return_exceptions=True)
+            await self._stop_moving()
+            await asyncio.gather(*self._partings, return_exceptions=True)
             self._settle("logged out", None)
             await self._entrance.close()
 
@@ -130,6 +153,28 @@ class RelayLink:
                 await asyncio.wait([reader])
         except TimeoutError:
             log.debug("the relay did not answer the logout")
+
+    async def _open_when_ready(self, credentials: Credentials) -> LoggedInStream:
+        """The first login; while the relay is full, or about to stop, it is tried again for `busy_seconds`."""
+        refused: list[LoginRejected] = []
+
+        async def attempt() -> LoggedInStream:
+            fresh = await self._provider() if refused and self._provider is not None else credentials
+            try:
+                return await self._open(fresh)
+            except LoginRejected as rejection:
+                if rejection.reason not in BUSY or not self._deadlines.busy_seconds:
+                    raise
+                refused.append(rejection)
+                log.warning("登录将自动重试 the login is tried again: %s", rejection)
+                self._dispatch.status(Status("relay", State.LOGGING_IN, str(rejection), cause=rejection.reason))
+                await self._entrance.close()  # a new connection may lead to another process
+                raise TryLater(str(rejection), rejection.refusal.retry_after_seconds) from None
+
+        try:
+            return await retried(attempt, replace(self._deadlines, give_up_after_seconds=self._deadlines.busy_seconds))
+        except TryLater:
+            raise refused[-1] from None
 
     async def _open(self, credentials: Credentials) -> LoggedInStream:
         welcome = await self._entrance.log_in(credentials)
@@ -165,7 +210,10 @@ class RelayLink:
         error: TerminalError | None = None
         try:
             while True:
-                why = await self._read(stream)
+                why = await self._read_until_moved(stream)
+                if self._moved is not None:
+                    stream = self._go_on_with(self._moved, stream)
+                    continue
                 stream.cancel()
                 last = self._last
                 if last is not None and last.kind.next_step is NextStep.STOP:
@@ -179,6 +227,7 @@ class RelayLink:
         finally:
             stream.cancel()
             if self._reader is not None:  # not while close() waits: it settles by itself, without an error
+                await self._stop_moving()
                 self._settle("reader stopped" if error is None else str(error), error)
                 await self._entrance.close()
 
@@ -189,10 +238,30 @@ class RelayLink:
             self._enter(State.ENDED, why)
             self._dispatch.end(why, error)
 
+    async def _read_until_moved(self, stream: Stream) -> str:
+        """Why there is nothing more to read; a new session is a reason too, and the reading of this one then goes on beside it."""
+        self._over.clear()
+        self._reading = reading = asyncio.get_running_loop().create_task(self._read(stream), name="terminal-reading")
+        reading.add_done_callback(lambda _: self._over.set())
+        try:
+            if self._moved is None:
+                await self._over.wait()
+        except asyncio.CancelledError:
+            await ended(reading)
+            raise
+        finally:
+            if self._moved is None:
+                self._reading = None
+        return "moved" if self._moved is not None else reading.result()
+
     async def _read(self, stream: Stream) -> str:
         try:
             while True:
                 message = await stream.receive()
+                if stream is not self._stream:  # moved: all of it comes in the new session, but the end of this one
+                    if message.WhichOneof("body") in FAREWELLS:
+                        return "left"
+                    continue
                 self._deliver(message)
                 if self._last is not None and message.WhichOneof("body") in FAREWELLS:
                     return self._last.reason
@@ -214,8 +283,48 @@ class RelayLink:
                 self._last = self._last or last_word(message.goodbye)
             case "rejected":  # something this terminal said was out of turn or malformed; the session is over
                 self._last = self._last or LastWord(Farewell.PROTOCOL_ERROR, str(refusal_of(message.rejected)))
+            case "leave_notice":
+                self._heed(leaving_of(message.leave_notice))
             case other:
                 log.debug("ignored %s from the relay", other)
+
+    def _heed(self, leaving: Status) -> None:
+        """The relay is about to stop: say so, and move where there are credentials to log in with."""
+        log.info("the relay asks to leave: %s", leaving.reason)
+        self._dispatch.status(leaving)
+        if self._provider is None or self._moving is not None:
+            return
+        move = Move(self._provider, self._deadlines, self._dispatch)
+        self._moving = asyncio.get_running_loop().create_task(
+            move.carry_out(leaving.leave_after_seconds, self._entrance.another(), self._take), name="terminal-move"
+        )
+
+    def _take(self, moved: Moved) -> None:
+        self._moved = moved
+        self._over.set()
+
+    def _go_on_with(self, moved: Moved, old: Stream) -> Stream:
+        """The new session takes the place of the old one, which is logged out beside it."""
+        before, self._entrance = self._entrance, moved.entrance
+        self._moved = self._moving = None
+        self._dispatch.fail_unanswered("the session was replaced by one at the relay's next process")
+        parting = asyncio.get_running_loop().create_task(
+            part(old, self._reading, before, self._deadlines.close_seconds), name="terminal-parting"
+        )
+        self._partings.add(parting)
+        parting.add_done_callback(self._partings.discard)
+        self.last_sequence = 0
+        return self._adopt(moved.welcome).stream
+
+    async def _stop_moving(self) -> None:
+        moving, self._moving = self._moving, None
+        moved, self._moved = self._moved, None
+        if moving is not None:
+            moving.cancel()
+            await asyncio.gather(moving, return_exceptions=True)
+        if moved is not None:
+            moved.welcome.stream.cancel()
+            await moved.entrance.close()
 
     def _is_next(self, sequence: int) -> bool:
         """Whether this event is new. StreamBroken on a gap: resuming fetches what is missing."""
@@ -234,6 +343,8 @@ class RelayLink:
                 self._last = last
                 raise SessionEnded(f"{last.reason}; no credentials were provided to log in again", last.kind)
             self._replace("the relay ended the session")
+            await self._stop_moving()
+            await self._entrance.close()  # this connection leads to the process that is about to end
         try:
             return await retried(self._reattach, self._deadlines)
         except TryLater as failure:
@@ -252,6 +363,7 @@ class RelayLink:
             raise TryLater(str(error)) from None
         except LoginRejected as rejection:
             if rejection.refusal.retry_after_seconds:
+                await self._entrance.close()
                 raise TryLater(str(rejection), rejection.refusal.retry_after_seconds) from None
             raise
 

@@ -124,6 +124,10 @@ class State(StrEnum):
     ENDED = "ended"
 
 
+LEAVING = "leaving"
+"""the relay is about to stop; the session is live until the terminal has moved, or the relay ends it"""
+
+
 @dataclass(frozen=True, slots=True)
 class Status:
     """A change worth telling: of the stream to the relay, or of the relay's session at the counter.
@@ -134,7 +138,7 @@ class Status:
     of: str
     """relay or counter"""
     state: str
-    """relay: a State; counter: live, recovering or ended"""
+    """relay: a State, or LEAVING; counter: live, recovering or ended"""
     reason: str = ""
     trading_day: str = ""
     trading_day_changed: bool = False
@@ -143,6 +147,10 @@ class Status:
     """notices were missed: query to catch up"""
     cause: str = ""
     """why, for programs: a word of Goodbye.Kind (relay) or SessionStatus.Cause (counter) in terminal.proto"""
+    leave_after_seconds: float = 0.0
+    """with LEAVING: this terminal's own moment, counted from now"""
+    successor: bool = False
+    """with LEAVING: a new connection to the same address reaches a new process already"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +162,8 @@ class Deadlines:
     answer_seconds: float = 30.0
     """from a request to its last row, where the call names no other deadline"""
     close_seconds: float = 3.0
+    busy_seconds: float = 60.0
+    """how long a first login is tried again while the relay is full, or about to stop; 0 never"""
     keepalive_seconds: float = 30.0
     """how often a quiet connection is tested; 0 never"""
     first_retry_seconds: float = 0.2

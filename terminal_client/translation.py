@@ -6,8 +6,9 @@ from ctprelay.v1 import market_pb2
 from ctprelay.v1 import terminal_pb2 as pb
 from terminal_client.dispatch import REFUSED_BY_RELAY, SendOutcome
 from terminal_client.errors import NativeWords, Refusal
+from terminal_client.farewells import Farewell
 from terminal_client.secret import Secret
-from terminal_client.session import CounterInfo, MarketAccess, SessionInfo, Status
+from terminal_client.session import LEAVING, CounterInfo, MarketAccess, SessionInfo, Status
 
 SOURCES = {pb.SOURCE_RELAY: "relay", pb.SOURCE_COUNTER: "counter", pb.SOURCE_COLLECTOR: "collector"}
 SETTLEMENTS = {
@@ -119,6 +120,17 @@ def status_of(status: pb.SessionStatus) -> Status:
         trading_day=status.trading_day,
         trading_day_changed=status.trading_day_changed,
         cause=CAUSES.get(status.cause, ""),
+    )
+
+
+def leaving_of(notice: pb.LeaveNotice) -> Status:
+    return Status(
+        of="relay",
+        state=LEAVING,
+        reason=notice.reason,
+        cause=Farewell.RELAY_STOPPING.word,
+        leave_after_seconds=notice.leave_after_milliseconds / 1000,
+        successor=notice.successor,
     )
 
 

@@ -191,3 +191,14 @@ def status(link: LinkStatus) -> bytes:
 def goodbye(ending: Ending) -> bytes:
     """RelayMessage of a stream's last word."""
     return pb.RelayMessage(goodbye=pb.Goodbye(kind=ending.kind.wire, reason=ending.text)).SerializeToString()
+
+
+def leave_notice(leave_in: float, gone_in: float, *, successor: bool, reason: str) -> bytes:
+    """RelayMessage that asks a terminal to move; both times in seconds from now."""
+    notice = pb.LeaveNotice(
+        leave_after_milliseconds=round(1000 * max(0.0, leave_in)),
+        gone_after_milliseconds=round(1000 * max(0.0, gone_in)),
+        successor=successor,
+        reason=reason,
+    )
+    return pb.RelayMessage(leave_notice=notice).SerializeToString()

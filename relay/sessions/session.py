@@ -36,6 +36,7 @@ from relay.refusals.refusal import LedgerUnavailable, Refusal, Refused
 from relay.sessions import frames
 from relay.sessions.endings import Ending, EndKind
 from relay.sessions.journal import Journal, Replay
+from relay.sessions.leaving import Leaving
 from relay.sessions.outbox import Outbox
 from relay.sessions.session_facts import LoginFacts, SessionActivity, SessionQueues
 from relay.tasks import Tasks
@@ -84,8 +85,8 @@ class TerminalSession:
         self._calls: set[asyncio.Future[CallOutcome]] = set()
         self._tasks = Tasks()
         self._linger: asyncio.TimerHandle | None = None
-        self._pumping = False
-        self.ending = False
+        self._pumping = self.ending = False
+        self._leaving: Leaving | None = None
         self.activity = SessionActivity(_now())
         self._on_end = on_end
         self.on_refusal: Callable[[str], object] = lambda _: None
@@ -145,6 +146,7 @@ class TerminalSession:
         for sequence, message in replay.items:
             outbox.put(frames.numbered(sequence, message))
         self._outbox = outbox
+        self._say_leave()
         if not self._pumping:
             self._pumping = True
             self._tasks.start(self._pump(), f"pump {self.identity.session}")
@@ -253,6 +255,19 @@ class TerminalSession:
             self._outbox.put(message)
 
     # The end -------------------------------------------------------------------------------------------------
+
+    def ask_to_leave(self, leaving: Leaving) -> None:
+        """The terminal hears by when it has to be gone; the session goes on."""
+        self._leaving = leaving
+        self._say_leave()
+
+    def _say_leave(self) -> None:
+        asked = self._leaving
+        if asked is not None:
+            now = _now()
+            self._put(
+                frames.leave_notice(asked.at - now, asked.gone_at - now, successor=asked.successor, reason=asked.reason)
+            )
 
     def end_soon(self, ending: Ending) -> None:
         """Begin to end; idempotent. Calls that still wait are not sent from this moment on."""

@@ -19,7 +19,7 @@ What holds between two events:
 
 * A login that has its place counts in `_entering` until it is a session in `_by_token` or has failed; it never counts
   in neither.
-* `drain` sets the flag first, so no login begins afterwards. Logins under way are stopped at their next wait. One that
+* `drain` sets the flag first, so no login begins afterwards, and asks each terminal to leave at a moment of its own. Logins under way are stopped at their next wait. One that
   succeeds in the same moment ends its session again. So `drain` leaves no session at the counter, as far as its time
   allows.
 * A resume answers the stream's challenge as a login does, and is refused in the words of `session_gone` for a wrong
@@ -33,6 +33,7 @@ What holds between two events:
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import hashlib
 import hmac
 import secrets
@@ -44,12 +45,14 @@ import structlog
 from ctprelay.v1 import terminal_pb2
 from relay.admission.admission import Admission, Applicant, Proof
 from relay.counter.port import Counter, Evidence, Investor, TerminalLogin, WantedInfo
+from relay.database.times import COUNTER_ZONE
 from relay.directory.terminals import Terminal
 from relay.figures.figures import Figures
 from relay.refusals import login_reasons, relay_reasons, stream_reasons
 from relay.refusals.refusal import Refusal, Refused, refuse
 from relay.sessions.endings import Ending, EndKind
 from relay.sessions.journal import Journal
+from relay.sessions.leaving import Leaving, leave_words, moments
 from relay.sessions.login_pause import PausedLogins
 from relay.sessions.refused_streams import RefusedStreams
 from relay.sessions.revocations import Revocations, end
@@ -227,10 +230,14 @@ class Sessions:
             for session in self._by_token.values()
         )
 
-    async def drain(self, seconds: float) -> None:
-        """Take no new terminals, refuse those that are logging in, wait for those there are, then end the rest."""
+    async def drain(self, seconds: float, *, successor: bool = False) -> None:
+        """Take no new terminals, refuse those that are logging in, ask those there are to leave, then end the rest.
+
+        `successor`: a new process serves at this address already.
+        """
         self.draining = True
         now = asyncio.get_running_loop().time()
+        self._ask_to_leave(now, seconds, successor=successor)
         entering = [entering.over for entering in self._entering.values()]
         for login in self._entering.values():
             login.until.reschedule(now)
@@ -242,6 +249,13 @@ class Sessions:
         if left := [session.identity.session for session in last if not session.ended.is_set()]:
             _log.error("sessions_not_ended", sessions=left, seconds=_END_SECONDS)
         await _all_set(entering, _UNDO_SECONDS)
+
+    def _ask_to_leave(self, now: float, seconds: float, *, successor: bool) -> None:
+        reason = leave_words(dt.datetime.now(COUNTER_ZONE) + dt.timedelta(seconds=seconds), successor=successor)
+        there = list(self)
+        busy = [one.queues.calls > 0 for one in there]
+        for session, after in zip(there, moments(busy, seconds, successor=successor), strict=True):
+            session.ask_to_leave(Leaving(now + after, now + seconds, successor, reason))
 
     async def _enter(self, applicant: Applicant, entering: _Entering) -> TerminalSession:
         """The login's turn: its place, the checks, the counter."""

@@ -141,7 +141,8 @@ class TerminalStream:
             case "resume":
                 await self._resume(message.resume)
             case "logout":
-                await self._online().end(Ending(EndKind.LOGGED_OUT))
+                moved = Ending(EndKind.RELAY_STOPPING, "终端已转到别处 / the terminal has moved")
+                await self._online().end(moved if message.logout.moved else Ending(EndKind.LOGGED_OUT))
             case _:
                 raise Refused(stream_reasons.request_malformed(why="a message of no kind this relay knows"))
 

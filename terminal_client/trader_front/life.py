@@ -9,6 +9,8 @@ proof with the login; a login is a task of its own, because collecting takes a t
 * A stream that breaks is resumed by the link, and the program sees nothing of it; meanwhile its requests return -1.
   Only where the session can come back by a new login alone does the program get OnFrontDisconnected: it then logs in
   again itself, as it does with the vendor's API (CTP fact 12).
+* A relay that is about to stop says so. Where a new process serves at its address, or the program has several
+  addresses, the session is lost at the terminal's own moment, and the program logs in there; elsewhere at the relay's end.
 * A session that goes on into another trading day, or has lost notices, is ended here for the same reason: the program
   must confirm the settlement of the new day, and read what it missed.
 * OnRspUserLogin is emitted before the link's reader has run, so every notice comes after it.
@@ -43,7 +45,7 @@ from terminal_client.errors import (
 from terminal_client.farewells import Farewell, NextStep
 from terminal_client.link import RelayLink
 from terminal_client.secret import Secret
-from terminal_client.session import Credentials, Deadlines, SessionInfo, State, Status
+from terminal_client.session import LEAVING, Credentials, Deadlines, SessionInfo, State, Status
 from terminal_client.stream import StreamBroken
 from terminal_client.subscriptions import Feed
 from terminal_client.trader_front import records
@@ -315,7 +317,9 @@ class FrontLife:
         return now - self._too_fast[_is_query(method)] < _SECOND
 
     def hear_status(self, status: Status) -> None:
-        if status.of == "relay":
+        if status.state == LEAVING:
+            self._hear_leaving(status)
+        elif status.of == "relay":
             self.away = status.state is State.RECONNECTING
         else:
             self.away = status.state != "live" and status.cause != "password_due"
@@ -323,6 +327,16 @@ class FrontLife:
         self.trading_day = status.trading_day or self.trading_day
         if self._link is not None and (status.trading_day_changed or status.lost_history):
             self.lose(HEARTBEAT_LOST)
+
+    def _hear_leaving(self, status: Status) -> None:
+        """The relay is about to stop: where there is another place to log in, the program goes there at its own moment."""
+        log.warning("中继通知 the relay says: %s", status.reason)
+        if status.successor or len(self._plan.addresses) > 1:
+            asyncio.get_running_loop().call_later(status.leave_after_seconds, self._move, self._link)
+
+    def _move(self, link: RelayLink | None) -> None:
+        if link is not None and link is self._link:
+            self.lose(READ_FAILED)
 
     def hear_lost(self, why: str) -> None:
         for item in self.book.lost(why):
@@ -361,6 +375,9 @@ class _Hearing:
 
     def fail_unanswered(self, why: str) -> None:
         self._life.hear_lost(why)
+
+    async def quiet(self, seconds: float) -> None:
+        """A front keeps one session at a time: its program logs in again by itself."""
 
     def end(self, why: str, error: TerminalError | None = None) -> None:
         self._life.hear_end(why, error)

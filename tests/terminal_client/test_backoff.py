@@ -40,11 +40,11 @@ async def test_the_waits_may_double_up_to_the_longest() -> None:
 
 
 async def test_a_try_is_never_made_earlier_than_asked() -> None:
-    """The relay's retry_after_seconds is the least."""
+    """The relay's retry_after_seconds is the least; what is drawn comes on top, or all would come back in one moment."""
     attempt = Attempt(TryLater("not ready", 60.0), TryLater("not yet"))
     await retried(attempt, DEADLINES, sleep=attempt.sleep)
 
-    assert attempt.slept[0] == 60.0
+    assert 60.0 < attempt.slept[0] <= 60.5
     assert attempt.slept[1] <= 1.0
 
 

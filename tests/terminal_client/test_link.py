@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -23,7 +24,9 @@ from terminal_client import (
 from terminal_client.backoff import retried
 from terminal_client.farewells import Farewell
 from terminal_client.session import Deadlines
-from tests.terminal_client.scripted_relay import LOGIN, Provider, ScriptedRelay, ServedRelay, result
+from tests.e2e.site import eventually
+from tests.terminal_client.conftest import QUICK
+from tests.terminal_client.scripted_relay import LOGIN, Provider, ScriptedRelay, ServedRelay, numbered, result
 
 Connect = Callable[..., RelayTerminal]
 
@@ -229,7 +232,7 @@ async def test_a_refusal_that_passes_is_tried_again(
     relay.break_streams()
 
     assert [(await anext(statuses)).state for _ in range(3)] == ["live", "reconnecting", "live"]
-    assert 60 in slept
+    assert any(60 <= pause < 61 for pause in slept)
     assert len(relay.logins) == 3
 
 
@@ -350,3 +353,121 @@ async def test_closing_while_reconnecting_ends_quietly(
 
     assert [order async for order in orders] == []
     assert terminal.state is State.ENDED
+
+
+LEAVE = pb.LeaveNotice(leave_after_milliseconds=10, gone_after_milliseconds=60_000, reason="请离开 / leave")
+
+
+async def test_a_terminal_moves_before_the_relay_stops(
+    relay: ScriptedRelay, connect: Connect, collected: Collected
+) -> None:
+    """It logs in anew beside the session it has, over a connection of its own, and logs that one out: it is live all the time."""
+    provider = Provider(collected)
+    terminal = connect(credentials=provider)
+    statuses = terminal.statuses()
+    await terminal.login(*LOGIN, collected)
+    (old,) = relay.sessions.values()
+    relay.send(pb.RelayMessage(leave_notice=LEAVE))
+    said = [await anext(statuses) for _ in range(3)]
+    await relay.until(lambda: any(message.logout.moved for message in relay.received))
+    (new,) = [session for session in relay.sessions.values() if session is not old]
+    new.outbox.put_nowait(numbered(new, order_notice("new")))
+    order = await anext(terminal.orders())
+
+    assert [(status.of, status.state) for status in said] == [
+        ("relay", "live"),
+        ("relay", "leaving"),
+        ("relay", "live"),
+    ]
+    assert (said[1].reason, said[1].cause, said[1].leave_after_seconds) == (LEAVE.reason, "relay_stopping", 0.01)
+    assert terminal.state is State.LIVE
+    assert [login.login_remark for login in relay.logins] == ["", "login 1"]
+    assert order.order_ref == "new"
+
+
+async def test_what_was_asked_is_answered_before_the_session_is_left(
+    relay: ScriptedRelay, connect: Connect, collected: Collected
+) -> None:
+    """The answer of a query under way comes on the old session."""
+    relay.answers["qry_trade"] = lambda call: [result(call)]
+    terminal = connect(credentials=Provider(collected))
+    await terminal.login(*LOGIN, collected)
+    (old,) = relay.sessions.values()
+    async with asyncio.TaskGroup() as group:
+        query = group.create_task(terminal.requests.qry_trade(structs_pb2.QryTrade()))
+        await relay.until(lambda: bool(relay.calls))
+        relay.send(pb.RelayMessage(leave_notice=LEAVE))
+        await eventually("the new login", lambda: len(relay.logins) == 2)
+        old.outbox.put_nowait(numbered(old, trade_answer(relay.calls[0])))
+
+    assert query.result().row.trade_id == "7"
+
+
+async def test_a_move_that_is_refused_leaves_the_session_there(
+    relay: ScriptedRelay, connect: Connect, collected: Collected
+) -> None:
+    """The relay that stops may be the only one: it is tried again, and the session goes on."""
+    terminal = connect(credentials=Provider(collected))
+    statuses = terminal.statuses()
+    await terminal.login(*LOGIN, collected)
+    relay.login_refusals = [pb.Rejected(source=pb.SOURCE_RELAY, reason="relay_draining", retry_after_seconds=1)]
+    relay.send(pb.RelayMessage(leave_notice=LEAVE))
+    await eventually("the refused login", lambda: len(relay.logins) >= 2)
+    relay.answers["qry_trade"] = lambda call: [result(call), trade_answer(call)]
+    reply = await terminal.requests.qry_trade(structs_pb2.QryTrade())
+
+    assert reply.row.trade_id == "7"
+    assert [(await anext(statuses)).state for _ in range(3)] == ["live", "leaving", "live"]
+    assert len(relay.logins) == 3
+
+
+async def test_a_terminal_without_credentials_stays(
+    relay: ScriptedRelay, connect: Connect, collected: Collected
+) -> None:
+    """It is told, and nothing is done without its program."""
+    terminal = connect()
+    statuses, orders = terminal.statuses(), terminal.orders()
+    await terminal.login(*LOGIN, collected)
+    relay.send(pb.RelayMessage(leave_notice=LEAVE))
+    assert [(await anext(statuses)).state for _ in range(2)] == ["live", "leaving"]
+    relay.notice(order_notice("1"))
+
+    assert (await anext(orders)).order_ref == "1"
+    assert relay.streams == 1
+
+
+@pytest.mark.parametrize("reason", sorted(link.BUSY))
+async def test_a_first_login_waits_for_a_busy_relay(
+    relay: ScriptedRelay, connect: Connect, collected: Collected, monkeypatch: pytest.MonkeyPatch, reason: str
+) -> None:
+    """It is tried again after the relay's pause, with system info collected anew, and the user hears why."""
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    monkeypatch.setattr(link, "retried", partial(retried, sleep=sleep))
+    busy = pb.Rejected(source=pb.SOURCE_RELAY, reason=reason, message="满 / busy", retry_after_seconds=30)
+    relay.login_refusals = [busy, busy]
+    terminal = connect(credentials=Provider(collected))
+    statuses = terminal.statuses()
+    await terminal.login(*LOGIN, collected)
+    said = [await anext(statuses) for _ in range(3)]
+
+    assert [(status.state, status.cause) for status in said] == [("logging in", reason)] * 2 + [("live", "")]
+    assert [login.login_remark for login in relay.logins] == ["", "login 1", "login 2"]
+    assert all(30 <= pause < 31 for pause in slept)
+
+
+async def test_a_login_does_not_wait_for_ever(relay: ScriptedRelay, connect: Connect, collected: Collected) -> None:
+    """After `busy_seconds` the refusal is the answer; another refusal is at once."""
+    full = pb.Rejected(source=pb.SOURCE_RELAY, reason="relay_full")
+    relay.login_refusals = [full] * 100
+    with pytest.raises(LoginRejected, match="relay_full"):
+        await connect(deadlines=replace(QUICK, busy_seconds=0.05)).login(*LOGIN, collected)
+    tries = len(relay.logins)
+    with pytest.raises(LoginRejected):
+        await connect(deadlines=replace(QUICK, busy_seconds=0)).login(*LOGIN, collected)
+
+    assert tries > 1
+    assert len(relay.logins) == tries + 1

@@ -36,7 +36,7 @@ from terminal_client import (
     collect,
 )
 from terminal_client.secret import Secret
-from terminal_client.session import Deadlines
+from terminal_client.session import LEAVING, Deadlines
 from vnpy_relay.blotter import Blotter
 from vnpy_relay.inquiry import HOLDINGS, Inquiry, Question
 from vnpy_relay.market import MarketSide, TickWindow
@@ -47,8 +47,8 @@ from vnpy_relay.settings import ConnectSetting
 
 log = logging.getLogger(__name__)
 
-PATIENT = Deadlines(give_up_after_seconds=7 * 24 * 3600.0, notice_capacity=1_000_000)
-"""over some days without a relay; and the notices of a whole day at once"""
+PATIENT = Deadlines(busy_seconds=0, give_up_after_seconds=7 * 24 * 3600.0, notice_capacity=1_000_000)
+"""over some days without a relay, the first login included (`_log_in`); and the notices of a whole day at once"""
 _ANSWER_SECONDS = 120.0
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 1.0, 30.0
 _ROWS_AT_ONCE = 500
@@ -159,6 +159,8 @@ class GatewaySession:
         if status.state == State.RECONNECTING:
             self._inquiry.live.clear()
             self._window.say(f"与中继的连接断开，正在重连 Reconnecting to the relay: {status.reason}")
+        if status.state == LEAVING:
+            self._window.say(f"中继通知，将自动转移 The relay says, and the session moves by itself: {status.reason}")
         info = self._terminal.info
         if status.state != State.LIVE or info is None:
             return

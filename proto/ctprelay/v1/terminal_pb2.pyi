@@ -71,7 +71,7 @@ class RelayBatch(_message.Message):
     def __init__(self, messages: _Optional[_Iterable[_Union[RelayMessage, _Mapping]]] = ...) -> None: ...
 
 class RelayMessage(_message.Message):
-    __slots__ = ("sequence", "challenge", "logged_in", "rejected", "call_result", "event", "status", "goodbye", "native_error")
+    __slots__ = ("sequence", "challenge", "logged_in", "rejected", "call_result", "event", "status", "goodbye", "leave_notice", "native_error")
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     CHALLENGE_FIELD_NUMBER: _ClassVar[int]
     LOGGED_IN_FIELD_NUMBER: _ClassVar[int]
@@ -80,6 +80,7 @@ class RelayMessage(_message.Message):
     EVENT_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
     GOODBYE_FIELD_NUMBER: _ClassVar[int]
+    LEAVE_NOTICE_FIELD_NUMBER: _ClassVar[int]
     NATIVE_ERROR_FIELD_NUMBER: _ClassVar[int]
     sequence: int
     challenge: Challenge
@@ -89,8 +90,9 @@ class RelayMessage(_message.Message):
     event: _events_pb2.Event
     status: SessionStatus
     goodbye: Goodbye
+    leave_notice: LeaveNotice
     native_error: NativeError
-    def __init__(self, sequence: _Optional[int] = ..., challenge: _Optional[_Union[Challenge, _Mapping]] = ..., logged_in: _Optional[_Union[LoggedIn, _Mapping]] = ..., rejected: _Optional[_Union[Rejected, _Mapping]] = ..., call_result: _Optional[_Union[CallResult, _Mapping]] = ..., event: _Optional[_Union[_events_pb2.Event, _Mapping]] = ..., status: _Optional[_Union[SessionStatus, _Mapping]] = ..., goodbye: _Optional[_Union[Goodbye, _Mapping]] = ..., native_error: _Optional[_Union[NativeError, _Mapping]] = ...) -> None: ...
+    def __init__(self, sequence: _Optional[int] = ..., challenge: _Optional[_Union[Challenge, _Mapping]] = ..., logged_in: _Optional[_Union[LoggedIn, _Mapping]] = ..., rejected: _Optional[_Union[Rejected, _Mapping]] = ..., call_result: _Optional[_Union[CallResult, _Mapping]] = ..., event: _Optional[_Union[_events_pb2.Event, _Mapping]] = ..., status: _Optional[_Union[SessionStatus, _Mapping]] = ..., goodbye: _Optional[_Union[Goodbye, _Mapping]] = ..., leave_notice: _Optional[_Union[LeaveNotice, _Mapping]] = ..., native_error: _Optional[_Union[NativeError, _Mapping]] = ...) -> None: ...
 
 class NativeError(_message.Message):
     __slots__ = ("code", "text", "level")
@@ -445,8 +447,22 @@ class SessionStatus(_message.Message):
     def __init__(self, state: _Optional[_Union[SessionStatus.State, str]] = ..., reason: _Optional[str] = ..., trading_day: _Optional[str] = ..., trading_day_changed: _Optional[bool] = ..., cause: _Optional[_Union[SessionStatus.Cause, str]] = ...) -> None: ...
 
 class Logout(_message.Message):
-    __slots__ = ()
-    def __init__(self) -> None: ...
+    __slots__ = ("moved",)
+    MOVED_FIELD_NUMBER: _ClassVar[int]
+    moved: bool
+    def __init__(self, moved: _Optional[bool] = ...) -> None: ...
+
+class LeaveNotice(_message.Message):
+    __slots__ = ("leave_after_milliseconds", "gone_after_milliseconds", "successor", "reason")
+    LEAVE_AFTER_MILLISECONDS_FIELD_NUMBER: _ClassVar[int]
+    GONE_AFTER_MILLISECONDS_FIELD_NUMBER: _ClassVar[int]
+    SUCCESSOR_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    leave_after_milliseconds: int
+    gone_after_milliseconds: int
+    successor: bool
+    reason: str
+    def __init__(self, leave_after_milliseconds: _Optional[int] = ..., gone_after_milliseconds: _Optional[int] = ..., successor: _Optional[bool] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class Goodbye(_message.Message):
     __slots__ = ("reason", "kind")

@@ -390,13 +390,38 @@ async def test_draining_waits_for_terminals_and_then_ends_the_rest(kept: KeptEvi
     await loop.move(31)
     await draining
 
-    (goodbye,) = await read(outbox)
+    notice, goodbye = await read(outbox)
+    assert 0 < notice.leave_notice.gone_after_milliseconds <= 30_000
     assert goodbye.goodbye.kind == pb.Goodbye.KIND_RELAY_STOPPING
     assert [link.detached for link in house.counter.links] == [
         [Ending(EndKind.LOGGED_OUT).text],
         [Ending(EndKind.RELAY_STOPPING).text],
     ]
     assert len(house.sessions) == 0
+
+
+async def test_every_terminal_is_asked_to_leave_at_a_moment_of_its_own(kept: KeptEvidence) -> None:
+    """When the drain begins, and again after a resume, with the time that is left."""
+    loop, house = HandLoop(), House(kept)
+    sessions = [await house.sessions.admit(applicant(f"s-{n}")) for n in range(3)]
+    outboxes = [Outbox(100_000) for _ in sessions]
+    for session, outbox in zip(sessions, outboxes, strict=True):
+        session.attach(outbox)
+        await read(outbox)
+    draining = asyncio.ensure_future(house.sessions.drain(30.0, successor=True))
+    await settled()
+    notices = [(await read(outbox))[0].leave_notice for outbox in outboxes]
+    await loop.move(10)
+    sessions[0].detach(outboxes[0])
+    sessions[0].attach(again := Outbox(100_000), after_sequence=0)
+    _, repeated = await read(again)
+
+    assert len({notice.leave_after_milliseconds for notice in notices}) == 3
+    assert all((notice.successor, "/" in notice.reason) == (True, True) for notice in notices)
+    assert repeated.leave_notice.leave_after_milliseconds == 0
+    assert repeated.leave_notice.gone_after_milliseconds <= 20_000
+    await loop.move(31)
+    await draining
 
 
 async def test_a_session_that_does_not_end_does_not_keep_the_process(

@@ -179,3 +179,24 @@ def test_every_reason_of_the_relays_has_a_number() -> None:
     missing = {row.reason for row in rows() if not row.columns.code} - REASONS
 
     assert missing == set()
+
+
+async def test_a_front_leaves_a_relay_that_is_replaced(start: Start, relay: ScriptedRelay) -> None:
+    """At its own moment, where a new process serves at the address; otherwise the session goes on until the relay ends it."""
+    program = start()
+
+    def begin() -> None:
+        program.connect()
+        program.log_in()
+
+    await asyncio.to_thread(begin)
+    relay.send(pb.RelayMessage(leave_notice=pb.LeaveNotice(reason="停机 / stop")))
+    relay.notice(order_event("1"))
+    await asyncio.to_thread(program.wait_for, "OnRtnOrder")
+    stayed = not any(message.HasField("logout") for message in relay.received)
+    relay.send(pb.RelayMessage(leave_notice=pb.LeaveNotice(successor=True, reason="更新 / update")))
+    lost = await asyncio.to_thread(program.wait_for, "OnFrontDisconnected")
+    await asyncio.to_thread(program.wait_for, "OnFrontConnected", 2)
+
+    assert (stayed, lost.reason) == (True, 0x1001)
+    assert relay.received[-1].HasField("logout")
