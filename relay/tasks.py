@@ -40,11 +40,20 @@ class Tasks:
             raise
 
     async def cancel(self) -> None:
-        """Cancel everything that runs, but for the task that asks, and wait until it has ended."""
+        """Cancel everything that runs, but for the task that asks, and wait until it has ended.
+
+        Where the one that waits is cancelled meanwhile, they are not cancelled a second time: they may be cleaning up.
+        """
         others = self._running - {asyncio.current_task()}
         for task in others:
             task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
+        if others:
+            await asyncio.wait(others)
+
+    async def over(self) -> None:
+        """Wait until everything that runs has ended by itself."""
+        while self._running:
+            await asyncio.wait(self._running)
 
     def _done(self, task: asyncio.Task[Any]) -> None:
         self._running.discard(task)

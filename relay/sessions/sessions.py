@@ -155,9 +155,7 @@ class Sessions:
             del self._entering[applicant.name]
             self._giving_way.pop(applicant.name, None)
             entering.over.set()
-        await self._undo_where_overtaken(session, announced)
-        if replaced is not None:
-            await self._replace(replaced, session)
+        await self._keep(session, announced, replaced)
         self._tell_of_a_crowd(session.identity.public_ip)
         _log.info("terminal_logged_in", **session.about)
         return session
@@ -174,6 +172,16 @@ class Sessions:
         session = self._resumable(proof, token)  # another stream may have been quicker
         self._renew_token(session, token)
         return session
+
+    async def _keep(self, session: TerminalSession, announced: int, replaced: TerminalSession | None) -> None:
+        """Undo the login where something overtook it; no stream has it yet, so it would wait for its terminal for ever."""
+        try:
+            await self._undo_where_overtaken(session, announced)
+            if replaced is not None:
+                await self._replace(replaced, session)
+        except BaseException:
+            session.end_soon(Ending(EndKind.NOT_ADMITTED))
+            raise
 
     async def _undo_where_overtaken(self, session: TerminalSession, announced: int) -> None:
         """What came while it was logging in, and could not see it yet. `announced` is as it was before. Raises Refused."""

@@ -83,3 +83,28 @@ async def test_a_canceled_task_is_no_failure() -> None:
         await settled()
 
     assert logged == []
+
+
+async def test_who_waits_for_the_end_and_is_cancelled_breaks_off_no_cleaning_up() -> None:
+    """A terminal hangs up while its stream's tasks end: one of them logs out at the counter."""
+    tasks, goes_on, cleaned = Tasks(), asyncio.Event(), []
+
+    async def work() -> None:
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            await goes_on.wait()
+            cleaned.append(True)
+
+    tasks.start(work(), "work")
+    await settled()
+    ending = asyncio.ensure_future(tasks.cancel())
+    await settled()
+
+    ending.cancel()
+    await settled()
+    goes_on.set()
+    await tasks.over()
+
+    assert ending.cancelled()
+    assert cleaned == [True]

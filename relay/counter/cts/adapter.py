@@ -87,6 +87,8 @@ class RootNetMode:
         """by terminal session"""
         self._liveness = SessionLiveness(settings.idle_seconds, next(iter(self._letters.by_letter), ""))
         self._tasks = Tasks()
+        self._undoing = Tasks()
+        """what logins that failed left behind; ends by itself, and is never cancelled"""
         self._day = ""
         self._days_found: set[str] = set()
         """those that sessions were broken off for: each does it once, whichever of them was a mistake"""
@@ -130,8 +132,7 @@ class RootNetMode:
             session.users.append(account)
             self._found_day(account)
         except BaseException as error:
-            await account.leave()
-            await self._desks.leave(investor_id)
+            await self._undoing.finish(self._leave(account, investor_id), f"login of {login.session} undone")
             if isinstance(error, AnswerLost | NotSent):
                 self._liveness.ask(session)
                 raise Refused(relay_reasons.counter_unavailable(why="(it broke during the login)")) from None
@@ -139,6 +140,10 @@ class RootNetMode:
         finally:
             session.joining.remove(account)
         return link
+
+    async def _leave(self, account: RootNetAccount, investor_id: str) -> None:
+        await account.leave()
+        await self._desks.leave(investor_id)
 
     def _found_day(self, account: RootNetAccount) -> None:
         """A session may outlive its day, with the old book: one login at a newer day breaks off all that are behind, once."""
@@ -204,6 +209,7 @@ class RootNetMode:
 
     async def stop(self) -> None:
         """Ask nothing any more."""
+        await self._undoing.over()
         await self._tasks.cancel()
         await self._liveness.stop()
 

@@ -60,7 +60,7 @@ class CtsManyToMany(RootNetMode):
             await session.opened()
             return await self._join(session, login)
         except BaseException:
-            await session.close()
+            await self._undoing.finish(session.close(), f"session of {login.session} closed")
             raise
 
     async def _left(self, account: RootNetAccount) -> None:

@@ -102,6 +102,8 @@ class UfxMode:
         self._keep = KeepAlive(settings.keep_alive_seconds)
         self._line: UfxLine | None = None
         self._tasks = Tasks()
+        self._undoing = Tasks()
+        """what logins that failed left behind; ends by itself, and is never cancelled"""
 
     @property
     def ready(self) -> bool:
@@ -172,6 +174,7 @@ class UfxMode:
             self._tasks.start(self._sweep(), "days of UFX read again")
 
     async def stop(self) -> None:
+        await self._undoing.over()
         await self._tasks.cancel()
         if self._line is not None:
             await self._line.close()
@@ -193,7 +196,7 @@ class UfxMode:
             await account.log_in()
             return self._joined(account, login, desk)
         except BaseException as error:
-            await self._end(account, investor_id)
+            await self._undoing.finish(self._end(account, investor_id), f"login of {login.session} undone")
             if isinstance(error, AnswerLost | NotSent):
                 raise Refused(relay_reasons.counter_unavailable(why="(no answer during the login)")) from None
             raise

@@ -229,8 +229,12 @@ class NobodyRevoked:
     def __init__(self) -> None:
         self.why: Refusal | None = None
         self.announced = 0
+        self.busy: asyncio.Event | None = None
+        """when set to an event, who asks waits for it"""
 
     async def refusal(self, _: object) -> Refusal | None:
+        if self.busy is not None:
+            await self.busy.wait()
         return self.why
 
 

@@ -512,3 +512,22 @@ async def test_who_is_disabled_while_it_logs_in_is_not_let_in(kept: KeptEvidence
     await settled()
     assert caught.value.refusal.reason == "terminal_disabled"
     assert len(house.sessions) == 0
+
+
+async def test_a_terminal_that_leaves_while_it_is_looked_at_once_more_leaves_no_session(kept: KeptEvidence) -> None:
+    """It has passed the counter and has no stream yet, so no linger time would end it."""
+    house = House(kept)
+    house.counter.busy = asyncio.Event()
+    entering = asyncio.ensure_future(house.sessions.admit(applicant("s-1")))
+    await settled()
+    house.revoked.announced += 1
+    house.revoked.busy = asyncio.Event()
+    house.counter.busy.set()
+    await settled()
+    assert len(house.sessions) == 1
+
+    entering.cancel()
+    await settled()
+
+    assert entering.cancelled()
+    assert len(house.sessions) == 0

@@ -12,6 +12,7 @@ from relay.counter.ctp.orders.tools import DriverTools
 from relay.counter.ctp.orders.view import identity_of
 from relay.counter.port import CounterLink, CounterSituation, Mode, TerminalLogin
 from relay.refusals.refusal import Refusal
+from relay.tasks import Tasks
 
 
 class ManyToMany(CtpMode):
@@ -22,6 +23,7 @@ class ManyToMany(CtpMode):
     def __init__(self, connector: Connector, tools: DriverTools) -> None:
         super().__init__(connector, tools)
         self._statements = StatementConfirming(connector.evidence)
+        self._undoing = Tasks()
 
     @property
     def ready(self) -> bool:
@@ -68,18 +70,21 @@ class ManyToMany(CtpMode):
             if login.confirm_settlement:
                 await self._statements.confirm(driver, link)
         except BaseException:
-            await driver.stop()
-            await self._connector.close(session)
+            await self._undoing.finish(self._close(driver), f"login of {login.session} undone")
             raise
         return link
+
+    async def _close(self, driver: OrderDriver) -> None:
+        await driver.stop()
+        await self._connector.close(driver.session)
 
     def _hang_up(self, driver: OrderDriver) -> Detach:
         async def hang_up(link: CtpLink, _reason: str) -> None:
             driver.remove(link)
-            await driver.stop()
-            await self._connector.close(driver.session)
+            await self._close(driver)
 
         return hang_up
 
     async def stop(self) -> None:
-        """Nothing to do: the last session ended with its terminal."""
+        """The last session ended with its terminal; what logins left behind is still closed."""
+        await self._undoing.over()

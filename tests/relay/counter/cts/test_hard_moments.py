@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from relay.counter.cts import machine
+from relay.counter.cts import account, machine
 from relay.counter.cts.line import FIRST_REQUEST
 from relay.counter.port import LinkCause, Mode
 from relay.faults.table import Fault
@@ -378,3 +378,27 @@ async def test_a_day_named_by_mistake_does_not_hide_the_right_one(tmp_path: Path
         back = await one.wait("live")
 
     assert back.attached.trading_day == "20261124"
+
+
+async def test_a_login_that_is_broken_off_twice_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The relay drains, and the terminal hangs up while its account logs out."""
+    leave, leaving = account.RootNetAccount.leave, asyncio.Event()
+
+    async def slowly(one: account.RootNetAccount) -> None:
+        leaving.set()
+        await asyncio.sleep(0.01)
+        await leave(one)
+
+    monkeypatch.setattr(account.RootNetAccount, "leave", slowly)
+    async with rig(MANY, tmp_path) as made:
+        attaching = asyncio.ensure_future(made.counter.attach(made.login()))
+        await made.until(lambda: bool(made.evidence.entries), "the login is in the ledger")
+        attaching.cancel()
+        await leaving.wait()
+        attaching.cancel()
+        await asyncio.wait([attaching])
+        await made.counter.stop()
+
+        assert cast("Any", made.counter)._desks._users == {}

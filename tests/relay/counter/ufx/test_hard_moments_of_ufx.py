@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
@@ -268,3 +269,27 @@ async def test_the_day_of_the_orders_is_the_day(counter_config: CounterConfig, t
         assert before == "20200102"
         assert back.day_changed
         assert terminal.link.attached.trading_day == day_of(china_now(), "20:00")
+
+
+async def test_a_login_that_is_broken_off_twice_leaves_nothing_behind(
+    counter_config: CounterConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The relay drains, and the terminal hangs up while its account logs out."""
+    leave, leaving = account.UfxAccount.leave, asyncio.Event()
+
+    async def slowly(one: account.UfxAccount) -> None:
+        leaving.set()
+        await asyncio.sleep(0.01)
+        await leave(one)
+
+    monkeypatch.setattr(account.UfxAccount, "leave", slowly)
+    async with ufx_rig(counter_config, MANY, tmp_path) as made:
+        attaching = asyncio.ensure_future(made.counter.attach(made.login()))
+        await made.until(lambda: bool(made.evidence.entries), "the login is in the ledger")
+        attaching.cancel()
+        await leaving.wait()
+        attaching.cancel()
+        await asyncio.wait([attaching])
+        await made.counter.stop()
+
+        assert cast("Any", made.counter)._desks._users == {}

@@ -134,6 +134,25 @@ async def test_a_terminal_that_goes_away_during_its_login_leaves_nothing_behind(
     assert nothing_is_left(counter)
 
 
+@pytest.mark.parametrize("steps", range(12))
+async def test_a_login_that_is_broken_off_twice_leaves_nothing_behind(
+    mode: ManyToMany, counter: Counter, steps: int
+) -> None:
+    """The relay drains, and the terminal hangs up while its session is closed; at whichever step of that."""
+    counter.mood.silent.add("ReqUserLogin")
+    attaching = asyncio.ensure_future(mode.attach(login()))
+    await settled()
+
+    attaching.cancel()
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    attaching.cancel()
+    await asyncio.gather(attaching, return_exceptions=True)
+    await mode.stop()
+
+    assert nothing_is_left(counter)
+
+
 @pytest.mark.parametrize("app_type", ["1", "3", ""])
 async def test_a_relay_app_id_of_the_wrong_kind_is_the_relays_fault_and_an_alarm(
     mode: ManyToMany, counter: Counter, app_type: str
