@@ -34,6 +34,8 @@ _MEMORY_FILES = Path("/dev/shm")  # noqa: S108 - a folder of its own is made in 
 _REPORT_SECONDS = 1.0
 _OWN_SHARE = 0.6
 """how often a guided worker changes an input by the target's own mutation; otherwise libFuzzer does"""
+_FRESH_SHARE = 0.2
+"""and how often it begins with a whole value again: what covers a new branch is mostly broken, and what is made of it too"""
 
 
 class TooSlow(AssertionError):
@@ -180,15 +182,17 @@ def _guided(target: FuzzTarget, wanted: argparse.Namespace, place: Path) -> int:
         case "plain":
             mutator = _unguided_mutator(replace(play, mutate=any_bytes), seeds)
         case _:
-            mutator = _own_or_libfuzzers(play, atheris)
+            mutator = _own_or_libfuzzers(play, seeds, atheris)
     atheris.Setup([sys.argv[0], *options, str(corpus)], lambda data: _played(play, data), custom_mutator=mutator)
     atheris.Fuzz()  # does not return
     return 0
 
 
-def _own_or_libfuzzers(play: Play, atheris: Any) -> Any:
+def _own_or_libfuzzers(play: Play, seeds: list[bytes], atheris: Any) -> Any:
     def mutate(data: bytes, most: int, seed: int) -> bytes:
         random = Random(seed)
+        if random.random() < _FRESH_SHARE:
+            return _made(play, seeds, random)[:most]
         if random.random() < _OWN_SHARE:
             for _ in range(1 + random.randrange(3)):
                 data = play.mutate(data, min(most, play.longest), random)[:most]

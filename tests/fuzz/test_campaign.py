@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 from random import Random
+from types import SimpleNamespace
 
 import pytest
 
@@ -77,6 +78,18 @@ def test_what_was_found_is_in_the_table_and_in_the_json() -> None:
     assert as_json(rows, "guided", 1)["findings"] == ["peers"]
     assert as_json(rows, "guided", 1)["inputs"] == 30
     json.dumps(as_json(rows, "guided", 1))
+
+
+def test_a_guided_worker_begins_with_a_whole_value_again_and_again() -> None:
+    """What libFuzzer keeps is mostly broken early: nothing made of it reaches what is promised of whole values."""
+    whole, broken = b"a whole value", b"{"
+    play = Play(lambda _: None, [whole], lambda data, _, __: data + b"!")
+    mutate = worker._own_or_libfuzzers(play, [whole], SimpleNamespace(Mutate=lambda data, _: data))
+
+    made = [mutate(broken, 100, seed) for seed in range(1000)]
+
+    assert 100 < sum(data.startswith(whole) for data in made) < 300
+    assert max(len(mutate(broken, 5, seed)) for seed in range(100)) == 5
 
 
 def test_every_break_has_a_target_and_what_is_absent_has_none() -> None:
