@@ -28,6 +28,10 @@ REMEDIES: Final[Mapping[AlarmName, tuple[str, str]]] = {
         "找出谁报得多；确有需要，在到顶之前调高 limits.orders_per_day 并重启；撤单不受限制",
         "find out who sends so many; where it is right, raise limits.orders_per_day before the end and restart; cancels are not limited",
     ),
+    AlarmName.COUNTER_EXPIRES: (
+        "请柜台供应商延长授权；到期后柜台不再接受登录",
+        "ask the counter's vendor for a longer licence; afterwards it may take no login",
+    ),
     AlarmName.CERTIFICATE_ENDS: (
         "申请新证书，更换文件后重新加载（SIGHUP）",
         "ask for a new certificate, replace the files, and reload (SIGHUP)",

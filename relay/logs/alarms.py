@@ -36,6 +36,7 @@ class AlarmName(Enum):
     )
     ORDERS_RUN_OUT = "orders_of_the_day_run_out", "a counter session nears the orders it may have a trading day"
 
+    COUNTER_EXPIRES = "cts_counter_expires", "the counter's licence has 30 days left, 7, or one"
     CERTIFICATE_ENDS = "certificate_ends", "the served certificate has 7 days left, or one"
 
     def __init__(self, event: str, meaning: str) -> None:

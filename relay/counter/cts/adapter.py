@@ -17,7 +17,7 @@ from relay.counter.adapter_parts import AdapterParts
 from relay.counter.ctp.orders.limits import LinkLimits
 from relay.counter.ctp.orders.view import identity_of
 from relay.counter.cts.account import RootNetAccount
-from relay.counter.cts.described import after_login, before_login, days_left
+from relay.counter.cts.described import EXPIRY_STAGES, after_login, before_login, days_left
 from relay.counter.cts.from_native import RowReader
 from relay.counter.cts.line import FIRST_REQUEST
 from relay.counter.cts.liveness import SessionLiveness
@@ -43,6 +43,7 @@ from relay.counter.translated.notes import NativeOrderNotes
 from relay.counter.translated.reading import RequestReader
 from relay.counter.translated.tools import DeskTools
 from relay.counter.translated.values import AnswerLost, NotSent
+from relay.logs.alarms import AlarmName
 from relay.refusals import relay_reasons, stream_reasons
 from relay.refusals.refusal import Refusal, Refused
 from relay.settings.cts_section import CtsSettings
@@ -93,6 +94,7 @@ class RootNetMode:
         self._days_found: set[str] = set()
         """those that sessions were broken off for: each does it once, whichever of them was a mistake"""
         self._warned_on: dt.date | None = None
+        self._expiry_stage = 0
 
     @property
     def orders_today(self) -> int:
@@ -183,11 +185,17 @@ class RootNetMode:
         )
 
     def _warn_of_expiry(self, session: RootNetSession, today: dt.date) -> None:
-        """Once a day."""
+        """Once a day; with an alarm when 30 days are left, 7, and one."""
         left = days_left(session.greeting, today)
-        if left is not None and self._warned_on != today:
-            self._warned_on = today
-            _log.warning("cts_counter_expires", expires=session.greeting.expires[:10], days_left=left)
+        if left is None or self._warned_on == today:
+            return
+        before, self._warned_on = self._expiry_stage, today
+        self._expiry_stage = min(days for days in EXPIRY_STAGES if left <= days)
+        facts = {"expires": session.greeting.expires[:10], "days_left": left}
+        if self._expiry_stage == before:
+            _log.warning("cts_counter_expires", **facts)
+        else:
+            self._parts.alarms.sound(AlarmName.COUNTER_EXPIRES, **facts)
 
     async def _gone(self, link: TranslatedLink, reason: str) -> None:
         """A terminal left."""
@@ -204,7 +212,7 @@ class RootNetMode:
         """What else ends with it."""
 
     async def start(self) -> None:
-        """Keep quiet connections alive."""
+        """Keep quiet connections alive, and look at what the counter says of its end: no terminal may come for days."""
         self._tasks.start(self._keep_alive(), "quiet connections to CTS")
 
     async def stop(self) -> None:
@@ -217,6 +225,8 @@ class RootNetMode:
         while True:
             await asyncio.sleep(self._settings.idle_seconds / 2)
             self._liveness.ask_quiet(self._sessions(), self._accounts.values())
+            for session in self._sessions():
+                self._warn_of_expiry(session, dt.datetime.now(CHINA).date())
 
     def _sessions(self) -> Iterator[RootNetSession]:
         return iter({account.session for account in self._accounts.values()})

@@ -68,8 +68,8 @@ def after_login(
     }
 
 
-EXPIRY_DAYS = 30
-"""so long before its end a counter's licence is warned of"""
+EXPIRY_STAGES = (30, 7, 1)
+"""so many days before its end a counter's licence is warned of, each time with an alarm"""
 
 
 def days_left(greeting: CounterGreeting, today: dt.date) -> int | None:
@@ -80,7 +80,7 @@ def days_left(greeting: CounterGreeting, today: dt.date) -> int | None:
     except ValueError:
         return None
     left = (until - today).days
-    return left if left <= EXPIRY_DAYS else None
+    return left if left <= max(EXPIRY_STAGES) else None
 
 
 def _exchanges(letters: ExchangeLetters, rows: Iterable[Mapping[str, Any]]) -> Iterable[Exchange]:

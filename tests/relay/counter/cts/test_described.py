@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import datetime as dt
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from structlog.testing import capture_logs
 
+from relay.counter.cts.adapter import RootNetMode
 from relay.counter.cts.described import days_left
-from relay.counter.cts.session import CounterGreeting
+from relay.counter.cts.session import CounterGreeting, RootNetSession
 from relay.counter.port import Mode
 from relay.database.times import COUNTER_ZONE
+from relay.logs.alarms import AlarmName
 from tests.relay.counter.cts.rig import OTHER, rig
 
 
@@ -45,6 +49,35 @@ async def test_a_counter_that_expires_soon_is_warned_of_once(tmp_path: Path) -> 
             product = made.counter.describe().product
 
     [warned] = [line for line in lines if line["event"] == "cts_counter_expires"]
-    assert (warned["expires"], warned["log_level"]) == (f"{ends:%Y%m%d}", "warning")
+    assert (warned["expires"], warned["log_level"]) == (f"{ends:%Y%m%d}", "error")
     assert warned["days_left"] in {8, 9}
     assert product
+
+
+async def test_a_counter_that_expires_soon_is_warned_of_without_a_terminal(tmp_path: Path) -> None:
+    """The operator's session hears it on Friday night; the first terminal comes on Monday, or is refused then."""
+    ends = dt.datetime.now(COUNTER_ZONE).date() + dt.timedelta(days=9)
+    async with rig(Mode.MANY_TO_ONE, tmp_path, start=False, idle_seconds=0.1) as made:
+        made.command("cts_alter", msg_type=10000, changes={"data.expireDate": f"{ends:%Y%m%d}"}, times=1)
+        await made.counter.start()
+        alarms = made.parts.alarms
+        await made.until(lambda: alarms.count(AlarmName.COUNTER_EXPIRES) == 1, "it is an alarm")
+
+
+@pytest.mark.parametrize(
+    ("days", "alarms", "warnings"),
+    [([30, 29, 8, 7, 6, 1, 0, -1], 3, 5), ([45, 31], 0, 0), ([0, -1], 1, 1)],
+)
+async def test_the_alarm_comes_once_at_each_stage(tmp_path: Path, days: list[int], alarms: int, warnings: int) -> None:
+    """A month of days with an alarm each would be looked at no more; the log has every day."""
+    ends = dt.date(2026, 12, 31)
+    session = cast("RootNetSession", SimpleNamespace(greeting=CounterGreeting("", "", "", f"{ends:%Y%m%d}")))
+    async with rig(Mode.MANY_TO_ONE, tmp_path, start=False) as made:
+        mode = cast("RootNetMode", made.counter)
+        with capture_logs() as lines:
+            for left in days:
+                for _ in range(2):
+                    mode._warn_of_expiry(session, ends - dt.timedelta(days=left))
+
+    levels = [line["log_level"] for line in lines if line["event"] == "cts_counter_expires"]
+    assert (levels.count("error"), levels.count("warning")) == (alarms, warnings)
