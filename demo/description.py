@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
-from terminal_client.session import CounterInfo
+from terminal_client.session import CounterInfo, ExchangeInfo
+
+_UNMAPPED = "unmapped"
 
 
-def boards_of(exchanges: Mapping[str, Iterable[str]]) -> list[str]:
+def codes_of(exchanges: Iterable[ExchangeInfo]) -> list[str]:
+    """Of each; the counter's own where the relay knows no other."""
+    return sorted({_code(one) for one in exchanges})
+
+
+def boards_of(exchanges: Iterable[ExchangeInfo]) -> list[str]:
     """EXCHANGE.BOARD of each."""
-    return sorted({f"{exchange}.{board}" for exchange, boards in exchanges.items() for board in boards})
+    return sorted({f"{_code(one)}.{board}" for one in exchanges for board in one.boards})
+
+
+def _code(one: ExchangeInfo) -> str:
+    return one.native_code if one.code == _UNMAPPED else one.code
 
 
 def described(offered: CounterInfo) -> list[str]:
@@ -18,7 +29,7 @@ def described(offered: CounterInfo) -> list[str]:
     boards = boards_of(offered.exchanges)
     lines = [
         f"柜台 counter {named}",
-        f"交易所 exchanges {' '.join(sorted(offered.exchanges))}",
+        f"交易所 exchanges {' '.join(codes_of(offered.exchanges))}",
         f"板块 boards {' '.join(boards) or '– 此柜台不分板块 this counter has none'}",
     ]
     if offered.translated:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from demo import errand, evidence
 from demo.cast import EXCHANGE_ID, INSTRUMENT_ID, TERMINAL_APP_ID, Cast
 from demo.collecting import Collection
-from demo.description import boards_of, described
+from demo.description import boards_of, codes_of, described
 from demo.errand import Bought, Holdings
 from demo.evidence import LedgerFacts
 from demo.outcome import DemoOutcome
@@ -227,7 +227,7 @@ class Performance:
         return DemoOutcome(
             system=self.cast.system,
             mode=self.cast.mode,
-            exchanges=sorted(offered.exchanges),
+            exchanges=codes_of(offered.exchanges),
             boards=boards_of(offered.exchanges),
             collected_kinds=list(ledger.collected),
             investor_id=self.cast.investor_id,

@@ -45,14 +45,29 @@ CredentialsProvider = Callable[[], Awaitable[Credentials]]
 
 
 @dataclass(frozen=True, slots=True)
+class ExchangeInfo:
+    """Where orders go (交易所), as the counter registered it."""
+
+    code: str
+    """SHFE …; `unmapped`, also of several, where the relay does not know the counter's own code: orders there are refused"""
+    native_code: str = ""
+    """the counter's own, where that is another"""
+    boards: tuple[str, ...] = ()
+    """its segments (板块), where the counter has such"""
+
+    def __str__(self) -> str:
+        native = f"={self.native_code}" if self.native_code not in {"", self.code} else ""
+        return f"{self.code}{native}" + (f"({','.join(self.boards)})" if self.boards else "")
+
+
+@dataclass(frozen=True, slots=True)
 class CounterInfo:
     """What stands behind the relay, as it registered itself."""
 
     system: str
     """the product: ctp"""
     version: str
-    exchanges: dict[str, tuple[str, ...]]
-    """code -> its boards, where the counter has such"""
+    exchanges: tuple[ExchangeInfo, ...]
     capabilities: tuple[str, ...]
     """what may be called: orders, quotes, bank_transfers …"""
     not_offered: tuple[str, ...]
@@ -61,8 +76,6 @@ class CounterInfo:
     """fields of requests and events that its interface lacks: order_insert.order_memo"""
     product: str = ""
     """the counter's own name and version, where it says one"""
-    native_codes: Mapping[str, str] = field(default_factory=dict)
-    """exchange -> the counter's own code, where that is another"""
     levels: Mapping[str, bool] = field(default_factory=dict)
     """the logins between relay and counter, the lowest first, and whether each is up"""
     currencies: tuple[str, ...] = ()

@@ -8,7 +8,7 @@ from terminal_client.dispatch import REFUSED_BY_RELAY, SendOutcome
 from terminal_client.errors import NativeWords, Refusal
 from terminal_client.farewells import Farewell
 from terminal_client.secret import Secret
-from terminal_client.session import LEAVING, CounterInfo, MarketAccess, SessionInfo, Status
+from terminal_client.session import LEAVING, CounterInfo, ExchangeInfo, MarketAccess, SessionInfo, Status
 
 SOURCES = {pb.SOURCE_RELAY: "relay", pb.SOURCE_COUNTER: "counter", pb.SOURCE_COLLECTOR: "collector"}
 SETTLEMENTS = {
@@ -79,12 +79,14 @@ def counter_info(counter: pb.CounterDescription) -> CounterInfo:
     return CounterInfo(
         system=counter.system,
         version=counter.version,
-        exchanges={one.code: tuple(board.code for board in one.boards) for one in counter.exchanges},
+        exchanges=tuple(
+            ExchangeInfo(one.code, one.native_code, tuple(board.code for board in one.boards))
+            for one in counter.exchanges
+        ),
         capabilities=tuple(counter.capabilities),
         not_offered=tuple(counter.not_offered),
         fields_not_offered=tuple(counter.fields_not_offered),
         product=counter.product,
-        native_codes={one.code: one.native_code for one in counter.exchanges if one.native_code},
         levels={level.name: level.up for level in counter.levels},
         currencies=tuple(counter.currencies),
         accounts=tuple(counter.accounts),

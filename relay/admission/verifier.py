@@ -162,7 +162,9 @@ class Verifier:
                 version = _ready(await child.reader.readline())
         except (TimeoutError, OSError, ValueError) as error:
             await self._stop()
-            raise self._failed(f"it cannot start: {str(error) or type(error).__name__}") from None
+            late = f"not ready within {_START_SECONDS:.0f} s; the machine may be overloaded"
+            why = late if isinstance(error, TimeoutError) else str(error) or type(error).__name__
+            raise self._failed(f"it cannot start: {why}") from None
         self.on_change("")
         _log.info("genuineness_ready", api_version=version, pid=child.process.pid)
         return child

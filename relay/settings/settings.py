@@ -287,12 +287,13 @@ class Limits(Section):
     transfers_waiting: Count = Field(default=10, description="the same of what `transfers_per_second` counts")
     others_waiting: Count = Field(default=100, description="the same of what `others_per_second` counts")
     orders_per_day_per_investor: Count = Field(
-        default=20000, description="orders a trading day of one investor in one counter session"
+        default=20000,
+        description="orders a trading day of one investor in one counter session; at CTS and UFX, in one relay process",
     )
     orders_per_day: Count = Field(
         default=500000,
-        description="orders a trading day of one counter session, in many_to_one of all investors: the last bound, with an"
-        " alarm in the log at 80, 90 and 100 percent",
+        description="orders a trading day of one counter session, in many_to_one of all investors; at CTS and UFX, of all investors"
+        " in one relay process, in both modes: the last bound, with an alarm in the log at 80, 90 and 100 percent",
     )
 
 

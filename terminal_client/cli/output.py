@@ -64,9 +64,7 @@ class Output:
         )
         if info.counter is not None:
             at = info.counter
-            exchanges = " ".join(
-                f"{code}({','.join(boards)})" if boards else code for code, boards in at.exchanges.items()
-            )
+            exchanges = " ".join(map(str, at.exchanges))
             self.text(f"柜台 Counter {at.system} {at.version}: {exchanges or '-'}; {', '.join(at.capabilities)}")
         if info.settlement == "confirmed":
             self.text("结算单已确认 Settlement statement confirmed", "green")

@@ -76,7 +76,7 @@ async def test_the_terminals_information_is_in_the_login(ufx: Site) -> None:
     assert int(login["fields"]["port_id"]) > 0
     assert info.counter is not None
     assert (info.counter.system, info.system_name) == ("ufx", "UFX")
-    assert set(info.counter.exchanges) == {"SHFE", "CZCE", "CFFEX", "DCE"}
+    assert {one.code for one in info.counter.exchanges} == {"SHFE", "CZCE", "CFFEX", "DCE"}
 
 
 async def test_the_ledger_has_the_report_before_the_login(ufx: Site) -> None:

@@ -138,7 +138,12 @@ class ScriptedRelay(terminal_pb2_grpc.TerminalServiceServicer):
             counter=pb.CounterDescription(
                 system="ctp",
                 version="6.7.11.0",
-                exchanges=[pb.Exchange(code="SHFE"), pb.Exchange(code="SSE", boards=[pb.Board(code="A1")])],
+                exchanges=[
+                    pb.Exchange(code="SHFE"),
+                    pb.Exchange(code="SSE", boards=[pb.Board(code="A1")]),
+                    pb.Exchange(code="unmapped", native_code="E"),
+                    pb.Exchange(code="unmapped", native_code="G", boards=[pb.Board(code="futures")]),
+                ],
                 capabilities=["orders", "queries"],
                 not_offered=["qry_offset_setting"],
             ),

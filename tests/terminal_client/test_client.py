@@ -56,7 +56,7 @@ async def test_login_sends_the_collected_bytes_unchanged(
     assert login.mac_address == "00:11:22:33:44:55"
     assert (info.front_id, info.session_id, info.max_order_ref, info.mode) == (-7, 1, 100, "many_to_many")
     assert info.counter is not None
-    assert info.counter.exchanges == {"SHFE": (), "SSE": ("A1",)}
+    assert list(map(str, info.counter.exchanges)) == ["SHFE", "SSE(A1)", "unmapped=E", "unmapped=G(futures)"]
     assert (info.counter.capabilities, info.counter.not_offered) == (("orders", "queries"), ("qry_offset_setting",))
 
 

@@ -14,6 +14,7 @@ An adapter declares a subset of requests and carries out that; the rest is refus
 * `native`    what an adapter gives each link
 * `link`      one terminal's end: its queue, its numbers, its login
 * `desk`      one account: its terminals, its book, and what they ask; `questions` their queries, `desks` all accounts
+* `elsewhere` cancels of orders that another process of the firm sent
 * `key_lines` calls that wait until the firm's other processes are asked for a client_order_key
 * `tools`     what all desks of a process share
 

@@ -149,6 +149,12 @@ class AccountBook:
         found = [order for (_, number), order in self._by_native.items() if number == wanted]
         return found[0] if len(found) == 1 else None
 
+    def of_cancel(self, values: Values) -> KnownOrder | None:
+        """The order that an InputOrderAction names."""
+        if values["OrderSysID"].strip():
+            return self.numbered(values["ExchangeID"], values["OrderSysID"])
+        return self.named(values["FrontID"], values["SessionID"], values["OrderRef"])
+
     def day(self) -> list[Notice]:
         """Everything there is, for a terminal that has just come: each order as it is, and then its trades."""
         orders = {id(order): order for order in [*self._by_native.values(), *self._by_name.values()]}

@@ -26,9 +26,11 @@ import structlog
 
 from ctpabi.codec.text import encode
 from relay.counter.ctp.identity.scope import Identity
+from relay.counter.ctp.lanes.named_orders import OrderName
 from relay.counter.ctp.lanes.refs import RefSpace, greatest_ref, parse_ref
 from relay.counter.port import CallOutcome, CounterEvent, NativeError, TerminalCall
 from relay.counter.translated.book import AccountBook, Notice, shape_of
+from relay.counter.translated.elsewhere import hear_of_elsewhere, name_elsewhere
 from relay.counter.translated.key_lines import KeyLines
 from relay.counter.translated.link import Detach, TranslatedLink
 from relay.counter.translated.names import content_of, name_of
@@ -306,16 +308,26 @@ class AccountDesk:
         if values["ActionFlag"] != "0":
             pending.refused(call_reasons.value_not_offered_by_counter(field="ActionFlag", value=values["ActionFlag"]))
             return
-        if values["OrderSysID"].strip():
-            order = self.book.numbered(values["ExchangeID"], values["OrderSysID"])
-        else:
-            order = self.book.named(values["FrontID"], values["SessionID"], values["OrderRef"])
-        if order is None:
+        order = self.book.of_cancel(values)
+        name = name_elsewhere(self._tools.names, values) if order is None else None
+        if name is not None:
+            self._tasks.start(self._cancel_elsewhere(pending, name), f"cancel of {pending.link.session}")
+        elif order is None:
             pending.refused(call_reasons.order_not_found())
         elif order.state.native_id:
             self._send_cancel(pending, order)
         else:
             self._tasks.start(self._cancel_later(pending, order), f"cancel of {pending.link.session}")
+
+    async def _cancel_elsewhere(self, pending: TakenCall, name: OrderName) -> None:
+        """See `elsewhere`."""
+        refusal = await hear_of_elsewhere(self._tools.names, name, pending, self._shown)
+        refusal = refusal or self._why_not(pending.link, pending.read, pending.call)
+        order = self.book.of_cancel(pending.read.values)
+        if refusal is not None or order is None:
+            pending.refused(refusal or call_reasons.order_not_found())
+        else:
+            await self._cancel_later(pending, order)
 
     async def _cancel_later(self, pending: TakenCall, order: KnownOrder) -> None:
         """The order's number is not known yet: its answer is waited for."""

@@ -35,6 +35,8 @@ class OrderNames:
         self._base = (relay_number % _BLOCKS) * _BLOCK
         self._last = 0
         self._by_number: dict[int, SentName] = {}
+        self._elsewhere: dict[int, SentName] = {}
+        """the same, of other processes' orders, where that was asked"""
         self._of_investor: dict[str, int] = {}
 
     def begin(self, trading_day: str) -> None:
@@ -42,7 +44,7 @@ class OrderNames:
         if trading_day == self._map.trading_day:
             return
         self._map.begin(trading_day)
-        self._last, self._by_number, self._of_investor = 0, {}, {}
+        self._last, self._by_number, self._elsewhere, self._of_investor = 0, {}, {}, {}
         for entry in self._map.load():
             self._know(entry)
 
@@ -94,7 +96,13 @@ class OrderNames:
     def of_number(self, number: object) -> SentName | None:
         """Whose this number is; whatever the counter wrote there."""
         text = str(number).strip()
-        return self._by_number.get(int(text)) if text.isascii() and text.isdecimal() and len(text) < 10 else None
+        if not text.isascii() or not text.isdecimal() or len(text) >= 10:
+            return None
+        return self._by_number.get(int(text)) or self._elsewhere.get(int(text))
+
+    def sent_elsewhere(self, entry: MapEntry) -> None:
+        """Another process of the firm sent this one."""
+        self._elsewhere[entry.counter_ref] = name_of(entry)
 
     def _know(self, entry: MapEntry) -> None:
         if entry.counter_front == self.front:

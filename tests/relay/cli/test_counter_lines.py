@@ -13,6 +13,7 @@ OFFERED = pb.CounterDescription(
     exchanges=[
         pb.Exchange(code="NEEQ", native_code="2", boards=[pb.Board(code="N0"), pb.Board(code="N1")]),
         pb.Exchange(code="unmapped", native_code="3"),
+        pb.Exchange(code="unmapped", native_code="35"),
         pb.Exchange(code="SHFE", boards=[pb.Board(code="futures", native_code="1"), pb.Board(code="futures")]),
     ],
     levels=[pb.LoginLevel(name="connection", up=True), pb.LoginLevel(name="operator")],
@@ -28,7 +29,7 @@ def test_a_counter_is_described_in_both_languages() -> None:
 
     assert [(what, how) for what, how, _ in english] == [
         ("counter product", "bridge 1 ksmm \\x1b[2J1"),
-        ("exchanges, boards", "NEEQ=2(N0,N1)  unmapped=3  SHFE(futures)"),
+        ("exchanges, boards", "NEEQ=2(N0,N1)  unmapped=3  unmapped=35  SHFE(futures)"),
         ("levels of login", "connection up  operator down"),
         ("capabilities", "queries"),
         ("collected info", "hundsun (required), ctp"),

@@ -87,6 +87,7 @@ STATUS: dict[str, Any] = {
             "exchanges": [
                 {"code": "SHFE", "native_code": "S", "boards": [{"code": "futures"}, {"code": "futures"}]},
                 {"code": "unmapped", "native_code": "E"},
+                {"code": "unmapped", "native_code": "G"},
             ],
             "levels": [{"name": "connection", "up": True}, {"name": "operator"}],
             "capabilities": ["orders", "queries"],

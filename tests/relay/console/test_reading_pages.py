@@ -68,7 +68,7 @@ async def test_the_overview_says_what_happened_today(busy: Office) -> None:
     assert "SHA-256 5f5f5f5f5f5f5f5f…" in words
     for said in (
         "cts 1 RootNet 5",
-        "交易所 SHFE=S(期货), 未对应=E",
+        "交易所 SHFE=S(期货), 未对应=E, 未对应=G",
         "登录层次 连接 ✓, 操作员 ✗",
         "可用业务 报单, 查询",
     ):

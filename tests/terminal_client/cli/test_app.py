@@ -70,7 +70,7 @@ async def test_login_shows_the_session_and_logs_out(run: Run, relay: ScriptedRel
     (line,) = lines(await run("login"))
 
     assert (line["kind"], line["front_id"], line["trading_day"]) == ("session", -7, "20261123")
-    assert line["counter"]["exchanges"] == {"SHFE": [], "SSE": ["A1"]}
+    assert [one["native_code"] for one in line["counter"]["exchanges"]] == ["", "", "E", "G"]
     assert relay.logins[0].password == PASSWORD
     assert relay.received[-1].HasField("logout")
 

@@ -20,7 +20,7 @@ from relay.refusals.refusal import Refused
 from simcounter.config import CounterConfig
 from simcounter.counter import SimulatedCounter
 from tests.relay.counter.cts.rig import BROKER, DAY, Rig, Terminal
-from tests.relay.counter.translated.played_native import insert
+from tests.relay.counter.translated.played_native import cancel, insert
 from tests.relay.counter.ufx.rig import UfxRig
 from tests.relay.counter.ufx.t2.conftest import counter_config
 
@@ -109,17 +109,29 @@ async def refused_without_the_database(engine: Engine, one: Terminal, other: Ter
     assert known.first_order_ref
 
 
+async def canceled_at_the_other(one: Terminal, other: Terminal) -> None:
+    """By front, session and reference; at CTS nothing brought the order there before."""
+    at, ref = one.link.attached, (await one.call(order(6, "K4", PRICE - 30))).order_ref
+    resting = await one.order_with("3", ref)
+    named = {"front_id": at.front_id, "session_id": at.session_id, "order_ref": ref}
+    await other.call(cancel(7, 30.0, **named))
+    told = await one.order_with("5", ref)
+
+    assert told.order_sys_id == resting.order_sys_id
+
+
 @pytest.mark.parametrize("mode", list(Mode), ids=lambda mode: mode.value)
 @pytest.mark.parametrize("system", ["cts", "ufx"])
-async def test_a_key_orders_once_at_both_relays(
+async def test_keys_and_cancels_hold_at_both_relays(
     system: str, mode: Mode, counter_config: CounterConfig, tmp_path: Path, sqlite_engine: Engine
 ) -> None:
-    """Repeated at the other relay, sent to both at once, and while the database does not answer."""
+    """A key repeated at the other relay, sent to both at once, and without the database; a cancel of the other's order."""
     config = replace(counter_config, system=system, trading_day=DAY if system == "cts" else counter_config.trading_day)
     async with firm(config, mode, tmp_path, sqlite_engine) as rigs:
         terminals = [await rig.attach() for rig in rigs]
         await repeated_at_the_other(*terminals)
         await sent_to_both_at_once(terminals)
+        await canceled_at_the_other(*terminals)
         await refused_without_the_database(sqlite_engine, *terminals)
 
-        assert await placed_by(rigs, terminals) == 2
+        assert await placed_by(rigs, terminals) == 3
