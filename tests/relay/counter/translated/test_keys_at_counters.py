@@ -115,9 +115,11 @@ async def canceled_at_the_other(one: Terminal, other: Terminal) -> None:
     resting = await one.order_with("3", ref)
     named = {"front_id": at.front_id, "session_id": at.session_id, "order_ref": ref}
     await other.call(cancel(7, 30.0, **named))
-    told = await one.order_with("5", ref)
+    found = await other.wait("OnRtnOrder", lambda said: said.rtn_order.order_sys_id == resting.order_sys_id)
+    told = await other.wait("OnRtnOrder", lambda said: said.rtn_order.order_status == ord("5"))
 
-    assert told.order_sys_id == resting.order_sys_id
+    assert (found.rtn_order.front_id, found.rtn_order.order_ref) == (at.front_id, ref)
+    assert told.rtn_order.order_sys_id == resting.order_sys_id
 
 
 @pytest.mark.parametrize("mode", list(Mode), ids=lambda mode: mode.value)
