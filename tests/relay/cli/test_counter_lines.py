@@ -36,7 +36,7 @@ def test_a_counter_is_described_in_both_languages() -> None:
     ]
     assert [color for _, _, color in english] == ["", "yellow", "yellow", "", ""]
     assert [(what, how) for what, how, _ in chinese[1:]] == [
-        ("交易所与板块", "NEEQ=2(N0,N1)  未对应=3  SHFE(期货)"),
+        ("交易所与板块", "NEEQ=2(N0,N1)  未对应=3  未对应=35  SHFE(期货)"),
         ("登录层次", "连接 通  操作员 断"),
         ("可用业务", "查询"),
         ("要求采集", "hundsun (必需), ctp"),
