@@ -20,7 +20,7 @@ from tests.relay.counter.translated.played_native import INVESTOR, OTHER, Bench,
 
 THERE = virtual_front(9)
 NAME = SentName(THERE, 3, "12", 9_000_001)
-OWN = {"front_id": THERE, "session_id": 3, "order_ref": "12"}
+OWN: dict[str, Any] = {"front_id": THERE, "session_id": 3, "order_ref": "12"}
 
 
 def entry(investor_id: str = INVESTOR) -> MapEntry:
