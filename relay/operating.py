@@ -29,8 +29,8 @@ from relay.metrics.readiness import Readiness
 from relay.metrics.watched import Watched
 from relay.reloading import Reloading
 from relay.rpc import control
+from relay.rpc.admin_answers import AdminParts
 from relay.rpc.admin_port import AdminPort
-from relay.rpc.admin_service import AdminParts
 from relay.settings import file as settings_file
 from relay.settings.settings import Settings
 
@@ -50,6 +50,8 @@ class Operated:
     guard: LoginGuard
     reloading: Reloading
     stop: asyncio.Event
+    supervisor: int = 0
+    """the process that may say on the control socket who asks; 0 where there is none"""
 
 
 async def serve_operators(settings: Settings, of: Operated, stack: contextlib.AsyncExitStack) -> None:
@@ -58,7 +60,7 @@ async def serve_operators(settings: Settings, of: Operated, stack: contextlib.As
     reads = ReadEntries(lambda kind, facts: ledger.note(kind, "", facts))
     stack.push_async_callback(reads.close)
     parts = _parts(settings, of, reads)
-    served = await control.listen(settings_file.control_socket(settings), parts)
+    served = await control.listen(settings_file.control_socket(settings), parts, of.supervisor)
     if served is not None:
         stack.push_async_callback(served.stop)
     if settings.admin.address is not None:

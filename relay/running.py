@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 
 from relay.counter.port import Counter
+from relay.edge.handed import HandedConnections
 from relay.faults.faults import Faults
 from relay.faults.table import Fault
 from relay.reloading import Reloading
 from relay.sessions.sessions import Sessions
 from relay.stop_signals import stop_asked
-from relay.supervisor import Supervisor
+from relay.systemd import SystemdNotices
 from relay.tasks import Tasks
 
 
@@ -19,21 +20,27 @@ async def until_stopped(
     sessions: Sessions,
     counter: Counter,
     faults: Faults,
-    supervisor: Supervisor,
+    systemd: SystemdNotices,
     stop: asyncio.Event,
+    handed: HandedConnections | None = None,
 ) -> None:
-    """Say that terminals are served, wait for SIGINT, SIGTERM or `stop`, drain. SIGHUP reloads meanwhile."""
+    """Say that terminals are served, wait for SIGINT, SIGTERM or `stop`, drain. SIGHUP reloads meanwhile.
+
+    `handed` is a worker's, which does not wait for terminals where its supervisor is gone.
+    """
     tasks = Tasks()
-    reloading.announced = supervisor.reloading
+    reloading.announced = systemd.reloading
     async with stop_asked(lambda: tasks.start(reloading.reload(), "reload"), stop):
         look = sessions.revocations.watch(sessions, reloading.settings.directory.look_seconds)
         tasks.start(look, "look for who was disabled")
-        supervisor.status = lambda: status_line(sessions, counter, faults)
-        supervisor.say_ready()
+        systemd.status = lambda: status_line(sessions, counter, faults)
+        systemd.say_ready()
         try:
             await stop.wait()
             seconds = reloading.settings.relay.drain_seconds
-            supervisor.say_stopping(seconds)
+            if handed is not None:
+                seconds = handed.leave(seconds)
+            systemd.say_stopping(seconds)
             faults.begin(Fault.DRAINING, "asked to stop", sessions=len(sessions))
             await sessions.drain(seconds)
         finally:

@@ -11,7 +11,7 @@ import datetime as dt
 import functools
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
@@ -42,6 +42,7 @@ from relay.directory.access import DirectoryAccess
 from relay.directory.investors import Investors, kept_known
 from relay.directory.known_terminals import KnownTerminals
 from relay.directory.terminals import Terminals, open_key
+from relay.edge.handed import HandedConnections
 from relay.event_loop import run_loop, settle_heap
 from relay.hearing import be_watched
 from relay.ledger.digests import DigestUnavailable, require_digest
@@ -63,7 +64,7 @@ from relay.sessions.revocations import Revocations
 from relay.sessions.sessions import Sessions
 from relay.settings import file as settings_file
 from relay.settings.settings import CTP, Settings
-from relay.supervisor import Supervisor
+from relay.systemd import SystemdNotices
 from relay.taking import Taking, admission_rules, book_bounds, session_limits
 
 _log = structlog.get_logger(__name__)
@@ -71,26 +72,35 @@ _log = structlog.get_logger(__name__)
 Ready = Callable[[int], object]
 
 
-def run(settings: Settings, load: Load, note: Callable[[], object] = lambda: None) -> None:
+def run(
+    settings: Settings,
+    load: Load,
+    note: Callable[[], object] = lambda: None,
+    handed: HandedConnections | None = None,
+    always: Mapping[str, object] | None = None,
+) -> None:
     """Serve until SIGINT or SIGTERM; a second signal ends without draining. SIGHUP asks `load` for the settings anew.
 
-    `note` writes what was found before into the log. Raises what `settings.file`, `secret_files` and `database` raise, and
+    `note` writes what was found before into the log. A worker has `handed`, from its supervisor, and `always` in each line
+    of its log. Raises what `settings.file`, `secret_files` and `database` raise, and
     SystemExit with a line in the log where the machine is not fit: port taken, locale or binding missing, no side process.
     """
     make_private(core_dumps=settings.relay.core_dumps)
     secrets = settings_file.secrets_of(settings)
-    supervisor = Supervisor.of_environment(os.environ, os.getpid())
+    systemd = SystemdNotices.of_environment(os.environ, os.getpid())
     said = settings.log
     with (
         RealOutput() as real,
-        logs.configure(level=said.level, form=said.format, language=said.language, stream=real.stdout) as log,
+        logs.configure(
+            level=said.level, form=said.format, language=said.language, stream=real.stdout, always=always
+        ) as log,
         NativeOutput(real),
     ):
         logs.catch_what_python_prints()
         note()
         signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until it is listened to: its default would end the process
         try:
-            run_loop(supervisor.watch(serve(settings, secrets, log, load, supervisor=supervisor)))
+            run_loop(systemd.watch(serve(settings, secrets, log, load, systemd=systemd, handed=handed)))
         except (OSError, LocaleMissing, binding.BindingMismatch, VerifierUnavailable, DigestUnavailable) as error:
             _log.critical("relay_cannot_run", why=_why(error))
             raise SystemExit(1) from None
@@ -108,7 +118,8 @@ async def serve(
     log: logs.Log,
     load: Load,
     ready: Ready = lambda _: None,
-    supervisor: Supervisor = Supervisor(),  # noqa: B008 - one that hears nothing
+    systemd: SystemdNotices = SystemdNotices(),  # noqa: B008 - one that hears nothing
+    handed: HandedConnections | None = None,
 ) -> None:
     """Build, announce the port, wait for a signal, drain. Raises what makes the relay unfit to start."""
     async with contextlib.AsyncExitStack() as stack:
@@ -131,6 +142,7 @@ async def serve(
             ledger,
             directory.places.has_logins,
             market := await _open_market_data(settings, shared, stack),
+            handed,
         )
         watched = Watched(
             settings.relay.name,
@@ -157,11 +169,19 @@ async def serve(
         )
         reloading = Reloading(settings, load, *taking.rows(), ledger)
         operated = Operated(
-            engine, numbers[-1], watched, alarming.recent, counter, guard, reloading, stop := asyncio.Event()
+            engine,
+            numbers[-1],
+            watched,
+            alarming.recent,
+            counter,
+            guard,
+            reloading,
+            stop := asyncio.Event(),
+            handed.supervisor if handed is not None else 0,
         )
         await serve_operators(settings, operated, stack)
         await _open(doors, settings, ready, stack)
-        await until_stopped(reloading, sessions, counter, shared.faults, supervisor, stop)
+        await until_stopped(reloading, sessions, counter, shared.faults, systemd, stop, handed)
         await _end(doors, ledger, sessions)
 
 

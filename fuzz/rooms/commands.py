@@ -34,7 +34,8 @@ from relay.cli.app import app
 from relay.counter.port import CounterSituation
 from relay.ledger.trading_day import day_begin, day_end
 from relay.outside_text import is_plain, shown, shown_json
-from relay.rpc.admin_service import SERVICE, AdminParts, AdminService
+from relay.rpc.admin_answers import AdminParts
+from relay.rpc.admin_service import SERVICE, AdminService
 from relay.settings.values import is_loopback, split_address, split_list
 
 _LOOP = asyncio.new_event_loop()

@@ -6,10 +6,11 @@ caller does say: why it acts, and, where it is a console, which of its accounts 
 
 from __future__ import annotations
 
+import json
 import os
 import pwd
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from relay.admin.roles import PersonRole, ReasonMissing
@@ -54,6 +55,19 @@ class Person:
         known = {"by": self.by, "through": self.through, "role": self.role.value, "reason": self.reason}
         optional = {"logged_in_as": self.logged_in_as, "account": self.account}
         return known | {name: value for name, value in optional.items() if value}
+
+    def packed(self) -> bytes:
+        """For a worker, which believes it of its supervisor alone."""
+        return json.dumps(asdict(self)).encode()
+
+    @classmethod
+    def unpacked(cls, data: bytes) -> Person:
+        """The person of `packed`; raises ValueError."""
+        values = json.loads(data)
+        try:
+            return cls(**values | {"role": PersonRole(values["role"])})
+        except (TypeError, KeyError) as error:
+            raise ValueError("this is no person") from error
 
     def because(self, reason: str) -> Person:
         """The same person with a reason; raises ReasonMissing where it is too long. It may be empty."""

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import importlib
-from typing import Any
+import os
+from typing import Annotated, Any
+
+import typer
 
 from ctpabi.later_commands import importing
 from relay.cli.context import DEFAULT_CONFIG, ConfigPath
@@ -11,16 +14,33 @@ from relay.cli.doctor import look_before_serving
 from relay.cli.workplace import reporting_stores
 from relay.settings.file import load
 
+_WORKERS = "CTP_RELAY__RELAY__WORKERS"
 
-def serve(config: ConfigPath = DEFAULT_CONFIG) -> None:
+
+def serve(
+    config: ConfigPath = DEFAULT_CONFIG,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=64, help="Serve with so many processes, whatever relay.workers says.", show_default=False
+        ),
+    ] = None,
+) -> None:
     """Run the relay until a signal stops it (SIGTERM drains, a second one stops at once).
+
+    With several workers this process supervises them: it serves no terminal itself.
 
     It does not start where `ctp-relay doctor` finds something grave that would keep it from serving.
     """
+    if workers is not None:
+        os.environ[_WORKERS] = str(workers)  # as if it stood in the settings, for the workers too
     with reporting_stores():
         settings = load(config)
         note = look_before_serving(settings)
-        _part("relay.server").run(settings, lambda: load(config), note)
+        if settings.relay.workers > 1:
+            _part("relay.workers.supervisor").run(settings, config, lambda: load(config), note)
+        else:
+            _part("relay.server").run(settings, lambda: load(config), note)
 
 
 def _part(name: str) -> Any:

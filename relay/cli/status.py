@@ -111,7 +111,7 @@ def lines(status: pb.RelayStatus, reader: Reader) -> list[Line]:
             reader("中继", "relay"),
             "  ".join(
                 (
-                    f"{status.relay} #{status.relay_number}",
+                    f"{status.relay} #{status.relay_number}" if not status.workers else status.relay,
                     mode,
                     _version(status),
                     f"pid {status.process.pid}",
@@ -152,7 +152,7 @@ def lines(status: pb.RelayStatus, reader: Reader) -> list[Line]:
         (reader("锁定", "locks"), str(status.locks), _MIND if status.locks else ""),
         (reader("日志级别", "log level"), status.log_level, ""),
     ]
-    return found + _sometimes(status, reader)
+    return found + _sometimes(status, reader) + [_worker(one, reader) for one in status.workers]
 
 
 def _sometimes(status: pb.RelayStatus, reader: Reader) -> list[Line]:
@@ -177,6 +177,28 @@ def _sometimes(status: pb.RelayStatus, reader: Reader) -> list[Line]:
         paused = status.paused
         found.append((reader("登录暂停", "paused"), f"{_since(paused.since)}  {paused.by}: {paused.reason}", _BAD))
     return found
+
+
+_WORKER = {
+    "starting": "启动中",
+    "serving": "服务中",
+    "stopping": "停止中",
+    "resting": "等待重启",
+    "ended": "已结束",
+}
+
+
+def _worker(worker: pb.WorkerStatus, reader: Reader) -> Line:
+    status, state = worker.status, reader(_WORKER.get(worker.state, worker.state), worker.state)
+    parts = [state, f"pid {worker.pid}"]
+    if worker.HasField("status"):
+        ready = status.readiness
+        parts += [f"#{status.relay_number}", _sessions(status.sessions, reader)]
+        parts += [] if ready.ready else [f"{ready.reason} {reader.half(ready.message)}"]
+    if worker.starts > 1:
+        parts.append(reader(f"启动 {worker.starts} 次：{worker.why}", f"{worker.starts} starts: {worker.why}"))
+    well = worker.state == "serving" and status.readiness.ready
+    return reader(f"工作进程 {worker.number}", f"worker {worker.number}"), "  ".join(parts), _of(well)
 
 
 def _library(what: str, library: pb.CounterLibrary) -> list[Line]:

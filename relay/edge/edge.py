@@ -85,6 +85,8 @@ class Edge:
         self._loop = asyncio.get_running_loop()
         self._turns: asyncio.TimerHandle | None = None
         self._listening: list[_Door] = []
+        self._handed: dict[str, tuple[int, int]] = {}
+        """gRPC's ports behind each address that the supervisor listens at"""
         self._pause: asyncio.TimerHandle | None = None
 
     @property
@@ -106,6 +108,11 @@ class Edge:
     def proved(self) -> int:
         """Connections on which a terminal has proved itself and has no session yet."""
         return sum(passage.is_proved and not passage.sessions for passage in tuple(self.passages))
+
+    @property
+    def logging_in(self) -> int:
+        """Connections between proof and session, as they are counted."""
+        return len(self._logging_in)
 
     @property
     def inner_ports(self) -> tuple[int, int]:
@@ -132,8 +139,25 @@ class Edge:
         self._loop.add_reader(listening, self._accept, door)
         return int(listening.getsockname()[1])
 
+    def serve_handed(self, key: str, inner_ports: tuple[int, int]) -> None:
+        """Pass connections that another process accepts at the address `key` on to these ports on loopback."""
+        self._handed[key] = inner_ports
+
+    def take_handed(self, connection: socket.socket, key: str) -> None:
+        """One of them."""
+        inner_ports = self._handed.get(key)
+        try:
+            address = connection.getpeername() if inner_ports is not None else None
+        except OSError:  # gone already
+            address = None
+        if inner_ports is None or address is None:
+            connection.close()
+            return
+        self._take(connection, address, inner_ports)
+
     def close(self) -> None:
         """Take no more connections; those there are go on. Idempotent."""
+        self._handed.clear()
         if self._pause is not None:
             self._pause.cancel()
         for door in self._listening:

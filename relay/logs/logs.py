@@ -112,8 +112,16 @@ class Log(logging.Handler):
         return self._line(record)
 
 
-def configure(*, level: str, form: Form, language: Language = "en", stream: TextIO | None = None) -> Log:
-    """Send all log lines, also those of libraries, to `stream` (standard output) at `level` and above."""
+def configure(
+    *,
+    level: str,
+    form: Form,
+    language: Language = "en",
+    stream: TextIO | None = None,
+    always: Mapping[str, object] | None = None,
+) -> Log:
+    """Send all log lines, also those of libraries, to `stream` (standard output) at `level` and above; `always` is in each."""
+    shared = [*_SHARED, _adding(always)] if always else _SHARED
     out = sys.stdout if stream is None else stream
     console = form == "console" or (form == "auto" and out.isatty())
     journal = form == "journald" or (form == "auto" and _is_journal(out))
@@ -123,14 +131,14 @@ def configure(*, level: str, form: Form, language: Language = "en", stream: Text
         else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(serializer=_as_json)]
     )
     structlog.configure(
-        processors=[*_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=False,
     )
     log = Log(
         out,
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=_SHARED,
+            foreign_pre_chain=shared,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 *explained(language, console=console),
@@ -142,6 +150,10 @@ def configure(*, level: str, form: Form, language: Language = "en", stream: Text
     logging.getLogger().handlers[:] = [log]
     set_level(level)
     return log
+
+
+def _adding(facts: Mapping[str, object]) -> Processor:
+    return lambda _logger, _method, event: {**facts, **event}
 
 
 def _is_journal(out: TextIO) -> bool:

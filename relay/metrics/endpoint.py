@@ -1,4 +1,4 @@
-"""/metrics for Prometheus, /healthz and /readyz for supervisors, on a port of their own; nothing names an investor."""
+"""/metrics for Prometheus, /healthz and /readyz for service managers, on a port of their own; nothing names an investor."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from prometheus_client.registry import Collector
 from relay.metrics.http_server import HttpAnswer, HttpRequest, HttpServer
 from relay.outside_text import shown_json
 from relay.sessions.sessions import Sessions
-from relay.settings.values import split_address
 
 _LOOP_SECONDS = 2.0
 """a loop that is silent for so long serves no terminal: an answer to a terminal takes milliseconds"""
@@ -65,12 +64,18 @@ class MetricsServer(HttpServer):
         read: Read,
         why_not_healthy: Callable[[], str],
         readiness: Callable[[], dict[str, object]],
+        *,
+        process_too: bool = True,
     ) -> None:
-        """`why_not_healthy` is empty for a healthy relay. OSError where the address cannot be bound."""
+        """`why_not_healthy` is empty for a healthy relay; without `process_too`, `read` has what is said of the process.
+
+        OSError where the address cannot be bound.
+        """
         registry = CollectorRegistry()
         registry.register(_Relay(read))
-        ProcessCollector(registry=registry)
-        PlatformCollector(registry=registry)
+        if process_too:
+            ProcessCollector(registry=registry)
+            PlatformCollector(registry=registry)
 
         def answer(request: HttpRequest) -> HttpAnswer:
             match request.path:
@@ -83,7 +88,7 @@ class MetricsServer(HttpServer):
                 case _:
                     return HttpAnswer("404 Not Found", body=b"/metrics, /healthz and /readyz are here\n")
 
-        super().__init__(*split_address(address), answer)
+        super().__init__(address, answer)
 
 
 def _metrics(registry: CollectorRegistry, request: HttpRequest) -> HttpAnswer:

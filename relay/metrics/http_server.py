@@ -22,9 +22,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.client import HTTPException, parse_headers
+from pathlib import Path
 from typing import Any, Final
 
 import structlog
+
+from relay.settings.values import split_address
 
 _log = structlog.get_logger(__name__)
 MOST_UNREAD: Final = 64
@@ -57,13 +60,29 @@ class HttpAnswer:
 Answer = Callable[[HttpRequest], HttpAnswer]
 
 
+UNIX: Final = "unix:"
+
+
+def listen_at(address: str) -> socket.socket:
+    """Listen at HOST:PORT, or at the path behind `unix:`, where the socket of a process that is gone gives way. Raises OSError."""
+    if address.startswith(UNIX):
+        path = Path(address.removeprefix(UNIX))
+        path.unlink(missing_ok=True)
+        listening = socket.socket(socket.AF_UNIX)
+        listening.bind(str(path))
+        listening.listen(_BACKLOG)
+        return listening
+    host, port = split_address(address)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+
+
 class HttpServer:
     """Serves on its own thread between `start` and `stop`."""
 
-    def __init__(self, host: str, port: int, answer: Answer, *, seconds: float = _SECONDS) -> None:
-        """`answer` is called on other threads and may block. OSError where the address cannot be bound."""
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        self._listening = socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    def __init__(self, address: str, answer: Answer, *, seconds: float = _SECONDS) -> None:
+        """`answer` is called on other threads and may block. OSError where the address, see `listen_at`, cannot be bound."""
+        self._listening = listen_at(address)
         self._answer = answer
         self._seconds = seconds
         self._unread: OrderedDict[asyncio.Task[Any], None] = OrderedDict()

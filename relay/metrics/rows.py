@@ -39,6 +39,8 @@ ROWS: Final[dict[str, MetricRow]] = {
     "faults_begun": _counter("how often this fault has begun", "fault"),
     "alarms": _counter("events a person must look at, each an error in the log", "alarm"),
     "alarm_messages": _counter("messages to a person, by way and whether they arrived", "channel", "outcome"),
+    "workers": _gauge("the relay's workers, by their state; no series where it is one process", "state"),
+    "worker_starts": _counter("how often this worker was started; no series where there is one process", "worker"),
     "sessions": _gauge("terminal sessions, logged in or lingering"),
     "sessions_by_state": _gauge("the same: online with a stream, lingering without one", "state"),
     "logins": _counter("logins that passed their proof, by outcome", "outcome"),

@@ -19,7 +19,7 @@ from grpc_reflection.v1alpha import reflection
 from relay.admin.person import Person
 from relay.admin.roles import PersonRole
 from relay.outside_text import shown
-from relay.rpc.admin_service import LARGEST_REQUEST, SERVICE, AdminParts, AdminService, CallerUnknown
+from relay.rpc.admin_service import LARGEST_REQUEST, SERVICE, AdminAnswers, AdminService, CallerUnknown
 from relay.rpc.certificates import Authorities, CertificateUnusable, Pair, read_authorities, read_pair
 from relay.rpc.few_streams import FewStreams
 from relay.settings.admin_section import AdminSettings
@@ -63,14 +63,14 @@ class CertifiedPeople:
 class AdminPort:
     """The port while it is served."""
 
-    def __init__(self, settings: AdminSettings, parts: AdminParts) -> None:
+    def __init__(self, settings: AdminSettings, answers: AdminAnswers) -> None:
         """Raises OSError where certificate, key or authority cannot be used."""
         self._settings = settings
         self.people = CertifiedPeople(settings)
         self._server = grpc.aio.server(
             interceptors=(FewStreams(),), maximum_concurrent_rpcs=_MOST_CALLS, options=_OPTIONS
         )
-        self._server.add_generic_rpc_handlers((AdminService(parts, self.people).handlers(),))
+        self._server.add_generic_rpc_handlers((AdminService(answers, self.people).handlers(),))
         reflection.enable_server_reflection((SERVICE, reflection.SERVICE_NAME), self._server)
         self._served = _read_files(*_files(settings))
 

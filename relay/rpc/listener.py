@@ -7,7 +7,7 @@ import datetime as dt
 import functools
 import logging
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
@@ -18,6 +18,7 @@ from relay.admission.origin.trusted_proxies import Network, Origin, origin_of, p
 from relay.counter.port import Evidence
 from relay.edge.descriptors import most_logging_in, most_strangers, raise_limit
 from relay.edge.edge import Edge
+from relay.edge.handed import HandedConnections
 from relay.edge.limits import EdgeLimits
 from relay.edge.pace import PaceLimits
 from relay.edge.shares import ShareLimits
@@ -70,6 +71,9 @@ class _ServedAddress:
 
 
 class Listener:
+    handed_ports: Mapping[str, int] | None = None
+    """by the key of the setting, where another process listens and hands the connections over; None where this one does"""
+
     def __init__(
         self,
         settings: Listen,
@@ -139,13 +143,19 @@ class Listener:
                 ports = self._bind(door.for_terminals, door.asks), self._bind(door.for_proxies, door.asks)
                 await door.for_terminals.start()
                 await door.for_proxies.start()
-                door.port = await self.edge.start(door.address, ports)
+                door.port = await self._let_in(door, ports)
             except (RuntimeError, OSError) as error:  # grpc says RuntimeError, whatever stood in the way
                 where = f"{door.key} {door.address}"
                 raise OSError(f"{where} cannot be used: is another program there? ({error})") from None
         if self.certificates is not None:
             self._tasks.start(self.certificates.watch(), "watch the certificate")
         return self._doors[0].port
+
+    async def _let_in(self, door: _ServedAddress, ports: tuple[int, int]) -> int:
+        if self.handed_ports is None:
+            return await self.edge.start(door.address, ports)
+        self.edge.serve_handed(door.key, ports)
+        return self.handed_ports[door.key]
 
     @property
     def port_with_certificates(self) -> int:
@@ -265,8 +275,9 @@ class Doors:
         evidence: Evidence,
         known_place: Callable[[str], bool] = lambda _: False,
         hub: MarketHub | None = None,
+        handed: HandedConnections | None = None,
     ) -> None:
-        """`known_place` says whether an investor has logged in from a place. OSError where certificate or key cannot be used."""
+        """As `Listener`'s. `known_place` says whether an investor has logged in from a place. OSError where certificate or key cannot be used."""
         self._sessions = sessions
         self._evidence = evidence
         self._clock = asyncio.get_running_loop().time
@@ -282,15 +293,22 @@ class Doors:
         self.listener = Listener(
             settings.listen, self._open_stream, self.gate, settings.max_sessions, known_place, market
         )
+        self._handed = handed
+        if handed is not None:
+            self.listener.handed_ports = handed.ports
 
     async def open(self) -> int:
         """Begin to serve; returns the port. OSError where the address cannot be used."""
         port = await self.listener.start()
         self._sessions.market_port = self.listener.market_port
+        if self._handed is not None:
+            self._handed.start(self.listener.edge.take_handed, self._room)
         return port
 
     async def close(self) -> None:
         """Tell everybody still on a stream, and stop; idempotent."""
+        if self._handed is not None:
+            self._handed.stop()
         for stream in tuple(self._streams):
             stream.stop(STOPPING)
         await self.listener.stop(_FAREWELL_SECONDS)
@@ -300,6 +318,11 @@ class Doors:
         self._about.hello_timeout_seconds = settings.listen.hello_timeout_seconds
         self.gate.limits = _gate_limits(settings.listen)
         self.listener.take_settings(settings.listen)
+
+    def _room(self) -> tuple[int, bool]:
+        """For how many connections more, and whether a login can succeed."""
+        edge = self.listener.edge
+        return self._sessions.room() - edge.strangers - edge.logging_in, self.listener.health.is_ready()
 
     def _open_stream(self, origin: Origin) -> TerminalStream:
         stream = TerminalStream(origin, self._sessions, self._evidence, self._clock, self._about)

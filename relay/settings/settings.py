@@ -56,6 +56,11 @@ class Relay(Section):
         default="many_to_many",
         description="many_to_many: every investor logs in at the counter; many_to_one: one operator serves them all",
     )
+    workers: Annotated[int, Field(ge=1, le=64)] = Field(
+        default=1,
+        description="equal processes that serve listen.address together, each with its own `sessions.max_per_process`; more than"
+        " one need PostgreSQL as the ledger's database, and many_to_many. `ctp-relay serve --workers` overrides it",
+    )
     state_dir: Path = Field(default=Path("var/relay"), description="directory for the database and the key file")
     control_socket: Path | None = Field(
         default=None,
@@ -347,6 +352,17 @@ class Settings(Section):
         """`sessions.max_per_process`, with the mode's default filled in."""
         return self.sessions.max_per_process or _DEFAULT_MAX_SESSIONS[self.relay.mode]
 
+    def _problem_of_workers(self) -> str:
+        """Why there cannot be several; empty where there can, or is one."""
+        if self.relay.workers == 1:
+            return ""
+        if self.relay.mode != "many_to_many":
+            return "relay.workers: must be 1 in many_to_one, where one operator's session serves all terminals"
+        for key, url in (("ledger.url", self.ledger.url), ("directory.url", self.directory.url or self.ledger.url)):
+            if url is None or not url.get_secret_value().startswith("postgresql"):
+                return f"relay.workers: more than one need PostgreSQL in {key}; SQLite serves one process only"
+        return ""
+
     @model_validator(mode="after")
     def _consistent(self) -> Settings:
         listen = self.listen
@@ -357,7 +373,7 @@ class Settings(Section):
                 "listen.tls_certificate: is required; without TLS set listen.plaintext_on_loopback = true"
                 " and a loopback listen.address"
             )
-        if problem := self.counter.problem_of_system():
+        if problem := self.counter.problem_of_system() or self._problem_of_workers():
             raise ValueError(problem)
         if self.market_data.enabled and self.counter.system != CTP:
             raise ValueError("market_data.enabled: is for counter.system ctp")

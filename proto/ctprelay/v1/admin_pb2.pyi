@@ -42,7 +42,7 @@ class WatchStatusRequest(_message.Message):
     def __init__(self, every_seconds: _Optional[float] = ..., asking: _Optional[_Union[Asking, _Mapping]] = ...) -> None: ...
 
 class RelayStatus(_message.Message):
-    __slots__ = ("relay", "relay_number", "mode", "broker_id", "relay_app_id", "at", "process", "readiness", "counter", "trading_day", "sessions", "paused", "ledger", "locks", "certificate", "faults", "figures", "log_level", "calls_waiting", "queued_bytes", "orders_today", "orders_per_day", "market_data")
+    __slots__ = ("relay", "relay_number", "mode", "broker_id", "relay_app_id", "at", "process", "readiness", "counter", "trading_day", "sessions", "paused", "ledger", "locks", "certificate", "faults", "figures", "log_level", "calls_waiting", "queued_bytes", "orders_today", "orders_per_day", "market_data", "workers")
     RELAY_FIELD_NUMBER: _ClassVar[int]
     RELAY_NUMBER_FIELD_NUMBER: _ClassVar[int]
     MODE_FIELD_NUMBER: _ClassVar[int]
@@ -66,6 +66,7 @@ class RelayStatus(_message.Message):
     ORDERS_TODAY_FIELD_NUMBER: _ClassVar[int]
     ORDERS_PER_DAY_FIELD_NUMBER: _ClassVar[int]
     MARKET_DATA_FIELD_NUMBER: _ClassVar[int]
+    WORKERS_FIELD_NUMBER: _ClassVar[int]
     relay: str
     relay_number: int
     mode: str
@@ -89,7 +90,24 @@ class RelayStatus(_message.Message):
     orders_today: int
     orders_per_day: int
     market_data: MarketDataState
-    def __init__(self, relay: _Optional[str] = ..., relay_number: _Optional[int] = ..., mode: _Optional[str] = ..., broker_id: _Optional[str] = ..., relay_app_id: _Optional[str] = ..., at: _Optional[str] = ..., process: _Optional[_Union[ProcessState, _Mapping]] = ..., readiness: _Optional[_Union[Readiness, _Mapping]] = ..., counter: _Optional[_Union[CounterState, _Mapping]] = ..., trading_day: _Optional[str] = ..., sessions: _Optional[_Union[SessionCounts, _Mapping]] = ..., paused: _Optional[_Union[LoginPause, _Mapping]] = ..., ledger: _Optional[_Union[LedgerState, _Mapping]] = ..., locks: _Optional[int] = ..., certificate: _Optional[_Union[CertificateState, _Mapping]] = ..., faults: _Optional[_Iterable[_Union[Fault, _Mapping]]] = ..., figures: _Optional[_Iterable[_Union[Figure, _Mapping]]] = ..., log_level: _Optional[str] = ..., calls_waiting: _Optional[int] = ..., queued_bytes: _Optional[int] = ..., orders_today: _Optional[int] = ..., orders_per_day: _Optional[int] = ..., market_data: _Optional[_Union[MarketDataState, _Mapping]] = ...) -> None: ...
+    workers: _containers.RepeatedCompositeFieldContainer[WorkerStatus]
+    def __init__(self, relay: _Optional[str] = ..., relay_number: _Optional[int] = ..., mode: _Optional[str] = ..., broker_id: _Optional[str] = ..., relay_app_id: _Optional[str] = ..., at: _Optional[str] = ..., process: _Optional[_Union[ProcessState, _Mapping]] = ..., readiness: _Optional[_Union[Readiness, _Mapping]] = ..., counter: _Optional[_Union[CounterState, _Mapping]] = ..., trading_day: _Optional[str] = ..., sessions: _Optional[_Union[SessionCounts, _Mapping]] = ..., paused: _Optional[_Union[LoginPause, _Mapping]] = ..., ledger: _Optional[_Union[LedgerState, _Mapping]] = ..., locks: _Optional[int] = ..., certificate: _Optional[_Union[CertificateState, _Mapping]] = ..., faults: _Optional[_Iterable[_Union[Fault, _Mapping]]] = ..., figures: _Optional[_Iterable[_Union[Figure, _Mapping]]] = ..., log_level: _Optional[str] = ..., calls_waiting: _Optional[int] = ..., queued_bytes: _Optional[int] = ..., orders_today: _Optional[int] = ..., orders_per_day: _Optional[int] = ..., market_data: _Optional[_Union[MarketDataState, _Mapping]] = ..., workers: _Optional[_Iterable[_Union[WorkerStatus, _Mapping]]] = ...) -> None: ...
+
+class WorkerStatus(_message.Message):
+    __slots__ = ("number", "state", "pid", "starts", "why", "status")
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    PID_FIELD_NUMBER: _ClassVar[int]
+    STARTS_FIELD_NUMBER: _ClassVar[int]
+    WHY_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    number: int
+    state: str
+    pid: int
+    starts: int
+    why: str
+    status: RelayStatus
+    def __init__(self, number: _Optional[int] = ..., state: _Optional[str] = ..., pid: _Optional[int] = ..., starts: _Optional[int] = ..., why: _Optional[str] = ..., status: _Optional[_Union[RelayStatus, _Mapping]] = ...) -> None: ...
 
 class MarketDataState(_message.Message):
     __slots__ = ("live", "why", "fronts", "readers", "depths", "quote_requests", "received", "sent", "passed_over", "library")
@@ -326,7 +344,7 @@ class GetSessionRequest(_message.Message):
     def __init__(self, session: _Optional[str] = ..., asking: _Optional[_Union[Asking, _Mapping]] = ...) -> None: ...
 
 class TerminalSession(_message.Message):
-    __slots__ = ("session", "app_id", "broker_id", "investor_id", "public_ip", "port", "logged_in_at", "state", "state_since", "why", "linger_seconds_left", "report_kind", "report_return_code", "report_meaning", "collector_code", "missing", "collector_version", "client_version", "login_remark", "front_id", "session_id", "queued_messages", "queued_bytes", "journal_events", "journal_bytes", "calls_waiting", "orders_today", "resumes", "trading_day", "calls", "events", "collected")
+    __slots__ = ("session", "app_id", "broker_id", "investor_id", "public_ip", "port", "logged_in_at", "state", "state_since", "why", "linger_seconds_left", "report_kind", "report_return_code", "report_meaning", "collector_code", "missing", "collector_version", "client_version", "login_remark", "front_id", "session_id", "queued_messages", "queued_bytes", "journal_events", "journal_bytes", "calls_waiting", "orders_today", "resumes", "trading_day", "calls", "events", "collected", "worker")
     class State(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         STATE_UNSPECIFIED: _ClassVar[TerminalSession.State]
@@ -371,6 +389,7 @@ class TerminalSession(_message.Message):
     CALLS_FIELD_NUMBER: _ClassVar[int]
     EVENTS_FIELD_NUMBER: _ClassVar[int]
     COLLECTED_FIELD_NUMBER: _ClassVar[int]
+    WORKER_FIELD_NUMBER: _ClassVar[int]
     session: str
     app_id: str
     broker_id: str
@@ -403,7 +422,8 @@ class TerminalSession(_message.Message):
     calls: int
     events: int
     collected: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, session: _Optional[str] = ..., app_id: _Optional[str] = ..., broker_id: _Optional[str] = ..., investor_id: _Optional[str] = ..., public_ip: _Optional[str] = ..., port: _Optional[int] = ..., logged_in_at: _Optional[str] = ..., state: _Optional[_Union[TerminalSession.State, str]] = ..., state_since: _Optional[str] = ..., why: _Optional[str] = ..., linger_seconds_left: _Optional[float] = ..., report_kind: _Optional[str] = ..., report_return_code: _Optional[int] = ..., report_meaning: _Optional[_Union[Words, _Mapping]] = ..., collector_code: _Optional[int] = ..., missing: _Optional[_Iterable[_Union[MissingItem, _Mapping]]] = ..., collector_version: _Optional[str] = ..., client_version: _Optional[str] = ..., login_remark: _Optional[str] = ..., front_id: _Optional[int] = ..., session_id: _Optional[int] = ..., queued_messages: _Optional[int] = ..., queued_bytes: _Optional[int] = ..., journal_events: _Optional[int] = ..., journal_bytes: _Optional[int] = ..., calls_waiting: _Optional[int] = ..., orders_today: _Optional[int] = ..., resumes: _Optional[int] = ..., trading_day: _Optional[str] = ..., calls: _Optional[int] = ..., events: _Optional[int] = ..., collected: _Optional[_Iterable[str]] = ...) -> None: ...
+    worker: int
+    def __init__(self, session: _Optional[str] = ..., app_id: _Optional[str] = ..., broker_id: _Optional[str] = ..., investor_id: _Optional[str] = ..., public_ip: _Optional[str] = ..., port: _Optional[int] = ..., logged_in_at: _Optional[str] = ..., state: _Optional[_Union[TerminalSession.State, str]] = ..., state_since: _Optional[str] = ..., why: _Optional[str] = ..., linger_seconds_left: _Optional[float] = ..., report_kind: _Optional[str] = ..., report_return_code: _Optional[int] = ..., report_meaning: _Optional[_Union[Words, _Mapping]] = ..., collector_code: _Optional[int] = ..., missing: _Optional[_Iterable[_Union[MissingItem, _Mapping]]] = ..., collector_version: _Optional[str] = ..., client_version: _Optional[str] = ..., login_remark: _Optional[str] = ..., front_id: _Optional[int] = ..., session_id: _Optional[int] = ..., queued_messages: _Optional[int] = ..., queued_bytes: _Optional[int] = ..., journal_events: _Optional[int] = ..., journal_bytes: _Optional[int] = ..., calls_waiting: _Optional[int] = ..., orders_today: _Optional[int] = ..., resumes: _Optional[int] = ..., trading_day: _Optional[str] = ..., calls: _Optional[int] = ..., events: _Optional[int] = ..., collected: _Optional[_Iterable[str]] = ..., worker: _Optional[int] = ...) -> None: ...
 
 class MissingItem(_message.Message):
     __slots__ = ("bit", "name")

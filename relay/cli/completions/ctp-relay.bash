@@ -8,7 +8,7 @@ _ctp_relay_place() {
     'ctp-relay doctor') commands='' options='--config -c --language --json --help -h' valued='--config -c --language' ;;
     'ctp-relay init') commands='' options='--yes --mode --front --broker --relay-app-id --evaluation --address --name --operator --database-url --relay-auth-code-file --operator-password-file --help -h' valued='--mode --front --broker --relay-app-id --address --name --operator --database-url --relay-auth-code-file --operator-password-file' ;;
     'ctp-relay completion') commands='' options='--help -h' valued='' ;;
-    'ctp-relay serve') commands='' options='--config -c --help -h' valued='--config -c' ;;
+    'ctp-relay serve') commands='' options='--config -c --workers --help -h' valued='--config -c --workers' ;;
     'ctp-relay settings') commands='' options='--config -c --example --markdown --check --json --help -h' valued='--config -c' ;;
     'ctp-relay terminal') commands='add kinds certificate list enable disable rotate end-overlap' options='--help -h' valued='' ;;
     'ctp-relay terminal add') commands='' options='--config -c --auth-code-file --write-auth-code --show-once --mode --kind --reason --json --help -h' valued='--config -c --auth-code-file --write-auth-code --mode --kind --reason' ;;

@@ -49,7 +49,7 @@ function __ctp_relay_complete_options
         case 'ctp-relay completion'
             __ctp_relay_complete_describe --help 'Show the help' '显示说明' -h 'Show the help' '显示说明'
         case 'ctp-relay serve'
-            __ctp_relay_complete_describe --config 'Settings file' '设置文件' -c 'Settings file' '设置文件' --help 'Show the help' '显示说明' -h 'Show the help' '显示说明'
+            __ctp_relay_complete_describe --config 'Settings file' '设置文件' -c 'Settings file' '设置文件' --workers 'Serve with so many processes, whatever relay.workers says' '用这么多个工作进程服务，不看 relay.workers' --help 'Show the help' '显示说明' -h 'Show the help' '显示说明'
         case 'ctp-relay settings'
             __ctp_relay_complete_describe --config 'Settings file' '设置文件' -c 'Settings file' '设置文件' --example 'Write a settings file to start from' '输出一份可供修改的设置文件' --markdown 'Write the reference page' '输出设置参考页' --check 'Check the settings, the secret files and the certificate' '检查设置、秘密文件和证书' --json 'Write JSON instead of text' '输出 JSON，而不是文字' --help 'Show the help' '显示说明' -h 'Show the help' '显示说明'
         case 'ctp-relay terminal'
@@ -176,7 +176,7 @@ function __ctp_relay_complete_valued
         case 'ctp-relay init'
             printf '%s\n' --mode --front --broker --relay-app-id --address --name --operator --database-url --relay-auth-code-file --operator-password-file
         case 'ctp-relay serve'
-            printf '%s\n' --config -c
+            printf '%s\n' --config -c --workers
         case 'ctp-relay settings'
             printf '%s\n' --config -c
         case 'ctp-relay terminal add'

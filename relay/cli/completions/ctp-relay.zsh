@@ -122,10 +122,11 @@ _ctp_relay_place() {
         flags=(
             '--config:Settings file|设置文件'
             '-c:Settings file|设置文件'
+            '--workers:Serve with so many processes, whatever relay.workers says|用这么多个工作进程服务，不看 relay.workers'
             '--help:Show the help|显示说明'
             '-h:Show the help|显示说明'
         )
-        valued=(--config -c)
+        valued=(--config -c --workers)
         ;;
     ('ctp-relay settings')
         below=(

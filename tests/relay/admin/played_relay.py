@@ -20,7 +20,7 @@ from relay.admission.login_guard import LoginGuard
 from relay.alarms.recent import RecentAlarms
 from relay.counter.port import CounterDescription, CounterSituation
 from relay.faults.faults import Faults
-from relay.rpc.admin_service import AdminParts, Look
+from relay.rpc.admin_answers import AdminParts, Look
 from relay.settings.settings import Settings
 from tests.relay.evidence import KeptEvidence
 from tests.relay.sessions.played_counter import House

@@ -21,7 +21,7 @@ def serving(
     answer: Callable[[HttpRequest], HttpAnswer] = lambda _: HttpAnswer("200 OK", body=b"ok\n"),
     seconds: float = DEADLINE,
 ) -> Iterator[HttpServer]:
-    server = HttpServer("127.0.0.1", 0, answer, seconds=seconds)
+    server = HttpServer("127.0.0.1:0", answer, seconds=seconds)
     server.start()
     try:
         yield server

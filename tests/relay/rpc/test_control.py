@@ -31,7 +31,7 @@ from relay.cli.workplace import Workplace, now
 from relay.refusals import counter_reasons
 from relay.refusals.refusal import LedgerUnavailable
 from relay.rpc import control
-from relay.rpc.admin_service import AdminParts
+from relay.rpc.admin_answers import AdminParts
 from relay.rpc.callers import MOST_CALLERS, Callers
 from relay.settings.settings import Limits
 from relay.settings.text import example

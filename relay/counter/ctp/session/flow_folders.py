@@ -22,21 +22,35 @@ _PREFIX = "process-"
 def process_folder(root: Path) -> Iterator[Path]:
     """An empty folder below `root`, removed at the end. Raises OSError where `root` cannot be used."""
     root.mkdir(parents=True, exist_ok=True)
-    sweep = os.open(root, os.O_RDONLY)  # one process at a time, or one would sweep what another has just made
-    try:
-        fcntl.flock(sweep, fcntl.LOCK_EX)
-        for left in root.glob(f"{_PREFIX}*"):
-            _remove_unused(left)
+    with _sweeping(root):
         folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=root))
         held = os.open(folder, os.O_RDONLY)
         fcntl.flock(held, fcntl.LOCK_EX)
-    finally:
-        os.close(sweep)
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         os.close(held)
+
+
+def sweep_folders(root: Path) -> None:
+    """Remove what dead processes left below `root`; for the one that starts them, and outlives them."""
+    if root.is_dir():
+        with _sweeping(root):
+            pass
+
+
+@contextmanager
+def _sweeping(root: Path) -> Iterator[None]:
+    """Inside, `root` is swept, and no other process sweeps: it would remove what this one has just made."""
+    sweep = os.open(root, os.O_RDONLY)
+    try:
+        fcntl.flock(sweep, fcntl.LOCK_EX)
+        for left in root.glob(f"{_PREFIX}*"):
+            _remove_unused(left)
+        yield
+    finally:
+        os.close(sweep)
 
 
 def _remove_unused(folder: Path) -> None:

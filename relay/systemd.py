@@ -1,4 +1,4 @@
-"""What the supervisor hears of this process: that it serves, reloads, stops, how it is, and that its loop goes on.
+"""What systemd hears of this process: that it serves, reloads, stops, how it is, and that its loop goes on.
 
 systemd's notification protocol: one datagram of NAME=value lines to the socket that NOTIFY_SOCKET names, a path or, with @,
 an abstract one. Where there is no such variable everything here does nothing.
@@ -28,7 +28,7 @@ _FAREWELL_SECONDS: Final = 60.0
 """what the end takes at most after the drain: last words, logouts at the counter, the ledger's last entry"""
 
 
-class Supervisor:
+class SystemdNotices:
     """The one that started this process, if it wants to hear of it."""
 
     def __init__(self, address: str = "", watchdog_seconds: float = 0.0) -> None:
@@ -43,7 +43,7 @@ class Supervisor:
         """in a few words, for `systemctl status`; asked again and again"""
 
     @classmethod
-    def of_environment(cls, environment: MutableMapping[str, str], pid: int) -> Supervisor:
+    def of_environment(cls, environment: MutableMapping[str, str], pid: int) -> SystemdNotices:
         """Who the variables name. They are taken away: programs that this one starts have nothing to say."""
         address = environment.pop("NOTIFY_SOCKET", "")
         interval, whose = environment.pop("WATCHDOG_USEC", ""), environment.pop("WATCHDOG_PID", "")
@@ -98,6 +98,6 @@ class Supervisor:
             return
         except OSError as error:
             if not self._complained:
-                _log.warning("supervisor_not_reached", why=str(error))
+                _log.warning("systemd_not_reached", why=str(error))
             self._complained = True
         self._kept.clear()

@@ -16,7 +16,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from relay import server
-from relay.supervisor import Supervisor
+from relay.systemd import SystemdNotices
 from tests.relay.test_server import _NO_LOG, SECRETS, settings
 
 WATCHDOG_SECONDS = 0.3
@@ -61,7 +61,7 @@ def systemd(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Systemd]
 async def test_systemd_hears_of_start_reload_and_end(systemd: Systemd, state_dir: Path) -> None:
     """The whole relay: ready when it serves, reloading and ready again, stopping with the time its end may take."""
     wanted = settings(state_dir)
-    said = Supervisor(systemd.address)
+    said = SystemdNotices(systemd.address)
     ready: asyncio.Future[int] = asyncio.get_running_loop().create_future()
     work = server.serve(wanted, SECRETS, _NO_LOG, lambda: wanted, ready.set_result, said)
     serving = asyncio.get_running_loop().create_task(said.watch(work))
@@ -83,7 +83,7 @@ async def test_systemd_hears_of_start_reload_and_end(systemd: Systemd, state_dir
 
 async def test_a_stuck_loop_feeds_no_watchdog(systemd: Systemd) -> None:
     """The watchdog is fed while the loop goes on, and hears nothing from the moment it does not."""
-    said = Supervisor(systemd.address, WATCHDOG_SECONDS)
+    said = SystemdNotices(systemd.address, WATCHDOG_SECONDS)
 
     async def work() -> None:
         await systemd.until("^WATCHDOG=1")
@@ -97,7 +97,7 @@ async def test_a_stuck_loop_feeds_no_watchdog(systemd: Systemd) -> None:
 
 
 async def test_the_watchdog_is_not_fed_where_none_was_asked_for(systemd: Systemd) -> None:
-    said = Supervisor.of_environment({"NOTIFY_SOCKET": systemd.address}, 1)
+    said = SystemdNotices.of_environment({"NOTIFY_SOCKET": systemd.address}, 1)
     said.status = lambda: "well"
 
     async def work() -> None:
@@ -109,8 +109,8 @@ async def test_the_watchdog_is_not_fed_where_none_was_asked_for(systemd: Systemd
 def test_the_variables_are_for_this_process_alone(systemd: Systemd) -> None:
     """Programs it starts do not inherit them; a watchdog that was meant for another process is not fed."""
     environment = {"NOTIFY_SOCKET": systemd.address, "WATCHDOG_USEC": "3000000", "WATCHDOG_PID": "77", "LANG": "C"}
-    for_us, for_another = (Supervisor.of_environment(dict(environment), pid) for pid in (77, 78))
-    Supervisor.of_environment(environment, 77)
+    for_us, for_another = (SystemdNotices.of_environment(dict(environment), pid) for pid in (77, 78))
+    SystemdNotices.of_environment(environment, 77)
 
     assert environment == {"LANG": "C"}
     assert (for_us._watched, for_us._pause, for_another._watched) == (True, 1.0, False)
@@ -118,7 +118,7 @@ def test_the_variables_are_for_this_process_alone(systemd: Systemd) -> None:
 
 def test_what_a_full_socket_does_not_take_goes_out_later(systemd: Systemd) -> None:
     """READY is not lost, nothing waits, and what is kept stays small."""
-    said = Supervisor(systemd.address)
+    said = SystemdNotices(systemd.address)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as flood:
         flood.setblocking(False)
         with contextlib.suppress(BlockingIOError):
@@ -137,9 +137,9 @@ def test_what_a_full_socket_does_not_take_goes_out_later(systemd: Systemd) -> No
 def test_without_a_manager_nothing_is_said(tmp_path: Path) -> None:
     """By variable or by a socket that is gone: one line in the log, and the relay goes on."""
     with capture_logs() as log:
-        Supervisor().say_ready()
-        gone = Supervisor(str(tmp_path / "none"))
+        SystemdNotices().say_ready()
+        gone = SystemdNotices(str(tmp_path / "none"))
         gone.say_ready()
         gone.say_ready()
 
-    assert [line["event"] for line in log] == ["supervisor_not_reached"]
+    assert [line["event"] for line in log] == ["systemd_not_reached"]

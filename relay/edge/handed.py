@@ -1,0 +1,135 @@
+"""A worker's end of the socket to its supervisor: connections come in over it, and how much room there is goes out.
+
+The supervisor alone listens, and gives each connection to one of its workers as an open descriptor, before a byte of it is
+read. From there on it is as if it had been accepted here. Each packet to the worker is the key of the address that was
+listened at, with one descriptor; each packet from the worker is a `Room`.
+
+The end of the socket is the supervisor's end. A thread waits for that, and not the loop alone: a worker whose loop does
+not go on ends as well.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import select
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Final
+
+LONGEST_PACKET: Final = 4096
+_LOOK_SECONDS = 0.1
+_AT_A_TIME = 16
+_FAREWELL_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What a worker says of itself."""
+
+    taken: int
+    """connections it was handed since it started"""
+    room: int
+    """sessions it has room for, less the connections that may become one"""
+    ready: bool
+    """whether a login can succeed"""
+
+    def packed(self) -> bytes:
+        return json.dumps(asdict(self)).encode()
+
+    @classmethod
+    def unpacked(cls, packet: bytes) -> Room:
+        return cls(**json.loads(packet))
+
+
+class HandedConnections:
+    """For the loop, but for the thread that waits for the supervisor's end."""
+
+    def __init__(self, connection: socket.socket, ports: Mapping[str, int], supervisor: int) -> None:
+        """`ports` are those that the supervisor listens at, by the key of the setting; `supervisor` is its process."""
+        self.ports = ports
+        self.supervisor = supervisor
+        self._orphaned = self._leaving = False
+        self._longest = _FAREWELL_SECONDS
+        """the end in order may take from here on"""
+        self._connection = connection
+        self._connection.setblocking(False)
+        self._take: Callable[[socket.socket, str], object] = _close
+        self._room: Callable[[], tuple[int, bool]] = lambda: (0, False)
+        self._taken = 0
+        self._said: Room | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._thread = threading.Thread(target=self._wait_for_the_end, name="supervisor's end", daemon=True)
+
+    def watch(self) -> None:
+        """From here on this process ends when the supervisor has: SIGTERM to itself, and in the end SIGKILL."""
+        self._thread.start()
+
+    def start(self, take: Callable[[socket.socket, str], object], room: Callable[[], tuple[int, bool]]) -> None:
+        """Give `take` each connection with the key of its address; `room` says for how many there is some, and if it is ready."""
+        self._take, self._room = take, room
+        asyncio.get_running_loop().add_reader(self._connection, self._readable)
+        self._look()
+
+    def leave(self, drain_seconds: float) -> float:
+        """The end in order begins; returns how long terminals may take to leave: without a supervisor no time."""
+        self._leaving = True
+        if self._orphaned:
+            return 0.0
+        self._longest += drain_seconds
+        return drain_seconds
+
+    def stop(self) -> None:
+        """Take no more; the supervisor hears that there is no room. Idempotent."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+            self._say(Room(self._taken, 0, ready=False))
+        self._take = _close
+
+    def _readable(self) -> None:
+        for _ in range(_AT_A_TIME):
+            try:
+                packet, descriptors, _, _ = socket.recv_fds(self._connection, LONGEST_PACKET, 1)
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError:
+                packet, descriptors = b"", []
+            if not packet:  # the thread sees it too
+                asyncio.get_running_loop().remove_reader(self._connection)
+                return
+            self._taken += len(descriptors)
+            for descriptor in descriptors:
+                self._take(socket.socket(fileno=descriptor), packet.decode())
+
+    def _look(self) -> None:
+        room, ready = self._room()
+        self._say(Room(self._taken, room, ready))
+        self._timer = asyncio.get_running_loop().call_later(_LOOK_SECONDS, self._look)
+
+    def _say(self, room: Room) -> None:
+        if room == self._said:
+            return
+        with contextlib.suppress(OSError):  # full, or gone: said again at the next look
+            self._connection.send(room.packed())
+            self._said = room
+
+    def _wait_for_the_end(self) -> None:
+        poll = select.poll()
+        poll.register(self._connection, select.POLLRDHUP)
+        poll.poll()
+        self._orphaned = True
+        if not self._leaving:  # a second one would end it at once
+            os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(self._longest)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _close(connection: socket.socket, _: str) -> None:
+    connection.close()

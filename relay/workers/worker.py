@@ -1,0 +1,42 @@
+"""A worker's process: `python -m relay.workers.worker SETTINGS NUMBER DESCRIPTOR KEY=PORT…`, which its supervisor alone starts.
+
+It is the relay of one process, with the settings of `worker_settings`, and connections that it is handed.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+from importlib import import_module
+from pathlib import Path
+
+from relay.database.database import DatabaseUnusable
+from relay.edge.handed import HandedConnections
+from relay.settings.file import SettingsInvalid, load
+from relay.settings.settings import Settings
+from relay.workers.worker_settings import worker_settings
+
+
+def main() -> None:
+    """Serve until the supervisor asks it to end, or is gone."""
+    config, number, descriptor, *ports = sys.argv[1:]
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until it is listened to
+    os.set_inheritable(int(descriptor), False)
+    at = {key: int(port) for key, _, port in (one.partition("=") for one in ports)}
+    handed = HandedConnections(socket.socket(fileno=int(descriptor)), at, os.getppid())
+    handed.watch()
+
+    def read() -> Settings:
+        return worker_settings(load(Path(config)), int(number))
+
+    try:
+        # What runs is loaded here: it brings the vendor's library along, which the supervisor has nothing to do with.
+        import_module("relay.server").run(read(), read, handed=handed, always={"worker": int(number)})
+    except (SettingsInvalid, DatabaseUnusable) as error:
+        raise SystemExit(f"worker {number}: {error}") from None
+
+
+if __name__ == "__main__":
+    main()
