@@ -35,6 +35,7 @@ _STATUS_SECONDS = 4.0
 _GONE = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED}
 _SOON = (("grpc.initial_reconnect_backoff_ms", 100), ("grpc.max_reconnect_backoff_ms", 1000))
 """a worker that is started again is found again"""
+_AGAIN_SECONDS = 0.5
 _AWAY = "没有一个工作进程应答 / no worker answers"
 
 
@@ -86,11 +87,14 @@ class Everyone:
         self._channels.clear()
 
     async def pause_again(self, worker: WorkerProcess) -> None:
-        """Ask a worker that is new what the others were asked while it was not there."""
-        if self.pause is not None:
+        """Ask a worker that starts what the others were asked while it was not there, until it has done so, or ended."""
+        process = worker.pid
+        while self.pause is not None and worker.pid == process and worker.state is WorkerState.STARTING:
             by, request = self.pause
-            with contextlib.suppress(grpc.RpcError):  # it has ended again
+            with contextlib.suppress(grpc.RpcError):  # its ledger is not there, say
                 await self._one(worker.number, "PauseLogins", by, request)
+                return
+            await asyncio.sleep(_AGAIN_SECONDS)
 
     # Questions -----------------------------------------------------------------------------------------------
 

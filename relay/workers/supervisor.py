@@ -138,7 +138,7 @@ class Supervisor:
 
     def _start(self, everyone: Everyone) -> None:
         for worker in self._workers.values():
-            worker.on_serving = lambda one: self._tasks.start(self._let_in(everyone, one), "open a worker")
+            worker.on_ready = lambda one: self._tasks.start(self._let_in(everyone, one), "open a worker")
             worker_dir(self._settings, worker.number).mkdir(exist_ok=True, mode=0o700)
             keeping = self._tasks.start(worker.keep(), f"worker {worker.number}")
             keeping.add_done_callback(lambda _: self._ended_early())
@@ -150,8 +150,9 @@ class Supervisor:
             self._stop.set()
 
     async def _let_in(self, everyone: Everyone, worker: WorkerProcess) -> None:
+        process = worker.pid
         await everyone.pause_again(worker)
-        worker.open()
+        worker.open(process)
         _log.info("worker_serves", number=worker.number, pid=worker.pid, starts=worker.starts)
 
     async def _all_served(self) -> bool:

@@ -64,7 +64,8 @@ class WorkerProcess:
         """None while it takes no connections"""
         self.served = asyncio.Event()
         """set when it has served once"""
-        self.on_serving: Callable[[WorkerProcess], object] = lambda _: None
+        self.on_ready: Callable[[WorkerProcess], object] = lambda _: None
+        """called when it says that it serves; `open` follows"""
         self._config = config
         self._ports = ports
         self._pauses = RestartPauses()
@@ -204,14 +205,13 @@ class WorkerProcess:
             if "STOPPING" in said:
                 self.state, self.seat = WorkerState.STOPPING, None
             elif "READY" in said and self.state is WorkerState.STARTING:
-                self.state = WorkerState.SERVING
-                self.served.set()
-                self.on_serving(self)
+                self.on_ready(self)
 
-    def open(self) -> None:
-        """It takes connections from here on."""
-        if self.state is WorkerState.SERVING and self.seat is None:
-            self.seat = Seat(self._room)
+    def open(self, process: int) -> None:
+        """It is ready, and takes connections from here on, where it is still this process."""
+        if self.state is WorkerState.STARTING and self._connection is not None and self.pid == process:
+            self.state, self.seat = WorkerState.SERVING, Seat(self._room)
+            self.served.set()
 
     def _room_said(self, ours: socket.socket) -> None:
         try:
