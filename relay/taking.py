@@ -15,7 +15,7 @@ from relay.admission.client_certificates import Asked
 from relay.admission.login_guard import LoginGuard
 from relay.admission.system_info import AgeLimits
 from relay.alarms.alarming import Alarming
-from relay.counter.port import SteeredCounter
+from relay.counter.port import Mode, SteeredCounter
 from relay.counter_choice import DAY_LIMITS, LINK_LIMITS, CounterRules
 from relay.logs import logs
 from relay.market_data.book import BookBounds
@@ -71,7 +71,9 @@ def admission_rules(settings: Settings) -> AdmissionRules:
     age = AgeLimits(settings.verification.max_age_seconds, settings.verification.max_future_seconds)
     refuse_unlike = settings.verification.unlike_before == "refuse"
     asked, clean = Asked(settings.listen.client_certificates), frozenset(settings.verification.require_clean)
-    return AdmissionRules(settings.counter.broker_id, age, refuse_unlike, asked, clean)
+    takes_proofs = settings.relay.mode == Mode.MANY_TO_ONE.value and settings.counter.system != "cts"
+    proof_only = takes_proofs and settings.verification.passwords == "proof_only"
+    return AdmissionRules(settings.counter.broker_id, age, refuse_unlike, asked, clean, takes_proofs, proof_only)
 
 
 def session_limits(settings: Settings) -> SessionLimits:
@@ -133,6 +135,7 @@ class Taking:
             "verification.max_age_seconds": self._admission_rules,
             "verification.max_future_seconds": self._admission_rules,
             "verification.unlike_before": self._admission_rules,
+            "verification.passwords": self._admission_rules,
             "verification.require_clean": self._admission_rules,
             **self._auth_code_file(),
             "alarms": self._alarms,

@@ -13,12 +13,13 @@ from ctprelay.v1 import terminal_pb2 as pb
 from terminal_client.channel import Tls
 from terminal_client.collector import Collected
 from terminal_client.collectors import Collectors
-from terminal_client.conversation import Endpoint
+from terminal_client.conversation import Endpoint, Entrance
 from terminal_client.dispatch import Dispatch, PendingCall, Reply
 from terminal_client.errors import NoAnswer, NotConnected, OutcomeUnknown
 from terminal_client.generated.requests import Requests
 from terminal_client.link import RelayLink
 from terminal_client.market.market_data import MarketData
+from terminal_client.password_proof import DerivedPasswords
 from terminal_client.proof import key_of
 from terminal_client.secret import Secret
 from terminal_client.session import Credentials, CredentialsProvider, Deadlines, SessionInfo, State
@@ -49,13 +50,18 @@ class RelayTerminal(AsyncTerminal):
         credentials: CredentialsProvider | None = None,
         deadlines: Deadlines | None = None,
         version: str = "",
+        passwords: DerivedPasswords | None = None,
     ) -> None:
-        """`auth_code` is the firm's 16 characters (BadAuthCode otherwise); it never leaves this program."""
+        """`auth_code` is the firm's 16 characters (BadAuthCode otherwise); it never leaves this program.
+
+        `passwords` keeps what was derived from passwords, for the terminals that share it; without it the terminal has its own.
+        """
         key_of(auth_code)
         self._deadlines = deadlines or Deadlines()
         dispatch = Dispatch(self._deadlines)
         self._endpoint = Endpoint(address, app_id, Secret(auth_code), tls or Tls(), version or client_version())
-        self._link = RelayLink(self._endpoint, dispatch, self._deadlines, credentials)
+        entrance = Entrance(self._endpoint, self._deadlines, passwords)
+        self._link = RelayLink(self._endpoint, dispatch, self._deadlines, credentials, entrance)
         self._market: MarketData | None = None
         super().__init__(self._link, dispatch)
         self.requests = Requests(self)
@@ -79,6 +85,7 @@ class RelayTerminal(AsyncTerminal):
         one_time_password: str = "",
         live_only: bool = False,
         collectors: Collectors | None = None,
+        proof_only: bool = False,
     ) -> SessionInfo:
         """Log the investor in. LoginRejected says who refused and why; NotConnected when nobody answered."""
         credentials = Credentials(
@@ -92,6 +99,7 @@ class RelayTerminal(AsyncTerminal):
             one_time_password=Secret(one_time_password),
             live_only=live_only,
             collectors=collectors or Collectors(),
+            proof_only=proof_only,
         )
         return await self.login_with(credentials)
 

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hmac
+import secrets
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import grpc
 
@@ -16,8 +18,9 @@ from ctprelay.v1 import market_pb2, terminal_pb2_grpc
 from ctprelay.v1 import terminal_pb2 as pb
 from terminal_client.channel import Tls, open_channel
 from terminal_client.collector import CTP, Collected
-from terminal_client.errors import LoginRejected, Refusal
+from terminal_client.errors import LoginRejected, PasswordNotProvable, Refusal
 from terminal_client.farewells import NextStep, last_word
+from terminal_client.password_proof import NONCE_BYTES, DerivedPassword, DerivedPasswords, said_of, salted_name
 from terminal_client.proof import TIMESTAMP_BYTES, auth_info
 from terminal_client.secret import Secret
 from terminal_client.session import Credentials, Deadlines
@@ -52,9 +55,11 @@ class LoggedInStream:
 class Entrance:
     """Opens streams at one relay, over one connection."""
 
-    def __init__(self, endpoint: Endpoint, deadlines: Deadlines) -> None:
+    def __init__(self, endpoint: Endpoint, deadlines: Deadlines, passwords: DerivedPasswords | None = None) -> None:
+        """`passwords` is what was derived before."""
         self._endpoint = endpoint
         self._deadlines = deadlines
+        self._passwords = passwords or DerivedPasswords()
         self._channel: grpc.aio.Channel | None = None
 
     def present(self, app_id: str, auth_code: Secret) -> Endpoint:
@@ -69,7 +74,7 @@ class Entrance:
     async def log_in(self, credentials: Credentials) -> LoggedInStream:
         """A new session. LoginRejected, or StreamBroken when the relay does not answer."""
         async with self._fresh_stream() as stream:
-            return LoggedInStream(stream, await _log_in(stream, self._endpoint, credentials))
+            return LoggedInStream(stream, await _log_in(stream, self._endpoint, credentials, self._passwords))
 
     async def resume(self, token: Secret, after_sequence: int) -> LoggedInStream:
         """The session of `token` again. LoginRejected when the relay has it no more; StreamBroken."""
@@ -124,15 +129,60 @@ class Entrance:
         return self._channel
 
 
-async def _log_in(stream: Stream, endpoint: Endpoint, credentials: Credentials) -> pb.LoggedIn:
+@dataclass(frozen=True, slots=True)
+class _ShownPassword:
+    """How a login shows that it knows the investor's password."""
+
+    text: str = field(repr=False)
+    """empty where the proof stands alone"""
+    key: DerivedPassword | None = None
+    said: bytes = b""
+    nonce: bytes = b""
+
+    def proof(self) -> pb.PasswordProof | None:
+        return None if self.key is None else pb.PasswordProof(nonce=self.nonce, proof=self.key.proof(self.said))
+
+    def answered(self, relay_proof: bytes) -> None:
+        """The login succeeded. PasswordNotProvable where the relay took a proof that it could not judge."""
+        if self.key is None:
+            return
+        self.key.is_known = hmac.compare_digest(relay_proof, self.key.expected(self.said))
+        if not (self.key.is_known or self.text):
+            raise PasswordNotProvable(
+                "the relay let the investor in without having the password's keys: it is not the firm's"
+            )
+
+
+async def _shown_password(
+    challenge: pb.Challenge, endpoint: Endpoint, credentials: Credentials, passwords: DerivedPasswords
+) -> _ShownPassword:
+    """A proof where the relay offers it. The password is sent beside it until the relay has shown that it needs it no more."""
+    offer = challenge.password_offer
+    name = salted_name(offer, credentials.broker_id, credentials.investor_id)
+    key = None if name is None else await passwords.key(name, credentials.password)
+    if name is None or key is None:
+        if credentials.proof_only:
+            raise PasswordNotProvable("this relay takes no proof of the password, and it was to stay here")
+        return _ShownPassword(credentials.password.reveal())
+    nonce = secrets.token_bytes(NONCE_BYTES)
+    said = said_of(challenge.timestamp, nonce, endpoint.app_id, name)
+    alone = key.is_known or offer.proof_only or credentials.proof_only
+    return _ShownPassword("" if alone else credentials.password.reveal(), key, said, nonce)
+
+
+async def _log_in(
+    stream: Stream, endpoint: Endpoint, credentials: Credentials, passwords: DerivedPasswords
+) -> pb.LoggedIn:
     """Prove the terminal and log the investor in. LoginRejected with the relay's reason; StreamBroken."""
     challenge = await _challenged(stream, endpoint)
+    shown = await _shown_password(challenge, endpoint, credentials, passwords)
     others = await credentials.collectors.collect_wanted(challenge.wanted)
     login = pb.Login(
         auth_info=auth_info(endpoint.auth_code.reveal(), challenge.timestamp),
         broker_id=credentials.broker_id,
         investor_id=credentials.investor_id,
-        password=credentials.password.reveal(),
+        password=shown.text,
+        password_proof=shown.proof(),
         mac_address=credentials.mac_address,
         login_remark=credentials.login_remark,
         confirm_settlement=credentials.confirm_settlement,
@@ -145,7 +195,14 @@ async def _log_in(stream: Stream, endpoint: Endpoint, credentials: Credentials) 
         login.system_info, login.system_info_length = collected.system_info, collected.length
         login.collector_code, login.collector_version = collected.code, collected.version
     stream.send(pb.TerminalMessage(login=login))
-    return await _logged_in(stream)
+    try:
+        logged_in = await _logged_in(stream)
+    except LoginRejected:
+        if shown.key is not None:
+            shown.key.is_known = False  # the firm may have given the investor a new password: the next login sends it
+        raise
+    shown.answered(logged_in.relay_proof)
+    return logged_in
 
 
 def _ctp_of(credentials: Credentials, challenge: pb.Challenge) -> Collected | None:

@@ -73,6 +73,10 @@ class LoginRejected(TerminalError):
         self.message, self.advice = refusal.message, refusal.advice
 
 
+class PasswordNotProvable(TerminalError):
+    """The password was to stay in this program, and this relay does not take, or did not answer, its proof."""
+
+
 class NotConnected(TerminalError):
     """There is no session at the moment; nothing was sent."""
 

@@ -29,6 +29,8 @@ class Credentials:
     """only what happens from now on, without the trading day's earlier notices"""
     collectors: Collectors = field(default_factory=Collectors)
     """of other kinds; each runs where the relay's counter wants what it gives"""
+    proof_only: bool = False
+    """the password never leaves this program: log in by its proof, or not at all (PasswordNotProvable)"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,9 @@ class InvestorActions:
         facts = {"broker_id": broker_id, "investor_ids": [row.investor_id for row in rows]}
         table = Investors(self._directory, clock=self._clock)
         with self._changes.attempted(by, "investor_import", facts):
-            hashed = [table.hashed(row.password) for row in rows]  # before the transaction: others write, too
+            hashed = [
+                table.hashed(broker_id, row.investor_id, row.password) for row in rows
+            ]  # before the transaction: others write, too
         with self._changes.recorded(self._directory, by, "investor_import", facts) as connection:
             investors = Investors(self._directory, clock=self._clock, within=connection)
             for row, password in zip(rows, hashed, strict=True):

@@ -28,8 +28,9 @@ from relay.admission.verifier import Verifier
 from relay.counter.port import CTP, Counter, Evidence, Investor, Mode, TerminalLogin, TerminalReport
 from relay.database.times import COUNTER_ZONE
 from relay.directory.access import DirectoryAccess
-from relay.directory.investors import Investors
+from relay.directory.investors import Investors, ProvedInvestor
 from relay.directory.known_terminals import KnownTerminals
+from relay.directory.password_keys import said_of
 from relay.directory.terminals import ReportKind, Terminal, Terminals
 from relay.refusals import counter_reasons, login_reasons, stream_reasons
 from relay.refusals.refusal import Refused, refuse
@@ -48,6 +49,8 @@ class Applicant:
     certificate: ShownCertificate | None = None
     on_admitted: Callable[[], object] = field(default=lambda: None, repr=False)
     """called before its admission is put into the ledger, which from then on must get an end there too"""
+    challenge: bytes = field(default=b"", repr=False)
+    """of its stream"""
 
     @property
     def app_id(self) -> str:
@@ -96,6 +99,10 @@ class AdmissionRules:
     """of which terminals a certificate is asked"""
     require_clean: frozenset[str] = frozenset()
     """kinds of collected info that are refused where the collector returned an error"""
+    takes_proofs: bool = False
+    """whether an investor's password may be proved, because the counter does not need it"""
+    proof_only: bool = False
+    """whether no investor's password is taken, only its proof"""
 
 
 class Admission:
@@ -141,6 +148,19 @@ class Admission:
             raise Refused(login_reasons.wrong_broker(broker_id=login.broker_id))
         refuse(self._counter.check_login(login))
 
+    def password_offer(self) -> pb.PasswordOffer | None:
+        """How terminals prove investors' passwords; None where the counter needs the passwords themselves."""
+        if not self.rules.takes_proofs:
+            return None
+        investors = self._directory.investors
+        cost = investors.hashing.cost
+        return pb.PasswordOffer(
+            firm_salt=investors.firm_salt,
+            passes=cost.passes,
+            memory_kib=cost.kib,
+            proof_only=self.rules.proof_only,
+        )
+
     def turn(self, applicant: Applicant) -> AbstractAsyncContextManager[None]:
         """Around all that follows: raises Refused where the investor is locked here, waits where logins are slowed."""
         return self._guard.turn(applicant)
@@ -149,11 +169,11 @@ class Admission:
         """Check the rest; raises Refused, LedgerUnavailable. The answer may go to the counter."""
         try:
             traits = await self._check_machine(applicant)
-            accounts = await self._check_investor(applicant)
+            accounts, relay_proof = await self._check_investor(applicant)
         except Refused as refused:
             self._guard.failed(applicant, refused.refusal)
             raise
-        login = self._login(applicant, accounts)
+        login = self._login(applicant, accounts, relay_proof)
         applicant.on_admitted()
         await self._evidence.record("terminal_admitted", applicant.name, self._facts(applicant, login))
         if traits is not None:
@@ -222,16 +242,33 @@ class Admission:
         refuse(system_info.check_age(judgement.header, self._clock(), self.rules.age))
         return judgement.header
 
-    async def _check_investor(self, applicant: Applicant) -> frozenset[str]:
-        """The investor's accounts; empty where only the counter knows them."""
+    async def _check_investor(self, applicant: Applicant) -> tuple[frozenset[str], bytes]:
+        """The investor's accounts, empty where only the counter knows them; what answers a right proof of the password."""
         # In many-to-many the counter knows the password; in many-to-one it never sees one, so the relay must.
         if self._counter.mode is Mode.MANY_TO_MANY:
-            return frozenset()
+            return frozenset(), b""
         login, access, investors = applicant.login, self._directory.access, self._directory.investors
-        known = await access.run(lambda: investors.check(login.broker_id, login.investor_id, login.password))
-        return frozenset(known.account_ids or (known.investor_id,))
+        proved = await self._proved(applicant)
+        if proved is not None:
+            known = proved.record
+        elif self.rules.proof_only or (login.HasField("password_proof") and not login.password):
+            raise Refused(await access.run(lambda: investors.not_proved(login.broker_id, login.investor_id)))
+        else:
+            known = await access.run(lambda: investors.check(login.broker_id, login.investor_id, login.password))
+        return frozenset(known.account_ids or (known.investor_id,)), proved.relay_proof if proved else b""
 
-    def _login(self, applicant: Applicant, accounts: frozenset[str]) -> TerminalLogin:
+    async def _proved(self, applicant: Applicant) -> ProvedInvestor | None:
+        """The investor, where the terminal proved the password; that is cheap, whatever comes."""
+        login, investors = applicant.login, self._directory.investors
+        if not (self.rules.takes_proofs and login.HasField("password_proof")):
+            return None
+        shown, names = login.password_proof, (applicant.app_id, login.broker_id, login.investor_id)
+        said = said_of(applicant.challenge, shown.nonce, names)
+        return await self._directory.access.run(
+            lambda: investors.proved(login.broker_id, login.investor_id, said, shown.proof)
+        )
+
+    def _login(self, applicant: Applicant, accounts: frozenset[str], relay_proof: bytes) -> TerminalLogin:
         login = applicant.login
         report = TerminalReport(
             investor=applicant.investor,
@@ -253,6 +290,7 @@ class Admission:
             accounts=accounts,
             from_now=login.start_from == pb.START_FROM_NOW,
             confirm_settlement=login.confirm_settlement,
+            relay_proof=relay_proof,
         )
 
     def _facts(self, applicant: Applicant, login: TerminalLogin) -> dict[str, object]:

@@ -12,6 +12,7 @@ import re
 from ctprelay.v1 import terminal_pb2 as pb
 from relay.admission.collected import check_shape
 from relay.directory.names import APP_ID, is_app_id
+from relay.directory.password_keys import NONCE_BYTES, PROOF_BYTES
 from relay.outside_text import is_plain
 from relay.refusals import stream_reasons
 from relay.refusals.refusal import Refusal
@@ -38,6 +39,9 @@ def check_login(login: pb.Login) -> Refusal | None:
         return _malformed("mac_address must have letters, digits, colons, points and hyphens only")
     if not is_plain(login.login_remark):
         return _malformed(f"login_remark has {_VISIBLE}")
+    shown = login.password_proof
+    if login.HasField("password_proof") and (len(shown.nonce), len(shown.proof)) != (NONCE_BYTES, PROOF_BYTES):
+        return _malformed(f"password_proof has a nonce of {NONCE_BYTES} bytes and a proof of {PROOF_BYTES}")
     return _check_version("collector_version", login.collector_version) or check_shape(login.collected)
 
 

@@ -145,7 +145,8 @@ class TerminalLogin:
     from_now: bool = False
     """the terminal wants no notices from before this login"""
     confirm_settlement: bool = False
-    """the terminal asks the relay to confirm the day's settlement statement for it"""
+    """whether the relay confirms the day's settlement statement for it"""
+    relay_proof: bytes = field(default=b"", repr=False)  # for the terminal: the answer to its password's proof
 
 
 class Confirmation(StrEnum):

@@ -101,6 +101,14 @@ INVESTOR = Table(
     Column("password_changed_at", String(40), nullable=False),
 )
 
+INVESTOR_SALT = Table(
+    "investor_salt",
+    METADATA,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("salt", LargeBinary, nullable=False),
+)
+"""one row: the firm's, made with the table"""
+
 CONSOLE_ACCOUNT = Table(
     "console_account",
     METADATA,

@@ -4,28 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import json
+import secrets
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 import structlog
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import ColumnElement, Connection, Engine, Row, and_, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from relay.counter.port import Investor
 from relay.database.database import writing
-from relay.database.schema import INVESTOR
+from relay.database.schema import INVESTOR, INVESTOR_SALT
 from relay.database.times import stamp
 from relay.directory.access import DirectoryAccess, DirectoryUnavailable
 from relay.directory.announcements import announce
 from relay.directory.names import ACCOUNT_ID, ACCOUNT_ID_ZH, is_account_id
+from relay.directory.password_keys import PasswordHashing, PasswordKeys, salt_of
 from relay.directory.terminals import EntryExists, EntryUnknown
 from relay.refusals import login_reasons
-from relay.refusals.refusal import Refused
+from relay.refusals.refusal import Refusal, Refused
 from relay.tasks import Tasks
 
 _log = structlog.get_logger(__name__)
@@ -49,15 +49,13 @@ class InvestorRecord:
     password_changed_at: str
 
 
-NO_ONES_HASH: Final = (
-    "$argon2id$v=19$m=19456,t=2,p=1$EYqYEFrTn+TWdfHAjx910w$PBtjN8eZd3MFX2AznuzMzieqzk3QAeIZolGY2+mh8mc"
-)
-"""of a password that was thrown away: what the passwords of unknown investors are compared with, at the cost of known ones"""
+@dataclass(frozen=True, slots=True)
+class ProvedInvestor:
+    """An investor whose password was proved."""
 
-
-def make_investor_hasher() -> PasswordHasher:
-    """The parameters that every hash here has; one try takes some ten milliseconds."""
-    return PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+    record: InvestorRecord
+    relay_proof: bytes = field(repr=False)
+    """shows the terminal that the relay has the password's keys"""
 
 
 class Investors:
@@ -68,32 +66,75 @@ class Investors:
         engine: Engine,
         *,
         clock: Callable[[], datetime],
-        hasher: PasswordHasher | None = None,
+        hashing: PasswordHashing | None = None,
         within: Connection | None = None,
     ) -> None:
         """`within` is a transaction that changes become a part of; without it each one is committed at once."""
         self._engine = engine
         self._transaction = (lambda: writing(engine)) if within is None else (lambda: nullcontext(within))
         self._clock = clock
-        self._hasher = hasher or make_investor_hasher()
-        self._nobody = NO_ONES_HASH if hasher is None else hasher.hash("")
+        self._hashing = hashing or PasswordHashing()
+        self._firm_salt = b""
+        self._nobody = PasswordKeys(self._hashing.cost, bytes(16), secrets.token_bytes(32), secrets.token_bytes(32))
+        """no password is known for these"""
+
+    @property
+    def hashing(self) -> PasswordHashing:
+        return self._hashing
+
+    @property
+    def firm_salt(self) -> bytes:
+        """Told to every terminal; read once."""
+        if not self._firm_salt:
+            with self._engine.connect() as connection:
+                self._firm_salt = connection.execute(select(INVESTOR_SALT.c.salt)).scalar_one()
+        return self._firm_salt
+
+    def proved(self, broker_id: str, investor_id: str, said: bytes, proof: bytes) -> ProvedInvestor | None:
+        """The investor whose password made `proof` of `said`; None where it did not, or nothing is known that could tell.
+
+        Raises Refused with investor_disabled. Every None is the same work.
+        """
+        row = self._row(broker_id, investor_id)
+        keys = (PasswordKeys.read(row.password_hash) if row else None) or self._nobody
+        if not keys.is_proved(said, proof) or row is None:
+            return None
+        return ProvedInvestor(_enabled(row), keys.answer(said))
 
     def check(self, broker_id: str, investor_id: str, password: str) -> InvestorRecord:
         """The investor, if the password is right and the firm has not disabled it.
 
         Raises Refused with investor_unknown, wrong_investor_password or investor_disabled. All cases take one password
-        hash's time.
+        hash's time; the right one, where earlier versions kept it, a second one to keep it as this version does.
         """
-        with self._engine.connect() as connection:
-            row = connection.execute(select(INVESTOR).where(_is(broker_id, investor_id))).one_or_none()
-        right = self._password_is(row.password_hash if row else self._nobody, password)
+        row = self._row(broker_id, investor_id)
+        kept = row.password_hash if row is not None else self._nobody.text()
+        keys = PasswordKeys.read(kept)
+        right = self._hashing.matches(password, keys) if keys else self._hashing.matches_older(password, kept)
         if row is None:
             raise Refused(login_reasons.investor_unknown(investor_id=investor_id))
         if not right:
             raise Refused(login_reasons.wrong_investor_password(investor_id=investor_id))
-        if not row.enabled:
-            raise Refused(login_reasons.investor_disabled(investor_id=investor_id))
-        return _record(row)
+        if keys is None:
+            self._keep_anew(row, password)
+        return _enabled(row)
+
+    def not_proved(self, broker_id: str, investor_id: str) -> Refusal:
+        """Why a proof alone was not enough, for the ledger."""
+        if self._row(broker_id, investor_id) is None:
+            return login_reasons.investor_unknown(investor_id=investor_id)
+        return login_reasons.wrong_investor_password(investor_id=investor_id)
+
+    def _row(self, broker_id: str, investor_id: str) -> Row[Any] | None:
+        with self._engine.connect() as connection:
+            return connection.execute(select(INVESTOR).where(_is(broker_id, investor_id))).one_or_none()
+
+    def _keep_anew(self, row: Row[Any], password: str) -> None:
+        """Unless it was changed meanwhile."""
+        kept = self.hashed(row.broker_id, row.investor_id, password)
+        mine = and_(_is(row.broker_id, row.investor_id), INVESTOR.c.password_hash == row.password_hash)
+        with self._transaction() as connection:
+            connection.execute(update(INVESTOR).where(mine).values(password_hash=kept))
 
     def admitted(self, investors: Iterable[Investor]) -> set[Investor]:
         asked = set(investors)
@@ -112,7 +153,7 @@ class Investors:
 
     def add(self, broker_id: str, investor_id: str, password: str, account_ids: Iterable[str] = ()) -> InvestorRecord:
         """Register an investor; raises EntryExists, or ValueError for ids CTP cannot carry."""
-        return self.add_hashed(broker_id, investor_id, self.hashed(password), account_ids)
+        return self.add_hashed(broker_id, investor_id, self.hashed(broker_id, investor_id, password), account_ids)
 
     def add_hashed(
         self, broker_id: str, investor_id: str, hashed: str, account_ids: Iterable[str] = ()
@@ -140,7 +181,7 @@ class Investors:
 
     def set_password(self, broker_id: str, investor_id: str, password: str) -> None:
         """Replace the password; raises EntryUnknown, ValueError."""
-        hashed = self.hashed(password)
+        hashed = self.hashed(broker_id, investor_id, password)
         self._change(broker_id, investor_id, password_hash=hashed, password_changed_at=stamp(self._clock()))
 
     def set_accounts(self, broker_id: str, investor_id: str, account_ids: Iterable[str]) -> None:
@@ -154,17 +195,11 @@ class Investors:
         """Admit or shut out an investor; running relays end the sessions within seconds. Raises EntryUnknown."""
         self._change(broker_id, investor_id, enabled=enabled)
 
-    def hashed(self, password: str) -> str:
-        """Takes some 30 ms; raises ValueError for an empty one."""
+    def hashed(self, broker_id: str, investor_id: str, password: str) -> str:
+        """What is kept of it. Takes some 30 ms; raises ValueError for an empty one."""
         if not password:
             raise ValueError("密码不能为空 / a password is not empty")
-        return self._hasher.hash(password)
-
-    def _password_is(self, hashed: str, password: str) -> bool:
-        try:
-            return self._hasher.verify(hashed, password.encode("utf-8", "replace"))
-        except (VerificationError, InvalidHashError):
-            return False
+        return self._hashing.keys(password, salt_of(self.firm_salt, broker_id, investor_id)).text()
 
     def _change(self, broker_id: str, investor_id: str, **values: object) -> None:
         with self._transaction() as connection:
@@ -216,6 +251,12 @@ def _record(row: Row[Any]) -> InvestorRecord:
     return InvestorRecord(
         row.broker_id, row.investor_id, accounts, row.enabled, row.created_at, row.password_changed_at
     )
+
+
+def _enabled(row: Row[Any]) -> InvestorRecord:
+    if not row.enabled:
+        raise Refused(login_reasons.investor_disabled(investor_id=row.investor_id))
+    return _record(row)
 
 
 def _accounts(account_ids: Iterable[str]) -> tuple[str, ...]:

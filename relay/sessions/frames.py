@@ -61,9 +61,11 @@ def batch(messages: Iterable[bytes]) -> bytes:
     return b"".join(part for message in messages for part in (_MESSAGE, varint(len(message)), message))
 
 
-def challenge(timestamp: bytes, version: str, wanted: Iterable[WantedInfo] = ()) -> bytes:
+def challenge(
+    timestamp: bytes, version: str, wanted: Iterable[WantedInfo] = (), offer: pb.PasswordOffer | None = None
+) -> bytes:
     """RelayMessage of a challenge; `timestamp` is 128 random bytes, `version` the relay's."""
-    said = pb.Challenge(timestamp=timestamp, relay_version=version, wanted=_wanted(wanted))
+    said = pb.Challenge(timestamp=timestamp, relay_version=version, wanted=_wanted(wanted), password_offer=offer)
     return pb.RelayMessage(challenge=said).SerializeToString()
 
 

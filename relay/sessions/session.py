@@ -57,6 +57,8 @@ class SessionIdentity:
     public_ip: str
     mode: Mode
     login: LoginFacts = field(default_factory=LoginFacts)
+    relay_proof: bytes = field(default=b"", repr=False)
+    """answers the proof of the password, in the first welcome"""
 
 
 class TerminalSession:
@@ -178,6 +180,7 @@ class TerminalSession:
             resumed=resumed,
             lost_history=lost,
             market_data=self.market_data,
+            relay_proof=b"" if resumed else self.identity.relay_proof,
         )
         return frames.logged_in(welcome, attached)
 

@@ -133,6 +133,11 @@ class Sessions:
         """What the counter wants collected of a terminal's machine."""
         return self._counter.describe().wanted
 
+    @property
+    def password_offer(self) -> terminal_pb2.PasswordOffer | None:
+        """How a terminal proves an investor's password; None where the counter alone knows it."""
+        return self._admission.password_offer()
+
     async def prove(self, app_id: str, challenge: bytes, answer: bytes) -> Terminal:
         """The terminal, where the answer was made with its auth code. Raises Refused, for strangers always the same."""
         return await self._admission.prove(app_id, challenge, answer)
@@ -336,7 +341,9 @@ class Sessions:
         said = applicant.login
         facts = login_facts(login, said.collector_code, said.collector_version, applicant.client_version)
         mode = self._counter.mode
-        identity = SessionIdentity(login.session, report.investor, report.app_id, report.public_ip, mode, facts)
+        identity = SessionIdentity(
+            login.session, report.investor, report.app_id, report.public_ip, mode, facts, login.relay_proof
+        )
         session = TerminalSession(
             identity,
             link,

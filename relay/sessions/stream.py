@@ -160,7 +160,10 @@ class TerminalStream:
         refuse(check_hello(hello))
         self._client_version = hello.client_version
         self._challenge = secrets.token_bytes(TIMESTAMP_BYTES)
-        self.outbox.put(frames.challenge(self._challenge, self._settings.version, self._sessions.wanted))
+        sessions = self._sessions
+        self.outbox.put(
+            frames.challenge(self._challenge, self._settings.version, sessions.wanted, sessions.password_offer)
+        )
 
     async def _login(self, login: pb.Login) -> None:
         refuse(check_login(login))
@@ -169,7 +172,14 @@ class TerminalStream:
         self._investor = {"broker_id": login.broker_id, "investor_id": login.investor_id}
         begun, figures = perf_counter(), self._sessions.figures
         applicant = Applicant(
-            self._name, terminal, self._client_version, self._origin, login, self.certificate, self._admitted
+            self._name,
+            terminal,
+            self._client_version,
+            self._origin,
+            login,
+            self.certificate,
+            self._admitted,
+            self._challenge,
         )
         try:
             session = await self._sessions.admit(applicant)

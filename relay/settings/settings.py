@@ -214,6 +214,12 @@ class Verification(Section):
         " error; default: none, the error is passed on to the counter",
         examples=[["hundsun"]],
     )
+    passwords: Literal["taken", "proof_only"] = Field(
+        default="taken",
+        description="investors' passwords in many_to_one, unless the counter needs them (cts): `taken` takes a password or its proof; `proof_only` takes the proof alone, so"
+        " that no password leaves a terminal. An investor whose password is kept as by versions before this setting must have logged"
+        " in once with the password, or get a new one",
+    )
     unlike_before: Literal["note", "refuse"] = Field(
         default="note",
         description="a machine that is unlike those the investor logged in from with this terminal at this address: `note` lets"

@@ -118,6 +118,9 @@ def start(
     edition: Annotated[str | None, given("EDITION", "production or evaluation 评测")] = None,
     auth_code_file: Annotated[str | None, given("AUTH_CODE_FILE", "授权码文件 File with the auth code")] = None,
     password_file: Annotated[str | None, given("PASSWORD_FILE", "密码文件 File with the password")] = None,
+    proof_only: Annotated[
+        bool, given("PROOF_ONLY", "密码不离开本机 Prove the password, never send it", "--proof-only")
+    ] = False,
     confirm_settlement: Annotated[
         bool, typer.Option("--confirm-settlement", help="登录后确认结算单 Confirm the settlement after login")
     ] = False,

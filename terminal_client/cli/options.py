@@ -55,6 +55,8 @@ class Options:
     """production, or evaluation (评测)"""
     auth_code_file: str = ""
     password_file: str = ""
+    proof_only: bool = False
+    """prove the password, and send it to no relay"""
     confirm_settlement: bool = False
     timeout: float = 30.0
     """seconds for one answer"""

@@ -53,6 +53,7 @@ async def _session(options: Options, auth_code: Secret, password: Secret, work: 
             mac_address=mac_address(),
             live_only=live_only,
             collectors=others,
+            proof_only=options.proof_only,
         )
 
     output = Output(as_json=options.as_json)

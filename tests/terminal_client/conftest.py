@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from terminal_client import Collected, RelayTerminal, Tls
+from terminal_client.password_proof import DerivedPasswords
 from terminal_client.session import CredentialsProvider, Deadlines
 from tests.terminal_client.scripted_relay import AUTH_CODE, ScriptedRelay, ServedRelay
 
@@ -44,6 +45,7 @@ async def connect(served: ServedRelay) -> AsyncIterator[Callable[..., RelayTermi
         credentials: CredentialsProvider | None = None,
         deadlines: Deadlines = QUICK,
         tls: Tls | None = None,
+        passwords: DerivedPasswords | None = None,
     ) -> RelayTerminal:
         terminal = RelayTerminal(
             served.address,
@@ -52,6 +54,7 @@ async def connect(served: ServedRelay) -> AsyncIterator[Callable[..., RelayTermi
             tls=tls or Tls(ca_file=served.authority),
             credentials=credentials,
             deadlines=deadlines,
+            passwords=passwords,
         )
         made.append(terminal)
         return terminal

@@ -38,6 +38,13 @@ class ScriptedSession:
 class ScriptedRelay(terminal_pb2_grpc.TerminalServiceServicer):
     """Accepts the one demo terminal; everything else is set by the test."""
 
+    offer: pb.PasswordOffer | None = None
+    """how the challenge says passwords are proved"""
+    relay_proof = b""
+    """what the next logins answer a proof with"""
+    timestamp = b""
+    """of the newest challenge"""
+
     def __init__(self) -> None:
         self.received: list[pb.TerminalMessage] = []
         self.login_refusals: list[pb.Rejected] = []
@@ -79,8 +86,9 @@ class ScriptedRelay(terminal_pb2_grpc.TerminalServiceServicer):
         self.received.append(hello)
         if self.silent:
             await asyncio.Event().wait()
-        timestamp = os.urandom(self.challenge_bytes)
-        yield batch(pb.RelayMessage(challenge=pb.Challenge(timestamp=timestamp, wanted=self.wanted)))
+        timestamp = self.timestamp = os.urandom(self.challenge_bytes)
+        challenge = pb.Challenge(timestamp=timestamp, wanted=self.wanted, password_offer=self.offer)
+        yield batch(pb.RelayMessage(challenge=challenge))
         request = await anext(request_iterator)
         self.received.append(request)
         rejected = self.refusal(request, timestamp)
@@ -149,6 +157,7 @@ class ScriptedRelay(terminal_pb2_grpc.TerminalServiceServicer):
             ),
             resumed=resumed,
             market_data=self.market_access,
+            relay_proof=self.relay_proof,
         )
         return session, pb.RelayBatch(messages=[pb.RelayMessage(logged_in=logged_in), *missed, *self.greeting_ends])
 

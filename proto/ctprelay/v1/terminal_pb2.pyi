@@ -115,14 +115,36 @@ class Hello(_message.Message):
     def __init__(self, protocol: _Optional[int] = ..., app_id: _Optional[str] = ..., client_version: _Optional[str] = ...) -> None: ...
 
 class Challenge(_message.Message):
-    __slots__ = ("timestamp", "relay_version", "wanted")
+    __slots__ = ("timestamp", "relay_version", "wanted", "password_offer")
     TIMESTAMP_FIELD_NUMBER: _ClassVar[int]
     RELAY_VERSION_FIELD_NUMBER: _ClassVar[int]
     WANTED_FIELD_NUMBER: _ClassVar[int]
+    PASSWORD_OFFER_FIELD_NUMBER: _ClassVar[int]
     timestamp: bytes
     relay_version: str
     wanted: _containers.RepeatedCompositeFieldContainer[WantedInfo]
-    def __init__(self, timestamp: _Optional[bytes] = ..., relay_version: _Optional[str] = ..., wanted: _Optional[_Iterable[_Union[WantedInfo, _Mapping]]] = ...) -> None: ...
+    password_offer: PasswordOffer
+    def __init__(self, timestamp: _Optional[bytes] = ..., relay_version: _Optional[str] = ..., wanted: _Optional[_Iterable[_Union[WantedInfo, _Mapping]]] = ..., password_offer: _Optional[_Union[PasswordOffer, _Mapping]] = ...) -> None: ...
+
+class PasswordOffer(_message.Message):
+    __slots__ = ("firm_salt", "passes", "memory_kib", "proof_only")
+    FIRM_SALT_FIELD_NUMBER: _ClassVar[int]
+    PASSES_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_KIB_FIELD_NUMBER: _ClassVar[int]
+    PROOF_ONLY_FIELD_NUMBER: _ClassVar[int]
+    firm_salt: bytes
+    passes: int
+    memory_kib: int
+    proof_only: bool
+    def __init__(self, firm_salt: _Optional[bytes] = ..., passes: _Optional[int] = ..., memory_kib: _Optional[int] = ..., proof_only: _Optional[bool] = ...) -> None: ...
+
+class PasswordProof(_message.Message):
+    __slots__ = ("nonce", "proof")
+    NONCE_FIELD_NUMBER: _ClassVar[int]
+    PROOF_FIELD_NUMBER: _ClassVar[int]
+    nonce: bytes
+    proof: bytes
+    def __init__(self, nonce: _Optional[bytes] = ..., proof: _Optional[bytes] = ...) -> None: ...
 
 class WantedInfo(_message.Message):
     __slots__ = ("kind", "required", "encoding", "shortest", "longest")
@@ -155,7 +177,7 @@ class CollectedInfo(_message.Message):
     def __init__(self, kind: _Optional[str] = ..., info: _Optional[bytes] = ..., length: _Optional[int] = ..., return_code: _Optional[int] = ..., completeness: _Optional[bytes] = ..., collector_version: _Optional[str] = ...) -> None: ...
 
 class Login(_message.Message):
-    __slots__ = ("auth_info", "broker_id", "investor_id", "password", "system_info", "system_info_length", "collector_code", "collector_version", "mac_address", "login_remark", "confirm_settlement", "report_kind", "one_time_password", "start_from", "collected")
+    __slots__ = ("auth_info", "broker_id", "investor_id", "password", "system_info", "system_info_length", "collector_code", "collector_version", "mac_address", "login_remark", "confirm_settlement", "report_kind", "one_time_password", "start_from", "collected", "password_proof")
     AUTH_INFO_FIELD_NUMBER: _ClassVar[int]
     BROKER_ID_FIELD_NUMBER: _ClassVar[int]
     INVESTOR_ID_FIELD_NUMBER: _ClassVar[int]
@@ -171,6 +193,7 @@ class Login(_message.Message):
     ONE_TIME_PASSWORD_FIELD_NUMBER: _ClassVar[int]
     START_FROM_FIELD_NUMBER: _ClassVar[int]
     COLLECTED_FIELD_NUMBER: _ClassVar[int]
+    PASSWORD_PROOF_FIELD_NUMBER: _ClassVar[int]
     auth_info: bytes
     broker_id: str
     investor_id: str
@@ -186,10 +209,11 @@ class Login(_message.Message):
     one_time_password: str
     start_from: StartFrom
     collected: _containers.RepeatedCompositeFieldContainer[CollectedInfo]
-    def __init__(self, auth_info: _Optional[bytes] = ..., broker_id: _Optional[str] = ..., investor_id: _Optional[str] = ..., password: _Optional[str] = ..., system_info: _Optional[bytes] = ..., system_info_length: _Optional[int] = ..., collector_code: _Optional[int] = ..., collector_version: _Optional[str] = ..., mac_address: _Optional[str] = ..., login_remark: _Optional[str] = ..., confirm_settlement: _Optional[bool] = ..., report_kind: _Optional[_Union[ReportKind, str]] = ..., one_time_password: _Optional[str] = ..., start_from: _Optional[_Union[StartFrom, str]] = ..., collected: _Optional[_Iterable[_Union[CollectedInfo, _Mapping]]] = ...) -> None: ...
+    password_proof: PasswordProof
+    def __init__(self, auth_info: _Optional[bytes] = ..., broker_id: _Optional[str] = ..., investor_id: _Optional[str] = ..., password: _Optional[str] = ..., system_info: _Optional[bytes] = ..., system_info_length: _Optional[int] = ..., collector_code: _Optional[int] = ..., collector_version: _Optional[str] = ..., mac_address: _Optional[str] = ..., login_remark: _Optional[str] = ..., confirm_settlement: _Optional[bool] = ..., report_kind: _Optional[_Union[ReportKind, str]] = ..., one_time_password: _Optional[str] = ..., start_from: _Optional[_Union[StartFrom, str]] = ..., collected: _Optional[_Iterable[_Union[CollectedInfo, _Mapping]]] = ..., password_proof: _Optional[_Union[PasswordProof, _Mapping]] = ...) -> None: ...
 
 class LoggedIn(_message.Message):
-    __slots__ = ("broker_id", "investor_id", "trading_day", "login_time", "front_id", "session_id", "max_order_ref", "mode", "relay_app_type", "resume_token", "linger_seconds", "must_change_password", "advice", "report_return_code", "system_name", "resumed", "lost_history", "settlement_confirmation", "settlement_error_id", "counter", "market_data")
+    __slots__ = ("broker_id", "investor_id", "trading_day", "login_time", "front_id", "session_id", "max_order_ref", "mode", "relay_app_type", "resume_token", "linger_seconds", "must_change_password", "advice", "report_return_code", "system_name", "resumed", "lost_history", "settlement_confirmation", "settlement_error_id", "counter", "market_data", "relay_proof")
     BROKER_ID_FIELD_NUMBER: _ClassVar[int]
     INVESTOR_ID_FIELD_NUMBER: _ClassVar[int]
     TRADING_DAY_FIELD_NUMBER: _ClassVar[int]
@@ -211,6 +235,7 @@ class LoggedIn(_message.Message):
     SETTLEMENT_ERROR_ID_FIELD_NUMBER: _ClassVar[int]
     COUNTER_FIELD_NUMBER: _ClassVar[int]
     MARKET_DATA_FIELD_NUMBER: _ClassVar[int]
+    RELAY_PROOF_FIELD_NUMBER: _ClassVar[int]
     broker_id: str
     investor_id: str
     trading_day: str
@@ -232,7 +257,8 @@ class LoggedIn(_message.Message):
     settlement_error_id: int
     counter: CounterDescription
     market_data: MarketDataAccess
-    def __init__(self, broker_id: _Optional[str] = ..., investor_id: _Optional[str] = ..., trading_day: _Optional[str] = ..., login_time: _Optional[str] = ..., front_id: _Optional[int] = ..., session_id: _Optional[int] = ..., max_order_ref: _Optional[int] = ..., mode: _Optional[str] = ..., relay_app_type: _Optional[str] = ..., resume_token: _Optional[bytes] = ..., linger_seconds: _Optional[int] = ..., must_change_password: _Optional[bool] = ..., advice: _Optional[str] = ..., report_return_code: _Optional[int] = ..., system_name: _Optional[str] = ..., resumed: _Optional[bool] = ..., lost_history: _Optional[bool] = ..., settlement_confirmation: _Optional[_Union[SettlementConfirmation, str]] = ..., settlement_error_id: _Optional[int] = ..., counter: _Optional[_Union[CounterDescription, _Mapping]] = ..., market_data: _Optional[_Union[MarketDataAccess, _Mapping]] = ...) -> None: ...
+    relay_proof: bytes
+    def __init__(self, broker_id: _Optional[str] = ..., investor_id: _Optional[str] = ..., trading_day: _Optional[str] = ..., login_time: _Optional[str] = ..., front_id: _Optional[int] = ..., session_id: _Optional[int] = ..., max_order_ref: _Optional[int] = ..., mode: _Optional[str] = ..., relay_app_type: _Optional[str] = ..., resume_token: _Optional[bytes] = ..., linger_seconds: _Optional[int] = ..., must_change_password: _Optional[bool] = ..., advice: _Optional[str] = ..., report_return_code: _Optional[int] = ..., system_name: _Optional[str] = ..., resumed: _Optional[bool] = ..., lost_history: _Optional[bool] = ..., settlement_confirmation: _Optional[_Union[SettlementConfirmation, str]] = ..., settlement_error_id: _Optional[int] = ..., counter: _Optional[_Union[CounterDescription, _Mapping]] = ..., market_data: _Optional[_Union[MarketDataAccess, _Mapping]] = ..., relay_proof: _Optional[bytes] = ...) -> None: ...
 
 class MarketDataAccess(_message.Message):
     __slots__ = ("token", "port")

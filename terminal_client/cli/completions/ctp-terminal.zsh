@@ -41,6 +41,7 @@ _ctp_terminal_place() {
             '--edition:production or evaluation 评测|production 生产，或 evaluation 评测'
             '--auth-code-file:授权码文件 File with the auth code|存放授权码的文件'
             '--password-file:密码文件 File with the password|存放密码的文件'
+            '--proof-only:密码不离开本机 Prove the password, never send it|只证明密码，密码不离开本机；中继不接受证明时登录失败'
             '--confirm-settlement:登录后确认结算单 Confirm the settlement after login|登录后确认结算单'
             '--timeout:秒 Seconds for one answer|等待一个应答的秒数'
             '--json:One JSON object a line; default when not on a terminal|每行一个 JSON 对象；不在终端窗口中时即为默认'

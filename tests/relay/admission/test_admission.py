@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
-from argon2 import PasswordHasher
 from cryptography.fernet import Fernet
 from sqlalchemy import Engine
 
@@ -30,12 +29,15 @@ from relay.directory import known_terminals
 from relay.directory.access import DirectoryAccess, DirectoryUnavailable
 from relay.directory.investors import Investors
 from relay.directory.known_terminals import KnownTerminals
+from relay.directory.password_keys import PasswordCost, PasswordHashing
 from relay.directory.secrets_box import SecretsBox
 from relay.directory.terminals import ReportKind, Terminals
 from relay.logs.alarms import AlarmName
 from relay.refusals import counter_reasons, stream_reasons
 from relay.refusals.refusal import LedgerUnavailable, Refused
 from relay.settings.settings import Limits
+from terminal_client.password_proof import DerivedPasswords, SaltedName, said_of
+from terminal_client.secret import Secret
 from tests.relay.conftest import HandClock
 from tests.relay.evidence import KeptEvidence
 from tests.relay.hand_loop import settled
@@ -69,8 +71,8 @@ class Door:
 
     def __init__(self, engine: Engine, access: DirectoryAccess, clock: HandClock, kept: KeptEvidence) -> None:
         self.terminals = Terminals(engine, SecretsBox(Fernet.generate_key()), clock=clock)
-        hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-        self.investors = Investors(engine, clock=clock, hasher=hasher)
+        hashing = PasswordHashing(PasswordCost(passes=1, kib=8))
+        self.investors = Investors(engine, clock=clock, hashing=hashing)
         self.seen = SystemInfoSeen(engine, clock=clock)
         self.machines = MachineHistory(engine, clock=clock)
         places = KnownPlaces(engine, access, clock=clock)
@@ -84,7 +86,7 @@ class Door:
         self.investors.add(BROKER, "100001", PASSWORD, ["A-1", "A-2"])
 
     def of(self, mode: Mode, *, verified: bool = True) -> Admission:
-        rules = AdmissionRules(BROKER, AgeLimits(oldest=300.0, ahead=60.0))
+        rules = AdmissionRules(BROKER, AgeLimits(oldest=300.0, ahead=60.0), takes_proofs=mode is Mode.MANY_TO_ONE)
         self.counter.mode = mode
         verifier: Any = self.verifier if verified else None
         return Admission(rules, self.counter, self.directory, verifier, self.guard, self.kept, self.clock)
@@ -130,7 +132,7 @@ def asking(app_id: str = "terminal_1.0", name: str = "s-1", challenge: bytes = C
 
 async def applicant_of(admission: Admission, asked: Asking) -> Applicant:
     terminal = await admission.prove(asked.app_id, asked.challenge, asked.login.auth_info)
-    return Applicant(asked.name, terminal, "1.0", ORIGIN, asked.login)
+    return Applicant(asked.name, terminal, "1.0", ORIGIN, asked.login, challenge=asked.challenge)
 
 
 async def let_in(admission: Admission, asked: Asking) -> TerminalLogin:
@@ -585,3 +587,98 @@ async def test_what_the_counter_does_not_want_uses_nothing_up(door: Door) -> Non
     assert await reason(admission, asking(collected=collected())) == "collected_info_not_wanted"
     assert door.is_unused(b"\x01" * 264)
     assert door.is_unused(b"H" * 492)
+
+
+async def password_proof(door: Door, password: str = PASSWORD, investor_id: str = "100001") -> pb.PasswordProof:
+    """As a terminal makes it, from the offer and the password alone."""
+    offer = door.of(Mode.MANY_TO_ONE).password_offer()
+    assert offer is not None
+    named = SaltedName(offer.firm_salt, offer.passes, offer.memory_kib, BROKER, investor_id)
+    key = await DerivedPasswords().key(named, Secret(password))
+    assert key is not None
+    said = said_of(CHALLENGE, b"n" * 32, "terminal_1.0", named)
+    return pb.PasswordProof(nonce=b"n" * 32, proof=key.proof(said))
+
+
+async def test_where_the_counter_knows_passwords_no_proof_is_offered(door: Door) -> None:
+    """It wants the password itself, and a proof beside it is passed over."""
+    assert door.of(Mode.MANY_TO_MANY).password_offer() is None
+
+    shown = pb.PasswordProof(nonce=b"n" * 32, proof=b"p" * 32)
+    login = await let_in(door.of(Mode.MANY_TO_MANY), asking(password_proof=shown))
+
+    assert (login.password, login.relay_proof) == (PASSWORD, b"")
+
+
+async def test_a_right_proof_is_enough_and_is_answered(door: Door) -> None:
+    """With the password beside it or not; what the relay answers is made of the password's keys."""
+    alone = await let_in(door.of(Mode.MANY_TO_ONE), asking(password="", password_proof=await password_proof(door)))
+    beside = await let_in(
+        door.of(Mode.MANY_TO_ONE), asking(password_proof=await password_proof(door), system_info=b"\x02" * 264)
+    )
+
+    assert alone.accounts == beside.accounts == frozenset({"A-1", "A-2"})
+    assert alone.relay_proof == beside.relay_proof != b""
+    assert len(alone.relay_proof) == 32
+
+
+async def test_a_proof_for_another_stream_is_worth_nothing(door: Door) -> None:
+    """It names the challenge it answers."""
+    other = b"o" * 128
+
+    refused_for = await reason(
+        door.of(Mode.MANY_TO_ONE), asking(challenge=other, password="", password_proof=await password_proof(door))
+    )
+
+    assert refused_for == "wrong_investor_password"
+
+
+async def test_a_wrong_proof_alone_is_refused_and_counted_as_a_wrong_password_is(door: Door) -> None:
+    """Of a registered investor and of one who is not, after the same steps; three lock."""
+    admission, reasons = door.of(Mode.MANY_TO_ONE), {}
+    for investor_id in ("100001", "100009"):
+        wrong = await password_proof(door, "wrong", investor_id)
+        reasons[investor_id] = [
+            await reason(
+                admission,
+                asking(
+                    investor_id=investor_id,
+                    password="",
+                    password_proof=wrong,
+                    system_info=bytes([number, int(investor_id[-1])]) * 132,
+                ),
+            )
+            for number in range(4)
+        ]
+
+    assert reasons == {
+        "100001": ["wrong_investor_password"] * 3 + ["locked_out"],
+        "100009": ["investor_unknown"] * 3 + ["locked_out"],
+    }
+
+
+async def test_beside_a_wrong_proof_the_password_decides(door: Door) -> None:
+    """The firm gave the investor a new password, or keeps it as earlier versions did."""
+    wrong = await password_proof(door, "wrong")
+
+    login = await let_in(door.of(Mode.MANY_TO_ONE), asking(password_proof=wrong))
+
+    assert login.relay_proof == b""
+    assert (
+        await reason(
+            door.of(Mode.MANY_TO_ONE), asking(password="wrong", password_proof=wrong, system_info=b"\x02" * 264)
+        )
+        == "wrong_investor_password"
+    )
+
+
+async def test_a_relay_that_takes_proofs_only_says_so_and_takes_no_password(door: Door) -> None:
+    """Not even the right one, which gets the answer of a wrong one."""
+    admission = door.of(Mode.MANY_TO_ONE)
+    admission.rules = replace(admission.rules, proof_only=True)
+    offer = admission.password_offer()
+
+    assert offer is not None
+    assert offer.proof_only
+    assert await reason(admission, asking()) == "wrong_investor_password"
+    await let_in(admission, asking(password="", password_proof=await password_proof(door), system_info=b"\x02" * 264))

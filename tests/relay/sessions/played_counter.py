@@ -175,6 +175,9 @@ class OpenDoor:
         self.slow: asyncio.Event | None = None
         """when set to an event, no login is verified before it"""
 
+    def password_offer(self) -> None:
+        """As where the counter alone knows passwords."""
+
     async def prove_for_resume(self, proof: Proof) -> None:
         self.proofs.append(proof)
         if proof.answer != PROOF:

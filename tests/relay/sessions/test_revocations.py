@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from argon2 import PasswordHasher
 from cryptography.fernet import Fernet
 from sqlalchemy import Engine
 
@@ -19,6 +18,7 @@ from relay.counter.port import Investor, Mode
 from relay.directory.access import DirectoryAccess, DirectoryUnavailable
 from relay.directory.investors import Investors
 from relay.directory.known_terminals import KnownTerminals
+from relay.directory.password_keys import PasswordCost, PasswordHashing
 from relay.directory.secrets_box import SecretsBox
 from relay.directory.terminals import Terminals
 from relay.sessions.endings import Ending, EndKind
@@ -46,14 +46,14 @@ class Session:
 @pytest.fixture
 def directory(engine: Engine, clock: HandClock) -> Iterator[Directory]:
     with DirectoryAccess(threads=1) as access:
-        hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+        hashing = PasswordHashing(PasswordCost(passes=1, kib=8))
         box = SecretsBox(Fernet.generate_key())
         terminals = Terminals(engine, box, clock=clock)
         found = Directory(
             access,
             terminals,
             KnownTerminals(access, terminals),
-            Investors(engine, clock=clock, hasher=hasher),
+            Investors(engine, clock=clock, hashing=hashing),
             KnownPlaces(engine, access, clock=clock),
             SystemInfoSeen(engine, clock=clock),
             MachineHistory(engine, clock=clock),
