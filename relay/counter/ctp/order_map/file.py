@@ -97,6 +97,8 @@ class OrderMapFile:
         self._remove_older()
         if self.shared is not None:
             self.shared.begin(trading_day)
+            if keyed := [entry for entry in entries.values() if entry.order_key]:
+                self.shared.name_unsaid(keyed)
 
     def append(self, entries: Sequence[MapEntry]) -> None:
         """Store entries; in the operating system's hands when this returns. Raises OSError, e.g. disk full."""

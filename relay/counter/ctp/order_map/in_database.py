@@ -143,6 +143,11 @@ class OrdersInDatabase:
                 return
             self._put(_Other(lambda connection: self._tables.remove_before(connection, f"{oldest:%Y%m%d}")))
 
+    def name_unsaid(self, keyed: Sequence[MapEntry]) -> None:
+        """What the order map has of this day from before a restart, where the others were not told whether it was sent."""
+        day = self._day
+        self._put(_Other(lambda connection: self._tables.name_unsaid(connection, day, keyed)))
+
     def store(self, entries: Sequence[MapEntry]) -> None:
         """Entries the order map has: known to the other processes soon. Returns at once."""
         day, keyed = self._day, [entry for entry in entries if entry.order_key]

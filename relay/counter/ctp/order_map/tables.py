@@ -6,7 +6,7 @@ only the process that claimed it can say whether its order was sent: its order m
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -100,6 +100,17 @@ class OrderTables:
         named = update(ORDER_KEY).where(self._is_key(day, entry.investor_id, entry.order_key))
         order = {"lane_front": entry.lane_front, "lane_session": entry.lane_session, "order_ref": entry.lane_ref}
         connection.execute(named.values(order))
+
+    def name_unsaid(self, connection: Connection, day: str, keyed: Iterable[MapEntry]) -> None:
+        """Name the orders of keys that an earlier process with this order map claimed, sent, and was killed before it said so."""
+        table = ORDER_KEY.c
+        own = and_(self._is_of(table, day), table.relay_number.in_(self._own_numbers), table.order_ref == "")
+        unsaid = {
+            (row.investor_id, row.key) for row in connection.execute(select(table.investor_id, table.key).where(own))
+        }
+        for entry in keyed:
+            if (entry.investor_id, _bytes(entry.order_key)) in unsaid:
+                self.name_order(connection, day, entry)
 
     def free_key(self, connection: Connection, day: str, investor_id: str, key: str) -> None:
         """Give a claim up, unless its order was sent."""

@@ -11,6 +11,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, text
 
+from relay.counter.ctp.lanes.lane import virtual_front
+from relay.counter.ctp.lanes.order_keys import FirstOrder
+from relay.counter.ctp.lanes.ref_map import MapEntry
+from relay.counter.ctp.lanes.refs import RefSpace
+from relay.counter.ctp.order_map.file import OrderMapFile
 from relay.counter.ctp.order_map.in_database import OrdersInDatabase
 from relay.counter.ctp.order_map.tables import OrderTables
 from relay.counter.port import CallOutcome
@@ -19,6 +24,8 @@ from tests.relay.counter.ctp.played_board import DAY, Board, Terminal, order_fie
 from tests.relay.hand_loop import HandLoop, settled
 
 ME, KEY = "100001", "K1"
+_CONTENT = b"content"
+_SENT = MapEntry(RefSpace.ORDER, 1, 555, 41, 70000, virtual_front(1), 1, "12", 0, ME, KEY, _CONTENT)
 _Call = asyncio.Task[CallOutcome]
 
 
@@ -201,6 +208,37 @@ async def test_an_order_that_the_counter_refuses_keeps_its_key(
     assert (error_id, again.first_order_ref) == ("31", "1")
     assert case.shared._claims == {}
     await case.board.close()
+
+
+@pytest.mark.parametrize("was_sent", [False, True], ids=["between claim and order", "between order and word of it"])
+async def test_a_key_orders_once_although_its_relay_is_killed(
+    tmp_path: Path, sqlite_engine: Engine, processes: tuple[OrdersInDatabase, OrdersInDatabase], was_sent: bool
+) -> None:
+    """Only the order map of the killed process knows whether it was sent: until it is back, no other process sends it."""
+    order_map = OrderMapFile(tmp_path / "order_map")
+    processes[0].begin(DAY)
+    assert await processes[0].claim(ME, KEY, _CONTENT) is None
+    if was_sent:
+        order_map.begin(DAY)
+        order_map.append([_SENT])
+    order_map.close()
+    with pytest.raises(Refused, match="order_key_in_doubt"):
+        await processes[1].claim(ME, KEY, _CONTENT)
+
+    with OrdersInDatabase(sqlite_engine, OrderTables("9999", 3, frozenset({1}))) as restarted:
+        order_map = OrderMapFile(tmp_path / "order_map", restarted)
+        order_map.begin(DAY)
+        await restarted.settled()
+        here = order_map.order_keys.first(ME, KEY, _CONTENT)
+        if here is None:
+            assert await restarted.claim(ME, KEY, _CONTENT) is None
+            order_map.append([_SENT])
+            restarted.release(ME, KEY, sent=True)
+            await restarted.settled()
+
+        assert (here is not None) is was_sent
+        assert await processes[1].claim(ME, KEY, _CONTENT) == FirstOrder(_SENT.lane_front, 1, "12")
+        order_map.close()
 
 
 async def back(*processes: OrdersInDatabase) -> None:
