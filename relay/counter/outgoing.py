@@ -29,8 +29,8 @@ class OutgoingItems:
         """while an item is made: the reader's clock, in seconds"""
 
     def __len__(self) -> int:
-        """How many items are ready; those to be made count as one for each request id."""
-        return len(self._items) + len(self._later)
+        """How many items wait; those that one `put_later` makes count as one, and each that waits behind them."""
+        return len(self._items) + sum(map(len, self._later.values()))
 
     @property
     def has_notices_to_come(self) -> bool:

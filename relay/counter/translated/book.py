@@ -15,6 +15,8 @@ it says has changed, and a trade when its key is new. What holds between two cal
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterator
+from copy import copy
 from dataclasses import replace
 
 from relay.counter.translated.values import KnownOrder, NewOrder, OrderState, SentName, TradeState, Values
@@ -155,22 +157,21 @@ class AccountBook:
             return self.numbered(values["ExchangeID"], values["OrderSysID"])
         return self.named(values["FrontID"], values["SessionID"], values["OrderRef"])
 
-    def day(self) -> list[Notice]:
-        """Everything there is, for a terminal that has just come: each order as it is, and then its trades."""
-        orders = {id(order): order for order in [*self._by_native.values(), *self._by_name.values()]}
-        notices: list[Notice] = [("OnRtnOrder", self.order_values(order)) for order in orders.values()]
-        for trade in self._trades.values():
-            known = self._by_native[trade.exchange_id, trade.native_id]
-            notices.append(("OnRtnTrade", self._trade_values(known, trade)))
-        return notices
+    def day(self) -> Iterator[Notice]:
+        """Everything there is now, for a terminal that has just come: each order as it is, and then the trades.
 
-    def orders(self) -> list[Values]:
-        """Every order's values."""
-        return [values for callback, values in self.day() if callback == "OnRtnOrder"]
+        Made as it is taken, since a day may have thousands. Where the day changes meanwhile, the rest is of no day any more.
+        """
+        orders = {id(order): copy(order) for order in [*self._by_native.values(), *self._by_name.values()]}
+        return self._day_of(self.trading_day, list(orders.values()), list(self._trades.values()))
 
-    def trades(self) -> list[Values]:
-        """Every trade's values."""
-        return [values for callback, values in self.day() if callback == "OnRtnTrade"]
+    def _day_of(self, day: str, orders: list[KnownOrder], trades: list[TradeState]) -> Iterator[Notice]:
+        for order in orders:
+            if self.trading_day == day:
+                yield "OnRtnOrder", self.order_values(order)
+        for trade in trades:
+            if self.trading_day == day:
+                yield "OnRtnTrade", self.trade_values(trade)
 
     def _say(self, order: KnownOrder) -> list[Notice]:
         values = self.order_values(order)

@@ -85,9 +85,8 @@ class AccountDesk:
 
     def welcome(self, link: TranslatedLink, *, from_now: bool) -> None:
         """It is logged in: from now on it hears everything, and first what happened today, unless `from_now`."""
-        day = [] if from_now else self.book.day()
-        if day:
-            link.put_later(self._made(day))
+        if len(self.book) and not from_now:
+            link.put_later(self._made(self.book.day()))
         self._links.append(link)
 
     def remove(self, link: TranslatedLink) -> None:

@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequen
 from dataclasses import replace
 from typing import Protocol
 
+import structlog
+
 from relay.counter.ctp.identity.scope import Identity
 from relay.counter.ctp.identity.scope_table import RequestClass
 from relay.counter.ctp.orders.limits import ClassLimit
@@ -17,6 +19,7 @@ from relay.counter.port import Attached, CallOutcome, CounterEvent, LinkCause, L
 from relay.counter.translated.native import NativeSession
 from relay.counter.waiting import Waiting
 
+_log = structlog.get_logger(__name__)
 MOST_ITEMS = 200_000
 """that may wait for one terminal; the session above takes them at once, so more means that it does not go on"""
 MOST_IN_A_BATCH = 500
@@ -86,6 +89,7 @@ class TranslatedLink:
         if not self.is_open:
             return
         if len(self._items) >= MOST_ITEMS:
+            _log.warning("terminal_takes_nothing", session=self.session, waiting=len(self._items))
             self.end(_TOO_MANY, LinkCause.RELAY_FAULT)
         else:
             self._items.put(item)

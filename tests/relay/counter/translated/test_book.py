@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.counter.translated.book import MOST_EARLY, AccountBook, Notice
-from relay.counter.translated.values import NewOrder, SentName
+from relay.counter.translated.values import NewOrder, SentName, Values
 from tests.relay.counter.translated.played_native import BROKER, DAY, INVESTOR, fill, state
 
 NAME = SentName(1_000_000_007, 1, "5", 7_000_001)
@@ -24,6 +24,10 @@ def fresh() -> AccountBook:
 
 def kinds(notices: list[Notice]) -> list[str]:
     return [callback for callback, _ in notices]
+
+
+def orders_of(book: AccountBook) -> list[Values]:
+    return [values for callback, values in book.day() if callback == "OnRtnOrder"]
 
 
 def test_an_order_is_told_as_it_changes_and_not_again() -> None:
@@ -63,7 +67,7 @@ def test_a_push_may_bring_an_order_before_its_answer_does() -> None:
     assert [values.get("OrderRef") for _, values in first] == [None]
     assert [values["OrderRef"] for _, values in told] == ["5"]
     assert book.named(1_000_000_007, 1, "5") is book.numbered("SHFE", "11")
-    assert len(book.orders()) == 1
+    assert len(orders_of(book)) == 1
 
 
 def test_what_was_final_stays_final() -> None:
@@ -74,7 +78,7 @@ def test_what_was_final_stays_final() -> None:
         book.trade(fill(number))
 
     assert book.order(state(traded=1)) == []
-    assert book.orders()[0]["OrderStatus"] == "0"
+    assert orders_of(book)[0]["OrderStatus"] == "0"
 
 
 def test_both_sides_of_a_match_are_two_trades() -> None:
@@ -115,4 +119,4 @@ def test_any_order_of_hearing_ends_in_the_same_day(events: list[tuple[str, int]]
     assert traded == sorted(traded)
     assert sorted(trades) == ["1", "2", "3"]
     assert told[0][0] == "OnRtnOrder"
-    assert book.orders()[0]["OrderStatus"] == "0"
+    assert orders_of(book)[0]["OrderStatus"] == "0"

@@ -93,7 +93,7 @@ async def test_a_refused_order_is_answered_to_its_terminal_alone(bench: Bench) -
     assert answered[0][1].rsp_info.error_msg == "[E1] 资金不足"
     assert [kind for kind, _ in heard(other)] == ["OnErrRtnOrderInsert"]
     assert bench.notes.kept[-1].data["native"] == REFUSED.as_evidence()
-    assert bench.desk.book.orders() == []
+    assert list(bench.desk.book.day()) == []
 
 
 async def test_an_order_whose_answer_is_lost_is_unknown_until_the_day_is_read(bench: Bench) -> None:
@@ -361,6 +361,11 @@ async def test_a_link_ends_once_and_takes_no_more(bench: Bench, monkeypatch: pyt
     for number in range(5):
         bench.desk.heard_order(state(str(number)))
     assert [kind for kind, _ in heard(slow)] == ["OnRtnOrder", "OnRtnOrder", "ended"]
+
+    late = bench.link(native, "T3")
+    for number in range(5, 10):
+        bench.desk.heard_order(state(str(number)))
+    assert not late.is_open, "what waits behind the day is bounded too"
 
 
 async def test_nothing_goes_out_while_the_counter_is_away(bench: Bench) -> None:
