@@ -5,7 +5,7 @@ with. The challenge is good for ten seconds, so each collector has eight.
 
 * `hundsun`: the firm's HsFutuSystemInfo library, called in a child process, as CTP's is.
 * `cts:VENDOR`: RootNet's helper for the vendor. An executable file is run and its output taken, any other file is read;
-  the lines are put together with `^`, as the counter wants them.
+  each end of a line becomes `^`, as in the counter's own client: an empty line is a field without a value.
 
 What a collector gives is sent as it is. Where it returns an error, that is sent too: the counter judges it.
 """
@@ -129,8 +129,8 @@ def collect_lines(kind: str, file: Path) -> OtherCollected:
     else:
         with file.open("rb") as lines:
             output = lines.read(_LONGEST + 1)
-    info = b"^".join(line.strip() for line in output.splitlines() if line.strip())
-    if not info or len(info) > _LONGEST or not (info.isascii() and info.decode("ascii").isprintable()):
+    info = b"^".join(output.replace(b"\r\n", b"\n").split(b"\n"))
+    if not info.strip(b"^ ") or len(info) > _LONGEST or not (info.isascii() and info.decode("ascii").isprintable()):
         raise CollectorFailed(
             "bad_answer", f"what came of {file.name} is not 1 to {_LONGEST} characters of printable ASCII"
         )

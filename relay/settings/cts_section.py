@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from relay.settings.section import Section
-from relay.settings.values import Address, Count, Seconds, split_list
+from relay.settings.values import Address, Seconds, split_list
 
 _EXCHANGES = ("SHFE", "DCE", "CZCE", "CFFEX", "INE", "GFEX", "SSE", "SZSE")
 
@@ -68,7 +68,10 @@ class CtsSettings(Section):
         description="TerminalInfo of the relay's own machine: one line of the vendor's collector",
     )
     currency: str = Field(default="00", min_length=1, max_length=4, description="currencyId of orders and funds")
-    max_rows: Count = Field(default=100, description="rows of one page of a query")
+    max_rows: Annotated[int, Field(ge=1, le=500)] = Field(
+        default=100,
+        description="rows of one page of a query; a page comes in one line, which ends the session beyond 1 MiB",
+    )
     number_field: Literal["batchNum", "none"] = Field(
         default="batchNum",
         description="field of an order that carries the relay's number and comes back in queries; none: after a restart the"

@@ -105,7 +105,7 @@ class CtsFront:
         if notice.callback == "OnRtnTrade":
             values = self._parts.records.unpack("Trade", notice.body)
             native, order = self._order_of(values)
-            self.push(notice.investor_id, push_row(knock_row(values, native), order, native, RETURN_TRADE))
+            self.push(notice.investor_id, push_row(knock_row(values), order, native, RETURN_TRADE))
         elif notice.callback == "OnRtnOrder" and self.misbehavior.tells_orders:
             values = self._parts.records.unpack("Order", notice.body)
             native, order = self._order_of(values)

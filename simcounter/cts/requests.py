@@ -246,7 +246,7 @@ class CtsRequests:
         return self._rows_of(cts, request, "ReqQryOrder", "orderInfo", wanted)
 
     def trades(self, cts: CtsSession, request: Mapping[str, Any]) -> CtsAnswer:
-        return self._rows_of(cts, request, "ReqQryTrade", "knockInfo", ("exchId", "contractNum", "stkId"))
+        return self._rows_of(cts, request, "ReqQryTrade", "knockInfo", ("contractNum", "stkId"))
 
     def _rows_of(
         self, cts: CtsSession, request: Mapping[str, Any], method: str, name: str, wanted: tuple[str, ...]
@@ -259,9 +259,12 @@ class CtsRequests:
         effects = self._ask(login.session, method, values)
         if any(isinstance(effect, Answer) and effect.rsp_info for effect in effects):
             return _refusal(effects)
-        struct, make = ("Order", order_row) if method == "ReqQryOrder" else ("Trade", knock_row)
-        found = [self._records.unpack(struct, e.body) for e in effects if isinstance(e, Answer) and e.body]
-        rows = [make(row, self.native.get(key_of(row), NativeOrder())) for row in found]
+        bodies = [effect.body for effect in effects if isinstance(effect, Answer) and effect.body]
+        if method == "ReqQryOrder":
+            orders = [self._records.unpack("Order", body) for body in bodies]
+            rows = [order_row(order, self.native.get(key_of(order), NativeOrder())) for order in orders]
+        else:
+            rows = [knock_row(self._records.unpack("Trade", body)) for body in bodies]
         return _paged(name, [row for row in rows if _has(row, condition, wanted)], request)
 
     def positions(self, cts: CtsSession, request: Mapping[str, Any]) -> CtsAnswer:

@@ -16,6 +16,12 @@ CtsRow = dict[str, Any]
 
 RETURN_CONFIRMED, RETURN_REJECTED, RETURN_TRADE, RETURN_CANCELED = "0", "1", "2", "3"
 """returnType of a push"""
+_NOT_PUSHED = frozenset(
+    {
+        "futureOrderPrice", "withdrawQty", "validFlag", "validFlagDesc", "withdrawFlag", "isCancellable", "f_orderPriceType",
+        "orderId",
+    }
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +38,13 @@ def key_of(values: Mapping[str, Any]) -> int:
     return int(values["OrderLocalID"])
 
 
-def _common(values: Values, native: NativeOrder) -> CtsRow:
+def _common(values: Values) -> CtsRow:
     return {
         "exchId": EXCHANGES[values["ExchangeID"]],
         "contractNum": str(key_of(values)),
         "acctId": values["InvestorID"],
         "stkId": values["InstrumentID"],
         "bsFlag": SIDES[values["Direction"]],
-        "batchNum": native.batch_num,
         "stkType": "FUT",
     }
 
@@ -49,7 +54,8 @@ def order_row(values: Values, native: NativeOrder) -> CtsRow:
     is_rejected = values["OrderSubmitStatus"] == "4"
     canceled = values["VolumeTotal"] if values["OrderStatus"] == "5" and not is_rejected else 0
     return {
-        **_common(values, native),
+        **_common(values),
+        "batchNum": native.batch_num,
         "orderPrice": values["LimitPrice"],
         "futureOrderPrice": values["LimitPrice"],
         "orderQty": values["VolumeTotalOriginal"],
@@ -68,10 +74,10 @@ def order_row(values: Values, native: NativeOrder) -> CtsRow:
     }
 
 
-def knock_row(values: Values, native: NativeOrder) -> CtsRow:
-    """One knockInfo of 16012."""
+def knock_row(values: Values) -> CtsRow:
+    """One knockInfo of 16012, which says no batchNum in the public client's list."""
     return {
-        **_common(values, native),
+        **_common(values),
         "knockQty": values["Volume"],
         "knockPrice": values["Price"],
         "knockAmt": round(values["Price"] * values["Volume"], 6),
@@ -85,9 +91,10 @@ def knock_row(values: Values, native: NativeOrder) -> CtsRow:
 
 
 def push_row(row: CtsRow, order: Values, native: NativeOrder, return_type: str) -> CtsRow:
-    """The subKnockInfo of 17002, of a trade or an order."""
+    """The subKnockInfo of 17002, of a trade or an order: what of its row the public client's list has there."""
     return {
-        **row,
+        **{name: value for name, value in row.items() if name not in _NOT_PUSHED},
+        "batchNum": native.batch_num,
         "clientId": native.client_id,
         "orderQty": order["VolumeTotalOriginal"],
         "orderPrice": order["LimitPrice"],

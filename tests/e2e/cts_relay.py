@@ -16,7 +16,7 @@ from tests.e2e.relay_process import RelayProcess, Sections, TlsFiles
 from tests.e2e.site import BROKER, Site, register
 
 INFO = "LIN\ndemo\ndisk-0001\n"
-REPORTED = b"LIN^demo^disk-0001"
+REPORTED = b"LIN^demo^disk-0001^"
 _OF_CTP = ("binding", "fronts", "relay_app_id", "relay_auth_code_file")
 
 

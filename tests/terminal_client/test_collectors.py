@@ -56,12 +56,12 @@ def test_a_setting_that_names_no_collector_is_refused(text: str) -> None:
 
 
 def test_lines_of_a_file_and_of_a_program_are_put_together(tmp_path: Path) -> None:
-    """As the counter's own client does; a program's exit code is the collector's."""
+    """As the counter's own client does, each end of a line: an empty line is an empty field. A program's exit code is the collector's."""
     read = collect_lines("cts:a", helper(tmp_path, "disk=1\r\n\n cpu=2 \n", runs=False))
     ran = collect_lines("cts:a", helper(tmp_path, "#!/bin/sh\necho tz=$TZ; echo x; exit 3\n", runs=True))
 
-    assert (read.info, read.length, read.return_code) == (b"disk=1^cpu=2", 12, 0)
-    assert (ran.info, ran.return_code) == (b"tz=CST-8^x", 3)
+    assert (read.info, read.length, read.return_code) == (b"disk=1^^ cpu=2 ^", 16, 0)
+    assert (ran.info, ran.return_code) == (b"tz=CST-8^x^", 3)
 
 
 @pytest.mark.parametrize("text", ["", "\n\n", "主板=1", "a\x1b[0m", "x" * 2049])

@@ -53,6 +53,8 @@ from relay.tasks import Tasks
 
 _log = structlog.get_logger(__name__)
 _LEAVE_SECONDS = 2.0
+_WANTED, _NOT_WANTED = 0, 1
+"""subType"""
 KIND = "cts:"
 """before the vendor's name, in the kind of collected information"""
 
@@ -129,7 +131,7 @@ class RootNetAccount:
         # Another terminal of the account may have brought the desk to the new day: what counts is this one's own day before.
         self.day_changed, self._day = self._day not in {"", day}, day
         self._check_way()
-        await self._subscribe("0")
+        await self._subscribe(_WANTED)
         try:
             await self._read_day()
         except NativeRefused as refused:
@@ -203,7 +205,7 @@ class RootNetAccount:
         except NotSent:  # the connection is gone, and what the password was on it
             return error_of(reply, (password,))
 
-    async def _subscribe(self, sub_type: str) -> None:
+    async def _subscribe(self, sub_type: int) -> None:
         request = {
             "acctId": self._acct_id,
             "password": self.session.hidden(self._login.password),
@@ -265,7 +267,7 @@ class RootNetAccount:
         if self.live and not self.session.is_shared_by(self):
             try:
                 async with asyncio.timeout(_LEAVE_SECONDS):
-                    await self._subscribe("1")
+                    await self._subscribe(_NOT_WANTED)
             except (NotSent, AnswerLost, Refused, TimeoutError):
                 _log.info("cts_not_unsubscribed", session=self._login.session)
         self._is_in = False

@@ -47,7 +47,7 @@ class SessionLiveness:
             if account is not None:
                 await account.ask_whether_alive()
             else:
-                await session.ask(FUTURES, page({"exchId": self._exchange}, 1, 1))
+                await session.ask(FUTURES, page(FUTURES, {"exchId": self._exchange}, 1, 1))
         except (AnswerLost, NotSent):
             session.break_off("the counter does not answer")
         finally:

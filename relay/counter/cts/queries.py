@@ -77,7 +77,7 @@ class AccountQueries:
         exchange, number = contract
         letter = self._letters.by_name.get(exchange, "")
         condition = {"acctId": self._acct_id, "exchId": letter, "contractNum": number, "withdrawFlag": "N"}
-        rows = await self._rows(ORDERS, "orderInfo", page(condition, 1, self._settings.max_rows))
+        rows = await self._rows(ORDERS, "orderInfo", page(ORDERS, condition, 1, self._settings.max_rows))
         states = self._read(rows, self._reader.order, "16011")
         return next((state for state in states if (state.exchange_id, state.native_id) == contract), None)
 
@@ -124,7 +124,7 @@ class AccountQueries:
         found: list[NativeRow] = []
         before: list[NativeRow] = []
         for number in range(1, MOST_PAGES + 1):
-            rows = await self._rows(msg_type, name, page(condition, number, size))
+            rows = await self._rows(msg_type, name, page(msg_type, condition, number, size))
             if rows and rows == before:
                 _log.warning("cts_pages_repeat", msg_type=msg_type)
                 break

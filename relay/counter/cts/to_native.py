@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from relay.counter.cts.wire import FUTURES, TRADES
 from relay.counter.cts.words import HEDGES, OFFSETS, PRICES, SIDES, ExchangeLetters
 from relay.counter.translated.values import KnownOrder, NewOrder, Values
 from relay.refusals import call_reasons
@@ -95,6 +96,8 @@ def cancel_info(order: KnownOrder, acct_id: str, letters: ExchangeLetters) -> Na
     return {"acctId": acct_id, "exchId": letter, "contractNum": order.state.native_id}
 
 
-def page(condition: NativeFields, number: int, size: int) -> NativeFields:
-    """A query for one page, all its rows in one answer."""
-    return {"queryCond": condition, "maxRowNum": size, "pageNum": number, "queryType": 1}
+def page(msg_type: int, condition: NativeFields, number: int, size: int) -> NativeFields:
+    """A query for one page, all its rows in one answer, which 11003 gives unasked; 16012 takes no exchange."""
+    asked = {name: value for name, value in condition.items() if msg_type != TRADES or name != "exchId"}
+    fields: NativeFields = {"queryCond": asked, "maxRowNum": size, "pageNum": number}
+    return fields if msg_type == FUTURES else {**fields, "queryType": 1}
