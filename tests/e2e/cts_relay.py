@@ -36,10 +36,10 @@ class CtsRelayProcess(RelayProcess):
 
 
 @asynccontextmanager
-async def cts_site(mode: Mode, tls: TlsFiles, directory: Path) -> AsyncIterator[Site]:
+async def cts_site(mode: Mode, tls: TlsFiles, directory: Path, **settings: object) -> AsyncIterator[Site]:
     """A counter of CTS's with a relay in front of it."""
     async with SimulatedCounter(CounterConfig(system="cts")) as counter:
-        relay = CtsRelayProcess(directory / mode.value, mode, counter.address, tls)
+        relay = CtsRelayProcess(directory / mode.value, mode, counter.address, tls, settings)
         register(relay)
         await relay.start()
         try:

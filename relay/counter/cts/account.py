@@ -92,6 +92,8 @@ class RootNetAccount:
         self._line: RootNetLine | None = None
         """what the latest login went over; the next step of it goes over no other"""
         self._queries = AccountQueries(session, self._who, tools)
+        self._is_day_due = False
+        """whether the day is to be read again, and nothing of that is asked yet"""
         self._looks = OrderLooks(self._queries, session.questions, desk, tools.settings.check_order_seconds)
         self._tasks = Tasks()
 
@@ -219,6 +221,7 @@ class RootNetAccount:
     async def _read_day(self) -> None:
         """Only doubts from before the first question are decided, and only where every row could be read."""
         async with self.session.questions:
+            self._is_day_due = False
             doubts = self._desk.doubts()
             orders, trades, is_whole = await self._queries.day()
         await self._desk.rebuilt(orders, trades, doubts if is_whole else ())
@@ -329,7 +332,10 @@ class RootNetAccount:
         return self.session.send(msg_type, {**request, **terminal})
 
     def _read_soon(self) -> None:
-        """An order's answer was lost though the session may live: read the day again."""
+        """An order's answer was lost though the session may live: read the day again, once for all that are lost by then."""
+        if self._is_day_due:
+            return
+        self._is_day_due = True
         self._tasks.start(self._read_again(), f"day of {self._login.session}")
 
     async def _read_again(self) -> None:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-_QUERY = {"queryCond": dict, "maxRowNum": int, "pageNum": int, "queryType": int}
-_CONNECT = {"APIType": str, "APIVersion": str, "TerminalInfo": str, "sessionId": str}
+_QUERY: dict[str, type] = {"queryCond": dict, "maxRowNum": int, "pageNum": int, "queryType": int}
+_CONNECT: dict[str, type] = {"APIType": str, "APIVersion": str, "TerminalInfo": str, "sessionId": str}
 REQUESTS: dict[int, dict[str, type]] = {
     10000: _CONNECT,
     10001: _CONNECT,

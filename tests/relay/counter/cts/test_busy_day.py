@@ -211,3 +211,18 @@ async def test_a_trade_of_an_order_that_is_not_known_yet_waits_for_it(tmp_path: 
     assert trade.rtn_trade.order_sys_id.strip() == "77"
     assert names.index("OnRtnOrder") < names.index("OnRtnTrade")
     assert states_of(terminal) == [("3", 0), ("1", 1)]
+
+
+async def test_lost_answers_are_looked_for_together(tmp_path: Path) -> None:
+    """A counter that answers no order of fifty is asked for its day a few times, not fifty."""
+    async with rig(MANY, tmp_path, check_order_seconds=0.0, answer_seconds=0.5) as made:
+        terminal = await made.attach()
+        asked = made.simulated.front.counts.by_method
+        made.command("cts_ignore", msg_type=15001, times=50)
+        before = asked["ReqQryOrder"]
+        for number in range(1, 51):
+            await terminal.call(insert(number, limit_price=3400.0))
+        await made.until(lambda: [name for name, _ in terminal.got].count("OnRspOrderInsert") == 50, "all are refused")
+        reads = asked["ReqQryOrder"] - before
+
+    assert 1 <= reads < 25

@@ -10,8 +10,8 @@ import pytest
 
 from ctprelay.ctp.v1 import requests_pb2
 from ctprelay.ctp.v1 import structs_pb2 as ctp
-from relay.counter.cts import line
-from relay.counter.cts.wire import CtsReply
+from relay.counter.cts.line import FIRST_REQUEST
+from relay.counter.cts.wire import CtsReply, read_reply, write_request
 from relay.counter.port import Mode
 from tests.relay.counter.cts.public_client import REQUESTS, ROWS, unlisted, unread
 from tests.relay.counter.cts.rig import rig
@@ -31,14 +31,13 @@ QUERIES = {
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """Every request of the relay's, as it is on the wire."""
     kept: list[dict[str, Any]] = []
-    write = line.write_request
 
     def written(*said: Any) -> bytes:
-        data = write(*said)
+        data = write_request(*said)
         kept.append(json.loads(data))
         return data
 
-    monkeypatch.setattr(line, "write_request", written)
+    monkeypatch.setattr("relay.counter.cts.line.write_request", written)
     return kept
 
 
@@ -46,13 +45,12 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 def said(monkeypatch: pytest.MonkeyPatch) -> list[CtsReply]:
     """Every answer and push of the counter's."""
     kept: list[CtsReply] = []
-    read = line.read_reply
 
     def heard(data: bytes) -> CtsReply:
-        kept.append(read(data))
+        kept.append(read_reply(data))
         return kept[-1]
 
-    monkeypatch.setattr(line, "read_reply", heard)
+    monkeypatch.setattr("relay.counter.cts.line.read_reply", heard)
     return kept
 
 
@@ -74,6 +72,6 @@ async def test_every_field_is_one_of_the_public_clients(
     }
     assert [one for one in wrong if len(one) > 1] == []
     assert {tuple(map(type, message["head"].values())) for message in sent} == {(int, str, int)}
-    assert sent[0]["head"] == {"msgType": 10000, "sessionId": "-1", "requestId": line.FIRST_REQUEST}
+    assert sent[0]["head"] == {"msgType": 10000, "sessionId": "-1", "requestId": FIRST_REQUEST}
     strange = {(reply.msg_type, *unread(reply.msg_type, dict(reply.data))) for reply in said}
     assert [one for one in strange if len(one) > 1] == []
