@@ -31,6 +31,7 @@ from relay.counter.cts.wire import (
     SUBSCRIBE,
     CtsReply,
     error_of,
+    object_in,
     text_of,
 )
 from relay.counter.port import Evidence, LinkCause, NativeError, TerminalLogin
@@ -126,7 +127,7 @@ class RootNetAccount:
         await self._answered(reply)
         if not reply.ok:
             raise Refused(self._refusal(reply))
-        self.info = _object(reply.data, "acctInfo")
+        self.info = object_in(reply.data, "acctInfo")
         self._terminal_id = text_of(self.info, "f_TerminalId")
         day = self._day_of_login()
         self._desk.begin_day(day)
@@ -159,7 +160,7 @@ class RootNetAccount:
 
     async def _log_in_collected(self, asked: CtsReply) -> CtsReply:
         """The counter wants the terminal's information, collected for this vendor."""
-        vendor = text_of(_object(asked.data, "acctInfo"), "appVendor")
+        vendor = text_of(object_in(asked.data, "acctInfo"), "appVendor")
         report = self._login.report
         collected = report.collected_of(f"{KIND}{vendor}") if vendor else None
         if collected is None:
@@ -185,7 +186,7 @@ class RootNetAccount:
 
     async def _answered(self, reply: CtsReply) -> None:
         said = {"error_id": 0} if reply.ok else {"error_id": 1, "native": self._error(reply).as_evidence()}
-        day = trading_day(text_of(_object(reply.data, "acctInfo"), "sysDate")) if reply.ok else None
+        day = trading_day(text_of(object_in(reply.data, "acctInfo"), "sysDate")) if reply.ok else None
         facts = {"call": "10011", **said, **({"trading_day": day.strftime("%Y%m%d")} if day else {})}
         await self._evidence.record("counter_login_answer", self._login.session, facts)
 
@@ -251,11 +252,8 @@ class RootNetAccount:
         if self.link is not None:
             self.link.end(reason, cause)
 
-    def heard(self, reply: CtsReply) -> None:
-        """A push, if it is this account's: a trade, or a word that something became of an order."""
-        row = _object(reply.data, "subKnockInfo")
-        if text_of(row, "acctId") != self._acct_id:
-            return
+    def heard(self, row: Mapping[str, Any]) -> None:
+        """A push of this account: a trade, or a word that something became of an order."""
         try:
             if text_of(row, "returnType") in self._tools.settings.trade_return_types:
                 for contract in self._desk.heard_trade(self._tools.reader.trade(row)):
@@ -371,8 +369,3 @@ class RootNetAccount:
             for exchange in (offered.exchanges if offered is not None else ())
             if exchange.code in self._tools.letters.by_name
         ]
-
-
-def _object(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    found = data.get(name)
-    return found if isinstance(found, dict) else {}

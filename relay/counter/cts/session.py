@@ -22,7 +22,7 @@ import structlog
 from relay.counter.cts import machine
 from relay.counter.cts.line import RootNetLine, dial
 from relay.counter.cts.passwords import check_passkey, hide
-from relay.counter.cts.wire import CONNECT, DISCONNECT, CtsReply, WireFault, error_of, text_of
+from relay.counter.cts.wire import CONNECT, DISCONNECT, CtsReply, WireFault, error_of, object_in, text_of
 from relay.counter.port import Evidence, LinkCause
 from relay.counter.translated.values import AnswerLost, NotSent
 from relay.faults.faults import Faults
@@ -83,8 +83,8 @@ class SessionUser(Protocol):
     def over(self, reason: str, cause: LinkCause) -> None:
         """It does not come back."""
 
-    def heard(self, reply: CtsReply) -> None:
-        """A push."""
+    def heard(self, row: Mapping[str, Any]) -> None:
+        """The subKnockInfo of a push of this account."""
 
 
 class RootNetSession:
@@ -327,8 +327,11 @@ class RootNetSession:
     # What becomes of it ---------------------------------------------------------------------------------------
 
     def _heard(self, reply: CtsReply) -> None:
+        row = object_in(reply.data, "subKnockInfo")
+        acct_id = text_of(row, "acctId")
         for user in (*self.users, *self.joining):
-            user.heard(reply)
+            if user.acct_id == acct_id:
+                user.heard(row)
 
     def _unanswered(self, before: machine.LinePhase) -> machine.LineEvent:
         """A step of the way was lost."""

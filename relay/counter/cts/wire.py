@@ -109,6 +109,12 @@ def _succeeded(respond: Mapping[str, Any]) -> bool:
     return flag == "0"
 
 
+def object_in(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """A field that is an object; an empty one where it is none."""
+    found = data.get(name)
+    return found if isinstance(found, dict) else {}
+
+
 def text_of(values: Mapping[str, Any], name: str) -> str:
     """A field as text, whatever the counter put there; empty where it has none."""
     value = values.get(name)

@@ -14,7 +14,6 @@ import pytest
 from ctprelay.ctp.v1 import events_pb2, requests_pb2
 from ctprelay.ctp.v1 import structs_pb2 as ctp
 from relay.counter.cts.account import RootNetAccount
-from relay.counter.cts.wire import CtsReply
 from relay.counter.port import CounterEvent, CounterLink, Mode
 from relay.counter.translated.book import AccountBook, Notice
 from relay.counter.translated.events import EventMaker
@@ -175,9 +174,9 @@ async def test_an_older_word_of_an_order_changes_nothing(tmp_path: Path, monkeyp
     heard: list[str] = []
     hear = RootNetAccount.heard
 
-    def also(self: RootNetAccount, reply: CtsReply) -> None:
-        hear(self, reply)
-        heard.append(reply.data["subKnockInfo"]["returnType"])
+    def also(self: RootNetAccount, row: Mapping[str, Any]) -> None:
+        hear(self, row)
+        heard.append(row["returnType"])
 
     monkeypatch.setattr(RootNetAccount, "heard", also)
     async with rig(MANY, tmp_path) as made:
@@ -223,6 +222,8 @@ async def test_lost_answers_are_looked_for_together(tmp_path: Path) -> None:
         for number in range(1, 51):
             await terminal.call(insert(number, limit_price=3400.0))
         await made.until(lambda: [name for name, _ in terminal.got].count("OnRspOrderInsert") == 50, "all are refused")
+        funds = requests_pb2.Request(qry_trading_account=ctp.QryTradingAccount())
+        await terminal.rows(funds, "OnRspQryTradingAccount")  # it waits behind what is to be read
         reads = asked["ReqQryOrder"] - before
 
     assert 1 <= reads < 25
