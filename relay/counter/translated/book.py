@@ -16,7 +16,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator
-from copy import copy
 from dataclasses import replace
 
 from relay.counter.translated.values import KnownOrder, NewOrder, OrderState, SentName, TradeState, Values
@@ -162,7 +161,7 @@ class AccountBook:
 
         Made as it is taken, since a day may have thousands. Where the day changes meanwhile, the rest is of no day any more.
         """
-        orders = {id(order): copy(order) for order in [*self._by_native.values(), *self._by_name.values()]}
+        orders = {id(order): order.as_it_is() for order in [*self._by_native.values(), *self._by_name.values()]}
         return self._day_of(self.trading_day, list(orders.values()), list(self._trades.values()))
 
     def _day_of(self, day: str, orders: list[KnownOrder], trades: list[TradeState]) -> Iterator[Notice]:

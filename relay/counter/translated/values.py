@@ -105,6 +105,10 @@ class KnownOrder:
     told: Values = field(default_factory=dict)
     """what terminals heard of it last"""
 
+    def as_it_is(self) -> KnownOrder:
+        """What terminals see of it now, whatever becomes of it; `copy` takes ten times as long."""
+        return KnownOrder(self.state, self.name, self.sent, from_trades=self.from_trades)
+
     @property
     def traded(self) -> int:
         return max(self.state.traded, self.from_trades)
