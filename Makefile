@@ -30,6 +30,10 @@ test: ## all tests; TESTS=tests/relay for some, JOBS=0 in one process
 	@scripts/set-up test
 	@PYTHONASYNCIODEBUG=1 $(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal $(TESTS)
 
+ufx-flood: ## 20,000 pushes of a simulated UFX through Hundsun's library and the adapter; half a minute
+	@scripts/set-up test
+	@CTP_RELAY_UFX_FLOOD=20000 $(BIN)/python -m pytest -q --timeout=900 tests/relay/counter/ufx/test_floods_and_stops.py -k flood
+
 contract-tts: ## the contract suite once more, the relay on openctp-tts instead of openctp-ctp; some minutes
 	@scripts/set-up test
 	@CTP_RELAY_TEST_BINDING=openctp-tts PYTHONASYNCIODEBUG=1 $(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal tests/contract

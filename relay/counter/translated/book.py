@@ -102,19 +102,20 @@ class AccountBook:
         if known.name is not None:
             self._by_name.setdefault(_key(known.name), known)
         known.in_doubt = False
-        known.state = _later(known.state, state)
+        known.state = later_state(known.state, state)
         return self._say(known) + self._released(key)
 
     def trade(self, trade: TradeState) -> list[Notice]:
         """The counter says this of a trade."""
-        if trade.key in self._trades or trade.key in self._early:
+        if trade.key in self._trades:
             return []
         order = self._by_native.get((trade.exchange_id, trade.native_id))
         if order is None:
-            self._early[trade.key] = trade
+            self._early[trade.key] = trade  # said again, it may be of an order with another number
             if len(self._early) > MOST_EARLY:
                 self._early.popitem(last=False)
             return []
+        self._early.pop(trade.key, None)
         return self._tell_trade(order, trade)
 
     @property
@@ -273,7 +274,7 @@ def _order_of(trade: TradeState) -> OrderState:
     return OrderState(*of, price=trade.price, volume=0)
 
 
-def _later(before: OrderState, now: OrderState) -> OrderState:
+def later_state(before: OrderState, now: OrderState) -> OrderState:
     """What is known now: nothing that was known becomes less."""
     return replace(
         now,

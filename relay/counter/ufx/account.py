@@ -23,14 +23,24 @@ from relay.counter.port import LinkCause, NativeError, TerminalLogin
 from relay.counter.translated.desk import AccountDesk
 from relay.counter.translated.link import TranslatedLink
 from relay.counter.translated.native import Row
-from relay.counter.translated.values import AnswerLost, KnownOrder, NativeRefused, NewOrder, NotSent, OrderState, Values
+from relay.counter.translated.values import (
+    AnswerLost,
+    KnownOrder,
+    NativeRefused,
+    NewOrder,
+    NotSent,
+    OrderState,
+    TradeState,
+    Values,
+)
 from relay.counter.ufx.days import TradingDays
 from relay.counter.ufx.described import trades_futures
 from relay.counter.ufx.from_native import UfxRowReader, UfxRowUnreadable, text_of
 from relay.counter.ufx.line import UfxLine
+from relay.counter.ufx.orders import TokenOrders
 from relay.counter.ufx.queries import TokenQueries, unreadable
-from relay.counter.ufx.replies import FUNCTION_LEVEL, UfxReply, UfxRow
-from relay.counter.ufx.to_native import LOCAL, Trader, cancel_row, order_refusal, order_row
+from relay.counter.ufx.replies import FUNCTION_LEVEL, UfxRow
+from relay.counter.ufx.to_native import LOCAL, Trader, order_refusal, order_row
 from relay.counter.ufx.token import UfxToken
 from relay.counter.ufx.words import CANCEL_FAILED, TRADED, MarketNumbers, Ufx
 from relay.refusals import counter_reasons, relay_reasons
@@ -39,8 +49,6 @@ from relay.settings.ufx_section import UfxSettings
 from relay.tasks import Tasks
 
 _log = structlog.get_logger(__name__)
-_TAKEN = "1"
-"""success_flag of a cancel"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +82,7 @@ class UfxAccount:
         self._investor_id = investor.investor_id
         who: Values = {"BrokerID": investor.broker_id, "InvestorID": investor.investor_id}
         self._queries = TokenQueries(token, tools.reader, who)
+        self._orders = TokenOrders(self, token, tools.reader.closes)
         self._subscribed = False
         self._way = 0
         """which the subscription is of"""
@@ -186,16 +195,26 @@ class UfxAccount:
         try:
             kind = text_of(row, "msgtype")
             if kind == TRADED:
-                if self._desk.heard_trade(self._tools.reader.trade(row)):
-                    self._read_soon()
+                self._heard_trade(self._tools.reader.trade(row))
             elif kind == CANCEL_FAILED:
                 error = NativeError(CANCEL_FAILED, self._cause(row), FUNCTION_LEVEL)
                 self._desk.cancel_failed(*self._tools.reader.contract(row), error)
             else:
-                self._desk.heard_order(self._tools.reader.push(row))
+                self.heard_order(self._tools.reader.push(row))
         except UfxRowUnreadable as error:
             unreadable(error)
-            self._read_soon()
+            self.read_soon()
+
+    def heard_order(self, state: OrderState) -> None:
+        """See `OrderOwner`."""
+        self._desk.heard_order(state)
+
+    def _heard_trade(self, trade: TradeState) -> None:
+        if self._desk.heard_trade(trade):
+            self.read_soon()
+        whole = self._tools.reader.closes.whole((trade.exchange_id, trade.native_id))
+        if whole is not None:
+            self.heard_order(whole)
 
     def _cause(self, row: UfxRow) -> str:
         return self.token.without_token(text_of(row, "fail_cause"))
@@ -203,9 +222,9 @@ class UfxAccount:
     def missed(self, operator_no: str) -> None:
         """See `PushHearer`."""
         if operator_no in {"", self.token.owner.operator_no}:
-            self._read_soon()
+            self.read_soon()
 
-    def _read_soon(self) -> None:
+    def read_soon(self) -> None:
         """Something may have been missed: read the day again, and once more where that was said meanwhile."""
         was, self._unread = self._unread, True
         if not was and not self._reading:
@@ -235,7 +254,7 @@ class UfxAccount:
 
     def _not_read(self, error: NativeError) -> None:
         _log.warning("ufx_day_not_read", session=self._session, code=error.code)
-        self._look_at(error)
+        self.look_at(error)
 
     async def sweep(self) -> None:
         """Read the day though nothing says that a push was lost: the next sweep does it where this one gets no answer."""
@@ -285,7 +304,7 @@ class UfxAccount:
         else:
             self.back()
             if self._desk.doubts():
-                self._read_soon()
+                self.read_soon()
         finally:
             self._renewing = False
 
@@ -299,7 +318,7 @@ class UfxAccount:
                 await self._unsubscribe()
                 await self.log_in()
 
-    def _look_at(self, error: NativeError | None) -> None:
+    def look_at(self, error: NativeError | None) -> None:
         """Whether an answer says that the token is dead."""
         if error is not None and self.token.is_dead(error):
             self._tasks.start(self.renew(error), f"token of {self._session}")
@@ -329,46 +348,21 @@ class UfxAccount:
         if not self.live:
             raise NotSent
         trader = Trader(self.token.owner.operator_no, self.account_code)
-        row = order_row(order, trader, self._tools.markets, self._tools.settings)
-        return self._placed(self.token.send(Ufx.ORDER, [row]))
-
-    async def _placed(self, answer: Awaitable[UfxReply]) -> str:
-        try:
-            reply = await answer
-        except AnswerLost:
-            self._read_soon()
-            raise
-        self._look_at(reply.error)
-        if reply.error is not None and self.token.is_dead(reply.error):
-            raise AnswerLost  # what became of it, the day says under the next token
-        if reply.error is not None:
-            raise NativeRefused(reply.error)
-        number = text_of(reply.rows[0], "entrust_no") if reply.rows else ""
-        if not 0 < len(number) <= 20 or not number.isascii():
-            _log.warning("ufx_row_unreadable", why="entrust_no is no identifier")
-            self._read_soon()
-            raise AnswerLost
-        return number
+        return self._orders.place(order, order_row(order, trader, self._tools.markets, self._tools.settings))
 
     def cancel(self, order: KnownOrder) -> Awaitable[OrderState | None]:
         """91105; what became of the order is asked afterwards."""
         if not self.live:
             raise NotSent
-        return self._canceled(self.token.send(Ufx.CANCEL, [cancel_row(order)]), order)
+        return self._canceled(self._orders.cancel(order))
 
-    async def _canceled(self, answer: Awaitable[UfxReply], order: KnownOrder) -> OrderState | None:
-        reply = await answer
-        self._look_at(reply.error)
-        if reply.error is not None:
-            raise NativeRefused(reply.error)
-        row = reply.rows[0] if reply.rows else {}
-        if text_of(row, "success_flag") != _TAKEN:
-            raise NativeRefused(NativeError(text_of(row, "success_flag"), self._cause(row), FUNCTION_LEVEL))
+    async def _canceled(self, taken: Awaitable[Sequence[str]]) -> OrderState | None:
+        parts = await taken
         try:
             async with self._questions:
-                return await self._queries.order(order.state.native_id)
+                return [await self._queries.order(number) for number in parts][-1]
         except (AnswerLost, NotSent, NativeRefused):
-            self._read_soon()  # the cancel was taken all the same
+            self.read_soon()  # the cancel was taken all the same
             return None
 
     # Queries --------------------------------------------------------------------------------------------------
@@ -385,7 +379,7 @@ class UfxAccount:
         try:
             return await answer
         except NativeRefused as refused:
-            self._look_at(refused.error)
+            self.look_at(refused.error)
             raise
 
     async def _exchanges(self) -> list[Row]:

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from relay.counter.translated.names import read_key
-from relay.counter.translated.values import OrderState, SentName, TradeState, Values
+from relay.counter.translated.values import OrderState, TradeState, Values
+from relay.counter.ufx.split_closes import SplitCloses
 from relay.counter.ufx.words import (
     CANCEL_PLACED,
     CANCELLED,
@@ -30,6 +31,8 @@ from relay.counter.ufx.words import (
 Row = Mapping[str, str]
 _TODAY_APART = frozenset({"SHFE", "INE"})
 _SPECULATION = "1"
+OPENS = "0"
+"""CombOffsetFlag"""
 
 
 class UfxRowUnreadable(Exception):
@@ -37,45 +40,46 @@ class UfxRowUnreadable(Exception):
 
 
 class UfxRowReader:
-    """Of one process. `_first` has which entrust of a name came first: a close that UFX split has several."""
+    """Of one process. A close that UFX split is read as one order."""
 
     def __init__(self, markets: MarketNumbers) -> None:
         self._markets = markets
-        self._first: dict[str, str] = {}
+        self.closes = SplitCloses()
         self._day = ""
 
     def of_day(self, day: str) -> None:
         """Numbers of the day before mean nothing any more."""
         if day != self._day:
             self._day = day
-            self._first.clear()
+            self.closes.clear()
 
     # Orders ---------------------------------------------------------------------------------------------------
 
     def order(self, row: Row) -> OrderState:
         """A row of 32003. Raises UfxRowUnreadable."""
-        state = text_of(row, "entrust_state")
+        word = text_of(row, "entrust_state")
         volume, traded = quantity(row, "entrust_amount"), quantity(row, "deal_amount", 0)
-        is_cancelled = state in STATES_CANCELLED or state == PART_CANCELLED
+        is_cancelled = word in STATES_CANCELLED or word == PART_CANCELLED
         withdrawn = quantity(row, "withdraw_amount", 0)
-        return replace(
+        state = replace(
             self._common(row),
             volume=volume,
             traded=traded,
             canceled=(withdrawn or volume - traded) if is_cancelled else 0,
-            is_rejected=state == STATE_REJECTED,
-            is_confirmed=state != NOT_SENT,
+            is_rejected=word == STATE_REJECTED,
+            is_confirmed=word != NOT_SENT,
             text=text_of(row, "withdraw_cause") or text_of(row, "revoke_cause"),
             insert_date=_day(text_of(row, "entrust_date")),
             insert_time=_time(text_of(row, "entrust_time")),
         )
+        return self._shown(row, state)
 
     def push(self, row: Row) -> OrderState:
         """A push of types a to e. Raises UfxRowUnreadable."""
         kind = text_of(row, "msgtype")
         if kind not in {PLACED, CONFIRMED, REJECTED, CANCEL_PLACED, CANCELLED}:
             raise UfxRowUnreadable(f"msgtype {kind[:8]!r}")
-        return replace(
+        state = replace(
             self._common(row),
             volume=quantity(row, "entrust_amount"),
             canceled=quantity(row, "cancel_amount") if kind == CANCELLED else 0,
@@ -85,6 +89,7 @@ class UfxRowReader:
             insert_date=_day(text_of(row, "business_date")) if kind == PLACED else "",
             insert_time=_time(text_of(row, "business_time")) if kind == PLACED else "",
         )
+        return self._shown(row, state)
 
     def _common(self, row: Row) -> OrderState:
         return OrderState(
@@ -92,24 +97,23 @@ class UfxRowReader:
             exchange_id=self.exchange(row),
             instrument_id=_id(row, "stock_code", 80),
             direction=_word(row, "entrust_direction", SIDES_BACK),
-            offset="0" if text_of(row, "futures_direction") == OPEN else "1",
+            offset=OPENS if text_of(row, "futures_direction") == OPEN else "1",
             hedge=_SPECULATION,
             price=amount(row, "entrust_price"),
             volume=0,
-            name=self._name(row),
+            name=read_key(text_of(row, "third_reff")),
         )
 
-    def _name(self, row: Row) -> SentName | None:
-        """Whose it is; None for another program's, and for the later parts of a close that was split."""
-        key, entrust = text_of(row, "third_reff"), text_of(row, "entrust_no")
-        name = read_key(key)
-        if name is None or self._first.setdefault(key, entrust) != entrust:
-            return None
-        return name
+    def _shown(self, row: Row, state: OrderState) -> OrderState:
+        """As the order that a terminal sent; another program's as it is."""
+        if state.name is None or state.offset == OPENS:
+            return state
+        return self.closes.order(text_of(row, "third_reff"), state)
 
     def contract(self, row: Row) -> tuple[str, str]:
         """Exchange and number of the order that a row is about. Raises UfxRowUnreadable."""
-        return self.exchange(row), _id(row, "entrust_no", 20)
+        exchange = self.exchange(row)
+        return exchange, self.closes.number_of((exchange, _id(row, "entrust_no", 20)))
 
     def exchange(self, row: Row) -> str:
         """Raises UfxRowUnreadable."""
@@ -123,19 +127,23 @@ class UfxRowReader:
 
     def trade(self, row: Row) -> TradeState:
         """A row of 33003, or a push of type g. Raises UfxRowUnreadable."""
-        return TradeState(
+        trade = TradeState(
             trade_id=_id(row, "deal_no", 20),
             exchange_id=self.exchange(row),
             native_id=_id(row, "entrust_no", 20),
             instrument_id=_id(row, "stock_code", 80),
             direction=_word(row, "entrust_direction", SIDES_BACK),
-            offset="0" if text_of(row, "futures_direction") == OPEN else "1",
+            offset=OPENS if text_of(row, "futures_direction") == OPEN else "1",
             hedge=_SPECULATION,
             price=amount(row, "deal_price"),
             volume=quantity(row, "deal_amount"),
             trade_date=_day(text_of(row, "deal_date")),
             trade_time=_time(text_of(row, "deal_time")),
         )
+        if trade.offset == OPENS:
+            return trade
+        key = text_of(row, "third_reff")
+        return self.closes.trade(key if read_key(key) is not None else "", trade)
 
     @staticmethod
     def fee(row: Row) -> float:

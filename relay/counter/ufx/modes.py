@@ -92,6 +92,7 @@ class UfxMode:
             next_lane=lambda: next(lanes),
         )
         self._desks = AccountDesks(parts.settings.counter.broker_id, tools)
+        self._used_before = parts.order_map.last_used_day()
         self._days = TradingDays(
             lambda: day_of(china_now(), settings.night_from), self._used_day, from_orders=settings.day_from_orders
         )
@@ -281,8 +282,8 @@ class UfxMode:
             self._line.break_off("a new trading day", self._line.way)
 
     def _used_day(self) -> str:
-        """The day under which this relay has sent orders."""
-        return self._parts.order_map.trading_day if self._names.used else ""
+        """The day under which this relay has sent orders, before its restart too."""
+        return max(self._used_before, self._parts.order_map.trading_day if self._names.used else "")
 
     def _kept(self) -> list[UfxAccount | UfxOperator]:
         return list(self._accounts.values())

@@ -53,9 +53,10 @@ class TokenQueries:
     async def day(self) -> tuple[list[OrderState], list[TradeState], bool]:
         """All orders and trades of the account; and whether each order could be read. Raises NativeRefused, AnswerLost, NotSent."""
         rows = await self._swept(Ufx.ORDERS)
-        orders = [state for row in rows for state in self._read(self._reader.order, row)]
+        read = [state for row in rows for state in self._read(self._reader.order, row)]
+        orders = {(state.exchange_id, state.native_id): state for state in read}  # of a split close the latest has all
         trades = [state for row in await self._swept(Ufx.TRADES) for state in self._read(self._reader.trade, row)]
-        return orders, trades, len(orders) == len(rows)
+        return list(orders.values()), trades, len(read) == len(rows)
 
     async def dates(self) -> list[str]:
         """Of the first page of orders. Raises NativeRefused, AnswerLost, NotSent."""
@@ -63,10 +64,10 @@ class TokenQueries:
         return [text_of(row, "entrust_date") for row in await self.rows(Ufx.ORDERS, condition)]
 
     async def order(self, native_id: str) -> OrderState | None:
-        """One order. Raises NativeRefused, AnswerLost, NotSent."""
+        """The order of one entrust. Raises NativeRefused, AnswerLost, NotSent."""
         rows = await self.rows(Ufx.ORDERS, {"account_code": self.account_code, "entrust_no": native_id})
-        found = [state for row in rows for state in self._read(self._reader.order, row)]
-        return next((state for state in found if state.native_id == native_id), None)
+        mine = (row for row in rows if text_of(row, "entrust_no") == native_id)
+        return next((state for row in mine for state in self._read(self._reader.order, row)), None)
 
     async def _swept(self, function: Ufx) -> list[UfxRow]:
         seen: dict[str, UfxRow] = {}

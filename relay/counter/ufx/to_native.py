@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from relay.counter.port import CTP, TerminalReport
-from relay.counter.translated.values import KnownOrder, NewOrder, Values
+from relay.counter.translated.values import NewOrder, Values
 from relay.counter.ufx.replies import UfxRow
 from relay.counter.ufx.words import CLOSE, COUNTERS, MAX_TEXT, OPEN, SIDES, MarketNumbers
 from relay.refusals import call_reasons, login_reasons, relay_reasons
@@ -158,6 +158,6 @@ def order_row(order: NewOrder, trader: Trader, markets: MarketNumbers, settings:
     }
 
 
-def cancel_row(order: KnownOrder) -> UfxRow:
+def cancel_row(entrust_no: str) -> UfxRow:
     """A row of 91105."""
-    return {"entrust_no": order.state.native_id}
+    return {"entrust_no": entrust_no}

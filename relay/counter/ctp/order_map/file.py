@@ -75,6 +75,10 @@ class OrderMapFile:
         """The day it is at; empty before the first login at the counter."""
         return self._day
 
+    def last_used_day(self) -> str:
+        """The latest day under which an order was sent that a file still has, also before a restart; empty where there is none."""
+        return max((path.stem for path in self._directory.glob("*.jsonl") if path.stat().st_size), default="")
+
     def begin(self, trading_day: str) -> None:
         """Write to this day's file from here on; idempotent. Raises OSError, and then the day has not begun."""
         self._wanted = trading_day

@@ -178,18 +178,6 @@ def test_each_state_of_an_entrust(state: str, canceled: int, *, rejected: bool, 
     assert (read.canceled, read.is_rejected, read.is_confirmed) == (canceled, rejected, confirmed)
 
 
-def test_only_the_first_part_of_a_split_close_has_the_name() -> None:
-    """The others are orders without a reference, until the next day."""
-    reader = UfxRowReader(MARKETS)
-    reader.of_day("20261126")
-    first, second = reader.order(ROW), reader.order({**ROW, "entrust_no": "18"})
-
-    assert (first.name, second.name) == (NAME, None)
-    assert reader.order(ROW).name == NAME
-    reader.of_day("20261127")
-    assert reader.order({**ROW, "entrust_no": "18"}).name == NAME
-
-
 @pytest.mark.parametrize("kind", ["a", "b", "c", "d", "e"])
 def test_pushes_of_an_order(kind: str) -> None:
     """Placed, confirmed, rejected, cancel placed, cancelled."""
