@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import hmac
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 
 import grpc
@@ -28,6 +28,8 @@ from terminal_client.stream import Stream, StreamBroken
 from terminal_client.translation import refusal_of
 
 PROTOCOL = 1
+OnProgress = Callable[[str], object]
+"""gets the relay's words about a login that waits for its turn"""
 _PAUSE_SECONDS = 1
 """before the next login, where the relay said goodbye to this one and another may succeed"""
 
@@ -69,16 +71,25 @@ class Entrance:
 
     def another(self) -> Entrance:
         """One to the same relay, with a connection of its own."""
-        return Entrance(self._endpoint, self._deadlines)
+        return Entrance(self._endpoint, self._deadlines, self._passwords)
 
-    async def log_in(self, credentials: Credentials) -> LoggedInStream:
-        """A new session. LoginRejected, or StreamBroken when the relay does not answer."""
-        async with self._fresh_stream() as stream:
-            return LoggedInStream(stream, await _log_in(stream, self._endpoint, credentials, self._passwords))
+    async def log_in(self, credentials: Credentials, on_progress: OnProgress = lambda _: None) -> LoggedInStream:
+        """A new session. LoginRejected, or StreamBroken when the relay does not answer.
+
+        While the relay says that the login waits for its turn, the deadline begins anew and `on_progress` gets its words.
+        """
+        async with self._fresh_stream() as (stream, deadline):
+
+            def waits(progress: pb.LoginProgress) -> None:
+                deadline.reschedule(asyncio.get_running_loop().time() + self._deadlines.login_seconds)
+                on_progress(progress.text)
+
+            logged_in = await _log_in(stream, self._endpoint, credentials, self._passwords, waits)
+            return LoggedInStream(stream, logged_in)
 
     async def resume(self, token: Secret, after_sequence: int) -> LoggedInStream:
         """The session of `token` again. LoginRejected when the relay has it no more; StreamBroken."""
-        async with self._fresh_stream() as stream:
+        async with self._fresh_stream() as (stream, _):
             timestamp = await _challenge(stream, self._endpoint)
             resume = pb.Resume(
                 resume_token=bytes.fromhex(token.reveal()),
@@ -104,14 +115,14 @@ class Entrance:
             await channel.close()
 
     @contextlib.asynccontextmanager
-    async def _fresh_stream(self) -> AsyncIterator[Stream]:
+    async def _fresh_stream(self) -> AsyncIterator[tuple[Stream, asyncio.Timeout]]:
         """A new stream, cancelled again when the conversation on it fails or takes too long."""
         seconds = self._deadlines.login_seconds
         stub = terminal_pb2_grpc.TerminalServiceStub(self._connection())  # type: ignore[no-untyped-call]  # generated
         stream = Stream(stub.Session())
         try:
-            async with asyncio.timeout(seconds):
-                yield stream
+            async with asyncio.timeout(seconds) as deadline:
+                yield stream, deadline
         except TimeoutError:
             stream.cancel()
         except BaseException:
@@ -171,7 +182,11 @@ async def _shown_password(
 
 
 async def _log_in(
-    stream: Stream, endpoint: Endpoint, credentials: Credentials, passwords: DerivedPasswords
+    stream: Stream,
+    endpoint: Endpoint,
+    credentials: Credentials,
+    passwords: DerivedPasswords,
+    on_wait: Callable[[pb.LoginProgress], object],
 ) -> pb.LoggedIn:
     """Prove the terminal and log the investor in. LoginRejected with the relay's reason; StreamBroken."""
     challenge = await _challenged(stream, endpoint)
@@ -190,13 +205,14 @@ async def _log_in(
         one_time_password=credentials.one_time_password.reveal(),
         start_from=pb.START_FROM_NOW if credentials.live_only else pb.START_FROM_DAY,
         collected=[one.message() for one in others],
+        wants_progress=True,
     )
     if (collected := _ctp_of(credentials, challenge)) is not None:
         login.system_info, login.system_info_length = collected.system_info, collected.length
         login.collector_code, login.collector_version = collected.code, collected.version
     stream.send(pb.TerminalMessage(login=login))
     try:
-        logged_in = await _logged_in(stream)
+        logged_in = await _logged_in(stream, on_wait)
     except LoginRejected:
         if shown.key is not None:
             shown.key.is_known = False  # the firm may have given the investor a new password: the next login sends it
@@ -238,8 +254,11 @@ def timestamp_of(message: pb.RelayMessage | market_pb2.MarketDataMessage) -> byt
     return timestamp
 
 
-async def _logged_in(stream: Stream) -> pb.LoggedIn:
+async def _logged_in(stream: Stream, on_wait: Callable[[pb.LoginProgress], object] = lambda _: None) -> pb.LoggedIn:
     message = await stream.receive()
+    while message.WhichOneof("body") == "login_progress":
+        on_wait(message.login_progress)
+        message = await stream.receive()
     refuse(message)
     if message.WhichOneof("body") != "logged_in":
         raise StreamBroken(f"the relay answered the login with {message.WhichOneof('body')}")

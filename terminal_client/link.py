@@ -177,9 +177,13 @@ class RelayLink:
             raise refused[-1] from None
 
     async def _open(self, credentials: Credentials) -> LoggedInStream:
-        welcome = await self._entrance.log_in(credentials)
+        welcome = await self._entrance.log_in(credentials, self._waits)
         self.last_sequence = 0
         return self._adopt(welcome)
+
+    def _waits(self, words: str) -> None:
+        """The relay says where this login stands among those that wait."""
+        self._dispatch.status(Status("relay", State.LOGGING_IN, words))
 
     async def _resume(self) -> LoggedInStream:
         welcome = await self._entrance.resume(self._token, self.last_sequence)

@@ -19,6 +19,7 @@ from relay.admission import collected, system_info
 from relay.admission.client_certificates import Asked, ShownCertificate, why_not_this_terminals
 from relay.admission.known_places import KnownPlaces
 from relay.admission.login_guard import LoginGuard
+from relay.admission.login_turns import OnWait
 from relay.admission.machine_watch import MachineWatch
 from relay.admission.machines import Desk, MachineHistory, MachineTraits
 from relay.admission.origin.trusted_proxies import Origin
@@ -51,6 +52,8 @@ class Applicant:
     """called before its admission is put into the ledger, which from then on must get an end there too"""
     challenge: bytes = field(default=b"", repr=False)
     """of its stream"""
+    on_wait: OnWait | None = field(default=None, repr=False)
+    """called while it waits for its turn, where the terminal wants to know"""
 
     @property
     def app_id(self) -> str:
@@ -163,7 +166,7 @@ class Admission:
 
     def turn(self, applicant: Applicant) -> AbstractAsyncContextManager[None]:
         """Around all that follows: raises Refused where the investor is locked here, waits where logins are slowed."""
-        return self._guard.turn(applicant)
+        return self._guard.turn(applicant, applicant.on_wait)
 
     async def admit(self, applicant: Applicant) -> TerminalLogin:
         """Check the rest; raises Refused, LedgerUnavailable. The answer may go to the counter."""

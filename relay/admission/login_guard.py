@@ -38,7 +38,7 @@ import structlog
 from relay.admission.counter_tries import CounterTries, Try, Turn
 from relay.admission.known_places import KnownPlaces
 from relay.admission.login_attempts import AttemptLimit, Lock, LoginAttempts, Subject, Who
-from relay.admission.login_turns import LoginTurns
+from relay.admission.login_turns import LoginTurns, OnWait
 from relay.admission.origin.trusted_proxies import Origin
 from relay.counter.breaker import Breaker
 from relay.counter.port import Investor
@@ -126,13 +126,16 @@ class LoginGuard:
         self._turns.room, self._turns.room_of = room, room_of
 
     @asynccontextmanager
-    async def turn(self, attempt: Attempt) -> AsyncIterator[None]:
-        """Around a login from its proof to its end. Raises Refused: locked, the counter refuses the relay, too many."""
+    async def turn(self, attempt: Attempt, on_wait: OnWait | None = None) -> AsyncIterator[None]:
+        """Around a login from its proof to its end. Raises Refused: locked, the counter refuses the relay, too many.
+
+        `on_wait` is called while it waits for its turn.
+        """
         who, now = _who(attempt), self._clock()
         refuse(self._attempts.refusal(who, now))
         refuse(self._breaker.refusal(now))
         known = self._attempts.is_slowed(who, now) and await self._is_known(attempt)
-        async with self._turns.turn(who, known=known):
+        async with self._turns.turn(who, known=known, on_wait=on_wait):
             yield
 
     def failed(self, attempt: Attempt, refusal: Refusal) -> None:

@@ -10,6 +10,7 @@ counter, no probe. What holds between two events:
 * Of one investor no more logins are under way than he may have further sessions, so that strangers who fail take none of
   them: the others wait. Of one investor at one place no more are under way than wrong passwords are left before the lock there: a burst cannot
   pass it together.
+* Who waits hears every `TOLD_EVERY_SECONDS` how many came before him and wait as well, where he wants to.
 * At most `MOST_WAITING` wait, and each for `PATIENCE_SECONDS`. Where the room is full, a newcomer takes the place of the
   newest of the place that has the most waiting.
 """
@@ -32,7 +33,11 @@ AT_ONCE = 64
 """logins under way; fewer where the relay has room for fewer sessions"""
 AT_ONCE_HERE = 32
 """of one place, and never more than half of what there is room for"""
+TOLD_EVERY_SECONDS = 2.0
 _RETRY_SECONDS = 5.0
+
+OnWait = Callable[[int, int], object]
+"""takes the place in the order of arrival, 1 the first, and how many wait"""
 
 
 @dataclass(eq=False, slots=True)
@@ -42,6 +47,7 @@ class _Waiting:
     number: int
     line: tuple[str, str]
     """its program and place: who waits there differs in the investor alone"""
+    on_wait: OnWait | None = None
     turn: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
 
@@ -79,6 +85,7 @@ class LoginTurns:
         """the number each place was served with last, while it has logins here"""
         self._timer: asyncio.TimerHandle | None = None
         self._earliest: float | None = None
+        self._telling: asyncio.TimerHandle | None = None
         self._no_room = False
         """whether the last look ended because there was no room in all"""
 
@@ -87,12 +94,12 @@ class LoginTurns:
         return len(self._waiting)
 
     @asynccontextmanager
-    async def turn(self, who: Who, *, known: bool) -> AsyncIterator[None]:
+    async def turn(self, who: Who, *, known: bool, on_wait: OnWait | None = None) -> AsyncIterator[None]:
         """Wait, then hold a turn as long as the context lasts. Raises Refused where there is none in time.
 
-        `known`: the investor has logged in from there before, so no slowing holds.
+        `known`: the investor has logged in from there before, so no slowing holds. `on_wait` is called while it waits.
         """
-        await self._take(who, known)
+        await self._take(who, known, on_wait)
         try:
             yield
         finally:
@@ -122,12 +129,13 @@ class LoginTurns:
             self._timer = None
         self._timer = self._timer or loop.call_at(at, self.go_on)
 
-    async def _take(self, who: Who, known: bool) -> None:
+    async def _take(self, who: Who, known: bool, on_wait: OnWait | None) -> None:
         self._last += 1
-        mine = _Waiting(who, known, self._last, (who.app_id, who.place))
+        mine = _Waiting(who, known, self._last, (who.app_id, who.place), on_wait)
         self._make_room(mine)
         self._waiting.append(mine)
         self._came(mine)
+        self._tell_in_time()
         try:
             await asyncio.wait({mine.turn}, timeout=PATIENCE_SECONDS)
         except asyncio.CancelledError:
@@ -140,6 +148,18 @@ class LoginTurns:
         if not mine.turn.done():
             raise Refused(_too_many())
         mine.turn.result()
+
+    def _tell_in_time(self) -> None:
+        if self._waiting and self._telling is None:
+            self._telling = asyncio.get_running_loop().call_later(TOLD_EVERY_SECONDS, self._tell)
+
+    def _tell(self) -> None:
+        """Say to all who wait where they stand."""
+        self._telling = None
+        for place, waiting in enumerate(self._waiting, 1):  # in the order in which they came
+            if waiting.on_wait is not None:
+                waiting.on_wait(place, len(self._waiting))
+        self._tell_in_time()
 
     def _came(self, newcomer: _Waiting) -> None:
         """Begin it where it may. The others may not, or there was no room: nothing has changed for them."""

@@ -69,6 +69,13 @@ def challenge(
     return pb.RelayMessage(challenge=said).SerializeToString()
 
 
+def login_progress(place: int, waiting: int) -> bytes:
+    """RelayMessage for a login that waits; `place` is 1 for the one that came first."""
+    text = f"登录排队中：第 {place} 位，共 {waiting} 个 / waiting to log in: number {place} of {waiting}"
+    said = pb.LoginProgress(place=place, waiting=waiting, text=text)
+    return pb.RelayMessage(login_progress=said).SerializeToString()
+
+
 def rejected(refusal: Refusal) -> bytes:
     """RelayMessage of a refused login, resume or conversation."""
     return pb.RelayMessage(rejected=rejection(refusal)).SerializeToString()

@@ -180,6 +180,7 @@ class TerminalStream:
             self.certificate,
             self._admitted,
             self._challenge,
+            self._waits if login.wants_progress else None,
         )
         try:
             session = await self._sessions.admit(applicant)
@@ -198,6 +199,9 @@ class TerminalStream:
         figures.logins["succeeded"] += 1
         figures.login_seconds.observe(perf_counter() - begun)
         self._welcome(session, after_sequence=None)
+
+    def _waits(self, place: int, waiting: int) -> None:
+        self.outbox.put(frames.login_progress(place, waiting))
 
     async def _prove(self, answer: bytes) -> Terminal:
         """Nothing is asked of the relay before this."""

@@ -17,7 +17,7 @@ from terminal_client.cli.output import Output, reporting
 from terminal_client.client import RelayTerminal
 from terminal_client.collector import Collected, collect
 from terminal_client.secret import Secret
-from terminal_client.session import Credentials, Deadlines
+from terminal_client.session import Credentials, Deadlines, State, Status
 from terminal_client.subscriptions import Subscription
 
 _MULTICAST = 1 << 40
@@ -65,8 +65,22 @@ async def _session(options: Options, auth_code: Secret, password: Secret, work: 
         credentials=credentials,
         deadlines=Deadlines(answer_seconds=options.timeout, login_seconds=max(options.timeout, 30.0)),
     ) as terminal:
-        await terminal.login_with(await credentials())
+        waiting = asyncio.get_running_loop().create_task(
+            _tell_waiting(terminal.statuses(), output), name="tell-waiting"
+        )
+        try:
+            await terminal.login_with(await credentials())
+        finally:
+            waiting.cancel()
+            await asyncio.gather(waiting, return_exceptions=True)
         await work(terminal, output)
+
+
+async def _tell_waiting(statuses: Subscription[Status], output: Output) -> None:
+    """Where the login stands among those that wait for their turn."""
+    async for status in statuses:
+        if status.state == State.LOGGING_IN:
+            output.warning(status.reason)
 
 
 def options_of(context: typer.Context) -> Options:

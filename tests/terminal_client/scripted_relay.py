@@ -44,6 +44,10 @@ class ScriptedRelay(terminal_pb2_grpc.TerminalServiceServicer):
     """what the next logins answer a proof with"""
     timestamp = b""
     """of the newest challenge"""
+    progress = 0
+    """how often a login hears that it waits"""
+    pause = 0.0
+    """seconds before each of these"""
 
     def __init__(self) -> None:
         self.received: list[pb.TerminalMessage] = []
@@ -95,6 +99,9 @@ class ScriptedRelay(terminal_pb2_grpc.TerminalServiceServicer):
         if rejected is not None:
             yield batch(pb.RelayMessage(rejected=rejected))
             return
+        for place in range(self.progress, 0, -1):
+            await asyncio.sleep(self.pause)
+            yield batch(pb.RelayMessage(login_progress=pb.LoginProgress(place=place, waiting=9, text=f"{place} of 9")))
         session, greeting = self.admit(request)
         yield greeting
         reader = asyncio.get_running_loop().create_task(self.read(request_iterator, session), name="scripted-reader")

@@ -60,6 +60,21 @@ async def test_login_sends_the_collected_bytes_unchanged(
     assert (info.counter.capabilities, info.counter.not_offered) == (("orders", "queries"), ("qry_offset_setting",))
 
 
+async def test_a_login_that_waits_says_so_and_is_given_the_time(
+    relay: ScriptedRelay, connect: Connect, collected: Collected
+) -> None:
+    """The relay's words are a status; each begins the deadline anew."""
+    relay.progress, relay.pause = 4, 0.5
+    terminal = connect(deadlines=Deadlines(login_seconds=1.2))
+    statuses = terminal.statuses()
+
+    await terminal.login(*LOGIN, collected)
+
+    heard = [(await anext(statuses)).reason for _ in range(4)]
+    assert heard == ["4 of 9", "3 of 9", "2 of 9", "1 of 9"]
+    assert relay.logins[0].wants_progress
+
+
 async def test_what_the_counter_wants_is_collected_for_the_login(
     relay: ScriptedRelay, connect: Connect, collected: Collected, tmp_path: Path
 ) -> None:

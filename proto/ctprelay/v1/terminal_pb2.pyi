@@ -71,7 +71,7 @@ class RelayBatch(_message.Message):
     def __init__(self, messages: _Optional[_Iterable[_Union[RelayMessage, _Mapping]]] = ...) -> None: ...
 
 class RelayMessage(_message.Message):
-    __slots__ = ("sequence", "challenge", "logged_in", "rejected", "call_result", "event", "status", "goodbye", "leave_notice", "native_error")
+    __slots__ = ("sequence", "challenge", "logged_in", "rejected", "call_result", "event", "status", "goodbye", "leave_notice", "login_progress", "native_error")
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     CHALLENGE_FIELD_NUMBER: _ClassVar[int]
     LOGGED_IN_FIELD_NUMBER: _ClassVar[int]
@@ -81,6 +81,7 @@ class RelayMessage(_message.Message):
     STATUS_FIELD_NUMBER: _ClassVar[int]
     GOODBYE_FIELD_NUMBER: _ClassVar[int]
     LEAVE_NOTICE_FIELD_NUMBER: _ClassVar[int]
+    LOGIN_PROGRESS_FIELD_NUMBER: _ClassVar[int]
     NATIVE_ERROR_FIELD_NUMBER: _ClassVar[int]
     sequence: int
     challenge: Challenge
@@ -91,8 +92,9 @@ class RelayMessage(_message.Message):
     status: SessionStatus
     goodbye: Goodbye
     leave_notice: LeaveNotice
+    login_progress: LoginProgress
     native_error: NativeError
-    def __init__(self, sequence: _Optional[int] = ..., challenge: _Optional[_Union[Challenge, _Mapping]] = ..., logged_in: _Optional[_Union[LoggedIn, _Mapping]] = ..., rejected: _Optional[_Union[Rejected, _Mapping]] = ..., call_result: _Optional[_Union[CallResult, _Mapping]] = ..., event: _Optional[_Union[_events_pb2.Event, _Mapping]] = ..., status: _Optional[_Union[SessionStatus, _Mapping]] = ..., goodbye: _Optional[_Union[Goodbye, _Mapping]] = ..., leave_notice: _Optional[_Union[LeaveNotice, _Mapping]] = ..., native_error: _Optional[_Union[NativeError, _Mapping]] = ...) -> None: ...
+    def __init__(self, sequence: _Optional[int] = ..., challenge: _Optional[_Union[Challenge, _Mapping]] = ..., logged_in: _Optional[_Union[LoggedIn, _Mapping]] = ..., rejected: _Optional[_Union[Rejected, _Mapping]] = ..., call_result: _Optional[_Union[CallResult, _Mapping]] = ..., event: _Optional[_Union[_events_pb2.Event, _Mapping]] = ..., status: _Optional[_Union[SessionStatus, _Mapping]] = ..., goodbye: _Optional[_Union[Goodbye, _Mapping]] = ..., leave_notice: _Optional[_Union[LeaveNotice, _Mapping]] = ..., login_progress: _Optional[_Union[LoginProgress, _Mapping]] = ..., native_error: _Optional[_Union[NativeError, _Mapping]] = ...) -> None: ...
 
 class NativeError(_message.Message):
     __slots__ = ("code", "text", "level")
@@ -146,6 +148,16 @@ class PasswordProof(_message.Message):
     proof: bytes
     def __init__(self, nonce: _Optional[bytes] = ..., proof: _Optional[bytes] = ...) -> None: ...
 
+class LoginProgress(_message.Message):
+    __slots__ = ("place", "waiting", "text")
+    PLACE_FIELD_NUMBER: _ClassVar[int]
+    WAITING_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    place: int
+    waiting: int
+    text: str
+    def __init__(self, place: _Optional[int] = ..., waiting: _Optional[int] = ..., text: _Optional[str] = ...) -> None: ...
+
 class WantedInfo(_message.Message):
     __slots__ = ("kind", "required", "encoding", "shortest", "longest")
     KIND_FIELD_NUMBER: _ClassVar[int]
@@ -177,7 +189,7 @@ class CollectedInfo(_message.Message):
     def __init__(self, kind: _Optional[str] = ..., info: _Optional[bytes] = ..., length: _Optional[int] = ..., return_code: _Optional[int] = ..., completeness: _Optional[bytes] = ..., collector_version: _Optional[str] = ...) -> None: ...
 
 class Login(_message.Message):
-    __slots__ = ("auth_info", "broker_id", "investor_id", "password", "system_info", "system_info_length", "collector_code", "collector_version", "mac_address", "login_remark", "confirm_settlement", "report_kind", "one_time_password", "start_from", "collected", "password_proof")
+    __slots__ = ("auth_info", "broker_id", "investor_id", "password", "system_info", "system_info_length", "collector_code", "collector_version", "mac_address", "login_remark", "confirm_settlement", "report_kind", "one_time_password", "start_from", "collected", "password_proof", "wants_progress")
     AUTH_INFO_FIELD_NUMBER: _ClassVar[int]
     BROKER_ID_FIELD_NUMBER: _ClassVar[int]
     INVESTOR_ID_FIELD_NUMBER: _ClassVar[int]
@@ -194,6 +206,7 @@ class Login(_message.Message):
     START_FROM_FIELD_NUMBER: _ClassVar[int]
     COLLECTED_FIELD_NUMBER: _ClassVar[int]
     PASSWORD_PROOF_FIELD_NUMBER: _ClassVar[int]
+    WANTS_PROGRESS_FIELD_NUMBER: _ClassVar[int]
     auth_info: bytes
     broker_id: str
     investor_id: str
@@ -210,7 +223,8 @@ class Login(_message.Message):
     start_from: StartFrom
     collected: _containers.RepeatedCompositeFieldContainer[CollectedInfo]
     password_proof: PasswordProof
-    def __init__(self, auth_info: _Optional[bytes] = ..., broker_id: _Optional[str] = ..., investor_id: _Optional[str] = ..., password: _Optional[str] = ..., system_info: _Optional[bytes] = ..., system_info_length: _Optional[int] = ..., collector_code: _Optional[int] = ..., collector_version: _Optional[str] = ..., mac_address: _Optional[str] = ..., login_remark: _Optional[str] = ..., confirm_settlement: _Optional[bool] = ..., report_kind: _Optional[_Union[ReportKind, str]] = ..., one_time_password: _Optional[str] = ..., start_from: _Optional[_Union[StartFrom, str]] = ..., collected: _Optional[_Iterable[_Union[CollectedInfo, _Mapping]]] = ..., password_proof: _Optional[_Union[PasswordProof, _Mapping]] = ...) -> None: ...
+    wants_progress: bool
+    def __init__(self, auth_info: _Optional[bytes] = ..., broker_id: _Optional[str] = ..., investor_id: _Optional[str] = ..., password: _Optional[str] = ..., system_info: _Optional[bytes] = ..., system_info_length: _Optional[int] = ..., collector_code: _Optional[int] = ..., collector_version: _Optional[str] = ..., mac_address: _Optional[str] = ..., login_remark: _Optional[str] = ..., confirm_settlement: _Optional[bool] = ..., report_kind: _Optional[_Union[ReportKind, str]] = ..., one_time_password: _Optional[str] = ..., start_from: _Optional[_Union[StartFrom, str]] = ..., collected: _Optional[_Iterable[_Union[CollectedInfo, _Mapping]]] = ..., password_proof: _Optional[_Union[PasswordProof, _Mapping]] = ..., wants_progress: _Optional[bool] = ...) -> None: ...
 
 class LoggedIn(_message.Message):
     __slots__ = ("broker_id", "investor_id", "trading_day", "login_time", "front_id", "session_id", "max_order_ref", "mode", "relay_app_type", "resume_token", "linger_seconds", "must_change_password", "advice", "report_return_code", "system_name", "resumed", "lost_history", "settlement_confirmation", "settlement_error_id", "counter", "market_data", "relay_proof")

@@ -7,7 +7,15 @@ import asyncio
 import pytest
 
 from relay.admission.login_attempts import AttemptLimit, LoginAttempts, Subject, Who
-from relay.admission.login_turns import AT_ONCE, AT_ONCE_HERE, MOST_WAITING, PATIENCE_SECONDS, LoginTurns
+from relay.admission.login_turns import (
+    AT_ONCE,
+    AT_ONCE_HERE,
+    MOST_WAITING,
+    PATIENCE_SECONDS,
+    TOLD_EVERY_SECONDS,
+    LoginTurns,
+    OnWait,
+)
 from relay.refusals.refusal import Refused
 from tests.relay.hand_loop import HandLoop, settled
 
@@ -31,6 +39,8 @@ class Room:
         self.begun: list[str] = []
         self.refused: list[str] = []
         self.tasks: dict[str, asyncio.Task[None]] = {}
+        self.on_wait: OnWait | None = None
+        """of those that come from now on"""
         self._ends: dict[str, asyncio.Event] = {}
 
     async def comes(self, name: str, place: str, app_id: str = "a", *, known: bool = False, investor: str = "") -> None:
@@ -41,7 +51,7 @@ class Room:
 
     async def _log_in(self, name: str, who: Who, known: bool) -> None:
         try:
-            async with self.turns.turn(who, known=known):
+            async with self.turns.turn(who, known=known, on_wait=self.on_wait):
                 self.begun.append(name)
                 await self._ends[name].wait()
         except Refused as refused:
@@ -300,4 +310,36 @@ async def test_a_login_that_goes_away_leaves_its_turn(moment: str) -> None:
     await room.ends("first")
 
     assert room.begun[-1] == "next"
+    await room.over()
+
+
+async def test_of_one_place_all_are_served_in_the_order_in_which_they_came() -> None:
+    """A thousand that come back together, each an investor of its own."""
+    room = Room()
+    names = [f"{number:04}" for number in range(1000)]
+    for name in names:
+        await room.comes(name, "198.51.100.7", known=True)
+
+    for name in names:
+        await room.ends(name)
+
+    assert room.begun == names
+    await room.over()
+
+
+async def test_who_waits_hears_the_place_and_how_many_wait() -> None:
+    """Every two seconds until the login begins; who begins at once, or does not ask, hears nothing."""
+    room, heard = Room(), [[], [], []]  # type: ignore[var-annotated]
+    room.turns.room = lambda: 2
+    for number, told in enumerate(heard):
+        room.on_wait = lambda place, waiting, told=told: told.append((place, waiting))
+        await room.comes(f"{number}", "198.51.100.7", known=True)
+    room.on_wait = None
+    await room.comes("silent", "198.51.100.7", known=True)
+
+    await room.loop.move(TOLD_EVERY_SECONDS)
+    await room.ends("0")
+    await room.loop.move(TOLD_EVERY_SECONDS)
+
+    assert heard == [[], [(1, 3)], [(2, 3), (1, 2)]]
     await room.over()

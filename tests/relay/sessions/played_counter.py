@@ -12,6 +12,7 @@ from typing import Any
 from ctprelay.ctp.v1 import requests_pb2 as requests
 from ctprelay.v1 import terminal_pb2 as pb
 from relay.admission.admission import Applicant, Proof
+from relay.admission.login_turns import OnWait
 from relay.admission.origin.trusted_proxies import Origin
 from relay.counter.collected import CTP_WANTED, WantedInfo
 from relay.counter.port import (
@@ -165,6 +166,8 @@ class OpenDoor:
         """what is wrong with the terminal or the login itself"""
         self.turns: asyncio.Event | None = None
         """when set to an event, logins wait for it before they have a place"""
+        self.on_waits: list[OnWait | None] = []
+        """of all logins that came to their turn"""
         self.ledger_away = False
         self.told: list[str] = []
         self.applicants: list[Applicant] = []
@@ -192,7 +195,8 @@ class OpenDoor:
         refuse(self.not_read)
 
     @asynccontextmanager
-    async def turn(self, _: Applicant) -> AsyncIterator[None]:
+    async def turn(self, applicant: Applicant) -> AsyncIterator[None]:
+        self.on_waits.append(applicant.on_wait)
         if self.turns is not None:
             await self.turns.wait()
         yield

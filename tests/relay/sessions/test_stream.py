@@ -244,6 +244,27 @@ async def test_it_is_said_that_a_terminal_is_proved_before_anything_is_asked_of_
         await talk.stream.ended()
 
 
+@pytest.mark.parametrize("asks", [True, False])
+async def test_a_login_that_waits_hears_where_it_stands_if_it_asks(house: House, asks: bool) -> None:
+    """Terminals of before do not know the message, so none of them gets it."""
+    talk, house.door.turns = Talk(house), asyncio.Event()
+    login = pb.TerminalMessage(login=pb.Login(broker_id=BROKER, investor_id="100001", wants_progress=asks))
+    await talk.says(HELLO)
+    entering = asyncio.ensure_future(talk.stream.receive(login))
+    await settled()
+
+    for on_wait in house.door.on_waits:
+        if on_wait is not None:
+            on_wait(3, 40)
+    heard = await read(talk.stream.outbox)
+    house.door.turns.set()
+    await entering
+
+    assert [(one.login_progress.place, one.login_progress.waiting) for one in heard] == ([(3, 40)] if asks else [])
+    assert all("第 3 位" in one.login_progress.text and "3 of 40" in one.login_progress.text for one in heard)
+    await talk.stream.ended()
+
+
 async def test_a_broken_stream_leaves_the_session_for_a_resume_on_another(house: House) -> None:
     """Within the linger time, with nothing lost."""
     HandLoop()
