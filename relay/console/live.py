@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -75,8 +76,14 @@ class WatchedRelay:
             "why": self.why,
             "asked_at": self.asked_at,
             "since": self.since,
-            "status": self.status,
+            "status": _strict(self.status),
         }
+
+
+def _strict(status: Mapping[str, Any]) -> Mapping[str, Any]:
+    """JSON has no NaN, which a figure is that is not known: it is left out."""
+    figures = [row for row in status.get("figures", ()) if math.isfinite(float(row.get("value", 0)))]
+    return {**status, "figures": figures} if status else status
 
 
 class Live:

@@ -69,7 +69,9 @@ async def pages_of(relay: RelayProcess, session: str = "") -> dict[str, str]:
             for page in PAGES:
                 path = page.path.format(relay=name, session=session or "none", sequence="1")
                 if "GET" in page.methods and page.name not in _LIVE:
-                    found[f"{language} {path}"] = (await browser.get(path)).text
+                    answer = await browser.get(path)
+                    assert answer.status_code < 500, (language, path)
+                    found[f"{language} {path}"] = answer.text
             for path in _ENTRY.findall(found[f"{language} /ledger"])[:MOST_ENTRIES]:
                 found[f"{language} {path}"] = (await browser.get(html.unescape(path))).text
     return found

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import html
+import json
+import math
 import re
 from typing import Any
 
@@ -308,3 +310,19 @@ def test_an_entry_says_complete_of_ctps_collector_alone(facts: dict[str, Any], s
     words = EntryWords(load_sentences(), Language.ZH)
 
     assert words.line(facts)[-1].endswith(says)
+
+
+async def test_what_is_not_known_is_no_figure_for_scripts(busy: Office) -> None:
+    """A counter that says no time has no offset: NaN is no JSON, and the picture of the moment would be none."""
+    unknown = {"name": "clock_offset_seconds", "value": math.nan, "labels": {}, "meaning": ""}
+    busy.relay.answer = {**STATUS, "figures": [*STATUS["figures"], unknown]}
+    await busy.parts.live.look("relay-a")
+    async with busy.signed_in() as browser:
+        answer = await browser.get("/live/now")
+    pictures = busy.parts.live.pictures()
+    _, event = await anext(pictures), await anext(pictures)
+    await pictures.aclose()  # type: ignore[attr-defined]  # a generator
+
+    assert answer.status_code == 200
+    for said in (answer.json(), json.loads(event.split("data: ")[1])):
+        assert [row["name"] for row in said["relays"][0]["status"]["figures"]] == ["verifier_ready"]
