@@ -37,13 +37,13 @@ def counter_lines(offered: terminal_pb2.CounterDescription, reader: Reader) -> I
     if offered.capabilities:
         yield (
             reader("可用业务", "capabilities"),
-            ", ".join(_spoken(word, CAPABILITIES, reader) for word in offered.capabilities),
+            reader("、", ", ").join(_spoken(word, CAPABILITIES, reader) for word in offered.capabilities),
             "",
         )
     if offered.wanted:
-        required = reader("必需", "required")
-        words = (shown(one.kind) + (f" ({required})" if one.required else "") for one in offered.wanted)
-        yield reader("要求采集", "collected info"), ", ".join(words), ""
+        required = reader("（必需）", " (required)")
+        words = (shown(one.kind) + (required if one.required else "") for one in offered.wanted)
+        yield reader("要求采集", "collected info"), reader("、", ", ").join(words), ""
 
 
 def _spoken(word: str, chinese: Mapping[str, str], reader: Reader) -> str:

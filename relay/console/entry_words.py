@@ -202,7 +202,8 @@ class EntryWords:
         )
         of_ctp = facts.get("system_info_length") != 0
         said = [self.collected(facts.get("collector_code", 0))] if of_ctp else []
-        return self.say("look.and").join(said + ([f"{self.say('fact.reported')} {', '.join(kinds)}"] if kinds else []))
+        together = self.say("look.and").join
+        return together(said + ([f"{self.say('fact.reported')} {together(kinds)}"] if kinds else []))
 
     def refusal(self, facts: Mapping[str, Any]) -> tuple[str, str]:
         """What happened and what to do. What was said at the time goes before what the tables say today."""

@@ -336,23 +336,24 @@ def _relay(relay: WatchedRelay, looked: Looked) -> RelayShown:
 def _offered(offered: Mapping[str, Any], looked: Looked) -> Iterable[str]:
     """What stands behind the relay: product, exchanges and boards, levels of login, what may be done, what is collected."""
     say, chinese = looked.say, looked.language is Language.ZH
+    together = say("look.and").join
     yield " ".join(str(offered[name]) for name in ("system", "version", "product") if offered.get(name))
     exchanges = [_exchange(one, looked) for one in offered.get("exchanges", [])]
     if exchanges:
-        yield f"{say('overview.exchanges')} {', '.join(exchanges)}"
+        yield f"{say('overview.exchanges')} {together(exchanges)}"
     names = description_words.LEVELS if chinese else {}
     levels = [
         f"{names.get(one['name'], one['name'])} {'✓' if one.get('up') else '✗'}" for one in offered.get("levels", [])
     ]
     if levels:
-        yield f"{say('overview.levels')} {', '.join(levels)}"
+        yield f"{say('overview.levels')} {together(levels)}"
     if offered.get("capabilities"):
         names = description_words.CAPABILITIES if chinese else {}
         words = (names.get(word, word) for word in offered["capabilities"])
-        yield f"{say('overview.capabilities')} {', '.join(words)}"
+        yield f"{say('overview.capabilities')} {together(words)}"
     wanted = [str(one["kind"]) for one in offered.get("wanted", [])]
     if wanted:
-        yield f"{say('overview.wanted')} {', '.join(wanted)}"
+        yield f"{say('overview.wanted')} {together(wanted)}"
 
 
 def _exchange(one: Mapping[str, Any], looked: Looked) -> str:

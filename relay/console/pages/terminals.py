@@ -100,7 +100,7 @@ def _report(visit: Visit, row: Mapping[str, Any], shown: TerminalShown) -> list[
 def _collected(visit: Visit, row: Mapping[str, Any], shown: TerminalShown) -> list[tuple[str, str]]:
     code = f"{int(row.get('collector_code', 0)):#x}" if shown.of_ctp else ""
     facts = [
-        (visit.say("terminal.collected_kinds"), ", ".join(shown.collected)),
+        (visit.say("terminal.collected_kinds"), visit.say("look.and").join(shown.collected)),
         (visit.say("terminal.collector_code"), code),
         (visit.say("terminal.collector_version"), str(row.get("collector_version", ""))),
         (visit.say("terminal.client_version"), str(row.get("client_version", ""))),

@@ -39,7 +39,7 @@ def test_a_counter_is_described_in_both_languages() -> None:
         ("交易所与板块", "NEEQ=2(N0,N1)  未对应=3  未对应=35  SHFE(期货)"),
         ("登录层次", "连接 通  操作员 断"),
         ("可用业务", "查询"),
-        ("要求采集", "hundsun (必需), ctp"),
+        ("要求采集", "hundsun（必需）、ctp"),
     ]
 
 

@@ -70,9 +70,9 @@ async def test_the_overview_says_what_happened_today(busy: Office) -> None:
     assert "SHA-256 5f5f5f5f5f5f5f5f…" in words
     for said in (
         "cts 1 RootNet 5",
-        "交易所 SHFE=S(期货), 未对应=E, 未对应=G",
-        "登录层次 连接 ✓, 操作员 ✗",
-        "可用业务 报单, 查询",
+        "交易所 SHFE=S(期货)、未对应=E、未对应=G",
+        "登录层次 连接 ✓、操作员 ✗",
+        "可用业务 报单、查询",
     ):
         assert said in words, said
     assert "要求采集 cts:*" in words
@@ -289,7 +289,7 @@ async def test_what_another_collector_gave_is_not_judged_by_ctps(busy: Office) -
         of_cts = await words_at(browser, "/terminals/relay-a/77aa01cd")
         table = await words_at(browser, "/terminals")
 
-    assert "种类 ctp, hundsun 采集库返回值 0x140" in of_ctp
+    assert "种类 ctp、hundsun 采集库返回值 0x140" in of_ctp
     assert "种类 cts:demo" in of_cts
     assert "采集库返回值" not in of_cts
     assert "完整 " not in of_cts.replace("是否完整", "")
