@@ -50,6 +50,8 @@ async def console_here(relay: RelayProcess) -> AsyncIterator[Browser]:
     app = make_application(parts)
     try:
         async with app.router.lifespan_context(app):
+            for one in parts.live.watched:
+                await parts.live.look(one.name)  # so that the first page has its answer
             transport = httpx.ASGITransport(app, client=("192.0.2.7", 40_000))
             async with httpx.AsyncClient(transport=transport, base_url=BASE) as client:
                 browser = Browser(client)
