@@ -1,7 +1,7 @@
 # The two commands: make demo, make test. `make` alone lists the rest.
 # The virtual environment and what the machine lacks are made by scripts/set-up; it is silent when there is nothing to do.
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-json test contract-tts soak fuzz check fix gen bench attack docs console-pictures wheels pythons deb deploy-test manual-test integrations-test languages-test vnpy-bench vnpy-picture sbom audit up set-up
+.PHONY: help demo demo-json test contract-tts soak simulate fuzz check fix gen bench attack docs console-pictures wheels pythons deb deploy-test manual-test integrations-test languages-test vnpy-bench vnpy-picture sbom audit up set-up
 
 # What is compiled once stays compiled: the tests start hundreds of processes, and images often switch this off.
 export PYTHONDONTWRITEBYTECODE =
@@ -13,6 +13,7 @@ JOBS ?= 3
 STEPS ?= 10000
 INPUTS ?= 1000000
 TARGET ?=
+ARGS ?=
 SEED ?= 1
 
 help: ## list the commands
@@ -41,6 +42,10 @@ contract-tts: ## the contract suite once more, the relay on openctp-tts instead 
 soak: ## random histories of the whole relay, both modes; STEPS=100000 SEED=2 for more or other ones
 	@scripts/set-up test
 	@$(BIN)/python -m tests.stateful --steps $(STEPS) --seed $(SEED)
+
+simulate: ## a trading day of the whole relay on a clock that jumps, from a seed; SEED=7, and ARGS="--terminals 200 --days 5 --hours 24" for a week
+	@scripts/set-up test
+	@$(BIN)/python -m simulation --seed $(SEED) $(ARGS)
 
 fuzz: ## hostile inputs to everything that parses, guided by coverage; INPUTS=100000 TARGET=peers SEED=2
 	@scripts/set-up test

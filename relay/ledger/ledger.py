@@ -238,10 +238,13 @@ class Ledger:
 
     def _write(self) -> None:
         while (group := self._next_group()) is not None:
-            if group or self._spool:
-                self._keep(group)
-            self._say_caught_up(self._lines.settled())
-            self._take_overflow()  # afterwards: what waited in the queue came before what it had no room for
+            self._write_group(group)
+
+    def _write_group(self, group: list[_WaitingEntry]) -> None:
+        if group or self._spool:
+            self._keep(group)
+        self._say_caught_up(self._lines.settled())
+        self._take_overflow()  # afterwards: what waited in the queue came before what it had no room for
 
     def _next_group(self) -> list[_WaitingEntry] | None:
         """The entries to commit together; none where it is time to catch up; None when the ledger closes."""

@@ -43,6 +43,7 @@ class Outbox:
         if self._bytes > self._limit:
             self.overrun.set()
             self._waiting.clear()
+            self._bytes = 0
             self.close(SLOW_READER)
         self._ready.set()
 
@@ -52,6 +53,7 @@ class Outbox:
             return
         if ending is not None:
             self._waiting.append(frames.goodbye(ending))
+            self._bytes += len(self._waiting[-1])
         self.closed = True
         self.over.set()
         self._ready.set()

@@ -7,7 +7,7 @@ import asyncio
 from ctprelay.v1 import terminal_pb2 as pb
 from relay.sessions import frames
 from relay.sessions.endings import Ending, EndKind
-from relay.sessions.outbox import Outbox
+from relay.sessions.outbox import SLOW_READER, Outbox
 
 
 def message(number: int, size: int = 0) -> bytes:
@@ -57,6 +57,18 @@ async def test_a_terminal_that_does_not_read_is_told_and_cut_at_the_limit() -> N
     messages = await drained(outbox)
 
     assert [m.goodbye.kind for m in messages] == [pb.Goodbye.KIND_SLOW_READER]
+
+
+async def test_what_waits_is_counted_as_it_is_through_an_overrun() -> None:
+    """The figure is what a person sees of a queue: after the overrun the goodbye alone, after it nothing."""
+    outbox = Outbox(limit=1000)
+    for number in range(1, 20):
+        outbox.put(message(number, size=100))
+    goodbye = frames.goodbye(SLOW_READER)
+
+    assert outbox.waiting == (1, len(goodbye))
+    await drained(outbox)
+    assert outbox.waiting == (0, 0)
 
 
 async def test_after_the_end_nothing_is_taken_any_more() -> None:

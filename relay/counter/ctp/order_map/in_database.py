@@ -239,15 +239,18 @@ class OrdersInDatabase:
 
     def _run(self) -> None:
         while (group := self._next_group()) is not None:
-            try:
-                with writing(self._engine) as connection:
-                    answers = self._carry_out(connection, group)
-            except Exception as error:  # noqa: BLE001 - every question must be answered, and the thread must go on
-                self._failed(group, error)
-            else:
-                self._succeeded(group)
-                for question, answer in answers:
-                    _settle(question.done, answer)
+            self._do(group)
+
+    def _do(self, group: Sequence[_Item]) -> None:
+        try:
+            with writing(self._engine) as connection:
+                answers = self._carry_out(connection, group)
+        except Exception as error:  # noqa: BLE001 - every question must be answered, and the thread must go on
+            self._failed(group, error)
+        else:
+            self._succeeded(group)
+            for question, answer in answers:
+                _settle(question.done, answer)
 
     def _next_group(self) -> list[_Item] | None:
         """What to do together, still in the queue; waits for some. Empty: only look whether the database is back."""
