@@ -81,6 +81,9 @@ class _OpenDoor:
     async def prove(self, app_id: str, _challenge: bytes, _answer: bytes) -> Terminal:
         return Terminal(app_id, "", frozenset(Mode), enabled=True, created_at="", rotated_at="")
 
+    def password_offer(self) -> None:
+        """Passwords come as they are."""
+
     async def prove_for_resume(self, _: Proof) -> None:
         """It is believed."""
 
