@@ -48,7 +48,7 @@ from relay.sessions.journal import Journal
 from relay.sessions.refused_streams import RefusedStreams
 from relay.sessions.sessions import SessionLimits, Sessions
 from relay.sessions.stream import StreamSettings, TerminalStream
-from simulation.pipe import Pipe
+from simulation.slow_way import SlowWay
 from simulation.storage import Disk, FailingOrderMap, FailingSpool, SharedDatabase, SteppedLedger, SteppedOrders
 from simulation.structs import BROKER, CATALOG, OPERATOR, OWNERSHIP, SCOPES
 from simulation.virtual_loop import PROCESS, VirtualLoop
@@ -62,7 +62,7 @@ _NUMBERS = itertools.count
 
 
 @dataclass(eq=False)
-class Slot:
+class ProcessPlace:
     """What a relay has on disk, whichever process runs it."""
 
     name: str
@@ -121,14 +121,14 @@ class _NoneDisabled:
 class RelayProcess:
     """A process: everything in it is made in its context."""
 
-    def __init__(self, slot: Slot, database: SharedDatabase, mode: Mode) -> None:
+    def __init__(self, slot: ProcessPlace, database: SharedDatabase, mode: Mode) -> None:
         self.slot, self._database, self.mode = slot, database, mode
         self.chain = slot.name
         self.killed = False
         self.loop = cast("VirtualLoop", asyncio.get_running_loop())
         self.context = contextvars.copy_context()
         self.context.run(PROCESS.set, self)
-        self.lines: list[Line] = []
+        self.lines: list[PlayedLine] = []
         self.trades_given: dict[str, float] = {}
         """when its APIs said a trade first"""
         self.context.copy().run(self._compose)
@@ -216,7 +216,7 @@ class RelayProcess:
 class _GrpcContext:
     """What `TerminalService._converse` asks of gRPC's context."""
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, line: PlayedLine) -> None:
         self._line = line
 
     def auth_context(self) -> dict[str, Any]:
@@ -232,14 +232,16 @@ class _GrpcContext:
         raise grpc.aio.AbortError
 
 
-class Line:
+class PlayedLine:
     """One stream between a terminal and a process."""
 
-    def __init__(self, process: RelayProcess, host: int, hears: Callable[[Line, bytes | None], None]) -> None:
+    def __init__(self, process: RelayProcess, host: int, hears: Callable[[PlayedLine, bytes | None], None]) -> None:
         """`hears` gets every batch, and None when the stream is over."""
         self.process, self.latency, self.is_gone = process, 0.001, False
-        self.up: Pipe[bytes | None] = Pipe(process.loop, contextvars.copy_context(), lambda batch: hears(self, batch))
-        self._down: Pipe[pb.TerminalMessage | None] = Pipe(process.loop, process.context, self._arrived)
+        self.up: SlowWay[bytes | None] = SlowWay(
+            process.loop, contextvars.copy_context(), lambda batch: hears(self, batch)
+        )
+        self._down: SlowWay[pb.TerminalMessage | None] = SlowWay(process.loop, process.context, self._arrived)
         self._messages: list[pb.TerminalMessage | None] = []
         self._came, self.reading = asyncio.Event(), asyncio.Event()
         self.reading.set()

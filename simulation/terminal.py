@@ -17,7 +17,7 @@ from ctprelay.ctp.v1 import events_pb2
 from ctprelay.ctp.v1.requests_pb2 import Request
 from ctprelay.v1 import terminal_pb2 as pb
 from simulation.matching import OVER, MatchedOrder
-from simulation.process import LINGER_SECONDS, Line, RelayProcess
+from simulation.process import LINGER_SECONDS, PlayedLine, RelayProcess
 from simulation.rules import Rules
 from simulation.structs import BROKER, CATALOG, EXCHANGE, packed
 
@@ -26,7 +26,7 @@ _SECONDS_FOR_RESULT = 120.0
 """beyond every deadline of the relay's that a call may have"""
 
 
-class Surroundings(Protocol):
+class AroundTerminal(Protocol):
     """What a terminal finds around it."""
 
     rules: Rules
@@ -51,7 +51,7 @@ class Surroundings(Protocol):
 
 
 @dataclass
-class KnownOrder:
+class OrderSeen:
     """What one session of a terminal knows of an order."""
 
     tag: int
@@ -63,7 +63,7 @@ class KnownOrder:
 
 
 @dataclass
-class Seen:
+class SessionSeen:
     """What a terminal knows of its session."""
 
     token: bytes = b""
@@ -72,7 +72,7 @@ class Seen:
     is_live: bool = False
     is_whole: bool = True
     """whether the relay claims that nothing of the day is missing"""
-    orders: dict[int, KnownOrder] = field(default_factory=dict)
+    orders: dict[int, OrderSeen] = field(default_factory=dict)
     results: set[int] = field(default_factory=set)
     """request ids of calls that have theirs; one that was under way when the stream broke may come on the next"""
 
@@ -90,13 +90,13 @@ class CallUnderWay:
 class PlannedTerminal:
     """One terminal."""
 
-    def __init__(self, number: int, investor: str, around: Surroundings, seed: int) -> None:
+    def __init__(self, number: int, investor: str, around: AroundTerminal, seed: int) -> None:
         self.number, self.investor, self._around = number, investor, around
         self._dice = random.Random(f"{seed}/terminal/{number}")
         self.place = number % 2
         self._from_now = number % 5 == 4
-        self.line: Line | None = None
-        self.seen = Seen()
+        self.line: PlayedLine | None = None
+        self.seen = SessionSeen()
         self.open_calls: dict[int, CallUnderWay] = {}
         self._unsure: list[CallUnderWay] = []
         """keys that were sent, and their results not read"""
@@ -149,7 +149,7 @@ class PlannedTerminal:
             self._may_move()
             self._soon(self._dice.uniform(1.0, 5.0) if self._around.is_open else self._dice.uniform(60.0, 300.0))
             return
-        self.line = Line(process, self.number, self._hears)
+        self.line = PlayedLine(process, self.number, self._hears)
         self.line.say(pb.TerminalMessage(hello=pb.Hello(protocol=1, app_id="terminal_1.0", client_version="1")))
 
     def _may_move(self) -> None:
@@ -158,7 +158,7 @@ class PlannedTerminal:
 
     def move(self) -> None:
         """It goes to the other process from its next login on."""
-        self.place, self.seen = 1 - self.place, Seen()
+        self.place, self.seen = 1 - self.place, SessionSeen()
 
     def slow(self, seconds: float) -> None:
         """It reads nothing for a while."""
@@ -233,7 +233,7 @@ class PlannedTerminal:
 
     # What it hears -----------------------------------------------------------------------------------------------
 
-    def _hears(self, line: Line, batch: bytes | None) -> None:
+    def _hears(self, line: PlayedLine, batch: bytes | None) -> None:
         if line is not self.line:
             return
         if batch is None:
@@ -272,7 +272,7 @@ class PlannedTerminal:
             asked = pb.Resume(resume_token=self.seen.token, after_sequence=self.seen.last, auth_info=b"proof")
             self.line.say(pb.TerminalMessage(resume=asked))
             return
-        self.seen = Seen(is_whole=not self._from_now)
+        self.seen = SessionSeen(is_whole=not self._from_now)
         self._logins += 1
         login = pb.Login(auth_info=b"proof", broker_id=BROKER, investor_id=self.investor, password="secret")  # noqa: S106
         login.system_info = f"{self.number}/{self._logins}/".encode().ljust(264, b"\x01")
@@ -314,13 +314,13 @@ class PlannedTerminal:
             self.seen.day = status.trading_day
 
     def _rejected(self, _: pb.Rejected) -> None:
-        self.seen, self._refused = Seen(), True
+        self.seen, self._refused = SessionSeen(), True
         self._may_move()
 
     def _ended(self, goodbye: pb.Goodbye) -> None:
         resumable = {pb.Goodbye.KIND_SLOW_READER, pb.Goodbye.KIND_TAKEN_OVER, pb.Goodbye.KIND_STREAM_FAULT}
         if goodbye.kind not in resumable:
-            self.seen = Seen()
+            self.seen = SessionSeen()
 
     def _event(self, event: events_pb2.Event) -> None:
         match event.WhichOneof("body"):
@@ -340,7 +340,7 @@ class PlannedTerminal:
         self._around.rules.hold("own_only", what, is_so=investor == self.investor)
 
     def _state(self, state: Any) -> None:
-        order = self.seen.orders.setdefault(int(state.limit_price), KnownOrder(int(state.limit_price)))
+        order = self.seen.orders.setdefault(int(state.limit_price), OrderSeen(int(state.limit_price)))
         status = chr(state.order_status)
         goes_on = state.volume_traded >= order.traded and (order.status not in OVER or status == order.status)
         what = f"terminal {self.number}: order {order.tag} is {status} with {state.volume_traded}"
@@ -350,7 +350,7 @@ class PlannedTerminal:
         order.name = state.front_id, state.session_id, state.order_ref
 
     def _trade(self, trade: Any) -> None:
-        order = self.seen.orders.setdefault(int(trade.price), KnownOrder(int(trade.price)))
+        order = self.seen.orders.setdefault(int(trade.price), OrderSeen(int(trade.price)))
         what = f"terminal {self.number}: trade {trade.trade_id}"
         self._around.rules.hold("in_order", f"{what} comes twice", is_so=trade.trade_id not in order.trades)
         order.trades.add(trade.trade_id)
@@ -369,7 +369,7 @@ class PlannedTerminal:
 
     def must_know(self, order: MatchedOrder) -> None:
         """All is quiet: it knows the order's last state, and all its trades."""
-        known = self.seen.orders.get(order.tag, KnownOrder(order.tag))
+        known = self.seen.orders.get(order.tag, OrderSeen(order.tag))
         knows = (known.status, known.traded, len(known.trades))
         is_so = (order.status, order.traded, len(order.trades))
         what = f"terminal {self.number}: order {order.tag} is {is_so}, known as {knows}"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from ctpabi.api.spi import Put, RawEvent
 from ctpabi.catalog import Method
-from simulation.pipe import Pipe
+from simulation.slow_way import SlowWay
 from simulation.structs import OPERATOR, read, said
 
 if TYPE_CHECKING:
@@ -39,8 +39,8 @@ class VendorApi:
 
     def __init__(self, counter: SeededCounter, process: OwnerProcess, flow_dir: Path, put: Put) -> None:
         self._counter, self.process, self.name = counter, process, flow_dir.name
-        self._down: Pipe[RawEvent] = Pipe(counter.loop, process.context, self._hand_over(put))
-        self._up: Pipe[tuple[int, str, bytes, int]] = Pipe(counter.loop, counter.context, self._arrived)
+        self._down: SlowWay[RawEvent] = SlowWay(counter.loop, process.context, self._hand_over(put))
+        self._up: SlowWay[tuple[int, str, bytes, int]] = SlowWay(counter.loop, counter.context, self._arrived)
         self.epoch = 0
         """which connection it is"""
         self.released = self.connected = self.authenticated = False

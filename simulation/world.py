@@ -10,7 +10,7 @@ from random import Random
 
 from relay.counter.port import Mode
 from simulation.plan import Size
-from simulation.process import JOURNAL_BYTES, JOURNAL_ITEMS, OUTBOX_BYTES, RelayProcess, Slot
+from simulation.process import JOURNAL_BYTES, JOURNAL_ITEMS, OUTBOX_BYTES, ProcessPlace, RelayProcess
 from simulation.rules import Rules
 from simulation.seeded_counter import SeededCounter
 from simulation.storage import SharedDatabase
@@ -34,7 +34,7 @@ class World:
         limits = dice.choice((0, 1, 2)), dice.choice((0, 5, 20, 100))
         self.counter = SeededCounter(seed, self.rules, self.database, limits)
         self.mode = dice.choice((Mode.MANY_TO_ONE, Mode.MANY_TO_ONE, Mode.MANY_TO_MANY))
-        self.slots = [Slot(f"relay-{place}", folder / str(place)) for place in range(2)]
+        self.slots = [ProcessPlace(f"relay-{place}", folder / str(place)) for place in range(2)]
         self.processes: list[RelayProcess | None] = [None, None]
         investors = max(2, size.terminals // 2)
         self.terminals = [

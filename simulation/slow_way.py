@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class Pipe(Generic[T]):
+class SlowWay(Generic[T]):
     """FIFO; `deliver` runs in the receiver's context."""
 
     def __init__(
