@@ -15,6 +15,7 @@ from relay.counter.cts.to_native import page
 from relay.counter.cts.wire import FUTURES, FUTURES_FUNDS, ORDERS, POSITIONS, TRADES, CtsReply, error_of, text_of
 from relay.counter.cts.words import ExchangeLetters
 from relay.counter.translated.native import Row
+from relay.counter.translated.tools import in_slices
 from relay.counter.translated.values import NativeRefused, OrderState, TradeState, Values
 from relay.settings.cts_section import CtsSettings
 
@@ -68,9 +69,9 @@ class AccountQueries:
         about = {"acctId": self._acct_id}
         orders = await self._pages(ORDERS, "orderInfo", {**about, "withdrawFlag": "N"})
         trades = await self._pages(TRADES, "knockInfo", about)
-        states = self._read(orders, self._reader.order, "16011")
+        states = await self._read(orders, self._reader.order, "16011")
         is_whole = len(states) == len(orders) < MOST_PAGES * self._settings.max_rows
-        return states, self._read(trades, self._reader.trade, "16012"), is_whole
+        return states, await self._read(trades, self._reader.trade, "16012"), is_whole
 
     async def order(self, contract: tuple[str, str]) -> OrderState | None:
         """One order, by exchange and number."""
@@ -78,7 +79,7 @@ class AccountQueries:
         letter = self._letters.by_name.get(exchange, "")
         condition = {"acctId": self._acct_id, "exchId": letter, "contractNum": number, "withdrawFlag": "N"}
         rows = await self._rows(ORDERS, "orderInfo", page(ORDERS, condition, 1, self._settings.max_rows))
-        states = self._read(rows, self._reader.order, "16011")
+        states = await self._read(rows, self._reader.order, "16011")
         return next((state for state in states if (state.exchange_id, state.native_id) == contract), None)
 
     async def alive(self) -> None:
@@ -93,17 +94,17 @@ class AccountQueries:
         match method:
             case "ReqQryOrder":
                 rows = await self._pages(ORDERS, "orderInfo", {**about, "withdrawFlag": "N"})
-                return self._read(rows, self._reader.order, "16011")
+                return await self._read(rows, self._reader.order, "16011")
             case "ReqQryTrade":
-                return self._read(await self._pages(TRADES, "knockInfo", about), self._reader.trade, "16012")
+                return await self._read(await self._pages(TRADES, "knockInfo", about), self._reader.trade, "16012")
             case "ReqQryInvestorPosition":
                 who = {**self._who, "TradingDay": trading_day}
                 rows = await self._pages(POSITIONS, "positionInfo", about)
-                parts = self._read(rows, lambda row: self._reader.positions(row, who), "16006")
+                parts = await self._read(rows, lambda row: self._reader.positions(row, who), "16006")
                 return [position for part in parts for position in part]
             case "ReqQryTradingAccount":
                 rows = await self._rows(FUTURES_FUNDS, "acctInfo", self._funds_query())
-                return self._read(rows, lambda row: self._reader.funds(row, self._who, trading_day), "16002")
+                return await self._read(rows, lambda row: self._reader.funds(row, self._who, trading_day), "16002")
             case _:
                 return await self._instruments(letter)
 
@@ -115,7 +116,7 @@ class AccountQueries:
         found: list[Values] = []
         for one in [letter] if letter else list(self._letters.by_letter):
             rows = await self._pages(FUTURES, "futureList", {"exchId": one})
-            found += self._read(rows, self._reader.instrument, "11003")
+            found += await self._read(rows, self._reader.instrument, "11003")
         return found
 
     async def _pages(self, msg_type: int, name: str, condition: dict[str, Any]) -> list[NativeRow]:
@@ -141,9 +142,10 @@ class AccountQueries:
         # Asked for one account, a counter may answer with more, as CTP's does an operator.
         return [row for row in _rows_of(replies, name) if text_of(row, "acctId") in {"", self._acct_id}]
 
-    def _read(self, rows: Sequence[NativeRow], read: Callable[[NativeRow], T], of: str) -> list[T]:
+    async def _read(self, rows: Sequence[NativeRow], read: Callable[[NativeRow], T], of: str) -> list[T]:
+        """In slices, between which others have their turn: a day may have thousands."""
         found: list[T] = []
-        for row in rows:
+        async for row in in_slices(rows):
             try:
                 found.append(read(row))
             except UnreadableRow as error:

@@ -14,6 +14,7 @@ import pytest
 from ctprelay.ctp.v1 import events_pb2, requests_pb2
 from ctprelay.ctp.v1 import structs_pb2 as ctp
 from relay.counter.cts.account import RootNetAccount
+from relay.counter.cts.from_native import RowReader
 from relay.counter.port import CounterEvent, CounterLink, Mode
 from relay.counter.translated.book import AccountBook, Notice
 from relay.counter.translated.events import EventMaker
@@ -92,8 +93,8 @@ def made_events(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 @pytest.fixture
 async def orders_of_turns(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Counter[int]]:
-    """How many orders went into a book between two turns of the loop, by the number of the turn."""
-    turns, kept, order = itertools.count(), Counter[int](), AccountBook.order
+    """How many orders were read or went into a book between two turns of the loop, by the number of the turn."""
+    turns, kept, order, read = itertools.count(), Counter[int](), AccountBook.order, RowReader.order
     turn = next(turns)
 
     async def count() -> None:
@@ -106,7 +107,12 @@ async def orders_of_turns(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Coun
         kept[turn] += 1
         return order(self, state)
 
+    def read_one(self: RowReader, row: Mapping[str, Any]) -> OrderState:
+        kept[turn] += 1
+        return read(self, row)
+
     monkeypatch.setattr(AccountBook, "order", ordered)
+    monkeypatch.setattr(RowReader, "order", read_one)
     counting = asyncio.get_running_loop().create_task(count())
     yield kept
     counting.cancel()
@@ -125,7 +131,7 @@ async def test_a_day_of_thousands_comes_whole_and_in_order(
         await link.detach("left")
 
     assert at_login == []
-    assert orders_of_turns.total() == ORDERS
+    assert orders_of_turns.total() == 2 * ORDERS
     assert max(orders_of_turns.values()) <= SLICE
     assert numbers == [*map(str, range(ORDERS)), "0"]
     assert largest <= MOST_IN_A_BATCH
