@@ -23,6 +23,7 @@ from ctpabi.api import binding
 from ctpabi.locale import LocaleMissing
 from relay.admission import verifier as genuineness
 from relay.admission.admission import Admission, Directory
+from relay.admission.counted import Counted
 from relay.admission.known_places import KnownPlaces
 from relay.admission.login_guard import LoginGuard
 from relay.admission.machines import MachineHistory
@@ -131,7 +132,7 @@ async def serve(
         trail = stack.enter_context(open_order_trail(settings, engine))
         shared = make_parts(settings, numbers[-1], order_map, known, trail, stack)
         counter = make_counter(settings, secrets, ledger, shared, rules := CounterRules(settings))
-        sessions, admission, guard = _make_sessions(settings, directory, verifier, counter, ledger, shared)
+        sessions, admission, guard = _make_sessions(settings, directory, verifier, counter, ledger, shared, handed)
         await ledger.record("relay_started", "", _started(settings, numbers[-1], counter))
         await counter.start()
         stack.push_async_callback(counter.stop)
@@ -183,6 +184,13 @@ async def serve(
         await _open(doors, settings, ready, stack)
         await until_stopped(reloading, sessions, counter, shared.faults, systemd, stop, handed)
         await _end(doors, ledger, sessions)
+
+
+def _count_together(guard: LoginGuard, handed: HandedConnections | None) -> None:
+    """Failed logins are counted for the machine, where it has several workers."""
+    if handed is not None:
+        guard.tell = lambda counted: handed.tell(counted.packed())
+        handed.hear = lambda packet: guard.hear(Counted.unpacked(packet))
 
 
 async def _end(doors: Doors, ledger: Ledger, sessions: Sessions) -> None:
@@ -317,6 +325,7 @@ def _make_sessions(
     counter: Counter,
     evidence: Evidence,
     parts: ProcessParts,
+    handed: HandedConnections | None,
 ) -> tuple[Sessions, Admission, LoginGuard]:
     by_counter, clock = counter.mode is Mode.MANY_TO_MANY, asyncio.get_running_loop().time
     # In many-to-one a terminal's login is none at the counter; it must not use up the one try that decides.
@@ -332,6 +341,7 @@ def _make_sessions(
     limits, revocations = session_limits(settings), Revocations(directory, counter.mode)
     refused = RefusedStreams(evidence, _now, shares_of(settings.ledger))
     sessions = Sessions(admission, revocations, refused, counter, evidence, limits, new_journal)
+    _count_together(guard, handed)
     guard.has_room(sessions.room, sessions.room_of)
     return sessions, admission, guard
 

@@ -15,6 +15,9 @@ own. Wrong proofs never come here. What is kept, all of it in memory:
 One login, in order: `turn` around all that follows the proof; then the terminal's own checks; then `at_counter` around the
 attempt at the counter. Inside it, `_take_try` counts the attempt as a wrong one *before* it is sent.
 
+Where the machine has several workers, each says what it counted (`tell`), and counts what the others say (`hear`): together
+they let no more wrong passwords pass than one process would, but for attempts that are under way at two of them in the same moment.
+
 What holds between two events:
 
 * An attempt under way counts as wrong until the counter has judged it. So a burst of parallel logins cannot pass the
@@ -31,10 +34,12 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import asdict
 from typing import Protocol
 
 import structlog
 
+from relay.admission.counted import Counted, Outcome
 from relay.admission.counter_tries import CounterTries, Try, Turn
 from relay.admission.known_places import KnownPlaces
 from relay.admission.login_attempts import AttemptLimit, Lock, LoginAttempts, Subject, Who
@@ -109,6 +114,8 @@ class LoginGuard:
         self._ends: dict[Investor, asyncio.Event] = {}
         """set when the next attempt of this investor at the counter has ended"""
         self._tasks = Tasks()
+        self.tell: Callable[[Counted], object] = lambda _: None
+        """called with what was counted here, where others count as well"""
 
     def take_limits(self, limits: Limits) -> None:
         """What is counted already stays counted, and is judged by these from now on."""
@@ -141,13 +148,33 @@ class LoginGuard:
     def failed(self, attempt: Attempt, refusal: Refusal) -> None:
         """A login was refused; counts against the names that caused it."""
         now = self._clock()
-        for lock in self._attempts.failed(_who(attempt), _blamed(refusal), now):
+        for lock in self._failed(_who(attempt), _blamed(refusal)):
             event = "login_locked" if lock.subject == Subject.INVESTOR_HERE else "logins_slowed"
             _log.warning(event, subject=lock.subject, name=lock.name, seconds=lock.seconds_left)
         if refusal.source is Source.COUNTER and refusal.code > 0:  # the counter's own; the library's are negative
             alarm = self._breaker.refused(refusal.code, refusal.message, now)
             if alarm is not None:
                 _log.critical("logins_stopped", error_id=alarm.error_id, text=alarm.text)
+
+    def hear(self, counted: Counted) -> None:
+        """Another worker counted this."""
+        who, now, tries = Who(counted.investor_id, counted.app_id, counted.place), self._clock(), self._tries
+        match counted.outcome:
+            case Outcome.FAILED:
+                self._attempts.failed(who, tuple(map(Subject, counted.subjects)), now)
+            case Outcome.SUCCEEDED:
+                self._attempts.succeeded(who)
+            case Outcome.WRONG if tries is not None:
+                tries.begun(who.investor_id, now)
+                tries.wrong(Try(who.investor_id, who.place, known=counted.known), now)
+            case Outcome.RIGHT if tries is not None:
+                tries.begun(who.investor_id, now)
+                tries.right(who.investor_id)
+
+    def _failed(self, who: Who, subjects: tuple[Subject, ...]) -> tuple[Lock, ...]:
+        if subjects:
+            self.tell(Counted(Outcome.FAILED, **asdict(who), subjects=tuple(one.value for one in subjects)))
+        return self._attempts.failed(who, subjects, self._clock())
 
     @asynccontextmanager
     async def at_counter(self, attempt: Attempt) -> AsyncIterator[None]:
@@ -169,12 +196,18 @@ class LoginGuard:
         except BaseException:
             self._judged(attempt, tried, wrong=False)
             raise
+        self._let_in(attempt, tried)
+
+    def _let_in(self, attempt: Attempt, tried: Try) -> None:
+        """The counter took the login."""
         if self._tries is not None:
             self._tries.right(tried.investor_id)
+            self.tell(Counted(Outcome.RIGHT, tried.investor_id))
             self._passwords.took(tried.investor_id, attempt.password)
         self._ended(attempt)
         self._breaker.reset()
         self._attempts.succeeded(_who(attempt))
+        self.tell(Counted(Outcome.SUCCEEDED, **asdict(_who(attempt))))
         self._tasks.start(self._remember(attempt), "remember a known place")
 
     def count_locks(self) -> int:
@@ -233,7 +266,7 @@ class LoginGuard:
 
     def _kept_from_counter(self, tries: CounterTries, attempt: Attempt, tried: Try) -> Refusal:
         """It counts as a guess, whatever the password: the answer must not be a quicker way to try passwords."""
-        self._attempts.failed(_who(attempt), _GUESSED, self._clock())
+        self._failed(_who(attempt), _GUESSED)
         seconds = tries.seconds_left(tried, self._clock())
         if tried.known:
             return login_reasons.locked_out(what="investor", seconds=seconds)
@@ -243,6 +276,7 @@ class LoginGuard:
         if self._tries is not None:
             if wrong:
                 self._tries.wrong(tried, self._clock())
+                self.tell(Counted(Outcome.WRONG, tried.investor_id, place=tried.place, known=tried.known))
             else:
                 self._tries.unjudged(tried.investor_id)
         self._ended(attempt)

@@ -1,8 +1,9 @@
 """A worker's end of the socket to its supervisor: connections come in over it, and how much room there is goes out.
 
 The supervisor alone listens, and gives each connection to one of its workers as an open descriptor, before a byte of it is
-read. From there on it is as if it had been accepted here. Each packet to the worker is the key of the address that was
-listened at, with one descriptor; each packet from the worker is a `Room`.
+read. From there on it is as if it had been accepted here. A packet to the worker has a letter: `CONNECTION` and the key of the
+address that was listened at, with one descriptor; or `TOLD` and what another worker said. A packet from the worker has one as
+well: `ROOM` and a `Room`; or `TOLD` and what all others are to hear. What finds the socket full is lost: nothing waits for it.
 
 The end of the socket is the supervisor's end. A thread waits for that, and not the loop alone: a worker whose loop does
 not go on ends as well.
@@ -24,6 +25,7 @@ from dataclasses import asdict, dataclass
 from typing import Final
 
 LONGEST_PACKET: Final = 4096
+CONNECTION, ROOM, TOLD = b"C", b"R", b"T"
 _LOOK_SECONDS = 0.1
 _AT_A_TIME = 16
 _FAREWELL_SECONDS = 60.0
@@ -60,6 +62,8 @@ class HandedConnections:
         """the end in order may take from here on"""
         self._connection = connection
         self._connection.setblocking(False)
+        self.hear: Callable[[bytes], object] = lambda _: None
+        """called with what another worker tells"""
         self._take: Callable[[socket.socket, str], object] = _close
         self._room: Callable[[], tuple[int, bool]] = lambda: (0, False)
         self._taken = 0
@@ -93,6 +97,11 @@ class HandedConnections:
             self._say(Room(self._taken, 0, ready=False))
         self._take = _close
 
+    def tell(self, what: bytes) -> None:
+        """Let the other workers hear it."""
+        with contextlib.suppress(OSError):
+            self._connection.send(TOLD + what)
+
     def _readable(self) -> None:
         for _ in range(_AT_A_TIME):
             try:
@@ -104,9 +113,11 @@ class HandedConnections:
             if not packet:  # the thread sees it too
                 asyncio.get_running_loop().remove_reader(self._connection)
                 return
+            if packet[:1] == TOLD:
+                self.hear(packet[1:])
             self._taken += len(descriptors)
             for descriptor in descriptors:
-                self._take(socket.socket(fileno=descriptor), packet.decode())
+                self._take(socket.socket(fileno=descriptor), packet[1:].decode())
 
     def _look(self) -> None:
         room, ready = self._room()
@@ -117,7 +128,7 @@ class HandedConnections:
         if room == self._said:
             return
         with contextlib.suppress(OSError):  # full, or gone: said again at the next look
-            self._connection.send(room.packed())
+            self._connection.send(ROOM + room.packed())
             self._said = room
 
     def _wait_for_the_end(self) -> None:

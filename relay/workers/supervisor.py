@@ -139,9 +139,15 @@ class Supervisor:
     def _start(self, everyone: Everyone) -> None:
         for worker in self._workers.values():
             worker.on_ready = lambda one: self._tasks.start(self._let_in(everyone, one), "open a worker")
+            worker.on_told = self._pass_on
             worker_dir(self._settings, worker.number).mkdir(exist_ok=True, mode=0o700)
             keeping = self._tasks.start(worker.keep(), f"worker {worker.number}")
             keeping.add_done_callback(lambda _: self._ended_early())
+
+    def _pass_on(self, said_by: WorkerProcess, what: bytes) -> None:
+        for worker in self._workers.values():
+            if worker is not said_by:
+                worker.tell(what)
 
     def _ended_early(self) -> None:
         """A worker is kept no more: of itself only where it never served."""

@@ -20,7 +20,7 @@ from typing import Final
 
 import structlog
 
-from relay.edge.handed import LONGEST_PACKET, Room
+from relay.edge.handed import CONNECTION, LONGEST_PACKET, ROOM, TOLD, Room
 from relay.workers.choice import Seat
 from relay.workers.notices import WorkerNotices
 from relay.workers.pauses import RestartPauses
@@ -50,12 +50,14 @@ class WorkerState(StrEnum):
 class WorkerProcess:
     """For the loop."""
 
+    _silence = ""
+    """why it was ended by its supervisor"""
+
     def __init__(self, number: int, config: Path, ports: Mapping[str, int]) -> None:
         """`ports` are those that are listened at, by the key of the setting."""
         self.number = number
         self.state = WorkerState.ENDED
-        self.pid = 0
-        self.starts = 0
+        self.pid = self.starts = 0
         self.why = ""
         """how it ended the last time, where that was not asked for"""
         self.status = ""
@@ -66,13 +68,13 @@ class WorkerProcess:
         """set when it has served once"""
         self.on_ready: Callable[[WorkerProcess], object] = lambda _: None
         """called when it says that it serves; `open` follows"""
+        self.on_told: Callable[[WorkerProcess, bytes], object] = lambda _, __: None
+        """called with what the other workers are to hear"""
         self._config = config
         self._ports = ports
         self._pauses = RestartPauses()
         self._connection: socket.socket | None = None
         self._heard_at = 0.0
-        self._silence = ""
-        """why it was ended by its supervisor"""
         self._room = _NO_ROOM
         self._stopping = asyncio.Event()
         self._process: asyncio.subprocess.Process | None = None
@@ -129,11 +131,17 @@ class WorkerProcess:
         if self.seat is None or self._connection is None:
             return False
         try:
-            socket.send_fds(self._connection, [key.encode()], [connection.fileno()])
+            socket.send_fds(self._connection, [CONNECTION + key.encode()], [connection.fileno()])
         except OSError:  # gone, or so much waits for it that it does not go on
             return False
         self.seat.given += 1
         return True
+
+    def tell(self, what: bytes) -> None:
+        """Let it hear what another one said."""
+        if self._connection is not None:
+            with contextlib.suppress(OSError):  # gone, or it does not go on
+                self._connection.send(TOLD + what)
 
     async def _run(self) -> int:
         """From its start to its end; how it ended."""
@@ -146,7 +154,7 @@ class WorkerProcess:
             process = self._process = await self._start(theirs, notices.address)
             notices.sender = self.pid
             self._connection = ours
-            loop.add_reader(ours, self._room_said, ours)
+            loop.add_reader(ours, self._said, ours)
             loop.add_reader(notices.socket, self._heard, notices)
             await self._watched(process)
             return int(process.returncode or 0)
@@ -213,7 +221,7 @@ class WorkerProcess:
             self.state, self.seat = WorkerState.SERVING, Seat(self._room)
             self.served.set()
 
-    def _room_said(self, ours: socket.socket) -> None:
+    def _said(self, ours: socket.socket) -> None:
         try:
             packet = ours.recv(LONGEST_PACKET)
         except (BlockingIOError, InterruptedError):
@@ -223,8 +231,10 @@ class WorkerProcess:
         if not packet:
             asyncio.get_running_loop().remove_reader(ours)
             self.seat = None
-        else:
-            self._room = Room.unpacked(packet)
+        elif packet[:1] == TOLD:
+            self.on_told(self, packet[1:])
+        elif packet[:1] == ROOM:
+            self._room = Room.unpacked(packet[1:])
             if self.seat is not None:
                 self.seat.room = self._room
 

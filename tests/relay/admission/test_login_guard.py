@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from relay.admission.counted import Counted
 from relay.admission.known_places import KnownPlaces
 from relay.admission.login_guard import LoginGuard
 from relay.admission.origin.trusted_proxies import Origin
@@ -279,6 +280,27 @@ async def test_ctps_own_lock_is_never_reached(at_ctp: LoginGuard, places: Played
     assert len([reason for reason in said if reason != "locked_out"]) == 5
     assert said[-2:] == ["locked_out"] * 2
     assert await try_at_counter(at_ctp, Trying("100002")) == "in", "others go on"
+
+
+async def test_two_workers_of_a_machine_count_as_one(places: PlayedPlaces, seconds: Seconds) -> None:
+    """Wrong passwords that one of them saw are none that the other may send; a right one clears both; a lock is at both."""
+    one, other = (LoginGuard(LIMITS, places, seconds, counter_knows_passwords=True) for _ in range(2))
+    one.tell = lambda counted: other.hear(Counted.unpacked(counted.packed()))
+    other.tell = lambda counted: one.hear(Counted.unpacked(counted.packed()))
+    said = [
+        await try_at_counter((one, other)[number % 2], Trying(address=f"203.0.{number}.1"), WRONG_AT_CTP)
+        for number in range(6)
+    ]
+    places.known.add(("100001", HERE))
+    let_in = await try_at_counter(other, Trying())
+    again = await try_at_counter(one, Trying(address=ELSEWHERE))
+    fail(one, WRONG_PASSWORD, LIMITS.login_failures_per_investor)
+    locked = await check(other, Trying())
+
+    assert said == ["wrong_password"] * 3 + ["locked_out"] * 3
+    assert (let_in, again) == ("in", "in")
+    assert locked is not None
+    assert locked.reason == "locked_out"
 
 
 async def test_the_right_password_from_a_known_place_ends_the_siege(at_ctp: LoginGuard, places: PlayedPlaces) -> None:

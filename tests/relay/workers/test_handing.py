@@ -11,10 +11,16 @@ import sys
 
 import pytest
 
-from relay.edge.handed import LONGEST_PACKET, HandedConnections, Room
+from relay.edge.handed import CONNECTION, LONGEST_PACKET, ROOM, TOLD, HandedConnections, Room
 from relay.workers.notices import WorkerNotices
 
 pytestmark = pytest.mark.asyncio
+
+
+def said(ours: socket.socket) -> Room:
+    packet = ours.recv(LONGEST_PACKET)
+    assert packet[:1] == ROOM
+    return Room.unpacked(packet[1:])
 
 
 async def test_connections_come_in_and_room_goes_out() -> None:
@@ -25,21 +31,40 @@ async def test_connections_come_in_and_room_goes_out() -> None:
     handed = HandedConnections(theirs, {"listen.address": 50051}, 0)
     handed.start(lambda connection, key: taken.put_nowait((connection, key)), lambda: (7, True))
     with ours, theirs, outside:
-        first = Room.unpacked(ours.recv(LONGEST_PACKET))
-        socket.send_fds(ours, [b"listen.address"], [accepted.fileno()])
+        first = said(ours)
+        socket.send_fds(ours, [CONNECTION + b"listen.address"], [accepted.fileno()])
         accepted.close()
         async with asyncio.timeout(30):
             connection, key = await taken.get()
             with connection:
                 connection.send(b"x")
                 heard = outside.recv(1)
-            second = Room.unpacked(await asyncio.to_thread(ours.recv, LONGEST_PACKET))
+            second = await asyncio.to_thread(said, ours)
         handed.stop()
-        last = Room.unpacked(ours.recv(LONGEST_PACKET))
+        last = said(ours)
         asyncio.get_running_loop().remove_reader(theirs)
 
     assert (key, heard) == ("listen.address", b"x")
     assert [first, second, last] == [Room(0, 7, ready=True), Room(1, 7, ready=True), Room(1, 0, ready=False)]
+
+
+async def test_what_one_worker_tells_the_others_hear() -> None:
+    """Through the supervisor, which does not read it."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    heard: asyncio.Queue[bytes] = asyncio.Queue()
+    handed = HandedConnections(theirs, {}, 0)
+    handed.hear = heard.put_nowait
+    with ours, theirs:
+        handed.tell(b"mine")
+        told = ours.recv(LONGEST_PACKET)
+        handed.start(lambda connection, _: connection.close(), lambda: (0, False))
+        ours.send(TOLD + b"another's")
+        async with asyncio.timeout(30):
+            others = await heard.get()
+        handed.stop()
+        asyncio.get_running_loop().remove_reader(theirs)
+
+    assert (told, others) == (TOLD + b"mine", b"another's")
 
 
 async def test_a_worker_ends_when_its_supervisor_is_gone_whatever_its_loop_does() -> None:
