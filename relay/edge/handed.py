@@ -15,6 +15,7 @@ import asyncio
 import contextlib
 import json
 import os
+import secrets
 import select
 import signal
 import socket
@@ -22,6 +23,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Final
 
 LONGEST_PACKET: Final = 4096
@@ -53,9 +55,21 @@ class Room:
 class HandedConnections:
     """For the loop, but for the thread that waits for the supervisor's end."""
 
-    def __init__(self, connection: socket.socket, ports: Mapping[str, int], supervisor: int) -> None:
-        """`ports` are those that the supervisor listens at, by the key of the setting; `supervisor` is its process."""
+    def __init__(
+        self,
+        connection: socket.socket,
+        ports: Mapping[str, int],
+        supervisor: int,
+        number: int = 1,
+        of: Mapping[int, Path] | None = None,
+    ) -> None:
+        """`ports` are those that the supervisor listens at, by the key of the setting; `supervisor` is its process.
+
+        This is worker `number`; `of` are the sockets at which each of them takes streams of its sessions from the others.
+        """
         self.ports = ports
+        self.number = number
+        self.of = of or {}
         self.supervisor = supervisor
         self._orphaned = self._leaving = False
         self._longest = _FAREWELL_SECONDS
@@ -80,6 +94,15 @@ class HandedConnections:
         self._take, self._room = take, room
         asyncio.get_running_loop().add_reader(self._connection, self._readable)
         self._look()
+
+    def new_token(self, size: int) -> bytes:
+        """A session's token; it names this worker."""
+        return bytes([self.number]) + secrets.token_bytes(size - 1)
+
+    def owner_of(self, token: bytes) -> Path | None:
+        """Where the session of this token is, if that is at another worker."""
+        number = token[0] if token else 0
+        return self.of.get(number) if number != self.number else None
 
     def leave(self, drain_seconds: float) -> float:
         """The end in order begins; returns how long terminals may take to leave: without a supervisor no time."""

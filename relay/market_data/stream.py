@@ -27,7 +27,7 @@ from relay.sessions.endings import Ending, EndKind
 from relay.sessions.refused_streams import Standing
 from relay.sessions.session import TerminalSession
 from relay.sessions.sessions import Sessions
-from relay.sessions.stream import Malformed, StreamSettings
+from relay.sessions.stream import Begun, Malformed, StreamSettings
 from relay.tasks import Tasks
 
 _MOST_NAMES = 2000
@@ -48,7 +48,7 @@ class MarketStream:
         self.certificate: ShownCertificate | None = None
         self.on_proved: Callable[[], object] = lambda: None
         self.on_session: Callable[[], object] = lambda: None
-        self._origin = origin
+        self.origin = origin
         self._sessions = sessions
         self._hub = hub
         self._clock = clock
@@ -85,6 +85,18 @@ class MarketStream:
         """The relay ends."""
         self.outbox.close(ending)
 
+    def hand_on(self) -> Begun:
+        """Its session is at another worker, which hears the rest: nothing more is heard here."""
+        self._patience.cancel()
+        begun = Begun(self._app_id, "", self._challenge, self._talk.challenged_ago(self._clock()))
+        self._talk.close()
+        return begun
+
+    def take_over(self, begun: Begun) -> None:
+        """It began at another worker."""
+        self._app_id, self._challenge = begun.app_id, begun.challenge
+        self._talk.take_over(self._clock(), begun.challenged_ago)
+
     def terminal_is_silent(self) -> None:
         """The terminal closed its half: it changes nothing any more, and still reads."""
         if self._session is None:
@@ -116,7 +128,7 @@ class MarketStream:
 
     async def _attach(self, attach: pb.AttachMarketData) -> None:
         self._patience.cancel()
-        proof = Proof(self._app_id, self._origin, self._challenge, attach.auth_info, self.certificate)
+        proof = Proof(self._app_id, self.origin, self._challenge, attach.auth_info, self.certificate)
         session = await self._sessions.of_market_token(proof, attach.token, self._proved)
         if session.ending:  # while it was looked up
             raise Refused(stream_reasons.session_gone())
@@ -150,10 +162,10 @@ class MarketStream:
             "code": refusal.code,
             "message": refusal.message,
             "terminal_app_id": self._app_id,
-            "public_ip": self._origin.public_ip,
-            "port": self._origin.port,
+            "public_ip": self.origin.public_ip,
+            "port": self.origin.port,
         }
-        await self._sessions.refused.add(self._standing, self._name, self._origin.place, facts, why)
+        await self._sessions.refused.add(self._standing, self._name, self.origin.place, facts, why)
         self.outbox.put(frames.rejected(refusal))
         self.outbox.close(Ending(EndKind.PROTOCOL_ERROR, refusal.reason) if self._session is not None else None)
 

@@ -83,6 +83,7 @@ class HttpServer:
     def __init__(self, address: str, answer: Answer, *, seconds: float = _SECONDS) -> None:
         """`answer` is called on other threads and may block. OSError where the address, see `listen_at`, cannot be bound."""
         self._listening = listen_at(address)
+        self._path = Path(address.removeprefix(UNIX)) if address.startswith(UNIX) else None
         self._answer = answer
         self._seconds = seconds
         self._unread: OrderedDict[asyncio.Task[Any], None] = OrderedDict()
@@ -109,6 +110,8 @@ class HttpServer:
             self._loop.call_soon_threadsafe(self._over.set)
             self._thread.join()
         self._listening.close()
+        if self._path is not None:
+            self._path.unlink(missing_ok=True)
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     async def _run(self) -> None:

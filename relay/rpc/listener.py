@@ -10,6 +10,7 @@ import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -26,9 +27,10 @@ from relay.edge.stream_gate import MOST_WAITING, GateLimits, StreamGate
 from relay.market_data.hub import MarketHub
 from relay.market_data.stream import MarketStream
 from relay.rpc.certificates import Certificates, CertificateUnusable, ServedFiles
+from relay.rpc.elsewhere import Owner
 from relay.rpc.health import Health
 from relay.rpc.terminal_service import MarketDoor, TerminalService, is_news
-from relay.sessions.sessions import STOPPING, Sessions
+from relay.sessions.sessions import STOPPING, TOKEN_BYTES, Sessions
 from relay.sessions.stream import StreamSettings, TerminalStream
 from relay.settings.listen_section import Listen
 from relay.settings.settings import Settings
@@ -150,6 +152,10 @@ class Listener:
         if self.certificates is not None:
             self._tasks.start(self.certificates.watch(), "watch the certificate")
         return self._doors[0].port
+
+    def find_owners_by(self, owner_of: Callable[[bytes], Path | None]) -> None:
+        """By the token a terminal shows: where the session is, if that is at another worker."""
+        self._service.owner_of = owner_of
 
     async def _let_in(self, door: _ServedAddress, ports: tuple[int, int]) -> int:
         if self.handed_ports is None:
@@ -294,14 +300,20 @@ class Doors:
             settings.listen, self._open_stream, self.gate, settings.max_sessions, known_place, market
         )
         self._handed = handed
+        self._owner: Owner | None = None
         if handed is not None:
             self.listener.handed_ports = handed.ports
+            self.listener.find_owners_by(handed.owner_of)
+            sessions.new_token = functools.partial(handed.new_token, TOKEN_BYTES)
+            open_market = market.open_stream if market is not None else None
+            self._owner = Owner(handed.of[handed.number], self._open_stream, open_market)
 
     async def open(self) -> int:
         """Begin to serve; returns the port. OSError where the address cannot be used."""
         port = await self.listener.start()
         self._sessions.market_port = self.listener.market_port
-        if self._handed is not None:
+        if self._handed is not None and self._owner is not None:
+            await self._owner.start()
             self._handed.start(self.listener.edge.take_handed, self._room)
         return port
 
@@ -311,6 +323,8 @@ class Doors:
             self._handed.stop()
         for stream in tuple(self._streams):
             stream.stop(STOPPING)
+        if self._owner is not None:
+            await self._owner.stop()
         await self.listener.stop(_FAREWELL_SECONDS)
 
     def take_settings(self, settings: Settings) -> None:

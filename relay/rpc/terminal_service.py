@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -24,6 +25,7 @@ from relay.edge.stream_gate import Slot, StreamGate
 from relay.edge.streams import OpenStream
 from relay.market_data.stream import MarketStream
 from relay.refusals import stream_reasons
+from relay.rpc.elsewhere import AnyMessage, AnyStream, OpenAny, pass_on, shown_token
 from relay.rpc.health import CHECK, Health
 from relay.sessions import frames
 from relay.sessions.endings import Ending, EndKind
@@ -35,11 +37,6 @@ OriginOf = Callable[[Origin, Sequence[tuple[str, str | bytes]]], Origin]
 """(gRPC's peer, request metadata) -> the terminal's public address as the relay observed it"""
 
 WATCH = "/ctprelay.v1.MarketDataService/Watch"
-AnyMessage = pb.TerminalMessage | market_pb2.MarketDataRequest | Malformed
-AnyStream = TerminalStream | MarketStream
-OpenAny = Callable[[Origin], AnyStream]
-"""a stream of either kind, from where its terminal is"""
-
 Context = Any
 """grpc.aio.ServicerContext, which is generic in messages that travel as bytes here"""
 
@@ -79,6 +76,8 @@ class TerminalService(grpc.GenericRpcHandler):
             self._watch, request_deserializer=self._parse_market, response_serializer=None
         )
         self.health = Health()
+        self.owner_of: Callable[[bytes], Path | None] = lambda _: None
+        """by the token a terminal shows: where the session is, if that is at another worker of the machine"""
         self._check: Any = grpc.unary_unary_rpc_method_handler(self._check_health)
         self.no_method: Any = grpc.stream_stream_rpc_method_handler(self._refuse_method)
 
@@ -179,7 +178,7 @@ class TerminalService(grpc.GenericRpcHandler):
         stream.certificate = _shown(context)
         _count(stream, *counted)
         tasks = Tasks()
-        tasks.start(_read(requests, stream), "terminal stream reader")
+        tasks.start(self._read(requests, stream, context), "terminal stream reader")
         writer = tasks.start(_write(context, stream), "terminal stream writer")
         over = tasks.start(stream.outbox.over.wait(), "terminal stream over")
         try:
@@ -195,6 +194,20 @@ class TerminalService(grpc.GenericRpcHandler):
                 await stream.ended()
         if unread:  # the goodbye could not be written any more, so the stream's status says it
             await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, SLOW_READER.text)
+
+    async def _read(self, requests: AsyncIterator[Any], stream: AnyStream, context: Context) -> None:
+        try:
+            async for message in requests:
+                owner = self.owner_of(shown_token(message))
+                if owner is not None and await pass_on(owner, message, requests, stream, context):
+                    return
+                await stream.receive(message)
+        except grpc.aio.BaseError:
+            pass  # the terminal hung up
+        except Exception:
+            stream.outbox.close(Ending(EndKind.STREAM_FAULT))
+            raise
+        stream.terminal_is_silent()
 
 
 class MarketDoor(grpc.GenericRpcHandler):
@@ -237,18 +250,6 @@ def _count(stream: AnyStream, counted: OpenStream, slot: Slot) -> None:
 def is_news(record: logging.LogRecord) -> bool:
     """Whether a line of gRPC's says more than that a client hung up; it writes a traceback for some of these."""
     return record.exc_info is None or type(record.exc_info[1]).__name__ != "ExecuteBatchError"
-
-
-async def _read(requests: AsyncIterator[Any], stream: AnyStream) -> None:
-    try:
-        async for message in requests:
-            await stream.receive(message)
-    except grpc.aio.BaseError:
-        pass  # the terminal hung up
-    except Exception:
-        stream.outbox.close(Ending(EndKind.STREAM_FAULT))
-        raise
-    stream.terminal_is_silent()
 
 
 async def _write(context: Context, stream: AnyStream) -> None:

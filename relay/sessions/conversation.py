@@ -69,6 +69,14 @@ class Conversation:
         if self.state is Phase.ADMITTING:
             self.state = Phase.ONLINE
 
+    def challenged_ago(self, now: float) -> float:
+        """Seconds since the challenge, for the worker that takes the conversation over."""
+        return now - self._challenged_at
+
+    def take_over(self, now: float, challenged_ago: float) -> None:
+        """The challenge was sent, so long ago, by another worker of the machine."""
+        self.state, self._challenged_at = Phase.CHALLENGED, now - challenged_ago
+
     def close(self) -> None:
         """Something was refused: no message may come any more."""
         self.state = Phase.CLOSED

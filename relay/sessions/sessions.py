@@ -39,6 +39,7 @@ import hmac
 import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
 import structlog
 
@@ -62,6 +63,7 @@ from relay.sessions.session_facts import login_facts
 _log = structlog.get_logger(__name__)
 STOPPING = Ending(EndKind.RELAY_STOPPING)
 
+TOKEN_BYTES = 32
 _CROWD = 10
 _END_SECONDS = 30.0
 """what the sessions that are left may take together to log out at the counter; the process ends in any case"""
@@ -119,6 +121,8 @@ class Sessions:
         """the process's, where it counts; of these sessions alone otherwise"""
         self.market_port: int | None = None
         """where terminals get market data, 0 where they are; None where there is none"""
+        self.new_token: Callable[[], bytes] = partial(secrets.token_bytes, TOKEN_BYTES)
+        """for a session; that of a worker names it in its first byte"""
         self.paused: PausedLogins | None = None
         """set while an operator of the relay wants no new logins; a resume is none"""
 
@@ -219,7 +223,7 @@ class Sessions:
     def _renew_token(self, session: TerminalSession, shown: bytes) -> None:
         """A new token; the one that was shown becomes the older one, and every other one ends."""
         self._forget(session)
-        session.older_token, session.resume_token = shown, secrets.token_bytes(32)
+        session.older_token, session.resume_token = shown, self.new_token()
         self._by_older_token[_key(shown)] = self._by_token[_key(session.resume_token)] = session
 
     async def of_market_token(self, proof: Proof, token: bytes, on_proved: Callable[[], object]) -> TerminalSession:
@@ -353,9 +357,10 @@ class Sessions:
             default_valid_for=self.limits.default_valid_for,
             on_end=self._forget,
         )
+        session.resume_token = self.new_token()
         session.on_refusal = self.figures.refused
         if self.market_port is not None:
-            token = secrets.token_bytes(32)
+            token = self.new_token()
             session.market_data = terminal_pb2.MarketDataAccess(token=token, port=self.market_port)
         return session
 

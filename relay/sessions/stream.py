@@ -51,6 +51,17 @@ class Malformed:
         return stream_reasons.request_malformed(why="bytes that are not a ctprelay.v1.TerminalMessage")
 
 
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """What was said on a stream before another worker takes it over."""
+
+    app_id: str
+    client_version: str
+    challenge: bytes
+    challenged_ago: float
+    """seconds"""
+
+
 @dataclass(slots=True)
 class StreamSettings:
     version: str
@@ -70,7 +81,7 @@ class TerminalStream:
         settings: StreamSettings,
     ) -> None:
         self.outbox = Outbox(settings.outbox_bytes)
-        self._origin = origin
+        self.origin = origin
         self._sessions = sessions
         self._evidence = evidence
         self._clock = clock
@@ -117,6 +128,18 @@ class TerminalStream:
         """The relay ends: a last word for a terminal that is not being told something else."""
         if self._talk.state not in {talk.Phase.ADMITTING, talk.Phase.CLOSED}:
             self.outbox.close(ending)
+
+    def hand_on(self) -> Begun:
+        """Its session is at another worker, which hears the rest: nothing more is heard here."""
+        self._patience.cancel()
+        begun = Begun(self._app_id, self._client_version, self._challenge, self._talk.challenged_ago(self._clock()))
+        self._talk.close()
+        return begun
+
+    def take_over(self, begun: Begun) -> None:
+        """It began at another worker."""
+        self._app_id, self._client_version, self._challenge = begun.app_id, begun.client_version, begun.challenge
+        self._talk.take_over(self._clock(), begun.challenged_ago)
 
     def terminal_is_silent(self) -> None:
         """The terminal closed its half: what is under way is still answered to a session, nothing to others."""
@@ -175,7 +198,7 @@ class TerminalStream:
             self._name,
             terminal,
             self._client_version,
-            self._origin,
+            self.origin,
             login,
             self.certificate,
             self._admitted,
@@ -194,7 +217,7 @@ class TerminalStream:
             if self._standing is Standing.ADMITTED:
                 await self._evidence.note("login_abandoned", self._name, {"reason": why})
             else:
-                self._sessions.refused.count(self._origin.place, "login_abandoned", self._app_id)
+                self._sessions.refused.count(self.origin.place, "login_abandoned", self._app_id)
             raise
         figures.logins["succeeded"] += 1
         figures.login_seconds.observe(perf_counter() - begun)
@@ -211,7 +234,7 @@ class TerminalStream:
 
     async def _resume(self, resume: pb.Resume) -> None:
         self._patience.cancel()  # as in a login
-        proof = Proof(self._app_id, self._origin, self._challenge, resume.auth_info, self.certificate)
+        proof = Proof(self._app_id, self.origin, self._challenge, resume.auth_info, self.certificate)
         session = await self._sessions.resume(proof, resume.resume_token, self._proved)
         self._sessions.figures.resumes += 1
         self._welcome(session, after_sequence=resume.after_sequence)
@@ -244,14 +267,14 @@ class TerminalStream:
             "code": refusal.code,
             "message": refusal.message,
             "terminal_app_id": self._app_id,
-            "public_ip": self._origin.public_ip,
-            "port": self._origin.port,
+            "public_ip": self.origin.public_ip,
+            "port": self.origin.port,
             **self._investor,
             **({"native": refusal.native.as_evidence()} if refusal.native is not None else {}),
         }
         ending = Ending(EndKind.PROTOCOL_ERROR, refusal.reason)
         try:
-            await self._sessions.refused.add(standing, self._name, self._origin.place, facts, why)
+            await self._sessions.refused.add(standing, self._name, self.origin.place, facts, why)
             self.outbox.put(frames.rejected(refusal))
             self.outbox.close(ending if self._session is not None else None)
         finally:

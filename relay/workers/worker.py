@@ -16,7 +16,7 @@ from relay.database.database import DatabaseUnusable
 from relay.edge.handed import HandedConnections
 from relay.settings.file import SettingsInvalid, load
 from relay.settings.settings import Settings
-from relay.workers.worker_settings import worker_settings
+from relay.workers.worker_settings import worker_settings, worker_streams
 
 
 def main() -> None:
@@ -25,13 +25,16 @@ def main() -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until it is listened to
     os.set_inheritable(int(descriptor), False)
     at = {key: int(port) for key, _, port in (one.partition("=") for one in ports)}
-    handed = HandedConnections(socket.socket(fileno=int(descriptor)), at, os.getppid())
-    handed.watch()
+    connection, supervisor = socket.socket(fileno=int(descriptor)), os.getppid()
 
     def read() -> Settings:
         return worker_settings(load(Path(config)), int(number))
 
     try:
+        settings = load(Path(config))
+        streams = {one: worker_streams(settings, one) for one in range(1, settings.relay.workers + 1)}
+        handed = HandedConnections(connection, at, supervisor, int(number), streams)
+        handed.watch()
         # What runs is loaded here: it brings the vendor's library along, which the supervisor has nothing to do with.
         import_module("relay.server").run(read(), read, handed=handed, always={"worker": int(number)})
     except (SettingsInvalid, DatabaseUnusable) as error:

@@ -42,6 +42,12 @@ def worker_monitor(settings: Settings, number: int) -> Path:
     return socket.with_name(f"metrics-{number}{socket.suffix}")
 
 
+def worker_streams(settings: Settings, number: int) -> Path:
+    """Where other workers bring it the streams of its sessions."""
+    socket = settings_file.control_socket(settings)
+    return socket.with_name(f"streams-{number}{socket.suffix}")
+
+
 def worker_settings(settings: Settings, number: int) -> Settings:
     """Of the worker with this number, 1 to `relay.workers`. Flow files have one root for all: who starts sweeps for all."""
     own: dict[str, dict[str, object]] = {

@@ -27,6 +27,7 @@ from terminal_client import Credentials, LoginRejected, RelayTerminal, Status, T
 from terminal_client.secret import Secret
 from terminal_client.session import Deadlines
 from terminal_client.subscriptions import Subscription
+from tests.e2e.broken_network import way_to
 from tests.e2e.relay_process import RelayProcess, TlsFiles
 from tests.e2e.secrecy import leaks
 from tests.e2e.site import (
@@ -39,6 +40,7 @@ from tests.e2e.site import (
     eventually,
     log_in,
     register,
+    ticked,
     trade,
 )
 from tests.postgres import PostgresServer
@@ -78,14 +80,14 @@ class WorkersSite(Site):
     def flow_folders(self) -> list[Path]:
         return list((self.relay.state_dir / "flow").glob("process-*"))
 
-    def comes_back(self, investor: str) -> RelayTerminal:
+    def comes_back(self, investor: str, port: int = 0) -> RelayTerminal:
         """A terminal that logs in again by itself."""
 
         async def credentials() -> Credentials:
             return Credentials(BROKER, investor, Secret(demo_accounts.password_of(investor)), await collect_now())
 
         return RelayTerminal(
-            f"127.0.0.1:{self.relay.port}",
+            f"127.0.0.1:{port or self.relay.port}",
             app_id=TERMINAL,
             auth_code=AUTH_CODE,
             tls=Tls(ca_file=self.tls.authority),
@@ -142,8 +144,10 @@ async def site(
         "listen__address": f"127.0.0.1:{own}",
         "metrics__address": f"127.0.0.1:{monitor}",
         "ledger__url": postgres_server.new_database(),
+        "market_data__enabled": True,
     }
     async with SimulatedCounter(CounterConfig()) as counter:
+        settings["market_data__fronts"] = [counter.address]
         relay = RelayProcess(tmp_path_factory.mktemp("w") / "r", Mode.MANY_TO_MANY, counter.address, tls, settings)
         (relay.directory / "ports.json").write_text(json.dumps({"metrics": monitor}))
         relay.command("database", "upgrade").check_returncode()
@@ -206,6 +210,40 @@ def _has_loaded(what: str, process: int) -> bool:
 
 def _pids(site: WorkersSite) -> list[int]:
     return [one.pid for one in site.workers().values()]
+
+
+async def test_a_session_is_found_at_whichever_worker_its_terminal_comes_in(site: WorkersSite) -> None:
+    """Its connection breaks and comes in at the other worker: it is resumed, trades and has its ticks there all the same."""
+    async with way_to(site.relay.port) as way, site.comes_back(INVESTORS[2], way.port) as terminal:
+        await log_in(terminal, INVESTORS[2])
+        statuses = terminal.statuses()
+        session = _only_session(site)
+        prices = [await _price_seen(site, terminal, 3498.0)]
+        resumed = []
+        for price in (3499.0, 3500.0):
+            way.cut()
+            await _live_again(statuses)
+            assert terminal.info is not None
+            resumed.append(terminal.info.resumed)
+            prices.append(await _price_seen(site, terminal, price))
+        await trade(terminal)
+        still = _only_session(site)
+
+    assert resumed == [True, True]
+    assert prices == [3498.0, 3499.0, 3500.0]
+    assert (still.session, still.worker, still.resumes) == (session.session, session.worker, 2)
+    elsewhere = [one.status.sessions.total for number, one in site.workers().items() if number != session.worker]
+    assert elsewhere == [0]
+
+
+def _only_session(site: WorkersSite) -> pb.TerminalSession:
+    found: pb.ListSessionsResponse = site.ask("ListSessions", pb.ListSessionsRequest())
+    (session,) = found.sessions
+    return session
+
+
+async def _price_seen(site: WorkersSite, terminal: RelayTerminal, price: float) -> float:
+    return (await ticked(site, terminal, price)).last_price
 
 
 async def test_what_is_asked_of_the_relay_is_asked_of_each_worker(site: WorkersSite) -> None:
