@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 
 
-class Outcome(StrEnum):
+class CountedAs(StrEnum):
     FAILED = "failed"
     """through its own fault; counts against `subjects`"""
     SUCCEEDED = "succeeded"
@@ -21,7 +21,7 @@ class Outcome(StrEnum):
 class Counted:
     """One of them, small enough for a packet."""
 
-    outcome: Outcome
+    outcome: CountedAs
     investor_id: str
     app_id: str = ""
     place: str = ""
@@ -35,4 +35,4 @@ class Counted:
     @classmethod
     def unpacked(cls, packet: bytes) -> Counted:
         values = json.loads(packet)
-        return cls(**values | {"outcome": Outcome(values["outcome"]), "subjects": tuple(values["subjects"])})
+        return cls(**values | {"outcome": CountedAs(values["outcome"]), "subjects": tuple(values["subjects"])})

@@ -39,7 +39,7 @@ from typing import Protocol
 
 import structlog
 
-from relay.admission.counted import Counted, Outcome
+from relay.admission.counted import Counted, CountedAs
 from relay.admission.counter_tries import CounterTries, Try, Turn
 from relay.admission.known_places import KnownPlaces
 from relay.admission.login_attempts import AttemptLimit, Lock, LoginAttempts, Subject, Who
@@ -160,20 +160,20 @@ class LoginGuard:
         """Another worker counted this."""
         who, now, tries = Who(counted.investor_id, counted.app_id, counted.place), self._clock(), self._tries
         match counted.outcome:
-            case Outcome.FAILED:
+            case CountedAs.FAILED:
                 self._attempts.failed(who, tuple(map(Subject, counted.subjects)), now)
-            case Outcome.SUCCEEDED:
+            case CountedAs.SUCCEEDED:
                 self._attempts.succeeded(who)
-            case Outcome.WRONG if tries is not None:
+            case CountedAs.WRONG if tries is not None:
                 tries.begun(who.investor_id, now)
                 tries.wrong(Try(who.investor_id, who.place, known=counted.known), now)
-            case Outcome.RIGHT if tries is not None:
+            case CountedAs.RIGHT if tries is not None:
                 tries.begun(who.investor_id, now)
                 tries.right(who.investor_id)
 
     def _failed(self, who: Who, subjects: tuple[Subject, ...]) -> tuple[Lock, ...]:
         if subjects:
-            self.tell(Counted(Outcome.FAILED, **asdict(who), subjects=tuple(one.value for one in subjects)))
+            self.tell(Counted(CountedAs.FAILED, **asdict(who), subjects=tuple(one.value for one in subjects)))
         return self._attempts.failed(who, subjects, self._clock())
 
     @asynccontextmanager
@@ -202,12 +202,12 @@ class LoginGuard:
         """The counter took the login."""
         if self._tries is not None:
             self._tries.right(tried.investor_id)
-            self.tell(Counted(Outcome.RIGHT, tried.investor_id))
+            self.tell(Counted(CountedAs.RIGHT, tried.investor_id))
             self._passwords.took(tried.investor_id, attempt.password)
         self._ended(attempt)
         self._breaker.reset()
         self._attempts.succeeded(_who(attempt))
-        self.tell(Counted(Outcome.SUCCEEDED, **asdict(_who(attempt))))
+        self.tell(Counted(CountedAs.SUCCEEDED, **asdict(_who(attempt))))
         self._tasks.start(self._remember(attempt), "remember a known place")
 
     def count_locks(self) -> int:
@@ -276,7 +276,7 @@ class LoginGuard:
         if self._tries is not None:
             if wrong:
                 self._tries.wrong(tried, self._clock())
-                self.tell(Counted(Outcome.WRONG, tried.investor_id, place=tried.place, known=tried.known))
+                self.tell(Counted(CountedAs.WRONG, tried.investor_id, place=tried.place, known=tried.known))
             else:
                 self._tries.unjudged(tried.investor_id)
         self._ended(attempt)

@@ -128,7 +128,7 @@ async def _down(reader: asyncio.StreamReader, stream: AnyStream, context: Writes
             stream.on_session()
 
 
-class Owner:
+class PassedStreams:
     """Where other workers bring the streams of this one's sessions."""
 
     def __init__(self, path: Path, open_terminal: OpenAny, open_market: OpenAny | None) -> None:

@@ -27,7 +27,7 @@ from relay.edge.stream_gate import MOST_WAITING, GateLimits, StreamGate
 from relay.market_data.hub import MarketHub
 from relay.market_data.stream import MarketStream
 from relay.rpc.certificates import Certificates, CertificateUnusable, ServedFiles
-from relay.rpc.elsewhere import Owner
+from relay.rpc.elsewhere import PassedStreams
 from relay.rpc.health import Health
 from relay.rpc.terminal_service import MarketDoor, TerminalService, is_news
 from relay.sessions.sessions import STOPPING, TOKEN_BYTES, Sessions
@@ -300,13 +300,13 @@ class Doors:
             settings.listen, self._open_stream, self.gate, settings.max_sessions, known_place, market
         )
         self._handed = handed
-        self._owner: Owner | None = None
+        self._owner: PassedStreams | None = None
         if handed is not None:
             self.listener.handed_ports = handed.ports
             self.listener.find_owners_by(handed.owner_of)
             sessions.new_token = functools.partial(handed.new_token, TOKEN_BYTES)
             open_market = market.open_stream if market is not None else None
-            self._owner = Owner(handed.of[handed.number], self._open_stream, open_market)
+            self._owner = PassedStreams(handed.of[handed.number], self._open_stream, open_market)
 
     async def open(self) -> int:
         """Begin to serve; returns the port. OSError where the address cannot be used."""
