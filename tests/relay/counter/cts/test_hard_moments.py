@@ -384,6 +384,7 @@ async def test_a_login_that_is_broken_off_twice_leaves_nothing_behind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The relay drains, and the terminal hangs up while its account logs out."""
+    recording = asyncio.Event()
     leave, leaving = account.RootNetAccount.leave, asyncio.Event()
 
     async def slowly(one: account.RootNetAccount) -> None:
@@ -391,10 +392,15 @@ async def test_a_login_that_is_broken_off_twice_leaves_nothing_behind(
         await asyncio.sleep(0.01)
         await leave(one)
 
+    async def held(*_: object) -> None:
+        recording.set()
+        await asyncio.Event().wait()
+
     monkeypatch.setattr(account.RootNetAccount, "leave", slowly)
     async with rig(MANY, tmp_path) as made:
+        monkeypatch.setattr(made.evidence, "record", held)
         attaching = asyncio.ensure_future(made.counter.attach(made.login()))
-        await made.until(lambda: bool(made.evidence.entries), "the login is in the ledger")
+        await recording.wait()
         attaching.cancel()
         await leaving.wait()
         attaching.cancel()

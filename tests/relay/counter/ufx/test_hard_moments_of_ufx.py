@@ -275,6 +275,7 @@ async def test_a_login_that_is_broken_off_twice_leaves_nothing_behind(
     counter_config: CounterConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The relay drains, and the terminal hangs up while its account logs out."""
+    recording = asyncio.Event()
     leave, leaving = account.UfxAccount.leave, asyncio.Event()
 
     async def slowly(one: account.UfxAccount) -> None:
@@ -282,10 +283,15 @@ async def test_a_login_that_is_broken_off_twice_leaves_nothing_behind(
         await asyncio.sleep(0.01)
         await leave(one)
 
+    async def held(*_: object) -> None:
+        recording.set()
+        await asyncio.Event().wait()
+
     monkeypatch.setattr(account.UfxAccount, "leave", slowly)
     async with ufx_rig(counter_config, MANY, tmp_path) as made:
+        monkeypatch.setattr(made.evidence, "record", held)
         attaching = asyncio.ensure_future(made.counter.attach(made.login()))
-        await made.until(lambda: bool(made.evidence.entries), "the login is in the ledger")
+        await recording.wait()
         attaching.cancel()
         await leaving.wait()
         attaching.cancel()
