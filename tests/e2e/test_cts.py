@@ -33,7 +33,6 @@ from tests.e2e.site import (
     WILL_REST,
     Site,
     buy,
-    counter_state,
     eventually,
     first,
     trade,
@@ -60,20 +59,23 @@ async def status_of(order_ref: str, status: str, orders: Subscription[ctp.Order]
 
 @pytest.mark.parametrize("own_mode", list(Mode), ids=lambda mode: mode.value)
 async def test_a_terminal_trades_through_a_cts_counter(own_mode: Mode, tls: TlsFiles, tmp_path: Path) -> None:
-    """Log in, describe, buy, a break, partly filled, cancel, query; the relay is killed or stopped and comes back; log out."""
+    """What is CTS's own: names, the terminal's information, refusals; the relay is killed or stopped and comes back.
+
+    The day that ends as at every other system, with its break, is test_every_system's.
+    """
     async with cts_site(own_mode, tls, tmp_path, sessions__journal_bytes=KEPT_BYTES) as site:
         collectors = collectors_in(tmp_path)
         async with site.terminal() as terminal:
-            resting = await trade_and_break(site, terminal, collectors)
+            canceled = await bought_and_canceled(terminal, collectors)
             await refused_in_time(terminal)
         await nothing_without_information(site)
         if own_mode is Mode.MANY_TO_ONE:  # the same file on disk in both modes, and a start costs seconds
-            await known_after_a_kill(site, collectors, resting)
+            await known_after_a_kill(site, collectors, canceled)
         else:
             await cut_where_it_reads_nothing(site, collectors)
             await stopped_with_an_order_on_its_way(site, collectors)
         reports = [row for row in site.counter.tmdb.reports(user_id=BUYER) if row.inner_info]
-        verified = site.relay.command("ledger", "verify").returncode if own_mode is Mode.MANY_TO_MANY else 0
+        verified = site.relay.command("ledger", "verify").returncode
 
     assert verified == 0
     assert {(row.kind, row.inner_info) for row in reports} == {("cts", REPORTED)}
@@ -82,33 +84,19 @@ async def test_a_terminal_trades_through_a_cts_counter(own_mode: Mode, tls: TlsF
     assert leaks(site.relay) == []
 
 
-async def trade_and_break(site: Site, terminal: RelayTerminal, collectors: Collectors) -> str:
-    """A day in short; the OrderRef of an order that is partly filled and canceled."""
+async def bought_and_canceled(terminal: RelayTerminal, collectors: Collectors) -> str:
+    """The OrderRef of an order that is partly filled and canceled."""
     info = await log_in_at_cts(terminal, BUYER, collectors)
-    orders, statuses, trades = terminal.orders(), terminal.statuses(), terminal.trades()
-    bought = await trade(terminal)
+    orders = terminal.orders()
     resting = (await terminal.requests.order_insert(buy(WILL_FILL, MORE_THAN_THERE_IS))).order_ref
     await status_of(resting, "1", orders)
-    await first(trades, lambda item: item.order_ref == resting)
-    site.counter.control.drop(BUYER)
-    await counter_state(statuses, "recovering")
-    await counter_state(statuses, "live")
     await terminal.requests.order_action(cancel(info, resting))
-    canceled = await status_of(resting, "5", orders)
-    account = (await terminal.requests.qry_trading_account(ctp.QryTradingAccount())).row
-    held = (await terminal.requests.qry_investor_position(ctp.QryInvestorPosition())).rows
-    found = (await terminal.requests.qry_trade(ctp.QryTrade())).rows
+    await status_of(resting, "5", orders)
 
-    portfolio, markets = site.counter.kernel.desk.portfolios[BUYER], site.counter.kernel.desk.markets
     assert info.counter is not None
     assert info.counter.system == "cts"
     assert {"SHFE=S(futures)", "DCE=D(futures)", "unmapped=E"} <= set(map(str, info.counter.exchanges))
     assert info.counter.accounts == (BUYER,)
-    assert canceled.volume_traded > 0
-    assert canceled.volume_traded + canceled.volume_total == MORE_THAN_THERE_IS
-    assert account.balance == pytest.approx(portfolio.balance(markets.last_ticks))
-    assert sum(row.position for row in held) == sum(one.total for one in portfolio.positions.values())
-    assert {row.order_ref for row in found} == {bought.order_ref, resting}
     return resting
 
 

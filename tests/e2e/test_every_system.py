@@ -71,6 +71,7 @@ async def test_the_day_ends_the_same(stand: Site, system: System, tmp_path: Path
     assert offered.system == system.counter_system
     assert {"SHFE", "DCE", "CZCE", "CFFEX"} <= {one.code for one in offered.exchanges}
     assert stand.called("ReqOrderInsert") == len(END.orders)
+    assert "terminal_logout" in [entry.kind for entry in stand.relay.ledger()]
     assert _books(stand) == (END.funds.margin, END.funds.commission, 10 + 30)
 
 
