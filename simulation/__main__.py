@@ -28,7 +28,7 @@ def main(given: Sequence[str]) -> int:
     size = Size(wanted.terminals, wanted.days, wanted.calls, wanted.faults, wanted.hours)
     with without(wanted.broken):
         for seed in range(wanted.seed, wanted.seed + wanted.seeds):
-            plan = [act for act in make_plan(seed, size) if not wanted.only or act.number in _numbers(wanted.only)]
+            plan = _chosen(make_plan(seed, size), wanted)
             began = time.process_time()
             result = play(seed, size, plan)
             _say(result, time.process_time() - began)
@@ -36,6 +36,11 @@ def main(given: Sequence[str]) -> int:
                 _show(result, size, plan, wanted)
                 return 1
     return 0
+
+
+def _chosen(plan: Sequence[Act], wanted: argparse.Namespace) -> list[Act]:
+    numbers, kinds = _numbers(wanted.only), set(wanted.kinds.split(",")) - {""}
+    return [act for act in plan if (not numbers or act.number in numbers) and (not kinds or act.kind in kinds)]
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -53,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
         "--faults", type=int, default=_DEFAULT.faults, help="a day; the seed draws how many of each kind"
     )
     parser.add_argument("--hours", type=float, default=_DEFAULT.hours, help="of a day; 24 is a real one")
+    parser.add_argument("--kinds", default="", help="only acts of these kinds: order,renew")
     parser.add_argument("--only", default="", help="only these acts of the plan: 3,17-20")
     parser.add_argument(
         "--shrink-seconds", type=float, default=60.0, help="how long a plan that fails is made smaller; 0 is not"

@@ -207,7 +207,7 @@ BREAKS = {
     ),
     "swallowed_cancel": Protection(
         "a logout waits by asyncio.wait_for, which may swallow a cancel",
-        "nothing_left",
+        "comes_back",
         _counter_session,
         {"_log_out": _waits_for},
     ),

@@ -138,9 +138,7 @@ class RelayProcess:
 
     def _compose(self) -> None:
         folder, engine = self.slot.folder, self._database.engine
-        away, self._database.weather.away = self._database.weather.away, False
         number = take_number(engine)
-        self._database.weather.away = away
         spool = FailingSpool(self.slot.disk, folder / "spool.jsonl")
         self.ledger = SteppedLedger(self._database, self.context, self.chain, spool=spool, clock=self.now)
         tables = OrderTables(BROKER, number, frozenset(self.slot.numbers))

@@ -259,8 +259,10 @@ class PlannedTerminal:
                 self._event(message.event)
             case "rejected":
                 self._rejected(message.rejected)
-            case _:
+            case "goodbye":
                 self._ended(message.goodbye)
+            case _:
+                pass  # a notice that the relay will stop: it stays to the end
 
     def _answer(self) -> None:
         if self.line is None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from random import Random
 
 from relay.counter.port import Mode
+from relay.database.database import DatabaseUnusable
 from simulation.plan import Size
 from simulation.process import JOURNAL_BYTES, JOURNAL_ITEMS, OUTBOX_BYTES, ProcessPlace, RelayProcess
 from simulation.rules import Rules
@@ -74,7 +75,12 @@ class World:
         for key, entries in recorded.items():
             if key[0] == slot.name:
                 sent[key] = entries  # what its forerunner recorded and did not send allows nothing
-        self.processes[place] = process = RelayProcess(slot, self.database, self.mode)
+        try:
+            process = RelayProcess(slot, self.database, self.mode)
+        except DatabaseUnusable:
+            self.later(2.0, self.boot, place)  # its supervisor starts it again
+            return
+        self.processes[place] = process
         process.start()
 
     def kill(self, place: int) -> None:
