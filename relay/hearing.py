@@ -19,7 +19,6 @@ from relay.ledger.ledger import Ledger
 from relay.ledger.order_trail import OrderTrailWriter
 from relay.metrics.endpoint import why_draining
 from relay.metrics.readiness import Readiness
-from relay.metrics.serving import serve_metrics
 from relay.metrics.watched import Watched
 from relay.settings.settings import Settings
 from relay.watch.watching import Parts, Watching, watch_process
@@ -63,7 +62,7 @@ def hear(
 async def be_watched(
     settings: Settings, engine: Engine, shared: ProcessParts, watched: Watched, stack: contextlib.AsyncExitStack
 ) -> tuple[Alarming, Watching]:
-    """From here on the relay looks after itself, and says on its port for monitors what it finds."""
+    """From here on the relay looks after itself."""
     listener = watched.listener
     if listener.certificates is not None:
         watched.expiries |= listener.certificates.expiries
@@ -81,5 +80,4 @@ async def be_watched(
     watched.senders = lambda: alarming.senders
     watching = await watch_process(settings, parts, stack)
     watched.found = watching.found
-    serve_metrics(settings, watched, stack)
     return alarming, watching

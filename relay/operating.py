@@ -26,6 +26,7 @@ from relay.database.times import COUNTER_ZONE
 from relay.metrics.endpoint import why_draining
 from relay.metrics.measures import readings
 from relay.metrics.readiness import Readiness
+from relay.metrics.serving import serve_metrics
 from relay.metrics.watched import Watched
 from relay.reloading import Reloading
 from relay.rpc import control
@@ -52,6 +53,12 @@ class Operated:
     stop: asyncio.Event
     supervisor: int = 0
     """the process that may say on the control socket who asks; 0 where there is none"""
+
+
+async def open_operator_ports(settings: Settings, of: Operated, stack: contextlib.AsyncExitStack) -> None:
+    """For operators and for monitors; raises OSError where the settings ask for a port that cannot be served."""
+    serve_metrics(settings, of.watched, stack)
+    await serve_operators(settings, of, stack)
 
 
 async def serve_operators(settings: Settings, of: Operated, stack: contextlib.AsyncExitStack) -> None:

@@ -11,7 +11,7 @@ from relay.faults.table import Fault
 from relay.reloading import Reloading
 from relay.sessions.sessions import Sessions
 from relay.stop_signals import stop_asked
-from relay.systemd import SystemdNotices
+from relay.succession import Succession
 from relay.tasks import Tasks
 
 
@@ -20,17 +20,21 @@ async def until_stopped(
     sessions: Sessions,
     counter: Counter,
     faults: Faults,
-    systemd: SystemdNotices,
     stop: asyncio.Event,
-    handed: HandedConnections | None = None,
+    handed: HandedConnections | None,
+    succession: Succession,
 ) -> None:
-    """Say that terminals are served, wait for SIGINT, SIGTERM or `stop`, drain. SIGHUP reloads meanwhile.
+    """Say that terminals are served, wait for SIGINT, SIGTERM or `stop`, drain. SIGHUP reloads meanwhile, SIGUSR2 replaces.
 
     `handed` is a worker's, which does not wait for terminals where its supervisor is gone.
     """
-    tasks = Tasks()
+    tasks, systemd = Tasks(), succession.systemd
     reloading.announced = systemd.reloading
-    async with stop_asked(lambda: tasks.start(reloading.reload(), "reload"), stop):
+    async with stop_asked(
+        lambda: tasks.start(reloading.reload(), "reload"),
+        stop,
+        lambda: tasks.start(succession.begin(stop), "succession"),
+    ):
         look = sessions.revocations.watch(sessions, reloading.settings.directory.look_seconds)
         tasks.start(look, "look for who was disabled")
         systemd.status = lambda: status_line(sessions, counter, faults)
@@ -42,7 +46,7 @@ async def until_stopped(
                 seconds = handed.leave(seconds)
             systemd.say_stopping(seconds)
             faults.begin(Fault.DRAINING, "asked to stop", sessions=len(sessions))
-            await sessions.drain(seconds)
+            await sessions.drain(seconds, successor=succession.done)
         finally:
             await tasks.cancel()
 

@@ -36,6 +36,7 @@ from relay.counter.ctp.order_map.relay_numbers import take_number
 from relay.counter.ctp.order_map.tables import OrderTables
 from relay.counter.port import Counter, Evidence, Mode
 from relay.counter_choice import CounterRules, ProcessParts, counter_facts, make_counter, make_market_source, make_parts
+from relay.database.berth import Berth, TakenBerth, take_berth
 from relay.database.database import open_database, prepare
 from relay.database.state_lock import StateLock
 from relay.database.times import COUNTER_ZONE
@@ -54,7 +55,7 @@ from relay.logs import logs
 from relay.logs.native_output import NativeOutput, RealOutput
 from relay.market_data.hub import HubSettings, MarketHub
 from relay.metrics.watched import Watched
-from relay.operating import Operated, serve_operators
+from relay.operating import Operated, open_operator_ports
 from relay.process_privacy import make_private
 from relay.reloading import Load, Reloading
 from relay.rpc.listener import Doors
@@ -65,6 +66,7 @@ from relay.sessions.revocations import Revocations
 from relay.sessions.sessions import Sessions
 from relay.settings import file as settings_file
 from relay.settings.settings import CTP, Settings
+from relay.succession import Inheritance, OperatorPorts, Succession
 from relay.systemd import SystemdNotices
 from relay.taking import Taking, admission_rules, book_bounds, session_limits
 
@@ -99,9 +101,12 @@ def run(
     ):
         logs.catch_what_python_prints()
         note()
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until it is listened to: its default would end the process
+        for number in (signal.SIGHUP, signal.SIGUSR2):  # until they are listened to: they would end the process
+            signal.signal(number, signal.SIG_IGN)
         try:
-            run_loop(systemd.watch(serve(settings, secrets, log, load, systemd=systemd, handed=handed)))
+            inherited = Inheritance.of_environment(os.environ, (real.stdout, real.stderr))
+            inherited.handed = handed
+            run_loop(systemd.watch(serve(settings, secrets, log, load, systemd=systemd, inherited=inherited)))
         except (OSError, LocaleMissing, binding.BindingMismatch, VerifierUnavailable, DigestUnavailable) as error:
             _log.critical("relay_cannot_run", why=_why(error))
             raise SystemExit(1) from None
@@ -120,14 +125,15 @@ async def serve(
     load: Load,
     ready: Ready = lambda _: None,
     systemd: SystemdNotices = SystemdNotices(),  # noqa: B008 - one that hears nothing
-    handed: HandedConnections | None = None,
+    inherited: Inheritance | None = None,
 ) -> None:
     """Build, announce the port, wait for a signal, drain. Raises what makes the relay unfit to start."""
+    handed = (inherited := inherited or Inheritance()).handed
     async with contextlib.AsyncExitStack() as stack:
-        engine, numbers = _take_place(settings, stack)
-        ledger, directory = _open_databases(settings, engine, stack)
+        engine, numbers, berth = _take_place(settings, inherited, stack)
+        ledger, directory = _open_databases(settings, engine, berth, stack)
         verifier = await _open_verifier(settings, stack)
-        order_map = _open_order_map(settings, engine, numbers, stack)
+        order_map = _open_order_map(settings, engine, numbers, berth.own, stack)
         await _keep_directory(settings, directory, known := KnownOwners(), stack)
         trail = stack.enter_context(open_order_trail(settings, engine))
         shared = make_parts(settings, numbers[-1], order_map, known, trail, stack)
@@ -180,10 +186,29 @@ async def serve(
             stop := asyncio.Event(),
             handed.supervisor if handed is not None else 0,
         )
-        await serve_operators(settings, operated, stack)
-        await _open(doors, settings, ready, stack)
-        await until_stopped(reloading, sessions, counter, shared.faults, systemd, stop, handed)
+        succession = await _begin_to_serve(settings, operated, doors, inherited, systemd, ready, stack)
+        await until_stopped(reloading, sessions, counter, shared.faults, stop, handed, succession)
         await _end(doors, ledger, sessions)
+
+
+async def _begin_to_serve(
+    settings: Settings,
+    operated: Operated,
+    doors: Doors,
+    inherited: Inheritance,
+    systemd: SystemdNotices,
+    ready: Ready,
+    stack: contextlib.AsyncExitStack,
+) -> Succession:
+    """Take over from the process that is replaced, where there is one; then be there for operators and terminals."""
+    ports = OperatorPorts(functools.partial(open_operator_ports, settings, operated))
+    stack.push_async_callback(ports.close)
+    await inherited.take_over()
+    await ports.open()
+    doors.listener.edge.inherited = inherited.listening
+    await _open(doors, settings, ready, stack)
+    await inherited.say_serving()
+    return Succession(settings, doors.listener.edge, ports, systemd, inherited.output)
 
 
 def _count_together(guard: LoginGuard, handed: HandedConnections | None) -> None:
@@ -222,38 +247,38 @@ async def _open_market_data(
     return await stack.enter_async_context(hub)
 
 
-def _take_place(settings: Settings, stack: contextlib.AsyncExitStack) -> tuple[Engine, tuple[int, ...]]:
-    """The ledger's database, and the numbers of all processes that had this state directory, this one's last.
+def _take_place(
+    settings: Settings, inherited: Inheritance, stack: contextlib.AsyncExitStack
+) -> tuple[Engine, tuple[int, ...], TakenBerth]:
+    """The ledger's database, the numbers of all processes that had this berth, this one's last, and the berth.
 
     Raises AlreadyRunning where another process is at work.
     """
-    state_dir = settings.relay.state_dir
-    state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    lock = stack.enter_context(StateLock(state_dir / "relay.lock", f"the state directory {state_dir}"))
+    berth = take_berth(settings.relay.state_dir, succeeds=inherited.succeeds, stack=stack)
     engine = open_database(settings_file.ledger_url(settings))
     stack.callback(engine.dispose)
     if engine.dialect.name == "sqlite":
         file = str(engine.url.database)
         stack.enter_context(StateLock(Path(f"{file}.lock"), f"the database {file}, and SQLite serves one only"))
     prepare(engine)
-    return engine, lock.note(take_number(engine))
+    return engine, berth.lock.note(take_number(engine)), berth
 
 
 def _open_order_map(
-    settings: Settings, engine: Engine, numbers: tuple[int, ...], stack: contextlib.AsyncExitStack
+    settings: Settings, engine: Engine, numbers: tuple[int, ...], berth: Berth, stack: contextlib.AsyncExitStack
 ) -> OrderMapFile:
     """The order map; where other processes can be reached through the database, it tells them."""
     shared = None
     if engine.dialect.name != "sqlite":
         tables = OrderTables(settings.counter.broker_id, numbers[-1], frozenset(numbers))
         shared = stack.enter_context(OrdersInDatabase(engine, tables))
-    order_map = OrderMapFile(settings.relay.state_dir / "order_map", shared)
+    order_map = OrderMapFile(berth.order_map, shared)
     stack.callback(order_map.close)
     return order_map
 
 
 def _open_databases(
-    settings: Settings, ledger_engine: Engine, stack: contextlib.AsyncExitStack
+    settings: Settings, ledger_engine: Engine, berth: TakenBerth, stack: contextlib.AsyncExitStack
 ) -> tuple[Ledger, Directory]:
     require_digest(settings.ledger.digest)
     directory_engine, directory_url = ledger_engine, settings_file.directory_url(settings)
@@ -261,17 +286,10 @@ def _open_databases(
         directory_engine = open_database(directory_url)
         stack.callback(directory_engine.dispose)
         prepare(directory_engine)
-    ledger = stack.enter_context(
-        Ledger(
-            ledger_engine,
-            settings.relay.name,
-            spool=Spool(settings.relay.state_dir / "ledger_spool" / f"{settings.relay.name}.jsonl"),
-            clock=_now,
-            capacity=settings.ledger.queue_entries,
-            commit_timeout=settings.ledger.commit_timeout_seconds,
-            digest=settings.ledger.digest,
-        )
-    )
+    if berth.other.spool(settings.relay.name).exists() and not berth.other_is_used:
+        with _ledger(settings, ledger_engine, berth.other):
+            pass  # what a process left there that could not write it
+    ledger = stack.enter_context(_ledger(settings, ledger_engine, berth.own))
     box = open_key(directory_engine, settings_file.secrets_key_file(settings))
     access = stack.enter_context(DirectoryAccess())
     terminals = Terminals(directory_engine, box, clock=_now)
@@ -290,6 +308,18 @@ def _open_databases(
     dated = settings.verification.genuineness and _is_ctp(settings)
     directory.seen.forget_older_than(kept_for(settings.verification.max_age_seconds if dated else None))
     return ledger, directory
+
+
+def _ledger(settings: Settings, engine: Engine, berth: Berth) -> Ledger:
+    return Ledger(
+        engine,
+        settings.relay.name,
+        spool=Spool(berth.spool(settings.relay.name)),
+        clock=_now,
+        capacity=settings.ledger.queue_entries,
+        commit_timeout=settings.ledger.commit_timeout_seconds,
+        digest=settings.ledger.digest,
+    )
 
 
 async def _keep_directory(

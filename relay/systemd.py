@@ -36,6 +36,8 @@ class SystemdNotices:
         self._address = f"\0{address[1:]}" if address.startswith("@") else address
         self._pause = watchdog_seconds / _FEEDS or _STATUS_SECONDS
         self._watched = watchdog_seconds > 0
+        self.environment: dict[str, str] = {}
+        """what a process that takes this one's place is to find in its environment"""
         self._kept: dict[str, str] = {}
         """what is still to be sent, by name"""
         self._complained = False
@@ -48,7 +50,10 @@ class SystemdNotices:
         address = environment.pop("NOTIFY_SOCKET", "")
         interval, whose = environment.pop("WATCHDOG_USEC", ""), environment.pop("WATCHDOG_PID", "")
         watched = interval.isdecimal() and whose in {"", str(pid)}
-        return cls(address if address[:1] in {"/", "@"} else "", int(interval) / 1e6 if watched else 0.0)
+        supervisor = cls(address if address[:1] in {"/", "@"} else "", int(interval) / 1e6 if watched else 0.0)
+        named = {"NOTIFY_SOCKET": address, "WATCHDOG_USEC": interval if watched else ""}
+        supervisor.environment = {name: value for name, value in named.items() if value}
+        return supervisor
 
     async def watch(self, work: Coroutine[Any, Any, None]) -> None:
         """Run `work` to its end, and feed the watchdog meanwhile from the same loop."""
@@ -70,6 +75,12 @@ class SystemdNotices:
             yield
         finally:
             self.say_ready()
+
+    def hand_over(self, pid: int) -> None:
+        """Another process serves in the place of this one: the supervisor follows that one, and hears no more from here."""
+        self._say(f"MAINPID={pid}")
+        self.status = lambda: ""
+        self._address = ""
 
     def say_stopping(self, drain_seconds: float) -> None:
         """The end begins, and may take so long: systemd waits that much longer before it kills."""

@@ -244,11 +244,11 @@ class RelayLink:
 
     async def _read_until_moved(self, stream: Stream) -> str:
         """Why there is nothing more to read; a new session is a reason too, and the reading of this one then goes on beside it."""
-        self._over.clear()
         self._reading = reading = asyncio.get_running_loop().create_task(self._read(stream), name="terminal-reading")
         reading.add_done_callback(lambda _: self._over.set())
         try:
-            if self._moved is None:
+            while self._moved is None and not reading.done():  # the end of an older one wakes it too
+                self._over.clear()
                 await self._over.wait()
         except asyncio.CancelledError:
             await ended(reading)

@@ -34,6 +34,11 @@ class RelayCommands(TwoLanguages):
             "Let the running relay read its settings and the files they name again, as SIGHUP does; it never ends by that.",
             epilog="Example: ctp-relay reload --reason 'certificate renewed'",
         ),
+        "restart": Later(
+            "relay.cli.restart:restart",
+            "Replace the running relay by a new process with the program and settings there are now; no terminal is cut off.",
+            epilog="Example: ctp-relay restart --rolling",
+        ),
         "doctor": Later(
             "relay.cli.doctor:doctor",
             "Find out what is wrong with settings, files, certificate, machine, databases and the way to the counter.",

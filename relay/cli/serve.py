@@ -13,6 +13,7 @@ from relay.cli.context import DEFAULT_CONFIG, ConfigPath
 from relay.cli.doctor import look_before_serving
 from relay.cli.workplace import reporting_stores
 from relay.settings.file import load
+from relay.stop_signals import SUCCEEDS
 
 _WORKERS = "CTP_RELAY__RELAY__WORKERS"
 
@@ -36,11 +37,16 @@ def serve(
         os.environ[_WORKERS] = str(workers)  # as if it stood in the settings, for the workers too
     with reporting_stores():
         settings = load(config)
-        note = look_before_serving(settings)
+        # What the doctor finds taken, the process has that this one replaces.
+        note = look_before_serving(settings) if SUCCEEDS not in os.environ else _nothing_to_note
         if settings.relay.workers > 1:
             _part("relay.workers.supervisor").run(settings, config, lambda: load(config), note)
         else:
             _part("relay.server").run(settings, lambda: load(config), note)
+
+
+def _nothing_to_note() -> None:
+    """The process that is replaced has looked."""
 
 
 def _part(name: str) -> Any:

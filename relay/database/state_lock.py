@@ -47,6 +47,10 @@ class StateLock:
             raise OSError(errno.ENOSPC, "the number of this process cannot be kept")
         return (*(int(text) for text in known if text.isdigit()), number)
 
+    def release(self) -> None:
+        """Let it go without a process having been there."""
+        os.close(self._file)
+
     def __enter__(self) -> Self:
         return self
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from relay.database.berth import berths
 from relay.database.database import brief
 from relay.doctor import counter, files, libraries, machine, stores, tls
 from relay.doctor.case import Case, Check
@@ -51,8 +52,14 @@ def examine_file(config: Path) -> list[Finding]:
 
 def examine(settings: Settings, *, starting: bool) -> list[Finding]:
     """Every check; `starting` leaves out what the relay finds out by itself in the next moment. Blocks for some seconds."""
-    case = Case(settings, starting, lock_holder(settings.relay.state_dir / "relay.lock"))
+    case = Case(settings, starting, _running(settings))
     return [finding for check in CHECKS for finding in _found(check, case)]
+
+
+def _running(settings: Settings) -> int | None:
+    """The relay process of these settings; while one replaces another, either."""
+    holders = (lock_holder(berth.lock_file) for berth in berths(settings.relay.state_dir))
+    return next((pid for pid in holders if pid is not None), None)
 
 
 def _found(check: Check, case: Case) -> Iterator[Finding]:

@@ -57,6 +57,8 @@ _NONE_LEFT = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 class _Door:
     """One address that is listened at."""
 
+    address: str
+    """as the settings have it"""
     listening: socket.socket
     inner_ports: tuple[int, int]
     """of gRPC: for terminals, and for proxies that carry many"""
@@ -88,6 +90,8 @@ class Edge:
         self._handed: dict[str, tuple[int, int]] = {}
         """gRPC's ports behind each address that the supervisor listens at"""
         self._pause: asyncio.TimerHandle | None = None
+        self.inherited: dict[str, socket.socket] = {}
+        """listening sockets that another process opened, by address"""
 
     @property
     def strangers(self) -> int:
@@ -126,15 +130,17 @@ class Edge:
         """
         host, port = split_address(address)
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        found = await self._loop.getaddrinfo(host, port, family=family, type=socket.SOCK_STREAM)
-        listening = socket.create_server(
-            found[0][4][:2],
-            family=family,
-            backlog=_BACKLOG,
-            dualstack_ipv6=host == "::",  # as gRPC's own port
-        )
+        listening = self.inherited.pop(address, None)
+        if listening is None:
+            found = await self._loop.getaddrinfo(host, port, family=family, type=socket.SOCK_STREAM)
+            listening = socket.create_server(
+                found[0][4][:2],
+                family=family,
+                backlog=_BACKLOG,
+                dualstack_ipv6=host == "::",  # as gRPC's own port
+            )
         listening.setblocking(False)
-        door = _Door(listening, inner_ports)
+        door = _Door(address, listening, inner_ports)
         self._listening.append(door)
         self._loop.add_reader(listening, self._accept, door)
         return int(listening.getsockname()[1])
@@ -154,6 +160,22 @@ class Edge:
             connection.close()
             return
         self._take(connection, address, inner_ports)
+
+    def listening_at(self) -> dict[str, socket.socket]:
+        """The listening sockets, by address: for a process that takes them over."""
+        return {door.address: door.listening for door in self._listening}
+
+    def pause(self) -> None:
+        """Accept nothing for now; who comes waits in the kernel's queue."""
+        if self._pause is not None:
+            self._pause.cancel()
+            self._pause = None
+        for door in self._listening:
+            self._loop.remove_reader(door.listening)
+
+    def go_on(self) -> None:
+        """Accept again."""
+        self._accept_again()
 
     def close(self) -> None:
         """Take no more connections; those there are go on. Idempotent."""

@@ -143,3 +143,14 @@ def test_without_a_manager_nothing_is_said(tmp_path: Path) -> None:
         gone.say_ready()
 
     assert [line["event"] for line in log] == ["systemd_not_reached"]
+
+
+async def test_a_process_that_replaces_this_one_is_followed(systemd: Systemd) -> None:
+    """It finds the socket and the watchdog in its environment, for whatever process it is; the old one says no more."""
+    variables = {"NOTIFY_SOCKET": systemd.address, "WATCHDOG_USEC": "15000000", "WATCHDOG_PID": str(os.getpid())}
+    notices = SystemdNotices.of_environment(dict(variables), os.getpid())
+    notices.hand_over(4711)
+    notices.say_stopping(30)
+
+    assert systemd.heard() == ["MAINPID=4711"]
+    assert notices.environment == {"NOTIFY_SOCKET": systemd.address, "WATCHDOG_USEC": "15000000"}

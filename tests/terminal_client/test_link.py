@@ -364,7 +364,7 @@ async def test_a_terminal_moves_before_the_relay_stops(
     """It logs in anew beside the session it has, over a connection of its own, and logs that one out: it is live all the time."""
     provider = Provider(collected)
     terminal = connect(credentials=provider)
-    statuses = terminal.statuses()
+    statuses, orders = terminal.statuses(), terminal.orders()
     await terminal.login(*LOGIN, collected)
     (old,) = relay.sessions.values()
     relay.send(pb.RelayMessage(leave_notice=LEAVE))
@@ -372,8 +372,12 @@ async def test_a_terminal_moves_before_the_relay_stops(
     await relay.until(lambda: any(message.logout.moved for message in relay.received))
     (new,) = [session for session in relay.sessions.values() if session is not old]
     new.outbox.put_nowait(numbered(new, order_notice("new")))
-    order = await anext(terminal.orders())
+    order = await anext(orders)
+    await eventually("the old session has its goodbye", old.outbox.empty)
+    relay.answers["qry_trade"] = lambda call: [result(call), trade_answer(call)]
+    reply = await terminal.requests.qry_trade(structs_pb2.QryTrade())
 
+    assert reply.row.trade_id == "7"
     assert [(status.of, status.state) for status in said] == [
         ("relay", "live"),
         ("relay", "leaving"),
