@@ -13,7 +13,7 @@ from relay.console.day_tally import DayTally
 from relay.console.live import WatchedRelay
 from relay.console.rates import STEP_SECONDS
 from relay.console.refusal_words import refusal_title
-from relay.console.relay_state import BigState, Say, big_state, in_words, kind_of, takes_logins, whys
+from relay.console.relay_state import BigState, Say, big_state, in_words, kind_of, takes_logins, whys, worker_lines
 from relay.console.spoken import Moment, as_time, clock, date, day_text, number, size
 from relay.console.words import Language
 from relay.counter import description_words
@@ -91,7 +91,7 @@ class RelayShown:
     version: str
     started: Moment | None
     libraries: tuple[str, ...] = ()
-    """what the counter is and offers, then what it is called through: the trader's, and that of market data"""
+    """each worker, where there are several; what the counter is and offers, then what it is called through: the trader's, and that of market data"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,7 +329,11 @@ def _relay(relay: WatchedRelay, looked: Looked) -> RelayShown:
         f"{number(sessions.get('total'))} / {number(sessions.get('most'))}" if relay.reachable else "–",
         str(versions.get("ctp-relay") or "–"),
         as_time(str(process.get("started_at", ""))),
-        (*_offered(counter.get("described") or {}, looked), *_libraries((counter, status.get("market_data") or {}))),
+        (
+            *worker_lines(status, say),
+            *_offered(counter.get("described") or {}, looked),
+            *_libraries((counter, status.get("market_data") or {})),
+        ),
     )
 
 

@@ -10,7 +10,7 @@ Pure. `say` is the visit's; a status is AdminService's RelayStatus with its own 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,6 +69,11 @@ def whys(relay: WatchedRelay, say: Say, language: Language) -> list[Why]:
         for fault in status.get("faults", [])
         if fault.get("kind") not in _SAID_BY_ITSELF
     ]
+    found += [
+        Why("warn", say("state.worker_away", worker=worker["number"]), say("state.worker_away_todo"), why=worker["why"])
+        for worker in status.get("workers", [])
+        if worker["state"] != "serving" and worker["starts"] > 1
+    ]
     paused = status.get("paused") or {}
     if paused.get("paused"):
         who = say("state.paused_by", by=paused.get("by", ""), reason=paused.get("reason", ""))
@@ -81,6 +86,15 @@ def whys(relay: WatchedRelay, say: Say, language: Language) -> list[Why]:
         found.append(Why("bad", *texts))
     named = [Why(why.kind, why.words, why.todo, why.since, why.why, relay.name) for why in found]
     return sorted(named, key=lambda why: -_RANK[why.kind])
+
+
+def worker_lines(status: Mapping[str, Any], say: Say) -> Iterator[str]:
+    """How each of several workers is; nothing of a relay that is one process."""
+    for worker in status.get("workers", []):
+        sessions = (worker.get("status") or {}).get("sessions") or {}
+        counted = f"{sessions['total']} / {sessions['most']}" if sessions else "–"
+        state = say(f"state.worker_{worker['state']}")
+        yield say("state.worker", worker=worker["number"], state=state, sessions=counted, starts=worker["starts"])
 
 
 def kind_of(found: Sequence[Why]) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from relay.console.live import WatchedRelay
-from relay.console.relay_state import BigState, big_state
+from relay.console.relay_state import BigState, big_state, worker_lines
 from relay.console.words import Language, load_sentences
 
 NOW = 1_767_576_600.0
@@ -63,6 +63,28 @@ def test_a_fault_says_since_when_why_and_what_to_do() -> None:
 
     assert (why.words, why.todo, why.why) == ("柜台前置连接中断", "检查网络", "tcp://192.0.2.1:41205")
     assert state_of(relay(faults=[FRONT_DOWN])).since is not None
+
+
+def test_each_worker_is_shown_and_one_that_ended_is_something_to_look_at() -> None:
+    """Terminals can log in at the others. While the relay starts, nothing has ended."""
+    serving = {
+        "number": 1,
+        "state": "serving",
+        "starts": 1,
+        "why": "",
+        "status": {"sessions": {"total": 3, "most": 50}},
+    }
+    resting = {"number": 2, "state": "resting", "starts": 2, "why": "signal SIGKILL", "status": None}
+    state = state_of(relay(workers=[serving, resting]))
+    sentences = load_sentences()
+    lines = list(
+        worker_lines({"workers": [serving, resting]}, lambda key, **facts: sentences.say(Language.ZH, key, **facts))
+    )
+
+    assert state.kind == "warn"
+    assert [(why.words, why.why) for why in state.why] == [("工作进程 2 意外结束，正在重启", "signal SIGKILL")]
+    assert state_of(relay(workers=[serving, {**resting, "state": "starting", "starts": 1}])).kind == "ok"
+    assert lines == ["工作进程 1：服务中，会话 3 / 50，启动 1 次", "工作进程 2：等待重启，会话 –，启动 2 次"]
 
 
 def test_a_pause_and_a_drain_are_said_once() -> None:
