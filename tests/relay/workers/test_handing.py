@@ -84,7 +84,10 @@ async def test_a_worker_ends_when_its_supervisor_is_gone_whatever_its_loop_does(
         assert worker.stdout is not None
         assert await asyncio.to_thread(worker.stdout.readline) == b"up\n"
         ours.close()
-        code = await asyncio.to_thread(worker.wait, 30)
+        try:
+            code = await asyncio.to_thread(worker.wait, 30)
+        finally:
+            worker.kill()
 
     assert code == -signal.SIGTERM
 
