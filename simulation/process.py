@@ -155,6 +155,9 @@ class RelayProcess:
             SessionLimits(LINGER_SECONDS, max_sessions=10_000, max_per_investor=100, default_valid_for=3.0),
             lambda: Journal(items=JOURNAL_ITEMS, size_bytes=JOURNAL_BYTES),
         )
+        nothing: Any = None
+        self.service = TerminalService(nothing, nothing, nothing, nothing, 0)
+        """of which the function for one stream is used"""
         if self.ledger.oldest_waiting:
             self.ledger.work()
 
@@ -285,10 +288,9 @@ class PlayedLine:
         nothing = SimpleNamespace(
             ended=_ignore, proved=_ignore, has_session=_ignore, leave=_ignore, is_proved=True, on_give_way=_ignore
         )
-        service = cast("TerminalService", SimpleNamespace())
         counted: Any = (nothing, nothing)
         try:
-            await TerminalService._converse(service, self.stream, self._requests(), _GrpcContext(self), counted)
+            await self.process.service._converse(self.stream, self._requests(), _GrpcContext(self), counted)
         except grpc.aio.BaseError:
             pass  # as gRPC takes it
         finally:
