@@ -1,7 +1,7 @@
 # The two commands: make demo, make test. `make` alone lists the rest.
 # The virtual environment and what the machine lacks are made by scripts/set-up; it is silent when there is nothing to do.
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-json test contract-tts soak simulate fuzz check fix gen bench attack docs console-pictures wheels pythons deb deploy-test manual-test integrations-test languages-test vnpy-bench vnpy-picture sbom audit up set-up
+.PHONY: help demo demo-json test contract-tts soak simulate chaos fuzz check fix gen bench attack docs console-pictures wheels pythons deb deploy-test manual-test integrations-test languages-test vnpy-bench vnpy-picture sbom audit up set-up
 
 # What is compiled once stays compiled: the tests start hundreds of processes, and images often switch this off.
 export PYTHONDONTWRITEBYTECODE =
@@ -15,6 +15,9 @@ INPUTS ?= 1000000
 TARGET ?=
 ARGS ?=
 SEED ?= 1
+FAULTS ?= 40
+KILLS ?= 0
+MINUTES ?= 0
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -46,6 +49,10 @@ soak: ## random histories of the whole relay, both modes; STEPS=100000 SEED=2 fo
 simulate: ## a trading day of the whole relay on a clock that jumps, from a seed; SEED=7, and ARGS="--terminals 200 --days 5 --hours 24" for a week
 	@scripts/set-up test
 	@$(BIN)/python -m simulation --seed $(SEED) $(ARGS)
+
+chaos: ## real processes killed, cut off and filled up while terminals trade, both shapes; SEED=2 FAULTS=100, KILLS=1000 or MINUTES=60
+	@scripts/set-up test
+	@$(BIN)/python -m tests.chaos --seed $(SEED) --faults $(FAULTS) --kills $(KILLS) --minutes $(MINUTES)
 
 fuzz: ## hostile inputs to everything that parses, guided by coverage; INPUTS=100000 TARGET=peers SEED=2
 	@scripts/set-up test

@@ -1,0 +1,194 @@
+"""Where it takes place: a recorded counter, a relay of real processes, terminals each on a way of its own that can be cut."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import subprocess
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from relay.counter.port import Mode
+from tests.chaos.counter_record import RecordedCounter
+from tests.chaos.plan import Shape
+from tests.chaos.records import Disturbances
+from tests.chaos.seat import Seat
+from tests.e2e.broken_network import Way, way_to
+from tests.e2e.relay_process import RelayProcess, TlsFiles
+from tests.e2e.site import INVESTORS, free_port, register
+from tests.e2e.test_workers import alive, children_of, is_free
+from tests.postgres import PostgresServer
+
+WORKERS = 2
+_MODES = {Shape.WORKERS: Mode.MANY_TO_MANY, Shape.SINGLE: Mode.MANY_TO_ONE}
+_DISK = "96m"
+_STALE_SECONDS = 4.0
+"""after its database is back, a relay may not have written yet what waited"""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How much of it."""
+
+    seats: int = 6
+    pace: float = 0.3
+    """mean seconds between two orders of a seat"""
+    investors: int = 3
+
+
+@dataclass
+class Stage:
+    """All that a fault may touch."""
+
+    shape: Shape
+    counter: RecordedCounter
+    relay: RelayProcess
+    seats: list[Seat]
+    postgres: PostgresServer | None
+    disturbed: Disturbances = field(default_factory=Disturbances)
+    skipped: set[str] = field(default_factory=set)
+    """faults that cannot be made here"""
+    _away: tuple[float, float] = (-1.0, -1.0)
+
+    @property
+    def now(self) -> float:
+        return asyncio.get_running_loop().time()
+
+    @property
+    def ways(self) -> list[Way]:
+        return [seat.way for seat in self.seats]
+
+    def processes(self) -> list[int]:
+        """The relay's own: the supervisor and what workers it has now, or the one there is."""
+        own = [self.relay.pid]
+        if self.shape is Shape.WORKERS:
+            own += sorted(pid for pid in children_of(self.relay.pid) if _runs(pid, "relay.workers.worker"))
+        return own
+
+    def broke(self, since: float = -1.0) -> None:
+        """Connections to the counter break now, or since then nothing came through."""
+        self.disturbed.breaks.append((since if since >= 0 else self.now, self.now))
+
+    def away(self, since: float) -> None:
+        """From then until now nothing could be written."""
+        self._away = since, self.now
+
+    def killed(self) -> None:
+        """A process is killed now."""
+        since = self._away[0] if self._away[1] > self.now - _STALE_SECONDS else self.now
+        self.disturbed.kills.append((since, self.now))
+        self.broke()
+
+
+@asynccontextmanager
+async def stage_at(
+    place: Path, shape: Shape, seed: int, scale: Scale, tls: TlsFiles, postgres: PostgresServer | None, broken: str = ""
+) -> AsyncIterator[Stage]:
+    """Everything is up and each seat tries to log in; ended in order, and what must not be left is looked for."""
+    async with AsyncExitStack() as stack:
+        counter = RecordedCounter.made(place)
+        await stack.enter_async_context(counter.counter)
+        relay = _relay(place, shape, counter, tls, postgres)
+        if broken:
+            relay.imports_first = str(_breaking(place, broken))
+        if shape is Shape.SINGLE:
+            small_disk(stack, relay.state_dir)
+        if postgres is not None:
+            relay.command("database", "upgrade").check_returncode()
+        register(relay)
+        await relay.start(await_operator=False)
+        stack.push_async_callback(_stopped, relay)
+        seats = [await _seat(stack, number, relay.port, tls, seed, scale) for number in range(scale.seats)]
+        sitting = [asyncio.ensure_future(seat.sit()) for seat in seats]
+        stack.push_async_callback(_gone, sitting)
+        yield Stage(shape, counter, relay, seats, postgres)
+
+
+def _relay(
+    place: Path, shape: Shape, counter: RecordedCounter, tls: TlsFiles, postgres: PostgresServer | None
+) -> RelayProcess:
+    settings: dict[str, object] = {
+        "listen__address": f"127.0.0.1:{free_port()}",
+        "limits__orders_per_day_per_investor": 1_000_000,
+        "limits__orders_per_day": 1_000_000,
+        "counter__login_timeout_seconds": 3.0,
+        "watch__disk_low_megabytes": 8,
+        "watch__disk_full_megabytes": 1,
+    }
+    if postgres is not None:
+        settings |= {"relay__workers": WORKERS, "ledger__url": postgres.new_database()}
+    return RelayProcess(place / "relay", _MODES[shape], counter.counter.address, tls, settings)
+
+
+async def _seat(stack: AsyncExitStack, number: int, port: int, tls: TlsFiles, seed: int, scale: Scale) -> Seat:
+    way = await stack.enter_async_context(way_to(port))
+    investor = INVESTORS[number % scale.investors]
+    return Seat(f"seat{number}", investor, way, tls, random.Random(f"{seed} {number}"), scale.pace)
+
+
+def small_disk(stack: AsyncExitStack, state_dir: Path) -> None:
+    """Give the relay a file system of its own, where one may be mounted."""
+    state_dir.mkdir(mode=0o700)
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={_DISK},mode=0700", "tmpfs", str(state_dir)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode == 0:
+        stack.callback(subprocess.run, ["umount", "-l", str(state_dir)], check=True)
+
+
+def _breaking(place: Path, broken: str) -> Path:
+    """A folder that each process of the relay imports from first: it breaks one protection in each of them."""
+    folder = place / "imports"
+    folder.mkdir()
+    own = f"from ctpabi import locale\nlocale.ensure()\nfrom tests.chaos import breaks\nbreaks.BREAKS[{broken!r}].apply()\n"
+    (folder / "sitecustomize.py").write_text(own, encoding="utf-8")
+    return folder
+
+
+def _runs(pid: int, module: str) -> bool:
+    with suppress(OSError):
+        return module.encode() in Path(f"/proc/{pid}/cmdline").read_bytes()
+    return False
+
+
+async def _gone(sitting: Sequence[asyncio.Future[None]]) -> None:
+    for one in sitting:
+        one.cancel()
+    await asyncio.gather(*sitting, return_exceptions=True)
+
+
+async def _stopped(relay: RelayProcess) -> None:
+    everyone = {relay.pid, *children_of(relay.pid)}
+    port = relay.port
+    code = await relay.stop()
+    left = list((relay.state_dir / "flow").glob("process-*"))
+    assert code == 0, relay.output[-2000:]
+    assert alive(everyone) == set()
+    assert is_free(port)
+    assert left == []
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What the relay's processes hold, all together."""
+
+    processes: int
+    threads: int
+    descriptors: int
+    flow_folders: int
+    megabytes: int
+    """resident"""
+
+
+def held(stage: Stage) -> Held:
+    pids = stage.processes()
+    status = "".join(Path(f"/proc/{pid}/status").read_text(encoding="ascii") for pid in pids)
+    lines = [line.split() for line in status.splitlines()]
+
+    def total(name: str) -> int:
+        return sum(int(line[1]) for line in lines if line[0] == name)
+
+    descriptors = sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in pids)  # noqa: PTH208
+    folders = len(list((stage.relay.state_dir / "flow").glob("process-*")))
+    return Held(len(pids), total("Threads:"), descriptors, folders, total("VmRSS:") // 1024)
