@@ -10,7 +10,7 @@ OF_TERMINALS = {"struct_from_message", "struct_from_event", "event_bytes", "requ
 """functions that go by the catalog of the messages"""
 LOOKS_BEFORE = "doctor/counter.py"
 """names the binding whose catalog it asks for"""
-WITHOUT_A_BINDING = ("counter/cts/modes.py", "counter/ufx/modes.py")
+WITHOUT_A_BINDING = ("counter/cts/adapter.py", "counter/ufx/adapter.py")
 """load no binding: the structs of their terminals' events go to no library"""
 
 

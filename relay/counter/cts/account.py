@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import structlog
@@ -72,7 +71,7 @@ class RootNetAccount:
         tools: QueryTools,
         came_back: Callable[[RootNetAccount], None],
     ) -> None:
-        """`came_back` is called when the account is live again after a break."""
+        """`came_back` is called when the account is live again after a break, before its terminal hears of it."""
         self.session = session
         self.link: TranslatedLink | None = None
         """given by the mode, once there is one"""
@@ -242,9 +241,8 @@ class RootNetAccount:
     def back(self) -> None:
         """See `session.SessionUser`."""
         if self.link is not None and self._is_in:
-            self.link.see(replace(self.link.attached, trading_day=self._day))
-            self.link.live(day_changed=self.day_changed)
             self._came_back(self)
+            self.link.live(day_changed=self.day_changed)
 
     def over(self, reason: str, cause: LinkCause) -> None:
         """See `session.SessionUser`."""

@@ -17,7 +17,7 @@ from relay.counter.adapter_parts import AdapterParts
 from relay.counter.ctp.orders.limits import LinkLimits
 from relay.counter.ctp.orders.view import identity_of
 from relay.counter.cts.account import RootNetAccount
-from relay.counter.cts.described import EXPIRY_STAGES, after_login, before_login, days_left
+from relay.counter.cts.described import EXPIRY_STAGES, after_login, before_login, days_left, login_levels, product_of
 from relay.counter.cts.from_native import RowReader
 from relay.counter.cts.line import FIRST_REQUEST
 from relay.counter.cts.liveness import SessionLiveness
@@ -101,7 +101,16 @@ class RootNetMode:
         return self._names.used
 
     def describe(self) -> CounterDescription:
-        return self.registered.description
+        """What was registered last, with what is so now: which logins are up, and the product from the first greeting on."""
+        sessions, said = list(self._sessions()), self.registered.description
+        levels = login_levels(
+            of_operator=self.mode is Mode.MANY_TO_ONE,
+            connected=any(session.connected for session in sessions),
+            operator=any(session.lets_in for session in sessions),
+            account=any(account.live for account in self._accounts.values()),
+        )
+        greeted = (product_of(session.greeting) for session in sessions)
+        return replace(said, levels=levels, product=said.product or next(filter(None, greeted), ""))
 
     def check_login(self, login: pb.Login) -> Refusal | None:
         """CTS carries ASCII in passwords, and CTP's spelling of an investor's id."""
@@ -121,7 +130,7 @@ class RootNetMode:
         """Log this terminal's account in on a live session, and give it a link. Raises Refused."""
         investor_id = login.report.investor.investor_id
         desk = self._desks.enter(investor_id)
-        account = RootNetAccount(session, login, desk, self._parts.evidence, self._query_tools, self._found_day)
+        account = RootNetAccount(session, login, desk, self._parts.evidence, self._query_tools, self._came_back)
         session.joining.append(account)
         try:
             await account.log_in()
@@ -146,6 +155,13 @@ class RootNetMode:
     async def _leave(self, account: RootNetAccount, investor_id: str) -> None:
         await account.leave()
         await self._desks.leave(investor_id)
+
+    def _came_back(self, account: RootNetAccount) -> None:
+        """What the counter said before the break may hold no more: it is registered anew, and the terminal's login is the new one."""
+        if account.link is not None:
+            attached = self._attached(account.session, account, account.acct_id)
+            account.link.see(replace(attached, trading_day=account.day))
+        self._found_day(account)
 
     def _found_day(self, account: RootNetAccount) -> None:
         """A session may outlive its day, with the old book: one login at a newer day breaks off all that are behind, once."""

@@ -27,15 +27,13 @@ def before_login(
     letters: ExchangeLetters, requests: frozenset[str], local: frozenset[str], version: str, *, has_operator: bool
 ) -> CounterDescription:
     """What is known from the settings."""
-    levels = [LoginLevel("connection", up=False)]
-    levels += [LoginLevel("operator", up=False)] if has_operator else []
     return CounterDescription(
         system=SYSTEM,
         version=version,
         exchanges=tuple(_known(letters, letter, SETTINGS) for letter in letters.by_letter),
         requests=requests,
         capabilities=("orders", "queries"),
-        levels=(*levels, LoginLevel("account", up=False, of_terminal=True)),
+        levels=login_levels(of_operator=has_operator),
         translated=requests - local,
         local=local,
         wanted=WANTED,
@@ -60,12 +58,29 @@ def after_login(
     currency = text_of(account, "currencyId")
     return {
         "exchanges": listed or before.exchanges,
-        "product": " ".join(filter(None, (greeting.server, greeting.product)))[:100],
+        "product": product_of(greeting),
         "trading_day": trading_day,
         "levels": tuple(LoginLevel(level.name, up=True, of_terminal=level.of_terminal) for level in before.levels),
         "currencies": (CURRENCIES.get(currency, currency),) if currency else (),
         "since": since,
     }
+
+
+def product_of(greeting: CounterGreeting) -> str:
+    """Empty before the counter has said anything."""
+    return " ".join(filter(None, (greeting.server, greeting.product)))[:100]
+
+
+def login_levels(
+    *, of_operator: bool, connected: bool = False, operator: bool = False, account: bool = False
+) -> tuple[LoginLevel, ...]:
+    """In many-to-many the connections are the terminals' own, of which one is enough to be up."""
+    of_relay = (LoginLevel("operator", up=operator),) if of_operator else ()
+    return (
+        LoginLevel("connection", up=connected, of_terminal=not of_operator),
+        *of_relay,
+        LoginLevel("account", up=account, of_terminal=True),
+    )
 
 
 EXPIRY_STAGES = (30, 7, 1)

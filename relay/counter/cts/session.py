@@ -35,6 +35,7 @@ from relay.tasks import Tasks
 
 _log = structlog.get_logger(__name__)
 _GOODBYE_SECONDS = 2.0
+_LETS_IN = frozenset({machine.LinePhase.ACCOUNTS, machine.LinePhase.LIVE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +119,17 @@ class RootNetSession:
         return self._machine.phase is machine.LinePhase.LIVE and self._line is not None and not self._line.closed.done()
 
     @property
+    def connected(self) -> bool:
+        """Whether the counter has answered 10000 on the connection that is open."""
+        is_open = self._line is not None and not self._line.closed.done()
+        return is_open and self.phase in {machine.LinePhase.OPERATOR, *_LETS_IN}
+
+    @property
+    def lets_in(self) -> bool:
+        """Whether accounts can log in: the operator, where there is one, is in."""
+        return self.connected and self.phase in _LETS_IN
+
+    @property
     def phase(self) -> machine.LinePhase:
         return self._machine.phase
 
@@ -158,9 +170,8 @@ class RootNetSession:
         self._first.cancel()
 
     def way_in(self) -> RootNetLine:
-        """The connection that accounts can log in on now: the operator, where there is one, is in. Raises NotSent."""
-        is_open = self._line is not None and not self._line.closed.done()
-        if self._line is None or not is_open or self.phase not in {machine.LinePhase.ACCOUNTS, machine.LinePhase.LIVE}:
+        """The connection that accounts can log in on now. Raises NotSent."""
+        if self._line is None or not self.lets_in:
             raise NotSent
         return self._line
 

@@ -14,8 +14,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 
 import structlog
 
@@ -59,6 +59,8 @@ class AccountTools:
     markets: MarketNumbers
     reader: UfxRowReader
     days: TradingDays
+    came_back: Callable[[UfxAccount], None]
+    """called when an account is live again after a break, before its terminal hears of it"""
 
 
 class UfxAccount:
@@ -181,7 +183,7 @@ class UfxAccount:
     def back(self) -> None:
         """See `LineUser`."""
         if self.link is not None and self._is_in:
-            self.link.see(replace(self.link.attached, trading_day=self._day))
+            self._tools.came_back(self)
             self.link.live(day_changed=self.day_changed)
 
     def over(self, reason: str, cause: LinkCause) -> None:

@@ -37,9 +37,6 @@ def before_login(
     markets: MarketNumbers, requests: frozenset[str], local: frozenset[str], library: tuple[str, str], *, operator: bool
 ) -> CounterDescription:
     """What is known from the settings; `library` is the version and SHA-256 of the T2SDK."""
-    levels = [LoginLevel("connection", up=False)]
-    levels += [LoginLevel("operator", up=False)] if operator else []
-    levels += [LoginLevel("token", up=False, of_terminal=True)]
     return CounterDescription(
         system=SYSTEM,
         version=f"T2SDK {library[0]}",
@@ -47,7 +44,7 @@ def before_login(
         requests=requests,
         capabilities=CAPABILITIES,
         library_sha256=library[1],
-        levels=tuple(levels),
+        levels=login_levels(of_operator=operator),
         currencies=("CNY",),
         translated=requests - local,
         local=local,
@@ -69,6 +66,14 @@ def after_login(
         levels=tuple(replace(level, up=True) for level in before.levels),
         since=since,
     )
+
+
+def login_levels(
+    *, of_operator: bool, connected: bool = False, operator: bool = False, token: bool = False
+) -> tuple[LoginLevel, ...]:
+    """The connection is the relay's in both modes; of the terminals' tokens one is enough to be up."""
+    of_relay = (LoginLevel("operator", up=operator),) if of_operator else ()
+    return (LoginLevel("connection", up=connected), *of_relay, LoginLevel("token", up=token, of_terminal=True))
 
 
 def _exchanges(markets: MarketNumbers, portfolios: Sequence[UfxRow]) -> Iterable[Exchange]:

@@ -126,6 +126,11 @@ class UfxLine:
     def live(self) -> bool:
         return self.phase == "live" and self._connection is not None and self._connection.is_up
 
+    @property
+    def connected(self) -> bool:
+        """Whether it is registered at the counter, whoever is logged in over it."""
+        return self.phase in {"logging_in", "live"} and self._connection is not None and self._connection.is_up
+
     # Calls ----------------------------------------------------------------------------------------------------
 
     def send(self, function: int, *tables: Sequence[Mapping[str, str]]) -> Awaitable[UfxReply]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -16,7 +17,7 @@ from relay.counter.cts.session import CounterGreeting, RootNetSession
 from relay.counter.port import Mode
 from relay.database.times import COUNTER_ZONE
 from relay.logs.alarms import AlarmName
-from tests.relay.counter.cts.rig import OTHER, rig
+from tests.relay.counter.cts.rig import INVESTOR, OTHER, Rig, rig
 
 
 @pytest.mark.parametrize(
@@ -81,3 +82,54 @@ async def test_the_alarm_comes_once_at_each_stage(tmp_path: Path, days: list[int
 
     levels = [line["log_level"] for line in lines if line["event"] == "cts_counter_expires"]
     assert (levels.count("error"), levels.count("warning")) == (alarms, warnings)
+
+
+def up(made: Rig) -> dict[str, bool]:
+    """The levels of login, as they are described now."""
+    return {level.name: level.up for level in made.counter.describe().levels}
+
+
+def sources(made: Rig) -> set[str]:
+    return {one.source for one in made.counter.describe().exchanges}
+
+
+@pytest.mark.parametrize("mode", list(Mode), ids=lambda mode: mode.value)
+async def test_it_is_described_as_it_is_now(tmp_path: Path, mode: Mode) -> None:
+    """Before the first login, live, while it is away, and after: what another counter behind the address says then."""
+    of_relay = mode is Mode.MANY_TO_ONE
+    operator = {"operator": True} if of_relay else {}
+    async with rig(mode, tmp_path, start=False) as made:
+        before, known = up(made), sources(made)
+        await made.counter.start()
+        if of_relay:
+            await made.until(lambda: made.counter.ready, "the operator is logged in")
+        waiting, product = up(made), made.counter.describe().product
+        terminal = await made.attach()
+        live, heard = up(made), sources(made)
+        first = terminal.link.attached.offered
+        made.command("cts_ignore", msg_type=10000, times=1)
+        await made.simulated.stop_listening()
+        away = await terminal.wait("recovering")
+        gone, kept = up(made), made.counter.describe()
+        terminal.forget()
+        rows = [{"exchId": "S", "regId": "0001", "regName": "S"}]
+        made.command("cts_clear")
+        made.command("cts_alter", msg_type=10011, changes={"data.acctInfo.regList": rows}, times=0)
+        await made.simulated.listen()
+        back = (await terminal.wait("live")).attached
+        again, after = up(made), made.counter.describe()
+
+    assert before == dict.fromkeys(live, False)
+    assert known == {"settings"}
+    assert waiting == {"connection": of_relay, **operator, "account": False}
+    assert bool(product) is of_relay
+    assert live == again == {"connection": True, **operator, "account": True}
+    assert heard == {"counter"}
+    assert away.reason
+    assert gone == dict.fromkeys(live, False)
+    assert first is not None
+    assert kept.exchanges == first.exchanges
+    assert len(first.exchanges) > 1
+    assert [one.native_code for one in after.exchanges] == ["S"]
+    assert back.offered == replace(after, accounts=(INVESTOR,), levels=back.offered.levels)
+    assert all(level.up for level in back.offered.levels)

@@ -11,7 +11,7 @@ import pytest
 from ctprelay.ctp.v1 import requests_pb2
 from ctprelay.ctp.v1 import structs_pb2 as ctp
 from relay.counter.port import Mode, TerminalCall
-from relay.counter.ufx import account, modes
+from relay.counter.ufx import account, adapter
 from relay.counter.ufx.days import china_now, day_of
 from relay.faults.table import Fault
 from simcounter.config import CounterConfig
@@ -178,7 +178,7 @@ async def test_every_terminal_of_an_account_hears_of_a_new_day(
     """When it begins, and not the first one alone that brings the account to it."""
     async with ufx_rig(counter_config, MANY, tmp_path) as made:
         terminals = [await made.attach(), await made.attach()]
-        monkeypatch.setattr(modes, "day_of", lambda now, night_from: "20991231")
+        monkeypatch.setattr(adapter, "day_of", lambda now, night_from: "20991231")
         states = [await terminal.wait("live") for terminal in terminals]
 
         assert [state.day_changed for state in states] == [True, True]
@@ -299,3 +299,18 @@ async def test_a_login_that_is_broken_off_twice_leaves_nothing_behind(
         await made.counter.stop()
 
         assert cast("Any", made.counter)._desks._users == {}
+
+
+async def test_lost_answers_are_looked_for_together(counter_config: CounterConfig, tmp_path: Path) -> None:
+    """A counter that answers no order of fifty is asked for its day a few times, not fifty."""
+    async with ufx_rig(counter_config, MANY, tmp_path, answer_seconds=1.0) as made:
+        terminal = await made.attach()
+        made.command("ufx_ignore", function=ORDER, times=50)
+        before = called(made, "ReqQryOrder")
+        for number in range(1, 51):
+            await terminal.call(insert(number, limit_price=PRICE))
+        await made.until(lambda: names(terminal).count("OnRspOrderInsert") == 50, "all are refused")
+        await terminal.rows(requests_pb2.Request(qry_trading_account=ctp.QryTradingAccount()), "OnRspQryTradingAccount")
+        reads = called(made, "ReqQryOrder") - before
+
+    assert 1 <= reads < 25, reads
