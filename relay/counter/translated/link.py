@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import replace
@@ -111,11 +110,6 @@ class TranslatedLink:
         if self.is_open:
             self._items.put(LinkStatus(LinkState.ENDED, reason, cause=cause))
             self.is_open = False
-
-    def take(self) -> list[Item]:
-        """What waits for the terminal at this moment."""
-        batch = self._items.take()
-        return batch + self._items.make(time.monotonic, math.inf)
 
     async def batches(self) -> AsyncIterator[Sequence[Item]]:
         """Everything for this terminal, as bursts; ends after LinkStatus ENDED."""

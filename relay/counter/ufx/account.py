@@ -6,8 +6,7 @@ difference under which token it was sent.
 
 The day is read after every login and after pushes may have been lost: subscribed first, then queried, so that nothing falls
 between. A token that died is replaced once: RECOVERING, one login, LIVE; where that is refused, the link ends. An order that the
-counter answers with a dead token is in doubt until the day was read under the next one. The connection is everybody's: it is
-broken off where a second question is unanswered, and not at the first.
+counter answers with a dead token is in doubt until the day was read under the next one.
 """
 
 from __future__ import annotations
@@ -33,6 +32,7 @@ from relay.counter.translated.values import (
     TradeState,
     Values,
 )
+from relay.counter.ufx.day_reading import DayReading
 from relay.counter.ufx.days import TradingDays
 from relay.counter.ufx.described import trades_futures
 from relay.counter.ufx.from_native import UfxRowReader, UfxRowUnreadable, text_of
@@ -90,8 +90,7 @@ class UfxAccount:
         """which the subscription is of"""
         self._is_in = False
         self._renewing = False
-        self._unread = self._reading = False
-        self._questions = asyncio.Lock()
+        self._reading = DayReading(self, line, desk, self._queries, tools.days, login.session)
         self._tasks = Tasks()
 
     @property
@@ -105,7 +104,7 @@ class UfxAccount:
 
     @property
     def questions(self) -> asyncio.Lock:
-        return self._questions
+        return self._reading.questions
 
     @property
     def account_code(self) -> str:
@@ -127,7 +126,7 @@ class UfxAccount:
             await self._line.subscribe(self.token.owner.operator_no, password)
             self._way = self._line.way
             self._subscribed = True
-            await self._read_day()
+            await self._reading.read()
         except NativeRefused as refused:
             raise Refused(counter_reasons.refused_in_own_words(refused.error)) from None
         self._is_in = True
@@ -156,14 +155,6 @@ class UfxAccount:
         if mine and not any(map(trades_futures, mine)):
             raise Refused(relay_reasons.account_not_at_counter())
         self.portfolios = mine
-
-    async def _read_day(self) -> None:
-        """Only doubts from before the first question are decided, and only where every order could be read."""
-        async with self._questions:
-            doubts = self._desk.doubts()
-            orders, trades, is_whole = await self._queries.day()
-        self._tools.days.heard(self.account_code, [order.insert_date for order in orders])
-        await self._desk.rebuilt(orders, trades, doubts if is_whole else ())
 
     # As a user of the line ------------------------------------------------------------------------------------
 
@@ -227,47 +218,12 @@ class UfxAccount:
             self.read_soon()
 
     def read_soon(self) -> None:
-        """Something may have been missed: read the day again, and once more where that was said meanwhile."""
-        was, self._unread = self._unread, True
-        if not was and not self._reading:
-            self._reading = True
-            self._tasks.start(self._read_again(), f"day of {self._session}")
-
-    async def _read_again(self) -> None:
-        """Unanswered, it is asked once more, where the counter answers something small."""
-        way = self._line.way
-        try:
-            while self._unread:
-                self._unread = False
-                try:
-                    await self._read_day()
-                except AnswerLost:
-                    self._unread = True
-                    _log.info("ufx_day_not_read", session=self._session, code="")
-                    if not await self.keep_alive():
-                        self._line.break_off("the counter does not answer", way)
-                        return
-        except NativeRefused as refused:
-            self._not_read(refused.error)
-        except NotSent:
-            pass  # the login that comes reads it
-        finally:
-            self._reading = self._unread = False
-
-    def _not_read(self, error: NativeError) -> None:
-        _log.warning("ufx_day_not_read", session=self._session, code=error.code)
-        self.look_at(error)
+        """See `OrderOwner`."""
+        self._reading.read_soon()
 
     async def sweep(self) -> None:
-        """Read the day though nothing says that a push was lost: the next sweep does it where this one gets no answer."""
-        if not self.live or self._reading:
-            return
-        try:
-            await self._read_day()
-        except NativeRefused as refused:
-            self._not_read(refused.error)
-        except (AnswerLost, NotSent):
-            _log.info("ufx_day_not_read", session=self._session, code="")
+        """See `DayReading`."""
+        await self._reading.sweep()
 
     # The token ------------------------------------------------------------------------------------------------
 
@@ -327,6 +283,7 @@ class UfxAccount:
 
     async def leave(self) -> None:
         """The terminal is gone."""
+        await self._reading.stop()
         await self._tasks.cancel()
         self._is_in = False
         self._line.hearers.remove(self.account_code, self._investor_id, self)
@@ -361,7 +318,7 @@ class UfxAccount:
     async def _canceled(self, taken: Awaitable[Sequence[str]]) -> OrderState | None:
         parts = await taken
         try:
-            async with self._questions:
+            async with self.questions:
                 return [await self._queries.order(number) for number in parts][-1]
         except (AnswerLost, NotSent, NativeRefused):
             self.read_soon()  # the cancel was taken all the same

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -89,47 +88,61 @@ def up(made: Rig) -> dict[str, bool]:
     return {level.name: level.up for level in made.counter.describe().levels}
 
 
-def sources(made: Rig) -> set[str]:
-    return {one.source for one in made.counter.describe().exchanges}
-
-
 @pytest.mark.parametrize("mode", list(Mode), ids=lambda mode: mode.value)
-async def test_it_is_described_as_it_is_now(tmp_path: Path, mode: Mode) -> None:
-    """Before the first login, live, while it is away, and after: what another counter behind the address says then."""
+async def test_the_levels_of_login_are_those_of_now(tmp_path: Path, mode: Mode) -> None:
+    """Before the first login, live, while it is away, and after."""
     of_relay = mode is Mode.MANY_TO_ONE
     operator = {"operator": True} if of_relay else {}
     async with rig(mode, tmp_path, start=False) as made:
-        before, known = up(made), sources(made)
+        seen = [up(made)]
         await made.counter.start()
         if of_relay:
             await made.until(lambda: made.counter.ready, "the operator is logged in")
-        waiting, product = up(made), made.counter.describe().product
+        seen.append(up(made))
+        product = made.counter.describe().product
         terminal = await made.attach()
-        live, heard = up(made), sources(made)
-        first = terminal.link.attached.offered
-        made.command("cts_ignore", msg_type=10000, times=1)
+        seen.append(up(made))
         await made.simulated.stop_listening()
-        away = await terminal.wait("recovering")
-        gone, kept = up(made), made.counter.describe()
-        terminal.forget()
+        await terminal.wait("recovering")
+        seen.append(up(made))
+        await made.simulated.listen()
+        await terminal.wait("live")
+        seen.append(up(made))
+
+    live = {"connection": True, **operator, "account": True}
+    away = dict.fromkeys(live, False)
+    assert seen == [away, {"connection": of_relay, **operator, "account": False}, live, away, live]
+    assert bool(product) is of_relay, "the operator's greeting says it before any terminal comes"
+
+
+@pytest.mark.parametrize("mode", list(Mode), ids=lambda mode: mode.value)
+async def test_what_is_behind_after_a_break_replaces_what_was(tmp_path: Path, mode: Mode) -> None:
+    """Another counter may answer at the address: the relay and the terminal's login go by what it says."""
+    async with rig(mode, tmp_path) as made:
+        sources = {one.source for one in made.counter.describe().exchanges}
+        terminal = await made.attach()
+        first = made.counter.describe()
+        await made.simulated.stop_listening()
+        await terminal.wait("recovering")
+        kept = made.counter.describe()
         rows = [{"exchId": "S", "regId": "0001", "regName": "S"}]
-        made.command("cts_clear")
         made.command("cts_alter", msg_type=10011, changes={"data.acctInfo.regList": rows}, times=0)
         await made.simulated.listen()
-        back = (await terminal.wait("live")).attached
-        again, after = up(made), made.counter.describe()
+        offered = (await terminal.wait("live")).attached.offered
+        after = made.counter.describe()
 
-    assert before == dict.fromkeys(live, False)
-    assert known == {"settings"}
-    assert waiting == {"connection": of_relay, **operator, "account": False}
-    assert bool(product) is of_relay
-    assert live == again == {"connection": True, **operator, "account": True}
-    assert heard == {"counter"}
-    assert away.reason
-    assert gone == dict.fromkeys(live, False)
-    assert first is not None
-    assert kept.exchanges == first.exchanges
+    assert sources == {"settings"}
+    assert {one.source for one in first.exchanges} == {"counter"}
+    assert (kept.exchanges, kept.trading_day) == (first.exchanges, first.trading_day)
     assert len(first.exchanges) > 1
     assert [one.native_code for one in after.exchanges] == ["S"]
-    assert back.offered == replace(after, accounts=(INVESTOR,), levels=back.offered.levels)
-    assert all(level.up for level in back.offered.levels)
+    assert (offered.exchanges, offered.accounts) == (after.exchanges, (INVESTOR,))
+
+
+async def test_an_operator_without_an_answer_is_not_up(tmp_path: Path) -> None:
+    """The counter greeted, and says nothing of 10021."""
+    async with rig(Mode.MANY_TO_ONE, tmp_path, start=False) as made:
+        made.command("cts_ignore", msg_type=10021)
+        await made.counter.start()
+        await made.until(lambda: up(made)["connection"], "the counter has greeted")
+        assert up(made) == {"connection": True, "operator": False, "account": False}

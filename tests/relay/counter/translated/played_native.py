@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import math
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -135,7 +137,8 @@ async def settle() -> None:
 def heard(link: TranslatedLink) -> list[tuple[str, Any]]:
     """What came since the last look: callback and message, or state and reason."""
     items: list[tuple[str, Any]] = []
-    for item in link.take():
+    waiting = link._items
+    for item in waiting.take() + waiting.make(time.monotonic, math.inf):
         if isinstance(item, LinkStatus):
             items.append((item.state.value, item.reason))
         else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,35 +22,47 @@ def up(made: UfxRig) -> dict[str, bool]:
 
 
 @pytest.mark.parametrize("mode", list(Mode), ids=lambda mode: mode.value)
-async def test_it_is_described_as_it_is_now(counter_config: CounterConfig, tmp_path: Path, mode: Mode) -> None:
-    """The connection is the relay's in both modes; what another counter behind the address says replaces what the first said."""
+async def test_the_levels_of_login_are_those_of_now(counter_config: CounterConfig, tmp_path: Path, mode: Mode) -> None:
+    """The connection is the relay's in both modes."""
     operator = {"operator": True} if mode is Mode.MANY_TO_ONE else {}
-    portfolio = {"account_code": INVESTOR, "market_no_list": "3", "futu_invest_type": "a"}
     async with ufx_rig(counter_config, mode, tmp_path, start=False) as made:
-        before, known = up(made), {one.source for one in made.counter.describe().exchanges}
+        seen = [up(made)]
         await made.counter.start()
         await made.until(lambda: made.counter.ready, "it is connected")
-        waiting = up(made)
+        seen.append(up(made))
         terminal = await made.attach()
-        live, first = up(made), terminal.link.attached.offered
+        seen.append(up(made))
         await made.simulated.stop_listening()
         await terminal.wait("recovering")
-        gone, kept = up(made), made.counter.describe()
-        content = encode_pack([table_of([{"ErrorCode": "0"}]), table_of([portfolio])]).hex()
-        made.command("ufx_content", function=PORTFOLIOS, content=content, times=0)
-        terminal.forget()
+        seen.append(up(made))
         await made.simulated.listen()
-        back = (await terminal.wait("live")).attached
-        again, after = up(made), made.counter.describe()
+        await terminal.wait("live")
+        seen.append(up(made))
 
-    assert before == dict.fromkeys(live, False)
-    assert known == {"settings"}
-    assert waiting == {"connection": True, **operator, "token": False}
-    assert live == again == {"connection": True, **operator, "token": True}
-    assert gone == dict.fromkeys(live, False)
-    assert first is not None
-    assert kept.exchanges == first.exchanges
+    live = {"connection": True, **operator, "token": True}
+    away = dict.fromkeys(live, False)
+    assert seen == [away, {**live, "token": False}, live, away, live]
+
+
+async def test_what_is_behind_after_a_break_replaces_what_was(counter_config: CounterConfig, tmp_path: Path) -> None:
+    """Another counter may answer at the address: the relay and the terminal's login go by what it says."""
+    portfolio = {"account_code": INVESTOR, "market_no_list": "3", "futu_invest_type": "a"}
+    content = encode_pack([table_of([{"ErrorCode": "0"}]), table_of([portfolio])]).hex()
+    async with ufx_rig(counter_config, Mode.MANY_TO_ONE, tmp_path) as made:
+        sources = {one.source for one in made.counter.describe().exchanges}
+        terminal = await made.attach()
+        first = made.counter.describe()
+        await made.simulated.stop_listening()
+        await terminal.wait("recovering")
+        kept = made.counter.describe()
+        made.command("ufx_content", function=PORTFOLIOS, content=content, times=0)
+        await made.simulated.listen()
+        offered = (await terminal.wait("live")).attached.offered
+        after = made.counter.describe()
+
+    assert sources == {"settings"}
+    assert {one.source for one in first.exchanges} == {"counter"}
+    assert (kept.exchanges, kept.trading_day) == (first.exchanges, first.trading_day)
     assert len(first.exchanges) > 1
     assert [(one.native_code, [board.native_code for board in one.boards]) for one in after.exchanges] == [("3", ["a"])]
-    assert back.offered == replace(after, accounts=(INVESTOR,), levels=back.offered.levels)
-    assert all(level.up for level in back.offered.levels)
+    assert (offered.exchanges, offered.accounts) == (after.exchanges, (INVESTOR,))
