@@ -70,10 +70,11 @@ gen: ## write everything that is generated: messages, catalogs, the terminal's m
 	@scripts/set-up test
 	@$(BIN)/python -m codegen
 
-bench: ## measure; see benchmarks/
+bench: ## measure; see benchmarks/ (POSTGRES=URL of an empty database: a rolling update too)
 	@scripts/set-up test
 	@$(BIN)/python -m benchmarks
 	@$(BIN)/python -m benchmarks.market
+	@$(BIN)/python -m benchmarks.update_gap $(if $(POSTGRES),--postgres $(POSTGRES))
 
 attack: ## attack a relay in 23 ways, from one address and from a hundred, and measure honest terminals; about 15 minutes
 	@scripts/set-up test

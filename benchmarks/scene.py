@@ -25,7 +25,7 @@ from simcounter.counter import SimulatedCounter
 from simcounter.exec import program_environment
 
 _DEADLINE_SECONDS = 120.0
-_ROOM = """
+ROOM = """
 [limits]
 orders_per_second = 100000
 orders_per_day = 1000000
@@ -144,7 +144,7 @@ async def start_relay(
     site = RelaySite(folder, cast, tls, "".join(secrets.choice("ABCDEFGH01234567") for _ in range(16)))
     site.furnish(ctp_settings(cast, counter.address))
     with (folder / "relay.toml").open("a") as file:
-        file.write(_ROOM)
+        file.write(ROOM)
     await site.run("terminal", "add", TERMINAL_APP_ID, "--auth-code-file", "terminal_auth_code.secret")
     if cast.relay_knows_investor:
         await site.run("investor", "add", cast.investor_id, "--password-file", "investor.secret")

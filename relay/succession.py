@@ -46,9 +46,7 @@ _READY, _GO, _SERVING = b"R", b"G", b"S"
 
 def why_no_succession(settings: Settings) -> str:
     """Why two generations cannot serve at once with these settings, Chinese and English; empty where they can."""
-    gap = (
-        "请用 systemctl restart：终端在约 5 秒内无法报单 / use systemctl restart: terminals cannot order for about 5 s"
-    )
+    gap = "请用 systemctl restart：终端约 15 秒无法报单 / use systemctl restart: terminals cannot order for about 15 s"
     if ledger_url(settings).get_secret_value().startswith("sqlite"):
         return f"SQLite 只能由一个进程使用；{gap}; SQLite serves one process"
     if settings.relay.mode != "many_to_many":

@@ -440,7 +440,7 @@ async def test_a_terminal_without_credentials_stays(
     assert relay.streams == 1
 
 
-@pytest.mark.parametrize("reason", sorted(link.BUSY))
+@pytest.mark.parametrize("reason", ["relay_draining", "relay_full"])
 async def test_a_first_login_waits_for_a_busy_relay(
     relay: ScriptedRelay, connect: Connect, collected: Collected, monkeypatch: pytest.MonkeyPatch, reason: str
 ) -> None:
