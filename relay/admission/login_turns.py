@@ -80,6 +80,9 @@ class LoginTurns:
         self._under_way: Counter[tuple[str, ...]] = Counter()
         self._total = 0
         self._waiting: list[_Waiting] = []
+        """in the order in which they came"""
+        self._waiting_at: Counter[str] = Counter()
+        """how many of them at each place"""
         self._last = 0
         self._served: dict[str, int] = {}
         """the number each place was served with last, while it has logins here"""
@@ -134,6 +137,7 @@ class LoginTurns:
         mine = _Waiting(who, known, self._last, (who.app_id, who.place), on_wait)
         self._make_room(mine)
         self._waiting.append(mine)
+        self._waiting_at[who.place] += 1
         self._came(mine)
         self._tell_in_time()
         try:
@@ -144,7 +148,7 @@ class LoginTurns:
             raise
         finally:
             if mine in self._waiting:
-                self._waiting.remove(mine)
+                self._stands_no_more(mine)
         if not mine.turn.done():
             raise Refused(_too_many())
         mine.turn.result()
@@ -172,6 +176,12 @@ class LoginTurns:
             self._begin(newcomer)
         self._look_in_time()
 
+    def _stands_no_more(self, waiting: _Waiting) -> None:
+        self._waiting.remove(waiting)
+        self._waiting_at[waiting.who.place] -= 1
+        if not self._waiting_at[waiting.who.place]:
+            del self._waiting_at[waiting.who.place]
+
     def _make_room(self, newcomer: _Waiting) -> None:
         if len(self._waiting) < MOST_WAITING:
             return
@@ -180,7 +190,7 @@ class LoginTurns:
         if most <= waiting[newcomer.who.place] + 1:
             raise Refused(_too_many())
         newest = max((other for other in self._waiting if other.who.place == place), key=lambda other: other.number)
-        self._waiting.remove(newest)
+        self._stands_no_more(newest)
         newest.turn.set_exception(Refused(_too_many()))
 
     def _next(self) -> _Waiting | None:
@@ -196,7 +206,7 @@ class LoginTurns:
             order = self._order(waiting)
             if (its_order is None or order < its_order) and self._may_begin(waiting, look):
                 best, its_order = waiting, order
-                if order[:2] == (0, 0):
+                if order[:2] == (0, 0) or len(self._waiting_at) == 1:  # of one place, who came first
                     break
         return best
 
@@ -239,7 +249,7 @@ class LoginTurns:
         return due <= 0
 
     def _begin(self, waiting: _Waiting) -> None:
-        self._waiting.remove(waiting)
+        self._stands_no_more(waiting)
         now = self._clock()
         locked = self._attempts.refusal(waiting.who, now)
         if locked is not None:

@@ -55,6 +55,7 @@ from relay.sessions.endings import Ending, EndKind
 from relay.sessions.journal import Journal
 from relay.sessions.leaving import Leaving, leave_words, moments
 from relay.sessions.login_pause import PausedLogins
+from relay.sessions.present import Present
 from relay.sessions.refused_streams import RefusedStreams
 from relay.sessions.revocations import Revocations, end
 from relay.sessions.session import SessionIdentity, TerminalSession
@@ -112,6 +113,7 @@ class Sessions:
         self._new_journal = new_journal
         self._by_token: dict[bytes, TerminalSession] = {}
         self._by_older_token: dict[bytes, TerminalSession] = {}
+        self._present = Present()
         self._entering: dict[str, _Entering] = {}
         self._giving_way: dict[str, TerminalSession] = {}
         self._crowds: set[str] = set()
@@ -222,7 +224,7 @@ class Sessions:
 
     def _renew_token(self, session: TerminalSession, shown: bytes) -> None:
         """A new token; the one that was shown becomes the older one, and every other one ends."""
-        self._forget(session)
+        self._end_tokens(session)
         session.older_token, session.resume_token = shown, self.new_token()
         self._by_older_token[_key(shown)] = self._by_token[_key(session.resume_token)] = session
 
@@ -242,10 +244,7 @@ class Sessions:
 
     def resumable_at(self, public_ip: str) -> int:
         """How many sessions wait for their terminal to resume from this address."""
-        return sum(
-            session.identity.public_ip == public_ip and session.linger_left is not None and not session.ending
-            for session in self._by_token.values()
-        )
+        return sum(session.is_lingering and not session.ending for session in self._present.at(public_ip))
 
     async def drain(self, seconds: float, *, successor: bool = False) -> None:
         """Take no new terminals, refuse those that are logging in, ask those there are to leave, then end the rest.
@@ -279,6 +278,7 @@ class Sessions:
         self._reserve(applicant, entering)
         session = await self._open(applicant, await self._admission.admit(applicant))
         self._by_token[_key(session.resume_token)] = session
+        self._present.enters(session)
         return session
 
     def room(self) -> int:
@@ -287,8 +287,7 @@ class Sessions:
 
     def room_of(self, investor_id: str) -> int:
         """How many further sessions this investor may have."""
-        mine = sum(session.identity.investor.investor_id == investor_id for session in self._by_token.values())
-        return self.limits.max_per_investor - mine
+        return self.limits.max_per_investor - len(self._present.of(investor_id))
 
     @property
     def why_closed(self) -> Refusal | None:
@@ -305,11 +304,12 @@ class Sessions:
     def _reserve(self, applicant: Applicant, entering: _Entering) -> None:
         """Count a login that begins. Where there is no room, a session its own terminal left behind makes some."""
         refuse(self.why_closed)
-        present = set(self._by_token.values()) - set(self._giving_way.values())
-        mine = [session for session in present if session.identity.investor == applicant.investor]
+        leaving = {session for session in self._giving_way.values() if session in self._present}
+        his = self._present.of(applicant.investor.investor_id)
+        mine = [one for one in his if one.identity.investor == applicant.investor and one not in leaving]
         others = [login for login in self._entering.values() if login.reserved]
         under_way = sum(login.investor == applicant.investor for login in others)
-        full = len(present) + len(others) >= self.limits.max_sessions
+        full = len(self._by_token) - len(leaving) + len(others) >= self.limits.max_sessions
         if full or len(mine) + under_way >= self.limits.max_per_investor:
             left_behind = _left_behind(applicant, mine)
             if left_behind is None:
@@ -332,8 +332,10 @@ class Sessions:
 
     def _tell_of_a_crowd(self, address: str) -> None:
         """Say once where many investors come from one address: a proxy that does not name the terminals looks like that."""
-        there = {session.identity.investor for session in self if session.identity.public_ip == address}
-        if len(there) >= _CROWD and address not in self._crowds:
+        if address in self._crowds:
+            return
+        there = {session.identity.investor for session in self._present.at(address)}
+        if len(there) >= _CROWD:
             self._crowds.add(address)
             advice = "a proxy? then set listen.proxy_protocol_from or listen.trusted_proxies; an office is in order"
             _log.warning("many_investors_at_one_address", address=address, investors=len(there), advice=advice)
@@ -365,6 +367,10 @@ class Sessions:
         return session
 
     def _forget(self, session: TerminalSession) -> None:
+        self._end_tokens(session)
+        self._present.leaves(session)
+
+    def _end_tokens(self, session: TerminalSession) -> None:
         self._by_token.pop(_key(session.resume_token), None)
         self._by_older_token.pop(_key(session.older_token), None)
 
