@@ -118,7 +118,7 @@ async def set_up(folder: Path, **settings: str) -> AsyncIterator[Scene]:
         scene = Scene(counter)
         code = folder / "direct_auth_code.secret"
         code.write_text(demo_accounts.AUTH_CODES[demo_accounts.DIRECT_APP_ID])
-        scene.callers[DIRECT] = await _caller(
+        scene.callers[DIRECT] = await start_caller(
             stack, DIRECT, counter.address, "100005", demo_accounts.DIRECT_APP_ID, code, None
         )
         for mode, cast in MODES.items():
@@ -126,7 +126,7 @@ async def set_up(folder: Path, **settings: str) -> AsyncIterator[Scene]:
             code = site.folder / "terminal_auth_code.secret"
             at = TerminalSite(f"127.0.0.1:{port}", TERMINAL_APP_ID, code, tls.authority, cast.investor_id)
             scene.sites[mode] = at
-            scene.callers[mode] = await _caller(
+            scene.callers[mode] = await start_caller(
                 stack, "relay", at.address, at.investor_id, at.app_id, at.auth_code_file, at.authority
             )
         yield scene
@@ -156,7 +156,7 @@ async def start_relay(
     return await run.start(), site, run.pid
 
 
-async def _caller(
+async def start_caller(
     stack: AsyncExitStack, variant: str, address: str, investor: str, app_id: str, code: Path, ca: Path | None
 ) -> CallerProcess:
     arguments = ["--address", address, "--investor", investor, "--app-id", app_id, "--auth-code-file", str(code)]

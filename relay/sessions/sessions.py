@@ -332,9 +332,8 @@ class Sessions:
 
     def _tell_of_a_crowd(self, address: str) -> None:
         """Say once where many investors come from one address: a proxy that does not name the terminals looks like that."""
-        if address in self._crowds:
-            return
-        there = {session.identity.investor for session in self._present.at(address)}
+        here = () if address in self._crowds else self._present.at(address)
+        there = {session.identity.investor for session in here}
         if len(there) >= _CROWD:
             self._crowds.add(address)
             advice = "a proxy? then set listen.proxy_protocol_from or listen.trusted_proxies; an office is in order"

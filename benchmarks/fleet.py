@@ -1,0 +1,114 @@
+"""Many terminals in one process, each with a connection and an investor of its own; commands and answers as in `caller`.
+
+prepare N F S   N terminals of the investors from F on get ready: system info collected, passwords derived with the firm's salt
+log_in N        all of them, N at a time: the seconds until each was in, null for one that was refused
+leave           all log out
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import resource
+import sys
+import time
+from pathlib import Path
+
+from benchmarks.caller import collect_many
+from simcounter import demo_accounts
+from terminal_client.channel import Tls
+from terminal_client.client import RelayTerminal
+from terminal_client.collector import Collected
+from terminal_client.errors import TerminalError
+from terminal_client.password_proof import DerivedPasswords, SaltedName
+from terminal_client.secret import Secret
+from terminal_client.session import Deadlines
+
+PATIENT = Deadlines(login_seconds=120.0)
+
+
+def options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--address", required=True, help="HOST:PORT of the relay")
+    parser.add_argument("--app-id", required=True)
+    parser.add_argument("--auth-code-file", type=Path, required=True)
+    parser.add_argument("--ca", type=Path, required=True)
+    parser.add_argument(
+        "--known", action="store_true", help="the relay has shown its keys before: the proof stands alone"
+    )
+    return parser.parse_args()
+
+
+class Fleet:
+    def __init__(self, given: argparse.Namespace) -> None:
+        self._given = given
+        self._auth_code = given.auth_code_file.read_text().strip()
+        self._ready: list[tuple[str, Collected, RelayTerminal]] = []
+        self._in: list[RelayTerminal] = []
+        self._passwords = DerivedPasswords()
+
+    async def prepare(self, count: int, first: int, firm_salt: bytes) -> int:
+        given = self._given
+        for number, collected in enumerate(collect_many(count)):
+            terminal = RelayTerminal(
+                given.address,
+                app_id=given.app_id,
+                auth_code=self._auth_code,
+                tls=Tls(ca_file=given.ca),
+                deadlines=PATIENT,
+                passwords=self._passwords,
+            )
+            investor = str(first + number)
+            name = SaltedName(firm_salt, 2, 19 * 1024, demo_accounts.BROKER_ID, investor)
+            derived = await self._passwords.key(name, Secret(demo_accounts.password_of(investor)))
+            assert derived is not None
+            derived.is_known = self._given.known
+            self._ready.append((investor, collected, terminal))
+        return count
+
+    async def log_in(self, at_a_time: int) -> list[float | None]:
+        """Seconds from the beginning of all until each was in."""
+        ready, self._ready = self._ready, []
+        limit, began = asyncio.Semaphore(at_a_time), time.perf_counter()
+
+        async def one(investor: str, collected: Collected, terminal: RelayTerminal) -> float | None:
+            who = (demo_accounts.BROKER_ID, investor, demo_accounts.password_of(investor))
+            async with limit:
+                try:
+                    await terminal.login(*who, collected, live_only=True)
+                except TerminalError:
+                    return None
+            self._in.append(terminal)
+            return time.perf_counter() - began
+
+        return await asyncio.gather(*(one(*each) for each in ready))
+
+    async def leave(self) -> int:
+        leaving, self._in = self._in, []
+        for start in range(0, len(leaving), 50):
+            await asyncio.gather(*(terminal.close() for terminal in leaving[start : start + 50]))
+        return len(leaving)
+
+
+async def main() -> None:
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    fleet, loop = Fleet(options()), asyncio.get_running_loop()
+    print(json.dumps("ready"), flush=True)
+    while line := await loop.run_in_executor(None, sys.stdin.readline):
+        match line.split():
+            case ["prepare", count, first, salt]:
+                answer: object = await fleet.prepare(int(count), int(first), bytes.fromhex(salt))
+            case ["log_in", at_a_time]:
+                answer = await fleet.log_in(int(at_a_time))
+            case ["leave"]:
+                answer = await fleet.leave()
+            case _:
+                await fleet.leave()
+                return
+        print(json.dumps(answer), flush=True)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
