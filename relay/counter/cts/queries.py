@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -14,6 +13,7 @@ from relay.counter.cts.session import RootNetSession
 from relay.counter.cts.to_native import page
 from relay.counter.cts.wire import FUTURES, FUTURES_FUNDS, ORDERS, POSITIONS, TRADES, CtsReply, error_of, text_of
 from relay.counter.cts.words import ExchangeLetters
+from relay.counter.translated.complaints import Complaints
 from relay.counter.translated.native import Row
 from relay.counter.translated.tools import in_slices
 from relay.counter.translated.values import NativeRefused, OrderState, TradeState, Values
@@ -21,25 +21,12 @@ from relay.settings.cts_section import CtsSettings
 
 _log = structlog.get_logger(__name__)
 MOST_PAGES = 1000
-COMPLAINT_SECONDS = 10.0
 T = TypeVar("T")
 NativeRow = Mapping[str, Any]
 
 
-class Complaints:
-    """Of rows that cannot be read: a line every COMPLAINT_SECONDS, with how many there were, whatever the counter sends."""
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._quiet_until = 0.0
-        self._unsaid = 0
-
-    def unreadable(self, of: str, why: object) -> None:
-        """A row of this message type is left out."""
-        self._unsaid += 1
-        if self._clock() >= self._quiet_until:
-            _log.warning("cts_row_unreadable", of=of, why=str(why), rows=self._unsaid)
-            self._unsaid, self._quiet_until = 0, self._clock() + COMPLAINT_SECONDS
+def _unreadable(of: str, why: str, rows: int) -> None:
+    _log.warning("cts_row_unreadable", of=of, why=why, rows=rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +36,7 @@ class QueryTools:
     settings: CtsSettings
     letters: ExchangeLetters
     reader: RowReader
-    complaints: Complaints = field(default_factory=Complaints)
+    complaints: Complaints = field(default_factory=lambda: Complaints(_unreadable))
 
 
 class AccountQueries:

@@ -14,11 +14,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 
 from relay.counter.port import LinkCause, NativeError, TerminalLogin
+from relay.counter.translated.complaints import Complaints
 from relay.counter.translated.desk import AccountDesk
 from relay.counter.translated.link import TranslatedLink
 from relay.counter.translated.native import Row
@@ -38,7 +39,7 @@ from relay.counter.ufx.described import trades_futures
 from relay.counter.ufx.from_native import UfxRowReader, UfxRowUnreadable, text_of
 from relay.counter.ufx.line import UfxLine
 from relay.counter.ufx.orders import TokenOrders
-from relay.counter.ufx.queries import TokenQueries, unreadable
+from relay.counter.ufx.queries import TokenQueries, say_unreadable
 from relay.counter.ufx.replies import FUNCTION_LEVEL, UfxRow
 from relay.counter.ufx.to_native import LOCAL, Trader, order_refusal, order_row
 from relay.counter.ufx.token import UfxToken
@@ -61,6 +62,7 @@ class AccountTools:
     days: TradingDays
     came_back: Callable[[UfxAccount], None]
     """called when an account is live again after a break, before its terminal hears of it"""
+    complaints: Complaints = field(default_factory=lambda: Complaints(say_unreadable))
 
 
 class UfxAccount:
@@ -83,8 +85,8 @@ class UfxAccount:
         investor = login.report.investor
         self._investor_id = investor.investor_id
         who: Values = {"BrokerID": investor.broker_id, "InvestorID": investor.investor_id}
-        self._queries = TokenQueries(token, tools.reader, who)
-        self._orders = TokenOrders(self, token, tools.reader.closes)
+        self._queries = TokenQueries(token, tools.reader, who, tools.complaints)
+        self._orders = TokenOrders(self, token, tools.reader.closes, tools.complaints)
         self._subscribed = False
         self._way = 0
         """which the subscription is of"""
@@ -195,7 +197,7 @@ class UfxAccount:
             else:
                 self.heard_order(self._tools.reader.push(row))
         except UfxRowUnreadable as error:
-            unreadable(error)
+            self._tools.complaints.unreadable("push", error)
             self.read_soon()
 
     def heard_order(self, state: OrderState) -> None:

@@ -8,6 +8,7 @@ from typing import Protocol
 import structlog
 
 from relay.counter.port import NativeError
+from relay.counter.translated.complaints import Complaints
 from relay.counter.translated.values import AnswerLost, KnownOrder, NativeRefused, NewOrder, OrderState
 from relay.counter.ufx.from_native import OPENS, text_of
 from relay.counter.ufx.replies import FUNCTION_LEVEL, UfxReply, UfxRow
@@ -37,10 +38,11 @@ class OrderOwner(Protocol):
 class TokenOrders:
     """Of one account."""
 
-    def __init__(self, owner: OrderOwner, token: UfxToken, closes: SplitCloses) -> None:
+    def __init__(self, owner: OrderOwner, token: UfxToken, closes: SplitCloses, complaints: Complaints) -> None:
         self._owner = owner
         self._token = token
         self._closes = closes
+        self._complaints = complaints
 
     def place(self, order: NewOrder, row: UfxRow) -> Awaitable[str]:
         """The number under which it is shown; the answer raises NativeRefused, AnswerLost. Raises NotSent."""
@@ -80,7 +82,7 @@ class TokenOrders:
             raise NativeRefused(reply.error)
         numbers = [text_of(row, "entrust_no") for row in reply.rows]
         if not numbers or not all(0 < len(number) <= 20 and number.isascii() for number in numbers):
-            _log.warning("ufx_row_unreadable", why="entrust_no is no identifier")
+            self._complaints.unreadable("order", "entrust_no is no identifier")
             self._owner.read_soon()
             raise AnswerLost
         return numbers

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 import structlog
 
+from relay.counter.translated.complaints import Complaints
 from relay.counter.translated.native import Row
 from relay.counter.translated.values import AnswerLost, NativeRefused, OrderState, TradeState, Values
 from relay.counter.ufx.from_native import UfxRowReader, UfxRowUnreadable, text_of
@@ -28,11 +29,12 @@ _T = TypeVar("_T")
 class TokenQueries:
     """Of one account."""
 
-    def __init__(self, token: UfxToken, reader: UfxRowReader, who: Values) -> None:
+    def __init__(self, token: UfxToken, reader: UfxRowReader, who: Values, complaints: Complaints) -> None:
         self.account_code = ""
         self._token = token
         self._reader = reader
         self._who = who
+        self._complaints = complaints
 
     async def rows(self, function: Ufx, condition: UfxRow) -> list[UfxRow]:
         """One answer's, without those of another account. Raises NativeRefused, AnswerLost, NotSent."""
@@ -97,7 +99,7 @@ class TokenQueries:
         try:
             return [make(row)]
         except UfxRowUnreadable as error:
-            unreadable(error)
+            self._complaints.unreadable("answer", error)
             return []
 
     def answer(self, method: str, values: Values, day: str) -> Awaitable[Sequence[Row]]:
@@ -132,6 +134,6 @@ class TokenQueries:
         return [{**values, "Commission": paid} for values in funds]
 
 
-def unreadable(error: UfxRowUnreadable) -> None:
-    """One line; what it says has no values of an investor's."""
-    _log.warning("ufx_row_unreadable", why=str(error))
+def say_unreadable(of: str, why: str, rows: int) -> None:
+    """One line for the log."""
+    _log.warning("ufx_row_unreadable", of=of, why=why, rows=rows)

@@ -25,12 +25,14 @@ def load_beside(path: Path) -> ctypes.CDLL:
     """The library at `path`. Raises OSError in the linker's words."""
     if not path.is_file():
         raise OSError(f"{path}: no such file")
+    # It stays open: the linker knows a file by its name, and would take a number that comes again for the loader it has met.
     descriptor = os.memfd_create("t2sdk-loader", os.MFD_CLOEXEC)
     try:
         os.write(descriptor, loader_file(str(path.parent.resolve()), path.name, os.uname().machine))
         ctypes.CDLL(f"/proc/self/fd/{descriptor}")
-    finally:
+    except OSError:
         os.close(descriptor)
+        raise
     return ctypes.CDLL(str(path))
 
 

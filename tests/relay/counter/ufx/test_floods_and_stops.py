@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from relay.counter.port import Mode
-from relay.counter.ufx import modes
+from relay.counter.ufx import adapter
 from simcounter.config import CounterConfig
 from simcounter.counter import SimulatedCounter
 from simcounter.ufx.front import UfxFront
@@ -71,7 +71,7 @@ async def test_an_order_under_way_when_the_relay_stops_is_found_afterwards(
     counter_config: CounterConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In a night session, whose orders the counter dates a day earlier. The stop waits for no answer. The next relay process shows the order under its name, cancels it, and sends its key no more."""
-    monkeypatch.setattr(modes, "day_of", lambda now, night_from: "20991231")
+    monkeypatch.setattr(adapter, "day_of", lambda now, night_from: "20991231")
     async with SimulatedCounter(counter_config) as counter:
         before, terminal = await started(counter, tmp_path)
         before.command("ufx_delay", function=ORDER, seconds=30.0)

@@ -49,6 +49,19 @@ def test_another_library_is_refused() -> None:
         load_t2(library_path().with_name("libsmf_api.so"))
 
 
+def test_a_library_is_found_after_another_of_its_folder() -> None:
+    """In a process of its own, where neither is loaded yet."""
+    names = [str(library_path().with_name(name)) for name in ("libsmf_api.so", "libt2sdk.so")]
+    program = (
+        "from pathlib import Path; from relay.counter.ufx.t2.beside import load_beside\n"
+        f"for name in {names!r}: load_beside(Path(name))"
+    )
+
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
+
+    assert (ran.returncode, ran.stderr) == (0, "")
+
+
 def test_a_library_without_its_companions_is_refused(tmp_path: Path) -> None:
     """What it needs must lie beside it; the message names what is missing."""
     alone = tmp_path / "libt2sdk.so"
