@@ -13,6 +13,7 @@ import asyncio
 import contextlib
 import contextvars
 import math
+import warnings
 import weakref
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor
@@ -186,7 +187,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
         left = [task for task in self._processes if not task.done()]
         for task in {*left, *self._graveyard}:
             task._log_destroy_pending = False  # type: ignore[attr-defined]
-            with contextlib.suppress(Exception, asyncio.CancelledError):
+            with warnings.catch_warnings(), contextlib.suppress(Exception, asyncio.CancelledError):
+                warnings.simplefilter("ignore", RuntimeWarning)  # what its cleaning up would begin is not awaited
                 task.get_coro().close()
         self._graveyard.clear()
         self._ready.clear()  # type: ignore[attr-defined]
