@@ -65,6 +65,20 @@ def outcome_file(settings: Settings) -> Path:
     return settings.relay.state_dir / "succession.json"
 
 
+def report(settings: Settings, state: str, **facts: object) -> None:
+    """What became of the succession, for the command that asked."""
+    file = outcome_file(settings)
+    with contextlib.suppress(OSError):
+        file.with_suffix(".new").write_text(json.dumps({"state": state, "asked": os.getpid(), **facts}))
+        file.with_suffix(".new").replace(file)
+
+
+def refuse(settings: Settings, why: str) -> None:
+    """Say to the command that asked, and in the log, that this process is not replaced."""
+    _log.error("succession_refused", why=why)
+    report(settings, "refused", why=why)
+
+
 @dataclass(slots=True)
 class Inheritance:
     """What this process has from who started it; from a process that it replaces, the listening sockets and a channel."""
@@ -144,8 +158,7 @@ class Succession:
         if self._under_way or self.done or stop.is_set():
             return
         if why := why_no_succession(self.settings):
-            _log.error("succession_refused", why=why)
-            self._report("refused", why=why)
+            refuse(self.settings, why)
             return
         self._under_way = True
         try:
@@ -160,7 +173,7 @@ class Succession:
             with theirs:
                 successor = await asyncio.to_thread(self._start, theirs)
             _log.warning("succession_begun", pid=successor.pid)
-            self._report("begun", pid=successor.pid)
+            report(self.settings, "begun", pid=successor.pid)
             paused = False
             try:
                 await _heard(ours, _READY, START_SECONDS)
@@ -176,7 +189,7 @@ class Succession:
         self.systemd.hand_over(successor.pid)
         self.done = True
         _log.warning("succession_done", pid=successor.pid)
-        self._report("done", pid=successor.pid)
+        report(self.settings, "done", pid=successor.pid)
         stop.set()
 
     async def _go_on(self, successor: subprocess.Popen[bytes], error: Exception, *, paused: bool) -> None:
@@ -189,14 +202,7 @@ class Succession:
                 await self.ports.open()
             except OSError as failure:
                 _log.error("operator_ports_not_served", why=str(failure))
-        self._report("failed", pid=successor.pid)
-
-    def _report(self, state: str, **facts: object) -> None:
-        """For the command that asked."""
-        file = outcome_file(self.settings)
-        with contextlib.suppress(OSError):
-            file.with_suffix(".new").write_text(json.dumps({"state": state, "asked": os.getpid(), **facts}))
-            file.with_suffix(".new").replace(file)
+        report(self.settings, "failed", pid=successor.pid)
 
     def _start(self, channel: socket.socket) -> subprocess.Popen[bytes]:
         listening = self.edge.listening_at()

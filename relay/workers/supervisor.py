@@ -33,6 +33,7 @@ from relay.settings import file as settings_file
 from relay.settings.file import SettingsInvalid
 from relay.settings.settings import Settings
 from relay.stop_signals import stop_asked
+from relay.succession import refuse, why_no_succession
 from relay.systemd import SystemdNotices
 from relay.tasks import Tasks
 from relay.workers.everyone import Everyone
@@ -58,7 +59,8 @@ def run(settings: Settings, config: Path, load: Load, note: Callable[[], object]
     with logs.configure(level=said.level, form=said.format, language=said.language):
         logs.catch_what_python_prints()
         note()
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until it is listened to: its default would end the process
+        for number in (signal.SIGHUP, signal.SIGUSR2):
+            signal.signal(number, signal.SIG_IGN)  # until it is listened to: its default would end the process
         supervisor = Supervisor(settings, config, load, systemd)
         try:
             run_loop(systemd.watch(supervisor.run()))
@@ -95,7 +97,7 @@ class Supervisor:
             self._workers |= {number: WorkerProcess(number, self._config, ports) for number in numbers}
             stack.push_async_callback(self._tasks.cancel)
             everyone = await self._open_doors(stack)
-            async with stop_asked(self._hang_up, self._stop):
+            async with stop_asked(self._hang_up, self._stop, self._stay):
                 stack.push_async_callback(self._end, reception)
                 self._start(everyone)
                 reception.open(self._workers)
@@ -187,6 +189,10 @@ class Supervisor:
         for worker in self._workers.values():
             worker.reload()
         self._tasks.start(self._reload(), "reload")
+
+    def _stay(self) -> None:
+        """The command may not know of the workers: `serve --workers` stands in no file."""
+        refuse(self._settings, why_no_succession(self._settings))
 
     async def _reload(self) -> None:
         """What of the settings is the supervisor's own; the workers read theirs themselves."""

@@ -204,6 +204,20 @@ async def test_the_supervisor_has_nothing_of_the_vendors(site: WorkersSite) -> N
     assert loaded == [False, True, True]
 
 
+async def test_one_that_is_asked_to_be_replaced_says_no_and_goes_on(site: WorkersSite) -> None:
+    """Who asks need not know of the workers: they may stand on the command line alone."""
+    said = site.relay.state_dir / "succession.json"
+    os.kill(site.relay.pid, signal.SIGUSR2)
+    async with asyncio.timeout(30):
+        while not said.exists():  # noqa: ASYNC110 - a file has no event
+            await asyncio.sleep(0.05)
+
+    outcome = json.loads(said.read_text())
+    assert (outcome["state"], outcome["asked"]) == ("refused", site.relay.pid)
+    assert "not with several workers" in outcome["why"]
+    assert len(site.workers()) == WORKERS
+
+
 def _has_loaded(what: str, process: int) -> bool:
     return what in Path(f"/proc/{process}/maps").read_text()
 
