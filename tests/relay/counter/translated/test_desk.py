@@ -133,6 +133,20 @@ async def test_an_order_that_the_counter_never_had_is_refused_after_the_day_is_r
     assert len(bench.desk.book.in_doubt()) == 1, "the first one looks like number 12, which says not whose it is"
 
 
+async def test_an_order_whose_answer_still_comes_is_not_doubted(bench: Bench) -> None:
+    """A day that was read before the counter had the order does not have it, and refuses nothing."""
+    native = PlayedNative()
+    link = bench.link(native)
+    link.submit(insert())
+    await bench.desk.rebuilt([], [], bench.desk.doubts())
+    native.answers[0].set_result("11")
+    await settle()
+
+    said = heard(link)
+    assert [kind for kind, _ in said] == ["OnRtnOrder"]
+    assert said[0][1].rtn_order.order_sys_id == "11"
+
+
 async def test_a_key_is_good_for_one_order_also_after_a_restart(bench: Bench, tmp_path: Path) -> None:
     """The same content is a repetition; another content is refused."""
     native = PlayedNative()
@@ -389,6 +403,22 @@ async def test_an_accounts_desk_lives_as_long_as_a_terminal(bench: Bench) -> Non
     assert desks.of(INVESTOR) is first
     await desks.leave(INVESTOR)
     assert desks.of(INVESTOR) is None
+
+
+async def test_a_reading_that_a_new_day_overtakes_says_nothing_of_the_old_one(bench: Bench) -> None:
+    """Its rows come in slices, and the day may change between two of them."""
+    link = bench.link(PlayedNative())
+    orders = [state(str(number)) for number in range(SLICE)]
+    trades = [fill(str(number), str(number)) for number in range(SLICE)]
+    reading = asyncio.ensure_future(bench.desk.rebuilt(orders, trades))
+    await asyncio.sleep(0)
+
+    bench.desk.begin_day("20261124")
+    bench.desk.heard_order(state("0"))  # today's, with a number that the old day had too
+    heard(link)
+    await reading
+
+    assert heard(link) == []
 
 
 async def test_a_long_day_does_not_hold_the_loop(bench: Bench) -> None:

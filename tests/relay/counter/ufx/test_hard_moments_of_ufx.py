@@ -301,6 +301,30 @@ async def test_a_login_that_is_broken_off_twice_leaves_nothing_behind(
         assert cast("Any", made.counter)._desks._users == {}
 
 
+@pytest.mark.parametrize("readings", [1, 2])
+async def test_what_trades_during_a_login_is_told_once(
+    counter_config: CounterConfig, tmp_path: Path, readings: int
+) -> None:
+    """Before the topic is subscribed, and after: then its push overtakes the answer that has the order as it was."""
+    async with ufx_rig(counter_config, MANY, tmp_path) as made:
+        first = await made.attach()
+        await first.call(insert(1, limit_price=PRICE))
+        await first.order_with("3")
+        await first.leave()
+        made.command("ufx_delay", function=ORDERS, seconds=0.3, times=3)
+        before = called(made, "ReqQryOrder")
+        attaching = asyncio.ensure_future(made.attach())
+        await made.until(lambda: called(made, "ReqQryOrder") >= before + readings, "the day is asked for")
+        made.command("move_market", instrument_id="rb2701", price=PRICE - 1)
+        terminal = await attaching
+        order = await terminal.order_with("0")
+        rows = await terminal.rows(requests_pb2.Request(qry_trade=ctp.QryTrade()), "OnRspQryTrade")
+
+        assert order.volume_traded == order.volume_total_original
+        assert names(terminal).count("OnRtnTrade") == 1
+        assert len(rows) == 1
+
+
 async def test_lost_answers_are_looked_for_together(counter_config: CounterConfig, tmp_path: Path) -> None:
     """A counter that answers no order of fifty is asked for its day a few times, not fifty."""
     async with ufx_rig(counter_config, MANY, tmp_path, answer_seconds=1.0) as made:
