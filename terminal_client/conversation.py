@@ -81,10 +81,14 @@ class Entrance:
         async with self._fresh_stream() as (stream, deadline):
 
             def waits(progress: pb.LoginProgress) -> None:
-                deadline.reschedule(asyncio.get_running_loop().time() + self._deadlines.login_seconds)
+                until = asyncio.get_running_loop().time() + self._deadlines.login_seconds
+                deadline.reschedule(until)  # noqa: F821 - taken away only when the login is over
                 on_progress(progress.text)
 
-            logged_in = await _log_in(stream, self._endpoint, credentials, self._passwords, waits)
+            try:
+                logged_in = await _log_in(stream, self._endpoint, credentials, self._passwords, waits)
+            finally:
+                del deadline  # see `_fresh_stream`
             return LoggedInStream(stream, logged_in)
 
     async def resume(self, token: Secret, after_sequence: int) -> LoggedInStream:
@@ -119,9 +123,9 @@ class Entrance:
         """A new stream, cancelled again when the conversation on it fails or takes too long."""
         seconds = self._deadlines.login_seconds
         stub = terminal_pb2_grpc.TerminalServiceStub(self._connection())  # type: ignore[no-untyped-call]  # generated
-        stream = Stream(stub.Session())
+        stream, deadline = Stream(stub.Session()), asyncio.timeout(seconds)
         try:
-            async with asyncio.timeout(seconds) as deadline:
+            async with deadline:
                 yield stream, deadline
         except TimeoutError:
             stream.cancel()
@@ -130,6 +134,8 @@ class Entrance:
             raise
         else:
             return
+        finally:
+            del deadline  # it refers to its task, and a task that was cancelled to these frames: they to the connection
         # Outside the handler: what is raised there would refer to gRPC's frames, and they to the connection.
         raise StreamBroken(f"no answer to the login within {seconds:g} s")
 

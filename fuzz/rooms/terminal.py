@@ -106,7 +106,7 @@ def relay_batches(data: bytes) -> None:
 async def _talk(streams: list[list[pb.RelayBatch]]) -> None:
     dispatch = Dispatch(_DEADLINES)
     notices, statuses = dispatch.notices.subscribe(), dispatch.statuses.subscribe()
-    endpoint = Endpoint("relay.example:1", "terminal_1.0", Secret(_AUTH_CODE), Tls(None, "", insecure=True), "1")
+    endpoint = Endpoint("127.0.0.1:1", "terminal_1.0", Secret(_AUTH_CODE), Tls(None, "", insecure=True), "1")
     link = RelayLink(endpoint, dispatch, _DEADLINES, _credentials)
     link._entrance._channel = _HostileChannel(streams)  # type: ignore[assignment]  # noqa: SLF001 - in the place of gRPC's
     try:

@@ -70,10 +70,11 @@ async def _session(options: Options, auth_code: Secret, password: Secret, work: 
         )
         try:
             await terminal.login_with(await credentials())
+            waiting.cancel()  # and not awaited here: the work subscribes before the first notice is given out
+            await work(terminal, output)
         finally:
             waiting.cancel()
             await asyncio.gather(waiting, return_exceptions=True)
-        await work(terminal, output)
 
 
 async def _tell_waiting(statuses: Subscription[Status], output: Output) -> None:

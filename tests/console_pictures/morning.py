@@ -34,6 +34,8 @@ _Row = tuple[str, str, str, str]
 def write_morning(engine: Engine, chain: str, now: dt.datetime) -> None:
     """The hours of today that are over, at most eight of them."""
     rows = sorted(_rows(now))
+    if not rows:  # just after midnight
+        return
     with writing(engine) as connection:
         append(connection, chain, rows)
 

@@ -88,7 +88,7 @@ async def test_what_the_counter_wants_is_collected_for_the_login(
     [login] = relay.logins
     assert login.system_info == b""
     assert list(login.collected) == [
-        pb.CollectedInfo(kind="cts:a", info=b"disk=1", length=6, collector_version="a.txt")
+        pb.CollectedInfo(kind="cts:a", info=b"disk=1^", length=7, collector_version="a.txt")
     ]
 
 
