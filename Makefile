@@ -1,7 +1,7 @@
 # The two commands: make demo, make test. `make` alone lists the rest.
 # The virtual environment and what the machine lacks are made by scripts/set-up; it is silent when there is nothing to do.
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-json test contract-tts soak simulate chaos fuzz check fix gen bench bench-terminals attack docs console-pictures wheels pythons deb deploy-test manual-test integrations-test languages-test vnpy-bench vnpy-picture sbom audit up set-up
+.PHONY: help demo demo-json test contract-tts soak simulate chaos fuzz check fix gen bench bench-against attack docs console-pictures wheels pythons deb deploy-test manual-test integrations-test languages-test vnpy-bench vnpy-picture sbom audit up set-up
 
 # What is compiled once stays compiled: the tests start hundreds of processes, and images often switch this off.
 export PYTHONDONTWRITEBYTECODE =
@@ -70,15 +70,13 @@ gen: ## write everything that is generated: messages, catalogs, the terminal's m
 	@scripts/set-up test
 	@$(BIN)/python -m codegen
 
-bench: ## measure; see benchmarks/ (POSTGRES=URL of an empty database: a rolling update too)
+bench: ## measure everything, ten minutes: figures, tables and charts of docs/performance.md; PART=orders for one, ARGS=--help for more
 	@scripts/set-up test
-	@$(BIN)/python -m benchmarks
-	@$(BIN)/python -m benchmarks.market
-	@$(BIN)/python -m benchmarks.update_gap $(if $(POSTGRES),--postgres $(POSTGRES))
+	@$(BIN)/python -m benchmarks $(PART) $(ARGS)
 
-bench-terminals: ## logins one at a time, sixteen, a thousand at once; memory and CPU of 100, 1,000 and 5,000 idle terminals; some minutes
+bench-against: ## another revision interleaved with this tree in one run: REV=main, ARGS=--help for more
 	@scripts/set-up test
-	@$(BIN)/python -m benchmarks.many_terminals
+	@$(BIN)/python -m benchmarks.against --rev $(or $(REV),main) $(ARGS)
 
 attack: ## attack a relay in 23 ways, from one address and from a hundred, and measure honest terminals; about 15 minutes
 	@scripts/set-up test

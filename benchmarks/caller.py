@@ -1,6 +1,7 @@
 """One terminal as a process of its own: a command per line on standard input, an answer per line as JSON.
 
-orders N     N resting orders one after another; the time from each call to its first OnRtnOrder, in microseconds
+orders N MS  N resting orders one after another, each after MS milliseconds without a notice (3 unless given, 0 for none); the time from
+             each call to its first OnRtnOrder, in microseconds
 paced S R    R resting orders a second for S seconds, whether or not those before were answered; the same times, and those
              that were not answered as null
 events N     waits for N order notices; the seconds from the first to the last
@@ -17,16 +18,20 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from unittest import mock
 
+from benchmarks.floor import Road
 from ctpabi.api import binding
+from ctpabi.api.spi import Put
 from ctprelay.ctp.v1 import enums_pb2, structs_pb2
 from simcounter import demo_accounts
 from terminal_client.channel import Tls
 from terminal_client.client import RelayTerminal
 from terminal_client.collector import Collected, collect
+from terminal_client.direct import link
 from terminal_client.direct.terminal import DirectTerminal
 from terminal_client.errors import TerminalError
 
@@ -38,7 +43,7 @@ Terminal = RelayTerminal | DirectTerminal
 
 def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser()
-    parser.add_argument("variant", choices=["direct", "relay"])
+    parser.add_argument("variant", choices=["direct", "floor", "relay"])
     parser.add_argument("--address", required=True, help="the front, or HOST:PORT of the relay")
     parser.add_argument("--investor", required=True)
     parser.add_argument("--app-id", required=True)
@@ -65,6 +70,13 @@ def resting_order(price: float) -> structs_pb2.InputOrder:
     )
 
 
+async def lowest_price(terminal: Terminal) -> float:
+    """The day's, of the instrument that is traded."""
+    asked = structs_pb2.QryDepthMarketData(instrument_id=INSTRUMENT, exchange_id=EXCHANGE)
+    reply = await terminal.requests.qry_depth_market_data(asked)
+    return float(reply.rows[0].lower_limit_price)
+
+
 class Caller:
     """What one process does with its terminal."""
 
@@ -79,8 +91,8 @@ class Caller:
         """A terminal that is logged in."""
         given = self._given
         who = (demo_accounts.BROKER_ID, given.investor, demo_accounts.password_of(given.investor))
-        if given.variant == "direct":
-            with tempfile.TemporaryDirectory() as flow:
+        if given.variant != "relay":
+            with tempfile.TemporaryDirectory() as flow, self._road():
                 direct = DirectTerminal(
                     [given.address], app_id=given.app_id, auth_code=self._auth_code, flow_folder=Path(flow)
                 )
@@ -95,7 +107,20 @@ class Caller:
             await relay.login(*who, info, confirm_settlement=fresh, live_only=True)
             yield relay
 
-    async def orders(self, terminal: Terminal, count: int) -> list[float]:
+    @contextmanager
+    def _road(self) -> Iterator[None]:
+        """For the floor the vendor's API is on the other side of a bare relay."""
+        if self._given.variant == "direct":
+            yield
+            return
+
+        def road(_binding: object, _flow: object, put: Put) -> Road:
+            return Road(self._given.address, self._given.ca, put)
+
+        with mock.patch.object(link, "TraderApi", road):
+            yield
+
+    async def orders(self, terminal: Terminal, count: int, pause_seconds: float) -> list[float]:
         """Microseconds from each call to its first OnRtnOrder."""
         await self._ask_lowest(terminal)
         times = []
@@ -112,14 +137,15 @@ class Caller:
                     pass  # a later state of the order before
                 times.append((time.perf_counter() - started) * 1e6)
                 await sent
-                await self._quiet(notices)
+                if pause_seconds:
+                    await self._quiet(notices, pause_seconds)
         return times
 
     async def paced(self, terminal: Terminal, seconds: float, rate: float) -> list[float | None]:
         """Microseconds from each call to its first OnRtnOrder; None where it did not come in time."""
         await self._ask_lowest(terminal)
         async with terminal.orders(capacity=100_000) as notices:
-            paced = _Paced(terminal, resting_order(self._lowest))
+            paced = Paced(terminal, resting_order(self._lowest))
             watching, orders = asyncio.ensure_future(paced.watch(notices)), []
             began = time.perf_counter()
             for number in range(int(seconds * rate)):
@@ -132,16 +158,13 @@ class Caller:
 
     async def _ask_lowest(self, terminal: Terminal) -> None:
         """The day's lowest price, once."""
-        if not self._lowest:
-            asked = structs_pb2.QryDepthMarketData(instrument_id=INSTRUMENT, exchange_id=EXCHANGE)
-            reply = await terminal.requests.qry_depth_market_data(asked)
-            self._lowest = reply.rows[0].lower_limit_price
+        self._lowest = self._lowest or await lowest_price(terminal)
 
-    async def _quiet(self, notices: object) -> None:
-        """The order's later states, so that the next order's first notice is its own."""
+    async def _quiet(self, notices: object, seconds: float) -> None:
+        """Passes the order's later states, until there was none for so long."""
         while True:
             try:
-                async with asyncio.timeout(0.003):
+                async with asyncio.timeout(seconds):
                     await anext(notices)  # type: ignore[call-overload]
             except TimeoutError:
                 return
@@ -170,7 +193,7 @@ class Caller:
         return time.perf_counter() - started
 
 
-class _Paced:
+class Paced:
     """Orders that overlap: each is matched with its notice by its reference."""
 
     def __init__(self, terminal: Terminal, order: structs_pb2.InputOrder) -> None:
@@ -215,8 +238,8 @@ async def main() -> None:
         print(json.dumps("ready"), flush=True)
         while line := await loop.run_in_executor(None, sys.stdin.readline):
             match line.split():
-                case ["orders", count]:
-                    answer: object = await caller.orders(terminal, int(count))
+                case ["orders", count, *pause]:
+                    answer: object = await caller.orders(terminal, int(count), float(pause[0] if pause else 3) / 1000)
                 case ["paced", seconds, rate]:
                     answer = await caller.paced(terminal, float(seconds), float(rate))
                 case ["events", count]:

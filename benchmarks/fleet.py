@@ -1,7 +1,11 @@
 """Many terminals in one process, each with a connection and an investor of its own; commands and answers as in `caller`.
 
 prepare N F S   N terminals of the investors from F on get ready: system info collected, passwords derived with the firm's salt
-log_in N        all of them, N at a time: the seconds until each was in, null for one that was refused
+log_in N        all of them, N at a time, each again after a second where it was refused or cut off: the seconds until each was in,
+                null for one that gave up, and how often they had to come again
+count           from now on each counts its notices
+seen            the fewest and the most notices that one of them has had since then
+step_back       from now on this process runs only where the machine has nothing else to do, as if it were another machine
 leave           all log out
 """
 
@@ -10,12 +14,15 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import resource
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from benchmarks.caller import collect_many
+from ctprelay.ctp.v1 import events_pb2
 from simcounter import demo_accounts
 from terminal_client.channel import Tls
 from terminal_client.client import RelayTerminal
@@ -24,8 +31,12 @@ from terminal_client.errors import TerminalError
 from terminal_client.password_proof import DerivedPasswords, SaltedName
 from terminal_client.secret import Secret
 from terminal_client.session import Deadlines
+from terminal_client.subscriptions import Subscription
 
 PATIENT = Deadlines(login_seconds=120.0)
+_AGAIN_SECONDS = 1.0
+_GIVE_UP_SECONDS = 100.0
+_NOTICES = 100_000
 
 
 def options() -> argparse.Namespace:
@@ -34,6 +45,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--app-id", required=True)
     parser.add_argument("--auth-code-file", type=Path, required=True)
     parser.add_argument("--ca", type=Path, required=True)
+    parser.add_argument("--investor", default="", help="not asked: `prepare` names the first one")
     parser.add_argument(
         "--known", action="store_true", help="the relay has shown its keys before: the proof stands alone"
     )
@@ -45,7 +57,8 @@ class Fleet:
         self._given = given
         self._auth_code = given.auth_code_file.read_text().strip()
         self._ready: list[tuple[str, Collected, RelayTerminal]] = []
-        self._in: list[RelayTerminal] = []
+        self._in: list[tuple[RelayTerminal, Subscription[events_pb2.Event]]] = []
+        self._again = 0
         self._passwords = DerivedPasswords()
 
     async def prepare(self, count: int, first: int, firm_salt: bytes) -> int:
@@ -67,28 +80,50 @@ class Fleet:
             self._ready.append((investor, collected, terminal))
         return count
 
-    async def log_in(self, at_a_time: int) -> list[float | None]:
-        """Seconds from the beginning of all until each was in."""
+    async def log_in(self, at_a_time: int) -> dict[str, Any]:
+        """From the beginning of all."""
         ready, self._ready = self._ready, []
-        limit, began = asyncio.Semaphore(at_a_time), time.perf_counter()
+        limit, began, self._again = asyncio.Semaphore(at_a_time), time.perf_counter(), 0
 
         async def one(investor: str, collected: Collected, terminal: RelayTerminal) -> float | None:
             who = (demo_accounts.BROKER_ID, investor, demo_accounts.password_of(investor))
             async with limit:
-                try:
-                    await terminal.login(*who, collected, live_only=True)
-                except TerminalError:
-                    return None
-            self._in.append(terminal)
+                while not await self._is_in(terminal, who, collected):
+                    if time.perf_counter() - began > _GIVE_UP_SECONDS:
+                        return None
+                    self._again += 1
+                    await asyncio.sleep(_AGAIN_SECONDS)
+            self._in.append((terminal, terminal.notices(_NOTICES)))
             return time.perf_counter() - began
 
-        return await asyncio.gather(*(one(*each) for each in ready))
+        return {"seconds": await asyncio.gather(*(one(*each) for each in ready)), "again": self._again}
+
+    async def _is_in(self, terminal: RelayTerminal, who: tuple[str, str, str], collected: Collected) -> bool:
+        try:
+            await terminal.login(*who, collected, live_only=True)
+        except TerminalError as error:
+            print(error, file=sys.stderr)
+            return False
+        return True
+
+    def count(self) -> int:
+        self._in = [(terminal, _anew(terminal, notices)) for terminal, notices in self._in]
+        return len(self._in)
+
+    def seen(self) -> dict[str, int]:
+        counts = [len(notices) + notices.lost for _, notices in self._in]
+        return {"fewest": min(counts, default=0), "most": max(counts, default=0)}
 
     async def leave(self) -> int:
-        leaving, self._in = self._in, []
+        leaving, self._in = [terminal for terminal, _ in self._in], []
         for start in range(0, len(leaving), 50):
             await asyncio.gather(*(terminal.close() for terminal in leaving[start : start + 50]))
         return len(leaving)
+
+
+def _anew(terminal: RelayTerminal, notices: Subscription[events_pb2.Event]) -> Subscription[events_pb2.Event]:
+    notices.close()
+    return terminal.notices(_NOTICES)
 
 
 async def main() -> None:
@@ -102,6 +137,12 @@ async def main() -> None:
                 answer: object = await fleet.prepare(int(count), int(first), bytes.fromhex(salt))
             case ["log_in", at_a_time]:
                 answer = await fleet.log_in(int(at_a_time))
+            case ["count"]:
+                answer = fleet.count()
+            case ["seen"]:
+                answer = fleet.seen()
+            case ["step_back"]:
+                answer = os.nice(19)
             case ["leave"]:
                 answer = await fleet.leave()
             case _:

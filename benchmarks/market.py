@@ -1,21 +1,18 @@
-"""`python -m benchmarks.market`: ticks to a terminal and to a hundred beside a program with the vendor's API, and orders beside ticks; one run."""
+"""Part `market`: ticks to a terminal and to a hundred beside a program with the vendor's API, and orders beside ticks; one run."""
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import os
 import sys
-import tempfile
 import time
 from contextlib import AsyncExitStack
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from rich.console import Console
-
 from benchmarks.market_orders import orders_beside_ticks
+from benchmarks.orders import Say
 from benchmarks.scene import DIRECT, CallerProcess, Scene, set_up
 from benchmarks.summary import percentile
 from ctpabi.shim.wire import event_frame
@@ -23,39 +20,40 @@ from demo.relay_site import clean_environment
 from simcounter.exec import program_environment
 
 _MODE = "many_to_one"
-_ROUNDS = 6
+_TICKS, _TERMINALS, _INSTRUMENTS = 500, 100, 2000
+_ROUNDS, _ORDERS = 6, 60
 _SETTLE_SECONDS = 60.0
 """at most, until every terminal has every tick"""
 
 
-async def measure(folder: Path, ticks: int, terminals: int, instruments: int, orders: int) -> dict[str, Any]:
+async def measure(folder: Path, say: Say) -> dict[str, Any]:
     """The figures, each with what a direct program had in the same moments."""
     settings = {"MARKET_DATA__ENABLED": "true", "MARKET_DATA__FRONTS": "@counter"}
-    _say("a counter, both relays and their terminals start")
+    say("a counter, both relays and their terminals start")
     async with set_up(folder, **settings) as scene, AsyncExitStack() as stack:
-        _say("one terminal beside a direct program")
+        say("one terminal beside a direct program")
         one = [await _reader(stack, scene, DIRECT, 1, 1), await _reader(stack, scene, "relay", 1, 1)]
-        for _ in range(ticks):
+        for _ in range(_TICKS):
             _tick(scene, 1)
             await asyncio.sleep(0.002)
-        direct, relayed = [await _all_seen(reader, ticks) for reader in one]
+        direct, relayed = [await _all_seen(reader, _TICKS) for reader in one]
         for reader in one:
             await reader.stop()
-        half = terminals // 2
-        _say(f"{2 * half} terminals log in")
-        many = [await _reader(stack, scene, "relay", half, instruments) for _ in range(2)]
-        many.append(await _reader(stack, scene, DIRECT, 1, instruments))
-        _say(f"{instruments} instruments tick")
+        half = _TERMINALS // 2
+        say(f"{2 * half} terminals log in")
+        many = [await _reader(stack, scene, "relay", half, _INSTRUMENTS) for _ in range(2)]
+        many.append(await _reader(stack, scene, DIRECT, 1, _INSTRUMENTS))
+        say(f"{_INSTRUMENTS} instruments tick")
         began = time.perf_counter()
-        _tick(scene, instruments)
+        _tick(scene, _INSTRUMENTS)
         *halves, alone = [
-            await _all_seen(reader, instruments * of) for reader, of in zip(many, (half, half, 1), strict=True)
+            await _all_seen(reader, _INSTRUMENTS * of) for reader, of in zip(many, (half, half, 1), strict=True)
         ]
         for reader in many:
             await reader.stop()
-        _say("orders beside a terminal that does not read its ticks")
-        slow = await _reader(stack, scene, "relay", 1, instruments)
-        beside = await orders_beside_ticks(scene, slow, _MODE, _ROUNDS, orders, instruments)
+        say("orders beside a terminal that does not read its ticks")
+        slow = await _reader(stack, scene, "relay", 1, _INSTRUMENTS)
+        beside = await orders_beside_ticks(scene, slow, _MODE, _ROUNDS, _ORDERS, _INSTRUMENTS)
         got = sum(len(one["times"]) for one in halves)
         seconds = max(one["last_at"] for one in halves) - began
         trips = {"direct": direct["times"], "relay": relayed["times"]}
@@ -65,7 +63,7 @@ async def measure(folder: Path, ticks: int, terminals: int, instruments: int, or
         },
         "ratio_to_direct": round(median(relayed["times"]) / median(direct["times"]), 2),
         "fan_out": {
-            "instruments": instruments,
+            "instruments": _INSTRUMENTS,
             "terminals": 2 * half,
             "ticks_to_terminals": got,
             "passed_over": sum(one["passed_over"] for one in halves),
@@ -87,11 +85,6 @@ def _tick(scene: Scene, instruments: int) -> None:
         frame = event_frame(slot, body, None, 0, is_last=True).encode()
         for connection in front.connections:
             connection.send(frame)
-
-
-def _say(what: str) -> None:
-    """On standard error: a loaded machine takes a minute to start, and the figures stand alone on standard output."""
-    print(f"{what} …", file=sys.stderr, flush=True)
 
 
 async def _all_seen(reader: CallerProcess, most: int) -> Any:
@@ -131,17 +124,6 @@ async def _reader(stack: AsyncExitStack, scene: Scene, variant: str, terminals: 
     return reader
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.market", description=__doc__)
-    parser.add_argument("--ticks", type=int, default=500, help="one by one, for the latency")
-    parser.add_argument("--terminals", type=int, default=100)
-    parser.add_argument("--instruments", type=int, default=2000)
-    parser.add_argument("--orders", type=int, default=60, help="in each of some rounds, with the ticks and without")
-    given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        found = asyncio.run(measure(Path(folder), given.ticks, given.terminals, given.instruments, given.orders))
-    Console().print_json(data=found)
-
-
-if __name__ == "__main__":
-    main()
+async def measure_market(folder: Path, say: Say) -> dict[str, Any]:
+    """Part `market`."""
+    return {"market_data": await measure(folder, say)}

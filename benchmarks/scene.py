@@ -9,11 +9,12 @@ import json
 import os
 import secrets
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from demo.cast import MODES, TERMINAL_APP_ID, Cast
 from demo.certificates import TlsFiles, make_tls_files
@@ -25,6 +26,7 @@ from simcounter.counter import SimulatedCounter
 from simcounter.exec import program_environment
 
 _DEADLINE_SECONDS = 120.0
+_LAST_WORDS = 2000
 ROOM = """
 [limits]
 orders_per_second = 100000
@@ -36,7 +38,7 @@ failures_before_slowing_address = 1000000
 max_per_investor = 1000
 max_per_process = 1000
 """
-_ONE_ADDRESS = {
+ONE_ADDRESS = {
     "CTP_RELAY__LISTEN__MAX_STREAMS_WITHOUT_SESSION": "1000",
     "CTP_RELAY__LISTEN__MAX_STREAMS_WITHOUT_SESSION_PER_ADDRESS": "1000",
 }
@@ -47,8 +49,10 @@ DIRECT = "direct"
 class CallerProcess:
     """A `benchmarks.caller`; `ask` sends one command and waits for its answer."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, words: IO[bytes] | None = None) -> None:
+        """`words` is the file that its standard error goes into."""
         self._process = process
+        self._words = words
 
     @property
     def pid(self) -> int:
@@ -63,13 +67,25 @@ class CallerProcess:
         self._process.stdin.write(f"{command}\n".encode())
         await self._process.stdin.drain()
 
-    async def answer(self) -> Any:
+    async def answer(self, seconds: float = _DEADLINE_SECONDS) -> Any:
+        """RuntimeError where it ended, or did not answer in time."""
         assert self._process.stdout is not None
-        async with asyncio.timeout(_DEADLINE_SECONDS):
-            line = await self._process.stdout.readline()
+        try:
+            async with asyncio.timeout(seconds):
+                line = await self._process.stdout.readline()
+        except TimeoutError:
+            raise RuntimeError(
+                f"process {self.pid} of the benchmark did not answer in {seconds:g} s: {self._last_words()}"
+            ) from None
         if not line:
-            raise RuntimeError("a terminal of the benchmark ended before it answered")
+            raise RuntimeError(f"process {self.pid} of the benchmark ended before it answered: {self._last_words()}")
         return json.loads(line)
+
+    def _last_words(self) -> str:
+        if self._words is None:
+            return ""
+        self._words.seek(max(0, self._words.seek(0, os.SEEK_END) - _LAST_WORDS))
+        return self._words.read().decode("utf-8", "replace").strip()
 
     async def stop(self) -> None:
         with contextlib.suppress(ConnectionError):
@@ -148,7 +164,7 @@ async def start_relay(
     await site.run("terminal", "add", TERMINAL_APP_ID, "--auth-code-file", "terminal_auth_code.secret")
     if cast.relay_knows_investor:
         await site.run("investor", "add", cast.investor_id, "--password-file", "investor.secret")
-    environment = {**clean_environment(os.environ), **_ONE_ADDRESS}
+    environment = {**clean_environment(os.environ), **ONE_ADDRESS}
     environment |= {
         f"CTP_RELAY__{name}": value.replace("@counter", counter.address) for name, value in settings.items()
     }
@@ -162,22 +178,32 @@ async def start_caller(
     arguments = ["--address", address, "--investor", investor, "--app-id", app_id, "--auth-code-file", str(code)]
     if ca is not None:
         arguments += ["--ca", str(ca)]
-    # The collector writes the process's own time; the regulator wants China's.
-    environment = {**clean_environment(os.environ), "TZ": "CST-8"}
+    environment = clean_environment(os.environ)
+    if variant == DIRECT:
+        environment = program_environment(environment)
+    caller, _ = await start_process(stack, environment, "benchmarks.caller", variant, *arguments)
+    return caller
+
+
+async def start_process(
+    stack: AsyncExitStack, environment: Mapping[str, str], module: str, *arguments: str
+) -> tuple[CallerProcess, Any]:
+    """`python -m MODULE ARGUMENTS` with the first line it answers; it is ended with `stack`."""
+    words = await asyncio.to_thread(tempfile.TemporaryFile)
+    stack.callback(words.close)
     process = await asyncio.create_subprocess_exec(
         sys.executable,
+        "-P",  # not what lies where this is started, but what the environment names
         "-m",
-        "benchmarks.caller",
-        variant,
+        module,
         *arguments,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,  # the collector's shell commands complain there
-        env=program_environment(environment) if variant == DIRECT else environment,
-        limit=1 << 24,
+        stderr=words,
+        # The collector writes the process's own time; the regulator wants China's.
+        env={**environment, "TZ": "CST-8"},
+        limit=1 << 26,
     )
-    caller = CallerProcess(process)
-    stack.push_async_callback(caller.stop)
-    if await caller.answer() != "ready":
-        raise RuntimeError(f"the {variant} terminal did not log in")
-    return caller
+    child = CallerProcess(process, words)
+    stack.push_async_callback(child.stop)
+    return child, await child.answer()

@@ -1,15 +1,14 @@
 """How long a terminal cannot order while its relay is updated.
 
-`python -m benchmarks.update_gap --postgres URL`, of an empty database: 20 terminals, each of which sends an order every 100 ms under a
+Part `update`: 20 terminals, each of which sends an order every 100 ms under a
 key of its own, through a loopback relay at the simulated counter, relay.drain_seconds as it is by default (30). A terminal's gap
 is the longest time between two answered orders, less those 100 ms. `rolling` is `ctp-relay restart --rolling` (many-to-many on
 PostgreSQL), `restart` SIGTERM and a new start (SQLite, both modes). All terminals collect on this one machine, which a firm's
-do not. Writes `update_gap_s` into results/latest.json.
+do not.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import datetime as dt
 import json
@@ -18,13 +17,13 @@ import secrets
 import signal
 import socket
 import statistics
-import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
-from benchmarks.__main__ import RESULTS
+from benchmarks.orders import Say
 from benchmarks.scene import ROOM
 from ctprelay.ctp.v1 import enums_pb2 as enums
 from ctprelay.ctp.v1 import structs_pb2 as ctp
@@ -39,6 +38,7 @@ from simcounter.exec import program_environment
 from terminal_client import Credentials, RelayTerminal, Tls, collect
 from terminal_client.errors import TerminalError
 from terminal_client.secret import Secret
+from tests.postgres import own_server
 
 INVESTORS = demo_accounts.investor_ids(20)
 _PAUSE_SECONDS = 0.1
@@ -174,6 +174,7 @@ async def measure(cast: Cast, folder: Path, postgres: str, update: Update) -> di
         SimulatedCounter(CounterConfig(users=tuple(demo_accounts.users(len(INVESTORS))))) as counter,
         AsyncExitStack() as stack,
     ):
+        await asyncio.to_thread(folder.mkdir)
         tls: TlsFiles = make_tls_files(folder, dt.datetime.now(dt.UTC))
         code = "".join(secrets.choice("ABCDEFGH01234567") for _ in range(16))
         relay = UpdatedRelay(RelaySite(folder / "relay", cast, tls, code), stack)
@@ -183,40 +184,40 @@ async def measure(cast: Cast, folder: Path, postgres: str, update: Update) -> di
         for one in terminals:
             await stack.enter_async_context(one.terminal)
             await one.terminal.login_with(await one.credentials())
-        enough = asyncio.Event()
-        flows = [asyncio.ensure_future(one.order(enough)) for one in terminals]
-        try:
-            async with asyncio.timeout(_LONGEST_SECONDS):
-                await asyncio.sleep(_BEFORE_SECONDS)
-                await update(relay)
-                for one in terminals:
-                    wanted = len(one.answered) + _AFTER_ORDERS
-                    while len(one.answered) < wanted:  # noqa: ASYNC110 - looked at as often as it orders
-                        await asyncio.sleep(_PAUSE_SECONDS)
-        finally:
-            enough.set()
-            await asyncio.gather(*flows)
-            os.kill(relay.pid, signal.SIGINT)
+        await _order_while_updated(relay, terminals, update)
     gaps = [one.gap() for one in terminals]
     return {"p50": round(statistics.median(gaps), 2), "max": round(max(gaps), 2)}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.update_gap", description=__doc__)
-    parser.add_argument("--postgres", default="", help="URL of an empty database; without it rolling is left out")
-    parser.add_argument("--output", type=Path, default=RESULTS)
-    given = parser.parse_args()
-    runs: list[tuple[str, str, str, Update]] = [(f"{mode}_restart", mode, "", _restart) for mode in MODES]
-    if given.postgres:
-        runs.insert(0, ("many_to_many_rolling", "many_to_many", given.postgres, _roll))
+async def _order_while_updated(relay: UpdatedRelay, terminals: list[OrderingTerminal], update: Update) -> None:
+    """All of them, until each has had some answers after the update."""
+    enough = asyncio.Event()
+    flows = [asyncio.ensure_future(one.order(enough)) for one in terminals]
+    try:
+        async with asyncio.timeout(_LONGEST_SECONDS):
+            await asyncio.sleep(_BEFORE_SECONDS)
+            await update(relay)
+            for one in terminals:
+                wanted = len(one.answered) + _AFTER_ORDERS
+                while len(one.answered) < wanted:  # noqa: ASYNC110 - looked at as often as it orders
+                    await asyncio.sleep(_PAUSE_SECONDS)
+    finally:
+        enough.set()
+        await asyncio.gather(*flows)
+        os.kill(relay.pid, signal.SIGINT)
+
+
+async def measure_update(folder: Path, say: Say) -> dict[str, Any]:
+    """The rolling one needs PostgreSQL's programs, for a server of its own; without them it is left out, and said."""
     gaps: dict[str, dict[str, float]] = {}
-    for name, mode, url, update in runs:
-        with tempfile.TemporaryDirectory() as folder:
-            gaps[name] = asyncio.run(measure(MODES[mode], Path(folder), url, update))
-        print(name, json.dumps(gaps[name]), flush=True)
-    kept = json.loads(given.output.read_text(encoding="utf-8")) if given.output.exists() else {}
-    given.output.write_text(json.dumps({**kept, "update_gap_s": gaps}, indent=2) + "\n", encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()
+    with own_server() as server:
+        if server is None:
+            say("no PostgreSQL here (apt-get install postgresql): the rolling update is not measured")
+        else:
+            url = server.new_database()
+            gaps["many_to_many_rolling"] = await measure(MODES["many_to_many"], folder / "rolling", url, _roll)
+            say(f"many_to_many_rolling: {gaps['many_to_many_rolling']}")
+    for mode, cast in MODES.items():
+        gaps[f"{mode}_restart"] = await measure(cast, folder / mode, "", _restart)
+        say(f"{mode}_restart: {gaps[f'{mode}_restart']}")
+    return {"update_gap_s": gaps}

@@ -13,7 +13,7 @@ import subprocess
 import tempfile
 import uuid
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psycopg
@@ -68,11 +68,13 @@ class PostgresServer:
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, timeout=_SECONDS, cwd="/")
 
 
-@pytest.fixture(scope="session")
-def postgres_server() -> Iterator[PostgresServer]:
+@contextmanager
+def own_server() -> Iterator[PostgresServer | None]:
+    """A running server for as long as it is open; None where the programs are not installed."""
     programs = _programs()
     if programs is None:
-        pytest.skip("PostgreSQL's server programs are not installed: apt-get install postgresql")
+        yield None
+        return
     with tempfile.TemporaryDirectory(prefix="ctp-relay-postgres-") as directory:
         # Not under pytest's own directory: only root may enter that one.
         Path(directory).chmod(0o755)
@@ -82,6 +84,14 @@ def postgres_server() -> Iterator[PostgresServer]:
             yield server
         finally:
             server.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    with own_server() as server:
+        if server is None:
+            pytest.skip("PostgreSQL's server programs are not installed: apt-get install postgresql")
+        yield server
 
 
 @pytest.fixture
