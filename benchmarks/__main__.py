@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import signal
 import sys
 import tempfile
 import time
@@ -81,6 +82,7 @@ def main() -> None:
     )
     parser.add_argument("parts", nargs="*", metavar="PART", help="which to measure; all of them unless named")
     parser.add_argument("--output", type=Path, default=RESULTS, help="another file than results/latest.json")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: relays and counters are ended first
     given = parser.parse_args()
     if unknown := set(given.parts) - set(PARTS):
         parser.error(f"there is no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")

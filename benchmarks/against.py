@@ -14,6 +14,7 @@ import argparse
 import asyncio
 import datetime as dt
 import json
+import signal
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -141,6 +142,7 @@ def main() -> None:
             f"--{side}", type=_setting, action="append", default=[], help=f"a setting of {words} relays"
         )
     parser.add_argument("--json", action="store_true", help="the ratios as JSON instead of a table")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: relays and counters are ended first
     run(parser.parse_args())
 
 
