@@ -13,8 +13,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from typing import Any
 
 import trustme
 
@@ -33,7 +34,9 @@ _MOST_FAULTS = 100_000
 
 def arguments(given: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--seed", type=int, action="append", help="may be repeated: one run after the other, and their sum"
+    )
     parser.add_argument("--shape", choices=[shape.value for shape in Shape], action="append", help="only this one")
     parser.add_argument("--faults", type=int, default=40, help="how many, for each shape")
     parser.add_argument("--kills", type=int, default=0, help="go on until so many processes were killed")
@@ -46,11 +49,11 @@ def arguments(given: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(given)
 
 
-def plan_for(wanted: argparse.Namespace, shape: Shape) -> list[Act]:
+def plan_for(wanted: argparse.Namespace, seed: int, shape: Shape) -> list[Act]:
     only = frozenset(wanted.only or ())
     if wanted.kills:
-        return plan_of_kills(wanted.seed, shape, wanted.kills, only)
-    return make_plan(wanted.seed, shape, _MOST_FAULTS if wanted.minutes else wanted.faults, only)
+        return plan_of_kills(seed, shape, wanted.kills, only)
+    return make_plan(seed, shape, _MOST_FAULTS if wanted.minutes else wanted.faults, only)
 
 
 @contextmanager
@@ -80,13 +83,24 @@ def certificate(place: Path) -> TlsFiles:
 
 
 async def one_shape(
-    wanted: argparse.Namespace, shape: Shape, place: Path, plan: list[Act], postgres: PostgresServer | None
+    wanted: argparse.Namespace, seed: int, shape: Shape, place: Path, postgres: PostgresServer | None
 ) -> Outcome:
     until = time.monotonic() + wanted.minutes * 60 if wanted.minutes else float("inf")
     scale = Scale(wanted.seats, wanted.pace)
-    made = stage_at(place, shape, wanted.seed, scale, certificate(place), postgres, wanted.broken)
+    made = stage_at(place, shape, seed, scale, certificate(place), postgres, wanted.broken)
     async with made as stage:
-        return await run(stage, plan, say, until)
+        return await run(stage, plan_for(wanted, seed, shape), say, until)
+
+
+def played(wanted: argparse.Namespace, seed: int, shape: Shape) -> dict[str, Any]:
+    """One run from nothing to its verdict."""
+    with tempfile.TemporaryDirectory(prefix="ctp-relay-chaos-") as directory:
+        place = Path(directory)
+        place.chmod(0o755)
+        began = time.monotonic()
+        with own_postgres(place / "postgres") if shape is Shape.WORKERS else nullcontext() as postgres:
+            outcome = asyncio.run(one_shape(wanted, seed, shape, place, postgres))
+    return {"minutes": round((time.monotonic() - began) / 60, 1), **outcome.as_json()}
 
 
 def say(words: str) -> None:
@@ -97,28 +111,22 @@ def main(given: Sequence[str]) -> int:
     wanted = arguments(given)
     locale.ensure()
     build()
-    verdict: dict[str, object] = {"seed": wanted.seed, "broken_on_purpose": wanted.broken}
-    wrong = False
-    for shape in [Shape(name) for name in wanted.shape] if wanted.shape else list(Shape):
-        plan = plan_for(wanted, shape)
-        say(f"seed {wanted.seed}, {shape}: {len(plan)} acts")
-        if wanted.show:
-            sys.stdout.write("".join(f"{act}\n" for act in plan))
-            continue
-        with tempfile.TemporaryDirectory(prefix="ctp-relay-chaos-") as directory:
-            place = Path(directory)
-            place.chmod(0o755)
-            began = time.monotonic()
-            if shape is Shape.WORKERS:
-                with own_postgres(place / "postgres") as postgres:
-                    outcome = asyncio.run(one_shape(wanted, shape, place, plan, postgres))
-            else:
-                outcome = asyncio.run(one_shape(wanted, shape, place, plan, None))
-        verdict[shape.value] = {"minutes": round((time.monotonic() - began) / 60, 1), **outcome.as_json()}
-        wrong |= bool(outcome.findings)
-    if not wanted.show:
-        sys.stdout.write(json.dumps(verdict, indent=2, ensure_ascii=False) + "\n")
-    return 1 if wrong else 0
+    findings = kills = 0
+    for seed in wanted.seed or [1]:
+        verdict: dict[str, Any] = {"seed": seed, "broken_on_purpose": wanted.broken}
+        for shape in [Shape(name) for name in wanted.shape] if wanted.shape else list(Shape):
+            plan = plan_for(wanted, seed, shape)
+            say(f"seed {seed}, {shape}: {len(plan)} acts")
+            if wanted.show:
+                sys.stdout.write("".join(f"{act}\n" for act in plan))
+                continue
+            verdict[shape.value] = ran = played(wanted, seed, shape)
+            findings, kills = findings + len(ran["findings"]), kills + ran["kills"]
+        if not wanted.show:
+            sys.stdout.write(json.dumps(verdict, indent=2, ensure_ascii=False) + "\n")
+            sys.stdout.flush()
+            say(f"so far {kills} kills, {findings} findings")
+    return 1 if findings else 0
 
 
 if __name__ == "__main__":

@@ -33,6 +33,8 @@ class Outcome:
 
     findings: list[str] = field(default_factory=list)
     faults: Counter[str] = field(default_factory=Counter)
+    kills: int = 0
+    """processes ended by SIGKILL, a supervisor with its workers as one"""
     words: Counter[str] = field(default_factory=Counter)
     """what terminals heard of their calls"""
     logins: int = 0
@@ -47,6 +49,7 @@ class Outcome:
     def as_json(self) -> dict[str, Any]:
         return {
             "faults": dict(self.faults),
+            "kills": self.kills,
             "orders_at_counter": self.arrived,
             "logins": self.logins,
             "resumes": self.resumes,
@@ -135,7 +138,7 @@ async def _judged(stage: Stage, record: CounterRecord, outcome: Outcome) -> Outc
     outcome.findings += check(terminals, record, ledger, stage.disturbed)
     if not _is_back(outcome.held[0], outcome.held[-1]):
         outcome.findings.append(f"not back where it was: {outcome.held[0]}, {outcome.held[-1]}")
-    outcome.arrived = len(record.arrived)
+    outcome.arrived, outcome.kills = len(record.arrived), len(stage.disturbed.kills)
     for terminal in terminals:
         outcome.words.update(said.word for said in terminal.said)
         outcome.logins += len(terminal.logins)

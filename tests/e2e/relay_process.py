@@ -185,7 +185,10 @@ class RelayProcess:
             await asyncio.sleep(0.03)
 
     def _announced(self, begin: int) -> int:
-        for line in self.output_file.read_bytes()[begin:].splitlines(keepends=True):
+        with self.output_file.open("rb") as output:
+            output.seek(begin)
+            said = output.read()
+        for line in said.splitlines(keepends=True):
             if b'"relay_ready"' in line and line.endswith(b"\n"):
                 return int(json.loads(line)["port"])
         return 0
