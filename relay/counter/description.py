@@ -113,8 +113,8 @@ class CounterContext(Protocol):
     """Where a counter registers what it offers, after each connection; what it said before is replaced whole."""
 
     @property
-    def library(self) -> CounterLibrary | None:
-        """The relay's, which no connection changes."""
+    def description(self) -> CounterDescription:
+        """What it said last; before the first connection, what is known without one."""
 
     def register(self, description: CounterDescription) -> None:
         """The counter is connected, and this is what it offers."""

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import structlog
 
-from relay.counter.counter_library import CounterLibrary
 from relay.counter.port import CounterDescription, Exchange
 
 _log = structlog.get_logger(__name__)
@@ -18,11 +17,6 @@ class RegisteredCounter:
     def __init__(self, description: CounterDescription) -> None:
         """`description` is what is known before the first connection."""
         self.description = description
-
-    @property
-    def library(self) -> CounterLibrary | None:
-        """See `port.CounterContext`."""
-        return self.description.library
 
     def register(self, description: CounterDescription) -> None:
         """See `port.CounterContext`."""

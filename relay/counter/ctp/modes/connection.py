@@ -75,7 +75,7 @@ class Connector:
         self.alarms = alarms or Alarms()
         self._address = address
         self.evidence = evidence
-        self.registered = RegisteredCounter(offered(binding.catalog, library=library))
+        self.registered = RegisteredCounter(offered(binding.catalog, library))
         self.watch = watch or CounterWatch(Faults(), Breaker())
         self.gate = LoginGate(address.inits_per_second, self.watch.breaker, self.alarms)
         self._tools = SessionTools(

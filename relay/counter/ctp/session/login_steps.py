@@ -17,7 +17,7 @@ from ctpabi.catalog import Catalog
 from ctpabi.codec import layout, text
 from relay.counter.ctp.lanes.refs import parse_ref
 from relay.counter.ctp.session import events
-from relay.counter.ctp.session.offered import offered
+from relay.counter.ctp.session.offered import offered_by_login
 from relay.counter.ctp.session.user_system_info import report_body, report_method
 from relay.counter.port import Attached, CounterContext, Evidence, TerminalReport
 from relay.database.times import COUNTER_ZONE
@@ -131,7 +131,7 @@ class LoginSteps:
         """The outcome of all steps; what the counter offers is registered."""
         login = layout.unpack(self._catalog.structs["RspUserLogin"], self._login)
         since = dt.datetime.now(COUNTER_ZONE).isoformat(timespec="seconds")
-        offers = replace(offered(self._catalog, self._login, self._context.library), since=since)
+        offers = replace(offered_by_login(self._context.description, self._catalog, self._login), since=since)
         self._context.register(offers)
         attached = Attached(
             trading_day=login["TradingDay"],

@@ -8,6 +8,8 @@ order. CTP has no boards, and the trader interface no market data.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ctpabi.api.binding import Binding, MarketBinding
 from ctpabi.catalog import Catalog
 from ctpabi.codec import layout
@@ -37,14 +39,12 @@ _CAPABILITIES = {
 """what a terminal may want -> the request it needs"""
 
 
-def offered(catalog: Catalog, login: bytes | None = None, library: CounterLibrary | None = None) -> CounterDescription:
-    """`login` is CThostFtdcRspUserLoginField's bytes, None before a login."""
+def offered(catalog: Catalog, library: CounterLibrary | None = None) -> CounterDescription:
+    """What is known before a login; made once, because it goes through every field that there is."""
     requests = frozenset(method.proto_name for method in catalog.requests)
     return CounterDescription(
         system="ctp",
         version=catalog.version,
-        exchanges=() if login is None else _exchanges(catalog, login),
-        trading_day="" if login is None else str(layout.get(catalog.structs["RspUserLogin"], login, "TradingDay")),
         requests=requests,
         fields_not_offered=_lacking(catalog),
         capabilities=tuple(word for word, request in _CAPABILITIES.items() if request in requests),
@@ -53,6 +53,12 @@ def offered(catalog: Catalog, login: bytes | None = None, library: CounterLibrar
         library=library,
         library_sha256="" if library is None else library.sha256,
     )
+
+
+def offered_by_login(before: CounterDescription, catalog: Catalog, login: bytes) -> CounterDescription:
+    """With what a login's answer adds; `login` is CThostFtdcRspUserLoginField's bytes."""
+    day = str(layout.get(catalog.structs["RspUserLogin"], login, "TradingDay"))
+    return replace(before, exchanges=_exchanges(catalog, login), trading_day=day)
 
 
 def login_levels(*, of_operator: bool, connected: bool, live: bool) -> tuple[LoginLevel, ...]:

@@ -53,6 +53,8 @@ class BridgeSite:
     kept: KeptEvidence = field(default_factory=KeptEvidence)
     faults: NotedFaults = field(default_factory=NotedFaults)
     counters: list[BridgeCounter] = field(default_factory=list)
+    step_seconds: float = 0.3
+    """what the counter waits for the connection, and for an answer"""
 
     @property
     def front(self) -> BridgeFront:
@@ -85,8 +87,8 @@ class BridgeSite:
         counter = {
             "system": "bridge",
             "broker_id": "9999",
-            "connect_timeout_seconds": 0.3,
-            "login_timeout_seconds": 0.3,
+            "connect_timeout_seconds": self.step_seconds,
+            "login_timeout_seconds": self.step_seconds,
             "longest_pause_seconds": 0.1,
             "bridge": values,
         }

@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 from relay.counter.ctp.modes.connection import CtpMode
 from relay.counter.ctp.modes.many_to_many import ManyToMany
 from relay.counter.ctp.modes.many_to_one import ManyToOne
-from relay.counter.ctp.session.offered import offered
+from relay.counter.ctp.session.offered import offered, offered_by_login
 from relay.counter.port import CounterDescription, CounterLink, LoginLevel, Mode, Pushes, SteeredCounter
 from relay.counter.registered import RegisteredCounter
 from relay.database.times import COUNTER_ZONE
@@ -54,7 +54,7 @@ def test_the_exchanges_are_those_whose_clock_the_login_tells() -> None:
     """A front that does not serve an exchange leaves its clock empty or crosses it out."""
     login_answer = body("RspUserLogin", SHFETime="09:00:01", FFEXTime="09:00:02", DCETime="--:--:--", CZCETime="")
 
-    assert codes(offered(CATALOG, bytes(login_answer))) == ["SHFE", "CFFEX"]
+    assert codes(offered_by_login(offered(CATALOG), CATALOG, bytes(login_answer))) == ["SHFE", "CFFEX"]
     assert codes(offered(CATALOG)) == []
 
 
@@ -88,7 +88,8 @@ def test_what_is_registered_again_is_news_only_when_it_differs() -> None:
 
     with capture_logs() as lines:
         for second, answer in enumerate(answers):
-            registered.register(replace(offered(CATALOG, answer), since=f"09:00:0{second}", seconds_ahead=second / 10))
+            offers = offered_by_login(registered.description, CATALOG, answer)
+            registered.register(replace(offers, since=f"09:00:0{second}", seconds_ahead=second / 10))
 
     assert [line["exchanges"] for line in lines] == [{"SHFE": []}]
     assert codes(registered.description) == ["SHFE"]
