@@ -68,6 +68,18 @@ def the_ledger_follows() -> None:
 _LATE: set[asyncio.Future[None]] = set()
 
 
+def queues_have_no_bound() -> None:
+    """Whatever comes for a terminal that takes nothing waits for it."""
+    from relay.sessions.outbox import Outbox
+
+    begin = Outbox.__init__
+
+    def unbounded(self: Outbox, _: int) -> None:
+        begin(self, 1 << 60)
+
+    Outbox.__init__ = unbounded  # type: ignore[method-assign]
+
+
 def reports_are_made_once() -> None:
     """After the operator has logged in again, terminals go on without a report in that login."""
     from relay.counter.ctp.modes.many_to_one import ManyToOne
@@ -90,5 +102,6 @@ BREAKS: dict[str, Break] = {
     "worker-numbers": Break(all_workers_have_one_number, Shape.WORKERS),
     "shared-keys": Break(keys_are_not_shared, Shape.WORKERS),
     "ledger-first": Break(the_ledger_follows, Shape.WORKERS),
+    "bounded-queues": Break(queues_have_no_bound, Shape.SINGLE),
     "reports": Break(reports_are_made_once, Shape.SINGLE),
 }

@@ -45,6 +45,7 @@ def check(
         *nothing_strange_was_seen(terminals, counter),
         *everybody_has_the_day(terminals, counter),
         *trades_come_once_a_login(terminals),
+        *what_waits_is_bounded(terminals, disturbed),
     ]
 
 
@@ -138,12 +139,13 @@ def everybody_has_the_day(terminals: Sequence[TerminalRecord], counter: CounterR
     """Each terminal its investor's orders, as the counter had them when all had settled, and all trades."""
     for terminal in terminals:
         for book in counter.books.get(terminal.investor, ()):
-            if not terminal.lost_history:
-                yield from unlike(terminal, book)
+            yield from unlike(terminal, book)
 
 
 def unlike(terminal: TerminalRecord, book: Book) -> Iterator[str]:
-    """What of one day the terminal lacks, has too much, or shows in an older state."""
+    """What of one day the terminal lacks, has too much, or shows in an older state; unless it was sent that it would."""
+    if book.day in terminal.lost_days:
+        return
     who = f"{terminal.seat} on {book.day}"
     shown = {mark: state for (day, mark), state in terminal.orders.items() if day == book.day}
     trades = {name for day, name in terminal.trades if day == book.day}
@@ -161,6 +163,15 @@ def trades_come_once_a_login(terminals: Sequence[TerminalRecord]) -> Iterator[st
         logins = Counter(login.day for login in terminal.logins)
         often = {f"{name} on {day}" for (day, name), times in terminal.trades.items() if times > 1 + logins[day]}
         yield from _listed(f"{terminal.seat} had more often than it logged in", often)
+
+
+def what_waits_is_bounded(terminals: Sequence[TerminalRecord], disturbed: Disturbances) -> Iterator[str]:
+    """For a terminal that takes nothing: then its stream is cut, and it hears that something may be lost."""
+    records = {terminal.seat: terminal for terminal in terminals}
+    for stall in disturbed.stalls:
+        until = stall.until + HEARD_SECONDS
+        if not any(stall.since <= at <= until for at in records[stall.seat].interruptions):
+            yield f"{stall.seat} took nothing, and all that came for it meanwhile waited"
 
 
 def _logins(terminals: Sequence[TerminalRecord]) -> Iterable[LoggedIn]:

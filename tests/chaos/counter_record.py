@@ -17,6 +17,8 @@ from tests.stateful.counter_side import MOST_SESSIONS, RICH, CounterSide
 
 _FIRST_DAY = dt.date(2025, 1, 2)
 """days of the past are believed, and there are enough of them"""
+_MUCH = 12_000
+"""half a kilobyte each: more than `sessions.journal_bytes` and what a connection holds on its way"""
 
 
 @dataclass
@@ -52,6 +54,12 @@ class RecordedCounter(CounterSide):
         for kept in (self.inserts, self.states, self.triples, self.forgotten):
             kept.clear()
         self.counter.control.trading_day(f"{_FIRST_DAY + dt.timedelta(days=self.day):%Y%m%d}")
+
+    async def say_much(self, investor: str) -> None:
+        """More than may wait for a terminal, to one investor: notices that belong to no order."""
+        values = {"BrokerID": self.counter.config.broker_id, "InvestorID": investor, "FieldContent": "9" * 500}
+        notice = self.counter.records.notice(investor, "OnRtnTradingNotice", values)
+        await self.counter.front.flood(notice, _MUCH, patient=True)
 
     def book(self, investor: str) -> Book:
         """What it has of him now."""

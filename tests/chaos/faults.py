@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from tests.chaos.plan import Act
+from tests.chaos.records import Stall
 from tests.chaos.stage import Stage
 from tests.e2e.faulted_relay import fill
 from tests.e2e.test_workers import children_of
@@ -130,6 +131,17 @@ async def reader_vanishes(stage: Stage, act: Act) -> None:
     way.cut()
 
 
+async def reader_stalls(stage: Stage, act: Act) -> None:
+    """One terminal takes nothing while more comes for it than may wait; then it reads on."""
+    seat = stage.seats[act.which % len(stage.seats)]
+    began, was_live = stage.now, seat.is_live
+    seat.way.hold_answers()
+    await stage.counter.say_much(seat.investor)
+    seat.way.release()
+    if was_live:
+        stage.disturbed.stalls.append(Stall(seat.name, began, stage.now))
+
+
 async def all_come_back(stage: Stage, act: Act) -> None:
     """Every terminal's connection breaks at once."""
     for way in stage.ways:
@@ -201,6 +213,7 @@ FAULTS: dict[str, Fault] = {
         network_cut,
         network_silent,
         reader_vanishes,
+        reader_stalls,
         all_come_back,
         day_change,
         database_hangs,

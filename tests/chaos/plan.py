@@ -32,6 +32,7 @@ _ANYWHERE = {
     "reader_vanishes": 1,
     "all_come_back": 1,
     "day_change": 1,
+    "reader_stalls": 1,
 }
 WEIGHTS: Mapping[Shape, Mapping[str, int]] = {
     Shape.WORKERS: {**_ANYWHERE, "kill_worker": 6, "counter_full": 1, "database_hangs": 2, "database_stops": 1},

@@ -57,7 +57,8 @@ class TerminalRecord:
     """marks whose refusal by the counter was shown"""
     strange: list[str] = field(default_factory=list)
     """what it should never have seen"""
-    lost_history: bool = False
+    lost_days: set[str] = field(default_factory=set)
+    """trading days of which it was sent that something is lost"""
     interruptions: list[float] = field(default_factory=list)
     """when it heard that its stream or its session at the counter broke"""
 
@@ -107,9 +108,21 @@ class LedgerRecord:
     """what `ctp-relay ledger verify` said"""
 
 
+@dataclass(frozen=True, slots=True)
+class Stall:
+    """One terminal took nothing while more came for it than may wait."""
+
+    seat: str
+    since: float
+    until: float
+    """when it read on"""
+
+
 @dataclass
 class Disturbances:
     """When a message on the way may have been lost, and a process without its last second."""
+
+    stalls: list[Stall] = field(default_factory=list)
 
     breaks: list[tuple[float, float]] = field(default_factory=list)
     """from when to when connections to the counter broke, or it took nothing, or a process was killed"""

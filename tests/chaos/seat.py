@@ -172,7 +172,8 @@ class Seat:
             self.record.strange.append(f"{type(shown).__name__} of {shown.investor_id} came to {self.investor}")
 
     def _see_status(self, status: Any) -> None:
-        self.record.lost_history |= status.lost_history
+        if status.lost_history:
+            self._lost()
         if status.state in {"reconnecting", "recovering", "ended"}:
             self.record.interruptions.append(asyncio.get_running_loop().time())
         terminal = self._terminal
@@ -183,9 +184,15 @@ class Seat:
         else:
             self._logged_in(terminal.info)
 
+    def _lost(self) -> None:
+        info = self._terminal.info if self._terminal is not None else None
+        if info is not None:
+            self.record.lost_days.add(info.trading_day)
+
     def _logged_in(self, info: SessionInfo) -> None:
         """Once for each login, however often it is heard of."""
-        self.record.lost_history |= info.lost_history
+        if info.lost_history:
+            self.record.lost_days.add(info.trading_day)
         if any(login.remark == self._remark for login in self.record.logins[-1:]):
             return
         name = (info.front_id, info.session_id)

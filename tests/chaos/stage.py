@@ -115,6 +115,7 @@ def _relay(
         "limits__orders_per_day_per_investor": 1_000_000,
         "limits__orders_per_day": 1_000_000,
         "counter__login_timeout_seconds": 3.0,
+        "sessions__journal_bytes": 512 * 1024,
         "watch__disk_low_megabytes": 8,
         "watch__disk_full_megabytes": 1,
     }

@@ -19,6 +19,7 @@ from tests.chaos.records import (
     LedgerRecord,
     LoggedIn,
     Said,
+    Stall,
     TerminalRecord,
 )
 
@@ -82,6 +83,7 @@ WRONG: dict[str, Callable[[Records], object]] = {
     "lacks trades": lambda r: r.terminal.trades.clear(),
     "has trades of no book": lambda r: r.terminal.trades.update({(DAY, "SHFE/2/rb2701/0"): 1}),
     "shows an older state": lambda r: r.terminal.orders.update({(DAY, KEY): "3/0"}),
+    "took nothing, and all": lambda r: r.disturbed.stalls.append(Stall("seat0", 10.0, 11.0)),
     "more often than it logged in": lambda r: r.terminal.trades.update({(DAY, TRADE): 2}),
 }
 
@@ -124,3 +126,22 @@ def test_a_seed_makes_one_plan(shape: Shape) -> None:
     assert make_plan(7, shape, 60) != make_plan(8, shape, 60)
     assert kills_in(plan_of_kills(7, shape, 25)) == 25
     assert make_plan(7, shape, 60)[-1].fault == "settle"
+
+
+def test_who_takes_nothing_and_hears_of_its_cut_had_a_bound() -> None:
+    records = Records()
+    records.disturbed.stalls.append(Stall("seat0", 10.0, 11.0))
+    records.terminal.interruptions.append(11.5)
+
+    assert records.wrong() == []
+
+
+def test_a_day_of_which_something_was_lost_by_name_is_not_asked_for() -> None:
+    """Only that one."""
+    records = Records()
+    records.terminal.orders.clear()
+    lacks = records.wrong()
+    records.terminal.lost_days.add(DAY)
+
+    assert lacks != []
+    assert records.wrong() == []
