@@ -154,10 +154,12 @@ class TerminalSession:
             self._tasks.start(self._pump(), f"pump {self.identity.session}")
 
     def detach(self, outbox: Outbox) -> None:
-        """The stream broke: keep the session for the linger time."""
-        if self._outbox is not outbox or self.ended.is_set():
+        """The stream broke: keep the session for the linger time, unless it ends already."""
+        if self._outbox is not outbox:
             return
         self._outbox = None
+        if self.ending:
+            return
         self.activity.changed_at = _now()
         loop = asyncio.get_running_loop()
         self._linger = loop.call_later(self._linger_seconds, self.end_soon, Ending(EndKind.LINGER_OVER))

@@ -285,6 +285,17 @@ async def test_a_terminal_that_came_back_is_not_ended_by_the_old_linger_time(hou
     assert link.detached == []
 
 
+async def test_a_stream_that_breaks_while_its_session_ends_leaves_nothing_to_wait_for(house: House) -> None:
+    """A timer would keep the session, and all that waits in it, for the linger time."""
+    session, _, outbox = await opened(house)
+
+    session.end_soon(Ending(EndKind.RELAY_STOPPING))
+    session.detach(outbox)
+    await asyncio.wait_for(session.ended.wait(), 5)
+
+    assert session.linger_left is None
+
+
 # The end -------------------------------------------------------------------------------------------------------
 
 
