@@ -13,7 +13,7 @@ import time
 from collections.abc import Sequence
 
 from simulation.breaks import BREAKS, without
-from simulation.plan import Act, Size, clock, make_plan
+from simulation.plan import Act, Size, clock, make_plan, plan_of_cuts
 from simulation.rules import RULES
 from simulation.run import Result, play
 from simulation.shrink import shrink
@@ -28,7 +28,8 @@ def main(given: Sequence[str]) -> int:
     size = Size(wanted.terminals, wanted.days, wanted.calls, wanted.faults, wanted.hours)
     with without(wanted.broken):
         for seed in range(wanted.seed, wanted.seed + wanted.seeds):
-            plan = _chosen(make_plan(seed, size), wanted)
+            made = plan_of_cuts(seed, size, wanted.cuts) if wanted.cuts else make_plan(seed, size)
+            plan = _chosen(made, wanted)
             began = time.process_time()
             result = play(seed, size, plan)
             _say(result, time.process_time() - began)
@@ -58,6 +59,12 @@ def _parser() -> argparse.ArgumentParser:
         "--faults", type=int, default=_DEFAULT.faults, help="a day; the seed draws how many of each kind"
     )
     parser.add_argument("--hours", type=float, default=_DEFAULT.hours, help="of a day; 24 is a real one")
+    parser.add_argument(
+        "--cuts",
+        type=int,
+        default=0,
+        help="another plan: so many streams end at random steps of logins, calls and drains",
+    )
     parser.add_argument("--kinds", default="", help="only acts of these kinds: order,renew")
     parser.add_argument("--only", default="", help="only these acts of the plan: 3,17-20")
     parser.add_argument(
@@ -104,6 +111,7 @@ def _show(result: Result, size: Size, plan: Sequence[Act], wanted: argparse.Name
     sys.stdout.writelines(f"{act}\n" for act in kept[:60])
     sys.stdout.write(f"then: {again}\n")
     options = f"--seed {result.seed} --terminals {size.terminals} --days {size.days} --calls {size.calls} --faults {size.faults} --hours {size.hours:g}"
+    options += f" --cuts {wanted.cuts}" if wanted.cuts else ""
     options += f" --break {wanted.broken}" if wanted.broken else ""
     sys.stdout.write(f"again: python -m simulation {options} --only {_ranges([act.number for act in kept])}\n")
 

@@ -13,6 +13,8 @@ from simulation.world import World
 
 _LOGIN_ERRORS = (7, 8, 90, 5, 60, 64, 3, 48, 4, 75, 63, 143, 3040, 9999)
 """of every verdict on a login (`ctpabi.facts.errors`), and one that is in no list"""
+_LOGIN_STEPS, _CALL_STEPS = 250, 80
+"""of the loop, in which a login, or calls, are over in most cases"""
 _SECONDS = (0.02, 1.0, 15.0, 90.0)
 
 
@@ -33,6 +35,8 @@ class Happenings:
             "slow": lambda who, _, dice: who.slow(dice.choice((5.0, 60.0, 300.0))),
             "logout": self._logout,
             "move": self._move,
+            "cut_login": self._cut_login,
+            "cut_call": self._cut_call,
         }
         self._of_world: dict[str, Callable[[Act, Random], None]] = {
             "break": lambda _, dice: self._of_one_api(dice, lambda api: api.break_off(4097)),
@@ -49,6 +53,7 @@ class Happenings:
             "kill": self._kill,
             "kill_twice": self._kill_twice,
             "restart": self._restart,
+            "cut_drain": self._cut_drain,
             "renew": self._renew,
             "foreign": lambda act, dice: world.counter.foreign_order(dice.choice(world.terminals).investor, act.tag),
         }
@@ -74,6 +79,20 @@ class Happenings:
     def _move(self, who: PlannedTerminal, _: Act, __: Random) -> None:
         who.move()
         who.hang_up()
+
+    def _cut_login(self, who: PlannedTerminal, _: Act, dice: Random) -> None:
+        """It comes anew, or resumes, and is gone in the middle of that."""
+        who.cut()
+        if dice.random() < 0.7:
+            who.forget()
+        who.come()
+        self._world.after_steps(dice.randint(1, _LOGIN_STEPS), who.cut)
+
+    def _cut_call(self, who: PlannedTerminal, act: Act, dice: Random) -> None:
+        """It is gone while its calls are on their way."""
+        self._burst(who, act, dice)
+        who.ask(public=dice.random() < 0.5)
+        self._world.after_steps(dice.randint(1, _CALL_STEPS), who.cut)
 
     # Of the world ------------------------------------------------------------------------------------------------
 
@@ -125,6 +144,14 @@ class Happenings:
             world.boot(place)
 
         world.loop.create_task(restart(), name=f"restart of relay-{place}", context=world.context)
+
+    def _cut_drain(self, act: Act, dice: Random) -> None:
+        """A process ends, and its terminals are gone in the middle of that; some come just then."""
+        self._restart(act, dice)
+        for terminal in self._world.terminals:
+            if dice.random() < 0.3:
+                self._world.after_steps(dice.randint(1, _LOGIN_STEPS), terminal.come)
+            self._world.after_steps(dice.randint(1, _LOGIN_STEPS), terminal.cut)
 
     def _renew(self, _: Act, dice: Random) -> None:
         """An operator of the relay renews the sessions at the counter, and just then some of the terminals leave."""

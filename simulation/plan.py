@@ -15,6 +15,7 @@ SESSIONS = ((20.9 * HOUR, 23.0 * HOUR), (32.9 * HOUR, 39.3 * HOUR))
 """when the counter is open, from the midnight before: the night session of a trading day, and its day session"""
 _CALLS = ("order",) * 5 + ("keyed",) * 5 + ("repeat",) * 2 + ("cancel",) * 4 + ("query", "public", "burst")
 _TERMINAL_FAULTS = ("hang_up", "slow", "logout", "move")
+_CUTS = ("cut_login",) * 6 + ("cut_call",) * 3 + ("cut_drain",)
 _FAULTS = (
     "break",
     "break_all",
@@ -107,6 +108,21 @@ def make_plan(seed: int, size: Size) -> list[Act]:
         for kind in _FAULTS:
             times = _times(dice, rates[kind] * size.faults / 8)
             made += [(_moment(dice, busy), kind, -1) for _ in range(times)]
+    made.sort()
+    return [Act(number, *one) for number, one in enumerate(made, 1)]
+
+
+def plan_of_cuts(seed: int, size: Size, cuts: int) -> list[Act]:
+    """Streams that end at random steps of a login, of calls and of a drain, a moment apart; orders between them."""
+    dice = Random(f"{seed}/cuts")
+    _, begin, end = size.sessions()[0]
+    made: list[tuple[float, str, int]] = []
+    for _ in range(cuts):
+        kind = dice.choice(_CUTS)
+        made.append(
+            (dice.uniform(begin + 60, end - 60), kind, -1 if kind == "cut_drain" else dice.randrange(size.terminals))
+        )
+        made.append((dice.uniform(begin + 60, end - 60), dice.choice(_CALLS), dice.randrange(size.terminals)))
     made.sort()
     return [Act(number, *one) for number, one in enumerate(made, 1)]
 

@@ -266,6 +266,12 @@ class PlayedLine:
         self.reading.set()
         self.process.loop.call_later(self.latency, self._task.cancel, context=self.process.context)
 
+    def cut(self) -> None:
+        """It is gone at this very step."""
+        self.is_gone = self.up.cut = True
+        self.reading.set()
+        self._task.cancel()
+
     def end(self) -> None:
         """The process serves it no longer."""
         self._task.cancel()

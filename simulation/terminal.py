@@ -130,6 +130,16 @@ class PlannedTerminal:
             self.line.hang_up()
             self._lost()
 
+    def cut(self) -> None:
+        """The stream is gone at this very step of the process that serves it."""
+        if self.line is not None:
+            self.line.cut()
+            self._lost()
+
+    def forget(self) -> None:
+        """It knows nothing of its session any more: it will log in, and not resume."""
+        self.seen = SessionSeen()
+
     def _lost(self) -> None:
         self.line, self._online, self._lost_at = None, False, self._around.now
         refused, self._refused = self._refused, False

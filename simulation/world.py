@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import heapq
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
@@ -42,6 +44,8 @@ class World:
             PlannedTerminal(number, f"{100001 + number % investors}", self, seed) for number in range(size.terminals)
         ]
         self._looked = 0
+        self._numbers = itertools.count()
+        self._at_step: list[tuple[int, int, Callable[[], object]]] = []
 
     # What terminals ask ------------------------------------------------------------------------------------------
 
@@ -62,6 +66,10 @@ class World:
 
     def later(self, seconds: float, work: Callable[..., object], *facts: object) -> None:
         self.loop.call_later(seconds, work, *facts, context=self.context)
+
+    def after_steps(self, steps: int, work: Callable[[], object]) -> None:
+        """Do it between two steps of the loop, so many from now on."""
+        heapq.heappush(self._at_step, (self.loop.steps + steps, next(self._numbers), work))
 
     # Processes ---------------------------------------------------------------------------------------------------
 
@@ -114,6 +122,8 @@ class World:
     def look(self) -> None:
         """After every step: the queues of one stream, in turn; then whatever was found is raised."""
         self._looked += 1
+        while self._at_step and self._at_step[0][0] <= self.loop.steps:
+            heapq.heappop(self._at_step)[2]()
         process = self.processes[self._looked & 1]
         if process is not None and process.lines:
             stream = process.lines[self._looked % len(process.lines)].stream

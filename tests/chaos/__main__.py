@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import shutil
 import sys
 import tempfile
 import time
@@ -100,6 +101,10 @@ def played(wanted: argparse.Namespace, seed: int, shape: Shape) -> dict[str, Any
         began = time.monotonic()
         with own_postgres(place / "postgres") if shape is Shape.WORKERS else nullcontext() as postgres:
             outcome = asyncio.run(one_shape(wanted, seed, shape, place, postgres))
+        if outcome.findings:
+            output = Path(tempfile.mkdtemp(prefix="ctp-relay-chaos-output-")) / f"{shape}-{seed}.log"
+            shutil.copy(place / "relay" / "output.log", output)
+            say(f"what the relay logged: {output}")
     return {"minutes": round((time.monotonic() - began) / 60, 1), **outcome.as_json()}
 
 

@@ -74,7 +74,8 @@ def queues_have_no_bound() -> None:
 
     begin = Outbox.__init__
 
-    def unbounded(self: Outbox, _: int) -> None:
+    def unbounded(self: Outbox, limit: int) -> None:
+        del limit
         begin(self, 1 << 60)
 
     Outbox.__init__ = unbounded  # type: ignore[method-assign]

@@ -170,7 +170,7 @@ def what_waits_is_bounded(terminals: Sequence[TerminalRecord], disturbed: Distur
     records = {terminal.seat: terminal for terminal in terminals}
     for stall in disturbed.stalls:
         until = stall.until + HEARD_SECONDS
-        if not any(stall.since <= at <= until for at in records[stall.seat].interruptions):
+        if not any(stall.since <= at <= until for at in records[stall.seat].stream_breaks):
             yield f"{stall.seat} took nothing, and all that came for it meanwhile waited"
 
 

@@ -138,6 +138,7 @@ async def reader_stalls(stage: Stage, act: Act) -> None:
     seat.way.hold_answers()
     await stage.counter.say_much(seat.investor)
     seat.way.release()
+    stage.broke(began)  # where the machine is slow, the counter cuts the relay off too
     if was_live:
         stage.disturbed.stalls.append(Stall(seat.name, began, stage.now))
 

@@ -61,6 +61,8 @@ class TerminalRecord:
     """trading days of which it was sent that something is lost"""
     interruptions: list[float] = field(default_factory=list)
     """when it heard that its stream or its session at the counter broke"""
+    stream_breaks: list[float] = field(default_factory=list)
+    """when it found its stream ended"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,7 @@ T = TypeVar("T")
 IN_DOUBT = frozenset({"order_key_in_doubt", "shared_orders_unavailable"})
 """refusals after which the same key may be tried again, and must be where it was tried before"""
 _DEADLINES = Deadlines(
-    login_seconds=15.0,
+    login_seconds=45.0,
     answer_seconds=15.0,
     close_seconds=1.0,
     keepalive_seconds=2.0,
@@ -176,6 +176,8 @@ class Seat:
             self._lost()
         if status.state in {"reconnecting", "recovering", "ended"}:
             self.record.interruptions.append(asyncio.get_running_loop().time())
+        if (status.of, status.state) == ("relay", "reconnecting"):
+            self.record.stream_breaks.append(asyncio.get_running_loop().time())
         terminal = self._terminal
         if (status.of, status.state) != ("relay", "live") or terminal is None or terminal.info is None:
             return

@@ -131,7 +131,7 @@ def test_a_seed_makes_one_plan(shape: Shape) -> None:
 def test_who_takes_nothing_and_hears_of_its_cut_had_a_bound() -> None:
     records = Records()
     records.disturbed.stalls.append(Stall("seat0", 10.0, 11.0))
-    records.terminal.interruptions.append(11.5)
+    records.terminal.stream_breaks.append(11.5)
 
     assert records.wrong() == []
 
