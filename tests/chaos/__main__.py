@@ -99,12 +99,13 @@ def played(wanted: argparse.Namespace, seed: int, shape: Shape) -> dict[str, Any
         place = Path(directory)
         place.chmod(0o755)
         began = time.monotonic()
-        with own_postgres(place / "postgres") if shape is Shape.WORKERS else nullcontext() as postgres:
+        with nullcontext() if shape is Shape.SINGLE else own_postgres(place / "postgres") as postgres:
             outcome = asyncio.run(one_shape(wanted, seed, shape, place, postgres))
         if outcome.findings:
-            output = Path(tempfile.mkdtemp(prefix="ctp-relay-chaos-output-")) / f"{shape}-{seed}.log"
-            shutil.copy(place / "relay" / "output.log", output)
-            say(f"what the relay logged: {output}")
+            kept = Path(tempfile.mkdtemp(prefix="ctp-relay-chaos-output-"))
+            for output in place.glob("relay-*/output.log"):
+                shutil.copy(output, kept / f"{output.parent.name}.log")
+            say(f"what the relay logged: {kept}")
     return {"minutes": round((time.monotonic() - began) / 60, 1), **outcome.as_json()}
 
 

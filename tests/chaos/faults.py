@@ -29,11 +29,11 @@ async def kill_worker(stage: Stage, act: Act) -> None:
 
 
 async def kill_relay(stage: Stage, act: Act) -> None:
-    """SIGKILL for what the operator started; it is started again at once."""
-    began = stage.now
+    """SIGKILL for what the operator started, of two relays for one; it is started again at once."""
+    began, relay = stage.now, stage.relays[act.which % len(stage.relays)]
     stage.killed()
-    await stage.relay.kill()
-    await stage.relay.start(await_operator=False)
+    await relay.kill()
+    await relay.start(await_operator=False)
     stage.broke(began)
 
 

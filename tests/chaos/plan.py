@@ -15,6 +15,8 @@ class Shape(StrEnum):
     """many-to-many: a supervisor and its workers, over PostgreSQL"""
     SINGLE = "single"
     """many-to-one: one process, its database a file"""
+    PAIR = "pair"
+    """many-to-many: two relays behind HAProxy, over PostgreSQL"""
 
 
 KILLS = frozenset({"kill_worker", "kill_relay"})
@@ -37,6 +39,7 @@ _ANYWHERE = {
 WEIGHTS: Mapping[Shape, Mapping[str, int]] = {
     Shape.WORKERS: {**_ANYWHERE, "kill_worker": 6, "counter_full": 1, "database_hangs": 2, "database_stops": 1},
     Shape.SINGLE: {**_ANYWHERE, "disk_full": 2},
+    Shape.PAIR: {**_ANYWHERE, "counter_full": 1, "database_hangs": 2, "database_stops": 1},
 }
 """how often each fault comes, among the others of its shape"""
 SETTLED_EVERY = 20

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import shutil
 import subprocess
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,14 +18,28 @@ from tests.chaos.plan import Shape
 from tests.chaos.records import Disturbances
 from tests.chaos.seat import Seat
 from tests.e2e.broken_network import Way, way_to
+from tests.e2e.relay_pair import SECRETS_KEY
 from tests.e2e.relay_process import RelayProcess, TlsFiles
 from tests.e2e.site import INVESTORS, free_port, register
 from tests.e2e.test_workers import alive, children_of, is_free
 from tests.postgres import PostgresServer
 
 WORKERS = 2
-_MODES = {Shape.WORKERS: Mode.MANY_TO_MANY, Shape.SINGLE: Mode.MANY_TO_ONE}
+RELAYS = {Shape.WORKERS: 1, Shape.SINGLE: 1, Shape.PAIR: 2}
+_MODES = {Shape.WORKERS: Mode.MANY_TO_MANY, Shape.SINGLE: Mode.MANY_TO_ONE, Shape.PAIR: Mode.MANY_TO_MANY}
 _DISK = "96m"
+_BALANCER = """\
+defaults
+    mode tcp
+    timeout connect 5s
+    timeout client 90s
+    timeout server 90s
+    retries 3
+    option redispatch 1
+listen terminals
+    bind 127.0.0.1:{port}
+    balance roundrobin
+{servers}"""
 _STALE_SECONDS = 4.0
 """after its database is back, a relay may not have written yet what waited"""
 
@@ -45,13 +60,18 @@ class Stage:
 
     shape: Shape
     counter: RecordedCounter
-    relay: RelayProcess
+    relays: list[RelayProcess]
     seats: list[Seat]
     postgres: PostgresServer | None
     disturbed: Disturbances = field(default_factory=Disturbances)
     skipped: set[str] = field(default_factory=set)
     """faults that cannot be made here"""
     _away: tuple[float, float] = (-1.0, -1.0)
+
+    @property
+    def relay(self) -> RelayProcess:
+        """Any of them: what is asked of it is the same at each."""
+        return self.relays[0]
 
     @property
     def now(self) -> float:
@@ -62,8 +82,8 @@ class Stage:
         return [seat.way for seat in self.seats]
 
     def processes(self) -> list[int]:
-        """The relay's own: the supervisor and what workers it has now, or the one there is."""
-        own = [self.relay.pid]
+        """The relays' own: the supervisor and what workers it has now, or each relay's one."""
+        own = [relay.pid for relay in self.relays]
         if self.shape is Shape.WORKERS:
             own += sorted(pid for pid in children_of(self.relay.pid) if _runs(pid, "relay.workers.worker"))
         return own
@@ -91,27 +111,29 @@ async def stage_at(
     async with AsyncExitStack() as stack:
         counter = RecordedCounter.made(place)
         await stack.enter_async_context(counter.counter)
-        relay = _relay(place, shape, counter, tls, postgres)
-        if broken:
-            relay.imports_first = str(_breaking(place, broken))
+        relays = _relays(place, shape, counter, tls, postgres)
+        imports = str(_breaking(place, broken)) if broken else ""
+        for relay in relays:
+            relay.imports_first = imports
         if shape is Shape.SINGLE:
-            small_disk(stack, relay.state_dir)
-        if postgres is not None:
-            relay.command("database", "upgrade").check_returncode()
-        register(relay)
-        await relay.start(await_operator=False)
-        stack.push_async_callback(_stopped, relay)
-        seats = [await _seat(stack, number, relay.port, tls, seed, scale) for number in range(scale.seats)]
+            small_disk(stack, relays[0].state_dir)
+        _registered(relays, postgres)
+        for relay in relays:
+            await relay.start(await_operator=False)
+            stack.push_async_callback(_stopped, relay)
+        port = relays[0].port
+        if shape is Shape.PAIR:
+            port = stack.enter_context(balanced([relay.port for relay in relays], place))
+        seats = [await _seat(stack, number, port, tls, seed, scale) for number in range(scale.seats)]
         sitting = [asyncio.ensure_future(seat.sit()) for seat in seats]
         stack.push_async_callback(_gone, sitting)
-        yield Stage(shape, counter, relay, seats, postgres)
+        yield Stage(shape, counter, relays, seats, postgres)
 
 
-def _relay(
+def _relays(
     place: Path, shape: Shape, counter: RecordedCounter, tls: TlsFiles, postgres: PostgresServer | None
-) -> RelayProcess:
+) -> list[RelayProcess]:
     settings: dict[str, object] = {
-        "listen__address": f"127.0.0.1:{free_port()}",
         "limits__orders_per_day_per_investor": 1_000_000,
         "limits__orders_per_day": 1_000_000,
         "counter__login_timeout_seconds": 3.0,
@@ -120,8 +142,45 @@ def _relay(
         "watch__disk_full_megabytes": 1,
     }
     if postgres is not None:
-        settings |= {"relay__workers": WORKERS, "ledger__url": postgres.new_database()}
-    return RelayProcess(place / "relay", _MODES[shape], counter.counter.address, tls, settings)
+        settings["ledger__url"] = postgres.new_database()
+    if shape is Shape.WORKERS:
+        settings["relay__workers"] = WORKERS
+    made = []
+    for number in range(1, RELAYS[shape] + 1):
+        own = settings | {"listen__address": f"127.0.0.1:{free_port()}", "relay__name": f"relay-{number}"}
+        made.append(RelayProcess(place / f"relay-{number}", _MODES[shape], counter.counter.address, tls, own))
+    return made
+
+
+def _registered(relays: Sequence[RelayProcess], postgres: PostgresServer | None) -> None:
+    """The terminals, in the one directory that all relays have; and what another relay needs to read it."""
+    first, *others = relays
+    if postgres is not None:
+        first.command("database", "upgrade").check_returncode()
+    register(first)
+    for other in others:
+        other.state_dir.mkdir(mode=0o700)
+        shutil.copy2(first.state_dir / SECRETS_KEY, other.state_dir / SECRETS_KEY)
+
+
+@contextmanager
+def balanced(ports: Sequence[int], place: Path) -> Iterator[int]:
+    """HAProxy in front of them: each connection to the next that listens; its port."""
+    port, config = free_port(), place / "haproxy.cfg"
+    servers = "".join(f"    server relay{at} 127.0.0.1:{at} check inter 200ms fall 1 rise 1\n" for at in ports)
+    config.write_text(_BALANCER.format(port=port, servers=servers), encoding="utf-8")
+    with subprocess.Popen([_haproxy(), "-f", str(config)], stderr=subprocess.DEVNULL) as running:
+        try:
+            yield port
+        finally:
+            running.terminate()
+
+
+def _haproxy() -> str:
+    program = shutil.which("haproxy", path="/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin")
+    if program is None:
+        raise SystemExit("HAProxy is not installed: apt-get install haproxy")
+    return program
 
 
 async def _seat(stack: AsyncExitStack, number: int, port: int, tls: TlsFiles, seed: int, scale: Scale) -> Seat:
@@ -191,5 +250,5 @@ def held(stage: Stage) -> Held:
         return sum(int(line[1]) for line in lines if line[0] == name)
 
     descriptors = sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in pids)  # noqa: PTH208
-    folders = len(list((stage.relay.state_dir / "flow").glob("process-*")))
+    folders = sum(len(list((relay.state_dir / "flow").glob("process-*"))) for relay in stage.relays)
     return Held(len(pids), total("Threads:"), descriptors, folders, total("VmRSS:") // 1024)
