@@ -123,10 +123,10 @@ def every_call_was_answered(terminals: Sequence[TerminalRecord]) -> Iterator[str
 
 
 def names_are_given_once(terminals: Sequence[TerminalRecord]) -> Iterator[str]:
-    """FrontID and SessionID of a login, by which its orders are known, are no other login's of the day."""
-    for (day, name), times in Counter((login.day, login.name) for login in _logins(terminals)).items():
+    """FrontID and SessionID of a login, by which its orders are known, are no other login's, on whatever day."""
+    for name, times in Counter(login.name for login in _logins(terminals)).items():
         if times > 1:
-            yield f"{times} logins of {day} have the name {name}"
+            yield f"{times} logins have the name {name}"
 
 
 def nothing_strange_was_seen(terminals: Sequence[TerminalRecord], counter: CounterRecord) -> Iterator[str]:
