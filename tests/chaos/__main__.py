@@ -99,14 +99,22 @@ def played(wanted: argparse.Namespace, seed: int, shape: Shape) -> dict[str, Any
         place = Path(directory)
         place.chmod(0o755)
         began = time.monotonic()
-        with nullcontext() if shape is Shape.SINGLE else own_postgres(place / "postgres") as postgres:
-            outcome = asyncio.run(one_shape(wanted, seed, shape, place, postgres))
-        if outcome.findings:
-            kept = Path(tempfile.mkdtemp(prefix="ctp-relay-chaos-output-"))
-            for output in place.glob("relay-*/output.log"):
-                shutil.copy(output, kept / f"{output.parent.name}.log")
-            say(f"what the relay logged: {kept}")
+        clean = False
+        try:
+            with nullcontext() if shape is Shape.SINGLE else own_postgres(place / "postgres") as postgres:
+                outcome = asyncio.run(one_shape(wanted, seed, shape, place, postgres))
+            clean = not outcome.findings
+        finally:
+            if not clean:
+                _keep_outputs(place)
     return {"minutes": round((time.monotonic() - began) / 60, 1), **outcome.as_json()}
+
+
+def _keep_outputs(place: Path) -> None:
+    kept = Path(tempfile.mkdtemp(prefix="ctp-relay-chaos-output-"))
+    for output in place.glob("relay-*/output.log"):
+        shutil.copy(output, kept / f"{output.parent.name}.log")
+    say(f"what the relays logged: {kept}")
 
 
 def say(words: str) -> None:

@@ -30,11 +30,28 @@ async def kill_worker(stage: Stage, act: Act) -> None:
 
 async def kill_relay(stage: Stage, act: Act) -> None:
     """SIGKILL for what the operator started, of two relays for one; it is started again at once."""
-    began, relay = stage.now, stage.relays[act.which % len(stage.relays)]
-    stage.killed()
-    await relay.kill()
-    await relay.start(await_operator=False)
-    stage.broke(began)
+    relay = stage.relays[act.which % len(stage.relays)]
+    async with stage.operating:
+        began = stage.now
+        stage.killed()
+        await relay.kill()
+        await relay.start(await_operator=False)
+        stage.broke(began)
+
+
+async def kill_start(stage: Stage, act: Act) -> None:
+    """The same, and once more while it starts."""
+    relay = stage.relays[act.which % len(stage.relays)]
+    async with stage.operating:
+        began = stage.now
+        stage.killed()
+        await relay.kill()
+        relay.begin()
+        await asyncio.sleep(act.seconds)
+        stage.killed()
+        await relay.kill()
+        await relay.start(await_operator=False)
+        stage.broke(began)
 
 
 async def counter_drops(stage: Stage, act: Act) -> None:
@@ -203,6 +220,7 @@ FAULTS: dict[str, Fault] = {
     for fault in (
         kill_worker,
         kill_relay,
+        kill_start,
         counter_drops,
         counter_flaps,
         front_down,

@@ -19,7 +19,7 @@ class Shape(StrEnum):
     """many-to-many: two relays behind HAProxy, over PostgreSQL"""
 
 
-KILLS = frozenset({"kill_worker", "kill_relay"})
+KILLS = frozenset({"kill_worker", "kill_relay", "kill_start"})
 _ANYWHERE = {
     "kill_relay": 3,
     "counter_drops": 3,
@@ -35,6 +35,7 @@ _ANYWHERE = {
     "all_come_back": 1,
     "day_change": 1,
     "reader_stalls": 1,
+    "kill_start": 1,
 }
 WEIGHTS: Mapping[Shape, Mapping[str, int]] = {
     Shape.WORKERS: {**_ANYWHERE, "kill_worker": 6, "counter_full": 1, "database_hangs": 2, "database_stops": 1},

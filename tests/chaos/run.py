@@ -37,6 +37,8 @@ class Outcome:
     """processes ended by SIGKILL, a supervisor with its workers as one"""
     words: Counter[str] = field(default_factory=Counter)
     """what terminals heard of their calls"""
+    ended: int = 0
+    """how often a relay ended by itself and was started again"""
     logins: int = 0
     resumes: int = 0
     arrived: int = 0
@@ -53,6 +55,7 @@ class Outcome:
             "orders_at_counter": self.arrived,
             "logins": self.logins,
             "resumes": self.resumes,
+            "ended_by_themselves": self.ended,
             "in_doubt": self.in_doubt,
             "calls": dict(self.words),
             "held_first": str(self.held[0]) if self.held else "",
@@ -138,6 +141,7 @@ async def _judged(stage: Stage, record: CounterRecord, outcome: Outcome) -> Outc
     outcome.findings += check(terminals, record, ledger, stage.disturbed)
     if not _is_back(outcome.held[0], outcome.held[-1]):
         outcome.findings.append(f"not back where it was: {outcome.held[0]}, {outcome.held[-1]}")
+    outcome.ended = stage.ended
     outcome.arrived, outcome.kills = len(record.arrived), len(stage.disturbed.kills)
     for terminal in terminals:
         outcome.words.update(said.word for said in terminal.said)

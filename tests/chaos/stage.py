@@ -66,6 +66,10 @@ class Stage:
     disturbed: Disturbances = field(default_factory=Disturbances)
     skipped: set[str] = field(default_factory=set)
     """faults that cannot be made here"""
+    operating: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """held by whoever starts a relay"""
+    ended: int = 0
+    """how often a relay ended by itself: one whose worker was killed before it served does, and one without its database"""
     _away: tuple[float, float] = (-1.0, -1.0)
 
     @property
@@ -87,6 +91,18 @@ class Stage:
         if self.shape is Shape.WORKERS:
             own += sorted(pid for pid in children_of(self.relay.pid) if _runs(pid, "relay.workers.worker"))
         return own
+
+    async def keep(self) -> None:
+        """As a service manager does: what ended by itself is started again."""
+        while True:
+            await asyncio.sleep(0.5)
+            async with self.operating:
+                for relay in self.relays:
+                    if relay.status() is not None:
+                        self.ended += 1
+                        self.broke()
+                        with suppress(AssertionError):  # it ended again
+                            await relay.start(await_operator=False)
 
     def broke(self, since: float = -1.0) -> None:
         """Connections to the counter break now, or since then nothing came through."""
@@ -125,9 +141,10 @@ async def stage_at(
         if shape is Shape.PAIR:
             port = stack.enter_context(balanced([relay.port for relay in relays], place))
         seats = [await _seat(stack, number, port, tls, seed, scale) for number in range(scale.seats)]
-        sitting = [asyncio.ensure_future(seat.sit()) for seat in seats]
+        stage = Stage(shape, counter, relays, seats, postgres)
+        sitting = [asyncio.ensure_future(one) for one in (stage.keep(), *(seat.sit() for seat in seats))]
         stack.push_async_callback(_gone, sitting)
-        yield Stage(shape, counter, relays, seats, postgres)
+        yield stage
 
 
 def _relays(

@@ -145,6 +145,10 @@ class RelayProcess:
         if self.mode is Mode.MANY_TO_ONE and await_operator:
             await self._until(lambda: self._operator_logins() > logins)
 
+    def begin(self) -> None:
+        """Start it and wait for nothing."""
+        self._spawn()
+
     async def start_unread(self) -> int:
         """Start it with a small pipe as its output, read until it serves and never again; returns the pipe's end."""
         reader, writer = os.pipe()
@@ -190,7 +194,9 @@ class RelayProcess:
             said = output.read()
         for line in said.splitlines(keepends=True):
             if b'"relay_ready"' in line and line.endswith(b"\n"):
-                return int(json.loads(line)["port"])
+                ready = json.loads(line)
+                if "worker" not in ready:  # a worker says so too, and one of an earlier start perhaps now
+                    return int(ready["port"])
         return 0
 
     def _operator_logins(self) -> int:
