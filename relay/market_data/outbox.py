@@ -10,9 +10,9 @@ import asyncio
 
 from relay.market_data.pending import PendingTicks
 from relay.market_data.ticks import MarketTick, passed_over_entry
-from relay.market_data.turns import WriteTurns
 from relay.sessions.endings import Ending
 from relay.sessions.outbox import Outbox
+from relay.sessions.turns import WriteTurns
 
 _BATCH_BYTES = 128 * 1024
 _ANSWER_BYTES = 1024 * 1024

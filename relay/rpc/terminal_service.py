@@ -156,7 +156,7 @@ class TerminalService(grpc.GenericRpcHandler):
             self._edge.lines.say("stream_refused", origin.place, waiting=self._gate.waiting)
             stream.ended()
             with contextlib.suppress(grpc.aio.BaseError):  # it is gone
-                await context.write(frames.batch([frames.rejected(stream_reasons.too_many_streams())]))
+                await context.write(frames.batch([(b"", frames.rejected(stream_reasons.too_many_streams()))]))
             return
         stream.on_over = slot.leave
         await self._converse(open_any(origin), requests, context, (stream, slot))

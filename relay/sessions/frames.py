@@ -51,14 +51,17 @@ def event(wire: bytes, native: NativeError | None = None) -> bytes:
     return b"".join((message, _NATIVE_ERROR, varint(len(said)), said))
 
 
-def numbered(sequence: int, message: bytes) -> bytes:
-    """The RelayMessage with its sequence: fields of a protobuf message may simply be put one after another."""
-    return b"".join((_SEQUENCE, varint(sequence), message))
+def sequence(number: int) -> bytes:
+    """What a RelayMessage begins with that has this sequence: fields of a protobuf message may be put one after another."""
+    return _SEQUENCE + varint(number)
 
 
-def batch(messages: Iterable[bytes]) -> bytes:
-    """RelayBatch of serialized RelayMessages."""
-    return b"".join(part for message in messages for part in (_MESSAGE, varint(len(message)), message))
+def batch(messages: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """RelayBatch of serialized RelayMessages, each as its beginning and the rest."""
+    parts: list[bytes] = []
+    for beginning, rest in messages:
+        parts += (_MESSAGE, varint(len(beginning) + len(rest)), beginning, rest)
+    return b"".join(parts)
 
 
 def challenge(

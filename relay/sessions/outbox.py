@@ -11,6 +11,7 @@ from collections import deque
 
 from relay.sessions import frames
 from relay.sessions.endings import Ending, EndKind
+from relay.sessions.turns import WriteTurns
 
 _BATCH_MESSAGES = 64
 _BATCH_BYTES = 32 * 1024
@@ -20,8 +21,10 @@ SLOW_READER = Ending(EndKind.SLOW_READER)
 class Outbox:
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._waiting: deque[bytes] = deque()
+        self._waiting: deque[tuple[bytes, bytes]] = deque()
+        """what each message begins with, its sequence say, and the rest, which many may share"""
         self._bytes = 0
+        self._has_asked = False
         self._ready = asyncio.Event()
         self.closed = False
         self.over = asyncio.Event()
@@ -34,17 +37,25 @@ class Outbox:
         """Messages, and their bytes, that wait to be written."""
         return len(self._waiting), self._bytes
 
-    def put(self, message: bytes) -> None:
-        """Queue one message; ignored once closed."""
+    def put(self, message: bytes, beginning: bytes = b"", turns: WriteTurns | None = None) -> None:
+        """Queue one message, to be written at once or in its turn; ignored once closed."""
         if self.closed:
             return
-        self._waiting.append(message)
-        self._bytes += len(message)
+        self._waiting.append((beginning, message))
+        self._bytes += len(beginning) + len(message)
         if self._bytes > self._limit:
             self.overrun.set()
             self._waiting.clear()
             self._bytes = 0
             self.close(SLOW_READER)
+        if turns is None:
+            self._ready.set()
+        elif not self._has_asked and not self._ready.is_set():
+            self._has_asked = True
+            turns.ask(self._begin)
+
+    def _begin(self) -> None:
+        self._has_asked = False
         self._ready.set()
 
     def close(self, ending: Ending | None = None) -> None:
@@ -52,8 +63,9 @@ class Outbox:
         if self.closed:
             return
         if ending is not None:
-            self._waiting.append(frames.goodbye(ending))
-            self._bytes += len(self._waiting[-1])
+            goodbye = frames.goodbye(ending)
+            self._waiting.append((b"", goodbye))
+            self._bytes += len(goodbye)
         self.closed = True
         self.over.set()
         self._ready.set()
@@ -65,10 +77,11 @@ class Outbox:
                 return None
             self._ready.clear()
             await self._ready.wait()
-        taken: list[bytes] = []
+        taken: list[tuple[bytes, bytes]] = []
         size = 0
         while self._waiting and len(taken) < _BATCH_MESSAGES and size < _BATCH_BYTES:
-            taken.append(self._waiting.popleft())
-            size += len(taken[-1])
+            beginning, rest = message = self._waiting.popleft()
+            taken.append(message)
+            size += len(beginning) + len(rest)
         self._bytes -= size
         return frames.batch(taken)

@@ -35,6 +35,7 @@ from relay.refusals.login_advice import login_advice
 from relay.refusals.refusal import LedgerUnavailable, Refusal, Refused
 from relay.sessions import frames
 from relay.sessions.endings import Ending, EndKind
+from relay.sessions.fan_out import FanOut
 from relay.sessions.journal import Journal, Replay
 from relay.sessions.leaving import Leaving
 from relay.sessions.outbox import Outbox
@@ -80,9 +81,9 @@ class TerminalSession:
         """the one the terminal showed last, until it is known to have the newest"""
         self._link = link
         self._journal = journal
+        self.fan_out = FanOut()  # the process's, where `Sessions` made it
         self._evidence = evidence
-        self._linger_seconds = linger_seconds
-        self._default_valid_for = default_valid_for
+        self._linger_seconds, self._default_valid_for = linger_seconds, default_valid_for
         self._outbox: Outbox | None = None
         self._calls: set[asyncio.Future[CallOutcome]] = set()
         self._tasks = Tasks()
@@ -146,7 +147,7 @@ class TerminalSession:
         replay = self._journal.replay(after_sequence) if after_sequence is not None else _NOTHING_MISSED
         outbox.put(self._welcome(resumed=after_sequence is not None, lost_history=replay.lost_history))
         for sequence, message in replay.items:
-            outbox.put(frames.numbered(sequence, message))
+            outbox.put(message, frames.sequence(sequence))
         self._outbox = outbox
         self._say_leave()
         if not self._pumping:
@@ -249,8 +250,12 @@ class TerminalSession:
         self.activity.events += 1
         if isinstance(item, LinkStatus):
             self.activity.link_changed(item.state, item.reason, _now(), day_changed=item.day_changed)
-        message = frames.status(item) if isinstance(item, LinkStatus) else frames.event(item.wire, item.native)
-        self._put(frames.numbered(self._journal.append(message), message))
+            message, turns = frames.status(item), None
+        else:
+            message, turns = self.fan_out.frame(item)
+        sequence = self._journal.append(message)
+        if self._outbox is not None:
+            self._outbox.put(message, frames.sequence(sequence), turns)
         if isinstance(item, LinkStatus) and item.state is LinkState.ENDED:
             at_fault = item.cause is LinkCause.RELAY_FAULT
             self.end_soon(Ending(EndKind.RELAY_FAULT if at_fault else EndKind.COUNTER_ENDED, item.reason))

@@ -52,6 +52,7 @@ from relay.figures.figures import Figures
 from relay.refusals import login_reasons, relay_reasons, stream_reasons
 from relay.refusals.refusal import Refusal, Refused, refuse
 from relay.sessions.endings import Ending, EndKind
+from relay.sessions.fan_out import FanOut
 from relay.sessions.journal import Journal
 from relay.sessions.leaving import Leaving, leave_words, moments
 from relay.sessions.login_pause import PausedLogins
@@ -113,7 +114,7 @@ class Sessions:
         self._new_journal = new_journal
         self._by_token: dict[bytes, TerminalSession] = {}
         self._by_older_token: dict[bytes, TerminalSession] = {}
-        self._present = Present()
+        self._present, self._fan_out = Present(), FanOut()
         self._entering: dict[str, _Entering] = {}
         self._giving_way: dict[str, TerminalSession] = {}
         self._crowds: set[str] = set()
@@ -342,8 +343,7 @@ class Sessions:
     async def _open(self, applicant: Applicant, login: TerminalLogin) -> TerminalSession:
         async with self._admission.at_counter(applicant):
             link = await self._counter.attach(login)
-        report = login.report
-        said = applicant.login
+        report, said = login.report, applicant.login
         facts = login_facts(login, said.collector_code, said.collector_version, applicant.client_version)
         mode = self._counter.mode
         identity = SessionIdentity(
@@ -358,7 +358,7 @@ class Sessions:
             default_valid_for=self.limits.default_valid_for,
             on_end=self._forget,
         )
-        session.resume_token = self.new_token()
+        session.resume_token, session.fan_out = self.new_token(), self._fan_out
         session.on_refusal = self.figures.refused
         if self.market_port is not None:
             token = self.new_token()

@@ -45,10 +45,12 @@ def test_a_frame_put_together_by_hand_reads_as_the_librarys(sequence: int, wire:
     event.rsp_info.error_msg = wire.hex()
     by_library = pb.RelayMessage(sequence=sequence, event=event)
 
-    by_hand = frames.numbered(sequence, frames.event(event.SerializeToString()))
+    by_hand = frames.sequence(sequence) + frames.event(event.SerializeToString())
 
     assert parsed(by_hand) == by_library
-    assert pb.RelayBatch.FromString(frames.batch([by_hand, by_hand])) == pb.RelayBatch(messages=[by_library] * 2)
+    assert pb.RelayBatch.FromString(
+        frames.batch([(b"", by_hand), (frames.sequence(sequence), frames.event(event.SerializeToString()))])
+    ) == pb.RelayBatch(messages=[by_library] * 2)
 
 
 @given(st.integers(0, 2**64 - 1))
@@ -152,7 +154,7 @@ def test_a_counters_own_error_stands_beside_ctps_number() -> None:
     refusal = Refusal(Source.COUNTER, "refused_by_counter", "no", code=68, native=native)
 
     sent = parsed(frames.rejected(refusal)).rejected.native
-    beside = parsed(frames.numbered(5, frames.event(event.SerializeToString(), native)))
+    beside = parsed(frames.sequence(5) + frames.event(event.SerializeToString(), native))
 
     assert sent == pb.NativeError(code="E2000000", text="请采集终端信息", level=1)
     assert beside == pb.RelayMessage(sequence=5, event=event, native_error=sent)

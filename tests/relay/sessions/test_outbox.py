@@ -87,8 +87,8 @@ def test_a_frame_made_by_hand_is_what_the_protobuf_library_would_make() -> None:
     body = pb.RelayMessage(goodbye=pb.Goodbye(reason="再见"))
     by_library = pb.RelayMessage(sequence=300, goodbye=pb.Goodbye(reason="再见")).SerializeToString()
 
-    assert frames.numbered(300, body.SerializeToString()) == by_library
+    assert frames.sequence(300) + body.SerializeToString() == by_library
     assert (
-        frames.batch([by_library])
+        frames.batch([(frames.sequence(300), body.SerializeToString())])
         == pb.RelayBatch(messages=[pb.RelayMessage.FromString(by_library)]).SerializeToString()
     )

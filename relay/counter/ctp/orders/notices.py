@@ -27,7 +27,7 @@ from relay.counter.ctp.orders.view import EventView
 from relay.counter.port import CounterEvent
 
 _Encoded = dict[tuple[int, bytes], CounterEvent]
-"""by identity of the notice, and investor"""
+"""by identity of the notice, and investor; without one where all see the same"""
 
 
 class Notices:
@@ -148,13 +148,13 @@ class Notices:
                 self._holding.add(link)
 
     def _event(self, notice: Notice, lane: Lane, encoded: _Encoded, read: ReadEvent | None = None) -> CounterEvent:
-        """As terminals of this investor see it now: worked out once, however many get it.
+        """As terminals of this investor see it now: worked out once, however many get it, and once for all where all see the same.
 
         `read` is the newest notice. What is older is read again without learning: the counter may have other
         numbers by now.
         """
         investor = lane.identity.investor
-        key = id(notice), investor
+        key = id(notice), b"" if self._view.is_same_for_all(notice) else investor
         event = encoded.get(key)
         if event is None:
             if read is None or read.body is not notice.body:

@@ -33,6 +33,10 @@ class OperatorMask:
             if operator_id and callback.struct
         }
 
+    def may_hide(self, callback: Callback) -> bool:
+        """Whether investors may see different things of this callback."""
+        return bool(self._cells.get(callback.name))
+
     def show(self, callback: Callback, body: bytes, investor: bytes) -> bytes:
         """The struct as this investor may see it; the same object where nothing is to be replaced."""
         if not self._operator:
@@ -64,6 +68,10 @@ class EventView:
         shown = self._mask.show(callback, self._lanes.show(read), investor)
         wire = self._messages.event_bytes(callback, shown, error_id=notice.error_id, error_msg=notice.error_msg)
         return CounterEvent(callback.name, wire, error_id=notice.error_id)
+
+    def is_same_for_all(self, notice: Notice) -> bool:
+        """Whether all investors see the same of it."""
+        return not self._mask.may_hide(notice.callback)
 
     def is_own(self, row: Row, identity: Identity) -> bool:
         """Whether a row of an answer is this terminal's, or names nobody."""

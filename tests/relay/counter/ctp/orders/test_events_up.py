@@ -301,6 +301,15 @@ async def test_a_notice_for_two_terminals_is_encoded_once(shared: Board) -> None
     assert left.items[0] is right.items[0]
 
 
+async def test_what_all_investors_see_alike_is_encoded_once_for_all_of_them(shared: Board) -> None:
+    """A public notice goes to a thousand investors. What may name the operator is each investor's own."""
+    left, right = shared.terminal("100001"), shared.terminal("100002")
+
+    await shared.notice("OnRtnInstrumentStatus", ExchangeID="SHFE", InstrumentID="ag2612", EnterTime="09:00:00")
+
+    assert left.items[0] is right.items[0]
+
+
 async def test_the_order_in_a_notice_is_the_terminals_own(shared: Board) -> None:
     """A terminal finds its order by its own FrontID, SessionID and OrderRef."""
     mine = shared.terminal("100001")
