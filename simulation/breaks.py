@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -110,6 +110,16 @@ def _counter_session() -> Any:
     return CtpSession
 
 
+def _tasks() -> Any:
+    from relay.tasks import Tasks  # noqa: PLC0415 - only where it is broken
+
+    return Tasks
+
+
+async def _leaves_it_open(_self: Any, undoing: Coroutine[Any, Any, Any], _name: str) -> None:
+    undoing.close()
+
+
 def _claims_all(*_: object) -> None:
     return None
 
@@ -204,6 +214,12 @@ BREAKS = {
     ),
     "held_trades": Protection(
         "a trade does not wait for its order", "in_order", _delivery, {"_accept_trade": _trade_at_once}
+    ),
+    "undone_login": Protection(
+        "what a login had opened stays open when its stream ends in the middle of it",
+        "nothing_left",
+        _tasks,
+        {"finish": _leaves_it_open},
     ),
     "swallowed_cancel": Protection(
         "a logout waits by asyncio.wait_for, which may swallow a cancel",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import re
 import time
 from collections import Counter
@@ -134,10 +135,10 @@ async def _judged(stage: Stage, record: CounterRecord, outcome: Outcome) -> Outc
     for seat in stage.seats:
         seat.may_trade = False
     await _until(_IN_DOUBT_SECONDS, lambda: all(seat.is_decided for seat in stage.seats))
-    record.arrived = stage.counter.arrived
+    record.arrived = stage.counter.arrived.copy()
+    terminals = copy.deepcopy([seat.record for seat in stage.seats])  # they go on, and the ledger is read later
     await asyncio.sleep(2.0)  # what is written off the orders' path
     ledger = await asyncio.to_thread(read_ledger, stage)
-    terminals = [seat.record for seat in stage.seats]
     outcome.findings += check(terminals, record, ledger, stage.disturbed)
     if not _is_back(outcome.held[0], outcome.held[-1]):
         outcome.findings.append(f"not back where it was: {outcome.held[0]}, {outcome.held[-1]}")

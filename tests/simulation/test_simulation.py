@@ -9,7 +9,7 @@ import pytest
 
 from simulation.__main__ import _numbers, _ranges
 from simulation.breaks import without
-from simulation.plan import Act, Size, make_plan
+from simulation.plan import Act, Size, make_plan, plan_of_cuts
 from simulation.run import Result, play
 from simulation.shrink import shrink
 from simulation.virtual_loop import PROCESS, Stuck, VirtualLoop
@@ -37,6 +37,27 @@ def test_a_seed_is_one_run() -> None:
     first, second = played(4), played(4)
 
     assert (first.steps, first.fingerprint) == (second.steps, second.fingerprint)
+
+
+@pytest.mark.parametrize(("seed", "cuts"), [(2, 30), (4, 20)])
+def test_nothing_hangs_or_is_left_when_a_stream_ends_at_any_step(seed: int, cuts: int) -> None:
+    """In logins, calls and drains; of many-to-many and of many-to-one."""
+    size = Size(terminals=4)
+    result = play(seed, size, plan_of_cuts(seed, size, cuts))
+
+    assert result.broken is None, f"{result.broken}; python -m simulation --seed {seed} --terminals 4 --cuts {cuts}"
+    assert result.held["comes_back"]
+    assert result.held["nothing_left"]
+
+
+def test_what_a_broken_login_leaves_behind_is_found() -> None:
+    """A plan of a few such ends is enough."""
+    size = Size(terminals=4)
+    with without("undone_login"):
+        broken = play(2, size, plan_of_cuts(2, size, cuts=10)).broken
+
+    assert broken is not None
+    assert broken.rule == "nothing_left"
 
 
 @pytest.mark.parametrize(
