@@ -185,6 +185,7 @@ _SPOOLED = "".join(
         [_AT, "terminal_refused", "0a0b", '{"reason":"中"}'],
         [_AT, "x", "", "{}"],
         ["2026-11-23", "k", "s", "{}"],
+        [_AT, "k" * 64, "s" * 64, "{}", _DAY],  # as long as the columns take
     )
 ).encode()
 
