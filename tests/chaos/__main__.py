@@ -44,6 +44,9 @@ def arguments(given: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, default=0.0, help="go on for so long, for each shape")
     parser.add_argument("--seats", type=int, default=Scale.seats, help="terminals")
     parser.add_argument("--pace", type=float, default=Scale.pace, help="mean seconds between two orders of one")
+    parser.add_argument(
+        "--crowd", type=int, default=0, help="terminals beside them that order nothing, in the single shape"
+    )
     parser.add_argument("--only", choices=sorted(FAULTS), action="append", help="only this fault; may be repeated")
     parser.add_argument("--break", dest="broken", choices=sorted(BREAKS), default="", help="break a protection first")
     parser.add_argument("--show", action="store_true", help="print the plan and do nothing")
@@ -87,7 +90,7 @@ async def one_shape(
     wanted: argparse.Namespace, seed: int, shape: Shape, place: Path, postgres: PostgresServer | None
 ) -> Outcome:
     until = time.monotonic() + wanted.minutes * 60 if wanted.minutes else float("inf")
-    scale = Scale(wanted.seats, wanted.pace)
+    scale = Scale(wanted.seats, wanted.pace, crowd=wanted.crowd if shape is Shape.SINGLE else 0)
     made = stage_at(place, shape, seed, scale, certificate(place), postgres, wanted.broken)
     async with made as stage:
         return await run(stage, plan_for(wanted, seed, shape), say, until)

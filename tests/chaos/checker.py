@@ -30,18 +30,22 @@ STREAM_SECONDS = 3.0
 
 
 def check(
-    terminals: Sequence[TerminalRecord], counter: CounterRecord, ledger: LedgerRecord, disturbed: Disturbances
+    terminals: Sequence[TerminalRecord],
+    counter: CounterRecord,
+    ledger: LedgerRecord,
+    disturbed: Disturbances,
+    crowd: Sequence[TerminalRecord] = (),
 ) -> list[str]:
-    """Everything that is wrong."""
+    """Everything that is wrong; the crowd's terminals only log in, and write down no day."""
     return [
-        *every_accepted_login_is_in_the_ledger(terminals, ledger),
+        *every_accepted_login_is_in_the_ledger([*terminals, *crowd], ledger),
         *every_chain_verifies(ledger),
         *every_key_orders_once(terminals, counter),
         *what_was_called_sent_arrived(terminals, counter, disturbed),
         *what_was_called_not_sent_did_not_arrive(terminals, counter),
         *every_order_has_its_entries(counter, ledger, disturbed),
         *every_call_was_answered(terminals),
-        *names_are_given_once(terminals),
+        *names_are_given_once([*terminals, *crowd]),
         *nothing_strange_was_seen(terminals, counter),
         *everybody_has_the_day(terminals, counter),
         *trades_come_once_a_login(terminals),

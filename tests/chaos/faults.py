@@ -127,12 +127,12 @@ async def counter_full(stage: Stage, act: Act) -> None:
 
 async def network_cut(stage: Stage, act: Act) -> None:
     """The connection of one terminal breaks."""
-    stage.ways[act.which % len(stage.ways)].cut()
+    stage.seats[act.which % len(stage.seats)].way.cut()
 
 
 async def network_silent(stage: Stage, act: Act) -> None:
     """Half open: what one terminal and the relay say stays on the way, until it breaks."""
-    way = stage.ways[act.which % len(stage.ways)]
+    way = stage.seats[act.which % len(stage.seats)].way
     way.hold_requests()
     way.hold_answers()
     await asyncio.sleep(act.seconds)
@@ -141,7 +141,7 @@ async def network_silent(stage: Stage, act: Act) -> None:
 
 async def reader_vanishes(stage: Stage, act: Act) -> None:
     """One terminal takes nothing while the counter has much to say to all."""
-    way = stage.ways[act.which % len(stage.ways)]
+    way = stage.seats[act.which % len(stage.seats)].way
     way.hold_answers()
     await stage.counter.counter.control.flood(_FLOOD, patient=True)
     await asyncio.sleep(act.seconds)
@@ -161,7 +161,7 @@ async def reader_stalls(stage: Stage, act: Act) -> None:
 
 
 async def all_come_back(stage: Stage, act: Act) -> None:
-    """Every terminal's connection breaks at once."""
+    """Every terminal's connection breaks at once, the crowd's too."""
     for way in stage.ways:
         way.cut()
 

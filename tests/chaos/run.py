@@ -95,10 +95,12 @@ async def _settle(stage: Stage, record: CounterRecord, outcome: Outcome) -> None
 
     def all_have_it() -> bool:
         books = {investor: stage.counter.book(investor) for investor in investors}
-        return all(seat.is_live and not any(unlike(seat.record, books[seat.investor])) for seat in stage.seats)
+        seats_have = all(seat.is_live and not any(unlike(seat.record, books[seat.investor])) for seat in stage.seats)
+        return seats_have and stage.crowd.are_live
 
     if not await _until(SETTLE_SECONDS, all_have_it):
         away = [seat.name for seat in stage.seats if not seat.is_live]
+        away += [one.record.seat for one in stage.crowd.terminals if not one.is_live]
         outcome.findings += [f"{name} did not come back within {SETTLE_SECONDS:g} s" for name in away]
     await _until(SETTLE_SECONDS, lambda: not outcome.held or _is_back(outcome.held[0], held(stage)))
     outcome.held.append(held(stage))
@@ -136,15 +138,16 @@ async def _judged(stage: Stage, record: CounterRecord, outcome: Outcome) -> Outc
         seat.may_trade = False
     await _until(_IN_DOUBT_SECONDS, lambda: all(seat.is_decided for seat in stage.seats))
     record.arrived = stage.counter.arrived.copy()
-    terminals = copy.deepcopy([seat.record for seat in stage.seats])  # they go on, and the ledger is read later
+    # They go on, and the ledger is read later.
+    terminals, crowd = copy.deepcopy(([seat.record for seat in stage.seats], stage.crowd.records))
     await asyncio.sleep(2.0)  # what is written off the orders' path
     ledger = await asyncio.to_thread(read_ledger, stage)
-    outcome.findings += check(terminals, record, ledger, stage.disturbed)
+    outcome.findings += check(terminals, record, ledger, stage.disturbed, crowd)
     if not _is_back(outcome.held[0], outcome.held[-1]):
         outcome.findings.append(f"not back where it was: {outcome.held[0]}, {outcome.held[-1]}")
     outcome.ended = stage.ended
     outcome.arrived, outcome.kills = len(record.arrived), len(stage.disturbed.kills)
-    for terminal in terminals:
+    for terminal in (*terminals, *crowd):
         outcome.words.update(said.word for said in terminal.said)
         outcome.logins += len(terminal.logins)
         outcome.resumes += terminal.resumes

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from relay.counter.port import Mode
 from tests.chaos.counter_record import RecordedCounter
+from tests.chaos.crowd import Crowd
 from tests.chaos.plan import Shape
 from tests.chaos.records import Disturbances
 from tests.chaos.seat import Seat
@@ -28,6 +29,15 @@ WORKERS = 2
 RELAYS = {Shape.WORKERS: 1, Shape.SINGLE: 1, Shape.PAIR: 2}
 _MODES = {Shape.WORKERS: Mode.MANY_TO_MANY, Shape.SINGLE: Mode.MANY_TO_ONE, Shape.PAIR: Mode.MANY_TO_MANY}
 _DISK = "96m"
+_BOUNDS_OF_STRANGERS = (
+    "listen__connections_per_second",
+    "listen__connections_per_second_per_address",
+    "listen__max_connections_without_session",
+    "listen__max_connections_without_session_per_address",
+    "listen__max_streams_without_session",
+    "listen__max_streams_without_session_per_address",
+)
+_BOUNDS_OF_SESSIONS = ("sessions__max_per_process", "sessions__max_per_investor")
 _BALANCER = """\
 defaults
     mode tcp
@@ -52,6 +62,8 @@ class Scale:
     pace: float = 0.3
     """mean seconds between two orders of a seat"""
     investors: int = 3
+    crowd: int = 0
+    """terminals that log in and order nothing, in many-to-one"""
 
 
 @dataclass
@@ -63,6 +75,7 @@ class Stage:
     relays: list[RelayProcess]
     seats: list[Seat]
     postgres: PostgresServer | None
+    crowd: Crowd
     disturbed: Disturbances = field(default_factory=Disturbances)
     skipped: set[str] = field(default_factory=set)
     """faults that cannot be made here"""
@@ -83,7 +96,8 @@ class Stage:
 
     @property
     def ways(self) -> list[Way]:
-        return [seat.way for seat in self.seats]
+        """Of each seat, and the crowd's."""
+        return [*(seat.way for seat in self.seats), self.crowd.way]
 
     def processes(self) -> list[int]:
         """The relays' own: the supervisor and what workers it has now, or each relay's one."""
@@ -127,7 +141,7 @@ async def stage_at(
     async with AsyncExitStack() as stack:
         counter = RecordedCounter.made(place)
         await stack.enter_async_context(counter.counter)
-        relays = _relays(place, shape, counter, tls, postgres)
+        relays = _relays(place, shape, counter, tls, postgres, scale)
         imports = str(_breaking(place, broken)) if broken else ""
         for relay in relays:
             relay.imports_first = imports
@@ -141,14 +155,16 @@ async def stage_at(
         if shape is Shape.PAIR:
             port = stack.enter_context(balanced([relay.port for relay in relays], place))
         seats = [await _seat(stack, number, port, tls, seed, scale) for number in range(scale.seats)]
-        stage = Stage(shape, counter, relays, seats, postgres)
-        sitting = [asyncio.ensure_future(one) for one in (stage.keep(), *(seat.sit() for seat in seats))]
+        crowd_way = await stack.enter_async_context(way_to(port))
+        crowd = Crowd.made(crowd_way, tls.authority.read_bytes(), scale.crowd, seed)
+        stage = Stage(shape, counter, relays, seats, postgres, crowd)
+        sitting = [asyncio.ensure_future(one) for one in (stage.keep(), crowd.sit(), *(seat.sit() for seat in seats))]
         stack.push_async_callback(_gone, sitting)
         yield stage
 
 
 def _relays(
-    place: Path, shape: Shape, counter: RecordedCounter, tls: TlsFiles, postgres: PostgresServer | None
+    place: Path, shape: Shape, counter: RecordedCounter, tls: TlsFiles, postgres: PostgresServer | None, scale: Scale
 ) -> list[RelayProcess]:
     settings: dict[str, object] = {
         "limits__orders_per_day_per_investor": 1_000_000,
@@ -160,6 +176,9 @@ def _relays(
     }
     if postgres is not None:
         settings["ledger__url"] = postgres.new_database()
+    if scale.crowd:
+        settings |= dict.fromkeys(_BOUNDS_OF_STRANGERS, 2 * scale.crowd)
+        settings |= dict.fromkeys(_BOUNDS_OF_SESSIONS, scale.crowd + scale.seats)
     if shape is Shape.WORKERS:
         settings["relay__workers"] = WORKERS
     made = []

@@ -36,6 +36,11 @@ class RawStream:
                 self._received.extend(batch.messages)
         return self._received.popleft()
 
+    async def read_on(self) -> None:
+        """Read until its end, however long that takes, and keep nothing."""
+        while isinstance(await self._call.read(), pb.RelayBatch):
+            pass
+
     async def receive_until(self, body: str) -> Any:
         """The first message of this kind, whatever came before it."""
         while (message := await self.receive()) is not None:

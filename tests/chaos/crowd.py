@@ -1,0 +1,95 @@
+"""Many cheap terminals behind one way: each logs in, reads, and comes back by itself; they order nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+import grpc
+
+from ctprelay.v1 import terminal_pb2 as pb
+from terminal_client.collector import Collected
+from tests.chaos.records import LoggedIn, TerminalRecord
+from tests.e2e.broken_network import Way
+from tests.e2e.raw_stream import RawStream, open_raw
+from tests.e2e.site import INVESTORS, TERMINAL, collect_now, login_message, resume_message
+
+_OPTIONS = (("grpc.use_local_subchannel_pool", 1),)
+_AT_ONCE = 100
+"""connections that a machine's terminals make at the same moment; the others come right behind"""
+_AGAIN_SECONDS = 0.5
+
+
+@dataclass(eq=False)
+class IdleTerminal:
+    """One of them."""
+
+    record: TerminalRecord
+    dice: random.Random
+    is_live: bool = False
+    token: bytes = b""
+
+
+@dataclass
+class Crowd:
+    """All of them; `authority` is the PEM certificate they trust."""
+
+    way: Way
+    authority: bytes
+    terminals: list[IdleTerminal]
+    _gate: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_AT_ONCE))
+    _collected: Collected | None = None
+
+    @classmethod
+    def made(cls, way: Way, authority: bytes, count: int, seed: int) -> Crowd:
+        names = [(f"seat{1000 + number}", INVESTORS[number % len(INVESTORS)]) for number in range(count)]
+        return cls(
+            way, authority, [IdleTerminal(TerminalRecord(*name), random.Random(f"{seed} {name}")) for name in names]
+        )
+
+    @property
+    def are_live(self) -> bool:
+        return all(one.is_live for one in self.terminals)
+
+    @property
+    def records(self) -> Sequence[TerminalRecord]:
+        return [one.record for one in self.terminals]
+
+    async def sit(self) -> None:
+        """Until cancelled."""
+        self._collected = await collect_now()
+        async with asyncio.TaskGroup() as group:
+            for one in self.terminals:
+                group.create_task(self._stay(one))
+
+    async def _stay(self, one: IdleTerminal) -> None:
+        while True:
+            with suppress(grpc.RpcError, grpc.aio.UsageError, AssertionError, TimeoutError):
+                async with open_raw(self.way.port, self.authority, _OPTIONS) as stream:
+                    async with self._gate:
+                        one.is_live = await self._enter(one, stream)
+                    if one.is_live:
+                        await stream.read_on()
+            one.is_live = False
+            await asyncio.sleep(one.dice.uniform(0.0, _AGAIN_SECONDS))
+
+    async def _enter(self, one: IdleTerminal, stream: RawStream) -> bool:
+        challenge, record = await stream.hello(TERMINAL), one.record
+        assert self._collected is not None
+        if one.token:
+            await stream.send(resume_message(challenge, one.token))
+            one.token = b""
+            one.token = (await stream.receive_until("logged_in")).resume_token
+            record.resumes += 1
+            return True
+        remark = f"{record.seat}-{len(record.logins) + 1}"
+        login = login_message(challenge, record.investor, self._collected)
+        login.login_remark, login.start_from = remark, pb.START_FROM_NOW
+        welcome = await stream.log_in(login)
+        one.token = welcome.resume_token
+        name = (welcome.front_id, welcome.session_id)
+        record.logins.append(LoggedIn(record.seat, record.investor, remark, name, welcome.trading_day))
+        return True
