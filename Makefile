@@ -50,9 +50,9 @@ simulate: ## a trading day of the whole relay on a clock that jumps, from a seed
 	@scripts/set-up test
 	@$(BIN)/python -m simulation --seed $(SEED) $(ARGS)
 
-chaos: ## real processes killed, cut off and filled up while terminals trade, both shapes; SEED=2 FAULTS=100, KILLS=1000 or MINUTES=60
+chaos: ## real processes killed, cut off and filled up while terminals trade, in three shapes; SEED="2 3" FAULTS=100, KILLS=1000, MINUTES=60, ARGS="--crowd 1000"
 	@scripts/set-up test
-	@$(BIN)/python -m tests.chaos --seed $(SEED) --faults $(FAULTS) --kills $(KILLS) --minutes $(MINUTES)
+	@$(BIN)/python -m tests.chaos $(SEED:%=--seed %) --faults $(FAULTS) --kills $(KILLS) --minutes $(MINUTES) $(ARGS)
 
 fuzz: ## hostile inputs to everything that parses, guided by coverage; INPUTS=100000 TARGET=peers SEED=2
 	@scripts/set-up test

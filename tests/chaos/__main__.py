@@ -24,7 +24,7 @@ from ctpabi import locale
 from ctpabi.shim.build import build
 from tests.chaos.breaks import BREAKS
 from tests.chaos.faults import FAULTS
-from tests.chaos.plan import Act, Shape, make_plan, plan_of_kills
+from tests.chaos.plan import KILLS, Act, Shape, make_plan, plan_of_kills
 from tests.chaos.run import Outcome, run
 from tests.chaos.stage import Scale, stage_at
 from tests.e2e.relay_process import TlsFiles
@@ -40,7 +40,12 @@ def arguments(given: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--shape", choices=[shape.value for shape in Shape], action="append", help="only this one")
     parser.add_argument("--faults", type=int, default=40, help="how many, for each shape")
-    parser.add_argument("--kills", type=int, default=0, help="go on until so many processes were killed")
+    parser.add_argument(
+        "--kills",
+        type=int,
+        default=0,
+        help="go on until so many processes were killed; nothing else happens, unless --only names it",
+    )
     parser.add_argument("--minutes", type=float, default=0.0, help="go on for so long, for each shape")
     parser.add_argument("--seats", type=int, default=Scale.seats, help="terminals")
     parser.add_argument("--pace", type=float, default=Scale.pace, help="mean seconds between two orders of one")
@@ -56,7 +61,7 @@ def arguments(given: Sequence[str]) -> argparse.Namespace:
 def plan_for(wanted: argparse.Namespace, seed: int, shape: Shape) -> list[Act]:
     only = frozenset(wanted.only or ())
     if wanted.kills:
-        return plan_of_kills(seed, shape, wanted.kills, only)
+        return plan_of_kills(seed, shape, wanted.kills, only or KILLS)
     return make_plan(seed, shape, _MOST_FAULTS if wanted.minutes else wanted.faults, only)
 
 

@@ -21,8 +21,8 @@ from tests.postgres import _programs
 
 ROOT = Path(__file__).resolve().parents[2]
 SHAPES = (Shape.WORKERS, Shape.SINGLE)
-SEED, FAULTS = 24, 5
-DEADLINE_SECONDS = 400
+SEED, FAULTS = 147, 5
+DEADLINE_SECONDS = 900
 
 
 @pytest.mark.postgres
