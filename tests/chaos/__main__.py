@@ -98,7 +98,9 @@ async def one_shape(
     scale = Scale(wanted.seats, wanted.pace, crowd=wanted.crowd if shape is Shape.SINGLE else 0)
     made = stage_at(place, shape, seed, scale, certificate(place), postgres, wanted.broken)
     async with made as stage:
-        return await run(stage, plan_for(wanted, seed, shape), say, until)
+        outcome = await run(stage, plan_for(wanted, seed, shape), say, until)
+    outcome.findings += stage.left
+    return outcome
 
 
 def played(wanted: argparse.Namespace, seed: int, shape: Shape) -> dict[str, Any]:

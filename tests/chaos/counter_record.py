@@ -17,7 +17,7 @@ from tests.stateful.counter_side import MOST_SESSIONS, RICH, CounterSide
 
 _FIRST_DAY = dt.date(2025, 1, 2)
 """days of the past are believed, and there are enough of them"""
-_MUCH = 12_000
+MUCH = 12_000
 """half a kilobyte each: more than `sessions.journal_bytes` and what a connection holds on its way"""
 
 
@@ -59,7 +59,7 @@ class RecordedCounter(CounterSide):
         """More than may wait for a terminal, to one investor: notices that belong to no order."""
         values = {"BrokerID": self.counter.config.broker_id, "InvestorID": investor, "FieldContent": "9" * 500}
         notice = self.counter.records.notice(investor, "OnRtnTradingNotice", values)
-        await self.counter.front.flood(notice, _MUCH, patient=True)
+        await self.counter.front.flood(notice, MUCH, patient=True)
 
     def book(self, investor: str) -> Book:
         """What it has of him now."""

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 import grpc
 
 from ctprelay.v1 import terminal_pb2 as pb
-from terminal_client.collector import Collected
 from tests.chaos.records import LoggedIn, TerminalRecord
 from tests.e2e.broken_network import Way
 from tests.e2e.raw_stream import RawStream, open_raw
@@ -41,7 +40,6 @@ class Crowd:
     authority: bytes
     terminals: list[IdleTerminal]
     _gate: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_AT_ONCE))
-    _collected: Collected | None = None
 
     @classmethod
     def made(cls, way: Way, authority: bytes, count: int, seed: int) -> Crowd:
@@ -60,7 +58,6 @@ class Crowd:
 
     async def sit(self) -> None:
         """Until cancelled."""
-        self._collected = await collect_now()
         async with asyncio.TaskGroup() as group:
             for one in self.terminals:
                 group.create_task(self._stay(one))
@@ -78,7 +75,6 @@ class Crowd:
 
     async def _enter(self, one: IdleTerminal, stream: RawStream) -> bool:
         challenge, record = await stream.hello(TERMINAL), one.record
-        assert self._collected is not None
         if one.token:
             await stream.send(resume_message(challenge, one.token))
             one.token = b""
@@ -86,7 +82,7 @@ class Crowd:
             record.resumes += 1
             return True
         remark = f"{record.seat}-{len(record.logins) + 1}"
-        login = login_message(challenge, record.investor, self._collected)
+        login = login_message(challenge, record.investor, await collect_now())
         login.login_remark, login.start_from = remark, pb.START_FROM_NOW
         welcome = await stream.log_in(login)
         one.token = welcome.resume_token

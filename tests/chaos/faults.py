@@ -9,14 +9,17 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 
+from tests.chaos.counter_record import MUCH
 from tests.chaos.plan import Act
 from tests.chaos.records import Stall
-from tests.chaos.stage import Stage
+from tests.chaos.stage import Stage, start_again
 from tests.e2e.faulted_relay import fill
 from tests.e2e.test_workers import children_of
 
 Fault = Callable[[Stage, Act], Awaitable[None]]
 _FLOOD = 4_000
+_STALL_SECONDS = 8.0
+"""shorter than a terminal waits for a ping's answer"""
 
 
 async def kill_worker(stage: Stage, act: Act) -> None:
@@ -35,7 +38,7 @@ async def kill_relay(stage: Stage, act: Act) -> None:
         began = stage.now
         stage.killed()
         await relay.kill()
-        await relay.start(await_operator=False)
+        await start_again(relay)
         stage.broke(began)
 
 
@@ -50,7 +53,7 @@ async def kill_start(stage: Stage, act: Act) -> None:
         await asyncio.sleep(act.seconds)
         stage.killed()
         await relay.kill()
-        await relay.start(await_operator=False)
+        await start_again(relay)
         stage.broke(began)
 
 
@@ -149,15 +152,25 @@ async def reader_vanishes(stage: Stage, act: Act) -> None:
 
 
 async def reader_stalls(stage: Stage, act: Act) -> None:
-    """One terminal takes nothing while more comes for it than may wait; then it reads on."""
+    """One terminal takes nothing while its mate of the same investor reads more than may wait; then it reads on."""
     seat = stage.seats[act.which % len(stage.seats)]
-    began, was_live = stage.now, seat.is_live
+    mates = [one for one in stage.seats if one.investor == seat.investor and one is not seat]
+    began, were_live = stage.now, all(one.is_live for one in (seat, *mates))
     seat.way.hold_answers()
+    wanted = {mate: mate.read + MUCH for mate in mates}
     await stage.counter.say_much(seat.investor)
+    came = await _until(_STALL_SECONDS, lambda: all(mate.read >= count for mate, count in wanted.items()))
     seat.way.release()
     stage.broke(began)  # where the machine is slow, the counter cuts the relay off too
-    if was_live:
+    if were_live and came:
         stage.disturbed.stalls.append(Stall(seat.name, began, stage.now))
+
+
+async def _until(seconds: float, holds: Callable[[], bool]) -> bool:
+    deadline = asyncio.get_running_loop().time() + seconds
+    while not holds() and asyncio.get_running_loop().time() < deadline:
+        await asyncio.sleep(0.02)
+    return holds()
 
 
 async def all_come_back(stage: Stage, act: Act) -> None:

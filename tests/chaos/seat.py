@@ -70,6 +70,8 @@ class Seat:
     pace: float
     record: TerminalRecord = field(init=False)
     may_trade: bool = False
+    read: int = 0
+    """notices that belong to no order"""
     _terminal: RelayTerminal | None = None
     _undecided: deque[Wish] = field(default_factory=deque)
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
@@ -163,6 +165,7 @@ class Seat:
 
     def _see_notice(self, event: Any) -> None:
         body = event.WhichOneof("body")
+        self.read += body == "rtn_trading_notice"
         if body in {"err_rtn_order_insert", "rsp_order_insert"}:
             self._mine(getattr(event, body))
             self.record.refused.add(getattr(event, body).business_unit)
