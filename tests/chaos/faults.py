@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.chaos.counter_record import MUCH
 from tests.chaos.plan import Act
 from tests.chaos.records import Stall
-from tests.chaos.stage import Stage, start_again
+from tests.chaos.stage import Stage, start_again, until
 from tests.e2e.faulted_relay import fill
 from tests.e2e.test_workers import children_of
 
@@ -159,18 +159,11 @@ async def reader_stalls(stage: Stage, act: Act) -> None:
     seat.way.hold_answers()
     wanted = {mate: mate.read + MUCH for mate in mates}
     await stage.counter.say_much(seat.investor)
-    came = await _until(_STALL_SECONDS, lambda: all(mate.read >= count for mate, count in wanted.items()))
+    came = await until(_STALL_SECONDS, lambda: all(mate.read >= count for mate, count in wanted.items()))
     seat.way.release()
     stage.broke(began)  # where the machine is slow, the counter cuts the relay off too
     if were_live and came:
         stage.disturbed.stalls.append(Stall(seat.name, began, stage.now))
-
-
-async def _until(seconds: float, holds: Callable[[], bool]) -> bool:
-    deadline = asyncio.get_running_loop().time() + seconds
-    while not holds() and asyncio.get_running_loop().time() < deadline:
-        await asyncio.sleep(0.02)
-    return holds()
 
 
 async def all_come_back(stage: Stage, act: Act) -> None:

@@ -19,7 +19,7 @@ from tests.chaos.checker import check, unlike
 from tests.chaos.faults import FAULTS
 from tests.chaos.plan import Act
 from tests.chaos.records import CounterRecord, LedgerRecord
-from tests.chaos.stage import Held, Stage, held
+from tests.chaos.stage import Held, Stage, held, until
 
 SETTLE_SECONDS = 300.0
 _IN_DOUBT_SECONDS = 60.0
@@ -65,12 +65,12 @@ class Outcome:
         }
 
 
-async def run(stage: Stage, plan: Sequence[Act], say: Callable[[str], object], until: float = float("inf")) -> Outcome:
-    """Carry the plan out; `until` is a time of time.monotonic after which no fault begins."""
+async def run(stage: Stage, plan: Sequence[Act], say: Callable[[str], object], end: float = float("inf")) -> Outcome:
+    """Carry the plan out; `end` is a time of time.monotonic after which no fault begins."""
     outcome, record = Outcome(), CounterRecord()
     await _settle(stage, record, outcome)
     for act in plan:
-        if time.monotonic() > until:
+        if time.monotonic() > end:
             break
         await asyncio.sleep(act.after)
         say(str(act))
@@ -89,7 +89,7 @@ async def _settle(stage: Stage, record: CounterRecord, outcome: Outcome) -> None
     """No order and no fault until each terminal has its day; then the day is written down and the next one begins."""
     for seat in stage.seats:
         seat.may_trade = False
-    decided = await _until(_IN_DOUBT_SECONDS, lambda: all(seat.is_decided for seat in stage.seats))
+    decided = await until(_IN_DOUBT_SECONDS, lambda: all(seat.is_decided for seat in stage.seats))
     outcome.in_doubt += 0 if decided else sum(seat.give_up() for seat in stage.seats)
     investors = {seat.investor for seat in stage.seats}
 
@@ -98,11 +98,11 @@ async def _settle(stage: Stage, record: CounterRecord, outcome: Outcome) -> None
         seats_have = all(seat.is_live and not any(unlike(seat.record, books[seat.investor])) for seat in stage.seats)
         return seats_have and stage.crowd.are_live
 
-    if not await _until(SETTLE_SECONDS, all_have_it):
+    if not await until(SETTLE_SECONDS, all_have_it):
         away = [seat.name for seat in stage.seats if not seat.is_live]
         away += [one.record.seat for one in stage.crowd.terminals if not one.is_live]
         outcome.findings += [f"{name} did not come back within {SETTLE_SECONDS:g} s" for name in away]
-    await _until(SETTLE_SECONDS, lambda: not outcome.held or _is_back(outcome.held[0], held(stage)))
+    await until(SETTLE_SECONDS, lambda: not outcome.held or _is_back(outcome.held[0], held(stage)))
     outcome.held.append(held(stage))
     for investor in investors:
         record.books.setdefault(investor, []).append(stage.counter.book(investor))
@@ -124,19 +124,10 @@ def _is_back(first: Held, now: Held) -> bool:
     )
 
 
-async def _until(seconds: float, holds: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        if time.monotonic() > deadline:
-            return False
-        await asyncio.sleep(0.1)
-    return True
-
-
 async def _judged(stage: Stage, record: CounterRecord, outcome: Outcome) -> Outcome:
     for seat in stage.seats:
         seat.may_trade = False
-    await _until(_IN_DOUBT_SECONDS, lambda: all(seat.is_decided for seat in stage.seats))
+    await until(_IN_DOUBT_SECONDS, lambda: all(seat.is_decided for seat in stage.seats))
     record.arrived = stage.counter.arrived.copy()
     # They go on, and the ledger is read later.
     terminals, crowd = copy.deepcopy(([seat.record for seat in stage.seats], stage.crowd.records))

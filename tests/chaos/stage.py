@@ -7,7 +7,7 @@ import os
 import random
 import shutil
 import subprocess
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -242,6 +242,16 @@ def _breaking(place: Path, broken: str) -> Path:
     own = f"from ctpabi import locale\nlocale.ensure()\nfrom tests.chaos import breaks\nbreaks.BREAKS[{broken!r}].apply()\n"
     (folder / "sitecustomize.py").write_text(own, encoding="utf-8")
     return folder
+
+
+async def until(seconds: float, holds: Callable[[], bool]) -> bool:
+    """Whether it held before they were over."""
+    deadline = asyncio.get_running_loop().time() + seconds
+    while not holds():
+        if asyncio.get_running_loop().time() > deadline:
+            return False
+        await asyncio.sleep(0.1)
+    return True
 
 
 async def start_again(relay: RelayProcess) -> None:
