@@ -298,7 +298,7 @@ class Held:
 
 
 def held(stage: Stage) -> Held:
-    pids = stage.processes()
+    pids = [pid for pid in stage.processes() if Path(f"/proc/{pid}/status").exists()]
     status = "".join(Path(f"/proc/{pid}/status").read_text(encoding="ascii") for pid in pids)
     lines = [line.split() for line in status.splitlines()]
 
