@@ -26,6 +26,8 @@ class RecordedCounter(CounterSide):
     """A counter that goes on over trading days."""
 
     arrived: list[Arrived] = field(default_factory=list)
+    said: int = 0
+    """notices that belong to no order"""
 
     @classmethod
     def made(cls, place: Path) -> RecordedCounter:
@@ -58,8 +60,10 @@ class RecordedCounter(CounterSide):
     async def say_much(self, investor: str) -> None:
         """More than may wait for a terminal, to one investor: notices that belong to no order."""
         values = {"BrokerID": self.counter.config.broker_id, "InvestorID": investor, "FieldContent": "9" * 500}
-        notice = self.counter.records.notice(investor, "OnRtnTradingNotice", values)
-        await self.counter.front.flood(notice, MUCH, patient=True)
+        for _ in range(MUCH):
+            self.said += 1  # what was said before is passed on once
+            notice = self.counter.records.notice(investor, "OnRtnTradingNotice", {**values, "SequenceNo": self.said})
+            await self.counter.front.flood(notice, 1, patient=True)
 
     def book(self, investor: str) -> Book:
         """What it has of him now."""
