@@ -17,8 +17,8 @@ from tests.e2e.raw_stream import RawStream, open_raw
 from tests.e2e.site import INVESTORS, TERMINAL, collect_now, login_message, resume_message
 
 _OPTIONS = (("grpc.use_local_subchannel_pool", 1),)
-_AT_ONCE = 100
-"""connections that a machine's terminals make at the same moment; the others come right behind"""
+_AT_ONCE = 20
+"""of them are between their connection and their session; the others come right behind"""
 _AGAIN_SECONDS = 0.5
 
 
@@ -74,15 +74,17 @@ class Crowd:
             await asyncio.sleep(one.dice.uniform(0.0, _AGAIN_SECONDS))
 
     async def _enter(self, one: IdleTerminal, stream: RawStream) -> bool:
-        challenge, record = await stream.hello(TERMINAL), one.record
-        if one.token:
+        record = one.record
+        collected = None if one.token else await collect_now()
+        challenge = await stream.hello(TERMINAL)
+        if collected is None:
             await stream.send(resume_message(challenge, one.token))
             one.token = b""
             one.token = (await stream.receive_until("logged_in")).resume_token
             record.resumes += 1
             return True
         remark = f"{record.seat}-{len(record.logins) + 1}"
-        login = login_message(challenge, record.investor, await collect_now())
+        login = login_message(challenge, record.investor, collected)
         login.login_remark, login.start_from = remark, pb.START_FROM_NOW
         welcome = await stream.log_in(login)
         one.token = welcome.resume_token
