@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 
 import grpc
@@ -65,15 +65,17 @@ class Crowd:
     async def _stay(self, one: IdleTerminal) -> None:
         while True:
             with suppress(grpc.RpcError, grpc.aio.UsageError, AssertionError, TimeoutError):
-                async with open_raw(self.way.port, self.authority, _OPTIONS) as stream:
+                async with AsyncExitStack() as stack:
                     async with self._gate:
-                        one.is_live = await self._enter(one, stream)
-                    if one.is_live:
-                        await stream.read_on()
+                        way = open_raw(self.way.port, self.authority, _OPTIONS)
+                        stream = await stack.enter_async_context(way)
+                        await self._enter(one, stream)
+                        one.is_live = True
+                    await stream.read_on()
             one.is_live = False
             await asyncio.sleep(one.dice.uniform(0.0, _AGAIN_SECONDS))
 
-    async def _enter(self, one: IdleTerminal, stream: RawStream) -> bool:
+    async def _enter(self, one: IdleTerminal, stream: RawStream) -> None:
         record = one.record
         collected = None if one.token else await collect_now()
         challenge = await stream.hello(TERMINAL)
@@ -82,7 +84,7 @@ class Crowd:
             one.token = b""
             one.token = (await stream.receive_until("logged_in")).resume_token
             record.resumes += 1
-            return True
+            return
         remark = f"{record.seat}-{len(record.logins) + 1}"
         login = login_message(challenge, record.investor, collected)
         login.login_remark, login.start_from = remark, pb.START_FROM_NOW
@@ -90,4 +92,3 @@ class Crowd:
         one.token = welcome.resume_token
         name = (welcome.front_id, welcome.session_id)
         record.logins.append(LoggedIn(record.seat, record.investor, remark, name, welcome.trading_day))
-        return True
