@@ -329,8 +329,9 @@ async def test_nothing_is_left_of_a_killed_supervisor(site: WorkersSite) -> None
         await eventually("all are gone", lambda: not alive(everyone))
         in_order = _count(site, "relay_stopped") - stopped
         left = site.flow_folders()
+        statuses = terminal.statuses()  # it may be back before every worker serves
         await site.relay.start()
-        await _live_again(terminal.statuses())
+        await _live_again(statuses)
         await trade(terminal)
 
     assert len(everyone) == 1 + WORKERS
