@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks import page
 from benchmarks.busy import measure_busy
 from benchmarks.events import measure_events
 from benchmarks.idle import measure_idle
@@ -86,7 +87,13 @@ def main() -> None:
     given = parser.parse_args()
     if unknown := set(given.parts) - set(PARTS):
         parser.error(f"there is no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
+    began = time.monotonic()
     failed = [name for name in PARTS if name in (given.parts or PARTS) and not _run(name, given.output)]
+    if given.output == RESULTS:
+        page.write()
+    progress(
+        f"{time.monotonic() - began:.0f} s in all; figures, tables and charts are in {given.output.name} and docs/performance.md"
+    )
     if failed:
         sys.exit(f"not measured: {', '.join(failed)}")
 

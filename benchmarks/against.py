@@ -93,8 +93,12 @@ def show(rounds: Rounds, floods: Floods, revision: str, console: Console) -> Non
         )
     for mode in MODES:
         other = _THEIRS + mode
-        for words, of in (("a notice, µs", floods.microseconds), ("relay CPU µs a notice", floods.relay_cpu_us)):
-            _row(table, words, mode, of(mode), of(other), of(mode) / of(other), of(TWIN) / of("many_to_one"))
+        for place, words, of in (
+            (0, "a notice, µs", floods.microseconds),
+            (1, "relay CPU µs a notice", floods.relay_cpu_us),
+        ):
+            noise = floods.ratio(TWIN, "many_to_one", place)
+            _row(table, words, mode, of(mode), of(other), floods.ratio(mode, other, place), noise)
     console.print(table)
 
 
@@ -113,8 +117,8 @@ def as_json(rounds: Rounds, floods: Floods) -> Mapping[str, object]:
             "relay_cpu_an_order": {
                 names[pause]: round(rounds.cpu_ratio(mode, _THEIRS + mode, pause), 3) for pause in names
             },
-            "a_notice": round(floods.microseconds(mode) / floods.microseconds(_THEIRS + mode), 3),
-            "relay_cpu_a_notice": round(floods.relay_cpu_us(mode) / floods.relay_cpu_us(_THEIRS + mode), 3),
+            "a_notice": round(floods.ratio(mode, _THEIRS + mode, 0), 3),
+            "relay_cpu_a_notice": round(floods.ratio(mode, _THEIRS + mode, 1), 3),
         }
         for mode in MODES
     } | {"a_a": {names[pause]: round(rounds.ratio(TWIN, "many_to_one", pause), 3) for pause in names}}

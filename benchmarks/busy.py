@@ -24,7 +24,7 @@ from demo.certificates import make_tls_files
 
 SIZES = (1, 8, 32, 100)
 RATE = 10
-_SECONDS, _FAST_SECONDS = 6, 4
+_SECONDS, _FAST_SECONDS = 4, 3
 _SLICES = 2
 _IN_ONE_PROCESS = 25
 _FIRST = 100011

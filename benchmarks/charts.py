@@ -26,6 +26,7 @@ class Bars:
     unit: str
     series: Sequence[str]
     groups: Sequence[tuple[str, Sequence[float | None]]]
+    first_color: int = 0
 
 
 def draw(bars: Bars) -> str:
@@ -41,7 +42,7 @@ def draw(bars: Bars) -> str:
         for number, value in there:
             width = max(1.0, value * scale)
             shapes.append(
-                f'<rect class="s{number}" x="{_LEFT}" y="{at}" width="{width:.1f}" height="{_BAR - 4}" rx="2"/>'
+                f'<rect class="s{bars.first_color + number}" x="{_LEFT}" y="{at}" width="{width:.1f}" height="{_BAR - 4}" rx="2"/>'
             )
             shapes.append(f'<text class="small" x="{_LEFT + width + 6:.1f}" y="{at + 11}">{_number(value)}</text>')
             at += _BAR
@@ -54,16 +55,16 @@ def draw(bars: Bars) -> str:
             f'<rect class="card" x="0.5" y="0.5" width="{_WIDTH - 1}" height="{height - 1}" rx="8"/>',
             f'<text class="title" x="18" y="28">{escape(bars.title)}</text>',
             f'<text class="small end" x="{_WIDTH - 18}" y="28">{escape(bars.unit)}</text>',
-            *_legend(bars.series),
+            *_legend(bars),
             *shapes,
             "</svg>\n",
         ]
     )
 
 
-def _legend(series: Sequence[str]) -> list[str]:
+def _legend(bars: Bars) -> list[str]:
     shapes, x = [], 18
-    for number, name in enumerate(series):
+    for number, name in enumerate(bars.series, bars.first_color):
         shapes.append(f'<rect class="s{number}" x="{x}" y="42" width="11" height="11" rx="2"/>')
         shapes.append(f'<text class="small" x="{x + 16}" y="52">{escape(name)}</text>')
         x += 34 + sum(13 if ord(letter) > 0x2E80 else 7 for letter in name)

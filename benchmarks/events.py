@@ -6,14 +6,15 @@ The counter sends them from a process of its own, each another state of one orde
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.cpu import cpu_seconds
+from benchmarks.cpu import MOST_FOREIGN, ForeignCpu, cpu_seconds, family, quietest
 from benchmarks.orders import Say
 from benchmarks.scene import DIRECT
 from benchmarks.stand import Stand, start_direct, start_relay
@@ -24,38 +25,49 @@ _EVENTS, _TIMES = 15_000, 7
 _WARM_UP = 2_000
 
 
-@dataclass(slots=True)
-class Floods:
-    """By stand, of each flood."""
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A flood of each stand: the seconds for a notice at the terminal, and those of the relay's CPU."""
 
-    seconds: dict[str, list[float]] = field(default_factory=dict)
-    """for a notice, at the terminal"""
-    cpu_seconds: dict[str, list[float]] = field(default_factory=dict)
-    """for a notice, of the relay's process"""
+    took: Mapping[str, tuple[float, float]]
+    foreign: float
+
+
+@dataclass(frozen=True, slots=True)
+class Floods:
+    """Of the turns that were quiet."""
+
+    kept: Sequence[Turn]
+    thrown_away: int
 
     def microseconds(self, name: str) -> float:
-        return 1e6 * median(self.seconds[name])
+        return 1e6 * median(turn.took[name][0] for turn in self.kept)
 
     def relay_cpu_us(self, name: str) -> float:
-        return 1e6 * median(self.cpu_seconds[name])
+        return 1e6 * median(turn.took[name][1] for turn in self.kept)
+
+    def ratio(self, name: str, to: str, place: int) -> float:
+        """Of the seconds, or of the CPU's, within a turn; the median of all."""
+        return median(turn.took[name][place] / turn.took[to][place] for turn in self.kept)
 
 
 async def flood_all(stands: Mapping[str, Stand], events: int, times: int, say: Say) -> Floods:
-    """Each stand in turn, `times` times, after one that only warms."""
-    found = Floods({name: [] for name in stands}, {name: [] for name in stands})
+    """Each stand in turn, `times` quiet times, after one that only warms."""
     for stand in stands.values():
         await _flood(stand, _WARM_UP)
-    for number in range(times):
-        for name, stand in list(stands.items())[:: 1 if number % 2 else -1]:
-            seconds, cpu = await _flood(stand, events)
-            found.seconds[name].append(seconds / events)
-            found.cpu_seconds[name].append(cpu / events)
-        say(f"flood {number + 1} of {times}")
-    return found
+    ours, made = family(os.getpid()), []
+    while sum(turn.foreign <= MOST_FOREIGN for turn in made) < times and len(made) < 2 * times:
+        foreign, took = ForeignCpu(ours), {}
+        for name, stand in list(stands.items())[:: 1 if len(made) % 2 else -1]:
+            took[name] = await _flood(stand, events)
+        made.append(Turn(took, foreign.share()))
+        say(f"floods of each: {len(made)}; others took {made[-1].foreign:.0%} of the machine")
+    kept = quietest(made, times, lambda turn: turn.foreign)
+    return Floods(kept, len(made) - len(kept))
 
 
 async def _flood(stand: Stand, events: int) -> tuple[float, float]:
-    """Seconds from the first notice to the last, and of the relay's CPU."""
+    """For one notice: seconds from the first to the last, and of the relay's CPU."""
     await stand.caller.send_command(f"events {events}")
     await stand.caller.answer()
     cpu = cpu_seconds(stand.relay) if stand.relay else 0.0
@@ -63,7 +75,7 @@ async def _flood(stand: Stand, events: int) -> tuple[float, float]:
     seconds = await stand.caller.answer()
     spent = cpu_seconds(stand.relay) - cpu if stand.relay else 0.0
     await stand.counter.answer()
-    return seconds, spent
+    return seconds / events, spent / events
 
 
 async def measure_events(folder: Path, say: Say) -> dict[str, Any]:
@@ -77,7 +89,8 @@ async def measure_events(folder: Path, say: Say) -> dict[str, Any]:
     rates = {name: round(1e6 / found.microseconds(name)) for name in stands}
     return {
         "events_per_second": {"one_terminal": rates["many_to_one"], **rates},
-        "events_ratio_to_direct": {mode: round(rates[mode] / rates[DIRECT], 2) for mode in MODES},
+        "events_ratio_to_direct": {mode: round(1 / found.ratio(mode, DIRECT, 0), 2) for mode in MODES},
         "relay_cpu_us_per_event": round(found.relay_cpu_us("many_to_one"), 1),
         "relay_cpu_us_per_event_many_to_many": round(found.relay_cpu_us("many_to_many"), 1),
+        "noise": {"floods": len(found.kept), "floods_thrown_away": found.thrown_away},
     }

@@ -122,6 +122,7 @@ def idle(figures: Figures) -> Table:
         (("每个终端内存", "memory a terminal"), "rss_kib_per_terminal", "KiB"),
         (("CPU（一个核）", "CPU, of a core"), "idle_cpu_percent", "%"),
         (("一条公共通知，每个终端的 CPU", "one public notice, CPU a terminal"), "fan_out_cpu_us_per_terminal", "µs"),
+        (("其间其他进程占用整机", "of the machine, taken by others meanwhile"), "fan_out_foreign_cpu_percent", "%"),
     ):
         rows.append([words, "", *(figures.text(key, size, unit=unit) for size in sizes)])
     return rows
@@ -151,13 +152,23 @@ def beside(figures: Figures) -> Table:
 
 def logins(figures: Figures) -> Table:
     """Many-to-one."""
-    rows: Table = [[("登录（多对一）", "logins, many-to-one"), ("每秒", "a second"), ("中继 CPU", "relay's CPU")]]
+    others = ("其他进程占用整机", "of the machine, taken by others")
+    rows: Table = [
+        [("登录（多对一）", "logins, many-to-one"), ("每秒", "a second"), ("中继 CPU", "relay's CPU"), others]
+    ]
     for key, words in (
         ("one_at_a_time", ("逐个", "one at a time")),
         ("sixteen_at_a_time", ("每次 16 个", "sixteen at a time")),
         ("storm_1000", ("1,000 个同时", "a thousand at once")),
     ):
-        rows.append([words, figures.text("logins_per_second", key), figures.text("login_cpu_ms", key, unit="ms")])
+        rows.append(
+            [
+                words,
+                figures.text("logins_per_second", key),
+                figures.text("login_cpu_ms", key, unit="ms"),
+                figures.text("logins_foreign_cpu_percent", key, unit="%"),
+            ]
+        )
     return rows
 
 

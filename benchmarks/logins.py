@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import os
 from contextlib import AsyncExitStack
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.cpu import cpu_seconds
+from benchmarks.cpu import ForeignCpu, cpu_seconds, family
 from benchmarks.crowd import Crowd, start_crowd
 from benchmarks.orders import Say
 from benchmarks.summary import percentile
@@ -43,8 +44,9 @@ async def measure_logins(folder: Path, say: Say) -> dict[str, Any]:
 
 async def _logins(crowd: Crowd, name: str, count: int, at_a_time: int, found: dict[str, Any]) -> None:
     await crowd.prepare(count, fleets=1)
-    cpu = cpu_seconds(crowd.stand.relay)
+    cpu, foreign = cpu_seconds(crowd.stand.relay), ForeignCpu(family(os.getpid()))
     seconds = (await crowd.log_in(at_a_time, fleets=1))[-1]
+    found.setdefault("logins_foreign_cpu_percent", {})[name] = round(100 * foreign.share(), 1)
     found["logins_per_second"][name] = round(count / seconds, 1)
     found["login_cpu_ms"][name] = round(1000 * (cpu_seconds(crowd.stand.relay) - cpu) / count, 2)
     await crowd.leave()
@@ -55,12 +57,13 @@ async def _storm(crowd: Crowd, say: Say, found: dict[str, Any]) -> None:
     caller = crowd.stand.caller
     quiet = await caller.ask(f"paced 5 {_ORDERS_A_SECOND}")
     say(f"{STORM} logins at once")
-    cpu = cpu_seconds(crowd.stand.relay)
+    cpu, foreign = cpu_seconds(crowd.stand.relay), ForeignCpu(family(os.getpid()))
     storm = asyncio.ensure_future(crowd.log_in(STORM))
     orders: list[float | None] = []
     while not storm.done():
         orders += await caller.ask(f"paced 1 {_ORDERS_A_SECOND}")
     seconds = await storm
+    found["logins_foreign_cpu_percent"][f"storm_{STORM}"] = round(100 * foreign.share(), 1)
     spent = cpu_seconds(crowd.stand.relay) - cpu
     found["logins_per_second"][f"storm_{STORM}"] = round(STORM / seconds[-1], 1)
     found["login_storm_p99_s"] = round(percentile(seconds, 0.99), 2)

@@ -13,14 +13,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
-from benchmarks.cpu import ForeignCpu, cpu_seconds, family
+from benchmarks.cpu import MOST_FOREIGN, ForeignCpu, cpu_seconds, family, quietest
 from benchmarks.stand import Stand
 from benchmarks.summary import percentile
 
 PAUSES = {3: 40, 0: 60, 20: 15}
 """milliseconds without a notice before each order -> orders in a slice"""
-MOST_FOREIGN = 0.15
-"""of the machine, in a slice"""
 _NOT_COUNTED = 3
 """orders at a slice's beginning: the stand before it has the caches"""
 _WARM_UP = 30
@@ -91,9 +89,7 @@ async def measure(stands: Mapping[str, Stand], rounds: int, say: Say, pauses: Ma
 
 def chosen(made: Sequence[Round], wanted: int) -> Rounds:
     """The quiet ones; where there are too few, the quietest."""
-    kept = [one for one in made if is_quiet(one)]
-    if len(kept) < wanted:
-        kept = sorted(made, key=_worst)[:wanted]
+    kept = quietest(made, wanted, _worst)
     return Rounds(kept, len(made) - len(kept), median(map(_worst, kept)))
 
 

@@ -56,7 +56,11 @@ def markdown(table: Table, language: str) -> str:
 
 def charts(figures: Figures) -> dict[str, Bars]:
     """By file name."""
-    pauses = (("_back_to_back", "连续下单 back to back"), ("", "间隔 3 ms"), ("_pause_20ms", "间隔 20 ms"))
+    pauses = (
+        ("_back_to_back", "连续下单 back to back"),
+        ("", "间隔 3 ms pauses"),
+        ("_pause_20ms", "间隔 20 ms pauses"),
+    )
     trips = [
         (words, [figures.number(f"order_round_trip_us{key}", name, "p50") for name in _VARIANTS])
         for key, words in pauses
@@ -81,9 +85,9 @@ def charts(figures: Figures) -> dict[str, Bars]:
     ]
     return {
         "speed-orders": Bars("报单到回报 order call → OnRtnOrder, p50", "µs", _NAMES, trips),
-        "speed-busy": Bars("多个终端同时下单 many terminals trading, p50", "µs", _NAMES[2:], busy),
-        "speed-events": Bars("单个终端每秒回报数 notices a second to one terminal", "/s", (), rates),
-        "speed-memory": Bars("每个空闲终端的内存 memory of an idle terminal", "KiB", (), memory),
+        "speed-busy": Bars("多个终端同时下单 many terminals trading, p50", "µs", _NAMES[2:], busy, 2),
+        "speed-events": Bars("单个终端每秒回报数 notices a second to one terminal", "/s", (), rates, 2),
+        "speed-memory": Bars("每个空闲终端的内存 memory of an idle terminal", "KiB", (), memory, 3),
     }
 
 
