@@ -26,8 +26,8 @@ class PlayedCounter:
 
     def __init__(self, counter: SimulatedCounter) -> None:
         self._counter = counter
-        self._states = itertools.count(1)
-        """never one twice, not in another flood either: a relay passes a repeated state once"""
+        self._states = itertools.count(1000)
+        """never one twice, nor one that the day began with: a relay passes a repeated state once"""
 
     async def flood(self, count: int, investor: str) -> int:
         notices = [self._order(investor) for _ in range(count)]

@@ -24,7 +24,8 @@ from demo.certificates import make_tls_files
 
 SIZES = (100, 1000, 5000)
 _ALONE, _BESIDE = "alone", "idle_500"
-_AMONG = 500
+_AMONG, _LISTENING = 500, 1000
+"""with how many idle ones orders are measured; while notices go to how many"""
 _WATCHED_SECONDS = 8
 _SETTLE_SECONDS = 3
 _NOTICES = {100: (60, 50), 1000: (25, 200)}
@@ -59,7 +60,7 @@ async def measure_idle(folder: Path, say: Say) -> dict[str, Any]:
             await _weigh(crowd, size, before, found)
             if size in _NOTICES:
                 await _fan_out(crowd, size, found, say)
-            if size == 1000:
+            if size == _LISTENING:
                 found |= await _orders_during_fan_out(crowd, say)
     return found
 
