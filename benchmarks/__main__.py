@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import datetime as dt
 import json
+import os
 import signal
 import sys
 import tempfile
@@ -99,7 +101,7 @@ def main() -> None:
 
 
 def _run(name: str, output: Path) -> bool:
-    began = time.monotonic()
+    began, load = time.monotonic(), os.getloadavg()[0]
     progress(f"{name}: {PARTS[name].words}")
     with tempfile.TemporaryDirectory() as folder:
         try:
@@ -107,9 +109,11 @@ def _run(name: str, output: Path) -> bool:
         except (RuntimeError, CommandFailed, OSError) as error:
             progress(f"{name}: {error}")
             return False
-    merge(found, output)
+    seconds = round(time.monotonic() - began)
+    run = {"on": dt.datetime.now(dt.UTC).strftime("%Y-%m-%d"), "seconds": seconds, "load_before": round(load, 1)}
+    merge({**found, "measured": {name: run}}, output)
     print(json.dumps(found, indent=2, ensure_ascii=False), flush=True)
-    progress(f"{name}: {time.monotonic() - began:.0f} s")
+    progress(f"{name}: {seconds} s")
     return True
 
 

@@ -36,6 +36,8 @@ from demo.relay_site import CommandFailed
 
 _PAUSES = ((0, "back to back"), (3, "3 ms pauses"), (20, "20 ms pauses"))
 _THEIRS = "theirs_"
+_WIDE = 130
+"""columns, where the table goes into a file"""
 
 
 async def compare(folder: Path, given: argparse.Namespace, say: Say) -> tuple[Rounds, Floods]:
@@ -159,7 +161,7 @@ def run(given: argparse.Namespace) -> None:
     if given.json:
         print(json.dumps(as_json(rounds, floods), indent=2))
     else:
-        show(rounds, floods, given.rev, Console())
+        show(rounds, floods, given.rev, Console(width=None if sys.stdout.isatty() else _WIDE))
 
 
 if __name__ == "__main__":

@@ -7,12 +7,10 @@ password) is done beforehand, so that this machine's time is the relay's and not
 from __future__ import annotations
 
 import asyncio
-import os
 import resource
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from benchmarks.scene import CallerProcess, start_process
 from benchmarks.stand import Settings, Stand, register, site_options, start_relay
@@ -115,18 +113,11 @@ async def start_crowd(
     salt = await register(stack, folder, tree, INVESTORS, FIRST)
     assert stand.site is not None
     own = [*site_options(stand.site), "--known"]
-    fleets: list[Any] = [
-        (await start_process(stack, tree.environment(), "benchmarks.fleet", *own))[0] for _ in range(_FLEETS)
-    ]
-    return Crowd(stand, fleets, salt)
+    started = [start_process(stack, tree.environment(), "benchmarks.fleet", *own) for _ in range(_FLEETS)]
+    return Crowd(stand, [process for process, _ in await asyncio.gather(*started)], salt)
 
 
 def resident_kib(pid: int) -> int:
     """Memory of the process now."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS"))
-
-
-def load() -> float:
-    """Of the last minute."""
-    return round(os.getloadavg()[0], 1)

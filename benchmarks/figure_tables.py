@@ -21,10 +21,17 @@ class Figures:
         self._found = found
 
     def number(self, *keys: str) -> float | None:
+        value = self._at(keys)
+        return None if value is None or isinstance(value, Mapping) else float(value)
+
+    def word(self, *keys: str) -> str:
+        return str(self._at(keys) or _MISSING)
+
+    def _at(self, keys: tuple[str, ...]) -> Any:
         value: Any = self._found
         for key in keys:
             value = value.get(key) if isinstance(value, Mapping) else None
-        return None if value is None or isinstance(value, Mapping) else float(value)
+        return value
 
     def text(self, *keys: str, unit: str = "") -> str:
         return shown(self.number(*keys), unit)
@@ -80,7 +87,6 @@ def noise(figures: Figures) -> Table:
         ],
         [("采用的轮数", "rounds kept"), figures.text("noise", "rounds")],
         [("丢弃的轮数", "rounds thrown away"), figures.text("noise", "rounds_thrown_away")],
-        [("结束时的负载", "load at the end"), figures.text("noise", "load_average")],
     ]
 
 
@@ -231,6 +237,22 @@ def market(figures: Figures) -> Table:
     ]
 
 
+def measured(figures: Figures) -> Table:
+    """When each part ran, and beside what."""
+    rows: Table = [[("部分", "part"), ("日期", "on"), ("用时", "took"), ("开始前的负载", "load before it began")]]
+    for part in ("orders", "events", "busy", "idle", "logins", "market", "update"):
+        at = ("measured", part)
+        rows.append(
+            [
+                f"`{part}`",
+                figures.word(*at, "on"),
+                figures.text(*at, "seconds", unit="s"),
+                figures.text(*at, "load_before"),
+            ]
+        )
+    return rows
+
+
 TABLES: dict[str, Callable[[Figures], Table]] = {
     "orders": orders,
     "order_cpu": order_cpu,
@@ -243,5 +265,6 @@ TABLES: dict[str, Callable[[Figures], Table]] = {
     "storm": storm,
     "update": update,
     "market": market,
+    "measured": measured,
 }
 """by the name in the page"""

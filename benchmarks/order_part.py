@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -63,6 +62,5 @@ def summarize(found: Rounds) -> dict[str, Any]:
             "rounds": len(found.kept),
             "rounds_thrown_away": found.thrown_away,
             "foreign_cpu_percent": round(100 * found.foreign, 1),
-            "load_average": round(os.getloadavg()[0], 1),
         },
     }
