@@ -55,7 +55,8 @@ async def flood_all(stands: Mapping[str, Stand], events: int, times: int, say: S
     """Each stand in turn, `times` quiet times, after one that only warms."""
     for stand in stands.values():
         await _flood(stand, _WARM_UP)
-    ours, made = family(os.getpid()), []
+    ours = family(os.getpid())
+    made: list[Turn] = []
     while sum(turn.foreign <= MOST_FOREIGN for turn in made) < times and len(made) < 2 * times:
         foreign, took = ForeignCpu(ours), {}
         for name, stand in list(stands.items())[:: 1 if len(made) % 2 else -1]:
