@@ -139,12 +139,17 @@ def beside(figures: Figures) -> Table:
     return [
         ["", "p50", "p99"],
         [
-            ("500 个空闲终端在线", "500 idle terminals"),
+            ("多对多，500 个空闲终端在线", "many-to-many, 500 idle terminals"),
+            figures.text("order_round_trip_us_idle_500_many_to_many", "p50", unit="µs"),
+            figures.text("order_round_trip_us_idle_500_many_to_many", "p99", unit="µs"),
+        ],
+        [
+            ("多对一，500 个空闲终端在线", "many-to-one, 500 idle terminals"),
             figures.text("order_round_trip_us_idle_500", "p50", unit="µs"),
             figures.text("order_round_trip_us_idle_500", "p99", unit="µs"),
         ],
         [
-            ("1,000 个终端在线，无通知", "1,000 terminals, no notices"),
+            ("多对一，1,000 个终端在线，无通知", "many-to-one, 1,000 terminals, no notices"),
             figures.text("order_p50_us_during_fan_out", "quiet", unit="µs"),
             figures.text("order_p99_us_before_fan_out", unit="µs"),
         ],
