@@ -7,9 +7,12 @@ import itertools
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ctpabi.api import chosen_library
-from ctpabi.api.binding import MarketBinding
+import structlog
+
+from ctpabi.api import chosen_library, roads
+from ctpabi.api.binding import Binding, MarketBinding
 from ctpabi.api.market import MarketApi
+from ctpabi.api.roads import Wanted
 from ctpabi.catalog import Distribution
 from relay.counter.adapter_parts import AdapterParts
 from relay.counter.breaker import Breaker
@@ -43,6 +46,8 @@ from relay.settings import file as settings_file
 from relay.settings.libraries import chosen_libraries
 from relay.settings.settings import CTP, Settings
 from relay.watch.checks import why_no_descriptor
+
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +182,9 @@ def adapter_parts(settings: Settings, evidence: Evidence, own: ProcessParts, rul
 def _ctp_counter(
     settings: Settings, secrets: settings_file.Secrets, evidence: Evidence, own: ProcessParts, rules: CounterRules
 ) -> SteeredCounter:
-    loaded = chosen_library.load(Distribution(settings.counter.binding), chosen_libraries(settings))
+    loaded = _on_its_road(
+        settings, chosen_library.load(Distribution(settings.counter.binding), chosen_libraries(settings))
+    )
     connector = Connector(
         loaded,
         _address(settings, secrets, own.flow_dir),
@@ -190,7 +197,7 @@ def _ctp_counter(
     ownership = OwnershipTable(loaded.catalog)
     lane_numbers = itertools.count(1)
     tools = DriverTools(
-        tables=RouterTables(loaded.catalog, ScopeTable(loaded.catalog), ownership, own.known),
+        tables=RouterTables(loaded.catalog, ScopeTable(loaded.catalog), ownership, own.known, loaded.native),
         order_map=own.order_map,
         new_lanes=lambda: Lanes(
             loaded.catalog, ownership, relay_number=own.number, limits=rules.day, keys=own.order_map.order_keys
@@ -216,6 +223,13 @@ def _ctp_counter(
         password=secrets.operator_password.get_secret_value(),
         read_password=rules.operator_password,
     )
+
+
+def _on_its_road(settings: Settings, loaded: Binding) -> Binding:
+    """Raises NativeUnavailable where the settings insist on the native road, and there is none."""
+    chosen, road = roads.choose(Wanted(settings.counter.native), loaded)
+    _log.info("event_road_chosen", road="native" if road.is_native else "python", why=road.why)
+    return chosen
 
 
 def counter_facts(settings: Settings, counter: Counter) -> dict[str, object]:

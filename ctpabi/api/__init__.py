@@ -9,4 +9,5 @@
 * `market`   the MdApi: connect, log in, subscribe
 * `spi`      what the vendor's threads run: copy the bytes, pass them on, return
 * `inbox`    the one crossing from the vendor's threads into the event loop
+* `native_inbox` the same crossing in C++: its Spi copies without the interpreter's lock; `roads` chooses between the two
 """

@@ -16,6 +16,7 @@ from typing import Any
 from ctpabi import locale
 from ctpabi.catalog import Catalog, Distribution, Interface
 from ctpabi.catalog.data import COMMAND, load_catalog
+from ctpabi.native.events import NativeEvents
 
 LIBRARIES = {Interface.TRADER: "thosttraderapi", Interface.MARKET_DATA: "thostmduserapi"}
 """the word in the names of the vendor's libraries and of the binding's modules"""
@@ -48,6 +49,8 @@ class Binding:
     catalog: Catalog
     library: LoadedLibrary | None = None
     """where it was asked for, by `chosen_library.load`"""
+    native: NativeEvents | None = None
+    """the native road of its events, where it was chosen, by `roads.choose`"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,8 @@ class MarketBinding:
     version: str
     catalog: Catalog
     library: LoadedLibrary | None = None
+    native: NativeEvents | None = None
+    """none yet: ticks take Python's road"""
 
 
 def load(distribution: Distribution = Distribution.CTP) -> Binding:

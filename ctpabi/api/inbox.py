@@ -49,6 +49,10 @@ class Inbox(Generic[T]):
             except RuntimeError:  # the loop is closed: the process is going down and nobody listens any more
                 self._items.clear()
 
+    def close(self) -> None:
+        """Nobody reads it any more: what waits is forgotten."""
+        self._items.clear()
+
     def _drain(self) -> None:
         self._woken = False
         # Taken one by one from the same deque: swapping it would lose what a thread is just appending.

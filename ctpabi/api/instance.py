@@ -43,11 +43,11 @@ class ApiInstance:
     What an instance costs the process is CTP fact 8.
     """
 
-    def __init__(self, spi: Any, flow_folder: Path) -> None:
-        """Make the folder. Raises OSError where that fails."""
+    def __init__(self, register: Callable[[Any], None], flow_folder: Path) -> None:
+        """Make the folder. Raises OSError where that fails. `register` registers the Spi, and references it."""
         flow_folder.mkdir(parents=True, exist_ok=True)
         self._flow_path = f"{flow_folder}/"  # with the slash the library puts its files in the folder, not beside it
-        self._spi = spi
+        self._register = register
         self._api: Any = None
         self._released = False
         self.made = threading.Event()
@@ -63,7 +63,7 @@ class ApiInstance:
             if self._released:
                 return
             api = create(self._flow_path)
-            api.RegisterSpi(self._spi)
+            self._register(api)
             prepare(api)
             self._api = api
             api.Init()

@@ -16,7 +16,7 @@ from typing import Any
 
 from ctpabi.api.binding import MarketBinding
 from ctpabi.api.instance import ApiInstance
-from ctpabi.api.spi import Put, make_spi
+from ctpabi.api.spi import Put, spi_registration
 from ctpabi.catalog import Method
 
 
@@ -31,7 +31,7 @@ class MarketApi(ApiInstance):
 
         Raises OSError where there is no room for the folder.
         """
-        super().__init__(make_spi(binding.mdapi.CThostFtdcMdSpi, binding.catalog, put), flow_folder)
+        super().__init__(spi_registration(binding.mdapi.CThostFtdcMdSpi, binding.catalog, put), flow_folder)
         self._binding = binding
         self._production = production
 

@@ -18,11 +18,18 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from ctpabi.catalog import Callback, Catalog, Shape
 
 Put = Callable[["RawEvent"], None]
+
+
+@runtime_checkable
+class HasSpi(Protocol):
+    """Takes events from an Spi of its own; `ctpabi.api.native_inbox`."""
+
+    def register_at(self, api: Any, spi_class: type) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +60,19 @@ def make_spi(spi_class: type, catalog: Catalog, put: Put) -> Any:
     """
     methods = {callback.name: _forwarder(catalog, callback, put) for callback in catalog.callbacks.values()}
     return type("ForwardingSpi", (spi_class,), methods)()
+
+
+def spi_registration(spi_class: type, catalog: Catalog, put: Put) -> Callable[[Any], None]:
+    """What registers an Spi at an API, and references it: one in Python, unless `put` has its own."""
+    own: object = put
+    if isinstance(own, HasSpi):
+        return lambda api: own.register_at(api, spi_class)
+    spi = make_spi(spi_class, catalog, put)
+
+    def register(api: Any) -> None:
+        api.RegisterSpi(spi)
+
+    return register
 
 
 def _forwarder(catalog: Catalog, callback: Callback, put: Put) -> Callable[..., None]:

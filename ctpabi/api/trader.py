@@ -28,7 +28,7 @@ from typing import Any
 
 from ctpabi.api.binding import Binding
 from ctpabi.api.instance import ApiInstance
-from ctpabi.api.spi import Put, make_spi
+from ctpabi.api.spi import Put, spi_registration
 from ctpabi.catalog import Method
 
 RESTART = 0
@@ -48,7 +48,7 @@ class TraderApi(ApiInstance):
 
         Raises OSError where there is no room for the folder.
         """
-        super().__init__(make_spi(binding.tdapi.CThostFtdcTraderSpi, binding.catalog, put), flow_folder)
+        super().__init__(spi_registration(binding.tdapi.CThostFtdcTraderSpi, binding.catalog, put), flow_folder)
         self._binding = binding
         self._production = production
         self._prepared: dict[str, tuple[Callable[..., Any], Callable[[], Any], int]] = {}

@@ -10,6 +10,7 @@ speak to a relay and have no binding: they go by the catalog that the messages w
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -20,6 +21,7 @@ from ctpabi.catalog import Callback, Catalog, Kind, Method, Struct
 from ctpabi.catalog.data import load_catalog
 from ctpabi.codec import layout, text, wire
 from ctpabi.codec.columns import MessageColumns
+from ctpabi.native.events import NativeEvents
 from ctprelay.ctp.v1 import events_pb2, requests_pb2, structs_pb2
 from ctprelay.wire_format import LENGTH, VARINT, delimited, tag, unsigned, varint
 
@@ -40,8 +42,10 @@ class NotOffered(ValueError):
 class Messages:
     """What the messages mean in the structs of one catalog."""
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, catalog: Catalog, native: NativeEvents | None = None) -> None:
+        """`native` encodes the events, and makes the same bytes."""
         self.catalog = catalog
+        self._native = native.event if native is not None else None
         self._methods = {method.proto_name: method for method in catalog.requests}
         self._decodings: dict[str, _Decoding] = {}
         self._events: dict[str, _EventPlan] = {}
@@ -95,6 +99,11 @@ class Messages:
 
         Raises layout.WrongSize, and ValueError for a callback that is no event (OnFrontConnected …).
         """
+        if self._native is not None:
+            said = _rsp_info(error_id, error_msg) if error_id or error_msg else b""
+            with contextlib.suppress(ValueError, OverflowError):  # what does not fit is named below
+                encoded: bytes = self._native(callback.slot, body, request_id, is_last, said)
+                return encoded
         plan = self._events.get(callback.name) or self._event_plan(callback)
         content = b"" if body is None else plan.encode(body)
         parts = [plan.tag, varint(len(content)), content]

@@ -17,3 +17,5 @@ class CounterLibrary:
     """what the library says of itself"""
     sha256: str
     """of the file's content; empty where it cannot be read any more"""
+    has_native_road: bool = False
+    """whether its events are taken by the native library, not by Python"""

@@ -92,7 +92,9 @@ def _of_the_counter(of: Watched) -> Iterator[Measure]:
     for code, count in tuple(watch.reports.items()):
         yield "reports", (str(code),), count
     yield "counter_ready", (), float(of.counter.ready)
-    yield "counter_exchanges", (), len(of.counter.describe().exchanges)
+    offered = of.counter.describe()
+    yield "counter_exchanges", (), len(offered.exchanges)
+    yield "native_road", (), float(offered.library is not None and offered.library.has_native_road)
     yield "counter_sessions", ("connected",), watch.connected
     yield "counter_sessions", ("not_connected",), watch.open - watch.connected
     yield "front_lost", (), watch.lost

@@ -106,6 +106,11 @@ class CounterSettings(Section):
         " the broker's own; with the same SONAME and API version, and writable by root or the relay's user alone. Default: the"
         " package's own",
     )
+    native: Literal["auto", "on", "off"] = Field(
+        default="off",
+        description="whether a library in C++ takes the counter's events in Python's place, with less CPU: on compiles it at the"
+        " start where it is missing, which needs g++ and Python's headers; auto uses it where it is there already",
+    )
     fronts: Annotated[tuple[Front, ...], BeforeValidator(split_list)] = Field(
         default=(),
         validate_default=True,

@@ -20,7 +20,8 @@ from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.internal.conjecture import engine
 from hypothesis.stateful import run_state_machine_as_test
 
-from ctpabi.api import binding
+from ctpabi.api import binding, roads
+from ctpabi.api.roads import Wanted
 from relay.counter.port import Mode
 from simcounter.exec import program_environment
 from simcounter.tmdb import MonitoringKey
@@ -39,6 +40,7 @@ def arguments(given: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--mode", choices=[mode.value for mode in Mode], help="only this one")
     parser.add_argument("--break", dest="broken", choices=sorted(sabotage.BREAKS), help="break the relay on purpose")
+    parser.add_argument("--native", action="store_true", help="events take the native road")
     parser.add_argument("--no-shrink", action="store_true", help="tell the first broken history as it is")
     return parser.parse_args(given)
 
@@ -98,7 +100,8 @@ def main(given: Sequence[str]) -> int:
     with tempfile.TemporaryDirectory() as directory, asyncio.Runner() as runner:
         key = Path(directory) / "monitoring"
         MonitoringKey.generate().save_private(key)
-        options = {"binding": binding.load(), "monitoring_key": str(key), "no_shrink": wanted.no_shrink}
+        loaded, _ = roads.choose(Wanted.ON if wanted.native else Wanted.OFF, binding.load())
+        options = {"binding": loaded, "monitoring_key": str(key), "no_shrink": wanted.no_shrink}
         for mode in modes:
             began = time.perf_counter()
             done = run(mode, -(-wanted.steps // len(modes)), wanted.seed, runner, options)

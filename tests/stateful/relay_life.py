@@ -148,7 +148,7 @@ def _address(mode: Mode, front: str, flow_dir: Path) -> CounterAddress:
 def _tools(binding: Binding, order_map: OrderMapFile, lanes: itertools.count[int]) -> DriverTools:
     ownership = OwnershipTable(binding.catalog)
     return DriverTools(
-        tables=RouterTables(binding.catalog, ScopeTable(binding.catalog), ownership, KnownOwners()),
+        tables=RouterTables(binding.catalog, ScopeTable(binding.catalog), ownership, KnownOwners(), binding.native),
         order_map=order_map,
         new_lanes=lambda: Lanes(binding.catalog, ownership, keys=order_map.order_keys),
         next_lane=lambda: next(lanes),

@@ -19,6 +19,7 @@ import pytest
 from ctpabi.shim.build import CompilerMissing, build
 from ctpabi.shim.substitute import BindingMissing
 from relay.counter.port import Mode
+from tests.ctpabi.native_library import native_module
 from tests.stateful.__main__ import environment_of_histories
 from tests.stateful.sabotage import BREAKS
 
@@ -83,6 +84,15 @@ def test_no_history_breaks_a_promise(mode: Mode) -> None:
 
     assert verdict.status == 0, verdict.output
     assert verdict.said["steps"][mode.value]["steps"] >= STEPS
+
+
+def test_no_history_breaks_a_promise_on_the_native_road() -> None:
+    """The same promises where events are taken and encoded in C++."""
+    native_module()
+    verdict = history(Mode.MANY_TO_ONE, STEPS, "--no-shrink", "--native")
+
+    assert verdict.status == 0, verdict.output
+    assert verdict.said["steps"][Mode.MANY_TO_ONE.value]["steps"] >= STEPS
 
 
 @pytest.mark.parametrize("broken", sorted(BREAKS))

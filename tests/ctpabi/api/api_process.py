@@ -42,6 +42,26 @@ def connect():
     assert wait().callback.name == "OnFrontConnected"
 """
 
+NATIVE = (
+    BEGINNING.replace("api = TraderApi(loaded, flow, events.put)", "")
+    + """
+import select, threading
+from ctpabi.api import roads
+from ctpabi.api.native_inbox import NativePut
+
+loaded, road = roads.choose(roads.Wanted.ON, loaded)
+put = NativePut(loaded.native, 1000)
+api = TraderApi(loaded, flow, put)
+
+def pass_on():
+    while select.select([put.queue.descriptor], [], []):
+        for event in put.queue.take():
+            events.put(event)
+
+threading.Thread(target=pass_on, daemon=True).start()
+"""
+)
+"""the same program on the native road"""
 MARKET = """
 import json, queue, sys
 from pathlib import Path

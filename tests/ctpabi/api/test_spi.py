@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from tests.ctpabi.api.api_process import Start, scripted, start
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.ctpabi.api.api_process import BEGINNING, NATIVE, Process, Start, scripted, starting
+from tests.ctpabi.native_library import native_module
 from tests.relay.counter.ctp.ctp_bodies import body
 from tests.relay.counter.ctp.played_board import event_body
 from tests.simcounter.scripted_counter import ScriptedCounter
 
-__all__ = ["scripted", "start"]
+__all__ = ["scripted"]
 
 TELL = """
 connect()
@@ -16,6 +22,14 @@ def told(event):
             event.request_id, event.is_last, event.reason]
 say(*[told(wait()) for _ in range({count})])
 """
+
+
+@pytest.fixture(params=[BEGINNING, NATIVE], ids=["python", "native"])
+def start(request: pytest.FixtureRequest, scripted: ScriptedCounter, tmp_path: Path) -> Iterator[Start]:
+    """A program that has an `api`, on either road."""
+    if request.param == NATIVE:
+        native_module()
+    yield from starting(lambda source: Process(source, scripted.front, tmp_path, request.param))
 
 
 def test_every_shape_of_callback_arrives_with_all_it_carries(start: Start, scripted: ScriptedCounter) -> None:
@@ -61,3 +75,29 @@ def test_what_was_delivered_stays_as_it_was(start: Start, scripted: ScriptedCoun
         connection.event("OnRtnOrder", order)
 
     assert program.end() == [[order.hex() for order in orders]]
+
+
+def test_after_release_nothing_is_called(start: Start, scripted: ScriptedCounter) -> None:
+    """The program goes on, and ends, while the counter still sends; nothing of it arrives."""
+    order = event_body("OnRtnOrder", InvestorID="100001")
+    program = start(
+        """
+        import gc
+        connect()
+        wait()
+        api.release()
+        while not events.empty():
+            events.get()
+        put = None
+        del api
+        gc.collect()
+        say("released")
+        sys.stdin.readline()
+        say(events.qsize())
+        """
+    )
+    connection = scripted.accept_and_greet()
+    for _ in range(200):
+        connection.event("OnRtnOrder", order)
+
+    assert program.end() == [["released"], [0]]

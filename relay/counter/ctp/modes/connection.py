@@ -79,7 +79,13 @@ class Connector:
         self.watch = watch or CounterWatch(Faults(), Breaker())
         self.gate = LoginGate(address.inits_per_second, self.watch.breaker, self.alarms)
         self._tools = SessionTools(
-            self.gate, self.alarms, address.patience, passwords or RightPasswords(), self._mates, self.watch
+            self.gate,
+            self.alarms,
+            address.patience,
+            passwords or RightPasswords(),
+            self._mates,
+            self.watch,
+            binding.native,
         )
         self._open: dict[str, CtpSession] = {}
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from ctpabi.catalog import Catalog, Method
 from ctpabi.codec import layout
 from ctpabi.codec.messages import Messages, NotOffered
+from ctpabi.native.events import NativeEvents
 from relay.counter.ctp.delivery.day_notices import KnownOwners
 from relay.counter.ctp.identity.ownership import OwnershipTable
 from relay.counter.ctp.identity.scope import ScopeTable, authorize
@@ -31,10 +32,12 @@ class RouterTables:
     scope: ScopeTable
     ownership: OwnershipTable
     known: KnownOwners
+    native: NativeEvents | None = None
+    """encodes the events, where it was chosen"""
     messages: Messages = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "messages", Messages(self.catalog))
+        object.__setattr__(self, "messages", Messages(self.catalog, self.native))
 
 
 def decoded(call: TerminalCall, messages: Messages) -> tuple[Method, bytearray] | Refusal:

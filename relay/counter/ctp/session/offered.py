@@ -75,7 +75,14 @@ def library_of(binding: Binding | MarketBinding) -> CounterLibrary | None:
     found = binding.library
     if found is None:
         return None
-    return CounterLibrary(binding.catalog.distribution, binding.version, found.file, found.version, found.sha256)
+    return CounterLibrary(
+        binding.catalog.distribution,
+        binding.version,
+        found.file,
+        found.version,
+        found.sha256,
+        binding.native is not None,
+    )
 
 
 def _lacking(catalog: Catalog) -> tuple[str, ...]:

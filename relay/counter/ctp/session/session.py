@@ -14,11 +14,12 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from ctpabi.api.inbox import Inbox
+from ctpabi.api.native_inbox import event_inbox
 from ctpabi.api.spi import Put, RawEvent
 from ctpabi.api.trader import TraderApi
 from ctpabi.catalog import Method
 from ctpabi.facts.errors import LoginVerdict, verdict_of
+from ctpabi.native.events import NativeEvents
 from relay.counter.ctp.session import events
 from relay.counter.ctp.session.counter_watch import CounterWatch
 from relay.counter.ctp.session.events import SessionItem
@@ -52,6 +53,8 @@ class SessionTools:
     mates: Callable[[CtpSession], Iterable[CtpSession]]
     """the other sessions of the same user"""
     watch: CounterWatch
+    native: NativeEvents | None = None
+    """the native road of events, where it was chosen"""
 
 
 class CtpSession:
@@ -90,7 +93,7 @@ class CtpSession:
         """what another session of this user was told about the same password"""
 
     def _make_instance(self) -> None:
-        self._inbox: Inbox[RawEvent] = Inbox(self._loop, self._burst, _INBOX_LIMIT)
+        self._inbox = event_inbox(self._tools.native, self._loop, self._burst, _INBOX_LIMIT)
         self._api = self._new_api(self._inbox.put)
         self.steps = self._new_steps(self._api)
 
@@ -200,7 +203,13 @@ class CtpSession:
             self._machine.state = LifeState.ENDED
             await self._log_out()
         self._machine.state = LifeState.ENDED
-        await asyncio.to_thread(self._api.release)
+        await self._release()
+
+    async def _release(self) -> None:
+        try:
+            await asyncio.to_thread(self._api.release)
+        finally:
+            self._inbox.close()
 
     async def _log_out(self) -> None:
         self._logged_out.clear()
@@ -211,7 +220,7 @@ class CtpSession:
 
     async def _renew(self) -> None:
         await self._log_out()  # the counter may hold it for logged in, whatever it answered
-        await asyncio.to_thread(self._api.release)
+        await self._release()
         under_way, *waiting = self._queue
         self._queue = deque([under_way, *(item for item in waiting if not isinstance(item, RawEvent))])
         self._pending = None

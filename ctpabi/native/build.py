@@ -1,0 +1,111 @@
+"""Where the compiled native library is: carried in the package, or compiled on this machine and kept in the user's cache.
+
+Both have the key of the source in their names, so a file of another version is never loaded.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import importlib.machinery
+import importlib.util
+import platform
+import shutil
+import subprocess
+import sysconfig
+import tempfile
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+
+from ctpabi.cache import cache_directory
+from ctpabi.native.events import NativeUnavailable
+
+MODULE = "_ctp_native"
+MACHINES = frozenset({"x86_64", "aarch64"})
+"""those whose way of passing arguments the source knows"""
+_SOURCE = Path(__file__).with_name("library")
+_CARRIED = Path(__file__).with_name("compiled")
+_FLAGS = (
+    "-std=c++17",
+    "-O2",
+    "-Wall",
+    "-Wextra",
+    "-Wno-missing-field-initializers",
+    "-fvisibility=hidden",
+    "-shared",
+    "-fPIC",
+)
+_TIMEOUT_SECONDS = 300
+
+
+def compiled_file() -> Path | None:
+    """The file of this very source, carried or compiled before; None where there is none."""
+    places = (_CARRIED / file_name(), cache_directory() / "native" / file_name())
+    return next((place for place in places if place.is_file()), None)
+
+
+def compile_here() -> Path:
+    """The file, compiled into the user's cache where it is not there yet (some seconds). Raises NativeUnavailable."""
+    if (found := compiled_file()) is not None:
+        return found
+    kept = cache_directory() / "native"
+    kept.mkdir(parents=True, exist_ok=True)
+    with (kept / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # of two at once, one compiles it
+        return compiled_file() or compile_into(kept)
+
+
+def compile_into(directory: Path, *flags: str) -> Path:
+    """Compile it in the folder `directory`, from where it can be carried; more `flags` for g++. Raises NativeUnavailable."""
+    if (why := why_not_here()) is not None:
+        raise NativeUnavailable(why)
+    directory.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=directory, prefix="building-") as scratch:
+        made = Path(scratch, file_name())
+        sources = map(str, sorted(_SOURCE.glob("*.cpp")))
+        command = [str(shutil.which("g++")), *_FLAGS, *flags, f"-I{_python_headers()}", *sources, "-o", str(made)]
+        try:
+            result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_TIMEOUT_SECONDS)
+        except (OSError, subprocess.SubprocessError) as error:
+            raise NativeUnavailable(f"g++ could not be run: {error}") from None
+        if result.returncode != 0:
+            raise NativeUnavailable(f"g++ could not compile the native library:\n{result.stderr.strip()}")
+        # It appears whole or not at all.
+        return made.replace(directory / file_name())
+
+
+def why_not_here() -> str | None:
+    """What is missing to compile it on this machine; None where nothing is."""
+    if platform.system() != "Linux" or platform.machine() not in MACHINES:
+        return f"there is no native library for {platform.system()} on {platform.machine()}"
+    if shutil.which("g++") is None:
+        return "g++ is missing: apt-get install -y g++"
+    if not (_python_headers() / "Python.h").is_file():
+        return "Python's headers are missing: apt-get install -y python3-dev"
+    return None
+
+
+def load(file: Path) -> ModuleType:
+    """The module in `file`. Raises NativeUnavailable."""
+    loader = importlib.machinery.ExtensionFileLoader(MODULE, str(file))
+    spec = importlib.machinery.ModuleSpec(MODULE, loader, origin=str(file))
+    try:
+        module = importlib.util.module_from_spec(spec)
+        loader.exec_module(module)
+    except ImportError as error:
+        raise NativeUnavailable(f"the native library cannot be loaded: {error}") from None
+    return module
+
+
+@cache
+def file_name() -> str:
+    """Changes with everything that it is made of, and with the machine."""
+    digest = hashlib.sha256(f"{platform.machine()} {' '.join(_FLAGS)}".encode())
+    for source in sorted(_SOURCE.glob("*.[ch]*")):
+        digest.update(source.name.encode() + b"\0" + hashlib.sha256(source.read_bytes()).digest())
+    return f"{MODULE}-{digest.hexdigest()[:32]}.abi3.so"
+
+
+def _python_headers() -> Path:
+    return Path(sysconfig.get_paths()["include"])

@@ -1,0 +1,61 @@
+"""The native library with the plan of one catalog: what encodes its events, and makes inboxes for them."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any, Protocol
+
+from ctpabi.catalog import Catalog
+from ctpabi.native.plan import EVENT_TAGS, by_slot, plan_bytes, struct_places
+from ctpabi.native.slots import slot_mismatches
+
+
+class NativeUnavailable(RuntimeError):
+    """The native library cannot be had here; the message says why, and what would help."""
+
+
+class NativeQueue(Protocol):
+    """Callbacks that wait between the vendor's thread and the loop; `_ctp_native.Inbox`."""
+
+    address: int
+    """of the Spi that the vendor's code calls; valid for as long as this object lives"""
+    descriptor: int
+    """readable when something waits"""
+    overflowed: bool
+
+    def take(self) -> list[Any]: ...
+
+    def shut(self) -> None: ...
+
+
+class NativeEvents:
+    """The events of one catalog."""
+
+    def __init__(self, module: ModuleType, catalog: Catalog) -> None:
+        self.catalog = catalog
+        self.call_slot = module.call_slot
+        """(spi, slot, first, second, third, fourth): as the vendor's code calls a slot, without the interpreter's lock"""
+        self._module = module
+        try:
+            self._plan = module.Plan(plan_bytes(catalog), *EVENT_TAGS)
+        except ValueError as error:
+            raise NativeUnavailable(f"the native library does not take the catalog: {error}") from None
+        self._places = struct_places(catalog)
+        self._callbacks = by_slot(catalog)
+        self.event = self._plan.event
+        """(slot, body or None, request id, is last, what follows) -> a serialized Event; ValueError where it is none"""
+
+    def message(self, struct: str, body: bytes) -> bytes:
+        """The serialized message of a struct's bytes. Raises ValueError where they are not the struct's."""
+        made: bytes = self._plan.message(self._places[struct], body)
+        return made
+
+    def queue(self, event_class: type, limit: int) -> NativeQueue:
+        """A queue of at most `limit` events; they are made of `event_class`, past its __init__. Raises OSError."""
+        made: NativeQueue = self._module.Inbox(self._plan, event_class, self._callbacks, limit)
+        return made
+
+    def require_slots_of(self, spi_class: type) -> None:
+        """Raises NativeUnavailable unless the binding's Spi has the catalog's slots."""
+        if wrong := slot_mismatches(spi_class, self.catalog, self.call_slot):
+            raise NativeUnavailable(f"{len(wrong)} slots of the binding's Spi are not the catalog's: {wrong[0]}")
