@@ -5,6 +5,7 @@ The bottom of the house: the relay, the terminal client and the simulated counte
 * `catalog`   structs, requests, callbacks and enums as data, and how they are read from the installed openctp-ctp
 * `codec`     struct bytes <-> Python values <-> protobuf messages, by the catalog
 * `api`       loads the binding and drives its API without crashing the process
+* `native`    events taken and encoded in C++, beside the Python that does the same
 * `facts`     what CTP's numbers and requests mean, and what the collector gathers
 * `shim`      drop-in libraries with the vendor's ABI, and how a program gets them
 * `generated` what `python -m codegen` writes; nothing in it is edited by hand

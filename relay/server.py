@@ -21,7 +21,7 @@ from sqlalchemy import Engine
 from ctpabi import locale
 from ctpabi.api import binding
 from ctpabi.locale import LocaleMissing
-from ctpabi.native.events import NativeUnavailable
+from ctpabi.native import NativeUnavailable
 from relay.admission import verifier as genuineness
 from relay.admission.admission import Admission, Directory
 from relay.admission.counted import Counted

@@ -7,8 +7,8 @@ from enum import StrEnum
 from pathlib import Path
 
 from ctpabi.api.binding import Binding
-from ctpabi.native import build
-from ctpabi.native.events import NativeEvents, NativeUnavailable
+from ctpabi.native import NativeUnavailable, build
+from ctpabi.native.events import NativeEvents
 
 
 class Wanted(StrEnum):

@@ -8,3 +8,9 @@
 
 Nothing compiled is committed. Without the file everything works in Python; `ctpabi.api.roads` chooses.
 """
+
+from __future__ import annotations
+
+
+class NativeUnavailable(RuntimeError):
+    """The native library cannot be had here; the message says why, and what would help."""

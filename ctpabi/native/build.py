@@ -1,6 +1,7 @@
 """Where the compiled native library is: carried in the package, or compiled on this machine and kept in the user's cache.
 
-Both have the key of the source in their names, so a file of another version is never loaded.
+Both have the key of the source in their names, so a file of another version is never loaded. `python -m ctpabi.native.build FOLDER` makes
+what a package carries in `ctpabi/native/compiled`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import importlib.util
 import platform
 import shutil
 import subprocess
+import sys
 import sysconfig
 import tempfile
 from functools import cache
@@ -19,7 +21,7 @@ from pathlib import Path
 from types import ModuleType
 
 from ctpabi.cache import cache_directory
-from ctpabi.native.events import NativeUnavailable
+from ctpabi.native import NativeUnavailable
 
 MODULE = "_ctp_native"
 MACHINES = frozenset({"x86_64", "aarch64"})
@@ -109,3 +111,7 @@ def file_name() -> str:
 
 def _python_headers() -> Path:
     return Path(sysconfig.get_paths()["include"])
+
+
+if __name__ == "__main__":
+    sys.stdout.write(f"{compile_into(Path(sys.argv[1]))}\n")

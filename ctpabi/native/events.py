@@ -6,12 +6,9 @@ from types import ModuleType
 from typing import Any, Protocol
 
 from ctpabi.catalog import Catalog
+from ctpabi.native import NativeUnavailable
 from ctpabi.native.plan import EVENT_TAGS, by_slot, plan_bytes, struct_places
 from ctpabi.native.slots import slot_mismatches
-
-
-class NativeUnavailable(RuntimeError):
-    """The native library cannot be had here; the message says why, and what would help."""
 
 
 class NativeQueue(Protocol):

@@ -8,8 +8,8 @@ from types import ModuleType
 import pytest
 
 from ctpabi.catalog import Catalog
-from ctpabi.native import build
-from ctpabi.native.events import NativeEvents, NativeUnavailable
+from ctpabi.native import NativeUnavailable, build
+from ctpabi.native.events import NativeEvents
 
 
 def native_events(catalog: Catalog) -> NativeEvents:

@@ -17,8 +17,8 @@ BEGINNING = """
 import json
 from dataclasses import replace
 from ctpabi.api import binding, roads
-from ctpabi.native import build
-from ctpabi.native.events import NativeEvents, NativeUnavailable
+from ctpabi.native import NativeUnavailable, build
+from ctpabi.native.events import NativeEvents
 
 loaded = binding.load()
 spi = loaded.tdapi.CThostFtdcTraderSpi
