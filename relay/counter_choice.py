@@ -226,7 +226,7 @@ def _ctp_counter(
 
 
 def _on_its_road(settings: Settings, loaded: Binding) -> Binding:
-    """Raises NativeUnavailable where the settings insist on the native road, and there is none."""
+    """Raises BindingMismatch where the settings insist on the native road, and there is none."""
     chosen, road = roads.choose(Wanted(settings.counter.native), loaded)
     _log.info("event_road_chosen", road="native" if road.is_native else "python", why=road.why)
     return chosen

@@ -21,7 +21,6 @@ from sqlalchemy import Engine
 from ctpabi import locale
 from ctpabi.api import binding
 from ctpabi.locale import LocaleMissing
-from ctpabi.native import NativeUnavailable
 from relay.admission import verifier as genuineness
 from relay.admission.admission import Admission, Directory
 from relay.admission.counted import Counted
@@ -108,14 +107,7 @@ def run(
             inherited = Inheritance.of_environment(os.environ, (real.stdout, real.stderr))
             inherited.handed = handed
             run_loop(systemd.watch(serve(settings, secrets, log, load, systemd=systemd, inherited=inherited)))
-        except (
-            OSError,
-            LocaleMissing,
-            binding.BindingMismatch,
-            NativeUnavailable,
-            VerifierUnavailable,
-            DigestUnavailable,
-        ) as error:
+        except (OSError, LocaleMissing, binding.BindingMismatch, VerifierUnavailable, DigestUnavailable) as error:
             _log.critical("relay_cannot_run", why=_why(error))
             raise SystemExit(1) from None
 

@@ -20,10 +20,13 @@ from collections.abc import Callable
 from typing import Any
 
 from ctpabi.api.inbox import Inbox
+from ctpabi.api.instance import ApiInstance
 from ctpabi.api.spi import RawEvent
 from ctpabi.catalog import Shape
 from ctpabi.native.events import NativeEvents
 
+EVENTS_WAITING = 200_000
+"""of one instance, unless said otherwise"""
 _POINTER_AT = 16
 """where a SwigPyObject keeps the address that it stands for: behind the reference count and the type"""
 
@@ -98,14 +101,27 @@ class NativeInbox:
         self._on_burst(self._queue.take())
 
 
+EventInbox = Inbox[RawEvent] | NativeInbox
+NewInbox = Callable[[asyncio.AbstractEventLoop, Callable[[list[RawEvent]], None]], EventInbox]
+
+
 def event_inbox(
-    native: NativeEvents | None,
     loop: asyncio.AbstractEventLoop,
     on_burst: Callable[[list[RawEvent]], None],
-    limit: int,
-) -> Inbox[RawEvent] | NativeInbox:
+    limit: int = EVENTS_WAITING,
+    *,
+    native: NativeEvents | None = None,
+) -> EventInbox:
     """The crossing for one API instance; without `native` it is Python's."""
     return Inbox(loop, on_burst, limit) if native is None else NativeInbox(native, loop, on_burst, limit)
+
+
+async def released(api: ApiInstance, inbox: EventInbox) -> None:
+    """Release the instance, and hear nothing of it any more."""
+    try:
+        await asyncio.to_thread(api.release)
+    finally:
+        inbox.close()
 
 
 def _memory(content: bytes | None, size: int) -> ctypes.Array[ctypes.c_char] | None:

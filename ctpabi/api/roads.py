@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
-from ctpabi.api.binding import Binding
+from ctpabi.api.binding import Binding, BindingMismatch
 from ctpabi.native import NativeUnavailable, build
 from ctpabi.native.events import NativeEvents
 
@@ -31,7 +31,7 @@ class Road:
 
 
 def choose(wanted: Wanted, binding: Binding) -> tuple[Binding, Road]:
-    """The binding with its road. Raises NativeUnavailable where the native one is asked for and cannot be had."""
+    """The binding with its road. Raises BindingMismatch where the native one is asked for and cannot be had."""
     if wanted is Wanted.OFF:
         return binding, Road(is_native=False, why="switched off")
     try:
@@ -41,7 +41,7 @@ def choose(wanted: Wanted, binding: Binding) -> tuple[Binding, Road]:
         return replace(binding, native=_native(file, binding)), Road(is_native=True, why=file.name)
     except NativeUnavailable as error:
         if wanted is Wanted.ON:
-            raise
+            raise BindingMismatch(f"counter.native is on: {error}") from None
         return binding, Road(is_native=False, why=str(error))
 
 

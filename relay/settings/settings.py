@@ -108,8 +108,7 @@ class CounterSettings(Section):
     )
     native: Literal["auto", "on", "off"] = Field(
         default="off",
-        description="whether a library in C++ takes the counter's events in Python's place, with less CPU: on compiles it at the"
-        " start where it is missing, which needs g++ and Python's headers; auto uses it where it is there already",
+        description="events are taken in C++, not in Python: auto where the library is, on compiles it first",
     )
     fronts: Annotated[tuple[Front, ...], BeforeValidator(split_list)] = Field(
         default=(),

@@ -24,7 +24,7 @@ NewInbox = Callable[[OnBurst, int], Inbox[RawEvent] | NativeInbox]
 @pytest.fixture(params=["python", "native"])
 def new_inbox(request: pytest.FixtureRequest) -> NewInbox:
     native: NativeEvents | None = native_events(CATALOG) if request.param == "native" else None
-    return lambda on_burst, limit: event_inbox(native, asyncio.get_running_loop(), on_burst, limit)
+    return lambda on_burst, limit: event_inbox(asyncio.get_running_loop(), on_burst, limit, native=native)
 
 
 def order(number: int) -> RawEvent:
@@ -145,7 +145,7 @@ async def test_after_close_nothing_is_passed_on(new_inbox: NewInbox) -> None:
 
 async def test_a_struct_of_another_size_is_not_taken() -> None:
     """The native Spi reads as many bytes as the catalog says."""
-    inbox = event_inbox(native_events(CATALOG), asyncio.get_running_loop(), lambda _: None, 10)
+    inbox = event_inbox(asyncio.get_running_loop(), lambda _: None, 10, native=native_events(CATALOG))
 
     with pytest.raises(ValueError, match="872 bytes, not 871"):
         inbox.put(RawEvent(CATALOG.callbacks["OnRtnOrder"], bytes(871), None))

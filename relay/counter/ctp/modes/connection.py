@@ -6,9 +6,11 @@ import asyncio
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from ctpabi.api.binding import Binding
+from ctpabi.api.native_inbox import event_inbox
 from ctpabi.api.trader import RESTART, TraderApi
 from ctpabi.catalog import Catalog
 from ctpabi.codec import text
@@ -85,7 +87,7 @@ class Connector:
             passwords or RightPasswords(),
             self._mates,
             self.watch,
-            binding.native,
+            partial(event_inbox, native=binding.native),
         )
         self._open: dict[str, CtpSession] = {}
 

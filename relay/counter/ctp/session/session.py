@@ -14,12 +14,11 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from ctpabi.api.native_inbox import event_inbox
+from ctpabi.api.native_inbox import NewInbox, event_inbox, released
 from ctpabi.api.spi import Put, RawEvent
 from ctpabi.api.trader import TraderApi
 from ctpabi.catalog import Method
 from ctpabi.facts.errors import LoginVerdict, verdict_of
-from ctpabi.native.events import NativeEvents
 from relay.counter.ctp.session import events
 from relay.counter.ctp.session.counter_watch import CounterWatch
 from relay.counter.ctp.session.events import SessionItem
@@ -36,7 +35,6 @@ from relay.tasks import Tasks
 _LIFECYCLE = frozenset(
     {"OnFrontConnected", "OnFrontDisconnected", "OnRspAuthenticate", "OnRspUserLogin", "OnRspUserLogout"}
 )
-_INBOX_LIMIT = 200_000
 _LOGOUT_SECONDS = 1.0
 _Read = Callable[[RawEvent], Awaitable[events.Event]]
 _NO_LEDGER = "the ledger cannot be written"
@@ -53,8 +51,7 @@ class SessionTools:
     mates: Callable[[CtpSession], Iterable[CtpSession]]
     """the other sessions of the same user"""
     watch: CounterWatch
-    native: NativeEvents | None = None
-    """the native road of events, where it was chosen"""
+    new_inbox: NewInbox = event_inbox
 
 
 class CtpSession:
@@ -93,7 +90,7 @@ class CtpSession:
         """what another session of this user was told about the same password"""
 
     def _make_instance(self) -> None:
-        self._inbox = event_inbox(self._tools.native, self._loop, self._burst, _INBOX_LIMIT)
+        self._inbox = self._tools.new_inbox(self._loop, self._burst)
         self._api = self._new_api(self._inbox.put)
         self.steps = self._new_steps(self._api)
 
@@ -203,13 +200,7 @@ class CtpSession:
             self._machine.state = LifeState.ENDED
             await self._log_out()
         self._machine.state = LifeState.ENDED
-        await self._release()
-
-    async def _release(self) -> None:
-        try:
-            await asyncio.to_thread(self._api.release)
-        finally:
-            self._inbox.close()
+        await released(self._api, self._inbox)
 
     async def _log_out(self) -> None:
         self._logged_out.clear()
@@ -220,7 +211,7 @@ class CtpSession:
 
     async def _renew(self) -> None:
         await self._log_out()  # the counter may hold it for logged in, whatever it answered
-        await self._release()
+        await released(self._api, self._inbox)
         under_way, *waiting = self._queue
         self._queue = deque([under_way, *(item for item in waiting if not isinstance(item, RawEvent))])
         self._pending = None
