@@ -176,7 +176,9 @@ class RelayProcess:
             patience=Patience(),
             inits_per_second=20.0,
         )
-        connector = Connector(cast("Binding", SimpleNamespace(catalog=CATALOG)), address, self.ledger, watch=watch)
+        connector = Connector(
+            cast("Binding", SimpleNamespace(catalog=CATALOG, native=None)), address, self.ledger, watch=watch
+        )
         tools = DriverTools(
             tables=RouterTables(CATALOG, SCOPES, OWNERSHIP, KnownOwners()),
             order_map=self.order_map,

@@ -160,7 +160,7 @@ class Counter:
             inits_per_second=float("inf"),
         )
         monkeypatch.setattr(connection, "TraderApi", self._create)
-        self.connector = Connector(cast("Binding", SimpleNamespace(catalog=CATALOG)), address, evidence)
+        self.connector = Connector(cast("Binding", SimpleNamespace(catalog=CATALOG, native=None)), address, evidence)
         self.order_map = OrderMapFile(directory / "order_map")
         numbers = itertools.count(1)
         self.tools = DriverTools(
