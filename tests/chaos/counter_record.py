@@ -17,7 +17,7 @@ from tests.stateful.counter_side import MOST_SESSIONS, RICH, CounterSide
 
 _FIRST_DAY = dt.date(2025, 1, 2)
 """days of the past are believed, and there are enough of them"""
-MUCH = 8_000
+MUCH = 14_000
 """half a kilobyte each: more than `sessions.journal_bytes` and what a connection holds on its way"""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -70,6 +71,8 @@ class Way:
         except OSError:
             writer.transport.abort()
             return
+        # What is held stays at the relay, and not in a buffer of the kernel's.
+        there[1].get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _PIECE)
         both = {writer, there[1]}
         self._writers |= both
         try:
