@@ -17,8 +17,6 @@ from tests.stateful.counter_side import MOST_SESSIONS, RICH, CounterSide
 
 _FIRST_DAY = dt.date(2025, 1, 2)
 """days of the past are believed, and there are enough of them"""
-MUCH = 14_000
-"""half a kilobyte each: more than `sessions.journal_bytes` and what a connection holds on its way"""
 
 
 @dataclass
@@ -57,10 +55,10 @@ class RecordedCounter(CounterSide):
             kept.clear()
         self.counter.control.trading_day(f"{_FIRST_DAY + dt.timedelta(days=self.day):%Y%m%d}")
 
-    async def say_much(self, investor: str) -> None:
-        """More than may wait for a terminal, to one investor: notices that belong to no order."""
+    async def say_much(self, investor: str, count: int) -> None:
+        """So many notices that belong to no order, half a kilobyte each, to one investor."""
         values = {"BrokerID": self.counter.config.broker_id, "InvestorID": investor, "FieldContent": "9" * 500}
-        for _ in range(MUCH):
+        for _ in range(count):
             self.said += 1  # what was said before is passed on once
             notice = self.counter.records.notice(investor, "OnRtnTradingNotice", {**values, "SequenceNo": self.said})
             await self.counter.front.flood(notice, 1, patient=True)

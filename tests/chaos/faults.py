@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from tests.chaos.counter_record import MUCH
 from tests.chaos.plan import Act
 from tests.chaos.records import Stall
+from tests.chaos.seat import Seat
 from tests.chaos.stage import Stage, start_again, until
 from tests.e2e.faulted_relay import fill
 from tests.e2e.test_workers import children_of
 
 Fault = Callable[[Stage, Act], Awaitable[None]]
 _FLOOD = 4_000
-_STALL_SECONDS = 60.0
-"""shorter than a terminal waits before it breaks a silent connection"""
+_STEP, _STEPS, _STEP_SECONDS = 500, 28, 10.0
+"""notices in each step of a stall, which the mates read before the next: all together more than may wait, and than a
+connection holds"""
 
 
 async def kill_worker(stage: Stage, act: Act) -> None:
@@ -157,13 +159,19 @@ async def reader_stalls(stage: Stage, act: Act) -> None:
     mates = [one for one in stage.seats if one.investor == seat.investor and one is not seat]
     began, were_live = stage.now, all(one.is_live for one in (seat, *mates))
     seat.way.hold_answers()
-    wanted = {mate: mate.read + MUCH for mate in mates}
-    await stage.counter.say_much(seat.investor)
-    came = await until(_STALL_SECONDS, lambda: all(mate.read >= count for mate, count in wanted.items()))
+    came = True
+    for _ in range(_STEPS):
+        wanted = {mate: mate.read + _STEP for mate in mates}
+        await stage.counter.say_much(seat.investor, _STEP)
+        came = came and await until(_STEP_SECONDS, functools.partial(_have_read, wanted))
     seat.way.release()
     stage.broke(began)  # where the machine is slow, the counter cuts the relay off too
     if were_live and came:
         stage.disturbed.stalls.append(Stall(seat.name, began, stage.now))
+
+
+def _have_read(wanted: Mapping[Seat, int]) -> bool:
+    return all(mate.read >= count for mate, count in wanted.items())
 
 
 async def all_come_back(stage: Stage, act: Act) -> None:
