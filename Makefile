@@ -1,7 +1,7 @@
 # The two commands: make demo, make test. `make` alone lists the rest.
 # The virtual environment and what the machine lacks are made by scripts/set-up; it is silent when there is nothing to do.
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-json test contract-tts soak simulate chaos fuzz check fix gen bench bench-against attack docs console-pictures wheels pythons deb deploy-test manual-test integrations-test languages-test vnpy-bench vnpy-picture sbom audit up set-up
+.PHONY: help demo demo-json test contract-tts soak simulate chaos fuzz mutants check fix gen bench bench-against attack docs console-pictures wheels pythons deb deploy-test manual-test integrations-test languages-test vnpy-bench vnpy-picture sbom audit up set-up
 
 # What is compiled once stays compiled: the tests start hundreds of processes, and images often switch this off.
 export PYTHONDONTWRITEBYTECODE =
@@ -18,6 +18,7 @@ SEED ?= 1
 FAULTS ?= 40
 KILLS ?= 0
 MINUTES ?= 0
+MUTANTS ?= 300
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -57,6 +58,10 @@ chaos: ## real processes killed, cut off and filled up while terminals trade, in
 fuzz: ## hostile inputs to everything that parses, guided by coverage; INPUTS=100000 TARGET=peers SEED=2
 	@scripts/set-up test
 	@$(BIN)/python -m fuzz $(TARGET) --inputs $(INPUTS) --seed $(SEED)
+
+mutants: ## one place of the code changed at a time: do its tests notice? SEED=2 MUTANTS=60; some minutes, goes on where it was stopped
+	@scripts/set-up test
+	@$(BIN)/python -m mutants --seed $(SEED) --mutants $(MUTANTS) $(ARGS)
 
 check: ## lint, types, floors, generated code, documents; changes nothing
 	@scripts/set-up test

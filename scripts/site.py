@@ -21,7 +21,7 @@ from mkdocs.structure.files import File
 
 _log = logging.getLogger("mkdocs.hooks.site")
 MANUAL = {"zh": "manual/zh/", "en": "manual/en/"}
-CHINESE_PAGES = ("manual/zh/", "security.zh.md", "chaos.zh.md", "settings.zh.md", "refusals.md")
+CHINESE_PAGES = ("manual/zh/", "security.zh.md", "chaos.zh.md", "mutants.zh.md", "settings.zh.md", "refusals.md")
 _LINK = re.compile(r"(?<!!)\[([^\]]*)\]\(([^)\s#:]+)(#[^)\s]*)?\)")
 _CHARACTER = re.compile(r"([\u4e00-\u9fff])")
 _PICTURE = re.compile(r"<!-- console: ([\w-]+) -->")

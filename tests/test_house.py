@@ -15,7 +15,18 @@ import pytest
 from scripts.links import anchors, broken_links
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("relay", "ctpabi", "codegen", "demo", "fuzz", "simulation", "simcounter", "terminal_client", "integrations")
+PACKAGES = (
+    "relay",
+    "ctpabi",
+    "codegen",
+    "demo",
+    "fuzz",
+    "mutants",
+    "simulation",
+    "simcounter",
+    "terminal_client",
+    "integrations",
+)
 MODULE_LINES = 400
 
 TOO_LONG: dict[str, int] = {}
