@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.sessions.journal import Journal
+from relay.sessions.journal import Journal, Replay
 
 
 def journal(*events: bytes, **limits: Any) -> Journal:
@@ -71,3 +71,34 @@ def test_a_replay_is_the_end_of_what_was_written(events: list[bytes], after: int
     assert replay.items == tuple(enumerate(events, 1))[len(events) - len(replay.items) :]
     if after <= len(events):
         assert replay.lost_history == (replay.items != wanted)
+
+
+def test_the_limits_themselves_fit() -> None:
+    """As many events as are allowed, and as many bytes; one more of either drops the oldest."""
+    by_items = journal(b"a", b"b", items=2)
+    by_bytes = journal(b"aaaa", b"bbbb", size_bytes=8)
+    kept = by_items.kept, by_bytes.kept
+    by_items.append(b"c")
+    by_bytes.append(b"c")
+
+    assert kept == ((2, 2), (2, 8))
+    assert (by_items.kept, by_bytes.kept) == ((2, 2), (2, 5))
+    assert (by_items.first_kept, by_bytes.first_kept) == (2, 2)
+
+
+def test_one_event_alone_is_kept_and_room_is_made_when_the_next_comes() -> None:
+    """The bytes of what was dropped are not counted any more."""
+    written = journal(b"d" * 100, size_bytes=8)
+    alone = written.kept
+    written.append(b"e")
+
+    assert (alone, written.kept, written.first_kept) == ((1, 100), (1, 1), 2)
+
+
+def test_a_sequence_of_the_future_gets_all_that_is_kept() -> None:
+    """Numbered as it was, also after the first ones were dropped; the next one after the last is not of the future."""
+    written = journal(b"a", b"b", b"c", items=2)
+
+    assert written.replay(4) == Replay(((2, b"b"), (3, b"c")), lost_history=True)
+    assert written.replay(3) == Replay((), lost_history=False)
+    assert written.replay(1) == Replay(((2, b"b"), (3, b"c")), lost_history=False)

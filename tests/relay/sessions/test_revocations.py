@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import structlog
 from cryptography.fernet import Fernet
 from sqlalchemy import Engine
 
@@ -147,3 +148,65 @@ async def test_who_asks_for_a_look_hears_how_many_it_ended(directory: Directory)
     known = directory.known.find("terminal_1.0")
     assert known is not None
     assert (ended, known.enabled) == (2, False)
+
+
+async def test_a_change_is_looked_at_once(directory: Directory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was announced is done with: the next look waits for the next change, or for its time."""
+    looks: list[bool] = []
+    revocations = Revocations(directory, Mode.MANY_TO_ONE)
+
+    async def counted() -> None:
+        looks.append(revocations._changed.is_set())
+
+    monkeypatch.setattr(directory.known, "look", counted)
+    watching = asyncio.ensure_future(revocations.watch([], 3600.0))
+    revocations.look_soon()
+    for _ in range(20):
+        await asyncio.sleep(0)
+    watching.cancel()
+
+    assert looks == [False]
+
+
+async def test_a_watch_looks_when_its_time_has_come(directory: Directory) -> None:
+    """A command of another process may have announced nothing here."""
+    revocations, session = Revocations(directory, Mode.MANY_TO_ONE), Session("100001")
+    directory.investors.set_enabled(BROKER, "100001", False)
+
+    watching = asyncio.ensure_future(revocations.watch([session], 0.01))  # type: ignore[list-item]
+
+    await asyncio.wait_for(session.ended.wait(), 10)
+    watching.cancel()
+    assert revocations.announced == 0
+
+
+async def test_a_look_goes_by_those_who_are_not_at_their_end_already(directory: Directory) -> None:
+    """A session that ends for another reason keeps that reason."""
+    directory.investors.set_enabled(BROKER, "100001", False)
+    ending, here = Session("100001"), Session("100001")
+    ending.ending = True
+
+    found = await Revocations(directory, Mode.MANY_TO_ONE).look([ending, here])  # type: ignore[list-item]
+
+    assert (found, ending.why, here.ending) == (1, "", True)
+
+
+async def test_a_directory_that_is_away_is_one_line_until_it_is_back(
+    directory: Directory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However often it is looked for; after it was back the next time is another line."""
+    revocations, session = Revocations(directory, Mode.MANY_TO_ONE), Session("100002")
+    run, is_away = directory.access.run, True
+
+    async def maybe(work: Any) -> Any:
+        if is_away:
+            raise DirectoryUnavailable("the database is away")
+        return await run(work)
+
+    monkeypatch.setattr(directory.access, "run", maybe)
+    with structlog.testing.capture_logs() as lines:
+        for away in (True, True, False, True):
+            is_away = away
+            await revocations.look([session])  # type: ignore[list-item]
+
+    assert [line["event"] for line in lines] == ["directory_away"] * 2
