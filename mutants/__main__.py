@@ -17,10 +17,10 @@ from collections.abc import Sequence
 from mutants.accepted import accepted, content_of
 from mutants.changes import Change, changes_of
 from mutants.copy import renew_copy
-from mutants.judge import Judge, Verdict
+from mutants.judge import Judge, Judged
 from mutants.places import ROOT, changed_files, judging_files
 from mutants.reach import reach
-from mutants.report import Outcome, as_json, as_text
+from mutants.report import Sample, as_json, as_text
 from mutants.warm import warm_up
 
 _SCREEN = os.dup(2)
@@ -42,7 +42,7 @@ def main(given: Sequence[str]) -> int:
     found = reach(judges, _say, stop_at)
     if found is None:
         return _over()
-    outcome = Outcome(wanted.seed, len(sample), len(possible))
+    outcome = Sample(wanted.seed, len(sample), len(possible))
     verdicts = Judge(found, judges, _say, stop_at).judge_all(sample)
     _sort(outcome, verdicts)
     outcome.seconds = time.monotonic() - started
@@ -77,7 +77,7 @@ def _possible(places: Sequence[str]) -> list[Change]:
     return [change for file in files for change in changes_of(file, (ROOT / file).read_bytes())]
 
 
-def _sort(outcome: Outcome, verdicts: Sequence[Verdict]) -> None:
+def _sort(outcome: Sample, verdicts: Sequence[Judged]) -> None:
     known = accepted()
     for verdict in verdicts:
         entry = known.get(content_of(verdict.change, (ROOT / verdict.change.file).read_bytes()))

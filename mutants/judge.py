@@ -41,7 +41,7 @@ _COLLECT_SECONDS = 900.0
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Judged:
     change: Change
     killed: bool
     by: str
@@ -55,7 +55,7 @@ class Judge:
         self._reach, self._files, self._said, self._stop_at = reach, files, said, stop_at
         self._kept: dict[str, dict[str, Any]] = json.loads(_KEPT.read_text()) if _KEPT.exists() else {}
 
-    def judge_all(self, sample: Sequence[Change]) -> list[Verdict]:
+    def judge_all(self, sample: Sequence[Change]) -> list[Judged]:
         """As many as there is time for."""
         unknown = [change for change in sample if self._known(change) is None]
         self._judge_swapped([change for change in unknown if self._reaching(change)])
@@ -65,11 +65,11 @@ class Judge:
                 self._judge_imported(change)
         return [verdict for change in sample if (verdict := self._known(change)) is not None]
 
-    def _known(self, change: Change) -> Verdict | None:
+    def _known(self, change: Change) -> Judged | None:
         kept = self._kept.get(_key(change))
         if kept is None or kept["stamp"] != self._stamp(change, kept["killed"], kept["by"]):
             return None
-        return Verdict(change, kept["killed"], kept["by"])
+        return Judged(change, kept["killed"], kept["by"])
 
     def _keep(self, change: Change, killed: bool, by: str) -> None:
         self._kept[_key(change)] = {"killed": killed, "by": by, "stamp": self._stamp(change, killed, by)}
@@ -147,10 +147,10 @@ def _key(change: Change) -> str:
 
 def _run(tests: Sequence[str]) -> int:
     files = list(dict.fromkeys(test.partition("::")[0] for test in tests))
-    return int(pytest.main([*files, *PLAIN, "-x"], plugins=[_Chosen(tests, _FAILED)]))
+    return int(pytest.main([*files, *PLAIN, "-x"], plugins=[_ChosenTests(tests, _FAILED)]))
 
 
-class _Chosen:
+class _ChosenTests:
     """A plugin: only these tests, in this order; which one fails is written down."""
 
     def __init__(self, tests: Sequence[str], failed: Path) -> None:

@@ -83,11 +83,11 @@ def _is_fresh(kept: dict[str, Any] | None, file: str, stamps: dict[str, str]) ->
 
 
 def _stamp_of_test(file: str) -> str:
-    path = Path(file)
-    beside = [
-        one for folder in path.parents for one in sorted((ROOT / folder).glob("*.py")) if folder.parts[:1] == ("tests",)
-    ]
-    return stamp(file, *(str(one.relative_to(ROOT)) for one in beside if not one.name.startswith("test_")))
+    """Of a test file, what stands beside it, and each conftest above."""
+    folder = Path(file).parent
+    beside = [path for path in sorted((ROOT / folder).glob("*.py")) if not path.name.startswith("test_")]
+    above = [ROOT / one / "conftest.py" for one in folder.parents]
+    return stamp(file, *(str(path.relative_to(ROOT)) for path in (*beside, *above)))
 
 
 def _play(files: list[str], kept: dict[str, Any], stamps: dict[str, str]) -> None:
@@ -97,7 +97,7 @@ def _play(files: list[str], kept: dict[str, Any], stamps: dict[str, str]) -> Non
     def run() -> int:
         probes = Probes(changed_files())
         probes.install()
-        recorder = _Recorder(probes)
+        recorder = _ReachRecorder(probes)
         pytest.main([*files, *PLAIN], plugins=[recorder])
         answer.write_text(json.dumps(recorder.played))
         return 0
@@ -123,7 +123,7 @@ def _read(kept: dict[str, Any]) -> Reach:
     return found
 
 
-class _Recorder:
+class _ReachRecorder:
     """A plugin: what each test that passes reached."""
 
     def __init__(self, probes: Probes) -> None:

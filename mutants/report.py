@@ -6,25 +6,25 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from mutants.judge import Verdict
+from mutants.judge import Judged
 from mutants.places import ROOT
 
 
 @dataclass(slots=True)
-class Outcome:
+class Sample:
     """One sample."""
 
     seed: int
     wanted: int
     possible: int
     """changes that could be made, from which the sample is drawn"""
-    verdicts: list[Verdict] = field(default_factory=list)
-    accepted: list[tuple[Verdict, str]] = field(default_factory=list)
+    verdicts: list[Judged] = field(default_factory=list)
+    accepted: list[tuple[Judged, str]] = field(default_factory=list)
     """survivors that change nothing, with the reason"""
     seconds: float = 0.0
 
     @property
-    def survived(self) -> list[Verdict]:
+    def survived(self) -> list[Judged]:
         return [one for one in self.verdicts if not one.killed]
 
     @property
@@ -37,43 +37,43 @@ class Outcome:
         return len(self.verdicts) + len(self.accepted) >= self.wanted
 
 
-def as_text(outcome: Outcome) -> str:
-    lines = [_survivor(one) for one in outcome.survived]
-    lines += [f"changes nothing: {one.change.file}:{one.change.line}: {reason}" for one, reason in outcome.accepted]
-    killed = len(outcome.verdicts) - len(outcome.survived)
+def as_text(sample: Sample) -> str:
+    lines = [_survivor(one) for one in sample.survived]
+    lines += [f"changes nothing: {one.change.file}:{one.change.line}: {reason}" for one, reason in sample.accepted]
+    killed = len(sample.verdicts) - len(sample.survived)
     lines.append(
-        f"seed {outcome.seed}: {killed} of {len(outcome.verdicts)} killed ({outcome.percent:.1f} %), {len(outcome.survived)} survived, "
-        f"{len(outcome.accepted)} change nothing; {outcome.possible} changes are possible; {outcome.seconds:.0f} s"
+        f"seed {sample.seed}: {killed} of {len(sample.verdicts)} killed ({sample.percent:.1f} %), {len(sample.survived)} survived, "
+        f"{len(sample.accepted)} change nothing; {sample.possible} changes are possible; {sample.seconds:.0f} s"
     )
-    if not outcome.complete:
+    if not sample.complete:
         lines.append(
-            f"{len(outcome.verdicts) + len(outcome.accepted)} of {outcome.wanted} so far: the same command goes on where it stopped"
+            f"{len(sample.verdicts) + len(sample.accepted)} of {sample.wanted} so far: the same command goes on where it stopped"
         )
     return "\n".join(lines) + "\n"
 
 
-def as_json(outcome: Outcome) -> dict[str, Any]:
-    kinds = Counter(one.change.kind for one in outcome.verdicts)
-    survived = Counter(one.change.kind for one in outcome.survived)
+def as_json(sample: Sample) -> dict[str, Any]:
+    kinds = Counter(one.change.kind for one in sample.verdicts)
+    survived = Counter(one.change.kind for one in sample.survived)
     return {
-        "seed": outcome.seed,
-        "wanted": outcome.wanted,
-        "possible": outcome.possible,
-        "judged": len(outcome.verdicts),
-        "killed": len(outcome.verdicts) - len(outcome.survived),
-        "percent": round(outcome.percent, 2),
-        "seconds": round(outcome.seconds, 1),
+        "seed": sample.seed,
+        "wanted": sample.wanted,
+        "possible": sample.possible,
+        "judged": len(sample.verdicts),
+        "killed": len(sample.verdicts) - len(sample.survived),
+        "percent": round(sample.percent, 2),
+        "seconds": round(sample.seconds, 1),
         "kinds": {kind: {"judged": count, "survived": survived[kind]} for kind, count in sorted(kinds.items())},
-        "survived": [_row(one) for one in outcome.survived],
-        "accepted": [_row(one) | {"reason": reason} for one, reason in outcome.accepted],
+        "survived": [_row(one) for one in sample.survived],
+        "accepted": [_row(one) | {"reason": reason} for one, reason in sample.accepted],
     }
 
 
-def _survivor(one: Verdict) -> str:
+def _survivor(one: Judged) -> str:
     return f"{one.change.file}:{one.change.line}: survived, {one.by} ({one.change.kind})\n{_diff(one)}\n"
 
 
-def _row(one: Verdict) -> dict[str, Any]:
+def _row(one: Judged) -> dict[str, Any]:
     change = one.change
     return {
         "file": change.file,
@@ -85,5 +85,5 @@ def _row(one: Verdict) -> dict[str, Any]:
     }
 
 
-def _diff(one: Verdict) -> str:
+def _diff(one: Judged) -> str:
     return one.change.diff((ROOT / one.change.file).read_bytes())

@@ -27,3 +27,16 @@ def test_no_title_or_advice_has_places_or_is_cut() -> None:
             assert _CHINESE.search(chinese), row.reason
             assert not _CHINESE.search(english), row.reason
             assert not re.search(r"[…:：(（]$|\(\s*\)|（\s*）", chinese + "\n" + english), row.reason
+
+
+_LATIN = re.compile(
+    r"IPv[46]|AppID|API|MAC|ASCII|DBL_MAX|Asia/Shanghai|Challenge\.wanted|CTP_GetSystemInfo|dmidecode|REPORT_KIND_TERMINAL"
+    r"|listen\.\w+|ctp-[a-z -]+|ctp|Login|Logout|collectors|[A-Za-z]+ID\b"
+)
+
+
+def test_a_chinese_title_has_no_english_word() -> None:
+    """Names that stand in a protocol, a setting or a command apart: traders read it."""
+    for row in rows():
+        for chinese, _ in (general_title(row), general_advice(row)):
+            assert not re.search(r"[A-Za-z]{2}", _LATIN.sub("", chinese)), (row.reason, chinese)
