@@ -58,7 +58,9 @@ class Judge:
     def judge_all(self, sample: Sequence[Change]) -> list[Judged]:
         """As many as there is time for."""
         unknown = [change for change in sample if self._known(change) is None]
-        self._judge_swapped([change for change in unknown if self._reaching(change)])
+        self._judge_swapped(
+            [change for change in unknown if self._reaching(change) and not self._survived_swapped(change)]
+        )
         for done, change in enumerate(unknown):
             if self._known(change) is None and time.monotonic() < self._stop_at:
                 self._said(f"{done + 1}/{len(unknown)} by import: {change.file}:{change.line}")
@@ -67,9 +69,13 @@ class Judge:
 
     def _known(self, change: Change) -> Judged | None:
         kept = self._kept.get(_key(change))
-        if kept is None or kept["stamp"] != self._stamp(change, kept["killed"], kept["by"]):
+        if kept is None or not kept["stamp"] or kept["stamp"] != self._stamp(change, kept["killed"], kept["by"]):
             return None
         return Judged(change, kept["killed"], kept["by"])
+
+    def _survived_swapped(self, change: Change) -> bool:
+        kept = self._kept.get(_key(change), {})
+        return bool(kept.get("swapped") == self._stamp(change, False, ""))
 
     def _keep(self, change: Change, killed: bool, by: str) -> None:
         self._kept[_key(change)] = {"killed": killed, "by": by, "stamp": self._stamp(change, killed, by)}
@@ -112,7 +118,12 @@ class Judge:
         )
         for line in _SWAPPED.read_text().splitlines():
             known = json.loads(line)
-            self._keep(Change(**known["change"]), known["killed"], known["by"])
+            change = Change(**known["change"])
+            if known["killed"]:
+                self._keep(change, True, known["by"])
+            else:
+                self._kept[_key(change)] = {"stamp": "", "swapped": self._stamp(change, False, "")}
+        _KEPT.write_text(json.dumps(self._kept))
 
     def judge_one_swapped(self, change: Change, tests: Sequence[str], run: Callable[[], int], which: str) -> None:
         """In the collecting process, whose `run` plays the tests that are chosen."""
@@ -120,9 +131,9 @@ class Judge:
             return
         self._said(f"{which} {change.file}:{change.line}")
         status, by = self._in_fork(tests, run)
-        if status not in (*_PASSED_STATUS, _NOT_SWAPPED_STATUS):
-            with _SWAPPED.open("a") as lines:
-                lines.write(json.dumps({"change": asdict(change), "killed": True, "by": by}) + "\n")
+        killed = status not in (*_PASSED_STATUS, _NOT_SWAPPED_STATUS)
+        with _SWAPPED.open("a") as lines:
+            lines.write(json.dumps({"change": asdict(change), "killed": killed, "by": by}) + "\n")
 
     def _judge_imported(self, change: Change) -> None:
         lots = self._lots(change)

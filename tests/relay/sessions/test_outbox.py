@@ -92,3 +92,52 @@ def test_a_frame_made_by_hand_is_what_the_protobuf_library_would_make() -> None:
         frames.batch([(frames.sequence(300), body.SerializeToString())])
         == pb.RelayBatch(messages=[pb.RelayMessage.FromString(by_library)]).SerializeToString()
     )
+
+
+async def test_a_batch_has_64_messages_or_32_kib_at_most() -> None:
+    """Counted before the last one is taken: a batch is never empty, and the message limit of gRPC is far."""
+    many, large = Outbox(limit=1_000_000), Outbox(limit=1_000_000)
+    for number in range(65):
+        many.put(message(number))
+    for number in range(5):
+        large.put(message(number, size=10 * 1024))
+
+    sizes = [
+        [len(pb.RelayBatch.FromString(await outbox.next_batch() or b"").messages) for _ in range(2)]
+        for outbox in (many, large)
+    ]
+
+    assert sizes == [[64, 1], [4, 1]]
+
+
+async def test_as_many_bytes_as_are_allowed_may_wait() -> None:
+    """One more is too many; what is written makes room again."""
+    outbox, one = Outbox(limit=20), b"x" * 10
+    outbox.put(one)
+    outbox.put(one)
+    full = outbox.waiting, outbox.overrun.is_set()
+    await outbox.next_batch()
+    outbox.put(one)
+    again = outbox.waiting, outbox.closed
+    outbox.put(one)
+    outbox.put(b"x")
+
+    assert full == ((2, 20), False)
+    assert again == ((1, 10), False)
+    assert (outbox.overrun.is_set(), outbox.closed, outbox.over.is_set()) == (True, True, True)
+
+
+async def test_who_waits_for_the_next_batch_hears_of_the_end() -> None:
+    """Also where nothing more is written; a second end changes nothing of the first."""
+    outbox = Outbox(limit=1000)
+    waiting = asyncio.ensure_future(outbox.next_batch())
+    await asyncio.sleep(0)
+    was_over = outbox.over.is_set()
+    outbox.close()
+    outbox.close(Ending(EndKind.KICKED))
+
+    assert not was_over
+    assert await asyncio.wait_for(waiting, 60) is None
+    assert outbox.waiting == (0, 0)
+    assert outbox.over.is_set()
+    assert not outbox.overrun.is_set()

@@ -506,3 +506,14 @@ def test_the_operators_password_is_not_shown(counter: Counter) -> None:
 
     assert OPERATOR_PASSWORD not in shown
     assert "RELAYAUTH" not in shown
+
+
+async def test_what_a_terminal_reported_is_forgotten_with_it(mode: ManyToOne, counter: Counter) -> None:
+    """It is a person's machine; and a later login of the operator reports who is there, not who was."""
+    gone, here = await attached(mode, "100001"), await attached(mode, "100002")
+
+    await gone.detach("the terminal logged out")
+    await reconnect(counter)
+
+    assert list(mode._reports) == [here.session]
+    assert reported(counter.api) == ["100001", "100002", "100002"]
