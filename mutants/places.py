@@ -31,7 +31,7 @@ JUDGES = (
     "tests/ctpabi/facts",
     "tests/ctpabi/api",
     "tests/ctpabi/test_outside_text.py",
-    "tests/codegen/pages",
+    "tests/codegen/pages/test_facts_on_pages.py",
     "tests/relay/admin/test_ledger_seals.py",
     "tests/relay/admin/test_ledger_gaps.py",
 )
