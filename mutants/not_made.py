@@ -56,6 +56,8 @@ def seen_children(node: ast.AST) -> list[ast.AST]:
             hidden.add(id(getattr(node, "returns", None)))
         case ast.arg() | ast.AnnAssign():
             hidden = {id(node.annotation)}
+        case ast.Call(func=ast.Attribute(attr="start"), args=[_, ast.Constant() as name]):
+            hidden = {id(name)}  # a task's name, which is seen in the log alone
         case ast.Call(keywords=keywords):
             hidden = {id(one) for one in keywords if one.arg in _UNSEEN_KEYWORDS}
         case ast.Raise(exc=ast.Call(func=ast.Name(id=name)) as call) if name in _ERRORS or name.endswith("Error"):

@@ -296,6 +296,29 @@ async def test_a_stream_that_breaks_while_its_session_ends_leaves_nothing_to_wai
     assert session.linger_left is None
 
 
+async def test_a_session_that_ends_while_it_lingers_waits_for_nothing_more(house: House) -> None:
+    """The timer of the linger time would keep it for an hour."""
+    session, _, outbox = await opened(house)
+    session.detach(outbox)
+    timer = session._linger
+    session.end_soon(Ending(EndKind.KICKED))
+    await asyncio.wait_for(session.ended.wait(), 5)
+
+    assert timer is not None
+    assert timer.cancelled()
+
+
+async def test_the_events_of_a_session_are_counted_once(house: House) -> None:
+    """It is what a person sees of a session: its orders, trades and changes of state."""
+    session, link, _ = await opened(house)
+
+    link.notice(1)
+    link.say(LinkStatus(LinkState.RECOVERING, "front disconnected"))
+    await settled()
+
+    assert session.activity.events == 2
+
+
 # The end -------------------------------------------------------------------------------------------------------
 
 

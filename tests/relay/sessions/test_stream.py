@@ -487,3 +487,22 @@ async def test_the_refusal_of_a_session_is_never_a_count(house: House, kept: Kep
         await talk.stream.ended()
 
     assert kept.kinds.count("terminal_refused") == 3
+
+
+async def test_a_refusal_in_the_ledger_says_who_and_from_where(house: House, kept: KeptEvidence) -> None:
+    """What a regulator asks of a stranger: which program, from which address and port."""
+    await Talk(house).says(HELLO, CALL)
+
+    facts = kept.data("terminal_refused")
+    assert (facts["source"], facts["terminal_app_id"]) == ("relay", "terminal_1.0")
+    assert (facts["public_ip"], facts["port"]) == (ORIGIN.public_ip, ORIGIN.port)
+
+
+async def test_a_login_is_counted_with_the_time_it_took(house: House) -> None:
+    """No time of day, which no alarm could be set on."""
+    await Talk(house).says(HELLO, LOGIN)
+
+    figures = house.sessions.figures
+    assert figures.logins["succeeded"] == 1
+    assert sum(figures.login_seconds.counts) == 1
+    assert 0 < figures.login_seconds.total < 60
