@@ -7,7 +7,6 @@ import fcntl
 import json
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -26,7 +25,9 @@ from relay.ledger.reader import Stretch
 from relay.settings.file import ledger_url, load
 from simcounter import demo_accounts
 from simcounter.exec import program_environment
+from tests.e2e import warm_program
 from tests.e2e.binding_under_test import CHOSEN, shim_of
+from tests.e2e.warm_program import WarmProcess
 
 READY_SECONDS = 120.0
 STOP_SECONDS = 90.0
@@ -34,9 +35,7 @@ RELAY_APP_IDS = {
     Mode.MANY_TO_MANY: demo_accounts.INVESTOR_RELAY_APP_ID,
     Mode.MANY_TO_ONE: demo_accounts.OPERATOR_RELAY_APP_ID,
 }
-_PROGRAM = [sys.executable, "-c", "from relay.cli.app import app; app()"]
-_PATHS = [path for path in sys.path if path]
-_IMPORTS = {"PYTHONPATH": os.pathsep.join(_PATHS)}
+_IMPORTS = {"PYTHONPATH": os.pathsep.join(warm_program.PATHS)}
 Sections = dict[str, dict[str, object]]
 
 
@@ -76,7 +75,7 @@ class RelayProcess:
         """a directory that it and its side process look into before all others, for what hinders them"""
         self.open_files = 0
         """the most it may have; 0 leaves what is inherited"""
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | WarmProcess | None = None
         self._ledger_read: dict[str, Head] = {}
         self._entries: dict[str, list[LedgerEntry]] = {}
         sections = self._sections(front, tls)
@@ -171,11 +170,17 @@ class RelayProcess:
         return program_environment(base, shim=shim_of(self.binding))
 
     def _popen(self, output: int) -> None:
+        words = ["serve", "-c", self.config.name]
+        if not (self.open_files or self.imports_first):
+            environment = self.environment() | _IMPORTS
+            self._process = warm_program.begin(self.directory, output, environment, words)
+            return
         limit = ["prlimit", f"--nofile={self.open_files}"] if self.open_files else []
+        imports = os.pathsep.join(filter(None, (self.imports_first, *warm_program.PATHS)))
         self._process = subprocess.Popen(
-            [*limit, *_PROGRAM, "serve", "-c", self.config.name],
+            [*limit, *warm_program.PROGRAM, *words],
             cwd=self.directory,
-            env=self.environment() | {"PYTHONPATH": os.pathsep.join(filter(None, (self.imports_first, *_PATHS)))},
+            env=self.environment() | {"PYTHONPATH": imports},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -295,7 +300,7 @@ def spawn_program(directory: Path, output: Path, *arguments: str) -> subprocess.
     """Start `ctp-relay ARGUMENTS` in a directory; both its outputs go into a file."""
     with output.open("ab") as file:
         return subprocess.Popen(
-            [*_PROGRAM, *arguments],
+            [*warm_program.PROGRAM, *arguments],
             cwd=directory,
             env=as_shipped() | _IMPORTS,
             stdin=subprocess.DEVNULL,
@@ -307,7 +312,7 @@ def spawn_program(directory: Path, output: Path, *arguments: str) -> subprocess.
 def run_command(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run `ctp-relay ARGUMENTS` in a directory."""
     return subprocess.run(
-        [*_PROGRAM, *arguments],
+        [*warm_program.PROGRAM, *arguments],
         cwd=directory,
         env=as_shipped() | _IMPORTS,
         stdin=subprocess.DEVNULL,
