@@ -35,6 +35,10 @@ test: ## all tests; TESTS=tests/relay for some, JOBS=0 in one process
 	@scripts/set-up test
 	@PYTHONASYNCIODEBUG=1 $(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal $(TESTS)
 
+test-long: ## the long proofs that `make test` skips, alone; some minutes
+	@scripts/set-up test
+	@CTP_RELAY_LONG_TESTS=1 PYTHONASYNCIODEBUG=1 $(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal -m long $(TESTS)
+
 ufx-flood: ## 20,000 pushes of a simulated UFX through Hundsun's library and the adapter; half a minute
 	@scripts/set-up test
 	@CTP_RELAY_UFX_FLOOD=20000 $(BIN)/python -m pytest -q --timeout=900 tests/relay/counter/ufx/test_floods_and_stops.py -k flood
@@ -119,7 +123,7 @@ manual-test: ## the Chinese manual's own commands on a clean Debian, to two rela
 integrations-test: ## programs of others through a relay (vn.py …), in an environment of their own under .cache; minutes the first time
 	@scripts/set-up test
 	@scripts/set-up-integrations
-	@CTP_RELAY_INTEGRATIONS_TEST=1 $(BIN)/python -m pytest -q -rs $(or $(filter-out tests,$(TESTS)),tests/integrations tests/simcounter/test_exec.py)
+	@CTP_RELAY_INTEGRATIONS_TEST=1 $(BIN)/python -m pytest -q -rs $(or $(filter-out tests,$(TESTS)),tests/integrations)
 
 vnpy-picture: ## VeighNa's main window and its dialog, trading through a relay, into dist/vnpy-pictures and docs/images; Qt without a screen
 	@scripts/set-up test

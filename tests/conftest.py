@@ -27,7 +27,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest first, so that no process is left alone with them at the end."""
+    """The longest first, so that no process is left alone with them at the end; long proofs where they are asked for."""
+    if not os.environ.get("CTP_RELAY_LONG_TESTS"):
+        for item in items:
+            if item.get_closest_marker("long"):
+                item.add_marker(pytest.mark.skip(reason="a long proof; to run it: make test-long"))
     items.sort(key=lambda item: not item.nodeid.startswith("tests/stateful/"))
 
 

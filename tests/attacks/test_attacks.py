@@ -35,6 +35,8 @@ CASES = [(Mode.MANY_TO_MANY.value, attack) for attack in ATTACKS] + [
 ]
 """In many-to-one the relay itself checks passwords, keeps the accounts and has one session for all; what comes before a
 login is the same in both modes."""
+LONG = {(Mode.MANY_TO_MANY.value, "replays")}
+"""collects 180 system infos, and meets in many-to-one what it meets here"""
 KNOWN_PLACE = "127.0.10.2"
 
 
@@ -68,7 +70,10 @@ async def tried_again(relay: Serving) -> None:
 
 @pytest.mark.parametrize(
     ("mode", "attack"),
-    CASES,
+    [
+        pytest.param(mode, attack, marks=pytest.mark.long if (mode, attack.name) in LONG else ())
+        for mode, attack in CASES
+    ],
     indirect=["mode"],
     scope="module",
     ids=[f"{mode}-{attack.name}" for mode, attack in CASES],

@@ -62,7 +62,7 @@ others[0].result()
 """
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_threads_that_need_it_at_once_all_have_it(bare: dict[str, str]) -> None:
     """As where both libraries of the simulated counter are built for the first time on a machine."""
     result = run(bare, THREADS)

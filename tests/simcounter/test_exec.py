@@ -207,19 +207,7 @@ def test_a_binding_the_shim_was_not_built_for_is_refused_in_one_line(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "version",
-    [
-        pytest.param(
-            "6.7.7.1",
-            marks=pytest.mark.skipif(
-                not os.environ.get("CTP_RELAY_INTEGRATIONS_TEST"),
-                reason="a shim is compiled for it, half a minute; to run it: make integrations-test",
-            ),
-        ),
-        "6.6.9.9",
-    ],
-)
+@pytest.mark.parametrize("version", [pytest.param("6.7.7.1", marks=pytest.mark.long), "6.6.9.9"])
 def test_a_program_with_an_older_binding_trades_too(tmp_path: Path, version: str) -> None:
     """`exec` looks at the program's own Python: libraries and counter are those of the version found there."""
     ended = exec_command(

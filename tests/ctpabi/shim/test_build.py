@@ -139,7 +139,7 @@ def test_a_binding_that_does_not_fit_is_never_built_for(
     assert [path.suffix for path in empty_cache.iterdir()] == [".lock"]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("version", ["6.7.7.1", "6.6.9.9"])
 def test_an_older_binding_gets_a_shim_of_its_own(version: str) -> None:
     """Other methods, other slots, other structs, another SONAME: introspected, generated, probed, and it talks."""
