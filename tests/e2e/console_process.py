@@ -16,7 +16,8 @@ import pytest
 from playwright.async_api import BrowserContext, Page, async_playwright, expect
 
 from relay.cli.workplace import Workplace
-from tests.e2e.relay_process import _IMPORTS, _PROGRAM, RelayProcess, as_shipped
+from tests.e2e.relay_process import _IMPORTS, RelayProcess, as_shipped
+from tests.e2e.warm_program import PROGRAM
 
 CHROMIUM = Path("/usr/bin/chromium")
 PASSWORD = "correct horse battery"
@@ -63,7 +64,7 @@ async def console_beside(relay: RelayProcess) -> AsyncIterator[ConsoleProcess]:
     output = relay.directory / "console.log"
     with output.open("wb") as file:
         process = subprocess.Popen(  # noqa: ASYNC220 - it starts at once
-            [*_PROGRAM, "console", "-c", relay.config.name],
+            [*PROGRAM, "console", "-c", relay.config.name],
             cwd=relay.directory,
             env=as_shipped() | _IMPORTS,
             stdin=subprocess.DEVNULL,
