@@ -19,9 +19,11 @@ from tests.e2e.test_workers import children_of
 
 Fault = Callable[[Stage, Act], Awaitable[None]]
 _FLOOD = 4_000
-_STEP, _STEPS, _STEP_SECONDS = 500, 28, 10.0
+_STEP, _STEPS, _STEP_SECONDS = 1_000, 14, 5.0
 """notices in each step of a stall, which the mates read before the next: all together more than may wait, and than a
 connection holds"""
+_PING_SECONDS = 10.0
+"""a relay ends a connection whose ping has no answer for so long"""
 
 
 async def kill_worker(stage: Stage, act: Act) -> None:
@@ -166,7 +168,7 @@ async def reader_stalls(stage: Stage, act: Act) -> None:
         came = came and await until(_STEP_SECONDS, functools.partial(_have_read, wanted))
     seat.way.release()
     stage.broke(began)  # where the machine is slow, the counter cuts the relay off too
-    if were_live and came:
+    if were_live and came and stage.now - began < _PING_SECONDS:
         stage.disturbed.stalls.append(Stall(seat.name, began, stage.now))
 
 
