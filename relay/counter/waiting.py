@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from time import perf_counter
 
 from relay.figures.figures import Figures
+from relay.lean_event import LeanEvent
 
 
 class Waiting:
@@ -13,7 +13,7 @@ class Waiting:
 
     def __init__(self, figures: Figures) -> None:
         self._figures = figures
-        self._ready = asyncio.Event()
+        self._ready = LeanEvent()
         self._since = 0.0
         self._came = 0
 

@@ -181,7 +181,7 @@ class PassedStreams:
         tasks = Tasks()
         read = tasks.start(_hear(reader, stream, market=opening.market), "passed stream reader")
         write = tasks.start(_say(writer, stream), "passed stream writer")
-        over = tasks.start(stream.outbox.over.wait(), "passed stream over")
+        over = stream.outbox.when_over()
         try:
             await asyncio.wait({read, write, over}, return_when=asyncio.FIRST_COMPLETED)
             if over.done():
@@ -216,6 +216,7 @@ async def _say(writer: asyncio.StreamWriter, stream: AnyStream) -> None:
     with contextlib.suppress(ConnectionError):
         while (batch := await stream.outbox.next_batch()) is not None:
             await _send(writer, _BATCH, batch)
+            del batch  # or a stream that is idle keeps the last one
 
 
 async def _send_message(writer: asyncio.StreamWriter, message: AnyMessage) -> None:

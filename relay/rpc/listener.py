@@ -238,6 +238,7 @@ class Listener:
                 ("grpc.max_connection_idle_ms", idle_seconds * 1000),
                 ("grpc.server_handshake_timeout_ms", _HANDSHAKE_SECONDS * 1000),
                 ("grpc.so_reuseport", 0),
+                ("grpc.enable_channelz", 0),
                 ("grpc.keepalive_time_ms", 20_000),
                 ("grpc.keepalive_timeout_ms", 10_000),
                 # gRPC ends a ping by this bound, 60 s unless it is set; the one above alone changes nothing.

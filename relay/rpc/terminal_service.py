@@ -180,7 +180,7 @@ class TerminalService(grpc.GenericRpcHandler):
         tasks = Tasks()
         tasks.start(self._read(requests, stream, context), "terminal stream reader")
         writer = tasks.start(_write(context, stream), "terminal stream writer")
-        over = tasks.start(stream.outbox.over.wait(), "terminal stream over")
+        over = stream.outbox.when_over()
         try:
             await asyncio.wait({writer, over}, return_when=asyncio.FIRST_COMPLETED)
             counted[0].ended()
@@ -202,6 +202,7 @@ class TerminalService(grpc.GenericRpcHandler):
                 if owner is not None and await pass_on(owner, message, requests, stream, context):
                     return
                 await stream.receive(message)
+                del message  # or a stream that is idle keeps the last one: its login
         except grpc.aio.BaseError:
             pass  # the terminal hung up
         except Exception:
@@ -256,3 +257,4 @@ async def _write(context: Context, stream: AnyStream) -> None:
     with contextlib.suppress(grpc.aio.BaseError):  # the terminal hung up
         while (batch := await stream.outbox.next_batch()) is not None:
             await context.write(batch)
+            del batch  # or a stream that is idle keeps the last one

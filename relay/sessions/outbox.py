@@ -7,8 +7,8 @@ last Goodbye, and the stream is cut. Its events stay in the session's journal, s
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 
+from relay.lean_event import LeanEvent
 from relay.sessions import frames
 from relay.sessions.endings import Ending, EndKind
 from relay.sessions.turns import WriteTurns
@@ -21,15 +21,14 @@ SLOW_READER = Ending(EndKind.SLOW_READER)
 class Outbox:
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._waiting: deque[tuple[bytes, bytes]] = deque()
+        self._waiting: list[tuple[bytes, bytes]] = []
         """what each message begins with, its sequence say, and the rest, which many may share"""
         self._bytes = 0
         self._has_asked = False
-        self._ready = asyncio.Event()
+        self._ready = LeanEvent()
         self.closed = False
-        self.over = asyncio.Event()
-        """set when nothing more will be put"""
-        self.overrun = asyncio.Event()
+        self._over: asyncio.Future[None] | None = None
+        self.overrun = LeanEvent()
         """set when the terminal did not keep up: its stream is to be cut even if it never reads again"""
 
     @property
@@ -67,8 +66,16 @@ class Outbox:
             self._waiting.append((b"", goodbye))
             self._bytes += len(goodbye)
         self.closed = True
-        self.over.set()
+        if self._over is not None:
+            self._over.set_result(None)
         self._ready.set()
+
+    def when_over(self) -> asyncio.Future[None]:
+        """Done when nothing more will be put; for one that waits."""
+        self._over = asyncio.get_running_loop().create_future()
+        if self.closed:
+            self._over.set_result(None)
+        return self._over
 
     async def next_batch(self) -> bytes | None:
         """One serialized RelayBatch with everything that waits, up to a batch's size; None at the end."""
@@ -77,11 +84,13 @@ class Outbox:
                 return None
             self._ready.clear()
             await self._ready.wait()
-        taken: list[tuple[bytes, bytes]] = []
-        size = 0
-        while self._waiting and len(taken) < _BATCH_MESSAGES and size < _BATCH_BYTES:
-            beginning, rest = message = self._waiting.popleft()
-            taken.append(message)
+        count = size = 0
+        for beginning, rest in self._waiting[:_BATCH_MESSAGES]:
+            count += 1
             size += len(beginning) + len(rest)
+            if size >= _BATCH_BYTES:
+                break
+        taken = self._waiting[:count]
+        del self._waiting[:count]
         self._bytes -= size
         return frames.batch(taken)

@@ -30,6 +30,7 @@ from relay.counter.port import (
     Mode,
     TerminalCall,
 )
+from relay.lean_event import LeanEvent
 from relay.refusals import call_reasons, relay_reasons, stream_reasons
 from relay.refusals.login_advice import login_advice
 from relay.refusals.refusal import LedgerUnavailable, Refusal, Refused
@@ -94,7 +95,7 @@ class TerminalSession:
         self._on_end = on_end
         self.on_refusal: Callable[[str], object] = lambda _: None
         """called with the reason of each call that is refused"""
-        self.ended = asyncio.Event()
+        self.ended = LeanEvent()
         self.market_data: pb.MarketDataAccess | None = None
         """what its terminal hears of market data; None where the relay has none"""
         self.followers: dict[object, Callable[[Ending], object]] = {}

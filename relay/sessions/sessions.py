@@ -49,6 +49,7 @@ from relay.counter.port import Counter, Evidence, Investor, TerminalLogin, Wante
 from relay.database.times import COUNTER_ZONE
 from relay.directory.terminals import Terminal
 from relay.figures.figures import Figures
+from relay.lean_event import LeanEvent
 from relay.refusals import login_reasons, relay_reasons, stream_reasons
 from relay.refusals.refusal import Refusal, Refused, refuse
 from relay.sessions.endings import Ending, EndKind
@@ -89,7 +90,7 @@ class _Entering:
     """whether it has had its turn, and counts"""
     until: asyncio.Timeout = field(default_factory=lambda: asyncio.timeout(None))
     """the relay's end: a login has no time limit of its own, each of its steps has one"""
-    over: asyncio.Event = field(default_factory=asyncio.Event)
+    over: LeanEvent = field(default_factory=LeanEvent)
 
 
 class Sessions:
@@ -387,9 +388,8 @@ def _left_behind(applicant: Applicant, mine: list[TerminalSession]) -> TerminalS
     return min(waiting)[2] if waiting else None
 
 
-async def _all_set(events: list[asyncio.Event], seconds: float) -> None:
-    waits = [asyncio.ensure_future(event.wait()) for event in events]
-    if waits:
+async def _all_set(events: list[LeanEvent], seconds: float) -> None:
+    if waits := [asyncio.ensure_future(event.wait()) for event in events]:
         await asyncio.wait(waits, timeout=seconds)
     for wait in waits:
         wait.cancel()

@@ -124,7 +124,7 @@ async def test_as_many_bytes_as_are_allowed_may_wait() -> None:
 
     assert full == ((2, 20), False)
     assert again == ((1, 10), False)
-    assert (outbox.overrun.is_set(), outbox.closed, outbox.over.is_set()) == (True, True, True)
+    assert (outbox.overrun.is_set(), outbox.closed, outbox.when_over().done()) == (True, True, True)
 
 
 async def test_who_waits_for_the_next_batch_hears_of_the_end() -> None:
@@ -132,12 +132,13 @@ async def test_who_waits_for_the_next_batch_hears_of_the_end() -> None:
     outbox = Outbox(limit=1000)
     waiting = asyncio.ensure_future(outbox.next_batch())
     await asyncio.sleep(0)
-    was_over = outbox.over.is_set()
+    over = outbox.when_over()
+    was_over = over.done()
     outbox.close()
     outbox.close(Ending(EndKind.KICKED))
 
     assert not was_over
     assert await asyncio.wait_for(waiting, 60) is None
     assert outbox.waiting == (0, 0)
-    assert outbox.over.is_set()
+    assert over.done()
     assert not outbox.overrun.is_set()

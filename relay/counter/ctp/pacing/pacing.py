@@ -16,7 +16,7 @@ Orders are never sent twice (CTP fact 68); what waited past its deadline is neve
 from __future__ import annotations
 
 import heapq
-from collections import deque
+from bisect import bisect_right
 from collections.abc import Hashable
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -109,13 +109,13 @@ class RateWindow:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._sent: deque[float] = deque()
+        self._sent: list[float] = []  # a deque is 700 bytes more, in each of a terminal's windows
 
     def free_at(self, now: float, spare: int = 0) -> float:
         """When one more may be sent so that `spare` places are left after it; `now` or earlier means at once."""
         room = max(1, self._limit - spare)
-        while self._sent and self._sent[0] <= now - _SPAN_SECONDS:
-            self._sent.popleft()
+        if self._sent:
+            del self._sent[: bisect_right(self._sent, now - _SPAN_SECONDS)]
         if self._limit == 0 or len(self._sent) < room:
             return now
         return self._sent[len(self._sent) - room] + _SPAN_SECONDS
