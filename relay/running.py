@@ -41,12 +41,13 @@ async def until_stopped(
         systemd.say_ready()
         try:
             await stop.wait()
-            seconds = reloading.settings.relay.drain_seconds
+            # A process that waits for the end of this one is all that terminals can move to.
+            seconds = 0.0 if succession.in_turn else reloading.settings.relay.drain_seconds
             if handed is not None:
                 seconds = handed.leave(seconds)
             systemd.say_stopping(seconds)
             faults.begin(Fault.DRAINING, "asked to stop", sessions=len(sessions))
-            await sessions.drain(seconds, successor=succession.done)
+            await sessions.drain(seconds, successor=succession.successor)
         finally:
             await tasks.cancel()
 

@@ -130,9 +130,9 @@ async def serve(
     """Build, announce the port, wait for a signal, drain. Raises what makes the relay unfit to start."""
     handed = (inherited := inherited or Inheritance()).handed
     async with contextlib.AsyncExitStack() as stack:
-        engine, numbers, berth = _take_place(settings, inherited, stack)
-        ledger, directory = _open_databases(settings, engine, berth, stack)
         verifier = await _open_verifier(settings, stack)
+        engine, numbers, berth = await _take_place(settings, inherited, stack)
+        ledger, directory = _open_databases(settings, engine, berth, stack)
         order_map = _open_order_map(settings, engine, numbers, berth.own, stack)
         await _keep_directory(settings, directory, known := KnownOwners(), stack)
         trail = stack.enter_context(open_order_trail(settings, engine))
@@ -140,8 +140,7 @@ async def serve(
         counter = make_counter(settings, secrets, ledger, shared, rules := CounterRules(settings))
         sessions, admission, guard = _make_sessions(settings, directory, verifier, counter, ledger, shared, handed)
         await ledger.record("relay_started", "", _started(settings, numbers[-1], counter))
-        await counter.start()
-        stack.push_async_callback(counter.stop)
+        await _start_counter(counter, stack)
         await stack.enter_async_context(directory.terminals.listened_to(sessions.revocations.look_soon))
         doors = Doors(
             settings,
@@ -189,6 +188,7 @@ async def serve(
         succession = await _begin_to_serve(settings, operated, doors, inherited, systemd, ready, stack)
         await until_stopped(reloading, sessions, counter, shared.faults, stop, handed, succession)
         await _end(doors, ledger, sessions)
+    await succession.end()
 
 
 async def _begin_to_serve(
@@ -203,7 +203,7 @@ async def _begin_to_serve(
     """Take over from the process that is replaced, where there is one; then be there for operators and terminals."""
     ports = OperatorPorts(functools.partial(open_operator_ports, settings, operated))
     stack.push_async_callback(ports.close)
-    await inherited.take_over()
+    await inherited.take_over(lambda: operated.counter.why_not_ready is None)
     await ports.open()
     doors.listener.edge.inherited = inherited.listening
     await _open(doors, settings, ready, stack)
@@ -216,6 +216,11 @@ def _count_together(guard: LoginGuard, handed: HandedConnections | None) -> None
     if handed is not None:
         guard.tell = lambda counted: handed.tell(counted.packed())
         handed.hear = lambda packet: guard.hear(Counted.unpacked(packet))
+
+
+async def _start_counter(counter: Counter, stack: contextlib.AsyncExitStack) -> None:
+    await counter.start()
+    stack.push_async_callback(counter.stop)
 
 
 async def _end(doors: Doors, ledger: Ledger, sessions: Sessions) -> None:
@@ -247,14 +252,15 @@ async def _open_market_data(
     return await stack.enter_async_context(hub)
 
 
-def _take_place(
+async def _take_place(
     settings: Settings, inherited: Inheritance, stack: contextlib.AsyncExitStack
 ) -> tuple[Engine, tuple[int, ...], TakenBerth]:
     """The ledger's database, the numbers of all processes that had this berth, this one's last, and the berth.
 
-    Raises AlreadyRunning where another process is at work.
+    Raises AlreadyRunning where another process is at work, unless this one is to have its place after it.
     """
-    berth = take_berth(settings.relay.state_dir, succeeds=inherited.succeeds, stack=stack)
+    await inherited.await_turn(settings)
+    berth = take_berth(settings.relay.state_dir, succeeds=inherited.beside, stack=stack)
     engine = open_database(settings_file.ledger_url(settings))
     stack.callback(engine.dispose)
     if engine.dialect.name == "sqlite":

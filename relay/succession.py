@@ -1,5 +1,7 @@
 """One generation of the relay hands its port to the next one, without closing it between them.
 
+Where both can serve at once, **beside** each other:
+
     the old process                                   the new process
     SIGUSR2: starts it with its listening sockets ──▶  settings, database, ledger, counter
                                               READY ◀──  fit to serve
@@ -8,11 +10,22 @@
                                            SERVING ◀──
     asks its terminals to leave, drains, ends
 
-The listening socket is the same in both, so a terminal that comes between the two accept loops waits in the kernel's
-queue and is not refused. Whatever goes wrong before SERVING ends the new process, and the old one goes on as before.
+Whatever goes wrong before SERVING ends the new process, and the old one goes on as before. What both would fight about: each
+has a berth of its own (`berth`), a number of its own, and writes the ledger's chain under the database's row lock. The database
+must serve two processes, and the counter two sessions of a user: PostgreSQL, many-to-many.
 
-What both would fight about: each has a berth of its own (`berth`), a number of its own, and writes the ledger's chain under
-the database's row lock. The database must serve two processes, and the counter two sessions of a user: PostgreSQL, many-to-many.
+Where one alone can serve, **in turn**:
+
+    SIGUSR2: starts it with its listening sockets ──▶  settings, secrets, library, side process; the database is looked at
+                                              READY ◀──  all that can be done before the old one has ended
+    stops accepting                             GO ──▶  waits
+    ends its sessions, and everything else: locks,
+    ledger, the operator's login               OVER ──▶  place, database, ledger, counter; opens all ports, accepts
+                                           SERVING ◀──
+
+Up to GO nothing has changed where something goes wrong. From there on it is a restart: the new process goes on alone, also
+where the old one is killed. In both ways the listening socket is the same in both processes, so a terminal that comes between
+the two accept loops waits in the kernel's queue and is not refused.
 """
 
 from __future__ import annotations
@@ -31,6 +44,7 @@ from typing import TextIO
 
 import structlog
 
+from relay.database.database import open_database, require_current
 from relay.edge.edge import Edge
 from relay.edge.handed import HandedConnections
 from relay.settings.file import ledger_url
@@ -41,22 +55,38 @@ from relay.systemd import SystemdNotices
 _log = structlog.get_logger(__name__)
 START_SECONDS = 120.0
 _TAKE_SECONDS = 30.0
-_READY, _GO, _SERVING = b"R", b"G", b"S"
+_END_SECONDS = 120.0
+"""what the old process's end in order may take"""
+_COUNTER_SECONDS = 10.0
+"""how long the first terminals wait in the kernel's queue for the operator's login"""
+_LOOK_SECONDS = 0.02
+_LEFT_NONE = (
+    "旧进程已退出，新进程未能服务；原因见日志，修正后用 systemctl restart"
+    " / the old process has ended and the new one does not serve: the log says why; mend it and use systemctl restart"
+)
+_READY, _GO, _SERVING, _OVER = b"R", b"G", b"S", b"O"
 
 
 def why_no_succession(settings: Settings) -> str:
-    """Why two generations cannot serve at once with these settings, Chinese and English; empty where they can."""
-    gap = "请用 systemctl restart：终端约 15 秒无法报单 / use systemctl restart: terminals cannot order for about 15 s"
-    if ledger_url(settings).get_secret_value().startswith("sqlite"):
-        return f"SQLite 只能由一个进程使用；{gap}; SQLite serves one process"
-    if settings.relay.mode != "many_to_many":
-        return f"多对一的操作员只能登录一次；{gap}; the operator of many_to_one is logged in once"
-    if settings.counter.system != CTP:
-        return f"该柜台不支持两个进程；{gap}; this counter is served by one process"
-    if settings.relay.workers > 1:
-        return f"多个工作进程时不支持；{gap}; not with several workers"
+    """Why this process cannot be replaced by its next one, Chinese and English; empty where it can."""
     if os.getpid() == 1:
         return "容器里的第一个进程不能被替换；请换容器 / the first process of a container cannot be replaced: replace the container"
+    if settings.relay.workers > 1:
+        return (
+            "多个工作进程时不支持；请用 systemctl restart，终端要等到新进程启动 / not with several workers; use systemctl"
+            " restart: terminals cannot order until the new processes have started"
+        )
+    return ""
+
+
+def why_in_turn(settings: Settings) -> str:
+    """Why two generations cannot serve at once with these settings, Chinese and English; empty where they can."""
+    if ledger_url(settings).get_secret_value().startswith("sqlite"):
+        return "SQLite 只能由一个进程使用 / SQLite serves one process"
+    if settings.relay.mode != "many_to_many":
+        return "多对一的操作员只能登录一次 / the operator of many_to_one is logged in once"
+    if settings.counter.system != CTP:
+        return "该柜台由一个进程使用 / this counter is served by one process"
     return ""
 
 
@@ -90,6 +120,8 @@ class Inheritance:
     _channel: socket.socket | None = None
     handed: HandedConnections | None = None
     """a worker's, from its supervisor"""
+    in_turn: bool = False
+    """whether the process that is replaced ends before this one takes its place"""
 
     @classmethod
     def of_environment(cls, environment: MutableMapping[str, str], output: tuple[TextIO, TextIO]) -> Inheritance:
@@ -104,18 +136,42 @@ class Inheritance:
         channel = socket.socket(fileno=named["channel"])
         os.set_inheritable(channel.fileno(), False)
         channel.setblocking(False)
-        return cls(listening, output, channel)
+        return cls(listening, output, channel, in_turn=named["in_turn"])
 
     @property
-    def succeeds(self) -> bool:
-        """Whether this process replaces another one."""
-        return self._channel is not None
+    def beside(self) -> bool:
+        """Whether another process serves while this one begins."""
+        return self._channel is not None and not self.in_turn
 
-    async def take_over(self) -> None:
-        """Say that this process is fit to serve, and wait for the word. OSError where the other one changed its mind."""
-        if self._channel is not None:
-            await asyncio.get_running_loop().sock_sendall(self._channel, _READY)
-            await _heard(self._channel, _GO, START_SECONDS)
+    async def await_turn(self, settings: Settings) -> None:
+        """Where the other process has to end first: say that this one has done what it can, and wait for that end.
+
+        Raises DatabaseUnusable, and OSError where the other one changed its mind.
+        """
+        if self._channel is None or not self.in_turn:
+            return
+        await asyncio.to_thread(_look_at_database, settings)
+        await asyncio.get_running_loop().sock_sendall(self._channel, _READY)
+        await _heard(self._channel, _GO, START_SECONDS)
+        async with asyncio.timeout(_END_SECONDS):
+            with contextlib.suppress(ConnectionError):  # killed meanwhile: its end too
+                await asyncio.get_running_loop().sock_recv(self._channel, 1)
+
+    async def take_over(self, is_ready: Callable[[], bool] = lambda: True) -> None:
+        """Where another process serves: say that this one is fit to, and wait for the word. OSError where it changed its mind.
+
+        Where it has ended already, its terminals wait in the kernel's queue for a moment until logins can succeed.
+        """
+        if self._channel is None:
+            return
+        if self.in_turn:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_COUNTER_SECONDS):
+                    while not is_ready():  # noqa: ASYNC110 - a counter has no event for it
+                        await asyncio.sleep(_LOOK_SECONDS)
+            return
+        await asyncio.get_running_loop().sock_sendall(self._channel, _READY)
+        await _heard(self._channel, _GO, START_SECONDS)
 
     async def say_serving(self) -> None:
         """This process accepts terminals."""
@@ -150,11 +206,27 @@ class Succession:
     systemd: SystemdNotices
     output: tuple[TextIO, TextIO]
     done: bool = False
-    """the next process serves"""
+    """the next process serves, or does when this one has ended"""
     _under_way: bool = False
+    _channel: socket.socket | None = None
+    """to a process that waits for the end of this one"""
+    _next: int = 0
+
+    @property
+    def successor(self) -> bool:
+        """Whether a new process serves at the same address already."""
+        return self.done and self._channel is None
+
+    @property
+    def in_turn(self) -> bool:
+        """Whether the next process waits for the end of this one."""
+        return self._channel is not None
 
     async def begin(self, stop: asyncio.Event) -> None:
-        """Start the next process; `stop` is set when it serves. What goes wrong is a line in the log, and changes nothing."""
+        """Start the next process; `stop` is set when it serves, or waits for the end of this one.
+
+        What goes wrong is a line in the log, and changes nothing.
+        """
         if self._under_way or self.done or stop.is_set():
             return
         if why := why_no_succession(self.settings):
@@ -162,35 +234,67 @@ class Succession:
             return
         self._under_way = True
         try:
-            await self._hand_over(stop)
+            await self._hand_over(stop, in_turn=bool(why_in_turn(self.settings)))
         finally:
             self._under_way = False
 
-    async def _hand_over(self, stop: asyncio.Event) -> None:
+    async def end(self) -> None:
+        """Everything here is closed: let the next process begin, where it waits for that, and say what became of it."""
+        channel, self._channel = self._channel, None
+        if channel is None:
+            return
+        with channel:
+            try:
+                await asyncio.get_running_loop().sock_sendall(channel, _OVER)
+                await _heard(channel, _SERVING, _TAKE_SECONDS)
+            except (OSError, TimeoutError) as error:
+                _log.critical("succession_left_none", pid=self._next, why=str(error) or type(error).__name__)
+                report(self.settings, "failed", pid=self._next, why=_LEFT_NONE)
+                raise SystemExit(1) from None
+        self._say_done()
+
+    async def _hand_over(self, stop: asyncio.Event, *, in_turn: bool) -> None:
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
-        with ours:
+        with contextlib.ExitStack() as channel:
+            channel.enter_context(ours)
             with theirs:
-                successor = await asyncio.to_thread(self._start, theirs)
+                successor = await asyncio.to_thread(self._start, theirs, in_turn=in_turn)
+            self._next = successor.pid
             _log.warning("succession_begun", pid=successor.pid)
             report(self.settings, "begun", pid=successor.pid)
-            paused = False
-            try:
-                await _heard(ours, _READY, START_SECONDS)
-                paused = True
-                self.edge.pause()
-                await self.ports.close()
-                await asyncio.get_running_loop().sock_sendall(ours, _GO)
-                await _heard(ours, _SERVING, _TAKE_SECONDS)
-            except (OSError, TimeoutError) as error:
-                await self._go_on(successor, error, paused=paused)
+            if not await self._go_ahead(ours, successor, in_turn=in_turn):
                 return
+            if in_turn:
+                self._channel = ours
+                channel.pop_all()
         self.edge.close()
         self.systemd.hand_over(successor.pid)
         self.done = True
-        _log.warning("succession_done", pid=successor.pid)
-        report(self.settings, "done", pid=successor.pid)
+        if not in_turn:
+            self._say_done()
         stop.set()
+
+    async def _go_ahead(self, channel: socket.socket, successor: subprocess.Popen[bytes], *, in_turn: bool) -> bool:
+        """Let it take the port, when it is fit to; false where this process goes on as before."""
+        paused = False
+        try:
+            await _heard(channel, _READY, START_SECONDS)
+            paused = True
+            self.edge.pause()
+            if not in_turn:
+                await self.ports.close()
+            await asyncio.get_running_loop().sock_sendall(channel, _GO)
+            if not in_turn:
+                await _heard(channel, _SERVING, _TAKE_SECONDS)
+        except (OSError, TimeoutError) as error:
+            await self._go_on(successor, error, paused=paused)
+            return False
+        return True
+
+    def _say_done(self) -> None:
+        _log.warning("succession_done", pid=self._next)
+        report(self.settings, "done", pid=self._next)
 
     async def _go_on(self, successor: subprocess.Popen[bytes], error: Exception, *, paused: bool) -> None:
         successor.kill()
@@ -204,10 +308,10 @@ class Succession:
                 _log.error("operator_ports_not_served", why=str(failure))
         report(self.settings, "failed", pid=successor.pid)
 
-    def _start(self, channel: socket.socket) -> subprocess.Popen[bytes]:
+    def _start(self, channel: socket.socket, *, in_turn: bool) -> subprocess.Popen[bytes]:
         listening = self.edge.listening_at()
         passed = {address: at.fileno() for address, at in listening.items()}
-        named = json.dumps({"channel": channel.fileno(), "listening": passed})
+        named = json.dumps({"channel": channel.fileno(), "listening": passed, "in_turn": in_turn})
         environment: Mapping[str, str] = {**os.environ, **self.systemd.environment, SUCCEEDS: named}
         stdout, stderr = self.output
         return subprocess.Popen(
@@ -218,6 +322,16 @@ class Succession:
             stdout=stdout.fileno(),
             stderr=stderr.fileno(),
         )
+
+
+def _look_at_database(settings: Settings) -> None:
+    """Raises DatabaseUnusable where this version could not use it; a SQLite file's tables are brought up to date later."""
+    engine = open_database(ledger_url(settings))
+    try:
+        if engine.dialect.name != "sqlite":
+            require_current(engine)
+    finally:
+        engine.dispose()
 
 
 async def _heard(channel: socket.socket, word: bytes, seconds: float) -> None:

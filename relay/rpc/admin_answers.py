@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
 import structlog
@@ -17,7 +17,6 @@ from relay.admin.status import StatusView, pause_message
 from relay.admin.steering import Steering
 from relay.admission.login_attempts import Lock
 from relay.outside_text import shown
-from relay.rpc.admin_service import Method
 
 _log = structlog.get_logger(__name__)
 Look = Callable[[], Awaitable[int]]
@@ -34,53 +33,32 @@ class AdminParts:
     locks: LockActions
     alarms: AlarmViews
     reads: ReadEntries
-    look_for_disabled: Look
-
-    def methods(self) -> Mapping[str, Method]:
-        """By the service's names."""
-        return {
-            "GetStatus": (pb.GetStatusRequest, self._status),
-            "ListSessions": (pb.ListSessionsRequest, self._sessions),
-            "GetSession": (pb.GetSessionRequest, self._session),
-            "KickSession": (pb.KickSessionRequest, self._kick),
-            "PauseLogins": (pb.PauseLoginsRequest, self._pause),
-            "ResumeLogins": (pb.ResumeLoginsRequest, self._resume),
-            "Drain": (pb.DrainRequest, self._drain),
-            "ReconnectOperator": (pb.ReconnectOperatorRequest, self._reconnect_operator),
-            "ReconnectCounter": (pb.ReconnectCounterRequest, self._reconnect_counter),
-            "ListLocks": (pb.ListLocksRequest, self._list_locks),
-            "LiftLocks": (pb.LiftLocksRequest, self._lift_locks),
-            "SetLogLevel": (pb.SetLogLevelRequest, self._log_level),
-            "GetRunningSettings": (pb.GetRunningSettingsRequest, self._running_settings),
-            "Reload": (pb.ReloadRequest, self._reload),
-            "LookForDisabled": (pb.LookForDisabledRequest, self._look),
-            "ListAlarms": (pb.ListAlarmsRequest, self._alarms),
-        }
+    end_disabled: Look
 
     # Questions -----------------------------------------------------------------------------------------------
 
-    async def _status(self, by: Person, _: pb.GetStatusRequest) -> pb.RelayStatus:
+    async def get_status(self, by: Person, _: pb.GetStatusRequest) -> pb.RelayStatus:
         return await self.status.now(by)
 
-    async def _sessions(self, by: Person, request: pb.ListSessionsRequest) -> pb.ListSessionsResponse:
+    async def list_sessions(self, by: Person, request: pb.ListSessionsRequest) -> pb.ListSessionsResponse:
         return pb.ListSessionsResponse(sessions=await self.sessions.all(by, request.contains))
 
-    async def _session(self, by: Person, request: pb.GetSessionRequest) -> pb.TerminalSession:
+    async def get_session(self, by: Person, request: pb.GetSessionRequest) -> pb.TerminalSession:
         return await self.sessions.one(by, request.session)
 
-    async def _list_locks(self, by: Person, _: pb.ListLocksRequest) -> pb.ListLocksResponse:
+    async def list_locks(self, by: Person, _: pb.ListLocksRequest) -> pb.ListLocksResponse:
         await self.reads.ask(by, "locks")
         return pb.ListLocksResponse(locks=_locks(self.locks.all()))
 
-    async def _running_settings(self, by: Person, _: pb.GetRunningSettingsRequest) -> pb.RunningSettings:
+    async def get_running_settings(self, by: Person, _: pb.GetRunningSettingsRequest) -> pb.RunningSettings:
         return (await self.steering.running_settings(by)).message()
 
-    async def _alarms(self, by: Person, request: pb.ListAlarmsRequest) -> pb.ListAlarmsResponse:
+    async def list_alarms(self, by: Person, request: pb.ListAlarmsRequest) -> pb.ListAlarmsResponse:
         return pb.ListAlarmsResponse(alarms=await self.alarms.newest(by, request.most))
 
     # Actions -------------------------------------------------------------------------------------------------
 
-    async def _kick(self, by: Person, request: pb.KickSessionRequest) -> pb.KickSessionResponse:
+    async def kick_session(self, by: Person, request: pb.KickSessionRequest) -> pb.KickSessionResponse:
         if request.WhichOneof("which") is None:
             raise ValueError("指明会话、投资者或 AppID / name a session, an investor or an app id")
         ended = await self.steering.kick(
@@ -92,25 +70,25 @@ class AdminParts:
         )
         return pb.KickSessionResponse(sessions=ended)
 
-    async def _pause(self, by: Person, request: pb.PauseLoginsRequest) -> pb.PauseLoginsResponse:
+    async def pause_logins(self, by: Person, request: pb.PauseLoginsRequest) -> pb.PauseLoginsResponse:
         paused = await self.steering.pause_logins(by, request.public_reason)
         return pb.PauseLoginsResponse(paused=pause_message(paused))
 
-    async def _resume(self, by: Person, _: pb.ResumeLoginsRequest) -> pb.ResumeLoginsResponse:
+    async def resume_logins(self, by: Person, _: pb.ResumeLoginsRequest) -> pb.ResumeLoginsResponse:
         return pb.ResumeLoginsResponse(were_paused=await self.steering.resume_logins(by))
 
-    async def _drain(self, by: Person, _: pb.DrainRequest) -> pb.DrainResponse:
+    async def drain(self, by: Person, _: pb.DrainRequest) -> pb.DrainResponse:
         sessions, seconds = await self.steering.drain(by)
         return pb.DrainResponse(sessions=sessions, seconds=seconds)
 
-    async def _reconnect_operator(self, by: Person, _: pb.ReconnectOperatorRequest) -> pb.ReconnectResponse:
+    async def reconnect_operator(self, by: Person, _: pb.ReconnectOperatorRequest) -> pb.ReconnectResponse:
         await self.steering.reconnect_operator(by)
         return pb.ReconnectResponse(sessions=1)
 
-    async def _reconnect_counter(self, by: Person, _: pb.ReconnectCounterRequest) -> pb.ReconnectResponse:
+    async def reconnect_counter(self, by: Person, _: pb.ReconnectCounterRequest) -> pb.ReconnectResponse:
         return pb.ReconnectResponse(sessions=await self.steering.reconnect_counter(by))
 
-    async def _lift_locks(self, by: Person, request: pb.LiftLocksRequest) -> pb.LiftLocksResponse:
+    async def lift_locks(self, by: Person, request: pb.LiftLocksRequest) -> pb.LiftLocksResponse:
         if request.WhichOneof("which") == "all_logins":
             lifted = await self.locks.resume_logins(by) if request.all_logins else ()
         else:
@@ -118,16 +96,16 @@ class AdminParts:
         _log.warning("locks_lifted", locks=[f"{lock.subject} {shown(lock.name)}" for lock in lifted], **by.facts())
         return pb.LiftLocksResponse(lifted=_locks(lifted))
 
-    async def _log_level(self, by: Person, request: pb.SetLogLevelRequest) -> pb.SetLogLevelResponse:
+    async def set_log_level(self, by: Person, request: pb.SetLogLevelRequest) -> pb.SetLogLevelResponse:
         before = await self.steering.set_log_level(by, request.level)
         return pb.SetLogLevelResponse(before=before, now=request.level)
 
-    async def _reload(self, by: Person, _: pb.ReloadRequest) -> pb.ReloadResponse:
+    async def reload(self, by: Person, _: pb.ReloadRequest) -> pb.ReloadResponse:
         return (await self.steering.reload(by)).message()
 
-    async def _look(self, by: Person, _: pb.LookForDisabledRequest) -> pb.LookForDisabledResponse:
+    async def look_for_disabled(self, by: Person, _: pb.LookForDisabledRequest) -> pb.LookForDisabledResponse:
         await self.reads.ask(by, "look_for_disabled")
-        return pb.LookForDisabledResponse(ended=await self.look_for_disabled())
+        return pb.LookForDisabledResponse(ended=await self.end_disabled())
 
 
 def _locks(locks: Iterable[Lock]) -> list[pb.Lock]:

@@ -26,8 +26,6 @@ _Context = grpc.aio.ServicerContext[Any, Any]
 PersonAt = Callable[[_Context], tuple[Person, bool]]
 """who is at the other end, and whether it may ask for accounts of its own; raises CallerUnknown"""
 Answer = Callable[[Person, Any], Coroutine[Any, Any, Message]]
-Method = tuple[type[Message], Answer]
-"""what is asked with, and who answers it"""
 SERVICE = "ctprelay.v1.AdminService"
 LARGEST_REQUEST = 16 * 1024
 """bytes; what is asked for stands in the ledger"""
@@ -57,23 +55,78 @@ _CODES: tuple[tuple[type[Exception], grpc.StatusCode], ...] = (
 
 
 class AdminAnswers(Protocol):
-    """Who answers: one process, or the supervisor of several for all of them."""
+    """Who answers: one process, or the supervisor of several for all of them. One method for each of the service's."""
 
-    def methods(self) -> Mapping[str, Method]: ...
+    async def get_status(self, by: Person, request: pb.GetStatusRequest, /) -> pb.RelayStatus: ...
+
+    async def list_sessions(self, by: Person, request: pb.ListSessionsRequest, /) -> pb.ListSessionsResponse: ...
+
+    async def get_session(self, by: Person, request: pb.GetSessionRequest, /) -> pb.TerminalSession: ...
+
+    async def kick_session(self, by: Person, request: pb.KickSessionRequest, /) -> pb.KickSessionResponse: ...
+
+    async def pause_logins(self, by: Person, request: pb.PauseLoginsRequest, /) -> pb.PauseLoginsResponse: ...
+
+    async def resume_logins(self, by: Person, request: pb.ResumeLoginsRequest, /) -> pb.ResumeLoginsResponse: ...
+
+    async def drain(self, by: Person, request: pb.DrainRequest, /) -> pb.DrainResponse: ...
+
+    async def reconnect_operator(self, by: Person, request: pb.ReconnectOperatorRequest, /) -> pb.ReconnectResponse: ...
+
+    async def reconnect_counter(self, by: Person, request: pb.ReconnectCounterRequest, /) -> pb.ReconnectResponse: ...
+
+    async def list_locks(self, by: Person, request: pb.ListLocksRequest, /) -> pb.ListLocksResponse: ...
+
+    async def lift_locks(self, by: Person, request: pb.LiftLocksRequest, /) -> pb.LiftLocksResponse: ...
+
+    async def set_log_level(self, by: Person, request: pb.SetLogLevelRequest, /) -> pb.SetLogLevelResponse: ...
+
+    async def get_running_settings(
+        self, by: Person, request: pb.GetRunningSettingsRequest, /
+    ) -> pb.RunningSettings: ...
+
+    async def reload(self, by: Person, request: pb.ReloadRequest, /) -> pb.ReloadResponse: ...
+
+    async def look_for_disabled(
+        self, by: Person, request: pb.LookForDisabledRequest, /
+    ) -> pb.LookForDisabledResponse: ...
+
+    async def list_alarms(self, by: Person, request: pb.ListAlarmsRequest, /) -> pb.ListAlarmsResponse: ...
+
+
+_METHODS: Mapping[str, tuple[type[Message], Callable[[AdminAnswers], Answer]]] = {
+    "GetStatus": (pb.GetStatusRequest, lambda of: of.get_status),
+    "ListSessions": (pb.ListSessionsRequest, lambda of: of.list_sessions),
+    "GetSession": (pb.GetSessionRequest, lambda of: of.get_session),
+    "KickSession": (pb.KickSessionRequest, lambda of: of.kick_session),
+    "PauseLogins": (pb.PauseLoginsRequest, lambda of: of.pause_logins),
+    "ResumeLogins": (pb.ResumeLoginsRequest, lambda of: of.resume_logins),
+    "Drain": (pb.DrainRequest, lambda of: of.drain),
+    "ReconnectOperator": (pb.ReconnectOperatorRequest, lambda of: of.reconnect_operator),
+    "ReconnectCounter": (pb.ReconnectCounterRequest, lambda of: of.reconnect_counter),
+    "ListLocks": (pb.ListLocksRequest, lambda of: of.list_locks),
+    "LiftLocks": (pb.LiftLocksRequest, lambda of: of.lift_locks),
+    "SetLogLevel": (pb.SetLogLevelRequest, lambda of: of.set_log_level),
+    "GetRunningSettings": (pb.GetRunningSettingsRequest, lambda of: of.get_running_settings),
+    "Reload": (pb.ReloadRequest, lambda of: of.reload),
+    "LookForDisabled": (pb.LookForDisabledRequest, lambda of: of.look_for_disabled),
+    "ListAlarms": (pb.ListAlarmsRequest, lambda of: of.list_alarms),
+}
+"""by the service's names, what is asked with, and which method answers"""
 
 
 class AdminService:
     """The methods of one door."""
 
     def __init__(self, answers: AdminAnswers, person_at: PersonAt) -> None:
-        self._methods = answers.methods()
+        self._answers = answers
         self._person_at = person_at
         self._begun = Tasks()
 
     def handlers(self) -> grpc.GenericRpcHandler:
         """For a server."""
         methods: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
-            **{name: self._unary(kind, answer) for name, (kind, answer) in self._methods.items()},
+            **{name: self._unary(kind, answer_of(self._answers)) for name, (kind, answer_of) in _METHODS.items()},
             "WatchStatus": grpc.unary_stream_rpc_method_handler(
                 self._watch,
                 request_deserializer=_parse(pb.WatchStatusRequest),
@@ -108,12 +161,11 @@ class AdminService:
         return person.because(asking.reason)
 
     async def _watch(self, request: pb.WatchStatusRequest | None, context: _Context) -> AsyncIterator[Message]:
-        _, status = self._methods["GetStatus"]
         try:
             asked = _read(request, pb.WatchStatusRequest)
             seconds = min(max(asked.every_seconds or _USUAL_WATCH, _SHORTEST_WATCH), _LONGEST_WATCH)
             while True:  # who asks is found anew: a reload may have taken the role away
-                yield await status(self._person(request, context), pb.GetStatusRequest())
+                yield await self._answers.get_status(self._person(request, context), pb.GetStatusRequest())
                 await asyncio.sleep(seconds)
         except Exception as error:
             await _abort(context, error)

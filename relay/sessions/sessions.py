@@ -255,7 +255,8 @@ class Sessions:
         """
         self.draining = True
         now = asyncio.get_running_loop().time()
-        self._ask_to_leave(now, seconds, successor=successor)
+        if seconds > 0:
+            self._ask_to_leave(now, seconds, successor=successor)
         entering = [entering.over for entering in self._entering.values()]
         for login in self._entering.values():
             login.until.reschedule(now)

@@ -22,7 +22,7 @@ from ctprelay.v1 import admin_pb2_grpc
 from relay.admin.person import Person
 from relay.admin_client import DEADLINE_SECONDS, RelayDoor
 from relay.database.times import COUNTER_ZONE
-from relay.rpc.admin_service import Method, RefusedByWorker
+from relay.rpc.admin_service import RefusedByWorker
 from relay.rpc.control import PERSON_KEY
 from relay.settings.settings import Settings
 from relay.workers.together import alarms_together, locks_together, reload_together, status_together
@@ -59,27 +59,6 @@ class Everyone:
         self.pause: tuple[Person, pb.PauseLoginsRequest] | None = None
         """what a worker that is started meanwhile has to be asked"""
 
-    def methods(self) -> Mapping[str, Method]:
-        """By the service's names."""
-        return {
-            "GetStatus": (pb.GetStatusRequest, self.status),
-            "ListSessions": (pb.ListSessionsRequest, self._sessions),
-            "GetSession": (pb.GetSessionRequest, self._session),
-            "KickSession": (pb.KickSessionRequest, self._kick),
-            "PauseLogins": (pb.PauseLoginsRequest, self._pause),
-            "ResumeLogins": (pb.ResumeLoginsRequest, self._resume),
-            "Drain": (pb.DrainRequest, self._drain),
-            "ReconnectOperator": (pb.ReconnectOperatorRequest, self._reconnect_operator),
-            "ReconnectCounter": (pb.ReconnectCounterRequest, self._reconnect_counter),
-            "ListLocks": (pb.ListLocksRequest, self._list_locks),
-            "LiftLocks": (pb.LiftLocksRequest, self._lift_locks),
-            "SetLogLevel": (pb.SetLogLevelRequest, self._log_level),
-            "GetRunningSettings": (pb.GetRunningSettingsRequest, self._running_settings),
-            "Reload": (pb.ReloadRequest, self._reload_all),
-            "LookForDisabled": (pb.LookForDisabledRequest, self._look),
-            "ListAlarms": (pb.ListAlarmsRequest, self._alarms),
-        }
-
     async def close(self) -> None:
         """Let the connections go; idempotent."""
         for channel in self._channels.values():
@@ -98,7 +77,7 @@ class Everyone:
 
     # Questions -----------------------------------------------------------------------------------------------
 
-    async def status(self, by: Person, request: pb.GetStatusRequest) -> pb.RelayStatus:
+    async def get_status(self, by: Person, request: pb.GetStatusRequest) -> pb.RelayStatus:
         """Of all together, and of each."""
         found: dict[int, pb.RelayStatus] = {}
         try:
@@ -135,14 +114,14 @@ class Everyone:
             status=status,
         )
 
-    async def _sessions(self, by: Person, request: pb.ListSessionsRequest) -> pb.ListSessionsResponse:
+    async def list_sessions(self, by: Person, request: pb.ListSessionsRequest) -> pb.ListSessionsResponse:
         found: dict[int, pb.ListSessionsResponse] = await self._each("ListSessions", by, request)
         for number, answer in found.items():
             for session in answer.sessions:
                 session.worker = number
         return pb.ListSessionsResponse(sessions=[session for answer in found.values() for session in answer.sessions])
 
-    async def _session(self, by: Person, request: pb.GetSessionRequest) -> pb.TerminalSession:
+    async def get_session(self, by: Person, request: pb.GetSessionRequest) -> pb.TerminalSession:
         refused: RefusedByWorker | None = None
         for number in self._serving():
             try:
@@ -155,18 +134,18 @@ class Everyone:
                 return session
         raise refused or RefusedByWorker(grpc.StatusCode.UNAVAILABLE, _AWAY)
 
-    async def _list_locks(self, by: Person, request: pb.ListLocksRequest) -> pb.ListLocksResponse:
+    async def list_locks(self, by: Person, request: pb.ListLocksRequest) -> pb.ListLocksResponse:
         found: dict[int, pb.ListLocksResponse] = await self._each("ListLocks", by, request)
         return pb.ListLocksResponse(locks=locks_together(answer.locks for answer in found.values()))
 
-    async def _running_settings(self, by: Person, request: pb.GetRunningSettingsRequest) -> pb.RunningSettings:
+    async def get_running_settings(self, by: Person, request: pb.GetRunningSettingsRequest) -> pb.RunningSettings:
         """Of one for all; those that each has for itself are left out."""
         number = self._serving()[0]
         answer: pb.RunningSettings = await self._asked(number, "GetRunningSettings", by, request)
         settings = self._settings()
         return pb.RunningSettings(settings=[one for one in answer.settings if not is_workers_own(settings, one.key)])
 
-    async def _alarms(self, by: Person, request: pb.ListAlarmsRequest) -> pb.ListAlarmsResponse:
+    async def list_alarms(self, by: Person, request: pb.ListAlarmsRequest) -> pb.ListAlarmsResponse:
         found: dict[int, pb.ListAlarmsResponse] = await self._each("ListAlarms", by, request)
         for number, answer in found.items():
             for alarm in answer.alarms:
@@ -175,57 +154,57 @@ class Everyone:
 
     # Actions -------------------------------------------------------------------------------------------------
 
-    async def _kick(self, by: Person, request: pb.KickSessionRequest) -> pb.KickSessionResponse:
+    async def kick_session(self, by: Person, request: pb.KickSessionRequest) -> pb.KickSessionResponse:
         if not request.session:
             found: dict[int, pb.KickSessionResponse] = await self._each("KickSession", by, request)
             return pb.KickSessionResponse(sessions=[name for one in found.values() for name in one.sessions])
         has = self._serving()[0]
         with contextlib.suppress(RefusedByWorker):  # then the first one refuses it, with its entry
-            has = (await self._session(by, pb.GetSessionRequest(session=request.session))).worker
+            has = (await self.get_session(by, pb.GetSessionRequest(session=request.session))).worker
         answer: pb.KickSessionResponse = await self._asked(has, "KickSession", by, request)
         return answer
 
-    async def _pause(self, by: Person, request: pb.PauseLoginsRequest) -> pb.PauseLoginsResponse:
+    async def pause_logins(self, by: Person, request: pb.PauseLoginsRequest) -> pb.PauseLoginsResponse:
         found: dict[int, pb.PauseLoginsResponse] = await self._each("PauseLogins", by, request)
         self.pause = by, request
         return next(iter(found.values()))
 
-    async def _resume(self, by: Person, request: pb.ResumeLoginsRequest) -> pb.ResumeLoginsResponse:
+    async def resume_logins(self, by: Person, request: pb.ResumeLoginsRequest) -> pb.ResumeLoginsResponse:
         found: dict[int, pb.ResumeLoginsResponse] = await self._each("ResumeLogins", by, request)
         self.pause = None
         return pb.ResumeLoginsResponse(were_paused=any(one.were_paused for one in found.values()))
 
-    async def _drain(self, by: Person, request: pb.DrainRequest) -> pb.DrainResponse:
+    async def drain(self, by: Person, request: pb.DrainRequest) -> pb.DrainResponse:
         """The workers are stopped by the supervisor, once each has its entry; one that refuses stops it."""
         found: dict[int, pb.DrainResponse] = await self._each("Drain", by, request, on_first=self._stop)
         return pb.DrainResponse(
             sessions=sum(one.sessions for one in found.values()), seconds=max(one.seconds for one in found.values())
         )
 
-    async def _reconnect_operator(self, by: Person, request: pb.ReconnectOperatorRequest) -> pb.ReconnectResponse:
+    async def reconnect_operator(self, by: Person, request: pb.ReconnectOperatorRequest) -> pb.ReconnectResponse:
         return await self._reconnect("ReconnectOperator", by, request)
 
-    async def _reconnect_counter(self, by: Person, request: pb.ReconnectCounterRequest) -> pb.ReconnectResponse:
+    async def reconnect_counter(self, by: Person, request: pb.ReconnectCounterRequest) -> pb.ReconnectResponse:
         return await self._reconnect("ReconnectCounter", by, request)
 
     async def _reconnect(self, method: str, by: Person, request: Message) -> pb.ReconnectResponse:
         found: dict[int, pb.ReconnectResponse] = await self._each(method, by, request)
         return pb.ReconnectResponse(sessions=sum(one.sessions for one in found.values()))
 
-    async def _lift_locks(self, by: Person, request: pb.LiftLocksRequest) -> pb.LiftLocksResponse:
+    async def lift_locks(self, by: Person, request: pb.LiftLocksRequest) -> pb.LiftLocksResponse:
         found: dict[int, pb.LiftLocksResponse] = await self._each("LiftLocks", by, request)
         return pb.LiftLocksResponse(lifted=locks_together(answer.lifted for answer in found.values()))
 
-    async def _log_level(self, by: Person, request: pb.SetLogLevelRequest) -> pb.SetLogLevelResponse:
+    async def set_log_level(self, by: Person, request: pb.SetLogLevelRequest) -> pb.SetLogLevelResponse:
         found: dict[int, pb.SetLogLevelResponse] = await self._each("SetLogLevel", by, request)
         return next(iter(found.values()))
 
-    async def _reload_all(self, by: Person, request: pb.ReloadRequest) -> pb.ReloadResponse:
+    async def reload(self, by: Person, request: pb.ReloadRequest) -> pb.ReloadResponse:
         found: dict[int, pb.ReloadResponse] = await self._each("Reload", by, request)
         await self._reload()
         return reload_together(list(found.values()))
 
-    async def _look(self, by: Person, request: pb.LookForDisabledRequest) -> pb.LookForDisabledResponse:
+    async def look_for_disabled(self, by: Person, request: pb.LookForDisabledRequest) -> pb.LookForDisabledResponse:
         found: dict[int, pb.LookForDisabledResponse] = await self._each("LookForDisabled", by, request)
         return pb.LookForDisabledResponse(ended=sum(one.ended for one in found.values()))
 
