@@ -136,7 +136,7 @@ class Inheritance:
         channel = socket.socket(fileno=named["channel"])
         os.set_inheritable(channel.fileno(), False)
         channel.setblocking(False)
-        return cls(listening, output, channel, in_turn=named["in_turn"])
+        return cls(listening, output, channel, in_turn=named.get("in_turn", False))
 
     @property
     def beside(self) -> bool:

@@ -36,7 +36,7 @@ class RelayCommands(TwoLanguages):
         ),
         "restart": Later(
             "relay.cli.restart:restart",
-            "Replace the running relay by a new process with the program and settings there are now; no terminal is cut off.",
+            "Replace the running relay by a new process with the program and settings there are now; its port stays open.",
             epilog="Example: ctp-relay restart --rolling",
         ),
         "doctor": Later(

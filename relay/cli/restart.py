@@ -1,4 +1,4 @@
-"""`ctp-relay restart --rolling`: the next process takes the port before this one leaves it."""
+"""`ctp-relay restart --rolling`: the next process takes the port of this one, which is never closed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from relay.settings.settings import Settings
 from relay.succession import START_SECONDS, outcome_file, why_no_succession
 
 _LOOK_SECONDS = 0.1
-_LONGEST_SECONDS = START_SECONDS + 60.0
+_LONGEST_SECONDS = 2 * START_SECONDS + 60.0
 
 
 def restart(
@@ -30,10 +30,11 @@ def restart(
     config: ConfigPath = DEFAULT_CONFIG,
     as_json: AsJson = False,
 ) -> None:
-    """Replace the running relay by a new process with the program and settings there are now; no terminal is cut off.
+    """Replace the running relay by a new process with the program and settings there are now; its port stays open.
 
-    The new one has the port before the old one leaves it; terminals move within relay.drain_seconds. Needs PostgreSQL and many_to_many.
-    Where the new one does not start, the old one goes on and the exit code is 1.
+    With PostgreSQL and many_to_many the new one has the port before the old one leaves it, and terminals move within
+    relay.drain_seconds without a gap. Else the old one ends when the new one is prepared, which takes its place; terminals log in
+    again by themselves, a gap of a second or two. Where the new one does not get ready, the old one goes on and the exit code is 1.
     """
     with reporting():
         settings = load(config)
@@ -49,12 +50,8 @@ def restart(
         if as_json:
             write_json(outcome)
         elif done:
-            said = f"新进程 {outcome['pid']} 已接管端口，旧进程 {outcome['asked']} 正在送走终端"
-            say(
-                spoken(
-                    said, f"process {outcome['pid']} has the port; process {outcome['asked']} sees its terminals off"
-                )
-            )
+            new, old = outcome["pid"], outcome["asked"]
+            say(spoken(f"新进程 {new} 已接替 {old}", f"process {new} has the port of process {old}"))
         else:
             advice = spoken("旧进程继续服务；原因见日志", "the old process goes on; the log says why")
             warn(str(outcome.get("why") or advice))

@@ -72,18 +72,20 @@ def _runs(pid: int) -> bool:
 
 
 @asynccontextmanager
-async def _site(tls: TlsFiles, directory: Path, database_url: str) -> AsyncIterator[Site]:
+async def _site(tls: TlsFiles, directory: Path, mode: Mode, database_url: str = "") -> AsyncIterator[Site]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         monitor = probe.getsockname()[1]
     async with SimulatedCounter(CounterConfig()) as counter:
-        settings = {
+        settings: dict[str, object] = {
             "relay__drain_seconds": DRAIN_SECONDS,
-            "ledger__url": database_url,
             "metrics__address": f"127.0.0.1:{monitor}",
         }
-        relay = ReplacedRelay(directory / "relay", Mode.MANY_TO_MANY, counter.address, tls, settings)
-        relay.command("database", "upgrade").check_returncode()
+        if database_url:
+            settings["ledger__url"] = database_url
+        relay = ReplacedRelay(directory / "relay", mode, counter.address, tls, settings)
+        if database_url:
+            relay.command("database", "upgrade").check_returncode()
         register(relay)
         try:
             await relay.start()
@@ -165,7 +167,7 @@ async def test_terminals_trade_on_while_the_relay_is_replaced(tls: TlsFiles, tmp
 
     A next process that does not start, because its settings are wrong, changes nothing.
     """
-    async with _site(tls, tmp_path, postgres_url) as site, AsyncExitStack() as stack:
+    async with _site(tls, tmp_path, Mode.MANY_TO_MANY, postgres_url) as site, AsyncExitStack() as stack:
         relay = site.relay
         assert isinstance(relay, ReplacedRelay)
         traders = [await stack.enter_async_context(Trader(site, investor).at_work()) for investor in INVESTORS[:2]]
@@ -191,6 +193,36 @@ async def test_terminals_trade_on_while_the_relay_is_replaced(tls: TlsFiles, tmp
     assert [trader.said for trader in traders] == [moved, moved]
     assert (failed.returncode, done.returncode) == (1, 0)
     assert [len(relay.said(f"succession_{word}")) for word in ("begun", "failed", "done")] == [2, 1, 1]
+
+
+async def test_the_next_process_takes_its_turn_where_one_alone_can_serve(tls: TlsFiles, tmp_path: Path) -> None:
+    """Many-to-one on SQLite: the operator is logged in by the new process alone, the port is never refused, each order is one order.
+
+    A next process that does not start changes nothing, and the old one does not end for it.
+    """
+    async with _site(tls, tmp_path, Mode.MANY_TO_ONE) as site, AsyncExitStack() as stack:
+        relay = site.relay
+        assert isinstance(relay, ReplacedRelay)
+        trader = await stack.enter_async_context(Trader(site, INVESTORS[0]).at_work())
+        knocking = asyncio.ensure_future(_knock(relay.port, over := asyncio.Event()))
+
+        failed = await _replace_with_wrong_settings(relay)
+        answered, old = trader.sent, relay.pid
+        await eventually("orders are answered as before", lambda: trader.sent > answered + 1)
+        done = await asyncio.to_thread(relay.command, "restart", "--rolling", "--json")
+        relay.successor = json.loads(done.stdout)["pid"]
+        await eventually("the old process is gone", lambda: not _runs(old))
+        known = await trader.finish()
+        over.set()
+
+    assert await knocking > 50
+    assert (failed.returncode, done.returncode) == (1, 0)
+    assert len(known) == trader.sent == site.called("ReqOrderInsert")
+    assert trader.said == [("live", ""), ("reconnecting", "relay_stopping"), ("live", "")]
+    assert [len(relay.said(f"succession_{word}")) for word in ("begun", "failed", "done")] == [2, 1, 1]
+    kinds = [entry.kind for entry in relay.ledger() if entry.kind in {"relay_started", "relay_stopped"}]
+    assert kinds == ["relay_started", "relay_stopped"] * 2
+    assert len({entry.data["relay_number"] for entry in relay.ledger() if entry.kind == "relay_started"}) == 2
 
 
 async def _replace_with_wrong_settings(relay: ReplacedRelay) -> subprocess.CompletedProcess[str]:

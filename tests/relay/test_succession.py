@@ -12,7 +12,7 @@ import pytest
 
 from relay.settings.settings import Settings
 from relay.stop_signals import SUCCEEDS
-from relay.succession import Inheritance, why_no_succession
+from relay.succession import Inheritance, why_in_turn, why_no_succession
 from tests.relay.test_server import settings
 
 
@@ -20,20 +20,21 @@ from tests.relay.test_server import settings
     ("changed", "word"),
     [({}, ""), ({"ledger": {"url": None}}, "SQLite"), ({"relay": {"mode": "many_to_one"}}, "operator")],
 )
-def test_two_generations_need_a_database_and_a_counter_for_both(
+def test_two_generations_at_once_need_a_database_and_a_counter_for_both(
     tmp_path: object, changed: dict[str, dict[str, object]], word: str
 ) -> None:
-    """Otherwise the words name the gap and the command that has it."""
+    """Otherwise one takes the place of the other when that has ended; both is a replacement."""
     values = settings(tmp_path).model_dump(mode="json")  # type: ignore[arg-type]
     values["ledger"]["url"] = "postgresql+psycopg://relay@127.0.0.1/relay"
     for section, changes in changed.items():
         values[section] |= changes
     if changed.get("relay"):
         values["counter"]["operator"] = {"user_id": "op01"}
-    why = why_no_succession(Settings.model_validate(values))
+    there = Settings.model_validate(values)
+    why = why_in_turn(there)
 
     assert (word in why, bool(why)) == (True, bool(word))
-    assert ("systemctl restart" in why) == bool(word)
+    assert why_no_succession(there) == ""
 
 
 async def test_the_next_process_takes_over_when_it_is_told() -> None:
@@ -42,7 +43,7 @@ async def test_the_next_process_takes_over_when_it_is_told() -> None:
     ours.setblocking(False)
     listening = socket.create_server(("127.0.0.1", 0))
     port = listening.getsockname()[1]
-    named = {"channel": theirs.detach(), "listening": {"127.0.0.1:0": listening.detach()}}
+    named = {"channel": theirs.detach(), "listening": {"127.0.0.1:0": listening.detach()}, "in_turn": False}
     environment = {SUCCEEDS: json.dumps(named)}
     inherited = Inheritance.of_environment(environment, (sys.stdout, sys.stderr))
     taking = asyncio.ensure_future(inherited.take_over())
@@ -70,3 +71,40 @@ async def test_a_process_whose_predecessor_is_gone_does_not_serve() -> None:
     await inherited.say_serving()
 
     await Inheritance().take_over()
+
+
+@pytest.mark.parametrize("killed", [False, True])
+async def test_a_process_that_takes_its_turn_waits_for_the_end_of_the_other(tmp_path: object, killed: bool) -> None:
+    """It says that it is ready, waits for the word and then for the end, also of one that is killed; then for its counter."""
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    named = {"channel": theirs.detach(), "listening": {}, "in_turn": True}
+    inherited = Inheritance.of_environment({SUCCEEDS: json.dumps(named)}, (sys.stdout, sys.stderr))
+    waiting = asyncio.ensure_future(inherited.await_turn(settings(tmp_path)))  # type: ignore[arg-type]
+    loop = asyncio.get_running_loop()
+    ready = await loop.sock_recv(ours, 1)
+    await loop.sock_sendall(ours, b"G")
+    early = await asyncio.wait({waiting}, timeout=0.05)
+    if killed:
+        ours.close()
+    else:
+        await loop.sock_sendall(ours, b"O")
+    await waiting
+    answers = iter([False, False, True])
+    await inherited.take_over(lambda: next(answers))
+    await inherited.say_serving()
+
+    assert (ready, early[0], inherited.beside) == (b"R", set(), False)
+    assert next(answers, None) is None
+    ours.close()
+
+
+async def test_a_process_that_takes_its_turn_ends_where_the_other_stays(tmp_path: object) -> None:
+    """Before the word the other one has changed its mind, or was killed and is started again by somebody else."""
+    ours, theirs = socket.socketpair()
+    named = {"channel": theirs.detach(), "listening": {}, "in_turn": True}
+    inherited = Inheritance.of_environment({SUCCEEDS: json.dumps(named)}, (sys.stdout, sys.stderr))
+    ours.close()
+    with pytest.raises(OSError, match=r"ended|Broken pipe"):
+        await inherited.await_turn(settings(tmp_path))  # type: ignore[arg-type]
+    await inherited.say_serving()

@@ -7,7 +7,7 @@ _ctp_relay_place() {
             'status:Show how the running relay is: counter, sessions, ledger, certificate, …|显示正在运行的中继：柜台、会话、台账、证书，以及现在有什么故障'
             'drain:Stop the running relay as SIGTERM does: no new logins, and what is left…|停止正在运行的中继，与 SIGTERM 相同：不再接受登录，relay.drain_seconds 之后结束剩余会话'
             'reload:Let the running relay read its settings and the files they name again, …|让正在运行的中继重新读取设置和其中指定的文件，与 SIGHUP 相同；中继不会因此退出'
-            'restart:Replace the running relay by a new process with the program and setting…|用现在的程序和设置启动新进程，替换正在运行的中继；终端不断开'
+            'restart:Replace the running relay by a new process with the program and setting…|用现在的程序和设置启动新进程，替换正在运行的中继；端口一直开着'
             'doctor:Find out what is wrong with settings, files, certificate, machine, data…|检查设置、文件、证书、本机、数据库和通往柜台的路，找出问题'
             'init:Ask what a new relay must know, and make settings, secret files and a c…|询问新中继必须知道的内容，生成设置文件、秘密文件和试用证书'
             'completion:Print the script that completes commands, options and choices in your s…|补全：输出一个脚本，在您的 shell 里补全命令、选项和可选的值；它不启动任何程序'
