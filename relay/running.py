@@ -47,7 +47,7 @@ async def until_stopped(
                 seconds = handed.leave(seconds)
             systemd.say_stopping(seconds)
             faults.begin(Fault.DRAINING, "asked to stop", sessions=len(sessions))
-            await sessions.drain(seconds, successor=succession.successor)
+            await sessions.drain(seconds, successor=succession.successor or (handed is not None and handed.succeeded))
         finally:
             await tasks.cancel()
 

@@ -40,12 +40,11 @@ import sys
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TextIO
+from typing import Protocol, TextIO
 
 import structlog
 
 from relay.database.database import open_database, require_current
-from relay.edge.edge import Edge
 from relay.edge.handed import HandedConnections
 from relay.settings.file import ledger_url
 from relay.settings.settings import CTP, Settings
@@ -53,7 +52,8 @@ from relay.stop_signals import SUCCEEDS
 from relay.systemd import SystemdNotices
 
 _log = structlog.get_logger(__name__)
-START_SECONDS = 120.0
+_START_SECONDS = 120.0
+_OF_A_WORKER_SECONDS = 15.0
 _TAKE_SECONDS = 30.0
 _END_SECONDS = 120.0
 """what the old process's end in order may take"""
@@ -71,11 +71,8 @@ def why_no_succession(settings: Settings) -> str:
     """Why this process cannot be replaced by its next one, Chinese and English; empty where it can."""
     if os.getpid() == 1:
         return "容器里的第一个进程不能被替换；请换容器 / the first process of a container cannot be replaced: replace the container"
-    if settings.relay.workers > 1:
-        return (
-            "多个工作进程时不支持；请用 systemctl restart，终端要等到新进程启动 / not with several workers; use systemctl"
-            " restart: terminals cannot order until the new processes have started"
-        )
+    if settings.relay.workers > 1 and (why := why_in_turn(settings)):
+        return f"多个工作进程时不支持；请用 systemctl restart：{why}; not with several workers, use systemctl restart"
     return ""
 
 
@@ -88,6 +85,11 @@ def why_in_turn(settings: Settings) -> str:
     if settings.counter.system != CTP:
         return "该柜台由一个进程使用 / this counter is served by one process"
     return ""
+
+
+def start_seconds(settings: Settings) -> float:
+    """What the next process may take until it is ready; several workers come up one after the other."""
+    return _START_SECONDS + _OF_A_WORKER_SECONDS * (settings.relay.workers - 1)
 
 
 def outcome_file(settings: Settings) -> Path:
@@ -140,8 +142,8 @@ class Inheritance:
 
     @property
     def beside(self) -> bool:
-        """Whether another process serves while this one begins."""
-        return self._channel is not None and not self.in_turn
+        """Whether another process may serve while this one begins. A worker's place is guarded by its supervisor's."""
+        return self.handed is not None or (self._channel is not None and not self.in_turn)
 
     async def await_turn(self, settings: Settings) -> None:
         """Where the other process has to end first: say that this one has done what it can, and wait for that end.
@@ -152,7 +154,7 @@ class Inheritance:
             return
         await asyncio.to_thread(_look_at_database, settings)
         await asyncio.get_running_loop().sock_sendall(self._channel, _READY)
-        await _heard(self._channel, _GO, START_SECONDS)
+        await _heard(self._channel, _GO, _START_SECONDS)
         async with asyncio.timeout(_END_SECONDS):
             with contextlib.suppress(ConnectionError):  # killed meanwhile: its end too
                 await asyncio.get_running_loop().sock_recv(self._channel, 1)
@@ -171,7 +173,7 @@ class Inheritance:
                         await asyncio.sleep(_LOOK_SECONDS)
             return
         await asyncio.get_running_loop().sock_sendall(self._channel, _READY)
-        await _heard(self._channel, _GO, START_SECONDS)
+        await _heard(self._channel, _GO, _START_SECONDS)
 
     async def say_serving(self) -> None:
         """This process accepts terminals."""
@@ -196,12 +198,24 @@ class OperatorPorts:
         await self._stack.aclose()
 
 
+class Acceptor(Protocol):
+    """Who listens and accepts: a process's edge, or the reception of several workers."""
+
+    def listening_at(self) -> dict[str, socket.socket]: ...
+
+    def pause(self) -> None: ...
+
+    def go_on(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
 @dataclass(slots=True)
 class Succession:
     """How this process is replaced. `output` is its real standard output and standard error."""
 
     settings: Settings
-    edge: Edge
+    edge: Acceptor
     ports: OperatorPorts
     systemd: SystemdNotices
     output: tuple[TextIO, TextIO]
@@ -279,7 +293,7 @@ class Succession:
         """Let it take the port, when it is fit to; false where this process goes on as before."""
         paused = False
         try:
-            await _heard(channel, _READY, START_SECONDS)
+            await _heard(channel, _READY, start_seconds(self.settings))
             paused = True
             self.edge.pause()
             if not in_turn:

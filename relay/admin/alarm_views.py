@@ -22,10 +22,11 @@ class AlarmViews:
     async def newest(self, by: Person, most: int = 0) -> list[pb.Alarm]:
         """Newest first; 100 where `most` is 0. Raises RoleTooLow."""
         await self._reads.ask(by, "alarms")
-        return [_message(alarm) for alarm in self._recent.newest(most or _USUAL)]
+        return [alarm_message(alarm) for alarm in self._recent.newest(most or _USUAL)]
 
 
-def _message(alarm: RecentAlarm) -> pb.Alarm:
+def alarm_message(alarm: RecentAlarm) -> pb.Alarm:
+    """An alarm as it is answered."""
     item = alarm.item
     return pb.Alarm(
         name=item.name,

@@ -19,10 +19,11 @@ from relay.database.berth import berths
 from relay.doctor.processes import lock_holder
 from relay.settings.file import load
 from relay.settings.settings import Settings
-from relay.succession import START_SECONDS, outcome_file, why_no_succession
+from relay.succession import outcome_file, start_seconds, why_no_succession
 
 _LOOK_SECONDS = 0.1
-_LONGEST_SECONDS = 2 * START_SECONDS + 60.0
+_END_SECONDS = 180.0
+"""what the old process's end, and the new one's beginning, may take"""
 
 
 def restart(
@@ -71,7 +72,7 @@ def _replace(settings: Settings) -> dict[str, Any]:
     file = outcome_file(settings)
     file.unlink(missing_ok=True)
     os.kill(running[0], signal.SIGUSR2)
-    return _outcome(file, time.monotonic() + _LONGEST_SECONDS)
+    return _outcome(file, time.monotonic() + start_seconds(settings) + _END_SECONDS)
 
 
 def _outcome(file: Path, deadline: float) -> dict[str, Any]:

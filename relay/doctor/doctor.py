@@ -25,6 +25,7 @@ CHECKS: tuple[Check, ...] = (
     stores.check_state,
     machine.check_ports,
     machine.check_descriptors,
+    machine.check_workers,
     machine.check_disk,
     machine.check_locale,
     machine.check_zone,

@@ -88,6 +88,15 @@ def check_descriptors(case: Case) -> Iterator[Finding]:
         yield rows.DESCRIPTORS_ENOUGH(limit=limit, needed=needed)
 
 
+def check_workers(case: Case) -> Iterator[Finding]:
+    """What each of several workers counts for itself, so that the relay as a whole allows more."""
+    settings, workers = case.settings, case.settings.relay.workers
+    if workers > 1:
+        sessions = workers * settings.sessions.max_per_investor
+        refusals = workers * settings.ledger.stranger_refusals_per_minute
+        yield rows.WORKERS_COUNT_EACH(workers=workers, sessions=sessions, refusals=refusals)
+
+
 def check_locale(_: Case) -> Iterator[Finding]:
     """The locale without which the vendor's library ends the process (CTP fact 9)."""
     if locale.available():

@@ -2,7 +2,8 @@
 
 The supervisor alone listens, and gives each connection to one of its workers as an open descriptor, before a byte of it is
 read. From there on it is as if it had been accepted here. A packet to the worker has a letter: `CONNECTION` and the key of the
-address that was listened at, with one descriptor; or `TOLD` and what another worker said. A packet from the worker has one as
+address that was listened at, with one descriptor; `TOLD` and what another worker said; or `SUCCEEDED`, before the end that follows, where other workers serve
+already. A packet from the worker has one as
 well: `ROOM` and a `Room`; or `TOLD` and what all others are to hear. What finds the socket full is lost: nothing waits for it.
 
 The end of the socket is the supervisor's end. A thread waits for that, and not the loop alone: a worker whose loop does
@@ -27,7 +28,7 @@ from pathlib import Path
 from typing import Final
 
 LONGEST_PACKET: Final = 4096
-CONNECTION, ROOM, TOLD = b"C", b"R", b"T"
+CONNECTION, ROOM, TOLD, SUCCEEDED = b"C", b"R", b"T", b"S"
 _LOOK_SECONDS = 0.1
 _AT_A_TIME = 16
 _FAREWELL_SECONDS = 60.0
@@ -65,9 +66,11 @@ class HandedConnections:
     ) -> None:
         """`ports` are those that the supervisor listens at, by the key of the setting; `supervisor` is its process.
 
-        This is worker `number`; `of` are the sockets at which each of them takes streams of its sessions from the others.
+        `number` begins this worker's tokens; `of` are the sockets at which each takes streams of its sessions from the others.
         """
         self.ports = ports
+        self.succeeded = False
+        """whether other workers serve at these ports already"""
         self.number = number
         self.of = of or {}
         self.supervisor = supervisor
@@ -138,6 +141,8 @@ class HandedConnections:
                 return
             if packet[:1] == TOLD:
                 self.hear(packet[1:])
+            elif packet[:1] == SUCCEEDED:
+                self.succeeded = True
             self._taken += len(descriptors)
             for descriptor in descriptors:
                 self._take(socket.socket(fileno=descriptor), packet[1:].decode())

@@ -290,6 +290,15 @@ class Fault(Enum):
         gravity=Gravity.WARNING,
         stops=Stops.NOTHING,
     )
+    WORKER_DOWN = FaultRow(
+        title=("有工作进程意外结束", "a worker has ended unasked"),
+        remedy=(
+            "无需操作：中继会重启它，它的终端自动重新登录；看日志 worker_ended 的原因，SIGKILL 多为内存不足，反复出现请报告",
+            "nothing: it is started again, its terminals log in again; read why in worker_ended (SIGKILL: memory), report one that recurs",
+        ),
+        gravity=Gravity.WARNING,
+        stops=Stops.NOTHING,
+    )
     ALARMS_NOT_DELIVERED = FaultRow(
         title=("告警发不出去", "alarms cannot be delivered"),
         remedy=(

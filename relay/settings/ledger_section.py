@@ -26,7 +26,7 @@ class LedgerSettings(Section):
     stranger_refusals_per_minute: Count = Field(
         default=1,
         description="refusals of terminals that have not proved their auth code which get an entry of their own, for each"
-        " address (of IPv6, its /64); all further ones of the minute are counted in one entry",
+        " address (of IPv6, its /64); all further ones of the minute are counted in one entry; each of several relay.workers counts its own",
     )
     proved_refusals_per_minute: Count = Field(
         default=60,

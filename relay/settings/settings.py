@@ -239,7 +239,9 @@ class SessionSettings(Section):
         description="most terminal sessions of one process; default: 50 in many_to_many, where each needs an instance of"
         " the vendor's library, 1000 in many_to_one",
     )
-    max_per_investor: Count = Field(default=4, description="most sessions one investor may have")
+    max_per_investor: Count = Field(
+        default=4, description="most sessions one investor may have; each of several relay.workers counts its own"
+    )
     journal_events: Count = Field(default=10000, description="events kept for each session to resume from")
     journal_bytes: Count = Field(default=8 * 1024 * 1024, description="bytes kept for each session to resume from")
 

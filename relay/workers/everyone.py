@@ -25,6 +25,7 @@ from relay.database.times import COUNTER_ZONE
 from relay.rpc.admin_service import RefusedByWorker
 from relay.rpc.control import PERSON_KEY
 from relay.settings.settings import Settings
+from relay.workers.crashes import WorkerCrashes
 from relay.workers.together import alarms_together, locks_together, reload_together, status_together
 from relay.workers.worker_process import WorkerProcess, WorkerState
 from relay.workers.worker_settings import is_workers_own, worker_socket
@@ -48,12 +49,14 @@ class Everyone:
         workers: Mapping[int, WorkerProcess],
         stop: Callable[[], object],
         reload: Callable[[], Awaitable[object]],
+        crashes: WorkerCrashes,
     ) -> None:
         """`stop` does what SIGTERM does, `reload` reads the supervisor's own settings again."""
         self._settings = settings
         self._workers = workers
         self._stop = stop
         self._reload = reload
+        self._crashes = crashes
         self._started_at = dt.datetime.now(COUNTER_ZONE)
         self._channels: dict[int, grpc.aio.Channel] = {}
         self.pause: tuple[Person, pb.PauseLoginsRequest] | None = None
@@ -89,6 +92,7 @@ class Everyone:
         together.relay = self._settings().relay.name
         together.at = _iso(dt.datetime.now(COUNTER_ZONE))
         self._add_process(together, found.values())
+        together.faults.extend(self._crashes.standing())
         together.workers.extend(self._state(worker, found.get(number)) for number, worker in self._workers.items())
         return together
 
@@ -150,7 +154,7 @@ class Everyone:
         for number, answer in found.items():
             for alarm in answer.alarms:
                 alarm.facts["worker"] = str(number)
-        return alarms_together(found.values(), request.most or _USUAL_ALARMS)
+        return alarms_together([*found.values(), self._crashes.recent()], request.most or _USUAL_ALARMS)
 
     # Actions -------------------------------------------------------------------------------------------------
 
@@ -251,7 +255,7 @@ class Everyone:
     ) -> Any:
         channel = self._channels.get(number)
         if channel is None:
-            door = RelayDoor(worker_socket(self._settings(), number))
+            door = RelayDoor(worker_socket(self._settings(), self._workers[number].place))
             channel = self._channels[number] = grpc.aio.insecure_channel(door.target, (*door.options, *_SOON))
         stub: Any = admin_pb2_grpc.AdminServiceStub(channel)  # type: ignore[no-untyped-call]  # generated
         metadata = ((PERSON_KEY, by.packed()),)

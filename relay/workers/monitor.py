@@ -17,6 +17,8 @@ from prometheus_client import CollectorRegistry, PlatformCollector, ProcessColle
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.parser import text_string_to_metric_families
 
+from relay.faults.faults import Faults
+from relay.faults.table import Fault
 from relay.metrics.endpoint import MetricsServer
 from relay.metrics.rows import PREFIX, ROWS
 from relay.settings.settings import Settings
@@ -32,12 +34,17 @@ class WorkersMonitor:
     """Asked on the threads of the HTTP server; reads plain values of the workers'."""
 
     def __init__(
-        self, settings: Settings, workers: Mapping[int, WorkerProcess], why_not_healthy: Callable[[], str]
+        self,
+        settings: Settings,
+        workers: Mapping[int, WorkerProcess],
+        why_not_healthy: Callable[[], str],
+        faults: Faults,
     ) -> None:
-        """`why_not_healthy` is the supervisor's own, empty where it goes on."""
+        """`why_not_healthy` and `faults` are the supervisor's own; the former is empty where it goes on."""
         self._settings = settings
         self._workers = workers
         self._why_not_healthy = why_not_healthy
+        self._faults = faults
         self._own = CollectorRegistry()
         ProcessCollector(registry=self._own)
         PlatformCollector(registry=self._own)
@@ -49,7 +56,7 @@ class WorkersMonitor:
     def families(self) -> Iterable[Metric]:
         """Of all that answer."""
         texts = {number: answer[1] for number, answer in self._read("/metrics").items()}
-        return [*labelled(texts, self._own.collect()), *self._of_the_workers()]
+        return [*labelled(texts, [*self._own.collect(), *self._own_faults()]), *self._of_the_workers()]
 
     def why_not_healthy(self) -> str:
         """Empty where terminals can be sent here."""
@@ -72,6 +79,16 @@ class WorkersMonitor:
         reason = {} if ready or not own else {"reason": own}
         return {**first, "ready": ready, **reason, "relay": self._settings.relay.name, "workers": each}
 
+    def _own_faults(self) -> Iterator[Metric]:
+        """Of the workers as such; whatever else there can be, one of them has."""
+        fault, labels = Fault.WORKER_DOWN, ["fault"]
+        stands = GaugeMetricFamily(f"{PREFIX}fault", ROWS["fault"].meaning, labels=labels)
+        stands.add_metric([fault.word], float(self._faults.stands(fault)))
+        begun = CounterMetricFamily(f"{PREFIX}faults_begun", ROWS["faults_begun"].meaning, labels=labels)
+        begun.add_metric([fault.word], self._faults.begun(fault))
+        yield stands
+        yield begun
+
     def _of_the_workers(self) -> Iterator[Metric]:
         states = GaugeMetricFamily(f"{PREFIX}workers", ROWS["workers"].meaning, labels=ROWS["workers"].labels)
         for state in WorkerState:
@@ -88,7 +105,7 @@ class WorkersMonitor:
         for number, worker in self._workers.items():
             if worker.state in {WorkerState.SERVING, WorkerState.STOPPING}:
                 try:
-                    found[number] = _asked(worker_monitor(self._settings, number), path)
+                    found[number] = _asked(worker_monitor(self._settings, worker.place), path)
                 except (OSError, http.client.HTTPException):
                     continue  # it has just ended, or does not go on
         return found

@@ -43,15 +43,22 @@ class Reception:
         """connections since the start"""
         self._workers: Mapping[int, WorkerProcess] = {}
         self._listening: dict[str, socket.socket] = {}
+        self._addresses: dict[str, str] = {}
+        """both by the key of the setting"""
         self._pause: asyncio.TimerHandle | None = None
         self._open = False
 
-    def listen(self, settings: Settings) -> dict[str, int]:
-        """Take the addresses; returns the ports by the key of the setting. Raises OSError where one cannot be used."""
+    def listen(self, settings: Settings, inherited: Mapping[str, socket.socket]) -> dict[str, int]:
+        """Take the addresses; returns the ports by the key of the setting. Raises OSError where one cannot be used.
+
+        `inherited` are listening sockets of the process that this one replaces, by address.
+        """
         raise_limit()
-        for key, address in listened_at(settings).items():
+        self._addresses = listened_at(settings)
+        for key, address in self._addresses.items():
             try:
-                self._listening[key] = _listening_at(address)
+                self._listening[key] = inherited.get(address) or _listening_at(address)
+                self._listening[key].setblocking(False)
             except OSError as error:
                 raise OSError(f"{key} {address} cannot be used: is another program there? ({error})") from None
         return {key: int(listening.getsockname()[1]) for key, listening in self._listening.items()}
@@ -61,13 +68,28 @@ class Reception:
         self._workers, self._open = workers, True
         self._accept_again()
 
-    def close(self) -> None:
-        """Take no more connections, and give the addresses back. Idempotent."""
+    def listening_at(self) -> dict[str, socket.socket]:
+        """The listening sockets, by address: for a process that takes them over."""
+        return {self._addresses[key]: listening for key, listening in self._listening.items()}
+
+    def pause(self) -> None:
+        """Accept nothing for now; who comes waits in the kernel's queue."""
         self._open = False
         if self._pause is not None:
             self._pause.cancel()
+            self._pause = None
         for listening in self._listening.values():
             asyncio.get_running_loop().remove_reader(listening)
+
+    def go_on(self) -> None:
+        """Accept again."""
+        self._open = True
+        self._accept_again()
+
+    def close(self) -> None:
+        """Take no more connections, and give the addresses back. Idempotent."""
+        self.pause()
+        for listening in self._listening.values():
             listening.close()
         self._listening.clear()
 
@@ -121,11 +143,9 @@ def _listening_at(address: str) -> socket.socket:
     host, port = split_address(address)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     found = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM)
-    listening = socket.create_server(
+    return socket.create_server(
         found[0][4][:2],
         family=family,
         backlog=_BACKLOG,
         dualstack_ipv6=host == "::",
     )
-    listening.setblocking(False)
-    return listening

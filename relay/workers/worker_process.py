@@ -20,10 +20,11 @@ from typing import Final
 
 import structlog
 
-from relay.edge.handed import CONNECTION, LONGEST_PACKET, ROOM, TOLD, Room
+from relay.edge.handed import CONNECTION, LONGEST_PACKET, ROOM, SUCCEEDED, TOLD, Room
 from relay.workers.choice import Seat
 from relay.workers.notices import WorkerNotices
 from relay.workers.pauses import RestartPauses
+from relay.workers.worker_settings import WorkerPlace
 
 _log = structlog.get_logger(__name__)
 _SILENT_SECONDS: Final = 30.0
@@ -50,18 +51,19 @@ class WorkerState(StrEnum):
 class WorkerProcess:
     """For the loop."""
 
+    why = ""
+    """how it ended the last time, where that was not asked for"""
+    status = ""
+    """what it said last, in words"""
     _silence = ""
     """why it was ended by its supervisor"""
 
-    def __init__(self, number: int, config: Path, ports: Mapping[str, int]) -> None:
+    def __init__(self, place: WorkerPlace, config: Path, ports: Mapping[str, int]) -> None:
         """`ports` are those that are listened at, by the key of the setting."""
-        self.number = number
+        self.place = place
+        self.number = place.number
         self.state = WorkerState.ENDED
         self.pid = self.starts = 0
-        self.why = ""
-        """how it ended the last time, where that was not asked for"""
-        self.status = ""
-        """what it said last, in words"""
         self.seat: Seat | None = None
         """None while it takes no connections"""
         self.served = asyncio.Event()
@@ -70,6 +72,8 @@ class WorkerProcess:
         """called when it says that it serves; `open` follows"""
         self.on_told: Callable[[WorkerProcess, bytes], object] = lambda _, __: None
         """called with what the other workers are to hear"""
+        self.on_crash: Callable[[WorkerProcess], object] = lambda _: None
+        """called when it has ended unasked"""
         self._config = config
         self._ports = ports
         self._pauses = RestartPauses()
@@ -96,6 +100,7 @@ class WorkerProcess:
             if not again:
                 break
             self.state = WorkerState.RESTING
+            self.on_crash(self)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await self._stopping.wait()
@@ -116,6 +121,10 @@ class WorkerProcess:
         _log.error("worker_killed", number=self.number, pid=self.pid, why="it did not end in time")
         self._signal(signal.SIGKILL)
         await process.wait()
+
+    def say_succeeded(self) -> None:
+        """Other workers serve at its ports already: its terminals can move there."""
+        self._send(SUCCEEDED)
 
     def hurry(self) -> None:
         """Ask once more: a second signal ends it at once."""
@@ -139,9 +148,12 @@ class WorkerProcess:
 
     def tell(self, what: bytes) -> None:
         """Let it hear what another one said."""
+        self._send(TOLD + what)
+
+    def _send(self, packet: bytes) -> None:
         if self._connection is not None:
             with contextlib.suppress(OSError):  # gone, or it does not go on
-                self._connection.send(TOLD + what)
+                self._connection.send(packet)
 
     async def _run(self) -> int:
         """From its start to its end; how it ended."""
@@ -177,7 +189,7 @@ class WorkerProcess:
             "-m",
             "relay.workers.worker",
             str(self._config),
-            str(self.number),
+            str(self.place.token),
             str(theirs.fileno()),
             *ports,
             stdin=asyncio.subprocess.DEVNULL,

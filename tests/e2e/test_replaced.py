@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import re
-import signal
 import socket
 import subprocess
 from collections.abc import AsyncIterator
@@ -25,7 +23,8 @@ from terminal_client import Credentials, RelayTerminal, Tls
 from terminal_client.errors import CallFailed, NotConnected
 from terminal_client.secret import Secret
 from terminal_client.session import Deadlines
-from tests.e2e.relay_process import RelayProcess, TlsFiles
+from tests.e2e.relay_process import TlsFiles
+from tests.e2e.replaced_relay import ReplacedRelay, runs
 from tests.e2e.secrecy import leaks
 from tests.e2e.site import (
     AUTH_CODE,
@@ -44,31 +43,6 @@ from tests.e2e.site import (
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 DRAIN_SECONDS = 5.0
 QUICK = Deadlines(first_retry_seconds=0.02, longest_retry_seconds=0.2)
-
-
-class ReplacedRelay(RelayProcess):
-    """One whose process may be another one than was started here."""
-
-    successor = 0
-
-    def said(self, event: str) -> list[dict[str, object]]:
-        lines = [line for line in self.output.splitlines() if f'"{event}"' in line]
-        return [json.loads(line) for line in lines]
-
-    async def stop(self) -> int:
-        """Every generation that is left."""
-        pid, self.successor = self.successor, 0
-        if pid and _runs(pid):
-            os.kill(pid, signal.SIGTERM)
-            await eventually("the last generation has ended", lambda: not _runs(pid))
-        return await super().stop()
-
-
-def _runs(pid: int) -> bool:
-    try:
-        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text(encoding="ascii")
-    except FileNotFoundError:
-        return False
 
 
 @asynccontextmanager
@@ -181,7 +155,7 @@ async def test_terminals_trade_on_while_the_relay_is_replaced(tls: TlsFiles, tmp
         relay.successor = json.loads(done.stdout)["pid"]
         notice = await old_kind.receive_until("leave_notice")
         goodbye = await old_kind.receive_until("goodbye")
-        await eventually("the old process is gone", lambda: not _runs(old))
+        await eventually("the old process is gone", lambda: not runs(old))
         known = [len(await trader.finish()) for trader in traders]
         over.set()
 
@@ -211,7 +185,7 @@ async def test_the_next_process_takes_its_turn_where_one_alone_can_serve(tls: Tl
         await eventually("orders are answered as before", lambda: trader.sent > answered + 1)
         done = await asyncio.to_thread(relay.command, "restart", "--rolling", "--json")
         relay.successor = json.loads(done.stdout)["pid"]
-        await eventually("the old process is gone", lambda: not _runs(old))
+        await eventually("the old process is gone", lambda: not runs(old))
         known = await trader.finish()
         over.set()
 

@@ -28,7 +28,8 @@ from terminal_client.secret import Secret
 from terminal_client.session import Deadlines
 from terminal_client.subscriptions import Subscription
 from tests.e2e.broken_network import way_to
-from tests.e2e.relay_process import RelayProcess, TlsFiles
+from tests.e2e.relay_process import TlsFiles
+from tests.e2e.replaced_relay import ReplacedRelay, runs
 from tests.e2e.secrecy import leaks
 from tests.e2e.site import (
     AUTH_CODE,
@@ -148,7 +149,7 @@ async def site(
     }
     async with SimulatedCounter(CounterConfig()) as counter:
         settings["market_data__fronts"] = [counter.address]
-        relay = RelayProcess(tmp_path_factory.mktemp("w") / "r", Mode.MANY_TO_MANY, counter.address, tls, settings)
+        relay = ReplacedRelay(tmp_path_factory.mktemp("w") / "r", Mode.MANY_TO_MANY, counter.address, tls, settings)
         (relay.directory / "ports.json").write_text(json.dumps({"metrics": monitor}))
         relay.command("database", "upgrade").check_returncode()
         register(relay)
@@ -202,20 +203,6 @@ async def test_the_supervisor_has_nothing_of_the_vendors(site: WorkersSite) -> N
     loaded = [_has_loaded("/openctp_", process) for process in (site.relay.pid, *_pids(site))]
 
     assert loaded == [False, True, True]
-
-
-async def test_one_that_is_asked_to_be_replaced_says_no_and_goes_on(site: WorkersSite) -> None:
-    """Who asks need not know of the workers: they may stand on the command line alone."""
-    said = site.relay.state_dir / "succession.json"
-    os.kill(site.relay.pid, signal.SIGUSR2)
-    async with asyncio.timeout(30):
-        while not said.exists():  # noqa: ASYNC110 - a file has no event
-            await asyncio.sleep(0.05)
-
-    outcome = json.loads(said.read_text())
-    assert (outcome["state"], outcome["asked"]) == ("refused", site.relay.pid)
-    assert "not with several workers" in outcome["why"]
-    assert len(site.workers()) == WORKERS
 
 
 def _has_loaded(what: str, process: int) -> bool:
@@ -336,6 +323,38 @@ async def test_nothing_is_left_of_a_killed_supervisor(site: WorkersSite) -> None
 
     assert len(everyone) == 1 + WORKERS
     assert (in_order, left) == (WORKERS, [])
+
+
+async def test_the_next_generation_takes_the_port_while_terminals_trade(site: WorkersSite) -> None:
+    """One worker after the other comes up, then the supervisor has the port; terminals move there, and the old generation ends."""
+    relay = site.relay
+    assert isinstance(relay, ReplacedRelay)
+    before, first = site.workers(), relay.pid
+    async with site.comes_back(INVESTORS[0]) as terminal:
+        await log_in(terminal, INVESTORS[0])
+        statuses = terminal.statuses()
+        done = await asyncio.to_thread(relay.command, "restart", "--rolling", "--json")
+        relay.successor = json.loads(done.stdout)["pid"]
+        moved = [status.state async for status in _until_live(statuses)]
+        await trade(terminal)
+        await eventually("the old generation is gone", lambda: not runs(first))
+        after, sessions = site.workers(), site.ask("ListSessions", pb.ListSessionsRequest()).sessions
+
+    assert (done.returncode, moved) == (0, ["leaving", "live"])
+    assert {one.pid for one in before.values()} & {one.pid for one in after.values()} == set()
+    assert alive({one.pid for one in before.values()}) == set()
+    assert [one.starts for one in after.values()] == [1] * WORKERS
+    assert [session.investor_id for session in sessions] == [INVESTORS[0]]
+    assert len(site.flow_folders()) == WORKERS
+
+
+async def _until_live(statuses: Subscription[Status]) -> AsyncIterator[Status]:
+    async with asyncio.timeout(90):
+        async for status in statuses:
+            if status.of == "relay":
+                yield status
+                if status.state == "live":
+                    return
 
 
 def _count(site: WorkersSite, kind: str) -> int:

@@ -55,6 +55,14 @@ DESCRIPTORS_TOO_FEW = FindingRow(
     ),
     ("设 LimitNOFILE=65536 (systemd) 或 ulimit -n 65536", "set LimitNOFILE=65536 (systemd) or ulimit -n 65536"),
 )
+WORKERS_COUNT_EACH = FindingRow(
+    "workers_count_each",
+    _OK,
+    (
+        "{workers} 个工作进程各自计数：每个投资者合计最多 {sessions} 个会话，每个地址每分钟合计最多 {refusals} 条未证明终端的拒绝记录",
+        "each of {workers} workers counts its own: {sessions} sessions of an investor, {refusals} of a stranger's refusals a minute",
+    ),
+)
 LOCALE_THERE = FindingRow("locale_there", _OK, ("区域设置 {name} 可用", "locale {name} is there"))
 LOCALE_TO_BE_BUILT = FindingRow(
     "locale_to_be_built",

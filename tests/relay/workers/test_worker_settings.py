@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from relay.doctor import machine
+from relay.doctor.case import Case
 from relay.settings import file as settings_file
 from relay.settings.settings import Settings
-from relay.workers.worker_settings import SHARED_COUNTS, SHARED_RATES, is_workers_own, worker_settings
+from relay.workers.worker_settings import SHARED_COUNTS, SHARED_RATES, WorkerPlace, is_workers_own, worker_settings
 
 URL = "postgresql+psycopg://relay@127.0.0.1/relay"
 TEXT = """
@@ -40,7 +42,7 @@ def settings(tmp_path: Path, workers: int = 4, mode: str = "many_to_many", url: 
 def test_two_workers_share_no_place(tmp_path: Path) -> None:
     """But the key of the auth codes, the key that signs, and the root of the flow files, which is swept for all."""
     of = settings(tmp_path)
-    first, second = (worker_settings(of, number) for number in (1, 2))
+    first, second = (worker_settings(of, WorkerPlace(number)) for number in (1, 2))
 
     for place in (settings_file.control_socket, lambda one: one.relay.state_dir, lambda one: one.relay.name):
         assert len({str(place(one)) for one in (of, first, second)}) == 3
@@ -51,7 +53,7 @@ def test_two_workers_share_no_place(tmp_path: Path) -> None:
 
 def test_no_relay_can_be_named_as_a_worker(tmp_path: Path) -> None:
     """Its chain is its own: two relays on one database may be called relay and relay-1."""
-    name = worker_settings(settings(tmp_path), 1).relay.name
+    name = worker_settings(settings(tmp_path), WorkerPlace(1)).relay.name
 
     with pytest.raises(ValueError, match="pattern"):
         Settings.model_validate({"relay": {"name": name}, "counter": {}})
@@ -60,7 +62,7 @@ def test_no_relay_can_be_named_as_a_worker(tmp_path: Path) -> None:
 def test_what_the_machine_may_do_is_divided(tmp_path: Path) -> None:
     """All workers together do what one process may."""
     of = settings(tmp_path)
-    workers = [worker_settings(of, number) for number in range(1, 5)]
+    workers = [worker_settings(of, WorkerPlace(number)) for number in range(1, 5)]
 
     for section, names in (*SHARED_COUNTS.items(), *SHARED_RATES.items()):
         for name in names:
@@ -88,3 +90,14 @@ def test_several_need_a_database_for_several(tmp_path: Path) -> None:
     with pytest.raises(settings_file.SettingsInvalid, match=r"relay\.workers: must be 1 in many_to_one"):
         settings(tmp_path, mode="many_to_one")
     assert settings(tmp_path, workers=1, mode="many_to_one", url="sqlite:////tmp/none.sqlite3").relay.workers == 1
+
+
+def test_what_each_worker_counts_for_itself_is_said(tmp_path: Path) -> None:
+    """The doctor names what the relay as a whole allows; of one process there is nothing to say."""
+    several, one = (
+        list(machine.check_workers(Case(settings(tmp_path, workers), starting=True, running=None)))
+        for workers in (3, 1)
+    )
+
+    assert [finding.facts for finding in several] == [{"workers": 3, "sessions": 12, "refusals": 3}]
+    assert one == []
