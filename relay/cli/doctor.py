@@ -69,9 +69,9 @@ def doctor(
         raise typer.Exit(ExitCode.REFUSED)
 
 
-def look_before_serving(settings: Settings) -> Callable[[], None]:
+def look_before_serving(settings: Settings, *, replaces: bool) -> Callable[[], None]:
     """Leave, with every grave finding on standard error, where the relay could not serve; else what logs the others."""
-    findings = examine(settings, starting=True)
+    findings = examine(settings, starting=True, replaces=replaces)
     refusing = [finding for finding in findings if finding.refuses]
     if refusing:
         for finding in refusing:

@@ -37,16 +37,11 @@ def serve(
         os.environ[_WORKERS] = str(workers)  # as if it stood in the settings, for the workers too
     with reporting_stores():
         settings = load(config)
-        # What the doctor finds taken, the process has that this one replaces.
-        note = look_before_serving(settings) if SUCCEEDS not in os.environ else _nothing_to_note
+        note = look_before_serving(settings, replaces=SUCCEEDS in os.environ)
         if settings.relay.workers > 1:
             _part("relay.workers.supervisor").run(settings, config, lambda: load(config), note)
         else:
             _part("relay.server").run(settings, lambda: load(config), note)
-
-
-def _nothing_to_note() -> None:
-    """The process that is replaced has looked."""
 
 
 def _part(name: str) -> Any:

@@ -16,6 +16,8 @@ class Case:
     """whether this process is about to serve with them"""
     running: int | None
     """the process that has the state directory"""
+    replaces: bool = False
+    """whether this process is to take the place of that one"""
 
 
 Check = Callable[[Case], Iterator[Finding]]

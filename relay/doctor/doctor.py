@@ -51,9 +51,12 @@ def examine_file(config: Path) -> list[Finding]:
     return [rows.SETTINGS_RIGHT(file=config), *examine(settings, starting=False)]
 
 
-def examine(settings: Settings, *, starting: bool) -> list[Finding]:
-    """Every check; `starting` leaves out what the relay finds out by itself in the next moment. Blocks for some seconds."""
-    case = Case(settings, starting, _running(settings))
+def examine(settings: Settings, *, starting: bool, replaces: bool = False) -> list[Finding]:
+    """Every check; `starting` leaves out what the relay finds out by itself in the next moment. Blocks for some seconds.
+
+    `replaces`: by a process that is to take the place of the one that runs.
+    """
+    case = Case(settings, starting, _running(settings), replaces)
     return [finding for check in CHECKS for finding in _found(check, case)]
 
 

@@ -29,7 +29,7 @@ def check_state(case: Case) -> Iterator[Finding]:
     """That the state directory can be written, and has no other process."""
     path = case.settings.relay.state_dir.absolute()
     if case.running is not None:
-        if case.starting:
+        if case.starting and not case.replaces:
             yield rows.STATE_IN_USE(path=path, pid=described(case.running))
         else:
             yield rows.STATE_RUNNING(pid=described(case.running))

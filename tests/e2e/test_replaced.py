@@ -72,8 +72,9 @@ async def _site(tls: TlsFiles, directory: Path, mode: Mode, database_url: str = 
 class Trader:
     """A terminal that orders without a pause, each order under a key of its own until it is answered."""
 
-    def __init__(self, site: Site, investor_id: str) -> None:
+    def __init__(self, site: Site, investor_id: str, pause: float = 0.0) -> None:
         self.investor_id = investor_id
+        self._pause = pause
         self.sent = 0
         self.said: list[tuple[str, str]] = []
         self._enough = asyncio.Event()
@@ -115,6 +116,7 @@ class Trader:
             try:
                 await self.terminal.request("order_insert", buy(), client_order_key=f"K{self.sent}")
                 self.sent += 1
+                await asyncio.sleep(self._pause)
             except (CallFailed, NotConnected):
                 await asyncio.sleep(0.02)
 
@@ -131,7 +133,7 @@ async def _knock(port: int, over: asyncio.Event) -> int:
         _, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.close()
         knocks += 1
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0.03)
     return knocks
 
 
@@ -177,7 +179,7 @@ async def test_the_next_process_takes_its_turn_where_one_alone_can_serve(tls: Tl
     async with _site(tls, tmp_path, Mode.MANY_TO_ONE) as site, AsyncExitStack() as stack:
         relay = site.relay
         assert isinstance(relay, ReplacedRelay)
-        trader = await stack.enter_async_context(Trader(site, INVESTORS[0]).at_work())
+        trader = await stack.enter_async_context(Trader(site, INVESTORS[0], pause=0.1).at_work())
         knocking = asyncio.ensure_future(_knock(relay.port, over := asyncio.Event()))
 
         failed = await _replace_with_wrong_settings(relay)
