@@ -84,9 +84,8 @@ def run(
 ) -> None:
     """Serve until SIGINT or SIGTERM; a second signal ends without draining. SIGHUP asks `load` for the settings anew.
 
-    `note` writes what was found before into the log. A worker has `handed`, from its supervisor, and `always` in each line
-    of its log. Raises what `settings.file`, `secret_files` and `database` raise, and
-    SystemExit with a line in the log where the machine is not fit: port taken, locale or binding missing, no side process.
+    `note` writes what was found before into the log. A worker has `handed`, from its supervisor, and `always` in each line of its
+    log. Raises what `settings.file`, `secret_files` and `database` raise, and SystemExit where the machine is not fit.
     """
     make_private(core_dumps=settings.relay.core_dumps)
     secrets = settings_file.secrets_of(settings)
@@ -255,10 +254,7 @@ async def _open_market_data(
 async def _take_place(
     settings: Settings, inherited: Inheritance, stack: contextlib.AsyncExitStack
 ) -> tuple[Engine, tuple[int, ...], TakenBerth]:
-    """The ledger's database, the numbers of all processes that had this berth, this one's last, and the berth.
-
-    Raises AlreadyRunning where another process is at work, unless this one is to have its place after it.
-    """
+    """The ledger's database, the numbers of all that had this berth, this one's last, and the berth. Raises AlreadyRunning."""
     await inherited.await_turn(settings)
     berth = take_berth(settings.relay.state_dir, succeeds=inherited.beside, stack=stack)
     engine = open_database(settings_file.ledger_url(settings))

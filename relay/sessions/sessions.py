@@ -255,8 +255,7 @@ class Sessions:
         """
         self.draining = True
         now = asyncio.get_running_loop().time()
-        if seconds > 0:
-            self._ask_to_leave(now, seconds, successor=successor)
+        self._ask_to_leave(now, seconds, successor=successor)
         entering = [entering.over for entering in self._entering.values()]
         for login in self._entering.values():
             login.until.reschedule(now)
@@ -271,7 +270,7 @@ class Sessions:
 
     def _ask_to_leave(self, now: float, seconds: float, *, successor: bool) -> None:
         reason = leave_words(dt.datetime.now(COUNTER_ZONE) + dt.timedelta(seconds=seconds), successor=successor)
-        there = list(self)
+        there = list(self) if seconds > 0 else []
         busy = [one.queues.calls > 0 for one in there]
         for session, after in zip(there, moments(busy, seconds, successor=successor), strict=True):
             session.ask_to_leave(Leaving(now + after, now + seconds, successor, reason))
