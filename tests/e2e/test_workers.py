@@ -141,6 +141,7 @@ async def site(
     own, monitor = _free_ports(2)
     settings = {
         "relay__workers": WORKERS,
+        "relay__drain_seconds": 30.0,  # so long a terminal that moves may take on a busy machine; without one it is over at once
         "sessions__max_per_process": OF_A_WORKER,
         "listen__address": f"127.0.0.1:{own}",
         "metrics__address": f"127.0.0.1:{monitor}",
