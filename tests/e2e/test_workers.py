@@ -309,7 +309,6 @@ async def test_nothing_is_left_of_a_killed_supervisor(site: WorkersSite) -> None
     """Its workers end in order and by themselves, the port is free, and the relay starts again."""
     async with site.comes_back(INVESTORS[0]) as terminal:
         await log_in(terminal, INVESTORS[0])
-        statuses = terminal.statuses()
         everyone = {site.relay.pid, *children_of(site.relay.pid)}
         port = site.relay.port
         stopped = _count(site, "relay_stopped")
