@@ -20,9 +20,9 @@ Later = Iterator[Item | None]
 class OutgoingItems:
     """A queue for one reader."""
 
-    def __init__(self, wake: Callable[[], None] = lambda: None) -> None:
-        """`wake` is called where something came: the reader may be asleep."""
-        self._wake = wake
+    def __init__(self) -> None:
+        self.on_item: Callable[[], None] = lambda: None
+        """called where something came: the reader may be asleep"""
         self._items: deque[Item] = deque()
         self._later: OrderedDict[int, deque[Later]] = OrderedDict()
         self.now = 0.0
@@ -49,12 +49,12 @@ class OutgoingItems:
             behind.append(iter((item,)))
         else:
             self._items.append(item)
-        self._wake()
+        self.on_item()
 
     def put_later(self, request_id: int, items: Later) -> None:
         """Add many: `make` makes them."""
         self._later.setdefault(request_id, deque()).append(items)
-        self._wake()
+        self.on_item()
 
     def take(self) -> list[Item]:
         """Everything that is ready."""

@@ -1,7 +1,7 @@
 """The port to a counter: what the relay needs from a broker's system, whatever mode or product it is.
 
 A `Counter` is a mode (many-to-many, many-to-one). It attaches terminals; each attached terminal is a
-`CounterLink`. Requests go down through `submit`, events come up through `batches` — nobody calls upward.
+`CounterLink`. Requests go down through `submit`, events come up through `deliver_to`; a counter knows nothing of what is above.
 The one thing injected from above is `Evidence`, because the ledger must have an entry before the
 counter is told anything (ledger first).
 """
@@ -12,7 +12,7 @@ import asyncio
 import base64
 import datetime as dt
 import hashlib
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
@@ -286,8 +286,8 @@ class CounterLink(Protocol):
         sent, unless it was.
         """
 
-    def batches(self) -> AsyncIterator[Sequence[CounterEvent | LinkStatus]]:
-        """Everything for this terminal, in order, as bursts; ends after LinkStatus ENDED."""
+    async def deliver_to(self, take: Callable[[Sequence[CounterEvent | LinkStatus]], object]) -> None:
+        """Give everything for this terminal to `take`, in order, as bursts; returns after LinkStatus ENDED."""
 
     async def detach(self, reason: str) -> None:
         """End the link; idempotent. In many-to-many this logs out and releases the API instance."""

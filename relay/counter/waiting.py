@@ -18,22 +18,34 @@ class Waiting:
         self._came = 0
 
     def came(self) -> None:
-        """An item is there."""
+        """An item is there; `wake` the reader, or take it out for him."""
         self._came += 1
         if not self._since:
             self._since = perf_counter()
+
+    def wake(self) -> None:
+        """Whoever waits in `next_item` is to look."""
         self._ready.set()
 
     def forget(self) -> None:
         """What came before anybody read it was not late."""
         self._since = 0.0
 
-    async def next_item(self) -> None:
-        """All that came is in the queue of the terminal's stream: wait for the next."""
+    @property
+    def is_woken(self) -> bool:
+        """Whether the reader is on its way to look."""
+        return self._ready.is_set()
+
+    def given(self) -> None:
+        """All that came is in the queue of the terminal's stream."""
         if self._since:
             self._figures.notice_seconds.observe(perf_counter() - self._since)
             self._since = 0.0
         self._figures.events += self._came
         self._came = 0
+
+    async def next_item(self) -> None:
+        """All that came was given: wait until there is more."""
+        self.given()
         self._ready.clear()
         await self._ready.wait()

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 
 import structlog
 
@@ -86,7 +85,8 @@ class TerminalSession:
         self._evidence = evidence
         self._linger_seconds, self._default_valid_for = linger_seconds, default_valid_for
         self._outbox: Outbox | None = None
-        self._calls: set[asyncio.Future[CallOutcome]] = set()
+        # Those that wait for their result, in the order they came: the terminal's request id, and what it asks.
+        self._calls: dict[asyncio.Future[CallOutcome], tuple[int, str | None]] = {}
         self._tasks = Tasks()
         self._linger: asyncio.TimerHandle | None = None
         self._pumping = self.ending = False
@@ -207,13 +207,18 @@ class TerminalSession:
             _log.exception("call_died", session=self.identity.session)
             self._refuse(call.request_id, call_reasons.outcome_unknown())
         else:
-            self._calls.add(outcome)
-            outcome.add_done_callback(partial(self._answer, call.request_id, call.request.WhichOneof("body")))
+            self._calls[outcome] = call.request_id, call.request.WhichOneof("body")
+            if outcome.done():  # as nearly always: it was sent at once
+                self._settled(outcome)
+            else:
+                outcome.add_done_callback(self._settled)
 
-    def _answer(self, request_id: int, name: str | None, outcome: asyncio.Future[CallOutcome]) -> None:
-        self._calls.discard(outcome)
-        if outcome.cancelled():
+    def _settled(self, outcome: asyncio.Future[CallOutcome]) -> None:
+        """Say what became of the call; once, whoever comes first."""
+        asked = self._calls.pop(outcome, None)
+        if asked is None or outcome.cancelled():
             return
+        request_id, name = asked
         match outcome.exception():
             case None:
                 self.activity.called(name, outcome.result())
@@ -242,10 +247,14 @@ class TerminalSession:
     # Up: events ----------------------------------------------------------------------------------------------
 
     async def _pump(self) -> None:
-        async for batch in self._link.batches():
-            for item in batch:
-                self._deliver(item)
+        await self._link.deliver_to(self._take)
         self.end_soon(Ending(EndKind.COUNTER_ENDED))
+
+    def _take(self, batch: Sequence[CounterEvent | LinkStatus]) -> None:
+        for outcome in [call for call in self._calls if call.done()]:
+            self._settled(outcome)  # the terminal hears what became of its call before what came of it
+        for item in batch:
+            self._deliver(item)
 
     def _deliver(self, item: CounterEvent | LinkStatus) -> None:
         self.activity.events += 1

@@ -24,8 +24,8 @@ from relay.counter.ctp.modes.many_to_many import ManyToMany
 from relay.counter.ctp.modes.many_to_one import ManyToOne
 from relay.counter.ctp.order_map.file import OrderMapFile
 from relay.counter.ctp.orders.checks import RouterTables
-from relay.counter.ctp.orders.driver import CtpLink
 from relay.counter.ctp.orders.limits import LinkLimits
+from relay.counter.ctp.orders.link import CtpLink
 from relay.counter.ctp.orders.tools import DriverTools
 from relay.counter.ctp.session.machine import LifeState
 from relay.counter.ctp.session.patience import Patience

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ from ctpabi.catalog.data import load_catalog
 from ctpabi.codec import layout
 from ctpabi.facts.errors import NEVER_ANSWERED
 from ctprelay.ctp.v1.events_pb2 import Event
-from relay.counter.ctp.orders.driver import CtpLink
+from relay.counter.ctp.orders.link import CtpLink
 from relay.counter.port import CallOutcome, CounterEvent, LinkState, LinkStatus
 from relay.refusals.refusal import Refused
 from simcounter.config import CounterConfig
@@ -109,11 +109,13 @@ class TerminalSession:
 
     async def _listen(self) -> None:
         try:
-            async for batch in self.link.batches():
-                for item in batch:
-                    self._take(item)
+            await self.link.deliver_to(self._take_all)
         except Exception as error:  # noqa: BLE001 - reported by the next check
             self.faults.append(f"{self.investor}: {error!r}")
+
+    def _take_all(self, batch: Sequence[CounterEvent | LinkStatus]) -> None:
+        for item in batch:
+            self._take(item)
 
     def _take(self, item: CounterEvent | LinkStatus) -> None:
         if isinstance(item, LinkStatus):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -71,7 +71,8 @@ class TranslatedLink:
         self.is_open = True
         self._desk = desk
         self._waiting = waiting
-        self._items = OutgoingItems(waiting.came)
+        self._items = OutgoingItems()
+        self._items.on_item = self._came
         self._on_detach = on_detach
         self._detached = False
 
@@ -111,8 +112,12 @@ class TranslatedLink:
             self._items.put(LinkStatus(LinkState.ENDED, reason, cause=cause))
             self.is_open = False
 
-    async def batches(self) -> AsyncIterator[Sequence[Item]]:
-        """Everything for this terminal, as bursts; ends after LinkStatus ENDED."""
+    def _came(self) -> None:
+        self._waiting.came()
+        self._waiting.wake()
+
+    async def deliver_to(self, take: Callable[[Sequence[Item]], object]) -> None:
+        """See `port.CounterLink`."""
         self._waiting.forget()
         while True:
             while not len(self._items):
@@ -122,7 +127,7 @@ class TranslatedLink:
                 batch += self._items.make(time.monotonic, _SLICE_SECONDS)
             for start in range(0, len(batch), MOST_IN_A_BATCH):
                 some = batch[start : start + MOST_IN_A_BATCH]
-                yield some
+                take(some)
                 if is_end(some[-1]):
                     return
                 await asyncio.sleep(0)

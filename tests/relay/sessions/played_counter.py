@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import ipaddress
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -61,11 +61,16 @@ class PlayedLink:
         self.faulty = False
         self.busy: asyncio.Event | None = None
         """when set to an event, calls wait for it"""
+        self.results: list[asyncio.Future[CallOutcome]] = []
+        """the results of the next calls, which a test gives; the others' follow from what is set here"""
         self.detached: list[str] = []
+        self._take: Callable[[Sequence[CounterEvent | LinkStatus]], object] = lambda _: None
         self._batches: asyncio.Queue[Sequence[CounterEvent | LinkStatus]] = asyncio.Queue()
 
     def submit(self, call: TerminalCall) -> asyncio.Future[CallOutcome]:
         self.calls.append(call)
+        if self.results:
+            return self.results.pop(0)
         return asyncio.ensure_future(self._outcome(call))
 
     async def _outcome(self, call: TerminalCall) -> CallOutcome:
@@ -80,10 +85,11 @@ class PlayedLink:
         self.sent.append(call.request_id)
         return CallOutcome(0, order_ref="1")
 
-    async def batches(self) -> AsyncIterator[Sequence[CounterEvent | LinkStatus]]:
+    async def deliver_to(self, take: Callable[[Sequence[CounterEvent | LinkStatus]], object]) -> None:
+        self._take = take
         while True:
             batch = await self._batches.get()
-            yield batch
+            take(batch)
             if any(isinstance(item, LinkStatus) and item.state is LinkState.ENDED for item in batch):
                 return
 
@@ -92,6 +98,10 @@ class PlayedLink:
 
     def say(self, *items: CounterEvent | LinkStatus) -> None:
         self._batches.put_nowait(items)
+
+    def say_at_once(self, *items: CounterEvent | LinkStatus) -> None:
+        """Without a turn of the loop; nothing else may be on its way."""
+        self._take(items)
 
     def notice(self, number: int = 1) -> None:
         """One event, told apart by its request id."""

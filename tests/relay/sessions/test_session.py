@@ -10,7 +10,7 @@ import pytest
 from ctprelay.ctp.v1.requests_pb2 import Request
 from ctprelay.ctp.v1.structs_pb2 import QryOrder
 from ctprelay.v1 import terminal_pb2 as pb
-from relay.counter.port import CounterDescription, LinkState, LinkStatus
+from relay.counter.port import CallOutcome, CounterDescription, CounterEvent, LinkState, LinkStatus
 from relay.refusals import call_reasons
 from relay.sessions.endings import Ending, EndKind
 from relay.sessions.outbox import Outbox
@@ -168,6 +168,34 @@ async def test_more_calls_than_may_wait_are_refused_at_once(house: House) -> Non
 
 
 # Events --------------------------------------------------------------------------------------------------------
+
+
+async def test_what_became_of_a_call_comes_before_its_notices(house: House) -> None:
+    """The link may give a notice in the moment in which it comes, before the loop says that the call's result is there."""
+    session, link, outbox = await opened(house)
+    result: asyncio.Future[CallOutcome] = asyncio.get_running_loop().create_future()
+    link.results.append(result)
+    session.call(query(41))
+    await settled()
+
+    result.set_result(CallOutcome(0))
+    link.say_at_once(CounterEvent("OnRtnOrder", b""))
+    await settled()
+
+    assert [message.WhichOneof("body") for message in await read(outbox)] == ["call_result", "event"]
+
+
+async def test_what_is_known_at_once_is_said_at_once(house: House) -> None:
+    """A call that was sent needs no turn of the loop to be answered."""
+    session, link, outbox = await opened(house)
+    result: asyncio.Future[CallOutcome] = asyncio.get_running_loop().create_future()
+    result.set_result(CallOutcome(0))
+    link.results.append(result)
+
+    session.call(query(41))
+
+    assert outbox.waiting[0] == 1
+    assert session.queues.calls == 0
 
 
 async def test_events_are_numbered_without_gaps(house: House) -> None:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from relay.counter.ctp.modes.connection import Connector, CtpMode
 from relay.counter.ctp.modes.statement import StatementConfirming
-from relay.counter.ctp.orders.driver import CtpLink, Detach, OrderDriver
+from relay.counter.ctp.orders.driver import OrderDriver
+from relay.counter.ctp.orders.link import CtpLink, Detach
 from relay.counter.ctp.orders.tools import DriverTools
 from relay.counter.ctp.orders.view import identity_of
 from relay.counter.port import CounterLink, CounterSituation, Mode, TerminalLogin

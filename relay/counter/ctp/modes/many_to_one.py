@@ -15,7 +15,8 @@ import structlog
 from ctpabi.facts.return_codes import NOT_PERMITTED
 from relay.counter.ctp.modes.connection import Connector, CtpMode
 from relay.counter.ctp.modes.statement import StatementConfirming
-from relay.counter.ctp.orders.driver import CtpLink, OrderDriver
+from relay.counter.ctp.orders.driver import OrderDriver
+from relay.counter.ctp.orders.link import CtpLink
 from relay.counter.ctp.orders.tools import DriverTools
 from relay.counter.ctp.orders.view import identity_of
 from relay.counter.ctp.session.machine import BREAK_SECONDS

@@ -9,7 +9,8 @@ import asyncio
 from dataclasses import replace
 
 from ctpabi.facts.errors import NEVER_ANSWERED
-from relay.counter.ctp.orders.driver import CtpLink, OrderDriver
+from relay.counter.ctp.orders.driver import OrderDriver
+from relay.counter.ctp.orders.link import CtpLink
 from relay.counter.port import Confirmation, Evidence
 from relay.refusals.refusal import Refused
 from relay.tasks import Tasks

@@ -4,13 +4,17 @@ Feed, then carry out. Whatever comes (a call, an event, an answer of the firm's 
 then sends what may be sent, does what came out, and sets the one timer for the rest. Nothing between feeding and the end of `pump` waits, so
 that the calls of one terminal keep their order by construction. What must wait for another machine is a task, which feeds its answer.
 
+What the API says is fed in the moment in which the session has it, and what terminals get of it is given to them in the
+same moment: a turn of the event loop costs an order more than all that is decided about it. The task `_run` has what
+takes longer, a login say, or more than one slice of events; while it works, everything waits for it in order.
+
 A refusal is a value up to here. It becomes an exception in `submit`'s future, and in what a login waits for.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from time import perf_counter
@@ -24,14 +28,14 @@ from relay.counter.ctp.orders import outputs
 from relay.counter.ctp.orders.calls import OpenCall, RouterLink
 from relay.counter.ctp.orders.checks import OWN_SECONDS
 from relay.counter.ctp.orders.firm import FirmQuestions
+from relay.counter.ctp.orders.link import NOT_ATTACHED, SLICE_SECONDS, CtpLink, Detach, HandingOver
 from relay.counter.ctp.orders.order_notes import OrderNotes
 from relay.counter.ctp.orders.router import OrderRouter
 from relay.counter.ctp.orders.tools import DriverTools
 from relay.counter.ctp.session import events
 from relay.counter.ctp.session.session import CtpSession
-from relay.counter.outgoing import Item, OutgoingItems, is_end
+from relay.counter.outgoing import OutgoingItems
 from relay.counter.port import Attached, CallOutcome, LinkCause, LinkState, LinkStatus, TerminalCall
-from relay.counter.waiting import Waiting
 from relay.logs.alarms import AlarmName
 from relay.refusals import call_reasons, relay_reasons, stream_reasons
 from relay.refusals.login_advice import password_due_advice
@@ -39,75 +43,9 @@ from relay.refusals.refusal import Refusal, Refused
 from relay.tasks import Tasks
 
 _log = structlog.get_logger(__name__)
-SLICE_SECONDS = 0.002
-"""how long one terminal's big answer, or a day's replay, may keep the loop; then it is others' turn"""
-NOT_ATTACHED = Attached("", "", 0, 0, 0, "", "", 0)
 _RENEWAL = "查询通道无响应，重建柜台会话 / no query is answered any more: the session is renewed"
 
-Detach = Callable[["CtpLink", str], Awaitable[None]]
 LiveHook = Callable[["OrderDriver"], Awaitable[None]]
-
-
-class CtpLink:
-    """A `port.CounterLink`: one terminal's end of an `OrderDriver`."""
-
-    def __init__(
-        self, driver: OrderDriver, route: RouterLink, waiting: Waiting, on_detach: Detach, tools: DriverTools
-    ) -> None:
-        """`waiting` hears where an item comes. The turn of `tools` is the process's: one terminal has its slice of what is made later."""
-        self.session = route.name
-        """the terminal session's id, for the ledger"""
-        self.route = route
-        self.lost_history = route.lost_history
-        """see `port.CounterLink`"""
-        self.attached = NOT_ATTACHED
-        self._waiting = waiting
-        self._driver = driver
-        self._on_detach = on_detach
-        self._tools = tools
-        self._detached = False
-
-    def see(self, login: Attached) -> None:
-        """The counter session's login as this terminal sees it: with its lane's own front, session and references."""
-        self.attached = self._tools.as_seen(login, self.attached, self.route.lane)
-
-    def submit(self, call: TerminalCall) -> asyncio.Future[CallOutcome]:
-        """See `port.CounterLink`."""
-        return self._driver.submit(self, call)
-
-    def put(self, item: Item) -> None:
-        """Give the terminal something."""
-        self.route.items.put(item)
-
-    async def batches(self) -> AsyncIterator[Sequence[Item]]:
-        """Everything for this terminal, as bursts; ends after LinkStatus ENDED."""
-        self.route.is_read, items = True, self.route.items
-        self._waiting.forget()
-        while True:
-            while not len(items):
-                await self._waiting.next_item()
-            batch = items.take()
-            if batch:
-                yield batch
-            if any(map(is_end, batch)):
-                return
-            if items.has_more_to_make and (made := await self._slice()):
-                yield made
-
-    async def _slice(self) -> list[Item]:
-        items = self.route.items
-        async with self._tools.turn:
-            made = items.make(asyncio.get_running_loop().time, SLICE_SECONDS)
-            self._driver.pump()  # a trade of it may wait for its order, and has a time then
-            if items.has_more_to_make:
-                await asyncio.sleep(0)  # whatever waits in the loop comes first, and no other terminal's slice
-        return made
-
-    async def detach(self, reason: str) -> None:
-        """End the link; idempotent."""
-        if not self._detached:
-            self._detached = True
-            await self._on_detach(self, reason)
 
 
 class OrderDriver:
@@ -134,6 +72,12 @@ class OrderDriver:
         self._timer: asyncio.TimerHandle | None = None
         self._tasks = Tasks()
         self._first: asyncio.Future[None] = self._loop.create_future()
+        self._work, self._rests = (
+            asyncio.Event(),
+            False,
+        )  # whether `_run` has nothing to do: then what comes is fed at once
+        self._fault: Exception | None = None
+        self.handing = HandingOver(self._loop)
         self._login: Attached | None = None
         self.logins = 0
         """how often the session went live: what was reported during an earlier login does not stand in this one"""
@@ -148,11 +92,10 @@ class OrderDriver:
 
     def add(self, name: str, identity: Identity, on_detach: Detach, *, from_now: bool) -> CtpLink:
         """A link for one more terminal; with the day's notices waiting in it, unless `from_now`."""
-        waiting, number, limits = Waiting(self._tools.figures), self._tools.next_lane(), self._tools.limits
-        items = OutgoingItems(waiting.came)
+        number, limits, items = self._tools.next_lane(), self._tools.limits, OutgoingItems()
         route = self._router.open_link(name, identity, number, limits, items, from_now=from_now)
         self._notes.opened(route)
-        link = self._links[route] = CtpLink(self, route, waiting, on_detach, self._tools)
+        link = self._links[route] = CtpLink(self, route, on_detach, self._tools)
         if link.lost_history:
             _log.warning("day_notices_incomplete", investor=identity.investor_id, session=name)
         if self._login is not None:
@@ -172,6 +115,7 @@ class OrderDriver:
 
     def start(self) -> None:
         """Begin to take events from the session."""
+        self.session.on_items = self._came
         self._tasks.start(self._run(), f"orders of {self.session.name}")
 
     async def first_login(self) -> None:
@@ -180,6 +124,7 @@ class OrderDriver:
 
     async def stop(self) -> None:
         """Take no more events."""
+        self._rests = False
         await self._tasks.cancel()
         await self._firm.stop()
         if self._timer is not None:
@@ -299,29 +244,59 @@ class OrderDriver:
 
     # Up ------------------------------------------------------------------------------------------------------
 
+    def _came(self) -> None:
+        """The session has items: what the API said is fed at once, for one slice; the rest is for `_run`."""
+        if not self._rests:
+            return
+        try:
+            self._rests = isinstance(self.session.items[0], RawEvent) and self._feed()
+        except Exception as error:  # noqa: BLE001 - `_run` raises it
+            self._rests, self._fault = False, error
+        if not self._rests:
+            self._work.set()
+
+    def _feed(self) -> bool:
+        """Feed what the API said, up to the next change of the session, for one slice; whether nothing is left."""
+        items, until = self.session.items, self._loop.time() + SLICE_SECONDS
+        self.handing.begin()
+        try:
+            while items and isinstance(event := items[0], RawEvent):
+                items.popleft()
+                now = self._loop.time()
+                self._notes.heard(event)
+                self._router.event(event, now)
+                self._notes.look_for_numbers()
+                if now >= until:  # a day's replay, or an answer of thousands of rows: others have their turn
+                    break
+            self.pump()
+        finally:
+            self.handing.end()
+        return not items
+
     async def _run(self) -> None:
         try:
             while True:
-                until = self._loop.time() + SLICE_SECONDS
-                for item in await self.session.next_batch():
-                    now = self._loop.time()
-                    if isinstance(item, RawEvent):
-                        self._notes.heard(item)
-                        self._router.event(item, now)
-                        self._notes.look_for_numbers()
-                    else:
-                        await self._session_changed(item)
-                        self.pump()
-                    if now >= until:  # a day's replay, or an answer of thousands of rows: others have their turn
-                        self.pump()
+                while items := self.session.items:
+                    if isinstance(first := items[0], RawEvent):
+                        self._feed()
                         await asyncio.sleep(0)
-                        until = self._loop.time() + SLICE_SECONDS
-                self.pump()
+                    else:
+                        items.popleft()
+                        await self._session_changed(first)
+                        self.pump()
+                await self._rest()
         except Refused as refused:  # a full disk, say
             self._end(refused.refusal, LinkCause.RELAY_FAULT)
         except Exception:
             self._end(events.fault().refusal, LinkCause.RELAY_FAULT)
             raise
+
+    async def _rest(self) -> None:
+        self._rests = True
+        await self._work.wait()
+        self._work.clear()
+        if self._fault is not None:
+            raise self._fault
 
     async def _session_changed(self, item: events.SessionChange) -> None:
         match item:

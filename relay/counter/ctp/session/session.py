@@ -55,7 +55,7 @@ class SessionTools:
 
 
 class CtpSession:
-    """One user's API instance and its way to being live; `next_batch` gives everything that happens, in order."""
+    """One user's API instance and its way to being live; `items` has everything that happens, in order."""
 
     def __init__(
         self,
@@ -75,8 +75,11 @@ class CtpSession:
         self._make_instance()
         self._where: tuple[Sequence[str], int] = ((), 0)
         self._queue: deque[RawEvent | events.Event | events.Rang] = deque()
-        self._queue_filled, self._out_ready = asyncio.Event(), asyncio.Event()
-        self._out: deque[SessionItem] = deque()
+        self._queue_filled = asyncio.Event()
+        self.items: deque[SessionItem] = deque()
+        """what happened and was not taken yet; nothing comes after CounterSessionEnded"""
+        self.on_items: Callable[[], object] = lambda: None
+        """called where some came, and must not raise: what the API said goes on from here without a turn of the loop"""
         self._timer: asyncio.TimerHandle | None = None
         self._turn: asyncio.Task[None] | None = None
         self._tasks, self._logged_out = Tasks(), asyncio.Event()
@@ -180,16 +183,7 @@ class CtpSession:
         # Right behind the step under way, as the answer to it.
         self._queue.insert(1, events.PasswordRead(changed, asked))
 
-    # Items ---------------------------------------------------------------------------------------------------
-
-    async def next_batch(self) -> list[SessionItem]:
-        """Everything that happened since the last call, at least one item; after SessionEnded nothing more comes."""
-        while not self._out:
-            self._out_ready.clear()
-            await self._out_ready.wait()
-        batch = list(self._out)
-        self._out.clear()
-        return batch
+    # The end -------------------------------------------------------------------------------------------------
 
     async def close(self) -> None:
         """Log out where logged in, then release the instance; idempotent."""
@@ -228,11 +222,11 @@ class CtpSession:
             if name in _LIFECYCLE or self._queue or self._answers_step(event):
                 self._step(event)
             elif name != "OnHeartBeatWarning":
-                self._out.append(event)
-        if self._out:
-            self._out_ready.set()
+                self.items.append(event)
         if self._inbox.overflowed:
             self._step(events.Overrun())
+        if self.items:
+            self.on_items()
 
     def _answers_step(self, event: RawEvent) -> bool:
         return event.callback.name == "OnRspError" and self._reader_of(event) is not None
@@ -332,8 +326,8 @@ class CtpSession:
                 pass  # Wait: the timer is set already
 
     def _emit(self, item: SessionItem) -> None:
-        self._out.append(item)
-        self._out_ready.set()
+        self.items.append(item)
+        self.on_items()
 
     # Steps and answers ---------------------------------------------------------------------------------------
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,8 +19,9 @@ from relay.counter.ctp.lanes.lanes import Lanes
 from relay.counter.ctp.order_map.file import OrderMapFile
 from relay.counter.ctp.order_map.in_database import OrdersInDatabase
 from relay.counter.ctp.orders.checks import RouterTables
-from relay.counter.ctp.orders.driver import CtpLink, LiveHook, OrderDriver
+from relay.counter.ctp.orders.driver import LiveHook, OrderDriver
 from relay.counter.ctp.orders.limits import LinkLimits
+from relay.counter.ctp.orders.link import CtpLink
 from relay.counter.ctp.orders.tools import DriverTools
 from relay.counter.ctp.session.events import SessionItem, SessionLive, SessionRecovering
 from relay.counter.ctp.session.session import CtpSession
@@ -57,8 +59,8 @@ class PlayedSession:
         """queries and packages a second"""
         self.passwords: list[str] = []
         self.renewals: list[str] = []
-        self._items: list[SessionItem] = []
-        self._said = asyncio.Event()
+        self.items: deque[SessionItem] = deque()
+        self.on_items: Callable[[], object] = lambda: None
         self._request_ids = itertools.count(1)
 
     def front_info(self) -> tuple[int, int]:
@@ -77,17 +79,11 @@ class PlayedSession:
     def password_changed(self, password: str) -> None:
         self.passwords.append(password)
 
-    async def next_batch(self) -> list[SessionItem]:
-        while not self._items:
-            self._said.clear()
-            await self._said.wait()
-        taken, self._items = self._items, []
-        return taken
-
     async def say(self, *items: SessionItem) -> None:
         """These happen at the counter, and everything that follows from them in the relay."""
-        self._items.extend(items)
-        self._said.set()
+        await settled()  # a callback comes from another thread: what waits in the loop is before it
+        self.items.extend(items)
+        self.on_items()
         await settled()
 
 
@@ -100,8 +96,7 @@ class Terminal:
     listening: asyncio.Task[None] | None = None
 
     async def listen(self) -> None:
-        async for batch in self.link.batches():
-            self.items.extend(batch)
+        await self.link.deliver_to(self.items.extend)
 
     def events(self, name: str = "") -> list[events_pb2.Event]:
         """What callbacks it got, as it reads them."""

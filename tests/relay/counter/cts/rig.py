@@ -42,6 +42,7 @@ from relay.settings.settings import CounterSettings, Operator, Relay, Settings
 from simcounter import demo_accounts
 from simcounter.config import CounterConfig
 from simcounter.counter import SimulatedCounter
+from tests.relay.counter.batches import batches
 from tests.relay.counter.translated.played_native import DAY, INVESTOR, OTHER, Notes
 
 DEADLINE_SECONDS = 30.0
@@ -79,7 +80,7 @@ class Terminal:
         self._reading = asyncio.get_running_loop().create_task(self._read())
 
     async def _read(self) -> None:
-        async for batch in self.link.batches():
+        async for batch in batches(self.link):
             for item in batch:
                 if isinstance(item, LinkStatus):
                     self.got.append((item.state.value, item))

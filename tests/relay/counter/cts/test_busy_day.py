@@ -24,6 +24,7 @@ from relay.counter.translated.values import OrderState
 from simcounter.cts.front import CtsFront
 from simcounter.cts.logins import CtsSession
 from simcounter.cts.requests import CtsAnswer
+from tests.relay.counter.batches import batches
 from tests.relay.counter.cts.rig import INVESTOR, Rig, Terminal, rig
 from tests.relay.counter.translated.played_native import cancel, insert
 
@@ -68,7 +69,7 @@ async def taken_to_the_trade(link: CounterLink) -> tuple[list[str], int]:
     """The orders' numbers as they are told, up to the first trade; and the largest batch."""
     numbers: list[str] = []
     largest = 0
-    async for batch in link.batches():
+    async for batch in batches(link):
         largest = max(largest, len(batch))
         events = [event_of(item) for item in batch if isinstance(item, CounterEvent)]
         numbers += [event.rtn_order.order_sys_id for event in events if event.HasField("rtn_order")]

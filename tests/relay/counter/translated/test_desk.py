@@ -21,6 +21,7 @@ from relay.counter.translated.tools import SLICE
 from relay.counter.translated.values import AnswerLost, NativeRefused
 from relay.logs.alarms import AlarmName
 from relay.refusals.refusal import Refused
+from tests.relay.counter.batches import batches
 from tests.relay.counter.translated.played_native import (
     INVESTOR,
     OTHER,
@@ -364,7 +365,7 @@ async def test_a_link_ends_once_and_takes_no_more(bench: Bench, monkeypatch: pyt
     link = bench.link(native)
     link.end("forced out", LinkCause.COUNTER_LOGGED_OUT)
     link.end("again", LinkCause.COUNTER_LOGGED_OUT)
-    ended = [item async for batch in link.batches() for item in batch if isinstance(item, LinkStatus)]
+    ended = [item async for batch in batches(link) for item in batch if isinstance(item, LinkStatus)]
     await link.detach("gone")
     await link.detach("gone")
     assert [item.reason for item in ended] == ["forced out"]
@@ -436,10 +437,10 @@ async def test_a_long_day_does_not_hold_the_loop(bench: Bench) -> None:
         told = turns[0]
         link = bench.link(native)
         bench.desk.heard_order(state("2000"))
-        batches: list[int] = []
+        sizes: list[int] = []
         kept: list[str] = []
-        async for batch in link.batches():
-            batches.append(len(batch))
+        async for batch in batches(link):
+            sizes.append(len(batch))
             kept += [
                 events_pb2.Event.FromString(item.wire).rtn_order.order_sys_id
                 for item in batch
@@ -452,4 +453,4 @@ async def test_a_long_day_does_not_hold_the_loop(bench: Bench) -> None:
 
     assert told >= 2000 // SLICE
     assert kept == [str(number) for number in range(2001)]
-    assert max(batches) <= MOST_IN_A_BATCH
+    assert max(sizes) <= MOST_IN_A_BATCH

@@ -10,7 +10,7 @@ import pytest
 from ctpabi.api.trader import RESTART
 from ctprelay.v1 import terminal_pb2 as pb
 from relay.counter.ctp.modes.many_to_many import ManyToMany
-from relay.counter.ctp.orders.driver import CtpLink
+from relay.counter.ctp.orders.link import CtpLink
 from relay.counter.port import Confirmation, TerminalCall
 from relay.logs.alarms import AlarmName
 from relay.refusals.refusal import LedgerUnavailable, Refused

@@ -10,7 +10,7 @@ import pytest
 
 from relay.counter.ctp.modes import many_to_one as module
 from relay.counter.ctp.modes.many_to_one import ManyToOne
-from relay.counter.ctp.orders.driver import CtpLink
+from relay.counter.ctp.orders.link import CtpLink
 from relay.counter.ctp.session.patience import Patience
 from relay.counter.port import LinkState, LinkStatus
 from relay.logs.alarms import AlarmName

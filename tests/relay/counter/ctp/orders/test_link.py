@@ -7,12 +7,15 @@ from typing import Any, cast
 
 import pytest
 
+from ctpabi.api.spi import RawEvent
 from ctprelay.ctp.v1.requests_pb2 import Request
 from ctprelay.ctp.v1.structs_pb2 import InputOrder, QryTrade
-from relay.counter.ctp.orders.driver import SLICE_SECONDS, CtpLink
+from relay.counter.ctp.orders.link import SLICE_SECONDS, CtpLink
 from relay.counter.port import Attached, CounterEvent, LinkState, LinkStatus, TerminalCall
 from relay.refusals.refusal import Refused
-from tests.relay.counter.ctp.played_board import Board
+from tests.relay.counter.batches import batches
+from tests.relay.counter.ctp.ctp_bodies import callback
+from tests.relay.counter.ctp.played_board import Board, event_body
 from tests.relay.hand_loop import settled
 
 
@@ -23,7 +26,7 @@ async def test_items_come_out_in_the_order_they_were_put_as_one_burst(shared: Bo
     for item in items:
         link.put(item)
 
-    batch = await anext(link.batches())
+    batch = await anext(batches(link))
 
     assert list(batch) == items
 
@@ -35,7 +38,7 @@ async def test_the_stream_of_a_link_ends_with_its_end(shared: Board) -> None:
     link.put(LinkStatus(LinkState.ENDED, "forced out"))
 
     states = [
-        item.state for batch in [b async for b in link.batches()] for item in batch if isinstance(item, LinkStatus)
+        item.state for batch in [b async for b in batches(link)] for item in batch if isinstance(item, LinkStatus)
     ]
 
     assert states == [LinkState.RECOVERING, LinkState.ENDED]
@@ -44,10 +47,10 @@ async def test_the_stream_of_a_link_ends_with_its_end(shared: Board) -> None:
 async def test_an_item_put_while_nobody_reads_wakes_the_next_reader(shared: Board) -> None:
     """Nothing waits for a second event to come."""
     link = fresh(shared)
-    batches = link.batches()
+    bursts = batches(link)
     link.put(CounterEvent("OnRtnOrder", b"1"))
-    await anext(batches)
-    reading = asyncio.ensure_future(anext(batches))
+    await anext(bursts)
+    reading = asyncio.ensure_future(anext(bursts))
     await settled()
 
     link.put(CounterEvent("OnRtnTrade", b"2"))
@@ -103,6 +106,61 @@ async def test_a_query_whose_number_is_still_unanswered_is_refused(shared: Board
 
     assert refused.value.refusal.reason == "request_id_in_use"
     assert again.return_code == 0
+
+
+# Without a turn of the loop -----------------------------------------------------------------------------------
+
+
+async def test_a_notice_is_with_the_terminal_in_the_moment_in_which_the_session_has_it(shared: Board) -> None:
+    """A turn of the loop costs an order more than all that is decided about its notice."""
+    mine, other = shared.terminal("100001"), shared.terminal("100002")
+    await settled()
+
+    shared.session.items.append(RawEvent(callback("OnRtnOrder"), event_body("OnRtnOrder", InvestorID="100001"), None))
+    shared.session.on_items()
+
+    assert [event.WhichOneof("body") for event in mine.events()] == ["rtn_order"]
+    assert other.events() == []
+
+
+async def test_what_all_get_is_handed_over_in_turns_and_what_one_gets_meanwhile_waits_for_none(shared: Board) -> None:
+    """A public notice to a thousand terminals must not hold the loop, nor the next order's notice."""
+    terminals = [shared.terminal("100001") for _ in range(40)]
+    late = shared.terminal("100002")
+    await settled()
+
+    shared.session.items.append(RawEvent(callback("OnRtnInstrumentStatus"), event_body("OnRtnInstrumentStatus"), None))
+    shared.session.on_items()
+    at_once = sum(map(len, (terminal.items for terminal in terminals)))
+    for _ in range(2):
+        shared.session.items.append(
+            RawEvent(callback("OnRtnOrder"), event_body("OnRtnOrder", InvestorID="100002"), None)
+        )
+    shared.session.on_items()
+    names = [item.callback for item in late.items if isinstance(item, CounterEvent)]
+    await settled()
+
+    assert 0 < at_once < 40
+    assert names == ["OnRtnInstrumentStatus", "OnRtnOrder"]
+    assert all(len(terminal.items) == 1 for terminal in terminals)
+
+
+async def test_a_terminals_fault_with_an_item_is_its_own(shared: Board) -> None:
+    """The counter session goes on for all others, and for them in the same moment."""
+    mine = fresh(shared)
+
+    def take(_: object) -> None:
+        raise RuntimeError("a fault of the room above")
+
+    taking = asyncio.ensure_future(mine.deliver_to(take))
+    other = shared.terminal("100009")
+    await settled()
+    await shared.notice("OnRtnOrder", InvestorID="100009")
+
+    assert len(other.events("OnRtnOrder")) == 1
+    assert not shared.board.ended.is_set()
+    with pytest.raises(RuntimeError, match="room above"):
+        await asyncio.wait_for(taking, 5)
 
 
 # Big answers and replays --------------------------------------------------------------------------------------

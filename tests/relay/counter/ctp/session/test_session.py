@@ -59,12 +59,9 @@ async def played(counter: Counter) -> AsyncIterator[Played]:
 async def items(session: CtpSession) -> list[SessionItem]:
     """Everything that happened; nothing where nothing did."""
     await settled()
-    taking = asyncio.ensure_future(session.next_batch())
-    await settled()
-    if not taking.done():
-        taking.cancel()
-        return []
-    return await taking
+    taken = list(session.items)
+    session.items.clear()
+    return taken
 
 
 async def kinds(session: CtpSession) -> list[Any]:

@@ -1,0 +1,175 @@
+"""One terminal's end of an `OrderDriver`: what it sends goes down at once, and what it gets is given to it in order.
+
+`deliver_to` is a loop that waits for items and gives them. Where the driver is feeding events, and this loop waits and has
+nothing left to do, `hand_over` gives in its place, so that a notice needs no turn of the event loop. In every other case
+(a big answer or a day's replay is being made, items came in another way, the loop is on its way to look) the loop gives.
+So items are given in the order in which they were put, whichever of the two gives them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from itertools import islice
+from typing import Protocol
+
+from relay.counter.ctp.orders.calls import RouterLink
+from relay.counter.ctp.orders.tools import DriverTools
+from relay.counter.outgoing import Item, is_end
+from relay.counter.port import Attached, CallOutcome, TerminalCall
+from relay.counter.waiting import Waiting
+
+SLICE_SECONDS = 0.002
+"""how long one terminal's big answer, or a day's replay, may keep the loop; then it is others' turn"""
+NOT_ATTACHED = Attached("", "", 0, 0, 0, "", "", 0)
+
+Detach = Callable[["CtpLink", str], Awaitable[None]]
+Take = Callable[[Sequence[Item]], object]
+_IN_A_ROUND = 16
+"""links that are handed what came for them; some 0.3 ms of the loop"""
+
+
+class HandingOver:
+    """Gives the links of one driver what came while it fed events.
+
+    To a few at once, to the others in the next rounds of the loop, a few in each: an order's notice waits for no fan-out.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._fed: dict[CtpLink, None] | None = None
+        """while events are fed: the links that got something"""
+        self._left: dict[CtpLink, None] = {}
+        """of what was fed before: the links whose round is yet to come"""
+
+    def begin(self) -> None:
+        """Events are fed from here on."""
+        self._fed = {}
+
+    def takes(self, link: CtpLink) -> bool:
+        """An item came for this link; whether it is handed over here."""
+        if self._fed is None:
+            return False
+        self._fed[link] = None
+        return True
+
+    def end(self) -> None:
+        """All is fed."""
+        links, self._fed = iter(self._fed or ()), None
+        for link in islice(links, _IN_A_ROUND):
+            self._left.pop(link, None)
+            link.hand_over()
+        goes_on = bool(self._left)
+        self._left.update(dict.fromkeys(links))
+        if self._left and not goes_on:
+            self._loop.call_soon(self._next_round)
+
+    def _next_round(self) -> None:
+        for link in tuple(islice(self._left, _IN_A_ROUND)):
+            del self._left[link]
+            link.hand_over()
+        if self._left:
+            self._loop.call_soon(self._next_round)
+
+
+class LinkDriver(Protocol):
+    """What a link needs of its driver."""
+
+    @property
+    def handing(self) -> HandingOver:
+        """Gives links what came for them while it feeds events."""
+
+    def submit(self, link: CtpLink, call: TerminalCall) -> asyncio.Future[CallOutcome]: ...
+
+    def pump(self) -> None: ...
+
+
+class CtpLink:
+    """A `port.CounterLink`."""
+
+    def __init__(self, driver: LinkDriver, route: RouterLink, on_detach: Detach, tools: DriverTools) -> None:
+        """The turn of `tools` is the process's: one terminal has its slice of what is made later."""
+        self.session = route.name
+        """the terminal session's id, for the ledger"""
+        self.route = route
+        self.lost_history = route.lost_history
+        """see `port.CounterLink`"""
+        self.attached = NOT_ATTACHED
+        self._driver = driver
+        self._on_detach = on_detach
+        self._tools = tools
+        self._detached = False
+        self._waiting = Waiting(tools.figures)
+        self._take: Take | None = None
+        """while `deliver_to` waits: who takes what comes"""
+        self._fault: Exception | None = None
+        route.items.on_item = self._came
+
+    def see(self, login: Attached) -> None:
+        """The counter session's login as this terminal sees it: with its lane's own front, session and references."""
+        self.attached = self._tools.as_seen(login, self.attached, self.route.lane)
+
+    def submit(self, call: TerminalCall) -> asyncio.Future[CallOutcome]:
+        """See `port.CounterLink`."""
+        return self._driver.submit(self, call)
+
+    def put(self, item: Item) -> None:
+        """Give the terminal something."""
+        self.route.items.put(item)
+
+    async def deliver_to(self, take: Take) -> None:
+        """See `port.CounterLink`."""
+        self.route.is_read, items = True, self.route.items
+        self._waiting.forget()
+        while True:
+            while not len(items):
+                await self._next_item(take)
+            batch = items.take()
+            if batch:
+                take(batch)
+            if any(map(is_end, batch)):
+                return
+            if items.has_more_to_make and (made := await self._slice()):
+                take(made)
+
+    def hand_over(self) -> None:
+        """The driver has fed what there was: give what came, unless it is for `deliver_to` to do it."""
+        items, take = self.route.items, self._take
+        if take is None or items.has_more_to_make or self._waiting.is_woken:
+            self._waiting.wake()
+            return
+        try:
+            take(items.take())
+        except Exception as error:  # noqa: BLE001 - `deliver_to` raises it: the fault is its taker's, not the driver's
+            self._fault = error
+            self._waiting.wake()
+        self._waiting.given()
+
+    def _came(self) -> None:
+        self._waiting.came()
+        if not self._driver.handing.takes(self):
+            self._waiting.wake()
+
+    async def _next_item(self, take: Take) -> None:
+        self._take = take
+        try:
+            await self._waiting.next_item()
+        finally:
+            self._take = None
+        if self._fault is not None:
+            raise self._fault
+
+    async def _slice(self) -> list[Item]:
+        items = self.route.items
+        async with self._tools.turn:
+            made = items.make(asyncio.get_running_loop().time, SLICE_SECONDS)
+            self._driver.pump()  # a trade of it may wait for its order, and has a time then
+            if items.has_more_to_make:
+                await asyncio.sleep(0)  # whatever waits in the loop comes first, and no other terminal's slice
+        return made
+
+    async def detach(self, reason: str) -> None:
+        """End the link; idempotent."""
+        if not self._detached:
+            self._detached = True
+            await self._on_detach(self, reason)
