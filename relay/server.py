@@ -47,6 +47,7 @@ from relay.directory.terminals import Terminals, open_key
 from relay.edge.handed import HandedConnections
 from relay.event_loop import run_loop, settle_heap
 from relay.hearing import be_watched
+from relay.keep_warm import begun
 from relay.ledger.digests import DigestUnavailable, require_digest
 from relay.ledger.ledger import Ledger
 from relay.ledger.order_trail import open_order_trail
@@ -57,6 +58,7 @@ from relay.market_data.hub import HubSettings, MarketHub
 from relay.metrics.watched import Watched
 from relay.operating import Operated, open_operator_ports
 from relay.process_privacy import make_private
+from relay.processors import stay_on
 from relay.reloading import Load, Reloading
 from relay.rpc.listener import Doors
 from relay.running import until_stopped
@@ -88,6 +90,7 @@ def run(
     log. Raises what `settings.file`, `secret_files` and `database` raise, and SystemExit where the machine is not fit.
     """
     make_private(core_dumps=settings.relay.core_dumps)
+    stay_on(settings.relay.cpus)
     secrets = settings_file.secrets_of(settings)
     systemd = SystemdNotices.of_environment(os.environ, os.getpid())
     said = settings.log
@@ -139,7 +142,7 @@ async def serve(
         counter = make_counter(settings, secrets, ledger, shared, rules := CounterRules(settings))
         sessions, admission, guard = _make_sessions(settings, directory, verifier, counter, ledger, shared, handed)
         await ledger.record("relay_started", "", _started(settings, numbers[-1], counter))
-        await _start_counter(counter, stack)
+        await stack.enter_async_context(begun(counter, settings, shared.flow_dir))
         await stack.enter_async_context(directory.terminals.listened_to(sessions.revocations.look_soon))
         doors = Doors(
             settings,
@@ -215,11 +218,6 @@ def _count_together(guard: LoginGuard, handed: HandedConnections | None) -> None
     if handed is not None:
         guard.tell = lambda counted: handed.tell(counted.packed())
         handed.hear = lambda packet: guard.hear(Counted.unpacked(packet))
-
-
-async def _start_counter(counter: Counter, stack: contextlib.AsyncExitStack) -> None:
-    await counter.start()
-    stack.push_async_callback(counter.stop)
 
 
 async def _end(doors: Doors, ledger: Ledger, sessions: Sessions) -> None:

@@ -304,6 +304,10 @@ class TerminalSession:
         self.end_soon(ending)
         await self.ended.wait()
 
+    async def abandon(self) -> None:
+        """Take nothing more, and say nothing of it: it was no terminal's."""
+        await self._tasks.cancel()
+
     async def _end(self, ending: Ending) -> None:
         if self._linger is not None:
             self._linger.cancel()

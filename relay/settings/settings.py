@@ -73,6 +73,17 @@ class Relay(Section):
         " same user such as py-spy and gdb may look into it; for finding a fault, not for production",
     )
     drain_seconds: Seconds = Field(default=30.0, description="seconds a stopping relay waits for terminals to leave")
+    keep_warm_milliseconds: Annotated[int, Field(ge=0, le=1000)] = Field(
+        default=0,
+        description="a made-up order runs through the relay's own code, and no further, each so many milliseconds, so that real"
+        " ones after a pause are quicker; 0: none. 1 is the useful value; counters with CTP's interface only",
+    )
+    cpus: list[Annotated[int, Field(ge=0, le=4095)]] = Field(
+        default=[],
+        description="numbers of the processors the relay's threads may run on, those of all workers alike; empty: wherever the"
+        " system puts them",
+        examples=[[1]],
+    )
 
 
 class Operator(Section):

@@ -172,6 +172,7 @@ class CtpMode:
     def __init__(self, connector: Connector, tools: DriverTools) -> None:
         self._connector = connector
         self._tools = tools
+        self.tables = tools.tables
 
     @property
     def orders_today(self) -> int:

@@ -88,6 +88,11 @@ class OrderDriver:
     def __iter__(self) -> Iterator[CtpLink]:
         return iter(tuple(self._links.values()))
 
+    @property
+    def used(self) -> int:
+        """How many references of the day are used."""
+        return self._router.lanes.used
+
     # Links ---------------------------------------------------------------------------------------------------
 
     def add(self, name: str, identity: Identity, on_detach: Detach, *, from_now: bool) -> CtpLink:
