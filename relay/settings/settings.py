@@ -78,11 +78,11 @@ class Relay(Section):
         description="a made-up order runs through the relay's own code, and no further, each so many milliseconds, so that real"
         " ones after a pause are quicker; 0: none. 1 is the useful value; counters with CTP's interface only",
     )
-    cpus: list[Annotated[int, Field(ge=0, le=4095)]] = Field(
-        default=[],
+    cpus: tuple[Annotated[int, Field(ge=0, le=4095)], ...] = Field(
+        default=(),
         description="numbers of the processors the relay's threads may run on, those of all workers alike; empty: wherever the"
         " system puts them",
-        examples=[[1]],
+        examples=[(1,)],
     )
 
 
