@@ -106,7 +106,7 @@ async def test_it_ends_with_the_relay(counter: Counter, orders: CountedOrders, t
 
 
 async def test_there_is_none_unless_it_is_asked_for(counter: Counter, orders: CountedOrders, tmp_path: Path) -> None:
-    """It costs a tenth of a processor."""
+    """It costs a good part of a processor, always."""
     async with kept_warm(ManyToMany(counter.connector, counter.tools), 0, tmp_path / "process"):
         await settled()
         assert asyncio.all_tasks() == {asyncio.current_task()}
