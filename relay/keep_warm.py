@@ -17,6 +17,7 @@ import datetime as dt
 import itertools
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -128,7 +129,7 @@ class MadeUpOrders:
     def __init__(self, tables: RouterTables, folder: Path, *, is_shared: bool) -> None:
         """`tables` say what the counter's interface is; `folder` is for an order map of its own; `is_shared`: as in many-to-one."""
         self.counter = MadeUpCounter(tables.catalog)
-        own = RouterTables(tables.catalog, tables.scope, tables.ownership, KnownOwners())
+        own = replace(tables, known=KnownOwners())
         self._order_map = OrderMapFile(folder)
         self._tools = DriverTools(
             tables=own,
