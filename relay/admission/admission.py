@@ -12,7 +12,6 @@ import datetime as dt
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
-from functools import partial
 
 from ctprelay.v1 import terminal_pb2 as pb
 from relay.admission import collected, system_info
@@ -24,17 +23,18 @@ from relay.admission.machine_watch import MachineWatch
 from relay.admission.machines import Desk, MachineHistory, MachineTraits
 from relay.admission.origin.trusted_proxies import Origin
 from relay.admission.proofs import Proofs
-from relay.admission.system_info_seen import SystemInfoSeen
+from relay.admission.system_info_seen import Shown, SystemInfoSeen
 from relay.admission.verifier import Verifier
 from relay.counter.port import CTP, Counter, Evidence, Investor, Mode, TerminalLogin, TerminalReport
 from relay.database.times import COUNTER_ZONE
 from relay.directory.access import DirectoryAccess
-from relay.directory.investors import Investors, ProvedInvestor
+from relay.directory.grouped import Grouped
+from relay.directory.investors import Investors, ProvedInvestor, ShownProof
 from relay.directory.known_terminals import KnownTerminals
 from relay.directory.password_keys import said_of
 from relay.directory.terminals import ReportKind, Terminal, Terminals
 from relay.refusals import counter_reasons, login_reasons, stream_reasons
-from relay.refusals.refusal import Refused, refuse
+from relay.refusals.refusal import Refusal, Refused, refuse
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +127,8 @@ class Admission:
         self._guard = guard
         self._evidence = evidence
         self._clock = clock
+        self._seen = Grouped(directory.access, directory.seen.remember_all)
+        self._proved_investors = Grouped(directory.access, directory.investors.proved_all)
         self._proofs = Proofs(directory.known, clock)
         self.watch = MachineWatch(directory.machines, directory.access, evidence)
         self._traits: dict[str, MachineTraits] = {}
@@ -216,8 +218,7 @@ class Admission:
         return traits
 
     async def _is_new(self, info: bytes, applicant: Applicant, first_block: bytes = b"") -> bool:
-        remember = partial(self._directory.seen.remember, info, applicant.name, first_block=first_block)
-        return await self._directory.access.run(remember)
+        return await self._seen.run(Shown(info, applicant.name, first_block))
 
     async def _check_system_info(self, applicant: Applicant) -> MachineTraits | None:
         """What the relay can see of the machine; None of a kind of report that it cannot judge."""
@@ -262,14 +263,15 @@ class Admission:
 
     async def _proved(self, applicant: Applicant) -> ProvedInvestor | None:
         """The investor, where the terminal proved the password; that is cheap, whatever comes."""
-        login, investors = applicant.login, self._directory.investors
+        login = applicant.login
         if not (self.rules.takes_proofs and login.HasField("password_proof")):
             return None
         shown, names = login.password_proof, (applicant.app_id, login.broker_id, login.investor_id)
         said = said_of(applicant.challenge, shown.nonce, names)
-        return await self._directory.access.run(
-            lambda: investors.proved(login.broker_id, login.investor_id, said, shown.proof)
-        )
+        proved = await self._proved_investors.run(ShownProof(applicant.investor, said, shown.proof))
+        if isinstance(proved, Refusal):
+            raise Refused(proved)
+        return proved
 
     def _login(self, applicant: Applicant, accounts: frozenset[str], relay_proof: bytes) -> TerminalLogin:
         login = applicant.login

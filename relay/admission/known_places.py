@@ -7,17 +7,18 @@ are in memory, too: what decides at the first byte of a connection cannot wait f
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
+from dataclasses import astuple
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Engine, and_, delete, func, select, update
+from sqlalchemy import ColumnElement, Engine, and_, delete, func, select
 
 from relay.counter.port import Investor
-from relay.database.database import insert_new, writing
+from relay.database.database import insert_or_set, writing
 from relay.database.schema import KNOWN_PLACE
 from relay.database.times import stamp
 from relay.directory.access import DirectoryAccess
+from relay.directory.grouped import Grouped
 
 KEPT = timedelta(days=90)
 _WRITTEN_TODAY = 10_000
@@ -32,6 +33,7 @@ class KnownPlaces:
         self._engine = engine
         self._access = access
         self._clock = clock
+        self._remembered = Grouped(access, self._remember_all)
         self._written: OrderedDict[tuple[Investor, str], str] = OrderedDict()
         """the day each was written last, so that a place is written once a day"""
         self._used: OrderedDict[str, None] = OrderedDict()
@@ -64,7 +66,7 @@ class KnownPlaces:
         today = stamp(self._clock())[:10]
         if self._written.get((investor, place)) == today:
             return
-        await self._access.run(lambda: self.remember(investor, place))
+        await self._remembered.run((investor, place))
         self._written[(investor, place)] = today
         while len(self._written) > _WRITTEN_TODAY:
             self._written.popitem(last=False)
@@ -78,11 +80,19 @@ class KnownPlaces:
 
     def remember(self, investor: Investor, place: str) -> None:
         """As `logged_in`, blocking."""
+        self._remember_all([(investor, place)])
+
+    def _remember_all(self, logins: Sequence[tuple[Investor, str]]) -> list[None]:
+        """In one transaction."""
         now = stamp(self._clock())
-        values = asdict(investor) | {"place": place, "seen_at": now}
+        # Each once, and in one order for all processes: two that write the same rows would wait for each other.
+        rows = [
+            {"broker_id": investor.broker_id, "investor_id": investor.investor_id, "place": place, "seen_at": now}
+            for investor, place in sorted(set(logins), key=lambda one: (astuple(one[0]), one[1]))
+        ]
         with writing(self._engine) as connection:
-            connection.execute(insert_new(connection, KNOWN_PLACE).values(values))
-            connection.execute(update(KNOWN_PLACE).where(_is(investor, place)).values(seen_at=now))
+            connection.execute(insert_or_set(connection, KNOWN_PLACE, "seen_at"), rows)
+        return [None] * len(logins)
 
     def forget_old(self) -> int:
         """Drop places without a login for long; returns how many."""

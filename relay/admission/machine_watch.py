@@ -11,6 +11,7 @@ import structlog
 from relay.admission.machines import Desk, MachineHistory, MachineTraits
 from relay.counter.port import Evidence
 from relay.directory.access import DirectoryAccess, DirectoryUnavailable
+from relay.directory.grouped import Grouped
 from relay.logs.alarms import AlarmName, Alarms
 from relay.refusals import login_reasons
 from relay.refusals.refusal import Refusal
@@ -25,6 +26,7 @@ class MachineWatch:
     def __init__(self, history: MachineHistory, access: DirectoryAccess, evidence: Evidence) -> None:
         self._history = history
         self._access = access
+        self._remembered = Grouped(access, history.remember_all)
         self._evidence = evidence
         self.alarms = Alarms()
         """the process's, where it has others"""
@@ -44,7 +46,7 @@ class MachineWatch:
 
     async def _remember(self, session: str, desk: Desk, traits: MachineTraits) -> None:
         try:
-            unlike = await self._access.run(lambda: self._history.remember(desk, traits))
+            unlike = await self._remembered.run((desk, traits))
         except DirectoryUnavailable as unavailable:
             _log.warning("machine_not_kept", session=session, why=unavailable.why)
             return

@@ -11,15 +11,15 @@ of a place, so many of an investor, and for a time; the longest unseen go first.
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, Engine, Row, and_, delete, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, Row, and_, delete, select
 
 from relay.counter.port import Investor
-from relay.database.database import insert_new, writing
+from relay.database.database import insert_or_set, writing
 from relay.database.schema import MACHINE
 from relay.database.times import stamp
 
@@ -70,6 +70,9 @@ class Unlike:
         return self.differences.keys() == {"collector_version"}
 
 
+_Machine = tuple[Desk, MachineTraits]
+
+
 class MachineHistory:
     """The table of machines. The methods block and are thread-safe."""
 
@@ -93,15 +96,19 @@ class MachineHistory:
 
     def remember(self, desk: Desk, traits: MachineTraits) -> Unlike | None:
         """The same, and know it from now on."""
+        return self.remember_all([(desk, traits)])[0]
+
+    def remember_all(self, machines: Sequence[_Machine]) -> list[Unlike | None]:
+        """The same of several, in one transaction."""
         with writing(self._engine) as connection:
-            unlike = _unlike(_known(connection, desk), traits)
+            known = _known_of(connection, {desk.investor for desk, _ in machines})
+            unlike = [_now_known(known[desk.investor], desk, traits) for desk, traits in machines]
             now = stamp(self._clock())
-            values = asdict(desk.investor) | {"app_id": desk.app_id, "place": desk.place} | asdict(traits)
-            connection.execute(insert_new(connection, MACHINE).values(values | {"seen_at": now}))
-            connection.execute(update(MACHINE).where(_are(values)).values(seen_at=now))
-            _keep_newest(connection, _at(desk), MOST_OF_A_PLACE)
-            _keep_newest(connection, _of(desk.investor), MOST_OF_AN_INVESTOR)
-        self._written[(desk, traits)] = self._today()
+            rows = [_values(machine) | {"seen_at": now} for machine in dict.fromkeys(machines)]
+            connection.execute(insert_or_set(connection, MACHINE, "seen_at"), rows)
+            _keep_newest_of(connection, known)
+        for machine in machines:
+            self._written[machine] = self._today()
         while len(self._written) > _WRITTEN_TODAY:
             self._written.popitem(last=False)
         return unlike
@@ -119,6 +126,35 @@ class MachineHistory:
 def forget_machines_of(connection: Connection, investor: Investor) -> int:
     """Forget an investor's machines, so that the next one of each desk is the first; returns how many."""
     return connection.execute(delete(MACHINE).where(_of(investor))).rowcount
+
+
+def _known_of(connection: Connection, investors: set[Investor]) -> dict[Investor, list[_Machine]]:
+    """Every machine of each, the one seen last first."""
+    mine = MACHINE.c.investor_id.in_({investor.investor_id for investor in investors})
+    brokers = MACHINE.c.broker_id.in_({investor.broker_id for investor in investors})
+    known: dict[Investor, list[_Machine]] = {investor: [] for investor in investors}
+    for row in connection.execute(select(MACHINE).where(brokers, mine).order_by(MACHINE.c.seen_at.desc())):
+        desk = Desk(Investor(row.broker_id, row.investor_id), row.app_id, row.place)
+        if desk.investor in known:
+            known[desk.investor].append((desk, _traits(row)))
+    return known
+
+
+def _now_known(known: list[_Machine], desk: Desk, traits: MachineTraits) -> Unlike | None:
+    """How it differs from those of its investor at the desk; it is one of them from now on."""
+    unlike = _unlike([machine for at, machine in known if at == desk], traits)
+    if (desk, traits) not in known:
+        known.insert(0, (desk, traits))
+    return unlike
+
+
+def _keep_newest_of(connection: Connection, known: Mapping[Investor, Sequence[_Machine]]) -> None:
+    for investor, machines in known.items():
+        for desk, here in Counter(desk for desk, _ in machines).items():
+            if here > MOST_OF_A_PLACE:
+                _keep_newest(connection, _at(desk), MOST_OF_A_PLACE)
+        if len(machines) > MOST_OF_AN_INVESTOR:
+            _keep_newest(connection, _of(investor), MOST_OF_AN_INVESTOR)
 
 
 def _known(connection: Connection, desk: Desk) -> list[MachineTraits]:
@@ -148,6 +184,11 @@ def _of(investor: Investor) -> ColumnElement[bool]:
 
 def _at(desk: Desk) -> ColumnElement[bool]:
     return _are(asdict(desk.investor) | {"app_id": desk.app_id, "place": desk.place})
+
+
+def _values(machine: _Machine) -> dict[str, object]:
+    desk, traits = machine
+    return asdict(desk.investor) | {"app_id": desk.app_id, "place": desk.place} | asdict(traits)
 
 
 def _are(values: dict[str, object]) -> ColumnElement[bool]:

@@ -7,10 +7,11 @@ that block only, so without this one genuine block would do for any number of ma
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, Engine, delete
+from sqlalchemy import Engine, delete
 
 from relay.database.database import insert_new, writing
 from relay.database.schema import SYSTEM_INFO_SEEN
@@ -30,6 +31,19 @@ def kept_for(max_age_seconds: float | None) -> timedelta:
     return _KEPT_BEYOND_AGE + timedelta(seconds=max_age_seconds)
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """System info that a login shows."""
+
+    system_info: bytes = field(repr=False)
+    session: str
+    first_block: bytes = field(default=b"", repr=False)
+    """given where the vendor's library found it genuine; other bytes may begin alike by themselves"""
+
+    def digests(self) -> list[str]:
+        return [hashlib.sha256(part).hexdigest() for part in (self.system_info, self.first_block) if part]
+
+
 class SystemInfoSeen:
     """The table of digests, shared by all processes of the relay."""
 
@@ -38,26 +52,29 @@ class SystemInfoSeen:
         self._clock = clock
 
     def remember(self, system_info: bytes, session: str, *, first_block: bytes = b"") -> bool:
-        """Keep the digests; False when one was there before. Of two at the same time one is new.
+        """As `remember_all`, of one."""
+        return self.remember_all([Shown(system_info, session, first_block)])[0]
 
-        `first_block` is given where the vendor's library found it genuine; other bytes may begin alike by themselves.
-        """
+    def remember_all(self, shown: Sequence[Shown]) -> list[bool]:
+        """Keep the digests, in one transaction; False where one was there before. Of two at the same time one is new."""
+        digests, now = [one.digests() for one in shown], stamp(self._clock())
+        session_of = {digest: one.session for one, own in zip(shown, digests, strict=True) for digest in own}
+        rows = [{"sha256": digest, "seen_at": now, "session": session_of[digest]} for digest in sorted(session_of)]
         with writing(self._engine) as connection:
-            is_new = [self._keep(connection, part, session) for part in (system_info, first_block) if part]
-        return all(is_new)
-
-    def _keep(self, connection: Connection, part: bytes, session: str) -> bool:
-        values = {"sha256": hashlib.sha256(part).hexdigest(), "seen_at": stamp(self._clock()), "session": session}
-        stored = connection.execute(
-            insert_new(connection, SYSTEM_INFO_SEEN)
-            .values(values)
             # A row comes back only when it was stored; not every driver counts inserted rows.
-            .returning(SYSTEM_INFO_SEEN.c.sha256)
-        )
-        return stored.one_or_none() is not None
+            kept = insert_new(connection, SYSTEM_INFO_SEEN).returning(SYSTEM_INFO_SEEN.c.sha256)
+            fresh = set(connection.execute(kept, rows).scalars())
+        return [_are_fresh(own, fresh) for own in digests]
 
     def forget_older_than(self, age: timedelta) -> int:
         """Drop what is too old to be accepted anyway; returns how many."""
         oldest = stamp(self._clock() - age)
         with writing(self._engine) as connection:
             return connection.execute(delete(SYSTEM_INFO_SEEN).where(SYSTEM_INFO_SEEN.c.seen_at < oldest)).rowcount
+
+
+def _are_fresh(digests: Sequence[str], fresh: set[str]) -> bool:
+    """Whether all are, which none is a second time."""
+    found = [digest in fresh for digest in digests]
+    fresh.difference_update(digests)
+    return all(found) and len(set(digests)) == len(digests)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 
 from pydantic import SecretStr
 from sqlalchemy import Connection, Engine, Insert, Table, create_engine, event, inspect, make_url, text
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from relay.settings.file_modes import why_changeable
@@ -22,8 +23,26 @@ VERSIONS = Path(__file__).parent / "migrations" / "versions"
 _STATEMENT_MILLISECONDS = 5000
 
 
+_TURN = "ctp_relay_turn"
+"""where an engine keeps its `_WritersTurn`"""
+
+
 class DatabaseUnusable(Exception):
     """The database cannot be used as it is; the message says what to do and shows no password."""
+
+
+class _WritersTurn:
+    """One writer of this process after the other. SQLite itself lets each sleep and try again, in no order, up to 0.1 s at a time."""
+
+    def __init__(self) -> None:
+        self._held = threading.Lock()
+
+    def __enter__(self) -> None:
+        if not self._held.acquire(timeout=_STATEMENT_MILLISECONDS / 1000):
+            raise OperationalError("BEGIN IMMEDIATE", {}, sqlite3.OperationalError("database is locked"))
+
+    def __exit__(self, *_: object) -> None:
+        self._held.release()
 
 
 def open_database(url: SecretStr) -> Engine:
@@ -55,17 +74,29 @@ def open_database(url: SecretStr) -> Engine:
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
     """A transaction that writes; committed at the end, rolled back by an exception."""
-    with engine.connect().execution_options(writes=True) as connection, connection.begin():
+    turn: AbstractContextManager[object] = engine.get_execution_options().get(_TURN) or nullcontext()
+    with turn, engine.connect().execution_options(writes=True) as connection, connection.begin():
         yield connection
 
 
 def insert_new(connection: Connection, table: Table) -> Insert:
     """An insert that leaves a row as it is where there is one already, as this database says it."""
-    dialect: Any = import_module(
-        f"sqlalchemy.dialects.{connection.dialect.name}"
-    )  # the other one costs 50 ms to import
-    insert: Insert = dialect.insert(table).on_conflict_do_nothing()
+    insert: Insert = _insert_of(connection, table).on_conflict_do_nothing()
     return insert
+
+
+def insert_or_set(connection: Connection, table: Table, column: str) -> Insert:
+    """An insert that sets this column where the row is there already. Of the rows given none may be there twice."""
+    new = _insert_of(connection, table)
+    insert: Insert = new.on_conflict_do_update(
+        index_elements=list(table.primary_key.columns), set_={column: new.excluded[column]}
+    )
+    return insert
+
+
+def _insert_of(connection: Connection, table: Table) -> Any:
+    # The other dialect costs 50 ms to import.
+    return import_module(f"sqlalchemy.dialects.{connection.dialect.name}").insert(table)
 
 
 def upgrade(engine: Engine, revision: str = "head") -> None:
@@ -127,7 +158,12 @@ def _open_sqlite(url: str, path: str | None) -> Engine:
         file.touch(mode=0o600, exist_ok=True)
     except OSError as error:
         raise DatabaseUnusable(f"{file}: {error.strerror}") from None
-    engine = create_engine(url, hide_parameters=True, pool_timeout=_STATEMENT_MILLISECONDS / 1000)
+    engine = create_engine(
+        url,
+        hide_parameters=True,
+        pool_timeout=_STATEMENT_MILLISECONDS / 1000,
+        execution_options={_TURN: _WritersTurn()},
+    )
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine

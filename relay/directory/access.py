@@ -28,7 +28,8 @@ class DirectoryAccess:
 
     def __init__(self, *, threads: int = 4, timeout: float = 10.0, most_waiting: int = 256) -> None:
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="directory")
-        self._timeout = timeout
+        self.timeout = timeout
+        """seconds until a look-up is given up"""
         self._most_waiting = most_waiting
         self._waiting = 0
 
@@ -45,10 +46,10 @@ class DirectoryAccess:
         self._waiting += 1
         try:
             future = asyncio.get_running_loop().run_in_executor(self._executor, work)
-            async with asyncio.timeout(self._timeout):
+            async with asyncio.timeout(self.timeout):
                 return await future
         except TimeoutError:
-            raise DirectoryUnavailable(f"no answer within {self._timeout:g} s") from None
+            raise DirectoryUnavailable(f"no answer within {self.timeout:g} s") from None
         except SQLAlchemyError as error:
             raise DirectoryUnavailable(brief(error)) from None
         finally:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -50,6 +50,16 @@ class InvestorRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class ShownProof:
+    """A terminal's proof that it knows the investor's password."""
+
+    investor: Investor
+    said: bytes = field(repr=False)
+    """what it is a proof of"""
+    proof: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class ProvedInvestor:
     """An investor whose password was proved."""
 
@@ -90,16 +100,26 @@ class Investors:
                 self._firm_salt = connection.execute(select(INVESTOR_SALT.c.salt)).scalar_one()
         return self._firm_salt
 
-    def proved(self, broker_id: str, investor_id: str, said: bytes, proof: bytes) -> ProvedInvestor | None:
-        """The investor whose password made `proof` of `said`; None where it did not, or nothing is known that could tell.
+    def proved_all(self, shown: Sequence[ShownProof]) -> list[ProvedInvestor | Refusal | None]:
+        """For each the investor whose password made the proof; None where it did not, or nothing is known that could tell.
 
-        Raises Refused with investor_disabled. Every None is the same work.
+        The refusal is investor_disabled. Every None is the same work.
         """
-        row = self._row(broker_id, investor_id)
+        asked = {one.investor for one in shown}
+        theirs = INVESTOR.c.investor_id.in_({investor.investor_id for investor in asked})
+        brokers = INVESTOR.c.broker_id.in_({investor.broker_id for investor in asked})
+        with self._engine.connect() as connection:
+            rows = connection.execute(select(INVESTOR).where(brokers, theirs)).all()
+        known = {Investor(row.broker_id, row.investor_id): row for row in rows}
+        return [self._proved(one, known.get(one.investor)) for one in shown]
+
+    def _proved(self, shown: ShownProof, row: Row[Any] | None) -> ProvedInvestor | Refusal | None:
         keys = (PasswordKeys.read(row.password_hash) if row else None) or self._nobody
-        if not keys.is_proved(said, proof) or row is None:
+        if not keys.is_proved(shown.said, shown.proof) or row is None:
             return None
-        return ProvedInvestor(_enabled(row), keys.answer(said))
+        if not row.enabled:
+            return login_reasons.investor_disabled(investor_id=row.investor_id)
+        return ProvedInvestor(_record(row), keys.answer(shown.said))
 
     def check(self, broker_id: str, investor_id: str, password: str) -> InvestorRecord:
         """The investor, if the password is right and the firm has not disabled it.

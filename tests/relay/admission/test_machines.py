@@ -135,3 +135,14 @@ def forget(history: MachineHistory) -> int:
     """As a command does it."""
     with writing(history._engine) as connection:
         return forget_machines_of(connection, DESK.investor)
+
+
+def test_a_group_is_as_one_after_the_other(history: MachineHistory) -> None:
+    """Each is compared with what those before it brought; each investor with its own alone."""
+    other = Desk(Investor("9999", "100002"), DESK.app_id, DESK.place)
+    history.remember(DESK, USUAL)
+
+    noted = history.remember_all([(DESK, USUAL), (DESK, OTHER), (other, OTHER), (DESK, OTHER), (other, USUAL)])
+
+    assert [one is None for one in noted] == [True, False, True, True, False]
+    assert all(history.compare(desk, traits) is None for desk in (DESK, other) for traits in (USUAL, OTHER))

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from sqlalchemy import Engine
 
-from relay.admission.system_info_seen import SystemInfoSeen, kept_for
+from relay.admission.system_info_seen import Shown, SystemInfoSeen, kept_for
 from tests.relay.conftest import HandClock
 
 
@@ -63,3 +63,20 @@ def test_a_first_block_is_new_once_whatever_follows_it(engine: Engine, clock: Ha
     assert seen.remember(b"genuine and the rest", "s-1", first_block=b"genuine")
     assert not seen.remember(b"genuine and made up", "s-2", first_block=b"genuine")
     assert seen.remember(b"genuine of a kind that is not judged", "s-3")
+
+
+def test_of_a_group_that_shows_the_same_the_first_is_new(engine: Engine, clock: HandClock) -> None:
+    """As one after the other; also what one login shows twice, and what was there before the group."""
+    seen = SystemInfoSeen(engine, clock=clock)
+    seen.remember(b"old", "s-0")
+    group = [
+        Shown(b"a", "s-1", b"block"),
+        Shown(b"b", "s-2", b"block"),
+        Shown(b"a", "s-3"),
+        Shown(b"old", "s-4"),
+        Shown(b"c", "s-5", b"c"),
+        Shown(b"d", "s-6"),
+    ]
+
+    assert seen.remember_all(group) == [True, False, False, False, False, True]
+    assert not any(seen.remember_all(group))

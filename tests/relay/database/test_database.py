@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from pydantic import SecretStr
-from sqlalchemy import Engine, insert, select, text
+from sqlalchemy import Engine, event, insert, select, text
 from sqlalchemy.exc import DatabaseError
 
 from relay.database.database import (
@@ -178,3 +179,22 @@ def test_postgresql_without_its_package_names_the_extra(monkeypatch: pytest.Monk
 
     with pytest.raises(DatabaseUnusable, match=re.escape("pip install 'ctp-relay[postgresql]'")):
         open_database(SecretStr("postgresql+psycopg://u:hunter2@127.0.0.1/d"))
+
+
+def test_writers_of_one_process_take_turns(tmp_path: Path) -> None:
+    """One that waits begins as soon as the one before it ends; SQLite alone would let it sleep and try again, in no order."""
+    engine = open_database(SecretStr(f"sqlite:///{tmp_path / 'x.sqlite3'}"))
+    event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA busy_timeout=0").close())
+
+    def write(_: int) -> None:
+        with writing(engine) as connection:
+            connection.exec_driver_sql("CREATE TABLE IF NOT EXISTS t (n INTEGER)")
+            connection.exec_driver_sql("INSERT INTO t VALUES (1)")
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(write, range(32)))
+    with engine.connect() as connection:
+        written = connection.exec_driver_sql("SELECT count(*) FROM t").scalar_one()
+    engine.dispose()
+
+    assert written == 32

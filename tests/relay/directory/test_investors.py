@@ -11,13 +11,14 @@ from argon2 import PasswordHasher
 from argon2.low_level import Type, hash_secret_raw
 from sqlalchemy import Engine, select, update
 
+from relay.counter.port import Investor
 from relay.database.database import writing
 from relay.database.schema import INVESTOR
 from relay.directory.access import DirectoryAccess
-from relay.directory.investors import Investors
+from relay.directory.investors import Investors, ProvedInvestor, ShownProof
 from relay.directory.password_keys import PasswordCost, PasswordHashing, PasswordKeys, said_of, salt_of
 from relay.directory.terminals import EntryExists, EntryUnknown
-from relay.refusals.refusal import Refused
+from relay.refusals.refusal import Refusal, Refused
 from tests.relay.conftest import HandClock
 
 BROKER = "9999"
@@ -116,14 +117,24 @@ def proof_of(investors: Investors, said: bytes, password: str = PASSWORD, invest
     return bytes(a ^ b for a, b in zip(client, mask, strict=True))
 
 
+def proved_by(investors: Investors, investor_id: str, said: bytes, proof: bytes) -> ProvedInvestor | Refusal | None:
+    """As one of a group with others, whose answers are their own."""
+    wrong, unknown = (ShownProof(Investor(BROKER, name), said, b"") for name in (investor_id, "unknown"))
+    before, asked, after = investors.proved_all(
+        [wrong, ShownProof(Investor(BROKER, investor_id), said, proof), unknown]
+    )
+    assert before is after is None
+    return asked
+
+
 SAID = said_of(b"c" * 128, b"n" * 32, ("terminal_1.0", BROKER, "100001"))
 
 
 def test_a_proof_lets_in_without_a_derivation(investors: Investors, hashing: CountingHashing) -> None:
     """And is answered by what only the firm's relay can say."""
-    proved = investors.proved(BROKER, "100001", SAID, proof_of(investors, SAID))
+    proved = proved_by(investors, "100001", SAID, proof_of(investors, SAID))
 
-    assert proved is not None
+    assert isinstance(proved, ProvedInvestor)
     assert (proved.record.account_ids, len(proved.relay_proof), hashing.compared) == (("A1", "A2"), 32, 0)
 
 
@@ -136,10 +147,10 @@ def test_a_proof_is_good_for_what_it_was_made_of_alone(investors: Investors) -> 
         said_of(b"c" * 128, b"n" * 32, ("terminal_2.0", BROKER, "100001")),
     ]
 
-    assert [investors.proved(BROKER, "100001", other, proof) for other in others] == [None] * 3
-    assert investors.proved(BROKER, "100001", SAID, b"") is None
-    assert investors.proved(BROKER, "100001", SAID, proof_of(investors, SAID, "wrong")) is None
-    assert investors.proved(BROKER, "nobody", SAID, proof_of(investors, SAID)) is None
+    assert [proved_by(investors, "100001", other, proof) for other in others] == [None] * 3
+    assert proved_by(investors, "100001", SAID, b"") is None
+    assert proved_by(investors, "100001", SAID, proof_of(investors, SAID, "wrong")) is None
+    assert proved_by(investors, "nobody", SAID, proof_of(investors, SAID)) is None
 
 
 def test_what_is_kept_makes_no_proof(investors: Investors, engine: Engine) -> None:
@@ -151,7 +162,7 @@ def test_what_is_kept_makes_no_proof(investors: Investors, engine: Engine) -> No
 
     for stolen in (keys.stored, keys.server):
         as_client = bytes(a ^ b for a, b in zip(stolen, mask, strict=True))
-        assert investors.proved(BROKER, "100001", SAID, as_client) is None
+        assert proved_by(investors, "100001", SAID, as_client) is None
         assert not keys.is_of(stolen)
 
 
@@ -159,10 +170,11 @@ def test_a_disabled_investor_is_told_so_at_a_right_proof_only(investors: Investo
     """As at a password."""
     investors.set_enabled(BROKER, "100001", False)
 
-    with pytest.raises(Refused) as caught:
-        investors.proved(BROKER, "100001", SAID, proof_of(investors, SAID))
-    assert caught.value.refusal.reason == "investor_disabled"
-    assert investors.proved(BROKER, "100001", SAID, b"x" * 32) is None
+    refused = proved_by(investors, "100001", SAID, proof_of(investors, SAID))
+
+    assert isinstance(refused, Refusal)
+    assert refused.reason == "investor_disabled"
+    assert proved_by(investors, "100001", SAID, b"x" * 32) is None
 
 
 def keep_as_before(engine: Engine) -> str:
@@ -178,7 +190,7 @@ def test_what_an_earlier_version_kept_becomes_keys_at_the_first_right_password(
 ) -> None:
     """With another salt: an old copy of the table proves nothing. A wrong password changes nothing."""
     before = keep_as_before(engine)
-    assert investors.proved(BROKER, "100001", SAID, proof_of(investors, SAID)) is None
+    assert proved_by(investors, "100001", SAID, proof_of(investors, SAID)) is None
     with pytest.raises(Refused):
         investors.check(BROKER, "100001", "wrong")
     with engine.connect() as connection:
@@ -186,7 +198,7 @@ def test_what_an_earlier_version_kept_becomes_keys_at_the_first_right_password(
 
     investors.check(BROKER, "100001", PASSWORD)
 
-    assert investors.proved(BROKER, "100001", SAID, proof_of(investors, SAID)) is not None
+    assert proved_by(investors, "100001", SAID, proof_of(investors, SAID)) is not None
     with engine.connect() as connection:
         assert "argon2id" not in connection.execute(select(INVESTOR.c.password_hash)).scalar_one()
 
