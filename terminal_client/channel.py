@@ -11,7 +11,8 @@ import grpc
 
 # One batch of a day's replay is the largest message; the relay refuses larger ones from us by itself.
 MAX_RECEIVE_BYTES = 16 * 1024 * 1024
-CONNECT_MILLISECONDS = 10_000
+CONNECT_MILLISECONDS = 25_000
+"""more than the relay lets a connection wait for its turn"""
 SILENCE_MILLISECONDS = 10_000
 """how long the relay may leave a ping unanswered before the connection is taken as broken"""
 

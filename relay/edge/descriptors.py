@@ -14,7 +14,7 @@ ELSEWHERE: Final = 160
 """for databases, logs, the counter's connections, files that are open for a moment"""
 _FEWEST: Final = 32
 _FEWEST_LOGGING_IN: Final = 64
-_MOST_LOGGING_IN: Final = 2048
+MOST_LOGGING_IN: Final = 2048
 
 
 def raise_limit() -> int:
@@ -42,4 +42,4 @@ def most_strangers(wanted: int, sessions: int, descriptors: int) -> int:
 def most_logging_in(strangers: int, sessions: int, descriptors: int) -> int:
     """So many connections between proof and session beside these; a few also where descriptors are scarce."""
     room = (descriptors - ELSEWHERE) // OF_A_CONNECTION - sessions - strangers
-    return max(_FEWEST_LOGGING_IN, min(_MOST_LOGGING_IN, room))
+    return max(_FEWEST_LOGGING_IN, min(MOST_LOGGING_IN, room))

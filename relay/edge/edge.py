@@ -15,6 +15,8 @@ What holds between two events:
 
 * A passage is in `_shares` exactly while it is a stranger's, in `_logging_in` exactly while it has a proof and no
   session, in `_pace` exactly while it waits for its turn.
+* A passage is in `_unanswered` from its turn until gRPC's first bytes. So no more handshakes are begun than gRPC gets done,
+  however fast connections come; a terminal cannot hold such a place, because only gRPC's answer is waited for.
 * `_by_port` has every inner connection from before it connects until it is closed. A connection to gRPC's ports that
   was not opened here has no entry; its streams have no origin and are refused.
 * Where the process has no descriptors left, the accept loop lets the fullest address give one up, and pauses; it never
@@ -34,12 +36,13 @@ import structlog
 
 from relay.admission.origin.trusted_proxies import Network, Origin, OriginUnknown, is_in, origin_at
 from relay.edge.causes import Cause, CauseCounts
+from relay.edge.descriptors import MOST_LOGGING_IN
 from relay.edge.limits import EdgeLimits
 from relay.edge.pace import Pace
 from relay.edge.passage import Passage
 from relay.edge.pipe import BUFFER_BYTES
 from relay.edge.quiet_lines import QuietLines
-from relay.edge.shares import Shares
+from relay.edge.shares import ShareLimits, Shares
 from relay.edge.streams import OpenStream
 from relay.settings.values import split_address
 
@@ -47,6 +50,8 @@ _log = structlog.get_logger(__name__)
 _BACKLOG = 1024
 _AT_A_TIME = 4
 """connections accepted before other work of the loop has its turn"""
+_UNANSWERED = 16
+"""connections that gRPC has not answered yet, each of them a handshake's work; the next wait in order, and none runs out of time there"""
 _PAUSE_SECONDS = 0.2
 _LONGEST_TURN_SECONDS = 0.05
 """so that one who comes while others wait is seen in time"""
@@ -83,6 +88,7 @@ class Edge:
         self._logging_in: Shares[Passage] = Shares(limits.logging_in)
         self._pace: Pace[Passage] = Pace(limits.pace)
         self._carrying: set[Passage] = set()
+        self._unanswered: set[Passage] = set()
         self._by_port: dict[int, Passage] = {}
         self._loop = asyncio.get_running_loop()
         self._turns: asyncio.TimerHandle | None = None
@@ -190,6 +196,7 @@ class Edge:
     def stop(self) -> None:
         """End what is left; idempotent."""
         self.close()
+        self._unanswered.clear()
         for passage in tuple(self.passages):
             passage.end()
         if self._turns is not None:
@@ -200,7 +207,6 @@ class Edge:
         """These hold from the next connection on."""
         self.limits = limits
         self._shares.limits = limits.strangers
-        self._logging_in.limits = limits.logging_in
         if limits.pace != self._pace.limits:
             self._pace.take_limits(limits.pace)
 
@@ -248,9 +254,17 @@ class Edge:
     def log_in(self, passage: Passage) -> None:
         """It has proved itself and has no session yet; where there are too many, the fullest address gives one up."""
         self.leave_place(passage)
+        most = min(MOST_LOGGING_IN, self.limits.logging_in.total + self._left_by_sessions)
+        self._logging_in.limits = ShareLimits(most, most)
         gives_way = self._logging_in.enter(passage, passage.place, known=passage.known)
         for other in [passage] if gives_way is None else gives_way:
             other.cut(Cause.LOGGING_IN)
+
+    @property
+    def _left_by_sessions(self) -> int:
+        """Connections that sessions may have and do not, beside one that logs in now: a thousand that log in become them."""
+        others = len(self._shares) + len(self._logging_in) + len(self._carrying) + 1
+        return max(0, self.limits.sessions - (len(self.passages) - others))
 
     def leave_place(self, passage: Passage) -> None:
         """It has a session, holds another place, or is over."""
@@ -264,8 +278,19 @@ class Edge:
             passage.go_on(passage.inner_ports[1])
             return
         self._pace.ask(passage, passage.place, known=passage.known)
-        if self._turns is None or self._pace.is_ready(passage.place, self._loop.time()):
+        if self._has_room and (self._turns is None or self._pace.is_ready(passage.place, self._loop.time())):
             self._give_turns()
+
+    @property
+    def _has_room(self) -> bool:
+        return len(self._unanswered) < _UNANSWERED
+
+    def answered(self, passage: Passage) -> None:
+        """GRPC has answered its first bytes, which is most of a handshake's work, or it is over."""
+        if passage in self._unanswered:
+            self._unanswered.discard(passage)
+            if self._pace and self._turns is None:  # not at once: one whose turn fails at its start comes here, too
+                self._turns = self._loop.call_later(0, self._give_turns)
 
     def at_port(self, port: int, passage: Passage) -> None:
         """GRPC will name this port as its peer."""
@@ -276,6 +301,7 @@ class Edge:
         self.passages.discard(passage)
         self._pace.leave(passage)
         self.leave_place(passage)
+        self.answered(passage)
         if self._by_port.get(port) is passage:
             del self._by_port[port]
 
@@ -283,9 +309,10 @@ class Edge:
         if self._turns is not None:
             self._turns.cancel()
             self._turns = None
-        while (passage := self._pace.next(self._loop.time())) is not None:
+        while self._has_room and (passage := self._pace.next(self._loop.time())) is not None:
+            self._unanswered.add(passage)
             passage.go_on(passage.inner_ports[0])
-        wait = self._pace.wait(self._loop.time())
+        wait = self._pace.wait(self._loop.time()) if self._has_room else None
         if wait is not None:
             self._turns = self._loop.call_later(min(max(wait, 0.001), _LONGEST_TURN_SECONDS), self._give_turns)
 

@@ -30,4 +30,6 @@ def judge(data: bytes, *, tls: bool) -> Beginning:
     size = int.from_bytes(data[3:5], "big")
     if not 4 <= size <= LONGEST - 5:
         return Beginning.WRONG
+    if len(data) >= 9 and int.from_bytes(data[6:9], "big") > size - 4:
+        return Beginning.WRONG  # a ClientHello that goes on in another record: gRPC would wait for it
     return Beginning.RIGHT if len(data) >= 5 + size else Beginning.INCOMPLETE

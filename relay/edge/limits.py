@@ -20,3 +20,5 @@ class EdgeLimits:
     hello_seconds: float
     carrying_many: int
     """connections of proxies that carry many terminals each"""
+    sessions: int = 0
+    """connections that sessions may have; what they leave is there for those that are logging in, too"""

@@ -34,9 +34,10 @@ from relay.edge.quiet_lines import QuietLines
 from relay.edge.streams import OpenStream
 
 _FIRST_BYTES_SECONDS = 5.0
-_TURN_SECONDS = 10.0
+_TURN_SECONDS = 20.0
+"""less than a terminal gives a connection"""
 _CONNECT_SECONDS = 5.0
-_IDLE_SECONDS = 10.0
+_IDLE_SECONDS = 15.0
 """until the first stream; TLS is agreed on in this time, too"""
 _IDLE_AGAIN_SECONDS = 15.0
 """after the last stream; gRPC says goodbye before that"""
@@ -67,6 +68,8 @@ class Surroundings(Protocol):
     def leave_place(self, passage: Passage) -> None: ...
 
     def ask_turn(self, passage: Passage) -> None: ...
+
+    def answered(self, passage: Passage) -> None: ...
 
     def at_port(self, port: int, passage: Passage) -> None: ...
 
@@ -100,7 +103,7 @@ class Passage:
         self.known = edge.known(self.place)
         self.carries_many = is_in(peer.ip, edge.carries_many)
         self._behind_proxy = is_in(peer.ip, edge.writes_header)
-        self._header_read = not self._behind_proxy
+        self._header_read, self._is_answered = not self._behind_proxy, False
         self._at = _At.BEGINNING
         self._first = b""
         """what came before the inner connection was there"""
@@ -207,7 +210,7 @@ class Passage:
         self._at = _At.OPEN
         self._loop.remove_reader(self._outer)
         inward = Pipe(self._outer, inner, self._edge.buffer, self.end, self._took)
-        outward = Pipe(inner, self._outer, self._edge.buffer, self._inner_closed)
+        outward = Pipe(inner, self._outer, self._edge.buffer, self._inner_closed, self._gave)
         self._pipes = (inward, outward)
         self._idle(_IDLE_SECONDS)
         self._must_prove()
@@ -221,6 +224,12 @@ class Passage:
         if self._allowance.spent:
             self.cut(Cause.BYTES)
         return pause
+
+    def _gave(self, _: int) -> float:
+        if not self._is_answered:
+            self._is_answered = True
+            self._edge.answered(self)
+        return 0.0
 
     # Streams on it --------------------------------------------------------------------------------------------
 

@@ -40,7 +40,7 @@ _INNER_ADDRESS = "127.0.0.1:0"
 _STREAMS_OF_A_TERMINAL, _STREAMS_OF_A_PROXY = 8, 128
 """at a time on one connection: a terminal needs one; a proxy that carries many opens another connection"""
 _IDLE_SECONDS_OF_A_TERMINAL, _IDLE_SECONDS_OF_A_PROXY = 10, 300
-_HANDSHAKE_SECONDS = 5
+_HANDSHAKE_SECONDS = 10
 _METADATA_BYTES = 8 * 1024
 _NO_COMPRESSION = 1
 """the set of algorithms that has only the one that changes nothing"""
@@ -216,6 +216,7 @@ class Listener:
             settings.max_message_bytes,
             settings.hello_timeout_seconds,
             2 * (self._max_sessions + settings.max_streams_without_session + MOST_WAITING),
+            self._max_sessions,
         )
 
     def _door(

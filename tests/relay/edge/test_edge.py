@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import structlog.testing
 
+from relay.edge import edge as edge_module
 from relay.edge import passage
 from relay.edge.allowance import STREAMS
 from relay.edge.causes import Cause
@@ -49,9 +50,9 @@ class Inner:
 
 @asynccontextmanager
 async def edge_at_work(
-    limits: EdgeLimits = LIMITS, known: Callable[[str], bool] = lambda _: False
+    limits: EdgeLimits = LIMITS, known: Callable[[str], bool] = lambda _: False, inner: Inner | None = None
 ) -> AsyncIterator[tuple[Edge, int, Inner]]:
-    inner = Inner()
+    inner = inner or Inner()
     server = await asyncio.start_server(inner.take, "127.0.0.1", 0)
     edge = Edge(limits, known, tls=False)
     inner_port = server.sockets[0].getsockname()[1]
@@ -83,6 +84,12 @@ async def answer(connection: socket.socket, size: int = 65536) -> bytes:
         return b""
 
 
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(30):
+        while not holds():  # noqa: ASYNC110 - nothing says it
+            await asyncio.sleep(0.005)
+
+
 async def test_bytes_go_both_ways_whole_and_in_order() -> None:
     """Also where one side reads late: then the other is read late."""
     async with edge_at_work(replace(LIMITS, max_message=4 << 20)) as (_, port, _):
@@ -96,6 +103,33 @@ async def test_bytes_go_both_ways_whole_and_in_order() -> None:
         connection.close()
 
     assert received == PREFACE + much
+
+
+async def test_no_more_handshakes_are_begun_than_grpc_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The others wait in order, however long it takes: none is cut in the middle of its handshake. One that leaves makes room."""
+    monkeypatch.setattr(edge_module, "_UNANSWERED", 3)
+    answering = asyncio.Event()
+
+    class Slow(Inner):
+        async def take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            self.begun += 1
+            await answering.wait()
+            await super().take(reader, writer)
+
+        begun = 0
+
+    inner = Slow()
+    limits = replace(LIMITS, strangers=ShareLimits(100, 100), pace=PaceLimits(10_000.0, 10_000.0))
+    async with edge_at_work(limits, inner=inner) as (edge, port, _):
+        connections = [await opened(port, "127.0.0.1") for _ in range(9)]
+        await until(lambda: (inner.begun, edge.waiting) == (3, 6))
+        connections.pop(0).close()
+        await until(lambda: (inner.begun, edge.waiting) == (4, 5))
+        answering.set()
+
+        assert [await answer(connection) for connection in connections] == [PREFACE] * 8
+        for connection in connections:
+            connection.close()
 
 
 async def test_a_place_at_its_bound_is_closed_at_once() -> None:
@@ -157,6 +191,25 @@ async def test_where_too_many_are_logging_in_the_fullest_address_gives_way() -> 
         for connection in (connections[0], *connections[2:]):
             await asyncio.get_running_loop().sock_sendall(connection, b"still there")
             assert await answer(connection) == b"still there"
+        for connection in connections:
+            connection.close()
+
+
+async def test_those_logging_in_have_what_sessions_leave() -> None:
+    """A thousand terminals that come back together cut each other nowhere, also where descriptors are scarce."""
+    async with edge_at_work(replace(LIMITS, sessions=2)) as (edge, port, _):
+        connections = []
+        for number in range(6):
+            before = set(edge.passages)
+            connections.append(await opened(port, f"127.0.0.{2 + number}"))
+            await answer(connections[-1])
+            (passage_,) = edge.passages - before
+            stream = passage_.stream_opened()
+            assert stream is not None
+            if number == 0:
+                stream.has_session()
+            stream.proved()
+            assert edge.counts.of(Cause.LOGGING_IN) == (number == 5), "three, and one that sessions leave"
         for connection in connections:
             connection.close()
 

@@ -30,8 +30,17 @@ def test_a_client_hello_is_right_when_it_is_whole() -> None:
         b"\x16\x03\x01\x00\x05\x02",
         b"\x16\x03\x01\xff\xff\x01",
         b"\x16\x03\x01\x00\x00\x01",
+        b"\x16\x03\x01\x00\x05\x01\x00\x00\x02",
     ],
-    ids=["HTTP/1", "HTTP/2 in the clear", "an alert", "a ServerHello", "too long", "empty"],
+    ids=[
+        "HTTP/1",
+        "HTTP/2 in the clear",
+        "an alert",
+        "a ServerHello",
+        "too long",
+        "empty",
+        "goes on in another record",
+    ],
 )
 def test_anything_else_is_wrong(data: bytes) -> None:
     """As soon as it can be seen."""
