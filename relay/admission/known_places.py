@@ -21,6 +21,8 @@ from relay.directory.access import DirectoryAccess
 from relay.directory.grouped import Grouped
 
 KEPT = timedelta(days=90)
+GATHER_SECONDS = 0.25
+"""how long what is remembered for later logins waits for others, to be one transaction with them"""
 _WRITTEN_TODAY = 10_000
 _IN_MEMORY = 20_000
 """places; of more the ones that were used last"""
@@ -33,7 +35,7 @@ class KnownPlaces:
         self._engine = engine
         self._access = access
         self._clock = clock
-        self._remembered = Grouped(access, self._remember_all)
+        self._remembered = Grouped(access, self._remember_all, gather_seconds=GATHER_SECONDS)
         self._written: OrderedDict[tuple[Investor, str], str] = OrderedDict()
         """the day each was written last, so that a place is written once a day"""
         self._used: OrderedDict[str, None] = OrderedDict()

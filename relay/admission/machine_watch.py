@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import structlog
 
+from relay.admission.known_places import GATHER_SECONDS
 from relay.admission.machines import Desk, MachineHistory, MachineTraits
 from relay.counter.port import Evidence
 from relay.directory.access import DirectoryAccess, DirectoryUnavailable
@@ -26,7 +27,7 @@ class MachineWatch:
     def __init__(self, history: MachineHistory, access: DirectoryAccess, evidence: Evidence) -> None:
         self._history = history
         self._access = access
-        self._remembered = Grouped(access, history.remember_all)
+        self._remembered = Grouped(access, history.remember_all, gather_seconds=GATHER_SECONDS)
         self._evidence = evidence
         self.alarms = Alarms()
         """the process's, where it has others"""

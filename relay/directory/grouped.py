@@ -21,11 +21,21 @@ _MOST_WAITING = 4096
 
 
 class Grouped(Generic[_Asked, _Answer]):
-    def __init__(self, access: DirectoryAccess, work: Callable[[Sequence[_Asked]], Sequence[_Answer]]) -> None:
-        """`work` blocks, and answers in the order of what was asked; where it raises, no one of the group gets an answer."""
+    def __init__(
+        self,
+        access: DirectoryAccess,
+        work: Callable[[Sequence[_Asked]], Sequence[_Answer]],
+        *,
+        gather_seconds: float = 0.0,
+    ) -> None:
+        """`work` blocks, and answers in the order of what was asked; where it raises, no one of the group gets an answer.
+
+        `gather_seconds`: how long the first may wait for others, where no login waits for it.
+        """
         self._access = access
         self._work = work
         self._waiting: list[tuple[_Asked, asyncio.Future[_Answer]]] = []
+        self._gather_seconds = gather_seconds
         self._runs = False
         self._tasks = Tasks()
 
@@ -47,6 +57,8 @@ class Grouped(Generic[_Asked, _Answer]):
     async def _run(self) -> None:
         try:
             while self._waiting:
+                if self._gather_seconds:
+                    await asyncio.sleep(self._gather_seconds)
                 group, self._waiting = self._waiting[:_LARGEST_GROUP], self._waiting[_LARGEST_GROUP:]
                 await self._answer([(asked, answer) for asked, answer in group if not answer.done()])
         finally:

@@ -99,3 +99,22 @@ async def test_a_caller_that_is_cancelled_takes_no_answer_from_the_others() -> N
         assert await other == 2
         with pytest.raises(asyncio.CancelledError):
             await gone
+
+
+async def test_what_no_login_waits_for_waits_for_company() -> None:
+    """One transaction for all who come within that time."""
+    groups: list[list[int]] = []
+
+    def work(asked: Sequence[int]) -> list[int]:
+        groups.append(list(asked))
+        return list(asked)
+
+    with DirectoryAccess() as access:
+        grouped = Grouped(access, work, gather_seconds=1.0)
+        first = asyncio.ensure_future(grouped.run(1))
+        for _ in range(5):  # in which it would have begun by itself
+            await asyncio.sleep(0)
+        answers = await asyncio.gather(first, grouped.run(2), grouped.run(3))
+
+    assert answers == [1, 2, 3]
+    assert groups == [[1, 2, 3]]
