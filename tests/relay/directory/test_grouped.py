@@ -116,5 +116,5 @@ async def test_what_no_login_waits_for_waits_for_company() -> None:
             await asyncio.sleep(0)
         answers = await asyncio.gather(first, grouped.run(2), grouped.run(3))
 
-    assert answers == [1, 2, 3]
+    assert list(answers) == [1, 2, 3]
     assert groups == [[1, 2, 3]]
