@@ -60,7 +60,8 @@ class Grouped(Generic[_Asked, _Answer]):
                 if self._gather_seconds:
                     await asyncio.sleep(self._gather_seconds)
                 group, self._waiting = self._waiting[:_LARGEST_GROUP], self._waiting[_LARGEST_GROUP:]
-                await self._answer([(asked, answer) for asked, answer in group if not answer.done()])
+                if still := [(asked, answer) for asked, answer in group if not answer.done()]:
+                    await self._answer(still)
         finally:
             self._runs = False
 
