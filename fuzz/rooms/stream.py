@@ -26,7 +26,7 @@ from relay.admission.login_guard import LoginGuard
 from relay.counter.port import Mode
 from relay.database.database import open_database, upgrade
 from relay.sessions.stream import Malformed, StreamSettings, TerminalStream
-from relay.settings.settings import Limits
+from relay.settings.limits_section import Limits
 from terminal_client.proof import auth_info
 from tests.relay.admission.test_admission import AUTH_CODE, PASSWORD, Door
 from tests.relay.conftest import HandClock

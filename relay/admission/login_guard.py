@@ -51,7 +51,7 @@ from relay.counter.right_passwords import RightPasswords
 from relay.directory.access import DirectoryUnavailable
 from relay.refusals import counter_reasons, login_reasons
 from relay.refusals.refusal import Refusal, Refused, Source, refuse
-from relay.settings.settings import Limits
+from relay.settings.limits_section import Limits
 from relay.tasks import Tasks
 
 _log = structlog.get_logger(__name__)

@@ -16,7 +16,8 @@ from relay.counter.right_passwords import RightPasswords
 from relay.faults.faults import Faults
 from relay.figures.figures import Figures
 from relay.logs.alarms import Alarms
-from relay.settings.settings import Limits, Settings
+from relay.settings.limits_section import Limits
+from relay.settings.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)

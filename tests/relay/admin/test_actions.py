@@ -29,7 +29,7 @@ from relay.database.database import open_database
 from relay.directory.terminals import EntryExists, EntryUnknown, ReportKind
 from relay.ledger import reader
 from relay.refusals.refusal import LedgerUnavailable
-from relay.settings.settings import Limits
+from relay.settings.limits_section import Limits
 from tests.postgres import PostgresServer
 from tests.relay.admission.test_login_guard import WRONG_PASSWORD, PlayedPlaces, fail
 from tests.relay.conftest import HandClock

@@ -32,7 +32,7 @@ from relay.console.routes import PAGES
 from relay.console.serve import make_parts
 from relay.ledger import reader
 from relay.rpc import control
-from relay.settings.settings import Limits
+from relay.settings.limits_section import Limits
 from relay.settings.text import example
 from tests.relay.admin.played_relay import PlayedRelay
 from tests.relay.admission.test_login_guard import PlayedPlaces

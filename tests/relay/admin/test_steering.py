@@ -19,7 +19,7 @@ from relay.admission.login_guard import LoginGuard
 from relay.cli.workplace import now
 from relay.database.database import open_database, upgrade
 from relay.ledger import reader
-from relay.settings.settings import Limits
+from relay.settings.limits_section import Limits
 from tests.relay.admin.played_relay import PlayedRelay
 from tests.relay.admission.test_login_guard import PlayedPlaces
 

@@ -35,7 +35,7 @@ from relay.directory.terminals import ReportKind, Terminals
 from relay.logs.alarms import AlarmName
 from relay.refusals import counter_reasons, stream_reasons
 from relay.refusals.refusal import LedgerUnavailable, Refused
-from relay.settings.settings import Limits
+from relay.settings.limits_section import Limits
 from terminal_client.password_proof import DerivedPasswords, SaltedName, said_of
 from terminal_client.secret import Secret
 from tests.relay.conftest import HandClock

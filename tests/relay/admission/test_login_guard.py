@@ -16,7 +16,7 @@ from relay.counter.port import Investor
 from relay.directory.access import DirectoryUnavailable
 from relay.refusals import counter_reasons, login_reasons, relay_reasons
 from relay.refusals.refusal import Refusal, Refused, refuse
-from relay.settings.settings import Limits
+from relay.settings.limits_section import Limits
 from tests.relay.hand_loop import settled
 
 LIMITS = Limits(

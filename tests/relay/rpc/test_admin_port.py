@@ -30,7 +30,7 @@ from relay.ledger import reader
 from relay.rpc.admin_port import AdminPort
 from relay.rpc.few_streams import MOST_STREAMS
 from relay.settings.admin_section import AdminSettings
-from relay.settings.settings import Limits
+from relay.settings.limits_section import Limits
 from tests.relay.admin.played_relay import PlayedRelay
 from tests.relay.admission.test_login_guard import PlayedPlaces
 

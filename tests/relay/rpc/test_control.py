@@ -33,7 +33,7 @@ from relay.refusals.refusal import LedgerUnavailable
 from relay.rpc import control
 from relay.rpc.admin_answers import AdminParts
 from relay.rpc.callers import MOST_CALLERS, Callers
-from relay.settings.settings import Limits
+from relay.settings.limits_section import Limits
 from relay.settings.text import example
 from tests.relay.admin.played_relay import PlayedRelay
 from tests.relay.admission.test_login_guard import WRONG_PASSWORD, PlayedPlaces, Trying, check, fail, try_at_counter

@@ -18,7 +18,8 @@ from relay.settings.file import (
     secrets_key_file,
     secrets_of,
 )
-from relay.settings.settings import Limits, Settings
+from relay.settings.limits_section import Limits
+from relay.settings.settings import Settings
 from relay.settings.values import is_loopback, split_address
 
 MINIMAL = """

@@ -12,7 +12,7 @@ from relay.counter.ctp.identity.scope_table import RequestClass
 from relay.counter.ctp.pacing.pacing import RateWindow
 from relay.refusals import call_reasons
 from relay.refusals.refusal import Refusal
-from relay.settings.settings import Limits
+from relay.settings.limits_section import Limits
 
 
 class ClassLimit:

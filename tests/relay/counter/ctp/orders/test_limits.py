@@ -12,7 +12,7 @@ from relay.counter.ctp.orders.calls import OpenCall
 from relay.counter.ctp.orders.limits import LinkLimits
 from relay.counter_choice import LINK_LIMITS
 from relay.refusals.refusal import Refusal
-from relay.settings.settings import Limits
+from relay.settings.limits_section import Limits
 from tests.relay.counter.ctp.ctp_bodies import CATALOG, method
 from tests.relay.counter.ctp.ctp_bodies import SCOPES as RULES
 from tests.relay.counter.ctp.orders.fed_router import Fed
