@@ -49,13 +49,13 @@ def test_where_the_machine_is_never_quiet_the_quietest_rounds_are_kept_and_named
 def test_a_part_leaves_the_other_parts_figures_as_they_are(tmp_path: Path) -> None:
     """One file for all; a table is merged member by member."""
     file = tmp_path / "latest.json"
-    results.merge({"events_per_second": {"direct": 80_000}, "noise": {"a_a_ratio": 1.01}}, file)
+    results.merge({"events_per_second": {"direct": 80_000}, "noise": {"a_a_ratio": 1.01, "floods": 7}}, file)
 
     results.merge({"noise": {"a_a_ratio": 0.99}, "login_storm_p99_s": 7.5}, file)
 
     kept = json.loads(file.read_text())
     assert kept["events_per_second"] == {"direct": 80_000}
-    assert (kept["noise"], kept["login_storm_p99_s"]) == ({"a_a_ratio": 0.99}, 7.5)
+    assert (kept["noise"], kept["login_storm_p99_s"]) == ({"a_a_ratio": 0.99, "floods": 7}, 7.5)
 
 
 @pytest.mark.parametrize(("body", "info"), [(b"\1\2", None), (None, b"\0" * 85), (b"", b"\1" * 85), (None, None)])
