@@ -212,6 +212,14 @@ def update(figures: Figures) -> Table:
             ("`restart --rolling`，多对多，PostgreSQL", "`restart --rolling`, many-to-many on PostgreSQL"),
         ),
         (
+            "many_to_many_in_turn",
+            ("`restart --rolling`，多对多，SQLite", "`restart --rolling`, many-to-many on SQLite"),
+        ),
+        (
+            "many_to_one_in_turn",
+            ("`restart --rolling`，多对一，SQLite", "`restart --rolling`, many-to-one on SQLite"),
+        ),
+        (
             "many_to_many_restart",
             ("SIGTERM 后重新启动，多对多，SQLite", "SIGTERM and a new start, many-to-many on SQLite"),
         ),

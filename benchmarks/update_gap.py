@@ -3,7 +3,7 @@
 Part `update`: 20 terminals, each of which sends an order every 100 ms under a
 key of its own, through a loopback relay at the simulated counter, relay.drain_seconds as it is by default (30). A terminal's gap
 is the longest time between two answered orders, less those 100 ms. `rolling` is `ctp-relay restart --rolling` (many-to-many on
-PostgreSQL), `restart` SIGTERM and a new start (SQLite, both modes). All terminals collect on this one machine, which a firm's
+PostgreSQL), `in_turn` the same where one process alone can serve (SQLite, both modes), `restart` SIGTERM and a new start there. All terminals collect on this one machine, which a firm's
 do not.
 """
 
@@ -218,6 +218,8 @@ async def measure_update(folder: Path, say: Say) -> dict[str, Any]:
             gaps["many_to_many_rolling"] = await measure(MODES["many_to_many"], folder / "rolling", url, _roll)
             say(f"many_to_many_rolling: {gaps['many_to_many_rolling']}")
     for mode, cast in MODES.items():
-        gaps[f"{mode}_restart"] = await measure(cast, folder / mode, "", _restart)
-        say(f"{mode}_restart: {gaps[f'{mode}_restart']}")
+        for name, update in {"in_turn": _roll, "restart": _restart}.items():
+            key = f"{mode}_{name}"
+            gaps[key] = await measure(cast, folder / key, "", update)
+            say(f"{key}: {gaps[key]}")
     return {"update_gap_s": gaps}

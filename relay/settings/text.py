@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import types
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, MaxLen, MinLen
 from pydantic import BaseModel, SecretStr
@@ -167,12 +167,17 @@ def _type_words(annotation: Any, words: SettingsWording) -> str:
     if origin in {Union, types.UnionType}:
         return _type_words(next(part for part in get_args(annotation) if part is not type(None)), words)
     if origin is tuple:
-        return words.of_fixed("list of texts")
+        return words.of_fixed("list of whole numbers" if int in _plain(get_args(annotation)) else "list of texts")
     if annotation is SecretStr:
         return words.of_fixed("text")
     if origin is not None:  # Annotated
         return _type_words(get_args(annotation)[0], words)
     return words.of_fixed(_NAMES.get(annotation, "text"))
+
+
+def _plain(annotations: Iterable[Any]) -> set[Any]:
+    """The types themselves, without what is said of them."""
+    return {get_args(one)[0] if get_origin(one) is Annotated else one for one in annotations}
 
 
 def _bounds_inside(annotation: Any) -> Iterator[tuple[Any, ...]]:

@@ -58,6 +58,7 @@ _FIXED = {
     "true or false": "true 或 false",
     "path": "路径",
     "list of texts": "文本列表",
+    "list of whole numbers": "整数列表",
     "at least {}": "至少 {}",
     "greater than {}": "大于 {}",
     "at most {}": "最多 {}",
