@@ -10,13 +10,17 @@ import pytest
 from ctpabi.api.spi import RawEvent
 from ctpabi.catalog import Shape
 from ctpabi.codec import text
+from ctpabi.codec.messages import Messages
 from ctpabi.facts.errors import NEVER_ANSWERED
 from relay.counter.ctp.delivery.day_notices import DayNoticeLimits
+from relay.counter.ctp.delivery.delivery import Notice
 from relay.counter.ctp.lanes.lane import virtual_front
+from relay.counter.ctp.lanes.lanes import Lanes
 from relay.counter.ctp.lanes.ref_map import MapEntry
 from relay.counter.ctp.lanes.refs import RefSpace
+from relay.counter.ctp.orders.view import EventView
 from relay.counter.port import CounterEvent
-from tests.relay.counter.ctp.ctp_bodies import BROKER, CATALOG, callback, read
+from tests.relay.counter.ctp.ctp_bodies import BROKER, CATALOG, OWNERSHIP, callback, read
 from tests.relay.counter.ctp.played_board import (
     AFTER_LOGIN,
     BEFORE_LOGIN,
@@ -308,6 +312,15 @@ async def test_what_all_investors_see_alike_is_encoded_once_for_all_of_them(shar
     await shared.notice("OnRtnInstrumentStatus", ExchangeID="SHFE", InstrumentID="ag2612", EnterTime="09:00:00")
 
     assert left.items[0] is right.items[0]
+
+
+def test_what_may_name_the_operator_is_encoded_for_each_investor() -> None:
+    """Each sees its own id in the operator's place; the first one's bytes would show it to the second."""
+    view = EventView(Messages(CATALOG), OWNERSHIP, Lanes(CATALOG, OWNERSHIP), "op01")
+    order, status = (Notice(callback(name), b"") for name in ("OnRtnOrder", "OnRtnInstrumentStatus"))
+
+    assert not view.is_same_for_all(order)
+    assert view.is_same_for_all(status)
 
 
 async def test_the_order_in_a_notice_is_the_terminals_own(shared: Board) -> None:
