@@ -45,6 +45,8 @@ _numbers = itertools.count(1)
 class _AtOnce:
     """A `DirectoryAccess` without threads."""
 
+    timeout = 10.0
+
     async def run(self, work: Any) -> Any:
         return work()
 
