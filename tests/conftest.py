@@ -19,6 +19,9 @@ settings.register_profile("quick", _PATIENT, max_examples=50, derandomize="CI" i
 settings.register_profile("deep", _PATIENT, max_examples=2000)
 
 
+_LONGEST = ("tests/chaos/", "tests/stateful/", "tests/e2e/test_workers.py")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """The binding aborts the process without its locale, so it is made ready before any test module is imported."""
     settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
@@ -32,7 +35,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for item in items:
             if item.get_closest_marker("long"):
                 item.add_marker(pytest.mark.skip(reason="a long proof; to run it: make test-long"))
-    items.sort(key=lambda item: not item.nodeid.startswith("tests/stateful/"))
+    items.sort(key=lambda item: not item.nodeid.startswith(_LONGEST))
 
 
 @pytest.fixture
