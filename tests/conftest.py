@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import socket
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from ctpabi import locale
+from tests.ports import unused_port
 from tests.slow_files import SlowFiles
 
 # At home every run looks elsewhere; in CI the same commit gives the same answer.
@@ -41,10 +41,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture
 def free_port() -> int:
     """A loopback TCP port that was free a moment ago; prefer port 0 where the server can say what it got."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
+    return unused_port()
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 import uuid
@@ -18,6 +17,8 @@ from pathlib import Path
 
 import psycopg
 import pytest
+
+from tests.ports import unused_port
 
 _SECONDS = 60
 
@@ -35,9 +36,7 @@ class PostgresServer:
     def __init__(self, programs: Path, directory: Path) -> None:
         self._programs = programs
         self._data = directory / "data"
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port: int = probe.getsockname()[1]
+        self.port = unused_port()
         if os.getuid() == 0:
             shutil.chown(directory, "postgres")
         self._run(

@@ -21,8 +21,9 @@ from tests.chaos.seat import Seat
 from tests.e2e.broken_network import Way, way_to
 from tests.e2e.relay_pair import SECRETS_KEY
 from tests.e2e.relay_process import RelayProcess, TlsFiles
-from tests.e2e.site import INVESTORS, free_port, register
+from tests.e2e.site import INVESTORS, register
 from tests.e2e.test_workers import alive, children_of, is_free
+from tests.ports import unused_port
 from tests.postgres import PostgresServer
 
 WORKERS = 2
@@ -185,7 +186,7 @@ def _relays(
         settings["relay__workers"] = WORKERS
     made = []
     for number in range(1, RELAYS[shape] + 1):
-        own = settings | {"listen__address": f"127.0.0.1:{free_port()}", "relay__name": f"relay-{number}"}
+        own = settings | {"listen__address": f"127.0.0.1:{unused_port()}", "relay__name": f"relay-{number}"}
         made.append(RelayProcess(place / f"relay-{number}", _MODES[shape], counter.counter.address, tls, own))
     return made
 
@@ -204,7 +205,7 @@ def _registered(relays: Sequence[RelayProcess], postgres: PostgresServer | None)
 @contextmanager
 def balanced(ports: Sequence[int], place: Path) -> Iterator[int]:
     """HAProxy in front of them: each connection to the next that listens; its port."""
-    port, config = free_port(), place / "haproxy.cfg"
+    port, config = unused_port(), place / "haproxy.cfg"
     servers = "".join(f"    server relay{at} 127.0.0.1:{at} check inter 200ms fall 1 rise 1\n" for at in ports)
     config.write_text(_BALANCER.format(port=port, servers=servers), encoding="utf-8")
     with subprocess.Popen([_haproxy(), "-f", str(config)], stderr=subprocess.DEVNULL) as running:

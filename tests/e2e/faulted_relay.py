@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import resource
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from tests.e2e.heard import Heard, heard_settings
 from tests.e2e.relay_process import RelayProcess, TlsFiles
 from tests.e2e.secrecy import leaks
 from tests.e2e.site import Site, register
+from tests.ports import unused_port
 from tests.relay.alarms.robot import Robot
 
 
@@ -64,9 +64,7 @@ class FaultedRelay:
 
 @asynccontextmanager
 async def relay_with_faults(place: Path, mode: Mode, **settings: object) -> AsyncIterator[FaultedRelay]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = unused_port()
     authority, clock = trustme.CA(), CounterClock()
     files = TlsFiles(place / "own.crt", place / "own.key", place / "authority.crt")
     authority.cert_pem.write_to_path(files.authority)

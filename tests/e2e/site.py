@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import socket
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -258,14 +257,6 @@ def _register(relay: RelayProcess) -> None:
             place.investors.set_enabled(place.by, Investor(BROKER, DISABLED_INVESTOR), False)
     finally:
         place.directory.dispose()
-
-
-def free_port() -> int:
-    """A loopback port that was free a moment ago, for what cannot say which one it got."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
 
 
 def ports_to(port: int) -> set[int]:

@@ -22,7 +22,8 @@ from simcounter.ufx.front import UfxFront
 from terminal_client.collectors import Collectors, collectors_of
 from tests.e2e.binding_under_test import counter_of, shim_of
 from tests.e2e.relay_process import RelayProcess, TlsFiles
-from tests.e2e.site import Site, free_port, register
+from tests.e2e.site import Site, register
+from tests.ports import unused_port
 from tests.t2sdk import LIBRARY, library_path
 
 DAY, SEED = "20261123", 7
@@ -141,7 +142,7 @@ async def system_site(system: System, mode: Mode, tls: TlsFiles, directory: Path
         settings = {
             **chosen.settings(counter),
             "verification__genuineness": False,  # judged alike whatever the counter
-            "metrics__address": f"127.0.0.1:{free_port()}",
+            "metrics__address": f"127.0.0.1:{unused_port()}",
         }
         relay = RelayProcess(directory / mode.value, mode, counter.address, tls, settings)
         register(relay)

@@ -25,6 +25,7 @@ from terminal_client.errors import LoginRejected
 from tests.e2e.haproxy_state import until_up, with_state
 from tests.e2e.relay_process import RelayProcess, TlsFiles
 from tests.e2e.site import AUTH_CODE, INVESTORS, TERMINAL, Site, log_in, ports_to, register, trade
+from tests.ports import unused_port
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -57,7 +58,7 @@ async def proxied_site(both_names: TlsFiles, tmp_path_factory: pytest.TempPathFa
     settings = {
         "listen__proxy_protocol_from": [PASSES_ON],
         "listen__trusted_proxies": [SPEAKS_HTTP2],
-        "metrics__address": f"127.0.0.1:{_free_port()}",
+        "metrics__address": f"127.0.0.1:{unused_port()}",
     }
     async with SimulatedCounter(CounterConfig()) as counter:
         directory = tmp_path_factory.mktemp("proxied") / "relay"
@@ -202,12 +203,6 @@ def _monitor(site: Site) -> str:
     """The port of /readyz."""
     settings = tomllib.loads(site.relay.config.read_text(encoding="utf-8"))
     return str(settings["metrics"]["address"]).rpartition(":")[2]
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager

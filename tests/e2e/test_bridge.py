@@ -18,14 +18,15 @@ from tests.e2e.broken_network import Way
 from tests.e2e.relay_process import TlsFiles
 from tests.e2e.secrecy import leaks
 from tests.e2e.shown_of import console_here, screens_of, shown_of
-from tests.e2e.site import INVESTORS, Site, free_port, log_in
+from tests.e2e.site import INVESTORS, Site, log_in
+from tests.ports import unused_port
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def bridged(tls: TlsFiles, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[Site, Way]]:
-    settings = {"metrics__address": f"127.0.0.1:{free_port()}"}
+    settings = {"metrics__address": f"127.0.0.1:{unused_port()}"}
     async with bridge_site(tls, tmp_path_factory.mktemp("bridge"), **settings) as (site, way):
         yield site, way
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import socket
 import subprocess
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -39,6 +38,7 @@ from tests.e2e.site import (
     login_message,
     register,
 )
+from tests.ports import unused_port
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 DRAIN_SECONDS = 5.0
@@ -47,9 +47,7 @@ QUICK = Deadlines(first_retry_seconds=0.02, longest_retry_seconds=0.2)
 
 @asynccontextmanager
 async def _site(tls: TlsFiles, directory: Path, mode: Mode, database_url: str = "") -> AsyncIterator[Site]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        monitor = probe.getsockname()[1]
+    monitor = unused_port()
     async with SimulatedCounter(CounterConfig()) as counter:
         settings: dict[str, object] = {
             "relay__drain_seconds": DRAIN_SECONDS,

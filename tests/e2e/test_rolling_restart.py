@@ -9,7 +9,7 @@ import subprocess
 import time
 import urllib.request
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -30,6 +30,7 @@ from tests.e2e.relay_pair import SECRETS_KEY
 from tests.e2e.relay_process import RelayProcess, TlsFiles
 from tests.e2e.secrecy import leaks
 from tests.e2e.site import AUTH_CODE, BROKER, INVESTORS, TERMINAL, Site, buy, collect_now, log_in, ports_to, register
+from tests.ports import unused_ports
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.postgres]
 
@@ -210,11 +211,7 @@ async def _runs(trades: Subscription[ctp.Trade], known: list[str]) -> list[list[
 @pytest.fixture
 def ports() -> list[int]:
     """Five loopback ports that were free a moment ago: the proxy's, and two of each relay, which keep them over a restart."""
-    with ExitStack() as stack:
-        probes = [stack.enter_context(socket.socket()) for _ in range(5)]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in probes]
+    return unused_ports(5)
 
 
 @asynccontextmanager

@@ -10,7 +10,7 @@ import socket
 import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, ExitStack, suppress
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,7 @@ from tests.e2e.site import (
     ticked,
     trade,
 )
+from tests.ports import unused_ports
 from tests.postgres import PostgresServer
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.postgres]
@@ -126,19 +127,11 @@ def is_free(port: int) -> bool:
         return True
 
 
-def _free_ports(count: int) -> list[int]:
-    with ExitStack() as stack:
-        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in probes]
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def site(
     tls: TlsFiles, tmp_path_factory: pytest.TempPathFactory, postgres_server: PostgresServer
 ) -> AsyncIterator[WorkersSite]:
-    own, monitor = _free_ports(2)
+    own, monitor = unused_ports(2)
     settings = {
         "relay__workers": WORKERS,
         "relay__drain_seconds": 30.0,  # so long a terminal that moves may take on a busy machine; without one it is over at once
