@@ -72,10 +72,9 @@ class OrderDriver:
         self._timer: asyncio.TimerHandle | None = None
         self._tasks = Tasks()
         self._first: asyncio.Future[None] = self._loop.create_future()
-        self._work, self._rests = (
-            asyncio.Event(),
-            False,
-        )  # whether `_run` has nothing to do: then what comes is fed at once
+        self._work = asyncio.Event()
+        self._rests = False
+        """whether `_run` has nothing to do: then what comes is fed at once"""
         self._fault: Exception | None = None
         self.handing = HandingOver(self._loop)
         self._login: Attached | None = None
