@@ -6,7 +6,8 @@ answers "not permitted" (-3), to others -1, -6 or -7, and it leaves the unwrappe
 CTP facts 34 and 37. By chance it takes one in sixty damaged blocks for genuine; the caller must check the header's time as well.
 
 Spoken on one socket, a JSON object a line: {"id", "system_info"} is answered by {"id", "code", "header"}, bytes
-in Base64. The first line is {"ready": version}, or {"unfit": why}. The process ends with the socket.
+in Base64. Questions that come together are answered together, in order. The first line is {"ready": version}, or
+{"unfit": why}. The process ends with the socket.
 """
 
 from __future__ import annotations
@@ -17,9 +18,8 @@ import json
 import os
 import socket
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 from ctpabi.api.binding import BindingMismatch, load, vendor_library
 from ctpabi.api.trader import RESTART, TraderApi
@@ -31,6 +31,7 @@ from relay.process_privacy import make_private
 STRUCT = "UserSystemInfo"
 _WRONG_LENGTH = -1
 _MAKING_SECONDS = 30.0
+_READ_BYTES = 1 << 16
 WRAPPED_BLOCK = 16
 """bytes of the collector's own wrapping, which the call replaces by the unwrapped header"""
 
@@ -54,25 +55,37 @@ def main() -> None:
     _silence_vendor()
     with (
         socket.socket(fileno=arguments.descriptor) as peer,
-        peer.makefile("rwb", buffering=0) as lines,
         tempfile.TemporaryDirectory(prefix="genuineness-") as flow,
     ):
         try:
             judge, version = _make_judge(Path(flow), production=arguments.edition == "production")
         except (Unfit, BindingMismatch, LocaleMissing) as error:
-            _say(lines, {"unfit": str(error)})
+            _say(peer, {"unfit": str(error)})
             return
-        _say(lines, {"ready": version})
-        for line in lines:
-            request = json.loads(line)
-            code, header = judge(base64.b64decode(request["system_info"]))
-            _say(lines, {"id": request["id"], "code": code, "header": base64.b64encode(header).decode("ascii")})
+        _say(peer, {"ready": version})
+        for lines in _read(peer):
+            _say(peer, *(_answer(judge, line) for line in lines))
     # The vendor's threads are still running; leaving without its destructors is the way that never hangs.
     os._exit(0)
 
 
-def _say(lines: Any, message: dict[str, object]) -> None:
-    lines.write(json.dumps(message).encode("ascii") + b"\n")
+def _read(peer: socket.socket) -> Iterator[list[bytes]]:
+    """What came, as whole lines, until the peer closes."""
+    rest = b""
+    while data := peer.recv(_READ_BYTES):
+        *lines, rest = (rest + data).split(b"\n")
+        if lines:
+            yield lines
+
+
+def _answer(judge: Judge, line: bytes) -> dict[str, object]:
+    request = json.loads(line)
+    code, header = judge(base64.b64decode(request["system_info"]))
+    return {"id": request["id"], "code": code, "header": base64.b64encode(header).decode("ascii")}
+
+
+def _say(peer: socket.socket, *messages: dict[str, object]) -> None:
+    peer.sendall(b"".join(json.dumps(message).encode("ascii") + b"\n" for message in messages))
 
 
 def _silence_vendor() -> None:

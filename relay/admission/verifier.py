@@ -4,10 +4,10 @@ The vendor's library decides, and it runs in a process of its own: it may crash 
 library under the relay's counter sessions (with the simulated counter that one is replaced). The two processes talk over
 a socket pair, one JSON line for a question and one for its answer. What holds between two events:
 
-* One question at a time (`_turn`), each with a number that its answer repeats. The lock is held from the question to
-  its answer.
-* After a question without an answer (a time limit, a broken pipe, a cancelled caller) the process is ended. A late
-  answer could otherwise be taken for the answer to the next question.
+* One group of questions at a time (`_turn`): what is asked while one is answered is the next, in one message each way. Every question has
+  a number that its answer repeats, and the answers come in order. The lock is held from the questions to the last answer.
+* After a question without an answer (a time limit, a broken pipe, the relay's end) the process is ended, and its group is refused. A late
+  answer could otherwise be taken for the answer to the next question. A caller that goes away is not waited for, its answer is.
 * It fails closed: while the process cannot answer, `check` raises VerifierUnavailable and logins are refused.
 * The process gets no preloaded library and none of the relay's secrets (`side_environment`). It ends by itself when its
   socket closes, so it does not outlive the relay.
@@ -23,7 +23,7 @@ import os
 import socket
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -31,10 +31,12 @@ import structlog
 
 from relay.refusals import relay_reasons
 from relay.refusals.refusal import Refused
+from relay.tasks import Tasks
 
 _log = structlog.get_logger(__name__)
 
 _LONGEST_LINE = 4096
+_LARGEST_GROUP = 32
 _START_SECONDS = 20.0
 _LONGEST_PAUSE = 30.0
 _FAREWELL_SECONDS = 1.0
@@ -56,6 +58,12 @@ class Judgement:
     """-3 genuine and of this edition; -1 wrong length; -6 not the collector's, or damaged; -7 the other edition"""
     header: bytes
     """the unwrapped first 16 bytes; meaningful only with -3"""
+
+
+@dataclass(eq=False, slots=True)
+class _ToJudge:
+    system_info: bytes = field(repr=False)
+    answer: asyncio.Future[Judgement] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
 
 @dataclass(slots=True)
@@ -80,6 +88,10 @@ class Verifier:
         self._now = now
         self._turn = asyncio.Lock()
         self._waiting = 0
+        self._asked: list[_ToJudge] = []
+        """what no group has yet"""
+        self._asks = False
+        self._tasks = Tasks()
         self._child: _Child | None = None
         self._last_id = 0
         self._failures = 0
@@ -92,6 +104,7 @@ class Verifier:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        await self._tasks.cancel()
         await self._stop()
 
     async def start(self) -> None:
@@ -104,9 +117,13 @@ class Verifier:
         if self._waiting >= self._queue:
             raise VerifierUnavailable(f"{self._waiting} judgements are waiting")
         self._waiting += 1
+        question = _ToJudge(system_info)
+        self._asked.append(question)
+        if not self._asks:
+            self._asks = True
+            self._tasks.start(self._ask_all(), "genuineness")
         try:
-            async with self._turn:
-                return await self._ask(system_info)
+            return await question.answer
         finally:
             self._waiting -= 1
 
@@ -130,15 +147,33 @@ class Verifier:
             with contextlib.suppress(VerifierUnavailable):
                 await self.check(_NO_SYSTEM_INFO)
 
-    async def _ask(self, system_info: bytes) -> Judgement:
+    async def _ask_all(self) -> None:
+        group: list[_ToJudge] = []
+        try:
+            while self._asked:
+                async with self._turn:
+                    group, self._asked = self._asked[:_LARGEST_GROUP], self._asked[_LARGEST_GROUP:]
+                    try:
+                        await self._ask(group)
+                    except VerifierUnavailable as unavailable:
+                        _fail(group, unavailable.why)
+        except BaseException:
+            _fail([*group, *self._asked], "the question was given up")
+            raise
+        finally:
+            self._asks = False
+
+    async def _ask(self, group: Sequence[_ToJudge]) -> None:
         child = await self._running()
-        self._last_id += 1
-        request = {"id": self._last_id, "system_info": base64.b64encode(system_info[:1024]).decode("ascii")}
+        first, self._last_id = self._last_id + 1, self._last_id + len(group)
         answered = False
         try:
-            child.writer.write(json.dumps(request).encode("ascii") + b"\n")
+            child.writer.write(b"".join(_line(number, one.system_info) for number, one in enumerate(group, first)))
             async with asyncio.timeout(self._timeout):
-                judgement = _judgement(await child.reader.readline(), self._last_id)
+                for number, one in enumerate(group, first):
+                    judgement = _judgement(await child.reader.readline(), number)
+                    if not one.answer.done():
+                        one.answer.set_result(judgement)
             answered = True
         except (TimeoutError, OSError, ValueError) as error:
             why = f"no answer within {self._timeout:g} s" if isinstance(error, TimeoutError) else "it ended"
@@ -148,7 +183,6 @@ class Verifier:
             if not answered:
                 await self._stop()
         self._failures = 0
-        return judgement
 
     async def _running(self) -> _Child:
         if self._child is not None and not self._child.reader.at_eof():
@@ -212,6 +246,19 @@ class Verifier:
             if isinstance(why, asyncio.CancelledError):
                 raise  # and one that hangs does not outlive the relay either
             await child.process.wait()
+
+
+def _line(number: int, system_info: bytes) -> bytes:
+    """The question, bounded."""
+    shown = base64.b64encode(system_info[:1024]).decode("ascii")
+    return json.dumps({"id": number, "system_info": shown}).encode("ascii") + b"\n"
+
+
+def _fail(group: Sequence[_ToJudge], why: str) -> None:
+    """Those that have no answer yet get none."""
+    for one in group:
+        if not one.answer.done():
+            one.answer.set_exception(VerifierUnavailable(why))
 
 
 def _ready(line: bytes) -> str:

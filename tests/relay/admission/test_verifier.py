@@ -241,6 +241,49 @@ async def test_answers_that_make_no_sense_refuse(clock: HandClock, tmp_path: Pat
             await judge.check(bytes(265))
 
 
+async def test_what_is_asked_together_is_one_message_and_each_gets_its_own_answer(
+    clock: HandClock, tmp_path: Path
+) -> None:
+    """A thousand terminals come at once; one that went away meanwhile takes no other's answer with it."""
+    body = (
+        "say(ready='x')\n"
+        "asked = [json.loads(line) for line in peer.read(65536).splitlines()]\n"
+        "for one in asked: say(id=one['id'], code=len(asked), header=one['system_info'])\n"
+        "peer.readline()"
+    )
+    judge = Verifier(scripted(tmp_path, body), timeout=20, queue=64, now=clock)
+    async with judge:
+        asked = [asyncio.ensure_future(judge.check(bytes([number]))) for number in range(5)]
+        await asyncio.sleep(0)
+        asked[1].cancel()
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+
+    assert isinstance(answers.pop(1), asyncio.CancelledError)
+    assert answers == [Judgement(5, bytes([number])) for number in (0, 2, 3, 4)]
+
+
+async def test_many_at_once_are_judged_each_for_itself(clock: HandClock, genuine: bytes) -> None:
+    """More than one message carries, genuine and damaged in turns."""
+    asked = [genuine if number % 3 else bytes(16) + genuine[16:] for number in range(100)]
+    async with verifier(clock, queue=100) as judge:
+        answers = await asyncio.gather(*(judge.check(one) for one in asked))
+
+    assert [is_well_formed(answer.code) for answer in answers] == [one == genuine for one in asked]
+
+
+async def test_a_group_without_an_answer_is_refused_together(clock: HandClock, tmp_path: Path) -> None:
+    """No login waits for a process that has ended, and no one but those of the group is refused with them."""
+    body = "say(ready='x')\nsay(id=json.loads(peer.readline())['id'], code=-3, header='')"
+    judge = Verifier(scripted(tmp_path, body), timeout=20, queue=64, now=clock)
+    async with judge:
+        answers = await asyncio.gather(*(judge.check(bytes(265)) for _ in range(3)), return_exceptions=True)
+        clock.at = judge._not_before
+
+        assert answers[0] == Judgement(-3, b"")
+        assert [getattr(answer, "why", "") for answer in answers[1:]] == ["it ended"] * 2
+        assert (await judge.check(bytes(265))).code == -3
+
+
 async def test_the_queue_is_bounded(clock: HandClock, tmp_path: Path) -> None:
     """More than may wait are refused at once."""
     judge = Verifier(
