@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 import structlog
-from sqlalchemy import ColumnElement, Connection, Engine, Row, and_, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, Row, and_, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from relay.counter.port import Investor
@@ -32,6 +32,11 @@ _log = structlog.get_logger(__name__)
 _READ_EVERY_SECONDS = 60.0
 """an investor who is registered meanwhile is told to query what happened before"""
 
+# Built once: building a statement costs as much as running it.
+_OF_SOME = select(INVESTOR).where(
+    INVESTOR.c.broker_id.in_(bindparam("brokers", expanding=True)),
+    INVESTOR.c.investor_id.in_(bindparam("investors", expanding=True)),
+)
 Replace = Callable[[Iterable[tuple[str, tuple[str, ...]]]], None]
 """takes every investor id with its account ids"""
 
@@ -106,10 +111,8 @@ class Investors:
         The refusal is investor_disabled. Every None is the same work.
         """
         asked = {one.investor for one in shown}
-        theirs = INVESTOR.c.investor_id.in_({investor.investor_id for investor in asked})
-        brokers = INVESTOR.c.broker_id.in_({investor.broker_id for investor in asked})
         with self._engine.connect() as connection:
-            rows = connection.execute(select(INVESTOR).where(brokers, theirs)).all()
+            rows = connection.execute(_OF_SOME, _names(asked)).all()
         known = {Investor(row.broker_id, row.investor_id): row for row in rows}
         return [self._proved(one, known.get(one.investor)) for one in shown]
 
@@ -260,6 +263,15 @@ async def kept_known(
         yield
     finally:
         await tasks.cancel()
+
+
+def _names(investors: Iterable[Investor]) -> dict[str, list[str]]:
+    """For `_OF_SOME`, which finds those of one broker with the id of another, too."""
+    asked = list(investors)
+    return {
+        "brokers": sorted({investor.broker_id for investor in asked}),
+        "investors": [investor.investor_id for investor in asked],
+    }
 
 
 def _is(broker_id: str, investor_id: str) -> ColumnElement[bool]:
