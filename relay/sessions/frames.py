@@ -7,6 +7,7 @@ rarer goes through the protobuf library.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 from ctprelay.ctp.v1.requests_pb2 import Request
 from ctprelay.v1 import terminal_pb2 as pb
@@ -120,14 +121,13 @@ def logged_in(welcome: pb.LoggedIn, attached: Attached) -> bytes:
 
 def description(offered: CounterDescription) -> pb.CounterDescription:
     """What a counter offers, as a message."""
-    members = Request.DESCRIPTOR.oneofs_by_name["body"].fields
     pushes, library = offered.pushes, offered.library
     return pb.CounterDescription(
         system=offered.system,
         version=offered.version,
         exchanges=map(_exchange, offered.exchanges),
         capabilities=offered.capabilities,
-        not_offered=sorted({member.name for member in members} - offered.requests),
+        not_offered=_not_offered(offered.requests),
         fields_not_offered=offered.fields_not_offered,
         product=offered.product,
         library_sha256=offered.library_sha256,
@@ -147,6 +147,14 @@ def description(offered: CounterDescription) -> pb.CounterDescription:
     )
 
 
+@lru_cache(maxsize=64)
+def _not_offered(requests: frozenset[str]) -> tuple[str, ...]:
+    """Of all there are; looked for once, because every login is told."""
+    members = Request.DESCRIPTOR.oneofs_by_name["body"].fields
+    return tuple(sorted({member.name for member in members} - requests))
+
+
+@lru_cache(maxsize=256)
 def _exchange(one: Exchange) -> pb.Exchange:
     boards = [pb.Board(code=board.code, name=board.name, native_code=board.native_code) for board in one.boards]
     return pb.Exchange(code=one.code, name=one.name, boards=boards, native_code=one.native_code, source=one.source)

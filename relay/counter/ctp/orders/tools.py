@@ -26,7 +26,7 @@ from relay.logs.alarms import AlarmName, Alarms
 DAY_SECONDS = 86400.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, slots=True)
 class DriverTools:
     """What all drivers of a process share."""
 
@@ -45,16 +45,19 @@ class DriverTools:
     trail: OrderTrail | None = None
     """where every order leaves a trace; None where the settings say so"""
     day: DayLimits = field(default_factory=DayLimits)
+    _described: tuple[object, CounterDescription] | None = field(default=None, init=False, repr=False)
+    """what was described last, and of what: every login asks several times, and the answer seldom changes"""
 
     def described(self, offers: CounterDescription, levels: tuple[LoginLevel, ...]) -> CounterDescription:
         """What the counter offers with what is so now: which logins are up, the clock, and the limits in force."""
         ahead = self.clock.offset
-        return replace(
-            offers,
-            levels=levels,
-            seconds_ahead=None if math.isnan(ahead) else round(ahead, 1),
-            limits=(*_a_second(self.limits), *_a_day(self.day)),
-        )
+        seconds = None if math.isnan(ahead) else round(ahead, 1)
+        limits = (*_a_second(self.limits), *_a_day(self.day))
+        known, of = self._described, (offers, levels, seconds, limits)
+        if known is None or known[0] != of:
+            known = of, replace(offers, levels=levels, seconds_ahead=seconds, limits=limits)
+            self._described = known
+        return known[1]
 
     def as_seen(self, login: Attached, before: Attached, lane: Lane) -> Attached:
         """The counter session's login as the lane's terminal sees it; `before` has what became of its settlement statement."""
