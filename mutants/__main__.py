@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import random
 import sys
 import time
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from collections.abc import Sequence
 from mutants.accepted import accepted, content_of
 from mutants.changes import Change, changes_of
 from mutants.copy import renew_copy
+from mutants.draw import draw
 from mutants.judge import Judge, Judged
 from mutants.places import ROOT, changed_files, judging_files
 from mutants.reach import reach
@@ -30,8 +30,8 @@ def main(given: Sequence[str]) -> int:
     wanted = _parser().parse_args(given)
     started = time.monotonic()
     stop_at = started + wanted.seconds if wanted.seconds else float("inf")
-    possible = [change for change in _possible(wanted.places) if wanted.kind in {None, change.kind}]
-    sample = random.Random(wanted.seed).sample(possible, min(wanted.mutants or len(possible), len(possible)))
+    possible = [one for one in _possible(wanted.places) if wanted.kind in {None, one[0].kind}]
+    sample = draw(possible, wanted.seed, wanted.mutants)
     if wanted.list:
         sys.stdout.write("".join(f"{change.diff((ROOT / change.file).read_bytes())}\n" for change in sample))
         return 0
@@ -72,9 +72,10 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _possible(places: Sequence[str]) -> list[Change]:
+def _possible(places: Sequence[str]) -> list[tuple[Change, bytes]]:
     files = [file for file in changed_files() if not places or file.startswith(tuple(places))]
-    return [change for file in files for change in changes_of(file, (ROOT / file).read_bytes())]
+    texts = {file: (ROOT / file).read_bytes() for file in files}
+    return [(change, text) for file, text in texts.items() for change in changes_of(file, text)]
 
 
 def _sort(outcome: Sample, verdicts: Sequence[Judged]) -> None:
