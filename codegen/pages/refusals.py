@@ -14,7 +14,9 @@ from ctpabi.facts.return_codes import REPORT_CODES, ReturnCode
 from ctpabi.facts.words import ASK_FIRM, Concern
 from relay.refusals.all_reasons import PARTS, rows
 from relay.refusals.counter_reasons import report_refused, retry_seconds
+from relay.refusals.general_titles import general_title, titled
 from relay.refusals.reason import Ends, Reason, Retry, Text
+from relay.sessions.endings import EndKind
 
 PAGE = Path("docs/refusals.md")
 
@@ -56,7 +58,8 @@ _COLUMNS = """\
 
 def page() -> str:
     """The whole page."""
-    return _with_anchors("\n".join((_HEAD, *(_part(part) for part in PARTS), _counter(), _reports(), _kept())))
+    parts = (*map(_part, PARTS), _counter(), _requests(), _reports(), _kept(), _goodbyes(), _short())
+    return _with_anchors("\n".join((_HEAD, *parts)))
 
 
 def _with_anchors(text: str) -> str:
@@ -77,6 +80,12 @@ def counter_rows() -> list[CtpError]:
     of_logins = {Concern.RELAY, Concern.USER}
     refusing = [row for row in ERRORS.values() if row.verdict is not LoginVerdict.PASSWORD_DUE]
     return [row for row in refusing if row.verdict is not LoginVerdict.PASSING or row.concern in of_logins]
+
+
+def request_rows() -> list[CtpError]:
+    """The ErrorIDs that refuse no login: they come in the answer to a request, or with a login that succeeds."""
+    of_logins = counter_rows()
+    return [row for row in ERRORS.values() if row not in of_logins]
 
 
 def report_rows() -> list[ReturnCode]:
@@ -147,6 +156,23 @@ counter's error for a request comes in the answer and is no `Rejected`. 131, 132
     return "\n".join((head, *lines, ""))
 
 
+def _requests() -> str:
+    head = """\
+## 柜台拒绝请求 / The counter refused a request
+
+柜台在应答 (`RspInfo`) 中给出 ErrorID 与原文。控制台显示下表的含义与建议, 终端库附上建议。
+The counter's answer (`RspInfo`) has the ErrorID and the counter's own text. The console shows what this table says; the terminal library adds
+the advice.
+
+| ErrorID | reason | 含义 / what it means | 怎样处理 / what to do |
+|---|---|---|---|"""
+    lines = (
+        _row(f'<a id="errorid-{row.number}"></a>{row.number}', f"`{row.reason}`", _text(row.words), _text(row.advice))
+        for row in request_rows()
+    )
+    return "\n".join((head, *lines, ""))
+
+
 def _counter_retry(row: CtpError) -> str:
     if seconds := retry_seconds(row):
         return f"{seconds} s"
@@ -193,6 +219,34 @@ Somebody who guesses must not learn which app ids and investors exist. The ledge
 | 台账 / ledger | 终端收到 / the terminal is told | 发生了什么 / what happened |
 |---|---|---|"""
     return "\n".join((head, *lines, ""))
+
+
+def _goodbyes() -> str:
+    """How a session or its stream ends."""
+    head = """\
+## 会话或流的结束 / How a session or its stream ends
+
+`Goodbye.kind` 的每个值; 台账 `terminal_logout` 中是同一单词。`terminal.proto` 说明终端应怎样做。
+Every value of `Goodbye.kind`; the ledger's `terminal_logout` has the same word. `terminal.proto` says what a terminal does about each.
+
+| kind | 发生了什么 / what happened |
+|---|---|"""
+    lines = (_row(f"`{kind.word}`", _text((kind.chinese, kind.english))) for kind in EndKind)
+    return "\n".join((head, *lines, ""))
+
+
+def _short() -> str:
+    """What a reason is called where the message names an app id, a time or a number."""
+    head = """\
+## 控制台与日报中的名称 / Names in the console and on the day page
+
+列表中不写某一次拒绝的 AppID、时间或数字。未列出的原因用其 `message`。
+A list does not say the app id, time or number of one refusal. A reason that is not here is called by its `message`.
+
+| reason | 名称 / name |
+|---|---|"""
+    lines = (_row(f"`{row.reason}`", _text(general_title(row))) for row in rows() if row.reason in titled())
+    return "\n".join((head, *dict.fromkeys(lines), ""))
 
 
 def files() -> dict[Path, str]:
