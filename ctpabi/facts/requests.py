@@ -7,27 +7,27 @@ and who may send it, are decisions of the relay and not here. CTP facts 57, 58, 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import Enum, auto
 from functools import cache
 
 from ctpabi.catalog import Catalog
 from ctpabi.catalog.data import load_catalog
 
 
-class Answered(StrEnum):
+class Answered(Enum):
     """How a request is answered when it succeeds."""
 
-    ROWS = "rows"
+    ROWS = auto()
     """one OnRsp… a row; where there is nothing, one with a NULL struct"""
-    RESPONSE = "response"
+    RESPONSE = auto()
     """one OnRsp…"""
-    RESPONSE_THEN_NOTICE = "response, then notice"
+    RESPONSE_THEN_NOTICE = auto()
     """OnRsp… says that it was taken, OnRtn… brings the result"""
-    NOTICES = "notices"
+    NOTICES = auto()
     """OnRtn… of what the request made; OnRsp… comes for errors, and says nothing more where it comes for a success"""
-    NOTICES_OF_ANOTHER = "notices of another"
+    NOTICES_OF_ANOTHER = auto()
     """OnRtn… of what the request changes, an order say; OnRsp… comes for errors alone"""
-    SILENCE = "silence"
+    SILENCE = auto()
     """nothing at all; OnRsp… comes for errors alone"""
 
 
