@@ -97,3 +97,14 @@ def test_a_closed_conversation_is_not_opened_by_a_login_that_succeeds_later() ->
 def test_every_message_of_the_protocol_can_come_some_time() -> None:
     """A new kind of message needs its line in the table."""
     assert {kind for _, kind in NEXT} == set(KINDS)
+
+
+@pytest.mark.parametrize(("answered_at", "reason"), [(205.0, None), (206.1, "challenge_expired")])
+def test_a_conversation_that_moves_to_another_worker_keeps_its_time(answered_at: float, reason: str | None) -> None:
+    """The clocks of two processes differ; how long ago the challenge was is the same in both."""
+    begun, taken = challenged(), Conversation()
+
+    taken.take_over(200.0, begun.challenged_ago(104.0))
+    refusal = taken.expect("login", answered_at)
+
+    assert (None if refusal is None else refusal.reason) == reason

@@ -5,10 +5,19 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
 from structlog.testing import capture_logs
 
 from relay.ledger.chain import canonical
-from relay.sessions.refused_streams import MINUTE_SECONDS, MOST_PLACES, RefusalShares, RefusedStreams, Standing
+from relay.sessions.refused_streams import (
+    MINUTE_SECONDS,
+    MOST_PLACES,
+    RefusalShares,
+    RefusedStreams,
+    Standing,
+    shares_of,
+)
+from relay.settings.ledger_section import LedgerSettings
 from tests.relay.conftest import HandClock
 from tests.relay.evidence import KeptEvidence
 from tests.relay.hand_loop import HandLoop, settled
@@ -165,3 +174,14 @@ async def test_two_flushes_at_once_write_everything_once(kept: KeptEvidence) -> 
     await asyncio.gather(refusing.streams.flush(), refusing.streams.flush())
 
     assert [data["count"] for data in refusing.summaries()] == [2]
+
+
+@pytest.mark.parametrize(("queue", "waiting"), [(1, 1), (7, 1), (8, 2), (255, 63), (256, 64), (4096, 64)])
+def test_a_quarter_of_the_ledgers_queue_is_for_refusals(queue: int, waiting: int) -> None:
+    """At least one, or nothing of them were ever written; and no more than are of use."""
+    settings = LedgerSettings(queue_entries=queue, stranger_refusals_per_minute=3, proved_refusals_per_minute=7)
+
+    shares = shares_of(settings)
+
+    assert shares.waiting == waiting
+    assert (shares.of(STRANGER), shares.of(PROVED)) == (3, 7)

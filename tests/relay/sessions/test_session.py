@@ -412,3 +412,35 @@ async def test_the_resume_token_is_not_shown(house: House) -> None:
 
     assert repr(session.resume_token) not in shown
     assert session.resume_token.hex() not in shown
+
+
+_ORDERS = ["order_insert", "quote_insert", "exec_order_insert", "option_self_close_insert", "comb_action_insert"]
+
+
+@pytest.mark.parametrize(("name", "is_order"), [*((name, True) for name in _ORDERS), ("order_action", False)])
+async def test_what_counts_as_an_order_of_the_day(house: House, name: str, is_order: bool) -> None:
+    """The operator's list of sessions says how many each has sent; a cancel is none."""
+    session, _, _ = await opened(house)
+    request = Request()
+    getattr(request, name).SetInParent()
+
+    session.call(pb.Call(request_id=1, request=request))
+    await settled()
+
+    assert session.activity.orders_today == is_order
+    assert session.activity.calls == 1
+
+
+@pytest.mark.parametrize("outcome", [CallOutcome(-2), CallOutcome(0, first_order_ref="7")])
+async def test_an_order_that_was_not_sent_is_none_of_the_day(house: House, outcome: CallOutcome) -> None:
+    """The library did not take it, or its key names an order that was sent before."""
+    session, link, _ = await opened(house)
+    request = Request()
+    request.order_insert.SetInParent()
+    link.results.append(answer := asyncio.get_running_loop().create_future())
+    answer.set_result(outcome)
+
+    session.call(pb.Call(request_id=1, request=request))
+    await settled()
+
+    assert session.activity.orders_today == 0

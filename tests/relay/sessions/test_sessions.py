@@ -16,11 +16,12 @@ from relay.admission.origin.trusted_proxies import Origin
 from relay.refusals import counter_reasons, login_reasons, stream_reasons
 from relay.refusals.refusal import LedgerUnavailable, Refused
 from relay.sessions.endings import Ending, EndKind
+from relay.sessions.login_pause import PausedLogins
 from relay.sessions.outbox import Outbox
 from relay.sessions.session import TerminalSession
 from tests.relay.evidence import KeptEvidence
 from tests.relay.hand_loop import HandLoop, settled
-from tests.relay.sessions.played_counter import LINGER_SECONDS, House, applicant, proof, read
+from tests.relay.sessions.played_counter import LINGER_SECONDS, ORIGIN, House, applicant, proof, read
 
 
 async def refused(house: House, name: str, investor_id: str = "100001") -> str:
@@ -78,6 +79,22 @@ async def test_a_login_that_waits_for_its_turn_holds_no_place(kept: KeptEvidence
     with pytest.raises(Refused) as caught:
         await waiting
     assert caught.value.refusal.reason == "relay_draining"
+
+
+async def test_a_login_whose_turn_comes_after_the_pause_is_refused(kept: KeptEvidence) -> None:
+    """The operator wants no new logins from then on; those that waited before are new."""
+    house = House(kept)
+    house.door.turns = asyncio.Event()
+    waiting = asyncio.ensure_future(house.sessions.admit(applicant("s-1")))
+    await settled()
+    house.sessions.paused = PausedLogins(house.clock(), "ops", "maintenance")
+
+    house.door.turns.set()
+    with pytest.raises(Refused) as caught:
+        await waiting
+
+    assert caught.value.refusal.reason == "logins_paused"
+    assert house.counter.logins == []
 
 
 async def test_a_login_that_fails_gives_its_place_back(kept: KeptEvidence) -> None:
@@ -440,6 +457,7 @@ async def test_a_session_that_does_not_end_does_not_keep_the_process(
         await draining
 
     assert (stuck.ended.is_set(), other.ended.is_set()) == (False, True)
+    assert not [task for task in asyncio.all_tasks() if "LeanEvent.wait" in repr(task.get_coro())]
     assert [line["sessions"] for line in log if line["event"] == "sessions_not_ended"] == [["s-1"]]
 
 
@@ -496,6 +514,21 @@ async def test_many_investors_at_one_address_are_told_of_once(kept: KeptEvidence
     assert [(line["address"], line["investors"]) for line in heard] == [("198.51.100.7", 10)]
 
 
+async def test_a_login_is_one_line_of_the_log_that_names_it(kept: KeptEvidence) -> None:
+    """Support looks for an investor, an address or a session's name."""
+    with capture_logs() as lines:
+        await House(kept).sessions.admit(applicant("s-7"))
+
+    (line,) = [line for line in lines if line["event"] == "terminal_logged_in"]
+    shown = {name: line[name] for name in ("session", "investor", "app_id", "address")}
+    assert shown == {
+        "session": "s-7",
+        "investor": "100001",
+        "app_id": "terminal_1.0",
+        "address": ORIGIN.public_ip,
+    }
+
+
 async def test_who_is_disabled_while_it_logs_in_is_not_let_in(kept: KeptEvidence) -> None:
     """It was in no list of sessions when the firm's change was looked for."""
     house = House(kept)
@@ -531,3 +564,32 @@ async def test_a_terminal_that_leaves_while_it_is_looked_at_once_more_leaves_no_
 
     assert entering.cancelled()
     assert len(house.sessions) == 0
+
+
+async def test_market_data_is_given_to_the_terminal_of_the_session_alone(kept: KeptEvidence) -> None:
+    """Proved before the token is looked at, from the same place, and as long as the session lives."""
+    house, heard = House(kept), list[str]()
+    house.sessions.market_port = 7002
+    session = await house.sessions.admit(applicant())
+    assert session.market_data is not None
+    token = session.market_data.token
+
+    async def market(shown: Proof, token: bytes) -> TerminalSession | None:
+        try:
+            return await house.sessions.of_market_token(shown, token, lambda: heard.append("proved"))
+        except Refused:
+            return None
+
+    assert await market(proof(), token) is session
+    assert await market(proof(b"wrong"), token) is None
+    assert heard == ["proved"]
+    for shown, given in (
+        (proof(), b"x" * 32),
+        (proof(), session.resume_token),
+        (proof(app_id="other_1.0"), token),
+        (proof(origin=Origin(ipaddress.ip_address("203.0.113.9"), 1)), token),
+    ):
+        assert await market(shown, given) is None
+    assert heard == ["proved"] * 5
+    session.end_soon(Ending(EndKind.KICKED))
+    assert await market(proof(), token) is None

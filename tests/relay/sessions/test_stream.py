@@ -448,6 +448,8 @@ async def test_a_terminal_that_goes_away_during_its_login_leaves_an_end_in_the_l
     await talk.stream.ended()
 
     assert house.evidence.data("login_abandoned") == {"reason": "the stream ended"}
+    assert login.cancelled()
+    assert house.sessions.figures.logins["abandoned"] == 1
 
 
 async def test_a_terminal_that_goes_away_before_its_admission_leaves_a_count(house: House) -> None:
@@ -506,3 +508,50 @@ async def test_a_login_is_counted_with_the_time_it_took(house: House) -> None:
     assert figures.logins["succeeded"] == 1
     assert sum(figures.login_seconds.counts) == 1
     assert 0 < figures.login_seconds.total < 60
+
+
+async def test_a_resume_is_counted_once(house: House) -> None:
+    """In the process's figures, as in the session's own."""
+    HandLoop()
+    first, second = Talk(house), Talk(house)
+    answers = await first.says(HELLO, LOGIN)
+    await first.stream.ended()
+
+    resume = pb.Resume(resume_token=answers[-1].logged_in.resume_token, auth_info=PROOF)
+    await second.says(HELLO, pb.TerminalMessage(resume=resume))
+
+    (session,) = house.sessions
+    assert house.sessions.figures.resumes == 1
+    assert session.activity.resumes == 1
+    await second.says(LOGOUT)
+    await second.stream.ended()
+
+
+async def test_nothing_is_heard_while_the_refusal_waits_for_the_ledger(house: House, kept: KeptEvidence) -> None:
+    """A slow ledger must not be the time in which a refused terminal logs in."""
+    talk, kept.open = Talk(house), asyncio.Event()
+    await talk.says(HELLO)
+    refused = asyncio.ensure_future(talk.stream.receive(Malformed(99, 10)))
+    await settled()
+
+    behind = asyncio.ensure_future(talk.stream.receive(LOGIN))
+    await settled()
+    kept.open.set()
+    await asyncio.gather(refused, behind)
+
+    assert house.door.applicants == []
+    assert len(house.sessions) == 0
+    await talk.stream.ended()
+
+
+async def test_a_stream_whose_session_is_at_another_worker_hears_nothing_more(house: House) -> None:
+    """The other worker has the conversation; a message that was on its way must not begin a second one here."""
+    talk = Talk(house)
+    (challenge,) = await talk.says(HELLO)
+
+    begun = talk.stream.hand_on()
+    await talk.says(LOGIN)
+
+    assert (begun.app_id, begun.challenge) == ("terminal_1.0", challenge.challenge.timestamp)
+    assert house.door.applicants == []
+    await talk.stream.ended()
