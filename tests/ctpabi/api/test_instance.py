@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ctypes
+import mmap
+import os
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -196,3 +198,17 @@ def test_an_address_is_the_files_it_is_mapped_from() -> None:
     assert found is not None
     assert "libc" in found.name
     assert module.file_mapped_at(0) is None
+
+
+def test_a_file_whose_name_is_no_text_hides_no_other(tmp_path: Path) -> None:
+    """A machine with one such library in the process would not say which library makes its connections."""
+    odd = tmp_path / os.fsdecode(b"\xff\xfe.so")
+    odd.write_bytes(b"x" * mmap.PAGESIZE)
+    libc = ctypes.CDLL(None)
+    address = ctypes.cast(libc.malloc, ctypes.c_void_p).value or 0
+
+    with odd.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ):
+        found = module.file_mapped_at(address)
+
+    assert found is not None
+    assert "libc" in found.name

@@ -76,7 +76,7 @@ def test_another_library_does_not_judge(tmp_path: Path) -> None:
         assert "td.so" in said(lines)["unfit"]
 
 
-@pytest.mark.parametrize("arguments", [[], ["--edition", "other", "--descriptor", "3"]])
+@pytest.mark.parametrize("arguments", [[], ["--descriptor", "3"], ["--edition", "other", "--descriptor", "3"]])
 def test_it_is_not_started_by_hand(arguments: list[str]) -> None:
     """Without its socket or with an unknown edition it explains itself."""
     command = [sys.executable, "-m", "relay.admission.genuineness", *arguments]

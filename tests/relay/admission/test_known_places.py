@@ -80,3 +80,13 @@ async def test_places_are_in_memory_for_what_cannot_wait(
     assert [places.has_logins(place) for place in (HOME, "203.0.113.9", "203.0.113.10")] == [False, True, True]
     assert not before
     assert [other.has_logins(place) for place in (HOME, "203.0.113.9", "203.0.113.10")] == [False, True, True]
+
+
+async def test_a_place_that_is_used_again_stays_in_memory(places: KnownPlaces, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An office that logs in every day is not pushed out by those that came once."""
+    monkeypatch.setattr(known_places, "_IN_MEMORY", 2)
+
+    for place in (HOME, "203.0.113.9", HOME, "203.0.113.10"):
+        await places.logged_in(INVESTOR, place)
+
+    assert [places.has_logins(place) for place in (HOME, "203.0.113.9", "203.0.113.10")] == [True, False, True]

@@ -138,3 +138,12 @@ def test_many_places_that_flood_make_room_among_themselves() -> None:
 
     assert len(attempts) == 10
     assert attempts.refusal(GUESSER, 6.0)
+
+
+def test_only_the_failure_that_locks_says_so() -> None:
+    """An operator's log would have a lock for every wrong password."""
+    attempts = LoginAttempts(LIMITS)
+
+    said = [attempts.failed(GUESSER, ALL, float(n)) for n in range(3)]
+
+    assert [[lock.subject for lock in locks] for locks in said] == [[], [], ["investor_at_address"]]

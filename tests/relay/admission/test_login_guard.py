@@ -491,3 +491,18 @@ async def test_wrong_system_info_takes_no_try_that_decides(guard: LoginGuard, se
             guard.failed(Trying(str(n), address=f"203.0.113.{n}"), login_reasons.system_info_replayed())
 
     assert await try_at_counter(guard, Trying("100002")) == "in"
+
+
+async def test_who_is_locked_out_hears_it_at_once_however_many_wait(guard: LoginGuard) -> None:
+    """He would take a place among those who wait, to be refused at its end."""
+    guard.has_room(lambda: 1, lambda _: 5)
+    fail(guard, WRONG_PASSWORD, 3)
+
+    async with guard.turn(Trying("100002", address=ELSEWHERE)):
+        locked = asyncio.ensure_future(check(guard, Trying()))
+        waiting = asyncio.ensure_future(check(guard, Trying("100003")))
+        await settled()
+        assert (locked.done(), waiting.done()) == (True, False)
+
+    assert (await locked or WRONG_PASSWORD).reason == "locked_out"
+    assert await waiting is None

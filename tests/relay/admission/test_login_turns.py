@@ -200,6 +200,23 @@ async def test_a_place_that_fails_waits_longer_each_time_and_others_do_not() -> 
     await room.over()
 
 
+async def test_who_waits_for_its_time_is_not_forgotten_when_others_end() -> None:
+    """A login that ends lets the next one begin; those that only time lets begin still come when it is there."""
+    room = Room()
+    for n in range(7):
+        room.attempts.failed(Who(f"{n}", "a", "203.0.113.1"), (Subject.ADDRESS,), room.clock())
+    await room.comes("elsewhere", "192.0.2.1")
+    await room.comes("first", "203.0.113.1")
+    await room.comes("second", "203.0.113.1")
+    await room.ends("elsewhere", "first")
+    assert "second" not in room.begun
+
+    await room.loop.move(1.1)
+
+    assert room.begun[-1] == "second"
+    await room.over()
+
+
 async def test_an_investor_guessed_from_everywhere_is_waited_for_by_the_place_without_failures_first() -> None:
     """His own new place has none, so he is next, before guessers who came earlier."""
     room = Room()

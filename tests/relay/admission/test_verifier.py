@@ -13,7 +13,7 @@ import pytest
 
 from ctpabi.api.binding import vendor_library
 from relay.admission.system_info import AgeLimits, check_age, collected_at, is_well_formed
-from relay.admission.verifier import Judgement, Verifier, VerifierUnavailable, command
+from relay.admission.verifier import Judgement, Verifier, VerifierUnavailable, command, side_environment
 from relay.database.times import COUNTER_ZONE
 from relay.tasks import Tasks
 
@@ -294,3 +294,18 @@ async def test_the_queue_is_bounded(clock: HandClock, tmp_path: Path) -> None:
         results = await asyncio.gather(*(judge.check(bytes(265)) for _ in range(3)), return_exceptions=True)
 
     assert [getattr(result, "why", "") for result in results[1:]] == ["1 judgements are waiting"] * 2
+
+
+def test_the_side_process_finds_what_the_relay_finds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A relay whose packages stand elsewhere than usual judges all the same; what is preloaded, and secrets, stay here."""
+    monkeypatch.setenv("PYTHONPATH", "/opt/packages")
+    monkeypatch.setenv("LD_PRELOAD", "/opt/other.so")
+    monkeypatch.setenv("CTP_RELAY__DATABASE__URL", "postgresql://secret")
+    monkeypatch.setenv("TZ", "Asia/Shanghai")
+
+    given = side_environment()
+
+    assert given["PYTHONPATH"].split(os.pathsep)[1:] == ["/opt/packages"]
+    assert "LD_PRELOAD" not in given
+    assert "CTP_RELAY__DATABASE__URL" not in given
+    assert given["TZ"] == "Asia/Shanghai"
