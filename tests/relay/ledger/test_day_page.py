@@ -85,6 +85,7 @@ def test_long_tables_end_and_say_how_much_more_there_is(monkeypatch: Any) -> Non
     summary = day(*[login] * 4, *[gap] * 5)
 
     assert (len(summary.incomplete), summary.incomplete_more, summary.logins) == (2, 2, 4)
+    assert {(row.app_id, row.investor_id) for row in summary.incomplete} == {("", "")}
     assert (len(summary.gaps), summary.gaps_more, summary.lost) == (2, 3, 5)
     page = page_of(summary)
     assert "另有 2 行，见文件 · 2 more rows: see the file" in page
@@ -107,6 +108,16 @@ def page_of(summary: DaySummary, *, counter_named: bool = True) -> str:
         "previous": "0" * 64,
     }
     return day_page(Seal.sign(content, Ed25519PrivateKey.generate()), summary, "ledger-2026-01-05.jsonl")
+
+
+def test_numbers_stand_below_one_another() -> None:
+    """Each column that has numbers alone is set to the right, as its heading is."""
+    for table in re.findall(r"<table>(.*?)</table>", page_of(day(*WHOLE_DAY)), re.DOTALL):
+        rows = [re.findall(r"<t[dh]([^>]*)>(.*?)</t[dh]>", row) for row in re.findall(r"<tr>(.*?)</tr>", table)]
+        for heading, *cells in zip(*(row for row in rows if len(row) == len(rows[0])), strict=True):
+            are_numbers = bool(cells) and all(_seen(text).isdigit() for _, text in cells)
+            if "investor" not in heading[1]:  # a name, of digits as it happens
+                assert ("n" in heading[0]) == are_numbers or not cells, heading
 
 
 def sections(page: str) -> dict[str, list[list[str]]]:

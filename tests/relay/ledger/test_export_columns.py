@@ -90,3 +90,14 @@ def test_csv_has_a_header_and_keeps_every_character() -> None:
 
     assert rows[0]["data"] == entries[0].data
     assert rows[0]["hash"] == entries[0].hash
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"sequence": -1}, {"sequence": "1"}, {"sequence": True}, {"data": "{}"}, {"data": None}, {"hash": 7}]
+)
+def test_a_line_that_is_no_entry_is_said_to_be_none(wrong: dict[str, object]) -> None:
+    """A file that somebody edited is refused by its line, not taken for another entry."""
+    (line,) = json_lines(entries_of(LOGIN))
+
+    with pytest.raises(ValueError, match="not"):
+        entry_of(json.loads(line) | wrong)

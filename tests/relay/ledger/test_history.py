@@ -104,3 +104,11 @@ def test_one_entry_is_found(engine: Engine) -> None:
     assert found is not None
     assert (found.kind, entry(engine, "a", 2)) == ("x", None)
     assert turn_of("2026~1~a") == PageTurn("2026", "a", 1)
+
+
+@pytest.mark.parametrize("member", ["investor_id", "user_id", "terminal_app_id", "app_id", "public_ip", "place"])
+def test_whoever_an_entry_concerns_it_is_found_by_that(engine: Engine, member: str) -> None:
+    """Support has an investor, an app id or an address, and does not know which entries name it how."""
+    write(engine, ("one", "s1", {member: "198.51.100.7"}), ("other", "s2", {"reason": "198.51.100.7"}))
+
+    assert kinds(engine, HistoryAsked("2026-01-05", about="198.51.100.7")) == ["one"]

@@ -17,7 +17,9 @@ from pydantic import SecretStr
 from sqlalchemy import Connection, Engine, event, text
 
 from relay.database.database import open_database, upgrade, writing
+from relay.database.times import stamp
 from relay.faults.flapping import MOST_EDGES
+from relay.ledger import ledger as module
 from relay.ledger.chain import SecretInLedger
 from relay.ledger.ledger import Ledger, record_now
 from relay.ledger.reader import audit, read, stretches
@@ -495,3 +497,28 @@ async def test_a_queue_without_room_is_a_gap_too(
     lost = sum(json.loads(entry.data)["entries"] for entry in read(sqlite_engine) if entry.kind == "ledger_gap")
     assert lost + kinds(sqlite_engine).count("refused") == 6
     assert lost > 0
+
+
+async def test_what_waits_on_disk_is_tried_once_more_at_the_end(
+    engine: Engine, clock: HandClock, spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A database that has just come back has the day's last entries before the process is gone."""
+    monkeypatch.setattr(module, "_RETRY_SECONDS", 600.0)
+    with Ledger(engine, "relay", spool=spool, clock=clock) as ledger:
+        with failing(engine, "INSERT INTO ledger "):
+            await ledger.note("refused", "", {})
+        assert ledger.statistics()["spooled"] == 1
+
+    assert kinds(engine) == ["refused"]
+
+
+async def test_how_long_the_oldest_entry_waits_is_known(engine: Engine, clock: HandClock, spool: Spool) -> None:
+    """An alarm is set on it."""
+    assert spool.oldest == ""
+    with Ledger(engine, "relay", spool=spool, clock=clock) as ledger, failing(engine, "INSERT INTO ledger "):
+        begun = stamp(clock())
+        await ledger.note("refused", "", {})
+        clock.move(60)
+        await ledger.note("refused", "", {})
+
+        assert spool.oldest == begun

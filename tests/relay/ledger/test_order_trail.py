@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from types import SimpleNamespace
 
 import pytest
 import structlog
@@ -253,3 +254,18 @@ def test_the_orders_table_is_append_only(engine: Engine) -> None:
     for statement in ("UPDATE ledger_order SET kind = 'x'", "DELETE FROM ledger_order"):
         with pytest.raises(DatabaseError, match="append-only"), writing(engine) as connection:
             connection.execute(text(statement))
+
+
+def test_where_it_is_not_known_whether_the_last_process_ended_it_counts_as_unfinished(sqlite_engine: Engine) -> None:
+    """The database was away when it could have been asked."""
+    trail = OrderTrailWriter(sqlite_engine, "one")
+
+    def away() -> None:
+        trail._engine = sqlite_engine
+        raise OperationalError("", {}, Exception("away"))
+
+    trail._engine = SimpleNamespace(connect=away)  # type: ignore[assignment]
+    with trail:
+        pass
+
+    assert [data["unfinished"] for kind, data in kept(sqlite_engine) if kind == "orders_began"] == [True]

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from relay.database.database import writing
+from relay.ledger import reader
 from relay.ledger.ledger import record_now
 from relay.ledger.reader import audit, read, stretches, tail
 from tests.relay.conftest import HandClock
@@ -97,3 +98,13 @@ def test_a_thoroughly_broken_chain_lists_so_many_problems_and_no_more(written: E
     tamper(written, "UPDATE ledger SET kind = 'x'")
 
     assert [len(chain.problems) for chain in audit(written, most_problems=2)] == [2, 2]
+
+
+def test_a_long_audit_says_how_far_it_is(written: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Years of entries take minutes."""
+    monkeypatch.setattr(reader, "_ROWS_AT_A_TIME", 4)
+    heard: list[int] = []
+
+    list(audit(written, progress=heard.append))
+
+    assert heard == [4, 4]
