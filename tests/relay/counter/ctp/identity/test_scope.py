@@ -75,12 +75,32 @@ def test_a_request_of_a_later_version_is_refused() -> None:
     assert refusal.reason == "unknown_method"
 
 
+NEEDED = {
+    (name, field)
+    for name, scope in LISTED.items()
+    for field in ("BrokerID", *(("InvestorID",) if scope in {Scope.INVESTOR, Scope.TRADING} else ()))
+    if scope not in {Scope.PUBLIC, Scope.MARKET}
+}
+"""what the relay writes into each request, whatever the terminal wrote"""
+
+
 def test_a_struct_that_no_longer_fits_its_scope_stops_the_start() -> None:
     """A public query whose struct gained an InvestorID would answer for everybody: the table refuses to be built."""
     changed = replace(CATALOG.methods["ReqQryExchange"], struct="QryOrder")
     catalog = Catalog("x", CATALOG.structs, {"ReqQryExchange": changed}, {}, {})
 
     with pytest.raises(ValueError, match="ReqQryExchange"):
+        ScopeTable(catalog)
+
+
+@pytest.mark.parametrize(("name", "field"), sorted(NEEDED))
+def test_a_struct_without_what_its_scope_writes_stops_the_start(name: str, field: str) -> None:
+    """Nothing would be written over what the terminal says."""
+    struct = CATALOG.structs[CATALOG.methods[name].struct]
+    lesser = replace(struct, fields=tuple(one for one in struct.fields if one.name != field))
+    catalog = Catalog("x", {struct.name: lesser}, {name: CATALOG.methods[name]}, {}, {})
+
+    with pytest.raises(ValueError, match=name):
         ScopeTable(catalog)
 
 

@@ -825,3 +825,10 @@ def test_a_lane_is_open_once() -> None:
 
     with pytest.raises(ValueError, match="open already"):
         lanes.open(investor("10001"), session=lane.session)
+
+
+@pytest.mark.parametrize("number", [-1, 1_000_000])
+def test_a_process_number_beyond_its_bounds_is_refused(number: int) -> None:
+    """Its lanes' FrontIDs could be another counter's own."""
+    with pytest.raises(ValueError, match="relay number"):
+        Lanes(CATALOG, OWNERSHIP, relay_number=number)

@@ -102,3 +102,21 @@ def test_every_struct_with_a_session_is_known() -> None:
         "ChangeAccount",
         "TransferSerial",
     }
+
+
+def test_the_kinds_of_references_keep_their_names() -> None:
+    """They stand in the files and tables of the day: a relay that is updated at noon reads those of the morning."""
+    assert {space.name: space.value for space in RefSpace} == {
+        "ORDER": "OrderRef",
+        "QUOTE": "QuoteRef",
+        "EXEC_ORDER": "ExecOrderRef",
+        "FOR_QUOTE": "ForQuoteRef",
+        "OPTION_SELF_CLOSE": "OptionSelfCloseRef",
+        "COMB_ACTION": "CombActionRef",
+        "OFFSET_SETTING": "OffsetSetting.RequestID",
+        "TRANSFER": "Transfer.RequestID",
+        "ORDER_ACTION": "OrderActionRef",
+        "QUOTE_ACTION": "QuoteActionRef",
+        "EXEC_ORDER_ACTION": "ExecOrderActionRef",
+        "OPTION_SELF_CLOSE_ACTION": "OptionSelfCloseActionRef",
+    }

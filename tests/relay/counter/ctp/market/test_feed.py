@@ -179,6 +179,19 @@ async def test_what_the_api_does_not_take_is_asked_again(played: Played, monkeyp
     await eventually(lambda: played.api.asked == [("SubscribeMarketData", ["rb2701"])])
 
 
+async def test_a_feed_that_was_stopped_asks_nothing_more(played: Played, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its API is freed: a subscription that waited for its moment would end the process."""
+    monkeypatch.setattr(module, "_REST_SECONDS", 0.01)
+    await played.live()
+    played.feed.subscribe(DEPTH, ["rb2701"])
+    played.feed.subscribe(DEPTH, ["cu2701"])
+
+    await played.feed.stop()
+    await asyncio.sleep(0.05)
+
+    assert played.api.asked == [("SubscribeMarketData", ["rb2701"])]
+
+
 async def test_many_names_go_in_parts(played: Played) -> None:
     """Each of them once."""
     await played.live()

@@ -12,7 +12,7 @@ from relay.counter.ctp.modes import many_to_one as module
 from relay.counter.ctp.modes.many_to_one import ManyToOne
 from relay.counter.ctp.orders.link import CtpLink
 from relay.counter.ctp.session.patience import Patience
-from relay.counter.port import LinkState, LinkStatus
+from relay.counter.port import Confirmation, LinkState, LinkStatus
 from relay.logs.alarms import AlarmName
 from relay.refusals.refusal import LedgerUnavailable, Refused
 from tests.relay.counter.ctp.ctp_bodies import read, request
@@ -219,6 +219,30 @@ async def test_a_ledger_that_stalls_at_a_reconnect_throws_no_terminal_out(
     assert [terminal.states[-1] for terminal in terminals] == ["live", "live"]
     for task in listening:
         task.cancel()
+
+
+async def test_a_report_that_stands_is_not_made_again(mode: ManyToOne, counter: Counter) -> None:
+    """Once for each login of the operator."""
+    loop = HandLoop()
+    await attached(mode)
+    await reconnect(counter)
+
+    await loop.move(2 * module._RETRY_SECONDS + 1)
+
+    assert reported(counter.api) == ["100001", "100001"]
+
+
+async def test_the_statement_is_confirmed_for_a_terminal_that_asks(
+    mode: ManyToOne, counter: Counter, evidence: KeptEvidence
+) -> None:
+    """In its investor's name, on the operator's session, and before its first order."""
+    link = await attached(mode, confirm_settlement=True)
+
+    confirm = counter.api.called[-1]
+    assert confirm.name == "ReqSettlementInfoConfirm"
+    assert read("SettlementInfoConfirm", confirm.body, "InvestorID") == "100001"
+    assert evidence.data("settlement_confirm") == {"error_id": 0}
+    assert link.attached.confirmation is Confirmation.CONFIRMED
 
 
 async def test_a_report_that_is_not_permitted_for_a_time_is_made_later(mode: ManyToOne, counter: Counter) -> None:
@@ -517,3 +541,13 @@ async def test_what_a_terminal_reported_is_forgotten_with_it(mode: ManyToOne, co
 
     assert list(mode._reports) == [here.session]
     assert reported(counter.api) == ["100001", "100002", "100002"]
+
+
+async def test_a_terminal_that_left_takes_no_part_in_the_operators_session(mode: ManyToOne, counter: Counter) -> None:
+    """The day's notices are not kept for it, and its calls are not sent."""
+    gone, here = await attached(mode, "100001"), await attached(mode, "100002")
+
+    await gone.detach("the terminal logged out")
+
+    assert mode._driver is not None
+    assert list(mode._driver) == [here]

@@ -15,6 +15,7 @@ from relay.counter.ctp.lanes.lane import virtual_front
 from relay.counter.ctp.lanes.order_keys import FirstOrder
 from relay.counter.ctp.lanes.ref_map import MapEntry
 from relay.counter.ctp.lanes.refs import RefSpace
+from relay.counter.ctp.order_map import in_database
 from relay.counter.ctp.order_map.in_database import OrdersInDatabase
 from relay.counter.ctp.order_map.tables import OrderTables
 from relay.database.database import open_database, upgrade
@@ -311,3 +312,20 @@ async def test_a_full_queue_says_what_it_loses(sqlite_engine: Engine) -> None:
 
     assert process.statistics() == {"waiting": 3, "lost": 2}
     assert await reason_of(process.claim(ME, "K1", CONTENT)) == "shared_orders_unavailable"
+
+
+async def test_after_a_question_that_hurries_the_news_are_gathered_again(
+    firm: Firm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An order is written with those of the next moment: one transaction for each would load the firm's database."""
+    process = firm.process(1)
+    monkeypatch.setattr(in_database, "_GATHER_SECONDS", 600.0)
+    await process.claim(ME, "K1", CONTENT)
+
+    process.store([entry(1, 41)])
+    await asyncio.sleep(0.1)
+    waits = process.statistics()["waiting"]
+    await process.claim(ME, "K2", CONTENT)
+
+    assert waits == 1
+    assert process.statistics()["waiting"] == 0

@@ -10,6 +10,7 @@ import pytest
 
 from relay.counter.port import CallOutcome
 from tests.relay.counter.ctp.ctp_bodies import CATALOG, method, read
+from tests.relay.counter.ctp.orders.fed_router import Fed
 from tests.relay.counter.ctp.played_board import Board, Terminal, order_fields, refusal_of, unanswered
 from tests.relay.hand_loop import HandLoop, settled
 
@@ -216,3 +217,18 @@ async def test_what_names_no_order_keeps_its_place_behind_the_terminals_orders(
     assert [(await call).return_code for call in calls] == [0, 0, 0]
     assert names(board)[1:] == [first, second]
     await board.close()
+
+
+def test_an_order_with_an_unreadable_reference_holds_up_no_cancel() -> None:
+    """It has no name that a cancel could use, and is refused when its turn comes."""
+    fed = Fed(packages=1)
+    mine = fed.link()
+    fed.order(mine, 1)
+    broken = fed.submit(mine, "ReqOrderInsert", 2, **order_fields(OrderRef="x1"))
+    waiting = fed.order(mine, 3)
+
+    fed.cancel(mine, 3)
+    fed.move(1.1)
+
+    assert fed.result(waiting) == "cancelled_before_sent"
+    assert fed.result(broken) == "reference_malformed"

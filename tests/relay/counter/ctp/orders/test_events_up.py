@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from ctpabi.api.spi import RawEvent
 from ctpabi.catalog import Shape
@@ -88,6 +89,22 @@ async def test_a_row_of_another_investor_is_withheld_and_the_answer_still_ends(s
     assert mine.answers(5) == [(0, True)]
 
 
+async def test_a_kind_of_row_that_is_withheld_is_in_the_log_once(shared: Board) -> None:
+    """With what an operator needs to mend it: whose it should be, and what it was."""
+    mine = shared.terminal("100001")
+    await shared.call(mine, "ReqQryInvestorPosition", 5)
+
+    with capture_logs() as lines:
+        for _ in range(3):
+            await shared.answer(
+                "OnRspQryInvestorPosition", 1, is_last=False, BrokerID=BROKER, InvestorID="100002", Position=900
+            )
+
+    (line,) = [line for line in lines if line["event"] == "row_of_another_withheld"]
+    assert (line["investor"], line["callback"]) == ("100001", "OnRspQryInvestorPosition")
+    assert "100002" not in str(line)
+
+
 async def test_a_refusal_of_the_counter_reaches_the_terminal_with_number_and_text(shared: Board) -> None:
     """CTP's own ErrorID is what users and their help desks know."""
     mine = shared.terminal("100001")
@@ -164,6 +181,30 @@ async def test_the_one_account_of_an_investors_own_session_is_filled_in(own: Boa
 
     sent = [read("ReqTransfer", called.body, "AccountID") for called in own.session.called[1:]]
     assert sent == ["88001", "88002"]
+
+
+async def test_an_answer_that_names_no_account_teaches_none(own: Board) -> None:
+    """An account without a name would be everybody's whose notices name none."""
+    mine = own.terminal("100001", accounts=())
+    await own.call(mine, "ReqQryTradingAccount", 5)
+
+    await own.answer("OnRspQryTradingAccount", 1, BrokerID=BROKER, AccountID="")
+
+    assert mine.link.route.lane.identity.accounts == frozenset()
+
+
+async def test_an_answer_from_memory_is_no_error(shared: Board) -> None:
+    """Of a public question the counter answers the first; who asks after it gets the same rows."""
+    first, second = shared.terminal("100001"), shared.terminal("100002")
+    await shared.call(first, "ReqQryExchange", 5)
+    await shared.answer("OnRspQryExchange", 1, ExchangeID="SHFE")
+
+    await shared.call(second, "ReqQryExchange", 6)
+    await settled()
+
+    assert len(shared.session.called) == 1
+    assert second.answers(6) == first.answers(5) == [(0, True)]
+    assert [one.rsp_qry_exchange.exchange_id for one in second.events()] == ["SHFE"]
 
 
 async def test_an_answer_to_nobody_is_dropped(shared: Board) -> None:

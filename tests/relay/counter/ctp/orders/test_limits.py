@@ -26,6 +26,15 @@ IN_A_SHARED_SESSION = sorted(
 )
 
 
+WORDS = {
+    RequestClass.ORDERS: "orders 报撤单",
+    RequestClass.QUERIES: "queries 查询",
+    RequestClass.TRANSFERS: "transfers 改密与转账",
+    RequestClass.OTHERS: "others 其他请求",
+}
+"""by which a terminal hears what it has too many of"""
+
+
 def asked(fed: Fed, link: Any, name: str, number: int) -> OpenCall | Refusal:
     return fed.submit(link, name, number)
 
@@ -79,9 +88,11 @@ def test_no_request_waits_in_greater_number_than_its_class_allows(name: str) -> 
     made = [asked(fed, mine, name, number) for number in range(1, 101)]
     fed.move(400.0)
 
-    refused = [one.reason for one in made if isinstance(one, Refusal)]
+    refused = [one for one in made if isinstance(one, Refusal)]
     assert len(refused) >= 95
-    assert set(refused) == {"queue_full"}
+    assert {one.reason for one in refused} == {"queue_full"}
+    request_class = next(rule.request_class for rule in RULES if rule.method == name)
+    assert all(f"({WORDS[request_class]})" in one.message for one in refused)
     assert all(isinstance(fed.result(one), int | str) for one in made if isinstance(one, OpenCall))
     assert {limit.waiting for limit in mine.limits.values()} == {0}
 

@@ -127,6 +127,20 @@ def test_an_empty_field_stays_empty_and_asks_nothing() -> None:
     assert not any(call.is_own for call in fed.sent)
 
 
+@pytest.mark.parametrize("written", [" ", "  \t"])
+def test_a_code_of_blanks_is_none(written: str) -> None:
+    """It asks nothing, and the counter gets an empty field to fill in."""
+    fed = Fed()
+    mine = fed.link(MINE)
+
+    call = named(fed, mine, "ReqOrderInsert", "ClientID", written)
+
+    body = bytearray(request("ReqOrderInsert", ClientID=written))
+    assert fed.router._codes.confine(call, body) is None
+    assert read("InputOrder", body, "ClientID") == ""
+    assert not any(one.is_own for one in fed.sent)
+
+
 def test_calls_that_wait_for_one_answer_ask_once_and_hold_up_nothing_else() -> None:
     """Two terminals of one investor, several orders; those of other terminals, the investor's too, go on."""
     fed = Fed()

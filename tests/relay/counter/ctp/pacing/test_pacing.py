@@ -283,6 +283,23 @@ def test_what_waited_too_long_is_never_sent() -> None:
     assert sent(schedule, 1.0) == ["patient"]
 
 
+def test_what_waits_expires_however_much_came_and_went() -> None:
+    """The list of deadlines is cut down now and then; those of what still waits stay in it."""
+    schedule = pacer(packages_per_second=1)
+    late = ticket(ORDER, "calm", deadline=900.0)
+    submit(schedule, ticket(CANCEL), late)
+    sent(schedule, 0.0)
+    for _ in range(3000):
+        gone = ticket(ORDER, "busy", deadline=1000.0)
+        submit(schedule, gone)
+        assert schedule.withdraw(gone)
+
+    assert len(schedule._deadlines) < 2000
+    assert schedule.next(0.5).wake_at == 1.0
+    schedule._packages.take(899.9)
+    assert schedule.next(900.0).expired == (late,)
+
+
 def test_a_query_waiting_for_its_retry_expires_as_well() -> None:
     """Its turn would have come in time, but nobody sent it."""
     schedule = pacer(retry_seconds=1.0)
@@ -374,6 +391,23 @@ def test_a_broken_session_gives_up_the_query_in_flight() -> None:
 
     assert schedule.disconnected() is one
     assert schedule.disconnected() is None
+
+
+def test_another_connection_begins_with_no_suspicion() -> None:
+    """The API's refusals of the last one say nothing of the next: it must not be renewed for them."""
+    schedule = pacer()
+    one = ticket(QUERY, request_id=1)
+    submit(schedule, one)
+    step = schedule.next(0.0)
+    assert step.send is one
+    schedule.returned(one, -2, 0.0)
+    suspected = schedule.query_lane.is_dead(1000.0)
+
+    schedule.disconnected()
+
+    assert suspected
+    assert not schedule.query_lane.is_dead(1000.0)
+    assert schedule.query_lane.renew_at(1000.0) is None
 
 
 def test_nothing_waiting_needs_no_waking() -> None:

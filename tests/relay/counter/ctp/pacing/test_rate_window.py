@@ -48,3 +48,13 @@ def test_whoever_waits_as_told_never_exceeds_the_limit(limit: int, pauses: list[
         sends.append(now)
 
     assert all(later - first >= 1.0 - 1e-9 for first, later in zip(sends, sends[limit:], strict=False))
+
+
+def test_a_window_keeps_no_more_than_its_second() -> None:
+    """Each terminal has several, all day long."""
+    window = RateWindow(5)
+    for tenth in range(10_000):
+        if window.free_at(tenth / 10) <= tenth / 10:
+            window.take(tenth / 10)
+
+    assert len(window._sent) <= 5

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from relay.counter.ctp.queries.query_cache import Key, QueryCache, Row
 from tests.relay.counter.ctp.ctp_bodies import CATALOG, callback, event, method, request
 
@@ -135,3 +137,15 @@ def test_the_cache_is_bounded_by_bytes() -> None:
     huge.ask(key_of(huge), "a")
     assert huge.answered(key_of(huge), row("x", is_last=True)) == ("a",)
     assert huge.ask(key_of(huge), "b") is None
+
+
+def test_questions_that_differ_in_a_letter_or_a_number_differ() -> None:
+    """How much may be bought is not how much may be sold."""
+    known = cache()
+
+    def asked(**fields: Any) -> Key:
+        name = "ReqQryMaxOrderVolume"
+        return known.key(method(name), request(name, InstrumentID="rb2510", **fields))
+
+    assert len({asked(Direction=one, MaxVolume=volume) for one in "01" for volume in (1, 2)}) == 4
+    assert asked(Direction="0") == asked(Direction="0")

@@ -135,6 +135,16 @@ async def test_a_refused_authentication_is_a_fact_with_number_and_text(steps: Lo
     assert own == other == events.StepRefused(63, "refused")
 
 
+@pytest.mark.parametrize("step", ["authenticate", "login"])
+async def test_a_refusal_of_the_counter_is_in_the_ledger(steps: LoginSteps, evidence: KeptEvidence, step: str) -> None:
+    """With number and text: it is what the firm asks the counter's operators about."""
+    read_answer = steps.authenticated if step == "authenticate" else steps.logged_in
+
+    await read_answer(answer("OnRspError", 1, 63))
+
+    assert evidence.data(f"counter_{step}_answer") == {"error_id": 63, "error_msg": "refused"}
+
+
 async def test_a_login_without_content_is_not_taken_for_one(steps: LoginSteps) -> None:
     """NULL instead of the struct, whatever the ErrorID says."""
     event = await steps.logged_in(RawEvent(callback("OnRspUserLogin"), None, None, 1))

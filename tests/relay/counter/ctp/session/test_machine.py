@@ -319,6 +319,15 @@ def test_what_may_pass_ends_no_session_that_was_live(logging_in: SessionMachine,
     assert logging_in.on(DeadlinePassed()) == (TakeTurn(),)
 
 
+@pytest.mark.parametrize("error_id", [60, 5, 6, 64, 99999])
+def test_a_refusal_that_may_pass_is_followed_by_another_connection(logging_in: SessionMachine, error_id: int) -> None:
+    """The counter may hold this one for logged in, and would swallow the next login without a word (CTP fact 22)."""
+    logging_in.on(StepRefused(error_id, "not now"))
+    logging_in.on(DeadlinePassed())
+
+    assert Renew() in logging_in.on(TurnCame())
+
+
 def test_an_investor_that_the_counter_keeps_refusing_ends_at_last() -> None:
     """Somebody logged in elsewhere and stays; the terminal must hear it."""
     session = breaking(live_investor_session())

@@ -58,6 +58,17 @@ def test_the_exchanges_are_those_whose_clock_the_login_tells() -> None:
     assert codes(offered(CATALOG)) == []
 
 
+def test_every_exchange_is_known_by_its_code() -> None:
+    """As a terminal names it in an order."""
+    clocks = ("SHFETime", "DCETime", "CZCETime", "FFEXTime", "INETime", "GFEXTime")
+    login_answer = body("RspUserLogin", **dict.fromkeys(clocks, "09:00:01"))
+
+    found = offered_by_login(offered(CATALOG), CATALOG, bytes(login_answer)).exchanges
+
+    assert [one.code for one in found] == ["SHFE", "DCE", "CZCE", "CFFEX", "INE", "GFEX"]
+    assert len({one.name for one in found}) == 6
+
+
 def test_what_is_offered_is_the_interface_without_market_data() -> None:
     """Every request of the binding, and none that it does not have."""
     description = offered(CATALOG)

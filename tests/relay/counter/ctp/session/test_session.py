@@ -22,7 +22,8 @@ from relay.counter.ctp.session.session import CtpSession
 from relay.logs.alarms import AlarmName
 from relay.refusals import counter_reasons
 from tests.relay.counter.ctp.ctp_bodies import BROKER
-from tests.relay.counter.ctp.played_api import PASSWORD, PATIENCE, Counter, report
+from tests.relay.counter.ctp.played_api import PASSWORD, PATIENCE, Counter, PlayedApi, report
+from tests.relay.counter.ctp.played_board import answer
 from tests.relay.evidence import KeptEvidence
 from tests.relay.hand_loop import HandLoop, settled
 
@@ -207,6 +208,47 @@ async def test_a_broken_session_takes_all_steps_again(played: Played) -> None:
     assert await kinds(session) == [SessionLive]
     assert played.counter.api.steps == ["ReqAuthenticate", "ReqUserLogin"] * 2
     assert len(played.counter.api.reported) == 2
+
+
+async def test_a_break_while_the_report_is_written_down_is_one_more_break(
+    played: Played, evidence: KeptEvidence
+) -> None:
+    """The report's result is handled before what came meanwhile: a result after the break would belong to no step."""
+    loop, slow, session = HandLoop(), asyncio.Event(), await played.open()
+    await kinds(session)
+
+    def hold(api: PlayedApi) -> None:
+        evidence.open, api.mood.on_report = slow, lambda _: None
+
+    played.counter.mood.on_report = hold
+    for _ in range(2):
+        played.counter.api.break_off()
+        played.counter.api.say("OnFrontConnected")
+        await settled()
+    evidence.open = None
+    slow.set()
+    await settled()
+    await loop.move(PATIENCE.pause + 1)
+
+    assert (await kinds(session))[-1] is SessionLive
+    assert session.live
+
+
+@pytest.mark.parametrize("step", ["ReqAuthenticate", "ReqUserLogin"])
+async def test_a_step_that_is_answered_by_an_error_alone_is_refused(played: Played, step: str) -> None:
+    """OnRspError with the step's number is its answer; with another number it is some request's."""
+    played.counter.mood.silent.add(step)
+    session = await played.open()
+    asked = played.counter.api.called[-1].request_id
+
+    played.counter.api._put(answer("OnRspError", asked + 1000, 90))
+    other = await kinds(session)
+    played.counter.api._put(answer("OnRspError", asked, 7))
+    (ended,) = await items(session)
+
+    assert other == ["OnRspError"]
+    assert isinstance(ended, CounterSessionEnded)
+    assert ended.code == 7
 
 
 async def test_a_new_trading_day_is_noticed_at_the_next_login(played: Played) -> None:
