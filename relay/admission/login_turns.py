@@ -10,6 +10,9 @@ counter, no probe. What holds between two events:
 * Of one investor no more logins are under way than he may have further sessions, so that strangers who fail take none of
   them: the others wait. Of one investor at one place no more are under way than wrong passwords are left before the lock there: a burst cannot
   pass it together.
+* After `AT_ONCE` at once, no more than `MOST_A_SECOND` begin: the rest of the loop's time is for the orders of those who are in.
+* Those who wait begin together, at beats (`BEAT_SECONDS`), so that they ask the verifier, the directory and the ledger together: one
+  message and one transaction are for all. Who comes while nobody waits begins at once.
 * Who waits hears every `TOLD_EVERY_SECONDS` how many came before him and wait as well, where he wants to.
 * At most `MOST_WAITING` wait, and each for `PATIENCE_SECONDS`. Where the room is full, a newcomer takes the place of the
   newest of the place that has the most waiting.
@@ -33,6 +36,9 @@ AT_ONCE = 64
 """logins under way; fewer where the relay has room for fewer sessions"""
 AT_ONCE_HERE = 32
 """of one place, and never more than half of what there is room for"""
+MOST_A_SECOND = 140.0
+"""a thousand are in after seven seconds, for which a loop needs about half its time"""
+BEAT_SECONDS = 0.05
 TOLD_EVERY_SECONDS = 2.0
 _RETRY_SECONDS = 5.0
 
@@ -68,6 +74,21 @@ class _Look:
         return max(1, min(AT_ONCE_HERE, self.room // 2))
 
 
+class _Pace:
+    """How many more may begin by now."""
+
+    def __init__(self, now: float) -> None:
+        self._left, self._at = float(AT_ONCE), now
+
+    def has_one(self, now: float) -> bool:
+        self._left = min(float(AT_ONCE), self._left + (now - self._at) * MOST_A_SECOND)
+        self._at = now
+        return self._left >= 1
+
+    def begun(self) -> None:
+        self._left -= 1
+
+
 class LoginTurns:
     def __init__(self, attempts: LoginAttempts, clock: Callable[[], float]) -> None:
         """`clock` gives monotonic seconds."""
@@ -77,6 +98,7 @@ class LoginTurns:
         """how many further sessions this investor may have"""
         self._attempts = attempts
         self._clock = clock
+        self._pace = _Pace(clock())
         self._under_way: Counter[tuple[str, ...]] = Counter()
         self._total = 0
         self._waiting: list[_Waiting] = []
@@ -91,6 +113,8 @@ class LoginTurns:
         self._telling: asyncio.TimerHandle | None = None
         self._no_room = False
         """whether the last look ended because there was no room in all"""
+        self._beat: asyncio.TimerHandle | None = None
+        """when those who wait are looked at again: one has ended, or enough have begun for now"""
 
     @property
     def waiting(self) -> int:
@@ -110,6 +134,9 @@ class LoginTurns:
 
     def go_on(self) -> None:
         """Begin every login that may: something has ended, or was forgotten."""
+        if self._beat is not None:
+            self._beat.cancel()
+            self._beat = None
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -167,12 +194,13 @@ class LoginTurns:
 
     def _came(self, newcomer: _Waiting) -> None:
         """Begin it where it may. The others may not, or there was no room: nothing has changed for them."""
+        if self._beat is not None:
+            return  # it is looked at with them
         if self._no_room:
             self.go_on()
             return
         self._earliest, look = None, self._look()
-        self._no_room = self._total >= look.room
-        if not self._no_room and self._may_begin(newcomer, look):
+        if self._has_room(look) and self._may_begin(newcomer, look):
             self._begin(newcomer)
         self._look_in_time()
 
@@ -196,8 +224,7 @@ class LoginTurns:
     def _next(self) -> _Waiting | None:
         """The next that may begin; where none may, `_earliest` is when time alone lets one."""
         self._earliest, look = None, self._look()
-        self._no_room = self._total >= look.room
-        if self._no_room:
+        if not self._has_room(look):
             return None
         best, its_order = None, None
         for waiting in self._waiting:  # a thousand terminals that come back together are served from its beginning
@@ -216,6 +243,20 @@ class LoginTurns:
 
     def _look(self) -> _Look:
         return _Look(max(1, min(AT_ONCE, self.room())), self._clock())
+
+    def _has_room(self, look: _Look) -> bool:
+        """Whether one more may begin at all."""
+        self._no_room = self._total >= look.room
+        if self._no_room:
+            return False
+        if not self._pace.has_one(look.now):
+            self._go_on_at_beat()
+            return False
+        return True
+
+    def _go_on_at_beat(self) -> None:
+        if self._waiting and self._beat is None:
+            self._beat = asyncio.get_running_loop().call_later(BEAT_SECONDS, self.go_on)
 
     def _is_shut(self, waiting: _Waiting, look: _Look) -> bool:
         """Whether this look has found out already that it may not begin."""
@@ -258,6 +299,7 @@ class LoginTurns:
         self._served[waiting.who.place] = self._last
         self._last += 1
         self._total += 1
+        self._pace.begun()
         self._under_way.update(_keys(waiting.who))
         if not waiting.known:
             self._attempts.begun(waiting.who, now)
@@ -269,7 +311,10 @@ class LoginTurns:
             self._under_way[key] -= 1
             if not self._under_way[key]:
                 del self._under_way[key]
-        self.go_on()
+        if self._waiting:
+            self._go_on_at_beat()
+        else:
+            self.go_on()
 
 
 def _keys(who: Who) -> tuple[tuple[str, ...], ...]:

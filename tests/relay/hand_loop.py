@@ -15,8 +15,12 @@ class HandLoop:
 
     async def move(self, seconds: float) -> None:
         """Let this much time pass, and everything due happen."""
-        self._now += seconds
+        self.pass_by(seconds)
         await settled()
+
+    def pass_by(self, seconds: float) -> None:
+        """Let this much time pass; what is due has not happened yet."""
+        self._now += seconds
 
 
 async def settled() -> None:

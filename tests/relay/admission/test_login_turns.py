@@ -10,6 +10,8 @@ from relay.admission.login_attempts import AttemptLimit, LoginAttempts, Subject,
 from relay.admission.login_turns import (
     AT_ONCE,
     AT_ONCE_HERE,
+    BEAT_SECONDS,
+    MOST_A_SECOND,
     MOST_WAITING,
     PATIENCE_SECONDS,
     TOLD_EVERY_SECONDS,
@@ -57,10 +59,12 @@ class Room:
         except Refused as refused:
             self.refused.append(f"{name} {refused.refusal.reason}")
 
-    async def ends(self, *names: str) -> None:
+    async def ends(self, *names: str, after: float = BEAT_SECONDS) -> None:
+        """And so much time passes."""
         for name in names:
             self._ends[name].set()
             await settled()
+            await self.loop.move(after)
 
     async def over(self) -> None:
         for task in self.tasks.values():
@@ -161,6 +165,43 @@ async def test_a_thousand_that_come_back_together_are_all_served() -> None:
         assert len(room.begun) == 1000
         assert room.refused == []
         await room.over()
+
+
+async def test_those_who_wait_begin_together() -> None:
+    """So that they share messages and transactions; who comes meanwhile begins with them, not before."""
+    room = Room()
+    of_one_program = AT_ONCE_HERE // 2
+    for n in range(of_one_program + 3):
+        await room.comes(f"back-{n}", "192.0.2.1")
+    for n in range(3):
+        await room.ends(f"back-{n}", after=0.0)
+    await room.comes("later", "198.51.100.7")
+    await settled()
+    assert len(room.begun) == of_one_program
+
+    await room.loop.move(BEAT_SECONDS)
+
+    assert room.begun[of_one_program:] == ["later", *(f"back-{of_one_program + n}" for n in range(3))]
+    await room.comes("alone", "198.51.100.8")
+    await settled()
+    assert room.begun[-1] == "alone"
+    await room.over()
+
+
+async def test_a_storm_leaves_the_loop_to_orders() -> None:
+    """However quickly each is over, no more begin than `MOST_A_SECOND`, the first of them at once."""
+    room = Room()
+    for n in range(1000):
+        await room.comes(f"{n}", f"place-{n}")
+        room._ends[f"{n}"].set()
+    await settled()
+    assert len(room.begun) == AT_ONCE
+
+    for _ in range(round(2 / BEAT_SECONDS)):
+        await room.loop.move(BEAT_SECONDS)
+
+    assert len(room.begun) == pytest.approx(AT_ONCE + 2 * MOST_A_SECOND, abs=MOST_A_SECOND * BEAT_SECONDS + 1)
+    await room.over()
 
 
 async def test_places_take_turns_where_all_is_taken() -> None:
@@ -318,6 +359,8 @@ async def test_a_login_that_goes_away_leaves_its_turn(moment: str) -> None:
         await room.ends("first")
     if moment == "between":
         room._ends["first"].set()
+        await settled()
+        room.loop.pass_by(BEAT_SECONDS)
         while room.turns.waiting:  # noqa: ASYNC110 - nothing announces the moment before a login goes on
             await asyncio.sleep(0)
 
