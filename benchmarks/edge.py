@@ -1,6 +1,7 @@
-"""`python -m benchmarks.edge`: what the relay's own accept loop costs, side by side with gRPC's own port.
+"""`python -m benchmarks.edge`: how long the relay's own HTTP/2 and TLS take, side by side with a server of grpc.aio.
 
 Two servers, each in a process of its own, answer messages of an order's size over TLS; one terminal asks both in turn.
+The one of grpc.aio does nothing else. The relay's has its listener and its terminal service before the answer.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +22,12 @@ import uvloop
 from ctprelay.v1 import terminal_pb2 as pb
 from ctprelay.v1 import terminal_pb2_grpc
 from relay.edge.stream_gate import GateLimits, StreamGate
-from relay.edge.streams import OpenStream
 from relay.rpc.listener import Listener
+from relay.sessions import frames
 from relay.sessions.outbox import Outbox
 from relay.settings.listen_section import Listen
 
-_BARE, _EDGE = "gRPC's own port", "through the edge"
+_BARE, _EDGE = "a server of grpc.aio", "the relay's listener"
 _ROUNDS, _ASKED, _WARM = 60, 100, 2
 _QUESTION = pb.TerminalMessage(call=pb.Call(request_id=1, client_order_key="k" * 200))
 _ANSWER = pb.RelayMessage(sequence=1, goodbye=pb.Goodbye(reason="x" * 300)).SerializeToString()
@@ -51,16 +53,20 @@ class _Answering:
         self.outbox.close()
 
 
-class _NoConnection:
-    """What streams on a connection that the edge does not know report to."""
+async def _answer_bare(requests: AsyncIterator[bytes], _: object) -> AsyncIterator[bytes]:
+    async for request in requests:
+        pb.TerminalMessage.FromString(request)
+        yield frames.batch([(b"", _ANSWER)])
 
-    def stream_proved(self) -> None: ...
 
-    def stream_has_session(self) -> None: ...
-
-    def stream_unclosed(self, *, session: bool) -> None: ...
-
-    def stream_closed(self, *, proved: bool, session: bool) -> None: ...
+async def _start_bare(server: grpc.aio.Server, directory: Path) -> int:
+    method: Any = grpc.stream_stream_rpc_method_handler(_answer_bare)
+    handlers = {"Session": method}
+    server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler("ctprelay.v1.TerminalService", handlers)])
+    pair = (directory / "relay.key").read_bytes(), (directory / "relay.crt").read_bytes()
+    port = server.add_secure_port("127.0.0.1:0", grpc.ssl_server_credentials([pair]))
+    await server.start()
+    return port
 
 
 async def _serve(directory: Path, variant: str) -> None:
@@ -72,11 +78,8 @@ async def _serve(directory: Path, variant: str) -> None:
     )
     gate = StreamGate(GateLimits(per_address=10, total=10, patience_seconds=10.0), lambda _: 0)
     listener = Listener(settings, answering, gate, 10)
-    port, edge = await listener.start(), listener.edge
-    if variant == _BARE:
-        port = edge.inner_ports[0]
-        edge.origin = lambda inner: inner  # type: ignore[method-assign]
-        edge.stream_opened = lambda _: OpenStream(_NoConnection())  # type: ignore[method-assign,assignment]
+    bare = grpc.aio.server()
+    port = await (listener.start() if variant == _EDGE else _start_bare(bare, directory))
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
     await asyncio.Event().wait()
@@ -113,7 +116,7 @@ async def _measure(directory: Path) -> None:
     straight, edge = (statistics.median(taken) for taken in times.values())
     for name, taken in times.items():
         print(f"{name}: median {1e6 * statistics.median(taken):.0f} µs there and back")
-    print(f"the edge: {1e6 * (edge - straight):+.0f} µs, {edge / straight:.2f} times")
+    print(f"the relay's: {1e6 * (edge - straight):+.0f} µs, {edge / straight:.2f} times")
 
 
 async def _ask(call: Any) -> float:

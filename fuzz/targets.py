@@ -154,6 +154,13 @@ TARGETS = (
     FuzzTarget(
         "system_info", "genuineness", 120, "length, header and time of system info", ("relay.admission.system_info",)
     ),
+    FuzzTarget(
+        "http2_connections",
+        "http2",
+        20,
+        "frames of a terminal's connection, in any order and cut anywhere",
+        ("relay.http2",),
+    ),
     FuzzTarget("http_heads", "metrics", 60, "heads of HTTP requests", ("relay.metrics.http_server",)),
     FuzzTarget("http_requests", "metrics", 1, "HTTP requests to the metrics endpoint", ("relay.metrics",)),
 )

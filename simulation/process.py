@@ -18,8 +18,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
-import grpc
-
 from ctpabi.api.binding import Binding
 from ctprelay.v1 import terminal_pb2 as pb
 from relay.admission.admission import Applicant, Proof
@@ -43,6 +41,7 @@ from relay.counter.port import Investor, Mode, TerminalLogin, TerminalReport
 from relay.database.times import COUNTER_ZONE
 from relay.directory.terminals import Terminal
 from relay.faults.faults import Faults
+from relay.http2.call import CallEnded, CallOver
 from relay.rpc.terminal_service import TerminalService
 from relay.sessions.journal import Journal
 from relay.sessions.refused_streams import RefusedStreams
@@ -216,23 +215,17 @@ class RelayProcess:
         self.order_map.close()
 
 
-class _GrpcContext:
-    """What `TerminalService._converse` asks of gRPC's context."""
+class _PlayedCall:
+    """What `TerminalService._converse` asks of a call."""
 
     def __init__(self, line: PlayedLine) -> None:
         self._line = line
 
-    def auth_context(self) -> dict[str, Any]:
-        return {}
-
     async def write(self, batch: bytes) -> None:
         await self._line.reading.wait()
         if self._line.is_gone:
-            raise grpc.aio.BaseError
+            raise CallOver
         self._line.up.put(batch, self._line.latency)
-
-    async def abort(self, _code: object, _text: str) -> None:
-        raise grpc.aio.AbortError
 
 
 class PlayedLine:
@@ -298,9 +291,10 @@ class PlayedLine:
         )
         counted: Any = (nothing, nothing)
         try:
-            await self.process.service._converse(self.stream, self._requests(), _GrpcContext(self), counted)
-        except grpc.aio.BaseError:
-            pass  # as gRPC takes it
+            call: Any = _PlayedCall(self)
+            await self.process.service._converse(self.stream, self._requests(), call, counted)
+        except (CallOver, CallEnded):
+            pass  # as the connection takes it
         finally:
             self.process.lines.remove(self)
             self.up.put(None, self.latency)

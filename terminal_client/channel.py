@@ -13,6 +13,8 @@ import grpc
 MAX_RECEIVE_BYTES = 16 * 1024 * 1024
 CONNECT_MILLISECONDS = 25_000
 """more than the relay lets a connection wait for its turn"""
+WINDOW_BYTES = 1024 * 1024
+"""what the relay may send before the terminal has read it"""
 SILENCE_MILLISECONDS = 10_000
 """how long the relay may leave a ping unanswered before the connection is taken as broken"""
 
@@ -46,6 +48,10 @@ def open_channel(address: str, tls: Tls, keepalive_seconds: float) -> grpc.aio.C
         ("grpc.max_reconnect_backoff_ms", 5000),
         # Each terminal session has a connection of its own, so that one's trouble is not another's.
         ("grpc.use_local_subchannel_pool", 1),
+        # gRPC measures the road with a ping after nearly every message, which costs both sides two packets and as many
+        # wake-ups; without it the window is what is said here.
+        ("grpc.http2.bdp_probe", 0),
+        ("grpc.http2.lookahead_bytes", WINDOW_BYTES),
     ]
     if keepalive_seconds:
         options += [

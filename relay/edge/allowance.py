@@ -7,7 +7,7 @@ what it sends: its bytes are read later.
 
 from __future__ import annotations
 
-from relay.edge.bucket import Bucket
+from relay.http2.bucket import Bucket
 
 STREAMS = 3
 """streams that a connection may open without proving itself on one of them"""

@@ -15,7 +15,7 @@ class Cause(Enum):
     PLACE_FULL = ("refused_address_full", "refused: their address had as many as it may without a session")
     FULL = ("refused_full", "refused: there were as many as there may be")
     QUEUE = ("refused_waited", "refused: they waited too long for their turn")
-    INNER = ("refused_inside", "refused: no connection to gRPC could be opened for them")
+    HANDSHAKE = ("refused_handshake", "refused: TLS could not be agreed on with them")
     GAVE_WAY = ("cut_gave_way", "cut before they proved themselves: their address held most when all places were taken")
     LOGGING_IN = (
         "cut_logging_in",
@@ -23,6 +23,9 @@ class Cause(Enum):
     )
     BYTES = ("cut_bytes", "cut: too many bytes before they proved themselves")
     STREAMS = ("cut_streams", "cut: too many streams before they proved themselves")
+    FRAMES = ("cut_frames", "cut: they broke a rule of HTTP/2, or sent too many frames that are for nothing")
+    BROKEN = ("cut_broken", "cut: what they sent was none of TLS")
+    UNREAD = ("cut_unread", "cut: they read nothing and went on asking")
     UNPROVED = ("cut_unproved", "cut: they did not prove themselves in time")
     IDLE = ("cut_idle", "cut: they had no stream for a while")
     UNCLOSED = ("cut_unclosed", "cut: they did not close a stream that the relay had ended")
@@ -33,7 +36,7 @@ class Cause(Enum):
 
     @property
     def refuses(self) -> bool:
-        """Whether it is refused before it reached gRPC; else it was cut later."""
+        """Whether it is refused before a stream could be opened on it; else it was cut later."""
         return self.event.startswith("refused_")
 
 

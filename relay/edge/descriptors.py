@@ -8,8 +8,7 @@ from typing import Final
 import structlog
 
 _log = structlog.get_logger(__name__)
-OF_A_CONNECTION: Final = 3
-"""from outside, to gRPC, and gRPC's own"""
+OF_A_CONNECTION: Final = 1
 ELSEWHERE: Final = 160
 """for databases, logs, the counter's connections, files that are open for a moment"""
 _FEWEST: Final = 32

@@ -1,9 +1,7 @@
-"""The accept loop of the terminal service: every connection comes in here, and gRPC gets its bytes.
+"""The accept loop of the terminal service: every connection comes in here, and is a `Passage` until its end.
 
-gRPC takes connections only from a port that it listens on itself, and it bounds none of them: not how many there are,
-not how fast they come, not what they send before anything is known of them. So it listens on loopback, and a
-`Passage` for each connection passes the bytes on, TLS included. The rules are pure and stand beside this file:
-`shares` says who holds how many places, `pace` who goes next, `allowance` what one may spend.
+The rules are pure and stand beside this file: `shares` says who holds how many places, `pace` who goes next, `allowance`
+what one may spend. What is inside a connection is `relay.http2`'s.
 
 Words: a **stranger** is a connection on which nothing was proved yet. It holds a place in `shares` and may have to give
 way. The terminal service says when a stream on it is opened, proved, ended and closed (`OpenStream`). From the first
@@ -15,10 +13,8 @@ What holds between two events:
 
 * A passage is in `_shares` exactly while it is a stranger's, in `_logging_in` exactly while it has a proof and no
   session, in `_pace` exactly while it waits for its turn.
-* A passage is in `_unanswered` from its turn until gRPC's first bytes. So no more handshakes are begun than gRPC gets done,
-  however fast connections come; a terminal cannot hold such a place, because only gRPC's answer is waited for.
-* `_by_port` has every inner connection from before it connects until it is closed. A connection to gRPC's ports that
-  was not opened here has no entry; its streams have no origin and are refused.
+* A passage is in `_unanswered` from its turn until the relay's first step is taken. So no more handshakes are begun than get done,
+  however fast connections come; a terminal cannot hold such a place, because only the relay's own step is waited for.
 * Where the process has no descriptors left, the accept loop lets the fullest address give one up, and pauses; it never
   spins and never ends.
 """
@@ -30,20 +26,20 @@ import errno
 import ipaddress
 import socket
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import structlog
 
-from relay.admission.origin.trusted_proxies import Network, Origin, OriginUnknown, is_in, origin_at
+from relay.admission.origin.trusted_proxies import Network, Origin, is_in, origin_at
 from relay.edge.causes import Cause, CauseCounts
 from relay.edge.descriptors import MOST_LOGGING_IN
 from relay.edge.limits import EdgeLimits
 from relay.edge.pace import Pace
-from relay.edge.passage import Passage
-from relay.edge.pipe import BUFFER_BYTES
+from relay.edge.passage import Passage, ServedDoor
 from relay.edge.quiet_lines import QuietLines
 from relay.edge.shares import ShareLimits, Shares
-from relay.edge.streams import OpenStream
+from relay.edge.wire import BUFFER_BYTES
 from relay.settings.values import split_address
 
 _log = structlog.get_logger(__name__)
@@ -51,31 +47,32 @@ _BACKLOG = 1024
 _AT_A_TIME = 4
 """connections accepted before other work of the loop has its turn"""
 _UNANSWERED = 16
-"""connections that gRPC has not answered yet, each of them a handshake's work; the next wait in order, and none runs out of time there"""
+"""connections that are not answered yet, each of them a handshake's work; the next wait in order, and none runs out of time there"""
+_HANDSHAKING_THREADS = 1
+"""one for the step that signs: two would keep both cores of a small machine from the orders"""
 _PAUSE_SECONDS = 0.2
+_LOOK_SECONDS = 0.02
 _LONGEST_TURN_SECONDS = 0.05
 """so that one who comes while others wait is seen in time"""
 _NONE_LEFT = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
 
 @dataclass(eq=False, slots=True)
-class _Door:
+class _Listening:
     """One address that is listened at."""
 
     address: str
     """as the settings have it"""
-    listening: socket.socket
-    inner_ports: tuple[int, int]
-    """of gRPC: for terminals, and for proxies that carry many"""
+    socket: socket.socket
+    door: ServedDoor
 
 
 class Edge:
     """All connections of the terminal service."""
 
-    def __init__(self, limits: EdgeLimits, known: Callable[[str], bool], *, tls: bool) -> None:
+    def __init__(self, limits: EdgeLimits, known: Callable[[str], bool]) -> None:
         """`known` says whether an investor has logged in from a place before."""
         self.limits = limits
-        self.tls = tls
         self.writes_header: Sequence[Network] = ()
         """the peers that begin with a PROXY header; all others must not"""
         self.carries_many: Sequence[Network] = ()
@@ -89,12 +86,12 @@ class Edge:
         self._pace: Pace[Passage] = Pace(limits.pace)
         self._carrying: set[Passage] = set()
         self._unanswered: set[Passage] = set()
-        self._by_port: dict[int, Passage] = {}
         self._loop = asyncio.get_running_loop()
         self._turns: asyncio.TimerHandle | None = None
-        self._listening: list[_Door] = []
-        self._handed: dict[str, tuple[int, int]] = {}
-        """gRPC's ports behind each address that the supervisor listens at"""
+        self._listening: list[_Listening] = []
+        self._handed: dict[str, ServedDoor] = {}
+        """behind each address that the supervisor listens at"""
+        self.handshakes = ThreadPoolExecutor(_HANDSHAKING_THREADS, "tls handshake")
         self._pause: asyncio.TimerHandle | None = None
         self.inherited: dict[str, socket.socket] = {}
         """listening sockets that another process opened, by address"""
@@ -124,16 +121,8 @@ class Edge:
         """Connections between proof and session, as they are counted."""
         return len(self._logging_in)
 
-    @property
-    def inner_ports(self) -> tuple[int, int]:
-        """Of the first address: gRPC's for terminals, and for proxies that carry many."""
-        return self._listening[0].inner_ports
-
-    async def start(self, address: str, inner_ports: tuple[int, int]) -> int:
-        """Listen at `address` and pass on to these ports on loopback; returns the port. Raises OSError.
-
-        The first is for terminals, the second for proxies that carry many. May be called for several addresses.
-        """
+    async def start(self, address: str, door: ServedDoor) -> int:
+        """Listen at `address`, and let what comes in at this door; returns the port. Raises OSError. For several addresses."""
         host, port = split_address(address)
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         listening = self.inherited.pop(address, None)
@@ -143,41 +132,41 @@ class Edge:
                 found[0][4][:2],
                 family=family,
                 backlog=_BACKLOG,
-                dualstack_ipv6=host == "::",  # as gRPC's own port
+                dualstack_ipv6=host == "::",  # as servers of gRPC do
             )
         listening.setblocking(False)
-        door = _Door(address, listening, inner_ports)
-        self._listening.append(door)
-        self._loop.add_reader(listening, self._accept, door)
+        at = _Listening(address, listening, door)
+        self._listening.append(at)
+        self._loop.add_reader(listening, self._accept, at)
         return int(listening.getsockname()[1])
 
-    def serve_handed(self, key: str, inner_ports: tuple[int, int]) -> None:
-        """Pass connections that another process accepts at the address `key` on to these ports on loopback."""
-        self._handed[key] = inner_ports
+    def serve_handed(self, key: str, door: ServedDoor) -> None:
+        """Let connections that another process accepts at the address `key` in at this door."""
+        self._handed[key] = door
 
     def take_handed(self, connection: socket.socket, key: str) -> None:
         """One of them."""
-        inner_ports = self._handed.get(key)
+        door = self._handed.get(key)
         try:
-            address = connection.getpeername() if inner_ports is not None else None
+            address = connection.getpeername() if door is not None else None
         except OSError:  # gone already
             address = None
-        if inner_ports is None or address is None:
+        if door is None or address is None:
             connection.close()
             return
-        self._take(connection, address, inner_ports)
+        self._take(connection, address, door)
 
     def listening_at(self) -> dict[str, socket.socket]:
         """The listening sockets, by address: for a process that takes them over."""
-        return {door.address: door.listening for door in self._listening}
+        return {at.address: at.socket for at in self._listening}
 
     def pause(self) -> None:
         """Accept nothing for now; who comes waits in the kernel's queue."""
         if self._pause is not None:
             self._pause.cancel()
             self._pause = None
-        for door in self._listening:
-            self._loop.remove_reader(door.listening)
+        for at in self._listening:
+            self._loop.remove_reader(at.socket)
 
     def go_on(self) -> None:
         """Accept again."""
@@ -188,14 +177,23 @@ class Edge:
         self._handed.clear()
         if self._pause is not None:
             self._pause.cancel()
-        for door in self._listening:
-            self._loop.remove_reader(door.listening)
-            door.listening.close()
+        for at in self._listening:
+            self._loop.remove_reader(at.socket)
+            at.socket.close()
         self._listening.clear()
+
+    async def leave(self, seconds: float) -> None:
+        """Let connections open no more streams, and those streams end that there are, but for longer than this."""
+        until = self._loop.time() + seconds
+        for passage in tuple(self.passages):
+            passage.go_away()
+        while any(passage.calls for passage in self.passages) and self._loop.time() < until:  # noqa: ASYNC110 - of many
+            await asyncio.sleep(_LOOK_SECONDS)
 
     def stop(self) -> None:
         """End what is left; idempotent."""
         self.close()
+        self.handshakes.shutdown(wait=False, cancel_futures=True)
         self._unanswered.clear()
         for passage in tuple(self.passages):
             passage.end()
@@ -209,28 +207,6 @@ class Edge:
         self._shares.limits = limits.strangers
         if limits.pace != self._pace.limits:
             self._pace.take_limits(limits.pace)
-
-    # What the terminal service says and asks ------------------------------------------------------------------
-
-    def origin(self, inner: Origin) -> Origin:
-        """Where the connection that gRPC sees coming from `inner` really comes from; raises OriginUnknown."""
-        origin = self._passage(inner).origin
-        if origin is None:
-            raise OriginUnknown("the proxy speaks for itself in its PROXY header and names no address")
-        return origin
-
-    def stream_opened(self, inner: Origin) -> OpenStream | None:
-        """A stream has begun on this connection; None where it may have no further one, and is cut.
-
-        Raises OriginUnknown for one that did not come in here.
-        """
-        return self._passage(inner).stream_opened()
-
-    def _passage(self, inner: Origin) -> Passage:
-        passage = self._by_port.get(inner.port)
-        if passage is None:
-            raise OriginUnknown("the connection did not come through listen.address")
-        return passage
 
     # What a passage asks --------------------------------------------------------------------------------------
 
@@ -275,7 +251,7 @@ class Edge:
     def ask_turn(self, passage: Passage) -> None:
         """Let it go on when it is its turn."""
         if passage.carries_many:
-            passage.go_on(passage.inner_ports[1])
+            passage.go_on()
             return
         self._pace.ask(passage, passage.place, known=passage.known)
         if self._has_room and (self._turns is None or self._pace.is_ready(passage.place, self._loop.time())):
@@ -286,24 +262,18 @@ class Edge:
         return len(self._unanswered) < _UNANSWERED
 
     def answered(self, passage: Passage) -> None:
-        """GRPC has answered its first bytes, which is most of a handshake's work, or it is over."""
+        """Most of a handshake's work is done, or it is over."""
         if passage in self._unanswered:
             self._unanswered.discard(passage)
             if self._pace and self._turns is None:  # not at once: one whose turn fails at its start comes here, too
                 self._turns = self._loop.call_later(0, self._give_turns)
 
-    def at_port(self, port: int, passage: Passage) -> None:
-        """GRPC will name this port as its peer."""
-        self._by_port[port] = passage
-
-    def left(self, passage: Passage, port: int) -> None:
+    def left(self, passage: Passage) -> None:
         """It is over."""
         self.passages.discard(passage)
         self._pace.leave(passage)
         self.leave_place(passage)
         self.answered(passage)
-        if self._by_port.get(port) is passage:
-            del self._by_port[port]
 
     def _give_turns(self) -> None:
         if self._turns is not None:
@@ -311,19 +281,19 @@ class Edge:
             self._turns = None
         while self._has_room and (passage := self._pace.next(self._loop.time())) is not None:
             self._unanswered.add(passage)
-            passage.go_on(passage.inner_ports[0])
+            passage.go_on()
         wait = self._pace.wait(self._loop.time()) if self._has_room else None
         if wait is not None:
             self._turns = self._loop.call_later(min(max(wait, 0.001), _LONGEST_TURN_SECONDS), self._give_turns)
 
     # The accept loop ------------------------------------------------------------------------------------------
 
-    def _accept(self, door: _Door) -> None:
+    def _accept(self, at: _Listening) -> None:
         for _ in range(_AT_A_TIME):
-            if door not in self._listening:
+            if at not in self._listening:
                 return
             try:
-                connection, address = door.listening.accept()
+                connection, address = at.socket.accept()
             except (BlockingIOError, InterruptedError):
                 return
             except OSError as error:
@@ -331,9 +301,9 @@ class Edge:
                     self._none_left(error)
                     return
                 continue  # this one was gone before it was taken
-            self._take(connection, address, door.inner_ports)
+            self._take(connection, address, at.door)
 
-    def _take(self, connection: socket.socket, address: Sequence[object], inner_ports: tuple[int, int]) -> None:
+    def _take(self, connection: socket.socket, address: Sequence[object], door: ServedDoor) -> None:
         try:
             peer = origin_at(ipaddress.ip_address(str(address[0]).partition("%")[0]), int(str(address[1])))
             connection.setblocking(False)
@@ -346,7 +316,7 @@ class Edge:
         if not is_proxy and self._shares.refuses(peer.place, known=self.known(peer.place)):
             self._refuse_at_once(connection, peer)
             return
-        passage = Passage(self, connection, peer, inner_ports)
+        passage = Passage(self, connection, peer, door)
         self.passages.add(passage)
         if writes_header or self.take_place(passage):
             passage.begin()
@@ -367,12 +337,12 @@ class Edge:
         held = max(self._shares, self._logging_in, key=len)
         if held:
             held.fullest().cut(Cause.GAVE_WAY if held is self._shares else Cause.LOGGING_IN)
-        for door in self._listening:
-            self._loop.remove_reader(door.listening)
+        for at in self._listening:
+            self._loop.remove_reader(at.socket)
         if self._listening and self._pause is None:
             self._pause = self._loop.call_later(_PAUSE_SECONDS, self._accept_again)
 
     def _accept_again(self) -> None:
         self._pause = None
-        for door in self._listening:
-            self._loop.add_reader(door.listening, self._accept, door)
+        for at in self._listening:
+            self._loop.add_reader(at.socket, self._accept, at)

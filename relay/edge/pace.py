@@ -13,7 +13,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from relay.edge.bucket import Bucket
+from relay.http2.bucket import Bucket
 
 _Key = TypeVar("_Key")
 

@@ -1,24 +1,27 @@
-"""One connection: from the terminal or a proxy, and on to gRPC.
+"""One connection of a terminal, or of a proxy, from its first byte to its last.
 
 In order:
 
 1. Accepted. It has 5 s to send its PROXY header, where its peer is a proxy that writes one, and its first TLS record.
    From any other peer a header is refused, because that peer could name any address.
 2. It waits for its turn.
-3. The inner socket is bound, and its local port is known to the edge. Only then it connects. gRPC names this port as
-   its peer, so the edge knows the address before gRPC can ask for it.
-4. Bytes go both ways. It is idle without a stream, and a stranger until a stream on it is proved; both have a time.
-5. gRPC closes: the terminal has some seconds to read what is left. The terminal closes: the inner side is closed, too.
-   The relay cuts: both are closed at once.
+3. TLS is agreed on (`wire`).
+4. HTTP/2, and calls on it (`relay.http2`). It is idle without a stream, and a stranger until a stream on it is proved;
+   both have a time. Whoever is silent is asked for a sign of life.
+5. The relay leaves: the terminal has some seconds to read what is left. The terminal leaves: all is closed. The relay
+   cuts: it is closed at once.
 """
 
 from __future__ import annotations
 
 import asyncio
-import errno
+import functools
 import socket
+import ssl
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
@@ -29,37 +32,55 @@ from relay.edge.allowance import Allowance
 from relay.edge.causes import Cause, CauseCounts
 from relay.edge.first_bytes import Beginning
 from relay.edge.limits import EdgeLimits
-from relay.edge.pipe import Pipe
 from relay.edge.quiet_lines import QuietLines
 from relay.edge.streams import OpenStream
+from relay.edge.wire import Wire
+from relay.http2.call import Call
+from relay.http2.connection import CallLimits, HttpConnection, HttpFault
 
 _FIRST_BYTES_SECONDS = 5.0
 _TURN_SECONDS = 20.0
 """less than a terminal gives a connection"""
-_CONNECT_SECONDS = 5.0
 _IDLE_SECONDS = 15.0
 """until the first stream; TLS is agreed on in this time, too"""
-_IDLE_AGAIN_SECONDS = 15.0
-"""after the last stream; gRPC says goodbye before that"""
+_IDLE_AGAIN_SECONDS = 10.0
+"""after the last stream"""
+_IDLE_SECONDS_OF_A_PROXY = 300.0
 _BESIDE_HELLO_SECONDS = 5.0
 _FLUSH_SECONDS = 10.0
-"""how long a terminal may take to read the last bytes of a connection that gRPC has closed"""
-_MOST_DROPPED = 256 * 1024
-"""bytes that it may still send meanwhile"""
+"""how long a terminal may take to read the last bytes of a connection that the relay leaves"""
 _RESET = struct.pack("ii", 1, 0)
+_STREAMS_OF_A_TERMINAL, _STREAMS_OF_A_PROXY = 8, 128
+"""at a time on one connection: a terminal needs one; a proxy that carries many opens another connection"""
+_RARE_OF_A_TERMINAL, _RARE_OF_A_PROXY = (50.0, 200.0), (2_000.0, 4_000.0)
+"""frames a second, and at once, that are dear or for nothing; opening a stream is one"""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class ServedDoor:
+    """What is behind an address that is listened at."""
+
+    serve: Callable[[Passage, Call], Awaitable[None]]
+    """one call"""
+    tls: Callable[[], ssl.SSLContext] | None
+    """for each new connection; None where there is no TLS"""
+    largest_message: int
+    """bytes; a call that sends a larger one ends"""
 
 
 class Surroundings(Protocol):
     """What a passage asks of the edge."""
 
     limits: EdgeLimits
-    tls: bool
     writes_header: Sequence[Network]
     carries_many: Sequence[Network]
     known: Callable[[str], bool]
     counts: CauseCounts
     lines: QuietLines
     buffer: memoryview
+
+    @property
+    def handshakes(self) -> Executor: ...
 
     def take_place(self, passage: Passage) -> bool: ...
 
@@ -71,31 +92,26 @@ class Surroundings(Protocol):
 
     def answered(self, passage: Passage) -> None: ...
 
-    def at_port(self, port: int, passage: Passage) -> None: ...
-
-    def left(self, passage: Passage, port: int) -> None: ...
+    def left(self, passage: Passage) -> None: ...
 
 
 class _At(Enum):
     BEGINNING = 1
     WAITING = 2
-    CONNECTING = 3
+    AGREEING = 3
     OPEN = 4
-    FLUSHING = 5
+    LEAVING = 5
     OVER = 6
 
 
 class Passage:
-    """Both sockets of a connection, its times, and the streams on it."""
+    """The socket of a connection, its times, and the streams on it."""
 
-    def __init__(self, edge: Surroundings, outer: socket.socket, peer: Origin, inner_ports: tuple[int, int]) -> None:
-        """`inner_ports` are gRPC's: for terminals, and for proxies that carry many."""
+    def __init__(self, edge: Surroundings, outer: socket.socket, peer: Origin, door: ServedDoor) -> None:
         self._edge = edge
-        self.inner_ports = inner_ports
+        self._door = door
         self._loop = asyncio.get_running_loop()
-        self._outer = outer
-        self._inner: socket.socket | None = None
-        self._port = 0
+        self._socket = outer
         self._peer = peer
         self.origin: Origin | None = peer
         """None where a proxy names no address"""
@@ -103,13 +119,15 @@ class Passage:
         self.known = edge.known(self.place)
         self.carries_many = is_in(peer.ip, edge.carries_many)
         self._behind_proxy = is_in(peer.ip, edge.writes_header)
-        self._header_read, self._is_answered = not self._behind_proxy, False
+        self._header_read = not self._behind_proxy
         self._at = _At.BEGINNING
+        self._leaves = False
         self._first = b""
-        """what came before the inner connection was there"""
+        """what came before its turn"""
         self._allowance = Allowance(edge.limits.max_message)
-        self._pipes: tuple[Pipe, ...] = ()
-        self._dropped = self._streams = self._proved = self.sessions = 0
+        self._wire = Wire(self, outer, edge.buffer)
+        self._http: HttpConnection | None = None
+        self._streams = self._proved = self.sessions = 0
         """`sessions` are the streams on it that have a session"""
         self._time: asyncio.TimerHandle | None = None
         """until the next step, or without a stream"""
@@ -119,38 +137,32 @@ class Passage:
     def is_proved(self) -> bool:
         return self._proved > 0
 
-    # To gRPC --------------------------------------------------------------------------------------------------
+    @property
+    def peer(self) -> str:
+        """Who connected, as log lines have it: the terminal, or the proxy before it."""
+        return f"{self._peer.ip}:{self._peer.port}"
+
+    @property
+    def calls(self) -> int:
+        """Calls that are not over."""
+        return len(self._http.calls) if self._http is not None else 0
+
+    @property
+    def certificate(self) -> bytes | None:
+        """What the terminal showed in TLS, DER."""
+        return self._wire.certificate
+
+    # Until it is its turn -------------------------------------------------------------------------------------
 
     def begin(self) -> None:
         """Wait for the first bytes."""
         header_too = Cause.HEADER if self._behind_proxy else Cause.SILENT
         self._within(_FIRST_BYTES_SECONDS, lambda: self.refuse(header_too, "nothing was sent in time"))
-        self._loop.add_reader(self._outer, self._hear)
-
-    def go_on(self, inner_port: int) -> None:
-        """It is its turn: connect to gRPC."""
-        self._at = _At.CONNECTING
-        self._within(_CONNECT_SECONDS, lambda: self.refuse(Cause.INNER, "gRPC did not answer"))
-        try:
-            inner = self._inner = socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-            inner.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            inner.bind(("127.0.0.1", 0))
-            self._port = inner.getsockname()[1]
-            self._edge.at_port(self._port, self)
-            error = inner.connect_ex(("127.0.0.1", inner_port))
-        except OSError as failed:
-            self.refuse(Cause.INNER, failed.strerror or "")
-            return
-        if error == errno.EINPROGRESS:
-            self._loop.add_writer(inner, self._connected, inner)
-        elif error:
-            self.refuse(Cause.INNER, "gRPC does not take it")
-        else:
-            self._open(inner)
+        self._loop.add_reader(self._socket, self._hear)
 
     def _hear(self) -> None:
         try:
-            data = self._outer.recv(4096)
+            data = self._socket.recv(4096)
         except (BlockingIOError, InterruptedError):
             return
         except OSError:
@@ -161,8 +173,8 @@ class Passage:
         self._first += data
         if self._at is _At.BEGINNING:
             self._judge()
-        elif len(self._first) > first_bytes.LONGEST:  # read again when it is passed on
-            self._loop.remove_reader(self._outer)
+        elif len(self._first) > first_bytes.LONGEST:  # read again when it is its turn
+            self._loop.remove_reader(self._socket)
 
     def _judge(self) -> None:
         if not self._header_read and not self._read_header():
@@ -170,9 +182,10 @@ class Passage:
         if not self._behind_proxy and begins_like_one(self._first):
             self.refuse(Cause.HEADER, "a PROXY header from outside listen.proxy_protocol_from")
             return
-        match first_bytes.judge(self._first, tls=self._edge.tls):
+        has_tls = self._door.tls is not None
+        match first_bytes.judge(self._first, tls=has_tls):
             case Beginning.WRONG:
-                self.refuse(Cause.NOT_TLS, "its first bytes are none of TLS" if self._edge.tls else "it is not HTTP/2")
+                self.refuse(Cause.NOT_TLS, "its first bytes are none of TLS" if has_tls else "it is not HTTP/2")
             case Beginning.RIGHT:
                 self._at = _At.WAITING
                 self._within(_TURN_SECONDS, lambda: self.refuse(Cause.QUEUE, "too many new connections"))
@@ -198,38 +211,61 @@ class Passage:
             self.carries_many = is_in(header.origin.ip, self._edge.carries_many)
         return self._edge.take_place(self)
 
-    def _connected(self, inner: socket.socket) -> None:
-        self._loop.remove_writer(inner)
-        error = inner.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        if error:
-            self.refuse(Cause.INNER, "gRPC does not take it")
-        else:
-            self._open(inner)
+    # TLS and HTTP/2 -------------------------------------------------------------------------------------------
 
-    def _open(self, inner: socket.socket) -> None:
-        self._at = _At.OPEN
-        self._loop.remove_reader(self._outer)
-        inward = Pipe(self._outer, inner, self._edge.buffer, self.end, self._took)
-        outward = Pipe(inner, self._outer, self._edge.buffer, self._inner_closed, self._gave)
-        self._pipes = (inward, outward)
-        self._idle(_IDLE_SECONDS)
+    def go_on(self) -> None:
+        """It is its turn."""
+        self._at = _At.AGREEING
+        self._within(_IDLE_SECONDS, lambda: self.cut(Cause.IDLE))
         self._must_prove()
         first, self._first = self._first, b""
-        self._took(len(first))
-        outward.start()
-        inward.start(first)  # may end it, so it is last
+        self._loop.remove_reader(self._socket)
+        self.took(len(first))
+        if self._at is _At.AGREEING:
+            tls = self._door.tls
+            self._wire.start(first, tls() if tls is not None else None, self._edge.handshakes)
 
-    def _took(self, size: int) -> float:
+    def took(self, size: int) -> float:
+        """So many bytes came; for how many seconds no more are read."""
         pause = 0.0 if self.carries_many else self._allowance.took(size, self._loop.time())
         if self._allowance.spent:
             self.cut(Cause.BYTES)
         return pause
 
-    def _gave(self, _: int) -> float:
-        if not self._is_answered:
-            self._is_answered = True
-            self._edge.answered(self)
-        return 0.0
+    def answered(self) -> None:
+        """Most of the handshake's work is done."""
+        self._edge.answered(self)
+
+    def agreed(self) -> None:
+        """TLS is agreed on, or there is none: what follows is HTTP/2."""
+        self._at = _At.OPEN
+        streams, rare = _STREAMS_OF_A_TERMINAL, _RARE_OF_A_TERMINAL
+        if self.carries_many:
+            streams, rare = _STREAMS_OF_A_PROXY, _RARE_OF_A_PROXY
+        limits = CallLimits(streams, self._door.largest_message, *rare)
+        self._http = HttpConnection(self._wire.send, functools.partial(self._door.serve, self), limits)
+        self._http.begin()
+        self._wire.look_for_life(self._http.ping)
+
+    def received(self, data: bytes) -> None:
+        """Bytes of HTTP/2."""
+        if self._http is None:
+            return
+        try:
+            self._http.received(data)
+        except HttpFault as fault:
+            self._say(Cause.FRAMES, str(fault))
+            self.leave()
+
+    def blocked(self) -> None:
+        """Calls begin nothing new."""
+        if self._http is not None:
+            self._http.blocked = True
+
+    def unblocked(self) -> None:
+        """They go on."""
+        if self._http is not None:
+            self._http.unblock()
 
     # Streams on it --------------------------------------------------------------------------------------------
 
@@ -270,10 +306,11 @@ class Passage:
         self.sessions -= session
         if self._at is not _At.OPEN:
             return
+        if not self._streams:
+            idle = _IDLE_SECONDS_OF_A_PROXY if self.carries_many else _IDLE_AGAIN_SECONDS
+            self._within(0.0 if self._leaves else idle, self.leave)
         if self.carries_many:
             return
-        if not self._streams:
-            self._idle(_IDLE_AGAIN_SECONDS)
         if proved and not self._proved:
             self._allowance.stranger_again()
             self._must_prove()
@@ -284,68 +321,59 @@ class Passage:
     # The end --------------------------------------------------------------------------------------------------
 
     def refuse(self, cause: Cause, why: str = "") -> None:
-        """It does not reach gRPC: count it, say it, close it."""
-        self._finish(cause, why)
+        """It gets no further."""
+        self.wrong(cause, why)
 
     def cut(self, cause: Cause) -> None:
         """End it at once, whatever is on it."""
-        self._finish(cause, cause.meaning.partition(": ")[2])
+        self.wrong(cause, cause.meaning.partition(": ")[2])
 
-    def _finish(self, cause: Cause, why: str) -> None:
-        if self._at is _At.OVER:
-            return
+    def wrong(self, cause: Cause, why: str) -> None:
+        """It cannot go on: count it, say it, close it."""
+        if self._at is not _At.OVER:
+            self._say(cause, why)
+            self._end(None if cause.refuses else _RESET)
+
+    def _say(self, cause: Cause, why: str) -> None:
         self._edge.counts.add(cause)
         event = "connection_refused" if cause.refuses else "connection_cut"
         self._edge.lines.say(event, self.place, cause=cause.name.lower(), peer=str(self._peer.ip), why=why)
-        for one in (self._outer, self._inner):
-            if one is not None and not cause.refuses:
-                one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-        self.end()
+
+    def go_away(self) -> None:
+        """Let it open no more streams; those there are go on. One without a stream is left."""
+        if self._at is _At.OPEN and self._http is not None:
+            self._leaves = True
+            self._http.go_away()
+            if not self._http.calls:
+                self.leave()
+
+    def leave(self) -> None:
+        """Say goodbye, and let the terminal read what is left, but not for ever; one that did not get so far is closed."""
+        if self._at is _At.LEAVING:
+            return
+        if self._at is not _At.OPEN or self._http is None:
+            self.end()
+            return
+        self._at = _At.LEAVING
+        self._http.go_away()
+        self._stop_times()
+        self._http.lose()
+        self._within(_FLUSH_SECONDS, self.end)
+        self._wire.leave()
 
     def end(self) -> None:
-        """Close both sides; idempotent."""
+        """Close it; idempotent."""
+        self._end(None)
+
+    def _end(self, reset: bytes | None) -> None:
         if self._at is _At.OVER:
             return
         self._at = _At.OVER
-        self._stop_passing()
-        self._outer.close()
-        self._edge.left(self, self._port)
-
-    def _inner_closed(self) -> None:
-        """GRPC has closed it: let the terminal read what is left, but not for ever."""
-        self._at = _At.FLUSHING
-        self._stop_passing()
-        self._within(_FLUSH_SECONDS, self.end)
-        try:
-            self._outer.shutdown(socket.SHUT_WR)
-        except OSError:
-            self.end()
-            return
-        self._loop.add_reader(self._outer, self._drop)
-
-    def _drop(self) -> None:
-        try:
-            size = self._outer.recv_into(self._edge.buffer)
-            self._dropped += size
-            if size and self._dropped < _MOST_DROPPED:
-                return
-        except (BlockingIOError, InterruptedError):
-            return
-        except OSError:
-            pass
-        self.end()
-
-    def _stop_passing(self) -> None:
-        for pipe in self._pipes:
-            pipe.stop()
-        self._loop.remove_reader(self._outer)
-        if self._inner is not None:
-            self._loop.remove_writer(self._inner)
-            self._inner.close()
-            self._inner = None
-        for timer in (self._time, self._proof_time):
-            if timer is not None:
-                timer.cancel()
+        self._stop_times()
+        self._wire.close(reset=reset)
+        if self._http is not None:
+            self._http.lose()
+        self._edge.left(self)
 
     # Times ----------------------------------------------------------------------------------------------------
 
@@ -357,8 +385,10 @@ class Passage:
         if self._time is not None:
             self._time.cancel()
 
-    def _idle(self, seconds: float) -> None:
-        self._within(seconds, lambda: self.cut(Cause.IDLE))
+    def _stop_times(self) -> None:
+        for timer in (self._time, self._proof_time):
+            if timer is not None:
+                timer.cancel()
 
     def _must_prove(self) -> None:
         """Its streams may wait for their place once, and then have the time that the settings give."""

@@ -1,6 +1,6 @@
 """The certificate terminals see: read again when its files change, and never replaced by one that cannot serve.
 
-gRPC asks at every new connection whether there is another one; connections that exist keep theirs. The two files are
+Every new connection gets the newest; connections that exist keep theirs. The two files are
 rarely replaced at the same moment, so a pair that does not fit is only said, and looked at again.
 """
 
@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-from collections.abc import Callable
+import os
+import ssl
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import grpc
 import structlog
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -27,6 +29,8 @@ from relay.settings.secret_files import SecretFileRefused, check_private
 _log = structlog.get_logger(__name__)
 _LOOK_SECONDS = 2.0
 _SHORTEST_RSA = 1024
+_CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20:@SECLEVEL=1"
+"""of TLS 1.2; at this level keys from `_SHORTEST_RSA` bits are served"""
 
 
 class CertificateUnusable(OSError):
@@ -65,9 +69,7 @@ def read_pair(certificate: Path, key: Path) -> Pair:
     if _bytes(private.public_key()) != _bytes(known):
         raise KeyOfAnother(f"{key}: is not the key of {certificate}")
     if not _can_serve(first, known):
-        raise CertificateUnusable(
-            f"{certificate}: gRPC serves RSA keys from {_SHORTEST_RSA} bits, P-256 and P-384 only"
-        )
+        raise CertificateUnusable(f"{certificate}: gRPC takes RSA keys from {_SHORTEST_RSA} bits, P-256 and P-384 only")
     return Pair(chain, secret, valid_from, valid_until, f"{first.serial_number:x}")
 
 
@@ -119,7 +121,7 @@ class Certificates:
         """when a pair that was read too early may be taken"""
         self._pair = read_pair(files.certificate, files.key)
         self._authorities = read_authorities(files.client_ca) if files.client_ca is not None else None
-        self._ready = _configurations(self._pair, self._authorities)
+        self._ready = _contexts(self._pair, self._authorities)
         if why := self._why_not_now(self._pair):
             _log.error("certificate_not_valid", why=why)
 
@@ -138,24 +140,9 @@ class Certificates:
     def _authorities_until(self) -> dt.datetime:
         return self._authorities.valid_until if self._authorities is not None else self.valid_until
 
-    def credentials(self, *, asks: bool = False) -> grpc.ServerCredentials:
-        """For one server; each has its own, because each asks for what is new to it. `asks` the terminal for one as well.
-
-        gRPC calls `fetch` at each new connection, on a thread of its own and with a lock of its own held, and waits there for
-        the interpreter's. So it makes nothing, reads nothing and waits for nothing: all it may hand out is ready before.
-        """
-        served = self._ready[asks]
-
-        def fetch() -> grpc.ServerCertificateConfiguration | None:
-            """None leaves it at the one before."""
-            nonlocal served
-            newest = self._ready[asks]
-            if newest is served:
-                return None
-            served = newest
-            return newest
-
-        return grpc.dynamic_ssl_server_credentials(served, fetch, asks)  # type: ignore[arg-type]  # may be None
+    def context(self, *, asks: bool = False) -> ssl.SSLContext:
+        """For one new connection; `asks` the terminal for a certificate as well. It is ready: nothing is made or read."""
+        return self._ready[asks]
 
     def look(self) -> None:
         """Take what is in the files where they have changed since they were last read; says it where they are unfit."""
@@ -180,13 +167,13 @@ class Certificates:
             raise CertificateUnusable(why)
         if pair != self._pair:
             self._pair = pair
-            self._ready = _configurations(pair, self._authorities)
+            self._ready = _contexts(pair, self._authorities)
             _log.info("certificate_taken", serial=pair.serial, valid_until=pair.valid_until.isoformat())
 
     def _take_authorities(self, authorities: Authorities) -> None:
         if authorities != self._authorities:
             self._authorities = authorities
-            self._ready = _configurations(self._pair, authorities)
+            self._ready = _contexts(self._pair, authorities)
             _log.info(
                 "client_ca_taken", authorities=authorities.names, first_expires=authorities.valid_until.isoformat()
             )
@@ -209,12 +196,38 @@ def _now() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
 
 
-def _configurations(pair: Pair, authorities: Authorities | None) -> dict[bool, grpc.ServerCertificateConfiguration]:
-    """What gRPC is given, by whether it asks terminals for certificates."""
-    pairs = [(pair.key, pair.chain)]
-    without = grpc.ssl_server_certificate_configuration(pairs)
-    asking = grpc.ssl_server_certificate_configuration(pairs, authorities.pem if authorities else None)
-    return {False: without, True: asking}
+def _contexts(pair: Pair, authorities: Authorities | None) -> dict[bool, ssl.SSLContext]:
+    """What connections are served with, by whether the terminal is asked for a certificate. Raises CertificateUnusable."""
+    try:
+        return {asks: _context(pair, authorities if asks else None) for asks in (False, True)}
+    except ssl.SSLError as error:
+        raise CertificateUnusable(f"the certificate cannot be served: {error.reason}") from None
+
+
+def _context(pair: Pair, authorities: Authorities | None) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
+    context.set_ciphers(_CIPHERS)
+    context.set_alpn_protocols(["h2"])
+    context.num_tickets = 0  # terminals stay connected; a ticket is two records that nobody uses
+    with _file_of(pair.chain) as chain, _file_of(pair.key) as key:
+        context.load_cert_chain(chain, key)
+    if authorities is not None:
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # an authority need not be a root
+        context.load_verify_locations(cadata=authorities.pem.decode("ascii", "ignore"))
+    return context
+
+
+@contextmanager
+def _file_of(content: bytes) -> Iterator[str]:
+    """The content as a file that is in memory alone: what was judged is what is served, whatever became of the files."""
+    descriptor = os.memfd_create("ctp-relay", os.MFD_CLOEXEC)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        yield f"/proc/self/fd/{descriptor}"
 
 
 def _read(path: Path) -> bytes:
@@ -234,7 +247,7 @@ def _read_key(path: Path) -> bytes:
 
 
 def _can_serve(certificate: x509.Certificate, key: PublicKeyTypes) -> bool:
-    """Whether gRPC's TLS takes the key, here and at terminals; it refuses others at every connection, without a word."""
+    """Whether gRPC's TLS takes the key at terminals; it refuses others at every connection, without a word."""
     if isinstance(key, rsa.RSAPublicKey):  # also of a key that is for RSA-PSS alone
         usual = certificate.public_key_algorithm_oid == PublicKeyAlgorithmOID.RSAES_PKCS1_v1_5
         return usual and key.key_size >= _SHORTEST_RSA

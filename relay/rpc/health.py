@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import grpc
 from google.protobuf.message import DecodeError
 from grpc_health.v1 import health_pb2 as health
 
 from relay.admission.origin.trusted_proxies import Network, Origin, OriginUnknown, is_in
+from relay.http2.call import CallEnded
 
 CHECK = "/grpc.health.v1.Health/Check"
 _SERVICES = {"", "ctprelay.v1.TerminalService"}
@@ -41,15 +41,14 @@ class Health:
             return True
         return is_in(origin.ip, self.asked_from) or is_in(origin.ip, _THIS_MACHINE)
 
-    async def answer(self, request: bytes, context: Any) -> bytes:
-        """The state; *not found* for a service that is not here."""
+    def answer(self, request: bytes) -> bytes:
+        """The state. Raises CallEnded: *not found* for a service that is not here."""
         try:
             asked = health.HealthCheckRequest.FromString(request)
         except DecodeError:
-            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "the request is no HealthCheckRequest")
-            raise
+            raise CallEnded(grpc.StatusCode.INVALID_ARGUMENT, "the request is no HealthCheckRequest") from None
         if asked.service not in _SERVICES:
-            await context.abort(grpc.StatusCode.NOT_FOUND, "no such service here")
+            raise CallEnded(grpc.StatusCode.NOT_FOUND, "no such service here")
         states = health.HealthCheckResponse
         state = states.SERVING if self.is_ready() else states.NOT_SERVING
         return bytes(states(status=state).SerializeToString())

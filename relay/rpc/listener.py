@@ -1,51 +1,44 @@
-"""The relay's doors for terminals: gRPC's servers behind the edge, where a terminal's address comes from, the open streams."""
+"""The relay's doors for terminals: what is listened at, where a terminal's address comes from, the open streams."""
 
 from __future__ import annotations
 
 import asyncio
 import datetime as dt
 import functools
-import logging
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
-import grpc
-
-from relay.admission.origin.trusted_proxies import Network, Origin, origin_of, parse_networks
+from relay.admission.origin.trusted_proxies import Network, Origin, OriginUnknown, origin_of, parse_networks
 from relay.counter.port import Evidence
 from relay.edge.descriptors import most_logging_in, most_strangers, raise_limit
 from relay.edge.edge import Edge
 from relay.edge.handed import HandedConnections
 from relay.edge.limits import EdgeLimits
 from relay.edge.pace import PaceLimits
+from relay.edge.passage import Passage, ServedDoor
 from relay.edge.shares import ShareLimits
 from relay.edge.stream_gate import MOST_WAITING, GateLimits, StreamGate
+from relay.http2.call import Call
 from relay.market_data.hub import MarketHub
 from relay.market_data.stream import MarketStream
 from relay.rpc.certificates import Certificates, CertificateUnusable, ServedFiles
 from relay.rpc.elsewhere import PassedStreams
 from relay.rpc.health import Health
-from relay.rpc.terminal_service import MarketDoor, TerminalService, is_news
+from relay.rpc.terminal_service import TerminalService
 from relay.sessions.sessions import STOPPING, TOKEN_BYTES, Sessions
 from relay.sessions.stream import StreamSettings, TerminalStream
 from relay.settings.listen_section import Listen
 from relay.settings.settings import Settings
 from relay.tasks import Tasks
 
-_INNER_ADDRESS = "127.0.0.1:0"
-_STREAMS_OF_A_TERMINAL, _STREAMS_OF_A_PROXY = 8, 128
-"""at a time on one connection: a terminal needs one; a proxy that carries many opens another connection"""
-_IDLE_SECONDS_OF_A_TERMINAL, _IDLE_SECONDS_OF_A_PROXY = 10, 300
-_HANDSHAKE_SECONDS = 10
-_METADATA_BYTES = 8 * 1024
-_NO_COMPRESSION = 1
-"""the set of algorithms that has only the one that changes nothing"""
 _FAREWELL_SECONDS = 5.0
 """how long the last words on the streams may take to be read"""
+
+
+Serve = Callable[[Passage, Call], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +53,12 @@ class MarketListen:
 
 @dataclass(slots=True)
 class _ServedAddress:
-    """An address and gRPC's two servers behind it."""
+    """An address and what is behind it."""
 
     key: str
     """of the setting"""
     address: str
-    asks: bool
-    """whether a terminal must show a certificate there"""
-    for_terminals: Any
-    for_proxies: Any
+    door: ServedDoor
     port: int = 0
 
 
@@ -96,21 +86,14 @@ class Listener:
         if settings.tls_certificate is not None and settings.tls_key is not None:
             files = ServedFiles(settings.tls_certificate, settings.tls_key, settings.client_ca)
             self.certificates = Certificates(files)
-        self.edge = Edge(self._edge_limits(settings), known_place, tls=self.certificates is not None)
+        self.edge = Edge(self._edge_limits(settings), known_place)
         self._origins = _Origins(self.edge)
         open_market = market.open_stream if market is not None else None
         self._service = TerminalService(
             open_stream, self._origins, gate, self.edge, settings.max_message_bytes, open_market
         )
-        self._doors = [self._door("listen.address", settings.address, settings.client_certificates == "required")]
-        if settings.address_with_certificates is not None:
-            self._doors.append(self._door("listen.address_with_certificates", settings.address_with_certificates, True))
-        if market is not None and market.address is not None:
-            self._service.serves_market = False
-            asks = settings.client_certificates == "required"
-            self._doors.append(self._door("market_data.address", market.address, asks, MarketDoor(self._service)))
+        self._doors = list(self._served_addresses(settings))
         self._take_networks(settings)
-        logging.getLogger("grpc._cython.cygrpc").addFilter(is_news)
         self._tasks = Tasks()
 
     @property
@@ -140,14 +123,11 @@ class Listener:
 
     async def start(self) -> int:
         """Begin to serve; returns the port. OSError where the address cannot be used."""
-        for door in self._doors:
+        for served in self._doors:
             try:
-                ports = self._bind(door.for_terminals, door.asks), self._bind(door.for_proxies, door.asks)
-                await door.for_terminals.start()
-                await door.for_proxies.start()
-                door.port = await self._let_in(door, ports)
-            except (RuntimeError, OSError) as error:  # grpc says RuntimeError, whatever stood in the way
-                where = f"{door.key} {door.address}"
+                served.port = await self._let_in(served)
+            except OSError as error:
+                where = f"{served.key} {served.address}"
                 raise OSError(f"{where} cannot be used: is another program there? ({error})") from None
         if self.certificates is not None:
             self._tasks.start(self.certificates.watch(), "watch the certificate")
@@ -157,11 +137,11 @@ class Listener:
         """By the token a terminal shows: where the session is, if that is at another worker."""
         self._service.owner_of = owner_of
 
-    async def _let_in(self, door: _ServedAddress, ports: tuple[int, int]) -> int:
+    async def _let_in(self, served: _ServedAddress) -> int:
         if self.handed_ports is None:
-            return await self.edge.start(door.address, ports)
-        self.edge.serve_handed(door.key, ports)
-        return self.handed_ports[door.key]
+            return await self.edge.start(served.address, served.door)
+        self.edge.serve_handed(served.key, served.door)
+        return self.handed_ports[served.key]
 
     @property
     def port_with_certificates(self) -> int:
@@ -180,8 +160,7 @@ class Listener:
         """Take no more streams, let those there are end within this time, then cut them; idempotent."""
         await self._tasks.cancel()
         self.edge.close()
-        servers = [server for door in self._doors for server in (door.for_terminals, door.for_proxies)]
-        await asyncio.gather(*(server.stop(seconds) for server in servers))
+        await self.edge.leave(seconds)
         self.edge.stop()
 
     def take_settings(self, settings: Listen) -> None:
@@ -219,41 +198,20 @@ class Listener:
             self._max_sessions,
         )
 
-    def _door(
-        self, key: str, address: str, asks: bool, service: grpc.GenericRpcHandler | None = None
-    ) -> _ServedAddress:
-        behind = service or self._service
-        for_terminals = self._server(behind, _STREAMS_OF_A_TERMINAL, _IDLE_SECONDS_OF_A_TERMINAL)
-        for_proxies = self._server(behind, _STREAMS_OF_A_PROXY, _IDLE_SECONDS_OF_A_PROXY)
-        return _ServedAddress(key, address, asks, for_terminals, for_proxies)
+    def _served_addresses(self, settings: Listen) -> Iterator[_ServedAddress]:
+        asks, serve = settings.client_certificates == "required", self._service.serve
+        yield self._served("listen.address", settings.address, asks, serve)
+        if settings.address_with_certificates is not None:
+            yield self._served("listen.address_with_certificates", settings.address_with_certificates, True, serve)
+        if self._market is not None and self._market.address is not None:
+            self._service.serves_market = False
+            yield self._served("market_data.address", self._market.address, asks, self._service.serve_market)
 
-    def _server(self, service: grpc.GenericRpcHandler, streams: int, idle_seconds: int) -> Any:
-        server = grpc.aio.server(
-            options=[
-                # A message that is too large for the setting is refused by name, one that is larger by gRPC.
-                ("grpc.max_receive_message_length", self._most_bytes),
-                ("grpc.compression_enabled_algorithms_bitset", _NO_COMPRESSION),
-                ("grpc.max_metadata_size", _METADATA_BYTES),
-                ("grpc.absolute_max_metadata_size", _METADATA_BYTES),
-                ("grpc.max_concurrent_streams", streams),
-                ("grpc.max_connection_idle_ms", idle_seconds * 1000),
-                ("grpc.server_handshake_timeout_ms", _HANDSHAKE_SECONDS * 1000),
-                ("grpc.so_reuseport", 0),
-                ("grpc.enable_channelz", 0),
-                ("grpc.keepalive_time_ms", 20_000),
-                ("grpc.keepalive_timeout_ms", 10_000),
-                # gRPC ends a ping by this bound, 60 s unless it is set; the one above alone changes nothing.
-                ("grpc.http2.ping_timeout_ms", 10_000),
-                ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
-            ]
-        )
-        server.add_generic_rpc_handlers((service,))
-        return server
-
-    def _bind(self, server: Any, asks: bool) -> int:
-        if self.certificates is None:
-            return int(server.add_insecure_port(_INNER_ADDRESS))
-        return int(server.add_secure_port(_INNER_ADDRESS, self.certificates.credentials(asks=asks)))
+    def _served(self, key: str, address: str, asks: bool, serve: Serve) -> _ServedAddress:
+        """`asks` whether a terminal must show a certificate there."""
+        tls = functools.partial(self.certificates.context, asks=asks) if self.certificates is not None else None
+        # A message that is too large for the setting is refused by name; one that is larger than this ends its call.
+        return _ServedAddress(key, address, ServedDoor(serve, tls, self._most_bytes))
 
 
 class _Origins:
@@ -264,9 +222,11 @@ class _Origins:
         self.without_port = 0
         self._edge = edge
 
-    def __call__(self, inner: Origin, metadata: Sequence[tuple[str, str | bytes]]) -> Origin:
-        forwarded = [str(value) for key, value in metadata if key == "x-forwarded-for"]
-        origin = origin_of(self._edge.origin(inner), forwarded, self.trusted)
+    def __call__(self, connection: Origin | None, metadata: Sequence[tuple[str, str]]) -> Origin:
+        if connection is None:
+            raise OriginUnknown("the proxy speaks for itself in its PROXY header and names no address")
+        forwarded = [value for key, value in metadata if key == "x-forwarded-for"]
+        origin = origin_of(connection, forwarded, self.trusted)
         if origin.port == 0:
             self.without_port += 1
             self._edge.lines.say("terminal_port_unknown", origin.place, advice="let the proxy append [ADDRESS]:PORT")

@@ -1,6 +1,6 @@
-"""ctprelay.v1.TerminalService and MarketDataService over grpc.aio: one handler, one stream, one conversation.
+"""ctprelay.v1.TerminalService and MarketDataService: one call, one stream, one conversation.
 
-The handler moves messages between gRPC and `sessions.stream`; it decides nothing. Requests are parsed
+It moves messages between `relay.http2` and `sessions.stream`; it decides nothing. Requests are parsed
 here so that a message that is too large or malformed becomes a refusal with a name instead of a broken stream.
 """
 
@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
+import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import grpc
 from google.protobuf.message import DecodeError
@@ -19,10 +19,12 @@ from google.protobuf.message import DecodeError
 from ctprelay.v1 import market_pb2
 from ctprelay.v1 import terminal_pb2 as pb
 from relay.admission.client_certificates import ShownCertificate, read_certificate
-from relay.admission.origin.trusted_proxies import Origin, OriginUnknown, parse_peer
+from relay.admission.origin.trusted_proxies import Origin, OriginUnknown
 from relay.edge.edge import Edge
+from relay.edge.passage import Passage
 from relay.edge.stream_gate import Slot, StreamGate
 from relay.edge.streams import OpenStream
+from relay.http2.call import Call, CallEnded, CallOver
 from relay.market_data.stream import MarketStream
 from relay.refusals import stream_reasons
 from relay.rpc.elsewhere import AnyMessage, AnyStream, OpenAny, pass_on, shown_token
@@ -33,12 +35,11 @@ from relay.sessions.outbox import SLOW_READER
 from relay.sessions.stream import Malformed, TerminalStream
 from relay.tasks import Tasks
 
-OriginOf = Callable[[Origin, Sequence[tuple[str, str | bytes]]], Origin]
-"""(gRPC's peer, request metadata) -> the terminal's public address as the relay observed it"""
+OriginOf = Callable[[Origin | None, Sequence[tuple[str, str]]], Origin]
+"""(the connection's origin, request metadata) -> the terminal's public address as the relay observed it"""
 
-WATCH = "/ctprelay.v1.MarketDataService/Watch"
-Context = Any
-"""grpc.aio.ServicerContext, which is generic in messages that travel as bytes here"""
+SESSION: Final = "/ctprelay.v1.TerminalService/Session"
+WATCH: Final = "/ctprelay.v1.MarketDataService/Watch"
 
 _CUT_SECONDS = 5.0
 """how long a terminal that does not read may take to read why it is cut"""
@@ -46,7 +47,7 @@ _FAREWELL_SECONDS = 15.0
 """how long a terminal that has proved itself, and reads, may take for the last it gets"""
 
 
-class TerminalService(grpc.GenericRpcHandler):
+class TerminalService:
     """What terminals talk to."""
 
     def __init__(
@@ -69,25 +70,28 @@ class TerminalService(grpc.GenericRpcHandler):
         self.max_message = max_message
         self.origins_unknown = 0
         """streams that were refused because no trusted proxy said where they come from"""
-        self._handler: Any = grpc.stream_stream_rpc_method_handler(
-            self._session, request_deserializer=self._parse, response_serializer=None
-        )
-        self.market_handler: Any = grpc.stream_stream_rpc_method_handler(
-            self._watch, request_deserializer=self._parse_market, response_serializer=None
-        )
         self.health = Health()
         self.owner_of: Callable[[bytes], Path | None] = lambda _: None
         """by the token a terminal shows: where the session is, if that is at another worker of the machine"""
-        self._check: Any = grpc.unary_unary_rpc_method_handler(self._check_health)
-        self.no_method: Any = grpc.stream_stream_rpc_method_handler(self._refuse_method)
 
-    def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:
-        """The handler for our methods and for health checks, and for all others one that counts the stream as well."""
-        if handler_call_details.method == "/ctprelay.v1.TerminalService/Session":
-            return self._handler
-        if self.serves_market and handler_call_details.method == WATCH:
-            return self.market_handler
-        return self._check if handler_call_details.method == CHECK else self.no_method
+    async def serve(self, passage: Passage, call: Call) -> None:
+        """One call, whatever its method is."""
+        method = call.head.method
+        if method == SESSION:
+            await self._admit(passage, call, self._open_stream, self._parse)
+        elif method == WATCH and self.serves_market and self._open_market is not None:
+            await self._admit(passage, call, self._open_market, self._parse_market)
+        elif method == CHECK:
+            await self._check_health(passage, call)
+        else:
+            self._refuse_method(passage, call)
+
+    async def serve_market(self, passage: Passage, call: Call) -> None:
+        """One call at a port where market data is had, and nothing else."""
+        if call.head.method == WATCH and self._open_market is not None:
+            await self._admit(passage, call, self._open_market, self._parse_market)
+        else:
+            self._refuse_method(passage, call)
 
     def _parse(self, data: bytes) -> pb.TerminalMessage | Malformed:
         if len(data) > self.max_message:
@@ -105,81 +109,56 @@ class TerminalService(grpc.GenericRpcHandler):
         except DecodeError:
             return Malformed(len(data), self.max_message)
 
-    async def _refuse_method(self, _: AsyncIterator[bytes], context: Context) -> None:
-        try:
-            counted = self._opened(context, parse_peer(context.peer()))
-        except OriginUnknown as unknown:
-            await self._refuse_unknown(context, unknown)
-            return
-        if counted is not None:
-            await context.abort(grpc.StatusCode.UNIMPLEMENTED, "Method not found!")
+    def _refuse_method(self, passage: Passage, call: Call) -> None:
+        """It counts as a stream all the same."""
+        if _opened(passage, call) is not None:
+            raise _no_method()
 
-    async def _check_health(self, request: bytes, context: Context) -> bytes:
-        inner = parse_peer(context.peer())
-        try:
-            counted = self._opened(context, inner)
-        except OriginUnknown as unknown:
-            await self._refuse_unknown(context, unknown)
-            raise
-        if counted is None:
-            return b""  # its connection is cut
-        metadata = tuple(context.invocation_metadata() or ())
-        if not self.health.may_ask(lambda: self._origin_of(inner, metadata)):
-            await context.abort(grpc.StatusCode.UNIMPLEMENTED, "Method not found!")
-        return await self.health.answer(request, context)
+    async def _check_health(self, passage: Passage, call: Call) -> None:
+        if _opened(passage, call) is None:
+            return  # its connection is cut
+        if not self.health.may_ask(lambda: self._origin_of(passage.origin, call.head.metadata)):
+            raise _no_method()
+        await call.write(self.health.answer(await call.read() or b""))
 
-    async def _refuse_unknown(self, context: Context, unknown: OriginUnknown) -> None:
+    def _unknown(self, peer: str, unknown: OriginUnknown) -> CallEnded:
         """No guess goes into a report. Every peer here has a port of its own, so none has a line of its own."""
         self.origins_unknown += 1
-        self._edge.lines.say("terminal_origin_unknown", "", peer=context.peer(), why=str(unknown))
-        await context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"origin_unknown: {unknown}")
+        self._edge.lines.say("terminal_origin_unknown", "", peer=peer, why=str(unknown))
+        return CallEnded(grpc.StatusCode.INVALID_ARGUMENT, f"origin_unknown: {unknown}")
 
-    async def _session(self, requests: AsyncIterator[AnyMessage], context: Context) -> None:
-        await self._admit(self._open_stream, requests, context)
-
-    async def _watch(self, requests: AsyncIterator[AnyMessage], context: Context) -> None:
-        if self._open_market is not None:
-            await self._admit(self._open_market, requests, context)
-
-    async def _admit(self, open_any: OpenAny, requests: AsyncIterator[AnyMessage], context: Context) -> None:
-        try:
-            inner = parse_peer(context.peer())
-            stream = self._opened(context, inner)
-            if stream is None:
-                return
-            origin = self._origin_of(inner, tuple(context.invocation_metadata() or ()))
-        except OriginUnknown as unknown:
-            await self._refuse_unknown(context, unknown)
+    async def _admit(
+        self, passage: Passage, call: Call, open_any: OpenAny, parse: Callable[[bytes], AnyMessage]
+    ) -> None:
+        stream = _opened(passage, call)
+        if stream is None:
             return
+        try:
+            origin = self._origin_of(passage.origin, call.head.metadata)
+        except OriginUnknown as unknown:
+            raise self._unknown(passage.peer, unknown) from None
         slot = await self._gate.enter(origin)
         if slot is None:
             self._edge.lines.say("stream_refused", origin.place, waiting=self._gate.waiting)
             stream.ended()
-            with contextlib.suppress(grpc.aio.BaseError):  # it is gone
-                await context.write(frames.batch([(b"", frames.rejected(stream_reasons.too_many_streams()))]))
+            await call.write(frames.batch([(b"", frames.rejected(stream_reasons.too_many_streams()))]))
             return
         stream.on_over = slot.leave
-        await self._converse(open_any(origin), requests, context, (stream, slot))
-
-    def _opened(self, context: Context, inner: Origin) -> OpenStream | None:
-        """Count a stream until gRPC has closed it; raises OriginUnknown."""
-        stream = self._edge.stream_opened(inner)
-        if stream is not None:
-            context.add_done_callback(lambda _: stream.closed())
-        return stream
+        conversation = open_any(origin)
+        conversation.certificate = _shown(passage)
+        await self._converse(conversation, _Messages(call, parse), call, (stream, slot))
 
     async def _converse(
         self,
         stream: AnyStream,
         requests: AsyncIterator[AnyMessage],
-        context: Context,
+        call: Call,
         counted: tuple[OpenStream, Slot],
     ) -> None:
-        stream.certificate = _shown(context)
         _count(stream, *counted)
         tasks = Tasks()
-        tasks.start(self._read(requests, stream, context), "terminal stream reader")
-        writer = tasks.start(_write(context, stream), "terminal stream writer")
+        tasks.start(self._read(requests, stream, call), "terminal stream reader")
+        writer = tasks.start(_write(call, stream), "terminal stream writer")
         over = stream.outbox.when_over()
         try:
             await asyncio.wait({writer, over}, return_when=asyncio.FIRST_COMPLETED)
@@ -193,17 +172,17 @@ class TerminalService(grpc.GenericRpcHandler):
             finally:  # also where the terminal hangs up while this waits
                 await stream.ended()
         if unread:  # the goodbye could not be written any more, so the stream's status says it
-            await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, SLOW_READER.text)
+            raise CallEnded(grpc.StatusCode.RESOURCE_EXHAUSTED, SLOW_READER.text)
 
-    async def _read(self, requests: AsyncIterator[Any], stream: AnyStream, context: Context) -> None:
+    async def _read(self, requests: AsyncIterator[Any], stream: AnyStream, call: Call) -> None:
         try:
             async for message in requests:
                 owner = self.owner_of(shown_token(message))
-                if owner is not None and await pass_on(owner, message, requests, stream, context):
+                if owner is not None and await pass_on(owner, message, requests, stream, call):
                     return
                 await stream.receive(message)
                 del message  # or a stream that is idle keeps the last one: its login
-        except grpc.aio.BaseError:
+        except CallOver:
             pass  # the terminal hung up
         except Exception:
             stream.outbox.close(Ending(EndKind.STREAM_FAULT))
@@ -211,23 +190,41 @@ class TerminalService(grpc.GenericRpcHandler):
         stream.terminal_is_silent()
 
 
-class MarketDoor(grpc.GenericRpcHandler):
-    """A port where market data is had, and nothing else."""
-
-    def __init__(self, service: TerminalService) -> None:
-        self._service = service
-
-    def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:
-        """The one method, and for all others the handler that counts the stream."""
-        if handler_call_details.method == WATCH:
-            return self._service.market_handler
-        return self._service.no_method
+def _opened(passage: Passage, call: Call) -> OpenStream | None:
+    """Count a stream until it is closed; None where its connection is cut because of it."""
+    stream = passage.stream_opened()
+    if stream is not None:
+        call.on_closed = stream.closed
+    return stream
 
 
-def _shown(context: Context) -> ShownCertificate | None:
-    """The certificate that gRPC took from the terminal."""
-    pem = (context.auth_context() or {}).get("x509_pem_cert")
-    return read_certificate(pem[0]) if pem else None
+def _no_method() -> CallEnded:
+    return CallEnded(grpc.StatusCode.UNIMPLEMENTED, "Method not found!")
+
+
+class _Messages:
+    """What the terminal says on a call, message by message."""
+
+    __slots__ = ("_call", "_parse")
+
+    def __init__(self, call: Call, parse: Callable[[bytes], AnyMessage]) -> None:
+        self._call = call
+        self._parse = parse
+
+    def __aiter__(self) -> AsyncIterator[AnyMessage]:
+        return self
+
+    async def __anext__(self) -> AnyMessage:
+        data = await self._call.read()
+        if data is None:
+            raise StopAsyncIteration
+        return self._parse(data)
+
+
+def _shown(passage: Passage) -> ShownCertificate | None:
+    """The certificate that TLS took from the terminal."""
+    shown = passage.certificate
+    return read_certificate(ssl.DER_cert_to_PEM_cert(shown).encode()) if shown is not None else None
 
 
 def _count(stream: AnyStream, counted: OpenStream, slot: Slot) -> None:
@@ -248,13 +245,8 @@ def _count(stream: AnyStream, counted: OpenStream, slot: Slot) -> None:
     stream.on_proved, stream.on_session, slot.on_give_way = proved, has_session, gives_way
 
 
-def is_news(record: logging.LogRecord) -> bool:
-    """Whether a line of gRPC's says more than that a client hung up; it writes a traceback for some of these."""
-    return record.exc_info is None or type(record.exc_info[1]).__name__ != "ExecuteBatchError"
-
-
-async def _write(context: Context, stream: AnyStream) -> None:
-    with contextlib.suppress(grpc.aio.BaseError):  # the terminal hung up
+async def _write(call: Call, stream: AnyStream) -> None:
+    with contextlib.suppress(CallOver):  # the terminal hung up
         while (batch := await stream.outbox.next_batch()) is not None:
-            await context.write(batch)
+            await call.write(batch)
             del batch  # or a stream that is idle keeps the last one

@@ -29,7 +29,8 @@ from tests.postgres import PostgresServer
 WORKERS = 2
 RELAYS = {Shape.WORKERS: 1, Shape.SINGLE: 1, Shape.PAIR: 2}
 _MODES = {Shape.WORKERS: Mode.MANY_TO_MANY, Shape.SINGLE: Mode.MANY_TO_ONE, Shape.PAIR: Mode.MANY_TO_MANY}
-_DISK = "96m"
+_DISK = "512m"
+"""more than an hour of orders fills, and less than the disk_full fault takes a second to fill"""
 _BOUNDS_OF_STRANGERS = (
     "listen__connections_per_second",
     "listen__connections_per_second_per_address",

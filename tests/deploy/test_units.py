@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from relay.edge.descriptors import most_strangers
+from relay.edge.descriptors import OF_A_CONNECTION, most_strangers
 from relay.settings.listen_section import Listen
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -63,7 +63,7 @@ def test_the_descriptors_are_enough_for_all_sessions() -> None:
     strangers = Listen(plaintext_on_loopback=True).max_connections_without_session
 
     assert most_strangers(strangers, 1000, limit) == strangers
-    assert limit >= 50 * 6 + 3 * (50 + strangers)
+    assert limit >= 50 * 6 + OF_A_CONNECTION * (50 + strangers)
 
 
 def test_the_relay_is_watched_reloaded_and_restarted() -> None:

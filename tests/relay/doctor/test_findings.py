@@ -256,7 +256,7 @@ def test_an_address_of_another_machine(patient: Patient) -> None:
     assert patient.before_serving()["port_unusable"].refuses
 
 
-@pytest.mark.parametrize(("files", "expected"), [(200, "descriptors_too_few"), (1024, "descriptors_few")])
+@pytest.mark.parametrize(("files", "expected"), [(150, "descriptors_too_few"), (400, "descriptors_few")])
 def test_few_descriptors(patient: Patient, files: int, expected: str) -> None:
     program = (
         "import json,sys; from pathlib import Path; from relay.doctor import machine; from relay.doctor.case import Case;"

@@ -156,7 +156,7 @@ async def test_a_proxy_that_says_nothing_is_refused_in_time(monkeypatch: pytest.
 
 
 async def test_somebody_else_who_says_nothing_is_refused_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Connections that stay for ever would use up the relay's descriptors; gRPC does not see them before they speak."""
+    """Connections that stay for ever would use up the relay's descriptors."""
     monkeypatch.setattr(passage, "_FIRST_BYTES_SECONDS", 0.05)
     listen = Listen(address="127.0.0.1:0", plaintext_on_loopback=True, proxy_protocol_from=("192.0.2.1/32",))
     listener = Listener(listen, Site().open_stream, wide_gate(), 10)
@@ -191,24 +191,17 @@ async def test_a_header_of_somebody_else_is_refused_and_counted() -> None:
     assert site.listener.connections_refused > 0
 
 
-@pytest.mark.parametrize("method", ["/ctprelay.v1.TerminalService/Session", "/ctprelay.v1.TerminalService/Other"])
-async def test_the_inner_port_is_no_way_around_it(method: str, caplog: pytest.LogCaptureFixture) -> None:
-    """Another program on this machine finds it, and gets no stream; nor does one that hung up, or a line for each."""
-    site = Site()
-    listener = Listener(Listen(address="127.0.0.1:0", proxy_protocol_from=LOOPBACK), site.open_stream, wide_gate(), 100)
-    await listener.start()
-    async with grpc.aio.insecure_channel(f"127.0.0.1:{listener.edge.inner_ports[0]}") as channel:
+async def test_many_whose_address_is_unknown_are_counted_and_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    """A proxy's checks come again and again: there is no line for each."""
+    async with behind(Proxy(b"PROXY UNKNOWN\r\n"), proxy_protocol_from=LOOPBACK) as site:
         for _ in range(3):
-            with pytest.raises(grpc.aio.AioRpcError) as error:
-                async for _ in channel.stream_stream(method)():
-                    pass
-            assert "origin_unknown" in (error.value.details() or "")
-    lines = dict(listener.edge.lines._said)
-    await listener.stop(0)
+            assert "origin_unknown" in ((await refusal(site)).details() or "")
+        assert site.listener is not None
+        lines = dict(site.listener.edge.lines._said)
 
     assert not caplog.records
     assert list(lines.values()) == [3]
-    assert listener.origins_unknown == 3
+    assert site.listener.origins_unknown == 3
 
 
 async def test_tls_goes_through_as_it_is(tmp_path: Path) -> None:
@@ -229,7 +222,7 @@ async def test_tls_goes_through_as_it_is(tmp_path: Path) -> None:
 
 
 async def test_much_goes_through_whole_and_in_order() -> None:
-    """Also when the terminal reads late: what waits is kept by gRPC, not without bound on the way."""
+    """Also when the terminal reads late: what waits is in the stream's outbox, which has a bound."""
     async with behind(Proxy(TEXT), proxy_protocol_from=LOOPBACK) as site:
         call = await site.call(HELLO)
         (stream,) = site.streams
@@ -260,8 +253,8 @@ async def test_the_header_can_be_asked_for_while_the_relay_serves() -> None:
     assert site.streams[0].origin.public_ip == "203.0.113.9"
 
 
-async def test_a_larger_message_than_grpc_was_started_for_waits_for_a_restart() -> None:
-    """gRPC's own limit is twice the setting, and stays."""
+async def test_a_much_larger_message_than_at_the_start_waits_for_a_restart() -> None:
+    """The limit of a door is twice the setting, and stays."""
     async with behind(Proxy(b"")) as site:
         assert site.listener is not None
         site.listener.take_settings(Listen(address="127.0.0.1:0", max_message_bytes=131_072))

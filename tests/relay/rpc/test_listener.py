@@ -91,10 +91,10 @@ async def test_with_a_certificate_nothing_travels_in_the_clear(tmp_path: Path) -
 
     async with grpc.aio.insecure_channel(f"localhost:{port}") as plain:
         with pytest.raises(grpc.aio.AioRpcError):
-            await asyncio.wait_for(_say_hello(plain), 10)
+            await asyncio.wait_for(_open_a_stream(plain), 10)
     async with grpc.aio.secure_channel(f"localhost:{port}", credentials) as secure:
         with pytest.raises(grpc.aio.AioRpcError) as reached:
-            await asyncio.wait_for(_say_hello(secure), 10)
+            await asyncio.wait_for(_open_a_stream(secure), 10)
     await listener.stop(0)
 
     assert len(opened) == 1
@@ -128,8 +128,7 @@ def _opening(opened: list[Origin]) -> Callable[[Origin], Any]:
     return open_stream
 
 
-async def _say_hello(channel: grpc.aio.Channel) -> None:
+async def _open_a_stream(channel: grpc.aio.Channel) -> None:
     call = terminal_pb2_grpc.TerminalServiceStub(channel).Session()  # type: ignore[no-untyped-call]
-    await call.write(HELLO)
     async for batch in call:
         assert isinstance(batch, pb.RelayBatch)
