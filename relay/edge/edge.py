@@ -52,6 +52,8 @@ _HANDSHAKING_THREADS = 1
 """one for the step that signs: two would keep both cores of a small machine from the orders"""
 _PAUSE_SECONDS = 0.2
 _LOOK_SECONDS = 0.02
+_LAST_WORDS_SECONDS = 1.0
+"""how long terminals may take to read them and to hang up, before a socket with bytes that nobody read resets them away"""
 _LONGEST_TURN_SECONDS = 0.05
 """so that one who comes while others wait is seen in time"""
 _NONE_LEFT = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
@@ -183,11 +185,14 @@ class Edge:
         self._listening.clear()
 
     async def leave(self, seconds: float) -> None:
-        """Let connections open no more streams, and those streams end that there are, but for longer than this."""
+        """Let connections open no more streams, and those streams end that there are, within this time; the last words are read."""
         until = self._loop.time() + seconds
         for passage in tuple(self.passages):
             passage.go_away()
         while any(passage.calls for passage in self.passages) and self._loop.time() < until:  # noqa: ASYNC110 - of many
+            await asyncio.sleep(_LOOK_SECONDS)
+        until = min(until, self._loop.time() + _LAST_WORDS_SECONDS)
+        while self.passages and self._loop.time() < until:  # noqa: ASYNC110 - of many
             await asyncio.sleep(_LOOK_SECONDS)
 
     def stop(self) -> None:

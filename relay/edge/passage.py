@@ -341,11 +341,11 @@ class Passage:
 
     def go_away(self) -> None:
         """Let it open no more streams; those there are go on. One without a stream is left."""
-        if self._at is _At.OPEN and self._http is not None:
+        if self._http is None or not self._http.calls:
+            self.leave()
+        elif self._at is _At.OPEN:
             self._leaves = True
             self._http.go_away()
-            if not self._http.calls:
-                self.leave()
 
     def leave(self) -> None:
         """Say goodbye, and let the terminal read what is left, but not for ever; one that did not get so far is closed."""

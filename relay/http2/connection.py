@@ -39,7 +39,7 @@ from relay.http2.call import Call, CallEnded, CallOver
 from relay.http2.cutter import Cutter
 from relay.http2.frames import ErrorCode, Flag, FrameKind, ProtocolBroken
 from relay.http2.messages import MessageCompressed, MessageTooLarge, MessageWrong
-from relay.http2.rules import new_h2
+from relay.http2.rules import keep_table_small, new_h2
 
 _log = structlog.get_logger(__name__)
 _WINDOW: Final = 1024 * 1024
@@ -212,6 +212,7 @@ class HttpConnection:
             case StreamReset(stream_id=stream) if stream in self.calls:
                 self._lose(self.calls.pop(stream))
             case RemoteSettingsChanged(changed_settings=changed):
+                keep_table_small(self._h2)
                 window = changed.get(SettingCodes.INITIAL_WINDOW_SIZE)
                 if window is not None:
                     self._take_stream_window(window.new_value)

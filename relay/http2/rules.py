@@ -9,6 +9,8 @@ from h2.connection import H2Connection
 from h2.settings import SettingCodes, Settings
 
 _METADATA_BYTES: Final = 8 * 1024
+_LARGEST_TABLE: Final = 4096
+"""bytes of headers that are remembered for a terminal, whatever it offers to remember"""
 _CONFIGURATION: Final = H2Configuration(client_side=False, header_encoding=None, validate_outbound_headers=False)
 
 
@@ -30,3 +32,8 @@ def new_h2(streams: int) -> H2Connection:
     h2.decoder.max_header_list_size = _METADATA_BYTES
     h2.initiate_connection()
     return h2
+
+
+def keep_table_small(h2: H2Connection) -> None:
+    """To be called when the terminal has changed its settings: it may ask for a table of 4 GiB on both sides."""
+    h2.encoder.header_table_size = min(h2.encoder.header_table_size, _LARGEST_TABLE)

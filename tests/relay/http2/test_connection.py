@@ -6,7 +6,9 @@ import asyncio
 import tracemalloc
 from collections.abc import AsyncIterator
 
+import grpc
 import pytest
+from h2.settings import SettingCodes
 from hyperframe.frame import (
     ContinuationFrame,
     DataFrame,
@@ -20,8 +22,8 @@ from hyperframe.frame import (
     WindowUpdateFrame,
 )
 
-from relay.http2.call import Call
-from relay.http2.connection import HttpFault
+from relay.http2.call import Call, CallEnded
+from relay.http2.connection import CallLimits, HttpFault
 from tests.relay.http2.peer import HEADERS, Peer, close, echo, framed
 
 PROTOCOL_ERROR, STREAM_CLOSED, FRAME_SIZE_ERROR, CALM = 1, 5, 6, 11
@@ -290,4 +292,21 @@ async def test_many_calls_one_after_the_other_leave_nothing() -> None:
 
     assert len(ended) <= 256
     assert codes(peer) == []
+    await close(peer)
+
+
+async def test_the_relay_remembers_few_headers_whatever_it_is_offered() -> None:
+    """A table of headers may have 4 GiB by the terminal's settings; what the relay keeps for it stays small."""
+
+    async def refuse(call: Call) -> None:
+        raise CallEnded(grpc.StatusCode.ABORTED, f"{call.stream} {'x' * 1000}")
+
+    peer = Peer(refuse, CallLimits(100, 4096, 1e6, 1e6)).begin()
+    peer.h2.update_settings({SettingCodes.HEADER_TABLE_SIZE: 2**32 - 1})
+    await peer.settle()
+    streams = [peer.ask(ends=True) for _ in range(50)]
+    await peer.settle()
+
+    assert {peer.answers[stream].status for stream in streams} == {"10"}
+    assert peer.connection._h2.encoder.header_table.maxsize == 4096
     await close(peer)
