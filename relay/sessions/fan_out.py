@@ -8,8 +8,6 @@ written at once, whatever the others still have to get.
 
 from __future__ import annotations
 
-from collections import OrderedDict
-
 from relay.counter.port import CounterEvent
 from relay.sessions import frames
 from relay.sessions.turns import WriteTurns
@@ -24,18 +22,21 @@ class FanOut:
     """Of one process."""
 
     def __init__(self) -> None:
-        self._framed: OrderedDict[bytes, bytes] = OrderedDict()
+        self._young: dict[bytes, bytes] = {}
         """the newest, by the event's bytes"""
+        self._old: dict[bytes, bytes] = {}
+        """those before; forgotten where the young ones are too many"""
         self._turns = WriteTurns(_IN_A_ROUND)
 
     def frame(self, event: CounterEvent) -> tuple[bytes, WriteTurns | None]:
         """Its message, yet without a sequence; and the turns in which it is written where another terminal has got it before."""
         if event.request_id or event.native is not None:  # an answer is one terminal's
             return frames.event(event.wire, event.native), None
-        framed = self._framed.get(event.wire)
+        wire = event.wire
+        framed = self._young.get(wire) or self._old.get(wire)
         if framed is not None:
             return framed, self._turns
-        framed = self._framed[event.wire] = frames.event(event.wire)
-        if len(self._framed) > _REMEMBERED:
-            self._framed.popitem(last=False)
+        framed = self._young[wire] = frames.event(wire)
+        if len(self._young) >= _REMEMBERED:
+            self._old, self._young = self._young, {}
         return framed, None

@@ -6,6 +6,7 @@ What is dropped at the limits is said to be lost when a terminal resumes from be
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -39,14 +40,15 @@ class Journal:
         """Events, and their bytes."""
         return len(self._kept), self._bytes
 
-    def append(self, event: bytes) -> int:
-        """Keep an event; returns its sequence."""
-        self._last += 1
-        self._kept.append(event)
-        self._bytes += len(event)
-        while len(self._kept) > self._most or (self._bytes > self._most_bytes and len(self._kept) > 1):
-            self._bytes -= len(self._kept.popleft())
-        return self._last
+    def extend(self, events: Sequence[bytes]) -> int:
+        """Keep events; returns the sequence of the first one, which the others follow."""
+        kept, first = self._kept, self._last + 1
+        self._last += len(events)
+        kept += events
+        self._bytes += sum(map(len, events))
+        while len(kept) > self._most or (self._bytes > self._most_bytes and len(kept) > 1):
+            self._bytes -= len(kept.popleft())
+        return first
 
     def replay(self, after: int) -> Replay:
         """Everything later than sequence `after`. A sequence from the future is history of another session: lost."""

@@ -7,14 +7,15 @@ last Goodbye, and the stream is cut. Its events stay in the session's journal, s
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 from relay.lean_event import LeanEvent
 from relay.sessions import frames
 from relay.sessions.endings import Ending, EndKind
 from relay.sessions.turns import WriteTurns
 
-_BATCH_MESSAGES = 64
-_BATCH_BYTES = 32 * 1024
+_BATCH_MESSAGES = 256
+_BATCH_BYTES = 128 * 1024
 SLOW_READER = Ending(EndKind.SLOW_READER)
 
 
@@ -38,10 +39,15 @@ class Outbox:
 
     def put(self, message: bytes, beginning: bytes = b"", turns: WriteTurns | None = None) -> None:
         """Queue one message, to be written at once or in its turn; ignored once closed."""
+        self.put_all([(beginning, message)], turns)
+
+    def put_all(self, messages: Sequence[tuple[bytes, bytes]], turns: WriteTurns | None = None) -> None:
+        """Queue messages, each as its beginning and the rest; all in the same turn."""
         if self.closed:
             return
-        self._waiting.append((beginning, message))
-        self._bytes += len(beginning) + len(message)
+        self._waiting += messages
+        for beginning, message in messages:
+            self._bytes += len(beginning) + len(message)
         if self._bytes > self._limit:
             self.overrun.set()
             self._waiting.clear()

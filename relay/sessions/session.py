@@ -40,6 +40,7 @@ from relay.sessions.journal import Journal, Replay
 from relay.sessions.leaving import Leaving
 from relay.sessions.outbox import Outbox
 from relay.sessions.session_facts import LoginFacts, SessionActivity, SessionQueues
+from relay.sessions.turns import WriteTurns
 from relay.tasks import Tasks
 
 _log = structlog.get_logger(__name__)
@@ -253,22 +254,27 @@ class TerminalSession:
     def _take(self, batch: Sequence[CounterEvent | LinkStatus]) -> None:
         for outcome in [call for call in self._calls if call.done()]:
             self._settled(outcome)  # the terminal hears what became of its call before what came of it
+        if not batch:
+            return
+        self.activity.events += len(batch)
+        framed = [self._framed(item) for item in batch]
+        messages = [message for message, _ in framed]
+        first = self._journal.extend(messages)
+        if self._outbox is not None:
+            all_wait = all(turns is not None for _, turns in framed)
+            numbered = [(frames.sequence(number), message) for number, message in enumerate(messages, first)]
+            self._outbox.put_all(numbered, framed[0][1] if all_wait else None)
         for item in batch:
-            self._deliver(item)
+            if isinstance(item, LinkStatus) and item.state is LinkState.ENDED:
+                at_fault = item.cause is LinkCause.RELAY_FAULT
+                self.end_soon(Ending(EndKind.RELAY_FAULT if at_fault else EndKind.COUNTER_ENDED, item.reason))
 
-    def _deliver(self, item: CounterEvent | LinkStatus) -> None:
-        self.activity.events += 1
+    def _framed(self, item: CounterEvent | LinkStatus) -> tuple[bytes, WriteTurns | None]:
+        """Its message, yet without a sequence; and the turns in which it is written where it need not be written at once."""
         if isinstance(item, LinkStatus):
             self.activity.link_changed(item.state, item.reason, _now(), day_changed=item.day_changed)
-            message, turns = frames.status(item), None
-        else:
-            message, turns = self.fan_out.frame(item)
-        sequence = self._journal.append(message)
-        if self._outbox is not None:
-            self._outbox.put(message, frames.sequence(sequence), turns)
-        if isinstance(item, LinkStatus) and item.state is LinkState.ENDED:
-            at_fault = item.cause is LinkCause.RELAY_FAULT
-            self.end_soon(Ending(EndKind.RELAY_FAULT if at_fault else EndKind.COUNTER_ENDED, item.reason))
+            return frames.status(item), None
+        return self.fan_out.frame(item)
 
     def _put(self, message: bytes) -> None:
         if self._outbox is not None:

@@ -70,9 +70,9 @@ async def test_the_same_notice_is_one_object_in_all_journals() -> None:
     for session, outbox in zip(sessions, outboxes, strict=True):
         session.attach(outbox)
         await read(outbox)
-    sessions[0]._deliver(notice(7))  # the first has one more before
+    sessions[0]._take([notice(7)])  # the first has one more before
     for session in sessions:
-        session._deliver(notice(8))
+        session._take([notice(8)])
 
     kept = [session._journal.replay(0).items[-1] for session in sessions]
     heard = [(await read(outbox))[-1] for outbox in outboxes]

@@ -13,7 +13,7 @@ from relay.sessions.journal import Journal, Replay
 def journal(*events: bytes, **limits: Any) -> Journal:
     written = Journal(**{"items": 100, "size_bytes": 10_000, **limits})
     for event in events:
-        written.append(event)
+        written.extend([event])
     return written
 
 
@@ -21,7 +21,7 @@ def test_sequences_start_at_one_without_gaps() -> None:
     """The first event is 1."""
     written = journal()
 
-    assert [written.append(event) for event in (b"a", b"b", b"c")] == [1, 2, 3]
+    assert [written.extend([event]) for event in (b"a", b"b", b"c")] == [1, 2, 3]
 
 
 def test_a_resume_gets_what_came_after() -> None:
@@ -58,7 +58,7 @@ def test_bytes_bound_the_journal_too() -> None:
     written = journal(b"aaaa", b"bbbb", b"cccc", size_bytes=8)
 
     assert written.first_kept == 2
-    written.append(b"d" * 100)
+    written.extend([b"d" * 100])
     assert written.replay(3).items == ((4, b"d" * 100),)
 
 
@@ -78,8 +78,8 @@ def test_the_limits_themselves_fit() -> None:
     by_items = journal(b"a", b"b", items=2)
     by_bytes = journal(b"aaaa", b"bbbb", size_bytes=8)
     kept = by_items.kept, by_bytes.kept
-    by_items.append(b"c")
-    by_bytes.append(b"c")
+    by_items.extend([b"c"])
+    by_bytes.extend([b"c"])
 
     assert kept == ((2, 2), (2, 8))
     assert (by_items.kept, by_bytes.kept) == ((2, 2), (2, 5))
@@ -90,7 +90,7 @@ def test_one_event_alone_is_kept_and_room_is_made_when_the_next_comes() -> None:
     """The bytes of what was dropped are not counted any more."""
     written = journal(b"d" * 100, size_bytes=8)
     alone = written.kept
-    written.append(b"e")
+    written.extend([b"e"])
 
     assert (alone, written.kept, written.first_kept) == ((1, 100), (1, 1), 2)
 
@@ -102,3 +102,16 @@ def test_a_sequence_of_the_future_gets_all_that_is_kept() -> None:
     assert written.replay(4) == Replay(((2, b"b"), (3, b"c")), lost_history=True)
     assert written.replay(3) == Replay((), lost_history=False)
     assert written.replay(1) == Replay(((2, b"b"), (3, b"c")), lost_history=False)
+
+
+@given(st.lists(st.lists(st.integers(1, 60), max_size=8), max_size=12), st.integers(1, 10), st.integers(1, 150))
+def test_a_burst_is_kept_as_its_events_one_by_one(bursts: list[list[int]], items: int, size_bytes: int) -> None:
+    """The same sequences, and the same is lost at the limits."""
+    at_once, one_by_one = (Journal(items=items, size_bytes=size_bytes) for _ in range(2))
+    for burst in bursts:
+        events = [bytes(size) for size in burst]
+        first = at_once.extend(events)
+        numbers = [one_by_one.extend([event]) for event in events]
+
+        assert numbers == [first + place for place in range(len(events))]
+        assert (at_once.kept, at_once.first_kept) == (one_by_one.kept, one_by_one.first_kept)

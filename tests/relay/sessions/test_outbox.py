@@ -94,20 +94,20 @@ def test_a_frame_made_by_hand_is_what_the_protobuf_library_would_make() -> None:
     )
 
 
-async def test_a_batch_has_64_messages_or_32_kib_at_most() -> None:
+async def test_a_batch_has_256_messages_or_128_kib_at_most() -> None:
     """Counted before the last one is taken: a batch is never empty, and the message limit of gRPC is far."""
     many, large = Outbox(limit=1_000_000), Outbox(limit=1_000_000)
-    for number in range(65):
+    for number in range(257):
         many.put(message(number))
     for number in range(5):
-        large.put(message(number, size=10 * 1024))
+        large.put(message(number, size=40 * 1024))
 
     sizes = [
         [len(pb.RelayBatch.FromString(await outbox.next_batch() or b"").messages) for _ in range(2)]
         for outbox in (many, large)
     ]
 
-    assert sizes == [[64, 1], [4, 1]]
+    assert sizes == [[256, 1], [4, 1]]
 
 
 async def test_as_many_bytes_as_are_allowed_may_wait() -> None:
@@ -142,3 +142,21 @@ async def test_who_waits_for_the_next_batch_hears_of_the_end() -> None:
     assert outbox.waiting == (0, 0)
     assert over.done()
     assert not outbox.overrun.is_set()
+
+
+async def test_a_burst_is_written_as_its_messages_one_by_one() -> None:
+    """With what each begins with, in their order; and it overruns the limit as they do."""
+    messages = [(frames.sequence(number), message(number)) for number in range(1, 6)]
+    at_once, one_by_one = Outbox(limit=1_000_000), Outbox(limit=1_000_000)
+    at_once.put_all(messages)
+    for beginning, rest in messages:
+        one_by_one.put(rest, beginning)
+
+    assert at_once.waiting == one_by_one.waiting
+    assert await at_once.next_batch() == await one_by_one.next_batch()
+
+    size = sum(len(beginning) + len(rest) for beginning, rest in messages)
+    for limit, is_overrun in ((size, False), (size - 1, True)):
+        bounded = Outbox(limit=limit)
+        bounded.put_all(messages)
+        assert bounded.overrun.is_set() == is_overrun
