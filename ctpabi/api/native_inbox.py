@@ -8,7 +8,8 @@ It takes the place of `ctpabi.api.inbox` and `ctpabi.api.spi` together, and give
   code never calls what is gone.
 * The binding's own RegisterSpi registers it, so no slot of the API need be known: a proxy of the binding's stands for it during that
   call, and has another address then. Where its memory is not as it is known to be, nothing is registered.
-* The queue wakes the loop by a descriptor, once for a burst. `close` takes the descriptor from the loop; what comes later is forgotten.
+* The queue wakes the loop by a descriptor, once for a burst. `close` takes the descriptor from the loop and closes it, because the objects
+  of a session that failed live until the garbage collector comes; what comes later is forgotten.
 * At most `limit` events wait, and `overflowed` says so, as in `ctpabi.api.inbox`.
 """
 
@@ -92,10 +93,10 @@ class NativeInbox:
 
     def close(self) -> None:
         """Pass on nothing more; on the loop. May be called again."""
-        self._queue.shut()
         if self._descriptor is not None:
             self._loop.remove_reader(self._descriptor)
             self._descriptor = None
+        self._queue.shut()  # and closes it
 
     def _drain(self) -> None:
         self._on_burst(self._queue.take())

@@ -1,7 +1,7 @@
 """Where the compiled native library is: carried in the package, or compiled on this machine and kept in the user's cache.
 
 Both have the key of the source in their names, so a file of another version is never loaded. `python -m ctpabi.native.build FOLDER` makes
-what a package carries in `ctpabi/native/compiled`.
+what a package carries in `ctpabi/native/compiled`; without a folder it fills the cache. What others could have written is not loaded.
 """
 
 from __future__ import annotations
@@ -10,8 +10,10 @@ import fcntl
 import hashlib
 import importlib.machinery
 import importlib.util
+import os
 import platform
 import shutil
+import stat
 import subprocess
 import sys
 import sysconfig
@@ -52,7 +54,7 @@ def compile_here() -> Path:
     if (found := compiled_file()) is not None:
         return found
     kept = cache_directory() / "native"
-    kept.mkdir(parents=True, exist_ok=True)
+    kept.mkdir(mode=0o755, parents=True, exist_ok=True)
     with (kept / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # of two at once, one compiles it
         return compiled_file() or compile_into(kept)
@@ -73,6 +75,7 @@ def compile_into(directory: Path, *flags: str) -> Path:
             raise NativeUnavailable(f"g++ could not be run: {error}") from None
         if result.returncode != 0:
             raise NativeUnavailable(f"g++ could not compile the native library:\n{result.stderr.strip()}")
+        made.chmod(0o755)  # whatever the umask: what others may write is not loaded
         # It appears whole or not at all.
         return made.replace(directory / file_name())
 
@@ -89,7 +92,9 @@ def why_not_here() -> str | None:
 
 
 def load(file: Path) -> ModuleType:
-    """The module in `file`. Raises NativeUnavailable."""
+    """The module in `file`, which nobody else may have written. Raises NativeUnavailable."""
+    if (why := why_not_trusted(file)) is not None:
+        raise NativeUnavailable(why)
     loader = importlib.machinery.ExtensionFileLoader(MODULE, str(file))
     spec = importlib.machinery.ModuleSpec(MODULE, loader, origin=str(file))
     try:
@@ -98,6 +103,26 @@ def load(file: Path) -> ModuleType:
     except ImportError as error:
         raise NativeUnavailable(f"the native library cannot be loaded: {error}") from None
     return module
+
+
+def why_not_trusted(file: Path) -> str | None:
+    """Why another user could put code of theirs there; None where none could.
+
+    The file and the folders above it belong to this user or to root, and nobody else may write them; in a folder such as
+    /tmp nobody can put a file in the place of another's.
+    """
+    place = Path(os.path.realpath(file))
+    for one in (place, *place.parents):
+        try:
+            found = one.stat()
+        except OSError as error:
+            return f"the native library cannot be loaded: {error}"
+        if found.st_uid not in {0, os.geteuid()}:
+            return f"{one} belongs to another user (uid {found.st_uid}): the native library in it is not loaded"
+        is_sticky = one is not place and found.st_mode & stat.S_ISVTX
+        if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not is_sticky:
+            return f"others may write {one}: the native library in it is not loaded; run: chmod go-w {one}"
+    return None
 
 
 @cache
@@ -114,4 +139,4 @@ def _python_headers() -> Path:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(f"{compile_into(Path(sys.argv[1]))}\n")
+    sys.stdout.write(f"{compile_into(Path(sys.argv[1])) if sys.argv[1:] else compile_here()}\n")

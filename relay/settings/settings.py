@@ -119,7 +119,7 @@ class CounterSettings(Section):
         " package's own",
     )
     native: Literal["auto", "on", "off"] = Field(
-        default="off", description="take events in C++, not in Python: auto where the library is, on compiles it first"
+        default="auto", description="take events in C++, not in Python: auto where the library is, on compiles it first"
     )
     fronts: Annotated[tuple[Front, ...], BeforeValidator(split_list)] = Field(
         default=(),

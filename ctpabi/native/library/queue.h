@@ -1,8 +1,9 @@
 // What waits between the vendor's thread and the event loop: copied callbacks, one after the other, and one wake-up for a burst.
 //
-// The vendor's thread holds the lock while it copies one record, the loop while it takes all chunks at once: a few instructions each, and
-// neither waits for the interpreter. `woken` says that a wake-up is on its way. A record is there before the flag is looked at, and the
-// flag is cleared before the chunks are taken, so that none is left behind.
+// The vendor's thread holds the lock while it copies one record and wakes the loop, the loop while it takes all chunks at once: a few
+// instructions each, and neither waits for the interpreter. `woken` says that a wake-up is on its way. A record is there before the flag is
+// looked at, and the flag is cleared before the chunks are taken, so that none is left behind. The descriptor is closed under the lock, and
+// looked at under it: whoever gets its number afterwards is never written to.
 #pragma once
 
 #include <sys/eventfd.h>
@@ -53,35 +54,34 @@ using Chunks = std::vector<Chunk>;
 class Queue {
  public:
   explicit Queue(size_t limit) : limit_(limit), wake_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {}
-  ~Queue() {
-    if (wake_ >= 0) close(wake_);
-  }
+  ~Queue() { shut(); }
   Queue(const Queue&) = delete;
   Queue& operator=(const Queue&) = delete;
 
+  // -1 once it is shut.
   int descriptor() const { return wake_; }
   bool overflowed() const { return overflowed_.load(); }
 
   // Nothing more is taken; what waits is forgotten.
   void shut() {
     std::lock_guard<std::mutex> held(lock_);
-    is_shut_ = true;
     chunks_.clear();
     count_ = 0;
+    if (wake_ >= 0) close(wake_);
+    wake_ = -1;
   }
 
   // On the vendor's thread. Never waits for the loop and never throws.
   void put(const Record& record, const void* body, size_t body_size, const void* rsp_info, size_t rsp_info_size) noexcept {
-    {
-      std::lock_guard<std::mutex> held(lock_);
-      if (is_shut_) return;
-      if (count_ >= limit_ || !append(record, body, body_size, rsp_info, rsp_info_size)) {
-        overflowed_ = true;
-      } else {
-        ++count_;
-      }
+    std::lock_guard<std::mutex> held(lock_);
+    if (wake_ < 0) return;
+    if (count_ >= limit_ || !append(record, body, body_size, rsp_info, rsp_info_size)) {
+      overflowed_ = true;
+    } else {
+      ++count_;
     }
-    if (!woken_.exchange(true)) {
+    if (!woken_) {
+      woken_ = true;
       const uint64_t one = 1;
       // It can fail only where it is full, and then the loop is woken anyway.
       [[maybe_unused]] ssize_t written = write(wake_, &one, sizeof one);
@@ -90,11 +90,11 @@ class Queue {
 
   // On the loop: everything that waits, in order.
   Chunks take(size_t& count) {
-    uint64_t ignored;
-    [[maybe_unused]] ssize_t got = read(wake_, &ignored, sizeof ignored);
-    woken_ = false;
     Chunks taken;
     std::lock_guard<std::mutex> held(lock_);
+    uint64_t ignored;
+    [[maybe_unused]] ssize_t got = wake_ < 0 ? 0 : read(wake_, &ignored, sizeof ignored);
+    woken_ = false;
     taken.swap(chunks_);
     count = count_;
     count_ = 0;
@@ -117,12 +117,11 @@ class Queue {
   }
 
   const size_t limit_;
-  const int wake_;
   std::mutex lock_;
+  int wake_;  // -1: nothing more is taken
   Chunks chunks_;
   size_t count_ = 0;
-  bool is_shut_ = false;
-  std::atomic<bool> woken_{false};
+  bool woken_ = false;
   std::atomic<bool> overflowed_{false};
 };
 

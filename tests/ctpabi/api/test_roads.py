@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -150,3 +151,20 @@ async def test_a_struct_of_another_size_is_not_taken() -> None:
     with pytest.raises(ValueError, match="872 bytes, not 871"):
         inbox.put(RawEvent(CATALOG.callbacks["OnRtnOrder"], bytes(871), None))
     inbox.close()
+
+
+def descriptors() -> set[str]:
+    return {one.name for one in Path("/proc/self/fd").iterdir()}
+
+
+async def test_a_closed_inbox_holds_no_descriptor(new_inbox: NewInbox) -> None:
+    """Logins that fail leave inboxes to the garbage collector, which may come late; descriptors are few."""
+    before = descriptors()
+    inboxes = [new_inbox(lambda _: None, 10) for _ in range(3)]
+
+    for inbox in inboxes:
+        inbox.close()
+        inbox.close()
+        inbox.put(order(1))  # as a thread does that was in the middle of a callback
+
+    assert descriptors() == before
