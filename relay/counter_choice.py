@@ -200,7 +200,12 @@ def _ctp_counter(
         tables=RouterTables(loaded.catalog, ScopeTable(loaded.catalog), ownership, own.known, loaded.native),
         order_map=own.order_map,
         new_lanes=lambda: Lanes(
-            loaded.catalog, ownership, relay_number=own.number, limits=rules.day, keys=own.order_map.order_keys
+            loaded.catalog,
+            ownership,
+            relay_number=own.number,
+            limits=rules.day,
+            keys=own.order_map.order_keys,
+            native=loaded.native,
         ),
         next_lane=lambda: next(lane_numbers),
         limits=rules.link,

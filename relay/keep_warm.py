@@ -134,7 +134,7 @@ class MadeUpOrders:
         self._tools = DriverTools(
             tables=own,
             order_map=self._order_map,
-            new_lanes=lambda: Lanes(tables.catalog, tables.ownership),
+            new_lanes=lambda: Lanes(tables.catalog, tables.ownership, native=tables.native),
             next_lane=lambda: 1,
             limits=LinkLimits(orders=0, queries=0),
             day_use=DayUse(2 * _ORDERS_A_DAY),

@@ -17,8 +17,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from ctpabi.catalog import Callback, Catalog, Shape
 
@@ -32,8 +31,7 @@ class HasSpi(Protocol):
     def register_at(self, api: Any, spi_class: type) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class RawEvent:
+class RawEvent(NamedTuple):
     """One callback as it came, copied."""
 
     callback: Callback

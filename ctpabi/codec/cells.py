@@ -5,13 +5,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from operator import itemgetter
 from struct import Struct as Packing
 
 from ctpabi.catalog import Kind, Struct
+from ctpabi.native.events import Made, NativeEvents
 
 _INT = Packing("<i")
 _DOUBLE = Packing("<d")
+_NUL = b"\0"
 INT_MAX = 2**31 - 1
 
 
@@ -21,11 +25,15 @@ class TextCell:
 
     start: int
     stop: int
+    where: slice = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "where", slice(self.start, self.stop))
 
     def read(self, body: bytes | bytearray) -> bytes:
         """The text up to its NUL, spaces kept: CTP right-aligns OrderSysID and compares it untrimmed."""
-        end = body.find(0, self.start, self.stop)
-        return bytes(body[self.start : self.stop if end < 0 else end])
+        text = body[self.where].partition(_NUL)[0]
+        return text if text.__class__ is bytes else bytes(text)
 
     def write(self, body: bytearray, text: bytes) -> None:
         body[self.start : self.stop] = self.padded(text)
@@ -62,6 +70,33 @@ class DoubleCell:
     def read(self, body: bytes | bytearray) -> float:
         number: float = _DOUBLE.unpack_from(body, self.start)[0]
         return number
+
+
+def texts_and_numbers(
+    into: type[Made],
+    texts: Sequence[TextCell | None],
+    numbers: Sequence[IntCell | None],
+    native: NativeEvents | None = None,
+) -> Callable[[bytes], Made]:
+    """What reads all of these at once, the texts and then the numbers. What there is no cell for is empty, or 0."""
+    if native is not None:
+        return native.reader(
+            into,
+            [None if cell is None else (cell.start, cell.stop - cell.start) for cell in texts],
+            [None if cell is None else (cell.start, _INT.size) for cell in numbers],
+        )
+    nowhere = slice(0, 0)
+    # Two more, so that it gives a tuple however few are wanted.
+    taken = itemgetter(*(nowhere if cell is None else cell.where for cell in texts), nowhere, nowhere)
+    count, starts, number = len(texts), [None if cell is None else cell.start for cell in numbers], _INT.unpack_from
+    make = tuple.__new__
+
+    def read(body: bytes) -> Made:
+        found: list[bytes | int] = [text.partition(_NUL)[0] for text in taken(body)[:count]]
+        found += [0 if start is None else number(body, start)[0] for start in starts]
+        return make(into, found)
+
+    return read
 
 
 def double_cells(struct: Struct) -> tuple[DoubleCell, ...]:

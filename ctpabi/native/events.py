@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from struct import Struct as Packing
 from types import ModuleType
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from ctpabi.catalog import Catalog
 from ctpabi.native import NativeUnavailable
 from ctpabi.native.plan import EVENT_TAGS, by_slot, plan_bytes, struct_places
 from ctpabi.native.slots import slot_mismatches
+
+_PLACE = Packing("<II")
+_NOWHERE = 0, 0
+Made = TypeVar("Made", bound=tuple[Any, ...])
+Places = Sequence[tuple[int, int] | None]
+"""offset and size of each field; None where the struct has none"""
 
 
 class NativeQueue(Protocol):
@@ -47,8 +55,13 @@ class NativeEvents:
         made: bytes = self._plan.message(self._places[struct], body)
         return made
 
+    def reader(self, into: type[Made], texts: Places, numbers: Places) -> Callable[[bytes], Made]:
+        """What reads these fields of a struct at once, as an `into`: texts up to their NUL, ints of four bytes."""
+        read: Callable[[bytes], Made] = self._module.Reader(into, _packed(texts), _packed(numbers)).read
+        return read
+
     def queue(self, event_class: type, limit: int) -> NativeQueue:
-        """A queue of at most `limit` events; they are made of `event_class`, past its __init__. Raises OSError."""
+        """A queue of at most `limit` events; they are made of `event_class`, a tuple's, past its __new__. Raises OSError."""
         made: NativeQueue = self._module.Inbox(self._plan, event_class, self._callbacks, limit)
         return made
 
@@ -56,3 +69,7 @@ class NativeEvents:
         """Raises NativeUnavailable unless the binding's Spi has the catalog's slots."""
         if wrong := slot_mismatches(spi_class, self.catalog, self.call_slot):
             raise NativeUnavailable(f"{len(wrong)} slots of the binding's Spi are not the catalog's: {wrong[0]}")
+
+
+def _packed(places: Places) -> bytes:
+    return b"".join(_PLACE.pack(*(one or _NOWHERE)) for one in places)

@@ -8,6 +8,12 @@ VARINT, FIXED64, LENGTH = 0, 1, 2
 
 def varint(value: int) -> bytes:
     """A base-128 varint; negative int32 take ten bytes, as protobuf has it."""
+    if 0 <= value < 1 << 7:
+        return bytes((value,))
+    if 0 <= value < 1 << 14:
+        return bytes((value & 0x7F | 0x80, value >> 7))
+    if 0 <= value < 1 << 21:
+        return bytes((value & 0x7F | 0x80, value >> 7 & 0x7F | 0x80, value >> 14))
     value &= 0xFFFF_FFFF_FFFF_FFFF
     out = bytearray()
     while value > 0x7F:

@@ -15,7 +15,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from ctprelay.ctp.v1.requests_pb2 import Request
 from ctprelay.v1.terminal_pb2 import Login
@@ -218,8 +218,7 @@ class LinkStatus:
     cause: LinkCause = LinkCause.UNSPECIFIED
 
 
-@dataclass(frozen=True, slots=True)
-class CounterEvent:
+class CounterEvent(NamedTuple):
     """One callback of the API for one terminal; encoded once, however many terminals get it."""
 
     callback: str

@@ -150,7 +150,7 @@ def _tools(binding: Binding, order_map: OrderMapFile, lanes: itertools.count[int
     return DriverTools(
         tables=RouterTables(binding.catalog, ScopeTable(binding.catalog), ownership, KnownOwners(), binding.native),
         order_map=order_map,
-        new_lanes=lambda: Lanes(binding.catalog, ownership, keys=order_map.order_keys),
+        new_lanes=lambda: Lanes(binding.catalog, ownership, keys=order_map.order_keys, native=binding.native),
         next_lane=lambda: next(lanes),
         limits=LinkLimits(1_000_000, 1_000_000),
         day_use=DayUse(500_000),

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
 
 from relay.counter.ctp.delivery.delivery import Delivery, Notice
 from relay.counter.ctp.delivery.repetitions import Repetitions
 from relay.counter.ctp.identity.ownership import Owner, Ownership, OwnershipTable
+from relay.counter.ctp.lanes.event_keys import EventKeys
 from relay.counter.ctp.lanes.lanes import Lanes
 from relay.counter.ctp.lanes.order_keys import OrderKeys
 from relay.counter.ctp.lanes.ref_map import MapEntry, RefMap
-from relay.counter.ctp.lanes.refs import RefCounter, RefSpace
+from relay.counter.ctp.lanes.refs import RefCounter, RefPlaces, RefSpace
 
 
 def everybody_sees_everything() -> None:
@@ -24,8 +24,8 @@ def the_map_finds_the_order_before() -> None:
     """The reference map is off by one: an order shows the reference of the one sent before it."""
     find = RefMap.find
 
-    def off_by_one(self: RefMap, places: Any, body: bytes) -> MapEntry | None:
-        entry = find(self, places, body)
+    def off_by_one(self: RefMap, places: RefPlaces, body: bytes, keys: EventKeys) -> MapEntry | None:
+        entry = find(self, places, body, keys)
         if entry is None:
             return None
         before = self.at_counter(entry.space, entry.counter_front, entry.counter_session, entry.counter_ref - 1)

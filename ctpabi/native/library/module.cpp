@@ -1,4 +1,4 @@
-// The module `_ctp_native`: Plan, Inbox and call_slot, for ctpabi.native alone.
+// The module `_ctp_native`: Plan, Inbox, Reader and call_slot, for ctpabi.native alone.
 #include <memory>
 #include <new>
 
@@ -10,6 +10,36 @@
 
 namespace native {
 namespace {
+
+// Tuples of a class of its own ------------------------------------------------------------------------------------
+
+bool is_tuple_class(PyObject* one) {
+  return PyType_Check(one) && PyType_IsSubtype(reinterpret_cast<PyTypeObject*>(one), &PyTuple_Type);
+}
+
+// A `made_class` of these values, past its own __new__; steals them, of which any may be null with a Python error set.
+PyObject* tuple_of(PyObject* made_class, PyObject** values, size_t count) {
+  static const auto make = reinterpret_cast<newfunc>(PyType_GetSlot(&PyTuple_Type, Py_tp_new));
+  PyObject* plain = PyTuple_New(static_cast<Py_ssize_t>(count));
+  bool is_whole = plain != nullptr;
+  for (size_t at = 0; at < count; ++at) {
+    if (values[at] == nullptr || plain == nullptr) {
+      is_whole = false;
+      Py_XDECREF(values[at]);
+    } else if (PyTuple_SetItem(plain, static_cast<Py_ssize_t>(at), values[at]) != 0) {
+      is_whole = false;
+    }
+  }
+  PyObject* arguments = is_whole ? PyTuple_New(1) : nullptr;
+  if (arguments == nullptr) {
+    Py_XDECREF(plain);
+    return nullptr;
+  }
+  PyTuple_SetItem(arguments, 0, plain);
+  PyObject* made = make(reinterpret_cast<PyTypeObject*>(made_class), arguments, nullptr);
+  Py_DECREF(arguments);
+  return made;
+}
 
 // Plan ---------------------------------------------------------------------------------------------------------
 
@@ -117,16 +147,11 @@ PyType_Spec plan_spec = {"_ctp_native.Plan", sizeof(PlanObject), 0, Py_TPFLAGS_D
 
 // Inbox --------------------------------------------------------------------------------------------------------
 
-enum Name { kCallback, kBody, kRspInfo, kRequestId, kIsLast, kReason, kNames };
-constexpr const char* kNameTexts[kNames] = {"callback", "body", "rsp_info", "request_id", "is_last", "reason"};
-
 struct InboxObject {
   PyObject_HEAD
   PyObject* plan;
   PyObject* event_class;
   PyObject* callbacks;  // a tuple, by slot
-  PyObject* nothing;    // an empty tuple: the arguments of event_class.__new__
-  PyObject* names[kNames];
   Queue* queue;
   Spi* spi;
 };
@@ -141,8 +166,6 @@ void inbox_dealloc(PyObject* self) {
   Py_XDECREF(inbox->plan);
   Py_XDECREF(inbox->event_class);
   Py_XDECREF(inbox->callbacks);
-  Py_XDECREF(inbox->nothing);
-  for (PyObject* name : inbox->names) Py_XDECREF(name);
   reinterpret_cast<freefunc>(PyType_GetSlot(type, Py_tp_free))(self);
   Py_DECREF(type);
 }
@@ -157,10 +180,6 @@ bool furnish(InboxObject* inbox, PyObject* plan, PyObject* event_class, PyObject
   if (static_cast<size_t>(PyTuple_Size(callbacks)) != plan_of(inbox).callbacks.size() || limit < 1) {
     PyErr_SetString(PyExc_ValueError, "the callbacks are another plan's, or nothing may wait");
     return false;
-  }
-  if ((inbox->nothing = PyTuple_New(0)) == nullptr) return false;
-  for (int at = 0; at < kNames; ++at) {
-    if ((inbox->names[at] = PyUnicode_InternFromString(kNameTexts[at])) == nullptr) return false;
   }
   try {
     inbox->queue = new Queue(static_cast<size_t>(limit));
@@ -185,7 +204,7 @@ PyObject* inbox_new(PyTypeObject* type, PyObject* arguments, PyObject*) {
   if (plan_class == nullptr) return nullptr;
   int fits = PyObject_IsInstance(plan, plan_class);
   Py_DECREF(plan_class);
-  if (fits != 1 || !PyTuple_Check(callbacks) || !PyType_Check(event_class)) {
+  if (fits != 1 || !PyTuple_Check(callbacks) || !is_tuple_class(event_class)) {
     if (fits >= 0) PyErr_SetString(PyExc_TypeError, "takes a plan, the events' class, the callbacks and a limit");
     return nullptr;
   }
@@ -197,14 +216,6 @@ PyObject* inbox_new(PyTypeObject* type, PyObject* arguments, PyObject*) {
   return nullptr;
 }
 
-// Sets it past the frozen class's own __setattr__; steals `value`, which may be null with an error set.
-bool set(PyObject* event, PyObject* name, PyObject* value) {
-  if (value == nullptr) return false;
-  int failed = PyObject_GenericSetAttr(event, name, value);
-  Py_DECREF(value);
-  return failed == 0;
-}
-
 PyObject* bytes_or_none(const char* at, size_t size, bool is_there) {
   if (is_there) return PyBytes_FromStringAndSize(at, static_cast<Py_ssize_t>(size));
   Py_INCREF(Py_None);
@@ -212,7 +223,7 @@ PyObject* bytes_or_none(const char* at, size_t size, bool is_there) {
 }
 
 // One event, with `at` moved behind its record; null with a Python error set.
-PyObject* event_at(InboxObject* inbox, newfunc make, const char*& at) {
+PyObject* event_at(InboxObject* inbox, const char*& at) {
   Record record;
   std::memcpy(&record, at, sizeof record);
   at += sizeof record;
@@ -222,19 +233,16 @@ PyObject* event_at(InboxObject* inbox, newfunc make, const char*& at) {
   size_t rsp_info_size = record.has_rsp_info ? plan.rsp_info_size : 0;
   const char *body = at, *rsp_info = at + body_size;
   at += body_size + rsp_info_size;
-  PyObject* event = make(reinterpret_cast<PyTypeObject*>(inbox->event_class), inbox->nothing, nullptr);
-  if (event == nullptr) return nullptr;
   PyObject* of = PyTuple_GetItem(inbox->callbacks, record.slot);
   Py_XINCREF(of);
-  if (set(event, inbox->names[kCallback], of) && set(event, inbox->names[kBody], bytes_or_none(body, body_size, record.has_body)) &&
-      set(event, inbox->names[kRspInfo], bytes_or_none(rsp_info, rsp_info_size, record.has_rsp_info)) &&
-      set(event, inbox->names[kRequestId], PyLong_FromLong(record.request_id)) &&
-      set(event, inbox->names[kIsLast], PyBool_FromLong(record.is_last)) &&
-      set(event, inbox->names[kReason], PyLong_FromLong(record.reason))) {
-    return event;
-  }
-  Py_DECREF(event);
-  return nullptr;
+  // In the order of ctpabi.api.spi.RawEvent.
+  PyObject* values[] = {of,
+                        bytes_or_none(body, body_size, record.has_body),
+                        bytes_or_none(rsp_info, rsp_info_size, record.has_rsp_info),
+                        PyLong_FromLong(record.request_id),
+                        PyBool_FromLong(record.is_last),
+                        PyLong_FromLong(record.reason)};
+  return tuple_of(inbox->event_class, values, sizeof values / sizeof *values);
 }
 
 // take() -> list of events, in order
@@ -244,11 +252,10 @@ PyObject* inbox_take(PyObject* self, PyObject*) {
   Chunks chunks = inbox->queue->take(count);
   PyObject* taken = PyList_New(static_cast<Py_ssize_t>(count));
   if (taken == nullptr) return nullptr;
-  auto make = reinterpret_cast<newfunc>(PyType_GetSlot(reinterpret_cast<PyTypeObject*>(inbox->event_class), Py_tp_new));
   Py_ssize_t place = 0;
   for (const Chunk& chunk : chunks) {
     for (const char* at = chunk.begin(); at < chunk.end();) {
-      PyObject* event = event_at(inbox, make, at);
+      PyObject* event = event_at(inbox, at);
       if (event == nullptr || PyList_SetItem(taken, place++, event) != 0) {
         Py_DECREF(taken);
         return nullptr;
@@ -294,6 +301,103 @@ PyType_Slot inbox_slots[] = {
 };
 PyType_Spec inbox_spec = {"_ctp_native.Inbox", sizeof(InboxObject), 0, Py_TPFLAGS_DEFAULT, inbox_slots};
 
+// Reader ---------------------------------------------------------------------------------------------------------
+
+struct ReaderObject {
+  PyObject_HEAD
+  PyObject* made_class;
+  std::vector<FieldPlace>* texts;
+  std::vector<FieldPlace>* numbers;
+  size_t least;  // bytes that a body must have
+};
+
+void reader_dealloc(PyObject* self) {
+  PyTypeObject* type = Py_TYPE(self);
+  auto* reader = reinterpret_cast<ReaderObject*>(self);
+  Py_XDECREF(reader->made_class);
+  delete reader->texts;
+  delete reader->numbers;
+  reinterpret_cast<freefunc>(PyType_GetSlot(type, Py_tp_free))(self);
+  Py_DECREF(type);
+}
+
+std::vector<FieldPlace>* places_of(const char* data, Py_ssize_t size, size_t& least) {
+  auto* places = new std::vector<FieldPlace>(static_cast<size_t>(size) / sizeof(FieldPlace));
+  std::memcpy(places->data(), data, places->size() * sizeof(FieldPlace));
+  for (const FieldPlace& one : *places) {
+    if (one.size != 0 && size_t{one.offset} + one.size > least) least = size_t{one.offset} + one.size;
+  }
+  return places;
+}
+
+// Reader(class, texts, numbers): each is offset and size of its fields, as they lie in memory; size 0 where there is none
+PyObject* reader_new(PyTypeObject* type, PyObject* arguments, PyObject*) {
+  PyObject* made_class;
+  const char *texts, *numbers;
+  Py_ssize_t texts_size, numbers_size;
+  if (!PyArg_ParseTuple(arguments, "Oy#y#", &made_class, &texts, &texts_size, &numbers, &numbers_size)) return nullptr;
+  if (!is_tuple_class(made_class) || static_cast<size_t>(texts_size + numbers_size) > kMostRead * sizeof(FieldPlace)) {
+    PyErr_SetString(PyExc_TypeError, "takes a class of tuples, and few fields");
+    return nullptr;
+  }
+  auto allocate = reinterpret_cast<allocfunc>(PyType_GetSlot(type, Py_tp_alloc));
+  auto* made = reinterpret_cast<ReaderObject*>(allocate(type, 0));
+  if (made == nullptr) return nullptr;
+  try {
+    made->texts = places_of(texts, texts_size, made->least);
+    made->numbers = places_of(numbers, numbers_size, made->least);
+  } catch (const std::bad_alloc&) {
+    Py_DECREF(made);
+    return PyErr_NoMemory();
+  }
+  for (const FieldPlace& one : *made->numbers) {
+    if (one.size != 0 && one.size != sizeof(int32_t)) {
+      PyErr_SetString(PyExc_ValueError, "a number has four bytes");
+      Py_DECREF(made);
+      return nullptr;
+    }
+  }
+  Py_INCREF(made_class);
+  made->made_class = made_class;
+  return reinterpret_cast<PyObject*>(made);
+}
+
+// read(body) -> the fields
+PyObject* reader_read(PyObject* self, PyObject* body) {
+  auto* reader = reinterpret_cast<ReaderObject*>(self);
+  char* bytes;
+  Py_ssize_t size;
+  if (PyBytes_AsStringAndSize(body, &bytes, &size) != 0) return nullptr;
+  if (static_cast<size_t>(size) < reader->least) {
+    PyErr_SetString(PyExc_ValueError, "the struct has another size");
+    return nullptr;
+  }
+  PyObject* values[kMostRead];
+  size_t count = 0;
+  for (const FieldPlace& one : *reader->texts) {
+    const char* at = bytes + one.offset;
+    values[count++] = PyBytes_FromStringAndSize(at, static_cast<Py_ssize_t>(one.size == 0 ? 0 : strnlen(at, one.size)));
+  }
+  for (const FieldPlace& one : *reader->numbers) {
+    int32_t number = 0;
+    if (one.size != 0) std::memcpy(&number, bytes + one.offset, sizeof number);
+    values[count++] = PyLong_FromLong(number);
+  }
+  return tuple_of(reader->made_class, values, count);
+}
+
+PyMethodDef reader_methods[] = {
+    {"read", reader_read, METH_O, nullptr},
+    {nullptr, nullptr, 0, nullptr},
+};
+PyType_Slot reader_slots[] = {
+    {Py_tp_new, reinterpret_cast<void*>(reader_new)},
+    {Py_tp_dealloc, reinterpret_cast<void*>(reader_dealloc)},
+    {Py_tp_methods, reader_methods},
+    {0, nullptr},
+};
+PyType_Spec reader_spec = {"_ctp_native.Reader", sizeof(ReaderObject), 0, Py_TPFLAGS_DEFAULT, reader_slots};
+
 // Module -------------------------------------------------------------------------------------------------------
 
 // call_slot(spi, slot, first, second, third, fourth): as the vendor's thread does, which does not hold the interpreter's lock
@@ -321,7 +425,10 @@ int add_class(PyObject* module, const char* name, PyType_Spec* spec) {
 }
 
 int module_filled(PyObject* module) {
-  return add_class(module, "Plan", &plan_spec) != 0 || add_class(module, "Inbox", &inbox_spec) != 0 ? -1 : 0;
+  return add_class(module, "Plan", &plan_spec) != 0 || add_class(module, "Inbox", &inbox_spec) != 0 ||
+                 add_class(module, "Reader", &reader_spec) != 0
+             ? -1
+             : 0;
 }
 
 PyMethodDef module_methods[] = {

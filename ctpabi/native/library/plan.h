@@ -36,6 +36,13 @@ struct CallbackPlan {
 };
 static_assert(sizeof(CallbackPlan) == 16, "it is read as it lies in memory");
 
+// Of a field that is read by itself.
+struct FieldPlace {
+  uint32_t offset;
+  uint32_t size;  // 0: the struct has no such field
+};
+constexpr size_t kMostRead = 32;  // at once
+
 struct StructPlan {
   uint32_t size = 0;
   std::vector<FieldPlan> fields;  // in the order in which they are written

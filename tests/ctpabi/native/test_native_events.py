@@ -6,6 +6,7 @@ import random
 import struct as machine
 from collections.abc import Iterator
 from functools import cache
+from typing import NamedTuple
 
 import pytest
 from hypothesis import given
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from ctpabi.catalog import Callback, Catalog, Distribution, Interface, Kind, Struct
 from ctpabi.catalog.data import load_catalog
 from ctpabi.codec import layout
+from ctpabi.codec.cells import int_cell, text_cell, texts_and_numbers
 from ctpabi.codec.messages import Messages, message_encoder
 from ctpabi.native.events import NativeEvents
 from ctpabi.native.plan import has_message
@@ -119,3 +121,43 @@ def test_a_plan_that_does_not_fit_itself_is_refused() -> None:
             module.Plan(wrong, *tags)
     with pytest.raises(ValueError, match="tag"):
         module.Plan(b"\0" * 12, b"", b"\x10", b"\x18")
+
+
+class Found(NamedTuple):
+    exchange: bytes
+    nothing: bytes
+    number: bytes
+    front: int
+    none: int
+    session: int
+
+
+@given(st.data())
+def test_fields_read_at_once_are_those_read_one_by_one(data: st.DataObject) -> None:
+    """Whatever is in memory: text without a NUL, and something behind one."""
+    order = CATALOG.structs["Order"]
+    texts = [text_cell(order, "ExchangeID"), None, text_cell(order, "OrderSysID")]
+    numbers = [int_cell(order, "FrontID"), None, int_cell(order, "SessionID")]
+    body = data.draw(struct_bytes(order))
+
+    exchange, nothing, number = [b"" if cell is None else cell.read(body) for cell in texts]
+    one_by_one = Found(exchange, nothing, number, *[0 if cell is None else cell.read(body) for cell in numbers])
+
+    for native in (None, own_native()):
+        found = texts_and_numbers(Found, texts, numbers, native)(body)
+        assert (found, type(found)) == (one_by_one, Found)
+
+
+def test_a_reader_looks_at_nothing_beyond_the_bytes(native: NativeEvents) -> None:
+    """A shorter struct would make it read what is not the counter's."""
+    read = native.reader(Found, [(4, 9), None, (20, 3)], [(0, 4), None, (13, 4)])
+
+    assert read(bytes(23)) == Found(b"", b"", b"", 0, 0, 0)
+    with pytest.raises(ValueError, match="size"):
+        read(bytes(22))
+    with pytest.raises(TypeError):
+        read("text")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="four bytes"):
+        native.reader(Found, [], [(0, 8)])
+    with pytest.raises(TypeError, match="few"):
+        native.reader(Found, [(0, 1)] * 33, [])

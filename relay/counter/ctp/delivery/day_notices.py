@@ -23,7 +23,6 @@ What holds between two events:
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -87,15 +86,15 @@ class KnownOwners:
 
 _EVERYBODY = Ownership(Owner.EVERYBODY)
 _Key = tuple[object, ...]
-_Kept = OrderedDict[_Key, tuple[int, Notice]]
-"""by what they are a state of; with the place in the day"""
+_Kept = dict[_Key, tuple[int, Notice]]
+"""by what they are a state of, the oldest state first; with the place in the day"""
 
 
 @dataclass(slots=True)
 class _Owned:
-    alive: _Kept = field(default_factory=OrderedDict)
+    alive: _Kept = field(default_factory=dict)
     """orders that may still change"""
-    past: _Kept = field(default_factory=OrderedDict)
+    past: _Kept = field(default_factory=dict)
     size: int = 0
     complete: bool = True
 
@@ -134,13 +133,16 @@ class DayNotices:
             return
         self._place += 1
         key = self._key(notice) or (self._place,)
-        held = owned.alive.get(key) or owned.past.get(key)
-        if held is not None and self._came_late(notice, held[1]):
-            return
-        place, before = self._taken(owned, key)
+        place, grown = self._place, self._cost(notice)
+        before = owned.alive if key in owned.alive else owned.past
+        if (held := before.get(key)) is not None:
+            if self._came_late(notice, held[1]):
+                return
+            del before[key]
+            place = held[0]
+            grown -= self._cost(held[1])
         kept = owned.alive if self._is_alive(notice) else owned.past
-        kept[key] = place or self._place, notice
-        grown = self._cost(notice) - before
+        kept[key] = place, notice
         owned.size += grown
         self.size_bytes += grown
         if owned.size > self._limits.owner_bytes:
@@ -165,14 +167,6 @@ class DayNotices:
         self._owned.clear()
         self.size_bytes = self._place = 0
 
-    def _taken(self, owned: _Owned, key: _Key) -> tuple[int, int]:
-        """The place and cost of the state before, which is taken out; zeros where there is none."""
-        for part in (owned.alive, owned.past):
-            before = part.pop(key, None)
-            if before is not None:
-                return before[0], self._cost(before[1])
-        return 0, 0
-
     def _make_room(self) -> None:
         """Cut the largest owners to one size at which there is room; smaller owners lose nothing."""
         goal = self._limits.total_bytes - self._limits.total_bytes // _MAKES_ROOM
@@ -183,10 +177,16 @@ class DayNotices:
 
     def _cut(self, owned: _Owned, most: int) -> None:
         owned.complete = False
-        while owned.size > most:
-            _, (_, notice) = (owned.past or owned.alive).popitem(last=False)
-            owned.size -= self._cost(notice)
-            self.size_bytes -= self._cost(notice)
+        for part in (owned.past, owned.alive):
+            dropped = []
+            for key, (_, notice) in part.items():
+                if owned.size <= most:
+                    break
+                dropped.append(key)
+                owned.size -= self._cost(notice)
+                self.size_bytes -= self._cost(notice)
+            for key in dropped:
+                del part[key]
 
     def _cost(self, notice: Notice) -> int:
         return len(notice.body) + self._limits.overhead
@@ -214,7 +214,7 @@ class DayNotices:
         cells = self._keys.get(notice.callback.name)
         if cells is None:
             return ()
-        values = tuple(cell.read(notice.body) for cell in cells)
+        values = [cell.read(notice.body) for cell in cells]
         return (notice.callback.slot, *values) if all(values) else ()
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from ctpabi.catalog import Callback, Catalog
 from ctpabi.codec.cells import text_cells
@@ -29,8 +30,7 @@ class DeliveryLimits:
     """an order that has not come by then is not shown to this terminal, so its trade is let go"""
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
+class Notice(NamedTuple):
     """One notice as the counter sent it."""
 
     callback: Callback
@@ -69,9 +69,11 @@ class Delivery:
         if not key[1]:
             return [notice]
         nowhere = b"", key[1]
-        if not self._full:
+        if key not in self._orders and not self._full:
             self._orders.add(key)
             self._orders.add(nowhere)
+        if not self.held:
+            return [notice]
         return [notice, *self._let_go(key), *self._let_go(nowhere)]
 
     def release(self, now: float) -> list[Notice]:

@@ -9,10 +9,14 @@ another program's has no other name than the counter's, so the new one is news.
 
 from __future__ import annotations
 
-from ctpabi.catalog import Callback, Catalog, Shape
+from collections.abc import Callable, Iterable
+from operator import itemgetter
+from typing import Any
+
+from ctpabi.catalog import Catalog, Shape, Struct
 from ctpabi.codec.cells import TextCell, text_cell, text_cells
 from relay.counter.ctp.delivery.delivery import Notice
-from relay.counter.ctp.lanes.refs import RefPlaces, ref_places, write_ref
+from relay.counter.ctp.lanes.refs import RefPlaces, ref_places
 
 _REMEMBERED = 2_000_000
 _ANSWERS = frozenset({"OnRtnCFMMCTradingAccountToken"})
@@ -32,7 +36,12 @@ class Repetitions:
     def __init__(self, catalog: Catalog, remembered: int = _REMEMBERED) -> None:
         self._trade = text_cells(catalog.structs["Trade"], *_TRADE)
         returns = {c.slot: catalog.structs[c.struct] for c in catalog.callbacks.values() if c.shape is Shape.NOTICE}
-        self._places = {slot: (ref_places(struct), text_cell(struct, _RELATIVE)) for slot, struct in returns.items()}
+        self._names = {
+            slot: (places, _rest(struct, places))
+            for slot, struct in returns.items()
+            if (places := ref_places(struct)) is not None and places.keyed
+        }
+        """of what the exchange may name: where it does, and what reads the rest of it"""
         self._half = max(1, remembered // 2)
         self._young: set[int] = set()
         self._old: set[int] = set()
@@ -42,15 +51,17 @@ class Repetitions:
 
     def first_time(self, notice: Notice, *, ours: bool = False) -> bool:
         """Whether this is no repetition; it is remembered. `ours`: a terminal of this relay sent what it tells of."""
-        identities = self._identities(notice, ours=ours)
+        identities, young, old = self._identities(notice, ours=ours), self._young, self._old
         if not identities:
             return True
-        known = [one in self._young or one in self._old for one in identities]
-        if not known[0]:
-            self._young.add(identities[0])
-            if len(self._young) >= self._half:
-                self._old, self._young = self._young, set()
-        return not any(known)
+        name, before = identities[0], identities[1:]
+        if name in young or name in old:
+            return False
+        is_first = not any(one in young or one in old for one in before) if before else True
+        young.add(name)
+        if len(young) >= self._half:
+            self._old, self._young = young, set()
+        return is_first
 
     def start_day(self) -> None:
         """A new trading day: its numbers start anew."""
@@ -58,35 +69,35 @@ class Repetitions:
 
     def _identities(self, notice: Notice, *, ours: bool) -> tuple[int, ...]:
         """What it is known by, and what it was known by if it came before we knew that it is ours."""
-        callback: Callback = notice.callback
-        if callback.name in _ANSWERS or callback.shape not in {Shape.NOTICE, Shape.ERROR_NOTICE}:
+        callback, body = notice.callback, notice.body
+        shape, name = callback.shape, callback.name
+        if name in _ANSWERS or (shape is not Shape.NOTICE and shape is not Shape.ERROR_NOTICE):
             return ()
-        if callback.name == "OnRtnTrade":
-            return (hash(tuple(cell.read(notice.body) for cell in self._trade)),)
-        as_sent = hash((callback.slot, notice.error_id, notice.body))
-        places, relative = self._places.get(callback.slot, (None, None)) if ours else (None, None)
-        if places is None or not _is_named_by_exchange(places, notice.body):
+        if name == "OnRtnTrade":
+            return (hash(tuple([cell.read(body) for cell in self._trade])),)
+        as_sent = hash((callback.slot, notice.error_id, body))
+        named = self._names.get(callback.slot) if ours else None
+        if named is None or not _is_named_by_exchange(named[0], body):
             return (as_sent,)
-        return hash((callback.slot, _without_counter_names(places, relative, notice.body))), as_sent
+        return hash((callback.slot, named[1](body))), as_sent
 
 
 def _is_named_by_exchange(places: RefPlaces, body: bytes) -> bool:
     """Whether it has the exchange's number, or that of the way there."""
-    if not places.keyed or places.exchange is None or not places.exchange.read(body):
+    if not _has(places.exchange, body):
         return False
-    if places.system_id is not None and places.system_id.read(body):
-        return True
-    if places.trader is None or places.local_id is None:
-        return False
-    return bool(places.trader.read(body) and places.local_id.read(body))
+    return _has(places.system_id, body) or (_has(places.trader, body) and _has(places.local_id, body))
 
 
-def _without_counter_names(places: RefPlaces, relative: TextCell | None, body: bytes) -> bytes:
-    """The same with FrontID, SessionID, reference, RequestID and RelativeOrderSysID empty."""
-    known = bytearray(body)
-    for number in (places.front, places.session, places.request_id):
-        write_ref(number, known, 0)
-    for text in (places.ref, relative):
-        if isinstance(text, TextCell):
-            text.write(known, b"")
-    return bytes(known)
+def _has(cell: TextCell | None, body: bytes) -> bool:
+    return cell is not None and body[cell.start] != 0
+
+
+def _rest(struct: Struct, places: RefPlaces) -> Callable[[bytes], tuple[bytes, ...]]:
+    """What reads all but FrontID, SessionID, reference, RequestID and RelativeOrderSysID: the stretches between them."""
+    numbers = [(cell.start, cell.start + 4) for cell in (places.front, places.session, places.request_id) if cell]
+    texts = [cell for cell in (places.ref, text_cell(struct, _RELATIVE)) if isinstance(cell, TextCell)]
+    left_out = sorted(numbers + [(cell.start, cell.stop) for cell in texts])
+    starts, ends = [0, *(end for _, end in left_out)], [*(start for start, _ in left_out), struct.size]
+    stretches: Iterable[Any] = map(slice, starts, ends)
+    return itemgetter(*stretches)

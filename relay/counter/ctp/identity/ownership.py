@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum, auto
+from functools import lru_cache
+from typing import NamedTuple
 
 from ctpabi.catalog import Callback, Catalog, Shape, Struct
 from ctpabi.codec.cells import TextCell, text_cell
@@ -32,8 +34,7 @@ class Owner(Enum):
     __hash__ = object.__hash__
 
 
-@dataclass(frozen=True, slots=True)
-class Ownership:
+class Ownership(NamedTuple):
     """Whose one event is."""
 
     owner: Owner
@@ -57,7 +58,6 @@ class _Places:
 _SESSION = Ownership(Owner.SESSION)
 _NOBODY = Ownership(Owner.NOBODY)
 _EVERYBODY = Ownership(Owner.EVERYBODY)
-_NOTICES = frozenset({Shape.NOTICE, Shape.ERROR_NOTICE})
 _SINGLE = b"3"
 """InvestorRange of a row that is one investor's"""
 
@@ -76,7 +76,7 @@ class OwnershipTable:
         places = self._places.get(callback.name)
         if places is None:
             return _NOBODY
-        if places.shape not in _NOTICES:
+        if places.shape is not Shape.NOTICE and places.shape is not Shape.ERROR_NOTICE:
             return _SESSION
         if callback.name in _PUBLIC:
             return _EVERYBODY
@@ -88,6 +88,11 @@ class OwnershipTable:
             return _named(Owner.ACCOUNT, places.account.read(body), callback.name)
         return _NOBODY
 
+    def broker(self, callback: Callback, body: bytes | None) -> bytes:
+        """The one broker whose terminals may see it; empty where it names none."""
+        places = self._places.get(callback.name)
+        return b"" if places is None else _broker(places, body)
+
     def belongs(
         self, callback: Callback, body: bytes | None, identity: Identity, owned: Ownership | None = None
     ) -> bool:
@@ -98,7 +103,8 @@ class OwnershipTable:
         places = self._places.get(callback.name)
         if places is None or not _same_broker(places, body, identity):
             return False
-        owned = owned or self.owner(callback, body)
+        if owned is None:
+            owned = self.owner(callback, body)
         match owned.owner:
             case Owner.EVERYBODY:
                 return True
@@ -119,16 +125,21 @@ def _places(callback: Callback, struct: Struct | None) -> _Places:
     return _Places(callback.shape, struct.size, broker, investor, account, text_cell(struct, "InvestorRange"))
 
 
+@lru_cache(maxsize=4096)  # notices come again and again from the same investors
 def _named(owner: Owner, name: bytes, callback: str) -> Ownership:
     if name:
         return Ownership(owner, name)
     return _EVERYBODY if callback in _FOR_ALL_WHEN_EMPTY else _NOBODY
 
 
-def _same_broker(places: _Places, body: bytes | None, identity: Identity) -> bool:
+def _broker(places: _Places, body: bytes | None) -> bytes:
     if places.broker is None or body is None or len(body) != places.size:
-        return True
-    broker = places.broker.read(body)
+        return b""
+    return places.broker.read(body)
+
+
+def _same_broker(places: _Places, body: bytes | None, identity: Identity) -> bool:
+    broker = _broker(places, body)
     return not broker or broker == identity.broker
 
 

@@ -8,12 +8,14 @@ become the lane's again. Both modes work so, and a terminal cannot tell them apa
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ctpabi.catalog import Callback, Catalog, Method, Shape
 from ctpabi.codec.cells import IntCell, TextCell
+from ctpabi.native.events import NativeEvents
 from relay.counter.ctp.identity.ownership import Owner, Ownership, OwnershipTable
 from relay.counter.ctp.identity.scope import Identity
+from relay.counter.ctp.lanes.event_keys import NO_KEYS, EventKeys, keys_reader
 from relay.counter.ctp.lanes.lane import Action, ActionMap, Lane, LaneBinding, is_virtual, virtual_front
 from relay.counter.ctp.lanes.named_orders import Named, OrderName, named_by_action, names_of_insert
 from relay.counter.ctp.lanes.order_keys import OrderKeys
@@ -31,8 +33,7 @@ _ASKED_BY_NO_TERMINAL = frozenset(
 """Error notices of what the firm does by hand: news for everybody of that account."""
 
 
-@dataclass(frozen=True, slots=True)
-class ReadEvent:
+class ReadEvent(NamedTuple):
     """A callback, and what the lanes know of it; one look at the map of references serves everything after."""
 
     callback: Callback
@@ -40,6 +41,7 @@ class ReadEvent:
     places: RefPlaces | None
     order: MapEntry | None
     """the order, quote, transfer … of these lanes that it speaks of"""
+    keys: EventKeys = NO_KEYS
 
     @property
     def is_private(self) -> bool:
@@ -65,10 +67,12 @@ class Lanes:
         relay_number: int = 0,
         limits: DayLimits | None = None,
         keys: OrderKeys | None = None,
+        native: NativeEvents | None = None,
     ) -> None:
         """`relay_number` is this process's alone, and was no earlier one's, so that their lanes' FrontIDs differ.
 
-        `keys` are shared with other counter sessions; their owner clears them when a day begins.
+        `keys` are shared with other counter sessions; their owner clears them when a day begins. `native` reads events,
+        where it was chosen.
         """
         limits = limits or DayLimits()
         self._ownership = ownership
@@ -80,7 +84,9 @@ class Lanes:
         self._keys_are_shared = keys is not None
         self._writer = RequestWriter(self._binding, self._refs, self._actions, self._keys, limits)
         self._requests = {m.name: ref_places(catalog.structs[m.struct]) for m in catalog.requests}
-        self._events = {c.name: ref_places(catalog.structs[c.struct]) for c in catalog.callbacks.values() if c.struct}
+        structs = {c.name: catalog.structs[c.struct] for c in catalog.callbacks.values() if c.struct}
+        places = {name: ref_places(struct) for name, struct in structs.items()}
+        self._events = {name: (one, keys_reader(one, native)) for name, one in places.items() if one is not None}
         self._open: dict[int, Lane] = {}
         self._of_investor: dict[bytes, list[Lane]] = {}
         self._last_session = 0
@@ -210,12 +216,16 @@ class Lanes:
 
         Without `learn` for an event that was read before: the counter may have other numbers by now.
         """
-        places = self._events.get(callback.name)
-        order = self._refs.find(places, body) if places is not None else None
+        known = self._events.get(callback.name)
+        if known is None:
+            return ReadEvent(callback, body, None, None)
+        places, read_keys = known
+        keys = read_keys(body)
+        order = self._refs.find(places, body, keys)
         # A cancel's own OrderSysID is what the terminal claimed; only the counter's word on the order is learned.
-        if learn and order is not None and places is not None and places.keyed and places.action_space is None:
-            self._refs.learn(places, body, order)
-        return ReadEvent(callback, body, places, order)
+        if learn and order is not None and places.keyed and places.action_space is None:
+            self._refs.learn(keys, order)
+        return ReadEvent(callback, body, places, order, keys)
 
     def take_numbered(self) -> Sequence[tuple[MapEntry, SystemId]]:
         """Orders that got their exchange's number since the last time, each once, with exchange and number."""
@@ -235,8 +245,11 @@ class Lanes:
         if event.is_private and event.places is not None:
             asker = self._asker(event.places, event.body, event.order)
             candidates = [lane for lane in candidates if (lane.front, lane.session) == asker]
-        belongs = self._ownership.belongs
-        return [lane for lane in candidates if belongs(event.callback, event.body, lane.identity, owned)]
+        if owned.owner is Owner.ACCOUNT:
+            belongs = self._ownership.belongs
+            return [lane for lane in candidates if belongs(event.callback, event.body, lane.identity, owned)]
+        broker = self._ownership.broker(event.callback, event.body)
+        return [lane for lane in candidates if not broker or broker == lane.identity.broker]
 
     def asker(self, event: ReadEvent) -> tuple[int, int] | None:
         """FrontID and SessionID of the lane whose request this refuses, an answer or an error notice; None: no lane's of ours."""
@@ -244,15 +257,15 @@ class Lanes:
 
     def show(self, event: ReadEvent) -> bytes:
         """What any lane sees of an event: references, front and session as its lane numbered them."""
-        return event.body if event.places is None else self._shown(event.places, event.body, event.order)
-
-    def _shown(self, places: RefPlaces, body: bytes, entry: MapEntry | None) -> bytes:
-        action = self._action(places, body)
+        places, body, entry = event.places, event.body, event.order
+        if places is None:
+            return body
+        action = self._action(places, body) if places.action_space is not None else None
         if entry is None and action is None:
             return _without_order(places, body)
         out = bytearray(body)
         if entry is not None:
-            self._show_order(places, body, out, entry)
+            self._show_order(places, event, out, entry)
         if action is not None:
             _show_action(places, out, action, of_session=entry is None and places.ref is None)
         return bytes(out)
@@ -269,7 +282,7 @@ class Lanes:
             return None
         return self._actions.find(places.action_space, places.action_ref.read(body), places.request_id.read(body))
 
-    def _show_order(self, places: RefPlaces, body: bytes, out: bytearray, entry: MapEntry) -> None:
+    def _show_order(self, places: RefPlaces, event: ReadEvent, out: bytearray, entry: MapEntry) -> None:
         if isinstance(places.ref, IntCell):
             places.ref.write(out, entry.lane_number)
         elif places.ref is not None:
@@ -278,10 +291,12 @@ class Lanes:
         write_ref(places.session, out, entry.lane_session)
         if places.action_space is None:
             write_ref(places.request_id, out, entry.lane_request_id)
-        front = places.front.read(body) if places.front is not None else entry.counter_front
-        session = places.session.read(body) if places.session is not None else entry.counter_session
+        if not places.derived:
+            return
+        front = event.keys.front if places.front is not None else entry.counter_front
+        session = event.keys.session if places.session is not None else entry.counter_session
         for cell in places.derived:
-            text = cell.read(body)
+            text = cell.read(event.body)
             number = int(text) if text.isdigit() else 0
             derived = self._refs.at_counter(RefSpace.ORDER, front, session, number)
             if derived is not None:

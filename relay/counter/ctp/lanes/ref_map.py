@@ -13,9 +13,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ctpabi.codec.cells import TextCell
 from relay.counter.ctp.identity.spelling import number_key
-from relay.counter.ctp.lanes.refs import RefPlaces, RefSpace, read_ref
+from relay.counter.ctp.lanes.event_keys import EventKeys
+from relay.counter.ctp.lanes.refs import RefPlaces, RefSpace
 
 Triple = tuple[int, int, int]
 """FrontID, SessionID, reference"""
@@ -153,65 +153,56 @@ class RefMap:
         """ExchangeID and OrderSysID, once the exchange has the order."""
         return self._of[entry.space].system_of.get(_triple(entry))
 
-    def find(self, places: RefPlaces, body: bytes) -> MapEntry | None:
+    def find(self, places: RefPlaces, body: bytes, keys: EventKeys) -> MapEntry | None:
         """The entry an event of the counter speaks of; None for orders not sent through this relay."""
         if places.space is None or places.ref is None:
             return None
         tables = self._of[places.space]
         if not places.keyed and places.system_id is not None:
-            return self._same_investor(places, body, self._of_trade(places, body, tables))
-        number = read_ref(places.ref, body)
+            return _same_investor(places, keys, self._of_trade(places.space, keys, tables))
+        number = keys.ref
         if number is None:
             return None
-        if places.front is not None and places.session is not None:
-            entry = tables.at_counter((places.front.read(body), places.session.read(body), number))
+        if places.keyed:
+            entry = tables.at_counter((keys.front, keys.session, number))
             if places.action_space is None:  # in a cancel, the exchange's number is what the terminal claimed
-                by_system = tables.by_system.get(_system_key(system_id(places, body)))
-                entry = by_system or entry or _by_local_id(places, body, tables)
-            return self._same_investor(places, body, entry)
+                by_system = tables.by_system.get((keys.exchange, number_key(keys.number))) if keys.number else None
+                entry = by_system or entry or _by_local_id(keys, tables)
+            return _same_investor(places, keys, entry)
         entry = tables.latest.get(number)
         if entry is None or not _same_origin(places, body, entry):
             return None
-        return self._same_investor(places, body, entry)
+        return _same_investor(places, keys, entry)
 
-    def learn(self, places: RefPlaces, body: bytes, entry: MapEntry) -> None:
+    def learn(self, keys: EventKeys, entry: MapEntry) -> None:
         """Keep the exchange's numbers of an order, once a notice brings them: trades and cancels are found by them.
 
-        A conditional order has one before and another after it is triggered; cancels use the latest.
+        A conditional order has one before and another after it is triggered; cancels use the latest. `keys` are those
+        of a struct that says which counter session its reference counts in.
         """
-        tables, known, sent_as = self._of[entry.space], system_id(places, body), _triple(entry)
-        key = _system_key(known)
+        tables, sent_as = self._of[entry.space], _triple(entry)
+        key = keys.exchange, number_key(keys.number)
         if key[1] and key not in tables.by_system:
             tables.by_system[key] = entry
-            tables.system_of[sent_as] = known
+            tables.system_of[sent_as] = known = keys.exchange, keys.number
             self.numbered_now.append((entry, known))
-            self._exchanges.add(known[0])
-        local = local_id(places, body)
+            self._exchanges.add(keys.exchange)
+        local = _local_id(keys)
         if local is not None:
             tables.by_local.setdefault(local, entry)
-        if places.front is None or places.session is None or places.ref is None:
-            return
-        triple = places.front.read(body), places.session.read(body), read_ref(places.ref, body) or 0
+        triple = keys.front, keys.session, keys.ref or 0
         if triple != tables.new_name.get(sent_as, sent_as):
             tables.renamed[triple] = entry
             tables.new_name[sent_as] = triple
 
-    def _of_trade(self, places: RefPlaces, body: bytes, tables: _Tables) -> MapEntry | None:
+    def _of_trade(self, space: RefSpace, keys: EventKeys, tables: _Tables) -> MapEntry | None:
         """A trade names its order by the exchange's numbers; its reference is unique within one program only."""
-        exchange, number = system_id(places, body)
-        if exchange:
-            return tables.by_system.get((exchange, number_key(number))) or _by_local_id(places, body, tables)
+        if keys.exchange:
+            return tables.by_system.get((keys.exchange, number_key(keys.number))) or _by_local_id(keys, tables)
         # Without the exchange the number may be another order's; with the same reference too it is not.
-        ref = places.ref.read(body) if isinstance(places.ref, TextCell) else b""
-        named = self.numbered(places.space or RefSpace.ORDER, b"", number)
-        found = [one for one in named if str(self.counter_name(one)[2]).encode() == ref.strip()]
+        named = self.numbered(space, b"", keys.number)
+        found = [one for one in named if str(self.counter_name(one)[2]).encode() == keys.ref_text.strip()]
         return found[0] if len(found) == 1 else None
-
-    @staticmethod
-    def _same_investor(places: RefPlaces, body: bytes, entry: MapEntry | None) -> MapEntry | None:
-        if entry is None or places.investor is None:
-            return entry
-        return entry if places.investor.read(body) == entry.investor_id.encode() else None
 
 
 def _triple(entry: MapEntry) -> Triple:
@@ -229,16 +220,18 @@ def system_id(places: RefPlaces, body: bytes | bytearray) -> SystemId:
     return places.exchange.read(body), places.system_id.read(body)
 
 
-def _system_key(known: SystemId) -> SystemId:
-    return known[0], number_key(known[1])
+def _same_investor(places: RefPlaces, keys: EventKeys, entry: MapEntry | None) -> MapEntry | None:
+    if entry is None or places.investor is None:
+        return entry
+    return entry if keys.investor == entry.investor_id.encode() else None
 
 
-def local_id(places: RefPlaces, body: bytes | bytearray) -> LocalId | None:
+def _local_id(keys: EventKeys) -> LocalId | None:
     """The order's number on its way to the exchange; None where the struct has none, or not yet."""
-    if places.exchange is None or places.trader is None or places.local_id is None:
+    if not (keys.exchange and keys.trader and keys.local):
         return None
-    found = places.exchange.read(body), places.trader.read(body), number_key(places.local_id.read(body))
-    return found if all(found) else None
+    local = number_key(keys.local)
+    return (keys.exchange, keys.trader, local) if local else None
 
 
 def _same_origin(places: RefPlaces, body: bytes, entry: MapEntry) -> bool:
@@ -248,6 +241,6 @@ def _same_origin(places: RefPlaces, body: bytes, entry: MapEntry) -> bool:
     return places.request_id is None or places.request_id.read(body) == entry.request_mark
 
 
-def _by_local_id(places: RefPlaces, body: bytes, tables: _Tables) -> MapEntry | None:
-    local = local_id(places, body)
+def _by_local_id(keys: EventKeys, tables: _Tables) -> MapEntry | None:
+    local = _local_id(keys)
     return tables.by_local.get(local) if local is not None else None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from ctpabi.catalog import Struct
 from ctpabi.codec.cells import INT_MAX, IntCell, TextCell, int_cell, present_text_cells, text_cell
@@ -62,6 +63,7 @@ def greatest_ref(space: RefSpace) -> int:
     return INT_MAX if space in INT_SPACES else 10**DIGITS_MAX - 1
 
 
+@lru_cache(maxsize=4096)  # the states of an order have one reference
 def parse_ref(text: bytes) -> int | None:
     """The number a reference stands for, 0 where it is empty, spaces around it aside.
 
@@ -101,11 +103,8 @@ class RefPlaces:
     """the number an order has on its way to the exchange, unique for each TraderID"""
     action_flag: TextCell | None
     """whether an action cancels or changes"""
-
-    @property
-    def keyed(self) -> bool:
-        """Whether the struct itself says which counter session its reference counts in."""
-        return self.front is not None and self.session is not None
+    keyed: bool
+    """whether the struct itself says which counter session its reference counts in"""
 
 
 def ref_places(struct: Struct) -> RefPlaces | None:
@@ -116,6 +115,7 @@ def ref_places(struct: Struct) -> RefPlaces | None:
         return None
     by_request_id = struct.name in _BY_REQUEST_ID
     system_id, local_id = _MAIN.get(space, ("", "")) if space else ("", "")
+    front, session = int_cell(struct, "FrontID"), int_cell(struct, "SessionID")
     main = int_cell(struct, "RequestID") if by_request_id else text_cell(struct, space.value) if space else None
     return RefPlaces(
         size=struct.size,
@@ -124,8 +124,8 @@ def ref_places(struct: Struct) -> RefPlaces | None:
         action_space=action,
         action_ref=int_cell(struct, action.value) if action else None,
         derived=present_text_cells(struct, "AskOrderRef", "BidOrderRef"),
-        front=int_cell(struct, "FrontID"),
-        session=int_cell(struct, "SessionID"),
+        front=front,
+        session=session,
         request_id=None if by_request_id else int_cell(struct, "RequestID"),
         investor=text_cell(struct, "InvestorID"),
         origin=present_text_cells(struct, "IPAddress", "MacAddress"),
@@ -135,6 +135,7 @@ def ref_places(struct: Struct) -> RefPlaces | None:
         trader=text_cell(struct, "TraderID"),
         local_id=text_cell(struct, local_id),
         action_flag=text_cell(struct, "ActionFlag"),
+        keyed=front is not None and session is not None,
     )
 
 

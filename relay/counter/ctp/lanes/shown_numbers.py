@@ -68,7 +68,8 @@ class _Numbers:
     investor: TextCell
     exchange: TextCell | None
     cells: tuple[tuple[str, TextCell], ...]
-    triple: tuple[RefSpace, IntCell, IntCell, TextCell | IntCell] | None
+    triple: tuple[str, IntCell, IntCell, TextCell | IntCell] | None
+    """the first is a RefSpace's value"""
 
 
 @dataclass(slots=True)
@@ -115,7 +116,7 @@ class ShownNumbers:
                 self._add_number(halves, (kind, at, number_key(written)), written)
         if numbers.triple is not None and not ours:
             space, front, session, ref = numbers.triple
-            self._add(halves, (space.value, front.read(body), session.read(body), read_ref(ref, body) or 0), b"")
+            self._add(halves, (space, front.read(body), session.read(body), read_ref(ref, body) or 0), b"")
 
     def numbered(self, investor: bytes, kind: str, exchange: bytes, written: bytes) -> list[ShownNumber]:
         """This investor's numbers that `written` may stand for; of any exchange, where none is named."""
@@ -198,7 +199,7 @@ def _taught(struct: Struct | None, callback: Callback) -> _Numbers | None:
     cells = tuple((_KINDS[name], cell) for name, cell in _cells(struct) if name in given)
     triple = None
     if places is not None and not is_action and is_word and places.front and places.session and places.ref:
-        triple = (places.space, places.front, places.session, places.ref) if places.space else None
+        triple = (places.space.value, places.front, places.session, places.ref) if places.space else None
     if not cells and triple is None:
         return None
     return _Numbers(struct.size, investor, text_cell(struct, "ExchangeID"), cells, triple)

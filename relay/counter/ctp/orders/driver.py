@@ -43,6 +43,8 @@ from relay.refusals.refusal import Refusal, Refused
 from relay.tasks import Tasks
 
 _log = structlog.get_logger(__name__)
+_IN_A_MOMENT = 16
+"""events; some 0.2 ms"""
 _RENEWAL = "查询通道无响应，重建柜台会话 / no query is answered any more: the session is renewed"
 
 LiveHook = Callable[["OrderDriver"], Awaitable[None]]
@@ -261,21 +263,33 @@ class OrderDriver:
 
     def _feed(self) -> bool:
         """Feed what the API said, up to the next change of the session, for one slice; whether nothing is left."""
-        items, until = self.session.items, self._loop.time() + SLICE_SECONDS
+        now = self._loop.time()
+        until = now + SLICE_SECONDS  # a day's replay, or an answer of thousands of rows: others have their turn
         self.handing.begin()
         try:
-            while items and isinstance(event := items[0], RawEvent):
-                items.popleft()
+            while now < until and self._feed_some(now):
                 now = self._loop.time()
-                self._notes.heard(event)
-                self._router.event(event, now)
-                self._notes.look_for_numbers()
-                if now >= until:  # a day's replay, or an answer of thousands of rows: others have their turn
-                    break
             self.pump()
         finally:
             self.handing.end()
-        return not items
+        return not self.session.items
+
+    def _feed_some(self, now: float) -> bool:
+        """Feed what the API said, but no more than takes a moment; whether there may be more."""
+        items = self.session.items
+        for _ in range(_IN_A_MOMENT):
+            if not items or not isinstance(event := items[0], RawEvent):
+                break
+            items.popleft()
+            if event.rsp_info is not None:  # it may refuse an order: after the number that the order got before
+                self._notes.look_for_numbers()
+                self._notes.heard(event)
+            self._router.event(event, now)
+        else:
+            self._notes.look_for_numbers()
+            return True
+        self._notes.look_for_numbers()
+        return False
 
     async def _run(self) -> None:
         try:

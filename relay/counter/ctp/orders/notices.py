@@ -101,8 +101,9 @@ class Notices:
         if self._day is not None and not read.is_private:
             self._day.record(notice, owned)
         news = (notice,) if self._watch is None else self._news(self._watch, notice, read.order, now)
-        encoded: _Encoded = {}
-        for lane in self._lanes.receivers(read, owned):
+        receivers = self._lanes.receivers(read, owned)
+        encoded: _Encoded | None = {} if len(receivers) > 1 else None
+        for lane in receivers:
             link, delivery = self._links[lane]
             for item in news if link in self._from_now else (notice,):
                 if link.items.has_notices_to_come:
@@ -110,7 +111,7 @@ class Notices:
                     link.items.put_later(0, self._replayed(link, iter((item,))))
                     continue
                 for ready in delivery.accept(item, now):
-                    link.items.put(self._event(ready, lane, encoded, read))
+                    link.items.put(self._event(ready, lane, read, encoded))
                 if delivery.held:
                     self._holding.add(link)
 
@@ -120,7 +121,7 @@ class Notices:
         for link in tuple(self._holding):
             _, delivery = self._links[link.lane]
             for notice in delivery.release(now):
-                link.items.put(self._event(notice, link.lane, {}))
+                link.items.put(self._event(notice, link.lane))
             if delivery.due_at is None:
                 self._holding.discard(link)
             else:
@@ -143,23 +144,27 @@ class Notices:
             _, delivery = self._links[link.lane]
             yield None
             for ready in delivery.accept(notice, link.items.now):
-                yield self._event(ready, link.lane, {})
+                yield self._event(ready, link.lane)
             if delivery.held:
                 self._holding.add(link)
 
-    def _event(self, notice: Notice, lane: Lane, encoded: _Encoded, read: ReadEvent | None = None) -> CounterEvent:
-        """As terminals of this investor see it now: worked out once, however many get it, and once for all where all see the same.
+    def _event(
+        self, notice: Notice, lane: Lane, read: ReadEvent | None = None, encoded: _Encoded | None = None
+    ) -> CounterEvent:
+        """As terminals of this investor see it now.
 
         `read` is the newest notice. What is older is read again without learning: the counter may have other
-        numbers by now.
+        numbers by now. `encoded` is what others got of it already: the same is worked out once.
         """
         investor = lane.identity.investor
-        key = id(notice), b"" if self._view.is_same_for_all(notice) else investor
-        event = encoded.get(key)
+        key = id(notice), b"" if encoded is None or self._view.is_same_for_all(notice) else investor
+        event = encoded.get(key) if encoded is not None else None
         if event is None:
             if read is None or read.body is not notice.body:
                 read = self._lanes.read(notice.callback, notice.body, learn=False)
-            event = encoded[key] = self._view.notice(notice, read, investor)
+            event = self._view.notice(notice, read, investor)
+            if encoded is not None:
+                encoded[key] = event
         return event
 
 

@@ -39,7 +39,7 @@ class OperatorMask:
 
     def show(self, callback: Callback, body: bytes, investor: bytes) -> bytes:
         """The struct as this investor may see it; the same object where nothing is to be replaced."""
-        if not self._operator:
+        if not self._operator or self._operator not in body:
             return body
         places = [cell for cell in self._cells.get(callback.name, ()) if cell.read(body) == self._operator]
         if not places:

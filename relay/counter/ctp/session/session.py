@@ -35,6 +35,8 @@ from relay.tasks import Tasks
 _LIFECYCLE = frozenset(
     {"OnFrontConnected", "OnFrontDisconnected", "OnRspAuthenticate", "OnRspUserLogin", "OnRspUserLogout"}
 )
+_LOOKED_AT = _LIFECYCLE | {"OnRspError", "OnHeartBeatWarning"}
+"""every other callback goes on as it is, unless a step is under way"""
 _LOGOUT_SECONDS = 1.0
 _Read = Callable[[RawEvent], Awaitable[events.Event]]
 _NO_LEDGER = "the ledger cannot be written"
@@ -217,6 +219,9 @@ class CtpSession:
     def _burst(self, burst: list[RawEvent]) -> None:
         for event in burst:
             name = event.callback.name
+            if name not in _LOOKED_AT and not self._queue:
+                self.items.append(event)
+                continue
             if name in {"OnRspUserLogout", "OnFrontDisconnected"}:
                 self._logged_out.set()
             if name in _LIFECYCLE or self._queue or self._answers_step(event):

@@ -355,6 +355,18 @@ async def test_what_all_investors_see_alike_is_encoded_once_for_all_of_them(shar
     assert left.items[0] is right.items[0]
 
 
+async def test_another_brokers_notice_is_for_none_of_these_terminals(shared: Board) -> None:
+    """An investor is named by broker and number together, and a notice for all may be one broker's."""
+    mine = shared.terminal("100001")
+
+    for broker in ("8888", BROKER):
+        await shared.notice("OnRtnOrder", BrokerID=broker, InvestorID="100001", ExchangeID="SHFE", OrderSysID="9")
+        await shared.notice("OnRtnTradingNotice", BrokerID=broker, FieldContent="x")
+
+    assert [event.rtn_order.broker_id for event in mine.events("OnRtnOrder")] == [BROKER]
+    assert [event.rtn_trading_notice.broker_id for event in mine.events("OnRtnTradingNotice")] == [BROKER]
+
+
 def test_what_may_name_the_operator_is_encoded_for_each_investor() -> None:
     """Each sees its own id in the operator's place; the first one's bytes would show it to the second."""
     view = EventView(Messages(CATALOG), OWNERSHIP, Lanes(CATALOG, OWNERSHIP), "op01")
