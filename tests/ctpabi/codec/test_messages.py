@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from google.protobuf.message import Message
@@ -12,6 +14,7 @@ from hypothesis import strategies as st
 from ctpabi.catalog import Callback, Catalog, Field, Kind, Shape, Struct
 from ctpabi.catalog.data import load_catalog
 from ctpabi.codec import layout, messages, text
+from ctpabi.native.events import NativeEvents
 from ctprelay.ctp.v1 import enums_pb2, events_pb2, requests_pb2, structs_pb2
 from ctprelay.wire_format import varint
 from tests.ctpabi.strategies import INT32, struct_bytes, structs, values
@@ -116,12 +119,22 @@ def test_a_null_struct_is_an_empty_event(catalog: Catalog) -> None:
             assert event.empty == (callback.name != "OnRspError"), callback.name
 
 
+def _native(_slot: int, _body: bytes | None, _request_id: int, _is_last: bool, said: bytes) -> bytes:
+    """As the native library: what follows is put at the end."""
+    return said
+
+
+@pytest.mark.parametrize("native", [None, _native], ids=["python", "native"])
 @pytest.mark.parametrize(("error_id", "error_msg"), [(0, b""), (0, b"\xd5\xfd\xc8\xb7"), (3, b""), (-1, b"no\0behind")])
-def test_rsp_info_is_there_when_it_says_something(catalog: Catalog, error_id: int, error_msg: bytes) -> None:
+def test_rsp_info_is_there_when_it_says_something(
+    catalog: Catalog, error_id: int, error_msg: bytes, native: Callable[..., bytes] | None
+) -> None:
     """Number or text alone are enough; neither is no RspInfo."""
     callback = catalog.callbacks["OnRspUserLogin"]
+    library = None if native is None else cast("NativeEvents", SimpleNamespace(event=native))
 
-    event = events_pb2.Event.FromString(messages.event_bytes(callback, None, error_id=error_id, error_msg=error_msg))
+    encoded = messages.Messages(catalog, library).event_bytes(callback, None, error_id=error_id, error_msg=error_msg)
+    event = events_pb2.Event.FromString(encoded)
 
     assert event.HasField("rsp_info") == bool(error_id or error_msg)
     assert (event.rsp_info.error_id, event.rsp_info.error_msg) == (error_id, text.decode(error_msg))
