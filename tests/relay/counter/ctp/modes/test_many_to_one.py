@@ -232,6 +232,29 @@ async def test_a_report_that_stands_is_not_made_again(mode: ManyToOne, counter: 
     assert reported(counter.api) == ["100001", "100001"]
 
 
+async def test_a_terminal_that_leaves_while_reports_are_made_is_not_tried_again(
+    mode: ManyToOne, counter: Counter, evidence: KeptEvidence, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its report is forgotten; it would be looked for until the operator's next login."""
+    monkeypatch.setattr(module, "_SUBMITS_AT_A_TIME", 1)
+    slow = asyncio.Event()
+    await attached(mode, "100001")
+    gone = await attached(mode, "100002")
+
+    def hold(api: PlayedApi) -> None:
+        evidence.open, api.mood.on_report = slow, lambda _: None
+
+    counter.mood.on_report = hold
+    await reconnect(counter)
+    await gone.detach("the terminal logged out")
+    evidence.open = None
+    slow.set()
+    await settled()
+
+    assert reported(counter.api) == ["100001", "100002", "100001"]
+    assert not [task for task in asyncio.all_tasks() if "could not be made" in task.get_name()]
+
+
 async def test_the_statement_is_confirmed_for_a_terminal_that_asks(
     mode: ManyToOne, counter: Counter, evidence: KeptEvidence
 ) -> None:
