@@ -37,6 +37,12 @@ def test_a_row_names_callbacks_of_the_catalog(fact: RequestFact) -> None:
 
 
 @every_request
+def test_a_success_without_a_response_is_told_by_notices(fact: RequestFact) -> None:
+    """A terminal that waited for one would take the order for lost."""
+    assert fact.by_notices == (not fact.success or fact.success[0].startswith("OnRtn"))
+
+
+@every_request
 def test_the_simulated_counter_answers_by_the_same_callback(fact: RequestFact) -> None:
     """It finds the response and the error notice by rules of its own."""
     records = Records(CATALOG)
