@@ -192,6 +192,19 @@ async def test_the_ledger_knows_of_an_admission_before_anybody_else(door: Door, 
     assert AUTH_CODE not in repr(kept.entries)
 
 
+@pytest.mark.parametrize("by_previous", [False, True])
+async def test_the_ledger_says_who_still_logs_in_with_the_previous_code(
+    door: Door, kept: KeptEvidence, by_previous: bool
+) -> None:
+    """The firm looks for them before that code ends."""
+    admission = door.of(Mode.MANY_TO_MANY)
+    applicant = await applicant_of(admission, asking())
+
+    await admission.admit(replace(applicant, terminal=replace(applicant.terminal, by_previous=by_previous)))
+
+    assert kept.data("terminal_admitted").get("by_previous_code", False) is by_previous
+
+
 WRONG: list[tuple[str, Asking]] = [
     ("wrong_broker", asking(broker_id="8888")),
     ("request_malformed", asking(password="x" * 50)),

@@ -497,6 +497,8 @@ async def test_a_refusal_in_the_ledger_says_who_and_from_where(house: House, kep
 
     facts = kept.data("terminal_refused")
     assert (facts["source"], facts["terminal_app_id"]) == ("relay", "terminal_1.0")
+    assert (facts["reason"], facts["code"]) == ("not_logged_in", 0)
+    assert facts["message"]
     assert (facts["public_ip"], facts["port"]) == (ORIGIN.public_ip, ORIGIN.port)
 
 

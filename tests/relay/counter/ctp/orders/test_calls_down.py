@@ -368,3 +368,15 @@ async def test_who_asks_for_what_is_not_answered_does_not_stop_the_others_again_
     await shared.answer("OnRspQrySettlementInfo", 3)
     await loop.move(61)
     assert (await shared.call(mine, "ReqQrySettlementInfo", 11)).return_code == 0
+
+
+async def test_what_was_sent_is_counted_and_an_order_is_timed(shared: Board) -> None:
+    """Operations set alarms on how long an order takes in the relay; a query is no order."""
+    mine = shared.terminal("100001")
+
+    await shared.call(mine, "ReqOrderInsert", 1, **order_fields())
+    await shared.call(mine, "ReqQryTrade", 2)
+
+    figures = shared.tools.figures
+    assert figures.calls == {("ReqOrderInsert", 0): 1, ("ReqQryTrade", 0): 1}
+    assert sum(figures.order_seconds.counts) == 1
