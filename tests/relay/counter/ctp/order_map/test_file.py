@@ -328,3 +328,10 @@ def test_a_day_that_cannot_be_begun_is_heard_of_and_found_by_a_look(tmp_path: Pa
     (tmp_path / f"{DAY}.jsonl").rmdir()
 
     assert (len(heard), "directory" in found, order_map.why_unwritable()) == (1, True, "")
+
+
+def test_its_folder_is_the_relays_alone(tmp_path: Path) -> None:
+    """Other accounts of the machine learn nothing of who orders, not even that there are orders."""
+    OrderMapFile(tmp_path / "deep" / "orders").close()
+
+    assert (tmp_path / "deep" / "orders").stat().st_mode & 0o777 == 0o700
