@@ -46,7 +46,7 @@ _log = structlog.get_logger(__name__)
 _BACKLOG = 1024
 _AT_A_TIME = 4
 """connections accepted before other work of the loop has its turn"""
-_UNANSWERED = 16
+_UNANSWERED = 4
 """connections that are not answered yet, each of them a handshake's work; the next wait in order, and none runs out of time there"""
 _HANDSHAKING_THREADS = 1
 """one for the step that signs: two would keep both cores of a small machine from the orders"""

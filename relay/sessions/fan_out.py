@@ -14,8 +14,8 @@ from relay.sessions.turns import WriteTurns
 
 _REMEMBERED = 64
 """events; those of one burst that goes to several terminals"""
-_IN_A_ROUND = 16
-"""streams: some 2 ms of the loop with what gRPC does for each"""
+_IN_A_ROUND = 4
+"""streams: some 0.1 ms of the loop"""
 
 
 class FanOut:
