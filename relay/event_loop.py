@@ -7,8 +7,6 @@ can end or hang the process (MagicStack/uvloop#611, #706, #730), so in that mode
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import ctypes
 import gc
 import os
 import sys
@@ -19,10 +17,6 @@ from typing import Any, Final
 
 import structlog
 
-_MMAP_THRESHOLD: Final = -3
-"""M_MMAP_THRESHOLD of malloc.h"""
-_LARGE_BYTES: Final = 16_000
-"""below it is what a socket is read into, some thousand times a second"""
 _log = structlog.get_logger(__name__)
 EXTRA: Final = "pip install 'ctp-relay[uvloop]'"
 
@@ -31,17 +25,6 @@ def settle_heap() -> None:
     """Leave what is there by now out of every later garbage collection: looking at all of it takes 50 ms and more."""
     gc.collect()
     gc.freeze()
-    _map_large_blocks()
-
-
-def _map_large_blocks() -> None:
-    """Let glibc give each large block pages of its own.
-
-    TLS has three such buffers for each connection and uses their beginnings only: the pages behind are never made. On the heap
-    they would lie where other blocks were before, and count in full.
-    """
-    with contextlib.suppress(OSError, AttributeError):  # another C library
-        ctypes.CDLL(None).mallopt(_MMAP_THRESHOLD, _LARGE_BYTES)
 
 
 def run_loop(main: Coroutine[Any, Any, None]) -> None:

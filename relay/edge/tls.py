@@ -5,7 +5,8 @@ from __future__ import annotations
 import ssl
 from typing import Final
 
-_MOST: Final = 64 * 1024
+_MOST: Final = 16 * 1024
+"""bytes in a record"""
 
 
 class TlsWrong(Exception):

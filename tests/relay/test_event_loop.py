@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import gc
 
 import pytest
@@ -59,25 +58,3 @@ def test_what_was_there_at_the_start_is_in_no_later_collection() -> None:
         assert len(gc.get_objects()) < gc.get_freeze_count()
     finally:
         gc.unfreeze()
-
-
-class _Blocks(ctypes.Structure):
-    """Mallinfo2 of malloc.h: the fifth is the bytes of blocks with pages of their own."""
-
-    _fields_ = [(f"field_{number}", ctypes.c_size_t) for number in range(10)]
-
-
-def test_buffers_of_tls_have_pages_of_their_own() -> None:
-    """On the heap the part of each that is never used would be memory, too, thousands of times."""
-    mallinfo = getattr(ctypes.CDLL(None), "mallinfo2", None)
-    if mallinfo is None:
-        pytest.skip("glibc alone says where its blocks are: run it on a Linux with glibc 2.33 or newer")
-    mallinfo.restype = _Blocks
-    try:
-        settle_heap()
-    finally:
-        gc.unfreeze()
-    before = mallinfo().field_4
-    kept = [bytes(17_408) for _ in range(4000)]  # the first of them fill what is free on the heap
-
-    assert mallinfo().field_4 - before >= sum(map(len, kept)) // 2
