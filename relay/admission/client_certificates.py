@@ -1,6 +1,6 @@
 """Whether the certificate a terminal showed in TLS is one that is registered with its app id.
 
-gRPC has checked by then that the certificate is valid now, was issued by an authority of `listen.client_ca`, and that
+TLS has checked by then that the certificate is valid now, was issued by an authority of `listen.client_ca`, and that
 the terminal has its key. What is left is whose it is. A firm registers **marks** with an app id: `sha256:…` is one certificate,
 `name:…` every certificate of the authorities with this DNS name or common name, so that it can be renewed unseen.
 """

@@ -1,7 +1,7 @@
 """What one connection may spend: little in all before it has proved itself, a rate afterwards.
 
 A connection that has proved nothing may send some messages of the largest size and open a few streams; that is what
-bounds unfinished messages and floods of frames, which only gRPC can read. One that has proved itself is never ended for
+bounds unfinished messages and floods of frames, also before TLS is agreed on. One that has proved itself is never ended for
 what it sends: its bytes are read later.
 """
 

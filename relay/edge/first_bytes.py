@@ -1,4 +1,4 @@
-"""What a connection begins with: TLS, or HTTP/2 where there is no TLS; anything else does not reach gRPC."""
+"""What a connection begins with: TLS, or HTTP/2 where there is no TLS; nothing is made for anything else."""
 
 from __future__ import annotations
 
@@ -31,5 +31,5 @@ def judge(data: bytes, *, tls: bool) -> Beginning:
     if not 4 <= size <= LONGEST - 5:
         return Beginning.WRONG
     if len(data) >= 9 and int.from_bytes(data[6:9], "big") > size - 4:
-        return Beginning.WRONG  # a ClientHello that goes on in another record: gRPC would wait for it
+        return Beginning.WRONG  # a ClientHello that goes on in another record: nothing waits for it
     return Beginning.RIGHT if len(data) >= 5 + size else Beginning.INCOMPLETE

@@ -1,4 +1,4 @@
-"""In which order and how fast new connections reach gRPC, where each costs a TLS handshake.
+"""In which order and how fast new connections go on, where each costs a TLS handshake.
 
 Each address has a bucket, and all addresses together have one for those that are known and one for those that are not.
 Of those that wait, an address that never went goes first, the newest of these before the others: a flood of new

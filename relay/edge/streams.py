@@ -1,4 +1,4 @@
-"""One stream on a connection, from its beginning until gRPC has closed it, as the terminal service reports it."""
+"""One stream on a connection, from its beginning until it is closed, as the terminal service reports it."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class OpenStream:
             self._ending = asyncio.get_running_loop().call_later(seconds, self._unclosed)
 
     def closed(self) -> None:
-        """GRPC has closed it."""
+        """Nothing of it is left."""
         if self._closed:
             return
         self._closed = True

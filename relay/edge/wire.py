@@ -191,29 +191,25 @@ class Wire:
     # What goes ------------------------------------------------------------------------------------------------
 
     def _put(self, data: bytes) -> None:
-        """Into the socket, as far as it takes it."""
+        """Into the socket, as far as it takes it; its owner hears of an end later, not inside of what it has to send."""
         if not data or self._closed:
             return
         if self._left:
             self._left += data
             if len(self._left) > _MOST_LEFT:
-                self._soon(lambda: self._owner.wrong(Cause.UNREAD, "it reads nothing and asks on"))
+                self._loop.call_soon(self._owner.wrong, Cause.UNREAD, "it reads nothing and asks on")
             return
         try:
             sent = self._socket.send(data)
         except (BlockingIOError, InterruptedError):
             sent = 0
         except OSError:
-            self._soon(self._owner.end)
+            self._loop.call_soon(self._owner.end)
             return
         if sent < len(data):
             self._left = data[sent:]
             self._loop.add_writer(self._socket, self._writable)
             self._owner.blocked()
-
-    def _soon(self, end: Callable[[], object]) -> None:
-        """Not inside of what has something to send."""
-        self._loop.call_soon(end)
 
     def _writable(self) -> None:
         try:

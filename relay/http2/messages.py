@@ -1,4 +1,4 @@
-"""MessagePieces of gRPC in the bytes of a stream: one byte that says whether it is compressed, four of its size, the message."""
+"""Messages of gRPC in the bytes of a stream: one byte that says whether it is compressed, four of its size, the message."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ Serve = Callable[[Call], Awaitable[None]]
 
 
 def framed(*messages: bytes) -> bytes:
-    """MessagePieces as gRPC's description has them."""
+    """Messages as gRPC's description has them."""
     return b"".join(b"\0" + len(message).to_bytes(4, "big") + message for message in messages)
 
 

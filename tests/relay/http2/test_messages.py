@@ -1,4 +1,4 @@
-"""MessagePieces are what was sent, however the bytes come."""
+"""Messages are what was sent, however the bytes come."""
 
 from __future__ import annotations
 
