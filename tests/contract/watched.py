@@ -87,8 +87,8 @@ class Watched:
         """Who is logged in at the counter for this terminal."""
         return self.investor if self.site.mode is Mode.MANY_TO_MANY else demo_accounts.OPERATOR_ID
 
-    async def exchange(self, method: Method, body: Message) -> Exchange:
-        """Send the request and see everything that it brings.
+    async def exchange(self, method: Method, body: Message, *, fresh: bool = False) -> Exchange:
+        """Send the request and see everything that it brings; `fresh` wants it sent to the counter in any case.
 
         The counter does one thing after another: with the answer to the query sent behind it, all has come.
         """
@@ -96,7 +96,7 @@ class Watched:
         self._heard.clear()
         done = Exchange()
         try:
-            await self.terminal.request(method.proto_name, body)
+            await self.terminal.request(method.proto_name, body, fresh=fresh)
         except CallRefused as refused:
             done.refusal = refused.refusal.reason
         except CounterRejected as rejected:

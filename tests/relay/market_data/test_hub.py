@@ -18,6 +18,7 @@ from relay.market_data.book import BookBounds
 from relay.market_data.hub import HubSettings, MarketHub
 from relay.market_data.outbox import MarketOutbox
 from relay.market_data.ticks import tick_of
+from relay.sessions import outbox as answers
 from relay.sessions.endings import Ending, EndKind
 from tests.relay.market_data.played_source import PlayedSource, depth, quote_request
 
@@ -73,6 +74,14 @@ async def bodies(outbox: MarketOutbox) -> list[str | None]:
     return [message.WhichOneof("body") for message in batch.messages]
 
 
+async def turns_are_over(hub: MarketHub) -> None:
+    """Return when every stream that asked has had its turn: they come in the order in which they were asked for."""
+    mine = asyncio.Event()
+    hub._turns.ask(mine.set)
+    async with asyncio.timeout(10):
+        await mine.wait()
+
+
 async def test_a_tick_is_encoded_once_for_all(hub: MarketHub, source: PlayedSource) -> None:
     """The queues of all its readers hold the very same bytes."""
     outboxes = [attached(hub, name)[1] for name in "abc"]
@@ -95,7 +104,7 @@ async def test_the_snapshot_comes_behind_the_answer_and_before_ticks(hub: Market
 
     hub.subscribe(second, DEPTH, 7, ["rb2701"])
     await source.say(depth("rb2701", 6))
-    await asyncio.sleep(0.01)
+    await turns_are_over(hub)
 
     assert await bodies(first) == ["attached", "changed", "depth", "depth"]
     batch = await read(second)
@@ -139,7 +148,7 @@ async def test_a_slow_terminal_hears_how_many_it_did_not_get(hub: MarketHub, sou
     await read(outbox)
 
     await source.say(*(depth("rb2701", number) for number in range(9)), quote_request("rb2701"), depth("rb2701", 9, 4))
-    await asyncio.sleep(0.01)
+    await turns_are_over(hub)
     batch = await read(outbox)
 
     assert batch is not None
@@ -154,7 +163,7 @@ async def test_the_last_reader_ends_the_subscription(hub: MarketHub, source: Pla
     session, outbox = attached(hub, "a")
     hub.subscribe(outbox, DEPTH, 1, ["rb2701"])
     await source.say(depth("rb2701"))
-    await asyncio.sleep(0.01)
+    await turns_are_over(hub)
     await read(outbox)
 
     hub.leave(session, outbox)
@@ -276,11 +285,12 @@ async def test_no_snapshot_goes_before_its_answer(hub: MarketHub, source: Played
     hub.subscribe(first, DEPTH, 1, ["rb2701"])
     await source.say(depth("rb2701"))
     _, outbox = attached(hub, "b")
-    for number in range(1, 100):
+    more_than_a_write = answers._BATCH_MESSAGES + 10
+    for number in range(more_than_a_write):
         hub.unsubscribe(outbox, DEPTH, number, ["rb2701"])
 
-    hub.subscribe(outbox, DEPTH, 100, ["rb2701"])
-    await asyncio.sleep(0.01)
+    hub.subscribe(outbox, DEPTH, more_than_a_write, ["rb2701"])
+    await turns_are_over(hub)
 
     first_write, second_write = await bodies(outbox), await bodies(outbox)
     assert "snapshot" not in first_write
@@ -292,7 +302,7 @@ async def test_a_stream_with_answers_waits_for_its_turn_with_ticks(hub: MarketHu
     _, outbox = attached(hub, "a")
     hub.subscribe(outbox, DEPTH, 1, ["rb2701"])
     await source.say(depth("rb2701"))
-    await asyncio.sleep(0.01)
+    await turns_are_over(hub)
     await read(outbox)
 
     for number in range(2, 50):
