@@ -8,7 +8,8 @@ be committed yet. While the database is away the group stays and the queue fills
 becomes an entry (`orders_lost`) in its place: behind what was kept before, ahead of what was kept after.
 
 The stream says of itself where it begins and ends (`orders_began`, `orders_ended`). A process that was killed has no end, so
-the next beginning says `unfinished`: what was sent in its last moment may be missing.
+the next beginning says `unfinished` and `since`: between that time and this beginning entries may be missing. That is the
+last second before the kill, and more where the database was away before it.
 """
 
 from __future__ import annotations
@@ -111,7 +112,7 @@ class OrderTrailWriter:
         return {"waiting": waiting, "committed": self._committed, "lost": self._lost}
 
     def __enter__(self) -> Self:
-        self._group = [self._item(self._clock(), BEGAN_KIND, {"unfinished": self._is_unfinished()})]
+        self._group = [self._item(self._clock(), BEGAN_KIND, self._before())]
         self._thread.start()
         return self
 
@@ -149,15 +150,20 @@ class OrderTrailWriter:
         facts = {"entries": gap.entries, "since": gap.since, "until": gap.until, "why": gap.why}
         self._waiting.append((now, lambda: OrderNote(ORDERS_LOST_KIND, "", "", facts)))
 
-    def _is_unfinished(self) -> bool:
-        """Whether the process before this one did not come to its end. Unknown counts as yes."""
-        newest = select(LEDGER_ORDER.c.kind).where(LEDGER_ORDER.c.chain == self.chain)
+    def _before(self) -> dict[str, object]:
+        """Whether the process before this one did not come to its end, and when the last that it kept was sent.
+
+        Where that is not known it counts as unfinished.
+        """
+        entries = select(LEDGER_ORDER.c.kind, LEDGER_ORDER.c.at).where(LEDGER_ORDER.c.chain == self.chain)
         try:
             with self._engine.connect() as connection:
-                last = connection.execute(newest.order_by(LEDGER_ORDER.c.sequence.desc()).limit(1)).scalar()
+                last = connection.execute(entries.order_by(LEDGER_ORDER.c.sequence.desc()).limit(1)).one_or_none()
         except SQLAlchemyError:
-            return True
-        return last not in {None, ENDED_KIND}
+            return {"unfinished": True}
+        if last is None or last.kind == ENDED_KIND:
+            return {"unfinished": False}
+        return {"unfinished": True, "since": last.at}
 
     # The thread ----------------------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ Each promise is one function over records, which gives the sentences that are wr
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -26,7 +27,9 @@ IN_FLIGHT_SECONDS = 2.0
 HEARD_SECONDS = 30.0
 """how long after an order its terminal hears that the session was broken"""
 STREAM_SECONDS = 3.0
-"""how much of the orders' stream a kill may take: decision 0078"""
+"""how much of the orders' stream a kill may take, of the time in which it can be written: decision 0078"""
+CATCHING_UP_SECONDS = 10.0
+"""how much more where it could not be written before, on a machine that is slow"""
 
 
 def check(
@@ -106,17 +109,28 @@ def what_was_called_not_sent_did_not_arrive(
 
 
 def every_order_has_its_entries(counter: CounterRecord, ledger: LedgerRecord, disturbed: Disturbances) -> Iterator[str]:
-    """In the orders' stream, except the last moment before a kill, which the stream then admits; and its key was claimed."""
-    missing = [one for one in counter.arrived if one.mark not in ledger.ordered]
-    for one in missing:
-        if not any(since - STREAM_SECONDS <= one.at <= killed for since, killed in disturbed.kills):
-            yield f"{one.mark} arrived and has no entry in the orders' stream"
-    if missing and not ledger.unfinished:
-        yield f"{len(missing)} orders have no entry, and no stream says that it is unfinished"
+    """In the orders' stream, except what a kill took of it, which the stream then admits; and its key was claimed."""
+    for one in counter.arrived:
+        if one.mark in ledger.ordered:
+            continue
+        killed = min((at for at in disturbed.kills if at >= one.at - IN_FLIGHT_SECONDS), default=math.inf)
+        if not _may_be_lost(one.at, killed, disturbed):
+            yield f"{one.mark} arrived and has no entry in the orders' stream; {killed - one.at:.1f} s later came a kill"
+        if not any(
+            since - IN_FLIGHT_SECONDS <= one.at <= until + IN_FLIGHT_SECONDS for since, until in ledger.unfinished
+        ):
+            yield f"{one.mark} has no entry, and no stream says that it is unfinished there"
     newest = max((one.day for one in counter.arrived), default="")
     for one in counter.arrived:
         if ledger.claimed is not None and one.day == newest and one.mark not in ledger.claimed:
             yield f"{one.mark} arrived and its key was claimed by no process"
+
+
+def _may_be_lost(at: float, killed: float, disturbed: Disturbances) -> bool:
+    """Whether the stream may not have written it yet when the process was killed."""
+    away = [(max(since, at), min(until, killed)) for since, until in disturbed.away]
+    hindered = sum(until - since for since, until in away if until > since)
+    return killed - at - hindered <= STREAM_SECONDS + (CATCHING_UP_SECONDS if hindered else 0)
 
 
 def every_call_was_answered(terminals: Sequence[TerminalRecord]) -> Iterator[str]:

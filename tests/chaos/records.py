@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 SENT, REPEATED = "sent", "repeated"
@@ -101,8 +101,8 @@ class LedgerRecord:
     """of the logins that have an entry"""
     ordered: frozenset[str]
     """keys with an entry in the orders' stream"""
-    unfinished: int
-    """streams of orders that say their process was killed"""
+    unfinished: Sequence[tuple[float, float]]
+    """from when to when a stream of orders says of itself that it may lack some, because its process was killed"""
     claimed: frozenset[str] | None
     """keys of the newest day that were claimed; None where the processes share no table of them"""
     verified: bool
@@ -128,5 +128,7 @@ class Disturbances:
 
     breaks: list[tuple[float, float]] = field(default_factory=list)
     """from when to when connections to the counter broke, or it took nothing, or a process was killed"""
-    kills: list[tuple[float, float]] = field(default_factory=list)
-    """since when the orders' stream could not be written, and when the process was killed"""
+    kills: list[float] = field(default_factory=list)
+    """when a process was killed"""
+    away: list[tuple[float, float]] = field(default_factory=list)
+    """from when to when the ledger could not be written"""

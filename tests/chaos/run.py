@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import datetime as dt
+import json
+import math
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,7 +18,7 @@ from typing import Any
 from sqlalchemy import create_engine, text
 
 from relay.settings.file import ledger_url, load
-from tests.chaos.checker import check, unlike
+from tests.chaos.checker import check, every_order_has_its_entries, unlike
 from tests.chaos.faults import FAULTS
 from tests.chaos.plan import Act
 from tests.chaos.records import CounterRecord, LedgerRecord
@@ -23,6 +26,7 @@ from tests.chaos.stage import Held, Stage, held, until
 
 SETTLE_SECONDS = 300.0
 _IN_DOUBT_SECONDS = 60.0
+_WRITTEN_SECONDS = 20.0
 _REMARK = re.compile(r'"(seat\d+-\d+)"')
 _SPARE_THREADS, _SPARE_DESCRIPTORS, _SPARE_MEGABYTES = 24, 24, 120
 """thread pools grow to their size and stay there; a session that is left over has threads and descriptors of its own each time"""
@@ -131,8 +135,11 @@ async def _judged(stage: Stage, record: CounterRecord, outcome: Outcome) -> Outc
     record.arrived = stage.counter.arrived.copy()
     # They go on, and the ledger is read later.
     terminals, crowd = copy.deepcopy(([seat.record for seat in stage.seats], stage.crowd.records))
-    await asyncio.sleep(2.0)  # what is written off the orders' path
-    ledger = await asyncio.to_thread(read_ledger, stage)
+    deadline = stage.now + _WRITTEN_SECONDS
+    while True:  # the orders' stream is written off their path
+        ledger = await asyncio.to_thread(read_ledger, stage)
+        if stage.now > deadline or not any(every_order_has_its_entries(record, ledger, stage.disturbed)):
+            break
     outcome.findings += check(terminals, record, ledger, stage.disturbed, crowd)
     if not _is_back(outcome.held[0], outcome.held[-1]):
         outcome.findings.append(f"not back where it was: {outcome.held[0]}, {outcome.held[-1]}")
@@ -145,6 +152,14 @@ async def _judged(stage: Stage, record: CounterRecord, outcome: Outcome) -> Outc
     return outcome
 
 
+def _span(at: str, began: Mapping[str, Any]) -> tuple[float, float]:
+    """From when to when a stream says that it may lack some, by the clock that the other records have."""
+    behind = time.time() - time.monotonic()
+    until = dt.datetime.fromisoformat(at).timestamp() - behind
+    since = dt.datetime.fromisoformat(began["since"]).timestamp() - behind if "since" in began else -math.inf
+    return since, until
+
+
 def read_ledger(stage: Stage) -> LedgerRecord:
     """By plain questions to the database, and by the command that verifies it."""
     engine = create_engine(ledger_url(load(stage.relay.config)).get_secret_value())
@@ -154,8 +169,8 @@ def read_ledger(stage: Stage) -> LedgerRecord:
             remarks = frozenset(found[1] for data in admitted if (found := _REMARK.search(data)))
             sent = connection.execute(text("select data from ledger_order where kind = 'order_insert'")).scalars()
             ordered = frozenset(found[1] for data in sent if (found := _REMARK.search(data)))
-            began = connection.execute(text("select data from ledger_order where kind = 'orders_began'")).scalars()
-            unfinished = sum('"unfinished":true' in data.replace(" ", "") for data in began)
+            began = connection.execute(text("select at, data from ledger_order where kind = 'orders_began'")).all()
+            unfinished = [_span(at, facts) for at, data in began if (facts := json.loads(data))["unfinished"]]
             claimed = None
             if stage.postgres is not None:
                 keys = connection.execute(text("select key from order_key")).scalars()

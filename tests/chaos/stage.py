@@ -52,8 +52,6 @@ listen terminals
     bind 127.0.0.1:{port}
     balance roundrobin
 {servers}"""
-_STALE_SECONDS = 4.0
-"""after its database is back, a relay may not have written yet what waited"""
 
 
 @dataclass(frozen=True)
@@ -87,7 +85,6 @@ class Stage:
     """held by whoever starts a relay"""
     ended: int = 0
     """how often a relay ended by itself: one whose worker was killed before it served does, and one without its database"""
-    _away: tuple[float, float] = (-1.0, -1.0)
 
     @property
     def relay(self) -> RelayProcess:
@@ -127,12 +124,11 @@ class Stage:
 
     def away(self, since: float) -> None:
         """From then until now nothing could be written."""
-        self._away = since, self.now
+        self.disturbed.away.append((since, self.now))
 
     def killed(self) -> None:
         """A process is killed now."""
-        since = self._away[0] if self._away[1] > self.now - _STALE_SECONDS else self.now
-        self.disturbed.kills.append((since, self.now))
+        self.disturbed.kills.append(self.now)
         self.broke()
 
 

@@ -37,7 +37,7 @@ class Records:
         self.terminal.trades[DAY, TRADE] = 1
         book = Book(DAY, {KEY: "0/1"}, frozenset({TRADE}))
         self.counter = CounterRecord([Arrived(KEY, "100001", DAY, 10.05)], {"100001": [book]})
-        self.ledger = LedgerRecord(frozenset({"seat0-1"}), frozenset({KEY}), 0, frozenset({KEY}), True, "")
+        self.ledger = LedgerRecord(frozenset({"seat0-1"}), frozenset({KEY}), (), frozenset({KEY}), True, "")
         self.disturbed = Disturbances()
 
     def wrong(self) -> list[str]:
@@ -101,14 +101,39 @@ def test_what_is_wrong_is_found(words: str) -> None:
 
 def test_a_kill_may_take_the_last_moment_of_the_stream_when_the_stream_says_so() -> None:
     records = Records()
-    records.disturbed.kills.append((10.5, 10.5))
+    records.disturbed.kills.append(10.5)
     records.of_ledger(ordered=frozenset())
     silent = records.wrong()
-    records.of_ledger(unfinished=1)
+    records.of_ledger(unfinished=[(30.0, 40.0)])
+    elsewhere = records.wrong()
+    records.of_ledger(unfinished=[(9.0, 11.0)])
 
     assert len(silent) == 1
     assert "no stream says" in silent[0]
+    assert elsewhere == silent
     assert records.wrong() == []
+
+
+@pytest.mark.parametrize(
+    ("away", "may_be_lost"),
+    [
+        ([], False),
+        ([(9.0, 29.0)], True),
+        ([(9.0, 15.0), (15.5, 29.0)], True),
+        ([(9.0, 15.0)], False),
+        ([(1.0, 10.0)], False),
+    ],
+)
+def test_what_could_not_be_written_before_a_kill_may_be_lost(
+    away: list[tuple[float, float]], may_be_lost: bool
+) -> None:
+    """Twenty seconds later; a database that was back long before the kill is no reason."""
+    records = Records()
+    records.disturbed.kills.append(30.0)
+    records.disturbed.away += away
+    records.of_ledger(ordered=frozenset(), unfinished=[(9.0, 31.0)])
+
+    assert (records.wrong() == []) is may_be_lost
 
 
 def test_what_was_under_way_in_a_break_may_be_lost_when_its_terminal_heard_of_it() -> None:

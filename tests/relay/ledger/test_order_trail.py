@@ -231,11 +231,27 @@ def test_a_process_that_did_not_end_is_named_by_the_next(sqlite_engine: Engine) 
         with OrderTrailWriter(sqlite_engine, "one"):
             pass
 
-    assert [data.get("unfinished") for kind, data in kept(sqlite_engine) if kind == "orders_began"] == [
-        False,
-        True,
-        False,
-    ]
+    said = [data for kind, data in kept(sqlite_engine) if kind == "orders_began"]
+    assert [data["unfinished"] for data in said] == [False, True, False]
+    assert ["since" in data for data in said] == [False, True, False]
+
+
+def test_after_a_kill_the_stream_says_since_when_it_may_lack_entries(sqlite_engine: Engine) -> None:
+    """Since the last that was kept: the database was away when the next one was sent."""
+    times = iter([1_700_000_000.0, 1_700_000_100.0, 1_700_000_200.0])
+    first = OrderTrailWriter(sqlite_engine, "one", clock=lambda: next(times))
+    first.__enter__()
+    first.put(note(1))
+    eventually(lambda: first.statistics()["committed"] == 2)
+    first._commit = lambda: False  # type: ignore[method-assign]
+    first._end = lambda: None  # type: ignore[method-assign]
+    first.put(note(2))
+    first.close()
+    with OrderTrailWriter(sqlite_engine, "one"):
+        pass
+
+    *_, last = (data for kind, data in kept(sqlite_engine) if kind == "orders_began")
+    assert last == {"unfinished": True, "since": "2023-11-15T06:15:00.000000+08:00"}
 
 
 def test_an_order_that_cannot_be_read_is_said(sqlite_engine: Engine) -> None:
