@@ -3,61 +3,20 @@
 from __future__ import annotations
 
 import gzip
-import os
-import signal
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
-from sqlalchemy import Engine, event, func, select
+from sqlalchemy import Engine
 
 from relay.admin.ledger import verify_files
-from relay.admin.ledger_archives import ArchiveActions, ArchiveFile
-from relay.admin.ledger_seals import NotSealed, SealTools
-from relay.database.database import open_database, writing
-from relay.database.schema import LEDGER, LEDGER_ORDER
+from relay.admin.ledger_seals import NotSealed
 from relay.ledger import verify_proof
 from relay.ledger.chain import Entry
-from relay.ledger.ledger import append
 from relay.ledger.reader import read
-from tests.relay.admin.test_ledger_seals import SOMEBODY, Office
+from tests.relay.admin.killed_archives import kills
+from tests.relay.admin.test_ledger_seals import SOMEBODY
+from tests.relay.admin.vault import Vault
 from tests.relay.conftest import HandClock
-
-
-class Vault(Office):
-    """An office that archives."""
-
-    def __init__(self, engine: Engine, clock: HandClock, folder: Path) -> None:
-        super().__init__(engine, clock, folder)
-        tools = SealTools(engine, folder / "signing.key", self.seals, "one", clock)
-        self.archives = ArchiveActions(tools, self.actions, self.changes)
-
-    def opened_as(self, engine: Engine) -> Vault:
-        """The same, with a connection of another process."""
-        again = Vault(engine, self.clock, self.folder)
-        again.now("2026-02-03T08:00")
-        return again
-
-    def january(self) -> None:
-        """A week of it with orders, and a day of February."""
-        self.week()
-        item = "2026-01-12T09:00:00.000000+08:00", "order_insert", "s-1", '{"investor_id":"100001"}', "20260112"
-        with writing(self.engine) as connection:
-            append(connection, "one/orders", [item] * 5)
-        self.write("2026-02-02T09:00", "one", investor_id="100004")
-        self.now("2026-02-03T08:00")
-        self.days = self.seal()
-
-    def archive(self, month: str = "2026-01") -> ArchiveFile:
-        return self.archives.archive(SOMEBODY, month, self.out)
-
-    def rows(self) -> int:
-        with self.engine.connect() as connection:
-            return sum(
-                connection.execute(select(func.count()).select_from(table)).scalar_one()
-                for table in (LEDGER, LEDGER_ORDER)
-            )
 
 
 @pytest.fixture
@@ -220,47 +179,20 @@ _STEP = {"sqlite": 3, "postgresql": 10}
 _FEWEST_POINTS = 2
 
 
-def killed_at(vault: Vault, point: int, work: Callable[[Vault], object]) -> bool:
-    """Do it in a process that is killed (SIGKILL) after so many statements; whether it was, and had not ended before."""
-    url = SecretStr(vault.engine.url.render_as_string(hide_password=False))
-    pid = os.fork()
-    if pid == 0:
-        code = 1
-        try:
-            engine, left = open_database(url), [point]
-
-            def count(*_: object) -> None:
-                left[0] -= 1
-                if left[0] == 0:
-                    os.kill(os.getpid(), signal.SIGKILL)
-
-            event.listen(engine, "after_cursor_execute", count)
-            work(vault.opened_as(engine))
-            code = 0
-        finally:
-            os._exit(code)
-    _, status = os.waitpid(pid, 0)
-    assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0
-    return os.WIFSIGNALED(status)
-
-
 def test_an_archive_and_its_return_survive_kills_at_many_statements(vault: Vault) -> None:
     """Done again after each: never an entry lost, never one twice, and one file; on both databases."""
 
     def entries() -> list[Entry]:
         return [entry for entry in read(vault.engine) if entry.trading_day < "20260201"]
 
-    before, vault.clock.at = entries(), vault.clock.at
+    before = entries()
     vault.engine.dispose()
-    archived = restored = 0
     step = _STEP[vault.engine.dialect.name]
-    while killed_at(vault, step * archived + 1, lambda again: again.archive()):
-        archived += 1
+    archived = kills(vault, step)
     made = vault.archive()
     assert (entries(), vault.verdict(), verify_files([made.path]).problems) == ([], [], [])
     vault.engine.dispose()
-    while killed_at(vault, step * restored + 1, lambda again: again.archives.restore(SOMEBODY, made.path)):
-        restored += 1
+    restored = kills(vault, step, made.path)
 
     assert (entries(), vault.verdict()) == (before, [])
     assert vault.archive().sha256 == made.sha256

@@ -26,8 +26,8 @@ from relay.ledger.proof import proof_text
 from relay.ledger.reader import Stretch, tail
 from relay.ledger.seal import SealKind
 from relay.ledger.seal_file import SealMisfit
-from tests.relay.admin.test_ledger_archives import Vault
 from tests.relay.admin.test_ledger_seals import SOMEBODY, Office, lines
+from tests.relay.admin.vault import Vault
 from tests.relay.conftest import HandClock
 
 
