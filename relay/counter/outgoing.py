@@ -3,6 +3,9 @@
 A day's replay or an answer of thousands of rows is kept as an iterator and made a slice at a time, so that it
 holds up nobody else. Iterators wait in one queue for each request id, 0 for notices. Between any two calls it holds
 that whatever comes for a request id with a queue waits behind that queue. The end of the counter session does not.
+
+What all terminals of a counter session get alike, a public notice say, is put once, into `SharedItems`: to visit a thousand terminals
+for it would hold the loop for milliseconds. Each has it before the next item of its own, so its order is the one in which things came.
 """
 
 from __future__ import annotations
@@ -17,12 +20,36 @@ Later = Iterator[Item | None]
 """items that are made when they are taken; None where there is nothing to show of one"""
 
 
+class SharedItems:
+    """What all readers of one counter session get; whoever hands it to them says when they have had it."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        """how many there have ever been"""
+        self._items: list[Item] = []
+
+    def put(self, item: Item) -> None:
+        """For every reader there is now."""
+        self._items.append(item)
+        self.count += 1
+
+    def after(self, count: int) -> list[Item]:
+        """Those since there were so many."""
+        return self._items[count - self.count :] if count < self.count else []
+
+    def forget(self) -> None:
+        """Every reader has had all."""
+        self._items.clear()
+
+
 class OutgoingItems:
     """A queue for one reader."""
 
     def __init__(self) -> None:
-        self.on_item: Callable[[], None] = lambda: None
-        """called where something came: the reader may be asleep"""
+        self.on_item: Callable[[int], None] = lambda _: None
+        """called where so many came: the reader may be asleep"""
+        self._shared = SharedItems()
+        self._had = 0
         self._items: deque[Item] = deque()
         self._later: OrderedDict[int, deque[Later]] = OrderedDict()
         self.now = 0.0
@@ -30,7 +57,7 @@ class OutgoingItems:
 
     def __len__(self) -> int:
         """How many items wait; those that one `put_later` makes count as one, and each that waits behind them."""
-        return len(self._items) + sum(map(len, self._later.values()))
+        return len(self._items) + self._shared.count - self._had + sum(map(len, self._later.values()))
 
     @property
     def has_notices_to_come(self) -> bool:
@@ -42,22 +69,39 @@ class OutgoingItems:
         """Whether `make` has something to do."""
         return bool(self._later)
 
+    def share(self, shared: SharedItems) -> None:
+        """Get these with others, from now on."""
+        self._shared, self._had = shared, shared.count
+
+    def catch_up(self) -> int:
+        """Have what all got meanwhile; how many that were."""
+        shared, self._had = self._shared.after(self._had), self._shared.count
+        for item in shared:
+            self._add(item)
+        return len(shared)
+
     def put(self, item: Item) -> None:
         """Add one that is ready."""
+        before = self.catch_up() if self._had != self._shared.count else 0
+        self._add(item)
+        self.on_item(before + 1)
+
+    def _add(self, item: Item) -> None:
         behind = self._later.get(item.request_id if isinstance(item, CounterEvent) else 0) if self._later else None
         if behind is not None and not is_end(item):
             behind.append(iter((item,)))
         else:
             self._items.append(item)
-        self.on_item()
 
     def put_later(self, request_id: int, items: Later) -> None:
         """Add many: `make` makes them."""
+        before = self.catch_up()
         self._later.setdefault(request_id, deque()).append(items)
-        self.on_item()
+        self.on_item(before + 1)
 
     def take(self) -> list[Item]:
         """Everything that is ready."""
+        self.catch_up()
         taken = list(self._items)
         self._items.clear()
         return taken

@@ -17,11 +17,11 @@ class Waiting:
         self._since = 0.0
         self._came = 0
 
-    def came(self) -> None:
-        """An item is there; `wake` the reader, or take it out for him."""
-        self._came += 1
+    def came(self, count: int, since: float = 0.0) -> None:
+        """So many items are there, by default since now; `wake` the reader, or take them out for him."""
+        self._came += count
         if not self._since:
-            self._since = perf_counter()
+            self._since = since or perf_counter()
 
     def wake(self) -> None:
         """Whoever waits in `next_item` is to look."""

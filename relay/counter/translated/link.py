@@ -112,8 +112,8 @@ class TranslatedLink:
             self._items.put(LinkStatus(LinkState.ENDED, reason, cause=cause))
             self.is_open = False
 
-    def _came(self) -> None:
-        self._waiting.came()
+    def _came(self, count: int) -> None:
+        self._waiting.came(count)
         self._waiting.wake()
 
     async def deliver_to(self, take: Callable[[Sequence[Item]], object]) -> None:

@@ -9,13 +9,14 @@ So items are given in the order in which they were put, whichever of the two giv
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from itertools import islice
+from time import perf_counter
 from typing import Protocol
 
 from relay.counter.ctp.orders.calls import RouterLink
 from relay.counter.ctp.orders.tools import DriverTools
-from relay.counter.outgoing import Item, is_end
+from relay.counter.outgoing import Item, SharedItems, is_end
 from relay.counter.port import Attached, CallOutcome, TerminalCall
 from relay.counter.waiting import Waiting
 
@@ -32,11 +33,18 @@ _IN_A_ROUND = 4
 class HandingOver:
     """Gives the links of one driver what came while it fed events.
 
-    To a few at once, to the others in the next rounds of the loop, a few in each: an order's notice waits for no fan-out.
+    To a few at once, to the others in the next rounds of the loop, a few in each: an order's notice waits for no fan-out. Those that
+    got something of their own come before those that only got what all get.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, shared: SharedItems, links: Iterable[CtpLink]) -> None:
+        """`shared` is what all `links` get, which are looked at anew each time."""
         self._loop = loop
+        self._shared = shared
+        self._links = links
+        self._known = 0
+        """of `shared`: how many were there when they were last handed over, and since when the newest are"""
+        self._since = 0.0
         self._fed: dict[CtpLink, None] | None = None
         """while events are fed: the links that got something"""
         self._left: dict[CtpLink, None] = {}
@@ -55,21 +63,30 @@ class HandingOver:
 
     def end(self) -> None:
         """All is fed."""
-        links, self._fed = iter(self._fed or ()), None
+        fed, self._fed = self._fed or {}, None
+        if self._shared.count != self._known:
+            self._known, self._since = self._shared.count, perf_counter()
+            fed.update(dict.fromkeys(self._links))
+        links = iter(fed)
         for link in islice(links, _IN_A_ROUND):
             self._left.pop(link, None)
-            link.hand_over()
+            link.hand_over(self._since)
         goes_on = bool(self._left)
         self._left.update(dict.fromkeys(links))
-        if self._left and not goes_on:
-            self._loop.call_soon(self._next_round)
+        if not goes_on:
+            self._go_on()
 
     def _next_round(self) -> None:
         for link in tuple(islice(self._left, _IN_A_ROUND)):
             del self._left[link]
-            link.hand_over()
+            link.hand_over(self._since)
+        self._go_on()
+
+    def _go_on(self) -> None:
         if self._left:
             self._loop.call_soon(self._next_round)
+        else:
+            self._shared.forget()
 
 
 class LinkDriver(Protocol):
@@ -132,9 +149,14 @@ class CtpLink:
             if items.has_more_to_make and (made := await self._slice()):
                 take(made)
 
-    def hand_over(self) -> None:
-        """The driver has fed what there was: give what came, unless it is for `deliver_to` to do it."""
+    def hand_over(self, since: float) -> None:
+        """The driver has fed what there was: give what came, unless it is for `deliver_to` to do it.
+
+        `since` is when that came which all get.
+        """
         items, take = self.route.items, self._take
+        if shared := items.catch_up():
+            self._waiting.came(shared, since)
         if take is None or items.has_more_to_make or self._waiting.is_woken:
             self._waiting.wake()
             return
@@ -145,8 +167,8 @@ class CtpLink:
             self._waiting.wake()
         self._waiting.given()
 
-    def _came(self) -> None:
-        self._waiting.came()
+    def _came(self, count: int) -> None:
+        self._waiting.came(count)
         if not self._driver.handing.takes(self):
             self._waiting.wake()
 

@@ -18,12 +18,13 @@ from relay.counter.ctp.delivery.day_notices import DayNotices, KnownOwners
 from relay.counter.ctp.delivery.delivery import Delivery, Notice
 from relay.counter.ctp.delivery.from_now import ReplayWatch
 from relay.counter.ctp.delivery.repetitions import Repetitions
-from relay.counter.ctp.identity.ownership import OwnershipTable
+from relay.counter.ctp.identity.ownership import Owner, OwnershipTable
 from relay.counter.ctp.lanes.lane import Lane
 from relay.counter.ctp.lanes.lanes import Lanes, ReadEvent
 from relay.counter.ctp.lanes.ref_map import MapEntry
 from relay.counter.ctp.orders.calls import RouterLink
 from relay.counter.ctp.orders.view import EventView
+from relay.counter.outgoing import SharedItems
 from relay.counter.port import CounterEvent
 
 _Encoded = dict[tuple[int, bytes], CounterEvent]
@@ -49,6 +50,8 @@ class Notices:
         self._view = view
         self._known = known
         self._day = day
+        self.shared = SharedItems()
+        """what every terminal gets alike"""
         self._repetitions = Repetitions(catalog)
         self._watch: ReplayWatch | None = None
         """while the first login's replay goes on"""
@@ -60,6 +63,7 @@ class Notices:
     def open(self, link: RouterLink, *, from_now: bool) -> None:
         """A terminal joined; it gets the day's notices of its investor first, unless it wants only new ones."""
         self._links[link.lane] = link, Delivery(self._catalog)
+        link.items.share(self.shared)
         if from_now:
             self._from_now.add(link)
         elif self._day is not None:
@@ -101,6 +105,9 @@ class Notices:
         if self._day is not None and not read.is_private:
             self._day.record(notice, owned)
         news = (notice,) if self._watch is None else self._news(self._watch, notice, read.order, now)
+        if owned.owner is Owner.EVERYBODY and news == (notice,) and self._is_same_for_all(notice):
+            self.shared.put(self._view.notice(notice, read, b""))
+            return
         receivers = self._lanes.receivers(read, owned)
         encoded: _Encoded | None = {} if len(receivers) > 1 else None
         for lane in receivers:
@@ -114,6 +121,10 @@ class Notices:
                     link.items.put(self._event(ready, lane, read, encoded))
                 if delivery.held:
                     self._holding.add(link)
+
+    def _is_same_for_all(self, notice: Notice) -> bool:
+        """Of what everybody may see: whether it is so whatever terminal there is, and none need be looked at."""
+        return self._view.is_same_for_all(notice) and not self._ownership.broker(notice.callback, notice.body)
 
     def release(self, now: float) -> float | None:
         """Let go the trades that waited long enough; returns when the next one is due."""

@@ -90,7 +90,7 @@ class OrderRouter:
         view = EventView(tables.messages, tables.ownership, lanes, operator_id)
         self._answers = Answers(tables.catalog, view, self._out)
         day = DayNotices(tables.catalog, tables.ownership, tables.known) if operator_id else None
-        self._notices = Notices(tables.catalog, tables.ownership, lanes, view, tables.known, day)
+        self.notices = Notices(tables.catalog, tables.ownership, lanes, view, tables.known, day)
         self._waiting = WaitingCalls(lanes, has_firm=has_firm)
         self._pacer = self._waiting.pacer
         self._held = Unanswered()
@@ -117,7 +117,7 @@ class OrderRouter:
         link = RouterLink(name, self.lanes.open(identity, number), limits, items)
         self._links[number] = link
         self._tables.known.add(identity)
-        self._notices.open(link, from_now=from_now)
+        self.notices.open(link, from_now=from_now)
         return link
 
     def close_link(self, link: RouterLink, now: float) -> None:
@@ -130,7 +130,7 @@ class OrderRouter:
         for call in (*self._waiting.of(link, in_line=True), *own):
             self._give(call, stream_reasons.session_gone(), now)
         self._answers.unanswered.forget(link)
-        self._notices.close(link)
+        self.notices.close(link)
         self.lanes.close(link.lane)
 
     # Down: a call comes --------------------------------------------------------------------------------------
@@ -243,7 +243,7 @@ class OrderRouter:
         self._waiting.name_orders()
         lane_at, wanted = self._waiting.look_at_lane(now)
         self._out += wanted
-        times = step.wake_at, lane_at, self._notices.release(now), self._waiting.wake_at
+        times = step.wake_at, lane_at, self.notices.release(now), self._waiting.wake_at
         self.wake_at = min((at for at in times if at is not None), default=None)
         return None
 
@@ -337,7 +337,7 @@ class OrderRouter:
             read = self.lanes.read(callback, body)
             if read.order is not None:
                 self._answers.unanswered.noticed(read.order)
-            self._notices.notify(Notice(callback, body, *event.error), read, now)
+            self.notices.notify(Notice(callback, body, *event.error), read, now)
 
     def _answer(self, event: RawEvent, now: float) -> None:
         request_id, is_last, error_id = event.request_id, event.is_last, event.error[0]
@@ -367,14 +367,14 @@ class OrderRouter:
         """A new trading day begins with the login that follows."""
         self.lanes.start_day()
         self._codes.start_day()
-        self._notices.start_day()
+        self.notices.start_day()
 
     def logged_in(self, login: Attached, front_info: tuple[int, int], now: float) -> None:
         """The session is live; `front_info` is how many queries and packages a second it stands, 0 unlimited."""
         self._answers.cache.forget()
         self._codes.logged_in()
         if not self._was_live:
-            self._notices.logged_in(login.login_time, now)
+            self.notices.logged_in(login.login_time, now)
         self._was_live, self._checks.password_due = True, False
         self.lanes.rebind(login.front_id, login.session_id, login.max_order_ref)
         queries, packages = front_info
@@ -388,7 +388,7 @@ class OrderRouter:
         """The session broke or ended: what waits is refused, what was sent is not answered, then `status` is told."""
         self.lanes.unbind()
         self._pacer.disconnected()
-        self._notices.broke(now)
+        self.notices.broke(now)
         is_over = status.state is LinkState.ENDED  # then nothing answers any more, the firm neither
         for call in [call for link in self for call in self._waiting.of(link, in_line=is_over)]:
             self._give(call, relay_reasons.counter_unavailable(why="not logged in"), now)

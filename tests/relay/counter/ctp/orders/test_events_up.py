@@ -449,7 +449,7 @@ async def test_an_order_that_comes_during_the_replay_still_goes_before_its_trade
 
 async def test_a_late_terminal_of_a_busy_day_is_told_that_it_is_not_whole(shared: Board) -> None:
     """An order that rests is shown as it stands; what could not be kept is to be queried."""
-    shared.board._router._notices._day._limits = DayNoticeLimits(owner_bytes=20_000)  # type: ignore[union-attr]
+    shared.board._router.notices._day._limits = DayNoticeLimits(owner_bytes=20_000)  # type: ignore[union-attr]
     order = {"BrokerID": BROKER, "InvestorID": "100001", "FrontID": 9, "SessionID": 77}
     await shared.notice("OnRtnOrder", **order, OrderRef="1", OrderStatus="3")
     for ref in range(2, 40):

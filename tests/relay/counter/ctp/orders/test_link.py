@@ -15,7 +15,7 @@ from relay.counter.port import Attached, CounterEvent, LinkState, LinkStatus, Te
 from relay.refusals.refusal import Refused
 from tests.relay.counter.batches import batches
 from tests.relay.counter.ctp.ctp_bodies import callback
-from tests.relay.counter.ctp.played_board import Board, event_body
+from tests.relay.counter.ctp.played_board import AFTER_LOGIN, Board, event_body
 from tests.relay.hand_loop import settled
 
 
@@ -143,6 +143,24 @@ async def test_what_all_get_is_handed_over_in_turns_and_what_one_gets_meanwhile_
     assert 0 < at_once < 40
     assert names == ["OnRtnInstrumentStatus", "OnRtnOrder"]
     assert all(len(terminal.items) == 1 for terminal in terminals)
+
+
+async def test_what_all_get_is_kept_once_until_each_has_it(shared: Board) -> None:
+    """No terminal is visited for it before its turn, and none that came later has it; a reader that comes late does."""
+    terminals = [shared.terminal("100001") for _ in range(40)]
+    unread = fresh(shared)
+    await settled()
+    body = event_body("OnRtnInstrumentStatus", EnterTime=AFTER_LOGIN)
+    shared.session.items.append(RawEvent(callback("OnRtnInstrumentStatus"), body, None))
+    shared.session.on_items()
+    kept = shared.board._router.notices.shared
+    before = len(kept.after(0))
+    later = shared.board.add("later", unread.route.lane.identity, shared._detach, from_now=True)
+    await settled()
+
+    assert (before, kept.after(0)) == (1, [])
+    assert all(len(terminal.items) == 1 for terminal in terminals)
+    assert [len(link.route.items.take()) for link in (unread, later)] == [1, 0]
 
 
 async def test_a_terminals_fault_with_an_item_is_its_own(shared: Board) -> None:

@@ -188,7 +188,7 @@ async def test_a_terminal_that_leaves_takes_everything_of_it_along(shared: Board
     assert await refusal_of(waiting) == "session_gone"
     assert list(unanswered(shared)) == [0, 0]
     assert list(shared.board) == [other.link]
-    assert len(shared.board._router._notices._links) == 1
+    assert len(shared.board._router.notices._links) == 1
     assert shared.session.called[-1].name == "ReqOrderInsert"
 
 
