@@ -21,6 +21,11 @@ class LeanEvent:
     def is_set(self) -> bool:
         return self._is_set
 
+    @property
+    def is_waited_for(self) -> bool:
+        """Whether somebody waits who was not let go yet."""
+        return self._waiting is not None
+
     def set(self) -> None:
         """Let go all that wait, and all that will, until it is cleared."""
         self._is_set = True
@@ -49,3 +54,4 @@ class LeanEvent:
         """It may have given up."""
         if self._waiting is not None and one in self._waiting:
             self._waiting.remove(one)
+            self._waiting = self._waiting or None

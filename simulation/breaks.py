@@ -130,12 +130,9 @@ async def _records_later(self: Any, kind: str, session: str, data: Mapping[str, 
     self._put(kind, session, canonical(data), spooled=True)
 
 
-def _put_without_bound(self: Any, messages: Sequence[tuple[bytes, bytes]], turns: Any = None) -> None:
-    del turns
-    if not self.closed:
-        self._waiting += messages
-        self._bytes += sum(len(beginning) + len(rest) for beginning, rest in messages)
-        self._ready.set()
+def _add_without_bound(self: Any, messages: Sequence[tuple[bytes, bytes]]) -> None:
+    self._waiting += messages
+    self._bytes += sum(len(beginning) + len(rest) for beginning, rest in messages)
 
 
 def _replay_in_silence(self: Any, after: int) -> Any:
@@ -195,7 +192,7 @@ BREAKS = {
     ),
     "chain": Protection("an entry is linked to no entry before it", "chain", _chain, {"link": _keeps_no_head}),
     "bounded_queues": Protection(
-        "what waits for a terminal has no bound", "bounds", _outbox, {"put_all": _put_without_bound}
+        "what waits for a terminal has no bound", "bounds", _outbox, {"_add": _add_without_bound}
     ),
     "lost_history": Protection(
         "a resume does not say that something is lost", "no_gap", _journal, {"replay": _replay_in_silence}

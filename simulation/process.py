@@ -227,6 +227,12 @@ class _PlayedCall:
             raise CallOver
         self._line.up.put(batch, self._line.latency)
 
+    def write_at_once(self, batch: bytes) -> bool:
+        if self._line.is_gone or not self._line.reading.is_set():
+            return False
+        self._line.up.put(batch, self._line.latency)
+        return True
+
 
 class PlayedLine:
     """One stream between a terminal and a process."""

@@ -1,8 +1,8 @@
 """The socket of one connection with its TLS: what is inside the records comes out, what is to go is sealed and sent.
 
 The dear step of a handshake, which signs, is taken by a thread; meanwhile nothing is read. What does not fit into the socket
-waits in `_left`, and its owner hears that the road is blocked and begins nothing new. So it is bounded by one piece of a
-message, and by answers to pings and settings, which have a bound of their own.
+waits in `_left`, and its owner hears that the road is blocked and begins nothing new. So it is bounded by one message,
+and by answers to pings and settings, which have a bound of their own.
 """
 
 from __future__ import annotations

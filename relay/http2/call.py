@@ -117,16 +117,24 @@ class Call:
         """Send one message; returns when all of it is on its way. Raises CallOver."""
         if self.over:
             raise CallOver
+        if not self.write_at_once(message):
+            self._begin_answer()
+            await self._write_in_pieces(memoryview(framed(message)))
+
+    def write_at_once(self, message: bytes) -> bool:
+        """Send one message where all of it can be on its way now; whether it could. What `write` has begun must be over."""
+        road, size = self._road, PREFIX + len(message)
+        if self.over or road.blocked or size > self.window or size > road.window:
+            return False
+        self._begin_answer()
+        self.window -= size
+        road.send(self.stream, framed(message))
+        return True
+
+    def _begin_answer(self) -> None:
         if not self.answered:
             self.answered = True
             self._road.begin_answer(self.stream)
-        data = framed(message)
-        road, size = self._road, len(data)
-        if size <= self.window and size <= road.window and size <= LARGEST_PAYLOAD and not road.blocked:
-            self.window -= size
-            road.send(self.stream, data)
-        else:
-            await self._write_in_pieces(memoryview(data))
 
     async def _write_in_pieces(self, data: memoryview) -> None:
         while data:

@@ -14,7 +14,7 @@ While headers come in several frames, nothing may come between them; then every 
 
 What a terminal may cost: a frame that h2 works on, an empty one, and a ping while nothing was sent to it take from a
 bucket; one that is empty ends the connection (`HttpFault`). What waits to be sent is bounded by the calls, each of which has at
-most one piece on its way while the socket is full; answers to pings and settings are counted beside them.
+most one message on its way while the socket is full; answers to pings and settings are counted beside them.
 
 It does no input or output: `sink` takes bytes, `received` is told them, and `blocked` is set by whoever owns the socket.
 """
@@ -320,11 +320,12 @@ class HttpConnection:
     # What goes ------------------------------------------------------------------------------------------------
 
     def send(self, stream: int, data: bytes | memoryview) -> None:
-        """Bytes of a call for which all windows have room."""
-        size = len(data)
-        self.window -= size
+        """Bytes of a call for which all windows have room, in as many frames as they need."""
+        self.window -= len(data)
         self._was_sent_to = True
-        self._out += (frames.head(FrameKind.DATA, 0, stream, size), data)  # type: ignore[arg-type]  # joined soon
+        for begin in range(0, len(data), frames.LARGEST_PAYLOAD):
+            piece = data[begin : begin + frames.LARGEST_PAYLOAD]
+            self._out += (frames.head(FrameKind.DATA, 0, stream, len(piece)), piece)  # type: ignore[arg-type]  # joined soon
         self._flush()
 
     def begin_answer(self, stream: int) -> None:

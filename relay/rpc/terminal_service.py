@@ -246,6 +246,7 @@ def _count(stream: AnyStream, counted: OpenStream, slot: Slot) -> None:
 
 
 async def _write(call: Call, stream: AnyStream) -> None:
+    stream.outbox.write_at_once = call.write_at_once
     with contextlib.suppress(CallOver):  # the terminal hung up
         while (batch := await stream.outbox.next_batch()) is not None:
             await call.write(batch)

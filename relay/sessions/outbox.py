@@ -1,5 +1,9 @@
 """What waits to be written to one terminal stream: bounded, batched when there is a backlog, never delayed.
 
+Who writes waits in `next_batch`. Where it waits, and has nothing left to do, a burst of events is written in its place, in the moment in
+which it comes (`write_at_once`): a turn of the loop and a task's step cost more than the write. Where the terminal has no room, or the
+writer is on its way to look, the writer writes. So messages are written in the order in which they were put, whichever of the two does it.
+
 A terminal that stops reading costs at most `limit` bytes: then the backlog is dropped, the terminal gets a
 last Goodbye, and the stream is cut. Its events stay in the session's journal, so that it may resume.
 """
@@ -7,7 +11,7 @@ last Goodbye, and the stream is cut. Its events stay in the session's journal, s
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from relay.lean_event import LeanEvent
 from relay.sessions import frames
@@ -29,6 +33,8 @@ class Outbox:
         self._ready = LeanEvent()
         self.closed = False
         self._over: asyncio.Future[None] | None = None
+        self.write_at_once: Callable[[bytes], bool] = lambda _: False
+        """takes a batch that can be on its way at once; false where it cannot"""
         self.overrun = LeanEvent()
         """set when the terminal did not keep up: its stream is to be cut even if it never reads again"""
 
@@ -38,13 +44,18 @@ class Outbox:
         return len(self._waiting), self._bytes
 
     def put(self, message: bytes, beginning: bytes = b"", turns: WriteTurns | None = None) -> None:
-        """Queue one message, to be written at once or in its turn; ignored once closed."""
-        self.put_all([(beginning, message)], turns)
+        """Queue one message, to be written with what else is put in this round of the loop, or in its turn; ignored once closed."""
+        if not self.closed:
+            self._add([(beginning, message)])
+            self._begin_in_turn(turns, self._ready.set)
 
-    def put_all(self, messages: Sequence[tuple[bytes, bytes]], turns: WriteTurns | None = None) -> None:
-        """Queue messages, each as its beginning and the rest; all in the same turn."""
-        if self.closed:
-            return
+    def put_burst(self, messages: Sequence[tuple[bytes, bytes]], turns: WriteTurns | None = None) -> None:
+        """Write messages, each as its beginning and the rest, and what was put before; now, or in their turn. Ignored once closed."""
+        if not self.closed:
+            self._add(messages)
+            self._begin_in_turn(turns, self._write)
+
+    def _add(self, messages: Sequence[tuple[bytes, bytes]]) -> None:
         self._waiting += messages
         for beginning, message in messages:
             self._bytes += len(beginning) + len(message)
@@ -53,15 +64,26 @@ class Outbox:
             self._waiting.clear()
             self._bytes = 0
             self.close(SLOW_READER)
+
+    def _begin_in_turn(self, turns: WriteTurns | None, begin: Callable[[], object]) -> None:
         if turns is None:
-            self._ready.set()
+            begin()
         elif not self._has_asked and not self._ready.is_set():
             self._has_asked = True
-            turns.ask(self._begin)
+            turns.ask(self._turn_comes)
 
-    def _begin(self) -> None:
+    def _turn_comes(self) -> None:
         self._has_asked = False
-        self._ready.set()
+        self._write()
+
+    def _write(self) -> None:
+        """In the writer's place where it waits; what cannot be written is left to it."""
+        while self._waiting:
+            count, size = self._next()
+            if not (self._ready.is_waited_for and self.write_at_once(frames.batch(self._waiting[:count]))):
+                self._ready.set()
+                break
+            self._forget(count, size)
 
     def close(self, ending: Ending | None = None) -> None:
         """Nothing more will be put; what waits is still written, and a Goodbye last where there is an ending."""
@@ -90,13 +112,23 @@ class Outbox:
                 return None
             self._ready.clear()
             await self._ready.wait()
+        count, size = self._next()
+        batch = frames.batch(self._waiting[:count])
+        self._forget(count, size)
+        return batch
+
+    def _next(self) -> tuple[int, int]:
+        """How many messages the next batch has, and their bytes."""
+        if len(self._waiting) <= _BATCH_MESSAGES and self._bytes <= _BATCH_BYTES:
+            return len(self._waiting), self._bytes
         count = size = 0
         for beginning, rest in self._waiting[:_BATCH_MESSAGES]:
             count += 1
             size += len(beginning) + len(rest)
             if size >= _BATCH_BYTES:
                 break
-        taken = self._waiting[:count]
+        return count, size
+
+    def _forget(self, count: int, size: int) -> None:
         del self._waiting[:count]
         self._bytes -= size
-        return frames.batch(taken)

@@ -263,7 +263,7 @@ class TerminalSession:
         if self._outbox is not None:
             all_wait = all(turns is not None for _, turns in framed)
             numbered = [(frames.sequence(number), message) for number, message in enumerate(messages, first)]
-            self._outbox.put_all(numbered, framed[0][1] if all_wait else None)
+            self._outbox.put_burst(numbered, framed[0][1] if all_wait else None)
         for item in batch:
             if isinstance(item, LinkStatus) and item.state is LinkState.ENDED:
                 at_fault = item.cause is LinkCause.RELAY_FAULT

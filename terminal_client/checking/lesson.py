@@ -10,9 +10,6 @@ Each step ends with something that happens on the line or in the conversation, a
     STOPPING   the relay says that it stops
     LOGOUT     a logout is waited for, and whether the terminal stays away
 
-What was sent just before a break may not have come, and is sent again after the terminal resumed. So a terminal may say any
-sequence between what it must have by then, all of before the break before, and the last one.
-
 A terminal that does the wrong thing is led on all the same, so that one run shows all of its faults. What it says is answered in the
 order in which it comes, on the newest stream; each wait has a bound, so that a terminal that does nothing more ends the lesson.
 """
@@ -21,7 +18,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
 from enum import IntEnum
@@ -53,8 +49,6 @@ class LessonStep(IntEnum):
 BREAKS = frozenset({LessonStep.FIRST_BREAK, LessonStep.SECOND_BREAK, LessonStep.SILENCE})
 MOST_WAITING = 256
 """messages to the terminal; what comes next waits for it to read"""
-MOST_KEPT = MOST_WAITING // 2
-"""events that a terminal which did not get them is sent again"""
 ORDER_SIGNATURE = ("instrument_id", "direction", "comb_offset_flag", "limit_price", "volume_total_original")
 
 
@@ -92,10 +86,6 @@ class Lesson(terminal_pb2_grpc.TerminalServiceServicer):
         self._system_infos: set[bytes] = set()
         self._tokens: list[bytes] = []
         self._sequence = 0
-        self._sent: deque[pb.RelayMessage] = deque(maxlen=MOST_KEPT)
-        """the newest events of this login"""
-        self._certain = 0
-        """the sequence that the terminal has in any case"""
         self._unanswered: set[int] = set()
         self._orders: dict[tuple[object, ...], str] = {}
         self._outbox: asyncio.Queue[pb.RelayMessage | None] = asyncio.Queue(MOST_WAITING)
@@ -155,7 +145,7 @@ class Lesson(terminal_pb2_grpc.TerminalServiceServicer):
         yield answers.batch(welcome)
         if welcome.HasField("rejected"):
             return
-        outbox = self._outbox = self._outbox_after(entering.resume.after_sequence)
+        outbox = self._outbox = asyncio.Queue(MOST_WAITING)
         self._disturb(self._after_entering())
         reader = asyncio.get_running_loop().create_task(self._read(request_iterator), name="checking-reader")
         try:
@@ -163,14 +153,6 @@ class Lesson(terminal_pb2_grpc.TerminalServiceServicer):
                 yield answers.batch(message)
         finally:
             reader.cancel()
-
-    def _outbox_after(self, sequence: int) -> asyncio.Queue[pb.RelayMessage | None]:
-        """What goes to the newest stream, beginning with the events that its terminal has not."""
-        outbox: asyncio.Queue[pb.RelayMessage | None] = asyncio.Queue(MOST_WAITING)
-        for event in self._sent:
-            if event.sequence > sequence:
-                outbox.put_nowait(event)
-        return outbox
 
     async def _first(self, requests: AsyncIterator[pb.TerminalMessage]) -> pb.TerminalMessage | None:
         """One of the two messages that open a stream; None where it does not come."""
@@ -224,8 +206,7 @@ class Lesson(terminal_pb2_grpc.TerminalServiceServicer):
             self._see([("resume", "断线后重新登录，没有恢复 it logged in instead of resuming")])
         elif self.step is LessonStep.STOPPING:
             self._see([("relay_stopping", "")])
-        self._sent.clear()
-        self._sequence = self._certain = 0
+        self._sequence = 0
         self._unanswered.clear()
         return self._welcome(resumed=False)
 
@@ -258,8 +239,7 @@ class Lesson(terminal_pb2_grpc.TerminalServiceServicer):
         self._see([("resume_token", "" if newest else older)])
         have, asked = self._sequence, resume.after_sequence
         wrong = f"最后的序号是 {have}，它说 {asked} the last sequence is {have}, it says {asked}"
-        self._see([("resume_sequence", "" if self._certain <= asked <= have else wrong)])
-        self._certain = have
+        self._see([("resume_sequence", "" if have == asked else wrong)])
         return self._welcome(resumed=True)
 
     def _welcome(self, *, resumed: bool) -> pb.RelayMessage:
@@ -364,5 +344,4 @@ class Lesson(terminal_pb2_grpc.TerminalServiceServicer):
     async def _send_event(self, message: pb.RelayMessage) -> None:
         self._sequence += 1
         message.sequence = self._sequence
-        self._sent.append(message)
         await self._outbox.put(message)

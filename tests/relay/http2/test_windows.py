@@ -55,6 +55,30 @@ async def test_what_the_terminal_does_not_read_is_not_sent() -> None:
     await close(peer)
 
 
+async def test_a_message_that_has_room_goes_at_once_in_as_many_frames_as_it_needs() -> None:
+    """One that has not is not begun; the handler's next write waits for room."""
+    calls: list[Call] = []
+
+    async def serve(call: Call) -> None:
+        calls.append(call)
+        await call.read()
+        await call.write(b"last")
+
+    peer = Peer(serve, reads=False).begin()
+    stream = peer.ask()
+    await peer.settle()
+    first = calls[0].write_at_once(bytes(40_000))
+    second = calls[0].write_at_once(bytes(40_000))
+    third = calls[0].write_at_once(b"small")
+    await peer.settle()
+    calls[0].take(framed(b"go on"), 0)
+    await peer.settle()
+
+    assert (first, second, third) == (True, False, True)
+    assert peer.answers[stream].messages == [bytes(40_000), b"small", b"last"]
+    await close(peer)
+
+
 async def test_windows_change_in_the_middle() -> None:
     """They shrink below nothing and grow again; what is on its way counts."""
     peer = Peer(_says, reads=False).begin()

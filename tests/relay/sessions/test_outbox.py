@@ -8,6 +8,7 @@ from ctprelay.v1 import terminal_pb2 as pb
 from relay.sessions import frames
 from relay.sessions.endings import Ending, EndKind
 from relay.sessions.outbox import SLOW_READER, Outbox
+from tests.relay.hand_loop import settled
 
 
 def message(number: int, size: int = 0) -> bytes:
@@ -148,7 +149,7 @@ async def test_a_burst_is_written_as_its_messages_one_by_one() -> None:
     """With what each begins with, in their order; and it overruns the limit as they do."""
     messages = [(frames.sequence(number), message(number)) for number in range(1, 6)]
     at_once, one_by_one = Outbox(limit=1_000_000), Outbox(limit=1_000_000)
-    at_once.put_all(messages)
+    at_once.put_burst(messages)
     for beginning, rest in messages:
         one_by_one.put(rest, beginning)
 
@@ -158,5 +159,98 @@ async def test_a_burst_is_written_as_its_messages_one_by_one() -> None:
     size = sum(len(beginning) + len(rest) for beginning, rest in messages)
     for limit, is_overrun in ((size, False), (size - 1, True)):
         bounded = Outbox(limit=limit)
-        bounded.put_all(messages)
+        bounded.put_burst(messages)
         assert bounded.overrun.is_set() == is_overrun
+
+
+class Road:
+    """Takes batches at once while it has room; a writer takes the rest, as that of a stream does."""
+
+    def __init__(self, outbox: Outbox) -> None:
+        self.has_room = True
+        self.at_once: list[list[int]] = []
+        self.by_writer: list[list[int]] = []
+        self.may_write = asyncio.Event()
+        self.may_write.set()
+        self.outbox = outbox
+        outbox.write_at_once = self.take
+
+    def take(self, batch: bytes) -> bool:
+        if self.has_room:
+            self.at_once.append([m.sequence for m in pb.RelayBatch.FromString(batch).messages])
+        return self.has_room
+
+    async def write(self) -> None:
+        while (batch := await self.outbox.next_batch()) is not None:
+            self.by_writer.append([m.sequence for m in pb.RelayBatch.FromString(batch).messages])
+            await self.may_write.wait()
+
+
+def burst(*numbers: int) -> list[tuple[bytes, bytes]]:
+    return [(frames.sequence(number), message(0)) for number in numbers]
+
+
+async def test_a_burst_is_written_in_the_moment_in_which_it_comes() -> None:
+    """A turn of the loop costs a notice more than its write; what was put before goes with it, or before it."""
+    outbox = Outbox(limit=1_000_000)
+    road = Road(outbox)
+    writing = asyncio.ensure_future(road.write())
+    await settled()
+
+    outbox.put_burst(burst(1, 2))
+    written = list(road.at_once), outbox.waiting
+    outbox.put(*burst(3)[0][::-1])
+    outbox.put_burst(burst(4))
+    outbox.close()
+    await asyncio.wait_for(writing, 60)
+
+    assert written == ([[1, 2]], (0, 0))
+    assert (road.at_once, road.by_writer) == ([[1, 2]], [[3, 4]])
+
+
+async def test_what_has_no_room_is_the_writers_and_nothing_passes_it() -> None:
+    """While the writer waits for the terminal, what comes waits behind it, though there were room again."""
+    outbox = Outbox(limit=1_000_000)
+    road = Road(outbox)
+    writing = asyncio.ensure_future(road.write())
+    await settled()
+
+    road.has_room = False
+    road.may_write.clear()
+    outbox.put_burst(burst(1))
+    await settled()
+    road.has_room = True
+    outbox.put_burst(burst(2))
+    between = outbox.waiting[0]
+    road.may_write.set()
+    await settled()
+    outbox.put_burst(burst(3))
+    outbox.close()
+    await asyncio.wait_for(writing, 60)
+
+    assert between == 1
+    assert (road.at_once, road.by_writer) == ([[3]], [[1], [2]])
+
+
+async def test_a_burst_without_a_writer_waits_for_one() -> None:
+    """A stream's writer begins after its conversation."""
+    outbox = Outbox(limit=1_000_000)
+    road = Road(outbox)
+    outbox.put_burst(burst(1))
+
+    assert (road.at_once, outbox.waiting[0]) == ([], 1)
+
+
+async def test_a_burst_beyond_a_batch_is_written_in_batches() -> None:
+    """None is larger than what a terminal is ready for."""
+    outbox = Outbox(limit=1_000_000)
+    road = Road(outbox)
+    writing = asyncio.ensure_future(road.write())
+    await settled()
+
+    outbox.put_burst(burst(*range(1, 601)))
+    outbox.close()
+    await asyncio.wait_for(writing, 60)
+
+    assert [len(batch) for batch in road.at_once] == [256, 256, 88]
+    assert [number for batch in road.at_once for number in batch] == list(range(1, 601))
