@@ -182,7 +182,9 @@ class MadeUpOrders:
             self._since = 0
             self.counter.begin_day()
         else:
-            self._session.call(pb.TerminalMessage.FromString(self._message).call)
+            message = self._message
+            if not self._session.take_message(message):
+                self._session.call(pb.TerminalMessage.FromString(message).call)
 
     async def end(self) -> None:
         """Nothing more is sent through."""

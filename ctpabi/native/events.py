@@ -1,4 +1,4 @@
-"""The native library with the plan of one catalog: what encodes its events, and makes inboxes for them."""
+"""The native library with the plan of one catalog: what encodes its events and makes inboxes for them, and reads terminals' calls."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from struct import Struct as Packing
 from types import ModuleType
 from typing import Any, Protocol, TypeVar
 
-from ctpabi.catalog import Catalog
+from ctpabi.catalog import Catalog, Method
 from ctpabi.native import NativeUnavailable
-from ctpabi.native.plan import EVENT_TAGS, by_slot, plan_bytes, struct_places
+from ctpabi.native.plan import EVENT_TAGS, by_slot, plan_bytes, requests_of_messages, struct_places
 from ctpabi.native.slots import slot_mismatches
 
 _PLACE = Packing("<II")
@@ -33,8 +33,12 @@ class NativeQueue(Protocol):
     def shut(self) -> None: ...
 
 
+ReadCall = tuple[int, int, str, bool, int, bytearray]
+"""of a Call: request id, milliseconds it is valid for, client order key, fresh, place in `requests`, its struct's bytes"""
+
+
 class NativeEvents:
-    """The events of one catalog."""
+    """The events of one catalog, and the calls."""
 
     def __init__(self, module: ModuleType, catalog: Catalog) -> None:
         self.catalog = catalog
@@ -49,6 +53,9 @@ class NativeEvents:
         self._callbacks = by_slot(catalog)
         self.event = self._plan.event
         """(slot, body or None, request id, is last, what follows) -> a serialized Event; ValueError where it is none"""
+        self.requests: tuple[Method, ...] = requests_of_messages(catalog)
+        self.call: Callable[[bytes], ReadCall | None] = self._plan.call
+        """a serialized TerminalMessage with a Call -> what it says; None where it is to be read as a message, and judged there"""
 
     def message(self, struct: str, body: bytes) -> bytes:
         """The serialized message of a struct's bytes. Raises ValueError where they are not the struct's."""

@@ -10,14 +10,17 @@ import struct as machine
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ctpabi.catalog import Callback, Catalog, Field, Kind, Shape, Struct
-from ctprelay.ctp.v1 import events_pb2, structs_pb2
+from ctpabi.catalog import Callback, Catalog, Field, Kind, Method, Shape, Struct
+from ctprelay.ctp.v1 import events_pb2, requests_pb2, structs_pb2
+from ctprelay.v1 import terminal_pb2
 from ctprelay.wire_format import FIXED64, LENGTH, VARINT, tag
 
 _COUNT = machine.Struct("<I")
 _TWO_COUNTS = machine.Struct("<II")
 _FIELD = machine.Struct("<BBHIIIB7s")
 _CALLBACK = machine.Struct("<B3xiB7s")
+_REQUEST = machine.Struct("<II")
+_CALL = machine.Struct("<6I")
 _NO_STRUCT = -1
 _SHAPES = (Shape.RESPONSE, Shape.RESPONSE_ERROR, Shape.ERROR_NOTICE, Shape.NOTICE, Shape.CONNECTION)
 _TEXT, _ENUM, _LETTER, _DOUBLE, _INT, _SHORT, _BYTES = range(7)
@@ -44,6 +47,14 @@ def by_slot(catalog: Catalog) -> tuple[Callback, ...]:
     if [callback.slot for callback in found] != list(range(len(found))):
         raise ValueError(f"the slots of {catalog.distribution} {catalog.version} are not one after the other")
     return tuple(found)
+
+
+def requests_of_messages(catalog: Catalog) -> tuple[Method, ...]:
+    """The requests that a terminal may ask by a message, in the plan's order."""
+    members = _numbers(requests_pb2.Request.DESCRIPTOR)
+    return tuple(
+        one for one in catalog.requests if one.proto_name in members and has_message(catalog.structs[one.struct])
+    )
 
 
 def struct_places(catalog: Catalog) -> Mapping[str, int]:
@@ -73,6 +84,18 @@ def _parts(catalog: Catalog) -> Iterator[bytes]:
         key = tag(members[callback.proto_name], LENGTH) if is_event else b""
         place = places[callback.struct] if callback.struct else _NO_STRUCT
         yield _CALLBACK.pack(_SHAPES.index(callback.shape), place, len(key), key)
+    yield _call_numbers()
+    requests, members = requests_of_messages(catalog), _numbers(requests_pb2.Request.DESCRIPTOR)
+    yield _COUNT.pack(len(requests))
+    for request in requests:
+        yield _REQUEST.pack(members[request.proto_name], places[request.struct])
+
+
+def _call_numbers() -> bytes:
+    """Of a terminal's message that carries a request, and of what stands in it."""
+    of_call = _numbers(terminal_pb2.Call.DESCRIPTOR)
+    names = "request_id", "request", "valid_for_milliseconds", "client_order_key", "fresh"
+    return _CALL.pack(_numbers(terminal_pb2.TerminalMessage.DESCRIPTOR)["call"], *(of_call[name] for name in names))
 
 
 def has_message(struct: Struct) -> bool:

@@ -17,7 +17,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
-from ctprelay.ctp.v1.requests_pb2 import Request
 from ctprelay.v1.terminal_pb2 import Login
 from relay.counter.collected import CTP, CollectedInfo, WantedInfo
 from relay.counter.description import (
@@ -29,6 +28,7 @@ from relay.counter.description import (
     OfferedLimit,
     Pushes,
 )
+from relay.counter.terminal_call import CallOutcome, ReadRequest, TerminalCall
 from relay.refusals.refusal import NativeError, Refusal
 
 __all__ = [
@@ -57,6 +57,7 @@ __all__ = [
     "OrderNote",
     "OrderTrail",
     "Pushes",
+    "ReadRequest",
     "SteeredCounter",
     "TerminalCall",
     "TerminalLogin",
@@ -233,39 +234,6 @@ class CounterEvent(NamedTuple):
     """the counter's own error, where its numbers are not CTP's"""
 
 
-@dataclass(frozen=True, slots=True)
-class TerminalCall:
-    """One request of a terminal on its way to the counter."""
-
-    request: Request
-    """as the terminal sent it; the counter's adapter turns it into what its counter takes"""
-    request_id: int
-    """the terminal's own"""
-    valid_for: float
-    """seconds it may wait in the relay"""
-    client_order_key: str = ""
-    fresh: bool = False
-    """asks the counter although the answer to this public query is known"""
-
-
-@dataclass(frozen=True, slots=True)
-class CallOutcome:
-    """What became of a call when it left the relay."""
-
-    return_code: int
-    """the API's: 0 sent, -1 no connection, -2 too many unanswered, -3 too many a second"""
-    order_ref: str = ""
-    """the terminal's order reference, where the relay chose one"""
-    first_order_ref: str = ""
-    """the first order's reference, where client_order_key was seen before and nothing was sent"""
-    queue_position: int = 0
-    """how many requests were ahead of it when it came"""
-    waited_milliseconds: int = 0
-    first_front_id: int = 0
-    first_session_id: int = 0
-    """with first_order_ref: whose reference it is, since a terminal session counts its own"""
-
-
 class CounterLink(Protocol):
     """One terminal's way to the counter."""
 
@@ -276,6 +244,12 @@ class CounterLink(Protocol):
     @property
     def lost_history(self) -> bool:
         """Whether the day before this login could not be kept whole: the terminal is to query."""
+
+    def read_call(self, message: bytes) -> TerminalCall | None:
+        """A serialized TerminalMessage with a Call, read by the adapter itself in a tenth of the time; `valid_for` may be 0.
+
+        None where it is to be read as a message, and judged there: always, where the adapter has no way of its own.
+        """
 
     def submit(self, call: TerminalCall) -> asyncio.Future[CallOutcome]:
         """Take one request; done once it was sent, refused by the API, or its time ran out.

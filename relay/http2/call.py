@@ -1,7 +1,8 @@
 """One call of gRPC as its handler sees it: messages come, messages go, and it ends with a status.
 
 What a terminal sent and the handler has not read is bounded: the stream's window is opened again only while less than
-`_AHEAD` bytes wait, beside one message that is not complete. A write goes out at once where the terminal's windows and its
+`_AHEAD` bytes wait, beside one message that is not complete. While the handler waits, a message may be taken in the moment in which
+it comes (`at_once`): then no task runs for it, and messages keep their order, because nothing is before it. A write goes out at once where the terminal's windows and its
 socket have room, and else waits for them; no message is in two places.
 """
 
@@ -63,6 +64,7 @@ class Call:
         "_road",
         "_window_in",
         "answered",
+        "at_once",
         "head",
         "no_more",
         "on_closed",
@@ -86,6 +88,8 @@ class Call:
         self.over = False
         self.on_closed: Callable[[], object] = lambda: None
         """called once, when nothing of it is left to send, or the terminal is gone"""
+        self.at_once: Callable[[bytes], bool] = _leave_it
+        """asked with each message that comes while the handler waits for one; true: it is taken, and the handler waits on"""
         self.task: asyncio.Task[None] | None = None
         self.timer: asyncio.TimerHandle | None = None
         self._messages = MessagePieces(most)
@@ -157,8 +161,9 @@ class Call:
             raise ProtocolBroken(ErrorCode.FLOW_CONTROL_ERROR, "more data than the stream's window")
         self._held += size
         for message in self._messages.take(data):
-            self._ready.append(message)
-            self._ready_bytes += PREFIX + len(message)
+            if self._ready or self._read_future is None or self._read_future.done() or not self.at_once(message):
+                self._ready.append(message)
+                self._ready_bytes += PREFIX + len(message)
         if self._ready:
             self._wake()
         if self._held >= _WORTH_SAYING:
@@ -194,3 +199,8 @@ class Call:
         waiting, self._read_future = self._read_future, None
         if waiting is not None and not waiting.done():
             waiting.set_result(None)
+
+
+def _leave_it(_message: bytes) -> bool:
+    """It is for the handler to read."""
+    return False

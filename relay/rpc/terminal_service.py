@@ -10,10 +10,12 @@ import asyncio
 import contextlib
 import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import grpc
+import structlog
 from google.protobuf.message import DecodeError
 
 from ctprelay.v1 import market_pb2
@@ -35,6 +37,7 @@ from relay.sessions.outbox import SLOW_READER
 from relay.sessions.stream import Malformed, TerminalStream
 from relay.tasks import Tasks
 
+_log = structlog.get_logger(__name__)
 OriginOf = Callable[[Origin | None, Sequence[tuple[str, str]]], Origin]
 """(the connection's origin, request metadata) -> the terminal's public address as the relay observed it"""
 
@@ -145,6 +148,8 @@ class TerminalService:
             return
         stream.on_over = slot.leave
         conversation = open_any(origin)
+        if isinstance(conversation, TerminalStream):
+            call.at_once = partial(self._take, conversation)
         conversation.certificate = _shown(passage)
         await self._converse(conversation, _Messages(call, parse), call, (stream, slot))
 
@@ -173,6 +178,15 @@ class TerminalService:
                 await stream.ended()
         if unread:  # the goodbye could not be written any more, so the stream's status says it
             raise CallEnded(grpc.StatusCode.RESOURCE_EXHAUSTED, SLOW_READER.text)
+
+    def _take(self, stream: TerminalStream, data: bytes) -> bool:
+        """A message in the moment in which it comes; false where it is `_read`'s."""
+        try:
+            return len(data) <= self.max_message and stream.take_call(data)
+        except Exception:  # noqa: BLE001 - it may have been sent, so nobody takes it again; what came with it goes on
+            _log.exception("call_died", method=SESSION)
+            stream.outbox.close(Ending(EndKind.STREAM_FAULT))
+            return True
 
     async def _read(self, requests: AsyncIterator[Any], stream: AnyStream, call: Call) -> None:
         try:

@@ -191,24 +191,33 @@ class TerminalSession:
 
     # Down: calls ---------------------------------------------------------------------------------------------
 
+    def take_message(self, message: bytes) -> bool:
+        """Take one call as the bytes of its message, where the counter's adapter reads those; whether it does."""
+        call = self._link.read_call(message)
+        if call is not None:
+            self._take_call(call)
+        return call is not None
+
     def call(self, call: pb.Call) -> None:
         """Take one call; its CallResult and its answers come through the stream."""
-        if self.ending:  # it was disabled, say: nothing more of it is sent
-            self._refuse(call.request_id, stream_reasons.session_gone())
-            return
-        if len(self._calls) >= _MAX_UNANSWERED:
-            self._refuse(call.request_id, call_reasons.too_many_calls(most=_MAX_UNANSWERED))
+        seconds = call.valid_for_milliseconds / 1000
+        self._take_call(TerminalCall(call.request, call.request_id, seconds, call.client_order_key, call.fresh))
+
+    def _take_call(self, call: TerminalCall) -> None:
+        name = call.name
+        refusal = self._why_not(call, name)
+        if refusal is not None:
+            self._refuse(call.request_id, refusal)
             return
         self.activity.calls += 1
+        call.valid_for = call.valid_for or self._default_valid_for
         try:
-            outcome = self._link.submit(self._terminal_call(call))
-        except Refused as refused:
-            self._refuse(call.request_id, refused.refusal)
+            outcome = self._link.submit(call)
         except Exception:  # noqa: BLE001 - the call must be answered whatever happens
             _log.exception("call_died", session=self.identity.session)
             self._refuse(call.request_id, call_reasons.outcome_unknown())
         else:
-            self._calls[outcome] = call.request_id, call.request.WhichOneof("body")
+            self._calls[outcome] = call.request_id, name
             if outcome.done():  # as nearly always: it was sent at once
                 self._settled(outcome)
             else:
@@ -236,14 +245,18 @@ class TerminalSession:
         self.on_refusal(refusal.reason)
         self._put(frames.call_refused(request_id, refusal))
 
-    def _terminal_call(self, call: pb.Call) -> TerminalCall:
+    def _why_not(self, call: TerminalCall, name: str | None) -> Refusal | None:
+        """Why it is not given to the counter."""
+        if self.ending:  # it was disabled, say: nothing more of it is sent
+            return stream_reasons.session_gone()
+        if len(self._calls) >= _MAX_UNANSWERED:
+            return call_reasons.too_many_calls(most=_MAX_UNANSWERED)
         if call.request_id <= 0:
-            raise Refused(stream_reasons.request_malformed(why="request_id must be greater than 0"))
-        name, offered = call.request.WhichOneof("body"), self._link.attached.offered
+            return stream_reasons.request_malformed(why="request_id must be greater than 0")
+        offered = self._link.attached.offered
         if name is not None and offered is not None and name not in offered.requests:
-            raise Refused(call_reasons.not_offered_by_counter(name=name))
-        valid_for = call.valid_for_milliseconds / 1000 or self._default_valid_for
-        return TerminalCall(call.request, call.request_id, valid_for, call.client_order_key, call.fresh)
+            return call_reasons.not_offered_by_counter(name=name)
+        return None
 
     # Up: events ----------------------------------------------------------------------------------------------
 

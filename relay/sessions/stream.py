@@ -114,6 +114,16 @@ class TerminalStream:
         except LedgerUnavailable:
             await self._reject(relay_reasons.ledger_unavailable())
 
+    def take_call(self, message: bytes) -> bool:
+        """Take a message's bytes in the moment in which they come; false where they are for `receive`.
+
+        It takes what nothing has to wait for: a call of a terminal that is online, which the counter's adapter reads.
+        """
+        session = self._session
+        if session is None or self.outbox.closed or self._talk.state is not talk.Phase.ONLINE or session.older_token:
+            return False
+        return session.take_message(message)
+
     async def ended(self) -> None:
         """The stream is gone, for whatever reason: the session lingers, everything else is settled."""
         self._patience.cancel()

@@ -2,6 +2,7 @@
 #include <memory>
 #include <new>
 
+#include "decode.h"
 #include "encode.h"
 #include "plan.h"
 #include "python.h"
@@ -47,6 +48,7 @@ struct PlanObject {
   PyObject_HEAD
   Plan* plan;
   Encoder* encoder;
+  Decoder* decoder;
 };
 
 bool read_tag(const char* bytes, Py_ssize_t length, Tag& tag) {
@@ -74,6 +76,7 @@ PyObject* plan_new(PyTypeObject* type, PyObject* arguments, PyObject*) {
       PyErr_SetString(PyExc_ValueError, "the bytes are no plan");
     } else {
       made->encoder = new Encoder(*made->plan);
+      made->decoder = new Decoder(*made->plan);
       if (read_tag(request_id, request_id_size, made->encoder->request_id) && read_tag(is_last, is_last_size, made->encoder->is_last) &&
           read_tag(empty, empty_size, made->encoder->empty)) {
         return reinterpret_cast<PyObject*>(made);
@@ -89,6 +92,7 @@ PyObject* plan_new(PyTypeObject* type, PyObject* arguments, PyObject*) {
 void plan_dealloc(PyObject* self) {
   PyTypeObject* type = Py_TYPE(self);
   auto* plan = reinterpret_cast<PlanObject*>(self);
+  delete plan->decoder;
   delete plan->encoder;
   delete plan->plan;
   reinterpret_cast<freefunc>(PyType_GetSlot(type, Py_tp_free))(self);
@@ -132,7 +136,16 @@ PyObject* plan_message(PyObject* self, PyObject* arguments) {
   return of->encoder->message(of->plan->structs[static_cast<size_t>(index)], body);
 }
 
+// call(message) -> what `Decoder::call` makes of a TerminalMessage's bytes
+PyObject* plan_call(PyObject* self, PyObject* message) {
+  char* data;
+  Py_ssize_t size;
+  if (PyBytes_AsStringAndSize(message, &data, &size) != 0) return nullptr;
+  return reinterpret_cast<PlanObject*>(self)->decoder->call(data, static_cast<size_t>(size));
+}
+
 PyMethodDef plan_methods[] = {
+    {"call", plan_call, METH_O, nullptr},
     {"event", plan_event, METH_VARARGS, nullptr},
     {"message", plan_message, METH_VARARGS, nullptr},
     {nullptr, nullptr, 0, nullptr},

@@ -36,6 +36,17 @@ struct CallbackPlan {
 };
 static_assert(sizeof(CallbackPlan) == 16, "it is read as it lies in memory");
 
+// Of a request: its member in ctp.v1.Request, and the struct that it passes.
+struct RequestPlan {
+  uint32_t number;
+  uint32_t struct_index;
+};
+
+// Of a terminal's message that carries a request: the numbers of its members.
+struct CallNumbers {
+  uint32_t call, request_id, request, valid_for, client_order_key, fresh;
+};
+
 // Of a field that is read by itself.
 struct FieldPlace {
   uint32_t offset;
@@ -51,6 +62,8 @@ struct StructPlan {
 struct Plan {
   std::vector<StructPlan> structs;
   std::vector<CallbackPlan> callbacks;  // by slot
+  std::vector<RequestPlan> requests;
+  CallNumbers call{};
   uint32_t rsp_info_size = 0;
   uint32_t largest_content = 0;  // what the message of the largest struct may need
 
@@ -75,8 +88,16 @@ struct Plan {
     for (CallbackPlan& one : callbacks) {
       if (!in.take(one) || one.struct_index >= static_cast<int32_t>(structs.size()) || one.tag.length > 7) return false;
     }
-    return in.at == in.end;
+    return read_requests(in) && in.at == in.end;
   }
+
+  // Null where the catalog has no request of this number.
+  const RequestPlan* request(uint32_t number) const {
+    if (number >= request_of_number_.size() || request_of_number_[number] < 0) return nullptr;
+    return &requests[static_cast<size_t>(request_of_number_[number])];
+  }
+
+  static constexpr uint32_t kMostNumber = 4096;  // of a member of a message
 
  private:
   static constexpr uint32_t kMost = 4096;
@@ -94,6 +115,19 @@ struct Plan {
       return true;
     }
   };
+
+  bool read_requests(Reader& in) {
+    uint32_t count = 0;
+    if (!in.take(call) || !in.take(count) || count > kMost) return false;
+    requests.resize(count);
+    for (size_t place = 0; place < count; ++place) {
+      RequestPlan& one = requests[place];
+      if (!in.take(one) || one.number > kMostNumber || one.struct_index >= structs.size()) return false;
+      if (one.number >= request_of_number_.size()) request_of_number_.resize(one.number + 1, -1);
+      request_of_number_[one.number] = static_cast<int32_t>(place);
+    }
+    return true;
+  }
 
   static bool fits(const FieldPlan& field, uint32_t size) {
     if (field.tag.length > 7 || field.kind > FieldKind::kBytes) return false;
@@ -117,6 +151,8 @@ struct Plan {
         return true;
     }
   }
+
+  std::vector<int32_t> request_of_number_;  // place in `requests`; -1: there is none
 };
 
 }  // namespace native

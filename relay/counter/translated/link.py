@@ -80,6 +80,11 @@ class TranslatedLink:
         """What the counter said at the latest login, under this terminal's own numbers."""
         self.attached = replace(attached, front_id=self._desk.front, session_id=self.lane, max_order_ref=self.last_ref)
 
+    def read_call(self, message: bytes) -> TerminalCall | None:
+        """See `port.CounterLink`: every request is translated from its message."""
+        del message
+        return None
+
     def submit(self, call: TerminalCall) -> asyncio.Future[CallOutcome]:
         """See `port.CounterLink`."""
         return self._desk.submit(self, call)

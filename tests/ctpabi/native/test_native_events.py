@@ -26,6 +26,8 @@ CATALOG = load_catalog()
 CALLBACKS = [callback for callback in CATALOG.callbacks.values() if callback.proto_name]
 EVERY_CATALOG = [(interface, distribution) for interface in Interface for distribution in Distribution]
 NAN = machine.pack("<d", float("nan"))
+_EMPTY_PLAN = 40
+"""bytes of a plan without a struct, a callback and a request"""
 STATUS = "全部成交报单已提交€\U00020000".encode("gb18030")
 
 
@@ -114,13 +116,15 @@ def test_a_plan_that_does_not_fit_itself_is_refused() -> None:
     """A field beyond its struct would read what is not the counter's."""
     module = native_module()
     tags = b"\x08", b"\x10", b"\x18"
+    nothing = b"\0" * _EMPTY_PLAN
     beyond = machine.pack("<IIII", 4, 1, 8, 1) + machine.pack("<BBHIIIB7s", 0, 0, 0, 4, 5, 0, 1, b"\x0a")
+    no_struct = nothing[:-4] + machine.pack("<III", 1, 7, 0)
 
-    for wrong in (b"", b"\0\0\0", beyond + machine.pack("<I", 0), b"\0" * 13):
+    for wrong in (b"", b"\0\0\0", beyond + nothing[8:], nothing + b"\0", no_struct):
         with pytest.raises(ValueError, match="no plan"):
             module.Plan(wrong, *tags)
     with pytest.raises(ValueError, match="tag"):
-        module.Plan(b"\0" * 12, b"", b"\x10", b"\x18")
+        module.Plan(nothing, b"", b"\x10", b"\x18")
 
 
 class Found(NamedTuple):

@@ -46,6 +46,38 @@ async def test_messages_go_both_ways_and_the_call_ends_well(new: New) -> None:
     assert peer.connection.calls == {}
 
 
+async def test_a_message_may_be_taken_in_the_moment_it_comes(new: New) -> None:
+    """Only while its handler waits for one, and what is left to it keeps its place before what comes behind."""
+    taken, read = list[bytes](), list[bytes]()
+    reading = asyncio.Event()
+
+    def take(message: bytes) -> bool:
+        if message.startswith(b"read"):
+            return False
+        taken.append(message)
+        return True
+
+    async def serve(call: Call) -> None:
+        call.at_once = take
+        await reading.wait()
+        while (message := await call.read()) is not None:
+            read.append(message)
+
+    peer = await new(serve)
+    stream = peer.ask(b"early")
+    await peer.settle()
+    reading.set()
+    await peer.settle()
+
+    peer.h2.send_data(stream, framed(b"a", b"b", b"read c", b"d"))
+    await peer.settle()
+    peer.h2.send_data(stream, framed(b"e"), end_stream=True)
+    await peer.settle()
+
+    assert (taken, read) == ([b"a", b"b", b"e"], [b"early", b"read c", b"d"])
+    assert peer.answers[stream].status == "0"
+
+
 async def test_messages_split_anywhere_and_many_in_a_frame_are_the_same(new: New) -> None:
     """The frames of HTTP/2 are none of gRPC's."""
     peer = await new(echo)

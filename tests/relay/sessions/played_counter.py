@@ -59,6 +59,8 @@ class PlayedLink:
         self.refusal: Refusal | None = None
         self.ledger_away = False
         self.faulty = False
+        self.reads = False
+        """whether it reads calls by itself"""
         self.busy: asyncio.Event | None = None
         """when set to an event, calls wait for it"""
         self.results: list[asyncio.Future[CallOutcome]] = []
@@ -66,6 +68,10 @@ class PlayedLink:
         self.detached: list[str] = []
         self._take: Callable[[Sequence[CounterEvent | LinkStatus]], object] = lambda _: None
         self._batches: asyncio.Queue[Sequence[CounterEvent | LinkStatus]] = asyncio.Queue()
+
+    def read_call(self, message: bytes) -> TerminalCall | None:
+        call = pb.TerminalMessage.FromString(message).call
+        return TerminalCall(call.request, call.request_id, 0.0) if self.reads else None
 
     def submit(self, call: TerminalCall) -> asyncio.Future[CallOutcome]:
         self.calls.append(call)

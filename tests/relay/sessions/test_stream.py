@@ -351,6 +351,45 @@ async def test_a_stream_whose_session_was_taken_over_cannot_use_it_any_more(hous
     await second.stream.ended()
 
 
+async def test_a_call_that_its_counter_reads_is_taken_in_the_moment_it_comes(house: House) -> None:
+    """Not before the login, not where the counter does not read it, not after the end."""
+    talk, message = Talk(house), CALL.SerializeToString()
+    taken = [talk.stream.take_call(message)]
+    await talk.says(HELLO, LOGIN)
+    taken.append(talk.stream.take_call(message))
+    (link,) = house.counter.links
+    link.reads = True
+
+    taken.append(talk.stream.take_call(message))
+    heard = await talk.says()
+    await talk.says(LOGOUT)
+    taken.append(talk.stream.take_call(message))
+
+    assert taken == [False, False, True, False]
+    assert kinds(heard) == ["call_result"]
+    assert [call.request_id for call in link.calls] == [CALL.call.request_id]
+    await talk.stream.ended()
+
+
+async def test_the_first_word_after_a_resume_is_not_taken_in_passing(house: House) -> None:
+    """It ends the older token, which `receive` does."""
+    HandLoop()
+    first, second = Talk(house), Talk(house)
+    answers = await first.says(HELLO, LOGIN)
+    await first.stream.ended()
+    house.counter.links[0].reads = True
+    resume = pb.Resume(resume_token=answers[-1].logged_in.resume_token, after_sequence=0, auth_info=PROOF)
+    await second.says(HELLO, pb.TerminalMessage(resume=resume))
+    message = CALL.SerializeToString()
+
+    at_first = second.stream.take_call(message)
+    await second.says(CALL)
+
+    assert (at_first, second.stream.take_call(message)) == (False, True)
+    await second.says(LOGOUT)
+    await second.stream.ended()
+
+
 async def test_a_terminal_that_only_listens_keeps_its_session(house: House) -> None:
     """It closed its half of the stream; answers and notices still come."""
     talk = Talk(house)

@@ -14,7 +14,7 @@ from relay.counter.ctp.identity.ownership import OwnershipTable
 from relay.counter.ctp.identity.scope import ScopeTable, authorize
 from relay.counter.ctp.identity.scope_table import Priority
 from relay.counter.ctp.orders.calls import OpenCall, RouterLink
-from relay.counter.port import TerminalCall
+from relay.counter.port import ReadRequest, TerminalCall
 from relay.refusals import call_reasons, relay_reasons, stream_reasons
 from relay.refusals.refusal import Refusal
 
@@ -40,12 +40,30 @@ class RouterTables:
         object.__setattr__(self, "messages", Messages(self.catalog, self.native))
 
 
-def decoded(call: TerminalCall, messages: Messages) -> tuple[Method, bytearray] | Refusal:
-    """The method a message stands for, and its struct's bytes as the terminal filled it."""
-    if call.request.WhichOneof("body") is None:
+Decoded = tuple[Method, bytearray]
+"""a request's method, and its struct's bytes as the terminal filled it"""
+
+
+def read_call(message: bytes, native: NativeEvents) -> TerminalCall | None:
+    """See `port.CounterLink.read_call`."""
+    read = native.call(message)
+    if read is None:
+        return None
+    request_id, milliseconds, key, fresh, place, body = read
+    method = native.requests[place]
+    return TerminalCall(ReadRequest(method.proto_name, (method, body)), request_id, milliseconds / 1000, key, fresh)
+
+
+def decoded(call: TerminalCall, messages: Messages) -> Decoded | Refusal:
+    """What a call's request stands for."""
+    request = call.request
+    if isinstance(request, ReadRequest):
+        found: Decoded = request.content
+        return found
+    if request.WhichOneof("body") is None:
         return stream_reasons.request_malformed(why="the call carries no request this relay's CTP version knows")
     try:
-        method, body = messages.request_body(call.request)
+        method, body = messages.request_body(request)
     except NotOffered as missing:
         row = call_reasons.field_not_offered_by_counter if missing.is_field else call_reasons.not_offered_by_counter
         return row(name=missing.name)

@@ -15,6 +15,7 @@ from time import perf_counter
 from typing import Protocol
 
 from relay.counter.ctp.orders.calls import RouterLink
+from relay.counter.ctp.orders.checks import read_call
 from relay.counter.ctp.orders.tools import DriverTools
 from relay.counter.outgoing import Item, SharedItems, is_end
 from relay.counter.port import Attached, CallOutcome, TerminalCall
@@ -125,6 +126,11 @@ class CtpLink:
     def see(self, login: Attached) -> None:
         """The counter session's login as this terminal sees it: with its lane's own front, session and references."""
         self.attached = self._tools.as_seen(login, self.attached, self.route.lane)
+
+    def read_call(self, message: bytes) -> TerminalCall | None:
+        """See `port.CounterLink`."""
+        native = self._tools.tables.native
+        return read_call(message, native) if native is not None else None
 
     def submit(self, call: TerminalCall) -> asyncio.Future[CallOutcome]:
         """See `port.CounterLink`."""

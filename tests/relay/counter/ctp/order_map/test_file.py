@@ -56,6 +56,20 @@ def test_counter_sessions_may_have_used_the_same_references(tmp_path: Path) -> N
     killed.close()
 
 
+def test_every_field_is_kept_whatever_is_in_it(tmp_path: Path) -> None:
+    """The lines are JSON made by hand: quotes, control characters and Chinese come back."""
+    odd = '"\\\n\x00\x7f\u2028甲/'
+    killed = opened(tmp_path)
+    whole = MapEntry(RefSpace.QUOTE, 1, -2, 3, 4, 5, 6, "7", 8, odd, odd, b"\x00\xff\x10")
+    killed.append([whole])
+
+    (line,) = (tmp_path / f"{DAY}.jsonl").read_text(encoding="utf-8").split("\n")[:-1]
+
+    assert list(opened(tmp_path).load()) == [whole]
+    assert json.loads(line).keys() == {field.name for field in dataclasses.fields(MapEntry)}
+    killed.close()
+
+
 def test_an_investor_gets_only_its_own_entries(tmp_path: Path) -> None:
     """In many-to-many a session restores what belongs to its own investor."""
     order_map = opened(tmp_path)
