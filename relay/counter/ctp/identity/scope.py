@@ -113,10 +113,11 @@ class ScopeTable:
 
 def authorize(rule: Rule, identity: Identity, body: bytearray) -> Refusal | None:
     """Write the session's identity into `body`, or say why the request is refused. A refusal changes nothing."""
-    refusal = _closed(rule, identity) or _malformed(rule, body) or _foreign(rule, identity, body)
+    stamps = identity.stamps.get(rule.method)  # there are none before it was open to this identity
+    closed = _closed(rule, identity) if stamps is None else None
+    refusal = closed or _malformed(rule, body) or _foreign(rule, identity, body)
     if refusal is not None:
         return refusal
-    stamps = identity.stamps.get(rule.method)
     if stamps is None:
         stamps = identity.stamps[rule.method] = _stamps(rule, identity)
     for place, content in stamps:

@@ -73,24 +73,29 @@ class KnownCodes:
 
     def questions(self, name: str, investor: bytes, body: bytes | bytearray) -> list[str]:
         """The queries that would say whether what the request called `name` names is this investor's."""
+        written = self._written(name, body)
+        if not written:
+            return []
         known = self._of.get(investor) or _CodesOfOne()
         return [
             _QUESTIONS[field]
-            for field, cell in self._named.get(name, ())
+            for field, cell in written
             if (key := number_key(cell.read(body)))
             and (field, key) not in known.values
             and _QUESTIONS[field] not in known.answered
         ]
+
+    def _written(self, name: str, body: bytes | bytearray) -> list[tuple[str, TextCell]]:
+        """The fields of codes that are not empty; none nearly always."""
+        return [named for named in self._named.get(name, ()) if body[named[1].start]]
 
     def confine(self, name: str, investor: bytes, body: bytearray, *, is_cancel: bool) -> Refusal | None:
         """Refuse what is not known to be this investor's; write the rest as the counter does.
 
         In a cancel, which names its order by more than that, what nothing is known of is left out instead.
         """
-        for field, cell in self._named.get(name, ()):
+        for field, cell in self._written(name, body):
             written = cell.read(body)
-            if not written:
-                continue
             known = self._of.get(investor) or _CodesOfOne()
             key = number_key(written)
             own = known.values.get((field, key)) if key else b""

@@ -105,13 +105,14 @@ class RefMap:
         return self._of_investor.get(investor_id, 0)
 
     def add(self, entry: MapEntry) -> None:
-        tables, triple = self._of[entry.space], _triple(entry)
+        tables, investor_id = self._of[entry.space], entry.investor_id
+        triple = entry.counter_front, entry.counter_session, entry.counter_ref
         if triple not in tables.by_triple:
             self._count += 1
-            self._of_investor[entry.investor_id] = self.used_by(entry.investor_id) + 1
+            self._of_investor[investor_id] = self._of_investor.get(investor_id, 0) + 1
         tables.by_triple[triple] = entry
         tables.latest[entry.counter_ref] = entry
-        tables.by_lane[_lane_key(entry)] = entry
+        tables.by_lane[entry.lane_front, entry.lane_session, int(entry.lane_ref)] = entry
 
     def recall(self, entry: MapEntry) -> None:
         """Know an order of another relay process. It is none of ours: it takes no room, and hides nothing of ours."""

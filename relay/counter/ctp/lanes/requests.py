@@ -143,9 +143,13 @@ class RequestWriter:
     def _write(
         self, places: RefPlaces, body: bytearray, chosen: tuple[_Chosen, ...], entries: tuple[MapEntry, ...]
     ) -> None:
-        write_ref(places.front, body, self._binding.front)
-        write_ref(places.session, body, self._binding.session)
-        write_ref(places.request_id, body, entries[0].request_mark)
+        for name, number in (
+            (places.front, self._binding.front),
+            (places.session, self._binding.session),
+            (places.request_id, entries[0].request_mark),
+        ):
+            if name is not None:
+                name.write(body, number)
         for part, entry in zip(chosen, entries, strict=True):
             write_ref(part.cell, body, entry.counter_ref)
             self._refs.add(entry)
@@ -257,6 +261,9 @@ def _choose(lane: Lane, places: RefPlaces, body: bytearray) -> tuple[_Chosen, ..
     """The lane's references of one insert, main one first."""
     if places.space is None or places.ref is None:
         return ()
+    if not places.derived:
+        one = _choose_one(lane, places.space, places.ref, read_ref(places.ref, body), body)
+        return one if isinstance(one, Refusal) else (one,)
     wanted = [(places.space, places.ref), *((RefSpace.ORDER, cell) for cell in places.derived)]
     numbers = list[int]()
     for space, cell in wanted:
@@ -275,8 +282,10 @@ def _choose(lane: Lane, places: RefPlaces, body: bytearray) -> tuple[_Chosen, ..
 
 
 def _choose_one(
-    lane: Lane, space: RefSpace, cell: TextCell | IntCell, number: int, body: bytearray
+    lane: Lane, space: RefSpace, cell: TextCell | IntCell, number: int | None, body: bytearray
 ) -> _Chosen | Refusal:
+    if number is None:
+        return call_reasons.reference_malformed(field=space)
     if space in INT_SPACES:
         return _Chosen(space, cell, str(number), assigned=False)
     if number == 0:

@@ -137,9 +137,9 @@ class ShownNumbers:
         """Refuse a request that names a number beside the order it acts on, unless it is this investor's."""
         found = list[tuple[TextCell, bytes]]()
         for name, cell, at in self._named.get(method.name, ()):
-            written = cell.read(body)
-            if not written:
+            if not body[cell.start]:  # it names none
                 continue
+            written = cell.read(body)
             exchange = at.read(body) if at is not None else b""
             shown = self.numbered(investor, _KINDS[name], exchange, written) if number_key(written) else []
             if number_key(written) and not shown:

@@ -252,7 +252,7 @@ def _lines(entries: Iterable[MapEntry], *, retracted: bool = False) -> bytes:
 def _to_line(entry: MapEntry, *, retracted: bool = False) -> str:
     """With its line end: JSON, put together by hand, because every order waits for it."""
     return (
-        f'{{"space":"{entry.space.value}","counter_front":{entry.counter_front},"counter_session":{entry.counter_session},'
+        f'{{"space":"{entry.space}","counter_front":{entry.counter_front},"counter_session":{entry.counter_session},'
         f'"counter_ref":{entry.counter_ref},"request_mark":{entry.request_mark},"lane_front":{entry.lane_front},'
         f'"lane_session":{entry.lane_session},"lane_ref":{_text(entry.lane_ref)},"lane_request_id":{entry.lane_request_id},'
         f'"investor_id":{_text(entry.investor_id)},"order_key":{_text(entry.order_key)},'

@@ -77,11 +77,24 @@ class CallChecks:
 
     def __init__(self, tables: RouterTables, is_live: Callable[[], bool]) -> None:
         """`is_live` says whether the counter session is logged in at this moment."""
+        self._messages = tables.messages
         self._structs = tables.catalog.structs
         self._scope = tables.scope
         self._is_live = is_live
         self.password_due = False
         """the login waits for another password: only its change may be sent"""
+
+    def checked(self, link: RouterLink, call: TerminalCall, now: float) -> OpenCall | Refusal:
+        """What a terminal asks, if it may be sent for it now."""
+        known = decoded(call, self._messages)
+        if isinstance(known, Refusal):
+            return known
+        method, body = known
+        refusal = self.not_ready(link, method)
+        made = refusal or self.make_call(link, method, body, call.request_id, call.valid_for, now)
+        if isinstance(made, OpenCall):
+            made.fresh, made.order_key = call.fresh, call.client_order_key
+        return made
 
     def make_call(
         self, link: RouterLink, method: Method, body: bytearray, number: int, seconds: float, now: float

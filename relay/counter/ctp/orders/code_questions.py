@@ -43,6 +43,12 @@ class CodeQuestions:
         if self.known is not None:
             self.known.start_day()
 
+    def concern(self, call: OpenCall) -> bool:
+        """Whether `call` names a code of which it is not known whose it is."""
+        if self.known is None or call.is_own or call.asked_codes or call.priority is Priority.CANCEL:
+            return False
+        return bool(self.known.questions(call.method.name, call.link.lane.identity.investor, call.body))
+
     def ahead_of(self, call: OpenCall, now: float) -> tuple[list[OpenCall], list[OpenCall]]:
         """What `call` must wait for, and the questions among it that are still to be sent."""
         ahead, new, investor = list[OpenCall](), list[OpenCall](), call.link.lane.identity.investor

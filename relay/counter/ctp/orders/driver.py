@@ -206,6 +206,8 @@ class OrderDriver:
             self._router.not_sent(call, call_reasons.outcome_unknown(), now, for_sure=False)
             return
         self._tools.sent(call, code)
+        if more := len(call.outgoing.entries):
+            self._tools.ordered(self._router.lanes.used - more, self._router.lanes.used)
         if code != 0:
             self._tools.order_map.retract(call.outgoing.entries)
         self._notes.sent(call, written, body, code)
@@ -224,8 +226,6 @@ class OrderDriver:
             _log.exception("request_not_rewritten", method=call.method.name)
             self._router.not_sent(call, call_reasons.relay_fault(), now)
         else:
-            if more := len(call.outgoing.entries):
-                self._tools.ordered(self._router.lanes.used - more, self._router.lanes.used)
             return body
         return None
 

@@ -13,16 +13,17 @@ What happens to a call, in this order:
 2. It stands in the link's line where the firm's other processes must be asked, or where one before it asks. So calls
    of one terminal keep their order.
 3. A public question that is known or under way is answered at once. A cancel of an order that still waits here takes
-   it out, and neither is sent; any other action on such an order follows it. Everything else goes to the pacer.
+   it out, and neither is sent; any other action on such an order follows it. Everything else goes to the pacer,
+   or passes by it where nothing waits at all.
 4. `next` gives the call whose turn it is, `write` its bytes with the counter's references. So the counter sees
    references increase, whatever waited how long. The driver stores the references, calls the API, and says what it
    `returned`.
 5. `event` brings its answers. A query that the API or the counter did not take goes back to 4; an order never does.
 
-Between any two calls of these methods it holds: an `OpenCall` whose result is due is parked, in the pacer, or in the
-driver's hands between `next` and `returned`, and in one of them only. `_give` gives the result, once. Where a call
-that had its result cannot be sent again, its answer is what does not come, and `Answers.lose` says so. The API may
-answer on its own thread before its call returns, so a call is known as unanswered before it is sent.
+Between any two calls of these methods it holds: an `OpenCall` whose result is due is parked, in the pacer, passing by it, or in
+the driver's hands between `next` and `returned`, and in one of them only. `_give` gives the result, once. Where a call that had its
+result cannot be sent again, its answer is what does not come, and `Answers.lose` says so. The API may answer on its own thread
+before its call returns, so a call is known as unanswered before it is sent.
 
 A terminal whose report does not stand at the counter sends nothing. A login makes reports anew, so `lost` takes them
 away in a shared session; whoever makes them sets `RouterLink.reported`.
@@ -46,7 +47,7 @@ from relay.counter.ctp.lanes.ref_map import MapEntry
 from relay.counter.ctp.orders import outputs
 from relay.counter.ctp.orders.answers import Answers, Lost
 from relay.counter.ctp.orders.calls import NO_BYTES, NOTHING_WRITTEN, OpenCall, RouterLink, repeated
-from relay.counter.ctp.orders.checks import CallChecks, RouterTables, decoded
+from relay.counter.ctp.orders.checks import CallChecks, RouterTables
 from relay.counter.ctp.orders.code_questions import CodeQuestions
 from relay.counter.ctp.orders.limits import LinkLimits
 from relay.counter.ctp.orders.notices import Notices
@@ -137,15 +138,9 @@ class OrderRouter:
 
     def submit(self, link: RouterLink, call: TerminalCall, now: float) -> OpenCall | Refusal:
         """One terminal's request; its result comes out as `CallResult`. Ask `next` afterwards."""
-        known = decoded(call, self._tables.messages)
-        if isinstance(known, Refusal):
-            return known
-        method, body = known
-        refusal = self._checks.not_ready(link, method)
-        made = refusal or self._checks.make_call(link, method, body, call.request_id, call.valid_for, now)
+        made = self._checks.checked(link, call, now)
         if isinstance(made, Refusal):
             return made
-        made.fresh, made.order_key = call.fresh, call.client_order_key
         if (refusal := made.begin_waiting(now)) is not None:
             return refusal
         if not link.line and self._waiting.ask_of_firm(made) is None:
@@ -200,6 +195,8 @@ class OrderRouter:
     def _admit(self, call: OpenCall, now: float) -> None:
         """Answer it, park it behind the order it names, or put it into the pacer."""
         call.came_at = now
+        if not self._codes.concern(call) and self._waiting.pass_by(call, now):
+            return
         if self._answers.known(call):
             self._give(call, CallOutcome(0), now)
         elif call.priority is Priority.QUERY and (left := self._held.seconds_left(call.question, now)):
@@ -234,10 +231,8 @@ class OrderRouter:
         """The call to send now: say `write`, and then `returned` or `not_sent`. Ask until there is none."""
         for late in self._waiting.expired(now):
             self._give(late, call_reasons.deadline_passed(), now)
-        step = self._step(now)
-        while step.send is None and self._waiting.lines:
+        while (step := self._step(now)).send is None and self._waiting.lines:
             self._serve_line(self._waiting.lines.popleft(), now)
-            step = self._step(now)
         if step.send is not None:
             return step.send
         self._waiting.name_orders()
@@ -248,8 +243,8 @@ class OrderRouter:
         return None
 
     def _step(self, now: float) -> Step[OpenCall]:
-        """What the pacer says; nothing expires any more at this moment."""
-        while True:
+        """What passes by, or what the pacer says; nothing expires any more at this moment."""
+        while not self._waiting.passing:
             step = self._pacer.next(now)
             for call in step.expired:
                 self._give(call, call_reasons.deadline_passed(), now, Lost.LATE)
@@ -258,6 +253,7 @@ class OrderRouter:
                 self._give(step.unanswered, CallOutcome(NEVER_ANSWERED), now, Lost.LATE)
             if step.send is not None or not (step.expired or step.unanswered):
                 return step
+        return Step(self._waiting.passing.popleft())
 
     def write(self, call: OpenCall, now: float) -> bytearray | None:
         """Its bytes with the counter's references, which are in `outgoing`; None where nothing is to be sent."""

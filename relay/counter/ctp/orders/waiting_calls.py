@@ -2,7 +2,7 @@
 
 The pacer has what waits for its turn. A call is parked where it waits for something else: it stands in its link's
 line because it asks the firm's other processes, or one before it does; or it follows orders that it names and that
-still wait here. Between any two calls it holds that a call whose result is due waits in one of these places only, or
+still wait here. What comes while nothing waits passes by the pacer, and is sent next. Between any two calls it holds that a call whose result is due waits in one of these places only, or
 is on its way to the API. A parked call's own time may run out, as that of every other.
 """
 
@@ -29,6 +29,8 @@ class WaitingCalls:
         self._lanes = lanes
         self._has_firm = has_firm
         self.pacer: Pacer[OpenCall] = Pacer(PacingLimits())
+        self.passing: deque[OpenCall] = deque()
+        """what is sent next, in this order"""
         self._names: dict[OpenCall, tuple[OrderName, ...]] = {}
         self._named: dict[OrderName, list[OpenCall]] = {}
         """orders that wait by every name, their own first: a cancel must not look through all of them"""
@@ -42,6 +44,13 @@ class WaitingCalls:
         self._lane_is_dead = False
         self._followers: dict[OpenCall, list[OpenCall]] = {}
         """by the order they wait for"""
+
+    def pass_by(self, call: OpenCall, now: float) -> bool:
+        """Whether it need not wait, because nothing does: then it is sent next."""
+        passes = not self._parked and self.pacer.pass_by(call, now)
+        if passes:
+            self.passing.append(call)
+        return passes
 
     def queue(self, call: OpenCall) -> Refusal | None:
         """It waits for its turn."""
@@ -87,6 +96,8 @@ class WaitingCalls:
                 del self._named[name]
         if call not in self._parked:
             self.pacer.withdraw(call)
+            if call in self.passing:
+                self.passing.remove(call)
             return
         del self._parked[call]
         line = call.link.line
@@ -110,7 +121,8 @@ class WaitingCalls:
     def of(self, link: RouterLink, *, in_line: bool) -> list[OpenCall]:
         """Everything of one link that waits; what waited for its turn is taken out."""
         parked = [call for call in self._parked if call.link is link and (in_line or call.follows)]
-        return [*parked, *self.pacer.drop(link)]
+        passing = [call for call in self.passing if call.link is link]
+        return [*parked, *passing, *self.pacer.drop(link)]
 
     def named_by(self, call: OpenCall) -> tuple[list[OpenCall], bool]:
         """The waiting orders of its investor that an action names, and whether it ends them all.

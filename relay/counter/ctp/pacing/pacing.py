@@ -8,7 +8,7 @@ exceeds FTDPkgFreq packages a second (CTP facts 63, 65 and 67). In many-to-one a
 * Exempt queries (ReqQuery...), which the trading core answers outside the limits of queries.
 * Queries, one in flight. They leave a part of the packages free, so that an order finds room right after them.
 
-The lines are served in this order. So that no flood of orders keeps the queries out, a line of queries that was
+What comes while nothing waits, and may be sent, passes by the lines. The lines are served in this order. So that no flood of orders keeps the queries out, a line of queries that was
 passed over nine times sends one before the orders. A line of queries that the API refused with -2 or -3 pauses.
 Orders are never sent twice (CTP fact 68); what waited past its deadline is never sent.
 """
@@ -169,7 +169,15 @@ class Pacer(Generic[T]):
 
     @property
     def waiting(self) -> int:
-        return sum(len(line.turns) for line in self._lines)
+        return self._trading.turns.length + self._exempt.turns.length + self._query.turns.length
+
+    def pass_by(self, ticket: T, now: float) -> bool:
+        """Whether it need not wait: it is no query, nothing waits, and it may be sent now. Then it is as if `next` had given it."""
+        is_query = ticket.priority in {Priority.QUERY, Priority.EXEMPT_QUERY}
+        if is_query or self.waiting or ticket.deadline <= now or self._packages.free_at(now) > now:
+            return False
+        self._take(self._trading, ticket, now)
+        return True
 
     def submit(self, ticket: T) -> int | Refusal:
         """Queue a request; returns how many are ahead of it, or why there is no room."""
@@ -204,6 +212,9 @@ class Pacer(Generic[T]):
 
     def next(self, now: float) -> Step[T]:
         """What to send now. Call again at once while it gives something to send."""
+        if self._in_flight is None and not self.waiting:
+            self._deadlines.clear()
+            return Step()
         expired, unanswered = self._expire(now), self._give_up(now)
         free = [line for line in self._lines if line.turns and self._free_at(line, now) <= now]
         if not free:

@@ -20,13 +20,14 @@ class Turns(Generic[T]):
     def __init__(self) -> None:
         # No queue and no sender is kept empty.
         self._senders: OrderedDict[Hashable, dict[int, deque[T]]] = OrderedDict()
-        self._length = 0
+        self.length = 0
+        """how many items wait"""
         self._lengths: dict[Hashable, int] = {}
         self._senders_with = [0]
         """by number of items: how many senders have as many or more; the first is not used"""
 
     def __len__(self) -> int:
-        return self._length
+        return self.length
 
     @property
     def senders(self) -> int:
@@ -91,11 +92,11 @@ class Turns(Generic[T]):
         if length == len(self._senders_with):
             self._senders_with.append(0)
         self._senders_with[length] += 1
-        self._length += 1
+        self.length += 1
 
     def _shrink(self, sender: Hashable) -> None:
         length = self._lengths.pop(sender)
         self._senders_with[length] -= 1
         if length > 1:
             self._lengths[sender] = length - 1
-        self._length -= 1
+        self.length -= 1

@@ -13,9 +13,10 @@ from relay.counter.ctp.lanes.order_keys import FirstOrder
 from relay.counter.ctp.orders.calls import OpenCall, RouterLink
 from relay.counter.port import CallOutcome, LinkState, LinkStatus
 from relay.refusals.refusal import Refusal
-from tests.relay.counter.ctp.ctp_bodies import CATALOG
+from tests.relay.counter.ctp.ctp_bodies import CATALOG, request
 from tests.relay.counter.ctp.orders.fed_router import LOGIN, Fed, events
 from tests.relay.counter.ctp.played_board import answer, order_fields
+from tests.relay.counter.ctp.terminal_calls import terminal_call
 
 ELSEWHERE = virtual_front(7)
 
@@ -137,6 +138,21 @@ def test_nothing_is_sent_for_a_terminal_whose_report_was_made_in_an_earlier_logi
     assert isinstance(refused, Refusal)
     assert refused.reason == "counter_unavailable"
     assert fed.result(fed.order(mine, 1)) == 0
+
+
+def test_what_passes_by_the_pacer_ends_with_its_terminal_and_with_the_session() -> None:
+    """Nothing that was refused is sent, also where the terminal leaves before the driver asks for the next call."""
+    order = terminal_call("ReqOrderInsert", request("ReqOrderInsert", **order_fields(OrderRef="1")), 1, 3.0)
+    left, broken = Fed(), Fed()
+    links = left.link(), broken.link()
+    calls = [fed.router.submit(link, order, fed.now) for fed, link in zip((left, broken), links, strict=True)]
+
+    left.router.close_link(links[0], left.now)
+    left.pump()
+    broken.break_off()
+
+    assert left.sent == broken.sent == []
+    assert (left.result(calls[0]), broken.result(calls[1])) == ("session_gone", "counter_unavailable")
 
 
 def test_what_the_relay_asks_itself_is_answered_to_no_terminal() -> None:

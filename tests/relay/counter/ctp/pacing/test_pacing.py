@@ -52,6 +52,29 @@ def test_urgency_decides() -> None:
     assert sent(schedule, 0.0) == ["CANCEL", "ORDER", "OTHER", "EXEMPT_QUERY", "QUERY"]
 
 
+def test_what_comes_while_nothing_waits_passes_by() -> None:
+    """It costs a package as what has waited; a query, and what comes too late, stand in line."""
+    schedule = pacer(packages_per_second=3)
+
+    passed = [schedule.pass_by(ticket(priority), 0.0) for priority in Priority]
+    late = schedule.pass_by(ticket(ORDER, deadline=0.0), 0.0)
+
+    assert passed == [True, True, True, False, False]
+    assert not late
+    assert not schedule.pass_by(ticket(ORDER), 0.5)
+    assert schedule.pass_by(ticket(ORDER), 1.0)
+
+
+def test_nothing_passes_what_waits() -> None:
+    """Also where what waits could be sent as well: the lines know whose turn it is."""
+    schedule = pacer()
+    submit(schedule, ticket(QUERY))
+
+    assert not schedule.pass_by(ticket(ORDER), 0.0)
+    sent(schedule, 0.0)
+    assert schedule.pass_by(ticket(ORDER), 0.0)
+
+
 def test_an_order_does_not_wait_for_a_query() -> None:
     """The query in flight blocks queries only."""
     schedule = pacer()
