@@ -75,9 +75,9 @@ def _path_unchecked() -> None:
 
 def _process_killed() -> None:
     """Native code writes where it must not: the process is gone without a word."""
-    from relay.admission.origin import trusted_proxies  # noqa: PLC0415 - only where it is broken
+    from relay.admission.origin import proxy_header  # noqa: PLC0415 - only where it is broken
 
-    vars(trusted_proxies)["unquote"] = lambda _: os.kill(os.getpid(), signal.SIGSEGV)
+    vars(proxy_header)["origin_at"] = lambda *_: os.kill(os.getpid(), signal.SIGSEGV)
 
 
 BREAKS = {
@@ -88,5 +88,5 @@ BREAKS = {
     "signature_unchecked": Break("ledger_files", _signature_unchecked),
     "seal_unchecked": Break("sealed_files", _seal_unchecked),
     "path_unchecked": Break("proofs", _path_unchecked),
-    "process_killed": Break("peers", _process_killed),
+    "process_killed": Break("proxy_header", _process_killed),
 }

@@ -58,7 +58,6 @@ _ORIGIN, _CODEC = ("relay.admission.origin",), ("ctpabi.codec",)
 TARGETS = (
     FuzzTarget("proxy_header", "origin", 500, "PROXY protocol, versions 1 and 2, of a balancer", _ORIGIN),
     FuzzTarget("forwarded_headers", "origin", 100, "x-forwarded-for behind trusted proxies", _ORIGIN),
-    FuzzTarget("peers", "origin", 500, "the peer's name as gRPC writes it", _ORIGIN),
     FuzzTarget("struct_bytes", "codec", 60, "C structs of the counter into messages, and back", _CODEC),
     FuzzTarget("struct_messages", "codec", 60, "messages of a terminal into C structs, and back", _CODEC),
     FuzzTarget("requests", "codec", 80, "every request of the catalog, as a terminal sends it", _CODEC),

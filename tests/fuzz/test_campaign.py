@@ -41,7 +41,7 @@ def test_a_broken_parser_is_found_and_its_input_kept(tmp_path: Path) -> None:
 
 def test_a_process_that_native_code_ends_has_found_something(tmp_path: Path) -> None:
     """No exception says so: the signal does, and the input is the last one it noted."""
-    tally = found("peers", "process_killed", tmp_path)
+    tally = found("proxy_header", "process_killed", tmp_path)
 
     assert tally.finding == "the process was ended by SIGSEGV"
     assert tally.input is not None
@@ -69,13 +69,13 @@ def test_every_target_gets_its_share() -> None:
 
 def test_what_was_found_is_in_the_table_and_in_the_json() -> None:
     """With the command that shows it again."""
-    bad = Tally("peers", 10, 3, 5, finding="Broken: x", input=campaign.FOUND / "peers-crash-1")
+    bad = Tally("proxy_header", 10, 3, 5, finding="Broken: x", input=campaign.FOUND / "proxy_header-crash-1")
     rows = [bad, Tally("settings", 20, 1, 4)]
 
     shown = table(rows, "guided")
 
-    assert "python -m fuzz peers --input fuzz/found/peers-crash-1" in shown
-    assert as_json(rows, "guided", 1)["findings"] == ["peers"]
+    assert "python -m fuzz proxy_header --input fuzz/found/proxy_header-crash-1" in shown
+    assert as_json(rows, "guided", 1)["findings"] == ["proxy_header"]
     assert as_json(rows, "guided", 1)["inputs"] == 30
     json.dumps(as_json(rows, "guided", 1))
 
@@ -118,7 +118,7 @@ def test_an_input_of_parts_is_read_as_it_was_made() -> None:
 def test_the_same_seed_makes_the_same_inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """So that a campaign can be run again."""
     monkeypatch.chdir(tmp_path)
-    target: FuzzTarget = by_name("peers")
+    target: FuzzTarget = by_name("proxy_header")
     play = target.load()
 
     once, again = (list(changed_seeds(target, play, Random(7), 50)) for _ in range(2))

@@ -21,9 +21,9 @@ def test_every_file_of_the_corpus_is_a_targets() -> None:
 
 def test_what_is_no_bytes_literal_is_no_case(tmp_path: Path) -> None:
     """A case that is not played would be thought to pass."""
-    (tmp_path / "peers.txt").write_text("# why\n\nb'ipv4:'\n", encoding="ascii")
+    (tmp_path / "proxy_header.txt").write_text("# why\n\nb'ipv4:'\n", encoding="ascii")
     (tmp_path / "settings.txt").write_text("'text'\n", encoding="ascii")
 
-    assert cases_of("peers", tmp_path) == [ast.literal_eval("b'ipv4:'")]
+    assert cases_of("proxy_header", tmp_path) == [ast.literal_eval("b'ipv4:'")]
     with pytest.raises(ValueError, match="line 1"):
         cases_of("settings", tmp_path)

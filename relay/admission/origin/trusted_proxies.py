@@ -9,7 +9,6 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
-from urllib.parse import unquote
 
 Ip = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -41,14 +40,6 @@ class OriginUnknown(ValueError):
 def parse_networks(texts: Sequence[str]) -> tuple[Network, ...]:
     """The trusted proxies' networks; ValueError names the one that is none."""
     return tuple(ipaddress.ip_network(text, strict=False) for text in texts)
-
-
-def parse_peer(peer: str) -> Origin:
-    """A peer as gRPC tells it, `ipv4:192.0.2.1:5000` or `ipv6:[2001:db8::1]:5000` (also percent-encoded); raises OriginUnknown."""
-    scheme, _, rest = unquote(peer).partition(":")
-    if scheme not in {"ipv4", "ipv6"}:
-        raise OriginUnknown(f"the peer is not an IP address: {scheme}")
-    return _parse_address(rest)
 
 
 def origin_of(peer: Origin, forwarded_for: Sequence[str], trusted: Sequence[Network]) -> Origin:
