@@ -36,9 +36,10 @@ class WireOwner(Protocol):
         """The relay's step is taken: the next is the terminal's."""
 
     def agreed(self) -> None:
-        """TLS is agreed on, where there is some: from here on `received` gets bytes."""
+        """TLS is agreed on, where there is some. `received` follows."""
 
-    def received(self, data: bytes) -> None: ...
+    def received(self, data: bytes) -> None:
+        """What came; at once after `agreed`, also where nothing did, so that both are answered together."""
 
     def blocked(self) -> None:
         """The socket takes no more for now."""
@@ -163,9 +164,9 @@ class Wire:
 
     def _open(self, tls: TlsEnd, records: memoryview) -> None:
         tls.give(records)
-        cause = Cause.BROKEN if tls.agreed else Cause.HANDSHAKE
+        cause, begins = Cause.BROKEN if tls.agreed else Cause.HANDSHAKE, not tls.agreed
         try:
-            if not tls.agreed and not self._agree(tls):
+            if begins and not self._agree(tls):
                 return
             data = tls.opened()
         except TlsWrong as wrong:
@@ -173,7 +174,7 @@ class Wire:
             self._owner.wrong(cause, str(wrong))
             return
         self._put(tls.to_send())
-        if data:
+        if data or begins:
             self._owner.received(data)
         if tls.ended:
             self._owner.end()

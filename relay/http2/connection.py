@@ -93,10 +93,9 @@ class HttpConnection:
         self._h2 = new_h2(limits.at_a_time)
 
     def begin(self) -> None:
-        """Say the first word."""
+        """Make the first word ready: it goes with the answer to what `received` gets first, in one write."""
         self._out += (self._h2.data_to_send(), frames.window_update(0, _WINDOW))
         self._window_in += _WINDOW
-        self._flush()
 
     # What comes -----------------------------------------------------------------------------------------------
 

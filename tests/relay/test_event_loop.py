@@ -51,10 +51,13 @@ def test_asyncios_debug_mode_is_never_uvloops(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_what_was_there_at_the_start_is_in_no_later_collection() -> None:
-    """A collection of all that the relay has loaded would hold every order up."""
+    """A collection of all that the relay has loaded would hold every order up; and there are few of what is new."""
+    usual = gc.get_threshold()
     try:
         settle_heap()
         assert gc.get_freeze_count() > 0
         assert len(gc.get_objects()) < gc.get_freeze_count()
+        assert gc.get_threshold()[0] > usual[0]
     finally:
         gc.unfreeze()
+        gc.set_threshold(*usual)

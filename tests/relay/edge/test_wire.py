@@ -18,6 +18,7 @@ from relay.edge.tls import TlsEnd
 from relay.http2.call import Call
 from tests.relay.edge.plain_terminal import LIMITS, PREFACE, PlainTerminal, came, edge_at_work, ended, opened, until
 
+SETTINGS_KIND = 4
 SETTINGS = b"\0\0\0\4\0\0\0\0\0"
 
 
@@ -94,6 +95,21 @@ async def _agree(connection: socket.socket, authority: trustme.CA) -> tuple[ssl.
         else:
             await loop.sock_sendall(connection, goes_out.read())
             return tls, goes_out
+
+
+async def test_the_first_word_waits_for_none_of_the_terminals(authority: trustme.CA) -> None:
+    """A terminal may wait for the relay's settings before it says its own."""
+    context = served_with(authority)
+    async with edge_at_work(tls=lambda: context) as (_, port):
+        reader, writer = await secure(port, authority, "h2")
+
+        async with asyncio.timeout(60):
+            head = await reader.readexactly(9)
+
+        assert head[3] == SETTINGS_KIND
+        writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
 
 
 async def test_a_step_that_says_nothing_holds_no_place(monkeypatch: pytest.MonkeyPatch, authority: trustme.CA) -> None:

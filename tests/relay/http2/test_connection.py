@@ -24,8 +24,9 @@ from hyperframe.frame import (
 
 from relay.http2.call import Call, CallEnded
 from relay.http2.connection import CallLimits, HttpFault
-from tests.relay.http2.peer import HEADERS, Peer, close, echo, framed
+from tests.relay.http2.peer import HEADERS, Peer, close, cut, echo, framed
 
+SETTINGS, WINDOW_UPDATE = 4, 8
 PROTOCOL_ERROR, STREAM_CLOSED, FRAME_SIZE_ERROR, CALM = 1, 5, 6, 11
 
 
@@ -47,6 +48,30 @@ def again(peer: Peer, data: bytes) -> None:
     """A thousand times, each as bytes of their own. Raises HttpFault."""
     for _ in range(1000):
         peer.say_raw(data)
+
+
+async def test_the_first_word_goes_with_the_answer_to_the_terminals() -> None:
+    """Every write of its own is a record and a call of the kernel, for each of a thousand that come at once."""
+    peer, written = Peer(echo), list[bytes]()
+    peer.connection._sink = written.append
+
+    peer.begin()
+
+    (said,) = written
+    assert [data[3] for data in cut(said, _sizes(said))] == [
+        SETTINGS,
+        WINDOW_UPDATE,
+        SETTINGS,
+        SETTINGS,
+    ]  # `Peer` has two to be answered
+    await close(peer)
+
+
+def _sizes(frames: bytes) -> list[int]:
+    sizes: list[int] = []
+    while sum(sizes) < len(frames):
+        sizes.append(9 + int.from_bytes(frames[sum(sizes) :][:3], "big"))
+    return sizes
 
 
 def _block(peer: Peer, headers: list[tuple[str, str]]) -> bytes:
