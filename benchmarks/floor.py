@@ -28,10 +28,11 @@ from ctpabi.api.trader import QUICK, TraderApi
 from ctpabi.catalog import Callback, Method
 from ctpabi.catalog.data import load_catalog
 from ctpabi.shim.wire import HEADER, Frame, FrameReader, FrameType
-from terminal_client.channel import Tls, open_channel
 
 _STREAM = "/floor.Road/Stream"
 _NO_STRUCT = 0xFFFFFFFF
+_OPTIONS = (("grpc.http2.bdp_probe", 0), ("grpc.http2.lookahead_bytes", 1024 * 1024))
+"""without them gRPC measures the road with a ping after nearly every message"""
 
 
 def pack_event(event: RawEvent) -> bytes:
@@ -55,7 +56,8 @@ class Road:
     """In the vendor's API's place in a terminal: what it is asked for is done by the relay."""
 
     def __init__(self, address: str, ca: Path, put: Put) -> None:
-        self._channel = open_channel(address, Tls(ca_file=ca), keepalive_seconds=0)
+        roots = grpc.ssl_channel_credentials(ca.read_bytes())
+        self._channel = grpc.aio.secure_channel(address, roots, _OPTIONS)
         self._loop = asyncio.get_running_loop()
         self._put = put
         self._callbacks = {callback.slot: callback for callback in load_catalog().callbacks.values()}

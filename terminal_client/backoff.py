@@ -27,14 +27,18 @@ async def retried(
     *,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> T:
-    """What `attempt` returns; it is called again while it raises TryLater, the last of which is raised after `give_up_after_seconds`."""
+    """What `attempt` returns; it is called again while it raises TryLater, the last of which is raised after `give_up_after_seconds`.
+
+    Earlier where the relay asks to wait longer than that.
+    """
     started, longest = time.monotonic(), deadlines.first_retry_seconds
     while True:
         try:
             return await attempt()
         except TryLater as failure:
-            if time.monotonic() - started >= deadlines.give_up_after_seconds:
+            left = started + deadlines.give_up_after_seconds - time.monotonic()
+            if failure.seconds >= left:  # 0 seconds are asked for where nothing is
                 raise
             wait = failure.seconds + random.uniform(0.0, longest)  # noqa: S311 — jitter, not a secret
-        await sleep(wait)
+        await sleep(min(wait, left))
         longest = min(2 * longest, deadlines.longest_retry_seconds)

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import grpc
+from terminal_client.call import RelayCall
+from terminal_client.connection import RelayConnection
 
-# One batch of a day's replay is the largest message; the relay refuses larger ones from us by itself.
-MAX_RECEIVE_BYTES = 16 * 1024 * 1024
-CONNECT_MILLISECONDS = 25_000
+CONNECT_SECONDS = 25.0
 """more than the relay lets a connection wait for its turn"""
-WINDOW_BYTES = 1024 * 1024
-"""what the relay may send before the terminal has read it"""
-SILENCE_MILLISECONDS = 10_000
-"""how long the relay may leave a ping unanswered before the connection is taken as broken"""
+_NEXT_ADDRESS_SECONDS = 0.25
+"""how long one address of a name may be silent before the next one is tried beside it"""
+_LAST_PORT = 65_535
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,57 +35,134 @@ class Tls:
     """PEM private key of `certificate_file`"""
 
 
-def open_channel(address: str, tls: Tls, keepalive_seconds: float) -> grpc.aio.Channel:
-    """A channel to `address` (host:port). ValueError for plaintext to another machine, OSError for files that are not there.
+class RelayChannel:
+    """The way to one relay: a connection where one is needed, and another when that is gone or takes no more calls."""
 
-    Nothing is connected yet. `keepalive_seconds` is how often a quiet connection is tested; 0 never.
-    """
-    options: list[tuple[str, int | str]] = [
-        ("grpc.max_receive_message_length", MAX_RECEIVE_BYTES),
-        ("grpc.initial_reconnect_backoff_ms", 100),
-        # In spite of its name: how long one attempt to connect may take, TLS included. A busy relay takes its time.
-        ("grpc.min_reconnect_backoff_ms", CONNECT_MILLISECONDS),
-        ("grpc.max_reconnect_backoff_ms", 5000),
-        # Each terminal session has a connection of its own, so that one's trouble is not another's.
-        ("grpc.use_local_subchannel_pool", 1),
-        # gRPC measures the road with a ping after nearly every message, which costs both sides two packets and as many
-        # wake-ups; without it the window is what is said here.
-        ("grpc.http2.bdp_probe", 0),
-        ("grpc.http2.lookahead_bytes", WINDOW_BYTES),
-    ]
-    if keepalive_seconds:
-        options += [
-            ("grpc.keepalive_time_ms", int(keepalive_seconds * 1000)),
-            ("grpc.keepalive_timeout_ms", SILENCE_MILLISECONDS),
-            # gRPC ends a ping by this bound, 60 s unless it is set; the one above alone changes nothing.
-            ("grpc.http2.ping_timeout_ms", SILENCE_MILLISECONDS),
-            ("grpc.http2.max_pings_without_data", 0),
-        ]
-    if tls.insecure:
-        if not is_loopback(address):
+    def __init__(self, address: str, tls: Tls, keepalive_seconds: float) -> None:
+        """`address` is host:port, or unix: and a path; `keepalive_seconds` is how often a quiet connection is tested, 0 never.
+
+        Nothing is connected yet. ValueError for an address that is none, and for plaintext to another machine; OSError for
+        files that are not there.
+        """
+        if tls.insecure and not is_loopback(address):
             raise ValueError(f"plaintext is allowed to this machine only, not to {address}: use TLS")
-        return grpc.aio.insecure_channel(address, options)
-    if tls.server_name:
-        options.append(("grpc.ssl_target_name_override", tls.server_name))
-    return grpc.aio.secure_channel(address, _credentials(tls), options)
+        self._address = address
+        self._host, self._port = _parts(address)
+        self._name = tls.server_name or self._host
+        self._tls = None if tls.insecure else context_of(tls)
+        self._keepalive = keepalive_seconds
+        self._connections: list[RelayConnection] = []
+        """the last one is for the next call; those before it have calls that go on"""
+        self._connecting: asyncio.Task[RelayConnection] | None = None
+        self._beginning: set[asyncio.Task[None]] = set()
+
+    def call(self, method: str) -> RelayCall:
+        """Begin a call; `method` is its path. That there is no connection shows in its `read`."""
+        call = RelayCall()
+        connection = self._usable()
+        if connection is not None:
+            connection.open(call, method)
+        else:
+            task = asyncio.get_running_loop().create_task(self._begin(call, method), name="terminal-begins-call")
+            self._beginning.add(task)
+            task.add_done_callback(self._beginning.discard)
+        return call
+
+    async def ready(self) -> None:
+        """Return when the relay is connected. Raises ConnectionError, whose words say why it is not."""
+        await self._connected()
+
+    async def close(self) -> None:
+        """End every call and let go of the connection, also where whoever waits for it is cancelled."""
+        ending: list[asyncio.Future[Any]] = [task for task in (*self._beginning, self._connecting) if task is not None]
+        for task in ending:
+            task.cancel()
+        connections, self._connections, self._connecting = self._connections, [], None
+        ending += [connection.close() for connection in connections]
+        await asyncio.gather(*ending, return_exceptions=True)
+
+    def _usable(self) -> RelayConnection | None:
+        self._connections = [one for one in self._connections if not one.is_over]
+        newest = self._connections[-1] if self._connections else None
+        return None if newest is None or newest.leaves else newest
+
+    async def _begin(self, call: RelayCall, method: str) -> None:
+        try:
+            connection = await self._connected()
+        except ConnectionError as error:
+            call.end(str(error))
+        except BaseException:
+            call.end("the connection was closed here")
+            raise
+        else:
+            if call.ended is None:
+                connection.open(call, method)
+
+    async def _connected(self) -> RelayConnection:
+        """One for the next call. Raises ConnectionError."""
+        usable = self._usable()
+        if usable is not None:
+            return usable
+        if self._connecting is None or self._connecting.done():
+            self._connecting = asyncio.get_running_loop().create_task(self._connect(), name="terminal-connects")
+            self._connecting.add_done_callback(lambda done: done.cancelled() or done.exception())  # all may have gone
+        return await asyncio.shield(self._connecting)
+
+    async def _connect(self) -> RelayConnection:
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                connection = await self._reach()
+        except TimeoutError:
+            raise ConnectionError(f"UNAVAILABLE: {self._address}: no answer within {CONNECT_SECONDS:g} s") from None
+        except (OSError, ValueError) as error:  # ValueError for a name that no one can look up
+            raise ConnectionError(f"UNAVAILABLE: {self._address}: {_why(error)}") from None
+        self._connections.append(connection)
+        return connection
+
+    async def _reach(self) -> RelayConnection:
+        loop, tls = asyncio.get_running_loop(), self._tls
+        name = None if tls is None else self._name
+        if not self._port:
+            _, connection = await loop.create_unix_connection(self._new, self._host, ssl=tls, server_hostname=name)
+            return connection
+        transport, connection = await loop.create_connection(
+            self._new, self._host, self._port, ssl=tls, server_hostname=name, happy_eyeballs_delay=_NEXT_ADDRESS_SECONDS
+        )
+        spoken = transport.get_extra_info("ssl_object")
+        if spoken is not None and spoken.selected_alpn_protocol() != "h2":
+            transport.abort()
+            raise OSError("it speaks TLS, but not HTTP/2: it is no relay")
+        return connection
+
+    def _new(self) -> RelayConnection:
+        return RelayConnection(self._name, self._keepalive)
 
 
-def _credentials(tls: Tls) -> grpc.ChannelCredentials:
+def context_of(tls: Tls) -> ssl.SSLContext:
+    """Whom to trust and what to show. ValueError for a certificate without its key, OSError for files that are not there."""
     if (tls.certificate_file is None) != (tls.key_file is None):
         raise ValueError("certificate_file and key_file belong together: give both or neither")
-    if tls.certificate_file is None or tls.key_file is None:
-        return grpc.ssl_channel_credentials(roots(tls.ca_file))
-    return grpc.ssl_channel_credentials(
-        roots(tls.ca_file), tls.key_file.read_bytes(), tls.certificate_file.read_bytes()
-    )
+    context = ssl.create_default_context(cafile=None if tls.ca_file is None else str(tls.ca_file))
+    context.set_alpn_protocols(["h2"])
+    if tls.certificate_file is not None:
+        context.load_cert_chain(tls.certificate_file, tls.key_file)
+    return context
 
 
-def roots(ca_file: Path | None) -> bytes | None:
-    """The trusted roots as PEM; None where the system has no bundle and gRPC's own must do."""
-    if ca_file is not None:
-        return ca_file.read_bytes()
-    bundle = ssl.get_default_verify_paths().cafile
-    return Path(bundle).read_bytes() if bundle else None
+def _parts(address: str) -> tuple[str, int]:
+    """Host and port; a path and 0 for a unix: address."""
+    if address.startswith("unix:"):
+        return address.removeprefix("unix:").removeprefix("//"), 0
+    host, _, port = address.rpartition(":")
+    if not host or not port.isascii() or not port.isdigit() or not 0 < int(port) <= _LAST_PORT:
+        raise ValueError(f"{address!r} is not the address of a relay: it is to be host:port")
+    return host.strip("[]"), int(port)
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is not to be trusted: {error.verify_message}"
+    return str(error) or type(error).__name__
 
 
 def is_loopback(address: str) -> bool:

@@ -12,11 +12,9 @@ import secrets
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 
-import grpc
-
-from ctprelay.v1 import market_pb2, terminal_pb2_grpc
+from ctprelay.v1 import market_pb2
 from ctprelay.v1 import terminal_pb2 as pb
-from terminal_client.channel import Tls, open_channel
+from terminal_client.channel import RelayChannel, Tls
 from terminal_client.collector import CTP, Collected
 from terminal_client.errors import LoginRejected, PasswordNotProvable, Refusal
 from terminal_client.farewells import NextStep, last_word
@@ -30,6 +28,8 @@ from terminal_client.translation import refusal_of
 PROTOCOL = 1
 OnProgress = Callable[[str], object]
 """gets the relay's words about a login that waits for its turn"""
+_AGAIN_SECONDS = 0.5
+"""from a try to reach the relay to the next"""
 _PAUSE_SECONDS = 1
 """before the next login, where the relay said goodbye to this one and another may succeed"""
 
@@ -62,7 +62,7 @@ class Entrance:
         self._endpoint = endpoint
         self._deadlines = deadlines
         self._passwords = passwords or DerivedPasswords()
-        self._channel: grpc.aio.Channel | None = None
+        self._channel: RelayChannel | None = None
 
     def present(self, app_id: str, auth_code: Secret) -> Endpoint:
         """From now on, come as this terminal software; the connection stays."""
@@ -106,11 +106,16 @@ class Entrance:
     async def reached(self) -> None:
         """Wait until the relay is connected. StreamBroken when it is not in time."""
         seconds = self._deadlines.login_seconds
+        why = ""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                await self._connection().channel_ready()
-                return
-        raise StreamBroken(f"the relay was not reached within {seconds:g} s")
+                while True:
+                    try:
+                        return await self._way().ready()
+                    except ConnectionError as error:
+                        why = f": {error}"
+                    await asyncio.sleep(_AGAIN_SECONDS)
+        raise StreamBroken(f"the relay was not reached within {seconds:g} s{why}")
 
     async def close(self) -> None:
         """Let go of the connection; the next stream opens a new one."""
@@ -122,8 +127,7 @@ class Entrance:
     async def _fresh_stream(self) -> AsyncIterator[tuple[Stream, asyncio.Timeout]]:
         """A new stream, cancelled again when the conversation on it fails or takes too long."""
         seconds = self._deadlines.login_seconds
-        stub = terminal_pb2_grpc.TerminalServiceStub(self._connection())  # type: ignore[no-untyped-call]  # generated
-        stream, deadline = Stream(stub.Session()), asyncio.timeout(seconds)
+        stream, deadline = Stream(self._way()), asyncio.timeout(seconds)
         try:
             async with deadline:
                 yield stream, deadline
@@ -136,13 +140,13 @@ class Entrance:
             return
         finally:
             del deadline  # it refers to its task, and a task that was cancelled to these frames: they to the connection
-        # Outside the handler: what is raised there would refer to gRPC's frames, and they to the connection.
+        # Outside the handler: what is raised there would refer to the frames of what failed, and they to the connection.
         raise StreamBroken(f"no answer to the login within {seconds:g} s")
 
-    def _connection(self) -> grpc.aio.Channel:
+    def _way(self) -> RelayChannel:
         if self._channel is None:
             endpoint = self._endpoint
-            self._channel = open_channel(endpoint.address, endpoint.tls, self._deadlines.keepalive_seconds)
+            self._channel = RelayChannel(endpoint.address, endpoint.tls, self._deadlines.keepalive_seconds)
         return self._channel
 
 

@@ -83,7 +83,7 @@ class LoopCalls(Generic[T]):
 
 
 async def _settled() -> None:
-    """Wait for what still runs, such as gRPC's own last steps; a loop that is closed over it complains."""
+    """Wait for what still runs, such as the last steps of a connection's end; a loop that is closed over it complains."""
     others = asyncio.all_tasks() - {asyncio.current_task()}
     if others:
         await asyncio.wait(others, timeout=_SETTLE_SECONDS)

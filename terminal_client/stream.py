@@ -1,47 +1,50 @@
-"""One gRPC stream to the relay, message by message in both directions."""
+"""One stream to the relay, message by message in both directions."""
 
 from __future__ import annotations
 
-import asyncio
-import logging
 from collections import deque
-from typing import Any, Generic, TypeVar, cast
+from typing import Generic, Protocol, Self, TypeVar
 
-import grpc
+from google.protobuf.message import DecodeError
 
 from ctprelay.v1 import terminal_pb2 as pb
-
-log = logging.getLogger(__name__)
+from terminal_client.call import RelayCallOver
+from terminal_client.channel import RelayChannel
 
 
 class StreamBroken(Exception):
     """The stream ended without a word from the relay; trying again can help."""
 
 
-Sent = TypeVar("Sent")
-Batch = TypeVar("Batch")
+class Message(Protocol):
+    """One of protobuf's."""
+
+    def SerializeToString(self) -> bytes: ...  # noqa: N802 - protobuf's name
+
+    @classmethod
+    def FromString(cls, data: bytes) -> Self: ...  # noqa: N802
+
+
+Sent = TypeVar("Sent", bound=Message)
+Batch = TypeVar("Batch", bound=Message)
 
 
 class BatchStream(Generic[Sent, Batch]):
-    """One open stream: messages out, batches of them in.
+    """One open stream: messages out, batches of them in."""
 
-    gRPC keeps the connection as long as anything refers to the call, also when the call is over and the channel is
-    closed. So the call is let go in `cancel`, and no exception that leaves this module refers to gRPC's frames.
-    """
+    method: str
+    """the call's path"""
+    batch: type[Batch]
 
-    def __init__(self, call: grpc.aio.StreamStreamCall[Any, Any]) -> None:
-        self._call: grpc.aio.StreamStreamCall[Any, Any] | None = call
+    def __init__(self, channel: RelayChannel) -> None:
         self._unsent: deque[Sent] = deque()
-        self._more = asyncio.Event()
-        self._writer: asyncio.Task[None] | None = asyncio.get_running_loop().create_task(
-            self._write_all(), name="terminal-writer"
-        )
+        self._call = channel.call(self.method)
+        self._call.on_room = self._write
 
     def send(self, message: Sent) -> None:
-        """Queue one message; that it cannot be sent any more shows in `receive_batch`."""
-        # Not written here: a caller's deadline would cancel gRPC's write, and that cancels the whole stream.
+        """Send one message, or keep it until the relay takes it; that it never will shows in `receive_batch`."""
         self._unsent.append(message)
-        self._more.set()
+        self._write()
 
     def withdraw(self, message: Sent) -> bool:
         """Take back a message that is not written yet; whether it was."""
@@ -51,53 +54,34 @@ class BatchStream(Generic[Sent, Batch]):
                 return True
         return False
 
-    async def _write_all(self) -> None:
-        while self._call is not None:
-            while self._unsent:
-                try:
-                    await self._call.write(self._unsent.popleft())
-                except (grpc.RpcError, asyncio.InvalidStateError) as error:
-                    log.debug("the stream takes nothing any more: %s", _cause(error))
-                    return
-            self._more.clear()
-            await self._more.wait()
-
     async def receive_batch(self) -> Batch:
         """The next batch. StreamBroken at the stream's end."""
-        batch = await self._read()
-        if isinstance(batch, str):
-            raise StreamBroken(batch)
-        return batch
-
-    async def _read(self) -> Batch | str:
-        """The next batch, or why there is none any more."""
-        call = self._call
-        if call is None:
-            return "the stream was ended here"
         try:
-            batch: Any = await call.read()
-        except grpc.RpcError as error:
-            _honor_cancellation()
-            return _cause(error)
-        if batch is not grpc.aio.EOF:
-            return cast("Batch", batch)
-        code, details = await call.code(), await call.details()
-        return "the relay closed the stream" if code is grpc.StatusCode.OK else f"{code.name}: {details}"
+            data = await self._call.read()
+            return self.batch.FromString(data)
+        except RelayCallOver as over:
+            raise StreamBroken(str(over)) from None
+        except DecodeError:
+            self.cancel()
+            raise StreamBroken("INTERNAL: a message of the relay cannot be read") from None
 
     def cancel(self) -> None:
         """End the stream at once; may be called again."""
-        call, self._call = self._call, None
-        writer, self._writer = self._writer, None
-        if call is not None and writer is not None:
-            call.cancel()
-            writer.cancel()
+        self._call.cancel()
+
+    def _write(self) -> None:
+        while self._unsent and self._call.has_room:
+            self._call.write(self._unsent.popleft().SerializeToString())
 
 
 class Stream(BatchStream[pb.TerminalMessage, pb.RelayBatch]):
     """The stream of a terminal's session, message by message in both directions."""
 
-    def __init__(self, call: grpc.aio.StreamStreamCall[Any, Any]) -> None:
-        super().__init__(call)
+    method = "/ctprelay.v1.TerminalService/Session"
+    batch = pb.RelayBatch
+
+    def __init__(self, channel: RelayChannel) -> None:
+        super().__init__(channel)
         self._received: deque[pb.RelayMessage] = deque()
 
     async def receive(self) -> pb.RelayMessage:
@@ -105,20 +89,3 @@ class Stream(BatchStream[pb.TerminalMessage, pb.RelayBatch]):
         while not self._received:
             self._received.extend((await self.receive_batch()).messages)
         return self._received.popleft()
-
-
-def _honor_cancellation() -> None:
-    """Raise the CancelledError that gRPC swallowed.
-
-    A cancellation that meets a call failing at the same moment comes out of gRPC as the call's failure; whoever
-    canceled would wait for this task forever.
-    """
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        raise asyncio.CancelledError
-
-
-def _cause(error: Exception) -> str:
-    if isinstance(error, grpc.aio.AioRpcError):
-        return f"{error.code().name}: {error.details()}"
-    return str(error) or type(error).__name__

@@ -10,15 +10,14 @@ import subprocess
 from collections import deque
 from pathlib import Path
 from random import Random
-from typing import Any
-
-import grpc
-from google.protobuf.message import DecodeError
 
 from ctprelay.ctp.v1 import events_pb2, structs_pb2
 from ctprelay.v1 import terminal_pb2 as pb
+from ctprelay.wire.messages import MessagePieces
+from ctprelay.wire.messages import framed as in_pieces
 from fuzz.mutations import any_bytes, framed, json_text, message_of, parts, parts_of, toml_text
 from fuzz.targets import Play, promise
+from terminal_client.call import RelayCall
 from terminal_client.channel import Tls
 from terminal_client.cli.options import Options, OptionsInvalid, load
 from terminal_client.collector import Collected, answer_of
@@ -40,48 +39,45 @@ _DEADLINES = Deadlines(
     first_retry_seconds=0.0001,
     longest_retry_seconds=0.0001,
     give_up_after_seconds=0.0,
+    busy_seconds=0.01,
     notice_capacity=50,
 )
 
 
-class _HostileCall:
-    """gRPC's call, of which the relay has said these batches; then it ends."""
+class _HostileRelay:
+    """A connection on which the relay has said these messages; then it ends the call."""
 
-    def __init__(self, batches: list[pb.RelayBatch]) -> None:
-        self._batches = deque(batches)
+    window, blocked = 1 << 30, False
 
-    async def read(self) -> Any:
-        await asyncio.sleep(0)
-        return self._batches.popleft() if self._batches else grpc.aio.EOF
+    def __init__(self) -> None:
+        self._sent = MessagePieces(1 << 20)
 
-    async def write(self, message: pb.TerminalMessage) -> None:
+    def send(self, _stream: int, data: bytes | memoryview) -> None:
         """It goes to the relay, which may write down what it likes."""
-        promise(_PASSWORD not in str(message) or message.HasField("login"), "only a login has the password")
+        for said in self._sent.take(bytes(data)):
+            message = pb.TerminalMessage.FromString(said)
+            promise(_PASSWORD not in str(message) or message.HasField("login"), "only a login has the password")
 
-    async def code(self) -> grpc.StatusCode:
-        return grpc.StatusCode.OK
+    def open_window(self, _stream: int, _more: int) -> None:
+        """It may send more."""
 
-    async def details(self) -> str:
-        return ""
-
-    def cancel(self) -> None:
-        self._batches.clear()
+    def reset(self, _stream: int) -> None:
+        """It hears that the call is over."""
 
 
 class _HostileChannel:
     """Each stream says what stands next in the input."""
 
-    def __init__(self, streams: list[list[pb.RelayBatch]]) -> None:
+    def __init__(self, streams: list[list[bytes]]) -> None:
         self._streams = deque(streams)
 
-    def stream_stream(self, *_: object, **__: object) -> Any:
-        return lambda *_, **__: _HostileCall(self._streams.popleft() if self._streams else [])
-
-    def unary_unary(self, *_: object, **__: object) -> Any:
-        return None
-
-    async def channel_ready(self) -> None:
-        """It is."""
+    def call(self, _method: str) -> RelayCall:
+        call = RelayCall()
+        call.begin(_HostileRelay(), 1, 1 << 30)
+        for message in self._streams.popleft() if self._streams else ():
+            call.take(in_pieces(message), 0)
+        call.end("the relay closed the stream")
+        return call
 
     async def close(self) -> None:
         """Nothing to close."""
@@ -90,25 +86,22 @@ class _HostileChannel:
 def relay_batches(data: bytes) -> None:
     """Whatever a relay says: a login fails in words, and afterwards everything is settled."""
     _FAULTS.clear()
-    streams: list[list[pb.RelayBatch]] = [[]]
+    streams: list[list[bytes]] = [[]]
     for part in parts_of(data, 48):
         if part[:1] == b"\xff":
             streams.append([])
             continue
-        try:
-            streams[-1].append(pb.RelayBatch.FromString(part))
-        except DecodeError:
-            streams.append([])  # gRPC ends the stream
+        streams[-1].append(part)
     _LOOP.run_until_complete(_talk(streams))
     promise(not _FAULTS, f"no fault of the terminal's own: {_FAULTS[:1]}")
 
 
-async def _talk(streams: list[list[pb.RelayBatch]]) -> None:
+async def _talk(streams: list[list[bytes]]) -> None:
     dispatch = Dispatch(_DEADLINES)
     notices, statuses = dispatch.notices.subscribe(), dispatch.statuses.subscribe()
     endpoint = Endpoint("127.0.0.1:1", "terminal_1.0", Secret(_AUTH_CODE), Tls(None, "", insecure=True), "1")
     link = RelayLink(endpoint, dispatch, _DEADLINES, _credentials)
-    link._entrance._channel = _HostileChannel(streams)  # type: ignore[assignment]  # noqa: SLF001 - in the place of gRPC's
+    link._entrance._channel = _HostileChannel(streams)  # type: ignore[assignment]  # noqa: SLF001 - in the place of the real one
     try:
         async with asyncio.timeout(10):
             await link.log_in(await _credentials())

@@ -14,9 +14,9 @@ from typing import Final, Protocol
 
 import grpc
 
-from relay.http2.frames import LARGEST_PAYLOAD, LARGEST_WINDOW, USUAL_WINDOW, ErrorCode, ProtocolBroken
+from ctprelay.wire.frames import LARGEST_PAYLOAD, LARGEST_WINDOW, USUAL_WINDOW, ErrorCode, ProtocolBroken
+from ctprelay.wire.messages import PREFIX, MessagePieces, framed
 from relay.http2.heads import RequestHead
-from relay.http2.messages import PREFIX, MessagePieces, framed
 
 _AHEAD: Final = 64 * 1024
 _WORTH_SAYING: Final = USUAL_WINDOW // 2

@@ -33,12 +33,13 @@ from h2.events import Event, RemoteSettingsChanged, RequestReceived, StreamEnded
 from h2.exceptions import ProtocolError
 from h2.settings import SettingCodes
 
-from relay.http2 import cutter, frames, heads
+from ctprelay.wire import cutter, frames
+from ctprelay.wire.cutter import Cutter
+from ctprelay.wire.frames import ErrorCode, Flag, FrameKind, ProtocolBroken
+from ctprelay.wire.messages import MessageCompressed, MessageTooLarge, MessageWrong
+from relay.http2 import heads
 from relay.http2.bucket import Bucket
 from relay.http2.call import Call, CallEnded, CallOver
-from relay.http2.cutter import Cutter
-from relay.http2.frames import ErrorCode, Flag, FrameKind, ProtocolBroken
-from relay.http2.messages import MessageCompressed, MessageTooLarge, MessageWrong
 from relay.http2.rules import keep_table_small, new_h2
 
 _log = structlog.get_logger(__name__)

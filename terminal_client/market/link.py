@@ -19,13 +19,10 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-import grpc
-
 from ctprelay.ctp.v1.structs_pb2 import ForQuoteRsp
 from ctprelay.v1 import market_pb2 as pb
-from ctprelay.v1 import market_pb2_grpc
 from terminal_client.backoff import TryLater, retried
-from terminal_client.channel import open_channel
+from terminal_client.channel import RelayChannel
 from terminal_client.conversation import Endpoint, hello, refuse, timestamp_of
 from terminal_client.errors import (
     LoginRejected,
@@ -46,7 +43,13 @@ from terminal_client.subscriptions import Feed, Subscription
 from terminal_client.translation import market_status_of, refusal_of
 
 log = logging.getLogger(__name__)
-MarketStream = BatchStream[pb.MarketDataRequest, pb.MarketDataBatch]
+
+
+class WatchStream(BatchStream[pb.MarketDataRequest, pb.MarketDataBatch]):
+    """The stream of a session's market data."""
+
+    method = "/ctprelay.v1.MarketDataService/Watch"
+    batch = pb.MarketDataBatch
 
 
 class MarketSession(Protocol):
@@ -77,7 +80,7 @@ class MarketLink:
         self._at = at
         self._deadlines = deadlines
         self._subscribed = Subscribed()
-        self._stream: MarketStream | None = None
+        self._stream: WatchStream | None = None
         self._unanswered: dict[int, tuple[pb.Feed, asyncio.Future[bool]]] = {}
         self._last_change = 0
         self._attached = asyncio.Event()
@@ -86,9 +89,9 @@ class MarketLink:
         """the answers to what the stream subscribed when it was attached"""
         self._error: TerminalError | None = None
         self._last: LastWord | None = None
-        self._opening: MarketStream | None = None
+        self._opening: WatchStream | None = None
         """the stream there is, attached or not yet"""
-        self._channel: grpc.aio.Channel | None = None
+        self._channel: RelayChannel | None = None
         self._reader = asyncio.get_running_loop().create_task(self._run(), name="market-data-reader")
 
     async def change(self, feed: pb.Feed, instrument_ids: Iterable[str], *, unsubscribe: bool) -> dict[str, Refusal]:
@@ -127,7 +130,7 @@ class MarketLink:
             if all(await asyncio.gather(*answers)):
                 return
 
-    def _ask(self, stream: MarketStream, feed: pb.Feed, names: list[str], *, unsubscribe: bool) -> asyncio.Future[bool]:
+    def _ask(self, stream: WatchStream, feed: pb.Feed, names: list[str], *, unsubscribe: bool) -> asyncio.Future[bool]:
         """Send one change; the future says whether it was answered, which it is not where the stream breaks before."""
         self._last_change += 1
         answered: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
@@ -157,7 +160,7 @@ class MarketLink:
         finally:
             await self._settle("reader stopped" if error is None else str(error), error)
 
-    async def _attach(self) -> MarketStream:
+    async def _attach(self) -> WatchStream:
         """A stream with all that is wanted subscribed on it. TryLater; SessionEnded, MarketDataNotOffered."""
         access = await self._access()
         try:
@@ -184,12 +187,11 @@ class MarketLink:
             raise MarketDataNotOffered("this relay has no market data")
         return self._session.market_access
 
-    async def _open(self, access: MarketAccess) -> MarketStream:
+    async def _open(self, access: MarketAccess) -> WatchStream:
         await self._let_go()
         endpoint = self._at(access)
-        self._channel = open_channel(endpoint.address, endpoint.tls, self._deadlines.keepalive_seconds)
-        stub = market_pb2_grpc.MarketDataServiceStub(self._channel)  # type: ignore[no-untyped-call]  # generated
-        stream = self._opening = MarketStream(stub.Watch())
+        self._channel = RelayChannel(endpoint.address, endpoint.tls, self._deadlines.keepalive_seconds)
+        stream = self._opening = WatchStream(self._channel)
         stream.send(pb.MarketDataRequest(hello=hello(endpoint)))
         timestamp = timestamp_of((await stream.receive_batch()).messages[0])
         proof = auth_info(endpoint.auth_code.reveal(), timestamp)
@@ -204,7 +206,7 @@ class MarketLink:
         self._deliver(batch)
         return stream
 
-    def _adopt(self, stream: MarketStream, attached: pb.MarketDataAttached) -> None:
+    def _adopt(self, stream: WatchStream, attached: pb.MarketDataAttached) -> None:
         self.max_subscriptions = attached.max_subscriptions
         self._stream, self._last = stream, None
         wanted = self._subscribed.all_wanted()
@@ -213,7 +215,7 @@ class MarketLink:
         self.statuses.publish(market_status_of(attached.status))
         self._attached.set()
 
-    async def _read(self, stream: MarketStream) -> str:
+    async def _read(self, stream: WatchStream) -> str:
         try:
             while self._last is None:
                 self._deliver(await stream.receive_batch())

@@ -48,9 +48,12 @@ async def test_a_try_is_never_made_earlier_than_asked() -> None:
     assert attempt.slept[1] <= 1.0
 
 
-@pytest.mark.parametrize(("failure", "seconds"), [(TryLater("away"), 0.0), (ValueError("away"), 3600.0)])
+@pytest.mark.parametrize(
+    ("failure", "seconds"),
+    [(TryLater("away"), 0.0), (TryLater("away", 1e9), 3600.0), (ValueError("away"), 3600.0)],
+)
 async def test_what_ends_the_tries_is_raised(failure: Exception, seconds: float) -> None:
-    """The last TryLater when the time is up; anything else at once."""
+    """The last TryLater when the time is up, or is shorter than the relay asks to wait; anything else at once."""
     attempt = Attempt(failure, TryLater("never reached"))
     with pytest.raises(type(failure), match="away"):
         await retried(attempt, Deadlines(give_up_after_seconds=seconds), sleep=attempt.sleep)

@@ -29,6 +29,7 @@ from terminal_client import (
     Tls,
     collectors_of,
 )
+from terminal_client.connection import RelayConnection
 from terminal_client.proof import BadAuthCode
 from terminal_client.session import Deadlines
 from tests.terminal_client.scripted_relay import AUTH_CODE, ScriptedRelay, ServedRelay, result
@@ -416,8 +417,9 @@ async def test_an_order_that_did_not_leave_is_told_as_not_sent(
     await terminal.login(*LOGIN, collected)
     stream = terminal._link._stream
     assert stream is not None
-    assert stream._writer is not None
-    stream._writer.cancel()
+    connection = stream._call._road
+    assert isinstance(connection, RelayConnection)
+    connection.pause_writing()  # as where the socket takes nothing more
 
     with pytest.raises(NotConnected, match="order_insert was not sent"):
         await terminal.requests.order_insert(structs_pb2.InputOrder(), deadline=0.05)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.http2.messages import MessageCompressed, MessagePieces, MessageTooLarge, framed
+from ctprelay.wire.messages import MessageCompressed, MessagePieces, MessageTooLarge, framed
 from tests.relay.http2.peer import cut
 
 

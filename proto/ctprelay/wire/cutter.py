@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from relay.http2.frames import HEAD, LARGEST_PAYLOAD, STREAM_BITS, ErrorCode, Flag, FrameKind, ProtocolBroken
+from ctprelay.wire.frames import HEAD, LARGEST_PAYLOAD, STREAM_BITS, ErrorCode, Flag, FrameKind, ProtocolBroken
 
 _PREFACE_BYTES: Final = 24
 RARE: Final = -1
@@ -18,9 +18,10 @@ class Cutter:
 
     __slots__ = ("_has_begun", "_in_headers", "_rest")
 
-    def __init__(self) -> None:
+    def __init__(self, *, begun: bool = False) -> None:
+        """`begun` at an end that gets no preface."""
         self._rest = b""
-        self._has_begun = self._in_headers = False
+        self._has_begun, self._in_headers = begun, False
 
     def cut(self, data: bytes) -> Iterator[tuple[int, int, int, bytes]]:
         """Kind, flags, stream and payload of each frame that is complete now. Raises ProtocolBroken."""

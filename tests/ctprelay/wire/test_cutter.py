@@ -7,8 +7,8 @@ from hyperframe.frame import ContinuationFrame, DataFrame, Frame, HeadersFrame, 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.http2.cutter import RARE, Cutter
-from relay.http2.frames import ErrorCode, ProtocolBroken
+from ctprelay.wire.cutter import RARE, Cutter
+from ctprelay.wire.frames import ErrorCode, ProtocolBroken
 from tests.relay.http2.peer import cut
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
