@@ -1,4 +1,4 @@
-"""A connection of HTTP/2 behind TLS: frames in any order, cut anywhere, some calls on it that answer what they hear.
+"""Both ends of a connection of HTTP/2 behind TLS: frames in any order, cut anywhere, some calls on it that answer what they hear.
 
 The first byte of an input says into how large pieces the others are cut, and so when the calls have their turns.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from random import Random
+from typing import Any
 
 import grpc
 from h2.config import H2Configuration
@@ -17,6 +18,8 @@ from fuzz.mutations import any_bytes
 from fuzz.targets import Play, promise
 from relay.http2.call import Call, CallEnded, CallOver
 from relay.http2.connection import CallLimits, HttpConnection, HttpFault
+from terminal_client.call import RelayCall, RelayCallOver
+from terminal_client.connection import RelayConnection
 
 _LIMITS = CallLimits(at_a_time=8, largest_message=8192, rare_rate=50.0, rare_burst=200.0)
 _LARGEST_FRAME = 9 + 16_384
@@ -131,6 +134,93 @@ _SEEDS = [
 ]
 
 
+class _SentBytes(asyncio.Transport):
+    """What the terminal sends goes here; it takes nothing for a while now and then."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent = bytearray()
+        self.ended = False
+
+    def write(self, data: Any) -> None:
+        self.sent += data
+
+    def is_closing(self) -> bool:
+        return self.ended
+
+    def close(self) -> None:
+        """Followed by `abort`."""
+
+    def abort(self) -> None:
+        self.ended = True
+
+
+def http2_relays(data: bytes) -> None:
+    """Whatever a relay's end says, each call ends or goes on; what waits and what is answered has a bound."""
+    _FAULTS.clear()
+    _LOOP.run_until_complete(_heard(data[:1], data[1:]))
+    promise(not _FAULTS, f"no fault of the terminal's own: {_FAULTS[:1]}")
+
+
+async def _heard(first: bytes, data: bytes) -> None:
+    transport, connection = _SentBytes(), RelayConnection("relay", 0.0)
+    connection.connection_made(transport)
+    calls = [RelayCall() for _ in range(2)]
+    for call in calls:
+        connection.open(call, "/a.B/C")
+    readers = [asyncio.ensure_future(_read_all(call)) for call in calls]
+    size = 1 + 8 * first[0] if first else 1
+    for at in range(0, len(data), size):
+        if transport.ended:
+            break
+        connection.data_received(data[at : at + size])
+        promise(len(connection._cutter._rest) < _LARGEST_FRAME, "at most a frame waits for its rest")  # noqa: SLF001
+        if at // size % 3 == 1:
+            await asyncio.sleep(0)
+        connection.pause_writing() if at // size % 5 == 3 else connection.resume_writing()
+    promise(_is_frames(transport.sent.removeprefix(_PREFACE)), "what is sent are whole frames")
+    promise(len(transport.sent) <= 4096 + 40 * len(data), "an answer is not much longer than its question")
+    connection.connection_lost(None)
+    await asyncio.gather(*readers)
+    promise(len(asyncio.all_tasks()) == 1, "no task is left")
+
+
+async def _read_all(call: RelayCall) -> None:
+    try:
+        while True:
+            message = await call.read()
+            if call.has_room:
+                call.write(message)
+    except RelayCallOver as over:
+        promise(bool(str(over)), "the end of a call has a reason")
+
+
+def _answer_of_a_relay(*, messages: tuple[bytes, ...], trailers: tuple[tuple[str, str], ...]) -> bytes:
+    there = H2Connection(H2Configuration(client_side=False))
+    there.initiate_connection()
+    client = H2Connection(H2Configuration(client_side=True))
+    client.initiate_connection()
+    for stream in (1, 3):
+        client.send_headers(stream, _HEADERS)
+    there.receive_data(client.data_to_send())
+    there.ping(b"12345678")
+    for stream in (1, 3):
+        there.send_headers(stream, [(":status", "200"), ("content-type", "application/grpc")])
+        for message in messages:
+            there.send_data(stream, b"\0" + len(message).to_bytes(4, "big") + message)
+        there.increment_flow_control_window(1000, stream)
+        there.send_headers(stream, trailers, end_stream=True)
+    there.close_connection(last_stream_id=1)
+    return there.data_to_send()
+
+
+_ANSWERS = [
+    b"\x10" + _answer_of_a_relay(messages=(b"one", b"", b"x" * 300), trailers=(("grpc-status", "0"),)),
+    b"\xff" + _answer_of_a_relay(messages=(b"x" * 9000,), trailers=(("grpc-status", "14"), ("grpc-message", "%E5"))),
+    b"\x40" + _answer_of_a_relay(messages=(), trailers=(("grpc-status", "99"),)),
+]
+
+
 def _frames(data: bytes) -> list[bytes]:
     found, at = [], 0
     while at + 9 <= len(data):
@@ -182,5 +272,8 @@ def _other_frames(data: bytes, most: int, random: Random) -> bytes:
     return (first + b"".join(frames))[:most]
 
 
-PLAYS = {"http2_connections": Play(http2_connections, _SEEDS, _other_frames, longest=20_000)}
+PLAYS = {
+    "http2_connections": Play(http2_connections, _SEEDS, _other_frames, longest=20_000),
+    "http2_relays": Play(http2_relays, _ANSWERS, _other_frames, longest=20_000),
+}
 """by target"""
