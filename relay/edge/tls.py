@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ssl
 from typing import Final
 
@@ -65,6 +66,12 @@ class TlsEnd:
     def sealed(self, data: bytes) -> bytes:
         """The records that say it, after what else waits to be sent."""
         self._tls.write(data)
+        return self._out.read()
+
+    def farewell(self) -> bytes:
+        """What says that no more comes, so that nobody can cut the end off unnoticed; only where TLS is agreed on."""
+        with contextlib.suppress(ssl.SSLError, OSError):
+            self._tls.unwrap()  # says it, and wants to read the other's
         return self._out.read()
 
     def to_send(self) -> bytes:

@@ -104,7 +104,9 @@ class Wire:
         self._silence = self._loop.call_later(wait, self.look_for_life, ask)
 
     def leave(self) -> None:
-        """Send what is left, say that no more comes, and drop what the terminal still sends."""
+        """Send what is left, say that no more comes, in TLS and below it, and drop what the terminal still sends."""
+        if self._tls is not None:
+            self._put(self._tls.farewell())
         self._leaves = True
         self._read_no_more()
         if not self._left:

@@ -48,6 +48,8 @@ _CUT_SECONDS = 5.0
 """how long a terminal that does not read may take to read why it is cut"""
 _FAREWELL_SECONDS = 15.0
 """how long a terminal that has proved itself, and reads, may take for the last it gets"""
+_HANG_UP_SECONDS = 0.5
+"""how long a terminal that has proved itself may take to hang up when it has the last word; then the stream is ended here"""
 
 
 class TerminalService:
@@ -178,6 +180,9 @@ class TerminalService:
                 await stream.ended()
         if unread:  # the goodbye could not be written any more, so the stream's status says it
             raise CallEnded(grpc.StatusCode.RESOURCE_EXHAUSTED, SLOW_READER.text)
+        if counted[0].is_proved:
+            call.at_once = lambda _: False
+            await _hung_up(call)
 
     def _take(self, stream: TerminalStream, data: bytes) -> bool:
         """A message in the moment in which it comes; false where it is `_read`'s."""
@@ -202,6 +207,18 @@ class TerminalService:
             stream.outbox.close(Ending(EndKind.STREAM_FAULT))
             raise
         stream.terminal_is_silent()
+
+
+async def _hung_up(call: Call) -> None:
+    """Return when the terminal says no more, or has had time for it; what it still says is dropped.
+
+    gRPC's clients fail a write that meets the end of the stream, and the call with it: what came before the end and was not
+    read yet, the goodbye, is lost then. One that reads the goodbye first writes no more.
+    """
+    with contextlib.suppress(CallOver, TimeoutError):
+        async with asyncio.timeout(_HANG_UP_SECONDS):
+            while await call.read() is not None:
+                pass
 
 
 def _opened(passage: Passage, call: Call) -> OpenStream | None:

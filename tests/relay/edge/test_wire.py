@@ -7,6 +7,7 @@ import contextlib
 import socket
 import ssl
 from dataclasses import replace
+from typing import NamedTuple
 
 import pytest
 import trustme
@@ -18,13 +19,21 @@ from relay.edge.tls import TlsEnd
 from relay.http2.call import Call
 from tests.relay.edge.plain_terminal import LIMITS, PREFACE, PlainTerminal, came, edge_at_work, ended, opened, until
 
-SETTINGS_KIND = 4
+SETTINGS_KIND, GOAWAY_KIND = 4, 7
 SETTINGS = b"\0\0\0\4\0\0\0\0\0"
 
 
 @pytest.fixture
 def authority() -> trustme.CA:
     return trustme.CA()
+
+
+class Records(NamedTuple):
+    """TLS over bytes."""
+
+    tls: ssl.SSLObject
+    comes_in: ssl.MemoryBIO
+    goes_out: ssl.MemoryBIO
 
 
 def served_with(authority: trustme.CA) -> ssl.SSLContext:
@@ -62,7 +71,7 @@ async def test_a_goodbye_of_tls_ends_the_connection(authority: trustme.CA) -> No
     context = served_with(authority)
     async with edge_at_work(tls=lambda: context) as (edge, port):
         connection = await opened(port, "127.0.0.1")
-        tls, goes_out = await _agree(connection, authority)
+        tls, _, goes_out = await _agree(connection, authority)
         tls.write(PREFACE + SETTINGS)
         with contextlib.suppress(ssl.SSLWantReadError):
             tls.unwrap()
@@ -78,7 +87,45 @@ async def test_a_goodbye_of_tls_ends_the_connection(authority: trustme.CA) -> No
             await writer.wait_closed()
 
 
-async def _agree(connection: socket.socket, authority: trustme.CA) -> tuple[ssl.SSLObject, ssl.MemoryBIO]:
+async def test_the_relay_says_in_tls_that_it_leaves(authority: trustme.CA) -> None:
+    """Behind its goodbye of HTTP/2; else many a library reports an end that somebody cut off."""
+    context = served_with(authority)
+    async with edge_at_work(tls=lambda: context) as (edge, port):
+        connection = await opened(port, "127.0.0.1")
+        records = await _agree(connection, authority)
+        records.tls.write(PREFACE + SETTINGS)
+        await asyncio.get_running_loop().sock_sendall(connection, records.goes_out.read())
+        await until(lambda: any(passage._http is not None for passage in edge.passages))
+
+        next(iter(edge.passages)).leave()
+
+        said, closed = await _inside(connection, records)
+        assert GOAWAY_KIND in [said[at + 3] for at in _frames_at(said)]
+        assert closed
+        connection.close()
+
+
+def _frames_at(frames: bytes) -> list[int]:
+    found, at = [], 0
+    while at < len(frames):
+        found.append(at)
+        at += 9 + int.from_bytes(frames[at : at + 3], "big")
+    return found
+
+
+async def _inside(connection: socket.socket, records: Records) -> tuple[bytes, bool]:
+    """What came until the socket's end, and whether TLS said that it ends."""
+    said = b""
+    while data := await came(connection):
+        records.comes_in.write(data)
+        with contextlib.suppress(ssl.SSLWantReadError):
+            while piece := records.tls.read(65_536):
+                said += piece
+            return said, True
+    return said, False
+
+
+async def _agree(connection: socket.socket, authority: trustme.CA) -> Records:
     """TLS whose records go where the test wants them."""
     context = ssl.create_default_context()
     authority.configure_trust(context)
@@ -94,7 +141,7 @@ async def _agree(connection: socket.socket, authority: trustme.CA) -> tuple[ssl.
             came_in.write(await came(connection))
         else:
             await loop.sock_sendall(connection, goes_out.read())
-            return tls, goes_out
+            return Records(tls, came_in, goes_out)
 
 
 async def test_the_first_word_waits_for_none_of_the_terminals(authority: trustme.CA) -> None:

@@ -207,3 +207,37 @@ async def test_a_stream_for_which_there_is_no_slot_is_refused_by_name() -> None:
         assert gate.held == 1
         first.cancel()
         third.cancel()
+
+
+async def test_a_terminal_that_writes_meets_no_end_before_it_has_read_the_last_word(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """gRPC fails a write that meets the stream's end, and loses what was not read yet: so the end comes when it hangs up."""
+    monkeypatch.setattr(terminal_service, "_HANG_UP_SECONDS", 60.0)
+    call = await site.call(HELLO)
+    (stream,) = site.streams
+    stream.on_proved()  # type: ignore[attr-defined]  # the handler gives it
+    stream.outbox.close(Ending(EndKind.KICKED))
+
+    (goodbye,) = (await call.read()).messages
+    for _ in range(20):
+        await call.write(HELLO)
+    await call.done_writing()
+
+    assert goodbye.goodbye.kind == pb.Goodbye.KIND_KICKED
+    assert await call.read() is grpc.aio.EOF
+    assert await call.code() is grpc.StatusCode.OK
+    assert stream.over.is_set()
+
+
+async def test_a_terminal_that_does_not_hang_up_is_not_waited_for(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has had the last word."""
+    monkeypatch.setattr(terminal_service, "_HANG_UP_SECONDS", 0.01)
+    call = await site.call(HELLO)
+    (stream,) = site.streams
+    stream.on_proved()  # type: ignore[attr-defined]  # the handler gives it
+    stream.outbox.close(Ending(EndKind.KICKED))
+
+    assert await call.read() is not grpc.aio.EOF
+    assert await call.read() is grpc.aio.EOF
+    assert await call.code() is grpc.StatusCode.OK
