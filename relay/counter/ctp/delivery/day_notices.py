@@ -27,11 +27,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from ctpabi.catalog import Callback, Catalog
-from ctpabi.codec.cells import IntCell, TextCell, int_cell, text_cell, text_cells
+from ctpabi.codec.cells import int_cell, text_cell, text_cells
 from ctpabi.codec.text import encode
 from relay.counter.ctp.delivery.delivery import Notice
 from relay.counter.ctp.identity.ownership import Owner, Ownership, OwnershipTable
 from relay.counter.ctp.identity.scope import Identity
+from relay.counter.ctp.lanes.event_keys import EventKeys
 from relay.counter.ctp.lanes.refs import ref_places
 
 _FINISHED = frozenset(b"0245c")
@@ -116,14 +117,19 @@ class DayNotices:
         self._status = text_cell(order, "OrderStatus")
         self._traded = int_cell(order, "VolumeTraded")
         self._number = text_cell(order, "OrderSysID")
-        self._keys = {c.name: cells for c in catalog.callbacks.values() if (cells := _key_cells(catalog, c))}
+        self._by_reference = {c.slot for c in catalog.callbacks.values() if _has_reference(catalog, c)}
+        self._by_instrument = {
+            c.slot: text_cells(catalog.structs[c.struct], "ExchangeID", "InstrumentID")
+            for c in catalog.callbacks.values()
+            if c.name in _BY_INSTRUMENT
+        }
         self._owned: dict[Ownership, _Owned] = {}
         self.size_bytes = 0
         self._place = 0
 
-    def record(self, notice: Notice, owner: Ownership) -> None:
-        """Keep a notice as the counter sent it; one that no terminal may see is not kept."""
-        if owner.owner in {Owner.NOBODY, Owner.SESSION}:
+    def record(self, notice: Notice, keys: EventKeys, owner: Ownership) -> None:
+        """Keep a notice as the counter sent it; one that no terminal may see is not kept. `keys` are the notice's."""
+        if owner.owner is Owner.NOBODY or owner.owner is Owner.SESSION:
             return
         owned = self._owned.get(owner)
         if owned is None:
@@ -132,7 +138,7 @@ class DayNotices:
             owned.complete = False
             return
         self._place += 1
-        key = self._key(notice) or (self._place,)
+        key = self._key(notice, keys) or (self._place,)
         place, grown = self._place, self._cost(notice)
         before = owned.alive if key in owned.alive else owned.past
         if (held := before.get(key)) is not None:
@@ -209,26 +215,23 @@ class DayNotices:
         lost_number = not self._number.read(now).strip() and bool(self._number.read(then).strip())
         return then[self._status.start] in _OVER or lost_number
 
-    def _key(self, notice: Notice) -> _Key:
-        """What the notice is a state of; empty where it stands for itself."""
-        cells = self._keys.get(notice.callback.name)
+    def _key(self, notice: Notice, keys: EventKeys) -> _Key:
+        """What the notice is a state of, an order say or an instrument; empty where it stands for itself."""
+        slot = notice.callback.slot
+        if slot in self._by_reference:
+            ref = keys.ref_text or keys.ref_number
+            return (slot, keys.front, keys.session, ref) if keys.front and keys.session and ref else ()
+        cells = self._by_instrument.get(slot)
         if cells is None:
             return ()
         values = [cell.read(notice.body) for cell in cells]
-        return (notice.callback.slot, *values) if all(values) else ()
+        return (slot, *values) if all(values) else ()
 
 
-def _key_cells(catalog: Catalog, callback: Callback) -> tuple[TextCell | IntCell, ...]:
-    """The fields that name what a notice is a state of: session and reference, or the instrument."""
-    if not callback.struct or not callback.name.startswith("OnRtn"):
-        return ()
-    struct = catalog.structs[callback.struct]
-    if callback.name in _BY_INSTRUMENT:
-        return text_cells(struct, "ExchangeID", "InstrumentID")
-    places = ref_places(struct)
-    if places is None or places.ref is None or places.front is None or places.session is None:
-        return ()
-    return places.front, places.session, places.ref
+def _has_reference(catalog: Catalog, callback: Callback) -> bool:
+    """Whether a notice is a state of what its session and reference name."""
+    places = ref_places(catalog.structs[callback.struct]) if callback.struct else None
+    return callback.name.startswith("OnRtn") and places is not None and places.ref is not None and places.keyed
 
 
 def _level(sizes: list[int], goal: int) -> int:

@@ -10,9 +10,9 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ctpabi.catalog import Callback, Catalog
-from ctpabi.codec.cells import text_cells
+from ctpabi.catalog import Callback
 from relay.counter.ctp.identity.spelling import number_key
+from relay.counter.ctp.lanes.event_keys import EventKeys
 
 OrderKey = tuple[bytes, bytes]
 """ExchangeID, OrderSysID; a trade may leave ExchangeID empty and then waits for any order of that number"""
@@ -43,10 +43,8 @@ class Notice(NamedTuple):
 class Delivery:
     """What one terminal session waits for."""
 
-    def __init__(self, catalog: Catalog, limits: DeliveryLimits | None = None) -> None:
+    def __init__(self, limits: DeliveryLimits | None = None) -> None:
         self._limits = limits or DeliveryLimits()
-        self._trade = text_cells(catalog.structs["Trade"], "ExchangeID", "OrderSysID")
-        self._order = text_cells(catalog.structs["Order"], "ExchangeID", "OrderSysID")
         self._orders: set[OrderKey] = set()
         self._held: OrderedDict[OrderKey, list[tuple[float, Notice]]] = OrderedDict()
         self.held = 0
@@ -58,14 +56,14 @@ class Delivery:
         waits = [waiting[0][0] for waiting in self._held.values()]
         return min(waits) + self._limits.hold_seconds if waits else None
 
-    def accept(self, notice: Notice, now: float) -> list[Notice]:
-        """What the terminal gets because of this notice, in order; empty where it must wait."""
-        if notice.callback.name == "OnRtnTrade":
-            return self._accept_trade(notice, now)
-        if notice.callback.name != "OnRtnOrder":
+    def accept(self, notice: Notice, keys: EventKeys, now: float) -> list[Notice]:
+        """What the terminal gets because of this notice, in order; empty where it must wait. `keys` are the notice's."""
+        name = notice.callback.name
+        if name == "OnRtnTrade":
+            return self._accept_trade(notice, keys, now)
+        if name != "OnRtnOrder" or not keys.number:
             return [notice]
-        exchange, system_id = self._order
-        key = exchange.read(notice.body), number_key(system_id.read(notice.body))
+        key = keys.exchange, number_key(keys.number)
         if not key[1]:
             return [notice]
         nowhere = b"", key[1]
@@ -88,9 +86,8 @@ class Delivery:
         self._held.clear()
         self.held = 0
 
-    def _accept_trade(self, notice: Notice, now: float) -> list[Notice]:
-        exchange, system_id = self._trade
-        key = exchange.read(notice.body), number_key(system_id.read(notice.body))
+    def _accept_trade(self, notice: Notice, keys: EventKeys, now: float) -> list[Notice]:
+        key = keys.exchange, number_key(keys.number)
         if not key[1] or key in self._orders or self._full:
             return [notice]
         self._held.setdefault(key, []).append((now, notice))

@@ -71,8 +71,8 @@ class OwnershipTable:
             for callback in catalog.callbacks.values()
         }
 
-    def owner(self, callback: Callback, body: bytes | None) -> Ownership:
-        """Whose event this is; `body` is the struct's bytes, None for an empty answer."""
+    def owner(self, callback: Callback, body: bytes | None, investor: bytes | None = None) -> Ownership:
+        """Whose event this is; `body` is the struct's bytes, None for an empty answer. `investor` is its InvestorID, where it was read."""
         places = self._places.get(callback.name)
         if places is None:
             return _NOBODY
@@ -83,7 +83,8 @@ class OwnershipTable:
         if body is None or len(body) != places.size:
             return _NOBODY
         if places.investor is not None:
-            return _named(Owner.INVESTOR, places.investor.read(body), callback.name)
+            name = places.investor.read(body) if investor is None else investor
+            return _named(Owner.INVESTOR, name, callback.name)
         if places.account is not None:
             return _named(Owner.ACCOUNT, places.account.read(body), callback.name)
         return _NOBODY

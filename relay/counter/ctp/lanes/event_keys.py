@@ -20,6 +20,7 @@ class EventKeys(NamedTuple):
     local: bytes
     """the number on the way to the exchange"""
     investor: bytes
+    broker: bytes
     ref_text: bytes
     ref_number: int
     front: int
@@ -31,7 +32,8 @@ class EventKeys(NamedTuple):
         return parse_ref(self.ref_text) if self.ref_text else self.ref_number
 
 
-NO_KEYS = EventKeys(b"", b"", b"", b"", b"", b"", 0, 0, 0)
+NO_KEYS = EventKeys(b"", b"", b"", b"", b"", b"", b"", 0, 0, 0)
+"""of a struct without references: what it has is to be read from itself"""
 
 
 def keys_reader(places: RefPlaces, native: NativeEvents | None = None) -> Callable[[bytes], EventKeys]:
@@ -39,7 +41,7 @@ def keys_reader(places: RefPlaces, native: NativeEvents | None = None) -> Callab
     text, number = (places.ref, None) if isinstance(places.ref, TextCell) else (None, places.ref)
     return texts_and_numbers(
         EventKeys,
-        (places.exchange, places.system_id, places.trader, places.local_id, places.investor, text),
+        (places.exchange, places.system_id, places.trader, places.local_id, places.investor, places.broker, text),
         (number, places.front, places.session),
         native,
     )

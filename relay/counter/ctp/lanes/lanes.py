@@ -227,6 +227,11 @@ class Lanes:
             self._refs.learn(keys, order)
         return ReadEvent(callback, body, places, order, keys)
 
+    def keys(self, callback: Callback, body: bytes) -> EventKeys:
+        """What an event that was read before is found by."""
+        known = self._events.get(callback.name)
+        return NO_KEYS if known is None else known[1](body)
+
     def take_numbered(self) -> Sequence[tuple[MapEntry, SystemId]]:
         """Orders that got their exchange's number since the last time, each once, with exchange and number."""
         fresh = self._refs.numbered_now
@@ -238,7 +243,7 @@ class Lanes:
         """The lanes that may see a notice of this owner."""
         if owned.owner is Owner.INVESTOR:
             candidates: Iterable[Lane] = self._of_investor.get(owned.name, ())
-        elif owned.owner in {Owner.EVERYBODY, Owner.ACCOUNT}:
+        elif owned.owner is Owner.EVERYBODY or owned.owner is Owner.ACCOUNT:
             candidates = self._open.values()
         else:
             return []
@@ -248,7 +253,8 @@ class Lanes:
         if owned.owner is Owner.ACCOUNT:
             belongs = self._ownership.belongs
             return [lane for lane in candidates if belongs(event.callback, event.body, lane.identity, owned)]
-        broker = self._ownership.broker(event.callback, event.body)
+        is_read = event.places is not None
+        broker = event.keys.broker if is_read else self._ownership.broker(event.callback, event.body)
         return [lane for lane in candidates if not broker or broker == lane.identity.broker]
 
     def asker(self, event: ReadEvent) -> tuple[int, int] | None:

@@ -92,6 +92,7 @@ class RefPlaces:
     session: IntCell | None
     request_id: IntCell | None
     investor: TextCell | None
+    broker: TextCell | None
     origin: tuple[TextCell, ...]
     """IPAddress and MacAddress: where a request came from, not what it asks"""
     exchange: TextCell | None
@@ -128,6 +129,7 @@ def ref_places(struct: Struct) -> RefPlaces | None:
         session=session,
         request_id=None if by_request_id else int_cell(struct, "RequestID"),
         investor=text_cell(struct, "InvestorID"),
+        broker=text_cell(struct, "BrokerID"),
         origin=present_text_cells(struct, "IPAddress", "MacAddress"),
         exchange=text_cell(struct, "ExchangeID"),
         system_id=text_cell(struct, system_id),

@@ -17,10 +17,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from ctpabi.catalog import Callback, Catalog, Method, Shape, Struct
-from ctpabi.codec.cells import IntCell, TextCell, text_cell
+from ctpabi.codec.cells import TextCell, text_cell
 from relay.counter.ctp.identity.scope_table import SCOPES, Scope
 from relay.counter.ctp.identity.spelling import number_key
-from relay.counter.ctp.lanes.refs import RefSpace, read_ref, ref_places
+from relay.counter.ctp.lanes.event_keys import NO_KEYS, EventKeys
+from relay.counter.ctp.lanes.refs import RefSpace, ref_places
 from relay.refusals import call_reasons
 from relay.refusals.refusal import Refusal
 
@@ -67,9 +68,10 @@ class _Numbers:
     size: int
     investor: TextCell
     exchange: TextCell | None
-    cells: tuple[tuple[str, TextCell], ...]
-    triple: tuple[str, IntCell, IntCell, TextCell | IntCell] | None
-    """the first is a RefSpace's value"""
+    cells: tuple[tuple[str, TextCell | None], ...]
+    """none for the one that the keys have"""
+    space: str
+    """the RefSpace's value of its triple; empty where it teaches none"""
 
 
 @dataclass(slots=True)
@@ -100,23 +102,26 @@ class ShownNumbers:
     def __len__(self) -> int:
         return self._count
 
-    def learn(self, callback: Callback, body: bytes, investor: bytes, *, ours: bool) -> None:
+    def learn(self, callback: Callback, body: bytes, keys: EventKeys, investor: bytes, *, ours: bool) -> None:
         """The counter says this of `investor`; `ours`: of an order of these lanes, whose triple is known anyway."""
         numbers = self._taught.get(callback.name)
-        if numbers is None or len(body) != numbers.size or not investor or numbers.investor.read(body) != investor:
+        if numbers is None or len(body) != numbers.size or not investor:
+            return
+        is_read = keys is not NO_KEYS
+        if (keys.investor if is_read else numbers.investor.read(body)) != investor:
             return
         halves = self._of.get(investor)
         if halves is None:
             halves = self._of[investor] = _Halves()
-        exchange = number_key(numbers.exchange.read(body)) if numbers.exchange is not None else b""
+        exchange = keys.exchange if is_read else numbers.exchange.read(body) if numbers.exchange is not None else b""
+        exchange = number_key(exchange) if exchange else b""
         for kind, cell in numbers.cells:
-            written = cell.read(body)
+            written = keys.number if cell is None else cell.read(body)
             at = b"" if kind in _OF_NO_EXCHANGE else exchange
             if written and (at or kind in _OF_NO_EXCHANGE):
                 self._add_number(halves, (kind, at, number_key(written)), written)
-        if numbers.triple is not None and not ours:
-            space, front, session, ref = numbers.triple
-            self._add(halves, (space, front.read(body), session.read(body), read_ref(ref, body) or 0), b"")
+        if numbers.space and not ours:
+            self._add(halves, (numbers.space, keys.front, keys.session, keys.ref or 0), b"")
 
     def numbered(self, investor: bytes, kind: str, exchange: bytes, written: bytes) -> list[ShownNumber]:
         """This investor's numbers that `written` may stand for; of any exchange, where none is named."""
@@ -196,13 +201,14 @@ def _taught(struct: Struct | None, callback: Callback) -> _Numbers | None:
     places = ref_places(struct)
     is_action = places is not None and places.action_space is not None
     given = _OF_NO_EXCHANGE if is_action or not is_word else _KINDS.keys() - {_REPEATED}
-    cells = tuple((_KINDS[name], cell) for name, cell in _cells(struct) if name in given)
-    triple = None
-    if places is not None and not is_action and is_word and places.front and places.session and places.ref:
-        triple = (places.space.value, places.front, places.session, places.ref) if places.space else None
-    if not cells and triple is None:
+    in_keys = places.system_id if places is not None else None
+    cells = tuple((_KINDS[name], None if cell == in_keys else cell) for name, cell in _cells(struct) if name in given)
+    space = ""
+    if places is not None and not is_action and is_word and places.keyed and places.ref and places.space:
+        space = places.space.value
+    if not cells and not space:
         return None
-    return _Numbers(struct.size, investor, text_cell(struct, "ExchangeID"), cells, triple)
+    return _Numbers(struct.size, investor, text_cell(struct, "ExchangeID"), cells, space)
 
 
 def _named(struct: Struct, method: Method) -> tuple[tuple[str, TextCell, TextCell | None], ...]:

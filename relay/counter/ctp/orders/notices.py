@@ -62,7 +62,7 @@ class Notices:
 
     def open(self, link: RouterLink, *, from_now: bool) -> None:
         """A terminal joined; it gets the day's notices of its investor first, unless it wants only new ones."""
-        self._links[link.lane] = link, Delivery(self._catalog)
+        self._links[link.lane] = link, Delivery()
         link.items.share(self.shared)
         if from_now:
             self._from_now.add(link)
@@ -99,11 +99,12 @@ class Notices:
         """One OnRtn… or OnErrRtn…, to every lane that may see it."""
         if not self._repetitions.first_time(notice, ours=read.order is not None):
             return
-        owned = self._ownership.owner(notice.callback, notice.body)
+        callback, body, keys = notice.callback, notice.body, read.keys
+        owned = self._ownership.owner(callback, body, keys.investor if read.places is not None else None)
         if self._lanes.shown is not None and owned in self._known:
-            self._lanes.shown.learn(notice.callback, notice.body, owned.name, ours=read.order is not None)
+            self._lanes.shown.learn(callback, body, keys, owned.name, ours=read.order is not None)
         if self._day is not None and not read.is_private:
-            self._day.record(notice, owned)
+            self._day.record(notice, keys, owned)
         news = (notice,) if self._watch is None else self._news(self._watch, notice, read.order, now)
         if owned.owner is Owner.EVERYBODY and news == (notice,) and self._is_same_for_all(notice):
             self.shared.put(self._view.notice(notice, read, b""))
@@ -117,7 +118,8 @@ class Notices:
                     # A trade of the day so far may wait for this order: it takes its turn behind what came before.
                     link.items.put_later(0, self._replayed(link, iter((item,))))
                     continue
-                for ready in delivery.accept(item, now):
+                its_keys = keys if item is notice else self._lanes.keys(item.callback, item.body)
+                for ready in delivery.accept(item, its_keys, now):
                     link.items.put(self._event(ready, lane, read, encoded))
                 if delivery.held:
                     self._holding.add(link)
@@ -154,7 +156,8 @@ class Notices:
                 return
             _, delivery = self._links[link.lane]
             yield None
-            for ready in delivery.accept(notice, link.items.now):
+            keys = self._lanes.keys(notice.callback, notice.body)
+            for ready in delivery.accept(notice, keys, link.items.now):
                 yield self._event(ready, link.lane)
             if delivery.held:
                 self._holding.add(link)

@@ -83,7 +83,7 @@ class EventView:
         if shown is not None:
             read = self._lanes.read(callback, shown)
             if self._lanes.shown is not None and not rsp[0]:
-                self._lanes.shown.learn(callback, shown, identity.investor, ours=read.order is not None)
+                self._lanes.shown.learn(callback, shown, read.keys, identity.investor, ours=read.order is not None)
             shown = self._mask.show(callback, self._lanes.show(read), identity.investor)
         wire = self._messages.event_bytes(
             callback, shown, error_id=rsp[0], error_msg=rsp[1], request_id=request_id, is_last=row.is_last

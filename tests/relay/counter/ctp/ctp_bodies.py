@@ -10,6 +10,7 @@ from ctpabi.catalog.data import load_catalog
 from ctpabi.codec.layout import get, pack
 from relay.counter.ctp.identity.ownership import OwnershipTable
 from relay.counter.ctp.identity.scope import Identity, ScopeTable, authorize
+from relay.counter.ctp.lanes.event_keys import EventKeys
 from relay.counter.ctp.lanes.lane import Lane
 from relay.counter.ctp.lanes.lanes import Lanes
 from relay.refusals.refusal import Refusal
@@ -18,6 +19,7 @@ CATALOG = load_catalog()
 SCOPES = ScopeTable(CATALOG)
 OWNERSHIP = OwnershipTable(CATALOG)
 BROKER = "9999"
+_LANES = Lanes(CATALOG, OWNERSHIP)
 
 
 def with_report_of_mac() -> Catalog:
@@ -66,6 +68,11 @@ def investor(investor_id: str, *accounts: str, operator: str = "op01") -> Identi
         public_ip="198.51.100.7",
         mac_address="0a1b2c3d4e5f",
     )
+
+
+def keys_of(callback: Callback, data: bytes) -> EventKeys:
+    """What an event is found by, as its stations get it."""
+    return _LANES.keys(callback, data)
 
 
 def show(lanes: Lanes, callback: Callback, data: bytes) -> bytes:

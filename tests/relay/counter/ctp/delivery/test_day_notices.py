@@ -10,7 +10,7 @@ from relay.counter.ctp.delivery import day_notices
 from relay.counter.ctp.delivery.day_notices import DayNoticeLimits, DayNotices, KnownOwners
 from relay.counter.ctp.delivery.delivery import Notice
 from relay.counter.ctp.identity.scope import Identity
-from tests.relay.counter.ctp.ctp_bodies import BROKER, CATALOG, OWNERSHIP, callback, event, investor
+from tests.relay.counter.ctp.ctp_bodies import BROKER, CATALOG, OWNERSHIP, callback, event, investor, keys_of
 
 ALICE, BOB = investor("10001"), investor("10002", "88002")
 
@@ -32,7 +32,7 @@ COST = len(order("10001", "1").body)
 
 
 def record(kept: DayNotices, one: Notice) -> None:
-    kept.record(one, OWNERSHIP.owner(one.callback, one.body))
+    kept.record(one, keys_of(one.callback, one.body), OWNERSHIP.owner(one.callback, one.body))
 
 
 def day(*notices: Notice, known: KnownOwners | None = None, **limits: Any) -> DayNotices:

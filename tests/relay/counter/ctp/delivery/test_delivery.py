@@ -8,11 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.counter.ctp.delivery.delivery import Delivery, DeliveryLimits, Notice
-from tests.relay.counter.ctp.ctp_bodies import CATALOG, callback, event, read
+from tests.relay.counter.ctp.ctp_bodies import callback, event, keys_of, read
 
 
 def delivery(**limits: Any) -> Delivery:
-    return Delivery(CATALOG, DeliveryLimits(**limits))
+    return Delivery(DeliveryLimits(**limits))
+
+
+def accept(terminal: Delivery, notice: Notice, now: float) -> list[Notice]:
+    return terminal.accept(notice, keys_of(notice.callback, notice.body), now)
 
 
 def order(system_id: str, status: str = "3", traded: int = 0) -> Notice:
@@ -29,19 +33,19 @@ def test_a_trade_waits_for_its_order() -> None:
     """It comes right after the order that names the same exchange number."""
     terminal = delivery()
 
-    assert terminal.accept(trade("8001", "t1"), 0.0) == []
-    assert terminal.accept(order("8002"), 0.0) == [order("8002")]
-    assert terminal.accept(order("8001"), 0.0) == [order("8001"), trade("8001", "t1")]
-    assert terminal.accept(trade("8001", "t2"), 0.0) == [trade("8001", "t2")]
+    assert accept(terminal, trade("8001", "t1"), 0.0) == []
+    assert accept(terminal, order("8002"), 0.0) == [order("8002")]
+    assert accept(terminal, order("8001"), 0.0) == [order("8001"), trade("8001", "t1")]
+    assert accept(terminal, trade("8001", "t2"), 0.0) == [trade("8001", "t2")]
     assert terminal.held == 0
 
 
 def test_an_order_without_exchange_number_lets_no_trade_go() -> None:
     """The first state of an order, before the exchange has it, is not the one a trade refers to."""
     terminal = delivery()
-    terminal.accept(trade("8001", "t1"), 0.0)
+    accept(terminal, trade("8001", "t1"), 0.0)
 
-    assert terminal.accept(order(""), 0.0) == [order("")]
+    assert accept(terminal, order(""), 0.0) == [order("")]
     assert terminal.held == 1
 
 
@@ -49,16 +53,16 @@ def test_a_trade_that_names_no_exchange_waits_for_the_order_of_its_number() -> N
     """It does not wait its time out though its order is there, before or after it."""
     terminal = delivery()
 
-    assert terminal.accept(trade("8001", "t1", exchange=""), 0.0) == []
-    assert terminal.accept(order("8001"), 0.0) == [order("8001"), trade("8001", "t1", exchange="")]
-    assert terminal.accept(trade("8001", "t2", exchange=""), 0.0) == [trade("8001", "t2", exchange="")]
+    assert accept(terminal, trade("8001", "t1", exchange=""), 0.0) == []
+    assert accept(terminal, order("8001"), 0.0) == [order("8001"), trade("8001", "t1", exchange="")]
+    assert accept(terminal, trade("8001", "t2", exchange=""), 0.0) == [trade("8001", "t2", exchange="")]
     assert terminal.held == 0
 
 
 def test_a_trade_whose_order_never_comes_is_let_go_in_time() -> None:
     """The order may have been sent before this session began; the trade is worth more than the order of things."""
     terminal = delivery(hold_seconds=5.0)
-    terminal.accept(trade("8001", "t1"), 100.0)
+    accept(terminal, trade("8001", "t1"), 100.0)
 
     assert terminal.due_at == 105.0
     assert terminal.release(104.9) == []
@@ -70,18 +74,18 @@ def test_waiting_trades_are_bounded() -> None:
     """At the limit the trade waiting longest is let go."""
     terminal = delivery(held=2)
 
-    assert [terminal.accept(trade(f"{n}", f"t{n}"), float(n)) for n in range(3)] == [[], [], [trade("0", "t0")]]
+    assert [accept(terminal, trade(f"{n}", f"t{n}"), float(n)) for n in range(3)] == [[], [], [trade("0", "t0")]]
     assert terminal.held == 2
 
 
 def test_a_new_trading_day_remembers_nothing() -> None:
     """TradeIDs and OrderSysIDs start anew."""
     terminal = delivery()
-    terminal.accept(order("8001"), 0.0)
-    terminal.accept(trade("8002", "t1"), 0.0)
+    accept(terminal, order("8001"), 0.0)
+    accept(terminal, trade("8002", "t1"), 0.0)
     terminal.start_day()
 
-    assert terminal.accept(order("8001"), 0.0) == [order("8001")]
+    assert accept(terminal, order("8001"), 0.0) == [order("8001")]
     assert terminal.held == 0
 
 
@@ -96,7 +100,7 @@ NOTICES = st.lists(
 def test_nothing_is_lost_or_out_of_order(day: list[Notice]) -> None:
     """For any day: every notice as often as it came, no trade before its order."""
     terminal = delivery()
-    seen = [n for notice in day for n in terminal.accept(notice, 0.0)]
+    seen = [n for notice in day for n in accept(terminal, notice, 0.0)]
     seen += terminal.release(5.0)
 
     assert sorted(map(content, seen)) == sorted(map(content, day))

@@ -98,7 +98,7 @@ class SharedSession(RuleBasedStateMachine):
 
     def attach(self, who: str) -> None:
         """It gets the day so far, but for what was one lane's alone."""
-        terminal = Terminal(self.lanes.open(investor(who)), Delivery(CATALOG))
+        terminal = Terminal(self.lanes.open(investor(who)), Delivery())
         self.open.append(terminal)
         came = Repetitions(CATALOG)
         for notice in self.day:
@@ -235,7 +235,7 @@ class SharedSession(RuleBasedStateMachine):
             fresh = self.lanes.open(terminal.lane.identity, session=terminal.lane.session)
             fresh.refs = terminal.lane.refs
             terminal.lane, terminal.seen = fresh, []
-            terminal.delivery = Delivery(CATALOG)
+            terminal.delivery = Delivery()
             self.open.append(terminal)
         self._replay()
 
@@ -273,7 +273,7 @@ class SharedSession(RuleBasedStateMachine):
 
     def _give(self, terminal: Terminal, notice: Notice) -> None:
         if OWNERSHIP.belongs(notice.callback, notice.body, terminal.lane.identity):
-            for passed in terminal.delivery.accept(notice, 0.0):
+            for passed in terminal.delivery.accept(notice, self.lanes.keys(notice.callback, notice.body), 0.0):
                 seen = show(self.lanes, passed.callback, passed.body)
                 terminal.seen.append(Notice(passed.callback, seen, passed.error_id))
 

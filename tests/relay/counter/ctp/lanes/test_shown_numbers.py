@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from relay.counter.ctp.identity.spelling import number_key
 from relay.counter.ctp.lanes.refs import RefSpace
 from relay.counter.ctp.lanes.shown_numbers import ShownLimits, ShownNumber, ShownNumbers
-from tests.relay.counter.ctp.ctp_bodies import BROKER, CATALOG, callback, event
+from tests.relay.counter.ctp.ctp_bodies import BROKER, CATALOG, callback, event, keys_of
 
 ALICE, BOB = b"10001", b"10002"
 AT = "        8001"
@@ -21,7 +21,7 @@ def teach(shown: ShownNumbers, name: str, investor: str = "10001", **fields: Any
     if CATALOG.structs[callback(name).struct].has("ExchangeID"):
         fields = {"ExchangeID": "SHFE", **fields}
     body = event(name, BrokerID=BROKER, InvestorID=investor, **fields)
-    shown.learn(callback(name), body, investor.encode(), ours=False)
+    shown.learn(callback(name), body, keys_of(callback(name), body), investor.encode(), ours=False)
 
 
 def found(shown: ShownNumbers, written: bytes, investor: bytes = ALICE, exchange: bytes = b"SHFE") -> list[bytes]:
@@ -171,6 +171,6 @@ def test_what_does_not_name_the_investor_teaches_nothing_of_him(named: str) -> N
     """A row without an InvestorID may be anyone's, though it is his answer."""
     shown = ShownNumbers(CATALOG)
     row = event("OnRspQryOrder", BrokerID=BROKER, InvestorID=named, ExchangeID="SHFE", OrderSysID=AT)
-    shown.learn(callback("OnRspQryOrder"), row, ALICE, ours=False)
+    shown.learn(callback("OnRspQryOrder"), row, keys_of(callback("OnRspQryOrder"), row), ALICE, ours=False)
 
     assert len(shown) == 0
