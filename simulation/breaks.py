@@ -159,7 +159,7 @@ def _new_each_time(_self: Any, _notice: Any, *, ours: bool = False) -> bool:
     return True
 
 
-def _trade_at_once(_self: Any, notice: Any, _now: float) -> list[Any]:
+def _trade_at_once(_self: Any, notice: Any, *_: object) -> list[Any]:
     return [notice]
 
 

@@ -99,8 +99,9 @@ class ReplayWatch:
 
     def _time(self, notice: Notice) -> int:
         """The latest of its times, as a place in the trading day; -1 where it has none."""
-        cells = self._times.get(notice.callback.name, ())
-        return max((_place_in_day(cell.read(notice.body)) for cell in cells), default=-1)
+        body = notice.body
+        written = (cell.read(body) for cell in self._times.get(notice.callback.name, ()) if body[cell.start])
+        return max(map(_place_in_day, written), default=-1)
 
 
 def _key(cells: tuple[TextCell, ...], notice: Notice) -> OrderKey:

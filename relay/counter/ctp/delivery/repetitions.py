@@ -35,6 +35,9 @@ class Repetitions:
 
     def __init__(self, catalog: Catalog, remembered: int = _REMEMBERED) -> None:
         self._trade = text_cells(catalog.structs["Trade"], *_TRADE)
+        self._trade_slot = catalog.callbacks["OnRtnTrade"].slot
+        of_notices = (c for c in catalog.callbacks.values() if c.shape is Shape.NOTICE or c.shape is Shape.ERROR_NOTICE)
+        self._repeated = {c.slot for c in of_notices if c.name not in _ANSWERS}
         returns = {c.slot: catalog.structs[c.struct] for c in catalog.callbacks.values() if c.shape is Shape.NOTICE}
         self._names = {
             slot: (places, _rest(struct, places))
@@ -69,17 +72,16 @@ class Repetitions:
 
     def _identities(self, notice: Notice, *, ours: bool) -> tuple[int, ...]:
         """What it is known by, and what it was known by if it came before we knew that it is ours."""
-        callback, body = notice.callback, notice.body
-        shape, name = callback.shape, callback.name
-        if name in _ANSWERS or (shape is not Shape.NOTICE and shape is not Shape.ERROR_NOTICE):
+        slot, body = notice.callback.slot, notice.body
+        if slot not in self._repeated:
             return ()
-        if name == "OnRtnTrade":
+        if slot == self._trade_slot:
             return (hash(tuple([cell.read(body) for cell in self._trade])),)
-        as_sent = hash((callback.slot, notice.error_id, body))
-        named = self._names.get(callback.slot) if ours else None
+        as_sent = hash((slot, notice.error_id, body))
+        named = self._names.get(slot) if ours else None
         if named is None or not _is_named_by_exchange(named[0], body):
             return (as_sent,)
-        return hash((callback.slot, named[1](body))), as_sent
+        return hash((slot, named[1](body))), as_sent
 
 
 def _is_named_by_exchange(places: RefPlaces, body: bytes) -> bool:

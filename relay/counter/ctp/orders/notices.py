@@ -170,15 +170,15 @@ class Notices:
         `read` is the newest notice. What is older is read again without learning: the counter may have other
         numbers by now. `encoded` is what others got of it already: the same is worked out once.
         """
+        if read is None or read.body is not notice.body:
+            read = self._lanes.read(notice.callback, notice.body, learn=False)
         investor = lane.identity.investor
-        key = id(notice), b"" if encoded is None or self._view.is_same_for_all(notice) else investor
-        event = encoded.get(key) if encoded is not None else None
+        if encoded is None:
+            return self._view.notice(notice, read, investor)
+        key = id(notice), b"" if self._view.is_same_for_all(notice) else investor
+        event = encoded.get(key)
         if event is None:
-            if read is None or read.body is not notice.body:
-                read = self._lanes.read(notice.callback, notice.body, learn=False)
-            event = self._view.notice(notice, read, investor)
-            if encoded is not None:
-                encoded[key] = event
+            event = encoded[key] = self._view.notice(notice, read, investor)
         return event
 
 

@@ -26,12 +26,17 @@ class OperatorMask:
     """
 
     def __init__(self, catalog: Catalog, operator_id: str) -> None:
-        self._operator = encode(operator_id)
+        operator = encode(operator_id)
         self._cells = {
-            callback.name: present_text_cells(catalog.structs[callback.struct], *_OPERATOR_FIELDS)
+            callback.name: [
+                (cell, (operator + b"\0")[: cell.stop - cell.start])
+                for cell in present_text_cells(catalog.structs[callback.struct], *_OPERATOR_FIELDS)
+                if len(operator) <= cell.stop - cell.start
+            ]
             for callback in catalog.callbacks.values()
             if operator_id and callback.struct
         }
+        """where the name may stand, and how it is written there: with its NUL, where that fits"""
 
     def may_hide(self, callback: Callback) -> bool:
         """Whether investors may see different things of this callback."""
@@ -39,15 +44,12 @@ class OperatorMask:
 
     def show(self, callback: Callback, body: bytes, investor: bytes) -> bytes:
         """The struct as this investor may see it; the same object where nothing is to be replaced."""
-        if not self._operator or self._operator not in body:
-            return body
-        places = [cell for cell in self._cells.get(callback.name, ()) if cell.read(body) == self._operator]
-        if not places:
-            return body
-        shown = bytearray(body)
-        for cell in places:
-            cell.write(shown, investor)
-        return bytes(shown)
+        shown: bytearray | None = None
+        for cell, written in self._cells.get(callback.name, ()):
+            if body.startswith(written, cell.start):
+                shown = bytearray(body) if shown is None else shown
+                cell.write(shown, investor)
+        return body if shown is None else bytes(shown)
 
 
 class EventView:
