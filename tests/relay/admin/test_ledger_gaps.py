@@ -92,6 +92,16 @@ def test_a_seal_that_leaves_out_a_chain_is_found(office: Office) -> None:
     assert any("leaves out two" in found for found in office.verdict())
 
 
+def test_a_seal_that_follows_another_than_the_one_before_it_is_found(office: Office) -> None:
+    """As if the day between had been sealed afterwards."""
+    office.seal("2026-01-06")
+    first, second = (seals_in(office.engine)[SealKind.DAY, name] for name in ("2026-01-05", "2026-01-06"))
+    parts = {chain: Stretch(part.after, part.after) for chain, part in second.content.parts.items()}
+    office.actions.make_seal(SOMEBODY, SealKind.DAY, "2026-01-07", parts, first, None)
+
+    assert office.verdict() == ["seal of day 2026-01-07: does not follow the seal before it"]
+
+
 def test_first_seals_that_were_removed_are_missed(office: Office) -> None:
     """Also on a machine that has no copies: the oldest seal that is left names one before it."""
     office.seal()

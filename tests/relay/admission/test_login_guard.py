@@ -182,6 +182,10 @@ async def test_what_is_not_guessing_counts_against_no_one(guard: LoginGuard, ref
     [
         login_reasons.system_info_length(received=1, stated=2),
         login_reasons.system_info_replayed(),
+        login_reasons.system_info_not_genuine(),
+        login_reasons.system_info_stale(age=301.0, oldest=300.0),
+        login_reasons.collected_info_length(kind="ctsx", received=9, stated=9, shortest=10, longest=1024),
+        login_reasons.collected_info_not_text(kind="ctsx"),
         counter_reasons.report_refused(-6),
     ],
 )

@@ -111,13 +111,14 @@ def page_of(summary: DaySummary, *, counter_named: bool = True) -> str:
 
 
 def test_numbers_stand_below_one_another() -> None:
-    """Each column that has numbers alone is set to the right, as its heading is."""
+    """Each column that has numbers alone is set to the right, its heading as well."""
     for table in re.findall(r"<table>(.*?)</table>", page_of(day(*WHOLE_DAY)), re.DOTALL):
         rows = [re.findall(r"<t[dh]([^>]*)>(.*?)</t[dh]>", row) for row in re.findall(r"<tr>(.*?)</tr>", table)]
         for heading, *cells in zip(*(row for row in rows if len(row) == len(rows[0])), strict=True):
             are_numbers = bool(cells) and all(_seen(text).isdigit() for _, text in cells)
             if "investor" not in heading[1]:  # a name, of digits as it happens
                 assert ("n" in heading[0]) == are_numbers or not cells, heading
+                assert {"n" in attributes for attributes, _ in cells} <= {are_numbers}, heading
 
 
 def sections(page: str) -> dict[str, list[list[str]]]:

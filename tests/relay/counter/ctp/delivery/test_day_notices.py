@@ -189,3 +189,14 @@ def test_a_new_day_is_empty_and_complete() -> None:
 
     assert given(kept, ALICE) == []
     assert kept.replay(ALICE).complete
+
+
+def test_a_busy_investors_day_is_kept() -> None:
+    """A thousand orders and their trades, in a relay that nobody has told another bound."""
+    kept = DayNotices(CATALOG, OWNERSHIP, None)
+    for number in range(1_000):
+        record(kept, order("10001", str(number)))
+        record(kept, trade("10001", f"t{number}"))
+
+    assert len(given(kept, ALICE)) == 2_000
+    assert kept.replay(ALICE).complete

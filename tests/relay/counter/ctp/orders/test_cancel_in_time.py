@@ -116,6 +116,20 @@ async def test_an_order_is_found_by_its_name_only_while_it_waits(full: Board, cl
     assert full.board._router._waiting._named == {}
 
 
+@pytest.mark.parametrize("ref", ["", "0"])
+async def test_a_cancel_that_names_no_reference_takes_nothing_out(full: Board, clock: HandLoop, ref: str) -> None:
+    """Nor an order that leaves its reference to the relay, which has none yet."""
+    mine = full.terminal("100001")
+    waiting = full.begin(mine, "ReqOrderInsert", 1, **order_fields(OrderRef=""))
+    nameless = full.begin(mine, "ReqOrderAction", 2, **triple(mine, "OrderRef", ref), ActionFlag=DELETE)
+    await settled()
+    await clock.move(2.1)
+
+    assert (await waiting).return_code == 0
+    assert names(full)[0] == "ReqOrderInsert"
+    nameless.cancel()
+
+
 async def test_another_investor_cannot_take_it_out(tmp_path: Path, clock: HandLoop) -> None:
     """Nor learn that it is there: the answer is the same as for an order that never was."""
     board = Board(tmp_path)

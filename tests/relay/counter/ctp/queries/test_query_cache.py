@@ -149,3 +149,18 @@ def test_questions_that_differ_in_a_letter_or_a_number_differ() -> None:
 
     assert len({asked(Direction=one, MaxVolume=volume) for one in "01" for volume in (1, 2)}) == 4
     assert asked(Direction="0") == asked(Direction="0")
+
+
+def test_every_instrument_of_a_day_is_kept() -> None:
+    """Ten thousand of them, some megabytes, as a relay keeps them that nobody has told another bound."""
+    known: QueryCache[str] = QueryCache(CATALOG)
+    key, one = key_of(known), row("rb2510")
+    known.ask(key, "a")
+    for _ in range(9_999):
+        known.answered(key, one)
+    known.answered(key, row("cu2511", is_last=True))
+
+    kept = known.ask(key, "b")
+
+    assert kept is not None
+    assert len(kept) == 10_000
