@@ -12,6 +12,7 @@ CHANGED = (
     "relay/admission",
     "relay/ledger",
     "relay/refusals",
+    "relay/http2",
     "ctpabi/codec",
     "ctpabi/facts",
     "ctpabi/outside_text.py",
@@ -20,13 +21,14 @@ CHANGED = (
     "ctpabi/api/spi.py",
     "ctpabi/api/trader.py",
 )
-"""Everything that decides between the wire and the vendor's library, admission and ledger."""
+"""Everything that decides between the wire and the vendor's library, admission and ledger; and the HTTP/2 that strangers speak."""
 JUDGES = (
     "tests/relay/counter/ctp",
     "tests/relay/sessions",
     "tests/relay/admission",
     "tests/relay/ledger",
     "tests/relay/refusals",
+    "tests/relay/http2",
     "tests/ctpabi/codec",
     "tests/ctpabi/facts",
     "tests/ctpabi/api",

@@ -24,7 +24,7 @@ from hyperframe.frame import (
 
 from relay.http2.call import Call, CallEnded
 from relay.http2.connection import CallLimits, HttpFault
-from tests.relay.http2.peer import HEADERS, Peer, close, cut, echo, framed
+from tests.relay.http2.peer import HEADERS, LIMITS, Peer, close, cut, echo, framed
 
 SETTINGS, WINDOW_UPDATE = 4, 8
 PROTOCOL_ERROR, STREAM_CLOSED, FRAME_SIZE_ERROR, CALM = 1, 5, 6, 11
@@ -72,6 +72,22 @@ def _sizes(frames: bytes) -> list[int]:
     while sum(sizes) < len(frames):
         sizes.append(9 + int.from_bytes(frames[sum(sizes) :][:3], "big"))
     return sizes
+
+
+async def test_a_ping_after_each_message_costs_nothing(peer: Peer) -> None:
+    """gRPC's clients measure the line so."""
+    stream = peer.ask()
+    for _ in range(2 * int(LIMITS.rare_burst)):
+        peer.h2.send_data(stream, framed(b"x"))
+        await peer.settle()
+        peer.say_raw(PingFrame(0, b"12345678"))
+
+    assert codes(peer) == []
+
+
+async def test_what_metadata_may_be_is_said(peer: Peer) -> None:
+    """So that an honest terminal sends no more."""
+    assert peer.h2.remote_settings.max_header_list_size == 8192
 
 
 def _block(peer: Peer, headers: list[tuple[str, str]]) -> bytes:

@@ -15,6 +15,7 @@ from relay.http2.connection import CallLimits, HttpFault
 from tests.relay.http2.peer import Peer, close, cut, echo, framed
 
 INITIAL_WINDOW = SettingCodes.INITIAL_WINDOW_SIZE
+WINDOW_UPDATE = 8
 WIDE = CallLimits(at_a_time=100, largest_message=1 << 20, rare_rate=1e6, rare_burst=1e6)
 
 
@@ -324,4 +325,32 @@ def _give_back(peer: Peer, given_back: dict[int, int]) -> int:
                 peer.h2.increment_flow_control_window(size, stream)
             given_back[stream] += size
             total += size
+    return total
+
+
+async def test_windows_grow_by_what_came() -> None:
+    """Of a stream and of all together: never by more, or a terminal might have ever more on its way."""
+    peer = Peer(echo, WIDE).begin()
+    before = _opened(bytes(peer.raw), 0)
+    stream = peer.ask()
+    for _ in range(80):
+        peer.h2.send_data(stream, framed(bytes(16_000)))
+        await peer.settle()
+
+    assert 1_000_000 < _opened(bytes(peer.raw), 0) - before <= 80 * 16_005
+    assert 1_000_000 < _opened(bytes(peer.raw), stream) <= 80 * 16_005
+    # The last bytes that came are not given yet, and those before them to the byte.
+    assert (_opened(bytes(peer.raw), 0) - before) % 16_005 == 0
+    assert _opened(bytes(peer.raw), stream) % 16_005 == 0
+    await close(peer)
+
+
+def _opened(frames: bytes, stream: int) -> int:
+    """By how much the relay has opened this window."""
+    total = 0
+    while frames:
+        size = 9 + int.from_bytes(frames[:3], "big")
+        if frames[3] == WINDOW_UPDATE and int.from_bytes(frames[5:9], "big") == stream:
+            total += int.from_bytes(frames[9:13], "big")
+        frames = frames[size:]
     return total
