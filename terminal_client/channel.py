@@ -139,14 +139,35 @@ class RelayChannel:
 
 
 def context_of(tls: Tls) -> ssl.SSLContext:
-    """Whom to trust and what to show. ValueError for a certificate without its key, OSError for files that are not there."""
+    """Whom to trust and what to show. ValueError for a certificate without its key and for a file that holds none,
+    OSError for a file that is not there.
+    """
     if (tls.certificate_file is None) != (tls.key_file is None):
         raise ValueError("certificate_file and key_file belong together: give both or neither")
-    context = ssl.create_default_context(cafile=None if tls.ca_file is None else str(tls.ca_file))
+    roots = None if tls.ca_file is None else _text(tls.ca_file)
+    try:
+        context = ssl.create_default_context(cadata=roots)
+    except (ssl.SSLError, ValueError):
+        raise ValueError(f"ca_file: {tls.ca_file} holds no PEM certificate") from None
     context.set_alpn_protocols(["h2"])
-    if tls.certificate_file is not None:
-        context.load_cert_chain(tls.certificate_file, tls.key_file)
+    if tls.certificate_file is not None and tls.key_file is not None:
+        _text(tls.certificate_file), _text(tls.key_file)  # what is not there is named: OpenSSL would not
+        try:
+            context.load_cert_chain(tls.certificate_file, tls.key_file, password=_no_password)
+        except (ssl.SSLError, ValueError):
+            raise ValueError(
+                f"certificate_file {tls.certificate_file} and key_file {tls.key_file} are not a PEM certificate and its key"
+            ) from None
     return context
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="ascii", errors="ignore")
+
+
+def _no_password() -> str:
+    """A key with a password is refused; OpenSSL would ask for it on the terminal."""
+    raise ValueError
 
 
 def _parts(address: str) -> tuple[str, int]:
@@ -160,9 +181,15 @@ def _parts(address: str) -> tuple[str, int]:
 
 
 def _why(error: Exception) -> str:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"its certificate is not to be trusted: {error.verify_message}"
-    return str(error) or type(error).__name__
+    match error:
+        case ssl.SSLCertVerificationError():
+            return f"its certificate is not trusted: {error.verify_message} (ca_file, server_name)"
+        case ConnectionRefusedError():
+            return "nothing listens there"
+        case ConnectionResetError():
+            return "it ended the connection before TLS was agreed on"
+        case _:
+            return str(error) or type(error).__name__
 
 
 def is_loopback(address: str) -> bool:

@@ -1,0 +1,129 @@
+"""What keeps a terminal from a relay is said with the file, the setting or the address that is wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import trustme
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    load_pem_private_key,
+)
+
+from terminal_client.channel import RelayChannel, Tls
+from tests.ports import unused_port
+
+Spoil = Callable[[Path], object]
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+def tls(authority: trustme.CA, tmp_path: Path) -> Tls:
+    """Everything right, with a certificate of the terminal's."""
+    own = authority.issue_cert("terminal")
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    own.cert_chain_pems[0].write_to_path(str(tmp_path / "own.pem"))
+    own.private_key_pem.write_to_path(str(tmp_path / "own.key"))
+    return Tls(tmp_path / "ca.pem", certificate_file=tmp_path / "own.pem", key_file=tmp_path / "own.key")
+
+
+def _lock(path: Path) -> None:
+    key = load_pem_private_key(path.read_bytes(), None)
+    locked = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret"))
+    path.write_bytes(locked)
+
+
+def _nonsense(path: Path) -> None:
+    path.write_bytes(b"\xff no certificate")
+
+
+@pytest.mark.parametrize(
+    ("file", "spoil", "error"),
+    [
+        ("ca.pem", Path.unlink, FileNotFoundError),
+        ("ca.pem", _nonsense, ValueError),
+        ("own.pem", Path.unlink, FileNotFoundError),
+        ("own.pem", _nonsense, ValueError),
+        ("own.key", Path.unlink, FileNotFoundError),
+        ("own.key", _nonsense, ValueError),
+        ("own.key", _lock, ValueError),
+    ],
+)
+async def test_a_file_that_is_wrong_is_named(
+    tls: Tls, tmp_path: Path, file: str, spoil: Spoil, error: type[Exception]
+) -> None:
+    """At once, before anything is connected; a key's password is not asked for."""
+    RelayChannel("127.0.0.1:1", tls, 0)
+    spoil(tmp_path / file)
+
+    with pytest.raises(error, match=file):
+        RelayChannel("127.0.0.1:1", tls, 0)
+
+
+@pytest.mark.parametrize("address", ["relay", "relay:", ":5", "relay:0", "relay:65536", "relay:http", ""])
+async def test_an_address_that_is_none_is_refused(address: str) -> None:
+    with pytest.raises(ValueError, match="host:port"):
+        RelayChannel(address, Tls(insecure=False), 0)
+
+
+async def test_plaintext_stays_on_this_machine() -> None:
+    with pytest.raises(ValueError, match="use TLS"):
+        RelayChannel("10.0.0.1:5000", Tls(insecure=True), 0)
+
+
+async def _why(address: str, tls: Tls) -> str:
+    channel = RelayChannel(address, tls, 0)
+    try:
+        with pytest.raises(ConnectionError) as failed:
+            await channel.ready()
+        return str(failed.value)
+    finally:
+        await channel.close()
+
+
+@contextlib.asynccontextmanager
+async def _served(certificate: trustme.LeafCert | None, *protocols: str):  # type: ignore[no-untyped-def]
+    """A server that is no relay; its address."""
+    context = None
+    if certificate is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        certificate.configure_cert(context)
+        context.set_alpn_protocols(list(protocols))
+    server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0, ssl=context)
+    async with server:
+        yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+async def test_why_a_relay_is_not_reached(tls: Tls, authority: trustme.CA) -> None:
+    """Each with the address, and where a setting may be wrong with its name."""
+    here, elsewhere = authority.issue_cert("127.0.0.1"), trustme.CA().issue_cert("127.0.0.1")
+    nobody = f"127.0.0.1:{unused_port()}"
+    said = {"refused": await _why(nobody, tls), "unknown": await _why("relay.invalid:5000", tls)}
+    async with _served(None) as address:
+        said["plain"] = await _why(address, tls)
+    async with _served(elsewhere, "h2") as address:
+        said["authority"] = await _why(address, tls)
+    async with _served(here, "h2") as address:
+        said["name"] = await _why(address, replace(tls, server_name="relay.example"))
+    async with _served(here, "http/1.1") as address:
+        said["protocol"] = await _why(address, tls)
+
+    assert said["refused"] == f"UNAVAILABLE: {nobody}: nothing listens there"
+    assert "relay.invalid:5000" in said["unknown"]
+    assert "before TLS" in said["plain"]
+    assert "ca_file" in said["authority"]
+    assert "relay.example" in said["name"]
+    assert "server_name" in said["name"]
+    assert "no relay" in said["protocol"]
