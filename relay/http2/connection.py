@@ -43,6 +43,7 @@ from relay.http2.call import Call, CallEnded, CallOver
 from relay.http2.rules import keep_table_small, new_h2
 
 _log = structlog.get_logger(__name__)
+_DATA: Final = int(FrameKind.DATA)
 _WINDOW: Final = 1024 * 1024
 """of a connection, on top of the usual one: calls have their own"""
 
@@ -325,7 +326,7 @@ class HttpConnection:
         self._was_sent_to = True
         for begin in range(0, len(data), frames.LARGEST_PAYLOAD):
             piece = data[begin : begin + frames.LARGEST_PAYLOAD]
-            self._out += (frames.head(FrameKind.DATA, 0, stream, len(piece)), piece)  # type: ignore[arg-type]  # joined soon
+            self._out += (frames.head(_DATA, 0, stream, len(piece)), piece)  # type: ignore[arg-type]  # joined soon
         self._flush()
 
     def begin_answer(self, stream: int) -> None:

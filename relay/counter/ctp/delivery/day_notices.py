@@ -66,6 +66,10 @@ class DayReplay:
     """False: not everything could be kept; query orders and trades"""
 
 
+_EVERYBODY = Ownership(Owner.EVERYBODY)
+_OF_NO_INVESTOR = frozenset({Owner.NOBODY, Owner.SESSION})
+
+
 class KnownOwners:
     """Whose notices are kept: those of all owners until the directory was read."""
 
@@ -73,7 +77,7 @@ class KnownOwners:
         self._names: set[Ownership] | None = None
 
     def __contains__(self, owner: Ownership) -> bool:
-        return self._names is None or owner.owner is Owner.EVERYBODY or owner in self._names
+        return self._names is None or owner == _EVERYBODY or owner in self._names
 
     def replace(self, investors: Iterable[tuple[str, Iterable[str]]]) -> None:
         """The directory was read: every investor id with its account ids."""
@@ -85,7 +89,6 @@ class KnownOwners:
             self._names.update(_owners(identity.investor_id, identity.accounts))
 
 
-_EVERYBODY = Ownership(Owner.EVERYBODY)
 _Key = tuple[object, ...]
 _Kept = dict[_Key, tuple[int, Notice]]
 """by what they are a state of, the oldest state first; with the place in the day"""
@@ -129,7 +132,7 @@ class DayNotices:
 
     def record(self, notice: Notice, keys: EventKeys, owner: Ownership) -> None:
         """Keep a notice as the counter sent it; one that no terminal may see is not kept. `keys` are the notice's."""
-        if owner.owner is Owner.NOBODY or owner.owner is Owner.SESSION:
+        if owner.owner in _OF_NO_INVESTOR:
             return
         owned = self._owned.get(owner)
         if owned is None:

@@ -47,6 +47,7 @@ class _Places:
     """Where one callback's struct names its owner."""
 
     shape: Shape
+    is_notice: bool
     size: int
     broker: TextCell | None
     investor: TextCell | None
@@ -55,6 +56,7 @@ class _Places:
     """a rate's InvestorID may be a group's, or 00000000 for all: InvestorRange says which"""
 
 
+_INVESTOR = Owner.INVESTOR  # looked up once: each notice needs it
 _SESSION = Ownership(Owner.SESSION)
 _NOBODY = Ownership(Owner.NOBODY)
 _EVERYBODY = Ownership(Owner.EVERYBODY)
@@ -76,7 +78,7 @@ class OwnershipTable:
         places = self._places.get(callback.name)
         if places is None:
             return _NOBODY
-        if places.shape is not Shape.NOTICE and places.shape is not Shape.ERROR_NOTICE:
+        if not places.is_notice:
             return _SESSION
         if callback.name in _PUBLIC:
             return _EVERYBODY
@@ -84,7 +86,7 @@ class OwnershipTable:
             return _NOBODY
         if places.investor is not None:
             name = places.investor.read(body) if investor is None else investor
-            return _named(Owner.INVESTOR, name, callback.name)
+            return _named(_INVESTOR, name, callback.name)
         if places.account is not None:
             return _named(Owner.ACCOUNT, places.account.read(body), callback.name)
         return _NOBODY
@@ -120,10 +122,13 @@ class OwnershipTable:
 
 
 def _places(callback: Callback, struct: Struct | None) -> _Places:
+    is_notice = callback.shape is Shape.NOTICE or callback.shape is Shape.ERROR_NOTICE
     if struct is None:
-        return _Places(callback.shape, 0, None, None, None, None)
+        return _Places(callback.shape, is_notice, 0, None, None, None, None)
     broker, investor, account = (text_cell(struct, name) for name in ("BrokerID", "InvestorID", "AccountID"))
-    return _Places(callback.shape, struct.size, broker, investor, account, text_cell(struct, "InvestorRange"))
+    return _Places(
+        callback.shape, is_notice, struct.size, broker, investor, account, text_cell(struct, "InvestorRange")
+    )
 
 
 @lru_cache(maxsize=4096)  # notices come again and again from the same investors

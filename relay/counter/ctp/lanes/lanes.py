@@ -31,6 +31,7 @@ _ASKED_BY_NO_TERMINAL = frozenset(
     {"OnErrRtnRepealBankToFutureByFutureManual", "OnErrRtnRepealFutureToBankByFutureManual"}
 )
 """Error notices of what the firm does by hand: news for everybody of that account."""
+_EVERYBODY, _INVESTOR, _ACCOUNT = Owner.EVERYBODY, Owner.INVESTOR, Owner.ACCOUNT  # `Owner.X` costs 0.15 us each time
 
 
 class ReadEvent(NamedTuple):
@@ -42,18 +43,8 @@ class ReadEvent(NamedTuple):
     order: MapEntry | None
     """the order, quote, transfer … of these lanes that it speaks of"""
     keys: EventKeys = NO_KEYS
-
-    @property
-    def is_private(self) -> bool:
-        """Whether an error notice is for the one lane whose request it refuses, and so of no use to any later one.
-
-        It names its request by a reference alone, which every mate would take for its own. The counter sends it to
-        all sessions of its user. The FrontID and SessionID in the refusal of a cancel are the order's, not the
-        sender's.
-        """
-        if self.callback.shape is not Shape.ERROR_NOTICE or self.callback.name in _ASKED_BY_NO_TERMINAL:
-            return False
-        return self.places is not None and (self.places.action_space is not None or not self.places.keyed)
+    is_private: bool = False
+    """whether an error notice is for the one lane whose request it refuses, and so of no use to any later one"""
 
 
 class Lanes:
@@ -86,7 +77,11 @@ class Lanes:
         self._requests = {m.name: ref_places(catalog.structs[m.struct]) for m in catalog.requests}
         structs = {c.name: catalog.structs[c.struct] for c in catalog.callbacks.values() if c.struct}
         places = {name: ref_places(struct) for name, struct in structs.items()}
-        self._events = {name: (one, keys_reader(one, native)) for name, one in places.items() if one is not None}
+        self._events = {
+            name: (one, keys_reader(one, native), _is_private(catalog.callbacks[name], one))
+            for name, one in places.items()
+            if one is not None
+        }
         self._open: dict[int, Lane] = {}
         self._of_investor: dict[bytes, list[Lane]] = {}
         self._last_session = 0
@@ -219,13 +214,13 @@ class Lanes:
         known = self._events.get(callback.name)
         if known is None:
             return ReadEvent(callback, body, None, None)
-        places, read_keys = known
+        places, read_keys, is_private = known
         keys = read_keys(body)
         order = self._refs.find(places, body, keys)
         # A cancel's own OrderSysID is what the terminal claimed; only the counter's word on the order is learned.
         if learn and order is not None and places.keyed and places.action_space is None:
             self._refs.learn(keys, order)
-        return ReadEvent(callback, body, places, order, keys)
+        return ReadEvent(callback, body, places, order, keys, is_private)
 
     def keys(self, callback: Callback, body: bytes) -> EventKeys:
         """What an event that was read before is found by."""
@@ -241,16 +236,16 @@ class Lanes:
 
     def receivers(self, event: ReadEvent, owned: Ownership) -> list[Lane]:
         """The lanes that may see a notice of this owner."""
-        if owned.owner is Owner.INVESTOR:
+        if owned.owner is _INVESTOR:
             candidates: Iterable[Lane] = self._of_investor.get(owned.name, ())
-        elif owned.owner is Owner.EVERYBODY or owned.owner is Owner.ACCOUNT:
+        elif owned.owner is _EVERYBODY or owned.owner is _ACCOUNT:
             candidates = self._open.values()
         else:
             return []
         if event.is_private and event.places is not None:
             asker = self._asker(event.places, event.body, event.order)
             candidates = [lane for lane in candidates if (lane.front, lane.session) == asker]
-        if owned.owner is Owner.ACCOUNT:
+        if owned.owner is _ACCOUNT:
             belongs = self._ownership.belongs
             return [lane for lane in candidates if belongs(event.callback, event.body, lane.identity, owned)]
         is_read = event.places is not None
@@ -307,6 +302,18 @@ class Lanes:
             derived = self._refs.at_counter(RefSpace.ORDER, front, session, number)
             if derived is not None:
                 cell.write(out, derived.lane_ref.encode("ascii"))
+
+
+def _is_private(callback: Callback, places: RefPlaces) -> bool:
+    """See `ReadEvent.is_private`.
+
+    It names its request by a reference alone, which every mate would take for its own. The counter sends it to
+    all sessions of its user. The FrontID and SessionID in the refusal of a cancel are the order's, not the
+    sender's.
+    """
+    if callback.shape is not Shape.ERROR_NOTICE or callback.name in _ASKED_BY_NO_TERMINAL:
+        return False
+    return places.action_space is not None or not places.keyed
 
 
 def _without_order(places: RefPlaces, body: bytes) -> bytes:

@@ -27,6 +27,7 @@ from relay.counter.ctp.orders.view import EventView
 from relay.counter.outgoing import SharedItems
 from relay.counter.port import CounterEvent
 
+_EVERYBODY = Owner.EVERYBODY
 _Encoded = dict[tuple[int, bytes], CounterEvent]
 """by identity of the notice, and investor; without one where all see the same"""
 
@@ -106,7 +107,7 @@ class Notices:
         if self._day is not None and not read.is_private:
             self._day.record(notice, keys, owned)
         news = (notice,) if self._watch is None else self._news(self._watch, notice, read.order, now)
-        if owned.owner is Owner.EVERYBODY and news == (notice,) and self._is_same_for_all(notice):
+        if owned.owner is _EVERYBODY and news == (notice,) and self._is_same_for_all(notice):
             self.shared.put(self._view.notice(notice, read, b""))
             return
         receivers = self._lanes.receivers(read, owned)

@@ -60,6 +60,8 @@ from relay.counter.port import Attached, CallOutcome, LinkState, LinkStatus, Ter
 from relay.refusals import call_reasons, relay_reasons, stream_reasons
 from relay.refusals.refusal import Refusal
 
+_RESPONSE, _RESPONSE_ERROR = Shape.RESPONSE, Shape.RESPONSE_ERROR
+
 
 class OrderRouter:
     """The links and calls of one counter session."""
@@ -327,7 +329,7 @@ class OrderRouter:
     def event(self, event: RawEvent, now: float) -> None:
         """One callback of the API that is no step of the session's own. Ask `next` afterwards."""
         callback, body = event.callback, event.body
-        if callback.shape is Shape.RESPONSE or callback.shape is Shape.RESPONSE_ERROR:
+        if callback.shape is _RESPONSE or callback.shape is _RESPONSE_ERROR:
             self._answer(event, now)
         elif body is not None:
             read = self.lanes.read(callback, body)
