@@ -21,15 +21,18 @@ _log = structlog.get_logger(__name__)
 EXTRA: Final = "pip install 'ctp-relay[uvloop]'"
 
 
-_NEW_OBJECTS: Final = 10_000
-"""between two collections of the youngest; Python's own 700 are less than two logins make, and most of what they look at stays"""
+_COLLECTIONS: Final = 2_000, 4, 100
+"""After how many new objects the youngest are looked at, after how many such times those before them, and after how many of
+those times all. Looking at an object takes up to a microsecond, and nothing else is done meanwhile: a millisecond or two for
+the youngest, some eight for the next, as with Python's own 700 and 10. But its 10 for all would be after 70,000 new objects,
+which three hundred logins leave, and with a thousand sessions that is half a second."""
 
 
 def settle_heap() -> None:
     """Leave what is there by now out of every later garbage collection: looking at all of it takes 50 ms and more."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(_NEW_OBJECTS, *gc.get_threshold()[1:])
+    gc.set_threshold(*_COLLECTIONS)
 
 
 def run_loop(main: Coroutine[Any, Any, None]) -> None:
