@@ -221,6 +221,10 @@ class _PlayedCall:
     def __init__(self, line: PlayedLine) -> None:
         self._line = line
 
+    async def read(self) -> bytes | None:
+        """Asked after the last word: its terminal says no more."""
+        return None
+
     async def write(self, batch: bytes) -> None:
         await self._line.reading.wait()
         if self._line.is_gone:
