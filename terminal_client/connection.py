@@ -164,7 +164,7 @@ class RelayConnection(asyncio.Protocol):
         if call is None:
             return  # one that is over here, and was not yet there
         try:
-            call.take(frames.unpadded(flags, payload), size)
+            call.take(frames.unpadded(payload) if flags & Flag.PADDED else payload, size)
         except MessageWrong as wrong:
             self.reset(stream)
             call.end(f"INTERNAL: a message of the relay cannot be read: {type(wrong).__name__}")

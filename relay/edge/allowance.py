@@ -45,8 +45,7 @@ class Allowance:
     def took(self, size: int, now: float) -> float:
         """It sent so many bytes; returns for how many seconds no more are read."""
         self._bytes += size
-        self._bucket.take(size, now)
-        left = self._bucket.left(now)
+        left = self._bucket.take(size, now)
         return 0.0 if left >= 0 else min(_LONGEST_PAUSE, -left / self._bucket.rate)
 
     def opened(self, now: float) -> bool:

@@ -19,9 +19,10 @@ class Bucket:
         self._at = now
         return self._left
 
-    def take(self, amount: float, now: float) -> None:
-        """Take it, whether or not it is there."""
+    def take(self, amount: float, now: float) -> float:
+        """Take it, whether or not it is there; returns what is left, which is then less than nothing."""
         self._left = self.left(now) - amount
+        return self._left
 
     def wait(self, amount: float, now: float) -> float:
         """Seconds until so much is there."""

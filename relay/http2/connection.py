@@ -105,6 +105,10 @@ class HttpConnection:
         """Bytes of the terminal; raises HttpFault."""
         self._holds = True
         try:
+            alone = self._cutter.only_data(data)
+            if alone is not None:
+                self._take_data(*alone)
+                return
             for frame in self._cutter.cut(data):
                 self._take(*frame)
                 if self._over:  # what is behind a call's end may cut the connection
@@ -138,7 +142,8 @@ class HttpConnection:
     def _take_data(self, stream: int, flags: int, payload: bytes) -> None:
         size = len(payload)
         self._take_of_window(size)
-        payload = frames.unpadded(flags, payload)
+        if flags & Flag.PADDED:
+            payload = frames.unpadded(payload)
         ends = flags & Flag.END_STREAM
         if not payload and not ends:
             self._charge()

@@ -23,6 +23,16 @@ class Cutter:
         self._rest = b""
         self._has_begun, self._in_headers = begun, False
 
+    def only_data(self, data: bytes) -> tuple[int, int, bytes] | None:
+        """Stream, flags and payload where these bytes are one DATA frame, as nearly always; None where `cut` is to read them."""
+        if self._rest or not self._has_begun or self._in_headers or len(data) < HEAD.size:
+            return None
+        high, low, kind, flags, stream = HEAD.unpack_from(data)
+        size = high << 8 | low
+        if kind or size != len(data) - HEAD.size or size > LARGEST_PAYLOAD:
+            return None
+        return stream & STREAM_BITS, flags, data[HEAD.size :]
+
     def cut(self, data: bytes) -> Iterator[tuple[int, int, int, bytes]]:
         """Kind, flags, stream and payload of each frame that is complete now. Raises ProtocolBroken."""
         data = self._rest + data if self._rest else data

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from enum import IntEnum, IntFlag
+from enum import IntEnum
 from typing import Final
 
 HEAD: Final = struct.Struct(">HBBBL")
@@ -27,11 +27,13 @@ class FrameKind(IntEnum):
     CONTINUATION = 9
 
 
-class Flag(IntFlag):
-    ACK = 0x1
-    END_STREAM = 0x1
-    END_HEADERS = 0x4
-    PADDED = 0x8
+class Flag:
+    """Plain numbers: `&` of an enum's flags is a Python function, and every frame has some."""
+
+    ACK: Final = 0x1
+    END_STREAM: Final = 0x1
+    END_HEADERS: Final = 0x4
+    PADDED: Final = 0x8
 
 
 class ErrorCode(IntEnum):
@@ -80,10 +82,8 @@ def go_away(last: int, code: ErrorCode) -> bytes:
     return head(FrameKind.GOAWAY, 0, 0, 8) + last.to_bytes(4, "big") + code.to_bytes(4, "big")
 
 
-def unpadded(flags: int, payload: bytes) -> bytes:
-    """The payload of a DATA frame without its padding. Raises ProtocolBroken."""
-    if not flags & Flag.PADDED:
-        return payload
+def unpadded(payload: bytes) -> bytes:
+    """The payload of a DATA frame that is padded, without its padding. Raises ProtocolBroken."""
     if not payload or payload[0] >= len(payload):
         raise ProtocolBroken(ErrorCode.PROTOCOL_ERROR, "more padding than data")
     return payload[1 : len(payload) - payload[0]]
