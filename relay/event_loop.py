@@ -19,8 +19,8 @@ import structlog
 
 _log = structlog.get_logger(__name__)
 EXTRA: Final = "pip install 'ctp-relay[uvloop]'"
-
-
+_SWITCH_SECONDS: Final = 0.0005
+"""how long the loop waits at most for a thread that computes to give the interpreter back; Python's own is ten times that"""
 _COLLECTIONS: Final = 2_000, 4, 100
 """After how many new objects the youngest are looked at, after how many such times those before them, and after how many of
 those times all. Looking at an object takes up to a microsecond, and nothing else is done meanwhile: a millisecond or two for
@@ -37,6 +37,7 @@ def settle_heap() -> None:
 
 def run_loop(main: Coroutine[Any, Any, None]) -> None:
     """Run until it returns."""
+    sys.setswitchinterval(_SWITCH_SECONDS)
     if find_spec("uvloop") is None:
         _log.warning("uvloop_not_installed", advice=f"orders take longer on asyncio's own loop; to have it: {EXTRA}")
         asyncio.run(main)

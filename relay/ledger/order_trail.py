@@ -44,8 +44,10 @@ from relay.settings.settings import Settings
 _log = structlog.get_logger(__name__)
 
 _LARGEST_GROUP = 64
-_AT_A_TIME = 8
-"""entries made before the interpreter is given back"""
+_AT_A_TIME = 2
+"""entries made before the interpreter is left to others"""
+_PAUSE_SECONDS = 0.0001
+"""long enough for a thread that waits for the interpreter to wake up: a pause of nothing is over before"""
 _LOOK_SECONDS = 1.0
 """a commit costs what many entries do: at the pace of people one a second is enough"""
 _RETRY_SECONDS = 1.0
@@ -191,7 +193,7 @@ class OrderTrailWriter:
             at, make = self._waiting.popleft()
             self._group.append(self._made(at, make))
             if len(self._group) % _AT_A_TIME == 0:
-                time.sleep(0)  # an order may wait for the interpreter
+                time.sleep(_PAUSE_SECONDS)  # an order may wait for the interpreter
 
     def _made(self, at: float, make: Make) -> Item:
         try:

@@ -5,11 +5,21 @@ from __future__ import annotations
 import asyncio
 import gc
 import math
+import sys
+from collections.abc import Iterator
 
 import pytest
 from structlog.testing import capture_logs
 
 from relay.event_loop import run_loop, settle_heap
+
+
+@pytest.fixture(autouse=True)
+def as_before() -> Iterator[None]:
+    """How long a thread may keep the interpreter is the process's."""
+    before = sys.getswitchinterval()
+    yield
+    sys.setswitchinterval(before)
 
 
 def loop_of_a_run() -> str:
@@ -28,6 +38,13 @@ def test_uvloop_is_used_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PYTHONASYNCIODEBUG", raising=False)
 
     assert loop_of_a_run() == "uvloop"
+
+
+def test_no_thread_keeps_the_interpreter_for_long() -> None:
+    """An order that comes while the ledger's thread computes waits half a millisecond at most."""
+    loop_of_a_run()
+
+    assert sys.getswitchinterval() <= 0.0005
 
 
 def test_without_it_the_relay_runs_on_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
