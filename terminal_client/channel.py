@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import socket
 import ssl
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,23 @@ CONNECT_SECONDS = 25.0
 _NEXT_ADDRESS_SECONDS = 0.25
 """how long one address of a name may be silent before the next one is tried beside it"""
 _LAST_PORT = 65_535
+
+
+_OF_ANOTHER_NAME = frozenset({62, 64})
+"""OpenSSL's X509_V_ERR_HOSTNAME_MISMATCH and _IP_ADDRESS_MISMATCH"""
+
+
+class NotReached(StrEnum):
+    """Why a relay is not reached, in words that programs may look for in an error's text."""
+
+    NOTHING_LISTENS = "nothing listens there"
+    NO_SUCH_HOST = "there is no such host"
+    NO_ANSWER = "there is no answer"
+    NO_TLS = "it speaks no TLS"
+    NO_RELAY = "it speaks TLS, but not HTTP/2: it is no relay"
+    HUNG_UP = "it ended the connection before TLS was agreed on"
+    NOT_TRUSTED = "its certificate is not trusted (ca_file)"
+    ANOTHER_NAME = "its certificate has another name (server_name)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +132,7 @@ class RelayChannel:
             async with asyncio.timeout(CONNECT_SECONDS):
                 connection = await self._reach()
         except TimeoutError:
-            raise ConnectionError(f"UNAVAILABLE: {self._address}: no answer within {CONNECT_SECONDS:g} s") from None
+            raise ConnectionError(f"UNAVAILABLE: {self._address}: {NotReached.NO_ANSWER}") from None
         except (OSError, ValueError) as error:  # ValueError for a name that no one can look up
             raise ConnectionError(f"UNAVAILABLE: {self._address}: {_why(error)}") from None
         self._connections.append(connection)
@@ -131,7 +150,7 @@ class RelayChannel:
         spoken = transport.get_extra_info("ssl_object")
         if spoken is not None and spoken.selected_alpn_protocol() != "h2":
             transport.abort()
-            raise OSError("it speaks TLS, but not HTTP/2: it is no relay")
+            raise OSError(NotReached.NO_RELAY)
         return connection
 
     def _new(self) -> RelayConnection:
@@ -184,12 +203,18 @@ def _parts(address: str) -> tuple[str, int]:
 
 def _why(error: Exception) -> str:
     match error:
+        case ssl.SSLCertVerificationError(verify_code=code) if code in _OF_ANOTHER_NAME:
+            return f"{NotReached.ANOTHER_NAME}: {error.verify_message}"
         case ssl.SSLCertVerificationError():
-            return f"its certificate is not trusted: {error.verify_message} (ca_file, server_name)"
+            return f"{NotReached.NOT_TRUSTED}: {error.verify_message}"
+        case ssl.SSLError(reason="WRONG_VERSION_NUMBER"):
+            return NotReached.NO_TLS
+        case socket.gaierror():
+            return f"{NotReached.NO_SUCH_HOST}: {error.strerror}"
         case ConnectionRefusedError():
-            return "nothing listens there"
+            return NotReached.NOTHING_LISTENS
         case ConnectionResetError():
-            return "it ended the connection before TLS was agreed on"
+            return NotReached.HUNG_UP
         case _:
             return str(error) or type(error).__name__
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from terminal_client.channel import RelayChannel, Tls
+from terminal_client.channel import NotReached, RelayChannel, Tls
 from tests.ports import unused_port
 
 Spoil = Callable[[Path], object]
@@ -94,36 +94,42 @@ async def _why(address: str, tls: Tls) -> str:
 
 
 @contextlib.asynccontextmanager
-async def _served(certificate: trustme.LeafCert | None, *protocols: str):  # type: ignore[no-untyped-def]
+async def _served(certificate: trustme.LeafCert | None, *protocols: str) -> AsyncIterator[str]:
     """A server that is no relay; its address."""
     context = None
     if certificate is not None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         certificate.configure_cert(context)
         context.set_alpn_protocols(list(protocols))
-    server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0, ssl=context)
+    server = await asyncio.start_server(_answer, "127.0.0.1", 0, ssl=context)
     async with server:
         yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """As a plain server: it waits for a word and answers in its own way."""
+    with contextlib.suppress(OSError):
+        await reader.read(1)
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        writer.close()
 
 
 async def test_why_a_relay_is_not_reached(tls: Tls, authority: trustme.CA) -> None:
     """Each with the address, and where a setting may be wrong with its name."""
     here, elsewhere = authority.issue_cert("127.0.0.1"), trustme.CA().issue_cert("127.0.0.1")
     nobody = f"127.0.0.1:{unused_port()}"
-    said = {"refused": await _why(nobody, tls), "unknown": await _why("relay.invalid:5000", tls)}
+    said = {
+        NotReached.NOTHING_LISTENS: await _why(nobody, tls),
+        NotReached.NO_SUCH_HOST: await _why("relay.invalid:5000", tls),
+    }
     async with _served(None) as address:
-        said["plain"] = await _why(address, tls)
+        said[NotReached.NO_TLS] = await _why(address, tls)
     async with _served(elsewhere, "h2") as address:
-        said["authority"] = await _why(address, tls)
+        said[NotReached.NOT_TRUSTED] = await _why(address, tls)
     async with _served(here, "h2") as address:
-        said["name"] = await _why(address, replace(tls, server_name="relay.example"))
+        said[NotReached.ANOTHER_NAME] = await _why(address, replace(tls, server_name="relay.example"))
     async with _served(here, "http/1.1") as address:
-        said["protocol"] = await _why(address, tls)
+        said[NotReached.NO_RELAY] = await _why(address, tls)
 
-    assert said["refused"] == f"UNAVAILABLE: {nobody}: nothing listens there"
-    assert "relay.invalid:5000" in said["unknown"]
-    assert "before TLS" in said["plain"]
-    assert "ca_file" in said["authority"]
-    assert "relay.example" in said["name"]
-    assert "server_name" in said["name"]
-    assert "no relay" in said["protocol"]
+    assert said[NotReached.NOTHING_LISTENS] == f"UNAVAILABLE: {nobody}: nothing listens there"
+    assert {why: words for why, words in said.items() if why not in words} == {}
