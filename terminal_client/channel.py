@@ -6,6 +6,7 @@ import asyncio
 import ipaddress
 import socket
 import ssl
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -14,10 +15,12 @@ from typing import Any
 from terminal_client.call import RelayCall
 from terminal_client.connection import RelayConnection
 
+Address = tuple[socket.AddressFamily, socket.SocketKind, int, str, Any]
+"""as getaddrinfo gives it"""
 CONNECT_SECONDS = 25.0
 """more than the relay lets a connection wait for its turn"""
-_NEXT_ADDRESS_SECONDS = 0.25
-"""how long one address of a name may be silent before the next one is tried beside it"""
+_NEXT_ADDRESS_SECONDS = 3.0
+"""how long one address of a name may be silent before the next one is tried"""
 _LAST_PORT = 65_535
 
 
@@ -144,9 +147,13 @@ class RelayChannel:
         if not self._port:
             _, connection = await loop.create_unix_connection(self._new, self._host, ssl=tls, server_hostname=name)
             return connection
-        transport, connection = await loop.create_connection(
-            self._new, self._host, self._port, ssl=tls, server_hostname=name, happy_eyeballs_delay=_NEXT_ADDRESS_SECONDS
-        )
+        found = await loop.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
+        reached = await _first_reached(found)
+        try:
+            transport, connection = await loop.create_connection(self._new, sock=reached, ssl=tls, server_hostname=name)
+        except BaseException:
+            reached.close()
+            raise
         spoken = transport.get_extra_info("ssl_object")
         if spoken is not None and spoken.selected_alpn_protocol() != "h2":
             transport.abort()
@@ -155,6 +162,24 @@ class RelayChannel:
 
     def _new(self) -> RelayConnection:
         return RelayConnection(self._name, self._keepalive)
+
+
+async def _first_reached(addresses: Sequence[Address]) -> socket.socket:
+    """A connection to the first that takes one. Raises the OSError of the last."""
+    for number, (family, kind, protocol, _, address) in enumerate(addresses, 1):
+        is_last = number == len(addresses)
+        one = socket.socket(family, kind, protocol)
+        try:
+            one.setblocking(False)
+            async with asyncio.timeout(None if is_last else _NEXT_ADDRESS_SECONDS):
+                await asyncio.get_running_loop().sock_connect(one, address)
+        except BaseException as error:
+            one.close()
+            if is_last or not isinstance(error, OSError):  # a time-out is one
+                raise
+        else:
+            return one
+    raise OSError(NotReached.NO_SUCH_HOST)
 
 
 def context_of(tls: Tls) -> ssl.SSLContext:

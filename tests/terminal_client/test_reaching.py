@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import ssl
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
@@ -18,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from terminal_client.channel import NotReached, RelayChannel, Tls
+from terminal_client.channel import Address, NotReached, RelayChannel, Tls, _first_reached
 from tests.ports import unused_port
 
 Spoil = Callable[[Path], object]
@@ -133,3 +134,33 @@ async def test_why_a_relay_is_not_reached(tls: Tls, authority: trustme.CA) -> No
 
     assert said[NotReached.NOTHING_LISTENS] == f"UNAVAILABLE: {nobody}: nothing listens there"
     assert {why: words for why, words in said.items() if why not in words} == {}
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_another_address_of_a_name_is_tried(loop: str, tls: Tls, authority: trustme.CA) -> None:
+    """Whatever loop the terminal's program runs on; the first address takes no connections."""
+    run = asyncio.run if loop == "asyncio" else pytest.importorskip("uvloop").run
+
+    async def reached() -> str:
+        async with _served(authority.issue_cert("localhost"), "h2") as address:
+            port = int(address.rpartition(":")[2])
+            known: list[Address] = [
+                (socket.AF_INET, socket.SOCK_STREAM, 6, "", (there, port)) for there in ("127.0.0.2", "127.0.0.1")
+            ]
+            with await _first_reached(known) as one:
+                return str(one.getpeername()[0])
+
+    assert run(reached()) == "127.0.0.1"
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_a_relay_is_reached_by_name(loop: str, tls: Tls, authority: trustme.CA) -> None:
+    run = asyncio.run if loop == "asyncio" else pytest.importorskip("uvloop").run
+
+    async def reached() -> None:
+        async with _served(authority.issue_cert("localhost"), "h2") as address:
+            channel = RelayChannel(address.replace("127.0.0.1", "localhost"), tls, 0)
+            await channel.ready()
+            await channel.close()
+
+    run(reached())
