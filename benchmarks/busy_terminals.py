@@ -26,6 +26,7 @@ from terminal_client.subscriptions import Subscription
 
 _PATIENT = Deadlines(login_seconds=60.0)
 _CAPACITY = 100_000
+_PATIENCE_SECONDS = 30.0
 
 
 class Trading:
@@ -60,8 +61,9 @@ class Trading:
 
 
 async def _first_notice(notices: Subscription[structs_pb2.Order], order_ref: str) -> None:
-    while (await anext(notices)).order_ref.strip() != order_ref:
-        pass
+    async with asyncio.timeout(_PATIENCE_SECONDS):
+        while (await anext(notices)).order_ref.strip() != order_ref:
+            pass
 
 
 async def log_in(stack: AsyncExitStack, given: argparse.Namespace) -> list[Trading]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import dataclasses
 import gc
 import itertools
 import json
@@ -19,6 +20,8 @@ from simcounter.counter import SimulatedCounter
 from simcounter.events import TopicNotice
 
 _INSTRUMENT = {"ExchangeID": "SHFE", "ExchangeInstID": "rb", "InstrumentID": "rb", "InstrumentStatus": "2"}
+_MONEY = 1e12
+"""of each investor: margin is frozen for every resting order, and who has none left gets a refusal and no notice"""
 
 
 class PlayedCounter:
@@ -53,7 +56,8 @@ class PlayedCounter:
 
 
 async def serve(users: int) -> None:
-    config = CounterConfig(users=tuple(demo_accounts.users(users)), sessions_per_user=10_000)
+    rich = tuple(dataclasses.replace(user, balance=_MONEY) for user in demo_accounts.users(users))
+    config = CounterConfig(users=rich, sessions_per_user=10_000)
     async with SimulatedCounter(config) as counter:
         played, loop = PlayedCounter(counter), asyncio.get_running_loop()
         gc.freeze()  # its books are not what is measured
