@@ -26,6 +26,7 @@ from terminal_client.call import WINDOW, RelayCall, words_of
 
 SILENCE_SECONDS: Final = 10.0
 """how long the relay may leave a ping unanswered before the connection is taken as broken"""
+_LATE_SECONDS: Final = 1.0
 _CONFIGURATION: Final = H2Configuration(client_side=True, header_encoding=None, validate_outbound_headers=False)
 _PING: Final = b"terminal"
 _BROKEN: Final = "UNAVAILABLE: the connection to the relay broke"
@@ -237,7 +238,8 @@ class RelayConnection(asyncio.Protocol):
             self._timer = self._loop.call_later(self._keepalive, self._watch)
 
     def _judge(self, asked: float) -> None:
-        if self._heard < asked:
+        is_late = self._loop.time() - asked > SILENCE_SECONDS + _LATE_SECONDS  # this program stood still: it asks anew
+        if self._heard < asked and not is_late:
             self._break("UNAVAILABLE: the relay does not answer any more (ping timeout)")
         else:
             self._watch()

@@ -22,7 +22,7 @@ _MOST_LEFT: Final = 512 * 1024
 """bytes that wait for the socket"""
 _MOST_DROPPED: Final = 256 * 1024
 """bytes that the terminal may still send when the relay has left"""
-_SILENCE_SECONDS, _SIGN_OF_LIFE_SECONDS = 20.0, 10.0
+_SILENCE_SECONDS, _SIGN_OF_LIFE_SECONDS, _LATE_SECONDS = 20.0, 10.0, 1.0
 """after so long it is asked for a sign of life, and has so long to give one"""
 
 
@@ -91,17 +91,21 @@ class Wire:
         """Seal it and send it."""
         self._put(data if self._tls is None else self._tls.sealed(data))
 
-    def look_for_life(self, ask: Callable[[], object]) -> None:
-        """From here on: where nothing comes for a while, `ask`; where nothing comes then either, it is over."""
-        silent = self._loop.time() - self._heard_at
-        if silent >= _SILENCE_SECONDS + _SIGN_OF_LIFE_SECONDS:
+    def look_for_life(self, ask: Callable[[], object], due: float = 0.0) -> None:
+        """From here on: where nothing comes for a while, `ask`; where nothing comes then either, it is over.
+
+        `due` is when this look was to be. One that comes late says that this machine stood still: the terminal is asked anew.
+        """
+        now = self._loop.time()
+        silent, is_late = now - self._heard_at, bool(due) and now - due > _LATE_SECONDS
+        if silent >= _SILENCE_SECONDS + _SIGN_OF_LIFE_SECONDS and not is_late:
             self._owner.end()
             return
         wait = _SILENCE_SECONDS - silent
         if wait <= 0:
             ask()
             wait = _SIGN_OF_LIFE_SECONDS
-        self._silence = self._loop.call_later(wait, self.look_for_life, ask)
+        self._silence = self._loop.call_later(wait, self.look_for_life, ask, now + wait)
 
     def leave(self) -> None:
         """Send what is left, say that no more comes, in TLS and below it, and drop what the terminal still sends."""

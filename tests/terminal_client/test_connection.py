@@ -204,6 +204,23 @@ async def test_a_relay_that_answers_no_ping_is_lost(pairs: list[Pair], monkeypat
     assert pair.closed
 
 
+async def test_a_program_that_stood_still_asks_anew(pairs: list[Pair]) -> None:
+    """A suspended machine, or a strategy that held the loop: the relay's answer could not be read meanwhile."""
+    pairs.append(pair := Pair(echo, keepalive_seconds=0.01))
+    call = pair.call()
+    call.write(b"x")
+    await call.read()
+    now, asked = asyncio.get_running_loop().time(), pair.sent.count(b"terminal")
+    pair.here._heard = now - 100
+
+    pair.here._judge(now - 60)
+    assert not pair.closed
+    assert pair.sent.count(b"terminal") == asked + 1
+    pair.here._heard = now - 100
+    pair.here._judge(now - module.SILENCE_SECONDS)
+    assert pair.closed
+
+
 def _headers(pair: Pair, fields: list[tuple[str, str]], *, ends: bool) -> Frame:
     frame = HeadersFrame(1, pair.there._h2.encoder.encode(fields), flags=["END_HEADERS"])
     if ends:

@@ -235,3 +235,22 @@ async def test_calls_wait_for_a_full_socket() -> None:
 
         assert await serving
         terminal.close()
+
+
+async def test_after_a_stand_still_a_terminal_is_asked_before_it_is_given_up() -> None:
+    """A suspended machine: what terminals said meanwhile is not read yet, and most of them say little."""
+    async with edge_at_work() as (edge, port):
+        connection = await opened(port, "127.0.0.1", PREFACE + SETTINGS)
+        await came(connection)
+        passage = next(iter(edge.passages))
+        wire, asked, now = passage._wire, [], asyncio.get_running_loop().time()
+        wire._heard_at = now - 100
+
+        wire.look_for_life(lambda: asked.append(1), now - 60)
+        assert (len(asked), len(edge.passages)) == (1, 1)
+        wire._heard_at = now - 100
+        wire.look_for_life(lambda: asked.append(1), now)
+
+        await until(lambda: not edge.passages)
+        assert len(asked) == 1
+        connection.close()
