@@ -15,7 +15,7 @@ from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.errors import ErrorCodes
 from h2.events import Event, RemoteSettingsChanged, ResponseReceived, StreamEnded, StreamReset, TrailersReceived
-from h2.exceptions import ProtocolError
+from h2.exceptions import ProtocolError, TooManyStreamsError
 from h2.settings import SettingCodes, Settings
 
 from ctprelay.wire import frames
@@ -44,6 +44,8 @@ class RelayConnection(asyncio.Protocol):
         self._calls: dict[int, RelayCall] = {}
         self._answers: dict[int, str] = {}
         """HTTP's status of each call that was answered"""
+        self._half_ended: set[int] = set()
+        """calls that the relay has ended and that are not ended from here"""
         self._cutter = Cutter(begun=True)
         self._h2 = _new_h2()
         self.window = frames.USUAL_WINDOW
@@ -65,20 +67,23 @@ class RelayConnection(asyncio.Protocol):
         return self._closed.done()
 
     def open(self, call: RelayCall, method: str) -> None:
-        """Begin a call; `method` is its path."""
-        stream, self._next = self._next, self._next + 2
+        """Begin a call; `method` is its path. That the relay has no room for it shows in its `read`."""
+        stream = self._next
+        head = [
+            (":method", "POST"),
+            (":scheme", "https"),
+            (":path", method),
+            (":authority", self._authority),
+            ("content-type", "application/grpc"),
+            ("te", "trailers"),
+        ]
+        try:
+            self._h2.send_headers(stream, head)
+        except TooManyStreamsError:
+            call.end("RESOURCE_EXHAUSTED: the relay takes no more calls at a time on one connection")
+            return
+        self._next += 2
         self._calls[stream] = call
-        self._h2.send_headers(
-            stream,
-            [
-                (":method", "POST"),
-                (":scheme", "https"),
-                (":path", method),
-                (":authority", self._authority),
-                ("content-type", "application/grpc"),
-                ("te", "trailers"),
-            ],
-        )
         self._flush()
         call.begin(self, stream, self._stream_window)
 
@@ -122,6 +127,7 @@ class RelayConnection(asyncio.Protocol):
         try:
             for kind, flags, stream, payload in self._cutter.cut(data):
                 self._take(kind, flags, stream, payload)
+            self._end_halves()
         except (ProtocolBroken, ProtocolError) as broken:
             self._break(f"INTERNAL: the relay's end breaks HTTP/2's rules: {str(broken) or type(broken).__name__}")
 
@@ -207,8 +213,10 @@ class RelayConnection(asyncio.Protocol):
                 fields = _text(headers)
                 self._end(stream, words_of(self._answers.get(stream, ""), fields))
             case StreamReset(stream_id=stream, error_code=code):
+                self._half_ended.discard(stream)
                 self._end(stream, f"UNAVAILABLE: the relay ended the stream (HTTP/2 error {int(code or 0)})")
             case StreamEnded(stream_id=stream):
+                self._half_ended.add(stream)
                 self._end(stream, "UNAVAILABLE: the relay ended the stream")
             case RemoteSettingsChanged(changed_settings=changed):
                 window = changed.get(SettingCodes.INITIAL_WINDOW_SIZE)
@@ -218,6 +226,14 @@ class RelayConnection(asyncio.Protocol):
                         call.widen(more)
             case _:
                 pass
+
+    def _end_halves(self) -> None:
+        """Close what the relay has answered and not reset, so that it counts as a call no more (RFC 9113, 8.1)."""
+        if self._half_ended:
+            for stream in self._half_ended:
+                self._h2.reset_stream(stream, ErrorCodes.NO_ERROR)
+            self._half_ended.clear()
+            self._flush()
 
     def _end(self, stream: int, words: str) -> None:
         self._answers.pop(stream, None)

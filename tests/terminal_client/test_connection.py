@@ -8,6 +8,10 @@ from typing import Any
 
 import grpc
 import pytest
+from h2.config import H2Configuration
+from h2.connection import H2Connection
+from h2.events import RequestReceived
+from h2.settings import SettingCodes
 from hyperframe.frame import DataFrame, Frame, HeadersFrame, PingFrame, RstStreamFrame
 
 from relay.http2.call import Call as Served
@@ -162,6 +166,71 @@ async def test_a_cancelled_call_is_reset_at_the_relay_and_the_next_goes_on(pairs
     assert await second.read() == b"still here"
     assert await said(first) == "the stream was ended here"
     assert list(pair.there.calls) == [3]
+
+
+class OtherRelay(asyncio.Transport):
+    """A relay's end of another make: it answers each call with trailers, and leaves the terminal's half of it open."""
+
+    def __init__(self, at_a_time: int) -> None:
+        super().__init__()
+        self._loop = asyncio.get_running_loop()
+        self.answers = True
+        self.h2 = H2Connection(H2Configuration(client_side=False, header_encoding="utf-8"))
+        self.h2.initiate_connection()
+        self.h2.update_settings({SettingCodes.MAX_CONCURRENT_STREAMS: at_a_time})
+        self.here = RelayConnection("relay", 0.0)
+        self.here.connection_made(self)
+
+    def write(self, data: Any) -> None:
+        for event in self.h2.receive_data(bytes(data)):
+            if isinstance(event, RequestReceived) and self.answers:
+                self.h2.send_headers(event.stream_id, [(":status", "200"), ("content-type", "application/grpc")])
+                self.h2.send_headers(event.stream_id, [("grpc-status", "0")], end_stream=True)
+        self._loop.call_soon(self.here.data_received, self.h2.data_to_send())
+
+    def is_closing(self) -> bool:
+        return False
+
+    def call(self) -> RelayCall:
+        call = RelayCall()
+        self.here.open(call, METHOD)
+        return call
+
+
+async def test_a_call_that_the_relay_has_ended_counts_no_more() -> None:
+    """Also where the relay does not reset the terminal's half: then the terminal does."""
+    relay = OtherRelay(at_a_time=2)
+
+    assert {await said(relay.call()) for _ in range(5)} == {"the relay closed the stream"}
+    assert not relay.h2.open_inbound_streams
+
+
+async def test_a_half_that_the_relay_has_reset_is_left_alone(pairs: list[Pair]) -> None:
+    """Its frames are counted there."""
+
+    async def end(_call: Served) -> None:
+        raise CallEnded(grpc.StatusCode.OK, "")
+
+    pairs.append(pair := Pair(end))
+    await said(pair.call())
+    await said(pair.call())
+
+    assert RstStreamFrame(1, 0).serialize() in pair.heard
+    assert RstStreamFrame(1, 0).serialize() not in pair.sent
+
+
+async def test_one_call_more_than_the_relay_takes_ends_alone() -> None:
+    """The others go on, and one that comes after their end is taken."""
+    relay = OtherRelay(at_a_time=2)
+    await said(relay.call())
+    relay.answers = False
+    first, second, third = relay.call(), relay.call(), relay.call()
+
+    assert await said(third) == "RESOURCE_EXHAUSTED: the relay takes no more calls at a time on one connection"
+    assert (first.ended, second.ended) == (None, None)
+    first.cancel()
+    relay.answers = True
+    assert await said(relay.call()) == "the relay closed the stream"
 
 
 async def test_after_a_goodbye_the_calls_there_are_go_on_and_then_it_closes(pairs: list[Pair]) -> None:
