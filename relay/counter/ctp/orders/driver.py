@@ -203,15 +203,21 @@ class OrderDriver:
             self._notes.sent(call, written, body, None)
             # It may have been sent: its references stay used, so that what comes back is still its terminal's.
             _log.exception("api_call_failed", method=call.method.name)
+            self._count(call)
             self._router.not_sent(call, call_reasons.outcome_unknown(), now, for_sure=False)
             return
         self._tools.sent(call, code)
-        if more := len(call.outgoing.entries):
-            self._tools.ordered(self._router.lanes.used - more, self._router.lanes.used)
-        if code != 0:
+        if code == 0:
+            self._count(call)
+        else:
             self._tools.order_map.retract(call.outgoing.entries)
         self._notes.sent(call, written, body, code)
         self._router.returned(call, code, now)
+
+    def _count(self, call: OpenCall) -> None:
+        """Its references stay used for the day."""
+        if more := len(call.outgoing.entries):
+            self._tools.ordered(self._router.lanes.used - more, self._router.lanes.used)
 
     def _written(self, call: OpenCall) -> bytearray | None:
         """Its bytes, once its references are kept on disk; None where it is not to be sent."""
