@@ -205,11 +205,11 @@ class TerminalSession:
 
     def _take_call(self, call: TerminalCall) -> None:
         name = call.name
+        self.activity.calls += 1
         refusal = self._why_not(call, name)
         if refusal is not None:
             self._refuse(call.request_id, refusal)
             return
-        self.activity.calls += 1
         call.valid_for = call.valid_for or self._default_valid_for
         try:
             outcome = self._link.submit(call)

@@ -90,7 +90,7 @@ async def test_a_call_the_relay_fails_at_is_answered_too(house: House) -> None:
 
 
 async def test_a_call_that_makes_no_sense_never_reaches_the_counter(house: House) -> None:
-    """Without a request id of its own there is no answer to wait for."""
+    """Without a request id of its own there is no answer to wait for. It counts: administrators see who sends such calls."""
     session, link, outbox = await opened(house)
 
     for call in (query(0), query(-5)):
@@ -100,6 +100,7 @@ async def test_a_call_that_makes_no_sense_never_reaches_the_counter(house: House
     answers = await read(outbox)
     assert [a.call_result.rejected.reason for a in answers] == ["request_malformed"] * 2
     assert link.calls == []
+    assert session.activity.calls == 2
 
 
 async def test_a_request_the_counter_does_not_offer_never_reaches_its_adapter(house: House) -> None:
