@@ -327,7 +327,7 @@ async def _keep_directory(
 ) -> None:
     """What logins and answers need of the directory, in memory: the terminals, and whose account is whose."""
     await stack.enter_async_context(directory.known.kept(settings.directory.look_seconds))
-    keeping = kept_known(directory.access, directory.investors, settings.counter.broker_id, owners.replace)
+    keeping = kept_known(directory.access, directory.investors, settings.counter.broker_id, owners)
     await stack.enter_async_context(keeping)
 
 

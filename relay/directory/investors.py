@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
+import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 from sqlalchemy import ColumnElement, Connection, Engine, Row, and_, bindparam, insert, select, update
@@ -37,8 +38,24 @@ _OF_SOME = select(INVESTOR).where(
     INVESTOR.c.broker_id.in_(bindparam("brokers", expanding=True)),
     INVESTOR.c.investor_id.in_(bindparam("investors", expanding=True)),
 )
-Replace = Callable[[Iterable[tuple[str, tuple[str, ...]]]], None]
-"""takes every investor id with its account ids"""
+_AT_A_TIME = 500
+"""investors that are read, and learned, before others have their turn: there may be a hundred thousand"""
+_PAUSE_SECONDS = 0.0001
+"""long enough for a thread that waits for the interpreter to wake up"""
+_NameAndAccounts = tuple[str, tuple[str, ...]]
+
+
+class InvestorsKept(Protocol):
+    """Where the counter's side keeps which investors there are, and whose account is whose."""
+
+    def knows(self, investor_id: str, accounts: Iterable[str]) -> bool:
+        """Whether this is nothing new. Called on a thread."""
+
+    def learn(self, investor_id: str, accounts: Iterable[str]) -> None:
+        """There is this investor."""
+
+    def know_all(self) -> None:
+        """There are no others by now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +191,17 @@ class Investors:
         with self._engine.connect() as connection:
             return [_record(row) for row in connection.execute(ordered)]
 
+    def new_ones(self, broker_id: str, kept: InvestorsKept) -> list[_NameAndAccounts]:
+        """This broker's investors with their accounts, without what `kept` knows. Gives the interpreter back in between."""
+        wanted = select(INVESTOR.c.investor_id, INVESTOR.c.account_ids).where(INVESTOR.c.broker_id == broker_id)
+        new: list[_NameAndAccounts] = []
+        with self._engine.connect() as connection:
+            for some in connection.execute(wanted).yield_per(_AT_A_TIME).partitions():
+                read = [(investor_id, tuple(json.loads(accounts))) for investor_id, accounts in some]
+                new += [one for one in read if not kept.knows(*one)]
+                time.sleep(_PAUSE_SECONDS)
+        return new
+
     def add(self, broker_id: str, investor_id: str, password: str, account_ids: Iterable[str] = ()) -> InvestorRecord:
         """Register an investor; raises EntryExists, or ValueError for ids CTP cannot carry."""
         return self.add_hashed(broker_id, investor_id, self.hashed(broker_id, investor_id, password), account_ids)
@@ -235,29 +263,33 @@ class Investors:
             )
 
 
-async def read_investors(access: DirectoryAccess, investors: Investors, broker_id: str, replace: Replace) -> None:
+async def read_investors(access: DirectoryAccess, investors: Investors, broker_id: str, kept: InvestorsKept) -> None:
     """Read the directory once; where it is away, what was known stays."""
     try:
-        found = await access.run(investors.all)
+        new = await access.run(lambda: investors.new_ones(broker_id, kept))
     except DirectoryUnavailable as away:
         _log.warning("investors_not_read", why=away.why)
         return
-    replace((one.investor_id, one.account_ids) for one in found if one.broker_id == broker_id)
+    for number, one in enumerate(new):
+        kept.learn(*one)
+        if number % _AT_A_TIME == 0:
+            await asyncio.sleep(0)
+    kept.know_all()
 
 
 @asynccontextmanager
 async def kept_known(
-    access: DirectoryAccess, investors: Investors, broker_id: str, replace: Replace
+    access: DirectoryAccess, investors: Investors, broker_id: str, kept: InvestorsKept
 ) -> AsyncIterator[None]:
-    """`replace` gets the directory's investors with their accounts, now and as long as the context lasts."""
+    """`kept` learns of the directory's investors and their accounts, now and as long as the context lasts."""
 
     async def keep_reading() -> None:
         while True:
             await asyncio.sleep(_READ_EVERY_SECONDS)
-            await read_investors(access, investors, broker_id, replace)
+            await read_investors(access, investors, broker_id, kept)
 
     tasks = Tasks()
-    await read_investors(access, investors, broker_id, replace)
+    await read_investors(access, investors, broker_id, kept)
     tasks.start(keep_reading(), "investors of the directory")
     try:
         yield

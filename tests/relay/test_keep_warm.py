@@ -78,7 +78,7 @@ async def test_nothing_of_it_reaches_vendor_ledger_order_map_or_metrics(
     counter.tools = replace(counter.tools, trail=trail)
     figures = counter.tools.figures
     counter.order_map.begin("20261126")
-    (known := counter.tools.tables.known).replace([])
+    (known := counter.tools.tables.known).know_all()
 
     async with kept_warm(ManyToMany(counter.connector, counter.tools), 1, tmp_path / "process"):
         await orders.reach(20)

@@ -71,22 +71,37 @@ _OF_NO_INVESTOR = frozenset({Owner.NOBODY, Owner.SESSION})
 
 
 class KnownOwners:
-    """Whose notices are kept: those of all owners until the directory was read."""
+    """Whose notices are kept: those of all owners until the directory was read.
+
+    Who is known once stays known: no investor is ever deleted, and what is kept is bounded. There may be a hundred thousand, so
+    they are bytes, which the garbage collector does not look at.
+    """
 
     def __init__(self) -> None:
-        self._names: set[Ownership] | None = None
+        self._investors: set[bytes] = set()
+        self._accounts: set[bytes] = set()
+        self._is_read = False
 
     def __contains__(self, owner: Ownership) -> bool:
-        return self._names is None or owner == _EVERYBODY or owner in self._names
+        kind, name = owner
+        if kind is Owner.INVESTOR:
+            is_known = name in self._investors
+        else:
+            is_known = name in self._accounts if kind is Owner.ACCOUNT else kind is Owner.EVERYBODY
+        return is_known or not self._is_read
 
-    def replace(self, investors: Iterable[tuple[str, Iterable[str]]]) -> None:
-        """The directory was read: every investor id with its account ids."""
-        self._names = {owner for investor, accounts in investors for owner in _owners(investor, accounts)}
+    def knows(self, investor_id: str, accounts: Iterable[str]) -> bool:
+        """Whether this is nothing new. May be called on any thread."""
+        return encode(investor_id) in self._investors and self._accounts.issuperset(_encoded(investor_id, accounts))
 
-    def add(self, identity: Identity) -> None:
-        """A terminal of this investor was admitted."""
-        if self._names is not None:
-            self._names.update(_owners(identity.investor_id, identity.accounts))
+    def learn(self, investor_id: str, accounts: Iterable[str]) -> None:
+        """The directory has this investor, or a terminal of it was admitted."""
+        self._investors.add(encode(investor_id))
+        self._accounts.update(_encoded(investor_id, accounts))
+
+    def know_all(self) -> None:
+        """The directory was read to its end: notices of other owners are not kept."""
+        self._is_read = True
 
 
 _Key = tuple[object, ...]
@@ -250,4 +265,9 @@ def _level(sizes: list[int], goal: int) -> int:
 
 def _owners(investor_id: str, accounts: Iterable[str]) -> Iterator[Ownership]:
     yield Ownership(Owner.INVESTOR, encode(investor_id))
-    yield from (Ownership(Owner.ACCOUNT, encode(account)) for account in accounts or (investor_id,))
+    yield from (Ownership(Owner.ACCOUNT, account) for account in _encoded(investor_id, accounts))
+
+
+def _encoded(investor_id: str, accounts: Iterable[str]) -> list[bytes]:
+    """An investor without an entry has the account of its own id."""
+    return [encode(account) for account in accounts or (investor_id,)]

@@ -119,7 +119,7 @@ class OrderRouter:
         """A link for one more terminal, on lane `number`; with the day's notices in `items`, unless `from_now`."""
         link = RouterLink(name, self.lanes.open(identity, number), limits, items)
         self._links[number] = link
-        self._tables.known.add(identity)
+        self._tables.known.learn(identity.investor_id, identity.accounts)
         self.notices.open(link, from_now=from_now)
         return link
 

@@ -172,9 +172,10 @@ def test_room_is_made_for_many_notices_at_a_time(monkeypatch: pytest.MonkeyPatch
 def test_of_investors_the_directory_does_not_know_nothing_is_kept() -> None:
     """The operator's session carries the whole organization's; who is registered at noon is told to query."""
     known = KnownOwners()
-    known.replace([("10001", ("10001",))])
+    known.learn("10001", ("10001",))
+    known.know_all()
     kept = day(order("10001", "1"), *(order("10002", str(n)) for n in range(9)), known=known)
-    known.add(BOB)
+    known.learn(BOB.investor_id, BOB.accounts)
     record(kept, order("10002", "99"))
 
     assert kept.size_bytes == 2 * COST
