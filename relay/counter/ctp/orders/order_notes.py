@@ -20,12 +20,14 @@ from relay.counter.port import OrderNote, OrderTrail
 _ORDERED = (
     "ExchangeID", "InstrumentID", "Direction", "CombOffsetFlag", "OffsetFlag", "LimitPrice", "VolumeTotalOriginal",
     "Volume", "VolumeChange", "OrderPriceType", "ActionFlag", "BidPrice", "AskPrice", "BidVolume", "AskVolume",
+    "BidOffsetFlag", "AskOffsetFlag", "ActionType", "PosiDirection", "OptSelfCloseFlag", "CombDirection", "OffsetType",
+    "IsOffset", "UnderlyingInstrID",
 )  # fmt: skip
 _NAMES = (
     "FrontID", "SessionID", "OrderRef", "OrderActionRef", "ExecOrderRef", "ExecOrderActionRef", "QuoteRef",
     "QuoteActionRef", "ForQuoteRef", "OptionSelfCloseRef", "OptionSelfCloseActionRef", "CombActionRef", "OrderSysID",
     "ExecOrderSysID", "QuoteSysID", "OptionSelfCloseSysID", "OrderLocalID", "RequestID", "ParkedOrderID",
-    "ParkedOrderActionID",
+    "ParkedOrderActionID", "AskOrderRef", "BidOrderRef", "ForQuoteSysID", "ReplaceSysID",
 )  # fmt: skip
 _ORDER_WORDS = "Insert", "Action", "RemoveParked", "OffsetSetting"
 """what stands in the name of every request that orders, changes or takes back; a question may have them too"""

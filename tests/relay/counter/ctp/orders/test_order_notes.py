@@ -18,11 +18,11 @@ from tests.relay.counter.ctp.ctp_bodies import BROKER, CATALOG, OWNERSHIP, inves
 from tests.relay.counter.ctp.played_board import answer
 
 ORDERS = sorted(name for name in CATALOG.methods if _is_order(name))
-AMOUNTS = {"Direction", "CombOffsetFlag", "OffsetFlag", "ActionFlag", "InstrumentID", "ExchangeID"}
+ORDERED = {"ActionFlag", "ActionType", "ExchangeID", "InstrumentID", "IsOffset", "OffsetType", "UnderlyingInstrID"}
+KINDS = "Direction", "OffsetFlag", "SelfCloseFlag"
+"""how names end that say which way: to buy or to sell, to open or to close"""
 CALLED = {"FrontID", "SessionID", "RequestID", "ParkedOrderID", "ParkedOrderActionID"}
 NOT_KEPT = {
-    "AskOrderRef", "BidOrderRef",  # a quote's two orders, which its own reference names
-    "ForQuoteSysID", "ReplaceSysID",  # what a quote answers or replaces
     "StopPrice", "MinVolume", "VolumeCondition",  # conditions, not what was ordered
 }  # fmt: skip
 
@@ -94,17 +94,19 @@ def test_what_was_ordered_and_every_name_of_it_is_in_the_entry(name: str) -> Non
     """By the fields the interface has: a regulator asks for an order by any of them."""
     struct, noted = CATALOG.structs[method(name).struct], Noted()
     full = request(name, **{one.name: "7" if one.kind in {Kind.TEXT, Kind.CHAR} else 7 for one in struct.fields})
-    amounts = {one.name for one in struct.fields if one.name in AMOUNTS or "Price" in one.name or "Volume" in one.name}
-    names = {one.name for one in struct.fields if one.name in CALLED or one.name.endswith(("Ref", "SysID"))}
+    fields = {one.name for one in struct.fields}
+    amounts = {name for name in fields if "Price" in name or "Volume" in name}
+    ordered = amounts | {name for name in fields if name in ORDERED or name.endswith(KINDS)}
+    names = {name for name in fields if name in CALLED or name.endswith(("Ref", "SysID"))}
 
     noted.call(name, full, full, Outgoing())
 
     data = cast("dict[str, Any]", noted.last.data)
     assert data["call"] == name
-    assert amounts - NOT_KEPT <= set(data["order"])
+    assert ordered - NOT_KEPT <= set(data["order"])
     assert {str(value) for value in data["order"].values()} <= {"7", "7.0"}
     for side in ("of_terminal", "at_counter"):
-        assert names - NOT_KEPT <= set(data[side])
+        assert names <= set(data[side])
 
 
 def test_an_order_has_the_terminals_names_and_the_counters() -> None:
@@ -123,6 +125,17 @@ def test_an_order_has_the_terminals_names_and_the_counters() -> None:
     ref = read("InputOrder", sent, "OrderRef")
     assert (data["at_counter"]["FrontID"], data["at_counter"]["SessionID"]) == (3, 77)
     assert data["at_counter"]["OrderRef"].strip() == ref.strip()
+
+
+def test_a_quotes_two_orders_are_found_from_the_quote() -> None:
+    """The exchange has a trade of one of them; the entry of the quote says which two they are."""
+    noted = Noted()
+    sent = noted.send("ReqQuoteInsert", QuoteRef="3", AskOrderRef="4", BidOrderRef="5", InstrumentID="rb2701")
+
+    data = cast("dict[str, Any]", noted.last.data)
+    told, there = data["of_terminal"], data["at_counter"]
+    assert [told[name].strip() for name in ("AskOrderRef", "BidOrderRef")] == ["4", "5"]
+    assert (there["AskOrderRef"], there["BidOrderRef"]) == read("InputQuote", sent, "AskOrderRef", "BidOrderRef")
 
 
 def test_a_refusal_is_kept_once_with_the_counters_words() -> None:
