@@ -87,7 +87,7 @@ bench-against: ## another revision interleaved with this tree in one run: REV=ma
 	@scripts/set-up test
 	@$(BIN)/python -m benchmarks.against --rev $(or $(REV),main) $(ARGS)
 
-attack: ## attack a relay in 23 ways, from one address and from a hundred, and measure honest terminals; about 15 minutes
+attack: ## attack a relay in 24 ways, from one address and from a hundred, and measure honest terminals; about 15 minutes
 	@scripts/set-up test
 	@$(BIN)/python -m attacks
 

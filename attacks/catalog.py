@@ -61,6 +61,7 @@ ATTACKS: tuple[Attack, ...] = (
     Attack(hostile_messages.oversize_messages),
     Attack(insiders.replays, is_insider=True, system_infos=180),
     Attack(insiders.stolen_tokens, is_insider=True, system_infos=4),
+    Attack(insiders.late_frames, is_insider=True, system_infos=10),
 )
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from google.protobuf.message import Message
 
 from attacks.aim import Aim, Pace
-from attacks.wire import Connection, StreamEnded
+from attacks.wire import Connection, StreamEnded, data_frame, reset_frame, window_frame
 from ctprelay.ctp.v1 import requests_pb2
 from ctprelay.v1 import terminal_pb2 as pb
 
@@ -97,6 +97,27 @@ async def stolen_tokens(aim: Aim) -> None:
                 await asyncio.sleep(0.05)
 
     await aim.keep(2, visit)
+
+
+async def late_frames(aim: Aim) -> None:
+    """A terminal that is logged in sends frames of a call it has ended, of a byte each, as many as the relay reads."""
+    some = 500
+
+    async def visit(source: str) -> None:
+        if not aim.collected:
+            return
+        async with aim.opened(source) as connection:
+            await _logged_in(aim, connection)
+            over = connection.new_stream()
+            connection.write(reset_frame(over))
+            frames = (data_frame(over, b"x") + window_frame(over, 1)) * (some // 2)
+            while not connection.closed.is_set():
+                connection.write(frames)
+                aim.done["frames"] += some
+                await connection.drain()
+                await asyncio.sleep(0)
+
+    await aim.keep(1, visit)
 
 
 async def _challenged(aim: Aim, connection: Connection) -> tuple[int, bytes]:

@@ -83,6 +83,10 @@ def reset_frame(stream: int) -> bytes:
     return RstStreamFrame(stream, error_code=CANCEL).serialize()
 
 
+def window_frame(stream: int, more: int) -> bytes:
+    return WindowUpdateFrame(stream, window_increment=more).serialize()
+
+
 def trusting_context() -> ssl.SSLContext:
     """TLS to anybody: an attacker does not ask whom he talks to."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -293,7 +297,7 @@ async def opened(
     listening = asyncio.ensure_future(connection.listen())
     try:
         connection.write(PREFACE + SettingsFrame(0, settings=settings or {}).serialize())
-        connection.write(WindowUpdateFrame(0, window_increment=2**30).serialize())
+        connection.write(window_frame(0, 2**30))
         yield connection
     finally:
         connection.abort()

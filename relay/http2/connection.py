@@ -12,9 +12,9 @@ of its rules. So the frames are cut here, and
 
 While headers come in several frames, nothing may come between them; then every frame is h2's, which says so.
 
-What a terminal may cost: a frame that h2 works on, an empty one, and a ping while nothing was sent to it take from a
-bucket; one that is empty ends the connection (`HttpFault`). What waits to be sent is bounded by the calls, each of which has at
-most one message on its way while the socket is full; answers to pings and settings are counted beside them.
+What a terminal may cost: frames that are dear or for nothing have a `Toll`, and one that cannot pay it is cut off
+(`HttpFault`). What waits to be sent is bounded by the calls, each of which has at most one message on its way while the
+socket is full; answers to pings and settings are counted beside them.
 
 It does no input or output: `sink` takes bytes, `received` is told them, and `blocked` is set by whoever owns the socket.
 """
@@ -41,6 +41,7 @@ from relay.http2 import heads
 from relay.http2.bucket import Bucket
 from relay.http2.call import Call, CallEnded, CallOver
 from relay.http2.rules import keep_table_small, new_h2
+from relay.http2.toll import Toll
 
 _log = structlog.get_logger(__name__)
 _DATA: Final = int(FrameKind.DATA)
@@ -85,11 +86,10 @@ class HttpConnection:
         self._stream_window = frames.USUAL_WINDOW
         self._highest = 0
         self._leaves = self._over = False
-        self._was_sent_to = True
         self._cutter = Cutter()
         self._out: list[bytes] = []
         self._holds = False
-        self._bucket = Bucket(limits.rare_rate, limits.rare_burst)
+        self._toll = Toll(Bucket(limits.rare_rate, limits.rare_burst), self._loop.time)
         self._waiting: list[asyncio.Future[None]] = []
         self._to_close: list[Call] = []
         self._h2 = new_h2(limits.at_a_time)
@@ -137,7 +137,7 @@ class HttpConnection:
             case cutter.RARE:
                 self._rare(payload)
             case _:  # GOAWAY, which says nothing to do
-                self._charge()
+                self._toll.charge()
 
     def _take_data(self, stream: int, flags: int, payload: bytes) -> None:
         size = len(payload)
@@ -146,11 +146,11 @@ class HttpConnection:
             payload = frames.unpadded(payload)
         ends = flags & Flag.END_STREAM
         if not payload and not ends:
-            self._charge()
+            self._toll.charge()
         call = self.calls.get(stream)
         if call is None:
-            self._must_have_been_opened(stream)
-            return  # one that is over here, and was not yet there
+            self._take_late(stream)
+            return
         if call.no_more:
             raise ProtocolBroken(ErrorCode.STREAM_CLOSED, "data after the end of a stream")
         try:
@@ -161,9 +161,11 @@ class HttpConnection:
         if ends:
             self._rare(frames.end_of_stream(stream), charged=False)
 
-    def _must_have_been_opened(self, stream: int) -> None:
+    def _take_late(self, stream: int) -> None:
+        """A frame of a call that is over here, and was not yet there."""
         if stream > self._highest or not stream % 2:
             raise ProtocolBroken(ErrorCode.PROTOCOL_ERROR, "a frame of a stream that was not opened")
+        self._toll.charge_late()
 
     def _take_of_window(self, size: int) -> None:
         """Of the connection's, which opens again at once: what waits to be read is bounded by each stream's."""
@@ -179,13 +181,16 @@ class HttpConnection:
     def _widen(self, stream: int, more: int) -> None:
         if not more:
             raise ProtocolBroken(ErrorCode.PROTOCOL_ERROR, "a window that grows by nothing")
-        if stream:
-            call = self.calls.get(stream)
-            if call is None:
-                self._must_have_been_opened(stream)
-            elif not call.widen(more):
+        call = self.calls.get(stream)
+        if call is not None:
+            self._toll.charge_window()
+            if not call.widen(more):
                 self._reset(call, ErrorCodes.FLOW_CONTROL_ERROR)
+        elif stream:
+            self._take_late(stream)
+            return
         else:
+            self._toll.charge_window()
             self.window += more
             if self.window > frames.LARGEST_WINDOW:
                 raise ProtocolBroken(ErrorCode.FLOW_CONTROL_ERROR, "a window that is too large")
@@ -194,15 +199,13 @@ class HttpConnection:
     def _take_ping(self, flags: int, content: bytes) -> None:
         if flags & Flag.ACK:
             return
-        if not self._was_sent_to:
-            self._charge()
-        self._was_sent_to = False
+        self._toll.charge_ping()
         self._out.append(frames.ping(content, ack=True))
 
     def _rare(self, frame: bytes, *, charged: bool = True) -> None:
         """Let h2 have it, and do what it says."""
         if charged:
-            self._charge()
+            self._toll.charge()
         for event in self._h2.receive_data(frame):
             self._heed(event)
         if answer := self._h2.data_to_send():
@@ -231,12 +234,6 @@ class HttpConnection:
             if not call.widen(more):
                 raise ProtocolBroken(ErrorCode.FLOW_CONTROL_ERROR, "a window that is too large")
         self._wake()
-
-    def _charge(self) -> None:
-        now = self._loop.time()
-        self._bucket.take(1.0, now)
-        if self._bucket.left(now) < 0:
-            raise ProtocolBroken(ErrorCode.ENHANCE_YOUR_CALM, "too many frames that are for nothing")
 
     # Calls ----------------------------------------------------------------------------------------------------
 
@@ -292,7 +289,7 @@ class HttpConnection:
         if not call.no_more:  # it need not go on saying something
             self._h2.reset_stream(call.stream, ErrorCodes.NO_ERROR)
         self._out.append(self._h2.data_to_send())
-        self._was_sent_to = True
+        self._toll.sent += 1
         self._end(call)
         self._to_close.append(call)
         self._flush()
@@ -328,8 +325,8 @@ class HttpConnection:
     def send(self, stream: int, data: bytes | memoryview) -> None:
         """Bytes of a call for which all windows have room, in as many frames as they need."""
         self.window -= len(data)
-        self._was_sent_to = True
         for begin in range(0, len(data), frames.LARGEST_PAYLOAD):
+            self._toll.sent += 1
             piece = data[begin : begin + frames.LARGEST_PAYLOAD]
             self._out += (frames.head(_DATA, 0, stream, len(piece)), piece)  # type: ignore[arg-type]  # joined soon
         self._flush()

@@ -22,6 +22,7 @@ from hyperframe.frame import (
     WindowUpdateFrame,
 )
 
+from relay.http2.bucket import Bucket
 from relay.http2.call import Call, CallEnded
 from relay.http2.connection import CallLimits, HttpFault
 from tests.relay.http2.peer import HEADERS, LIMITS, Peer, close, cut, echo, framed
@@ -171,6 +172,51 @@ async def test_what_is_for_nothing_ends_the_connection(peer: Peer, name: str) ->
 
     assert codes(peer) == [code]
     assert most < 1 << 20
+
+
+@pytest.mark.parametrize(
+    "frame", [DataFrame(1, b"x"), WindowUpdateFrame(1, window_increment=1)], ids=["data", "windows"]
+)
+async def test_frames_of_a_call_that_is_over_are_bounded_by_their_number(peer: Peer, frame: Frame) -> None:
+    """A window of small messages may have been on its way when the call ended; no more than that."""
+    peer.ask()
+    await peer.settle()
+    peer.connection._toll.bucket = Bucket(0.0, LIMITS.rare_burst)
+    peer.say_raw(RstStreamFrame(1))
+    for _ in range(65_535 // 20 // 1000):
+        again(peer, frame.serialize())
+    assert codes(peer) == []
+    with pytest.raises(HttpFault):
+        again(peer, frame.serialize())
+
+    assert codes(peer) == [CALM]
+
+
+@pytest.mark.parametrize("stream", [0, 1])
+async def test_windows_that_grow_for_nothing_end_the_connection(peer: Peer, stream: int) -> None:
+    """By a byte at a time, each of which is as much work as any."""
+    peer.ask()
+    await peer.settle()
+    peer.connection._toll.bucket = Bucket(0.0, LIMITS.rare_burst)
+    with pytest.raises(HttpFault):
+        again(peer, WindowUpdateFrame(stream, window_increment=1).serialize() * 5)
+
+    assert codes(peer) == [CALM]
+
+
+async def test_a_client_may_open_both_windows_after_every_frame(peer: Peer) -> None:
+    """Some do; also those that read later what came at once."""
+    stream = peer.ask()
+    peer.connection._toll.bucket = Bucket(0.0, LIMITS.rare_burst)
+    for _ in range(30):
+        peer.h2.send_data(stream, framed(*[b"x"] * 100))
+        await peer.settle()
+    opened = [WindowUpdateFrame(where, window_increment=6).serialize() for where in (0, stream)]
+    for _ in range(3000):
+        peer.say_raw(*opened)
+
+    assert peer.answers[stream].messages == [b"x"] * 3000
+    assert codes(peer) == []
 
 
 async def test_opening_and_resetting_calls_ends_the_connection() -> None:
@@ -325,7 +371,7 @@ async def test_what_comes_behind_a_cut_begins_nothing() -> None:
 async def test_many_calls_one_after_the_other_leave_nothing() -> None:
     """A connection that lives for days opens and ends them again and again."""
     peer = Peer(echo).begin()
-    peer.connection._bucket.rate = peer.connection._bucket.burst = 1e9
+    peer.connection._toll.bucket = Bucket(1e9, 1e9)
     for _ in range(300):
         peer.ask(ends=True)
         await peer.settle()
