@@ -16,12 +16,13 @@ from hpack import Encoder
 
 from fuzz.mutations import any_bytes
 from fuzz.targets import Play, promise
+from relay.http2.bucket import Bucket
 from relay.http2.call import Call, CallEnded, CallOver
 from relay.http2.connection import CallLimits, HttpConnection, HttpFault
 from terminal_client.call import RelayCall, RelayCallOver
 from terminal_client.connection import RelayConnection
 
-_LIMITS = CallLimits(at_a_time=8, largest_message=8192, rare_rate=50.0, rare_burst=200.0)
+_LIMITS = CallLimits(at_a_time=8, largest_message=8192)
 _LARGEST_FRAME = 9 + 16_384
 _LOOP = asyncio.new_event_loop()
 _FAULTS: list[str] = []
@@ -37,7 +38,7 @@ def http2_connections(data: bytes) -> None:
 
 async def _played(first: bytes, data: bytes) -> None:
     sent = bytearray()
-    connection = HttpConnection(sent.extend, _serve, _LIMITS)
+    connection = HttpConnection(sent.extend, _serve, _LIMITS, Bucket(50.0, 200.0))
     connection.begin()
     size = 1 + 8 * first[0] if first else len(data)
     try:

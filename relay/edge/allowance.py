@@ -18,6 +18,9 @@ _BESIDE_MESSAGES = 16 * 1024
 _STRANGER_RATE, _STRANGER_BURST = 64 * 1024, 32 * 1024
 _PROVED_RATE, _PROVED_BURST = 512 * 1024, 2 * 1024 * 1024
 _LONGEST_PAUSE = 4.0
+FRAMES_OF_A_STRANGER, _FRAMES_OF_A_PROVED_ONE = (50.0, 40.0), (50.0, 200.0)
+"""frames a second, and at once, that are dear or for nothing; opening a stream is one. One may take 50 µs, and all that come in
+one read are worked on before anything else has its turn"""
 _STREAM = 32 * 1024
 """bytes that a stream counts for after a proof, so that opening and resetting streams has a rate, too"""
 
@@ -31,6 +34,8 @@ class Allowance:
         self._streams = 0
         self._stranger = True
         self._bucket = self._of_a_stranger()
+        self.frames = Bucket(*FRAMES_OF_A_STRANGER)
+        """for frames that are dear or for nothing"""
 
     @property
     def spent(self) -> bool:
@@ -62,11 +67,13 @@ class Allowance:
         self._stranger = False
         rate = max(_PROVED_RATE, 4 * self._max_message)
         self._bucket = Bucket(rate, max(_PROVED_BURST, rate))
+        self.frames.rate, self.frames.burst = _FRAMES_OF_A_PROVED_ONE
 
     def stranger_again(self) -> None:
         """The last stream on which it proved itself is over."""
         self._stranger, self._bytes, self._streams = True, 0, 0
         self._bucket = self._of_a_stranger()
+        self.frames.rate, self.frames.burst = FRAMES_OF_A_STRANGER
 
     @staticmethod
     def _of_a_stranger() -> Bucket:

@@ -35,6 +35,7 @@ from relay.edge.limits import EdgeLimits
 from relay.edge.quiet_lines import QuietLines
 from relay.edge.streams import OpenStream
 from relay.edge.wire import Wire
+from relay.http2.bucket import Bucket
 from relay.http2.call import Call
 from relay.http2.connection import CallLimits, HttpConnection, HttpFault
 
@@ -52,8 +53,7 @@ _FLUSH_SECONDS = 10.0
 _RESET = struct.pack("ii", 1, 0)
 _STREAMS_OF_A_TERMINAL, _STREAMS_OF_A_PROXY = 8, 128
 """at a time on one connection: a terminal needs one; a proxy that carries many opens another connection"""
-_RARE_OF_A_TERMINAL, _RARE_OF_A_PROXY = (50.0, 200.0), (2_000.0, 4_000.0)
-"""frames a second, and at once, that are dear or for nothing; opening a stream is one"""
+_FRAMES_OF_A_PROXY = 2_000.0, 4_000.0
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -239,11 +239,10 @@ class Passage:
     def agreed(self) -> None:
         """TLS is agreed on, or there is none: what follows is HTTP/2."""
         self._at = _At.OPEN
-        streams, rare = _STREAMS_OF_A_TERMINAL, _RARE_OF_A_TERMINAL
-        if self.carries_many:
-            streams, rare = _STREAMS_OF_A_PROXY, _RARE_OF_A_PROXY
-        limits = CallLimits(streams, self._door.largest_message, *rare)
-        self._http = HttpConnection(self._wire.send, functools.partial(self._door.serve, self), limits)
+        streams = _STREAMS_OF_A_PROXY if self.carries_many else _STREAMS_OF_A_TERMINAL
+        frames = Bucket(*_FRAMES_OF_A_PROXY) if self.carries_many else self._allowance.frames
+        limits = CallLimits(streams, self._door.largest_message)
+        self._http = HttpConnection(self._wire.send, functools.partial(self._door.serve, self), limits, frames)
         self._http.begin()
         self._wire.look_for_life(self._http.ping)
 

@@ -60,9 +60,6 @@ class CallLimits:
     at_a_time: int
     largest_message: int
     """bytes"""
-    rare_rate: float
-    """frames a second that are dear, or are for nothing"""
-    rare_burst: float
 
 
 Serve = Callable[[Call], Awaitable[None]]
@@ -71,8 +68,8 @@ Serve = Callable[[Call], Awaitable[None]]
 class HttpConnection:
     """For the loop alone."""
 
-    def __init__(self, sink: Callable[[bytes], None], serve: Serve, limits: CallLimits) -> None:
-        """`serve` is run for each call as a task of its own."""
+    def __init__(self, sink: Callable[[bytes], None], serve: Serve, limits: CallLimits, tokens: Bucket) -> None:
+        """`serve` is run for each call as a task of its own; `tokens` are for frames that are dear or for nothing."""
         self._sink = sink
         self._serve = serve
         self._limits = limits
@@ -89,7 +86,7 @@ class HttpConnection:
         self._cutter = Cutter()
         self._out: list[bytes] = []
         self._holds = False
-        self._toll = Toll(Bucket(limits.rare_rate, limits.rare_burst), self._loop.time)
+        self._toll = Toll(tokens, self._loop.time)
         self._waiting: list[asyncio.Future[None]] = []
         self._to_close: list[Call] = []
         self._h2 = new_h2(limits.at_a_time)

@@ -14,6 +14,7 @@ from h2.events import RequestReceived
 from h2.settings import SettingCodes
 from hyperframe.frame import DataFrame, Frame, HeadersFrame, PingFrame, RstStreamFrame
 
+from relay.http2.bucket import Bucket
 from relay.http2.call import Call as Served
 from relay.http2.call import CallEnded
 from relay.http2.connection import CallLimits, HttpConnection
@@ -22,7 +23,7 @@ from terminal_client.call import WINDOW, RelayCall, RelayCallOver
 from terminal_client.connection import RelayConnection
 from tests.e2e.site import eventually
 
-LIMITS = CallLimits(at_a_time=8, largest_message=32 << 20, rare_rate=1000.0, rare_burst=1000.0)
+LIMITS = CallLimits(at_a_time=8, largest_message=32 << 20)
 METHOD = "/here.Service/Method"
 LARGE = bytes(range(256)) * 16 * 1024
 """4 MiB, more than a window"""
@@ -35,7 +36,7 @@ class Pair(asyncio.Transport):
         super().__init__()
         self._loop = asyncio.get_running_loop()
         self.here = RelayConnection("relay", keepalive_seconds)
-        self.there = HttpConnection(self.say, serve, LIMITS)
+        self.there = HttpConnection(self.say, serve, LIMITS, Bucket(1000.0, 1000.0))
         self.passes = True
         """whether what the terminal sends arrives"""
         self.sent = self.heard = b""

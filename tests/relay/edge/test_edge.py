@@ -252,6 +252,28 @@ async def test_a_frame_that_breaks_a_rule_is_answered_and_its_connection_left() 
         await until(lambda: not edge.passages)
 
 
+@pytest.mark.parametrize("proved", [False, True])
+async def test_a_stranger_has_few_frames_that_are_dear(*, proved: bool) -> None:
+    """All that come in one read are worked on before anything else has its turn; one with a proof has some more."""
+    settings, answer = b"\0\0\0\4\0\0\0\0\0", b"\0\0\0\4\1\0\0\0\0"
+    async with edge_at_work() as (edge, port):
+        connection = await opened(port, "127.0.0.2", PREFACE)
+        read = await came(connection)
+        (one,) = edge.passages
+        stream = one.stream_opened()
+        assert stream is not None
+        if proved:
+            stream.proved()
+        one._allowance.frames._left = 1000.0  # as after a while
+        await asyncio.get_running_loop().sock_sendall(connection, settings * 100)
+        while read.count(answer) < 100 and (data := await came(connection)):
+            read += data
+
+        assert read.count(answer) == (100 if proved else 40)
+        assert edge.counts.of(Cause.FRAMES) == (not proved)
+        connection.close()
+
+
 async def test_without_descriptors_the_accept_loop_waits_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     """One of the fullest address gives way; it says so once, and does not spin."""
     with structlog.testing.capture_logs() as logged:

@@ -12,10 +12,13 @@ from h2.connection import H2Connection
 from h2.settings import SettingCodes
 from hyperframe.frame import Frame
 
+from relay.http2.bucket import Bucket
 from relay.http2.call import Call
 from relay.http2.connection import CallLimits, HttpConnection
 
-LIMITS = CallLimits(at_a_time=8, largest_message=1 << 20, rare_rate=50.0, rare_burst=200.0)
+LIMITS = CallLimits(at_a_time=8, largest_message=1 << 20)
+AT_ONCE = 200
+"""frames that are dear or for nothing"""
 HEADERS = (
     (":method", "POST"),
     (":scheme", "http"),
@@ -78,10 +81,12 @@ class Answer:
 class Peer:
     """Says what its h2 has to say when it has a turn, and reads at once what the relay says."""
 
-    def __init__(self, serve: Serve, limits: CallLimits = LIMITS, *, reads: bool = True) -> None:
-        """`reads` whether windows are opened again for what came."""
+    def __init__(
+        self, serve: Serve, limits: CallLimits = LIMITS, *, reads: bool = True, at_once: int = AT_ONCE
+    ) -> None:
+        """`reads` whether windows are opened again for what came; `at_once` so many frames may be dear or for nothing."""
         self.h2 = H2Connection(H2Configuration(client_side=True, header_encoding="utf-8"))
-        self.connection = HttpConnection(self._take, serve, limits)
+        self.connection = HttpConnection(self._take, serve, limits, Bucket(50.0, at_once))
         self.reads = reads
         self.answers: dict[int, Answer] = {}
         self.raw = bytearray()

@@ -25,7 +25,7 @@ from hyperframe.frame import (
 from relay.http2.bucket import Bucket
 from relay.http2.call import Call, CallEnded
 from relay.http2.connection import CallLimits, HttpFault
-from tests.relay.http2.peer import HEADERS, LIMITS, Peer, close, cut, echo, framed
+from tests.relay.http2.peer import AT_ONCE, HEADERS, Peer, close, cut, echo, framed
 
 SETTINGS, WINDOW_UPDATE = 4, 8
 PROTOCOL_ERROR, STREAM_CLOSED, FRAME_SIZE_ERROR, CALM = 1, 5, 6, 11
@@ -78,7 +78,7 @@ def _sizes(frames: bytes) -> list[int]:
 async def test_a_ping_after_each_message_costs_nothing(peer: Peer) -> None:
     """gRPC's clients measure the line so."""
     stream = peer.ask()
-    for _ in range(2 * int(LIMITS.rare_burst)):
+    for _ in range(2 * AT_ONCE):
         peer.h2.send_data(stream, framed(b"x"))
         await peer.settle()
         peer.say_raw(PingFrame(0, b"12345678"))
@@ -181,7 +181,7 @@ async def test_frames_of_a_call_that_is_over_are_bounded_by_their_number(peer: P
     """A window of small messages may have been on its way when the call ended; no more than that."""
     peer.ask()
     await peer.settle()
-    peer.connection._toll.bucket = Bucket(0.0, LIMITS.rare_burst)
+    peer.connection._toll.bucket = Bucket(0.0, AT_ONCE)
     peer.say_raw(RstStreamFrame(1))
     for _ in range(65_535 // 20 // 1000):
         again(peer, frame.serialize())
@@ -197,7 +197,7 @@ async def test_windows_that_grow_for_nothing_end_the_connection(peer: Peer, stre
     """By a byte at a time, each of which is as much work as any."""
     peer.ask()
     await peer.settle()
-    peer.connection._toll.bucket = Bucket(0.0, LIMITS.rare_burst)
+    peer.connection._toll.bucket = Bucket(0.0, AT_ONCE)
     with pytest.raises(HttpFault):
         again(peer, WindowUpdateFrame(stream, window_increment=1).serialize() * 5)
 
@@ -207,7 +207,7 @@ async def test_windows_that_grow_for_nothing_end_the_connection(peer: Peer, stre
 async def test_a_client_may_open_both_windows_after_every_frame(peer: Peer) -> None:
     """Some do; also those that read later what came at once."""
     stream = peer.ask()
-    peer.connection._toll.bucket = Bucket(0.0, LIMITS.rare_burst)
+    peer.connection._toll.bucket = Bucket(0.0, AT_ONCE)
     for _ in range(30):
         peer.h2.send_data(stream, framed(*[b"x"] * 100))
         await peer.settle()
@@ -388,7 +388,7 @@ async def test_the_relay_remembers_few_headers_whatever_it_is_offered() -> None:
     async def refuse(call: Call) -> None:
         raise CallEnded(grpc.StatusCode.ABORTED, f"{call.stream} {'x' * 1000}")
 
-    peer = Peer(refuse, CallLimits(100, 4096, 1e6, 1e6)).begin()
+    peer = Peer(refuse, CallLimits(100, 4096), at_once=1_000_000).begin()
     peer.h2.update_settings({SettingCodes.HEADER_TABLE_SIZE: 2**32 - 1})
     await peer.settle()
     streams = [peer.ask(ends=True) for _ in range(50)]

@@ -16,7 +16,7 @@ from tests.relay.http2.peer import Peer, close, cut, echo, framed
 
 INITIAL_WINDOW = SettingCodes.INITIAL_WINDOW_SIZE
 WINDOW_UPDATE = 8
-WIDE = CallLimits(at_a_time=100, largest_message=1 << 20, rare_rate=1e6, rare_burst=1e6)
+WIDE = CallLimits(at_a_time=100, largest_message=1 << 20)
 
 
 async def _says(call: Call) -> None:
@@ -236,7 +236,7 @@ async def test_more_than_the_window_of_a_stream_ends_the_connection() -> None:
     async def deaf(_: Call) -> None:
         await asyncio.Event().wait()
 
-    peer = Peer(deaf, WIDE).begin()
+    peer = Peer(deaf, WIDE, at_once=1_000_000).begin()
     frame = DataFrame(peer.ask(), framed(*[bytes(1000)] * 13))
     with pytest.raises(HttpFault):
         peer.say_raw(*[frame] * 11)
@@ -251,7 +251,7 @@ async def test_more_than_all_windows_together_ends_the_connection() -> None:
     async def deaf(_: Call) -> None:
         await asyncio.Event().wait()
 
-    peer = Peer(deaf, WIDE).begin()
+    peer = Peer(deaf, WIDE, at_once=1_000_000).begin()
     frames = []
     for _ in range(40):
         padded = DataFrame(peer.ask(), framed(bytes(900_000))[:16_000], pad_length=200)
@@ -275,7 +275,7 @@ async def test_a_mix_arrives_whole_and_in_order(data: st.DataObject) -> None:
         data.draw(st.lists(st.binary(max_size=20).map(lambda one: one * (1 + largest // 20)), max_size=5), "messages")
         for _ in range(data.draw(st.integers(1, 4), "calls"))
     ]
-    peer = Peer(echo, WIDE, reads=False)
+    peer = Peer(echo, WIDE, reads=False, at_once=1_000_000)
     sizes = data.draw(st.lists(st.integers(1, 3_000), min_size=1, max_size=20), "cutting")
     peer.cutting = lambda whole: cut(whole, sizes)
     peer.begin(data.draw(windows, "window"))
@@ -330,7 +330,7 @@ def _give_back(peer: Peer, given_back: dict[int, int]) -> int:
 
 async def test_windows_grow_by_what_came() -> None:
     """Of a stream and of all together: never by more, or a terminal might have ever more on its way."""
-    peer = Peer(echo, WIDE).begin()
+    peer = Peer(echo, WIDE, at_once=1_000_000).begin()
     before = _opened(bytes(peer.raw), 0)
     stream = peer.ask()
     for _ in range(80):
