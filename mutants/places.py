@@ -13,6 +13,10 @@ CHANGED = (
     "relay/ledger",
     "relay/refusals",
     "relay/http2",
+    "proto/ctprelay/wire",
+    "terminal_client/call.py",
+    "terminal_client/channel.py",
+    "terminal_client/connection.py",
     "ctpabi/codec",
     "ctpabi/facts",
     "ctpabi/outside_text.py",
@@ -21,7 +25,7 @@ CHANGED = (
     "ctpabi/api/spi.py",
     "ctpabi/api/trader.py",
 )
-"""Everything that decides between the wire and the vendor's library, admission and ledger; and the HTTP/2 that strangers speak."""
+"""Everything that decides between the wire and the vendor's library, admission and ledger; and the HTTP/2 of both ends."""
 JUDGES = (
     "tests/relay/counter/ctp",
     "tests/relay/sessions",
@@ -29,6 +33,10 @@ JUDGES = (
     "tests/relay/ledger",
     "tests/relay/refusals",
     "tests/relay/http2",
+    "tests/ctprelay",
+    "tests/terminal_client/test_channel.py",
+    "tests/terminal_client/test_connection.py",
+    "tests/terminal_client/test_reaching.py",
     "tests/ctpabi/codec",
     "tests/ctpabi/facts",
     "tests/ctpabi/api",
@@ -39,6 +47,8 @@ JUDGES = (
 )
 COPIED = ("relay", "ctpabi", "terminal_client", "simcounter", "proto", "tests", "codegen", "pyproject.toml", "docs")
 """What the judges need: these folders and files are copied."""
+_PROTO = "proto/"
+"""an import root of its own"""
 
 
 def python_files(places: tuple[str, ...], root: Path = ROOT) -> Iterator[str]:
@@ -60,10 +70,10 @@ def judging_files(places: Sequence[str] = ()) -> list[str]:
 
 
 def module_name(file: str) -> str:
-    return file.removesuffix("/__init__.py").removesuffix(".py").replace("/", ".")
+    return file.removeprefix(_PROTO).removesuffix("/__init__.py").removesuffix(".py").replace("/", ".")
 
 
 def mirrored(file: str) -> tuple[str, str]:
     """The test file that mirrors a module, and its folder; each may be missing."""
-    path = Path("tests", file)
+    path = Path("tests", file.removeprefix(_PROTO))
     return str(path.with_name(f"test_{path.name}")), f"{path.parent}/"

@@ -81,7 +81,7 @@ def _become_group(output: Path, seconds: float) -> None:
 
 def _untouched() -> list[str]:
     """What changed modules and their judges import, and what these import, without what imports a changed module."""
-    ours = {module_name(file.removeprefix("proto/")): file for file in python_files((*_OURS, "tests"), COPY)}
+    ours = {module_name(file): file for file in python_files((*_OURS, "tests"), COPY)}
     imports = {name: _imported(file) for name, file in ours.items()}
     touched = {module_name(file) for file in python_files((*CHANGED, *JUDGES), COPY)}
     needed = set(touched)

@@ -112,9 +112,10 @@ def test_what_is_accepted_stands_in_the_code_and_says_why() -> None:
 
 def test_the_places_are_there() -> None:
     """A folder that was renamed would be judged no more, and the share of killed changes would stay as it is."""
-    assert {Path(file).parts[0] for file in changed_files()} == {"relay", "ctpabi"}
+    assert {Path(file).parts[0] for file in changed_files()} == {"relay", "ctpabi", "proto", "terminal_client"}
     assert len(changed_files()) > 100
     assert mirrored("relay/sessions/journal.py") == ("tests/relay/sessions/test_journal.py", "tests/relay/sessions/")
+    assert mirrored("proto/ctprelay/wire/cutter.py")[0] in judging_files()
     assert set(judging_files()) >= {"tests/relay/sessions/test_journal.py", "tests/ctpabi/api/test_inbox.py"}
 
 
