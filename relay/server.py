@@ -47,7 +47,7 @@ from relay.directory.terminals import Terminals, open_key
 from relay.edge.handed import HandedConnections
 from relay.event_loop import run_loop, settle_heap
 from relay.hearing import be_watched
-from relay.keep_warm import begun
+from relay.keep_warm.keeping import begun
 from relay.ledger.digests import DigestUnavailable, require_digest
 from relay.ledger.ledger import Ledger
 from relay.ledger.order_trail import open_order_trail
@@ -142,7 +142,6 @@ async def serve(
         counter = make_counter(settings, secrets, ledger, shared, rules := CounterRules(settings))
         sessions, admission, guard = _make_sessions(settings, directory, verifier, counter, ledger, shared, handed)
         await ledger.record("relay_started", "", _started(settings, numbers[-1], counter))
-        await stack.enter_async_context(begun(counter, settings, shared.flow_dir))
         await stack.enter_async_context(directory.terminals.listened_to(sessions.revocations.look_soon))
         doors = Doors(
             settings,
@@ -152,6 +151,7 @@ async def serve(
             market := await _open_market_data(settings, shared, stack),
             handed,
         )
+        await stack.enter_async_context(begun(counter, settings, shared, doors.listener.certificates))
         watched = Watched(
             settings.relay.name,
             sessions,

@@ -325,6 +325,7 @@ class TerminalSession:
 
     async def abandon(self) -> None:
         """Take nothing more, and say nothing of it: it was no terminal's."""
+        self.ending = True
         await self._tasks.cancel()
 
     async def _end(self, ending: Ending) -> None:
