@@ -54,6 +54,7 @@ def bars(figures: Figures) -> list[Bar]:
         Bar(("同上，与直连之比", "the same, to direct"), both("order_round_trip_ratio_to_direct"), 2.1, 1.8),
         Bar(("报单 p99 与直连 p99 之比", "order p99 to direct's p99"), both("order_p99_ratio_to_direct"), 2, 1.5),
         Bar(("报单 p50，20 ms 间隔与自身连续下单之比", "order p50, 20 ms pauses, to its own back to back"), both("pause_20ms_ratio_to_back_to_back"), 1.6, 1.3),
+        Bar(("同上，开启 `relay.keep_warm_milliseconds`", "the same with `relay.keep_warm_milliseconds`"), tuple(figures.number("pause_20ms_ratio_to_back_to_back", f"{mode}_warm") for mode in _MODES), 1.6, 1.3),
         Bar(("单个终端每秒回报，与直连之比", "notices a second to one terminal, to direct"), both("events_ratio_to_direct"), 0.7, 1, is_rate=True),
         Bar(("中继每条回报的 CPU", "relay's CPU a notice"), (figures.number("relay_cpu_us_per_event"),), 12, 5, "µs"),
         Bar(("一条通知发给 100 个终端，中继每终端 CPU", "one notice alone to 100 terminals, relay's CPU a terminal"), (figures.number("fan_out_cpu_us_per_terminal", "100"),), 25, 10, "µs"),

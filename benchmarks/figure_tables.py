@@ -75,6 +75,31 @@ def order_cpu(figures: Figures) -> Table:
     return rows
 
 
+def warm(figures: Figures) -> Table:
+    """Each mode beside itself with made-up orders."""
+    variants = ("many_to_many", "many_to_many_warm", "many_to_one", "many_to_one_warm")
+    kept = ("保持温热", "kept warm")
+
+    def row(words: tuple[str, str], key: str, *last: str, unit: str = "µs") -> list[Cell]:
+        return [words, *(figures.text(key, variant, *last, unit=unit) for variant in variants)]
+
+    return [
+        ["", _MODES[0], kept, _MODES[1], kept],
+        row(("连续下单，p50", "back to back, p50"), "order_round_trip_us_back_to_back", "p50"),
+        row(("间隔 3 ms，p50", "3 ms pauses, p50"), "order_round_trip_us", "p50"),
+        row(("间隔 3 ms，p99", "3 ms pauses, p99"), "order_round_trip_us", "p99"),
+        row(("间隔 20 ms，p50", "20 ms pauses, p50"), "order_round_trip_us_pause_20ms", "p50"),
+        row(("间隔 20 ms，p99", "20 ms pauses, p99"), "order_round_trip_us_pause_20ms", "p99"),
+        row(("与直连之比（3 ms，p50）", "to direct (3 ms, p50)"), "order_round_trip_ratio_to_direct", unit="×"),
+        row(("与直连之比（20 ms，p50）", "to direct (20 ms, p50)"), "pause_20ms_ratio_to_direct", unit="×"),
+        row(("20 ms 与连续下单之比", "20 ms pauses to back to back"), "pause_20ms_ratio_to_back_to_back", unit="×"),
+        [
+            ("无报单时的 CPU（一个核）", "CPU without an order, of a core"),
+            *(figures.text("keep_warm", "idle_cpu_percent", variant, unit="%") for variant in variants),
+        ],
+    ]
+
+
 def noise(figures: Figures) -> Table:
     """How far the figures of orders may be believed."""
     return [
@@ -269,6 +294,7 @@ def measured(figures: Figures) -> Table:
 TABLES: dict[str, Callable[[Figures], Table]] = {
     "orders": orders,
     "order_cpu": order_cpu,
+    "warm": warm,
     "noise": noise,
     "busy": busy,
     "events": events,

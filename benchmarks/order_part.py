@@ -1,34 +1,87 @@
-"""Part `orders`: direct, floor, many-to-many, many-to-one and many-to-one once more, hot and cold."""
+"""Part `orders`: direct, floor, many-to-many, many-to-one and many-to-one once more, hot and cold.
+
+Then each mode by itself with made-up orders that keep it warm, and direct beside it. They come afterwards because a relay that is kept warm
+works always, and would take the others' time and caches.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
+from benchmarks import results
+from benchmarks.cpu import cpu_seconds
 from benchmarks.orders import Rounds, Say, measure
 from benchmarks.scene import DIRECT
-from benchmarks.stand import FLOOR, start_direct, start_floor, start_relay
+from benchmarks.stand import FLOOR, Stand, start_direct, start_floor, start_relay
 from demo.cast import MODES
-from demo.certificates import make_tls_files
+from demo.certificates import TlsFiles, make_tls_files
 
 ONE, MANY = "many_to_one", "many_to_many"
 TWIN = "many_to_one_again"
 """the same code a second time, for the noise"""
 VARIANTS = (DIRECT, FLOOR, MANY, ONE)
-_ROUNDS = 16
+_ROUNDS, _WARM_ROUNDS = 16, 10
+WARM = "_warm"
+"""what the name of a variant ends with that is kept warm"""
+_WARM_MILLISECONDS = 2
+_IDLE_SECONDS = 3.0
 
 
 async def measure_orders(folder: Path, say: Say, rounds: int = _ROUNDS) -> dict[str, Any]:
     async with AsyncExitStack() as stack:
         tls = make_tls_files(folder, dt.datetime.now(dt.UTC))
         say("a counter for each variant, the relays and the terminals start")
-        stands = {DIRECT: await start_direct(stack, folder), FLOOR: await start_floor(stack, folder, tls)}
+        direct = await start_direct(stack, folder)
+        async with AsyncExitStack() as cold:
+            stands = {DIRECT: direct, FLOOR: await start_floor(cold, folder, tls)}
+            for mode in MODES:
+                stands[mode] = await start_relay(cold, folder / mode, mode, tls)
+            stands[TWIN] = await start_relay(cold, folder / TWIN, ONE, tls)
+            found = summarize(await measure(stands, rounds, say))
         for mode in MODES:
-            stands[mode] = await start_relay(stack, folder / mode, mode, tls)
-        stands[TWIN] = await start_relay(stack, folder / TWIN, ONE, tls)
-        return summarize(await measure(stands, rounds, say))
+            results.add(found, await _measure_warm(folder, mode, tls, direct, say))
+        return found
+
+
+async def _measure_warm(folder: Path, mode: str, tls: TlsFiles, direct: Stand, say: Say) -> dict[str, Any]:
+    name = f"{mode}{WARM}"
+    say(f"{name}: a made-up order each {_WARM_MILLISECONDS} ms")
+    settings = {"RELAY__KEEP_WARM_MILLISECONDS": str(_WARM_MILLISECONDS)}
+    async with AsyncExitStack() as stack:
+        stand = await start_relay(stack, folder / name, mode, tls, settings=settings)
+        before = cpu_seconds(stand.relay)
+        await asyncio.sleep(_IDLE_SECONDS)
+        idle = (cpu_seconds(stand.relay) - before) / _IDLE_SECONDS
+        rounds = await measure({DIRECT: direct, name: stand}, _WARM_ROUNDS, say)
+        return warm_figures(rounds, name, idle)
+
+
+def warm_figures(found: Rounds, name: str, idle: float) -> dict[str, Any]:
+    """Beside those of the others, by the same keys; `idle` is the CPU of its relay without an order, of a core."""
+    hot, cold, paused = 0, 20, 3
+    trips = {
+        pause: {word: round(found.percentile(name, pause, share)) for word, share in (("p50", 0.5), ("p99", 0.99))}
+        for pause in (hot, cold, paused)
+    }
+    direct = found.percentile(DIRECT, paused, 0.99)
+    return {
+        "order_round_trip_us": {name: trips[paused]},
+        "order_round_trip_us_pause_20ms": {name: trips[cold]},
+        "order_round_trip_us_back_to_back": {name: trips[hot]},
+        "order_round_trip_ratio_to_direct": {name: round(found.ratio(name, DIRECT, paused), 2)},
+        "order_p99_ratio_to_direct": {name: round(found.percentile(name, paused, 0.99) / direct, 2)},
+        "pause_20ms_ratio_to_direct": {name: round(found.ratio(name, DIRECT, cold), 2)},
+        "pause_20ms_ratio_to_back_to_back": {name: round(found.ratio(name, name, cold, hot), 2)},
+        "keep_warm": {
+            "milliseconds": _WARM_MILLISECONDS,
+            "idle_cpu_percent": {name: round(100 * idle, 1)},
+            "foreign_cpu_percent": {name: round(100 * found.foreign, 1)},
+        },
+    }
 
 
 def summarize(found: Rounds) -> dict[str, Any]:
@@ -49,6 +102,7 @@ def summarize(found: Rounds) -> dict[str, Any]:
         "order_round_trip_ratio_to_direct": ratios(DIRECT, VARIANTS[1:]),
         "order_round_trip_ratio_to_floor": ratios(FLOOR, (MANY, ONE)),
         "order_p99_ratio_to_direct": {variant: round(p99[variant] / p99[DIRECT], 2) for variant in VARIANTS[1:]},
+        "pause_20ms_ratio_to_direct": {v: round(found.ratio(v, DIRECT, cold), 2) for v in VARIANTS[1:]},
         "pause_20ms_ratio_to_back_to_back": {v: round(found.ratio(v, v, cold, hot), 2) for v in VARIANTS},
         "relay_cpu_us_per_order": {
             name: {v: round(found.relay_cpu_us(v, pause)) for v in VARIANTS[1:]}

@@ -21,15 +21,16 @@ def read(path: Path = RESULTS) -> dict[str, Any]:
 def merge(found: Mapping[str, Any], path: Path = RESULTS) -> None:
     """Tables are merged member by member, figures replaced."""
     kept = read(path)
-    _merge(kept, {**found, **_about()})
+    add(kept, {**found, **_about()})
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(kept, indent=2) + "\n", encoding="utf-8")
 
 
-def _merge(kept: dict[str, Any], found: Mapping[str, Any]) -> None:
+def add(kept: dict[str, Any], found: Mapping[str, Any]) -> None:
+    """Tables member by member; figures replace what was there."""
     for name, value in found.items():
         if isinstance(value, Mapping) and isinstance(kept.get(name), dict):
-            _merge(kept[name], value)
+            add(kept[name], value)
         else:
             kept[name] = value
 
