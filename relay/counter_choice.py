@@ -29,8 +29,8 @@ from relay.counter.ctp.modes.connection import Connector, CounterAddress
 from relay.counter.ctp.modes.many_to_many import ManyToMany
 from relay.counter.ctp.modes.many_to_one import ManyToOne
 from relay.counter.ctp.order_map.file import OrderMapFile
-from relay.counter.ctp.orders.checks import RouterTables
 from relay.counter.ctp.orders.limits import LinkLimits
+from relay.counter.ctp.orders.tables import RouterTables
 from relay.counter.ctp.orders.tools import DriverTools
 from relay.counter.ctp.session.counter_watch import CounterWatch
 from relay.counter.ctp.session.flow_folders import process_folder
@@ -196,16 +196,16 @@ def _ctp_counter(
     )
     ownership = OwnershipTable(loaded.catalog)
     lane_numbers = itertools.count(1)
+    tables = RouterTables(loaded.catalog, ScopeTable(loaded.catalog), ownership, own.known, loaded.native)
     tools = DriverTools(
-        tables=RouterTables(loaded.catalog, ScopeTable(loaded.catalog), ownership, own.known, loaded.native),
+        tables=tables,
         order_map=own.order_map,
         new_lanes=lambda: Lanes(
-            loaded.catalog,
+            tables.lane_places,
             ownership,
             relay_number=own.number,
             limits=rules.day,
             keys=own.order_map.order_keys,
-            native=loaded.native,
         ),
         next_lane=lambda: next(lane_numbers),
         limits=rules.link,

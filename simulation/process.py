@@ -32,8 +32,8 @@ from relay.counter.ctp.modes.many_to_many import ManyToMany
 from relay.counter.ctp.modes.many_to_one import ManyToOne
 from relay.counter.ctp.order_map.relay_numbers import take_number
 from relay.counter.ctp.order_map.tables import OrderTables
-from relay.counter.ctp.orders.checks import RouterTables
 from relay.counter.ctp.orders.limits import LinkLimits
+from relay.counter.ctp.orders.tables import RouterTables
 from relay.counter.ctp.orders.tools import DriverTools
 from relay.counter.ctp.session.counter_watch import CounterWatch
 from relay.counter.ctp.session.patience import Patience
@@ -178,10 +178,11 @@ class RelayProcess:
         connector = Connector(
             cast("Binding", SimpleNamespace(catalog=CATALOG, native=None)), address, self.ledger, watch=watch
         )
+        tables = RouterTables(CATALOG, SCOPES, OWNERSHIP, KnownOwners())
         tools = DriverTools(
-            tables=RouterTables(CATALOG, SCOPES, OWNERSHIP, KnownOwners()),
+            tables=tables,
             order_map=self.order_map,
-            new_lanes=lambda: Lanes(CATALOG, OWNERSHIP, relay_number=number, keys=self.order_map.order_keys),
+            new_lanes=lambda: Lanes(tables.lane_places, OWNERSHIP, relay_number=number, keys=self.order_map.order_keys),
             next_lane=lambda: next(lane_numbers),
             limits=LinkLimits(orders=50, queries=10),
             day_use=DayUse(500_000),

@@ -14,7 +14,7 @@ from ctpabi.api.spi import RawEvent
 from ctpabi.catalog import Method
 from ctpabi.codec import layout
 from relay.counter.ctp.lanes.refs import read_ref, ref_places, write_ref
-from relay.counter.ctp.orders.checks import RouterTables
+from relay.counter.ctp.orders.tables import RouterTables
 from relay.counter.ctp.session.events import SessionItem, SessionLive, SessionRecovering
 from relay.counter.port import Attached
 

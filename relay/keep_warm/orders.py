@@ -19,10 +19,10 @@ from relay.counter.ctp.delivery.day_use import DayUse
 from relay.counter.ctp.identity.scope import Identity
 from relay.counter.ctp.lanes.lanes import Lanes
 from relay.counter.ctp.order_map.file import OrderMapFile
-from relay.counter.ctp.orders.checks import RouterTables
 from relay.counter.ctp.orders.driver import OrderDriver
 from relay.counter.ctp.orders.limits import LinkLimits
 from relay.counter.ctp.orders.link import CtpLink
+from relay.counter.ctp.orders.tables import RouterTables
 from relay.counter.ctp.orders.tools import DriverTools
 from relay.counter.ctp.session.session import CtpSession
 from relay.counter.port import Evidence, Investor, Mode, OrderNote
@@ -97,7 +97,7 @@ class MadeUpOrders:
         self._tools = DriverTools(
             tables=replace(tables, known=KnownOwners()),
             order_map=self._order_map,
-            new_lanes=lambda: Lanes(tables.catalog, tables.ownership, native=tables.native),
+            new_lanes=lambda: Lanes(tables.lane_places, tables.ownership),
             next_lane=lambda: 1,
             limits=LinkLimits(orders=0, queries=0),
             day_use=DayUse(2 * _ORDERS_A_DAY),

@@ -23,9 +23,9 @@ from relay.counter.ctp.modes.connection import Connector, CounterAddress
 from relay.counter.ctp.modes.many_to_many import ManyToMany
 from relay.counter.ctp.modes.many_to_one import ManyToOne
 from relay.counter.ctp.order_map.file import OrderMapFile
-from relay.counter.ctp.orders.checks import RouterTables
 from relay.counter.ctp.orders.limits import LinkLimits
 from relay.counter.ctp.orders.link import CtpLink
+from relay.counter.ctp.orders.tables import RouterTables
 from relay.counter.ctp.orders.tools import DriverTools
 from relay.counter.ctp.session.machine import LifeState
 from relay.counter.ctp.session.patience import Patience
@@ -147,10 +147,11 @@ def _address(mode: Mode, front: str, flow_dir: Path) -> CounterAddress:
 
 def _tools(binding: Binding, order_map: OrderMapFile, lanes: itertools.count[int]) -> DriverTools:
     ownership = OwnershipTable(binding.catalog)
+    tables = RouterTables(binding.catalog, ScopeTable(binding.catalog), ownership, KnownOwners(), binding.native)
     return DriverTools(
-        tables=RouterTables(binding.catalog, ScopeTable(binding.catalog), ownership, KnownOwners(), binding.native),
+        tables=tables,
         order_map=order_map,
-        new_lanes=lambda: Lanes(binding.catalog, ownership, keys=order_map.order_keys, native=binding.native),
+        new_lanes=lambda: Lanes(tables.lane_places, ownership, keys=order_map.order_keys),
         next_lane=lambda: next(lanes),
         limits=LinkLimits(1_000_000, 1_000_000),
         day_use=DayUse(500_000),

@@ -26,6 +26,23 @@ _TRADE = ("ExchangeID", "TradeID", "Direction", "OrderSysID", "InstrumentID")
 _RELATIVE = "RelativeOrderSysID"
 
 
+class NoticeNames:
+    """What the notices of one catalog are known by; made once at the start, for all sessions."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self.trade = text_cells(catalog.structs["Trade"], *_TRADE)
+        self.trade_slot = catalog.callbacks["OnRtnTrade"].slot
+        of_notices = (c for c in catalog.callbacks.values() if c.shape is Shape.NOTICE or c.shape is Shape.ERROR_NOTICE)
+        self.repeated = frozenset(c.slot for c in of_notices if c.name not in _ANSWERS)
+        returns = {c.slot: catalog.structs[c.struct] for c in catalog.callbacks.values() if c.shape is Shape.NOTICE}
+        self.by_exchange = {
+            slot: (places, _rest(struct, places))
+            for slot, struct in returns.items()
+            if (places := ref_places(struct)) is not None and places.keyed
+        }
+        """of what the exchange may name: where it does, and what reads the rest of it"""
+
+
 class Repetitions:
     """The identities of one counter session's notices, for one trading day.
 
@@ -33,18 +50,9 @@ class Repetitions:
     bring the oldest a second time.
     """
 
-    def __init__(self, catalog: Catalog, remembered: int = _REMEMBERED) -> None:
-        self._trade = text_cells(catalog.structs["Trade"], *_TRADE)
-        self._trade_slot = catalog.callbacks["OnRtnTrade"].slot
-        of_notices = (c for c in catalog.callbacks.values() if c.shape is Shape.NOTICE or c.shape is Shape.ERROR_NOTICE)
-        self._repeated = {c.slot for c in of_notices if c.name not in _ANSWERS}
-        returns = {c.slot: catalog.structs[c.struct] for c in catalog.callbacks.values() if c.shape is Shape.NOTICE}
-        self._names = {
-            slot: (places, _rest(struct, places))
-            for slot, struct in returns.items()
-            if (places := ref_places(struct)) is not None and places.keyed
-        }
-        """of what the exchange may name: where it does, and what reads the rest of it"""
+    def __init__(self, names: NoticeNames, remembered: int = _REMEMBERED) -> None:
+        self._trade, self._trade_slot = names.trade, names.trade_slot
+        self._repeated, self._names = names.repeated, names.by_exchange
         self._half = max(1, remembered // 2)
         self._young: set[int] = set()
         self._old: set[int] = set()

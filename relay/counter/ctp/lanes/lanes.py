@@ -10,27 +10,23 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from ctpabi.catalog import Callback, Catalog, Method, Shape
+from ctpabi.catalog import Callback, Catalog, Method
 from ctpabi.codec.cells import IntCell, TextCell
-from ctpabi.native.events import NativeEvents
 from relay.counter.ctp.identity.ownership import Owner, Ownership, OwnershipTable
 from relay.counter.ctp.identity.scope import Identity
-from relay.counter.ctp.lanes.event_keys import NO_KEYS, EventKeys, keys_reader
+from relay.counter.ctp.lanes.event_keys import NO_KEYS, EventKeys
 from relay.counter.ctp.lanes.lane import Action, ActionMap, Lane, LaneBinding, is_virtual, virtual_front
+from relay.counter.ctp.lanes.lane_places import LanePlaces
 from relay.counter.ctp.lanes.named_orders import Named, OrderName, named_by_action, names_of_insert
 from relay.counter.ctp.lanes.order_keys import OrderKeys
 from relay.counter.ctp.lanes.ref_map import MapEntry, RefMap, SystemId
-from relay.counter.ctp.lanes.refs import RefCounter, RefPlaces, RefSpace, ref_places, write_ref
+from relay.counter.ctp.lanes.refs import RefCounter, RefPlaces, RefSpace, write_ref
 from relay.counter.ctp.lanes.requests import DayLimits, Outgoing, RequestWriter, content
 from relay.counter.ctp.lanes.shown_numbers import ShownNumbers
 from relay.refusals import relay_reasons
 from relay.refusals.refusal import Refusal
 
 _ACTIONS_KEPT = 100_000
-_ASKED_BY_NO_TERMINAL = frozenset(
-    {"OnErrRtnRepealBankToFutureByFutureManual", "OnErrRtnRepealFutureToBankByFutureManual"}
-)
-"""Error notices of what the firm does by hand: news for everybody of that account."""
 _EVERYBODY, _INVESTOR, _ACCOUNT = Owner.EVERYBODY, Owner.INVESTOR, Owner.ACCOUNT  # `Owner.X` costs 0.15 us each time
 
 
@@ -52,18 +48,16 @@ class Lanes:
 
     def __init__(
         self,
-        catalog: Catalog,
+        places: LanePlaces,
         ownership: OwnershipTable,
         *,
         relay_number: int = 0,
         limits: DayLimits | None = None,
         keys: OrderKeys | None = None,
-        native: NativeEvents | None = None,
     ) -> None:
-        """`relay_number` is this process's alone, and was no earlier one's, so that their lanes' FrontIDs differ.
+        """`places` are shared by all sessions. `relay_number` is this process's alone, and was no earlier one's, so that their lanes' FrontIDs differ.
 
-        `keys` are shared with other counter sessions; their owner clears them when a day begins. `native` reads events,
-        where it was chosen.
+        `keys` are shared with other counter sessions; their owner clears them when a day begins.
         """
         limits = limits or DayLimits()
         self._ownership = ownership
@@ -74,14 +68,7 @@ class Lanes:
         self._keys = OrderKeys() if keys is None else keys
         self._keys_are_shared = keys is not None
         self._writer = RequestWriter(self._binding, self._refs, self._actions, self._keys, limits)
-        self._requests = {m.name: ref_places(catalog.structs[m.struct]) for m in catalog.requests}
-        structs = {c.name: catalog.structs[c.struct] for c in catalog.callbacks.values() if c.struct}
-        places = {name: ref_places(struct) for name, struct in structs.items()}
-        self._events = {
-            name: (one, keys_reader(one, native), _is_private(catalog.callbacks[name], one))
-            for name, one in places.items()
-            if one is not None
-        }
+        self._requests, self._events = places.requests, places.events
         self._open: dict[int, Lane] = {}
         self._of_investor: dict[bytes, list[Lane]] = {}
         self._last_session = 0
@@ -225,7 +212,7 @@ class Lanes:
     def keys(self, callback: Callback, body: bytes) -> EventKeys:
         """What an event that was read before is found by."""
         known = self._events.get(callback.name)
-        return NO_KEYS if known is None else known[1](body)
+        return NO_KEYS if known is None else known.read_keys(body)
 
     def take_numbered(self) -> Sequence[tuple[MapEntry, SystemId]]:
         """Orders that got their exchange's number since the last time, each once, with exchange and number."""
@@ -302,18 +289,6 @@ class Lanes:
             derived = self._refs.at_counter(RefSpace.ORDER, front, session, number)
             if derived is not None:
                 cell.write(out, derived.lane_ref.encode("ascii"))
-
-
-def _is_private(callback: Callback, places: RefPlaces) -> bool:
-    """See `ReadEvent.is_private`.
-
-    It names its request by a reference alone, which every mate would take for its own. The counter sends it to
-    all sessions of its user. The FrontID and SessionID in the refusal of a cancel are the order's, not the
-    sender's.
-    """
-    if callback.shape is not Shape.ERROR_NOTICE or callback.name in _ASKED_BY_NO_TERMINAL:
-        return False
-    return places.action_space is not None or not places.keyed
 
 
 def _without_order(places: RefPlaces, body: bytes) -> bytes:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
-from ctpabi.catalog import Catalog, Method
+from ctpabi.catalog import Method
 from ctpabi.codec import layout
 from ctpabi.codec.messages import Messages, NotOffered
 from ctpabi.native.events import NativeEvents
-from relay.counter.ctp.delivery.day_notices import KnownOwners
-from relay.counter.ctp.identity.ownership import OwnershipTable
-from relay.counter.ctp.identity.scope import ScopeTable, authorize
+from relay.counter.ctp.identity.scope import authorize
 from relay.counter.ctp.identity.scope_table import Priority
 from relay.counter.ctp.orders.calls import OpenCall, RouterLink
+from relay.counter.ctp.orders.tables import RouterTables
 from relay.counter.port import ReadRequest, TerminalCall
 from relay.refusals import call_reasons, relay_reasons, stream_reasons
 from relay.refusals.refusal import Refusal
@@ -22,22 +20,6 @@ OWN_SECONDS = 10.0
 """how long what the relay asks by itself may wait to be sent"""
 _PASSWORD_UPDATE = "ReqUserPasswordUpdate"  # noqa: S105 - a method's name
 _LEGAL_WHILE_PASSWORD_DUE = frozenset({_PASSWORD_UPDATE, "ReqTradingAccountPasswordUpdate"})
-
-
-@dataclass(frozen=True, slots=True)
-class RouterTables:
-    """The tables of one catalog, and whose notices are kept; shared by all routers of a process."""
-
-    catalog: Catalog
-    scope: ScopeTable
-    ownership: OwnershipTable
-    known: KnownOwners
-    native: NativeEvents | None = None
-    """encodes the events, where it was chosen"""
-    messages: Messages = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "messages", Messages(self.catalog, self.native))
 
 
 Decoded = tuple[Method, bytearray]

@@ -13,16 +13,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ctpabi.catalog import Catalog
-from relay.counter.ctp.delivery.day_notices import DayNotices, KnownOwners
+from relay.counter.ctp.delivery.day_notices import DayNotices
 from relay.counter.ctp.delivery.delivery import Delivery, Notice
 from relay.counter.ctp.delivery.from_now import ReplayWatch
 from relay.counter.ctp.delivery.repetitions import Repetitions
-from relay.counter.ctp.identity.ownership import Owner, OwnershipTable
+from relay.counter.ctp.identity.ownership import Owner
 from relay.counter.ctp.lanes.lane import Lane
 from relay.counter.ctp.lanes.lanes import Lanes, ReadEvent
 from relay.counter.ctp.lanes.ref_map import MapEntry
 from relay.counter.ctp.orders.calls import RouterLink
+from relay.counter.ctp.orders.tables import RouterTables
 from relay.counter.ctp.orders.view import EventView
 from relay.counter.outgoing import SharedItems
 from relay.counter.port import CounterEvent
@@ -37,23 +37,21 @@ class Notices:
 
     def __init__(
         self,
-        catalog: Catalog,
-        ownership: OwnershipTable,
+        tables: RouterTables,
         lanes: Lanes,
         view: EventView,
-        known: KnownOwners,
         day: DayNotices | None,
     ) -> None:
         """`day` keeps what terminals that join later want to know; None in an investor's own session."""
-        self._catalog = catalog
-        self._ownership = ownership
+        self._catalog = tables.catalog
+        self._ownership = tables.ownership
         self._lanes = lanes
         self._view = view
-        self._known = known
+        self._known = tables.known
         self._day = day
         self.shared = SharedItems()
         """what every terminal gets alike"""
-        self._repetitions = Repetitions(catalog)
+        self._repetitions = Repetitions(tables.notice_names)
         self._watch: ReplayWatch | None = None
         """while the first login's replay goes on"""
         self._links: dict[Lane, tuple[RouterLink, Delivery]] = {}

@@ -47,10 +47,11 @@ from relay.counter.ctp.lanes.ref_map import MapEntry
 from relay.counter.ctp.orders import outputs
 from relay.counter.ctp.orders.answers import Answers, Lost
 from relay.counter.ctp.orders.calls import NO_BYTES, NOTHING_WRITTEN, OpenCall, RouterLink, repeated
-from relay.counter.ctp.orders.checks import CallChecks, RouterTables
+from relay.counter.ctp.orders.checks import CallChecks
 from relay.counter.ctp.orders.code_questions import CodeQuestions
 from relay.counter.ctp.orders.limits import LinkLimits
 from relay.counter.ctp.orders.notices import Notices
+from relay.counter.ctp.orders.tables import RouterTables
 from relay.counter.ctp.orders.view import EventView
 from relay.counter.ctp.orders.waiting_calls import WaitingCalls
 from relay.counter.ctp.pacing.pacing import Outcome, PacingLimits, Step
@@ -93,7 +94,7 @@ class OrderRouter:
         view = EventView(tables.messages, tables.ownership, lanes, operator_id)
         self._answers = Answers(tables.catalog, view, self._out)
         day = DayNotices(tables.catalog, tables.ownership, tables.known) if operator_id else None
-        self.notices = Notices(tables.catalog, tables.ownership, lanes, view, tables.known, day)
+        self.notices = Notices(tables, lanes, view, day)
         self._waiting = WaitingCalls(lanes, has_firm=has_firm)
         self._pacer = self._waiting.pacer
         self._held = Unanswered()

@@ -15,8 +15,8 @@ from relay.counter.ctp.lanes.lanes import Lanes
 from relay.counter.ctp.lanes.requests import DayLimits
 from relay.counter.ctp.order_map.file import OrderMapFile
 from relay.counter.ctp.orders.calls import OpenCall
-from relay.counter.ctp.orders.checks import RouterTables
 from relay.counter.ctp.orders.limits import LinkLimits
+from relay.counter.ctp.orders.tables import RouterTables
 from relay.counter.ctp.session.offered import login_levels
 from relay.counter.port import Attached, CounterDescription, LoginLevel, OfferedLimit, OrderTrail
 from relay.faults.faults import Faults

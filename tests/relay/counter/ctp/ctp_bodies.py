@@ -8,10 +8,12 @@ from typing import Any
 from ctpabi.catalog import Callback, Catalog, Field, Kind, Method
 from ctpabi.catalog.data import load_catalog
 from ctpabi.codec.layout import get, pack
+from relay.counter.ctp.delivery.repetitions import NoticeNames
 from relay.counter.ctp.identity.ownership import OwnershipTable
 from relay.counter.ctp.identity.scope import Identity, ScopeTable, authorize
 from relay.counter.ctp.lanes.event_keys import EventKeys
 from relay.counter.ctp.lanes.lane import Lane
+from relay.counter.ctp.lanes.lane_places import lane_places
 from relay.counter.ctp.lanes.lanes import Lanes
 from relay.refusals.refusal import Refusal
 
@@ -19,7 +21,9 @@ CATALOG = load_catalog()
 SCOPES = ScopeTable(CATALOG)
 OWNERSHIP = OwnershipTable(CATALOG)
 BROKER = "9999"
-_LANES = Lanes(CATALOG, OWNERSHIP)
+PLACES = lane_places(CATALOG)
+NAMES = NoticeNames(CATALOG)
+_LANES = Lanes(PLACES, OWNERSHIP)
 
 
 def with_report_of_mac() -> Catalog:

@@ -22,13 +22,13 @@ from relay.counter.ctp.lanes.lanes import Lanes
 from relay.counter.ctp.modes import connection
 from relay.counter.ctp.modes.connection import Connector, CounterAddress
 from relay.counter.ctp.order_map.file import OrderMapFile
-from relay.counter.ctp.orders.checks import RouterTables
 from relay.counter.ctp.orders.limits import LinkLimits
+from relay.counter.ctp.orders.tables import RouterTables
 from relay.counter.ctp.orders.tools import DriverTools
 from relay.counter.ctp.session.patience import Patience
 from relay.counter.port import Evidence, Investor, TerminalLogin, TerminalReport
 from relay.database.times import COUNTER_ZONE
-from tests.relay.counter.ctp.ctp_bodies import BROKER, CATALOG, OWNERSHIP, SCOPES, callback
+from tests.relay.counter.ctp.ctp_bodies import BROKER, CATALOG, OWNERSHIP, PLACES, SCOPES, callback
 from tests.relay.counter.ctp.played_board import DAY, Called, answer, event_body
 
 RELAY_AUTH_CODE = "RELAYAUTH0000001"
@@ -166,7 +166,7 @@ class Counter:
         self.tools = DriverTools(
             tables=RouterTables(CATALOG, SCOPES, OWNERSHIP, KnownOwners()),
             order_map=self.order_map,
-            new_lanes=lambda: Lanes(CATALOG, OWNERSHIP),
+            new_lanes=lambda: Lanes(PLACES, OWNERSHIP),
             next_lane=lambda: next(numbers),
             limits=LinkLimits(orders=1000, queries=1000),
             day_use=DayUse(500_000),

@@ -18,16 +18,16 @@ from relay.counter.ctp.delivery.day_use import DayUse
 from relay.counter.ctp.lanes.lanes import Lanes
 from relay.counter.ctp.order_map.file import OrderMapFile
 from relay.counter.ctp.order_map.in_database import OrdersInDatabase
-from relay.counter.ctp.orders.checks import RouterTables
 from relay.counter.ctp.orders.driver import LiveHook, OrderDriver
 from relay.counter.ctp.orders.limits import LinkLimits
 from relay.counter.ctp.orders.link import CtpLink
+from relay.counter.ctp.orders.tables import RouterTables
 from relay.counter.ctp.orders.tools import DriverTools
 from relay.counter.ctp.session.events import SessionItem, SessionLive, SessionRecovering
 from relay.counter.ctp.session.session import CtpSession
 from relay.counter.port import Attached, CallOutcome, CounterEvent, LinkStatus, TerminalCall
 from relay.refusals.refusal import Refused
-from tests.relay.counter.ctp.ctp_bodies import CATALOG, OWNERSHIP, SCOPES, body, callback, investor, request
+from tests.relay.counter.ctp.ctp_bodies import CATALOG, OWNERSHIP, PLACES, SCOPES, body, callback, investor, request
 from tests.relay.counter.ctp.terminal_calls import terminal_call
 from tests.relay.hand_loop import settled
 
@@ -128,7 +128,7 @@ class Board:
         self.tools = DriverTools(
             tables=RouterTables(CATALOG, SCOPES, OWNERSHIP, KnownOwners()),
             order_map=OrderMapFile(directory / "order_map", cast("OrdersInDatabase | None", firm)),
-            new_lanes=lambda: Lanes(CATALOG, OWNERSHIP),
+            new_lanes=lambda: Lanes(PLACES, OWNERSHIP),
             next_lane=lambda: next(numbers),
             limits=LinkLimits(orders=1000, queries=1000),
             day_use=DayUse(500_000),

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from relay.counter.ctp.delivery.delivery import Notice
 from relay.counter.ctp.delivery.repetitions import Repetitions
-from tests.relay.counter.ctp.ctp_bodies import CATALOG, callback, event
+from tests.relay.counter.ctp.ctp_bodies import NAMES, callback, event
 
 TRADE: dict[str, Any] = {
     "ExchangeID": "CZCE",
@@ -28,7 +28,7 @@ def notice(name: str, error_id: int = 0, **fields: Any) -> Notice:
 def test_a_day_that_is_sent_again_brings_only_what_is_new() -> None:
     """RESTART sends the day from its beginning after every break."""
     day = [notice("OnRtnOrder", OrderRef="1", VolumeTraded=n) for n in range(4)]
-    came = Repetitions(CATALOG)
+    came = Repetitions(NAMES)
 
     first = [n for n in day[:2] if came.first_time(n)]
     again = [n for n in day if came.first_time(n)]
@@ -49,7 +49,7 @@ def test_a_day_that_is_sent_again_brings_only_what_is_new() -> None:
 )
 def test_trades_that_share_a_trade_id_are_each_a_trade(other: dict[str, str]) -> None:
     """Exchanges give both sides and both legs one TradeID; a lost one is a wrong position."""
-    came = Repetitions(CATALOG)
+    came = Repetitions(NAMES)
 
     assert came.first_time(notice("OnRtnTrade", **TRADE))
     assert came.first_time(notice("OnRtnTrade", **{**TRADE, **other}))
@@ -57,7 +57,7 @@ def test_trades_that_share_a_trade_id_are_each_a_trade(other: dict[str, str]) ->
 
 def test_a_trade_repeated_with_another_sequence_is_the_same_trade() -> None:
     """Nothing is booked twice."""
-    came = Repetitions(CATALOG)
+    came = Repetitions(NAMES)
     came.first_time(notice("OnRtnTrade", **TRADE, SequenceNo=1))
 
     assert not came.first_time(notice("OnRtnTrade", **TRADE, SequenceNo=2))
@@ -77,7 +77,7 @@ AFTER: dict[str, Any] = {"FrontID": 2, "SessionID": 9, "OrderRef": "1", "Request
 @pytest.mark.parametrize("numbers", [{**NAMED, "OrderSysID": "   321"}, NAMED], ids=["OrderSysID", "OrderLocalID"])
 def test_our_order_that_comes_again_under_another_name_is_the_same(numbers: dict[str, Any]) -> None:
     """After a clearing of the flow within the day; another state of it is news."""
-    came = Repetitions(CATALOG)
+    came = Repetitions(NAMES)
     assert came.first_time(notice("OnRtnOrder", **numbers, **BEFORE), ours=True)
 
     assert not came.first_time(notice("OnRtnOrder", **numbers, **AFTER), ours=True)
@@ -86,7 +86,7 @@ def test_our_order_that_comes_again_under_another_name_is_the_same(numbers: dict
 
 def test_another_programs_order_has_no_other_name() -> None:
     """Terminals that cancel it by its name must hear the new one."""
-    came = Repetitions(CATALOG)
+    came = Repetitions(NAMES)
     assert came.first_time(notice("OnRtnOrder", **NAMED, OrderSysID="   321", **BEFORE))
 
     assert came.first_time(notice("OnRtnOrder", **NAMED, OrderSysID="   321", **AFTER))
@@ -95,7 +95,7 @@ def test_another_programs_order_has_no_other_name() -> None:
 @pytest.mark.parametrize("missing", ["ExchangeID", "OrderLocalID"])
 def test_an_order_that_no_exchange_names_is_known_by_the_counters_name(missing: str) -> None:
     """Two orders that only look alike are two."""
-    came = Repetitions(CATALOG)
+    came = Repetitions(NAMES)
     unnamed = {**NAMED, missing: ""}
     assert came.first_time(notice("OnRtnOrder", **unnamed, **BEFORE), ours=True)
 
@@ -104,7 +104,7 @@ def test_an_order_that_no_exchange_names_is_known_by_the_counters_name(missing: 
 
 def test_the_same_order_refused_for_another_reason_is_another_notice() -> None:
     """The error is part of it."""
-    came = Repetitions(CATALOG)
+    came = Repetitions(NAMES)
 
     heard = [came.first_time(notice("OnErrRtnOrderInsert", error, OrderRef="1")) for error in (31, 31, 50)]
 
@@ -113,7 +113,7 @@ def test_the_same_order_refused_for_another_reason_is_another_notice() -> None:
 
 def test_a_token_asked_for_again_is_given_again() -> None:
     """OnRtnCFMMCTradingAccountToken answers a request, so the same answer is wanted twice."""
-    came = Repetitions(CATALOG)
+    came = Repetitions(NAMES)
     token = notice("OnRtnCFMMCTradingAccountToken", AccountID="1")
 
     assert came.first_time(token)
@@ -122,7 +122,7 @@ def test_a_token_asked_for_again_is_given_again() -> None:
 
 def test_a_new_trading_day_remembers_nothing() -> None:
     """TradeIDs and OrderSysIDs start anew."""
-    came = Repetitions(CATALOG)
+    came = Repetitions(NAMES)
     came.first_time(notice("OnRtnTrade", **TRADE))
     came.start_day()
 
@@ -132,7 +132,7 @@ def test_a_new_trading_day_remembers_nothing() -> None:
 @given(st.integers(2, 20), st.integers(1, 60))
 def test_what_is_remembered_is_bounded_and_never_the_latest_half_forgotten(remembered: int, came_so_far: int) -> None:
     """A replay after a very long day may repeat its beginning, never its end."""
-    came = Repetitions(CATALOG, remembered)
+    came = Repetitions(NAMES, remembered)
     day = [notice("OnRtnOrder", SequenceNo=n) for n in range(came_so_far)]
     for one in day:
         came.first_time(one)

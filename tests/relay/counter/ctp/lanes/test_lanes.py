@@ -15,6 +15,7 @@ from tests.relay.counter.ctp.ctp_bodies import (
     BROKER,
     CATALOG,
     OWNERSHIP,
+    PLACES,
     body,
     callback,
     event,
@@ -30,7 +31,7 @@ FRONT, SESSION = 3, -77_000_111
 
 
 def lanes_at_counter(**options: Any) -> Lanes:
-    lanes = Lanes(CATALOG, OWNERSHIP, **options)
+    lanes = Lanes(PLACES, OWNERSHIP, **options)
     lanes.rebind(FRONT, SESSION, 40)
     return lanes
 
@@ -141,7 +142,7 @@ def test_a_refused_quote_uses_nothing_up() -> None:
 
 def test_references_of_twelve_digits_go_on() -> None:
     """Another program of this user numbers its orders by the time of day; the counter wants greater ones after that."""
-    lanes = Lanes(CATALOG, OWNERSHIP)
+    lanes = Lanes(PLACES, OWNERSHIP)
     lanes.rebind(FRONT, SESSION, 93_015_123_456)
     lane = lanes.open(investor("10001"))
 
@@ -157,7 +158,7 @@ def test_references_of_twelve_digits_go_on() -> None:
 @pytest.mark.parametrize("name", ["ReqOrderInsert", "ReqQuoteInsert"])
 def test_without_a_greater_reference_orders_are_refused_by_name(name: str) -> None:
     """At the counter or in the lane; what is refused uses nothing up."""
-    lanes = Lanes(CATALOG, OWNERSHIP)
+    lanes = Lanes(PLACES, OWNERSHIP)
     lanes.rebind(FRONT, SESSION, 999_999_999_999)
     lane, other = lanes.open(investor("10001")), lanes_at_counter()
     full = other.open(investor("10001"))
@@ -703,7 +704,7 @@ def test_a_restarted_relay_knows_the_days_orders_again() -> None:
     before = lanes_at_counter()
     lane = before.open(investor("10001"))
     sent, kept = send(before, lane, "ReqOrderInsert", OrderRef="12", order_key="k1")
-    after = Lanes(CATALOG, OWNERSHIP)
+    after = Lanes(PLACES, OWNERSHIP)
     after.restore(kept.entries)
     after.rebind(FRONT, 888, 0)
 
@@ -763,7 +764,7 @@ def test_sessions_that_counted_alike_are_told_apart() -> None:
         send(lanes, lanes.open(investor("10001"), session=number), "ReqOrderInsert", OrderRef=f"{number}")
         for lanes, number in ((desk, 7), (phone, 8))
     ]
-    after = Lanes(CATALOG, OWNERSHIP)
+    after = Lanes(PLACES, OWNERSHIP)
     after.restore(entry for _, kept in sent for entry in kept.entries)
 
     orders = order_of(sent[0][0], session=SESSION), order_of(sent[1][0], session=555)
@@ -831,4 +832,4 @@ def test_a_lane_is_open_once() -> None:
 def test_a_process_number_beyond_its_bounds_is_refused(number: int) -> None:
     """Its lanes' FrontIDs could be another counter's own."""
     with pytest.raises(ValueError, match="relay number"):
-        Lanes(CATALOG, OWNERSHIP, relay_number=number)
+        Lanes(PLACES, OWNERSHIP, relay_number=number)

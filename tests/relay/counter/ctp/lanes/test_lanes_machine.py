@@ -27,8 +27,9 @@ from relay.counter.ctp.lanes.requests import Outgoing
 from relay.refusals.refusal import Refusal
 from tests.relay.counter.ctp.ctp_bodies import (
     BROKER,
-    CATALOG,
+    NAMES,
     OWNERSHIP,
+    PLACES,
     authorized,
     callback,
     event,
@@ -83,8 +84,8 @@ class SharedSession(RuleBasedStateMachine):
         self.open: list[Terminal] = []
         self.by_triple: dict[tuple[int, str], CounterOrder] = {}
         self.last_number = 0
-        self.lanes = Lanes(CATALOG, OWNERSHIP)
-        self.came = Repetitions(CATALOG)
+        self.lanes = Lanes(PLACES, OWNERSHIP)
+        self.came = Repetitions(NAMES)
         self.lanes.rebind(FRONT, self.session, 0)
         for who in (*INVESTORS, INVESTORS[0]):
             self.attach(who)
@@ -100,7 +101,7 @@ class SharedSession(RuleBasedStateMachine):
         """It gets the day so far, but for what was one lane's alone."""
         terminal = Terminal(self.lanes.open(investor(who)), Delivery())
         self.open.append(terminal)
-        came = Repetitions(CATALOG)
+        came = Repetitions(NAMES)
         for notice in self.day:
             if came.first_time(notice) and not self.lanes.read(notice.callback, notice.body, learn=False).is_private:
                 self._give(terminal, notice)
@@ -225,9 +226,9 @@ class SharedSession(RuleBasedStateMachine):
     def the_relay_restarts(self) -> None:
         """The map comes back from storage; terminals' lanes go on, their delivery starts anew."""
         old, self.open = self.open, []
-        self.lanes = Lanes(CATALOG, OWNERSHIP)
+        self.lanes = Lanes(PLACES, OWNERSHIP)
         self.lanes.restore(self.stored)
-        self.came = Repetitions(CATALOG)
+        self.came = Repetitions(NAMES)
         self.session += 1
         self.least = 0
         self.lanes.rebind(FRONT, self.session, 0)

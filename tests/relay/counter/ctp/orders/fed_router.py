@@ -10,13 +10,13 @@ from relay.counter.ctp.lanes.lanes import Lanes
 from relay.counter.ctp.lanes.order_keys import FirstOrder
 from relay.counter.ctp.orders import outputs
 from relay.counter.ctp.orders.calls import OpenCall, RouterLink
-from relay.counter.ctp.orders.checks import RouterTables
 from relay.counter.ctp.orders.limits import LinkLimits
 from relay.counter.ctp.orders.router import OrderRouter
+from relay.counter.ctp.orders.tables import RouterTables
 from relay.counter.outgoing import OutgoingItems
 from relay.counter.port import Attached, CallOutcome, CounterEvent, LinkState, LinkStatus
 from relay.refusals.refusal import Refusal
-from tests.relay.counter.ctp.ctp_bodies import CATALOG, OWNERSHIP, SCOPES, investor, request
+from tests.relay.counter.ctp.ctp_bodies import CATALOG, OWNERSHIP, PLACES, SCOPES, investor, request
 from tests.relay.counter.ctp.played_board import OPERATOR, order_fields
 from tests.relay.counter.ctp.terminal_calls import terminal_call
 
@@ -34,7 +34,7 @@ class Fed:
         ids = itertools.count(1)
         self.router = OrderRouter(
             RouterTables(CATALOG, SCOPES, OWNERSHIP, KnownOwners()),
-            Lanes(CATALOG, OWNERSHIP),
+            Lanes(PLACES, OWNERSHIP),
             operator_id=OPERATOR,
             has_firm=firm,
             is_live=lambda: self.live,

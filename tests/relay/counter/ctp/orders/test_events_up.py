@@ -21,7 +21,7 @@ from relay.counter.ctp.lanes.ref_map import MapEntry
 from relay.counter.ctp.lanes.refs import RefSpace
 from relay.counter.ctp.orders.view import EventView
 from relay.counter.port import CounterEvent
-from tests.relay.counter.ctp.ctp_bodies import BROKER, CATALOG, OWNERSHIP, callback, read
+from tests.relay.counter.ctp.ctp_bodies import BROKER, CATALOG, OWNERSHIP, PLACES, callback, read
 from tests.relay.counter.ctp.played_board import (
     AFTER_LOGIN,
     BEFORE_LOGIN,
@@ -369,7 +369,7 @@ async def test_another_brokers_notice_is_for_none_of_these_terminals(shared: Boa
 
 def test_what_may_name_the_operator_is_encoded_for_each_investor() -> None:
     """Each sees its own id in the operator's place; the first one's bytes would show it to the second."""
-    view = EventView(Messages(CATALOG), OWNERSHIP, Lanes(CATALOG, OWNERSHIP), "op01")
+    view = EventView(Messages(CATALOG), OWNERSHIP, Lanes(PLACES, OWNERSHIP), "op01")
     order, status = (Notice(callback(name), b"") for name in ("OnRtnOrder", "OnRtnInstrumentStatus"))
 
     assert not view.is_same_for_all(order)

@@ -14,7 +14,7 @@ from relay.counter.ctp.lanes.lanes import Lanes
 from relay.counter.ctp.lanes.requests import Outgoing
 from relay.counter.ctp.orders.order_notes import OrderNotes, _is_order, _kind
 from relay.counter.port import OrderNote
-from tests.relay.counter.ctp.ctp_bodies import BROKER, CATALOG, OWNERSHIP, investor, method, read, request
+from tests.relay.counter.ctp.ctp_bodies import BROKER, CATALOG, OWNERSHIP, PLACES, investor, method, read, request
 from tests.relay.counter.ctp.played_board import answer
 
 ORDERS = sorted(name for name in CATALOG.methods if _is_order(name))
@@ -32,7 +32,7 @@ class Noted:
 
     def __init__(self) -> None:
         self._made: list[Callable[[], OrderNote]] = []
-        self.lanes = Lanes(CATALOG, OWNERSHIP)
+        self.lanes = Lanes(PLACES, OWNERSHIP)
         self.lanes.rebind(3, 77, 40)
         self.lane = self.lanes.open(replace(investor("100001"), app_id="terminal_1.0"))
         self.notes = OrderNotes(cast("Any", SimpleNamespace(put=self._made.append)), CATALOG, self.lanes)

@@ -21,7 +21,6 @@ from relay.keep_warm import orders as made_up_orders
 from relay.keep_warm.counter import MadeUpCounter
 from relay.keep_warm.keeping import kept_warm
 from relay.keep_warm.orders import MadeUpOrders
-from relay.processors import stay_on
 from relay.rpc.certificates import Certificates, ServedFiles
 from tests.ctpabi.native_library import native_events
 from tests.relay.counter.ctp.ctp_bodies import CATALOG
@@ -198,14 +197,6 @@ async def test_what_a_day_keeps_is_bounded(
     assert orders.count > 30
     assert len(lines) <= 5
     assert made_up.kept <= 5
-
-
-def test_processors_that_are_not_there_are_named() -> None:
-    """A typing error must not leave the relay on all of them, nor on none."""
-    stay_on([])
-
-    with pytest.raises(SystemExit, match="4095"):
-        stay_on([4095])
 
 
 async def test_it_goes_on_for_as_long_as_the_relay_runs(counter: Counter, tmp_path: Path) -> None:
