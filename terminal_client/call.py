@@ -157,7 +157,6 @@ class RelayCall:
         if self.ended is None:
             self.ended = words
             self._road = None
-            self._rest = memoryview(b"")
             self.on_room = lambda: None
             self._wake()
 

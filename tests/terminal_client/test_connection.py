@@ -14,6 +14,9 @@ from h2.events import RequestReceived
 from h2.settings import SettingCodes
 from hyperframe.frame import DataFrame, Frame, HeadersFrame, PingFrame, RstStreamFrame
 
+from ctprelay.wire.cutter import Cutter
+from ctprelay.wire.frames import FrameKind
+from ctprelay.wire.messages import PREFIX
 from relay.http2.bucket import Bucket
 from relay.http2.call import Call as Served
 from relay.http2.call import CallEnded
@@ -106,6 +109,52 @@ async def test_messages_of_every_size_come_back_in_order(pairs: list[Pair]) -> N
                 await room.wait()
             call.write(message)
             assert await call.read() == message
+
+
+async def test_who_waits_for_room_is_called_when_there_is_some(pairs: list[Pair]) -> None:
+    """And not before: whoever is called may write."""
+    reads, rooms = asyncio.Event(), list[bool]()
+
+    async def late(call: Served) -> None:
+        await reads.wait()
+        while await call.read() is not None:
+            pass
+
+    pairs.append(pair := Pair(late))
+    call = pair.call()
+    call.write(bytes(256 * 1024))  # the relay takes it, and no more before it is read
+    await eventually("it is sent", lambda: call.has_room)
+    call.write(bytes(256 * 1024))
+    call.on_room = lambda: rooms.append(call.has_room)
+    for _ in range(200):
+        await asyncio.sleep(0)
+    before = list(rooms)
+    reads.set()
+    await eventually("there is room", lambda: call.has_room)
+
+    assert before == []
+    assert set(rooms) == {True}
+
+
+async def test_a_window_is_opened_by_no_more_than_came(pairs: list[Pair]) -> None:
+    """A byte too many would end the connection of a relay that has sent so much."""
+    pairs.append(pair := Pair(echo))
+    call = pair.call()
+    for _ in range(3):
+        call.write(LARGE[: 1 << 20])
+        await call.read()
+        await eventually("all is sent", lambda: call.has_room)
+    cut = [frame for frame in Cutter().cut(pair.sent) if frame[0] == FrameKind.WINDOW_UPDATE]
+    opened = sum(int.from_bytes(payload, "big") for _, _, stream, payload in cut if stream == 1)
+
+    assert 0 < opened <= 3 * (PREFIX + (1 << 20))
+
+
+async def test_a_call_that_has_no_connection_yet_can_be_cancelled() -> None:
+    call = RelayCall()
+    call.cancel()
+
+    assert await said(call) == "the stream was ended here"
 
 
 async def test_a_relay_may_not_send_more_than_a_window_that_nobody_reads(pairs: list[Pair]) -> None:

@@ -84,6 +84,36 @@ async def test_plaintext_stays_on_this_machine() -> None:
         RelayChannel("10.0.0.1:5000", Tls(insecure=True), 0)
 
 
+@pytest.mark.parametrize("address", ["127.0.0.1:5000", "127.9.9.9:5000", "[::1]:5000", "localhost:5000", "unix:/x"])
+async def test_on_this_machine_plaintext_is_allowed(address: str) -> None:
+    """By every name that it has."""
+    RelayChannel(address, Tls(insecure=True), 0)
+
+
+async def test_a_socket_of_this_machine_is_reached(tmp_path: Path) -> None:
+    """By its path; and a channel that is closed has let go of its connection."""
+    gone = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError):
+            while await reader.read(1000):
+                pass
+        writer.close()
+        gone.set()
+
+    server = await asyncio.start_unix_server(serve, tmp_path / "relay.sock")
+    async with server:
+        channel = RelayChannel(f"unix:{tmp_path / 'relay.sock'}", Tls(insecure=True), 0)
+        await channel.ready()
+        connection = channel._usable()
+        assert connection is not None
+        await channel.close()
+
+        assert connection.is_over
+        async with asyncio.timeout(10):
+            await gone.wait()
+
+
 async def _why(address: str, tls: Tls) -> str:
     channel = RelayChannel(address, tls, 0)
     try:
@@ -129,9 +159,12 @@ async def test_why_a_relay_is_not_reached(tls: Tls, authority: trustme.CA) -> No
         said[NotReached.NOT_TRUSTED] = await _why(address, tls)
     async with _served(here, "h2") as address:
         said[NotReached.ANOTHER_NAME] = await _why(address, replace(tls, server_name="relay.example"))
+    async with _served(authority.issue_cert("127.0.0.2"), "h2") as address:
+        said_of_address = await _why(address, tls)
     async with _served(here, "http/1.1") as address:
         said[NotReached.NO_RELAY] = await _why(address, tls)
 
+    assert NotReached.ANOTHER_NAME in said_of_address
     assert said[NotReached.NOTHING_LISTENS] == f"UNAVAILABLE: {nobody}: nothing listens there"
     assert {why: words for why, words in said.items() if why not in words} == {}
 

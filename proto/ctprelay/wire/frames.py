@@ -44,8 +44,6 @@ class ErrorCode(IntEnum):
     FLOW_CONTROL_ERROR = 3
     STREAM_CLOSED = 5
     FRAME_SIZE_ERROR = 6
-    REFUSED_STREAM = 7
-    CANCEL = 8
     ENHANCE_YOUR_CALM = 11
 
 
