@@ -27,7 +27,7 @@ VARIANTS = (DIRECT, FLOOR, MANY, ONE)
 _ROUNDS, _WARM_ROUNDS = 16, 10
 WARM = "_warm"
 """what the name of a variant ends with that is kept warm"""
-_WARM_MILLISECONDS = 2
+_WARM_MILLISECONDS = 5
 _IDLE_SECONDS = 3.0
 
 

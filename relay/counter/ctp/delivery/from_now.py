@@ -48,20 +48,27 @@ _DAY_BEGINS = 17 * 3600
 _DAY = 24 * 3600
 
 
-class ReplayWatch:
-    """The notices after one first login; ask `take` until it is `over`."""
+class NoticeTimes:
+    """Where the notices of one catalog say when they were made; worked out once at the start, for all sessions."""
 
-    def __init__(self, catalog: Catalog, login_time: str, now: float) -> None:
-        """`login_time` is the counter's HH:MM:SS of the login, `now` the caller's clock."""
-        self._from = _place_in_day(login_time.encode())
-        self._last = now
-        self._trade = text_cells(catalog.structs["Trade"], "ExchangeID", "OrderSysID")
-        self._order = text_cells(catalog.structs["Order"], "ExchangeID", "OrderSysID")
-        self._times = {
+    def __init__(self, catalog: Catalog) -> None:
+        self.trade = text_cells(catalog.structs["Trade"], "ExchangeID", "OrderSysID")
+        self.order = text_cells(catalog.structs["Order"], "ExchangeID", "OrderSysID")
+        self.times = {
             callback.name: present_text_cells(catalog.structs[callback.struct], *_TIMES)
             for callback in catalog.callbacks.values()
             if callback.struct
         }
+
+
+class ReplayWatch:
+    """The notices after one first login; ask `take` until it is `over`."""
+
+    def __init__(self, known: NoticeTimes, login_time: str, now: float) -> None:
+        """`login_time` is the counter's HH:MM:SS of the login, `now` the caller's clock."""
+        self._from = _place_in_day(login_time.encode())
+        self._last = now
+        self._trade, self._order, self._times = known.trade, known.order, known.times
         self._latest: dict[OrderKey, Notice] = {}
         self.over = False
 

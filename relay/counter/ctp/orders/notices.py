@@ -43,7 +43,7 @@ class Notices:
         day: DayNotices | None,
     ) -> None:
         """`day` keeps what terminals that join later want to know; None in an investor's own session."""
-        self._catalog = tables.catalog
+        self._times = tables.notice_times
         self._ownership = tables.ownership
         self._lanes = lanes
         self._view = view
@@ -78,7 +78,7 @@ class Notices:
 
     def logged_in(self, login_time: str, now: float) -> None:
         """The first login of the session, at the counter's time; what comes now is the day so far."""
-        self._watch = ReplayWatch(self._catalog, login_time, now)
+        self._watch = ReplayWatch(self._times, login_time, now)
 
     def broke(self, now: float) -> None:
         """The session broke: after its next login the day comes again."""

@@ -8,6 +8,7 @@ from ctpabi.catalog import Catalog
 from ctpabi.codec.messages import Messages
 from ctpabi.native.events import NativeEvents
 from relay.counter.ctp.delivery.day_notices import KnownOwners
+from relay.counter.ctp.delivery.from_now import NoticeTimes
 from relay.counter.ctp.delivery.repetitions import NoticeNames
 from relay.counter.ctp.identity.ownership import OwnershipTable
 from relay.counter.ctp.identity.scope import ScopeTable
@@ -27,8 +28,10 @@ class RouterTables:
     messages: Messages = field(init=False)
     lane_places: LanePlaces = field(init=False)
     notice_names: NoticeNames = field(init=False)
+    notice_times: NoticeTimes = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "messages", Messages(self.catalog, self.native))
         object.__setattr__(self, "lane_places", lane_places(self.catalog, self.native))
         object.__setattr__(self, "notice_names", NoticeNames(self.catalog))
+        object.__setattr__(self, "notice_times", NoticeTimes(self.catalog))

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from relay.counter.ctp.delivery.delivery import Notice
-from relay.counter.ctp.delivery.from_now import ReplayWatch
+from relay.counter.ctp.delivery.from_now import NoticeTimes, ReplayWatch
 from tests.relay.counter.ctp.ctp_bodies import CATALOG, callback, event
 
 
@@ -24,7 +24,7 @@ def trade(time: str, system_id: str = "1") -> Notice:
 
 
 def watch(login_time: str = "10:00:00") -> ReplayWatch:
-    return ReplayWatch(CATALOG, login_time, 100.0)
+    return ReplayWatch(NoticeTimes(CATALOG), login_time, 100.0)
 
 
 def test_what_is_older_than_the_login_is_not_new() -> None:
