@@ -82,7 +82,7 @@ def test_between_headers_and_their_end_all_is_for_the_library(promised: bool) ->
 
 def test_a_frame_that_is_too_large_is_not_waited_for() -> None:
     """Its head is enough."""
-    with pytest.raises(ProtocolBroken, match="a frame is too large") as broken:
+    with pytest.raises(ProtocolBroken, match=r"^a frame is too large") as broken:
         _all_of([PREFACE, b"\0\x40\1\0\0\0\0\0\1"])
 
     assert broken.value.code is ErrorCode.FRAME_SIZE_ERROR
