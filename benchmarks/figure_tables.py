@@ -94,6 +94,14 @@ def warm(figures: Figures) -> Table:
         row(("与直连之比（20 ms，p50）", "to direct (20 ms, p50)"), "pause_20ms_ratio_to_direct", unit="×"),
         row(("20 ms 与连续下单之比", "20 ms pauses to back to back"), "pause_20ms_ratio_to_back_to_back", unit="×"),
         [
+            ("与同一轮中不保持温热的之比（3 ms，p50）", "to the same without, in one run (3 ms, p50)"),
+            *(figures.text("keep_warm", "pause_3ms_ratio_to_cold", variant, unit="×") for variant in variants),
+        ],
+        [
+            ("同上（20 ms，p50）", "the same (20 ms, p50)"),
+            *(figures.text("keep_warm", "pause_20ms_ratio_to_cold", variant, unit="×") for variant in variants),
+        ],
+        [
             ("无报单时的 CPU（一个核）", "CPU without an order, of a core"),
             *(figures.text("keep_warm", "idle_cpu_percent", variant, unit="%") for variant in variants),
         ],

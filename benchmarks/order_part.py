@@ -1,7 +1,7 @@
 """Part `orders`: direct, floor, many-to-many, many-to-one and many-to-one once more, hot and cold.
 
-Then each mode by itself with made-up orders that keep it warm, and direct beside it. They come afterwards because a relay that is kept warm
-works always, and would take the others' time and caches.
+Then each mode with made-up orders that keep it warm, and beside it the same without them, and direct. They come afterwards because a relay
+that is kept warm works always: it takes the others' time and caches, and keeps the processor from sleeping.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ ONE, MANY = "many_to_one", "many_to_many"
 TWIN = "many_to_one_again"
 """the same code a second time, for the noise"""
 VARIANTS = (DIRECT, FLOOR, MANY, ONE)
-_ROUNDS, _WARM_ROUNDS = 16, 10
+_ROUNDS, _WARM_ROUNDS = 16, 6
 WARM = "_warm"
 """what the name of a variant ends with that is kept warm"""
 _WARM_MILLISECONDS = 5
@@ -56,11 +56,12 @@ async def _measure_warm(folder: Path, mode: str, tls: TlsFiles, direct: Stand, s
         before = cpu_seconds(stand.relay)
         await asyncio.sleep(_IDLE_SECONDS)
         idle = (cpu_seconds(stand.relay) - before) / _IDLE_SECONDS
-        rounds = await measure({DIRECT: direct, name: stand}, _WARM_ROUNDS, say)
-        return warm_figures(rounds, name, idle)
+        cold = await start_relay(stack, folder / f"{mode}_beside_warm", mode, tls)
+        rounds = await measure({DIRECT: direct, mode: cold, name: stand}, _WARM_ROUNDS, say)
+        return warm_figures(rounds, mode, name, idle)
 
 
-def warm_figures(found: Rounds, name: str, idle: float) -> dict[str, Any]:
+def warm_figures(found: Rounds, cold_name: str, name: str, idle: float) -> dict[str, Any]:
     """Beside those of the others, by the same keys; `idle` is the CPU of its relay without an order, of a core."""
     hot, cold, paused = 0, 20, 3
     trips = {
@@ -78,6 +79,8 @@ def warm_figures(found: Rounds, name: str, idle: float) -> dict[str, Any]:
         "pause_20ms_ratio_to_back_to_back": {name: round(found.ratio(name, name, cold, hot), 2)},
         "keep_warm": {
             "milliseconds": _WARM_MILLISECONDS,
+            "pause_3ms_ratio_to_cold": {name: round(found.ratio(name, cold_name, paused), 2)},
+            "pause_20ms_ratio_to_cold": {name: round(found.ratio(name, cold_name, cold), 2)},
             "idle_cpu_percent": {name: round(100 * idle, 1)},
             "foreign_cpu_percent": {name: round(100 * found.foreign, 1)},
         },
