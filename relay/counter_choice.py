@@ -45,6 +45,7 @@ from relay.logs.alarms import Alarms
 from relay.settings import file as settings_file
 from relay.settings.libraries import chosen_libraries
 from relay.settings.settings import CTP, Settings
+from relay.turns import LoopTurns
 from relay.watch.checks import why_no_descriptor
 
 _log = structlog.get_logger(__name__)
@@ -67,6 +68,7 @@ class ProcessParts:
     trail: OrderTrail | None = None
     """the orders' audited stream"""
     figures: Figures = field(default_factory=Figures)
+    turns: LoopTurns = field(default_factory=LoopTurns)
 
 
 def make_parts(
@@ -213,6 +215,7 @@ def _ctp_counter(
         day_use=rules.use,
         alarms=own.alarms,
         figures=own.figures,
+        turns=own.turns,
         clock=own.clock,
         trail=own.trail,
     )

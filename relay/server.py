@@ -62,6 +62,7 @@ from relay.processors import stay_on
 from relay.reloading import Load, Reloading
 from relay.rpc.listener import Doors
 from relay.running import until_stopped
+from relay.sessions.fan_out import FanOut
 from relay.sessions.journal import Journal
 from relay.sessions.refused_streams import RefusedStreams, shares_of
 from relay.sessions.revocations import Revocations
@@ -371,6 +372,7 @@ def _make_sessions(
     limits, revocations = session_limits(settings), Revocations(directory, counter.mode)
     refused = RefusedStreams(evidence, _now, shares_of(settings.ledger))
     sessions = Sessions(admission, revocations, refused, counter, evidence, limits, new_journal)
+    sessions.fan_out = FanOut(parts.turns)
     _count_together(guard, handed)
     guard.has_room(sessions.room, sessions.room_of)
     return sessions, admission, guard

@@ -13,11 +13,13 @@ from __future__ import annotations
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
 
-from relay.counter.port import CounterEvent, LinkState, LinkStatus
+from relay.counter.port import CounterEvent, LinkState, LinkStatus, SharedEvents
 
 Item = CounterEvent | LinkStatus
 Later = Iterator[Item | None]
 """items that are made when they are taken; None where there is nothing to show of one"""
+
+_NOTHING = SharedEvents()
 
 
 class SharedItems:
@@ -26,20 +28,28 @@ class SharedItems:
     def __init__(self) -> None:
         self.count = 0
         """how many there have ever been"""
-        self._items: list[Item] = []
+        self._items: list[CounterEvent] = []
+        self._asked = 0, 0
+        self._answer = _NOTHING
 
-    def put(self, item: Item) -> None:
+    def put(self, item: CounterEvent) -> None:
         """For every reader there is now."""
         self._items.append(item)
         self.count += 1
 
-    def after(self, count: int) -> list[Item]:
-        """Those since there were so many."""
-        return self._items[count - self.count :] if count < self.count else []
+    def after(self, count: int) -> SharedEvents:
+        """Those since there were so many; the same object for all that have had as many."""
+        if count == self.count:
+            return _NOTHING
+        asked = count, self.count
+        if asked != self._asked:
+            self._asked, self._answer = asked, SharedEvents(self._items[count - self.count :])
+        return self._answer
 
     def forget(self) -> None:
         """Every reader has had all."""
         self._items.clear()
+        self._asked, self._answer = (0, 0), _NOTHING
 
 
 class OutgoingItems:
@@ -98,6 +108,18 @@ class OutgoingItems:
         before = self.catch_up()
         self._later.setdefault(request_id, deque()).append(items)
         self.on_item(before + 1)
+
+    @property
+    def behind(self) -> int:
+        """How many of those that all get it has yet to have."""
+        return self._shared.count - self._had
+
+    def take_shared(self) -> SharedEvents:
+        """Everything that is ready, where it is only what all get; else nothing."""
+        if self._items or self._later:
+            return _NOTHING
+        shared, self._had = self._shared.after(self._had), self._shared.count
+        return shared
 
     def take(self) -> list[Item]:
         """Everything that is ready."""

@@ -234,6 +234,12 @@ class CounterEvent(NamedTuple):
     """the counter's own error, where its numbers are not CTP's"""
 
 
+class SharedEvents(tuple[CounterEvent, ...]):
+    """Notices that all terminals of a counter session get alike, and as the same object, so that what is made of them is made once."""
+
+    __slots__ = ()
+
+
 class CounterLink(Protocol):
     """One terminal's way to the counter."""
 
@@ -260,7 +266,10 @@ class CounterLink(Protocol):
         """
 
     async def deliver_to(self, take: Callable[[Sequence[CounterEvent | LinkStatus]], object]) -> None:
-        """Give everything for this terminal to `take`, in order, as bursts; returns after LinkStatus ENDED."""
+        """Give everything for this terminal to `take`, in order, as bursts; returns after LinkStatus ENDED.
+
+        A burst may be `SharedEvents`.
+        """
 
     async def detach(self, reason: str) -> None:
         """End the link; idempotent. In many-to-many this logs out and releases the API instance."""

@@ -45,6 +45,8 @@ class CallRoad(Protocol):
 
     def send(self, stream: int, data: bytes | memoryview) -> None: ...
 
+    def send_message(self, stream: int, message: bytes) -> None: ...
+
     def begin_answer(self, stream: int) -> None: ...
 
     def open_window(self, stream: int, more: int) -> None: ...
@@ -130,9 +132,10 @@ class Call:
         road, size = self._road, PREFIX + len(message)
         if self.over or road.blocked or size > self.window or size > road.window:
             return False
-        self._begin_answer()
+        if not self.answered:
+            self._begin_answer()
         self.window -= size
-        road.send(self.stream, framed(message))
+        road.send_message(self.stream, message)
         return True
 
     def _begin_answer(self) -> None:

@@ -36,7 +36,7 @@ from h2.settings import SettingCodes
 from ctprelay.wire import cutter, frames
 from ctprelay.wire.cutter import Cutter
 from ctprelay.wire.frames import ErrorCode, Flag, FrameKind, ProtocolBroken
-from ctprelay.wire.messages import MessageCompressed, MessageTooLarge, MessageWrong
+from ctprelay.wire.messages import PREFIX, MessageCompressed, MessageTooLarge, MessageWrong, alone_in_frame, framed
 from relay.http2 import heads
 from relay.http2.bucket import Bucket
 from relay.http2.call import Call, CallEnded, CallOver
@@ -327,6 +327,16 @@ class HttpConnection:
             piece = data[begin : begin + frames.LARGEST_PAYLOAD]
             self._out += (frames.head(_DATA, 0, stream, len(piece)), piece)  # type: ignore[arg-type]  # joined soon
         self._flush()
+
+    def send_message(self, stream: int, message: bytes) -> None:
+        """One message of a call for which all windows have room: in one piece where nothing is before it and a frame holds it."""
+        size = PREFIX + len(message)
+        if size > frames.LARGEST_PAYLOAD or self._holds or self._out or self._over:
+            self.send(stream, framed(message))
+            return
+        self.window -= size
+        self._toll.sent += 1
+        self._sink(alone_in_frame(stream, message))
 
     def begin_answer(self, stream: int) -> None:
         """The headers that come before the first message, and with it."""

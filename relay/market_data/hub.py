@@ -34,8 +34,8 @@ from relay.market_data.ticks import MarketTick, key_of, snapshot_of, tick_of
 from relay.refusals import market_reasons
 from relay.sessions.endings import Ending, EndKind
 from relay.sessions.session import TerminalSession
-from relay.sessions.turns import WriteTurns
 from relay.tasks import Tasks
+from relay.turns import LoopTurns
 
 _log = structlog.get_logger(__name__)
 _GRACE_SECONDS = 5.0
@@ -63,7 +63,7 @@ class MarketHub:
         self._source = source
         self._faults = faults
         self._fault = Fault.REQUIRED_MARKET_DATA_DOWN if settings.required else Fault.MARKET_DATA_DOWN
-        self._turns = WriteTurns(_STREAMS_IN_A_ROUND)
+        self._turns = LoopTurns(_STREAMS_IN_A_ROUND)
         self._last: dict[str, MarketTick] = {}
         self._streams: dict[str, MarketOutbox] = {}
         """by terminal session"""

@@ -12,7 +12,7 @@ from relay.market_data.pending import PendingTicks
 from relay.market_data.ticks import MarketTick, passed_over_entry
 from relay.sessions.endings import Ending
 from relay.sessions.outbox import Outbox
-from relay.sessions.turns import WriteTurns
+from relay.turns import LoopTurns
 
 _BATCH_BYTES = 128 * 1024
 _ANSWER_BYTES = 1024 * 1024
@@ -22,7 +22,7 @@ _ROOM_BYTES = 64 * 1024
 class MarketOutbox(Outbox):
     """One stream's."""
 
-    def __init__(self, turns: WriteTurns, capacity: int) -> None:
+    def __init__(self, turns: LoopTurns, capacity: int) -> None:
         super().__init__(_ANSWER_BYTES)
         self.pending = PendingTicks(capacity)
         self.sent = 0

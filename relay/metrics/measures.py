@@ -62,6 +62,7 @@ def _of_terminals(of: Watched) -> Iterator[Measure]:
     yield "outbox_bytes", (), sum(queue.bytes for queue in queues)
     yield "calls_waiting", (), sum(queue.calls for queue in queues)
     yield "locks", (), of.locks()
+    yield "fan_out_waits", (), of.sessions.fan_out.turns.waits
 
 
 def _of_figures(of: Watched) -> Iterator[Measure]:

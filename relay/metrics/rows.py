@@ -62,6 +62,9 @@ ROWS: Final[dict[str, MetricRow]] = {
     "notice_seconds": MetricRow(
         "histogram", "from the first notice of a burst until all of it is in the queue of the terminal's stream"
     ),
+    "fan_out_waits": _counter(
+        "how often notices to many terminals waited, up to two milliseconds, because an order was under way to the counter"
+    ),
     "locks": _gauge("who cannot log in, or only slowly, after failed logins"),
     "counter_ready": _gauge("1 where terminals can be attached; many-to-one: the operator is logged in"),
     "counter_exchanges": _gauge("exchanges the counter named at its latest login; 0 before one"),

@@ -57,6 +57,15 @@ def sequence(number: int) -> bytes:
     return _SEQUENCE + varint(number)
 
 
+def numbered_batch(first: int, messages: Iterable[bytes]) -> bytes:
+    """RelayBatch of serialized RelayMessages that have no sequence yet; the first one gets `first`."""
+    parts: list[bytes] = []
+    for number, message in enumerate(messages, first):
+        beginning = _SEQUENCE + varint(number)
+        parts += (_MESSAGE, varint(len(beginning) + len(message)), beginning, message)
+    return b"".join(parts)
+
+
 def batch(messages: Iterable[tuple[bytes, bytes]]) -> bytes:
     """RelayBatch of serialized RelayMessages, each as its beginning and the rest."""
     parts: list[bytes] = []

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from relay.lean_event import LeanEvent
 from relay.sessions import frames
 from relay.sessions.endings import Ending, EndKind
-from relay.sessions.turns import WriteTurns
+from relay.turns import LoopTurns
 
 _BATCH_MESSAGES = 256
 _BATCH_BYTES = 128 * 1024
@@ -26,6 +26,7 @@ SLOW_READER = Ending(EndKind.SLOW_READER)
 class Outbox:
     def __init__(self, limit: int) -> None:
         self._limit = limit
+        self._most_at_once = min(limit, _BATCH_BYTES)
         self._waiting: list[tuple[bytes, bytes]] = []
         """what each message begins with, its sequence say, and the rest, which many may share"""
         self._bytes = 0
@@ -43,17 +44,24 @@ class Outbox:
         """Messages, and their bytes, that wait to be written."""
         return len(self._waiting), self._bytes
 
-    def put(self, message: bytes, beginning: bytes = b"", turns: WriteTurns | None = None) -> None:
+    def put(self, message: bytes, beginning: bytes = b"", turns: LoopTurns | None = None) -> None:
         """Queue one message, to be written with what else is put in this round of the loop, or in its turn; ignored once closed."""
         if not self.closed:
             self._add([(beginning, message)])
             self._begin_in_turn(turns, self._ready.set)
 
-    def put_burst(self, messages: Sequence[tuple[bytes, bytes]], turns: WriteTurns | None = None) -> None:
-        """Write messages, each as its beginning and the rest, and what was put before; now, or in their turn. Ignored once closed."""
-        if not self.closed:
-            self._add(messages)
+    def put_burst(self, first: int, messages: Sequence[bytes], turns: LoopTurns | None = None) -> None:
+        """Write messages, which get sequences from `first` on, and what was put before; now, or in their turn. Ignored once closed."""
+        if not self.closed and not ((turns is None or turns.is_given) and self._write_alone(first, messages)):
+            self._add([(frames.sequence(number), message) for number, message in enumerate(messages, first)])
             self._begin_in_turn(turns, self._write)
+
+    def _write_alone(self, first: int, messages: Sequence[bytes]) -> bool:
+        """At once where nothing is before them, and they are one batch; whether they were."""
+        if self._waiting or not self._ready.is_waited_for or len(messages) > _BATCH_MESSAGES:
+            return False
+        batch = frames.numbered_batch(first, messages)
+        return len(batch) <= self._most_at_once and self.write_at_once(batch)
 
     def _add(self, messages: Sequence[tuple[bytes, bytes]]) -> None:
         self._waiting += messages
@@ -65,7 +73,7 @@ class Outbox:
             self._bytes = 0
             self.close(SLOW_READER)
 
-    def _begin_in_turn(self, turns: WriteTurns | None, begin: Callable[[], object]) -> None:
+    def _begin_in_turn(self, turns: LoopTurns | None, begin: Callable[[], object]) -> None:
         if turns is None:
             begin()
         elif not self._has_asked and not self._ready.is_set():

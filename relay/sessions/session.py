@@ -27,6 +27,7 @@ from relay.counter.port import (
     LinkState,
     LinkStatus,
     Mode,
+    SharedEvents,
     TerminalCall,
 )
 from relay.lean_event import LeanEvent
@@ -35,13 +36,13 @@ from relay.refusals.login_advice import login_advice
 from relay.refusals.refusal import LedgerUnavailable, Refusal, Refused
 from relay.sessions import frames
 from relay.sessions.endings import Ending, EndKind
-from relay.sessions.fan_out import FanOut
+from relay.sessions.fan_out import FanOut, Framed
 from relay.sessions.journal import Journal, Replay
 from relay.sessions.leaving import Leaving
 from relay.sessions.outbox import Outbox
 from relay.sessions.session_facts import LoginFacts, SessionActivity, SessionQueues
-from relay.sessions.turns import WriteTurns
 from relay.tasks import Tasks
+from relay.turns import LoopTurns
 
 _log = structlog.get_logger(__name__)
 _NOTHING_MISSED = Replay((), lost_history=False)
@@ -265,24 +266,33 @@ class TerminalSession:
         self.end_soon(Ending(EndKind.COUNTER_ENDED))
 
     def _take(self, batch: Sequence[CounterEvent | LinkStatus]) -> None:
-        for outcome in [call for call in self._calls if call.done()]:
-            self._settled(outcome)  # the terminal hears what became of its call before what came of it
+        if self._calls:  # the terminal hears what became of its call before what came of it
+            for outcome in [call for call in self._calls if call.done()]:
+                self._settled(outcome)
         if not batch:
             return
         self.activity.events += len(batch)
-        framed = [self._framed(item) for item in batch]
-        messages = [message for message, _ in framed]
-        first = self._journal.extend(messages)
-        if self._outbox is not None:
-            all_wait = all(turns is not None for _, turns in framed)
-            numbered = [(frames.sequence(number), message) for number, message in enumerate(messages, first)]
-            self._outbox.put_burst(numbered, framed[0][1] if all_wait else None)
+        if isinstance(batch, SharedEvents):
+            self._keep_and_write(*self.fan_out.frame_shared(batch))
+            return
+        self._keep_and_write(*self._framed_one_by_one(batch))
         for item in batch:
             if isinstance(item, LinkStatus) and item.state is LinkState.ENDED:
                 at_fault = item.cause is LinkCause.RELAY_FAULT
                 self.end_soon(Ending(EndKind.RELAY_FAULT if at_fault else EndKind.COUNTER_ENDED, item.reason))
 
-    def _framed(self, item: CounterEvent | LinkStatus) -> tuple[bytes, WriteTurns | None]:
+    def _keep_and_write(self, messages: Sequence[bytes], turns: LoopTurns | None) -> None:
+        """In the journal and the stream; `turns` are those in which they are written, where they need not be written at once."""
+        first = self._journal.extend(messages)
+        if self._outbox is not None:
+            self._outbox.put_burst(first, messages, turns)
+
+    def _framed_one_by_one(self, batch: Sequence[CounterEvent | LinkStatus]) -> Framed:
+        framed = [self._framed(item) for item in batch]
+        all_wait = all(turns is not None for _, turns in framed)
+        return [message for message, _ in framed], framed[0][1] if all_wait else None
+
+    def _framed(self, item: CounterEvent | LinkStatus) -> tuple[bytes, LoopTurns | None]:
         """Its message, yet without a sequence; and the turns in which it is written where it need not be written at once."""
         if isinstance(item, LinkStatus):
             self.activity.link_changed(item.state, item.reason, _now(), day_changed=item.day_changed)

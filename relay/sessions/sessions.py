@@ -115,7 +115,7 @@ class Sessions:
         self._new_journal = new_journal
         self._by_token: dict[bytes, TerminalSession] = {}
         self._by_older_token: dict[bytes, TerminalSession] = {}
-        self._present, self._fan_out = Present(), FanOut()
+        self._present, self.fan_out = Present(), FanOut()  # the process's, where it has one
         self._entering: dict[str, _Entering] = {}
         self._giving_way: dict[str, TerminalSession] = {}
         self._crowds: set[str] = set()
@@ -359,7 +359,7 @@ class Sessions:
             default_valid_for=self.limits.default_valid_for,
             on_end=self._forget,
         )
-        session.resume_token, session.fan_out = self.new_token(), self._fan_out
+        session.resume_token, session.fan_out = self.new_token(), self.fan_out
         session.on_refusal = self.figures.refused
         if self.market_port is not None:
             token = self.new_token()

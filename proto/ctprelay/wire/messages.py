@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import struct
 from typing import Final
+
+from ctprelay.wire.frames import FrameKind
 
 PREFIX: Final = 5
 _PLAIN: Final = 0
+_DATA: Final = int(FrameKind.DATA)
+_BOTH_HEADS: Final = struct.Struct(">HBBBLBL")
+"""a frame's (`frames.HEAD`), then a message's"""
 
 
 class MessageWrong(Exception):
@@ -23,6 +29,12 @@ class MessageCompressed(MessageWrong):
 def framed(message: bytes) -> bytes:
     """A message as it is sent."""
     return b"\0" + len(message).to_bytes(4, "big") + message
+
+
+def alone_in_frame(stream: int, message: bytes) -> bytes:
+    """The DATA frame of HTTP/2 that holds one message; it must not be too large for one."""
+    size = PREFIX + len(message)
+    return _BOTH_HEADS.pack(size >> 8, size & 0xFF, _DATA, 0, stream, _PLAIN, len(message)) + message
 
 
 class MessagePieces:

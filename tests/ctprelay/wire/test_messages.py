@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ctprelay.wire.messages import MessageCompressed, MessagePieces, MessageTooLarge, framed
+from ctprelay.wire import frames
+from ctprelay.wire.messages import PREFIX, MessageCompressed, MessagePieces, MessageTooLarge, alone_in_frame, framed
 from tests.relay.http2.peer import cut
 
 
@@ -54,3 +55,12 @@ def test_what_has_begun_is_said() -> None:
     assert reader.take(framed(b"one") + b"\0") == [b"one"]
 
     assert not reader.is_between
+
+
+@given(st.integers(1, frames.STREAM_BITS), st.integers(0, frames.LARGEST_PAYLOAD - PREFIX))
+def test_a_message_alone_in_a_frame_is_the_same_bytes_as_frame_and_message(stream: int, size: int) -> None:
+    """The short way may not differ by a byte, up to the largest frame."""
+    message = b"x" * size
+    content = framed(message)
+
+    assert alone_in_frame(stream, message) == frames.head(frames.FrameKind.DATA, 0, stream, len(content)) + content

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.counter.outgoing import OutgoingItems, SharedItems
-from relay.counter.port import CounterEvent, LinkState, LinkStatus
+from relay.counter.port import CounterEvent, LinkState, LinkStatus, SharedEvents
 
 READERS = 3
 STEPS = st.tuples(st.sampled_from(["share", "own", "take", "join", "forget"]), st.integers(0, READERS - 1))
@@ -64,7 +64,7 @@ def test_each_reader_has_its_own_and_what_all_get_in_the_order_in_which_it_came(
                 for items in readers.items:
                     items.catch_up()
                 readers.shared.forget()
-                assert readers.shared.after(0) == []
+                assert readers.shared.after(0) == SharedEvents()
     for number in range(len(readers.items)):
         readers.take(number)
 

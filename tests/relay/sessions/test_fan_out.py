@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from ctprelay.ctp.v1 import events_pb2 as events
 from ctprelay.v1 import terminal_pb2 as pb
-from relay.counter.port import CounterEvent, NativeError
+from relay.counter.port import CounterEvent, NativeError, SharedEvents
 from relay.sessions.fan_out import FanOut
 from relay.sessions.outbox import Outbox
 from tests.relay.evidence import KeptEvidence
@@ -80,6 +80,28 @@ async def test_the_same_notice_is_one_object_in_all_journals() -> None:
     assert len({id(message) for _, message in kept}) == 1
     assert [sequence for sequence, _ in kept] == [message.sequence for message in heard] == [2, 1, 1]
     assert {message.event.rtn_instrument_status.trading_segment_sn for message in heard} == {8}
+
+
+async def test_what_all_get_is_framed_once_and_numbered_for_each() -> None:
+    """As a whole, however many notices it has; each terminal has them behind its own."""
+    house = House(KeptEvidence())
+    sessions = [await house.sessions.admit(applicant(f"s-{one}", f"10000{one}")) for one in range(3)]
+    outboxes = [Outbox(100_000) for _ in sessions]
+    for session, outbox in zip(sessions, outboxes, strict=True):
+        session.attach(outbox)
+        await read(outbox)
+    shared = SharedEvents([notice(8), notice(9)])
+    sessions[0]._take([notice(7)])
+    for session in sessions:
+        session._take(shared)
+
+    kept = [[message for _, message in session._journal.replay(0).items[-2:]] for session in sessions]
+    heard = [[message for message in await read(outbox) if message.sequence] for outbox in outboxes]
+
+    assert [len({id(one) for one in of_all}) for of_all in zip(*kept, strict=True)] == [1, 1]
+    assert [[m.sequence for m in messages] for messages in heard] == [[1, 2, 3], [1, 2], [1, 2]]
+    assert [m.event.rtn_instrument_status.trading_segment_sn for m in heard[0]] == [7, 8, 9]
+    assert [session.activity.events for session in sessions] == [3, 2, 2]
 
 
 async def test_an_order_is_written_before_the_rest_of_a_fan_out() -> None:

@@ -147,19 +147,19 @@ async def test_who_waits_for_the_next_batch_hears_of_the_end() -> None:
 
 async def test_a_burst_is_written_as_its_messages_one_by_one() -> None:
     """With what each begins with, in their order; and it overruns the limit as they do."""
-    messages = [(frames.sequence(number), message(number)) for number in range(1, 6)]
+    messages = [message(number) for number in range(6)]
     at_once, one_by_one = Outbox(limit=1_000_000), Outbox(limit=1_000_000)
-    at_once.put_burst(messages)
-    for beginning, rest in messages:
-        one_by_one.put(rest, beginning)
+    at_once.put_burst(300, messages)
+    for number, rest in enumerate(messages, 300):
+        one_by_one.put(rest, frames.sequence(number))
 
     assert at_once.waiting == one_by_one.waiting
     assert await at_once.next_batch() == await one_by_one.next_batch()
 
-    size = sum(len(beginning) + len(rest) for beginning, rest in messages)
+    size = sum(len(frames.sequence(300) + rest) for rest in messages)
     for limit, is_overrun in ((size, False), (size - 1, True)):
         bounded = Outbox(limit=limit)
-        bounded.put_burst(messages)
+        bounded.put_burst(300, messages)
         assert bounded.overrun.is_set() == is_overrun
 
 
@@ -186,8 +186,8 @@ class Road:
             await self.may_write.wait()
 
 
-def burst(*numbers: int) -> list[tuple[bytes, bytes]]:
-    return [(frames.sequence(number), message(0)) for number in numbers]
+def burst(first: int, last: int) -> tuple[int, list[bytes]]:
+    return first, [message(0)] * (last - first + 1)
 
 
 async def test_a_burst_is_written_in_the_moment_in_which_it_comes() -> None:
@@ -197,10 +197,10 @@ async def test_a_burst_is_written_in_the_moment_in_which_it_comes() -> None:
     writing = asyncio.ensure_future(road.write())
     await settled()
 
-    outbox.put_burst(burst(1, 2))
+    outbox.put_burst(*burst(1, 2))
     written = list(road.at_once), outbox.waiting
-    outbox.put(*burst(3)[0][::-1])
-    outbox.put_burst(burst(4))
+    outbox.put(message(0), frames.sequence(3))
+    outbox.put_burst(*burst(4, 4))
     outbox.close()
     await asyncio.wait_for(writing, 60)
 
@@ -217,14 +217,14 @@ async def test_what_has_no_room_is_the_writers_and_nothing_passes_it() -> None:
 
     road.has_room = False
     road.may_write.clear()
-    outbox.put_burst(burst(1))
+    outbox.put_burst(*burst(1, 1))
     await settled()
     road.has_room = True
-    outbox.put_burst(burst(2))
+    outbox.put_burst(*burst(2, 2))
     between = outbox.waiting[0]
     road.may_write.set()
     await settled()
-    outbox.put_burst(burst(3))
+    outbox.put_burst(*burst(3, 3))
     outbox.close()
     await asyncio.wait_for(writing, 60)
 
@@ -236,7 +236,7 @@ async def test_a_burst_without_a_writer_waits_for_one() -> None:
     """A stream's writer begins after its conversation."""
     outbox = Outbox(limit=1_000_000)
     road = Road(outbox)
-    outbox.put_burst(burst(1))
+    outbox.put_burst(*burst(1, 1))
 
     assert (road.at_once, outbox.waiting[0]) == ([], 1)
 
@@ -248,7 +248,7 @@ async def test_a_burst_beyond_a_batch_is_written_in_batches() -> None:
     writing = asyncio.ensure_future(road.write())
     await settled()
 
-    outbox.put_burst(burst(*range(1, 601)))
+    outbox.put_burst(*burst(1, 600))
     outbox.close()
     await asyncio.wait_for(writing, 60)
 

@@ -78,7 +78,7 @@ class OrderDriver:
         self._rests = False
         """whether `_run` has nothing to do: then what comes is fed at once"""
         self._fault: Exception | None = None
-        self.handing = HandingOver(self._loop, self._router.notices.shared, self._links.values())
+        self.handing = HandingOver(tools.turns, self._router.notices.shared, self._links.values())
         self._login: Attached | None = None
         self.logins = 0
         """how often the session went live: what was reported during an earlier login does not stand in this one"""

@@ -9,7 +9,7 @@ So items are given in the order in which they were put, whichever of the two giv
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from itertools import islice
 from time import perf_counter
 from typing import Protocol
@@ -20,6 +20,7 @@ from relay.counter.ctp.orders.tools import DriverTools
 from relay.counter.outgoing import Item, SharedItems, is_end
 from relay.counter.port import Attached, CallOutcome, TerminalCall
 from relay.counter.waiting import Waiting
+from relay.turns import LoopTurns
 
 SLICE_SECONDS = 0.002
 """how long one terminal's big answer, or a day's replay, may keep the loop; then it is others' turn"""
@@ -27,29 +28,32 @@ NOT_ATTACHED = Attached("", "", 0, 0, 0, "", "", 0)
 
 Detach = Callable[["CtpLink", str], Awaitable[None]]
 Take = Callable[[Sequence[Item]], object]
-_IN_A_ROUND = 4
-"""links that are handed what came for them; some 0.1 ms of the loop"""
+_AT_ONCE = 4
+"""links that are handed something of their own in the moment in which it comes; some 0.1 ms of the loop"""
 
 
 class HandingOver:
     """Gives the links of one driver what came while it fed events.
 
-    To a few at once, to the others in the next rounds of the loop, a few in each: an order's notice waits for no fan-out. Those that
-    got something of their own come before those that only got what all get.
+    What is a link's own is handed over at once, to a few; to the others in the next rounds of the loop, and there in turn with
+    what all get, a few links in each round: an order's notice waits for no fan-out.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, shared: SharedItems, links: Iterable[CtpLink]) -> None:
-        """`shared` is what all `links` get, which are looked at anew each time."""
-        self._loop = loop
+    def __init__(self, turns: LoopTurns, shared: SharedItems, links: Collection[CtpLink]) -> None:
+        """`turns` are the process's; `shared` is what all `links` get, which are looked at anew each time."""
+        self._turns = turns
         self._shared = shared
         self._links = links
-        self._known = 0
-        """of `shared`: how many were there when they were last handed over, and since when the newest are"""
         self._since = 0.0
+        """of `shared`: since when the newest are there"""
+        self._known = 0
+        """of `shared`: how many were there when all links were last asked for a turn"""
+        self._goes_round = False
+        """whether links have their turns for `shared`"""
         self._fed: dict[CtpLink, None] | None = None
         """while events are fed: the links that got something"""
         self._left: dict[CtpLink, None] = {}
-        """of what was fed before: the links whose round is yet to come"""
+        """of what was fed before: the links that have their turn for something of their own"""
 
     def begin(self) -> None:
         """Events are fed from here on."""
@@ -65,29 +69,39 @@ class HandingOver:
     def end(self) -> None:
         """All is fed."""
         fed, self._fed = self._fed or {}, None
-        if self._shared.count != self._known:
+        if is_new := self._shared.count != self._known:
             self._known, self._since = self._shared.count, perf_counter()
-            fed.update(dict.fromkeys(self._links))
         links = iter(fed)
-        for link in islice(links, _IN_A_ROUND):
+        for link in islice(links, _AT_ONCE):
             self._left.pop(link, None)
             link.hand_over(self._since)
-        goes_on = bool(self._left)
-        self._left.update(dict.fromkeys(links))
-        if not goes_on:
-            self._go_on()
+        if fed:
+            self._turns.notice_came()
+        for link in links:
+            if link not in self._left:
+                self._left[link] = None
+                self._turns.ask(self._hand_own_over)
+        if is_new and not self._goes_round:
+            self._goes_round = True
+            self._turns.ask_each(self._hand_round())
 
-    def _next_round(self) -> None:
-        for link in tuple(islice(self._left, _IN_A_ROUND)):
+    def _hand_own_over(self) -> None:
+        link = next(iter(self._left), None)
+        if link is not None:
             del self._left[link]
             link.hand_over(self._since)
-        self._go_on()
 
-    def _go_on(self) -> None:
-        if self._left:
-            self._loop.call_soon(self._next_round)
-        else:
+    def _hand_round(self) -> Iterator[None]:
+        """Step by step, until each link has had all that all get."""
+        try:
+            while any(link.is_behind for link in self._links):
+                for link in tuple(self._links):
+                    if link.is_behind:
+                        link.hand_over(self._since)
+                        yield
             self._shared.forget()
+        finally:
+            self._goes_round = False
 
 
 class LinkDriver(Protocol):
@@ -155,23 +169,29 @@ class CtpLink:
             if items.has_more_to_make and (made := await self._slice()):
                 take(made)
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether there is something that all get, and it has yet to have."""
+        return self.route.items.behind > 0
+
     def hand_over(self, since: float) -> None:
         """The driver has fed what there was: give what came, unless it is for `deliver_to` to do it.
 
         `since` is when that came which all get.
         """
-        items, take = self.route.items, self._take
-        if shared := items.catch_up():
-            self._waiting.came(shared, since)
-        if take is None or items.has_more_to_make or self._waiting.is_woken:
-            self._waiting.wake()
+        items, take, waiting = self.route.items, self._take, self._waiting
+        if behind := items.behind:
+            waiting.came(behind, since)
+        if take is None or items.has_more_to_make or waiting.is_woken:
+            items.catch_up()
+            waiting.wake()
             return
         try:
-            take(items.take())
+            take(items.take_shared() or items.take())
         except Exception as error:  # noqa: BLE001 - `deliver_to` raises it: the fault is its taker's, not the driver's
             self._fault = error
-            self._waiting.wake()
-        self._waiting.given()
+            waiting.wake()
+        waiting.given()
 
     def _came(self, count: int) -> None:
         self._waiting.came(count)

@@ -10,6 +10,7 @@ from time import perf_counter
 
 from relay.counter.clock_watch import ClockWatch
 from relay.counter.ctp.delivery.day_use import DayUse
+from relay.counter.ctp.identity.scope_table import Priority
 from relay.counter.ctp.lanes.lane import Lane
 from relay.counter.ctp.lanes.lanes import Lanes
 from relay.counter.ctp.lanes.requests import DayLimits
@@ -22,6 +23,7 @@ from relay.counter.port import Attached, CounterDescription, LoginLevel, Offered
 from relay.faults.faults import Faults
 from relay.figures.figures import Figures
 from relay.logs.alarms import AlarmName, Alarms
+from relay.turns import LoopTurns
 
 DAY_SECONDS = 86400.0
 
@@ -39,6 +41,8 @@ class DriverTools:
     day_use: DayUse
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     """whose turn it is to make a slice of a big answer or replay"""
+    turns: LoopTurns = field(default_factory=LoopTurns)
+    """whose turn it is to be handed what many terminals get"""
     alarms: Alarms = field(default_factory=Alarms)
     figures: Figures = field(default_factory=Figures)
     clock: ClockWatch = field(default_factory=lambda: ClockWatch(Faults()))
@@ -83,6 +87,8 @@ class DriverTools:
     def sent(self, call: OpenCall, code: int) -> None:
         """The API was given this call, and returned."""
         self.figures.called(call.method.name, code)
+        if code == 0 and call.priority <= Priority.ORDER:
+            self.turns.wait_for_notice()
         if call.outgoing.entries:
             self.figures.order_seconds.observe(perf_counter() - call.taken_at)
 

@@ -11,11 +11,11 @@ from ctpabi.api.spi import RawEvent
 from ctprelay.ctp.v1.requests_pb2 import Request
 from ctprelay.ctp.v1.structs_pb2 import InputOrder, QryTrade
 from relay.counter.ctp.orders.link import SLICE_SECONDS, CtpLink
-from relay.counter.port import Attached, CounterEvent, LinkState, LinkStatus, TerminalCall
+from relay.counter.port import Attached, CounterEvent, LinkState, LinkStatus, SharedEvents, TerminalCall
 from relay.refusals.refusal import Refused
 from tests.relay.counter.batches import batches
 from tests.relay.counter.ctp.ctp_bodies import callback
-from tests.relay.counter.ctp.played_board import AFTER_LOGIN, Board, event_body
+from tests.relay.counter.ctp.played_board import AFTER_LOGIN, Board, event_body, order_fields
 from tests.relay.hand_loop import settled
 
 
@@ -145,6 +145,36 @@ async def test_what_all_get_is_handed_over_in_turns_and_what_one_gets_meanwhile_
     assert all(len(terminal.items) == 1 for terminal in terminals)
 
 
+async def test_an_order_waits_for_no_fan_out_in_any_of_its_steps(shared: Board) -> None:
+    """While it is under way at the counter nothing is handed over to others; its notice comes first, and then theirs."""
+    terminals = [shared.terminal("100001") for _ in range(40)]
+    trades = shared.terminal("100002")
+    await settled()
+    stopped = asyncio.get_running_loop().time()
+    asyncio.get_running_loop().time = lambda: stopped  # type: ignore[method-assign]
+
+    def had() -> int:
+        return sum(len(terminal.items) for terminal in terminals)
+
+    await shared.call(trades, "ReqOrderInsert", **order_fields())
+    put_notice(shared, "OnRtnInstrumentStatus", EnterTime=AFTER_LOGIN)
+    await settled()
+    under_way = had()
+    put_notice(shared, "OnRtnOrder", InvestorID="100002")
+    when_it_came = had(), [item.callback for item in trades.items if isinstance(item, CounterEvent)]
+    for _ in range(2):
+        await settled()
+
+    assert 0 < under_way < 10
+    assert when_it_came == (under_way, ["OnRtnInstrumentStatus", "OnRtnOrder"])
+    assert had() == 40
+
+
+def put_notice(board: Board, name: str, **fields: Any) -> None:
+    board.session.items.append(RawEvent(callback(name), event_body(name, **fields), None))
+    board.session.on_items()
+
+
 async def test_what_all_get_is_kept_once_until_each_has_it(shared: Board) -> None:
     """No terminal is visited for it before its turn, and none that came later has it; a reader that comes late does."""
     terminals = [shared.terminal("100001") for _ in range(40)]
@@ -158,7 +188,7 @@ async def test_what_all_get_is_kept_once_until_each_has_it(shared: Board) -> Non
     later = shared.board.add("later", unread.route.lane.identity, shared._detach, from_now=True)
     await settled()
 
-    assert (before, kept.after(0)) == (1, [])
+    assert (before, kept.after(0)) == (1, SharedEvents())
     assert all(len(terminal.items) == 1 for terminal in terminals)
     assert [len(link.route.items.take()) for link in (unread, later)] == [1, 0]
 
