@@ -21,7 +21,7 @@ from relay.counter.ctp.lanes.ref_map import MapEntry
 from relay.counter.ctp.lanes.refs import RefSpace
 from relay.counter.ctp.lanes.requests import Outgoing
 from relay.counter.ctp.orders.limits import ClassLimit, LinkLimits
-from relay.counter.ctp.pacing.pacing import Ticket
+from relay.counter.ctp.pacing.ticket import Ticket
 from relay.counter.ctp.queries.query_cache import Key
 from relay.counter.outgoing import OutgoingItems
 from relay.counter.port import CallOutcome

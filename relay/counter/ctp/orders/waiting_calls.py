@@ -17,7 +17,8 @@ from relay.counter.ctp.lanes.lanes import Lanes
 from relay.counter.ctp.lanes.named_orders import OrderName
 from relay.counter.ctp.orders.calls import OpenCall, RouterLink
 from relay.counter.ctp.orders.outputs import AskFirm, LaneIsDead, Output, RenewSession
-from relay.counter.ctp.pacing.pacing import Pacer, PacingLimits, Stage
+from relay.counter.ctp.pacing.pacing import Pacer, PacingLimits
+from relay.counter.ctp.pacing.ticket import Stage
 from relay.refusals.refusal import Refusal
 
 

@@ -26,6 +26,7 @@ from typing import Generic, TypeVar
 from ctpabi.facts.errors import NEED_RETRY
 from ctpabi.facts.return_codes import TOO_MANY_A_SECOND, TOO_MANY_UNANSWERED
 from relay.counter.ctp.identity.scope_table import Priority
+from relay.counter.ctp.pacing.ticket import Stage, Ticket
 from relay.counter.ctp.pacing.turns import Turns
 from relay.counter.ctp.queries.query_lane import QueryLane
 from relay.refusals import call_reasons
@@ -54,27 +55,6 @@ class PacingLimits:
     """how often one query is sent at most"""
     waiting: int = 5_000
     """of all senders together; beyond it each may still have an equal part of it"""
-
-
-class Stage(Enum):
-    NEW = auto()
-    WAITING = auto()
-    SENT = auto()
-    OVER = auto()
-
-
-@dataclass(eq=False, slots=True)
-class Ticket:
-    """One request waiting to be sent."""
-
-    sender: Hashable
-    priority: Priority
-    deadline: float
-    """seconds on the caller's clock; at this moment it is too late to send"""
-    request_id: int = 0
-    """nRequestID at the counter, by which a query's answers are known"""
-    attempts: int = 0
-    stage: Stage = Stage.NEW
 
 
 T = TypeVar("T", bound=Ticket)

@@ -17,7 +17,7 @@ from relay.counter.ctp.lanes.order_keys import FirstOrder
 from relay.counter.ctp.lanes.refs import RefSpace
 from relay.counter.ctp.orders import outputs
 from relay.counter.ctp.orders.calls import OpenCall, RouterLink
-from relay.counter.ctp.pacing.pacing import Stage
+from relay.counter.ctp.pacing.ticket import Stage
 from relay.counter.port import CallOutcome, LinkState, LinkStatus
 from relay.refusals import call_reasons, relay_reasons
 from relay.refusals.refusal import Refusal

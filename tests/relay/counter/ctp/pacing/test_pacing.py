@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.counter.ctp.identity.scope_table import Priority
-from relay.counter.ctp.pacing.pacing import Outcome, Pacer, PacingLimits, Stage, Ticket
+from relay.counter.ctp.pacing.pacing import Outcome, Pacer, PacingLimits
+from relay.counter.ctp.pacing.ticket import Stage, Ticket
 from relay.refusals.refusal import Refusal
 
 NEVER = 1e9
