@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from operator import itemgetter
 from struct import Struct as Packing
 
@@ -25,14 +25,10 @@ class TextCell:
 
     start: int
     stop: int
-    where: slice = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "where", slice(self.start, self.stop))
 
     def read(self, body: bytes | bytearray) -> bytes:
         """The text up to its NUL, spaces kept: CTP right-aligns OrderSysID and compares it untrimmed."""
-        text = body[self.where].partition(_NUL)[0]
+        text = body[self.start : self.stop].partition(_NUL)[0]
         return text if text.__class__ is bytes else bytes(text)
 
     def write(self, body: bytearray, text: bytes) -> None:
@@ -87,7 +83,7 @@ def texts_and_numbers(
         )
     nowhere = slice(0, 0)
     # Two more, so that it gives a tuple however few are wanted.
-    taken = itemgetter(*(nowhere if cell is None else cell.where for cell in texts), nowhere, nowhere)
+    taken = itemgetter(*(nowhere if cell is None else slice(cell.start, cell.stop) for cell in texts), nowhere, nowhere)
     count, starts, number = len(texts), [None if cell is None else cell.start for cell in numbers], _INT.unpack_from
     make = tuple.__new__
 

@@ -86,11 +86,11 @@ class HandedConnections:
         self._taken = 0
         self._said: Room | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._thread = threading.Thread(target=self._wait_for_the_end, name="supervisor's end", daemon=True)
+        self._watcher = threading.Thread(target=self._wait_for_the_end, name="supervisor's end", daemon=True)
 
     def watch(self) -> None:
         """From here on this process ends when the supervisor has: SIGTERM to itself, and in the end SIGKILL."""
-        self._thread.start()
+        self._watcher.start()
 
     def start(self, take: Callable[[socket.socket, str], object], room: Callable[[], tuple[int, bool]]) -> None:
         """Give `take` each connection with the key of its address; `room` says for how many there is some, and if it is ready."""

@@ -23,7 +23,7 @@ _WORTH_SAYING: Final = USUAL_WINDOW // 2
 """bytes that a window is opened by at a time"""
 
 
-class CallOver(ConnectionError):
+class CallOver(Exception):
     """The terminal has ended the call, or its connection is gone."""
 
 

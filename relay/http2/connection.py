@@ -114,10 +114,10 @@ class HttpConnection:
             self._leaves = True
             self._out.append(frames.go_away(self._highest, broken.code))
             raise HttpFault(str(broken)) from None
-        except ProtocolError as broken:
+        except ProtocolError as fault:
             self._leaves = True
             self._out.append(self._h2.data_to_send())
-            raise HttpFault(str(broken) or type(broken).__name__) from None
+            raise HttpFault(str(fault) or type(fault).__name__) from None
         finally:
             self._holds = False
             self._flush()
