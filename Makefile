@@ -1,7 +1,7 @@
 # The two commands: make demo, make test. `make` alone lists the rest.
 # The virtual environment and what the machine lacks are made by scripts/set-up; it is silent when there is nothing to do.
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-json test contract-tts soak simulate chaos fuzz mutants check fix gen bench bench-against attack docs console-pictures wheels pythons deb deploy-test manual-test integrations-test languages-test vnpy-bench vnpy-picture sbom audit up set-up
+.PHONY: help demo demo-json test test-compiled compiled contract-tts soak simulate chaos fuzz mutants check fix gen bench bench-against attack docs console-pictures wheels pythons deb deploy-test manual-test integrations-test languages-test vnpy-bench vnpy-picture sbom audit up set-up
 
 # What is compiled once stays compiled: the tests start hundreds of processes, and images often switch this off.
 export PYTHONDONTWRITEBYTECODE =
@@ -38,6 +38,16 @@ test: ## all tests; TESTS=tests/relay for some, JOBS=0 in one process
 test-long: ## the long proofs that `make test` skips, alone; some minutes
 	@scripts/set-up test
 	@CTP_RELAY_LONG_TESTS=1 PYTHONASYNCIODEBUG=1 $(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal -m long $(TESTS)
+
+test-compiled: ## the contract, HTTP/2's rules and the random histories once more, with the order path as machine code; a few minutes
+	@scripts/set-up test
+	@$(BIN)/python -m relay.compiled.build
+	@PYTHONASYNCIODEBUG=1 $(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal -p tests.compiled_parts tests/contract tests/relay/http2
+	@$(BIN)/python -m tests.stateful.compiled --steps $(STEPS)
+
+compiled: ## compile the order path of this tree into the user's cache: relays that start afterwards run it as machine code
+	@scripts/set-up test
+	@$(BIN)/python -m relay.compiled.build
 
 ufx-flood: ## 20,000 pushes of a simulated UFX through Hundsun's library and the adapter; half a minute
 	@scripts/set-up test

@@ -29,6 +29,7 @@ from relay.admission.login_guard import LoginGuard
 from relay.admission.machines import MachineHistory
 from relay.admission.system_info_seen import SystemInfoSeen, kept_for
 from relay.admission.verifier import Verifier, VerifierUnavailable
+from relay.compiled import choice
 from relay.counter.ctp.delivery.day_notices import KnownOwners
 from relay.counter.ctp.order_map.file import OrderMapFile
 from relay.counter.ctp.order_map.in_database import OrdersInDatabase
@@ -104,6 +105,7 @@ def run(
     ):
         logs.catch_what_python_prints()
         note()
+        _log.info("order_path_chosen", **choice.chosen().as_facts())
         for number in (signal.SIGHUP, signal.SIGUSR2):  # until they are listened to: they would end the process
             signal.signal(number, signal.SIG_IGN)
         try:

@@ -12,6 +12,7 @@ from ctpabi.later_commands import importing
 from relay.cli.context import DEFAULT_CONFIG, ConfigPath
 from relay.cli.doctor import look_before_serving
 from relay.cli.workplace import reporting_stores
+from relay.compiled import choice
 from relay.settings.file import load
 from relay.stop_signals import SUCCEEDS
 
@@ -37,6 +38,7 @@ def serve(
         os.environ[_WORKERS] = str(workers)  # as if it stood in the settings, for the workers too
     with reporting_stores():
         settings = load(config)
+        choice.choose(settings)  # before the first module of the order path is imported
         note = look_before_serving(settings, replaces=SUCCEEDS in os.environ)
         if settings.relay.workers > 1:
             _part("relay.workers.supervisor").run(settings, config, lambda: load(config), note)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
+from relay.compiled import choice
 from relay.counter.market_port import FeedKind
 from relay.edge.causes import Cause
 from relay.faults.table import Fault
@@ -95,6 +96,7 @@ def _of_the_counter(of: Watched) -> Iterator[Measure]:
     yield "counter_ready", (), float(of.counter.ready)
     offered = of.counter.describe()
     yield "counter_exchanges", (), len(offered.exchanges)
+    yield "compiled", (), float(choice.chosen().is_compiled)
     yield "native_road", (), float(offered.library is not None and offered.library.has_native_road)
     yield "counter_sessions", ("connected",), watch.connected
     yield "counter_sessions", ("not_connected",), watch.open - watch.connected

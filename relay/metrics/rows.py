@@ -35,6 +35,7 @@ def _counter(meaning: str, *labels: str) -> MetricRow:
 
 ROWS: Final[dict[str, MetricRow]] = {
     "build_info": _gauge("always 1; which version, mode and relay this is", "version", "mode", "relay"),
+    "compiled": _gauge("1 while the order path runs as machine code, 0 while it runs in Python"),
     "native_road": _gauge("1 while the counter's events are taken by the native library, 0 while Python takes them"),
     "fault": _gauge("1 while this fault stands; every fault there can be has a series", "fault"),
     "faults_begun": _counter("how often this fault has begun", "fault"),

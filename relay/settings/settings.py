@@ -79,6 +79,11 @@ class Relay(Section):
         description="a made-up order runs through the relay's own code, and no further, each so many milliseconds, so that real"
         " ones after a pause are quicker; 0: none. 5 is the useful value and costs about an eighth of a processor; counters with CTP's interface only",
     )
+    compiled: Literal["auto", "on", "off"] = Field(
+        default="auto",
+        description="run the order path as machine code, not in Python: auto where it is compiled on this machine, on does not"
+        " start without it",
+    )
     cpus: tuple[Annotated[int, Field(ge=0, le=4095)], ...] = Field(
         default=(),
         description="numbers of the processors the relay's threads may run on, those of all workers alike; empty: wherever the"

@@ -12,6 +12,7 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
+from relay.compiled import choice
 from relay.database.database import DatabaseUnusable
 from relay.edge.handed import HandedConnections
 from relay.settings.file import SettingsInvalid, load
@@ -35,6 +36,7 @@ def main() -> None:
         streams = streams_by_token(load(Path(config)))
         handed = HandedConnections(connection, at, supervisor, place.token, streams)
         handed.watch()
+        choice.choose(read())
         # What runs is loaded here: it brings the vendor's library along, which the supervisor has nothing to do with.
         import_module("relay.server").run(read(), read, handed=handed, always={"worker": place.number})
     except (SettingsInvalid, DatabaseUnusable) as error:

@@ -73,6 +73,8 @@ class RelayProcess:
         self.port = 0
         self.imports_first = ""
         """a directory that it and its side process look into before all others, for what hinders them"""
+        self.is_compiled = (settings or {}).get("relay__compiled") == "on"
+        """compiled parts are taken before the first import, which a warm process has behind it"""
         self.open_files = 0
         """the most it may have; 0 leaves what is inherited"""
         self._process: subprocess.Popen[bytes] | WarmProcess | None = None
@@ -171,7 +173,7 @@ class RelayProcess:
 
     def _popen(self, output: int) -> None:
         words = ["serve", "-c", self.config.name]
-        if not (self.open_files or self.imports_first):
+        if not (self.open_files or self.imports_first or self.is_compiled):
             environment = self.environment() | _IMPORTS
             self._process = warm_program.begin(self.directory, output, environment, words)
             return

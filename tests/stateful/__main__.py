@@ -32,6 +32,8 @@ HISTORY_STEPS = 50
 HISTORIES_A_ROUND = 10
 SHRINKING_SECONDS = 90
 RECONNECT_MILLISECONDS = "2"
+READY = "CTP_STATEFUL_READY"
+"""in the environment where the binding loads the simulated counter's library"""
 
 
 def arguments(given: Sequence[str]) -> argparse.Namespace:
@@ -47,7 +49,7 @@ def arguments(given: Sequence[str]) -> argparse.Namespace:
 
 def on_the_simulated_library(given: Sequence[str]) -> None:
     """Become the same program with the simulated counter's library under the binding, if it is not that already."""
-    if "CTP_STATEFUL_READY" in os.environ:
+    if READY in os.environ:
         return
     command = [sys.executable, "-m", "tests.stateful", *given]
     os.execve(sys.executable, command, environment_of_histories(os.environ))
@@ -55,7 +57,7 @@ def on_the_simulated_library(given: Sequence[str]) -> None:
 
 def environment_of_histories(inherited: Mapping[str, str]) -> dict[str, str]:
     """In which the binding loads the simulated counter's library; who starts a process in it saves one start."""
-    extra = {"CTP_STATEFUL_READY": "1", "CTP_SIMCOUNTER_RECONNECT_MS": RECONNECT_MILLISECONDS}
+    extra = {READY: "1", "CTP_SIMCOUNTER_RECONNECT_MS": RECONNECT_MILLISECONDS}
     return {**program_environment(inherited), **extra}
 
 

@@ -1,0 +1,56 @@
+"""What mypyc must not be given: what it takes and then does otherwise than Python."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from relay.compiled.parts import _PARTS, compiled_modules, sources
+
+FILES = {".".join(place.with_suffix("").parts): file for file, place in sources() if place.suffix == ".py"}
+FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def _within(function: FUNCTIONS) -> Iterator[ast.AST]:
+    """What is of this function, and not of one inside."""
+    left: list[ast.AST] = list(function.body)
+    while left:
+        node = left.pop()
+        yield node
+        if not isinstance(node, FUNCTIONS | ast.Lambda | ast.ClassDef):
+            left += ast.iter_child_nodes(node)
+
+
+def _twice_caught(file: Path) -> Iterator[str]:
+    """Names by which a function catches exceptions of different types: a compiled one insists on the first type."""
+    for function in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(function, FUNCTIONS):
+            caught = dict[str, str]()
+            handlers = [node for node in _within(function) if isinstance(node, ast.ExceptHandler)]
+            for handler in sorted(handlers, key=lambda one: one.lineno):
+                if handler.name and handler.type:
+                    of = ast.unparse(handler.type)
+                    if caught.setdefault(handler.name, of) != of:
+                        yield f"{file.name}:{handler.lineno} {handler.name}"
+
+
+@pytest.mark.parametrize("name", sorted(compiled_modules()))
+def test_no_name_of_an_exception_is_used_for_two_types(name: str) -> None:
+    """Mypyc gives it one type, and raises TypeError in the place of catching the other."""
+    assert not list(_twice_caught(FILES[name]))
+
+
+def test_the_rule_sees_what_it_is_for(tmp_path: Path) -> None:
+    """Such as this."""
+    file = tmp_path / "wrong.py"
+    file.write_text("def f():\n try: g()\n except A as e: pass\n except B as e: pass\n", encoding="utf-8")
+    assert list(_twice_caught(file)) == ["wrong.py:4 e"]
+
+
+@pytest.mark.parametrize("part", _PARTS)
+def test_every_part_is_a_room_or_a_module(part: str) -> None:
+    """What was moved or renamed is not silently left to Python."""
+    assert any(name == part or name.startswith(f"{part}.") for name in compiled_modules())
