@@ -43,6 +43,9 @@ _WIDE = 130
 async def compare(folder: Path, given: argparse.Namespace, say: Say) -> tuple[Rounds, Floods]:
     """ValueError where there is no such revision."""
     theirs = tree_of(given.rev)
+    say("the order paths are compiled where they are not yet (relay.compiled): a minute or two each")
+    for tree in (HERE, theirs):
+        await asyncio.to_thread(tree.compile)
     say(f"{HERE.name} and {theirs.name}: counters, relays and terminals start")
     async with AsyncExitStack() as stack:
         stands = await _stands(stack, folder, theirs, given)

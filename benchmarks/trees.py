@@ -21,6 +21,7 @@ from demo.relay_site import CommandFailed, clean_environment, relay_program
 
 ROOT = Path(__file__).parents[1]
 _COMMAND_SECONDS = 120
+_COMPILE_SECONDS = 1_800
 _PACKAGES = ("requirements/relay.txt", "constraints.txt")
 
 
@@ -34,6 +35,23 @@ class Tree:
     def environment(self) -> dict[str, str]:
         """For a process of this tree."""
         return {**clean_environment(os.environ), **self.variables}
+
+    def compile(self) -> None:
+        """The order path of a tree that has `relay.compiled` is measured as machine code. Raises CommandFailed."""
+        root = Path(self.variables["PYTHONPATH"].partition(os.pathsep)[0]) if self.variables else ROOT
+        if not (root / "relay" / "compiled").is_dir():
+            return
+        done = subprocess.run(
+            [sys.executable, "-m", "relay.compiled.build"],
+            cwd=root,
+            env=self.environment(),
+            capture_output=True,
+            text=True,
+            timeout=_COMPILE_SECONDS,
+            check=False,
+        )
+        if done.returncode:
+            raise CommandFailed(f"{self.name}: the order path could not be compiled: {done.stderr[-2000:]}")
 
     def run_command(self, folder: Path, *arguments: str) -> str:
         """What this tree's `ctp-relay ARGUMENTS` writes; CommandFailed."""
