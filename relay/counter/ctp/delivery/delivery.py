@@ -7,7 +7,9 @@ seen: the trade waits, for a time. Repetitions were sorted out before.
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 from ctpabi.catalog import Callback
@@ -38,6 +40,10 @@ class Notice(NamedTuple):
     error_id: int = 0
     error_msg: bytes = b""
     """GB18030, without the terminating NUL"""
+
+
+new_notice: Callable[[tuple[Callback, bytes, int, bytes]], Notice] = partial(tuple.__new__, Notice)
+"""one of all its fields, past NamedTuple's own __new__: that is Python, and this is made for every notice"""
 
 
 class Delivery:

@@ -7,7 +7,8 @@ become the lane's again. Both modes work so, and a terminal cannot tell them apa
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from ctpabi.catalog import Callback, Catalog, Method
@@ -41,6 +42,11 @@ class ReadEvent(NamedTuple):
     keys: EventKeys = NO_KEYS
     is_private: bool = False
     """whether an error notice is for the one lane whose request it refuses, and so of no use to any later one"""
+
+
+_ReadFields = tuple[Callback, bytes, RefPlaces, MapEntry | None, EventKeys, bool]
+_new_read: Callable[[_ReadFields], ReadEvent] = partial(tuple.__new__, ReadEvent)
+"""one of all its fields, past NamedTuple's own __new__: that is Python, and this is made for every notice"""
 
 
 class Lanes:
@@ -207,7 +213,7 @@ class Lanes:
         # A cancel's own OrderSysID is what the terminal claimed; only the counter's word on the order is learned.
         if learn and order is not None and places.keyed and places.action_space is None:
             self._refs.learn(keys, order)
-        return ReadEvent(callback, body, places, order, keys, is_private)
+        return _new_read((callback, body, places, order, keys, is_private))
 
     def keys(self, callback: Callback, body: bytes) -> EventKeys:
         """What an event that was read before is found by."""

@@ -38,7 +38,7 @@ from ctpabi.api.spi import RawEvent
 from ctpabi.catalog import Method, Shape
 from ctpabi.facts.errors import NEVER_ANSWERED
 from relay.counter.ctp.delivery.day_notices import DayNotices
-from relay.counter.ctp.delivery.delivery import Notice
+from relay.counter.ctp.delivery.delivery import new_notice
 from relay.counter.ctp.identity.scope import Identity
 from relay.counter.ctp.identity.scope_table import Priority
 from relay.counter.ctp.lanes.lanes import Lanes
@@ -336,7 +336,7 @@ class OrderRouter:
             read = self.lanes.read(callback, body)
             if read.order is not None:
                 self._answers.unanswered.noticed(read.order)
-            self.notices.notify(Notice(callback, body, *event.error), read, now)
+            self.notices.notify(new_notice((callback, body, *event.error)), read, now)
 
     def _answer(self, event: RawEvent, now: float) -> None:
         request_id, is_last, error_id = event.request_id, event.is_last, event.error[0]

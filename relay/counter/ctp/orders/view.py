@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 from ctpabi.catalog import Callback, Catalog
 from ctpabi.codec.cells import present_text_cells
 from ctpabi.codec.messages import Messages
@@ -12,10 +15,13 @@ from relay.counter.ctp.identity.ownership import OwnershipTable
 from relay.counter.ctp.identity.scope import Identity
 from relay.counter.ctp.lanes.lanes import Lanes, ReadEvent
 from relay.counter.ctp.queries.query_cache import Row
-from relay.counter.port import CounterEvent, TerminalLogin
+from relay.counter.port import CounterEvent, NativeError, TerminalLogin
 
 _OPERATOR_FIELDS = ("UserID", "ActiveUserID", "OperatorID")
 _NO_ONE = Identity("", "")
+_EventFields = tuple[str, bytes, int, int, bool, NativeError | None]
+_new_event: Callable[[_EventFields], CounterEvent] = partial(tuple.__new__, CounterEvent)
+"""one of all its fields, past NamedTuple's own __new__: that is Python, and this is made for every notice"""
 
 
 class OperatorMask:
@@ -69,7 +75,7 @@ class EventView:
         callback = notice.callback
         shown = self._mask.show(callback, self._lanes.show(read), investor)
         wire = self._messages.event_bytes(callback, shown, error_id=notice.error_id, error_msg=notice.error_msg)
-        return CounterEvent(callback.name, wire, error_id=notice.error_id)
+        return _new_event((callback.name, wire, 0, notice.error_id, True, None))
 
     def is_same_for_all(self, notice: Notice) -> bool:
         """Whether all investors see the same of it."""
