@@ -7,6 +7,7 @@ every reconnect, and another program trades for the same investors beside the re
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import count
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -84,6 +85,7 @@ class SharedSession(RuleBasedStateMachine):
         self.open: list[Terminal] = []
         self.by_triple: dict[tuple[int, str], CounterOrder] = {}
         self.last_number = 0
+        self.lane_numbers = count(1)  # no lane of the day has another's, whatever restarts
         self.lanes = Lanes(PLACES, OWNERSHIP)
         self.came = Repetitions(NAMES)
         self.lanes.rebind(FRONT, self.session, 0)
@@ -99,7 +101,7 @@ class SharedSession(RuleBasedStateMachine):
 
     def attach(self, who: str) -> None:
         """It gets the day so far, but for what was one lane's alone."""
-        terminal = Terminal(self.lanes.open(investor(who)), Delivery())
+        terminal = Terminal(self.lanes.open(investor(who), next(self.lane_numbers)), Delivery())
         self.open.append(terminal)
         came = Repetitions(NAMES)
         for notice in self.day:
