@@ -41,7 +41,8 @@ from relay.counter.port import Investor, Mode, TerminalLogin, TerminalReport
 from relay.database.times import COUNTER_ZONE
 from relay.directory.terminals import Terminal
 from relay.faults.faults import Faults
-from relay.http2.call import CallEnded, CallOver
+from relay.http2.call import CallEnded
+from relay.http2.call_over import CallOver
 from relay.rpc.terminal_service import TerminalService
 from relay.sessions.journal import Journal
 from relay.sessions.refused_streams import RefusedStreams

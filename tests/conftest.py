@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from ctpabi import locale
+from relay.compiled import choice
 from tests.ports import unused_port
 from tests.slow_files import SlowFiles
 
@@ -36,6 +38,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             if item.get_closest_marker("long"):
                 item.add_marker(pytest.mark.skip(reason="a long proof; to run it: make test-long"))
     items.sort(key=lambda item: not item.nodeid.startswith(_LONGEST))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _order_path_stays() -> Iterator[None]:
+    """A command that a test runs in its own process does not change what the tests after it run: `-p tests.compiled_parts` does, or nothing."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(choice, "choose", lambda _: choice.chosen())
+        yield
 
 
 @pytest.fixture

@@ -17,7 +17,8 @@ from hpack import Encoder
 from fuzz.mutations import any_bytes
 from fuzz.targets import Play, promise
 from relay.http2.bucket import Bucket
-from relay.http2.call import Call, CallEnded, CallOver
+from relay.http2.call import Call, CallEnded
+from relay.http2.call_over import CallOver
 from relay.http2.connection import CallLimits, HttpConnection, HttpFault
 from terminal_client.call import RelayCall, RelayCallOver
 from terminal_client.connection import RelayConnection

@@ -16,15 +16,12 @@ import grpc
 
 from ctprelay.wire.frames import LARGEST_PAYLOAD, LARGEST_WINDOW, USUAL_WINDOW, ErrorCode, ProtocolBroken
 from ctprelay.wire.messages import PREFIX, MessagePieces, framed
+from relay.http2.call_over import CallOver
 from relay.http2.heads import RequestHead
 
 _AHEAD: Final = 64 * 1024
 _WORTH_SAYING: Final = USUAL_WINDOW // 2
 """bytes that a window is opened by at a time"""
-
-
-class CallOver(Exception):
-    """The terminal has ended the call, or its connection is gone."""
 
 
 class CallEnded(Exception):

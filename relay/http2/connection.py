@@ -12,9 +12,8 @@ of its rules. So the frames are cut here, and
 
 While headers come in several frames, nothing may come between them; then every frame is h2's, which says so.
 
-What a terminal may cost: frames that are dear or for nothing have a `Toll`, and one that cannot pay it is cut off
-(`HttpFault`). What waits to be sent is bounded by the calls, each of which has at most one message on its way while the
-socket is full; answers to pings and settings are counted beside them.
+What a terminal may cost: frames that are dear or for nothing have a `Toll`, and one that cannot pay it is cut off (`HttpFault`). What
+waits to be sent is bounded by the calls, each with at most one message on its way while the socket is full; answers are counted beside them.
 
 It does no input or output: `sink` takes bytes, `received` is told them, and `blocked` is set by whoever owns the socket.
 """
@@ -39,7 +38,8 @@ from ctprelay.wire.frames import ErrorCode, Flag, FrameKind, ProtocolBroken
 from ctprelay.wire.messages import PREFIX, MessageCompressed, MessageTooLarge, MessageWrong, alone_in_frame, framed
 from relay.http2 import heads
 from relay.http2.bucket import Bucket
-from relay.http2.call import Call, CallEnded, CallOver
+from relay.http2.call import Call, CallEnded
+from relay.http2.call_over import CallOver
 from relay.http2.rules import keep_table_small, new_h2
 from relay.http2.toll import Toll
 

@@ -26,7 +26,8 @@ from relay.edge.edge import Edge
 from relay.edge.passage import Passage
 from relay.edge.stream_gate import Slot, StreamGate
 from relay.edge.streams import OpenStream
-from relay.http2.call import Call, CallEnded, CallOver
+from relay.http2.call import Call, CallEnded
+from relay.http2.call_over import CallOver
 from relay.market_data.stream import MarketStream
 from relay.refusals import stream_reasons
 from relay.rpc.elsewhere import AnyMessage, AnyStream, OpenAny, pass_on, shown_token

@@ -31,6 +31,8 @@ from tests.e2e.warm_program import WarmProcess
 
 READY_SECONDS = 120.0
 STOP_SECONDS = 90.0
+COMPILED = os.environ.get("CTP_RELAY_TEST_COMPILED", "off")
+"""relay.compiled of relays whose test does not say: on proves machine code with the tests there are"""
 RELAY_APP_IDS = {
     Mode.MANY_TO_MANY: demo_accounts.INVESTOR_RELAY_APP_ID,
     Mode.MANY_TO_ONE: demo_accounts.OPERATOR_RELAY_APP_ID,
@@ -73,7 +75,7 @@ class RelayProcess:
         self.port = 0
         self.imports_first = ""
         """a directory that it and its side process look into before all others, for what hinders them"""
-        self.is_compiled = (settings or {}).get("relay__compiled") == "on"
+        self.is_compiled = (settings or {}).get("relay__compiled", COMPILED) == "on"
         """compiled parts are taken before the first import, which a warm process has behind it"""
         self.open_files = 0
         """the most it may have; 0 leaves what is inherited"""
@@ -92,7 +94,7 @@ class RelayProcess:
         operator = demo_accounts.OPERATOR_ID
         code = self._secret("relay_auth_code.secret", demo_accounts.AUTH_CODES[app_id])
         return {
-            "relay": {"mode": self.mode.value, "state_dir": "state", "drain_seconds": 1.0},
+            "relay": {"mode": self.mode.value, "state_dir": "state", "drain_seconds": 1.0, "compiled": COMPILED},
             "listen": {
                 "address": "127.0.0.1:0",
                 "tls_certificate": str(tls.certificate),

@@ -54,3 +54,23 @@ def test_the_rule_sees_what_it_is_for(tmp_path: Path) -> None:
 def test_every_part_is_a_room_or_a_module(part: str) -> None:
     """What was moved or renamed is not silently left to Python."""
     assert any(name == part or name.startswith(f"{part}.") for name in compiled_modules())
+
+
+def _inherited() -> Iterator[tuple[str, str]]:
+    """Module of a class outside the parts, and the module inside from which it inherits."""
+    inside = compiled_modules()
+    for name, file in FILES.items():
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        taken = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module]
+        origin = {alias.asname or alias.name: (one.module, alias.name) for one in taken for alias in one.names}
+        for node in ast.walk(tree):
+            for base in node.bases if isinstance(node, ast.ClassDef) else ():
+                module, what = origin.get(ast.unparse(base).split("[")[0].split(".")[0], ("", ""))
+                for parent in {str(module), f"{module}.{what}"} & inside:
+                    if name not in inside:
+                        yield name, parent
+
+
+def test_no_class_in_python_inherits_from_a_compiled_one() -> None:
+    """It cannot: making it raises TypeError. Both are parts, or neither is."""
+    assert list(_inherited()) == []

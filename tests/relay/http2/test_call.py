@@ -10,7 +10,8 @@ import grpc
 import pytest
 import structlog.testing
 
-from relay.http2.call import Call, CallEnded, CallOver
+from relay.http2.call import Call, CallEnded
+from relay.http2.call_over import CallOver
 from tests.relay.http2.peer import HEADERS, Peer, Serve, close, cut, echo, framed
 
 New = Callable[[Serve], Awaitable[Peer]]
