@@ -20,7 +20,9 @@ def encode(text: str) -> bytes:
     try:
         return text.encode(ENCODING)
     except UnicodeEncodeError as error:
-        raise UnencodableText(f"character {error.start} is a lone surrogate, which GB18030 has no code for") from None
+        at = error.start
+    # Behind the handler: the text may be a password, and Python's error shows the character.
+    raise UnencodableText(f"character {at} is a lone surrogate, which GB18030 has no code for")
 
 
 def cut(text: str | bytes, size: int) -> bytes:
