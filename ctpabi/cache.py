@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
+import fcntl
 import os
 import shutil
 import tempfile
@@ -26,6 +28,15 @@ def cache_directory() -> Path:
         if os.access(directory, os.W_OK | os.X_OK):
             return directory
     return _temporary_directory()
+
+
+@contextlib.contextmanager
+def only_builder(place: Path) -> Iterator[None]:
+    """One process at a time makes what `place` is to hold; nobody but its user may write in the folder that is made for it."""
+    place.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    with place.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @cache

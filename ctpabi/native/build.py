@@ -6,7 +6,6 @@ what a package carries in `ctpabi/native/compiled`; without a folder it fills th
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import importlib.machinery
 import importlib.util
@@ -22,7 +21,7 @@ from functools import cache
 from pathlib import Path
 from types import ModuleType
 
-from ctpabi.cache import cache_directory
+from ctpabi.cache import cache_directory, only_builder
 from ctpabi.native import NativeUnavailable
 
 MODULE = "_ctp_native"
@@ -53,11 +52,9 @@ def compile_here() -> Path:
     """The file, compiled into the user's cache where it is not there yet (some seconds). Raises NativeUnavailable."""
     if (found := compiled_file()) is not None:
         return found
-    kept = cache_directory() / "native"
-    kept.mkdir(mode=0o755, parents=True, exist_ok=True)
-    with (kept / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # of two at once, one compiles it
-        return compiled_file() or compile_into(kept)
+    place = cache_directory() / "native" / file_name()
+    with only_builder(place):
+        return compiled_file() or compile_into(place.parent)
 
 
 def compile_into(directory: Path, *flags: str) -> Path:
@@ -86,9 +83,13 @@ def why_not_here() -> str | None:
         return f"there is no native library for {platform.system()} on {platform.machine()}"
     if shutil.which("g++") is None:
         return "g++ is missing: apt-get install -y g++"
-    if not (_python_headers() / "Python.h").is_file():
-        return "Python's headers are missing: apt-get install -y python3-dev"
-    return None
+    return why_no_headers()
+
+
+def why_no_headers() -> str | None:
+    """What is missing where nothing can be compiled that includes Python's headers."""
+    is_there = (_python_headers() / "Python.h").is_file()
+    return None if is_there else "Python's headers are missing: apt-get install -y python3-dev"
 
 
 def load(file: Path) -> ModuleType:

@@ -6,20 +6,17 @@ means a new build and nothing else does.
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import hashlib
 import inspect
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from ctpabi.cache import cache_directory
+from ctpabi.cache import cache_directory, only_builder
 from ctpabi.catalog import Catalog, Interface, introspect, introspect_source, special_fields
 from ctpabi.catalog.data import FILES, from_json, to_json
 from ctpabi.shim import abi_headers, probe, substitute
@@ -115,15 +112,6 @@ def key_of(*files: Path) -> str:
         digest.update(source.name.encode() + b"\0")
         digest.update(hashlib.sha256(source.read_bytes()).digest())
     return digest.hexdigest()[:32]
-
-
-@contextlib.contextmanager
-def only_builder(place: Path) -> Iterator[None]:
-    """One process at a time makes what `place` is to hold."""
-    place.parent.mkdir(parents=True, exist_ok=True)
-    with place.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def _build_into(place: Path, target: Target) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from ctpabi.cache import cache_directory
+from ctpabi.cache import cache_directory, only_builder
 from ctpabi.catalog import Interface
 from ctpabi.catalog import data as catalog_data
 from ctpabi.catalog.data import load_catalog
@@ -32,7 +32,7 @@ def libraries_for_relay() -> tuple[Path, ...]:
     """What a program's process loads first. Raises CompilerMissing, BuildFailed."""
     place = _kept()
     if not place.is_dir():
-        with build.only_builder(place):
+        with only_builder(place):
             if not place.is_dir():
                 with _made_beside(place) as made:
                     made.rename(place)

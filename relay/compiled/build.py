@@ -6,7 +6,6 @@ minute or two of one core. mypy, setuptools, a C compiler and Python's headers a
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import subprocess
@@ -16,7 +15,8 @@ import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
-from ctpabi.cache import cache_directory
+from ctpabi.cache import cache_directory, only_builder
+from ctpabi.native.build import why_no_headers
 from relay.compiled.parts import compiled_modules, key, sources
 
 _CARRIED = Path(__file__).with_name("carried")
@@ -29,19 +29,16 @@ class PartsUnavailable(RuntimeError):
 
 def compiled_parts() -> Path | None:
     """The folder with the parts of this very source, carried or made before; None where there is none."""
-    places = (_CARRIED / key(), cache_directory() / "compiled" / key())
-    return next((place for place in places if place.is_dir()), None)
+    kept = [folder for folder in (_CARRIED, _kept_here()) if folder.is_dir()]
+    return next((folder / key() for folder in kept if (folder / key()).is_dir()), None)
 
 
 def compile_here() -> Path:
     """The folder, made in the user's cache where it is not there yet. Raises PartsUnavailable."""
     if (found := compiled_parts()) is not None:
         return found
-    kept = cache_directory() / "compiled"
-    kept.mkdir(mode=0o755, parents=True, exist_ok=True)
-    with (kept / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # of two at once, one compiles them
-        return compiled_parts() or compile_into(kept)
+    with only_builder(_kept_here() / key()):
+        return compiled_parts() or compile_into(_kept_here())
 
 
 def compile_into(directory: Path) -> Path:
@@ -83,11 +80,15 @@ def why_not_here() -> str | None:
     """What is missing to compile them on this machine; None where nothing is."""
     if shutil.which(_compiler()) is None:
         return f"the C compiler {_compiler()} is missing: apt-get install -y gcc"
-    if not Path(sysconfig.get_paths()["include"], "Python.h").is_file():
-        return "Python's headers are missing: apt-get install -y python3-dev"
+    if (why := why_no_headers()) is not None:
+        return why
     if missing := [name for name in ("mypyc", "setuptools") if find_spec(name) is None]:
         return f"{' and '.join(missing)} cannot be imported: pip install 'ctp-relay[compiled]'"
     return None
+
+
+def _kept_here() -> Path:
+    return cache_directory() / "compiled"
 
 
 def _compiler() -> str:

@@ -72,6 +72,5 @@ def key() -> str:
     """Of the source as it is here, and of this Python: what was made of another one has another key."""
     digest = hashlib.sha256(str(sysconfig.get_config_var("SOABI")).encode())
     for file, place in sources():
-        if file.suffix == ".py":
-            digest.update(f"\0{place}\0".encode() + hashlib.sha256(file.read_bytes()).digest())
+        digest.update(f"\0{place}\0".encode() + hashlib.sha256(file.read_bytes()).digest())
     return digest.hexdigest()[:32]

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 from ctpabi.api import binding
+from ctpabi.cache import only_builder
 from ctpabi.catalog import Interface
 from ctpabi.catalog.data import load_catalog
 from ctpabi.shim.abi_headers import ANY_CALLER, headers
-from ctpabi.shim.build import only_builder
 from ctpabi.shim.for_relay import libraries_for_relay
 from simcounter import demo_accounts
 from tests.e2e.site import (
