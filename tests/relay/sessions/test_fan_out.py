@@ -11,6 +11,7 @@ from ctprelay.v1 import terminal_pb2 as pb
 from relay.counter.port import CounterEvent, NativeError, SharedEvents
 from relay.sessions.fan_out import FanOut
 from relay.sessions.outbox import Outbox
+from relay.sessions.session import TerminalSession
 from tests.relay.evidence import KeptEvidence
 from tests.relay.sessions.played_counter import House, applicant, read
 
@@ -62,14 +63,20 @@ def to_all(fan_out: FanOut, written: Written, event: CounterEvent) -> None:
         outbox.put(message, turns=turns)
 
 
-async def test_the_same_notice_is_one_object_in_all_journals() -> None:
-    """A thousand terminals keep a public notice once, though each gets it under a sequence of its own."""
-    house = House(KeptEvidence())
+async def three_that_read(house: House) -> tuple[list[TerminalSession], list[Outbox]]:
+    """Sessions whose terminals have read their welcome."""
     sessions = [await house.sessions.admit(applicant(f"s-{one}", f"10000{one}")) for one in range(3)]
     outboxes = [Outbox(100_000) for _ in sessions]
     for session, outbox in zip(sessions, outboxes, strict=True):
         session.attach(outbox)
         await read(outbox)
+    return sessions, outboxes
+
+
+async def test_the_same_notice_is_one_object_in_all_journals() -> None:
+    """A thousand terminals keep a public notice once, though each gets it under a sequence of its own."""
+    house = House(KeptEvidence())
+    sessions, outboxes = await three_that_read(house)
     sessions[0]._take([notice(7)])  # the first has one more before
     for session in sessions:
         session._take([notice(8)])
@@ -85,11 +92,7 @@ async def test_the_same_notice_is_one_object_in_all_journals() -> None:
 async def test_what_all_get_is_framed_once_and_numbered_for_each() -> None:
     """As a whole, however many notices it has; each terminal has them behind its own."""
     house = House(KeptEvidence())
-    sessions = [await house.sessions.admit(applicant(f"s-{one}", f"10000{one}")) for one in range(3)]
-    outboxes = [Outbox(100_000) for _ in sessions]
-    for session, outbox in zip(sessions, outboxes, strict=True):
-        session.attach(outbox)
-        await read(outbox)
+    sessions, outboxes = await three_that_read(house)
     shared = SharedEvents([notice(8), notice(9)])
     sessions[0]._take([notice(7)])
     for session in sessions:
