@@ -19,15 +19,28 @@ def cache_directory() -> Path:
     `XDG_CACHE_HOME`, systemd's `CACHE_DIRECTORY`, then `.cache` in the home directory. A service user may have none of
     them: then a temporary directory serves, for this process and its children. Raises OSError where even that fails.
     """
-    for place in _places():
-        directory = place / "ctp-relay"
+    return lasting_directory() or _temporary_directory()
+
+
+def lasting_directory() -> Path | None:
+    """The same without the temporary one: what is put there is there for the next process, too."""
+    for directory in cache_places():
         try:
-            directory.mkdir(parents=True, exist_ok=True)
+            directory.mkdir(mode=0o755, parents=True, exist_ok=True)
         except OSError:
             continue
         if os.access(directory, os.W_OK | os.X_OK):
             return directory
-    return _temporary_directory()
+    return None
+
+
+def cache_places() -> Iterator[Path]:
+    """Where something may be kept already, the best place first. This process may not be able to write there, or to look."""
+    for variable in ("XDG_CACHE_HOME", "CACHE_DIRECTORY"):
+        if os.environ.get(variable):
+            yield Path(os.environ[variable], "ctp-relay")
+    with contextlib.suppress(RuntimeError):  # no HOME, and the user is not in the user database
+        yield Path.home() / ".cache" / "ctp-relay"
 
 
 @contextlib.contextmanager
@@ -44,13 +57,3 @@ def _temporary_directory() -> Path:
     directory = Path(tempfile.mkdtemp(prefix="ctp-relay-cache-"))
     atexit.register(shutil.rmtree, directory, ignore_errors=True)
     return directory
-
-
-def _places() -> Iterator[Path]:
-    for variable in ("XDG_CACHE_HOME", "CACHE_DIRECTORY"):
-        if os.environ.get(variable):
-            yield Path(os.environ[variable])
-    try:
-        yield Path.home() / ".cache"
-    except RuntimeError:  # no HOME, and the user is not in the user database
-        return

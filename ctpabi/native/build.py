@@ -18,10 +18,11 @@ import sys
 import sysconfig
 import tempfile
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from types import ModuleType
 
-from ctpabi.cache import cache_directory, only_builder
+from ctpabi.cache import cache_directory, cache_places, only_builder
 from ctpabi.native import NativeUnavailable
 
 MODULE = "_ctp_native"
@@ -44,8 +45,9 @@ _TIMEOUT_SECONDS = 300
 
 def compiled_file() -> Path | None:
     """The file of this very source, carried or compiled before; None where there is none."""
-    places = (_CARRIED / file_name(), cache_directory() / "native" / file_name())
-    return next((place for place in places if place.is_file()), None)
+    kept = (place / "native" for place in cache_places())
+    places = (folder / file_name() for folder in chain((_CARRIED,), kept, (cache_directory() / "native",)))
+    return next((place for place in places if os.path.isfile(place)), None)  # noqa: PTH113 - no error where it may not look
 
 
 def compile_here() -> Path:
@@ -106,8 +108,8 @@ def load(file: Path) -> ModuleType:
     return module
 
 
-def why_not_trusted(file: Path) -> str | None:
-    """Why another user could put code of theirs there; None where none could.
+def why_not_trusted(file: Path, what: str = "the native library") -> str | None:
+    """Why another user could put code of theirs there, in words about `what` it is a file of; None where none could.
 
     The file and the folders above it belong to this user or to root, and nobody else may write them; in a folder such as
     /tmp nobody can put a file in the place of another's.
@@ -117,12 +119,12 @@ def why_not_trusted(file: Path) -> str | None:
         try:
             found = one.stat()
         except OSError as error:
-            return f"the native library cannot be loaded: {error}"
+            return f"{what} cannot be loaded: {error}"
         if found.st_uid not in {0, os.geteuid()}:
-            return f"{one} belongs to another user (uid {found.st_uid}): the native library in it is not loaded"
+            return f"{one} belongs to another user (uid {found.st_uid}): {what} in it cannot be trusted"
         is_sticky = one is not place and found.st_mode & stat.S_ISVTX
         if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not is_sticky:
-            return f"others may write {one}: the native library in it is not loaded; run: chmod go-w {one}"
+            return f"others may write {one}: {what} in it cannot be trusted; run: chmod go-w {one}"
     return None
 
 

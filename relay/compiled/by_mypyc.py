@@ -1,4 +1,4 @@
-"""One compilation: `python -m relay.compiled.by_mypyc FOLDER MODULE…`, in a folder with a copy of the sources.
+"""One compilation: `python -m relay.compiled.by_mypyc FOLDER`, in a folder with a copy of the sources, and with that copy's modules.
 
 `relay.compiled.build` starts it. mypyc and setuptools are imported here alone: a relay that serves needs neither.
 """
@@ -9,7 +9,7 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-from relay.compiled.parts import GROUP
+from relay.compiled.parts import GROUP, compiled_modules
 
 _MYPY = """[mypy]
 follow_imports = silent
@@ -21,10 +21,10 @@ cache_dir = made/types
 
 
 def main() -> None:
-    """Write the extension modules of these modules into a folder, in the places of their packages."""
-    folder, *names = sys.argv[1:]
+    """Write the extension modules of the compiled modules into a folder, in the places of their packages."""
+    (folder,) = sys.argv[1:]
     Path("mypy.ini").write_text(_MYPY, encoding="utf-8")
-    files = [f"{name.replace('.', '/')}.py" for name in names]
+    files = [f"{name.replace('.', '/')}.py" for name in sorted(compiled_modules())]
     mypyc, setuptools = import_module("mypyc.build"), import_module("setuptools")
     extensions = mypyc.mypycify(
         ["--config-file=mypy.ini", *files],

@@ -1,12 +1,13 @@
-"""Which modules are compiled: those that an order and a notice pass, room by room."""
+"""Which modules are compiled: those that an order and a notice pass, room by room; and the key of their source."""
 
 from __future__ import annotations
 
 import hashlib
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib import import_module
+from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
 GROUP = "ctp_relay_parts"
@@ -54,7 +55,8 @@ def sources() -> Iterator[tuple[Path, Path]]:
     for package in _PACKAGES:
         top = Path(str(import_module(package).__file__)).parent
         for file in sorted(top.rglob("*.py*")):
-            if file.suffix in {".py", ".pyi"}:
+            # An editor's own files begin with a dot: some lead nowhere.
+            if file.suffix in {".py", ".pyi"} and not file.name.startswith("."):
                 yield file, package / file.relative_to(top)
 
 
@@ -67,10 +69,20 @@ def compiled_modules() -> frozenset[str]:
     ) - {f"{part}.__init__" for part in _PARTS}
 
 
+def place_of(module: str) -> str:
+    """Its file in a folder of parts."""
+    return f"{module.replace('.', '/')}{EXTENSION_SUFFIXES[0]}"
+
+
 @cache
 def key() -> str:
     """Of the source as it is here, and of this Python: what was made of another one has another key."""
+    return key_of(sources())
+
+
+def key_of(files: Iterable[tuple[Path, Path]]) -> str:
+    """The same of these files, each with its place."""
     digest = hashlib.sha256(str(sysconfig.get_config_var("SOABI")).encode())
-    for file, place in sources():
+    for file, place in files:
         digest.update(f"\0{place}\0".encode() + hashlib.sha256(file.read_bytes()).digest())
     return digest.hexdigest()[:32]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -37,3 +38,13 @@ def test_without_a_home_a_temporary_directory_serves_and_goes(tmp_path: Path) ->
 
     assert used.parent == tmp_path
     assert list(tmp_path.iterdir()) == []
+
+
+def test_its_group_may_not_write_there_whatever_the_umask(tmp_path: Path) -> None:
+    """Else nothing that is kept there would be loaded."""
+    code = f"import os; os.umask(2); {PROGRAM}"
+    command = [sys.executable, "-c", code]
+    paths = {"PYTHONPATH": ":".join(sys.path), "XDG_CACHE_HOME": str(tmp_path)}
+    used = subprocess.run(command, env=paths, capture_output=True, text=True, check=True).stdout.strip()
+
+    assert stat.S_IMODE(Path(used).stat().st_mode) == 0o755

@@ -67,3 +67,15 @@ def test_a_file_that_is_not_trusted_leaves_python_the_road(carried: Path) -> Non
     assert "others may write" in road.why
     with pytest.raises(binding.BindingMismatch, match="others may write"):
         roads.choose(roads.Wanted.ON, loaded)
+
+
+def test_a_cache_that_can_only_be_read_serves(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """An administrator filled it; the relay's unit may not write there."""
+    kept = tmp_path / "ctp-relay" / "native" / build.file_name()
+    kept.parent.mkdir(parents=True)
+    kept.touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(build, "_CARRIED", tmp_path)
+    monkeypatch.setattr(os, "access", lambda *_: False)
+
+    assert build.compiled_file() == kept
