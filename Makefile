@@ -39,11 +39,12 @@ test-long: ## the long proofs that `make test` skips, alone; some minutes
 	@scripts/set-up test
 	@CTP_RELAY_LONG_TESTS=1 PYTHONASYNCIODEBUG=1 $(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal -m long $(TESTS)
 
-test-compiled: ## the contract, HTTP/2's rules and the random histories once more, with the order path as machine code; a few minutes
+test-compiled: ## the contract, HTTP/2's rules, the random histories and hostile inputs once more, with the order path as machine code; a few minutes
 	@scripts/set-up test
 	@$(BIN)/python -m relay.compiled.build
 	@PYTHONASYNCIODEBUG=1 $(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal -p tests.compiled_parts tests/contract tests/relay/http2
 	@$(BIN)/python -m tests.stateful.compiled --steps $(STEPS)
+	@$(BIN)/python -m fuzz --driver compiled --inputs 60000 --seed $(SEED)
 
 compiled: ## compile the order path of this tree into the user's cache: relays that start afterwards run it as machine code
 	@scripts/set-up test

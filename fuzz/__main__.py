@@ -15,7 +15,7 @@ from pathlib import Path
 from fuzz import report
 from fuzz.breaks import BREAKS
 from fuzz.campaign import ROOT, Campaign, best_driver, run
-from fuzz.targets import ABSENT, TARGETS, by_name
+from fuzz.targets import ABSENT, DRIVERS, TARGETS, by_name, compiled_targets
 
 INPUTS = 1_000_000
 
@@ -31,8 +31,9 @@ def main(given: Sequence[str]) -> int:
     if wanted.input:
         if len(wanted.targets) != 1:
             parser.error("--input plays one target: name it")
-        return _replay(wanted.targets[0], wanted.input)
-    targets = [by_name(name) for name in wanted.targets] or TARGETS
+        return _replay(wanted.targets[0], wanted.input, wanted.driver or best_driver())
+    of_driver = compiled_targets() if wanted.driver == "compiled" else TARGETS
+    targets = [by_name(name) for name in wanted.targets] or of_driver
     if wanted.broken and not wanted.targets:
         targets = [by_name(BREAKS[wanted.broken].target)]
     driver = wanted.driver or best_driver()
@@ -50,14 +51,15 @@ def main(given: Sequence[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m fuzz", description=__doc__)
-    parser.add_argument("targets", nargs="*", help="only these; all where none is named")
+    parser.add_argument("targets", nargs="*", help="only these; all that the driver suits where none is named")
     parser.add_argument("--inputs", type=int, default=INPUTS, help="of all targets together")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--input", type=Path, help="play this input once, and show what it does")
     parser.add_argument(
         "--driver",
-        choices=["guided", "unguided", "plain", "random"],
-        help="guided by coverage, the default where atheris is; to compare, unguided, or plain: as bytes only; random: without atheris",
+        choices=DRIVERS,
+        help="guided by coverage, the default where atheris is; to compare, unguided, or plain: as bytes only; random: without atheris; "
+        "compiled: at random, the relay's order path as machine code",
     )
     parser.add_argument("--break", dest="broken", choices=sorted(BREAKS), help="break a parser on purpose")
     parser.add_argument("--list", action="store_true", help="list the targets")
@@ -73,8 +75,8 @@ def _list() -> int:
     return 0
 
 
-def _replay(target: str, path: Path) -> int:
-    command = [sys.executable, "-m", "fuzz.worker", target, "--input", str(path.resolve())]
+def _replay(target: str, path: Path, driver: str) -> int:
+    command = [sys.executable, "-m", "fuzz.worker", target, "--driver", driver, "--input", str(path.resolve())]
     status = subprocess.run(command, cwd=ROOT, check=False).returncode
     sys.stderr.write("nothing was found\n" if status == 0 else f"{target}: found, exit status {status}\n")
     return int(status != 0)

@@ -64,7 +64,7 @@ class Campaign:
     inputs: int
     seed: int
     driver: str
-    """guided, unguided, plain or random"""
+    """one of DRIVERS"""
     broken: str = ""
     """the name of a parser broken on purpose"""
     found: Path = FOUND

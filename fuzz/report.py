@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fuzz.campaign import ROOT, Tally
+from fuzz.targets import WITHOUT_COVERAGE
 
 _CLEAR = "\r\x1b[K"
 
@@ -41,7 +42,7 @@ def table(outcomes: Sequence[Tally], driver: str) -> str:
             outcome.target,
             f"{outcome.inputs:,}",
             f"{outcome.a_second:,}",
-            *((f"{outcome.edges:,}", f"{outcome.edges_of_seeds:,}") if driver != "random" else ("-", "-")),
+            *((f"{outcome.edges:,}", f"{outcome.edges_of_seeds:,}") if driver not in WITHOUT_COVERAGE else ("-", "-")),
             f"{outcome.seconds:.1f}",
             "1" if outcome.finding else "",
         )
@@ -59,20 +60,21 @@ def table(outcomes: Sequence[Tally], driver: str) -> str:
         )
         for row in rows
     ]
-    return "\n".join([*lines, *_findings(outcomes)]) + "\n"
+    return "\n".join([*lines, *_findings(outcomes, driver)]) + "\n"
 
 
-def _findings(outcomes: Sequence[Tally]) -> list[str]:
+def _findings(outcomes: Sequence[Tally], driver: str) -> list[str]:
     lines: list[str] = []
     for outcome in outcomes:
         if outcome.finding:
-            lines += ["", f"{outcome.target}: {outcome.finding}", f"  again: {again(outcome)}"]
+            lines += ["", f"{outcome.target}: {outcome.finding}", f"  again: {again(outcome, driver)}"]
     return lines
 
 
-def again(outcome: Tally) -> str:
+def again(outcome: Tally, driver: str) -> str:
     """The command that plays a finding once more."""
-    return f"python -m fuzz {outcome.target} --input {_short(outcome.input) if outcome.input else 'FILE'}"
+    by = "--driver compiled " if driver == "compiled" else ""
+    return f"python -m fuzz {outcome.target} {by}--input {_short(outcome.input) if outcome.input else 'FILE'}"
 
 
 def as_json(outcomes: Sequence[Tally], driver: str, seed: int) -> dict[str, object]:

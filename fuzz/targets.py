@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from random import Random
 
 Mutate = Callable[[bytes, int, Random], bytes]
+DRIVERS = ("guided", "unguided", "plain", "random", "compiled")
+WITHOUT_COVERAGE = ("random", "compiled")
 
 
 class Broken(AssertionError):
@@ -176,6 +178,12 @@ ABSENT = {
     "HTTP admin API": "administration is gRPC on the control socket, see admin_messages",
 }
 """what would be fuzzed and does not exist"""
+
+
+def compiled_targets() -> Sequence[FuzzTarget]:
+    """Those that play modules of which the relay's compiled parts are made."""
+    modules = importlib.import_module("relay.compiled.parts").compiled_modules()
+    return [target for target in TARGETS if any(module.startswith(target.watched) for module in modules)]
 
 
 def by_name(name: str) -> FuzzTarget:

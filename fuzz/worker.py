@@ -1,5 +1,7 @@
 """Plays one target in a process of its own: guided by coverage where atheris is there, otherwise at random.
 
+Coverage sees no machine code: with the driver `compiled` the relay's order path is compiled, and inputs are made at random.
+
 What is said to the campaign goes to standard error, line by line: libFuzzer's own lines, and `fuzz: {json}` from here.
 A finding is an input in a file of the folder that was named, and an exit status that is not 0. Which input a process
 was at when native code ended it, libFuzzer writes as well; the random driver keeps it in `last-input`.
@@ -18,13 +20,14 @@ import time
 import traceback
 from collections.abc import Iterator
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from random import Random
 from typing import Any
 
 from fuzz.cases import cases_of
 from fuzz.mutations import any_bytes
-from fuzz.targets import FuzzTarget, Play, by_name
+from fuzz.targets import DRIVERS, WITHOUT_COVERAGE, FuzzTarget, Play, by_name
 
 SLOWEST_SECONDS = 5.0
 """of processor time for one input"""
@@ -47,9 +50,11 @@ def main(given: list[str]) -> int:
     target = by_name(wanted.target)
     with tempfile.TemporaryDirectory(prefix="fuzz-", dir=_in_memory()) as place:
         os.chdir(place)  # what a target writes by a relative path stays here
+        if wanted.driver == "compiled":
+            import_module("tests.compiled_parts")  # before the first module of the order path
         if wanted.input:
             return _replay(target, wanted)
-        if wanted.driver == "random":
+        if wanted.driver in WITHOUT_COVERAGE:
             return _random(target, wanted)
         return _guided(target, wanted, Path(place))
 
@@ -62,7 +67,7 @@ def _in_memory() -> Path | None:
 def _arguments(given: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m fuzz.worker", description=__doc__)
     parser.add_argument("target")
-    parser.add_argument("--driver", choices=["guided", "unguided", "plain", "random"], default="guided")
+    parser.add_argument("--driver", choices=DRIVERS, default="guided")
     parser.add_argument("--inputs", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--found", type=Path, help="folder for inputs that are findings")

@@ -43,28 +43,11 @@ _EVENT, _BREAK, _MOVE = 4, 5, 6
 _MOST_WAITING = 10_000
 
 
-class _KeepingFed(Fed):
-    """Keeps what was written for the counter: a call forgets its bytes once they are sent."""
-
-    def __init__(self) -> None:
-        self.written: list[tuple[OpenCall, bytes]] = []
-        super().__init__()
-        write = self.router.write
-
-        def keeping(call: OpenCall, now: float) -> bytearray | None:
-            body = write(call, now)
-            if body is not None:
-                self.written.append((call, bytes(body)))
-            return body
-
-        self.router.write = keeping  # type: ignore[method-assign]
-
-
 class _Floor:
     """A router with its terminals."""
 
     def __init__(self) -> None:
-        self.fed = _KeepingFed()
+        self.fed = Fed()
         self.links: list[RouterLink] = [self.fed.link(investor_id) for investor_id in _INVESTORS]
         self.numbers = itertools.count(1)
         self.checked = 0
@@ -100,7 +83,7 @@ class _Floor:
         """An event of any kind; it repeats what the latest request said, changed by the input's own bytes."""
         head, change = said[:5].ljust(5, b"\0"), said[5:]
         callback = _CALLBACKS[int.from_bytes(head[:2], "big") % len(_CALLBACKS)]
-        written = self.fed.written
+        written = self._written()
         sent = written[-1 - head[2] % len(written)] if written else None
         body = self._repeated(callback.struct, sent) if callback.struct and not head[3] & 1 else b""
         for at in range(0, len(change) - 2, 3):
@@ -111,6 +94,9 @@ class _Floor:
         request_id = 0 if sent is None or head[3] & 4 else sent[0].request_id
         self.fed.router.event(RawEvent(callback, body or None, info, request_id, not head[3] & 8), self.fed.now)
         self.fed.pump()
+
+    def _written(self) -> list[tuple[OpenCall, bytes]]:
+        return list(zip(self.fed.sent, self.fed.written, strict=True))
 
     def _repeated(self, name: str, sent: tuple[OpenCall, bytes] | None) -> bytes:
         struct, values = _CATALOG.structs[name], {}
@@ -123,13 +109,13 @@ class _Floor:
             return bytes(struct.size)
 
     def _check(self) -> None:
-        for call, body in self.fed.written[self.checked :]:
+        for call, body in self._written()[self.checked :]:
             struct = _CATALOG.structs[call.method.struct]
             if struct.has("InvestorID"):
                 named = layout.get(struct, body, "InvestorID")
                 owner = call.link.lane.identity.investor_id
                 promise(named in {owner, ""}, f"{call.method.name}: nothing is sent in another investor's name")
-        self.checked = len(self.fed.written)
+        self.checked = len(self.fed.sent)
         for link, investor_id in zip(self.links, _INVESTORS, strict=True):
             for item in [*link.items.take(), *link.items.make(lambda: 0.0, 1.0)]:
                 if isinstance(item, CounterEvent):

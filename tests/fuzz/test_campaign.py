@@ -15,8 +15,9 @@ from fuzz import campaign, mutations, worker
 from fuzz.breaks import BREAKS
 from fuzz.campaign import FEWEST, Campaign, Tally, run, shares
 from fuzz.report import as_json, table
-from fuzz.targets import ABSENT, TARGETS, FuzzTarget, Play, by_name
+from fuzz.targets import ABSENT, TARGETS, FuzzTarget, Play, by_name, compiled_targets
 from fuzz.worker import changed_seeds
+from relay.compiled.build import compiled_parts
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -75,6 +76,7 @@ def test_what_was_found_is_in_the_table_and_in_the_json() -> None:
     shown = table(rows, "guided")
 
     assert "python -m fuzz proxy_header --input fuzz/found/proxy_header-crash-1" in shown
+    assert "python -m fuzz proxy_header --driver compiled --input" in table(rows, "compiled")
     assert as_json(rows, "guided", 1)["findings"] == ["proxy_header"]
     assert as_json(rows, "guided", 1)["inputs"] == 30
     json.dumps(as_json(rows, "guided", 1))
@@ -90,6 +92,19 @@ def test_a_guided_worker_begins_with_a_whole_value_again_and_again() -> None:
 
     assert 100 < sum(data.startswith(whole) for data in made) < 300
     assert max(len(mutate(broken, 5, seed)) for seed in range(100)) == 5
+
+
+def test_what_plays_compiled_modules_is_played_compiled(tmp_path: Path) -> None:
+    """A worker with that driver runs the order path as machine code, and says so where it cannot."""
+    if compiled_parts() is None:
+        pytest.skip("the order path is not compiled here; to run it: make compiled")
+    names = {target.name for target in compiled_targets()}
+
+    (tally,) = run(Campaign([by_name("order_calls")], FEWEST, 1, "compiled", "", tmp_path), lambda _: None)
+
+    assert {"struct_bytes", "order_calls", "stream_bytes", "http2_connections"} <= names
+    assert not {"settings", "ledger_files"} & names
+    assert (tally.finding, tally.inputs) == ("", FEWEST)
 
 
 def test_every_break_has_a_target_and_what_is_absent_has_none() -> None:

@@ -44,6 +44,8 @@ class Fed:
         self.codes: list[int] = []
         """each is what the API returns to one call; then 0"""
         self.sent: list[OpenCall] = []
+        self.written: list[bytes] = []
+        """each is what was written of one call: a call forgets it once it is sent"""
         self.results: list[tuple[OpenCall, CallOutcome | Refusal]] = []
         self.asks: list[outputs.AskFirm] = []
         self.log_in()
@@ -80,8 +82,9 @@ class Fed:
 
     def pump(self) -> None:
         while (call := self.router.next(self.now)) is not None:
-            if self.router.write(call, self.now) is not None:
+            if (body := self.router.write(call, self.now)) is not None:
                 self.sent.append(call)
+                self.written.append(bytes(body))
                 self.router.returned(call, self.codes.pop(0) if self.codes else 0, self.now)
         for output in self.router.take():
             if isinstance(output, outputs.CallResult):

@@ -14,7 +14,7 @@ from relay.counter.ctp.identity.scope_table import SCOPES, Scope
 from relay.counter.ctp.lanes.lane import virtual_front
 from relay.counter.ctp.lanes.ref_map import MapEntry
 from relay.counter.ctp.lanes.refs import RefSpace, ref_places
-from relay.counter.ctp.orders.calls import OpenCall, RouterLink
+from relay.counter.ctp.orders.calls import RouterLink
 from relay.refusals.refusal import Refusal
 from tests.relay.counter.ctp.ctp_bodies import BROKER, CATALOG, callback, event, method, read
 from tests.relay.counter.ctp.orders.fed_router import Fed
@@ -70,27 +70,7 @@ class Market(Fed):
         if isinstance(made, Refusal):
             return made.reason, None
         result = self.result(made)
-        return result, self.bodies.get(made)
-
-    @property
-    def bodies(self) -> dict[OpenCall, bytearray]:
-        return self._bodies
-
-    def pump(self) -> None:
-        self._bodies: dict[OpenCall, bytearray] = getattr(self, "_bodies", {})
-        write = self.router.write
-
-        def kept(call: OpenCall, now: float) -> bytearray | None:
-            body = write(call, now)
-            if body is not None:
-                self._bodies[call] = body
-            return body
-
-        self.router.write = kept  # type: ignore[method-assign]
-        try:
-            super().pump()
-        finally:
-            self.router.write = write  # type: ignore[method-assign]
+        return result, dict(zip(self.sent, self.written, strict=True)).get(made)
 
 
 def test_every_number_in_a_trading_request_is_tried_here() -> None:
