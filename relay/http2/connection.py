@@ -78,14 +78,11 @@ class HttpConnection:
         self.window = frames.USUAL_WINDOW
         """what the terminal takes on all streams together"""
         self.blocked = False
-        self._window_in = frames.USUAL_WINDOW
-        self._owed = 0
-        self._stream_window = frames.USUAL_WINDOW
-        self._highest = 0
-        self._leaves = self._over = False
+        self._window_in = self._stream_window = frames.USUAL_WINDOW
+        self._owed = self._highest = 0
+        self._leaves = self._over = self._holds = False
         self._cutter = Cutter()
         self._out: list[bytes] = []
-        self._holds = False
         self._toll = Toll(tokens, self._loop.time)
         self._waiting: list[asyncio.Future[None]] = []
         self._to_close: list[Call] = []
@@ -101,6 +98,7 @@ class HttpConnection:
     def received(self, data: bytes) -> None:
         """Bytes of the terminal; raises HttpFault."""
         self._holds = True
+        fault: str | None = None
         try:
             alone = self._cutter.only_data(data)
             if alone is not None:
@@ -113,14 +111,16 @@ class HttpConnection:
         except ProtocolBroken as broken:
             self._leaves = True
             self._out.append(frames.go_away(self._highest, broken.code))
-            raise HttpFault(str(broken)) from None
-        except ProtocolError as fault:
+            fault = str(broken)
+        except ProtocolError as wrong:
             self._leaves = True
             self._out.append(self._h2.data_to_send())
-            raise HttpFault(str(fault) or type(fault).__name__) from None
+            fault = str(wrong) or type(wrong).__name__
         finally:
             self._holds = False
             self._flush()
+        if fault is not None:
+            raise HttpFault(fault)
 
     def _take(self, kind: int, flags: int, stream: int, payload: bytes) -> None:
         """One frame."""

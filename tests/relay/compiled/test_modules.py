@@ -50,6 +50,66 @@ def test_the_rule_sees_what_it_is_for(tmp_path: Path) -> None:
     assert list(_twice_caught(file)) == ["wrong.py:4 e"]
 
 
+_LEAVES = ast.Await | ast.Yield | ast.YieldFrom | ast.AsyncFor
+_EXITS_AT_ONCE = {"asyncio.timeout(2 * OWN_SECONDS)", "self._tools.turn"}
+"""what `async with` may be of: the exits of a timeout and of an asyncio.Lock wait for nothing"""
+
+
+def _suspended_while_handling(file: Path) -> Iterator[str]:
+    """Where a coroutine or generator is left while it handles an exception."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Try | ast.TryStar):
+            parts: list[ast.stmt | ast.excepthandler] = [*node.finalbody, *node.handlers]
+            for one in parts:
+                if any(isinstance(inner, _LEAVES | ast.AsyncWith) for inner in ast.walk(one)):
+                    yield f"{file.name}:{one.lineno}"
+        elif isinstance(node, ast.AsyncWith):
+            for item in node.items:
+                if ast.unparse(item.context_expr) not in _EXITS_AT_ONCE:
+                    yield f"{file.name}:{node.lineno}"
+
+
+@pytest.mark.parametrize("name", sorted(compiled_modules()))
+def test_nothing_is_awaited_where_an_exception_is_handled(name: str) -> None:
+    """Its exception would be in `sys.exc_info()` of all that runs meanwhile, or for good: the context of every later one."""
+    assert not list(_suspended_while_handling(FILES[name]))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "try: g()\n finally: await h()",
+        "try: g()\n except A: await h()",
+        "try: g()\n except A:\n  async with a: pass",
+        "try: g()\n except A: yield 1",
+        "if g():\n  async with a: pass",
+    ],
+)
+def test_the_rule_of_awaiting_sees_what_it_is_for(wrong: str, tmp_path: Path) -> None:
+    """Such as these."""
+    file = tmp_path / "wrong.py"
+    file.write_text(f"async def f():\n {wrong}\n", encoding="utf-8")
+    assert "wrong.py:3" in list(_suspended_while_handling(file))
+
+
+def _raised_from(file: Path) -> list[int]:
+    raised = [node for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))) if isinstance(node, ast.Raise)]
+    return [node.lineno for node in raised if node.cause is not None]
+
+
+@pytest.mark.parametrize("name", sorted(compiled_modules()))
+def test_nothing_is_raised_from_another(name: str) -> None:
+    """Mypyc leaves out `from`: what `from None` is to hide would be in the log. Raise it behind the handler."""
+    assert not _raised_from(FILES[name])
+
+
+def test_the_rule_of_raising_sees_what_it_is_for(tmp_path: Path) -> None:
+    """Such as this."""
+    file = tmp_path / "wrong.py"
+    file.write_text("try: g()\nexcept A:\n raise B from None\n", encoding="utf-8")
+    assert _raised_from(file) == [3]
+
+
 @pytest.mark.parametrize("part", _PARTS)
 def test_every_part_is_a_room_or_a_module(part: str) -> None:
     """What was moved or renamed is not silently left to Python."""

@@ -339,8 +339,7 @@ class OrderDriver:
         self._tools.clock.answered(login.login_time)
         await self._begin_day(login.trading_day, changed=item.day_changed)
         self._router.logged_in(login, self.session.front_info(), self._loop.time())
-        self._login = login
-        self.logins += 1
+        self._login, self.logins = login, self.logins + 1
         for link in self:
             link.see(login)
         if self._on_live is not None:
@@ -353,11 +352,14 @@ class OrderDriver:
                 link.put(LinkStatus(LinkState.LIVE, "", link.attached, item.day_changed))
 
     async def _begin_day(self, trading_day: str, *, changed: bool) -> None:
+        is_read = True
         try:
             self._tools.order_map.begin(self._notes.begin_day(trading_day))
         except OSError as error:
             _log.error("order_map_unreadable", error=str(error))
-            raise Refused(relay_reasons.order_map_unavailable()) from None
+            is_read = False
+        if not is_read:
+            raise Refused(relay_reasons.order_map_unavailable())
         if changed:
             self._router.start_day()
             self._tools.day_use.start_day()
