@@ -92,6 +92,35 @@ def test_the_rule_of_awaiting_sees_what_it_is_for(wrong: str, tmp_path: Path) ->
     assert "wrong.py:3" in list(_suspended_while_handling(file))
 
 
+_RUN_TO_THEIR_END = {"_hand_round"}
+"""generators that `LoopTurns` steps through until they end or raise"""
+
+
+def _yields_with_a_duty(file: Path) -> Iterator[str]:
+    """Generators that have something to do at their end, whatever happens: a compiled one that is dropped before does not do it."""
+    for function in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(function, FUNCTIONS) and function.name not in _RUN_TO_THEIR_END:
+            for node in _within(function):
+                if isinstance(node, ast.With) or (isinstance(node, ast.Try) and node.finalbody):
+                    inside = [inner for one in node.body for inner in ast.walk(one)]
+                    if any(isinstance(inner, ast.Yield | ast.YieldFrom) for inner in inside):
+                        yield f"{file.name}:{node.lineno}"
+
+
+@pytest.mark.parametrize("name", sorted(compiled_modules()))
+def test_no_generator_has_a_duty_at_its_end(name: str) -> None:
+    """A loop that breaks, say, would leave it undone."""
+    assert not list(_yields_with_a_duty(FILES[name]))
+
+
+@pytest.mark.parametrize("wrong", ["try: yield 1\n finally: g()", "with a: yield 1"])
+def test_the_rule_of_generators_sees_what_it_is_for(wrong: str, tmp_path: Path) -> None:
+    """Such as these."""
+    file = tmp_path / "wrong.py"
+    file.write_text(f"def f():\n {wrong}\n", encoding="utf-8")
+    assert list(_yields_with_a_duty(file)) == ["wrong.py:2"]
+
+
 def _raised_from(file: Path) -> list[int]:
     raised = [node for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))) if isinstance(node, ast.Raise)]
     return [node.lineno for node in raised if node.cause is not None]

@@ -14,6 +14,7 @@ from relay.compiled import build
 
 MODULE = """
 import asyncio
+from collections.abc import Iterator
 
 class Wrong(Exception):
     pass
@@ -34,6 +35,23 @@ def raised_behind() -> None:
         len("")
     if not is_number:
         raise Wrong
+
+done: list[str] = []
+
+def numbers() -> Iterator[int]:
+    try:
+        yield 1
+        yield 2
+    finally:
+        done.append("duty")
+
+def dropped_generator() -> None:
+    for number in numbers():
+        break
+
+def finished_generator() -> None:
+    for number in numbers():
+        pass
 
 async def awaited_in_finally() -> None:
     try:
@@ -81,6 +99,14 @@ try:
 except shape.Wrong as error:
     print(error.__suppress_context__ or error.__context__ is None)
 """
+DROPS = """
+import gc, sys
+import shape
+assert shape.__file__.endswith(".so")
+getattr(shape, sys.argv[1])()
+gc.collect()
+print(bool(shape.done))
+"""
 CANCELS = """
 import asyncio, sys
 import shape
@@ -123,6 +149,10 @@ def test_what_is_raised_behind_the_handler_hides_what_was_caught(shape: Path) ->
     assert _holds(shape, RAISES, "raised_behind")
 
 
+def test_a_generator_that_ends_does_its_duty(shape: Path) -> None:
+    assert _holds(shape, DROPS, "finished_generator")
+
+
 @pytest.mark.parametrize("function", ["awaited_behind", "left_at_once"])
 def test_what_is_awaited_behind_the_handler_leaves_nothing(shape: Path, function: str) -> None:
     """Nor does `async with` of what exits without waiting."""
@@ -136,8 +166,9 @@ def test_what_is_awaited_behind_the_handler_leaves_nothing(shape: Path, function
         (CANCELS, "awaited_in_finally"),
         (CANCELS, "awaited_in_except"),
         (CANCELS, "awaited_in_exit"),
+        (DROPS, "dropped_generator"),
     ],
-    ids=["from", "finally", "except", "exit"],
+    ids=["from", "finally", "except", "exit", "generator"],
 )
 def test_the_forbidden_forms_are_still_wrong(shape: Path, program: str, function: str) -> None:
     """Where a newer mypyc does as Python does, the rule in `test_modules` may go."""
