@@ -9,14 +9,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 from struct import Struct as Packing
+from typing import Final
 
 from ctpabi.catalog import Kind, Struct
 from ctpabi.native.events import Made, NativeEvents
 
-_INT = Packing("<i")
-_DOUBLE = Packing("<d")
-_NUL = b"\0"
-INT_MAX = 2**31 - 1
+_INT: Final = Packing("<i")
+_DOUBLE: Final = Packing("<d")
+_NUL: Final = b"\0"
+INT_MAX: Final = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)

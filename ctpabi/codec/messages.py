@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 from google.protobuf.message import Message
 
@@ -251,11 +251,11 @@ def _numbers(descriptor: Any) -> dict[str, int]:
     return {field.name: field.number for field in descriptor.fields}
 
 
-_EVENT_NUMBERS = _numbers(events_pb2.Event.DESCRIPTOR)
-_RSP_INFO_NUMBERS = _numbers(structs_pb2.RspInfo.DESCRIPTOR)
-_REQUEST_ID = tag(_EVENT_NUMBERS["request_id"], VARINT)
-_IS_LAST = unsigned(_EVENT_NUMBERS["is_last"], value=True)
-_EMPTY = unsigned(_EVENT_NUMBERS["empty"], value=True)
+_EVENT_NUMBERS: Final = _numbers(events_pb2.Event.DESCRIPTOR)
+_RSP_INFO_NUMBERS: Final = _numbers(structs_pb2.RspInfo.DESCRIPTOR)
+_REQUEST_ID: Final = tag(_EVENT_NUMBERS["request_id"], VARINT)
+_IS_LAST: Final = unsigned(_EVENT_NUMBERS["is_last"], value=True)
+_EMPTY: Final = unsigned(_EVENT_NUMBERS["empty"], value=True)
 
 
 def _rsp_info(error_id: int, error_msg: bytes) -> bytes:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
-ENCODING = "gb18030"
+ENCODING: Final = "gb18030"
 
 
 class UnencodableText(ValueError):

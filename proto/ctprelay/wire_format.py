@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-VARINT, FIXED64, LENGTH = 0, 1, 2
+from typing import Final
+
+VARINT: Final = 0
+FIXED64: Final = 1
+LENGTH: Final = 2
 """wire types"""
+_LAST: Final = tuple(bytes((n,)) for n in range(1 << 7))
+_MORE: Final = tuple(bytes((n | 0x80,)) for n in range(1 << 7))
+"""seven bits of a varint, as its last byte and as one that others follow"""
 
 
 def varint(value: int) -> bytes:
     """A base-128 varint; negative int32 take ten bytes, as protobuf has it."""
     if 0 <= value < 1 << 7:
-        return bytes((value,))
+        return _LAST[value]
     if 0 <= value < 1 << 14:
-        return bytes((value & 0x7F | 0x80, value >> 7))
+        return _MORE[value & 0x7F] + _LAST[value >> 7]
     if 0 <= value < 1 << 21:
-        return bytes((value & 0x7F | 0x80, value >> 7 & 0x7F | 0x80, value >> 14))
+        return _MORE[value & 0x7F] + _MORE[value >> 7 & 0x7F] + _LAST[value >> 14]
     value &= 0xFFFF_FFFF_FFFF_FFFF
     out = bytearray()
     while value > 0x7F:

@@ -10,8 +10,7 @@ import typer
 
 from ctpabi.later_commands import importing
 from relay.cli.context import DEFAULT_CONFIG, ConfigPath
-from relay.cli.doctor import look_before_serving
-from relay.cli.workplace import reporting_stores
+from relay.cli.output import reporting
 from relay.compiled import choice
 from relay.settings.file import load
 from relay.stop_signals import SUCCEEDS
@@ -36,10 +35,12 @@ def serve(
     """
     if workers is not None:
         os.environ[_WORKERS] = str(workers)  # as if it stood in the settings, for the workers too
-    with reporting_stores():
+    with reporting():
         settings = load(config)
-        choice.choose(settings)  # before the first module of the order path is imported
-        note = look_before_serving(settings, replaces=SUCCEEDS in os.environ)
+        choice.choose(settings)  # before the first module of the order path is imported, as these bring some along
+    workplace, doctor = (importlib.import_module(f"relay.cli.{name}") for name in ("workplace", "doctor"))
+    with workplace.reporting_stores():
+        note = doctor.look_before_serving(settings, replaces=SUCCEEDS in os.environ)
         if settings.relay.workers > 1:
             _part("relay.workers.supervisor").run(settings, config, lambda: load(config), note)
         else:

@@ -19,6 +19,8 @@ _PARTS = (
     "ctpabi.codec.messages",
     "ctpabi.codec.text",
     "ctprelay.wire",
+    "ctprelay.wire_format",
+    "relay.counter.counter_event",
     "relay.counter.ctp.delivery",
     "relay.counter.ctp.identity.ownership",
     "relay.counter.ctp.identity.scope",

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
+from typing import Final
 
 from relay.counter.port import CounterEvent, LinkState, LinkStatus, SharedEvents
 
@@ -19,7 +20,7 @@ Item = CounterEvent | LinkStatus
 Later = Iterator[Item | None]
 """items that are made when they are taken; None where there is nothing to show of one"""
 
-_NOTHING = SharedEvents()
+_NOTHING: Final = SharedEvents()
 
 
 class SharedItems:

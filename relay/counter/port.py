@@ -15,10 +15,11 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from ctprelay.v1.terminal_pb2 import Login
 from relay.counter.collected import CTP, CollectedInfo, WantedInfo
+from relay.counter.counter_event import CounterEvent
 from relay.counter.description import (
     Board,
     CounterContext,
@@ -217,21 +218,6 @@ class LinkStatus:
     day_changed: bool = False
     """the recovered session belongs to a new trading day"""
     cause: LinkCause = LinkCause.UNSPECIFIED
-
-
-class CounterEvent(NamedTuple):
-    """One callback of the API for one terminal; encoded once, however many terminals get it."""
-
-    callback: str
-    """OnRtnOrder"""
-    wire: bytes
-    """serialized ctp.v1.Event"""
-    request_id: int = 0
-    """the terminal's own request id; 0 for notices"""
-    error_id: int = 0
-    is_last: bool = True
-    native: NativeError | None = None
-    """the counter's own error, where its numbers are not CTP's"""
 
 
 class SharedEvents(tuple[CounterEvent, ...]):

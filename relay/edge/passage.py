@@ -23,7 +23,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol
+from typing import Final, Protocol
 
 from relay.admission.origin.proxy_header import ProxyHeaderWrong, begins_like_one, parse
 from relay.admission.origin.trusted_proxies import Network, Origin, is_in
@@ -39,21 +39,22 @@ from relay.http2.bucket import Bucket
 from relay.http2.call import Call
 from relay.http2.connection import CallLimits, HttpConnection, HttpFault
 
-_FIRST_BYTES_SECONDS = 5.0
-_TURN_SECONDS = 20.0
+_FIRST_BYTES_SECONDS: Final = 5.0
+_TURN_SECONDS: Final = 20.0
 """less than a terminal gives a connection"""
-_IDLE_SECONDS = 15.0
+_IDLE_SECONDS: Final = 15.0
 """until the first stream; TLS is agreed on in this time, too"""
-_IDLE_AGAIN_SECONDS = 10.0
+_IDLE_AGAIN_SECONDS: Final = 10.0
 """after the last stream"""
-_IDLE_SECONDS_OF_A_PROXY = 300.0
-_BESIDE_HELLO_SECONDS = 5.0
-_FLUSH_SECONDS = 10.0
+_IDLE_SECONDS_OF_A_PROXY: Final = 300.0
+_BESIDE_HELLO_SECONDS: Final = 5.0
+_FLUSH_SECONDS: Final = 10.0
 """how long a terminal may take to read the last bytes of a connection that the relay leaves"""
-_RESET = struct.pack("ii", 1, 0)
-_STREAMS_OF_A_TERMINAL, _STREAMS_OF_A_PROXY = 8, 128
+_RESET: Final = struct.pack("ii", 1, 0)
+_STREAMS_OF_A_TERMINAL: Final = 8
+_STREAMS_OF_A_PROXY: Final = 128
 """at a time on one connection: a terminal needs one; a proxy that carries many opens another connection"""
-_FRAMES_OF_A_PROXY = 2_000.0, 4_000.0
+_FRAMES_OF_A_PROXY: Final = 2_000.0, 4_000.0
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Protocol
+from typing import Final, Protocol
 
-CLOSE_SECONDS = 5.0
+CLOSE_SECONDS: Final = 5.0
 """how long a stream that the relay has ended may take to be closed: its last bytes wait for the terminal to read"""
-_CLOSE_SECONDS_AFTER_PROOF = 15.0
+_CLOSE_SECONDS_AFTER_PROOF: Final = 15.0
 
 
 class Carrier(Protocol):

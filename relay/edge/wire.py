@@ -22,7 +22,9 @@ _MOST_LEFT: Final = 512 * 1024
 """bytes that wait for the socket"""
 _MOST_DROPPED: Final = 256 * 1024
 """bytes that the terminal may still send when the relay has left"""
-_SILENCE_SECONDS, _SIGN_OF_LIFE_SECONDS, _LATE_SECONDS = 20.0, 10.0, 1.0
+_SILENCE_SECONDS: Final = 20.0
+_SIGN_OF_LIFE_SECONDS: Final = 10.0
+_LATE_SECONDS: Final = 1.0
 """after so long it is asked for a sign of life, and has so long to give one"""
 
 

@@ -43,7 +43,7 @@ from relay.http2.call_over import CallOver
 from relay.http2.rules import keep_table_small, new_h2
 from relay.http2.toll import Toll
 
-_log = structlog.get_logger(__name__)
+_log: Final = structlog.get_logger(__name__)
 _DATA: Final = int(FrameKind.DATA)
 _WINDOW: Final = 1024 * 1024
 """of a connection, on top of the usual one: calls have their own"""

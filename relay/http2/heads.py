@@ -8,14 +8,15 @@ from __future__ import annotations
 import string
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import grpc
 
 Headers = Sequence[tuple[str, str]]
-_UNITS = {"H": 3600.0, "M": 60.0, "S": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9}
-_LONGEST_TIMEOUT = 8
+_UNITS: Final = {"H": 3600.0, "M": 60.0, "S": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9}
+_LONGEST_TIMEOUT: Final = 8
 """digits"""
-_PLAIN = frozenset((string.ascii_letters + string.digits + string.punctuation + " ").replace("%", "").encode())
+_PLAIN: Final = frozenset((string.ascii_letters + string.digits + string.punctuation + " ").replace("%", "").encode())
 ANSWER: Headers = (
     (":status", "200"),
     ("content-type", "application/grpc"),

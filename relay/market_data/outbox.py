@@ -7,6 +7,7 @@ some. Ticks are bounded by `PendingTicks`.
 from __future__ import annotations
 
 import asyncio
+from typing import Final
 
 from relay.market_data.pending import PendingTicks
 from relay.market_data.ticks import MarketTick, passed_over_entry
@@ -14,9 +15,9 @@ from relay.sessions.endings import Ending
 from relay.sessions.outbox import Outbox
 from relay.turns import LoopTurns
 
-_BATCH_BYTES = 128 * 1024
-_ANSWER_BYTES = 1024 * 1024
-_ROOM_BYTES = 64 * 1024
+_BATCH_BYTES: Final = 128 * 1024
+_ANSWER_BYTES: Final = 1024 * 1024
+_ROOM_BYTES: Final = 64 * 1024
 
 
 class MarketOutbox(Outbox):

@@ -11,12 +11,13 @@ What all terminals of a counter session get comes as one object for all of them,
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from relay.counter.port import CounterEvent, SharedEvents
 from relay.sessions import frames
 from relay.turns import LoopTurns
 
-_REMEMBERED = 64
+_REMEMBERED: Final = 64
 """events; those of one burst that goes to several terminals"""
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from typing import Final
 
 from ctprelay.ctp.v1.requests_pb2 import Request
 from ctprelay.v1 import terminal_pb2 as pb
@@ -27,15 +28,15 @@ from relay.counter.port import (
 from relay.refusals.refusal import Refusal, Source
 from relay.sessions.endings import Ending
 
-_SEQUENCE = b"\x08"  # RelayMessage.sequence = 1, varint
-_EVENT = b"\x32"  # RelayMessage.event = 6, length-delimited
-_NATIVE_ERROR = b"\x4a"  # RelayMessage.native_error = 9, length-delimited
-_MESSAGE = b"\x0a"  # RelayBatch.messages = 1, length-delimited
+_SEQUENCE: Final = b"\x08"  # RelayMessage.sequence = 1, varint
+_EVENT: Final = b"\x32"  # RelayMessage.event = 6, length-delimited
+_NATIVE_ERROR: Final = b"\x4a"  # RelayMessage.native_error = 9, length-delimited
+_MESSAGE: Final = b"\x0a"  # RelayBatch.messages = 1, length-delimited
 
-_SOURCES = {source: getattr(pb, f"SOURCE_{source.name}") for source in Source}
-_STATES = {state: getattr(pb.SessionStatus, f"STATE_{state.name}") for state in LinkState}
-_CAUSES = {cause: getattr(pb.SessionStatus, f"CAUSE_{cause.name}") for cause in LinkCause}
-_CONFIRMATIONS = {
+_SOURCES: Final = {source: getattr(pb, f"SOURCE_{source.name}") for source in Source}
+_STATES: Final = {state: getattr(pb.SessionStatus, f"STATE_{state.name}") for state in LinkState}
+_CAUSES: Final = {cause: getattr(pb.SessionStatus, f"CAUSE_{cause.name}") for cause in LinkCause}
+_CONFIRMATIONS: Final = {
     Confirmation.NOT_ASKED: pb.SETTLEMENT_CONFIRMATION_UNSPECIFIED,
     Confirmation.CONFIRMED: pb.SETTLEMENT_CONFIRMATION_CONFIRMED,
     Confirmation.REFUSED: pb.SETTLEMENT_CONFIRMATION_REFUSED,

@@ -12,15 +12,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from relay.lean_event import LeanEvent
 from relay.sessions import frames
 from relay.sessions.endings import Ending, EndKind
 from relay.turns import LoopTurns
 
-_BATCH_MESSAGES = 256
-_BATCH_BYTES = 128 * 1024
-SLOW_READER = Ending(EndKind.SLOW_READER)
+_BATCH_MESSAGES: Final = 256
+_BATCH_BYTES: Final = 128 * 1024
+SLOW_READER: Final = Ending(EndKind.SLOW_READER)
 
 
 class Outbox:

@@ -11,6 +11,7 @@ import asyncio
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 import structlog
 
@@ -44,9 +45,9 @@ from relay.sessions.session_facts import LoginFacts, SessionActivity, SessionQue
 from relay.tasks import Tasks
 from relay.turns import LoopTurns
 
-_log = structlog.get_logger(__name__)
-_NOTHING_MISSED = Replay((), lost_history=False)
-_MAX_UNANSWERED = 1024
+_log: Final = structlog.get_logger(__name__)
+_NOTHING_MISSED: Final = Replay((), lost_history=False)
+_MAX_UNANSWERED: Final = 1024
 """calls of one terminal that may wait in the relay at a time"""
 
 

@@ -31,6 +31,7 @@ PyObject* tuple_of(PyObject* made_class, PyObject** values, size_t count) {
       is_whole = false;
     }
   }
+  if (is_whole && made_class == reinterpret_cast<PyObject*>(&PyTuple_Type)) return plain;
   PyObject* arguments = is_whole ? PyTuple_New(1) : nullptr;
   if (arguments == nullptr) {
     Py_XDECREF(plain);
@@ -100,13 +101,25 @@ void plan_dealloc(PyObject* self) {
 }
 
 // event(slot, body | None, request_id, is_last, rest) -> bytes
-PyObject* plan_event(PyObject* self, PyObject* arguments) {
+PyObject* plan_event(PyObject* self, PyObject* const* arguments, Py_ssize_t count) {
   auto* of = reinterpret_cast<PlanObject*>(self);
-  Py_ssize_t slot;
-  const char *body, *rest;
-  Py_ssize_t size, rest_size;
-  int request_id, is_last;
-  if (!PyArg_ParseTuple(arguments, "nz#ipy#", &slot, &body, &size, &request_id, &is_last, &rest, &rest_size)) return nullptr;
+  if (count != 5) {
+    PyErr_SetString(PyExc_TypeError, "event takes slot, body, request_id, is_last and rest");
+    return nullptr;
+  }
+  char *body = nullptr, *rest = nullptr;
+  Py_ssize_t size = 0, rest_size = 0;
+  const Py_ssize_t slot = PyLong_AsSsize_t(arguments[0]);
+  if (slot == -1 && PyErr_Occurred()) return nullptr;
+  if (arguments[1] != Py_None && PyBytes_AsStringAndSize(arguments[1], &body, &size) != 0) return nullptr;
+  const long request_id = PyLong_AsLong(arguments[2]);
+  if (request_id == -1 && PyErr_Occurred()) return nullptr;
+  if (request_id != static_cast<int>(request_id)) {
+    PyErr_SetString(PyExc_OverflowError, "a request id has 32 bits");
+    return nullptr;
+  }
+  const int is_last = PyObject_IsTrue(arguments[3]);
+  if (is_last < 0 || PyBytes_AsStringAndSize(arguments[4], &rest, &rest_size) != 0) return nullptr;
   const Plan& plan = *of->plan;
   if (slot < 0 || static_cast<size_t>(slot) >= plan.callbacks.size() || plan.callbacks[static_cast<size_t>(slot)].tag.length == 0) {
     PyErr_SetString(PyExc_ValueError, "the callback is no event");
@@ -118,7 +131,7 @@ PyObject* plan_event(PyObject* self, PyObject* arguments) {
     PyErr_SetString(PyExc_ValueError, "the struct has another size");
     return nullptr;
   }
-  return of->encoder->event(callback, body, request_id, is_last != 0, rest, static_cast<size_t>(rest_size));
+  return of->encoder->event(callback, body, static_cast<int>(request_id), is_last != 0, rest, static_cast<size_t>(rest_size));
 }
 
 // message(struct, body) -> bytes
@@ -146,7 +159,7 @@ PyObject* plan_call(PyObject* self, PyObject* message) {
 
 PyMethodDef plan_methods[] = {
     {"call", plan_call, METH_O, nullptr},
-    {"event", plan_event, METH_VARARGS, nullptr},
+    {"event", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(plan_event)), METH_FASTCALL, nullptr},
     {"message", plan_message, METH_VARARGS, nullptr},
     {nullptr, nullptr, 0, nullptr},
 };

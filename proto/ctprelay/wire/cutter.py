@@ -10,7 +10,8 @@ from ctprelay.wire.frames import HEAD, LARGEST_PAYLOAD, STREAM_BITS, ErrorCode, 
 _PREFACE_BYTES: Final = 24
 RARE: Final = -1
 """the kind of what h2 is to work on: its payload is the whole frame, or the preface"""
-_WINDOW_UPDATE_BYTES, _PING_BYTES = 4, 8
+_WINDOW_UPDATE_BYTES: Final = 4
+_PING_BYTES: Final = 8
 
 
 class Cutter:

@@ -184,3 +184,11 @@ def test_what_is_missing_to_compile_is_named(monkeypatch: pytest.MonkeyPatch) ->
     assert build.why_not_here() == "mypyc cannot be imported: pip install 'ctp-relay[compiled]'"
     monkeypatch.setattr(shutil, "which", lambda _: None)
     assert "apt-get install -y gcc" in str(build.why_not_here())
+
+
+@pytest.mark.parametrize("module", ["relay.cli.serve", "relay.workers.worker"])
+def test_what_serves_loads_no_part_before_it_chooses(module: str) -> None:
+    """A part that was loaded in Python would keep all of them out."""
+    program = f"import sys, {module}, relay.compiled.parts\nprint(sorted(relay.compiled.parts.compiled_modules() & sys.modules.keys()))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.strip() == "[]"

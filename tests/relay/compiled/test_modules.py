@@ -163,3 +163,16 @@ def _inherited() -> Iterator[tuple[str, str]]:
 def test_no_class_in_python_inherits_from_a_compiled_one() -> None:
     """It cannot: making it raises TypeError. Both are parts, or neither is."""
     assert list(_inherited()) == []
+
+
+def _looked_up_each_time(file: Path) -> Iterator[str]:
+    """Constants that are not Final: compiled code looks them up in the module's dictionary, each time it reads one."""
+    for node in ast.parse(file.read_text(encoding="utf-8")).body:
+        targets = node.targets if isinstance(node, ast.Assign) else ()
+        names = (one.id for target in targets for one in ast.walk(target) if isinstance(one, ast.Name))
+        yield from (f"{file.name}:{node.lineno} {name}" for name in names if name.isupper() and name != "__all__")
+
+
+@pytest.mark.parametrize("name", sorted(compiled_modules()))
+def test_constants_are_final(name: str) -> None:
+    assert not list(_looked_up_each_time(FILES[name]))

@@ -25,6 +25,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Final
 
 from ctpabi.catalog import Callback, Catalog
 from ctpabi.codec.cells import int_cell, text_cell, text_cells
@@ -35,15 +36,15 @@ from relay.counter.ctp.identity.scope import Identity
 from relay.counter.ctp.lanes.event_keys import EventKeys
 from relay.counter.ctp.lanes.refs import ref_places
 
-_FINISHED = frozenset(b"0245c")
+_FINISHED: Final = frozenset(b"0245c")
 """OrderStatus of an order that nothing more happens to: traded, not queueing, cancelled, touched"""
-_OVER = frozenset(b"05")
+_OVER: Final = frozenset(b"05")
 """Traded or cancelled: no other status follows"""
-_BY_INSTRUMENT = frozenset({"OnRtnInstrumentStatus", "OnRtnForQuoteRsp"})
+_BY_INSTRUMENT: Final = frozenset({"OnRtnInstrumentStatus", "OnRtnForQuoteRsp"})
 """Public notices of which only an instrument's latest is of interest"""
-_GIVES_WAY = 16
+_GIVES_WAY: Final = 16
 """An owner over its bound is cut by this part of it, so that not every notice has to make room."""
-_MAKES_ROOM = 64
+_MAKES_ROOM: Final = 64
 """The same part of what all have together."""
 
 
@@ -66,8 +67,8 @@ class DayReplay:
     """False: not everything could be kept; query orders and trades"""
 
 
-_EVERYBODY = Ownership(Owner.EVERYBODY)
-_OF_NO_INVESTOR = frozenset({Owner.NOBODY, Owner.SESSION})
+_EVERYBODY: Final = Ownership(Owner.EVERYBODY)
+_OF_NO_INVESTOR: Final = frozenset({Owner.NOBODY, Owner.SESSION})
 
 
 class KnownOwners:
@@ -237,7 +238,7 @@ class DayNotices:
         """What the notice is a state of, an order say or an instrument; empty where it stands for itself."""
         slot = notice.callback.slot
         if slot in self._by_reference:
-            ref = keys.ref_text or keys.ref_number
+            ref = keys.ref_text or keys.ref
             return (slot, keys.front, keys.session, ref) if keys.front and keys.session and ref else ()
         cells = self._by_instrument.get(slot)
         if cells is None:

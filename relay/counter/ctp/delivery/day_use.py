@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-ALARM_PERCENT = (80, 90, 100)
+from typing import Final
+
+ALARM_PERCENT: Final = (80, 90, 100)
 
 
 class DayUse:

@@ -7,13 +7,9 @@ seen: the trade waits, for a time. Repetitions were sorted out before.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
-from typing import NamedTuple
 
 from ctpabi.catalog import Callback
-from relay.counter.ctp.identity.spelling import number_key
 from relay.counter.ctp.lanes.event_keys import EventKeys
 
 OrderKey = tuple[bytes, bytes]
@@ -32,18 +28,27 @@ class DeliveryLimits:
     """an order that has not come by then is not shown to this terminal, so its trade is let go"""
 
 
-class Notice(NamedTuple):
-    """One notice as the counter sent it."""
+class Notice:
+    """One notice as the counter sent it. Never changed."""
 
-    callback: Callback
-    body: bytes
-    error_id: int = 0
-    error_msg: bytes = b""
-    """GB18030, without the terminating NUL"""
+    __slots__ = ("body", "callback", "error_id", "error_msg")
 
+    def __init__(self, callback: Callback, body: bytes, error_id: int = 0, error_msg: bytes = b"") -> None:
+        """`error_msg` is GB18030, without the terminating NUL."""
+        self.callback = callback
+        self.body = body
+        self.error_id = error_id
+        self.error_msg = error_msg
 
-new_notice: Callable[[tuple[Callback, bytes, int, bytes]], Notice] = partial(tuple.__new__, Notice)
-"""one of all its fields, past NamedTuple's own __new__: that is Python, and this is made for every notice"""
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Notice) and self._all == other._all
+
+    def __hash__(self) -> int:
+        return hash(self._all)
+
+    @property
+    def _all(self) -> tuple[Callback, bytes, int, bytes]:
+        return self.callback, self.body, self.error_id, self.error_msg
 
 
 class Delivery:
@@ -69,7 +74,7 @@ class Delivery:
             return self._accept_trade(notice, keys, now)
         if name != "OnRtnOrder" or not keys.number:
             return [notice]
-        key = keys.exchange, number_key(keys.number)
+        key = keys.exchange, keys.plain_number
         if not key[1]:
             return [notice]
         nowhere = b"", key[1]
@@ -93,7 +98,7 @@ class Delivery:
         self.held = 0
 
     def _accept_trade(self, notice: Notice, keys: EventKeys, now: float) -> list[Notice]:
-        key = keys.exchange, number_key(keys.number)
+        key = keys.exchange, keys.plain_number
         if not key[1] or key in self._orders or self._full:
             return [notice]
         self._held.setdefault(key, []).append((now, notice))

@@ -22,15 +22,17 @@ Times are compared as seconds since 17:00, when the trading day begins with the 
 
 from __future__ import annotations
 
+from typing import Final
+
 from ctpabi.catalog import Catalog
 from ctpabi.codec.cells import TextCell, present_text_cells, text_cells
 from relay.counter.ctp.delivery.delivery import Notice, OrderKey
 
-_SILENCE_SECONDS = 2.0
+_SILENCE_SECONDS: Final = 2.0
 """A replay does not pause as long as that."""
-_SHORT_SILENCE_SECONDS = 0.25
+_SHORT_SILENCE_SECONDS: Final = 0.25
 """A replay that was silent for this long when the connection broke was over."""
-_TIMES = (
+_TIMES: Final = (
     "InsertTime",
     "UpdateTime",
     "CancelTime",
@@ -42,10 +44,10 @@ _TIMES = (
     "EnterTime",
     "ForQuoteTime",
 )
-_PUBLIC = frozenset({"OnRtnInstrumentStatus", "OnRtnBulletin", "OnRtnForQuoteRsp"})
-_ALWAYS_TIMED = frozenset({"OnRtnOrder", "OnRtnTrade"})
-_DAY_BEGINS = 17 * 3600
-_DAY = 24 * 3600
+_PUBLIC: Final = frozenset({"OnRtnInstrumentStatus", "OnRtnBulletin", "OnRtnForQuoteRsp"})
+_ALWAYS_TIMED: Final = frozenset({"OnRtnOrder", "OnRtnTrade"})
+_DAY_BEGINS: Final = 17 * 3600
+_DAY: Final = 24 * 3600
 
 
 class NoticeTimes:

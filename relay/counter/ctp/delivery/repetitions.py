@@ -11,19 +11,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from operator import itemgetter
-from typing import Any
+from typing import Any, Final
 
 from ctpabi.catalog import Catalog, Shape, Struct
 from ctpabi.codec.cells import TextCell, text_cell, text_cells
 from relay.counter.ctp.delivery.delivery import Notice
 from relay.counter.ctp.lanes.refs import RefPlaces, ref_places
 
-_REMEMBERED = 2_000_000
-_ANSWERS = frozenset({"OnRtnCFMMCTradingAccountToken"})
+_REMEMBERED: Final = 2_000_000
+_ANSWERS: Final = frozenset({"OnRtnCFMMCTradingAccountToken"})
 """Notices that answer a request: asked again, the same answer comes again and is wanted."""
-_TRADE = ("ExchangeID", "TradeID", "Direction", "OrderSysID", "InstrumentID")
+_TRADE: Final = ("ExchangeID", "TradeID", "Direction", "OrderSysID", "InstrumentID")
 """Both sides of a self-trade have one TradeID, and so have both legs of a combination."""
-_RELATIVE = "RelativeOrderSysID"
+_RELATIVE: Final = "RelativeOrderSysID"
 
 
 class NoticeNames:

@@ -9,14 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, auto
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from ctpabi.catalog import Callback, Catalog, Shape, Struct
 from ctpabi.codec.cells import TextCell, text_cell
 from relay.counter.ctp.identity.scope import Identity
 
-_PUBLIC = frozenset({"OnRtnInstrumentStatus", "OnRtnBulletin", "OnRtnForQuoteRsp"})
-_FOR_ALL_WHEN_EMPTY = frozenset({"OnRtnTradingNotice"})
+_PUBLIC: Final = frozenset({"OnRtnInstrumentStatus", "OnRtnBulletin", "OnRtnForQuoteRsp"})
+_FOR_ALL_WHEN_EMPTY: Final = frozenset({"OnRtnTradingNotice"})
 
 
 class Owner(Enum):
@@ -56,11 +56,11 @@ class _Places:
     """a rate's InvestorID may be a group's, or 00000000 for all: InvestorRange says which"""
 
 
-_INVESTOR = Owner.INVESTOR  # looked up once: each notice needs it
-_SESSION = Ownership(Owner.SESSION)
-_NOBODY = Ownership(Owner.NOBODY)
-_EVERYBODY = Ownership(Owner.EVERYBODY)
-_SINGLE = b"3"
+_INVESTOR: Final = Owner.INVESTOR  # looked up once: each notice needs it
+_SESSION: Final = Ownership(Owner.SESSION)
+_NOBODY: Final = Ownership(Owner.NOBODY)
+_EVERYBODY: Final = Ownership(Owner.EVERYBODY)
+_SINGLE: Final = b"3"
 """InvestorRange of a row that is one investor's"""
 
 

@@ -6,6 +6,7 @@ Names are CTP's. A name that is missing here is refused, so an upgrade of the bi
 from __future__ import annotations
 
 from enum import IntEnum, StrEnum
+from typing import Final
 
 
 class Scope(StrEnum):
@@ -111,14 +112,14 @@ _BY_SCOPE: dict[Scope, tuple[str, ...]] = {
 
 SCOPES: dict[str, Scope] = {name: scope for scope, names in _BY_SCOPE.items() for name in names}
 
-CANCELS = frozenset(
+CANCELS: Final = frozenset(
     _names(
         "Req",
         "OrderAction ExecOrderAction QuoteAction BatchOrderAction OptionSelfCloseAction RemoveParkedOrder "
         "RemoveParkedOrderAction CancelOffsetSetting",
     )
 )
-_IN_ORDER = frozenset(
+_IN_ORDER: Final = frozenset(
     {
         "ReqSettlementInfoConfirm",  # orders are refused before it
         "ReqBatchOrderAction",  # cancels the session's orders and names none of them
@@ -127,7 +128,7 @@ _IN_ORDER = frozenset(
 )
 """Sent in one sequence with the terminal's orders, because overtaking or being overtaken changes what they do."""
 
-CLOSED_TO_SHARED_SESSIONS = frozenset(
+CLOSED_TO_SHARED_SESSIONS: Final = frozenset(
     {
         "ReqQryUserSession",  # lists the operator's own sessions and addresses
         "ReqQrySecAgentTradeInfo",  # the firm's second-level agents, by broker alone
@@ -137,7 +138,7 @@ CLOSED_TO_SHARED_SESSIONS = frozenset(
 """Refused in many-to-one, whoever asks."""
 
 
-_NO_ORDERS = frozenset(
+_NO_ORDERS: Final = frozenset(
     _names(
         "Req",
         "SettlementInfoConfirm ParkedOrderInsert ParkedOrderAction RemoveParkedOrder RemoveParkedOrderAction "

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import unicodedata
 from functools import lru_cache
+from typing import Final
 
 from ctpabi.codec import text
 
-_IGNORED = frozenset({"Cc", "Cf", "Zs", "Zl", "Zp"})
+_IGNORED: Final = frozenset({"Cc", "Cf", "Zs", "Zl", "Zp"})
 """categories of characters that show nothing: control characters, formats, blanks of every width"""
 
 

@@ -2,46 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple
+from typing import Final
 
 from ctpabi.codec.cells import TextCell, texts_and_numbers
 from ctpabi.native.events import NativeEvents
+from relay.counter.ctp.identity.spelling import number_key
 from relay.counter.ctp.lanes.refs import RefPlaces, parse_ref
 
-
-class EventKeys(NamedTuple):
-    """Empty, or 0, where the struct has no such field."""
-
-    exchange: bytes
-    number: bytes
-    """OrderSysID, or what the struct has in its place"""
-    trader: bytes
-    local: bytes
-    """the number on the way to the exchange"""
-    investor: bytes
-    broker: bytes
-    ref_text: bytes
-    ref_number: int
-    front: int
-    session: int
-
-    @property
-    def ref(self) -> int | None:
-        """The reference as a number; None where it is none."""
-        return parse_ref(self.ref_text) if self.ref_text else self.ref_number
+_Values = tuple[bytes, bytes, bytes, bytes, bytes, bytes, bytes, int, int, int]
 
 
-NO_KEYS = EventKeys(b"", b"", b"", b"", b"", b"", b"", 0, 0, 0)
+class EventKeys:
+    """Empty, or 0, where the struct has no such field. Never changed."""
+
+    __slots__ = (
+        "broker",
+        "exchange",
+        "front",
+        "investor",
+        "local",
+        "number",
+        "plain_number",
+        "ref",
+        "ref_text",
+        "session",
+        "trader",
+    )
+
+    def __init__(self, values: _Values) -> None:
+        """`values` are in the order in which they are named here."""
+        exchange, number, trader, local, investor, broker, ref_text, ref_number, front, session = values
+        self.exchange = exchange
+        self.number = number
+        """OrderSysID, or what the struct has in its place"""
+        self.plain_number = number_key(number) if number else b""
+        """see `number_key`"""
+        self.trader = trader
+        self.local = local
+        """the number on the way to the exchange"""
+        self.investor = investor
+        self.broker = broker
+        self.ref_text = ref_text
+        self.ref = parse_ref(ref_text) if ref_text else ref_number
+        """the reference as a number; None where it is none"""
+        self.front = front
+        self.session = session
+
+
+NO_KEYS: Final = EventKeys((b"", b"", b"", b"", b"", b"", b"", 0, 0, 0))
 """of a struct without references: what it has is to be read from itself"""
 
 
-def keys_reader(places: RefPlaces, native: NativeEvents | None = None) -> Callable[[bytes], EventKeys]:
+class KeysReader:
     """What reads the keys of one struct."""
-    text, number = (places.ref, None) if isinstance(places.ref, TextCell) else (None, places.ref)
-    return texts_and_numbers(
-        EventKeys,
-        (places.exchange, places.system_id, places.trader, places.local_id, places.investor, places.broker, text),
-        (number, places.front, places.session),
-        native,
-    )
+
+    def __init__(self, places: RefPlaces, native: NativeEvents | None = None) -> None:
+        text, number = (places.ref, None) if isinstance(places.ref, TextCell) else (None, places.ref)
+        texts = places.exchange, places.system_id, places.trader, places.local_id, places.investor, places.broker, text
+        self._read = texts_and_numbers(tuple, texts, (number, places.front, places.session), native)
+
+    def read(self, body: bytes) -> EventKeys:
+        return EventKeys(self._read(body))

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from typing import Final
 
 from relay.counter.ctp.identity.scope import Identity
 from relay.counter.ctp.lanes.refs import RefCounter, RefSpace
 
-VIRTUAL_FRONT = 1_000_000_000
+VIRTUAL_FRONT: Final = 1_000_000_000
 """Lanes' FrontIDs start here. Counters number their fronts from 1 and have some dozens, so an order that another
 program sent shows its real FrontID and can never be taken for a lane's. Positive, because terminals print it into
 order ids and some read it unsigned."""
-FRONTS = 1_000_000
+FRONTS: Final = 1_000_000
 
 
 def virtual_front(relay_number: int) -> int:

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final
 
 from ctpabi.catalog import Callback, Catalog, Shape
 from ctpabi.native.events import NativeEvents
-from relay.counter.ctp.lanes.event_keys import EventKeys, keys_reader
+from relay.counter.ctp.lanes.event_keys import KeysReader
 from relay.counter.ctp.lanes.refs import RefPlaces, ref_places
 
-_ASKED_BY_NO_TERMINAL = frozenset(
+_ASKED_BY_NO_TERMINAL: Final = frozenset(
     {"OnErrRtnRepealBankToFutureByFutureManual", "OnErrRtnRepealFutureToBankByFutureManual"}
 )
 """Error notices of what the firm does by hand: news for everybody of that account."""
 
 
-class EventPlaces(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class EventPlaces:
     """Of one callback whose struct has references."""
 
     places: RefPlaces
-    read_keys: Callable[[bytes], EventKeys]
+    keys: KeysReader
     is_private: bool
     """see `ReadEvent.is_private`"""
 
@@ -42,7 +43,7 @@ def lane_places(catalog: Catalog, native: NativeEvents | None = None) -> LanePla
     return LanePlaces(
         {method.name: ref_places(catalog.structs[method.struct]) for method in catalog.requests},
         {
-            name: EventPlaces(one, keys_reader(one, native), _is_private(catalog.callbacks[name], one))
+            name: EventPlaces(one, KeysReader(one, native), _is_private(catalog.callbacks[name], one))
             for name, one in places.items()
             if one is not None
         },

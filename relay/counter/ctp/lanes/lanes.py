@@ -7,9 +7,8 @@ become the lane's again. Both modes work so, and a terminal cannot tell them apa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from functools import partial
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Final
 
 from ctpabi.catalog import Callback, Catalog, Method
 from ctpabi.codec.cells import IntCell, TextCell
@@ -27,26 +26,37 @@ from relay.counter.ctp.lanes.shown_numbers import ShownNumbers
 from relay.refusals import relay_reasons
 from relay.refusals.refusal import Refusal
 
-_ACTIONS_KEPT = 100_000
-_EVERYBODY, _INVESTOR, _ACCOUNT = Owner.EVERYBODY, Owner.INVESTOR, Owner.ACCOUNT  # `Owner.X` costs 0.15 us each time
+_ACTIONS_KEPT: Final = 100_000
+_EVERYBODY: Final = Owner.EVERYBODY
+_INVESTOR: Final = Owner.INVESTOR
+_ACCOUNT: Final = Owner.ACCOUNT  # `Owner.X` costs 0.15 us each time
 
 
-class ReadEvent(NamedTuple):
-    """A callback, and what the lanes know of it; one look at the map of references serves everything after."""
+class ReadEvent:
+    """A callback, and what the lanes know of it; one look at the map of references serves everything after. Never changed."""
 
-    callback: Callback
-    body: bytes
-    places: RefPlaces | None
-    order: MapEntry | None
-    """the order, quote, transfer … of these lanes that it speaks of"""
-    keys: EventKeys = NO_KEYS
-    is_private: bool = False
-    """whether an error notice is for the one lane whose request it refuses, and so of no use to any later one"""
+    __slots__ = ("body", "callback", "is_private", "keys", "order", "places")
 
+    def __init__(
+        self,
+        callback: Callback,
+        body: bytes,
+        places: RefPlaces | None = None,
+        order: MapEntry | None = None,
+        keys: EventKeys = NO_KEYS,
+        *,
+        is_private: bool = False,
+    ) -> None:
+        """`order` is the order, quote, transfer … of these lanes that it speaks of.
 
-_ReadFields = tuple[Callback, bytes, RefPlaces, MapEntry | None, EventKeys, bool]
-_new_read: Callable[[_ReadFields], ReadEvent] = partial(tuple.__new__, ReadEvent)
-"""one of all its fields, past NamedTuple's own __new__: that is Python, and this is made for every notice"""
+        `is_private`: whether an error notice is for the one lane whose request it refuses, and so of no use to any later one.
+        """
+        self.callback = callback
+        self.body = body
+        self.places = places
+        self.order = order
+        self.keys = keys
+        self.is_private = is_private
 
 
 class Lanes:
@@ -206,19 +216,19 @@ class Lanes:
         """
         known = self._events.get(callback.name)
         if known is None:
-            return ReadEvent(callback, body, None, None)
-        places, read_keys, is_private = known
-        keys = read_keys(body)
+            return ReadEvent(callback, body)
+        places = known.places
+        keys = known.keys.read(body)
         order = self._refs.find(places, body, keys)
         # A cancel's own OrderSysID is what the terminal claimed; only the counter's word on the order is learned.
         if learn and order is not None and places.keyed and places.action_space is None:
             self._refs.learn(keys, order)
-        return _new_read((callback, body, places, order, keys, is_private))
+        return ReadEvent(callback, body, places, order, keys, is_private=known.is_private)
 
     def keys(self, callback: Callback, body: bytes) -> EventKeys:
         """What an event that was read before is found by."""
         known = self._events.get(callback.name)
-        return NO_KEYS if known is None else known.read_keys(body)
+        return NO_KEYS if known is None else known.keys.read(body)
 
     def take_numbered(self) -> Sequence[tuple[MapEntry, SystemId]]:
         """Orders that got their exchange's number since the last time, each once, with exchange and number."""
@@ -229,16 +239,17 @@ class Lanes:
 
     def receivers(self, event: ReadEvent, owned: Ownership) -> list[Lane]:
         """The lanes that may see a notice of this owner."""
-        if owned.owner is _INVESTOR:
-            candidates: Iterable[Lane] = self._of_investor.get(owned.name, ())
-        elif owned.owner is _EVERYBODY or owned.owner is _ACCOUNT:
-            candidates = self._open.values()
+        owner = owned.owner
+        if owner is _INVESTOR:
+            candidates = self._of_investor.get(owned.name) or []
+        elif owner is _EVERYBODY or owner is _ACCOUNT:
+            candidates = list(self._open.values())
         else:
             return []
         if event.is_private and event.places is not None:
             asker = self._asker(event.places, event.body, event.order)
             candidates = [lane for lane in candidates if (lane.front, lane.session) == asker]
-        if owned.owner is _ACCOUNT:
+        if owner is _ACCOUNT:
             belongs = self._ownership.belongs
             return [lane for lane in candidates if belongs(event.callback, event.body, lane.identity, owned)]
         is_read = event.places is not None

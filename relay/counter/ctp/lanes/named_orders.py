@@ -8,6 +8,7 @@ no name before it is sent. How a cancel names an order is CTP fact 51.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from ctpabi.catalog import Method
 from relay.counter.ctp.identity.scope_table import CANCELS
@@ -15,7 +16,7 @@ from relay.counter.ctp.identity.spelling import number_key
 from relay.counter.ctp.lanes.lane import Lane, is_virtual
 from relay.counter.ctp.lanes.refs import RefPlaces, RefSpace, read_ref
 
-_DELETE = b"0"
+_DELETE: Final = b"0"
 """THOST_FTDC_AF_Delete"""
 
 OrderName = tuple[RefSpace, int, int, int]

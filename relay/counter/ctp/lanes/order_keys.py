@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from typing import Final
 
 from relay.counter.ctp.lanes.ref_map import MapEntry
 from relay.refusals import call_reasons
 from relay.refusals.refusal import Refusal
 
-KEY_BYTES_MAX = 64
+KEY_BYTES_MAX: Final = 64
 
 
 @dataclass(frozen=True, slots=True)

@@ -167,7 +167,7 @@ class RefMap:
         if places.keyed:
             entry = tables.at_counter((keys.front, keys.session, number))
             if places.action_space is None:  # in a cancel, the exchange's number is what the terminal claimed
-                by_system = tables.by_system.get((keys.exchange, number_key(keys.number))) if keys.number else None
+                by_system = tables.by_system.get((keys.exchange, keys.plain_number)) if keys.number else None
                 entry = by_system or entry or _by_local_id(keys, tables)
             return _same_investor(places, keys, entry)
         entry = tables.latest.get(number)
@@ -182,7 +182,7 @@ class RefMap:
         of a struct that says which counter session its reference counts in.
         """
         tables, sent_as = self._of[entry.space], _triple(entry)
-        key = keys.exchange, number_key(keys.number)
+        key = keys.exchange, keys.plain_number
         if key[1] and key not in tables.by_system:
             tables.by_system[key] = entry
             tables.system_of[sent_as] = known = keys.exchange, keys.number
@@ -199,7 +199,7 @@ class RefMap:
     def _of_trade(self, space: RefSpace, keys: EventKeys, tables: _Tables) -> MapEntry | None:
         """A trade names its order by the exchange's numbers; its reference is unique within one program only."""
         if keys.exchange:
-            return tables.by_system.get((keys.exchange, number_key(keys.number))) or _by_local_id(keys, tables)
+            return tables.by_system.get((keys.exchange, keys.plain_number)) or _by_local_id(keys, tables)
         # Without the exchange the number may be another order's; with the same reference too it is not.
         named = self.numbered(space, b"", keys.number)
         found = [one for one in named if str(self.counter_name(one)[2]).encode() == keys.ref_text.strip()]

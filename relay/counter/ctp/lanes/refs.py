@@ -10,11 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
+from typing import Final
 
 from ctpabi.catalog import Struct
 from ctpabi.codec.cells import INT_MAX, IntCell, TextCell, int_cell, present_text_cells, text_cell
 
-DIGITS_MAX = 12
+DIGITS_MAX: Final = 12
 
 
 class RefSpace(StrEnum):
@@ -37,7 +38,7 @@ class RefSpace(StrEnum):
     __hash__ = str.__hash__
 
 
-_MAIN = {
+_MAIN: Final = {
     RefSpace.ORDER: ("OrderSysID", "OrderLocalID"),
     RefSpace.QUOTE: ("QuoteSysID", "QuoteLocalID"),
     RefSpace.EXEC_ORDER: ("ExecOrderSysID", "ExecOrderLocalID"),
@@ -46,16 +47,16 @@ _MAIN = {
     RefSpace.COMB_ACTION: ("", "ActionLocalID"),
 }
 """with the exchange's number of what it names, and the number on the way there"""
-_ACTION = (
+_ACTION: Final = (
     RefSpace.ORDER_ACTION,
     RefSpace.QUOTE_ACTION,
     RefSpace.EXEC_ORDER_ACTION,
     RefSpace.OPTION_SELF_CLOSE_ACTION,
 )
-_OFFSETS = ("InputOffsetSetting", "OffsetSetting", "CancelOffsetSetting")
-_TRANSFERS = ("ReqTransfer", "RspTransfer", "ReqRepeal", "RspRepeal", "ReqQueryAccount", "NotifyQueryAccount")
-_BY_REQUEST_ID = dict.fromkeys(_OFFSETS, RefSpace.OFFSET_SETTING) | dict.fromkeys(_TRANSFERS, RefSpace.TRANSFER)
-INT_SPACES = frozenset({RefSpace.OFFSET_SETTING, RefSpace.TRANSFER, *_ACTION})
+_OFFSETS: Final = ("InputOffsetSetting", "OffsetSetting", "CancelOffsetSetting")
+_TRANSFERS: Final = ("ReqTransfer", "RspTransfer", "ReqRepeal", "RspRepeal", "ReqQueryAccount", "NotifyQueryAccount")
+_BY_REQUEST_ID: Final = dict.fromkeys(_OFFSETS, RefSpace.OFFSET_SETTING) | dict.fromkeys(_TRANSFERS, RefSpace.TRANSFER)
+INT_SPACES: Final = frozenset({RefSpace.OFFSET_SETTING, RefSpace.TRANSFER, *_ACTION})
 
 
 def greatest_ref(space: RefSpace) -> int:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Final
 
 from ctpabi.catalog import Callback, Catalog, Method, Shape, Struct
 from ctpabi.codec.cells import TextCell, text_cell
@@ -25,7 +26,7 @@ from relay.counter.ctp.lanes.refs import RefSpace, ref_places
 from relay.refusals import call_reasons
 from relay.refusals.refusal import Refusal
 
-_KINDS = {
+_KINDS: Final = {
     "OrderSysID": "OrderSysID",
     "AskOrderSysID": "OrderSysID",
     "BidOrderSysID": "OrderSysID",
@@ -37,10 +38,10 @@ _KINDS = {
     "ParkedOrderActionID": "ParkedOrderActionID",
 }
 """field -> what it numbers. ForQuoteSysID numbers what everybody hears of"""
-_REPEATED = "ReplaceSysID"
+_REPEATED: Final = "ReplaceSysID"
 """what a terminal wrote, in the counter's word on its quote too"""
-_OF_NO_EXCHANGE = frozenset({"ParkedOrderID", "ParkedOrderActionID"})
-_TEACHING_ANSWERS = frozenset({"OnRspParkedOrderInsert", "OnRspParkedOrderAction"})
+_OF_NO_EXCHANGE: Final = frozenset({"ParkedOrderID", "ParkedOrderActionID"})
+_TEACHING_ANSWERS: Final = frozenset({"OnRspParkedOrderInsert", "OnRspParkedOrderAction"})
 _Key = tuple[str, bytes, bytes] | tuple[str, int, int, int]
 
 
@@ -119,7 +120,8 @@ class ShownNumbers:
             written = keys.number if cell is None else cell.read(body)
             at = b"" if kind in _OF_NO_EXCHANGE else exchange
             if written and (at or kind in _OF_NO_EXCHANGE):
-                self._add_number(halves, (kind, at, number_key(written)), written)
+                plain = keys.plain_number if cell is None else number_key(written)
+                self._add_number(halves, (kind, at, plain), written)
         if numbers.space and not ours:
             self._add(halves, (numbers.space, keys.front, keys.session, keys.ref or 0), b"")
 

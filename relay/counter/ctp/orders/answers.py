@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from enum import Enum
+from typing import Final
 
 from ctpabi.api.spi import RawEvent
 from ctpabi.catalog import Catalog
@@ -21,8 +22,8 @@ from relay.counter.ctp.orders.view import EventView
 from relay.counter.ctp.queries.query_cache import QueryCache, Row
 from relay.counter.port import CounterEvent
 
-_FUNDS = "OnRspQryTradingAccount"
-_NO_ERROR = 0, b""
+_FUNDS: Final = "OnRspQryTradingAccount"
+_NO_ERROR: Final = 0, b""
 _Asker = tuple[RouterLink, int]
 """who asked, and its own request id"""
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import OrderedDict, deque
 from collections.abc import Hashable
 from dataclasses import dataclass, field
+from typing import Final
 
 from ctpabi.catalog import Method
 from ctpabi.facts.requests import BY_SILENCE
@@ -27,10 +28,10 @@ from relay.counter.outgoing import OutgoingItems
 from relay.counter.port import CallOutcome
 from relay.refusals.refusal import Refusal
 
-_LIMIT = 100_000
+_LIMIT: Final = 100_000
 _AtCounter = tuple[RefSpace, int, int, int]
-NOTHING_WRITTEN = Outgoing()
-NO_BYTES = bytearray()
+NOTHING_WRITTEN: Final = Outgoing()
+NO_BYTES: Final = bytearray()
 
 
 class RouterLink:

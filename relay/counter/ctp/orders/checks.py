@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 from ctpabi.catalog import Method
 from ctpabi.codec import layout
@@ -16,10 +17,10 @@ from relay.counter.port import ReadRequest, TerminalCall
 from relay.refusals import call_reasons, relay_reasons, stream_reasons
 from relay.refusals.refusal import Refusal
 
-OWN_SECONDS = 10.0
+OWN_SECONDS: Final = 10.0
 """how long what the relay asks by itself may wait to be sent"""
-_PASSWORD_UPDATE = "ReqUserPasswordUpdate"  # noqa: S105 - a method's name
-_LEGAL_WHILE_PASSWORD_DUE = frozenset({_PASSWORD_UPDATE, "ReqTradingAccountPasswordUpdate"})
+_PASSWORD_UPDATE: Final = "ReqUserPasswordUpdate"  # noqa: S105 - a method's name
+_LEGAL_WHILE_PASSWORD_DUE: Final = frozenset({_PASSWORD_UPDATE, "ReqTradingAccountPasswordUpdate"})
 
 
 Decoded = tuple[Method, bytearray]

@@ -18,6 +18,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from time import perf_counter
+from typing import Final
 
 import structlog
 
@@ -42,10 +43,10 @@ from relay.refusals.login_advice import password_due_advice
 from relay.refusals.refusal import Refusal, Refused
 from relay.tasks import Tasks
 
-_log = structlog.get_logger(__name__)
-_IN_A_MOMENT = 16
+_log: Final = structlog.get_logger(__name__)
+_IN_A_MOMENT: Final = 16
 """events; some 0.2 ms"""
-_RENEWAL = "查询通道无响应，重建柜台会话 / no query is answered any more: the session is renewed"
+_RENEWAL: Final = "查询通道无响应，重建柜台会话 / no query is answered any more: the session is renewed"
 
 LiveHook = Callable[["OrderDriver"], Awaitable[None]]
 
@@ -186,15 +187,14 @@ class OrderDriver:
         if self._timer is not None:
             self._timer.cancel()
         at = self._router.wake_at
-        self._timer = self._loop.call_at(at, self.pump) if at is not None else None
+        self._timer = None if at is None else self._loop.call_at(at, self.pump)
 
     def _send(self, call: OpenCall) -> None:
         result = self._results.get(call)  # it had its result where it is sent again
         if result is not None and result.cancelled():  # and `_given_up` has yet to hear of it
             self._router.not_sent(call, stream_reasons.session_gone(), self._loop.time())
             return
-        body = self._written(call)
-        if body is None:
+        if (body := self._written(call)) is None:
             return
         now, written = self._loop.time(), call.body
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
+from typing import Final
 
 import structlog
 
@@ -17,7 +18,7 @@ from relay.refusals import call_reasons
 from relay.refusals.refusal import Refusal, Refused
 from relay.tasks import Tasks
 
-_log = structlog.get_logger(__name__)
+_log: Final = structlog.get_logger(__name__)
 
 
 class FirmQuestions:

@@ -12,7 +12,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from itertools import islice
 from time import perf_counter
-from typing import Protocol
+from typing import Final, Protocol
 
 from relay.counter.ctp.orders.calls import RouterLink
 from relay.counter.ctp.orders.checks import read_call
@@ -22,13 +22,13 @@ from relay.counter.port import Attached, CallOutcome, TerminalCall
 from relay.counter.waiting import Waiting
 from relay.turns import LoopTurns
 
-SLICE_SECONDS = 0.002
+SLICE_SECONDS: Final = 0.002
 """how long one terminal's big answer, or a day's replay, may keep the loop; then it is others' turn"""
-NOT_ATTACHED = Attached("", "", 0, 0, 0, "", "", 0)
+NOT_ATTACHED: Final = Attached("", "", 0, 0, 0, "", "", 0)
 
 Detach = Callable[["CtpLink", str], Awaitable[None]]
 Take = Callable[[Sequence[Item]], object]
-_AT_ONCE = 4
+_AT_ONCE: Final = 4
 """links that are handed something of their own in the moment in which it comes; some 0.1 ms of the loop"""
 
 

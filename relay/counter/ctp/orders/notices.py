@@ -12,6 +12,7 @@ what comes while a replay is not yet made is made behind it, so that both go thr
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from relay.counter.ctp.delivery.day_notices import DayNotices
 from relay.counter.ctp.delivery.delivery import Delivery, Notice
@@ -27,7 +28,7 @@ from relay.counter.ctp.orders.view import EventView
 from relay.counter.outgoing import SharedItems
 from relay.counter.port import CounterEvent
 
-_EVERYBODY = Owner.EVERYBODY
+_EVERYBODY: Final = Owner.EVERYBODY
 _Encoded = dict[tuple[int, bytes], CounterEvent]
 """by identity of the notice, and investor; without one where all see the same"""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
+from typing import Final
 
 from ctpabi.api.spi import RawEvent
 from ctpabi.catalog import Catalog, Method, Struct
@@ -17,23 +18,23 @@ from relay.counter.ctp.lanes.ref_map import MapEntry
 from relay.counter.ctp.orders.calls import OpenCall, RouterLink
 from relay.counter.port import OrderNote, OrderTrail
 
-_ORDERED = (
+_ORDERED: Final = (
     "ExchangeID", "InstrumentID", "Direction", "CombOffsetFlag", "OffsetFlag", "LimitPrice", "VolumeTotalOriginal",
     "Volume", "VolumeChange", "OrderPriceType", "ActionFlag", "BidPrice", "AskPrice", "BidVolume", "AskVolume",
     "BidOffsetFlag", "AskOffsetFlag", "ActionType", "PosiDirection", "OptSelfCloseFlag", "CombDirection", "OffsetType",
     "IsOffset", "UnderlyingInstrID",
 )  # fmt: skip
-_NAMES = (
+_NAMES: Final = (
     "FrontID", "SessionID", "OrderRef", "OrderActionRef", "ExecOrderRef", "ExecOrderActionRef", "QuoteRef",
     "QuoteActionRef", "ForQuoteRef", "OptionSelfCloseRef", "OptionSelfCloseActionRef", "CombActionRef", "OrderSysID",
     "ExecOrderSysID", "QuoteSysID", "OptionSelfCloseSysID", "OrderLocalID", "RequestID", "ParkedOrderID",
     "ParkedOrderActionID", "AskOrderRef", "BidOrderRef", "ForQuoteSysID", "ReplaceSysID",
 )  # fmt: skip
-_ORDER_WORDS = "Insert", "Action", "RemoveParked", "OffsetSetting"
+_ORDER_WORDS: Final = "Insert", "Action", "RemoveParked", "OffsetSetting"
 """what stands in the name of every request that orders, changes or takes back; a question may have them too"""
-_MOST_REFUSED = 1000
+_MOST_REFUSED: Final = 1000
 """refusals that are remembered, because the counter says each of them twice: as the answer, and to all of its sessions"""
-_CHANGES = "3"
+_CHANGES: Final = "3"
 """ActionFlag of a change; any other action takes the order back"""
 
 

@@ -33,12 +33,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Final
 
 from ctpabi.api.spi import RawEvent
 from ctpabi.catalog import Method, Shape
 from ctpabi.facts.errors import NEVER_ANSWERED
 from relay.counter.ctp.delivery.day_notices import DayNotices
-from relay.counter.ctp.delivery.delivery import new_notice
+from relay.counter.ctp.delivery.delivery import Notice
 from relay.counter.ctp.identity.scope import Identity
 from relay.counter.ctp.identity.scope_table import Priority
 from relay.counter.ctp.lanes.lanes import Lanes
@@ -61,7 +62,7 @@ from relay.counter.port import Attached, CallOutcome, LinkState, LinkStatus, Ter
 from relay.refusals import call_reasons, relay_reasons, stream_reasons
 from relay.refusals.refusal import Refusal
 
-_RESPONSE, _RESPONSE_ERROR = Shape.RESPONSE, Shape.RESPONSE_ERROR
+_ANSWERS: Final = Shape.RESPONSE, Shape.RESPONSE_ERROR
 
 
 class OrderRouter:
@@ -330,13 +331,13 @@ class OrderRouter:
     def event(self, event: RawEvent, now: float) -> None:
         """One callback of the API that is no step of the session's own. Ask `next` afterwards."""
         callback, body = event.callback, event.body
-        if callback.shape is _RESPONSE or callback.shape is _RESPONSE_ERROR:
+        if callback.shape in _ANSWERS:
             self._answer(event, now)
         elif body is not None:
-            read = self.lanes.read(callback, body)
-            if read.order is not None:
+            if (read := self.lanes.read(callback, body)).order is not None:
                 self._answers.unanswered.noticed(read.order)
-            self.notices.notify(new_notice((callback, body, *event.error)), read, now)
+            notice = Notice(callback, body) if event.rsp_info is None else Notice(callback, body, *event.error)
+            self.notices.notify(notice, read, now)
 
     def _answer(self, event: RawEvent, now: float) -> None:
         request_id, is_last, error_id = event.request_id, event.is_last, event.error[0]

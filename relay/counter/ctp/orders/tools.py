@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from time import perf_counter
+from typing import Final
 
 from relay.counter.clock_watch import ClockWatch
 from relay.counter.ctp.delivery.day_use import DayUse
@@ -25,7 +26,7 @@ from relay.figures.figures import Figures
 from relay.logs.alarms import AlarmName, Alarms
 from relay.turns import LoopTurns
 
-DAY_SECONDS = 86400.0
+DAY_SECONDS: Final = 86400.0
 
 
 @dataclass(eq=False, slots=True)

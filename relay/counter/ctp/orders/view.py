@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
+from typing import Final
 
 from ctpabi.catalog import Callback, Catalog
 from ctpabi.codec.cells import present_text_cells
@@ -15,13 +14,10 @@ from relay.counter.ctp.identity.ownership import OwnershipTable
 from relay.counter.ctp.identity.scope import Identity
 from relay.counter.ctp.lanes.lanes import Lanes, ReadEvent
 from relay.counter.ctp.queries.query_cache import Row
-from relay.counter.port import CounterEvent, NativeError, TerminalLogin
+from relay.counter.port import CounterEvent, TerminalLogin
 
-_OPERATOR_FIELDS = ("UserID", "ActiveUserID", "OperatorID")
-_NO_ONE = Identity("", "")
-_EventFields = tuple[str, bytes, int, int, bool, NativeError | None]
-_new_event: Callable[[_EventFields], CounterEvent] = partial(tuple.__new__, CounterEvent)
-"""one of all its fields, past NamedTuple's own __new__: that is Python, and this is made for every notice"""
+_OPERATOR_FIELDS: Final = ("UserID", "ActiveUserID", "OperatorID")
+_NO_ONE: Final = Identity("", "")
 
 
 class OperatorMask:
@@ -52,7 +48,7 @@ class OperatorMask:
         """The struct as this investor may see it; the same object where nothing is to be replaced."""
         shown: bytearray | None = None
         for cell, written in self._cells.get(callback.name, ()):
-            if body.startswith(written, cell.start):
+            if body[cell.start] == written[0] and body.startswith(written, cell.start):
                 shown = bytearray(body) if shown is None else shown
                 cell.write(shown, investor)
         return body if shown is None else bytes(shown)
@@ -75,7 +71,7 @@ class EventView:
         callback = notice.callback
         shown = self._mask.show(callback, self._lanes.show(read), investor)
         wire = self._messages.event_bytes(callback, shown, error_id=notice.error_id, error_msg=notice.error_msg)
-        return _new_event((callback.name, wire, 0, notice.error_id, True, None))
+        return CounterEvent(callback.name, wire, error_id=notice.error_id)
 
     def is_same_for_all(self, notice: Notice) -> bool:
         """Whether all investors see the same of it."""
