@@ -45,7 +45,8 @@ class Journal:
         kept, first = self._kept, self._last + 1
         self._last += len(events)
         kept += events
-        self._bytes += sum(map(len, events))
+        for event in events:
+            self._bytes += len(event)
         while len(kept) > self._most or (self._bytes > self._most_bytes and len(kept) > 1):
             self._bytes -= len(kept.popleft())
         return first

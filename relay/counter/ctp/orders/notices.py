@@ -130,6 +130,8 @@ class Notices:
 
     def release(self, now: float) -> float | None:
         """Let go the trades that waited long enough; returns when the next one is due."""
+        if not self._holding:
+            return None
         due = []
         for link in tuple(self._holding):
             _, delivery = self._links[link.lane]
