@@ -14,7 +14,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.cpu import MOST_FOREIGN, ForeignCpu, cpu_seconds, family, quietest
+from benchmarks.cpu import MOST_FOREIGN, ForeignCpu, cpu_seconds, family, quietest, thread_seconds
 from benchmarks.orders import Say
 from benchmarks.scene import DIRECT
 from benchmarks.stand import Stand, start_direct, start_relay
@@ -23,13 +23,15 @@ from demo.certificates import make_tls_files
 
 _EVENTS, _TIMES = 15_000, 7
 _WARM_UP = 2_000
+_VENDOR_THREAD = "ctp-sim-front"
+"""the simulated library's own, which reads the counter's socket and calls the Spi, as the vendor's does"""
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """A flood of each stand: the seconds for a notice at the terminal, and those of the relay's CPU."""
+    """A flood of each stand: the seconds for a notice at the terminal, those of the relay's CPU, and of it the vendor's thread's."""
 
-    took: Mapping[str, tuple[float, float]]
+    took: Mapping[str, tuple[float, float, float]]
     foreign: float
 
 
@@ -45,6 +47,9 @@ class Floods:
 
     def relay_cpu_us(self, name: str) -> float:
         return 1e6 * median(turn.took[name][1] for turn in self.kept)
+
+    def vendor_cpu_us(self, name: str) -> float:
+        return 1e6 * median(turn.took[name][2] for turn in self.kept)
 
     def ratio(self, name: str, to: str, place: int) -> float:
         """Of the seconds, or of the CPU's, within a turn; the median of all."""
@@ -67,16 +72,20 @@ async def flood_all(stands: Mapping[str, Stand], events: int, times: int, say: S
     return Floods(kept, len(made) - len(kept))
 
 
-async def _flood(stand: Stand, events: int) -> tuple[float, float]:
-    """For one notice: seconds from the first to the last, and of the relay's CPU."""
+async def _flood(stand: Stand, events: int) -> tuple[float, float, float]:
+    """For one notice: seconds from the first to the last, of the relay's CPU, and of the CPU of its vendor's threads."""
     await stand.caller.send_command(f"events {events}")
     await stand.caller.answer()
-    cpu = cpu_seconds(stand.relay) if stand.relay else 0.0
+    before = _relay_seconds(stand)
     await stand.counter.send_command(f"flood {events} {stand.investor}")
     seconds = await stand.caller.answer()
-    spent = cpu_seconds(stand.relay) - cpu if stand.relay else 0.0
+    after = _relay_seconds(stand)
     await stand.counter.answer()
-    return seconds / events, spent / events
+    return seconds / events, (after[0] - before[0]) / events, (after[1] - before[1]) / events
+
+
+def _relay_seconds(stand: Stand) -> tuple[float, float]:
+    return (cpu_seconds(stand.relay), thread_seconds(stand.relay, _VENDOR_THREAD)) if stand.relay else (0.0, 0.0)
 
 
 async def measure_events(folder: Path, say: Say) -> dict[str, Any]:
@@ -93,5 +102,6 @@ async def measure_events(folder: Path, say: Say) -> dict[str, Any]:
         "events_ratio_to_direct": {mode: round(1 / found.ratio(mode, DIRECT, 0), 2) for mode in MODES},
         "relay_cpu_us_per_event": round(found.relay_cpu_us("many_to_one"), 1),
         "relay_cpu_us_per_event_many_to_many": round(found.relay_cpu_us("many_to_many"), 1),
+        "vendor_thread_cpu_us_per_event": {mode: round(found.vendor_cpu_us(mode), 1) for mode in MODES},
         "noise": {"floods": len(found.kept), "floods_thrown_away": found.thrown_away},
     }

@@ -147,6 +147,11 @@ def events(figures: Figures) -> Table:
         [("每秒回报", "notices a second"), *(figures.text("events_per_second", v) for v in ("direct", *cpu))],
         [("与直连之比", "to direct"), "1 ×", *(figures.text("events_ratio_to_direct", v, unit="×") for v in cpu)],
         [("中继每条用 CPU", "relay's CPU for one"), "", *(figures.text(key, unit="µs") for key in cpu.values())],
+        [
+            ("其中模拟库自己的线程", "of it, the simulated library's own thread"),
+            "",
+            *(figures.text("vendor_thread_cpu_us_per_event", v, unit="µs") for v in cpu),
+        ],
     ]
 
 
