@@ -14,7 +14,7 @@ from pathlib import Path
 
 from fuzz import report
 from fuzz.breaks import BREAKS
-from fuzz.campaign import ROOT, Campaign, best_driver, run
+from fuzz.campaign import ROOT, Campaign, best_driver, program_of, run
 from fuzz.targets import ABSENT, DRIVERS, TARGETS, by_name, compiled_targets
 
 INPUTS = 1_000_000
@@ -76,7 +76,7 @@ def _list() -> int:
 
 
 def _replay(target: str, path: Path, driver: str) -> int:
-    command = [sys.executable, "-m", "fuzz.worker", target, "--driver", driver, "--input", str(path.resolve())]
+    command = [sys.executable, "-m", program_of(driver), target, "--driver", driver, "--input", str(path.resolve())]
     status = subprocess.run(command, cwd=ROOT, check=False).returncode
     sys.stderr.write("nothing was found\n" if status == 0 else f"{target}: found, exit status {status}\n")
     return int(status != 0)

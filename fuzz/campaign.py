@@ -70,6 +70,11 @@ class Campaign:
     found: Path = FOUND
 
 
+def program_of(driver: str) -> str:
+    """The module that plays a target for this driver."""
+    return "fuzz.compiled" if driver == "compiled" else "fuzz.worker"
+
+
 def best_driver() -> str:
     """`guided` where atheris can be loaded, otherwise random."""
     return "guided" if importlib.util.find_spec("atheris") is not None else "random"
@@ -107,7 +112,7 @@ def _tell_on(outcomes: dict[str, Tally], told: Callable[[dict[str, Tally]], None
 def _play(campaign: Campaign, target: FuzzTarget, inputs: int, outcome: Tally) -> None:
     began = time.monotonic()
     command = [
-        *(sys.executable, "-m", "fuzz.worker", target.name, "--driver", campaign.driver),
+        *(sys.executable, "-m", program_of(campaign.driver), target.name, "--driver", campaign.driver),
         *("--inputs", str(inputs), "--seed", str(campaign.seed), "--found", str(campaign.found)),
         *(("--break", campaign.broken) if campaign.broken else ()),
     ]

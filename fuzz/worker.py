@@ -1,6 +1,6 @@
 """Plays one target in a process of its own: guided by coverage where atheris is there, otherwise at random.
 
-Coverage sees no machine code: with the driver `compiled` the relay's order path is compiled, and inputs are made at random.
+Coverage sees no machine code: the driver `compiled` makes inputs at random, and `fuzz.compiled` is its program.
 
 What is said to the campaign goes to standard error, line by line: libFuzzer's own lines, and `fuzz: {json}` from here.
 A finding is an input in a file of the folder that was named, and an exit status that is not 0. Which input a process
@@ -20,7 +20,6 @@ import time
 import traceback
 from collections.abc import Iterator
 from dataclasses import replace
-from importlib import import_module
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -50,8 +49,6 @@ def main(given: list[str]) -> int:
     target = by_name(wanted.target)
     with tempfile.TemporaryDirectory(prefix="fuzz-", dir=_in_memory()) as place:
         os.chdir(place)  # what a target writes by a relative path stays here
-        if wanted.driver == "compiled":
-            import_module("tests.compiled_parts")  # before the first module of the order path
         if wanted.input:
             return _replay(target, wanted)
         if wanted.driver in WITHOUT_COVERAGE:
