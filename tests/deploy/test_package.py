@@ -46,7 +46,10 @@ _SECONDS = 120.0
 @pytest.fixture(scope="module")
 def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """As `make deb` builds it."""
-    to = tmp_path_factory.mktemp("dist")
+    return _built(tmp_path_factory.mktemp("dist"))
+
+
+def _built(to: Path) -> Path:
     built = subprocess.run(
         ["scripts/deb", str(to)], cwd=ROOT, capture_output=True, text=True, check=False, timeout=1200
     )
@@ -66,6 +69,11 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CleanRoot]:
     finally:
         root.halt()
         shutil.rmtree(directory, ignore_errors=True)
+
+
+def test_two_builds_of_a_commit_are_one_package(package: Path, tmp_path: Path) -> None:
+    """What is compiled, too: nothing in it knows the folder that it was made in."""
+    assert _built(tmp_path).read_bytes() == package.read_bytes()
 
 
 def test_the_whole_life_of_an_installation(machine: CleanRoot, package: Path) -> None:
@@ -101,7 +109,7 @@ def _install(machine: CleanRoot, package: Path) -> None:
         "bash-completion/completions/ctp-relay",
     ):
         assert machine.run("stat", "-c", "%U %a", f"/usr/share/{page}").stdout == "root 644\n"
-    assert str(ROOT) not in machine.run("grep", "-rIl", str(ROOT), "/usr/lib/ctp-relay", check=False).stdout
+    assert machine.run("grep", "-rl", f"{ROOT}/", "/usr/lib/ctp-relay", check=False).stdout == ""
 
 
 def _configure(machine: CleanRoot) -> None:
@@ -137,6 +145,7 @@ def _serve(machine: CleanRoot) -> None:
         status.splitlines()
     )
     assert _journal(machine, "CTP_RELAY_EVENT=relay_ready")[-1]["PRIORITY"] == "6"
+    assert _journal(machine, "CTP_RELAY_EVENT=order_path_chosen")[-1]["CTP_RELAY_PATH"] == "compiled"
     found = {row["CTP_RELAY_FINDING"] for row in _journal(machine, "CTP_RELAY_EVENT=doctor_found")}
     assert "clock_unknown" not in found  # the unit lets it ask the kernel, and only ask
     assert machine.run("stat", "-c", "%U %a", "/var/lib/ctp-relay/relay").stdout.strip() == "ctp-relay 700"
