@@ -51,6 +51,11 @@ class Journal:
             self._bytes -= len(kept.popleft())
         return first
 
+    def forget(self) -> None:
+        """Nobody resumes any more."""
+        self._kept.clear()
+        self._bytes = 0
+
     def replay(self, after: int) -> Replay:
         """Everything later than sequence `after`. A sequence from the future is history of another session: lost."""
         if after > self._last:

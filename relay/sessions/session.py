@@ -351,6 +351,7 @@ class TerminalSession:
         if self._outbox is not None:
             self._outbox.close(ending)
         self._on_end(self)
+        self._journal.forget()
         self.ended.set()
 
 

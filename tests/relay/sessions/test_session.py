@@ -351,6 +351,18 @@ async def test_the_events_of_a_session_are_counted_once(house: House) -> None:
 # The end -------------------------------------------------------------------------------------------------------
 
 
+async def test_a_session_that_ended_keeps_no_events(house: House) -> None:
+    """Nobody resumes it, and who still knows it may be a while."""
+    session, link, _ = await opened(house)
+    link.notice(1)
+    await settled()
+    assert session.queues.journal_events == 1
+
+    await session.end(Ending(EndKind.LOGGED_OUT))
+
+    assert (session.queues.journal_events, session.queues.journal_bytes) == (0, 0)
+
+
 async def test_the_counters_end_is_the_sessions_end_and_is_told(house: House) -> None:
     """Status first, then goodbye with the reason."""
     session, link, outbox = await opened(house)

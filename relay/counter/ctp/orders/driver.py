@@ -130,13 +130,14 @@ class OrderDriver:
         await asyncio.shield(self._first)
 
     async def stop(self) -> None:
-        """Take no more events."""
+        """Take no more events, and let go of the day: what knows this one may stay until the collector looks at everything."""
         self._rests = False
         await self._tasks.cancel()
         await self._firm.stop()
         if self._timer is not None:
             self._timer.cancel()
         self._first.cancel()
+        self._router.start_day()
 
     # Down ----------------------------------------------------------------------------------------------------
 
@@ -223,8 +224,7 @@ class OrderDriver:
         """Its bytes, once its references are kept on disk; None where it is not to be sent."""
         now = self._loop.time()
         try:
-            body = self._router.write(call, now)
-            if body is not None:
+            if (body := self._router.write(call, now)) is not None:
                 self._tools.order_map.append(call.outgoing.entries)
         except OSError:
             self._router.not_sent(call, relay_reasons.order_map_unavailable(), now)

@@ -192,11 +192,12 @@ class CtpSession:
         self._stop_waiting()
         await self._tasks.cancel()
         self._tools.gate.decided_nothing(self)
-        if self.live:
-            self._machine.state = LifeState.ENDED
+        was_live, self._machine.state = self.live, LifeState.ENDED
+        if was_live:
             await self._log_out()
-        self._machine.state = LifeState.ENDED
         await released(self._api, self._inbox)
+        self.items.clear()
+        self._queue.clear()
 
     async def _log_out(self) -> None:
         self._logged_out.clear()

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+from collections.abc import Iterator
 from typing import Any, cast
 
 import pytest
 
+from ctpabi.api.spi import RawEvent
 from ctpabi.api.trader import RESTART
 from ctprelay.v1 import terminal_pb2 as pb
+from relay.counter.ctp.delivery.delivery import Notice
 from relay.counter.ctp.modes.many_to_many import ManyToMany
 from relay.counter.ctp.orders.link import CtpLink
 from relay.counter.port import Confirmation, TerminalCall
@@ -63,6 +67,36 @@ async def test_leaving_logs_out_and_leaves_nothing_behind(mode: ManyToMany, coun
 
     assert counter.api.steps[-1] == "ReqUserLogout"
     assert nothing_is_left(counter)
+
+
+@pytest.fixture
+def no_collector() -> Iterator[None]:
+    """It looks at everything once in a long while only."""
+    gc.disable()
+    yield
+    gc.enable()
+
+
+def notices_kept() -> int:
+    return sum(isinstance(one, Notice | RawEvent) for one in gc.get_objects())
+
+
+@pytest.mark.usefixtures("no_collector")
+async def test_leaving_lets_go_of_the_day_at_once(mode: ManyToMany, counter: Counter) -> None:
+    """A day's notices are a megabyte, and terminals come and go all day."""
+    counter.mood.login_time = "10:00:00"
+    before = notices_kept()
+    link = await attached(mode, from_now=True)
+    for number in range(40):
+        counter.api.say(
+            "OnRtnOrder", BrokerID="9999", InvestorID="100001", OrderSysID=str(number), InsertTime="17:30:00"
+        )
+    await settled()
+    assert notices_kept() >= before + 40, "they may be needed to show what is new"
+
+    await link.detach("logged out")
+
+    assert notices_kept() == before
 
 
 async def test_a_call_that_waits_when_its_terminal_leaves_is_refused(mode: ManyToMany) -> None:
