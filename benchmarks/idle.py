@@ -30,7 +30,7 @@ _WATCHED_SECONDS = 8
 _SETTLE_SECONDS = 3
 _NOTICES = {100: (60, 50), 1000: (25, 200)}
 """terminals -> single notices, milliseconds between them"""
-_BESIDE_MILLISECONDS, _SLICES, _ORDERS = 100, 4, 120
+_BESIDE_MILLISECONDS, _SLICES, _ORDERS = 100, 12, 120
 _ROUNDS = 8
 _AT_A_TIME = 32
 
