@@ -90,7 +90,7 @@ gen: ## write everything that is generated: messages, catalogs, the terminal's m
 	@scripts/set-up test
 	@$(BIN)/python -m codegen
 
-bench: ## measure everything, ten minutes: figures, tables and charts of docs/performance.md; PART=orders for one, ARGS=--help for more
+bench: ## measure everything, a quarter of an hour: figures, tables and charts of docs/performance.md; PART=orders for one, ARGS=--help for more
 	@scripts/set-up test
 	@$(BIN)/python -m benchmarks $(PART) $(ARGS)
 
