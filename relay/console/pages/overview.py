@@ -26,9 +26,9 @@ async def wall(visit: Visit) -> Response:
 
 async def alarms_of(visit: Visit) -> list[AlarmShown]:
     """The alarms of all relays, newest first; a relay that does not answer has none."""
-    relays = visit.parts.live.watched
-    answers = await asyncio.gather(*(relay_alarms(visit, relay.name) for relay in relays if relay.reachable))
-    names = [relay.name for relay in relays if relay.reachable]
+    # Read once: a relay may come or go while the others answer.
+    names = [relay.name for relay in visit.parts.live.watched if relay.reachable]
+    answers = await asyncio.gather(*(relay_alarms(visit, name) for name in names))
     fact = EntryWords(visit.parts.words, visit.language).fact
     shown = [
         alarm_shown(alarm, name, visit.language, fact)

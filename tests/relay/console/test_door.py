@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from starlette.responses import PlainTextResponse, Response
@@ -130,6 +132,23 @@ async def test_text_from_outside_is_escaped_and_harmless(office: Office) -> None
         assert "<b>" not in text
         assert not {"\u202e", "\x1b"} & set(text)
         assert (await browser.get("/")).status_code == 200
+
+
+async def test_a_relay_that_goes_while_it_is_asked_fails_no_page(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was asked for before is shown."""
+    watched = office.parts.live.watched[0]
+
+    async def turned(_visit: Visit, _name: str) -> list[Mapping[str, Any]]:
+        watched.reachable = False
+        return []
+
+    monkeypatch.setattr("relay.console.pages.overview.relay_alarms", turned)
+    async with office.signed_in() as browser:
+        for page in ("/", "/alarms"):
+            watched.reachable = True
+            assert (await browser.get(page)).status_code == 200
 
 
 def test_every_sentence_is_there_in_both_languages() -> None:
