@@ -72,34 +72,38 @@ def hold(folder: Path) -> int:
 def is_held(folder: Path) -> bool:
     """Whether a process runs these parts."""
     try:
-        tried = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(tried, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.close(_had_alone(folder))
     except BlockingIOError:
         return True
     except OSError:
         return False
-    finally:
-        os.close(tried)
     return False
 
 
 def set_aside(folder: Path, scratch: Path) -> bool:
     """Move it into `scratch`, which is removed, unless a process runs these parts."""
     try:
-        held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        alone = _had_alone(folder)
     except OSError:
         return False
     try:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         folder.rename(scratch / folder.name)
     except OSError:
         return False
     finally:
-        os.close(held)
+        os.close(alone)
     return True
+
+
+def _had_alone(folder: Path) -> int:
+    """The descriptor by which nobody else holds it, until it is closed. Raises BlockingIOError where a process runs these parts, OSError."""
+    tried = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(tried, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(tried)
+        raise
+    return tried
 
 
 def remove_left_over(directory: Path) -> None:
